@@ -1,0 +1,60 @@
+//! Why a command was refused, in the words that Redis uses. Pure.
+
+use super::Reply;
+use crate::store::StoreError;
+
+/// A command that could not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The client's mistake; the text is the error reply, code first. The command changed nothing.
+    #[error("{0}")]
+    Client(String),
+    /// The store failed; the node stops.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl CommandError {
+    /// An error reply with the code `ERR`.
+    pub fn err(text: impl std::fmt::Display) -> CommandError {
+        CommandError::Client(format!("ERR {text}"))
+    }
+
+    /// `ERR syntax error`
+    pub fn syntax() -> CommandError {
+        CommandError::err("syntax error")
+    }
+
+    /// `WRONGTYPE …`
+    pub fn wrong_type() -> CommandError {
+        CommandError::Client("WRONGTYPE Operation against a key holding the wrong kind of value".to_owned())
+    }
+
+    /// `ERR value is not an integer or out of range`
+    pub fn not_an_integer() -> CommandError {
+        CommandError::err("value is not an integer or out of range")
+    }
+
+    /// `ERR value is not a valid float`
+    pub fn not_a_float() -> CommandError {
+        CommandError::err("value is not a valid float")
+    }
+
+    /// `ERR wrong number of arguments for 'name' command`
+    pub fn arity(name: &str) -> CommandError {
+        CommandError::err(format_args!("wrong number of arguments for '{name}' command"))
+    }
+
+    /// `ERR invalid expire time in 'name' command`
+    pub fn invalid_expire(name: &str) -> CommandError {
+        CommandError::err(format_args!("invalid expire time in '{name}' command"))
+    }
+
+    /// The error reply, or the store's failure.
+    pub fn into_reply(self) -> Result<Reply, StoreError> {
+        match self {
+            CommandError::Client(text) => Ok(Reply::Error(text)),
+            CommandError::Store(error) => Err(error),
+        }
+    }
+}

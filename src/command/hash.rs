@@ -1,0 +1,5 @@
+//! Commands on hashs.
+
+use super::Spec;
+
+pub(super) const TABLE: &[Spec] = &[];

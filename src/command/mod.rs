@@ -1,0 +1,272 @@
+//! Command — argv → command (its keys, its kind) → execute → (reply, effect). Pure.
+//!
+//! Each command is one function over `(view, now, argv)`; it reads through the [`View`], which hides what has
+//! expired, and says what changes as an [`Effect`]. Adding a command is one function in the file of its data
+//! type and one row in that file's table. Randomness and time come in as inputs.
+//!
+//! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0.
+
+mod connection;
+mod draft;
+mod error;
+mod hash;
+mod keys;
+mod number;
+mod options;
+mod pattern;
+mod reply;
+mod string;
+mod view;
+
+pub use draft::Draft;
+pub use error::CommandError;
+pub use reply::Reply;
+pub use view::{Element, StringValue, View};
+
+use crate::effect::{Effect, Key, KeySet};
+use crate::time::Millis;
+use std::fmt;
+
+/// Number of databases that SELECT can choose from, as in Redis's default configuration.
+pub const DATABASES: u8 = 16;
+
+/// What a command came to.
+pub type Outcome = Result<(Reply, Effect), CommandError>;
+
+/// The function of a command. `argv` includes the name and has passed the arity check. `now` is the instant at
+/// which the command runs: durations count from it. It is usually, not always, the one the view judges at.
+pub type Execute = fn(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome;
+
+/// What a command does to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Changes nothing.
+    Read,
+    /// May change a value.
+    Write,
+    /// May change a deadline, never a value: EXPIRE and its family, PERSIST, GETEX.
+    Deadline,
+    /// Empties a database or all of them.
+    Flush,
+    /// Belongs to the connection: PING, ECHO, SELECT.
+    Connection,
+}
+
+/// Which arguments of a command are keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyArguments {
+    /// None, and it touches no key.
+    None,
+    /// None, and it touches every key.
+    Everything,
+    /// From the first to the last position (negative: counted from the end), every `step`th.
+    Range {
+        /// Position of the first key; the name is position 0.
+        first: usize,
+        /// Position of the last key; -1 is the last argument.
+        last: isize,
+        /// Distance from one key to the next.
+        step: usize,
+    },
+}
+
+impl KeyArguments {
+    /// The first argument only.
+    pub const FIRST: KeyArguments = KeyArguments::Range { first: 1, last: 1, step: 1 };
+    /// The first two arguments.
+    pub const TWO: KeyArguments = KeyArguments::Range { first: 1, last: 2, step: 1 };
+    /// Every argument.
+    pub const ALL: KeyArguments = KeyArguments::Range { first: 1, last: -1, step: 1 };
+    /// Every other argument, beginning with the first.
+    pub const PAIRS: KeyArguments = KeyArguments::Range { first: 1, last: -1, step: 2 };
+}
+
+/// A row of the command table.
+pub struct Spec {
+    /// Name in lower case, as error texts quote it.
+    pub name: &'static str,
+    /// Number of arguments with the name; negative: at least that many.
+    pub arity: i32,
+    /// What it does to the store.
+    pub kind: Kind,
+    /// Where its keys are.
+    pub keys: KeyArguments,
+    /// Whether the outcome of the command depends on what is stored. SET without options does not; INCR does.
+    /// Some commands depend by their options, hence a function of argv.
+    pub depends_on_stored: fn(argv: &[Vec<u8>]) -> bool,
+    /// The grammar, as the command's page at redis.io gives it.
+    pub grammar: &'static str,
+    /// What it does.
+    pub execute: Execute,
+}
+
+impl fmt::Debug for Spec {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Spec({})", self.name)
+    }
+}
+
+/// For [`Spec::depends_on_stored`]: whatever the options.
+pub(crate) fn always(_: &[Vec<u8>]) -> bool {
+    true
+}
+
+/// For [`Spec::depends_on_stored`]: whatever the options.
+pub(crate) fn never(_: &[Vec<u8>]) -> bool {
+    false
+}
+
+/// All commands, one table a file.
+pub fn table() -> impl Iterator<Item = &'static Spec> {
+    [string::TABLE, keys::TABLE, hash::TABLE, connection::TABLE].into_iter().flatten()
+}
+
+/// A command with its arguments, known to exist and to have a right number of them.
+#[derive(Clone)]
+pub struct Command {
+    spec: &'static Spec,
+    db: u8,
+    argv: Vec<Vec<u8>>,
+}
+
+impl Command {
+    /// The command of `argv`, name first, to be run in database `db`. Errors: `ERR unknown command …` and
+    /// `ERR wrong number of arguments …`, as Redis words them.
+    pub fn parse(db: u8, argv: Vec<Vec<u8>>) -> Result<Command, CommandError> {
+        let name = argv.first().map(Vec::as_slice).unwrap_or_default();
+        let spec = table()
+            .find(|spec| spec.name.as_bytes().eq_ignore_ascii_case(name))
+            .ok_or_else(|| unknown(name, &argv))?;
+        let count = i32::try_from(argv.len()).unwrap_or(i32::MAX);
+        if (spec.arity >= 0 && count != spec.arity) || count < spec.arity.abs() {
+            return Err(CommandError::arity(spec.name));
+        }
+        Ok(Command { spec, db, argv })
+    }
+
+    /// Its row in the table.
+    pub fn spec(&self) -> &'static Spec {
+        self.spec
+    }
+
+    /// Name in lower case.
+    pub fn name(&self) -> &'static str {
+        self.spec.name
+    }
+
+    /// The database that it runs in.
+    pub fn db(&self) -> u8 {
+        self.db
+    }
+
+    /// Name and arguments as they came.
+    pub fn argv(&self) -> &[Vec<u8>] {
+        &self.argv
+    }
+
+    /// What it does to the store.
+    pub fn kind(&self) -> Kind {
+        self.spec.kind
+    }
+
+    /// Whether it may change the store.
+    pub fn is_write(&self) -> bool {
+        matches!(self.spec.kind, Kind::Write | Kind::Deadline | Kind::Flush)
+    }
+
+    /// Whether what it does depends on what is stored.
+    pub fn depends_on_stored(&self) -> bool {
+        (self.spec.depends_on_stored)(&self.argv)
+    }
+
+    /// Its key arguments in order, repetitions kept.
+    pub fn key_arguments(&self) -> Vec<&[u8]> {
+        let KeyArguments::Range { first, last, step } = self.spec.keys else { return Vec::new() };
+        let last =
+            if last < 0 { self.argv.len().saturating_sub(last.unsigned_abs()) } else { last.unsigned_abs() };
+        (first..=last).step_by(step).filter_map(|at| self.argv.get(at)).map(Vec::as_slice).collect()
+    }
+
+    /// The keys that it reads or writes.
+    pub fn keys(&self) -> KeySet {
+        match self.spec.keys {
+            KeyArguments::None => KeySet::empty(),
+            KeyArguments::Everything => KeySet::Everything,
+            KeyArguments::Range { .. } => {
+                KeySet::of(keys::in_their_databases(self).into_iter().map(|(db, name)| Key::new(db, name)))
+            }
+        }
+    }
+
+    /// The database that the connection is in after this command succeeded, if this is a SELECT.
+    pub fn selects(&self) -> Option<u8> {
+        connection::selected(self)
+    }
+
+    /// Runs it: reply and effect, both without touching anything. A client's mistake is an error reply with no
+    /// effect. Errors: only the store's, on which the node stops.
+    pub fn execute(&self, view: &View<'_>, now: Millis) -> Result<(Reply, Effect), crate::store::StoreError> {
+        let view = view.in_database(self.db);
+        match (self.spec.execute)(&view, now, &self.argv) {
+            Ok(outcome) => Ok(outcome),
+            Err(error) => Ok((error.into_reply()?, Effect::none())),
+        }
+    }
+}
+
+impl PartialEq for Command {
+    fn eq(&self, other: &Command) -> bool {
+        self.db == other.db && self.argv == other.argv
+    }
+}
+
+impl Eq for Command {}
+
+impl std::hash::Hash for Command {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        (self.db, &self.argv).hash(state);
+    }
+}
+
+impl fmt::Display for Command {
+    /// As one would type it in redis-cli: arguments quoted where they must be.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, argument) in self.argv.iter().enumerate() {
+            if position > 0 {
+                out.write_str(" ")?;
+            }
+            let plain = !argument.is_empty()
+                && argument.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
+            if plain {
+                write!(out, "{}", argument.escape_ascii())?;
+            } else {
+                write!(out, "\"{}\"", argument.escape_ascii())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")?;
+        if self.db != 0 {
+            write!(out, " (db {})", self.db)?;
+        }
+        Ok(())
+    }
+}
+
+fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {
+    // Redis cuts name and arguments to 128 bytes each, and stops adding arguments past 128 bytes in all.
+    let cut = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(128)]).into_owned();
+    let mut shown = String::new();
+    for argument in argv.iter().skip(1) {
+        if shown.len() >= 128 {
+            break;
+        }
+        let room = 128 - shown.len();
+        shown.push_str(&format!("'{}' ", cut(&argument[..argument.len().min(room)])));
+    }
+    CommandError::err(format_args!("unknown command '{}', with args beginning with: {shown}", cut(name)))
+}

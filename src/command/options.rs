@@ -1,0 +1,1 @@
+//! Options that set a deadline: EX PX EXAT PXAT. Pure.

@@ -1,0 +1,52 @@
+//! Reply — what a client reads, before it is framed as RESP2 or RESP3. Pure.
+
+/// A reply to a command.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reply {
+    /// A status such as `OK` or `PONG`.
+    Status(&'static str),
+    /// An error with its code first, such as `ERR syntax error`.
+    Error(String),
+    /// A signed integer.
+    Integer(i64),
+    /// A string of any bytes.
+    Bulk(Vec<u8>),
+    /// No value.
+    Null,
+    /// A list of replies.
+    Array(Vec<Reply>),
+    /// Names and values: a flat array in RESP2, a map in RESP3 (HGETALL).
+    Map(Vec<(Reply, Reply)>),
+    /// Pairs: a flat array in RESP2, an array of two-element arrays in RESP3 (HRANDFIELD WITHVALUES).
+    Pairs(Vec<(Reply, Reply)>),
+}
+
+impl Reply {
+    /// The status OK.
+    pub const OK: Reply = Reply::Status("OK");
+
+    /// A string reply.
+    pub fn bulk(bytes: impl Into<Vec<u8>>) -> Reply {
+        Reply::Bulk(bytes.into())
+    }
+
+    /// The value, or null if there is none.
+    pub fn bulk_or_null(bytes: Option<Vec<u8>>) -> Reply {
+        bytes.map_or(Reply::Null, Reply::Bulk)
+    }
+
+    /// A count of things. Counts of stored things fit.
+    pub fn count(count: usize) -> Reply {
+        Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    /// 1 or 0.
+    pub fn truth(yes: bool) -> Reply {
+        Reply::Integer(i64::from(yes))
+    }
+
+    /// Whether it is an error.
+    pub fn is_error(&self) -> bool {
+        matches!(self, Reply::Error(_))
+    }
+}

@@ -1,0 +1,5 @@
+//! Commands on strings.
+
+use super::Spec;
+
+pub(super) const TABLE: &[Spec] = &[];

@@ -1,0 +1,150 @@
+//! View — what a command may know: one consistent state of the store, in one database, judged at one instant.
+//! Pure.
+
+use super::CommandError;
+use crate::effect::Key;
+use crate::store::record::{Collection, Record, Value, decode_element};
+use crate::store::{Read, StoreError, key};
+use crate::time::Millis;
+use std::ops::ControlFlow;
+
+/// A string's value and its deadline.
+pub type StringValue = (Vec<u8>, Option<Millis>);
+
+/// The name and value of an element.
+pub type Element = (Vec<u8>, Vec<u8>);
+
+/// One consistent state of the store as a command sees it.
+///
+/// A record that is dead at `judged_at` is not there for the command, whether or not its bytes still are. The
+/// instant of judging is apart from the time at which a command runs, because a replica under `master_expires`
+/// must apply commands as if nothing had expired.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    reader: &'a dyn Read,
+    db: u8,
+    judged_at: Millis,
+    incarnation: u64,
+    random: u64,
+}
+
+impl<'a> View<'a> {
+    /// Database `db` of what `reader` reads, judged at `judged_at`.
+    pub fn new(reader: &'a dyn Read, db: u8, judged_at: Millis) -> View<'a> {
+        View { reader, db, judged_at, incarnation: 0, random: 0 }
+    }
+
+    /// The incarnation that a collection created by this command gets: the LSN that its entry will have.
+    pub fn with_incarnation(self, incarnation: u64) -> View<'a> {
+        View { incarnation, ..self }
+    }
+
+    /// The randomness for RANDOMKEY and HRANDFIELD: any number. Writes never use it.
+    pub fn with_random(self, random: u64) -> View<'a> {
+        View { random, ..self }
+    }
+
+    /// The same state, seen in another database.
+    pub fn in_database(self, db: u8) -> View<'a> {
+        View { db, ..self }
+    }
+
+    /// The database.
+    pub fn db(&self) -> u8 {
+        self.db
+    }
+
+    /// The incarnation for a collection that is created now.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// A number that the caller drew at random.
+    pub fn random(&self) -> u64 {
+        self.random
+    }
+
+    /// The key `name` in this database.
+    pub fn key(&self, name: &[u8]) -> Key {
+        Key::new(self.db, name)
+    }
+
+    /// The record of `name` if it is alive.
+    pub fn record(&self, name: &[u8]) -> Result<Option<Record>, StoreError> {
+        Ok(self.stored_record(name)?.filter(|record| !record.is_dead(self.judged_at)))
+    }
+
+    /// The record of `name` whether alive or dead: what an overwriting command has to clear away.
+    pub fn stored_record(&self, name: &[u8]) -> Result<Option<Record>, StoreError> {
+        let raw = key::metadata(&self.key(name));
+        self.reader.get(&raw)?.map(|bytes| Record::decode(&raw, &bytes)).transpose()
+    }
+
+    /// The living string `name`: its value and deadline. Errors: WRONGTYPE.
+    pub fn string(&self, name: &[u8]) -> Result<Option<StringValue>, CommandError> {
+        match self.record(name)? {
+            None => Ok(None),
+            Some(Record { deadline, value: Value::String(value) }) => Ok(Some((value, deadline))),
+            Some(_) => Err(CommandError::wrong_type()),
+        }
+    }
+
+    /// The living hash `name`: its metadata and deadline. Errors: WRONGTYPE.
+    pub fn hash(&self, name: &[u8]) -> Result<Option<(Collection, Option<Millis>)>, CommandError> {
+        match self.record(name)? {
+            None => Ok(None),
+            Some(Record { deadline, value: Value::Hash(collection) }) => Ok(Some((collection, deadline))),
+            Some(_) => Err(CommandError::wrong_type()),
+        }
+    }
+
+    /// Element `element` of `name` in that incarnation.
+    pub fn element(
+        &self,
+        name: &[u8],
+        incarnation: u64,
+        element: &[u8],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let raw = key::element(&self.key(name), incarnation, element);
+        self.reader.get(&raw)?.map(|bytes| decode_element(&raw, &bytes)).transpose()
+    }
+
+    /// All elements of `name` in that incarnation, in the order of their names. Cost: O(elements).
+    pub fn elements(&self, name: &[u8], incarnation: u64) -> Result<Vec<Element>, StoreError> {
+        let (from, to) = key::elements(&self.key(name), incarnation);
+        let mut elements = Vec::new();
+        let mut damaged = None;
+        self.reader.scan(&from, &to, &mut |raw, bytes| match decode_element(raw, bytes) {
+            Ok(value) => {
+                elements.push((key::element_name(raw, &from).to_vec(), value));
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                damaged = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        damaged.map_or(Ok(elements), Err)
+    }
+
+    /// Calls `visit` with the name and record of each living key of this database, in the order of the names,
+    /// from `start` (included) on, until it breaks. Cost: O(keys visited).
+    pub fn for_each_key(
+        &self,
+        start: &[u8],
+        visit: &mut dyn FnMut(&[u8], &Record) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let (_, to) = key::all_metadata(self.db);
+        let from = key::metadata(&self.key(start));
+        let mut damaged = None;
+        self.reader.scan(&from, &to, &mut |raw, bytes| match Record::decode(raw, bytes) {
+            Ok(record) if record.is_dead(self.judged_at) => ControlFlow::Continue(()),
+            Ok(record) => visit(&raw[from.len() - start.len()..], &record),
+            Err(error) => {
+                damaged = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        damaged.map_or(Ok(()), Err)
+    }
+}

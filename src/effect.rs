@@ -1,0 +1,152 @@
+//! Effect: command → the byte-level change that it came to. Pure.
+//!
+//! A command is evaluated once, on the master. What it came to is a list of writes over raw keys: no reading,
+//! no clock, no randomness is left in it, so applying it twice is applying it once.
+//!
+//! ```text
+//! INCR n   (n = 41, deadline 9000)   →   Put  01 00 'm' n  =  string, deadline 9000, "42"      keys {0/n}
+//! FLUSHDB  (database 0)              →   DeleteRange [01 00 .. 01 01)                          everything
+//! ```
+//!
+//! What it deliberately does not do: it does not merge with what is stored. Whatever a later state needs is in
+//! the bytes.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A key as users name it: a database and a name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Database number, as chosen by SELECT.
+    pub db: u8,
+    /// The bytes of the name, any at all.
+    pub name: Vec<u8>,
+}
+
+impl Key {
+    /// The key `name` in database `db`.
+    pub fn new(db: u8, name: impl Into<Vec<u8>>) -> Key {
+        Key { db, name: name.into() }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.db, self.name.escape_ascii())
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.name.escape_ascii())?;
+        if self.db != 0 {
+            write!(out, " (db {})", self.db)?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys that an entry touches. Two entries conflict when their key sets intersect.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum KeySet {
+    /// These keys; none at all for an effect that changes nothing.
+    Keys(BTreeSet<Key>),
+    /// Every key: FLUSHDB, FLUSHALL and any other keyless write.
+    Everything,
+}
+
+impl KeySet {
+    /// The key set of something that touches nothing.
+    pub fn empty() -> KeySet {
+        KeySet::Keys(BTreeSet::new())
+    }
+
+    /// The key set of `keys`.
+    pub fn of(keys: impl IntoIterator<Item = Key>) -> KeySet {
+        KeySet::Keys(keys.into_iter().collect())
+    }
+
+    /// Whether the two share a key. *Everything* conflicts with all but the empty set.
+    pub fn conflicts_with(&self, other: &KeySet) -> bool {
+        match (self, other) {
+            (KeySet::Everything, other) | (other, KeySet::Everything) => !other.is_empty(),
+            (KeySet::Keys(left), KeySet::Keys(right)) => left.intersection(right).next().is_some(),
+        }
+    }
+
+    /// Whether it touches nothing.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, KeySet::Keys(keys) if keys.is_empty())
+    }
+
+    /// Whether `key` is in it.
+    pub fn contains(&self, key: &Key) -> bool {
+        match self {
+            KeySet::Everything => true,
+            KeySet::Keys(keys) => keys.contains(key),
+        }
+    }
+}
+
+/// One write over raw keys (see [`crate::store::key`] for their bytes).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Write {
+    /// Sets `key` to `value`.
+    Put {
+        /// Raw key.
+        key: Vec<u8>,
+        /// Raw value.
+        value: Vec<u8>,
+    },
+    /// Removes `key`; nothing happens if it is not there.
+    Delete {
+        /// Raw key.
+        key: Vec<u8>,
+    },
+    /// Removes every key in `from..to`.
+    DeleteRange {
+        /// First raw key removed.
+        from: Vec<u8>,
+        /// First raw key kept.
+        to: Vec<u8>,
+    },
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Write::Put { key, value } => {
+                write!(out, "Put({} = {})", key.escape_ascii(), value.escape_ascii())
+            }
+            Write::Delete { key } => write!(out, "Delete({})", key.escape_ascii()),
+            Write::DeleteRange { from, to } => {
+                write!(out, "DeleteRange({}..{})", from.escape_ascii(), to.escape_ascii())
+            }
+        }
+    }
+}
+
+/// The deterministic change that a command came to. Empty when the command changed nothing; an empty effect
+/// gets no entry in the binlog.
+///
+/// Invariants: every raw key in `writes` belongs to a key of `keys`; two effects whose `keys` do not conflict
+/// commute, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Effect {
+    /// The writes, in order; all of them or none are seen.
+    pub writes: Vec<Write>,
+    /// The keys that they touch.
+    pub keys: KeySet,
+}
+
+impl Effect {
+    /// The effect that changes nothing.
+    pub fn none() -> Effect {
+        Effect { writes: Vec::new(), keys: KeySet::empty() }
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+}

@@ -1,0 +1,9 @@
+//! replicheck: a formally checked consistency test kit for Redis-protocol replication.
+//!
+//! The state machines of this crate are the engine's own. Models, tests and benches drive these very machines.
+//! The modules stand in the order in which a write flows through them.
+
+pub mod command;
+pub mod effect;
+pub mod store;
+pub mod time;

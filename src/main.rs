@@ -1,0 +1,3 @@
+//! The program `replicheck`.
+
+fn main() {}

@@ -1,0 +1,114 @@
+//! The bytes of a raw key. Pure.
+//!
+//! ```text
+//! 00  name…                                                  the node's own records (the marker)
+//! 01  db  'm'  key name…                                     metadata of a key; a string's value is inside
+//! 01  db  'e'  length of name (4)  key name…  incarnation (8)  element name…    an element of a collection
+//! ```
+//!
+//! Numbers are big-endian, so bytes sort as numbers do. A database is one range of raw keys, which is what
+//! FLUSHDB deletes; the elements of one incarnation of one key are one range, which is what DEL deletes. Names
+//! of keys in metadata are not length-prefixed, so that a scan gives them in the order of their bytes.
+
+use crate::effect::Key;
+
+/// First byte of the node's own records.
+pub const NODE: u8 = 0;
+/// First byte of user data.
+pub const DATA: u8 = 1;
+/// Tag of metadata.
+pub const METADATA: u8 = b'm';
+/// Tag of an element.
+pub const ELEMENT: u8 = b'e';
+
+/// Raw key of the marker: the watermark that was written in the same batch as the data.
+pub fn marker() -> Vec<u8> {
+    [&[NODE], b"marker".as_slice()].concat()
+}
+
+/// Raw key of the metadata of `key`.
+pub fn metadata(key: &Key) -> Vec<u8> {
+    [&[DATA, key.db, METADATA], key.name.as_slice()].concat()
+}
+
+/// The key whose metadata has this raw key; `None` for any other raw key.
+pub fn metadata_key(raw: &[u8]) -> Option<Key> {
+    match raw {
+        [DATA, db, METADATA, name @ ..] => Some(Key::new(*db, name)),
+        _ => None,
+    }
+}
+
+/// Raw key of element `element` of `key` in that incarnation.
+pub fn element(key: &Key, incarnation: u64, element: &[u8]) -> Vec<u8> {
+    let mut raw = elements_of(key);
+    raw.extend_from_slice(&incarnation.to_be_bytes());
+    raw.extend_from_slice(element);
+    raw
+}
+
+/// The range of raw keys of all elements of `key` in that incarnation: first, and first after.
+pub fn elements(key: &Key, incarnation: u64) -> (Vec<u8>, Vec<u8>) {
+    let from = element(key, incarnation, &[]);
+    let to = after_prefix(&from);
+    (from, to)
+}
+
+/// The element's name in this raw key of [`element`]; `prefix` is the first of [`elements`].
+pub fn element_name<'a>(raw: &'a [u8], prefix: &[u8]) -> &'a [u8] {
+    raw.strip_prefix(prefix).unwrap_or(&[])
+}
+
+/// The key to which a raw key of user data belongs; `None` for the node's own records and for bytes that are
+/// not a raw key.
+pub fn owner(raw: &[u8]) -> Option<Key> {
+    match raw {
+        [DATA, db, ELEMENT, rest @ ..] => {
+            let (length, rest) = rest.split_first_chunk::<4>()?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            Some(Key::new(*db, rest.get(..length)?))
+        }
+        _ => metadata_key(raw),
+    }
+}
+
+/// The range of raw keys of database `db`: first, and first after.
+pub fn database(db: u8) -> (Vec<u8>, Vec<u8>) {
+    let from = vec![DATA, db];
+    let to = after_prefix(&from);
+    (from, to)
+}
+
+/// The range of raw keys of the metadata of database `db`: first, and first after.
+pub fn all_metadata(db: u8) -> (Vec<u8>, Vec<u8>) {
+    let from = vec![DATA, db, METADATA];
+    let to = after_prefix(&from);
+    (from, to)
+}
+
+/// The range of all user data: first, and first after.
+pub fn all_databases() -> (Vec<u8>, Vec<u8>) {
+    (vec![DATA], vec![DATA + 1])
+}
+
+fn elements_of(key: &Key) -> Vec<u8> {
+    // Longer names are refused where commands come in (512 MB, as Redis does), so the length fits.
+    let length = u32::try_from(key.name.len()).unwrap_or(u32::MAX);
+    let mut raw = vec![DATA, key.db, ELEMENT];
+    raw.extend_from_slice(&length.to_be_bytes());
+    raw.extend_from_slice(&key.name);
+    raw
+}
+
+/// The first byte string after all that begin with `prefix`. Empty, which means the end of the store, if there
+/// is none.
+fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
+        }
+    }
+    end
+}

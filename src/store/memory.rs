@@ -1,0 +1,64 @@
+//! The store in memory: a sorted map. Pure. Models, threads under test and the reference of the RocksDB store
+//! use it.
+
+use super::{Read, Store, StoreError, Visit};
+use crate::effect::Write;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// A sorted map of raw keys to raw values. Cost: O(log n) a key. It never fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemoryStore {
+    records: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+
+    /// All records in the order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
+    /// Does one write.
+    pub fn apply(&mut self, write: &Write) {
+        match write {
+            Write::Put { key, value } => {
+                self.records.insert(key.clone(), value.clone());
+            }
+            Write::Delete { key } => {
+                self.records.remove(key);
+            }
+            Write::DeleteRange { from, to } => self.records.retain(|key, _| key < from || key >= to),
+        }
+    }
+}
+
+impl Read for MemoryStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.records.get(key).cloned())
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
+        if !to.is_empty() && from >= to {
+            return Ok(());
+        }
+        for (key, value) in self.records.range::<[u8], _>((Bound::Included(from), end)) {
+            if visit(key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Store for MemoryStore {
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        writes.iter().for_each(|write| self.apply(write));
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Store — ordered bytes: get, scan, atomic write, snapshot. The trait is pure; [`memory`] is a sorted map, the
+//! RocksDB store does I/O.
+//!
+//! Everything above speaks raw keys and values, whose bytes [`key`] and [`record`] define, so the models run
+//! the very bytes that RocksDB holds.
+
+pub mod key;
+pub mod memory;
+pub mod record;
+
+use crate::effect::Write;
+use std::ops::ControlFlow;
+
+/// Why a store could not answer. The node stops on it: a write that may or may not have happened cannot be
+/// skipped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The store's own I/O failed.
+    #[error("store i/o failed: {0}")]
+    Io(String),
+    /// A stored record does not have the shape that this version writes.
+    #[error("stored record of {key} is damaged: {reason}")]
+    Damaged {
+        /// The raw key, escaped.
+        key: String,
+        /// What is wrong with its bytes.
+        reason: &'static str,
+    },
+}
+
+/// What [`Read::scan`] calls for each record: raw key, raw value; `Break` ends the scan.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// One consistent view of the stored bytes.
+pub trait Read {
+    /// The value of `key`. Errors: [`StoreError::Io`]: the caller stops the node.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Calls `visit` for each record of `from..to` in the order of its keys, until it breaks. An empty `to` is
+    /// the end of the store.
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
+}
+
+/// Ordered bytes that can be changed.
+pub trait Store: Read {
+    /// Does all the writes, in order, or none: no reader and no crash sees a part of them.
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError>;
+}

@@ -1,0 +1,136 @@
+//! The bytes of a metadata record: what a key is, until when, and the value of a string. Pure.
+//!
+//! ```text
+//! type tag (1)  deadline (8, milliseconds, 0 = none)  then
+//!   string      the value's bytes
+//!   collection  incarnation (8)  number of elements (8)
+//! ```
+//!
+//! Creating a collection from nothing takes a new incarnation (the LSN of the creating entry), so an element
+//! of a dead incarnation is never merged into a living one. The value of an element starts with a format byte
+//! (0 = plain bytes), which leaves room for elements with deadlines of their own.
+
+use super::StoreError;
+use crate::time::Millis;
+
+/// Type of a key, as TYPE names it. The numbers are the type tags on disk; 2 to 4 are kept for lists, sets and
+/// sorted sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Type {
+    /// Tag 0.
+    String,
+    /// Tag 1.
+    Hash,
+}
+
+impl Type {
+    /// The name that TYPE replies with.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::String => "string",
+            Type::Hash => "hash",
+        }
+    }
+}
+
+/// What a key holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Value {
+    /// A string, whole.
+    String(Vec<u8>),
+    /// A hash, whose elements have records of their own.
+    Hash(Collection),
+}
+
+/// Metadata of a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Collection {
+    /// Which life of the key the elements belong to.
+    pub incarnation: u64,
+    /// Number of elements; never 0 in a stored record, as an empty collection does not exist.
+    pub count: u64,
+}
+
+/// A metadata record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Record {
+    /// The instant at which the key dies; `None` = never.
+    pub deadline: Option<Millis>,
+    /// What the key holds.
+    pub value: Value,
+}
+
+impl Record {
+    /// Whether the key is dead at `now`: its deadline has been reached. A key with one millisecond to live is
+    /// dead one millisecond later, and EXPIREAT with the present instant deletes, as in Redis.
+    pub fn is_dead(&self, now: Millis) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
+    }
+
+    /// The key's type.
+    pub fn kind(&self) -> Type {
+        match self.value {
+            Value::String(_) => Type::String,
+            Value::Hash(_) => Type::Hash,
+        }
+    }
+
+    /// The record as bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let tag = match self.kind() {
+            Type::String => 0,
+            Type::Hash => 1,
+        };
+        let mut bytes = vec![tag];
+        bytes.extend_from_slice(&self.deadline.map_or(0, |deadline| deadline.0).to_be_bytes());
+        match &self.value {
+            Value::String(value) => bytes.extend_from_slice(value),
+            Value::Hash(collection) => {
+                bytes.extend_from_slice(&collection.incarnation.to_be_bytes());
+                bytes.extend_from_slice(&collection.count.to_be_bytes());
+            }
+        }
+        bytes
+    }
+
+    /// The record in `bytes`. Errors: [`StoreError::Damaged`] naming `key` if they are not a record.
+    pub fn decode(key: &[u8], bytes: &[u8]) -> Result<Record, StoreError> {
+        let damaged = |reason| StoreError::Damaged { key: key.escape_ascii().to_string(), reason };
+        let (tag, rest) = bytes.split_first().ok_or_else(|| damaged("empty"))?;
+        let (deadline, rest) = take_u64(rest).ok_or_else(|| damaged("shorter than its deadline"))?;
+        let deadline = (deadline != 0).then_some(Millis(deadline));
+        let value = match tag {
+            0 => Value::String(rest.to_vec()),
+            1 => {
+                let (incarnation, rest) = take_u64(rest).ok_or_else(|| damaged("no incarnation"))?;
+                let (count, rest) = take_u64(rest).ok_or_else(|| damaged("no count"))?;
+                if !rest.is_empty() {
+                    return Err(damaged("bytes after the count"));
+                }
+                Value::Hash(Collection { incarnation, count })
+            }
+            _ => return Err(damaged("unknown type tag")),
+        };
+        Ok(Record { deadline, value })
+    }
+}
+
+fn take_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*head), rest))
+}
+
+/// The raw value of an element.
+pub fn encode_element(value: &[u8]) -> Vec<u8> {
+    [&[0], value].concat()
+}
+
+/// The element in a raw value. Errors: [`StoreError::Damaged`] naming `key`.
+pub fn decode_element(key: &[u8], raw: &[u8]) -> Result<Vec<u8>, StoreError> {
+    match raw {
+        [0, value @ ..] => Ok(value.to_vec()),
+        _ => {
+            Err(StoreError::Damaged { key: key.escape_ascii().to_string(), reason: "unknown element format" })
+        }
+    }
+}
