@@ -150,3 +150,28 @@ impl Effect {
         self.writes.is_empty()
     }
 }
+
+impl Effect {
+    /// The key of the first write; `None` if that is a write over many keys.
+    pub fn first_key(&self) -> Option<Key> {
+        match self.writes.first()? {
+            Write::DeleteRange { .. } if self.keys == KeySet::Everything => None,
+            write => write.owner(),
+        }
+    }
+
+    /// The writes that belong to `key`, one of its keys.
+    pub fn part<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a Write> {
+        self.writes.iter().filter(move |write| write.owner().as_ref() == Some(key))
+    }
+}
+
+impl Write {
+    /// The key to which the written raw key belongs; for a range, that of its first raw key.
+    pub fn owner(&self) -> Option<Key> {
+        match self {
+            Write::Put { key, .. } | Write::Delete { key } => crate::store::key::owner(key),
+            Write::DeleteRange { from, .. } => crate::store::key::owner(from),
+        }
+    }
+}

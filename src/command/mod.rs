@@ -15,6 +15,7 @@ mod number;
 mod options;
 mod pattern;
 mod reply;
+mod split;
 mod string;
 mod view;
 

@@ -6,6 +6,7 @@
 
 pub mod key;
 pub mod memory;
+pub mod overlay;
 pub mod record;
 
 use crate::effect::Write;

@@ -1,0 +1,201 @@
+//! Apply — jobs and their entries → one atomic batch on the store, marker included; jobs done → watermark.
+//! Pure, but for the store that it is given.
+//!
+//! The marker is the watermark that holds once the batch is written. It is part of the batch, so a store that
+//! comes back after a crash with some prefix of its batches says itself from where the log must run again:
+//!
+//! ```text
+//! batches written   1 [marker 1]   3 [marker 1]   2 [marker 3]
+//! crash keeps       1 [marker 1]   3 [marker 1]                   → run again from 2; 3 runs twice
+//! ```
+//!
+//! Running an effect twice changes nothing. Running a command twice may (INCR): the models say where.
+
+mod watermark;
+
+pub use watermark::Watermark;
+
+use crate::binlog::{Entry, Lsn, Payload};
+use crate::command::View;
+use crate::effect::{Effect, Key, Write};
+use crate::ordering::{Admission, Job, Ordering, Refused};
+use crate::store::overlay::Overlay;
+use crate::store::{Read, Store, StoreError, key};
+use crate::time::Millis;
+use std::collections::BTreeMap;
+
+/// At which instants a command entry runs on the replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Instants {
+    /// The instant from which durations count.
+    pub now: Millis,
+    /// The instant at which stored records are judged dead or alive.
+    pub judged_at: Millis,
+}
+
+/// A job that was taken, with the marker that its batch will carry if that is settled yet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Task {
+    /// What to do.
+    pub job: Job,
+    /// `None` until the strategy lets the batch be written.
+    pub marker: Option<Lsn>,
+}
+
+/// The pure part of a worker pool: a strategy, what is in flight, and the watermark. A pool of threads keeps it
+/// behind one lock; a model steps it.
+///
+/// Invariants: entries are admitted without gaps; the watermark never goes back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Applier<O> {
+    ordering: O,
+    watermark: Watermark,
+    admitted: Lsn,
+    /// For entries that are done a part at a time: the number of parts still to do.
+    parts: BTreeMap<Lsn, usize>,
+}
+
+impl<O: Ordering> Applier<O> {
+    /// Nothing admitted; the store holds all up to `marker`.
+    pub fn new(ordering: O, marker: Lsn) -> Applier<O> {
+        Applier { ordering, watermark: Watermark::at(marker), admitted: marker, parts: BTreeMap::new() }
+    }
+
+    /// The strategy.
+    pub fn ordering(&self) -> &O {
+        &self.ordering
+    }
+
+    /// The last entry admitted.
+    pub fn admitted(&self) -> Lsn {
+        self.admitted
+    }
+
+    /// The highest L with all entries ≤ L written.
+    pub fn watermark(&self) -> Lsn {
+        self.watermark.low()
+    }
+
+    /// Whether the next entry may be admitted now.
+    pub fn admits(&self) -> bool {
+        self.ordering.admits()
+    }
+
+    /// Admits the entry after the last admitted one. Errors: [`Refused`]: the replica stops. Panics: on a gap,
+    /// which is a bug of the caller.
+    pub fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        assert_eq!(entry.lsn, self.admitted.next(), "lsn gap at admission");
+        self.ordering.admit(entry)?;
+        self.admitted = entry.lsn;
+        let parts = match &entry.keys {
+            crate::effect::KeySet::Keys(keys) => keys.len(),
+            crate::effect::KeySet::Everything => 1,
+        };
+        self.parts.insert(entry.lsn, parts);
+        Ok(())
+    }
+
+    /// A task for `worker`, which must hold none.
+    pub fn take(&mut self, worker: usize) -> Option<Task> {
+        let job = self.ordering.take(worker)?;
+        let marker = self.marker(&job);
+        Some(Task { job, marker })
+    }
+
+    /// The marker for the batch of `job`; `None` while the strategy does not let it be written.
+    pub fn marker(&self, job: &Job) -> Option<Lsn> {
+        let complete = job.part.is_none() || self.parts.get(&job.first) == Some(&1);
+        let done = job.lsns().filter(|_| complete);
+        self.ordering.may_write(job).then(|| self.watermark.with(done))
+    }
+
+    /// Notes that `worker` has written the batch of `job`. Gives the watermark.
+    pub fn finish(&mut self, worker: usize, job: &Job) -> Lsn {
+        self.ordering.finish(worker, job);
+        for lsn in job.lsns() {
+            let left = self.parts.get(&lsn).map_or(0, |parts| parts.saturating_sub(1));
+            if job.part.is_some() && left > 0 {
+                self.parts.insert(lsn, left);
+            } else {
+                self.parts.remove(&lsn);
+                self.watermark.done(lsn);
+            }
+        }
+        self.watermark.low()
+    }
+
+    /// See [`Ordering::cut`].
+    pub fn cut(&mut self) {
+        self.ordering.cut();
+    }
+
+    /// See [`Ordering::publishable`].
+    pub fn publishable(&self) -> Option<Lsn> {
+        self.ordering.publishable()
+    }
+
+    /// See [`Ordering::published`].
+    pub fn published(&mut self) {
+        self.ordering.published();
+    }
+}
+
+/// What `entry`, or its part for `part`, comes to on a store that `reader` reads. An effect is what it is; a
+/// command is executed. Errors: the store's.
+pub fn effect_of(
+    reader: &dyn Read,
+    entry: &Entry,
+    part: Option<&Key>,
+    instants: Instants,
+) -> Result<Effect, StoreError> {
+    match (&entry.payload, part) {
+        (Payload::Effect(effect), None) => Ok(effect.clone()),
+        (Payload::Effect(effect), Some(key)) => {
+            let writes = effect.part(key).cloned().collect();
+            Ok(Effect { writes, keys: crate::effect::KeySet::of([key.clone()]) })
+        }
+        (Payload::Command(command), part) => {
+            let command = part.map_or_else(|| command.clone(), |key| command.part(key));
+            let view =
+                View::new(reader, command.db(), instants.judged_at).with_incarnation(entry.lsn.0);
+            // The replica ignores the reply, as Pika's does: what a command comes to is its effect.
+            command.execute(&view, instants.now).map(|(_, effect)| effect)
+        }
+    }
+}
+
+/// Writes the entries of one job as one atomic batch with the marker in it. `instants` are asked for command
+/// entries. Gives what each entry came to. Errors: the store's; then the batch is not written, and the node
+/// stops.
+pub fn write_batch<S: Store>(
+    store: &mut S,
+    entries: &[&Entry],
+    part: Option<&Key>,
+    marker: Lsn,
+    instants: &dyn Fn(&Entry) -> Instants,
+) -> Result<Vec<Effect>, StoreError> {
+    let mut effects = Vec::with_capacity(entries.len());
+    let mut writes = Vec::new();
+    {
+        let mut pending = Overlay::new(&*store);
+        for &entry in entries {
+            let effect = effect_of(&pending, entry, part, instants(entry))?;
+            pending.add(&effect.writes);
+            writes.extend_from_slice(&effect.writes);
+            effects.push(effect);
+        }
+    }
+    writes.push(Write::Put { key: key::marker(), value: marker.0.to_be_bytes().to_vec() });
+    store.write(&writes)?;
+    Ok(effects)
+}
+
+/// The marker in the store: 0 if nothing was ever written. Errors: the store's; a marker of the wrong length.
+pub fn marker(store: &dyn Read) -> Result<Lsn, StoreError> {
+    let Some(bytes) = store.get(&key::marker())? else { return Ok(Lsn(0)) };
+    let bytes = <[u8; 8]>::try_from(bytes.as_slice()).map_err(|_| StoreError::Damaged {
+        key: "marker".to_owned(),
+        reason: "not eight bytes",
+    })?;
+    Ok(Lsn(u64::from_be_bytes(bytes)))
+}

@@ -1,0 +1,41 @@
+//! `first_key` — worker by the hash of the first argument; a command without keys goes to any worker. Pure.
+//!
+//! The oldest Pika (#1608, #1638). Unsafe on purpose: an entry with two keys is ordered against the entries of
+//! its first key only, and FLUSHDB against nothing.
+//!
+//! ```text
+//! MSET a 1 c 1 → lane of a          SET c 2 → lane of c, which may be done first: c ends as 1
+//! ```
+
+use super::lanes::Lanes;
+use super::{Admission, Job, Ordering, Refused};
+
+/// Lanes by the first key. Promises nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FirstKey {
+    lanes: Lanes,
+}
+
+impl FirstKey {
+    /// No entries, `workers` lanes.
+    pub fn new(workers: usize) -> FirstKey {
+        FirstKey { lanes: Lanes::new(workers) }
+    }
+}
+
+impl Ordering for FirstKey {
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        let job = Job::whole(entry.lsn);
+        match &entry.first_key {
+            Some(key) => self.lanes.push(key, job),
+            None => self.lanes.push_anywhere(job),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        self.lanes.pop(worker)
+    }
+
+    fn finish(&mut self, _worker: usize, _job: &Job) {}
+}

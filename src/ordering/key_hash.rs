@@ -1,0 +1,57 @@
+//! `key_hash` — entries of several keys are split, one part a key; worker by key hash; a command without keys
+//! goes to any worker. Pure.
+//!
+//! Pika before #2808: the first founding bug. Unsafe on purpose: FLUSHDB is ordered against nothing, and a
+//! reader may see half of an MSET.
+//!
+//! ```text
+//! lane 0:  SET a b   SET a c          lane 1:  FLUSHDB      done in the order FLUSHDB, SET, SET: a = c
+//! ```
+
+use super::lanes::Lanes;
+use super::{Admission, Job, Ordering, Refused};
+use crate::effect::KeySet;
+
+/// Lanes by key, entries split. Promises nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyHash {
+    lanes: Lanes,
+}
+
+impl KeyHash {
+    /// No entries, `workers` lanes.
+    pub fn new(workers: usize) -> KeyHash {
+        KeyHash { lanes: Lanes::new(workers) }
+    }
+}
+
+impl Ordering for KeyHash {
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        match &entry.keys {
+            KeySet::Keys(keys) if keys.len() > 1 && entry.splittable => {
+                for key in keys {
+                    self.lanes.push(key, Job::part(entry.lsn, key.clone()));
+                }
+            }
+            KeySet::Keys(keys) if keys.len() > 1 => {
+                return Err(Refused {
+                    strategy: "key_hash",
+                    lsn: entry.lsn,
+                    reason: "a command of several keys that cannot be split into one command a key",
+                });
+            }
+            KeySet::Keys(keys) => match keys.first() {
+                Some(key) => self.lanes.push(key, Job::whole(entry.lsn)),
+                None => self.lanes.push_anywhere(Job::whole(entry.lsn)),
+            },
+            KeySet::Everything => self.lanes.push_anywhere(Job::whole(entry.lsn)),
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        self.lanes.pop(worker)
+    }
+
+    fn finish(&mut self, _worker: usize, _job: &Job) {}
+}

@@ -1,0 +1,162 @@
+//! Ordering — admitted entries → jobs for workers. Pure.
+//!
+//! A replica has the entries of the log in order and W workers to apply them. An ordering strategy decides when
+//! an entry may start and on which worker; everything else (what an entry does, when it is durable, how far the
+//! watermark has come) is the same for all. The life of an entry:
+//!
+//! ```text
+//! admit ──▶ take ──▶ write ──▶ finish
+//!   │         │        │          └ the strategy learns of it; what waited may be taken now
+//!   │         │        └ one atomic batch on the store, marker included
+//!   │         └ a worker asks for work and gets a job: a whole entry, a run of them, or one key's part
+//!   └ in log order, one after the other
+//! ```
+//!
+//! | strategy | file | promises |
+//! |---|---|---|
+//! | `first_key` | [`first_key`] | nothing |
+//! | `key_hash` | [`key_hash`] | nothing (the first founding bug) |
+//! | `serial` | [`serial`] | prefix |
+//! | `barrier` | [`barrier`] | per_key_order |
+//! | `sequence` | [`sequence`] | prefix |
+//! | `writeset` | [`writeset`] | per_key_order |
+//! | `writeset_snapshots` | [`writeset_snapshots`] | prefix |
+//!
+//! A strategy of your own implements [`Ordering`] and derives `Clone, Debug, PartialEq, Eq, Hash`; the models
+//! judge it as they judge these (`tests/own_strategy.rs`).
+
+pub mod barrier;
+pub mod first_key;
+pub mod key_hash;
+mod lanes;
+pub mod sequence;
+pub mod serial;
+mod strategy;
+pub mod writeset;
+pub mod writeset_snapshots;
+
+pub use lanes::lane_of;
+pub use strategy::{AnyOrdering, Strategy};
+
+use crate::binlog::{Entry, Lsn, Payload};
+use crate::effect::{Key, KeySet};
+
+/// What a strategy is told of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Admission {
+    /// The entry's number: one more than that of the entry admitted before it.
+    pub lsn: Lsn,
+    /// The keys that it touches (for a command entry: reads, too).
+    pub keys: KeySet,
+    /// Its first key as the command named it; `None` if it has no key.
+    pub first_key: Option<Key>,
+    /// Whether it can be applied one key at a time: any effect, and the commands that a master can split.
+    pub splittable: bool,
+}
+
+impl Admission {
+    /// What strategies are told of `entry`.
+    pub fn of(entry: &Entry) -> Admission {
+        let (first_key, splittable) = match &entry.payload {
+            Payload::Effect(effect) => (effect.first_key(), true),
+            Payload::Command(command) => (command.first_key(), command.is_splittable()),
+        };
+        Admission { lsn: entry.lsn, keys: entry.keys(), first_key, splittable }
+    }
+}
+
+/// A piece of work for one worker, written as one batch.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Job {
+    /// The first entry.
+    pub first: Lsn,
+    /// The last entry; the same as `first` but for a run.
+    pub last: Lsn,
+    /// The key whose part of the entry this is; `None` for whole entries.
+    pub part: Option<Key>,
+}
+
+impl Job {
+    /// The whole entry `lsn`.
+    pub fn whole(lsn: Lsn) -> Job {
+        Job { first: lsn, last: lsn, part: None }
+    }
+
+    /// The entries from `first` to `last`, as one batch.
+    pub fn run(first: Lsn, last: Lsn) -> Job {
+        Job { first, last, part: None }
+    }
+
+    /// The part of entry `lsn` that touches `key`.
+    pub fn part(lsn: Lsn, key: Key) -> Job {
+        Job { first: lsn, last: lsn, part: Some(key) }
+    }
+
+    /// The entries of the job.
+    pub fn lsns(&self) -> impl Iterator<Item = Lsn> + use<> {
+        (self.first.0..=self.last.0).map(Lsn)
+    }
+}
+
+/// What readers of the replica are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reads {
+    /// The store as it is.
+    Latest,
+    /// The snapshot that was published last.
+    Published,
+}
+
+/// A strategy refuses an entry that it is not defined for. The replica stops with this error.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{strategy} cannot apply entry {lsn}: {reason}")]
+pub struct Refused {
+    /// The strategy's name.
+    pub strategy: &'static str,
+    /// The entry.
+    pub lsn: Lsn,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// When may an entry start, and on which worker? A pure state machine.
+///
+/// Order of calls: `admit` in log order while [`Ordering::admits`]; `take(w)` by a worker that holds nothing;
+/// `finish(w, job)` by the worker that took the job, after its batch was written. The default methods are those
+/// of a strategy without a commit order and without snapshots.
+pub trait Ordering {
+    /// Whether the next entry may be admitted now.
+    fn admits(&self) -> bool {
+        true
+    }
+
+    /// Notes the next entry of the log. Errors: [`Refused`], for good: the replica stops.
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused>;
+
+    /// A job that `worker` (0, 1, …) may start now. The strategy counts it as in flight from here on.
+    fn take(&mut self, worker: usize) -> Option<Job>;
+
+    /// Whether the batch of this job in flight may be written now.
+    fn may_write(&self, _job: &Job) -> bool {
+        true
+    }
+
+    /// Notes that `worker` is done with `job`: its batch is written.
+    fn finish(&mut self, worker: usize, job: &Job);
+
+    /// What readers are given.
+    fn reads(&self) -> Reads {
+        Reads::Latest
+    }
+
+    /// Asks for a snapshot to be published at the last admitted entry.
+    fn cut(&mut self) {}
+
+    /// The LSN at which a snapshot taken now can be published.
+    fn publishable(&self) -> Option<Lsn> {
+        None
+    }
+
+    /// Notes that the snapshot was published.
+    fn published(&mut self) {}
+}

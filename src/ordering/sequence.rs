@@ -1,0 +1,62 @@
+//! `sequence` — workers decode entries and build batches in parallel; batches are written in log order. Pure.
+//!
+//! A global sequence: the expensive part is parallel, the visible part is not. A command entry is executed when
+//! it is its turn to be written, so it reads what all entries before it wrote.
+//!
+//! ```text
+//! worker 0:  build 1 ── write 1                 worker 1:  build 2 ──────── (1 is finished) ── write 2
+//! ```
+
+use super::{Admission, Job, Ordering, Refused};
+use crate::binlog::Lsn;
+
+/// Log order at the write. Promises prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sequence {
+    /// First entry not taken.
+    next: Lsn,
+    /// Last entry admitted.
+    last: Lsn,
+    /// The entry whose batch may be written.
+    turn: Lsn,
+}
+
+impl Sequence {
+    /// No entries.
+    pub fn new() -> Sequence {
+        Sequence { next: Lsn(0), last: Lsn(0), turn: Lsn(0) }
+    }
+}
+
+impl Default for Sequence {
+    fn default() -> Sequence {
+        Sequence::new()
+    }
+}
+
+impl Ordering for Sequence {
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        if self.last == Lsn(0) {
+            (self.next, self.turn) = (entry.lsn, entry.lsn);
+        }
+        self.last = entry.lsn;
+        Ok(())
+    }
+
+    fn take(&mut self, _worker: usize) -> Option<Job> {
+        if self.next > self.last || self.last == Lsn(0) {
+            return None;
+        }
+        let job = Job::whole(self.next);
+        self.next = self.next.next();
+        Some(job)
+    }
+
+    fn may_write(&self, job: &Job) -> bool {
+        job.first == self.turn
+    }
+
+    fn finish(&mut self, _worker: usize, job: &Job) {
+        self.turn = job.last.next();
+    }
+}

@@ -1,0 +1,49 @@
+//! `serial` — one job at a time in log order, a run of entries as one batch. Pure.
+//!
+//! The default. Readers see only prefixes of the log: a batch is atomic, and no second one is under way.
+
+use super::{Admission, Job, Ordering, Refused};
+use crate::binlog::Lsn;
+
+/// Log order. Promises prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Serial {
+    batch_entries_max: u64,
+    /// First entry that is admitted and not taken, and the last admitted one; empty when `next` is past it.
+    next: Lsn,
+    last: Lsn,
+    busy: bool,
+}
+
+impl Serial {
+    /// No entries; a batch holds at most `batch_entries_max` (at least 1).
+    pub fn new(batch_entries_max: usize) -> Serial {
+        let batch_entries_max = u64::try_from(batch_entries_max).unwrap_or(u64::MAX).max(1);
+        Serial { batch_entries_max, next: Lsn(1), last: Lsn(0), busy: false }
+    }
+}
+
+impl Ordering for Serial {
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        if self.next > self.last {
+            self.next = entry.lsn;
+        }
+        self.last = entry.lsn;
+        Ok(())
+    }
+
+    fn take(&mut self, _worker: usize) -> Option<Job> {
+        if self.busy || self.next > self.last {
+            return None;
+        }
+        let last = Lsn(self.last.0.min(self.next.0.saturating_add(self.batch_entries_max - 1)));
+        let job = Job::run(self.next, last);
+        self.next = last.next();
+        self.busy = true;
+        Some(job)
+    }
+
+    fn finish(&mut self, _worker: usize, _job: &Job) {
+        self.busy = false;
+    }
+}

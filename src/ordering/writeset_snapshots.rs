@@ -1,0 +1,64 @@
+//! `writeset_snapshots` — writeset, with readers on published snapshots. Pure.
+//!
+//! Workers run ahead of each other as under [`writeset`](super::writeset), so the store passes through states
+//! that the master never had. Readers do not see them: at a cut, admission closes, workers drain, the store is
+//! then the master's after the last admitted entry, and a snapshot of it is published.
+//!
+//! ```text
+//! admit 1 2 3 │ cut at 3 │ drain … │ snapshot, publish (3) │ admit 4 …       readers: 0 0 0 0 3 3 3
+//! ```
+
+use super::writeset::Writeset;
+use super::{Admission, Job, Ordering, Reads, Refused};
+use crate::binlog::Lsn;
+
+/// Dependencies by last writer, reads from snapshots. Promises prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct WritesetSnapshots {
+    writeset: Writeset,
+    last: Lsn,
+    /// Where the cut is, while admission is closed.
+    cut: Option<Lsn>,
+}
+
+impl WritesetSnapshots {
+    /// No entries.
+    pub fn new() -> WritesetSnapshots {
+        WritesetSnapshots::default()
+    }
+}
+
+impl Ordering for WritesetSnapshots {
+    fn admits(&self) -> bool {
+        self.cut.is_none()
+    }
+
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        self.last = entry.lsn;
+        self.writeset.admit(entry)
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        self.writeset.take(worker)
+    }
+
+    fn finish(&mut self, worker: usize, job: &Job) {
+        self.writeset.finish(worker, job);
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Published
+    }
+
+    fn cut(&mut self) {
+        self.cut = Some(self.last);
+    }
+
+    fn publishable(&self) -> Option<Lsn> {
+        self.cut.filter(|_| self.writeset.is_idle())
+    }
+
+    fn published(&mut self) {
+        self.cut = None;
+    }
+}

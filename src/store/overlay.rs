@@ -1,0 +1,94 @@
+//! Overlay — a store with writes that have not reached it yet. Pure.
+//!
+//! A writer that runs several commands before it writes one batch lets each see what those before it came to.
+
+use super::{Read, StoreError, Visit};
+use crate::effect::Write;
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+
+/// Reads through pending writes to the store below.
+#[derive(Clone)]
+pub struct Overlay<'a> {
+    base: &'a dyn Read,
+    /// What was put (`Some`) or deleted (`None`).
+    records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Ranges deleted; records of `records` were written after them.
+    deleted: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl<'a> Overlay<'a> {
+    /// No pending writes over `base`.
+    pub fn new(base: &'a dyn Read) -> Overlay<'a> {
+        Overlay { base, records: BTreeMap::new(), deleted: Vec::new() }
+    }
+
+    /// Adds pending writes.
+    pub fn add(&mut self, writes: &[Write]) {
+        for write in writes {
+            match write {
+                Write::Put { key, value } => {
+                    self.records.insert(key.clone(), Some(value.clone()));
+                }
+                Write::Delete { key } => {
+                    self.records.insert(key.clone(), None);
+                }
+                Write::DeleteRange { from, to } => {
+                    self.records.retain(|key, _| key < from || key >= to);
+                    self.deleted.push((from.clone(), to.clone()));
+                }
+            }
+        }
+    }
+
+    fn is_deleted(&self, key: &[u8]) -> bool {
+        self.deleted.iter().any(|(from, to)| from.as_slice() <= key && key < to.as_slice())
+    }
+}
+
+impl Read for Overlay<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.records.get(key) {
+            Some(pending) => Ok(pending.clone()),
+            None if self.is_deleted(key) => Ok(None),
+            None => self.base.get(key),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        if !to.is_empty() && from >= to {
+            return Ok(());
+        }
+        let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
+        let mut pending = self.records.range::<[u8], _>((Bound::Included(from), end)).peekable();
+        let mut stopped = false;
+        self.base.scan(from, to, &mut |key, value| {
+            while let Some((earlier, put)) = pending.next_if(|(own, _)| own.as_slice() < key) {
+                if let Some(put) = put
+                    && visit(earlier, put).is_break()
+                {
+                    stopped = true;
+                    return ControlFlow::Break(());
+                }
+            }
+            let outcome = match pending.next_if(|(own, _)| own.as_slice() == key) {
+                Some((_, Some(put))) => visit(key, put),
+                Some((_, None)) => ControlFlow::Continue(()),
+                None if self.is_deleted(key) => ControlFlow::Continue(()),
+                None => visit(key, value),
+            };
+            stopped = outcome.is_break();
+            outcome
+        })?;
+        if !stopped {
+            for (key, put) in pending {
+                if let Some(put) = put
+                    && visit(key, put).is_break()
+                {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
