@@ -1,0 +1,80 @@
+//! Binlog — what the master writes down of each write, and what replicas are sent. Pure.
+//!
+//! One entry is one write of a client: what it came to (an effect) or, for some expiry policies, the command
+//! itself. An entry carries all that a replica needs to apply it, so a replica's log holds the same bytes.
+//!
+//! ```text
+//! lsn    1            2            3            4            5
+//! epoch  1            1            1            2            2          a promotion after entry 3
+//! time   1000 ms      1000 ms      1020 ms      1020 ms      1400 ms    never goes back, across epochs too
+//! ```
+//!
+//! The binlog is the only write-ahead log. RocksDB's own is off: two logs would have to agree.
+
+use crate::command::Command;
+use crate::effect::{Effect, KeySet};
+use crate::time::Millis;
+use std::fmt;
+
+/// Number of an entry: +1 each, starts at 1, 0 = none. Two of them compare only inside one history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lsn(pub u64);
+
+impl Lsn {
+    /// No entry: the state before the first one.
+    pub const NONE: Lsn = Lsn(0);
+
+    /// The LSN of the entry after this one. Writing an entry a nanosecond, a log lasts 584 years.
+    #[must_use]
+    pub fn next(self) -> Lsn {
+        Lsn(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Lsn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)
+    }
+}
+
+/// Identity of a history: a promotion, or a start that may have lost entries, takes a higher one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)
+    }
+}
+
+/// What an entry tells a replica to do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Payload {
+    /// Write these bytes.
+    Effect(Effect),
+    /// Run this command; what it comes to depends on the replica's state and, perhaps, its clock.
+    Command(Command),
+}
+
+/// One entry of the binlog.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// Its number.
+    pub lsn: Lsn,
+    /// The history that it was written in.
+    pub epoch: Epoch,
+    /// The master's log time when it was written.
+    pub time: Millis,
+    /// What to do.
+    pub payload: Payload,
+}
+
+impl Entry {
+    /// The keys that it touches; for a command entry the keys that it reads too.
+    pub fn keys(&self) -> KeySet {
+        match &self.payload {
+            Payload::Effect(effect) => effect.keys.clone(),
+            Payload::Command(command) => command.keys(),
+        }
+    }
+}
