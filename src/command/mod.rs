@@ -6,6 +6,7 @@
 //!
 //! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0.
 
+mod absolute;
 mod connection;
 mod draft;
 mod error;
@@ -22,7 +23,7 @@ mod view;
 pub use draft::Draft;
 pub use error::CommandError;
 pub use reply::Reply;
-pub use view::{Element, StringValue, View};
+pub use view::{StringValue, View};
 
 use crate::effect::{Effect, Key, KeySet};
 use crate::time::Millis;

@@ -4,15 +4,12 @@
 use super::CommandError;
 use crate::effect::Key;
 use crate::store::record::{Collection, Record, Value, decode_element};
-use crate::store::{Read, StoreError, key};
+use crate::store::{self, Element, Read, StoreError, key};
 use crate::time::Millis;
 use std::ops::ControlFlow;
 
 /// A string's value and its deadline.
 pub type StringValue = (Vec<u8>, Option<Millis>);
-
-/// The name and value of an element.
-pub type Element = (Vec<u8>, Vec<u8>);
 
 /// One consistent state of the store as a command sees it.
 ///
@@ -111,20 +108,7 @@ impl<'a> View<'a> {
 
     /// All elements of `name` in that incarnation, in the order of their names. Cost: O(elements).
     pub fn elements(&self, name: &[u8], incarnation: u64) -> Result<Vec<Element>, StoreError> {
-        let (from, to) = key::elements(&self.key(name), incarnation);
-        let mut elements = Vec::new();
-        let mut damaged = None;
-        self.reader.scan(&from, &to, &mut |raw, bytes| match decode_element(raw, bytes) {
-            Ok(value) => {
-                elements.push((key::element_name(raw, &from).to_vec(), value));
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                damaged = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        damaged.map_or(Ok(elements), Err)
+        store::elements(self.reader, &self.key(name), incarnation)
     }
 
     /// Calls `visit` with the name and record of each living key of this database, in the order of the names,

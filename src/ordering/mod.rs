@@ -159,4 +159,10 @@ pub trait Ordering {
 
     /// Notes that the snapshot was published.
     fn published(&mut self) {}
+
+    /// Whether `take` and `finish` treat all workers alike. A checker may then take states that differ only in
+    /// which worker does what for one.
+    fn interchangeable_workers(&self) -> bool {
+        false
+    }
 }

@@ -59,4 +59,8 @@ impl Ordering for Sequence {
     fn finish(&mut self, _worker: usize, job: &Job) {
         self.turn = job.last.next();
     }
+
+    fn interchangeable_workers(&self) -> bool {
+        true
+    }
 }

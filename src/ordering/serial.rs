@@ -46,4 +46,8 @@ impl Ordering for Serial {
     fn finish(&mut self, _worker: usize, _job: &Job) {
         self.busy = false;
     }
+
+    fn interchangeable_workers(&self) -> bool {
+        true
+    }
 }

@@ -122,4 +122,8 @@ impl Ordering for AnyOrdering {
     fn published(&mut self) {
         self.get_mut().published();
     }
+
+    fn interchangeable_workers(&self) -> bool {
+        self.get().interchangeable_workers()
+    }
 }

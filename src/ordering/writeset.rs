@@ -80,4 +80,8 @@ impl Ordering for Writeset {
             waits_for.remove(&job.first);
         }
     }
+
+    fn interchangeable_workers(&self) -> bool {
+        true
+    }
 }

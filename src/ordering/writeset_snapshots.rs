@@ -61,4 +61,8 @@ impl Ordering for WritesetSnapshots {
     fn published(&mut self) {
         self.cut = None;
     }
+
+    fn interchangeable_workers(&self) -> bool {
+        true
+    }
 }

@@ -4,10 +4,14 @@
 //! Everything above speaks raw keys and values, whose bytes [`key`] and [`record`] define, so the models run
 //! the very bytes that RocksDB holds.
 
+mod dump;
 pub mod key;
 pub mod memory;
 pub mod overlay;
 pub mod record;
+
+pub(crate) use dump::scan_decoded;
+pub use dump::{Content, Dump, Element, Stored, dump, elements};
 
 use crate::effect::Write;
 use std::ops::ControlFlow;

@@ -1,0 +1,61 @@
+//! What every model of replicheck gives beside stateright's [`Model`]: which invariants it judges, which are
+//! broken, which were put to the test at all, and how a path reads as a story.
+
+use super::story::Story;
+use stateright::Model;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A set of invariants of one model: bit i stands for the i-th of [`Judged::invariants`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InvariantSet(pub u8);
+
+impl InvariantSet {
+    /// The set with invariant `index`, if `yes`.
+    #[must_use]
+    pub fn with(self, index: usize, yes: bool) -> InvariantSet {
+        InvariantSet(self.0 | (u8::from(yes) << index))
+    }
+
+    /// Whether invariant `index` is in it.
+    pub fn has(self, index: usize) -> bool {
+        self.0 >> index & 1 == 1
+    }
+}
+
+/// Which invariants a search has put to the test: for each *always* a *sometimes* that shows it is not vacuous.
+#[derive(Debug, Default)]
+pub struct Witnesses(AtomicU32);
+
+impl Witnesses {
+    /// Notes that these invariants were put to the test.
+    pub fn note(&self, tested: InvariantSet) {
+        if tested.0 != 0 {
+            self.0.fetch_or(u32::from(tested.0), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether invariant `index` was put to the test.
+    pub fn has(&self, index: usize) -> bool {
+        self.0.load(Ordering::Relaxed) >> index & 1 == 1
+    }
+}
+
+/// A model whose states know which invariants the last step broke.
+pub trait Judged: Model<State: Copy + Eq + Hash + Debug + Send + Sync, Action: Clone + PartialEq + Debug> {
+    /// Names of the invariants, as in [`crate::invariant`] and in DESIGN's tables.
+    fn invariants(&self) -> &'static [&'static str];
+
+    /// For each invariant, what a run must have seen for a verdict *holds* to mean anything.
+    fn sometimes(&self) -> &'static [&'static str];
+
+    /// The invariants that the step into `state` broke.
+    fn broken(&self, state: &Self::State) -> InvariantSet;
+
+    /// Which invariants were put to the test so far.
+    fn witnesses(&self) -> &Witnesses;
+
+    /// The path that takes these actions from the initial state, in words.
+    fn story(&self, path: &[Self::Action]) -> Story;
+}

@@ -1,0 +1,8 @@
+//! Models — stateright models over the engine's own machines, and what searches them.
+
+pub mod intern;
+pub mod judged;
+pub mod ordering;
+pub mod program;
+pub mod search;
+pub mod story;

@@ -1,0 +1,161 @@
+//! Programs — every sequence of commands up to a length → the log that each comes to, as a tree.
+//!
+//! The master runs each command once per place in the tree, by the engine's own code. A command that changes
+//! nothing (DEL of a key that is not there) gets no entry and no place: its program is a shorter one.
+
+use crate::binlog::{Entry, Epoch, Lsn};
+use crate::command::Command;
+use crate::expiry::ExpiryPolicy;
+use crate::invariant::Versions;
+use crate::node::{Master, MasterInput, MasterOutput};
+use crate::ordering::Admission;
+use crate::store::memory::MemoryStore;
+use crate::store::{Dump, StoreError, dump};
+use crate::time::Millis;
+
+/// Place of a program in the tree; 0 is the empty program.
+pub type Place = u16;
+
+/// One program and what its log is.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The program without its last command.
+    pub parent: Place,
+    /// The commands.
+    pub commands: Vec<Command>,
+    /// The last entry; `None` for the empty program.
+    pub entry: Option<(Entry, Admission)>,
+    /// The places after 0, 1, 2, … entries, this one last.
+    pub prefixes: Vec<Place>,
+    /// The master's store after the log.
+    pub dump: Dump,
+    /// Versions of the keys after the log.
+    pub versions: Versions,
+    /// The programs with one command more, by the number of that command in the alphabet.
+    pub children: Vec<Option<Place>>,
+}
+
+/// All programs, each after its parent.
+#[derive(Clone, Debug)]
+pub struct Programs {
+    programs: Vec<Program>,
+}
+
+/// Why programs could not be laid out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProgramsError {
+    /// Too many to number.
+    #[error("more than {max} programs: use fewer commands or a shorter length", max = Place::MAX)]
+    TooMany,
+    /// The store failed, which the store in memory does not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Programs {
+    /// Every program of at most `length_max` of the commands of `alphabet`, logged as `policy` says. Errors:
+    /// more than 65,535 programs.
+    pub fn every(
+        alphabet: &[Command],
+        length_max: usize,
+        policy: &dyn ExpiryPolicy,
+    ) -> Result<Programs, ProgramsError> {
+        let mut tree = Programs::root(alphabet.len());
+        let mut masters = vec![Master::new(MemoryStore::new(), Epoch(1))];
+        let mut at = 0;
+        while at < tree.programs.len() {
+            if tree.programs[at].prefixes.len() <= length_max {
+                for (symbol, command) in alphabet.iter().enumerate() {
+                    tree.grow(&mut masters, at, symbol, command, policy)?;
+                }
+            }
+            at += 1;
+        }
+        Ok(tree)
+    }
+
+    /// One program and its beginnings.
+    pub fn only(commands: &[Command], policy: &dyn ExpiryPolicy) -> Result<Programs, ProgramsError> {
+        let mut tree = Programs::root(1);
+        let mut masters = vec![Master::new(MemoryStore::new(), Epoch(1))];
+        for command in commands {
+            let at = tree.programs.len() - 1;
+            tree.grow(&mut masters, at, 0, command, policy)?;
+        }
+        Ok(tree)
+    }
+
+    /// The program at a place.
+    pub fn at(&self, place: Place) -> &Program {
+        &self.programs[usize::from(place)]
+    }
+
+    /// The entry of that LSN in the log of a place. Panics: if the log has no such entry.
+    pub fn entry(&self, place: Place, lsn: Lsn) -> &(Entry, Admission) {
+        let length = usize::try_from(lsn.0).expect("an lsn of a short log");
+        let prefix = self.at(place).prefixes[length];
+        self.at(prefix).entry.as_ref().expect("only the empty program has no entry")
+    }
+
+    /// How many there are, the empty one included.
+    pub fn len(&self) -> usize {
+        self.programs.len()
+    }
+
+    /// Never: the empty program is always there.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The greatest length.
+    pub fn length_max(&self) -> usize {
+        self.programs.last().map_or(0, |program| program.prefixes.len() - 1)
+    }
+
+    fn root(alphabet_len: usize) -> Programs {
+        let root = Program {
+            parent: 0,
+            commands: Vec::new(),
+            entry: None,
+            prefixes: vec![0],
+            dump: Dump::new(),
+            versions: Versions::default(),
+            children: vec![None; alphabet_len],
+        };
+        Programs { programs: vec![root] }
+    }
+
+    fn grow(
+        &mut self,
+        masters: &mut Vec<Master<MemoryStore>>,
+        at: usize,
+        symbol: usize,
+        command: &Command,
+        policy: &dyn ExpiryPolicy,
+    ) -> Result<(), ProgramsError> {
+        let mut master = masters[at].clone();
+        let request = MasterInput::Request { command: command.clone(), now: Millis::ZERO, random: 0 };
+        let appended = master.step(policy, request)?.into_iter().find_map(|output| match output {
+            MasterOutput::Append(entry) => Some(entry),
+            _ => None,
+        });
+        let Some(entry) = appended else { return Ok(()) };
+        let parent = &self.programs[at];
+        let place = Place::try_from(self.programs.len()).map_err(|_| ProgramsError::TooMany)?;
+        let mut versions = parent.versions.clone();
+        versions.write(&entry.keys(), entry.lsn);
+        let program = Program {
+            parent: Place::try_from(at).map_err(|_| ProgramsError::TooMany)?,
+            commands: parent.commands.iter().chain([command]).cloned().collect(),
+            prefixes: parent.prefixes.iter().copied().chain([place]).collect(),
+            dump: dump(master.store())?,
+            versions,
+            children: vec![None; parent.children.len()],
+            entry: Some((entry.clone(), Admission::of(&entry))),
+        };
+        self.programs[at].children[symbol] = Some(place);
+        self.programs.push(program);
+        masters.push(master);
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! Ordering model — every program up to a length × W workers × one strategy, with readers and one crash.
+//!
+//! The replica's strategy, its worker pool and its writes are the engine's own code ([`crate::ordering`],
+//! [`crate::apply`]); the master's log comes from the engine's own master. What the model adds is only the
+//! choice of who goes next:
+//!
+//! ```text
+//! admit the next entry · worker takes · worker writes its batch · worker finishes
+//! cut · publish (writeset_snapshots) · store flushes · crash and restart
+//! ```
+//!
+//! **Readers** look at all keys after every step: whatever a reader can see, this one sees. **Crash**: RocksDB's
+//! own log is off, so a crash leaves what was flushed, a prefix of the *write* order with the marker of its
+//! last batch; the log is whole (the store is never ahead of it, and what the replica lost of its tail the
+//! master sends again). The replica runs the log from the marker on and lets readers in when it has reached
+//! the log's end as of the crash. Only the last flush before a crash matters, so there is at most one.
+//!
+//! Not modelled: loss of the log's own tail, queues that are full, a take that a scheduler delays between
+//! computing a marker and writing it any longer than another worker needs to finish (markers are settled at the
+//! take, the earliest moment, so they are as low as they can be).
+
+mod control;
+mod data;
+mod log;
+mod model;
+mod story;
+
+pub use control::{Control, Move, Phase};
+pub use data::Data;
+pub use log::{Place, Program, Programs, ProgramsError};
+pub use model::{Action, OrderingModel, Setup, State};

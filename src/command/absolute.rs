@@ -1,0 +1,66 @@
+//! A command with its durations turned into absolute deadlines, as a master does before it logs. Pure.
+
+use super::Command;
+use super::number::parse_integer;
+use crate::time::Millis;
+
+impl Command {
+    /// The command that does at any time what this one does at `now`, as far as deadlines go: SETEX becomes SET
+    /// … PXAT, EXPIRE becomes PEXPIREAT, EX and PX become PXAT. For a command that succeeded at `now`; any
+    /// other is given back as it is.
+    pub fn with_absolute_deadline(&self, now: Millis) -> Command {
+        self.rewritten(now)
+            .and_then(|argv| Command::parse(self.db, argv).ok())
+            .unwrap_or_else(|| self.clone())
+    }
+
+    fn rewritten(&self, now: Millis) -> Option<Vec<Vec<u8>>> {
+        let argument = |at: usize| self.argv.get(at).cloned();
+        match self.name() {
+            "setex" | "psetex" => {
+                let unit = if self.name() == "setex" { 1000 } else { 1 };
+                let deadline = instant(&argument(2)?, unit, now)?;
+                Some(vec![b"SET".to_vec(), argument(1)?, argument(3)?, b"PXAT".to_vec(), deadline])
+            }
+            "expire" | "pexpire" | "expireat" => {
+                let (unit, origin) = match self.name() {
+                    "expire" => (1000, now),
+                    "pexpire" => (1, now),
+                    _ => (1000, Millis::ZERO),
+                };
+                let mut argv = self.argv.clone();
+                argv[0] = b"PEXPIREAT".to_vec();
+                argv[2] = instant(&argument(2)?, unit, origin)?;
+                Some(argv)
+            }
+            "set" => self.with_options_rewritten(3, now),
+            "getex" => self.with_options_rewritten(2, now),
+            _ => None,
+        }
+    }
+
+    /// EX, PX and EXAT, from position `first` on, as PXAT.
+    fn with_options_rewritten(&self, first: usize, now: Millis) -> Option<Vec<Vec<u8>>> {
+        let mut argv = self.argv.clone();
+        let at = (first..argv.len().checked_sub(1)?).find(|&at| option(&argv[at], now).is_some())?;
+        let (unit, origin) = option(&argv[at], now)?;
+        argv[at + 1] = instant(&argv[at + 1], unit, origin)?;
+        argv[at] = b"PXAT".to_vec();
+        Some(argv)
+    }
+}
+
+fn option(name: &[u8], now: Millis) -> Option<(i64, Millis)> {
+    match name.to_ascii_uppercase().as_slice() {
+        b"EX" => Some((1000, now)),
+        b"PX" => Some((1, now)),
+        b"EXAT" => Some((1000, Millis::ZERO)),
+        _ => None,
+    }
+}
+
+fn instant(amount: &[u8], unit: i64, origin: Millis) -> Option<Vec<u8>> {
+    let amount = parse_integer(amount)?.checked_mul(unit)?;
+    let instant = i64::try_from(origin.0).ok()?.checked_add(amount)?;
+    Some(instant.to_string().into_bytes())
+}

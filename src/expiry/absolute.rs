@@ -1,0 +1,30 @@
+//! `absolute` — SETEX, EXPIRE and friends with an absolute deadline, all else as it came, run at the replica's
+//! clock. Pure.
+//!
+//! Pika before #2833: the second founding bug. Unsafe on purpose: INCR on a key that is dead on the replica and
+//! was alive on the master makes a key without a deadline.
+
+use super::{ExpiryPolicy, Removal};
+use crate::apply::Instants;
+use crate::binlog::{Entry, Payload};
+use crate::command::Command;
+use crate::effect::Effect;
+use crate::time::Millis;
+
+/// Absolute deadlines, the replica's clock for everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Absolute;
+
+impl ExpiryPolicy for Absolute {
+    fn logged(&self, command: &Command, _effect: Effect, now: Millis) -> Payload {
+        Payload::Command(command.with_absolute_deadline(now))
+    }
+
+    fn instants(&self, _entry: &Entry, local: Millis) -> Instants {
+        Instants { now: local, judged_at: local }
+    }
+
+    fn removal(&self) -> Removal {
+        Removal::Local
+    }
+}

@@ -1,0 +1,9 @@
+//! `effects` — every write logs its bytes, deadlines in them; readers judge by the replica's clock. Pure.
+
+use super::ExpiryPolicy;
+
+/// Bytes in the log, the replica's clock at reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Effects;
+
+impl ExpiryPolicy for Effects {}

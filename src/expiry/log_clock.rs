@@ -1,0 +1,71 @@
+//! `log_clock` — effects; readers of the replica judge by log time, never by the replica's own clock. Pure.
+//!
+//! Log time is the master's time as the log carried it: entries and heartbeats bring it, in the order of the
+//! log. With n entries applied, the clock c satisfies t(n) ≤ c ≤ t(n+1), so a read of the replica is a read
+//! that the master could have answered at c.
+//!
+//! While nothing is heard, log time stands still; when that has lasted `limit`, it goes on by the replica's own
+//! rate, and reads are *estimated* until log time has caught up:
+//!
+//! ```text
+//! heard 5000 at local 5200, limit 10000
+//! local    5200   15200   16200   heard 6000   heard 17000
+//! clock    5000    5000    6000         6000         17000
+//! ```
+
+use super::{ExpiryPolicy, Judging};
+use crate::time::Millis;
+
+/// Bytes in the log, log time at reads.
+#[derive(Clone, Copy, Debug)]
+pub struct LogClock;
+
+impl ExpiryPolicy for LogClock {
+    fn judging(&self) -> Judging {
+        Judging::LogTime
+    }
+}
+
+/// A replica's log time.
+///
+/// Invariants: what [`LogTime::read`] gives never goes back while the replica's own clock does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LogTime {
+    /// The master's time that was heard last.
+    heard: Millis,
+    /// The replica's own clock at that moment.
+    heard_at: Millis,
+    /// The latest estimate given out; log time never goes behind it.
+    estimate: Millis,
+}
+
+/// What a log clock says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Reading {
+    /// The instant to judge by.
+    pub time: Millis,
+    /// Whether it runs ahead of what was heard, at the replica's own rate.
+    pub estimated: bool,
+}
+
+impl LogTime {
+    /// Notes that the log brought the master's time `time` while the replica's own clock said `local`.
+    pub fn hear(&mut self, time: Millis, local: Millis, limit_ms: u64) {
+        self.estimate = self.read(local, limit_ms).time;
+        self.heard = self.heard.max(time);
+        self.heard_at = local;
+    }
+
+    /// The master's time that was heard last.
+    pub fn heard(&self) -> Millis {
+        self.heard
+    }
+
+    /// The clock when the replica's own says `local`; `limit_ms` is how long silence may last before it is
+    /// estimated.
+    pub fn read(&self, local: Millis, limit_ms: u64) -> Reading {
+        let beyond = local.since(self.heard_at).saturating_sub(limit_ms);
+        let time = Millis(self.heard.0.saturating_add(beyond)).max(self.estimate);
+        Reading { time, estimated: time > self.heard }
+    }
+}

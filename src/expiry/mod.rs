@@ -1,0 +1,92 @@
+//! Expiry — a command that depends on time → what the log carries, and by which clock the replica runs and
+//! judges it. Pure.
+//!
+//! ```text
+//! SETEX k 10 100 ; INCR k          the master: 101, dead after 10 s
+//! the replica gets both 30 s late  `absolute`: k is dead, INCR makes k = 1 without a deadline, for ever
+//!                                  `effects`:  k = 101 with the master's deadline, whenever it arrives
+//! ```
+//!
+//! | policy | logged | run at | readers judge by |
+//! |---|---|---|---|
+//! | [`verbatim`] | the command | replica's clock | replica's clock |
+//! | [`absolute`] | the command, deadlines absolute | replica's clock | replica's clock |
+//! | [`at_entry_time`] | the command | entry's time | replica's clock |
+//! | [`pksetat`] | result, if it depends on the old value | entry's time | replica's clock |
+//! | [`master_expires`] | the command, deadlines absolute; a DEL for each expired key | as if nothing had expired | replica's clock |
+//! | [`relative`] | effect with the remaining time | – | replica's clock |
+//! | [`effects`] | effect | – | replica's clock |
+//! | [`log_clock`] | effect | – | log time |
+
+pub mod absolute;
+pub mod at_entry_time;
+pub mod effects;
+pub mod log_clock;
+pub mod master_expires;
+pub mod pksetat;
+mod policy;
+pub mod relative;
+pub mod verbatim;
+
+pub use log_clock::LogTime;
+pub use policy::Policy;
+
+use crate::apply::Instants;
+use crate::binlog::{Entry, Payload};
+use crate::command::Command;
+use crate::effect::Effect;
+use crate::time::Millis;
+
+/// By which clock readers of a replica judge what is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Judging {
+    /// The replica's own.
+    Local,
+    /// Log time: the master's time as the log carried it here.
+    LogTime,
+}
+
+/// What a replica may remove physically.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Removal {
+    /// What is dead by its own clock.
+    Local,
+    /// What is dead by log time.
+    LogTime,
+    /// Nothing: the master logs a DEL for each key that it expires.
+    ByMaster,
+}
+
+/// What is logged, and which clock judges it.
+///
+/// The default methods are those of `effects`: the log carries bytes with absolute deadlines, and the replica
+/// does nothing but write them.
+pub trait ExpiryPolicy {
+    /// What the log carries for `command`, which came to `effect` at `now` on the master.
+    fn logged(&self, command: &Command, effect: Effect, now: Millis) -> Payload {
+        let _ = (command, now);
+        Payload::Effect(effect)
+    }
+
+    /// What the replica keeps of an entry that arrives when its own clock says `local`.
+    fn arrived(&self, entry: Entry, local: Millis) -> Entry {
+        let _ = local;
+        entry
+    }
+
+    /// At which instants the replica runs a command entry when its own clock says `local`.
+    fn instants(&self, entry: &Entry, local: Millis) -> Instants {
+        let _ = local;
+        Instants { now: entry.time, judged_at: entry.time }
+    }
+
+    /// By which clock readers of the replica judge.
+    fn judging(&self) -> Judging {
+        Judging::Local
+    }
+
+    /// What the replica may remove physically.
+    fn removal(&self) -> Removal {
+        Removal::LogTime
+    }
+}

@@ -1,0 +1,190 @@
+//! Invariants — what must hold of a replica, each one named pure function. Pure.
+//!
+//! Models, tests and the engine's own assertions call these very functions; grep for a name to find every place
+//! where it is checked. They compare *versions* of keys (LSN of the last writer), not values, so that a value
+//! which comes back is not taken for one that never left.
+//!
+//! ```text
+//! log      1 SET a 1    2 SET c 1    3 SET a 2
+//! versions after 3:     a = 3, c = 2
+//! a reader that saw a = 3 and then sees a = 1: per_key_order and monotonic_reads are broken
+//! a reader that sees a = 3, c = 0: no prefix of the log has these versions: prefix is broken
+//! ```
+
+use crate::binlog::Lsn;
+use crate::effect::{Key, KeySet};
+use crate::store::{Content, Dump};
+use crate::time::Millis;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The version of every key: LSN of its last writer, 0 = never written. A write to everything is the last writer
+/// of each key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Versions {
+    keys: BTreeMap<Key, Lsn>,
+    everything: Lsn,
+}
+
+impl Versions {
+    /// Notes that entry `lsn` wrote `keys`.
+    pub fn write(&mut self, keys: &KeySet, lsn: Lsn) {
+        match keys {
+            KeySet::Everything => {
+                self.keys.clear();
+                self.everything = lsn;
+            }
+            KeySet::Keys(keys) => self.keys.extend(keys.iter().map(|key| (key.clone(), lsn))),
+        }
+    }
+
+    /// The version of `key`.
+    pub fn of(&self, key: &Key) -> Lsn {
+        self.keys.get(key).copied().unwrap_or(self.everything)
+    }
+
+    /// The keys that were written one by one since everything was.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.keys()
+    }
+
+    /// Whether no key has an older version here than in `earlier`.
+    fn none_older_than(&self, earlier: &Versions) -> bool {
+        let named = self.keys.keys().chain(earlier.keys.keys());
+        self.everything >= earlier.everything && named.into_iter().all(|key| self.of(key) >= earlier.of(key))
+    }
+
+    /// Whether both give every key the same version.
+    fn equal(&self, other: &Versions) -> bool {
+        let mut named = self.keys.keys().chain(other.keys.keys());
+        self.everything == other.everything && named.all(|key| self.of(key) == other.of(key))
+    }
+}
+
+/// What a store holds: the versions of its keys and the keys themselves.
+#[derive(Clone, Copy, Debug)]
+pub struct State<'a> {
+    /// Who wrote each key last.
+    pub versions: &'a Versions,
+    /// What was written.
+    pub dump: &'a Dump,
+}
+
+/// **convergence**: the watermark has reached the end of the log, so the replica's state is the master's.
+pub fn convergence(replica: State<'_>, master: State<'_>) -> bool {
+    replica.versions.equal(master.versions) && replica.dump == master.dump
+}
+
+/// **per_key_order**, beside [`convergence`]: no key's version is older than the one that a reader saw before, and
+/// each is one that the master had. `history` holds the master's versions after 0, 1, 2, … entries.
+pub fn per_key_order(history: &[&Versions], seen: &Versions, sees: &Versions) -> bool {
+    let had = |key: &Key| {
+        let version = sees.of(key);
+        usize::try_from(version.0).ok().and_then(|lsn| history.get(lsn)).is_some_and(|at| at.of(key) == version)
+    };
+    monotonic_reads(seen, sees) && sees.keys().all(had)
+}
+
+/// **prefix**, beside [`convergence`]: the prefix of the log whose state a reader sees, if there is one that is
+/// not shorter than the one `seen` before. `history` holds the master's versions after 0, 1, 2, … entries.
+pub fn prefix(history: &[&Versions], seen: Lsn, sees: &Versions) -> Option<Lsn> {
+    let lengths = (0u64..).map(Lsn);
+    lengths.zip(history).find(|(length, versions)| *length >= seen && versions.equal(sees)).map(|(length, _)| length)
+}
+
+/// **monotonic_reads**: no reader sees an older version after a newer one, crash and restart included.
+pub fn monotonic_reads(seen: &Versions, sees: &Versions) -> bool {
+    sees.none_older_than(seen)
+}
+
+/// **exactly_once**: of the keys whose last writer was applied more than once (`twice`), each holds what the
+/// master held after that writer.
+pub fn exactly_once(replica: State<'_>, twice: &BTreeSet<Lsn>, history: &[&Dump]) -> bool {
+    let written_twice = |key: &&Key| twice.contains(&replica.versions.of(key));
+    replica.versions.keys().filter(written_twice).all(|key| {
+        let after_writer = usize::try_from(replica.versions.of(key).0).ok().and_then(|lsn| history.get(lsn));
+        after_writer.is_some_and(|master| master.get(key) == replica.dump.get(key))
+    })
+}
+
+/// The two nodes at the same LSN, and what their own clocks say.
+#[derive(Clone, Copy, Debug)]
+pub struct SameLsn<'a> {
+    /// What the master stores.
+    pub master: &'a Dump,
+    /// What the replica stores.
+    pub replica: &'a Dump,
+    /// The later of the two clocks: what is dead by it may be removed on one node and still be on the other.
+    pub latest_clock: Millis,
+}
+
+/// **same_value**: at the same LSN every key that is stored on both nodes has the same value, and a key that is
+/// stored on one of them only is dead.
+pub fn same_value(nodes: SameLsn<'_>) -> bool {
+    let lonely = |dump: &Dump, other: &Dump| {
+        dump.iter().any(|(key, stored)| !other.contains_key(key) && !stored.is_dead(nodes.latest_clock))
+    };
+    let equal = nodes
+        .master
+        .iter()
+        .filter_map(|(key, stored)| Some((stored, nodes.replica.get(key)?)))
+        .all(|(master, replica)| master.content == replica.content);
+    equal && !lonely(nodes.master, nodes.replica) && !lonely(nodes.replica, nodes.master)
+}
+
+/// **same_deadline**: at the same LSN every key that is stored on both nodes has the same deadline, to the
+/// millisecond.
+pub fn same_deadline(nodes: SameLsn<'_>) -> bool {
+    nodes
+        .master
+        .iter()
+        .filter_map(|(key, stored)| Some((stored, nodes.replica.get(key)?)))
+        .all(|(master, replica)| master.deadline == replica.deadline)
+}
+
+/// **no_immortal_key**: at the same LSN no key without a deadline is on the replica but what is on the master
+/// without one.
+pub fn no_immortal_key(nodes: SameLsn<'_>) -> bool {
+    nodes
+        .replica
+        .iter()
+        .filter(|(_, stored)| stored.deadline.is_none())
+        .all(|(key, _)| nodes.master.get(key).is_some_and(|master| master.deadline.is_none()))
+}
+
+/// How a reader of the replica saw a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sight {
+    /// There, with this LSN as the last writer of its value.
+    Alive(Lsn),
+    /// Its deadline had passed; the last writer of its value.
+    Dead(Lsn),
+}
+
+/// **no_resurrection**: a key that a reader saw dead is not seen alive again unless its value was written.
+pub fn no_resurrection(saw: &BTreeMap<Key, Sight>, sees: &BTreeMap<Key, Sight>) -> bool {
+    sees.iter().all(|(key, sight)| match (saw.get(key), sight) {
+        (Some(Sight::Dead(before)), Sight::Alive(now)) => now > before,
+        _ => true,
+    })
+}
+
+/// **no_early_death**: a key that the master stored after the entries that the replica has applied is seen on the
+/// replica until the master's own time has reached its deadline.
+pub fn no_early_death(master: &Dump, master_now: Millis, sees: &Visible) -> bool {
+    master.iter().filter(|(_, stored)| !stored.is_dead(master_now)).all(|(key, _)| sees.contains_key(key))
+}
+
+/// What a reader sees of all keys at one moment: those alive, with their values.
+pub type Visible = BTreeMap<Key, Content>;
+
+/// What a reader who judges at `now` sees of `dump`.
+pub fn visible(dump: &Dump, now: Millis) -> Visible {
+    let alive = dump.iter().filter(|(_, stored)| !stored.is_dead(now));
+    alive.map(|(key, stored)| (key.clone(), stored.content.clone())).collect()
+}
+
+/// **past_read**: the first of the master's `moments` (what its readers could see, oldest first, not older than
+/// the moment that this reader saw last) at which the master could have answered `read`; `None` breaks it.
+pub fn past_read(moments: &[Visible], read: &Visible) -> Option<usize> {
+    moments.iter().position(|moment| moment == read)
+}

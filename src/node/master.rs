@@ -1,0 +1,150 @@
+//! Master — requests → replies and log entries. Pure, but for its store.
+
+use super::removal_of_dead;
+use crate::apply::{self, Instants};
+use crate::binlog::{Entry, Epoch, Lsn, Payload};
+use crate::command::{Command, Reply, View};
+use crate::effect::{Effect, Key, KeySet};
+use crate::expiry::{ExpiryPolicy, Removal};
+use crate::store::{Store, StoreError};
+use crate::time::Millis;
+
+/// What happens to a master.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A client's command.
+    Request {
+        /// The command.
+        command: Command,
+        /// The master's clock.
+        now: Millis,
+        /// Randomness for RANDOMKEY and HRANDFIELD.
+        random: u64,
+    },
+    /// Time to tell replicas the time.
+    Heartbeat {
+        /// The master's clock.
+        now: Millis,
+    },
+    /// Physical removal of a key, if it is dead.
+    Expire {
+        /// The key.
+        key: Key,
+        /// The master's clock.
+        now: Millis,
+    },
+}
+
+/// What a master does about it, in this order: an entry is logged before the reply leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The next entry of the log.
+    Append(Entry),
+    /// Log time for replicas, after all entries appended so far.
+    Heartbeat(Millis),
+    /// The reply to the request.
+    Reply(Reply),
+}
+
+/// A master: its store, the last LSN and the log time of its history.
+///
+/// Invariants: LSNs have no gap; log time never goes back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Master<S> {
+    store: S,
+    epoch: Epoch,
+    last: Lsn,
+    time: Millis,
+}
+
+impl<S: Store> Master<S> {
+    /// A master of an empty history.
+    pub fn new(store: S, epoch: Epoch) -> Master<S> {
+        Master { store, epoch, last: Lsn::NONE, time: Millis::ZERO }
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The last entry of its log.
+    pub fn last(&self) -> Lsn {
+        self.last
+    }
+
+    /// Its log time.
+    pub fn time(&self) -> Millis {
+        self.time
+    }
+
+    /// Does what `input` asks for. Errors: the store's; the node stops.
+    pub fn step(&mut self, policy: &dyn ExpiryPolicy, input: Input) -> Result<Vec<Output>, StoreError> {
+        match input {
+            Input::Heartbeat { now } => {
+                self.time = self.time.max(now);
+                Ok(vec![Output::Heartbeat(self.time)])
+            }
+            Input::Expire { key, now } => {
+                self.time = self.time.max(now);
+                Ok(self.expire(policy, &key)?.into_iter().map(Output::Append).collect())
+            }
+            Input::Request { command, now, random } => {
+                self.time = self.time.max(now);
+                self.request(policy, command, random)
+            }
+        }
+    }
+
+    fn request(
+        &mut self,
+        policy: &dyn ExpiryPolicy,
+        command: Command,
+        random: u64,
+    ) -> Result<Vec<Output>, StoreError> {
+        let mut outputs = Vec::new();
+        if let (Removal::ByMaster, KeySet::Keys(keys)) = (policy.removal(), command.keys()) {
+            for key in &keys {
+                outputs.extend(self.expire(policy, key)?.map(Output::Append));
+            }
+        }
+        let view = View::new(&self.store, command.db(), self.time)
+            .with_incarnation(self.last.next().0)
+            .with_random(random);
+        let (reply, effect) = command.execute(&view, self.time)?;
+        if !effect.is_empty() {
+            let payload = policy.logged(&command, effect.clone(), self.time);
+            outputs.push(Output::Append(self.append(effect, payload)?));
+        }
+        outputs.push(Output::Reply(reply));
+        Ok(outputs)
+    }
+
+    /// Removes `key` if it is dead; the entry, if the policy wants replicas to be told.
+    fn expire(&mut self, policy: &dyn ExpiryPolicy, key: &Key) -> Result<Option<Entry>, StoreError> {
+        let effect = removal_of_dead(&self.store, key, self.time)?;
+        if effect.is_empty() {
+            return Ok(None);
+        }
+        if policy.removal() != Removal::ByMaster {
+            self.store.write(&effect.writes)?;
+            return Ok(None);
+        }
+        // DEL exists and takes one key, so this parses.
+        match Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]) {
+            Ok(del) => self.append(effect, Payload::Command(del)).map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn append(&mut self, effect: Effect, payload: Payload) -> Result<Entry, StoreError> {
+        let lsn = self.last.next();
+        let entry = |payload| Entry { lsn, epoch: self.epoch, time: self.time, payload };
+        let own = entry(Payload::Effect(effect));
+        let logged = entry(payload);
+        let at = Instants { now: self.time, judged_at: self.time };
+        apply::write_batch(&mut self.store, &[&own], None, lsn, &|_| at)?;
+        self.last = lsn;
+        Ok(logged)
+    }
+}

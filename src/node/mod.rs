@@ -1,0 +1,25 @@
+//! Node — a master and a replica as state machines: input → outputs. Pure, but for the store that they hold.
+//!
+//! The settings of a node are no part of its state: they are given to each step.
+
+mod master;
+mod replica;
+
+pub use master::{Input as MasterInput, Master, Output as MasterOutput};
+pub use replica::{Input as ReplicaInput, Replica};
+
+use crate::command::{Draft, View};
+use crate::effect::{Effect, Key};
+use crate::store::{Read, StoreError};
+use crate::time::Millis;
+
+/// What removes `key` with all that belongs to it, if it is stored and dead at `now`; an empty effect if not.
+/// Errors: the store's.
+pub fn removal_of_dead(reader: &dyn Read, key: &Key, now: Millis) -> Result<Effect, StoreError> {
+    let view = View::new(reader, key.db, now);
+    let mut draft = Draft::new();
+    if view.stored_record(&key.name)?.is_some_and(|record| record.is_dead(now)) {
+        draft.remove(&view, &key.name)?;
+    }
+    Ok(draft.finish())
+}

@@ -1,0 +1,109 @@
+//! Dump — raw records → keys, values and deadlines as users know them. Pure.
+
+use super::record::{Record, Value, decode_element};
+use super::{Read, StoreError, key};
+use crate::effect::Key;
+use crate::time::Millis;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::ControlFlow;
+
+/// The name and value of an element.
+pub type Element = (Vec<u8>, Vec<u8>);
+
+/// A value as users know it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Content {
+    /// A string.
+    String(Vec<u8>),
+    /// A hash: fields and values.
+    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Content::String(value) => write!(out, "\"{}\"", value.escape_ascii()),
+            Content::Hash(fields) => {
+                let fields: Vec<String> = fields
+                    .iter()
+                    .map(|(name, value)| format!("{}: \"{}\"", name.escape_ascii(), value.escape_ascii()))
+                    .collect();
+                write!(out, "{{{}}}", fields.join(", "))
+            }
+        }
+    }
+}
+
+/// A stored key: what it holds and until when, dead or alive.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stored {
+    /// The value.
+    pub content: Content,
+    /// The instant at which it dies; `None` = never.
+    pub deadline: Option<Millis>,
+}
+
+impl Stored {
+    /// Whether it is dead at `now`.
+    pub fn is_dead(&self, now: Millis) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
+    }
+}
+
+/// All stored keys, dead ones included. Incarnations and other inner numbers are left out: two stores with equal
+/// dumps answer every command alike.
+pub type Dump = BTreeMap<Key, Stored>;
+
+/// The dump of all databases. Cost: O(records). Errors: the store's, and damaged records.
+pub fn dump(reader: &dyn Read) -> Result<Dump, StoreError> {
+    let (from, to) = key::all_databases();
+    let mut records = Vec::new();
+    scan_decoded(reader, &from, &to, &mut |raw, bytes| {
+        if let Some(key) = key::metadata_key(raw) {
+            records.push((key, Record::decode(raw, bytes)?));
+        }
+        Ok(())
+    })?;
+    let mut dump = Dump::new();
+    for (key, record) in records {
+        let content = match record.value {
+            Value::String(value) => Content::String(value),
+            Value::Hash(hash) => {
+                Content::Hash(elements(reader, &key, hash.incarnation)?.into_iter().collect())
+            }
+        };
+        dump.insert(key, Stored { content, deadline: record.deadline });
+    }
+    Ok(dump)
+}
+
+/// All elements of `key` in that incarnation, in the order of their names. Cost: O(elements). Errors: the
+/// store's, and damaged elements.
+pub fn elements(reader: &dyn Read, key: &Key, incarnation: u64) -> Result<Vec<Element>, StoreError> {
+    let (from, to) = key::elements(key, incarnation);
+    let mut elements = Vec::new();
+    scan_decoded(reader, &from, &to, &mut |raw, bytes| {
+        elements.push((key::element_name(raw, &from).to_vec(), decode_element(raw, bytes)?));
+        Ok(())
+    })?;
+    Ok(elements)
+}
+
+/// A scan whose visitor may fail; its error ends the scan.
+pub(crate) fn scan_decoded(
+    reader: &dyn Read,
+    from: &[u8],
+    to: &[u8],
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut outcome = Ok(());
+    reader.scan(from, to, &mut |raw, bytes| match visit(raw, bytes) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            outcome = Err(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    outcome
+}
