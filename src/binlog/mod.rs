@@ -11,6 +11,12 @@
 //!
 //! The binlog is the only write-ahead log. RocksDB's own is off: two logs would have to agree.
 
+pub mod codec;
+pub mod log;
+
+pub use codec::{DecodeError, TooLarge, decode, encode};
+pub use log::{Log, LogError};
+
 use crate::command::Command;
 use crate::effect::{Effect, KeySet};
 use crate::time::Millis;

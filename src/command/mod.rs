@@ -12,6 +12,7 @@ mod draft;
 mod error;
 mod hash;
 mod keys;
+pub mod line;
 mod number;
 mod options;
 mod pattern;
@@ -231,19 +232,13 @@ impl std::hash::Hash for Command {
 }
 
 impl fmt::Display for Command {
-    /// As one would type it in redis-cli: arguments quoted where they must be.
+    /// As one would type it in redis-cli: arguments quoted where they must be. [`line::split`] reads it back.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, argument) in self.argv.iter().enumerate() {
             if position > 0 {
                 out.write_str(" ")?;
             }
-            let plain = !argument.is_empty()
-                && argument.iter().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(byte));
-            if plain {
-                write!(out, "{}", argument.escape_ascii())?;
-            } else {
-                write!(out, "\"{}\"", argument.escape_ascii())?;
-            }
+            write!(out, "{}", line::Quoted(argument))?;
         }
         Ok(())
     }

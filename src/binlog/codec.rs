@@ -1,0 +1,321 @@
+//! Codec — an entry → its bytes, in the log and on the wire, and back. Pure.
+//!
+//! Numbers are big-endian, as in raw keys. Version 1:
+//!
+//! ```text
+//! offset    bytes  what
+//! 0         1      b1: magic (high half) and version (low half); no entry starts with 00, as unwritten space does
+//! 1         4      length of the whole entry in bytes, n: from the magic through the checksum
+//! 5         8      LSN
+//! 13        8      epoch
+//! 21        8      master's log time, milliseconds
+//! 29        1      kind of payload: 01 effect, 02 command
+//! 30        n-34   payload
+//! n-4       4      CRC32C of the bytes 0 .. n-4
+//!
+//! effect:   keys, then the number of writes (4), then each write
+//!   keys    00                                                 every key
+//!           01  number (4), each: db (1)  name                 these keys, ascending, none twice
+//!   write   01  raw key  value                                 put
+//!           02  raw key                                        delete
+//!           03  raw key  raw key                               delete range: first removed, first kept
+//! command:  db (1)  number of arguments with the name (4), each argument
+//!
+//! name, raw key, value, argument:  length (4)  bytes
+//! ```
+//!
+//! An entry has one encoding only: decode refuses keys out of order and bytes left over, so that a replica's
+//! log is the master's log byte for byte, and a golden file can hold the format still. The key set is written
+//! although an effect's raw keys name most of it: *everything* cannot be told from them.
+//!
+//! Magic, version and length stand at the same place in every version. A reader of version 2 chooses by the
+//! first byte, entry by entry, so a log may begin in version 1 and go on in version 2.
+
+use super::{Entry, Epoch, Lsn, Payload};
+use crate::command::{Command, CommandError};
+use crate::effect::{Effect, Key, KeySet, Write};
+use crate::time::Millis;
+
+/// First byte of an entry in version 1.
+pub const VERSION_1: u8 = MAGIC | 1;
+/// Length of the largest entry, bytes: one value of 512 MB, the longest that Redis knows, and what goes with
+/// it. A reader that is told of more has read damaged bytes.
+pub const ENTRY_BYTES_MAX: usize = 513 << 20;
+
+const MAGIC: u8 = 0xb0;
+const PREFIX_BYTES: usize = 5;
+const HEADER_BYTES: usize = 30;
+const CHECKSUM_BYTES: usize = 4;
+const ENTRY_BYTES_MIN: usize = HEADER_BYTES + CHECKSUM_BYTES;
+
+const EFFECT: u8 = 1;
+const COMMAND: u8 = 2;
+const EVERYTHING: u8 = 0;
+const KEYS: u8 = 1;
+const PUT: u8 = 1;
+const DELETE: u8 = 2;
+const DELETE_RANGE: u8 = 3;
+
+/// An entry is larger than [`ENTRY_BYTES_MAX`]. The master refuses the command that it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry of {bytes} bytes is larger than {ENTRY_BYTES_MAX}")]
+pub struct TooLarge {
+    /// Length that the entry would have.
+    pub bytes: usize,
+}
+
+/// Why bytes are not an entry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The bytes end before the entry does: wait for more, or, at the end of a log, cut the tail off.
+    #[error("entry is cut short: needs {needed} bytes")]
+    Truncated {
+        /// Length that is needed to go on, from the entry's first byte.
+        needed: usize,
+    },
+    /// The bytes were changed after they were written.
+    #[error("entry checksum is {stored:08x}, its bytes give {computed:08x}")]
+    Checksum {
+        /// The checksum that stands in the entry.
+        stored: u32,
+        /// The checksum of its bytes.
+        computed: u32,
+    },
+    /// An entry of a version that this program does not read.
+    #[error("unknown entry version {0}")]
+    UnknownVersion(u8),
+    /// The first byte is not that of an entry.
+    #[error("no entry begins with byte {0:02x}")]
+    NotAnEntry(u8),
+    /// The length cannot be that of an entry.
+    #[error("entry length {0} is not within {ENTRY_BYTES_MIN} and {ENTRY_BYTES_MAX}")]
+    Length(u32),
+    /// The checksum is right, yet the bytes do not follow the format: they were written so.
+    #[error("entry is malformed: {0}")]
+    Malformed(&'static str),
+    /// A command entry holds what is not a command here: the master knows more commands than this node.
+    #[error("entry {lsn} holds a command that this version does not run: {reason}")]
+    Command {
+        /// The entry's number.
+        lsn: Lsn,
+        /// What is wrong with the command.
+        reason: CommandError,
+    },
+}
+
+/// Appends the bytes of `entry` to `out`. Errors: [`TooLarge`], and `out` is as before; the caller refuses the
+/// command that the entry came from. Cost: O(bytes).
+pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
+    let bytes = encoded_bytes(entry);
+    // Every length inside the entry is smaller than the whole, so it fits 32 bits as the whole does.
+    let length = match u32::try_from(bytes) {
+        Ok(length) if bytes <= ENTRY_BYTES_MAX => length,
+        _ => return Err(TooLarge { bytes }),
+    };
+    out.reserve(bytes);
+    let start = out.len();
+    out.push(VERSION_1);
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(&entry.lsn.0.to_be_bytes());
+    out.extend_from_slice(&entry.epoch.0.to_be_bytes());
+    out.extend_from_slice(&entry.time.0.to_be_bytes());
+    match &entry.payload {
+        Payload::Effect(effect) => {
+            out.push(EFFECT);
+            put_effect(effect, out);
+        }
+        Payload::Command(command) => {
+            out.push(COMMAND);
+            out.push(command.db());
+            put_number(command.argv().len(), out);
+            command.argv().iter().for_each(|argument| put_bytes(argument, out));
+        }
+    }
+    let checksum = crc32c::crc32c(&out[start..]);
+    out.extend_from_slice(&checksum.to_be_bytes());
+    debug_assert_eq!(out.len() - start, bytes, "encoded_bytes and encode disagree");
+    Ok(())
+}
+
+/// Length of the encoded entry, bytes. Cost: O(keys and writes), none of their bytes is read.
+pub fn encoded_bytes(entry: &Entry) -> usize {
+    let long = |bytes: &[u8]| 4 + bytes.len();
+    let payload = match &entry.payload {
+        Payload::Command(command) => 5 + command.argv().iter().map(|argument| long(argument)).sum::<usize>(),
+        Payload::Effect(effect) => {
+            let keys = match &effect.keys {
+                KeySet::Everything => 1,
+                KeySet::Keys(keys) => 5 + keys.iter().map(|key| 1 + long(&key.name)).sum::<usize>(),
+            };
+            let write = |write: &Write| match write {
+                Write::Put { key, value } => 1 + long(key) + long(value),
+                Write::Delete { key } => 1 + long(key),
+                Write::DeleteRange { from, to } => 1 + long(from) + long(to),
+            };
+            keys + 4 + effect.writes.iter().map(write).sum::<usize>()
+        }
+    };
+    HEADER_BYTES + payload + CHECKSUM_BYTES
+}
+
+fn put_effect(effect: &Effect, out: &mut Vec<u8>) {
+    match &effect.keys {
+        KeySet::Everything => out.push(EVERYTHING),
+        KeySet::Keys(keys) => {
+            out.push(KEYS);
+            put_number(keys.len(), out);
+            for key in keys {
+                out.push(key.db);
+                put_bytes(&key.name, out);
+            }
+        }
+    }
+    put_number(effect.writes.len(), out);
+    for write in &effect.writes {
+        let (tag, first, second) = match write {
+            Write::Put { key, value } => (PUT, key, Some(value)),
+            Write::Delete { key } => (DELETE, key, None),
+            Write::DeleteRange { from, to } => (DELETE_RANGE, from, Some(to)),
+        };
+        out.push(tag);
+        put_bytes(first, out);
+        second.into_iter().for_each(|second| put_bytes(second, out));
+    }
+}
+
+fn put_number(number: usize, out: &mut Vec<u8>) {
+    // Checked by `encode`: it is a part of a length that fits.
+    let number = u32::try_from(number).unwrap_or(u32::MAX);
+    out.extend_from_slice(&number.to_be_bytes());
+}
+
+fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    put_number(bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+/// The entry at the beginning of `bytes`, and how many of them it takes. What follows is not looked at.
+///
+/// Errors: see [`DecodeError`]. No bytes make it panic or allocate more than a small multiple of their number.
+/// Cost: O(bytes of the entry).
+pub fn decode(bytes: &[u8]) -> Result<(Entry, usize), DecodeError> {
+    match bytes.first() {
+        None => return Err(DecodeError::Truncated { needed: PREFIX_BYTES }),
+        Some(&VERSION_1) => {}
+        Some(&first) if first & 0xf0 == MAGIC => return Err(DecodeError::UnknownVersion(first & 0x0f)),
+        Some(&first) => return Err(DecodeError::NotAnEntry(first)),
+    }
+    let length = Reader(&bytes[1..]).u32().ok_or(DecodeError::Truncated { needed: PREFIX_BYTES })?;
+    let used = usize::try_from(length)
+        .ok()
+        .filter(|used| (ENTRY_BYTES_MIN..=ENTRY_BYTES_MAX).contains(used))
+        .ok_or(DecodeError::Length(length))?;
+    let entry = bytes.get(..used).ok_or(DecodeError::Truncated { needed: used })?;
+    let (content, stored) = entry.split_at(used - CHECKSUM_BYTES);
+    let stored = Reader(stored).u32().ok_or(DecodeError::Length(length))?;
+    let computed = crc32c::crc32c(content);
+    if stored != computed {
+        return Err(DecodeError::Checksum { stored, computed });
+    }
+    Ok((decode_version_1(&content[PREFIX_BYTES..])?, used))
+}
+
+/// The entry whose bytes after the length and before the checksum are `content`.
+fn decode_version_1(content: &[u8]) -> Result<Entry, DecodeError> {
+    let mut reader = Reader(content);
+    let mut number = |what| reader.u64().ok_or(DecodeError::Malformed(what));
+    let (lsn, epoch) = (Lsn(number("no lsn")?), Epoch(number("no epoch")?));
+    let time = Millis(number("no time")?);
+    let payload = match reader.u8() {
+        Some(EFFECT) => Payload::Effect(reader.effect().map_err(DecodeError::Malformed)?),
+        Some(COMMAND) => {
+            let (db, argv) = reader.command().map_err(DecodeError::Malformed)?;
+            let command = Command::parse(db, argv).map_err(|reason| DecodeError::Command { lsn, reason })?;
+            Payload::Command(command)
+        }
+        _ => return Err(DecodeError::Malformed("unknown kind of payload")),
+    };
+    if !reader.0.is_empty() {
+        return Err(DecodeError::Malformed("bytes after the payload"));
+    }
+    Ok(Entry { lsn, epoch, time, payload })
+}
+
+/// The bytes not read yet.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    fn bytes(&mut self) -> Result<&'a [u8], &'static str> {
+        let length = self.u32().and_then(|length| usize::try_from(length).ok()).ok_or("no length")?;
+        let (head, rest) = self.0.split_at_checked(length).ok_or("a length beyond the end")?;
+        self.0 = rest;
+        Ok(head)
+    }
+
+    /// A number of things of which each takes at least `least` bytes: never more than there is room for, so
+    /// that the caller may allocate for them.
+    fn count(&mut self, least: usize) -> Result<usize, &'static str> {
+        let count = self.u32().and_then(|count| usize::try_from(count).ok()).ok_or("no count")?;
+        if count > self.0.len() / least { Err("a count beyond the end") } else { Ok(count) }
+    }
+
+    fn command(&mut self) -> Result<(u8, Vec<Vec<u8>>), &'static str> {
+        let db = self.u8().ok_or("no database")?;
+        let count = self.count(4)?;
+        let argv = (0..count).map(|_| self.bytes().map(<[u8]>::to_vec)).collect::<Result<_, _>>()?;
+        Ok((db, argv))
+    }
+
+    fn effect(&mut self) -> Result<Effect, &'static str> {
+        let keys = match self.u8() {
+            Some(EVERYTHING) => KeySet::Everything,
+            Some(KEYS) => self.keys()?,
+            _ => return Err("unknown kind of key set"),
+        };
+        let count = self.count(5)?;
+        let writes = (0..count).map(|_| self.write()).collect::<Result<_, _>>()?;
+        Ok(Effect { writes, keys })
+    }
+
+    fn keys(&mut self) -> Result<KeySet, &'static str> {
+        let count = self.count(5)?;
+        let mut keys: Vec<Key> = Vec::with_capacity(count);
+        for _ in 0..count {
+            let key = Key::new(self.u8().ok_or("no database")?, self.bytes()?);
+            if keys.last().is_some_and(|last| *last >= key) {
+                return Err("keys out of order");
+            }
+            keys.push(key);
+        }
+        Ok(KeySet::of(keys))
+    }
+
+    fn write(&mut self) -> Result<Write, &'static str> {
+        let tag = self.u8();
+        let first = self.bytes()?.to_vec();
+        match tag {
+            Some(PUT) => Ok(Write::Put { key: first, value: self.bytes()?.to_vec() }),
+            Some(DELETE) => Ok(Write::Delete { key: first }),
+            Some(DELETE_RANGE) => Ok(Write::DeleteRange { from: first, to: self.bytes()?.to_vec() }),
+            _ => Err("unknown kind of write"),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Log — entries of one history, in memory. Pure.
+//!
+//! ```text
+//! entries  1  2  3 | 4  5 | 6          epochs  (1, 1)  (2, 4)  (5, 6)
+//! epoch    1  1  1 | 2  2 | 5                   epoch, first LSN
+//! ```
+//!
+//! Models and tests keep whole logs in it. What it deliberately does not do: it forgets no old entries, and it
+//! does not know what is durable; the segment files do both.
+
+use super::{Entry, Epoch, Lsn};
+use crate::time::Millis;
+
+/// Why an entry cannot come next. The caller has lost entries or mixes two histories: it drops the connection
+/// or the file that the entry came from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// The entry does not have the LSN after the last.
+    #[error("lsn gap: expected {expected}, got {got} (epoch {epoch})")]
+    Gap {
+        /// The LSN that comes next.
+        expected: Lsn,
+        /// The entry's LSN.
+        got: Lsn,
+        /// The entry's epoch.
+        epoch: Epoch,
+    },
+    /// The entry is of an older epoch than the last.
+    #[error("epoch goes back: {got} after {last} (lsn {lsn})")]
+    EpochBack {
+        /// Epoch of the last entry.
+        last: Epoch,
+        /// The entry's epoch.
+        got: Epoch,
+        /// The entry's LSN.
+        lsn: Lsn,
+    },
+    /// The entry is of an earlier time than the last.
+    #[error("log time goes back: {got} after {last} (lsn {lsn}, epoch {epoch})")]
+    TimeBack {
+        /// Time of the last entry.
+        last: Millis,
+        /// The entry's time.
+        got: Millis,
+        /// The entry's LSN.
+        lsn: Lsn,
+        /// The entry's epoch.
+        epoch: Epoch,
+    },
+}
+
+/// Entries of one history, from the first on.
+///
+/// Invariants: LSNs are contiguous and start at 1; epochs and times never go back; `epochs` has one row for
+/// each epoch that has entries, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Log {
+    entries: Vec<Entry>,
+    epochs: Vec<(Epoch, Lsn)>,
+}
+
+impl Log {
+    /// An empty log.
+    pub fn new() -> Log {
+        Log::default()
+    }
+
+    /// Adds the next entry. Errors: [`LogError`], and the log is as before.
+    pub fn append(&mut self, entry: Entry) -> Result<(), LogError> {
+        let Entry { lsn, epoch, time, .. } = entry;
+        let expected = self.last().next();
+        if lsn != expected {
+            return Err(LogError::Gap { expected, got: lsn, epoch });
+        }
+        if let Some(last) = self.entries.last() {
+            if epoch < last.epoch {
+                return Err(LogError::EpochBack { last: last.epoch, got: epoch, lsn });
+            }
+            if time < last.time {
+                return Err(LogError::TimeBack { last: last.time, got: time, lsn, epoch });
+            }
+        }
+        if self.epochs.last().is_none_or(|&(last, _)| last != epoch) {
+            self.epochs.push((epoch, lsn));
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// The LSN of the last entry; 0 if there is none.
+    pub fn last(&self) -> Lsn {
+        self.entries.last().map_or(Lsn::NONE, |entry| entry.lsn)
+    }
+
+    /// The entry with that LSN.
+    pub fn get(&self, lsn: Lsn) -> Option<&Entry> {
+        self.entries.get(position(lsn)?)
+    }
+
+    /// The entries from `lsn` (included) on; all for LSN 0.
+    pub fn from(&self, lsn: Lsn) -> &[Entry] {
+        self.entries.get(position(lsn).unwrap_or(0)..).unwrap_or_default()
+    }
+
+    /// Forgets the entries after `lsn`, and the epochs that begin after it.
+    pub fn truncate_after(&mut self, lsn: Lsn) {
+        self.entries.truncate(usize::try_from(lsn.0).unwrap_or(usize::MAX));
+        self.epochs.retain(|&(_, first)| first <= lsn);
+    }
+
+    /// Each epoch that has entries, with its first LSN, in order.
+    pub fn epochs(&self) -> &[(Epoch, Lsn)] {
+        &self.epochs
+    }
+
+    /// The epoch that entry `lsn` was written in, if there is such an entry.
+    pub fn epoch_at(&self, lsn: Lsn) -> Option<Epoch> {
+        let after = self.epochs.partition_point(|&(_, first)| first <= lsn);
+        let (epoch, _) = self.epochs.get(after.checked_sub(1)?)?;
+        (lsn <= self.last()).then_some(*epoch)
+    }
+
+    /// The last LSN of this log that the history with the epochs `other` has too; 0 if they share nothing.
+    ///
+    /// A list of epochs does not say where its last epoch ends, so an end in the epoch that both wrote last is
+    /// this log's. A follower whose last LSN is at or before the fork resumes; beyond it, its tail was never
+    /// the master's. It holds as long as no two masters ever take the same epoch.
+    pub fn fork_with(&self, other: &[(Epoch, Lsn)]) -> Lsn {
+        let shared = self.epochs.iter().zip(other).take_while(|(own, their)| own == their).count();
+        if shared == 0 {
+            return Lsn::NONE;
+        }
+        let end =
+            |epochs: &[(Epoch, Lsn)]| epochs.get(shared).map(|&(_, first)| Lsn(first.0.saturating_sub(1)));
+        [end(&self.epochs), end(other)].into_iter().flatten().fold(self.last(), Lsn::min)
+    }
+}
+
+/// Where the entry with that LSN stands; `None` for LSN 0.
+fn position(lsn: Lsn) -> Option<usize> {
+    usize::try_from(lsn.0.checked_sub(1)?).ok()
+}
