@@ -43,7 +43,9 @@ impl Witnesses {
 }
 
 /// A model whose states know which invariants the last step broke.
-pub trait Judged: Model<State: Copy + Eq + Hash + Debug + Send + Sync, Action: Clone + PartialEq + Debug> {
+pub trait Judged:
+    Model<State: Copy + Eq + Hash + Debug + Send + Sync, Action: Clone + PartialEq + Debug>
+{
     /// Names of the invariants, as in [`crate::invariant`] and in DESIGN's tables.
     fn invariants(&self) -> &'static [&'static str];
 

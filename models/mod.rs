@@ -3,6 +3,5 @@
 pub mod intern;
 pub mod judged;
 pub mod ordering;
-pub mod program;
 pub mod search;
 pub mod story;

@@ -71,7 +71,8 @@ pub fn search<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Foun
         let state = visited.states[at];
         let broken = model.broken(&state);
         if broken != InvariantSet::default() {
-            for (index, first) in first_broken.iter_mut().enumerate().filter(|(index, _)| broken.has(*index)) {
+            for (index, first) in first_broken.iter_mut().enumerate().filter(|(index, _)| broken.has(*index))
+            {
                 let _ = index;
                 first.get_or_insert(at);
             }
@@ -150,8 +151,9 @@ impl<S: Copy + Eq + std::hash::Hash> Visited<S> {
             let parent = self.parents[at] as usize;
             let mut actions = Vec::new();
             model.actions(&self.states[parent], &mut actions);
-            let leads_here =
-                |action: &M::Action| model.next_state(&self.states[parent], action.clone()) == Some(self.states[at]);
+            let leads_here = |action: &M::Action| {
+                model.next_state(&self.states[parent], action.clone()) == Some(self.states[at])
+            };
             path.extend(actions.into_iter().find(leads_here));
             at = parent;
         }

@@ -79,7 +79,10 @@ pub fn convergence(replica: State<'_>, master: State<'_>) -> bool {
 pub fn per_key_order(history: &[&Versions], seen: &Versions, sees: &Versions) -> bool {
     let had = |key: &Key| {
         let version = sees.of(key);
-        usize::try_from(version.0).ok().and_then(|lsn| history.get(lsn)).is_some_and(|at| at.of(key) == version)
+        usize::try_from(version.0)
+            .ok()
+            .and_then(|lsn| history.get(lsn))
+            .is_some_and(|at| at.of(key) == version)
     };
     monotonic_reads(seen, sees) && sees.keys().all(had)
 }
@@ -88,7 +91,10 @@ pub fn per_key_order(history: &[&Versions], seen: &Versions, sees: &Versions) ->
 /// not shorter than the one `seen` before. `history` holds the master's versions after 0, 1, 2, … entries.
 pub fn prefix(history: &[&Versions], seen: Lsn, sees: &Versions) -> Option<Lsn> {
     let lengths = (0u64..).map(Lsn);
-    lengths.zip(history).find(|(length, versions)| *length >= seen && versions.equal(sees)).map(|(length, _)| length)
+    lengths
+        .zip(history)
+        .find(|(length, versions)| *length >= seen && versions.equal(sees))
+        .map(|(length, _)| length)
 }
 
 /// **monotonic_reads**: no reader sees an older version after a newer one, crash and restart included.

@@ -3,13 +3,15 @@
 //! The state machines of this crate are the engine's own. Models, tests and benches drive these very machines.
 //! The modules stand in the order in which a write flows through them.
 
+pub mod apply;
+pub mod binlog;
 pub mod command;
 pub mod effect;
 pub mod expiry;
-pub mod binlog;
-pub mod ordering;
-pub mod apply;
-pub mod store;
-pub mod node;
 pub mod invariant;
+#[path = "../models/mod.rs"]
+pub mod models;
+pub mod node;
+pub mod ordering;
+pub mod store;
 pub mod time;

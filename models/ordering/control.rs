@@ -83,7 +83,9 @@ impl<O: Ordering + Clone> Control<O> {
                     (Move::Take(number), None)
                 }
                 Phase::Taken(task) => {
-                    let Some(marker) = task.marker.or_else(|| self.applier.marker(&task.job)) else { continue };
+                    let Some(marker) = task.marker.or_else(|| self.applier.marker(&task.job)) else {
+                        continue;
+                    };
                     next.workers[worker] = Phase::Written(task.job.clone());
                     let task = Task { marker: Some(marker), ..task.clone() };
                     (Move::Write(number), Some(task))

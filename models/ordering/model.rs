@@ -230,10 +230,8 @@ where
             state.seen = self.facts(self.read(&state)).versions;
         }
         // Both levels say convergence first (DESIGN, *Guarantee levels*).
-        state.broken = broken
-            .with(CONVERGENCE, !converged)
-            .with(PER_KEY_ORDER, !converged)
-            .with(PREFIX, !converged);
+        state.broken =
+            broken.with(CONVERGENCE, !converged).with(PER_KEY_ORDER, !converged).with(PREFIX, !converged);
         self.witnesses.note(tested);
         state
     }
@@ -359,11 +357,13 @@ where
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(INVARIANTS[CONVERGENCE], |_, state| !state.broken.has(CONVERGENCE)),
-            Property::always(INVARIANTS[PER_KEY_ORDER], |_, state| !state.broken.has(PER_KEY_ORDER)),
-            Property::always(INVARIANTS[PREFIX], |_, state| !state.broken.has(PREFIX)),
-            Property::always(INVARIANTS[MONOTONIC_READS], |_, state| !state.broken.has(MONOTONIC_READS)),
-            Property::always(INVARIANTS[EXACTLY_ONCE], |_, state| !state.broken.has(EXACTLY_ONCE)),
+            Property::always(INVARIANTS[CONVERGENCE], |_, state: &State| !state.broken.has(CONVERGENCE)),
+            Property::always(INVARIANTS[PER_KEY_ORDER], |_, state: &State| !state.broken.has(PER_KEY_ORDER)),
+            Property::always(INVARIANTS[PREFIX], |_, state: &State| !state.broken.has(PREFIX)),
+            Property::always(INVARIANTS[MONOTONIC_READS], |_, state: &State| {
+                !state.broken.has(MONOTONIC_READS)
+            }),
+            Property::always(INVARIANTS[EXACTLY_ONCE], |_, state: &State| !state.broken.has(EXACTLY_ONCE)),
         ]
     }
 }

@@ -156,8 +156,7 @@ pub fn effect_of(
         }
         (Payload::Command(command), part) => {
             let command = part.map_or_else(|| command.clone(), |key| command.part(key));
-            let view =
-                View::new(reader, command.db(), instants.judged_at).with_incarnation(entry.lsn.0);
+            let view = View::new(reader, command.db(), instants.judged_at).with_incarnation(entry.lsn.0);
             // The replica ignores the reply, as Pika's does: what a command comes to is its effect.
             command.execute(&view, instants.now).map(|(_, effect)| effect)
         }
@@ -193,9 +192,7 @@ pub fn write_batch<S: Store>(
 /// The marker in the store: 0 if nothing was ever written. Errors: the store's; a marker of the wrong length.
 pub fn marker(store: &dyn Read) -> Result<Lsn, StoreError> {
     let Some(bytes) = store.get(&key::marker())? else { return Ok(Lsn(0)) };
-    let bytes = <[u8; 8]>::try_from(bytes.as_slice()).map_err(|_| StoreError::Damaged {
-        key: "marker".to_owned(),
-        reason: "not eight bytes",
-    })?;
+    let bytes = <[u8; 8]>::try_from(bytes.as_slice())
+        .map_err(|_| StoreError::Damaged { key: "marker".to_owned(), reason: "not eight bytes" })?;
     Ok(Lsn(u64::from_be_bytes(bytes)))
 }

@@ -1,5 +1,6 @@
 //! The policies by name. Pure.
 
+use super::ExpiryPolicy;
 use super::absolute::Absolute;
 use super::at_entry_time::AtEntryTime;
 use super::effects::Effects;
@@ -8,7 +9,6 @@ use super::master_expires::MasterExpires;
 use super::pksetat::Pksetat;
 use super::relative::Relative;
 use super::verbatim::Verbatim;
-use super::ExpiryPolicy;
 
 /// Names the policies once.
 macro_rules! policies {

@@ -45,9 +45,12 @@ impl Ordering for Writeset {
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
         let waits_for = match &entry.keys {
             KeySet::Everything => self.unfinished(),
-            KeySet::Keys(keys) => {
-                keys.iter().filter_map(|key| self.last_of.get(key)).copied().chain(self.last_everything).collect()
-            }
+            KeySet::Keys(keys) => keys
+                .iter()
+                .filter_map(|key| self.last_of.get(key))
+                .copied()
+                .chain(self.last_everything)
+                .collect(),
         };
         self.waiting.insert(entry.lsn, waits_for);
         match &entry.keys {

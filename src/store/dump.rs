@@ -90,12 +90,14 @@ pub fn elements(reader: &dyn Read, key: &Key, incarnation: u64) -> Result<Vec<El
     Ok(elements)
 }
 
+type DecodingVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
 /// A scan whose visitor may fail; its error ends the scan.
-pub(crate) fn scan_decoded(
+fn scan_decoded(
     reader: &dyn Read,
     from: &[u8],
     to: &[u8],
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    visit: &mut DecodingVisit<'_>,
 ) -> Result<(), StoreError> {
     let mut outcome = Ok(());
     reader.scan(from, to, &mut |raw, bytes| match visit(raw, bytes) {

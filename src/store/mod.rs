@@ -10,7 +10,6 @@ pub mod memory;
 pub mod overlay;
 pub mod record;
 
-pub(crate) use dump::scan_decoded;
 pub use dump::{Content, Dump, Element, Stored, dump, elements};
 
 use crate::effect::Write;
