@@ -1,5 +1,6 @@
 //! Models — stateright models over the engine's own machines, and what searches them.
 
+pub mod expiry;
 pub mod intern;
 pub mod judged;
 pub mod ordering;

@@ -50,10 +50,12 @@ pub struct Reading {
 
 impl LogTime {
     /// Notes that the log brought the master's time `time` while the replica's own clock said `local`.
-    pub fn hear(&mut self, time: Millis, local: Millis, limit_ms: u64) {
+    /// `limit_ms` as in [`LogTime::read`].
+    pub fn hear(&mut self, time: Millis, local: Millis, limit_ms: Option<u64>) {
         self.estimate = self.read(local, limit_ms).time;
         self.heard = self.heard.max(time);
-        self.heard_at = local;
+        // A clock that is never estimated does not ask when it was heard.
+        self.heard_at = if limit_ms.is_some() { local } else { Millis::ZERO };
     }
 
     /// The master's time that was heard last.
@@ -62,9 +64,10 @@ impl LogTime {
     }
 
     /// The clock when the replica's own says `local`; `limit_ms` is how long silence may last before it is
-    /// estimated.
-    pub fn read(&self, local: Millis, limit_ms: u64) -> Reading {
-        let beyond = local.since(self.heard_at).saturating_sub(limit_ms);
+    /// estimated, `None` = for ever.
+    pub fn read(&self, local: Millis, limit_ms: Option<u64>) -> Reading {
+        let silent = local.since(self.heard_at);
+        let beyond = limit_ms.map_or(0, |limit| silent.saturating_sub(limit));
         let time = Millis(self.heard.0.saturating_add(beyond)).max(self.estimate);
         Reading { time, estimated: time > self.heard }
     }

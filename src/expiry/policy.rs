@@ -29,8 +29,8 @@ macro_rules! policies {
             }
 
             /// The policy.
-            pub fn get(self) -> &'static (dyn ExpiryPolicy + Send + Sync) {
-                match self { $(Policy::$policy => &$policy,)* }
+            pub fn get(self) -> std::sync::Arc<dyn ExpiryPolicy + Send + Sync> {
+                match self { $(Policy::$policy => std::sync::Arc::new($policy),)* }
             }
         }
     };

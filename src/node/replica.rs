@@ -49,12 +49,17 @@ impl<S: Store> Replica<S> {
         self.applied
     }
 
+    /// Its log time.
+    pub fn log_time(&self) -> &LogTime {
+        &self.log_time
+    }
+
     /// Does what `input` asks for when the replica's own clock says `local`. Errors: the store's; the node stops.
     /// Panics: on a gap between entries, which is a bug of the caller.
     pub fn step(
         &mut self,
         policy: &dyn ExpiryPolicy,
-        log_clock_limit_ms: u64,
+        log_clock_limit_ms: Option<u64>,
         input: Input,
         local: Millis,
     ) -> Result<(), StoreError> {
@@ -83,7 +88,7 @@ impl<S: Store> Replica<S> {
     }
 
     /// By which instant readers judge when the replica's own clock says `local`.
-    pub fn judges_at(&self, policy: &dyn ExpiryPolicy, log_clock_limit_ms: u64, local: Millis) -> Reading {
+    pub fn judges_at(&self, policy: &dyn ExpiryPolicy, log_clock_limit_ms: Option<u64>, local: Millis) -> Reading {
         match policy.judging() {
             Judging::Local => Reading { time: local, estimated: false },
             Judging::LogTime => self.log_time.read(local, log_clock_limit_ms),

@@ -1,0 +1,66 @@
+//! What the model checks after each step, by the functions of [`crate::invariant`].
+
+use super::world::{Moments, ReplicaSide, Saw};
+use crate::effect::Key;
+use crate::invariant::Sight::{Alive, Dead};
+use crate::invariant::{self, SameLsn};
+use crate::models::judged::InvariantSet;
+use crate::store::Dump;
+use crate::time::Millis;
+
+/// What is judged of the stored state, in the order of the bits.
+pub const STATE_INVARIANTS: &[&str] = &["same_value", "same_deadline", "no_immortal_key"];
+/// What is judged of reads, in the order of the bits.
+pub const READ_INVARIANTS: &[&str] = &["no_resurrection", "no_early_death", "past_read"];
+
+pub(super) const STATE_SOMETIMES: &[&str] = &[
+    "both nodes store the same key at the same LSN",
+    "both nodes store a key with a deadline at the same LSN",
+    "the replica stores a key with a deadline at the same LSN",
+];
+pub(super) const READ_SOMETIMES: &[&str] = &[
+    "a key that a reader saw dead is seen alive again, written anew",
+    "a reader sees a key die on the replica",
+    "a reader of the replica sees what the master has left behind",
+];
+
+/// What a check came to: what is broken, and what was put to the test.
+pub(super) type Judgement = (InvariantSet, InvariantSet);
+
+/// What holds when the replica has applied all that the master logged.
+pub(super) fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judgement {
+    let nodes = SameLsn { master, replica, latest_clock };
+    let broken = InvariantSet::default()
+        .with(0, !invariant::same_value(nodes))
+        .with(1, !invariant::same_deadline(nodes))
+        .with(2, !invariant::no_immortal_key(nodes));
+    let both = || replica.iter().filter_map(|(key, stored)| Some((stored, master.get(key)?)));
+    let tested = InvariantSet::default()
+        .with(0, both().next().is_some())
+        .with(1, both().any(|(here, there)| here.deadline.is_some() && there.deadline.is_some()))
+        .with(2, replica.values().any(|stored| stored.deadline.is_some()));
+    (broken, tested)
+}
+
+/// What a reader of the replica finds who judges at `judged_at`; gives what the reader knows from now on: the
+/// sights, and how many of the master's moments are behind.
+pub(super) fn reader_looks(
+    side: &ReplicaSide,
+    stored: &Dump,
+    (saw, moments): (&Saw, &Moments),
+    (judged_at, master_now): (Millis, Millis),
+) -> (Judgement, Saw, usize) {
+    let sees = invariant::visible(stored, judged_at);
+    let sights = side.sights(saw, stored, judged_at);
+    let moment = invariant::past_read(moments, &sees);
+    let broken = InvariantSet::default()
+        .with(0, !invariant::no_resurrection(saw, &sights))
+        .with(1, !invariant::no_early_death(&side.master_then, master_now, &sees))
+        .with(2, moment.is_none());
+    let was = |key: &Key| saw.get(key).copied();
+    let tested = InvariantSet::default()
+        .with(0, sights.iter().any(|(key, now)| matches!((was(key), now), (Some(Dead(_)), Alive(_)))))
+        .with(1, sights.iter().any(|(key, now)| matches!((was(key), now), (Some(Alive(_)), Dead(_)))))
+        .with(2, moments.last() != Some(&sees));
+    ((broken, tested), sights, moment.unwrap_or(0))
+}
