@@ -1,8 +1,10 @@
 //! Models — stateright models over the engine's own machines, and what searches them.
 
+pub mod check;
 pub mod expiry;
 pub mod intern;
 pub mod judged;
 pub mod ordering;
 pub mod search;
 pub mod story;
+pub mod verdict;
