@@ -105,7 +105,7 @@ impl Replay {
         };
         let view = View::new(&self.store, self.db, self.now).with_incarnation(self.lsn + 1);
         let (reply, effect) = command.execute(&view, self.now).expect("the store in memory never fails");
-        check_promises(&command, &view, self.now, &reply, &effect);
+        check_promises(&command, &self.store, &view, self.now, (&reply, &effect));
         if !effect.is_empty() {
             self.lsn += 1;
             self.store.write(&effect.writes).expect("the store in memory never fails");
@@ -119,8 +119,14 @@ impl Replay {
 
 /// What the engine relies on beyond the reply: who does not write has no effect, a refused command has none,
 /// an effect stays within the keys of its command, execution is a function of its inputs, and a command that
-/// says that it does not depend on what is stored answers an empty store alike.
-fn check_promises(command: &Command, view: &View<'_>, now: Millis, reply: &Reply, effect: &Effect) {
+/// says that it does not depend on what is stored leaves its keys as it would leave them on an empty store.
+fn check_promises(
+    command: &Command,
+    store: &MemoryStore,
+    view: &View<'_>,
+    now: Millis,
+    (reply, effect): (&Reply, &Effect),
+) {
     assert!(effect.is_empty() || command.is_write(), "{command}: reads, and has {effect:?}");
     assert!(effect.is_empty() || !reply.is_error(), "{command}: is refused, and has {effect:?}");
     match (&effect.keys, command.keys()) {
@@ -136,8 +142,15 @@ fn check_promises(command: &Command, view: &View<'_>, now: Millis, reply: &Reply
     if !command.depends_on_stored() {
         let nothing = MemoryStore::new();
         let empty = View::new(&nothing, view.db(), now).with_incarnation(view.incarnation());
-        let alone = command.execute(&empty, now).expect("the store in memory never fails").0;
-        assert_eq!(reply, &alone, "{command}: depends on what is stored, and says that it does not");
+        let alone = command.execute(&empty, now).expect("the store in memory never fails").1;
+        let left = |effect: &Effect, mut store: MemoryStore| {
+            store.write(&effect.writes).expect("the store in memory never fails");
+            let view = View::new(&store, view.db(), now);
+            let record = |name: &&[u8]| view.record(name).expect("the store in memory never fails");
+            command.key_arguments().iter().map(record).collect::<Vec<_>>()
+        };
+        let (after, after_alone) = (left(effect, store.clone()), left(&alone, nothing.clone()));
+        assert_eq!(after, after_alone, "{command}: depends on what is stored, and says that it does not");
     }
 }
 
