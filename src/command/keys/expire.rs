@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::record::Record;
 use crate::time::Millis;
 
-pub(in crate::command) const TABLE: &[Spec] = &[
+pub(super) const TABLE: &[Spec] = &[
     setter("expire", "EXPIRE key seconds [NX | XX | GT | LT]", expire),
     setter("pexpire", "PEXPIRE key milliseconds [NX | XX | GT | LT]", pexpire),
     setter("expireat", "EXPIREAT key unix-time-seconds [NX | XX | GT | LT]", expireat),

@@ -13,13 +13,13 @@ use crate::store::key;
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
-pub(super) use expire::TABLE as EXPIRE;
-pub(super) use rename::{TABLE as RENAME, in_their_databases};
-pub(super) use scan::TABLE as SCAN;
+pub(super) use rename::in_their_databases;
 #[cfg(test)]
 pub(super) use tests::scanned;
 
-pub(super) const TABLE: &[Spec] = &[
+pub(super) const TABLES: [&[Spec]; 4] = [TABLE, expire::TABLE, rename::TABLE, scan::TABLE];
+
+const TABLE: &[Spec] = &[
     Spec {
         name: "del",
         arity: -2,

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::record::{Collection, Record, Value};
 use crate::time::Millis;
 
-pub(in crate::command) const TABLE: &[Spec] = &[
+pub(super) const TABLE: &[Spec] = &[
     Spec {
         name: "rename",
         arity: 3,

@@ -11,7 +11,7 @@ use crate::store::record::Type;
 use crate::time::Millis;
 use std::ops::ControlFlow;
 
-pub(in crate::command) const TABLE: &[Spec] = &[
+pub(super) const TABLE: &[Spec] = &[
     Spec {
         name: "keys",
         arity: 2,
