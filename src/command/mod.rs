@@ -118,7 +118,7 @@ pub(crate) fn never(_: &[Vec<u8>]) -> bool {
 
 /// All commands, one table a file.
 pub fn table() -> impl Iterator<Item = &'static Spec> {
-    [string::TABLE, keys::TABLE, hash::TABLE, connection::TABLE].into_iter().flatten()
+    string::TABLES.into_iter().chain([keys::TABLE, hash::TABLE, connection::TABLE]).flatten()
 }
 
 /// A command with its arguments, known to exist and to have a right number of them.
