@@ -122,7 +122,7 @@ pub(crate) fn never(_: &[Vec<u8>]) -> bool {
 
 /// All commands, one table a file.
 pub fn table() -> impl Iterator<Item = &'static Spec> {
-    [string::TABLE].into_iter().chain(keys::TABLES).chain([hash::TABLE, connection::TABLE]).flatten()
+    string::TABLES.into_iter().chain(keys::TABLES).chain([hash::TABLE, connection::TABLE]).flatten()
 }
 
 /// A command with its arguments, known to exist and to have a right number of them.
