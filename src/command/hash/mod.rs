@@ -9,7 +9,8 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use super::{CommandError, Draft, Execute, KeyArguments, Kind, Outcome, Reply, Spec, View, always, number};
+use super::number::{self, FloatError};
+use super::{CommandError, Draft, Execute, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
 use crate::effect::Effect;
 use crate::store::StoreError;
 use crate::store::record::Collection;
@@ -165,6 +166,19 @@ fn hincrby(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::Integer(sum), hash.finish()?))
 }
 
-fn hincrbyfloat(_: &View<'_>, _: Millis, _: &[Vec<u8>]) -> Outcome {
-    Err(CommandError::syntax())
+fn hincrbyfloat(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    // The increment by itself first: Redis refuses it before it looks at the key.
+    number::add_float(None, &argv[3]).map_err(|error| match error {
+        FloatError::Infinite => CommandError::err("value is NaN or Infinity"),
+        FloatError::Increment | FloatError::Old => CommandError::not_a_float(),
+    })?;
+    let mut hash = Writer::open(view, &argv[1])?;
+    let old = hash.get(&argv[2])?;
+    let sum = number::add_float(old.as_deref(), &argv[3]).map_err(|error| match error {
+        FloatError::Infinite => CommandError::err("increment would produce NaN or Infinity"),
+        FloatError::Increment => CommandError::not_a_float(),
+        FloatError::Old => CommandError::err("hash value is not a float"),
+    })?;
+    hash.put(&argv[2], old.is_none(), &sum);
+    Ok((Reply::Bulk(sum), hash.finish()?))
 }
