@@ -34,6 +34,7 @@ COMMANDS = """
 >~ HKEYS {key}
 >~ HVALS {key}
 >~2 HSCAN {key} {cursor} {scan_option}
+>~ HRANDFIELD {key} {whole}
 >~2 HRANDFIELD {key} {whole} {values_option}
 > DEL {key} {key}
 > UNLINK {key}
@@ -68,7 +69,7 @@ SORTS = {
     "cursor": ["0", "0", "17", "x"],
     "scan_option": ["", "COUNT 1", "COUNT 0", "MATCH ?", "MATCH", "foo"],
     "whole": ["100", "0", "x"],
-    "values_option": ["", "WITHVALUES", "withvalues", "WITHVALUES x", "foo"],
+    "values_option": ["WITHVALUES", "withvalues", "WITHVALUES x", "foo"],
     "type_option": ["", "TYPE hash", "TYPE string", "TYPE x"],
 }
 
