@@ -3,10 +3,8 @@
 //! The elements of a hash stand under raw keys with the name of the key in them, so both write each element
 //! again, in a new incarnation. Cost: O(elements).
 
-use crate::command::connection::database;
-use crate::command::{
-    Command, CommandError, Draft, KeyArguments, Kind, Outcome, Reply, Spec, View, always, number,
-};
+use crate::command::connection::database_argument;
+use crate::command::{Command, CommandError, Draft, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
 use crate::effect::Effect;
 use crate::store::StoreError;
 use crate::store::record::{Collection, Record, Value};
@@ -133,19 +131,6 @@ impl CopyOptions {
             };
         }
     }
-}
-
-/// The database that an argument names. Redis reads it as a C `int` first and refuses others in its own words.
-fn database_argument(argument: &[u8]) -> Result<u8, CommandError> {
-    let index = number::parse_integer(argument).ok_or_else(CommandError::not_an_integer)?;
-    if i32::try_from(index).is_err() {
-        return Err(CommandError::err(format_args!(
-            "value is out of range, value must between {} and {}",
-            i32::MIN,
-            i32::MAX
-        )));
-    }
-    database(index).ok_or_else(|| CommandError::err("DB index is out of range"))
 }
 
 /// The keys of `command`, each with the database that it is in: COPY … DB names one in another. A COPY that will
