@@ -64,7 +64,7 @@ fn msetnx(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 
 /// Errors: a key without a value.
 fn check_pairs(command: &str, argv: &[Vec<u8>]) -> Result<(), CommandError> {
-    if argv.len() % 2 == 0 { Err(CommandError::arity(command)) } else { Ok(()) }
+    if argv.len().is_multiple_of(2) { Err(CommandError::arity(command)) } else { Ok(()) }
 }
 
 /// The effect of setting every pair; of a key that is named twice the last value stays.
