@@ -142,7 +142,11 @@ fn check_promises(
     if !command.depends_on_stored() {
         let nothing = MemoryStore::new();
         let empty = View::new(&nothing, view.db(), now).with_incarnation(view.incarnation());
-        let alone = command.execute(&empty, now).expect("the store in memory never fails").1;
+        let (alone_reply, alone) = command.execute(&empty, now).expect("the store in memory never fails");
+        if reply.is_error() {
+            assert_eq!(reply, &alone_reply, "{command}: is refused for what is stored");
+            return;
+        }
         let left = |effect: &Effect, mut store: MemoryStore| {
             store.write(&effect.writes).expect("the store in memory never fails");
             let view = View::new(&store, view.db(), now);
