@@ -47,14 +47,24 @@ fn echo(_: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 }
 
 fn select(_: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    let index = super::number::parse_integer(&argv[1])
-        .ok_or_else(|| CommandError::err("value is not an integer or out of range"))?;
-    database(index).ok_or_else(|| CommandError::err("DB index is out of range"))?;
+    database_argument(&argv[1])?;
     Ok((Reply::OK, Effect::none()))
 }
 
+/// The database that an argument names. Redis reads it as a C `int` first and refuses others in its own words.
+pub(super) fn database_argument(argument: &[u8]) -> Result<u8, CommandError> {
+    let index = super::number::parse_integer(argument).ok_or_else(CommandError::not_an_integer)?;
+    if i32::try_from(index).is_err() {
+        let (min, max) = (i32::MIN, i32::MAX);
+        return Err(CommandError::err(format_args!(
+            "value is out of range, value must between {min} and {max}"
+        )));
+    }
+    database(index).ok_or_else(|| CommandError::err("DB index is out of range"))
+}
+
 /// The database of that number, if there is one.
-pub(super) fn database(index: i64) -> Option<u8> {
+fn database(index: i64) -> Option<u8> {
     u8::try_from(index).ok().filter(|&db| db < DATABASES)
 }
 

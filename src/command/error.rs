@@ -15,9 +15,11 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// An error reply with the code `ERR`.
+    /// An error reply with the code `ERR`. A text may quote what the client sent, and a reply of this kind ends
+    /// with its line: line ends at the borders of the text are cut, those inside become spaces, as in Redis.
     pub fn err(text: impl std::fmt::Display) -> CommandError {
-        CommandError::Client(format!("ERR {text}"))
+        let text = text.to_string();
+        CommandError::Client(format!("ERR {}", text.trim_matches(['\r', '\n']).replace(['\r', '\n'], " ")))
     }
 
     /// `ERR syntax error`
