@@ -8,3 +8,6 @@ pub mod command;
 pub mod effect;
 pub mod store;
 pub mod time;
+
+#[path = "../models/mod.rs"]
+pub mod models;

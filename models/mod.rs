@@ -1,0 +1,3 @@
+//! Models — stateright models over the machines of `src`, and what goes with them. Pure.
+
+pub mod program;
