@@ -7,14 +7,18 @@
 //! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0.
 
 mod connection;
+mod cursor;
 mod draft;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod hash;
 mod keys;
 pub mod line;
 mod number;
 mod options;
 mod pattern;
+mod random;
 mod reply;
 mod string;
 mod view;
@@ -119,7 +123,9 @@ pub(crate) fn never(_: &[Vec<u8>]) -> bool {
 
 /// All commands, one table a file.
 pub fn table() -> impl Iterator<Item = &'static Spec> {
-    [string::TABLE, keys::TABLE, hash::TABLE, connection::TABLE].into_iter().flatten()
+    [string::TABLE, keys::TABLE, keys::EXPIRE, keys::RENAME, keys::SCAN, hash::TABLE, connection::TABLE]
+        .into_iter()
+        .flatten()
 }
 
 /// A command with its arguments, known to exist and to have a right number of them.
