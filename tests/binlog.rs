@@ -13,8 +13,11 @@ struct AnyEntry(Entry);
 impl Arbitrary for AnyEntry {
     fn arbitrary(source: &mut Gen) -> AnyEntry {
         let payload = if bool::arbitrary(source) {
-            let name: &[u8] = *source.choose(&[&b"echo"[..], b"ECHO", b"Ping"]).unwrap_or(&&b"ping"[..]);
-            let argv = vec![name.to_vec(), Vec::arbitrary(source)];
+            let (name, arguments) = *source
+                .choose(&[("FlushAll", 0), ("hincrby", 3), ("RENAME", 2), ("del", 5)])
+                .unwrap_or(&("del", 1));
+            let mut argv = vec![name.as_bytes().to_vec()];
+            argv.extend((0..arguments).map(|_| Vec::arbitrary(source)));
             Payload::Command(Command::parse(u8::arbitrary(source), argv).expect("a command of the table"))
         } else {
             Payload::Effect(any_effect(source))
@@ -170,6 +173,22 @@ fn sealed(payload: &[u8]) -> Vec<u8> {
     let mut bytes = [&[VERSION_1], [0; 28].as_slice(), payload].concat();
     reseal(&mut bytes);
     bytes
+}
+
+#[test]
+fn entry_keys_are_those_of_its_payload() {
+    let key = |db, name: &str| Key::new(db, name);
+    let keys = |argv: &str| {
+        let argv = argv.split(' ').map(|argument| argument.as_bytes().to_vec()).collect();
+        let payload = Payload::Command(Command::parse(2, argv).expect("a command of the table"));
+        Entry { payload, ..entry(1, 1, 0) }.keys()
+    };
+    assert_eq!(keys("DEL a b a"), KeySet::of([key(2, "a"), key(2, "b")]));
+    assert_eq!(keys("COPY a b DB 4"), KeySet::of([key(2, "a"), key(4, "b")]));
+    assert_eq!(keys("FLUSHDB"), KeySet::Everything);
+    let effect = Effect { writes: Vec::new(), keys: KeySet::of([key(3, "c")]) };
+    let entry = Entry { payload: Payload::Effect(effect), ..entry(1, 1, 0) };
+    assert_eq!(entry.keys(), KeySet::of([key(3, "c")]));
 }
 
 #[test]

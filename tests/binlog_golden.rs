@@ -60,10 +60,10 @@ fn entries() -> Vec<Entry> {
         ),
         (1, 1_700_000_000_000, effect(keys(&[(255, &all_bytes)]), vec![put(b"\x01\xffm\xff\0", b"\xff\0")])),
         (2, 1_700_000_000_000, effect(keys(&[]), vec![])),
-        (2, 1_700_000_000_001, command(0, &[b"ECHO", b"one"])),
-        (2, 1_700_000_000_001, command(15, &[b"eCHo", &all_bytes])),
-        (2, 1_700_000_000_001, command(3, &[b"echo", b""])),
-        (u64::MAX, u64::MAX, command(3, &[b"ping"])),
+        (2, 1_700_000_000_001, command(0, &[b"HINCRBY", b"hash", b"field", b"-1"])),
+        (2, 1_700_000_000_001, command(15, &[b"rEnAmE", &all_bytes, b""])),
+        (2, 1_700_000_000_001, command(3, &[b"copy", b"a", b"b", b"DB", b"4", b"REPLACE"])),
+        (u64::MAX, u64::MAX, command(3, &[b"flushdb"])),
     ];
     (1..)
         .zip(shapes)
