@@ -96,8 +96,8 @@ pub struct Spec {
     pub kind: Kind,
     /// Where its keys are.
     pub keys: KeyArguments,
-    /// Whether the outcome of the command depends on what is stored. SET without options does not; INCR does.
-    /// Some commands depend by their options, hence a function of argv.
+    /// Whether what the command leaves under its keys depends on what is stored. SET without options does not,
+    /// nor does DEL, although its reply does; INCR does. Some depend by their options, hence a function of argv.
     pub depends_on_stored: fn(argv: &[Vec<u8>]) -> bool,
     /// The grammar, as the command's page at redis.io gives it.
     pub grammar: &'static str,

@@ -171,11 +171,11 @@ fn pexpiretime(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 fn tell(view: &View<'_>, name: &[u8], unit: Unit, base: Millis) -> Result<Reply, StoreError> {
     let Some(record) = view.record(name)? else { return Ok(Reply::Integer(-2)) };
     let Some(deadline) = record.deadline else { return Ok(Reply::Integer(-1)) };
-    let distance = signed(Millis(deadline.since(base)));
-    Ok(Reply::Integer(match unit {
+    let distance = deadline.since(base);
+    Ok(Reply::Integer(signed(Millis(match unit {
         Unit::Seconds => distance.saturating_add(500) / 1000,
         Unit::Milliseconds => distance,
-    }))
+    }))))
 }
 
 fn persist(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
