@@ -123,8 +123,9 @@ pub(crate) fn never(_: &[Vec<u8>]) -> bool {
 
 /// All commands, one table a file.
 pub fn table() -> impl Iterator<Item = &'static Spec> {
-    [string::TABLE, keys::TABLE, keys::EXPIRE, keys::RENAME, keys::SCAN, hash::TABLE, connection::TABLE]
+    string::TABLES
         .into_iter()
+        .chain([keys::TABLE, keys::EXPIRE, keys::RENAME, keys::SCAN, hash::TABLE, connection::TABLE])
         .flatten()
 }
 
