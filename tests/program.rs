@@ -116,6 +116,7 @@ quickcheck! {
         let at = line % damaged.len();
         damaged[at] = byte;
         let first = 1 + MONITOR[..at].iter().filter(|&&byte| byte == b'\n').count();
+        // Damage to the first stamp makes it a file of typed commands, refused at its first line.
         let _ = parse(&file);
         parse(&damaged).map_or_else(|error| error.line >= first || at < 40, |_| true)
     }
