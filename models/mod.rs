@@ -5,6 +5,7 @@ pub mod expiry;
 pub mod intern;
 pub mod judged;
 pub mod ordering;
+pub mod program;
 pub mod search;
 pub mod story;
 pub mod verdict;

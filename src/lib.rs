@@ -15,3 +15,6 @@ pub mod node;
 pub mod ordering;
 pub mod store;
 pub mod time;
+
+#[path = "../models/mod.rs"]
+pub mod models;
