@@ -28,6 +28,8 @@ impl FromStr for Bounds {
     }
 }
 
+type Run = Box<dyn Fn(&Progress) -> Vec<Row> + Send + Sync>;
+
 /// The searches of one choice.
 pub struct Task {
     /// `ordering` or `expiry`.
@@ -36,7 +38,7 @@ pub struct Task {
     pub choice: String,
     /// The named scenario or program file; `None` for every program.
     pub scenario: Option<String>,
-    run: Box<dyn Fn(&Progress) -> Vec<Row> + Send + Sync>,
+    run: Run,
 }
 
 impl Task {

@@ -1,7 +1,13 @@
 //! replicheck: a formally checked consistency test kit for Redis-protocol replication.
 //!
-//! The state machines of this crate are the engine's own. Models, tests and benches drive these very machines.
-//! The modules stand in the order in which a write flows through them.
+//! The state machines of this crate are the engine's own; models, tests and benches drive these very machines. A
+//! write flows through them in this order:
+//!
+//! ```text
+//! command → effect → expiry → binlog → ordering → apply → store        node: master and replica around them
+//!                                                                      invariant: what must hold
+//! models: stateright models over all of these, and what judges them
+//! ```
 
 pub mod apply;
 pub mod binlog;
@@ -9,8 +15,6 @@ pub mod command;
 pub mod effect;
 pub mod expiry;
 pub mod invariant;
-#[path = "../models/mod.rs"]
-pub mod models;
 pub mod node;
 pub mod ordering;
 pub mod store;

@@ -195,7 +195,7 @@ mod tests {
             [vec![0, wide, wide, wide], vec![2 * wide, 3 * wide]]
         );
         assert_eq!(scan(&[u64::MAX, u64::MAX, 0], 1), [vec![0], vec![u64::MAX, u64::MAX]]);
-        assert_eq!(scan(&[], 1), [vec![]]);
+        assert_eq!(scan(&[], 1), [Vec::<u64>::new()]);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::read::fields;
 use crate::command::random::Random;
-use crate::command::{CommandError, Element, Outcome, Reply, View, number};
+use crate::command::{CommandError, Outcome, Reply, View, number};
 use crate::effect::Effect;
+use crate::store::Element;
 use crate::time::Millis;
 
 /// A negative count asks for that many fields whether or not the hash has them, and a reply is built in memory:

@@ -4,8 +4,9 @@
 //! no order.
 
 use crate::command::cursor::{self, Batch, Options};
-use crate::command::{CommandError, Element, Outcome, Reply, View};
+use crate::command::{CommandError, Outcome, Reply, View};
 use crate::effect::Effect;
+use crate::store::Element;
 use crate::store::StoreError;
 use crate::time::Millis;
 
