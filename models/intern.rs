@@ -7,49 +7,51 @@
 //! Numbers are given in the order of discovery: the same in every single-threaded run, different but
 //! consistent in others.
 
-use rustc_hash::FxHashMap;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::fmt::Debug;
+use std::hash::{BuildHasher, Hash};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Values and their numbers.
-#[derive(Debug)]
-pub struct Interner<T> {
-    inner: Mutex<Numbered<T>>,
+/// Values and their numbers, and for each value what is asked of it again and again (`F`).
+pub struct Interner<T, F = ()> {
+    values: boxcar::Vec<(T, OnceLock<F>)>,
+    numbers: Mutex<HashTable<u32>>,
 }
 
-#[derive(Debug)]
-struct Numbered<T> {
-    values: Vec<Arc<T>>,
-    numbers: FxHashMap<Arc<T>, u32>,
-}
-
-impl<T: Eq + Hash> Interner<T> {
+impl<T: Eq + Hash, F> Interner<T, F> {
     /// No values.
-    pub fn new() -> Interner<T> {
-        Interner { inner: Mutex::new(Numbered { values: Vec::new(), numbers: FxHashMap::default() }) }
+    pub fn new() -> Interner<T, F> {
+        Interner { values: boxcar::Vec::new(), numbers: Mutex::new(HashTable::new()) }
     }
 
     /// The number of `value`: a new one if it was never seen. Panics: at 2³² values, which no bounds reach.
     pub fn number(&self, value: T) -> u32 {
-        let mut inner = lock(&self.inner);
-        if let Some(&number) = inner.numbers.get(&value) {
+        let hash = FxBuildHasher.hash_one(&value);
+        let mut numbers = lock(&self.numbers);
+        if let Some(&number) = numbers.find(hash, |&number| *self.value(number) == value) {
             return number;
         }
-        let number = u32::try_from(inner.values.len()).expect("fewer than 2^32 parts of states");
-        let value = Arc::new(value);
-        inner.values.push(Arc::clone(&value));
-        inner.numbers.insert(value, number);
+        let number = self.values.push((value, OnceLock::new()));
+        let number = u32::try_from(number).expect("fewer than 2^32 parts of states");
+        numbers.insert_unique(hash, number, |&number| FxBuildHasher.hash_one(self.value(number)));
         number
     }
 
     /// The value of a number that this interner gave.
-    pub fn value(&self, number: u32) -> Arc<T> {
-        Arc::clone(&lock(&self.inner).values[number as usize])
+    pub fn value(&self, number: u32) -> &T {
+        &self.values[number as usize].0
+    }
+
+    /// What `compute` says of the value of a number; it runs once.
+    pub fn facts(&self, number: u32, compute: impl FnOnce(&T) -> F) -> &F {
+        let (value, facts) = &self.values[number as usize];
+        facts.get_or_init(|| compute(value))
     }
 
     /// How many values there are.
     pub fn len(&self) -> usize {
-        lock(&self.inner).values.len()
+        self.values.count()
     }
 
     /// Whether there are none.
@@ -58,8 +60,8 @@ impl<T: Eq + Hash> Interner<T> {
     }
 }
 
-impl<T: Eq + Hash> Default for Interner<T> {
-    fn default() -> Interner<T> {
+impl<T: Eq + Hash, F> Default for Interner<T, F> {
+    fn default() -> Interner<T, F> {
         Interner::new()
     }
 }
@@ -79,8 +81,9 @@ impl<K: Eq + Hash + Clone, V: Clone> Memo<K, V> {
     /// The result for `key`: `compute` runs if it is not kept yet. Two threads may both compute it; the results
     /// are equal.
     pub fn get(&self, key: K, compute: impl FnOnce() -> V) -> V {
-        if let Some(result) = lock(&self.results).get(&key) {
-            return result.clone();
+        let known = lock(&self.results).get(&key).cloned();
+        if let Some(result) = known {
+            return result;
         }
         let result = compute();
         lock(&self.results).insert(key, result.clone());

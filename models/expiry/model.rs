@@ -116,14 +116,12 @@ type Look = (Judgement, u32, u32);
 pub struct ExpiryModel {
     setup: Setup,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
-    pub(super) masters: Interner<Master<MemoryStore>>,
+    pub(super) masters: Interner<Master<MemoryStore>, Dump>,
     pub(super) messages: Interner<Message>,
     pub(super) links: Interner<Link>,
-    pub(super) replicas: Interner<ReplicaSide>,
+    pub(super) replicas: Interner<ReplicaSide, Dump>,
     saws: Interner<Saw>,
     moments: Interner<Moments>,
-    master_dumps: Memo<u32, Arc<Dump>>,
-    replica_dumps: Memo<u32, Arc<Dump>>,
     master_steps: Memo<(u32, Action, u8), MasterStep>,
     replica_steps: Memo<(u32, ReplicaStep, Millis), u32>,
     same_lsn: Memo<(u32, u32, Millis), Judgement>,
@@ -150,8 +148,6 @@ impl ExpiryModel {
             replicas: Interner::new(),
             saws: Interner::new(),
             moments: Interner::new(),
-            master_dumps: Memo::new(),
-            replica_dumps: Memo::new(),
             master_steps: Memo::new(),
             replica_steps: Memo::new(),
             same_lsn: Memo::new(),
@@ -185,13 +181,12 @@ impl ExpiryModel {
         self.setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * TICK_MS)
     }
 
-    pub(super) fn master_dump(&self, master: u32) -> Arc<Dump> {
-        self.master_dumps.get(master, || Arc::new(dump(self.masters.value(master).store()).expect(MEMORY)))
+    pub(super) fn master_dump(&self, master: u32) -> &Dump {
+        self.masters.facts(master, |master| dump(master.store()).expect(MEMORY))
     }
 
-    pub(super) fn replica_dump(&self, replica: u32) -> Arc<Dump> {
-        self.replica_dumps
-            .get(replica, || Arc::new(dump(self.replicas.value(replica).replica.store()).expect(MEMORY)))
+    pub(super) fn replica_dump(&self, replica: u32) -> &Dump {
+        self.replicas.facts(replica, |side| dump(side.replica.store()).expect(MEMORY))
     }
 
     /// The n-th key that is stored.
@@ -206,21 +201,21 @@ impl ExpiryModel {
         });
         state.master = master;
         if !messages.is_empty() {
-            let mut link = (*self.links.value(state.link)).clone();
+            let mut link = self.links.value(state.link).clone();
             link.extend(messages.iter().map(|&message| (state.tick, message)));
             state.link = self.links.number(link);
         }
     }
 
     fn master_step(&self, before: u32, action: Action, now: Millis) -> MasterStep {
-        let mut master = (*self.masters.value(before)).clone();
+        let mut master = self.masters.value(before).clone();
         let (input, command) = match action {
             Action::Command(symbol) => {
                 let command = &self.setup.alphabet[symbol];
                 (MasterInput::Request { command: command.clone(), now, random: 0 }, Some(command))
             }
             Action::MasterRemoves(n) => {
-                (MasterInput::Expire { key: Self::nth_key(&self.master_dump(before), n), now }, None)
+                (MasterInput::Expire { key: Self::nth_key(self.master_dump(before), n), now }, None)
             }
             _ => (MasterInput::Heartbeat { now }, None),
         };
@@ -248,12 +243,12 @@ impl ExpiryModel {
     fn replica_acts(&self, state: &mut State, step: ReplicaStep) {
         let local = self.replica_clock(state.tick, state.skew);
         state.replica = self.replica_steps.get((state.replica, step, local), || {
-            let mut side = (*self.replicas.value(state.replica)).clone();
+            let mut side = self.replicas.value(state.replica).clone();
             let (input, note) = match step {
                 ReplicaStep::Remove(n) => {
-                    (ReplicaInput::Remove(Self::nth_key(&self.replica_dump(state.replica), n)), None)
+                    (ReplicaInput::Remove(Self::nth_key(self.replica_dump(state.replica), n)), None)
                 }
-                ReplicaStep::Message(message) => match &*self.messages.value(message) {
+                ReplicaStep::Message(message) => match self.messages.value(message) {
                     Message::Entry { entry, wrote, master } => {
                         let note = (entry.lsn, wrote.clone(), master.clone());
                         (ReplicaInput::Entry(entry.clone()), Some(note))
@@ -288,15 +283,15 @@ impl ExpiryModel {
         let local = self.replica_clock(state.tick, state.skew);
         let latest = self.master_clock(state.tick).max(local);
         self.same_lsn.get((state.master, state.replica, latest), || {
-            checks::at_same_lsn(&self.master_dump(state.master), &self.replica_dump(state.replica), latest)
+            checks::at_same_lsn(self.master_dump(state.master), self.replica_dump(state.replica), latest)
         })
     }
 
     fn reads_judged(&self, state: &mut State) -> Judgement {
         let master_now = self.master_clock(state.tick);
         state.moments = self.moments_after.get((state.moments, state.master, state.tick), || {
-            let mut moments = (*self.moments.value(state.moments)).clone();
-            let sees = invariant::visible(&self.master_dump(state.master), master_now);
+            let mut moments = self.moments.value(state.moments).clone();
+            let sees = invariant::visible(self.master_dump(state.master), master_now);
             if moments.last() != Some(&sees) {
                 moments.push(sees);
             }
@@ -313,7 +308,7 @@ impl ExpiryModel {
             let (saw, moments) = (self.saws.value(state.saw), self.moments.value(state.moments));
             let stored = self.replica_dump(state.replica);
             let clocks = (judged.time, master_now);
-            let (judgement, sights, behind) = checks::reader_looks(&side, &stored, (&saw, &moments), clocks);
+            let (judgement, sights, behind) = checks::reader_looks(side, stored, (saw, moments), clocks);
             let ahead = moments[behind..].to_vec();
             (judgement, self.saws.number(sights), self.moments.number(ahead))
         });
@@ -327,7 +322,7 @@ impl ExpiryModel {
     }
 
     fn removals(&self, state: &State, actions: &mut Vec<Action>) {
-        let dead = |dump: Arc<Dump>, now: Millis| {
+        let dead = |dump: &Dump, now: Millis| {
             let numbered: Vec<u8> =
                 (0u8..).zip(dump.values()).filter(|(_, it)| it.is_dead(now)).map(|(n, _)| n).collect();
             numbered
@@ -410,7 +405,7 @@ impl Model for ExpiryModel {
             Action::MasterRemoves(_) => self.master_acts(&mut next, action),
             Action::ReplicaRemoves(n) => self.replica_acts(&mut next, ReplicaStep::Remove(n)),
             Action::Deliver => {
-                let mut link = (*self.links.value(state.link)).clone();
+                let mut link = self.links.value(state.link).clone();
                 let (_, message) = link.remove(0);
                 next.link = self.links.number(link);
                 self.replica_acts(&mut next, ReplicaStep::Message(message));

@@ -16,18 +16,20 @@ pub struct Data {
     pub store: MemoryStore,
     /// The last writer of each key.
     pub versions: Versions,
-    /// Entries and parts of entries whose writes are in the store.
+    /// Entries and parts of entries above the marker whose writes are in the store.
     pub applied: BTreeSet<(Lsn, Option<Key>)>,
-    /// Entries that were written when their writes were in the store already.
+    /// Of the last writers: those that were written when their writes were in the store already.
     pub twice: BTreeSet<Lsn>,
+    /// Number of the data before the last batch, as long as a crash may come back to it.
+    pub before: Option<u32>,
 }
 
 impl Data {
-    /// With the batch of a job written by the engine's own code. Panics: if the store in memory fails, which it
-    /// does not.
+    /// With the batch of a job written by the engine's own code. `before` as in [`Data::before`]. Panics: if the
+    /// store in memory fails, which it does not.
     #[must_use]
-    pub fn write(&self, entries: &[&Entry], part: Option<&Key>, marker: Lsn) -> Data {
-        let mut next = self.clone();
+    pub fn write(&self, entries: &[&Entry], part: Option<&Key>, marker: Lsn, before: Option<u32>) -> Data {
+        let mut next = Data { before, ..self.clone() };
         let at = Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
         apply::write_batch(&mut next.store, entries, part, marker, &|_| at).expect("memory does not fail");
         for entry in entries {
@@ -37,7 +39,17 @@ impl Data {
                 next.twice.insert(entry.lsn);
             }
         }
+        // What is neither above the marker nor a last writer can make no difference any more.
+        next.applied.retain(|(lsn, _)| *lsn > marker);
+        let versions = &next.versions;
+        next.twice.retain(|lsn| versions.keys().any(|key| versions.of(key) == *lsn));
         next
+    }
+
+    /// As a crash leaves it that cannot be followed by another.
+    #[must_use]
+    pub fn survived(&self) -> Data {
+        Data { before: None, ..self.clone() }
     }
 
     /// The marker in the store.

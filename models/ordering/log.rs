@@ -12,6 +12,7 @@ use crate::ordering::Admission;
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, StoreError, dump};
 use crate::time::Millis;
+use rustc_hash::FxHashMap;
 
 /// Place of a program in the tree; 0 is the empty program.
 pub type Place = u16;
@@ -25,6 +26,8 @@ pub struct Program {
     pub commands: Vec<Command>,
     /// The last entry; `None` for the empty program.
     pub entry: Option<(Entry, Admission)>,
+    /// Number of the last entry: equal entries of different programs have the same.
+    pub entry_number: u32,
     /// The places after 0, 1, 2, … entries, this one last.
     pub prefixes: Vec<Place>,
     /// The master's store after the log.
@@ -39,6 +42,7 @@ pub struct Program {
 #[derive(Clone, Debug)]
 pub struct Programs {
     programs: Vec<Program>,
+    numbers: FxHashMap<Entry, u32>,
 }
 
 /// Why programs could not be laid out.
@@ -92,9 +96,18 @@ impl Programs {
 
     /// The entry of that LSN in the log of a place. Panics: if the log has no such entry.
     pub fn entry(&self, place: Place, lsn: Lsn) -> &(Entry, Admission) {
-        let length = usize::try_from(lsn.0).expect("an lsn of a short log");
-        let prefix = self.at(place).prefixes[length];
-        self.at(prefix).entry.as_ref().expect("only the empty program has no entry")
+        self.at(self.prefix(place, lsn)).entry.as_ref().expect("only the empty program has no entry")
+    }
+
+    /// The place of the beginning of a program that has `length` entries. Panics: if it has fewer.
+    pub fn prefix(&self, place: Place, length: Lsn) -> Place {
+        let length = usize::try_from(length.0).expect("an lsn of a short log");
+        self.at(place).prefixes[length]
+    }
+
+    /// The LSN of the last entry of a program.
+    pub fn length(&self, place: Place) -> Lsn {
+        Lsn(self.at(place).prefixes.len() as u64 - 1)
     }
 
     /// How many there are, the empty one included.
@@ -117,12 +130,13 @@ impl Programs {
             parent: 0,
             commands: Vec::new(),
             entry: None,
+            entry_number: 0,
             prefixes: vec![0],
             dump: Dump::new(),
             versions: Versions::default(),
             children: vec![None; alphabet_len],
         };
-        Programs { programs: vec![root] }
+        Programs { programs: vec![root], numbers: FxHashMap::default() }
     }
 
     fn grow(
@@ -144,7 +158,10 @@ impl Programs {
         let place = Place::try_from(self.programs.len()).map_err(|_| ProgramsError::TooMany)?;
         let mut versions = parent.versions.clone();
         versions.write(&entry.keys(), entry.lsn);
+        let next_number = u32::try_from(self.numbers.len()).map_err(|_| ProgramsError::TooMany)? + 1;
+        let entry_number = *self.numbers.entry(entry.clone()).or_insert(next_number);
         let program = Program {
+            entry_number,
             parent: Place::try_from(at).map_err(|_| ProgramsError::TooMany)?,
             commands: parent.commands.iter().chain([command]).cloned().collect(),
             prefixes: parent.prefixes.iter().copied().chain([place]).collect(),

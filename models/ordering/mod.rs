@@ -6,14 +6,22 @@
 //!
 //! ```text
 //! admit the next entry · worker takes · worker writes its batch · worker finishes
-//! cut · publish (writeset_snapshots) · store flushes · crash and restart
+//! cut · publish (writeset_snapshots) · crash and restart
 //! ```
 //!
-//! **Readers** look at all keys after every step: whatever a reader can see, this one sees. **Crash**: RocksDB's
-//! own log is off, so a crash leaves what was flushed, a prefix of the *write* order with the marker of its
-//! last batch; the log is whole (the store is never ahead of it, and what the replica lost of its tail the
-//! master sends again). The replica runs the log from the marker on and lets readers in when it has reached
-//! the log's end as of the crash. Only the last flush before a crash matters, so there is at most one.
+//! **Readers** look at all keys after every step: whatever a reader can see, this one sees. A strategy that gets
+//! stuck with entries unapplied breaks convergence.
+//!
+//! **Crash**: RocksDB's own log is off, so a crash leaves what was flushed, a prefix of the *write* order with the
+//! marker of its last batch. The binlog is whole (the store is never ahead of it, and what the replica lost of
+//! its tail the master sends again). The replica runs the log from the marker on and lets readers in when it
+//! has reached the log's end as of the crash.
+//!
+//! **Reduction**: with `crash_when_quiet` the replica crashes only when it has applied and shown all that it
+//! admitted. Nothing is lost by it: what follows a crash depends on the log, on the flushed batches, and on what
+//! readers saw; from any moment the replica can go on to be quiet, with the same log and the same first batches,
+//! and readers who have seen more are harder to please. Only counterexamples get longer. So a check runs both:
+//! programs up to one command less with crashes at any moment, all programs with crashes at quiet ones.
 //!
 //! Not modelled: loss of the log's own tail, queues that are full, a take that a scheduler delays between
 //! computing a marker and writing it any longer than another worker needs to finish (markers are settled at the

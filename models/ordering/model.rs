@@ -15,7 +15,6 @@ use stateright::{Model, Property};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::Arc;
 
 /// Names of the invariants, in the order of their bits.
 pub const INVARIANTS: &[&str] =
@@ -47,6 +46,8 @@ pub struct Setup {
     pub reads_after_crash: bool,
     /// Whether workers that the strategy cannot tell apart are sorted.
     pub canonical: bool,
+    /// Whether the replica crashes only when it has applied all that it admitted (see the module's text).
+    pub crash_when_quiet: bool,
 }
 
 /// A state: numbers of interned parts.
@@ -56,8 +57,6 @@ pub struct State {
     pub control: u32,
     /// Number of the replica's [`Data`].
     pub data: u32,
-    /// Number of the data that a crash would leave.
-    pub flushed: u32,
     /// Number of the data that was published last; the live data where readers read that.
     pub published: u32,
     /// Number of the versions that readers saw last.
@@ -68,8 +67,6 @@ pub struct State {
     pub opens_at: u8,
     /// Crashes that may still happen.
     pub crashes_left: u8,
-    /// Whether the store may still flush.
-    pub may_flush: bool,
     /// What the last step broke.
     pub broken: InvariantSet,
 }
@@ -83,36 +80,57 @@ pub enum Action {
     Readmit,
     /// A step of the strategy or of a worker.
     Move(Move),
-    /// The store flushes what was written.
-    Flush,
-    /// The replica is killed and starts again.
-    Crash,
+    /// The replica is killed and starts again; of its batches, the first so many had been flushed.
+    Crash(u8),
 }
 
-/// A move of a control: what it leads to, and for a write its task.
-type Moves = Arc<[(Move, u32, Option<Arc<Task>>)]>;
+/// What a step asks of a [`Control`], once.
+pub(super) struct ControlFacts {
+    /// The moves, each with the number of the control that it leads to and, for a write, of its task.
+    moves: Vec<(Move, u32, Option<u32>)>,
+    admitted: Lsn,
+    watermark: Lsn,
+    published: Lsn,
+    reads: Reads,
+}
+
+impl ControlFacts {
+    /// Whether every admitted entry is applied.
+    fn is_quiet(&self) -> bool {
+        self.watermark == self.admitted
+    }
+
+    /// How far readers may see.
+    fn shown(&self) -> Lsn {
+        match self.reads {
+            Reads::Latest => self.watermark,
+            Reads::Published => self.published,
+        }
+    }
+}
 
 /// The model of one strategy.
 pub struct OrderingModel<O> {
     setup: Setup,
     new: Box<dyn Fn(usize) -> O + Send + Sync>,
-    pub(super) controls: Interner<Control<O>>,
-    pub(super) datas: Interner<Data>,
+    pub(super) controls: Interner<Control<O>, ControlFacts>,
+    pub(super) datas: Interner<Data, DataFacts>,
     versions: Interner<Versions>,
-    entries: Interner<Entry>,
-    moves: Memo<u32, Moves>,
+    nothing_seen: u32,
+    tasks: Interner<Task>,
     admissions: Memo<(u32, u32), Option<u32>>,
-    writes: Memo<(u32, Place, Arc<Task>), u32>,
-    facts: Memo<u32, Arc<DataFacts>>,
+    writes: Memo<(u32, u32, u32, u32, bool), u32>,
     checks: Memo<(Place, u32, u32), (InvariantSet, InvariantSet)>,
     converged: Memo<(Place, u32), bool>,
     witnesses: Witnesses,
 }
 
 /// What the checks ask of a [`Data`], once.
-struct DataFacts {
+pub(super) struct DataFacts {
     dump: Dump,
     versions: u32,
+    /// The data after each batch that a crash may come back to, the newest first, the empty one last.
+    batches: Vec<u32>,
 }
 
 impl<O> OrderingModel<O>
@@ -121,17 +139,17 @@ where
 {
     /// The model of the strategy that `new` makes for a number of workers.
     pub fn new(setup: Setup, new: impl Fn(usize) -> O + Send + Sync + 'static) -> OrderingModel<O> {
+        let versions = Interner::new();
         OrderingModel {
+            nothing_seen: versions.number(Versions::default()),
             setup,
             new: Box::new(new),
             controls: Interner::new(),
             datas: Interner::new(),
-            versions: Interner::new(),
-            entries: Interner::new(),
-            moves: Memo::new(),
+            versions,
+            tasks: Interner::new(),
             admissions: Memo::new(),
             writes: Memo::new(),
-            facts: Memo::new(),
             checks: Memo::new(),
             converged: Memo::new(),
             witnesses: Witnesses::default(),
@@ -148,90 +166,91 @@ where
         self.controls.number(Control::new((self.new)(workers), workers, marker))
     }
 
-    fn moves_of(&self, control: u32) -> Moves {
-        self.moves.get(control, || {
-            let moves = self.controls.value(control).moves(self.setup.canonical);
-            let numbered = moves
-                .into_iter()
-                .map(|(step, next, task)| (step, self.controls.number(next), task.map(Arc::new)));
-            numbered.collect()
+    fn control(&self, control: u32) -> &ControlFacts {
+        self.controls.facts(control, |value| {
+            let moves = value.moves(self.setup.canonical).into_iter().map(|(step, next, task)| {
+                (step, self.controls.number(next), task.map(|task| self.tasks.number(task)))
+            });
+            ControlFacts {
+                moves: moves.collect(),
+                admitted: value.applier.admitted(),
+                watermark: value.applier.watermark(),
+                published: value.published,
+                reads: value.applier.ordering().reads(),
+            }
         })
     }
 
     /// The control with the entry after its last admitted one admitted; `None` if the strategy waits or refuses.
     fn admitted(&self, control: u32, place: Place) -> Option<u32> {
-        let current = self.controls.value(control);
-        let (entry, admission) = self.setup.programs.entry(place, current.applier.admitted().next());
-        let entry = self.entries.number(entry.clone());
-        self.admissions.get((control, entry), || {
-            let next = current.admit(admission)?.ok()?;
+        let lsn = self.control(control).admitted.next();
+        let prefix = self.setup.programs.at(self.setup.programs.prefix(place, lsn));
+        self.admissions.get((control, prefix.entry_number), || {
+            let (_, admission) = prefix.entry.as_ref()?;
+            let next = self.controls.value(control).admit(admission)?.ok()?;
             Some(self.controls.number(next))
         })
     }
 
-    fn written(&self, data: u32, place: Place, task: &Arc<Task>) -> u32 {
-        // The entries of a job are those of its prefix of the program, whatever follows.
-        let length = usize::try_from(task.job.last.0).unwrap_or(usize::MAX);
-        let prefix = self.setup.programs.at(place).prefixes[length];
-        self.writes.get((data, prefix, Arc::clone(task)), || {
+    fn written(&self, state: &State, task: u32) -> u32 {
+        let (data, may_crash) = (state.data, state.crashes_left > 0);
+        let value = self.tasks.value(task);
+        let programs = &self.setup.programs;
+        // A run holds two entries at most here, so its first and last are all of it.
+        debug_assert!(value.job.last.0 - value.job.first.0 < 2);
+        let first = programs.at(programs.prefix(state.place, value.job.first)).entry_number;
+        let last = programs.at(programs.prefix(state.place, value.job.last)).entry_number;
+        self.writes.get((data, first, last, task, may_crash), || {
             let entries: Vec<&Entry> =
-                task.job.lsns().map(|lsn| &self.setup.programs.entry(prefix, lsn).0).collect();
-            let marker = task.marker.unwrap_or_default();
-            self.datas.number(self.datas.value(data).write(&entries, task.job.part.as_ref(), marker))
+                value.job.lsns().map(|lsn| &programs.entry(state.place, lsn).0).collect();
+            let (marker, before) = (value.marker.unwrap_or_default(), may_crash.then_some(data));
+            let written =
+                self.datas.value(data).write(&entries, value.job.part.as_ref(), marker, before);
+            self.datas.number(written)
         })
     }
 
-    fn facts(&self, data: u32) -> Arc<DataFacts> {
-        self.facts.get(data, || {
-            let data = self.datas.value(data);
-            Arc::new(DataFacts { dump: data.dump(), versions: self.versions.number(data.versions.clone()) })
+    fn data(&self, data: u32) -> &DataFacts {
+        self.datas.facts(data, |value| {
+            let mut batches = vec![data];
+            while let Some(before) = self.datas.value(batches[batches.len() - 1]).before {
+                batches.push(before);
+            }
+            let versions = self.versions.number(value.versions.clone());
+            DataFacts { dump: value.dump(), versions, batches }
         })
-    }
-
-    /// The data that readers are given.
-    pub(super) fn read(&self, state: &State) -> u32 {
-        match self.reads(state) {
-            Reads::Latest => state.data,
-            Reads::Published => state.published,
-        }
-    }
-
-    fn reads(&self, state: &State) -> Reads {
-        self.controls.value(state.control).applier.ordering().reads()
     }
 
     /// Lets readers in where they may be, lets them look, and notes what is broken.
     fn observed(&self, before: &State, mut state: State) -> State {
-        let control = self.controls.value(state.control);
-        let reads = control.applier.ordering().reads();
-        if reads == Reads::Latest {
+        let control = self.control(state.control);
+        if control.reads == Reads::Latest {
             state.published = state.data;
         }
-        let reached = match reads {
-            Reads::Latest => control.applier.watermark(),
-            Reads::Published => control.published,
-        };
-        let reopened = state.opens_at > 0 && reached >= Lsn(state.opens_at.into());
+        let reopened = state.opens_at > 0 && control.shown() >= Lsn(state.opens_at.into());
         if reopened {
             state.opens_at = 0;
         }
-        let length = self.setup.programs.at(state.place).prefixes.len() as u64 - 1;
-        let at_end = control.is_quiet() && control.applier.watermark() == Lsn(length);
+        let length = self.setup.programs.length(state.place);
+        let at_end = control.is_quiet() && control.watermark == length;
+        let stuck = !control.is_quiet() && control.moves.is_empty();
+        let converged = !stuck && (!at_end || self.has_converged(state.place, state.data));
+        let mut tested = InvariantSet::default().with(CONVERGENCE, at_end && length >= Lsn(2));
         let mut broken = InvariantSet::default();
-        let converged = !at_end || self.has_converged(state.place, state.data);
-        let mut tested = InvariantSet::default().with(CONVERGENCE, at_end && length >= 2);
         if state.opens_at == 0 {
-            let (violated, seen_tests) = self.look(state.place, state.seen, self.read(&state));
+            let (violated, looked_at) = self.look(state.place, state.seen, state.published);
             broken = violated;
-            tested.0 |= seen_tests.0;
+            tested.0 |= looked_at.0;
             tested = tested
-                .with(MONOTONIC_READS, reopened && state.seen != self.versions.number(Versions::default()))
+                .with(MONOTONIC_READS, reopened && state.seen != self.nothing_seen)
                 .with(EXACTLY_ONCE, state.crashes_left < self.setup.crashes_max && before.data != state.data);
-            state.seen = self.facts(self.read(&state)).versions;
+            state.seen = self.data(state.published).versions;
         }
         // Both levels say convergence first (DESIGN, *Guarantee levels*).
-        state.broken =
-            broken.with(CONVERGENCE, !converged).with(PER_KEY_ORDER, !converged).with(PREFIX, !converged);
+        state.broken = broken
+            .with(CONVERGENCE, !converged)
+            .with(PER_KEY_ORDER, !converged)
+            .with(PREFIX, !converged);
         self.witnesses.note(tested);
         state
     }
@@ -240,7 +259,7 @@ where
         self.converged.get((place, data), || {
             let program = self.setup.programs.at(place);
             let value = self.datas.value(data);
-            let replica = Holds { versions: &value.versions, dump: &self.facts(data).dump };
+            let replica = Holds { versions: &value.versions, dump: &self.data(data).dump };
             invariant::convergence(replica, Holds { versions: &program.versions, dump: &program.dump })
         })
     }
@@ -252,16 +271,16 @@ where
             let prefixes = &programs.at(place).prefixes;
             let history: Vec<&Versions> = prefixes.iter().map(|&at| &programs.at(at).versions).collect();
             let dumps: Vec<&Dump> = prefixes.iter().map(|&at| &programs.at(at).dump).collect();
-            let (saw, value, facts) = (self.versions.value(seen), self.datas.value(data), self.facts(data));
+            let (saw, value, facts) = (self.versions.value(seen), self.datas.value(data), self.data(data));
             let sees = &value.versions;
-            let seen_length = invariant::prefix(&history, Lsn::NONE, &saw).unwrap_or_default();
+            let seen_length = invariant::prefix(&history, Lsn::NONE, saw).unwrap_or_default();
             let length = invariant::prefix(&history, seen_length, sees);
             let holds = Holds { versions: sees, dump: &facts.dump };
             let twice: &BTreeSet<Lsn> = &value.twice;
             let broken = InvariantSet::default()
-                .with(PER_KEY_ORDER, !invariant::per_key_order(&history, &saw, sees))
+                .with(PER_KEY_ORDER, !invariant::per_key_order(&history, saw, sees))
                 .with(PREFIX, length.is_none())
-                .with(MONOTONIC_READS, !invariant::monotonic_reads(&saw, sees))
+                .with(MONOTONIC_READS, !invariant::monotonic_reads(saw, sees))
                 .with(EXACTLY_ONCE, !invariant::exactly_once(holds, twice, &dumps));
             let rewritten = sees.keys().any(|key| saw.of(key) > Lsn::NONE && sees.of(key) != saw.of(key));
             let between = length.is_some_and(|at| at > Lsn::NONE && at.0 + 1 < prefixes.len() as u64);
@@ -269,19 +288,22 @@ where
         })
     }
 
-    fn crashed(&self, state: &State) -> State {
-        let marker = self.datas.value(state.flushed).marker();
-        let length = self.setup.programs.at(state.place).prefixes.len() - 1;
-        let opens_at = if self.setup.reads_after_crash { 0 } else { u8::try_from(length).unwrap_or(u8::MAX) };
-        State {
-            control: self.fresh_control(marker),
-            data: state.flushed,
-            published: state.flushed,
-            opens_at,
-            crashes_left: state.crashes_left - 1,
-            may_flush: state.crashes_left > 1,
-            ..*state
-        }
+    fn may_crash(&self, state: &State, control: &ControlFacts) -> bool {
+        let caught_up = control.is_quiet() && control.shown() == control.admitted;
+        let nothing_to_lose = state.place == 0;
+        state.crashes_left > 0 && !nothing_to_lose && (!self.setup.crash_when_quiet || caught_up)
+    }
+
+    fn crashed(&self, state: &State, flushed_batches: u8) -> Option<State> {
+        let facts = self.data(state.data);
+        let &flushed = facts.batches.iter().rev().nth(flushed_batches.into())?;
+        let left = self.datas.value(flushed);
+        let crashes_left = state.crashes_left - 1;
+        let data = if crashes_left == 0 { self.datas.number(left.survived()) } else { flushed };
+        let length = u8::try_from(self.setup.programs.length(state.place).0).unwrap_or(u8::MAX);
+        let opens_at = if self.setup.reads_after_crash { 0 } else { length };
+        let control = self.fresh_control(left.marker());
+        Some(State { control, data, published: data, opens_at, crashes_left, ..*state })
     }
 }
 
@@ -297,33 +319,28 @@ where
         vec![State {
             control: self.fresh_control(Lsn::NONE),
             data,
-            flushed: data,
             published: data,
-            seen: self.versions.number(Versions::default()),
+            seen: self.nothing_seen,
             place: 0,
             opens_at: 0,
             crashes_left: self.setup.crashes_max,
-            may_flush: self.setup.crashes_max > 0,
             broken: InvariantSet::default(),
         }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        let control = self.controls.value(state.control);
+        let control = self.control(state.control);
         let program = self.setup.programs.at(state.place);
-        let admitted = control.applier.admitted().0;
-        if admitted + 1 < program.prefixes.len() as u64 {
+        if control.admitted < self.setup.programs.length(state.place) {
             actions.push(Action::Readmit);
         } else {
             let known = program.children.iter().enumerate().filter(|(_, child)| child.is_some());
             actions.extend(known.map(|(symbol, _)| Action::Command(symbol)));
         }
-        actions.extend(self.moves_of(state.control).iter().map(|(step, _, _)| Action::Move(*step)));
-        if state.may_flush && state.data != state.flushed {
-            actions.push(Action::Flush);
-        }
-        if state.crashes_left > 0 && program.prefixes.len() > 1 {
-            actions.push(Action::Crash);
+        actions.extend(control.moves.iter().map(|(step, _, _)| Action::Move(*step)));
+        if self.may_crash(state, control) {
+            let batches = u8::try_from(self.data(state.data).batches.len()).unwrap_or(u8::MAX);
+            actions.extend((0..batches).map(Action::Crash));
         }
     }
 
@@ -336,21 +353,17 @@ where
             }
             Action::Readmit => next.control = self.admitted(state.control, state.place)?,
             Action::Move(step) => {
-                let moves = self.moves_of(state.control);
-                let (_, control, task) = moves.iter().find(|(possible, _, _)| *possible == step)?;
-                next.control = *control;
+                let control = self.control(state.control);
+                let &(_, after, task) = control.moves.iter().find(|(possible, _, _)| *possible == step)?;
+                next.control = after;
                 if let Some(task) = task {
-                    next.data = self.written(state.data, state.place, task);
+                    next.data = self.written(state, task);
                 }
                 if step == Move::Publish {
                     next.published = next.data;
                 }
             }
-            Action::Flush => {
-                next.flushed = state.data;
-                next.may_flush = false;
-            }
-            Action::Crash => next = self.crashed(&next),
+            Action::Crash(flushed_batches) => next = self.crashed(&next, flushed_batches)?,
         }
         Some(self.observed(state, next))
     }
