@@ -149,7 +149,12 @@ pub fn registered(path: &str, manifest: &str, readme: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !name.contains('/') {
         if !manifest.lines().any(|line| line.trim() == format!("path = \"{path}\"")) {
-            findings.push(finding(path, 1, "Cargo.toml does not know it: it is never run", "add a `[[test]]`"));
+            findings.push(finding(
+                path,
+                1,
+                "Cargo.toml does not know it: it is never run",
+                "add a `[[test]]`",
+            ));
         }
         if !readme.contains(&format!("`{name}`")) {
             findings.push(finding(path, 1, "tests/README.md does not tell of it", "add a row to its table"));
