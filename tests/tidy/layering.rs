@@ -1,0 +1,159 @@
+//! Layering — no clock, thread, lock, socket, file, randomness or hash order in src/ outside the [io] places. Pure.
+//!
+//! `#[cfg(test)]` modules in src/ are held to it as well: a test that needs a clock or a file belongs into tests/.
+
+use crate::source::{Keep, blanked, paths};
+use crate::{Finding, finding};
+
+/// Where a start of a path in src/ may do input and output, and why.
+pub const IO_PLACES: &[(&str, &str)] = &[
+    ("src/main.rs", "the program: arguments, exit code"),
+    ("src/cli/", "the subcommands: they read files, print, and measure how long a search took"),
+    ("src/server.rs", "sockets, and the only clock of a running node"),
+    ("src/server/", "as src/server.rs"),
+    ("src/client.rs", "the replica's link"),
+    (
+        "src/sync.rs",
+        "the only import of threads, locks and atomics: std, loom and shuttle change places here",
+    ),
+    ("src/store/rocksdb.rs", "the store on disk"),
+    ("src/binlog/segment", "the segment files, behind a file trait"),
+    ("src/apply/pool", "the worker pool, through crate::sync"),
+    ("src/trace.rs", "one JSON line a step, into a file"),
+];
+
+struct Forbidden {
+    what: &'static str,
+    /// Paths as [`crate::source::Path::names`] reads them.
+    paths: &'static [&'static str],
+    instead: &'static str,
+}
+
+const FORBIDDEN: &[Forbidden] = &[
+    Forbidden {
+        what: "a clock",
+        paths: &["Instant::now", "time::Instant", "SystemTime", "UNIX_EPOCH", "std::time::*"],
+        instead: "take the time as an argument of type `Millis`",
+    },
+    Forbidden {
+        what: "a thread",
+        paths: &["std::thread", "thread::_", "thread_local", "rayon::_", "tokio::_", "crossbeam::_"],
+        instead: "write a state machine, and let src/apply/pool run it through crate::sync",
+    },
+    Forbidden {
+        what: "a lock or an atomic",
+        paths: &[
+            "Mutex",
+            "RwLock",
+            "Condvar",
+            "OnceLock",
+            "LazyLock",
+            "mpsc",
+            "sync::atomic",
+            "atomic::_",
+            "std::sync::Barrier",
+            "std::sync::*",
+            "parking_lot::_",
+            "loom::_",
+            "shuttle::_",
+        ],
+        instead: "own the state (`&mut self`); threads share it through crate::sync in an [io] place",
+    },
+    Forbidden {
+        what: "a socket",
+        paths: &["std::net", "net::_", "TcpStream", "TcpListener", "UdpSocket", "UnixStream"],
+        instead: "take and return messages; src/server.rs moves them",
+    },
+    Forbidden {
+        what: "a file",
+        paths: &["std::fs", "fs::_", "File::_", "OpenOptions"],
+        instead: "take and return bytes; src/binlog/segment keeps them",
+    },
+    Forbidden {
+        what: "randomness",
+        paths: &["rand::_", "fastrand", "getrandom", "thread_rng", "RandomState"],
+        instead: "take the random number as an argument",
+    },
+    Forbidden {
+        what: "a hash map, whose order differs from run to run",
+        paths: &["HashMap", "HashSet", "FxHashMap", "FxHashSet", "hashbrown::_", "std::collections::*"],
+        instead: "use `BTreeMap` or `BTreeSet`",
+    },
+    Forbidden { what: "all of std", paths: &["std::*"], instead: "name what is used" },
+];
+
+/// What a file of src/ names and may not.
+pub fn layering(path: &str, text: &str) -> Vec<Finding> {
+    if !path.starts_with("src/")
+        || !path.ends_with(".rs")
+        || IO_PLACES.iter().any(|(place, _)| path.starts_with(place))
+    {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for named in paths(&blanked(text, Keep::Code)) {
+        for forbidden in FORBIDDEN {
+            if forbidden.paths.iter().any(|pattern| named.names(pattern)) {
+                let what = format!("`{}` is {}", named.segments.join("::"), forbidden.what);
+                findings.push(finding(path, named.line, what, forbidden.instead));
+            }
+        }
+    }
+    findings
+}
+
+#[test]
+fn layering_each_forbidden_thing_is_reported() {
+    let bad = [
+        ("let t = Instant::now();", "a clock"),
+        ("use std::time::{Duration, Instant};", "a clock"),
+        ("std::time::SystemTime::now()", "a clock"),
+        ("std::thread::spawn(f);", "a thread"),
+        ("use std::{fmt, thread};", "a thread"),
+        ("thread::yield_now()", "a thread"),
+        ("use std::sync::{Arc, Mutex};", "a lock or an atomic"),
+        ("use std::sync::atomic::AtomicU64;", "a lock or an atomic"),
+        ("fn f(state: &std::sync::RwLock<u8>) {}", "a lock or an atomic"),
+        ("use std::net::TcpStream;", "a socket"),
+        ("std::fs::read(path)", "a file"),
+        ("File::open(path)", "a file"),
+        ("use rand::Rng;", "randomness"),
+        ("fastrand::u8(..)", "randomness"),
+        ("rand::thread_rng()", "randomness"),
+        ("use std::collections::hash_map::RandomState;", "randomness"),
+        ("let m: HashMap<u8, u8> = HashMap::new();", "a hash map"),
+        ("use std::collections::{BTreeMap, HashSet};", "a hash map"),
+        ("use std::*;", "all of std"),
+        ("#[cfg(test)] mod tests { use std::fs; }", "a file"),
+    ];
+    for (text, what) in bad {
+        let findings = layering("src/ordering/mod.rs", &format!("\n{text}"));
+        let seen = findings.iter().any(|f| f.line == 2 && f.what.contains(what));
+        assert!(seen, "{text} must be reported as {what}: {findings:?}");
+    }
+}
+
+#[test]
+fn layering_harmless_text_is_not_reported() {
+    let fine = "//! Reads no `Instant::now`. /* std::fs */\nuse std::sync::Arc; // not a Mutex\n\
+                const S: &str = \"std::net\";\nfn f(instants: Instants, thread: u8, random: u64, rand: u8) {}";
+    assert_eq!(layering("src/effect.rs", fine), []);
+}
+
+#[test]
+fn layering_io_places_are_left_alone_and_their_neighbours_are_not() {
+    let bad = "use std::fs;";
+    for (path, io) in [
+        ("src/main.rs", true),
+        ("src/cli/check.rs", true),
+        ("src/binlog/segment/reader.rs", true),
+        ("src/apply/pool.rs", true),
+        ("models/search.rs", true),
+        ("src/lib.rs", false),
+        ("src/apply/mod.rs", false),
+        ("src/binlog/log.rs", false),
+        ("src/store/memory.rs", false),
+    ] {
+        assert_eq!(layering(path, bad).is_empty(), io, "{path}");
+    }
+}
