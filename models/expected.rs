@@ -1,0 +1,86 @@
+//! Expected verdicts: DESIGN's tables, with the corrections that finished searches made, each with its reason.
+
+use super::verdict::Verdict;
+use crate::expiry::Policy;
+use crate::ordering::Strategy;
+
+/// A way for a replica to apply the log: a strategy and what is added to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderingChoice {
+    /// The strategy.
+    pub strategy: Strategy,
+    /// Whether the log carries commands instead of effects.
+    pub commands: bool,
+    /// Whether readers are let in after a restart before the replica has caught up.
+    pub reads_after_crash: bool,
+}
+
+impl OrderingChoice {
+    /// All choices that are judged: every strategy on effects, every strategy on commands, and the one that lets
+    /// readers in too early.
+    pub fn all() -> Vec<OrderingChoice> {
+        let with = |commands| {
+            Strategy::ALL.iter().map(move |&strategy| OrderingChoice {
+                strategy,
+                commands,
+                reads_after_crash: false,
+            })
+        };
+        let early =
+            OrderingChoice { strategy: Strategy::Writeset, commands: false, reads_after_crash: true };
+        with(false).chain(with(true)).chain([early]).collect()
+    }
+
+    /// The name that users write: `writeset`, `writeset+commands`, `writeset+reads_after_crash`.
+    pub fn name(self) -> String {
+        let mut name = self.strategy.name().to_owned();
+        if self.commands {
+            name.push_str("+commands");
+        }
+        if self.reads_after_crash {
+            name.push_str("+reads_after_crash");
+        }
+        name
+    }
+}
+
+/// Whether more than one entry may be under way between the take and the end of the write.
+fn writes_out_of_order(strategy: Strategy) -> bool {
+    !matches!(strategy, Strategy::Serial | Strategy::Sequence)
+}
+
+/// What the tables say of one invariant of the ordering model.
+///
+/// Where they say more than DESIGN's: a parallel strategy on *commands* breaks `exactly_once` after a crash, and
+/// with it `convergence` and the levels above it, since what ran twice (INCR) is a value that the master does not
+/// have. Versions still never go back, so `monotonic_reads` holds.
+pub fn ordering(choice: OrderingChoice, invariant: &str) -> Verdict {
+    let unordered = matches!(choice.strategy, Strategy::FirstKey | Strategy::KeyHash);
+    let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
+    let shows_prefixes =
+        matches!(choice.strategy, Strategy::Serial | Strategy::Sequence | Strategy::WritesetSnapshots);
+    let broken = match invariant {
+        "convergence" => unordered || runs_twice,
+        "per_key_order" => unordered || runs_twice || choice.reads_after_crash,
+        "prefix" => !shows_prefixes || runs_twice || choice.reads_after_crash,
+        "monotonic_reads" => unordered || choice.reads_after_crash,
+        _ => runs_twice,
+    };
+    verdict(broken)
+}
+
+/// What the tables say of one invariant of the expiry model.
+pub fn expiry(policy: Policy, invariant: &str) -> Verdict {
+    let at_replicas_clock = matches!(policy, Policy::Verbatim | Policy::Absolute);
+    let broken = match invariant {
+        "same_value" | "no_immortal_key" => at_replicas_clock,
+        "same_deadline" => at_replicas_clock || policy == Policy::Relative,
+        "no_resurrection" => !at_replicas_clock && policy != Policy::LogClock,
+        _ => policy != Policy::LogClock,
+    };
+    verdict(broken)
+}
+
+fn verdict(broken: bool) -> Verdict {
+    if broken { Verdict::Violated } else { Verdict::Holds }
+}

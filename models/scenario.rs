@@ -1,0 +1,99 @@
+//! Named scenarios — fixed programs beside the search over every program: the stories that one tells.
+
+use super::expected::OrderingChoice;
+use super::verdict::Verdict;
+use crate::command::{Command, line};
+use crate::expiry::Policy;
+use crate::ordering::Strategy;
+
+/// A fixed program for the ordering model.
+#[derive(Clone, Copy, Debug)]
+pub struct OrderingScenario {
+    /// Its name.
+    pub name: &'static str,
+    /// The commands.
+    pub program: &'static [&'static str],
+    /// The invariant that it is about.
+    pub invariant: &'static str,
+    /// Which choices break it.
+    pub broken_by: fn(OrderingChoice) -> bool,
+}
+
+/// The scenarios of the ordering model.
+pub const ORDERING: &[OrderingScenario] = &[
+    OrderingScenario {
+        name: "flushdb_reordered",
+        program: &["SET a b", "SET a c", "FLUSHDB"],
+        invariant: "convergence",
+        broken_by: |choice| matches!(choice.strategy, Strategy::FirstKey | Strategy::KeyHash),
+    },
+    OrderingScenario {
+        name: "flushdb_reordered_then_set",
+        program: &["SET a b", "SET a c", "FLUSHDB", "SET a d"],
+        invariant: "convergence",
+        broken_by: |choice| matches!(choice.strategy, Strategy::FirstKey | Strategy::KeyHash),
+    },
+    OrderingScenario {
+        name: "multi_key_by_first_key",
+        program: &["MSET a 1 c 1", "SET c 2"],
+        invariant: "convergence",
+        broken_by: |choice| choice.strategy == Strategy::FirstKey,
+    },
+    OrderingScenario {
+        name: "incr_twice_after_crash",
+        program: &["SET a 1", "INCR c"],
+        invariant: "exactly_once",
+        broken_by: |choice| {
+            choice.commands && !matches!(choice.strategy, Strategy::Serial | Strategy::Sequence)
+        },
+    },
+];
+
+/// A fixed program for the expiry model.
+#[derive(Clone, Copy, Debug)]
+pub struct ExpiryScenario {
+    /// Its name.
+    pub name: &'static str,
+    /// The commands.
+    pub program: &'static [&'static str],
+    /// Milliseconds a tick.
+    pub tick_ms: u64,
+    /// The invariant that it is about.
+    pub invariant: &'static str,
+    /// Which policies break it.
+    pub broken_by: fn(Policy) -> bool,
+}
+
+/// The scenarios of the expiry model. Entries are delivered up to three ticks late: 30 seconds in the first.
+pub const EXPIRY: &[ExpiryScenario] = &[
+    ExpiryScenario {
+        name: "incr_after_expiry",
+        program: &["SETEX k 10 100", "INCR k"],
+        tick_ms: 10_000,
+        invariant: "no_immortal_key",
+        broken_by: |policy| matches!(policy, Policy::Verbatim | Policy::Absolute),
+    },
+    ExpiryScenario {
+        name: "persist_arrives_late",
+        program: &["SETEX k 10 100", "PERSIST k"],
+        tick_ms: 10_000,
+        invariant: "no_resurrection",
+        broken_by: |policy| {
+            !matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::LogClock)
+        },
+    },
+];
+
+/// The commands of lines that are known to be good. Panics: on one that is not.
+pub fn commands(lines: &[&str]) -> Vec<Command> {
+    let parse = |text: &&str| {
+        let argv = line::split(text.as_bytes()).expect("a line of ours");
+        Command::parse(0, argv).expect("a command of ours")
+    };
+    lines.iter().map(parse).collect()
+}
+
+/// What a scenario is expected to come to.
+pub fn expected(broken: bool) -> Verdict {
+    if broken { Verdict::Violated } else { Verdict::Holds }
+}
