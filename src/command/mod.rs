@@ -8,14 +8,18 @@
 
 mod absolute;
 mod connection;
+mod cursor;
 mod draft;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod hash;
 mod keys;
 pub mod line;
 mod number;
 mod options;
 mod pattern;
+mod random;
 mod reply;
 mod split;
 mod string;
@@ -94,8 +98,8 @@ pub struct Spec {
     pub kind: Kind,
     /// Where its keys are.
     pub keys: KeyArguments,
-    /// Whether the outcome of the command depends on what is stored. SET without options does not; INCR does.
-    /// Some commands depend by their options, hence a function of argv.
+    /// Whether what the command leaves under its keys depends on what is stored. SET without options does not,
+    /// nor does DEL, although its reply does; INCR does. Some depend by their options, hence a function of argv.
     pub depends_on_stored: fn(argv: &[Vec<u8>]) -> bool,
     /// The grammar, as the command's page at redis.io gives it.
     pub grammar: &'static str,
@@ -121,7 +125,10 @@ pub(crate) fn never(_: &[Vec<u8>]) -> bool {
 
 /// All commands, one table a file.
 pub fn table() -> impl Iterator<Item = &'static Spec> {
-    [string::TABLE, keys::TABLE, hash::TABLE, connection::TABLE].into_iter().flatten()
+    string::TABLES
+        .into_iter()
+        .chain([keys::TABLE, keys::EXPIRE, keys::RENAME, keys::SCAN, hash::TABLE, connection::TABLE])
+        .flatten()
 }
 
 /// A command with its arguments, known to exist and to have a right number of them.

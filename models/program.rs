@@ -1,0 +1,205 @@
+//! Program — a file of commands → the writes that a checker explores. Pure.
+//!
+//! A file is either commands as typed in redis-cli, one a line, or what `redis-cli monitor` printed:
+//!
+//! ```text
+//! # the first founding bug          OK
+//! SET a b                           1700000000.123456 [0 127.0.0.1:60123] "SET" "a" "b"
+//! SET a c                           1700000000.124001 [0 lua] "SET" "a" "c"
+//! FLUSHDB                           1700000000.200010 [0 unix:/run/redis.sock] "FLUSHDB"
+//! ```
+//!
+//! Reads change nothing: they are counted and left out. In a capture the same goes for what clients say about
+//! themselves (`CLIENT`, `COMMAND DOCS`…) and for scripts, whose commands follow on lines of their own. What it
+//! deliberately does not do: transactions. Leaving out MULTI and EXEC would check another program than the one
+//! that ran.
+
+use crate::command::line::{self, LineError};
+use crate::command::{Command, CommandError, DATABASES, Kind};
+use crate::time::Millis;
+use std::collections::BTreeMap;
+
+/// The writes of a program file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Program {
+    /// The writes in the order of the file.
+    pub commands: Vec<ProgramLine>,
+    /// Number of reads that were left out.
+    pub reads: usize,
+    /// Names of the other commands that were left out, in lower case, and how many of each there were.
+    pub skipped: BTreeMap<String, usize>,
+    /// When the capture began, by the clock of the captured server; `None` for typed commands. Absolute
+    /// deadlines (EXPIREAT) count from the Unix epoch, the instants of [`ProgramLine::at`] from here.
+    pub started: Option<Millis>,
+}
+
+/// One write of a program.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProgramLine {
+    /// Its line in the file, from 1 on.
+    pub line: usize,
+    /// The write.
+    pub command: Command,
+    /// When it ran, from the first line of the capture on; it never goes back. `None` for typed commands.
+    pub at: Option<Millis>,
+}
+
+/// What is wrong with a program file, and in which line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct ProgramError {
+    /// The line, from 1 on.
+    pub line: usize,
+    /// What is wrong.
+    pub reason: ProgramErrorReason,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProgramErrorReason {
+    /// It cannot be split into arguments.
+    #[error(transparent)]
+    Line(#[from] LineError),
+    /// It is not a command, or has a wrong number of arguments.
+    #[error("{}", without_code(.0))]
+    Command(#[from] CommandError),
+    /// SELECT without the number of a database, or a capture in a database with too high a number.
+    #[error("DB index is out of range")]
+    Database,
+    /// A command of a transaction; the name as it was written.
+    #[error("transactions are not supported yet: '{0}'")]
+    Transaction(String),
+    /// A line of a capture that MONITOR does not print.
+    #[error("not a line of a MONITOR capture: expected seconds.microseconds [db client] \"command\" …")]
+    NotMonitor,
+}
+
+fn without_code(error: &CommandError) -> String {
+    let text = error.to_string();
+    text.strip_prefix("ERR ").unwrap_or(&text).to_owned()
+}
+
+/// What a capture may hold that no replica is ever told: commands about the connection, the server or a
+/// subscription. In the order of their names.
+const NOT_DATA: &str = "acl auth bgrewriteaof bgsave client cluster command config eval eval_ro evalsha evalsha_ro \
+    fcall fcall_ro function hello info lastsave latency lolwut memory monitor psubscribe psync publish pubsub \
+    punsubscribe quit readonly readwrite replconf reset role save script slowlog spublish ssubscribe subscribe \
+    sunsubscribe sync time unsubscribe wait";
+
+const TRANSACTION: &str = "multi exec discard watch unwatch";
+
+/// Reads a program file. Errors: the first line that is wrong. Cost: O(bytes).
+pub fn parse(file: &[u8]) -> Result<Program, ProgramError> {
+    let mut program = Program::default();
+    let lines = || (1..).zip(file.split(|&byte| byte == b'\n')).filter(|(_, text)| is_content(text));
+    // `OK` is what redis-cli prints when MONITOR begins. It is no command.
+    let is_greeting = |text: &[u8]| text.trim_ascii() == b"OK";
+    let first = lines().find(|(_, text)| !is_greeting(text));
+    let captured = first.is_none_or(|(_, text)| Stamp::parse(text).is_some());
+    let mut db = 0;
+    for (line, text) in lines().skip_while(|(_, text)| captured && is_greeting(text)) {
+        let added =
+            if captured { program.add_captured(line, text) } else { program.add_typed(line, text, &mut db) };
+        added.map_err(|reason| ProgramError { line, reason })?;
+    }
+    Ok(program)
+}
+
+fn is_content(text: &[u8]) -> bool {
+    !text.starts_with(b"#") && !text.trim_ascii().is_empty()
+}
+
+impl Program {
+    fn add_typed(&mut self, line: usize, text: &[u8], db: &mut u8) -> Result<(), ProgramErrorReason> {
+        let argv = line::split(text)?;
+        refuse_transaction(&argv)?;
+        let command = Command::parse(*db, argv)?;
+        if command.name() == "select" {
+            *db = command.selects().ok_or(ProgramErrorReason::Database)?;
+            return Ok(());
+        }
+        self.add(line, command, None);
+        Ok(())
+    }
+
+    fn add_captured(&mut self, line: usize, text: &[u8]) -> Result<(), ProgramErrorReason> {
+        let stamp = Stamp::parse(text).ok_or(ProgramErrorReason::NotMonitor)?;
+        let started = *self.started.get_or_insert(stamp.time);
+        let argv = line::split(stamp.command)?;
+        refuse_transaction(&argv)?;
+        let db = stamp.db.filter(|&db| db < DATABASES).ok_or(ProgramErrorReason::Database)?;
+        let name = lower_case_name(&argv);
+        match Command::parse(db, argv) {
+            Ok(command) => {
+                // The captured server's clock may have been set back; the program's time is a log's time.
+                let last = self.commands.last().and_then(|last| last.at).unwrap_or(Millis::ZERO);
+                let at = last.max(Millis(stamp.time.since(started)));
+                self.add(line, command, Some(at));
+                Ok(())
+            }
+            Err(_) if is_one_of(NOT_DATA, &name) => {
+                self.skip(name);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn add(&mut self, line: usize, command: Command, at: Option<Millis>) {
+        match command.kind() {
+            Kind::Read => self.reads += 1,
+            Kind::Connection => self.skip(command.name().to_owned()),
+            Kind::Write | Kind::Deadline | Kind::Flush => {
+                self.commands.push(ProgramLine { line, command, at })
+            }
+        }
+    }
+
+    fn skip(&mut self, name: String) {
+        *self.skipped.entry(name).or_default() += 1;
+    }
+}
+
+fn is_one_of(names: &str, name: &str) -> bool {
+    names.split_whitespace().any(|one| one == name)
+}
+
+fn lower_case_name(argv: &[Vec<u8>]) -> String {
+    String::from_utf8_lossy(argv.first().map(Vec::as_slice).unwrap_or_default()).to_ascii_lowercase()
+}
+
+fn refuse_transaction(argv: &[Vec<u8>]) -> Result<(), ProgramErrorReason> {
+    let name = lower_case_name(argv);
+    if is_one_of(TRANSACTION, &name) {
+        return Err(ProgramErrorReason::Transaction(name.to_ascii_uppercase()));
+    }
+    Ok(())
+}
+
+/// A line of MONITOR, taken apart.
+struct Stamp<'a> {
+    time: Millis,
+    db: Option<u8>,
+    command: &'a [u8],
+}
+
+impl Stamp<'_> {
+    /// The parts of `seconds.microseconds [db client] "command" …`.
+    fn parse(text: &[u8]) -> Option<Stamp<'_>> {
+        let (seconds, rest) = number(text)?;
+        let (micros, rest) = number(rest.strip_prefix(b".")?)?;
+        let (db, rest) = number(rest.strip_prefix(b" [")?)?;
+        let rest = rest.strip_prefix(b" ")?;
+        // The client may be a path with brackets in it; the command's opening quote tells its end.
+        let end = rest.windows(3).position(|window| window == b"] \"")?;
+        let time = Millis(seconds.checked_mul(1000)?.checked_add(micros / 1000)?);
+        Some(Stamp { time, db: u8::try_from(db).ok(), command: &rest[end + 2..] })
+    }
+}
+
+/// The decimal number at the beginning of `text`, and what follows it.
+fn number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = std::str::from_utf8(&text[..digits]).ok()?.parse().ok()?;
+    Some((number, &text[digits..]))
+}

@@ -1,0 +1,346 @@
+//! Report — rows of verdicts → tables of text. Pure.
+//!
+//! The command line, the README's test and the pages share it. Plain text without colour: a choice a line, an
+//! invariant a column.
+//!
+//! ```text
+//! choice      convergence   prefix    states   depth   time
+//! serial      ✓             ✓         12,345      17    0.1
+//! key_hash    ✗ 8           ✗ 5 !      1,234       9    0.0
+//! ```
+//!
+//! What it deliberately does not do: tell counterexamples ([`super::timeline`]).
+
+use super::verdict::{Row, Verdict};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
+
+/// Invariants in the order of the columns: name, heading in lines, and what it promises.
+const PROMISES: &[(&str, &str, &str)] = &[
+    ("convergence", "conver-\ngence", "when the replica has applied the whole log, it holds what the master holds"),
+    ("per_key_order", "per_key\n_order", "and no reader sees a key go back, or a version of it that the master never had"),
+    ("prefix", "prefix", "and all that a reader sees at once is what the master held at one moment"),
+    ("monotonic_reads", "monotonic\n_reads", "no reader sees an older version after a newer one, crash and restart included"),
+    ("exactly_once", "exactly\n_once", "no entry is seen to have been applied twice, crash included"),
+    ("same_value", "same\n_value", "with the same log applied, both nodes store the same value under every key"),
+    ("same_deadline", "same_\ndeadline", "with the same log applied, both store the same deadline, to the millisecond"),
+    ("no_immortal_key", "no_immor-\ntal_key", "no key lives for ever on the replica that has a deadline on the master"),
+    ("no_resurrection", "no_resur-\nrection", "a key that a reader saw dead is not seen alive again unless written"),
+    ("no_early_death", "no_early\n_death", "no key is gone on the replica before the master's time reached its deadline"),
+    ("past_read", "past\n_read", "what a replica answers, the master could have answered then or earlier; never going back"),
+];
+
+/// The invariants of these rows in the order of the columns.
+pub fn invariants(rows: &[Row]) -> Vec<&'static str> {
+    let known = PROMISES.iter().map(|promise| promise.0);
+    let present = |name: &&str| rows.iter().any(|row| row.invariant == *name);
+    let mut names: Vec<&'static str> = known.filter(present).collect();
+    for row in rows {
+        if !names.contains(&row.invariant) {
+            names.push(row.invariant);
+        }
+    }
+    names
+}
+
+/// Each different value of `of`, in the order of first appearance.
+pub fn distinct<'a, T: PartialEq>(rows: &'a [Row], of: impl Fn(&'a Row) -> T) -> Vec<T> {
+    let mut found = Vec::new();
+    for value in rows.iter().map(of) {
+        if !found.contains(&value) {
+            found.push(value);
+        }
+    }
+    found
+}
+
+/// The verdicts of `model` over every program as a table of Markdown: ✓ and ✗ only, for the README.
+pub fn markdown_table(model: &str, rows: &[Row]) -> String {
+    let rows: Vec<Row> =
+        rows.iter().filter(|row| row.model == model && row.scenario.is_none()).cloned().collect();
+    let names = invariants(&rows);
+    let mut table = String::from("| choice |");
+    names.iter().for_each(|name| table += &format!(" {name} |"));
+    table += &format!("\n|---|{}\n", "---|".repeat(names.len()));
+    for choice in distinct(&rows, |row| &row.choice) {
+        table += &format!("| `{choice}` |");
+        for name in &names {
+            let row = rows.iter().find(|row| row.choice == *choice && row.invariant == *name);
+            table += &format!(" {} |", row.map_or("–", |row| sign(row.verdict)));
+        }
+        table += "\n";
+    }
+    table
+}
+
+/// A verdict in a sign or a word.
+pub fn sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Holds => "✓",
+        Verdict::Violated => "✗",
+        Verdict::Sampled => "sampled",
+        Verdict::Incomplete => "incomplete",
+    }
+}
+
+/// Steps of the shortest counterexample, if there is one.
+pub fn steps(row: &Row) -> Option<usize> {
+    row.counterexample.as_ref().map(|story| story.steps.len())
+}
+
+/// The cell of a row: its sign, the steps to the violation, and `!` when it is not what was expected.
+fn cell(row: &Row, own_program: bool) -> String {
+    let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
+    let mark = if row.is_as_expected(own_program) { "" } else { " !" };
+    format!("{}{length}{mark}", sign(row.verdict))
+}
+
+/// A table without frame that fits `width` columns; its rows are wrapped, not cut.
+pub(super) fn grid(width: u16, heading: Option<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    let line = LineStyle::none().fill('─').junction('─');
+    table.load_style(TableStyle::new().header_separator(line));
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    if let Some(heading) = heading {
+        table.set_header(heading);
+    }
+    table
+}
+
+/// Sets the space between columns; the columns in `fixed` are never wrapped, those in `right` end in line.
+pub(super) fn settle(table: &mut Table, fixed: &[usize], right: &[usize]) -> String {
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if index == 0 { 0 } else { 2 }, 0));
+        if fixed.contains(&index) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        if right.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt() + "\n"
+}
+
+/// Rows of one run, with what it takes to lay them out.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// The rows, a task's rows together, in the order of the tables.
+    pub rows: &'a [Row],
+    /// Whether a program of the user's own was judged (see [`Row::is_as_expected`]).
+    pub own_program: bool,
+    /// Columns of the terminal.
+    pub width: u16,
+}
+
+impl Report<'_> {
+    /// The rows of `model` that the large table shows: those over every program, or the user's own.
+    fn rows_of_table(&self, model: &str) -> Vec<Row> {
+        let in_table = |row: &&Row| row.model == model && (self.own_program || row.scenario.is_none());
+        self.rows.iter().filter(in_table).cloned().collect()
+    }
+
+    /// The rows of `model` that judge a named scenario.
+    fn rows_of_scenarios(&self, model: &str) -> Vec<Row> {
+        let named = |row: &&Row| row.model == model && !self.own_program && row.scenario.is_some();
+        self.rows.iter().filter(named).cloned().collect()
+    }
+
+    /// A line a choice, a column an invariant, and what the search of the choice cost. Empty without rows.
+    pub fn verdict_table(&self, model: &str) -> String {
+        let rows = self.rows_of_table(model);
+        if rows.is_empty() {
+            return String::new();
+        }
+        let names = invariants(&rows);
+        let mut heading = vec!["choice".to_owned()];
+        let lines = |name: &'static str| PROMISES.iter().find(|promise| promise.0 == name).map_or(name, |p| p.1);
+        heading.extend(names.iter().map(|&name| lines(name).to_owned()));
+        heading.extend(["unique\nstates", "depth", "s"].map(str::to_owned));
+        let mut table = grid(self.width, Some(heading));
+        for choice in distinct(&rows, |row| row.choice.as_str()) {
+            let own: Vec<Row> = rows.iter().filter(|row| row.choice == choice).cloned().collect();
+            let cost = Cost::of(&own);
+            let mut line = vec![choice.replacen('+', if self.is_wide(&rows) { "\n+" } else { "+" }, 1)];
+            line.extend(names.iter().map(|name| {
+                let row = own.iter().find(|row| row.invariant == *name);
+                row.map_or("–".to_owned(), |row| cell(row, self.own_program))
+            }));
+            line.extend([thousands(cost.unique), cost.depth.to_string(), format!("{:.1}", cost.seconds)]);
+            table.add_row(line);
+        }
+        let end = names.len() + 1;
+        settle(&mut table, &(0..end + 3).collect::<Vec<_>>(), &[end, end + 1, end + 2])
+    }
+
+    /// Whether long names of choices must be broken at `+` for the table to fit.
+    fn is_wide(&self, rows: &[Row]) -> bool {
+        let unfinished = rows.iter().any(|row| matches!(row.verdict, Verdict::Incomplete | Verdict::Sampled));
+        self.width < 100 || unfinished
+    }
+
+    /// A line a choice of each named scenario, and the programs under it. Empty without rows.
+    pub fn scenario_table(&self, model: &str) -> String {
+        let rows = self.rows_of_scenarios(model);
+        if rows.is_empty() {
+            return String::new();
+        }
+        let mut table = grid(self.width, Some(["scenario", "choice", "verdicts"].map(str::to_owned).into()));
+        let mut programs = grid(self.width, None);
+        for scenario in distinct(&rows, |row| row.scenario.as_deref().unwrap_or_default()) {
+            let own: Vec<Row> =
+                rows.iter().filter(|row| row.scenario.as_deref() == Some(scenario)).cloned().collect();
+            let told = own.iter().find_map(|row| row.counterexample.as_ref()).map(|story| story.program.join("; "));
+            let program = told.filter(|program| !program.is_empty());
+            programs.add_row([format!("{scenario}:"), program.unwrap_or_else(|| own[0].bounds.clone())]);
+            for (index, choice) in distinct(&own, |row| row.choice.as_str()).into_iter().enumerate() {
+                let name = if index == 0 { scenario } else { "" };
+                let judged: Vec<&Row> = own.iter().filter(|row| row.choice == choice).collect();
+                let words = judged.iter().map(|row| format!("{} {}", row.invariant, cell(row, false)));
+                table.add_row([name, choice, &words.collect::<Vec<_>>().join("; ")]);
+            }
+        }
+        settle(&mut table, &[0, 1], &[]) + "\n" + &settle(&mut programs, &[0], &[])
+    }
+
+    /// What the signs and columns of `model`'s tables mean: bounds, cost, promises.
+    pub fn legend(&self, model: &str) -> String {
+        let rows = self.rows_of_table(model);
+        let all: Vec<Row> = self.rows.iter().filter(|row| row.model == model).cloned().collect();
+        let mut table = grid(self.width, None);
+        table.add_row(["signs", &signs(&all, self.own_program)]);
+        for bounds in distinct(&rows, |row| row.bounds.as_str()) {
+            table.add_row(["bounds", &with_choices(&rows, |row| row.bounds == bounds, bounds)]);
+        }
+        for note in distinct(&all, |row| row.note.as_str()).into_iter().filter(|note| !note.is_empty()) {
+            table.add_row(["note", &with_choices(&all, |row| row.note == note, note)]);
+        }
+        table.add_row(["cost", &Cost::of(&all).in_words()]);
+        for (name, _, promise) in PROMISES.iter().filter(|promise| invariants(&all).contains(&promise.0)) {
+            table.add_row([*name, *promise]);
+        }
+        settle(&mut table, &[0], &[])
+    }
+
+    /// The rows whose verdict is not the expected one.
+    pub fn differing(&self) -> Vec<&Row> {
+        self.rows.iter().filter(|row| !row.is_as_expected(self.own_program)).collect()
+    }
+
+    /// For each choice its first violated invariant in the order of the columns: over every program if there is
+    /// one, else of a named scenario.
+    pub fn first_violations(&self) -> Vec<&Row> {
+        let order = invariants(self.rows);
+        let place = |row: &Row| order.iter().position(|name| *name == row.invariant);
+        let cells = distinct(self.rows, |row| (row.model, row.choice.as_str()));
+        let first = |(model, choice): &(&str, &str)| {
+            let broken = self.rows.iter().filter(|row| {
+                row.model == *model && row.choice == *choice && row.counterexample.is_some()
+            });
+            broken.min_by_key(|row| (row.scenario.is_some(), place(row)))
+        };
+        cells.iter().filter_map(first).collect()
+    }
+}
+
+/// The signs that occur in these rows, in words.
+fn signs(rows: &[Row], own_program: bool) -> String {
+    let has = |verdict| rows.iter().any(|row| row.verdict == verdict);
+    let mut words = Vec::new();
+    let mut say = |yes: bool, text: &'static str| words.extend(yes.then_some(text));
+    say(has(Verdict::Holds), "✓ holds in every state");
+    say(has(Verdict::Violated), "✗ n broken, the shortest way there takes n steps");
+    say(has(Verdict::Sampled), "sampled: random schedules did not break it, no more is claimed");
+    say(has(Verdict::Incomplete), "incomplete: cut short or never put to the test, see note");
+    say(rows.iter().any(|row| !row.is_as_expected(own_program)), "! not as expected, named at the end");
+    words.join(" · ")
+}
+
+/// `text`, and for which choices it stands if not for all.
+fn with_choices(rows: &[Row], stands: impl Fn(&Row) -> bool, text: &str) -> String {
+    let all = distinct(rows, |row| row.choice.as_str());
+    let mut some = Vec::new();
+    for row in rows.iter().filter(|row| stands(row)) {
+        if !some.contains(&row.choice.as_str()) {
+            some.push(&row.choice);
+        }
+    }
+    if some.len() == all.len() { text.to_owned() } else { format!("{text} ({})", some.join(", ")) }
+}
+
+/// What some searches cost together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Searches.
+    pub searches: usize,
+    /// Searches of which no row is *incomplete*.
+    pub finished: usize,
+    /// Unique states, summed.
+    pub unique: usize,
+    /// States generated, summed.
+    pub generated: u64,
+    /// Bytes of memory of all unique states.
+    pub bytes: usize,
+    /// Steps of the deepest search.
+    pub depth: usize,
+    /// Seconds of all searches, one after the other.
+    pub seconds: f64,
+}
+
+impl Cost {
+    /// The searches that gave these rows: rows of a choice with the same counts and time are of one search.
+    pub fn of(rows: &[Row]) -> Cost {
+        let search = |row: &Row| {
+            (row.model, row.choice.clone(), row.scenario.clone(), row.unique_states, row.generated_states, row.seconds)
+        };
+        let mut cost = Cost::default();
+        let mut seen = Vec::new();
+        for row in rows {
+            let key = search(row);
+            if seen.contains(&key) {
+                continue;
+            }
+            let is_finished =
+                !rows.iter().any(|other| other.verdict == Verdict::Incomplete && search(other) == key);
+            seen.push(key);
+            cost.searches += 1;
+            cost.finished += usize::from(is_finished);
+            cost.unique += row.unique_states;
+            cost.generated += row.generated_states;
+            cost.bytes += row.unique_states * row.state_bytes;
+            cost.depth = cost.depth.max(row.max_depth);
+            cost.seconds += row.seconds;
+        }
+        cost
+    }
+
+    fn in_words(&self) -> String {
+        let per_second = |states: f64| thousands(rounded(states / self.seconds.max(0.001)));
+        format!(
+            "{} unique states of {} bytes each, {} generated, in {} searches; {} unique ({} generated) states/s \
+             a thread. A choice's states and seconds are the sum of its searches, its depth is the deepest.",
+            thousands(self.unique),
+            self.bytes / self.unique.max(1),
+            thousands(self.generated),
+            self.searches,
+            per_second(self.unique as f64),
+            per_second(self.generated as f64),
+        )
+    }
+}
+
+/// A number of states a second, in whole states.
+pub fn rounded(number: f64) -> u128 {
+    format!("{number:.0}").parse().unwrap_or(0)
+}
+
+/// A number with its thousands apart: `51,234,567`.
+pub fn thousands(number: impl ToString) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

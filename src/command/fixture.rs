@@ -1,0 +1,74 @@
+//! What the tests of this folder run commands on: a store in memory whose time and LSN the test sets.
+
+use super::{Command, Reply, View};
+use crate::effect::{Effect, Write};
+use crate::store::memory::MemoryStore;
+use crate::store::{Store, key};
+use crate::time::Millis;
+
+/// A node in its smallest form: it runs a command and applies the effect.
+pub(super) struct Fixture {
+    pub(super) store: MemoryStore,
+    pub(super) lsn: u64,
+    pub(super) now: Millis,
+    pub(super) random: u64,
+}
+
+impl Fixture {
+    pub(super) fn new() -> Fixture {
+        Fixture { store: MemoryStore::new(), lsn: 0, now: Millis(1000), random: 0 }
+    }
+
+    /// Runs the words of `line` in database 0.
+    pub(super) fn run(&mut self, line: &str) -> Reply {
+        self.run_in(0, &line.split(' ').map(str::as_bytes).collect::<Vec<_>>()).0
+    }
+
+    /// The effect of the words of `line`, which is applied.
+    pub(super) fn effect(&mut self, line: &str) -> Effect {
+        self.run_in(0, &line.split(' ').map(str::as_bytes).collect::<Vec<_>>()).1
+    }
+
+    /// Runs a command and applies its effect, twice, as a replay after a crash does.
+    pub(super) fn run_in(&mut self, db: u8, argv: &[&[u8]]) -> (Reply, Effect) {
+        let argv = argv.iter().map(|argument| argument.to_vec()).collect();
+        let command = Command::parse(db, argv).expect("a command");
+        let view =
+            View::new(&self.store, db, self.now).with_incarnation(self.lsn + 1).with_random(self.random);
+        let (reply, effect) = command.execute(&view, self.now).expect("a store in memory does not fail");
+        check_keys(&command, &effect);
+        if !effect.is_empty() {
+            self.lsn += 1;
+            self.store.write(&effect.writes).expect("a store in memory does not fail");
+            let once = self.store.clone();
+            self.store.write(&effect.writes).expect("a store in memory does not fail");
+            assert_eq!(self.store, once, "{command}: applying twice is not applying once");
+        }
+        (reply, effect)
+    }
+
+    /// Number of records, elements included.
+    pub(super) fn records(&self) -> usize {
+        self.store.iter().count()
+    }
+}
+
+/// The writes of an effect belong to its keys, and these to the command's.
+fn check_keys(command: &Command, effect: &Effect) {
+    for write in &effect.writes {
+        match write {
+            Write::Put { key: raw, .. } | Write::Delete { key: raw } => {
+                let owner = key::owner(raw).expect("user data");
+                assert!(effect.keys.contains(&owner), "{command}: {owner:?} is not in the effect's keys");
+                assert!(command.keys().contains(&owner), "{command}: {owner:?} is not in its keys");
+            }
+            Write::DeleteRange { from, .. } => {
+                let known = key::owner(from).is_none_or(|owner| effect.keys.contains(&owner));
+                assert!(known, "{command}: {write:?} is not in the effect's keys");
+            }
+        }
+    }
+    if !command.is_write() {
+        assert!(effect.is_empty(), "{command}: a read with an effect");
+    }
+}

@@ -1,5 +1,0 @@
-//! Commands on hashs.
-
-use super::Spec;
-
-pub(super) const TABLE: &[Spec] = &[];

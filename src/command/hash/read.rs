@@ -1,0 +1,101 @@
+//! Commands that read a hash: HGET HMGET HGETALL HKEYS HVALS HLEN HEXISTS HSTRLEN HSCAN. Pure.
+//!
+//! A hash that is not there is a hash without fields. Fields come in the order of their names; Redis promises
+//! no order.
+
+use crate::command::cursor::{self, Batch, Options};
+use crate::command::{CommandError, Outcome, Reply, View};
+use crate::store::Element;
+use crate::effect::Effect;
+use crate::store::StoreError;
+use crate::time::Millis;
+
+/// HSCAN returns a hash of at most this many fields whole, as Redis does (`hash-max-listpack-entries`).
+const WHOLE_MAX: usize = 512;
+
+/// The value of a field.
+fn field(view: &View<'_>, name: &[u8], field: &[u8]) -> Result<Option<Vec<u8>>, CommandError> {
+    match view.hash(name)? {
+        Some((collection, _)) => Ok(view.element(name, collection.incarnation, field)?),
+        None => Ok(None),
+    }
+}
+
+/// All fields with their values. Cost: O(fields).
+pub(super) fn fields(view: &View<'_>, name: &[u8]) -> Result<Vec<Element>, CommandError> {
+    match view.hash(name)? {
+        Some((collection, _)) => Ok(view.elements(name, collection.incarnation)?),
+        None => Ok(Vec::new()),
+    }
+}
+
+pub(super) fn hget(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    Ok((Reply::bulk_or_null(field(view, &argv[1], &argv[2])?), Effect::none()))
+}
+
+pub(super) fn hmget(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let name = &argv[1];
+    let hash = view.hash(name)?;
+    let value = |field: &Vec<u8>| -> Result<Reply, StoreError> {
+        match hash {
+            Some((collection, _)) => {
+                Ok(Reply::bulk_or_null(view.element(name, collection.incarnation, field)?))
+            }
+            None => Ok(Reply::Null),
+        }
+    };
+    let values: Result<Vec<Reply>, StoreError> = argv[2..].iter().map(value).collect();
+    Ok((Reply::Array(values?), Effect::none()))
+}
+
+pub(super) fn hgetall(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let fields = fields(view, &argv[1])?;
+    let pairs = fields.into_iter().map(|(field, value)| (Reply::Bulk(field), Reply::Bulk(value)));
+    Ok((Reply::Map(pairs.collect()), Effect::none()))
+}
+
+pub(super) fn hkeys(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let names = fields(view, &argv[1])?.into_iter().map(|(field, _)| Reply::Bulk(field));
+    Ok((Reply::Array(names.collect()), Effect::none()))
+}
+
+pub(super) fn hvals(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let values = fields(view, &argv[1])?.into_iter().map(|(_, value)| Reply::Bulk(value));
+    Ok((Reply::Array(values.collect()), Effect::none()))
+}
+
+pub(super) fn hlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let count = view.hash(&argv[1])?.map_or(0, |(collection, _)| collection.count);
+    Ok((Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX)), Effect::none()))
+}
+
+pub(super) fn hexists(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    Ok((Reply::truth(field(view, &argv[1], &argv[2])?.is_some()), Effect::none()))
+}
+
+pub(super) fn hstrlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let length = field(view, &argv[1], &argv[2])?.map_or(0, |value| value.len());
+    Ok((Reply::count(length), Effect::none()))
+}
+
+/// HSCAN: see [`cursor`] for order, guarantee and cost. As in Redis the options of a hash that is not there are
+/// not looked at, and a small hash comes whole at any cursor: one that grows large meanwhile has been returned
+/// whole before, one that shrank is returned once more.
+pub(super) fn hscan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let from = cursor::parse(&argv[2])?;
+    if view.hash(&argv[1])?.is_none() {
+        return Ok((cursor::reply(0, Vec::new()), Effect::none()));
+    }
+    let options = Options::parse(&argv[3..], false)?;
+    let fields = fields(view, &argv[1])?;
+    let mut batch = if fields.len() <= WHOLE_MAX { Batch::whole() } else { Batch::new(from, &options) };
+    for (field, value) in fields {
+        batch.offer(&field, || value);
+    }
+    let reply = batch.into_reply(|field, value, shown| {
+        if options.name_passes(&field) {
+            shown.extend([Reply::Bulk(field), Reply::Bulk(value)]);
+        }
+    });
+    Ok((reply, Effect::none()))
+}

@@ -1,0 +1,163 @@
+//! Commands that give a value another name: RENAME RENAMENX COPY. Pure.
+//!
+//! The elements of a hash stand under raw keys with the name of the key in them, so both write each element
+//! again, in a new incarnation. Cost: O(elements).
+
+use crate::command::connection::database;
+use crate::command::{
+    Command, CommandError, Draft, KeyArguments, Kind, Outcome, Reply, Spec, View, always, number,
+};
+use crate::effect::Effect;
+use crate::store::StoreError;
+use crate::store::record::{Collection, Record, Value};
+use crate::time::Millis;
+
+pub(in crate::command) const TABLE: &[Spec] = &[
+    Spec {
+        name: "rename",
+        arity: 3,
+        kind: Kind::Write,
+        keys: KeyArguments::TWO,
+        depends_on_stored: always,
+        grammar: "RENAME key newkey",
+        execute: rename,
+    },
+    Spec {
+        name: "renamenx",
+        arity: 3,
+        kind: Kind::Write,
+        keys: KeyArguments::TWO,
+        depends_on_stored: always,
+        grammar: "RENAMENX key newkey",
+        execute: renamenx,
+    },
+    Spec {
+        name: "copy",
+        arity: -3,
+        kind: Kind::Write,
+        keys: KeyArguments::TWO,
+        depends_on_stored: always,
+        grammar: "COPY source destination [DB destination-db] [REPLACE]",
+        execute: copy,
+    },
+];
+
+fn rename(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let Some(record) = view.record(&argv[1])? else { return Err(no_such_key()) };
+    if argv[1] == argv[2] {
+        return Ok((Reply::OK, Effect::none()));
+    }
+    Ok((Reply::OK, move_to(view, &argv[1], &argv[2], record)?))
+}
+
+fn renamenx(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let Some(record) = view.record(&argv[1])? else { return Err(no_such_key()) };
+    // The name of the key itself is a taken name too.
+    if view.record(&argv[2])?.is_some() {
+        return Ok((Reply::Integer(0), Effect::none()));
+    }
+    Ok((Reply::Integer(1), move_to(view, &argv[1], &argv[2], record)?))
+}
+
+fn no_such_key() -> CommandError {
+    CommandError::err("no such key")
+}
+
+fn move_to(view: &View<'_>, from: &[u8], to: &[u8], record: Record) -> Result<Effect, StoreError> {
+    let mut draft = Draft::new();
+    write_copy(&mut draft, (view, from), (view, to), record)?;
+    draft.remove(view, from)?;
+    Ok(draft.finish())
+}
+
+fn copy(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let options = CopyOptions::parse(&argv[3..])?;
+    let target = view.in_database(options.db.unwrap_or(view.db()));
+    if view.db() == target.db() && argv[1] == argv[2] {
+        return Err(CommandError::err("source and destination objects are the same"));
+    }
+    let Some(record) = view.record(&argv[1])? else { return Ok((Reply::Integer(0), Effect::none())) };
+    if !options.replace && target.record(&argv[2])?.is_some() {
+        return Ok((Reply::Integer(0), Effect::none()));
+    }
+    let mut draft = Draft::new();
+    write_copy(&mut draft, (view, &argv[1]), (&target, &argv[2]), record)?;
+    Ok((Reply::Integer(1), draft.finish()))
+}
+
+/// Makes the key of `to` what `record`, the record of the key of `from`, says, deadline included.
+fn write_copy(
+    draft: &mut Draft,
+    (source, from): (&View<'_>, &[u8]),
+    (target, to): (&View<'_>, &[u8]),
+    record: Record,
+) -> Result<(), StoreError> {
+    let Record { deadline, value } = record;
+    let old = match value {
+        Value::String(value) => return draft.put_string(target, to, value, deadline),
+        Value::Hash(old) => old,
+    };
+    // Cleared first: a key that was written in the same entry may already have this incarnation.
+    draft.clear_elements(target, to)?;
+    let new = Collection { incarnation: target.incarnation(), count: old.count };
+    for (element, value) in source.elements(from, old.incarnation)? {
+        draft.put_element(target, to, new.incarnation, &element, &value);
+    }
+    draft.put_hash(target, to, new, deadline);
+    Ok(())
+}
+
+/// Options of COPY.
+#[derive(Default)]
+struct CopyOptions {
+    db: Option<u8>,
+    replace: bool,
+}
+
+impl CopyOptions {
+    fn parse(arguments: &[Vec<u8>]) -> Result<CopyOptions, CommandError> {
+        let mut options = CopyOptions::default();
+        let mut rest = arguments;
+        loop {
+            rest = match rest {
+                [] => return Ok(options),
+                [name, rest @ ..] if name.eq_ignore_ascii_case(b"replace") => {
+                    options.replace = true;
+                    rest
+                }
+                [name, db, rest @ ..] if name.eq_ignore_ascii_case(b"db") => {
+                    options.db = Some(database_argument(db)?);
+                    rest
+                }
+                _ => return Err(CommandError::syntax()),
+            };
+        }
+    }
+}
+
+/// The database that an argument names. Redis reads it as a C `int` first and refuses others in its own words.
+fn database_argument(argument: &[u8]) -> Result<u8, CommandError> {
+    let index = number::parse_integer(argument).ok_or_else(CommandError::not_an_integer)?;
+    if i32::try_from(index).is_err() {
+        return Err(CommandError::err(format_args!(
+            "value is out of range, value must between {} and {}",
+            i32::MIN,
+            i32::MAX
+        )));
+    }
+    database(index).ok_or_else(|| CommandError::err("DB index is out of range"))
+}
+
+/// The keys of `command`, each with the database that it is in: COPY … DB names one in another. A COPY that will
+/// be refused has its keys in its own database.
+pub(in crate::command) fn in_their_databases(command: &Command) -> Vec<(u8, &[u8])> {
+    let mut keys: Vec<(u8, &[u8])> =
+        command.key_arguments().into_iter().map(|name| (command.db(), name)).collect();
+    if command.name() == "copy"
+        && let Ok(CopyOptions { db: Some(db), .. }) = CopyOptions::parse(&command.argv()[3..])
+        && let Some((target, _)) = keys.get_mut(1)
+    {
+        *target = db;
+    }
+    keys
+}

@@ -1,0 +1,110 @@
+//! Commands that walk over the keys of a database: KEYS SCAN RANDOMKEY DBSIZE. Pure.
+//!
+//! All of them cost O(keys of the database), DBSIZE too: no count is kept, because which keys are alive is a
+//! matter of the instant of judging.
+
+use crate::command::cursor::{self, Batch, Options};
+use crate::command::random::Random;
+use crate::command::{KeyArguments, Kind, Outcome, Reply, Spec, View, always, pattern};
+use crate::effect::Effect;
+use crate::store::record::Type;
+use crate::time::Millis;
+use std::ops::ControlFlow;
+
+pub(in crate::command) const TABLE: &[Spec] = &[
+    Spec {
+        name: "keys",
+        arity: 2,
+        kind: Kind::Read,
+        keys: KeyArguments::Everything,
+        depends_on_stored: always,
+        grammar: "KEYS pattern",
+        execute: keys,
+    },
+    Spec {
+        name: "scan",
+        arity: -2,
+        kind: Kind::Read,
+        keys: KeyArguments::Everything,
+        depends_on_stored: always,
+        grammar: "SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]",
+        execute: scan,
+    },
+    Spec {
+        name: "randomkey",
+        arity: 1,
+        kind: Kind::Read,
+        keys: KeyArguments::Everything,
+        depends_on_stored: always,
+        grammar: "RANDOMKEY",
+        execute: randomkey,
+    },
+    Spec {
+        name: "dbsize",
+        arity: 1,
+        kind: Kind::Read,
+        keys: KeyArguments::Everything,
+        depends_on_stored: always,
+        grammar: "DBSIZE",
+        execute: dbsize,
+    },
+];
+
+/// KEYS: in the order of the names. Redis promises no order.
+fn keys(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let mut found = Vec::new();
+    view.for_each_key(&[], &mut |name, _| {
+        if pattern::matches(&argv[1], name) {
+            found.push(Reply::bulk(name));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok((Reply::Array(found), Effect::none()))
+}
+
+/// SCAN: see [`cursor`] for order, guarantee and cost. MATCH and TYPE choose among the keys that COUNT has
+/// counted, so a call may well return nothing before the scan has ended.
+fn scan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let from = cursor::parse(&argv[1])?;
+    let options = Options::parse(&argv[2..], true)?;
+    let mut batch: Batch<Type> = Batch::new(from, &options);
+    view.for_each_key(&[], &mut |name, record| {
+        batch.offer(name, || record.kind());
+        ControlFlow::Continue(())
+    })?;
+    let reply = batch.into_reply(|name, kind, shown| {
+        if options.name_passes(&name) && options.type_passes(kind.name()) {
+            shown.push(Reply::Bulk(name));
+        }
+    });
+    Ok((reply, Effect::none()))
+}
+
+fn randomkey(view: &View<'_>, _: Millis, _: &[Vec<u8>]) -> Outcome {
+    // Walked twice rather than held in memory.
+    let mut left = Random::new(view.random()).below(count(view)?);
+    let mut chosen = Reply::Null;
+    view.for_each_key(&[], &mut |name, _| {
+        if left == 0 {
+            chosen = Reply::bulk(name);
+            return ControlFlow::Break(());
+        }
+        left -= 1;
+        ControlFlow::Continue(())
+    })?;
+    Ok((chosen, Effect::none()))
+}
+
+fn dbsize(view: &View<'_>, _: Millis, _: &[Vec<u8>]) -> Outcome {
+    Ok((Reply::count(count(view)?), Effect::none()))
+}
+
+/// Number of living keys. Redis counts those too that are dead but not yet cleared away.
+fn count(view: &View<'_>) -> Result<usize, crate::store::StoreError> {
+    let mut count = 0;
+    view.for_each_key(&[], &mut |_, _| {
+        count += 1;
+        ControlFlow::Continue(())
+    })?;
+    Ok(count)
+}

@@ -1,0 +1,31 @@
+//! Numbers at random from the one that the caller drew. Pure: the same seed gives the same numbers.
+
+/// A sequence of numbers that look random: splitmix64.
+///
+/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+pub(super) struct Random {
+    state: u64,
+}
+
+impl Random {
+    /// The sequence that `seed` begins.
+    pub(super) fn new(seed: u64) -> Random {
+        Random { state: seed }
+    }
+
+    /// A number below `bound`, or 0 if that is 0. Low numbers come up more often by `bound` in 2^64, which
+    /// nobody can see.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        let number = mix(self.state).checked_rem(bound).unwrap_or(0);
+        usize::try_from(number).unwrap_or(0)
+    }
+}
+
+/// The finisher of splitmix64: one to one on 64 bits, and each bit of `number` moves about half of the result.
+pub(super) fn mix(mut number: u64) -> u64 {
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}

@@ -1,5 +1,0 @@
-//! Commands on strings.
-
-use super::Spec;
-
-pub(super) const TABLE: &[Spec] = &[];

@@ -1,0 +1,39 @@
+//! Commands on strings. Pure.
+//!
+//! `set` holds the commands that make a value whole, `range` those on parts of one, `number` the counters,
+//! `many` those on several keys, `lcs` the longest common subsequence.
+
+mod lcs;
+mod many;
+mod number;
+mod range;
+mod set;
+
+use super::{CommandError, Draft, Spec, View};
+use crate::effect::Effect;
+use crate::time::Millis;
+
+/// The tables of this data type.
+pub(super) const TABLES: [&[Spec]; 5] = [set::TABLE, range::TABLE, number::TABLE, many::TABLE, lcs::TABLE];
+
+/// Longest string, in bytes: Redis's default `proto-max-bulk-len`.
+const LENGTH_MAX: u64 = 512 * 1024 * 1024;
+
+/// The effect of making `name` the string `value`.
+fn put(
+    view: &View<'_>,
+    name: &[u8],
+    value: Vec<u8>,
+    deadline: Option<Millis>,
+) -> Result<Effect, CommandError> {
+    let mut draft = Draft::new();
+    draft.put_string(view, name, value, deadline)?;
+    Ok(draft.finish())
+}
+
+/// The effect of removing `name`.
+fn remove(view: &View<'_>, name: &[u8]) -> Result<Effect, CommandError> {
+    let mut draft = Draft::new();
+    draft.remove(view, name)?;
+    Ok(draft.finish())
+}

@@ -1,0 +1,172 @@
+//! The bytes of the binlog as they were in the first release of each version: later programs must read them.
+//! `UPDATE_GOLDEN=1` rewrites the files; a change of them is a change of the format, so a new version.
+
+use replicheck::binlog::{DecodeError, Entry, Epoch, Lsn, Payload, decode, encode};
+use replicheck::command::Command;
+use replicheck::effect::{Effect, Key, KeySet, Write};
+use replicheck::time::Millis;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn put(key: &[u8], value: &[u8]) -> Write {
+    Write::Put { key: key.to_vec(), value: value.to_vec() }
+}
+
+fn delete(key: &[u8]) -> Write {
+    Write::Delete { key: key.to_vec() }
+}
+
+fn delete_range(from: &[u8], to: &[u8]) -> Write {
+    Write::DeleteRange { from: from.to_vec(), to: to.to_vec() }
+}
+
+fn keys(keys: &[(u8, &[u8])]) -> KeySet {
+    KeySet::of(keys.iter().map(|&(db, name)| Key::new(db, name)))
+}
+
+fn effect(keys: KeySet, writes: Vec<Write>) -> Payload {
+    Payload::Effect(Effect { writes, keys })
+}
+
+fn command(db: u8, argv: &[&[u8]]) -> Payload {
+    let argv = argv.iter().map(|argument| argument.to_vec()).collect();
+    Payload::Command(Command::parse(db, argv).expect("a command of the table"))
+}
+
+/// One entry of every shape. The raw keys are spelt out here, so that the format of the log is held still
+/// apart from the format of the store.
+fn entries() -> Vec<Entry> {
+    let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
+    let shapes: Vec<(u64, u64, Payload)> = vec![
+        (1, 1000, effect(keys(&[(0, b"a")]), vec![put(b"\x01\x00ma", b"\0\0\0\0\0\0\0\0\0b")])),
+        (1, 1000, effect(keys(&[(0, b"a")]), vec![delete(b"\x01\x00ma")])),
+        (1, 1001, effect(KeySet::Everything, vec![delete_range(b"\x01\x00", b"\x01\x01")])),
+        (1, 1001, effect(KeySet::Everything, vec![delete_range(b"\x01", b"")])),
+        (
+            1,
+            1007,
+            effect(
+                keys(&[(0, b""), (0, b"hash"), (15, b"a")]),
+                vec![
+                    put(b"\x01\x00m", b"\0\0\0\0\0\0\0\0\0"),
+                    delete_range(
+                        b"\x01\x00e\0\0\0\x04hash\0\0\0\0\0\0\0\x07",
+                        b"\x01\x00e\0\0\0\x04hash\0\0\0\0\0\0\0\x08",
+                    ),
+                    put(b"", b""),
+                    delete(b"\x01\x0fma"),
+                ],
+            ),
+        ),
+        (1, 1_700_000_000_000, effect(keys(&[(255, &all_bytes)]), vec![put(b"\x01\xffm\xff\0", b"\xff\0")])),
+        (2, 1_700_000_000_000, effect(keys(&[]), vec![])),
+        (2, 1_700_000_000_001, command(0, &[b"HINCRBY", b"hash", b"field", b"-1"])),
+        (2, 1_700_000_000_001, command(15, &[b"rEnAmE", &all_bytes, b""])),
+        (2, 1_700_000_000_001, command(3, &[b"copy", b"a", b"b", b"DB", b"4", b"REPLACE"])),
+        (u64::MAX, u64::MAX, command(3, &[b"flushdb"])),
+    ];
+    (1..)
+        .zip(shapes)
+        .map(|(lsn, (epoch, time, payload))| Entry {
+            lsn: Lsn(lsn),
+            epoch: Epoch(epoch),
+            time: Millis(time),
+            payload,
+        })
+        .collect()
+}
+
+fn listing(entries: &[Entry]) -> String {
+    let mut text = String::from("# What version1.bin holds. Written by tests/binlog_golden.rs.\n");
+    let mut offset = 0;
+    for Entry { lsn, epoch, time, payload } in entries {
+        let bytes = encoded(&[Entry { lsn: *lsn, epoch: *epoch, time: *time, payload: payload.clone() }]);
+        writeln!(text, "\nlsn {lsn}  epoch {epoch}  time {time}  at {offset}  length {}", bytes.len())
+            .expect("text");
+        match payload {
+            Payload::Command(command) => writeln!(text, "  command {command:?}").expect("text"),
+            Payload::Effect(effect) => {
+                writeln!(text, "  effect {:?}", effect.keys).expect("text");
+                effect.writes.iter().for_each(|write| writeln!(text, "    {write:?}").expect("text"));
+            }
+        }
+        for row in bytes.chunks(32) {
+            let row: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+            writeln!(text, "  {}", row.join(" ")).expect("text");
+        }
+        offset += bytes.len();
+    }
+    text
+}
+
+fn encoded(entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    entries.iter().for_each(|entry| encode(entry, &mut bytes).expect("small"));
+    bytes
+}
+
+fn decoded(mut bytes: &[u8]) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    while !bytes.is_empty() {
+        let (entry, used) = decode(bytes).expect("golden bytes are good");
+        entries.push(entry);
+        bytes = &bytes[used..];
+    }
+    entries
+}
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/binlog").join(name)
+}
+
+fn golden(name: &str, now: &[u8]) -> Vec<u8> {
+    let path = path(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
+        assert_eq!(std::env::var_os("CI"), None, "golden files are not rewritten in CI");
+        std::fs::write(&path, now).expect("golden file is writable");
+    }
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn golden_version_1_is_read_and_written_byte_for_byte() {
+    let entries = entries();
+    let bytes = golden("version1.bin", &encoded(&entries));
+    let read = decoded(&bytes);
+    assert_eq!(read, entries, "version 1 is read differently");
+    assert_eq!(encoded(&read), bytes, "version 1 is written differently");
+    let listed = golden("version1.txt", listing(&read).as_bytes());
+    assert_eq!(String::from_utf8_lossy(&listed), listing(&read), "the listing is stale");
+}
+
+#[test]
+fn golden_every_flipped_bit_is_detected() {
+    let bytes = encoded(&entries());
+    let mut rest = bytes.as_slice();
+    let mut flips = 0;
+    while !rest.is_empty() {
+        let (_, used) = decode(rest).expect("golden bytes are good");
+        for bit in 0..used * 8 {
+            // With the entries that follow still there, a length that grew takes their bytes in.
+            for end in [used, rest.len()] {
+                let mut damaged = rest[..end].to_vec();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                assert!(decode(&damaged).is_err(), "bit {bit} of {:02x?}", &rest[..used]);
+                flips += 1;
+            }
+        }
+        rest = &rest[used..];
+    }
+    assert_eq!(flips, bytes.len() * 16);
+}
+
+#[test]
+fn golden_every_prefix_is_truncated() {
+    for entry in entries() {
+        let bytes = encoded(&[entry]);
+        for end in 0..bytes.len() {
+            let needed = if end < 5 { 5 } else { bytes.len() };
+            assert_eq!(decode(&bytes[..end]), Err(DecodeError::Truncated { needed }), "{end} bytes");
+        }
+    }
+}

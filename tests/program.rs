@@ -1,0 +1,138 @@
+//! Program files: typed commands and captures of MONITOR.
+
+use quickcheck::quickcheck;
+use replicheck::models::program::{Program, parse};
+use replicheck::time::Millis;
+
+const FOUNDING: &[u8] = include_bytes!("programs/founding.txt");
+/// What a real Redis printed; programs/capture.py made it.
+const MONITOR: &[u8] = include_bytes!("programs/monitor.txt");
+
+fn read(file: impl AsRef<[u8]>) -> Program {
+    parse(file.as_ref()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Each write as `line: command (db)`, `@` the instant at which it ran.
+fn listed(program: &Program) -> Vec<String> {
+    let at = |at: Option<Millis>| at.map_or(String::new(), |at| format!(" @{}", at.0));
+    program.commands.iter().map(|line| format!("{}: {:?}{}", line.line, line.command, at(line.at))).collect()
+}
+
+fn skipped(program: &Program) -> String {
+    let names = program.skipped.iter().map(|(name, count)| format!("{name} {count}"));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn refused(file: impl AsRef<[u8]>) -> String {
+    parse(file.as_ref()).map_or_else(|error| error.to_string(), |program| panic!("taken: {program:?}"))
+}
+
+#[test]
+fn program_founding_is_read() {
+    let program = read(FOUNDING);
+    assert_eq!(listed(&program), ["2: SET a b", "3: SET a c", "4: FLUSHDB"]);
+    assert_eq!((program.reads, program.started), (0, None));
+}
+
+#[test]
+fn program_typed_commands_keep_line_and_database() {
+    let program = read(
+        b"# comment\n\nHSET h f 'it\\'s'\r\n  \t\nHGET h f\nselect 3\nDEL h \"\\x00\xff\" \xff\nPING\nSELECT 0\nFLUSHDB",
+    );
+    let expected = ["3: HSET h f \"it's\"", r#"7: DEL h "\x00\xff" "\xff" (db 3)"#, "10: FLUSHDB"];
+    assert_eq!(listed(&program), expected);
+    assert_eq!((program.reads, skipped(&program)), (1, "ping 1".to_owned()));
+}
+
+#[test]
+fn program_without_commands_is_empty() {
+    for file in ["", "\n", "# nothing\n\n", "OK\n", "OK"] {
+        assert_eq!(read(file), Program::default(), "{file:?}");
+    }
+}
+
+#[test]
+fn program_capture_keeps_instants_and_databases() {
+    let program = read(
+        "OK\n\
+         1700000000.123999 [0 127.0.0.1:6] \"COMMAND\" \"DOCS\"\n\
+         1700000000.124000 [0 127.0.0.1:6] \"DEL\" \"a b\"\n\
+         1700000001.500000 [3 [::1]:6] \"hset\" \"h\" \"] \\\"f\" \"OK\"\r\n\
+         1700000001.400000 [15 unix:/tmp/a b] c] \"FLUSHDB\"\n\
+         1700000001.600000 [0 lua] \"EXPIRE\" \"h\" \"1\"\n\
+         1700000001.600001 [9 127.0.0.1:6] \"select\" \"9\"\n\
+         1700000001.600002 [9 127.0.0.1:6] \"hget\" \"h\" \"f\"\n\
+         1700000001.600003 [9 127.0.0.1:6] \"client\" \"no-evict\" \"on\"\n",
+    );
+    let expected = [
+        "3: DEL \"a b\" @1",
+        r#"4: hset h "] \"f" OK (db 3) @1377"#,
+        // The server's clock was set back.
+        "5: FLUSHDB (db 15) @1377",
+        "6: EXPIRE h 1 @1477",
+    ];
+    assert_eq!(listed(&program), expected);
+    assert_eq!(program.started, Some(Millis(1_700_000_000_123)));
+    assert_eq!((program.reads, skipped(&program)), (1, "client 1, command 1, select 1".to_owned()));
+}
+
+#[test]
+fn program_errors_name_their_line() {
+    let monitor = |line: &str| format!("OK\n1700000000.000001 [0 127.0.0.1:6] \"PING\"\n{line}\n");
+    let after = |command: &str| monitor(&format!("1700000000.000002 [0 127.0.0.1:6] {command}"));
+    let not_monitor =
+        "line 3: not a line of a MONITOR capture: expected seconds.microseconds [db client] \"command\" …";
+    let cases = [
+        ("DEL a\n\nFOO\n".into(), "line 3: unknown command 'FOO', with args beginning with: "),
+        ("FOO a 'b c'\n".into(), "line 1: unknown command 'FOO', with args beginning with: 'a' 'b c' "),
+        ("# a\nHDEL a\n".into(), "line 2: wrong number of arguments for 'hdel' command"),
+        ("\n\n\n\n\n\nDEL 'a".into(), "line 7: unbalanced quotes"),
+        ("DEL a\0".into(), r#"line 1: a raw byte 00: write it as "\x00""#),
+        ("SELECT 16".into(), "line 1: DB index is out of range"),
+        ("SELECT a".into(), "line 1: DB index is out of range"),
+        ("CLIENT LIST".into(), "line 1: unknown command 'CLIENT', with args beginning with: 'LIST' "),
+        ("DEL a\nmulti\nDEL b\nexec".into(), "line 2: transactions are not supported yet: 'MULTI'"),
+        ("DEL a\nOK".into(), "line 2: unknown command 'OK', with args beginning with: "),
+        (after("\"EXEC\""), "line 3: transactions are not supported yet: 'EXEC'"),
+        (after("\"LPUSH\" \"a\""), "line 3: unknown command 'LPUSH', with args beginning with: 'a' "),
+        (after("\"HDEL\" \"a\""), "line 3: wrong number of arguments for 'hdel' command"),
+        (after("\"DEL\" \"a"), "line 3: unbalanced quotes"),
+        (monitor("1700000000.2 [16 127.0.0.1:6] \"DEL\" \"a\""), "line 3: DB index is out of range"),
+        (monitor("1700000000.2 [999 127.0.0.1:6] \"DEL\" \"a\""), "line 3: DB index is out of range"),
+        (monitor("DEL a"), not_monitor),
+        (monitor("OK"), not_monitor),
+        (monitor("1700000000.2 [0 127.0.0.1:6]"), not_monitor),
+        (monitor("99999999999999999999.2 [0 127.0.0.1:6] \"DEL\" \"a\""), not_monitor),
+    ];
+    for (file, text) in cases {
+        assert_eq!(refused(&file), text, "{file:?}");
+    }
+}
+
+quickcheck! {
+    fn prop_program_any_bytes_do_not_panic(file: Vec<u8>, line: usize, byte: u8) -> bool {
+        // A capture with one damaged byte is read or refused, at any line from the damaged one on.
+        let mut damaged = MONITOR.to_vec();
+        let at = line % damaged.len();
+        damaged[at] = byte;
+        let first = 1 + MONITOR[..at].iter().filter(|&&byte| byte == b'\n').count();
+        // Damage to the first stamp makes it a file of typed commands, refused at its first line.
+        let stamp = MONITOR.iter().position(|&byte| byte == b'"').unwrap_or(0) + 1;
+        let _ = parse(&file);
+        parse(&damaged).map_or_else(|error| error.line >= first || at < stamp, |_| true)
+    }
+}
+
+#[test]
+fn program_capture_of_a_real_redis_is_read() {
+    let program = read(MONITOR);
+    assert_eq!((program.commands.len(), program.reads), (86, 28));
+    assert_eq!(skipped(&program), "client 1, command 2, echo 1, eval 1, hello 1, info 1, ping 1, select 12");
+    let flushes = program.commands.iter().filter(|line| line.command.name() == "flushdb");
+    assert_eq!(flushes.count(), 4);
+    let lasted = program.commands.last().and_then(|line| line.at).expect("the capture has instants");
+    assert!(lasted > Millis(1500), "keys of the capture live up to a second: {lasted}");
+    for pair in program.commands.windows(2) {
+        assert!(pair[0].line < pair[1].line && pair[0].at <= pair[1].at);
+    }
+}
