@@ -4,9 +4,9 @@
 //! invariant a column.
 //!
 //! ```text
-//! choice      convergence   prefix    states   depth   time
-//! serial      ✓             ✓         12,345      17    0.1
-//! key_hash    ✗ 8           ✗ 5 !      1,234       9    0.0
+//! choice      convergence   prefix    states   depth    time
+//! serial      ✓             ✓         12,345      17   0.1 s
+//! key_hash    ✗ 8           ✗ 5 !      1,234       9   0.0 s
 //! ```
 //!
 //! What it deliberately does not do: tell counterexamples ([`super::timeline`]).
@@ -16,17 +16,53 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle
 
 /// Invariants in the order of the columns: name, heading in lines, and what it promises.
 const PROMISES: &[(&str, &str, &str)] = &[
-    ("convergence", "conver-\ngence", "when the replica has applied the whole log, it holds what the master holds"),
-    ("per_key_order", "per_key\n_order", "and no reader sees a key go back, or a version of it that the master never had"),
-    ("prefix", "prefix", "and all that a reader sees at once is what the master held at one moment"),
-    ("monotonic_reads", "monotonic\n_reads", "no reader sees an older version after a newer one, crash and restart included"),
+    (
+        "convergence",
+        "conver-\ngence",
+        "when the replica has applied the whole log, it holds what the master holds",
+    ),
+    (
+        "per_key_order",
+        "per_key\n_order",
+        "convergence, and no key goes back or shows a version that the master never had",
+    ),
+    ("prefix", "prefix", "convergence, and a reader sees all keys as the master had them at one moment"),
+    (
+        "monotonic_reads",
+        "monotonic\n_reads",
+        "no reader sees an older version after a newer one, crash and restart included",
+    ),
     ("exactly_once", "exactly\n_once", "no entry is seen to have been applied twice, crash included"),
-    ("same_value", "same\n_value", "with the same log applied, both nodes store the same value under every key"),
-    ("same_deadline", "same_\ndeadline", "with the same log applied, both store the same deadline, to the millisecond"),
-    ("no_immortal_key", "no_immor-\ntal_key", "no key lives for ever on the replica that has a deadline on the master"),
-    ("no_resurrection", "no_resur-\nrection", "a key that a reader saw dead is not seen alive again unless written"),
-    ("no_early_death", "no_early\n_death", "no key is gone on the replica before the master's time reached its deadline"),
-    ("past_read", "past\n_read", "what a replica answers, the master could have answered then or earlier; never going back"),
+    (
+        "same_value",
+        "same\n_value",
+        "with the same log applied, both nodes store the same value under every key",
+    ),
+    (
+        "same_deadline",
+        "same_\ndeadline",
+        "with the same log applied, both store the same deadline, to the millisecond",
+    ),
+    (
+        "no_immortal_key",
+        "no_immor-\ntal_key",
+        "no key lives for ever on the replica that has a deadline on the master",
+    ),
+    (
+        "no_resurrection",
+        "no_resur-\nrection",
+        "a key that a reader saw dead is not seen alive again unless written",
+    ),
+    (
+        "no_early_death",
+        "no_early\n_death",
+        "no key is gone on the replica before the master's time reached its deadline",
+    ),
+    (
+        "past_read",
+        "past\n_read",
+        "each read of the replica is one that the master could have answered by then",
+    ),
 ];
 
 /// The invariants of these rows in the order of the columns.
@@ -90,7 +126,9 @@ pub fn steps(row: &Row) -> Option<usize> {
 /// The cell of a row: its sign, the steps to the violation, and `!` when it is not what was expected.
 fn cell(row: &Row, own_program: bool) -> String {
     let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
-    let mark = if row.is_as_expected(own_program) { "" } else { " !" };
+    // That *incomplete* is not what was expected goes without saying.
+    let is_marked = row.verdict != Verdict::Incomplete && !row.is_as_expected(own_program);
+    let mark = if is_marked { " !" } else { "" };
     format!("{}{length}{mark}", sign(row.verdict))
 }
 
@@ -109,7 +147,7 @@ pub(super) fn grid(width: u16, heading: Option<Vec<String>>) -> Table {
 /// Sets the space between columns; the columns in `fixed` are never wrapped, those in `right` end in line.
 pub(super) fn settle(table: &mut Table, fixed: &[usize], right: &[usize]) -> String {
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if index == 0 { 0 } else { 2 }, 0));
+        column.set_padding((if index == 0 { 0 } else { 1 }, 0));
         if fixed.contains(&index) {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
@@ -150,31 +188,36 @@ impl Report<'_> {
         if rows.is_empty() {
             return String::new();
         }
-        let names = invariants(&rows);
+        let table = self.lay_out(&rows, false);
+        let fits = table.lines().all(|line| line.chars().count() <= usize::from(self.width));
+        if fits { table } else { self.lay_out(&rows, true) }
+    }
+
+    /// The large table; if it must be `tight`, with long names and words on two lines.
+    fn lay_out(&self, rows: &[Row], tight: bool) -> String {
+        let broken = |text: String| {
+            if tight { text.replacen('+', "\n+", 1).replace("incomplete", "incom-\nplete") } else { text }
+        };
+        let names = invariants(rows);
+        let lines =
+            |name: &'static str| PROMISES.iter().find(|known| known.0 == name).map_or(name, |known| known.1);
         let mut heading = vec!["choice".to_owned()];
-        let lines = |name: &'static str| PROMISES.iter().find(|promise| promise.0 == name).map_or(name, |p| p.1);
         heading.extend(names.iter().map(|&name| lines(name).to_owned()));
-        heading.extend(["unique\nstates", "depth", "s"].map(str::to_owned));
+        heading.extend(["unique\nstates", "depth", "time"].map(str::to_owned));
         let mut table = grid(self.width, Some(heading));
-        for choice in distinct(&rows, |row| row.choice.as_str()) {
+        for choice in distinct(rows, |row| row.choice.as_str()) {
             let own: Vec<Row> = rows.iter().filter(|row| row.choice == choice).cloned().collect();
-            let cost = Cost::of(&own);
-            let mut line = vec![choice.replacen('+', if self.is_wide(&rows) { "\n+" } else { "+" }, 1)];
+            let mut line = vec![broken(choice.to_owned())];
             line.extend(names.iter().map(|name| {
                 let row = own.iter().find(|row| row.invariant == *name);
-                row.map_or("–".to_owned(), |row| cell(row, self.own_program))
+                broken(row.map_or("–".to_owned(), |row| cell(row, self.own_program)))
             }));
-            line.extend([thousands(cost.unique), cost.depth.to_string(), format!("{:.1}", cost.seconds)]);
+            let cost = Cost::of(&own);
+            line.extend([thousands(cost.unique), cost.depth.to_string(), format!("{:.1} s", cost.seconds)]);
             table.add_row(line);
         }
         let end = names.len() + 1;
         settle(&mut table, &(0..end + 3).collect::<Vec<_>>(), &[end, end + 1, end + 2])
-    }
-
-    /// Whether long names of choices must be broken at `+` for the table to fit.
-    fn is_wide(&self, rows: &[Row]) -> bool {
-        let unfinished = rows.iter().any(|row| matches!(row.verdict, Verdict::Incomplete | Verdict::Sampled));
-        self.width < 100 || unfinished
     }
 
     /// A line a choice of each named scenario, and the programs under it. Empty without rows.
@@ -188,14 +231,14 @@ impl Report<'_> {
         for scenario in distinct(&rows, |row| row.scenario.as_deref().unwrap_or_default()) {
             let own: Vec<Row> =
                 rows.iter().filter(|row| row.scenario.as_deref() == Some(scenario)).cloned().collect();
-            let told = own.iter().find_map(|row| row.counterexample.as_ref()).map(|story| story.program.join("; "));
+            let told =
+                own.iter().find_map(|row| row.counterexample.as_ref()).map(|story| story.program.join("; "));
             let program = told.filter(|program| !program.is_empty());
             programs.add_row([format!("{scenario}:"), program.unwrap_or_else(|| own[0].bounds.clone())]);
             for (index, choice) in distinct(&own, |row| row.choice.as_str()).into_iter().enumerate() {
                 let name = if index == 0 { scenario } else { "" };
                 let judged: Vec<&Row> = own.iter().filter(|row| row.choice == choice).collect();
-                let words = judged.iter().map(|row| format!("{} {}", row.invariant, cell(row, false)));
-                table.add_row([name, choice, &words.collect::<Vec<_>>().join("; ")]);
+                table.add_row([name, choice, &verdicts_in_words(&judged)]);
             }
         }
         settle(&mut table, &[0, 1], &[]) + "\n" + &settle(&mut programs, &[0], &[])
@@ -213,7 +256,9 @@ impl Report<'_> {
         for note in distinct(&all, |row| row.note.as_str()).into_iter().filter(|note| !note.is_empty()) {
             table.add_row(["note", &with_choices(&all, |row| row.note == note, note)]);
         }
-        table.add_row(["cost", &Cost::of(&all).in_words()]);
+        let cost = Cost::of(&all);
+        table.add_row(["cost", &cost.in_words()]);
+        table.add_row(["speed", &cost.speed_in_words()]);
         for (name, _, promise) in PROMISES.iter().filter(|promise| invariants(&all).contains(&promise.0)) {
             table.add_row([*name, *promise]);
         }
@@ -232,13 +277,32 @@ impl Report<'_> {
         let place = |row: &Row| order.iter().position(|name| *name == row.invariant);
         let cells = distinct(self.rows, |row| (row.model, row.choice.as_str()));
         let first = |(model, choice): &(&str, &str)| {
-            let broken = self.rows.iter().filter(|row| {
-                row.model == *model && row.choice == *choice && row.counterexample.is_some()
-            });
+            let broken = self
+                .rows
+                .iter()
+                .filter(|row| row.model == *model && row.choice == *choice && row.counterexample.is_some());
             broken.min_by_key(|row| (row.scenario.is_some(), place(row)))
         };
         cells.iter().filter_map(first).collect()
     }
+}
+
+/// `✗ convergence 5, prefix 6; ✓ exactly_once`: what is broken comes first.
+fn verdicts_in_words(rows: &[&Row]) -> String {
+    let kinds = [Verdict::Violated, Verdict::Incomplete, Verdict::Sampled, Verdict::Holds];
+    let mut words = Vec::new();
+    for kind in kinds {
+        let names: Vec<String> =
+            rows.iter().filter(|row| row.verdict == kind).map(|row| in_list(row)).collect();
+        words.extend((!names.is_empty()).then(|| format!("{} {}", sign(kind), names.join(", "))));
+    }
+    words.join("; ")
+}
+
+fn in_list(row: &Row) -> String {
+    let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
+    let is_marked = row.verdict != Verdict::Incomplete && !row.is_as_expected(false);
+    format!("{}{length}{}", row.invariant, if is_marked { " !" } else { "" })
 }
 
 /// The signs that occur in these rows, in words.
@@ -289,7 +353,14 @@ impl Cost {
     /// The searches that gave these rows: rows of a choice with the same counts and time are of one search.
     pub fn of(rows: &[Row]) -> Cost {
         let search = |row: &Row| {
-            (row.model, row.choice.clone(), row.scenario.clone(), row.unique_states, row.generated_states, row.seconds)
+            (
+                row.model,
+                row.choice.clone(),
+                row.scenario.clone(),
+                row.unique_states,
+                row.generated_states,
+                row.seconds,
+            )
         };
         let mut cost = Cost::default();
         let mut seen = Vec::new();
@@ -313,18 +384,28 @@ impl Cost {
     }
 
     fn in_words(&self) -> String {
-        let per_second = |states: f64| thousands(rounded(states / self.seconds.max(0.001)));
         format!(
-            "{} unique states of {} bytes each, {} generated, in {} searches; {} unique ({} generated) states/s \
-             a thread. A choice's states and seconds are the sum of its searches, its depth is the deepest.",
+            "{} unique states of {} bytes each, {} generated, in {} searches. A choice's line gives the sum of \
+             its searches' states and times, and the greatest depth",
             thousands(self.unique),
             self.bytes / self.unique.max(1),
             thousands(self.generated),
             self.searches,
-            per_second(self.unique as f64),
-            per_second(self.generated as f64),
         )
     }
+
+    fn speed_in_words(&self) -> String {
+        let per_second = |states: f64| thousands(rounded(states / self.seconds.max(0.001)));
+        let (unique, generated) = (per_second(self.unique as f64), per_second(self.generated as f64));
+        format!("a thread: {unique} unique states/s, {generated} generated/s")
+    }
+}
+
+/// `text` in lines of at most `width` columns.
+pub fn wrapped(text: &str, width: u16) -> String {
+    let mut table = grid(width, None);
+    table.add_row([text]);
+    settle(&mut table, &[], &[])
 }
 
 /// A number of states a second, in whole states.

@@ -1,7 +1,6 @@
 //! Timeline — a story → lines of text: who did what, and what each worker held. Pure.
 //!
 //! ```text
-//! ordering / key_hash breaks convergence in 2 steps
 //! program   SET a b; FLUSHDB
 //!
 //! #  who       what              afterwards

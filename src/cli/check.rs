@@ -3,7 +3,7 @@
 use super::{Outcome, UsageError, json, paint, watch};
 use replicheck::models::check::{self, Bounds, Task};
 use replicheck::models::program::{self, Program};
-use replicheck::models::report::{Cost, Report, distinct, rounded, sign, steps, thousands};
+use replicheck::models::report::{Cost, Report, distinct, rounded, sign, steps, thousands, wrapped};
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::Row;
 use std::io::{ErrorKind, Write};
@@ -57,13 +57,22 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let to_stderr = args.json.as_deref() == Some("-");
     let report = Report { rows: &rows, own_program: program.is_some(), width: width(to_stderr) };
     let text = paint::signs(&run.text(&report, program.as_ref()));
-    if to_stderr { print(anstream::stderr(), &text)? } else { print(anstream::stdout(), &text)? }
+    if to_stderr {
+        print(anstream::stderr(), &text)?
+    } else {
+        print(anstream::stdout(), &text)?
+    }
     if let Some(mut file) = json_file {
         file.write_all(json::array(&rows).map_err(std::io::Error::from)?.as_bytes())?;
     } else if to_stderr {
         print(std::io::stdout(), &json::array(&rows).map_err(std::io::Error::from)?)?;
     }
-    Ok(if report.differing().is_empty() { Outcome::Expected } else { Outcome::Differs })
+    Ok(outcome(&report))
+}
+
+/// What the exit code says.
+fn outcome(report: &Report<'_>) -> Outcome {
+    if report.differing().is_empty() { Outcome::Expected } else { Outcome::Differs }
 }
 
 fn read(file: &str) -> Result<Program, UsageError> {
@@ -132,11 +141,14 @@ impl Run<'_> {
 
     fn program_line(&self, program: &Program) -> String {
         let mut left_out: Vec<String> = Vec::new();
-        left_out.extend((program.reads > 0).then(|| format!("{} reads", program.reads)));
-        left_out.extend(program.skipped.iter().map(|(name, times)| format!("{times} {name}")));
+        left_out.extend((program.reads > 0).then(|| format!("reads: {}", program.reads)));
+        left_out.extend(program.skipped.iter().map(|(name, times)| format!("{name}: {times}")));
         let left_out = if left_out.is_empty() { "nothing".to_owned() } else { left_out.join(", ") };
         let name = program_name(self.args);
-        format!("Program {name}: {} writes; left out, as they change nothing: {left_out}\n\n", program.commands.len())
+        format!(
+            "Program {name}: {} writes; left out, as they change nothing: {left_out}\n\n",
+            program.commands.len()
+        )
     }
 
     fn tables(&self, model: &str, report: &Report<'_>) -> String {
@@ -165,24 +177,23 @@ impl Run<'_> {
     /// The command that checks just this cell again.
     fn again(&self, row: &Row) -> String {
         let bounds = if self.args.bounds == Bounds::Deep { " --bounds deep" } else { "" };
-        let program = self.args.program.as_ref().map(|file| format!(" --program {file}")).unwrap_or_default();
+        let program = self.args.program.as_ref().map(|file| format!(" --program {}", quoted(file)));
+        let program = program.unwrap_or_default();
         format!("replicheck check --model {} --choice {}{bounds}{program}", row.model, row.choice)
     }
 
     /// What the run came to, in words; each verdict that differs is named.
     fn end(&self, report: &Report<'_>) -> String {
         let (differing, all) = (report.differing(), report.rows.len());
-        let mut text = match differing.len() {
+        let named: String = differing.iter().map(|row| differs(row) + "\n").collect();
+        let came_to = match differing.len() {
             0 if report.own_program => format!("All {all} verdicts: nothing is broken that should hold"),
             0 => format!("All {all} verdicts are as expected"),
-            count => {
-                let named = differing.iter().map(|row| differs(row) + "\n").collect::<String>();
-                format!("{named}{count} of {all} verdicts are not as expected")
-            }
+            count => format!("{count} of {all} verdicts are not as expected"),
         };
         let cost = Cost::of(report.rows);
-        text += &format!(
-            "; searches finished: {} of {}; {} unique states in {:.0} s ({} states/s on {} threads).\n",
+        let came_to = format!(
+            "{came_to}; searches finished: {} of {}; {} unique states in {:.1} s ({} states/s, threads: {}).",
             cost.finished,
             cost.searches,
             thousands(cost.unique),
@@ -191,14 +202,81 @@ impl Run<'_> {
             self.threads,
         );
         let json = self.args.json.as_deref().filter(|file| *file != "-");
-        text + &json.map(|file| format!("Verdicts as JSON: {file}\n")).unwrap_or_default()
+        let json = json.map(|file| format!("Verdicts as JSON: {file}\n")).unwrap_or_default();
+        named + &wrapped(&came_to, report.width) + &json
     }
 }
 
+/// A file's name as a shell takes it.
+fn quoted(file: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+    if file.chars().all(is_plain) { file.to_owned() } else { format!("'{}'", file.replace('\'', r"'\''")) }
+}
+
+/// A verdict that is not the expected one, in words.
 fn differs(row: &Row) -> String {
     let scenario = row.scenario.as_ref().map(|name| format!(" / {name}")).unwrap_or_default();
     let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
     let note = if row.note.is_empty() { String::new() } else { format!(" ({})", row.note) };
     let (found, expected) = (sign(row.verdict), sign(row.expected));
-    format!(" ! {} / {}{scenario}: {} is {found}{length}, expected {expected}{note}", row.model, row.choice, row.invariant)
+    format!(
+        " ! {} / {}{scenario}: {} is {found}{length}, expected {expected}{note}",
+        row.model, row.choice, row.invariant
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use replicheck::models::verdict::Verdict;
+
+    fn row(verdict: Verdict, expected: Verdict) -> Row {
+        Row {
+            model: "ordering",
+            choice: "serial".to_owned(),
+            invariant: "prefix",
+            scenario: None,
+            verdict,
+            expected,
+            unique_states: 1234,
+            generated_states: 5678,
+            state_bytes: 50,
+            max_depth: 9,
+            seconds: 0.5,
+            bounds: "all of it".to_owned(),
+            note: String::new(),
+            counterexample: None,
+        }
+    }
+
+    /// The exit code and the end of what is printed.
+    fn check(rows: &[Row], own_program: bool) -> (bool, String) {
+        let args = Args { model: None, choice: None, bounds: Bounds::Quick, program: None, json: None };
+        let report = Report { rows, own_program, width: 100 };
+        let text = Run { args: &args, seconds: 0.5, threads: 2 }.text(&report, None);
+        (matches!(outcome(&report), Outcome::Expected), text)
+    }
+
+    #[test]
+    fn outcome_row_that_differs_is_named() {
+        let rows = [row(Verdict::Holds, Verdict::Holds), row(Verdict::Violated, Verdict::Holds)];
+        let (expected, text) = check(&rows, false);
+        assert!(!expected);
+        assert!(text.contains(" ! ordering / serial: prefix is ✗, expected ✓"), "{text}");
+        assert!(text.contains("1 of 2 verdicts are not as expected"), "{text}");
+    }
+
+    #[test]
+    fn outcome_incomplete_differs_and_unsafe_choice_may_hold_on_own_program() {
+        assert!(!check(&[row(Verdict::Incomplete, Verdict::Holds)], false).0);
+        assert!(!check(&[row(Verdict::Holds, Verdict::Violated)], false).0);
+        let (expected, text) = check(&[row(Verdict::Holds, Verdict::Violated)], true);
+        assert!(expected && text.contains("nothing is broken that should hold"), "{text}");
+    }
+
+    #[test]
+    fn quoted_name_with_a_space_is_one_word() {
+        assert_eq!(quoted("a/b.txt"), "a/b.txt");
+        assert_eq!(quoted("it's a.txt"), r"'it'\''s a.txt'");
+    }
 }

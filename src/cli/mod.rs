@@ -21,7 +21,7 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  replicheck check                           every choice, every program up to a length (a minute or so)
+  replicheck check                           every choice, every short program (a minute)
   replicheck check --choice key_hash         one way of replicating
   replicheck check --program commands.txt    your own commands, or a capture of redis-cli monitor
   replicheck check --help                    all options";
@@ -67,7 +67,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Expected) => ExitCode::SUCCESS,
         Ok(Outcome::Differs) => ExitCode::from(1),
         Err(error) => {
-            anstream::eprintln!("{} {error}", paint::bad("error:"));
+            anstream::eprintln!("{} {}", paint::bad("error:"), error.to_string().trim_end());
             ExitCode::from(2)
         }
     }

@@ -47,7 +47,9 @@ pub fn run_all(tasks: &[Task]) -> Vec<Row> {
         if work.is_terminal {
             work.watch(&workers);
         }
-        let join = |worker: ScopedJoinHandle<_>| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let join = |worker: ScopedJoinHandle<_>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
         workers.into_iter().flat_map(join).collect()
     });
     done.sort_by_key(|(task, _)| *task);
@@ -76,8 +78,11 @@ impl Work<'_> {
     fn watch<T>(&self, workers: &[ScopedJoinHandle<'_, T>]) {
         let lines = MultiProgress::new();
         let tasks = self.tasks.len() as u64;
-        let bars: Vec<ProgressBar> =
-            self.running.iter().map(|_| lines.add(ProgressBar::no_length().with_style(style("{msg}")))).collect();
+        let bars: Vec<ProgressBar> = self
+            .running
+            .iter()
+            .map(|_| lines.add(ProgressBar::no_length().with_style(style("{msg}"))))
+            .collect();
         let style = style("[{elapsed}] {wide_bar} {pos} of {len} tasks done");
         let overall = lines.add(ProgressBar::new(tasks).with_style(style));
         let mut since: Vec<(usize, Instant)> = bars.iter().map(|_| (usize::MAX, Instant::now())).collect();
@@ -87,11 +92,14 @@ impl Work<'_> {
                 if since.0 != number {
                     *since = (number, Instant::now());
                 }
-                bar.set_message(self.tasks.get(number).map_or(String::new(), |task| {
-                    status(task, &self.progress[number], since.1.elapsed())
-                }));
+                bar.set_message(
+                    self.tasks.get(number).map_or(String::new(), |task| {
+                        status(task, &self.progress[number], since.1.elapsed())
+                    }),
+                );
             }
-            let busy = self.running.iter().filter(|running| running.load(Relaxed) != usize::MAX).count() as u64;
+            let busy =
+                self.running.iter().filter(|running| running.load(Relaxed) != usize::MAX).count() as u64;
             let begun = (self.next.load(Relaxed) as u64).min(tasks);
             overall.set_position(begun.saturating_sub(busy));
             thread::sleep(REDRAW);

@@ -3,8 +3,8 @@
 use super::read::fields;
 use crate::command::random::Random;
 use crate::command::{CommandError, Outcome, Reply, View, number};
-use crate::store::Element;
 use crate::effect::Effect;
+use crate::store::Element;
 use crate::time::Millis;
 
 /// A negative count asks for that many fields whether or not the hash has them, and a reply is built in memory:

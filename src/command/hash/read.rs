@@ -5,8 +5,8 @@
 
 use crate::command::cursor::{self, Batch, Options};
 use crate::command::{CommandError, Outcome, Reply, View};
-use crate::store::Element;
 use crate::effect::Effect;
+use crate::store::Element;
 use crate::store::StoreError;
 use crate::time::Millis;
 
