@@ -1,7 +1,9 @@
 //! Models — stateright models over the engine's own machines, and what searches them.
 
 pub mod check;
+pub mod cost;
 pub mod expiry;
+pub mod grid;
 pub mod intern;
 pub mod judged;
 pub mod ordering;

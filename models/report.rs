@@ -11,8 +11,9 @@
 //!
 //! What it deliberately does not do: tell counterexamples ([`super::timeline`]).
 
+use super::cost::{Cost, thousands};
+use super::grid::{grid, settle};
 use super::verdict::{Row, Verdict};
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 
 /// Invariants in the order of the columns: name, heading in lines, and what it promises.
 const PROMISES: &[(&str, &str, &str)] = &[
@@ -130,32 +131,6 @@ fn cell(row: &Row, own_program: bool) -> String {
     let is_marked = row.verdict != Verdict::Incomplete && !row.is_as_expected(own_program);
     let mark = if is_marked { " !" } else { "" };
     format!("{}{length}{mark}", sign(row.verdict))
-}
-
-/// A table without frame that fits `width` columns; its rows are wrapped, not cut.
-pub(super) fn grid(width: u16, heading: Option<Vec<String>>) -> Table {
-    let mut table = Table::new();
-    let line = LineStyle::none().fill('─').junction('─');
-    table.load_style(TableStyle::new().header_separator(line));
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    if let Some(heading) = heading {
-        table.set_header(heading);
-    }
-    table
-}
-
-/// Sets the space between columns; the columns in `fixed` are never wrapped, those in `right` end in line.
-pub(super) fn settle(table: &mut Table, fixed: &[usize], right: &[usize]) -> String {
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((if index == 0 { 0 } else { 1 }, 0));
-        if fixed.contains(&index) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-        if right.contains(&index) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.trim_fmt() + "\n"
 }
 
 /// Rows of one run, with what it takes to lay them out.
@@ -328,100 +303,4 @@ fn with_choices(rows: &[Row], stands: impl Fn(&Row) -> bool, text: &str) -> Stri
         }
     }
     if some.len() == all.len() { text.to_owned() } else { format!("{text} ({})", some.join(", ")) }
-}
-
-/// What some searches cost together.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// Searches.
-    pub searches: usize,
-    /// Searches of which no row is *incomplete*.
-    pub finished: usize,
-    /// Unique states, summed.
-    pub unique: usize,
-    /// States generated, summed.
-    pub generated: u64,
-    /// Bytes of memory of all unique states.
-    pub bytes: usize,
-    /// Steps of the deepest search.
-    pub depth: usize,
-    /// Seconds of all searches, one after the other.
-    pub seconds: f64,
-}
-
-impl Cost {
-    /// The searches that gave these rows: rows of a choice with the same counts and time are of one search.
-    pub fn of(rows: &[Row]) -> Cost {
-        let search = |row: &Row| {
-            (
-                row.model,
-                row.choice.clone(),
-                row.scenario.clone(),
-                row.unique_states,
-                row.generated_states,
-                row.seconds,
-            )
-        };
-        let mut cost = Cost::default();
-        let mut seen = Vec::new();
-        for row in rows {
-            let key = search(row);
-            if seen.contains(&key) {
-                continue;
-            }
-            let is_finished =
-                !rows.iter().any(|other| other.verdict == Verdict::Incomplete && search(other) == key);
-            seen.push(key);
-            cost.searches += 1;
-            cost.finished += usize::from(is_finished);
-            cost.unique += row.unique_states;
-            cost.generated += row.generated_states;
-            cost.bytes += row.unique_states * row.state_bytes;
-            cost.depth = cost.depth.max(row.max_depth);
-            cost.seconds += row.seconds;
-        }
-        cost
-    }
-
-    fn in_words(&self) -> String {
-        format!(
-            "{} unique states of {} bytes each, {} generated, in {} searches. A choice's line gives the sum of \
-             its searches' states and times, and the greatest depth",
-            thousands(self.unique),
-            self.bytes / self.unique.max(1),
-            thousands(self.generated),
-            self.searches,
-        )
-    }
-
-    fn speed_in_words(&self) -> String {
-        let per_second = |states: f64| thousands(rounded(states / self.seconds.max(0.001)));
-        let (unique, generated) = (per_second(self.unique as f64), per_second(self.generated as f64));
-        format!("a thread: {unique} unique states/s, {generated} generated/s")
-    }
-}
-
-/// `text` in lines of at most `width` columns.
-pub fn wrapped(text: &str, width: u16) -> String {
-    let mut table = grid(width, None);
-    table.add_row([text]);
-    settle(&mut table, &[], &[])
-}
-
-/// A number of states a second, in whole states.
-pub fn rounded(number: f64) -> u128 {
-    format!("{number:.0}").parse().unwrap_or(0)
-}
-
-/// A number with its thousands apart: `51,234,567`.
-pub fn thousands(number: impl ToString) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

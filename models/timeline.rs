@@ -9,7 +9,7 @@
 //! 2  replica   admits entry 2    worker 0: SET a b   worker 1: FLUSHDB
 //! ```
 
-use super::report::{grid, settle};
+use super::grid::{grid, settle};
 use super::story::{KeyRow, Step, Story};
 
 /// Steps shown at the beginning and at the end of a story that is longer than both together.

@@ -1,6 +1,7 @@
 //! Tables and timelines of hand-made rows and stories.
 
-use replicheck::models::report::{Cost, Report, markdown_table, thousands};
+use replicheck::models::cost::{Cost, thousands};
+use replicheck::models::report::{Report, markdown_table};
 use replicheck::models::story::{KeyRow, Step, Story};
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};

@@ -2,8 +2,10 @@
 
 use super::{Outcome, UsageError, json, paint, watch};
 use replicheck::models::check::{self, Bounds, Task};
+use replicheck::models::cost::{Cost, rounded, thousands};
+use replicheck::models::grid::wrapped;
 use replicheck::models::program::{self, Program};
-use replicheck::models::report::{Cost, Report, distinct, rounded, sign, steps, thousands, wrapped};
+use replicheck::models::report::{Report, distinct, sign, steps};
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::Row;
 use std::io::{ErrorKind, Write};

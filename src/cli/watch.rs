@@ -5,7 +5,7 @@
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use replicheck::models::check::Task;
-use replicheck::models::report::{rounded, thousands};
+use replicheck::models::cost::{rounded, thousands};
 use replicheck::models::search::Progress;
 use replicheck::models::verdict::Row;
 use std::io::IsTerminal;
