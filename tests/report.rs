@@ -134,7 +134,7 @@ program  SET a b; FLUSHDB
 log      1 SET a b
 
 #  who       what            afterwards
-────────────────────────────────────────────
+─────────────────────────────────────────────
 1  worker 1  writes batch 1  0: SET a b  1: -
 2  worker 0  writes batch 2  0: SET a b  1: -
 
