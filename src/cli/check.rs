@@ -173,7 +173,7 @@ impl Run<'_> {
         let title =
             format!("{} / {}{scenario} breaks {} in {steps} steps", row.model, row.choice, row.invariant);
         let again = self.again(row);
-        format!("{}\n{}\nreplay    {again}\n\n", paint::title(&title), timeline(story, width))
+        format!("{}\n{}\nreplay   {again}\n\n", paint::title(&title), timeline(story, width))
     }
 
     /// The command that checks just this cell again.
