@@ -186,7 +186,8 @@ impl ExpiryModel {
     }
 
     pub(super) fn master_dump(&self, master: u32) -> Arc<Dump> {
-        self.master_dumps.get(master, || Arc::new(dump(self.masters.value(master).store()).expect(MEMORY)))
+        self.master_dumps
+            .get(master, || Arc::new(dump(self.masters.value(master).store()).expect(MEMORY)))
     }
 
     pub(super) fn replica_dump(&self, replica: u32) -> Arc<Dump> {

@@ -88,12 +88,7 @@ impl<S: Store> Replica<S> {
     }
 
     /// By which instant readers judge when the replica's own clock says `local`.
-    pub fn judges_at(
-        &self,
-        policy: &dyn ExpiryPolicy,
-        log_clock_limit_ms: Option<u64>,
-        local: Millis,
-    ) -> Reading {
+    pub fn judges_at(&self, policy: &dyn ExpiryPolicy, log_clock_limit_ms: Option<u64>, local: Millis) -> Reading {
         match policy.judging() {
             Judging::Local => Reading { time: local, estimated: false },
             Judging::LogTime => self.log_time.read(local, log_clock_limit_ms),
