@@ -3,48 +3,208 @@
 //! A task is one search or a few, on one thread; whoever runs them (the command line, a test, a page) runs as
 //! many at a time as there are cores and may watch each one's [`Progress`].
 
-use super::search::Progress;
-use super::verdict::Row;
-use std::str::FromStr;
+use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
+use super::expected::{self, OrderingChoice};
+use super::expiry::{ExpiryModel, Judges};
+use super::judge::{Part, Task, rows_of};
+use super::ordering::{OrderingModel, Programs};
+use super::scenario::{self, ExpiryScenario, OrderingScenario};
+use super::verdict::{Row, Verdict};
+use crate::expiry::{ExpiryPolicy, Policy};
+use crate::ordering::Ordering;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
 
-/// How far programs and time go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bounds {
-    /// Within a minute on two cores.
-    Quick,
-    /// One more of each: programs, workers, ticks.
-    Deep,
+/// A model or a choice that does not exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownName {
+    /// No model has this name.
+    #[error("unknown model '{0}' (known: ordering, expiry)")]
+    Model(String),
+    /// No choice of the model, or of any model, has this name.
+    #[error("unknown choice '{name}' (known: {})", known.join(", "))]
+    Choice {
+        /// The name.
+        name: String,
+        /// The names that are known.
+        known: Vec<String>,
+    },
 }
 
-impl FromStr for Bounds {
-    type Err = String;
+/// Every search over programs, and every named scenario, of the models and choices asked for.
+pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
+    let (orderings, policies) = chosen(model, choice)?;
+    let mut tasks = Vec::new();
+    // The largest searches first, so that no core waits for one at the end; the rows are sorted afterwards.
+    tasks.extend(orderings.iter().map(|&choice| ordering_task(choice, bounds.ordering())));
+    tasks.extend(policies.iter().map(|&policy| expiry_task(policy, bounds.expiry())));
+    for scenario in scenario::ORDERING {
+        tasks.extend(orderings.iter().map(|&choice| ordering_scenario(scenario, choice)));
+    }
+    for scenario in scenario::EXPIRY {
+        tasks.extend(policies.iter().map(|&policy| expiry_scenario(scenario, policy)));
+    }
+    Ok(tasks)
+}
 
-    fn from_str(name: &str) -> Result<Bounds, String> {
-        match name {
-            "quick" => Ok(Bounds::Quick),
-            "deep" => Ok(Bounds::Deep),
-            _ => Err(format!("unknown bounds '{name}' (known: quick, deep)")),
+/// The choices of these names; all where none is named.
+pub(super) fn chosen(
+    model: Option<&str>,
+    choice: Option<&str>,
+) -> Result<(Vec<OrderingChoice>, Vec<Policy>), UnknownName> {
+    if let Some(unknown) = model.filter(|model| !["ordering", "expiry"].contains(model)) {
+        return Err(UnknownName::Model(unknown.to_owned()));
+    }
+    let orderings = if model == Some("expiry") { Vec::new() } else { OrderingChoice::all() };
+    let policies = if model == Some("ordering") { &[] } else { Policy::ALL };
+    let Some(name) = choice else { return Ok((orderings, policies.to_vec())) };
+    let known = orderings.iter().map(|choice| choice.name());
+    let known: Vec<String> = known.chain(policies.iter().map(|policy| policy.name().to_owned())).collect();
+    if !known.iter().any(|known| known == name) {
+        return Err(UnknownName::Choice { name: name.to_owned(), known });
+    }
+    let orderings = orderings.into_iter().filter(|choice| choice.name() == name).collect();
+    Ok((orderings, policies.iter().copied().filter(|policy| policy.name() == name).collect()))
+}
+
+/// The policy by which a choice's log is written.
+pub(super) fn log_policy(choice: OrderingChoice) -> Policy {
+    if choice.commands { Policy::AtEntryTime } else { Policy::Effects }
+}
+
+fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
+    let strategy = choice.strategy;
+    let new = move |workers| strategy.machine(workers, bounds::BATCH_ENTRIES_MAX);
+    let expected = move |invariant: &str| expected::ordering(choice, invariant);
+    let parts = ordering_parts(choice, bounds, new);
+    Task::new("ordering", choice.name(), None, move |progress| {
+        rows_of(("ordering", choice.name(), None), &parts, &expected, progress)
+    })
+}
+
+/// Judges a strategy of one's own as the strategies here are judged: every program within `bounds`, one crash.
+/// `expected` are the verdicts that it claims; the rows say what was found.
+pub fn judge_ordering<O>(
+    name: &str,
+    bounds: OrderingBounds,
+    new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
+    expected: fn(&str) -> Verdict,
+) -> Vec<Row>
+where
+    O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static,
+{
+    let choice = OrderingChoice {
+        strategy: crate::ordering::Strategy::Serial,
+        commands: false,
+        reads_after_crash: false,
+    };
+    let parts = ordering_parts(choice, bounds, new);
+    rows_of(("ordering", name.to_owned(), None), &parts, &expected, &Default::default())
+}
+
+/// Judges a policy of one's own as the policies here are judged.
+pub fn judge_expiry(
+    name: &str,
+    bounds: ExpiryBounds,
+    policy: Arc<dyn ExpiryPolicy + Send + Sync>,
+    expected: fn(&str) -> Verdict,
+) -> Vec<Row> {
+    let parts = expiry_parts(&policy, bounds, false);
+    rows_of(("expiry", name.to_owned(), None), &parts, &expected, &Default::default())
+}
+
+fn ordering_parts<O>(
+    choice: OrderingChoice,
+    bounds: OrderingBounds,
+    new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
+) -> Vec<Part>
+where
+    O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static,
+{
+    let of = |length, crash_when_quiet| {
+        let new = new.clone();
+        Part::of(bounds.in_words(length, crash_when_quiet), bounds.states_max, move || {
+            let policy = log_policy(choice).get();
+            let programs = Programs::every(&bounds::ordering_alphabet(), length, &*policy)
+                .expect("the alphabet and the lengths are ours");
+            OrderingModel::new(bounds.setup(choice, programs, crash_when_quiet), new.clone())
+        })
+    };
+    vec![of(bounds.length_max - 1, false), of(bounds.length_max, true)]
+}
+
+fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
+    let expected = move |invariant: &str| expected::expiry(policy, invariant);
+    let parts = expiry_parts(&policy.get(), bounds, policy == Policy::LogClock);
+    Task::new("expiry", policy.name().to_owned(), None, move |progress| {
+        rows_of(("expiry", policy.name().to_owned(), None), &parts, &expected, progress)
+    })
+}
+
+/// One string key, one hash key, two string keys; for a policy that estimates log time also a link that is down.
+fn expiry_parts(
+    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
+    bounds: ExpiryBounds,
+    estimates: bool,
+) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for judges in [Judges::State, Judges::Reads] {
+        for (keys, alphabet) in bounds::EXPIRY_ALPHABETS {
+            let policy = Arc::clone(policy);
+            parts.push(Part::of(bounds.in_words(keys, alphabet), bounds.states_max, move || {
+                ExpiryModel::new(bounds.setup(judges, scenario::commands(alphabet)), Arc::clone(&policy))
+            }));
         }
     }
-}
-
-type Run = Box<dyn Fn(&Progress) -> Vec<Row> + Send + Sync>;
-
-/// The searches of one choice.
-pub struct Task {
-    /// `ordering` or `expiry`.
-    pub model: &'static str,
-    /// The choice that it judges.
-    pub choice: String,
-    /// The named scenario or program file; `None` for every program.
-    pub scenario: Option<String>,
-    run: Run,
-}
-
-impl Task {
-    /// Runs it on this thread. `progress` shows the search under way and can stop it; rows of a search that was
-    /// stopped say *incomplete*.
-    pub fn run(&self, progress: &Progress) -> Vec<Row> {
-        (self.run)(progress)
+    if estimates {
+        let (keys, alphabet) = bounds::EXPIRY_ALPHABETS[0];
+        let policy = Arc::clone(policy);
+        parts.push(Part::of(bounds.link_down_in_words(keys, alphabet), bounds.states_max, move || {
+            ExpiryModel::new(bounds.link_down_setup(scenario::commands(alphabet)), Arc::clone(&policy))
+        }));
     }
+    parts
+}
+
+fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice) -> Task {
+    let name = scenario.name.to_owned();
+    let bounds = OrderingBounds::QUICK;
+    let strategy = choice.strategy;
+    let part = Part::of(scenario.program.join("; "), bounds.states_max, move || {
+        let commands = scenario::commands(scenario.program);
+        let policy = log_policy(choice).get();
+        let programs = Programs::only(&commands, &*policy).expect("a short program");
+        OrderingModel::new(bounds.setup(choice, programs, false), move |workers| {
+            strategy.machine(workers, bounds::BATCH_ENTRIES_MAX)
+        })
+    });
+    let expected = move |_: &str| scenario::expected((scenario.broken_by)(choice));
+    Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
+        let rows = rows_of(
+            ("ordering", choice.name(), Some(&name)),
+            std::slice::from_ref(&part),
+            &expected,
+            progress,
+        );
+        rows.into_iter().filter(|row| row.invariant == scenario.invariant).collect()
+    })
+}
+
+fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
+    let name = scenario.name.to_owned();
+    let bounds = ExpiryBounds::QUICK;
+    let judges = bounds::judges(scenario.invariant);
+    let part = Part::of(scenario.program.join("; "), bounds.states_max, move || {
+        let mut setup = bounds.setup(judges, scenario::commands(scenario.program));
+        (setup.in_order, setup.tick_ms) = (true, scenario.tick_ms);
+        setup.length_max = setup.alphabet.len();
+        ExpiryModel::new(setup, policy.get())
+    });
+    let expected = move |_: &str| scenario::expected((scenario.broken_by)(policy));
+    Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
+        let key = ("expiry", policy.name().to_owned(), Some(&name));
+        let rows = rows_of(key, std::slice::from_ref(&part), &expected, progress);
+        rows.into_iter().filter(|row| row.invariant == scenario.invariant).collect()
+    })
 }

@@ -26,8 +26,7 @@ impl OrderingChoice {
                 reads_after_crash: false,
             })
         };
-        let early =
-            OrderingChoice { strategy: Strategy::Writeset, commands: false, reads_after_crash: true };
+        let early = OrderingChoice { strategy: Strategy::Writeset, commands: false, reads_after_crash: true };
         with(false).chain(with(true)).chain([early]).collect()
     }
 

@@ -58,6 +58,11 @@ pub trait Judged:
     /// Which invariants were put to the test so far.
     fn witnesses(&self) -> &Witnesses;
 
+    /// Whether this step is one of the faults that a schedule drawn at random should meet rarely.
+    fn is_rare(&self, _action: &Self::Action) -> bool {
+        false
+    }
+
     /// The path that takes these actions from the initial state, in words.
     fn story(&self, path: &[Self::Action]) -> Story;
 }

@@ -1,11 +1,21 @@
 //! Models — stateright models over the engine's own machines, and what searches them.
 
+pub mod bounds;
 pub mod check;
+pub mod cost;
+pub mod expected;
 pub mod expiry;
+pub mod grid;
 pub mod intern;
+pub mod judge;
 pub mod judged;
 pub mod ordering;
+pub mod own_program;
 pub mod program;
+pub mod report;
+pub mod sample;
+pub mod scenario;
 pub mod search;
 pub mod story;
+pub mod timeline;
 pub mod verdict;

@@ -78,9 +78,7 @@ pub const EXPIRY: &[ExpiryScenario] = &[
         program: &["SETEX k 10 100", "PERSIST k"],
         tick_ms: 10_000,
         invariant: "no_resurrection",
-        broken_by: |policy| {
-            !matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::LogClock)
-        },
+        broken_by: |policy| !matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::LogClock),
     },
 ];
 

@@ -15,10 +15,9 @@ pub mod command;
 pub mod effect;
 pub mod expiry;
 pub mod invariant;
+#[path = "../models/mod.rs"]
+pub mod models;
 pub mod node;
 pub mod ordering;
 pub mod store;
 pub mod time;
-
-#[path = "../models/mod.rs"]
-pub mod models;

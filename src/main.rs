@@ -1,3 +1,9 @@
-//! The program `replicheck`.
+//! The program `replicheck`. Its subcommands stand in [`cli`], one file each.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

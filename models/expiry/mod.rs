@@ -14,7 +14,7 @@
 //! may stand still past its limit and be estimated. Readers of both nodes look after every step. Reads that the
 //! replica marks *estimated* are exempt from what is promised of reads.
 //!
-//! One tick is one second. Entries are delivered in log order and applied one at a time: the other orders are
+//! Entries are delivered in log order and applied one at a time: the other orders are
 //! the ordering model's.
 
 mod checks;
@@ -23,5 +23,5 @@ mod story;
 mod world;
 
 pub use checks::{READ_INVARIANTS, STATE_INVARIANTS};
-pub use model::{Action, ExpiryModel, Judges, Setup, State, TICK_MS};
+pub use model::{Action, ExpiryModel, Judges, Setup, State};
 pub use world::{Link, Message, ReplicaSide};

@@ -17,12 +17,6 @@ use crate::time::Millis;
 use stateright::{Model, Property};
 use std::sync::Arc;
 
-/// Milliseconds a tick.
-pub const TICK_MS: u64 = 1000;
-
-/// The master's clock at tick 0: late enough for any skew.
-const START: Millis = Millis(10 * TICK_MS);
-
 const MEMORY: &str = "the store in memory does not fail";
 
 /// Which invariants a model judges. They are apart because what readers know multiplies the states, and the
@@ -40,6 +34,10 @@ pub enum Judges {
 pub struct Setup {
     /// Which invariants are judged.
     pub judges: Judges,
+    /// The master's clock at tick 0; late enough for any skew.
+    pub start: Millis,
+    /// Milliseconds a tick.
+    pub tick_ms: u64,
     /// The commands that a client may send.
     pub alphabet: Vec<Command>,
     /// Whether the alphabet is a program: sent in order, each command once.
@@ -169,16 +167,16 @@ impl ExpiryModel {
 
     /// The master's clock at a tick.
     pub fn master_clock(&self, tick: u8) -> Millis {
-        Millis(START.0 + u64::from(tick) * TICK_MS)
+        Millis(self.setup.start.0 + u64::from(tick) * self.setup.tick_ms)
     }
 
     /// The replica's clock at a tick of the master's.
     pub fn replica_clock(&self, tick: u8, skew: i8) -> Millis {
-        self.master_clock(tick).offset(i64::from(skew) * TICK_MS.cast_signed())
+        self.master_clock(tick).offset(i64::from(skew) * self.setup.tick_ms.cast_signed())
     }
 
     pub(super) fn limit_ms(&self) -> Option<u64> {
-        self.setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * TICK_MS)
+        self.setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * self.setup.tick_ms)
     }
 
     pub(super) fn master_dump(&self, master: u32) -> &Dump {
@@ -451,6 +449,10 @@ impl Judged for ExpiryModel {
 
     fn witnesses(&self) -> &Witnesses {
         &self.witnesses
+    }
+
+    fn is_rare(&self, action: &Action) -> bool {
+        matches!(action, Action::LinkDown)
     }
 
     fn story(&self, path: &[Action]) -> Story {

@@ -204,8 +204,7 @@ where
             let entries: Vec<&Entry> =
                 value.job.lsns().map(|lsn| &programs.entry(state.place, lsn).0).collect();
             let (marker, before) = (value.marker.unwrap_or_default(), may_crash.then_some(data));
-            let written =
-                self.datas.value(data).write(&entries, value.job.part.as_ref(), marker, before);
+            let written = self.datas.value(data).write(&entries, value.job.part.as_ref(), marker, before);
             self.datas.number(written)
         })
     }
@@ -247,10 +246,8 @@ where
             state.seen = self.data(state.published).versions;
         }
         // Both levels say convergence first (DESIGN, *Guarantee levels*).
-        state.broken = broken
-            .with(CONVERGENCE, !converged)
-            .with(PER_KEY_ORDER, !converged)
-            .with(PREFIX, !converged);
+        state.broken =
+            broken.with(CONVERGENCE, !converged).with(PER_KEY_ORDER, !converged).with(PREFIX, !converged);
         self.witnesses.note(tested);
         state
     }
@@ -399,6 +396,10 @@ where
 
     fn witnesses(&self) -> &Witnesses {
         &self.witnesses
+    }
+
+    fn is_rare(&self, action: &Action) -> bool {
+        matches!(action, Action::Crash(_))
     }
 
     fn story(&self, path: &[Action]) -> Story {

@@ -1,0 +1,211 @@
+//! Bounds — how far programs, time and faults go, as numbers and in words.
+
+use super::expected::OrderingChoice;
+use super::expiry::{self, Judges, READ_INVARIANTS};
+use super::ordering::{self, Programs};
+use super::scenario;
+use crate::command::Command;
+use crate::time::Millis;
+use std::str::FromStr;
+
+/// How far programs and time go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// Within a minute on two cores.
+    Quick,
+    /// One more of each: commands, workers, ticks.
+    Deep,
+}
+
+impl FromStr for Bounds {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Bounds, String> {
+        match name {
+            "quick" => Ok(Bounds::Quick),
+            "deep" => Ok(Bounds::Deep),
+            _ => Err(format!("unknown bounds '{name}' (known: quick, deep)")),
+        }
+    }
+}
+
+impl Bounds {
+    /// Those of the ordering model.
+    pub fn ordering(self) -> OrderingBounds {
+        match self {
+            Bounds::Quick => OrderingBounds::QUICK,
+            Bounds::Deep => OrderingBounds::DEEP,
+        }
+    }
+
+    /// Those of the expiry model.
+    pub fn expiry(self) -> ExpiryBounds {
+        match self {
+            Bounds::Quick => ExpiryBounds::QUICK,
+            Bounds::Deep => ExpiryBounds::DEEP,
+        }
+    }
+}
+
+/// Entries in one batch of `serial`.
+pub const BATCH_ENTRIES_MAX: usize = 2;
+
+/// The commands of the ordering model. Of two workers, `a` and `b` have one, `c` has the other.
+const ORDERING_ALPHABET: &[&str] =
+    &["SET a 1", "SET a 2", "SET b 1", "SET c 1", "MSET a 3 c 3", "INCR b", "DEL a", "FLUSHDB"];
+
+/// The commands of the ordering model.
+pub fn ordering_alphabet() -> Vec<Command> {
+    scenario::commands(ORDERING_ALPHABET)
+}
+
+/// The commands of the expiry model: every program is over one of these sets. A tick is a second.
+pub const EXPIRY_ALPHABETS: &[(&str, &[&str])] = &[
+    ("one string", &["SET k 5", "SETEX k 2 5", "INCR k", "EXPIRE k 2", "PERSIST k", "DEL k"]),
+    ("one hash", &["HSET h f 1", "HINCRBY h g 1", "EXPIRE h 2", "PERSIST h", "DEL h"]),
+    ("two strings", &["SETEX k 2 5", "INCR j", "PERSIST k"]),
+];
+
+/// Bounds of the ordering model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderingBounds {
+    /// Commands of a program. With a crash at any moment: one less.
+    pub length_max: usize,
+    /// Workers.
+    pub workers: usize,
+    /// Crashes.
+    pub crashes_max: u8,
+    /// Unique states of one search.
+    pub states_max: usize,
+}
+
+impl OrderingBounds {
+    /// Within half a minute on two cores.
+    pub const QUICK: OrderingBounds =
+        OrderingBounds { length_max: 4, workers: 2, crashes_max: 1, states_max: 40_000_000 };
+    /// One more of each.
+    pub const DEEP: OrderingBounds =
+        OrderingBounds { length_max: 5, workers: 3, crashes_max: 1, states_max: 200_000_000 };
+
+    /// What one search explores, in words.
+    pub fn in_words(&self, length: usize, crash_when_quiet: bool) -> String {
+        let moment = if crash_when_quiet { "when the replica is quiet" } else { "at any moment" };
+        format!(
+            "programs up to {length} of {} commands, {} workers, at most {} crash {moment}",
+            ORDERING_ALPHABET.len(),
+            self.workers,
+            self.crashes_max,
+        )
+    }
+
+    /// The model's setup for these programs.
+    pub fn setup(
+        &self,
+        choice: OrderingChoice,
+        programs: Programs,
+        crash_when_quiet: bool,
+    ) -> ordering::Setup {
+        ordering::Setup {
+            programs,
+            workers: self.workers,
+            crashes_max: self.crashes_max,
+            reads_after_crash: choice.reads_after_crash,
+            canonical: true,
+            crash_when_quiet,
+        }
+    }
+}
+
+/// Bounds of the expiry model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpiryBounds {
+    /// Commands of a program.
+    pub length_max: usize,
+    /// Ticks that may pass.
+    pub ticks_max: u8,
+    /// Ticks that a message may be under way.
+    pub delay_ticks_max: u8,
+    /// Ticks between the two clocks.
+    pub skew_ticks_max: i8,
+    /// Unique states of one search.
+    pub states_max: usize,
+}
+
+impl ExpiryBounds {
+    /// Within half a minute on two cores.
+    pub const QUICK: ExpiryBounds = ExpiryBounds {
+        length_max: 3,
+        ticks_max: 4,
+        delay_ticks_max: 3,
+        skew_ticks_max: 1,
+        states_max: 40_000_000,
+    };
+    /// One more of each.
+    pub const DEEP: ExpiryBounds = ExpiryBounds {
+        length_max: 4,
+        ticks_max: 5,
+        delay_ticks_max: 4,
+        skew_ticks_max: 2,
+        states_max: 200_000_000,
+    };
+
+    /// Ticks for which log time may stand still where it is estimated.
+    const LOG_CLOCK_LIMIT_TICKS: u8 = 2;
+
+    /// What one search explores, in words.
+    pub fn in_words(&self, keys: &str, alphabet: &[&str]) -> String {
+        format!(
+            "{keys}: programs up to {} of {} commands, {} ticks, delay up to {}, skew up to ±{}",
+            self.length_max,
+            alphabet.len(),
+            self.ticks_max,
+            self.delay_ticks_max,
+            self.skew_ticks_max,
+        )
+    }
+
+    /// What the search with a link that goes down explores, in words.
+    pub fn link_down_in_words(&self, keys: &str, alphabet: &[&str]) -> String {
+        let one_less = ExpiryBounds { length_max: self.length_max - 1, ..*self };
+        format!(
+            "{}, the link down once, log time estimated after {} silent ticks",
+            one_less.in_words(keys, alphabet),
+            Self::LOG_CLOCK_LIMIT_TICKS
+        )
+    }
+
+    /// The model's setup for programs over this alphabet.
+    pub fn setup(&self, judges: Judges, alphabet: Vec<Command>) -> expiry::Setup {
+        // No skew first: of counterexamples equally long the plainest comes first.
+        let mut skews: Vec<i8> = (-self.skew_ticks_max..=self.skew_ticks_max).collect();
+        skews.sort_by_key(|skew| (skew.unsigned_abs(), *skew));
+        expiry::Setup {
+            judges,
+            start: Millis(1_000_000),
+            tick_ms: 1000,
+            alphabet,
+            in_order: false,
+            length_max: self.length_max,
+            ticks_max: self.ticks_max,
+            delay_ticks_max: self.delay_ticks_max,
+            skews,
+            log_clock_limit_ticks: None,
+            link_down: false,
+        }
+    }
+
+    /// The setup with a link that goes down once.
+    pub fn link_down_setup(&self, alphabet: Vec<Command>) -> expiry::Setup {
+        expiry::Setup {
+            length_max: self.length_max - 1,
+            log_clock_limit_ticks: Some(Self::LOG_CLOCK_LIMIT_TICKS),
+            link_down: true,
+            ..self.setup(Judges::Reads, alphabet)
+        }
+    }
+}
+
+/// Which search judges an invariant of the expiry model.
+pub fn judges(invariant: &str) -> Judges {
+    if READ_INVARIANTS.contains(&invariant) { Judges::Reads } else { Judges::State }
+}

@@ -1,0 +1,192 @@
+//! Judge — the searches of one choice → its rows.
+
+use super::judged::Judged;
+use super::sample::{self, sample};
+use super::search::{Found, Limits, Progress, search};
+use super::story::Story;
+use super::verdict::{Row, Verdict};
+use std::time::Instant;
+
+type Run = Box<dyn Fn(&Progress) -> Vec<Row> + Send + Sync>;
+
+/// The searches of one choice.
+pub struct Task {
+    /// `ordering` or `expiry`.
+    pub model: &'static str,
+    /// The choice that it judges.
+    pub choice: String,
+    /// The named scenario or program file; `None` for every program.
+    pub scenario: Option<String>,
+    run: Run,
+}
+
+impl Task {
+    /// A task that `run` does.
+    pub fn new(
+        model: &'static str,
+        choice: String,
+        scenario: Option<String>,
+        run: impl Fn(&Progress) -> Vec<Row> + Send + Sync + 'static,
+    ) -> Task {
+        Task { model, choice, scenario, run: Box::new(run) }
+    }
+
+    /// Runs it on this thread. `progress` shows the search under way and can stop it; rows of a search that was
+    /// stopped say *incomplete*.
+    pub fn run(&self, progress: &Progress) -> Vec<Row> {
+        (self.run)(progress)
+    }
+}
+
+/// One search.
+pub struct Part {
+    bounds: String,
+    run: Box<dyn Fn(&Progress) -> Outcome + Send + Sync>,
+}
+
+/// What one search came to.
+struct Outcome {
+    invariants: &'static [&'static str],
+    sometimes: &'static [&'static str],
+    tested: Vec<bool>,
+    stories: Vec<Option<Story>>,
+    found: Found<()>,
+    seconds: f64,
+    seed: Option<u64>,
+}
+
+impl Part {
+    /// A search of the model that `model` makes, of at most `states_max` unique states.
+    pub fn of<M: Judged>(
+        bounds: String,
+        states_max: usize,
+        model: impl Fn() -> M + Send + Sync + 'static,
+    ) -> Part {
+        let run = move |progress: &Progress| {
+            outcome(&model(), None, |model| search(model, Limits { states_max }, progress))
+        };
+        Part { bounds, run: Box::new(run) }
+    }
+
+    /// Schedules of that model drawn at random.
+    pub fn sampled<M: Judged>(
+        bounds: String,
+        seed: u64,
+        model: impl Fn() -> M + Send + Sync + 'static,
+    ) -> Part {
+        let bounds = format!("{bounds}; {} schedules drawn at random, seed {seed}", sample::WALKS);
+        let run =
+            move |progress: &Progress| outcome(&model(), Some(seed), |model| sample(model, seed, progress));
+        Part { bounds, run: Box::new(run) }
+    }
+}
+
+fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Found<M::Action>) -> Outcome {
+    let started = Instant::now();
+    let found = run(model);
+    let seconds = started.elapsed().as_secs_f64();
+    let stories = found.broken.iter().map(|path| path.as_ref().map(|path| model.story(path))).collect();
+    Outcome {
+        invariants: model.invariants(),
+        sometimes: model.sometimes(),
+        tested: (0..model.invariants().len()).map(|index| model.witnesses().has(index)).collect(),
+        stories,
+        found: Found {
+            unique: found.unique,
+            generated: found.generated,
+            depth: found.depth,
+            state_bytes: found.state_bytes,
+            finished: found.finished,
+            broken: Vec::new(),
+        },
+        seconds,
+        seed,
+    }
+}
+
+/// The rows of a choice: a row an invariant, over all searches that judge it.
+pub fn rows_of(
+    (model, choice, scenario): (&'static str, String, Option<&String>),
+    parts: &[Part],
+    expected: &dyn Fn(&str) -> Verdict,
+    progress: &Progress,
+) -> Vec<Row> {
+    let outcomes: Vec<(&Part, Outcome)> = parts.iter().map(|part| (part, (part.run)(progress))).collect();
+    let mut invariants: Vec<&'static str> = Vec::new();
+    for name in outcomes.iter().flat_map(|(_, outcome)| outcome.invariants) {
+        if !invariants.contains(name) {
+            invariants.push(name);
+        }
+    }
+    let row = |invariant: &&'static str| {
+        let judging: Vec<(&Part, &Outcome, usize)> = outcomes
+            .iter()
+            .filter_map(|(part, outcome)| {
+                let index = outcome.invariants.iter().position(|name| name == invariant)?;
+                Some((*part, outcome, index))
+            })
+            .collect();
+        row_of(model, &choice, scenario, invariant, &judging, expected(invariant))
+    };
+    invariants.iter().map(row).collect()
+}
+
+fn row_of(
+    model: &'static str,
+    choice: &str,
+    scenario: Option<&String>,
+    invariant: &'static str,
+    judging: &[(&Part, &Outcome, usize)],
+    expected: Verdict,
+) -> Row {
+    let sum = |of: fn(&Found<()>) -> usize| judging.iter().map(|(_, outcome, _)| of(&outcome.found)).sum();
+    let unique: usize = sum(|found| found.unique);
+    let bytes: usize = sum(|found| found.unique * found.state_bytes);
+    let stories = judging.iter().filter_map(|(_, outcome, index)| outcome.stories[*index].as_ref());
+    let counterexample = stories.min_by_key(|story| story.steps.len()).cloned();
+    let (verdict, note) = verdict_of(judging, counterexample.is_some(), scenario.is_some());
+    let bounds: Vec<&str> = judging.iter().map(|(part, _, _)| part.bounds.as_str()).collect();
+    Row {
+        model,
+        choice: choice.to_owned(),
+        invariant,
+        scenario: scenario.cloned(),
+        verdict,
+        expected,
+        unique_states: unique,
+        generated_states: judging.iter().map(|(_, outcome, _)| outcome.found.generated).sum(),
+        state_bytes: bytes / unique.max(1),
+        max_depth: judging.iter().map(|(_, outcome, _)| outcome.found.depth).max().unwrap_or(0),
+        seconds: judging.iter().map(|(_, outcome, _)| outcome.seconds).sum(),
+        bounds: bounds.join("; "),
+        note,
+        counterexample,
+    }
+}
+
+/// The verdict over all searches that judge an invariant, and what must be said with it.
+fn verdict_of(
+    judging: &[(&Part, &Outcome, usize)],
+    is_broken: bool,
+    is_fixed_program: bool,
+) -> (Verdict, String) {
+    let seed = judging.iter().find_map(|(_, outcome, _)| outcome.seed);
+    let sampled = seed.map(|seed| format!("sampled with seed {seed}"));
+    if is_broken {
+        return (Verdict::Violated, sampled.unwrap_or_default());
+    }
+    if let Some(sampled) = sampled {
+        return (Verdict::Sampled, sampled);
+    }
+    if let Some((_, outcome, _)) = judging.iter().find(|(_, outcome, _)| !outcome.found.finished) {
+        return (Verdict::Incomplete, format!("stopped at {} states", outcome.found.unique));
+    }
+    let tested = judging.iter().any(|(_, outcome, index)| outcome.tested[*index]);
+    match judging.first() {
+        // A fixed program need not put everything to the test.
+        Some((_, outcome, index)) if !tested && !is_fixed_program => {
+            (Verdict::Incomplete, format!("vacuous: never seen: {}", outcome.sometimes[*index]))
+        }
+        _ => (Verdict::Holds, String::new()),
+    }
+}

@@ -1,0 +1,149 @@
+//! A program of the user's own → tasks that judge exactly it under every choice.
+//!
+//! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched; beyond, schedules are
+//! drawn at random and the verdict says *sampled*.
+
+use super::bounds::{BATCH_ENTRIES_MAX, Bounds, ExpiryBounds, OrderingBounds};
+use super::check::{UnknownName, chosen, log_policy};
+use super::expected::{self, OrderingChoice};
+use super::expiry::{self, ExpiryModel, Judges};
+use super::judge::{Part, Task, rows_of};
+use super::ordering::{OrderingModel, Programs};
+use super::program::Program;
+use crate::binlog::Epoch;
+use crate::command::Command;
+use crate::expiry::Policy;
+use crate::node::{Master, MasterInput};
+use crate::ordering::{Admission, Ordering, Refused};
+use crate::store::dump;
+use crate::store::memory::MemoryStore;
+use crate::time::Millis;
+
+/// Writes of a program whose every schedule the ordering model searches.
+pub const ORDERING_WRITES_MAX: usize = 6;
+/// Writes of a program whose every schedule the expiry model searches.
+pub const EXPIRY_WRITES_MAX: usize = 5;
+
+/// The seed from which schedules are drawn: the same on every run.
+const SEED: u64 = 1;
+
+/// The tasks of a program, and the choices that are not defined for it, each with the reason.
+pub struct ProgramTasks {
+    /// The tasks.
+    pub tasks: Vec<Task>,
+    /// What was left out, in words.
+    pub left_out: Vec<String>,
+}
+
+/// The tasks that judge `program`, named `name`, under the choices asked for.
+pub fn program_tasks(
+    program: &Program,
+    name: &str,
+    bounds: Bounds,
+    model: Option<&str>,
+    choice: Option<&str>,
+) -> Result<ProgramTasks, UnknownName> {
+    let (orderings, policies) = chosen(model, choice)?;
+    let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
+    let mut all = ProgramTasks { tasks: Vec::new(), left_out: Vec::new() };
+    for choice in orderings {
+        match refusal(choice, &commands) {
+            Some(refused) => all.left_out.push(format!("{}: {refused}", choice.name())),
+            None => all.tasks.push(ordering_task(choice, &commands, name, bounds.ordering())),
+        }
+    }
+    let clock = Clock::of(program, &commands);
+    let tasks = policies.iter().map(|&policy| expiry_task(policy, &commands, name, bounds.expiry(), clock));
+    all.tasks.extend(tasks);
+    Ok(all)
+}
+
+/// Why the choice is not defined for this program, if it is not.
+fn refusal(choice: OrderingChoice, commands: &[Command]) -> Option<Refused> {
+    let programs = Programs::only(commands, &*log_policy(choice).get()).ok()?;
+    let mut machine = choice.strategy.machine(2, BATCH_ENTRIES_MAX);
+    let entries = (1..programs.len()).filter_map(|place| {
+        let place = u16::try_from(place).ok()?;
+        programs.at(place).entry.as_ref()
+    });
+    entries.map(|(entry, _)| machine.admit(&Admission::of(entry))).find_map(Result::err)
+}
+
+fn ordering_task(choice: OrderingChoice, commands: &[Command], name: &str, bounds: OrderingBounds) -> Task {
+    let (count, own) = (commands.len(), commands.to_vec());
+    let strategy = choice.strategy;
+    let model = move || {
+        let programs = Programs::only(&own, &*log_policy(choice).get()).expect("laid out before");
+        OrderingModel::new(bounds.setup(choice, programs, false), move |workers| {
+            strategy.machine(workers, BATCH_ENTRIES_MAX)
+        })
+    };
+    let words = format!("{count} writes, {} workers, at most {} crash", bounds.workers, bounds.crashes_max);
+    let part = if count <= ORDERING_WRITES_MAX {
+        Part::of(format!("every schedule of {words}"), bounds.states_max, model)
+    } else {
+        Part::sampled(words, SEED, model)
+    };
+    let name = name.to_owned();
+    let expected = move |invariant: &str| expected::ordering(choice, invariant);
+    Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
+        let cell = ("ordering", choice.name(), Some(&name));
+        rows_of(cell, std::slice::from_ref(&part), &expected, progress)
+    })
+}
+
+fn expiry_task(policy: Policy, commands: &[Command], name: &str, bounds: ExpiryBounds, clock: Clock) -> Task {
+    let count = commands.len();
+    let words = format!(
+        "{count} writes, {} ticks of {} ms, delay up to {}, skew up to ±{}",
+        bounds.ticks_max, clock.tick_ms, bounds.delay_ticks_max, bounds.skew_ticks_max
+    );
+    let part = |judges| {
+        let own = commands.to_vec();
+        let model = move || ExpiryModel::new(clock.setup(bounds.setup(judges, own.clone())), policy.get());
+        if count <= EXPIRY_WRITES_MAX {
+            Part::of(format!("every schedule of {words}"), bounds.states_max, model)
+        } else {
+            Part::sampled(words.clone(), SEED, model)
+        }
+    };
+    let parts = [part(Judges::State), part(Judges::Reads)];
+    let name = name.to_owned();
+    let expected = move |invariant: &str| expected::expiry(policy, invariant);
+    Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
+        rows_of(("expiry", policy.name().to_owned(), Some(&name)), &parts, &expected, progress)
+    })
+}
+
+/// When a program begins, and how long a tick is, so that its keys can die within a few.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    start: Millis,
+    tick_ms: u64,
+}
+
+impl Clock {
+    /// A capture begins when it began. A tick is half of the shortest time that a key is given to live, or a second
+    /// where none is.
+    fn of(program: &Program, commands: &[Command]) -> Clock {
+        let start = program.started.unwrap_or(Millis(1_000_000_000));
+        let mut master = Master::new(MemoryStore::new(), Epoch(1));
+        let mut shortest: Option<u64> = None;
+        for command in commands {
+            let request = MasterInput::Request { command: command.clone(), now: start, random: 0 };
+            if master.step(&*Policy::Effects.get(), request).is_err() {
+                break;
+            }
+            let stored = dump(master.store()).unwrap_or_default();
+            let lifetimes = stored.values().filter_map(|stored| stored.deadline);
+            let lifetimes = lifetimes.map(|deadline| deadline.since(start));
+            shortest = lifetimes.chain(shortest).min();
+        }
+        Clock { start, tick_ms: shortest.map_or(1000, |lifetime| (lifetime / 2).max(1)) }
+    }
+
+    fn setup(self, setup: expiry::Setup) -> expiry::Setup {
+        let length_max = setup.alphabet.len();
+        expiry::Setup { start: self.start, tick_ms: self.tick_ms, in_order: true, length_max, ..setup }
+    }
+}

@@ -1,0 +1,306 @@
+//! Report — rows of verdicts → tables of text. Pure.
+//!
+//! The command line, the README's test and the pages share it. Plain text without colour: a choice a line, an
+//! invariant a column.
+//!
+//! ```text
+//! choice      convergence   prefix    states   depth    time
+//! serial      ✓             ✓         12,345      17   0.1 s
+//! key_hash    ✗ 8           ✗ 5 !      1,234       9   0.0 s
+//! ```
+//!
+//! What it deliberately does not do: tell counterexamples ([`super::timeline`]).
+
+use super::cost::{Cost, thousands};
+use super::grid::{grid, settle};
+use super::verdict::{Row, Verdict};
+
+/// Invariants in the order of the columns: name, heading in lines, and what it promises.
+const PROMISES: &[(&str, &str, &str)] = &[
+    (
+        "convergence",
+        "conver-\ngence",
+        "when the replica has applied the whole log, it holds what the master holds",
+    ),
+    (
+        "per_key_order",
+        "per_key\n_order",
+        "convergence, and no key goes back or shows a version that the master never had",
+    ),
+    ("prefix", "prefix", "convergence, and a reader sees all keys as the master had them at one moment"),
+    (
+        "monotonic_reads",
+        "monotonic\n_reads",
+        "no reader sees an older version after a newer one, crash and restart included",
+    ),
+    ("exactly_once", "exactly\n_once", "no entry is seen to have been applied twice, crash included"),
+    (
+        "same_value",
+        "same\n_value",
+        "with the same log applied, both nodes store the same value under every key",
+    ),
+    (
+        "same_deadline",
+        "same_\ndeadline",
+        "with the same log applied, both store the same deadline, to the millisecond",
+    ),
+    (
+        "no_immortal_key",
+        "no_immor-\ntal_key",
+        "no key lives for ever on the replica that has a deadline on the master",
+    ),
+    (
+        "no_resurrection",
+        "no_resur-\nrection",
+        "a key that a reader saw dead is not seen alive again unless written",
+    ),
+    (
+        "no_early_death",
+        "no_early\n_death",
+        "no key is gone on the replica before the master's time reached its deadline",
+    ),
+    (
+        "past_read",
+        "past\n_read",
+        "each read of the replica is one that the master could have answered by then",
+    ),
+];
+
+/// The invariants of these rows in the order of the columns.
+pub fn invariants(rows: &[Row]) -> Vec<&'static str> {
+    let known = PROMISES.iter().map(|promise| promise.0);
+    let present = |name: &&str| rows.iter().any(|row| row.invariant == *name);
+    let mut names: Vec<&'static str> = known.filter(present).collect();
+    for row in rows {
+        if !names.contains(&row.invariant) {
+            names.push(row.invariant);
+        }
+    }
+    names
+}
+
+/// Each different value of `of`, in the order of first appearance.
+pub fn distinct<'a, T: PartialEq>(rows: &'a [Row], of: impl Fn(&'a Row) -> T) -> Vec<T> {
+    let mut found = Vec::new();
+    for value in rows.iter().map(of) {
+        if !found.contains(&value) {
+            found.push(value);
+        }
+    }
+    found
+}
+
+/// The verdicts of `model` over every program as a table of Markdown: ✓ and ✗ only, for the README.
+pub fn markdown_table(model: &str, rows: &[Row]) -> String {
+    let rows: Vec<Row> =
+        rows.iter().filter(|row| row.model == model && row.scenario.is_none()).cloned().collect();
+    let names = invariants(&rows);
+    let mut table = String::from("| choice |");
+    names.iter().for_each(|name| table += &format!(" {name} |"));
+    table += &format!("\n|---|{}\n", "---|".repeat(names.len()));
+    for choice in distinct(&rows, |row| &row.choice) {
+        table += &format!("| `{choice}` |");
+        for name in &names {
+            let row = rows.iter().find(|row| row.choice == *choice && row.invariant == *name);
+            table += &format!(" {} |", row.map_or("–", |row| sign(row.verdict)));
+        }
+        table += "\n";
+    }
+    table
+}
+
+/// A verdict in a sign or a word.
+pub fn sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Holds => "✓",
+        Verdict::Violated => "✗",
+        Verdict::Sampled => "sampled",
+        Verdict::Incomplete => "incomplete",
+    }
+}
+
+/// Steps of the shortest counterexample, if there is one.
+pub fn steps(row: &Row) -> Option<usize> {
+    row.counterexample.as_ref().map(|story| story.steps.len())
+}
+
+/// The cell of a row: its sign, the steps to the violation, and `!` when it is not what was expected.
+fn cell(row: &Row, own_program: bool) -> String {
+    let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
+    // That *incomplete* is not what was expected goes without saying.
+    let is_marked = row.verdict != Verdict::Incomplete && !row.is_as_expected(own_program);
+    let mark = if is_marked { " !" } else { "" };
+    format!("{}{length}{mark}", sign(row.verdict))
+}
+
+/// Rows of one run, with what it takes to lay them out.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// The rows, a task's rows together, in the order of the tables.
+    pub rows: &'a [Row],
+    /// Whether a program of the user's own was judged (see [`Row::is_as_expected`]).
+    pub own_program: bool,
+    /// Columns of the terminal.
+    pub width: u16,
+}
+
+impl Report<'_> {
+    /// The rows of `model` that the large table shows: those over every program, or the user's own.
+    fn rows_of_table(&self, model: &str) -> Vec<Row> {
+        let in_table = |row: &&Row| row.model == model && (self.own_program || row.scenario.is_none());
+        self.rows.iter().filter(in_table).cloned().collect()
+    }
+
+    /// The rows of `model` that judge a named scenario.
+    fn rows_of_scenarios(&self, model: &str) -> Vec<Row> {
+        let named = |row: &&Row| row.model == model && !self.own_program && row.scenario.is_some();
+        self.rows.iter().filter(named).cloned().collect()
+    }
+
+    /// A line a choice, a column an invariant, and what the search of the choice cost. Empty without rows.
+    pub fn verdict_table(&self, model: &str) -> String {
+        let rows = self.rows_of_table(model);
+        if rows.is_empty() {
+            return String::new();
+        }
+        let table = self.lay_out(&rows, false);
+        let fits = table.lines().all(|line| line.chars().count() <= usize::from(self.width));
+        if fits { table } else { self.lay_out(&rows, true) }
+    }
+
+    /// The large table; if it must be `tight`, with long names and words on two lines.
+    fn lay_out(&self, rows: &[Row], tight: bool) -> String {
+        let broken = |text: String| {
+            if tight { text.replacen('+', "\n+", 1).replace("incomplete", "incom-\nplete") } else { text }
+        };
+        let names = invariants(rows);
+        let lines =
+            |name: &'static str| PROMISES.iter().find(|known| known.0 == name).map_or(name, |known| known.1);
+        let mut heading = vec!["choice".to_owned()];
+        heading.extend(names.iter().map(|&name| lines(name).to_owned()));
+        heading.extend(["unique\nstates", "depth", "time"].map(str::to_owned));
+        let mut table = grid(self.width, Some(heading));
+        for choice in distinct(rows, |row| row.choice.as_str()) {
+            let own: Vec<Row> = rows.iter().filter(|row| row.choice == choice).cloned().collect();
+            let mut line = vec![broken(choice.to_owned())];
+            line.extend(names.iter().map(|name| {
+                let row = own.iter().find(|row| row.invariant == *name);
+                broken(row.map_or("–".to_owned(), |row| cell(row, self.own_program)))
+            }));
+            let cost = Cost::of(&own);
+            line.extend([thousands(cost.unique), cost.depth.to_string(), format!("{:.1} s", cost.seconds)]);
+            table.add_row(line);
+        }
+        let end = names.len() + 1;
+        settle(&mut table, &(0..end + 3).collect::<Vec<_>>(), &[end, end + 1, end + 2])
+    }
+
+    /// A line a choice of each named scenario, and the programs under it. Empty without rows.
+    pub fn scenario_table(&self, model: &str) -> String {
+        let rows = self.rows_of_scenarios(model);
+        if rows.is_empty() {
+            return String::new();
+        }
+        let mut table = grid(self.width, Some(["scenario", "choice", "verdicts"].map(str::to_owned).into()));
+        let mut programs = grid(self.width, None);
+        for scenario in distinct(&rows, |row| row.scenario.as_deref().unwrap_or_default()) {
+            let own: Vec<Row> =
+                rows.iter().filter(|row| row.scenario.as_deref() == Some(scenario)).cloned().collect();
+            let told =
+                own.iter().find_map(|row| row.counterexample.as_ref()).map(|story| story.program.join("; "));
+            let program = told.filter(|program| !program.is_empty());
+            programs.add_row([format!("{scenario}:"), program.unwrap_or_else(|| own[0].bounds.clone())]);
+            for (index, choice) in distinct(&own, |row| row.choice.as_str()).into_iter().enumerate() {
+                let name = if index == 0 { scenario } else { "" };
+                let judged: Vec<&Row> = own.iter().filter(|row| row.choice == choice).collect();
+                table.add_row([name, choice, &verdicts_in_words(&judged)]);
+            }
+        }
+        settle(&mut table, &[0, 1], &[]) + "\n" + &settle(&mut programs, &[0], &[])
+    }
+
+    /// What the signs and columns of `model`'s tables mean: bounds, cost, promises.
+    pub fn legend(&self, model: &str) -> String {
+        let rows = self.rows_of_table(model);
+        let all: Vec<Row> = self.rows.iter().filter(|row| row.model == model).cloned().collect();
+        let mut table = grid(self.width, None);
+        table.add_row(["signs", &signs(&all, self.own_program)]);
+        for bounds in distinct(&rows, |row| row.bounds.as_str()) {
+            table.add_row(["bounds", &with_choices(&rows, |row| row.bounds == bounds, bounds)]);
+        }
+        for note in distinct(&all, |row| row.note.as_str()).into_iter().filter(|note| !note.is_empty()) {
+            table.add_row(["note", &with_choices(&all, |row| row.note == note, note)]);
+        }
+        let cost = Cost::of(&all);
+        table.add_row(["cost", &cost.in_words()]);
+        table.add_row(["speed", &cost.speed_in_words()]);
+        for (name, _, promise) in PROMISES.iter().filter(|promise| invariants(&all).contains(&promise.0)) {
+            table.add_row([*name, *promise]);
+        }
+        settle(&mut table, &[0], &[])
+    }
+
+    /// The rows whose verdict is not the expected one.
+    pub fn differing(&self) -> Vec<&Row> {
+        self.rows.iter().filter(|row| !row.is_as_expected(self.own_program)).collect()
+    }
+
+    /// For each choice its first violated invariant in the order of the columns: over every program if there is
+    /// one, else of a named scenario.
+    pub fn first_violations(&self) -> Vec<&Row> {
+        let order = invariants(self.rows);
+        let place = |row: &Row| order.iter().position(|name| *name == row.invariant);
+        let cells = distinct(self.rows, |row| (row.model, row.choice.as_str()));
+        let first = |(model, choice): &(&str, &str)| {
+            let broken = self
+                .rows
+                .iter()
+                .filter(|row| row.model == *model && row.choice == *choice && row.counterexample.is_some());
+            broken.min_by_key(|row| (row.scenario.is_some(), place(row)))
+        };
+        cells.iter().filter_map(first).collect()
+    }
+}
+
+/// `✗ convergence 5, prefix 6; ✓ exactly_once`: what is broken comes first.
+fn verdicts_in_words(rows: &[&Row]) -> String {
+    let kinds = [Verdict::Violated, Verdict::Incomplete, Verdict::Sampled, Verdict::Holds];
+    let mut words = Vec::new();
+    for kind in kinds {
+        let names: Vec<String> =
+            rows.iter().filter(|row| row.verdict == kind).map(|row| in_list(row)).collect();
+        words.extend((!names.is_empty()).then(|| format!("{} {}", sign(kind), names.join(", "))));
+    }
+    words.join("; ")
+}
+
+fn in_list(row: &Row) -> String {
+    let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
+    let is_marked = row.verdict != Verdict::Incomplete && !row.is_as_expected(false);
+    format!("{}{length}{}", row.invariant, if is_marked { " !" } else { "" })
+}
+
+/// The signs that occur in these rows, in words.
+fn signs(rows: &[Row], own_program: bool) -> String {
+    let has = |verdict| rows.iter().any(|row| row.verdict == verdict);
+    let mut words = Vec::new();
+    let mut say = |yes: bool, text: &'static str| words.extend(yes.then_some(text));
+    say(has(Verdict::Holds), "✓ holds in every state");
+    say(has(Verdict::Violated), "✗ n broken, the shortest way there takes n steps");
+    say(has(Verdict::Sampled), "sampled: random schedules did not break it, no more is claimed");
+    say(has(Verdict::Incomplete), "incomplete: cut short or never put to the test, see note");
+    say(rows.iter().any(|row| !row.is_as_expected(own_program)), "! not as expected, named at the end");
+    words.join(" · ")
+}
+
+/// `text`, and for which choices it stands if not for all.
+fn with_choices(rows: &[Row], stands: impl Fn(&Row) -> bool, text: &str) -> String {
+    let all = distinct(rows, |row| row.choice.as_str());
+    let mut some = Vec::new();
+    for row in rows.iter().filter(|row| stands(row)) {
+        if !some.contains(&row.choice.as_str()) {
+            some.push(&row.choice);
+        }
+    }
+    if some.len() == all.len() { text.to_owned() } else { format!("{text} ({})", some.join(", ")) }
+}

@@ -1,0 +1,304 @@
+//! `replicheck check` — bounds, or a program of the user's own → tables, counterexamples and JSON.
+
+use super::{Outcome, UsageError, json, paint, watch};
+use replicheck::models::bounds::Bounds;
+use replicheck::models::check;
+use replicheck::models::cost::{Cost, rounded, thousands};
+use replicheck::models::grid::wrapped;
+use replicheck::models::judge::Task;
+use replicheck::models::own_program;
+use replicheck::models::program::{self, Program};
+use replicheck::models::report::{Report, distinct, sign, steps};
+use replicheck::models::timeline::timeline;
+use replicheck::models::verdict::Row;
+use std::io::{ErrorKind, Write};
+use std::time::Instant;
+
+/// Columns of the output where it is no terminal.
+const WIDTH_DEFAULT: u16 = 100;
+
+/// Check ways of replicating, and tell the shortest story of each failure.
+///
+/// Explores every program up to a length, every schedule of workers, delays and a crash, and says for each choice
+/// which invariants hold (✓) and which do not (✗ with the steps of the shortest counterexample). Exit code: 0 = all
+/// verdicts are as expected, 1 = some differ or are incomplete, 2 = the command was not understood.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Only this model: ordering, expiry
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Only this strategy or policy, as the table names it
+    #[arg(long, value_name = "NAME")]
+    choice: Option<String>,
+    /// How far to explore: quick (a minute on two cores) or deep (one more of each)
+    #[arg(long, value_name = "quick|deep", default_value = "quick")]
+    bounds: Bounds,
+    /// Judge exactly this program: commands as typed in redis-cli, one a line, or a capture of MONITOR
+    #[arg(long, value_name = "FILE")]
+    program: Option<String>,
+    /// Write the verdicts as JSON to this file; - is standard output (the tables then go to standard error)
+    #[arg(long, value_name = "FILE")]
+    json: Option<String>,
+}
+
+const EXAMPLES: &str = "Examples:
+  replicheck check
+  replicheck check --model ordering --choice key_hash
+  replicheck check --bounds deep --model expiry
+  replicheck check --program commands.txt
+  redis-cli monitor > capture.txt; replicheck check --program capture.txt
+  replicheck check --json - 2> tables.txt | jq '.[] | select(.verdict == \"violated\") | .choice'";
+
+/// Runs the checks and prints what they came to.
+pub fn run(args: &Args) -> Result<Outcome, UsageError> {
+    let program = args.program.as_deref().map(read).transpose()?;
+    let (tasks, left_out) = tasks(args, program.as_ref())?;
+    // The file is opened before the work: a minute's verdicts are not lost to a wrong name.
+    let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
+    let started = Instant::now();
+    let rows = watch::run_all(&tasks);
+    let run = Run {
+        args,
+        left_out,
+        seconds: started.elapsed().as_secs_f64(),
+        threads: watch::threads(tasks.len()),
+    };
+    let to_stderr = args.json.as_deref() == Some("-");
+    let report = Report { rows: &rows, own_program: program.is_some(), width: width(to_stderr) };
+    let text = paint::signs(&run.text(&report, program.as_ref()));
+    if to_stderr {
+        print(anstream::stderr(), &text)?
+    } else {
+        print(anstream::stdout(), &text)?
+    }
+    if let Some(mut file) = json_file {
+        file.write_all(json::array(&rows).map_err(std::io::Error::from)?.as_bytes())?;
+    } else if to_stderr {
+        print(std::io::stdout(), &json::array(&rows).map_err(std::io::Error::from)?)?;
+    }
+    Ok(outcome(&report))
+}
+
+/// What the exit code says.
+fn outcome(report: &Report<'_>) -> Outcome {
+    if report.differing().is_empty() { Outcome::Expected } else { Outcome::Differs }
+}
+
+fn read(file: &str) -> Result<Program, UsageError> {
+    let wrong = |reason: String| UsageError::File { file: file.to_owned(), reason };
+    let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let program = program::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
+    if program.commands.is_empty() {
+        return Err(wrong("no write in it, so there is nothing to replicate".to_owned()));
+    }
+    Ok(program)
+}
+
+fn create(file: &str) -> Result<std::fs::File, UsageError> {
+    let wrong = |error: std::io::Error| UsageError::File { file: file.to_owned(), reason: error.to_string() };
+    std::fs::File::create(file).map_err(wrong)
+}
+
+/// The tasks, and what was left out because it is not defined for the program.
+fn tasks(args: &Args, program: Option<&Program>) -> Result<(Vec<Task>, Vec<String>), UsageError> {
+    let (bounds, model, choice) = (args.bounds, args.model.as_deref(), args.choice.as_deref());
+    let unknown = |error: check::UnknownName| UsageError::Unknown(error.to_string());
+    match program {
+        Some(program) => own_program::program_tasks(program, &program_name(args), bounds, model, choice)
+            .map(|all| (all.tasks, all.left_out))
+            .map_err(unknown),
+        None => check::tasks(bounds, model, choice).map(|tasks| (tasks, Vec::new())).map_err(unknown),
+    }
+}
+
+/// The program's file without its folders.
+fn program_name(args: &Args) -> String {
+    let path = std::path::Path::new(args.program.as_deref().unwrap_or_default());
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Columns of the terminal that the tables go to.
+fn width(to_stderr: bool) -> u16 {
+    let term = if to_stderr { console::Term::stderr() } else { console::Term::stdout() };
+    term.size_checked().map_or(WIDTH_DEFAULT, |(_, columns)| columns.max(60))
+}
+
+/// Writes all of it. That whoever reads has seen enough (`| head`) is no error.
+fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A run that is over.
+struct Run<'a> {
+    args: &'a Args,
+    /// Choices that are not defined for the program.
+    left_out: Vec<String>,
+    seconds: f64,
+    threads: usize,
+}
+
+impl Run<'_> {
+    /// All that is printed: tables, counterexamples, what it came to.
+    fn text(&self, report: &Report<'_>, program: Option<&Program>) -> String {
+        let mut text = program.map(|program| self.program_line(program)).unwrap_or_default();
+        for model in distinct(report.rows, |row| row.model) {
+            text += &self.tables(model, report);
+        }
+        for choice in &self.left_out {
+            text += &wrapped(
+                &format!("Left out, as it is not defined for this program: {choice}."),
+                report.width,
+            );
+            text += "\n";
+        }
+        for row in report.first_violations() {
+            text += &self.counterexample(row, report.width);
+        }
+        text + &self.end(report)
+    }
+
+    fn program_line(&self, program: &Program) -> String {
+        let mut left_out: Vec<String> = Vec::new();
+        left_out.extend((program.reads > 0).then(|| format!("reads: {}", program.reads)));
+        left_out.extend(program.skipped.iter().map(|(name, times)| format!("{name}: {times}")));
+        let left_out = if left_out.is_empty() { "nothing".to_owned() } else { left_out.join(", ") };
+        let name = program_name(self.args);
+        format!(
+            "Program {name}: {} writes; left out, as they change nothing: {left_out}\n\n",
+            program.commands.len()
+        )
+    }
+
+    fn tables(&self, model: &str, report: &Report<'_>) -> String {
+        let what = if report.own_program { "this program" } else { "every program within the bounds" };
+        let (verdicts, scenarios) = (report.verdict_table(model), report.scenario_table(model));
+        let mut text = String::new();
+        if !verdicts.is_empty() {
+            text += &format!("{}\n\n{verdicts}\n", paint::title(&format!("Model {model}: {what}")));
+        }
+        if !scenarios.is_empty() {
+            text += &format!("{}\n\n{scenarios}\n", paint::title(&format!("Model {model}: named scenarios")));
+        }
+        text + &report.legend(model) + "\n"
+    }
+
+    fn counterexample(&self, row: &Row, width: u16) -> String {
+        let Some(story) = &row.counterexample else { return String::new() };
+        let scenario = row.scenario.as_ref().map(|name| format!(" / {name}")).unwrap_or_default();
+        let steps = story.steps.len();
+        let title =
+            format!("{} / {}{scenario} breaks {} in {steps} steps", row.model, row.choice, row.invariant);
+        let again = self.again(row);
+        format!("{}\n{}\nreplay   {again}\n\n", paint::title(&title), timeline(story, width))
+    }
+
+    /// The command that checks just this cell again.
+    fn again(&self, row: &Row) -> String {
+        let bounds = if self.args.bounds == Bounds::Deep { " --bounds deep" } else { "" };
+        let program = self.args.program.as_ref().map(|file| format!(" --program {}", quoted(file)));
+        let program = program.unwrap_or_default();
+        format!("replicheck check --model {} --choice {}{bounds}{program}", row.model, row.choice)
+    }
+
+    /// What the run came to, in words; each verdict that differs is named.
+    fn end(&self, report: &Report<'_>) -> String {
+        let (differing, all) = (report.differing(), report.rows.len());
+        let named: String = differing.iter().map(|row| differs(row) + "\n").collect();
+        let came_to = match differing.len() {
+            0 if report.own_program => format!("All {all} verdicts: nothing is broken that should hold"),
+            0 => format!("All {all} verdicts are as expected"),
+            count => format!("{count} of {all} verdicts are not as expected"),
+        };
+        let cost = Cost::of(report.rows);
+        let came_to = format!(
+            "{came_to}; searches finished: {} of {}; {} unique states in {:.1} s ({} states/s, threads: {}).",
+            cost.finished,
+            cost.searches,
+            thousands(cost.unique),
+            self.seconds,
+            thousands(rounded(cost.unique as f64 / self.seconds.max(0.001))),
+            self.threads,
+        );
+        let json = self.args.json.as_deref().filter(|file| *file != "-");
+        let json = json.map(|file| format!("Verdicts as JSON: {file}\n")).unwrap_or_default();
+        named + &wrapped(&came_to, report.width) + &json
+    }
+}
+
+/// A file's name as a shell takes it.
+fn quoted(file: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+    if file.chars().all(is_plain) { file.to_owned() } else { format!("'{}'", file.replace('\'', r"'\''")) }
+}
+
+/// A verdict that is not the expected one, in words.
+fn differs(row: &Row) -> String {
+    let scenario = row.scenario.as_ref().map(|name| format!(" / {name}")).unwrap_or_default();
+    let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
+    let note = if row.note.is_empty() { String::new() } else { format!(" ({})", row.note) };
+    let (found, expected) = (sign(row.verdict), sign(row.expected));
+    format!(
+        " ! {} / {}{scenario}: {} is {found}{length}, expected {expected}{note}",
+        row.model, row.choice, row.invariant
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use replicheck::models::verdict::Verdict;
+
+    fn row(verdict: Verdict, expected: Verdict) -> Row {
+        Row {
+            model: "ordering",
+            choice: "serial".to_owned(),
+            invariant: "prefix",
+            scenario: None,
+            verdict,
+            expected,
+            unique_states: 1234,
+            generated_states: 5678,
+            state_bytes: 50,
+            max_depth: 9,
+            seconds: 0.5,
+            bounds: "all of it".to_owned(),
+            note: String::new(),
+            counterexample: None,
+        }
+    }
+
+    /// The exit code and the end of what is printed.
+    fn check(rows: &[Row], own_program: bool) -> (bool, String) {
+        let args = Args { model: None, choice: None, bounds: Bounds::Quick, program: None, json: None };
+        let report = Report { rows, own_program, width: 100 };
+        let text = Run { args: &args, left_out: Vec::new(), seconds: 0.5, threads: 2 }.text(&report, None);
+        (matches!(outcome(&report), Outcome::Expected), text)
+    }
+
+    #[test]
+    fn outcome_row_that_differs_is_named() {
+        let rows = [row(Verdict::Holds, Verdict::Holds), row(Verdict::Violated, Verdict::Holds)];
+        let (expected, text) = check(&rows, false);
+        assert!(!expected);
+        assert!(text.contains(" ! ordering / serial: prefix is ✗, expected ✓"), "{text}");
+        assert!(text.contains("1 of 2 verdicts are not as expected"), "{text}");
+    }
+
+    #[test]
+    fn outcome_incomplete_differs_and_unsafe_choice_may_hold_on_own_program() {
+        assert!(!check(&[row(Verdict::Incomplete, Verdict::Holds)], false).0);
+        assert!(!check(&[row(Verdict::Holds, Verdict::Violated)], false).0);
+        let (expected, text) = check(&[row(Verdict::Holds, Verdict::Violated)], true);
+        assert!(expected && text.contains("nothing is broken that should hold"), "{text}");
+    }
+
+    #[test]
+    fn quoted_name_with_a_space_is_one_word() {
+        assert_eq!(quoted("a/b.txt"), "a/b.txt");
+        assert_eq!(quoted("it's a.txt"), r"'it'\''s a.txt'");
+    }
+}

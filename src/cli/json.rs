@@ -1,0 +1,42 @@
+//! Json — rows of verdicts → the array that DESIGN.md fixes.
+
+use replicheck::models::verdict::Row;
+use serde::Serialize;
+
+/// One row as other programs read it.
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    model: &'a str,
+    choice: &'a str,
+    invariant: &'a str,
+    scenario: Option<&'a str>,
+    verdict: &'a str,
+    expected: &'a str,
+    unique_states: usize,
+    max_depth: usize,
+    seconds: f64,
+    bounds: &'a str,
+    counterexample: Option<Vec<String>>,
+}
+
+/// The rows as JSON, a field a line.
+pub fn array(rows: &[Row]) -> Result<String, serde_json::Error> {
+    let rows: Vec<JsonRow> = rows.iter().map(row).collect();
+    Ok(serde_json::to_string_pretty(&rows)? + "\n")
+}
+
+fn row(row: &Row) -> JsonRow<'_> {
+    JsonRow {
+        model: row.model,
+        choice: &row.choice,
+        invariant: row.invariant,
+        scenario: row.scenario.as_deref(),
+        verdict: row.verdict.name(),
+        expected: row.expected.name(),
+        unique_states: row.unique_states,
+        max_depth: row.max_depth,
+        seconds: row.seconds,
+        bounds: &row.bounds,
+        counterexample: row.counterexample.as_ref().map(|story| story.in_words()),
+    }
+}

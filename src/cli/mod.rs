@@ -1,0 +1,74 @@
+//! Command line — arguments → what a subcommand does, and an exit code. Does I/O: files, terminal, threads.
+//!
+//! Exit codes are the same everywhere: 0 = as expected, 1 = not, 2 = the command was not understood.
+
+mod check;
+mod json;
+mod paint;
+mod watch;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A formally checked consistency test kit for Redis-protocol replication.
+///
+/// Which ways of replicating a Redis-like store are safe, which are not, and the shortest story of each failure.
+#[derive(Parser)]
+#[command(name = "replicheck", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  replicheck check                           every choice, every short program (a minute)
+  replicheck check --choice key_hash         one way of replicating
+  replicheck check --program commands.txt    your own commands, or a capture of redis-cli monitor
+  replicheck check --help                    all options";
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Args),
+}
+
+/// What a subcommand came to.
+pub enum Outcome {
+    /// All is as expected.
+    Expected,
+    /// Something differs; it was named.
+    Differs,
+}
+
+/// Why a command could not be done; its text is shown after `error: `.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// A file that cannot be read, or is not what it should be; with its name.
+    #[error("{file}: {reason}")]
+    File {
+        /// The file as it was named.
+        file: String,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// A name that is not known, with those that are.
+    #[error("{0}")]
+    Unknown(String),
+    /// The answer cannot be written to the terminal or pipe.
+    #[error("cannot write: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs the subcommand that the arguments name.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+    };
+    match outcome {
+        Ok(Outcome::Expected) => ExitCode::SUCCESS,
+        Ok(Outcome::Differs) => ExitCode::from(1),
+        Err(error) => {
+            anstream::eprintln!("{} {}", paint::bad("error:"), error.to_string().trim_end());
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Watch — tasks → their rows, on as many threads as there are cores, with a display of what is under way.
+//!
+//! On a terminal: a line a running task (cell, unique states, states/s, depth) and a bar of tasks done. Elsewhere:
+//! a line when a task begins, so that a log shows life.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use replicheck::models::cost::{rounded, thousands};
+use replicheck::models::judge::Task;
+use replicheck::models::search::Progress;
+use replicheck::models::verdict::Row;
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+/// How often the display is drawn.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// The tasks, and which thread is at which.
+struct Work<'a> {
+    tasks: &'a [Task],
+    progress: Vec<Progress>,
+    next: AtomicUsize,
+    /// For each thread the task that it runs now.
+    running: Vec<AtomicUsize>,
+    is_terminal: bool,
+}
+
+/// Threads that work, as many as there are cores but no more than there are tasks.
+pub fn threads(tasks: usize) -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(tasks).max(1)
+}
+
+/// Runs all tasks; the rows stand in the order of the tasks. Panics: when a task does.
+pub fn run_all(tasks: &[Task]) -> Vec<Row> {
+    let work = Work {
+        tasks,
+        progress: tasks.iter().map(|_| Progress::default()).collect(),
+        next: AtomicUsize::new(0),
+        running: (0..threads(tasks.len())).map(|_| AtomicUsize::new(usize::MAX)).collect(),
+        is_terminal: std::io::stderr().is_terminal(),
+    };
+    let work = &work;
+    let mut done: Vec<(usize, Vec<Row>)> = thread::scope(|scope| {
+        let workers: Vec<_> =
+            (0..work.running.len()).map(|thread| scope.spawn(move || work.run_some(thread))).collect();
+        if work.is_terminal {
+            work.watch(&workers);
+        }
+        let join = |worker: ScopedJoinHandle<_>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().flat_map(join).collect()
+    });
+    done.sort_by_key(|(task, _)| *task);
+    done.into_iter().flat_map(|(_, rows)| rows).collect()
+}
+
+impl Work<'_> {
+    /// Runs tasks that no other thread has begun, until none is left.
+    fn run_some(&self, thread: usize) -> Vec<(usize, Vec<Row>)> {
+        let mut done = Vec::new();
+        loop {
+            let number = self.next.fetch_add(1, Relaxed);
+            let Some(task) = self.tasks.get(number) else {
+                self.running[thread].store(usize::MAX, Relaxed);
+                return done;
+            };
+            self.running[thread].store(number, Relaxed);
+            if !self.is_terminal {
+                eprintln!("checking {} …", name(task));
+            }
+            done.push((number, task.run(&self.progress[number])));
+        }
+    }
+
+    /// Draws until every worker has come to its end.
+    fn watch<T>(&self, workers: &[ScopedJoinHandle<'_, T>]) {
+        let lines = MultiProgress::new();
+        let tasks = self.tasks.len() as u64;
+        let bars: Vec<ProgressBar> = self
+            .running
+            .iter()
+            .map(|_| lines.add(ProgressBar::no_length().with_style(style("{msg}"))))
+            .collect();
+        let style = style("[{elapsed}] {wide_bar} {pos} of {len} tasks done");
+        let overall = lines.add(ProgressBar::new(tasks).with_style(style));
+        let mut since: Vec<(usize, Instant)> = bars.iter().map(|_| (usize::MAX, Instant::now())).collect();
+        while !workers.iter().all(ScopedJoinHandle::is_finished) {
+            for ((bar, running), since) in bars.iter().zip(&self.running).zip(&mut since) {
+                let number = running.load(Relaxed);
+                if since.0 != number {
+                    *since = (number, Instant::now());
+                }
+                bar.set_message(
+                    self.tasks.get(number).map_or(String::new(), |task| {
+                        status(task, &self.progress[number], since.1.elapsed())
+                    }),
+                );
+            }
+            let busy =
+                self.running.iter().filter(|running| running.load(Relaxed) != usize::MAX).count() as u64;
+            let begun = (self.next.load(Relaxed) as u64).min(tasks);
+            overall.set_position(begun.saturating_sub(busy));
+            thread::sleep(REDRAW);
+        }
+        // What follows is printed where the display was.
+        let _ = lines.clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // The templates are ours; a wrong one would only be drawn plainly.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn name(task: &Task) -> String {
+    let scenario = task.scenario.as_ref().map(|scenario| format!("/{scenario}")).unwrap_or_default();
+    format!("{}/{}{scenario}", task.model, task.choice)
+}
+
+fn status(task: &Task, progress: &Progress, elapsed: Duration) -> String {
+    let unique = progress.unique.load(Relaxed);
+    let rate = rounded(unique as f64 / elapsed.as_secs_f64().max(0.1));
+    let (name, depth) = (name(task), progress.depth.load(Relaxed));
+    format!("{name:<44} {:>11} states {:>9}/s  depth {depth}", thousands(unique), thousands(rate))
+}

@@ -1,0 +1,98 @@
+//! The program's command line, as a shell sees it: exit codes, errors, JSON, no colours in a pipe.
+
+use std::process::{Command, Output};
+
+fn replicheck(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
+    // A pipe gets colours only if whoever runs the tests forces them.
+    command.args(args).env_remove("CLICOLOR_FORCE");
+    command.output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
+}
+
+/// Runs it, expects a usage error, and gives what it says.
+fn refused(args: &[&str]) -> String {
+    let output = replicheck(args);
+    assert_eq!(output.status.code(), Some(2), "{args:?}");
+    assert!(output.stdout.is_empty(), "{args:?}");
+    text(&output.stderr)
+}
+
+/// A file in the folder for tests' own files.
+fn file(name: &str, content: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, content).expect("the file can be written");
+    path.to_str().expect("the path is UTF-8").to_owned()
+}
+
+#[test]
+fn help_has_examples() {
+    for args in [&["--help"][..], &["check", "--help"], &["check", "-h"], &["help", "check"]] {
+        let output = replicheck(args);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(text(&output.stdout).contains("Examples:\n  replicheck check"), "{args:?}");
+    }
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_known_ones() {
+    let said = refused(&["check", "--choice", "serail"]);
+    for word in ["'serail'", "serial", "key_hash", "log_clock"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let said = refused(&["check", "--model", "order"]);
+    assert!(said.contains("ordering") && said.contains("expiry"), "{said}");
+    assert!(refused(&["check", "--bounds", "huge"]).contains("quick, deep"));
+    refused(&["check", "--frobnicate"]);
+    refused(&["chekc"]);
+}
+
+#[test]
+fn program_that_cannot_be_read_is_refused_with_line_and_reason() {
+    let bad = file("bad_program.txt", "SET a b\n\nSET a\n");
+    let said = refused(&["check", "--program", &bad]);
+    assert_eq!(said, format!("error: {bad}: line 3: wrong number of arguments for 'set' command\n"));
+    assert!(refused(&["check", "--program", "/nowhere/at/all"]).contains("/nowhere/at/all: No such file"));
+    assert!(refused(&["check", "--program", &file("no_write.txt", "GET a\n")]).contains("no write"));
+}
+
+#[test]
+fn json_file_that_cannot_be_written_is_refused_before_the_work() {
+    assert!(
+        refused(&["check", "--json", "/nowhere/at/all.json"]).contains("/nowhere/at/all.json: No such file")
+    );
+}
+
+#[test]
+fn json_on_stdout_has_the_fields_of_the_interface() {
+    let output = replicheck(&["check", "--choice", "serial", "--model", "ordering", "--json", "-"]);
+    let tables = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{tables}");
+    assert!(tables.contains("Model ordering"), "{tables}");
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
+    let rows = rows.as_array().expect("an array");
+    assert!(!rows.is_empty());
+    let fields = "bounds choice counterexample expected invariant max_depth model scenario seconds unique_states verdict";
+    for row in rows {
+        let mut names: Vec<&str> = row.as_object().expect("an object").keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names.join(" "), fields);
+        assert_eq!((&row["model"], &row["choice"]), (&"ordering".into(), &"serial".into()));
+        assert!(row["verdict"] == "holds" && row["expected"] == "holds", "{row}");
+    }
+}
+
+#[test]
+fn pipe_gets_no_colours_and_at_most_100_columns() {
+    let output = replicheck(&["check", "--choice", "serial", "--model", "ordering"]);
+    let (tables, progress) = (text(&output.stdout), text(&output.stderr));
+    assert!(!tables.contains('\u{1b}') && !progress.contains('\u{1b}'));
+    assert!(progress.contains("checking ordering/serial …"), "{progress}");
+    for line in tables.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    assert!(tables.contains("verdicts are as expected; searches finished: "), "{tables}");
+}

@@ -1,0 +1,173 @@
+//! Tables and timelines of hand-made rows and stories.
+
+use replicheck::models::cost::{Cost, thousands};
+use replicheck::models::report::{Report, markdown_table};
+use replicheck::models::story::{KeyRow, Step, Story};
+use replicheck::models::timeline::timeline;
+use replicheck::models::verdict::{Row, Verdict};
+
+fn row(choice: &str, invariant: &'static str, verdict: Verdict, expected: Verdict) -> Row {
+    Row {
+        model: "ordering",
+        choice: choice.to_owned(),
+        invariant,
+        scenario: None,
+        verdict,
+        expected,
+        unique_states: 1_234_567,
+        generated_states: 9_000_000,
+        state_bytes: 50,
+        max_depth: 17,
+        seconds: 2.0,
+        bounds: "programs of up to 4 commands".to_owned(),
+        note: String::new(),
+        counterexample: (verdict == Verdict::Violated).then(|| story(8)),
+    }
+}
+
+fn story(steps: usize) -> Story {
+    let step = |number| Step {
+        who: format!("worker {}", number % 2),
+        what: format!("writes batch {number}"),
+        log: vec!["1 SET a b".to_owned()],
+        lanes: vec!["0: SET a b".to_owned(), "1: -".to_owned()],
+        keys: Vec::new(),
+    };
+    let key = |key: &str, replica: &str| KeyRow {
+        key: key.to_owned(),
+        master: "-".to_owned(),
+        replica: replica.to_owned(),
+        differs: replica != "-",
+    };
+    Story {
+        program: vec!["SET a b".to_owned(), "FLUSHDB".to_owned()],
+        steps: (1..=steps).map(step).collect(),
+        keys: vec![key("a", "\"b\""), key("c", "-")],
+        conclusion: "The replica holds what the master deleted.".to_owned(),
+    }
+}
+
+fn rows() -> Vec<Row> {
+    use Verdict::{Holds, Incomplete, Violated};
+    vec![
+        row("key_hash", "prefix", Violated, Violated),
+        row("key_hash", "convergence", Violated, Holds),
+        row("writeset_snapshots+commands", "prefix", Incomplete, Holds),
+        row("writeset_snapshots+commands", "convergence", Holds, Holds),
+    ]
+}
+
+fn report(rows: &[Row], width: u16) -> Report<'_> {
+    Report { rows, own_program: false, width }
+}
+
+#[test]
+fn verdict_table_marks_what_differs() {
+    let expected = "\
+choice                       conver-  prefix         unique  depth   time
+                             gence                   states
+─────────────────────────────────────────────────────────────────────────
+key_hash                     ✗ 8 !    ✗ 8         1,234,567     17  2.0 s
+writeset_snapshots+commands  ✓        incomplete  1,234,567     17  2.0 s
+";
+    let table = report(&rows(), 100).verdict_table("ordering");
+    assert_eq!(table, expected);
+    assert!(report(&rows(), 100).verdict_table("expiry").is_empty());
+}
+
+#[test]
+fn verdict_table_too_wide_breaks_names() {
+    let table = report(&rows(), 64).verdict_table("ordering");
+    assert!(table.contains("writeset_snapshots  ") && table.contains("\n+commands"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 64), "{table}");
+}
+
+#[test]
+fn markdown_table_has_signs_only() {
+    let mut rows = rows();
+    rows.push(Row { scenario: Some("flushdb_reordered".to_owned()), ..rows[1].clone() });
+    let expected = "\
+| choice | convergence | prefix |
+|---|---|---|
+| `key_hash` | ✗ | ✗ |
+| `writeset_snapshots+commands` | ✓ | incomplete |
+";
+    assert_eq!(markdown_table("ordering", &rows), expected);
+}
+
+#[test]
+fn scenario_table_names_what_is_broken_first() {
+    let mut rows = rows();
+    rows.iter_mut().for_each(|row| row.scenario = Some("flushdb_reordered".to_owned()));
+    let table = report(&rows, 100).scenario_table("ordering");
+    assert!(table.contains("✗ prefix 8, convergence 8 !"), "{table}");
+    assert!(table.contains("incomplete prefix; ✓ convergence"), "{table}");
+    assert!(table.contains("flushdb_reordered:  SET a b; FLUSHDB"), "{table}");
+    assert!(report(&rows, 100).verdict_table("ordering").is_empty());
+}
+
+#[test]
+fn first_violation_follows_the_columns_and_prefers_every_program() {
+    let mut rows = rows();
+    rows[1].scenario = Some("flushdb_reordered".to_owned());
+    let first = |rows: &[Row]| {
+        report(rows, 100).first_violations().iter().map(|row| row.invariant).collect::<Vec<_>>()
+    };
+    assert_eq!(first(&rows), ["prefix"]);
+    rows[1].scenario = None;
+    assert_eq!(first(&rows), ["convergence"]);
+}
+
+#[test]
+fn cost_counts_a_search_once() {
+    let mut rows = rows();
+    let cost = Cost::of(&rows);
+    assert_eq!((cost.searches, cost.finished, cost.unique, cost.depth), (2, 1, 2 * 1_234_567, 17));
+    rows[0].unique_states = 33;
+    assert_eq!(Cost::of(&rows).searches, 3);
+}
+
+#[test]
+fn timeline_is_aligned_and_ends_with_both_nodes() {
+    let expected = "\
+program  SET a b; FLUSHDB
+log      1 SET a b
+
+#  who       what            afterwards
+─────────────────────────────────────────────
+1  worker 1  writes batch 1  0: SET a b  1: -
+2  worker 0  writes batch 2  0: SET a b  1: -
+
+   key  master  replica
+───────────────────────
+≠  a    -       \"b\"
+   c    -       -
+
+⇒  The replica holds what the master deleted.
+";
+    assert_eq!(timeline(&story(2), 100), expected);
+}
+
+#[test]
+fn timeline_too_long_shows_both_ends() {
+    let text = timeline(&story(24), 100);
+    assert!(!text.contains('…') && text.contains("writes batch 5 "));
+    let text = timeline(&story(30), 100);
+    assert!(
+        text.contains("… 6 steps …") && text.contains("writes batch 4 ") && text.contains("writes batch 11 ")
+    );
+    assert!(!text.contains("writes batch 5 ") && !text.contains("writes batch 10 "), "{text}");
+}
+
+#[test]
+fn timeline_too_wide_is_wrapped() {
+    let mut story = story(3);
+    story.steps[1].what = "writes the batch of the entry with the number two ".repeat(3);
+    let text = timeline(&story, 60);
+    assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+}
+
+#[test]
+fn thousands_are_apart() {
+    assert_eq!([0, 999, 1000, 51_234_567].map(thousands), ["0", "999", "1,000", "51,234,567"]);
+}
