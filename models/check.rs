@@ -7,13 +7,12 @@ use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{ExpiryModel, Judges};
 use super::judge::{Part, Task, rows_of};
-use super::ordering::{OrderingModel, Programs};
+use super::ordering::{Machine, OrderingModel, Programs};
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
 use super::verdict::{Row, Verdict};
 use crate::expiry::{ExpiryPolicy, Policy};
-use crate::ordering::Ordering;
+use crate::ordering::Strategy;
 use std::fmt::Debug;
-use std::hash::Hash;
 use std::sync::Arc;
 
 /// A model or a choice that does not exist.
@@ -36,7 +35,6 @@ pub enum UnknownName {
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
     let (orderings, policies) = chosen(model, choice)?;
     let mut tasks = Vec::new();
-    // The largest searches first, so that no core waits for one at the end; the rows are sorted afterwards.
     tasks.extend(orderings.iter().map(|&choice| ordering_task(choice, bounds.ordering())));
     tasks.extend(policies.iter().map(|&policy| expiry_task(policy, bounds.expiry())));
     for scenario in scenario::ORDERING {
@@ -81,19 +79,21 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     Task::new("ordering", choice.name(), None, move |progress| {
         rows_of(("ordering", choice.name(), None), &parts, &expected, progress)
     })
+    .weighing(match strategy {
+        Strategy::KeyHash => 3,
+        Strategy::WritesetSnapshots => 2,
+        _ => 1,
+    })
 }
 
 /// Judges a strategy of one's own as the strategies here are judged: every program within `bounds`, one crash.
 /// `expected` are the verdicts that it claims; the rows say what was found.
-pub fn judge_ordering<O>(
+pub fn judge_ordering<O: Machine>(
     name: &str,
     bounds: OrderingBounds,
     new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
     expected: fn(&str) -> Verdict,
-) -> Vec<Row>
-where
-    O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static,
-{
+) -> Vec<Row> {
     let choice = OrderingChoice {
         strategy: crate::ordering::Strategy::Serial,
         commands: false,
@@ -114,14 +114,11 @@ pub fn judge_expiry(
     rows_of(("expiry", name.to_owned(), None), &parts, &expected, &Default::default())
 }
 
-fn ordering_parts<O>(
+fn ordering_parts<O: Machine>(
     choice: OrderingChoice,
     bounds: OrderingBounds,
     new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
-) -> Vec<Part>
-where
-    O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static,
-{
+) -> Vec<Part> {
     let of = |length, crash_when_quiet| {
         let new = new.clone();
         Part::of(bounds.in_words(length, crash_when_quiet), bounds.states_max, move || {

@@ -17,6 +17,8 @@ pub struct Task {
     pub choice: String,
     /// The named scenario or program file; `None` for every program.
     pub scenario: Option<String>,
+    /// How long it takes beside others: run the heaviest first, so that no core waits for one at the end.
+    pub weight: u8,
     run: Run,
 }
 
@@ -28,7 +30,13 @@ impl Task {
         scenario: Option<String>,
         run: impl Fn(&Progress) -> Vec<Row> + Send + Sync + 'static,
     ) -> Task {
-        Task { model, choice, scenario, run: Box::new(run) }
+        Task { model, choice, scenario, weight: 0, run: Box::new(run) }
+    }
+
+    /// With that weight.
+    #[must_use]
+    pub fn weighing(self, weight: u8) -> Task {
+        Task { weight, ..self }
     }
 
     /// Runs it on this thread. `progress` shows the search under way and can stop it; rows of a search that was

@@ -201,7 +201,7 @@ impl Report<'_> {
         if rows.is_empty() {
             return String::new();
         }
-        let mut table = grid(self.width, Some(["scenario", "choice", "verdicts"].map(str::to_owned).into()));
+        let mut table = grid(self.width, Some(["scenario", "verdict", "choices"].map(str::to_owned).into()));
         let mut programs = grid(self.width, None);
         for scenario in distinct(&rows, |row| row.scenario.as_deref().unwrap_or_default()) {
             let own: Vec<Row> =
@@ -210,10 +210,9 @@ impl Report<'_> {
                 own.iter().find_map(|row| row.counterexample.as_ref()).map(|story| story.program.join("; "));
             let program = told.filter(|program| !program.is_empty());
             programs.add_row([format!("{scenario}:"), program.unwrap_or_else(|| own[0].bounds.clone())]);
-            for (index, choice) in distinct(&own, |row| row.choice.as_str()).into_iter().enumerate() {
+            for (index, (verdict, choices)) in by_verdict(&own).into_iter().enumerate() {
                 let name = if index == 0 { scenario } else { "" };
-                let judged: Vec<&Row> = own.iter().filter(|row| row.choice == choice).collect();
-                table.add_row([name, choice, &verdicts_in_words(&judged)]);
+                table.add_row([name, &verdict, &choices.join(", ")]);
             }
         }
         settle(&mut table, &[0, 1], &[]) + "\n" + &settle(&mut programs, &[0], &[])
@@ -260,6 +259,21 @@ impl Report<'_> {
         };
         cells.iter().filter_map(first).collect()
     }
+}
+
+/// The verdicts of a scenario in words, each with the choices that came to it, what is broken first.
+fn by_verdict(rows: &[Row]) -> Vec<(String, Vec<&str>)> {
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    for choice in distinct(rows, |row| row.choice.as_str()) {
+        let judged: Vec<&Row> = rows.iter().filter(|row| row.choice == choice).collect();
+        let verdict = verdicts_in_words(&judged);
+        match found.iter_mut().find(|(known, _)| *known == verdict) {
+            Some((_, choices)) => choices.push(choice),
+            None => found.push((verdict, vec![choice])),
+        }
+    }
+    found.sort_by_key(|(verdict, _)| !verdict.starts_with('✗'));
+    found
 }
 
 /// `✗ convergence 5, prefix 6; ✓ exactly_once`: what is broken comes first.

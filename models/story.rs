@@ -1,5 +1,8 @@
 //! Story — a path through a model, in words that a Redis operator uses.
 
+use crate::effect::Key;
+use crate::store::{Dump, Stored};
+use crate::time::Millis;
 use serde::Serialize;
 
 /// A path in words.
@@ -48,4 +51,42 @@ impl Story {
     pub fn in_words(&self) -> Vec<String> {
         self.steps.iter().map(|step| format!("{}: {}", step.who, step.what)).collect()
     }
+}
+
+/// By which instants the keys of the two nodes are dead or alive, and from where instants are counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Instant {
+    /// The beginning.
+    pub start: Millis,
+    /// By which the master's readers judge.
+    pub master: Millis,
+    /// By which the replica's readers judge.
+    pub replica: Millis,
+}
+
+/// The keys of both nodes side by side.
+pub fn key_rows(master: &Dump, replica: &Dump, instants: Option<Instant>) -> Vec<KeyRow> {
+    let mut keys: Vec<&Key> = master.keys().chain(replica.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let held = |stored: Option<&Stored>, now: fn(Instant) -> Millis| match (stored, instants) {
+        (None, _) => "-".to_owned(),
+        (Some(stored), None) => stored.content.to_string(),
+        (Some(stored), Some(instants)) => {
+            let until = stored.deadline.map(|it| it.since(instants.start) as f64 / 1000.0);
+            let until = until.map_or(", no deadline".to_owned(), |until| format!(", until t = {until} s"));
+            let dead = if stored.is_dead(now(instants)) { " (dead)" } else { "" };
+            format!("{}{until}{dead}", stored.content)
+        }
+    };
+    let row = |key: &Key| {
+        let (left, right) = (master.get(key), replica.get(key));
+        KeyRow {
+            key: key.to_string(),
+            master: held(left, |instants| instants.master),
+            replica: held(right, |instants| instants.replica),
+            differs: left != right,
+        }
+    };
+    keys.into_iter().map(row).collect()
 }

@@ -47,6 +47,11 @@ impl Versions {
         self.keys.keys()
     }
 
+    /// The version of every key that is not one of [`Versions::keys`].
+    pub fn others(&self) -> Lsn {
+        self.everything
+    }
+
     /// Whether no key has an older version here than in `earlier`.
     fn none_older_than(&self, earlier: &Versions) -> bool {
         let named = self.keys.keys().chain(earlier.keys.keys());

@@ -4,7 +4,7 @@
 //! the model adds is what nobody controls:
 //!
 //! ```text
-//! client sends a command · time passes (one tick) · master sends a heartbeat (at most one a tick)
+//! client sends a command · time passes (one tick) · master sends a heartbeat, if it has news
 //! link delivers the next entry or heartbeat · either node removes what is dead · link goes down and comes back
 //! ```
 //!

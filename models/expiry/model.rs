@@ -77,8 +77,6 @@ pub struct State {
     pub sent: u8,
     /// Whether the link is down; `None` when it may not go down any more.
     pub down: Option<bool>,
-    /// Whether a heartbeat was sent in this tick.
-    pub heartbeat: bool,
     /// What the last step broke.
     pub broken: InvariantSet,
 }
@@ -351,7 +349,6 @@ impl Model for ExpiryModel {
             skew,
             sent: 0,
             down: self.setup.link_down.then_some(false),
-            heartbeat: false,
             broken: InvariantSet::default(),
         };
         self.setup.skews.iter().map(one).collect()
@@ -373,7 +370,8 @@ impl Model for ExpiryModel {
         if state.tick < self.setup.ticks_max && may_wait {
             actions.push(Action::Tick);
         }
-        if !state.heartbeat && !is_down && self.heartbeats_matter() {
+        let tells_news = self.masters.value(state.master).time() < self.master_clock(state.tick);
+        if tells_news && !is_down && self.heartbeats_matter() {
             actions.push(Action::Heartbeat);
         }
         self.removals(state, actions);
@@ -396,11 +394,7 @@ impl Model for ExpiryModel {
                 }
                 next.sent += 1;
             }
-            Action::Heartbeat => {
-                self.master_acts(&mut next, action);
-                next.heartbeat = true;
-            }
-            Action::MasterRemoves(_) => self.master_acts(&mut next, action),
+            Action::Heartbeat | Action::MasterRemoves(_) => self.master_acts(&mut next, action),
             Action::ReplicaRemoves(n) => self.replica_acts(&mut next, ReplicaStep::Remove(n)),
             Action::Deliver => {
                 let mut link = self.links.value(state.link).clone();
@@ -408,10 +402,7 @@ impl Model for ExpiryModel {
                 next.link = self.links.number(link);
                 self.replica_acts(&mut next, ReplicaStep::Message(message));
             }
-            Action::Tick => {
-                next.tick += 1;
-                next.heartbeat = false;
-            }
+            Action::Tick => next.tick += 1,
             Action::LinkDown => next.down = Some(true),
             Action::LinkUp => next.down = None,
         }

@@ -41,6 +41,13 @@ pub struct Control<O> {
     pub published: Lsn,
 }
 
+impl<O: Ordering> Control<O> {
+    /// Whether every admitted entry is written and said to be.
+    pub fn is_quiet(&self) -> bool {
+        self.applier.watermark() == self.applier.admitted()
+    }
+}
+
 impl<O: Ordering + Clone> Control<O> {
     /// Idle workers and a store that holds all up to `marker`.
     pub fn new(ordering: O, workers: usize, marker: Lsn) -> Control<O> {
@@ -49,11 +56,6 @@ impl<O: Ordering + Clone> Control<O> {
             workers: vec![Phase::Idle; workers],
             published: Lsn::NONE,
         }
-    }
-
-    /// Whether every admitted entry is written and said to be.
-    pub fn is_quiet(&self) -> bool {
-        self.applier.watermark() == self.applier.admitted()
     }
 
     /// With the next entry admitted; `None` while the strategy admits nothing.

@@ -27,6 +27,15 @@
 //! computing a marker and writing it any longer than another worker needs to finish (markers are settled at the
 //! take, the earliest moment, so they are as low as they can be).
 
+use crate::ordering::Ordering;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+/// A strategy that can be part of a state.
+pub trait Machine: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static {}
+
+impl<O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static> Machine for O {}
+
 mod control;
 mod data;
 mod log;

@@ -20,6 +20,9 @@ const REDRAW: Duration = Duration::from_millis(100);
 struct Work<'a> {
     tasks: &'a [Task],
     progress: Vec<Progress>,
+    /// Numbers of the tasks, the heaviest first.
+    order: Vec<usize>,
+    /// How many of them were begun.
     next: AtomicUsize,
     /// For each thread the task that it runs now.
     running: Vec<AtomicUsize>,
@@ -36,6 +39,7 @@ pub fn run_all(tasks: &[Task]) -> Vec<Row> {
     let work = Work {
         tasks,
         progress: tasks.iter().map(|_| Progress::default()).collect(),
+        order: heaviest_first(tasks),
         next: AtomicUsize::new(0),
         running: (0..threads(tasks.len())).map(|_| AtomicUsize::new(usize::MAX)).collect(),
         is_terminal: std::io::stderr().is_terminal(),
@@ -56,16 +60,23 @@ pub fn run_all(tasks: &[Task]) -> Vec<Row> {
     done.into_iter().flat_map(|(_, rows)| rows).collect()
 }
 
+fn heaviest_first(tasks: &[Task]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..tasks.len()).collect();
+    order.sort_by_key(|&number| std::cmp::Reverse(tasks[number].weight));
+    order
+}
+
 impl Work<'_> {
     /// Runs tasks that no other thread has begun, until none is left.
     fn run_some(&self, thread: usize) -> Vec<(usize, Vec<Row>)> {
         let mut done = Vec::new();
         loop {
-            let number = self.next.fetch_add(1, Relaxed);
-            let Some(task) = self.tasks.get(number) else {
+            let begun = self.next.fetch_add(1, Relaxed);
+            let Some(&number) = self.order.get(begun) else {
                 self.running[thread].store(usize::MAX, Relaxed);
                 return done;
             };
+            let task = &self.tasks[number];
             self.running[thread].store(number, Relaxed);
             if !self.is_terminal {
                 eprintln!("checking {} …", name(task));

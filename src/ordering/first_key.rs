@@ -28,7 +28,7 @@ impl Ordering for FirstKey {
         let job = Job::whole(entry.lsn);
         match &entry.first_key {
             Some(key) => self.lanes.push(key, job),
-            None => self.lanes.push_anywhere(job),
+            None => self.lanes.push_keyless(job),
         }
         Ok(())
     }

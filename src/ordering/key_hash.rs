@@ -42,9 +42,9 @@ impl Ordering for KeyHash {
             }
             KeySet::Keys(keys) => match keys.first() {
                 Some(key) => self.lanes.push(key, Job::whole(entry.lsn)),
-                None => self.lanes.push_anywhere(Job::whole(entry.lsn)),
+                None => self.lanes.push_keyless(Job::whole(entry.lsn)),
             },
-            KeySet::Everything => self.lanes.push_anywhere(Job::whole(entry.lsn)),
+            KeySet::Everything => self.lanes.push_keyless(Job::whole(entry.lsn)),
         }
         Ok(())
     }

@@ -11,15 +11,16 @@ pub fn lane_of(key: &Key, workers: usize) -> usize {
     usize::try_from(hash).unwrap_or(0) % workers.max(1)
 }
 
-/// One queue a worker; a worker takes the head of its own and nothing else.
+/// One queue a worker, and one for jobs without a key, which any worker takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Lanes {
     queues: Vec<VecDeque<Job>>,
+    keyless: VecDeque<Job>,
 }
 
 impl Lanes {
     pub(super) fn new(workers: usize) -> Lanes {
-        Lanes { queues: vec![VecDeque::new(); workers.max(1)] }
+        Lanes { queues: vec![VecDeque::new(); workers.max(1)], keyless: VecDeque::new() }
     }
 
     pub(super) fn push(&mut self, key: &Key, job: Job) {
@@ -27,14 +28,17 @@ impl Lanes {
         self.queues[lane].push_back(job);
     }
 
-    /// Queues a job without a key on "any" worker: they take turns.
-    pub(super) fn push_anywhere(&mut self, job: Job) {
-        let workers = u64::try_from(self.queues.len()).unwrap_or(1);
-        let lane = usize::try_from(job.first.0 % workers).unwrap_or(0);
-        self.queues[lane].push_back(job);
+    pub(super) fn push_keyless(&mut self, job: Job) {
+        self.keyless.push_back(job);
     }
 
+    /// The older of what heads the worker's own queue and what heads the keyless one.
     pub(super) fn pop(&mut self, worker: usize) -> Option<Job> {
-        self.queues.get_mut(worker)?.pop_front()
+        let own = self.queues.get_mut(worker)?;
+        match (own.front(), self.keyless.front()) {
+            (Some(ours), Some(keyless)) if ours.first < keyless.first => own.pop_front(),
+            (_, Some(_)) => self.keyless.pop_front(),
+            _ => own.pop_front(),
+        }
     }
 }
