@@ -39,6 +39,11 @@ pub fn metadata_key(raw: &[u8]) -> Option<Key> {
     }
 }
 
+/// Whether this is the raw key of metadata.
+pub fn is_metadata(raw: &[u8]) -> bool {
+    matches!(raw, [DATA, _, METADATA, ..])
+}
+
 /// Raw key of element `element` of `key` in that incarnation.
 pub fn element(key: &Key, incarnation: u64, element: &[u8]) -> Vec<u8> {
     let mut raw = elements_of(key);

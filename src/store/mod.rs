@@ -1,14 +1,17 @@
-//! Store — ordered bytes: get, scan, atomic write, snapshot. The trait is pure; [`memory`] is a sorted map, the
-//! RocksDB store does I/O.
+//! Store — ordered bytes: get, scan, atomic write, snapshot. The trait is pure; [`memory`] is a sorted map, `rocksdb`
+//! (a feature) does I/O.
 //!
 //! Everything above speaks raw keys and values, whose bytes [`key`] and [`record`] define, so the models run
 //! the very bytes that RocksDB holds.
 
 mod dump;
+pub mod gate;
 pub mod key;
 pub mod memory;
 pub mod overlay;
 pub mod record;
+#[cfg(feature = "rocksdb")]
+pub mod rocksdb;
 
 pub use dump::{Content, Dump, Element, Stored, dump, elements};
 

@@ -13,6 +13,9 @@
 use super::StoreError;
 use crate::time::Millis;
 
+const STRING: u8 = 0;
+const HASH: u8 = 1;
+
 /// Type of a key, as TYPE names it. The numbers are the type tags on disk; 2 to 4 are kept for lists, sets and
 /// sorted sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,8 +81,8 @@ impl Record {
     /// The record as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let tag = match self.kind() {
-            Type::String => 0,
-            Type::Hash => 1,
+            Type::String => STRING,
+            Type::Hash => HASH,
         };
         let mut bytes = vec![tag];
         bytes.extend_from_slice(&self.deadline.map_or(0, |deadline| deadline.0).to_be_bytes());
@@ -99,9 +102,9 @@ impl Record {
         let (tag, rest) = bytes.split_first().ok_or_else(|| damaged("empty"))?;
         let (deadline, rest) = take_u64(rest).ok_or_else(|| damaged("shorter than its deadline"))?;
         let deadline = (deadline != 0).then_some(Millis(deadline));
-        let value = match tag {
-            0 => Value::String(rest.to_vec()),
-            1 => {
+        let value = match *tag {
+            STRING => Value::String(rest.to_vec()),
+            HASH => {
                 let (incarnation, rest) = take_u64(rest).ok_or_else(|| damaged("no incarnation"))?;
                 let (count, rest) = take_u64(rest).ok_or_else(|| damaged("no count"))?;
                 if !rest.is_empty() {
@@ -113,6 +116,13 @@ impl Record {
         };
         Ok(Record { deadline, value })
     }
+}
+
+/// The deadline of a string whose record is `bytes`, without a copy of its value. `None`: it has none, or the bytes
+/// are no record of a string.
+pub fn string_deadline(bytes: &[u8]) -> Option<Millis> {
+    let (deadline, _) = take_u64(bytes.strip_prefix(&[STRING])?)?;
+    (deadline != 0).then_some(Millis(deadline))
 }
 
 fn take_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {

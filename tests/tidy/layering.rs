@@ -16,7 +16,7 @@ pub const IO_PLACES: &[(&str, &str)] = &[
         "src/sync.rs",
         "the only import of threads, locks and atomics: std, loom and shuttle change places here",
     ),
-    ("src/store/rocksdb.rs", "the store on disk"),
+    ("src/store/rocksdb/", "the store on disk"),
     ("src/binlog/segment", "the segment files, behind a file trait"),
     ("src/apply/pool", "the worker pool, through crate::sync"),
     ("src/trace.rs", "one JSON line a step, into a file"),

@@ -1,0 +1,177 @@
+//! The store on RocksDB. Does I/O: the files of one folder.
+//!
+//! The binlog is the only write-ahead log: RocksDB's own is off, and what was written since the last [`flush`] is in
+//! memory only. A crash takes the store back to the flushed batches, which are a prefix of those written, and the
+//! marker in the last of them says from which entry the log has to run again:
+//!
+//! ```text
+//! write 1 [marker 1]   write 2 [marker 2]   flush   write 3 [marker 3]   crash  →  1, 2 [marker 2]: run again from 3
+//! ```
+//!
+//! RocksDB flushes for many reasons of its own; all of them are switched off (see `options`), so that a store is never
+//! ahead of its log. What is left: [`flush`] and [`compact`], and both are the node's to call.
+//!
+//! DeleteRange hides records at once and gives their space back when files are merged. RocksDB can also delete files
+//! whole (`DeleteFilesInRange`), which is quick, and which this store never does: it deletes what was written *after*
+//! the tombstone, too, if that has come down to the same files; snapshots lose what they see; and before the tombstone
+//! is flushed a crash brings half of the records back. A flushed tombstone over much data makes RocksDB merge the
+//! files below it by itself; [`compact`] does it now.
+//!
+//! [`flush`]: RocksStore::flush
+//! [`compact`]: RocksStore::compact
+
+mod options;
+mod shared;
+mod snapshot;
+
+pub use snapshot::Snapshot;
+
+use super::{Read, Store, StoreError, Visit};
+use crate::effect::Write;
+use crate::time::Millis;
+use ::rocksdb::{DB, WriteBatch};
+use shared::Shared;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A handle on an open RocksDB. Clones are handles on the same one, for any number of threads; it closes, without a
+/// flush, when the last handle and the last [`Snapshot`] are gone.
+///
+/// Reading through the handle sees the newest batch, each call for itself; a reader of more than one record takes a
+/// [`Snapshot`]. Errors: all of them are [`StoreError::Io`]; the node stops.
+#[derive(Clone)]
+pub struct RocksStore {
+    shared: Arc<Shared>,
+}
+
+impl RocksStore {
+    /// Opens the store in `folder`, which it makes if there is none. The gate is shut. Errors: files that cannot be
+    /// read or written; a store that is open already.
+    pub fn open(folder: &Path) -> Result<RocksStore, StoreError> {
+        Ok(RocksStore { shared: Arc::new(Shared::open(folder)?) })
+    }
+
+    /// Writes all batches so far to files that outlive a crash, and waits for it.
+    ///
+    /// First the node makes its binlog durable through the last entry written, and lets nothing be written from then
+    /// on until this returns: otherwise a crash may leave a store that is ahead of its log.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.shared.db.flush().map_err(io_error)
+    }
+
+    /// Merges all files that hold records of `from..to` (an empty `to` is the end of the store), and waits for it:
+    /// records that were deleted or overwritten give their space back unless a snapshot sees them, and so do strings
+    /// that were dead at the gate.
+    ///
+    /// It flushes first; what [`RocksStore::flush`] asks of the node, this asks, too. Cost: O(records in these files).
+    pub fn compact(&self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
+        self.flush()?;
+        let before = self.number("rocksdb.background-errors")?;
+        let end = (!to.is_empty()).then_some(to);
+        self.shared.db.compact_range_opt(Some(from), end, &options::for_compaction());
+        // The call itself does not say whether it came to its end.
+        match self.number("rocksdb.background-errors")? {
+            after if after == before => Ok(()),
+            _ => Err(StoreError::Io("compaction failed, rocksdb's LOG says why".to_owned())),
+        }
+    }
+
+    /// Lets compaction drop what was dead at `limit`; an earlier limit than the last one changes nothing.
+    ///
+    /// The node sets it to the log time at the marker of the last [`RocksStore::flush`], if none of its readers and
+    /// none of the commands that it executes will ever judge at an earlier instant. Live snapshots are minded here.
+    /// A master whose policy logs each removal (`Removal::ByMaster`) never sets it: see [`super::gate`].
+    pub fn set_gate(&self, limit: Millis) {
+        self.shared.change_gate(|gate| gate.raise(limit));
+    }
+
+    /// The instant at which compaction finds records dead: not later than the limit that was set, nor than the clock
+    /// of the oldest live snapshot.
+    pub fn gate(&self) -> Millis {
+        self.shared.gate()
+    }
+
+    /// The state after the last batch, for a reader who judges at `judged_at`; it stands as long as it is held, and
+    /// so does the gate. `None`: the gate is beyond that instant, so the reader must ask for a newer one.
+    pub fn snapshot(&self, judged_at: Millis) -> Option<Snapshot> {
+        Snapshot::take(&self.shared, judged_at)
+    }
+
+    /// Bytes of batches that are in memory only, with what RocksDB needs to hold them: when to flush.
+    pub fn unflushed_bytes(&self) -> Result<u64, StoreError> {
+        self.number("rocksdb.cur-size-active-mem-table")
+    }
+
+    /// Bytes of the files that hold records.
+    pub fn file_bytes(&self) -> Result<u64, StoreError> {
+        self.number("rocksdb.live-sst-files-size")
+    }
+
+    fn number(&self, property: &str) -> Result<u64, StoreError> {
+        let number = self.shared.db.property_int_value(property).map_err(io_error)?;
+        number.ok_or_else(|| StoreError::Io(format!("{property} is unknown to this rocksdb")))
+    }
+}
+
+impl fmt::Debug for RocksStore {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "RocksStore({})", self.shared.db.path().display())
+    }
+}
+
+impl Read for RocksStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.shared.db.get(key).map_err(io_error)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let db: &DB = &self.shared.db;
+        scan(from, to, visit, |bounds| db.raw_iterator_opt(bounds))
+    }
+}
+
+impl Store for RocksStore {
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        for write in writes {
+            match write {
+                Write::Put { key, value } => batch.put(key, value),
+                Write::Delete { key } => batch.delete(key),
+                // RocksDB refuses a range that ends before it begins; here it holds nothing.
+                Write::DeleteRange { from, to } if from >= to => {}
+                Write::DeleteRange { from, to } => batch.delete_range(from, to),
+            }
+        }
+        self.shared.db.write_opt(batch, &options::for_writing()).map_err(io_error)
+    }
+}
+
+/// [`Read::scan`] over the iterator that `iterate` makes within the bounds.
+fn scan<'a>(
+    from: &[u8],
+    to: &[u8],
+    visit: &mut Visit<'_>,
+    iterate: impl FnOnce(::rocksdb::ReadOptions) -> ::rocksdb::DBRawIterator<'a>,
+) -> Result<(), StoreError> {
+    if !to.is_empty() && from >= to {
+        return Ok(());
+    }
+    let mut bounds = ::rocksdb::ReadOptions::default();
+    if !to.is_empty() {
+        bounds.set_iterate_upper_bound(to);
+    }
+    let mut records = iterate(bounds);
+    records.seek(from);
+    while let Some((key, value)) = records.item() {
+        if visit(key, value).is_break() {
+            return Ok(());
+        }
+        records.next();
+    }
+    records.status().map_err(io_error)
+}
+
+fn io_error(error: ::rocksdb::Error) -> StoreError {
+    StoreError::Io(error.into_string())
+}

@@ -1,0 +1,66 @@
+//! How RocksDB is opened, and how it is written to.
+//!
+//! What makes RocksDB flush, and how each is kept from it:
+//!
+//! ```text
+//! a full write buffer               64 GB, which is the most that RocksDB takes; the node flushes long before
+//! several column families           there is one
+//! many range tombstones in memory   off by default (memtable_max_range_deletions)
+//! closing with the own log off      avoid_flush_during_shutdown
+//! recovery from a failed compaction max_bgerror_resume_count = 0: writes fail from then on, and the node stops
+//! CompactRange                      flushes if there is something to flush: asked for by the node only
+//! ```
+
+use super::io_error;
+use crate::store::StoreError;
+use ::rocksdb::{
+    BlockBasedOptions, BottommostLevelCompaction, CompactOptions, DBCompressionType, LogLevel, Options,
+    WriteOptions,
+};
+
+/// More than a node holds in memory; RocksDB cuts anything larger down to it.
+const WRITE_BUFFER_BYTES: usize = 64 << 30;
+/// Memory for the blocks of a write buffer, claimed one at a time.
+const ARENA_BLOCK_BYTES: usize = 1 << 20;
+const OPEN_FILES_MAX: i32 = 512;
+const LOG_BYTES_MAX: usize = 1 << 20;
+const LOG_FILES_MAX: usize = 2;
+/// A tenth of a percent to one percent of the lookups of what is not there read a block in vain.
+const BLOOM_BITS_PER_KEY: f64 = 10.0;
+
+/// For opening a store. Errors: an option that this version of RocksDB does not know.
+pub(super) fn for_opening() -> Result<Options, StoreError> {
+    // The crate has no functions for these two.
+    let named = "avoid_flush_during_shutdown=true;max_bgerror_resume_count=0";
+    let mut options = Options::default().get_options_from_string(named).map_err(io_error)?;
+    options.create_if_missing(true);
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_arena_block_size(ARENA_BLOCK_BYTES);
+    options.set_unordered_write(false);
+    options.set_compression_type(DBCompressionType::None);
+    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_log_level(LogLevel::Warn);
+    options.set_max_log_file_size(LOG_BYTES_MAX);
+    options.set_keep_log_file_num(LOG_FILES_MAX);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    let mut table = BlockBasedOptions::default();
+    table.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
+    options.set_block_based_table_factory(&table);
+    Ok(options)
+}
+
+/// For writing a batch: the binlog is the log, so RocksDB keeps none.
+pub(super) fn for_writing() -> WriteOptions {
+    let mut options = WriteOptions::default();
+    options.disable_wal(true);
+    options
+}
+
+/// For a compaction that the node asks for: down to the last level, as what is dropped there gives space back.
+pub(super) fn for_compaction() -> CompactOptions {
+    let mut options = CompactOptions::default();
+    options.set_exclusive_manual_compaction(false);
+    options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+    options
+}

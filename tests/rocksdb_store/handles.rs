@@ -1,0 +1,86 @@
+//! Handles on one store, shared by threads; and what goes wrong when it is opened.
+
+use super::{all, new_store, put};
+use replicheck::effect::Write;
+use replicheck::store::rocksdb::{RocksStore, Snapshot};
+use replicheck::store::{Store, StoreError};
+use replicheck::time::Millis;
+use std::thread;
+
+const WRITERS: u8 = 4;
+const BATCHES: u32 = 200;
+
+/// A batch of one writer: his number of batches so far, in two places, and his old record gone.
+fn batch(writer: u8, number: u32) -> Vec<Write> {
+    let count = number.to_be_bytes();
+    let range = Write::DeleteRange { from: vec![2, writer], to: vec![2, writer + 1] };
+    let record = [&[2, writer], count.as_slice()].concat();
+    vec![put(&[1, writer], &count), range, put(&record, b""), put(&[3, writer], &count)]
+}
+
+/// Whether each writer's batches are seen whole.
+fn is_whole(snapshot: &Snapshot) -> bool {
+    let records = all(snapshot);
+    let part = |first: u8| records.iter().filter(move |(key, _)| key[0] == first);
+    part(1).map(|(_, value)| value).eq(part(3).map(|(_, value)| value))
+        && part(1).map(|(_, value)| value.as_slice()).eq(part(2).map(|(key, _)| &key[2..]))
+}
+
+#[test]
+fn handles_of_many_threads_write_batches_that_are_seen_whole() {
+    let (_folder, store) = new_store();
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let mut store = store.clone();
+            scope.spawn(move || {
+                (1..=BATCHES).for_each(|number| store.write(&batch(writer, number)).expect("written"));
+            });
+        }
+        scope.spawn(|| (0..5).for_each(|_| store.flush().expect("a flush")));
+        scope.spawn(|| {
+            for _ in 0..BATCHES {
+                let snapshot = store.snapshot(Millis::ZERO).expect("the gate is shut");
+                assert!(is_whole(&snapshot), "{snapshot:?}: {:?}", all(&snapshot));
+            }
+        });
+    });
+    let last = store.snapshot(Millis::ZERO).expect("the gate is shut");
+    assert!(is_whole(&last));
+    assert_eq!(all(&last).len(), 3 * usize::from(WRITERS));
+}
+
+#[test]
+fn snapshot_outlives_the_handle_and_keeps_the_store_open() {
+    let (folder, mut store) = new_store();
+    store.write(&[put(b"a", b"1")]).expect("written");
+    let snapshot = store.snapshot(Millis(7)).expect("the gate is shut");
+    drop(store);
+    let seen = thread::spawn(move || (all(&snapshot), snapshot)).join().expect("no panic");
+    assert_eq!(seen.0, [(b"a".to_vec(), b"1".to_vec())]);
+    assert!(RocksStore::open(folder.path()).is_err(), "still open");
+    drop(seen);
+    RocksStore::open(folder.path()).expect("closed by now");
+}
+
+#[test]
+fn open_where_it_cannot_says_why() {
+    let (folder, _store) = new_store();
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"").expect("a file");
+    for path in [folder.path(), &file] {
+        match RocksStore::open(path) {
+            Err(StoreError::Io(reason)) => assert!(!reason.is_empty()),
+            other => panic!("{}: {other:?}", path.display()),
+        }
+    }
+}
+
+#[test]
+fn unflushed_bytes_grow_with_writes_and_go_with_a_flush() {
+    let (_folder, mut store) = new_store();
+    let empty = store.unflushed_bytes().expect("a number");
+    store.write(&[put(b"a", &[1; 4 << 20])]).expect("written");
+    assert!(store.unflushed_bytes().expect("a number") > empty + (4 << 20));
+    store.flush().expect("a flush");
+    assert_eq!(store.unflushed_bytes().expect("a number"), empty);
+}
