@@ -17,8 +17,8 @@
 //! of them ([`crate::store::key::elements`] is one range).
 //!
 //! A dead string that was dropped and one that was not answer all commands alike, but not all of them *log* alike: a
-//! master that tells replicas which keys expired (`master_expires`) must find each of them first. It keeps the gate
-//! shut.
+//! master that tells replicas which keys expired (`master_expires`) must find each of them first, and its replicas
+//! execute commands as if nothing had expired. Both keep the gate shut.
 
 use super::{key, record};
 use crate::time::Millis;

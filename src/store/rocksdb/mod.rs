@@ -81,7 +81,8 @@ impl RocksStore {
     ///
     /// The node sets it to the log time at the marker of the last [`RocksStore::flush`], if none of its readers and
     /// none of the commands that it executes will ever judge at an earlier instant. Live snapshots are minded here.
-    /// A master whose policy logs each removal (`Removal::ByMaster`) never sets it: see [`super::gate`].
+    /// Where the master logs each removal (`Removal::ByMaster`), neither master nor replica sets it: see
+    /// [`super::gate`].
     pub fn set_gate(&self, limit: Millis) {
         self.shared.change_gate(|gate| gate.raise(limit));
     }

@@ -7,9 +7,12 @@
 //! several column families           there is one
 //! many range tombstones in memory   off by default (memtable_max_range_deletions)
 //! closing with the own log off      avoid_flush_during_shutdown
-//! recovery from a failed compaction max_bgerror_resume_count = 0: writes fail from then on, and the node stops
+//! a flush that failed, again        max_bgerror_resume_count = 0; the flush was an error, and the node stops
 //! CompactRange                      flushes if there is something to flush: asked for by the node only
 //! ```
+//!
+//! One is left: after a flush that failed on a full disk RocksDB tries again by itself once there is room. The node has
+//! stopped by then; if its process goes on, the store may get ahead of its log, which a restart must expect anyway.
 
 use super::io_error;
 use crate::store::StoreError;
@@ -25,7 +28,7 @@ const ARENA_BLOCK_BYTES: usize = 1 << 20;
 const OPEN_FILES_MAX: i32 = 512;
 const LOG_BYTES_MAX: usize = 1 << 20;
 const LOG_FILES_MAX: usize = 2;
-/// A tenth of a percent to one percent of the lookups of what is not there read a block in vain.
+/// About one lookup in a hundred of what is not there reads a block in vain.
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
 
 /// For opening a store. Errors: an option that this version of RocksDB does not know.
