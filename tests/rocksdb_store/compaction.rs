@@ -63,14 +63,14 @@ quickcheck! {
 
 fn write_all(store: &mut RocksStore, writes: &[Option<(u8, u8, bool)>]) {
     for (number, write) in (1..).zip(writes) {
-        let batch = match write {
-            None => return store.flush().expect("a flush"),
-            Some((name, deadline, true)) => {
-                vec![string(&[name % 4], &[*name], (*deadline > 0).then_some((*deadline).into()))]
-            }
-            Some((name, deadline, false)) => {
-                hash(&[name % 4], number, (*deadline > 0).then_some((*deadline).into())).to_vec()
-            }
+        let Some((name, deadline, is_string)) = write else {
+            store.flush().expect("a flush");
+            continue;
+        };
+        let deadline = (*deadline > 0).then_some(u64::from(*deadline));
+        let batch = match is_string {
+            true => vec![string(&[name % 4], &[*name], deadline)],
+            false => hash(&[name % 4], number, deadline).to_vec(),
         };
         store.write(&batch).expect("a batch is written");
     }

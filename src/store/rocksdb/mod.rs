@@ -79,8 +79,10 @@ impl RocksStore {
 
     /// Lets compaction drop what was dead at `limit`; an earlier limit than the last one changes nothing.
     ///
-    /// The node sets it to the log time at the marker of the last [`RocksStore::flush`], if none of its readers and
-    /// none of the commands that it executes will ever judge at an earlier instant. Live snapshots are minded here.
+    /// The node sets it to the log time with which a restart from the last [`RocksStore::flush`] would begin, if none of
+    /// its readers and none of the commands that it executes will ever judge at an earlier instant. That is the time of
+    /// the marker's entry: a heartbeat after it is not in the log, so a restart would judge at an earlier instant than
+    /// compaction had. Live snapshots are minded here.
     /// Where the master logs each removal (`Removal::ByMaster`), neither master nor replica sets it: see
     /// [`super::gate`].
     pub fn set_gate(&self, limit: Millis) {
