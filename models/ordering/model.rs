@@ -10,7 +10,7 @@ use crate::invariant::{self, State as Holds, Versions};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::story::Story;
-use crate::ordering::{Ordering as _, Reads};
+use crate::ordering::Reads;
 use crate::store::Dump;
 use stateright::{Model, Property};
 use std::collections::BTreeSet;

@@ -7,7 +7,7 @@ use crate::binlog::Lsn;
 use crate::invariant::Versions;
 use crate::models::judged::{InvariantSet, Judged};
 use crate::models::story::{KeyRow, Step, Story, key_rows};
-use crate::ordering::{Job, Ordering as _, Reads};
+use crate::ordering::{Job, Reads};
 use stateright::Model;
 
 /// Tells the path that takes these actions. Panics: if the path does not exist.
