@@ -191,9 +191,13 @@ fn verdict_of(
     }
     let tested = judging.iter().any(|(_, outcome, index)| outcome.tested[*index]);
     match judging.first() {
-        // A fixed program need not put everything to the test.
-        Some((_, outcome, index)) if !tested && !is_fixed_program => {
-            (Verdict::Incomplete, format!("vacuous: never seen: {}", outcome.sometimes[*index]))
+        Some((_, outcome, index)) if !tested => {
+            let never_seen = outcome.sometimes[*index];
+            match is_fixed_program {
+                // A fixed program need not put everything to the test.
+                true => (Verdict::Holds, format!("never put to the test: {never_seen}")),
+                false => (Verdict::Incomplete, format!("vacuous: never seen: {never_seen}")),
+            }
         }
         _ => (Verdict::Holds, String::new()),
     }

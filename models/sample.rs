@@ -4,6 +4,7 @@
 
 use super::judged::Judged;
 use super::search::{Found, Progress};
+use rustc_hash::FxHashSet;
 use std::sync::atomic::Ordering;
 
 /// How many schedules are drawn.
@@ -21,6 +22,7 @@ pub fn sample<M: Judged>(model: &M, seed: u64, progress: &Progress) -> Found<M::
     let mut random = fastrand::Rng::with_seed(seed);
     let mut broken: Vec<Option<Vec<M::Action>>> = vec![None; model.invariants().len()];
     let (mut generated, mut depth) = (0u64, 0);
+    let mut unique: FxHashSet<M::State> = FxHashSet::default();
     for walk in 0..WALKS {
         if progress.stop.load(Ordering::Relaxed) {
             break;
@@ -34,6 +36,7 @@ pub fn sample<M: Judged>(model: &M, seed: u64, progress: &Progress) -> Found<M::
             let Some((action, next)) = draw(model, &state, &mut actions, &mut random) else { break };
             path.push(action);
             state = next;
+            unique.insert(state);
             generated += 1;
             for (index, shortest) in broken.iter_mut().enumerate() {
                 let is_shorter = shortest.as_ref().is_none_or(|known| path.len() < known.len());
@@ -43,12 +46,18 @@ pub fn sample<M: Judged>(model: &M, seed: u64, progress: &Progress) -> Found<M::
             }
         }
         depth = depth.max(path.len());
-        progress.unique.store(generated, Ordering::Relaxed);
+        progress.unique.store(unique.len() as u64, Ordering::Relaxed);
         progress.generated.store(generated, Ordering::Relaxed);
         progress.depth.store(walk, Ordering::Relaxed);
     }
-    let unique = usize::try_from(generated).unwrap_or(usize::MAX);
-    Found { unique, generated, depth, state_bytes: size_of::<M::State>(), finished: false, broken }
+    Found {
+        unique: unique.len(),
+        generated,
+        depth,
+        state_bytes: size_of::<M::State>(),
+        finished: false,
+        broken,
+    }
 }
 
 /// A step that is possible, drawn at random.

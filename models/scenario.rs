@@ -49,7 +49,7 @@ pub const ORDERING: &[OrderingScenario] = &[
     },
     OrderingScenario {
         name: "hash_seen_half_again",
-        program: &["HSET h f 1", "HSET h g 2"],
+        program: &["SET a 1", "HSET h f 1", "HSET h g 2"],
         invariant: "exactly_once",
         broken_by: |choice| choice.reads_after_crash,
     },

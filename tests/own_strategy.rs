@@ -16,9 +16,8 @@ use replicheck::time::Millis;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Any worker takes the oldest entry; an entry that touches everything waits until nothing is in flight, and holds
-/// all behind it. Good for a log of single keys? Entries of one key may run at once: it promises nothing.
-/// With `one_at_a_time` it is serial, and promises prefix.
+/// Any worker takes the oldest entry that waits, while fewer than `in_flight_max` are under way. With one it is
+/// serial and promises prefix; with more, two entries of one key run at once, and it promises nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Turnstile {
     waiting: VecDeque<Lsn>,
@@ -42,11 +41,9 @@ impl Ordering for Turnstile {
         if self.in_flight == self.in_flight_max {
             return None;
         }
+        let lsn = self.waiting.pop_front()?;
         self.in_flight += 1;
-        self.waiting.pop_front().map(Job::whole).or_else(|| {
-            self.in_flight -= 1;
-            None
-        })
+        Some(Job::whole(lsn))
     }
 
     fn finish(&mut self, _worker: usize, _job: &Job) {
