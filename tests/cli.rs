@@ -94,7 +94,7 @@ fn pipe_gets_no_colours_and_at_most_100_columns() {
     for line in tables.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
-    assert!(tables.contains("verdicts are as expected; searches finished: "), "{tables}");
+    assert!(tables.contains(" are as expected; searches finished: "), "{tables}");
 }
 
 /// The verdicts of a program that is kept in tests/programs: (choice, invariant, verdict).
