@@ -111,15 +111,15 @@ fn same_lsn_invariants_tell_value_deadline_and_immortality_apart() {
         let nodes = SameLsn { master: &master, replica: &replica, latest_clock: Millis(clock) };
         (invariant::same_value(nodes), invariant::same_deadline(nodes), invariant::no_immortal_key(nodes))
     };
-    let mortal = ("k", string("5", Some(20)));
-    assert_eq!(nodes(std::slice::from_ref(&mortal), std::slice::from_ref(&mortal), 10), (true, true, true));
-    assert_eq!(nodes(&[mortal.clone()], &[("k", string("6", Some(20)))], 10), (false, true, true));
-    assert_eq!(nodes(&[mortal.clone()], &[("k", string("5", Some(21)))], 10), (true, false, true));
-    assert_eq!(nodes(&[mortal.clone()], &[("k", string("5", None))], 10), (true, false, false));
+    let mortal = [("k", string("5", Some(20)))];
+    assert_eq!(nodes(&mortal, &mortal, 10), (true, true, true));
+    assert_eq!(nodes(&mortal, &[("k", string("6", Some(20)))], 10), (false, true, true));
+    assert_eq!(nodes(&mortal, &[("k", string("5", Some(21)))], 10), (true, false, true));
+    assert_eq!(nodes(&mortal, &[("k", string("5", None))], 10), (true, false, false));
     assert_eq!(nodes(&[], &[("k", string("1", None))], 10), (false, true, false));
     // On one node only: dead by one of the clocks, or a difference.
-    assert_eq!(nodes(&[mortal.clone()], &[], 20), (true, true, true));
-    assert_eq!(nodes(&[mortal], &[], 19), (false, true, true));
+    assert_eq!(nodes(&mortal, &[], 20), (true, true, true));
+    assert_eq!(nodes(&mortal, &[], 19), (false, true, true));
 }
 
 #[test]
