@@ -1,7 +1,7 @@
 //! Judge — the searches of one choice → its rows.
 
 use super::judged::Judged;
-use super::sample::{self, sample};
+use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
 use super::story::Story;
 use super::verdict::{Row, Verdict};
@@ -76,15 +76,18 @@ impl Part {
         Part { bounds, run: Box::new(run) }
     }
 
-    /// Schedules of that model drawn at random.
+    /// Schedules of that model drawn at random, for a program of so many writes.
     pub fn sampled<M: Judged>(
         bounds: String,
+        writes: usize,
         seed: u64,
         model: impl Fn() -> M + Send + Sync + 'static,
     ) -> Part {
-        let bounds = format!("{bounds}; {} schedules drawn at random, seed {seed}", sample::WALKS);
-        let run =
-            move |progress: &Progress| outcome(&model(), Some(seed), |model| sample(model, seed, progress));
+        let walks = Walks::for_program(writes);
+        let bounds = format!("{bounds}; {} schedules drawn at random, seed {seed}", walks.all);
+        let run = move |progress: &Progress| {
+            outcome(&model(), Some(seed), |_| sample(&model, walks, seed, progress))
+        };
         Part { bounds, run: Box::new(run) }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
         (seen, state) = (state, next);
     }
     let programs = &model.setup().programs;
-    story.program = programs.at(state.place).commands.iter().map(ToString::to_string).collect();
+    story.program = programs.commands(state.place).map(ToString::to_string).collect();
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
     story
@@ -69,7 +69,7 @@ fn step<O: Machine>(
     let worker = |place: u8| format!("worker {}", names[usize::from(place)]);
     let (who, what) = match action {
         Action::Command(_) => {
-            let command = programs.at(next.place).commands.last();
+            let command = programs.at(next.place).command.as_ref();
             let command = command.map(ToString::to_string).unwrap_or_default();
             let entry = programs.length(next.place);
             (
@@ -144,7 +144,7 @@ fn finish<O: Machine>(
     }
 }
 
-fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u8) -> String {
+fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> String {
     let marker = model.datas.value(next.data).marker();
     let batches = match flushed {
         0 => "nothing of the store had been flushed".to_owned(),
@@ -165,7 +165,7 @@ fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u8) -> Str
 fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String {
     let commands = &model.setup().programs;
     let place = commands.prefix(state.place, lsn);
-    commands.at(place).commands.last().map(ToString::to_string).unwrap_or_default()
+    commands.at(place).command.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 fn job<O: Machine>(model: &OrderingModel<O>, state: &State, job: &Job) -> String {

@@ -107,7 +107,7 @@ fn tasks(args: &Args, program: Option<&Program>) -> Result<(Vec<Task>, Vec<Strin
     match program {
         Some(program) => own_program::program_tasks(program, &program_name(args), bounds, model, choice)
             .map(|all| (all.tasks, all.left_out))
-            .map_err(unknown),
+            .map_err(|error| UsageError::Unknown(error.to_string())),
         None => check::tasks(bounds, model, choice).map(|tasks| (tasks, Vec::new())).map_err(unknown),
     }
 }

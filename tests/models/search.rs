@@ -8,7 +8,7 @@ use replicheck::models::expected::OrderingChoice;
 use replicheck::models::expiry::{ExpiryModel, Judges};
 use replicheck::models::judged::Judged;
 use replicheck::models::ordering::{OrderingModel, Programs, Setup};
-use replicheck::models::sample::sample;
+use replicheck::models::sample::{Walks, sample};
 use replicheck::models::scenario;
 use replicheck::models::search::{Found, Limits, Progress, search};
 use replicheck::models::verdict::Verdict;
@@ -141,7 +141,7 @@ fn search_that_tests_nothing_is_incomplete() {
 #[test]
 fn sample_same_seed_draws_the_same_schedules() {
     let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
-    let draw = |seed| sample(&ordering(choice, 3, |_| ()), seed, &Progress::default());
+    let draw = |seed| sample(&|| ordering(choice, 3, |_| ()), WALKS, seed, &Progress::default());
     let (first, again, other) = (draw(7), draw(7), draw(8));
     assert_eq!(first.broken, again.broken);
     assert_eq!(first.generated, again.generated);
@@ -152,7 +152,7 @@ fn sample_same_seed_draws_the_same_schedules() {
 #[test]
 fn sample_safe_strategy_is_not_broken() {
     let choice = OrderingChoice { strategy: Strategy::Serial, commands: false, reads_after_crash: false };
-    let found = sample(&ordering(choice, 3, |_| ()), 7, &Progress::default());
+    let found = sample(&|| ordering(choice, 3, |_| ()), WALKS, 7, &Progress::default());
     assert!(found.broken.iter().all(Option::is_none) && !found.finished);
 }
 
