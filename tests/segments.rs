@@ -1,0 +1,8 @@
+//! The binlog's files on a disk that forgets, fails and rots, and on the real one.
+
+#[path = "segments/crash.rs"]
+mod crash;
+#[path = "segments/forgetful.rs"]
+mod forgetful;
+#[path = "segments/history.rs"]
+mod history;
