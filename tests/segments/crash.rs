@@ -1,9 +1,10 @@
 //! Crashes — power losses after every step and in every change, and disks that fail at every change.
 
 use super::forgetful::{Fault, Forgetful};
-use super::history::{History, MANY, Step, options, read_all};
+use super::history::{History, MANY, Step, entry, options, read_all};
 use Step::{Append, Policy, Purge, Restart, Stop, Sync};
-use replicheck::binlog::{Fsync, SegmentLog};
+use replicheck::binlog::segment::Options;
+use replicheck::binlog::{Entry, Fsync, Lsn, SegmentLog};
 
 /// Every byte of the segments, and of the file of points a few places: a torn slot is a torn slot.
 fn fine(name: &str) -> usize {
@@ -75,26 +76,25 @@ const LONG: &[Step] = &[
 ];
 
 /// How many changes the script makes on a disk that works.
-fn changes(options: replicheck::binlog::segment::Options) -> usize {
+fn changes(options: Options, script: &[Step]) -> usize {
     let (files, mut history) = (Forgetful::new(), History::default());
-    history.run(&files, options, LONG);
+    history.run(&files, options, script);
     assert!(history.errors.is_empty(), "{history:?}");
     files.changes().len()
 }
 
-/// Runs the long script with the fault at every change, and gives each end to `check`.
-fn at_every_change(
-    fault: Fault,
-    mut check: impl FnMut(&Forgetful, &History, replicheck::binlog::segment::Options),
-) {
+/// Runs every beginning of the long script with the fault at every change, and gives each end to `check`.
+fn at_every_change(fault: Fault, mut check: impl FnMut(&Forgetful, &History, Options)) {
     for segment_bytes_max in [MANY, 150] {
         for fsync in [Fsync::EverySec, Fsync::Always] {
             let options = options(segment_bytes_max, fsync);
-            for at in 0..changes(options) {
-                let (files, mut history) = (Forgetful::new(), History::default());
-                files.fail(at, fault);
-                history.run(&files, options, LONG);
-                check(&files, &history, options);
+            for script in (0..=LONG.len()).map(|end| &LONG[..end]) {
+                for at in 0..changes(options, script) {
+                    let (files, mut history) = (Forgetful::new(), History::default());
+                    files.fail(at, fault);
+                    history.run(&files, options, script);
+                    check(&files, &history, options);
+                }
             }
         }
     }
@@ -173,26 +173,16 @@ fn disk_full_then_room_again_goes_on_with_a_shorter_group() {
         let (files, mut history) = (Forgetful::new(), History::default());
         let mut log = history.run(&files, options, &[Append(1)]).expect("the disk works");
         files.fail(at, Fault::Full);
-        let big: Vec<_> = (2..9).map(|lsn| super::history::entry(lsn, 1, 77)).collect();
+        let big: Vec<Entry> = (2..9).map(|lsn| entry(lsn, 1, 77)).collect();
         let error = log.append(&big).expect_err("the disk is full").to_string();
         assert!(error.contains("no space left on device"), "{error}");
-        assert_eq!((log.last(), log.poisoned()), (1.into_lsn(), None));
+        assert_eq!((log.last(), log.poisoned()), (Lsn(1), None));
         files.mend();
         log.append(&big[..1]).expect("there is room");
         log.sync().expect("the disk works");
         let (log, found) = SegmentLog::open(files.bare(), options).expect("it starts");
-        assert_eq!((found.last, found.cut_bytes), (2.into_lsn(), 0));
+        assert_eq!((found.last, found.cut_bytes), (Lsn(2), 0));
         assert_eq!(read_all(&log)[1], big[0]);
-    }
-}
-
-trait IntoLsn {
-    fn into_lsn(self) -> replicheck::binlog::Lsn;
-}
-
-impl IntoLsn for u64 {
-    fn into_lsn(self) -> replicheck::binlog::Lsn {
-        replicheck::binlog::Lsn(self)
     }
 }
 

@@ -21,8 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub enum Fault {
     /// This change and all after it do nothing: the process is dead. A write gets half way.
     Death,
-    /// This write gets half way and says that the disk is full, and so does every later one that makes a file
-    /// longer, until [`Forgetful::mend`].
+    /// From this change on a write that makes a file longer gets half way and says that the disk is full, and no
+    /// file is created, until [`Forgetful::mend`].
     Full,
     /// This fsync (of a file or of the folder) fails; other changes are left alone.
     Sync,
@@ -92,12 +92,12 @@ impl State {
 
     fn name_change(&mut self, what: String, change: NameChange) -> io::Result<()> {
         match self.change(what) {
-            Some(Fault::Full) => {
-                self.full = true;
-                return Err(error(io::ErrorKind::StorageFull, "no space left on device"));
-            }
+            Some(Fault::Full) => self.full = true,
             None | Some(Fault::Sync) => {}
             Some(_) => return Err(error(io::ErrorKind::Other, "input/output error")),
+        }
+        if self.full && matches!(change, NameChange::Set(..)) {
+            return Err(error(io::ErrorKind::StorageFull, "no space left on device"));
         }
         change.apply(&mut self.live);
         self.pending.push(change);
@@ -260,12 +260,13 @@ impl Forgetful {
         state.inodes[state.live[name]].live.clone()
     }
 
-    /// Damages a file, live and durable, as a disk does by itself.
+    /// Damages a file as a disk does by itself. All of it is taken as written back before.
     pub fn damage(&self, name: &str, damage: impl Fn(&mut Vec<u8>)) {
         let mut state = self.state();
         let inode = state.live[name];
-        damage(&mut state.inodes[inode].live);
-        damage(&mut state.inodes[inode].durable);
+        let mut bytes = state.inodes[inode].live.clone();
+        damage(&mut bytes);
+        state.inodes[inode] = Inode::settled(bytes);
     }
 }
 
@@ -285,9 +286,6 @@ impl Files for Forgetful {
 
     fn create(&self, name: &str) -> io::Result<ForgetfulFile> {
         let mut state = self.state();
-        if state.full {
-            return Err(error(io::ErrorKind::StorageFull, "no space left on device"));
-        }
         let inode = state.inodes.len();
         state.name_change(format!("create {name}"), NameChange::Set(name.to_string(), inode))?;
         state.inodes.push(Inode::default());
@@ -319,6 +317,7 @@ impl Files for Forgetful {
     fn sync_directory(&self) -> io::Result<()> {
         let mut state = self.state();
         let fault = state.change("sync folder".to_string());
+        state.full |= fault == Some(Fault::Full);
         let pending = std::mem::take(&mut state.pending);
         match fault {
             None | Some(Fault::Full) => {
@@ -356,10 +355,10 @@ impl File for ForgetfulFile {
         let mut state = self.state();
         let mut fault = state.change(format!("write {} {offset} +{}", self.name, bytes.len()));
         let grows = offset as usize + bytes.len() > state.inodes[self.inode].live.len();
-        if fault == Some(Fault::Full) {
-            state.full = true;
-        } else if state.full && grows {
-            fault = Some(Fault::Full);
+        state.full |= fault == Some(Fault::Full);
+        if state.full {
+            // To write over what is there takes no room.
+            fault = grows.then_some(Fault::Full);
         }
         let kept = if matches!(fault, None | Some(Fault::Sync)) { bytes.len() } else { bytes.len() / 2 };
         let change = Change::Write(offset, bytes[..kept].to_vec());
@@ -376,7 +375,8 @@ impl File for ForgetfulFile {
     fn truncate(&self, bytes: u64) -> io::Result<()> {
         let mut state = self.state();
         match state.change(format!("truncate {} {bytes}", self.name)) {
-            None | Some(Fault::Full | Fault::Sync) => {}
+            Some(Fault::Full) => state.full = true,
+            None | Some(Fault::Sync) => {}
             Some(_) => return Err(error(io::ErrorKind::Other, "input/output error")),
         }
         let change = Change::Truncate(bytes);
@@ -389,6 +389,7 @@ impl File for ForgetfulFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state();
         let fault = state.change(format!("sync {}", self.name));
+        state.full |= fault == Some(Fault::Full);
         let inode = &mut state.inodes[self.inode];
         let pending = std::mem::take(&mut inode.pending);
         match fault {

@@ -2,7 +2,9 @@
 
 use super::forgetful::Forgetful;
 use replicheck::binlog::segment::Options;
-use replicheck::binlog::{Entry, Epoch, Fsync, Lsn, Payload, Recovered, SegmentError, SegmentLog};
+use replicheck::binlog::{
+    Entry, Epoch, Files as _, Fsync, Lsn, Payload, Recovered, SegmentError, SegmentLog,
+};
 use replicheck::effect::{Effect, Key, KeySet, Write};
 use replicheck::time::Millis;
 
@@ -144,6 +146,8 @@ impl History {
             .unwrap_or_else(|error| panic!("a power loss alone, and the start says: {error}\n{}", context()));
         assert!(found.last >= self.durable, "lost what was durable: {found:?}\n{}", context());
         assert!(found.durable <= self.durable_max, "claims what was not synced: {found:?}\n{}", context());
+        let names = files.list().expect("it is in memory");
+        assert!(!names.iter().any(|name| name.ends_with(".new")), "unfinished files stay: {names:?}");
         let first_allowed = self.keep_from.max(Lsn(1));
         assert!(found.first <= first_allowed, "purged what was to be kept: {found:?}\n{}", context());
         let lost_none = if self.is_always { found.last >= self.durable } else { found.last >= self.last() };

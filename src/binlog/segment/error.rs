@@ -17,8 +17,8 @@ pub enum SegmentError {
         /// What the system said.
         source: io::Error,
     },
-    /// A fsync failed, or what a failed write left could not be taken away again. The log is poisoned: it takes no
-    /// more entries until the next start, and the node goes read-only.
+    /// A fsync failed, or what a failed write left could not be taken away again, or a promise is half recorded.
+    /// The log is poisoned: it takes no more entries until the next start, and the node goes read-only.
     #[error("cannot {doing} {file}: {source}; the log takes no more entries until a restart")]
     Fatal {
         /// What was tried.

@@ -37,6 +37,7 @@
 use super::super::Lsn;
 use super::super::files::{File, Files};
 use super::error::SegmentError;
+use std::io;
 
 /// Name of the file.
 pub(super) const POINTS: &str = "durable";
@@ -120,17 +121,22 @@ impl<F: File> Points<F> {
     /// Writes the slot in place of the older one. The slot takes turns only with a success: a failed write may
     /// have torn it, and the other one is then the only whole one.
     pub fn record(&mut self, slot: &Slot) -> Result<(), SegmentError> {
+        self.write(slot).map_err(SegmentError::io("write", POINTS))
+    }
+
+    fn write(&mut self, slot: &Slot) -> io::Result<()> {
         let bytes = encode(self.sequence + 1, slot);
-        self.file.write_at(SLOTS[self.next], &bytes).map_err(SegmentError::io("write", POINTS))?;
+        self.file.write_at(SLOTS[self.next], &bytes)?;
         self.sequence += 1;
         self.next = 1 - self.next;
         Ok(())
     }
 
-    /// Writes the slot in place of both, durably.
+    /// Writes the slot in place of both, durably. A failure is fatal although the log itself is whole: one slot may
+    /// hold a promise, `always` say, that the caller then does not keep, and a power loss could let it speak.
     pub fn seal(&mut self, slot: &Slot) -> Result<(), SegmentError> {
         for _ in SLOTS {
-            self.record(slot)?;
+            self.write(slot).map_err(SegmentError::fatal("write", POINTS))?;
             self.file.sync().map_err(SegmentError::fatal("sync", POINTS))?;
         }
         Ok(())
