@@ -4,7 +4,7 @@ use super::forgetful::Forgetful;
 use super::history::{History, MANY, Step, entry, options, read_all};
 use Step::{Append, Policy, Purge, Restart, Stop, Sync};
 use replicheck::binlog::segment::{Covered, Damage, Found, Options};
-use replicheck::binlog::{Epoch, Fsync, Lsn, Recovered, SegmentError, SegmentLog};
+use replicheck::binlog::{Epoch, Fsync, Lsn, Recovered, SegmentError, SegmentLog, encode};
 
 fn ran(options: Options, script: &[Step]) -> Forgetful {
     let (files, mut history) = (Forgetful::new(), History::default());
@@ -147,6 +147,37 @@ fn damage_entry_of_another_version_is_never_cut() {
             matches!(error, SegmentError::Damaged { covered: Covered::WrittenSo, lsn: Lsn(2), .. }),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn damage_good_entry_of_another_place_is_refused_below_and_cut_above() {
+    let stray = |files: &Forgetful, at: usize| {
+        let mut bytes = Vec::new();
+        encode(&entry(7, 1, 7), &mut bytes).expect("small");
+        files.damage(FIRST, |segment| segment[at..at + bytes.len()].copy_from_slice(&bytes));
+    };
+    let script = [Append(1), Sync, Append(1), Append(1)];
+    let (files, ends) = (ran(NEVER_SYNCED, &script), lengths(&script));
+    let above = files.copy();
+    stray(&above, ends[3]);
+    let found = start(&above, NEVER_SYNCED).expect("above the point");
+    assert_eq!((found.last, found.cut_bytes), (Lsn(2), (ends[4] - ends[3]) as u64));
+    stray(&files, ends[0]);
+    let error = start(&files, NEVER_SYNCED).expect_err("below the point").to_string();
+    assert!(error.contains("lsn gap: expected 1, got 7"), "{error}");
+}
+
+#[test]
+fn clean_stop_proves_nothing_of_bytes_behind_it() {
+    let files = ran(NEVER_SYNCED, &[Append(1), Stop]);
+    let mut next = Vec::new();
+    encode(&entry(2, 1, 2), &mut next).expect("small");
+    for (behind, last) in [(&next[..], 2), (&[0, 0, 0][..], 1)] {
+        let longer = files.copy();
+        longer.damage(FIRST, |bytes| bytes.extend_from_slice(behind));
+        let found = start(&longer, NEVER_SYNCED).expect("above the point");
+        assert_eq!((found.last, found.clean), (Lsn(last), false));
     }
 }
 

@@ -8,8 +8,9 @@
 //! sync_directory fails  nothing → durable, pending still
 //! ```
 //!
-//! A power loss keeps of each file's pending writes any prefix, cut at any byte, and any one of them lost with all
-//! others there (write-back in another order: a hole of zeros); and of the folder's pending changes any subset.
+//! A power loss keeps of each file's pending writes any prefix, cut at any byte; any one of them lost with all others
+//! there (write-back in another order: a hole of zeros); all of them by half; and of the folder's pending changes
+//! any subset.
 
 use replicheck::binlog::files::{File, Files};
 use std::collections::BTreeMap;
@@ -150,6 +151,9 @@ impl Inode {
         let mut all = Vec::new();
         let mut base = self.durable.clone();
         all.push(base.clone());
+        let mut half = base.clone();
+        self.pending.iter().for_each(|change| change.apply(&mut half, change.bytes() / 2));
+        all.push(half);
         for (at, change) in self.pending.iter().enumerate() {
             for bytes in (0..change.bytes()).step_by(step).skip(1) {
                 let mut torn = base.clone();

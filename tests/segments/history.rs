@@ -34,6 +34,8 @@ pub struct History {
     pub durable: Lsn,
     /// The last LSN that may be durable: that of a stop which failed half way, too.
     pub durable_max: Lsn,
+    /// The last LSN whose point was made durable too: by a start, or a change of policy.
+    pub sealed: Lsn,
     /// The highest LSN from which on a purge was asked to keep.
     pub keep_from: Lsn,
     pub poisoned: bool,
@@ -78,6 +80,9 @@ impl History {
                 Step::Policy(fsync) => {
                     let changed = log.set_fsync(fsync);
                     // After a failed change the caller promises what it did before.
+                    if changed.is_ok() && self.is_always != (fsync == Fsync::Always) {
+                        self.sealed = log.durable();
+                    }
                     self.is_always = if changed.is_ok() { fsync == Fsync::Always } else { self.is_always };
                     changed
                 }
@@ -91,6 +96,7 @@ impl History {
                     match SegmentLog::open(files.clone(), options) {
                         Ok((next, found)) => {
                             assert!(found.clean, "a clean stop, and {found:?}");
+                            self.sealed = next.durable();
                             log = next;
                         }
                         Err(error) => return self.failed(&error),
@@ -146,6 +152,7 @@ impl History {
             .unwrap_or_else(|error| panic!("a power loss alone, and the start says: {error}\n{}", context()));
         assert!(found.last >= self.durable, "lost what was durable: {found:?}\n{}", context());
         assert!(found.durable <= self.durable_max, "claims what was not synced: {found:?}\n{}", context());
+        assert!(found.durable >= self.sealed, "forgot a durable point: {found:?}\n{}", context());
         let names = files.list().expect("it is in memory");
         assert!(!names.iter().any(|name| name.ends_with(".new")), "unfinished files stay: {names:?}");
         let first_allowed = self.keep_from.max(Lsn(1));

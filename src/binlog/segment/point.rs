@@ -1,15 +1,17 @@
 //! Fsync point — up to where the log is known to be durable, in a small file beside the segments. Pure but for
 //! the [`Files`] that it is given.
 //!
-//! The file `durable` has two slots, 4096 bytes apart so that they share no page and no sector. After a fsync of
-//! the log the point goes into the older slot, *not* synced itself: under `always` that would double the fsyncs.
-//! What a power loss can do to it is to leave an older point (that slot was not written back) or one slot torn
-//! (the other one counts): less is known than was true, never more, because a point is written only after the
-//! fsync that it tells of.
+//! The file `durable` has four slots, 4096 bytes apart so that they share no page and no sector; of the whole ones
+//! that with the highest sequence counts. After a fsync of the log the point goes into slot 2 or 3, *not* synced
+//! itself: under `always` that would double the fsyncs. What a power loss can do to these is to leave an older
+//! point, or both torn: less is known than was true, never more, because a point is written only after the fsync
+//! that it tells of.
 //!
 //! ```text
-//! slot 0    sequence 6   lsn 40                               fsync through 44 → slot 0, sequence 8
-//! slot 1    sequence 7   lsn 42   ← newest whole slot counts
+//! slot 0    sequence 4   lsn 30   sealed
+//! slot 1    sequence 5   lsn 30   sealed                      fsync through 44 → slot 2, sequence 8
+//! slot 2    sequence 6   lsn 40
+//! slot 3    sequence 7   lsn 42   ← counts
 //! ```
 //!
 //! Why not a record between the entries: whoever finds damage reads no further, and the point that says how far
@@ -18,8 +20,9 @@
 //!
 //! The slot also holds what the next start must know: whether the log was stopped cleanly, whether every
 //! acknowledged entry was synced (`always`), and the first LSN that was not purged. These change by [`Points::seal`]:
-//! both slots, one after the other, each synced, so that no older slot can speak again. A clean stop must be taken
-//! back like this before the first append of the next run, or a run that lost everything would look like no run.
+//! slots 0 and 1, one after the other, each synced, so that one of them is whole at any time and none that is older
+//! can speak again. A clean stop must be taken back like this before the first append of the next run, or a run
+//! that lost everything would look like no run.
 //!
 //! ```text
 //! offset  bytes  what
@@ -45,7 +48,9 @@ const MAGIC: [u8; 8] = *b"RCDURABL";
 const VERSION: u32 = 1;
 const CONTENT_BYTES: usize = 56;
 const SLOT_BYTES: usize = CONTENT_BYTES + 4;
-const SLOTS: [u64; 2] = [0, 4096];
+const SLOTS: [u64; 4] = [0, 4096, 8192, 12288];
+const SEALED: [u64; 2] = [SLOTS[0], SLOTS[1]];
+const RECORDED: [u64; 2] = [SLOTS[2], SLOTS[3]];
 
 /// Everything before this place was synced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,7 +83,7 @@ pub(super) struct Slot {
     pub point: Point,
 }
 
-/// The file, and which slot is next.
+/// The file, and which of the recorded slots is next.
 #[derive(Debug)]
 pub(super) struct Points<F> {
     file: F,
@@ -94,16 +99,17 @@ impl<F: File> Points<F> {
             return Ok((None, None));
         }
         let file = files.open(POINTS).map_err(SegmentError::io("open", POINTS))?;
-        let mut newest: Option<(u64, usize, Slot)> = None;
-        for (at, offset) in SLOTS.into_iter().enumerate() {
+        let mut newest: Option<(u64, u64, Slot)> = None;
+        for offset in SLOTS {
             let bytes = file.read_at(offset, SLOT_BYTES).map_err(SegmentError::io("read", POINTS))?;
             if let Some((sequence, slot)) = decode(&bytes)
                 && newest.is_none_or(|(newest, ..)| sequence > newest)
             {
-                newest = Some((sequence, at, slot));
+                newest = Some((sequence, offset, slot));
             }
         }
-        let (sequence, next) = newest.map_or((0, 0), |(sequence, at, _)| (sequence, 1 - at));
+        let (sequence, offset) = newest.map_or((0, 0), |(sequence, offset, _)| (sequence, offset));
+        let next = usize::from(offset == RECORDED[0]);
         Ok((Some(Points { file, sequence, next }), newest.map(|(.., slot)| slot)))
     }
 
@@ -112,31 +118,34 @@ impl<F: File> Points<F> {
         let new = super::new_name(POINTS);
         let file = files.create(&new).map_err(SegmentError::io("create", &new))?;
         let mut points = Points { file, sequence: 0, next: 0 };
+        // All slots, so that the file never grows again: a full disk does not keep a point from being written.
+        RECORDED.iter().try_for_each(|_| points.record(slot))?;
         points.seal(slot)?;
         files.rename(&new, POINTS).map_err(SegmentError::io("rename", &new))?;
         files.sync_directory().map_err(SegmentError::fatal("sync the folder of", POINTS))?;
         Ok(points)
     }
 
-    /// Writes the slot in place of the older one. The slot takes turns only with a success: a failed write may
-    /// have torn it, and the other one is then the only whole one.
+    /// Writes the slot in place of the older one of two. They take turns only after a success: a failed write may
+    /// have torn this one, and the other is then the newest whole one.
     pub fn record(&mut self, slot: &Slot) -> Result<(), SegmentError> {
-        self.write(slot).map_err(SegmentError::io("write", POINTS))
-    }
-
-    fn write(&mut self, slot: &Slot) -> io::Result<()> {
-        let bytes = encode(self.sequence + 1, slot);
-        self.file.write_at(SLOTS[self.next], &bytes)?;
-        self.sequence += 1;
+        self.write(RECORDED[self.next], slot).map_err(SegmentError::io("write", POINTS))?;
         self.next = 1 - self.next;
         Ok(())
     }
 
-    /// Writes the slot in place of both, durably. A failure is fatal although the log itself is whole: one slot may
+    fn write(&mut self, offset: u64, slot: &Slot) -> io::Result<()> {
+        let bytes = encode(self.sequence + 1, slot);
+        self.file.write_at(offset, &bytes)?;
+        self.sequence += 1;
+        Ok(())
+    }
+
+    /// Writes the slot where it lasts, durably. A failure is fatal although the log itself is whole: one slot may
     /// hold a promise, `always` say, that the caller then does not keep, and a power loss could let it speak.
     pub fn seal(&mut self, slot: &Slot) -> Result<(), SegmentError> {
-        for _ in SLOTS {
-            self.write(slot).map_err(SegmentError::fatal("write", POINTS))?;
+        for offset in SEALED {
+            self.write(offset, slot).map_err(SegmentError::fatal("write", POINTS))?;
             self.file.sync().map_err(SegmentError::fatal("sync", POINTS))?;
         }
         Ok(())
