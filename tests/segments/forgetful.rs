@@ -77,6 +77,11 @@ pub struct ForgetfulFile {
     name: String,
 }
 
+/// A number of bytes or entries of a test.
+pub fn size(number: u64) -> usize {
+    usize::try_from(number).expect("small")
+}
+
 fn error(kind: io::ErrorKind, text: &str) -> io::Error {
     io::Error::new(kind, text)
 }
@@ -127,9 +132,9 @@ impl Change {
     /// Applies the first `bytes` bytes of the change; a truncation takes place for one byte or more.
     fn apply(&self, file: &mut Vec<u8>, bytes: usize) {
         match self {
-            Change::Truncate(length) if bytes > 0 => file.resize(*length as usize, 0),
+            Change::Truncate(length) if bytes > 0 => file.resize(size(*length), 0),
             Change::Write(offset, written) if bytes > 0 => {
-                let (start, end) = (*offset as usize, *offset as usize + bytes);
+                let (start, end) = (size(*offset), size(*offset) + bytes);
                 file.resize(file.len().max(end), 0);
                 file[start..end].copy_from_slice(&written[..bytes]);
             }
@@ -351,14 +356,14 @@ impl File for ForgetfulFile {
 
     fn read_at(&self, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
         let state = self.state();
-        let rest = state.inodes[self.inode].live.get(offset as usize..).unwrap_or_default();
+        let rest = state.inodes[self.inode].live.get(size(offset)..).unwrap_or_default();
         Ok(rest[..bytes_max.min(rest.len())].to_vec())
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state();
         let mut fault = state.change(format!("write {} {offset} +{}", self.name, bytes.len()));
-        let grows = offset as usize + bytes.len() > state.inodes[self.inode].live.len();
+        let grows = size(offset) + bytes.len() > state.inodes[self.inode].live.len();
         state.full |= fault == Some(Fault::Full);
         if state.full {
             // To write over what is there takes no room.

@@ -1,6 +1,6 @@
 //! History — a script run against the log, what was promised on the way, and whether a start keeps it.
 
-use super::forgetful::Forgetful;
+use super::forgetful::{Forgetful, size};
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{
     Entry, Epoch, Files as _, Fsync, Lsn, Payload, Recovered, SegmentError, SegmentLog,
@@ -162,7 +162,7 @@ impl History {
         let written: Vec<&Entry> = self.accepted.iter().chain(&self.doubtful).collect();
         let read = read_all(&log);
         assert_eq!(read.len() as u64, found.last.next().0 - found.first.0, "{}", context());
-        let expected = written.iter().skip(found.first.0 as usize - 1);
+        let expected = written.iter().skip(size(found.first.0) - 1);
         for (read, written) in read.iter().zip(expected) {
             assert_eq!(read, *written, "{found:?}\n{}", context());
         }

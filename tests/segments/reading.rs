@@ -1,6 +1,6 @@
 //! Reading and purging, what append refuses, and the real disk.
 
-use super::forgetful::{Fault, Forgetful};
+use super::forgetful::{Fault, Forgetful, size};
 use super::history::{MANY, entry, options, read_all};
 use replicheck::binlog::{Disk, Entry, Fsync, Lsn, SegmentError, SegmentLog, encode};
 use std::path::PathBuf;
@@ -80,7 +80,7 @@ fn purge_keeps_what_it_is_asked_to_keep() {
         let gone = log.purge(Lsn(keep_from)).expect("the disk works");
         assert!(log.first() <= Lsn(keep_from.max(1)), "keep {keep_from}: begins at {}", log.first());
         assert_eq!(gone > 0, log.first() > before);
-        let kept = entries(9).split_off(log.first().0 as usize - 1);
+        let kept = entries(9).split_off(size(log.first().0) - 1);
         assert!(!kept.is_empty() && read_all(&log) == kept, "the last segment stays");
         assert_eq!(log.purge(Lsn(keep_from)).expect("the disk works"), 0);
         if gone > 0 {
@@ -135,6 +135,43 @@ fn sync_whose_point_is_not_written_says_so_and_tries_again() {
     );
     log.sync().expect("the disk works");
     assert_eq!(found(&files).durable, Lsn(9));
+}
+
+#[test]
+fn sync_whose_point_is_torn_twice_leaves_the_one_before() {
+    let files = Forgetful::new();
+    let mut log = nine(&files, MANY);
+    log.sync().expect("the disk works");
+    log.append(&[entry(10, 1, 10)]).expect("the disk works");
+    for write in [1, 0] {
+        files.fail(write, Fault::Once);
+        log.sync().expect_err("the point");
+        let found = SegmentLog::open(files.copy(), options(MANY, Fsync::No)).expect("it starts").1;
+        assert_eq!((found.durable, found.last), (Lsn(9), Lsn(10)), "one slot is torn, not both");
+    }
+}
+
+#[test]
+fn crash_in_a_purge_of_many_leaves_no_hole() {
+    let mut ends = 0;
+    for at in 0.. {
+        let files = Forgetful::new();
+        let mut log = nine(&files, 1);
+        log.sync().expect("the disk works");
+        let before = files.changes().len();
+        files.fail(at, Fault::Death);
+        let is_over = log.purge(Lsn(9)).is_ok();
+        assert!(is_over || files.changes().len() > before + at);
+        for after in files.power_losses(|_| 20) {
+            let (log, found) = SegmentLog::open(after, options(1, Fsync::No)).expect("no segment is lacking");
+            assert_eq!((found.last, read_all(&log).last()), (Lsn(9), Some(&entry(9, 1, 9))));
+            ends += 1;
+        }
+        if is_over {
+            break;
+        }
+    }
+    assert!(ends > 12, "{ends} ends");
 }
 
 /// A folder below the system's for temporary files, taken away in the end.
