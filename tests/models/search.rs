@@ -16,6 +16,8 @@ use replicheck::ordering::lane_of;
 use replicheck::ordering::{AnyOrdering, Strategy};
 use stateright::{Checker, Model};
 
+const WALKS: Walks = Walks { all: 200, a_model: 50 };
+
 fn ordering(
     choice: OrderingChoice,
     length: usize,
