@@ -57,6 +57,9 @@ fn program_that_cannot_be_read_is_refused_with_line_and_reason() {
     assert_eq!(said, format!("error: {bad}: line 3: wrong number of arguments for 'set' command\n"));
     assert!(refused(&["check", "--program", "/nowhere/at/all"]).contains("/nowhere/at/all: No such file"));
     assert!(refused(&["check", "--program", &file("no_write.txt", "GET a\n")]).contains("no write"));
+    let renames = file("renames.txt", "SET a 1\nRENAME a b\n");
+    let said = refused(&["check", "--program", &renames, "--choice", "key_hash+commands"]);
+    assert!(said.contains("nothing is left to judge: key_hash+commands: key_hash cannot apply entry 2"));
     let long = file("long.txt", &"SET a b\n".repeat(301));
     assert!(refused(&["check", "--program", &long]).contains("301 writes, but a program of at most 300"));
 }

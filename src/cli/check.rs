@@ -54,6 +54,9 @@ const EXAMPLES: &str = "Examples:
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let program = args.program.as_deref().map(read).transpose()?;
     let (tasks, left_out) = tasks(args, program.as_ref())?;
+    if tasks.is_empty() {
+        return Err(UsageError::Unknown(format!("nothing is left to judge: {}", left_out.join("; "))));
+    }
     // The file is opened before the work: a minute's verdicts are not lost to a wrong name.
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let started = Instant::now();
