@@ -1,7 +1,7 @@
 //! Check — choices × bounds → tasks, each of which gives the rows of one choice.
 //!
 //! A task is one search or a few, on one thread; whoever runs them (the command line, a test, a page) runs as
-//! many at a time as there are cores and may watch each one's [`Progress`].
+//! many at a time as there are cores and may watch each one's [`Progress`](super::search::Progress).
 
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
 use super::expected::{self, OrderingChoice};

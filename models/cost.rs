@@ -58,12 +58,13 @@ impl Cost {
     /// States, bytes and searches in words.
     pub fn in_words(&self) -> String {
         format!(
-            "{} unique states of {} bytes each, {} generated, in {} searches. A choice's line gives the sum of \
+            "{} unique states of {} bytes each, {} generated, in {} {}. A choice's line gives the sum of \
              its searches' states and times, and the greatest depth",
             thousands(self.unique),
             self.bytes / self.unique.max(1),
             thousands(self.generated),
             self.searches,
+            if self.searches == 1 { "search" } else { "searches" },
         )
     }
 

@@ -101,3 +101,28 @@ impl<K: Eq + Hash + Clone, V: Clone> Default for Memo<K, V> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interner_values_and_numbers_are_one_to_one() {
+        let interner: Interner<Vec<u32>, usize> = Interner::new();
+        let values: Vec<Vec<u32>> = (0..2000).map(|n| (0..n % 50).chain([n]).collect()).collect();
+        let numbers: Vec<u32> = values.iter().map(|value| interner.number(value.clone())).collect();
+        assert_eq!(interner.len(), values.len());
+        for (value, number) in values.iter().zip(numbers) {
+            assert_eq!(interner.value(number), value);
+            assert_eq!(interner.number(value.clone()), number);
+            assert_eq!(*interner.facts(number, Vec::len), value.len());
+        }
+    }
+
+    #[test]
+    fn memo_computes_once() {
+        let memo = Memo::new();
+        assert_eq!(memo.get(7, || "first"), "first");
+        assert_eq!(memo.get(7, || "second"), "first");
+    }
+}

@@ -1,7 +1,7 @@
 //! Judge — the searches of one choice → its rows.
 
 use super::judged::Judged;
-use super::sample::{self, sample};
+use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
 use super::story::Story;
 use super::verdict::{Row, Verdict};
@@ -76,15 +76,18 @@ impl Part {
         Part { bounds, run: Box::new(run) }
     }
 
-    /// Schedules of that model drawn at random.
+    /// Schedules of that model drawn at random, for a program of so many writes.
     pub fn sampled<M: Judged>(
         bounds: String,
+        writes: usize,
         seed: u64,
         model: impl Fn() -> M + Send + Sync + 'static,
     ) -> Part {
-        let bounds = format!("{bounds}; {} schedules drawn at random, seed {seed}", sample::WALKS);
-        let run =
-            move |progress: &Progress| outcome(&model(), Some(seed), |model| sample(model, seed, progress));
+        let walks = Walks::for_program(writes);
+        let bounds = format!("{bounds}; {} schedules drawn at random, seed {seed}", walks.all);
+        let run = move |progress: &Progress| {
+            outcome(&model(), Some(seed), |_| sample(&model, walks, seed, progress))
+        };
         Part { bounds, run: Box::new(run) }
     }
 }
@@ -191,9 +194,13 @@ fn verdict_of(
     }
     let tested = judging.iter().any(|(_, outcome, index)| outcome.tested[*index]);
     match judging.first() {
-        // A fixed program need not put everything to the test.
-        Some((_, outcome, index)) if !tested && !is_fixed_program => {
-            (Verdict::Incomplete, format!("vacuous: never seen: {}", outcome.sometimes[*index]))
+        Some((_, outcome, index)) if !tested => {
+            let never_seen = outcome.sometimes[*index];
+            match is_fixed_program {
+                // A fixed program need not put everything to the test.
+                true => (Verdict::Holds, format!("never put to the test: {never_seen}")),
+                false => (Verdict::Incomplete, format!("vacuous: never seen: {never_seen}")),
+            }
         }
         _ => (Verdict::Holds, String::new()),
     }

@@ -10,6 +10,7 @@ use super::expiry::{self, ExpiryModel, Judges};
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{OrderingModel, Programs};
 use super::program::Program;
+use super::verdict::Verdict;
 use crate::binlog::Epoch;
 use crate::command::Command;
 use crate::expiry::Policy;
@@ -18,11 +19,26 @@ use crate::ordering::{Admission, Ordering, Refused};
 use crate::store::dump;
 use crate::store::memory::MemoryStore;
 use crate::time::Millis;
+use std::collections::BTreeSet;
 
 /// Writes of a program whose every schedule the ordering model searches.
 pub const ORDERING_WRITES_MAX: usize = 6;
 /// Writes of a program whose every schedule the expiry model searches.
 pub const EXPIRY_WRITES_MAX: usize = 5;
+
+/// Writes of a program that is judged at all: the master's state after each write is kept.
+pub const WRITES_MAX: usize = 300;
+
+/// Why a program cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OwnProgramError {
+    /// There is no such model or choice.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// It has too many writes.
+    #[error("{0} writes, but a program of at most {WRITES_MAX} can be judged: cut the capture")]
+    TooLong(usize),
+}
 
 /// The seed from which schedules are drawn: the same on every run.
 const SEED: u64 = 1;
@@ -42,8 +58,11 @@ pub fn program_tasks(
     bounds: Bounds,
     model: Option<&str>,
     choice: Option<&str>,
-) -> Result<ProgramTasks, UnknownName> {
+) -> Result<ProgramTasks, OwnProgramError> {
     let (orderings, policies) = chosen(model, choice)?;
+    if program.commands.len() > WRITES_MAX {
+        return Err(OwnProgramError::TooLong(program.commands.len()));
+    }
     let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
     let mut all = ProgramTasks { tasks: Vec::new(), left_out: Vec::new() };
     for choice in orderings {
@@ -60,7 +79,7 @@ pub fn program_tasks(
 
 /// Why the choice is not defined for this program, if it is not.
 fn refusal(choice: OrderingChoice, commands: &[Command]) -> Option<Refused> {
-    let programs = Programs::only(commands, &*log_policy(choice).get()).ok()?;
+    let programs = Programs::only(commands, &*log_policy(choice).get()).expect("far below the limit");
     let mut machine = choice.strategy.machine(2, BATCH_ENTRIES_MAX);
     let entries = (1..programs.len()).filter_map(|place| {
         let place = u16::try_from(place).ok()?;
@@ -73,7 +92,7 @@ fn ordering_task(choice: OrderingChoice, commands: &[Command], name: &str, bound
     let (count, own) = (commands.len(), commands.to_vec());
     let strategy = choice.strategy;
     let model = move || {
-        let programs = Programs::only(&own, &*log_policy(choice).get()).expect("laid out before");
+        let programs = Programs::only(&own, &*log_policy(choice).get()).expect("far below the limit");
         OrderingModel::new(bounds.setup(choice, programs, false), move |workers| {
             strategy.machine(workers, BATCH_ENTRIES_MAX)
         })
@@ -82,10 +101,13 @@ fn ordering_task(choice: OrderingChoice, commands: &[Command], name: &str, bound
     let part = if count <= ORDERING_WRITES_MAX {
         Part::of(format!("every schedule of {words}"), bounds.states_max, model)
     } else {
-        Part::sampled(words, SEED, model)
+        Part::sampled(words, count, SEED, model)
     };
     let name = name.to_owned();
-    let expected = move |invariant: &str| expected::ordering(choice, invariant);
+    let expected = move |invariant: &str| match expected::may_break(choice, invariant) {
+        true => Verdict::Violated,
+        false => expected::ordering(choice, invariant),
+    };
     Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
         let cell = ("ordering", choice.name(), Some(&name));
         rows_of(cell, std::slice::from_ref(&part), &expected, progress)
@@ -104,7 +126,7 @@ fn expiry_task(policy: Policy, commands: &[Command], name: &str, bounds: ExpiryB
         if count <= EXPIRY_WRITES_MAX {
             Part::of(format!("every schedule of {words}"), bounds.states_max, model)
         } else {
-            Part::sampled(words.clone(), SEED, model)
+            Part::sampled(words.clone(), count, SEED, model)
         }
     };
     let parts = [part(Judges::State), part(Judges::Reads)];
@@ -123,23 +145,23 @@ struct Clock {
 }
 
 impl Clock {
-    /// A capture begins when it began. A tick is half of the shortest time that a key is given to live, or a second
+    /// A capture begins when it began. A tick is half of the time that keys are given to live (the median), or a second
     /// where none is.
     fn of(program: &Program, commands: &[Command]) -> Clock {
         let start = program.started.unwrap_or(Millis(1_000_000_000));
         let mut master = Master::new(MemoryStore::new(), Epoch(1));
-        let mut shortest: Option<u64> = None;
+        let mut lifetimes = BTreeSet::new();
         for command in commands {
             let request = MasterInput::Request { command: command.clone(), now: start, random: 0 };
             if master.step(&*Policy::Effects.get(), request).is_err() {
                 break;
             }
             let stored = dump(master.store()).unwrap_or_default();
-            let lifetimes = stored.values().filter_map(|stored| stored.deadline);
-            let lifetimes = lifetimes.map(|deadline| deadline.since(start));
-            shortest = lifetimes.chain(shortest).min();
+            let deadlines = stored.values().filter_map(|stored| stored.deadline);
+            lifetimes.extend(deadlines.map(|deadline| deadline.since(start)));
         }
-        Clock { start, tick_ms: shortest.map_or(1000, |lifetime| (lifetime / 2).max(1)) }
+        let median = lifetimes.iter().nth(lifetimes.len() / 2);
+        Clock { start, tick_ms: median.map_or(1000, |lifetime| (lifetime / 2).max(1)) }
     }
 
     fn setup(self, setup: expiry::Setup) -> expiry::Setup {

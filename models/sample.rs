@@ -4,10 +4,27 @@
 
 use super::judged::Judged;
 use super::search::{Found, Progress};
+use rustc_hash::FxHashSet;
 use std::sync::atomic::Ordering;
 
-/// How many schedules are drawn.
-pub const WALKS: u64 = 200;
+/// How many schedules are drawn, and how many of them one model serves: it remembers every state that it met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walks {
+    /// Schedules.
+    pub all: u64,
+    /// Schedules before a new model takes over.
+    pub a_model: u64,
+}
+
+impl Walks {
+    /// Those for a program of so many writes: 200, but fewer where each would take long. Time and memory of one grow
+    /// with the square of the program, as every batch leaves a store of its own.
+    pub fn for_program(writes: usize) -> Walks {
+        let writes = u64::try_from(writes).unwrap_or(u64::MAX).max(1);
+        let square = writes.saturating_mul(writes);
+        Walks { all: (2_000_000 / square).clamp(10, 200), a_model: (200_000 / square).max(1) }
+    }
+}
 
 /// Steps of one schedule at most: far beyond what a program of a thousand commands takes.
 const STEPS_MAX: usize = 100_000;
@@ -15,40 +32,65 @@ const STEPS_MAX: usize = 100_000;
 /// One in so many steps is one that happens rarely (a crash, a link that goes down).
 const RARELY: usize = 64;
 
-/// Draws [`WALKS`] schedules and keeps the shortest that breaks each invariant. Every schedule goes on until nothing
-/// can happen any more.
-pub fn sample<M: Judged>(model: &M, seed: u64, progress: &Progress) -> Found<M::Action> {
+/// Draws schedules and keeps the shortest that breaks each invariant. Every schedule goes on until nothing
+/// can happen any more. The same seed and the same
+/// numbers draw the same schedules.
+pub fn sample<M: Judged>(
+    model: &dyn Fn() -> M,
+    walks: Walks,
+    seed: u64,
+    progress: &Progress,
+) -> Found<M::Action> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut broken: Vec<Option<Vec<M::Action>>> = vec![None; model.invariants().len()];
-    let (mut generated, mut depth) = (0u64, 0);
-    for walk in 0..WALKS {
-        if progress.stop.load(Ordering::Relaxed) {
-            break;
+    let mut found = Found {
+        unique: 0,
+        generated: 0,
+        depth: 0,
+        state_bytes: size_of::<M::State>(),
+        finished: false,
+        broken: vec![None; model().invariants().len()],
+    };
+    let mut left = walks.all;
+    while left > 0 && !progress.stop.load(Ordering::Relaxed) {
+        let now = left.min(walks.a_model.max(1));
+        let model = model();
+        let mut met = FxHashSet::default();
+        for _ in 0..now {
+            walk(&model, &mut random, &mut found, &mut met);
         }
-        let initial = model.init_states();
-        let Some(mut state) = random.choice(initial) else { break };
-        let mut path = Vec::new();
-        let mut actions = Vec::new();
-        while path.len() < STEPS_MAX {
-            model.actions(&state, &mut actions);
-            let Some((action, next)) = draw(model, &state, &mut actions, &mut random) else { break };
-            path.push(action);
-            state = next;
-            generated += 1;
-            for (index, shortest) in broken.iter_mut().enumerate() {
-                let is_shorter = shortest.as_ref().is_none_or(|known| path.len() < known.len());
-                if model.broken(&state).has(index) && is_shorter {
-                    *shortest = Some(path.clone());
-                }
+        found.unique += met.len();
+        left -= now;
+        progress.unique.store(found.unique as u64, Ordering::Relaxed);
+        progress.generated.store(found.generated, Ordering::Relaxed);
+        progress.depth.store(found.depth as u64, Ordering::Relaxed);
+    }
+    found
+}
+
+/// One schedule, to its end.
+fn walk<M: Judged>(
+    model: &M,
+    random: &mut fastrand::Rng,
+    found: &mut Found<M::Action>,
+    met: &mut FxHashSet<M::State>,
+) {
+    let Some(mut state) = random.choice(model.init_states()) else { return };
+    let (mut path, mut actions) = (Vec::new(), Vec::new());
+    while path.len() < STEPS_MAX {
+        model.actions(&state, &mut actions);
+        let Some((action, next)) = draw(model, &state, &mut actions, random) else { break };
+        path.push(action);
+        state = next;
+        met.insert(state);
+        found.generated += 1;
+        for (index, shortest) in found.broken.iter_mut().enumerate() {
+            let is_shorter = shortest.as_ref().is_none_or(|known| path.len() < known.len());
+            if model.broken(&state).has(index) && is_shorter {
+                *shortest = Some(path.clone());
             }
         }
-        depth = depth.max(path.len());
-        progress.unique.store(generated, Ordering::Relaxed);
-        progress.generated.store(generated, Ordering::Relaxed);
-        progress.depth.store(walk, Ordering::Relaxed);
     }
-    let unique = usize::try_from(generated).unwrap_or(usize::MAX);
-    Found { unique, generated, depth, state_bytes: size_of::<M::State>(), finished: false, broken }
+    found.depth = found.depth.max(path.len());
 }
 
 /// A step that is possible, drawn at random.

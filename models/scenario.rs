@@ -47,6 +47,12 @@ pub const ORDERING: &[OrderingScenario] = &[
             choice.commands && !matches!(choice.strategy, Strategy::Serial | Strategy::Sequence)
         },
     },
+    OrderingScenario {
+        name: "hash_seen_half_again",
+        program: &["SET a 1", "HSET h f 1", "HSET h g 2"],
+        invariant: "exactly_once",
+        broken_by: |choice| choice.reads_after_crash,
+    },
 ];
 
 /// A fixed program for the expiry model.

@@ -71,10 +71,10 @@ pub fn search<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Foun
         let state = visited.states[at];
         let broken = model.broken(&state);
         if broken != InvariantSet::default() {
-            for (index, first) in first_broken.iter_mut().enumerate().filter(|(index, _)| broken.has(*index))
-            {
-                let _ = index;
-                first.get_or_insert(at);
+            for (index, first) in first_broken.iter_mut().enumerate() {
+                if broken.has(index) {
+                    first.get_or_insert(at);
+                }
             }
             if first_broken.iter().all(Option::is_some) {
                 break;

@@ -64,8 +64,8 @@ pub struct Instant {
     pub replica: Millis,
 }
 
-/// The keys of both nodes side by side.
-pub fn key_rows(master: &Dump, replica: &Dump, instants: Option<Instant>) -> Vec<KeyRow> {
+/// The keys of both nodes side by side, in their order.
+pub fn key_rows(master: &Dump, replica: &Dump, instants: Option<Instant>) -> Vec<(Key, KeyRow)> {
     let mut keys: Vec<&Key> = master.keys().chain(replica.keys()).collect();
     keys.sort();
     keys.dedup();
@@ -81,12 +81,13 @@ pub fn key_rows(master: &Dump, replica: &Dump, instants: Option<Instant>) -> Vec
     };
     let row = |key: &Key| {
         let (left, right) = (master.get(key), replica.get(key));
-        KeyRow {
+        let row = KeyRow {
             key: key.to_string(),
             master: held(left, |instants| instants.master),
             replica: held(right, |instants| instants.replica),
             differs: left != right,
-        }
+        };
+        (key.clone(), row)
     };
     keys.into_iter().map(row).collect()
 }

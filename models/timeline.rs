@@ -16,15 +16,21 @@ use super::story::{KeyRow, Step, Story};
 const STEPS_FIRST: usize = 4;
 const STEPS_LAST: usize = 20;
 
+/// Commands or entries shown at the beginning and at the end of a long program.
+const ITEMS_FIRST: usize = 3;
+const ITEMS_LAST: usize = 9;
+/// Characters shown of one of them.
+const ITEM_CHARS_MAX: usize = 60;
+
 /// The story as text of `width` columns, from the program to the conclusion.
 pub fn timeline(story: &Story, width: u16) -> String {
     let mut facts = grid(width, None);
     if !story.program.is_empty() {
-        facts.add_row(["program", &story.program.join("; ")]);
+        facts.add_row(["program", &elided(&story.program, "; ")]);
     }
     let log = log(story);
     if !log.is_empty() {
-        facts.add_row(["log", &log.join(" · ")]);
+        facts.add_row(["log", &elided(&log, " · ")]);
     }
     let mut text = if facts.is_empty() { String::new() } else { settle(&mut facts, &[0], &[]) + "\n" };
     text += &steps(&story.steps, width);
@@ -37,6 +43,20 @@ pub fn timeline(story: &Story, width: u16) -> String {
         text += &format!("\n{}", settle(&mut conclusion, &[0], &[]));
     }
     text
+}
+
+/// The items in one line; of many the first and the last, of long ones the beginning.
+fn elided<T: AsRef<str>>(items: &[T], between: &str) -> String {
+    let short = |item: &T| {
+        let cut: String = item.as_ref().chars().take(ITEM_CHARS_MAX).collect();
+        if cut.len() < item.as_ref().len() { cut + "…" } else { cut }
+    };
+    let hidden = items.len().saturating_sub(ITEMS_FIRST + ITEMS_LAST);
+    let mut shown: Vec<String> = items.iter().map(short).collect();
+    if hidden > 0 {
+        shown.splice(ITEMS_FIRST..items.len() - ITEMS_LAST, [format!("… {hidden} more …")]);
+    }
+    shown.join(between)
 }
 
 /// Every entry that stood in the log at some time, in the order of appearance.

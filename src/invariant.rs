@@ -52,6 +52,11 @@ impl Versions {
         self.everything
     }
 
+    /// The version of the key that was written last in the order of the log.
+    pub fn newest(&self) -> Lsn {
+        self.keys.values().copied().max().unwrap_or_default().max(self.everything)
+    }
+
     /// Whether no key has an older version here than in `earlier`.
     fn none_older_than(&self, earlier: &Versions) -> bool {
         let named = self.keys.keys().chain(earlier.keys.keys());
@@ -95,11 +100,10 @@ pub fn per_key_order(history: &[&Versions], seen: &Versions, sees: &Versions) ->
 /// **prefix**, beside [`convergence`]: the prefix of the log whose state a reader sees, if there is one that is
 /// not shorter than the one `seen` before. `history` holds the master's versions after 0, 1, 2, … entries.
 pub fn prefix(history: &[&Versions], seen: Lsn, sees: &Versions) -> Option<Lsn> {
-    let lengths = (0u64..).map(Lsn);
-    lengths
-        .zip(history)
-        .find(|(length, versions)| *length >= seen && versions.equal(sees))
-        .map(|(length, _)| length)
+    // Entry n is the newest writer of some key in the n-th state, so no other length has these versions.
+    let length = sees.newest();
+    let state = usize::try_from(length.0).ok().and_then(|length| history.get(length))?;
+    (length >= seen && state.equal(sees)).then_some(length)
 }
 
 /// **monotonic_reads**: no reader sees an older version after a newer one, crash and restart included.

@@ -57,6 +57,11 @@ fn program_that_cannot_be_read_is_refused_with_line_and_reason() {
     assert_eq!(said, format!("error: {bad}: line 3: wrong number of arguments for 'set' command\n"));
     assert!(refused(&["check", "--program", "/nowhere/at/all"]).contains("/nowhere/at/all: No such file"));
     assert!(refused(&["check", "--program", &file("no_write.txt", "GET a\n")]).contains("no write"));
+    let renames = file("renames.txt", "SET a 1\nRENAME a b\n");
+    let said = refused(&["check", "--program", &renames, "--choice", "key_hash+commands"]);
+    assert!(said.contains("nothing is left to judge: key_hash+commands: key_hash cannot apply entry 2"));
+    let long = file("long.txt", &"SET a b\n".repeat(301));
+    assert!(refused(&["check", "--program", &long]).contains("301 writes, but a program of at most 300"));
 }
 
 #[test]
@@ -94,5 +99,43 @@ fn pipe_gets_no_colours_and_at_most_100_columns() {
     for line in tables.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
-    assert!(tables.contains("verdicts are as expected; searches finished: "), "{tables}");
+    assert!(tables.contains(" are as expected; searches finished: "), "{tables}");
+}
+
+/// The verdicts of a program that is kept in tests/programs: (choice, invariant, verdict).
+fn judged(name: &str) -> Vec<(String, String, String)> {
+    let path = format!("{}/tests/programs/{name}", env!("CARGO_MANIFEST_DIR"));
+    let output = replicheck(&["check", "--program", &path, "--json", "-"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    let word = |row: &serde_json::Value, field: &str| row[field].as_str().expect(field).to_owned();
+    assert!(rows.iter().all(|row| word(row, "scenario") == name));
+    rows.iter().map(|row| (word(row, "choice"), word(row, "invariant"), word(row, "verdict"))).collect()
+}
+
+fn verdict<'a>(judged: &'a [(String, String, String)], choice: &str, invariant: &str) -> &'a str {
+    let found = judged.iter().find(|(of, about, _)| of == choice && about == invariant);
+    &found.expect("it is judged").2
+}
+
+#[test]
+fn program_founding_is_searched_exhaustively() {
+    let judged = judged("founding.txt");
+    assert!(judged.iter().all(|(_, _, verdict)| verdict == "holds" || verdict == "violated"));
+    assert_eq!(verdict(&judged, "key_hash", "convergence"), "violated");
+    for choice in ["serial", "barrier", "sequence", "writeset", "writeset_snapshots"] {
+        assert_eq!(verdict(&judged, choice, "convergence"), "holds");
+    }
+}
+
+#[test]
+fn program_captured_from_a_real_redis_is_sampled() {
+    let judged = judged("monitor.txt");
+    assert!(judged.iter().all(|(_, _, verdict)| verdict == "sampled" || verdict == "violated"));
+    assert_eq!(verdict(&judged, "key_hash", "convergence"), "violated");
+    assert_eq!(verdict(&judged, "serial", "prefix"), "sampled");
+    assert_eq!(verdict(&judged, "absolute", "same_value"), "violated");
+    assert_eq!(verdict(&judged, "log_clock", "past_read"), "sampled");
+    // The capture renames, which has no meaning under a strategy that splits commands.
+    assert!(judged.iter().all(|(choice, _, _)| choice != "key_hash+commands"));
 }

@@ -15,9 +15,6 @@ use std::path::{Path, PathBuf};
 /// The instant at which every transcript starts: in 2027.
 const START: Millis = Millis(1_800_000_000_000);
 
-/// Transcripts that need commands which are not there yet. To be emptied.
-const AWAITED: &[&str] = &["strings_on_hashes", "strings_and_deadlines"];
-
 #[test]
 fn transcripts_replayed_give_the_replies_of_redis() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/commands");
@@ -29,10 +26,6 @@ fn transcripts_replayed_give_the_replies_of_redis() {
     let (mut commands, mut failures) = (0, String::new());
     for file in &files {
         let name = file.file_stem().and_then(|name| name.to_str()).expect("name of transcript");
-        if AWAITED.contains(&name) {
-            println!("skipped: {name}: it awaits commands");
-            continue;
-        }
         let text = std::fs::read_to_string(file).expect("transcript");
         commands += Replay::default().run(name, &text, &mut failures);
     }

@@ -98,7 +98,10 @@ fn markdown_table_has_signs_only() {
 #[test]
 fn scenario_table_names_what_is_broken_first() {
     let mut rows = rows();
-    rows.iter_mut().for_each(|row| row.scenario = Some("flushdb_reordered".to_owned()));
+    for row in &mut rows {
+        row.scenario = Some("flushdb_reordered".to_owned());
+        row.bounds = "SET a b; FLUSHDB".to_owned();
+    }
     let table = report(&rows, 100).scenario_table("ordering");
     assert!(table.contains("✗ prefix 8, convergence 8 !"), "{table}");
     assert!(table.contains("incomplete prefix; ✓ convergence"), "{table}");

@@ -74,7 +74,7 @@ pub struct State {
     /// The replica's clock less the master's, in ticks.
     pub skew: i8,
     /// Commands sent.
-    pub sent: u8,
+    pub sent: u16,
     /// Whether the link is down; `None` when it may not go down any more.
     pub down: Option<bool>,
     /// What the last step broke.
@@ -93,9 +93,9 @@ pub enum Action {
     /// The link delivers its oldest message.
     Deliver,
     /// The master removes the n-th key that it stores, which is dead.
-    MasterRemoves(u8),
+    MasterRemoves(u16),
     /// The replica removes the n-th key that it stores, which its policy finds dead.
-    ReplicaRemoves(u8),
+    ReplicaRemoves(u16),
     /// The link goes down.
     LinkDown,
     /// The link comes back.
@@ -129,7 +129,7 @@ pub struct ExpiryModel {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum ReplicaStep {
     Message(u32),
-    Remove(u8),
+    Remove(u16),
 }
 
 impl ExpiryModel {
@@ -186,7 +186,7 @@ impl ExpiryModel {
     }
 
     /// The n-th key that is stored.
-    pub(super) fn nth_key(stored: &Dump, n: u8) -> Key {
+    pub(super) fn nth_key(stored: &Dump, n: u16) -> Key {
         stored.keys().nth(n.into()).cloned().expect("an action names a stored key")
     }
 
@@ -319,8 +319,8 @@ impl ExpiryModel {
 
     fn removals(&self, state: &State, actions: &mut Vec<Action>) {
         let dead = |dump: &Dump, now: Millis| {
-            let numbered: Vec<u8> =
-                (0u8..).zip(dump.values()).filter(|(_, it)| it.is_dead(now)).map(|(n, _)| n).collect();
+            let numbered: Vec<u16> =
+                (0u16..).zip(dump.values()).filter(|(_, it)| it.is_dead(now)).map(|(n, _)| n).collect();
             numbered
         };
         let master = dead(self.master_dump(state.master), self.master_clock(state.tick));

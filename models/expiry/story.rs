@@ -3,6 +3,7 @@
 use super::model::{Action, ExpiryModel, State};
 use super::world::Message;
 use crate::binlog::{Entry, Payload};
+use crate::command::Command;
 use crate::effect::{Effect, Write};
 use crate::invariant;
 use crate::models::judged::{InvariantSet, Judged};
@@ -68,7 +69,7 @@ fn told(model: &ExpiryModel, state: &State, action: Action, next: &State) -> (&'
         }
         Action::Tick => {
             let seconds = model.setup().tick_ms as f64 / 1000.0;
-            ("time", format!("{seconds} s pass"))
+            ("time", format!("goes on by {seconds} s"))
         }
         Action::Heartbeat => ("master", "sends a heartbeat with its time".to_owned()),
         Action::Deliver => {
@@ -110,7 +111,9 @@ fn message_in_words(model: &ExpiryModel, message: u32) -> String {
 
 fn entry_in_words(model: &ExpiryModel, entry: &Entry) -> String {
     match &entry.payload {
-        Payload::Command(command) => format!("entry {}: {command}", entry.lsn),
+        Payload::Command(command) => {
+            format!("entry {}: {command}{}", entry.lsn, absolute_deadline(model, command))
+        }
         Payload::Effect(effect) => format!("entry {}: {}", entry.lsn, effect_in_words(model, effect)),
     }
 }
@@ -119,7 +122,7 @@ fn effect_in_words(model: &ExpiryModel, effect: &Effect) -> String {
     let write = |write: &Write| match write {
         Write::Put { key: raw, value } => match (key::metadata_key(raw), Record::decode(raw, value)) {
             (Some(name), Ok(record)) => {
-                let until = record.deadline.map(|it| format!(" until {}", at(model, it)));
+                let until = record.deadline.map(|it| until(model, it));
                 let until = until.unwrap_or_else(|| " without deadline".to_owned());
                 match record.value {
                     Value::String(text) => format!("{name} = \"{}\"{until}", text.escape_ascii()),
@@ -137,13 +140,30 @@ fn effect_in_words(model: &ExpiryModel, effect: &Effect) -> String {
     effect.writes.iter().map(write).collect::<Vec<_>>().join(", ")
 }
 
-/// An instant as seconds from the beginning; remaining times, which are small, as what they are.
+/// An instant as seconds from the beginning.
 fn at(model: &ExpiryModel, instant: Millis) -> String {
-    let start = model.setup().start;
-    if instant < start {
-        return format!("{} s from arrival", instant.0 as f64 / 1000.0);
+    let ms = i128::from(instant.0) - i128::from(model.setup().start.0);
+    format!("t = {} s", ms as f64 / 1000.0)
+}
+
+/// Until when an entry says that a key lives: an instant, or (`relative`) a time from its arrival on, which is far
+/// smaller than any instant.
+fn until(model: &ExpiryModel, deadline: Millis) -> String {
+    if deadline.0 < model.setup().start.0 / 2 {
+        return format!(" for {} s from arrival", deadline.0 as f64 / 1000.0);
     }
-    format!("t = {} s", instant.since(start) as f64 / 1000.0)
+    format!(" until {}", at(model, deadline))
+}
+
+/// The deadline that a command names as a number of milliseconds, as the story's other instants.
+fn absolute_deadline(model: &ExpiryModel, command: &Command) -> String {
+    let argv = command.argv();
+    let named = match command.name() {
+        "pexpireat" => argv.get(2),
+        _ => argv.iter().position(|word| word.eq_ignore_ascii_case(b"PXAT")).and_then(|at| argv.get(at + 1)),
+    };
+    let ms = named.and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+    ms.map_or(String::new(), |ms| format!(" ({})", at(model, Millis(ms))))
 }
 
 /// Log, clocks and keys of a state; who and what are the caller's.
@@ -171,7 +191,8 @@ fn keys(model: &ExpiryModel, state: &State) -> Vec<KeyRow> {
     let judged = side.replica.judges_at(model.policy(), model.limit_ms(), local).time;
     let instants =
         Instant { start: model.setup().start, master: model.master_clock(state.tick), replica: judged };
-    key_rows(model.master_dump(state.master), model.replica_dump(state.replica), Some(instants))
+    let rows = key_rows(model.master_dump(state.master), model.replica_dump(state.replica), Some(instants));
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// What the last step broke, in sentences.

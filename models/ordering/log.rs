@@ -22,8 +22,8 @@ pub type Place = u16;
 pub struct Program {
     /// The program without its last command.
     pub parent: Place,
-    /// The commands.
-    pub commands: Vec<Command>,
+    /// The last command; `None` for the empty program.
+    pub command: Option<Command>,
     /// The last entry; `None` for the empty program.
     pub entry: Option<(Entry, Admission)>,
     /// Number of the last entry: equal entries of different programs have the same.
@@ -99,6 +99,11 @@ impl Programs {
         self.at(self.prefix(place, lsn)).entry.as_ref().expect("only the empty program has no entry")
     }
 
+    /// The commands of the program at a place, in order.
+    pub fn commands(&self, place: Place) -> impl Iterator<Item = &Command> {
+        self.at(place).prefixes.iter().filter_map(|&prefix| self.at(prefix).command.as_ref())
+    }
+
     /// The place of the beginning of a program that has `length` entries. Panics: if it has fewer.
     pub fn prefix(&self, place: Place, length: Lsn) -> Place {
         let length = usize::try_from(length.0).expect("an lsn of a short log");
@@ -128,7 +133,7 @@ impl Programs {
     fn root(alphabet_len: usize) -> Programs {
         let root = Program {
             parent: 0,
-            commands: Vec::new(),
+            command: None,
             entry: None,
             entry_number: 0,
             prefixes: vec![0],
@@ -163,7 +168,7 @@ impl Programs {
         let program = Program {
             entry_number,
             parent: Place::try_from(at).map_err(|_| ProgramsError::TooMany)?,
-            commands: parent.commands.iter().chain([command]).cloned().collect(),
+            command: Some(command.clone()),
             prefixes: parent.prefixes.iter().copied().chain([place]).collect(),
             dump: dump(master.store())?,
             versions,

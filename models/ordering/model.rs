@@ -10,7 +10,7 @@ use crate::invariant::{self, State as Holds, Versions};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::story::Story;
-use crate::ordering::{Ordering as _, Reads};
+use crate::ordering::Reads;
 use crate::store::Dump;
 use stateright::{Model, Property};
 use std::collections::BTreeSet;
@@ -65,7 +65,7 @@ pub struct State {
     /// The program so far.
     pub place: Place,
     /// Readers are let in when the watermark has reached this LSN; 0 = they are.
-    pub opens_at: u8,
+    pub opens_at: u16,
     /// Crashes that may still happen.
     pub crashes_left: u8,
     /// What the last step broke.
@@ -82,7 +82,7 @@ pub enum Action {
     /// A step of the strategy or of a worker.
     Move(Move),
     /// The replica is killed and starts again; of its batches, the first so many had been flushed.
-    Crash(u8),
+    Crash(u16),
 }
 
 /// What a step asks of a [`Control`], once.
@@ -130,8 +130,8 @@ pub struct OrderingModel<O> {
 pub(super) struct DataFacts {
     dump: Dump,
     versions: u32,
-    /// The data after each batch that a crash may come back to, the newest first, the empty one last.
-    batches: Vec<u32>,
+    /// How many batches were written that a crash may lose.
+    batches: u16,
 }
 
 impl<O: Machine> OrderingModel<O> {
@@ -214,10 +214,7 @@ impl<O: Machine> OrderingModel<O> {
 
     fn data(&self, data: u32) -> &DataFacts {
         self.datas.facts(data, |value| {
-            let mut batches = vec![data];
-            while let Some(before) = self.datas.value(batches[batches.len() - 1]).before {
-                batches.push(before);
-            }
+            let batches = value.before.map_or(0, |before| self.data(before).batches + 1);
             let versions = self.versions.number(value.versions.clone());
             DataFacts { dump: value.dump(), versions, batches }
         })
@@ -298,13 +295,17 @@ impl<O: Machine> OrderingModel<O> {
         state.crashes_left > 0 && !nothing_to_lose && (!self.setup.crash_when_quiet || caught_up)
     }
 
-    fn crashed(&self, state: &State, flushed_batches: u8) -> Option<State> {
-        let facts = self.data(state.data);
-        let &flushed = facts.batches.iter().rev().nth(flushed_batches.into())?;
+    fn crashed(&self, state: &State, flushed_batches: u16) -> Option<State> {
+        let lost = self.data(state.data).batches.checked_sub(flushed_batches)?;
+        let mut flushed = state.data;
+        for _ in 0..lost {
+            flushed = self.datas.value(flushed).before?;
+        }
         let left = self.datas.value(flushed);
         let crashes_left = state.crashes_left - 1;
         let data = if crashes_left == 0 { self.datas.number(left.survived()) } else { flushed };
-        let length = u8::try_from(self.setup.programs.length(state.place).0).unwrap_or(u8::MAX);
+        // A place is a u16, and no program is longer than there are places.
+        let length = u16::try_from(self.setup.programs.length(state.place).0).unwrap_or(u16::MAX);
         let opens_at = if self.setup.reads_after_crash { 0 } else { length };
         let control = self.fresh_control(left.marker());
         Some(State { control, data, published: data, opens_at, crashes_left, ..*state })
@@ -343,8 +344,7 @@ impl<O: Machine> Model for OrderingModel<O> {
         let moves = control.moves.iter().map(|(step, _, _)| *step);
         actions.extend(moves.filter(|step| !too_early(step)).map(Action::Move));
         if self.may_crash(state, control) {
-            let batches = u8::try_from(self.data(state.data).batches.len()).unwrap_or(u8::MAX);
-            actions.extend((0..batches).map(Action::Crash));
+            actions.extend((0..=self.data(state.data).batches).map(Action::Crash));
         }
     }
 

@@ -4,10 +4,11 @@ use super::Machine;
 use super::control::{Control, Move, Phase};
 use super::model::{Action, OrderingModel, State};
 use crate::binlog::Lsn;
+use crate::effect::Key;
 use crate::invariant::Versions;
 use crate::models::judged::{InvariantSet, Judged};
 use crate::models::story::{KeyRow, Step, Story, key_rows};
-use crate::ordering::{Job, Ordering as _, Reads};
+use crate::ordering::{Job, Reads};
 use stateright::Model;
 
 /// Tells the path that takes these actions. Panics: if the path does not exist.
@@ -15,26 +16,60 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
     let mut state = model.init_states()[0];
     let mut story = Story::default();
     let mut seen = state;
+    // Where a state keeps its workers sorted, a worker's place changes: this is who stands where.
+    let mut names: Vec<usize> = (0..model.setup().workers).collect();
     for action in path {
         let next = model.next_state(&state, *action).expect("a path of this model");
-        story.steps.push(step(model, &state, *action, &next));
+        let after = named_after(model, &state, *action, &next, &names);
+        story.steps.push(step(model, &state, *action, &next, (&names, &after)));
+        names = after;
         (seen, state) = (state, next);
     }
     let programs = &model.setup().programs;
-    story.program = programs.at(state.place).commands.iter().map(ToString::to_string).collect();
+    story.program = programs.commands(state.place).map(ToString::to_string).collect();
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
     story
 }
 
-fn step<O: Machine>(model: &OrderingModel<O>, state: &State, action: Action, next: &State) -> Step {
+/// Who stands where after a step.
+fn named_after<O: Machine>(
+    model: &OrderingModel<O>,
+    state: &State,
+    action: Action,
+    next: &State,
+    names: &[usize],
+) -> Vec<usize> {
+    let Action::Move(step @ (Move::Take(_) | Move::Write(_) | Move::Finish(_))) = action else {
+        return names.to_vec();
+    };
+    let sorted = &model.controls.value(next.control).workers;
+    let unsorted = model.controls.value(state.control).moves(false);
+    let Some((_, unsorted, _)) = unsorted.into_iter().find(|(possible, _, _)| *possible == step) else {
+        return names.to_vec();
+    };
+    if unsorted.workers == *sorted {
+        return names.to_vec();
+    }
+    let mut places: Vec<usize> = (0..names.len()).collect();
+    places.sort_by_key(|&place| &unsorted.workers[place]);
+    places.into_iter().map(|place| names[place]).collect()
+}
+
+fn step<O: Machine>(
+    model: &OrderingModel<O>,
+    state: &State,
+    action: Action,
+    next: &State,
+    (names, names_after): (&[usize], &[usize]),
+) -> Step {
     let programs = &model.setup().programs;
     let before = model.controls.value(state.control);
     let after = model.controls.value(next.control);
-    let worker = |number: u8| format!("worker {number}");
+    let worker = |place: u8| format!("worker {}", names[usize::from(place)]);
     let (who, what) = match action {
         Action::Command(_) => {
-            let command = programs.at(next.place).commands.last();
+            let command = programs.at(next.place).command.as_ref();
             let command = command.map(ToString::to_string).unwrap_or_default();
             let entry = programs.length(next.place);
             (
@@ -63,7 +98,7 @@ fn step<O: Machine>(model: &OrderingModel<O>, state: &State, action: Action, nex
         }
         Action::Crash(flushed) => ("replica".to_owned(), crash(model, next, flushed)),
     };
-    Step { who, what, log: log(model, next), lanes: lanes(model, next), keys: keys(model, next) }
+    Step { who, what, log: log(model, next), lanes: lanes(model, next, names_after), keys: keys(model, next) }
 }
 
 /// What a worker holds after a take that it did not hold before.
@@ -98,16 +133,18 @@ fn finish<O: Machine>(
     worker: u8,
 ) -> String {
     match &before.workers[usize::from(worker)] {
-        Phase::Written(done) => format!(
-            "is done with {}; all up to {} is applied",
-            job(model, state, done),
-            after.applier.watermark()
-        ),
+        Phase::Written(done) => {
+            let done = job(model, state, done);
+            match after.applier.watermark() {
+                Lsn(0) => format!("is done with {done}; entry 1 is not applied yet"),
+                low => format!("is done with {done}; all up to entry {low} is applied"),
+            }
+        }
         _ => "is done".to_owned(),
     }
 }
 
-fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u8) -> String {
+fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> String {
     let marker = model.datas.value(next.data).marker();
     let batches = match flushed {
         0 => "nothing of the store had been flushed".to_owned(),
@@ -115,18 +152,20 @@ fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u8) -> Str
         count => format!("the first {count} batches had been flushed"),
     };
     let readers = if next.opens_at > 0 {
-        format!("readers wait for entry {}", next.opens_at)
+        format!("; readers wait for entry {}", next.opens_at)
+    } else if model.setup().reads_after_crash {
+        "; readers are let in at once".to_owned()
     } else {
-        "readers are let in at once".to_owned()
+        String::new()
     };
-    format!("is killed and starts again; {batches}; it goes on after entry {marker}; {readers}")
+    format!("is killed and starts again; {batches}; it goes on after entry {marker}{readers}")
 }
 
 /// An entry's command.
 fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String {
     let commands = &model.setup().programs;
     let place = commands.prefix(state.place, lsn);
-    commands.at(place).commands.last().map(ToString::to_string).unwrap_or_default()
+    commands.at(place).command.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 fn job<O: Machine>(model: &OrderingModel<O>, state: &State, job: &Job) -> String {
@@ -140,14 +179,17 @@ fn log<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<String> {
     (1..=length).map(|lsn| format!("{lsn} {}", name(model, state, Lsn(lsn)))).collect()
 }
 
-fn lanes<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<String> {
+fn lanes<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize]) -> Vec<String> {
     let control = model.controls.value(state.control);
     let lane = |phase: &Phase| match phase {
         Phase::Idle => "idle".to_owned(),
         Phase::Taken(task) => format!("holds {}", short(&task.job)),
         Phase::Written(job) => format!("wrote {}", short(job)),
     };
-    control.workers.iter().enumerate().map(|(number, phase)| format!("w{number} {}", lane(phase))).collect()
+    let mut lanes: Vec<(usize, String)> =
+        names.iter().copied().zip(control.workers.iter().map(lane)).collect();
+    lanes.sort();
+    lanes.into_iter().map(|(name, lane)| format!("w{name} {lane}")).collect()
 }
 
 fn short(job: &Job) -> String {
@@ -156,9 +198,21 @@ fn short(job: &Job) -> String {
     format!("{}{part}", entries.join("+"))
 }
 
+/// The keys of both nodes, each with the entry that wrote it: values may be equal where versions are not.
 fn keys<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<KeyRow> {
-    let master = &model.setup().programs.at(state.place).dump;
-    key_rows(master, &model.datas.value(state.data).dump(), None)
+    let program = model.setup().programs.at(state.place);
+    let replica = model.datas.value(state.data);
+    let written = |versions: &Versions, key: &Key, holds: &str| match holds {
+        "-" => "-".to_owned(),
+        holds => format!("{holds}, by entry {}", versions.of(key)),
+    };
+    let rows = key_rows(&program.dump, &replica.dump(), None);
+    let with_versions = rows.into_iter().map(|(key, row)| {
+        let master = written(&program.versions, &key, &row.master);
+        let here = written(&replica.versions, &key, &row.replica);
+        KeyRow { differs: row.differs || master != here, master, replica: here, ..row }
+    });
+    with_versions.collect()
 }
 
 /// What the last step broke, in a sentence.
@@ -187,20 +241,18 @@ fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State
         words += " Entries wait, and no worker can go on.";
     } else {
         let where_from = if published { "the published snapshot" } else { "the replica" };
-        words += &format!(
-            " A reader of {where_from} saw {saw} and now sees {sees} (key = number of the entry that wrote it)."
-        );
+        words += &format!(" A reader of {where_from} saw {saw}, and now sees {sees}.");
     }
     words
 }
 
 fn versions(versions: &Versions) -> String {
-    let named: Vec<String> = versions.keys().map(|key| format!("{key} = {}", versions.of(key))).collect();
-    let others = versions.others();
-    match (named.is_empty(), others) {
-        (true, Lsn(0)) => "nothing written".to_owned(),
-        (true, others) => format!("all keys = {others}"),
-        (false, Lsn(0)) => named.join(", "),
-        (false, others) => format!("{}, all others = {others}", named.join(", ")),
+    let named = versions.keys().map(|key| format!("{key} as entry {} left it", versions.of(key)));
+    let named: Vec<String> = named.collect();
+    match (named.is_empty(), versions.others()) {
+        (true, Lsn(0)) => "no key written".to_owned(),
+        (true, others) => format!("all keys as entry {others} left them"),
+        (false, Lsn(0)) => format!("{}, no other key written", named.join(", ")),
+        (false, others) => format!("{}, all others as entry {others} left them", named.join(", ")),
     }
 }

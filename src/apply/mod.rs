@@ -9,7 +9,9 @@
 //! crash keeps       1 [marker 1]   3 [marker 1]                   → run again from 2; 3 runs twice
 //! ```
 //!
-//! Running an effect twice changes nothing. Running a command twice may (INCR): the models say where.
+//! Running effects again changes nothing once the rerun has reached the end of what was written before; on the way
+//! there it passes through states that never were, so readers wait. Running a command twice may change the value for
+//! good (INCR): the models say where.
 
 mod watermark;
 

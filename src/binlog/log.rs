@@ -67,19 +67,8 @@ impl Log {
 
     /// Adds the next entry. Errors: [`LogError`], and the log is as before.
     pub fn append(&mut self, entry: Entry) -> Result<(), LogError> {
-        let Entry { lsn, epoch, time, .. } = entry;
-        let expected = self.last().next();
-        if lsn != expected {
-            return Err(LogError::Gap { expected, got: lsn, epoch });
-        }
-        if let Some(last) = self.entries.last() {
-            if epoch < last.epoch {
-                return Err(LogError::EpochBack { last: last.epoch, got: epoch, lsn });
-            }
-            if time < last.time {
-                return Err(LogError::TimeBack { last: last.time, got: time, lsn, epoch });
-            }
-        }
+        check_next(self.last(), self.entries.last().map(|last| (last.epoch, last.time)), &entry)?;
+        let Entry { lsn, epoch, .. } = entry;
         if self.epochs.last().is_none_or(|&(last, _)| last != epoch) {
             self.epochs.push((epoch, lsn));
         }
@@ -133,6 +122,20 @@ impl Log {
         let end =
             |epochs: &[(Epoch, Lsn)]| epochs.get(shared).map(|&(_, first)| Lsn(first.0.saturating_sub(1)));
         [end(&self.epochs), end(other)].into_iter().flatten().fold(self.last(), Lsn::min)
+    }
+}
+
+/// Whether `entry` may come after entry `last`, which was of that epoch and time; the segment files ask too.
+pub(super) fn check_next(last: Lsn, before: Option<(Epoch, Millis)>, entry: &Entry) -> Result<(), LogError> {
+    let &Entry { lsn, epoch, time, .. } = entry;
+    let expected = last.next();
+    if lsn != expected {
+        return Err(LogError::Gap { expected, got: lsn, epoch });
+    }
+    match before {
+        Some((last, _)) if epoch < last => Err(LogError::EpochBack { last, got: epoch, lsn }),
+        Some((_, last)) if time < last => Err(LogError::TimeBack { last, got: time, lsn, epoch }),
+        _ => Ok(()),
     }
 }
 

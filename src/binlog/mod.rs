@@ -1,4 +1,4 @@
-//! Binlog — what the master writes down of each write, and what replicas are sent. Pure.
+//! Binlog — what the master writes down of each write, and what replicas are sent. Pure, but for the segment files.
 //!
 //! One entry is one write of a client: what it came to (an effect) or, for some expiry policies, the command
 //! itself. An entry carries all that a replica needs to apply it, so a replica's log holds the same bytes.
@@ -12,10 +12,16 @@
 //! The binlog is the only write-ahead log. RocksDB's own is off: two logs would have to agree.
 
 pub mod codec;
+pub mod files;
 pub mod log;
+pub mod segment;
+pub mod segment_disk;
 
 pub use codec::{DecodeError, TooLarge, decode, encode};
+pub use files::Files;
 pub use log::{Log, LogError};
+pub use segment::{Fsync, Recovered, SegmentError, SegmentLog};
+pub use segment_disk::Disk;
 
 use crate::command::Command;
 use crate::effect::{Effect, KeySet};

@@ -1,0 +1,270 @@
+//! Segments — groups of entries → files that survive a power loss, and back. Through [`Files`]: no clock, no thread.
+//!
+//! ```text
+//! 00000000000000000001.binlog   header  1 2 3 4 5              whole and durable: a later one was begun
+//! 00000000000000000006.binlog   header  6 7 8 9                groups are appended here, one write each
+//! durable                       fsync point: 00..06, 8         see `point`
+//! ```
+//!
+//! The caller says when to sync; [`Fsync`] is what it promised its clients, kept for the next start:
+//!
+//! ```text
+//! always      append(group)  sync()  acknowledge
+//! everysec    append(group)  acknowledge                       sync() about every second
+//! no          append(group)  acknowledge                       sync() never; a new segment syncs the one before
+//! ```
+//!
+//! A failed fsync poisons the log. The system may have dropped the bytes that it could not write and marked their
+//! pages clean: asked again it says yes, and nothing is on the disk (PostgreSQL's "fsyncgate", 2018; fsync(2),
+//! since Linux 4.13 each handle is told once). So the one honest thing to do is to take nothing more, and to find
+//! out at the next start what is there.
+
+mod chain;
+mod error;
+mod header;
+mod point;
+mod read;
+mod recovery;
+
+pub use error::{Covered, Damage, Found, SegmentError};
+pub use header::HeaderError;
+pub use read::Cursor;
+pub use recovery::Recovered;
+
+use super::files::{File, Files};
+use super::{Entry, Epoch, Lsn};
+use chain::{Chain, GroupError};
+use header::{Header, segment_name};
+use point::{Point, Points, Run, Slot};
+
+/// What the caller promises with an acknowledgement; the log only remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// The entry is durable: the caller syncs before it acknowledges or sends.
+    Always,
+    /// The entry is durable a second later.
+    EverySec,
+    /// Nothing.
+    No,
+}
+
+impl Fsync {
+    fn run(self) -> Run {
+        match self {
+            Fsync::Always => Run::Always,
+            Fsync::EverySec | Fsync::No => Run::Unpromised,
+        }
+    }
+}
+
+/// How the log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// A segment that has reached this length gets no further group, bytes. One group may go beyond it.
+    pub segment_bytes_max: u64,
+    /// What the caller promises.
+    pub fsync: Fsync,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { segment_bytes_max: 64 << 20, fsync: Fsync::EverySec }
+    }
+}
+
+/// One segment: its first LSN, and where in the file that entry begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    first: Lsn,
+    start: u64,
+}
+
+/// The log's files, open for one writer.
+///
+/// Invariants: every segment but the last is durable as a whole; `durable ≤ last`; what `durable` and the recorded
+/// fsync point tell was synced before they told it; once poisoned, no call changes a file.
+#[derive(Debug)]
+pub struct SegmentLog<F: Files> {
+    files: F,
+    options: Options,
+    places: Vec<Place>,
+    /// The last segment.
+    file: F::File,
+    /// Where its entries end, bytes.
+    end: u64,
+    chain: Chain,
+    /// What was synced in this run.
+    point: Point,
+    /// What of it was written into a slot.
+    recorded: Point,
+    /// No segment from this one on was purged.
+    kept_from: Lsn,
+    points: Points<F::File>,
+    poison: Option<String>,
+}
+
+impl<F: Files> SegmentLog<F> {
+    /// Appends a group with one write; it is not durable yet.
+    ///
+    /// Errors: `Order`, `TooLarge`, `Io` — the log is as before, and no entry of the group ever comes back;
+    /// `Fatal` — poisoned now, and the next start may find a part of the group; `Poisoned`.
+    /// Cost: O(bytes); where a segment is full, two fsyncs and one of the folder.
+    pub fn append(&mut self, group: &[Entry]) -> Result<(), SegmentError> {
+        self.refuse_if_poisoned()?;
+        let bytes = self.chain.encode(group).map_err(|error| match error {
+            GroupError::Order(error) => SegmentError::Order(error),
+            GroupError::TooLarge(error) => SegmentError::TooLarge(error),
+        })?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.end >= self.options.segment_bytes_max && self.end > self.place().start {
+            self.begin_segment()?;
+        }
+        let name = segment_name(self.place().first);
+        if let Err(source) = self.file.write_at(self.end, &bytes) {
+            self.take_back(&name)?;
+            return Err(SegmentError::io("append to", &name)(source));
+        }
+        self.end += bytes.len() as u64;
+        group.iter().try_for_each(|entry| self.chain.push(entry))?;
+        Ok(())
+    }
+
+    /// Takes away what a failed write left: a next group that is shorter would leave bytes behind it. Synced, so
+    /// that what the caller refused now is not there after a power loss.
+    fn take_back(&mut self, name: &str) -> Result<(), SegmentError> {
+        let truncated = self.file.truncate(self.end).map_err(SegmentError::fatal("truncate", name));
+        self.poison_if_fatal(truncated)?;
+        let synced = self.file.sync().map_err(SegmentError::fatal("sync", name));
+        self.poison_if_fatal(synced)?;
+        self.point = self.here();
+        Ok(())
+    }
+
+    /// Makes all appended entries durable and records it; the last durable LSN.
+    ///
+    /// Errors: `Fatal` — poisoned; `Io` — the entries are durable and this could not be recorded, the next call
+    /// tries again; after any error the caller acknowledges nothing that waits for it. Cost: one fsync and one
+    /// write of 60 bytes; nothing if there is nothing new.
+    pub fn sync(&mut self) -> Result<Lsn, SegmentError> {
+        self.refuse_if_poisoned()?;
+        if self.point != self.here() {
+            let name = segment_name(self.place().first);
+            let synced = self.file.sync().map_err(SegmentError::fatal("sync", &name));
+            self.poison_if_fatal(synced)?;
+            self.point = self.here();
+        }
+        if self.recorded != self.point {
+            self.points.record(&self.slot(self.options.fsync.run()))?;
+            self.recorded = self.point;
+        }
+        Ok(self.point.lsn)
+    }
+
+    /// Begins the next segment. The one before is synced first: that is what makes it whole for ever.
+    fn begin_segment(&mut self) -> Result<(), SegmentError> {
+        self.sync()?;
+        let header = self.chain.next_header();
+        let created = create_segment(&self.files, &header);
+        let (file, start) = self.poison_if_fatal(created)?;
+        self.places.push(Place { first: header.first, start });
+        (self.file, self.end) = (file, start);
+        self.point = self.here();
+        Ok(())
+    }
+
+    /// Changes what the caller promises from now on: all is synced, and the change is durable before this returns.
+    pub fn set_fsync(&mut self, fsync: Fsync) -> Result<(), SegmentError> {
+        self.sync()?;
+        if fsync.run() != self.options.fsync.run() {
+            self.seal(fsync.run(), self.kept_from)?;
+        }
+        self.options.fsync = fsync;
+        Ok(())
+    }
+
+    /// Ends the log cleanly: the next start can prove that nothing was lost.
+    pub fn stop(mut self) -> Result<(), SegmentError> {
+        self.sync()?;
+        self.seal(Run::Stopped, self.kept_from)
+    }
+
+    /// The first LSN that is there; the next one to come if there is no entry.
+    pub fn first(&self) -> Lsn {
+        self.places.first().map_or(Lsn(1), |place| place.first)
+    }
+
+    /// The last LSN; 0 if there was none.
+    pub fn last(&self) -> Lsn {
+        self.chain.last
+    }
+
+    /// The last LSN that a fsync has covered.
+    pub fn durable(&self) -> Lsn {
+        self.point.lsn
+    }
+
+    /// Each epoch that has entries, purged ones included, with its first LSN, in order.
+    pub fn epochs(&self) -> &[(Epoch, Lsn)] {
+        &self.chain.epochs
+    }
+
+    /// Why the log takes no more entries, if it does not.
+    pub fn poisoned(&self) -> Option<&str> {
+        self.poison.as_deref()
+    }
+
+    fn place(&self) -> Place {
+        self.places.last().copied().unwrap_or_default()
+    }
+
+    fn here(&self) -> Point {
+        Point { segment: self.place().first, bytes: self.end, lsn: self.chain.last }
+    }
+
+    fn slot(&self, run: Run) -> Slot {
+        Slot { run, first: self.kept_from, point: self.point }
+    }
+
+    fn seal(&mut self, run: Run, kept_from: Lsn) -> Result<(), SegmentError> {
+        let slot = Slot { first: kept_from, ..self.slot(run) };
+        let sealed = self.points.seal(&slot);
+        self.poison_if_fatal(sealed)?;
+        self.recorded = self.point;
+        Ok(())
+    }
+
+    fn refuse_if_poisoned(&self) -> Result<(), SegmentError> {
+        match &self.poison {
+            Some(reason) => Err(SegmentError::Poisoned { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn poison_if_fatal<T>(&mut self, result: Result<T, SegmentError>) -> Result<T, SegmentError> {
+        if let Err(error @ SegmentError::Fatal { .. }) = &result {
+            self.poison = Some(error.to_string());
+        }
+        result
+    }
+}
+
+/// What the name of an unfinished file ends with; a start takes such files away.
+const NEW: &str = ".new";
+
+fn new_name(name: &str) -> String {
+    format!("{name}{NEW}")
+}
+
+/// A durable segment without entries, and where they will begin. It gets its name when its header is durable.
+fn create_segment<F: Files>(files: &F, header: &Header) -> Result<(F::File, u64), SegmentError> {
+    let (name, bytes) = (segment_name(header.first), header.encode());
+    let new = new_name(&name);
+    let file = files.create(&new).map_err(SegmentError::io("create", &new))?;
+    file.write_at(0, &bytes).map_err(SegmentError::io("write", &new))?;
+    file.sync().map_err(SegmentError::fatal("sync", &new))?;
+    files.rename(&new, &name).map_err(SegmentError::io("rename", &new))?;
+    files.sync_directory().map_err(SegmentError::fatal("sync the folder of", &name))?;
+    Ok((file, bytes.len() as u64))
+}

@@ -1,0 +1,187 @@
+//! Fsync point — up to where the log is known to be durable, in a small file beside the segments. Pure but for
+//! the [`Files`] that it is given.
+//!
+//! The file `durable` has four slots, 4096 bytes apart so that they share no page and no sector; of the whole ones
+//! that with the highest sequence counts. After a fsync of the log the point goes into slot 2 or 3, *not* synced
+//! itself: under `always` that would double the fsyncs. What a power loss can do to these is to leave an older
+//! point, or both torn: less is known than was true, never more, because a point is written only after the fsync
+//! that it tells of.
+//!
+//! ```text
+//! slot 0    sequence 4   lsn 30   sealed
+//! slot 1    sequence 5   lsn 30   sealed                      fsync through 44 → slot 2, sequence 8
+//! slot 2    sequence 6   lsn 40
+//! slot 3    sequence 7   lsn 42   ← counts
+//! ```
+//!
+//! Why not a record between the entries: whoever finds damage reads no further, and the point that says how far
+//! the fsync reached stands behind the damage; to search for it, bytes that a client chose would have to be told
+//! from a record. And a replica's segments would not be its master's byte for byte.
+//!
+//! The slot also holds what the next start must know: whether the log was stopped cleanly, whether every
+//! acknowledged entry was synced (`always`), and the first LSN that was not purged. These change by [`Points::seal`]:
+//! slots 0 and 1, one after the other, each synced, so that one of them is whole at any time and none that is older
+//! can speak again. A clean stop must be taken back like this before the first append of the next run, or a run
+//! that lost everything would look like no run.
+//!
+//! ```text
+//! offset  bytes  what
+//! 0       8      magic "RCDURABL"
+//! 8       4      version, 1
+//! 12      4      run: 0 not promised, 1 always, 2 stopped
+//! 16      8      sequence: the highest counts
+//! 24      8      first LSN kept
+//! 32      8      first LSN of the segment that was synced
+//! 40      8      how much of it, bytes
+//! 48      8      last LSN in there
+//! 56      4      CRC32C of all before
+//! ```
+
+use super::super::Lsn;
+use super::super::files::{File, Files};
+use super::error::SegmentError;
+use std::io;
+
+/// Name of the file.
+pub(super) const POINTS: &str = "durable";
+const MAGIC: [u8; 8] = *b"RCDURABL";
+const VERSION: u32 = 1;
+const CONTENT_BYTES: usize = 56;
+const SLOT_BYTES: usize = CONTENT_BYTES + 4;
+const SLOTS: [u64; 4] = [0, 4096, 8192, 12288];
+const SEALED: [u64; 2] = [SLOTS[0], SLOTS[1]];
+const RECORDED: [u64; 2] = [SLOTS[2], SLOTS[3]];
+
+/// Everything before this place was synced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Point {
+    /// First LSN of the segment.
+    pub segment: Lsn,
+    /// How much of it, bytes.
+    pub bytes: u64,
+    /// Last LSN before the place.
+    pub lsn: Lsn,
+}
+
+/// What the run that wrote a slot promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    /// Entries may have been acknowledged before they were synced.
+    Unpromised,
+    /// No entry was.
+    Always,
+    /// It ended after a last fsync.
+    Stopped,
+}
+
+/// What a slot says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub run: Run,
+    /// No segment at or after the one that begins here was purged.
+    pub first: Lsn,
+    pub point: Point,
+}
+
+/// The file, and which of the recorded slots is next.
+#[derive(Debug)]
+pub(super) struct Points<F> {
+    file: F,
+    sequence: u64,
+    next: usize,
+}
+
+impl<F: File> Points<F> {
+    /// The file as it is, if there is one, and its newest whole slot, if there is one.
+    pub fn open(files: &impl Files<File = F>) -> Result<(Option<Points<F>>, Option<Slot>), SegmentError> {
+        let names = files.list().map_err(SegmentError::io("list", "the log's folder"))?;
+        if !names.iter().any(|name| name == POINTS) {
+            return Ok((None, None));
+        }
+        let file = files.open(POINTS).map_err(SegmentError::io("open", POINTS))?;
+        let mut newest: Option<(u64, u64, Slot)> = None;
+        for offset in SLOTS {
+            let bytes = file.read_at(offset, SLOT_BYTES).map_err(SegmentError::io("read", POINTS))?;
+            if let Some((sequence, slot)) = decode(&bytes)
+                && newest.is_none_or(|(newest, ..)| sequence > newest)
+            {
+                newest = Some((sequence, offset, slot));
+            }
+        }
+        let (sequence, offset) = newest.map_or((0, 0), |(sequence, offset, _)| (sequence, offset));
+        let next = usize::from(offset == RECORDED[0]);
+        Ok((Some(Points { file, sequence, next }), newest.map(|(.., slot)| slot)))
+    }
+
+    /// A new file with that slot in it, durable.
+    pub fn create(files: &impl Files<File = F>, slot: &Slot) -> Result<Points<F>, SegmentError> {
+        let new = super::new_name(POINTS);
+        let file = files.create(&new).map_err(SegmentError::io("create", &new))?;
+        let mut points = Points { file, sequence: 0, next: 0 };
+        // All slots, so that the file never grows again: a full disk does not keep a point from being written.
+        RECORDED.iter().try_for_each(|_| points.record(slot))?;
+        points.seal(slot)?;
+        files.rename(&new, POINTS).map_err(SegmentError::io("rename", &new))?;
+        files.sync_directory().map_err(SegmentError::fatal("sync the folder of", POINTS))?;
+        Ok(points)
+    }
+
+    /// Writes the slot in place of the older one of two. They take turns only after a success: a failed write may
+    /// have torn this one, and the other is then the newest whole one.
+    pub fn record(&mut self, slot: &Slot) -> Result<(), SegmentError> {
+        self.write(RECORDED[self.next], slot).map_err(SegmentError::io("write", POINTS))?;
+        self.next = 1 - self.next;
+        Ok(())
+    }
+
+    fn write(&mut self, offset: u64, slot: &Slot) -> io::Result<()> {
+        let bytes = encode(self.sequence + 1, slot);
+        self.file.write_at(offset, &bytes)?;
+        self.sequence += 1;
+        Ok(())
+    }
+
+    /// Writes the slot where it lasts, durably. A failure is fatal although the log itself is whole: one slot may
+    /// hold a promise, `always` say, that the caller then does not keep, and a power loss could let it speak.
+    pub fn seal(&mut self, slot: &Slot) -> Result<(), SegmentError> {
+        for offset in SEALED {
+            self.write(offset, slot).map_err(SegmentError::fatal("write", POINTS))?;
+            self.file.sync().map_err(SegmentError::fatal("sync", POINTS))?;
+        }
+        Ok(())
+    }
+}
+
+fn encode(sequence: u64, slot: &Slot) -> Vec<u8> {
+    let run: u32 = match slot.run {
+        Run::Unpromised => 0,
+        Run::Always => 1,
+        Run::Stopped => 2,
+    };
+    let mut out = MAGIC.to_vec();
+    out.extend_from_slice(&VERSION.to_be_bytes());
+    out.extend_from_slice(&run.to_be_bytes());
+    let Point { segment, bytes, lsn } = slot.point;
+    for number in [sequence, slot.first.0, segment.0, bytes, lsn.0] {
+        out.extend_from_slice(&number.to_be_bytes());
+    }
+    let checksum = crc32c::crc32c(&out);
+    out.extend_from_slice(&checksum.to_be_bytes());
+    out
+}
+
+/// The slot's sequence and what it says; `None` if it is torn, damaged, never written or of another version.
+fn decode(bytes: &[u8]) -> Option<(u64, Slot)> {
+    let (content, stored) = bytes.split_at_checked(CONTENT_BYTES)?;
+    let right = stored == crc32c::crc32c(content).to_be_bytes();
+    let known = content.starts_with(&MAGIC) && content[8..12] == VERSION.to_be_bytes();
+    let run = match u32::from_be_bytes(*content[12..].first_chunk()?) {
+        0 => Run::Unpromised,
+        1 => Run::Always,
+        2 => Run::Stopped,
+        _ => return None,
+    };
+    let number = |at: usize| content.get(at..)?.first_chunk().copied().map(u64::from_be_bytes);
+    let point = Point { segment: Lsn(number(32)?), bytes: number(40)?, lsn: Lsn(number(48)?) };
+    (right && known).then_some((number(16)?, Slot { run, first: Lsn(number(24)?), point }))
+}

@@ -1,0 +1,147 @@
+//! Reading and purging — entries from an LSN on, and whole segments taken away. Through [`Files`].
+
+use super::super::files::{File, Files};
+use super::super::{DecodeError, Entry, Lsn, decode};
+use super::error::{Covered, SegmentError};
+use super::header::segment_name;
+use super::{Place, SegmentLog};
+
+/// A place in the log, kept by who reads on: a replica's link remembers where it was, and pays for no search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    next: Lsn,
+    segment: Lsn,
+    offset: u64,
+}
+
+impl Cursor {
+    /// The LSN that is read next.
+    pub fn next(&self) -> Lsn {
+        self.next
+    }
+}
+
+impl<F: Files> SegmentLog<F> {
+    /// A cursor before entry `from`. Errors: `Purged`. Cost: the first read goes through the segment from its start.
+    pub fn cursor(&self, from: Lsn) -> Result<Cursor, SegmentError> {
+        let from = from.max(Lsn(1));
+        let after = self.places.partition_point(|place| place.first <= from);
+        match after.checked_sub(1).and_then(|at| self.places.get(at)) {
+            Some(place) => Ok(Cursor { next: from, segment: place.first, offset: place.start }),
+            None => Err(SegmentError::Purged { asked: from, first: self.first() }),
+        }
+    }
+
+    /// The next entries through `up_to`, about `bytes_max` bytes of them and at least one; none at the end. Under
+    /// `always` a caller that may not show what is not durable gives [`SegmentLog::durable`].
+    ///
+    /// Errors: `Purged` — the segment went since; `Damaged`, `Io` — the disk changed what was good at the start:
+    /// the caller stops. The cursor is then as before.
+    pub fn read(
+        &self,
+        cursor: &mut Cursor,
+        up_to: Lsn,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, SegmentError> {
+        let up_to = up_to.min(self.last());
+        let (mut here, mut entries) = (*cursor, Vec::new());
+        while entries.is_empty() && here.next <= up_to {
+            let Ok(at) = self.places.binary_search_by_key(&here.segment, |place| place.first) else {
+                return Err(SegmentError::Purged { asked: here.next, first: self.first() });
+            };
+            let before = here;
+            self.read_some(&mut here, up_to, bytes_max, &mut entries)?;
+            if let Some(next) = self.places.get(at + 1).filter(|_| here == before) {
+                (here.segment, here.offset) = (next.first, next.start);
+            } else if here == before {
+                // Only a last segment that holds less than it did: someone else cut the file.
+                return Err(self.damaged(&here, DecodeError::Truncated { needed: 1 }));
+            }
+        }
+        *cursor = here;
+        Ok(entries)
+    }
+
+    /// Adds entries of the cursor's segment; the cursor does not move at the segment's end.
+    fn read_some(
+        &self,
+        here: &mut Cursor,
+        up_to: Lsn,
+        bytes_max: usize,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), SegmentError> {
+        let name = segment_name(here.segment);
+        let file = self.files.open(&name).map_err(SegmentError::io("open", &name))?;
+        let mut wanted = bytes_max.max(1);
+        loop {
+            let mut bytes = file.read_at(here.offset, wanted).map_err(SegmentError::io("read", &name))?;
+            if here.segment == self.place().first {
+                // Beyond the end there may be what a failed write left.
+                let left = usize::try_from(self.end.saturating_sub(here.offset)).unwrap_or(usize::MAX);
+                bytes.truncate(left);
+            }
+            let is_all = bytes.len() < wanted;
+            let (mut at, start) = (0, here.offset);
+            while at < bytes.len() && here.next <= up_to {
+                match decode(&bytes[at..]) {
+                    Ok((entry, used)) => {
+                        at += used;
+                        here.offset = start + at as u64;
+                        if entry.lsn == here.next {
+                            here.next = entry.lsn.next();
+                            entries.push(entry);
+                        }
+                    }
+                    Err(DecodeError::Truncated { needed }) if !is_all && at == 0 => {
+                        // More than the caller wanted, for a single entry.
+                        wanted = needed;
+                        break;
+                    }
+                    Err(DecodeError::Truncated { .. }) if !is_all => return Ok(()),
+                    Err(error) => return Err(self.damaged(here, error)),
+                }
+            }
+            if at > 0 || bytes.is_empty() || here.next > up_to {
+                return Ok(());
+            }
+        }
+    }
+
+    fn damaged(&self, here: &Cursor, error: DecodeError) -> SegmentError {
+        SegmentError::Damaged {
+            file: segment_name(here.segment),
+            offset: here.offset,
+            lsn: here.next,
+            reason: error.into(),
+            covered: Covered::Synced { file_bytes: self.point.bytes, lsn: self.point.lsn },
+        }
+    }
+
+    /// Takes away the oldest segments in which every entry is before `keep_from`, and says how many. The last
+    /// segment stays always. The caller gives the lowest of the flushed marker and what replicas need.
+    ///
+    /// Oldest first, the folder synced after each: whatever a power loss brings back, no segment is lacking in
+    /// the middle. Errors: `Io` — some may be gone, a later call goes on; `Fatal`, `Poisoned`.
+    pub fn purge(&mut self, keep_from: Lsn) -> Result<usize, SegmentError> {
+        self.refuse_if_poisoned()?;
+        let whole = self.places.iter().skip(1).take_while(|place| place.first <= keep_from).count();
+        if whole == 0 {
+            return Ok(0);
+        }
+        let kept_from = self.places[whole].first;
+        if kept_from > self.kept_from {
+            self.seal(self.options.fsync.run(), kept_from)?;
+            self.kept_from = kept_from;
+        }
+        for _ in 0..whole {
+            let Place { first, .. } = self.places[0];
+            let name = segment_name(first);
+            self.files.remove(&name).map_err(SegmentError::io("remove", &name))?;
+            self.places.remove(0);
+            let synced =
+                self.files.sync_directory().map_err(SegmentError::fatal("sync the folder of", &name));
+            self.poison_if_fatal(synced)?;
+        }
+        Ok(whole)
+    }
+}

@@ -1,0 +1,126 @@
+//! The quick bounds, searched once for all tests here: verdicts, pinned counts, README's tables.
+
+use replicheck::models::bounds::Bounds;
+use replicheck::models::check;
+use replicheck::models::report::markdown_table;
+use replicheck::models::search::Progress;
+use replicheck::models::verdict::Row;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
+
+/// All rows of the quick bounds, by task.
+fn rows() -> &'static [Row] {
+    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
+    ROWS.get_or_init(|| {
+        let tasks = check::tasks(Bounds::Quick, None, None).expect("no names are given");
+        let mut order: Vec<usize> = (0..tasks.len()).collect();
+        order.sort_by_key(|&number| std::cmp::Reverse(tasks[number].weight));
+        let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some(&number) = order.get(next.fetch_add(1, Relaxed)) {
+                        let rows = tasks[number].run(&Progress::default());
+                        done.lock().expect("no test panics here").push((number, rows));
+                    }
+                });
+            }
+        });
+        let mut done = done.into_inner().expect("no test panics here");
+        done.sort_by_key(|(number, _)| *number);
+        done.into_iter().flat_map(|(_, rows)| rows).collect()
+    })
+}
+
+#[test]
+fn model_quick_bounds_give_the_expected_verdicts() {
+    let differing: Vec<String> = rows()
+        .iter()
+        .filter(|row| !row.is_as_expected(false))
+        .map(|row| {
+            format!(
+                "{}/{} {:?} {}: {:?}, expected {:?} {}; replicheck check --model {} --choice {}",
+                row.model,
+                row.choice,
+                row.scenario,
+                row.invariant,
+                row.verdict,
+                row.expected,
+                row.note,
+                row.model,
+                row.choice
+            )
+        })
+        .collect();
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+    assert_eq!(rows().len(), 214);
+}
+
+#[test]
+fn model_broken_invariant_comes_with_its_story() {
+    for row in rows() {
+        let broken = row.verdict == replicheck::models::verdict::Verdict::Violated;
+        assert_eq!(row.counterexample.is_some(), broken, "{}/{} {}", row.model, row.choice, row.invariant);
+        let Some(story) = &row.counterexample else { continue };
+        assert!(!story.steps.is_empty() && !story.program.is_empty());
+        assert!(story.conclusion.contains(row.invariant), "{}: {}", row.invariant, story.conclusion);
+    }
+}
+
+/// Unique states of the searches over every program: model, choice, states of each group of invariants.
+const PINNED: &[(&str, &str, &[usize])] = &[
+    ("ordering", "first_key", &[6_905_414]),
+    ("ordering", "key_hash", &[21_856_894]),
+    ("ordering", "serial", &[490_352]),
+    ("ordering", "barrier", &[1_459_617]),
+    ("ordering", "sequence", &[532_524]),
+    ("ordering", "writeset", &[2_864_304]),
+    ("ordering", "writeset_snapshots", &[11_048_632]),
+    ("ordering", "first_key+commands", &[624_443]),
+    ("ordering", "key_hash+commands", &[893_889]),
+    ("ordering", "serial+commands", &[490_352]),
+    ("ordering", "barrier+commands", &[1_508_358]),
+    ("ordering", "sequence+commands", &[532_524]),
+    ("ordering", "writeset+commands", &[3_061_277]),
+    ("ordering", "writeset_snapshots+commands", &[11_092_611]),
+    ("ordering", "writeset+reads_after_crash", &[2_000_157]),
+    ("expiry", "verbatim", &[78_405, 188_889]),
+    ("expiry", "absolute", &[55_094, 152_752]),
+    ("expiry", "at_entry_time", &[1_647_873, 124_544]),
+    ("expiry", "pksetat", &[1_658_319, 124_900]),
+    ("expiry", "master_expires", &[99_963, 39_719]),
+    ("expiry", "relative", &[115_084, 40_792]),
+    ("expiry", "effects", &[1_658_319, 124_900]),
+    ("expiry", "log_clock", &[1_658_319, 2_750_723]),
+];
+
+#[test]
+fn model_quick_bounds_have_the_pinned_number_of_states() {
+    let mut found: Vec<(&str, &str, Vec<usize>)> = Vec::new();
+    for row in rows().iter().filter(|row| row.scenario.is_none()) {
+        match found.last_mut() {
+            Some((model, choice, counts)) if *model == row.model && *choice == row.choice => {
+                if !counts.contains(&row.unique_states) {
+                    counts.push(row.unique_states);
+                }
+            }
+            _ => found.push((row.model, &row.choice, vec![row.unique_states])),
+        }
+    }
+    let pinned: Vec<(&str, &str, Vec<usize>)> =
+        PINNED.iter().map(|(model, choice, counts)| (*model, *choice, counts.to_vec())).collect();
+    assert_eq!(found, pinned);
+}
+
+#[test]
+fn readme_tables_equal_what_check_prints() {
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md");
+    for model in ["ordering", "expiry"] {
+        let open = format!("<!-- verdicts:{model} -->");
+        let printed = readme.split_once(&open).and_then(|(_, rest)| rest.split_once("<!-- /verdicts -->"));
+        let (table, _) = printed.expect("README has the table between its markers");
+        assert_eq!(table.trim(), markdown_table(model, rows()).trim(), "README's table of {model}");
+    }
+}

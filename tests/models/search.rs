@@ -1,0 +1,168 @@
+//! The search against stateright's own, reductions against unreduced runs, and what must not pass for a result.
+
+use replicheck::effect::Key;
+use replicheck::expiry::Policy;
+use replicheck::models::bounds::{BATCH_ENTRIES_MAX, EXPIRY_ALPHABETS, ExpiryBounds, OrderingBounds};
+use replicheck::models::check::judge_ordering;
+use replicheck::models::expected::OrderingChoice;
+use replicheck::models::expiry::{ExpiryModel, Judges};
+use replicheck::models::judged::Judged;
+use replicheck::models::ordering::{OrderingModel, Programs, Setup};
+use replicheck::models::sample::{Walks, sample};
+use replicheck::models::scenario;
+use replicheck::models::search::{Found, Limits, Progress, search};
+use replicheck::models::verdict::Verdict;
+use replicheck::ordering::lane_of;
+use replicheck::ordering::{AnyOrdering, Strategy};
+use stateright::{Checker, Model};
+
+const WALKS: Walks = Walks { all: 200, a_model: 50 };
+
+fn ordering(
+    choice: OrderingChoice,
+    length: usize,
+    change: impl Fn(&mut Setup),
+) -> OrderingModel<AnyOrdering> {
+    let policy = if choice.commands { Policy::AtEntryTime } else { Policy::Effects };
+    let alphabet = replicheck::models::bounds::ordering_alphabet();
+    let programs = Programs::every(&alphabet, length, &*policy.get()).expect("a short length");
+    let mut setup = OrderingBounds::QUICK.setup(choice, programs, false);
+    change(&mut setup);
+    OrderingModel::new(setup, move |workers| choice.strategy.machine(workers, BATCH_ENTRIES_MAX))
+}
+
+fn expiry(policy: Policy, judges: Judges) -> ExpiryModel {
+    let (_, alphabet) = EXPIRY_ALPHABETS[0];
+    let bounds = ExpiryBounds { length_max: 2, ticks_max: 3, ..ExpiryBounds::QUICK };
+    ExpiryModel::new(bounds.setup(judges, scenario::commands(alphabet)), policy.get())
+}
+
+fn run<M: Judged>(model: &M) -> Found<M::Action> {
+    search(model, Limits::default(), &Progress::default())
+}
+
+/// The length of the shortest path that breaks each invariant.
+fn lengths<A>(found: &Found<A>) -> Vec<Option<usize>> {
+    found.broken.iter().map(|path| path.as_ref().map(Vec::len)).collect()
+}
+
+/// Compares with stateright's breadth-first checker. Its discoveries are the last that it met, so only whether there
+/// is one is compared; the number of states only if the search did not end early.
+fn check_against_stateright<M>(name: &str, model: impl Fn() -> M)
+where
+    M: Judged + Send + Sync + 'static,
+{
+    let ours = run(&model());
+    let theirs = model().checker().threads(1).spawn_bfs().join();
+    for (index, invariant) in model().invariants().iter().enumerate() {
+        let discovered = theirs.discovery(invariant).is_some();
+        assert_eq!(ours.broken[index].is_some(), discovered, "{name}: {invariant}");
+    }
+    if ours.broken.iter().any(Option::is_none) {
+        assert_eq!(ours.unique, theirs.unique_state_count(), "{name}");
+        assert_eq!(
+            ours.generated + model().init_states().len() as u64,
+            theirs.state_count() as u64,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn search_ordering_agrees_with_stateright() {
+    for choice in OrderingChoice::all() {
+        check_against_stateright(&choice.name(), || ordering(choice, 2, |_| ()));
+    }
+}
+
+#[test]
+fn search_expiry_agrees_with_stateright() {
+    for &policy in Policy::ALL {
+        for judges in [Judges::State, Judges::Reads] {
+            check_against_stateright(policy.name(), || expiry(policy, judges));
+        }
+    }
+}
+
+#[test]
+fn search_counterexamples_are_no_longer_than_stateright_s() {
+    let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    let ours = run(&ordering(choice, 2, |_| ()));
+    let theirs = ordering(choice, 2, |_| ()).checker().threads(1).spawn_bfs().join();
+    let theirs = theirs.discovery("convergence").expect("key_hash breaks convergence");
+    assert_eq!(lengths(&ours)[0], Some(8));
+    assert!(theirs.into_actions().len() >= 8);
+}
+
+#[test]
+fn canonical_workers_change_no_verdict_and_no_length() {
+    for choice in OrderingChoice::all() {
+        let reduced = run(&ordering(choice, 3, |_| ()));
+        let unreduced = run(&ordering(choice, 3, |setup| setup.canonical = false));
+        assert_eq!(lengths(&reduced), lengths(&unreduced), "{}", choice.name());
+        assert!(reduced.unique <= unreduced.unique);
+        let tells_apart =
+            !matches!(choice.strategy, Strategy::FirstKey | Strategy::KeyHash | Strategy::Barrier);
+        let all_broken = unreduced.broken.iter().all(Option::is_some);
+        assert!(!tells_apart || all_broken || reduced.unique < unreduced.unique, "{}", choice.name());
+    }
+}
+
+#[test]
+fn crashes_at_quiet_moments_change_no_verdict() {
+    for choice in OrderingChoice::all() {
+        let any = run(&ordering(choice, 3, |_| ()));
+        let quiet = run(&ordering(choice, 3, |setup| setup.crash_when_quiet = true));
+        let broken = |found: &Found<_>| lengths(found).iter().map(Option::is_some).collect::<Vec<_>>();
+        assert_eq!(broken(&any), broken(&quiet), "{}", choice.name());
+    }
+}
+
+#[test]
+fn lanes_of_the_alphabet_are_two_and_one() {
+    let lane = |name: &str| lane_of(&Key::new(0, name), 2);
+    assert!(lane("a") == lane("b") && lane("a") != lane("c"));
+}
+
+#[test]
+fn search_cut_short_is_incomplete() {
+    let bounds = OrderingBounds { length_max: 2, states_max: 1000, ..OrderingBounds::QUICK };
+    let rows = judge_ordering("serial", bounds, |_| Strategy::Serial.machine(2, 2), |_| Verdict::Holds);
+    assert!(rows.iter().all(|row| row.verdict == Verdict::Incomplete && row.note.contains("stopped at")));
+}
+
+#[test]
+fn search_that_tests_nothing_is_incomplete() {
+    let bounds = OrderingBounds { length_max: 1, ..OrderingBounds::QUICK };
+    let rows = judge_ordering("serial", bounds, |_| Strategy::Serial.machine(2, 2), |_| Verdict::Holds);
+    let convergence = rows.iter().find(|row| row.invariant == "convergence").expect("it is judged");
+    assert_eq!(convergence.verdict, Verdict::Incomplete);
+    assert!(convergence.note.starts_with("vacuous"), "{}", convergence.note);
+}
+
+#[test]
+fn sample_same_seed_draws_the_same_schedules() {
+    let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    let draw = |seed| sample(&|| ordering(choice, 3, |_| ()), WALKS, seed, &Progress::default());
+    let (first, again, other) = (draw(7), draw(7), draw(8));
+    assert_eq!(first.broken, again.broken);
+    assert_eq!(first.generated, again.generated);
+    assert_ne!(first.generated, other.generated);
+    assert!(first.broken[0].is_some(), "seed 7 meets the first founding bug");
+}
+
+#[test]
+fn sample_safe_strategy_is_not_broken() {
+    let choice = OrderingChoice { strategy: Strategy::Serial, commands: false, reads_after_crash: false };
+    let found = sample(&|| ordering(choice, 3, |_| ()), WALKS, 7, &Progress::default());
+    assert!(found.broken.iter().all(Option::is_none) && !found.finished);
+}
+
+#[test]
+fn paths_of_counterexamples_can_be_told_again() {
+    let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    let model = ordering(choice, 2, |_| ());
+    let path = run(&model).broken[0].clone().expect("key_hash breaks convergence");
+    let again = ordering(choice, 2, |_| ());
+    assert_eq!(model.story(&path), again.story(&path));
+}

@@ -1,0 +1,203 @@
+//! Mutants of the safe strategies and policies: each breaks its promise, and the model finds it.
+
+use replicheck::apply::{Instants, Watermark};
+use replicheck::binlog::{Entry, Lsn, Payload};
+use replicheck::command::Command;
+use replicheck::effect::{Effect, KeySet};
+use replicheck::expiry::{ExpiryPolicy, Judging, Policy, Removal};
+use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
+use replicheck::models::check::{judge_expiry, judge_ordering};
+use replicheck::models::verdict::{Row, Verdict};
+use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Refused, Strategy};
+use replicheck::time::Millis;
+use std::sync::Arc;
+
+/// What is wrong with a strategy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Fault {
+    /// Each job is done for the strategy as soon as it is taken.
+    ForgetsWhatIsInFlight,
+    /// Batches are written whenever they are built.
+    WritesOutOfTurn,
+    /// Only the first key of an entry is tracked.
+    TracksFirstKeyOnly,
+    /// FLUSHDB conflicts with nothing.
+    OverlooksEverything,
+    /// A snapshot is published without draining.
+    PublishesWithoutDraining,
+    /// Readers are given the store instead of the snapshot.
+    ReadsPastTheSnapshot,
+    /// Nothing is ever taken.
+    NeverTakes,
+}
+
+/// A strategy with a fault.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Mutant {
+    inner: AnyOrdering,
+    fault: Fault,
+    last: Lsn,
+    cut: bool,
+}
+
+impl Ordering for Mutant {
+    fn admits(&self) -> bool {
+        self.inner.admits()
+    }
+
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        let mut entry = entry.clone();
+        match (self.fault, &entry.keys, &entry.first_key) {
+            (Fault::TracksFirstKeyOnly, KeySet::Keys(_), Some(first)) => {
+                entry.keys = KeySet::of([first.clone()]);
+            }
+            (Fault::OverlooksEverything, KeySet::Everything, _) => entry.keys = KeySet::empty(),
+            _ => {}
+        }
+        self.last = entry.lsn;
+        self.inner.admit(&entry)
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        if self.fault == Fault::NeverTakes {
+            return None;
+        }
+        let job = self.inner.take(worker)?;
+        if self.fault == Fault::ForgetsWhatIsInFlight {
+            self.inner.finish(worker, &job);
+        }
+        Some(job)
+    }
+
+    fn may_write(&self, job: &Job) -> bool {
+        self.fault == Fault::WritesOutOfTurn || self.inner.may_write(job)
+    }
+
+    fn finish(&mut self, worker: usize, job: &Job) {
+        if self.fault != Fault::ForgetsWhatIsInFlight {
+            self.inner.finish(worker, job);
+        }
+    }
+
+    fn reads(&self) -> Reads {
+        if self.fault == Fault::ReadsPastTheSnapshot { Reads::Latest } else { self.inner.reads() }
+    }
+
+    fn cut(&mut self) {
+        self.cut = true;
+        self.inner.cut();
+    }
+
+    fn publishable(&self) -> Option<Lsn> {
+        if self.fault == Fault::PublishesWithoutDraining {
+            return self.cut.then_some(self.last);
+        }
+        self.inner.publishable()
+    }
+
+    fn published(&mut self) {
+        self.cut = false;
+        self.inner.published();
+    }
+}
+
+fn mutant(strategy: Strategy, fault: Fault) -> Vec<Row> {
+    let bounds = OrderingBounds { length_max: 3, ..OrderingBounds::QUICK };
+    let new =
+        move |workers| Mutant { inner: strategy.machine(workers, 2), fault, last: Lsn::NONE, cut: false };
+    judge_ordering(strategy.name(), bounds, new, |_| Verdict::Holds)
+}
+
+fn assert_finds(rows: &[Row], invariant: &str) {
+    let row = rows.iter().find(|row| row.invariant == invariant).expect("it is judged");
+    let found: Vec<_> = rows.iter().map(|row| (row.invariant, row.verdict)).collect();
+    assert_eq!(row.verdict, Verdict::Violated, "{} keeps {invariant}: {found:?}", row.choice);
+}
+
+#[test]
+fn finds_mutants_of_safe_strategies() {
+    use Fault::*;
+    let cases = [
+        (Strategy::Serial, ForgetsWhatIsInFlight, "prefix"),
+        (Strategy::Serial, ForgetsWhatIsInFlight, "convergence"),
+        (Strategy::Serial, NeverTakes, "convergence"),
+        (Strategy::Barrier, ForgetsWhatIsInFlight, "convergence"),
+        (Strategy::Barrier, TracksFirstKeyOnly, "convergence"),
+        (Strategy::Sequence, WritesOutOfTurn, "convergence"),
+        (Strategy::Sequence, WritesOutOfTurn, "prefix"),
+        (Strategy::Writeset, ForgetsWhatIsInFlight, "per_key_order"),
+        (Strategy::Writeset, TracksFirstKeyOnly, "convergence"),
+        (Strategy::Writeset, OverlooksEverything, "convergence"),
+        (Strategy::WritesetSnapshots, PublishesWithoutDraining, "prefix"),
+        (Strategy::WritesetSnapshots, ReadsPastTheSnapshot, "prefix"),
+        (Strategy::WritesetSnapshots, OverlooksEverything, "convergence"),
+    ];
+    for (strategy, fault, invariant) in cases {
+        println!("{} {fault:?} {invariant}", strategy.name());
+        assert_finds(&mutant(strategy, fault), invariant);
+    }
+}
+
+/// A policy with another judging or removal.
+#[derive(Debug)]
+struct Changed {
+    policy: Policy,
+    judging: Option<Judging>,
+    removal: Option<Removal>,
+}
+
+impl ExpiryPolicy for Changed {
+    fn logged(&self, command: &Command, effect: Effect, now: Millis) -> Payload {
+        self.policy.get().logged(command, effect, now)
+    }
+
+    fn arrived(&self, entry: Entry, local: Millis) -> Entry {
+        self.policy.get().arrived(entry, local)
+    }
+
+    fn instants(&self, entry: &Entry, local: Millis) -> Instants {
+        self.policy.get().instants(entry, local)
+    }
+
+    fn judging(&self) -> Judging {
+        self.judging.unwrap_or_else(|| self.policy.get().judging())
+    }
+
+    fn removal(&self) -> Removal {
+        self.removal.unwrap_or_else(|| self.policy.get().removal())
+    }
+}
+
+#[test]
+fn finds_mutants_of_safe_policies() {
+    let bounds = ExpiryBounds::QUICK;
+    let local_judging = Some(Judging::Local);
+    let local_removal = Some(Removal::Local);
+    let cases = [
+        (Changed { policy: Policy::LogClock, judging: local_judging, removal: None }, "past_read"),
+        (Changed { policy: Policy::LogClock, judging: None, removal: local_removal }, "no_early_death"),
+        // A compaction filter by the replica's own clock (kvrocks#522): the hash loses its fields.
+        (Changed { policy: Policy::Effects, judging: None, removal: local_removal }, "same_value"),
+        (Changed { policy: Policy::AtEntryTime, judging: None, removal: local_removal }, "same_value"),
+        (Changed { policy: Policy::MasterExpires, judging: None, removal: local_removal }, "same_value"),
+    ];
+    for (changed, invariant) in cases {
+        println!("{changed:?} {invariant}");
+        let rows = judge_expiry("changed", bounds, Arc::new(changed), |_| Verdict::Holds);
+        assert_finds(&rows, invariant);
+    }
+}
+
+#[test]
+fn watermark_done_in_any_order_never_skips_a_gap() {
+    let mut watermark = Watermark::at(Lsn(4));
+    let lows: Vec<u64> = [7, 5, 8, 6, 6, 3]
+        .map(|lsn| {
+            watermark.done(Lsn(lsn));
+            watermark.low().0
+        })
+        .to_vec();
+    assert_eq!(lows, [4, 5, 5, 8, 8, 8]);
+    assert_eq!(watermark.with([Lsn(10)].into_iter()), Lsn(8));
+    assert_eq!(watermark.with([Lsn(10), Lsn(9)].into_iter()), Lsn(10));
+}

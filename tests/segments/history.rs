@@ -1,0 +1,196 @@
+//! History — a script run against the log, what was promised on the way, and whether a start keeps it.
+
+use super::forgetful::{Forgetful, size};
+use replicheck::binlog::segment::Options;
+use replicheck::binlog::{
+    Entry, Epoch, Files as _, Fsync, Lsn, Payload, Recovered, SegmentError, SegmentLog,
+};
+use replicheck::effect::{Effect, Key, KeySet, Write};
+use replicheck::time::Millis;
+
+/// What the caller of the log does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A group of that many entries.
+    Append(u64),
+    Sync,
+    /// Everything before this LSN may go.
+    Purge(u64),
+    Policy(Fsync),
+    /// A clean stop and a start.
+    Restart,
+    /// A clean stop.
+    Stop,
+}
+
+/// What was done and promised.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Entries whose append said yes, in order: what is there, if nothing is lost.
+    pub accepted: Vec<Entry>,
+    /// Entries of a group whose append said no in the end: a start may find them after the accepted ones.
+    pub doubtful: Vec<Entry>,
+    /// The last LSN of which a call said that it is durable.
+    pub durable: Lsn,
+    /// The last LSN that may be durable: that of a stop which failed half way, too.
+    pub durable_max: Lsn,
+    /// The last LSN whose point was made durable too: by a start, or a change of policy.
+    pub sealed: Lsn,
+    /// The highest LSN from which on a purge was asked to keep.
+    pub keep_from: Lsn,
+    pub poisoned: bool,
+    pub errors: Vec<String>,
+    pub is_always: bool,
+    next_value: u64,
+}
+
+pub const MANY: u64 = 1 << 20;
+
+pub fn options(segment_bytes_max: u64, fsync: Fsync) -> Options {
+    Options { segment_bytes_max, fsync }
+}
+
+pub fn entry(lsn: u64, epoch: u64, value: u64) -> Entry {
+    let write = Write::Put { key: b"k".to_vec(), value: value.to_be_bytes()[6..].to_vec() };
+    let effect = Effect { writes: vec![write], keys: KeySet::of([Key::new(0, *b"k")]) };
+    Entry { lsn: Lsn(lsn), epoch: Epoch(epoch), time: Millis(1000 + lsn), payload: Payload::Effect(effect) }
+}
+
+impl History {
+    /// Runs the script until it ends or the log is gone; the log, if it is still open.
+    pub fn run(
+        &mut self,
+        files: &Forgetful,
+        options: Options,
+        script: &[Step],
+    ) -> Option<SegmentLog<Forgetful>> {
+        self.is_always = options.fsync == Fsync::Always;
+        let mut log = match SegmentLog::open(files.clone(), options) {
+            Ok((log, _)) => log,
+            Err(error) => return self.failed(&error),
+        };
+        for step in script {
+            let done = match *step {
+                Step::Append(count) => self.append(&mut log, count),
+                Step::Sync => log.sync().map(drop),
+                Step::Purge(keep_from) => {
+                    self.keep_from = self.keep_from.max(Lsn(keep_from));
+                    log.purge(Lsn(keep_from)).map(drop)
+                }
+                Step::Policy(fsync) => {
+                    let changed = log.set_fsync(fsync);
+                    // After a failed change the caller promises what it did before.
+                    if changed.is_ok() && self.is_always != (fsync == Fsync::Always) {
+                        self.sealed = log.durable();
+                    }
+                    self.is_always = if changed.is_ok() { fsync == Fsync::Always } else { self.is_always };
+                    changed
+                }
+                Step::Stop | Step::Restart => {
+                    let stopped = log.stop();
+                    self.durable_max = self.last();
+                    self.durable = if stopped.is_ok() { self.last() } else { self.durable };
+                    if stopped.is_err() || *step == Step::Stop {
+                        return stopped.err().and_then(|error| self.failed(&error));
+                    }
+                    match SegmentLog::open(files.clone(), options) {
+                        Ok((next, found)) => {
+                            assert!(found.clean, "a clean stop, and {found:?}");
+                            self.sealed = next.durable();
+                            log = next;
+                        }
+                        Err(error) => return self.failed(&error),
+                    }
+                    Ok(())
+                }
+            };
+            self.durable = self.durable.max(log.durable());
+            self.durable_max = self.durable_max.max(self.durable);
+            assert!(log.durable() <= log.last());
+            assert!(!self.poisoned || done.is_err(), "a poisoned log did {step:?}");
+            if let Err(error) = done {
+                self.failed(&error);
+            }
+            self.poisoned = log.poisoned().is_some();
+        }
+        Some(log)
+    }
+
+    fn append(&mut self, log: &mut SegmentLog<Forgetful>, count: u64) -> Result<(), SegmentError> {
+        let first = self.last().0 + 1;
+        let group: Vec<Entry> = (first..first + count)
+            .map(|lsn| {
+                self.next_value += 1;
+                entry(lsn, 1, self.next_value)
+            })
+            .collect();
+        let was_poisoned = self.poisoned;
+        let appended = log.append(&group);
+        match &appended {
+            Ok(()) => self.accepted.extend(group),
+            Err(SegmentError::Fatal { .. }) => self.doubtful = group,
+            Err(SegmentError::Poisoned { .. }) => assert!(was_poisoned),
+            Err(_) => {}
+        }
+        assert_eq!(log.last(), self.last());
+        appended
+    }
+
+    fn failed(&mut self, error: &SegmentError) -> Option<SegmentLog<Forgetful>> {
+        self.errors.push(error.to_string());
+        None
+    }
+
+    pub fn last(&self) -> Lsn {
+        Lsn(self.accepted.len() as u64)
+    }
+
+    /// Starts on `files` and asserts that every promise is kept; what the start found.
+    pub fn assert_kept(&self, files: &Forgetful, options: Options) -> Recovered {
+        let context = || format!("{self:#?}\nthe start's changes {:#?}", files.changes());
+        let (log, found) = SegmentLog::open(files.clone(), options)
+            .unwrap_or_else(|error| panic!("a power loss alone, and the start says: {error}\n{}", context()));
+        assert!(found.last >= self.durable, "lost what was durable: {found:?}\n{}", context());
+        assert!(found.durable <= self.durable_max, "claims what was not synced: {found:?}\n{}", context());
+        assert!(found.durable >= self.sealed, "forgot a durable point: {found:?}\n{}", context());
+        let names = files.list().expect("it is in memory");
+        assert!(!names.iter().any(|name| name.ends_with(".new")), "unfinished files stay: {names:?}");
+        let first_allowed = self.keep_from.max(Lsn(1));
+        assert!(found.first <= first_allowed, "purged what was to be kept: {found:?}\n{}", context());
+        let lost_none = if self.is_always { found.last >= self.durable } else { found.last >= self.last() };
+        assert!(!found.clean || lost_none, "claims that nothing is lost: {found:?}\n{}", context());
+        let written: Vec<&Entry> = self.accepted.iter().chain(&self.doubtful).collect();
+        let read = read_all(&log);
+        assert_eq!(read.len() as u64, found.last.next().0 - found.first.0, "{}", context());
+        let expected = written.iter().skip(size(found.first.0) - 1);
+        for (read, written) in read.iter().zip(expected) {
+            assert_eq!(read, *written, "{found:?}\n{}", context());
+        }
+        assert!(found.last.0 <= written.len() as u64, "{found:?}\n{}", context());
+        found
+    }
+
+    /// Starts as [`History::assert_kept`], goes on in a new epoch, and loses power again.
+    pub fn assert_goes_on(&self, files: &Forgetful, options: Options) {
+        let found = self.assert_kept(files, options);
+        // All that the start kept is durable now, whatever the page cache had said.
+        let (log, again) = SegmentLog::open(files.bare(), options).expect("a start after a start");
+        assert_eq!((again.last, again.durable), (found.last, found.last), "{self:#?}");
+        drop(log);
+        let (mut log, _) = SegmentLog::open(files.bare(), options).expect("a start after a start");
+        log.append(&[entry(found.last.0 + 1, 2, 999)]).expect("the disk works");
+        assert_eq!(log.sync().expect("the disk works"), found.last.next());
+    }
+}
+
+pub fn read_all(log: &SegmentLog<Forgetful>) -> Vec<Entry> {
+    let mut cursor = log.cursor(log.first()).expect("the first is there");
+    let mut all = Vec::new();
+    loop {
+        let some = log.read(&mut cursor, log.last(), 100).expect("the disk works");
+        if some.is_empty() {
+            return all;
+        }
+        all.extend(some);
+    }
+}
