@@ -1,6 +1,8 @@
-//! The models: verdicts and state counts of the quick bounds, README's tables, and what the search relies on.
+//! The models: verdicts and state counts of the quick bounds, README's tables, what the search relies on, and faults
+//! that it must find.
 
 mod models {
+    mod mutants;
     mod quick;
     mod search;
 }

@@ -1,7 +1,7 @@
 //! Files — what the binlog asks of a file system, as two small traits. Pure.
 //!
 //! The segment files are written through these alone, so that tests can put a disk below them that forgets what
-//! was not synced, fills up, or fails a fsync (`tests/segments/forgetful.rs`). Names are flat: one folder, no path.
+//! was not synced, fills up, or fails a fsync (`tests/machines/segments/forgetful.rs`). Names are flat: one folder, no path.
 //!
 //! What a caller may count on after a power loss, and nothing more:
 //!

@@ -3,7 +3,7 @@
 
 To write a transcript: put only comments, command lines and directives into a `.txt` file there, run this
 script over it, read what it wrote, commit. To record again: run it over the same file; replies are replaced,
-everything else stays. `tests/commands.rs` replays the transcripts against this crate.
+everything else stays. `tests/machines/commands.rs` replays the transcripts against this crate.
 
     redis-server --port 7399 --save '' --appendonly no &
     tests/golden/record.py --port 7399 tests/golden/commands/*.txt        (empties that server first!)

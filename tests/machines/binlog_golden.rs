@@ -77,7 +77,7 @@ fn entries() -> Vec<Entry> {
 }
 
 fn listing(entries: &[Entry]) -> String {
-    let mut text = String::from("# What version1.bin holds. Written by tests/binlog_golden.rs.\n");
+    let mut text = String::from("# What version1.bin holds. Written by tests/machines/binlog_golden.rs.\n");
     let mut offset = 0;
     for Entry { lsn, epoch, time, payload } in entries {
         let bytes = encoded(&[Entry { lsn: *lsn, epoch: *epoch, time: *time, payload: payload.clone() }]);

@@ -54,7 +54,11 @@ fn crash_killed_process_leaves_a_prefix_with_its_marker() {
     let mut through = 0;
     for kill in 1..=KILLS {
         let writer = Command::new(env::current_exe().expect("this binary"))
-            .args(["--exact", "crash::crash_killed_process_leaves_a_prefix_with_its_marker", "--nocapture"])
+            .args([
+                "--exact",
+                "engine::rocksdb_store::crash::crash_killed_process_leaves_a_prefix_with_its_marker",
+                "--nocapture",
+            ])
             .env(FOLDER, folder.path())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,14 +1,9 @@
 //! The store on RocksDB against the one in memory: whatever happens to both, nobody can tell them apart.
 
-#[path = "rocksdb_store/bytes.rs"]
 mod bytes;
-#[path = "rocksdb_store/commands.rs"]
 mod commands;
-#[path = "rocksdb_store/compaction.rs"]
 mod compaction;
-#[path = "rocksdb_store/crash.rs"]
 mod crash;
-#[path = "rocksdb_store/handles.rs"]
 mod handles;
 
 use replicheck::effect::Write;

@@ -4,9 +4,9 @@ use quickcheck::quickcheck;
 use replicheck::models::program::{Program, parse};
 use replicheck::time::Millis;
 
-const FOUNDING: &[u8] = include_bytes!("programs/founding.txt");
+const FOUNDING: &[u8] = include_bytes!("../programs/founding.txt");
 /// What a real Redis printed; programs/capture.py made it.
-const MONITOR: &[u8] = include_bytes!("programs/monitor.txt");
+const MONITOR: &[u8] = include_bytes!("../programs/monitor.txt");
 
 fn read(file: impl AsRef<[u8]>) -> Program {
     parse(file.as_ref()).unwrap_or_else(|error| panic!("{error}"))

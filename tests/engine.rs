@@ -1,0 +1,5 @@
+//! The engine as it runs: RocksDB, threads, TCP.
+
+mod engine {
+    mod rocksdb_store;
+}

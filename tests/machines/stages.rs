@@ -1,0 +1,357 @@
+//! The pure machines one by one: invariants, strategies, markers, pending writes, log time, deadlines in the log.
+
+use quickcheck::{Arbitrary, Gen, quickcheck};
+use replicheck::apply::{Applier, Instants, marker, write_batch};
+use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
+use replicheck::command::{Command, line};
+use replicheck::effect::{Key, KeySet, Write};
+use replicheck::expiry::{LogTime, Policy};
+use replicheck::invariant::{self, SameLsn, Sight, State, Versions, Visible};
+use replicheck::node::{Master, MasterInput, MasterOutput};
+use replicheck::ordering::{Admission, Job, Ordering, Strategy, lane_of};
+use replicheck::store::memory::MemoryStore;
+use replicheck::store::overlay::Overlay;
+use replicheck::store::{Content, Dump, Read, Stored, dump};
+use replicheck::time::Millis;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+fn key(name: &str) -> Key {
+    Key::new(0, name)
+}
+
+fn command(text: &str) -> Command {
+    Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command")
+}
+
+/// The entries that a master logs for these commands, at these instants.
+fn logged(policy: Policy, commands: &[(&str, u64)]) -> Vec<Entry> {
+    let mut master = Master::new(MemoryStore::new(), Epoch(1));
+    let mut entries = Vec::new();
+    for (text, now) in commands {
+        let request = MasterInput::Request { command: command(text), now: Millis(*now), random: 0 };
+        let outputs = master.step(&*policy.get(), request).expect("memory does not fail");
+        entries.extend(outputs.into_iter().filter_map(|output| match output {
+            MasterOutput::Append(entry) => Some(entry),
+            _ => None,
+        }));
+    }
+    entries
+}
+
+/// Versions after writes of these keys by entries 1, 2, …; `*` is everything.
+fn versions(writes: &[&str]) -> Versions {
+    let mut versions = Versions::default();
+    for (name, lsn) in writes.iter().zip(1..) {
+        let keys = if *name == "*" { KeySet::Everything } else { KeySet::of([key(name)]) };
+        versions.write(&keys, Lsn(lsn));
+    }
+    versions
+}
+
+fn string(value: &str, deadline: Option<u64>) -> Stored {
+    Stored { content: Content::String(value.into()), deadline: deadline.map(Millis) }
+}
+
+fn dump_of(keys: &[(&str, Stored)]) -> Dump {
+    keys.iter().map(|(name, stored)| (key(name), stored.clone())).collect()
+}
+
+#[test]
+fn convergence_older_writer_or_other_value_breaks_it() {
+    let (held, other) = (dump_of(&[("a", string("1", None))]), dump_of(&[("a", string("2", None))]));
+    let (now, before) = (versions(&["a", "a"]), versions(&["a"]));
+    let master = State { versions: &now, dump: &held };
+    assert!(invariant::convergence(master, master));
+    assert!(!invariant::convergence(State { versions: &now, dump: &other }, master));
+    assert!(!invariant::convergence(State { versions: &before, dump: &held }, master));
+}
+
+#[test]
+fn levels_versions_that_go_back_break_them() {
+    let history = [versions(&[]), versions(&["a"]), versions(&["a", "*"]), versions(&["a", "*", "c"])];
+    let history: Vec<&Versions> = history.iter().collect();
+    let (set, flushed) = (history[1], history[2]);
+    assert!(invariant::monotonic_reads(set, flushed) && !invariant::monotonic_reads(flushed, set));
+    assert!(invariant::per_key_order(&history, set, flushed));
+    assert!(!invariant::per_key_order(&history, flushed, set));
+    // A version that the master never gave this key.
+    let mut invented = Versions::default();
+    invented.write(&KeySet::of([key("a")]), Lsn(3));
+    assert!(!invariant::per_key_order(&history, set, &invented));
+}
+
+#[test]
+fn prefix_no_length_or_a_shorter_one_breaks_it() {
+    let history = [versions(&[]), versions(&["a"]), versions(&["a", "c"])];
+    let history: Vec<&Versions> = history.iter().collect();
+    assert_eq!(invariant::prefix(&history, Lsn(0), history[2]), Some(Lsn(2)));
+    assert_eq!(invariant::prefix(&history, Lsn(2), history[1]), None);
+    let mut hole = Versions::default();
+    hole.write(&KeySet::of([key("c")]), Lsn(2));
+    assert_eq!(invariant::prefix(&history, Lsn(0), &hole), None);
+}
+
+#[test]
+fn exactly_once_value_of_a_second_run_breaks_it() {
+    let (once, twice) = (dump_of(&[("n", string("1", None))]), dump_of(&[("n", string("2", None))]));
+    let (empty, written) = (Dump::new(), versions(&["n"]));
+    let history = [&empty, &once];
+    let ran_twice = BTreeSet::from([Lsn(1)]);
+    let holds = |dump| State { versions: &written, dump };
+    assert!(invariant::exactly_once(holds(&once), &ran_twice, &history));
+    assert!(!invariant::exactly_once(holds(&twice), &ran_twice, &history));
+    assert!(invariant::exactly_once(holds(&twice), &BTreeSet::new(), &history), "it did not run twice");
+}
+
+#[test]
+fn same_lsn_invariants_tell_value_deadline_and_immortality_apart() {
+    let nodes = |master: &[(&str, Stored)], replica: &[(&str, Stored)], clock| {
+        let (master, replica) = (dump_of(master), dump_of(replica));
+        let nodes = SameLsn { master: &master, replica: &replica, latest_clock: Millis(clock) };
+        (invariant::same_value(nodes), invariant::same_deadline(nodes), invariant::no_immortal_key(nodes))
+    };
+    let mortal = [("k", string("5", Some(20)))];
+    assert_eq!(nodes(&mortal, &mortal, 10), (true, true, true));
+    assert_eq!(nodes(&mortal, &[("k", string("6", Some(20)))], 10), (false, true, true));
+    assert_eq!(nodes(&mortal, &[("k", string("5", Some(21)))], 10), (true, false, true));
+    assert_eq!(nodes(&mortal, &[("k", string("5", None))], 10), (true, false, false));
+    assert_eq!(nodes(&[], &[("k", string("1", None))], 10), (false, true, false));
+    // On one node only: dead by one of the clocks, or a difference.
+    assert_eq!(nodes(&mortal, &[], 20), (true, true, true));
+    assert_eq!(nodes(&mortal, &[], 19), (false, true, true));
+}
+
+#[test]
+fn read_invariants_tell_resurrection_early_death_and_no_moment_apart() {
+    let saw = |sight| BTreeMap::from([(key("k"), sight)]);
+    assert!(!invariant::no_resurrection(&saw(Sight::Dead(Lsn(1))), &saw(Sight::Alive(Lsn(1)))));
+    assert!(invariant::no_resurrection(&saw(Sight::Dead(Lsn(1))), &saw(Sight::Alive(Lsn(2)))));
+    assert!(invariant::no_resurrection(&saw(Sight::Alive(Lsn(1))), &saw(Sight::Dead(Lsn(1)))));
+
+    let master = dump_of(&[("k", string("5", Some(20)))]);
+    let (sees, nothing) = (invariant::visible(&master, Millis(19)), invariant::visible(&master, Millis(20)));
+    assert!(sees.len() == 1 && nothing.is_empty());
+    assert!(!invariant::no_early_death(&master, Millis(19), &nothing));
+    assert!(invariant::no_early_death(&master, Millis(20), &nothing));
+
+    let moments = [Visible::new(), sees.clone()];
+    assert_eq!(invariant::past_read(&moments, &sees), Some(1));
+    assert_eq!(invariant::past_read(&moments[..1], &sees), None);
+}
+
+/// Admits an entry of these keys; `*` is everything.
+fn admit(machine: &mut impl Ordering, lsn: u64, names: &[&str]) {
+    let keys =
+        if names == ["*"] { KeySet::Everything } else { KeySet::of(names.iter().map(|name| key(name))) };
+    let first_key = names.iter().find(|name| **name != "*").map(|name| key(name));
+    let entry = Admission { lsn: Lsn(lsn), keys, first_key, splittable: true };
+    machine.admit(&entry).expect("effects are never refused");
+}
+
+#[test]
+fn barrier_everything_waits_for_all_and_holds_all() {
+    let (mine, other) = (lane_of(&key("a"), 2), lane_of(&key("c"), 2));
+    let mut barrier = Strategy::Barrier.machine(2, 1);
+    for (lsn, names) in [(1, ["a"]), (2, ["c"]), (3, ["*"]), (4, ["a"])] {
+        admit(&mut barrier, lsn, &names);
+    }
+    let (first, second) = (barrier.take(mine).expect("1"), barrier.take(other).expect("2"));
+    assert_eq!((&first, &second), (&Job::whole(Lsn(1)), &Job::whole(Lsn(2))));
+    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "3 waits for both");
+    barrier.finish(mine, &first);
+    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "3 waits for 2");
+    barrier.finish(other, &second);
+    let flush = barrier.take(0).expect("3");
+    assert_eq!(barrier.take(mine), None, "4 waits for 3");
+    barrier.finish(0, &flush);
+    assert_eq!(barrier.take(mine), Some(Job::whole(Lsn(4))));
+}
+
+#[test]
+fn writeset_waits_for_the_last_entry_of_each_key() {
+    let mut writeset = Strategy::Writeset.machine(2, 1);
+    admit(&mut writeset, 1, &["a"]);
+    admit(&mut writeset, 2, &["c"]);
+    admit(&mut writeset, 3, &["a", "c"]);
+    admit(&mut writeset, 4, &["b"]);
+    let taken: Vec<Job> = std::iter::from_fn(|| writeset.take(0)).collect();
+    assert_eq!(taken, [1, 2, 4].map(|lsn| Job::whole(Lsn(lsn))));
+    writeset.finish(0, &taken[0]);
+    assert_eq!(writeset.take(0), None);
+    writeset.finish(0, &taken[1]);
+    assert_eq!(writeset.take(0), Some(Job::whole(Lsn(3))));
+}
+
+#[test]
+fn serial_takes_a_run_and_nothing_else_meanwhile() {
+    let mut serial = Strategy::Serial.machine(2, 2);
+    (1..=3).for_each(|lsn| admit(&mut serial, lsn, &["a"]));
+    let run = serial.take(0).expect("a run");
+    assert_eq!(run, Job::run(Lsn(1), Lsn(2)));
+    assert_eq!(serial.take(1), None);
+    serial.finish(0, &run);
+    assert_eq!(serial.take(1), Some(Job::whole(Lsn(3))));
+}
+
+#[test]
+fn key_hash_command_that_cannot_be_split_is_refused() {
+    let mut machine = Strategy::KeyHash.machine(2, 1);
+    let entry = |text: &str| Entry {
+        lsn: Lsn(1),
+        epoch: Epoch(1),
+        time: Millis(0),
+        payload: Payload::Command(command(text)),
+    };
+    for text in ["RENAME a c", "MSETNX a 1 c 1"] {
+        let refused = machine.admit(&Admission::of(&entry(text))).expect_err("it cannot be split");
+        assert!(refused.to_string().starts_with("key_hash cannot apply entry 1: "), "{refused}");
+    }
+    for text in ["DEL a c", "UNLINK a c", "MSET a 1 c 1", "SET a 1"] {
+        machine.admit(&Admission::of(&entry(text))).expect("it can be split");
+    }
+}
+
+#[test]
+fn applier_marker_is_the_watermark_once_the_batch_is_written() {
+    let entries = logged(Policy::Effects, &[("SET a 1", 0), ("SET c 1", 0), ("SET b 1", 0)]);
+    let mut applier = Applier::new(Strategy::Writeset.machine(3, 1), Lsn::NONE);
+    entries.iter().for_each(|entry| applier.admit(&Admission::of(entry)).expect("not refused"));
+    let tasks: Vec<_> = (0..3).filter_map(|worker| applier.take(worker)).collect();
+    assert_eq!(
+        tasks.iter().map(|task| task.marker).collect::<Vec<_>>(),
+        [Some(Lsn(1)), Some(Lsn(0)), Some(Lsn(0))]
+    );
+    assert_eq!(applier.finish(1, &tasks[1].job), Lsn(0));
+    assert_eq!(applier.finish(0, &tasks[0].job), Lsn(2));
+    assert_eq!(applier.finish(2, &tasks[2].job), Lsn(3));
+}
+
+#[test]
+fn write_batch_commands_of_one_batch_see_each_other_and_leave_the_marker() {
+    let entries = logged(
+        Policy::AtEntryTime,
+        &[("SET n 1", 0), ("INCR n", 0), ("HSET h f 1", 0), ("HINCRBY h f 2", 0)],
+    );
+    let mut store = MemoryStore::new();
+    let at = Instants { now: Millis(0), judged_at: Millis(0) };
+    assert_eq!(marker(&store), Ok(Lsn::NONE));
+    let all: Vec<&Entry> = entries.iter().collect();
+    write_batch(&mut store, &all, None, Lsn(4), &|_| at).expect("memory does not fail");
+    let held = dump(&store).expect("records are whole");
+    assert_eq!(held[&key("n")], string("2", None));
+    assert_eq!(held[&key("h")].content, Content::Hash(BTreeMap::from([(b"f".to_vec(), b"3".to_vec())])));
+    assert_eq!(marker(&store), Ok(Lsn(4)));
+}
+
+#[test]
+fn logged_second_founding_program_carries_what_each_policy_promises() {
+    let program = [("SETEX k 10 100", 5000), ("INCR k", 6000)];
+    let words = |policy| -> Vec<String> {
+        let entries = logged(policy, &program);
+        entries
+            .iter()
+            .map(|entry| match &entry.payload {
+                Payload::Command(command) => command.to_string(),
+                Payload::Effect(effect) => format!("{:?}", effect.writes[0]),
+            })
+            .collect()
+    };
+    assert_eq!(words(Policy::Verbatim), ["SETEX k 10 100", "INCR k"]);
+    assert_eq!(words(Policy::Absolute), ["SET k 100 PXAT 15000", "INCR k"]);
+    assert_eq!(words(Policy::MasterExpires), ["SET k 100 PXAT 15000", "INCR k"]);
+    assert_eq!(words(Policy::Pksetat)[0], "SET k 100 PXAT 15000");
+    assert!(words(Policy::Pksetat)[1].ends_with("101)"), "INCR logs its result");
+    assert!(words(Policy::Effects).iter().all(|word| word.starts_with("Put(")));
+}
+
+#[test]
+fn relative_deadline_counts_from_arrival_less_the_lag() {
+    let entries = logged(Policy::Relative, &[("SETEX k 10 100", 5000)]);
+    let deadline_when_it_arrives_at = |local| {
+        let entry = Policy::Relative.get().arrived(entries[0].clone(), Millis(local));
+        let mut store = MemoryStore::new();
+        let at = Instants { now: Millis(local), judged_at: Millis(local) };
+        write_batch(&mut store, &[&entry], None, Lsn(1), &|_| at).expect("memory does not fail");
+        dump(&store).expect("whole")[&key("k")].deadline
+    };
+    assert_eq!(deadline_when_it_arrives_at(5200), Some(Millis(15_000)));
+    assert_eq!(deadline_when_it_arrives_at(4000), Some(Millis(14_000)), "a lag is never below zero");
+}
+
+#[test]
+fn master_expires_logs_a_del_before_the_command_that_met_the_dead_key() {
+    let entries = logged(Policy::MasterExpires, &[("SETEX k 1 5", 1000), ("INCR k", 2000)]);
+    let words: Vec<String> = entries
+        .iter()
+        .map(|entry| match &entry.payload {
+            Payload::Command(command) => command.to_string(),
+            Payload::Effect(effect) => format!("{effect:?}"),
+        })
+        .collect();
+    assert_eq!(words, ["SET k 5 PXAT 2000", "DEL k", "INCR k"]);
+    assert_eq!(entries.iter().map(|entry| entry.lsn.0).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
+fn log_time_silent_past_the_limit_is_estimated_and_never_goes_back() {
+    let limit = Some(10_000);
+    let mut clock = LogTime::default();
+    clock.hear(Millis(5000), Millis(5200), limit);
+    let read = |clock: &LogTime, local| {
+        let reading = clock.read(Millis(local), limit);
+        (reading.time.0, reading.estimated)
+    };
+    assert_eq!(read(&clock, 5200), (5000, false));
+    assert_eq!(read(&clock, 15_200), (5000, false));
+    assert_eq!(read(&clock, 16_200), (6000, true));
+    clock.hear(Millis(5500), Millis(16_200), limit);
+    assert_eq!(read(&clock, 16_200), (6000, true), "what was read is not taken back");
+    clock.hear(Millis(17_000), Millis(17_200), limit);
+    assert_eq!(read(&clock, 17_200), (17_000, false));
+    assert_eq!(clock.read(Millis(90_000), None).time, Millis(17_000), "without a limit it stands still");
+}
+
+/// A write over a few raw keys.
+#[derive(Clone, Debug)]
+struct AnyWrite(Write);
+
+impl Arbitrary for AnyWrite {
+    fn arbitrary(random: &mut Gen) -> AnyWrite {
+        let key = |random: &mut Gen| vec![b'a' + u8::arbitrary(random) % 6];
+        AnyWrite(match u8::arbitrary(random) % 4 {
+            0 => Write::Delete { key: key(random) },
+            1 => Write::DeleteRange { from: key(random), to: key(random) },
+            _ => Write::Put { key: key(random), value: vec![u8::arbitrary(random)] },
+        })
+    }
+}
+
+fn scanned(reader: &dyn Read, from: &[u8], to: &[u8], stop_after: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut visit = |key: &[u8], value: &[u8]| {
+        found.push((key.to_vec(), value.to_vec()));
+        if found.len() < stop_after { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    reader.scan(from, to, &mut visit).expect("memory does not fail");
+    found
+}
+
+quickcheck! {
+    fn prop_overlay_reads_as_the_store_with_its_writes_done(before: Vec<AnyWrite>, pending: Vec<AnyWrite>, stop_after: u8) -> bool {
+        let writes = |list: Vec<AnyWrite>| list.into_iter().map(|write| write.0).collect::<Vec<_>>();
+        let (before, pending) = (writes(before), writes(pending));
+        let mut base = MemoryStore::new();
+        before.iter().for_each(|write| base.apply(write));
+        let mut done = base.clone();
+        pending.iter().for_each(|write| done.apply(write));
+        let mut overlay = Overlay::new(&base);
+        overlay.add(&pending);
+        let stop_after = usize::from(stop_after % 8) + 1;
+        let keys = (b'a'..=b'g').map(|letter| vec![letter]);
+        keys.clone().all(|key| overlay.get(&key) == done.get(&key))
+            && keys.clone().all(|from| keys.clone().chain([Vec::new()]).all(|to| {
+                scanned(&overlay, &from, &to, stop_after) == scanned(&done, &from, &to, stop_after)
+            }))
+    }
+}
