@@ -50,12 +50,27 @@ impl fmt::Display for Lsn {
 }
 
 /// Identity of a history: a promotion, or a start that may have lost entries, takes a higher one.
+///
+/// The upper half counts; a running node draws the lower half, so that two nodes that go on from one history at the
+/// same time do not take the same epoch (they would with a chance of one in four thousand million).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
+impl Epoch {
+    /// An epoch after this one, told from others after this one by `random`.
+    #[must_use]
+    pub fn next(self, random: u32) -> Epoch {
+        Epoch(((self.0 >> 32) + 1) << 32 | u64::from(random))
+    }
+}
+
 impl fmt::Display for Epoch {
+    /// `3` for a small number, `3-00c0ffee` for one with a drawn half.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.0)
+        match (self.0 >> 32, self.0 & u64::from(u32::MAX)) {
+            (0, small) => write!(out, "{small}"),
+            (count, drawn) => write!(out, "{count}-{drawn:08x}"),
+        }
     }
 }
 

@@ -63,9 +63,20 @@ impl<S: Store> Master<S> {
         Master { store, epoch, last: Lsn::NONE, time: Millis::ZERO }
     }
 
+    /// A master whose store holds a history through entry `last`; what it does next is of `epoch`, and not before
+    /// `time`.
+    pub fn resume(store: S, epoch: Epoch, last: Lsn, time: Millis) -> Master<S> {
+        Master { store, epoch, last, time }
+    }
+
     /// Its store.
     pub fn store(&self) -> &S {
         &self.store
+    }
+
+    /// Its store, and nothing else of it.
+    pub fn into_store(self) -> S {
+        self.store
     }
 
     /// The last entry of its log.

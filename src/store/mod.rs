@@ -48,6 +48,16 @@ pub trait Read {
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
 }
 
+impl<R: Read + ?Sized> Read for &R {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        (**self).get(key)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        (**self).scan(from, to, visit)
+    }
+}
+
 /// Ordered bytes that can be changed.
 pub trait Store: Read {
     /// Does all the writes, in order, or none: no reader and no crash sees a part of them.

@@ -2,24 +2,24 @@
 //!
 //! A writer that runs several commands before it writes one batch lets each see what those before it came to.
 
-use super::{Read, StoreError, Visit};
+use super::{Read, Store, StoreError, Visit};
 use crate::effect::Write;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
 /// Reads through pending writes to the store below.
 #[derive(Clone)]
-pub struct Overlay<'a> {
-    base: &'a dyn Read,
+pub struct Overlay<B> {
+    base: B,
     /// What was put (`Some`) or deleted (`None`).
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// Ranges deleted; records of `records` were written after them.
     deleted: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-impl<'a> Overlay<'a> {
+impl<B: Read> Overlay<B> {
     /// No pending writes over `base`.
-    pub fn new(base: &'a dyn Read) -> Overlay<'a> {
+    pub fn new(base: B) -> Overlay<B> {
         Overlay { base, records: BTreeMap::new(), deleted: Vec::new() }
     }
 
@@ -41,12 +41,22 @@ impl<'a> Overlay<'a> {
         }
     }
 
+    /// What brings the store below to what this shows, each record written once: at most as many writes as were added.
+    pub fn into_writes(self) -> Vec<Write> {
+        let ranges = self.deleted.into_iter().map(|(from, to)| Write::DeleteRange { from, to });
+        let records = self.records.into_iter().map(|(key, put)| match put {
+            Some(value) => Write::Put { key, value },
+            None => Write::Delete { key },
+        });
+        ranges.chain(records).collect()
+    }
+
     fn is_deleted(&self, key: &[u8]) -> bool {
         self.deleted.iter().any(|(from, to)| from.as_slice() <= key && key < to.as_slice())
     }
 }
 
-impl Read for Overlay<'_> {
+impl<B: Read> Read for Overlay<B> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.records.get(key) {
             Some(pending) => Ok(pending.clone()),
@@ -89,6 +99,13 @@ impl Read for Overlay<'_> {
                 }
             }
         }
+        Ok(())
+    }
+}
+
+impl<B: Read> Store for Overlay<B> {
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        self.add(writes);
         Ok(())
     }
 }

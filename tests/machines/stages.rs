@@ -353,5 +353,10 @@ quickcheck! {
             && keys.clone().all(|from| keys.clone().chain([Vec::new()]).all(|to| {
                 scanned(&overlay, &from, &to, stop_after) == scanned(&done, &from, &to, stop_after)
             }))
+            && {
+                let mut written = base.clone();
+                overlay.into_writes().iter().for_each(|write| written.apply(write));
+                written == done
+            }
     }
 }
