@@ -19,5 +19,6 @@ pub mod invariant;
 pub mod models;
 pub mod node;
 pub mod ordering;
+pub mod server;
 pub mod store;
 pub mod time;

@@ -27,6 +27,7 @@ mod view;
 
 pub use draft::Draft;
 pub use error::CommandError;
+pub(crate) use number::parse_integer;
 pub use reply::Reply;
 pub use view::{StringValue, View};
 

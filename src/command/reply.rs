@@ -11,10 +11,16 @@ pub enum Reply {
     Integer(i64),
     /// A string of any bytes.
     Bulk(Vec<u8>),
+    /// Text for people: a string in RESP2, marked as text in RESP3 (INFO, CLIENT LIST).
+    Verbatim(Vec<u8>),
     /// No value.
     Null,
+    /// No list: a null of its own in RESP2 (COMMAND INFO of what does not exist).
+    NullArray,
     /// A list of replies.
     Array(Vec<Reply>),
+    /// Replies without order or repetition: a list in RESP2 (the flags of COMMAND INFO).
+    Set(Vec<Reply>),
     /// Names and values: a flat array in RESP2, a map in RESP3 (HGETALL).
     Map(Vec<(Reply, Reply)>),
     /// Pairs: a flat array in RESP2, an array of two-element arrays in RESP3 (HRANDFIELD WITHVALUES).

@@ -177,9 +177,12 @@ fn render_at(reply: &Reply, compare: Compare, depth: usize) -> Vec<String> {
         Reply::Status(text) => vec![format!("{pad}+{text}")],
         Reply::Error(text) => vec![format!("{pad}-{text}")],
         Reply::Integer(number) => vec![format!("{pad}:{number}")],
-        Reply::Bulk(bytes) => vec![format!("{pad}$\"{}\"", escape(bytes))],
+        Reply::Bulk(bytes) | Reply::Verbatim(bytes) => vec![format!("{pad}$\"{}\"", escape(bytes))],
         Reply::Null => vec![format!("{pad}_")],
-        Reply::Array(items) => render_array(&items.iter().collect::<Vec<_>>(), compare, depth),
+        Reply::NullArray => vec![format!("{pad}*_")],
+        Reply::Array(items) | Reply::Set(items) => {
+            render_array(&items.iter().collect::<Vec<_>>(), compare, depth)
+        }
         Reply::Map(pairs) | Reply::Pairs(pairs) => {
             let items: Vec<&Reply> = pairs.iter().flat_map(|(name, value)| [name, value]).collect();
             render_array(&items, compare, depth)

@@ -1,0 +1,35 @@
+//! Node — what the server needs of the engine behind it.
+
+use super::facts::Facts;
+use crate::binlog::Fsync;
+use crate::command::{Command, Reply};
+use std::net::TcpStream;
+
+/// A node refused; the text is the error reply, code first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// The engine of one node. All methods may be called at any time, from many connections at once.
+pub trait Node: Send + Sync + 'static {
+    /// Runs commands of one connection in order: one reply each, at the same place. Refusals (`READONLY`, `MISCONF`,
+    /// `LOADING`) are replies, and the node's to give. SELECT never comes here; each command knows its database.
+    fn run(&self, commands: Vec<Command>) -> impl Future<Output = Vec<Reply>> + Send;
+
+    /// What INFO and ROLE tell. Called at each of them, so it is cheap.
+    fn facts(&self) -> Facts;
+
+    /// REPLICAOF: follows the master at (host, port) from now on; `None` = NO ONE, it is a master itself.
+    fn replicate(&self, master: Option<(String, u16)>) -> impl Future<Output = Result<(), Refused>> + Send;
+
+    /// CONFIG SET appendfsync.
+    fn set_appendfsync(&self, fsync: Fsync) -> impl Future<Output = Result<(), Refused>> + Send;
+
+    /// A replica sent `argv`, an RCSYNC. Its socket, blocking, is the node's from now on; `already_read` is what the
+    /// replica sent behind the command. Called on a thread of the runtime, so it does not block: a thread of the
+    /// node takes the socket. Nothing was replied.
+    fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>);
+
+    /// SHUTDOWN: makes everything durable and takes no more writes; then the process may end.
+    fn stop(&self) -> impl Future<Output = Result<(), Refused>> + Send;
+}

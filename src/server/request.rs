@@ -1,0 +1,282 @@
+//! Request — bytes of a connection → argvs, as Redis reads them. Pure.
+//!
+//! ```text
+//! *2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n     →   ECHO · hi          the form that clients send
+//! ECHO "hi"\r\n                        →   ECHO · hi          an inline command, as typed into telnet
+//! *0\r\n   or an empty line            →   nothing
+//! *x\r\n                               →   Protocol error: invalid multibulk length
+//! ```
+//!
+//! Bytes may come in any pieces: the requests, and the error that ends them, are those of the whole. Where Redis's own
+//! answer hangs on the pieces (a line beyond 64 KB that came in one read), ours is the one it gives to bytes that come
+//! one at a time. Oddities kept: a byte other than `\n` may follow `\r`, a bulk's last two bytes are not looked at, and
+//! a byte 00 in a line hides its end. No crate has Redis's texts and limits, hence our own parser.
+//!
+//! Source: `processInlineBuffer` and `processMultibulkBuffer` in networking.c, Redis 7.0.
+
+use crate::command::{line, parse_integer};
+
+/// The longest line: an inline command, or the header of an array or a bulk.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+/// The largest number of arguments.
+const ARGUMENTS_MAX: i64 = i32::MAX as i64;
+/// What an argument costs beside its bytes when a request is held against its limit.
+const ARGUMENT_COST: usize = size_of::<Vec<u8>>();
+/// Room made for arguments before any has come.
+const ARGUMENTS_EXPECTED_MAX: usize = 64;
+/// A buffer larger than this is given back once it is empty.
+const BUFFER_KEPT_BYTES_MAX: usize = 64 * 1024;
+
+/// How much a client may send. Both are checked before memory is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one argument.
+    pub bulk_bytes_max: usize,
+    /// Bytes of one request.
+    pub query_bytes_max: usize,
+}
+
+impl Default for Limits {
+    /// Redis's: 512 MB an argument, 1 GB a request.
+    fn default() -> Limits {
+        Limits { bulk_bytes_max: 512 << 20, query_bytes_max: 1 << 30 }
+    }
+}
+
+/// Why a connection cannot be read any further. The text is what the client is told after `ERR `.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ProtocolError {
+    /// An array's length is no number, or beyond 2147483647.
+    #[error("Protocol error: invalid multibulk length")]
+    MultibulkLength,
+    /// A bulk's length is no number, negative, or beyond the limit.
+    #[error("Protocol error: invalid bulk length")]
+    BulkLength,
+    /// An argument does not begin as a bulk does.
+    #[error("Protocol error: expected '$', got '{}'", printed(*.0))]
+    NoBulk(u8),
+    /// A line that is no array goes on and on.
+    #[error("Protocol error: too big inline request")]
+    InlineTooBig,
+    /// So does the header of an array.
+    #[error("Protocol error: too big mbulk count string")]
+    MultibulkTooBig,
+    /// So does the header of a bulk.
+    #[error("Protocol error: too big bulk count string")]
+    BulkTooBig,
+    /// An inline command has a quote without end.
+    #[error("Protocol error: unbalanced quotes in request")]
+    UnbalancedQuotes,
+    /// The request is beyond its limit. Redis closes such a connection without a word.
+    #[error("query buffer limit reached")]
+    QueryTooBig,
+}
+
+/// The byte as an error reply shows it: no line may end inside. Bytes beyond ASCII become the replacement character.
+fn printed(byte: u8) -> char {
+    match byte {
+        b'\r' | b'\n' => ' ',
+        0..=127 => char::from(byte),
+        _ => char::REPLACEMENT_CHARACTER,
+    }
+}
+
+/// The requests of one connection.
+///
+/// Cost: O(bytes), however they are cut. Memory: the bytes not yet taken, and one request within its limits.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    limits: Limits,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were taken.
+    at: usize,
+    /// Bytes after `at` that were searched for a line's end.
+    searched: usize,
+    partial: Option<Partial>,
+}
+
+/// An array whose arguments have not all come.
+#[derive(Clone, Debug)]
+struct Partial {
+    missing: usize,
+    argv: Vec<Vec<u8>>,
+    /// What it holds, as counted against the limit.
+    cost: usize,
+    bulk: Option<Bulk>,
+}
+
+#[derive(Clone, Debug)]
+struct Bulk {
+    length: usize,
+    bytes: Vec<u8>,
+}
+
+impl Requests {
+    /// A connection that has sent nothing.
+    pub fn new(limits: Limits) -> Requests {
+        Requests { limits, buffer: Vec::new(), at: 0, searched: 0, partial: None }
+    }
+
+    /// Sets limits for what follows.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Notes what the client sent. Call [`Requests::next`] until there is nothing more before filling again: then the
+    /// buffer stays small.
+    pub fn fill(&mut self, bytes: &[u8]) {
+        if self.at == self.buffer.len() {
+            self.buffer.clear();
+            self.at = 0;
+            if self.buffer.capacity() > BUFFER_KEPT_BYTES_MAX {
+                self.buffer = Vec::new();
+            }
+        } else if self.at >= self.buffer.len() / 2 {
+            // No more bytes are moved than were taken since the last time.
+            self.buffer.drain(..self.at);
+            self.at = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Bytes held: the buffer, and the arguments of a request that is not complete.
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.at + self.partial.as_ref().map_or(0, |partial| partial.cost)
+    }
+
+    /// The bytes that no request has taken. Only between requests: arguments of an incomplete one are not among them.
+    pub fn into_rest(mut self) -> Vec<u8> {
+        self.buffer.split_off(self.at)
+    }
+
+    /// The next request: an argv with at least one argument; `None` if it has not come yet. After an error every
+    /// further call gives that error: the connection is to be closed.
+    pub fn next(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
+        loop {
+            if self.partial.is_some() {
+                return self.next_of_array();
+            }
+            let taken = match self.buffer.get(self.at) {
+                None => return Ok(None),
+                Some(b'*') => self.begin_array()?,
+                Some(_) => match self.inline()? {
+                    Some(argv) if argv.is_empty() => true,
+                    argv => return Ok(argv),
+                },
+            };
+            if !taken {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Takes an inline command, if its line is complete.
+    fn inline(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
+        let Some(end) = self.line_end(b'\n', ProtocolError::InlineTooBig)? else { return Ok(None) };
+        let line = &self.buffer[self.at..self.at + end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let argv = line::split(line).map_err(|_| ProtocolError::UnbalancedQuotes)?;
+        self.take(end + 1);
+        Ok(Some(argv))
+    }
+
+    /// Takes the header of an array, if it is complete.
+    fn begin_array(&mut self) -> Result<bool, ProtocolError> {
+        let Some(end) = self.line_end(b'\r', ProtocolError::MultibulkTooBig)? else { return Ok(false) };
+        if self.buffer.len() - self.at < end + 2 {
+            return Ok(false);
+        }
+        let length = parse_integer(&self.buffer[self.at + 1..self.at + end])
+            .filter(|&length| length <= ARGUMENTS_MAX)
+            .ok_or(ProtocolError::MultibulkLength)?;
+        self.take(end + 2);
+        // A negative length is no array, as zero is.
+        if let Some(missing) = usize::try_from(length).ok().filter(|&missing| missing > 0) {
+            let argv = Vec::with_capacity(missing.min(ARGUMENTS_EXPECTED_MAX));
+            self.partial = Some(Partial { missing, argv, cost: 0, bulk: None });
+        }
+        Ok(true)
+    }
+
+    /// Takes arguments of the array that has begun.
+    fn next_of_array(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
+        loop {
+            match &mut self.partial {
+                Some(partial) if partial.missing == 0 => {
+                    return Ok(self.partial.take().map(|partial| partial.argv));
+                }
+                Some(Partial { bulk: Some(_), .. }) => {
+                    if !self.fill_bulk() {
+                        return Ok(None);
+                    }
+                }
+                _ => {
+                    if !self.begin_bulk()? {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the header of a bulk, if it is complete.
+    fn begin_bulk(&mut self) -> Result<bool, ProtocolError> {
+        let Some(end) = self.line_end(b'\r', ProtocolError::BulkTooBig)? else { return Ok(false) };
+        if self.buffer.len() - self.at < end + 2 {
+            return Ok(false);
+        }
+        if self.buffer[self.at] != b'$' {
+            return Err(ProtocolError::NoBulk(self.buffer[self.at]));
+        }
+        let length = parse_integer(&self.buffer[self.at + 1..self.at + end])
+            .and_then(|length| usize::try_from(length).ok())
+            .filter(|&length| length <= self.limits.bulk_bytes_max)
+            .ok_or(ProtocolError::BulkLength)?;
+        let Some(partial) = &mut self.partial else { return Ok(false) };
+        let cost = partial.cost.saturating_add(length).saturating_add(ARGUMENT_COST);
+        if cost > self.limits.query_bytes_max {
+            return Err(ProtocolError::QueryTooBig);
+        }
+        partial.cost = cost;
+        let there = self.buffer.len() - self.at - (end + 2);
+        partial.bulk = Some(Bulk { length, bytes: Vec::with_capacity(length.min(there)) });
+        self.take(end + 2);
+        Ok(true)
+    }
+
+    /// Moves what is there of a bulk into its argument; whether it is complete. Memory grows with what has come, not
+    /// with what was announced.
+    fn fill_bulk(&mut self) -> bool {
+        let Some(partial) = &mut self.partial else { return false };
+        let Some(bulk) = &mut partial.bulk else { return false };
+        let pending = &self.buffer[self.at..];
+        let missing = (bulk.length - bulk.bytes.len()).min(pending.len());
+        bulk.bytes.extend_from_slice(&pending[..missing]);
+        let is_complete = bulk.bytes.len() == bulk.length && pending.len() >= missing + 2;
+        if is_complete {
+            partial.argv.extend(partial.bulk.take().map(|bulk| bulk.bytes));
+            partial.missing -= 1;
+        }
+        self.take(missing + if is_complete { 2 } else { 0 });
+        is_complete
+    }
+
+    /// The distance from `at` to the next `end`, if it has come. `too_big` is the error if it does not come in time.
+    fn line_end(&mut self, end: u8, too_big: ProtocolError) -> Result<Option<usize>, ProtocolError> {
+        let pending = &self.buffer[self.at..];
+        let found = pending[self.searched..].iter().position(|&byte| byte == end || byte == 0);
+        // Search goes on where it ended, so that bytes that come one at a time are looked at once.
+        self.searched = found.map_or(pending.len(), |found| self.searched + found);
+        let is_end = pending.get(self.searched) == Some(&end);
+        let length = if is_end { self.searched } else { pending.len() };
+        if length > LINE_BYTES_MAX {
+            return Err(too_big);
+        }
+        Ok(is_end.then_some(length))
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.at += bytes;
+        self.searched = 0;
+    }
+}

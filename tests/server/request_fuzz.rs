@@ -1,0 +1,146 @@
+//! A million frames, random and mutated, from a seed that is printed: no panic, no memory beyond what was sent, the
+//! same requests and errors however the bytes are cut, and the argv that the crate `redis_protocol` reads.
+
+use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
+use replicheck::server::request::{Limits, ProtocolError, Requests};
+use std::env;
+
+const LIMITS: Limits = Limits { bulk_bytes_max: 1 << 20, query_bytes_max: 4 << 20 };
+
+type Read = (Vec<Vec<Vec<u8>>>, Option<ProtocolError>);
+
+#[test]
+fn requests_random_and_mutated_are_read_alike_in_any_pieces() {
+    let setting =
+        |name| env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")));
+    let seed: u64 = setting("REPLICHECK_SEED").unwrap_or(0x5eed);
+    let frames: u64 = setting("REPLICHECK_FRAMES").unwrap_or(1_000_000);
+    println!("REPLICHECK_SEED={seed} REPLICHECK_FRAMES={frames}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut seen = Seen::default();
+    let mut at = 0;
+    while at < frames {
+        // Several frames behind one another, so that a frame begins where another ended.
+        let count = random.u64(1..=4).min(frames - at);
+        let mut bytes: Vec<u8> = (0..count).flat_map(|_| frame(&mut random)).collect();
+        if random.u8(..4) > 0 {
+            mutate(&mut random, &mut bytes);
+        }
+        check(&mut random, &bytes, &mut seen, at, seed);
+        at += count;
+    }
+    println!("{seen:?}");
+    let all = [seen.requests, seen.errors, seen.waiting, seen.decoded, seen.inline];
+    assert!(all.iter().all(|&count| count > frames / 100), "each kind must occur often: {seen:?}");
+}
+
+/// How often each kind of outcome occurred.
+#[derive(Debug, Default)]
+struct Seen {
+    requests: u64,
+    errors: u64,
+    waiting: u64,
+    decoded: u64,
+    inline: u64,
+}
+
+fn check(random: &mut fastrand::Rng, bytes: &[u8], seen: &mut Seen, at: u64, seed: u64) {
+    let whole = read(bytes, || bytes.len());
+    let longest = random.usize(1..=bytes.len() + 1);
+    let pieces = read(bytes, || random.usize(1..=longest));
+    let replay = format!("{}\nREPLICHECK_SEED={seed}, frame {at}", bytes.escape_ascii());
+    assert_eq!(whole, pieces, "whole and in pieces differ: {replay}");
+    let inline = bytes.first().is_some_and(|&byte| byte != b'*');
+    seen.requests += u64::from(!whole.0.is_empty());
+    seen.inline += u64::from(inline && !whole.0.is_empty());
+    seen.errors += u64::from(whole.1.is_some());
+    seen.waiting += u64::from(whole.1.is_none());
+    // The crate reads `+1` and `01` as lengths, which Redis refuses.
+    if let Some(argv) = decoded(bytes).filter(|_| whole.1.is_none()) {
+        seen.decoded += 1;
+        let ours = if argv.is_empty() { None } else { whole.0.first() };
+        assert_eq!(
+            ours,
+            Some(&argv).filter(|argv| !argv.is_empty()),
+            "the crate reads another argv: {replay}"
+        );
+    }
+}
+
+/// What [`Requests`] makes of `bytes` in pieces of the lengths that `piece` gives.
+fn read(bytes: &[u8], mut piece: impl FnMut() -> usize) -> Read {
+    let (mut requests, mut seen, mut rest) = (Requests::new(LIMITS), Vec::new(), bytes);
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(piece().min(rest.len()));
+        rest = later;
+        requests.fill(now);
+        loop {
+            match requests.next() {
+                Ok(Some(argv)) => {
+                    assert!(!argv.is_empty(), "a request without a name");
+                    seen.push(argv);
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    assert_eq!(requests.next(), Err(error), "an error must stay");
+                    return (seen, Some(error));
+                }
+            }
+        }
+        // An announced bulk counts whole; nothing else may exceed what was sent.
+        assert!(requests.held() <= LIMITS.query_bytes_max + bytes.len(), "held {}", requests.held());
+    }
+    let taken: usize = seen.iter().flatten().map(Vec::len).sum();
+    assert!(taken <= bytes.len(), "more arguments than bytes");
+    (seen, None)
+}
+
+/// The argv of the first frame, if the crate decodes it as an array of bulk strings.
+fn decoded(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let Ok(Some((OwnedFrame::Array(items), _))) = decode(bytes) else { return None };
+    let argument = |item| if let OwnedFrame::BulkString(bytes) = item { Some(bytes) } else { None };
+    items.into_iter().map(argument).collect()
+}
+
+fn frame(random: &mut fastrand::Rng) -> Vec<u8> {
+    let words: [&[u8]; 8] = [b"SET", b"key", b"", b"\r\n", b"a b", b"\"", b"*1\r\n$1\r\n", b"\0\xff"];
+    let arguments = random.usize(0..=4);
+    let argument = |random: &mut fastrand::Rng| match random.u8(..16) {
+        0 => vec![random.u8(..); random.usize(..300)],
+        _ => words[random.usize(..words.len())].to_vec(),
+    };
+    if random.u8(..4) == 0 {
+        let line: Vec<Vec<u8>> = (0..arguments).map(|_| argument(random)).collect();
+        let end: &[u8] = if random.bool() { b"\r\n" } else { b"\n" };
+        return [line.join(&b' '), end.to_vec()].concat();
+    }
+    let mut out = format!("*{arguments}\r\n").into_bytes();
+    for _ in 0..arguments {
+        let argument = argument(random);
+        out.extend(format!("${}\r\n", argument.len()).bytes());
+        out.extend(argument);
+        out.extend(b"\r\n");
+    }
+    out
+}
+
+fn mutate(random: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
+    let signs = b"*$\r\n0123456789-+:\"' \0\xff";
+    for _ in 0..random.usize(1..=3) {
+        if bytes.is_empty() {
+            return;
+        }
+        let at = random.usize(..bytes.len());
+        match random.u8(..6) {
+            0 => bytes[at] = signs[random.usize(..signs.len())],
+            1 => bytes.insert(at, signs[random.usize(..signs.len())]),
+            2 => drop(bytes.remove(at)),
+            3 => bytes.truncate(at),
+            4 => bytes[at] = random.u8(..),
+            _ => {
+                let copied = bytes[at..].to_vec();
+                bytes.extend(copied);
+            }
+        }
+    }
+}
