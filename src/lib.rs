@@ -5,20 +5,27 @@
 //!
 //! ```text
 //! command → effect → expiry → binlog → ordering → apply → store        node: master and replica around them
-//!                                                                      invariant: what must hold
+//!                    └ replication: to replicas, through client         invariant: what must hold
 //! models: stateright models over all of these, and what judges them
 //! ```
 
 pub mod apply;
 pub mod binlog;
+pub mod client;
 pub mod command;
 pub mod effect;
+#[cfg(feature = "rocksdb")]
+pub mod engine;
 pub mod expiry;
 pub mod invariant;
 #[path = "../models/mod.rs"]
 pub mod models;
 pub mod node;
 pub mod ordering;
+pub mod publication;
+pub mod queue;
+pub mod replication;
 pub mod server;
 pub mod store;
+pub mod sync;
 pub mod time;

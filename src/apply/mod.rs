@@ -13,6 +13,7 @@
 //! there it passes through states that never were, so readers wait. Running a command twice may change the value for
 //! good (INCR): the models say where.
 
+pub mod pool;
 mod watermark;
 
 pub use watermark::Watermark;

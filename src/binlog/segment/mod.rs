@@ -92,6 +92,8 @@ pub struct SegmentLog<F: Files> {
     file: F::File,
     /// Where its entries end, bytes.
     end: u64,
+    /// Bytes of the entries that this run appended.
+    appended: u64,
     chain: Chain,
     /// What was synced in this run.
     point: Point,
@@ -127,6 +129,7 @@ impl<F: Files> SegmentLog<F> {
             return Err(SegmentError::io("append to", &name)(source));
         }
         self.end += bytes.len() as u64;
+        self.appended += bytes.len() as u64;
         group.iter().try_for_each(|entry| self.chain.push(entry))?;
         Ok(())
     }
@@ -184,10 +187,12 @@ impl<F: Files> SegmentLog<F> {
         Ok(())
     }
 
-    /// Ends the log cleanly: the next start can prove that nothing was lost.
-    pub fn stop(mut self) -> Result<(), SegmentError> {
+    /// Ends the log cleanly: the next start can prove that nothing was lost. It takes nothing more.
+    pub fn stop(&mut self) -> Result<(), SegmentError> {
         self.sync()?;
-        self.seal(Run::Stopped, self.kept_from)
+        self.seal(Run::Stopped, self.kept_from)?;
+        self.poison = Some("it was stopped".to_owned());
+        Ok(())
     }
 
     /// The first LSN that is there; the next one to come if there is no entry.
@@ -195,9 +200,20 @@ impl<F: Files> SegmentLog<F> {
         self.places.first().map_or(Lsn(1), |place| place.first)
     }
 
+    /// The first LSN of the last `segments` segments (at least 1), or of all if there are fewer.
+    pub fn first_of_last(&self, segments: usize) -> Lsn {
+        let at = self.places.len().saturating_sub(segments.max(1));
+        self.places.get(at).map_or(Lsn(1), |place| place.first)
+    }
+
     /// The last LSN; 0 if there was none.
     pub fn last(&self) -> Lsn {
         self.chain.last
+    }
+
+    /// Bytes of the entries that this run appended.
+    pub fn appended_bytes(&self) -> u64 {
+        self.appended
     }
 
     /// The last LSN that a fsync has covered.

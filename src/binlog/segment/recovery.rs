@@ -97,6 +97,7 @@ impl<F: Files> SegmentLog<F> {
             places,
             file,
             end,
+            appended: 0,
             chain,
             point,
             recorded: point,

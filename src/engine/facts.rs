@@ -1,0 +1,85 @@
+//! What a node tells of itself: the source of INFO and ROLE.
+
+use super::node::Role;
+use super::{Settings, clock, following, master};
+use crate::binlog::Epoch;
+use crate::client::link::LinkState;
+use crate::replication::lag::Lag;
+use crate::server::Facts;
+use crate::server::facts::{Follower, FollowerState, Link, Progress, Role as RoleFacts};
+use crate::sync::lock;
+use crate::time::Millis;
+
+/// The facts at this instant.
+pub fn facts(settings: &Settings, run_id: &str, role: &Role) -> Facts {
+    let mut facts = Facts {
+        run_id: run_id.to_owned(),
+        role: RoleFacts::Master { replicas: Vec::new() },
+        epoch: Epoch::default(),
+        progress: Progress::default(),
+        log_time: Millis::ZERO,
+        log_time_estimated: false,
+        ordering: settings.ordering,
+        expiry: settings.expiry,
+        workers: settings.workers,
+        appendfsync: settings.fsync,
+        read_only: None,
+        keyspace: Vec::new(),
+        dir: settings.dir.display().to_string(),
+    };
+    match role {
+        Role::Master(shared) => of_master(&mut facts, shared),
+        Role::Replica(shared) => of_replica(&mut facts, shared),
+        Role::None => facts.read_only = Some("the node is stopped or changes its role".to_owned()),
+    }
+    facts
+}
+
+fn of_master(facts: &mut Facts, shared: &master::Shared) {
+    let (applied, time) = shared.last();
+    let log = shared.log.state();
+    facts.epoch = shared.epoch;
+    facts.log_time = time;
+    facts.read_only = log.poisoned;
+    facts.progress =
+        Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };
+    let replicas = shared.feeds.list().into_iter().map(|fed| {
+        let ack = fed.progress.ack;
+        let reached = Progress { received: ack.received, durable: ack.durable, applied: ack.applied, ..Progress::default() };
+        Follower {
+            addr: fed.addr.map(|addr| addr.ip().to_string()).unwrap_or_default(),
+            port: fed.port,
+            state: FollowerState::Online,
+            progress: with_lag(reached, fed.progress.lag),
+        }
+    });
+    facts.role = RoleFacts::Master { replicas: replicas.collect() };
+}
+
+fn of_replica(facts: &mut Facts, shared: &following::Shared) {
+    let applied = shared.pool.watermark();
+    let log = shared.log.state();
+    let lag = lock(&shared.marks).lag(applied);
+    facts.epoch = log.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
+    facts.read_only = log.poisoned;
+    (facts.log_time, facts.log_time_estimated) = shared.applied.log_time();
+    facts.progress =
+        with_lag(Progress { received: log.last, durable: log.durable, applied, ..Progress::default() }, lag);
+    let (state, since) = &*lock(&shared.link);
+    let link = match state {
+        LinkState::Connecting => Link::Connecting,
+        LinkState::Up => Link::Up,
+        LinkState::Down { .. } => Link::Down { since_ms: clock::now().since(*since) },
+        LinkState::Stopped { reason } => Link::Stopped { reason: reason.to_string() },
+    };
+    facts.role = RoleFacts::Replica { host: shared.master.host.clone(), port: shared.master.port, link };
+}
+
+fn with_lag(progress: Progress, lag: Lag) -> Progress {
+    Progress {
+        lag_entries: lag.entries,
+        lag_bytes: lag.bytes.unwrap_or_default(),
+        lag_ms: lag.ms.unwrap_or_default(),
+        ..progress
+    }
+}

@@ -1,0 +1,150 @@
+//! Feeds — a master's side of its replicas: one thread each. Does I/O: threads, through `replication::feed`.
+
+use super::following;
+use super::master::Shared;
+use super::node::Role;
+use crate::binlog::segment::Cursor;
+use crate::binlog::{Entry, Lsn, SegmentError};
+use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
+use crate::replication::handshake::{self, Hello, History};
+use crate::replication::session::{Stop, Timing};
+use crate::replication::{Ack, Tail};
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, Mutex, lock, thread};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A replica as its master sees it.
+#[derive(Clone, Debug)]
+pub struct Fed {
+    /// Its address.
+    pub addr: Option<SocketAddr>,
+    /// The port that it serves on; 0 if it does not.
+    pub port: u16,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// The replicas of a master, and how to end their feeds.
+#[derive(Debug, Default)]
+pub struct Feeds {
+    fed: Mutex<BTreeMap<u64, Fed>>,
+    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    stop: Stop,
+}
+
+impl Feeds {
+    /// Those that are connected, in the order in which they came.
+    pub fn list(&self) -> Vec<Fed> {
+        lock(&self.fed).values().cloned().collect()
+    }
+
+    /// Ends all feeds, and waits for it.
+    pub fn stop(&self) {
+        self.stop.set();
+        for thread in lock(&self.threads).drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a feed panicked");
+            }
+        }
+    }
+}
+
+/// A replica said where it is: it is answered, and fed from a thread of its own.
+pub fn take(role: Role, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
+    let answer = match &role {
+        Role::Master(shared) => accept(shared, &argv),
+        Role::Replica(shared) => Err(follows_itself(shared)),
+        Role::None => Err("LOADING the node changes its role".to_owned()),
+    };
+    match (answer, role) {
+        (Ok((hello, resume)), Role::Master(shared)) => {
+            let accepted = Accepted { socket, already_read, resume };
+            let feeding = Arc::clone(&shared);
+            let spawned = thread::Builder::new()
+                .name("feed".to_owned())
+                .spawn(move || run(&feeding, accepted, &hello));
+            match spawned {
+                Ok(thread) => {
+                    let mut threads = lock(&shared.feeds.threads);
+                    threads.retain(|thread| !thread.is_finished());
+                    threads.push(thread);
+                }
+                Err(error) => tracing::error!(%error, "no thread for a replica"),
+            }
+        }
+        (Ok(_), _) => {}
+        (Err(text), _) => refuse(socket, &text),
+    }
+}
+
+fn accept(shared: &Shared, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), String> {
+    let hello = Hello::parse(argv).map_err(|refusal| refusal.to_string())?;
+    let log = shared.log.state();
+    // What is in the log and not published yet is no replica's business.
+    let last = shared.tail.get().last.min(log.last);
+    let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch };
+    let resume = handshake::answer(&history, &hello).map_err(|refusal| refusal.to_string())?;
+    Ok((hello, resume))
+}
+
+fn follows_itself(shared: &following::Shared) -> String {
+    format!("ERR this node is a replica of {}: follow that one", shared.master)
+}
+
+fn refuse(mut socket: TcpStream, text: &str) {
+    tracing::warn!(reason = text, "replica refused");
+    // The other side reads it or is gone.
+    let _ = socket.write_all(format!("-{text}\r\n").as_bytes());
+}
+
+fn run(shared: &Shared, accepted: Accepted, hello: &Hello) {
+    let id = fastrand::u64(..);
+    let addr = accepted.socket.peer_addr().ok();
+    let at = Lsn(accepted.resume.from.0.saturating_sub(1));
+    let progress = Progress { sent: at, ack: Ack { received: at, ..Ack::default() }, lag: Default::default() };
+    lock(&shared.feeds.fed).insert(id, Fed { addr, port: hello.port, progress });
+    note_needed(shared);
+    tracing::info!(?addr, from = %accepted.resume.from, "replica attached");
+    let report = |progress: Progress| {
+        if let Some(fed) = lock(&shared.feeds.fed).get_mut(&id) {
+            fed.progress = progress;
+        }
+        note_needed(shared);
+    };
+    let ended = feed(accepted, &Log(shared), &report, &Timing::default(), &shared.feeds.stop);
+    lock(&shared.feeds.fed).remove(&id);
+    note_needed(shared);
+    match ended {
+        Ok(()) => tracing::info!(?addr, "replica detached"),
+        Err(error) => tracing::warn!(?addr, %error, "replica lost"),
+    }
+}
+
+/// What the slowest replica has received, the log keeps.
+fn note_needed(shared: &Shared) {
+    let fed = lock(&shared.feeds.fed);
+    let needed = fed.values().map(|fed| fed.progress.ack.received.next()).min();
+    shared.needed.store(needed.unwrap_or(Lsn(u64::MAX)).0, Ordering::Release);
+}
+
+/// The master's log as its feeds read it.
+struct Log<'a>(&'a Shared);
+
+impl Source for Log<'_> {
+    type Position = Cursor;
+
+    fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail> {
+        self.0.tail.wait(seen, at_most)
+    }
+
+    fn position(&self, from: Lsn) -> Result<Cursor, SegmentError> {
+        self.0.log.cursor(from)
+    }
+
+    fn read(&self, position: &mut Cursor, up_to: Lsn, bytes_max: usize) -> Result<Vec<Entry>, SegmentError> {
+        self.0.log.read(position, up_to, bytes_max)
+    }
+}

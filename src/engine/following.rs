@@ -1,0 +1,277 @@
+//! Following — a node that follows a master: its threads, and how they end. Does I/O: threads, through the link.
+//!
+//! ```text
+//! link (one thread, reconnects) ─▶ log ─▶ pool ─▶ workers ─▶ store
+//! ticker: every 100 ms a cut for strategies that publish snapshots, every second fsync
+//! ```
+
+use super::checkpoint::{Checkpoints, Needed};
+use super::log::SharedLog;
+use super::open::Opened;
+use super::replica::Applied;
+use super::ticker::{Ticker, tick};
+use super::{Address, Failure, Settings, StartError, clock};
+use crate::apply::Applier;
+use crate::apply::pool::{Limits, Pool};
+use crate::binlog::{Entry, Fsync, Lsn};
+use crate::client::link::{Follower, FollowerError, Link, LinkState};
+use crate::command::{Command, Kind, Reply, View};
+use crate::expiry::{ExpiryPolicy, Judging};
+use crate::ordering::AnyOrdering;
+use crate::replication::handshake::{Hello, Resume};
+use crate::replication::lag::Marks;
+use crate::replication::session::{Stop, Timing};
+use crate::replication::{Ack, Heartbeat};
+use crate::store::rocksdb::RocksStore;
+use crate::store::{Dump, StoreError, dump};
+use crate::sync::{Arc, Mutex, lock, thread};
+use crate::time::Millis;
+
+/// What a replica's threads share.
+pub struct Shared {
+    /// Its master.
+    pub master: Address,
+    /// What the workers do, and what readers see.
+    pub applied: Applied,
+    /// The workers' queue.
+    pub pool: Pool<AnyOrdering>,
+    /// Its own log.
+    pub log: SharedLog,
+    /// The link as it is, and since when.
+    pub link: Mutex<(LinkState, Millis)>,
+    /// How far behind it is.
+    pub marks: Mutex<Marks>,
+    fsync: Mutex<Fsync>,
+    readers: Mutex<Readers>,
+}
+
+/// Whether readers are let in. After a loss they may have seen entries that the log no longer has.
+#[derive(Debug)]
+enum Readers {
+    /// They are.
+    In,
+    /// Not before the master has said where its log ends.
+    WaitForMaster,
+    /// Not before this entry is applied, and a time after it is heard.
+    WaitFor(Lsn),
+}
+
+/// A replica that runs.
+pub struct Following {
+    shared: Arc<Shared>,
+    workers: Vec<thread::JoinHandle<()>>,
+    link: thread::JoinHandle<Sink>,
+    stop: Stop,
+    ticker: Ticker,
+}
+
+impl Following {
+    /// Starts a replica of `master` on an open folder. Errors: the folder's disk; threads.
+    pub fn start(
+        settings: &Settings,
+        opened: Opened,
+        master: Address,
+        failure: Failure,
+    ) -> Result<Following, StartError> {
+        let Opened { store, log, files, mut identity, last, time, clean, .. } = opened;
+        identity.set_follower(true);
+        let ceiling = identity.ceiling();
+        identity.write_ceiling(&files, ceiling)?;
+        let policy = settings.expiry.get();
+        let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
+        let machine = settings.ordering.machine(settings.workers, settings.batch_entries_max);
+        let shared = Arc::new(Shared {
+            applied: Applied::new(settings, store.clone(), last, time),
+            pool: Pool::new(Applier::new(machine, last), limits, settings.holds.clone()),
+            log: SharedLog::new(log),
+            link: Mutex::new((LinkState::Connecting, clock::now())),
+            marks: Mutex::new(Marks::new(last)),
+            fsync: Mutex::new(settings.fsync),
+            readers: Mutex::new(if clean { Readers::In } else { Readers::WaitForMaster }),
+            master,
+        });
+        let workers = (0..settings.workers.max(1))
+            .map(|worker| {
+                let (shared, failure) = (Arc::clone(&shared), failure.clone());
+                thread::Builder::new().name(format!("worker {worker}")).spawn(move || {
+                    shared.pool.run_worker(worker, &shared.applied);
+                    if let Some(stopped) = shared.pool.failed() {
+                        failure.report(stopped);
+                    }
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        // Who judges by a clock of his own may judge at an earlier instant tomorrow.
+        let raises_gate = policy.judging() == Judging::LogTime;
+        let checkpoints = Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()));
+        let received = Mutex::new(Received { checkpoints, last, time });
+        let sink = Sink { shared: Arc::clone(&shared), policy, store, port: settings.port, received };
+        let stop = Stop::new();
+        let link =
+            Link { address: shared.master.to_string(), timing: Timing::default(), seed: fastrand::u64(..) };
+        let link = {
+            let stop = stop.clone();
+            thread::Builder::new().name("link".to_owned()).spawn(move || {
+                link.run(&sink, &stop);
+                sink
+            })?
+        };
+        let ticker = Ticker::of_replica(Arc::clone(&shared), settings.snapshot_interval_ms, files, identity)?;
+        Ok(Following { shared, workers, link, stop, ticker })
+    }
+
+    /// What its threads share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Ends it: what was received is applied, everything is durable, the store is flushed. Gives the store, which
+    /// readers may still see.
+    pub fn stop(self) -> Result<RocksStore, String> {
+        self.stop.set();
+        let sink = self.link.join().map_err(|_| "the link panicked".to_owned())?;
+        self.shared.pool.close();
+        for worker in self.workers {
+            worker.join().map_err(|_| "a worker panicked".to_owned())?;
+        }
+        let (mut identity, files) = self.ticker.stop();
+        if let Some(reason) = self.shared.pool.failed() {
+            return Err(reason);
+        }
+        sink.flush(&mut lock(&sink.received)).map_err(|error| error.to_string())?;
+        let told = self.shared.applied.heard();
+        identity.write_ceiling(&files, told).map_err(|error| error.to_string())?;
+        self.shared.log.stop().map_err(|error| error.to_string())?;
+        Ok(sink.store)
+    }
+}
+
+impl Shared {
+    /// Runs one command of a connection.
+    pub fn run(&self, command: &Command) -> Reply {
+        if command.is_write() {
+            return Reply::Error("READONLY You can't write against a read only replica.".to_owned());
+        }
+        if command.kind() == Kind::Read && !self.lets_readers_in() {
+            return Reply::Error("LOADING replica is catching up after entries were lost".to_owned());
+        }
+        let Some(sight) = self.applied.sight() else {
+            return Reply::Error("TRYAGAIN the state was compacted meanwhile".to_owned());
+        };
+        let view = View::new(&*sight.snapshot, command.db(), sight.clock).with_random(fastrand::u64(..));
+        super::reply_of(command.execute(&view, sight.clock))
+    }
+
+    /// See [`super::Engine::dump`].
+    pub fn dump(&self) -> Result<Dump, StoreError> {
+        let overtaken = || StoreError::Io("the state was compacted meanwhile".to_owned());
+        dump(&*self.applied.sight().ok_or_else(overtaken)?.snapshot)
+    }
+
+    /// Changes the promise of an acknowledgement.
+    pub fn set_fsync(&self, fsync: Fsync) -> Result<(), String> {
+        self.log.set_fsync(fsync).map_err(|error| error.to_string())?;
+        *lock(&self.fsync) = fsync;
+        Ok(())
+    }
+
+    /// Whether the log is synced by the clock.
+    pub fn syncs_every_second(&self) -> bool {
+        *lock(&self.fsync) == Fsync::EverySec
+    }
+
+    fn lets_readers_in(&self) -> bool {
+        let mut readers = lock(&self.readers);
+        if let Readers::WaitFor(lsn) = *readers
+            && self.pool.watermark() >= lsn
+        {
+            *readers = Readers::In;
+        }
+        matches!(*readers, Readers::In)
+    }
+}
+
+/// Where the link puts what it receives.
+struct Sink {
+    shared: Arc<Shared>,
+    policy: Arc<dyn ExpiryPolicy + Send + Sync>,
+    store: RocksStore,
+    port: u16,
+    received: Mutex<Received>,
+}
+
+/// How far the link has come.
+struct Received {
+    checkpoints: Checkpoints,
+    /// The last entry admitted, and its time.
+    last: Lsn,
+    time: Millis,
+}
+
+impl Sink {
+    /// All that was received is applied, and the store is flushed.
+    fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
+        self.shared.pool.wait_for(received.last).map_err(failed)?;
+        let Received { checkpoints, last, time } = received;
+        checkpoints.flush(&self.store, &self.shared.log, *last, *time).map_err(failed)
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> FollowerError {
+    FollowerError(error.to_string())
+}
+
+impl Follower for Sink {
+    fn hello(&self) -> Hello {
+        let log = self.shared.log.state();
+        Hello { last: log.last, time: self.shared.applied.heard(), port: self.port, epochs: log.epochs }
+    }
+
+    fn resumed(&self, resume: Resume) -> Result<(), FollowerError> {
+        *lock(&self.shared.marks) = Marks::new(lock(&self.received).last);
+        let mut readers = lock(&self.shared.readers);
+        if matches!(*readers, Readers::WaitForMaster) {
+            *readers = Readers::WaitFor(resume.last);
+        }
+        Ok(())
+    }
+
+    fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError> {
+        let fsync = *lock(&self.shared.fsync);
+        self.shared.log.append(&entries, fsync).map_err(failed)?;
+        let mut received = lock(&self.received);
+        let local = clock::now();
+        let share = bytes / entries.len().max(1);
+        for entry in entries {
+            (received.last, received.time) = (entry.lsn, entry.time);
+            // Before it is admitted: who sees the entry judges at its time at least.
+            self.shared.applied.hear(entry.lsn, entry.time);
+            let arrived = Arc::new(self.policy.arrived(entry, local));
+            self.shared.pool.admit(arrived, share).map_err(failed)?;
+        }
+        lock(&self.shared.marks).pass(received.last, bytes as u64, received.time);
+        if received.checkpoints.written(bytes as u64) {
+            self.flush(&mut received)?;
+        }
+        Ok(())
+    }
+
+    fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
+        self.shared.applied.hear(heartbeat.after, heartbeat.time);
+        let mut marks = lock(&self.shared.marks);
+        marks.pass(heartbeat.after, 0, heartbeat.time);
+        marks.end(heartbeat.tail);
+        Ok(())
+    }
+
+    fn acks(&self) -> Ack {
+        // In this order: nothing is applied or durable that was not received.
+        let applied = self.shared.pool.watermark();
+        let log = self.shared.log.state();
+        Ack { received: log.last, durable: log.durable, applied }
+    }
+
+    fn link(&self, state: LinkState) {
+        *lock(&self.shared.link) = (state, clock::now());
+    }
+}

@@ -1,0 +1,110 @@
+//! Identity — what a node's folder says of itself, in the file `node`. Through [`Files`].
+//!
+//! ```text
+//! {"version":1,"expiry":"log_clock","ceiling_ms":1800000060000,"follower":false}
+//! ```
+//!
+//! The ceiling is durable before log time gets near it, so that a start after a crash knows an instant which no
+//! heartbeat and no reader was ever told: log time goes on from there and never goes back. The policy is there because
+//! entries mean what they mean under one policy only: the remaining time that `relative` logs is a deadline in the past
+//! to all others. Whoever followed a master when the folder was used last and does so no more is promoted: it begins a
+//! new epoch.
+
+use crate::binlog::files::{File, Files};
+use crate::expiry::Policy;
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
+use std::io;
+
+const NAME: &str = "node";
+const NEW: &str = "node.new";
+const VERSION: u32 = 1;
+/// Nothing that this program writes comes near it.
+const BYTES_MAX: usize = 4096;
+
+/// The file's content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    version: u32,
+    expiry: String,
+    ceiling_ms: u64,
+    follower: bool,
+}
+
+/// Why a folder is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The disk's word.
+    #[error("cannot read or write the file `node`: {0}")]
+    Io(#[from] io::Error),
+    /// The file is not what this program writes.
+    #[error("the file `node` is damaged: {0}")]
+    Damaged(String),
+    /// Its log was written under another policy.
+    #[error("the folder's log was written under expiry `{stored}`, not `{asked}`: start with --expiry {stored}, or in an empty folder")]
+    OtherExpiry {
+        /// The policy of the folder.
+        stored: String,
+        /// The policy that was asked for.
+        asked: &'static str,
+    },
+}
+
+impl Identity {
+    /// The identity of a new folder.
+    pub fn new(expiry: Policy) -> Identity {
+        Identity { version: VERSION, expiry: expiry.name().to_owned(), ceiling_ms: 0, follower: false }
+    }
+
+    /// Log time was never beyond this instant.
+    pub fn ceiling(&self) -> Millis {
+        Millis(self.ceiling_ms)
+    }
+
+    /// Whether the node followed a master.
+    pub fn is_follower(&self) -> bool {
+        self.follower
+    }
+
+    /// Notes for the next write whether it does.
+    pub fn set_follower(&mut self, follower: bool) {
+        self.follower = follower;
+    }
+
+    /// What the folder says; `None` for a new one. Errors: [`IdentityError`].
+    pub fn read(files: &impl Files) -> Result<Option<Identity>, IdentityError> {
+        let file = match files.open(NAME) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let bytes = file.read_at(0, BYTES_MAX)?;
+        let damaged = |reason: String| IdentityError::Damaged(reason);
+        let identity: Identity = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        match identity.version {
+            VERSION => Ok(Some(identity)),
+            other => Err(damaged(format!("version {other} is not known"))),
+        }
+    }
+
+    /// Errors: [`IdentityError::OtherExpiry`].
+    pub fn check(&self, expiry: Policy) -> Result<(), IdentityError> {
+        if self.expiry == expiry.name() {
+            return Ok(());
+        }
+        Err(IdentityError::OtherExpiry { stored: self.expiry.clone(), asked: expiry.name() })
+    }
+
+    /// Writes the file with another ceiling, durable when this returns: the old content or the new one, never a part.
+    pub fn write_ceiling(&mut self, files: &impl Files, ceiling: Millis) -> Result<(), IdentityError> {
+        let next = Identity { ceiling_ms: ceiling.0, ..self.clone() };
+        let bytes = serde_json::to_vec(&next).map_err(|error| IdentityError::Damaged(error.to_string()))?;
+        let file = files.create(NEW)?;
+        file.write_at(0, &bytes)?;
+        file.sync()?;
+        files.rename(NEW, NAME)?;
+        files.sync_directory()?;
+        *self = next;
+        Ok(())
+    }
+}

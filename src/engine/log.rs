@@ -1,0 +1,106 @@
+//! The segment log behind one lock: a writer appends, feeds read, a ticker syncs. Does I/O, through the log.
+
+use crate::binlog::segment::Cursor;
+use crate::binlog::{Disk, Entry, Epoch, Fsync, Lsn, SegmentError, SegmentLog};
+use crate::sync::{Mutex, lock};
+
+/// Segments that stay for replicas that come back: a quarter of a GB by default.
+pub const SEGMENTS_KEPT_MIN: usize = 4;
+/// Segments that stay for replicas that are slow: 4 GB by default. A replica that needs older ones is lost.
+pub const SEGMENTS_KEPT_MAX: usize = 64;
+
+/// What is known of a log without asking it for entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogState {
+    /// The first LSN that is there.
+    pub first: Lsn,
+    /// The last LSN.
+    pub last: Lsn,
+    /// The last LSN that a fsync has covered.
+    pub durable: Lsn,
+    /// Each epoch that has entries, with its first LSN.
+    pub epochs: Vec<(Epoch, Lsn)>,
+    /// Why it takes no more entries, if it does not.
+    pub poisoned: Option<String>,
+}
+
+/// A log that threads share. Every call takes the lock for as long as the disk takes.
+#[derive(Debug)]
+pub struct SharedLog {
+    log: Mutex<SegmentLog<Disk>>,
+}
+
+impl SharedLog {
+    /// Shares `log`.
+    pub fn new(log: SegmentLog<Disk>) -> SharedLog {
+        SharedLog { log: Mutex::new(log) }
+    }
+
+    /// See [`SegmentLog::append`]; under `always` it is durable when this returns.
+    pub fn append(&self, group: &[Entry], fsync: Fsync) -> Result<(), SegmentError> {
+        let mut log = lock(&self.log);
+        log.append(group)?;
+        match fsync {
+            Fsync::Always => match log.sync() {
+                // Durable, and only not recorded as such: the next sync records it.
+                Err(error @ SegmentError::Io { .. }) => {
+                    tracing::warn!(%error, "fsync point not recorded");
+                    Ok(())
+                }
+                synced => synced.map(|_| ()),
+            },
+            Fsync::EverySec | Fsync::No => Ok(()),
+        }
+    }
+
+    /// See [`SegmentLog::sync`].
+    pub fn sync(&self) -> Result<Lsn, SegmentError> {
+        lock(&self.log).sync()
+    }
+
+    /// See [`SegmentLog::set_fsync`].
+    pub fn set_fsync(&self, fsync: Fsync) -> Result<(), SegmentError> {
+        lock(&self.log).set_fsync(fsync)
+    }
+
+    /// Takes away segments below `flushed` and `needed`, keeping at least [`SEGMENTS_KEPT_MIN`], and at most
+    /// [`SEGMENTS_KEPT_MAX`] whoever needs them. See [`SegmentLog::purge`].
+    pub fn purge(&self, flushed: Lsn, needed: Lsn) -> Result<usize, SegmentError> {
+        let mut log = lock(&self.log);
+        let wanted = needed.max(log.first_of_last(SEGMENTS_KEPT_MAX));
+        let keep_from = flushed.min(wanted).min(log.first_of_last(SEGMENTS_KEPT_MIN));
+        log.purge(keep_from)
+    }
+
+    /// See [`SegmentLog::cursor`].
+    pub fn cursor(&self, from: Lsn) -> Result<Cursor, SegmentError> {
+        lock(&self.log).cursor(from)
+    }
+
+    /// See [`SegmentLog::read`].
+    pub fn read(&self, cursor: &mut Cursor, up_to: Lsn, bytes_max: usize) -> Result<Vec<Entry>, SegmentError> {
+        lock(&self.log).read(cursor, up_to, bytes_max)
+    }
+
+    /// What is known of it now.
+    pub fn state(&self) -> LogState {
+        let log = lock(&self.log);
+        LogState {
+            first: log.first(),
+            last: log.last(),
+            durable: log.durable(),
+            epochs: log.epochs().to_vec(),
+            poisoned: log.poisoned().map(str::to_owned),
+        }
+    }
+
+    /// See [`SegmentLog::stop`].
+    pub fn stop(&self) -> Result<(), SegmentError> {
+        lock(&self.log).stop()
+    }
+
+    /// See [`SegmentLog::appended_bytes`].
+    pub fn appended_bytes(&self) -> u64 {
+        lock(&self.log).appended_bytes()
+    }
+}

@@ -1,0 +1,183 @@
+//! Master — a node that takes writes: its threads, and how they end. Does I/O: threads.
+//!
+//! ```text
+//! connections ─▶ queue ─▶ writer ─▶ log, store ─▶ publication ─▶ connections that read
+//!                  ▲                                 tail ─▶ feeds ─▶ replicas
+//!                ticker: every 100 ms dead keys and a heartbeat, every second fsync and the ceiling
+//! ```
+
+use super::checkpoint::{Checkpoints, Needed};
+use super::feeds::Feeds;
+use super::log::SharedLog;
+use super::open::Opened;
+use super::tail::SharedTail;
+use super::ticker::{self, Ticker};
+use super::writer::{Request, Writer};
+use super::{Failure, Settings, clock};
+use crate::binlog::{Epoch, Fsync, Lsn};
+use crate::command::{Command, Reply, View};
+use crate::expiry::Removal;
+use crate::publication::{LogClock, MasterPublication};
+use crate::queue::Queue;
+use crate::replication::Tail;
+use crate::store::StoreError;
+use crate::store::rocksdb::{RocksStore, Snapshot};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Arc, thread};
+use tokio::sync::oneshot;
+
+/// Requests that wait for the writer; each connection has one at most.
+const QUEUE_ITEMS_MAX: usize = 100_000;
+
+/// What a master's threads share.
+pub struct Shared {
+    /// The store; only the writer writes it.
+    pub store: RocksStore,
+    /// The log; only the writer appends to it.
+    pub log: Arc<SharedLog>,
+    /// What readers are given.
+    pub publication: Arc<MasterPublication<Snapshot>>,
+    /// What replicas are given.
+    pub tail: Arc<SharedTail>,
+    /// What the writer is asked for.
+    pub queue: Arc<Queue<Request>>,
+    /// What replicas need of the log.
+    pub needed: Needed,
+    /// The epoch of new entries.
+    pub epoch: Epoch,
+    /// Those who follow.
+    pub feeds: Feeds,
+    /// Whether the log is synced by the clock.
+    every_second: AtomicBool,
+}
+
+/// A master that runs.
+pub struct Master {
+    shared: Arc<Shared>,
+    writer: thread::JoinHandle<Result<Writer, StoreError>>,
+    ticker: Ticker,
+}
+
+impl Master {
+    /// Starts a master on an open folder; one that followed another until now begins a new epoch. Errors: the folder's
+    /// disk; the store's.
+    pub fn start(settings: &Settings, opened: Opened, failure: Failure) -> Result<Master, super::StartError> {
+        let Opened { store, log, files, mut identity, last, mut epoch, time, clean } = opened;
+        let log = Arc::new(SharedLog::new(log));
+        let promoted = identity.is_follower();
+        if promoted || !clean || epoch == Epoch::default() {
+            epoch = epoch.next(fastrand::u32(..));
+            tracing::info!(%epoch, %last, promoted, clean, "new epoch");
+        }
+        identity.set_follower(false);
+        let mut log_clock = LogClock::new(time);
+        log_clock.raise(ticker::raise_ceiling(&mut identity, &files, time.max(clock::now()))?);
+        let judged_at = log_clock.read(clock::now());
+        let snapshot = store.snapshot(judged_at).ok_or(super::StartError::Gate)?;
+        let publication = Arc::new(MasterPublication::new(log_clock, last, snapshot));
+        let tail = Arc::new(SharedTail::new(Tail { last, time: judged_at, bytes: 0 }));
+        let needed: Needed = Arc::new(AtomicU64::new(u64::MAX));
+        let policy = settings.expiry.get();
+        let raises_gate = policy.removal() != Removal::ByMaster;
+        let shared = Arc::new(Shared {
+            store: store.clone(),
+            log: Arc::clone(&log),
+            publication: Arc::clone(&publication),
+            tail: Arc::clone(&tail),
+            queue: Arc::new(Queue::new(QUEUE_ITEMS_MAX)),
+            needed: Arc::clone(&needed),
+            epoch,
+            feeds: Feeds::default(),
+            every_second: AtomicBool::new(settings.fsync == Fsync::EverySec),
+        });
+        let writer = Writer {
+            store,
+            log,
+            publication,
+            tail,
+            policy,
+            fsync: settings.fsync,
+            epoch,
+            last,
+            time: judged_at,
+            checkpoints: Checkpoints::new(settings.flush_bytes, raises_gate, needed),
+        };
+        let queue = Arc::clone(&shared.queue);
+        let writer = thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            let ended = writer.run(&queue);
+            if let Err(error) = &ended {
+                // Nobody is answered any more: connections see that their request was dropped.
+                queue.close();
+                failure.report(format!("store: {error}"));
+            }
+            ended
+        })?;
+        let ticker = Ticker::of_master(Arc::clone(&shared), files, identity)?;
+        Ok(Master { shared, writer, ticker })
+    }
+
+    /// What its threads share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Ends it: what is queued is done, everything is durable, the store is flushed. Gives the store, which readers may
+    /// still see.
+    pub fn stop(self) -> Result<RocksStore, String> {
+        self.shared.queue.close();
+        self.shared.tail.close();
+        self.shared.feeds.stop();
+        let writer = self.writer.join().map_err(|_| "the writer panicked".to_owned())?;
+        let mut writer = writer.map_err(|error| error.to_string())?;
+        let (mut identity, files) = self.ticker.stop();
+        let flushed = writer.checkpoints.flush(&writer.store, &writer.log, writer.last, writer.time);
+        flushed.map_err(|error| error.to_string())?;
+        // Readers and replicas were told at most this instant.
+        let told = self.shared.publication.read(clock::now()).clock;
+        identity.write_ceiling(&files, told).map_err(|error| error.to_string())?;
+        self.shared.log.stop().map_err(|error| error.to_string())?;
+        Ok(writer.store)
+    }
+}
+
+impl Shared {
+    /// Runs a connection's commands. Reads alone are answered here, each from the published snapshot; with a write
+    /// among them all go to the writer.
+    pub async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
+        if !commands.iter().any(Command::is_write) {
+            return commands.iter().map(|command| self.read(command)).collect();
+        }
+        let count = commands.len();
+        let (reply, replies) = oneshot::channel();
+        if let Err(error) = self.queue.push(Request::Run { commands, reply }) {
+            return vec![Reply::Error(format!("ERR {error}")); count];
+        }
+        replies.await.unwrap_or_else(|_| vec![Reply::Error("ERR the node has stopped".to_owned()); count])
+    }
+
+    fn read(&self, command: &Command) -> Reply {
+        let sight = self.publication.read(clock::now());
+        let view = View::new(&*sight.snapshot, command.db(), sight.clock).with_random(fastrand::u64(..));
+        super::reply_of(command.execute(&view, sight.clock))
+    }
+
+    /// Changes the promise of an acknowledgement.
+    pub async fn set_fsync(&self, fsync: Fsync) -> Result<(), String> {
+        let (reply, outcome) = oneshot::channel();
+        self.queue.push(Request::Fsync { fsync, reply }).map_err(|error| error.to_string())?;
+        outcome.await.map_err(|_| "the node has stopped".to_owned())??;
+        self.every_second.store(fsync == Fsync::EverySec, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the log is synced by the clock.
+    pub fn syncs_every_second(&self) -> bool {
+        self.every_second.load(Ordering::Relaxed)
+    }
+
+    /// The last entry that readers see, and log time.
+    pub fn last(&self) -> (Lsn, crate::time::Millis) {
+        let sight = self.publication.read(clock::now());
+        (sight.lsn, sight.clock)
+    }
+}

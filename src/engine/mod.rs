@@ -1,0 +1,122 @@
+//! Engine — a node as it runs: folder, threads, role. Does I/O. Feature `rocksdb`.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`open`](mod@open) | a folder as the last run left it → store and log that agree |
+//! | [`writer`] | a master's one thread that writes |
+//! | [`master`] | a master's threads |
+//! | [`replica`] | what a replica does with entries and heartbeats, and what its readers see |
+//! | [`following`] | a replica's threads |
+//! | [`checkpoint`] | when the store is flushed and the log purged |
+//! | [`ticker`] | what is done by the clock |
+
+mod checkpoint;
+mod clock;
+mod facts;
+mod feeds;
+mod following;
+mod identity;
+mod log;
+mod master;
+mod node;
+mod open;
+mod replica;
+mod settings;
+mod tail;
+mod ticker;
+mod writer;
+
+pub use node::Engine;
+pub use identity::IdentityError;
+pub use open::OpenError;
+pub use settings::Settings;
+
+use crate::command::Reply;
+use crate::effect::Effect;
+use crate::store::StoreError;
+use crate::sync::Arc;
+use std::fmt;
+use tokio::sync::watch;
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its folder.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its folder's identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Its threads.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+    /// Compaction has gone further than log time, which is a bug.
+    #[error("the store was compacted beyond log time")]
+    Gate,
+}
+
+/// Where a master is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(out, "[{}]:{}", self.host, self.port),
+            false => write!(out, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Where threads report that the node cannot go on.
+#[derive(Clone, Debug)]
+pub struct Failure(Arc<watch::Sender<Option<String>>>);
+
+impl Failure {
+    /// Nothing has failed.
+    pub fn new() -> Failure {
+        Failure(Arc::new(watch::Sender::new(None)))
+    }
+
+    /// The node cannot go on; the first reason stands.
+    pub fn report(&self, reason: String) {
+        tracing::error!(%reason, "node failed");
+        self.0.send_if_modified(|stored| {
+            let is_first = stored.is_none();
+            stored.get_or_insert(reason);
+            is_first
+        });
+    }
+
+    /// Waits until the node cannot go on.
+    pub async fn wait(&self) -> String {
+        let mut receiver = self.0.subscribe();
+        match receiver.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // The sender is in `self`.
+            Err(_) => String::new(),
+        }
+    }
+}
+
+impl Default for Failure {
+    fn default() -> Failure {
+        Failure::new()
+    }
+}
+
+/// The reply to a command that reads. The store's errors are told to the client who met them.
+fn reply_of(outcome: Result<(Reply, Effect), StoreError>) -> Reply {
+    match outcome {
+        Ok((reply, _)) => reply,
+        Err(error) => {
+            tracing::error!(%error, "read failed");
+            Reply::Error(format!("ERR {error}"))
+        }
+    }
+}

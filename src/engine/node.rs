@@ -1,0 +1,192 @@
+//! The node that the server asks: whoever it is now, a master or a replica.
+
+use super::facts::facts;
+use super::following::{self, Following};
+use super::master::{self, Master};
+use super::{Address, Failure, Settings, StartError, clock, open};
+use crate::binlog::{Entry, Fsync};
+use crate::command::{Command, Reply};
+use crate::server::{Facts, Node, Refused};
+use crate::store::rocksdb::RocksStore;
+use crate::store::{Dump, StoreError, dump};
+use crate::sync::{Arc, Mutex, lock};
+use crate::time::Millis;
+use std::net::TcpStream;
+use std::sync::Weak;
+
+/// The role that runs, with its threads.
+enum Running {
+    Master(Master),
+    Replica(Following),
+}
+
+/// The role as connections see it.
+#[derive(Clone)]
+pub(super) enum Role {
+    /// It takes writes.
+    Master(Arc<master::Shared>),
+    /// It follows.
+    Replica(Arc<following::Shared>),
+    /// Between two roles, or stopped.
+    None,
+}
+
+/// A node: a folder and a role.
+pub struct Engine {
+    settings: Mutex<Settings>,
+    /// 40 hexadecimal digits, other ones at each start.
+    run_id: String,
+    role: Mutex<Role>,
+    /// Held while the role changes.
+    running: Mutex<Option<Running>>,
+    failure: Failure,
+    this: Weak<Engine>,
+}
+
+impl Engine {
+    /// Starts a node on its folder, as a master or as a replica of `master`. Its log is caught up when this returns.
+    /// Errors: [`StartError`].
+    pub fn start(settings: Settings, master: Option<Address>) -> Result<Arc<Engine>, StartError> {
+        let failure = Failure::new();
+        let running = Running::start(&settings, None, master, &failure)?;
+        Ok(Arc::new_cyclic(|this| Engine {
+            run_id: (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect(),
+            role: Mutex::new(running.role()),
+            settings: Mutex::new(settings),
+            running: Mutex::new(Some(running)),
+            failure,
+            this: Weak::clone(this),
+        }))
+    }
+
+    /// Where its threads report that it cannot go on.
+    pub fn failure(&self) -> &Failure {
+        &self.failure
+    }
+
+    /// All that is stored, as readers see it now: dead keys are in it. Cost: O(records). Errors: the store's.
+    pub fn dump(&self) -> Result<Dump, StoreError> {
+        match self.role() {
+            Role::Master(shared) => dump(&*shared.publication.read(clock::now()).snapshot),
+            Role::Replica(shared) => shared.dump(),
+            Role::None => Err(StoreError::Io("the node is stopped".to_owned())),
+        }
+    }
+
+    fn role(&self) -> Role {
+        lock(&self.role).clone()
+    }
+
+    fn change_role(&self, master: Option<Address>) -> Result<(), String> {
+        let mut running = lock(&self.running);
+        let settings = lock(&self.settings).clone();
+        let Some(before) = running.take() else { return Err("the node is stopped".to_owned()) };
+        if let (Running::Master(_), None) = (&before, &master) {
+            *running = Some(before);
+            return Ok(());
+        }
+        *lock(&self.role) = Role::None;
+        let store = before.stop()?;
+        let started = Running::start(&settings, Some(store), master, &self.failure);
+        let after = started.map_err(|error| {
+            self.failure.report(error.to_string());
+            error.to_string()
+        })?;
+        *lock(&self.role) = after.role();
+        *running = Some(after);
+        Ok(())
+    }
+
+    /// Ends it: everything durable, its folder can be opened again. Blocks. A node that is stopped stays so.
+    pub fn stop_now(&self) -> Result<(), String> {
+        let running = lock(&self.running).take();
+        *lock(&self.role) = Role::None;
+        running.map_or(Ok(()), |running| running.stop().map(|_| ()))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Refused> {
+        let Some(this) = self.this.upgrade() else { return Err(stopped()) };
+        let done = tokio::task::spawn_blocking(move || work(&this)).await;
+        done.map_err(|error| Refused(format!("ERR {error}")))?.map_err(|text| Refused(format!("ERR {text}")))
+    }
+}
+
+impl Running {
+    fn start(
+        settings: &Settings,
+        store: Option<RocksStore>,
+        master: Option<Address>,
+        failure: &Failure,
+    ) -> Result<Running, StartError> {
+        // What a master logged, it executed when it logged it; what a replica received, it receives again.
+        let own: &dyn Fn(&Entry) -> Millis = &|entry| entry.time;
+        let again: &dyn Fn(&Entry) -> Millis = &|_| clock::now();
+        let opened = open::open(settings, store, if master.is_none() { own } else { again })?;
+        Ok(match master {
+            None => Running::Master(Master::start(settings, opened, failure.clone())?),
+            Some(master) => Running::Replica(Following::start(settings, opened, master, failure.clone())?),
+        })
+    }
+
+    fn role(&self) -> Role {
+        match self {
+            Running::Master(master) => Role::Master(Arc::clone(master.shared())),
+            Running::Replica(following) => Role::Replica(Arc::clone(following.shared())),
+        }
+    }
+
+    fn stop(self) -> Result<RocksStore, String> {
+        match self {
+            Running::Master(master) => master.stop(),
+            Running::Replica(following) => following.stop(),
+        }
+    }
+}
+
+fn stopped() -> Refused {
+    Refused("ERR the node is stopped or changes its role".to_owned())
+}
+
+impl Node for Engine {
+    async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
+        match self.role() {
+            Role::Master(shared) => shared.run(commands).await,
+            Role::Replica(shared) => commands.iter().map(|command| shared.run(command)).collect(),
+            Role::None => vec![Reply::Error(stopped().0); commands.len()],
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        facts(&lock(&self.settings), &self.run_id, &self.role())
+    }
+
+    async fn replicate(&self, master: Option<(String, u16)>) -> Result<(), Refused> {
+        let master = master.map(|(host, port)| Address { host, port });
+        self.blocking(move |engine| engine.change_role(master)).await
+    }
+
+    async fn set_appendfsync(&self, fsync: Fsync) -> Result<(), Refused> {
+        match self.role() {
+            Role::Master(shared) => {
+                shared.set_fsync(fsync).await.map_err(|text| Refused(format!("ERR {text}")))?
+            }
+            Role::Replica(shared) => {
+                self.blocking(move |_| shared.set_fsync(fsync)).await?;
+            }
+            Role::None => return Err(stopped()),
+        }
+        lock(&self.settings).fsync = fsync;
+        Ok(())
+    }
+
+    fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
+        super::feeds::take(self.role(), argv, socket, already_read);
+    }
+
+    async fn stop(&self) -> Result<(), Refused> {
+        self.blocking(Engine::stop_now).await
+    }
+}

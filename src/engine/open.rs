@@ -1,0 +1,140 @@
+//! Open — a node's folder as the last run left it → store and log that agree. Does I/O.
+//!
+//! ```text
+//! binlog   1 2 3 4 5 6 7 8 9│torn        the tail that no fsync covered is cut at its last good entry
+//! store    1 2 3 4 5 6│                  the marker in the last flushed batch: 6
+//! open     apply 7 8 9                   restart and replication are one path
+//! ```
+
+use super::Settings;
+use super::identity::{Identity, IdentityError};
+use crate::apply;
+use crate::binlog::segment::Options;
+use crate::binlog::{Disk, Entry, Epoch, Lsn, SegmentError, SegmentLog};
+use crate::store::StoreError;
+use crate::store::rocksdb::RocksStore;
+use crate::time::Millis;
+use std::io;
+
+/// Bytes of the log that are read at a time.
+const READ_BYTES: usize = 4 << 20;
+
+/// An open folder: the store holds all that the log holds.
+pub struct Opened {
+    /// The store.
+    pub store: RocksStore,
+    /// The log.
+    pub log: SegmentLog<Disk>,
+    /// The folder itself.
+    pub files: Disk,
+    /// What the folder says of itself.
+    pub identity: Identity,
+    /// The last entry.
+    pub last: Lsn,
+    /// The epoch of the last entry; 0 if there is none.
+    pub epoch: Epoch,
+    /// Log time goes on from here.
+    pub time: Millis,
+    /// Whether nothing that was acknowledged can be lost. If not, a master begins a new epoch, and a replica lets no
+    /// reader in before it has its master's tail.
+    pub clean: bool,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or read.
+    #[error("cannot open the folder: {0}")]
+    Folder(#[from] io::Error),
+    /// Its identity.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Its log.
+    #[error("binlog: {0}")]
+    Log(#[from] SegmentError),
+    /// Its store.
+    #[error("store: {0}")]
+    Store(#[from] StoreError),
+    /// The store holds entries that the log does not have: the disk lost what a fsync had promised.
+    #[error(
+        "the store holds entries through {marker}, the log ends at {last}: the disk lost what fsync had promised; \
+         a replica's folder may be emptied, a master's needs a backup"
+    )]
+    Ahead {
+        /// The store's marker.
+        marker: Lsn,
+        /// The log's end.
+        last: Lsn,
+    },
+}
+
+/// Opens the folder; `store` is its store if the process has it open already. `local` gives the instant at which an entry of the log that has to run again arrives: a master's
+/// own arrived when they were written, a replica's arrive again now.
+///
+/// Errors: [`OpenError`]; no entry is lost by any of them. Cost: O(bytes of the log) to read, and to apply what is after
+/// the marker.
+pub fn open(
+    settings: &Settings,
+    store: Option<RocksStore>,
+    local: &dyn Fn(&Entry) -> Millis,
+) -> Result<Opened, OpenError> {
+    let files = Disk::open(&settings.dir)?;
+    let stored = Identity::read(&files)?;
+    if let Some(identity) = &stored {
+        identity.check(settings.expiry)?;
+    }
+    let options = Options { segment_bytes_max: settings.segment_bytes_max, fsync: settings.fsync };
+    let mut store = match store {
+        Some(store) => store,
+        None => RocksStore::open(&settings.dir.join("store"))?,
+    };
+    let (log, recovered) = SegmentLog::open(Disk::open(settings.dir.join("binlog"))?, options)?;
+    let marker = apply::marker(&store)?;
+    tracing::info!(first = %recovered.first, last = %recovered.last, durable = %recovered.durable, %marker,
+        cut_bytes = recovered.cut_bytes, clean = recovered.clean, "log recovered");
+    if marker > recovered.last {
+        return Err(OpenError::Ahead { marker, last: recovered.last });
+    }
+    catch_up(settings, &mut store, &log, marker, local)?;
+    let new = stored.is_none();
+    let identity = stored.unwrap_or_else(|| Identity::new(settings.expiry));
+    Ok(Opened {
+        last: recovered.last,
+        epoch: recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default(),
+        time: recovered.time.max(identity.ceiling()),
+        clean: recovered.clean || new,
+        store,
+        log,
+        files,
+        identity,
+    })
+}
+
+/// Applies what the log has after `marker`.
+fn catch_up(
+    settings: &Settings,
+    store: &mut RocksStore,
+    log: &SegmentLog<Disk>,
+    marker: Lsn,
+    local: &dyn Fn(&Entry) -> Millis,
+) -> Result<(), OpenError> {
+    if marker == log.last() {
+        return Ok(());
+    }
+    let policy = settings.expiry.get();
+    let mut cursor = log.cursor(marker.next())?;
+    loop {
+        let entries = log.read(&mut cursor, log.last(), READ_BYTES)?;
+        let Some(last) = entries.last().map(|entry| entry.lsn) else { return Ok(()) };
+        let entries: Vec<Entry> = entries
+            .into_iter()
+            .map(|entry| {
+                let local = local(&entry);
+                policy.arrived(entry, local)
+            })
+            .collect();
+        let entries: Vec<&Entry> = entries.iter().collect();
+        let instants = |entry: &Entry| policy.instants(entry, local(entry));
+        apply::write_batch(store, &entries, None, last, &instants)?;
+    }
+}

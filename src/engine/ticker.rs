@@ -1,0 +1,177 @@
+//! Ticker — what a node does by the clock. Does I/O: a thread, fsync, the ceiling's file.
+
+use super::clock;
+use super::identity::{Identity, IdentityError};
+use super::following;
+use super::master::Shared;
+use super::writer::Request;
+use crate::binlog::Disk;
+use crate::effect::Key;
+use crate::replication::Tail;
+use crate::store::record::Record;
+use crate::store::{Read, key};
+use crate::sync::{Arc, thread};
+use crate::time::Millis;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// From one tick to the next. Heartbeats are sent, and so log time on an idle replica is behind by about that.
+const TICK: Duration = Duration::from_millis(100);
+/// From one fsync to the next under `everysec`, and from one look at the ceiling to the next.
+const SYNC: Duration = Duration::from_secs(1);
+/// How far the durable ceiling is ahead of log time. After a crash log time goes on from it, so a key may die by so much
+/// early, once.
+const CEILING_AHEAD_MS: u64 = 4_000;
+/// How near log time comes to the ceiling before there is a new one.
+const CEILING_NEAR_MS: u64 = 2_500;
+/// Records that are looked at for deadlines a tick.
+const SWEEP_RECORDS: usize = 1_000;
+
+/// Makes a ceiling durable that is ahead of `time`. Errors: the disk's; log time stays below the old one.
+pub fn raise_ceiling(identity: &mut Identity, files: &Disk, time: Millis) -> Result<Millis, IdentityError> {
+    let ceiling = Millis(time.0.saturating_add(CEILING_AHEAD_MS));
+    identity.write_ceiling(files, ceiling)?;
+    Ok(ceiling)
+}
+
+/// A thread that ticks until it is stopped.
+pub struct Ticker {
+    stop: Sender<()>,
+    thread: thread::JoinHandle<(Identity, Disk)>,
+}
+
+impl Ticker {
+    /// The ticker of a master: heartbeats, dead keys, fsync, the ceiling.
+    pub fn of_master(shared: Arc<Shared>, files: Disk, identity: Identity) -> io::Result<Ticker> {
+        let mut duties = MasterDuties { shared, files, identity, swept: Vec::new() };
+        Ticker::spawn(move |stopped| {
+            let mut kept = Instant::now();
+            while tick(&stopped, TICK) {
+                duties.heartbeat();
+                duties.expire();
+                if kept.elapsed() >= SYNC {
+                    kept = Instant::now();
+                    duties.keep_promises();
+                }
+            }
+            (duties.identity, duties.files)
+        })
+    }
+
+    /// The ticker of a replica: cuts for strategies that publish snapshots, fsync.
+    pub fn of_replica(
+        shared: Arc<following::Shared>,
+        snapshot_interval_ms: u64,
+        files: Disk,
+        identity: Identity,
+    ) -> io::Result<Ticker> {
+        let interval = Duration::from_millis(snapshot_interval_ms.max(1));
+        Ticker::spawn(move |stopped| {
+            let mut synced = Instant::now();
+            while tick(&stopped, interval) {
+                shared.pool.request_cut(&shared.applied);
+                if synced.elapsed() >= SYNC && shared.syncs_every_second() {
+                    synced = Instant::now();
+                    if let Err(error) = shared.log.sync() {
+                        tracing::error!(%error, "fsync failed");
+                    }
+                }
+            }
+            (identity, files)
+        })
+    }
+
+    /// A thread that does `duties`, which end when [`tick`] says so.
+    fn spawn(
+        duties: impl FnOnce(Receiver<()>) -> (Identity, Disk) + Send + 'static,
+    ) -> io::Result<Ticker> {
+        let (stop, stopped) = channel();
+        let thread = thread::Builder::new().name("ticker".to_owned()).spawn(move || duties(stopped))?;
+        Ok(Ticker { stop, thread })
+    }
+
+    /// Ends it and gives back what it kept.
+    pub fn stop(self) -> (Identity, Disk) {
+        drop(self.stop);
+        // Its duties do not panic; if they do, so does who stops it.
+        self.thread.join().expect("the ticker does not panic")
+    }
+}
+
+/// Waits for the next tick; `false`: there is none.
+fn tick(stopped: &Receiver<()>, interval: Duration) -> bool {
+    matches!(stopped.recv_timeout(interval), Err(RecvTimeoutError::Timeout))
+}
+
+struct MasterDuties {
+    shared: Arc<Shared>,
+    files: Disk,
+    identity: Identity,
+    /// The last raw key that was looked at for its deadline; empty at the start of a round.
+    swept: Vec<u8>,
+}
+
+impl MasterDuties {
+    /// Shows replicas the time after the last entry.
+    fn heartbeat(&self) {
+        let (last, time) = self.shared.last();
+        self.shared.tail.advance(Tail { last, time, bytes: 0 });
+    }
+
+    /// Asks the writer to remove some keys that are dead.
+    fn expire(&mut self) {
+        let (_, now) = self.shared.last();
+        let (keys, next) = match dead_keys(&self.shared.store, &self.swept, now) {
+            Ok(found) => found,
+            Err(error) => return tracing::warn!(%error, "no look at deadlines"),
+        };
+        self.swept = next;
+        if !keys.is_empty() {
+            // A full or closed queue: they are found again.
+            let _ = self.shared.queue.push(Request::Expire(keys));
+        }
+    }
+
+    fn keep_promises(&mut self) {
+        if self.shared.syncs_every_second()
+            && let Err(error) = self.shared.log.sync()
+        {
+            tracing::error!(%error, "fsync failed");
+        }
+        let (_, time) = self.shared.last();
+        let now = time.max(clock::now());
+        if self.identity.ceiling().since(now) < CEILING_NEAR_MS {
+            match raise_ceiling(&mut self.identity, &self.files, now) {
+                Ok(ceiling) => self.shared.publication.raise(ceiling),
+                Err(error) => tracing::error!(%error, "log time may come to stand: no new ceiling"),
+            }
+        }
+    }
+}
+
+/// Dead keys among the next records after raw key `after`, and where to go on. Errors: the store's.
+fn dead_keys(
+    store: &dyn Read,
+    after: &[u8],
+    now: Millis,
+) -> Result<(Vec<Key>, Vec<u8>), crate::store::StoreError> {
+    let (start, end) = key::all_databases();
+    let from = if after.is_empty() { start } else { [after, &[0]].concat() };
+    let (mut dead, mut seen, mut last) = (Vec::new(), 0, Vec::new());
+    store.scan(&from, &end, &mut |raw, bytes| {
+        seen += 1;
+        if let Some(key) = key::metadata_key(raw)
+            && Record::decode(raw, bytes).is_ok_and(|record| record.is_dead(now))
+        {
+            dead.push(key);
+        }
+        if seen < SWEEP_RECORDS {
+            return ControlFlow::Continue(());
+        }
+        last = raw.to_vec();
+        ControlFlow::Break(())
+    })?;
+    Ok((dead, last))
+}

@@ -1,0 +1,213 @@
+//! Writer — the one thread of a master that writes. Requests → entries, a batch, replies. Does I/O.
+//!
+//! ```text
+//! queue ─▶ run each on store + pending writes ─▶ append the group ─▶ one batch, marker in it ─▶ publish ─▶ reply
+//!                                                  (one write)                          (lsn, clock, snapshot)
+//! ```
+//!
+//! Whatever fails before the log has the group leaves nothing behind: the pending writes are dropped. After the log has
+//! it the store must take it; if that fails the node ends, and the next start applies it from the log.
+
+use super::checkpoint::{Checkpoints, bytes_of};
+use super::log::SharedLog;
+use super::tail::SharedTail;
+use crate::binlog::{Entry, Epoch, Fsync, Lsn, SegmentError};
+use crate::command::{Command, Reply};
+use crate::effect::{Key, Write};
+use crate::expiry::ExpiryPolicy;
+use crate::node::{Master, MasterInput, MasterOutput};
+use crate::publication::MasterPublication;
+use crate::queue::Queue;
+use crate::replication::Tail;
+use crate::store::overlay::Overlay;
+use crate::store::rocksdb::{RocksStore, Snapshot};
+use crate::store::{Store, StoreError};
+use crate::sync::Arc;
+use crate::time::Millis;
+use tokio::sync::oneshot;
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub enum Request {
+    /// A connection's commands, in order.
+    Run {
+        /// The commands; reads among them see the writes before them.
+        commands: Vec<Command>,
+        /// Where the replies go, one a command; who no longer waits gets none.
+        reply: oneshot::Sender<Vec<Reply>>,
+    },
+    /// Removal of keys that seemed dead.
+    Expire(Vec<Key>),
+    /// Another promise from now on.
+    Fsync {
+        /// The promise.
+        fsync: Fsync,
+        /// Where the outcome goes.
+        reply: oneshot::Sender<Result<(), String>>,
+    },
+}
+
+/// What the writer needs, and what it has come to.
+pub struct Writer {
+    /// The store that it alone writes.
+    pub store: RocksStore,
+    /// The log that it alone appends to.
+    pub log: Arc<SharedLog>,
+    /// What readers and replicas are shown.
+    pub publication: Arc<MasterPublication<Snapshot>>,
+    /// What replicas are shown.
+    pub tail: Arc<SharedTail>,
+    /// What is logged.
+    pub policy: Arc<dyn ExpiryPolicy + Send + Sync>,
+    /// What an acknowledgement promises.
+    pub fsync: Fsync,
+    /// The epoch of new entries.
+    pub epoch: Epoch,
+    /// The last entry.
+    pub last: Lsn,
+    /// Log time.
+    pub time: Millis,
+    /// When to flush.
+    pub checkpoints: Checkpoints,
+}
+
+/// A group as it was executed, not logged yet.
+struct Executed {
+    entries: Vec<Entry>,
+    replies: Vec<Vec<Reply>>,
+    writes: Vec<Write>,
+    time: Millis,
+}
+
+impl Writer {
+    /// Serves the queue until it is closed and empty. Errors: the store's; the node ends.
+    pub fn run(mut self, queue: &Queue<Request>) -> Result<Writer, StoreError> {
+        let mut requests = Vec::new();
+        while queue.take(&mut requests) {
+            let mut group = Vec::new();
+            for request in requests.drain(..) {
+                match request {
+                    Request::Fsync { fsync, reply } => {
+                        self.commit(std::mem::take(&mut group))?;
+                        let outcome = self.log.set_fsync(fsync).map_err(|error| error.to_string());
+                        if outcome.is_ok() {
+                            self.fsync = fsync;
+                        }
+                        let _ = reply.send(outcome);
+                    }
+                    other => group.push(other),
+                }
+            }
+            self.commit(group)?;
+        }
+        Ok(self)
+    }
+
+    /// Executes, logs, writes, publishes and answers one group.
+    fn commit(&mut self, group: Vec<Request>) -> Result<(), StoreError> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let now = self.publication.begin(super::clock::now());
+        let executed = self.execute(&group, now)?;
+        match self.log.append(&executed.entries, self.fsync) {
+            Ok(()) => {
+                self.write(&executed)?;
+                self.publish();
+                answer(group, executed.replies);
+                Ok(())
+            }
+            // One of them makes an entry that is too large: which one shows when each is a group of its own.
+            Err(SegmentError::TooLarge(_)) if group.len() > 1 => {
+                self.publication.refuse();
+                group.into_iter().try_for_each(|request| self.commit(vec![request]))
+            }
+            Err(error) => {
+                self.publication.refuse();
+                refuse(group, &error);
+                Ok(())
+            }
+        }
+    }
+
+    fn execute(&self, group: &[Request], now: Millis) -> Result<Executed, StoreError> {
+        let pending = Overlay::new(self.store.clone());
+        let mut master = Master::resume(pending, self.epoch, self.last, now.max(self.time));
+        let (mut entries, mut replies) = (Vec::new(), Vec::with_capacity(group.len()));
+        for request in group {
+            let inputs: Vec<MasterInput> = match request {
+                Request::Run { commands, .. } => commands
+                    .iter()
+                    .map(|command| {
+                        MasterInput::Request { command: command.clone(), now, random: fastrand::u64(..) }
+                    })
+                    .collect(),
+                Request::Expire(keys) => {
+                    keys.iter().map(|key| MasterInput::Expire { key: key.clone(), now }).collect()
+                }
+                Request::Fsync { .. } => Vec::new(),
+            };
+            let mut answers = Vec::with_capacity(inputs.len());
+            for input in inputs {
+                for output in master.step(&*self.policy, input)? {
+                    match output {
+                        MasterOutput::Append(entry) => entries.push(entry),
+                        MasterOutput::Reply(reply) => answers.push(reply),
+                        MasterOutput::Heartbeat(_) => {}
+                    }
+                }
+            }
+            replies.push(answers);
+        }
+        let time = master.time();
+        Ok(Executed { entries, replies, writes: master.into_store().into_writes(), time })
+    }
+
+    /// The group is in the log: the store takes it, as one batch.
+    fn write(&mut self, executed: &Executed) -> Result<(), StoreError> {
+        if !executed.writes.is_empty() {
+            self.store.write(&executed.writes)?;
+        }
+        self.time = executed.time;
+        if let Some(entry) = executed.entries.last() {
+            self.last = entry.lsn;
+        }
+        let due = self.checkpoints.written(bytes_of(&executed.writes));
+        if due {
+            self.checkpoints.flush(&self.store, &self.log, self.last, self.time)?;
+        }
+        Ok(())
+    }
+
+    fn publish(&self) {
+        // The gate is never beyond log time, as a checkpoint raises it to that at most: there is a snapshot.
+        match self.store.snapshot(self.time) {
+            Some(snapshot) => self.publication.publish(self.last, snapshot),
+            None => self.publication.refuse(),
+        }
+        let bytes = self.log.appended_bytes();
+        self.tail.advance(Tail { last: self.last, time: self.time, bytes });
+    }
+}
+
+fn answer(group: Vec<Request>, replies: Vec<Vec<Reply>>) {
+    for (request, answers) in group.into_iter().zip(replies) {
+        if let Request::Run { reply, .. } = request {
+            let _ = reply.send(answers);
+        }
+    }
+}
+
+/// Tells everyone of a group that was not logged.
+fn refuse(group: Vec<Request>, error: &SegmentError) {
+    tracing::error!(%error, "group refused");
+    let text = match error {
+        SegmentError::TooLarge(error) => format!("ERR {error}"),
+        error => format!("MISCONF Errors writing to the binlog: {error}"),
+    };
+    for request in group {
+        if let Request::Run { commands, reply } = request {
+            let _ = reply.send(vec![Reply::Error(text.clone()); commands.len()]);
+        }
+    }
+}

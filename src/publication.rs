@@ -1,0 +1,125 @@
+//! Publication — what a master's readers are given: (lsn, clock, snapshot), and no clock beyond what they see.
+//! Threads through [`crate::sync`].
+//!
+//! ```text
+//! writer     begin(20)  executes, logs, writes        publish(8)
+//! lsn        7                                        8
+//! clock      17 → 20    20     20     20              20 → as time passes
+//! ```
+//!
+//! While a group is under way the clock stands still: its entries are stamped with the instant at which it stands, and
+//! a reader of the state before them must not judge at a later one.
+
+use crate::binlog::Lsn;
+use crate::sync::{Arc, Mutex, lock};
+use crate::time::Millis;
+
+/// The clock of a master's log. Pure.
+///
+/// Invariants: it never goes back, and never beyond the ceiling that is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogClock {
+    clock: Millis,
+    ceiling: Millis,
+    /// Whether a group is executing that is not published.
+    under_way: bool,
+}
+
+impl LogClock {
+    /// A clock that goes on from `clock`; it stands still until it has a higher ceiling.
+    pub fn new(clock: Millis) -> LogClock {
+        LogClock { clock, ceiling: clock, under_way: false }
+    }
+
+    /// The clock when the system's says `now`.
+    pub fn read(&mut self, now: Millis) -> Millis {
+        if !self.under_way {
+            self.clock = self.clock.max(now.min(self.ceiling));
+        }
+        self.clock
+    }
+
+    /// A group begins: the instant of its entries, and of all readers until it is published.
+    pub fn begin(&mut self, now: Millis) -> Millis {
+        let clock = self.read(now);
+        self.under_way = true;
+        clock
+    }
+
+    /// The group is published, or was refused.
+    pub fn end(&mut self) {
+        self.under_way = false;
+    }
+
+    /// A higher ceiling is durable; a lower one changes nothing.
+    pub fn raise(&mut self, ceiling: Millis) {
+        self.ceiling = self.ceiling.max(ceiling);
+    }
+}
+
+/// One state with the instant to judge it by.
+#[derive(Debug)]
+pub struct Sight<S> {
+    /// The last entry whose effect it shows.
+    pub lsn: Lsn,
+    /// The instant to judge by.
+    pub clock: Millis,
+    /// The state.
+    pub snapshot: Arc<S>,
+}
+
+#[derive(Debug)]
+struct Published<S> {
+    clock: LogClock,
+    lsn: Lsn,
+    snapshot: Arc<S>,
+}
+
+/// What a master's readers are given.
+#[derive(Debug)]
+pub struct MasterPublication<S> {
+    published: Mutex<Published<S>>,
+}
+
+impl<S> MasterPublication<S> {
+    /// The state after entry `lsn`, and a clock.
+    pub fn new(clock: LogClock, lsn: Lsn, snapshot: S) -> MasterPublication<S> {
+        let snapshot = Arc::new(snapshot);
+        MasterPublication { published: Mutex::new(Published { clock, lsn, snapshot }) }
+    }
+
+    /// What a reader is given when the system's clock says `now`.
+    pub fn read(&self, now: Millis) -> Sight<S> {
+        let mut published = lock(&self.published);
+        let clock = published.clock.read(now);
+        Sight { lsn: published.lsn, clock, snapshot: Arc::clone(&published.snapshot) }
+    }
+
+    /// See [`LogClock::begin`].
+    pub fn begin(&self, now: Millis) -> Millis {
+        lock(&self.published).clock.begin(now)
+    }
+
+    /// The group that began is written: readers see it from now on.
+    pub fn publish(&self, lsn: Lsn, snapshot: S) {
+        let snapshot = Arc::new(snapshot);
+        let before = {
+            let mut published = lock(&self.published);
+            published.clock.end();
+            published.lsn = lsn;
+            std::mem::replace(&mut published.snapshot, snapshot)
+        };
+        // Outside the lock: the last reader gone, a snapshot gives back what it held.
+        drop(before);
+    }
+
+    /// The group that began was refused: nothing has changed.
+    pub fn refuse(&self) {
+        lock(&self.published).clock.end();
+    }
+
+    /// See [`LogClock::raise`].
+    pub fn raise(&self, ceiling: Millis) {
+        lock(&self.published).clock.raise(ceiling);
+    }
+}

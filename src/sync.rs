@@ -1,0 +1,19 @@
+//! Sync — the only import of threads, locks and atomics, so that std, loom and shuttle can take each other's place.
+//!
+//! A lock whose holder panicked is taken all the same: what a panic may leave half done is the business of who catches
+//! it (the worker pool stops for good).
+
+pub use std::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};
+pub use std::thread;
+
+use std::sync::PoisonError;
+
+/// Takes the lock.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives the lock up, waits to be woken, and takes it again. It may wake up for no reason.
+pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+    condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
+}
