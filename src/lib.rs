@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! command → effect → expiry → binlog → ordering → apply → store        node: master and replica around them
-//!                                                                      invariant: what must hold
+//!                    └ replication: to replicas, through client         invariant: what must hold
 //! models: stateright models over all of these, and what judges them
 //! ```
 
@@ -19,5 +19,6 @@ pub mod invariant;
 pub mod models;
 pub mod node;
 pub mod ordering;
+pub mod replication;
 pub mod store;
 pub mod time;
