@@ -109,24 +109,30 @@ impl Log {
         (lsn <= self.last()).then_some(*epoch)
     }
 
-    /// The last LSN of this log that the history with the epochs `other` has too; 0 if they share nothing.
-    ///
-    /// A list of epochs does not say where its last epoch ends, so an end in the epoch that both wrote last is
-    /// this log's. A follower whose last LSN is at or before the fork resumes; beyond it, its tail was never
-    /// the master's. It holds as long as no two masters ever take the same epoch.
+    /// The last LSN of this log that the history with the epochs `other` has too, see [`fork`].
     pub fn fork_with(&self, other: &[(Epoch, Lsn)]) -> Lsn {
-        let shared = self.epochs.iter().zip(other).take_while(|(own, their)| own == their).count();
-        if shared == 0 {
-            return Lsn::NONE;
-        }
-        let end =
-            |epochs: &[(Epoch, Lsn)]| epochs.get(shared).map(|&(_, first)| Lsn(first.0.saturating_sub(1)));
-        [end(&self.epochs), end(other)].into_iter().flatten().fold(self.last(), Lsn::min)
+        fork(&self.epochs, self.last(), other)
     }
 }
 
-/// Whether `entry` may come after entry `last`, which was of that epoch and time; the segment files ask too.
-pub(super) fn check_next(last: Lsn, before: Option<(Epoch, Millis)>, entry: &Entry) -> Result<(), LogError> {
+/// The last LSN that a log with the epochs `own`, which ends at `last`, shares with the history that has the
+/// epochs `other`; 0 if they share nothing.
+///
+/// A list of epochs does not say where its last epoch ends, so an end in the epoch that both wrote last is
+/// the own log's. A follower whose last LSN is at or before the fork resumes; beyond it, its tail was never
+/// the master's. It holds as long as no two masters ever take the same epoch.
+pub fn fork(own: &[(Epoch, Lsn)], last: Lsn, other: &[(Epoch, Lsn)]) -> Lsn {
+    let shared = own.iter().zip(other).take_while(|(own, their)| own == their).count();
+    if shared == 0 {
+        return Lsn::NONE;
+    }
+    let end = |epochs: &[(Epoch, Lsn)]| epochs.get(shared).map(|&(_, first)| Lsn(first.0.saturating_sub(1)));
+    [end(own), end(other)].into_iter().flatten().fold(last, Lsn::min)
+}
+
+/// Whether `entry` may come after entry `last`, which was of that epoch and time (`None`: any will do). The segment
+/// files ask this of what is appended, a replica of what it receives. Errors: [`LogError`].
+pub fn check_next(last: Lsn, before: Option<(Epoch, Millis)>, entry: &Entry) -> Result<(), LogError> {
     let &Entry { lsn, epoch, time, .. } = entry;
     let expected = last.next();
     if lsn != expected {

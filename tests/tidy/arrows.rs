@@ -13,6 +13,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("store", &["effect", "time"]),
     ("command", &["effect", "store", "time"]),
     ("binlog", &["command", "effect", "time"]),
+    ("replication", &["binlog", "time"]),
+    ("client", &["binlog", "replication", "time"]),
     ("ordering", &["binlog", "effect"]),
     ("apply", &["binlog", "command", "effect", "ordering", "store", "time"]),
     ("expiry", &["apply::Instants", "binlog", "command", "effect", "store", "time"]),

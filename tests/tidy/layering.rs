@@ -11,7 +11,10 @@ pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/cli/", "the subcommands: they read files, print, and measure how long a search took"),
     ("src/server.rs", "sockets, and the only clock of a running node"),
     ("src/server/", "as src/server.rs"),
-    ("src/client.rs", "the replica's link"),
+    ("src/client.rs", "a client of any server that speaks RESP"),
+    ("src/client/", "the replica's link: socket, threads, the clock that its time limits need"),
+    ("src/replication/feed.rs", "the master's side of a link: as src/client/"),
+    ("src/replication/session.rs", "reads and writes of a socket that end when they are told to"),
     (
         "src/sync.rs",
         "the only import of threads, locks and atomics: std, loom and shuttle change places here",

@@ -1,0 +1,210 @@
+//! Handshake — where a replica is, in which history → from where it goes on, or why not. Pure.
+//!
+//! It is a command and a one-line reply, so that a capture can be read:
+//!
+//! ```text
+//! RCSYNC  1        5         1020      7002            1:1,2:4
+//!         version  last lsn  log time  listening port  epochs, each with its first lsn; - if there are none
+//!
+//! +CONTINUE 6      9                   2               the first entry that will come, the master's last, its epoch
+//! -NOSYNC …                                            this replica can never resume from this master
+//! ```
+
+use super::PROTOCOL_VERSION;
+use crate::binlog::log::fork;
+use crate::binlog::{Epoch, Lsn};
+use crate::time::Millis;
+use std::str;
+
+/// Name of the command.
+pub const COMMAND: &str = "RCSYNC";
+
+/// Epochs in a hello, at most. Each start that may have lost entries takes one, and so does each promotion.
+pub const EPOCHS_MAX: usize = 10_000;
+
+/// Bytes of the longest row `epoch:first` and its comma.
+const ROW_BYTES_MAX: usize = 42;
+/// What every refusal ends with as long as there is no full sync.
+const START_AGAIN: &str = "full sync is not built yet: empty the replica's folder and start it again";
+
+/// Where a replica is: what it says first on each connection.
+///
+/// Invariants: `epochs` is as [`crate::binlog::Log::epochs`] has it: both columns rise, no first LSN is beyond
+/// `last`, and it is empty exactly if `last` is 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Hello {
+    /// The last entry of its log.
+    pub last: Lsn,
+    /// Its log time. A master that was promoted elsewhere may be behind it.
+    pub time: Millis,
+    /// Where it takes clients; 0 if it does not.
+    pub port: u16,
+    /// Each epoch that its log has entries of, with its first LSN.
+    pub epochs: Vec<(Epoch, Lsn)>,
+}
+
+impl Hello {
+    /// The command with its arguments.
+    pub fn argv(&self) -> Vec<Vec<u8>> {
+        let rows: Vec<String> = self.epochs.iter().map(|(epoch, first)| format!("{epoch}:{first}")).collect();
+        let epochs = if rows.is_empty() { "-".to_string() } else { rows.join(",") };
+        [
+            COMMAND.to_string(),
+            PROTOCOL_VERSION.to_string(),
+            self.last.to_string(),
+            self.time.0.to_string(),
+            self.port.to_string(),
+            epochs,
+        ]
+        .map(String::into_bytes)
+        .into()
+    }
+
+    /// The hello in a command, whose name the caller has recognised. Errors: `Malformed`, `Version`.
+    /// Cost: O(bytes), and no more memory than a small multiple of them.
+    pub fn parse(argv: &[Vec<u8>]) -> Result<Hello, Refusal> {
+        // The version stands first: what follows it is another version's to say.
+        let theirs = argv.get(1).and_then(|version| number(version)).ok_or(Refusal::Malformed("version"))?;
+        if theirs != PROTOCOL_VERSION {
+            return Err(Refusal::Version { theirs });
+        }
+        let [_, _, last, time, port, epochs] = argv else {
+            return Err(Refusal::Malformed("number of arguments"));
+        };
+        let last = Lsn(number(last).ok_or(Refusal::Malformed("last lsn"))?);
+        let time = Millis(number(time).ok_or(Refusal::Malformed("log time"))?);
+        let port =
+            number(port).and_then(|port| u16::try_from(port).ok()).ok_or(Refusal::Malformed("port"))?;
+        let epochs = parse_epochs(epochs, last).ok_or(Refusal::Malformed("list of epochs"))?;
+        Ok(Hello { last, time, port, epochs })
+    }
+}
+
+fn parse_epochs(text: &[u8], last: Lsn) -> Option<Vec<(Epoch, Lsn)>> {
+    if text == b"-" {
+        return (last == Lsn::NONE).then(Vec::new);
+    }
+    if text.len() > EPOCHS_MAX * ROW_BYTES_MAX {
+        return None;
+    }
+    let mut epochs: Vec<(Epoch, Lsn)> = Vec::new();
+    for row in text.split(|&byte| byte == b',') {
+        let colon = row.iter().position(|&byte| byte == b':')?;
+        let (epoch, first) = (Epoch(number(&row[..colon])?), Lsn(number(&row[colon + 1..])?));
+        let rises = epochs.last().is_none_or(|&(before, start)| before < epoch && start < first);
+        if !rises || first == Lsn::NONE || first > last || epochs.len() == EPOCHS_MAX {
+            return None;
+        }
+        epochs.push((epoch, first));
+    }
+    Some(epochs)
+}
+
+/// A number in its one decimal form.
+fn number(text: &[u8]) -> Option<u64> {
+    let is_canonical = text == b"0" || text.first().is_some_and(|first| (b'1'..=b'9').contains(first));
+    if is_canonical { str::from_utf8(text).ok()?.parse().ok() } else { None }
+}
+
+/// What a master's log holds, as far as a handshake asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct History {
+    /// The first LSN that is not purged; the next one to come if there is no entry.
+    pub first: Lsn,
+    /// The last entry.
+    pub last: Lsn,
+    /// Each epoch that has entries, purged ones included, with its first LSN.
+    pub epochs: Vec<(Epoch, Lsn)>,
+    /// The epoch that the next entry will be of; after a restart it may have none yet.
+    pub epoch: Epoch,
+}
+
+/// The handshake was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Resume {
+    /// The first entry that will be sent, once there is one.
+    pub from: Lsn,
+    /// The master's last entry at that time.
+    pub last: Lsn,
+    /// The master's epoch at that time.
+    pub epoch: Epoch,
+}
+
+impl Resume {
+    /// The status reply, without the `+`.
+    pub fn status(&self) -> String {
+        format!("CONTINUE {} {} {}", self.from, self.last, self.epoch)
+    }
+
+    /// The status reply read back; `None` if it is another one.
+    pub fn parse(status: &[u8]) -> Option<Resume> {
+        let mut words = status.split(|&byte| byte == b' ');
+        let name = words.next()?;
+        let mut next = || number(words.next()?);
+        let resume = Resume { from: Lsn(next()?), last: Lsn(next()?), epoch: Epoch(next()?) };
+        (name == b"CONTINUE" && words.next().is_none()).then_some(resume)
+    }
+}
+
+/// Why a replica cannot resume. The text is the error reply, without the `-`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Refusal {
+    /// The command is not a hello; what is wrong with it.
+    #[error("ERR rcsync: invalid {0}")]
+    Malformed(&'static str),
+    /// The replica speaks another version of the protocol.
+    #[error(
+        "NOSYNC replica speaks replication version {theirs}, this node {PROTOCOL_VERSION}: \
+         run the same version of the program on both"
+    )]
+    Version {
+        /// The replica's.
+        theirs: u64,
+    },
+    /// The two logs have no entry in common.
+    #[error("NOSYNC replica's log, through lsn {last}, has no entry of this master's history; {START_AGAIN}")]
+    OtherHistory {
+        /// The replica's last LSN.
+        last: Lsn,
+    },
+    /// The replica has entries that the master has not: a promotion or a restart of the master went without them.
+    #[error(
+        "NOSYNC replica has lsn {replica}, but the histories part after lsn {fork}; \
+         the master's log ends at {last}, epoch {epoch}; {START_AGAIN}"
+    )]
+    Beyond {
+        /// The last LSN that both have.
+        fork: Lsn,
+        /// The replica's last LSN.
+        replica: Lsn,
+        /// The master's last LSN.
+        last: Lsn,
+        /// The master's epoch.
+        epoch: Epoch,
+    },
+    /// The replica was away for too long.
+    #[error("NOSYNC replica needs lsn {wanted}, but the master's log begins at {first}; {START_AGAIN}")]
+    Purged {
+        /// The first LSN that the master still has.
+        first: Lsn,
+        /// The LSN that the replica needs next.
+        wanted: Lsn,
+    },
+}
+
+/// From where the replica goes on: it resumes if every entry of its log is the master's too, see
+/// [`crate::binlog::log::fork`]. Errors: `OtherHistory`, `Beyond`, `Purged`.
+///
+/// A master that began a new epoch and has no entry of it yet is covered: the fork is never beyond its last LSN.
+pub fn answer(history: &History, hello: &Hello) -> Result<Resume, Refusal> {
+    let &History { first, last, epoch, .. } = history;
+    let fork = fork(&history.epochs, last, &hello.epochs);
+    if hello.last > fork && fork == Lsn::NONE {
+        return Err(Refusal::OtherHistory { last: hello.last });
+    }
+    if hello.last > fork {
+        return Err(Refusal::Beyond { fork, replica: hello.last, last, epoch });
+    }
+    let from = hello.last.next();
+    if from < first { Err(Refusal::Purged { first, wanted: from }) } else { Ok(Resume { from, last, epoch }) }
+}

@@ -1,0 +1,57 @@
+//! Replication — how a master's log becomes a replica's. Pure, but for `feed` and `session`.
+//!
+//! ```text
+//! replica                                  master
+//! RCSYNC 1 5 1020 7002 1:1,2:4     →                                 where I am, and in which history
+//!                                  ←       +CONTINUE 6 9 2           from there, or -NOSYNC and what to do
+//!                                  ←       6  7  heartbeat  8  9     log order: `wire`, `order`
+//! ack (received, durable, applied) →                                 whenever they change, and when idle
+//! ```
+//!
+//! The master pushes as fast as TCP takes it; a replica that cannot keep up does not read, and that is all the
+//! flow control there is. What it deliberately does not do yet: a full sync. A replica that cannot resume is told so.
+
+pub mod handshake;
+pub mod lag;
+pub mod order;
+
+pub mod wire;
+
+use crate::binlog::Lsn;
+use crate::time::Millis;
+
+/// Version of the handshake and of the messages after it.
+pub const PROTOCOL_VERSION: u64 = 1;
+
+/// The end of the master's log, as far as replicas may see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tail {
+    /// The last entry that may be sent. It never goes back.
+    pub last: Lsn,
+    /// Log time: no entry after `last` will have an earlier one, and `last` has no later one. It never goes back.
+    pub time: Millis,
+    /// Bytes of all entries through `last`, counted from any one place in the log; only differences are used.
+    pub bytes: u64,
+}
+
+/// Log time between two entries, and where the master's log ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Heartbeat {
+    /// Log time after entry `after` and before the next one.
+    pub time: Millis,
+    /// The last entry sent before it.
+    pub after: Lsn,
+    /// The end of the log when it was sent; beyond `after` while the replica catches up.
+    pub tail: Tail,
+}
+
+/// What a replica has, each the last LSN without a gap before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ack {
+    /// It is in the replica's memory, and perhaps in its log.
+    pub received: Lsn,
+    /// A fsync of the replica's log has covered it.
+    pub durable: Lsn,
+    /// The replica's readers see it.
+    pub applied: Lsn,
+}

@@ -1,0 +1,216 @@
+//! The handshake: its text, and its decision against logs compared entry by entry.
+
+use super::entries::log_of;
+use quickcheck::{Arbitrary, Gen, quickcheck};
+use replicheck::binlog::{Epoch, Log, Lsn};
+use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Refusal, Resume, answer};
+use replicheck::time::Millis;
+
+#[derive(Clone, Debug)]
+struct AnyHello(Hello);
+
+impl Arbitrary for AnyHello {
+    fn arbitrary(source: &mut Gen) -> AnyHello {
+        let mut rows = Vec::<(u64, u64)>::arbitrary(source);
+        let (mut epochs, mut firsts): (Vec<u64>, Vec<u64>) = rows.drain(..).unzip();
+        epochs.sort_unstable();
+        epochs.dedup();
+        firsts.retain(|&first| first > 0);
+        firsts.sort_unstable();
+        firsts.dedup();
+        let epochs: Vec<_> =
+            epochs.into_iter().zip(firsts).map(|(epoch, first)| (Epoch(epoch), Lsn(first))).collect();
+        let last = epochs.last().map_or(0, |(_, first)| first.0.saturating_add(u64::arbitrary(source) % 9));
+        let (time, port) = (Millis(u64::arbitrary(source)), u16::arbitrary(source));
+        AnyHello(Hello { last: Lsn(last), time, port, epochs })
+    }
+}
+
+quickcheck! {
+    fn prop_hello_parsed_is_what_was_said(hello: AnyHello) -> bool {
+        Hello::parse(&hello.0.argv()) == Ok(hello.0)
+    }
+
+    fn prop_hello_any_arguments_are_refused_or_canonical(hello: AnyHello, changes: Vec<(u8, u16, u8)>) -> bool {
+        let mut argv = hello.0.argv();
+        for (argument, at, byte) in changes {
+            let argument = usize::from(argument) % argv.len();
+            let length = argv[argument].len();
+            if argument > 0 {
+                argv[argument][usize::from(at) % length] = *b"0123456789:,-+ x"
+                    .get(usize::from(byte % 16)).expect("16 of them");
+            }
+        }
+        // One text for one hello: what is taken is what this side would have said.
+        Hello::parse(&argv).is_err() || Hello::parse(&argv).map(|hello| hello.argv()) == Ok(argv)
+    }
+
+    fn prop_hello_any_bytes_do_not_panic(argv: Vec<Vec<u8>>) -> bool {
+        let _ = Resume::parse(&argv.concat());
+        Hello::parse(&argv).is_err()
+    }
+
+    fn prop_resume_parsed_is_what_was_said(from: u64, last: u64, epoch: u64) -> bool {
+        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch) };
+        Resume::parse(resume.status().as_bytes()) == Some(resume)
+    }
+}
+
+fn argv(line: &str) -> Vec<Vec<u8>> {
+    line.split(' ').map(|word| word.as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn hello_is_a_line_that_a_person_can_read() {
+    let epochs = vec![(Epoch(1), Lsn(1)), (Epoch(2), Lsn(4))];
+    let hello = Hello { last: Lsn(5), time: Millis(1020), port: 7002, epochs };
+    assert_eq!(hello.argv(), argv("RCSYNC 1 5 1020 7002 1:1,2:4"));
+    assert_eq!(Hello::default().argv(), argv("RCSYNC 1 0 0 0 -"));
+    assert_eq!(Hello::parse(&argv("rcsync 1 5 1020 7002 1:1,2:4")), Ok(hello));
+}
+
+#[test]
+fn hello_malformed_is_refused_with_the_argument() {
+    let cases = [
+        ("RCSYNC", "version"),
+        ("RCSYNC one 5 0 0 1:1", "version"),
+        ("RCSYNC 1 5 0 0", "number of arguments"),
+        ("RCSYNC 1 5 0 0 1:1 more", "number of arguments"),
+        ("RCSYNC 1 -5 0 0 1:1", "last lsn"),
+        ("RCSYNC 1 +5 0 0 1:1", "last lsn"),
+        ("RCSYNC 1 05 0 0 1:1", "last lsn"),
+        ("RCSYNC 1 18446744073709551616 0 0 1:1", "last lsn"),
+        ("RCSYNC 1 5 x 0 1:1", "log time"),
+        ("RCSYNC 1 5 0 65536 1:1", "port"),
+        ("RCSYNC 1 5 0 0 -", "list of epochs"),
+        ("RCSYNC 1 0 0 0 1:1", "list of epochs"),
+        ("RCSYNC 1 5 0 0 1:0", "list of epochs"),
+        ("RCSYNC 1 5 0 0 1:6", "list of epochs"),
+        ("RCSYNC 1 5 0 0 1:1,", "list of epochs"),
+        ("RCSYNC 1 5 0 0 1:1,1:2", "list of epochs"),
+        ("RCSYNC 1 5 0 0 1:2,2:2", "list of epochs"),
+        ("RCSYNC 1 5 0 0 1:3,2:2", "list of epochs"),
+        ("RCSYNC 1 5 0 0 11", "list of epochs"),
+        ("RCSYNC 1 5 0 0 1:1:1", "list of epochs"),
+    ];
+    for (line, what) in cases {
+        let refusal = Hello::parse(&argv(line)).expect_err(line);
+        assert_eq!(refusal.to_string(), format!("ERR rcsync: invalid {what}"), "{line}");
+    }
+    let rows = |count: u64| Hello {
+        last: Lsn(count),
+        epochs: (1..=count).map(|row| (Epoch(row), Lsn(row))).collect(),
+        ..Hello::default()
+    };
+    let many = rows(EPOCHS_MAX as u64);
+    assert_eq!(Hello::parse(&many.argv()).as_ref(), Ok(&many));
+    assert_eq!(
+        Hello::parse(&rows(EPOCHS_MAX as u64 + 1).argv()),
+        Err(Refusal::Malformed("list of epochs")),
+        "one more than the limit"
+    );
+}
+
+#[test]
+fn hello_of_another_version_is_refused_whatever_follows_it() {
+    let refusal = Hello::parse(&argv("RCSYNC 2 anything")).expect_err("version 2");
+    assert_eq!(
+        refusal.to_string(),
+        "NOSYNC replica speaks replication version 2, this node 1: run the same version of the program on both"
+    );
+}
+
+#[test]
+fn resume_other_status_is_none() {
+    for status in
+        ["", "OK", "CONTINUE", "CONTINUE 6 9", "CONTINUE 6 9 2 1", "CONTINUE 6 9 x", "continue 6 9 2"]
+    {
+        assert_eq!(Resume::parse(status.as_bytes()), None, "{status}");
+    }
+}
+
+fn history(log: &Log, epoch: u64) -> History {
+    History { first: Lsn(1), last: log.last(), epochs: log.epochs().to_vec(), epoch: Epoch(epoch) }
+}
+
+fn hello(log: &Log) -> Hello {
+    Hello { last: log.last(), epochs: log.epochs().to_vec(), ..Hello::default() }
+}
+
+/// Every list of up to three epochs that do not go back, out of these.
+fn lists(out_of: &[u64]) -> Vec<Vec<u64>> {
+    let mut lists = vec![Vec::new()];
+    for at in 0.. {
+        let Some(list) = lists.get(at).cloned() else { return lists };
+        if list.len() < 3 {
+            let may_follow = |epoch: &&u64| list.last().is_none_or(|last| last <= *epoch);
+            lists.extend(out_of.iter().filter(may_follow).map(|&epoch| [list.clone(), vec![epoch]].concat()));
+        }
+    }
+    lists
+}
+
+/// Two nodes share a log; then each lost a part of its end, began an epoch that only it has, and wrote on.
+#[test]
+fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
+    let (mut resumed, mut refused) = (0, 0);
+    for shared in lists(&[1, 2]) {
+        for (left, right) in (0..=shared.len()).flat_map(|l| (0..=shared.len()).map(move |r| (l, r))) {
+            for (mine, theirs) in lists(&[4, 6])
+                .iter()
+                .flat_map(|mine| lists(&[3, 5]).into_iter().map(move |theirs| (mine.clone(), theirs)))
+            {
+                let master = log_of(&[&shared[..left], &mine].concat());
+                let replica = log_of(&[&shared[..right], &theirs].concat());
+                let is_prefix = master.from(Lsn(0)).starts_with(replica.from(Lsn(0)));
+                // Epoch 8 is one that the master began at its last start, and has no entry of.
+                for epoch in [master.epochs().last().map_or(1, |(epoch, _)| epoch.0), 8] {
+                    let answer = answer(&history(&master, epoch), &hello(&replica));
+                    let expected =
+                        Resume { from: replica.last().next(), last: master.last(), epoch: Epoch(epoch) };
+                    assert_eq!(
+                        answer.clone().ok(),
+                        is_prefix.then_some(expected),
+                        "master {:?} in {epoch}, replica {:?}: {answer:?}",
+                        master.epochs(),
+                        replica.epochs()
+                    );
+                    *(if is_prefix { &mut resumed } else { &mut refused }) += 1;
+                }
+            }
+        }
+    }
+    assert!(resumed > 1000 && refused > 1000, "{resumed} resumed, {refused} refused");
+}
+
+#[test]
+fn answer_replica_beyond_a_master_that_lost_its_tail_is_refused() {
+    let (master, replica) = (log_of(&[1, 1, 1]), log_of(&[1, 1, 1, 1, 1]));
+    let refusal = answer(&history(&master, 2), &hello(&replica)).expect_err("beyond the fork");
+    let beyond = Refusal::Beyond { fork: Lsn(3), replica: Lsn(5), last: Lsn(3), epoch: Epoch(2) };
+    assert_eq!(refusal, beyond);
+    assert_eq!(
+        refusal.to_string(),
+        "NOSYNC replica has lsn 5, but the histories part after lsn 3; the master's log ends at 3, epoch 2; \
+         full sync is not built yet: empty the replica's folder and start it again"
+    );
+    let other = answer(&history(&log_of(&[2]), 2), &hello(&replica)).expect_err("another history");
+    assert_eq!(other, Refusal::OtherHistory { last: Lsn(5) });
+}
+
+#[test]
+fn answer_replica_that_needs_purged_entries_is_refused() {
+    let master = log_of(&[1; 9]);
+    for (first, had) in (1..=10).flat_map(|first| (0..=9).map(move |had| (first, had))) {
+        let history = History { first: Lsn(first), ..history(&master, 1) };
+        let hello = hello(&log_of(&vec![1; had]));
+        let wanted = hello.last.next();
+        match answer(&history, &hello) {
+            Ok(resume) => assert!(resume.from == wanted && wanted.0 >= first),
+            Err(refusal) => {
+                assert!(wanted.0 < first);
+                assert_eq!(refusal, Refusal::Purged { first: Lsn(first), wanted });
+            }
+        }
+    }
+}
