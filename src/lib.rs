@@ -26,7 +26,6 @@ pub mod publication;
 pub mod queue;
 pub mod replication;
 pub mod server;
-pub mod replication;
 pub mod store;
 pub mod sync;
 pub mod time;

@@ -2,4 +2,5 @@
 
 mod engine {
     mod rocksdb_store;
+    mod smoke;
 }

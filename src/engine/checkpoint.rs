@@ -7,7 +7,7 @@
 //! In this order, and with nothing written in between, a store is never ahead of its log.
 
 use super::log::SharedLog;
-use crate::binlog::{Lsn, SegmentError};
+use crate::binlog::{Files, Lsn, SegmentError};
 use crate::effect::Write;
 use crate::store::StoreError;
 use crate::store::rocksdb::RocksStore;
@@ -44,10 +44,10 @@ impl Checkpoints {
     ///
     /// A log that cannot be synced keeps the store from being flushed, and that is all: what is in memory stays there.
     /// Errors: the store's; the node ends.
-    pub fn flush(
+    pub fn flush<F: Files>(
         &mut self,
         store: &RocksStore,
-        log: &SharedLog,
+        log: &SharedLog<F>,
         last: Lsn,
         time: Millis,
     ) -> Result<(), StoreError> {

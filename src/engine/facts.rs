@@ -2,7 +2,7 @@
 
 use super::node::Role;
 use super::{Settings, clock, following, master};
-use crate::binlog::Epoch;
+use crate::binlog::{Epoch, Files};
 use crate::client::link::LinkState;
 use crate::replication::lag::Lag;
 use crate::server::Facts;
@@ -11,7 +11,7 @@ use crate::sync::lock;
 use crate::time::Millis;
 
 /// The facts at this instant.
-pub fn facts(settings: &Settings, run_id: &str, role: &Role) -> Facts {
+pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Facts {
     let mut facts = Facts {
         run_id: run_id.to_owned(),
         role: RoleFacts::Master { replicas: Vec::new() },
@@ -35,7 +35,7 @@ pub fn facts(settings: &Settings, run_id: &str, role: &Role) -> Facts {
     facts
 }
 
-fn of_master(facts: &mut Facts, shared: &master::Shared) {
+fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
     let (applied, time) = shared.last();
     let log = shared.log.state();
     facts.epoch = shared.epoch;
@@ -56,8 +56,8 @@ fn of_master(facts: &mut Facts, shared: &master::Shared) {
     facts.role = RoleFacts::Master { replicas: replicas.collect() };
 }
 
-fn of_replica(facts: &mut Facts, shared: &following::Shared) {
-    let applied = shared.pool.watermark();
+fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
+    let applied = shared.applied.watermark();
     let log = shared.log.state();
     let lag = lock(&shared.marks).lag(applied);
     facts.epoch = log.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();

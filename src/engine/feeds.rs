@@ -2,9 +2,10 @@
 
 use super::following;
 use super::master::Shared;
+use super::Place;
 use super::node::Role;
 use crate::binlog::segment::Cursor;
-use crate::binlog::{Entry, Lsn, SegmentError};
+use crate::binlog::{Entry, Files, Lsn, SegmentError};
 use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
 use crate::replication::handshake::{self, Hello, History};
 use crate::replication::session::{Stop, Timing};
@@ -53,7 +54,7 @@ impl Feeds {
 }
 
 /// A replica said where it is: it is answered, and fed from a thread of its own.
-pub fn take(role: Role, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
+pub fn take<F: Place>(role: Role<F>, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
     let answer = match &role {
         Role::Master(shared) => accept(shared, &argv),
         Role::Replica(shared) => Err(follows_itself(shared)),
@@ -80,7 +81,7 @@ pub fn take(role: Role, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec
     }
 }
 
-fn accept(shared: &Shared, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), String> {
+fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), String> {
     let hello = Hello::parse(argv).map_err(|refusal| refusal.to_string())?;
     let log = shared.log.state();
     // What is in the log and not published yet is no replica's business.
@@ -90,7 +91,7 @@ fn accept(shared: &Shared, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume
     Ok((hello, resume))
 }
 
-fn follows_itself(shared: &following::Shared) -> String {
+fn follows_itself<F: Files>(shared: &following::Shared<F>) -> String {
     format!("ERR this node is a replica of {}: follow that one", shared.master)
 }
 
@@ -100,7 +101,7 @@ fn refuse(mut socket: TcpStream, text: &str) {
     let _ = socket.write_all(format!("-{text}\r\n").as_bytes());
 }
 
-fn run(shared: &Shared, accepted: Accepted, hello: &Hello) {
+fn run<F: Place>(shared: &Shared<F>, accepted: Accepted, hello: &Hello) {
     let id = fastrand::u64(..);
     let addr = accepted.socket.peer_addr().ok();
     let at = Lsn(accepted.resume.from.0.saturating_sub(1));
@@ -124,16 +125,16 @@ fn run(shared: &Shared, accepted: Accepted, hello: &Hello) {
 }
 
 /// What the slowest replica has received, the log keeps.
-fn note_needed(shared: &Shared) {
+fn note_needed<F: Files>(shared: &Shared<F>) {
     let fed = lock(&shared.feeds.fed);
     let needed = fed.values().map(|fed| fed.progress.ack.received.next()).min();
     shared.needed.store(needed.unwrap_or(Lsn(u64::MAX)).0, Ordering::Release);
 }
 
 /// The master's log as its feeds read it.
-struct Log<'a>(&'a Shared);
+struct Log<'a, F: Files>(&'a Shared<F>);
 
-impl Source for Log<'_> {
+impl<F: Place> Source for Log<'_, F> {
     type Position = Cursor;
 
     fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail> {

@@ -9,11 +9,11 @@ use super::checkpoint::{Checkpoints, Needed};
 use super::log::SharedLog;
 use super::open::Opened;
 use super::replica::Applied;
-use super::ticker::{Ticker, tick};
-use super::{Address, Failure, Settings, StartError, clock};
+use super::ticker::Ticker;
+use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::Applier;
 use crate::apply::pool::{Limits, Pool};
-use crate::binlog::{Entry, Fsync, Lsn};
+use crate::binlog::{Entry, Files, Fsync, Lsn};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
 use crate::expiry::{ExpiryPolicy, Judging};
@@ -28,7 +28,7 @@ use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::Millis;
 
 /// What a replica's threads share.
-pub struct Shared {
+pub struct Shared<F: Files> {
     /// Its master.
     pub master: Address,
     /// What the workers do, and what readers see.
@@ -36,7 +36,7 @@ pub struct Shared {
     /// The workers' queue.
     pub pool: Pool<AnyOrdering>,
     /// Its own log.
-    pub log: SharedLog,
+    pub log: SharedLog<F>,
     /// The link as it is, and since when.
     pub link: Mutex<(LinkState, Millis)>,
     /// How far behind it is.
@@ -57,22 +57,22 @@ enum Readers {
 }
 
 /// A replica that runs.
-pub struct Following {
-    shared: Arc<Shared>,
+pub struct Following<F: Files> {
+    shared: Arc<Shared<F>>,
     workers: Vec<thread::JoinHandle<()>>,
-    link: thread::JoinHandle<Sink>,
+    link: thread::JoinHandle<Sink<F>>,
     stop: Stop,
-    ticker: Ticker,
+    ticker: Ticker<F>,
 }
 
-impl Following {
+impl<F: Place> Following<F> {
     /// Starts a replica of `master` on an open folder. Errors: the folder's disk; threads.
     pub fn start(
         settings: &Settings,
-        opened: Opened,
+        opened: Opened<F>,
         master: Address,
         failure: Failure,
-    ) -> Result<Following, StartError> {
+    ) -> Result<Following<F>, StartError> {
         let Opened { store, log, files, mut identity, last, time, clean, .. } = opened;
         identity.set_follower(true);
         let ceiling = identity.ceiling();
@@ -121,7 +121,7 @@ impl Following {
     }
 
     /// What its threads share.
-    pub fn shared(&self) -> &Arc<Shared> {
+    pub fn shared(&self) -> &Arc<Shared<F>> {
         &self.shared
     }
 
@@ -146,7 +146,7 @@ impl Following {
     }
 }
 
-impl Shared {
+impl<F: Files> Shared<F> {
     /// Runs one command of a connection.
     pub fn run(&self, command: &Command) -> Reply {
         if command.is_write() {
@@ -183,7 +183,7 @@ impl Shared {
     fn lets_readers_in(&self) -> bool {
         let mut readers = lock(&self.readers);
         if let Readers::WaitFor(lsn) = *readers
-            && self.pool.watermark() >= lsn
+            && self.applied.watermark() >= lsn
         {
             *readers = Readers::In;
         }
@@ -192,8 +192,8 @@ impl Shared {
 }
 
 /// Where the link puts what it receives.
-struct Sink {
-    shared: Arc<Shared>,
+struct Sink<F: Files> {
+    shared: Arc<Shared<F>>,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     store: RocksStore,
     port: u16,
@@ -208,7 +208,7 @@ struct Received {
     time: Millis,
 }
 
-impl Sink {
+impl<F: Files> Sink<F> {
     /// All that was received is applied, and the store is flushed.
     fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
         self.shared.pool.wait_for(received.last).map_err(failed)?;
@@ -221,7 +221,7 @@ fn failed(error: impl std::fmt::Display) -> FollowerError {
     FollowerError(error.to_string())
 }
 
-impl Follower for Sink {
+impl<F: Place> Follower for Sink<F> {
     fn hello(&self) -> Hello {
         let log = self.shared.log.state();
         Hello { last: log.last, time: self.shared.applied.heard(), port: self.port, epochs: log.epochs }
@@ -266,7 +266,7 @@ impl Follower for Sink {
 
     fn acks(&self) -> Ack {
         // In this order: nothing is applied or durable that was not received.
-        let applied = self.shared.pool.watermark();
+        let applied = self.shared.applied.watermark();
         let log = self.shared.log.state();
         Ack { received: log.last, durable: log.durable, applied }
     }

@@ -1,7 +1,7 @@
 //! The segment log behind one lock: a writer appends, feeds read, a ticker syncs. Does I/O, through the log.
 
 use crate::binlog::segment::Cursor;
-use crate::binlog::{Disk, Entry, Epoch, Fsync, Lsn, SegmentError, SegmentLog};
+use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError, SegmentLog};
 use crate::sync::{Mutex, lock};
 
 /// Segments that stay for replicas that come back: a quarter of a GB by default.
@@ -25,14 +25,13 @@ pub struct LogState {
 }
 
 /// A log that threads share. Every call takes the lock for as long as the disk takes.
-#[derive(Debug)]
-pub struct SharedLog {
-    log: Mutex<SegmentLog<Disk>>,
+pub struct SharedLog<F: Files> {
+    log: Mutex<SegmentLog<F>>,
 }
 
-impl SharedLog {
+impl<F: Files> SharedLog<F> {
     /// Shares `log`.
-    pub fn new(log: SegmentLog<Disk>) -> SharedLog {
+    pub fn new(log: SegmentLog<F>) -> SharedLog<F> {
         SharedLog { log: Mutex::new(log) }
     }
 

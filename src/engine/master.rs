@@ -13,8 +13,8 @@ use super::open::Opened;
 use super::tail::SharedTail;
 use super::ticker::{self, Ticker};
 use super::writer::{Request, Writer};
-use super::{Failure, Settings, clock};
-use crate::binlog::{Epoch, Fsync, Lsn};
+use super::{Failure, Place, Settings, clock};
+use crate::binlog::{Epoch, Files, Fsync, Lsn};
 use crate::command::{Command, Reply, View};
 use crate::expiry::Removal;
 use crate::publication::{LogClock, MasterPublication};
@@ -30,11 +30,11 @@ use tokio::sync::oneshot;
 const QUEUE_ITEMS_MAX: usize = 100_000;
 
 /// What a master's threads share.
-pub struct Shared {
+pub struct Shared<F: Files> {
     /// The store; only the writer writes it.
     pub store: RocksStore,
     /// The log; only the writer appends to it.
-    pub log: Arc<SharedLog>,
+    pub log: Arc<SharedLog<F>>,
     /// What readers are given.
     pub publication: Arc<MasterPublication<Snapshot>>,
     /// What replicas are given.
@@ -52,16 +52,16 @@ pub struct Shared {
 }
 
 /// A master that runs.
-pub struct Master {
-    shared: Arc<Shared>,
-    writer: thread::JoinHandle<Result<Writer, StoreError>>,
-    ticker: Ticker,
+pub struct Master<F: Files> {
+    shared: Arc<Shared<F>>,
+    writer: thread::JoinHandle<Result<Writer<F>, StoreError>>,
+    ticker: Ticker<F>,
 }
 
-impl Master {
+impl<F: Place> Master<F> {
     /// Starts a master on an open folder; one that followed another until now begins a new epoch. Errors: the folder's
     /// disk; the store's.
-    pub fn start(settings: &Settings, opened: Opened, failure: Failure) -> Result<Master, super::StartError> {
+    pub fn start(settings: &Settings, opened: Opened<F>, failure: Failure) -> Result<Master<F>, super::StartError> {
         let Opened { store, log, files, mut identity, last, mut epoch, time, clean } = opened;
         let log = Arc::new(SharedLog::new(log));
         let promoted = identity.is_follower();
@@ -117,7 +117,7 @@ impl Master {
     }
 
     /// What its threads share.
-    pub fn shared(&self) -> &Arc<Shared> {
+    pub fn shared(&self) -> &Arc<Shared<F>> {
         &self.shared
     }
 
@@ -140,7 +140,7 @@ impl Master {
     }
 }
 
-impl Shared {
+impl<F: Files> Shared<F> {
     /// Runs a connection's commands. Reads alone are answered here, each from the published snapshot; with a write
     /// among them all go to the writer.
     pub async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {

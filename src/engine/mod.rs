@@ -28,9 +28,10 @@ mod writer;
 
 pub use node::Engine;
 pub use identity::IdentityError;
-pub use open::OpenError;
+pub use open::{Folders, OpenError};
 pub use settings::Settings;
 
+use crate::binlog::Files;
 use crate::command::Reply;
 use crate::effect::Effect;
 use crate::store::StoreError;
@@ -54,6 +55,11 @@ pub enum StartError {
     #[error("the store was compacted beyond log time")]
     Gate,
 }
+
+/// Files that threads of a node share.
+pub trait Place: Files<File: Send + Sync> + Clone + Send + Sync + 'static {}
+
+impl<F: Files<File: Send + Sync> + Clone + Send + Sync + 'static> Place for F {}
 
 /// Where a master is.
 #[derive(Clone, Debug, PartialEq, Eq)]

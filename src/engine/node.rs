@@ -3,8 +3,9 @@
 use super::facts::facts;
 use super::following::{self, Following};
 use super::master::{self, Master};
-use super::{Address, Failure, Settings, StartError, clock, open};
-use crate::binlog::{Entry, Fsync};
+use super::open::{self, Folders, OpenError};
+use super::{Address, Failure, Place, Settings, StartError, clock};
+use crate::binlog::{Disk, Entry, Files, Fsync};
 use crate::command::{Command, Reply};
 use crate::server::{Facts, Node, Refused};
 use crate::store::rocksdb::RocksStore;
@@ -15,44 +16,67 @@ use std::net::TcpStream;
 use std::sync::Weak;
 
 /// The role that runs, with its threads.
-enum Running {
-    Master(Master),
-    Replica(Following),
+enum Running<F: Files> {
+    Master(Master<F>),
+    Replica(Following<F>),
 }
 
 /// The role as connections see it.
-#[derive(Clone)]
-pub(super) enum Role {
+pub(super) enum Role<F: Files> {
     /// It takes writes.
-    Master(Arc<master::Shared>),
+    Master(Arc<master::Shared<F>>),
     /// It follows.
-    Replica(Arc<following::Shared>),
+    Replica(Arc<following::Shared<F>>),
     /// Between two roles, or stopped.
     None,
 }
 
-/// A node: a folder and a role.
-pub struct Engine {
+impl<F: Files> Clone for Role<F> {
+    fn clone(&self) -> Role<F> {
+        match self {
+            Role::Master(shared) => Role::Master(Arc::clone(shared)),
+            Role::Replica(shared) => Role::Replica(Arc::clone(shared)),
+            Role::None => Role::None,
+        }
+    }
+}
+
+/// A node: folders and a role. Its log's files are on a disk, or on what a test has in its place.
+pub struct Engine<F: Files = Disk> {
     settings: Mutex<Settings>,
+    folders: Folders<F>,
     /// 40 hexadecimal digits, other ones at each start.
     run_id: String,
-    role: Mutex<Role>,
+    role: Mutex<Role<F>>,
     /// Held while the role changes.
-    running: Mutex<Option<Running>>,
+    running: Mutex<Option<Running<F>>>,
     failure: Failure,
-    this: Weak<Engine>,
+    this: Weak<Engine<F>>,
 }
 
 impl Engine {
     /// Starts a node on its folder, as a master or as a replica of `master`. Its log is caught up when this returns.
     /// Errors: [`StartError`].
     pub fn start(settings: Settings, master: Option<Address>) -> Result<Arc<Engine>, StartError> {
+        let folders = Folders::in_dir(&settings.dir).map_err(OpenError::Folder)?;
+        Engine::start_on(folders, settings, master)
+    }
+}
+
+impl<F: Place> Engine<F> {
+    /// As [`Engine::start`], with the log's files in `folders`.
+    pub fn start_on(
+        folders: Folders<F>,
+        settings: Settings,
+        master: Option<Address>,
+    ) -> Result<Arc<Engine<F>>, StartError> {
         let failure = Failure::new();
-        let running = Running::start(&settings, None, master, &failure)?;
+        let running = Running::start(&settings, folders.clone(), None, master, &failure)?;
         Ok(Arc::new_cyclic(|this| Engine {
             run_id: (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect(),
             role: Mutex::new(running.role()),
             settings: Mutex::new(settings),
+            folders,
             running: Mutex::new(Some(running)),
             failure,
             this: Weak::clone(this),
@@ -73,7 +97,7 @@ impl Engine {
         }
     }
 
-    fn role(&self) -> Role {
+    fn role(&self) -> Role<F> {
         lock(&self.role).clone()
     }
 
@@ -87,7 +111,7 @@ impl Engine {
         }
         *lock(&self.role) = Role::None;
         let store = before.stop()?;
-        let started = Running::start(&settings, Some(store), master, &self.failure);
+        let started = Running::start(&settings, self.folders.clone(), Some(store), master, &self.failure);
         let after = started.map_err(|error| {
             self.failure.report(error.to_string());
             error.to_string()
@@ -106,7 +130,7 @@ impl Engine {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Engine) -> Result<T, String> + Send + 'static,
+        work: impl FnOnce(&Engine<F>) -> Result<T, String> + Send + 'static,
     ) -> Result<T, Refused> {
         let Some(this) = self.this.upgrade() else { return Err(stopped()) };
         let done = tokio::task::spawn_blocking(move || work(&this)).await;
@@ -114,24 +138,25 @@ impl Engine {
     }
 }
 
-impl Running {
+impl<F: Place> Running<F> {
     fn start(
         settings: &Settings,
+        folders: Folders<F>,
         store: Option<RocksStore>,
         master: Option<Address>,
         failure: &Failure,
-    ) -> Result<Running, StartError> {
+    ) -> Result<Running<F>, StartError> {
         // What a master logged, it executed when it logged it; what a replica received, it receives again.
         let own: &dyn Fn(&Entry) -> Millis = &|entry| entry.time;
         let again: &dyn Fn(&Entry) -> Millis = &|_| clock::now();
-        let opened = open::open(settings, store, if master.is_none() { own } else { again })?;
+        let opened = open::open(settings, folders, store, if master.is_none() { own } else { again })?;
         Ok(match master {
             None => Running::Master(Master::start(settings, opened, failure.clone())?),
             Some(master) => Running::Replica(Following::start(settings, opened, master, failure.clone())?),
         })
     }
 
-    fn role(&self) -> Role {
+    fn role(&self) -> Role<F> {
         match self {
             Running::Master(master) => Role::Master(Arc::clone(master.shared())),
             Running::Replica(following) => Role::Replica(Arc::clone(following.shared())),
@@ -150,7 +175,7 @@ fn stopped() -> Refused {
     Refused("ERR the node is stopped or changes its role".to_owned())
 }
 
-impl Node for Engine {
+impl<F: Place> Node for Engine<F> {
     async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
         match self.role() {
             Role::Master(shared) => shared.run(commands).await,
@@ -187,6 +212,6 @@ impl Node for Engine {
     }
 
     async fn stop(&self) -> Result<(), Refused> {
-        self.blocking(Engine::stop_now).await
+        self.blocking(Engine::<F>::stop_now).await
     }
 }

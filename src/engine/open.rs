@@ -10,23 +10,24 @@ use super::Settings;
 use super::identity::{Identity, IdentityError};
 use crate::apply;
 use crate::binlog::segment::Options;
-use crate::binlog::{Disk, Entry, Epoch, Lsn, SegmentError, SegmentLog};
+use crate::binlog::{Disk, Entry, Epoch, Files, Lsn, SegmentError, SegmentLog};
 use crate::store::StoreError;
 use crate::store::rocksdb::RocksStore;
 use crate::time::Millis;
 use std::io;
+use std::path::Path;
 
 /// Bytes of the log that are read at a time.
 const READ_BYTES: usize = 4 << 20;
 
 /// An open folder: the store holds all that the log holds.
-pub struct Opened {
+pub struct Opened<F: Files> {
     /// The store.
     pub store: RocksStore,
     /// The log.
-    pub log: SegmentLog<Disk>,
+    pub log: SegmentLog<F>,
     /// The folder itself.
-    pub files: Disk,
+    pub files: F,
     /// What the folder says of itself.
     pub identity: Identity,
     /// The last entry.
@@ -38,6 +39,22 @@ pub struct Opened {
     /// Whether nothing that was acknowledged can be lost. If not, a master begins a new epoch, and a replica lets no
     /// reader in before it has its master's tail.
     pub clean: bool,
+}
+
+/// Where a node's files are, but for its store's.
+#[derive(Clone, Debug)]
+pub struct Folders<F> {
+    /// The file `node`.
+    pub node: F,
+    /// The segments of the log.
+    pub binlog: F,
+}
+
+impl Folders<Disk> {
+    /// The folders of a node in `dir`, made if they are not there. Errors: the disk's.
+    pub fn in_dir(dir: &Path) -> io::Result<Folders<Disk>> {
+        Ok(Folders { node: Disk::open(dir)?, binlog: Disk::open(dir.join("binlog"))? })
+    }
 }
 
 /// Why a node does not start.
@@ -73,12 +90,13 @@ pub enum OpenError {
 ///
 /// Errors: [`OpenError`]; no entry is lost by any of them. Cost: O(bytes of the log) to read, and to apply what is after
 /// the marker.
-pub fn open(
+pub fn open<F: Files>(
     settings: &Settings,
+    folders: Folders<F>,
     store: Option<RocksStore>,
     local: &dyn Fn(&Entry) -> Millis,
-) -> Result<Opened, OpenError> {
-    let files = Disk::open(&settings.dir)?;
+) -> Result<Opened<F>, OpenError> {
+    let Folders { node: files, binlog } = folders;
     let stored = Identity::read(&files)?;
     if let Some(identity) = &stored {
         identity.check(settings.expiry)?;
@@ -88,7 +106,7 @@ pub fn open(
         Some(store) => store,
         None => RocksStore::open(&settings.dir.join("store"))?,
     };
-    let (log, recovered) = SegmentLog::open(Disk::open(settings.dir.join("binlog"))?, options)?;
+    let (log, recovered) = SegmentLog::open(binlog, options)?;
     let marker = apply::marker(&store)?;
     tracing::info!(first = %recovered.first, last = %recovered.last, durable = %recovered.durable, %marker,
         cut_bytes = recovered.cut_bytes, clean = recovered.clean, "log recovered");
@@ -114,7 +132,7 @@ pub fn open(
 fn catch_up(
     settings: &Settings,
     store: &mut RocksStore,
-    log: &SegmentLog<Disk>,
+    log: &SegmentLog<impl Files>,
     marker: Lsn,
     local: &dyn Fn(&Entry) -> Millis,
 ) -> Result<(), OpenError> {

@@ -29,8 +29,6 @@ pub struct Sight {
     pub snapshot: Arc<Snapshot>,
     /// The instant to judge by.
     pub clock: Millis,
-    /// Whether that runs ahead of what was heard.
-    pub estimated: bool,
 }
 
 /// Log time and the times that wait for their entries.
@@ -59,8 +57,7 @@ impl Applied {
     pub fn new(settings: &Settings, store: RocksStore, watermark: Lsn, time: Millis) -> Applied {
         let policy = settings.expiry.get();
         let limit_ms = Some(settings.log_clock_limit_ms);
-        let mut log_time = LogTime::default();
-        log_time.hear(time, clock::now(), limit_ms);
+        let log_time = LogTime::resume(time, clock::now());
         let times = Times { log_time, waiting: VecDeque::new(), watermark, published: None };
         let applied = Applied {
             store,
@@ -77,12 +74,9 @@ impl Applied {
     pub fn sight(&self) -> Option<Sight> {
         let local = clock::now();
         let times = lock(&self.times);
-        let (clock, estimated) = match self.policy.judging() {
-            Judging::Local => (local, false),
-            Judging::LogTime => {
-                let reading = times.log_time.read(local, self.limit_ms);
-                (reading.time, reading.estimated)
-            }
+        let clock = match self.policy.judging() {
+            Judging::Local => local,
+            Judging::LogTime => times.log_time.read(local, self.limit_ms).time,
         };
         let published = times.published.clone().filter(|_| self.shows_prefixes);
         drop(times);
@@ -90,13 +84,18 @@ impl Applied {
             Some(snapshot) => snapshot,
             None => Arc::new(self.store.snapshot(clock)?),
         };
-        Some(Sight { snapshot, clock, estimated })
+        Some(Sight { snapshot, clock })
     }
 
     /// Log time as readers are given it, and whether it is estimated.
     pub fn log_time(&self) -> (Millis, bool) {
         let reading = lock(&self.times).log_time.read(clock::now(), self.limit_ms);
         (reading.time, reading.estimated)
+    }
+
+    /// The last LSN that readers see.
+    pub fn watermark(&self) -> Lsn {
+        lock(&self.times).watermark
     }
 
     /// The log time that was heard last.

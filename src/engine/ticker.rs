@@ -5,7 +5,8 @@ use super::identity::{Identity, IdentityError};
 use super::following;
 use super::master::Shared;
 use super::writer::Request;
-use crate::binlog::Disk;
+use super::Place;
+use crate::binlog::Files;
 use crate::effect::Key;
 use crate::replication::Tail;
 use crate::store::record::Record;
@@ -30,21 +31,21 @@ const CEILING_NEAR_MS: u64 = 2_500;
 const SWEEP_RECORDS: usize = 1_000;
 
 /// Makes a ceiling durable that is ahead of `time`. Errors: the disk's; log time stays below the old one.
-pub fn raise_ceiling(identity: &mut Identity, files: &Disk, time: Millis) -> Result<Millis, IdentityError> {
+pub fn raise_ceiling(identity: &mut Identity, files: &impl Files, time: Millis) -> Result<Millis, IdentityError> {
     let ceiling = Millis(time.0.saturating_add(CEILING_AHEAD_MS));
     identity.write_ceiling(files, ceiling)?;
     Ok(ceiling)
 }
 
 /// A thread that ticks until it is stopped.
-pub struct Ticker {
+pub struct Ticker<F> {
     stop: Sender<()>,
-    thread: thread::JoinHandle<(Identity, Disk)>,
+    thread: thread::JoinHandle<(Identity, F)>,
 }
 
-impl Ticker {
+impl<F: Place> Ticker<F> {
     /// The ticker of a master: heartbeats, dead keys, fsync, the ceiling.
-    pub fn of_master(shared: Arc<Shared>, files: Disk, identity: Identity) -> io::Result<Ticker> {
+    pub fn of_master(shared: Arc<Shared<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
         let mut duties = MasterDuties { shared, files, identity, swept: Vec::new() };
         Ticker::spawn(move |stopped| {
             let mut kept = Instant::now();
@@ -62,11 +63,11 @@ impl Ticker {
 
     /// The ticker of a replica: cuts for strategies that publish snapshots, fsync.
     pub fn of_replica(
-        shared: Arc<following::Shared>,
+        shared: Arc<following::Shared<F>>,
         snapshot_interval_ms: u64,
-        files: Disk,
+        files: F,
         identity: Identity,
-    ) -> io::Result<Ticker> {
+    ) -> io::Result<Ticker<F>> {
         let interval = Duration::from_millis(snapshot_interval_ms.max(1));
         Ticker::spawn(move |stopped| {
             let mut synced = Instant::now();
@@ -85,15 +86,15 @@ impl Ticker {
 
     /// A thread that does `duties`, which end when [`tick`] says so.
     fn spawn(
-        duties: impl FnOnce(Receiver<()>) -> (Identity, Disk) + Send + 'static,
-    ) -> io::Result<Ticker> {
+        duties: impl FnOnce(Receiver<()>) -> (Identity, F) + Send + 'static,
+    ) -> io::Result<Ticker<F>> {
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("ticker".to_owned()).spawn(move || duties(stopped))?;
         Ok(Ticker { stop, thread })
     }
 
     /// Ends it and gives back what it kept.
-    pub fn stop(self) -> (Identity, Disk) {
+    pub fn stop(self) -> (Identity, F) {
         drop(self.stop);
         // Its duties do not panic; if they do, so does who stops it.
         self.thread.join().expect("the ticker does not panic")
@@ -105,15 +106,15 @@ fn tick(stopped: &Receiver<()>, interval: Duration) -> bool {
     matches!(stopped.recv_timeout(interval), Err(RecvTimeoutError::Timeout))
 }
 
-struct MasterDuties {
-    shared: Arc<Shared>,
-    files: Disk,
+struct MasterDuties<F: Files> {
+    shared: Arc<Shared<F>>,
+    files: F,
     identity: Identity,
     /// The last raw key that was looked at for its deadline; empty at the start of a round.
     swept: Vec<u8>,
 }
 
-impl MasterDuties {
+impl<F: Files> MasterDuties<F> {
     /// Shows replicas the time after the last entry.
     fn heartbeat(&self) {
         let (last, time) = self.shared.last();

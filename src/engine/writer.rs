@@ -11,7 +11,7 @@
 use super::checkpoint::{Checkpoints, bytes_of};
 use super::log::SharedLog;
 use super::tail::SharedTail;
-use crate::binlog::{Entry, Epoch, Fsync, Lsn, SegmentError};
+use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError};
 use crate::command::{Command, Reply};
 use crate::effect::{Key, Write};
 use crate::expiry::ExpiryPolicy;
@@ -48,11 +48,11 @@ pub enum Request {
 }
 
 /// What the writer needs, and what it has come to.
-pub struct Writer {
+pub struct Writer<F: Files> {
     /// The store that it alone writes.
     pub store: RocksStore,
     /// The log that it alone appends to.
-    pub log: Arc<SharedLog>,
+    pub log: Arc<SharedLog<F>>,
     /// What readers and replicas are shown.
     pub publication: Arc<MasterPublication<Snapshot>>,
     /// What replicas are shown.
@@ -79,9 +79,9 @@ struct Executed {
     time: Millis,
 }
 
-impl Writer {
+impl<F: Files> Writer<F> {
     /// Serves the queue until it is closed and empty. Errors: the store's; the node ends.
-    pub fn run(mut self, queue: &Queue<Request>) -> Result<Writer, StoreError> {
+    pub fn run(mut self, queue: &Queue<Request>) -> Result<Writer<F>, StoreError> {
         let mut requests = Vec::new();
         while queue.take(&mut requests) {
             let mut group = Vec::new();

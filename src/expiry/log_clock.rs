@@ -49,6 +49,11 @@ pub struct Reading {
 }
 
 impl LogTime {
+    /// Log time of a node whose own clock says `local` when it goes on from log time `heard`.
+    pub fn resume(heard: Millis, local: Millis) -> LogTime {
+        LogTime { heard, heard_at: local, estimate: heard }
+    }
+
     /// Notes that the log brought the master's time `time` while the replica's own clock said `local`.
     /// `limit_ms` as in [`LogTime::read`].
     pub fn hear(&mut self, time: Millis, local: Millis, limit_ms: Option<u64>) {
