@@ -11,6 +11,7 @@
 
 pub mod apply;
 pub mod binlog;
+pub mod client;
 pub mod command;
 pub mod effect;
 pub mod expiry;

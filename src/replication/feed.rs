@@ -1,0 +1,231 @@
+//! Feed — the master's log → one replica. Does I/O: a socket, two threads.
+//!
+//! ```text
+//! Source ── wait, read ──▶ the caller's thread ── entries, heartbeats ──▶ socket
+//!                          a second thread     ◀── acks ───────────────── socket ──▶ report
+//! ```
+//!
+//! One group of entries is in memory at a time. A replica that does not read stops the writing thread in its write, and
+//! with it the reading of the log; it stays connected as long as it acknowledges.
+
+use super::handshake::Resume;
+use super::lag::{Lag, Marks};
+use super::order::Acks;
+use super::session::{End, EndOnDrop, POLL, Session, Stop, Timing};
+use super::wire::{Incoming, WireError, decode_ack, encode_heartbeat};
+use super::{Ack, Heartbeat, Tail};
+use crate::binlog::{Entry, Lsn, SegmentError, TooLarge, encode};
+use crate::time::Millis;
+use std::io;
+use std::net::TcpStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Bytes of entries that are read and sent at a time, about; one entry may be longer.
+pub const GROUP_BYTES: usize = 256 << 10;
+/// Bytes of acks that are read at a time.
+const ACKS_BYTES: usize = 4 << 10;
+
+/// What was sent last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The last entry.
+    pub last: Lsn,
+    /// Log time after it.
+    pub time: Millis,
+}
+
+/// The master's log, as its replicas read it.
+pub trait Source: Sync {
+    /// A place in the log, kept by who reads on.
+    type Position: Send;
+
+    /// Waits until the tail has an entry or a log time after `seen`, `at_most` so long, and gives the tail in any case;
+    /// `None` if the node stops. Under `always` the tail is what is durable.
+    fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail>;
+
+    /// The place before entry `from`. Errors: `Purged`.
+    fn position(&self, from: Lsn) -> Result<Self::Position, SegmentError>;
+
+    /// The next entries through `up_to`, about `bytes_max` bytes of them and at least one; `up_to` is at or before the
+    /// tail. Errors: `Purged`, and whatever the disk says; the feed ends, and the replica asks again.
+    fn read(
+        &self,
+        position: &mut Self::Position,
+        up_to: Lsn,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, SegmentError>;
+}
+
+/// A replica whose handshake was accepted and not answered yet.
+#[derive(Debug)]
+pub struct Accepted {
+    /// Its connection, blocking or not.
+    pub socket: TcpStream,
+    /// What was read from it after the command.
+    pub already_read: Vec<u8>,
+    /// The answer.
+    pub resume: Resume,
+}
+
+/// How far a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The last entry written to its connection.
+    pub sent: Lsn,
+    /// What it has acknowledged.
+    pub ack: Ack,
+    /// How far what it has applied is behind.
+    pub lag: Lag,
+}
+
+/// Why a feed ended. The connection is closed; the replica connects again, or does not.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Its connection ended.
+    #[error(transparent)]
+    End(#[from] End),
+    /// The replica sent what is no ack.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Source(#[from] SegmentError),
+    /// An entry of the log cannot be sent.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// The source gave no entry although its tail is beyond.
+    #[error("log gave no entry after lsn {after}, with its end at {last}")]
+    Nothing {
+        /// The last entry that was read.
+        after: Lsn,
+        /// The end that the source told.
+        last: Lsn,
+    },
+}
+
+impl From<io::Error> for FeedError {
+    fn from(error: io::Error) -> FeedError {
+        End::Io(error).into()
+    }
+}
+
+/// What both threads of a feed know.
+struct Shared {
+    sent: Lsn,
+    marks: Marks,
+    cause: Option<FeedError>,
+}
+
+/// Answers a replica and sends it the log from there on, until `stop` is asked for or the source ends: then it is well.
+/// `report` is told of each ack, from a thread of the feed; it should not block. Errors: [`FeedError`].
+///
+/// It returns within about [`POLL`] of `stop`, however slow the replica is.
+pub fn feed<S: Source>(
+    accepted: Accepted,
+    source: &S,
+    report: &(dyn Fn(Progress) + Sync),
+    timing: &Timing,
+    stop: &Stop,
+) -> Result<(), FeedError> {
+    let Accepted { socket, already_read, resume } = accepted;
+    let session = Session::new(socket, stop)?;
+    let before = Lsn(resume.from.0.saturating_sub(1));
+    let shared = Mutex::new(Shared { sent: before, marks: Marks::new(before), cause: None });
+    let feed = Feed { session, shared, source, timing };
+    thread::scope(|scope| {
+        scope.spawn(|| feed.run(|| feed.read_acks(already_read, report)));
+        feed.run(|| feed.write_log(&resume));
+    });
+    match feed.shared.into_inner().unwrap_or_else(PoisonError::into_inner).cause {
+        None | Some(FeedError::End(End::Stopped)) => Ok(()),
+        Some(error) => Err(error),
+    }
+}
+
+struct Feed<'a, S: Source> {
+    session: Session<'a>,
+    shared: Mutex<Shared>,
+    source: &'a S,
+    timing: &'a Timing,
+}
+
+impl<S: Source> Feed<'_, S> {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does the part of one thread. When that is done, so is the other one; what ended first is the cause.
+    fn run(&self, part: impl FnOnce() -> Result<(), FeedError>) {
+        let _end = EndOnDrop(&self.session);
+        let cause = part().err().unwrap_or(End::Stopped.into());
+        self.shared().cause.get_or_insert(cause);
+    }
+
+    fn read_acks(&self, already_read: Vec<u8>, report: &dyn Fn(Progress)) -> Result<(), FeedError> {
+        let (mut acks, mut incoming) = (Acks::default(), Incoming::new(already_read));
+        let mut buffer = vec![0; ACKS_BYTES];
+        loop {
+            while let Some(ack) = incoming.next(decode_ack)? {
+                let progress = {
+                    let mut shared = self.shared();
+                    acks.take(ack, shared.sent)?;
+                    Progress { sent: shared.sent, ack, lag: shared.marks.lag(ack.applied) }
+                };
+                report(progress);
+            }
+            let length = self.session.read(&mut buffer, self.timing.silence)?;
+            incoming.push(&buffer[..length]);
+        }
+    }
+
+    fn write_log(&self, resume: &Resume) -> Result<(), FeedError> {
+        let mut position = self.source.position(resume.from)?;
+        self.session.write(format!("+{}\r\n", resume.status()).as_bytes())?;
+        let mut seen = Seen { last: Lsn(resume.from.0.saturating_sub(1)), time: Millis::ZERO };
+        let mut beat = Instant::now();
+        while !self.session.is_ended() {
+            let Some(tail) = self.source.wait(seen, POLL.min(self.timing.idle)) else { return Ok(()) };
+            let mut bytes = Vec::new();
+            if tail.last > seen.last {
+                seen = self.read_group(&mut position, seen, &tail, &mut bytes)?;
+            }
+            // Time moves on only where the log ends, for only there is it known that no entry comes before it.
+            let moves = seen.last == tail.last && tail.time > seen.time;
+            if moves || beat.elapsed() >= self.timing.idle {
+                seen.time = if moves { tail.time } else { seen.time };
+                let heartbeat = Heartbeat { time: seen.time, after: seen.last, tail };
+                encode_heartbeat(&heartbeat, &mut bytes);
+                beat = Instant::now();
+            }
+            self.sending(seen, tail);
+            self.session.write(&bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Appends the next group to `bytes`; what is seen with it.
+    fn read_group(
+        &self,
+        position: &mut S::Position,
+        seen: Seen,
+        tail: &Tail,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Seen, FeedError> {
+        let group = self.source.read(position, tail.last, GROUP_BYTES)?;
+        group.iter().try_for_each(|entry| encode(entry, bytes))?;
+        let nothing = FeedError::Nothing { after: seen.last, last: tail.last };
+        let seen = group.last().map(|entry| Seen { last: entry.lsn, time: entry.time }).ok_or(nothing)?;
+        self.shared().marks.pass(seen.last, bytes.len() as u64, seen.time);
+        Ok(seen)
+    }
+
+    /// Notes what is about to be written: an ack may come before the write returns.
+    fn sending(&self, seen: Seen, tail: Tail) {
+        let mut shared = self.shared();
+        shared.sent = seen.last;
+        shared.marks.pass(seen.last, 0, seen.time);
+        shared.marks.end(tail);
+    }
+}
