@@ -63,7 +63,7 @@ impl LogSource {
         for _ in 0..count {
             self.change(|State { log, tail, .. }| {
                 let entry = entry(tail.last.0 + 1, epoch, tail.time.0 + 1, value_bytes);
-                let late = u64::from(entry.lsn.0 % 3 == 0);
+                let late = u64::from(entry.lsn.0.is_multiple_of(3));
                 *tail = Tail {
                     last: entry.lsn,
                     time: Millis(entry.time.0 + late),
