@@ -4,6 +4,11 @@ mod replication {
     mod entries;
     mod handshake;
     mod lag;
+    mod link;
+    mod master;
     mod order;
+    mod proxy;
+    mod recorder;
+    mod refused;
     mod wire;
 }

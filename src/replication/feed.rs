@@ -11,7 +11,7 @@
 use super::handshake::Resume;
 use super::lag::{Lag, Marks};
 use super::order::Acks;
-use super::session::{End, POLL, Session, Stop, Timing};
+use super::session::{End, EndOnDrop, POLL, Session, Stop, Timing};
 use super::wire::{Incoming, WireError, decode_ack, encode_heartbeat};
 use super::{Ack, Heartbeat, Tail};
 use crate::binlog::{Entry, Lsn, SegmentError, TooLarge, encode};
@@ -135,8 +135,8 @@ pub fn feed<S: Source>(
     let shared = Mutex::new(Shared { sent: before, marks: Marks::new(before), cause: None });
     let feed = Feed { session, shared, source, timing };
     thread::scope(|scope| {
-        scope.spawn(|| feed.end(feed.read_acks(already_read, report)));
-        feed.end(feed.write_log(&resume));
+        scope.spawn(|| feed.run(|| feed.read_acks(already_read, report)));
+        feed.run(|| feed.write_log(&resume));
     });
     match feed.shared.into_inner().unwrap_or_else(PoisonError::into_inner).cause {
         None | Some(FeedError::End(End::Stopped)) => Ok(()),
@@ -156,11 +156,11 @@ impl<S: Source> Feed<'_, S> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One thread is done, so the other is; what ended first is the cause.
-    fn end(&self, result: Result<(), FeedError>) {
-        let cause = result.err().unwrap_or(End::Stopped.into());
+    /// Does the part of one thread. When that is done, so is the other one; what ended first is the cause.
+    fn run(&self, part: impl FnOnce() -> Result<(), FeedError>) {
+        let _end = EndOnDrop(&self.session);
+        let cause = part().err().unwrap_or(End::Stopped.into());
         self.shared().cause.get_or_insert(cause);
-        self.session.end();
     }
 
     fn read_acks(&self, already_read: Vec<u8>, report: &dyn Fn(Progress)) -> Result<(), FeedError> {

@@ -11,10 +11,11 @@
 //! The master pushes as fast as TCP takes it; a replica that cannot keep up does not read, and that is all the
 //! flow control there is. What it deliberately does not do yet: a full sync. A replica that cannot resume is told so.
 
+pub mod feed;
 pub mod handshake;
 pub mod lag;
 pub mod order;
-
+pub mod session;
 pub mod wire;
 
 use crate::binlog::Lsn;

@@ -161,6 +161,16 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Ends a session when it goes, and so also when its thread panics: no other thread of the session is left waiting.
+#[derive(Debug)]
+pub struct EndOnDrop<'a>(pub &'a Session<'a>);
+
+impl Drop for EndOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 /// Whether the call may be tried again.
 fn is_for_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)

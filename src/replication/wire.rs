@@ -40,7 +40,7 @@ pub enum WireError {
     #[error(transparent)]
     Entry(#[from] DecodeError),
     /// The bytes were changed on their way.
-    #[error("checksum of a {kind} is {stored:08x}, its bytes give {computed:08x}")]
+    #[error("{kind} checksum is {stored:08x}, its bytes give {computed:08x}")]
     Checksum {
         /// Name of the message.
         kind: &'static str,

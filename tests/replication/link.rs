@@ -1,0 +1,165 @@
+//! Both sides over TCP: all arrives, in order, once, whatever happens to the connection.
+
+use super::entries::entry;
+use super::master::{LogSource, Master, timing};
+use super::proxy::{Way, proxy};
+use super::recorder::{Recorder, Running};
+use replicheck::binlog::{Epoch, Log, Lsn};
+use replicheck::client::link::LinkError;
+use replicheck::replication::Heartbeat;
+use replicheck::replication::handshake::Resume;
+use replicheck::replication::lag::Lag;
+use replicheck::replication::session::{End, Timing};
+use replicheck::time::Millis;
+use std::time::Duration;
+
+/// Every heartbeat says a time that both entries around it allow, and they never go back.
+fn assert_in_place(log: &Log, heartbeats: &[Heartbeat]) {
+    let time = |lsn: Lsn| log.get(lsn).map(|entry| entry.time);
+    for heartbeat in heartbeats {
+        let (before, after) = (time(heartbeat.after), time(heartbeat.after.next()));
+        assert!(before.is_none_or(|before| before <= heartbeat.time), "{heartbeat:?} after {before:?}");
+        assert!(after.is_none_or(|after| heartbeat.time <= after), "{heartbeat:?} before {after:?}");
+    }
+    assert!(heartbeats.is_sorted_by_key(|heartbeat| (heartbeat.after, heartbeat.time)));
+}
+
+#[test]
+fn link_entries_and_heartbeats_arrive_in_log_order() {
+    let source = LogSource::default();
+    source.write(500, 1, 20);
+    let mut master = Master::new(source, 1, timing());
+    let running = Running::new(&master.address, Recorder::default());
+    running.wait_for(Lsn(500));
+    for last in 501..=540 {
+        master.source.write(1, 1 + last / 520, 20);
+        running.wait_for(Lsn(last));
+        master.source.tick(5);
+        let time = master.source.tail().time;
+        running
+            .recorder
+            .wait_until("the heartbeat", |state| state.heartbeats.last().is_some_and(|h| h.time == time));
+    }
+    master.source.write(5000, 2, 20);
+    running.wait_for(Lsn(5540));
+    running.recorder.change(|state| {
+        assert_eq!(state.log, master.source.log());
+        assert_in_place(&state.log, &state.heartbeats);
+        assert_eq!(state.resumes, [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1) }]);
+        assert!(state.groups < 2000, "5540 entries came in {} groups", state.groups);
+    });
+    let is_all = |progress: &replicheck::replication::feed::Progress| {
+        let lag = Lag { entries: 0, bytes: Some(0), ms: Some(0) };
+        progress.ack.applied == Lsn(5540) && progress.sent == Lsn(5540) && progress.lag == lag
+    };
+    // One ack more than there are now is one of the last entry at the latest after `idle`.
+    let acked = || master.source.progress().last().is_some_and(is_all);
+    while !acked() {
+        master.source.wait_until_not_read(timing().idle);
+    }
+    assert!(matches!(running.stop(), LinkError::End(End::Stopped)));
+    assert!(matches!(master.source.wait_for_ends(1)[..], [Err(_)]), "the replica closed the connection");
+    master.stop();
+}
+
+/// The stream of one connection is cut after each number of bytes in turn.
+fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize) {
+    let cuts = limits.len();
+    let source = LogSource::default();
+    source.write(entries, 1, 5);
+    let mut master = Master::new(source, 1, timing());
+    let running = Running::new(&proxy(&master.address, way, limits), Recorder::default());
+    running.recorder.wait_until("every cut", |state| state.downs.len() >= cuts);
+    master.source.write(10, 2, 5);
+    running.wait_for(Lsn(entries as u64 + 10));
+    running.recorder.change(|state| {
+        assert_eq!(state.log, master.source.log());
+        assert_in_place(&state.log, &state.heartbeats);
+        let froms: Vec<_> = state.resumes.iter().map(|resume| resume.from).collect();
+        assert!(froms.is_sorted(), "{froms:?}");
+        let closed = state.downs.iter().filter(|down| matches!(down, LinkError::End(_))).count();
+        assert_eq!(closed, cuts, "{:?}", state.downs.iter().find(|down| !matches!(down, LinkError::End(_))));
+    });
+    drop(running);
+    master.stop();
+}
+
+#[test]
+fn link_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
+    // Entries of 78 bytes: connection n brings about n / 78 of them, and a part of one.
+    cut_and_resume(Way::Down, (0..500).collect(), 1000);
+}
+
+#[test]
+fn link_cut_in_the_hello_or_between_acks_resumes() {
+    // The hello takes about 70 bytes, and each ack 29, one every 20 ms.
+    cut_and_resume(Way::Up, (0..110).chain((110..260).step_by(11)).collect(), 200);
+}
+
+#[test]
+fn link_follower_that_is_full_holds_the_master_back() {
+    let (value_bytes, count) = (64 << 10, 1000_u64);
+    let source = LogSource::default();
+    source.write(1000, 1, value_bytes);
+    let limits = Timing { silence: Duration::from_millis(600), ..timing() };
+    let mut master = Master::new(source, 1, limits);
+    let recorder = Recorder::default();
+    recorder.change(|state| state.is_full = true);
+    let running = Running::with(&master.address, recorder, limits);
+    // Longer than the limit on silence: a replica that is slow and acknowledges is not cut.
+    master.source.wait_until_not_read(2 * limits.silence);
+    // What the kernel keeps for both sockets, and a group on either side: of 64 MB.
+    let under_way = master.source.read_bytes();
+    assert!(under_way > 0 && under_way < 24 << 20, "{under_way} bytes are read and not taken");
+    running.recorder.change(|state| {
+        assert_eq!((state.log.last(), state.downs.len()), (Lsn::NONE, 0), "{:?}", state.downs);
+        state.is_full = false;
+    });
+    running.wait_for(Lsn(count));
+    running.recorder.change(|state| {
+        assert_eq!((state.log.last(), state.downs.len(), state.resumes.len()), (Lsn(count), 0, 1));
+        assert!(state.bytes > 65_536_000, "{} bytes", state.bytes);
+        let catching_up =
+            state.heartbeats.iter().filter(|heartbeat| heartbeat.after < heartbeat.tail.last).count();
+        assert!(catching_up > 0, "no heartbeat told how far it is");
+    });
+    master.stop();
+}
+
+#[test]
+fn feed_stopped_while_the_replica_does_not_read_ends() {
+    let source = LogSource::default();
+    source.write(1000, 1, 64 << 10);
+    let mut master = Master::new(source, 1, timing());
+    let recorder = Recorder::default();
+    recorder.change(|state| state.is_full = true);
+    let running = Running::new(&master.address, recorder);
+    master.source.wait_until_not_read(Duration::from_millis(300));
+    master.stop();
+    assert!(matches!(master.source.wait_for_ends(1)[..], [Ok(())]));
+    drop(running);
+}
+
+#[test]
+fn link_resumes_across_a_new_epoch_from_its_own_log() {
+    let source = LogSource::default();
+    source.write(20, 1, 5);
+    let recorder = Recorder::default();
+    recorder.change(|state| {
+        source.log().from(Lsn(0)).iter().take(12).for_each(|entry| {
+            state.log.append(entry.clone()).expect("what comes next");
+        });
+    });
+    source.write(5, 3, 5);
+    let mut master = Master::new(source, 3, timing());
+    let running = Running::new(&master.address, recorder);
+    running.wait_for(Lsn(25));
+    running.recorder.change(|state| {
+        assert_eq!(state.resumes, [Resume { from: Lsn(13), last: Lsn(25), epoch: Epoch(3) }]);
+        assert_eq!(state.log, master.source.log());
+        assert_eq!(state.log.get(Lsn(21)), Some(&entry(21, 3, state.log.from(Lsn(21))[0].time.0, 5)));
+        assert!(state.log.from(Lsn(25))[0].time > Millis::ZERO);
+    });
+    drop(running);
+    master.stop();
+}

@@ -1,0 +1,256 @@
+//! A master for these tests: a log in memory behind a lock, and a server that knows one command.
+
+use super::entries::entry;
+use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
+use replicheck::binlog::codec::encoded_bytes;
+use replicheck::binlog::{Entry, Epoch, Log, Lsn, SegmentError};
+use replicheck::replication::Tail;
+use replicheck::replication::feed::{Accepted, FeedError, Progress, Seen, Source, feed};
+use replicheck::replication::handshake::{Hello, History, Refusal, answer};
+use replicheck::replication::session::{Stop, Timing};
+use replicheck::time::Millis;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Longer than anything here takes; who waits so long has found a defect.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Time limits that let a test try often. Silence is long, for machines that are busy.
+pub fn timing() -> Timing {
+    Timing {
+        silence: PATIENCE,
+        ack: Duration::from_millis(2),
+        idle: Duration::from_millis(20),
+        retry: Duration::from_micros(100),
+        retry_max: Duration::from_millis(2),
+        ..Timing::default()
+    }
+}
+
+#[derive(Default)]
+struct State {
+    log: Log,
+    tail: Tail,
+    /// What was read of it, bytes.
+    read_bytes: usize,
+    is_stopped: bool,
+    /// How each feed ended, and whom the handshake refused.
+    ends: Vec<Result<(), FeedError>>,
+    refusals: Vec<Refusal>,
+    progress: Vec<Progress>,
+    connections: usize,
+}
+
+/// The log of a master, and what happened to its feeds.
+#[derive(Default)]
+pub struct LogSource {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl LogSource {
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.state.lock().expect("no panic before"));
+        self.changed.notify_all();
+        result
+    }
+
+    /// Appends entries of log time one more each, and lets a heartbeat follow after every third.
+    pub fn write(&self, count: usize, epoch: u64, value_bytes: usize) {
+        for _ in 0..count {
+            self.change(|State { log, tail, .. }| {
+                let entry = entry(tail.last.0 + 1, epoch, tail.time.0 + 1, value_bytes);
+                let late = u64::from(entry.lsn.0.is_multiple_of(3));
+                *tail = Tail {
+                    last: entry.lsn,
+                    time: Millis(entry.time.0 + late),
+                    bytes: tail.bytes + encoded_bytes(&entry) as u64,
+                };
+                log.append(entry).expect("what comes next");
+            });
+        }
+    }
+
+    /// Moves log time on.
+    pub fn tick(&self, ms: u64) {
+        self.change(|state| state.tail.time.0 += ms);
+    }
+
+    pub fn log(&self) -> Log {
+        self.change(|state| state.log.clone())
+    }
+
+    pub fn tail(&self) -> Tail {
+        self.change(|state| state.tail)
+    }
+
+    pub fn read_bytes(&self) -> usize {
+        self.change(|state| state.read_bytes)
+    }
+
+    pub fn connections(&self) -> usize {
+        self.change(|state| state.connections)
+    }
+
+    pub fn progress(&self) -> Vec<Progress> {
+        self.change(|state| state.progress.clone())
+    }
+
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.change(|state| state.refusals.clone())
+    }
+
+    /// Waits until nobody has read of the log for `quiet`.
+    pub fn wait_until_not_read(&self, quiet: Duration) {
+        let mut state = self.state.lock().expect("no panic before");
+        loop {
+            let before = state.read_bytes;
+            let (after, waited) = self
+                .changed
+                .wait_timeout_while(state, quiet, |state| state.read_bytes == before)
+                .expect("no panic before");
+            state = after;
+            if waited.timed_out() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for that many feeds to end, and takes how they did.
+    pub fn wait_for_ends(&self, count: usize) -> Vec<Result<(), FeedError>> {
+        let state = self.state.lock().expect("no panic before");
+        let (mut state, waited) = self
+            .changed
+            .wait_timeout_while(state, PATIENCE, |state| state.ends.len() < count)
+            .expect("no panic before");
+        assert!(!waited.timed_out(), "{} of {count} feeds have ended", state.ends.len());
+        std::mem::take(&mut state.ends)
+    }
+}
+
+impl Source for LogSource {
+    type Position = Lsn;
+
+    fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail> {
+        let state = self.state.lock().expect("no panic before");
+        let is_seen = |state: &mut State| {
+            !state.is_stopped && state.tail.last <= seen.last && state.tail.time <= seen.time
+        };
+        let (state, _) = self.changed.wait_timeout_while(state, at_most, is_seen).expect("no panic before");
+        (!state.is_stopped).then_some(state.tail)
+    }
+
+    fn position(&self, from: Lsn) -> Result<Lsn, SegmentError> {
+        Ok(from)
+    }
+
+    fn read(&self, position: &mut Lsn, up_to: Lsn, bytes_max: usize) -> Result<Vec<Entry>, SegmentError> {
+        self.change(|state| {
+            let (mut group, mut bytes) = (Vec::new(), 0);
+            for entry in state.log.from(*position).iter().take_while(|entry| entry.lsn <= up_to) {
+                bytes += encoded_bytes(entry);
+                if bytes > bytes_max && !group.is_empty() {
+                    break;
+                }
+                group.push(entry.clone());
+                *position = entry.lsn.next();
+            }
+            state.read_bytes += group.iter().map(encoded_bytes).sum::<usize>();
+            Ok(group)
+        })
+    }
+}
+
+/// A server on a free port that answers RCSYNC from a [`LogSource`].
+pub struct Master {
+    pub source: Arc<LogSource>,
+    pub address: String,
+    stop: Stop,
+    accepts: Option<JoinHandle<()>>,
+}
+
+impl Master {
+    /// A master whose current epoch is `epoch`.
+    pub fn new(source: LogSource, epoch: u64, timing: Timing) -> Master {
+        let (source, stop) = (Arc::new(source), Stop::new());
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let (shared, stopped) = (Arc::clone(&source), stop.clone());
+        let accepts = thread::spawn(move || {
+            thread::scope(|scope| {
+                for socket in listener.incoming().map_while(Result::ok).take_while(|_| !stopped.is_set()) {
+                    let (source, stopped) = (&shared, &stopped);
+                    scope.spawn(move || serve(socket, source, epoch, &timing, stopped));
+                }
+            });
+        });
+        Master { source, address, stop, accepts: Some(accepts) }
+    }
+
+    /// Stops the feeds, and waits until they have ended.
+    pub fn stop(&mut self) {
+        self.stop.set();
+        self.source.change(|state| state.is_stopped = true);
+        // Wakes the thread that accepts.
+        let _ = TcpStream::connect(&self.address);
+        if let Some(accepts) = self.accepts.take() {
+            accepts.join().expect("no panic in a feed");
+        }
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.stop.set();
+        } else {
+            self.stop();
+        }
+    }
+}
+
+fn serve(mut socket: TcpStream, source: &LogSource, epoch: u64, timing: &Timing, stop: &Stop) {
+    let Some((argv, already_read)) = command(&mut socket) else { return };
+    let history = source.change(|state| {
+        state.connections += 1;
+        History {
+            first: Lsn(1),
+            last: state.log.last(),
+            epochs: state.log.epochs().to_vec(),
+            epoch: Epoch(epoch),
+        }
+    });
+    match Hello::parse(&argv).and_then(|hello| answer(&history, &hello)) {
+        Ok(resume) => {
+            let accepted = Accepted { socket, already_read, resume };
+            let report = |progress| source.change(|state| state.progress.push(progress));
+            let end = feed(accepted, source, &report, timing, stop);
+            source.change(|state| state.ends.push(end));
+        }
+        Err(refusal) => {
+            let _ = socket.write_all(format!("-{refusal}\r\n").as_bytes());
+            source.change(|state| state.refusals.push(refusal));
+        }
+    }
+}
+
+/// A command from a client, and what was read after it; nothing if the client went before.
+pub fn command(socket: &mut TcpStream) -> Option<(Vec<Vec<u8>>, Vec<u8>)> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 1000]);
+    loop {
+        match socket.read(&mut buffer) {
+            Ok(length) if length > 0 => bytes.extend_from_slice(&buffer[..length]),
+            _ => return None,
+        }
+        if let Some((OwnedFrame::Array(words), used)) = decode(&bytes).expect("RESP") {
+            let word = |word| match word {
+                OwnedFrame::BulkString(bytes) => bytes,
+                other => panic!("a command has no {other:?}"),
+            };
+            return Some((words.into_iter().map(word).collect(), bytes.split_off(used)));
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What ends a link for good, what only ends a connection, and garbage from either side.
+
+use super::entries::entry;
+use super::master::{LogSource, Master, PATIENCE, command, timing};
+use super::recorder::{Recorder, Running};
+use replicheck::binlog::{Lsn, encode};
+use replicheck::client::link::LinkError;
+use replicheck::client::{Client, OwnedFrame};
+use replicheck::replication::feed::FeedError;
+use replicheck::replication::handshake::{Hello, Refusal};
+use replicheck::replication::session::{End, Timing};
+use replicheck::replication::wire::{encode_ack, encode_heartbeat};
+use replicheck::replication::{Ack, Heartbeat, Tail};
+use replicheck::time::Millis;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+#[test]
+fn link_refused_stops_for_good() {
+    let source = LogSource::default();
+    source.write(3, 1, 5);
+    let mut master = Master::new(source, 2, timing());
+    let recorder = Recorder::default();
+    recorder.change(|state| {
+        (1..=5).for_each(|lsn| state.log.append(entry(lsn, 1, 9, 5)).expect("what comes next"));
+    });
+    let reason = Running::new(&master.address, recorder).stopped();
+    assert!(matches!(reason, LinkError::Refused(_)));
+    assert_eq!(
+        reason.to_string(),
+        "NOSYNC replica has lsn 5, but the histories part after lsn 3; the master's log ends at 3, epoch 2; \
+         full sync is not built yet: empty the replica's folder and start it again"
+    );
+    master.stop();
+    assert_eq!(master.source.connections(), 1, "it was asked once");
+    assert!(matches!(master.source.refusals()[..], [Refusal::Beyond { .. }]));
+}
+
+#[test]
+fn link_follower_that_fails_stops_for_good() {
+    let source = LogSource::default();
+    source.write(9, 1, 5);
+    let mut master = Master::new(source, 1, timing());
+    let recorder = Recorder::default();
+    recorder.change(|state| state.fails_at = Some(Lsn(4)));
+    let reason = Running::new(&master.address, recorder).stopped();
+    assert!(matches!(reason, LinkError::Follower(_)) && reason.to_string() == "disk full");
+    master.stop();
+    assert_eq!(master.source.connections(), 1);
+}
+
+/// A server that answers its n-th connection with `answers[n]`; then it is what `master` is.
+fn answering(answers: Vec<Vec<u8>>, master: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let master = master.to_string();
+    thread::spawn(move || {
+        for answer in answers {
+            let (mut socket, _) = listener.accept().expect("a connection");
+            command(&mut socket);
+            socket.write_all(&answer).expect("the link reads");
+            // Until the link has had enough: a close with bytes unread could overtake the answer.
+            let _ = socket.shutdown(std::net::Shutdown::Write);
+            let _ = std::io::copy(&mut socket, &mut std::io::sink());
+        }
+        drop(listener);
+        drop(TcpStream::connect(master));
+    });
+    address
+}
+
+fn encoded(lsn: u64, time: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(&entry(lsn, 1, time, 5), &mut bytes).expect("small");
+    bytes
+}
+
+fn heartbeat(after: u64, time: u64) -> Vec<u8> {
+    let (mut bytes, tail) = (Vec::new(), Tail { last: Lsn(9), time: Millis(time), bytes: 0 });
+    encode_heartbeat(&Heartbeat { time: Millis(time), after: Lsn(after), tail }, &mut bytes);
+    bytes
+}
+
+#[test]
+fn link_garbage_from_the_master_is_an_error_and_another_try() {
+    let resume = |rest: &[&[u8]]| [b"+CONTINUE 1 9 1\r\n".as_slice(), &rest.concat()].concat();
+    let mut damaged = encoded(1, 0);
+    damaged[30] ^= 1;
+    let cases: Vec<(Vec<u8>, &str)> = vec![
+        (b"".to_vec(), "connection closed by the other side"),
+        (b"+OK\r\n".to_vec(), "master answered OK"),
+        (b"-ERR unknown command 'RCSYNC'\r\n".to_vec(), "master answered ERR unknown command 'RCSYNC'"),
+        (b"-LOADING soon\r\n".to_vec(), "master answered LOADING soon"),
+        (b"$5\r\nhello\r\n".to_vec(), "master answered $5\\r\\nhello\\r\\n"),
+        (b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "master answered HTTP/1.1 400 Bad Request\\r\\n"),
+        (b"\n\n\n".to_vec(), "master answered \\n\\n\\n"),
+        (b"+CONTINUE 2 9 1\r\n".to_vec(), "master answered CONTINUE 2 9 1"),
+        (b"+CONTINUE 1 9\r\n".to_vec(), "master answered CONTINUE 1 9"),
+        (b"*1\r\n".repeat(100_000), "master answered *1\\r\\n"),
+        (b"+".repeat(100_000), "master answered ++++++++"),
+        (resume(&[b"garbage"]), "no entry begins with byte 67"),
+        (resume(&[&encoded(2, 0)]), "lsn gap: expected 1, got 2 (epoch 1)"),
+        (resume(&[&damaged]), "entry checksum is "),
+        (resume(&[&heartbeat(1, 0)]), "heartbeat after lsn 1 came after lsn 0"),
+        // What was good before it stays: the next one goes on from there.
+        (resume(&[&heartbeat(0, 3), &encoded(1, 5), b"\xb2"]), "unknown entry version 2"),
+        (
+            b"+CONTINUE 2 9 1\r\n".iter().chain(&encoded(2, 6)).chain(&heartbeat(1, 9)).copied().collect(),
+            "heartbeat after lsn 1 came after lsn 2",
+        ),
+    ];
+    let (answers, texts): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+    let master = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = answering(answers, &master.local_addr().expect("an address").to_string());
+    let running = Running::new(&address, Recorder::default());
+    running.recorder.wait_until("every answer", |state| state.downs.len() >= texts.len());
+    running.recorder.change(|state| {
+        for (down, text) in state.downs.iter().zip(texts) {
+            assert!(down.to_string().starts_with(text), "`{down}` is not `{text}`");
+        }
+        assert_eq!((state.log.last(), state.heartbeats.len()), (Lsn(2), 1));
+        assert!(state.stopped.is_none());
+    });
+}
+
+#[test]
+fn link_random_bytes_after_the_answer_never_panic() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut bytes = |length: usize| (0..length).map(|_| random.u8(..)).collect::<Vec<u8>>();
+    let answers: Vec<Vec<u8>> = (0..200)
+        .map(|case| match case % 4 {
+            0 => bytes(case),
+            1 => [b"+CONTINUE 1 9 1\r\n".as_slice(), &bytes(case)].concat(),
+            2 => [b"+CONTINUE 1 9 1\r\n\xb1\0\0".as_slice(), &bytes(case)].concat(),
+            _ => [b"+CONTINUE 1 9 1\r\n\xc1".as_slice(), &bytes(case)].concat(),
+        })
+        .collect();
+    let master = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = answering(answers, &master.local_addr().expect("an address").to_string());
+    let running = Running::new(&address, Recorder::default());
+    running.recorder.wait_until("every answer", |state| state.downs.len() >= 200);
+    running.recorder.change(|state| assert_eq!((state.log.last(), state.heartbeats.len()), (Lsn::NONE, 0)));
+}
+
+/// A connection to `master` after the handshake, by hand.
+fn by_hand(master: &Master) -> TcpStream {
+    let mut socket = TcpStream::connect(&master.address).expect("it accepts");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a limit");
+    let words = Hello::default().argv();
+    let words = words.iter().map(|word| format!("${}\r\n{}\r\n", word.len(), word.escape_ascii()));
+    let command = format!("*6\r\n{}", words.collect::<String>());
+    socket.write_all(command.as_bytes()).expect("it reads");
+    socket
+}
+
+#[test]
+fn feed_garbage_from_the_replica_ends_that_connection_alone() {
+    let source = LogSource::default();
+    source.write(3, 1, 5);
+    let mut master = Master::new(source, 1, timing());
+    let running = Running::new(&master.address, Recorder::default());
+    running.wait_for(Lsn(3));
+    let ack = |received, durable, applied| {
+        let mut bytes = Vec::new();
+        encode_ack(
+            &Ack { received: Lsn(received), durable: Lsn(durable), applied: Lsn(applied) },
+            &mut bytes,
+        );
+        bytes
+    };
+    let mut damaged = ack(1, 1, 1);
+    damaged[9] ^= 0x10;
+    let cases: [(Vec<u8>, &str); 5] = [
+        (b"PING\r\n".to_vec(), "no ack begins with byte 50"),
+        (b"\xa2".to_vec(), "unknown ack version 2"),
+        (damaged, "ack checksum is "),
+        (ack(4, 0, 0), "ack of Ack"),
+        ([ack(0, 0, 0), ack(0, 1, 0)].concat(), "ack of Ack"),
+    ];
+    for (garbage, text) in cases {
+        let mut socket = by_hand(&master);
+        socket.write_all(&garbage).expect("it reads");
+        let _ = socket.read_to_end(&mut Vec::new());
+        match &master.source.wait_for_ends(1)[..] {
+            [Err(FeedError::Wire(error))] => assert!(error.to_string().starts_with(text), "{error}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    master.source.write(3, 1, 5);
+    running.wait_for(Lsn(6));
+    running.recorder.change(|state| assert_eq!(state.downs.len(), 0));
+    drop(running);
+    master.stop();
+}
+
+#[test]
+fn feed_silent_replica_is_cut() {
+    let limits = Timing { silence: Duration::from_millis(150), ..timing() };
+    let mut master = Master::new(LogSource::default(), 1, limits);
+    let socket = by_hand(&master);
+    let ends = master.source.wait_for_ends(1);
+    assert!(matches!(ends[..], [Err(FeedError::End(End::Silent { ms })) ] if ms >= 150), "{ends:?}");
+    drop(socket);
+    master.stop();
+}
+
+#[test]
+fn link_silent_master_is_left() {
+    let limits = Timing { silence: Duration::from_millis(150), ..timing() };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let running = Running::with(&address, Recorder::default(), limits);
+    let mut first = listener.accept().expect("a connection").0;
+    command(&mut first);
+    first.write_all(b"+CONTINUE 1 0 1\r\n").expect("the link reads");
+    let second = listener.accept().expect("another try");
+    running.recorder.change(|state| {
+        assert!(matches!(state.downs[..], [LinkError::End(End::Silent { .. })]), "{:?}", state.downs);
+    });
+    drop((first, second));
+}
+
+#[test]
+fn client_reads_replies_and_refusals() {
+    let source = LogSource::default();
+    source.write(1, 1, 5);
+    let mut master = Master::new(source, 1, timing());
+    let mut client = Client::connect(&master.address, PATIENCE).expect("it accepts");
+    match client.call(&["RCSYNC", "1", "x"]) {
+        Ok(OwnedFrame::Error(text)) => assert_eq!(text, "ERR rcsync: invalid number of arguments"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(client.receive(), Err(replicheck::client::ClientError::Closed)));
+    let address = answering(
+        vec![b"*2\r\n:7\r\n$-1\r\n+PO".iter().chain(b"NG\r\n!").copied().collect()],
+        &master.address,
+    );
+    let mut client = Client::connect(&address, PATIENCE).expect("it accepts");
+    let reply = client.call(&["GET", "a key\r\n"]).expect("RESP");
+    assert_eq!(reply, OwnedFrame::Array(vec![OwnedFrame::Integer(7), OwnedFrame::Null]));
+    assert_eq!(client.receive().expect("RESP"), OwnedFrame::SimpleString(b"PONG".to_vec()));
+    let text = client.receive().expect_err("no RESP").to_string();
+    assert!(text.starts_with("reply is not RESP: "), "{text}");
+    drop(client);
+    master.stop();
+}
