@@ -1,5 +1,7 @@
 //! The engine as it runs: RocksDB, threads, TCP.
 
 mod engine {
+    mod differential;
+    mod reference;
     mod rocksdb_store;
 }
