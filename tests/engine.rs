@@ -1,6 +1,8 @@
 //! The engine as it runs: RocksDB, threads, TCP.
 
 mod engine {
+    mod differential;
+    mod reference;
     mod rocksdb_store;
     mod smoke;
 }

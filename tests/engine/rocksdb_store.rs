@@ -16,7 +16,7 @@ use tempfile::TempDir;
 type Pair = (Vec<u8>, Vec<u8>);
 
 /// A store in a new folder, which goes when the test ends.
-fn new_store() -> (TempDir, RocksStore) {
+pub(super) fn new_store() -> (TempDir, RocksStore) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = RocksStore::open(folder.path()).expect("a store in an empty folder");
     (folder, store)

@@ -1,0 +1,207 @@
+//! Random commands on the RocksDB store, on the store in memory and on the [`reference`](super::reference): replies
+//! and all that is stored are equal after every command, while time passes, keys die, and RocksDB flushes and compacts.
+//!
+//! ```text
+//!                 ┌─ master on RocksDB ─── reply ── raw records ─┐ equal byte for byte, but for dead strings that
+//! (ms, db, argv) ─┼─ master in memory ──── reply ── raw records ─┘ compaction may have dropped
+//!                 │                          │          │ dump, what is alive
+//!                 └─ reference ─────────── reply ── map of keys: equal values and deadlines
+//! ```
+//!
+//! How replies are compared where Redis promises no order, or draws: `reference/answer.rs`. What is deliberately not
+//! drawn: hashes of more than 512 fields, for which HSCAN goes in steps (`src/command/hash/tests.rs` has them), numbers
+//! of arguments that `Command::parse` refuses (transcripts have them), and strings of 512 MB.
+
+mod draw;
+mod failure;
+mod trial;
+
+use crate::engine::reference::Reference;
+use failure::{Difference, shrunk};
+use quickcheck::{Arbitrary, Gen};
+use replicheck::command::{Command, Reply, table};
+use replicheck::effect::{Key, Write};
+use replicheck::expiry::Policy;
+use replicheck::store::memory::MemoryStore;
+use replicheck::store::rocksdb::RocksStore;
+use replicheck::store::{Content, Dump, Read, Store, StoreError, Stored, Visit};
+use replicheck::time::Millis;
+use tempfile::TempDir;
+use trial::{Seen, differ};
+
+/// The clock before the first step.
+const START: Millis = Millis(1_000_000);
+
+/// Commands in a case, on average.
+const CASE_SIZE: usize = 125;
+
+/// How many cases are drawn where `QUICKCHECK_TESTS` does not say.
+const CASES: u64 = 850;
+
+/// How often the RocksDB store that all cases share is compacted, in cases: deleted ranges slow it down.
+const CASES_BETWEEN_COMPACTIONS: u64 = 16;
+
+/// What the RocksDB store does before a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chore {
+    Nothing,
+    Flush,
+    /// Drops what is dead.
+    Compact,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Step {
+    chore: Chore,
+    /// How far the clock goes on before the command.
+    later_ms: u64,
+    db: u8,
+    argv: Vec<Vec<u8>>,
+    /// What RANDOMKEY and HRANDFIELD draw from.
+    random: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    policy: Policy,
+    steps: Vec<Step>,
+}
+
+/// The RocksDB store that cases share, as opening one takes as long as hundreds of commands.
+struct Ground {
+    store: RocksStore,
+    _folder: TempDir,
+    cases: u64,
+}
+
+impl Ground {
+    fn new() -> Ground {
+        let (folder, store) = super::rocksdb_store::new_store();
+        Ground { store, _folder: folder, cases: 0 }
+    }
+
+    fn try_case(&mut self, case: &Case) -> Result<Seen, Difference> {
+        if case.steps.iter().any(|step| step.chore == Chore::Compact) {
+            // The gate goes with the clock, and never back: such a case has a store of its own.
+            let (_folder, own) = super::rocksdb_store::new_store();
+            return differ(case, own.clone(), &|chore, now| keep(&own, case.policy, chore, now));
+        }
+        let everything = Write::DeleteRange { from: Vec::new(), to: vec![u8::MAX] };
+        self.store.write(&[everything]).expect("a store that can be emptied");
+        self.cases += 1;
+        if self.cases.is_multiple_of(CASES_BETWEEN_COMPACTIONS) {
+            self.store.compact(&[], &[]).expect("a compaction");
+        }
+        let store = self.store.clone();
+        differ(case, store.clone(), &|chore, now| keep(&store, case.policy, chore, now))
+    }
+}
+
+/// Does a chore on `store`, whose gate it gives.
+fn keep(store: &RocksStore, policy: Policy, chore: Chore, now: Millis) -> Millis {
+    match chore {
+        Chore::Nothing => {}
+        Chore::Flush => store.flush().expect("a flush"),
+        Chore::Compact => {
+            store.flush().expect("a flush");
+            if policy != Policy::MasterExpires {
+                store.set_gate(now);
+            }
+            store.compact(&[], &[]).expect("a compaction");
+        }
+    }
+    store.gate()
+}
+
+fn draw(seed: u64) -> Case {
+    Case::arbitrary(&mut Gen::from_size_and_seed(CASE_SIZE, seed))
+}
+
+/// A number that the environment gives.
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")))
+}
+
+#[test]
+fn prop_commands_on_both_stores_answer_as_the_reference() {
+    let first = number("SEED").unwrap_or_else(|| fastrand::u64(..));
+    let cases = number("QUICKCHECK_TESTS").unwrap_or(CASES);
+    let (mut ground, mut seen) = (Ground::new(), Seen::default());
+    for number in 0..cases {
+        let seed = first.wrapping_add(number);
+        let case = draw(seed);
+        match ground.try_case(&case) {
+            Ok(more) => seen.add(more),
+            Err(difference) => {
+                let found = shrunk(case, difference, &mut |case| ground.try_case(case).err());
+                panic!("{}", failure::report(seed, &found));
+            }
+        }
+    }
+    println!("{seen}; first seed {first}");
+}
+
+#[test]
+fn drawn_commands_reach_every_command_option_and_event() {
+    let (mut ground, mut seen) = (Ground::new(), Seen::default());
+    for seed in 0..120 {
+        seen.add(ground.try_case(&draw(seed)).unwrap_or_else(|found| panic!("seed {seed}: {found:?}")));
+    }
+    let lacking: Vec<String> = table()
+        .flat_map(|spec| {
+            let options = draw::options(spec).into_iter().map(|option| format!("{} {option}", spec.name));
+            options.chain([spec.name.to_owned()])
+        })
+        .filter(|word| seen.answered(word) == 0)
+        .collect();
+    assert!(lacking.is_empty(), "only errors for {lacking:?}");
+    assert!(seen.deaths > 100 && seen.chores > 20 && seen.errors > 100, "{seen}");
+}
+
+/// A store that forgets to delete ranges.
+struct Forgetful(MemoryStore);
+
+impl Read for Forgetful {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(key)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.0.scan(from, to, visit)
+    }
+}
+
+impl Store for Forgetful {
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let kept = writes.iter().filter(|write| !matches!(write, Write::DeleteRange { .. }));
+        kept.for_each(|write| self.0.apply(write));
+        Ok(())
+    }
+}
+
+#[test]
+fn finds_a_store_that_forgets_to_delete_ranges() {
+    let mut forgetful = |case: &Case| differ(case, Forgetful(MemoryStore::new()), &|_, _| Millis::ZERO).err();
+    let (seed, difference) =
+        (0..).find_map(|seed| Some((seed, forgetful(&draw(seed))?))).expect("seeds do not end");
+    let found = shrunk(draw(seed), difference, &mut forgetful);
+    let report = failure::report(seed, &found);
+    assert_eq!(found.case.steps.len(), 2, "one command that makes something, one that removes it: {report}");
+    assert!(report.contains(&format!("SEED={seed} ")), "{report}");
+}
+
+#[test]
+fn finds_a_reply_a_value_and_a_deadline_that_are_not_the_references() {
+    let argv = "SET a 1 PX 5".split(' ').map(|word| word.as_bytes().to_vec()).collect();
+    let command = Command::parse(0, argv).expect("a command");
+    let judged = |reply, value: &str, deadline| {
+        let content = Content::String(value.into());
+        let living = Dump::from([(Key::new(0, "a"), Stored { content, deadline: Some(Millis(deadline)) })]);
+        trial::judge(&command, &mut Reference::default(), START, (&reply, &living))
+    };
+    assert!(judged(Reply::OK, "1", 1_000_005).is_ok());
+    for wrong in [(Reply::Null, "1", 1_000_005), (Reply::OK, "2", 1_000_005), (Reply::OK, "1", 1_000_006)] {
+        assert!(judged(wrong.0.clone(), wrong.1, wrong.2).is_err(), "{wrong:?}");
+    }
+}

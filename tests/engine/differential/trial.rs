@@ -1,0 +1,206 @@
+//! Trial — one case on two stores and the reference → what differs first.
+
+use super::failure::Difference;
+use super::{Case, Chore, START};
+use crate::engine::reference::Reference;
+use replicheck::binlog::Epoch;
+use replicheck::command::{Command, Reply};
+use replicheck::expiry::Policy;
+use replicheck::node::{Master, MasterInput, MasterOutput};
+use replicheck::store::gate::may_drop;
+use replicheck::store::memory::MemoryStore;
+use replicheck::store::{Dump, Store, dump};
+use replicheck::time::Millis;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Calls after which a scan must have ended.
+const SCAN_CALLS_MAX: usize = 257;
+
+/// A master on a store.
+struct Run<S> {
+    master: Master<S>,
+    policy: Policy,
+}
+
+impl<S: Store> Run<S> {
+    fn new(store: S, policy: Policy) -> Run<S> {
+        Run { master: Master::new(store, Epoch(1)), policy }
+    }
+
+    /// The reply; of a SCAN or HSCAN what this call and all those that follow it reply together.
+    fn reply(&mut self, command: &Command, now: Millis, random: u64) -> Reply {
+        let reply = self.one_reply(command.clone(), now, random);
+        let cursor_at = match command.name() {
+            "scan" => 1,
+            "hscan" => 2,
+            _ => return reply,
+        };
+        let (mut argv, mut items, mut reply) = (command.argv().to_vec(), Vec::new(), reply);
+        for _ in 0..SCAN_CALLS_MAX {
+            let Reply::Array(parts) = &reply else { return reply };
+            let [Reply::Bulk(cursor), Reply::Array(found)] = parts.as_slice() else { return reply };
+            items.extend(found.iter().cloned());
+            argv[cursor_at] = cursor.clone();
+            if cursor == b"0" {
+                return Reply::Array(vec![Reply::bulk("0"), Reply::Array(items)]);
+            }
+            let next = Command::parse(command.db(), argv.clone()).expect("the same but for the cursor");
+            reply = self.one_reply(next, now, random);
+        }
+        Reply::Error("a scan that does not end".to_owned())
+    }
+
+    fn one_reply(&mut self, command: Command, now: Millis, random: u64) -> Reply {
+        let input = MasterInput::Request { command, now, random };
+        let outputs = self.master.step(&*self.policy.get(), input).expect("a store that works");
+        let reply = outputs.into_iter().find_map(|output| match output {
+            MasterOutput::Reply(reply) => Some(reply),
+            _ => None,
+        });
+        reply.expect("a request gets a reply")
+    }
+
+    /// All raw records but strings that a compaction may have dropped.
+    fn records(&self, gate: Millis) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut records = Vec::new();
+        let visited = self.master.store().scan(&[], &[], &mut |key, value| {
+            if !may_drop(key, value, gate) {
+                records.push((key.to_vec(), value.to_vec()));
+            }
+            std::ops::ControlFlow::Continue(())
+        });
+        visited.expect("a store that can be read");
+        records
+    }
+
+    /// What is alive.
+    fn living(&self, now: Millis) -> Dump {
+        let mut living = dump(self.master.store()).expect("sound records");
+        living.retain(|_, stored| !stored.is_dead(now));
+        living
+    }
+}
+
+/// What happened in cases.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    commands: usize,
+    /// Commands that were refused.
+    pub(super) errors: usize,
+    /// Keys that died, as far as they were there after one command and dead before the next.
+    pub(super) deaths: usize,
+    pub(super) chores: usize,
+    /// How often a command was answered with no error, and how often with an option.
+    answered: BTreeMap<String, usize>,
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, more: Seen) {
+        self.commands += more.commands;
+        self.errors += more.errors;
+        self.deaths += more.deaths;
+        self.chores += more.chores;
+        for (word, times) in more.answered {
+            *self.answered.entry(word).or_default() += times;
+        }
+    }
+
+    /// How often a command (`set`), or a command with an option (`set EX`), was answered with no error.
+    pub(super) fn answered(&self, word: &str) -> usize {
+        self.answered.get(word).copied().unwrap_or(0)
+    }
+
+    fn note(&mut self, command: &Command, reply: &Reply) {
+        self.commands += 1;
+        if reply.is_error() {
+            self.errors += 1;
+            return;
+        }
+        *self.answered.entry(command.name().to_owned()).or_default() += 1;
+        let given: Vec<String> = command
+            .argv()
+            .iter()
+            .skip(1)
+            .map(|word| String::from_utf8_lossy(word).to_ascii_uppercase())
+            .collect();
+        for option in super::draw::options(command.spec())
+            .into_iter()
+            .filter(|option| given.iter().any(|one| one == option))
+        {
+            *self.answered.entry(format!("{} {option}", command.name())).or_default() += 1;
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seen { commands, errors, deaths, chores, .. } = self;
+        write!(
+            out,
+            "{commands} commands, {errors} of them refused, {deaths} keys died, {chores} flushes and compactions"
+        )
+    }
+}
+
+/// Does a case on `store`, on a store in memory and on the reference; `keep` does chores on `store` and gives its gate.
+pub(super) fn differ(
+    case: &Case,
+    store: impl Store,
+    keep: &dyn Fn(Chore, Millis) -> Millis,
+) -> Result<Seen, Difference> {
+    let mut on_store = Run::new(store, case.policy);
+    let mut in_memory = Run::new(MemoryStore::new(), case.policy);
+    let (mut reference, mut seen, mut now, mut living) = (Reference::default(), Seen::default(), START, 0);
+    assert!(on_store.records(Millis::ZERO).is_empty(), "a case starts on an empty store");
+    for (step, number) in case.steps.iter().zip(0..) {
+        let gate = keep(step.chore, now);
+        seen.chores += usize::from(step.chore != Chore::Nothing);
+        now = now.offset(i64::try_from(step.later_ms).expect("small"));
+        let Ok(command) = Command::parse(step.db, step.argv.clone()) else { continue };
+        seen.deaths += living - reference.dump(now).len();
+        let replies =
+            (on_store.reply(&command, now, step.random), in_memory.reply(&command, now, step.random));
+        let at = |difference: Difference| Difference { step: number, now, ..difference };
+        judge(&command, &mut reference, now, (&replies.1, &in_memory.living(now))).map_err(at)?;
+        if replies.0 != replies.1 {
+            return Err(at(Difference::between("reply", ("store", &replies.0), ("in memory", &replies.1))));
+        }
+        let records = (on_store.records(gate), in_memory.records(gate));
+        if records.0 != records.1 {
+            let shown = (raw(&records.0), raw(&records.1));
+            return Err(at(Difference::between("raw records", ("store", &shown.0), ("in memory", &shown.1))));
+        }
+        living = reference.dump(now).len();
+        seen.note(&command, &replies.1);
+    }
+    Ok(seen)
+}
+
+/// Whether the reference accepts what the engine in memory answered to `command`, and what was alive after it.
+pub(super) fn judge(
+    command: &Command,
+    reference: &mut Reference,
+    now: Millis,
+    (reply, living): (&Reply, &Dump),
+) -> Result<(), Difference> {
+    let answer = reference.answer(now, command.db(), command.argv());
+    if !answer.accepts(reply) {
+        return Err(Difference::between("reply", ("reference", &answer), ("engine", reply)));
+    }
+    let expected = reference.dump(now);
+    if expected != *living {
+        let all = expected.keys().chain(living.keys());
+        let differ: Vec<_> = all.filter(|key| expected.get(key) != living.get(key)).collect();
+        let side = |dump: &Dump| {
+            differ.iter().map(|key| (format!("{key}"), dump.get(key).cloned())).collect::<BTreeMap<_, _>>()
+        };
+        let shown = (side(&expected), side(living));
+        return Err(Difference::between("stored", ("reference", &shown.0), ("engine", &shown.1)));
+    }
+    Ok(())
+}
+
+fn raw(records: &[(Vec<u8>, Vec<u8>)]) -> Vec<String> {
+    records.iter().map(|(key, value)| format!("{} = {}", key.escape_ascii(), value.escape_ascii())).collect()
+}

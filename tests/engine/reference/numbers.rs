@@ -1,0 +1,103 @@
+//! INCR DECR INCRBY DECRBY INCRBYFLOAT HINCRBY HINCRBYFLOAT. Pure.
+
+use super::float::{Float, NotFinite};
+use super::hashes::{fields, put_fields};
+use super::{Call, Refused, Told, Value, bulk, number, refused};
+
+const SMALLEST: i128 = i64::MIN as i128;
+const LARGEST: i128 = i64::MAX as i128;
+
+/// An integer as Redis reads it: 64 bits, in the spelling in which it would be written.
+pub(super) fn integer(bytes: &[u8]) -> Result<i128, Refused> {
+    read(bytes).map_or_else(|| refused("value is not an integer or out of range"), Ok)
+}
+
+fn read(bytes: &[u8]) -> Option<i128> {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let canonical = match digits {
+        [b'0'] => bytes == b"0",
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit) && rest.len() < 20,
+        _ => false,
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let number = canonical.then(|| text.parse::<i128>().expect("at most 20 digits"))?;
+    (SMALLEST..=LARGEST).contains(&number).then_some(number)
+}
+
+fn sum(old: i128, more: i128) -> Result<i128, Refused> {
+    let sum = old + more;
+    if (SMALLEST..=LARGEST).contains(&sum) {
+        Ok(sum)
+    } else {
+        refused("increment or decrement would overflow")
+    }
+}
+
+pub(super) fn incr(call: &mut Call<'_>, more: i128) -> Told {
+    let old = match call.string(0)? {
+        None => 0,
+        Some(old) => integer(&old)?,
+    };
+    let new = sum(old, more)?;
+    call.alter(0, Value::String(new.to_string().into_bytes()));
+    number(new)
+}
+
+pub(super) fn incrby(call: &mut Call<'_>) -> Told {
+    let more = integer(call.arg(1))?;
+    incr(call, more)
+}
+
+pub(super) fn decrby(call: &mut Call<'_>) -> Told {
+    let less = integer(call.arg(1))?;
+    // Its opposite is no number of 64 bits.
+    if less == SMALLEST {
+        return refused("decrement would overflow");
+    }
+    incr(call, -less)
+}
+
+pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Told {
+    let old = call.string(0)?.unwrap_or(b"0".to_vec());
+    let (Some(old), Some(more)) = (Float::read(&old), Float::read(call.arg(1))) else {
+        return refused("value is not a valid float");
+    };
+    match old.plus(&more) {
+        Err(NotFinite) => refused("increment would produce NaN or Infinity"),
+        Ok(new) => {
+            call.alter(0, Value::String(new.written()));
+            bulk(Some(new.written()))
+        }
+    }
+}
+
+pub(super) fn hincrby(call: &mut Call<'_>) -> Told {
+    let more = integer(call.arg(2))?;
+    let mut hash = fields(call)?;
+    let old = match hash.get(call.arg(1)) {
+        None => 0,
+        Some(old) => read(old).map_or_else(|| refused("hash value is not an integer"), Ok)?,
+    };
+    let new = sum(old, more)?;
+    hash.insert(call.arg(1).to_vec(), new.to_string().into_bytes());
+    put_fields(call, hash);
+    number(new)
+}
+
+pub(super) fn hincrbyfloat(call: &mut Call<'_>) -> Told {
+    let Some(more) = Float::read(call.arg(2)) else { return refused("value is not a valid float") };
+    if more.is_infinite() {
+        return refused("value is NaN or Infinity");
+    }
+    let mut hash = fields(call)?;
+    let old = hash.get(call.arg(1)).cloned().unwrap_or(b"0".to_vec());
+    let Some(old) = Float::read(&old) else { return refused("hash value is not a float") };
+    match old.plus(&more) {
+        Err(NotFinite) => refused("increment would produce NaN or Infinity"),
+        Ok(new) => {
+            hash.insert(call.arg(1).to_vec(), new.written());
+            put_fields(call, hash);
+            bulk(Some(new.written()))
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! KEYS SCAN HSCAN RANDOMKEY DBSIZE, and patterns. Pure.
+
+use super::hashes::fields;
+use super::numbers::integer;
+use super::{Answer, Call, Refused, Told, Value, refused, syntax_error, upper};
+
+/// The names of the keys of this database.
+pub(super) fn names(call: &Call<'_>) -> Vec<Vec<u8>> {
+    call.keys.keys().filter(|(db, _)| *db == call.db).map(|(_, name)| name.clone()).collect()
+}
+
+pub(super) fn keys(call: &mut Call<'_>) -> Told {
+    let found = names(call).into_iter().filter(|name| matches(call.arg(0), name)).collect();
+    Ok(Answer::InAnyOrder(found))
+}
+
+pub(super) fn randomkey(call: &mut Call<'_>) -> Told {
+    Ok(Answer::OneOf(names(call)))
+}
+
+/// What SCAN and HSCAN are asked for.
+#[derive(Default)]
+struct Asked {
+    pattern: Option<Vec<u8>>,
+    kind: Option<String>,
+}
+
+fn options(args: &[Vec<u8>], with_type: bool) -> Result<Asked, Refused> {
+    let mut asked = Asked::default();
+    for pair in args.chunks(2) {
+        match (upper(&pair[0]).as_str(), pair.get(1)) {
+            ("COUNT", Some(number)) if integer(number)? < 1 => return syntax_error(),
+            ("COUNT", Some(_)) => {}
+            ("MATCH", Some(pattern)) => asked.pattern = Some(pattern.clone()),
+            ("TYPE", Some(kind)) if with_type => asked.kind = Some(upper(kind)),
+            _ => return syntax_error(),
+        }
+    }
+    Ok(asked)
+}
+
+/// Whether a cursor starts a scan: any spelling of zero that C's `strtoul` reads.
+fn starts(cursor: &[u8]) -> Result<bool, Refused> {
+    let digits = match cursor {
+        [] => return Ok(true),
+        [b'+' | b'-', digits @ ..] => digits,
+        digits => digits,
+    };
+    let text = std::str::from_utf8(digits).unwrap_or("no digits");
+    match text.parse::<u64>() {
+        Ok(number) if text.bytes().all(|digit| digit.is_ascii_digit()) => Ok(number == 0),
+        _ => refused("invalid cursor"),
+    }
+}
+
+pub(super) fn scan(call: &mut Call<'_>) -> Told {
+    let from_the_start = starts(call.arg(0))?;
+    let asked = options(&call.args[1..], true)?;
+    let mut items = Vec::new();
+    for name in names(call) {
+        let kind = match call.keys[&(call.db, name.clone())].value {
+            Value::String(_) => "STRING",
+            Value::Hash(_) => "HASH",
+        };
+        if asked.pattern.as_ref().is_none_or(|pattern| matches(pattern, &name))
+            && asked.kind.as_ref().is_none_or(|asked| asked == kind)
+        {
+            items.push(vec![name]);
+        }
+    }
+    Ok(Answer::Scanned { items, from_the_start })
+}
+
+pub(super) fn hscan(call: &mut Call<'_>) -> Told {
+    let from_the_start = starts(call.arg(1))?;
+    let hash = fields(call)?;
+    if hash.is_empty() {
+        // Options of a hash that is not there are not looked at.
+        return Ok(Answer::Scanned { items: Vec::new(), from_the_start });
+    }
+    let asked = options(&call.args[2..], false)?;
+    let passes = |field: &Vec<u8>| asked.pattern.as_ref().is_none_or(|pattern| matches(pattern, field));
+    let items = hash.into_iter().filter(|(field, _)| passes(field)).map(|(field, value)| vec![field, value]);
+    Ok(Answer::Scanned { items: items.collect(), from_the_start })
+}
+
+/// A part of a pattern.
+enum Token {
+    AnyBytes,
+    /// One byte, which has to be one of these.
+    One(Vec<u8>),
+}
+
+/// Glob patterns, malformed ones as Redis reads them.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    // Redis does not look at a pattern once nothing is left of the name, so little finds the empty name.
+    if name.is_empty() {
+        return pattern.is_empty() || pattern == b"*";
+    }
+    all_match(&tokens(pattern), name)
+}
+
+fn all_match(tokens: &[Token], name: &[u8]) -> bool {
+    match (tokens, name) {
+        ([], _) => name.is_empty(),
+        ([Token::AnyBytes, rest @ ..], _) => (0..=name.len()).any(|taken| all_match(rest, &name[taken..])),
+        ([Token::One(bytes), rest @ ..], [first, others @ ..]) => {
+            bytes.contains(first) && all_match(rest, others)
+        }
+        ([Token::One(_), ..], []) => false,
+    }
+}
+
+fn tokens(pattern: &[u8]) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut rest = pattern;
+    loop {
+        rest = match rest {
+            [] => return tokens,
+            [b'*', rest @ ..] => {
+                tokens.push(Token::AnyBytes);
+                rest
+            }
+            [b'?', rest @ ..] => {
+                tokens.push(Token::One((0..=u8::MAX).collect()));
+                rest
+            }
+            [b'[', b'^', rest @ ..] => {
+                let (listed, rest) = listed(rest);
+                tokens.push(Token::One((0..=u8::MAX).filter(|byte| !listed.contains(byte)).collect()));
+                rest
+            }
+            [b'[', rest @ ..] => {
+                let (listed, rest) = listed(rest);
+                tokens.push(Token::One(listed));
+                rest
+            }
+            [b'\\', byte, rest @ ..] | [byte, rest @ ..] => {
+                tokens.push(Token::One(vec![*byte]));
+                rest
+            }
+        };
+    }
+}
+
+/// The bytes between brackets, and what comes after the second one. Without it the pattern ends here.
+fn listed(mut rest: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut listed = Vec::new();
+    loop {
+        rest = match rest {
+            [] => return (listed, rest),
+            [b'\\', byte, rest @ ..] => {
+                listed.push(*byte);
+                rest
+            }
+            [b']', rest @ ..] => return (listed, rest),
+            [one, b'-', other, rest @ ..] => {
+                listed.extend(*one.min(other)..=*one.max(other));
+                rest
+            }
+            [byte, rest @ ..] => {
+                listed.push(*byte);
+                rest
+            }
+        };
+    }
+}
