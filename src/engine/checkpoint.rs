@@ -11,8 +11,8 @@ use crate::binlog::{Files, Lsn, SegmentError};
 use crate::effect::Write;
 use crate::store::StoreError;
 use crate::store::rocksdb::RocksStore;
-use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::Millis;
 
 /// The first LSN that some replica still needs; nothing is purged from there on.

@@ -41,11 +41,15 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
     facts.epoch = shared.epoch;
     facts.log_time = time;
     facts.read_only = log.poisoned;
-    facts.progress =
-        Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };
+    facts.progress = Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };
     let replicas = shared.feeds.list().into_iter().map(|fed| {
         let ack = fed.progress.ack;
-        let reached = Progress { received: ack.received, durable: ack.durable, applied: ack.applied, ..Progress::default() };
+        let reached = Progress {
+            received: ack.received,
+            durable: ack.durable,
+            applied: ack.applied,
+            ..Progress::default()
+        };
         Follower {
             addr: fed.addr.map(|addr| addr.ip().to_string()).unwrap_or_default(),
             port: fed.port,

@@ -1,8 +1,8 @@
 //! Feeds — a master's side of its replicas: one thread each. Does I/O: threads, through `replication::feed`.
 
+use super::Place;
 use super::following;
 use super::master::Shared;
-use super::Place;
 use super::node::Role;
 use crate::binlog::segment::Cursor;
 use crate::binlog::{Entry, Files, Lsn, SegmentError};
@@ -64,9 +64,8 @@ pub fn take<F: Place>(role: Role<F>, argv: Vec<Vec<u8>>, socket: TcpStream, alre
         (Ok((hello, resume)), Role::Master(shared)) => {
             let accepted = Accepted { socket, already_read, resume };
             let feeding = Arc::clone(&shared);
-            let spawned = thread::Builder::new()
-                .name("feed".to_owned())
-                .spawn(move || run(&feeding, accepted, &hello));
+            let spawned =
+                thread::Builder::new().name("feed".to_owned()).spawn(move || run(&feeding, accepted, &hello));
             match spawned {
                 Ok(thread) => {
                     let mut threads = lock(&shared.feeds.threads);
@@ -105,7 +104,8 @@ fn run<F: Place>(shared: &Shared<F>, accepted: Accepted, hello: &Hello) {
     let id = fastrand::u64(..);
     let addr = accepted.socket.peer_addr().ok();
     let at = Lsn(accepted.resume.from.0.saturating_sub(1));
-    let progress = Progress { sent: at, ack: Ack { received: at, ..Ack::default() }, lag: Default::default() };
+    let progress =
+        Progress { sent: at, ack: Ack { received: at, ..Ack::default() }, lag: Default::default() };
     lock(&shared.feeds.fed).insert(id, Fed { addr, port: hello.port, progress });
     note_needed(shared);
     tracing::info!(?addr, from = %accepted.resume.from, "replica attached");

@@ -41,7 +41,9 @@ pub enum IdentityError {
     #[error("the file `node` is damaged: {0}")]
     Damaged(String),
     /// Its log was written under another policy.
-    #[error("the folder's log was written under expiry `{stored}`, not `{asked}`: start with --expiry {stored}, or in an empty folder")]
+    #[error(
+        "the folder's log was written under expiry `{stored}`, not `{asked}`: start with --expiry {stored}, or in an empty folder"
+    )]
     OtherExpiry {
         /// The policy of the folder.
         stored: String,
@@ -80,7 +82,8 @@ impl Identity {
         };
         let bytes = file.read_at(0, BYTES_MAX)?;
         let damaged = |reason: String| IdentityError::Damaged(reason);
-        let identity: Identity = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let identity: Identity =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         match identity.version {
             VERSION => Ok(Some(identity)),
             other => Err(damaged(format!("version {other} is not known"))),

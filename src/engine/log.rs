@@ -77,7 +77,12 @@ impl<F: Files> SharedLog<F> {
     }
 
     /// See [`SegmentLog::read`].
-    pub fn read(&self, cursor: &mut Cursor, up_to: Lsn, bytes_max: usize) -> Result<Vec<Entry>, SegmentError> {
+    pub fn read(
+        &self,
+        cursor: &mut Cursor,
+        up_to: Lsn,
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, SegmentError> {
         lock(&self.log).read(cursor, up_to, bytes_max)
     }
 

@@ -61,7 +61,11 @@ pub struct Master<F: Files> {
 impl<F: Place> Master<F> {
     /// Starts a master on an open folder; one that followed another until now begins a new epoch. Errors: the folder's
     /// disk; the store's.
-    pub fn start(settings: &Settings, opened: Opened<F>, failure: Failure) -> Result<Master<F>, super::StartError> {
+    pub fn start(
+        settings: &Settings,
+        opened: Opened<F>,
+        failure: Failure,
+    ) -> Result<Master<F>, super::StartError> {
         let Opened { store, log, files, mut identity, last, mut epoch, time, clean } = opened;
         let log = Arc::new(SharedLog::new(log));
         let promoted = identity.is_follower();

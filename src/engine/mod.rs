@@ -26,8 +26,8 @@ mod tail;
 mod ticker;
 mod writer;
 
-pub use node::Engine;
 pub use identity::IdentityError;
+pub use node::Engine;
 pub use open::{Folders, OpenError};
 pub use settings::Settings;
 

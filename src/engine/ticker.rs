@@ -1,11 +1,11 @@
 //! Ticker — what a node does by the clock. Does I/O: a thread, fsync, the ceiling's file.
 
+use super::Place;
 use super::clock;
-use super::identity::{Identity, IdentityError};
 use super::following;
+use super::identity::{Identity, IdentityError};
 use super::master::Shared;
 use super::writer::Request;
-use super::Place;
 use crate::binlog::Files;
 use crate::effect::Key;
 use crate::replication::Tail;
@@ -31,7 +31,11 @@ const CEILING_NEAR_MS: u64 = 2_500;
 const SWEEP_RECORDS: usize = 1_000;
 
 /// Makes a ceiling durable that is ahead of `time`. Errors: the disk's; log time stays below the old one.
-pub fn raise_ceiling(identity: &mut Identity, files: &impl Files, time: Millis) -> Result<Millis, IdentityError> {
+pub fn raise_ceiling(
+    identity: &mut Identity,
+    files: &impl Files,
+    time: Millis,
+) -> Result<Millis, IdentityError> {
     let ceiling = Millis(time.0.saturating_add(CEILING_AHEAD_MS));
     identity.write_ceiling(files, ceiling)?;
     Ok(ceiling)
@@ -85,9 +89,7 @@ impl<F: Place> Ticker<F> {
     }
 
     /// A thread that does `duties`, which end when [`tick`] says so.
-    fn spawn(
-        duties: impl FnOnce(Receiver<()>) -> (Identity, F) + Send + 'static,
-    ) -> io::Result<Ticker<F>> {
+    fn spawn(duties: impl FnOnce(Receiver<()>) -> (Identity, F) + Send + 'static) -> io::Result<Ticker<F>> {
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("ticker".to_owned()).spawn(move || duties(stopped))?;
         Ok(Ticker { stop, thread })

@@ -138,8 +138,10 @@ impl<F: Files> Writer<F> {
             let inputs: Vec<MasterInput> = match request {
                 Request::Run { commands, .. } => commands
                     .iter()
-                    .map(|command| {
-                        MasterInput::Request { command: command.clone(), now, random: fastrand::u64(..) }
+                    .map(|command| MasterInput::Request {
+                        command: command.clone(),
+                        now,
+                        random: fastrand::u64(..),
                     })
                     .collect(),
                 Request::Expire(keys) => {

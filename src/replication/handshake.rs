@@ -46,7 +46,8 @@ pub struct Hello {
 impl Hello {
     /// The command with its arguments.
     pub fn argv(&self) -> Vec<Vec<u8>> {
-        let rows: Vec<String> = self.epochs.iter().map(|(epoch, first)| format!("{epoch}:{first}")).collect();
+        let rows: Vec<String> =
+            self.epochs.iter().map(|(epoch, first)| format!("{}:{first}", epoch.0)).collect();
         let epochs = if rows.is_empty() { "-".to_string() } else { rows.join(",") };
         [
             COMMAND.to_string(),
@@ -133,7 +134,7 @@ pub struct Resume {
 impl Resume {
     /// The status reply, without the `+`.
     pub fn status(&self) -> String {
-        format!("CONTINUE {} {} {}", self.from, self.last, self.epoch)
+        format!("CONTINUE {} {} {}", self.from, self.last, self.epoch.0)
     }
 
     /// The status reply read back; `None` if it is another one.
