@@ -3,8 +3,14 @@
 //! Exit codes are the same everywhere: 0 = as expected, 1 = not, 2 = the command was not understood.
 
 mod check;
+#[cfg(feature = "rocksdb")]
+mod demo;
 mod json;
+#[cfg(feature = "rocksdb")]
+mod log;
 mod paint;
+#[cfg(feature = "rocksdb")]
+mod serve;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +35,10 @@ const EXAMPLES: &str = "Examples:
 #[derive(Subcommand)]
 enum Command {
     Check(check::Args),
+    #[cfg(feature = "rocksdb")]
+    Demo(demo::Args),
+    #[cfg(feature = "rocksdb")]
+    Serve(serve::Args),
 }
 
 /// What a subcommand came to.
@@ -62,6 +72,10 @@ pub enum UsageError {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
+        #[cfg(feature = "rocksdb")]
+        Command::Demo(args) => demo::run(&args),
+        #[cfg(feature = "rocksdb")]
+        Command::Serve(args) => serve::run(&args),
     };
     match outcome {
         Ok(Outcome::Expected) => ExitCode::SUCCESS,

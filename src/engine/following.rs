@@ -10,6 +10,7 @@ use super::log::SharedLog;
 use super::open::Opened;
 use super::replica::Applied;
 use super::ticker::Ticker;
+use super::settings::Port;
 use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::Applier;
 use crate::apply::pool::{Limits, Pool};
@@ -24,6 +25,7 @@ use crate::replication::session::{Stop, Timing};
 use crate::replication::{Ack, Heartbeat};
 use crate::store::rocksdb::RocksStore;
 use crate::store::{Dump, StoreError, dump};
+use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::Millis;
 
@@ -105,7 +107,7 @@ impl<F: Place> Following<F> {
         let raises_gate = policy.judging() == Judging::LogTime;
         let checkpoints = Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()));
         let received = Mutex::new(Received { checkpoints, last, time });
-        let sink = Sink { shared: Arc::clone(&shared), policy, store, port: settings.port, received };
+        let sink = Sink { shared: Arc::clone(&shared), policy, store, port: Arc::clone(&settings.port), received };
         let stop = Stop::new();
         let link =
             Link { address: shared.master.to_string(), timing: Timing::default(), seed: fastrand::u64(..) };
@@ -196,7 +198,7 @@ struct Sink<F: Files> {
     shared: Arc<Shared<F>>,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     store: RocksStore,
-    port: u16,
+    port: Port,
     received: Mutex<Received>,
 }
 
@@ -224,7 +226,7 @@ fn failed(error: impl std::fmt::Display) -> FollowerError {
 impl<F: Place> Follower for Sink<F> {
     fn hello(&self) -> Hello {
         let log = self.shared.log.state();
-        Hello { last: log.last, time: self.shared.applied.heard(), port: self.port, epochs: log.epochs }
+        Hello { last: log.last, time: self.shared.applied.heard(), port: self.port.load(Ordering::Relaxed), epochs: log.epochs }
     }
 
     fn resumed(&self, resume: Resume) -> Result<(), FollowerError> {

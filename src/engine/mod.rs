@@ -79,6 +79,23 @@ impl fmt::Display for Address {
     }
 }
 
+/// Not `host:port`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not host:port")]
+pub struct AddressError(String);
+
+impl std::str::FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Address, AddressError> {
+        let wrong = || AddressError(text.to_owned());
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let port = port.parse().ok().filter(|&port| port > 0).ok_or_else(wrong)?;
+        if host.is_empty() { Err(wrong()) } else { Ok(Address { host: host.to_owned(), port }) }
+    }
+}
+
 /// Where threads report that the node cannot go on.
 #[derive(Clone, Debug)]
 pub struct Failure(Arc<watch::Sender<Option<String>>>);

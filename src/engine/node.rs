@@ -10,6 +10,7 @@ use crate::command::{Command, Reply};
 use crate::server::{Facts, Node, Refused};
 use crate::store::rocksdb::RocksStore;
 use crate::store::{Dump, StoreError, dump};
+use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::Millis;
 use std::net::TcpStream;
@@ -81,6 +82,11 @@ impl<F: Place> Engine<F> {
             failure,
             this: Weak::clone(this),
         }))
+    }
+
+    /// Notes the port on which it serves, for a replica to tell its master.
+    pub fn serves_on(&self, port: u16) {
+        lock(&self.settings).port.store(port, Ordering::Relaxed);
     }
 
     /// Where its threads report that it cannot go on.

@@ -4,7 +4,12 @@ use crate::apply::pool::Hold;
 use crate::binlog::Fsync;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
+use crate::sync::Arc;
+use crate::sync::atomic::AtomicU16;
 use std::path::PathBuf;
+
+/// The port on which a node serves; 0 as long as it does not.
+pub type Port = Arc<AtomicU16>;
 
 /// How a node is run. None of it is kept in its folder but the expiry policy, which the log's entries depend on.
 #[derive(Clone, Debug)]
@@ -33,8 +38,8 @@ pub struct Settings {
     pub queue_entries_max: usize,
     /// See `queue_entries_max`.
     pub queue_bytes_max: usize,
-    /// The port on which this node serves, as replicas tell their master; 0 if it does not.
-    pub port: u16,
+    /// The port on which this node serves, as replicas tell their master.
+    pub port: Port,
     /// A schedule held in a replica's worker pool.
     pub holds: Vec<Hold>,
 }
@@ -55,7 +60,7 @@ impl Settings {
             snapshot_interval_ms: 100,
             queue_entries_max: 10_000,
             queue_bytes_max: 64 << 20,
-            port: 0,
+            port: Port::default(),
             holds: Vec::new(),
         }
     }

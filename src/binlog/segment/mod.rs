@@ -48,7 +48,30 @@ pub enum Fsync {
     No,
 }
 
+impl std::str::FromStr for Fsync {
+    type Err = UnknownFsync;
+
+    fn from_str(name: &str) -> Result<Fsync, UnknownFsync> {
+        let known = [Fsync::Always, Fsync::EverySec, Fsync::No];
+        known.into_iter().find(|fsync| fsync.name() == name).ok_or_else(|| UnknownFsync(name.to_owned()))
+    }
+}
+
+/// No promise has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown appendfsync '{0}' (known: always, everysec, no)")]
+pub struct UnknownFsync(String);
+
 impl Fsync {
+    /// The name that users write.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fsync::Always => "always",
+            Fsync::EverySec => "everysec",
+            Fsync::No => "no",
+        }
+    }
+
     fn run(self) -> Run {
         match self {
             Fsync::Always => Run::Always,

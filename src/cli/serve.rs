@@ -1,0 +1,130 @@
+//! `replicheck serve` — a folder and a port → a node that Redis clients talk to, until it is told to stop.
+
+use super::{Outcome, UsageError, log};
+use replicheck::binlog::Fsync;
+use replicheck::engine::{Address, Engine, Settings};
+use replicheck::expiry::Policy;
+use replicheck::ordering::Strategy;
+use replicheck::server::{Config, Ended, Node, Server};
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serve a node to Redis clients: a master, or a replica of one.
+///
+/// Data is on RocksDB in the folder; the binlog beside it is the only log, and what replicas are sent. Exit code: 0 = ended
+/// as asked, everything durable, 1 = the node could not go on, 2 = it did not start.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Port to listen on; 0 = any free one, which is printed
+    #[arg(long, value_name = "PORT")]
+    port: u16,
+    /// The node's folder: made if there is none, taken as it is if there is one
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Address to listen on. There are no passwords: whoever reaches it reads and writes
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    bind: IpAddr,
+    /// Follow this master
+    #[arg(long, value_name = "HOST:PORT")]
+    replicaof: Option<Address>,
+    /// In which order a replica applies the log
+    #[arg(long, value_name = "NAME", default_value = "serial")]
+    ordering: Strategy,
+    /// What a master logs of writes that depend on time, and by which clock a replica judges
+    #[arg(long, value_name = "NAME", default_value = "log_clock")]
+    expiry: Policy,
+    /// Threads on which a replica applies entries [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+    /// When the binlog is synced: always (before each reply), everysec, no
+    #[arg(long, value_name = "WHEN", default_value = "everysec")]
+    appendfsync: Fsync,
+    /// How long a replica may hear nothing before it estimates log time, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    log_clock_limit: u64,
+    /// How often a replica under writeset_snapshots publishes a snapshot, milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    snapshot_interval: u64,
+    /// Connections at a time
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    maxclients: u64,
+    /// How logs are written to standard error
+    #[command(flatten)]
+    log: log::Args,
+}
+
+const EXAMPLES: &str = "Examples:
+  replicheck serve --port 7001 --dir master
+  replicheck serve --port 7002 --dir replica --replicaof 127.0.0.1:7001
+  redis-cli -p 7001 set k v; redis-cli -p 7002 get k; redis-cli -p 7002 info replication
+  replicheck serve --port 7003 --dir legacy --replicaof 127.0.0.1:7001 --ordering key_hash";
+
+/// Serves until a signal, SHUTDOWN, or the node's end.
+pub fn run(args: &Args) -> Result<Outcome, UsageError> {
+    args.log.start();
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &Args) -> Result<Outcome, UsageError> {
+    let failed = |reason: String| UsageError::File { file: args.dir.display().to_string(), reason };
+    let (settings, master) = (settings(args), args.replicaof.clone());
+    let started = tokio::task::spawn_blocking(move || Engine::start(settings, master)).await;
+    let engine = started
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(error.to_string()))?;
+    let config =
+        Config { bind: args.bind, port: args.port, maxclients: args.maxclients, ..Config::default() };
+    let bound = Server::bind(Arc::clone(&engine), config).await;
+    let server = match bound {
+        Ok(server) => server,
+        Err(error) => {
+            // What recovery did is kept.
+            let _ = engine.stop().await;
+            return Err(UsageError::Unknown(format!("cannot listen on {}:{}: {error}", args.bind, args.port)));
+        }
+    };
+    engine.serves_on(server.local_addr().port());
+    writeln!(std::io::stdout(), "listening on {}", server.local_addr())?;
+    std::io::stdout().flush()?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let failure = engine.failure().clone();
+    let mut reason = None;
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            failed = failure.wait() => reason = Some(failed),
+        }
+    };
+    let ended = server.serve(stop).await;
+    if ended == Ended::Stop
+        && let Err(error) = engine.stop().await
+    {
+        reason.get_or_insert(error.0);
+    }
+    match reason {
+        None => Ok(Outcome::Expected),
+        Some(reason) => {
+            anstream::eprintln!("{} the node could not go on: {reason}", super::paint::bad("error:"));
+            Ok(Outcome::Differs)
+        }
+    }
+}
+
+fn settings(args: &Args) -> Settings {
+    let defaults = Settings::new(&args.dir);
+    Settings {
+        ordering: args.ordering,
+        expiry: args.expiry,
+        workers: args.workers.map_or(defaults.workers, usize::from),
+        fsync: args.appendfsync,
+        log_clock_limit_ms: args.log_clock_limit,
+        snapshot_interval_ms: args.snapshot_interval,
+        ..defaults
+    }
+}
