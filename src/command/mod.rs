@@ -28,6 +28,7 @@ mod view;
 pub use draft::Draft;
 pub use error::CommandError;
 pub(crate) use number::parse_integer;
+pub(crate) use pattern::matches;
 pub use reply::Reply;
 pub use view::{StringValue, View};
 
@@ -126,7 +127,15 @@ pub(crate) fn never(_: &[Vec<u8>]) -> bool {
 
 /// All commands, one table a file.
 pub fn table() -> impl Iterator<Item = &'static Spec> {
-    string::TABLES.into_iter().chain(keys::TABLES).chain([hash::TABLE, connection::TABLE]).flatten()
+    table_by_group().map(|(_, spec)| spec)
+}
+
+/// All commands, each with the group that redis.io puts its data type in.
+pub fn table_by_group() -> impl Iterator<Item = (&'static str, &'static Spec)> {
+    let strings = string::TABLES.into_iter().map(|table| ("string", table));
+    let keys = keys::TABLES.into_iter().map(|table| ("generic", table));
+    let others = [("hash", hash::TABLE), ("connection", connection::TABLE)];
+    strings.chain(keys).chain(others).flat_map(|(group, table)| table.iter().map(move |spec| (group, spec)))
 }
 
 /// A command with its arguments, known to exist and to have a right number of them.

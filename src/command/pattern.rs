@@ -16,7 +16,7 @@
 //! Source: the page of KEYS at redis.io; behaviour compared with Redis 7.0.
 
 /// Whether `name` matches `pattern`. Cost: O(pattern × name) at worst, O(pattern + name) without stars.
-pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
+pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     if name.is_empty() {
         // As in Redis, where only the pattern `*`, which is not even tried, finds the empty name.
         return pattern.is_empty() || pattern == b"*";

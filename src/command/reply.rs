@@ -15,8 +15,6 @@ pub enum Reply {
     Verbatim(Vec<u8>),
     /// No value.
     Null,
-    /// No list: a null of its own in RESP2 (COMMAND INFO of what does not exist).
-    NullArray,
     /// A list of replies.
     Array(Vec<Reply>),
     /// Replies without order or repetition: a list in RESP2 (the flags of COMMAND INFO).

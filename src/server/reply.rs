@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The crate `redis_protocol` frames everything but the headers of aggregates: its maps and sets are hash tables, which
-//! forget the order that Redis keeps, and it has no null array.
+//! forget the order that Redis keeps.
 
 use crate::command::Reply;
 use redis_protocol::{resp2, resp3};
@@ -56,7 +56,6 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
                 encode(second, protocol, out);
             }
         }
-        (Reply::NullArray, Protocol::Resp2) => out.extend_from_slice(b"*-1\r\n"),
         (leaf, Protocol::Resp2) => encode_leaf_resp2(leaf, out),
         (leaf, Protocol::Resp3) => encode_leaf_resp3(leaf, out),
     }
@@ -128,7 +127,6 @@ mod tests {
             (Reply::bulk("a\r\nb"), "$4\r\na\r\nb\r\n", "$4\r\na\r\nb\r\n"),
             (Reply::Verbatim(b"hi".to_vec()), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
             (Reply::Null, "$-1\r\n", "_\r\n"),
-            (Reply::NullArray, "*-1\r\n", "_\r\n"),
             (Reply::Array(vec![]), "*0\r\n", "*0\r\n"),
             (Reply::Array(vec![Reply::Null, Reply::OK]), "*2\r\n$-1\r\n+OK\r\n", "*2\r\n_\r\n+OK\r\n"),
             (Reply::Set(vec![Reply::OK]), "*1\r\n+OK\r\n", "~1\r\n+OK\r\n"),

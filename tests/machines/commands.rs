@@ -179,7 +179,6 @@ fn render_at(reply: &Reply, compare: Compare, depth: usize) -> Vec<String> {
         Reply::Integer(number) => vec![format!("{pad}:{number}")],
         Reply::Bulk(bytes) | Reply::Verbatim(bytes) => vec![format!("{pad}$\"{}\"", escape(bytes))],
         Reply::Null => vec![format!("{pad}_")],
-        Reply::NullArray => vec![format!("{pad}*_")],
         Reply::Array(items) | Reply::Set(items) => {
             render_array(&items.iter().collect::<Vec<_>>(), compare, depth)
         }

@@ -78,7 +78,7 @@ fn requests_lines_beyond_64_kb_are_refused_and_shorter_ones_wait() {
         ("*1\r\n", "$1", ProtocolError::BulkTooBig),
     ];
     for (before, start, error) in cases {
-        let line = |bytes: usize| format!("{before}{start:1<bytes$}").into_bytes();
+        let line = |bytes: usize| format!("{before}{start}{}", "1".repeat(bytes - start.len())).into_bytes();
         for step in [100_000, 1000, 1] {
             let pad = before.len();
             assert_eq!(read(&line(65536), step, Limits::default()).1, None, "{start} of 65536 after {pad}");

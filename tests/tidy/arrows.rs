@@ -20,7 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("expiry", &["apply::Instants", "binlog", "command", "effect", "store", "time"]),
     ("node", &["apply", "binlog", "command", "effect", "expiry", "ordering", "store", "time"]),
     ("invariant", &["binlog", "effect", "store", "time"]),
-    ("server", &["binlog", "command", "expiry", "ordering", "time"]),
+    ("server", &["binlog", "command", "expiry", "ordering", "store", "time"]),
     ("cli", &["*"]),
     ("lib", &["*"]),
     ("main", &["*"]),

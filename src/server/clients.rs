@@ -1,0 +1,193 @@
+//! Clients — who is connected: the list that CLIENT LIST shows and CLIENT KILL ends. Shared by all connections.
+
+use super::client_command::{Kill, Listed};
+use super::info::Counts;
+use super::reply::Protocol;
+use super::session::Session;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
+
+/// One connection as others see it.
+pub(super) struct Client {
+    pub(super) id: u64,
+    pub(super) addr: SocketAddr,
+    laddr: SocketAddr,
+    since: Instant,
+    /// Told once when the client is killed.
+    pub(super) killed: Notify,
+    state: Mutex<State>,
+}
+
+/// What changes while it is connected.
+struct State {
+    session: Session,
+    last_command: String,
+    active: Instant,
+    input_bytes: usize,
+    output_bytes: usize,
+}
+
+impl Client {
+    /// Notes what the connection is like after a run of commands.
+    pub(super) fn note(&self, session: &Session, last_command: Option<String>, input: usize, output: usize) {
+        let mut state = locked(&self.state);
+        if state.session != *session {
+            state.session = session.clone();
+        }
+        if let Some(command) = last_command {
+            state.last_command = command;
+        }
+        state.active = Instant::now();
+        (state.input_bytes, state.output_bytes) = (input, output);
+    }
+
+    /// Its line in CLIENT LIST, with Redis's fields; those that have no meaning here are 0.
+    pub(super) fn line(&self) -> String {
+        let state = locked(&self.state);
+        let session = &state.session;
+        let name = String::from_utf8_lossy(&session.name);
+        let (age, idle) = (self.since.elapsed().as_secs(), state.active.elapsed().as_secs());
+        let flags = if session.no_evict { "e" } else { "N" };
+        let resp = match session.protocol {
+            Protocol::Resp2 => 2,
+            Protocol::Resp3 => 3,
+        };
+        let (library, version) = &session.library;
+        let mut line = format!("id={} addr={} laddr={} fd=0 name={name}", self.id, self.addr, self.laddr);
+        // Writing into a String does not fail.
+        let _ = write!(line, " age={age} idle={idle} flags={flags} db={} sub=0 psub=0 ssub=0", session.db);
+        let _ = write!(line, " multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0", state.input_bytes);
+        let _ = write!(line, " rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem=0 events=r", state.output_bytes);
+        let _ = write!(line, " cmd={} user=default redir=-1 resp={resp}", state.last_command);
+        let (library, version) = (String::from_utf8_lossy(library), String::from_utf8_lossy(version));
+        let _ = writeln!(line, " lib-name={library} lib-ver={version}");
+        line
+    }
+}
+
+/// All connections, and what the server counts.
+pub(super) struct Clients {
+    started: Instant,
+    last_id: AtomicU64,
+    connected: Mutex<BTreeMap<u64, Arc<Client>>>,
+    pub(super) connections: AtomicU64,
+    pub(super) rejected: AtomicU64,
+    pub(super) commands: AtomicU64,
+    pub(super) input_bytes: AtomicU64,
+    pub(super) output_bytes: AtomicU64,
+}
+
+impl Clients {
+    pub(super) fn new() -> Clients {
+        Clients {
+            started: Instant::now(),
+            last_id: AtomicU64::new(0),
+            connected: Mutex::default(),
+            connections: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            input_bytes: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes a connection; `None` if there are `max` already.
+    pub(super) fn join(&self, addr: SocketAddr, laddr: SocketAddr, max: u64) -> Option<Arc<Client>> {
+        let mut connected = locked(&self.connected);
+        if connected.len() as u64 >= max {
+            self.rejected.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = Instant::now();
+        let state = State {
+            session: Session::new(id),
+            last_command: "NULL".to_owned(),
+            active: now,
+            input_bytes: 0,
+            output_bytes: 0,
+        };
+        let killed = Notify::new();
+        let client = Arc::new(Client { id, addr, laddr, since: now, killed, state: Mutex::new(state) });
+        connected.insert(id, Arc::clone(&client));
+        Some(client)
+    }
+
+    /// Forgets a connection.
+    pub(super) fn leave(&self, client: &Client) {
+        locked(&self.connected).remove(&client.id);
+    }
+
+    /// The lines of CLIENT LIST.
+    pub(super) fn list(&self, listed: &Listed) -> Vec<u8> {
+        let connected = locked(&self.connected);
+        let is_listed = |client: &&Arc<Client>| match listed {
+            Listed::All => true,
+            Listed::Type { normal } => *normal,
+            Listed::Ids(ids) => ids.contains(&client.id),
+        };
+        connected.values().filter(is_listed).map(|client| client.line()).collect::<String>().into_bytes()
+    }
+
+    /// Ends those that `kill` names; their number, and whether `me` is among them (who ends itself, after its reply).
+    pub(super) fn kill(&self, kill: &Kill, me: u64) -> (usize, bool) {
+        let connected = locked(&self.connected);
+        let is_named = |client: &&Arc<Client>| match kill {
+            Kill::Address(address) => client.addr.to_string() == *address,
+            Kill::Filter { id, addr, laddr, normal, skip_me } => {
+                *normal
+                    && id.is_none_or(|id| id == client.id)
+                    && addr.as_ref().is_none_or(|addr| *addr == client.addr.to_string())
+                    && laddr.as_ref().is_none_or(|laddr| *laddr == client.laddr.to_string())
+                    && !(*skip_me && client.id == me)
+            }
+        };
+        let named: Vec<&Arc<Client>> = connected.values().filter(is_named).collect();
+        named.iter().filter(|client| client.id != me).for_each(|client| client.killed.notify_one());
+        (named.len(), named.iter().any(|client| client.id == me))
+    }
+
+    /// What was counted.
+    pub(super) fn counts(&self) -> Counts {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counts {
+            clients: locked(&self.connected).len() as u64,
+            connections: read(&self.connections),
+            rejected: read(&self.rejected),
+            commands: read(&self.commands),
+            input_bytes: read(&self.input_bytes),
+            output_bytes: read(&self.output_bytes),
+            uptime_s: self.started.elapsed().as_secs(),
+            rss_bytes: resident_bytes(),
+            now_us: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros()),
+        }
+    }
+
+    /// Counts from zero again.
+    pub(super) fn reset_counts(&self) {
+        for count in
+            [&self.connections, &self.rejected, &self.commands, &self.input_bytes, &self.output_bytes]
+        {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// What Linux says that the process has in RAM; 0 elsewhere.
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
+}
+
+/// The guard. A connection that panicked while it held it left plain data behind, which is still right to read.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,278 @@
+//! CONFIG — parameters: their values as text, and what a change of them comes to. Pure.
+//!
+//! What the server itself keeps to can be changed while it runs; `appendfsync` is the node's, and the rest is told only.
+
+use super::facts::Facts;
+use super::request::Limits;
+use super::session::{Ask, Step};
+use super::table;
+use crate::binlog::Fsync;
+use crate::command::{CommandError, DATABASES, Reply, matches, parse_integer};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Subcommands with their arity.
+pub(super) const SUBCOMMANDS: &[(&str, i32)] =
+    &[("get", -3), ("help", 2), ("resetstat", 2), ("rewrite", 2), ("set", -4)];
+
+const HELP: &[&str] = &[
+    "GET <pattern>",
+    "    Return parameters matching the glob-like <pattern> and their values.",
+    "SET <directive> <value>",
+    "    Set the configuration <directive> to <value>.",
+    "RESETSTAT",
+    "    Reset statistics reported by the INFO command.",
+    "REWRITE",
+    "    Rewrite the configuration file.",
+];
+
+/// What the server keeps to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Address to listen on.
+    pub bind: IpAddr,
+    /// Port to listen on; 0 = any free one. Once bound, the one that it is.
+    pub port: u16,
+    /// Connections at a time.
+    pub maxclients: u64,
+    /// What a client may send.
+    pub limits: Limits,
+    /// What may wait for a client to take it.
+    pub output: OutputLimit,
+    /// Seconds after which a silent client is closed; 0 = never.
+    pub timeout_s: u64,
+}
+
+impl Default for Config {
+    /// Redis's values, on the loopback address; but a client never lets more than 1 GB wait.
+    fn default() -> Config {
+        Config {
+            bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 6379,
+            maxclients: 10_000,
+            limits: Limits::default(),
+            output: OutputLimit { hard: 1 << 30, soft: 0, soft_seconds: 0 },
+            timeout_s: 0,
+        }
+    }
+}
+
+/// How many bytes of replies may wait for a client; beyond it the client is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// At no time more than this; 0 = no limit.
+    pub hard: usize,
+    /// Not more than this for long; 0 = no limit.
+    pub soft: usize,
+    /// For how long it may be more than `soft`.
+    pub soft_seconds: u64,
+}
+
+/// What CONFIG SET comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What the server keeps to from now on.
+    pub config: Config,
+    /// What the node is told first.
+    pub appendfsync: Option<Fsync>,
+}
+
+pub(super) fn step(argv: &[Vec<u8>]) -> Result<Step, CommandError> {
+    Ok(match table::subcommand("config", SUBCOMMANDS, argv)? {
+        "help" => Step::Reply(table::help("config", HELP)),
+        "get" => Step::Ask(Ask::ConfigGet(argv[2..].to_vec())),
+        "resetstat" => Step::Ask(Ask::ResetStatistics),
+        "rewrite" => return Err(CommandError::err("The server is running without a config file")),
+        _ => {
+            let (pairs, rest) = argv[2..].as_chunks::<2>();
+            if !rest.is_empty() {
+                return Err(CommandError::syntax());
+            }
+            Step::Ask(Ask::ConfigSet(
+                pairs.iter().map(|[name, value]| (name.clone(), value.clone())).collect(),
+            ))
+        }
+    })
+}
+
+/// Why a value is refused, in Redis's words.
+type Refusal = String;
+
+struct Parameter {
+    name: &'static str,
+    get: fn(&Config, &Facts) -> String,
+    /// `None`: it cannot be changed.
+    set: Option<fn(&mut Change, &str) -> Result<(), Refusal>>,
+}
+
+const PARAMETERS: &[Parameter] = &[
+    Parameter {
+        name: "maxclients",
+        get: |config, _| config.maxclients.to_string(),
+        set: Some(|change, text| integer(text, 1, u32::MAX.into()).map(|n| change.config.maxclients = n)),
+    },
+    Parameter {
+        name: "timeout",
+        get: |config, _| config.timeout_s.to_string(),
+        set: Some(|change, text| integer(text, 0, i32::MAX as u64).map(|n| change.config.timeout_s = n)),
+    },
+    Parameter {
+        name: "proto-max-bulk-len",
+        get: |config, _| config.limits.bulk_bytes_max.to_string(),
+        set: Some(|change, text| memory(text).map(|n| change.config.limits.bulk_bytes_max = n)),
+    },
+    Parameter {
+        name: "client-query-buffer-limit",
+        get: |config, _| config.limits.query_bytes_max.to_string(),
+        set: Some(|change, text| memory(text).map(|n| change.config.limits.query_bytes_max = n)),
+    },
+    Parameter {
+        name: "client-output-buffer-limit",
+        get: |config, _| {
+            let OutputLimit { hard, soft, soft_seconds } = config.output;
+            format!("normal {hard} {soft} {soft_seconds} slave 0 0 0 pubsub 0 0 0")
+        },
+        set: Some(|change, text| output_limit(text, &mut change.config.output)),
+    },
+    Parameter {
+        name: "appendfsync",
+        get: |_, facts| fsync_name(facts.appendfsync).to_owned(),
+        set: Some(|change, text| {
+            let known = [Fsync::EverySec, Fsync::Always, Fsync::No];
+            change.appendfsync = known.into_iter().find(|&f| text.eq_ignore_ascii_case(fsync_name(f)));
+            let refusal = "argument(s) must be one of the following: everysec, always, no";
+            change.appendfsync.map(drop).ok_or_else(|| refusal.to_owned())
+        }),
+    },
+    Parameter {
+        name: "appendonly",
+        get: |_, _| "yes".to_owned(),
+        set: Some(|_, text| match text.to_ascii_lowercase().as_str() {
+            "yes" => Ok(()),
+            "no" => Err("the binlog is always written".to_owned()),
+            _ => Err("argument must be 'yes' or 'no'".to_owned()),
+        }),
+    },
+    Parameter {
+        name: "save",
+        get: |_, _| String::new(),
+        set: Some(|_, text| if text.is_empty() { Ok(()) } else { Err("Invalid save parameters".to_owned()) }),
+    },
+    Parameter { name: "bind", get: |config, _| config.bind.to_string(), set: None },
+    Parameter { name: "port", get: |config, _| config.port.to_string(), set: None },
+    Parameter { name: "databases", get: |_, _| DATABASES.to_string(), set: None },
+    Parameter { name: "dir", get: |_, facts| facts.dir.clone(), set: None },
+    Parameter { name: "ordering", get: |_, facts| facts.ordering.name().to_owned(), set: None },
+    Parameter { name: "expiry", get: |_, facts| facts.expiry.name().to_owned(), set: None },
+    Parameter { name: "workers", get: |_, facts| facts.workers.to_string(), set: None },
+];
+
+/// The name that CONFIG has for it.
+pub fn fsync_name(fsync: Fsync) -> &'static str {
+    match fsync {
+        Fsync::Always => "always",
+        Fsync::EverySec => "everysec",
+        Fsync::No => "no",
+    }
+}
+
+/// The reply to CONFIG GET: what any of the patterns matches, once. A name that was asked for plainly is told as the
+/// client wrote it, as Redis does.
+pub fn get(config: &Config, facts: &Facts, patterns: &[Vec<u8>]) -> Reply {
+    let told = PARAMETERS.iter().filter_map(|parameter| {
+        let by = patterns.iter().find(|by| matches(&by.to_ascii_lowercase(), parameter.name.as_bytes()))?;
+        let is_plain = by.eq_ignore_ascii_case(parameter.name.as_bytes());
+        let name = if is_plain { by.clone() } else { parameter.name.as_bytes().to_vec() };
+        Some((Reply::Bulk(name), Reply::bulk((parameter.get)(config, facts))))
+    });
+    Reply::Map(told.collect())
+}
+
+/// What `pairs` of names and values come to: all of them, or an error and nothing.
+pub fn set(config: &Config, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<Change, CommandError> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut known: Vec<(&Parameter, String)> = Vec::new();
+    for (name, value) in pairs {
+        let found = PARAMETERS.iter().find(|parameter| parameter.name.as_bytes().eq_ignore_ascii_case(name));
+        let Some(parameter) = found else {
+            let unknown = "Unknown option or number of arguments for CONFIG SET";
+            return Err(CommandError::err(format_args!("{unknown} - '{}'", text(name))));
+        };
+        if parameter.set.is_none() {
+            return Err(failed(parameter, "can't set immutable config"));
+        }
+        if known.iter().any(|(other, _)| other.name == parameter.name) {
+            return Err(failed(parameter, "duplicate parameter"));
+        }
+        known.push((parameter, text(value)));
+    }
+    let mut change = Change { config: config.clone(), appendfsync: None };
+    for (parameter, value) in known {
+        let Some(set) = parameter.set else { continue };
+        set(&mut change, &value).map_err(|refusal| failed(parameter, &refusal))?;
+    }
+    Ok(change)
+}
+
+fn failed(parameter: &Parameter, refusal: &str) -> CommandError {
+    let name = parameter.name;
+    CommandError::err(format_args!("CONFIG SET failed (possibly related to argument '{name}') - {refusal}"))
+}
+
+fn integer(text: &str, min: u64, max: u64) -> Result<u64, Refusal> {
+    let number = parse_integer(text.as_bytes());
+    let number = number.ok_or_else(|| "argument couldn't be parsed into an integer".to_owned())?;
+    let found = u64::try_from(number).ok().filter(|number| (min..=max).contains(number));
+    found.ok_or_else(|| format!("argument must be between {min} and {max} inclusive"))
+}
+
+/// A number of bytes with a unit, such as `512mb`; at least 1 MB.
+fn memory(text: &str) -> Result<usize, Refusal> {
+    let bytes = bytes(text).ok_or_else(|| "argument must be a memory value".to_owned())?;
+    let (min, max) = (1 << 20, i64::MAX);
+    let found = usize::try_from(bytes).ok().filter(|&bytes| bytes >= min && i64::try_from(bytes).is_ok());
+    found.ok_or_else(|| format!("argument must be between {min} and {max} inclusive"))
+}
+
+/// The bytes that a number with a unit means: `k` is 1000, `kb` 1024, and so on.
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    // As in Redis, no digits are zero.
+    let number = if number.is_empty() { 0 } else { number.parse::<u64>().ok()? };
+    number.checked_mul(factor)
+}
+
+/// `class hard soft seconds`, several times. Classes other than `normal` have no clients here; they are read and
+/// dropped.
+fn output_limit(text: &str, limit: &mut OutputLimit) -> Result<(), Refusal> {
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let (classes, rest) = words.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
+    }
+    for [class, hard, soft, seconds] in classes {
+        let class = class.to_ascii_lowercase();
+        if !["normal", "slave", "replica", "pubsub"].contains(&class.as_str()) {
+            return Err("Invalid client class specified in buffer limit configuration.".to_owned());
+        }
+        let size = |text: &str| bytes(text).and_then(|bytes| usize::try_from(bytes).ok());
+        let (Some(hard), Some(soft), Ok(soft_seconds)) = (size(hard), size(soft), seconds.parse()) else {
+            let refusal = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+            return Err(refusal.to_owned());
+        };
+        if class == "normal" {
+            *limit = OutputLimit { hard, soft, soft_seconds };
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! Info — facts of the node and counts of the server → INFO, ROLE and HELLO. Pure.
+//!
+//! Fields have Redis's names where Redis has the fact; our own begin with `rc_`.
+
+use super::config::{Config, fsync_name};
+use super::facts::{Facts, Follower, Link, Progress, Role};
+use super::reply::Protocol;
+use crate::command::Reply;
+use std::fmt::{Display, Write as _};
+
+/// The version of Redis whose replies this server gives.
+pub const REDIS_VERSION: &str = "7.0.15";
+
+/// What the server counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections now.
+    pub clients: u64,
+    /// Connections since the start (of counting).
+    pub connections: u64,
+    /// Connections that were refused: too many.
+    pub rejected: u64,
+    /// Commands run.
+    pub commands: u64,
+    /// Bytes read from clients.
+    pub input_bytes: u64,
+    /// Bytes written to clients.
+    pub output_bytes: u64,
+    /// Seconds since the server was bound.
+    pub uptime_s: u64,
+    /// Memory that the process has in RAM, in bytes; 0 if it is not known.
+    pub rss_bytes: u64,
+    /// The server's clock, microseconds since 1970.
+    pub now_us: u128,
+}
+
+/// What INFO is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    /// What the node tells.
+    pub facts: &'a Facts,
+    /// What the server keeps to.
+    pub config: &'a Config,
+    /// What the server counted.
+    pub counts: &'a Counts,
+}
+
+/// Text being written: `# Section`, then `name:value` lines.
+struct Text(String);
+
+impl Text {
+    fn section(&mut self, name: &str) {
+        let gap = if self.0.is_empty() { "" } else { "\r\n" };
+        self.line(format_args!("{gap}# {name}"));
+    }
+
+    fn field(&mut self, name: impl Display, value: impl Display) {
+        self.line(format_args!("{name}:{value}"));
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing into a String does not fail.
+        let _ = write!(self.0, "{line}\r\n");
+    }
+}
+
+type Section = fn(&mut Text, &Sources<'_>);
+
+const SECTIONS: &[(&str, Section)] = &[
+    ("Server", server),
+    ("Clients", clients),
+    ("Memory", memory),
+    ("Persistence", persistence),
+    ("Stats", stats),
+    ("Replication", replication),
+    ("Keyspace", keyspace),
+];
+
+/// The reply to INFO of `asked` sections; none asked, `default`, `all` and `everything`: all of them.
+pub fn info(sources: &Sources<'_>, asked: &[Vec<u8>]) -> Reply {
+    let is_asked = |name: &str| {
+        let all = ["default", "all", "everything"];
+        asked.is_empty()
+            || asked.iter().any(|asked| {
+                let asked = String::from_utf8_lossy(asked).to_ascii_lowercase();
+                asked == name.to_ascii_lowercase() || all.contains(&asked.as_str())
+            })
+    };
+    let mut text = Text(String::new());
+    for (name, section) in SECTIONS.iter().filter(|(name, _)| is_asked(name)) {
+        text.section(name);
+        section(&mut text, sources);
+    }
+    Reply::Verbatim(text.0.into_bytes())
+}
+
+fn server(text: &mut Text, sources: &Sources<'_>) {
+    text.field("redis_version", REDIS_VERSION);
+    text.field("redis_mode", "standalone");
+    text.field("os", std::env::consts::OS);
+    text.field("arch_bits", usize::BITS);
+    text.field("process_id", std::process::id());
+    text.field("run_id", &sources.facts.run_id);
+    text.field("tcp_port", sources.config.port);
+    text.field("server_time_usec", sources.counts.now_us);
+    text.field("uptime_in_seconds", sources.counts.uptime_s);
+    text.field("uptime_in_days", sources.counts.uptime_s / 86_400);
+    text.field("config_file", "");
+    text.field("rc_version", env!("CARGO_PKG_VERSION"));
+    text.field("rc_ordering", sources.facts.ordering.name());
+    text.field("rc_expiry", sources.facts.expiry.name());
+    text.field("rc_workers", sources.facts.workers);
+}
+
+fn clients(text: &mut Text, sources: &Sources<'_>) {
+    text.field("connected_clients", sources.counts.clients);
+    text.field("maxclients", sources.config.maxclients);
+    text.field("blocked_clients", 0);
+}
+
+fn memory(text: &mut Text, sources: &Sources<'_>) {
+    // There is no count of what was allocated apart from what the system gave.
+    for name in ["used_memory", "used_memory_rss"] {
+        let bytes = sources.counts.rss_bytes;
+        text.field(name, bytes);
+        text.field(format_args!("{name}_human"), human(bytes));
+    }
+    text.field("maxmemory", 0);
+    text.field("maxmemory_policy", "noeviction");
+}
+
+/// Bytes as Redis shows them to people: `1.28M`.
+fn human(bytes: u64) -> String {
+    let units = [(1u64 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        None => format!("{bytes}B"),
+        Some((unit, name)) => {
+            let hundredths = u128::from(bytes) * 100 / u128::from(unit);
+            format!("{}.{:02}{name}", hundredths / 100, hundredths % 100)
+        }
+    }
+}
+
+fn persistence(text: &mut Text, sources: &Sources<'_>) {
+    let facts = sources.facts;
+    let is_syncing = matches!(&facts.role, Role::Replica { link: Link::Sync, .. });
+    text.field("loading", u8::from(is_syncing));
+    text.field("aof_enabled", 1);
+    text.field("rc_appendfsync", fsync_name(facts.appendfsync));
+    text.field("rc_durable_lsn", facts.progress.durable);
+    text.field("aof_last_write_status", if facts.read_only.is_some() { "err" } else { "ok" });
+    if let Some(reason) = &facts.read_only {
+        text.field("rc_read_only", one_line(reason));
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
+}
+
+fn stats(text: &mut Text, sources: &Sources<'_>) {
+    let counts = sources.counts;
+    text.field("total_connections_received", counts.connections);
+    text.field("total_commands_processed", counts.commands);
+    text.field("total_net_input_bytes", counts.input_bytes);
+    text.field("total_net_output_bytes", counts.output_bytes);
+    text.field("rejected_connections", counts.rejected);
+}
+
+fn replication(text: &mut Text, sources: &Sources<'_>) {
+    let facts = sources.facts;
+    match &facts.role {
+        Role::Master { replicas } => {
+            text.field("role", "master");
+            text.field("connected_slaves", replicas.len());
+            for (at, replica) in replicas.iter().enumerate() {
+                follower(text, at, replica);
+            }
+        }
+        Role::Replica { host, port, link } => {
+            text.field("role", "slave");
+            text.field("master_host", one_line(host));
+            text.field("master_port", port);
+            text.field("master_link_status", if *link == Link::Up { "up" } else { "down" });
+            text.field("master_sync_in_progress", u8::from(*link == Link::Sync));
+            text.field("slave_repl_offset", facts.progress.applied);
+            if let Link::Down { since_ms } = link {
+                text.field("master_link_down_since_seconds", since_ms / 1000);
+            }
+            if let Link::Stopped { reason } = link {
+                text.field("rc_link_stopped", one_line(reason));
+            }
+            text.field("slave_read_only", 1);
+            text.field("connected_slaves", 0);
+        }
+    }
+    text.field("master_replid", &facts.run_id);
+    text.field("master_repl_offset", facts.progress.received);
+    text.field("rc_epoch", facts.epoch);
+    text.field("rc_received_lsn", facts.progress.received);
+    text.field("rc_durable_lsn", facts.progress.durable);
+    text.field("rc_applied_lsn", facts.progress.applied);
+    text.field("rc_log_time", facts.log_time.0);
+    text.field("rc_log_time_estimated", u8::from(facts.log_time_estimated));
+    text.field("rc_lag_entries", facts.progress.lag_entries);
+    text.field("rc_lag_bytes", facts.progress.lag_bytes);
+    text.field("rc_lag_ms", facts.progress.lag_ms);
+}
+
+fn follower(text: &mut Text, at: usize, replica: &Follower) {
+    let Follower { addr, port, state, progress } = replica;
+    let Progress { received, durable, applied, lag_entries, lag_bytes, lag_ms } = progress;
+    let state = state.name();
+    let lag_s = lag_ms / 1000;
+    text.line(format_args!("slave{at}:ip={addr},port={port},state={state},offset={received},lag={lag_s}"));
+    text.line(format_args!(
+        "rc_slave{at}:received_lsn={received},durable_lsn={durable},applied_lsn={applied},\
+         lag_entries={lag_entries},lag_bytes={lag_bytes},lag_ms={lag_ms}"
+    ));
+}
+
+fn keyspace(text: &mut Text, sources: &Sources<'_>) {
+    for of in &sources.facts.keyspace {
+        text.field(
+            format_args!("db{}", of.db),
+            format_args!("keys={},expires={},avg_ttl=0", of.keys, of.expires),
+        );
+    }
+}
+
+/// The reply to ROLE.
+pub fn role(facts: &Facts) -> Reply {
+    let number = |number: u64| Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+    match &facts.role {
+        Role::Master { replicas } => {
+            let row = |of: &Follower| {
+                let cells = [of.addr.clone(), of.port.to_string(), of.progress.received.to_string()];
+                Reply::Array(cells.into_iter().map(Reply::bulk).collect())
+            };
+            let replicas = replicas.iter().map(row).collect();
+            Reply::Array(vec![
+                Reply::bulk("master"),
+                number(facts.progress.received.0),
+                Reply::Array(replicas),
+            ])
+        }
+        Role::Replica { host, port, link } => {
+            let state = match link {
+                Link::Connecting => "connecting",
+                Link::Sync => "sync",
+                Link::Up => "connected",
+                Link::Down { .. } | Link::Stopped { .. } => "connect",
+            };
+            Reply::Array(vec![
+                Reply::bulk("slave"),
+                Reply::bulk(host.as_bytes()),
+                Reply::Integer(i64::from(*port)),
+                Reply::bulk(state),
+                number(facts.progress.received.0),
+            ])
+        }
+    }
+}
+
+/// The reply to HELLO.
+pub fn hello(facts: &Facts, id: u64, protocol: Protocol) -> Reply {
+    let role = match facts.role {
+        Role::Master { .. } => "master",
+        Role::Replica { .. } => "replica",
+    };
+    let told = [
+        ("server", Reply::bulk("redis")),
+        ("version", Reply::bulk(REDIS_VERSION)),
+        ("proto", Reply::Integer(protocol.number())),
+        ("id", Reply::Integer(i64::try_from(id).unwrap_or(i64::MAX))),
+        ("mode", Reply::bulk("standalone")),
+        ("role", Reply::bulk(role)),
+        ("modules", Reply::Array(Vec::new())),
+    ];
+    Reply::Map(told.into_iter().map(|(name, value)| (Reply::bulk(name), value)).collect())
+}

@@ -1,0 +1,232 @@
+//! Session — argv of one connection → a command for the node, a reply, or a question to the server. Pure.
+//!
+//! What a connection chose (database, protocol, name, whether it wants replies) lives here and nowhere else.
+
+use super::client_command;
+use super::config;
+use super::describe;
+use super::reply::Protocol;
+use super::table::{self, Name};
+use crate::command::{Command, CommandError, Reply, parse_integer};
+
+/// What one connection chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The connection's number.
+    pub id: u64,
+    /// The database that commands run in.
+    pub db: u8,
+    /// How replies are framed.
+    pub protocol: Protocol,
+    /// Its name; empty if it has none.
+    pub name: Vec<u8>,
+    /// Name and version of the client's library, as CLIENT SETINFO gave them.
+    pub library: (Vec<u8>, Vec<u8>),
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    pub(super) quiet: Quiet,
+}
+
+/// Which replies CLIENT REPLY holds back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Quiet {
+    pub(super) off: bool,
+    pub(super) skip: bool,
+    pub(super) skip_next: bool,
+}
+
+/// What a request comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The node runs it.
+    Run(Command),
+    /// It is answered.
+    Reply(Reply),
+    /// The server answers it.
+    Ask(Ask),
+    /// It has no reply: CLIENT REPLY OFF or SKIP.
+    Silent,
+}
+
+/// What the session itself cannot answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// HELLO: what the server is. The session has already changed.
+    Hello,
+    /// INFO of these sections.
+    Info(Vec<Vec<u8>>),
+    /// ROLE.
+    Role,
+    /// CLIENT LIST.
+    ClientList(client_command::Listed),
+    /// CLIENT INFO.
+    ClientInfo,
+    /// CLIENT KILL.
+    ClientKill(client_command::Kill),
+    /// CONFIG GET of these patterns.
+    ConfigGet(Vec<Vec<u8>>),
+    /// CONFIG SET of these names and values.
+    ConfigSet(Vec<(Vec<u8>, Vec<u8>)>),
+    /// CONFIG RESETSTAT.
+    ResetStatistics,
+    /// REPLICAOF: the master's host and port; `None` = NO ONE.
+    Replicate(Option<(String, u16)>),
+    /// RCSYNC with its argv: the socket becomes the node's.
+    Follow(Vec<Vec<u8>>),
+    /// SHUTDOWN.
+    Shutdown,
+    /// QUIT: OK, and the end.
+    Quit,
+}
+
+/// What of a request's answer is a reply; an error is one too.
+type Answer = Result<Step, CommandError>;
+
+impl Session {
+    /// A connection that chose nothing.
+    pub fn new(id: u64) -> Session {
+        Session {
+            id,
+            db: 0,
+            protocol: Protocol::default(),
+            name: Vec::new(),
+            library: (Vec::new(), Vec::new()),
+            no_evict: false,
+            quiet: Quiet::default(),
+        }
+    }
+
+    /// What `argv` (at least a name) comes to, and whether the client is to be told its reply.
+    pub fn step(&mut self, argv: Vec<Vec<u8>>) -> (Step, bool) {
+        let step = self.answer(argv).unwrap_or_else(|error| Step::Reply(Reply::Error(error.to_string())));
+        let told = self.is_told();
+        self.quiet.skip = std::mem::take(&mut self.quiet.skip_next);
+        (step, told)
+    }
+
+    /// Whether replies reach the client.
+    pub fn is_told(&self) -> bool {
+        !self.quiet.off && !self.quiet.skip
+    }
+
+    fn answer(&mut self, argv: Vec<Vec<u8>>) -> Answer {
+        let Some(row) = table::find(&argv[0]) else { return self.command(argv) };
+        table::check_arity(row.name.text(), row.arity, &argv)?;
+        Ok(match row.name {
+            Name::Auth => Step::Reply(auth(&argv)?),
+            Name::Hello => self.hello(&argv)?,
+            Name::Client => client_command::step(self, &argv)?,
+            Name::Command => Step::Reply(describe::command(&argv)?),
+            Name::Config => config::step(&argv)?,
+            Name::Info => Step::Ask(Ask::Info(argv[1..].to_vec())),
+            Name::Role => Step::Ask(Ask::Role),
+            Name::Replicaof | Name::Slaveof => Step::Ask(Ask::Replicate(master_argument(&argv)?)),
+            Name::Rcsync => Step::Ask(Ask::Follow(argv)),
+            Name::Shutdown => shutdown(&argv)?,
+            Name::Quit => Step::Ask(Ask::Quit),
+            Name::Reset => {
+                *self = Session::new(self.id);
+                Step::Reply(Reply::Status("RESET"))
+            }
+        })
+    }
+
+    fn command(&mut self, argv: Vec<Vec<u8>>) -> Answer {
+        let command = Command::parse(self.db, argv)?;
+        if command.name() != "select" {
+            return Ok(Step::Run(command));
+        }
+        // Nothing is read or written by it, so it runs on an empty store.
+        let empty = crate::store::memory::MemoryStore::new();
+        let now = crate::time::Millis::ZERO;
+        let (reply, _) = command.execute(&crate::command::View::new(&empty, self.db, now), now)?;
+        self.db = command.selects().unwrap_or(self.db);
+        Ok(Step::Reply(reply))
+    }
+
+    fn hello(&mut self, argv: &[Vec<u8>]) -> Answer {
+        let protocol = match argv.get(1) {
+            None => self.protocol,
+            Some(version) => match parse_integer(version) {
+                None => {
+                    return Err(CommandError::err("Protocol version is not an integer or out of range"));
+                }
+                Some(2) => Protocol::Resp2,
+                Some(3) => Protocol::Resp3,
+                Some(_) => {
+                    return Err(CommandError::Client("NOPROTO unsupported protocol version".to_owned()));
+                }
+            },
+        };
+        let mut options = argv.get(2..).unwrap_or_default();
+        while let Some((option, rest)) = options.split_first() {
+            options = match rest {
+                [user, _, rest @ ..] if option.eq_ignore_ascii_case(b"auth") => {
+                    authenticate(user)?;
+                    rest
+                }
+                [name, rest @ ..] if option.eq_ignore_ascii_case(b"setname") => {
+                    self.set_name(name)?;
+                    rest
+                }
+                _ => {
+                    let option = String::from_utf8_lossy(option);
+                    return Err(CommandError::err(format_args!("Syntax error in HELLO option '{option}'")));
+                }
+            };
+        }
+        self.protocol = protocol;
+        Ok(Step::Ask(Ask::Hello))
+    }
+
+    pub(super) fn set_name(&mut self, name: &[u8]) -> Result<(), CommandError> {
+        if !name.iter().all(u8::is_ascii_graphic) {
+            let text = "Client names cannot contain spaces, newlines or special characters.";
+            return Err(CommandError::err(text));
+        }
+        self.name = name.to_vec();
+        Ok(())
+    }
+}
+
+/// There are no passwords: the user `default` is let in with any, nobody else exists.
+fn authenticate(user: &[u8]) -> Result<(), CommandError> {
+    if user == b"default" {
+        return Ok(());
+    }
+    Err(CommandError::Client("WRONGPASS invalid username-password pair or user is disabled.".to_owned()))
+}
+
+fn auth(argv: &[Vec<u8>]) -> Result<Reply, CommandError> {
+    match argv {
+        [_, _] => Err(CommandError::err(
+            "AUTH <password> called without any password configured for the default user. Are you sure your \
+             configuration is correct?",
+        )),
+        [_, user, _] => authenticate(user).map(|()| Reply::OK),
+        _ => Err(CommandError::syntax()),
+    }
+}
+
+fn master_argument(argv: &[Vec<u8>]) -> Result<Option<(String, u16)>, CommandError> {
+    if argv[1].eq_ignore_ascii_case(b"no") && argv[2].eq_ignore_ascii_case(b"one") {
+        return Ok(None);
+    }
+    let port = parse_integer(&argv[2]).and_then(|port| u16::try_from(port).ok());
+    let port = port.ok_or_else(|| CommandError::err("Invalid master port"))?;
+    Ok(Some((String::from_utf8_lossy(&argv[1]).into_owned(), port)))
+}
+
+fn shutdown(argv: &[Vec<u8>]) -> Answer {
+    let has = |name: &str| argv[1..].iter().any(|option| option.eq_ignore_ascii_case(name.as_bytes()));
+    let known = ["nosave", "save", "now", "force", "abort"];
+    let all_known =
+        argv[1..].iter().all(|option| known.iter().any(|name| option.eq_ignore_ascii_case(name.as_bytes())));
+    if !all_known || (has("save") && has("nosave")) || (has("abort") && argv.len() > 2) {
+        return Err(CommandError::syntax());
+    }
+    if has("abort") {
+        return Err(CommandError::err("No shutdown in progress."));
+    }
+    Ok(Step::Ask(Ask::Shutdown))
+}

@@ -1,0 +1,101 @@
+//! Table — the commands that the server answers itself: names, arity, flags. Pure.
+
+use crate::command::CommandError;
+
+/// Names the commands once.
+macro_rules! names {
+    ($($name:ident $text:literal $arity:literal $flags:expr, $group:literal, $summary:literal;)*) => {
+        /// A command of the server.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Name { $($name,)* }
+
+        impl Name {
+            /// As users write it, in lower case.
+            pub(super) fn text(self) -> &'static str {
+                match self { $(Name::$name => $text,)* }
+            }
+        }
+
+        /// All of them.
+        pub(super) const ROWS: &[Row] = &[
+            $(Row { name: Name::$name, arity: $arity, flags: $flags, group: $group, summary: $summary },)*
+        ];
+    };
+}
+
+/// A row of the table.
+pub(super) struct Row {
+    pub(super) name: Name,
+    /// Number of arguments with the name; negative: at least that many.
+    pub(super) arity: i32,
+    /// As COMMAND INFO names them.
+    pub(super) flags: &'static [&'static str],
+    pub(super) group: &'static str,
+    pub(super) summary: &'static str,
+}
+
+const ANY_TIME: &[&str] = &["noscript", "loading", "stale"];
+const FAST: &[&str] = &["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"];
+const ADMIN: &[&str] = &["admin", "noscript", "stale"];
+
+names! {
+    Auth "auth" -2 FAST, "connection", "Authenticate to the server";
+    Client "client" -2 &[], "connection", "A container for client connection commands";
+    Command "command" -1 &["loading", "stale"], "server", "Get array of Redis command details";
+    Config "config" -2 &[], "server", "A container for server configuration commands";
+    Hello "hello" -1 FAST, "connection", "Handshake with Redis";
+    Info "info" -1 &["loading", "stale"], "server", "Get information and statistics about the server";
+    Quit "quit" -1 FAST, "connection", "Close the connection";
+    Rcsync "rcsync" -2 ADMIN, "server", "Follow this node as a replica; the connection leaves Redis's protocol";
+    Replicaof "replicaof" 3 ADMIN, "server", "Make the server a replica of another instance, or promote it as master.";
+    Reset "reset" 1 FAST, "connection", "Reset the connection";
+    Role "role" 1 &["noscript", "loading", "stale", "fast"], "server", "Return the role of the instance in the context of replication";
+    Shutdown "shutdown" -1 ADMIN, "server", "Synchronously save the dataset to disk and then shut down the server";
+    Slaveof "slaveof" 3 ADMIN, "server", "Make the server a replica of another instance, or promote it as master.";
+}
+
+/// The flags of subcommands.
+pub(super) const SUBCOMMAND_FLAGS: &[&str] = ANY_TIME;
+
+/// The row of that name, in any case.
+pub(super) fn find(name: &[u8]) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.name.text().as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Refuses a wrong number of arguments.
+pub(super) fn check_arity(name: &str, arity: i32, argv: &[Vec<u8>]) -> Result<(), CommandError> {
+    let count = i32::try_from(argv.len()).unwrap_or(i32::MAX);
+    if (arity >= 0 && count != arity) || count < arity.abs() {
+        return Err(CommandError::arity(name));
+    }
+    Ok(())
+}
+
+/// The subcommand that `argv` names, in lower case, if `known` (name, arity) has it.
+pub(super) fn subcommand(
+    container: &str,
+    known: &'static [(&'static str, i32)],
+    argv: &[Vec<u8>],
+) -> Result<&'static str, CommandError> {
+    let asked = &argv[1];
+    let Some((name, arity)) = known.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(asked))
+    else {
+        let asked = String::from_utf8_lossy(&asked[..asked.len().min(128)]);
+        let upper = container.to_uppercase();
+        return Err(CommandError::err(format_args!("unknown subcommand '{asked}'. Try {upper} HELP.")));
+    };
+    check_arity(&format!("{container}|{name}"), *arity, argv)?;
+    Ok(name)
+}
+
+/// The reply to HELP: lines as statuses, as Redis sends them.
+pub(super) fn help(container: &str, lines: &[&'static str]) -> crate::command::Reply {
+    use crate::command::Reply;
+    let first: &'static str = match container {
+        "client" => "CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        "config" => "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+        _ => "COMMAND <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+    };
+    let all = [first].into_iter().chain(lines.iter().copied()).chain(["HELP", "    Prints this help."]);
+    Reply::Array(all.map(Reply::Status).collect())
+}

@@ -1,0 +1,216 @@
+//! A server on a free port over the smallest node: a master in memory behind a lock. And a client that sends bytes.
+
+use replicheck::binlog::{Epoch, Fsync};
+use replicheck::command::{Command, Reply};
+use replicheck::expiry::Policy;
+use replicheck::node::{Master, MasterInput, MasterOutput};
+use replicheck::ordering::Strategy;
+use replicheck::server::facts::{Facts, Progress, Role};
+use replicheck::server::{Config, Ended, Node, Refused, Server};
+use replicheck::store::memory::MemoryStore;
+use replicheck::time::Millis;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a test waits for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a replica's RCSYNC handed over.
+pub type Followed = (Vec<Vec<u8>>, TcpStream, Vec<u8>);
+
+/// A master in memory. Time stands still.
+pub struct MemoryNode {
+    master: Mutex<Master<MemoryStore>>,
+    facts: Mutex<Facts>,
+    followed: mpsc::Sender<Followed>,
+}
+
+impl MemoryNode {
+    pub fn new() -> (Arc<MemoryNode>, mpsc::Receiver<Followed>) {
+        let (followed, receiver) = mpsc::channel();
+        let facts = Facts {
+            run_id: "0123456789012345678901234567890123456789".to_owned(),
+            role: Role::Master { replicas: Vec::new() },
+            epoch: Epoch(1),
+            progress: Progress::default(),
+            log_time: Millis(1_800_000_000_000),
+            log_time_estimated: false,
+            ordering: Strategy::Serial,
+            expiry: Policy::LogClock,
+            workers: 2,
+            appendfsync: Fsync::EverySec,
+            read_only: None,
+            keyspace: Vec::new(),
+            dir: "data".to_owned(),
+        };
+        let master = Mutex::new(Master::new(MemoryStore::new(), Epoch(1)));
+        (Arc::new(MemoryNode { master, facts: Mutex::new(facts), followed }), receiver)
+    }
+}
+
+impl Node for MemoryNode {
+    async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
+        let mut master = self.master.lock().unwrap();
+        let policy = Policy::LogClock.get();
+        let mut one = |command| {
+            let input = MasterInput::Request { command, now: Millis(1_800_000_000_000), random: 0 };
+            let outputs = master.step(&*policy, input).unwrap();
+            outputs.into_iter().find_map(|output| match output {
+                MasterOutput::Reply(reply) => Some(reply),
+                _ => None,
+            })
+        };
+        commands.into_iter().map(|command| one(command).expect("one reply each")).collect()
+    }
+
+    fn facts(&self) -> Facts {
+        let mut facts = self.facts.lock().unwrap().clone();
+        let last = self.master.lock().unwrap().last();
+        facts.progress = Progress { received: last, durable: last, applied: last, ..Progress::default() };
+        facts
+    }
+
+    async fn replicate(&self, master: Option<(String, u16)>) -> Result<(), Refused> {
+        let is_none = master.is_none();
+        if is_none { Ok(()) } else { Err(Refused("ERR this node has no link".to_owned())) }
+    }
+
+    async fn set_appendfsync(&self, fsync: Fsync) -> Result<(), Refused> {
+        self.facts.lock().unwrap().appendfsync = fsync;
+        Ok(())
+    }
+
+    fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
+        self.followed.send((argv, socket, already_read)).unwrap();
+    }
+
+    async fn stop(&self) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+/// A server that runs until it is dropped.
+pub struct Running {
+    pub addr: SocketAddr,
+    pub followed: mpsc::Receiver<Followed>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Ended>>,
+}
+
+impl Running {
+    pub fn new() -> Running {
+        Running::with(Config::default())
+    }
+
+    pub fn with(config: Config) -> Running {
+        let (node, followed) = MemoryNode::new();
+        let (stop, stopped) = oneshot::channel();
+        let (bound, addr) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let server = Server::bind(node, Config { port: 0, ..config }).await.unwrap();
+                bound.send(server.local_addr()).unwrap();
+                let stop = async move { drop(stopped.await) };
+                server.serve(stop).await
+            })
+        });
+        let addr = addr.recv_timeout(PATIENCE).expect("the server binds");
+        Running { addr, followed, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn connect(&self) -> Client {
+        let socket = TcpStream::connect(self.addr).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client { socket }
+    }
+
+    /// Waits for the end that a client asked for.
+    pub fn ended(mut self) -> Ended {
+        self.thread.take().unwrap().join().unwrap()
+    }
+
+    /// Stops it from outside, and waits for its end.
+    pub fn stopped(mut self) -> Ended {
+        drop(self.stop.take());
+        self.thread.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");
+        }
+    }
+}
+
+/// A client that sends and reads bytes.
+pub struct Client {
+    pub socket: TcpStream,
+}
+
+impl Client {
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.socket.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends a line and reads exactly `expected`.
+    pub fn expect(&mut self, line: &str, expected: &str) {
+        self.send(format!("{line}\r\n"));
+        self.read(expected, line);
+    }
+
+    /// Reads exactly `expected`.
+    pub fn read(&mut self, expected: &str, after: &str) {
+        let mut seen = vec![0; expected.len()];
+        let mut at = 0;
+        while at < seen.len() {
+            match self.socket.read(&mut seen[at..]) {
+                Ok(0) => break,
+                Ok(count) => at += count,
+                Err(error) => {
+                    panic!("{error} after {after}: {}", String::from_utf8_lossy(&seen[..at]))
+                }
+            }
+            // Whatever differs is told now, not after the patience is over.
+            assert_eq!(
+                String::from_utf8_lossy(&seen[..at]),
+                String::from_utf8_lossy(&expected.as_bytes()[..at]),
+                "after {after}"
+            );
+        }
+        assert_eq!(at, expected.len(), "closed after {after}");
+    }
+
+    /// Reads until the server closes.
+    pub fn read_to_end(&mut self) -> String {
+        let mut all = Vec::new();
+        // A reset is an end too: the server closed before it had read all.
+        let _ = self.socket.read_to_end(&mut all);
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    /// Sends a line and reads one bulk or verbatim reply.
+    pub fn text(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n"));
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.socket.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let length: usize = head.trim_end()[1..].parse().unwrap_or_else(|_| panic!("{line} gave {head}"));
+        let mut bytes = vec![0; length + 2];
+        self.socket.read_exact(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+}

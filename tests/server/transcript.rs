@@ -1,0 +1,86 @@
+//! Replays a transcript of a real Redis 7.0 (`tests/golden/server/`, recorded by `tests/golden/record.py`) over a socket.
+
+use super::harness::Running;
+use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
+use replicheck::command::line;
+use std::io::Read;
+
+#[test]
+fn server_transcript_replayed_gives_the_replies_of_redis() {
+    let text = include_str!("../golden/server/connection.txt");
+    let server = Running::new();
+    let mut client = server.connect();
+    let mut lines = text.lines().peekable();
+    let (mut commands, mut failures) = (0, String::new());
+    while let Some(line) = lines.next() {
+        let Some((mark, command)) = line.strip_prefix('>').and_then(|line| line.split_once(' ')) else {
+            continue;
+        };
+        let mut expected = Vec::new();
+        while let Some(reply) = lines.next_if(|line| !line.is_empty() && !line.starts_with(['>', '#'])) {
+            expected.push(reply.to_owned());
+        }
+        let argv = line::split(command.as_bytes()).unwrap();
+        let mut frame = format!("*{}\r\n", argv.len()).into_bytes();
+        for argument in &argv {
+            frame.extend(format!("${}\r\n", argument.len()).bytes());
+            frame.extend(argument);
+            frame.extend(b"\r\n");
+        }
+        client.send(&frame);
+        let seen = rendered(&mut client.socket, mark);
+        commands += 1;
+        if seen != expected {
+            failures += &format!("\n> {command}\n  redis: {expected:?}\n  ours:  {seen:?}");
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+    assert!(commands > 120, "only {commands} commands were found");
+}
+
+/// The lines of the next reply, as the recorder writes them.
+fn rendered(socket: &mut impl Read, mark: &str) -> Vec<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        let count = socket.read(&mut chunk).expect("a reply");
+        assert!(count > 0, "closed");
+        bytes.extend_from_slice(&chunk[..count]);
+        if let Some((frame, length)) = decode(&bytes).unwrap() {
+            assert_eq!(length, bytes.len(), "more than one reply");
+            return if mark == "?" { outline(&frame) } else { lines(&frame, 0, mark == "~") };
+        }
+    }
+}
+
+fn outline(frame: &OwnedFrame) -> Vec<String> {
+    vec![match frame {
+        OwnedFrame::Array(items) => format!("*{}?", items.len()),
+        OwnedFrame::Null => "_".to_owned(),
+        OwnedFrame::BulkString(_) => "$?".to_owned(),
+        OwnedFrame::Integer(_) => ":?".to_owned(),
+        OwnedFrame::Error(_) => "-?".to_owned(),
+        OwnedFrame::SimpleString(_) => "+?".to_owned(),
+    }]
+}
+
+fn lines(frame: &OwnedFrame, depth: usize, sorted: bool) -> Vec<String> {
+    let pad = "  ".repeat(depth);
+    match frame {
+        OwnedFrame::SimpleString(text) => vec![format!("{pad}+{}", String::from_utf8_lossy(text))],
+        OwnedFrame::Error(text) => vec![format!("{pad}-{text}")],
+        OwnedFrame::Integer(number) => vec![format!("{pad}:{number}")],
+        OwnedFrame::BulkString(bytes) => {
+            vec![format!("{pad}$\"{}\"", bytes.escape_ascii().to_string().replace("\\'", "'"))]
+        }
+        OwnedFrame::Null => vec![format!("{pad}_")],
+        OwnedFrame::Array(items) => {
+            let mut inner: Vec<Vec<String>> =
+                items.iter().map(|item| lines(item, depth + 1, sorted)).collect();
+            if sorted {
+                inner.sort();
+            }
+            [vec![format!("{pad}*{}", items.len())], inner.concat()].concat()
+        }
+    }
+}
