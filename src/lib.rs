@@ -19,5 +19,8 @@ pub mod invariant;
 pub mod models;
 pub mod node;
 pub mod ordering;
+pub mod publication;
+pub mod queue;
 pub mod store;
+pub mod sync;
 pub mod time;

@@ -13,6 +13,7 @@
 //! there it passes through states that never were, so readers wait. Running a command twice may change the value for
 //! good (INCR): the models say where.
 
+pub mod pool;
 mod watermark;
 
 pub use watermark::Watermark;
@@ -76,6 +77,11 @@ impl<O: Ordering> Applier<O> {
     /// The highest L with all entries ≤ L written.
     pub fn watermark(&self) -> Lsn {
         self.watermark.low()
+    }
+
+    /// Whether entry `lsn` was admitted, and is written, all parts of it.
+    pub fn is_finished(&self, lsn: Lsn) -> bool {
+        lsn <= self.admitted && !self.parts.contains_key(&lsn)
     }
 
     /// Whether the next entry may be admitted now.

@@ -1,0 +1,182 @@
+//! Publication — what readers are given: (lsn, clock, snapshot), and no clock beyond what they see.
+//! Threads through [`crate::sync`].
+//!
+//! ```text
+//! master's writer   begin(20)  executes, logs, writes   publish(8)
+//! lsn               7                                   8
+//! clock             17 → 20    20     20     20         20 → as time passes
+//! ```
+//!
+//! While a group is under way the clock stands still: its entries are stamped with the instant at which it stands, and
+//! a reader of the state before them must not judge at a later one. A replica's clock is its [`LogTime`], which moves
+//! with what is applied.
+
+use crate::binlog::Lsn;
+use crate::expiry::LogTime;
+use crate::expiry::log_clock::Reading;
+use crate::sync::{Mutex, lock};
+use crate::time::Millis;
+// A snapshot is only read, so nothing about sharing it is to be explored: not the one of `sync`.
+use std::sync::Arc;
+
+/// The clock of a master's log. Pure.
+///
+/// Invariants: it never goes back, and never beyond the ceiling that is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogClock {
+    clock: Millis,
+    ceiling: Millis,
+    /// Whether a group is executing that is not published.
+    under_way: bool,
+}
+
+impl LogClock {
+    /// A clock that goes on from `clock`; it stands still until it has a higher ceiling.
+    pub fn new(clock: Millis) -> LogClock {
+        LogClock { clock, ceiling: clock, under_way: false }
+    }
+
+    /// The clock when the system's says `now`.
+    pub fn read(&mut self, now: Millis) -> Millis {
+        if !self.under_way {
+            self.clock = self.clock.max(now.min(self.ceiling));
+        }
+        self.clock
+    }
+
+    /// A group begins: the instant of its entries, and of all readers until it is published.
+    pub fn begin(&mut self, now: Millis) -> Millis {
+        let clock = self.read(now);
+        self.under_way = true;
+        clock
+    }
+
+    /// The group is published, or was refused.
+    pub fn end(&mut self) {
+        self.under_way = false;
+    }
+
+    /// The clock to tell replicas; `None` while a group is under way, whose entries will tell it.
+    pub fn heartbeat(&mut self, now: Millis) -> Option<Millis> {
+        (!self.under_way).then(|| self.read(now))
+    }
+
+    /// A higher ceiling is durable; a lower one changes nothing.
+    pub fn raise(&mut self, ceiling: Millis) {
+        self.ceiling = self.ceiling.max(ceiling);
+    }
+}
+
+/// One state with the instant to judge it by.
+#[derive(Debug)]
+pub struct Sight<S> {
+    /// The last entry whose effect it shows.
+    pub lsn: Lsn,
+    /// The instant to judge by.
+    pub clock: Millis,
+    /// The state.
+    pub snapshot: Arc<S>,
+}
+
+#[derive(Debug)]
+struct Published<S, C> {
+    clock: C,
+    lsn: Lsn,
+    snapshot: Arc<S>,
+}
+
+/// What a master's readers are given.
+#[derive(Debug)]
+pub struct MasterPublication<S> {
+    published: Mutex<Published<S, LogClock>>,
+}
+
+impl<S> MasterPublication<S> {
+    /// The state after entry `lsn`, and a clock.
+    pub fn new(clock: LogClock, lsn: Lsn, snapshot: S) -> MasterPublication<S> {
+        let snapshot = Arc::new(snapshot);
+        MasterPublication { published: Mutex::new(Published { clock, lsn, snapshot }) }
+    }
+
+    /// What a reader is given when the system's clock says `now`.
+    pub fn read(&self, now: Millis) -> Sight<S> {
+        let mut published = lock(&self.published);
+        let clock = published.clock.read(now);
+        Sight { lsn: published.lsn, clock, snapshot: Arc::clone(&published.snapshot) }
+    }
+
+    /// See [`LogClock::heartbeat`]; with the entry after which it stands in the stream.
+    pub fn heartbeat(&self, now: Millis) -> Option<(Lsn, Millis)> {
+        let mut published = lock(&self.published);
+        let time = published.clock.heartbeat(now)?;
+        Some((published.lsn, time))
+    }
+
+    /// See [`LogClock::begin`].
+    pub fn begin(&self, now: Millis) -> Millis {
+        lock(&self.published).clock.begin(now)
+    }
+
+    /// The group that began is written: readers see it from now on.
+    pub fn publish(&self, lsn: Lsn, snapshot: S) {
+        let snapshot = Arc::new(snapshot);
+        let before = {
+            let mut published = lock(&self.published);
+            published.clock.end();
+            published.lsn = lsn;
+            std::mem::replace(&mut published.snapshot, snapshot)
+        };
+        // Outside the lock: the last reader gone, a snapshot gives back what it held.
+        drop(before);
+    }
+
+    /// The group that began was refused: nothing has changed.
+    pub fn refuse(&self) {
+        lock(&self.published).clock.end();
+    }
+
+    /// See [`LogClock::raise`].
+    pub fn raise(&self, ceiling: Millis) {
+        lock(&self.published).clock.raise(ceiling);
+    }
+}
+
+/// What the readers of a replica are given that shows prefixes.
+#[derive(Debug)]
+pub struct ReplicaPublication<S> {
+    limit_ms: Option<u64>,
+    published: Mutex<Published<S, LogTime>>,
+}
+
+impl<S> ReplicaPublication<S> {
+    /// The state after entry `lsn` and the log time there; `limit_ms` as in [`LogTime::read`].
+    pub fn new(log_time: LogTime, limit_ms: Option<u64>, lsn: Lsn, snapshot: S) -> ReplicaPublication<S> {
+        let snapshot = Arc::new(snapshot);
+        ReplicaPublication { limit_ms, published: Mutex::new(Published { clock: log_time, lsn, snapshot }) }
+    }
+
+    /// What a reader is given when the replica's own clock says `local`, and whether its clock is estimated.
+    pub fn read(&self, local: Millis) -> (Sight<S>, bool) {
+        let published = lock(&self.published);
+        let Reading { time, estimated } = published.clock.read(local, self.limit_ms);
+        let snapshot = Arc::clone(&published.snapshot);
+        (Sight { lsn: published.lsn, clock: time, snapshot }, estimated)
+    }
+
+    /// The state after entry `lsn`, and the log's time there when the replica's own clock said `local`.
+    pub fn publish(&self, lsn: Lsn, snapshot: S, time: Millis, local: Millis) {
+        let snapshot = Arc::new(snapshot);
+        let before = {
+            let mut published = lock(&self.published);
+            published.clock.hear(time, local, self.limit_ms);
+            published.lsn = lsn;
+            std::mem::replace(&mut published.snapshot, snapshot)
+        };
+        drop(before);
+    }
+
+    /// A heartbeat after all that is published.
+    pub fn hear(&self, time: Millis, local: Millis) {
+        lock(&self.published).clock.hear(time, local, self.limit_ms);
+    }
+}
