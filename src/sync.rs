@@ -1,7 +1,8 @@
 //! Sync — the only import of threads, locks and atomics, so that std, loom and shuttle can take each other's place.
 //!
-//! A lock whose holder panicked is taken all the same: what a panic may leave half done is the business of who catches
-//! it (the worker pool stops for good).
+//! A lock whose holder panicked is taken all the same. Who panics while others wait says so himself: the worker pool
+//! stops for good, with the panic as the reason, and lets nobody go on with what may be half done. An error at each
+//! `lock()` in its place would be one that no caller can do anything about.
 
 pub use std::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};
 pub use std::thread;

@@ -79,6 +79,11 @@ impl<O: Ordering> Applier<O> {
         self.watermark.low()
     }
 
+    /// Whether entry `lsn` was admitted, and is written, all parts of it.
+    pub fn is_finished(&self, lsn: Lsn) -> bool {
+        lsn <= self.admitted && !self.parts.contains_key(&lsn)
+    }
+
     /// Whether the next entry may be admitted now.
     pub fn admits(&self) -> bool {
         self.ordering.admits()

@@ -74,9 +74,8 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     let failed = |reason: String| UsageError::File { file: args.dir.display().to_string(), reason };
     let (settings, master) = (settings(args), args.replicaof.clone());
     let started = tokio::task::spawn_blocking(move || Engine::start(settings, master)).await;
-    let engine = started
-        .map_err(|error| failed(error.to_string()))?
-        .map_err(|error| failed(error.to_string()))?;
+    let engine =
+        started.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
     let config =
         Config { bind: args.bind, port: args.port, maxclients: args.maxclients, ..Config::default() };
     let bound = Server::bind(Arc::clone(&engine), config).await;
@@ -85,7 +84,10 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
         Err(error) => {
             // What recovery did is kept.
             let _ = engine.stop().await;
-            return Err(UsageError::Unknown(format!("cannot listen on {}:{}: {error}", args.bind, args.port)));
+            return Err(UsageError::Unknown(format!(
+                "cannot listen on {}:{}: {error}",
+                args.bind, args.port
+            )));
         }
     };
     engine.serves_on(server.local_addr().port());

@@ -61,12 +61,12 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
 }
 
 fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
-    let applied = shared.applied.watermark();
+    let (applied, log_time) = shared.applied.seen();
     let log = shared.log.state();
     let lag = lock(&shared.marks).lag(applied);
     facts.epoch = log.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     facts.read_only = log.poisoned;
-    (facts.log_time, facts.log_time_estimated) = shared.applied.log_time();
+    (facts.log_time, facts.log_time_estimated) = (log_time.time, log_time.estimated);
     facts.progress =
         with_lag(Progress { received: log.last, durable: log.durable, applied, ..Progress::default() }, lag);
     let (state, since) = &*lock(&shared.link);

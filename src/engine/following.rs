@@ -9,8 +9,8 @@ use super::checkpoint::{Checkpoints, Needed};
 use super::log::SharedLog;
 use super::open::Opened;
 use super::replica::Applied;
-use super::ticker::Ticker;
 use super::settings::Port;
+use super::ticker::Ticker;
 use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::Applier;
 use crate::apply::pool::{Limits, Pool};
@@ -82,9 +82,10 @@ impl<F: Place> Following<F> {
         let policy = settings.expiry.get();
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
         let machine = settings.ordering.machine(settings.workers, settings.batch_entries_max);
+        let workers = settings.workers.max(1);
         let shared = Arc::new(Shared {
             applied: Applied::new(settings, store.clone(), last, time),
-            pool: Pool::new(Applier::new(machine, last), limits, settings.holds.clone()),
+            pool: Pool::new(Applier::new(machine, last), workers, limits, settings.holds.clone()),
             log: SharedLog::new(log),
             link: Mutex::new((LinkState::Connecting, clock::now())),
             marks: Mutex::new(Marks::new(last)),
@@ -92,13 +93,13 @@ impl<F: Place> Following<F> {
             readers: Mutex::new(if clean { Readers::In } else { Readers::WaitForMaster }),
             master,
         });
-        let workers = (0..settings.workers.max(1))
+        let workers = (0..workers)
             .map(|worker| {
                 let (shared, failure) = (Arc::clone(&shared), failure.clone());
                 thread::Builder::new().name(format!("worker {worker}")).spawn(move || {
                     shared.pool.run_worker(worker, &shared.applied);
-                    if let Some(stopped) = shared.pool.failed() {
-                        failure.report(stopped);
+                    if let Some(stopped) = shared.pool.stopped() {
+                        failure.report(stopped.to_string());
                     }
                 })
             })
@@ -107,7 +108,8 @@ impl<F: Place> Following<F> {
         let raises_gate = policy.judging() == Judging::LogTime;
         let checkpoints = Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()));
         let received = Mutex::new(Received { checkpoints, last, time });
-        let sink = Sink { shared: Arc::clone(&shared), policy, store, port: Arc::clone(&settings.port), received };
+        let sink =
+            Sink { shared: Arc::clone(&shared), policy, store, port: Arc::clone(&settings.port), received };
         let stop = Stop::new();
         let link =
             Link { address: shared.master.to_string(), timing: Timing::default(), seed: fastrand::u64(..) };
@@ -137,8 +139,8 @@ impl<F: Place> Following<F> {
             worker.join().map_err(|_| "a worker panicked".to_owned())?;
         }
         let (mut identity, files) = self.ticker.stop();
-        if let Some(reason) = self.shared.pool.failed() {
-            return Err(reason);
+        if let Some(stopped) = self.shared.pool.stopped() {
+            return Err(stopped.to_string());
         }
         sink.flush(&mut lock(&sink.received)).map_err(|error| error.to_string())?;
         let told = self.shared.applied.heard();
@@ -185,7 +187,7 @@ impl<F: Files> Shared<F> {
     fn lets_readers_in(&self) -> bool {
         let mut readers = lock(&self.readers);
         if let Readers::WaitFor(lsn) = *readers
-            && self.applied.watermark() >= lsn
+            && self.applied.seen().0 >= lsn
         {
             *readers = Readers::In;
         }
@@ -226,7 +228,12 @@ fn failed(error: impl std::fmt::Display) -> FollowerError {
 impl<F: Place> Follower for Sink<F> {
     fn hello(&self) -> Hello {
         let log = self.shared.log.state();
-        Hello { last: log.last, time: self.shared.applied.heard(), port: self.port.load(Ordering::Relaxed), epochs: log.epochs }
+        Hello {
+            last: log.last,
+            time: self.shared.applied.heard(),
+            port: self.port.load(Ordering::Relaxed),
+            epochs: log.epochs,
+        }
     }
 
     fn resumed(&self, resume: Resume) -> Result<(), FollowerError> {
@@ -268,7 +275,7 @@ impl<F: Place> Follower for Sink<F> {
 
     fn acks(&self) -> Ack {
         // In this order: nothing is applied or durable that was not received.
-        let applied = self.shared.applied.watermark();
+        let (applied, _) = self.shared.applied.seen();
         let log = self.shared.log.state();
         Ack { received: log.last, durable: log.durable, applied }
     }

@@ -15,13 +15,14 @@ use crate::apply;
 use crate::apply::pool::Work;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
+use crate::expiry::log_clock::Reading;
 use crate::expiry::{ExpiryPolicy, Judging, LogTime};
 use crate::ordering::Strategy;
+use crate::publication::ReplicaPublication;
 use crate::store::StoreError;
 use crate::store::rocksdb::{RocksStore, Snapshot};
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::Arc;
 use crate::time::Millis;
-use std::collections::VecDeque;
 
 /// What readers of a replica are given.
 pub struct Sight {
@@ -31,40 +32,23 @@ pub struct Sight {
     pub clock: Millis,
 }
 
-/// Log time and the times that wait for their entries.
-#[derive(Debug)]
-struct Times {
-    log_time: LogTime,
-    /// Times that are heard when all up to the LSN is written, in order.
-    waiting: VecDeque<(Lsn, Millis)>,
-    /// The last LSN of which all before is written.
-    watermark: Lsn,
-    /// What readers of a strategy that shows prefixes are given.
-    published: Option<Arc<Snapshot>>,
-}
-
 /// What the workers do, and what readers see of it.
 pub struct Applied {
     store: RocksStore,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     shows_prefixes: bool,
-    limit_ms: Option<u64>,
-    times: Mutex<Times>,
+    publication: ReplicaPublication<Snapshot>,
 }
 
 impl Applied {
     /// A store that holds all through `watermark`, at log time `time`.
     pub fn new(settings: &Settings, store: RocksStore, watermark: Lsn, time: Millis) -> Applied {
-        let policy = settings.expiry.get();
-        let limit_ms = Some(settings.log_clock_limit_ms);
         let log_time = LogTime::resume(time, clock::now());
-        let times = Times { log_time, waiting: VecDeque::new(), watermark, published: None };
         let applied = Applied {
             store,
-            policy,
+            policy: settings.expiry.get(),
             shows_prefixes: shows_prefixes(settings.ordering),
-            limit_ms,
-            times: Mutex::new(times),
+            publication: ReplicaPublication::new(log_time, Some(settings.log_clock_limit_ms), watermark),
         };
         applied.publish(watermark);
         applied
@@ -73,13 +57,11 @@ impl Applied {
     /// What a reader is given now; `None` if compaction overtook him, and he asks again.
     pub fn sight(&self) -> Option<Sight> {
         let local = clock::now();
-        let times = lock(&self.times);
+        let (_, log_time, published) = self.publication.read(local);
         let clock = match self.policy.judging() {
             Judging::Local => local,
-            Judging::LogTime => times.log_time.read(local, self.limit_ms).time,
+            Judging::LogTime => log_time.time,
         };
-        let published = times.published.clone().filter(|_| self.shows_prefixes);
-        drop(times);
         let snapshot = match published {
             Some(snapshot) => snapshot,
             None => Arc::new(self.store.snapshot(clock)?),
@@ -87,38 +69,20 @@ impl Applied {
         Some(Sight { snapshot, clock })
     }
 
-    /// Log time as readers are given it, and whether it is estimated.
-    pub fn log_time(&self) -> (Millis, bool) {
-        let reading = lock(&self.times).log_time.read(clock::now(), self.limit_ms);
-        (reading.time, reading.estimated)
-    }
-
-    /// The last LSN that readers see.
-    pub fn watermark(&self) -> Lsn {
-        lock(&self.times).watermark
+    /// The last LSN that readers see, and log time as they are given it.
+    pub fn seen(&self) -> (Lsn, Reading) {
+        let (lsn, log_time, _) = self.publication.read(clock::now());
+        (lsn, log_time)
     }
 
     /// The log time that was heard last.
     pub fn heard(&self) -> Millis {
-        lock(&self.times).log_time.heard()
+        self.publication.heard()
     }
 
     /// Notes that the master's time after entry `after` was `time`.
     pub fn hear(&self, after: Lsn, time: Millis) {
-        let mut times = lock(&self.times);
-        times.waiting.push_back((after, time));
-        self.hear_what_is_due(&mut times);
-    }
-
-    fn hear_what_is_due(&self, times: &mut Times) {
-        let local = clock::now();
-        while let Some(&(after, time)) = times.waiting.front() {
-            if after > times.watermark {
-                break;
-            }
-            times.log_time.hear(time, local, self.limit_ms);
-            times.waiting.pop_front();
-        }
+        self.publication.hear(after, time, clock::now());
     }
 }
 
@@ -131,16 +95,9 @@ impl Work for Applied {
     }
 
     fn publish(&self, watermark: Lsn) {
-        let mut times = lock(&self.times);
-        times.watermark = watermark;
-        self.hear_what_is_due(&mut times);
-        if self.shows_prefixes {
-            // Its reader judges by log time, or by the local clock, under which the gate stays shut.
-            let judged_at = times.log_time.heard();
-            if let Some(snapshot) = self.store.snapshot(judged_at) {
-                times.published = Some(Arc::new(snapshot));
-            }
-        }
+        // Its reader judges by log time, or by the local clock, under which the gate stays shut.
+        let snapshot = |judged_at| self.store.snapshot(judged_at).filter(|_| self.shows_prefixes);
+        self.publication.publish(watermark, clock::now(), snapshot);
     }
 }
 

@@ -8,6 +8,8 @@ use crate::{Finding, finding};
 /// A new module gets a row; a new arrow gets a reason in the commit that adds it.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("time", &[]),
+    ("sync", &[]),
+    ("queue", &["sync"]),
     // The one arrow that points back: an effect says whose raw keys it writes, and the key layout is the store's.
     ("effect", &["store::key"]),
     ("store", &["effect", "time"]),
@@ -16,8 +18,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("replication", &["binlog", "time"]),
     ("client", &["binlog", "replication", "time"]),
     ("ordering", &["binlog", "effect"]),
-    ("apply", &["binlog", "command", "effect", "ordering", "store", "time"]),
+    ("apply", &["binlog", "command", "effect", "ordering", "store", "sync", "time"]),
     ("expiry", &["apply::Instants", "binlog", "command", "effect", "store", "time"]),
+    ("publication", &["binlog", "expiry", "sync", "time"]),
     ("node", &["apply", "binlog", "command", "effect", "expiry", "ordering", "store", "time"]),
     ("invariant", &["binlog", "effect", "store", "time"]),
     ("server", &["binlog", "command", "expiry", "ordering", "store", "time"]),
