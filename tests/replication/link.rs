@@ -91,7 +91,7 @@ fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize) {
 #[test]
 fn link_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
     // Entries of 78 bytes: connection n brings about n / 78 of them, and a part of one.
-    cut_and_resume(Way::Down, (0..500).collect(), 1000);
+    cut_and_resume(Way::Down, (0..500).collect(), 2000);
 }
 
 #[test]
