@@ -33,6 +33,15 @@ fn lag_in_bytes_is_known_once_the_end_was_reached() {
 }
 
 #[test]
+fn lag_heartbeats_while_nothing_is_written_make_nothing_coarser() {
+    let mut marks = Marks::new(Lsn(5));
+    marks.pass(Lsn(6), 10, Millis(100));
+    (0..3 * MARKS_MAX as u64).for_each(|beat| marks.pass(Lsn(7), 0, Millis(200 + beat)));
+    marks.end(tail(7, 9000, 10));
+    assert_eq!(marks.lag(Lsn(6)), lag(1, Some(0), Some(8900)));
+}
+
+#[test]
 fn lag_with_more_marks_than_are_kept_is_never_too_small() {
     let groups = 5 * MARKS_MAX as u64;
     let mut marks = Marks::new(Lsn(0));

@@ -1,7 +1,7 @@
 //! Both sides over TCP: all arrives, in order, once, whatever happens to the connection.
 
 use super::entries::entry;
-use super::master::{LogSource, Master, timing};
+use super::master::{LogSource, Master, PATIENCE, timing};
 use super::proxy::{Way, proxy};
 use super::recorder::{Recorder, Running};
 use replicheck::binlog::{Epoch, Log, Lsn};
@@ -9,8 +9,11 @@ use replicheck::client::link::LinkError;
 use replicheck::replication::Heartbeat;
 use replicheck::replication::handshake::Resume;
 use replicheck::replication::lag::Lag;
-use replicheck::replication::session::{End, Timing};
+use replicheck::replication::session::{End, Session, Stop, Timing};
 use replicheck::time::Millis;
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 /// Every heartbeat says a time that both entries around it allow, and they never go back.
@@ -27,7 +30,8 @@ fn assert_in_place(log: &Log, heartbeats: &[Heartbeat]) {
 #[test]
 fn link_entries_and_heartbeats_arrive_in_log_order() {
     let source = LogSource::default();
-    source.write(500, 1, 20);
+    // Several groups, so that the feed has to catch up.
+    source.write(500, 1, 2000);
     let mut master = Master::new(source, 1, timing());
     let running = Running::new(&master.address, Recorder::default());
     running.wait_for(Lsn(500));
@@ -87,7 +91,7 @@ fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize) {
 #[test]
 fn link_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
     // Entries of 78 bytes: connection n brings about n / 78 of them, and a part of one.
-    cut_and_resume(Way::Down, (0..500).collect(), 1000);
+    cut_and_resume(Way::Down, (0..500).collect(), 2000);
 }
 
 #[test]
@@ -124,6 +128,25 @@ fn link_follower_that_is_full_holds_the_master_back() {
         assert!(catching_up > 0, "no heartbeat told how far it is");
     });
     master.stop();
+}
+
+#[test]
+fn session_told_to_stop_ends_its_reads_and_writes() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let socket = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+    let (mut peer, _) = listener.accept().expect("a connection");
+    let stop = Stop::new();
+    let session = Session::new(socket, &stop).expect("a socket");
+    thread::scope(|scope| {
+        let write = scope.spawn(|| session.write(&vec![0; 64 << 20]));
+        let read = scope.spawn(|| session.read(&mut [0], PATIENCE));
+        peer.read_exact(&mut [0]).expect("it has begun");
+        stop.set();
+        for end in [write.join().expect("no panic"), read.join().expect("no panic").map(|_| ())] {
+            assert!(matches!(end, Err(End::Stopped)), "{end:?}");
+        }
+    });
+    assert!(matches!(session.write(b"more"), Err(End::Stopped)));
 }
 
 #[test]

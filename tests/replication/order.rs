@@ -40,7 +40,10 @@ fn receiver_takes_what_follows_and_refuses_the_rest() {
         assert_eq!(receiver.take(&message).expect_err(text).to_string(), text);
         assert_eq!(receiver, before);
     }
-    receiver.take(&write(8, 4, 120)).expect("what comes next");
+    receiver.take(&beat(130, 7, 9, 130)).expect("what comes next");
+    let text = receiver.take(&write(8, 4, 129)).expect_err("earlier than the heartbeat").to_string();
+    assert_eq!(text, "log time goes back: 129 ms after 130 ms (lsn 8, epoch 4)");
+    receiver.take(&write(8, 4, 130)).expect("what comes next");
 }
 
 #[test]
