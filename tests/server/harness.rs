@@ -58,7 +58,8 @@ impl Node for MemoryNode {
         let policy = Policy::LogClock.get();
         let mut one = |command| {
             let input = MasterInput::Request { command, now: Millis(1_800_000_000_000), random: 0 };
-            let outputs = master.step(&*policy, input).expect("it works");
+            let outputs =
+                master.step(&*policy, input).expect("a fresh node, socket and thread serve the test");
             outputs.into_iter().find_map(|output| match output {
                 MasterOutput::Reply(reply) => Some(reply),
                 _ => None,
@@ -85,7 +86,9 @@ impl Node for MemoryNode {
     }
 
     fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
-        self.followed.send((argv, socket, already_read)).expect("it works");
+        self.followed
+            .send((argv, socket, already_read))
+            .expect("a fresh node, socket and thread serve the test");
     }
 
     async fn stop(&self) -> Result<(), Refused> {
@@ -112,10 +115,16 @@ impl Running {
         let (bound, addr) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
-            let runtime = runtime.worker_threads(2).enable_all().build().expect("it works");
+            let runtime = runtime
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("a fresh node, socket and thread serve the test");
             runtime.block_on(async move {
-                let server = Server::bind(node, Config { port: 0, ..config }).await.expect("it works");
-                bound.send(server.local_addr()).expect("it works");
+                let server = Server::bind(node, Config { port: 0, ..config })
+                    .await
+                    .expect("a fresh node, socket and thread serve the test");
+                bound.send(server.local_addr()).expect("a fresh node, socket and thread serve the test");
                 let stop = async move { drop(stopped.await) };
                 server.serve(stop).await
             })
@@ -125,7 +134,7 @@ impl Running {
     }
 
     pub fn connect(&self) -> Client {
-        let socket = TcpStream::connect(self.addr).expect("it works");
+        let socket = TcpStream::connect(self.addr).expect("a fresh node, socket and thread serve the test");
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
         Client { socket }
@@ -210,10 +219,10 @@ impl Client {
             self.socket.read_exact(&mut byte).expect("more bytes");
             head.push(byte[0]);
         }
-        let head = String::from_utf8(head).expect("it works");
+        let head = String::from_utf8(head).expect("a fresh node, socket and thread serve the test");
         let length: usize = head.trim_end()[1..].parse().unwrap_or_else(|_| panic!("{line} gave {head}"));
         let mut bytes = vec![0; length + 2];
         self.socket.read_exact(&mut bytes).expect("more bytes");
-        String::from_utf8(bytes[..length].to_vec()).expect("it works")
+        String::from_utf8(bytes[..length].to_vec()).expect("a fresh node, socket and thread serve the test")
     }
 }
