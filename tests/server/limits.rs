@@ -75,14 +75,3 @@ fn client_that_is_silent_is_closed_after_the_timeout() {
     client.expect("PING", "+PONG\r\n");
     assert_eq!(client.read_to_end(), "");
 }
-
-#[test]
-fn client_that_sends_much_does_not_keep_others_waiting() {
-    let server = Running::new();
-    let (mut busy, mut other) = (server.connect(), server.connect());
-    busy.send("SET k v\r\n".repeat(200_000));
-    for _ in 0..100 {
-        other.expect("PING", "+PONG\r\n");
-    }
-    busy.read(&"+OK\r\n".repeat(200_000), "its own pipeline");
-}
