@@ -74,7 +74,8 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
     let received = replica.engine.dump().map_err(in_words)?;
     let reads = reads(&stored, &received, master.addr, replica.addr)?;
     let holds = replica.engine.pool_state().map(|state| state.holds).unwrap_or_default();
-    let schedule_kept = (!holds.is_empty()).then(|| holds.iter().all(|(_, outcome)| *outcome == Outcome::Kept));
+    let schedule_kept =
+        (!holds.is_empty()).then(|| holds.iter().all(|(_, outcome)| *outcome == Outcome::Kept));
     for node in [replica, master] {
         node.engine.stop_now()?;
     }

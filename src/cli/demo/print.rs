@@ -2,9 +2,7 @@
 
 use super::cluster::Shown;
 use super::scenario::Scenario;
-use comfy_table::Table;
-use replicheck::models::grid;
-use replicheck::models::story::{Instant, key_rows};
+use replicheck::models::story::{Instant, KeyRow, key_rows};
 use replicheck::models::timeline;
 use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
@@ -92,12 +90,13 @@ pub fn choice(scenario: &Scenario, shown: &Shown, start: Millis, width: u16) -> 
 }
 
 fn reads(shown: &Shown, width: u16) -> String {
-    let mut table: Table = grid::grid(width);
-    table.set_header(["command", "master", "replica"]);
-    for (command, master, replica) in &shown.reads {
-        table.add_row([command, master, replica]);
-    }
-    format!("{}\n", table.trim_fmt())
+    let row = |(command, master, replica): &(String, String, String)| KeyRow {
+        key: command.clone(),
+        master: master.clone(),
+        replica: replica.clone(),
+        differs: master != replica,
+    };
+    timeline::keys(&shown.reads.iter().map(row).collect::<Vec<_>>(), width)
 }
 
 /// Each line two columns to the right.
