@@ -5,6 +5,7 @@
 //!                 ┌─ master on RocksDB ─── reply ── raw records ─┐ equal byte for byte, but for dead strings that
 //! (ms, db, argv) ─┼─ master in memory ──── reply ── raw records ─┘ compaction may have dropped
 //!                 │                          │          │ dump, what is alive
+//!                 │                          │          │ no record that belongs to no key
 //!                 └─ reference ─────────── reply ── map of keys: equal values and deadlines
 //! ```
 //!
@@ -39,7 +40,7 @@ const CASE_SIZE: usize = 125;
 const CASES: u64 = 850;
 
 /// How often the RocksDB store that all cases share is compacted, in cases: deleted ranges slow it down.
-const CASES_BETWEEN_COMPACTIONS: u64 = 16;
+const CASES_BETWEEN_COMPACTIONS: u64 = 4;
 
 /// What the RocksDB store does before a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

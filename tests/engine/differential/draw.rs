@@ -196,7 +196,7 @@ fn choices(sort: &str) -> Option<&'static [&'static str]> {
         "hscan" => &["", "COUNT {some}", "MATCH {pattern}", "TYPE hash", "{foo}"],
         "type" => &["hash", "string", "STRING", "zset", "none"],
         "some" => &["0", "1", "2", "3", "100", "-1", "-3", "x", "-9223372036854775808"],
-        "foo" => &["", "foo", "nx", "\"", "x\r\ny\n"],
+        "foo" => &["", "foo", "nx", "\"", "x\r\ny\n", "x\0y"],
         _ => return None,
     })
 }

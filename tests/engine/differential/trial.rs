@@ -8,8 +8,9 @@ use replicheck::command::{Command, Reply};
 use replicheck::expiry::Policy;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::store::gate::may_drop;
+use replicheck::store::key::owner;
 use replicheck::store::memory::MemoryStore;
-use replicheck::store::{Dump, Store, dump};
+use replicheck::store::{Content, Dump, Store, dump};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -72,6 +73,18 @@ impl<S: Store> Run<S> {
         });
         visited.expect("a store that can be read");
         records
+    }
+
+    /// How many records of users' data are stored, and how many of them belong to a key, dead or alive: an element
+    /// that does not would stay for ever.
+    fn data_records(&self) -> (usize, usize) {
+        let stored = self.records(Millis::ZERO).into_iter().filter(|(key, _)| owner(key).is_some());
+        let dump = dump(self.master.store()).expect("sound records");
+        let reachable = dump.into_values().map(|stored| match stored.content {
+            Content::String(_) => 1,
+            Content::Hash(fields) => 1 + fields.len(),
+        });
+        (stored.count(), reachable.sum())
     }
 
     /// What is alive.
@@ -170,6 +183,14 @@ pub(super) fn differ(
         if records.0 != records.1 {
             let shown = (raw(&records.0), raw(&records.1));
             return Err(at(Difference::between("raw records", ("store", &shown.0), ("in memory", &shown.1))));
+        }
+        let (stored, reachable) = in_memory.data_records();
+        if stored != reachable {
+            return Err(at(Difference::between(
+                "number of records",
+                ("stored", &stored),
+                ("reachable", &reachable),
+            )));
         }
         living = reference.dump(now).len();
         seen.note(&command, &replies.1);
