@@ -71,6 +71,8 @@ EXPIRE {key} {seconds} {condition} {condition}
 PEXPIRE {key} {milliseconds} {condition} {condition}
 EXPIREAT {key} {second} {condition} {condition}
 PEXPIREAT {key} {millisecond} {condition} {condition}
+EXPIREAT {key} {second} GT
+EXPIREAT {key} {second} LT
 PERSIST {key}
 TTL {key}
 PTTL {key}
@@ -352,22 +354,11 @@ impl Arbitrary for Case {
         }
         Case { policy, steps }
     }
-
-    fn shrink(&self) -> Box<dyn Iterator<Item = Case>> {
-        let (policy, steps) = (self.policy, self.steps.clone());
-        let plain = (policy != Policy::LogClock).then(|| Case { policy: Policy::LogClock, steps });
-        let fewer = self.steps.shrink().map(move |steps| Case { policy, steps });
-        Box::new(plain.into_iter().chain(fewer))
-    }
 }
 
-impl Arbitrary for Step {
-    fn arbitrary(source: &mut Gen) -> Step {
-        let (later_ms, argv) = (0, argv(source, START.0));
-        Step { chore: Chore::Nothing, later_ms, db: 0, argv, random: u64::arbitrary(source) }
-    }
-
-    fn shrink(&self) -> Box<dyn Iterator<Item = Step>> {
+impl Step {
+    /// The same with something left out or shorter.
+    pub(super) fn simpler(&self) -> Vec<Step> {
         let mut simpler = vec![
             Step { chore: Chore::Nothing, ..self.clone() },
             Step { later_ms: 0, ..self.clone() },
@@ -375,15 +366,15 @@ impl Arbitrary for Step {
             Step { random: 0, ..self.clone() },
         ];
         for at in 1..self.argv.len() {
+            let mut fewer = self.clone();
+            fewer.argv.remove(at);
+            simpler.push(fewer);
             let mut shorter = self.clone();
-            shorter.argv.remove(at);
+            let half = shorter.argv[at].len() / 2;
+            shorter.argv[at].truncate(half);
             simpler.push(shorter);
-            let mut plain = self.clone();
-            let half = plain.argv[at].len() / 2;
-            plain.argv[at].truncate(half);
-            simpler.push(plain);
         }
-        let this = self.clone();
-        Box::new(simpler.into_iter().filter(move |step| *step != this))
+        simpler.retain(|step| step != self);
+        simpler
     }
 }
