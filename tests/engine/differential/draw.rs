@@ -224,10 +224,10 @@ fn words(source: &mut Gen, word: &str, now: u64) -> Vec<Vec<u8>> {
         "key" => pick(source, KEYS).to_vec(),
         "field" => pick(source, FIELDS).to_vec(),
         "integer" => pick(source, INTEGERS).into(),
-        "float" => pick(source, &[FLOATS, FLOATS, INTEGERS]).pick(source),
+        "float" => one_of(source, &[FLOATS, FLOATS, INTEGERS]),
         "value" => match usize::arbitrary(source) % 8 {
             0 => letters(source, "ab"),
-            _ => pick(source, &[INTEGERS, FLOATS, WORDS]).pick(source),
+            _ => one_of(source, &[INTEGERS, FLOATS, WORDS]),
         },
         "pattern" => match usize::arbitrary(source) % 2 {
             0 => pick(source, &["*", "?", "a*", "[a-c]", "[^a]*", "\\a", "**", "", "*[^h]*", "["]).into(),
@@ -245,15 +245,10 @@ fn pick<T: Copy>(source: &mut Gen, choices: &[T]) -> T {
     *source.choose(choices).expect("not empty")
 }
 
-/// A list of words to pick one from.
-trait Pick {
-    fn pick(self, source: &mut Gen) -> Vec<u8>;
-}
-
-impl Pick for &[&str] {
-    fn pick(self, source: &mut Gen) -> Vec<u8> {
-        pick(source, self).into()
-    }
+/// A word of one of these lists.
+fn one_of(source: &mut Gen, lists: &[&[&str]]) -> Vec<u8> {
+    let list = pick(source, lists);
+    pick(source, list).into()
 }
 
 /// Up to 12 of these.
@@ -335,7 +330,7 @@ fn argv(source: &mut Gen, now: u64) -> Vec<Vec<u8>> {
 
 impl Arbitrary for Case {
     fn arbitrary(source: &mut Gen) -> Case {
-        let policy = pick(source, &Policy::ALL);
+        let policy = pick(source, Policy::ALL);
         // Chores cost much more than commands.
         let has_chores = usize::arbitrary(source).is_multiple_of(20);
         let count = 1 + usize::arbitrary(source) % (2 * source.size());
