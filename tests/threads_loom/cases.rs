@@ -9,7 +9,8 @@ use crate::sync;
 use loom::thread;
 use replicheck::apply::Applier;
 use replicheck::binlog::Lsn;
-use replicheck::ordering::Strategy;
+use replicheck::effect::Key;
+use replicheck::ordering::{Strategy, lane_of};
 use replicheck::store::StoreError;
 use replicheck::time::Millis;
 use std::sync::Arc;
@@ -126,7 +127,9 @@ fn loom_publication_reader_never_judges_beyond_an_unpublished_entry() {
 
 /// Two workers, three entries admitted through a queue of two.
 fn pool(strategy: Strategy, holds: &'static [Hold], fault: Fault) {
-    let log = log(&["SET a 1", "MSET a 2 b 2", "SET b 3"]);
+    // The two keys have different lanes, so 1 and 2 may be written at once, and 3 meets both.
+    assert_ne!(lane_of(&Key::new(0, b"a"), 2), lane_of(&Key::new(0, b"c"), 2));
+    let log = log(&["SET a 1", "SET c 2", "MSET a 3 c 3"]);
     let states = states(&log);
     let limits = Limits { entries_max: 2, bytes_max: 1000 };
     let applier = Applier::new(strategy.machine(2, 2), Lsn::NONE);
@@ -148,7 +151,7 @@ fn pool(strategy: Strategy, holds: &'static [Hold], fault: Fault) {
 }
 
 /// How far the pools are explored: with more, minutes.
-const PREEMPTIONS: Option<usize> = Some(2);
+const PREEMPTIONS: Option<usize> = Some(3);
 
 #[test]
 fn loom_pool_serial_ends_as_the_log_does() {
