@@ -25,7 +25,9 @@ const SAFE: [Strategy; 5] = [
 #[test]
 fn pool_safe_strategy_ends_as_the_log_does() {
     for strategy in SAFE {
-        for (workers, seed) in [1, 2, 4].into_iter().flat_map(|workers| (0..5).map(move |seed| (workers, seed))) {
+        for (workers, seed) in
+            [1, 2, 4].into_iter().flat_map(|workers| (0..5).map(move |seed| (workers, seed)))
+        {
             let what = format!("{}, {workers} workers, seed={seed}", strategy.name());
             let log = random_log(seed, 200);
             let states = states(&log);
@@ -49,7 +51,10 @@ fn pool_safe_strategy_ends_as_the_log_does() {
             assert_eq!(replica.data(), states[log.len()], "{what}");
             let published = replica.published();
             assert_eq!(published.last().map(|(lsn, _)| *lsn), Some(end(&log)), "{what}");
-            assert!(published.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{what}: published LSNs go back");
+            assert!(
+                published.windows(2).all(|pair| pair[0].0 <= pair[1].0),
+                "{what}: published LSNs go back"
+            );
             if !matches!(strategy, Strategy::Barrier | Strategy::Writeset) {
                 for (lsn, shown) in published {
                     let state = states.get(usize::try_from(lsn.0).expect("small"));

@@ -49,7 +49,8 @@ fn master_publish_gives_up_the_state_before() {
 
 #[test]
 fn replica_clock_is_log_time_and_moves_with_the_state() {
-    let publication = ReplicaPublication::new(LogTime::at(Millis(4990), Millis(5150)), Some(100), Lsn(0), "none");
+    let publication =
+        ReplicaPublication::new(LogTime::at(Millis(4990), Millis(5150)), Some(100), Lsn(0), "none");
     let read = |local| {
         let (sight, estimated) = publication.read(Millis(local));
         (sight.lsn.0, *sight.snapshot, sight.clock.0, estimated)

@@ -62,7 +62,10 @@ fn run(strategy: Strategy, fault: Fault) {
 #[test]
 fn shuttle_pool_every_strategy_ends() {
     for &strategy in Strategy::ALL {
-        println!("{}: {SCHEDULES} schedules, {WORKERS} workers, {COMMANDS} commands, seed={SEED}", strategy.name());
+        println!(
+            "{}: {SCHEDULES} schedules, {WORKERS} workers, {COMMANDS} commands, seed={SEED}",
+            strategy.name()
+        );
         shuttle::check_random(move || run(strategy, Fault::None), SCHEDULES);
         shuttle::check_pct(move || run(strategy, Fault::None), SCHEDULES, 3);
     }
@@ -98,7 +101,8 @@ fn shuttle_queue_producers_and_consumer_lose_nothing() {
         }
         closer.join().expect("no panic");
         taken.sort_by_key(|(producer, _)| *producer);
-        let expected: Vec<(u8, u8)> = (0..3).flat_map(|producer| (0..4).map(move |at| (producer, at))).collect();
+        let expected: Vec<(u8, u8)> =
+            (0..3).flat_map(|producer| (0..4).map(move |at| (producer, at))).collect();
         assert_eq!(taken, expected, "each producer's in its order");
     };
     shuttle::check_random(body, 2000);

@@ -131,7 +131,8 @@ impl<O: Ordering> Dispatch<O> {
         }
         let Slot::Given(job) = mem::replace(&mut self.slots[worker], Slot::Idle) else { return Next::End };
         self.holds.keep(&job);
-        let entries = self.entries.range(job.first..=job.last).map(|(_, (entry, _))| Arc::clone(entry)).collect();
+        let entries =
+            self.entries.range(job.first..=job.last).map(|(_, (entry, _))| Arc::clone(entry)).collect();
         // It is asked for only now: what was finished while the job waited counts.
         let marker = self.applier.marker(&job).unwrap_or_else(|| self.applier.watermark());
         let part = job.part.clone();

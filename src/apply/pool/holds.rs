@@ -51,7 +51,8 @@ impl Holds {
         job: &'a Job,
         finished: impl Fn(Lsn) -> bool + 'a,
     ) -> impl Iterator<Item = Hold> + 'a {
-        let on = move |hold: &Hold| (job.first..=job.last).contains(&hold.entry) && !finished(hold.until_finished);
+        let on =
+            move |hold: &Hold| (job.first..=job.last).contains(&hold.entry) && !finished(hold.until_finished);
         self.0.iter().filter(|(_, outcome)| *outcome == Outcome::Open).map(|(hold, _)| *hold).filter(on)
     }
 
