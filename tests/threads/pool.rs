@@ -3,7 +3,7 @@
 use crate::log::{end, log, random_log, states};
 use crate::replica::{Fault, Replica};
 use replicheck::apply::Applier;
-use replicheck::apply::pool::{Limits, Pool};
+use replicheck::apply::pool::{Limits, Pool, PoolState};
 use replicheck::binlog::Lsn;
 use replicheck::ordering::{AnyOrdering, Strategy};
 use std::thread;
@@ -67,15 +67,21 @@ fn pool_safe_strategy_ends_as_the_log_does() {
     }
 }
 
-/// Spins until the pool admits nothing more or has admitted `lsn`: the sign that who admits it is done or waits.
-fn admitted_or_waits(pool: &Pool<AnyOrdering>, lsn: Lsn) -> Lsn {
+/// Spins until the pool is as `is_so` wants it. Panics if the pool stops before.
+pub fn spin_until(pool: &Pool<AnyOrdering>, is_so: impl Fn(&PoolState) -> bool) -> PoolState {
     loop {
         let state = pool.state();
-        if state.admission_waits || state.admitted >= lsn {
-            return state.admitted;
+        if is_so(&state) {
+            return state;
         }
+        assert_eq!(state.stopped, None, "the pool stopped");
         thread::yield_now();
     }
+}
+
+/// The last entry admitted once `lsn` is, or who admits it waits.
+fn admitted_or_waits(pool: &Pool<AnyOrdering>, lsn: Lsn) -> Lsn {
+    spin_until(pool, |state| state.admission_waits || state.admitted >= lsn).admitted
 }
 
 #[test]
@@ -99,9 +105,7 @@ fn pool_full_admission_waits_and_resumes() {
             });
             assert_eq!(admitted_or_waits(&pool, Lsn(3)), admitted, "{limits:?}, {bytes:?}");
             scope.spawn(|| pool.run_worker(0, &replica));
-            while pool.state().admitted < Lsn(3) {
-                thread::yield_now();
-            }
+            spin_until(&pool, |state| state.admitted == Lsn(3));
             pool.close();
         });
         assert_eq!(replica.written(), [Lsn(1), Lsn(2), Lsn(3)]);
@@ -125,9 +129,7 @@ fn pool_cut_closes_admission_until_it_is_published() {
             let (pool, replica) = (&pool, &replica);
             scope.spawn(move || pool.run_worker(worker, replica));
         }
-        while pool.state().admitted < Lsn(3) {
-            thread::yield_now();
-        }
+        spin_until(&pool, |state| state.admitted == Lsn(3));
         pool.close();
     });
     let published: Vec<_> = replica.published().into_iter().map(|(lsn, _)| lsn).collect();

@@ -1,6 +1,6 @@
 //! How a pool ends: closed, abandoned, refused, an error, a panic. Whoever waits learns of it.
 
-use super::pool::{ROOMY, pool};
+use super::pool::{ROOMY, pool, spin_until};
 use crate::log::{command, end, log, random_log, states};
 use crate::replica::{Fault, Replica};
 use replicheck::apply::pool::{Limits, Place, Pool, Stopped, Work};
@@ -122,9 +122,7 @@ fn stopped_by(fault: Fault, strategy: Strategy) -> (Stopped, Vec<Lsn>) {
         pool.admit(log[1].clone(), 1).expect("nothing failed yet");
         let admits = scope.spawn(|| (0..2).try_for_each(|_| pool.admit(log[2].clone(), 1)));
         let waits = scope.spawn(|| pool.wait_for(Lsn(3)));
-        while !pool.state().admission_waits {
-            thread::yield_now();
-        }
+        spin_until(&pool, |state| state.admission_waits);
         work.wait_for_a_write();
         work.let_through();
         let panics = workers.into_iter().filter_map(|worker| worker.join().err()).count();
