@@ -4,5 +4,4 @@ mod engine {
     mod differential;
     mod reference;
     mod rocksdb_store;
-    mod smoke;
 }

@@ -119,8 +119,9 @@ struct MasterDuties<F: Files> {
 impl<F: Files> MasterDuties<F> {
     /// Shows replicas the time after the last entry.
     fn heartbeat(&self) {
-        let (last, time) = self.shared.last();
-        self.shared.tail.advance(Tail { last, time, bytes: 0 });
+        if let Some((last, time)) = self.shared.publication.heartbeat(clock::now()) {
+            self.shared.tail.advance(Tail { last, time, bytes: 0 });
+        }
     }
 
     /// Asks the writer to remove some keys that are dead.
