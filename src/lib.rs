@@ -29,3 +29,4 @@ pub mod server;
 pub mod store;
 pub mod sync;
 pub mod time;
+pub mod trace;

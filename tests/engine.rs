@@ -1,6 +1,7 @@
 //! The engine as it runs: RocksDB, threads, TCP.
 
 mod engine {
+    mod demo;
     mod differential;
     mod reference;
     mod rocksdb_store;

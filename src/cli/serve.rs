@@ -6,6 +6,7 @@ use replicheck::engine::{Address, Engine, Settings};
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use replicheck::server::{Config, Ended, Node, Server};
+use replicheck::trace::Trace;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -49,6 +50,9 @@ pub struct Args {
     /// How often a replica under writeset_snapshots publishes a snapshot, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 100)]
     snapshot_interval: u64,
+    /// Write a JSON line for each batch that a worker of a replica wrote to this file, which is emptied
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Connections at a time
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     maxclients: u64,
@@ -72,7 +76,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 
 async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     let failed = |reason: String| UsageError::File { file: args.dir.display().to_string(), reason };
-    let (settings, master) = (settings(args), args.replicaof.clone());
+    let (settings, master) = (settings(args)?, args.replicaof.clone());
     let started = tokio::task::spawn_blocking(move || Engine::start(settings, master)).await;
     let engine =
         started.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
@@ -118,15 +122,23 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     }
 }
 
-fn settings(args: &Args) -> Settings {
+fn settings(args: &Args) -> Result<Settings, UsageError> {
+    let trace = |file: &PathBuf| {
+        let wrong = |error: std::io::Error| UsageError::File {
+            file: file.display().to_string(),
+            reason: error.to_string(),
+        };
+        Trace::create(file).map(Arc::new).map_err(wrong)
+    };
     let defaults = Settings::new(&args.dir);
-    Settings {
+    Ok(Settings {
         ordering: args.ordering,
         expiry: args.expiry,
         workers: args.workers.map_or(defaults.workers, usize::from),
         fsync: args.appendfsync,
         log_clock_limit_ms: args.log_clock_limit,
         snapshot_interval_ms: args.snapshot_interval,
+        trace: args.trace.as_ref().map(trace).transpose()?,
         ..defaults
-    }
+    })
 }

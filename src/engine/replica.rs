@@ -23,6 +23,7 @@ use crate::store::StoreError;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::sync::Arc;
 use crate::time::Millis;
+use crate::trace::Trace;
 
 /// What readers of a replica are given.
 pub struct Sight {
@@ -37,6 +38,7 @@ pub struct Applied {
     store: RocksStore,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     shows_prefixes: bool,
+    trace: Option<Arc<Trace>>,
     publication: ReplicaPublication<Snapshot>,
 }
 
@@ -48,6 +50,7 @@ impl Applied {
             store,
             policy: settings.expiry.get(),
             shows_prefixes: shows_prefixes(settings.ordering),
+            trace: settings.trace.clone(),
             publication: ReplicaPublication::new(log_time, Some(settings.log_clock_limit_ms), watermark),
         };
         applied.publish(watermark);
@@ -91,7 +94,12 @@ impl Work for Applied {
         let entries: Vec<&Entry> = entries.iter().map(|entry| &**entry).collect();
         let local = clock::now();
         let instants = |entry: &Entry| self.policy.instants(entry, local);
-        apply::write_batch(&mut self.store.clone(), &entries, part, marker, &instants).map(|_| ())
+        let write =
+            || apply::write_batch(&mut self.store.clone(), &entries, part, marker, &instants).map(|_| ());
+        match (&self.trace, entries.first(), entries.last()) {
+            (Some(trace), Some(first), Some(last)) => trace.note((first.lsn, last.lsn), part, marker, write),
+            _ => write(),
+        }
     }
 
     fn publish(&self, watermark: Lsn) {

@@ -6,6 +6,7 @@ use crate::expiry::Policy;
 use crate::ordering::Strategy;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU16;
+use crate::trace::Trace;
 use std::path::PathBuf;
 
 /// The port on which a node serves; 0 as long as it does not.
@@ -42,6 +43,8 @@ pub struct Settings {
     pub port: Port,
     /// A schedule held in a replica's worker pool.
     pub holds: Vec<Hold>,
+    /// Where a replica's workers note what they write.
+    pub trace: Option<Arc<Trace>>,
 }
 
 impl Settings {
@@ -62,6 +65,7 @@ impl Settings {
             queue_bytes_max: 64 << 20,
             port: Port::default(),
             holds: Vec::new(),
+            trace: None,
         }
     }
 }

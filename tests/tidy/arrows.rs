@@ -24,6 +24,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("node", &["apply", "binlog", "command", "effect", "expiry", "ordering", "store", "time"]),
     ("invariant", &["binlog", "effect", "store", "time"]),
     ("server", &["binlog", "command", "expiry", "ordering", "store", "time"]),
+    ("trace", &["binlog", "effect", "sync"]),
     (
         "engine",
         &[
@@ -42,6 +43,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "store",
             "sync",
             "time",
+            "trace",
         ],
     ),
     ("cli", &["*"]),

@@ -1,0 +1,73 @@
+//! Trace — one JSON line for each batch that a replica's worker wrote. Does I/O: a file.
+//!
+//! ```text
+//! {"first":7,"last":7,"part":null,"marker":6,"start":12,"finish":15}
+//! ```
+//!
+//! `start` and `finish` are ticks of one counter, taken before and after the write: two batches overlapped if neither
+//! finished before the other started. A checker can tell from these lines alone whether dependent entries did.
+
+use crate::binlog::Lsn;
+use crate::effect::Key;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, lock};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{self, LineWriter, Write};
+use std::path::Path;
+
+/// Where the lines go.
+#[derive(Debug)]
+pub struct Trace {
+    out: Mutex<LineWriter<File>>,
+    ticks: AtomicU64,
+}
+
+/// One batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// The first entry.
+    pub first: u64,
+    /// The last entry.
+    pub last: u64,
+    /// The key whose part of the entry this is, escaped; null for whole entries.
+    pub part: Option<String>,
+    /// The marker in the batch.
+    pub marker: u64,
+    /// Tick before the write.
+    pub start: u64,
+    /// Tick after the write.
+    pub finish: u64,
+}
+
+impl Trace {
+    /// Writes to `file`, which is emptied. Errors: the disk's.
+    pub fn create(file: &Path) -> io::Result<Trace> {
+        Ok(Trace { out: Mutex::new(LineWriter::new(File::create(file)?)), ticks: AtomicU64::new(0) })
+    }
+
+    /// Does `write`, the batch of the entries `first..=last` or their part for `part`, and notes when. A line that
+    /// cannot be written is lost, with a warning.
+    pub fn note<T>(
+        &self,
+        (first, last): (Lsn, Lsn),
+        part: Option<&Key>,
+        marker: Lsn,
+        write: impl FnOnce() -> T,
+    ) -> T {
+        let start = self.ticks.fetch_add(1, Ordering::SeqCst);
+        let outcome = write();
+        let finish = self.ticks.fetch_add(1, Ordering::SeqCst);
+        let part = part.map(|key| format!("{}/{}", key.db, key.name.escape_ascii()));
+        let span = Span { first: first.0, last: last.0, part, marker: marker.0, start, finish };
+        if let Err(error) = self.line(&span) {
+            tracing::warn!(%error, "a line of the trace is lost");
+        }
+        outcome
+    }
+
+    fn line(&self, span: &Span) -> io::Result<()> {
+        let line = serde_json::to_string(span)? + "\n";
+        lock(&self.out).write_all(line.as_bytes())
+    }
+}
