@@ -2,13 +2,13 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`open`](mod@open) | a folder as the last run left it → store and log that agree |
-//! | [`writer`] | a master's one thread that writes |
-//! | [`master`] | a master's threads |
-//! | [`replica`] | what a replica does with entries and heartbeats, and what its readers see |
-//! | [`following`] | a replica's threads |
-//! | [`checkpoint`] | when the store is flushed and the log purged |
-//! | [`ticker`] | what is done by the clock |
+//! | `open` | a folder as the last run left it → store and log that agree |
+//! | `writer` | a master's one thread that writes |
+//! | `master` | a master's threads |
+//! | `replica` | what a replica does with entries and heartbeats, and what its readers see |
+//! | `following` | a replica's threads |
+//! | `checkpoint` | when the store is flushed and the log purged |
+//! | `ticker` | what is done by the clock |
 
 mod checkpoint;
 mod clock;
