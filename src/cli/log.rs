@@ -5,6 +5,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// How logs are written.
 #[derive(clap::Args)]
+// Its own name: `serve` has a group `Args` already.
+#[group(id = "log")]
 pub struct Args {
     /// Least level that is logged: error, warn, info, debug, off
     #[arg(long, value_name = "LEVEL", default_value = "info")]
