@@ -2,6 +2,7 @@
 
 mod engine {
     mod differential;
+    mod processes;
     mod reference;
     mod rocksdb_store;
     mod smoke;

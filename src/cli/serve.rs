@@ -49,6 +49,9 @@ pub struct Args {
     /// How often a replica under writeset_snapshots publishes a snapshot, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 100)]
     snapshot_interval: u64,
+    /// Bytes written to the store at which it is flushed
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    flush_bytes: u64,
     /// Connections at a time
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     maxclients: u64,
@@ -125,6 +128,7 @@ fn settings(args: &Args) -> Settings {
         expiry: args.expiry,
         workers: args.workers.map_or(defaults.workers, usize::from),
         fsync: args.appendfsync,
+        flush_bytes: args.flush_bytes,
         log_clock_limit_ms: args.log_clock_limit,
         snapshot_interval_ms: args.snapshot_interval,
         ..defaults
