@@ -5,5 +5,4 @@ mod engine {
     mod processes;
     mod reference;
     mod rocksdb_store;
-    mod smoke;
 }

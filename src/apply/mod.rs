@@ -192,9 +192,15 @@ pub fn write_batch<S: Store>(
             effects.push(effect);
         }
     }
-    writes.push(Write::Put { key: key::marker(), value: marker.0.to_be_bytes().to_vec() });
+    writes.push(marker_write(marker));
     store.write(&writes)?;
     Ok(effects)
+}
+
+/// What sets the marker to `lsn`: part of a batch, or alone where all through `lsn` is written. Parallel strategies may
+/// leave a marker below the watermark: a batch that took its marker early may be written late.
+pub fn marker_write(lsn: Lsn) -> Write {
+    Write::Put { key: key::marker(), value: lsn.0.to_be_bytes().to_vec() }
 }
 
 /// The marker in the store: 0 if nothing was ever written. Errors: the store's; a marker of the wrong length.

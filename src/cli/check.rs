@@ -98,7 +98,7 @@ fn read(file: &str) -> Result<Program, UsageError> {
     Ok(program)
 }
 
-fn create(file: &str) -> Result<std::fs::File, UsageError> {
+pub(super) fn create(file: &str) -> Result<std::fs::File, UsageError> {
     let wrong = |error: std::io::Error| UsageError::File { file: file.to_owned(), reason: error.to_string() };
     std::fs::File::create(file).map_err(wrong)
 }
@@ -122,13 +122,13 @@ fn program_name(args: &Args) -> String {
 }
 
 /// Columns of the terminal that the tables go to.
-fn width(to_stderr: bool) -> u16 {
+pub(super) fn width(to_stderr: bool) -> u16 {
     let term = if to_stderr { console::Term::stderr() } else { console::Term::stdout() };
     term.size_checked().map_or(WIDTH_DEFAULT, |(_, columns)| columns.max(60))
 }
 
 /// Writes all of it. That whoever reads has seen enough (`| head`) is no error.
-fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
+pub(super) fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
     match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

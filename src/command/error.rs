@@ -22,6 +22,12 @@ impl CommandError {
         CommandError::Client(format!("ERR {}", text.trim_matches(['\r', '\n']).replace(['\r', '\n'], " ")))
     }
 
+    /// What the client sent as an error text quotes it: up to the first byte 00, where C's strings end.
+    pub(super) fn quoted(bytes: &[u8]) -> String {
+        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        String::from_utf8_lossy(&bytes[..end]).into_owned()
+    }
+
     /// `ERR syntax error`
     pub fn syntax() -> CommandError {
         CommandError::err("syntax error")

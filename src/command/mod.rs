@@ -270,7 +270,7 @@ impl fmt::Debug for Command {
 
 fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {
     // Redis cuts name and arguments to 128 bytes each, and stops adding arguments past 128 bytes in all.
-    let cut = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(128)]).into_owned();
+    let cut = |bytes: &[u8]| CommandError::quoted(&bytes[..bytes.len().min(128)]);
     let mut shown = String::new();
     for argument in argv.iter().skip(1) {
         if shown.len() >= 128 {

@@ -7,9 +7,10 @@
 //! In this order, and with nothing written in between, a store is never ahead of its log.
 
 use super::log::SharedLog;
+use crate::apply::marker_write;
 use crate::binlog::{Files, Lsn, SegmentError};
 use crate::effect::Write;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::store::rocksdb::RocksStore;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -40,7 +41,7 @@ impl Checkpoints {
         self.unflushed_bytes >= self.flush_bytes
     }
 
-    /// Flushes. `last` is the last entry written, of time `time`; the caller writes nothing meanwhile.
+    /// Flushes. All through `last`, which is of time `time`, is written; the caller writes nothing meanwhile.
     ///
     /// A log that cannot be synced keeps the store from being flushed, and that is all: what is in memory stays there.
     /// Errors: the store's; the node ends.
@@ -55,6 +56,8 @@ impl Checkpoints {
             tracing::error!(%error, "store not flushed: log cannot be synced");
             return Ok(());
         }
+        // What is purged below is what this marker says is there.
+        store.clone().write(&[marker_write(last)])?;
         store.flush()?;
         let bytes = std::mem::take(&mut self.unflushed_bytes);
         if self.raises_gate {

@@ -10,6 +10,7 @@ use super::log::SharedLog;
 use super::open::Opened;
 use super::replica::Applied;
 use super::settings::Port;
+use super::sweep::Sweep;
 use super::ticker::Ticker;
 use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::Applier;
@@ -17,14 +18,15 @@ use crate::apply::pool::{Limits, Pool};
 use crate::binlog::{Entry, Files, Fsync, Lsn};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
-use crate::expiry::{ExpiryPolicy, Judging};
+use crate::expiry::{ExpiryPolicy, Judging, Removal};
+use crate::node::removal_of_dead;
 use crate::ordering::AnyOrdering;
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
 use crate::replication::{Ack, Heartbeat};
 use crate::store::rocksdb::RocksStore;
-use crate::store::{Dump, StoreError, dump};
+use crate::store::{Dump, Store, StoreError, dump};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::Millis;
@@ -216,8 +218,30 @@ impl<F: Files> Sink<F> {
     /// All that was received is applied, and the store is flushed.
     fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
         self.shared.pool.wait_for(received.last).map_err(failed)?;
+        self.remove_the_dead().map_err(failed)?;
         let Received { checkpoints, last, time } = received;
         checkpoints.flush(&self.store, &self.shared.log, *last, *time).map_err(failed)
+    }
+}
+
+impl<F: Files> Sink<F> {
+    /// Removes what readers find dead, while no worker writes: an effect must not find half of a key.
+    fn remove_the_dead(&self) -> Result<(), StoreError> {
+        let now = match self.policy.removal() {
+            Removal::LogTime => self.shared.applied.heard(),
+            Removal::Local => clock::now(),
+            Removal::ByMaster => return Ok(()),
+        };
+        let (mut sweep, mut store) = (Sweep::default(), self.store.clone());
+        loop {
+            for key in sweep.dead_keys(&store, now)? {
+                let effect = removal_of_dead(&store, &key, now)?;
+                store.write(&effect.writes)?;
+            }
+            if sweep.is_at_start() {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod node;
 mod open;
 mod replica;
 mod settings;
+mod sweep;
 mod tail;
 mod ticker;
 mod writer;

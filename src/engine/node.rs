@@ -5,6 +5,7 @@ use super::following::{self, Following};
 use super::master::{self, Master};
 use super::open::{self, Folders, OpenError};
 use super::{Address, Failure, Place, Settings, StartError, clock};
+use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Entry, Files, Fsync};
 use crate::command::{Command, Reply};
 use crate::server::{Facts, Node, Refused};
@@ -100,6 +101,14 @@ impl<F: Place> Engine<F> {
             Role::Master(shared) => dump(&*shared.publication.read(clock::now()).snapshot),
             Role::Replica(shared) => shared.dump(),
             Role::None => Err(StoreError::Io("the node is stopped".to_owned())),
+        }
+    }
+
+    /// The worker pool of a replica as it is now; `None` on a master.
+    pub fn pool_state(&self) -> Option<PoolState> {
+        match self.role() {
+            Role::Replica(shared) => Some(shared.pool.state()),
+            Role::Master(_) | Role::None => None,
         }
     }
 

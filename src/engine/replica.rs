@@ -43,7 +43,7 @@ pub struct Applied {
 impl Applied {
     /// A store that holds all through `watermark`, at log time `time`.
     pub fn new(settings: &Settings, store: RocksStore, watermark: Lsn, time: Millis) -> Applied {
-        let log_time = LogTime::resume(time, clock::now());
+        let log_time = LogTime::at(time, clock::now());
         let applied = Applied {
             store,
             policy: settings.expiry.get(),

@@ -5,16 +5,13 @@ use super::clock;
 use super::following;
 use super::identity::{Identity, IdentityError};
 use super::master::Shared;
+use super::sweep::Sweep;
 use super::writer::Request;
 use crate::binlog::Files;
-use crate::effect::Key;
 use crate::replication::Tail;
-use crate::store::record::Record;
-use crate::store::{Read, key};
 use crate::sync::{Arc, thread};
 use crate::time::Millis;
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -27,8 +24,6 @@ const SYNC: Duration = Duration::from_secs(1);
 const CEILING_AHEAD_MS: u64 = 4_000;
 /// How near log time comes to the ceiling before there is a new one.
 const CEILING_NEAR_MS: u64 = 2_500;
-/// Records that are looked at for deadlines a tick.
-const SWEEP_RECORDS: usize = 1_000;
 
 /// Makes a ceiling durable that is ahead of `time`. Errors: the disk's; log time stays below the old one.
 pub fn raise_ceiling(
@@ -50,7 +45,7 @@ pub struct Ticker<F> {
 impl<F: Place> Ticker<F> {
     /// The ticker of a master: heartbeats, dead keys, fsync, the ceiling.
     pub fn of_master(shared: Arc<Shared<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
-        let mut duties = MasterDuties { shared, files, identity, swept: Vec::new() };
+        let mut duties = MasterDuties { shared, files, identity, sweep: Sweep::default() };
         Ticker::spawn(move |stopped| {
             let mut kept = Instant::now();
             while tick(&stopped, TICK) {
@@ -112,25 +107,24 @@ struct MasterDuties<F: Files> {
     shared: Arc<Shared<F>>,
     files: F,
     identity: Identity,
-    /// The last raw key that was looked at for its deadline; empty at the start of a round.
-    swept: Vec<u8>,
+    sweep: Sweep,
 }
 
 impl<F: Files> MasterDuties<F> {
     /// Shows replicas the time after the last entry.
     fn heartbeat(&self) {
-        let (last, time) = self.shared.last();
-        self.shared.tail.advance(Tail { last, time, bytes: 0 });
+        if let Some((last, time)) = self.shared.publication.heartbeat(clock::now()) {
+            self.shared.tail.advance(Tail { last, time, bytes: 0 });
+        }
     }
 
     /// Asks the writer to remove some keys that are dead.
     fn expire(&mut self) {
         let (_, now) = self.shared.last();
-        let (keys, next) = match dead_keys(&self.shared.store, &self.swept, now) {
-            Ok(found) => found,
+        let keys = match self.sweep.dead_keys(&self.shared.store, now) {
+            Ok(keys) => keys,
             Err(error) => return tracing::warn!(%error, "no look at deadlines"),
         };
-        self.swept = next;
         if !keys.is_empty() {
             // A full or closed queue: they are found again.
             let _ = self.shared.queue.push(Request::Expire(keys));
@@ -152,29 +146,4 @@ impl<F: Files> MasterDuties<F> {
             }
         }
     }
-}
-
-/// Dead keys among the next records after raw key `after`, and where to go on. Errors: the store's.
-fn dead_keys(
-    store: &dyn Read,
-    after: &[u8],
-    now: Millis,
-) -> Result<(Vec<Key>, Vec<u8>), crate::store::StoreError> {
-    let (start, end) = key::all_databases();
-    let from = if after.is_empty() { start } else { [after, &[0]].concat() };
-    let (mut dead, mut seen, mut last) = (Vec::new(), 0, Vec::new());
-    store.scan(&from, &end, &mut |raw, bytes| {
-        seen += 1;
-        if let Some(key) = key::metadata_key(raw)
-            && Record::decode(raw, bytes).is_ok_and(|record| record.is_dead(now))
-        {
-            dead.push(key);
-        }
-        if seen < SWEEP_RECORDS {
-            return ControlFlow::Continue(());
-        }
-        last = raw.to_vec();
-        ControlFlow::Break(())
-    })?;
-    Ok((dead, last))
 }

@@ -49,9 +49,10 @@ pub struct Reading {
 }
 
 impl LogTime {
-    /// Log time of a node whose own clock says `local` when it goes on from log time `heard`.
-    pub fn resume(heard: Millis, local: Millis) -> LogTime {
-        LogTime { heard, heard_at: local, estimate: heard }
+    /// Log time `time`, as if heard when the replica's own clock said `local`: where a node goes on after a start. To
+    /// `hear` it instead would take all the time before `local` for silence, and make an estimate of it.
+    pub fn at(time: Millis, local: Millis) -> LogTime {
+        LogTime { heard: time, heard_at: local, estimate: Millis::ZERO }
     }
 
     /// Notes that the log brought the master's time `time` while the replica's own clock said `local`.

@@ -97,11 +97,13 @@ pub(super) fn step(argv: &[Vec<u8>]) -> Result<Step, CommandError> {
 /// Why a value is refused, in Redis's words.
 type Refusal = String;
 
+type Set = fn(&mut Change, &str) -> Result<(), Refusal>;
+
 struct Parameter {
     name: &'static str,
     get: fn(&Config, &Facts) -> String,
     /// `None`: it cannot be changed.
-    set: Option<fn(&mut Change, &str) -> Result<(), Refusal>>,
+    set: Option<Set>,
 }
 
 const PARAMETERS: &[Parameter] = &[

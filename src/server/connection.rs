@@ -258,7 +258,7 @@ impl<N: Node> Connection<N> {
             if commands == RUN_COMMANDS_MAX || bytes >= RUN_BYTES_MAX {
                 break Ok(true);
             }
-            let argv = match self.requests.next() {
+            let argv = match self.requests.next_request() {
                 Ok(Some(argv)) => argv,
                 Ok(None) => break Ok(false),
                 Err(error) => break Err(End::Protocol(error)),

@@ -63,6 +63,12 @@ impl<N> Shared<N> {
     }
 }
 
+/// Why the server ends, once it does.
+async fn first_end(ended: &mut watch::Receiver<Option<Ended>>) -> Ended {
+    // The sender is in what the connections share, and outlives who waits here.
+    ended.wait_for(Option::is_some).await.ok().and_then(|why| *why).unwrap_or(Ended::Stop)
+}
+
 /// A server that listens.
 pub struct Server<N> {
     shared: Arc<Shared<N>>,
@@ -103,7 +109,7 @@ impl<N: Node> Server<N> {
             tokio::select! {
                 biased;
                 () = &mut stop => break Ended::Stop,
-                Ok(why) = ended.wait_for(Option::is_some) => break why.unwrap_or(Ended::Stop),
+                why = first_end(&mut ended) => break why,
                 // Those that ended are taken away, so that the set does not grow.
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {

@@ -100,8 +100,10 @@ pub struct Requests {
 struct Partial {
     missing: usize,
     argv: Vec<Vec<u8>>,
-    /// What it holds, as counted against the limit.
+    /// What it will hold with the bulk that has begun, as counted against the limit.
     cost: usize,
+    /// Memory of the arguments that are complete.
+    held: usize,
     bulk: Option<Bulk>,
 }
 
@@ -122,7 +124,7 @@ impl Requests {
         self.limits = limits;
     }
 
-    /// Notes what the client sent. Call [`Requests::next`] until there is nothing more before filling again: then the
+    /// Notes what the client sent. Call [`Requests::next_request`] until there is nothing more before filling again: then the
     /// buffer stays small.
     pub fn fill(&mut self, bytes: &[u8]) {
         if self.at == self.buffer.len() {
@@ -139,9 +141,13 @@ impl Requests {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Bytes held: the buffer, and the arguments of a request that is not complete.
+    /// Bytes of memory held: the buffer, and the arguments of a request that is not complete.
     pub fn held(&self) -> usize {
-        self.buffer.len() - self.at + self.partial.as_ref().map_or(0, |partial| partial.cost)
+        let partial = self.partial.as_ref().map_or(0, |partial| {
+            let bulk = partial.bulk.as_ref().map_or(0, |bulk| bulk.bytes.capacity());
+            partial.argv.capacity() * ARGUMENT_COST + partial.held + bulk
+        });
+        self.buffer.capacity() + partial
     }
 
     /// The bytes that no request has taken. Only between requests: arguments of an incomplete one are not among them.
@@ -151,7 +157,7 @@ impl Requests {
 
     /// The next request: an argv with at least one argument; `None` if it has not come yet. After an error every
     /// further call gives that error: the connection is to be closed.
-    pub fn next(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
+    pub fn next_request(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
         loop {
             if self.partial.is_some() {
                 return self.next_of_array();
@@ -193,7 +199,7 @@ impl Requests {
         // A negative length is no array, as zero is.
         if let Some(missing) = usize::try_from(length).ok().filter(|&missing| missing > 0) {
             let argv = Vec::with_capacity(missing.min(ARGUMENTS_EXPECTED_MAX));
-            self.partial = Some(Partial { missing, argv, cost: 0, bulk: None });
+            self.partial = Some(Partial { missing, argv, cost: 0, held: 0, bulk: None });
         }
         Ok(true)
     }
@@ -254,6 +260,7 @@ impl Requests {
         bulk.bytes.extend_from_slice(&pending[..missing]);
         let is_complete = bulk.bytes.len() == bulk.length && pending.len() >= missing + 2;
         if is_complete {
+            partial.held += bulk.bytes.capacity();
             partial.argv.extend(partial.bulk.take().map(|bulk| bulk.bytes));
             partial.missing -= 1;
         }

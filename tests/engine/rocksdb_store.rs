@@ -1,7 +1,6 @@
 //! The store on RocksDB against the one in memory: whatever happens to both, nobody can tell them apart.
 
 mod bytes;
-mod commands;
 mod compaction;
 mod crash;
 mod handles;

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Records the replies of a real Redis 7.0 into the transcripts of tests/golden/commands/.
+"""Records the replies of a real Redis 7.0 into the transcripts of tests/golden/commands/ and tests/golden/server/.
 
 To write a transcript: put only comments, command lines and directives into a `.txt` file there, run this
 script over it, read what it wrote, commit. To record again: run it over the same file; replies are replaced,
-everything else stays. `tests/machines/commands.rs` replays the transcripts against this crate.
+everything else stays. `tests/machines/commands.rs` replays the transcripts against this crate,
+and `tests/server/transcript.rs` those of tests/golden/server/ over a socket.
 
     redis-server --port 7399 --save '' --appendonly no &
     tests/golden/record.py --port 7399 tests/golden/commands/*.txt        (empties that server first!)

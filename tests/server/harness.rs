@@ -54,11 +54,12 @@ impl MemoryNode {
 
 impl Node for MemoryNode {
     async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
-        let mut master = self.master.lock().unwrap();
+        let mut master = self.master.lock().expect("no test panicked with it");
         let policy = Policy::LogClock.get();
         let mut one = |command| {
             let input = MasterInput::Request { command, now: Millis(1_800_000_000_000), random: 0 };
-            let outputs = master.step(&*policy, input).unwrap();
+            let outputs =
+                master.step(&*policy, input).expect("a fresh node, socket and thread serve the test");
             outputs.into_iter().find_map(|output| match output {
                 MasterOutput::Reply(reply) => Some(reply),
                 _ => None,
@@ -68,8 +69,8 @@ impl Node for MemoryNode {
     }
 
     fn facts(&self) -> Facts {
-        let mut facts = self.facts.lock().unwrap().clone();
-        let last = self.master.lock().unwrap().last();
+        let mut facts = self.facts.lock().expect("no test panicked with it").clone();
+        let last = self.master.lock().expect("no test panicked with it").last();
         facts.progress = Progress { received: last, durable: last, applied: last, ..Progress::default() };
         facts
     }
@@ -80,12 +81,14 @@ impl Node for MemoryNode {
     }
 
     async fn set_appendfsync(&self, fsync: Fsync) -> Result<(), Refused> {
-        self.facts.lock().unwrap().appendfsync = fsync;
+        self.facts.lock().expect("no test panicked with it").appendfsync = fsync;
         Ok(())
     }
 
     fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
-        self.followed.send((argv, socket, already_read)).unwrap();
+        self.followed
+            .send((argv, socket, already_read))
+            .expect("a fresh node, socket and thread serve the test");
     }
 
     async fn stop(&self) -> Result<(), Refused> {
@@ -112,10 +115,16 @@ impl Running {
         let (bound, addr) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_multi_thread();
-            let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+            let runtime = runtime
+                .worker_threads(2)
+                .enable_all()
+                .build()
+                .expect("a fresh node, socket and thread serve the test");
             runtime.block_on(async move {
-                let server = Server::bind(node, Config { port: 0, ..config }).await.unwrap();
-                bound.send(server.local_addr()).unwrap();
+                let server = Server::bind(node, Config { port: 0, ..config })
+                    .await
+                    .expect("a fresh node, socket and thread serve the test");
+                bound.send(server.local_addr()).expect("a fresh node, socket and thread serve the test");
                 let stop = async move { drop(stopped.await) };
                 server.serve(stop).await
             })
@@ -125,20 +134,21 @@ impl Running {
     }
 
     pub fn connect(&self) -> Client {
-        let socket = TcpStream::connect(self.addr).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let socket = TcpStream::connect(self.addr).expect("a fresh node, socket and thread serve the test");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
         Client { socket }
     }
 
     /// Waits for the end that a client asked for.
     pub fn ended(mut self) -> Ended {
-        self.thread.take().unwrap().join().unwrap()
+        self.thread.take().expect("taken once").join().expect("the server did not panic")
     }
 
     /// Stops it from outside, and waits for its end.
     pub fn stopped(mut self) -> Ended {
         drop(self.stop.take());
-        self.thread.take().unwrap().join().unwrap()
+        self.thread.take().expect("taken once").join().expect("the server did not panic")
     }
 }
 
@@ -159,7 +169,7 @@ pub struct Client {
 
 impl Client {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.socket.write_all(bytes.as_ref()).unwrap();
+        self.socket.write_all(bytes.as_ref()).expect("the other side reads");
     }
 
     /// Sends a line and reads exactly `expected`.
@@ -193,8 +203,10 @@ impl Client {
     /// Reads until the server closes.
     pub fn read_to_end(&mut self) -> String {
         let mut all = Vec::new();
-        // A reset is an end too: the server closed before it had read all.
-        let _ = self.socket.read_to_end(&mut all);
+        if let Err(error) = self.socket.read_to_end(&mut all) {
+            // A reset is an end too: the server closed before it had read all.
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the server does not close");
+        }
         String::from_utf8_lossy(&all).into_owned()
     }
 
@@ -204,13 +216,13 @@ impl Client {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n") {
             let mut byte = [0];
-            self.socket.read_exact(&mut byte).unwrap();
+            self.socket.read_exact(&mut byte).expect("more bytes");
             head.push(byte[0]);
         }
-        let head = String::from_utf8(head).unwrap();
+        let head = String::from_utf8(head).expect("a fresh node, socket and thread serve the test");
         let length: usize = head.trim_end()[1..].parse().unwrap_or_else(|_| panic!("{line} gave {head}"));
         let mut bytes = vec![0; length + 2];
-        self.socket.read_exact(&mut bytes).unwrap();
-        String::from_utf8(bytes[..length].to_vec()).unwrap()
+        self.socket.read_exact(&mut bytes).expect("more bytes");
+        String::from_utf8(bytes[..length].to_vec()).expect("a fresh node, socket and thread serve the test")
     }
 }

@@ -62,7 +62,8 @@ fn reader_that_takes_nothing_is_closed_after_the_soft_limits_time() {
     slow.read("+OK\r\n", "SET");
     slow.send("GET k\r\n".repeat(100));
     // Not before the server has closed it does the client read: the list says when.
-    while other.text("CLIENT LIST").contains("id=1 ") {}
+    let closed = (0..1_000_000).any(|_| !other.text("CLIENT LIST").contains("id=1 "));
+    assert!(closed, "a million questions later it is still there");
     let taken = slow.read_to_end().len();
     assert!(taken < 100 * value.len(), "{taken} bytes were sent");
 }
@@ -73,15 +74,4 @@ fn client_that_is_silent_is_closed_after_the_timeout() {
     let mut client = server.connect();
     client.expect("PING", "+PONG\r\n");
     assert_eq!(client.read_to_end(), "");
-}
-
-#[test]
-fn client_that_sends_much_does_not_keep_others_waiting() {
-    let server = Running::new();
-    let (mut busy, mut other) = (server.connect(), server.connect());
-    busy.send("SET k v\r\n".repeat(200_000));
-    for _ in 0..100 {
-        other.expect("PING", "+PONG\r\n");
-    }
-    busy.read(&"+OK\r\n".repeat(200_000), "its own pipeline");
 }

@@ -10,23 +10,30 @@ fn crate_redis_talks_to_the_server_in_both_protocols() {
     let server = Running::new();
     for protocol in ["resp2", "resp3"] {
         let url = format!("redis://{}/3?protocol={protocol}", server.addr);
-        let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
-        let (): () = connection.set("k", "v").unwrap();
-        assert_eq!(connection.get::<_, Option<String>>("k").unwrap().as_deref(), Some("v"));
-        assert_eq!(connection.get::<_, Option<String>>("none").unwrap(), None);
-        let (): () = connection.hset("h", "f", 1).unwrap();
-        let all: std::collections::BTreeMap<String, i64> = connection.hgetall("h").unwrap();
+        let mut connection = redis::Client::open(url)
+            .expect("the server answers")
+            .get_connection()
+            .expect("the server answers");
+        let (): () = connection.set("k", "v").expect("the server answers");
+        assert_eq!(
+            connection.get::<_, Option<String>>("k").expect("the server answers").as_deref(),
+            Some("v")
+        );
+        assert_eq!(connection.get::<_, Option<String>>("none").expect("the server answers"), None);
+        let (): () = connection.hset("h", "f", 1).expect("the server answers");
+        let all: std::collections::BTreeMap<String, i64> =
+            connection.hgetall("h").expect("the server answers");
         assert_eq!(all, [("f".to_owned(), 1)].into());
         let mut pipeline = redis::pipe();
         pipeline.cmd("DEL").arg("n").ignore();
         (0..500).for_each(|_| {
             pipeline.cmd("INCR").arg("n");
         });
-        let counted: Vec<i64> = pipeline.query(&mut connection).unwrap();
+        let counted: Vec<i64> = pipeline.query(&mut connection).expect("the server answers");
         assert_eq!(counted, (1..=500).collect::<Vec<i64>>());
-        let error = connection.incr::<_, _, i64>("k", 1).unwrap_err();
+        let error = connection.incr::<_, _, i64>("k", 1).expect_err("not a number");
         assert!(error.to_string().contains("not an integer"), "{error}");
-        let info: redis::InfoDict = redis::cmd("INFO").query(&mut connection).unwrap();
+        let info: redis::InfoDict = redis::cmd("INFO").query(&mut connection).expect("the server answers");
         assert_eq!(info.get::<String>("role").as_deref(), Some("master"));
     }
 }
@@ -45,8 +52,8 @@ fn output(program: &str, server: &Running, arguments: &[&str], input: &str) -> O
         println!("skipped: {program} not found");
         return None;
     };
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let done = child.wait_with_output().unwrap();
+    child.stdin.take().expect("taken once").write_all(input.as_bytes()).expect("the other side reads");
+    let done = child.wait_with_output().expect("the server answers");
     let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{program} {arguments:?}: {text}");
     Some(text)
@@ -79,7 +86,7 @@ fn redis_benchmark_runs_with_and_without_pipelines() {
         let arguments = ["-t", "ping,set,get,incr,hset,mset", "-n", "5000", "-c", "20", "-P", pipeline, "-q"];
         let Some(text) = output("redis-benchmark", &server, &arguments, "") else { return };
         for name in ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "HSET", "MSET"] {
-            assert!(text.contains(&format!("{name}")), "{name} is lacking: {text}");
+            assert!(text.contains(name), "{name} is lacking: {text}");
         }
         assert!(!text.to_lowercase().contains("error"), "{text}");
     }

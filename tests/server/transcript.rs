@@ -20,7 +20,7 @@ fn server_transcript_replayed_gives_the_replies_of_redis() {
         while let Some(reply) = lines.next_if(|line| !line.is_empty() && !line.starts_with(['>', '#'])) {
             expected.push(reply.to_owned());
         }
-        let argv = line::split(command.as_bytes()).unwrap();
+        let argv = line::split(command.as_bytes()).expect("a command line, a reply");
         let mut frame = format!("*{}\r\n", argv.len()).into_bytes();
         for argument in &argv {
             frame.extend(format!("${}\r\n", argument.len()).bytes());
@@ -46,7 +46,7 @@ fn rendered(socket: &mut impl Read, mark: &str) -> Vec<String> {
         let count = socket.read(&mut chunk).expect("a reply");
         assert!(count > 0, "closed");
         bytes.extend_from_slice(&chunk[..count]);
-        if let Some((frame, length)) = decode(&bytes).unwrap() {
+        if let Some((frame, length)) = decode(&bytes).expect("a command line, a reply") {
             assert_eq!(length, bytes.len(), "more than one reply");
             return if mark == "?" { outline(&frame) } else { lines(&frame, 0, mark == "~") };
         }

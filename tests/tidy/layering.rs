@@ -24,6 +24,10 @@ pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/apply/pool", "the worker pool, through crate::sync"),
     ("src/queue.rs", "a lock and who waits for it, through crate::sync"),
     ("src/publication.rs", "a lock, through crate::sync"),
+    (
+        "src/engine/",
+        "a node as it runs: folder, threads, clock, randomness; everything it decides is decided elsewhere",
+    ),
     ("src/trace.rs", "one JSON line a step, into a file"),
 ];
 

@@ -287,6 +287,7 @@ impl<O: Ordering> Dispatch<O> {
             watermark: self.applier.watermark(),
             queued_entries: self.entries.len(),
             queued_bytes: self.bytes,
+            admission_waits: self.waiting_bytes.is_some(),
             held,
             holds: self.holds.outcomes().to_vec(),
             stopped: self.stopped().cloned(),

@@ -99,6 +99,8 @@ pub struct PoolState {
     pub queued_entries: usize,
     /// Their bytes, as they were given at admission.
     pub queued_bytes: usize,
+    /// Whether an entry waits to be admitted: for room, or for a cut to be published.
+    pub admission_waits: bool,
     /// The first entries of the jobs that are held now.
     pub held: Vec<Lsn>,
     /// The holds with what became of them.
@@ -192,10 +194,11 @@ impl<O: Ordering> Pool<O> {
     }
 
     fn finish(&self, shared: &mut Shared<O>, worker: usize, work: &impl Work) {
+        let before = shared.dispatch.watermark();
         let due = shared.dispatch.finish(worker);
         self.publish(shared, due, work);
         shared.dispatch.settle(Some(worker));
-        if shared.waiting > 0 {
+        if shared.waiting > 0 && shared.dispatch.watermark() > before {
             self.moved.notify_all();
         }
     }

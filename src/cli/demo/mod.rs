@@ -1,9 +1,135 @@
-//! Stand-in.
-use super::{Outcome, UsageError};
-/// Args.
+//! `replicheck demo` — both founding bugs on real nodes, then the cures. Does I/O: TCP, RocksDB, threads.
+
+mod cluster;
+mod delay;
+mod print;
+mod scenario;
+
+use super::{Outcome, UsageError, check, paint};
+use cluster::Shown;
+use indicatif::{ProgressBar, ProgressStyle};
+use print::JsonShown;
+use replicheck::models::bounds::Bounds;
+use replicheck::models::own_program;
+use replicheck::models::program;
+use replicheck::models::search::Progress;
+use replicheck::models::timeline::timeline;
+use replicheck::models::verdict::Row;
+use replicheck::time::Millis;
+use scenario::{Choice, Scenario, scenarios};
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::runtime::{Handle, Runtime};
+
+/// Show both founding bugs on real nodes: a master and a replica, TCP, RocksDB, threads; then what cures them.
+///
+/// Every choice runs the same program. The schedule that breaks the legacy ones is forced: a worker is held, or the link
+/// delivers late; each scenario says which. Beside a replica that diverged stands the model's counterexample of the same
+/// program. Takes about ten seconds. Exit code: 0 = every legacy choice diverged and no cure did, 1 = not so,
+/// 2 = the command was not understood.
 #[derive(clap::Args)]
-pub struct Args {}
-/// Run.
-pub fn run(_: &Args) -> Result<Outcome, UsageError> {
-    Ok(Outcome::Expected)
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Write what was seen as JSON to this file; - is standard output (the text then goes to standard error)
+    #[arg(long, value_name = "FILE")]
+    json: Option<String>,
+}
+
+const EXAMPLES: &str = "Examples:
+  replicheck demo
+  replicheck demo --json - 2> demo.txt | jq '.[] | select(.diverged) | .choice'";
+
+/// Runs both scenarios and prints them.
+pub fn run(args: &Args) -> Result<Outcome, UsageError> {
+    let to_stderr = args.json.as_deref() == Some("-");
+    let json_file = args.json.as_deref().filter(|file| *file != "-").map(check::create).transpose()?;
+    let width = check::width(to_stderr);
+    let runtime = Runtime::new()?;
+    let folder = tempfile::tempdir()?;
+    let (mut rows, mut as_expected) = (Vec::new(), true);
+    for scenario in scenarios() {
+        let start = now();
+        let shown = show_all(runtime.handle(), folder.path(), &scenario)?;
+        let mut text = print::heading(&scenario);
+        for shown in &shown {
+            text.push_str(&print::choice(&scenario, shown, start, width));
+            if shown.diverged() {
+                text.push_str(&counterexample(&scenario, shown.choice, width)?);
+            }
+            as_expected &= shown.diverged() == shown.choice.is_legacy;
+            rows.push(JsonShown::of(&scenario, shown));
+        }
+        text.push('\n');
+        print(to_stderr, &text)?;
+    }
+    print(to_stderr, &format!("{}\n", conclusion(as_expected)))?;
+    let json = serde_json::to_string_pretty(&rows).map_err(std::io::Error::from)? + "\n";
+    match json_file {
+        Some(mut file) => file.write_all(json.as_bytes())?,
+        None if to_stderr => check::print(std::io::stdout(), &json)?,
+        None => {}
+    }
+    Ok(if as_expected { Outcome::Expected } else { Outcome::Differs })
+}
+
+fn print(to_stderr: bool, text: &str) -> Result<(), UsageError> {
+    let text = paint::signs(text);
+    if to_stderr { check::print(anstream::stderr(), &text) } else { check::print(anstream::stdout(), &text) }
+}
+
+fn conclusion(as_expected: bool) -> &'static str {
+    if as_expected {
+        "every legacy choice diverged, and no cure did"
+    } else {
+        "not as expected: a legacy choice did not diverge, or a cure did"
+    }
+}
+
+/// All choices of a scenario, at the same time: what takes long is a link that is late.
+fn show_all(handle: &Handle, folder: &Path, scenario: &Scenario) -> Result<Vec<Shown>, UsageError> {
+    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner());
+    bar.set_message(format!("{}: {} choices, {}", scenario.name, scenario.choices.len(), scenario.how));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let shown = thread::scope(|scope| {
+        let threads: Vec<_> = scenario
+            .choices
+            .iter()
+            .map(|&choice| {
+                let folder = folder.join(format!("{}-{}", scenario.name, choice.name));
+                (choice, scope.spawn(move || cluster::show(handle, &folder, scenario, choice)))
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|(choice, thread)| {
+                let outcome = thread.join().unwrap_or_else(|_| Err("it panicked".to_owned()));
+                outcome.map_err(|reason| UsageError::Unknown(format!("{}: {reason}", choice.name)))
+            })
+            .collect()
+    });
+    bar.finish_and_clear();
+    shown
+}
+
+/// The model's shortest counterexample of the scenario's program under that choice.
+fn counterexample(scenario: &Scenario, choice: Choice, width: u16) -> Result<String, UsageError> {
+    let wrong = |error: String| UsageError::Unknown(error);
+    let lines = scenario.program.join("\n");
+    let program = program::parse(lines.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    let model = Some(scenario.model);
+    let tasks = own_program::program_tasks(&program, scenario.name, Bounds::Quick, model, Some(choice.name))
+        .map_err(|error| wrong(error.to_string()))?;
+    let rows: Vec<Row> = tasks.tasks.iter().flat_map(|task| task.run(&Progress::default())).collect();
+    let Some((row, story)) = rows.iter().find_map(|row| Some((row, row.counterexample.as_ref()?))) else {
+        return Ok(format!("  the model found no counterexample of {}\n", choice.name));
+    };
+    let heading = format!("  the model, on the same program: {} breaks {}\n", choice.name, row.invariant);
+    Ok(heading + &print::indented(&timeline(story, width.saturating_sub(2))))
+}
+
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

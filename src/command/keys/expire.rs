@@ -125,7 +125,7 @@ impl Condition {
                 b"gt" => &mut condition.gt,
                 b"lt" => &mut condition.lt,
                 _ => {
-                    let shown = String::from_utf8_lossy(argument);
+                    let shown = CommandError::quoted(argument);
                     return Err(CommandError::err(format_args!("Unsupported option {shown}")));
                 }
             };

@@ -71,6 +71,8 @@ EXPIRE {key} {seconds} {condition} {condition}
 PEXPIRE {key} {milliseconds} {condition} {condition}
 EXPIREAT {key} {second} {condition} {condition}
 PEXPIREAT {key} {millisecond} {condition} {condition}
+EXPIREAT {key} {second} GT
+EXPIREAT {key} {second} LT
 PERSIST {key}
 TTL {key}
 PTTL {key}
@@ -196,7 +198,7 @@ fn choices(sort: &str) -> Option<&'static [&'static str]> {
         "hscan" => &["", "COUNT {some}", "MATCH {pattern}", "TYPE hash", "{foo}"],
         "type" => &["hash", "string", "STRING", "zset", "none"],
         "some" => &["0", "1", "2", "3", "100", "-1", "-3", "x", "-9223372036854775808"],
-        "foo" => &["", "foo", "nx", "\"", "x\r\ny\n"],
+        "foo" => &["", "foo", "nx", "\"", "x\r\ny\n", "x\0y"],
         _ => return None,
     })
 }
@@ -222,10 +224,10 @@ fn words(source: &mut Gen, word: &str, now: u64) -> Vec<Vec<u8>> {
         "key" => pick(source, KEYS).to_vec(),
         "field" => pick(source, FIELDS).to_vec(),
         "integer" => pick(source, INTEGERS).into(),
-        "float" => pick(source, &[FLOATS, FLOATS, INTEGERS]).pick(source),
+        "float" => one_of(source, &[FLOATS, FLOATS, INTEGERS]),
         "value" => match usize::arbitrary(source) % 8 {
             0 => letters(source, "ab"),
-            _ => pick(source, &[INTEGERS, FLOATS, WORDS]).pick(source),
+            _ => one_of(source, &[INTEGERS, FLOATS, WORDS]),
         },
         "pattern" => match usize::arbitrary(source) % 2 {
             0 => pick(source, &["*", "?", "a*", "[a-c]", "[^a]*", "\\a", "**", "", "*[^h]*", "["]).into(),
@@ -243,15 +245,10 @@ fn pick<T: Copy>(source: &mut Gen, choices: &[T]) -> T {
     *source.choose(choices).expect("not empty")
 }
 
-/// A list of words to pick one from.
-trait Pick {
-    fn pick(self, source: &mut Gen) -> Vec<u8>;
-}
-
-impl Pick for &[&str] {
-    fn pick(self, source: &mut Gen) -> Vec<u8> {
-        pick(source, self).into()
-    }
+/// A word of one of these lists.
+fn one_of(source: &mut Gen, lists: &[&[&str]]) -> Vec<u8> {
+    let list = pick(source, lists);
+    pick(source, list).into()
 }
 
 /// Up to 12 of these.
@@ -333,7 +330,7 @@ fn argv(source: &mut Gen, now: u64) -> Vec<Vec<u8>> {
 
 impl Arbitrary for Case {
     fn arbitrary(source: &mut Gen) -> Case {
-        let policy = pick(source, &Policy::ALL);
+        let policy = pick(source, Policy::ALL);
         // Chores cost much more than commands.
         let has_chores = usize::arbitrary(source).is_multiple_of(20);
         let count = 1 + usize::arbitrary(source) % (2 * source.size());
@@ -352,22 +349,11 @@ impl Arbitrary for Case {
         }
         Case { policy, steps }
     }
-
-    fn shrink(&self) -> Box<dyn Iterator<Item = Case>> {
-        let (policy, steps) = (self.policy, self.steps.clone());
-        let plain = (policy != Policy::LogClock).then(|| Case { policy: Policy::LogClock, steps });
-        let fewer = self.steps.shrink().map(move |steps| Case { policy, steps });
-        Box::new(plain.into_iter().chain(fewer))
-    }
 }
 
-impl Arbitrary for Step {
-    fn arbitrary(source: &mut Gen) -> Step {
-        let (later_ms, argv) = (0, argv(source, START.0));
-        Step { chore: Chore::Nothing, later_ms, db: 0, argv, random: u64::arbitrary(source) }
-    }
-
-    fn shrink(&self) -> Box<dyn Iterator<Item = Step>> {
+impl Step {
+    /// The same with something left out or shorter.
+    pub(super) fn simpler(&self) -> Vec<Step> {
         let mut simpler = vec![
             Step { chore: Chore::Nothing, ..self.clone() },
             Step { later_ms: 0, ..self.clone() },
@@ -375,15 +361,15 @@ impl Arbitrary for Step {
             Step { random: 0, ..self.clone() },
         ];
         for at in 1..self.argv.len() {
+            let mut fewer = self.clone();
+            fewer.argv.remove(at);
+            simpler.push(fewer);
             let mut shorter = self.clone();
-            shorter.argv.remove(at);
+            let half = shorter.argv[at].len() / 2;
+            shorter.argv[at].truncate(half);
             simpler.push(shorter);
-            let mut plain = self.clone();
-            let half = plain.argv[at].len() / 2;
-            plain.argv[at].truncate(half);
-            simpler.push(plain);
         }
-        let this = self.clone();
-        Box::new(simpler.into_iter().filter(move |step| *step != this))
+        simpler.retain(|step| step != self);
+        simpler
     }
 }

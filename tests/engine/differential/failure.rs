@@ -1,8 +1,8 @@
 //! Failure — a case that differs → the shortest that does, as one would type it in redis-cli.
 
 use super::{Case, Chore, START};
-use quickcheck::Arbitrary;
 use replicheck::command::line::Quoted;
+use replicheck::expiry::Policy;
 use replicheck::time::Millis;
 use std::fmt::{Debug, Write as _};
 
@@ -34,20 +34,61 @@ pub(super) struct Found {
     steps_drawn: usize,
 }
 
-/// The smallest case on the way from `case`, which differs, that `fails` finds, too.
-pub(super) fn shrunk(
-    mut case: Case,
-    mut difference: Difference,
-    fails: &mut dyn FnMut(&Case) -> Option<Difference>,
-) -> Found {
-    let steps_drawn = case.steps.len();
-    loop {
-        case.steps.truncate(difference.step + 1);
-        let smaller = case.shrink().find_map(|case| fails(&case).map(|difference| (case, difference)));
-        match smaller {
-            Some(smaller) => (case, difference) = smaller,
-            None => return Found { case, difference, steps_drawn },
+/// The smallest case on the way from `case`, which differs, that `fails` finds, too: no step of it can be left out, and
+/// none can be simpler.
+pub(super) fn shrunk(case: Case, difference: Difference, fails: &mut Fails<'_>) -> Found {
+    let mut found = Found { steps_drawn: case.steps.len(), case, difference };
+    found.case.steps.truncate(found.difference.step + 1);
+    let plain = Case { policy: Policy::LogClock, steps: found.case.steps.clone() };
+    found.take_if_it_differs(plain, fails);
+    // Chores cost most.
+    let mut idle = found.case.clone();
+    idle.steps.iter_mut().for_each(|step| step.chore = Chore::Nothing);
+    found.take_if_it_differs(idle, fails);
+    while found.leave_steps_out(fails) | found.simplify_steps(fails) {}
+    found
+}
+
+/// What differs in a case, if anything does.
+type Fails<'a> = dyn FnMut(&Case) -> Option<Difference> + 'a;
+
+impl Found {
+    fn take_if_it_differs(&mut self, case: Case, fails: &mut Fails<'_>) -> bool {
+        let Some(difference) = fails(&case) else { return false };
+        (self.case, self.difference) = (case, difference);
+        self.case.steps.truncate(self.difference.step + 1);
+        true
+    }
+
+    /// Leaves out half of the steps, quarters, and so on down to single steps, as long as it still differs.
+    fn leave_steps_out(&mut self, fails: &mut Fails<'_>) -> bool {
+        let (mut some, mut size) = (false, self.case.steps.len().div_ceil(2));
+        while size > 0 {
+            let mut from = 0;
+            while from < self.case.steps.len() {
+                let mut fewer = self.case.clone();
+                fewer.steps.drain(from..(from + size).min(fewer.steps.len()));
+                if self.take_if_it_differs(fewer, fails) { some = true } else { from += size }
+            }
+            size /= 2;
         }
+        some
+    }
+
+    fn simplify_steps(&mut self, fails: &mut Fails<'_>) -> bool {
+        let (mut some, mut at) = (false, 0);
+        while let Some(step) = self.case.steps.get(at) {
+            let simpler = step.simpler().into_iter().map(|step| {
+                let mut case = self.case.clone();
+                case.steps[at] = step;
+                case
+            });
+            let cases: Vec<Case> = simpler.collect();
+            let taken = cases.into_iter().any(|case| self.take_if_it_differs(case, fails));
+            some |= taken;
+            at += usize::from(!taken);
+        }
+        some
     }
 }
 

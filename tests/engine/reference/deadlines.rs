@@ -8,8 +8,9 @@ pub(super) fn expire(call: &mut Call<'_>, unit: i128, origin: i128) -> Told {
     let words: Vec<String> = call.args[2..].iter().map(|word| super::upper(word)).collect();
     for (at, word) in words.iter().enumerate() {
         if !["NX", "XX", "GT", "LT"].contains(&word.as_str()) {
-            let shown = String::from_utf8_lossy(call.arg(at + 2));
-            return refused(&format!("Unsupported option {shown}"));
+            // As C prints a string: to the first byte 00.
+            let shown = String::from_utf8_lossy(call.arg(at + 2)).into_owned();
+            return refused(&format!("Unsupported option {}", shown.split('\0').next().expect("a part")));
         }
     }
     let given = |word: &str| words.iter().any(|one| one == word);

@@ -136,7 +136,7 @@ fn set_all(call: &mut Call<'_>) {
 }
 
 pub(super) fn mset(call: &mut Call<'_>) -> Told {
-    if call.args.len() % 2 != 0 {
+    if !call.args.len().is_multiple_of(2) {
         return refused("wrong number of arguments for 'mset' command");
     }
     set_all(call);
@@ -144,7 +144,7 @@ pub(super) fn mset(call: &mut Call<'_>) -> Told {
 }
 
 pub(super) fn msetnx(call: &mut Call<'_>) -> Told {
-    if call.args.len() % 2 != 0 {
+    if !call.args.len().is_multiple_of(2) {
         return refused("wrong number of arguments for 'msetnx' command");
     }
     if (0..call.args.len()).step_by(2).any(|at| call.held(at).is_some()) {

@@ -1,0 +1,157 @@
+//! A master and a replica of it: folders, RocksDB, TCP, threads. Does I/O.
+
+use super::delay::delayed;
+use super::scenario::{Choice, Scenario};
+use replicheck::apply::pool::Outcome;
+use replicheck::binlog::Lsn;
+use replicheck::client::{Client, OwnedFrame};
+use replicheck::command::line;
+use replicheck::engine::{Address, Engine, Settings};
+use replicheck::server::{Config, Node, Server};
+use replicheck::store::Dump;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+
+/// Workers of the replica: with two a schedule can go wrong.
+const WORKERS: usize = 2;
+/// Longer than this and something other than the choice is wrong.
+const LIMIT: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(5);
+
+/// What one choice came to.
+pub struct Shown {
+    /// The choice.
+    pub choice: Choice,
+    /// The master's store after the program.
+    pub master: Dump,
+    /// The replica's store after the same entries.
+    pub replica: Dump,
+    /// What clients read from both afterwards: command, master, replica.
+    pub reads: Vec<(String, String, String)>,
+    /// What became of the schedule: `Some(true)` it was kept, `Some(false)` the strategy did not allow it.
+    pub schedule_kept: Option<bool>,
+}
+
+impl Shown {
+    /// Whether the two stores differ, in values or deadlines.
+    pub fn diverged(&self) -> bool {
+        self.master != self.replica
+    }
+}
+
+/// A node with its server.
+struct Running {
+    engine: Arc<Engine>,
+    addr: SocketAddr,
+    /// Dropped, it ends the server.
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+/// Runs the scenario's program on a master of that choice, and waits for its replica. `folder` is empty. Errors: in
+/// words.
+pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice) -> Result<Shown, String> {
+    let master = start(handle, settings(&folder.join("master"), choice), None)?;
+    let to_master = delayed(master.addr, scenario.delay).map_err(in_words)?;
+    let followed = Address { host: to_master.ip().to_string(), port: to_master.port() };
+    let follows = Settings { holds: scenario.holds.clone(), ..settings(&folder.join("replica"), choice) };
+    let replica = start(handle, follows, Some(followed))?;
+    let mut client = Client::connect(&master.addr.to_string(), LIMIT).map_err(in_words)?;
+    for text in scenario.program {
+        let argv = line::split(text.as_bytes()).map_err(in_words)?;
+        if let OwnedFrame::Error(error) = client.call(&argv).map_err(in_words)? {
+            return Err(format!("{text}: {error}"));
+        }
+    }
+    // Now, and not later: once the counter is dead the master sweeps it away.
+    let stored = master.engine.dump().map_err(in_words)?;
+    let last = master.engine.facts().progress.applied;
+    wait_for(&replica.engine, last)?;
+    let received = replica.engine.dump().map_err(in_words)?;
+    let reads = reads(&stored, &received, master.addr, replica.addr)?;
+    let holds = replica.engine.pool_state().map(|state| state.holds).unwrap_or_default();
+    let schedule_kept =
+        (!holds.is_empty()).then(|| holds.iter().all(|(_, outcome)| *outcome == Outcome::Kept));
+    for node in [replica, master] {
+        node.engine.stop_now()?;
+    }
+    Ok(Shown { choice, master: stored, replica: received, reads, schedule_kept })
+}
+
+fn settings(folder: &Path, choice: Choice) -> Settings {
+    Settings { ordering: choice.ordering, expiry: choice.expiry, workers: WORKERS, ..Settings::new(folder) }
+}
+
+fn start(handle: &Handle, settings: Settings, master: Option<Address>) -> Result<Running, String> {
+    std::fs::create_dir_all(&settings.dir).map_err(in_words)?;
+    let engine = Engine::start(settings, master).map_err(in_words)?;
+    let config = Config { port: 0, ..Config::default() };
+    let server = handle.block_on(Server::bind(Arc::clone(&engine), config)).map_err(in_words)?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let addr = server.local_addr();
+    handle.spawn(server.serve(async {
+        let _ = stopped.await;
+    }));
+    Ok(Running { engine, addr, _stop: stop })
+}
+
+fn wait_for(replica: &Engine, last: Lsn) -> Result<(), String> {
+    let since = Instant::now();
+    while replica.facts().progress.applied < last {
+        if since.elapsed() > LIMIT {
+            return Err(format!("the replica did not come to entry {last}: {:?}", replica.facts().role));
+        }
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// What a client reads of each key from both.
+fn reads(
+    master: &Dump,
+    replica: &Dump,
+    master_at: SocketAddr,
+    replica_at: SocketAddr,
+) -> Result<Vec<(String, String, String)>, String> {
+    let mut clients = [master_at, replica_at]
+        .map(|at| Client::connect(&at.to_string(), LIMIT).map_err(in_words))
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut keys: Vec<_> = master.keys().chain(replica.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let mut reads = Vec::new();
+    for key in keys {
+        for command in ["GET", "PTTL"] {
+            let argv = [command.as_bytes(), &key.name];
+            let answers = clients
+                .iter_mut()
+                .map(|client| client.call(&argv).map(|reply| shown(&reply)).map_err(in_words))
+                .collect::<Result<Vec<_>, _>>()?;
+            if let [master, replica] = answers.as_slice() {
+                reads.push((format!("{command} {key}"), master.clone(), replica.clone()));
+            }
+        }
+    }
+    Ok(reads)
+}
+
+/// A reply as redis-cli shows it.
+fn shown(reply: &OwnedFrame) -> String {
+    match reply {
+        OwnedFrame::Null => "(nil)".to_owned(),
+        OwnedFrame::Integer(number) => format!("(integer) {number}"),
+        OwnedFrame::BulkString(bytes) => format!("\"{}\"", bytes.escape_ascii()),
+        OwnedFrame::Error(error) => format!("(error) {error}"),
+        OwnedFrame::SimpleString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        OwnedFrame::Array(_) => "(array)".to_owned(),
+    }
+}
+
+fn in_words(error: impl Display) -> String {
+    error.to_string()
+}

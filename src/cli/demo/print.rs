@@ -1,0 +1,105 @@
+//! What each choice came to → text and JSON.
+
+use super::cluster::Shown;
+use super::scenario::Scenario;
+use replicheck::models::story::{Instant, KeyRow, key_rows};
+use replicheck::models::timeline;
+use replicheck::store::{Dump, Stored};
+use replicheck::time::Millis;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// One choice of one scenario, as other programs read it.
+#[derive(Serialize)]
+pub struct JsonShown {
+    scenario: &'static str,
+    choice: &'static str,
+    diverged: bool,
+    master: Vec<JsonKey>,
+    replica: Vec<JsonKey>,
+}
+
+#[derive(Serialize)]
+struct JsonKey {
+    db: u8,
+    key: String,
+    value: String,
+    /// Milliseconds since the Unix epoch; null = never dies.
+    deadline_ms: Option<u64>,
+}
+
+impl JsonShown {
+    /// `shown` of `scenario`.
+    pub fn of(scenario: &Scenario, shown: &Shown) -> JsonShown {
+        JsonShown {
+            scenario: scenario.name,
+            choice: shown.choice.name,
+            diverged: shown.diverged(),
+            master: keys(&shown.master),
+            replica: keys(&shown.replica),
+        }
+    }
+}
+
+fn keys(dump: &Dump) -> Vec<JsonKey> {
+    let key = |(key, stored): (&replicheck::effect::Key, &Stored)| JsonKey {
+        db: key.db,
+        key: key.name.escape_ascii().to_string(),
+        value: stored.content.to_string(),
+        deadline_ms: stored.deadline.map(|deadline| deadline.0),
+    };
+    dump.iter().map(key).collect()
+}
+
+/// What stands above a scenario's choices.
+pub fn heading(scenario: &Scenario) -> String {
+    format!(
+        "{}\n{}\nprogram   {}\nhow       {}\n",
+        super::super::paint::title(&format!("{}:", scenario.name)),
+        scenario.title,
+        scenario.program.join("; "),
+        scenario.how
+    )
+}
+
+/// One choice: both stores side by side. `start` is when the program was sent.
+pub fn choice(scenario: &Scenario, shown: &Shown, start: Millis, width: u16) -> String {
+    let sign = if shown.diverged() { "✗ diverged" } else { "✓ equal" };
+    let kind = if shown.choice.is_legacy { "legacy" } else { "cure" };
+    let schedule = match shown.schedule_kept {
+        Some(true) => ", the schedule was kept",
+        Some(false) => ", the strategy did not allow the schedule",
+        None => "",
+    };
+    let mut text = format!("\n{sign:<12}{} ({kind}{schedule})\n", shown.choice.name);
+    let judged = Instant { start, master: start, replica: start };
+    let rows: Vec<_> =
+        key_rows(&shown.master, &shown.replica, Some(judged)).into_iter().map(|(_, row)| row).collect();
+    let after = format!("stored after entry {}", scenario.program.len());
+    if rows.is_empty() {
+        let _ = writeln!(text, "  {after}: both are empty");
+        return text;
+    }
+    let _ = writeln!(text, "  {after}, seconds since the program was sent:");
+    text.push_str(&indented(&timeline::keys(&rows, width.saturating_sub(2))));
+    if shown.diverged() {
+        let _ = writeln!(text, "  what clients read then:");
+        text.push_str(&indented(&reads(shown, width.saturating_sub(2))));
+    }
+    text
+}
+
+fn reads(shown: &Shown, width: u16) -> String {
+    let row = |(command, master, replica): &(String, String, String)| KeyRow {
+        key: command.clone(),
+        master: master.clone(),
+        replica: replica.clone(),
+        differs: master != replica,
+    };
+    timeline::keys(&shown.reads.iter().map(row).collect::<Vec<_>>(), width)
+}
+
+/// Each line two columns to the right.
+pub fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}

@@ -1,0 +1,83 @@
+//! What the demo shows: two programs, and how each choice is made to fail if it can.
+
+use replicheck::apply::pool::Hold;
+use replicheck::binlog::Lsn;
+use replicheck::expiry::Policy;
+use replicheck::ordering::Strategy;
+use std::time::Duration;
+
+/// One of the two founding bugs.
+pub struct Scenario {
+    /// Its name in JSON.
+    pub name: &'static str,
+    /// What it is about.
+    pub title: &'static str,
+    /// The model that knows it.
+    pub model: &'static str,
+    /// What the client sends to the master.
+    pub program: &'static [&'static str],
+    /// How it is brought about.
+    pub how: &'static str,
+    /// Kept from being written, as far as the strategy allows.
+    pub holds: Vec<Hold>,
+    /// How late the replica receives anything.
+    pub delay: Duration,
+    /// The choices.
+    pub choices: Vec<Choice>,
+}
+
+/// A way of replicating.
+#[derive(Clone, Copy)]
+pub struct Choice {
+    /// In which order.
+    pub ordering: Strategy,
+    /// With which policy.
+    pub expiry: Policy,
+    /// The one of the two that this scenario is about.
+    pub name: &'static str,
+    /// Whether it is expected to diverge.
+    pub is_legacy: bool,
+}
+
+/// Both scenarios.
+pub fn scenarios() -> Vec<Scenario> {
+    vec![order(), expiry()]
+}
+
+fn order() -> Scenario {
+    let choices = Strategy::ALL.iter().map(|&ordering| Choice {
+        ordering,
+        expiry: Policy::LogClock,
+        name: ordering.name(),
+        is_legacy: matches!(ordering, Strategy::FirstKey | Strategy::KeyHash),
+    });
+    Scenario {
+        name: "order",
+        title: "FLUSHDB has no key, so any worker may run it, before or after the writes that came first",
+        model: "ordering",
+        program: &["SET a b", "SET a c", "FLUSHDB"],
+        how: "the worker that takes entry 1 is held until entry 3 is written, as far as the strategy allows that",
+        holds: vec![Hold { entry: Lsn(1), until_finished: Lsn(3) }],
+        delay: Duration::ZERO,
+        choices: choices.collect(),
+    }
+}
+
+fn expiry() -> Scenario {
+    let choices = Policy::ALL.iter().map(|&expiry| Choice {
+        ordering: Strategy::Serial,
+        expiry,
+        name: expiry.name(),
+        is_legacy: matches!(expiry, Policy::Verbatim | Policy::Absolute),
+    });
+    Scenario {
+        name: "expiry",
+        title: "a counter with two seconds to live, received three seconds late",
+        model: "expiry",
+        program: &["SETEX k 2 100", "INCR k"],
+        how: "the link to the replica delivers everything three seconds late",
+        holds: Vec::new(),
+        delay: Duration::from_secs(3),
+        choices: choices.collect(),
+    }
+}

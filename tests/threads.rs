@@ -1,0 +1,17 @@
+//! The engine's threads on threads of std.
+
+#[path = "threads/log.rs"]
+mod log;
+#[path = "threads/replica.rs"]
+mod replica;
+
+// The names by which the files above, which loom and shuttle share, know these two.
+use replicheck::{apply, sync};
+
+mod threads {
+    mod holds;
+    mod pool;
+    mod publication;
+    mod queue;
+    mod stops;
+}

@@ -1,0 +1,82 @@
+//! Logs: the entries that a master writes for some commands, and the states that it goes through.
+
+use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
+use replicheck::command::{Command, line};
+use replicheck::effect::Write;
+use replicheck::expiry::Policy;
+use replicheck::node::{Master, MasterInput, MasterOutput};
+use replicheck::store::memory::MemoryStore;
+use replicheck::store::{Store, key};
+use replicheck::time::Millis;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Raw records without the marker.
+pub type Data = BTreeMap<Vec<u8>, Vec<u8>>;
+
+pub fn command(text: &str) -> Command {
+    Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command")
+}
+
+/// The entries of these commands, as effects.
+pub fn log(commands: &[&str]) -> Vec<Arc<Entry>> {
+    let mut master = Master::new(MemoryStore::new(), Epoch(1));
+    let mut entries = Vec::new();
+    for text in commands {
+        let request = MasterInput::Request { command: command(text), now: Millis(1000), random: 0 };
+        let outputs = master.step(&*Policy::LogClock.get(), request).expect("memory does not fail");
+        entries.extend(outputs.into_iter().filter_map(|output| match output {
+            MasterOutput::Append(entry) => Some(Arc::new(entry)),
+            _ => None,
+        }));
+    }
+    entries
+}
+
+/// The entries of `commands` commands drawn with `seed`; a few of them come to nothing and have none.
+pub fn random_log(seed: u64, commands: usize) -> Vec<Arc<Entry>> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let key = |random: &mut fastrand::Rng| *random.choice(&["a", "b", "c", "d", "e"]).expect("a key");
+    let drawn: Vec<String> = (0..commands)
+        .map(|at| {
+            let (one, other) = (key(&mut random), key(&mut random));
+            match random.u8(..20) {
+                0 => "FLUSHDB".to_owned(),
+                1..=3 => format!("DEL {one} {other}"),
+                4..=8 => format!("MSET {one} {at} {other} {at}"),
+                9..=12 => format!("APPEND {one} {at}"),
+                _ => format!("SET {one} {at}"),
+            }
+        })
+        .collect();
+    log(&drawn.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+pub fn data(store: &MemoryStore) -> Data {
+    let marker = key::marker();
+    let user = store.iter().filter(|(key, _)| *key != marker.as_slice());
+    user.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
+}
+
+/// What the master held after entry 0, 1, … of the log.
+pub fn states(log: &[Arc<Entry>]) -> Vec<Data> {
+    let mut store = MemoryStore::new();
+    let mut states = vec![data(&store)];
+    for entry in log {
+        store.write(writes(entry)).expect("memory does not fail");
+        states.push(data(&store));
+    }
+    states
+}
+
+pub fn writes(entry: &Entry) -> &[Write] {
+    match &entry.payload {
+        Payload::Effect(effect) => &effect.writes,
+        Payload::Command(_) => &[],
+    }
+}
+
+/// The number of the last entry.
+pub fn end(log: &[Arc<Entry>]) -> Lsn {
+    log.last().map_or(Lsn::NONE, |entry| entry.lsn)
+}

@@ -1,0 +1,50 @@
+//! The engine's threads under loom: every interleaving of a few threads, and every value that the memory model lets an
+//! atomic have. A run without a bound is exhaustive; each test prints which of the two it was.
+
+#[path = "threads/log.rs"]
+#[allow(dead_code, reason = "shared with the tests on threads of std")]
+mod log;
+#[path = "../src/apply/pool/mod.rs"]
+#[allow(dead_code, reason = "only a part of the pool is explored")]
+mod pool;
+#[path = "../src/publication.rs"]
+#[allow(dead_code, reason = "only a part of it is explored")]
+mod publication;
+#[path = "../src/queue.rs"]
+mod queue;
+#[path = "threads/replica.rs"]
+#[allow(dead_code, reason = "shared with the tests on threads of std")]
+mod replica;
+
+/// What the files of src/ above name, but for the files themselves.
+mod apply {
+    pub(crate) use crate::pool;
+    pub use replicheck::apply::{Applier, Instants, write_batch};
+}
+use replicheck::{binlog, effect, expiry, ordering, store, time};
+
+/// Stands in for `src/sync.rs`.
+mod sync {
+    pub use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+    pub mod thread {
+        pub use loom::thread::{JoinHandle, spawn};
+
+        /// The run is over at a panic: nobody takes a lock on the way out, which would hide the reason.
+        pub fn panicking() -> bool {
+            false
+        }
+    }
+
+    pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock().expect("loom ends the run at a panic")
+    }
+
+    pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        condvar.wait(guard).expect("loom ends the run at a panic")
+    }
+}
+
+mod threads_loom {
+    mod cases;
+}
