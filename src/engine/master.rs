@@ -66,7 +66,7 @@ impl<F: Place> Master<F> {
         opened: Opened<F>,
         failure: Failure,
     ) -> Result<Master<F>, super::StartError> {
-        let Opened { store, log, files, mut identity, last, mut epoch, time, clean } = opened;
+        let Opened { store, log, files, mut identity, last, mut epoch, time, clean, .. } = opened;
         let log = Arc::new(SharedLog::new(log));
         let promoted = identity.is_follower();
         if promoted || !clean || epoch == Epoch::default() {
