@@ -11,6 +11,7 @@
 mod dump;
 mod kills;
 mod load;
+mod log_time;
 mod node;
 mod reader;
 
@@ -69,8 +70,9 @@ fn crash_nodes_killed_under_load_lose_nothing_and_apply_nothing_twice() {
             continue;
         }
         let start = Instant::now();
-        let done = kills::run(*choice, seed.wrapping_add(at as u64), its)
-            .unwrap_or_else(|what| panic!("{what}\nkills {} to {} of {kills}\n{again}", first + 1, first + count));
+        let done = kills::run(*choice, seed.wrapping_add(at as u64), its).unwrap_or_else(|what| {
+            panic!("{what}\nkills {} to {} of {kills}\n{again}", first + 1, first + count)
+        });
         let Tally { masters, replicas, operations, reads, .. } = done;
         println!(
             "{:<34} kills {:>3} to {:>3}: {masters:>2} of the master, {replicas:>2} of the replica; {operations:>6} \

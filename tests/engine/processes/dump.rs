@@ -40,18 +40,13 @@ pub struct Row {
 /// The rows by key.
 pub type Database = BTreeMap<String, Row>;
 
-/// Why there is no dump.
+/// Why there is no dump now: a connection, a key that died meanwhile, readers who are not let in.
 #[derive(Debug)]
-pub enum Failed {
-    /// The connection failed.
-    Client(ClientError),
-    /// A key died meanwhile, or readers are not let in.
-    Again(String),
-}
+pub struct Failed(pub String);
 
 impl From<ClientError> for Failed {
     fn from(error: ClientError) -> Failed {
-        Failed::Client(error)
+        Failed(error.to_string())
     }
 }
 
@@ -80,12 +75,12 @@ fn database(client: &mut Client, db: u64) -> Result<Database, Failed> {
                 let fields = texts(fields)?;
                 Value::Hash(fields.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
             }
-            other => return Err(Failed::Again(format!("{key}: {other:?}"))),
+            other => return Err(Failed(format!("{key}: {other:?}"))),
         };
         let deadline = match deadline {
             OwnedFrame::Integer(-1) => None,
             OwnedFrame::Integer(deadline) if deadline > 0 => Some(deadline),
-            other => return Err(Failed::Again(format!("{key}: {other:?}"))),
+            other => return Err(Failed(format!("{key}: {other:?}"))),
         };
         database.insert(key, Row { value, deadline });
     }
@@ -93,7 +88,7 @@ fn database(client: &mut Client, db: u64) -> Result<Database, Failed> {
 }
 
 fn texts(frame: OwnedFrame) -> Result<Vec<String>, Failed> {
-    let OwnedFrame::Array(frames) = frame else { return Err(Failed::Again(format!("{frame:?}"))) };
+    let OwnedFrame::Array(frames) = frame else { return Err(Failed(format!("{frame:?}"))) };
     let text = |frame| match frame {
         OwnedFrame::BulkString(text) => String::from_utf8(text).unwrap(),
         other => panic!("{other:?} in an array"),

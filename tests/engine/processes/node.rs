@@ -36,10 +36,6 @@ impl Node {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Starts it again, on its folder and its port.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs");
@@ -47,7 +43,8 @@ impl Node {
         loop {
             let mut child = self.spawn();
             let heard = first_line(child.stdout.take().unwrap());
-            let port = heard.strip_prefix("listening on 127.0.0.1:").and_then(|port| port.trim().parse().ok());
+            let port =
+                heard.strip_prefix("listening on 127.0.0.1:").and_then(|port| port.trim().parse().ok());
             if let Some(port) = port {
                 (self.port, self.child) = (port, Some(child));
                 return;
