@@ -3,6 +3,7 @@
 mod engine {
     mod demo;
     mod differential;
+    mod processes;
     mod reference;
     mod rocksdb_store;
 }

@@ -53,6 +53,9 @@ pub struct Args {
     /// Write a JSON line for each batch that a worker of a replica wrote to this file, which is emptied
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Bytes written to the store at which it is flushed
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    flush_bytes: u64,
     /// Connections at a time
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     maxclients: u64,
@@ -136,6 +139,7 @@ fn settings(args: &Args) -> Result<Settings, UsageError> {
         expiry: args.expiry,
         workers: args.workers.map_or(defaults.workers, usize::from),
         fsync: args.appendfsync,
+        flush_bytes: args.flush_bytes,
         log_clock_limit_ms: args.log_clock_limit,
         snapshot_interval_ms: args.snapshot_interval,
         trace: args.trace.as_ref().map(trace).transpose()?,

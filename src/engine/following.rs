@@ -49,14 +49,17 @@ pub struct Shared<F: Files> {
     readers: Mutex<Readers>,
 }
 
-/// Whether readers are let in. After a loss they may have seen entries that the log no longer has.
+/// Whether readers are let in. After a loss they may have seen entries that the log no longer has; after a crash they may
+/// have been told a log time that came with a heartbeat, which nobody logs: what they saw dead would live again.
 #[derive(Debug)]
 enum Readers {
     /// They are.
     In,
     /// Not before the master has said where its log ends.
     WaitForMaster,
-    /// Not before this entry is applied, and a time after it is heard.
+    /// Not before the master has told a time after this entry.
+    WaitForTime(Lsn),
+    /// Not before this entry is applied.
     WaitFor(Lsn),
 }
 
@@ -77,7 +80,7 @@ impl<F: Place> Following<F> {
         master: Address,
         failure: Failure,
     ) -> Result<Following<F>, StartError> {
-        let Opened { store, log, files, mut identity, last, time, clean, .. } = opened;
+        let Opened { store, log, files, mut identity, last, time, clean, stopped, .. } = opened;
         identity.set_follower(true);
         let ceiling = identity.ceiling();
         identity.write_ceiling(&files, ceiling)?;
@@ -85,6 +88,7 @@ impl<F: Place> Following<F> {
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
         let machine = settings.ordering.machine(settings.workers, settings.batch_entries_max);
         let workers = settings.workers.max(1);
+        let may_read = clean && (stopped || policy.judging() == Judging::Local);
         let shared = Arc::new(Shared {
             applied: Applied::new(settings, store.clone(), last, time),
             pool: Pool::new(Applier::new(machine, last), workers, limits, settings.holds.clone()),
@@ -92,7 +96,7 @@ impl<F: Place> Following<F> {
             link: Mutex::new((LinkState::Connecting, clock::now())),
             marks: Mutex::new(Marks::new(last)),
             fsync: Mutex::new(settings.fsync),
-            readers: Mutex::new(if clean { Readers::In } else { Readers::WaitForMaster }),
+            readers: Mutex::new(if may_read { Readers::In } else { Readers::WaitForMaster }),
             master,
         });
         let workers = (0..workers)
@@ -159,7 +163,7 @@ impl<F: Files> Shared<F> {
             return Reply::Error("READONLY You can't write against a read only replica.".to_owned());
         }
         if command.kind() == Kind::Read && !self.lets_readers_in() {
-            return Reply::Error("LOADING replica is catching up after entries were lost".to_owned());
+            return Reply::Error("LOADING replica is catching up after a crash".to_owned());
         }
         let Some(sight) = self.applied.sight() else {
             return Reply::Error("TRYAGAIN the state was compacted meanwhile".to_owned());
@@ -184,6 +188,16 @@ impl<F: Files> Shared<F> {
     /// Whether the log is synced by the clock.
     pub fn syncs_every_second(&self) -> bool {
         *lock(&self.fsync) == Fsync::EverySec
+    }
+
+    /// Notes that a time after entry `after` came, which is known once `applied` is applied.
+    fn told_time(&self, after: Lsn, applied: Lsn) {
+        let mut readers = lock(&self.readers);
+        if let Readers::WaitForTime(lsn) = *readers
+            && after >= lsn
+        {
+            *readers = Readers::WaitFor(applied);
+        }
     }
 
     fn lets_readers_in(&self) -> bool {
@@ -264,7 +278,7 @@ impl<F: Place> Follower for Sink<F> {
         *lock(&self.shared.marks) = Marks::new(lock(&self.received).last);
         let mut readers = lock(&self.shared.readers);
         if matches!(*readers, Readers::WaitForMaster) {
-            *readers = Readers::WaitFor(resume.last);
+            *readers = Readers::WaitForTime(resume.last);
         }
         Ok(())
     }
@@ -275,6 +289,7 @@ impl<F: Place> Follower for Sink<F> {
         let mut received = lock(&self.received);
         let local = clock::now();
         let share = bytes / entries.len().max(1);
+        let before = Lsn(entries.last().map_or(0, |entry| entry.lsn.0 - 1));
         for entry in entries {
             (received.last, received.time) = (entry.lsn, entry.time);
             // Before it is admitted: who sees the entry judges at its time at least.
@@ -282,6 +297,8 @@ impl<F: Place> Follower for Sink<F> {
             let arrived = Arc::new(self.policy.arrived(entry, local));
             self.shared.pool.admit(arrived, share).map_err(failed)?;
         }
+        // An entry is made after the one before it, and has the time of that.
+        self.shared.told_time(before, received.last);
         lock(&self.shared.marks).pass(received.last, bytes as u64, received.time);
         if received.checkpoints.written(bytes as u64) {
             self.flush(&mut received)?;
@@ -291,6 +308,7 @@ impl<F: Place> Follower for Sink<F> {
 
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
         self.shared.applied.hear(heartbeat.after, heartbeat.time);
+        self.shared.told_time(heartbeat.after, heartbeat.after);
         let mut marks = lock(&self.shared.marks);
         marks.pass(heartbeat.after, 0, heartbeat.time);
         marks.end(heartbeat.tail);

@@ -66,7 +66,7 @@ impl<F: Place> Master<F> {
         opened: Opened<F>,
         failure: Failure,
     ) -> Result<Master<F>, super::StartError> {
-        let Opened { store, log, files, mut identity, last, mut epoch, time, clean } = opened;
+        let Opened { store, log, files, mut identity, last, mut epoch, time, clean, .. } = opened;
         let log = Arc::new(SharedLog::new(log));
         let promoted = identity.is_follower();
         if promoted || !clean || epoch == Epoch::default() {
@@ -75,7 +75,7 @@ impl<F: Place> Master<F> {
         }
         identity.set_follower(false);
         let mut log_clock = LogClock::new(time);
-        log_clock.raise(ticker::raise_ceiling(&mut identity, &files, time.max(clock::now()))?);
+        log_clock.raise(ticker::raise_ceiling(&mut identity, &files, time, clock::now())?);
         let judged_at = log_clock.read(clock::now());
         let snapshot = store.snapshot(judged_at).ok_or(super::StartError::Gate)?;
         let publication = Arc::new(MasterPublication::new(log_clock, last, snapshot));

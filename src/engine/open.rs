@@ -39,6 +39,9 @@ pub struct Opened<F: Files> {
     /// Whether nothing that was acknowledged can be lost. If not, a master begins a new epoch, and a replica lets no
     /// reader in before it has its master's tail.
     pub clean: bool,
+    /// Whether the last run was stopped cleanly, or there was none. If not, a replica's readers may have been told a later
+    /// log time than `time`.
+    pub stopped: bool,
 }
 
 /// Where a node's files are, but for its store's.
@@ -121,6 +124,7 @@ pub fn open<F: Files>(
         epoch: recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default(),
         time: recovered.time.max(identity.ceiling()),
         clean: recovered.clean || new,
+        stopped: recovered.stopped || new,
         store,
         log,
         files,

@@ -19,19 +19,23 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(100);
 /// From one fsync to the next under `everysec`, and from one look at the ceiling to the next.
 const SYNC: Duration = Duration::from_secs(1);
-/// How far the durable ceiling is ahead of log time. After a crash log time goes on from it, so a key may die by so much
-/// early, once.
+/// How far the durable ceiling is ahead of the clock. After a crash log time goes on from it, and stands there until the
+/// clock has come so far: a key may die by so much early, and a new one live by so much longer. Many crashes do not add
+/// up.
 const CEILING_AHEAD_MS: u64 = 4_000;
 /// How near log time comes to the ceiling before there is a new one.
 const CEILING_NEAR_MS: u64 = 2_500;
 
-/// Makes a ceiling durable that is ahead of `time`. Errors: the disk's; log time stays below the old one.
+/// Makes a ceiling durable that is ahead of the clock, which says `now`, and not below log time. Errors: the disk's; log
+/// time stays below the old one.
 pub fn raise_ceiling(
     identity: &mut Identity,
     files: &impl Files,
     time: Millis,
+    now: Millis,
 ) -> Result<Millis, IdentityError> {
-    let ceiling = Millis(time.0.saturating_add(CEILING_AHEAD_MS));
+    // Log time that is ahead of the clock stands still: it needs no room above it.
+    let ceiling = time.max(Millis(now.0.saturating_add(CEILING_AHEAD_MS)));
     identity.write_ceiling(files, ceiling)?;
     Ok(ceiling)
 }
@@ -138,9 +142,9 @@ impl<F: Files> MasterDuties<F> {
             tracing::error!(%error, "fsync failed");
         }
         let (_, time) = self.shared.last();
-        let now = time.max(clock::now());
+        let now = clock::now();
         if self.identity.ceiling().since(now) < CEILING_NEAR_MS {
-            match raise_ceiling(&mut self.identity, &self.files, now) {
+            match raise_ceiling(&mut self.identity, &self.files, time, now) {
                 Ok(ceiling) => self.shared.publication.raise(ceiling),
                 Err(error) => tracing::error!(%error, "log time may come to stand: no new ceiling"),
             }

@@ -39,6 +39,8 @@ pub struct Recovered {
     /// Otherwise the caller begins a new epoch. (Under `always` what is cut off was hardly acknowledged; yet the
     /// recorded point may be behind the last fsync, so damage just below that one is not told from a torn write.)
     pub clean: bool,
+    /// Whether the last run was stopped cleanly. What it told without logging it is then known, too.
+    pub stopped: bool,
     /// Each epoch that has entries, purged ones included, with its first LSN, in order.
     pub epochs: Vec<(Epoch, Lsn)>,
     /// Length of the tail that was cut off, bytes.
@@ -87,6 +89,7 @@ impl<F: Files> SegmentLog<F> {
             time: read.chain.time,
             durable: read.synced.lsn,
             clean,
+            stopped: clean && slot.is_some_and(|slot| slot.run == Run::Stopped),
             epochs: read.chain.epochs.clone(),
             cut_bytes: read.cut_bytes,
         };

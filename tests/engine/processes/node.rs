@@ -1,0 +1,167 @@
+//! Node — the program `replicheck serve` as a child process, in a folder of its own, on a port that it keeps.
+
+use replicheck::client::{Client, ClientError, OwnedFrame};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// How long anything may take that must come about.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// From one look at a condition to the next.
+const LOOK: Duration = Duration::from_millis(2);
+/// Lines of a node's log that a failure shows.
+const LOG_LINES: usize = 25;
+
+/// A node that runs, or was killed. It is killed and reaped when this is dropped.
+pub struct Node {
+    child: Option<Child>,
+    dir: PathBuf,
+    options: Vec<String>,
+    port: u16,
+}
+
+impl Node {
+    /// Starts a node in `dir`, which the logs stand beside, on any free port.
+    pub fn start(dir: &Path, options: &[String]) -> Node {
+        let mut node = Node { child: None, dir: dir.to_owned(), options: options.to_vec(), port: 0 };
+        node.restart();
+        node
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it again, on its folder and its port.
+    pub fn restart(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut child = self.spawn();
+            let heard = first_line(child.stdout.take().unwrap());
+            let port =
+                heard.strip_prefix("listening on 127.0.0.1:").and_then(|port| port.trim().parse().ok());
+            if let Some(port) = port {
+                (self.port, self.child) = (port, Some(child));
+                return;
+            }
+            let _ = child.kill();
+            let ended = child.wait().unwrap();
+            // Somebody's outgoing connection may have taken the port meanwhile.
+            let port_is_taken = self.log().contains("cannot listen on");
+            assert!(port_is_taken && Instant::now() < until, "no start: {ended}, {heard:?}\n{}", self.log());
+            pause();
+        }
+    }
+
+    fn spawn(&self) -> Child {
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
+        let (port, dir) = (self.port.to_string(), self.dir.to_str().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
+        command.args(["serve", "--port", &port, "--dir", dir]).args(&self.options);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
+    }
+
+    /// SIGKILL, from one instruction to the next.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().unwrap();
+        let ended = child.wait().unwrap();
+        assert_eq!(ended.code(), None, "it had ended before it was killed\n{}", self.log());
+    }
+
+    /// SIGTERM, and its exit.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("it runs");
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).status().unwrap();
+        assert!(sent.success());
+        let ended = until("a node ends after SIGTERM", || child.try_wait().unwrap());
+        ended.unwrap_or_else(|text| panic!("{text}\n{}", self.log()))
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some())
+    }
+
+    pub fn connect(&self) -> Result<Client, ClientError> {
+        Client::connect(&self.address(), PATIENCE)
+    }
+
+    /// One field of INFO; empty if there is none.
+    pub fn fact(&self, name: &str) -> Result<String, ClientError> {
+        let reply = self.connect()?.call(&["INFO"])?;
+        let OwnedFrame::BulkString(text) = reply else { panic!("INFO gave {reply:?}") };
+        let text = String::from_utf8(text).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(value.unwrap_or_default().to_owned())
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.with_extension("log")
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        let mut text = Vec::new();
+        File::open(self.log_file()).unwrap().read_to_end(&mut text).unwrap();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// The end of its log.
+    pub fn log_end(&self) -> String {
+        let text = self.log();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The first line that comes; whatever came, and why there is no more, if none does.
+fn first_line(stdout: ChildStdout) -> String {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = BufReader::new(stdout).read_line(&mut line);
+        let _ = sender.send(line);
+    });
+    receiver.recv_timeout(PATIENCE).unwrap_or_else(|error| error.to_string())
+}
+
+/// Asks until there is an answer. Errors: there is none in time.
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> Result<T, String> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return Ok(answer);
+        }
+        if Instant::now() > end {
+            return Err(format!("not in {} s: {what}", PATIENCE.as_secs()));
+        }
+        pause();
+    }
+}
+
+/// Lets others run before a condition is looked at again.
+pub fn pause() {
+    std::thread::park_timeout(LOOK);
+}
+
+/// A folder for nodes, and what removes it.
+pub fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = fs::canonicalize(folder.path()).unwrap();
+    (folder, path)
+}
