@@ -17,7 +17,7 @@ use crate::apply::pool::{Limits, Pool};
 use crate::binlog::{Entry, Files, Fsync, Lsn};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
-use crate::expiry::{ExpiryPolicy, Judging};
+use crate::expiry::{ExpiryPolicy, Judging, Policy};
 use crate::ordering::AnyOrdering;
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
@@ -108,8 +108,14 @@ impl<F: Place> Following<F> {
         let raises_gate = policy.judging() == Judging::LogTime;
         let checkpoints = Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()));
         let received = Mutex::new(Received { checkpoints, last, time });
-        let sink =
-            Sink { shared: Arc::clone(&shared), policy, store, port: Arc::clone(&settings.port), received };
+        let sink = Sink {
+            shared: Arc::clone(&shared),
+            expiry: settings.expiry,
+            policy,
+            store,
+            port: Arc::clone(&settings.port),
+            received,
+        };
         let stop = Stop::new();
         let link =
             Link { address: shared.master.to_string(), timing: Timing::default(), seed: fastrand::u64(..) };
@@ -198,6 +204,7 @@ impl<F: Files> Shared<F> {
 /// Where the link puts what it receives.
 struct Sink<F: Files> {
     shared: Arc<Shared<F>>,
+    expiry: Policy,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     store: RocksStore,
     port: Port,
@@ -232,6 +239,7 @@ impl<F: Place> Follower for Sink<F> {
             last: log.last,
             time: self.shared.applied.heard(),
             port: self.port.load(Ordering::Relaxed),
+            expiry: self.expiry.name().to_owned(),
             epochs: log.epochs,
         }
     }

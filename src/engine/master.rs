@@ -16,7 +16,7 @@ use super::writer::{Request, Writer};
 use super::{Failure, Place, Settings, clock};
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
 use crate::command::{Command, Reply, View};
-use crate::expiry::Removal;
+use crate::expiry::{Policy, Removal};
 use crate::publication::{LogClock, MasterPublication};
 use crate::queue::Queue;
 use crate::replication::Tail;
@@ -45,6 +45,8 @@ pub struct Shared<F: Files> {
     pub needed: Needed,
     /// The epoch of new entries.
     pub epoch: Epoch,
+    /// What its log's entries mean.
+    pub expiry: Policy,
     /// Those who follow.
     pub feeds: Feeds,
     /// Whether the log is synced by the clock.
@@ -91,6 +93,7 @@ impl<F: Place> Master<F> {
             queue: Arc::new(Queue::new(QUEUE_ITEMS_MAX)),
             needed: Arc::clone(&needed),
             epoch,
+            expiry: settings.expiry,
             feeds: Feeds::default(),
             every_second: AtomicBool::new(settings.fsync == Fsync::EverySec),
         });
