@@ -54,7 +54,9 @@ enum Readers {
     In,
     /// Not before the master has said where its log ends.
     WaitForMaster,
-    /// Not before this entry is applied, and a time after it is heard.
+    /// Not before it has sent all through this entry, and a time after it.
+    WaitForTail(Lsn),
+    /// Not before this entry is applied; the time after it is heard then.
     WaitFor(Lsn),
 }
 
@@ -75,8 +77,9 @@ impl<F: Place> Following<F> {
         master: Address,
         failure: Failure,
     ) -> Result<Following<F>, StartError> {
-        let Opened { store, log, files, mut identity, last, time, clean, .. } = opened;
+        let Opened { store, log, files, mut identity, last, time, stopped, .. } = opened;
         identity.set_follower(true);
+        identity.set_lost(!stopped);
         let ceiling = identity.ceiling();
         identity.write_ceiling(&files, ceiling)?;
         let policy = settings.expiry.get();
@@ -90,7 +93,7 @@ impl<F: Place> Following<F> {
             link: Mutex::new((LinkState::Connecting, clock::now())),
             marks: Mutex::new(Marks::new(last)),
             fsync: Mutex::new(settings.fsync),
-            readers: Mutex::new(if clean { Readers::In } else { Readers::WaitForMaster }),
+            readers: Mutex::new(if stopped { Readers::In } else { Readers::WaitForMaster }),
             master,
         });
         let workers = (0..workers)
@@ -149,8 +152,10 @@ impl<F: Place> Following<F> {
             return Err(stopped.to_string());
         }
         sink.flush(&mut lock(&sink.received)).map_err(|error| error.to_string())?;
-        let told = self.shared.applied.heard();
-        identity.write_ceiling(&files, told).map_err(|error| error.to_string())?;
+        // An estimate, too, was an instant that readers judged by.
+        let (_, told) = self.shared.applied.seen();
+        identity.set_lost(!self.shared.lets_readers_in());
+        identity.write_ceiling(&files, told.time).map_err(|error| error.to_string())?;
         self.shared.log.stop().map_err(|error| error.to_string())?;
         Ok(sink.store)
     }
@@ -248,7 +253,7 @@ impl<F: Place> Follower for Sink<F> {
         *lock(&self.shared.marks) = Marks::new(lock(&self.received).last);
         let mut readers = lock(&self.shared.readers);
         if matches!(*readers, Readers::WaitForMaster) {
-            *readers = Readers::WaitFor(resume.last);
+            *readers = Readers::WaitForTail(resume.last);
         }
         Ok(())
     }
@@ -275,6 +280,12 @@ impl<F: Place> Follower for Sink<F> {
 
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
         self.shared.applied.hear(heartbeat.after, heartbeat.time);
+        {
+            let mut readers = lock(&self.shared.readers);
+            if matches!(*readers, Readers::WaitForTail(last) if heartbeat.after >= last) {
+                *readers = Readers::WaitFor(heartbeat.after);
+            }
+        }
         let mut marks = lock(&self.shared.marks);
         marks.pass(heartbeat.after, 0, heartbeat.time);
         marks.end(heartbeat.tail);
