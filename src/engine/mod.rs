@@ -29,7 +29,7 @@ mod writer;
 pub use identity::IdentityError;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
-pub use settings::Settings;
+pub use settings::{Port, Settings};
 
 use crate::binlog::Files;
 use crate::command::{Command, Reply, View};
