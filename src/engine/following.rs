@@ -14,7 +14,7 @@ use super::ticker::Ticker;
 use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::Applier;
 use crate::apply::pool::{Limits, Pool};
-use crate::binlog::{Entry, Files, Fsync, Lsn};
+use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
 use crate::expiry::{ExpiryPolicy, Judging, Policy};
@@ -28,6 +28,10 @@ use crate::store::{Dump, StoreError, dump};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::Millis;
+use std::time::Duration;
+
+/// From one try to the next when the log's disk refuses.
+const DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a replica's threads share.
 pub struct Shared<F: Files> {
@@ -111,6 +115,7 @@ impl<F: Place> Following<F> {
         let raises_gate = policy.judging() == Judging::LogTime;
         let checkpoints = Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()));
         let received = Mutex::new(Received { checkpoints, last, time });
+        let stop = Stop::new();
         let sink = Sink {
             shared: Arc::clone(&shared),
             expiry: settings.expiry,
@@ -118,8 +123,8 @@ impl<F: Place> Following<F> {
             store,
             port: Arc::clone(&settings.port),
             received,
+            stop: stop.clone(),
         };
-        let stop = Stop::new();
         let link =
             Link { address: shared.master.to_string(), timing: Timing::default(), seed: fastrand::u64(..) };
         let link = {
@@ -214,6 +219,8 @@ struct Sink<F: Files> {
     store: RocksStore,
     port: Port,
     received: Mutex<Received>,
+    /// Asked for when the link is to end.
+    stop: Stop,
 }
 
 /// How far the link has come.
@@ -225,6 +232,22 @@ struct Received {
 }
 
 impl<F: Files> Sink<F> {
+    /// Appends to the log. While its disk has no room the link waits, and with it the master; acks go on.
+    fn append(&self, entries: &[Entry]) -> Result<(), FollowerError> {
+        loop {
+            let fsync = *lock(&self.shared.fsync);
+            match self.shared.log.append(entries, fsync) {
+                Err(error @ SegmentError::Io { .. }) => {
+                    tracing::error!(%error, "entries not taken: tried again");
+                    if self.stop.wait(DISK_PAUSE) {
+                        return Err(failed(error));
+                    }
+                }
+                done => return done.map_err(failed),
+            }
+        }
+    }
+
     /// All that was received is applied, and the store is flushed.
     fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
         self.shared.pool.wait_for(received.last).map_err(failed)?;
@@ -259,8 +282,7 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError> {
-        let fsync = *lock(&self.shared.fsync);
-        self.shared.log.append(&entries, fsync).map_err(failed)?;
+        self.append(&entries)?;
         let mut received = lock(&self.received);
         let local = clock::now();
         let share = bytes / entries.len().max(1);

@@ -1,6 +1,7 @@
 //! A replica that follows: restarts, cut links, and what both tell of it.
 
 use super::super::disks::{Disks, wait_until};
+use super::super::forgetful::Fault;
 use super::super::proxy::{Way, proxy};
 use super::peer::{AS_IT_IS, Peer};
 use replicheck::binlog::Lsn;
@@ -13,14 +14,37 @@ use std::time::Duration;
 fn link_cut_many_times_resumes_without_loss() {
     let (m, r) = (Disks::new(), Disks::new());
     let master = Peer::master(&m, AS_IT_IS);
-    let lines: Vec<String> = (0..40).map(|n| format!("INCRBY n {n}")).collect();
+    let lines: Vec<String> = (0..40).map(|n| format!("SET k{n} {n}")).collect();
     master.run(&lines.iter().map(String::as_str).collect::<Vec<_>>());
     // In the answer, in the first entries, and between them.
     let cut = proxy(&format!("127.0.0.1:{}", master.port), Way::Down, vec![3, 60, 200, 700]);
     let port = cut.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let replica = Peer::replica(&r, AS_IT_IS, port);
     replica.assert_equals(&master, "after cuts");
-    assert_eq!(replica.one("GET n"), Reply::bulk("780"));
+    assert_eq!(replica.one("GET k39"), Reply::bulk("39"));
+}
+
+#[test]
+fn disk_full_on_a_replica_holds_it_back_until_there_is_room() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    master.run(&["SET a 1"]);
+    replica.wait_for(&master);
+    r.binlog.fail(0, Fault::Full);
+    master.run(&["SET b 2"]);
+    wait_until("a write that fails", || {
+        r.binlog.changes().iter().any(|change| change.starts_with("truncate"))
+    });
+    let facts = replica.facts();
+    assert_eq!((facts.progress.received, facts.read_only), (Lsn(1), None));
+    assert_eq!((replica.link(), replica.one("GET a")), (Link::Up, Reply::bulk("1")));
+    r.binlog.mend();
+    replica.assert_equals(&master, "there is room again");
+    // It stops although its disk is full.
+    r.binlog.fail(0, Fault::Full);
+    master.run(&["SET c 3"]);
+    replica.stop().expect("it stops");
 }
 
 #[test]

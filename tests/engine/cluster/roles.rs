@@ -72,11 +72,13 @@ fn old_master_that_wrote_on_is_refused() {
 
 #[test]
 fn master_asked_to_be_one_stays_as_it_is() {
-    let m = Disks::new();
-    let master = Peer::master(&m, AS_IT_IS);
-    master.run(&["SET a 1"]);
+    let (m, r) = (Disks::new(), Disks::new());
+    let (master, _replica) = pair(&m, &r);
     let epoch = master.facts().epoch;
+    let is_followed = || matches!(master.facts().role, Role::Master { replicas } if replicas.len() == 1);
+    wait_until("its replica", is_followed);
     master.replicate(None).expect("nothing to do");
+    assert!(is_followed(), "its replica stays connected");
     assert_eq!((master.facts().epoch, master.one("GET a")), (epoch, Reply::bulk("1")));
 }
 
