@@ -187,7 +187,11 @@ impl<S> ReplicaPublication<S> {
     /// applied.
     pub fn hear(&self, after: Lsn, time: Millis, local: Millis) {
         let mut state = lock(&self.state);
-        state.waiting.push_back((after, time));
+        match state.waiting.back_mut() {
+            // Both are heard at once, and the later one counts: heartbeats do not pile up while nothing is applied.
+            Some((last, waiting)) if *last == after => *waiting = (*waiting).max(time),
+            _ => state.waiting.push_back((after, time)),
+        }
         state.hear_what_is_due(local, self.limit_ms);
     }
 

@@ -1,9 +1,18 @@
 //! The engine as it runs: RocksDB, threads, TCP.
 
 mod engine {
+    mod cluster;
+    mod crash;
     mod demo;
     mod differential;
+    mod disks;
+    #[path = "../machines/segments/forgetful.rs"]
+    #[allow(dead_code, reason = "the tests of the segments alone use all of it")]
+    mod forgetful;
     mod processes;
+    #[path = "../replication/proxy.rs"]
+    #[allow(dead_code, reason = "the tests of the link alone use all of it")]
+    mod proxy;
     mod reference;
     mod rocksdb_store;
 }

@@ -2,7 +2,7 @@
 
 use super::{Outcome, UsageError, log};
 use replicheck::binlog::Fsync;
-use replicheck::engine::{Address, Engine, Settings};
+use replicheck::engine::{Address, Engine, Port, Settings};
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use replicheck::server::{Config, Ended, Node, Server};
@@ -135,6 +135,8 @@ fn settings(args: &Args) -> Result<Settings, UsageError> {
     };
     let defaults = Settings::new(&args.dir);
     Ok(Settings {
+        // A replica says it at once, and the server binds later; 0 is not known before.
+        port: Port::new(args.port.into()),
         ordering: args.ordering,
         expiry: args.expiry,
         workers: args.workers.map_or(defaults.workers, usize::from),

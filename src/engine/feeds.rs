@@ -85,8 +85,10 @@ fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, hand
     let log = shared.log.state();
     // What is in the log and not published yet is no replica's business.
     let last = shared.tail.get().last.min(log.last);
-    let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch };
+    let expiry = shared.expiry.name().to_owned();
+    let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch, expiry };
     let resume = handshake::answer(&history, &hello).map_err(|refusal| refusal.to_string())?;
+    shared.told.fetch_max(hello.time.0, Ordering::Relaxed);
     Ok((hello, resume))
 }
 

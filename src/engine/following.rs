@@ -15,10 +15,10 @@ use super::ticker::Ticker;
 use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::Applier;
 use crate::apply::pool::{Limits, Pool};
-use crate::binlog::{Entry, Files, Fsync, Lsn};
+use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
-use crate::expiry::{ExpiryPolicy, Judging, Removal};
+use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
 use crate::node::removal_of_dead;
 use crate::ordering::AnyOrdering;
 use crate::replication::handshake::{Hello, Resume};
@@ -30,6 +30,10 @@ use crate::store::{Dump, Store, StoreError, dump};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::Millis;
+use std::time::Duration;
+
+/// From one try to the next when the log's disk refuses.
+const DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a replica's threads share.
 pub struct Shared<F: Files> {
@@ -57,9 +61,9 @@ enum Readers {
     In,
     /// Not before the master has said where its log ends.
     WaitForMaster,
-    /// Not before the master has told a time after this entry.
-    WaitForTime(Lsn),
-    /// Not before this entry is applied.
+    /// Not before it has sent all through this entry, and a time after it.
+    WaitForTail(Lsn),
+    /// Not before this entry is applied; the time after it is heard then.
     WaitFor(Lsn),
 }
 
@@ -80,15 +84,15 @@ impl<F: Place> Following<F> {
         master: Address,
         failure: Failure,
     ) -> Result<Following<F>, StartError> {
-        let Opened { store, log, files, mut identity, last, time, clean, stopped, .. } = opened;
+        let Opened { store, log, files, mut identity, last, time, stopped, .. } = opened;
         identity.set_follower(true);
+        identity.set_lost(!stopped);
         let ceiling = identity.ceiling();
         identity.write_ceiling(&files, ceiling)?;
         let policy = settings.expiry.get();
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
         let machine = settings.ordering.machine(settings.workers, settings.batch_entries_max);
         let workers = settings.workers.max(1);
-        let may_read = clean && (stopped || policy.judging() == Judging::Local);
         let shared = Arc::new(Shared {
             applied: Applied::new(settings, store.clone(), last, time),
             pool: Pool::new(Applier::new(machine, last), workers, limits, settings.holds.clone()),
@@ -96,7 +100,7 @@ impl<F: Place> Following<F> {
             link: Mutex::new((LinkState::Connecting, clock::now())),
             marks: Mutex::new(Marks::new(last)),
             fsync: Mutex::new(settings.fsync),
-            readers: Mutex::new(if may_read { Readers::In } else { Readers::WaitForMaster }),
+            readers: Mutex::new(if stopped { Readers::In } else { Readers::WaitForMaster }),
             master,
         });
         let workers = (0..workers)
@@ -114,9 +118,16 @@ impl<F: Place> Following<F> {
         let raises_gate = policy.judging() == Judging::LogTime;
         let checkpoints = Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()));
         let received = Mutex::new(Received { checkpoints, last, time });
-        let sink =
-            Sink { shared: Arc::clone(&shared), policy, store, port: Arc::clone(&settings.port), received };
         let stop = Stop::new();
+        let sink = Sink {
+            shared: Arc::clone(&shared),
+            expiry: settings.expiry,
+            policy,
+            store,
+            port: Arc::clone(&settings.port),
+            received,
+            stop: stop.clone(),
+        };
         let link =
             Link { address: shared.master.to_string(), timing: Timing::default(), seed: fastrand::u64(..) };
         let link = {
@@ -149,8 +160,10 @@ impl<F: Place> Following<F> {
             return Err(stopped.to_string());
         }
         sink.flush(&mut lock(&sink.received)).map_err(|error| error.to_string())?;
-        let told = self.shared.applied.heard();
-        identity.write_ceiling(&files, told).map_err(|error| error.to_string())?;
+        // An estimate, too, was an instant that readers judged by.
+        let (_, told) = self.shared.applied.seen();
+        identity.set_lost(!self.shared.lets_readers_in());
+        identity.write_ceiling(&files, told.time).map_err(|error| error.to_string())?;
         self.shared.log.stop().map_err(|error| error.to_string())?;
         Ok(sink.store)
     }
@@ -193,7 +206,7 @@ impl<F: Files> Shared<F> {
     /// Notes that a time after entry `after` came, which is known once `applied` is applied.
     fn told_time(&self, after: Lsn, applied: Lsn) {
         let mut readers = lock(&self.readers);
-        if let Readers::WaitForTime(lsn) = *readers
+        if let Readers::WaitForTail(lsn) = *readers
             && after >= lsn
         {
             *readers = Readers::WaitFor(applied);
@@ -214,10 +227,13 @@ impl<F: Files> Shared<F> {
 /// Where the link puts what it receives.
 struct Sink<F: Files> {
     shared: Arc<Shared<F>>,
+    expiry: Policy,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     store: RocksStore,
     port: Port,
     received: Mutex<Received>,
+    /// Asked for when the link is to end.
+    stop: Stop,
 }
 
 /// How far the link has come.
@@ -229,6 +245,22 @@ struct Received {
 }
 
 impl<F: Files> Sink<F> {
+    /// Appends to the log. While its disk has no room the link waits, and with it the master; acks go on.
+    fn append(&self, entries: &[Entry]) -> Result<(), FollowerError> {
+        loop {
+            let fsync = *lock(&self.shared.fsync);
+            match self.shared.log.append(entries, fsync) {
+                Err(error @ SegmentError::Io { .. }) => {
+                    tracing::error!(%error, "entries not taken: tried again");
+                    if self.stop.wait(DISK_PAUSE) {
+                        return Err(failed(error));
+                    }
+                }
+                done => return done.map_err(failed),
+            }
+        }
+    }
+
     /// All that was received is applied, and the store is flushed.
     fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
         self.shared.pool.wait_for(received.last).map_err(failed)?;
@@ -270,6 +302,7 @@ impl<F: Place> Follower for Sink<F> {
             last: log.last,
             time: self.shared.applied.heard(),
             port: self.port.load(Ordering::Relaxed),
+            expiry: self.expiry.name().to_owned(),
             epochs: log.epochs,
         }
     }
@@ -278,14 +311,13 @@ impl<F: Place> Follower for Sink<F> {
         *lock(&self.shared.marks) = Marks::new(lock(&self.received).last);
         let mut readers = lock(&self.shared.readers);
         if matches!(*readers, Readers::WaitForMaster) {
-            *readers = Readers::WaitForTime(resume.last);
+            *readers = Readers::WaitForTail(resume.last);
         }
         Ok(())
     }
 
     fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError> {
-        let fsync = *lock(&self.shared.fsync);
-        self.shared.log.append(&entries, fsync).map_err(failed)?;
+        self.append(&entries)?;
         let mut received = lock(&self.received);
         let local = clock::now();
         let share = bytes / entries.len().max(1);

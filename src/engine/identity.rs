@@ -1,15 +1,17 @@
 //! Identity — what a node's folder says of itself, in the file `node`. Through [`Files`].
 //!
 //! ```text
-//! {"version":1,"expiry":"log_clock","ceiling_ms":1800000060000,"follower":false}
+//! {"version":1,"expiry":"log_clock","ceiling_ms":1800000060000,"follower":false,"epoch":12884901893,"lost":false}
 //! ```
 //!
 //! The ceiling is durable before log time gets near it, so that a start after a crash knows an instant which no
 //! heartbeat and no reader was ever told: log time goes on from there and never goes back. The policy is there because
 //! entries mean what they mean under one policy only: the remaining time that `relative` logs is a deadline in the past
 //! to all others. Whoever followed a master when the folder was used last and does so no more is promoted: it begins a
-//! new epoch.
+//! new epoch. The epoch is there because it may have no entry yet: a next start must not fall back to the one before,
+//! in which another node may have gone on.
 
+use crate::binlog::Epoch;
 use crate::binlog::files::{File, Files};
 use crate::expiry::Policy;
 use crate::time::Millis;
@@ -29,6 +31,8 @@ pub struct Identity {
     expiry: String,
     ceiling_ms: u64,
     follower: bool,
+    epoch: u64,
+    lost: bool,
 }
 
 /// Why a folder is not taken.
@@ -55,7 +59,8 @@ pub enum IdentityError {
 impl Identity {
     /// The identity of a new folder.
     pub fn new(expiry: Policy) -> Identity {
-        Identity { version: VERSION, expiry: expiry.name().to_owned(), ceiling_ms: 0, follower: false }
+        let expiry = expiry.name().to_owned();
+        Identity { version: VERSION, expiry, ceiling_ms: 0, follower: false, epoch: 0, lost: false }
     }
 
     /// Log time was never beyond this instant.
@@ -71,6 +76,26 @@ impl Identity {
     /// Notes for the next write whether it does.
     pub fn set_follower(&mut self, follower: bool) {
         self.follower = follower;
+    }
+
+    /// The epoch that its last run as a master began or went on with; 0 if it was none.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch)
+    }
+
+    /// Notes it for the next write.
+    pub fn set_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch.0;
+    }
+
+    /// Whether entries may have been lost that readers of a replica saw, and its master has not been asked since.
+    pub fn has_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Notes it for the next write.
+    pub fn set_lost(&mut self, lost: bool) {
+        self.lost = lost;
     }
 
     /// What the folder says; `None` for a new one. Errors: [`IdentityError`].

@@ -15,8 +15,8 @@ use super::ticker::{self, Ticker};
 use super::writer::{Request, Writer};
 use super::{Failure, Place, Settings, clock};
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
-use crate::command::{Command, Reply, View};
-use crate::expiry::Removal;
+use crate::command::{Command, Reply};
+use crate::expiry::{Policy, Removal};
 use crate::publication::{LogClock, MasterPublication};
 use crate::queue::Queue;
 use crate::replication::Tail;
@@ -45,6 +45,11 @@ pub struct Shared<F: Files> {
     pub needed: Needed,
     /// The epoch of new entries.
     pub epoch: Epoch,
+    /// What its log's entries mean.
+    pub expiry: Policy,
+    /// The latest log time that a replica has said it heard, milliseconds; a master that it had before may have been
+    /// ahead.
+    pub told: AtomicU64,
     /// Those who follow.
     pub feeds: Feeds,
     /// Whether the log is synced by the clock.
@@ -74,6 +79,8 @@ impl<F: Place> Master<F> {
             tracing::info!(%epoch, %last, promoted, clean, "new epoch");
         }
         identity.set_follower(false);
+        identity.set_epoch(epoch);
+        identity.set_lost(false);
         let mut log_clock = LogClock::new(time);
         log_clock.raise(ticker::raise_ceiling(&mut identity, &files, time, clock::now())?);
         let judged_at = log_clock.read(clock::now());
@@ -91,6 +98,8 @@ impl<F: Place> Master<F> {
             queue: Arc::new(Queue::new(QUEUE_ITEMS_MAX)),
             needed: Arc::clone(&needed),
             epoch,
+            expiry: settings.expiry,
+            told: AtomicU64::new(0),
             feeds: Feeds::default(),
             every_second: AtomicBool::new(settings.fsync == Fsync::EverySec),
         });
@@ -160,9 +169,7 @@ impl<F: Files> Shared<F> {
     }
 
     fn read(&self, command: &Command) -> Reply {
-        let sight = self.publication.read(clock::now());
-        let view = View::new(&*sight.snapshot, command.db(), sight.clock).with_random(fastrand::u64(..));
-        super::reply_of(command.execute(&view, sight.clock))
+        super::read(&self.publication.read(clock::now()), command)
     }
 
     /// Changes the promise of an acknowledgement.

@@ -30,12 +30,14 @@ mod writer;
 pub use identity::IdentityError;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
-pub use settings::Settings;
+pub use settings::{Port, Settings};
 
 use crate::binlog::Files;
-use crate::command::Reply;
+use crate::command::{Command, Reply, View};
 use crate::effect::Effect;
+use crate::publication::Sight;
 use crate::store::StoreError;
+use crate::store::rocksdb::Snapshot;
 use crate::sync::Arc;
 use std::fmt;
 use tokio::sync::watch;
@@ -132,6 +134,12 @@ impl Default for Failure {
     fn default() -> Failure {
         Failure::new()
     }
+}
+
+/// The reply of a master to a command that reads what its readers are given.
+fn read(sight: &Sight<Snapshot>, command: &Command) -> Reply {
+    let view = View::new(&*sight.snapshot, command.db(), sight.clock).with_random(fastrand::u64(..));
+    reply_of(command.execute(&view, sight.clock))
 }
 
 /// The reply to a command that reads. The store's errors are told to the client who met them.

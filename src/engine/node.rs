@@ -125,7 +125,8 @@ impl<F: Place> Engine<F> {
             return Ok(());
         }
         *lock(&self.role) = Role::None;
-        let store = before.stop()?;
+        // A node that cannot end one role cannot begin another one: it answers nobody any more, and says so.
+        let store = before.stop().inspect_err(|error| self.failure.report(error.clone()))?;
         let started = Running::start(&settings, self.folders.clone(), Some(store), master, &self.failure);
         let after = started.map_err(|error| {
             self.failure.report(error.to_string());

@@ -32,15 +32,14 @@ pub struct Opened<F: Files> {
     pub identity: Identity,
     /// The last entry.
     pub last: Lsn,
-    /// The epoch of the last entry; 0 if there is none.
+    /// The last epoch that was begun here or has entries; 0 if there is none.
     pub epoch: Epoch,
     /// Log time goes on from here.
     pub time: Millis,
-    /// Whether nothing that was acknowledged can be lost. If not, a master begins a new epoch, and a replica lets no
-    /// reader in before it has its master's tail.
+    /// Whether nothing that was acknowledged can be lost. If not, a master begins a new epoch.
     pub clean: bool,
-    /// Whether the last run was stopped cleanly, or there was none. If not, a replica's readers may have been told a later
-    /// log time than `time`.
+    /// Whether the last run stopped cleanly, with all that its readers saw and the latest instant that they judged by.
+    /// If not, a replica lets no reader in before it has its master's tail.
     pub stopped: bool,
 }
 
@@ -117,14 +116,15 @@ pub fn open<F: Files>(
         return Err(OpenError::Ahead { marker, last: recovered.last });
     }
     catch_up(settings, &mut store, &log, marker, local)?;
-    let new = stored.is_none();
+    let new = stored.is_none() && recovered.last == Lsn::NONE;
     let identity = stored.unwrap_or_else(|| Identity::new(settings.expiry));
+    let written = recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     Ok(Opened {
         last: recovered.last,
-        epoch: recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default(),
+        epoch: written.max(identity.epoch()),
         time: recovered.time.max(identity.ceiling()),
-        clean: recovered.clean || new,
-        stopped: recovered.stopped || new,
+        clean: recovered.clean && !identity.has_lost(),
+        stopped: (recovered.stopped || new) && !identity.has_lost(),
         store,
         log,
         files,

@@ -9,6 +9,7 @@ use super::sweep::Sweep;
 use super::writer::Request;
 use crate::binlog::Files;
 use crate::replication::Tail;
+use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 use crate::time::Millis;
 use std::io;
@@ -25,6 +26,9 @@ const SYNC: Duration = Duration::from_secs(1);
 const CEILING_AHEAD_MS: u64 = 4_000;
 /// How near log time comes to the ceiling before there is a new one.
 const CEILING_NEAR_MS: u64 = 2_500;
+/// How far log time is lifted at most to where a replica has heard it. A node that was promoted is behind the others by
+/// as much as it was late, and no more.
+const LIFT_MAX_MS: u64 = 3_600_000;
 
 /// Makes a ceiling durable that is ahead of the clock, which says `now`, and not below log time. Errors: the disk's; log
 /// time stays below the old one.
@@ -53,6 +57,7 @@ impl<F: Place> Ticker<F> {
         Ticker::spawn(move |stopped| {
             let mut kept = Instant::now();
             while tick(&stopped, TICK) {
+                duties.lift();
                 duties.heartbeat();
                 duties.expire();
                 if kept.elapsed() >= SYNC {
@@ -73,9 +78,12 @@ impl<F: Place> Ticker<F> {
     ) -> io::Result<Ticker<F>> {
         let interval = Duration::from_millis(snapshot_interval_ms.max(1));
         Ticker::spawn(move |stopped| {
-            let mut synced = Instant::now();
-            while tick(&stopped, interval) {
-                shared.pool.request_cut(&shared.applied);
+            let (mut synced, mut cut) = (Instant::now(), Instant::now());
+            while tick(&stopped, interval.min(TICK)) {
+                if cut.elapsed() >= interval {
+                    cut = Instant::now();
+                    shared.pool.request_cut(&shared.applied);
+                }
                 if synced.elapsed() >= SYNC && shared.syncs_every_second() {
                     synced = Instant::now();
                     if let Err(error) = shared.log.sync() {
@@ -115,6 +123,23 @@ struct MasterDuties<F: Files> {
 }
 
 impl<F: Files> MasterDuties<F> {
+    /// Log time goes on from where a replica has heard it elsewhere: its readers judged by that.
+    fn lift(&mut self) {
+        let told = Millis(self.shared.told.load(Ordering::Relaxed));
+        let (_, time) = self.shared.last();
+        if told <= time {
+            return;
+        }
+        if told.since(time) > LIFT_MAX_MS {
+            tracing::warn!(%told, %time, "a replica's log time is too far ahead: it stands still there meanwhile");
+            self.shared.told.store(0, Ordering::Relaxed);
+            return;
+        }
+        self.raise(told);
+        // The clock goes as far as it is asked to, but for the ceiling and a group that is under way.
+        self.shared.publication.read(told);
+    }
+
     /// Shows replicas the time after the last entry.
     fn heartbeat(&self) {
         if let Some((last, time)) = self.shared.publication.heartbeat(clock::now()) {
@@ -142,8 +167,13 @@ impl<F: Files> MasterDuties<F> {
             tracing::error!(%error, "fsync failed");
         }
         let (_, time) = self.shared.last();
-        let now = clock::now();
-        if self.identity.ceiling().since(now) < CEILING_NEAR_MS {
+        self.raise(time);
+    }
+
+    /// Sees to it that the ceiling is well beyond the clock, and not below `time`.
+    fn raise(&mut self, time: Millis) {
+        let (ceiling, now) = (self.identity.ceiling(), clock::now());
+        if ceiling < time || ceiling.since(now) < CEILING_NEAR_MS {
             match raise_ceiling(&mut self.identity, &self.files, time, now) {
                 Ok(ceiling) => self.shared.publication.raise(ceiling),
                 Err(error) => tracing::error!(%error, "log time may come to stand: no new ceiling"),

@@ -124,7 +124,7 @@ impl<F: Files> Writer<F> {
             }
             Err(error) => {
                 self.publication.refuse();
-                refuse(group, &error);
+                self.refuse(group, &error);
                 Ok(())
             }
         }
@@ -181,11 +181,34 @@ impl<F: Files> Writer<F> {
         Ok(())
     }
 
+    /// Answers a group that was not logged: its writes are refused, and its reads see what all others see.
+    fn refuse(&self, group: Vec<Request>, error: &SegmentError) {
+        let text = match error {
+            SegmentError::TooLarge(error) => format!("ERR {error}"),
+            error => format!("MISCONF Errors writing to the binlog: {error}"),
+        };
+        for request in group {
+            // Keys that are dead are found again, ten times a second: no line for each of them.
+            if let Request::Run { commands, reply } = request {
+                tracing::error!(%error, commands = commands.len(), "refused");
+                let sight = self.publication.read(super::clock::now());
+                let answer = |command: &Command| match command.is_write() {
+                    true => Reply::Error(text.clone()),
+                    false => super::read(&sight, command),
+                };
+                let _ = reply.send(commands.iter().map(answer).collect());
+            }
+        }
+    }
+
     fn publish(&self) {
         // The gate is never beyond log time, as a checkpoint raises it to that at most: there is a snapshot.
         match self.store.snapshot(self.time) {
             Some(snapshot) => self.publication.publish(self.last, snapshot),
-            None => self.publication.refuse(),
+            None => {
+                tracing::error!(last = %self.last, "readers do not see the last group: compaction is beyond it");
+                self.publication.refuse();
+            }
         }
         let bytes = self.log.appended_bytes();
         self.tail.advance(Tail { last: self.last, time: self.time, bytes });
@@ -196,20 +219,6 @@ fn answer(group: Vec<Request>, replies: Vec<Vec<Reply>>) {
     for (request, answers) in group.into_iter().zip(replies) {
         if let Request::Run { reply, .. } = request {
             let _ = reply.send(answers);
-        }
-    }
-}
-
-/// Tells everyone of a group that was not logged.
-fn refuse(group: Vec<Request>, error: &SegmentError) {
-    tracing::error!(%error, "group refused");
-    let text = match error {
-        SegmentError::TooLarge(error) => format!("ERR {error}"),
-        error => format!("MISCONF Errors writing to the binlog: {error}"),
-    };
-    for request in group {
-        if let Request::Run { commands, reply } = request {
-            let _ = reply.send(vec![Reply::Error(text.clone()); commands.len()]);
         }
     }
 }

@@ -3,8 +3,8 @@
 //! It is a command and a one-line reply, so that a capture can be read:
 //!
 //! ```text
-//! RCSYNC  1        5         1020      7002            1:1,2:4
-//!         version  last lsn  log time  listening port  epochs, each with its first lsn; - if there are none
+//! RCSYNC  1        5         1020      7002            log_clock  1:1,2:4
+//!         version  last lsn  log time  listening port  expiry     epochs, each with its first lsn; - if there are none
 //!
 //! +CONTINUE 6      9                   2               the first entry that will come, the master's last, its epoch
 //! -NOSYNC …                                            this replica can never resume from this master
@@ -22,6 +22,8 @@ pub const COMMAND: &str = "RCSYNC";
 /// Epochs in a hello, at most. Each start that may have lost entries takes one, and so does each promotion.
 pub const EPOCHS_MAX: usize = 10_000;
 
+/// Bytes of the longest name of an expiry policy.
+const EXPIRY_BYTES_MAX: usize = 32;
 /// Bytes of the longest row `epoch:first` and its comma.
 const ROW_BYTES_MAX: usize = 42;
 /// What every refusal ends with as long as there is no full sync.
@@ -30,7 +32,7 @@ const START_AGAIN: &str = "full sync is not built yet: empty the replica's folde
 /// Where a replica is: what it says first on each connection.
 ///
 /// Invariants: `epochs` is as [`crate::binlog::Log::epochs`] has it: both columns rise, no first LSN is beyond
-/// `last`, and it is empty exactly if `last` is 0.
+/// `last`, and it is empty exactly if `last` is 0. `expiry` is lower-case letters and `_`, not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Hello {
     /// The last entry of its log.
@@ -39,6 +41,8 @@ pub struct Hello {
     pub time: Millis,
     /// Where it takes clients; 0 if it does not.
     pub port: u16,
+    /// Name of its expiry policy: the entries of a log mean something under the policy of who wrote them only.
+    pub expiry: String,
     /// Each epoch that its log has entries of, with its first LSN.
     pub epochs: Vec<(Epoch, Lsn)>,
 }
@@ -55,6 +59,7 @@ impl Hello {
             self.last.to_string(),
             self.time.0.to_string(),
             self.port.to_string(),
+            self.expiry.clone(),
             epochs,
         ]
         .map(String::into_bytes)
@@ -69,16 +74,24 @@ impl Hello {
         if theirs != PROTOCOL_VERSION {
             return Err(Refusal::Version { theirs });
         }
-        let [_, _, last, time, port, epochs] = argv else {
+        let [_, _, last, time, port, expiry, epochs] = argv else {
             return Err(Refusal::Malformed("number of arguments"));
         };
         let last = Lsn(number(last).ok_or(Refusal::Malformed("last lsn"))?);
         let time = Millis(number(time).ok_or(Refusal::Malformed("log time"))?);
         let port =
             number(port).and_then(|port| u16::try_from(port).ok()).ok_or(Refusal::Malformed("port"))?;
+        let expiry = parse_expiry(expiry).ok_or(Refusal::Malformed("expiry policy"))?;
         let epochs = parse_epochs(epochs, last).ok_or(Refusal::Malformed("list of epochs"))?;
-        Ok(Hello { last, time, port, epochs })
+        Ok(Hello { last, time, port, expiry, epochs })
     }
+}
+
+/// A name that is safe to print. Whether there is such a policy is not asked: another version may have more.
+fn parse_expiry(name: &[u8]) -> Option<String> {
+    let is_name = !name.is_empty() && name.len() <= EXPIRY_BYTES_MAX;
+    let is_plain = name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
+    if is_name && is_plain { String::from_utf8(name.to_vec()).ok() } else { None }
 }
 
 fn parse_epochs(text: &[u8], last: Lsn) -> Option<Vec<(Epoch, Lsn)>> {
@@ -118,6 +131,8 @@ pub struct History {
     pub epochs: Vec<(Epoch, Lsn)>,
     /// The epoch that the next entry will be of; after a restart it may have none yet.
     pub epoch: Epoch,
+    /// Name of the expiry policy.
+    pub expiry: String,
 }
 
 /// The handshake was accepted.
@@ -162,6 +177,17 @@ pub enum Refusal {
         /// The replica's.
         theirs: u64,
     },
+    /// The replica runs another expiry policy.
+    #[error(
+        "NOSYNC replica runs expiry `{theirs}`, this node `{ours}`, and the log's entries mean nothing under another one: \
+         start the replica in an empty folder with --expiry {ours}"
+    )]
+    Expiry {
+        /// The replica's.
+        theirs: String,
+        /// The master's.
+        ours: String,
+    },
     /// The two logs have no entry in common.
     #[error("NOSYNC replica's log, through lsn {last}, has no entry of this master's history; {START_AGAIN}")]
     OtherHistory {
@@ -194,11 +220,14 @@ pub enum Refusal {
 }
 
 /// From where the replica goes on: it resumes if every entry of its log is the master's too, see
-/// [`crate::binlog::log::fork`]. Errors: `OtherHistory`, `Beyond`, `Purged`.
+/// [`crate::binlog::log::fork`]. Errors: `Expiry`, `OtherHistory`, `Beyond`, `Purged`.
 ///
 /// A master that began a new epoch and has no entry of it yet is covered: the fork is never beyond its last LSN.
 pub fn answer(history: &History, hello: &Hello) -> Result<Resume, Refusal> {
     let &History { first, last, epoch, .. } = history;
+    if hello.expiry != history.expiry {
+        return Err(Refusal::Expiry { theirs: hello.expiry.clone(), ours: history.expiry.clone() });
+    }
     let fork = fork(&history.epochs, last, &hello.epochs);
     if hello.last > fork && fork == Lsn::NONE {
         return Err(Refusal::OtherHistory { last: hello.last });

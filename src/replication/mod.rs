@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! replica                                  master
-//! RCSYNC 1 5 1020 7002 1:1,2:4     →                                 where I am, and in which history
+//! RCSYNC 1 5 1020 7002 log_clock 1:1,2:4  →                          where I am, and in which history
 //!                                  ←       +CONTINUE 6 9 2           from there, or -NOSYNC and what to do
 //!                                  ←       6  7  heartbeat  8  9     log order: `wire`, `order`
 //! ack (received, durable, applied) →                                 whenever they change, and when idle

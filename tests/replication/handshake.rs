@@ -6,6 +6,13 @@ use replicheck::binlog::{Epoch, Log, Lsn};
 use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Refusal, Resume, answer};
 use replicheck::time::Millis;
 
+const EXPIRY: &str = "log_clock";
+
+/// A replica without a log.
+fn nobody() -> Hello {
+    Hello { expiry: EXPIRY.to_owned(), ..Hello::default() }
+}
+
 #[derive(Clone, Debug)]
 struct AnyHello(Hello);
 
@@ -22,7 +29,8 @@ impl Arbitrary for AnyHello {
             epochs.into_iter().zip(firsts).map(|(epoch, first)| (Epoch(epoch), Lsn(first))).collect();
         let last = epochs.last().map_or(0, |(_, first)| first.0.saturating_add(u64::arbitrary(source) % 9));
         let (time, port) = (Millis(u64::arbitrary(source)), u16::arbitrary(source));
-        AnyHello(Hello { last: Lsn(last), time, port, epochs })
+        let expiry = ["log_clock", "relative", "x"][usize::from(port) % 3].to_owned();
+        AnyHello(Hello { last: Lsn(last), time, port, expiry, epochs })
     }
 }
 
@@ -63,10 +71,11 @@ fn argv(line: &str) -> Vec<Vec<u8>> {
 #[test]
 fn hello_is_a_line_that_a_person_can_read() {
     let epochs = vec![(Epoch(1), Lsn(1)), (Epoch(2), Lsn(4))];
-    let hello = Hello { last: Lsn(5), time: Millis(1020), port: 7002, epochs };
-    assert_eq!(hello.argv(), argv("RCSYNC 1 5 1020 7002 1:1,2:4"));
-    assert_eq!(Hello::default().argv(), argv("RCSYNC 1 0 0 0 -"));
-    assert_eq!(Hello::parse(&argv("rcsync 1 5 1020 7002 1:1,2:4")), Ok(hello));
+    let expiry = EXPIRY.to_owned();
+    let hello = Hello { last: Lsn(5), time: Millis(1020), port: 7002, expiry, epochs };
+    assert_eq!(hello.argv(), argv("RCSYNC 1 5 1020 7002 log_clock 1:1,2:4"));
+    assert_eq!(nobody().argv(), argv("RCSYNC 1 0 0 0 log_clock -"));
+    assert_eq!(Hello::parse(&argv("rcsync 1 5 1020 7002 log_clock 1:1,2:4")), Ok(hello));
 }
 
 #[test]
@@ -74,24 +83,27 @@ fn hello_malformed_is_refused_with_the_argument() {
     let cases = [
         ("RCSYNC", "version"),
         ("RCSYNC one 5 0 0 1:1", "version"),
-        ("RCSYNC 1 5 0 0", "number of arguments"),
-        ("RCSYNC 1 5 0 0 1:1 more", "number of arguments"),
-        ("RCSYNC 1 -5 0 0 1:1", "last lsn"),
-        ("RCSYNC 1 +5 0 0 1:1", "last lsn"),
-        ("RCSYNC 1 05 0 0 1:1", "last lsn"),
-        ("RCSYNC 1 18446744073709551616 0 0 1:1", "last lsn"),
-        ("RCSYNC 1 5 x 0 1:1", "log time"),
-        ("RCSYNC 1 5 0 65536 1:1", "port"),
-        ("RCSYNC 1 5 0 0 -", "list of epochs"),
-        ("RCSYNC 1 0 0 0 1:1", "list of epochs"),
-        ("RCSYNC 1 5 0 0 1:0", "list of epochs"),
-        ("RCSYNC 1 5 0 0 1:6", "list of epochs"),
-        ("RCSYNC 1 5 0 0 1:1,", "list of epochs"),
-        ("RCSYNC 1 5 0 0 1:1,1:2", "list of epochs"),
-        ("RCSYNC 1 5 0 0 1:2,2:2", "list of epochs"),
-        ("RCSYNC 1 5 0 0 1:3,2:2", "list of epochs"),
-        ("RCSYNC 1 5 0 0 11", "list of epochs"),
-        ("RCSYNC 1 5 0 0 1:1:1", "list of epochs"),
+        ("RCSYNC 1 5 0 0 1:1", "number of arguments"),
+        ("RCSYNC 1 5 0 0 log_clock 1:1 more", "number of arguments"),
+        ("RCSYNC 1 -5 0 0 log_clock 1:1", "last lsn"),
+        ("RCSYNC 1 +5 0 0 log_clock 1:1", "last lsn"),
+        ("RCSYNC 1 05 0 0 log_clock 1:1", "last lsn"),
+        ("RCSYNC 1 18446744073709551616 0 0 log_clock 1:1", "last lsn"),
+        ("RCSYNC 1 5 x 0 log_clock 1:1", "log time"),
+        ("RCSYNC 1 5 0 65536 log_clock 1:1", "port"),
+        ("RCSYNC 1 5 0 0 logClock 1:1", "expiry policy"),
+        ("RCSYNC 1 5 0 0  1:1", "expiry policy"),
+        ("RCSYNC 1 5 0 0 abcdefghijklmnopqrstuvwxyzabcdefg 1:1", "expiry policy"),
+        ("RCSYNC 1 5 0 0 log_clock -", "list of epochs"),
+        ("RCSYNC 1 0 0 0 log_clock 1:1", "list of epochs"),
+        ("RCSYNC 1 5 0 0 log_clock 1:0", "list of epochs"),
+        ("RCSYNC 1 5 0 0 log_clock 1:6", "list of epochs"),
+        ("RCSYNC 1 5 0 0 log_clock 1:1,", "list of epochs"),
+        ("RCSYNC 1 5 0 0 log_clock 1:1,1:2", "list of epochs"),
+        ("RCSYNC 1 5 0 0 log_clock 1:2,2:2", "list of epochs"),
+        ("RCSYNC 1 5 0 0 log_clock 1:3,2:2", "list of epochs"),
+        ("RCSYNC 1 5 0 0 log_clock 11", "list of epochs"),
+        ("RCSYNC 1 5 0 0 log_clock 1:1:1", "list of epochs"),
     ];
     for (line, what) in cases {
         let refusal = Hello::parse(&argv(line)).expect_err(line);
@@ -100,7 +112,7 @@ fn hello_malformed_is_refused_with_the_argument() {
     let rows = |count: u64| Hello {
         last: Lsn(count),
         epochs: (1..=count).map(|row| (Epoch(row), Lsn(row))).collect(),
-        ..Hello::default()
+        ..nobody()
     };
     let many = rows(EPOCHS_MAX as u64);
     assert_eq!(Hello::parse(&many.argv()).as_ref(), Ok(&many));
@@ -130,11 +142,17 @@ fn resume_other_status_is_none() {
 }
 
 fn history(log: &Log, epoch: u64) -> History {
-    History { first: Lsn(1), last: log.last(), epochs: log.epochs().to_vec(), epoch: Epoch(epoch) }
+    History {
+        first: Lsn(1),
+        last: log.last(),
+        epochs: log.epochs().to_vec(),
+        epoch: Epoch(epoch),
+        expiry: EXPIRY.to_owned(),
+    }
 }
 
 fn hello(log: &Log) -> Hello {
-    Hello { last: log.last(), epochs: log.epochs().to_vec(), ..Hello::default() }
+    Hello { last: log.last(), epochs: log.epochs().to_vec(), ..nobody() }
 }
 
 /// Every list of up to three epochs that do not go back, out of these.
@@ -212,5 +230,19 @@ fn answer_replica_that_needs_purged_entries_is_refused() {
                 assert_eq!(refusal, Refusal::Purged { first: Lsn(first), wanted });
             }
         }
+    }
+}
+
+#[test]
+fn answer_replica_under_another_expiry_policy_is_refused() {
+    let log = log_of(&[1, 1, 1]);
+    for replica in [hello(&log), nobody()] {
+        let replica = Hello { expiry: "relative".to_owned(), ..replica };
+        let refusal = answer(&history(&log, 1), &replica).expect_err("another policy");
+        assert_eq!(
+            refusal.to_string(),
+            "NOSYNC replica runs expiry `relative`, this node `log_clock`, and the log's entries mean nothing under \
+             another one: start the replica in an empty folder with --expiry log_clock"
+        );
     }
 }

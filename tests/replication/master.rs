@@ -221,6 +221,7 @@ fn serve(mut socket: TcpStream, source: &LogSource, epoch: u64, timing: &Timing,
             last: state.log.last(),
             epochs: state.log.epochs().to_vec(),
             epoch: Epoch(epoch),
+            expiry: "log_clock".to_owned(),
         }
     });
     match Hello::parse(&argv).and_then(|hello| answer(&history, &hello)) {

@@ -53,6 +53,7 @@ impl Follower for Recorder {
         self.change(|state| Hello {
             last: state.log.last(),
             epochs: state.log.epochs().to_vec(),
+            expiry: "log_clock".to_owned(),
             ..Hello::default()
         })
     }

@@ -148,9 +148,9 @@ fn link_random_bytes_after_the_answer_never_panic() {
 fn by_hand(master: &Master) -> TcpStream {
     let mut socket = TcpStream::connect(&master.address).expect("it accepts");
     socket.set_read_timeout(Some(PATIENCE)).expect("a limit");
-    let words = Hello::default().argv();
+    let words = Hello { expiry: "log_clock".to_owned(), ..Hello::default() }.argv();
     let words = words.iter().map(|word| format!("${}\r\n{}\r\n", word.len(), word.escape_ascii()));
-    let command = format!("*6\r\n{}", words.collect::<String>());
+    let command = format!("*7\r\n{}", words.collect::<String>());
     socket.write_all(command.as_bytes()).expect("it reads");
     socket
 }

@@ -39,7 +39,7 @@ pub struct Recovered {
     /// Otherwise the caller begins a new epoch. (Under `always` what is cut off was hardly acknowledged; yet the
     /// recorded point may be behind the last fsync, so damage just below that one is not told from a torn write.)
     pub clean: bool,
-    /// Whether the last run was stopped cleanly. What it told without logging it is then known, too.
+    /// Whether the last run came to a clean stop and all of it is there.
     pub stopped: bool,
     /// Each epoch that has entries, purged ones included, with its first LSN, in order.
     pub epochs: Vec<(Epoch, Lsn)>,
@@ -73,6 +73,7 @@ impl<F: Files> SegmentLog<F> {
             firsts => read_segments(&files, &firsts, slot)?,
         };
         let clean = is_clean(slot, &read, points.is_none());
+        let stopped = clean && slot.is_some_and(|slot| slot.run == Run::Stopped);
         let file = make_durable(&files, &mut read)?;
         let point = Point { segment: read.place().first, bytes: read.end, lsn: read.chain.last };
         let first = read.places.first().map_or(Lsn::NONE, |place| place.first);
@@ -89,7 +90,7 @@ impl<F: Files> SegmentLog<F> {
             time: read.chain.time,
             durable: read.synced.lsn,
             clean,
-            stopped: clean && slot.is_some_and(|slot| slot.run == Run::Stopped),
+            stopped,
             epochs: read.chain.epochs.clone(),
             cut_bytes: read.cut_bytes,
         };

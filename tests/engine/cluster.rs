@@ -1,0 +1,7 @@
+//! Clusters — master and replicas in one process, over TCP.
+
+mod choices;
+mod following;
+mod peer;
+mod refused;
+mod roles;

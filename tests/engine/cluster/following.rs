@@ -1,0 +1,138 @@
+//! A replica that follows: restarts, cut links, and what both tell of it.
+
+use super::super::disks::{Disks, wait_until};
+use super::super::forgetful::Fault;
+use super::super::proxy::{Way, proxy};
+use super::peer::{AS_IT_IS, Peer};
+use replicheck::binlog::Lsn;
+use replicheck::client::{Client, OwnedFrame};
+use replicheck::command::Reply;
+use replicheck::server::facts::{Follower, Link, Role};
+use std::time::Duration;
+
+#[test]
+fn link_cut_many_times_resumes_without_loss() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let lines: Vec<String> = (0..40).map(|n| format!("SET k{n} {n}")).collect();
+    master.run(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    // In the answer, in the first entries, and between them.
+    let cut = proxy(&format!("127.0.0.1:{}", master.port), Way::Down, vec![3, 60, 200, 700]);
+    let port = cut.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let replica = Peer::replica(&r, AS_IT_IS, port);
+    replica.assert_equals(&master, "after cuts");
+    assert_eq!(replica.one("GET k39"), Reply::bulk("39"));
+}
+
+#[test]
+fn disk_full_on_a_replica_holds_it_back_until_there_is_room() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    master.run(&["SET a 1"]);
+    replica.wait_for(&master);
+    r.binlog.fail(0, Fault::Full);
+    master.run(&["SET b 2"]);
+    wait_until("a write that fails", || {
+        r.binlog.changes().iter().any(|change| change.starts_with("truncate"))
+    });
+    let facts = replica.facts();
+    assert_eq!((facts.progress.received, facts.read_only), (Lsn(1), None));
+    assert_eq!((replica.link(), replica.one("GET a")), (Link::Up, Reply::bulk("1")));
+    r.binlog.mend();
+    replica.assert_equals(&master, "there is room again");
+    // It stops although its disk is full.
+    r.binlog.fail(0, Fault::Full);
+    master.run(&["SET c 3"]);
+    replica.stop().expect("it stops");
+}
+
+#[test]
+fn either_node_restarted_goes_on_where_it_was() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    master.run(&["SET a 1", "HSET h f 1"]);
+    replica.wait_for(&master);
+    replica.stop().expect("it stops");
+    master.run(&["SET b 2"]);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    replica.assert_equals(&master, "the replica restarted");
+    let epoch = master.facts().epoch;
+    master.stop().expect("it stops");
+    wait_until("the link is down", || matches!(replica.link(), Link::Down { .. }));
+    assert_eq!(replica.one("GET b"), Reply::bulk("2"), "reads go on");
+    let master = Peer::master(&m, AS_IT_IS);
+    assert_eq!(master.facts().epoch, epoch, "a clean stop");
+    replica.replicate(Some(master.port)).expect("it follows");
+    master.run(&["SET c 3"]);
+    replica.assert_equals(&master, "the master restarted");
+    assert_eq!(replica.facts().progress.received, Lsn(4));
+}
+
+fn only_follower(master: &Peer) -> Option<Follower> {
+    match master.facts().role {
+        Role::Master { replicas } => replicas.into_iter().next(),
+        Role::Replica { .. } => panic!("it is a master"),
+    }
+}
+
+#[test]
+fn facts_of_both_come_to_no_lag_and_durable_follows() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    // It connected before it knew its own port, which is a free one.
+    replica.replicate(Some(master.port)).expect("it follows");
+    master.run(&["SET a 1", "SET b 2"]);
+    replica.wait_for(&master);
+    for peer in [&master, &replica] {
+        wait_until("everysec", || peer.facts().progress.durable == Lsn(2));
+    }
+    wait_until("acks", || {
+        only_follower(&master).is_some_and(|follower| {
+            let progress = follower.progress;
+            let all = [progress.received, progress.durable, progress.applied] == [Lsn(2); 3];
+            all && [progress.lag_entries, progress.lag_bytes, progress.lag_ms] == [0; 3]
+        })
+    });
+    let follower = only_follower(&master).expect("it follows");
+    assert_eq!((follower.addr.as_str(), follower.port), ("127.0.0.1", replica.port));
+    let facts = replica.facts();
+    let progress = facts.progress;
+    assert_eq!([progress.lag_entries, progress.lag_bytes, progress.lag_ms], [0; 3]);
+    assert_eq!((facts.epoch, replica.link()), (master.facts().epoch, Link::Up));
+    let call = |peer: &Peer, argv: &[&str]| {
+        let address = format!("127.0.0.1:{}", peer.port);
+        Client::connect(&address, Duration::from_secs(5)).and_then(|mut client| client.call(argv))
+    };
+    let text = |reply| match reply {
+        Ok(OwnedFrame::BulkString(bytes)) => String::from_utf8(bytes).expect("text"),
+        other => panic!("{other:?}"),
+    };
+    let of_master = text(call(&master, &["INFO", "replication"]));
+    assert!(of_master.contains("role:master") && of_master.contains("connected_slaves:1"), "{of_master}");
+    let of_replica = text(call(&replica, &["INFO", "replication"]));
+    let up = ["role:slave", "master_link_status:up", &format!("master_port:{}", master.port)];
+    assert!(up.iter().all(|line| of_replica.contains(line)), "{of_replica}");
+    match call(&replica, &["ROLE"]) {
+        Ok(OwnedFrame::Array(parts)) => {
+            assert_eq!(parts[0], OwnedFrame::BulkString(b"slave".to_vec()));
+            assert_eq!(parts[3], OwnedFrame::BulkString(b"connected".to_vec()));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn log_time_of_an_idle_replica_follows_its_master() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    master.run(&["SET a 1 PX 300"]);
+    replica.wait_for(&master);
+    let set = replica.facts().log_time;
+    wait_until("the key is dead", || replica.one("GET a") == Reply::Null);
+    assert!(replica.facts().log_time.0 >= set.0 + 300, "it was judged by the master's time");
+    assert!(!replica.facts().log_time_estimated);
+}

@@ -1,0 +1,150 @@
+//! Replicas that cannot follow, and what they are told.
+
+use super::super::disks::{Disks, wait_until};
+use super::peer::{AS_IT_IS, Peer};
+use replicheck::binlog::Fsync;
+use replicheck::client::{Client, OwnedFrame};
+use replicheck::command::Reply;
+use replicheck::engine::Settings;
+use replicheck::expiry::Policy;
+use replicheck::server::Node as _;
+use replicheck::server::facts::Link;
+use std::time::Duration;
+
+#[test]
+fn replica_behind_the_purge_is_refused() {
+    let m = Disks::new();
+    let small = |settings: &mut Settings| (settings.segment_bytes_max, settings.flush_bytes) = (1, 1);
+    let master = Peer::master(&m, &small);
+    for _ in 0..12 {
+        master.run(&["INCR n"]);
+    }
+    let r = Disks::new();
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    let reason = replica.wait_until_refused();
+    assert!(reason.starts_with("NOSYNC replica needs lsn 1, but the master's log begins at "), "{reason}");
+    assert!(reason.ends_with("empty the replica's folder and start it again"), "{reason}");
+    assert_eq!(replica.one("GET n"), Reply::Null, "it answers with what it has");
+}
+
+#[test]
+fn replica_under_another_expiry_policy_is_refused() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, &|settings| settings.expiry = Policy::Relative, master.port);
+    let reason = replica.wait_until_refused();
+    assert!(reason.starts_with("NOSYNC replica runs expiry `relative`, this node `log_clock`"), "{reason}");
+}
+
+#[test]
+fn replica_beyond_a_master_that_lost_its_tail_is_refused() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, &|settings| settings.fsync = Fsync::Always);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    master.run(&["SET a 1"]);
+    master.run(&["SET b 2"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(master.node.set_appendfsync(Fsync::No)).expect("it changes");
+    master.run(&["SET c 3"]);
+    replica.wait_for(&master);
+    // Power is lost: the third entry was never synced.
+    let lost = Disks::with(m.node.bare(), m.binlog.bare());
+    let again = Peer::master(&lost, AS_IT_IS);
+    assert_eq!(again.run(&["GET b", "GET c"]), [Reply::bulk("2"), Reply::Null]);
+    assert!(again.facts().epoch > master.facts().epoch, "what was acknowledged is lost");
+    drop(master);
+    // It wrote on: an lsn alone would not tell the two histories apart.
+    again.run(&["SET d 4"]);
+    again.run(&["SET e 5"]);
+    replica.replicate(Some(again.port)).expect("it tries");
+    let reason = replica.wait_until_refused();
+    assert!(reason.starts_with("NOSYNC replica has lsn 3, but the histories part after lsn 2;"), "{reason}");
+    assert_eq!(replica.one("GET c"), Reply::bulk("3"), "it answers with what it has");
+}
+
+#[test]
+fn replica_of_a_replica_is_refused_until_that_one_is_a_master() {
+    let (m, r, s) = (Disks::new(), Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    let address = format!("127.0.0.1:{}", replica.port);
+    let mut client = Client::connect(&address, Duration::from_secs(5)).expect("it accepts");
+    match client.call(&["RCSYNC", "1", "0", "0", "0", "log_clock", "-"]) {
+        Ok(OwnedFrame::Error(text)) => {
+            let own = format!("ERR this node is a replica of 127.0.0.1:{}: follow that one", master.port);
+            assert_eq!(text, own);
+        }
+        other => panic!("{other:?}"),
+    }
+    let second = Peer::replica(&s, AS_IT_IS, replica.port);
+    wait_until("the link is down", || matches!(second.link(), Link::Down { .. }));
+    replica.replicate(None).expect("it is promoted");
+    replica.run(&["SET a 1"]);
+    second.assert_equals(&replica, "a refusal for now is no refusal for good");
+}
+
+#[test]
+fn replica_refuses_writes_and_after_a_crash_reads() {
+    for fsync in [Fsync::Always, Fsync::EverySec] {
+        let (m, r) = (Disks::new(), Disks::new());
+        let change = |settings: &mut Settings| settings.fsync = fsync;
+        let master = Peer::master(&m, &change);
+        let replica = Peer::replica(&r, &change, master.port);
+        master.run(&["SET a 1"]);
+        replica.wait_for(&master);
+        let read_only = Reply::Error("READONLY You can't write against a read only replica.".to_owned());
+        assert_eq!(replica.run(&["SET a 2", "GET a"]), [read_only, Reply::bulk("1")]);
+        let written = replica.facts().log_time;
+        wait_until("heartbeats", || replica.facts().log_time.0 > written.0 + 200);
+        // The process dies. What its readers judged by is in no file, whatever the log's promise was.
+        let crashed = Disks::with(r.node.copy(), r.binlog.copy());
+        let told = replica.facts().log_time;
+        replica.stop().expect("it stops");
+        let nobody = Disks::new();
+        let silent = Peer::replica(&nobody, AS_IT_IS, master.port);
+        // A replica takes no replicas, so this one stays without its master.
+        let mut again = Peer::replica(&crashed, &change, silent.port);
+        let loading =
+            |peer: &Peer| matches!(peer.one("GET a"), Reply::Error(text) if text.starts_with("LOADING "));
+        assert!(loading(&again) && again.one("PING") == Reply::Status("PONG"), "{}", fsync.name());
+        // A clean stop and another master's address do not make good what may be lost.
+        again.stop().expect("it stops");
+        again = Peer::replica(&crashed, &change, silent.port);
+        assert!(loading(&again), "{}", fsync.name());
+        again.replicate(Some(silent.port)).expect("it tries");
+        assert!(loading(&again), "{}", fsync.name());
+        again.replicate(Some(master.port)).expect("it follows");
+        wait_until("reads", || again.one("GET a") == Reply::bulk("1"));
+        assert!(again.facts().log_time >= told, "log time went back for its readers");
+        // After a clean stop they are let in at once.
+        again.stop().expect("it stops");
+        again = Peer::replica(&Disks::with(crashed.node.copy(), crashed.binlog.copy()), &change, silent.port);
+        assert_eq!(again.one("GET a"), Reply::bulk("1"));
+    }
+}
+
+#[test]
+fn log_time_of_a_master_is_lifted_to_what_its_replica_has_heard() {
+    for (ahead_ms, is_lifted) in [(1_800_000, true), (7_200_000, false)] {
+        let (m, r) = (Disks::new(), Disks::new());
+        let master = Peer::master(&m, AS_IT_IS);
+        let replica = Peer::replica(&r, AS_IT_IS, master.port);
+        master.run(&["SET a 1"]);
+        replica.wait_for(&master);
+        replica.stop().expect("it stops");
+        // It followed another master in between, whose clock is ahead.
+        let mut identity = r.identity();
+        let told = master.facts().log_time.0 + ahead_ms;
+        identity["ceiling_ms"] = told.into();
+        r.node.damage("node", |bytes| *bytes = identity.to_string().into_bytes());
+        let replica = Peer::replica(&r, AS_IT_IS, master.port);
+        wait_until("it is up", || replica.link() == Link::Up);
+        if is_lifted {
+            wait_until("log time is there", || master.facts().log_time.0 >= told);
+        }
+        master.run(&["SET b 2"]);
+        replica.assert_equals(&master, "it goes on");
+        assert_eq!(master.facts().log_time.0 >= told, is_lifted);
+        assert!(replica.facts().log_time.0 >= told, "log time does not go back");
+    }
+}

@@ -1,0 +1,99 @@
+//! Nodes that change their role while they run.
+
+use super::super::disks::{Disks, wait_until};
+use super::peer::{AS_IT_IS, Peer};
+use replicheck::command::Reply;
+use replicheck::server::facts::{Link, Role};
+
+/// A master with one entry and its replica, which has it.
+fn pair(m: &Disks, r: &Disks) -> (Peer, Peer) {
+    let master = Peer::master(m, AS_IT_IS);
+    let replica = Peer::replica(r, AS_IT_IS, master.port);
+    master.run(&["SET a 1"]);
+    replica.wait_for(&master);
+    (master, replica)
+}
+
+#[test]
+fn promotion_begins_an_epoch_and_the_old_master_follows() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let (old, new) = pair(&m, &r);
+    let (before, time) = (old.facts().epoch, new.facts().log_time);
+    new.replicate(None).expect("it is promoted");
+    let promoted = new.facts();
+    assert!(promoted.epoch > before && matches!(promoted.role, Role::Master { .. }));
+    assert!(promoted.log_time >= time, "log time does not go back");
+    assert_eq!(new.run(&["SET b 2", "GET a"]), [Reply::Status("OK"), Reply::bulk("1")]);
+    old.replicate(Some(new.port)).expect("it follows");
+    old.assert_equals(&new, "what the new master wrote");
+    assert_eq!(old.facts().epoch, promoted.epoch);
+    assert!(matches!(old.one("SET c 3"), Reply::Error(text) if text.starts_with("READONLY ")));
+    // And back again.
+    new.replicate(Some(old.port)).expect("it waits for a master");
+    old.replicate(None).expect("it is promoted");
+    assert!(old.facts().epoch > promoted.epoch);
+    old.run(&["SET c 3"]);
+    new.assert_equals(&old, "what the first master wrote");
+}
+
+#[test]
+fn promotion_without_a_write_outlives_a_restart() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let (old, new) = pair(&m, &r);
+    new.replicate(None).expect("it is promoted");
+    let promoted = new.facts().epoch;
+    new.stop().expect("it stops");
+    let new = Peer::master(&r, AS_IT_IS);
+    assert_eq!(new.facts().epoch, promoted);
+    // Both write: the same lsn, and yet not the same entry.
+    old.run(&["SET b old"]);
+    new.run(&["SET b new"]);
+    new.run(&["SET c new"]);
+    old.replicate(Some(new.port)).expect("it tries");
+    let reason = old.wait_until_refused();
+    assert!(reason.starts_with("NOSYNC replica has lsn 2, but the histories part after lsn 1;"), "{reason}");
+}
+
+#[test]
+fn old_master_that_wrote_on_is_refused() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let (old, new) = pair(&m, &r);
+    new.replicate(None).expect("it is promoted");
+    old.run(&["SET b old"]);
+    old.replicate(Some(new.port)).expect("it tries");
+    let reason = old.wait_until_refused();
+    assert!(reason.starts_with("NOSYNC replica has lsn 2, but the histories part after lsn 1;"), "{reason}");
+    assert!(matches!(old.link(), Link::Stopped { .. }));
+    assert_eq!(old.one("GET b"), Reply::bulk("old"), "it answers with what it has");
+    // It may be a master again, of its own history.
+    old.replicate(None).expect("it is promoted");
+    assert_eq!(old.one("SET c old"), Reply::Status("OK"));
+}
+
+#[test]
+fn master_asked_to_be_one_stays_as_it_is() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let (master, _replica) = pair(&m, &r);
+    let epoch = master.facts().epoch;
+    let is_followed = || matches!(master.facts().role, Role::Master { replicas } if replicas.len() == 1);
+    wait_until("its replica", is_followed);
+    master.replicate(None).expect("nothing to do");
+    assert!(is_followed(), "its replica stays connected");
+    assert_eq!((master.facts().epoch, master.one("GET a")), (epoch, Reply::bulk("1")));
+}
+
+#[test]
+fn replica_under_writes_changes_its_role_and_keeps_a_prefix() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let (old, new) = pair(&m, &r);
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| (0..300).for_each(|n| drop(old.run(&[&format!("SET k{n} {n}")]))));
+        wait_until("some of them", || new.facts().progress.applied.0 > 20);
+        new.replicate(None).expect("it is promoted");
+        writing.join().expect("it writes");
+    });
+    let kept = new.facts().progress.applied.0;
+    assert!(kept > 20);
+    let keys = new.node.dump().expect("it reads").len() as u64;
+    assert_eq!(keys, kept, "an entry a key: a prefix of what the master wrote");
+}

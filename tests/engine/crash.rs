@@ -1,0 +1,4 @@
+//! Crashes of a node — its log's files on a disk that forgets and fails, its store a real RocksDB.
+
+mod failing;
+mod losses;

@@ -1,0 +1,120 @@
+//! A node on disks that forget: the folder and the log in memory, the store in a temporary folder.
+
+use super::forgetful::Forgetful;
+use replicheck::binlog::segment::Options;
+use replicheck::binlog::{Entry, Fsync, Lsn, SegmentLog};
+use replicheck::command::{Command, Reply, line};
+use replicheck::engine::{Engine, Folders, Settings, StartError};
+use replicheck::server::Node as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub type Node = Arc<Engine<Forgetful>>;
+
+/// What a node's files are on.
+pub struct Disks {
+    pub node: Forgetful,
+    pub binlog: Forgetful,
+    pub dir: TempDir,
+}
+
+impl Disks {
+    pub fn new() -> Disks {
+        Disks::with(Forgetful::new(), Forgetful::new())
+    }
+
+    pub fn with(node: Forgetful, binlog: Forgetful) -> Disks {
+        Disks { node, binlog, dir: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// The defaults, on one worker, flushed at the end only.
+    pub fn settings(&self, fsync: Fsync) -> Settings {
+        Settings { fsync, workers: 1, ..Settings::new(self.dir.path()) }
+    }
+
+    pub fn try_start(&self, settings: Settings) -> Result<Node, StartError> {
+        Engine::start_on(self.folders(), settings, None)
+    }
+
+    pub fn folders(&self) -> Folders<Forgetful> {
+        Folders { node: self.node.clone(), binlog: self.binlog.clone() }
+    }
+
+    /// What the file `node` says.
+    pub fn identity(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.node.bytes("node")).expect("it is whole")
+    }
+
+    pub fn start(&self, fsync: Fsync) -> Node {
+        self.try_start(self.settings(fsync)).expect("it starts")
+    }
+
+    /// Why it does not start.
+    pub fn refused(&self, settings: Settings) -> String {
+        match self.try_start(settings) {
+            Ok(_) => panic!("it starts"),
+            Err(error) => error.to_string(),
+        }
+    }
+}
+
+/// Runs a connection's pipeline.
+pub fn run(node: &Node, lines: &[&str]) -> Vec<Reply> {
+    let command = |text: &&str| {
+        let argv = line::split(text.as_bytes()).expect("a line");
+        Command::parse(0, argv).expect("a command")
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(node.run(lines.iter().map(command).collect()))
+}
+
+pub fn is_misconf(reply: &Reply) -> bool {
+    matches!(reply, Reply::Error(text) if text.starts_with("MISCONF Errors writing to the binlog: "))
+}
+
+/// Asks until `is_so`.
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "waited for {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// All entries of a log.
+pub fn entries(binlog: &Forgetful) -> Vec<Entry> {
+    let (log, _) = SegmentLog::open(binlog.copy(), Options::default()).expect("it opens");
+    let mut cursor = log.cursor(Lsn(1)).expect("nothing is purged");
+    let mut all = Vec::new();
+    while log.last() > Lsn(all.len() as u64) {
+        all.extend(log.read(&mut cursor, log.last(), 1 << 20).expect("it is whole"));
+    }
+    all
+}
+
+/// A log of these entries, each a group, as a running node leaves it: synced through `synced`, and under `always` all.
+pub fn log_of(entries: &[Entry], synced: usize, options: Options) -> Forgetful {
+    let files = Forgetful::new();
+    let (mut log, _) = SegmentLog::open(files.clone(), options).expect("an empty folder");
+    for (at, entry) in entries.iter().enumerate() {
+        log.append(std::slice::from_ref(entry)).expect("the disk works");
+        if at + 1 == synced || options.fsync == Fsync::Always {
+            log.sync().expect("the disk works");
+        }
+    }
+    files
+}
+
+/// Copies the files of a folder that nobody writes.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for file in std::fs::read_dir(from).expect("it is there") {
+        let file = file.expect("a file");
+        std::fs::copy(file.path(), to.join(file.file_name())).expect("it is copied");
+    }
+}
