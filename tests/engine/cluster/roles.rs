@@ -60,6 +60,8 @@ fn old_master_that_wrote_on_is_refused() {
     let (old, new) = pair(&m, &r);
     new.replicate(None).expect("it is promoted");
     old.run(&["SET b old"]);
+    new.run(&["SET b new"]);
+    new.run(&["SET c new"]);
     old.replicate(Some(new.port)).expect("it tries");
     let reason = old.wait_until_refused();
     assert!(reason.starts_with("NOSYNC replica has lsn 2, but the histories part after lsn 1;"), "{reason}");
