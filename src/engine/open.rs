@@ -71,6 +71,9 @@ pub enum OpenError {
     /// Its log.
     #[error("binlog: {0}")]
     Log(#[from] SegmentError),
+    /// Its store is locked.
+    #[error("the folder is in use by another process")]
+    InUse,
     /// Its store.
     #[error("store: {0}")]
     Store(#[from] StoreError),
@@ -106,7 +109,7 @@ pub fn open<F: Files>(
     let options = Options { segment_bytes_max: settings.segment_bytes_max, fsync: settings.fsync };
     let mut store = match store {
         Some(store) => store,
-        None => RocksStore::open(&settings.dir.join("store"))?,
+        None => RocksStore::open(&settings.dir.join("store")).map_err(in_use)?,
     };
     let (log, recovered) = SegmentLog::open(binlog, options)?;
     let marker = apply::marker(&store)?;
@@ -130,6 +133,14 @@ pub fn open<F: Files>(
         files,
         identity,
     })
+}
+
+/// RocksDB tells only in words that somebody else holds its lock.
+fn in_use(error: StoreError) -> OpenError {
+    match error {
+        StoreError::Io(text) if text.contains("While lock file") => OpenError::InUse,
+        error => OpenError::Store(error),
+    }
 }
 
 /// Applies what the log has after `marker`.
