@@ -14,11 +14,12 @@ use super::sweep::Sweep;
 use super::ticker::Ticker;
 use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::Applier;
-use crate::apply::pool::{Limits, Pool};
+use crate::apply::pool::{Limits, Pool, Stopped};
 use crate::binlog::{Entry, Files, Fsync, Lsn};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
 use crate::expiry::{ExpiryPolicy, Judging, Removal};
+use crate::handover::hand_over;
 use crate::node::removal_of_dead;
 use crate::ordering::AnyOrdering;
 use crate::replication::handshake::{Hello, Resume};
@@ -245,6 +246,12 @@ impl<F: Files> Sink<F> {
     }
 }
 
+impl From<Stopped> for FollowerError {
+    fn from(stopped: Stopped) -> FollowerError {
+        failed(stopped)
+    }
+}
+
 fn failed(error: impl std::fmt::Display) -> FollowerError {
     FollowerError(error.to_string())
 }
@@ -271,17 +278,16 @@ impl<F: Place> Follower for Sink<F> {
 
     fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError> {
         let fsync = *lock(&self.shared.fsync);
-        self.shared.log.append(&entries, fsync).map_err(failed)?;
         let mut received = lock(&self.received);
         let local = clock::now();
         let share = bytes / entries.len().max(1);
-        for entry in entries {
+        let append = |entries: &[Entry]| self.shared.log.append(entries, fsync).map_err(failed);
+        let hear = |entry: &Entry| {
             (received.last, received.time) = (entry.lsn, entry.time);
-            // Before it is admitted: who sees the entry judges at its time at least.
             self.shared.applied.hear(entry.lsn, entry.time);
-            let arrived = Arc::new(self.policy.arrived(entry, local));
-            self.shared.pool.admit(arrived, share).map_err(failed)?;
-        }
+        };
+        let arrived = |entry| self.policy.arrived(entry, local);
+        hand_over(&self.shared.pool, entries, share, append, hear, arrived)?;
         lock(&self.shared.marks).pass(received.last, bytes as u64, received.time);
         if received.checkpoints.written(bytes as u64) {
             self.flush(&mut received)?;
