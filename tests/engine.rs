@@ -3,6 +3,7 @@
 mod engine {
     mod demo;
     mod differential;
+    mod laws;
     mod reference;
     mod rocksdb_store;
 }

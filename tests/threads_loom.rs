@@ -59,9 +59,9 @@ mod sync {
         static LOSES_WAKE_UPS: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// From here on, whoever is woken alone is not.
-    pub fn lose_wake_ups() {
-        LOSES_WAKE_UPS.set(true);
+    /// Whether, from here on, who is woken alone is not.
+    pub fn lose_wake_ups(loses: bool) {
+        LOSES_WAKE_UPS.set(loses);
     }
 
     #[derive(Debug)]

@@ -37,22 +37,34 @@ use replicheck::{binlog, effect, expiry, ordering, store, time};
 mod sync {
     pub use shuttle::sync::{Arc, Mutex, MutexGuard};
     use std::cell::Cell;
+    use std::sync::PoisonError;
 
     pub mod thread {
         pub use shuttle::thread::{JoinHandle, spawn};
 
-        /// The run is over at a panic: nobody takes a lock on the way out, which would hide the reason.
+        use shuttle::thread::{ThreadId, current};
+        use std::cell::Cell;
+
+        thread_local! {
+            static PANICS: Cell<Option<ThreadId>> = const { Cell::new(None) };
+        }
+
+        /// Whether, from here on, this thread is the one that panics; `std` cannot say which of shuttle's it is.
+        pub fn panics(does: bool) {
+            PANICS.set(does.then(|| current().id()));
+        }
+
         pub fn panicking() -> bool {
-            false
+            std::thread::panicking() && PANICS.get() == Some(current().id())
         }
     }
 
     pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-        mutex.lock().expect("shuttle ends the run at a panic")
+        mutex.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        condvar.0.wait(guard).expect("shuttle ends the run at a panic")
+        condvar.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
     thread_local! {
@@ -60,9 +72,9 @@ mod sync {
         static LOSES_WAKE_UPS: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// From here on, whoever is woken alone is not.
-    pub fn lose_wake_ups() {
-        LOSES_WAKE_UPS.set(true);
+    /// Whether, from here on, who is woken alone is not.
+    pub fn lose_wake_ups(loses: bool) {
+        LOSES_WAKE_UPS.set(loses);
     }
 
     #[derive(Debug)]

@@ -21,16 +21,15 @@ pub enum Outcome {
 static CASES: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
 static COMMIT: OnceLock<String> = OnceLock::new();
 
-/// Prints the result, and writes it with those before it.
-pub fn note(tool: &str, case: &str, outcome: Outcome, exhaustive: Option<String>, executions: usize) {
-    let how = exhaustive.as_deref().unwrap_or("exhaustive");
-    let word = match outcome {
-        Outcome::Held => "held",
-        Outcome::Found => "found",
+/// Prints the result, and writes it with those before it. `limits` says why it is not exhaustive, if it is not.
+pub fn note(tool: &str, case: &str, outcome: Outcome, limits: Option<&str>, executions: usize) {
+    let (outcome, how) = match outcome {
+        Outcome::Held => ("held", limits.unwrap_or("exhaustive")),
+        Outcome::Found => ("found", "and stopped there"),
     };
-    println!("{tool}: {case}: {word}, {how}, {executions} executions");
+    println!("{tool}: {case}: {outcome}, {how}, {executions} executions");
     let row = json!({
-        "tool": tool, "case": case, "outcome": word, "exhaustive": exhaustive.is_none() && outcome == Outcome::Held,
+        "tool": tool, "case": case, "outcome": outcome, "exhaustive": how == "exhaustive",
         "executions": executions, "commit": COMMIT.get_or_init(commit),
     });
     let mut cases = CASES.lock().expect("no panic under it");
@@ -41,7 +40,9 @@ pub fn note(tool: &str, case: &str, outcome: Outcome, exhaustive: Option<String>
     // Beside it first: a reader never meets half a file.
     let written = fs::create_dir_all(&folder)
         .and_then(|()| fs::write(folder.join(format!("{tool}.json.new")), text))
-        .and_then(|()| fs::rename(folder.join(format!("{tool}.json.new")), folder.join(format!("{tool}.json"))));
+        .and_then(|()| {
+            fs::rename(folder.join(format!("{tool}.json.new")), folder.join(format!("{tool}.json")))
+        });
     if let Err(error) = written {
         println!("no results in {}: {error}", folder.display());
     }

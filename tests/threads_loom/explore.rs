@@ -1,6 +1,7 @@
 //! How loom is run, and what is noted of it.
 
 use crate::results::{Outcome, note};
+use crate::sync;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 /// Runs `body` in every interleaving, or in all with at most `preemptions` switches of a thread that could have gone on.
 /// Gives how many there were, and the panic that ended it.
 fn run(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) -> (usize, Option<String>) {
+    sync::lose_wake_ups(false);
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
     let mut builder = loom::model::Builder::new();
@@ -29,10 +31,6 @@ fn run(preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) -> (
     (runs.load(SeqCst), panic)
 }
 
-fn bound(preemptions: Option<usize>) -> Option<String> {
-    preemptions.map(|bound| format!("bounded to {bound} preemptions, not exhaustive"))
-}
-
 /// Explores `body`, which must not panic.
 pub fn explore(case: &str, preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
     let (runs, panic) = run(preemptions, body);
@@ -40,7 +38,8 @@ pub fn explore(case: &str, preemptions: Option<usize>, body: impl Fn() + Send + 
         panic!("{case}: {panic}\nin interleaving {runs}; loom goes through them in the same order each time");
     }
     assert!(runs > 1, "{case}: nothing was interleaved");
-    note("loom", case, Outcome::Held, bound(preemptions), runs);
+    let limits = preemptions.map(|bound| format!("bounded to {bound} preemptions, not exhaustive"));
+    note("loom", case, Outcome::Held, limits.as_deref(), runs);
 }
 
 /// Explores `body` until it panics, which it must, with `words`.
@@ -48,5 +47,5 @@ pub fn finds(case: &str, words: &str, preemptions: Option<usize>, body: impl Fn(
     let (runs, panic) = run(preemptions, body);
     let panic = panic.unwrap_or_else(|| panic!("{case}: not found in {runs} interleavings"));
     assert!(panic.contains(words), "{case}: found something else than {words}: {panic}");
-    note("loom", case, Outcome::Found, bound(preemptions), runs);
+    note("loom", case, Outcome::Found, None, runs);
 }

@@ -175,7 +175,7 @@ fn loom_pool_abandoned_with_work_queued_ends_and_recovers() {
 fn finds_lost_wake_up_under_loom() {
     let case = Case::of(Strategy::Barrier, true);
     finds("a lost wake-up in the pool", "deadlock", PREEMPTIONS, move || {
-        sync::lose_wake_ups();
+        sync::lose_wake_ups(true);
         case.run();
     });
 }

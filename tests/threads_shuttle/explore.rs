@@ -1,6 +1,7 @@
 //! How shuttle is run, and what is noted of it.
 
 use crate::results::{Outcome, note};
+use crate::sync;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler, UrwRandomScheduler};
 use shuttle::{Config, FailurePersistence, Runner};
 use std::env;
@@ -34,6 +35,7 @@ fn run(
     iterations: usize,
     body: impl Fn() + Send + Sync + 'static,
 ) -> (usize, Option<String>) {
+    sync::lose_wake_ups(false);
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
     let mut config = Config::new();
@@ -77,7 +79,7 @@ pub fn explore(case: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
         }
         runs += ran;
     }
-    note("shuttle", case, Outcome::Held, Some(format!("sampled, seed={seed}")), runs);
+    note("shuttle", case, Outcome::Held, Some(&format!("sampled, seed={seed}")), runs);
 }
 
 /// Explores `body` until it panics, which it must under one of the schedulers, with `words`; and again when it is run as
@@ -93,7 +95,7 @@ pub fn finds(case: &str, words: &str, body: impl Fn() + Send + Sync + Clone + 's
         if let Some(panic) = panic {
             assert!(panic.contains(words), "{case}: found something else than {words}: {panic}");
             assert_eq!(run(name, SEED, ran, body.clone()), (ran, Some(panic)), "{case}: not found again");
-            note("shuttle", case, Outcome::Found, Some(format!("sampled, seed={SEED}")), runs);
+            note("shuttle", case, Outcome::Found, None, runs);
             return;
         }
     }

@@ -86,7 +86,8 @@ impl Case {
                 reader
             }
         });
-        let entries: Vec<Entry> = judge.history.entries[from..to].iter().map(|entry| Entry::clone(entry)).collect();
+        let entries: Vec<Entry> =
+            judge.history.entries[from..to].iter().map(|entry| Entry::clone(entry)).collect();
         for group in entries.chunks(3) {
             let handed: Result<(), Stopped> =
                 hand_over(&pool, group.to_vec(), 1, |_| Ok(()), |entry| judge.hear(entry), |entry| entry);
@@ -172,7 +173,7 @@ fn finds_watermark_that_skips_gaps_under_shuttle() {
 fn finds_lost_wake_up_under_shuttle() {
     let case = Case::of(Strategy::Barrier);
     finds("a lost wake-up in the pool", "deadlock", move || {
-        sync::lose_wake_ups();
+        sync::lose_wake_ups(true);
         case.run();
     });
 }
