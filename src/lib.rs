@@ -17,6 +17,7 @@ pub mod effect;
 #[cfg(feature = "rocksdb")]
 pub mod engine;
 pub mod expiry;
+pub mod handover;
 pub mod invariant;
 #[path = "../models/mod.rs"]
 pub mod models;

@@ -9,6 +9,7 @@ mod engine {
     #[path = "../machines/segments/forgetful.rs"]
     #[allow(dead_code, reason = "the tests of the segments alone use all of it")]
     mod forgetful;
+    mod laws;
     mod processes;
     #[path = "../replication/proxy.rs"]
     #[allow(dead_code, reason = "the tests of the link alone use all of it")]

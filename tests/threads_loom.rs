@@ -1,12 +1,19 @@
 //! The engine's threads under loom: every interleaving of a few threads, and every value that the memory model lets an
 //! atomic have. A run without a bound is exhaustive; each test prints which of the two it was.
 
+#[path = "../src/handover.rs"]
+mod handover;
 #[path = "threads/log.rs"]
 #[allow(dead_code, reason = "shared with the tests on threads of std")]
 mod log;
+#[path = "threads/mutant.rs"]
+mod mutant;
 #[path = "../src/apply/pool/mod.rs"]
 #[allow(dead_code, reason = "only a part of the pool is explored")]
 mod pool;
+#[path = "threads/promise.rs"]
+#[allow(dead_code, reason = "shared with the tests under shuttle")]
+mod promise;
 #[path = "../src/publication.rs"]
 #[allow(dead_code, reason = "only a part of it is explored")]
 mod publication;
@@ -15,6 +22,8 @@ mod queue;
 #[path = "threads/replica.rs"]
 #[allow(dead_code, reason = "shared with the tests on threads of std")]
 mod replica;
+#[path = "threads/results.rs"]
+mod results;
 
 /// What the files of src/ above name, but for the files themselves.
 mod apply {
@@ -25,7 +34,8 @@ use replicheck::{binlog, effect, expiry, ordering, store, time};
 
 /// Stands in for `src/sync.rs`.
 mod sync {
-    pub use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub use loom::sync::{Arc, Mutex, MutexGuard};
+    use std::cell::Cell;
 
     pub mod thread {
         pub use loom::thread::{JoinHandle, spawn};
@@ -41,10 +51,42 @@ mod sync {
     }
 
     pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        condvar.wait(guard).expect("loom ends the run at a panic")
+        condvar.0.wait(guard).expect("loom ends the run at a panic")
+    }
+
+    thread_local! {
+        // Loom runs the threads of one exploration on one thread.
+        static LOSES_WAKE_UPS: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Whether, from here on, who is woken alone is not.
+    pub fn lose_wake_ups(loses: bool) {
+        LOSES_WAKE_UPS.set(loses);
+    }
+
+    #[derive(Debug)]
+    pub struct Condvar(loom::sync::Condvar);
+
+    impl Condvar {
+        pub fn new() -> Condvar {
+            Condvar(loom::sync::Condvar::new())
+        }
+
+        pub fn notify_one(&self) {
+            if !LOSES_WAKE_UPS.get() {
+                self.0.notify_one();
+            }
+        }
+
+        pub fn notify_all(&self) {
+            self.0.notify_all();
+        }
     }
 }
 
 mod threads_loom {
     mod cases;
+    mod explore;
+    mod publication;
+    mod strategies;
 }

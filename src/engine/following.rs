@@ -14,11 +14,12 @@ use super::sweep::Sweep;
 use super::ticker::Ticker;
 use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::Applier;
-use crate::apply::pool::{Limits, Pool};
+use crate::apply::pool::{Limits, Pool, Stopped};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
 use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
+use crate::handover::hand_over;
 use crate::node::removal_of_dead;
 use crate::ordering::AnyOrdering;
 use crate::replication::handshake::{Hello, Resume};
@@ -291,6 +292,12 @@ impl<F: Files> Sink<F> {
     }
 }
 
+impl From<Stopped> for FollowerError {
+    fn from(stopped: Stopped) -> FollowerError {
+        failed(stopped)
+    }
+}
+
 fn failed(error: impl std::fmt::Display) -> FollowerError {
     FollowerError(error.to_string())
 }
@@ -317,18 +324,17 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError> {
-        self.append(&entries)?;
         let mut received = lock(&self.received);
         let local = clock::now();
         let share = bytes / entries.len().max(1);
         let before = Lsn(entries.last().map_or(0, |entry| entry.lsn.0 - 1));
-        for entry in entries {
+        let append = |entries: &[Entry]| self.append(entries);
+        let hear = |entry: &Entry| {
             (received.last, received.time) = (entry.lsn, entry.time);
-            // Before it is admitted: who sees the entry judges at its time at least.
             self.shared.applied.hear(entry.lsn, entry.time);
-            let arrived = Arc::new(self.policy.arrived(entry, local));
-            self.shared.pool.admit(arrived, share).map_err(failed)?;
-        }
+        };
+        let arrived = |entry| self.policy.arrived(entry, local);
+        hand_over(&self.shared.pool, entries, share, append, hear, arrived)?;
         // An entry is made after the one before it, and has the time of that.
         self.shared.told_time(before, received.last);
         lock(&self.shared.marks).pass(received.last, bytes as u64, received.time);

@@ -18,12 +18,12 @@ pub fn command(text: &str) -> Command {
     Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command")
 }
 
-/// The entries of these commands, as effects.
+/// The entries of these commands, as effects, a millisecond apart.
 pub fn log(commands: &[&str]) -> Vec<Arc<Entry>> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let mut entries = Vec::new();
-    for text in commands {
-        let request = MasterInput::Request { command: command(text), now: Millis(1000), random: 0 };
+    for (text, now) in commands.iter().zip(1000..) {
+        let request = MasterInput::Request { command: command(text), now: Millis(now), random: 0 };
         let outputs = master.step(&*Policy::LogClock.get(), request).expect("memory does not fail");
         entries.extend(outputs.into_iter().filter_map(|output| match output {
             MasterOutput::Append(entry) => Some(Arc::new(entry)),

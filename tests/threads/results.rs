@@ -1,0 +1,56 @@
+//! What a tool found, for those who come later: `target/replicheck/TOOL.json`.
+//!
+//! An array of `{tool, case, outcome, exhaustive, executions, commit}`; `outcome` is `held`, or `found` where a fault was
+//! put in and the tool reported it. Cases of one process stand in the file in the order of their names; those of an
+//! earlier process are gone.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+use std::{env, fs};
+
+/// How a case ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Held,
+    Found,
+}
+
+static CASES: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+static COMMIT: OnceLock<String> = OnceLock::new();
+
+/// Prints the result, and writes it with those before it. `limits` says why it is not exhaustive, if it is not.
+pub fn note(tool: &str, case: &str, outcome: Outcome, limits: Option<&str>, executions: usize) {
+    let (outcome, how) = match outcome {
+        Outcome::Held => ("held", limits.unwrap_or("exhaustive")),
+        Outcome::Found => ("found", "and stopped there"),
+    };
+    println!("{tool}: {case}: {outcome}, {how}, {executions} executions");
+    let row = json!({
+        "tool": tool, "case": case, "outcome": outcome, "exhaustive": how == "exhaustive",
+        "executions": executions, "commit": COMMIT.get_or_init(commit),
+    });
+    let mut cases = CASES.lock().expect("no panic under it");
+    cases.insert(case.to_owned(), row);
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let folder = target.join("replicheck");
+    let text = serde_json::to_string_pretty(&cases.values().collect::<Vec<_>>()).expect("JSON");
+    // Beside it first: a reader never meets half a file.
+    let written = fs::create_dir_all(&folder)
+        .and_then(|()| fs::write(folder.join(format!("{tool}.json.new")), text))
+        .and_then(|()| {
+            fs::rename(folder.join(format!("{tool}.json.new")), folder.join(format!("{tool}.json")))
+        });
+    if let Err(error) = written {
+        println!("no results in {}: {error}", folder.display());
+    }
+}
+
+fn commit() -> String {
+    let said = Command::new("git").args(["rev-parse", "HEAD"]).output();
+    let said = said.ok().filter(|output| output.status.success());
+    let commit = said.and_then(|output| String::from_utf8(output.stdout).ok());
+    commit.map_or_else(|| "unknown".to_owned(), |commit| commit.trim().to_owned())
+}

@@ -1,0 +1,218 @@
+//! What readers are given while entries arrive and are applied.
+
+use super::explore::{explore, finds};
+use crate::apply::pool::{Limits, Pool, Stopped};
+use crate::handover::hand_over;
+use crate::log::log;
+use crate::promise::{History, Judge, Wrong};
+use crate::publication::{LogClock, MasterPublication, ReplicaPublication};
+use crate::sync::{Mutex, lock};
+use loom::sync::atomic::{AtomicU64, Ordering as Memory};
+use loom::thread;
+use replicheck::apply::Applier;
+use replicheck::binlog::{Entry, Lsn};
+use replicheck::effect::KeySet;
+use replicheck::expiry::LogTime;
+use replicheck::invariant::{self, Versions};
+use replicheck::ordering::{AnyOrdering, Strategy};
+use replicheck::time::Millis;
+use std::sync::Arc;
+
+#[test]
+fn loom_publication_reader_never_judges_beyond_an_unpublished_entry() {
+    explore("publication, writer, reader", None, || {
+        // The snapshot is the instant of the next entry that the reader does not see.
+        let publication = Arc::new(MasterPublication::new(LogClock::new(Millis(10)), Lsn(0), 0));
+        publication.raise(Millis(100));
+        let writer = thread::spawn({
+            let publication = Arc::clone(&publication);
+            move || {
+                let first = publication.begin(Millis(20));
+                publication.publish(Lsn(1), 1);
+                let second = publication.begin(Millis(30));
+                publication.publish(Lsn(2), 2);
+                [first, second]
+            }
+        });
+        let beat = publication.heartbeat(Millis(25));
+        let sights = [publication.read(Millis(50)), publication.read(Millis(40))];
+        let stamped = writer.join().expect("no panic");
+        for sight in &sights {
+            assert_eq!(sight.lsn.0, *sight.snapshot, "state and number are of one piece");
+            let at = usize::try_from(sight.lsn.0).expect("small");
+            assert!(stamped.get(at).is_none_or(|next| sight.clock <= *next), "{sight:?}, {stamped:?}");
+            assert!(at == 0 || stamped[at - 1] <= sight.clock, "{sight:?}, {stamped:?}");
+        }
+        assert!(sights[0].lsn <= sights[1].lsn && sights[0].clock <= sights[1].clock);
+        if let Some((after, time)) = beat {
+            let at = usize::try_from(after.0).expect("small");
+            assert!(stamped.get(at).is_none_or(|next| time <= *next), "heartbeat {time} after {after}");
+        }
+    });
+}
+
+#[test]
+fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
+    explore("publication of a replica, link, worker, reader", None, || {
+        let zero = Millis::ZERO;
+        let publication = Arc::new(ReplicaPublication::new(LogTime::at(Millis(5), zero), None, Lsn(0)));
+        let link = thread::spawn({
+            let publication = Arc::clone(&publication);
+            move || {
+                // Entry 1, a heartbeat after it, entry 2.
+                for (lsn, time) in [(1, 10), (1, 15), (2, 20)] {
+                    publication.hear(Lsn(lsn), Millis(time), zero);
+                }
+            }
+        });
+        let worker = thread::spawn({
+            let publication = Arc::clone(&publication);
+            move || (1..=2).for_each(|lsn| publication.publish(Lsn(lsn), zero, |at| Some((lsn, at))))
+        });
+        let mut before = (Lsn(0), Millis(0));
+        for _ in 0..2 {
+            let (lsn, clock, snapshot) = publication.read(zero);
+            assert_eq!(snapshot.map_or(0, |snapshot| snapshot.0), lsn.0, "state and number are of one piece");
+            // The link may be behind the worker here, so there is no lower end.
+            let next = [10, 20, u64::MAX][usize::try_from(lsn.0).expect("small")];
+            assert!(clock.time.0 <= next, "{} after entry {lsn}", clock.time);
+            assert!(before <= (lsn, clock.time) && before.1 <= clock.time, "it goes back");
+            before = (lsn, clock.time);
+        }
+        link.join().expect("no panic");
+        worker.join().expect("no panic");
+        assert_eq!(publication.read(zero).1.time, Millis(20));
+    });
+}
+
+/// The steps of a hand-over.
+type HandOver = fn(&Pool<AnyOrdering>, Vec<Entry>, &Mutex<Lsn>, &Judge) -> Result<(), Stopped>;
+
+fn append(received: &Mutex<Lsn>, entries: &[Entry]) -> Result<(), Stopped> {
+    *lock(received) = entries.last().map_or(Lsn::NONE, |entry| entry.lsn);
+    Ok(())
+}
+
+fn shipped(
+    pool: &Pool<AnyOrdering>,
+    entries: Vec<Entry>,
+    received: &Mutex<Lsn>,
+    judge: &Judge,
+) -> Result<(), Stopped> {
+    hand_over(pool, entries, 1, |entries| append(received, entries), |entry| judge.hear(entry), |entry| entry)
+}
+
+fn tells_time_too_late(
+    pool: &Pool<AnyOrdering>,
+    entries: Vec<Entry>,
+    received: &Mutex<Lsn>,
+    judge: &Judge,
+) -> Result<(), Stopped> {
+    append(received, &entries)?;
+    for entry in entries {
+        pool.admit(Arc::new(entry.clone()), 1)?;
+        judge.hear(&entry);
+    }
+    Ok(())
+}
+
+fn appends_too_late(
+    pool: &Pool<AnyOrdering>,
+    entries: Vec<Entry>,
+    received: &Mutex<Lsn>,
+    judge: &Judge,
+) -> Result<(), Stopped> {
+    for entry in &entries {
+        judge.hear(entry);
+        pool.admit(Arc::new(entry.clone()), 1)?;
+    }
+    append(received, &entries)
+}
+
+/// A link hands two entries over, one worker applies them, and a reader looks: at what is published with its clock, and
+/// at how far the log has come.
+fn from_link_to_reader(history: &Arc<History>, steps: HandOver) {
+    let limits = Limits { entries_max: 1, bytes_max: 1000 };
+    let machine = Strategy::Serial.machine(1, 1);
+    let pool = Arc::new(Pool::new(Applier::new(machine, Lsn::NONE), 1, limits, Vec::new()));
+    let judge = Arc::new(Judge::new(history, Strategy::Serial, Wrong::Nothing).with_publication());
+    let received = Arc::new(Mutex::new(Lsn::NONE));
+    let worker = thread::spawn({
+        let (pool, judge) = (Arc::clone(&pool), Arc::clone(&judge));
+        move || pool.run_worker(0, &*judge)
+    });
+    let link = thread::spawn({
+        let (pool, judge, received) = (Arc::clone(&pool), Arc::clone(&judge), Arc::clone(&received));
+        move || {
+            let entries = judge.history.entries.iter().map(|entry| Entry::clone(entry)).collect();
+            steps(&pool, entries, &received, &judge).expect("nothing fails");
+            pool.close();
+        }
+    });
+    let (applied, clock, published) = judge.read();
+    let received = *lock(&received);
+    let (first, last) = history.clocks(applied);
+    let is_between = first <= clock && clock <= last;
+    let sees = published.map_or_else(Versions::default, |published| Versions::clone(&published));
+    let states: Vec<&Versions> = history.versions.iter().collect();
+    let length = invariant::prefix(&states, Lsn::NONE, &sees);
+    link.join().expect("no panic");
+    worker.join().expect("no panic");
+    assert!(applied <= received, "applied beyond the log: {applied}, {received}");
+    assert!(is_between, "clock {clock} after entry {applied}, not in {first}..={last}");
+    assert_eq!(length, Some(applied), "what is seen is no prefix of that length");
+    judge.assert_kept(&["convergence", "prefix"], true);
+}
+
+fn two_entries() -> Arc<History> {
+    let history = Arc::new(History::of(log(&["SET a 1", "FLUSHDB"])));
+    assert_eq!(history.entries[1].keys(), KeySet::Everything);
+    history
+}
+
+/// Without a bound, more than a minute.
+const PREEMPTIONS: Option<usize> = Some(3);
+
+#[test]
+fn loom_hand_over_reader_never_judges_too_early_or_sees_more_than_the_log() {
+    let history = two_entries();
+    explore("hand-over, link, worker, reader", None, move || from_link_to_reader(&history, shipped));
+}
+
+#[test]
+fn finds_hand_over_in_another_order() {
+    let history = two_entries();
+    let steps = Arc::clone(&history);
+    finds("hand-over that tells the time too late", "clock ", PREEMPTIONS, move || {
+        from_link_to_reader(&steps, tells_time_too_late);
+    });
+    finds("hand-over that appends too late", "applied beyond the log", PREEMPTIONS, move || {
+        from_link_to_reader(&history, appends_too_late);
+    });
+}
+
+/// (LSN, clock) without a lock: the clock first, so that whoever sees the LSN judges late enough.
+fn publication_by_atomics(publish: Memory, read: Memory) {
+    let published = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+    let writer = thread::spawn({
+        let published = Arc::clone(&published);
+        move || {
+            published.1.store(10, Memory::Relaxed);
+            published.0.store(1, publish);
+        }
+    });
+    let lsn = published.0.load(read);
+    let clock = published.1.load(Memory::Relaxed);
+    writer.join().expect("no panic");
+    assert!(lsn == 0 || clock == 10, "clock {clock} with entry {lsn}");
+}
+
+#[test]
+fn finds_relaxed_publication_under_loom() {
+    explore("publication by atomics, Release and Acquire", None, || {
+        publication_by_atomics(Memory::Release, Memory::Acquire);
+    });
+    finds("a Relaxed publication", "clock 0 with entry 1", None, || {
+        publication_by_atomics(Memory::Relaxed, Memory::Relaxed);
+    });
+}

@@ -1,0 +1,103 @@
+//! How shuttle is run, and what is noted of it.
+
+use crate::results::{Outcome, note};
+use crate::sync;
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler, UrwRandomScheduler};
+use shuttle::{Config, FailurePersistence, Runner};
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+
+/// A number from the environment.
+fn setting<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
+    let Ok(value) = env::var(name) else { return otherwise };
+    value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number"))
+}
+
+/// Change points of PCT.
+const DEPTH: usize = 3;
+const SCHEDULERS: [&str; 3] = ["random", "pct", "urw"];
+
+fn scheduler(name: &str, seed: u64, iterations: usize) -> Box<dyn Scheduler + Send> {
+    match name {
+        "random" => Box::new(RandomScheduler::new_from_seed(seed, iterations)),
+        "pct" => Box::new(PctScheduler::new_from_seed(seed, DEPTH, iterations)),
+        _ => Box::new(UrwRandomScheduler::new_from_seed(seed, iterations)),
+    }
+}
+
+/// Runs `body` in so many schedules. Gives how many there were, and the panic that ended it.
+fn run(
+    name: &str,
+    seed: u64,
+    iterations: usize,
+    body: impl Fn() + Send + Sync + 'static,
+) -> (usize, Option<String>) {
+    sync::lose_wake_ups(false);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let mut config = Config::new();
+    // The seed and the number of the run say as much, in one line.
+    config.failure_persistence = FailurePersistence::None;
+    config.stack_size = 1 << 18;
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        Runner::new(scheduler(name, seed, iterations), config).run(move || {
+            counted.fetch_add(1, SeqCst);
+            body();
+        });
+    }));
+    let panic = outcome.err().map(|panic| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or("a panic without words").to_owned(),
+    });
+    (runs.load(SeqCst), panic)
+}
+
+fn settings() -> (u64, usize) {
+    (setting("REPLICHECK_SEED", 7), setting("REPLICHECK_ITERATIONS", 100))
+}
+
+/// What runs the failing schedule again, as the last of its runs.
+fn replay(scheduler: &str, seed: u64, run: usize) -> String {
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    format!(
+        "scheduler={scheduler} seed={seed} run={run}\n\
+         REPLICHECK_SEED={seed} REPLICHECK_ITERATIONS={run} cargo test --no-default-features --test threads_shuttle -- --exact {test}"
+    )
+}
+
+/// Explores `body`, which must not panic, by every scheduler.
+pub fn explore(case: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
+    let (seed, iterations) = settings();
+    let mut runs = 0;
+    for name in SCHEDULERS {
+        let (ran, panic) = run(name, seed, iterations, body.clone());
+        if let Some(panic) = panic {
+            panic!("{case}: {panic}\n{}", replay(name, seed, ran));
+        }
+        runs += ran;
+    }
+    note("shuttle", case, Outcome::Held, Some(&format!("sampled, seed={seed}")), runs);
+}
+
+/// Explores `body` until it panics, which it must under one of the schedulers, with `words`; and again when it is run as
+/// a failure says.
+pub fn finds(case: &str, words: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
+    // Not the settings: what is asked for is that a fault is found, whatever they are.
+    const SEED: u64 = 7;
+    const ITERATIONS: usize = 1000;
+    let mut runs = 0;
+    for name in SCHEDULERS {
+        let (ran, panic) = run(name, SEED, ITERATIONS, body.clone());
+        runs += ran;
+        if let Some(panic) = panic {
+            assert!(panic.contains(words), "{case}: found something else than {words}: {panic}");
+            assert_eq!(run(name, SEED, ran, body.clone()), (ran, Some(panic)), "{case}: not found again");
+            note("shuttle", case, Outcome::Found, None, runs);
+            return;
+        }
+    }
+    panic!("{case}: not found in {runs} schedules");
+}
