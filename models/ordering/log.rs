@@ -3,8 +3,9 @@
 //! The master runs each command once per place in the tree, by the engine's own code. A command that changes
 //! nothing (DEL of a key that is not there) gets no entry and no place: its program is a shorter one.
 
-use crate::binlog::{Entry, Epoch, Lsn};
+use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::Command;
+use crate::effect::Effect;
 use crate::expiry::ExpiryPolicy;
 use crate::invariant::Versions;
 use crate::node::{Master, MasterInput, MasterOutput};
@@ -28,6 +29,8 @@ pub struct Program {
     pub entry: Option<(Entry, Admission)>,
     /// Number of the last entry: equal entries of different programs have the same.
     pub entry_number: u32,
+    /// What the log carries in place of what the last command came to, in words; `None` for that.
+    pub logged: Option<String>,
     /// The places after 0, 1, 2, … entries, this one last.
     pub prefixes: Vec<Place>,
     /// The master's store after the log.
@@ -89,6 +92,38 @@ impl Programs {
         Ok(tree)
     }
 
+    /// One program with a log that went wrong: entry n carries what write `log[n - 1]` (counted from 0) came to, or
+    /// nothing. What the master holds stays as it wrote it, in its own order. Only the catalogue asks for it.
+    /// Panics: if `log` has not one place for each write of a single program.
+    #[must_use]
+    pub fn with_log(mut self, log: &[Option<usize>]) -> Programs {
+        let writes: Vec<(Entry, String)> = self.programs[1..]
+            .iter()
+            .filter_map(|program| {
+                Some((program.entry.as_ref()?.0.clone(), program.command.as_ref()?.to_string()))
+            })
+            .collect();
+        assert_eq!(writes.len(), log.len(), "a place in the log for each write");
+        let mut versions = Versions::default();
+        for (write, program) in self.programs.iter_mut().skip(1).enumerate() {
+            let own = &writes[write].0;
+            // A version is the number of the entry that carries the write; of one that is not logged, its place.
+            let carried_by = log.iter().position(|of| *of == Some(write)).unwrap_or(write);
+            versions.write(&own.keys(), writes[carried_by].0.lsn);
+            program.versions = versions.clone();
+            let carries = log[write].map(|of| &writes[of]);
+            let payload = match carries {
+                Some((entry, _)) => entry.payload.clone(),
+                None => Payload::Effect(Effect::none()),
+            };
+            let entry = Entry { payload, ..own.clone() };
+            program.entry = Some((entry.clone(), Admission::of(&entry)));
+            program.logged = (log[write] != Some(write))
+                .then(|| carries.map_or_else(|| "nothing".to_owned(), |(_, words)| words.clone()));
+        }
+        self
+    }
+
     /// The program at a place.
     pub fn at(&self, place: Place) -> &Program {
         &self.programs[usize::from(place)]
@@ -136,6 +171,7 @@ impl Programs {
             command: None,
             entry: None,
             entry_number: 0,
+            logged: None,
             prefixes: vec![0],
             dump: Dump::new(),
             versions: Versions::default(),
@@ -167,6 +203,7 @@ impl Programs {
         let entry_number = *self.numbers.entry(entry.clone()).or_insert(next_number);
         let program = Program {
             entry_number,
+            logged: None,
             parent: Place::try_from(at).map_err(|_| ProgramsError::TooMany)?,
             command: Some(command.clone()),
             prefixes: parent.prefixes.iter().copied().chain([place]).collect(),

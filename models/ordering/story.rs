@@ -69,13 +69,14 @@ fn step<O: Machine>(
     let worker = |place: u8| format!("worker {}", names[usize::from(place)]);
     let (who, what) = match action {
         Action::Command(_) => {
-            let command = programs.at(next.place).command.as_ref();
-            let command = command.map(ToString::to_string).unwrap_or_default();
+            let program = programs.at(next.place);
+            let command = program.command.as_ref().map(ToString::to_string).unwrap_or_default();
             let entry = programs.length(next.place);
-            (
-                "client".to_owned(),
-                format!("{command} on the master; the replica receives it as entry {entry}"),
-            )
+            let received = match &program.logged {
+                None => format!("the replica receives it as entry {entry}"),
+                Some(logged) => format!("what the replica receives as entry {entry} is {logged}"),
+            };
+            ("client".to_owned(), format!("{command} on the master; {received}"))
         }
         Action::Readmit => {
             let entry = after.applier.admitted();
@@ -145,7 +146,7 @@ fn finish<O: Machine>(
 }
 
 fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> String {
-    let marker = model.datas.value(next.data).marker();
+    let marker = model.controls.value(next.control).applier.watermark();
     let batches = match flushed {
         0 => "nothing of the store had been flushed".to_owned(),
         1 => "the first batch had been flushed".to_owned(),
@@ -164,8 +165,9 @@ fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> St
 /// An entry's command.
 fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String {
     let commands = &model.setup().programs;
-    let place = commands.prefix(state.place, lsn);
-    commands.at(place).command.as_ref().map(ToString::to_string).unwrap_or_default()
+    let program = commands.at(commands.prefix(state.place, lsn));
+    let logged = || program.command.as_ref().map(ToString::to_string).unwrap_or_default();
+    program.logged.clone().unwrap_or_else(logged)
 }
 
 fn job<O: Machine>(model: &OrderingModel<O>, state: &State, job: &Job) -> String {
