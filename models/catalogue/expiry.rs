@@ -124,7 +124,7 @@ pub(super) const CASES: &[Case] = &[
         "The replica's compaction removes a hash that is dead by its own clock before a later write to it arrives, \
          and its fields are gone for good.",
         Counted(clocks(
-            &["HSET h f 1", "EXPIRE h 10", "HINCRBY h g 1", "EXPIRE h 100"],
+            &["HSET h f 1", "EXPIRE h 10", "EXPIRE h 100", "HINCRBY h g 1"],
             10_000,
             Configuration::Seeded(Seeded::RemovesByOwnClock(Effects)),
             ("same_value", 8),

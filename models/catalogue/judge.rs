@@ -1,7 +1,7 @@
 //! Judge — a row → two searches of its program: with the bug, and with the cure.
 
 use super::seeded::Seeded;
-use super::seeded_machines::{Flows, HoldsBack};
+use super::seeded_machines::{ByDestination, Flows, HoldsBack};
 use super::{Bug, Case, Configuration, Setting};
 use crate::expiry::{ExpiryPolicy, Policy};
 use crate::models::bounds::{self, BATCH_ENTRIES_MAX, ExpiryBounds, OrderingBounds};
@@ -28,10 +28,15 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Whether the bug breaks the invariant, in as many steps as recorded.
+    /// Whether the bug breaks the invariant.
+    pub fn is_broken(&self) -> bool {
+        self.rows.as_ref().is_some_and(|[bug, _]| bug.verdict == Verdict::Violated)
+    }
+
+    /// Whether the bug breaks the invariant in as many steps as recorded.
     pub fn is_found(&self) -> bool {
-        let Some(([bug, _], recorded)) = self.rows.as_ref().zip(self.case.bug()) else { return false };
-        bug.verdict == Verdict::Violated && steps(bug) == Some(recorded.steps)
+        let rows = self.rows.as_ref().zip(self.case.bug());
+        self.is_broken() && rows.is_some_and(|([bug, _], recorded)| steps(bug) == Some(recorded.steps))
     }
 
     /// Whether the cure keeps the invariant; `None` for a row that does not count.
@@ -90,6 +95,9 @@ fn strategy_part(bug: &'static Bug, choice: OrderingChoice, seeded: Option<Seede
     let plain = move |workers| strategy.machine(workers, BATCH_ENTRIES_MAX);
     match seeded {
         Some(Seeded::FlushInEveryFlow) => ordering_part(bug, choice, seeded, Flows::new),
+        Some(Seeded::RoutedByDestination) => {
+            ordering_part(bug, choice, seeded, move |workers| ByDestination::new(plain(workers)))
+        }
         Some(Seeded::HoldsBackTheLast) => {
             ordering_part(bug, choice, seeded, move |workers| HoldsBack::new(plain(workers)))
         }
@@ -108,9 +116,10 @@ fn ordering_part<O: Machine>(
     };
     let bounds = OrderingBounds { crashes_max: crashes, ..OrderingBounds::QUICK };
     let words = format!(
-        "every schedule of {} writes, {} workers, at most {crashes} crash",
+        "every schedule of {} writes, {} workers, {} crash",
         bug.program.len(),
-        bounds.workers
+        bounds.workers,
+        if crashes == 0 { "no".to_owned() } else { format!("at most {crashes}") }
     );
     Part::of(words, bounds.states_max, move || {
         let programs = Programs::only(&scenario::commands(bug.program), &*log_policy(choice).get())

@@ -13,8 +13,10 @@ use std::sync::Arc;
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Seeded {
-    /// Each worker's lane is a flow of its own, and each flow runs FLUSHALL.
+    /// Lanes do not meet: each runs FLUSHALL when it comes to it.
     FlushInEveryFlow,
+    /// An entry goes to the lane of its last key, which it writes, and not of the one that it reads.
+    RoutedByDestination,
     /// The last entry waits until there is one more.
     HoldsBackTheLast,
     /// The last write but one is logged after the last.
@@ -47,6 +49,7 @@ impl Seeded {
     /// All of them.
     pub const ALL: &[Seeded] = &[
         Seeded::FlushInEveryFlow,
+        Seeded::RoutedByDestination,
         Seeded::HoldsBackTheLast,
         Seeded::LoggedLate,
         Seeded::NotLogged,
@@ -68,6 +71,7 @@ impl Seeded {
     pub fn name(self) -> &'static str {
         match self {
             Seeded::FlushInEveryFlow => "flush_in_every_flow",
+            Seeded::RoutedByDestination => "routed_by_destination",
             Seeded::HoldsBackTheLast => "holds_back_the_last",
             Seeded::LoggedLate => "logged_late",
             Seeded::NotLogged => "not_logged",
@@ -88,8 +92,10 @@ impl Seeded {
     pub fn in_words(self) -> &'static str {
         match self {
             Seeded::FlushInEveryFlow => {
-                "the log comes in a flow a worker, by the hash of the first key; FLUSHALL is in each flow, and each \
-                 flow runs it"
+                "lanes do not meet at FLUSHALL: it stands in each of them, and each runs it when it comes to it"
+            }
+            Seeded::RoutedByDestination => {
+                "an entry goes to the lane of the key that it writes, its last one, whatever other keys it reads"
             }
             Seeded::HoldsBackTheLast => "the last entry is handed to the workers only when one more has come",
             Seeded::LoggedLate => {
@@ -121,11 +127,12 @@ impl Seeded {
         }
     }
 
-    /// The choice that it is put on, which is safe without it.
+    /// The choice that it is put on; without the fault the row's program is safe under it.
     pub fn base(self) -> Configuration {
         match self {
-            Seeded::FlushInEveryFlow
-            | Seeded::HoldsBackTheLast
+            Seeded::FlushInEveryFlow => Configuration::effects(Strategy::Barrier),
+            Seeded::RoutedByDestination => Configuration::commands(Strategy::FirstKey),
+            Seeded::HoldsBackTheLast
             | Seeded::LoggedLate
             | Seeded::NotLogged
             | Seeded::ResumesAtReceived

@@ -3,7 +3,7 @@
 use crate::apply::Instants;
 use crate::binlog::{Entry, Payload};
 use crate::command::Command;
-use crate::effect::{Effect, Write};
+use crate::effect::{Effect, KeySet, Write};
 use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
 use crate::ordering::first_key::FirstKey;
 use crate::ordering::{Admission, AnyOrdering, Job, Ordering, Refused, lane_of};
@@ -11,7 +11,7 @@ use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
 
-/// A flow a worker, each of one lane; what has no key is in all of them.
+/// A lane a worker, each a machine of its own; what has no key stands in all of them, and each runs it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Flows(Vec<FirstKey>);
 
@@ -36,6 +36,34 @@ impl Ordering for Flows {
 
     fn finish(&mut self, worker: usize, job: &Job) {
         self.0[worker].finish(0, job);
+    }
+}
+
+/// Lanes by the last key in the order of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ByDestination(AnyOrdering);
+
+impl ByDestination {
+    pub(super) fn new(inner: AnyOrdering) -> ByDestination {
+        ByDestination(inner)
+    }
+}
+
+impl Ordering for ByDestination {
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        let first_key = match &entry.keys {
+            KeySet::Keys(keys) => keys.last().cloned(),
+            KeySet::Everything => None,
+        };
+        self.0.admit(&Admission { first_key, ..entry.clone() })
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        self.0.take(worker)
+    }
+
+    fn finish(&mut self, worker: usize, job: &Job) {
+        self.0.finish(worker, job);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Table — judged rows → text: bug × layer, and one row in full. Pure.
 //!
 //! ```text
-//! bug  system  breaks        model     loom      …  cure
-//! R01  Pika    convergence   ● 8       ○ not run    ✓ barrier
+//! bug  system  breaks        model       loom   …   cure
+//! R01  Pika    convergence   ● found 12  ○ not run  ✓ barrier
 //! ```
 
 use super::judge::steps;
@@ -45,7 +45,7 @@ pub fn table(judged: &[(Judgement, Layers)], width: u16) -> String {
     }
     let mut text = String::new();
     if !counted.is_empty() {
-        text += &settle(&mut counted, &[0, 1, 2], &[]);
+        text += &settle(&mut counted, &[0, 2, 3, 4, 5, 6, 7], &[]);
     }
     if !others.is_empty() {
         text += &format!("\nNot counted:\n{}", settle(&mut others, &[0, 1], &[]));
@@ -60,7 +60,6 @@ pub fn in_full(judgement: &Judgement, layers: &Layers, width: u16) -> String {
     let mut fact = |name: &str, value: &str| {
         facts.add_row([name, value]);
     };
-    fact("system", case.system);
     fact("report", case.report);
     fact("mechanism", case.mechanism);
     let Some((bug, [found, cured])) = case.bug().zip(judgement.rows.as_ref()) else {
@@ -75,7 +74,7 @@ pub fn in_full(judgement: &Judgement, layers: &Layers, width: u16) -> String {
     fact("bug", &configuration(bug.with));
     fact("breaks", &format!("{}: {}", bug.invariant, verdict(found)));
     if case.hypothesis {
-        fact("hypothesis", if judgement.is_found() { CONFIRMED } else { REFUTED });
+        fact("hypothesis", if judgement.is_broken() { CONFIRMED } else { REFUTED });
     }
     fact("cure", &format!("{}: {}", configuration(bug.cure), verdict(cured)));
     let cells = LAYERS.into_iter().zip(layers.cells());
@@ -147,10 +146,17 @@ fn setting(setting: Setting) -> String {
         Setting::Schedules { crashes } => format!("two workers, every schedule, at most {crashes} crash"),
         Setting::Clocks { tick_ms, delay_ticks, skews } => {
             let tick = tick_ms as f64 / 1000.0;
-            let late = format!("messages up to {} s late", tick * f64::from(delay_ticks));
-            let skews: Vec<String> =
-                skews.iter().map(|&skew| format!("{} s", tick * f64::from(skew))).collect();
-            format!("ticks of {tick} s, {late}, the replica's clock ahead by {}", skews.join(" or "))
+            let late = match delay_ticks {
+                0 => "no message late".to_owned(),
+                ticks => format!("messages up to {} s late", tick * f64::from(ticks)),
+            };
+            let apart = |skew: i8| match skew {
+                0 => "right".to_owned(),
+                ahead if ahead > 0 => format!("{} s ahead", tick * f64::from(ahead)),
+                behind => format!("{} s behind", tick * f64::from(-behind)),
+            };
+            let skews: Vec<String> = skews.iter().map(|&skew| apart(skew)).collect();
+            format!("ticks of {tick} s, {late}, the replica's clock {}", skews.join(" or "))
         }
     }
 }

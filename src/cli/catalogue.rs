@@ -122,11 +122,11 @@ fn end(judged: &[(Judgement, Layers)], results: &[TestResult], seconds: f64) -> 
     let cured = counted().filter(|(judgement, _)| judgement.cure_holds() == Some(true)).count();
     let hypotheses = || counted().filter(|(judgement, _)| judgement.case.hypothesis);
     let confirmed: Vec<&str> = hypotheses()
-        .filter(|(judgement, _)| judgement.is_found())
+        .filter(|(judgement, _)| judgement.is_broken())
         .map(|(judgement, _)| judgement.case.id)
         .collect();
     let refuted: Vec<&str> = hypotheses()
-        .filter(|(judgement, _)| !judgement.is_found())
+        .filter(|(judgement, _)| !judgement.is_broken())
         .map(|(judgement, _)| judgement.case.id)
         .collect();
     let mut text = format!(
@@ -149,7 +149,7 @@ fn end(judged: &[(Judgement, Layers)], results: &[TestResult], seconds: f64) -> 
     if !differing.is_empty() {
         text += &format!(" ! missed, or not cured: {}\n", differing.join(", "));
     }
-    text + "One bug in full: replicheck catalogue ID\n"
+    text + "Numbers are the steps of the shortest counterexample. One bug in full: replicheck catalogue ID\n"
 }
 
 fn json(judged: &[(Judgement, Layers)]) -> Result<String, UsageError> {
