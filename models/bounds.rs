@@ -112,6 +112,7 @@ impl OrderingBounds {
             reads_after_crash: choice.reads_after_crash,
             canonical: true,
             crash_when_quiet,
+            position: ordering::Position::Marker,
         }
     }
 }
@@ -191,6 +192,7 @@ impl ExpiryBounds {
             skews,
             log_clock_limit_ticks: None,
             link_down: false,
+            readers_see_the_dead: false,
         }
     }
 

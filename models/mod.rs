@@ -1,6 +1,7 @@
 //! Models — stateright models over the engine's own machines, and what searches them.
 
 pub mod bounds;
+pub mod catalogue;
 pub mod check;
 pub mod cost;
 pub mod expected;

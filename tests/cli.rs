@@ -139,3 +139,72 @@ fn program_captured_from_a_real_redis_is_sampled() {
     // The capture renames, which has no meaning under a strategy that splits commands.
     assert!(judged.iter().all(|(choice, _, _)| choice != "key_hash+commands"));
 }
+
+#[test]
+fn catalogue_json_has_the_fields_of_the_interface_and_nothing_is_missed() {
+    let nowhere = file("no_results", "");
+    let output = replicheck(&["catalogue", "--json", "-", "--results", &nowhere]);
+    let table = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{table}");
+    assert!(
+        table.contains(" cures hold; ") && table.contains("outside of the engine's scope: Lua"),
+        "{table}"
+    );
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
+    let fields = "counterexample cure cure_holds id invariant layers report system";
+    for row in &rows {
+        let mut names: Vec<&str> = row.as_object().expect("an object").keys().map(String::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names.join(" "), fields);
+        let layers = row["layers"].as_object().expect("an object");
+        assert_eq!(layers.len(), 5);
+        for (layer, cell) in layers {
+            let known = ["found", "n/a", "not_run"].map(serde_json::Value::from);
+            assert!(known.contains(cell), "{layer}: {row}");
+        }
+    }
+    let found: Vec<_> = rows.iter().filter(|row| row["layers"]["model"] == "found").collect();
+    assert!(found.len() >= 20);
+    for row in found {
+        assert!(
+            row["cure_holds"] == true && row["cure"].is_string() && row["invariant"].is_string(),
+            "{row}"
+        );
+        assert!(row["counterexample"].as_array().is_some_and(|steps| !steps.is_empty()), "{row}");
+    }
+}
+
+#[test]
+fn catalogue_one_bug_is_told_in_full() {
+    let output = replicheck(&["catalogue", "r29"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for part in
+        ["R29 Pika", "pika#2760", "SETEX k 10 100; INCR k", "expiry absolute", "pksetat: holds", "⇒  Broken"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(said.lines().all(|line| line.chars().count() <= 100), "{said}");
+    let output = replicheck(&["catalogue", "R13"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("outside of the engine's scope: Lua"));
+}
+
+#[test]
+fn catalogue_wrong_arguments_and_results_are_refused() {
+    assert!(refused(&["catalogue", "R25"]).contains("unknown bug 'R25' (known: R01, R02"));
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("results");
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let file = folder.join("loom.json");
+    std::fs::write(&file, "[{}]").expect("the file can be written");
+    let folder = folder.to_str().expect("the path is UTF-8");
+    assert!(
+        refused(&["catalogue", "R01", "--results", folder])
+            .contains("loom.json: not an array of test results")
+    );
+    std::fs::write(&file, r#"[{"tool": "loom", "case": "R01", "outcome": "missed", "commit": "1a2b3c"}]"#)
+        .expect("the file can be written");
+    let output = replicheck(&["catalogue", "R01", "--results", folder]);
+    assert_eq!(output.status.code(), Some(1), "a bug that a tool missed");
+    assert!(text(&output.stdout).contains("loom ✗ missed"));
+}

@@ -2,6 +2,7 @@
 //! that it must find.
 
 mod models {
+    mod catalogue;
     mod mutants;
     mod quick;
     mod search;

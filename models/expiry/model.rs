@@ -5,6 +5,7 @@ use super::world::{Link, Message, Moments, ReplicaSide, Saw, wrote};
 use crate::binlog::Epoch;
 use crate::command::Command;
 use crate::effect::Key;
+use crate::expiry::log_clock::Reading;
 use crate::expiry::{ExpiryPolicy, Judging, Removal};
 use crate::invariant;
 use crate::models::intern::{Interner, Memo};
@@ -54,6 +55,8 @@ pub struct Setup {
     pub log_clock_limit_ticks: Option<u8>,
     /// Whether the link may go down (once) and come back.
     pub link_down: bool,
+    /// Whether readers of the replica are shown what is dead: a bug that the catalogue seeds.
+    pub readers_see_the_dead: bool,
 }
 
 /// A state: numbers of interned parts and small counters.
@@ -173,7 +176,7 @@ impl ExpiryModel {
         self.master_clock(tick).offset(i64::from(skew) * self.setup.tick_ms.cast_signed())
     }
 
-    pub(super) fn limit_ms(&self) -> Option<u64> {
+    fn limit_ms(&self) -> Option<u64> {
         self.setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * self.setup.tick_ms)
     }
 
@@ -183,6 +186,15 @@ impl ExpiryModel {
 
     pub(super) fn replica_dump(&self, replica: u32) -> &Dump {
         self.replicas.facts(replica, |side| dump(side.replica.store()).expect(MEMORY))
+    }
+
+    /// By which instant readers of the replica judge.
+    pub(super) fn readers_judge_at(&self, state: &State) -> Reading {
+        if self.setup.readers_see_the_dead {
+            return Reading { time: Millis::ZERO, estimated: false };
+        }
+        let local = self.replica_clock(state.tick, state.skew);
+        self.replicas.value(state.replica).replica.judges_at(self.policy(), self.limit_ms(), local)
     }
 
     /// The n-th key that is stored.
@@ -296,8 +308,7 @@ impl ExpiryModel {
         let look = (state.replica, state.saw, state.moments, state.tick, state.skew);
         let (judgement, saw, moments) = self.looks.get(look, || {
             let side = self.replicas.value(state.replica);
-            let local = self.replica_clock(state.tick, state.skew);
-            let judged = side.replica.judges_at(self.policy(), self.limit_ms(), local);
+            let judged = self.readers_judge_at(state);
             if judged.estimated {
                 return (Judgement::default(), state.saw, state.moments);
             }

@@ -168,9 +168,8 @@ fn absolute_deadline(model: &ExpiryModel, command: &Command) -> String {
 
 /// Log, clocks and keys of a state; who and what are the caller's.
 fn state_of(model: &ExpiryModel, state: &State) -> Step {
-    let (master, local) = (model.master_clock(state.tick), model.replica_clock(state.tick, state.skew));
-    let side = model.replicas.value(state.replica);
-    let judged = side.replica.judges_at(model.policy(), model.limit_ms(), local);
+    let master = model.master_clock(state.tick);
+    let judged = model.readers_judge_at(state);
     let mark = if judged.estimated { " (estimated)" } else { "" };
     let log = model.links.value(state.link).iter();
     Step {
@@ -179,16 +178,17 @@ fn state_of(model: &ExpiryModel, state: &State) -> Step {
         log: log.map(|(_, message)| message_in_words(model, *message)).collect(),
         lanes: vec![
             format!("master {}", at(model, master)),
-            format!("replica judges at {}{mark}", at(model, judged.time)),
+            match model.setup().readers_see_the_dead {
+                true => "replica does not judge".to_owned(),
+                false => format!("replica judges at {}{mark}", at(model, judged.time)),
+            },
         ],
         keys: keys(model, state),
     }
 }
 
 fn keys(model: &ExpiryModel, state: &State) -> Vec<KeyRow> {
-    let local = model.replica_clock(state.tick, state.skew);
-    let side = model.replicas.value(state.replica);
-    let judged = side.replica.judges_at(model.policy(), model.limit_ms(), local).time;
+    let judged = model.readers_judge_at(state).time;
     let instants =
         Instant { start: model.setup().start, master: model.master_clock(state.tick), replica: judged };
     let rows = key_rows(model.master_dump(state.master), model.replica_dump(state.replica), Some(instants));
@@ -211,9 +211,7 @@ fn conclusion(model: &ExpiryModel, last: &State) -> String {
     let broken = model.invariants().iter().enumerate().filter(|(index, _)| last.broken.has(*index));
     let words: Vec<String> = broken.map(|(_, name)| format!("Broken: {name}. {}", explained(name))).collect();
     let sees = || {
-        let side = model.replicas.value(last.replica);
-        let local = model.replica_clock(last.tick, last.skew);
-        let judged = side.replica.judges_at(model.policy(), model.limit_ms(), local);
+        let judged = model.readers_judge_at(last);
         invariant::visible(model.replica_dump(last.replica), judged.time)
     };
     let seen: Vec<String> = sees().iter().map(|(key, content)| format!("{key} = {content}")).collect();

@@ -3,8 +3,9 @@
 //! The master runs each command once per place in the tree, by the engine's own code. A command that changes
 //! nothing (DEL of a key that is not there) gets no entry and no place: its program is a shorter one.
 
-use crate::binlog::{Entry, Epoch, Lsn};
+use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::Command;
+use crate::effect::Effect;
 use crate::expiry::ExpiryPolicy;
 use crate::invariant::Versions;
 use crate::node::{Master, MasterInput, MasterOutput};
@@ -28,6 +29,8 @@ pub struct Program {
     pub entry: Option<(Entry, Admission)>,
     /// Number of the last entry: equal entries of different programs have the same.
     pub entry_number: u32,
+    /// What is wrong with the log, if it is not the master's writes in their order.
+    pub wrong: Option<WrongLog>,
     /// The places after 0, 1, 2, … entries, this one last.
     pub prefixes: Vec<Place>,
     /// The master's store after the log.
@@ -36,6 +39,19 @@ pub struct Program {
     pub versions: Versions,
     /// The programs with one command more, by the number of that command in the alphabet.
     pub children: Vec<Option<Place>>,
+}
+
+/// A place in a log that went wrong, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongLog {
+    /// What the last entry carries.
+    pub carries: String,
+    /// The commands that the master has run since the entry before.
+    pub newly_run: Vec<String>,
+    /// All commands that the master has run.
+    pub run: Vec<String>,
+    /// Whether one of them is still to be logged.
+    pub is_behind: bool,
 }
 
 /// All programs, each after its parent.
@@ -89,6 +105,43 @@ impl Programs {
         Ok(tree)
     }
 
+    /// One program with a log that went wrong: entry n carries what write `log[n - 1]` (counted from 0) came to, or
+    /// nothing. The master runs its writes in their order, as many as the entries so far need. Only the catalogue
+    /// asks for it. Panics: if `log` has not one place for each write of a single program.
+    #[must_use]
+    pub fn with_log(mut self, log: &[Option<usize>]) -> Programs {
+        let own = self.programs.clone();
+        let write = |number: usize| own[number + 1].entry.as_ref().map(|(entry, _)| entry).expect("a write");
+        let words =
+            |number: usize| own[number + 1].command.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(own.len() - 1, log.len(), "a place in the log for each write");
+        let carrier = |number: usize| log.iter().position(|of| *of == Some(number));
+        let mut run = 0;
+        for (place, program) in self.programs.iter_mut().enumerate().skip(1) {
+            let carried = log[place - 1];
+            let run_before = run;
+            run = run.max(carried.map_or(place, |number| number + 1));
+            program.dump = own[run].dump.clone();
+            program.versions = Versions::default();
+            for number in 0..run {
+                // A version is the number of the entry that carries the write; of one that is not logged, its place.
+                let lsn = write(carrier(number).unwrap_or(number)).lsn;
+                program.versions.write(&write(number).keys(), lsn);
+            }
+            let payload =
+                carried.map_or_else(|| Payload::Effect(Effect::none()), |of| write(of).payload.clone());
+            let entry = Entry { payload, ..write(place - 1).clone() };
+            program.entry = Some((entry.clone(), Admission::of(&entry)));
+            program.wrong = Some(WrongLog {
+                carries: carried.map_or_else(|| "nothing".to_owned(), words),
+                newly_run: (run_before..run).map(words).collect(),
+                run: (0..run).map(words).collect(),
+                is_behind: (0..run).any(|number| carrier(number).is_some_and(|at| at >= place)),
+            });
+        }
+        self
+    }
+
     /// The program at a place.
     pub fn at(&self, place: Place) -> &Program {
         &self.programs[usize::from(place)]
@@ -136,6 +189,7 @@ impl Programs {
             command: None,
             entry: None,
             entry_number: 0,
+            wrong: None,
             prefixes: vec![0],
             dump: Dump::new(),
             versions: Versions::default(),
@@ -167,6 +221,7 @@ impl Programs {
         let entry_number = *self.numbers.entry(entry.clone()).or_insert(next_number);
         let program = Program {
             entry_number,
+            wrong: None,
             parent: Place::try_from(at).map_err(|_| ProgramsError::TooMany)?,
             command: Some(command.clone()),
             prefixes: parent.prefixes.iter().copied().chain([place]).collect(),

@@ -44,5 +44,5 @@ mod story;
 
 pub use control::{Control, Move, Phase};
 pub use data::Data;
-pub use log::{Place, Program, Programs, ProgramsError};
-pub use model::{Action, OrderingModel, Setup, State};
+pub use log::{Place, Program, Programs, ProgramsError, WrongLog};
+pub use model::{Action, OrderingModel, Position, Setup, State};

@@ -49,6 +49,22 @@ pub struct Setup {
     pub canonical: bool,
     /// Whether the replica crashes only when it has applied all that it admitted (see the module's text).
     pub crash_when_quiet: bool,
+    /// From where the replica goes on after a crash.
+    pub position: Position,
+}
+
+/// From where a replica goes on after a crash. All but the first are bugs that the catalogue seeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Position {
+    /// From the marker, which is part of each batch: the engine's way.
+    #[default]
+    Marker,
+    /// From the last entry that it received, applied or not.
+    Received,
+    /// From a marker that is written after its batch: what a crash leaves is the one from before.
+    BehindBatch,
+    /// From the entry after the marker, as if that one were written, too.
+    AheadOfBatch,
 }
 
 /// A state: numbers of interned parts.
@@ -96,9 +112,10 @@ pub(super) struct ControlFacts {
 }
 
 impl ControlFacts {
-    /// Whether every admitted entry is applied.
+    /// Whether every admitted entry is applied, and no worker has anything left of one.
     fn is_quiet(&self) -> bool {
-        self.watermark == self.admitted
+        let works = |step: &Move| matches!(step, Move::Take(_) | Move::Write(_) | Move::Finish(_));
+        self.watermark == self.admitted && !self.moves.iter().any(|(step, _, _)| works(step))
     }
 
     /// How far readers may see.
@@ -206,7 +223,11 @@ impl<O: Machine> OrderingModel<O> {
         self.writes.get((data, first, last, task, may_crash), || {
             let entries: Vec<&Entry> =
                 value.job.lsns().map(|lsn| &programs.entry(state.place, lsn).0).collect();
-            let (marker, before) = (value.marker.unwrap_or_default(), may_crash.then_some(data));
+            let marker = match self.setup.position {
+                Position::BehindBatch => Lsn(value.job.first.0 - 1),
+                _ => value.marker.unwrap_or_default(),
+            };
+            let before = may_crash.then_some(data);
             let written = self.datas.value(data).write(&entries, value.job.part.as_ref(), marker, before);
             self.datas.number(written)
         })
@@ -260,6 +281,10 @@ impl<O: Machine> OrderingModel<O> {
     fn has_converged(&self, place: Place, data: u32) -> bool {
         self.converged.get((place, data), || {
             let program = self.setup.programs.at(place);
+            if program.wrong.as_ref().is_some_and(|wrong| wrong.is_behind) {
+                // The master is about to log what it has run: this is not the end.
+                return true;
+            }
             let value = self.datas.value(data);
             let replica = Holds { versions: &value.versions, dump: &self.data(data).dump };
             invariant::convergence(replica, Holds { versions: &program.versions, dump: &program.dump })
@@ -307,7 +332,12 @@ impl<O: Machine> OrderingModel<O> {
         // A place is a u16, and no program is longer than there are places.
         let length = u16::try_from(self.setup.programs.length(state.place).0).unwrap_or(u16::MAX);
         let opens_at = if self.setup.reads_after_crash { 0 } else { length };
-        let control = self.fresh_control(left.marker());
+        let goes_on_after = match self.setup.position {
+            Position::Marker | Position::BehindBatch => left.marker(),
+            Position::Received => self.control(state.control).admitted,
+            Position::AheadOfBatch => left.marker().next().min(self.setup.programs.length(state.place)),
+        };
+        let control = self.fresh_control(goes_on_after);
         Some(State { control, data, published: data, opens_at, crashes_left, ..*state })
     }
 }

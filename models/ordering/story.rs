@@ -2,6 +2,7 @@
 
 use super::Machine;
 use super::control::{Control, Move, Phase};
+use super::log::WrongLog;
 use super::model::{Action, OrderingModel, State};
 use crate::binlog::Lsn;
 use crate::effect::Key;
@@ -26,7 +27,8 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
         (seen, state) = (state, next);
     }
     let programs = &model.setup().programs;
-    story.program = programs.commands(state.place).map(ToString::to_string).collect();
+    let sent = || programs.commands(state.place).map(ToString::to_string).collect();
+    story.program = programs.at(state.place).wrong.as_ref().map_or_else(sent, |wrong| wrong.run.clone());
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
     story
@@ -69,13 +71,16 @@ fn step<O: Machine>(
     let worker = |place: u8| format!("worker {}", names[usize::from(place)]);
     let (who, what) = match action {
         Action::Command(_) => {
-            let command = programs.at(next.place).command.as_ref();
-            let command = command.map(ToString::to_string).unwrap_or_default();
+            let program = programs.at(next.place);
+            let command = program.command.as_ref().map(ToString::to_string).unwrap_or_default();
             let entry = programs.length(next.place);
-            (
-                "client".to_owned(),
-                format!("{command} on the master; the replica receives it as entry {entry}"),
-            )
+            match &program.wrong {
+                None => {
+                    let received = format!("the replica receives it as entry {entry}");
+                    ("client".to_owned(), format!("{command} on the master; {received}"))
+                }
+                Some(wrong) => received_wrong(wrong, entry),
+            }
         }
         Action::Readmit => {
             let entry = after.applier.admitted();
@@ -87,7 +92,7 @@ fn step<O: Machine>(
         Action::Move(Move::Take(number)) => {
             (worker(number), format!("takes {}", in_hand(model, state, before, after)))
         }
-        Action::Move(Move::Write(number)) => (worker(number), write(model, state, before, number)),
+        Action::Move(Move::Write(number)) => (worker(number), write(model, state, before, next, number)),
         Action::Move(Move::Finish(number)) => (worker(number), finish(model, state, before, after, number)),
         Action::Move(Move::Cut) => {
             let cut = after.applier.admitted();
@@ -99,6 +104,20 @@ fn step<O: Machine>(
         Action::Crash(flushed) => ("replica".to_owned(), crash(model, next, flushed)),
     };
     Step { who, what, log: log(model, next), lanes: lanes(model, next, names_after), keys: keys(model, next) }
+}
+
+/// Who does what where entry `entry` of a log that went wrong is received.
+fn received_wrong(wrong: &WrongLog, entry: Lsn) -> (String, String) {
+    let received = format!("the replica receives as entry {entry}: {}", wrong.carries);
+    match wrong.newly_run.as_slice() {
+        [only] if *only == wrong.carries => {
+            ("client".to_owned(), format!("{only} on the master; the replica receives it as entry {entry}"))
+        }
+        [] => ("master".to_owned(), format!("logs {} only now; {received}", wrong.carries)),
+        newly_run => {
+            ("client".to_owned(), format!("{} on the master; {received}", newly_run.join(", then ")))
+        }
+    }
 }
 
 /// What a worker holds after a take that it did not hold before.
@@ -115,10 +134,16 @@ fn in_hand<O: Machine>(
     }
 }
 
-fn write<O: Machine>(model: &OrderingModel<O>, state: &State, before: &Control<O>, worker: u8) -> String {
+fn write<O: Machine>(
+    model: &OrderingModel<O>,
+    state: &State,
+    before: &Control<O>,
+    next: &State,
+    worker: u8,
+) -> String {
     match &before.workers[usize::from(worker)] {
         Phase::Taken(task) => {
-            let marker = task.marker.or_else(|| before.applier.marker(&task.job)).unwrap_or_default();
+            let marker = model.datas.value(next.data).marker();
             format!("writes {}, marker {marker}", job(model, state, &task.job))
         }
         _ => "writes".to_owned(),
@@ -145,7 +170,7 @@ fn finish<O: Machine>(
 }
 
 fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> String {
-    let marker = model.datas.value(next.data).marker();
+    let marker = model.controls.value(next.control).applier.watermark();
     let batches = match flushed {
         0 => "nothing of the store had been flushed".to_owned(),
         1 => "the first batch had been flushed".to_owned(),
@@ -164,8 +189,9 @@ fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> St
 /// An entry's command.
 fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String {
     let commands = &model.setup().programs;
-    let place = commands.prefix(state.place, lsn);
-    commands.at(place).command.as_ref().map(ToString::to_string).unwrap_or_default()
+    let program = commands.at(commands.prefix(state.place, lsn));
+    let logged = || program.command.as_ref().map(ToString::to_string).unwrap_or_default();
+    program.wrong.as_ref().map_or_else(logged, |wrong| wrong.carries.clone())
 }
 
 fn job<O: Machine>(model: &OrderingModel<O>, state: &State, job: &Job) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Exit codes are the same everywhere: 0 = as expected, 1 = not, 2 = the command was not understood.
 
+mod catalogue;
 mod check;
 #[cfg(feature = "rocksdb")]
 mod demo;
@@ -30,10 +31,12 @@ const EXAMPLES: &str = "Examples:
   replicheck check                           every choice, every short program (a minute)
   replicheck check --choice key_hash         one way of replicating
   replicheck check --program commands.txt    your own commands, or a capture of redis-cli monitor
+  replicheck catalogue                       known bugs of Pika and its peers, and their cures
   replicheck check --help                    all options";
 
 #[derive(Subcommand)]
 enum Command {
+    Catalogue(catalogue::Args),
     Check(check::Args),
     #[cfg(feature = "rocksdb")]
     Demo(demo::Args),
@@ -71,6 +74,7 @@ pub enum UsageError {
 /// Runs the subcommand that the arguments name.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Catalogue(args) => catalogue::run(&args),
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Demo(args) => demo::run(&args),

@@ -1,0 +1,168 @@
+//! Table — judged rows → text: bug × layer, and one row in full. Pure.
+//!
+//! ```text
+//! bug  system  breaks        model       loom   …   cure
+//! R01  Pika    convergence   ● found 12  ○ not run  ✓ barrier
+//! ```
+
+use super::judge::steps;
+use super::{Bug, Cell, Configuration, Judgement, LAYERS, Layers, Setting};
+use crate::models::grid::{grid, settle, wrapped};
+use crate::models::timeline::timeline;
+use crate::models::verdict::Row;
+
+/// Bug × layer: a line a row that counts; below, a line a row that does not, with the reason.
+pub fn table(judged: &[(Judgement, Layers)], width: u16) -> String {
+    let mut counted = grid(
+        width,
+        Some(
+            ["bug", "system", "breaks"]
+                .into_iter()
+                .chain(LAYERS)
+                .chain(["cure"])
+                .map(str::to_owned)
+                .collect(),
+        ),
+    );
+    let mut others = grid(width, None);
+    for (judgement, layers) in judged {
+        let case = judgement.case;
+        match (case.bug(), case.reason()) {
+            (Some(bug), _) => {
+                let mut line = vec![case.id.to_owned(), case.system.to_owned(), bug.invariant.to_owned()];
+                line.extend(layers.cells().map(in_words));
+                if let (Cell::Found, Some([found, _])) = (layers.model, &judgement.rows) {
+                    line[3] = format!("● found {}", steps(found).unwrap_or_default());
+                }
+                line.push(format!("{} {}", cure_sign(judgement), bug.cure.name()));
+                counted.add_row(line);
+            }
+            (None, Some(reason)) => {
+                others.add_row([case.id.to_owned(), case.system.to_owned(), reason]);
+            }
+            (None, None) => {}
+        }
+    }
+    let mut text = String::new();
+    if !counted.is_empty() {
+        text += &settle(&mut counted, &[0, 2, 3, 4, 5, 6, 7], &[]);
+    }
+    if !others.is_empty() {
+        text += &format!("\nNot counted:\n{}", settle(&mut others, &[0, 1], &[]));
+    }
+    text
+}
+
+/// One row: report, mechanism, configuration, the shortest counterexample as a timeline, the cure.
+pub fn in_full(judgement: &Judgement, layers: &Layers, width: u16) -> String {
+    let case = judgement.case;
+    let mut facts = grid(width, None);
+    let mut fact = |name: &str, value: &str| {
+        facts.add_row([name, value]);
+    };
+    fact("report", case.report);
+    fact("mechanism", case.mechanism);
+    let Some((bug, [found, cured])) = case.bug().zip(judgement.rows.as_ref()) else {
+        fact("not counted", &case.reason().unwrap_or_default());
+        return settle(&mut facts, &[0], &[]);
+    };
+    fact("program", &bug.program.join("; "));
+    if !bug.stands_for.is_empty() {
+        fact("stands for", bug.stands_for);
+    }
+    fact("setting", &setting(bug.setting));
+    fact("bug", &configuration(bug.with));
+    fact("breaks", &format!("{}: {}", bug.invariant, verdict(found)));
+    if case.hypothesis {
+        fact("hypothesis", if judgement.is_broken() { CONFIRMED } else { REFUTED });
+    }
+    fact("cure", &format!("{}: {}", configuration(bug.cure), verdict(cured)));
+    let cells = LAYERS.into_iter().zip(layers.cells());
+    let cells: Vec<String> = cells.map(|(layer, cell)| format!("{layer} {}", in_words(cell))).collect();
+    fact("layers", &cells.join(" · "));
+    if !bug.no_replay.is_empty() {
+        fact("replay", &format!("no: {}", bug.no_replay));
+    }
+    let mut text = settle(&mut facts, &[0], &[]);
+    if let Some(note) = unlike_recorded(bug, found) {
+        text += &format!("\n{}", wrapped(&note, width));
+    }
+    if let Some(story) = &found.counterexample {
+        text += &format!("\n{}", timeline(story, width));
+    }
+    text
+}
+
+const CONFIRMED: &str = "confirmed for this mechanism: a system that does this breaks it. Whether the system does, \
+                         only the system can say";
+const REFUTED: &str = "refuted for this mechanism: it is not broken";
+
+/// What is wrong if the bug was not found as recorded.
+fn unlike_recorded(bug: &Bug, found: &Row) -> Option<String> {
+    match steps(found) {
+        Some(steps) if steps == bug.steps => None,
+        Some(steps) => Some(format!("missed: found in {steps} steps, recorded are {}", bug.steps)),
+        None => Some("missed: the model does not break it".to_owned()),
+    }
+}
+
+fn in_words(cell: Cell) -> String {
+    let (sign, word) = match cell {
+        Cell::Found => ("●", "found"),
+        Cell::NotApplicable => ("–", "n/a"),
+        Cell::Missed => ("✗", "missed"),
+        Cell::NotRun => ("○", "not run"),
+    };
+    format!("{sign} {word}")
+}
+
+fn cure_sign(judgement: &Judgement) -> &'static str {
+    if judgement.cure_holds() == Some(true) { "✓" } else { "✗" }
+}
+
+fn configuration(configuration: Configuration) -> String {
+    let kind = |configuration| match configuration {
+        Configuration::Ordering(_) => "ordering",
+        _ => "expiry",
+    };
+    match configuration {
+        Configuration::Seeded(seeded) => {
+            let base = seeded.base();
+            format!(
+                "{} {} with a seeded fault, {}: {}",
+                kind(base),
+                base.name(),
+                seeded.name(),
+                seeded.in_words()
+            )
+        }
+        plain => format!("{} {}", kind(plain), plain.name()),
+    }
+}
+
+fn setting(setting: Setting) -> String {
+    match setting {
+        Setting::Schedules { crashes: 0 } => "two workers, every schedule, no crash".to_owned(),
+        Setting::Schedules { crashes } => format!("two workers, every schedule, at most {crashes} crash"),
+        Setting::Clocks { tick_ms, delay_ticks, skews } => {
+            let tick = tick_ms as f64 / 1000.0;
+            let late = match delay_ticks {
+                0 => "no message late".to_owned(),
+                ticks => format!("messages up to {} s late", tick * f64::from(ticks)),
+            };
+            let apart = |skew: i8| match skew {
+                0 => "right".to_owned(),
+                ahead if ahead > 0 => format!("{} s ahead", tick * f64::from(ahead)),
+                behind => format!("{} s behind", tick * f64::from(-behind)),
+            };
+            let skews: Vec<String> = skews.iter().map(|&skew| apart(skew)).collect();
+            format!("ticks of {tick} s, {late}, the replica's clock {}", skews.join(" or "))
+        }
+    }
+}
+
+fn verdict(row: &Row) -> String {
+    let steps =
+        steps(row).map(|steps| format!(", shortest counterexample {steps} steps")).unwrap_or_default();
+    format!("{}{steps} ({} unique states; {})", row.verdict.name(), row.unique_states, row.bounds)
+}

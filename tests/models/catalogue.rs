@@ -1,0 +1,183 @@
+//! The catalogue: every row that counts is found in as many steps as recorded, and its cure holds; every bug has a row.
+
+use replicheck::models::catalogue::{
+    self, Bug, Case, Cell, Configuration, Judgement, Layers, Seeded, Standing, parse_results,
+};
+use replicheck::models::search::Progress;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+/// Every bug of the catalogue's source, by section.
+const IDS: [&str; 4] = [
+    "R01 R02 R03 R04 R05 R06 R07 R08 R09 R10 R11 R12 R13 R14 R15 R16 R17 R18 R19 R20 R21 R22",
+    "R23 R24 R26 R27 R28",
+    "R29 R30 R31 R32 R33 R34 R35 R36 R37 R38 R39 R40 R41 R42 R43 R45 R46 R50 R53 R54 R55 R56 R57",
+    "R58 R59 R60 R62 R63 R64 R65 R67 R68 R69 R71 R72 R73 R74 R75 R76",
+];
+
+/// Those that the models must show now.
+const MUST_BE_COUNTED: &str = "R01 R03 R04 R05 R06 R07 R08 R29 R30 R31 R36 R37 R43 R58 R59 R60";
+
+fn judge(cases: &[&'static Case]) -> Vec<Judgement> {
+    let tasks = catalogue::tasks(cases);
+    let rows = tasks.iter().flat_map(|task| task.run(&Progress::default())).collect();
+    catalogue::judgements(cases, rows)
+}
+
+/// All rows, judged once.
+fn judged() -> &'static [Judgement] {
+    static JUDGED: OnceLock<Vec<Judgement>> = OnceLock::new();
+    JUDGED.get_or_init(|| judge(&catalogue::all().collect::<Vec<_>>()))
+}
+
+fn said(judgement: &Judgement) -> String {
+    let rows = judgement.rows.iter().flatten();
+    let said: Vec<String> = rows
+        .map(|row| {
+            let steps = row.counterexample.as_ref().map(|story| story.steps.len());
+            format!("{} {:?} {:?} {}", row.choice, row.verdict, steps, row.note)
+        })
+        .collect();
+    let recorded = judgement.case.bug().map(|bug| (bug.invariant, bug.steps));
+    format!("{} {recorded:?}: {}", judgement.case.id, said.join(" | "))
+}
+
+#[test]
+fn catalogue_counted_rows_are_found_in_the_recorded_number_of_steps() {
+    let counted = || judged().iter().filter(|judgement| judgement.rows.is_some());
+    let missed: Vec<String> = counted().filter(|judgement| !judgement.is_found()).map(said).collect();
+    assert!(missed.is_empty(), "missed:\n{}", missed.join("\n"));
+    assert!(counted().count() >= 20);
+    for id in MUST_BE_COUNTED.split(' ') {
+        let case = catalogue::find(id).expect("it has a row");
+        assert!(case.bug().is_some(), "{id} must count");
+    }
+}
+
+#[test]
+fn catalogue_cures_hold_on_the_same_program() {
+    let failing: Vec<String> =
+        judged().iter().filter(|judgement| judgement.cure_holds() == Some(false)).map(said).collect();
+    assert!(failing.is_empty(), "the cure does not hold:\n{}", failing.join("\n"));
+    for row in judged().iter().filter_map(|judgement| judgement.rows.as_ref()).map(|[_, cure]| cure) {
+        assert_eq!(row.note, "", "{}: {}", row.choice, row.bounds);
+    }
+}
+
+#[test]
+fn catalogue_has_a_row_for_each_bug_once_and_in_order() {
+    let ids: Vec<&str> = catalogue::all().map(|case| case.id).collect();
+    assert_eq!(ids.join(" "), IDS.join(" "));
+    assert_eq!(catalogue::find("r29").map(|case| case.id), Some("R29"));
+    assert!(catalogue::find("R25").is_none());
+}
+
+#[test]
+fn catalogue_rows_say_what_they_must() {
+    for case in catalogue::all() {
+        for text in [case.system, case.report, case.mechanism] {
+            assert!(!text.is_empty(), "{}", case.id);
+        }
+        assert!(case.mechanism.ends_with('.') && !case.mechanism.contains('\n'), "{}", case.id);
+        assert_eq!(case.hypothesis, case.report.starts_with("hypothesis"), "{}", case.id);
+        match case.standing {
+            Standing::Counted(bug) => {
+                assert!(case.reason().is_none());
+                assert_ne!(bug.with, bug.cure, "{}", case.id);
+                assert!(!matches!(bug.cure, Configuration::Seeded(_)), "{}: a fault cures nothing", case.id);
+            }
+            Standing::Later(why) | Standing::OutOfScope(why) | Standing::NotShown(why) => {
+                assert!(!why.is_empty() && !why.contains('\n'), "{}", case.id);
+                assert!(!case.hypothesis, "{}: a hypothesis gets a verdict", case.id);
+            }
+        }
+    }
+}
+
+/// A fault must be what breaks it: without it, the same program under the same choice holds.
+#[test]
+fn catalogue_seeded_bugs_off_hold() {
+    let with_base_as_cure = |case: &Case| {
+        let bug = *case.bug()?;
+        let Configuration::Seeded(seeded) = bug.with else { return None };
+        let standing = Standing::Counted(Bug { cure: seeded.base(), ..bug });
+        Some(&*Box::leak(Box::new(Case { standing, ..*case })))
+    };
+    let cases: Vec<&'static Case> = catalogue::all().filter_map(with_base_as_cure).collect();
+    assert!(cases.len() >= Seeded::ALL.len());
+    for judgement in judge(&cases) {
+        assert_eq!(judgement.cure_holds(), Some(true), "{}", said(&judgement));
+    }
+}
+
+#[test]
+fn catalogue_seeded_bugs_are_each_used() {
+    let used: BTreeSet<Seeded> = catalogue::all()
+        .filter_map(|case| match case.bug()?.with {
+            Configuration::Seeded(seeded) => Some(seeded),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(used, Seeded::ALL.iter().copied().collect());
+    let names: BTreeSet<String> = used.iter().map(|seeded| Configuration::Seeded(*seeded).name()).collect();
+    assert_eq!(names.len(), used.len());
+    for seeded in used {
+        assert!(!matches!(seeded.base(), Configuration::Seeded(_)), "{}", seeded.name());
+    }
+}
+
+#[test]
+fn catalogue_seeded_bugs_are_named_nowhere_else() {
+    let words = [
+        "Seeded",
+        "Position::Received",
+        "Position::BehindBatch",
+        "Position::AheadOfBatch",
+        ".with_log(",
+        "readers_see_the_dead: true",
+    ];
+    let mut seen = 0;
+    let mut folders = vec![String::from("src"), String::from("models")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(format!("{}/{folder}", env!("CARGO_MANIFEST_DIR"))).expect("a folder")
+        {
+            let entry = entry.expect("an entry");
+            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            let may = ["models/catalogue", "src/cli/catalogue.rs", "src/cli/replay.rs"];
+            if may.contains(&path.as_str()) {
+                continue;
+            }
+            if entry.path().is_dir() {
+                folders.push(path);
+                continue;
+            }
+            seen += 1;
+            let text = std::fs::read_to_string(entry.path()).expect("text");
+            // The model that acts on a position names them all, in its own file.
+            let own = path == "models/ordering/model.rs";
+            let named = words.iter().filter(|word| text.contains(**word) && !own);
+            assert_eq!(named.collect::<Vec<_>>(), [&""; 0], "{path}");
+        }
+    }
+    assert!(seen > 100, "the tree was read: {seen} files");
+}
+
+#[test]
+fn catalogue_results_of_tests_fill_the_cells() {
+    let cells = |text: &str| {
+        let results = parse_results(text).expect("results");
+        let r01 = judged().iter().find(|judgement| judgement.case.id == "R01").expect("it has a row");
+        Layers::of(r01, &results)
+    };
+    let none = cells("[]");
+    assert_eq!((none.model, none.loom, none.replay), (Cell::Found, Cell::NotRun, Cell::NotRun));
+    let found = r#"{"tool": "loom", "case": "r01", "outcome": "found", "exhaustive": true, "executions": 7, "commit": "c"}"#;
+    let missed = r#"{"tool": "loom", "case": "R01", "outcome": "missed"}"#;
+    let other = r#"{"tool": "loom", "case": "pool_stops", "outcome": "passed"}"#;
+    assert_eq!(cells(&format!("[{found}, {other}]")).loom, Cell::Found);
+    assert_eq!(cells(&format!("[{found}, {other}]")).shuttle, Cell::NotRun);
+    assert_eq!(cells(&format!("[{found}, {missed}]")).loom, Cell::Missed, "one miss is a miss");
+    assert!(parse_results("{}").is_err());
+    let error = parse_results(r#"[{"tool": "loom", "case": "R01", "outcome": "perhaps"}]"#).expect_err("not an outcome");
+    assert_eq!(error.to_string(), "loom says 'perhaps' of R01 (known: found, missed)");
+}
