@@ -178,6 +178,7 @@ fn catalogue_results_of_tests_fill_the_cells() {
     assert_eq!(cells(&format!("[{found}, {other}]")).shuttle, Cell::NotRun);
     assert_eq!(cells(&format!("[{found}, {missed}]")).loom, Cell::Missed, "one miss is a miss");
     assert!(parse_results("{}").is_err());
-    let error = parse_results(r#"[{"tool": "loom", "case": "R01", "outcome": "perhaps"}]"#).expect_err("not an outcome");
+    let error = parse_results(r#"[{"tool": "loom", "case": "R01", "outcome": "perhaps"}]"#)
+        .expect_err("not an outcome");
     assert_eq!(error.to_string(), "loom says 'perhaps' of R01 (known: found, missed)");
 }
