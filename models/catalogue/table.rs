@@ -1,8 +1,8 @@
 //! Table — judged rows → text: bug × layer, and one row in full. Pure.
 //!
 //! ```text
-//! bug  system  breaks        model       loom   …   cure
-//! R01  Pika    convergence   ● found 12  ○ not run  ✓ barrier
+//! bug  system  breaks       model  loom       cure
+//! R01  Pika    convergence  ● 12   not run …  ✓ barrier
 //! ```
 
 use super::judge::steps;
@@ -30,9 +30,9 @@ pub fn table(judged: &[(Judgement, Layers)], width: u16) -> String {
         match (case.bug(), case.reason()) {
             (Some(bug), _) => {
                 let mut line = vec![case.id.to_owned(), case.system.to_owned(), bug.invariant.to_owned()];
-                line.extend(layers.cells().map(in_words));
+                line.extend(layers.cells().map(|cell| in_words(cell).to_owned()));
                 if let (Cell::Found, Some([found, _])) = (layers.model, &judgement.rows) {
-                    line[3] = format!("● found {}", steps(found).unwrap_or_default());
+                    line[3] = format!("● {}", steps(found).unwrap_or_default());
                 }
                 line.push(format!("{} {}", cure_sign(judgement), bug.cure.name()));
                 counted.add_row(line);
@@ -106,14 +106,13 @@ fn unlike_recorded(bug: &Bug, found: &Row) -> Option<String> {
     }
 }
 
-fn in_words(cell: Cell) -> String {
-    let (sign, word) = match cell {
-        Cell::Found => ("●", "found"),
-        Cell::NotApplicable => ("–", "n/a"),
-        Cell::Missed => ("✗", "missed"),
-        Cell::NotRun => ("○", "not run"),
-    };
-    format!("{sign} {word}")
+fn in_words(cell: Cell) -> &'static str {
+    match cell {
+        Cell::Found => "● found",
+        Cell::NotApplicable => "n/a",
+        Cell::Missed => "✗ missed",
+        Cell::NotRun => "not run",
+    }
 }
 
 fn cure_sign(judgement: &Judgement) -> &'static str {

@@ -149,7 +149,7 @@ fn end(judged: &[(Judgement, Layers)], results: &[TestResult], seconds: f64) -> 
     if !differing.is_empty() {
         text += &format!(" ! missed, or not cured: {}\n", differing.join(", "));
     }
-    text + "Numbers are the steps of the shortest counterexample. One bug in full: replicheck catalogue ID\n"
+    text + "● 12: found, in 12 steps of the shortest counterexample. One bug in full: replicheck catalogue ID\n"
 }
 
 fn json(judged: &[(Judgement, Layers)]) -> Result<String, UsageError> {
