@@ -276,8 +276,7 @@ impl Writer {
         let acked = self.model.operations;
         let mut model = self.model.clone();
         let mut first = None;
-        loop {
-            let Some(difference) = model.differs(master) else { break };
+        while let Some(difference) = model.differs(master) {
             first.get_or_insert(difference);
             if model.operations == self.sent {
                 let (db, sent) = (self.db, self.sent);
