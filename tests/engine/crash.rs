@@ -2,3 +2,4 @@
 
 mod failing;
 mod losses;
+mod once;
