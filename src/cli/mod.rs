@@ -21,7 +21,7 @@ use std::process::ExitCode;
 ///
 /// Which ways of replicating a Redis-like store are safe, which are not, and the shortest story of each failure.
 #[derive(Parser)]
-#[command(name = "replicheck", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "replicheck", version, max_term_width = 100, after_help = [EXAMPLES, ENGINE_EXAMPLES].concat())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -33,6 +33,13 @@ const EXAMPLES: &str = "Examples:
   replicheck check --program commands.txt    your own commands, or a capture of redis-cli monitor
   replicheck catalogue                       known bugs of Pika and its peers, and their cures
   replicheck check --help                    all options";
+
+#[cfg(feature = "rocksdb")]
+const ENGINE_EXAMPLES: &str = "
+  replicheck demo                            both founding bugs on real nodes, then the cures
+  replicheck serve --port 7001 --dir master  a node for Redis clients";
+#[cfg(not(feature = "rocksdb"))]
+const ENGINE_EXAMPLES: &str = "";
 
 #[derive(Subcommand)]
 enum Command {

@@ -3,6 +3,8 @@
 //! A global sequence: the expensive part is parallel, the visible part is not. A command entry is executed when
 //! it is its turn to be written, so it reads what all entries before it wrote.
 //!
+//! The engine's pool builds and writes in one step, at the entry's turn: what is parallel there is only the taking.
+//!
 //! ```text
 //! worker 0:  build 1 ── write 1                 worker 1:  build 2 ──────── (1 is finished) ── write 2
 //! ```
