@@ -6,14 +6,13 @@ use super::master::{self, Master};
 use super::open::{self, Folders, OpenError};
 use super::{Address, Failure, Place, Settings, StartError, clock};
 use crate::apply::pool::PoolState;
-use crate::binlog::{Disk, Entry, Files, Fsync};
+use crate::binlog::{Disk, Files, Fsync};
 use crate::command::{Command, Reply};
 use crate::server::{Facts, Node, Refused};
 use crate::store::rocksdb::RocksStore;
 use crate::store::{Dump, StoreError, dump};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock};
-use crate::time::Millis;
 use std::net::TcpStream;
 use std::sync::Weak;
 
@@ -162,10 +161,7 @@ impl<F: Place> Running<F> {
         master: Option<Address>,
         failure: &Failure,
     ) -> Result<Running<F>, StartError> {
-        // What a master logged, it executed when it logged it; what a replica received, it receives again.
-        let own: &dyn Fn(&Entry) -> Millis = &|entry| entry.time;
-        let again: &dyn Fn(&Entry) -> Millis = &|_| clock::now();
-        let opened = open::open(settings, folders, store, if master.is_none() { own } else { again })?;
+        let opened = open::open(settings, folders, store, master.is_some())?;
         Ok(match master {
             None => Running::Master(Master::start(settings, opened, failure.clone())?),
             Some(master) => Running::Replica(Following::start(settings, opened, master, failure.clone())?),

@@ -5,11 +5,15 @@
 //! store    1 2 3 4 5 6│                  the marker in the last flushed batch: 6
 //! open     apply 7 8 9                   restart and replication are one path
 //! ```
+//!
+//! A disk that lost what a fsync had promised can leave a store that is ahead of its log. On a master the store is the
+//! truth that is left: its log begins anew after the marker, in a new epoch, and no follower resumes from it, since the
+//! entries that would tell what the store holds are gone. A replica is refused: its master still has them.
 
-use super::Settings;
 use super::identity::{Identity, IdentityError};
+use super::{Settings, clock};
 use crate::apply;
-use crate::binlog::segment::Options;
+use crate::binlog::segment::{Options, begin_after};
 use crate::binlog::{Disk, Entry, Epoch, Files, Lsn, SegmentError, SegmentLog};
 use crate::store::StoreError;
 use crate::store::rocksdb::RocksStore;
@@ -77,10 +81,10 @@ pub enum OpenError {
     /// Its store.
     #[error("store: {0}")]
     Store(#[from] StoreError),
-    /// The store holds entries that the log does not have: the disk lost what a fsync had promised.
+    /// A replica's store holds entries that its log does not have: the disk lost what a fsync had promised.
     #[error(
-        "the store holds entries through {marker}, the log ends at {last}: the disk lost what fsync had promised; \
-         a replica's folder may be emptied, a master's needs a backup"
+        "the store holds entries through {marker}, the log ends at {last}: the disk lost what fsync had promised, and \
+         full sync is not built yet: empty the replica's folder and start it again"
     )]
     Ahead {
         /// The store's marker.
@@ -90,16 +94,15 @@ pub enum OpenError {
     },
 }
 
-/// Opens the folder; `store` is its store if the process has it open already. `local` gives the instant at which an entry of the log that has to run again arrives: a master's
-/// own arrived when they were written, a replica's arrive again now.
+/// Opens the folder of a node that `follows` a master or is one; `store` is its store if the process has it open already.
 ///
 /// Errors: [`OpenError`]; no entry is lost by any of them. Cost: O(bytes of the log) to read, and to apply what is after
 /// the marker.
-pub fn open<F: Files>(
+pub fn open<F: Files + Clone>(
     settings: &Settings,
     folders: Folders<F>,
     store: Option<RocksStore>,
-    local: &dyn Fn(&Entry) -> Millis,
+    follows: bool,
 ) -> Result<Opened<F>, OpenError> {
     let Folders { node: files, binlog } = folders;
     let stored = Identity::read(&files)?;
@@ -111,23 +114,37 @@ pub fn open<F: Files>(
         Some(store) => store,
         None => RocksStore::open(&settings.dir.join("store")).map_err(in_use)?,
     };
-    let (log, recovered) = SegmentLog::open(binlog, options)?;
     let marker = apply::marker(&store)?;
+    let is_new = stored.is_none() && marker == Lsn::NONE;
+    let mut identity = stored.unwrap_or_else(|| Identity::new(settings.expiry));
+    let (mut log, mut recovered) = SegmentLog::open(binlog.clone(), options)?;
     tracing::info!(first = %recovered.first, last = %recovered.last, durable = %recovered.durable, %marker,
         cut_bytes = recovered.cut_bytes, clean = recovered.clean, "log recovered");
     if marker > recovered.last {
-        return Err(OpenError::Ahead { marker, last: recovered.last });
+        if follows || identity.is_follower() {
+            return Err(OpenError::Ahead { marker, last: recovered.last });
+        }
+        tracing::error!(%marker, last = %recovered.last, "the store is ahead of the log: the disk lost what fsync had \
+            promised; the log begins anew after the marker, and no replica can resume");
+        let written = recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
+        identity.set_epoch(written.max(identity.epoch()).next(fastrand::u32(..)));
+        // Durable first: the new log alone would not say that the epoch is taken.
+        let ceiling = identity.ceiling();
+        identity.write_ceiling(&files, ceiling)?;
+        begin_after(&binlog, marker, identity.epoch(), ceiling)?;
+        (log, recovered) = SegmentLog::open(binlog, options)?;
     }
-    catch_up(settings, &mut store, &log, marker, local)?;
-    let new = stored.is_none() && recovered.last == Lsn::NONE;
-    let identity = stored.unwrap_or_else(|| Identity::new(settings.expiry));
+    // What a master logged, it executed when it logged it; what a replica received, it receives again.
+    let arrived = |entry: &Entry| if follows { clock::now() } else { entry.time };
+    catch_up(settings, &mut store, &log, marker, &arrived)?;
+    let is_new = is_new && recovered.last == Lsn::NONE;
     let written = recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     Ok(Opened {
         last: recovered.last,
         epoch: written.max(identity.epoch()),
         time: recovered.time.max(identity.ceiling()),
         clean: recovered.clean && !identity.has_lost(),
-        stopped: (recovered.stopped || new) && !identity.has_lost(),
+        stopped: (recovered.stopped || is_new) && !identity.has_lost(),
         store,
         log,
         files,

@@ -5,3 +5,5 @@ mod following;
 mod peer;
 mod refused;
 mod roles;
+
+pub use peer::{AS_IT_IS, Peer};

@@ -29,7 +29,7 @@ mod recovery;
 pub use error::{Covered, Damage, Found, SegmentError};
 pub use header::HeaderError;
 pub use read::Cursor;
-pub use recovery::Recovered;
+pub use recovery::{Recovered, begin_after};
 
 use super::files::{File, Files};
 use super::{Entry, Epoch, Lsn};

@@ -19,7 +19,7 @@ use super::super::{Epoch, Lsn};
 use super::chain::{Broken, Chain};
 use super::error::{Covered, Damage, Found, SegmentError};
 use super::header::{Header, first_lsn, segment_name};
-use super::point::{Point, Points, Run, Slot};
+use super::point::{POINTS, Point, Points, Run, Slot};
 use super::{NEW, Options, Place, SegmentLog, create_segment};
 use crate::time::Millis;
 
@@ -111,6 +111,25 @@ impl<F: Files> SegmentLog<F> {
         };
         Ok((log, recovered))
     }
+}
+
+/// Takes a log away and begins one that goes on after `last`, which counts as an entry of `epoch` at `time`: nobody's
+/// history has one like it, so no follower resumes. For a store that holds more than its log; [`SegmentLog::open`]
+/// then opens it, and says that something may be lost.
+///
+/// Newest first, the folder synced after each: whatever a power loss brings back is the old log's beginning, still
+/// shorter than the store, and the caller comes here again. Errors: `Io`, `Fatal`.
+pub fn begin_after<F: Files>(files: &F, last: Lsn, epoch: Epoch, time: Millis) -> Result<(), SegmentError> {
+    let mut names: Vec<String> = segments(files)?.into_iter().map(segment_name).collect();
+    if files.list().map_err(SegmentError::io("list", "the log's folder"))?.iter().any(|name| name == POINTS) {
+        names.push(POINTS.to_owned());
+    }
+    for name in names.iter().rev() {
+        files.remove(name).map_err(SegmentError::io("remove", name))?;
+        files.sync_directory().map_err(SegmentError::fatal("sync the folder of", name))?;
+    }
+    let header = Header { first: last.next(), time, epochs: vec![(epoch, last)] };
+    create_segment(files, &header).map(|_| ())
 }
 
 impl Read {

@@ -101,22 +101,6 @@ fn role_change_of_a_poisoned_node_reports_that_it_has_failed() {
 }
 
 #[test]
-fn store_ahead_of_its_log_is_refused() {
-    let disks = Disks::new();
-    let node = disks.start(Fsync::EverySec);
-    run(&node, &["SET a 1", "SET b 2", "SET c 3"]);
-    node.stop_now().expect("it stops");
-    drop(node);
-    let all = entries(&disks.binlog);
-    let shorter = Disks { binlog: log_of(&all[..2], 2, Options::default()), ..disks };
-    assert_eq!(
-        shorter.refused(shorter.settings(Fsync::EverySec)),
-        "the store holds entries through 3, the log ends at 2: the disk lost what fsync had promised; \
-         a replica's folder may be emptied, a master's needs a backup"
-    );
-}
-
-#[test]
 fn folder_of_another_expiry_policy_is_refused() {
     let disks = Disks::new();
     disks.start(Fsync::EverySec).stop_now().expect("it stops");
