@@ -182,3 +182,21 @@ fn catalogue_results_of_tests_fill_the_cells() {
         .expect_err("not an outcome");
     assert_eq!(error.to_string(), "loom says 'perhaps' of R01 (known: found, missed)");
 }
+
+#[test]
+fn catalogue_cells_say_where_a_row_cannot_be_shown() {
+    for judgement in judged() {
+        let layers = Layers::of(judgement, &[]);
+        let tests = (layers.loom, layers.shuttle, layers.quickcheck);
+        let Some(bug) = judgement.case.bug() else {
+            assert_eq!(tests, (Cell::NotApplicable, Cell::NotApplicable, Cell::NotApplicable));
+            continue;
+        };
+        let threads = if bug.not_by_threads().is_none() { Cell::NotRun } else { Cell::NotApplicable };
+        assert_eq!(tests, (threads, threads, Cell::NotRun), "{}", judgement.case.id);
+        // Threads are given a machine and a log; whoever says that they show a row has both.
+        assert!(
+            threads == Cell::NotApplicable || bug.with.machine(2).is_some() && bug.cure.machine(2).is_some()
+        );
+    }
+}
