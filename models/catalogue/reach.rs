@@ -9,7 +9,7 @@
 //!
 //! Tests under loom and shuttle run the shipped worker pool, so a fault that is not in it, nor in the machine that it is
 //! given, would be the test's own and found without a second thread. Property tests draw programs and schedules for any
-//! row ([`super::drawn`]).
+//! row ([`super::drawn()`]).
 
 use super::{Bug, Configuration, Seeded, Setting};
 

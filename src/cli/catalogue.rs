@@ -163,7 +163,7 @@ fn end(judged: &[(Judgement, Layers)], results: &[TestResult], seconds: f64) -> 
     }
     if results.iter().any(|result| result.is_stale) {
         text += &format!(
-            " ! stale, so not counted: results of commit {}. The code is another one: run cargo test again\n",
+            " ! stale, so not counted: results of commit {}\n   (the code is another one; cargo test looks again)\n",
             commits(true)
         );
     }
@@ -241,9 +241,9 @@ mod tests {
         stale[0].compare("4d5e6f");
         let judged = judged(&stale);
         assert!(is_as_it_must_be(&judged) && judged.1.quickcheck == Cell::Stale);
-        assert!(json(&[judged.clone()]).expect("JSON").contains("\"quickcheck\": \"not_run\""));
+        assert!(json(std::slice::from_ref(&judged)).expect("JSON").contains("\"quickcheck\": \"not_run\""));
         let text = end(&[judged], &stale, 0.1);
-        assert!(text.contains(" ! stale, so not counted: results of commit 1a2b3c."), "{text}");
+        assert!(text.contains(" ! stale, so not counted: results of commit 1a2b3c\n"), "{text}");
         for commit in ["", "unknown", "4d5e6f"] {
             let mut result = TestResult { commit: commit.to_owned(), ..result("found") };
             result.compare("4d5e6f");
