@@ -82,6 +82,16 @@ impl Part {
         Part { bounds, draws: None, run: Box::new(run) }
     }
 
+    /// Schedules of that model drawn at random, for a program of so many writes.
+    pub fn sampled<M: Judged>(
+        bounds: String,
+        writes: usize,
+        seed: u64,
+        model: impl Fn() -> M + Send + Sync + 'static,
+    ) -> Part {
+        Part::of(bounds, usize::MAX, model).drawing(Walks::for_program(writes), seed)
+    }
+
     /// Schedules drawn at random from `seed`, in place of the search.
     #[must_use]
     pub fn drawing(self, walks: Walks, seed: u64) -> Part {

@@ -10,7 +10,6 @@ use super::expiry::{self, ExpiryModel, Judges};
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{OrderingModel, Programs};
 use super::program::Program;
-use super::sample::Walks;
 use super::verdict::Verdict;
 use crate::binlog::Epoch;
 use crate::command::Command;
@@ -102,7 +101,7 @@ fn ordering_task(choice: OrderingChoice, commands: &[Command], name: &str, bound
     let part = if count <= ORDERING_WRITES_MAX {
         Part::of(format!("every schedule of {words}"), bounds.states_max, model)
     } else {
-        Part::of(words, bounds.states_max, model).drawing(Walks::for_program(count), SEED)
+        Part::sampled(words, count, SEED, model)
     };
     let name = name.to_owned();
     let expected = move |invariant: &str| match expected::may_break(choice, invariant) {
@@ -127,7 +126,7 @@ fn expiry_task(policy: Policy, commands: &[Command], name: &str, bounds: ExpiryB
         if count <= EXPIRY_WRITES_MAX {
             Part::of(format!("every schedule of {words}"), bounds.states_max, model)
         } else {
-            Part::of(words.clone(), bounds.states_max, model).drawing(Walks::for_program(count), SEED)
+            Part::sampled(words.clone(), count, SEED, model)
         }
     };
     let parts = [part(Judges::State), part(Judges::Reads)];
