@@ -46,10 +46,15 @@ impl Task {
     }
 }
 
+/// How many schedules are drawn at random in place of a search, and the seed.
+type Draws = (Walks, u64);
+type Search = Box<dyn Fn(Option<Draws>, &Progress) -> Outcome + Send + Sync>;
+
 /// One search.
 pub struct Part {
     bounds: String,
-    run: Box<dyn Fn(&Progress) -> Outcome + Send + Sync>,
+    draws: Option<Draws>,
+    run: Search,
 }
 
 /// What one search came to.
@@ -70,10 +75,11 @@ impl Part {
         states_max: usize,
         model: impl Fn() -> M + Send + Sync + 'static,
     ) -> Part {
-        let run = move |progress: &Progress| {
-            outcome(&model(), None, |model| search(model, Limits { states_max }, progress))
+        let run = move |draws: Option<Draws>, progress: &Progress| match draws {
+            None => outcome(&model(), None, |model| search(model, Limits { states_max }, progress)),
+            Some((walks, seed)) => outcome(&model(), Some(seed), |_| sample(&model, walks, seed, progress)),
         };
-        Part { bounds, run: Box::new(run) }
+        Part { bounds, draws: None, run: Box::new(run) }
     }
 
     /// Schedules of that model drawn at random, for a program of so many writes.
@@ -83,12 +89,14 @@ impl Part {
         seed: u64,
         model: impl Fn() -> M + Send + Sync + 'static,
     ) -> Part {
-        let walks = Walks::for_program(writes);
-        let bounds = format!("{bounds}; {} schedules drawn at random, seed {seed}", walks.all);
-        let run = move |progress: &Progress| {
-            outcome(&model(), Some(seed), |_| sample(&model, walks, seed, progress))
-        };
-        Part { bounds, run: Box::new(run) }
+        Part::of(bounds, usize::MAX, model).drawing(Walks::for_program(writes), seed)
+    }
+
+    /// Schedules drawn at random from `seed`, in place of the search.
+    #[must_use]
+    pub fn drawing(self, walks: Walks, seed: u64) -> Part {
+        let bounds = format!("{}; {} schedules drawn at random, seed {seed}", self.bounds, walks.all);
+        Part { bounds, draws: Some((walks, seed)), ..self }
     }
 }
 
@@ -122,7 +130,8 @@ pub fn rows_of(
     expected: &dyn Fn(&str) -> Verdict,
     progress: &Progress,
 ) -> Vec<Row> {
-    let outcomes: Vec<(&Part, Outcome)> = parts.iter().map(|part| (part, (part.run)(progress))).collect();
+    let outcomes: Vec<(&Part, Outcome)> =
+        parts.iter().map(|part| (part, (part.run)(part.draws, progress))).collect();
     let mut invariants: Vec<&'static str> = Vec::new();
     for name in outcomes.iter().flat_map(|(_, outcome)| outcome.invariants) {
         if !invariants.contains(name) {

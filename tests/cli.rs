@@ -202,9 +202,45 @@ fn catalogue_wrong_arguments_and_results_are_refused() {
         refused(&["catalogue", "R01", "--results", folder])
             .contains("loom.json: not an array of test results")
     );
-    std::fs::write(&file, r#"[{"tool": "loom", "case": "R01", "outcome": "missed", "commit": "1a2b3c"}]"#)
+    std::fs::write(&file, r#"[{"tool": "loom", "case": "R01", "outcome": "missed"}]"#)
         .expect("the file can be written");
     let output = replicheck(&["catalogue", "R01", "--results", folder]);
     assert_eq!(output.status.code(), Some(1), "a bug that a tool missed");
     assert!(text(&output.stdout).contains("loom ✗ missed"));
+}
+
+#[test]
+fn catalogue_results_of_another_commit_are_stale_where_git_can_tell() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("stale");
+    // A checkout of its own, so that the test says the same wherever it runs.
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    let git = |args: &[&str]| {
+        let name = ["-c", "user.name=replicheck", "-c", "user.email=replicheck@localhost"];
+        Command::new("git").arg("-C").arg(&folder).args(name).args(args).output()
+    };
+    let Ok(made) = git(&["init", "--quiet"]) else {
+        println!("skipped: git not found");
+        return;
+    };
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let committed = git(&["commit", "--quiet", "--allow-empty", "--message", "empty"]).expect("git is there");
+    assert!(committed.status.success(), "{}", text(&committed.stderr));
+    let head = text(&git(&["rev-parse", "HEAD"]).expect("git is there").stdout).trim().to_owned();
+    let said = |commit: &str, path: Option<&str>| {
+        let row = format!(r#"[{{"tool": "loom", "case": "R01", "outcome": "found", "commit": "{commit}"}}]"#);
+        std::fs::write(folder.join("loom.json"), row).expect("the file can be written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
+        command.args(["catalogue", "R01", "--json", "-", "--results"]).arg(&folder);
+        if let Some(path) = path {
+            command.env("PATH", path);
+        }
+        let output = command.output().expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0));
+        let rows: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        (rows[0]["layers"]["loom"].as_str().expect("a word").to_owned(), text(&output.stderr))
+    };
+    assert_eq!(said(&head, None).0, "found");
+    let (cell, full) = said("1a2b3c", None);
+    assert!(cell == "not_run" && full.contains("loom stale"), "{cell}: {full}");
+    assert_eq!(said("1a2b3c", Some("/nowhere/at/all")).0, "found", "without git nothing is compared");
 }

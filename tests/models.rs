@@ -1,8 +1,12 @@
 //! The models: verdicts and state counts of the quick bounds, README's tables, what the search relies on, and faults
 //! that it must find.
 
+#[path = "threads/results.rs"]
+mod results;
+
 mod models {
     mod catalogue;
+    mod drawn;
     mod mutants;
     mod quick;
     mod search;

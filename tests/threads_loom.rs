@@ -1,6 +1,8 @@
 //! The engine's threads under loom: every interleaving of a few threads, and every value that the memory model lets an
 //! atomic have. A run without a bound is exhaustive; each test prints which of the two it was.
 
+#[path = "threads/bugs.rs"]
+mod bugs;
 #[path = "../src/handover.rs"]
 mod handover;
 #[path = "threads/log.rs"]
@@ -85,6 +87,7 @@ mod sync {
 }
 
 mod threads_loom {
+    mod bugs;
     mod cases;
     mod explore;
     mod publication;

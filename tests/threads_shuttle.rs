@@ -2,6 +2,8 @@
 //!
 //! A failure says which scheduler, seed and run it was, and the command that runs it again.
 
+#[path = "threads/bugs.rs"]
+mod bugs;
 #[path = "../src/handover.rs"]
 mod handover;
 #[path = "threads/log.rs"]
@@ -98,6 +100,7 @@ mod sync {
 }
 
 mod threads_shuttle {
+    mod bugs;
     mod cases;
     mod explore;
     mod strategies;

@@ -78,7 +78,7 @@ fn task(case: &'static Case, bug: &'static Bug, configuration: Configuration) ->
     })
 }
 
-fn part(bug: &'static Bug, configuration: Configuration) -> Part {
+pub(super) fn part(bug: &'static Bug, configuration: Configuration) -> Part {
     let (base, seeded) = match configuration {
         Configuration::Seeded(seeded) => (seeded.base(), Some(seeded)),
         plain => (plain, None),

@@ -6,9 +6,11 @@
 //! {"tool": "loom", "case": "R01", "outcome": "found", "exhaustive": true, "executions": 812, "commit": "1a2b3c"}
 //! ```
 //!
-//! `case` is the id of a row, in upper or lower case; other cases are the tools' own and left out here.
+//! `case` is the id of a row, in upper or lower case; other cases are the tools' own and left out here. `found`: the tool
+//! broke the row's invariant with the bug; where the cure broke it, the test failed. What another commit left behind is
+//! *stale*: it counts as if nobody had looked. (A commit says nothing of changes that were not committed.)
 
-use super::{Case, Configuration, Judgement, Setting, find};
+use super::{Case, Judgement, find};
 use serde::{Deserialize, Serialize};
 
 /// Where a bug was looked for, and what came of it.
@@ -26,6 +28,9 @@ pub enum Cell {
     /// Nobody has looked yet.
     #[serde(rename = "not_run")]
     NotRun,
+    /// Nobody has looked since the code is what it is: the results are another commit's. In JSON as [`Cell::NotRun`].
+    #[serde(rename = "not_run")]
+    Stale,
 }
 
 /// The layers in the order of the columns.
@@ -61,9 +66,19 @@ pub struct TestResult {
     /// How many executions it looked at.
     #[serde(default)]
     pub executions: u64,
-    /// The commit of the code that was tested.
+    /// The commit of the code that was tested; empty or `unknown` where git could not tell.
     #[serde(default)]
     pub commit: String,
+    /// Whether it is about other code than ours: see [`TestResult::compare`].
+    #[serde(skip)]
+    pub is_stale: bool,
+}
+
+impl TestResult {
+    /// Notes that our code is that of the commit `head`.
+    pub fn compare(&mut self, head: &str) {
+        self.is_stale = !["", "unknown", head].contains(&self.commit.as_str());
+    }
 }
 
 /// Why results cannot be read.
@@ -103,7 +118,7 @@ impl Cell {
             Cell::Found => "found",
             Cell::NotApplicable => "n/a",
             Cell::Missed => "missed",
-            Cell::NotRun => "not_run",
+            Cell::NotRun | Cell::Stale => "not_run",
         }
     }
 }
@@ -116,15 +131,12 @@ impl Layers {
             let cell = Cell::NotApplicable;
             return Layers { model: cell, loom: cell, shuttle: cell, quickcheck: cell, replay: cell };
         };
-        // Threads run strategies; a fault in a log or a policy is the same on one thread.
-        let is_about_threads = matches!(bug.setting, Setting::Schedules { .. })
-            && matches!(bug.with, Configuration::Ordering(_));
-        let is_a_choice = !matches!(bug.with, Configuration::Seeded(_));
+        let by_threads = bug.not_by_threads().is_none();
         Layers {
             model: if judgement.is_found() { Cell::Found } else { Cell::Missed },
-            loom: tested("loom", case, results, is_about_threads),
-            shuttle: tested("shuttle", case, results, is_about_threads),
-            quickcheck: tested("quickcheck", case, results, is_a_choice),
+            loom: tested("loom", case, results, by_threads),
+            shuttle: tested("shuttle", case, results, by_threads),
+            quickcheck: tested("quickcheck", case, results, true),
             replay: if bug.no_replay.is_empty() { Cell::NotRun } else { Cell::NotApplicable },
         }
     }
@@ -138,11 +150,12 @@ impl Layers {
 /// One miss is a miss, whoever else found it.
 fn tested(tool: &str, case: &Case, results: &[TestResult], is_applicable: bool) -> Cell {
     let ours = |result: &&TestResult| result.tool == tool && result.case.eq_ignore_ascii_case(case.id);
-    let said: Vec<&str> = results.iter().filter(ours).map(|result| result.outcome.as_str()).collect();
-    match said.as_slice() {
-        [] if is_applicable => Cell::NotRun,
-        [] => Cell::NotApplicable,
-        said if said.contains(&"missed") => Cell::Missed,
+    let (stale, current): (Vec<_>, Vec<_>) = results.iter().filter(ours).partition(|result| result.is_stale);
+    match current.as_slice() {
+        [] if !is_applicable => Cell::NotApplicable,
+        [] if stale.is_empty() => Cell::NotRun,
+        [] => Cell::Stale,
+        said if said.iter().any(|result| result.outcome == "missed") => Cell::Missed,
         _ => Cell::Found,
     }
 }

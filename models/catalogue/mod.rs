@@ -11,16 +11,20 @@
 //! Some bugs are strategies and policies of this crate; the others are [`Seeded`]: small faults around the engine's own
 //! machines that nothing but the catalogue, `replay` and tests can reach.
 
+mod configured;
 mod determinism;
+mod drawn;
 mod expiry;
 mod judge;
 mod layers;
 mod ordering;
 mod position;
+mod reach;
 mod seeded;
 mod seeded_machines;
 mod table;
 
+pub use drawn::drawn;
 pub use judge::{Judgement, judgements, tasks};
 pub use layers::{Cell, LAYERS, Layers, ResultsError, TestResult, parse_results};
 pub use seeded::Seeded;

@@ -162,8 +162,8 @@ impl Seeded {
     pub(super) fn log(self, writes: usize) -> Option<Vec<Option<usize>>> {
         let mut log: Vec<Option<usize>> = (0..writes).map(Some).collect();
         match self {
-            Seeded::LoggedLate => log.swap(writes - 2, writes - 1),
-            Seeded::NotLogged => log[writes - 1] = None,
+            Seeded::LoggedLate if writes >= 2 => log.swap(writes - 2, writes - 1),
+            Seeded::NotLogged if writes >= 1 => log[writes - 1] = None,
             _ => return None,
         }
         Some(log)

@@ -80,6 +80,9 @@ pub fn in_full(judgement: &Judgement, layers: &Layers, width: u16) -> String {
     let cells = LAYERS.into_iter().zip(layers.cells());
     let cells: Vec<String> = cells.map(|(layer, cell)| format!("{layer} {}", in_words(cell))).collect();
     fact("layers", &cells.join(" · "));
+    if let Some(why) = bug.not_by_threads() {
+        fact("threads", &format!("no: {why}"));
+    }
     if !bug.no_replay.is_empty() {
         fact("replay", &format!("no: {}", bug.no_replay));
     }
@@ -112,6 +115,7 @@ fn in_words(cell: Cell) -> &'static str {
         Cell::NotApplicable => "n/a",
         Cell::Missed => "✗ missed",
         Cell::NotRun => "not run",
+        Cell::Stale => "stale",
     }
 }
 

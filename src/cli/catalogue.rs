@@ -50,7 +50,11 @@ struct JsonRow {
 /// Judges the rows and prints where each bug was found.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let cases = cases(args.id.as_deref())?;
-    let results = results(Path::new(&args.results))?;
+    let mut results = results(Path::new(&args.results))?;
+    let head = head(Path::new(&args.results));
+    if let Some(head) = &head {
+        results.iter_mut().for_each(|result| result.compare(head));
+    }
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let started = Instant::now();
     let judgements = catalogue::judgements(&cases, watch::run_all(&catalogue::tasks(&cases)));
@@ -108,6 +112,14 @@ fn results(folder: &Path) -> Result<Vec<TestResult>, UsageError> {
     Ok(results)
 }
 
+/// The commit of the checkout that holds a folder; `None` where git cannot tell.
+fn head(folder: &Path) -> Option<String> {
+    let mut git = std::process::Command::new("git");
+    let said = git.arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
+    let commit = String::from_utf8(said.stdout).ok()?;
+    said.status.success().then(|| commit.trim().to_owned())
+}
+
 /// Whether nothing was missed and the cure holds; a row that does not count is as it is.
 fn is_as_it_must_be((judgement, layers): &(Judgement, Layers)) -> bool {
     !layers.cells().contains(&Cell::Missed) && judgement.cure_holds() != Some(false)
@@ -141,10 +153,19 @@ fn end(judged: &[(Judgement, Layers)], results: &[TestResult], seconds: f64) -> 
     if !refuted.is_empty() {
         text += &format!("Hypotheses refuted for their mechanism: {}.\n", refuted.join(", "));
     }
-    let commits: BTreeSet<&str> = results.iter().map(|result| result.commit.as_str()).collect();
-    if !commits.is_empty() {
-        let commits: Vec<&str> = commits.into_iter().collect();
-        text += &format!("Results of cargo test: commit {}.\n", commits.join(", "));
+    let commits = |stale: bool| {
+        let of = results.iter().filter(|result| result.is_stale == stale);
+        let commits: BTreeSet<&str> = of.map(|result| result.commit.as_str()).collect();
+        commits.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    if results.iter().any(|result| !result.is_stale) {
+        text += &format!("Results of cargo test: commit {}.\n", commits(false));
+    }
+    if results.iter().any(|result| result.is_stale) {
+        text += &format!(
+            " ! stale, so not counted: results of commit {}\n   (the code is another one; cargo test looks again)\n",
+            commits(true)
+        );
     }
     if !differing.is_empty() {
         text += &format!(" ! missed, or not cured: {}\n", differing.join(", "));
@@ -210,10 +231,23 @@ mod tests {
             exhaustive: false,
             executions: 1,
             commit: "1a2b3c".to_owned(),
+            is_stale: false,
         };
         assert!(is_as_it_must_be(&judged(&[result("found")])));
         let results = [result("missed")];
         let text = end(&[judged(&results)], &results, 0.1);
         assert!(text.contains(" ! missed, or not cured: R35") && text.contains("commit 1a2b3c"), "{text}");
+        let mut stale = results.clone();
+        stale[0].compare("4d5e6f");
+        let judged = judged(&stale);
+        assert!(is_as_it_must_be(&judged) && judged.1.quickcheck == Cell::Stale);
+        assert!(json(std::slice::from_ref(&judged)).expect("JSON").contains("\"quickcheck\": \"not_run\""));
+        let text = end(&[judged], &stale, 0.1);
+        assert!(text.contains(" ! stale, so not counted: results of commit 1a2b3c\n"), "{text}");
+        for commit in ["", "unknown", "4d5e6f"] {
+            let mut result = TestResult { commit: commit.to_owned(), ..result("found") };
+            result.compare("4d5e6f");
+            assert!(!result.is_stale, "{commit}");
+        }
     }
 }

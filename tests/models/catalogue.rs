@@ -182,3 +182,24 @@ fn catalogue_results_of_tests_fill_the_cells() {
         .expect_err("not an outcome");
     assert_eq!(error.to_string(), "loom says 'perhaps' of R01 (known: found, missed)");
 }
+
+#[test]
+fn catalogue_cells_say_where_a_row_cannot_be_shown() {
+    let mut by_threads = Vec::new();
+    for judgement in judged() {
+        let layers = Layers::of(judgement, &[]);
+        let Some(bug) = judgement.case.bug() else {
+            assert_eq!([layers.loom, layers.shuttle, layers.quickcheck], [Cell::NotApplicable; 3]);
+            continue;
+        };
+        assert_eq!((layers.loom, layers.quickcheck), (layers.shuttle, Cell::NotRun), "{}", judgement.case.id);
+        if layers.loom == Cell::NotRun {
+            by_threads.push(judgement.case.id);
+            // Threads are given what orders.
+            assert!(bug.with.machine(2).is_some() && bug.cure.machine(2).is_some(), "{}", judgement.case.id);
+        } else {
+            assert_eq!(layers.loom, Cell::NotApplicable, "{}", judgement.case.id);
+        }
+    }
+    assert_eq!(by_threads.join(" "), "R01 R02 R03 R04 R05 R08 R09 R12 R18 R63");
+}

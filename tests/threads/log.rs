@@ -3,7 +3,7 @@
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
 use replicheck::effect::Write;
-use replicheck::expiry::Policy;
+use replicheck::expiry::{ExpiryPolicy, Policy};
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::{Store, key};
@@ -20,11 +20,16 @@ pub fn command(text: &str) -> Command {
 
 /// The entries of these commands, as effects, a millisecond apart.
 pub fn log(commands: &[&str]) -> Vec<Arc<Entry>> {
+    logged(&*Policy::LogClock.get(), commands)
+}
+
+/// The entries of these commands by a policy, a millisecond apart.
+pub fn logged(policy: &dyn ExpiryPolicy, commands: &[&str]) -> Vec<Arc<Entry>> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let mut entries = Vec::new();
     for (text, now) in commands.iter().zip(1000..) {
         let request = MasterInput::Request { command: command(text), now: Millis(now), random: 0 };
-        let outputs = master.step(&*Policy::LogClock.get(), request).expect("memory does not fail");
+        let outputs = master.step(policy, request).expect("memory does not fail");
         entries.extend(outputs.into_iter().filter_map(|output| match output {
             MasterOutput::Append(entry) => Some(Arc::new(entry)),
             _ => None,

@@ -2,7 +2,6 @@
 //! crash at any moment.
 
 use crate::apply::pool::Work;
-use crate::log::writes;
 use crate::publication::ReplicaPublication;
 use crate::sync::{Mutex, lock};
 use replicheck::apply::{Instants, marker, write_batch};
@@ -14,7 +13,7 @@ use replicheck::models::expected::{OrderingChoice, ordering};
 use replicheck::models::verdict::Verdict;
 use replicheck::ordering::Strategy;
 use replicheck::store::memory::MemoryStore;
-use replicheck::store::{Dump, Store, StoreError, dump};
+use replicheck::store::{Dump, StoreError, dump};
 use replicheck::time::Millis;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,6 +27,9 @@ pub fn promised(strategy: Strategy) -> Vec<&'static str> {
     INVARIANTS.into_iter().filter(|name| ordering(choice, name) == Verdict::Holds).collect()
 }
 
+/// No command of these logs asks for the time.
+const INSTANTS: fn(&Entry) -> Instants = |_| Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
+
 /// A log, and the master after 0, 1, 2, … entries of it.
 pub struct History {
     pub entries: Vec<Arc<Entry>>,
@@ -40,7 +42,7 @@ impl History {
         let mut store = MemoryStore::new();
         let (mut versions, mut dumps) = (vec![Versions::default()], vec![Dump::new()]);
         for (at, entry) in entries.iter().enumerate() {
-            store.write(writes(entry)).expect("memory does not fail");
+            write_batch(&mut store, &[entry], None, entry.lsn, &INSTANTS).expect("memory does not fail");
             let mut next = versions[at].clone();
             next.write(&entry.keys(), entry.lsn);
             versions.push(next);
@@ -90,8 +92,7 @@ struct Held {
 
 impl Held {
     fn write(&mut self, entries: &[&Entry], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError> {
-        let instants = |_: &Entry| Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
-        write_batch(&mut self.store, entries, part, marker, &instants)?;
+        write_batch(&mut self.store, entries, part, marker, &INSTANTS)?;
         for entry in entries {
             let keys = part.map_or_else(|| entry.keys(), |key| KeySet::of([key.clone()]));
             self.versions.write(&keys, entry.lsn);
@@ -132,6 +133,8 @@ pub struct Judge {
     /// Whether readers see the store as it is.
     live: bool,
     wrong: Wrong,
+    /// Whether a crash at any batch is looked at, too.
+    crashes: bool,
     /// What other threads are given, as the engine does it.
     publication: Option<ReplicaPublication<Versions>>,
 }
@@ -147,7 +150,19 @@ impl Judge {
             broken: BTreeSet::new(),
         };
         let live = strategy != Strategy::WritesetSnapshots;
-        Judge { history: Arc::clone(history), disk: Mutex::new(disk), live, wrong, publication: None }
+        Judge {
+            history: Arc::clone(history),
+            disk: Mutex::new(disk),
+            live,
+            wrong,
+            crashes: true,
+            publication: None,
+        }
+    }
+
+    /// Of a replica that does not crash.
+    pub fn without_crash(self) -> Judge {
+        Judge { crashes: false, ..self }
     }
 
     /// With a publication for other threads.
@@ -205,7 +220,7 @@ impl Judge {
         if reached {
             broken.extend(self.broken_at(self.history.end(), &disk.held));
         }
-        for left in &disk.batches {
+        for left in disk.batches.iter().filter(|_| self.crashes) {
             // The log has at least what was written.
             let end = left.written.last().map_or(Lsn::NONE, |(lsn, _)| *lsn);
             let mut again = left.clone();

@@ -1,7 +1,7 @@
 //! What a tool found, for those who come later: `target/replicheck/TOOL.json`.
 //!
-//! An array of `{tool, case, outcome, exhaustive, executions, commit}`; `outcome` is `held`, or `found` where a fault was
-//! put in and the tool reported it. Cases of one process stand in the file in the order of their names; those of an
+//! An array of `{tool, case, outcome, exhaustive, executions, commit}`; `outcome` is `held`, or where a fault was put in
+//! `found`, or `missed` if the tool did not report it. `case` is a row's id where it is a known bug of the catalogue. Cases of one process stand in the file in the order of their names; those of an
 //! earlier process are gone.
 
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use std::{env, fs};
 pub enum Outcome {
     Held,
     Found,
+    Missed,
 }
 
 static CASES: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
@@ -26,6 +27,7 @@ pub fn note(tool: &str, case: &str, outcome: Outcome, limits: Option<&str>, exec
     let (outcome, how) = match outcome {
         Outcome::Held => ("held", limits.unwrap_or("exhaustive")),
         Outcome::Found => ("found", "and stopped there"),
+        Outcome::Missed => ("missed", limits.unwrap_or("exhaustive")),
     };
     println!("{tool}: {case}: {outcome}, {how}, {executions} executions");
     let row = json!({

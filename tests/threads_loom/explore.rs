@@ -45,7 +45,10 @@ pub fn explore(case: &str, preemptions: Option<usize>, body: impl Fn() + Send + 
 /// Explores `body` until it panics, which it must, with `words`.
 pub fn finds(case: &str, words: &str, preemptions: Option<usize>, body: impl Fn() + Send + Sync + 'static) {
     let (runs, panic) = run(preemptions, body);
-    let panic = panic.unwrap_or_else(|| panic!("{case}: not found in {runs} interleavings"));
+    let panic = panic.unwrap_or_else(|| {
+        note("loom", case, Outcome::Missed, preemptions.map(|_| "bounded"), runs);
+        panic!("{case}: not found in {runs} interleavings")
+    });
     assert!(panic.contains(words), "{case}: found something else than {words}: {panic}");
     note("loom", case, Outcome::Found, None, runs);
 }

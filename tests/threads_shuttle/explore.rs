@@ -99,5 +99,6 @@ pub fn finds(case: &str, words: &str, body: impl Fn() + Send + Sync + Clone + 's
             return;
         }
     }
+    note("shuttle", case, Outcome::Missed, Some(&format!("sampled, seed={SEED}")), runs);
     panic!("{case}: not found in {runs} schedules");
 }

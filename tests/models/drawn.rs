@@ -1,0 +1,121 @@
+//! Known bugs of the catalogue by quickcheck: "no schedule breaks the row's invariant", asked of programs of the row's
+//! commands, in any number and order, must fail with the bug and hold with the cure.
+//!
+//! Schedules (order of threads, crashes, delays, skew) are drawn through the models, which step the engine's machines.
+
+use crate::results::{Outcome, note};
+use quickcheck::{Arbitrary, Gen, QuickCheck};
+use replicheck::models::catalogue::{self, Bug, Configuration};
+use std::cell::Cell;
+use std::env;
+
+/// What the property is asked of.
+#[derive(Clone, Copy)]
+struct Row {
+    bug: &'static Bug,
+    configuration: Configuration,
+}
+
+thread_local! {
+    // A property is a function without surroundings.
+    static ROW: Cell<Option<Row>> = const { Cell::new(None) };
+    static TRIED: Cell<usize> = const { Cell::new(0) };
+}
+
+fn row() -> Row {
+    ROW.get().expect("asked below")
+}
+
+/// A program, and what draws its schedules.
+#[derive(Clone, Debug)]
+struct Drawn {
+    program: Vec<&'static str>,
+    seed: u64,
+}
+
+impl Arbitrary for Drawn {
+    fn arbitrary(source: &mut Gen) -> Drawn {
+        let commands = row().bug.program;
+        let length = 1 + usize::arbitrary(source) % (2 * commands.len());
+        let program = (0..length).map(|_| *source.choose(commands).expect("a command")).collect();
+        Drawn { program, seed: u64::arbitrary(source) }
+    }
+
+    fn shrink(&self) -> Box<dyn Iterator<Item = Drawn>> {
+        let drawn = self.clone();
+        Box::new((0..drawn.program.len()).map(move |left_out| {
+            let mut fewer = drawn.clone();
+            fewer.program.remove(left_out);
+            fewer
+        }))
+    }
+}
+
+/// How a failure begins that is the row's: quickcheck takes a panic for a failure, too.
+fn broken(bug: &Bug) -> String {
+    format!("broken: {}", bug.invariant)
+}
+
+fn keeps_the_invariant(drawn: Drawn) -> Result<(), String> {
+    TRIED.set(TRIED.get() + 1);
+    let Row { bug, configuration } = row();
+    // A row lives for ever, and so does this one: a few thousand small ones.
+    let bug = Box::leak(Box::new(Bug { program: drawn.program.leak(), ..*bug }));
+    match catalogue::drawn(bug, configuration, drawn.seed) {
+        None => Ok(()),
+        Some(story) => Err(format!("{}: {}", broken(bug), story.in_words().join("; "))),
+    }
+}
+
+/// Asks the property of so many programs, `None`: of as many as quickcheck does. Gives how many were tried (of a failure
+/// with those that made it smaller), and the failure.
+fn ask(row: Row, seed: u64, tests: Option<u64>) -> (usize, Option<String>) {
+    ROW.set(Some(row));
+    TRIED.set(0);
+    let mut asked = QuickCheck::new().rng(Gen::from_size_and_seed(100, seed));
+    if let Some(tests) = tests {
+        asked = asked.tests(tests).max_tests(tests);
+    }
+    let answer = asked.quicktest(keeps_the_invariant as fn(Drawn) -> Result<(), String>);
+    (TRIED.get(), answer.err().map(|failure| format!("{failure:?}")))
+}
+
+fn rows() -> impl Iterator<Item = (&'static str, &'static Bug)> {
+    catalogue::all().filter_map(|case| Some((case.id, case.bug()?)))
+}
+
+#[test]
+fn finds_known_bugs_by_quickcheck() {
+    // What is asked for is that a bug is found, whatever the environment says.
+    const SEED: u64 = 7;
+    const PROGRAMS: u64 = 2000;
+    for (id, bug) in rows() {
+        let (tried, failure) = ask(Row { bug, configuration: bug.with }, SEED, Some(PROGRAMS));
+        let is_found = failure.as_ref().is_some_and(|failure| failure.contains(&broken(bug)));
+        let outcome = if is_found { Outcome::Found } else { Outcome::Missed };
+        note("quickcheck", id, outcome, Some(&format!("sampled, seed={SEED}")), tried);
+        println!("  {}", failure.as_deref().unwrap_or_default());
+        assert!(
+            is_found,
+            "{id}: {} is not found in {tried} programs, seed={SEED}: {failure:?}",
+            bug.with.name()
+        );
+    }
+}
+
+#[test]
+fn prop_cures_of_known_bugs_hold() {
+    let seed =
+        env::var("REPLICHECK_SEED").map_or(7, |seed| seed.parse().expect("REPLICHECK_SEED is a number"));
+    for (id, bug) in rows() {
+        let (tried, failure) = ask(Row { bug, configuration: bug.cure }, seed, None);
+        let name = format!("{id}, cured by {}", bug.cure.name());
+        if let Some(failure) = failure {
+            panic!(
+                "{name}: {failure}\nseed={seed}\nREPLICHECK_SEED={seed} QUICKCHECK_TESTS={tried} \
+                 cargo test --no-default-features --test models -- --exact models::drawn::prop_cures_of_known_bugs_hold"
+            );
+        }
+        note("quickcheck", &name, Outcome::Held, Some(&format!("sampled, seed={seed}")), tried);
+    }
+}

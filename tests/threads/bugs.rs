@@ -1,0 +1,70 @@
+//! Known bugs of the catalogue on threads: a row's program, logged and applied as the row says, and the row's invariant.
+
+use crate::apply::pool::{Limits, Pool};
+use crate::log::logged;
+use crate::promise::{History, Judge, Wrong};
+use crate::sync;
+use replicheck::apply::Applier;
+use replicheck::binlog::Lsn;
+use replicheck::models::bounds::OrderingBounds;
+use replicheck::models::catalogue::{self, Bug, Configuration, Seeded};
+use replicheck::ordering::{Ordering, Reads, Strategy};
+use std::sync::Arc;
+
+/// As many as the model has.
+const WORKERS: usize = OrderingBounds::QUICK.workers;
+
+/// The rows that threads can show, with their ids.
+pub fn rows() -> Vec<(&'static str, &'static Bug)> {
+    let counted = catalogue::all().filter_map(|case| Some((case.id, case.bug()?)));
+    let rows: Vec<_> = counted.filter(|(_, bug)| bug.not_by_threads().is_none()).collect();
+    assert!(rows.len() >= 10, "{} rows", rows.len());
+    rows
+}
+
+/// A row's program under its bug or its cure.
+#[derive(Clone)]
+pub struct Case {
+    bug: &'static Bug,
+    configuration: Configuration,
+    history: Arc<History>,
+}
+
+impl Case {
+    pub fn of(bug: &'static Bug, configuration: Configuration) -> Case {
+        let history = History::of(logged(&*configuration.log_policy(), bug.program));
+        Case { bug, configuration, history: Arc::new(history) }
+    }
+
+    /// What a run says in which the bug shows.
+    pub fn words(&self) -> String {
+        match self.configuration {
+            // Entries wait and nobody goes on: so it does not converge.
+            Configuration::Seeded(Seeded::HoldsBackTheLast) => "deadlock".to_owned(),
+            _ => format!("broken: [\"{}\"]", self.bug.invariant),
+        }
+    }
+
+    /// Admits all entries and is the second worker then; a reader looks after every batch.
+    pub fn run(&self) {
+        let machine = self.configuration.machine(WORKERS).expect("threads are given what orders");
+        assert_eq!(machine.reads(), Reads::Latest, "the reader below sees the store as it is");
+        let limits = Limits { entries_max: self.history.entries.len(), bytes_max: 1000 };
+        // Not an Arc of the tool's: at a deadlock, dropping one panics once more.
+        let pool = Arc::new(Pool::new(Applier::new(machine, Lsn::NONE), WORKERS, limits, Default::default()));
+        let judge = Judge::new(&self.history, Strategy::Serial, Wrong::Nothing).without_crash();
+        let judge = Arc::new(judge);
+        let workers = (1..WORKERS).map(|worker| {
+            let (pool, judge) = (Arc::clone(&pool), Arc::clone(&judge));
+            sync::thread::spawn(move || pool.run_worker(worker, &*judge))
+        });
+        let workers: Vec<_> = workers.collect();
+        for entry in &self.history.entries {
+            pool.admit(Arc::clone(entry), 1).expect("nothing fails");
+        }
+        pool.close();
+        pool.run_worker(0, &*judge);
+        workers.into_iter().for_each(|worker| worker.join().expect("no panic"));
+        judge.assert_kept(&[self.bug.invariant], true);
+    }
+}
