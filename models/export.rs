@@ -50,26 +50,21 @@ pub fn rust_test(row: &Row, story: &Story) -> Option<String> {
     let program = program.join(", ");
     let (imports, model, path) = match walk {
         Walk::Ordering { workers, crashes_max, path } => (
-            "use replicheck::models::bounds::OrderingBounds;\nuse replicheck::models::ordering::{Action, Move};\n",
+            "use replicheck::models::bounds::OrderingBounds;\nuse replicheck::models::ordering::{Action, Move};\nuse replicheck::models::walk;\n",
             ordering_source(row, &program, *workers, *crashes_max),
             path.iter().map(ordering_action).collect::<Vec<_>>(),
         ),
         Walk::Expiry { times, path } => (
-            "use replicheck::models::expiry::Action;\n",
+            "use replicheck::models::expiry::Action;\nuse replicheck::models::walk::{self, Times};\nuse replicheck::time::Millis;\n",
             expiry_source(row, &program, times),
             path.iter().map(expiry_action).collect(),
         ),
     };
-    let times = match walk {
-        Walk::Ordering { .. } => "",
-        Walk::Expiry { .. } => "use replicheck::models::walk::Times;\n",
-    };
-    let millis = if times.is_empty() { "" } else { "use replicheck::time::Millis;\n" };
     let name = format!("{}_shortest_path_breaks_{}", stem_of(&row.choice), row.invariant);
     let mut text = format!(
-        "//! {} / {} breaks {} in {} steps. Written by `replicheck check --export`: put it into the folder `tests` of a\n\
-         //! package that depends on replicheck.\n\n\
-         {imports}use replicheck::models::walk;\n{times}{millis}\n\
+        "//! {} / {} breaks {} in {} steps.\n\
+         //! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.\n\n\
+         {imports}\n\
          #[test]\nfn {name}() {{\n{model}    let path = [\n",
         row.model,
         row.choice,
@@ -106,7 +101,8 @@ fn ordering_source(row: &Row, program: &str, workers: usize, crashes_max: u8) ->
     format!(
         "    let bounds = OrderingBounds {{ workers: {workers}, crashes_max: {crashes_max}, ..OrderingBounds::QUICK }};\n    \
          let program = [{program}];\n    \
-         let model = walk::ordering({:?}, &program, bounds).expect(\"a known choice and program\");\n",
+         let model = walk::ordering({:?}, &program, bounds).expect(\"known names\");\n    \
+         // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.\n",
         row.choice
     )
 }
@@ -119,7 +115,7 @@ fn expiry_source(row: &Row, program: &str, times: &Times) -> String {
          delay_ticks_max: {delay_ticks_max},\n        skew_ticks: {skew_ticks},\n        \
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n    }};\n    \
          let program = [{program}];\n    \
-         let model = walk::expiry({:?}, &program, {:?}, times).expect(\"a known policy and program\");\n",
+         let model = walk::expiry({:?}, &program, {:?}, times).expect(\"known names\");\n",
         start.0, row.choice, row.invariant
     )
 }

@@ -181,7 +181,8 @@ impl Columns<'_> {
     /// One line: number, lanes, clocks, words.
     fn line(&self, text: &mut String, number: &str, lanes: &[char], clocks: &[String], words: &str) {
         let lanes: String = lanes.iter().collect();
-        let mut line = format!("{number:<width$}{lanes} ", width = self.number + 2);
+        let space = if lanes.is_empty() { "" } else { " " };
+        let mut line = format!("{number:<width$}{lanes}{space}", width = self.number + 2);
         for (at, width) in self.clocks.iter().enumerate() {
             let clock = clocks.get(at).map(String::as_str).unwrap_or_default();
             let _ = write!(line, "{clock:<width$}  ");
@@ -296,7 +297,8 @@ fn lifetimes(steps: &[Step], width: u16) -> String {
             format!("{differs}  {}  {}", shortened(&bar.key, 20), node.name())
         })
         .collect();
-    let left = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("   replica t".len()) + 2;
+    let left =
+        names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("   lives until".len() - 1) + 2;
     let columns = usize::from(width).saturating_sub(left + 16).clamp(10, AXIS_COLUMNS_MAX);
     let column =
         |ms: i64| usize::try_from(ms.clamp(0, lives.end_ms) * columns as i64 / lives.end_ms).unwrap_or(0);

@@ -3,6 +3,7 @@
 
 mod models {
     mod catalogue;
+    mod export;
     mod mutants;
     mod quick;
     mod search;

@@ -9,7 +9,7 @@ use crate::models::timeline::{elided, log};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Pixels of a drawing on a wide screen and on a narrow one.
-const WIDE: i32 = 980;
+const WIDE: i32 = 1140;
 const NARROW: i32 = 358;
 
 /// What the parts need of a page's style.
@@ -21,7 +21,7 @@ pub const STYLE: &str = "\
 .rc-differs{font-weight:700}";
 
 const PAGE_STYLE: &str = "\
-:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1012px;padding:1rem;\
+:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1172px;padding:1rem;\
 background:#fff;color:#1b1f24}h1{font-size:1.25rem}h2{font-size:1rem;margin:1.2rem 0 .2rem}code{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;margin:.5rem 0 1rem}dt{font-weight:600}dd{margin:0}\
 @media (prefers-color-scheme:dark){body{background:#15191e;color:#e6e9ed}}";
@@ -72,7 +72,7 @@ pub fn lifetimes(steps: &[Step], id: &str) -> Markup {
     let title = "How long each key lives, by master and replica";
     let text = "The same deadlines stand in the table of keys.";
     html! {
-        @for (class, width) in [("wide", WIDE * 6 / 10), ("narrow", NARROW)] {
+        @for (class, width) in [("wide", WIDE / 2), ("narrow", NARROW)] {
             @if let Some(drawing) = svg::lifetimes(steps, width) {
                 div class={ "rc-" (class) } { (drawing.element(&format!("{id}-{class}"), title, text)) }
             }
@@ -101,7 +101,8 @@ pub fn document(story: &Story, title: &str, facts: &[(&str, String)]) -> String 
                     }
                     (lanes(story, "story", title))
                     (keys(&story.keys, "Both nodes after the last step"))
-                    (lifetimes(&story.steps, "lives"))
+                    @let lives = lifetimes(&story.steps, "lives");
+                    @if !lives.0.is_empty() { h2 { "How long the keys live" } (lives) }
                     p { strong { "⇒ " (story.conclusion) } }
                 }
             }

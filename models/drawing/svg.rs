@@ -61,7 +61,7 @@ font:13px system-ui,sans-serif;max-width:100%;height:auto}\
 .rc-now{stroke:var(--rc-ink);stroke-width:1.5;stroke-dasharray:6 3}";
 
 /// Pixels of a row without words, and of a line of words.
-const ROW: i32 = 34;
+const ROW: i32 = 40;
 const LINE: i32 = 17;
 /// Pixels of a letter, a little more than most are wide.
 const LETTER: i32 = 7;
@@ -69,16 +69,20 @@ const LETTER: i32 = 7;
 const NUMBERS: i32 = 34;
 /// From this width on words stand beside the lanes.
 const BESIDE: i32 = 700;
-const LANE_MAX: i32 = 92;
+const LANE_MAX: i32 = 100;
+
+/// A line of words, and whether it says that something is broken.
+struct Words(String, bool);
 
 /// Where all stands.
 struct Frame<'a> {
     lanes: &'a Lanes,
+    width: i32,
     lane_width: i32,
     words_left: i32,
     is_beside: bool,
     /// The lines of words of each row.
-    words: Vec<Vec<String>>,
+    words: Vec<Vec<Words>>,
     /// The top of each row, and the end of the last.
     tops: Vec<i32>,
 }
@@ -96,6 +100,7 @@ pub fn lanes(story: &Story, width: i32) -> Drawing {
         @for at in 0..lanes.lanes.len() { (frame.lifeline(at)) }
         @for flight in &lanes.flights { (frame.flight(flight)) }
         @for (at, row) in lanes.rows.iter().enumerate() { (frame.row(at, row)) }
+        @for flight in &lanes.flights { (frame.flight_label(flight)) }
     };
     Drawing { width, height: frame.tops[lanes.rows.len()] + 8, body }
 }
@@ -109,21 +114,25 @@ impl Frame<'_> {
         let words_left = if is_beside { NUMBERS + lane_width * count + 12 } else { NUMBERS };
         let letters = u16::try_from((width - words_left) / LETTER).unwrap_or(20);
         let words = |row: &LaneRow| {
-            let who = format!("{}: {}", row.who, row.what);
-            let broken = (!row.broken.is_empty()).then(|| format!("✗ breaks {}", row.broken.join(", ")));
-            let texts = [Some(who), broken].into_iter().flatten();
-            texts
-                .flat_map(|text| wrapped(&text, letters).lines().map(str::to_owned).collect::<Vec<_>>())
-                .collect()
+            let lines = |text: String, letters, broken| {
+                let lines = wrapped(&text, letters);
+                lines.lines().map(|line| Words(line.to_owned(), broken)).collect::<Vec<_>>()
+            };
+            let mut words = lines(format!("{}: {}", row.who, row.what), letters, false);
+            if !row.broken.is_empty() {
+                // Bold letters are wider.
+                words.extend(lines(format!("✗ breaks {}", row.broken.join(", ")), letters * 7 / 8, true));
+            }
+            words
         };
-        let words: Vec<Vec<String>> = lanes.rows.iter().map(words).collect();
+        let words: Vec<Vec<Words>> = lanes.rows.iter().map(words).collect();
         let mut tops = vec![30];
         for words in &words {
             let lines = i32::try_from(words.len()).unwrap_or(1) * LINE;
             let height = if is_beside { ROW.max(lines + 16) } else { ROW + lines + 8 };
             tops.push(tops[tops.len() - 1] + height);
         }
-        Frame { lanes, lane_width, words_left, is_beside, words, tops }
+        Frame { lanes, width, lane_width, words_left, is_beside, words, tops }
     }
 
     /// The middle of a lane.
@@ -155,17 +164,27 @@ impl Frame<'_> {
         }
     }
 
-    fn flight(&self, flight: &Flight) -> Markup {
+    /// Both ends of a flight. What is still under way ends in the link.
+    fn ends(&self, flight: &Flight) -> ((i32, i32), (i32, i32)) {
         let from = (self.x(flight.from), self.y(flight.sent_in));
         let end =
             if flight.arrives { self.y(flight.arrives_in) } else { self.tops[flight.arrives_in + 1] - 6 };
-        let to = (self.x(flight.to), end);
-        // The label stands where the arrow crosses the link, or at the end of what is still under way.
-        let middle = ((from.0 + to.0) / 2, (from.1 + to.1) / 2);
+        (from, (self.x(flight.to), end))
+    }
+
+    fn flight(&self, flight: &Flight) -> Markup {
+        let (from, to) = self.ends(flight);
+        arrow(from, to)
+    }
+
+    /// What flies, where the arrow crosses the link, or at the end of what is still under way.
+    fn flight_label(&self, flight: &Flight) -> Markup {
+        let (from, to) = self.ends(flight);
         html! {
-            (arrow(from, to))
             @if flight.arrives {
-                text.rc-label x=(middle.0) y=(middle.1 - 4) text-anchor="middle" { (flight.label) }
+                text.rc-label x=((from.0 + to.0) / 2) y=((from.1 + to.1) / 2 - 4) text-anchor="middle" {
+                    (flight.label)
+                }
             } @else {
                 text.rc-label x=(to.0 + 8) y=(to.1 + 2) { (flight.label) " under way" }
             }
@@ -174,11 +193,10 @@ impl Frame<'_> {
 
     fn row(&self, at: usize, row: &LaneRow) -> Markup {
         let (top, y) = (self.tops[at], self.y(at));
-        let right = self.x(row.cells.len().saturating_sub(1)) + self.lane_width / 2;
         let words_top = if self.is_beside { y + 5 } else { top + ROW + 10 };
         html! {
             @if !row.broken.is_empty() {
-                rect.rc-broken x="1" y=(top + 1) width=(right - 2) height=(self.tops[at + 1] - top - 2) rx="5" {}
+                rect.rc-broken x="1" y=(top + 1) width=(self.width - 2) height=(self.tops[at + 1] - top - 2) rx="5" {}
             }
             @if row.is_everywhere {
                 line.rc-time x1=(self.x(0)) y1=(y) x2=(self.x(row.cells.len() - 1)) y2=(y) {}
@@ -195,13 +213,8 @@ impl Frame<'_> {
             @for (lane, cell) in row.cells.iter().enumerate() { (self.cell(at, lane, cell)) }
             (self.clocks(at, row))
             text x=(self.words_left) y=(words_top) {
-                @for (number, line) in self.words[at].iter().enumerate() {
-                    @let dy = if number == 0 { 0 } else { LINE };
-                    @if line.starts_with('✗') {
-                        tspan.rc-bad x=(self.words_left) dy=(dy) { (line) }
-                    } @else {
-                        tspan x=(self.words_left) dy=(dy) { (line) }
-                    }
+                @for (number, Words(line, broken)) in self.words[at].iter().enumerate() {
+                    tspan.rc-bad[*broken] x=(self.words_left) dy=(if number == 0 { 0 } else { LINE }) { (line) }
                 }
             }
         }
@@ -222,8 +235,12 @@ impl Frame<'_> {
             _ => None,
         };
         let letters = usize::try_from((self.lane_width - 12) / LETTER).unwrap_or(4).max(4);
+        // Where there is no room for words, the shape alone says how it is held, and the row's words say it, too.
+        let says = says.map(|says| if says.chars().count() > letters { cell.label.clone() } else { says });
+        // What goes over the link crosses it somewhere between two rows.
+        let role = if self.lanes.lanes[lane] == Lane::Link { Role::Still } else { cell.role };
         html! {
-            @match (cell.sign, cell.role) {
+            @match (cell.sign, role) {
                 (Some(sign), _) => text.rc-sign x=(x) y=(y + 6) text-anchor="middle" { (glyph(sign)) },
                 (None, Role::Acts) => circle.rc-acts cx=(x) cy=(y) r="5" {},
                 (None, Role::Meets) => circle.rc-meets cx=(x) cy=(y) r="4" {},
@@ -251,7 +268,11 @@ impl Frame<'_> {
         html! {
             @for (lane, now, before, mark) in changed {
                 @if let Some(ms) = now.filter(|_| before != Some(now)) {
-                    text.rc-label.rc-dim x=(self.x(lane) + 9) y=(self.y(at) + 16) { "t=" (seconds(ms)) (mark) }
+                    @let says = format!("t={}{mark}", seconds(ms));
+                    // Beside the last lane there may be no room on the right.
+                    @let fits = self.lane_width / 2 - 9 >= LETTER * i32::try_from(says.len()).unwrap_or(9);
+                    @let (x, anchor) = if fits { (9, "start") } else { (-9, "end") };
+                    text.rc-label.rc-dim x=(self.x(lane) + x) y=(self.y(at) + 16) text-anchor=(anchor) { (says) }
                 }
             }
         }
@@ -307,37 +328,45 @@ pub fn lifetimes(steps: &[Step], width: i32) -> Option<Drawing> {
             line.rc-rule x1=(x(*tick)) y1="20" x2=(x(*tick)) y2="28" {}
             text.rc-label.rc-dim x=(x(*tick)) y="14" text-anchor="middle" { (seconds(*tick)) }
         }
-        @for (number, (name, ms)) in (0..).zip(&now) {
+        @for (number, bar) in (0..).zip(&lives.bars) { (life(bar, 40 + number * 44, &x, end)) }
+        @for (number, (_, ms)) in (0..).zip(&now) {
             line.rc-now x1=(x(*ms)) y1="24" x2=(x(*ms)) y2=(bottom + 4 + number * LINE) {}
+        }
+        @for (number, bar) in (0..).zip(&lives.bars) { (life_in_words(bar, 40 + number * 44, x(bar.from_ms), width)) }
+        @for (number, (name, ms)) in (0..).zip(&now) {
             @let anchor = if x(*ms) > width / 2 { "end" } else { "start" };
             text x=(x(*ms)) y=(bottom + 16 + number * LINE) text-anchor=(anchor) { (name) ": " (seconds(*ms)) }
         }
-        @for (number, bar) in (0..).zip(&lives.bars) { (life(bar, 40 + number * 44, &x, end)) }
     };
     Some(Drawing { width, height: bottom + 22 + LINE * i32::try_from(now.len()).unwrap_or(2), body })
 }
 
 fn life(bar: &Bar, y: i32, x: &dyn Fn(i64) -> i32, end: i64) -> Markup {
-    let node = if bar.on_master { "master" } else { "replica" };
-    let until = bar.until_ms.map_or("no deadline".to_owned(), |until| format!("until {}", seconds(until)));
     let is_beyond = bar.until_ms.is_none_or(|until| until > end);
     let (from, to) = (x(bar.from_ms), x(bar.until_ms.unwrap_or(end)).max(x(bar.from_ms) + 3));
+    let class = if bar.is_dead { "rc-dead" } else { "rc-alive" };
     html! {
-        text.rc-label x=(from) y=(y + 12) {
-            @if bar.differs { tspan.rc-bad { "≠ " } }
-            (shortened(&bar.key, 24)) " on the " (node) ", " (until) @if bar.is_dead { ", dead" }
-        }
-        @if bar.is_dead {
-            rect.rc-dead x=(from) y=(y + 18) width=(to - from) height="10" {}
-        } @else {
-            rect.rc-alive x=(from) y=(y + 18) width=(to - from) height="10" {}
-        }
+        rect class=(class) x=(from) y=(y + 18) width=(to - from) height="10" {}
         @if is_beyond { path.rc-point d={ "M" (to + 12) "," (y + 23) " l-12,-8 l0,16 Z" } {} }
     }
 }
 
+fn life_in_words(bar: &Bar, y: i32, x: i32, width: i32) -> Markup {
+    let node = if bar.on_master { "master" } else { "replica" };
+    let until = bar.until_ms.map_or("no deadline".to_owned(), |until| format!("until {}", seconds(until)));
+    let dead = if bar.is_dead { ", dead" } else { "" };
+    let says = format!("{} on the {node}, {until}{dead}", shortened(&bar.key, 24));
+    let letters = i32::try_from(says.chars().count()).unwrap_or(40) + 3;
+    html! {
+        text.rc-label x=(x.min(width - letters * (LETTER + 1)).max(2)) y=(y + 12) {
+            @if bar.differs { tspan.rc-bad { "≠ " } }
+            (says)
+        }
+    }
+}
+
 /// Pixels of the width of a file.
-const FILE_WIDTH: i32 = 980;
+const FILE_WIDTH: i32 = 1140;
 
 /// A story as a file of its own: heading, swim lanes, keys, deadlines, what is broken.
 pub fn document(story: &Story, title: &str) -> String {
@@ -363,10 +392,11 @@ pub fn document(story: &Story, title: &str) -> String {
     y += 14;
     rest.push(placed(keys(story), &mut y));
     if let Some(drawing) = lifetimes(&story.steps, FILE_WIDTH / 2) {
+        y += 14;
         rest.push(placed(drawing, &mut y));
     }
     y += 6;
-    for line in wrapped(&format!("⇒ {}", story.conclusion), letters).lines() {
+    for line in wrapped(&format!("⇒ {}", story.conclusion), letters * 7 / 8).lines() {
         y += LINE + 2;
         rest.push(html! { text.rc-head x="16" y=(y) { (line) } });
     }

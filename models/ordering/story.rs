@@ -351,15 +351,17 @@ fn holds<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize], t
     let untaken = (1..=length.0).map(Lsn).filter(|&lsn| {
         lsn > control.applier.admitted() || !(control.applier.is_finished(lsn) || taken.has(lsn, keys(lsn)))
     });
-    let untaken: Vec<String> = untaken.map(|lsn| lsn.to_string()).collect();
+    let untaken: Vec<Lsn> = untaken.collect();
+    let is_admitted = untaken.first().is_some_and(|&lsn| lsn <= control.applier.admitted());
     let is_free = control.workers.contains(&Phase::Idle);
     let may_take = moves.iter().any(|(step, _, _)| matches!(step, Move::Take(_)));
     let log = match untaken.is_empty() {
         true => Holding::Idle,
-        false if is_free && !may_take => Holding::Waits,
+        false if is_admitted && is_free && !may_take => Holding::Waits,
         false => Holding::Lies,
     };
-    let log = Holds { lane: Lane::Log, state: log, label: untaken.join(" ") };
+    let label = untaken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let log = Holds { lane: Lane::Log, state: log, label };
     let mut workers: Vec<Holds> = control.workers.iter().enumerate().map(worker).collect();
     workers.sort_by_key(|holds| holds.lane);
     [log].into_iter().chain(workers).collect()
