@@ -181,7 +181,10 @@ impl Frame<'_> {
     fn flight_label(&self, flight: &Flight) -> Markup {
         let (from, to) = self.ends(flight);
         html! {
-            @if flight.arrives {
+            @if flight.arrives && !self.is_beside {
+                // Between the rows stand their words.
+                text.rc-label x=(to.0 + 8) y=(to.1 - 6) { (flight.label) }
+            } @else if flight.arrives {
                 text.rc-label x=((from.0 + to.0) / 2) y=((from.1 + to.1) / 2 - 4) text-anchor="middle" {
                     (flight.label)
                 }
