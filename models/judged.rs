@@ -22,6 +22,11 @@ impl InvariantSet {
     pub fn has(self, index: usize) -> bool {
         self.0 >> index & 1 == 1
     }
+
+    /// Those of `names`, the model's invariants, that are in it.
+    pub fn names(self, names: &'static [&'static str]) -> Vec<&'static str> {
+        names.iter().enumerate().filter(|(index, _)| self.has(*index)).map(|(_, name)| *name).collect()
+    }
 }
 
 /// Which invariants a search has put to the test: for each *always* a *sometimes* that shows it is not vacuous.

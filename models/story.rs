@@ -1,5 +1,6 @@
 //! Story — a path through a model, in words that a Redis operator uses.
 
+use super::walk::Walk;
 use crate::effect::Key;
 use crate::store::{Dump, Stored};
 use crate::time::Millis;
@@ -16,6 +17,9 @@ pub struct Story {
     pub keys: Vec<KeyRow>,
     /// What the last step broke, in a sentence; empty if nothing.
     pub conclusion: String,
+    /// How to walk the path again, if the model is one of the crate's without a fault.
+    #[serde(skip)]
+    pub walk: Option<Walk>,
 }
 
 /// One step.
@@ -27,14 +31,144 @@ pub struct Step {
     pub what: String,
     /// The log, or the part of it that is under way.
     pub log: Vec<String>,
-    /// What each worker holds, or what the clocks say.
-    pub lanes: Vec<String>,
+    /// Where it is done; `None` where it is everywhere (time passes).
+    pub actor: Option<Lane>,
+    /// What goes over from lane to lane, in order.
+    pub arrows: Vec<Arrow>,
+    /// What happens in a lane beside that.
+    pub marks: Vec<Mark>,
+    /// What stands in a lane afterwards.
+    pub holds: Vec<Holds>,
+    /// What the clocks say afterwards, where there are any.
+    pub clocks: Option<Clocks>,
     /// What the master and the replica hold now.
     pub keys: Vec<KeyRow>,
+    /// The invariants that it broke.
+    pub broken: Vec<String>,
+}
+
+/// Where something happens, from left to right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum Lane {
+    /// Clients.
+    Client,
+    /// The master.
+    Master,
+    /// What is under way to the replica.
+    Link,
+    /// What the replica received.
+    Log,
+    /// One of the replica's workers: 0, 1, …
+    Worker(usize),
+    /// The replica's store, and what its readers are given.
+    Replica,
+}
+
+impl Lane {
+    /// `client`, `worker 0`.
+    pub fn name(self) -> String {
+        match self {
+            Lane::Worker(number) => format!("worker {number}"),
+            lane => lane.short_name(),
+        }
+    }
+
+    /// The name where there is little room: `w0`.
+    pub fn short_name(self) -> String {
+        match self {
+            Lane::Client => "client".to_owned(),
+            Lane::Master => "master".to_owned(),
+            Lane::Link => "link".to_owned(),
+            Lane::Log => "log".to_owned(),
+            Lane::Worker(number) => format!("w{number}"),
+            Lane::Replica => "replica".to_owned(),
+        }
+    }
+}
+
+/// Something that goes over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Arrow {
+    /// From where.
+    pub from: Lane,
+    /// To where.
+    pub to: Lane,
+    /// What, in a word.
+    pub label: String,
+    /// The step (from 0) in which it left the master, if that was an earlier one.
+    pub left_in: Option<usize>,
+}
+
+/// Something that happens in one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// In which.
+    pub lane: Lane,
+    /// What.
+    pub sign: Sign,
+}
+
+/// What happens in one lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sign {
+    /// It is killed, or goes down.
+    Down,
+    /// It comes back.
+    Up,
+    /// Admission closes for a snapshot.
+    Cut,
+    /// A snapshot is published.
+    Publish,
+    /// Something that stood there runs again.
+    Again,
+    /// Something is removed.
+    Remove,
+}
+
+/// What stands in a lane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Holds {
+    /// In which.
+    pub lane: Lane,
+    /// How.
+    pub state: Holding,
+    /// What: entry numbers; empty for nothing.
+    pub label: String,
+}
+
+/// How something stands in a lane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holding {
+    /// Nothing is there.
+    #[default]
+    Idle,
+    /// It lies there, and may go on.
+    Lies,
+    /// It may not go on yet: it waits for others.
+    Waits,
+    /// A worker has it in hand.
+    Held,
+    /// A worker wrote it and has not said so.
+    Written,
+    /// The link is down.
+    Down,
+}
+
+/// What the clocks say, in milliseconds from the beginning of the story on the master's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Clocks {
+    /// The master's.
+    pub master_ms: i64,
+    /// By which the replica's readers judge; `None` where they do not judge.
+    pub replica_ms: Option<i64>,
+    /// Whether that is an estimate.
+    pub estimated: bool,
 }
 
 /// A key on both nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct KeyRow {
     /// Its name.
     pub key: String,
@@ -44,6 +178,23 @@ pub struct KeyRow {
     pub replica: String,
     /// Whether the two differ.
     pub differs: bool,
+    /// How long it lives on the master.
+    pub master_until: Until,
+    /// How long it lives on the replica.
+    pub replica_until: Until,
+}
+
+/// How long a key lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// There is no such key, or nobody asks.
+    #[default]
+    Untold,
+    /// It has no deadline.
+    Forever,
+    /// It is dead from this instant on: milliseconds as in [`Clocks`].
+    Ms(i64),
 }
 
 impl Story {
@@ -62,6 +213,21 @@ pub struct Instant {
     pub master: Millis,
     /// By which the replica's readers judge.
     pub replica: Millis,
+}
+
+fn until(stored: Option<&Stored>, instants: Option<Instant>) -> Until {
+    let Some((stored, instants)) = stored.zip(instants) else { return Until::Untold };
+    stored.deadline.map_or(Until::Forever, |deadline| Until::Ms(ms_since(instants.start, deadline)))
+}
+
+/// An instant for differences. Those beyond the range of i64 are its end.
+fn signed(instant: Millis) -> i64 {
+    i64::try_from(instant.0).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds from `start` to `instant`, less than 0 if it was before.
+pub fn ms_since(start: Millis, instant: Millis) -> i64 {
+    signed(instant).saturating_sub(signed(start))
 }
 
 /// The keys of both nodes side by side, in their order.
@@ -86,6 +252,8 @@ pub fn key_rows(master: &Dump, replica: &Dump, instants: Option<Instant>) -> Vec
             master: held(left, |instants| instants.master),
             replica: held(right, |instants| instants.replica),
             differs: left != right,
+            master_until: until(left, instants),
+            replica_until: until(right, instants),
         };
         (key.clone(), row)
     };

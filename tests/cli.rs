@@ -91,6 +91,28 @@ fn json_on_stdout_has_the_fields_of_the_interface() {
 }
 
 #[test]
+fn export_writes_a_page_a_drawing_and_a_test_for_each_counterexample() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("stories").join("new");
+    let _ = std::fs::remove_dir_all(&folder);
+    let program = file("flush.txt", "SET a 1\nFLUSHDB\n");
+    let folder_name = folder.to_str().expect("the path is UTF-8");
+    let args = ["check", "--program", &program, "--choice", "key_hash", "--export", folder_name];
+    let output = replicheck(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains(&format!("Counterexamples as files: 4 in {folder_name}")));
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
+        .expect("the folder was made")
+        .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 4 * 3, "{names:?}");
+    assert_eq!(names[0], "ordering_key_hash_convergence_flush_txt.html");
+    // A file stands where the folder should be made.
+    let said = refused(&["check", "--choice", "key_hash", "--export", &format!("{program}/x")]);
+    assert!(said.contains("flush.txt/x: "), "{said}");
+}
+
+#[test]
 fn pipe_gets_no_colours_and_at_most_100_columns() {
     let output = replicheck(&["check", "--choice", "serial", "--model", "ordering"]);
     let (tables, progress) = (text(&output.stdout), text(&output.stderr));

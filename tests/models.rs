@@ -7,6 +7,7 @@ mod results;
 mod models {
     mod catalogue;
     mod drawn;
+    mod export;
     mod mutants;
     mod quick;
     mod search;

@@ -7,7 +7,10 @@ use crate::command::Command;
 use crate::effect::{Effect, Write};
 use crate::invariant;
 use crate::models::judged::{InvariantSet, Judged};
-use crate::models::story::{Instant, KeyRow, Step, Story, key_rows};
+use crate::models::story::{
+    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Sign, Step, Story, key_rows, ms_since,
+};
+use crate::models::walk::{Times, Walk};
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
@@ -16,21 +19,28 @@ use stateright::Model;
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     let mut story = Story::default();
-    // Which skew the path belongs to: the first initial state from which all of it can be gone.
-    let initial = model.init_states().into_iter().find(|state| ends(model, *state, path).is_some());
-    let mut state = initial.expect("a path of this model");
+    // Which skew the path belongs to: the first from which all of it can be gone, if possible to a broken end.
+    let initial = model.init_states();
+    let mut ends = initial.iter().filter_map(|state| Some((*state, end(model, *state, path)?)));
+    let broken = ends.clone().find(|(_, end)| end.broken != InvariantSet::default());
+    let (initial, _) = broken.or_else(|| ends.next()).expect("a path of this model");
+    let mut state = initial;
+    let mut under_way = UnderWay::default();
     if state.skew != 0 {
         let seconds = i64::from(state.skew) * model.setup().tick_ms.cast_signed();
         story.steps.push(Step {
             who: "time".to_owned(),
             what: format!("the replica's clock is {} the master's", apart(seconds)),
-            ..state_of(model, &state)
+            ..state_of(model, &state, &under_way)
         });
     }
     for action in path {
         let next = model.next_state(&state, *action).expect("a path of this model");
         let (who, what) = told(model, &state, *action, &next);
-        story.steps.push(Step { who: who.to_owned(), what, ..state_of(model, &next) });
+        let (arrows, marks) = drawn(model, &state, *action, &next, story.steps.len(), &mut under_way);
+        let actor = actor(*action);
+        let step = state_of(model, &next, &under_way);
+        story.steps.push(Step { who: who.to_owned(), what, actor, arrows, marks, ..step });
         if let Action::Command(symbol) = action {
             story.program.push(model.setup().alphabet[*symbol].to_string());
         }
@@ -38,11 +48,35 @@ pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     }
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &state);
+    story.walk = walk(model, &initial, path);
     story
 }
 
-/// The broken set at the end of the path from this initial state, if the path exists and breaks something there.
-fn ends(model: &ExpiryModel, initial: State, path: &[Action]) -> Option<InvariantSet> {
+/// The path on the model of this program alone, whose commands are numbered in their order.
+fn walk(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Walk> {
+    let setup = model.setup();
+    let in_db_0 = setup.alphabet.iter().all(|command| command.db() == 0);
+    let mut sent = 0..;
+    let of_its_own = |action: &Action| match action {
+        Action::Command(_) => Action::Command(sent.next().unwrap_or_default()),
+        action => *action,
+    };
+    (in_db_0 && !setup.readers_see_the_dead).then(|| Walk::Expiry {
+        times: Times {
+            start: setup.start,
+            tick_ms: setup.tick_ms,
+            ticks_max: setup.ticks_max,
+            delay_ticks_max: setup.delay_ticks_max,
+            skew_ticks: initial.skew,
+            log_clock_limit_ticks: setup.log_clock_limit_ticks,
+            link_down: setup.link_down,
+        },
+        path: path.iter().map(of_its_own).collect(),
+    })
+}
+
+/// The end of the path from this initial state, if the path exists.
+fn end(model: &ExpiryModel, initial: State, path: &[Action]) -> Option<State> {
     let mut state = initial;
     for action in path {
         let mut possible = Vec::new();
@@ -52,7 +86,68 @@ fn ends(model: &ExpiryModel, initial: State, path: &[Action]) -> Option<Invarian
         }
         state = model.next_state(&state, *action)?;
     }
-    (path.is_empty() || state.broken != InvariantSet::default()).then_some(state.broken)
+    Some(state)
+}
+
+/// The messages under way, oldest first: the step in which each was sent, and its name.
+#[derive(Clone, Debug, Default)]
+struct UnderWay(Vec<(usize, String)>);
+
+/// Where a step is done; `None` where it is everywhere.
+fn actor(action: Action) -> Option<Lane> {
+    match action {
+        Action::Command(_) => Some(Lane::Client),
+        Action::Tick => None,
+        Action::Heartbeat | Action::MasterRemoves(_) => Some(Lane::Master),
+        Action::Deliver | Action::LinkDown | Action::LinkUp => Some(Lane::Link),
+        Action::ReplicaRemoves(_) => Some(Lane::Replica),
+    }
+}
+
+/// The arrows and signs of step `number`. Notes what it sends and delivers.
+fn drawn(
+    model: &ExpiryModel,
+    state: &State,
+    action: Action,
+    next: &State,
+    number: usize,
+    under_way: &mut UnderWay,
+) -> (Vec<Arrow>, Vec<Mark>) {
+    let mut arrows = Vec::new();
+    if action == Action::Deliver {
+        let (sent_in, label) = under_way.0.remove(0);
+        arrows.push(Arrow { from: Lane::Link, to: Lane::Replica, label, left_in: Some(sent_in) });
+    } else {
+        if matches!(action, Action::Command(_)) {
+            let label = String::new();
+            arrows.push(Arrow { from: Lane::Client, to: Lane::Master, label, left_in: None });
+        }
+        let before = model.links.value(state.link).len();
+        let new = model.links.value(next.link)[before..].iter();
+        let names: Vec<String> = new.map(|(_, message)| short(model, *message)).collect();
+        if !names.is_empty() {
+            let label = names.join(" ");
+            arrows.push(Arrow { from: Lane::Master, to: Lane::Link, label, left_in: None });
+        }
+        under_way.0.extend(names.into_iter().map(|name| (number, name)));
+    }
+    let mark = |lane, sign| vec![Mark { lane, sign }];
+    let marks = match action {
+        Action::MasterRemoves(_) => mark(Lane::Master, Sign::Remove),
+        Action::ReplicaRemoves(_) => mark(Lane::Replica, Sign::Remove),
+        Action::LinkDown => mark(Lane::Link, Sign::Down),
+        Action::LinkUp => mark(Lane::Link, Sign::Up),
+        _ => Vec::new(),
+    };
+    (arrows, marks)
+}
+
+/// A message's name in the drawing: an entry's number, or that of a heartbeat.
+fn short(model: &ExpiryModel, message: u32) -> String {
+    match model.messages.value(message) {
+        Message::Heartbeat(_) => "hb".to_owned(),
+        Message::Entry { entry, .. } => entry.lsn.to_string(),
+    }
 }
 
 fn apart(ms: i64) -> String {
@@ -166,24 +261,34 @@ fn absolute_deadline(model: &ExpiryModel, command: &Command) -> String {
     ms.map_or(String::new(), |ms| format!(" ({})", at(model, Millis(ms))))
 }
 
-/// Log, clocks and keys of a state; who and what are the caller's.
-fn state_of(model: &ExpiryModel, state: &State) -> Step {
-    let master = model.master_clock(state.tick);
+/// Log, clocks and keys of a state; what was done is the caller's.
+fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
+    let setup = model.setup();
     let judged = model.readers_judge_at(state);
-    let mark = if judged.estimated { " (estimated)" } else { "" };
     let log = model.links.value(state.link).iter();
+    let names: Vec<&str> = under_way.0.iter().map(|(_, name)| name.as_str()).collect();
+    let link = match (state.down, names.is_empty()) {
+        (Some(true), _) => Holding::Down,
+        (_, true) => Holding::Idle,
+        (_, false) => Holding::Lies,
+    };
+    let idle = |lane| Holds { lane, state: Holding::Idle, label: String::new() };
     Step {
-        who: String::new(),
-        what: String::new(),
         log: log.map(|(_, message)| message_in_words(model, *message)).collect(),
-        lanes: vec![
-            format!("master {}", at(model, master)),
-            match model.setup().readers_see_the_dead {
-                true => "replica does not judge".to_owned(),
-                false => format!("replica judges at {}{mark}", at(model, judged.time)),
-            },
+        holds: vec![
+            idle(Lane::Client),
+            idle(Lane::Master),
+            Holds { lane: Lane::Link, state: link, label: names.join(" ") },
+            idle(Lane::Replica),
         ],
+        clocks: Some(Clocks {
+            master_ms: ms_since(setup.start, model.master_clock(state.tick)),
+            replica_ms: (!setup.readers_see_the_dead).then(|| ms_since(setup.start, judged.time)),
+            estimated: judged.estimated,
+        }),
         keys: keys(model, state),
+        broken: state.broken.names(model.invariants()).into_iter().map(str::to_owned).collect(),
+        ..Step::default()
     }
 }
 

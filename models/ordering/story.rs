@@ -3,14 +3,16 @@
 use super::Machine;
 use super::control::{Control, Move, Phase};
 use super::log::WrongLog;
-use super::model::{Action, OrderingModel, State};
+use super::model::{Action, OrderingModel, Position, State};
 use crate::binlog::Lsn;
-use crate::effect::Key;
+use crate::effect::{Key, KeySet};
 use crate::invariant::Versions;
 use crate::models::judged::{InvariantSet, Judged};
-use crate::models::story::{KeyRow, Step, Story, key_rows};
+use crate::models::story::{Arrow, Holding, Holds, KeyRow, Lane, Mark, Sign, Step, Story, key_rows};
+use crate::models::walk::Walk;
 use crate::ordering::{Job, Reads};
 use stateright::Model;
+use std::collections::BTreeMap;
 
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
@@ -19,10 +21,21 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
     let mut seen = state;
     // Where a state keeps its workers sorted, a worker's place changes: this is who stands where.
     let mut names: Vec<usize> = (0..model.setup().workers).collect();
+    let mut taken = Taken::default();
     for action in path {
         let next = model.next_state(&state, *action).expect("a path of this model");
         let after = named_after(model, &state, *action, &next, &names);
-        story.steps.push(step(model, &state, *action, &next, (&names, &after)));
+        taken.note(model, &state, *action, &next);
+        let (who, what) = told(model, &state, *action, &next, &names);
+        story.steps.push(Step {
+            who,
+            what,
+            log: log(model, &next),
+            holds: holds(model, &next, &after, &taken),
+            keys: keys(model, &next),
+            broken: next.broken.names(model.invariants()).into_iter().map(str::to_owned).collect(),
+            ..drawn(model, &state, *action, &next, &names)
+        });
         names = after;
         (seen, state) = (state, next);
     }
@@ -31,7 +44,52 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
     story.program = programs.at(state.place).wrong.as_ref().map_or_else(sent, |wrong| wrong.run.clone());
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
+    story.walk = walk(model, &state, path);
     story
+}
+
+/// The path on the model of this program alone, where the command that comes next is number 0.
+fn walk<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) -> Option<Walk> {
+    let setup = model.setup();
+    let is_plain = setup.position == Position::Marker && setup.programs.at(last.place).wrong.is_none();
+    let in_db_0 = setup.programs.commands(last.place).all(|command| command.db() == 0);
+    let of_its_own = |action: &Action| match action {
+        Action::Command(_) => Action::Command(0),
+        action => *action,
+    };
+    (is_plain && in_db_0 && setup.canonical).then(|| Walk::Ordering {
+        workers: setup.workers,
+        crashes_max: setup.crashes_max,
+        path: path.iter().map(of_its_own).collect(),
+    })
+}
+
+/// How often entries, or parts of one, were taken since the replica started.
+#[derive(Default)]
+struct Taken(BTreeMap<Lsn, (usize, bool)>);
+
+impl Taken {
+    fn note<O: Machine>(&mut self, model: &OrderingModel<O>, state: &State, action: Action, next: &State) {
+        match action {
+            Action::Crash(_) => self.0.clear(),
+            Action::Move(Move::Take(_)) => {
+                let before = model.controls.value(state.control);
+                let after = model.controls.value(next.control);
+                if let Some(job) = new_job(before, after) {
+                    for lsn in job.lsns() {
+                        let (times, in_parts) = self.0.entry(lsn).or_default();
+                        (*times, *in_parts) = (*times + 1, job.part.is_some());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether all of an entry of so many keys was taken.
+    fn has(&self, lsn: Lsn, keys: usize) -> bool {
+        self.0.get(&lsn).is_some_and(|(times, in_parts)| !in_parts || *times >= keys)
+    }
 }
 
 /// Who stands where after a step.
@@ -58,18 +116,19 @@ fn named_after<O: Machine>(
     places.into_iter().map(|place| names[place]).collect()
 }
 
-fn step<O: Machine>(
+/// Who does what, in words.
+fn told<O: Machine>(
     model: &OrderingModel<O>,
     state: &State,
     action: Action,
     next: &State,
-    (names, names_after): (&[usize], &[usize]),
-) -> Step {
+    names: &[usize],
+) -> (String, String) {
     let programs = &model.setup().programs;
     let before = model.controls.value(state.control);
     let after = model.controls.value(next.control);
     let worker = |place: u8| format!("worker {}", names[usize::from(place)]);
-    let (who, what) = match action {
+    match action {
         Action::Command(_) => {
             let program = programs.at(next.place);
             let command = program.command.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -102,8 +161,74 @@ fn step<O: Machine>(
             ("replica".to_owned(), format!("publishes a snapshot at entry {}", after.published))
         }
         Action::Crash(flushed) => ("replica".to_owned(), crash(model, next, flushed)),
+    }
+}
+
+/// The arrows and signs of a step, and where it is done; all else is the caller's.
+fn drawn<O: Machine>(
+    model: &OrderingModel<O>,
+    state: &State,
+    action: Action,
+    next: &State,
+    names: &[usize],
+) -> Step {
+    let before = model.controls.value(state.control);
+    let after = model.controls.value(next.control);
+    let worker = |place: u8| Lane::Worker(names[usize::from(place)]);
+    let in_hand = |place: u8| match &before.workers[usize::from(place)] {
+        Phase::Idle => String::new(),
+        Phase::Taken(task) => short(&task.job),
+        Phase::Written(job) => short(job),
     };
-    Step { who, what, log: log(model, next), lanes: lanes(model, next, names_after), keys: keys(model, next) }
+    let arrow = |from, to, label: &str| Arrow { from, to, label: label.to_owned(), left_in: None };
+    let (actor, arrows, sign) = match action {
+        Action::Command(_) => {
+            let entry = model.setup().programs.length(next.place).to_string();
+            let is_run = model
+                .setup()
+                .programs
+                .at(next.place)
+                .wrong
+                .as_ref()
+                .is_none_or(|wrong| !wrong.newly_run.is_empty());
+            let received = arrow(Lane::Master, Lane::Log, &entry);
+            match is_run {
+                true => (Lane::Client, vec![arrow(Lane::Client, Lane::Master, ""), received], None),
+                false => (Lane::Master, vec![received], None),
+            }
+        }
+        Action::Readmit => (Lane::Log, Vec::new(), Some(Sign::Again)),
+        Action::Move(Move::Take(number)) => {
+            let label = new_job(before, after).map(short).unwrap_or_default();
+            (worker(number), vec![arrow(Lane::Log, worker(number), &label)], None)
+        }
+        Action::Move(Move::Write(number)) => {
+            (worker(number), vec![arrow(worker(number), Lane::Replica, &in_hand(number))], None)
+        }
+        Action::Move(Move::Finish(number)) => {
+            (worker(number), vec![arrow(worker(number), Lane::Log, "")], None)
+        }
+        Action::Move(Move::Cut) => (Lane::Log, Vec::new(), Some(Sign::Cut)),
+        Action::Move(Move::Publish) => (Lane::Replica, Vec::new(), Some(Sign::Publish)),
+        Action::Crash(_) => {
+            let workers = names.iter().map(|&name| Lane::Worker(name));
+            let all = [Lane::Log].into_iter().chain(workers).chain([Lane::Replica]);
+            let marks = all.map(|lane| Mark { lane, sign: Sign::Down }).collect();
+            return Step { actor: Some(Lane::Replica), marks, ..Step::default() };
+        }
+    };
+    let marks = sign.map(|sign| Mark { lane: actor, sign }).into_iter().collect();
+    Step { actor: Some(actor), arrows, marks, ..Step::default() }
+}
+
+/// The job of the worker that took one.
+fn new_job<'a, O: Machine>(before: &Control<O>, after: &'a Control<O>) -> Option<&'a Job> {
+    let new = after.workers.iter().find(|phase| !before.workers.contains(phase));
+    // A worker that holds just what another holds cannot be: a job is in flight once.
+    match new {
+        Some(Phase::Taken(task)) => Some(&task.job),
+        _ => None,
+    }
 }
 
 /// Who does what where entry `entry` of a log that went wrong is received.
@@ -127,11 +252,7 @@ fn in_hand<O: Machine>(
     before: &Control<O>,
     after: &Control<O>,
 ) -> String {
-    let new = after.workers.iter().find(|phase| !before.workers.contains(phase));
-    match new {
-        Some(Phase::Taken(task)) => job(model, state, &task.job),
-        _ => "a job".to_owned(),
-    }
+    new_job(before, after).map_or("a job".to_owned(), |new| job(model, state, new))
 }
 
 fn write<O: Machine>(
@@ -205,17 +326,45 @@ fn log<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<String> {
     (1..=length).map(|lsn| format!("{lsn} {}", name(model, state, Lsn(lsn)))).collect()
 }
 
-fn lanes<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize]) -> Vec<String> {
+/// What lies in the log untaken, and what each worker has.
+fn holds<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize], taken: &Taken) -> Vec<Holds> {
     let control = model.controls.value(state.control);
-    let lane = |phase: &Phase| match phase {
-        Phase::Idle => "idle".to_owned(),
-        Phase::Taken(task) => format!("holds {}", short(&task.job)),
-        Phase::Written(job) => format!("wrote {}", short(job)),
+    let moves = control.moves(false);
+    let may_write = |place: usize| {
+        moves.iter().any(|(step, _, _)| matches!(step, Move::Write(number) if usize::from(*number) == place))
     };
-    let mut lanes: Vec<(usize, String)> =
-        names.iter().copied().zip(control.workers.iter().map(lane)).collect();
-    lanes.sort();
-    lanes.into_iter().map(|(name, lane)| format!("w{name} {lane}")).collect()
+    let worker = |(place, phase): (usize, &Phase)| {
+        let (state, label) = match phase {
+            Phase::Idle => (Holding::Idle, String::new()),
+            Phase::Taken(task) if may_write(place) => (Holding::Held, short(&task.job)),
+            Phase::Taken(task) => (Holding::Waits, short(&task.job)),
+            Phase::Written(job) => (Holding::Written, short(job)),
+        };
+        Holds { lane: Lane::Worker(names[place]), state, label }
+    };
+    let programs = &model.setup().programs;
+    let length = programs.length(state.place);
+    let keys = |lsn| match &programs.entry(state.place, lsn).1.keys {
+        KeySet::Keys(keys) => keys.len(),
+        KeySet::Everything => 1,
+    };
+    let untaken = (1..=length.0).map(Lsn).filter(|&lsn| {
+        lsn > control.applier.admitted() || !(control.applier.is_finished(lsn) || taken.has(lsn, keys(lsn)))
+    });
+    let untaken: Vec<Lsn> = untaken.collect();
+    let is_admitted = untaken.first().is_some_and(|&lsn| lsn <= control.applier.admitted());
+    let is_free = control.workers.contains(&Phase::Idle);
+    let may_take = moves.iter().any(|(step, _, _)| matches!(step, Move::Take(_)));
+    let log = match untaken.is_empty() {
+        true => Holding::Idle,
+        false if is_admitted && is_free && !may_take => Holding::Waits,
+        false => Holding::Lies,
+    };
+    let label = untaken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let log = Holds { lane: Lane::Log, state: log, label };
+    let mut workers: Vec<Holds> = control.workers.iter().enumerate().map(worker).collect();
+    workers.sort_by_key(|holds| holds.lane);
+    [log].into_iter().chain(workers).collect()
 }
 
 fn short(job: &Job) -> String {
@@ -246,14 +395,7 @@ fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State
     if last.broken == InvariantSet::default() {
         return String::new();
     }
-    let names: Vec<&str> = model
-        .invariants()
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(|(index, _)| last.broken.has(*index))
-        .map(|(_, name)| name)
-        .collect();
+    let names = last.broken.names(model.invariants());
     let saw = versions(model.versions_of(before.seen));
     let sees = versions(&model.datas.value(last.published).versions);
     let control = model.controls.value(last.control);

@@ -1,9 +1,10 @@
 //! `replicheck check` — bounds, or a program of the user's own → tables, counterexamples and JSON.
 
-use super::{Outcome, UsageError, json, paint, watch};
+use super::{Outcome, UsageError, export, json, paint, watch};
 use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
 use replicheck::models::cost::{Cost, rounded, thousands};
+use replicheck::models::export::exports;
 use replicheck::models::grid::wrapped;
 use replicheck::models::judge::Task;
 use replicheck::models::own_program;
@@ -40,6 +41,9 @@ pub struct Args {
     /// Write the verdicts as JSON to this file; - is standard output (the tables then go to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
+    /// Write each shortest counterexample into this folder: a page, a drawing, a test in Rust
+    #[arg(long, value_name = "DIR")]
+    export: Option<String>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -48,6 +52,7 @@ const EXAMPLES: &str = "Examples:
   replicheck check --bounds deep --model expiry
   replicheck check --program commands.txt
   redis-cli monitor > capture.txt; replicheck check --program capture.txt
+  replicheck check --program commands.txt --export stories
   replicheck check --json - 2> tables.txt | jq '.[] | select(.verdict == \"violated\") | .choice'";
 
 /// Runs the checks and prints what they came to.
@@ -59,6 +64,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     }
     // The file is opened before the work: a minute's verdicts are not lost to a wrong name.
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
+    let folder = args.export.as_deref().map(export::Folder::make).transpose()?;
     let started = Instant::now();
     let rows = watch::run_all(&tasks);
     let run = Run {
@@ -79,6 +85,10 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
         file.write_all(json::array(&rows).map_err(std::io::Error::from)?.as_bytes())?;
     } else if to_stderr {
         print(std::io::stdout(), &json::array(&rows).map_err(std::io::Error::from)?)?;
+    }
+    if let Some(folder) = folder {
+        let files = rows.iter().flat_map(|row| exports(row, &run.again(row)));
+        folder.write(files)?;
     }
     Ok(outcome(&report))
 }
@@ -230,7 +240,10 @@ impl Run<'_> {
         );
         let json = self.args.json.as_deref().filter(|file| *file != "-");
         let json = json.map(|file| format!("Verdicts as JSON: {file}\n")).unwrap_or_default();
-        named + &wrapped(&came_to, report.width) + &json
+        let stories = report.rows.iter().filter(|row| row.counterexample.is_some()).count();
+        let export = self.args.export.as_ref();
+        let export = export.map(|folder| format!("Counterexamples as files: {stories} in {folder}\n"));
+        named + &wrapped(&came_to, report.width) + &json + &export.unwrap_or_default()
     }
 }
 
@@ -278,7 +291,14 @@ mod tests {
 
     /// The exit code and the end of what is printed.
     fn check(rows: &[Row], own_program: bool) -> (bool, String) {
-        let args = Args { model: None, choice: None, bounds: Bounds::Quick, program: None, json: None };
+        let args = Args {
+            model: None,
+            choice: None,
+            bounds: Bounds::Quick,
+            program: None,
+            json: None,
+            export: None,
+        };
         let report = Report { rows, own_program, width: 100 };
         let text = Run { args: &args, left_out: Vec::new(), seconds: 0.5, threads: 2 }.text(&report, None);
         (matches!(outcome(&report), Outcome::Expected), text)

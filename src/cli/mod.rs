@@ -6,6 +6,7 @@ mod catalogue;
 mod check;
 #[cfg(feature = "rocksdb")]
 mod demo;
+mod export;
 mod json;
 #[cfg(feature = "rocksdb")]
 mod log;

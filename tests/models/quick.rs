@@ -1,10 +1,11 @@
 //! The quick bounds, searched once for all tests here: verdicts, pinned counts, README's tables.
 
-use replicheck::models::bounds::Bounds;
+use replicheck::models::bounds::{Bounds, OrderingBounds};
 use replicheck::models::check;
 use replicheck::models::report::markdown_table;
 use replicheck::models::search::Progress;
 use replicheck::models::verdict::Row;
+use replicheck::models::walk::{self, Walk};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
@@ -65,6 +66,36 @@ fn model_broken_invariant_comes_with_its_story() {
         let Some(story) = &row.counterexample else { continue };
         assert!(!story.steps.is_empty() && !story.program.is_empty());
         assert!(story.conclusion.contains(row.invariant), "{}: {}", row.invariant, story.conclusion);
+    }
+}
+
+/// What each step of a counterexample breaks when it is walked on the model of its program alone.
+fn walked(row: &Row) -> Vec<Vec<&'static str>> {
+    let story = row.counterexample.as_ref().expect("it is broken");
+    let program: Vec<&str> = story.program.iter().map(String::as_str).collect();
+    let broken = match story.walk.as_ref().expect("a choice of the crate") {
+        Walk::Ordering { workers, crashes_max, path } => {
+            let bounds =
+                OrderingBounds { workers: *workers, crashes_max: *crashes_max, ..OrderingBounds::QUICK };
+            let model = walk::ordering(&row.choice, &program, bounds).expect("its own program");
+            walk::broken_by_each(&model, path)
+        }
+        Walk::Expiry { times, path } => {
+            let model = walk::expiry(&row.choice, &program, row.invariant, *times).expect("its own program");
+            walk::broken_by_each(&model, path)
+        }
+    };
+    broken.unwrap_or_else(|error| panic!("{}/{} {}: {error}", row.model, row.choice, row.invariant))
+}
+
+#[test]
+fn model_counterexample_walked_again_breaks_the_same_at_its_last_step_only() {
+    for row in rows().iter().filter(|row| row.counterexample.is_some()) {
+        let broken = walked(row);
+        let (last, before) = broken.split_last().expect("there are steps");
+        let name = format!("{}/{} {:?} {}", row.model, row.choice, row.scenario, row.invariant);
+        assert!(last.contains(&row.invariant), "{name}: {broken:?}");
+        assert!(!before.concat().contains(&row.invariant), "{name}: {broken:?}");
     }
 }
 

@@ -95,6 +95,7 @@ fn reads(shown: &Shown, width: u16) -> String {
         master: master.clone(),
         replica: replica.clone(),
         differs: master != replica,
+        ..KeyRow::default()
     };
     timeline::keys(&shown.reads.iter().map(row).collect::<Vec<_>>(), width)
 }

@@ -1,0 +1,112 @@
+//! HTML — a story → parts of a page, or a page of its own that needs nothing else. Pure.
+//!
+//! Each drawing stands there twice, for a wide and for a narrow screen; the style shows one of them. The steps in words
+//! are a list for who cannot see it, and for who wants to copy it.
+
+use super::svg;
+use crate::models::story::{KeyRow, Step, Story};
+use crate::models::timeline::{elided, log};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// Pixels of a drawing on a wide screen and on a narrow one.
+const WIDE: i32 = 1140;
+const NARROW: i32 = 358;
+
+/// What the parts need of a page's style.
+pub const STYLE: &str = "\
+.rc-narrow{display:none}@media (max-width:760px){.rc-wide{display:none}.rc-narrow{display:block}}\
+.rc-keys{border-collapse:collapse;margin:.5rem 0}.rc-keys caption{text-align:left;font-weight:600;padding:.3rem 0}\
+.rc-keys th,.rc-keys td{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid #9aa4af;vertical-align:top}\
+.rc-keys td,.rc-keys tbody th{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}\
+.rc-differs{font-weight:700}";
+
+const PAGE_STYLE: &str = "\
+:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1172px;padding:1rem;\
+background:#fff;color:#1b1f24}h1{font-size:1.25rem}h2{font-size:1rem;margin:1.2rem 0 .2rem}code{font-family:ui-monospace,monospace;font-size:.85rem;overflow-wrap:anywhere}\
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;margin:.5rem 0 1rem}dt{font-weight:600}dd{margin:0}\
+@media (prefers-color-scheme:dark){body{background:#15191e;color:#e6e9ed}}";
+
+/// The swim lanes of a story, and its steps in words. `id` is another for each story of a page.
+pub fn lanes(story: &Story, id: &str, title: &str) -> Markup {
+    let text = "The same steps stand below in words.";
+    html! {
+        div.rc-wide { (svg::lanes(story, WIDE).element(&format!("{id}-wide"), title, text)) }
+        div.rc-narrow { (svg::lanes(story, NARROW).element(&format!("{id}-narrow"), title, text)) }
+        details {
+            summary { "The steps in words" }
+            ol {
+                @for step in &story.steps {
+                    li {
+                        (step.who) ": " (step.what)
+                        @if !step.broken.is_empty() { strong { " ✗ breaks " (step.broken.join(", ")) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Master and replica side by side, `≠` where they differ.
+pub fn keys(rows: &[KeyRow], caption: &str) -> Markup {
+    html! {
+        table.rc-keys {
+            caption { (caption) }
+            thead { tr { th scope="col" { "≠" } th scope="col" { "key" } th scope="col" { "master" } th scope="col" { "replica" } } }
+            tbody {
+                @for row in rows {
+                    tr.rc-differs[row.differs] {
+                        td { @if row.differs { span role="img" aria-label="they differ" { "≠" } } }
+                        th scope="row" { (row.key) }
+                        td { (row.master) }
+                        td { (row.replica) }
+                    }
+                }
+                @if rows.is_empty() { tr { td {} td colspan="3" { "both are empty" } } }
+            }
+        }
+    }
+}
+
+/// The deadlines after these steps as bars; nothing where there are none.
+pub fn lifetimes(steps: &[Step], id: &str) -> Markup {
+    let title = "How long each key lives, by master and replica";
+    let text = "The same deadlines stand in the table of keys.";
+    html! {
+        @for (class, width) in [("wide", WIDE / 2), ("narrow", NARROW)] {
+            @if let Some(drawing) = svg::lifetimes(steps, width) {
+                div class={ "rc-" (class) } { (drawing.element(&format!("{id}-{class}"), title, text)) }
+            }
+        }
+    }
+}
+
+/// A story as a page of its own. `facts` stand below its title: a name and what it is.
+pub fn document(story: &Story, title: &str, facts: &[(&str, String)]) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) (PreEscaped(PAGE_STYLE)) }
+            }
+            body {
+                main {
+                    h1 { (title) }
+                    dl {
+                        dt { "program" } dd { code { (elided(&story.program, "; ")) } }
+                        dt { "log" } dd { code { (elided(&log(story), " · ")) } }
+                        @for (name, fact) in facts { dt { (name) } dd { code { (fact) } } }
+                    }
+                    (lanes(story, "story", title))
+                    (keys(&story.keys, "Both nodes after the last step"))
+                    @let lives = lifetimes(&story.steps, "lives");
+                    @if !lives.0.is_empty() { h2 { "How long the keys live" } (lives) }
+                    p { strong { "⇒ " (story.conclusion) } }
+                }
+            }
+        }
+    };
+    page.into_string() + "\n"
+}

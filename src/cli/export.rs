@@ -1,0 +1,30 @@
+//! Export — counterexamples as files → a folder. Does I/O: makes the folder, writes the files.
+
+use super::UsageError;
+use replicheck::models::export::Export;
+use std::path::PathBuf;
+
+/// A folder that files can be written to.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes the folder if it is not there. A minute's search is not lost to a wrong name.
+    pub fn make(name: &str) -> Result<Folder, UsageError> {
+        let folder = PathBuf::from(name);
+        std::fs::create_dir_all(&folder).map_err(|error| wrong(name.to_owned(), &error))?;
+        Ok(Folder(folder))
+    }
+
+    /// Writes them. A file of the same name is overwritten.
+    pub fn write(&self, files: impl IntoIterator<Item = Export>) -> Result<(), UsageError> {
+        for file in files {
+            let path = self.0.join(&file.name);
+            std::fs::write(&path, file.text).map_err(|error| wrong(path.display().to_string(), &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn wrong(file: String, error: &std::io::Error) -> UsageError {
+    UsageError::File { file, reason: error.to_string() }
+}

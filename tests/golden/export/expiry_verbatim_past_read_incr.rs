@@ -1,0 +1,39 @@
+//! expiry / verbatim breaks past_read in 6 steps.
+//! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.
+
+use replicheck::models::expiry::Action;
+use replicheck::models::walk::{self, Times};
+use replicheck::time::Millis;
+
+#[test]
+fn verbatim_shortest_path_breaks_past_read() {
+    let times = Times {
+        start: Millis(1000000000),
+        tick_ms: 5000,
+        ticks_max: 4,
+        delay_ticks_max: 3,
+        skew_ticks: 0,
+        log_clock_limit_ticks: None,
+        link_down: false,
+    };
+    let program = ["SETEX k 10 100", "INCR k"];
+    let model = walk::expiry("verbatim", &program, "past_read", times).expect("known names");
+    let path = [
+        // client: SETEX k 10 100 on the master; logged: entry 1: SETEX k 10 100
+        Action::Command(0),
+        // client: INCR k on the master; logged: entry 2: INCR k
+        Action::Command(1),
+        // link: delivers entry 1: SETEX k 10 100, at once
+        Action::Deliver,
+        // time: goes on by 5 s
+        Action::Tick,
+        // time: goes on by 5 s
+        Action::Tick,
+        // link: delivers entry 2: INCR k, 10 s late
+        Action::Deliver,
+    ];
+    let broken = walk::broken_by_each(&model, &path).expect("the model allows each step");
+    let (last, before) = broken.split_last().expect("there are steps");
+    assert!(last.contains(&"past_read"), "the last step breaks {last:?}");
+    assert!(!before.concat().contains(&"past_read"), "an earlier step breaks it: {before:?}");
+}

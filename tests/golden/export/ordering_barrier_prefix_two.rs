@@ -1,0 +1,28 @@
+//! ordering / barrier breaks prefix in 4 steps.
+//! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.
+
+use replicheck::models::bounds::OrderingBounds;
+use replicheck::models::ordering::{Action, Move};
+use replicheck::models::walk;
+
+#[test]
+fn barrier_shortest_path_breaks_prefix() {
+    let bounds = OrderingBounds { workers: 2, crashes_max: 1, ..OrderingBounds::QUICK };
+    let program = ["SET a 1", "SET c 1"];
+    let model = walk::ordering("barrier", &program, bounds).expect("known names");
+    // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.
+    let path = [
+        // client: SET a 1 on the master; the replica receives it as entry 1
+        Action::Command(0),
+        // client: SET c 1 on the master; the replica receives it as entry 2
+        Action::Command(0),
+        // worker 0: takes 2 (SET c 1)
+        Action::Move(Move::Take(0)),
+        // worker 0: writes 2 (SET c 1), marker 0
+        Action::Move(Move::Write(0)),
+    ];
+    let broken = walk::broken_by_each(&model, &path).expect("the model allows each step");
+    let (last, before) = broken.split_last().expect("there are steps");
+    assert!(last.contains(&"prefix"), "the last step breaks {last:?}");
+    assert!(!before.concat().contains(&"prefix"), "an earlier step breaks it: {before:?}");
+}

@@ -1,0 +1,54 @@
+//! ordering / writeset_snapshots+commands breaks exactly_once in 17 steps.
+//! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.
+
+use replicheck::models::bounds::OrderingBounds;
+use replicheck::models::ordering::{Action, Move};
+use replicheck::models::walk;
+
+#[test]
+fn writeset_snapshots_commands_shortest_path_breaks_exactly_once() {
+    let bounds = OrderingBounds { workers: 2, crashes_max: 1, ..OrderingBounds::QUICK };
+    let program = ["SET a 1", "SET c 1", "INCR b"];
+    let model = walk::ordering("writeset_snapshots+commands", &program, bounds).expect("known names");
+    // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.
+    let path = [
+        // client: SET a 1 on the master; the replica receives it as entry 1
+        Action::Command(0),
+        // client: SET c 1 on the master; the replica receives it as entry 2
+        Action::Command(0),
+        // client: INCR b on the master; the replica receives it as entry 3
+        Action::Command(0),
+        // worker 0: takes 1 (SET a 1)
+        Action::Move(Move::Take(0)),
+        // worker 0: writes 1 (SET a 1), marker 1
+        Action::Move(Move::Write(1)),
+        // worker 0: is done with 1 (SET a 1); all up to entry 1 is applied
+        Action::Move(Move::Finish(1)),
+        // worker 1: takes 2 (SET c 1)
+        Action::Move(Move::Take(0)),
+        // worker 0: takes 3 (INCR b)
+        Action::Move(Move::Take(0)),
+        // worker 0: writes 3 (INCR b), marker 1
+        Action::Move(Move::Write(1)),
+        // worker 1: writes 2 (SET c 1), marker 2
+        Action::Move(Move::Write(0)),
+        // replica: is killed and starts again; the first 3 batches had been flushed; it goes on after entry 2; readers wait for entry 3
+        Action::Crash(3),
+        // replica: runs its log again: entry 3 (INCR b)
+        Action::Readmit,
+        // worker 1: takes 3 (INCR b)
+        Action::Move(Move::Take(0)),
+        // worker 1: writes 3 (INCR b), marker 3
+        Action::Move(Move::Write(1)),
+        // worker 1: is done with 3 (INCR b); all up to entry 3 is applied
+        Action::Move(Move::Finish(1)),
+        // replica: closes admission at entry 3 to publish a snapshot
+        Action::Move(Move::Cut),
+        // replica: publishes a snapshot at entry 3
+        Action::Move(Move::Publish),
+    ];
+    let broken = walk::broken_by_each(&model, &path).expect("the model allows each step");
+    let (last, before) = broken.split_last().expect("there are steps");
+    assert!(last.contains(&"exactly_once"), "the last step breaks {last:?}");
+    assert!(!before.concat().contains(&"exactly_once"), "an earlier step breaks it: {before:?}");
+}
