@@ -2,9 +2,9 @@
 
 use super::drawing::{html, svg};
 use super::ordering::Move;
+use super::path::{Path, Times};
 use super::story::{Step, Story};
 use super::verdict::Row;
-use super::walk::{Times, Walk};
 use super::{check, expiry, ordering};
 use std::fmt::Write;
 
@@ -44,18 +44,18 @@ fn stem(row: &Row) -> String {
 /// A test that walks the story's path and asserts what it breaks. `None` where nothing public builds the model: a
 /// choice of one's own, a seeded fault, a database other than 0.
 pub fn rust_test(row: &Row, story: &Story) -> Option<String> {
-    let walk = story.walk.as_ref()?;
+    let walk = story.path.as_ref()?;
     check::chosen(Some(row.model), Some(&row.choice)).ok()?;
     let program: Vec<String> = story.program.iter().map(|line| format!("{line:?}")).collect();
     let program = program.join(", ");
     let (imports, model, path) = match walk {
-        Walk::Ordering { workers, crashes_max, path } => (
-            "use replicheck::models::bounds::OrderingBounds;\nuse replicheck::models::ordering::{Action, Move};\nuse replicheck::models::walk;\n",
+        Path::Ordering { workers, crashes_max, path } => (
+            "use replicheck::models::bounds::OrderingBounds;\nuse replicheck::models::ordering::{Action, Move};\nuse replicheck::models::path;\n",
             ordering_source(row, &program, *workers, *crashes_max),
             path.iter().map(ordering_action).collect::<Vec<_>>(),
         ),
-        Walk::Expiry { times, path } => (
-            "use replicheck::models::expiry::Action;\nuse replicheck::models::walk::{self, Times};\nuse replicheck::time::Millis;\n",
+        Path::Expiry { times, path } => (
+            "use replicheck::models::expiry::Action;\nuse replicheck::models::path::{self, Times};\nuse replicheck::time::Millis;\n",
             expiry_source(row, &program, times),
             path.iter().map(expiry_action).collect(),
         ),
@@ -80,7 +80,7 @@ pub fn rust_test(row: &Row, story: &Story) -> Option<String> {
     let _ = write!(
         text,
         "    ];\n    \
-         let broken = walk::broken_by_each(&model, &path).expect(\"the model allows each step\");\n    \
+         let broken = path::broken_by_each(&model, &path).expect(\"the model allows each step\");\n    \
          let (last, before) = broken.split_last().expect(\"there are steps\");\n    \
          assert!(last.contains(&{invariant:?}), \"the last step breaks {{last:?}}\");\n    \
          assert!(!before.concat().contains(&{invariant:?}), \"an earlier step breaks it: {{before:?}}\");\n}}\n"
@@ -101,7 +101,7 @@ fn ordering_source(row: &Row, program: &str, workers: usize, crashes_max: u8) ->
     format!(
         "    let bounds = OrderingBounds {{ workers: {workers}, crashes_max: {crashes_max}, ..OrderingBounds::QUICK }};\n    \
          let program = [{program}];\n    \
-         let model = walk::ordering({:?}, &program, bounds).expect(\"known names\");\n    \
+         let model = path::ordering({:?}, &program, bounds).expect(\"known names\");\n    \
          // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.\n",
         row.choice
     )
@@ -115,7 +115,7 @@ fn expiry_source(row: &Row, program: &str, times: &Times) -> String {
          delay_ticks_max: {delay_ticks_max},\n        skew_ticks: {skew_ticks},\n        \
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n    }};\n    \
          let program = [{program}];\n    \
-         let model = walk::expiry({:?}, &program, {:?}, times).expect(\"known names\");\n",
+         let model = path::expiry({:?}, &program, {:?}, times).expect(\"known names\");\n",
         start.0, row.choice, row.invariant
     )
 }

@@ -1,6 +1,6 @@
 //! Story — a path through a model, in words that a Redis operator uses.
 
-use super::walk::Walk;
+use super::path::Path;
 use crate::effect::Key;
 use crate::store::{Dump, Stored};
 use crate::time::Millis;
@@ -19,7 +19,7 @@ pub struct Story {
     pub conclusion: String,
     /// How to walk the path again, if the model is one of the crate's without a fault.
     #[serde(skip)]
-    pub walk: Option<Walk>,
+    pub path: Option<Path>,
 }
 
 /// One step.

@@ -7,10 +7,10 @@ use crate::command::Command;
 use crate::effect::{Effect, Write};
 use crate::invariant;
 use crate::models::judged::{InvariantSet, Judged};
+use crate::models::path::{Path, Times};
 use crate::models::story::{
     Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Sign, Step, Story, key_rows, ms_since,
 };
-use crate::models::walk::{Times, Walk};
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
@@ -48,12 +48,12 @@ pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     }
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &state);
-    story.walk = walk(model, &initial, path);
+    story.path = path_of(model, &initial, path);
     story
 }
 
 /// The path on the model of this program alone, whose commands are numbered in their order.
-fn walk(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Walk> {
+fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Path> {
     let setup = model.setup();
     let in_db_0 = setup.alphabet.iter().all(|command| command.db() == 0);
     let mut sent = 0..;
@@ -61,7 +61,7 @@ fn walk(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Walk> {
         Action::Command(_) => Action::Command(sent.next().unwrap_or_default()),
         action => *action,
     };
-    (in_db_0 && !setup.readers_see_the_dead).then(|| Walk::Expiry {
+    (in_db_0 && !setup.readers_see_the_dead).then(|| Path::Expiry {
         times: Times {
             start: setup.start,
             tick_ms: setup.tick_ms,

@@ -8,8 +8,8 @@ use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
 use crate::invariant::Versions;
 use crate::models::judged::{InvariantSet, Judged};
+use crate::models::path::Path;
 use crate::models::story::{Arrow, Holding, Holds, KeyRow, Lane, Mark, Sign, Step, Story, key_rows};
-use crate::models::walk::Walk;
 use crate::ordering::{Job, Reads};
 use stateright::Model;
 use std::collections::BTreeMap;
@@ -44,12 +44,12 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
     story.program = programs.at(state.place).wrong.as_ref().map_or_else(sent, |wrong| wrong.run.clone());
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
-    story.walk = walk(model, &state, path);
+    story.path = path_of(model, &state, path);
     story
 }
 
 /// The path on the model of this program alone, where the command that comes next is number 0.
-fn walk<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) -> Option<Walk> {
+fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) -> Option<Path> {
     let setup = model.setup();
     let is_plain = setup.position == Position::Marker && setup.programs.at(last.place).wrong.is_none();
     let in_db_0 = setup.programs.commands(last.place).all(|command| command.db() == 0);
@@ -57,7 +57,7 @@ fn walk<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) -> 
         Action::Command(_) => Action::Command(0),
         action => *action,
     };
-    (is_plain && in_db_0 && setup.canonical).then(|| Walk::Ordering {
+    (is_plain && in_db_0 && setup.canonical).then(|| Path::Ordering {
         workers: setup.workers,
         crashes_max: setup.crashes_max,
         path: path.iter().map(of_its_own).collect(),

@@ -61,7 +61,7 @@ fn story(key: &str) -> Story {
         keys: steps[3].keys.clone(),
         steps,
         conclusion: format!("Broken: no_early_death, {key} is gone."),
-        walk: None,
+        path: None,
     }
 }
 

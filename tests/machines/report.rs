@@ -44,7 +44,7 @@ fn story(steps: usize) -> Story {
         steps: (1..=steps).map(step).collect(),
         keys: vec![key("a", "\"b\""), key("c", "-")],
         conclusion: "The replica holds what the master deleted.".to_owned(),
-        walk: None,
+        path: None,
     }
 }
 

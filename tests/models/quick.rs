@@ -2,10 +2,10 @@
 
 use replicheck::models::bounds::{Bounds, OrderingBounds};
 use replicheck::models::check;
+use replicheck::models::path::{self, Path};
 use replicheck::models::report::markdown_table;
 use replicheck::models::search::Progress;
 use replicheck::models::verdict::Row;
-use replicheck::models::walk::{self, Walk};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
@@ -73,16 +73,16 @@ fn model_broken_invariant_comes_with_its_story() {
 fn walked(row: &Row) -> Vec<Vec<&'static str>> {
     let story = row.counterexample.as_ref().expect("it is broken");
     let program: Vec<&str> = story.program.iter().map(String::as_str).collect();
-    let broken = match story.walk.as_ref().expect("a choice of the crate") {
-        Walk::Ordering { workers, crashes_max, path } => {
+    let broken = match story.path.as_ref().expect("a choice of the crate") {
+        Path::Ordering { workers, crashes_max, path } => {
             let bounds =
                 OrderingBounds { workers: *workers, crashes_max: *crashes_max, ..OrderingBounds::QUICK };
-            let model = walk::ordering(&row.choice, &program, bounds).expect("its own program");
-            walk::broken_by_each(&model, path)
+            let model = path::ordering(&row.choice, &program, bounds).expect("its own program");
+            path::broken_by_each(&model, path)
         }
-        Walk::Expiry { times, path } => {
-            let model = walk::expiry(&row.choice, &program, row.invariant, *times).expect("its own program");
-            walk::broken_by_each(&model, path)
+        Path::Expiry { times, path } => {
+            let model = path::expiry(&row.choice, &program, row.invariant, *times).expect("its own program");
+            path::broken_by_each(&model, path)
         }
     };
     broken.unwrap_or_else(|error| panic!("{}/{} {}: {error}", row.model, row.choice, row.invariant))

@@ -2,7 +2,7 @@
 //! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.
 
 use replicheck::models::expiry::Action;
-use replicheck::models::walk::{self, Times};
+use replicheck::models::path::{self, Times};
 use replicheck::time::Millis;
 
 #[test]
@@ -17,7 +17,7 @@ fn absolute_shortest_path_breaks_no_immortal_key() {
         link_down: false,
     };
     let program = ["SETEX k 10 100", "INCR k"];
-    let model = walk::expiry("absolute", &program, "no_immortal_key", times).expect("known names");
+    let model = path::expiry("absolute", &program, "no_immortal_key", times).expect("known names");
     let path = [
         // client: SETEX k 10 100 on the master; logged: entry 1: SET k 100 PXAT 1000010000 (t = 10 s)
         Action::Command(0),
@@ -30,7 +30,7 @@ fn absolute_shortest_path_breaks_no_immortal_key() {
         // link: delivers entry 2: INCR k, 5 s late
         Action::Deliver,
     ];
-    let broken = walk::broken_by_each(&model, &path).expect("the model allows each step");
+    let broken = path::broken_by_each(&model, &path).expect("the model allows each step");
     let (last, before) = broken.split_last().expect("there are steps");
     assert!(last.contains(&"no_immortal_key"), "the last step breaks {last:?}");
     assert!(!before.concat().contains(&"no_immortal_key"), "an earlier step breaks it: {before:?}");

@@ -2,7 +2,7 @@
 //! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.
 
 use replicheck::models::expiry::Action;
-use replicheck::models::walk::{self, Times};
+use replicheck::models::path::{self, Times};
 use replicheck::time::Millis;
 
 #[test]
@@ -17,7 +17,7 @@ fn verbatim_shortest_path_breaks_past_read() {
         link_down: false,
     };
     let program = ["SETEX k 10 100", "INCR k"];
-    let model = walk::expiry("verbatim", &program, "past_read", times).expect("known names");
+    let model = path::expiry("verbatim", &program, "past_read", times).expect("known names");
     let path = [
         // client: SETEX k 10 100 on the master; logged: entry 1: SETEX k 10 100
         Action::Command(0),
@@ -32,7 +32,7 @@ fn verbatim_shortest_path_breaks_past_read() {
         // link: delivers entry 2: INCR k, 10 s late
         Action::Deliver,
     ];
-    let broken = walk::broken_by_each(&model, &path).expect("the model allows each step");
+    let broken = path::broken_by_each(&model, &path).expect("the model allows each step");
     let (last, before) = broken.split_last().expect("there are steps");
     assert!(last.contains(&"past_read"), "the last step breaks {last:?}");
     assert!(!before.concat().contains(&"past_read"), "an earlier step breaks it: {before:?}");

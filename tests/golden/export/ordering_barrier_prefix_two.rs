@@ -3,13 +3,13 @@
 
 use replicheck::models::bounds::OrderingBounds;
 use replicheck::models::ordering::{Action, Move};
-use replicheck::models::walk;
+use replicheck::models::path;
 
 #[test]
 fn barrier_shortest_path_breaks_prefix() {
     let bounds = OrderingBounds { workers: 2, crashes_max: 1, ..OrderingBounds::QUICK };
     let program = ["SET a 1", "SET c 1"];
-    let model = walk::ordering("barrier", &program, bounds).expect("known names");
+    let model = path::ordering("barrier", &program, bounds).expect("known names");
     // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.
     let path = [
         // client: SET a 1 on the master; the replica receives it as entry 1
@@ -21,7 +21,7 @@ fn barrier_shortest_path_breaks_prefix() {
         // worker 0: writes 2 (SET c 1), marker 0
         Action::Move(Move::Write(0)),
     ];
-    let broken = walk::broken_by_each(&model, &path).expect("the model allows each step");
+    let broken = path::broken_by_each(&model, &path).expect("the model allows each step");
     let (last, before) = broken.split_last().expect("there are steps");
     assert!(last.contains(&"prefix"), "the last step breaks {last:?}");
     assert!(!before.concat().contains(&"prefix"), "an earlier step breaks it: {before:?}");

@@ -3,13 +3,13 @@
 
 use replicheck::models::bounds::OrderingBounds;
 use replicheck::models::ordering::{Action, Move};
-use replicheck::models::walk;
+use replicheck::models::path;
 
 #[test]
 fn key_hash_shortest_path_breaks_convergence() {
     let bounds = OrderingBounds { workers: 2, crashes_max: 1, ..OrderingBounds::QUICK };
     let program = ["SET a 1", "FLUSHDB"];
-    let model = walk::ordering("key_hash", &program, bounds).expect("known names");
+    let model = path::ordering("key_hash", &program, bounds).expect("known names");
     // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.
     let path = [
         // client: SET a 1 on the master; the replica receives it as entry 1
@@ -29,7 +29,7 @@ fn key_hash_shortest_path_breaks_convergence() {
         // worker 1: is done with 1 (SET a 1); all up to entry 2 is applied
         Action::Move(Move::Finish(1)),
     ];
-    let broken = walk::broken_by_each(&model, &path).expect("the model allows each step");
+    let broken = path::broken_by_each(&model, &path).expect("the model allows each step");
     let (last, before) = broken.split_last().expect("there are steps");
     assert!(last.contains(&"convergence"), "the last step breaks {last:?}");
     assert!(!before.concat().contains(&"convergence"), "an earlier step breaks it: {before:?}");

@@ -3,13 +3,13 @@
 
 use replicheck::models::bounds::OrderingBounds;
 use replicheck::models::ordering::{Action, Move};
-use replicheck::models::walk;
+use replicheck::models::path;
 
 #[test]
 fn writeset_snapshots_commands_shortest_path_breaks_exactly_once() {
     let bounds = OrderingBounds { workers: 2, crashes_max: 1, ..OrderingBounds::QUICK };
     let program = ["SET a 1", "SET c 1", "INCR b"];
-    let model = walk::ordering("writeset_snapshots+commands", &program, bounds).expect("known names");
+    let model = path::ordering("writeset_snapshots+commands", &program, bounds).expect("known names");
     // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.
     let path = [
         // client: SET a 1 on the master; the replica receives it as entry 1
@@ -47,7 +47,7 @@ fn writeset_snapshots_commands_shortest_path_breaks_exactly_once() {
         // replica: publishes a snapshot at entry 3
         Action::Move(Move::Publish),
     ];
-    let broken = walk::broken_by_each(&model, &path).expect("the model allows each step");
+    let broken = path::broken_by_each(&model, &path).expect("the model allows each step");
     let (last, before) = broken.split_last().expect("there are steps");
     assert!(last.contains(&"exactly_once"), "the last step breaks {last:?}");
     assert!(!before.concat().contains(&"exactly_once"), "an earlier step breaks it: {before:?}");

@@ -1,4 +1,4 @@
-//! Walk — a choice, a program and the steps of one path → which invariants each step breaks. Pure.
+//! Path — a choice, a program and the steps of one path → which invariants each step breaks. Pure.
 //!
 //! A search finds a path among all programs; here the model knows only the path's own program, so a counterexample
 //! can be kept as a test that says what it is about:
@@ -6,10 +6,10 @@
 //! ```
 //! use replicheck::models::bounds::OrderingBounds;
 //! use replicheck::models::ordering::{Action, Move};
-//! use replicheck::models::walk;
+//! use replicheck::models::path;
 //!
-//! let model = walk::ordering("key_hash", &["SET a 1", "FLUSHDB"], OrderingBounds::QUICK).unwrap();
-//! let broken = walk::broken_by_each(&model, &[Action::Command(0), Action::Command(0), Action::Move(Move::Take(0))]).unwrap();
+//! let model = path::ordering("key_hash", &["SET a 1", "FLUSHDB"], OrderingBounds::QUICK).unwrap();
+//! let broken = path::broken_by_each(&model, &[Action::Command(0), Action::Command(0), Action::Move(Move::Take(0))]).unwrap();
 //! assert!(broken.concat().is_empty());
 //! ```
 
@@ -25,7 +25,7 @@ use crate::time::Millis;
 
 /// How a story's path is walked again on the model of its program alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Walk {
+pub enum Path {
     /// By the ordering model.
     Ordering {
         /// Number of workers.
@@ -65,7 +65,7 @@ pub struct Times {
 
 /// Why a path cannot be walked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WalkError {
+pub enum PathError {
     /// There is no such choice.
     #[error(transparent)]
     Unknown(#[from] UnknownName),
@@ -90,7 +90,7 @@ pub fn ordering(
     choice: &str,
     program: &[&str],
     bounds: OrderingBounds,
-) -> Result<OrderingModel<AnyOrdering>, WalkError> {
+) -> Result<OrderingModel<AnyOrdering>, PathError> {
     let (choices, _) = chosen(Some("ordering"), Some(choice))?;
     let choice = choices[0];
     let programs = Programs::only(&commands(program)?, &*log_policy(choice).get())?;
@@ -104,7 +104,7 @@ pub fn expiry(
     program: &[&str],
     invariant: &str,
     times: Times,
-) -> Result<ExpiryModel, WalkError> {
+) -> Result<ExpiryModel, PathError> {
     let (_, policies) = chosen(Some("expiry"), Some(policy))?;
     let commands = commands(program)?;
     let setup = expiry::Setup {
@@ -128,14 +128,14 @@ fn commands(program: &[&str]) -> Result<Vec<Command>, ProgramError> {
 }
 
 /// The invariants that each step of the path breaks. Errors: a step that the model does not allow.
-pub fn broken_by_each<M: Judged>(model: &M, path: &[M::Action]) -> Result<Vec<Vec<&'static str>>, WalkError> {
+pub fn broken_by_each<M: Judged>(model: &M, path: &[M::Action]) -> Result<Vec<Vec<&'static str>>, PathError> {
     let mut state = model.init_states()[0];
     let mut broken = Vec::new();
     for (number, action) in (1..).zip(path) {
         let mut possible = Vec::new();
         model.actions(&state, &mut possible);
         let next = possible.contains(action).then(|| model.next_state(&state, action.clone())).flatten();
-        state = next.ok_or_else(|| WalkError::Step { number, action: format!("{action:?}") })?;
+        state = next.ok_or_else(|| PathError::Step { number, action: format!("{action:?}") })?;
         broken.push(model.broken(&state).names(model.invariants()));
     }
     Ok(broken)
