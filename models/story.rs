@@ -10,6 +10,8 @@ use serde::Serialize;
 pub struct Story {
     /// The commands that clients sent, in order.
     pub program: Vec<String>,
+    /// The number of each step among the possible ones (see [`super::trace`]).
+    pub path: Vec<usize>,
     /// What happened, step by step.
     pub steps: Vec<Step>,
     /// Master and replica at the end.

@@ -19,11 +19,14 @@ mod ordering;
 mod position;
 mod seeded;
 mod seeded_machines;
+mod subject;
 mod table;
 
-pub use judge::{Judgement, judgements, tasks};
+pub use judge::{Judgement, START, judgements, tasks};
 pub use layers::{Cell, LAYERS, Layers, ResultsError, TestResult, parse_results};
 pub use seeded::Seeded;
+pub use seeded_machines::Rigged;
+pub use subject::{Base, Model, Subject};
 pub use table::{in_full, table};
 
 use super::expected::OrderingChoice;

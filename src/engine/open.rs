@@ -154,7 +154,7 @@ fn catch_up(
     if marker == log.last() {
         return Ok(());
     }
-    let policy = settings.expiry.get();
+    let policy = settings.policy();
     let mut cursor = log.cursor(marker.next())?;
     loop {
         let entries = log.read(&mut cursor, log.last(), READ_BYTES)?;

@@ -166,3 +166,45 @@ pub trait Ordering {
         false
     }
 }
+
+impl<O: Ordering + ?Sized> Ordering for Box<O> {
+    fn admits(&self) -> bool {
+        (**self).admits()
+    }
+
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        (**self).admit(entry)
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        (**self).take(worker)
+    }
+
+    fn may_write(&self, job: &Job) -> bool {
+        (**self).may_write(job)
+    }
+
+    fn finish(&mut self, worker: usize, job: &Job) {
+        (**self).finish(worker, job);
+    }
+
+    fn reads(&self) -> Reads {
+        (**self).reads()
+    }
+
+    fn cut(&mut self) {
+        (**self).cut();
+    }
+
+    fn publishable(&self) -> Option<Lsn> {
+        (**self).publishable()
+    }
+
+    fn published(&mut self) {
+        (**self).published();
+    }
+
+    fn interchangeable_workers(&self) -> bool {
+        (**self).interchangeable_workers()
+    }
+}

@@ -40,6 +40,7 @@ fn story(steps: usize) -> Story {
         differs: replica != "-",
     };
     Story {
+        path: Vec::new(),
         program: vec!["SET a b".to_owned(), "FLUSHDB".to_owned()],
         steps: (1..=steps).map(step).collect(),
         keys: vec![key("a", "\"b\""), key("c", "-")],

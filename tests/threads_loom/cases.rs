@@ -1,7 +1,7 @@
 //! The queue, and a pool that is forced or fails.
 
 use super::explore::explore;
-use crate::apply::pool::{Hold, Limits, Pool, Stopped};
+use crate::apply::pool::{Hold, Limits, Pool, Schedule, Stopped};
 use crate::log::{end, log, states};
 use crate::queue::{NotQueued, Queue};
 use crate::replica::{Fault, Replica};
@@ -76,7 +76,7 @@ fn pool(strategy: Strategy, holds: &'static [Hold], fault: Fault) {
     let states = states(&log);
     let limits = Limits { entries_max: 2, bytes_max: 1000 };
     let applier = Applier::new(strategy.machine(2, 2), Lsn::NONE);
-    let pool = sync::Arc::new(Pool::new(applier, 2, limits, holds.to_vec()));
+    let pool = sync::Arc::new(Pool::new(applier, 2, limits, Schedule::Held(holds.to_vec())));
     let replica = sync::Arc::new(Replica::new(fault));
     let workers = Pool::spawn(&pool, &replica);
     let admitted = log.iter().try_for_each(|entry| pool.admit(Arc::clone(entry), 1));
