@@ -125,13 +125,15 @@ pub(super) const CASES: &[Case] = &[
         "R09",
         ("Dragonfly", "dragonfly#580, dragonfly#591"),
         "FLUSHALL arrives in a flow a shard; each flow that runs it deletes newer writes of the others.",
-        Counted(schedules(
-            &["SET a 1", "SET c 1", "FLUSHALL", "SET a 2", "SET c 2"],
-            Configuration::Seeded(Seeded::FlushInEveryFlow),
-            ("convergence", 19),
-            Configuration::effects(Barrier),
-        )
-        .not_replayed(ONCE)),
+        Counted(
+            schedules(
+                &["SET a 1", "SET c 1", "FLUSHALL", "SET a 2", "SET c 2"],
+                Configuration::Seeded(Seeded::FlushInEveryFlow),
+                ("convergence", 19),
+                Configuration::effects(Barrier),
+            )
+            .not_replayed(ONCE),
+        ),
     ),
     row(
         "R10",

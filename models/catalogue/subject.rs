@@ -142,10 +142,15 @@ impl Subject {
         let configuration = Configuration::named(&trace.model, &trace.choice, trace.seeded.as_deref())?;
         let wrong = |model, needed| Err(TraceError::Setting { model, needed });
         match (&trace.setting, configuration.base()) {
-            (Setting::Schedules { workers: 1..=WORKERS_MAX, crashes: 0..=CRASHES_MAX }, Base::Ordering(_)) => {}
+            (
+                Setting::Schedules { workers: 1..=WORKERS_MAX, crashes: 0..=CRASHES_MAX },
+                Base::Ordering(_),
+            ) => {}
             (_, Base::Ordering(_)) => return wrong("ordering", "workers (1 to 8), crashes (0 to 4)"),
             (Setting::Clocks { tick_ms: 1.., skews, .. }, Base::Expiry(_)) if !skews.is_empty() => {}
-            (_, Base::Expiry(_)) => return wrong("expiry", "tick_ms (from 1 on), delay_ticks, skews (one at least)"),
+            (_, Base::Expiry(_)) => {
+                return wrong("expiry", "tick_ms (from 1 on), delay_ticks, skews (one at least)");
+            }
         }
         let program = (1..).zip(&trace.program).map(|(line, text)| parsed(line, text));
         let program: Vec<Command> = program.collect::<Result<_, _>>()?;

@@ -1,11 +1,11 @@
 //! Ticker — what a node does by the clock. Does I/O: a thread, fsync, the ceiling's file.
 
-use super::{Clock, Place};
 use super::following;
 use super::identity::{Identity, IdentityError};
 use super::master::Shared;
 use super::sweep::Sweep;
 use super::writer::Request;
+use super::{Clock, Place};
 use crate::binlog::Files;
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};

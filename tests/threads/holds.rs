@@ -16,7 +16,12 @@ fn hold(entry: u64, until_finished: u64) -> Hold {
 }
 
 fn pool(strategy: Strategy, workers: usize, limits: Limits, holds: &[Hold]) -> Pool<AnyOrdering> {
-    Pool::new(Applier::new(strategy.machine(workers, 4), Lsn::NONE), workers, limits, Schedule::Held(holds.to_vec()))
+    Pool::new(
+        Applier::new(strategy.machine(workers, 4), Lsn::NONE),
+        workers,
+        limits,
+        Schedule::Held(holds.to_vec()),
+    )
 }
 
 /// What became of the holds, in which order the entries were written, and what the replica ends with.

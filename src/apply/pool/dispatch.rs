@@ -76,7 +76,12 @@ pub(super) struct Dispatch<O> {
 }
 
 impl<O: Ordering> Dispatch<O> {
-    pub(super) fn new(applier: Applier<O>, workers: usize, limits: Limits, schedule: Schedule) -> Dispatch<O> {
+    pub(super) fn new(
+        applier: Applier<O>,
+        workers: usize,
+        limits: Limits,
+        schedule: Schedule,
+    ) -> Dispatch<O> {
         let is_gated = schedule == Schedule::Gated;
         let holds = if let Schedule::Held(holds) = schedule { holds } else { Vec::new() };
         Dispatch {

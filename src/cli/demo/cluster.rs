@@ -42,7 +42,10 @@ impl Shown {
 pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice) -> Result<Shown, String> {
     let master = start(handle, settings(&folder.join("master"), choice), None)?;
     let to_master = delayed(master.addr, scenario.delay).map_err(in_words)?;
-    let follows = Settings { schedule: Schedule::Held(scenario.holds.clone()), ..settings(&folder.join("replica"), choice) };
+    let follows = Settings {
+        schedule: Schedule::Held(scenario.holds.clone()),
+        ..settings(&folder.join("replica"), choice)
+    };
     let replica = start(handle, follows, Some(to_master))?;
     let mut client = Client::connect(&master.addr.to_string(), LIMIT).map_err(in_words)?;
     for text in scenario.program {

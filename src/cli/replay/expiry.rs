@@ -44,10 +44,7 @@ pub type Told = (Order, [Dump; 2]);
 
 /// The orders of a path, and the replica's clock in ticks ahead of the master's. Errors: what real nodes cannot be told to
 /// do.
-pub fn orders(
-    model: &ExpiryModel,
-    path: &[Taken<expiry::State, Action>],
-) -> Result<(Vec<Told>, i8), String> {
+pub fn orders(model: &ExpiryModel, path: &[Taken<expiry::State, Action>]) -> Result<(Vec<Told>, i8), String> {
     let mut orders = Vec::new();
     for (before, action, after) in path {
         let order = match *action {
@@ -98,6 +95,7 @@ pub fn run(
     }
     while !is_recorded && run.deliver()? {}
     let Run { cluster, mut ran, readers, .. } = run;
+    ran.is_at_end = cluster.applied() == cluster.last();
     let [master, replica] = cluster.given()?;
     let instants = Instant { start: START, master: master.judged_at, replica: replica.judged_at };
     let rows = key_rows(&master.stored, &replica.stored, Some(instants));
@@ -279,7 +277,11 @@ fn at(instant: Millis) -> String {
 
 fn logged(lsns: &[Lsn]) -> String {
     let entries: Vec<String> = lsns.iter().map(|lsn| format!("entry {lsn}")).collect();
-    if entries.is_empty() { "; nothing is logged".to_owned() } else { format!("; logged: {}", entries.join(", ")) }
+    if entries.is_empty() {
+        "; nothing is logged".to_owned()
+    } else {
+        format!("; logged: {}", entries.join(", "))
+    }
 }
 
 fn seen(sees: &Visible) -> String {

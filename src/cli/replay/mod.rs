@@ -9,7 +9,7 @@ mod print;
 use super::check::{self, create};
 use super::{Outcome, UsageError, paint, watch};
 use indicatif::{ProgressBar, ProgressStyle};
-use replicheck::models::catalogue::{self, Bug, Case, Configuration, Judgement, Model, Subject};
+use replicheck::models::catalogue::{self, Bug, Case, Cell, Configuration, Judgement, Model, Subject};
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::story::{KeyRow, Story};
 use replicheck::models::trace::{Trace, TraceError, follow};
@@ -62,6 +62,8 @@ pub struct Ran {
     pub unlike: Option<String>,
     /// What was broken.
     pub broken: Vec<&'static str>,
+    /// Whether the replica has all that the master logged.
+    pub is_at_end: bool,
     /// Both stores at the end.
     pub keys: Vec<KeyRow>,
 }
@@ -70,7 +72,8 @@ impl Ran {
     /// Nothing happened yet.
     fn new(configuration: Configuration) -> Ran {
         let (story, notes) = (Story::default(), Vec::new());
-        Ran { configuration, story, notes, unlike: None, broken: Vec::new(), keys: Vec::new() }
+        let (broken, keys) = (Vec::new(), Vec::new());
+        Ran { configuration, story, notes, unlike: None, broken, is_at_end: false, keys }
     }
 
     fn note(&mut self, text: String) {
@@ -106,10 +109,12 @@ impl Replayed {
         self.bug.unlike.is_none() && self.trace.invariant.as_ref().is_none_or(is_broken)
     }
 
-    /// Whether the cure, if there is one, did not break it.
+    /// Whether the cure, if there is one, came to the end and did not break it.
     pub fn is_cured(&self) -> bool {
-        let is_broken = |ran: &Ran| ran.broken.iter().any(|name| Some(*name) == self.trace.invariant.as_deref());
-        !self.cure.as_ref().is_some_and(is_broken)
+        let invariant = self.trace.invariant.as_deref();
+        self.cure
+            .as_ref()
+            .is_none_or(|ran| ran.is_at_end && !ran.broken.iter().any(|name| Some(*name) == invariant))
     }
 }
 
@@ -121,14 +126,18 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     }
     let to_stderr = args.json.as_deref() == Some("-");
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
-    let replayed = replay_all(&paths)?;
+    let replayed: Vec<Replayed> = replay_all(&paths)?.into_iter().collect::<Result<_, _>>()?;
     let width = check::width(to_stderr);
     let text = match (args.what.is_some(), replayed.as_slice()) {
         (true, [one]) => print::in_full(one, width),
         _ => print::table(&replayed, width),
     };
     let text = paint::signs(&text);
-    if to_stderr { check::print(anstream::stderr(), &text)? } else { check::print(anstream::stdout(), &text)? }
+    if to_stderr {
+        check::print(anstream::stderr(), &text)?
+    } else {
+        check::print(anstream::stdout(), &text)?
+    }
     let json = print::json(&replayed)?;
     match json_file {
         Some(mut file) => file.write_all(json.as_bytes())?,
@@ -177,7 +186,8 @@ fn of_file(name: &str) -> Result<Replay, UsageError> {
     let text = std::fs::read_to_string(name).map_err(|error| {
         wrong(format!("{error}; and no bug of the catalogue has this id (replicheck catalogue lists them)"))
     })?;
-    let trace: Trace = serde_json::from_str(&text).map_err(|error| wrong(TraceError::from(error).to_string()))?;
+    let trace: Trace =
+        serde_json::from_str(&text).map_err(|error| wrong(TraceError::from(error).to_string()))?;
     let subject = Subject::of_trace(&trace).map_err(|error| wrong(error.to_string()))?;
     Ok((name.to_owned(), subject, trace, None))
 }
@@ -205,6 +215,9 @@ fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
     {
         return Err("real nodes let no reader in too early: this choice is the model's alone".to_owned());
     }
+    if let Some(fault) = subject.configuration.seeded().filter(|fault| !fault.has_place_in_engine()) {
+        return Err(format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words()));
+    }
     let invariant = trace.invariant.as_deref();
     let in_words = |error: TraceError| error.to_string();
     match subject.model() {
@@ -221,7 +234,11 @@ fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
 }
 
 /// Replays the path under its own configuration, then under the cure. `folder` is empty. Errors: in words.
-fn replay(handle: &Handle, folder: &Path, (name, subject, trace, cure): &Replay) -> Result<Replayed, UsageError> {
+fn replay(
+    handle: &Handle,
+    folder: &Path,
+    (name, subject, trace, cure): &Replay,
+) -> Result<Replayed, UsageError> {
     let wrong = |reason: String| UsageError::File { file: name.clone(), reason };
     let orders = prepared(subject, trace).map_err(wrong)?;
     let run = |configuration: Configuration, is_recorded: bool| {
@@ -241,8 +258,24 @@ fn replay(handle: &Handle, folder: &Path, (name, subject, trace, cure): &Replay)
     Ok(Replayed { name: name.clone(), trace: trace.clone(), bug, cure })
 }
 
-/// Replays all paths, some at a time; what came of them is in their order.
-fn replay_all(paths: &[Replay]) -> Result<Vec<Replayed>, UsageError> {
+/// What the catalogue's column says of rows that were judged, each of which may be replayed. Errors: no threads, no folder.
+pub fn cells(judgements: &[&Judgement]) -> Result<Vec<Cell>, UsageError> {
+    let paths: Vec<Option<Replay>> = judgements.iter().map(|judgement| of_row(judgement)).collect();
+    let there: Vec<Replay> = paths.iter().flatten().cloned().collect();
+    let mut replayed = replay_all(&there)?.into_iter();
+    let mut cell = |path: &Option<Replay>| match path.as_ref().and_then(|_| replayed.next()) {
+        Some(Ok(one)) if one.is_found() && one.is_cured() => Cell::Found,
+        Some(Err(error)) => {
+            anstream::eprintln!("{error}");
+            Cell::Missed
+        }
+        _ => Cell::Missed,
+    };
+    Ok(paths.iter().map(&mut cell).collect())
+}
+
+/// Replays all paths, some at a time; what came of each is in its place.
+fn replay_all(paths: &[Replay]) -> Result<Vec<Result<Replayed, UsageError>>, UsageError> {
     let runtime = Runtime::new()?;
     let folder = tempfile::tempdir()?;
     let style = ProgressStyle::with_template("replaying on real nodes {wide_bar} {pos} of {len}");
@@ -252,7 +285,9 @@ fn replay_all(paths: &[Replay]) -> Result<Vec<Replayed>, UsageError> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
-        while let Some((at, path)) = Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, paths.get(at)?))) {
+        while let Some((at, path)) =
+            Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, paths.get(at)?)))
+        {
             done.push((at, replay(runtime.handle(), folder.path(), path)));
             bar.inc(1);
         }
@@ -267,5 +302,5 @@ fn replay_all(paths: &[Replay]) -> Result<Vec<Replayed>, UsageError> {
     });
     bar.finish_and_clear();
     done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, replayed)| replayed).collect()
+    Ok(done.into_iter().map(|(_, replayed)| replayed).collect())
 }

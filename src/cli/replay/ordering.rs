@@ -93,6 +93,7 @@ pub fn run(
         run.go_to_the_end()?;
     }
     let Run { cluster, mut ran, readers, .. } = run;
+    ran.is_at_end = cluster.applied() == cluster.last();
     let [master, replica] = cluster.given()?;
     ran.keys = key_rows(&master.stored, &replica.stored, None).into_iter().map(|(_, row)| row).collect();
     ran.broke(INVARIANTS, readers.broken);
@@ -211,8 +212,7 @@ impl Run {
         let is_new = self.reads == Reads::Latest || applied != self.readers.applied;
         self.readers.applied = applied;
         let pool = self.cluster.pool()?;
-        let is_stuck =
-            pool.watermark < pool.admitted && pool.at_gate.is_empty() && pool.begun.is_empty();
+        let is_stuck = pool.watermark < pool.admitted && pool.at_gate.is_empty() && pool.begun.is_empty();
         self.readers.look(&given.stored, is_new, is_stuck);
         self.ran.story.steps.push(Step {
             who: who.to_owned(),
@@ -275,8 +275,7 @@ impl Readers {
                 Some((_, KeySet::Keys(keys))) => keys.iter().all(|key| has_part(lsn, Some(key))),
                 _ => false,
             };
-            has_part(lsn, None)
-                || wanted.part.as_ref().map_or_else(all_parts, |key| has_part(lsn, Some(key)))
+            has_part(lsn, None) || wanted.part.as_ref().map_or_else(all_parts, |key| has_part(lsn, Some(key)))
         })
     }
 
@@ -296,7 +295,8 @@ impl Readers {
             History { versions: self.versions.iter().collect(), dumps: self.dumps.iter().collect() };
         let sees = State { versions: &self.given, dump: stored };
         let broken = reader_looks(&history, &self.saw, sees, &BTreeSet::new());
-        let end = self.versions.last().zip(self.dumps.last()).map(|(versions, dump)| State { versions, dump });
+        let end =
+            self.versions.last().zip(self.dumps.last()).map(|(versions, dump)| State { versions, dump });
         let is_at_end = self.applied == Lsn(self.versions.len() as u64 - 1);
         let converged = !is_stuck && (!is_at_end || end.is_none_or(|end| convergence(sees, end)));
         self.broken.0 |= with_convergence(broken, converged).0;
@@ -315,6 +315,7 @@ fn contents(dump: &Dump) -> Vec<(String, &Content)> {
 }
 
 fn seen(dump: &Dump) -> String {
-    let keys: Vec<String> = contents(dump).iter().map(|(key, content)| format!("{key} = {content}")).collect();
+    let keys: Vec<String> =
+        contents(dump).iter().map(|(key, content)| format!("{key} = {content}")).collect();
     if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
 }

@@ -63,9 +63,10 @@ pub fn table(replayed: &[Replayed], width: u16) -> String {
     for one in replayed {
         let invariant = one.trace.invariant.as_deref().unwrap_or("nothing");
         let bug = format!("{} {}", if one.is_found() { "●" } else { "✗" }, one.bug.configuration.name());
-        let cure = one.cure.as_ref().map(|cure| {
-            format!("{} {}", if one.is_cured() { "✓" } else { "✗" }, cure.configuration.name())
-        });
+        let cure = one
+            .cure
+            .as_ref()
+            .map(|cure| format!("{} {}", if one.is_cured() { "✓" } else { "✗" }, cure.configuration.name()));
         let cure = cure.unwrap_or_default();
         let _ = writeln!(text, "{:<5}{invariant:<16} {bug:<38} {cure}", one.name);
         if let Some(unlike) = &one.bug.unlike {
@@ -101,6 +102,7 @@ pub fn in_full(one: &Replayed, width: u16) -> String {
         let invariant = invariant.unwrap_or("it");
         let verdict = match one.is_cured() {
             true => format!("✓ {invariant} holds: the cure"),
+            false if !cure.is_at_end => "✗ it did not come to the end of the log".to_owned(),
             false => format!("✗ {invariant} is broken: no cure"),
         };
         text += &format!("\n{}", run(one, cure, &verdict, width));
@@ -119,11 +121,7 @@ fn run(one: &Replayed, ran: &Ran, verdict: &str, width: u16) -> String {
     for note in &ran.notes {
         conclusion += &format!(" {note}.");
     }
-    let story = Story {
-        program: one.trace.program.clone(),
-        keys: ran.keys.clone(),
-        conclusion,
-        ..ran.story.clone()
-    };
+    let story =
+        Story { program: one.trace.program.clone(), keys: ran.keys.clone(), conclusion, ..ran.story.clone() };
     format!("{}\n{}", paint::title(&ran.configuration.name()), timeline(&story, width))
 }
