@@ -17,7 +17,7 @@ use replicheck::models::expiry::{
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::story::{Instant, Step, key_rows};
 use replicheck::models::trace::{Setting, Taken};
-use replicheck::store::Dump;
+use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -206,10 +206,9 @@ impl Run {
         let given = self.cluster.given()?;
         for ((given, expected), who) in given.iter().zip(expected).zip(["master", "replica"]) {
             if given.stored != *expected {
-                let stored = &given.stored;
-                self.ran.unlike(format!(
-                    "after order {number} the {who} stores {stored:?}, in the model {expected:?}"
-                ));
+                let (here, there) = (stored(&given.stored), stored(expected));
+                self.ran
+                    .unlike(format!("after order {number} the {who} stores {here}, in the model {there}"));
             }
         }
         Ok(())
@@ -286,5 +285,14 @@ fn logged(lsns: &[Lsn]) -> String {
 
 fn seen(sees: &Visible) -> String {
     let keys: Vec<String> = sees.iter().map(|(key, content)| format!("{key} = {content}")).collect();
+    if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
+}
+
+fn stored(dump: &Dump) -> String {
+    let key = |(key, stored): (&Key, &Stored)| {
+        let until = stored.deadline.map(|deadline| format!(" until {}", at(deadline))).unwrap_or_default();
+        format!("{key} = {}{until}", stored.content)
+    };
+    let keys: Vec<String> = dump.iter().map(key).collect();
     if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
 }

@@ -233,7 +233,7 @@ fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
     }
 }
 
-/// Replays the path under its own configuration, then under the cure. `folder` is empty. Errors: in words.
+/// Replays the path under its own configuration, then under the cure. `folder` is not there yet. Errors: in words.
 fn replay(
     handle: &Handle,
     folder: &Path,
@@ -242,7 +242,7 @@ fn replay(
     let wrong = |reason: String| UsageError::File { file: name.clone(), reason };
     let orders = prepared(subject, trace).map_err(wrong)?;
     let run = |configuration: Configuration, is_recorded: bool| {
-        let folder = folder.join(format!("{name}-{is_recorded}").replace('/', "-"));
+        let folder = folder.join(if is_recorded { "recorded" } else { "cure" });
         let ran = match &orders {
             Orders::Ordering(orders) => {
                 ordering::run(handle, &folder, subject, configuration, (orders, is_recorded))
@@ -288,7 +288,7 @@ fn replay_all(paths: &[Replay]) -> Result<Vec<Result<Replayed, UsageError>>, Usa
         while let Some((at, path)) =
             Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, paths.get(at)?)))
         {
-            done.push((at, replay(runtime.handle(), folder.path(), path)));
+            done.push((at, replay(runtime.handle(), &folder.path().join(at.to_string()), path)));
             bar.inc(1);
         }
         done
