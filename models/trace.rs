@@ -13,6 +13,7 @@
 
 use super::judged::Judged;
 use serde::{Deserialize, Serialize};
+use stateright::Model;
 
 /// The version of the format that this program writes and reads.
 pub const VERSION: u32 = 1;
@@ -116,13 +117,12 @@ pub enum TraceError {
 /// A step: the state before it, what happens, the state after it.
 pub type Taken<S, A> = (S, A, S);
 
+/// The steps of a path through a model.
+type Path<M> = Vec<Taken<<M as Model>::State, <M as Model>::Action>>;
+
 /// The steps of a path: from the first initial state that has it and, if `invariant` is named, ends with that broken.
 /// Errors: no initial state has it ([`TraceError::Step`]), or ends so.
-pub fn follow<M: Judged>(
-    model: &M,
-    path: &[usize],
-    invariant: Option<&str>,
-) -> Result<Vec<Taken<M::State, M::Action>>, TraceError> {
+pub fn follow<M: Judged>(model: &M, path: &[usize], invariant: Option<&str>) -> Result<Path<M>, TraceError> {
     let wanted = invariant.map(|name| (name, model.invariants().iter().position(|known| *known == name)));
     let mut error = None;
     for initial in model.init_states() {
@@ -144,11 +144,7 @@ pub fn follow<M: Judged>(
     Err(error.unwrap_or(TraceError::Step { number: 1, taken: 0, possible: 0 }))
 }
 
-fn from<M: Judged>(
-    model: &M,
-    initial: M::State,
-    path: &[usize],
-) -> Result<Vec<Taken<M::State, M::Action>>, TraceError> {
+fn from<M: Judged>(model: &M, initial: M::State, path: &[usize]) -> Result<Path<M>, TraceError> {
     let (mut state, mut taken, mut possible) = (initial, Vec::new(), Vec::new());
     for (number, &index) in (1..).zip(path) {
         possible.clear();
