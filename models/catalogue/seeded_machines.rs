@@ -103,11 +103,11 @@ impl Ordering for HoldsBack {
 pub enum Rigged {
     /// Without.
     Plain(AnyOrdering),
-    /// See [`Flows`].
+    /// A lane a worker; what has no key is run by each.
     Flows(Flows),
-    /// See [`ByDestination`].
+    /// Lanes by the last key.
     ByDestination(ByDestination),
-    /// See [`HoldsBack`].
+    /// Told of an entry when the next one comes.
     HoldsBack(HoldsBack),
 }
 
