@@ -44,7 +44,7 @@ fn stem(row: &Row) -> String {
 /// A test that walks the story's path and asserts what it breaks. `None` where nothing public builds the model: a
 /// choice of one's own, a seeded fault, a database other than 0.
 pub fn rust_test(row: &Row, story: &Story) -> Option<String> {
-    let walk = story.path.as_ref()?;
+    let walk = story.taken.as_ref()?;
     check::chosen(Some(row.model), Some(&row.choice)).ok()?;
     let program: Vec<String> = story.program.iter().map(|line| format!("{line:?}")).collect();
     let program = program.join(", ");

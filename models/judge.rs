@@ -4,6 +4,7 @@ use super::judged::Judged;
 use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
 use super::story::Story;
+use super::trace;
 use super::verdict::{Row, Verdict};
 use std::time::Instant;
 
@@ -104,7 +105,7 @@ fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Foun
     let started = Instant::now();
     let found = run(model);
     let seconds = started.elapsed().as_secs_f64();
-    let stories = found.broken.iter().map(|path| path.as_ref().map(|path| model.story(path))).collect();
+    let stories = found.broken.iter().map(|path| path.as_ref().map(|path| told(model, path))).collect();
     Outcome {
         invariants: model.invariants(),
         sometimes: model.sometimes(),
@@ -121,6 +122,10 @@ fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Foun
         seconds,
         seed,
     }
+}
+
+fn told<M: Judged>(model: &M, path: &[M::Action]) -> Story {
+    Story { path: trace::numbers(model, path), ..model.story(path) }
 }
 
 /// The rows of a choice: a row an invariant, over all searches that judge it.

@@ -22,4 +22,5 @@ pub mod scenario;
 pub mod search;
 pub mod story;
 pub mod timeline;
+pub mod trace;
 pub mod verdict;

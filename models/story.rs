@@ -11,6 +11,8 @@ use serde::Serialize;
 pub struct Story {
     /// The commands that clients sent, in order.
     pub program: Vec<String>,
+    /// The number of each step among the possible ones (see [`super::trace`]).
+    pub path: Vec<usize>,
     /// What happened, step by step.
     pub steps: Vec<Step>,
     /// Master and replica at the end.
@@ -19,7 +21,7 @@ pub struct Story {
     pub conclusion: String,
     /// How to walk the path again, if the model is one of the crate's without a fault.
     #[serde(skip)]
-    pub path: Option<Path>,
+    pub taken: Option<Path>,
 }
 
 /// One step.

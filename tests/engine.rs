@@ -15,5 +15,6 @@ mod engine {
     #[allow(dead_code, reason = "the tests of the link alone use all of it")]
     mod proxy;
     mod reference;
+    mod replay;
     mod rocksdb_store;
 }

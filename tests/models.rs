@@ -11,4 +11,5 @@ mod models {
     mod mutants;
     mod quick;
     mod search;
+    mod trace;
 }

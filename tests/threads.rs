@@ -9,6 +9,7 @@ mod replica;
 use replicheck::{apply, sync};
 
 mod threads {
+    mod gate;
     mod holds;
     mod pool;
     mod publication;

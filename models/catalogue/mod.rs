@@ -11,7 +11,6 @@
 //! Some bugs are strategies and policies of this crate; the others are [`Seeded`]: small faults around the engine's own
 //! machines that nothing but the catalogue, `replay` and tests can reach.
 
-mod configured;
 mod determinism;
 mod drawn;
 mod expiry;
@@ -22,12 +21,15 @@ mod position;
 mod reach;
 mod seeded;
 mod seeded_machines;
+mod subject;
 mod table;
 
 pub use drawn::drawn;
-pub use judge::{Judgement, judgements, tasks};
+pub use judge::{Judgement, START, judgements, tasks};
 pub use layers::{Cell, LAYERS, Layers, ResultsError, TestResult, parse_results};
 pub use seeded::Seeded;
+pub use seeded_machines::Rigged;
+pub use subject::{Base, Model, Subject};
 pub use table::{in_full, table};
 
 use super::expected::OrderingChoice;

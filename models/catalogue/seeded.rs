@@ -148,6 +148,27 @@ impl Seeded {
         }
     }
 
+    /// Whether a node of the engine can have it: as its strategy, its policy, or its clock.
+    pub fn has_place_in_engine(self) -> bool {
+        match self {
+            Seeded::LoggedLate
+            | Seeded::NotLogged
+            | Seeded::FlushInEveryFlow
+            | Seeded::ResumesAtReceived
+            | Seeded::MarkerBehindData
+            | Seeded::MarkerAheadOfData => false,
+            Seeded::RoutedByDestination
+            | Seeded::HoldsBackTheLast
+            | Seeded::ResultWithoutDeadline
+            | Seeded::DeadlineInInt32
+            | Seeded::MillisecondsAsSeconds
+            | Seeded::AppendLogsOldValue
+            | Seeded::RangesDropped
+            | Seeded::RemovesByOwnClock(_)
+            | Seeded::ReadersSeeTheDead => true,
+        }
+    }
+
     /// From where a replica with it goes on after a crash.
     pub(super) fn position(self) -> Position {
         match self {

@@ -1,19 +1,19 @@
 //! Seeded machines — strategies and policies with a fault, around the engine's own. Pure.
 
 use crate::apply::Instants;
-use crate::binlog::{Entry, Payload};
+use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::Command;
 use crate::effect::{Effect, KeySet, Write};
 use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
 use crate::ordering::first_key::FirstKey;
-use crate::ordering::{Admission, AnyOrdering, Job, Ordering, Refused, lane_of};
+use crate::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Refused, lane_of};
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
 
 /// A lane a worker, each a machine of its own; what has no key stands in all of them, and each runs it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Flows(Vec<FirstKey>);
+pub struct Flows(Vec<FirstKey>);
 
 impl Flows {
     pub(super) fn new(workers: usize) -> Flows {
@@ -41,7 +41,7 @@ impl Ordering for Flows {
 
 /// Lanes by the last key in the order of keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ByDestination(AnyOrdering);
+pub struct ByDestination(AnyOrdering);
 
 impl ByDestination {
     pub(super) fn new(inner: AnyOrdering) -> ByDestination {
@@ -69,7 +69,7 @@ impl Ordering for ByDestination {
 
 /// A strategy that is told of an entry when the next one comes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct HoldsBack {
+pub struct HoldsBack {
     inner: AnyOrdering,
     held: Option<Admission>,
 }
@@ -95,6 +95,81 @@ impl Ordering for HoldsBack {
 
     fn finish(&mut self, worker: usize, job: &Job) {
         self.inner.finish(worker, job);
+    }
+}
+
+/// A strategy, with a fault or without.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Rigged {
+    /// Without.
+    Plain(AnyOrdering),
+    /// A lane a worker; what has no key is run by each.
+    Flows(Flows),
+    /// Lanes by the last key.
+    ByDestination(ByDestination),
+    /// Told of an entry when the next one comes.
+    HoldsBack(HoldsBack),
+}
+
+impl Rigged {
+    fn get(&self) -> &dyn Ordering {
+        match self {
+            Rigged::Plain(machine) => machine,
+            Rigged::Flows(machine) => machine,
+            Rigged::ByDestination(machine) => machine,
+            Rigged::HoldsBack(machine) => machine,
+        }
+    }
+
+    fn get_mut(&mut self) -> &mut dyn Ordering {
+        match self {
+            Rigged::Plain(machine) => machine,
+            Rigged::Flows(machine) => machine,
+            Rigged::ByDestination(machine) => machine,
+            Rigged::HoldsBack(machine) => machine,
+        }
+    }
+}
+
+impl Ordering for Rigged {
+    fn admits(&self) -> bool {
+        self.get().admits()
+    }
+
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        self.get_mut().admit(entry)
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        self.get_mut().take(worker)
+    }
+
+    fn may_write(&self, job: &Job) -> bool {
+        self.get().may_write(job)
+    }
+
+    fn finish(&mut self, worker: usize, job: &Job) {
+        self.get_mut().finish(worker, job);
+    }
+
+    fn reads(&self) -> Reads {
+        self.get().reads()
+    }
+
+    fn cut(&mut self) {
+        self.get_mut().cut();
+    }
+
+    fn publishable(&self) -> Option<Lsn> {
+        self.get().publishable()
+    }
+
+    fn published(&mut self) {
+        self.get_mut().published();
+    }
+
+    fn interchangeable_workers(&self) -> bool {
+        self.get().interchangeable_workers()
     }
 }
 

@@ -25,10 +25,10 @@ pub(super) const READ_SOMETIMES: &[&str] = &[
 ];
 
 /// What a check came to: what is broken, and what was put to the test.
-pub(super) type Judgement = (InvariantSet, InvariantSet);
+pub type Judgement = (InvariantSet, InvariantSet);
 
 /// What holds when the replica has applied all that the master logged.
-pub(super) fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judgement {
+pub fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judgement {
     let nodes = SameLsn { master, replica, latest_clock };
     let broken = InvariantSet::default()
         .with(0, !invariant::same_value(nodes))
@@ -44,7 +44,7 @@ pub(super) fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -
 
 /// What a reader of the replica finds who judges at `judged_at`; gives what the reader knows from now on: the
 /// sights, and how many of the master's moments are behind.
-pub(super) fn reader_looks(
+pub fn reader_looks(
     side: &ReplicaSide,
     stored: &Dump,
     (saw, moments): (&Saw, &Moments),

@@ -22,6 +22,6 @@ mod model;
 mod story;
 mod world;
 
-pub use checks::{READ_INVARIANTS, STATE_INVARIANTS};
+pub use checks::{READ_INVARIANTS, STATE_INVARIANTS, at_same_lsn, reader_looks};
 pub use model::{Action, ExpiryModel, Judges, Setup, State};
-pub use world::{Link, Message, ReplicaSide};
+pub use world::{Link, Message, Moments, ReplicaSide, Saw, wrote};

@@ -180,11 +180,13 @@ impl ExpiryModel {
         self.setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * self.setup.tick_ms)
     }
 
-    pub(super) fn master_dump(&self, master: u32) -> &Dump {
+    /// What the master of that number stores.
+    pub fn master_dump(&self, master: u32) -> &Dump {
         self.masters.facts(master, |master| dump(master.store()).expect(MEMORY))
     }
 
-    pub(super) fn replica_dump(&self, replica: u32) -> &Dump {
+    /// What the replica of that number stores.
+    pub fn replica_dump(&self, replica: u32) -> &Dump {
         self.replicas.facts(replica, |side| dump(side.replica.store()).expect(MEMORY))
     }
 
@@ -198,7 +200,7 @@ impl ExpiryModel {
     }
 
     /// The n-th key that is stored.
-    pub(super) fn nth_key(stored: &Dump, n: u16) -> Key {
+    pub fn nth_key(stored: &Dump, n: u16) -> Key {
         stored.keys().nth(n.into()).cloned().expect("an action names a stored key")
     }
 

@@ -48,7 +48,7 @@ pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     }
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &state);
-    story.path = path_of(model, &initial, path);
+    story.taken = path_of(model, &initial, path);
     story
 }
 

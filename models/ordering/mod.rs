@@ -36,12 +36,14 @@ pub trait Machine: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static 
 
 impl<O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static> Machine for O {}
 
+mod checks;
 mod control;
 mod data;
 mod log;
 mod model;
 mod story;
 
+pub use checks::{History, INVARIANTS, reader_looks, with_convergence};
 pub use control::{Control, Move, Phase};
 pub use data::Data;
 pub use log::{Place, Program, Programs, ProgramsError, WrongLog};

@@ -1,7 +1,10 @@
 //! The model: states, actions, transitions, and the checks after each.
 
 use super::Machine;
-use super::control::{Control, Move};
+use super::checks::{
+    self, CONVERGENCE, EXACTLY_ONCE, History, INVARIANTS, MONOTONIC_READS, PER_KEY_ORDER, PREFIX,
+};
+use super::control::{Control, Move, Phase};
 use super::data::Data;
 use super::log::{Place, Programs};
 use crate::apply::Task;
@@ -10,21 +13,11 @@ use crate::invariant::{self, State as Holds, Versions};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::story::Story;
-use crate::ordering::Reads;
+use crate::ordering::{Job, Reads};
 use crate::store::Dump;
 use stateright::{Model, Property};
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::hash::Hash;
-
-/// Names of the invariants, in the order of their bits.
-pub const INVARIANTS: &[&str] =
-    &["convergence", "per_key_order", "prefix", "monotonic_reads", "exactly_once"];
-const CONVERGENCE: usize = 0;
-const PER_KEY_ORDER: usize = 1;
-const PREFIX: usize = 2;
-const MONOTONIC_READS: usize = 3;
-const EXACTLY_ONCE: usize = 4;
 
 const SOMETIMES: &[&str] = &[
     "the watermark reaches the end of a log of two entries or more",
@@ -271,9 +264,7 @@ impl<O: Machine> OrderingModel<O> {
             tested = tested.with(MONOTONIC_READS, reopened && state.seen != self.nothing_seen);
             state.seen = self.data(state.published).versions;
         }
-        // Both levels say convergence first (DESIGN, *Guarantee levels*).
-        state.broken =
-            broken.with(CONVERGENCE, !converged).with(PER_KEY_ORDER, !converged).with(PREFIX, !converged);
+        state.broken = checks::with_convergence(broken, converged);
         self.witnesses.note(tested);
         state
     }
@@ -296,22 +287,30 @@ impl<O: Machine> OrderingModel<O> {
         self.checks.get((place, seen, data), || {
             let programs = &self.setup.programs;
             let prefixes = &programs.at(place).prefixes;
-            let history: Vec<&Versions> = prefixes.iter().map(|&at| &programs.at(at).versions).collect();
-            let dumps: Vec<&Dump> = prefixes.iter().map(|&at| &programs.at(at).dump).collect();
+            let history = History {
+                versions: prefixes.iter().map(|&at| &programs.at(at).versions).collect(),
+                dumps: prefixes.iter().map(|&at| &programs.at(at).dump).collect(),
+            };
             let (saw, value, facts) = (self.versions.value(seen), self.datas.value(data), self.data(data));
+            let sees = Holds { versions: &value.versions, dump: &facts.dump };
+            let broken = checks::reader_looks(&history, saw, sees, &value.twice);
             let sees = &value.versions;
-            let seen_length = invariant::prefix(&history, Lsn::NONE, saw).unwrap_or_default();
-            let length = invariant::prefix(&history, seen_length, sees);
-            let holds = Holds { versions: sees, dump: &facts.dump };
-            let twice: &BTreeSet<Lsn> = &value.twice;
-            let broken = InvariantSet::default()
-                .with(PER_KEY_ORDER, !invariant::per_key_order(&history, saw, sees))
-                .with(PREFIX, length.is_none())
-                .with(MONOTONIC_READS, !invariant::monotonic_reads(saw, sees))
-                .with(EXACTLY_ONCE, !invariant::exactly_once(holds, twice, &dumps));
             let rewritten = sees.keys().any(|key| saw.of(key) > Lsn::NONE && sees.of(key) != saw.of(key));
             (broken, InvariantSet::default().with(PER_KEY_ORDER, rewritten))
         })
+    }
+
+    /// The job that a worker has taken and not written yet.
+    pub fn in_hand(&self, state: &State, worker: u8) -> Option<&Job> {
+        match self.controls.value(state.control).workers.get(usize::from(worker))? {
+            Phase::Taken(task) => Some(&task.job),
+            Phase::Idle | Phase::Written(_) => None,
+        }
+    }
+
+    /// What readers of the replica are given.
+    pub fn given(&self, state: &State) -> &Dump {
+        &self.data(state.published).dump
     }
 
     fn may_crash(&self, state: &State, control: &ControlFacts) -> bool {

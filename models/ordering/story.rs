@@ -44,7 +44,7 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
     story.program = programs.at(state.place).wrong.as_ref().map_or_else(sent, |wrong| wrong.run.clone());
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
-    story.path = path_of(model, &state, path);
+    story.taken = path_of(model, &state, path);
     story
 }
 

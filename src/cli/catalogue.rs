@@ -13,7 +13,8 @@ use std::time::Instant;
 ///
 /// The models are run live: for each bug one search with it, which must break its invariant in the recorded number of
 /// steps, and one with the cure, which must hold. What loom, shuttle and quickcheck found is read from the results that
-/// `cargo test` leaves behind. Exit code: 0 = every bug that counts was found and every cure holds, 1 = some were
+/// `cargo test` leaves behind. Each counterexample that can be replayed runs on real nodes, and so does its cure (`replicheck
+/// replay`). Exit code: 0 = every bug that counts was found and every cure holds, 1 = some were
 /// missed, 2 = the command was not understood.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
@@ -58,13 +59,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let started = Instant::now();
     let judgements = catalogue::judgements(&cases, watch::run_all(&catalogue::tasks(&cases)));
-    let judged: Vec<(Judgement, Layers)> = judgements
-        .into_iter()
-        .map(|judgement| {
-            let layers = Layers::of(&judgement, &results);
-            (judgement, layers)
-        })
-        .collect();
+    let judged = with_layers(judgements, &results)?;
     let to_stderr = args.json.as_deref() == Some("-");
     let width = width(to_stderr);
     let text = match (args.id.is_some(), judged.first()) {
@@ -86,6 +81,30 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
         print(std::io::stdout(), &json(&judged)?)?;
     }
     Ok(if judged.iter().all(is_as_it_must_be) { Outcome::Expected } else { Outcome::Differs })
+}
+
+/// Where each bug was found. What can be replayed is, if this program has an engine to replay it on.
+fn with_layers(
+    judgements: Vec<Judgement>,
+    results: &[TestResult],
+) -> Result<Vec<(Judgement, Layers)>, UsageError> {
+    let layers = |judgement: Judgement| {
+        let layers = Layers::of(&judgement, results);
+        (judgement, layers)
+    };
+    #[cfg_attr(not(feature = "rocksdb"), allow(unused_mut, reason = "without an engine nothing is replayed"))]
+    let mut judged: Vec<(Judgement, Layers)> = judgements.into_iter().map(layers).collect();
+    #[cfg(feature = "rocksdb")]
+    {
+        let replayed: Vec<usize> =
+            (0..judged.len()).filter(|&at| judged[at].1.replay == Cell::NotRun).collect();
+        let rows: Vec<&Judgement> = replayed.iter().map(|&at| &judged[at].0).collect();
+        let cells = super::replay::cells(&rows)?;
+        for (at, cell) in replayed.into_iter().zip(cells) {
+            judged[at].1.replay = cell;
+        }
+    }
+    Ok(judged)
 }
 
 /// The row of that id, or all.

@@ -10,7 +10,11 @@ mod export;
 mod json;
 #[cfg(feature = "rocksdb")]
 mod log;
+#[cfg(feature = "rocksdb")]
+mod nodes;
 mod paint;
+#[cfg(feature = "rocksdb")]
+mod replay;
 #[cfg(feature = "rocksdb")]
 mod serve;
 mod watch;
@@ -38,6 +42,7 @@ const EXAMPLES: &str = "Examples:
 #[cfg(feature = "rocksdb")]
 const ENGINE_EXAMPLES: &str = "
   replicheck demo                            both founding bugs on real nodes, then the cures
+  replicheck replay R29                      a known bug's counterexample on real nodes, then its cure
   replicheck serve --port 7001 --dir master  a node for Redis clients";
 #[cfg(not(feature = "rocksdb"))]
 const ENGINE_EXAMPLES: &str = "";
@@ -48,6 +53,8 @@ enum Command {
     Check(check::Args),
     #[cfg(feature = "rocksdb")]
     Demo(demo::Args),
+    #[cfg(feature = "rocksdb")]
+    Replay(replay::Args),
     #[cfg(feature = "rocksdb")]
     Serve(serve::Args),
 }
@@ -86,6 +93,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(feature = "rocksdb")]
+        Command::Replay(args) => replay::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Serve(args) => serve::run(&args),
     };

@@ -1,7 +1,7 @@
 //! What a node tells of itself: the source of INFO and ROLE.
 
 use super::node::Role;
-use super::{Settings, clock, following, master};
+use super::{Settings, following, master};
 use crate::binlog::{Epoch, Files};
 use crate::client::link::LinkState;
 use crate::replication::lag::Lag;
@@ -73,7 +73,7 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
     let link = match state {
         LinkState::Connecting => Link::Connecting,
         LinkState::Up => Link::Up,
-        LinkState::Down { .. } => Link::Down { since_ms: clock::now().since(*since) },
+        LinkState::Down { .. } => Link::Down { since_ms: shared.clock.now().since(*since) },
         LinkState::Stopped { reason } => Link::Stopped { reason: reason.to_string() },
     };
     facts.role = RoleFacts::Replica { host: shared.master.host.clone(), port: shared.master.port, link };

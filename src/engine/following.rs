@@ -9,25 +9,24 @@ use super::checkpoint::{Checkpoints, Needed};
 use super::log::SharedLog;
 use super::open::Opened;
 use super::replica::Applied;
-use super::settings::Port;
+use super::settings::{Machine, Port};
 use super::sweep::Sweep;
 use super::ticker::Ticker;
-use super::{Address, Failure, Place, Settings, StartError, clock};
+use super::{Address, Clock, Failure, Place, Settings, StartError};
 use crate::apply::Applier;
 use crate::apply::pool::{Limits, Pool, Stopped};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
-use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
+use crate::expiry::{ExpiryPolicy, Judging, Policy};
 use crate::handover::hand_over;
 use crate::node::removal_of_dead;
-use crate::ordering::AnyOrdering;
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
 use crate::replication::{Ack, Heartbeat};
 use crate::store::rocksdb::RocksStore;
-use crate::store::{Dump, Store, StoreError, dump};
+use crate::store::{Store, StoreError};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::Millis;
@@ -43,13 +42,15 @@ pub struct Shared<F: Files> {
     /// What the workers do, and what readers see.
     pub applied: Applied,
     /// The workers' queue.
-    pub pool: Pool<AnyOrdering>,
+    pub pool: Pool<Machine>,
     /// Its own log.
     pub log: SharedLog<F>,
     /// The link as it is, and since when.
     pub link: Mutex<(LinkState, Millis)>,
     /// How far behind it is.
     pub marks: Mutex<Marks>,
+    /// Its own clock.
+    pub clock: Clock,
     fsync: Mutex<Fsync>,
     readers: Mutex<Readers>,
 }
@@ -90,15 +91,16 @@ impl<F: Place> Following<F> {
         identity.set_lost(!stopped);
         let ceiling = identity.ceiling();
         identity.write_ceiling(&files, ceiling)?;
-        let policy = settings.expiry.get();
+        let policy = settings.policy();
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
-        let machine = settings.ordering.machine(settings.workers, settings.batch_entries_max);
+        let machine = settings.machine();
         let workers = settings.workers.max(1);
         let shared = Arc::new(Shared {
             applied: Applied::new(settings, store.clone(), last, time),
-            pool: Pool::new(Applier::new(machine, last), workers, limits, settings.holds.clone()),
+            pool: Pool::new(Applier::new(machine, last), workers, limits, settings.schedule.clone()),
             log: SharedLog::new(log),
-            link: Mutex::new((LinkState::Connecting, clock::now())),
+            link: Mutex::new((LinkState::Connecting, settings.clock.now())),
+            clock: settings.clock.clone(),
             marks: Mutex::new(Marks::new(last)),
             fsync: Mutex::new(settings.fsync),
             readers: Mutex::new(if stopped { Readers::In } else { Readers::WaitForMaster }),
@@ -186,12 +188,6 @@ impl<F: Files> Shared<F> {
         super::reply_of(command.execute(&view, sight.clock))
     }
 
-    /// See [`super::Engine::dump`].
-    pub fn dump(&self) -> Result<Dump, StoreError> {
-        let overtaken = || StoreError::Io("the state was compacted meanwhile".to_owned());
-        dump(&*self.applied.sight().ok_or_else(overtaken)?.snapshot)
-    }
-
     /// Changes the promise of an acknowledgement.
     pub fn set_fsync(&self, fsync: Fsync) -> Result<(), String> {
         self.log.set_fsync(fsync).map_err(|error| error.to_string())?;
@@ -274,11 +270,7 @@ impl<F: Files> Sink<F> {
 impl<F: Files> Sink<F> {
     /// Removes what readers find dead, while no worker writes: an effect must not find half of a key.
     fn remove_the_dead(&self) -> Result<(), StoreError> {
-        let now = match self.policy.removal() {
-            Removal::LogTime => self.shared.applied.heard(),
-            Removal::Local => clock::now(),
-            Removal::ByMaster => return Ok(()),
-        };
+        let Some(now) = self.shared.applied.removes_at() else { return Ok(()) };
         let (mut sweep, mut store) = (Sweep::default(), self.store.clone());
         loop {
             for key in sweep.dead_keys(&store, now)? {
@@ -325,7 +317,7 @@ impl<F: Place> Follower for Sink<F> {
 
     fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError> {
         let mut received = lock(&self.received);
-        let local = clock::now();
+        let local = self.shared.clock.now();
         let share = bytes / entries.len().max(1);
         let before = Lsn(entries.last().map_or(0, |entry| entry.lsn.0 - 1));
         let append = |entries: &[Entry]| self.append(entries);
@@ -361,6 +353,6 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn link(&self, state: LinkState) {
-        *lock(&self.shared.link) = (state, clock::now());
+        *lock(&self.shared.link) = (state, self.shared.clock.now());
     }
 }

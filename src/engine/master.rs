@@ -13,7 +13,7 @@ use super::open::Opened;
 use super::tail::SharedTail;
 use super::ticker::{self, Ticker};
 use super::writer::{Request, Writer};
-use super::{Failure, Place, Settings, clock};
+use super::{Clock, Failure, Place, Settings};
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
 use crate::command::{Command, Reply};
 use crate::expiry::{Policy, Removal};
@@ -50,6 +50,8 @@ pub struct Shared<F: Files> {
     /// The latest log time that a replica has said it heard, milliseconds; a master that it had before may have been
     /// ahead.
     pub told: AtomicU64,
+    /// Its own clock.
+    pub clock: Clock,
     /// Those who follow.
     pub feeds: Feeds,
     /// Whether the log is synced by the clock.
@@ -82,13 +84,13 @@ impl<F: Place> Master<F> {
         identity.set_epoch(epoch);
         identity.set_lost(false);
         let mut log_clock = LogClock::new(time);
-        log_clock.raise(ticker::raise_ceiling(&mut identity, &files, time, clock::now())?);
-        let judged_at = log_clock.read(clock::now());
+        log_clock.raise(ticker::raise_ceiling(&mut identity, &files, time, &settings.clock)?);
+        let judged_at = log_clock.read(settings.clock.now());
         let snapshot = store.snapshot(judged_at).ok_or(super::StartError::Gate)?;
         let publication = Arc::new(MasterPublication::new(log_clock, last, snapshot));
         let tail = Arc::new(SharedTail::new(Tail { last, time: judged_at, bytes: 0 }));
         let needed: Needed = Arc::new(AtomicU64::new(u64::MAX));
-        let policy = settings.expiry.get();
+        let policy = settings.policy();
         let raises_gate = policy.removal() != Removal::ByMaster;
         let shared = Arc::new(Shared {
             store: store.clone(),
@@ -100,6 +102,7 @@ impl<F: Place> Master<F> {
             epoch,
             expiry: settings.expiry,
             told: AtomicU64::new(0),
+            clock: settings.clock.clone(),
             feeds: Feeds::default(),
             every_second: AtomicBool::new(settings.fsync == Fsync::EverySec),
         });
@@ -109,6 +112,7 @@ impl<F: Place> Master<F> {
             publication,
             tail,
             policy,
+            clock: settings.clock.clone(),
             fsync: settings.fsync,
             epoch,
             last,
@@ -146,7 +150,7 @@ impl<F: Place> Master<F> {
         let flushed = writer.checkpoints.flush(&writer.store, &writer.log, writer.last, writer.time);
         flushed.map_err(|error| error.to_string())?;
         // Readers and replicas were told at most this instant.
-        let told = self.shared.publication.read(clock::now()).clock;
+        let told = self.shared.publication.read(self.shared.clock.now()).clock;
         identity.write_ceiling(&files, told).map_err(|error| error.to_string())?;
         self.shared.log.stop().map_err(|error| error.to_string())?;
         Ok(writer.store)
@@ -169,7 +173,7 @@ impl<F: Files> Shared<F> {
     }
 
     fn read(&self, command: &Command) -> Reply {
-        super::read(&self.publication.read(clock::now()), command)
+        super::read(&self.publication.read(self.clock.now()), command)
     }
 
     /// Changes the promise of an acknowledgement.
@@ -186,9 +190,16 @@ impl<F: Files> Shared<F> {
         self.every_second.load(Ordering::Relaxed)
     }
 
+    /// Shows replicas the time after the last entry.
+    pub fn heartbeat(&self) {
+        if let Some((last, time)) = self.publication.heartbeat(self.clock.now()) {
+            self.tail.advance(Tail { last, time, bytes: 0 });
+        }
+    }
+
     /// The last entry that readers see, and log time.
     pub fn last(&self) -> (Lsn, crate::time::Millis) {
-        let sight = self.publication.read(clock::now());
+        let sight = self.publication.read(self.clock.now());
         (sight.lsn, sight.clock)
     }
 }

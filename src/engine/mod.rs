@@ -9,7 +9,9 @@
 //! | `following` | a replica's threads |
 //! | `checkpoint` | when the store is flushed and the log purged |
 //! | `ticker` | what is done by the clock |
+//! | `by_hand` | what is done by hand instead, where a schedule is replayed |
 
+mod by_hand;
 mod checkpoint;
 mod clock;
 mod facts;
@@ -27,10 +29,12 @@ mod tail;
 mod ticker;
 mod writer;
 
+pub use by_hand::Given;
+pub use clock::{Clock, HandClock};
 pub use identity::IdentityError;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
-pub use settings::{Port, Settings};
+pub use settings::{Machine, Own, Port, Settings};
 
 use crate::binlog::Files;
 use crate::command::{Command, Reply, View};

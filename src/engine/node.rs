@@ -4,13 +4,13 @@ use super::facts::facts;
 use super::following::{self, Following};
 use super::master::{self, Master};
 use super::open::{self, Folders, OpenError};
-use super::{Address, Failure, Place, Settings, StartError, clock};
+use super::{Address, Failure, Place, Settings, StartError};
 use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
 use crate::command::{Command, Reply};
 use crate::server::{Facts, Node, Refused};
 use crate::store::rocksdb::RocksStore;
-use crate::store::{Dump, StoreError, dump};
+use crate::store::{Dump, StoreError};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock};
 use std::net::TcpStream;
@@ -44,7 +44,7 @@ impl<F: Files> Clone for Role<F> {
 
 /// A node: folders and a role. Its log's files are on a disk, or on what a test has in its place.
 pub struct Engine<F: Files = Disk> {
-    settings: Mutex<Settings>,
+    pub(super) settings: Mutex<Settings>,
     folders: Folders<F>,
     /// 40 hexadecimal digits, other ones at each start.
     run_id: String,
@@ -96,11 +96,7 @@ impl<F: Place> Engine<F> {
 
     /// All that is stored, as readers see it now: dead keys are in it. Cost: O(records). Errors: the store's.
     pub fn dump(&self) -> Result<Dump, StoreError> {
-        match self.role() {
-            Role::Master(shared) => dump(&*shared.publication.read(clock::now()).snapshot),
-            Role::Replica(shared) => shared.dump(),
-            Role::None => Err(StoreError::Io("the node is stopped".to_owned())),
-        }
+        self.given().map(|given| given.stored)
     }
 
     /// The worker pool of a replica as it is now; `None` on a master.
@@ -111,7 +107,7 @@ impl<F: Place> Engine<F> {
         }
     }
 
-    fn role(&self) -> Role<F> {
+    pub(super) fn role(&self) -> Role<F> {
         lock(&self.role).clone()
     }
 

@@ -10,8 +10,8 @@
 //! truth that is left: its log begins anew after the marker, in a new epoch, and no follower resumes from it, since the
 //! entries that would tell what the store holds are gone. A replica is refused: its master still has them.
 
+use super::Settings;
 use super::identity::{Identity, IdentityError};
-use super::{Settings, clock};
 use crate::apply;
 use crate::binlog::segment::{Options, begin_after};
 use crate::binlog::{Disk, Entry, Epoch, Files, Lsn, SegmentError, SegmentLog};
@@ -135,7 +135,7 @@ pub fn open<F: Files + Clone>(
         (log, recovered) = SegmentLog::open(binlog, options)?;
     }
     // What a master logged, it executed when it logged it; what a replica received, it receives again.
-    let arrived = |entry: &Entry| if follows { clock::now() } else { entry.time };
+    let arrived = |entry: &Entry| if follows { settings.clock.now() } else { entry.time };
     catch_up(settings, &mut store, &log, marker, &arrived)?;
     let is_new = is_new && recovered.last == Lsn::NONE;
     let written = recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
@@ -171,7 +171,7 @@ fn catch_up(
     if marker == log.last() {
         return Ok(());
     }
-    let policy = settings.expiry.get();
+    let policy = settings.policy();
     let mut cursor = log.cursor(marker.next())?;
     loop {
         let entries = log.read(&mut cursor, log.last(), READ_BYTES)?;

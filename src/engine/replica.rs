@@ -9,18 +9,18 @@
 //! Log time moves with the watermark: the time of an entry, and of a heartbeat after it, is heard when the entry is
 //! written.
 
-use super::Settings;
-use super::clock;
+use super::{Clock, Settings};
 use crate::apply;
 use crate::apply::pool::Work;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
 use crate::expiry::log_clock::Reading;
-use crate::expiry::{ExpiryPolicy, Judging, LogTime};
+use crate::expiry::{ExpiryPolicy, Judging, LogTime, Removal};
+use crate::node::removal_of_dead;
 use crate::ordering::Strategy;
 use crate::publication::ReplicaPublication;
-use crate::store::StoreError;
 use crate::store::rocksdb::{RocksStore, Snapshot};
+use crate::store::{Store, StoreError};
 use crate::sync::Arc;
 use crate::time::Millis;
 use crate::trace::Trace;
@@ -39,18 +39,20 @@ pub struct Applied {
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     shows_prefixes: bool,
     trace: Option<Arc<Trace>>,
+    clock: Clock,
     publication: ReplicaPublication<Snapshot>,
 }
 
 impl Applied {
     /// A store that holds all through `watermark`, at log time `time`.
     pub fn new(settings: &Settings, store: RocksStore, watermark: Lsn, time: Millis) -> Applied {
-        let log_time = LogTime::at(time, clock::now());
+        let log_time = LogTime::at(time, settings.clock.now());
         let applied = Applied {
             store,
-            policy: settings.expiry.get(),
+            policy: settings.policy(),
             shows_prefixes: shows_prefixes(settings.ordering),
             trace: settings.trace.clone(),
+            clock: settings.clock.clone(),
             publication: ReplicaPublication::new(log_time, Some(settings.log_clock_limit_ms), watermark),
         };
         applied.publish(watermark);
@@ -59,7 +61,7 @@ impl Applied {
 
     /// What a reader is given now; `None` if compaction overtook him, and he asks again.
     pub fn sight(&self) -> Option<Sight> {
-        let local = clock::now();
+        let local = self.clock.now();
         let (_, log_time, published) = self.publication.read(local);
         let clock = match self.policy.judging() {
             Judging::Local => local,
@@ -74,7 +76,7 @@ impl Applied {
 
     /// The last LSN that readers see, and log time as they are given it.
     pub fn seen(&self) -> (Lsn, Reading) {
-        let (lsn, log_time, _) = self.publication.read(clock::now());
+        let (lsn, log_time, _) = self.publication.read(self.clock.now());
         (lsn, log_time)
     }
 
@@ -83,16 +85,36 @@ impl Applied {
         self.publication.heard()
     }
 
+    /// The instant at which what is dead may be removed; `None`: the master sees to it.
+    pub fn removes_at(&self) -> Option<Millis> {
+        match self.policy.removal() {
+            Removal::LogTime => Some(self.heard()),
+            Removal::Local => Some(self.clock.now()),
+            Removal::ByMaster => None,
+        }
+    }
+
+    /// Removes `key` if it is dead. No worker may write meanwhile: an effect must not find half of a key.
+    pub fn remove(&self, key: &Key) -> Result<(), StoreError> {
+        let Some(now) = self.removes_at() else { return Ok(()) };
+        let effect = removal_of_dead(&self.store, key, now)?;
+        self.store.clone().write(&effect.writes)?;
+        // Readers who are given snapshots see it as they would see it after the next entry.
+        let (watermark, _) = self.seen();
+        self.publish(watermark);
+        Ok(())
+    }
+
     /// Notes that the master's time after entry `after` was `time`.
     pub fn hear(&self, after: Lsn, time: Millis) {
-        self.publication.hear(after, time, clock::now());
+        self.publication.hear(after, time, self.clock.now());
     }
 }
 
 impl Work for Applied {
     fn write(&self, entries: &[Arc<Entry>], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError> {
         let entries: Vec<&Entry> = entries.iter().map(|entry| &**entry).collect();
-        let local = clock::now();
+        let local = self.clock.now();
         let instants = |entry: &Entry| self.policy.instants(entry, local);
         let write =
             || apply::write_batch(&mut self.store.clone(), &entries, part, marker, &instants).map(|_| ());
@@ -105,7 +127,7 @@ impl Work for Applied {
     fn publish(&self, watermark: Lsn) {
         // Its reader judges by log time, or by the local clock, under which the gate stays shut.
         let snapshot = |judged_at| self.store.snapshot(judged_at).filter(|_| self.shows_prefixes);
-        self.publication.publish(watermark, clock::now(), snapshot);
+        self.publication.publish(watermark, self.clock.now(), snapshot);
     }
 }
 

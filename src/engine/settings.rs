@@ -1,12 +1,14 @@
 //! Settings — how a node is run. Plain data.
 
-use crate::apply::pool::Hold;
+use super::Clock;
+use crate::apply::pool::Schedule;
 use crate::binlog::Fsync;
-use crate::expiry::Policy;
-use crate::ordering::Strategy;
+use crate::expiry::{ExpiryPolicy, Policy};
+use crate::ordering::{Ordering, Strategy};
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU16;
 use crate::trace::Trace;
+use std::fmt;
 use std::path::PathBuf;
 
 /// The port on which a node serves; 0 as long as it does not.
@@ -41,8 +43,12 @@ pub struct Settings {
     pub queue_bytes_max: usize,
     /// The port on which this node serves, as replicas tell their master.
     pub port: Port,
-    /// A schedule held in a replica's worker pool.
-    pub holds: Vec<Hold>,
+    /// The schedule of a replica's worker pool.
+    pub schedule: Schedule,
+    /// Where it has the time from.
+    pub clock: Clock,
+    /// What is in place of the strategy and of the policy.
+    pub own: Own,
     /// Where a replica's workers note what they write.
     pub trace: Option<Arc<Trace>>,
 }
@@ -64,8 +70,43 @@ impl Settings {
             queue_entries_max: 10_000,
             queue_bytes_max: 64 << 20,
             port: Port::default(),
-            holds: Vec::new(),
+            schedule: Schedule::Free,
+            clock: Clock::System,
+            own: Own::default(),
             trace: None,
         }
+    }
+
+    /// A machine of its strategy, with nothing in it.
+    pub fn machine(&self) -> Machine {
+        match &self.own.ordering {
+            Some(new) => new(self.workers.max(1), self.batch_entries_max),
+            None => Box::new(self.ordering.machine(self.workers, self.batch_entries_max)),
+        }
+    }
+
+    /// Its policy.
+    pub fn policy(&self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
+        self.own.policy.clone().unwrap_or_else(|| self.expiry.get())
+    }
+}
+
+/// A strategy as a node runs it.
+pub type Machine = Box<dyn Ordering + Send>;
+
+/// A strategy and a policy that have no name. No option of the program sets them: they are for tests, and for bugs of
+/// others that are replayed.
+#[derive(Clone, Default)]
+pub struct Own {
+    /// For so many workers, with so many entries in one batch at most. What readers see of it is what they see of
+    /// [`Settings::ordering`].
+    pub ordering: Option<Arc<dyn Fn(usize, usize) -> Machine + Send + Sync>>,
+    /// Nodes take it for [`Settings::expiry`].
+    pub policy: Option<Arc<dyn ExpiryPolicy + Send + Sync>>,
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "Own {{ ordering: {}, policy: {} }}", self.ordering.is_some(), self.policy.is_some())
     }
 }

@@ -1,14 +1,12 @@
 //! Ticker — what a node does by the clock. Does I/O: a thread, fsync, the ceiling's file.
 
-use super::Place;
-use super::clock;
 use super::following;
 use super::identity::{Identity, IdentityError};
 use super::master::Shared;
 use super::sweep::Sweep;
 use super::writer::Request;
+use super::{Clock, Place};
 use crate::binlog::Files;
-use crate::replication::Tail;
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, thread};
 use crate::time::Millis;
@@ -20,26 +18,22 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(100);
 /// From one fsync to the next under `everysec`, and from one look at the ceiling to the next.
 const SYNC: Duration = Duration::from_secs(1);
-/// How far the durable ceiling is ahead of the clock. After a crash log time goes on from it, and stands there until the
-/// clock has come so far: a key may die by so much early, and a new one live by so much longer. Many crashes do not add
-/// up.
-const CEILING_AHEAD_MS: u64 = 4_000;
 /// How near log time comes to the ceiling before there is a new one.
 const CEILING_NEAR_MS: u64 = 2_500;
 /// How far log time is lifted at most to where a replica has heard it. A node that was promoted is behind the others by
 /// as much as it was late, and no more.
 const LIFT_MAX_MS: u64 = 3_600_000;
 
-/// Makes a ceiling durable that is ahead of the clock, which says `now`, and not below log time. Errors: the disk's; log
+/// Makes a ceiling durable that is ahead of the clock, and not below log time. Errors: the disk's; log
 /// time stays below the old one.
 pub fn raise_ceiling(
     identity: &mut Identity,
     files: &impl Files,
     time: Millis,
-    now: Millis,
+    clock: &Clock,
 ) -> Result<Millis, IdentityError> {
     // Log time that is ahead of the clock stands still: it needs no room above it.
-    let ceiling = time.max(Millis(now.0.saturating_add(CEILING_AHEAD_MS)));
+    let ceiling = time.max(Millis(clock.now().0.saturating_add(clock.ceiling_ahead_ms())));
     identity.write_ceiling(files, ceiling)?;
     Ok(ceiling)
 }
@@ -56,9 +50,9 @@ impl<F: Place> Ticker<F> {
         let mut duties = MasterDuties { shared, files, identity, sweep: Sweep::default() };
         Ticker::spawn(move |stopped| {
             let mut kept = Instant::now();
-            while tick(&stopped, TICK) {
+            while tick(&stopped, TICK, &duties.shared.clock) {
                 duties.lift();
-                duties.heartbeat();
+                duties.shared.heartbeat();
                 duties.expire();
                 if kept.elapsed() >= SYNC {
                     kept = Instant::now();
@@ -79,7 +73,7 @@ impl<F: Place> Ticker<F> {
         let interval = Duration::from_millis(snapshot_interval_ms.max(1));
         Ticker::spawn(move |stopped| {
             let (mut synced, mut cut) = (Instant::now(), Instant::now());
-            while tick(&stopped, interval.min(TICK)) {
+            while tick(&stopped, interval.min(TICK), &shared.clock) {
                 if cut.elapsed() >= interval {
                     cut = Instant::now();
                     shared.pool.request_cut(&shared.applied);
@@ -110,8 +104,12 @@ impl<F: Place> Ticker<F> {
     }
 }
 
-/// Waits for the next tick; `false`: there is none.
-fn tick(stopped: &Receiver<()>, interval: Duration) -> bool {
+/// Waits for the next tick; `false`: there is none. A clock that is set by hand has no ticks.
+fn tick(stopped: &Receiver<()>, interval: Duration, clock: &Clock) -> bool {
+    if clock.is_by_hand() {
+        // It ends with an error: nothing is ever sent.
+        return stopped.recv().is_ok();
+    }
     matches!(stopped.recv_timeout(interval), Err(RecvTimeoutError::Timeout))
 }
 
@@ -140,13 +138,6 @@ impl<F: Files> MasterDuties<F> {
         self.shared.publication.read(told);
     }
 
-    /// Shows replicas the time after the last entry.
-    fn heartbeat(&self) {
-        if let Some((last, time)) = self.shared.publication.heartbeat(clock::now()) {
-            self.shared.tail.advance(Tail { last, time, bytes: 0 });
-        }
-    }
-
     /// Asks the writer to remove some keys that are dead.
     fn expire(&mut self) {
         let (_, now) = self.shared.last();
@@ -172,9 +163,9 @@ impl<F: Files> MasterDuties<F> {
 
     /// Sees to it that the ceiling is well beyond the clock, and not below `time`.
     fn raise(&mut self, time: Millis) {
-        let (ceiling, now) = (self.identity.ceiling(), clock::now());
+        let (ceiling, now) = (self.identity.ceiling(), self.shared.clock.now());
         if ceiling < time || ceiling.since(now) < CEILING_NEAR_MS {
-            match raise_ceiling(&mut self.identity, &self.files, time, now) {
+            match raise_ceiling(&mut self.identity, &self.files, time, &self.shared.clock) {
                 Ok(ceiling) => self.shared.publication.raise(ceiling),
                 Err(error) => tracing::error!(%error, "log time may come to stand: no new ceiling"),
             }

@@ -8,6 +8,7 @@
 //! Whatever fails before the log has the group leaves nothing behind: the pending writes are dropped. After the log has
 //! it the store must take it; if that fails the node ends, and the next start applies it from the log.
 
+use super::Clock;
 use super::checkpoint::{Checkpoints, bytes_of};
 use super::log::SharedLog;
 use super::tail::SharedTail;
@@ -59,6 +60,8 @@ pub struct Writer<F: Files> {
     pub tail: Arc<SharedTail>,
     /// What is logged.
     pub policy: Arc<dyn ExpiryPolicy + Send + Sync>,
+    /// The node's own clock.
+    pub clock: Clock,
     /// What an acknowledgement promises.
     pub fsync: Fsync,
     /// The epoch of new entries.
@@ -108,7 +111,7 @@ impl<F: Files> Writer<F> {
         if group.is_empty() {
             return Ok(());
         }
-        let now = self.publication.begin(super::clock::now());
+        let now = self.publication.begin(self.clock.now());
         let executed = self.execute(&group, now)?;
         match self.log.append(&executed.entries, self.fsync) {
             Ok(()) => {
@@ -191,7 +194,7 @@ impl<F: Files> Writer<F> {
             // Keys that are dead are found again, ten times a second: no line for each of them.
             if let Request::Run { commands, reply } = request {
                 tracing::error!(%error, commands = commands.len(), "refused");
-                let sight = self.publication.read(super::clock::now());
+                let sight = self.publication.read(self.clock.now());
                 let answer = |command: &Command| match command.is_write() {
                     true => Reply::Error(text.clone()),
                     false => super::read(&sight, command),

@@ -61,7 +61,8 @@ fn story(key: &str) -> Story {
         keys: steps[3].keys.clone(),
         steps,
         conclusion: format!("Broken: no_early_death, {key} is gone."),
-        path: None,
+        taken: None,
+        path: Vec::new(),
     }
 }
 

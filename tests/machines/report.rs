@@ -40,11 +40,12 @@ fn story(steps: usize) -> Story {
         ..KeyRow::default()
     };
     Story {
+        path: Vec::new(),
         program: vec!["SET a b".to_owned(), "FLUSHDB".to_owned()],
         steps: (1..=steps).map(step).collect(),
         keys: vec![key("a", "\"b\""), key("c", "-")],
         conclusion: "The replica holds what the master deleted.".to_owned(),
-        path: None,
+        taken: None,
     }
 }
 

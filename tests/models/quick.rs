@@ -73,7 +73,7 @@ fn model_broken_invariant_comes_with_its_story() {
 fn walked(row: &Row) -> Vec<Vec<&'static str>> {
     let story = row.counterexample.as_ref().expect("it is broken");
     let program: Vec<&str> = story.program.iter().map(String::as_str).collect();
-    let broken = match story.path.as_ref().expect("a choice of the crate") {
+    let broken = match story.taken.as_ref().expect("a choice of the crate") {
         Path::Ordering { workers, crashes_max, path } => {
             let bounds =
                 OrderingBounds { workers: *workers, crashes_max: *crashes_max, ..OrderingBounds::QUICK };

@@ -32,7 +32,7 @@ pub struct Case {
 
 impl Case {
     pub fn of(bug: &'static Bug, configuration: Configuration) -> Case {
-        let history = History::of(logged(&*configuration.log_policy(), bug.program));
+        let history = History::of(logged(&*configuration.policy(), bug.program));
         Case { bug, configuration, history: Arc::new(history) }
     }
 
@@ -47,7 +47,7 @@ impl Case {
 
     /// Admits all entries and is the second worker then; a reader looks after every batch.
     pub fn run(&self) {
-        let machine = self.configuration.machine(WORKERS).expect("threads are given what orders");
+        let machine = self.configuration.machine(WORKERS);
         assert_eq!(machine.reads(), Reads::Latest, "the reader below sees the store as it is");
         let limits = Limits { entries_max: self.history.entries.len(), bytes_max: 1000 };
         // Not an Arc of the tool's: at a deadlock, dropping one panics once more.

@@ -4,7 +4,7 @@ use super::pool::ROOMY;
 use crate::log::{Data, log, states};
 use crate::replica::Replica;
 use replicheck::apply::Applier;
-use replicheck::apply::pool::{Hold, Limits, Outcome, Pool};
+use replicheck::apply::pool::{Hold, Limits, Outcome, Pool, Schedule};
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::Key;
 use replicheck::ordering::{AnyOrdering, Strategy, lane_of};
@@ -16,7 +16,12 @@ fn hold(entry: u64, until_finished: u64) -> Hold {
 }
 
 fn pool(strategy: Strategy, workers: usize, limits: Limits, holds: &[Hold]) -> Pool<AnyOrdering> {
-    Pool::new(Applier::new(strategy.machine(workers, 4), Lsn::NONE), workers, limits, holds.to_vec())
+    Pool::new(
+        Applier::new(strategy.machine(workers, 4), Lsn::NONE),
+        workers,
+        limits,
+        Schedule::Held(holds.to_vec()),
+    )
 }
 
 /// What became of the holds, in which order the entries were written, and what the replica ends with.

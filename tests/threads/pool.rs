@@ -3,7 +3,7 @@
 use crate::log::{end, log, random_log, states};
 use crate::replica::{Fault, Replica};
 use replicheck::apply::Applier;
-use replicheck::apply::pool::{Limits, Pool, PoolState};
+use replicheck::apply::pool::{Limits, Pool, PoolState, Schedule};
 use replicheck::binlog::Lsn;
 use replicheck::ordering::{AnyOrdering, Strategy};
 use std::thread;
@@ -11,7 +11,7 @@ use std::thread;
 pub const ROOMY: Limits = Limits { entries_max: 1000, bytes_max: 1 << 20 };
 
 pub fn pool(strategy: Strategy, workers: usize, limits: Limits) -> Pool<AnyOrdering> {
-    Pool::new(Applier::new(strategy.machine(workers, 4), Lsn::NONE), workers, limits, Vec::new())
+    Pool::new(Applier::new(strategy.machine(workers, 4), Lsn::NONE), workers, limits, Schedule::Free)
 }
 
 const SAFE: [Strategy; 5] = [

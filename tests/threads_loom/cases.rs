@@ -1,7 +1,7 @@
 //! The queue, and a pool that is forced or fails.
 
 use super::explore::explore;
-use crate::apply::pool::{Hold, Limits, Pool, Stopped};
+use crate::apply::pool::{Hold, Limits, Pool, Schedule, Stopped};
 use crate::log::{end, log, states};
 use crate::queue::{NotQueued, Queue};
 use crate::replica::{Fault, Replica};
@@ -10,7 +10,7 @@ use loom::thread;
 use replicheck::apply::Applier;
 use replicheck::binlog::Lsn;
 use replicheck::effect::Key;
-use replicheck::ordering::{Strategy, lane_of};
+use replicheck::ordering::{Job, Strategy, lane_of};
 use replicheck::store::StoreError;
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ fn pool(strategy: Strategy, holds: &'static [Hold], fault: Fault) {
     let states = states(&log);
     let limits = Limits { entries_max: 2, bytes_max: 1000 };
     let applier = Applier::new(strategy.machine(2, 2), Lsn::NONE);
-    let pool = sync::Arc::new(Pool::new(applier, 2, limits, holds.to_vec()));
+    let pool = sync::Arc::new(Pool::new(applier, 2, limits, Schedule::Held(holds.to_vec())));
     let replica = sync::Arc::new(Replica::new(fault));
     let workers = Pool::spawn(&pool, &replica);
     let admitted = log.iter().try_for_each(|entry| pool.admit(Arc::clone(entry), 1));
@@ -100,6 +100,25 @@ const PREEMPTIONS: Option<usize> = Some(3);
 fn loom_pool_hold_that_cannot_be_kept_hangs_nobody() {
     const HOLDS: &[Hold] = &[Hold { entry: Lsn(1), until_finished: Lsn(3) }];
     explore("pool, barrier, hold", PREEMPTIONS, || pool(Strategy::Barrier, HOLDS, Fault::None));
+}
+
+#[test]
+fn loom_pool_gate_wakes_who_is_let_through() {
+    explore("pool, key_hash, gate", PREEMPTIONS, || {
+        let log = log(&["SET a 1", "SET c 2"]);
+        let limits = Limits { entries_max: 2, bytes_max: 1000 };
+        let applier = Applier::new(Strategy::KeyHash.machine(2, 2), Lsn::NONE);
+        let pool = sync::Arc::new(Pool::new(applier, 2, limits, Schedule::Gated));
+        let replica = sync::Arc::new(Replica::new(Fault::None));
+        let workers = Pool::spawn(&pool, &replica);
+        log.iter().for_each(|entry| pool.admit(Arc::clone(entry), 1).expect("nothing fails"));
+        pool.let_through(Job::whole(Lsn(2)));
+        pool.let_through(Job::whole(Lsn(1)));
+        assert_eq!(pool.wait_for(end(&log)), Ok(()));
+        pool.close();
+        workers.into_iter().for_each(|worker| worker.join().expect("no panic"));
+        assert_eq!(replica.data(), states(&log)[2]);
+    });
 }
 
 #[test]

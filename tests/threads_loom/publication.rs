@@ -1,7 +1,7 @@
 //! What readers are given while entries arrive and are applied.
 
 use super::explore::{explore, finds};
-use crate::apply::pool::{Limits, Pool, Stopped};
+use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
 use crate::handover::hand_over;
 use crate::log::log;
 use crate::promise::{History, Judge, Wrong};
@@ -134,7 +134,7 @@ fn appends_too_late(
 fn from_link_to_reader(history: &Arc<History>, steps: HandOver) {
     let limits = Limits { entries_max: 1, bytes_max: 1000 };
     let machine = Strategy::Serial.machine(1, 1);
-    let pool = Arc::new(Pool::new(Applier::new(machine, Lsn::NONE), 1, limits, Vec::new()));
+    let pool = Arc::new(Pool::new(Applier::new(machine, Lsn::NONE), 1, limits, Schedule::Free));
     let judge = Arc::new(Judge::new(history, Strategy::Serial, Wrong::Nothing).with_publication());
     let received = Arc::new(Mutex::new(Lsn::NONE));
     let worker = thread::spawn({

@@ -1,7 +1,7 @@
 //! Every strategy with two workers: what it promises holds, and loom sees where it does not.
 
 use super::explore::{explore, finds};
-use crate::apply::pool::{Limits, Pool, Stopped};
+use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
 use crate::log::log;
 use crate::mutant::{Fault, MUTANTS, Mutant};
 use crate::promise::{History, Judge, Wrong, promised};
@@ -46,7 +46,7 @@ impl Case {
     fn pool(&self) -> Pool<Mutant> {
         let machine = Mutant::new(self.strategy.machine(2, 2), self.fault);
         let limits = Limits { entries_max: self.entries_max, bytes_max: 1000 };
-        Pool::new(Applier::new(machine, Lsn::NONE), 2, limits, Vec::new())
+        Pool::new(Applier::new(machine, Lsn::NONE), 2, limits, Schedule::Free)
     }
 
     // Not an Arc of loom's: at a deadlock, dropping one panics once more.

@@ -1,7 +1,7 @@
 //! How a pool ends, whoever waits; and the queue.
 
 use super::explore::explore;
-use crate::apply::pool::{Limits, Place, Pool, Stopped, Work};
+use crate::apply::pool::{Limits, Place, Pool, Schedule, Stopped, Work};
 use crate::log::{end, random_log};
 use crate::queue::Queue;
 use crate::replica::{Fault, Replica};
@@ -41,7 +41,7 @@ fn run(strategy: Strategy, fault: Fault) {
     let log = random_log(SEED, COMMANDS);
     let limits = Limits { entries_max: 6, bytes_max: 1000 };
     let applier = Applier::new(strategy.machine(WORKERS, 3), Lsn::NONE);
-    let pool = Arc::new(Pool::new(applier, WORKERS, limits, Vec::new()));
+    let pool = Arc::new(Pool::new(applier, WORKERS, limits, Schedule::Free));
     let splits = matches!(strategy, Strategy::KeyHash);
     let replica = if splits { Replica::of_parts() } else { Replica::new(fault) };
     let replica = Arc::new(Announced(replica, fault));

@@ -1,7 +1,7 @@
 //! Every strategy with four workers on random entries, a reader all along, and a crash.
 
 use super::explore::{explore, finds};
-use crate::apply::pool::{Limits, Pool, Stopped};
+use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
 use crate::handover::hand_over;
 use crate::log::random_log;
 use crate::mutant::{Fault, MUTANTS, Mutant};
@@ -68,7 +68,7 @@ impl Case {
         let from = usize::try_from(marker.0).expect("small");
         let machine = Mutant::new(self.strategy.machine(WORKERS, 3), self.fault);
         let limits = Limits { entries_max: 6, bytes_max: 1000 };
-        let pool = Arc::new(Pool::new(Applier::new(machine, marker), WORKERS, limits, Vec::new()));
+        let pool = Arc::new(Pool::new(Applier::new(machine, marker), WORKERS, limits, Schedule::Free));
         let workers: Vec<_> = (0..WORKERS)
             .map(|worker| {
                 let (pool, judge) = (Arc::clone(&pool), Arc::clone(judge));

@@ -9,8 +9,9 @@
 //! worker 1   idle ─ given 2 ─ (held, or not its turn) ────── writing 2 ─ idle
 //! ```
 
+use super::gate::Gate;
 use super::holds::Holds;
-use super::{Hold, Limits, PoolState, Stopped};
+use super::{Limits, PoolState, Schedule, Stopped};
 use crate::apply::Applier;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
@@ -65,6 +66,7 @@ pub(super) struct Dispatch<O> {
     applier: Applier<O>,
     limits: Limits,
     holds: Holds,
+    gate: Gate,
     slots: Vec<Slot>,
     entries: BTreeMap<Lsn, (Arc<Entry>, usize)>,
     bytes: usize,
@@ -74,11 +76,19 @@ pub(super) struct Dispatch<O> {
 }
 
 impl<O: Ordering> Dispatch<O> {
-    pub(super) fn new(applier: Applier<O>, workers: usize, limits: Limits, holds: Vec<Hold>) -> Dispatch<O> {
+    pub(super) fn new(
+        applier: Applier<O>,
+        workers: usize,
+        limits: Limits,
+        schedule: Schedule,
+    ) -> Dispatch<O> {
+        let is_gated = schedule == Schedule::Gated;
+        let holds = if let Schedule::Held(holds) = schedule { holds } else { Vec::new() };
         Dispatch {
             applier,
             limits,
             holds: Holds::new(holds),
+            gate: Gate::new(is_gated),
             slots: vec![Slot::Idle; workers],
             entries: BTreeMap::new(),
             bytes: 0,
@@ -131,6 +141,7 @@ impl<O: Ordering> Dispatch<O> {
         }
         let Slot::Given(job) = mem::replace(&mut self.slots[worker], Slot::Idle) else { return Next::End };
         self.holds.keep(&job);
+        self.gate.pass(&job);
         let entries =
             self.entries.range(job.first..=job.last).map(|(_, (entry, _))| Arc::clone(entry)).collect();
         // It is asked for only now: what was finished while the job waited counts.
@@ -177,8 +188,9 @@ impl<O: Ordering> Dispatch<O> {
         }
     }
 
-    /// Admits nothing more.
+    /// Admits nothing more. Nobody stands at the gate any more to let jobs through.
     pub(super) fn close(&mut self) {
+        self.gate.open();
         if self.phase == Phase::Open {
             self.phase = Phase::Closed;
         }
@@ -245,7 +257,12 @@ impl<O: Ordering> Dispatch<O> {
     }
 
     fn is_ready(&self, job: &Job) -> bool {
-        !self.is_held(job) && self.applier.ordering().may_write(job)
+        !self.gate.keeps(job) && !self.is_held(job) && self.applier.ordering().may_write(job)
+    }
+
+    /// Lets `job` through the gate.
+    pub(super) fn let_through(&mut self, job: Job) {
+        self.gate.let_through(job);
     }
 
     /// Whether `worker` should do something: write, or end.
@@ -279,6 +296,24 @@ impl<O: Ordering> Dispatch<O> {
         }
     }
 
+    /// The jobs that the gate alone keeps from being written, the oldest first.
+    fn at_gate(&self) -> Vec<Job> {
+        let waits = |job: &&Job| self.gate.keeps(job) && self.applier.ordering().may_write(job);
+        let mut jobs: Vec<Job> = self.given().filter(waits).cloned().collect();
+        jobs.sort();
+        jobs
+    }
+
+    /// The jobs that are being written or that nothing keeps from it.
+    fn begun(&self) -> Vec<Job> {
+        let begun = |slot: &Slot| match slot {
+            Slot::Idle => None,
+            Slot::Given(job) => self.is_ready(job).then(|| job.clone()),
+            Slot::Writing(job) => Some(job.clone()),
+        };
+        self.slots.iter().filter_map(begun).collect()
+    }
+
     pub(super) fn state(&self) -> PoolState {
         let mut held: Vec<Lsn> = self.given().filter(|job| self.is_held(job)).map(|job| job.first).collect();
         held.sort_unstable();
@@ -290,6 +325,8 @@ impl<O: Ordering> Dispatch<O> {
             admission_waits: self.waiting_bytes.is_some(),
             held,
             holds: self.holds.outcomes().to_vec(),
+            at_gate: self.at_gate(),
+            begun: self.begun(),
             stopped: self.stopped().cloned(),
         }
     }

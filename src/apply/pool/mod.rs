@@ -15,6 +15,7 @@
 //! [`Work`].
 
 mod dispatch;
+mod gate;
 mod holds;
 
 pub use holds::{Hold, Outcome};
@@ -22,7 +23,7 @@ pub use holds::{Hold, Outcome};
 use crate::apply::Applier;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::ordering::{Ordering, Refused};
+use crate::ordering::{Job, Ordering, Refused};
 use crate::store::StoreError;
 use crate::sync::{self, Condvar, Mutex, MutexGuard, lock, thread, wait};
 use dispatch::{Dispatch, Next};
@@ -48,6 +49,18 @@ pub struct Limits {
     pub entries_max: usize,
     /// Bytes; a larger entry is admitted alone.
     pub bytes_max: usize,
+}
+
+/// In which order batches are written, beyond what the strategy says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Schedule {
+    /// As threads come.
+    #[default]
+    Free,
+    /// As these say, as far as the strategy allows it.
+    Held(Vec<Hold>),
+    /// As [`Pool::let_through`] says: nothing is written before, until the pool is closed.
+    Gated,
 }
 
 /// Why a pool takes nothing more.
@@ -105,6 +118,10 @@ pub struct PoolState {
     pub held: Vec<Lsn>,
     /// The holds with what became of them.
     pub holds: Vec<(Hold, Outcome)>,
+    /// The jobs that wait at the gate and nowhere else, the oldest first.
+    pub at_gate: Vec<Job>,
+    /// The jobs that are being written or will be next.
+    pub begun: Vec<Job>,
     /// Why it stopped, if it did; a closed pool has not.
     pub stopped: Option<Stopped>,
 }
@@ -133,10 +150,10 @@ pub struct Pool<O> {
 
 impl<O: Ordering> Pool<O> {
     /// A pool of `workers` (at least 1) workers, all of which must be run: a job may be given to any of them. `applier`
-    /// says where the log goes on, `holds` which schedule is forced.
-    pub fn new(applier: Applier<O>, workers: usize, limits: Limits, holds: Vec<Hold>) -> Pool<O> {
+    /// says where the log goes on.
+    pub fn new(applier: Applier<O>, workers: usize, limits: Limits, schedule: Schedule) -> Pool<O> {
         let workers = workers.max(1);
-        let dispatch = Dispatch::new(applier, workers, limits, holds);
+        let dispatch = Dispatch::new(applier, workers, limits, schedule);
         Pool {
             shared: Mutex::new(Shared { dispatch, asleep: vec![false; workers], waiting: 0 }),
             workers: (0..workers).map(|_| Condvar::new()).collect(),
@@ -257,6 +274,13 @@ impl<O: Ordering> Pool<O> {
         if dispatch.stopped().is_some() {
             self.moved.notify_all();
         }
+    }
+
+    /// Lets `job` through the gate, once: one of [`PoolState::at_gate`], or one that will come there.
+    pub fn let_through(&self, job: Job) {
+        let mut shared = lock(&self.shared);
+        shared.dispatch.let_through(job);
+        self.wake(&mut shared);
     }
 
     /// The highest L with all entries ≤ L written.

@@ -1,27 +1,20 @@
-//! A master and a replica of it: folders, RocksDB, TCP, threads. Does I/O.
+//! A scenario's program on a master and a replica. Does I/O, through the nodes.
 
 use super::delay::delayed;
 use super::scenario::{Choice, Scenario};
-use replicheck::apply::pool::Outcome;
-use replicheck::binlog::Lsn;
+use crate::cli::nodes::{LIMIT, in_words, start, wait_until};
+use replicheck::apply::pool::{Outcome, Schedule};
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::line;
-use replicheck::engine::{Address, Engine, Settings};
-use replicheck::server::{Config, Node, Server};
+use replicheck::engine::Settings;
+use replicheck::server::Node as _;
 use replicheck::store::Dump;
-use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// Workers of the replica: with two a schedule can go wrong.
 const WORKERS: usize = 2;
-/// Longer than this and something other than the choice is wrong.
-const LIMIT: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(5);
 
 /// What one choice came to.
 pub struct Shown {
@@ -44,22 +37,16 @@ impl Shown {
     }
 }
 
-/// A node with its server.
-struct Running {
-    engine: Arc<Engine>,
-    addr: SocketAddr,
-    /// Dropped, it ends the server.
-    _stop: tokio::sync::oneshot::Sender<()>,
-}
-
 /// Runs the scenario's program on a master of that choice, and waits for its replica. `folder` is empty. Errors: in
 /// words.
 pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice) -> Result<Shown, String> {
     let master = start(handle, settings(&folder.join("master"), choice), None)?;
     let to_master = delayed(master.addr, scenario.delay).map_err(in_words)?;
-    let followed = Address { host: to_master.ip().to_string(), port: to_master.port() };
-    let follows = Settings { holds: scenario.holds.clone(), ..settings(&folder.join("replica"), choice) };
-    let replica = start(handle, follows, Some(followed))?;
+    let follows = Settings {
+        schedule: Schedule::Held(scenario.holds.clone()),
+        ..settings(&folder.join("replica"), choice)
+    };
+    let replica = start(handle, follows, Some(to_master))?;
     let mut client = Client::connect(&master.addr.to_string(), LIMIT).map_err(in_words)?;
     for text in scenario.program {
         let argv = line::split(text.as_bytes()).map_err(in_words)?;
@@ -70,7 +57,7 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
     // Now, and not later: once the counter is dead the master sweeps it away.
     let stored = master.engine.dump().map_err(in_words)?;
     let last = master.engine.facts().progress.applied;
-    wait_for(&replica.engine, last)?;
+    wait_until(format_args!("entry {last}"), || replica.engine.facts().progress.applied >= last)?;
     let received = replica.engine.dump().map_err(in_words)?;
     let reads = reads(&stored, &received, master.addr, replica.addr)?;
     let holds = replica.engine.pool_state().map(|state| state.holds).unwrap_or_default();
@@ -84,30 +71,6 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
 
 fn settings(folder: &Path, choice: Choice) -> Settings {
     Settings { ordering: choice.ordering, expiry: choice.expiry, workers: WORKERS, ..Settings::new(folder) }
-}
-
-fn start(handle: &Handle, settings: Settings, master: Option<Address>) -> Result<Running, String> {
-    std::fs::create_dir_all(&settings.dir).map_err(in_words)?;
-    let engine = Engine::start(settings, master).map_err(in_words)?;
-    let config = Config { port: 0, ..Config::default() };
-    let server = handle.block_on(Server::bind(Arc::clone(&engine), config)).map_err(in_words)?;
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let addr = server.local_addr();
-    handle.spawn(server.serve(async {
-        let _ = stopped.await;
-    }));
-    Ok(Running { engine, addr, _stop: stop })
-}
-
-fn wait_for(replica: &Engine, last: Lsn) -> Result<(), String> {
-    let since = Instant::now();
-    while replica.facts().progress.applied < last {
-        if since.elapsed() > LIMIT {
-            return Err(format!("the replica did not come to entry {last}: {:?}", replica.facts().role));
-        }
-        thread::sleep(POLL);
-    }
-    Ok(())
 }
 
 /// What a client reads of each key from both.
@@ -150,8 +113,4 @@ fn shown(reply: &OwnedFrame) -> String {
         OwnedFrame::SimpleString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         OwnedFrame::Array(_) => "(array)".to_owned(),
     }
-}
-
-fn in_words(error: impl Display) -> String {
-    error.to_string()
 }

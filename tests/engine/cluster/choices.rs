@@ -2,7 +2,7 @@
 
 use super::super::disks::Disks;
 use super::peer::Peer;
-use replicheck::apply::pool::Hold;
+use replicheck::apply::pool::{Hold, Schedule};
 use replicheck::binlog::Lsn;
 use replicheck::engine::Settings;
 use replicheck::expiry::Policy;
@@ -130,7 +130,7 @@ fn equal_under_a_hold(ordering: Strategy) -> bool {
     let master = Peer::master(&m, &|_| {});
     let held = |settings: &mut Settings| {
         settings.ordering = ordering;
-        settings.holds = vec![Hold { entry: Lsn(1), until_finished: Lsn(3) }];
+        settings.schedule = Schedule::Held(vec![Hold { entry: Lsn(1), until_finished: Lsn(3) }]);
     };
     let replica = Peer::replica(&r, &held, master.port);
     master.run(&["SET a b", "SET a c", "FLUSHDB"]);

@@ -1,0 +1,303 @@
+//! A path of the expiry model on real nodes: both clocks, the link and removals do what it says. Does I/O.
+
+use super::Ran;
+use super::cluster::{Cluster, Setup};
+use super::link::Message;
+use crate::cli::nodes::wait_until;
+use replicheck::binlog::Lsn;
+use replicheck::command::Command;
+use replicheck::effect::{Key, KeySet};
+use replicheck::engine::{Given, HandClock};
+use replicheck::invariant::{Visible, visible};
+use replicheck::models::catalogue::{Configuration, START, Seeded, Subject};
+use replicheck::models::expiry::{
+    self, Action, ExpiryModel, Moments, READ_INVARIANTS, ReplicaSide, STATE_INVARIANTS, Saw, at_same_lsn,
+    reader_looks, wrote,
+};
+use replicheck::models::judged::InvariantSet;
+use replicheck::models::story::{Clocks, Instant, Lane, Step, key_rows, ms_since};
+use replicheck::models::trace::{Setting, Taken};
+use replicheck::store::{Dump, Stored};
+use replicheck::time::Millis;
+use std::collections::BTreeMap;
+use std::path::Path;
+use tokio::runtime::Handle;
+
+/// What the nodes are told to do.
+pub enum Order {
+    /// A client sends a command.
+    Send(Command),
+    /// Time passes.
+    Tick,
+    /// The master sends a heartbeat.
+    Heartbeat,
+    /// The link delivers its oldest message.
+    Deliver,
+    /// The master removes a key that is dead.
+    MasterRemoves(Key),
+    /// The replica removes a key that it finds dead.
+    ReplicaRemoves(Key),
+}
+
+/// An order, and what both nodes of the model store afterwards.
+pub type Told = (Order, [Dump; 2]);
+
+/// The orders of a path, and the replica's clock in ticks ahead of the master's. Errors: what real nodes cannot be told to
+/// do.
+pub fn orders(model: &ExpiryModel, path: &[Taken<expiry::State, Action>]) -> Result<(Vec<Told>, i8), String> {
+    let mut orders = Vec::new();
+    for (before, action, after) in path {
+        let order = match *action {
+            Action::Command(symbol) => Order::Send(model.setup().alphabet[symbol].clone()),
+            Action::Tick => Order::Tick,
+            Action::Heartbeat => Order::Heartbeat,
+            Action::Deliver => Order::Deliver,
+            Action::MasterRemoves(n) => {
+                Order::MasterRemoves(ExpiryModel::nth_key(model.master_dump(before.master), n))
+            }
+            Action::ReplicaRemoves(n) => {
+                Order::ReplicaRemoves(ExpiryModel::nth_key(model.replica_dump(before.replica), n))
+            }
+            Action::LinkDown | Action::LinkUp => {
+                return Err("the path has a link that goes down: that is not replayed".to_owned());
+            }
+        };
+        let stored = [model.master_dump(after.master).clone(), model.replica_dump(after.replica).clone()];
+        orders.push((order, stored));
+    }
+    Ok((orders, path.first().map_or(0, |(before, _, _)| before.skew)))
+}
+
+/// Runs the orders on nodes of `configuration`. `is_recorded`: they are of its own path, so both must store what the
+/// model's store. Errors: in words.
+pub fn run(
+    handle: &Handle,
+    folder: &Path,
+    subject: &Subject,
+    configuration: Configuration,
+    (orders, skew, is_recorded): (&[Told], i8, bool),
+) -> Result<Ran, String> {
+    let Setting::Clocks { tick_ms, .. } = subject.setting else { return Err("no clocks are set".to_owned()) };
+    let clock = HandClock::new(START);
+    let replica_clock = match configuration.seeded() {
+        // By a clock that never goes, nothing has died yet.
+        Some(Seeded::ReadersSeeTheDead) => HandClock::new(Millis::ZERO),
+        _ => clock.skewed(i64::from(skew) * tick_ms.cast_signed()),
+    };
+    let setup = Setup { configuration, workers: 1, is_gated: false, replica_clock, clock };
+    let cluster = Cluster::start(handle, folder, setup)?;
+    let mut run = Run { cluster, tick_ms, ran: Ran::new(configuration), readers: Readers::new() };
+    for (number, (order, stored)) in (1..).zip(orders) {
+        run.follow(order)?;
+        if is_recorded {
+            run.compare(number, stored)?;
+        }
+    }
+    while !is_recorded && run.deliver()? {}
+    let Run { cluster, mut ran, readers, .. } = run;
+    ran.is_at_end = cluster.applied() == cluster.last();
+    let [master, replica] = cluster.given()?;
+    let instants = Instant { start: START, master: master.judged_at, replica: replica.judged_at };
+    let rows = key_rows(&master.stored, &replica.stored, Some(instants));
+    ran.keys = rows.into_iter().map(|(_, row)| row).collect();
+    ran.broke(STATE_INVARIANTS, readers.state);
+    ran.broke(READ_INVARIANTS, readers.reads);
+    cluster.end();
+    Ok(ran)
+}
+
+struct Run {
+    cluster: Cluster,
+    tick_ms: u64,
+    ran: Ran,
+    readers: Readers,
+}
+
+/// What is known of both nodes, to judge what they store and what readers of the replica are given.
+struct Readers {
+    side: ReplicaSide,
+    saw: Saw,
+    moments: Moments,
+    /// For each entry the keys whose value it wrote, and what the master stored right after it.
+    entries: BTreeMap<Lsn, (KeySet, Dump)>,
+    noted: Lsn,
+    state: InvariantSet,
+    reads: InvariantSet,
+}
+
+impl Run {
+    fn follow(&mut self, order: &Order) -> Result<(), String> {
+        match order {
+            Order::Send(command) => self.send(command),
+            Order::Tick => {
+                self.cluster.clock.advance(self.tick_ms);
+                let seconds = self.tick_ms as f64 / 1000.0;
+                self.look(None, format!("goes on by {seconds} s"))
+            }
+            Order::Heartbeat => {
+                self.cluster.master.engine.heartbeat();
+                self.cluster.link.wait_for(Message::Heartbeat(self.cluster.clock.now()))?;
+                self.look(Some(Lane::Master), "sends a heartbeat with its time".to_owned())
+            }
+            Order::Deliver => {
+                if !self.deliver()? {
+                    self.ran.note("nothing was under way to be delivered".to_owned());
+                }
+                Ok(())
+            }
+            Order::MasterRemoves(key) => {
+                let before = self.cluster.last();
+                self.cluster.master.engine.remove(key)?;
+                let lsns = self.cluster.sent_since(before)?;
+                self.readers.sent(&self.cluster, None, &lsns)?;
+                self.look(Some(Lane::Master), format!("removes {key} if it is dead{}", logged(&lsns)))
+            }
+            Order::ReplicaRemoves(key) => {
+                self.cluster.replica.engine.remove(key)?;
+                self.look(
+                    Some(Lane::Replica),
+                    format!("removes {key} if its policy finds it dead and lets it"),
+                )
+            }
+        }
+    }
+
+    fn send(&mut self, command: &Command) -> Result<(), String> {
+        let (lsns, error) = self.cluster.send(command)?;
+        self.readers.sent(&self.cluster, Some(command), &lsns)?;
+        let answered = error.map(|error| format!(" (answered: {error})")).unwrap_or_default();
+        self.look(Some(Lane::Client), format!("{command} on the master{answered}{}", logged(&lsns)))
+    }
+
+    /// Whether there was anything to deliver.
+    fn deliver(&mut self) -> Result<bool, String> {
+        let what = match self.cluster.link.deliver()? {
+            None => return Ok(false),
+            Some(Message::Entry(lsn)) => {
+                let is_there = || self.cluster.applied() >= lsn || self.cluster.pool().is_err();
+                wait_until(format_args!("entry {lsn}"), is_there)?;
+                self.cluster.pool()?;
+                format!("delivers entry {lsn}")
+            }
+            Some(Message::Heartbeat(time)) => {
+                self.cluster.wait_for_time(time)?;
+                format!("delivers the heartbeat of {}", at(time))
+            }
+        };
+        self.look(Some(Lane::Link), what)?;
+        Ok(true)
+    }
+
+    /// Readers of both look, and are judged.
+    fn look(&mut self, actor: Option<Lane>, what: String) -> Result<(), String> {
+        let [master, replica] = self.cluster.given()?;
+        self.readers.look(&self.cluster, &master, &replica);
+        let sees = visible(&replica.stored, replica.judged_at);
+        self.ran.story.steps.push(Step {
+            who: actor.map_or_else(|| "time".to_owned(), Lane::name),
+            what: format!("{what}; a reader of the replica sees {}", seen(&sees)),
+            actor,
+            clocks: Some(Clocks {
+                master_ms: ms_since(START, self.cluster.clock.now()),
+                replica_ms: Some(ms_since(START, replica.judged_at)),
+                estimated: false,
+            }),
+            ..Step::default()
+        });
+        Ok(())
+    }
+
+    fn compare(&mut self, number: usize, expected: &[Dump; 2]) -> Result<(), String> {
+        let given = self.cluster.given()?;
+        for ((given, expected), who) in given.iter().zip(expected).zip(["master", "replica"]) {
+            if given.stored != *expected {
+                let (here, there) = (stored(&given.stored), stored(expected));
+                self.ran
+                    .unlike(format!("after order {number} the {who} stores {here}, in the model {there}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Readers {
+    fn new() -> Readers {
+        Readers {
+            side: ReplicaSide::new(),
+            saw: Saw::new(),
+            moments: vec![Visible::new()],
+            entries: BTreeMap::new(),
+            noted: Lsn::NONE,
+            state: InvariantSet::default(),
+            reads: InvariantSet::default(),
+        }
+    }
+
+    /// Notes what the entries wrote: the last of a command's is its own, the others remove what is dead.
+    fn sent(&mut self, cluster: &Cluster, command: Option<&Command>, lsns: &[Lsn]) -> Result<(), String> {
+        let [master, _] = cluster.given()?;
+        for lsn in lsns {
+            let entry = cluster.link.entry(*lsn).ok_or("the entry was not sent")?;
+            let keys = match command {
+                Some(command) if lsns.last() == Some(lsn) => wrote(command, &entry),
+                _ => entry.keys(),
+            };
+            self.entries.insert(*lsn, (keys, master.stored.clone()));
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, cluster: &Cluster, master: &Given, replica: &Given) {
+        let (master_now, replica_now) = (cluster.clock.now(), cluster.replica_clock.now());
+        let (last, applied) = (cluster.last(), cluster.applied());
+        for (lsn, (keys, stored)) in self.entries.range(self.noted.next()..) {
+            if *lsn > applied {
+                break;
+            }
+            self.side.note(*lsn, keys, stored.clone());
+            self.noted = *lsn;
+        }
+        let could_see = visible(&master.stored, master_now);
+        if self.moments.last() != Some(&could_see) {
+            self.moments.push(could_see);
+        }
+        let clocks = (replica.judged_at, master_now);
+        let ((reads, _), saw, behind) =
+            reader_looks(&self.side, &replica.stored, (&self.saw, &self.moments), clocks);
+        self.saw = saw;
+        self.moments.drain(..behind);
+        self.reads.0 |= reads.0;
+        if applied == last {
+            let (state, _) = at_same_lsn(&master.stored, &replica.stored, master_now.max(replica_now));
+            self.state.0 |= state.0;
+        }
+    }
+}
+
+/// An instant as seconds from the beginning.
+fn at(instant: Millis) -> String {
+    format!("t = {} s", instant.since(START) as f64 / 1000.0)
+}
+
+fn logged(lsns: &[Lsn]) -> String {
+    let entries: Vec<String> = lsns.iter().map(|lsn| format!("entry {lsn}")).collect();
+    if entries.is_empty() {
+        "; nothing is logged".to_owned()
+    } else {
+        format!("; logged: {}", entries.join(", "))
+    }
+}
+
+fn seen(sees: &Visible) -> String {
+    let keys: Vec<String> = sees.iter().map(|(key, content)| format!("{key} = {content}")).collect();
+    if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
+}
+
+fn stored(dump: &Dump) -> String {
+    let key = |(key, stored): (&Key, &Stored)| {
+        let until = stored.deadline.map(|deadline| format!(" until {}", at(deadline))).unwrap_or_default();
+        format!("{key} = {}{until}", stored.content)
+    };
+    let keys: Vec<String> = dump.iter().map(key).collect();
+    if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
+}

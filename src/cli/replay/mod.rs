@@ -1,0 +1,306 @@
+//! `replicheck replay` — a counterexample of the models on real nodes, then its cure. Does I/O: TCP, RocksDB, threads.
+
+mod cluster;
+mod expiry;
+mod link;
+mod ordering;
+mod print;
+
+use super::check::{self, create};
+use super::{Outcome, UsageError, paint, watch};
+use indicatif::{ProgressBar, ProgressStyle};
+use replicheck::models::catalogue::{self, Bug, Case, Cell, Configuration, Judgement, Model, Subject};
+use replicheck::models::judged::InvariantSet;
+use replicheck::models::story::{KeyRow, Story};
+use replicheck::models::trace::{Trace, TraceError, follow};
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+use tokio::runtime::{Handle, Runtime};
+
+/// Replays at a time: most of what they do is to wait.
+const THREADS: usize = 4;
+
+/// Run a counterexample of the models on real nodes: a master and a replica, TCP, RocksDB, threads; then its cure.
+///
+/// Clients, clocks, the link and the replica's workers do what the path says, one step after the other; what readers of
+/// the replica are given is judged by the same functions as in the model, and compared with the model's own state. The
+/// cure runs the same program in the same order, as far as it allows that. A trace file has a path and no cure. Exit
+/// code: 0 = it behaved as recorded (and the cure held), 1 = it did not, 2 = the command was not understood, or the path
+/// cannot be replayed.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// A bug of the catalogue, or a trace file; without it every bug that can be replayed
+    #[arg(value_name = "ID|FILE")]
+    what: Option<String>,
+    /// Write the bug's path as a trace file, and replay nothing; - is standard output
+    #[arg(long, value_name = "FILE", requires = "what", conflicts_with = "json")]
+    export: Option<String>,
+    /// Write what was seen as JSON to this file; - is standard output (the text then goes to standard error)
+    #[arg(long, value_name = "FILE")]
+    json: Option<String>,
+}
+
+const EXAMPLES: &str = "Examples:
+  replicheck replay R01
+  replicheck replay R29 --export trace.json
+  replicheck replay trace.json
+  replicheck replay --json - 2> replay.txt | jq '.[] | select(.as_recorded | not) | .id'";
+
+/// What one configuration came to on real nodes.
+pub struct Ran {
+    /// The configuration.
+    pub configuration: Configuration,
+    /// What happened.
+    pub story: Story,
+    /// Where it could not do what it was told to.
+    pub notes: Vec<String>,
+    /// Where it was not as the model first.
+    pub unlike: Option<String>,
+    /// What was broken.
+    pub broken: Vec<&'static str>,
+    /// Whether the replica has all that the master logged.
+    pub is_at_end: bool,
+    /// Both stores at the end.
+    pub keys: Vec<KeyRow>,
+}
+
+impl Ran {
+    /// Nothing happened yet.
+    fn new(configuration: Configuration) -> Ran {
+        let (story, notes) = (Story::default(), Vec::new());
+        let (broken, keys) = (Vec::new(), Vec::new());
+        Ran { configuration, story, notes, unlike: None, broken, is_at_end: false, keys }
+    }
+
+    fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    fn unlike(&mut self, text: String) {
+        self.unlike.get_or_insert(text);
+    }
+
+    fn broke(&mut self, names: &[&'static str], broken: InvariantSet) {
+        let named = names.iter().enumerate().filter(|(index, _)| broken.has(*index));
+        self.broken.extend(named.map(|(_, name)| *name));
+    }
+}
+
+/// What a path came to.
+pub struct Replayed {
+    /// The row's id, or the file's name.
+    pub name: String,
+    /// The path.
+    pub trace: Trace,
+    /// Under its own configuration.
+    pub bug: Ran,
+    /// Under the cure, if there is one.
+    pub cure: Option<Ran>,
+}
+
+impl Replayed {
+    /// Whether the nodes did what the path says, and broke what it breaks.
+    pub fn is_found(&self) -> bool {
+        let is_broken = |name: &String| self.bug.broken.contains(&name.as_str());
+        self.bug.unlike.is_none() && self.trace.invariant.as_ref().is_none_or(is_broken)
+    }
+
+    /// Whether the cure, if there is one, came to the end and did not break it.
+    pub fn is_cured(&self) -> bool {
+        let invariant = self.trace.invariant.as_deref();
+        self.cure
+            .as_ref()
+            .is_none_or(|ran| ran.is_at_end && !ran.broken.iter().any(|name| Some(*name) == invariant))
+    }
+}
+
+/// Replays what is asked for and prints it.
+pub fn run(args: &Args) -> Result<Outcome, UsageError> {
+    let paths = paths(args.what.as_deref())?;
+    if let (Some(file), Some((_, subject, trace, _))) = (&args.export, paths.first()) {
+        return export(file, subject, trace);
+    }
+    let to_stderr = args.json.as_deref() == Some("-");
+    let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
+    let replayed: Vec<Replayed> = replay_all(&paths)?.into_iter().collect::<Result<_, _>>()?;
+    let width = check::width(to_stderr);
+    let text = match (args.what.is_some(), replayed.as_slice()) {
+        (true, [one]) => print::in_full(one, width),
+        _ => print::table(&replayed, width),
+    };
+    let text = paint::signs(&text);
+    if to_stderr {
+        check::print(anstream::stderr(), &text)?
+    } else {
+        check::print(anstream::stdout(), &text)?
+    }
+    let json = print::json(&replayed)?;
+    match json_file {
+        Some(mut file) => file.write_all(json.as_bytes())?,
+        None if to_stderr => check::print(std::io::stdout(), &json)?,
+        None => {}
+    }
+    let is_as_recorded = replayed.iter().all(|one| one.is_found() && one.is_cured());
+    Ok(if is_as_recorded { Outcome::Expected } else { Outcome::Differs })
+}
+
+/// A name, what its path is of, the path, and its cure.
+type Replay = (String, Subject, Trace, Option<Configuration>);
+
+/// The row of that id, the trace of that file, or every row that can be replayed.
+fn paths(what: Option<&str>) -> Result<Vec<Replay>, UsageError> {
+    let Some(what) = what else {
+        let cases = catalogue::all().filter(|case| case.bug().is_some_and(|bug| bug.no_replay.is_empty()));
+        return of_rows(&cases.collect::<Vec<_>>());
+    };
+    let Some(case) = catalogue::find(what) else { return of_file(what).map(|path| vec![path]) };
+    let not_replayed = |why: &str| UsageError::Unknown(format!("{} is not replayed: {why}", case.id));
+    match case.bug() {
+        None => Err(not_replayed(&case.reason().unwrap_or_default())),
+        Some(bug) if !bug.no_replay.is_empty() => Err(not_replayed(bug.no_replay)),
+        Some(_) => of_rows(&[case]),
+    }
+}
+
+fn of_rows(cases: &[&'static Case]) -> Result<Vec<Replay>, UsageError> {
+    let judgements = catalogue::judgements(cases, watch::run_all(&catalogue::tasks(cases)));
+    let missed = |case: &Case| UsageError::Unknown(format!("{}: the model has no counterexample", case.id));
+    judgements.iter().map(|judgement| of_row(judgement).ok_or_else(|| missed(judgement.case))).collect()
+}
+
+/// The path of a row that was judged; `None`: it has none.
+fn of_row(judgement: &Judgement) -> Option<Replay> {
+    let bug: &Bug = judgement.case.bug()?;
+    let [found, _] = judgement.rows.as_ref()?;
+    let subject = Subject::of(bug, bug.with);
+    let trace = subject.trace(found.counterexample.as_ref()?);
+    Some((judgement.case.id.to_owned(), subject, trace, Some(bug.cure)))
+}
+
+fn of_file(name: &str) -> Result<Replay, UsageError> {
+    let wrong = |reason: String| UsageError::File { file: name.to_owned(), reason };
+    let text = std::fs::read_to_string(name).map_err(|error| {
+        wrong(format!("{error}; and no bug of the catalogue has this id (replicheck catalogue lists them)"))
+    })?;
+    let trace: Trace =
+        serde_json::from_str(&text).map_err(|error| wrong(TraceError::from(error).to_string()))?;
+    let subject = Subject::of_trace(&trace).map_err(|error| wrong(error.to_string()))?;
+    Ok((name.to_owned(), subject, trace, None))
+}
+
+fn export(file: &str, subject: &Subject, trace: &Trace) -> Result<Outcome, UsageError> {
+    // What is written can be read.
+    prepared(subject, trace).map_err(UsageError::Unknown)?;
+    let json = serde_json::to_string_pretty(trace).map_err(std::io::Error::from)? + "\n";
+    match file {
+        "-" => check::print(std::io::stdout(), &json)?,
+        file => create(file)?.write_all(json.as_bytes())?,
+    }
+    Ok(Outcome::Expected)
+}
+
+/// The orders of a path.
+enum Orders {
+    Ordering(Vec<ordering::Told>),
+    Expiry(Vec<expiry::Told>, i8),
+}
+
+fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
+    if let Configuration::Ordering(choice) = subject.configuration
+        && choice.reads_after_crash
+    {
+        return Err("real nodes let no reader in too early: this choice is the model's alone".to_owned());
+    }
+    if let Some(fault) = subject.configuration.seeded().filter(|fault| !fault.has_place_in_engine()) {
+        return Err(format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words()));
+    }
+    let invariant = trace.invariant.as_deref();
+    let in_words = |error: TraceError| error.to_string();
+    match subject.model() {
+        Model::Ordering(model) => {
+            let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;
+            Ok(Orders::Ordering(ordering::orders(&model, &path)?))
+        }
+        Model::Expiry(model) => {
+            let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;
+            let (orders, skew) = expiry::orders(&model, &path)?;
+            Ok(Orders::Expiry(orders, skew))
+        }
+    }
+}
+
+/// Replays the path under its own configuration, then under the cure. `folder` is not there yet. Errors: in words.
+fn replay(
+    handle: &Handle,
+    folder: &Path,
+    (name, subject, trace, cure): &Replay,
+) -> Result<Replayed, UsageError> {
+    let wrong = |reason: String| UsageError::File { file: name.clone(), reason };
+    let orders = prepared(subject, trace).map_err(wrong)?;
+    let run = |configuration: Configuration, is_recorded: bool| {
+        let folder = folder.join(if is_recorded { "recorded" } else { "cure" });
+        let ran = match &orders {
+            Orders::Ordering(orders) => {
+                ordering::run(handle, &folder, subject, configuration, (orders, is_recorded))
+            }
+            Orders::Expiry(orders, skew) => {
+                expiry::run(handle, &folder, subject, configuration, (orders, *skew, is_recorded))
+            }
+        };
+        ran.map_err(|reason| wrong(format!("{}: {reason}", configuration.name())))
+    };
+    let bug = run(subject.configuration, true)?;
+    let cure = cure.map(|cure| run(cure, false)).transpose()?;
+    Ok(Replayed { name: name.clone(), trace: trace.clone(), bug, cure })
+}
+
+/// What the catalogue's column says of rows that were judged, each of which may be replayed. Errors: no threads, no folder.
+pub fn cells(judgements: &[&Judgement]) -> Result<Vec<Cell>, UsageError> {
+    let paths: Vec<Option<Replay>> = judgements.iter().map(|judgement| of_row(judgement)).collect();
+    let there: Vec<Replay> = paths.iter().flatten().cloned().collect();
+    let mut replayed = replay_all(&there)?.into_iter();
+    let mut cell = |path: &Option<Replay>| match path.as_ref().and_then(|_| replayed.next()) {
+        Some(Ok(one)) if one.is_found() && one.is_cured() => Cell::Found,
+        Some(Err(error)) => {
+            anstream::eprintln!("{error}");
+            Cell::Missed
+        }
+        _ => Cell::Missed,
+    };
+    Ok(paths.iter().map(&mut cell).collect())
+}
+
+/// Replays all paths, some at a time; what came of each is in its place.
+fn replay_all(paths: &[Replay]) -> Result<Vec<Result<Replayed, UsageError>>, UsageError> {
+    let runtime = Runtime::new()?;
+    let folder = tempfile::tempdir()?;
+    let style = ProgressStyle::with_template("replaying on real nodes {wide_bar} {pos} of {len}");
+    let bar = ProgressBar::new(paths.len() as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, path)) =
+            Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, paths.get(at)?)))
+        {
+            done.push((at, replay(runtime.handle(), &folder.path().join(at.to_string()), path)));
+            bar.inc(1);
+        }
+        done
+    };
+    let mut done: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS.min(paths.len())).map(|_| scope.spawn(work)).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().flat_map(join).collect()
+    });
+    bar.finish_and_clear();
+    done.sort_by_key(|(at, _)| *at);
+    Ok(done.into_iter().map(|(_, replayed)| replayed).collect())
+}

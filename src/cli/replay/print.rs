@@ -1,0 +1,127 @@
+//! What paths came to on real nodes → text and JSON. Pure.
+
+use super::{Ran, Replayed};
+use crate::cli::paint;
+use replicheck::models::grid::wrapped;
+use replicheck::models::story::{KeyRow, Story};
+use replicheck::models::timeline::timeline;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// One path, as other programs read it.
+#[derive(Serialize)]
+struct JsonReplay<'a> {
+    id: &'a str,
+    invariant: Option<&'a str>,
+    as_recorded: bool,
+    runs: Vec<JsonRun<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonRun<'a> {
+    choice: String,
+    role: &'static str,
+    broken: &'a [&'static str],
+    /// Where the nodes were not as the model first; null: nowhere, or the path is another one's.
+    unlike_model: Option<&'a str>,
+    notes: &'a [String],
+    steps: Vec<String>,
+    keys: &'a [KeyRow],
+}
+
+/// The paths as JSON, a field a line.
+pub fn json(replayed: &[Replayed]) -> std::io::Result<String> {
+    let rows: Vec<JsonReplay> = replayed.iter().map(json_replay).collect();
+    Ok(serde_json::to_string_pretty(&rows)? + "\n")
+}
+
+fn json_replay(one: &Replayed) -> JsonReplay<'_> {
+    let runs = [Some(json_run(&one.bug, "bug")), one.cure.as_ref().map(|cure| json_run(cure, "cure"))];
+    JsonReplay {
+        id: &one.name,
+        invariant: one.trace.invariant.as_deref(),
+        as_recorded: one.is_found() && one.is_cured(),
+        runs: runs.into_iter().flatten().collect(),
+    }
+}
+
+fn json_run<'a>(ran: &'a Ran, role: &'static str) -> JsonRun<'a> {
+    JsonRun {
+        choice: ran.configuration.name(),
+        role,
+        broken: &ran.broken,
+        unlike_model: ran.unlike.as_deref(),
+        notes: &ran.notes,
+        steps: ran.story.in_words(),
+        keys: &ran.keys,
+    }
+}
+
+/// A line a path.
+pub fn table(replayed: &[Replayed], width: u16) -> String {
+    let mut text = String::new();
+    for one in replayed {
+        let invariant = one.trace.invariant.as_deref().unwrap_or("nothing");
+        let bug = format!("{} {}", if one.is_found() { "●" } else { "✗" }, one.bug.configuration.name());
+        let cure = one
+            .cure
+            .as_ref()
+            .map(|cure| format!("{} {}", if one.is_cured() { "✓" } else { "✗" }, cure.configuration.name()));
+        let cure = cure.unwrap_or_default();
+        let _ = writeln!(text, "{:<5}{invariant:<16} {bug:<38} {cure}", one.name);
+        if let Some(unlike) = &one.bug.unlike {
+            text += &wrapped(&format!(" ! not as the model: {unlike}"), width);
+        }
+    }
+    let found = replayed.iter().filter(|one| one.is_found()).count();
+    let cured = replayed.iter().filter(|one| one.is_cured()).count();
+    let all = replayed.len();
+    text + &format!(
+        "{found} of {all} paths behaved on real nodes as recorded (●), {cured} of {all} cures held (✓). One in full: \
+         replicheck replay ID\n"
+    )
+}
+
+/// A path in full: what was recorded, what happened, both stores, the cure.
+pub fn in_full(one: &Replayed, width: u16) -> String {
+    let invariant = one.trace.invariant.as_deref();
+    let mut text = format!(
+        "{}\nrecorded   {} breaks {} in {} steps of the model\n\n",
+        paint::title(&one.name),
+        one.bug.configuration.name(),
+        invariant.unwrap_or("nothing"),
+        one.trace.path.len(),
+    );
+    let verdict = match (one.is_found(), invariant) {
+        (true, Some(invariant)) => format!("✗ {invariant} is broken, as recorded"),
+        (true, None) => "✓ as recorded".to_owned(),
+        (false, _) => " ! not as recorded".to_owned(),
+    };
+    text += &run(one, &one.bug, &verdict, width);
+    if let Some(cure) = &one.cure {
+        let invariant = invariant.unwrap_or("it");
+        let verdict = match one.is_cured() {
+            true => format!("✓ {invariant} holds: the cure"),
+            false if !cure.is_at_end => "✗ it did not come to the end of the log".to_owned(),
+            false => format!("✗ {invariant} is broken: no cure"),
+        };
+        text += &format!("\n{}", run(one, cure, &verdict, width));
+    }
+    text
+}
+
+fn run(one: &Replayed, ran: &Ran, verdict: &str, width: u16) -> String {
+    let mut conclusion = format!("{verdict}.");
+    if !ran.broken.is_empty() {
+        conclusion += &format!(" Broken: {}.", ran.broken.join(", "));
+    }
+    if let Some(unlike) = &ran.unlike {
+        conclusion += &format!(" The first difference from the model: {unlike}.");
+    }
+    for note in &ran.notes {
+        conclusion += &format!(" {note}.");
+    }
+    let story =
+        Story { program: one.trace.program.clone(), keys: ran.keys.clone(), conclusion, ..ran.story.clone() };
+    format!("{}\n{}", paint::title(&ran.configuration.name()), timeline(&story, width))
+}

@@ -1,0 +1,88 @@
+//! By hand — what a node does by the clock, or as its threads come, done when somebody says so. Does I/O.
+//!
+//! A counterexample says at which moment a heartbeat is sent, a dead key removed, a batch written. Under
+//! [`Clock::ByHand`](super::Clock) and [`Schedule::Gated`](crate::apply::pool::Schedule) nothing of that happens unless it
+//! is asked for here. Each call does what the node's own threads do, by the same code.
+
+use super::Place;
+use super::node::{Engine, Role};
+use super::writer::Request;
+use crate::effect::Key;
+use crate::ordering::Job;
+use crate::store::{Dump, StoreError, dump};
+use crate::sync::lock;
+use crate::time::Millis;
+use tokio::sync::oneshot;
+
+/// What readers of a node are given at this instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// All that is stored: dead keys are in it.
+    pub stored: Dump,
+    /// The instant by which they judge what is dead.
+    pub judged_at: Millis,
+}
+
+impl<F: Place> Engine<F> {
+    /// What readers are given now. Errors: the store's.
+    pub fn given(&self) -> Result<Given, StoreError> {
+        match self.role() {
+            Role::Master(shared) => {
+                let sight = shared.publication.read(shared.clock.now());
+                Ok(Given { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
+            }
+            Role::Replica(shared) => {
+                let overtaken = || StoreError::Io("the state was compacted meanwhile".to_owned());
+                let sight = shared.applied.sight().ok_or_else(overtaken)?;
+                Ok(Given { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
+            }
+            Role::None => Err(StoreError::Io("the node is stopped".to_owned())),
+        }
+    }
+
+    /// A master shows its replicas the time after its last entry; a replica does nothing.
+    pub fn heartbeat(&self) {
+        if let Role::Master(shared) = self.role() {
+            shared.heartbeat();
+        }
+    }
+
+    /// Removes `key` if the node's policy finds it dead and leaves its removal to this node; it is done on return. Not
+    /// from within a runtime: it blocks. Errors: the store's; a node that is stopped.
+    pub fn remove(&self, key: &Key) -> Result<(), String> {
+        match self.role() {
+            Role::Master(shared) => {
+                let in_words = |error: crate::queue::NotQueued| error.to_string();
+                shared.queue.push(Request::Expire(vec![key.clone()])).map_err(in_words)?;
+                // The writer takes its requests in order: this one is answered after the removal.
+                let (reply, done) = oneshot::channel();
+                let fsync = lock(&self.settings).fsync;
+                shared.queue.push(Request::Fsync { fsync, reply }).map_err(in_words)?;
+                done.blocking_recv().map_err(|_| "the node is stopped".to_owned())?
+            }
+            Role::Replica(shared) => shared.applied.remove(key).map_err(|error| error.to_string()),
+            Role::None => Err("the node is stopped".to_owned()),
+        }
+    }
+
+    /// A replica publishes a snapshot at its last admitted entry, if its strategy knows that.
+    pub fn cut(&self) {
+        if let Role::Replica(shared) = self.role() {
+            shared.pool.request_cut(&shared.applied);
+        }
+    }
+
+    /// A replica writes nothing more, for good: what stands at the gate stays there.
+    pub fn abandon(&self) {
+        if let Role::Replica(shared) = self.role() {
+            shared.pool.abandon();
+        }
+    }
+
+    /// Lets a job through the gate of a replica's worker pool.
+    pub fn let_through(&self, job: Job) {
+        if let Role::Replica(shared) = self.role() {
+            shared.pool.let_through(job);
+        }
+    }
+}

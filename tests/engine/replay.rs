@@ -1,0 +1,176 @@
+//! `replicheck replay`: counterexamples on real nodes, and what is refused.
+
+use replicheck::models::catalogue;
+use serde_json::{Value, json};
+use std::process::{Command, Output};
+
+fn replay(args: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_replicheck");
+    Command::new(program).arg("replay").args(args).output().expect("the program")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The rows that were replayed.
+fn rows(args: &[&str]) -> Vec<Value> {
+    let output = replay(&[args, &["--json", "-"]].concat());
+    let rows = serde_json::from_slice(&output.stdout);
+    rows.unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
+}
+
+/// A file in a folder of its own.
+fn file(content: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("trace.json");
+    std::fs::write(&path, content).expect("a file");
+    let path = path.display().to_string();
+    (folder, path)
+}
+
+/// The trace of a row.
+fn exported(id: &str) -> Value {
+    let output = replay(&[id, "--export", "-"]);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
+}
+
+/// What a trace with this change is refused with.
+fn refused(id: &str, change: impl FnOnce(&mut Value)) -> String {
+    let mut trace = exported(id);
+    change(&mut trace);
+    let (_folder, path) = file(&trace.to_string());
+    let output = replay(&[&path]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+    text(&output.stderr)
+}
+
+/// The invariants that a run broke.
+fn broken(row: &Value, run: usize) -> Vec<&str> {
+    let names = row["runs"][run]["broken"].as_array().expect("an array");
+    names.iter().filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn replay_each_row_breaks_under_the_bug_and_holds_under_the_cure() {
+    let expected: Vec<&str> = catalogue::all()
+        .filter(|case| case.bug().is_some_and(|bug| bug.no_replay.is_empty()))
+        .map(|case| case.id)
+        .collect();
+    let rows = rows(&[]);
+    assert!(rows.len() >= 12);
+    assert_eq!(rows.iter().filter_map(|row| row["id"].as_str()).collect::<Vec<_>>(), expected);
+    for row in &rows {
+        let bug = catalogue::find(row["id"].as_str().expect("an id")).and_then(|case| case.bug());
+        let bug = bug.expect("it counts");
+        assert_eq!(row["as_recorded"], true, "{row:#}");
+        assert!(broken(row, 0).contains(&bug.invariant), "{row:#}");
+        assert!(!broken(row, 1).contains(&bug.invariant), "{row:#}");
+        assert_eq!(row["runs"][0]["unlike_model"], Value::Null, "{row:#}");
+        let roles = [&row["runs"][0]["role"], &row["runs"][1]["role"]];
+        assert_eq!(roles, ["bug", "cure"]);
+        let differs = |run: usize| {
+            let keys = row["runs"][run]["keys"].as_array().expect("an array");
+            keys.iter().any(|key| key["differs"] == true)
+        };
+        // What is not about one read at one moment shows in what is stored.
+        if ["convergence", "same_value", "same_deadline", "no_immortal_key"].contains(&bug.invariant) {
+            assert_eq!((differs(0), differs(1)), (true, false), "{row:#}");
+        }
+    }
+}
+
+#[test]
+fn replay_help_has_examples() {
+    for flag in ["--help", "-h"] {
+        let help = text(&replay(&[flag]).stdout);
+        assert!(help.contains("Examples:\n  replicheck replay R01"), "{help}");
+    }
+}
+
+#[test]
+fn replay_tells_what_the_cure_does_not_allow() {
+    let output = replay(&["r01"]);
+    let text = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for part in
+        ["convergence is broken, as recorded", "entry 3 (FLUSHDB) had to wait for entry 1 (SET k a)", "≠  k"]
+    {
+        assert!(text.contains(part), "{part} in\n{text}");
+    }
+}
+
+#[test]
+fn replay_exported_trace_comes_to_the_same() {
+    for id in ["R08", "R30", "R38"] {
+        let trace = exported(id);
+        let (_folder, path) = file(&trace.to_string());
+        let (from_file, from_row) = (rows(&[&path]), rows(&[id]));
+        assert_eq!(from_file[0]["runs"][0], from_row[0]["runs"][0], "{id}");
+        assert_eq!(from_file[0]["runs"].as_array().map(Vec::len), Some(1), "a file has no cure");
+        assert_eq!(from_file[0]["as_recorded"], true);
+    }
+}
+
+/// A path that breaks nothing is replayed as well: then only the model's states are compared.
+#[test]
+fn replay_path_that_breaks_nothing_is_as_the_model() {
+    let mut trace = exported("R08");
+    trace["invariant"] = Value::Null;
+    trace["path"].as_array_mut().expect("an array").truncate(2);
+    let (_folder, path) = file(&trace.to_string());
+    let rows = rows(&[&path]);
+    assert_eq!((&rows[0]["as_recorded"], broken(&rows[0], 0).len()), (&json!(true), 0), "{:#}", rows[0]);
+}
+
+#[test]
+fn replay_damaged_trace_is_refused() {
+    let step = refused("R08", |trace| trace["path"][1] = json!(99));
+    assert!(step.contains("step 2 is number 99 of "), "{step}");
+    let shorter = refused("R08", |trace| {
+        trace["path"].as_array_mut().expect("an array").pop();
+    });
+    assert!(shorter.contains("the path does not break prefix"), "{shorter}");
+    let choice = refused("R08", |trace| trace["choice"] = json!("bolder"));
+    assert!(choice.contains("unknown choice 'bolder' (known: first_key, key_hash, "), "{choice}");
+    let fault = refused("R38", |trace| trace["seeded"] = json!("readers_see_the_dead"));
+    assert!(fault.contains("unknown fault 'readers_see_the_dead' (known: removes_by_own_clock)"), "{fault}");
+    let invariant = refused("R08", |trace| trace["invariant"] = json!("same_value"));
+    assert!(invariant.contains("unknown invariant 'same_value' (known: convergence, "), "{invariant}");
+    let version = refused("R08", |trace| trace["version"] = json!(2));
+    assert!(version.contains("trace of version 2; this program knows version 1"), "{version}");
+    let setting = refused("R08", |trace| trace["setting"] = json!({"workers": 0, "crashes": 0}));
+    assert!(setting.contains("the setting is none of the ordering model"), "{setting}");
+    let program = refused("R08", |trace| trace["program"][1] = json!("GET h"));
+    assert!(program.contains("line 2 of the program: 'get' writes nothing"), "{program}");
+    let field = refused("R08", |trace| trace["paht"] = json!([]));
+    assert!(field.contains("unknown field `paht`"), "{field}");
+    let (_folder, path) = file("{\"version\": 1");
+    assert!(text(&replay(&[&path]).stderr).contains("not a trace: EOF"));
+}
+
+#[test]
+fn replay_what_real_nodes_cannot_be_told_is_refused() {
+    let crash = refused("R08", |trace| {
+        trace["setting"] = json!({"workers": 2, "crashes": 1});
+        trace["invariant"] = Value::Null;
+        // A client sends, and the crash is the last of the possible steps.
+        trace["path"] = json!([0, 2]);
+    });
+    assert!(crash.contains("the path has a crash"), "{crash}");
+    let fault = refused("R08", |trace| {
+        trace["choice"] = json!("serial");
+        trace["seeded"] = json!("logged_late");
+        trace["invariant"] = Value::Null;
+        trace["path"] = json!([0]);
+    });
+    assert!(fault.contains("'logged_late' has no place in the engine"), "{fault}");
+    for (id, why) in [("R06", "the engine has one writer"), ("R10", "later: needs full sync")] {
+        let output = replay(&[id]);
+        assert_eq!(output.status.code(), Some(2));
+        let text = text(&output.stderr);
+        assert!(text.contains(&format!("{id} is not replayed: ")) && text.contains(why), "{text}");
+    }
+    let nowhere = replay(&["R99"]);
+    assert!(text(&nowhere.stderr).contains("no bug of the catalogue has this id"));
+}

@@ -1,0 +1,98 @@
+//! The gate: nothing is written that was not let through, and what the strategy has not given does not stand there.
+
+use super::pool::{ROOMY, spin_until};
+use crate::log::log;
+use crate::replica::{Fault, Replica};
+use replicheck::apply::Applier;
+use replicheck::apply::pool::{Pool, Schedule};
+use replicheck::binlog::Lsn;
+use replicheck::ordering::{AnyOrdering, Job, Strategy};
+use std::thread;
+
+fn gated(strategy: Strategy) -> Pool<AnyOrdering> {
+    Pool::new(Applier::new(strategy.machine(2, 4), Lsn::NONE), 2, ROOMY, Schedule::Gated)
+}
+
+/// The first entries of the jobs at the gate.
+fn at_gate(pool: &Pool<AnyOrdering>) -> Vec<u64> {
+    pool.state().at_gate.iter().map(|job| job.first.0).collect()
+}
+
+/// Lets the jobs of these entries through, one after the other, with two workers; gives the order of the writes.
+fn written(pool: &Pool<AnyOrdering>, replica: &Replica, order: &[u64]) -> Vec<u64> {
+    thread::scope(|scope| {
+        for worker in 0..2 {
+            scope.spawn(move || pool.run_worker(worker, replica));
+        }
+        for &lsn in order {
+            let state = spin_until(pool, |state| state.at_gate.iter().any(|job| job.first == Lsn(lsn)));
+            let job = state.at_gate.into_iter().find(|job| job.first == Lsn(lsn)).expect("it is there");
+            pool.let_through(job.clone());
+            spin_until(pool, |state| !state.begun.contains(&job));
+        }
+        assert_eq!(replica.written().len(), order.len(), "nothing else was written");
+        pool.close();
+    });
+    replica.written().into_iter().map(|lsn| lsn.0).collect()
+}
+
+#[test]
+fn gate_lets_key_hash_write_in_any_order_that_its_lanes_allow() {
+    let log = log(&["SET a 1", "SET a 2", "FLUSHDB"]);
+    for order in [[3, 1, 2], [1, 3, 2], [1, 2, 3]] {
+        let (pool, replica) = (gated(Strategy::KeyHash), Replica::new(Fault::None));
+        log.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
+        assert_eq!(at_gate(&pool), [1, 3], "entry 2 has no worker yet");
+        assert_eq!(written(&pool, &replica, &order), order);
+    }
+}
+
+#[test]
+fn gate_shows_what_the_strategy_has_given_and_lets_be_written() {
+    let log = log(&["SET a 1", "SET c 2", "FLUSHDB"]);
+    for (strategy, expected) in [
+        (Strategy::KeyHash, vec![1, 2]),
+        (Strategy::Barrier, vec![1, 2]),
+        (Strategy::Writeset, vec![1, 2]),
+        (Strategy::Serial, vec![1]),
+        (Strategy::Sequence, vec![1]),
+    ] {
+        let pool = gated(strategy);
+        log.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
+        assert_eq!((at_gate(&pool), pool.state().begun), (expected, Vec::new()), "{}", strategy.name());
+    }
+}
+
+#[test]
+fn gate_opens_when_the_pool_is_closed() {
+    let log = log(&["SET a 1", "SET a 2", "FLUSHDB"]);
+    let (pool, replica) = (gated(Strategy::Barrier), Replica::new(Fault::None));
+    log.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
+    assert_eq!(written(&pool, &replica, &[1]), [1, 2, 3], "all that is queued is finished");
+}
+
+#[test]
+fn gate_job_let_through_beforehand_does_not_stop_there_and_others_do() {
+    let log = log(&["SET a 1", "SET a 2"]);
+    let (pool, replica) = (gated(Strategy::Serial), Replica::new(Fault::None));
+    pool.let_through(Job::whole(Lsn(2)));
+    pool.admit(log[0].clone(), 1).expect("nothing fails");
+    pool.admit(log[1].clone(), 1).expect("nothing fails");
+    assert_eq!(at_gate(&pool), [1]);
+    thread::scope(|scope| {
+        let (pool, replica) = (&pool, &replica);
+        (0..2).for_each(|worker| drop(scope.spawn(move || pool.run_worker(worker, replica))));
+        pool.let_through(Job::whole(Lsn(1)));
+        spin_until(pool, |state| state.watermark == Lsn(2));
+        pool.close();
+    });
+}
+
+#[test]
+fn pool_without_a_gate_keeps_nobody() {
+    let log = log(&["SET a 1"]);
+    let pool = super::pool::pool(Strategy::Serial, 1, ROOMY);
+    pool.admit(log[0].clone(), 1).expect("nothing fails");
+    let state = pool.state();
+    assert_eq!((state.at_gate, state.begun), (Vec::new(), vec![Job::whole(Lsn(1))]));
+}
