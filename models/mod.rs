@@ -6,6 +6,9 @@ pub mod check;
 pub mod cost;
 pub mod expected;
 pub mod expiry;
+#[cfg(feature = "explorer")]
+pub mod explorer;
+pub mod follow;
 pub mod grid;
 pub mod intern;
 pub mod judge;
@@ -20,3 +23,4 @@ pub mod search;
 pub mod story;
 pub mod timeline;
 pub mod verdict;
+pub mod walk;

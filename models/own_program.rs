@@ -59,6 +59,17 @@ pub fn program_tasks(
     model: Option<&str>,
     choice: Option<&str>,
 ) -> Result<ProgramTasks, OwnProgramError> {
+    program_tasks_within(program, name, (bounds.ordering(), bounds.expiry()), model, choice)
+}
+
+/// As [`program_tasks`], within bounds of the caller's own; of their program lengths nothing is asked.
+pub fn program_tasks_within(
+    program: &Program,
+    name: &str,
+    (ordering, expiry): (OrderingBounds, ExpiryBounds),
+    model: Option<&str>,
+    choice: Option<&str>,
+) -> Result<ProgramTasks, OwnProgramError> {
     let (orderings, policies) = chosen(model, choice)?;
     if program.commands.len() > WRITES_MAX {
         return Err(OwnProgramError::TooLong(program.commands.len()));
@@ -66,20 +77,20 @@ pub fn program_tasks(
     let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
     let mut all = ProgramTasks { tasks: Vec::new(), left_out: Vec::new() };
     for choice in orderings {
-        match refusal(choice, &commands) {
+        let programs = Programs::only(&commands, &*log_policy(choice).get()).expect("far below the limit");
+        match refusal(choice, &programs) {
             Some(refused) => all.left_out.push(format!("{}: {refused}", choice.name())),
-            None => all.tasks.push(ordering_task(choice, &commands, name, bounds.ordering())),
+            None => all.tasks.push(ordering_task(choice, &commands, name, ordering)),
         }
     }
     let clock = Clock::of(program, &commands);
-    let tasks = policies.iter().map(|&policy| expiry_task(policy, &commands, name, bounds.expiry(), clock));
+    let tasks = policies.iter().map(|&policy| expiry_task(policy, &commands, name, expiry, clock));
     all.tasks.extend(tasks);
     Ok(all)
 }
 
 /// Why the choice is not defined for this program, if it is not.
-fn refusal(choice: OrderingChoice, commands: &[Command]) -> Option<Refused> {
-    let programs = Programs::only(commands, &*log_policy(choice).get()).expect("far below the limit");
+pub(super) fn refusal(choice: OrderingChoice, programs: &Programs) -> Option<Refused> {
     let mut machine = choice.strategy.machine(2, BATCH_ENTRIES_MAX);
     let entries = (1..programs.len()).filter_map(|place| {
         let place = u16::try_from(place).ok()?;
@@ -135,6 +146,11 @@ fn expiry_task(policy: Policy, commands: &[Command], name: &str, bounds: ExpiryB
     Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
         rows_of(("expiry", policy.name().to_owned(), Some(&name)), &parts, &expected, progress)
     })
+}
+
+/// `setup` for exactly this program.
+pub(super) fn expiry_setup(program: &Program, setup: expiry::Setup) -> expiry::Setup {
+    Clock::of(program, &setup.alphabet).setup(setup)
 }
 
 /// When a program begins, and how long a tick is, so that its keys can die within a few.

@@ -16,9 +16,10 @@ use stateright::Model;
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     let mut story = Story::default();
-    // Which skew the path belongs to: the first initial state from which all of it can be gone.
-    let initial = model.init_states().into_iter().find(|state| ends(model, *state, path).is_some());
-    let mut state = initial.expect("a path of this model");
+    // Which skew the path belongs to: the first initial state from which it breaks something, or can be gone at all.
+    let ways = model.init_states().into_iter().filter_map(|state| Some((state, ends(model, state, path)?)));
+    let (mut state, _) =
+        ways.min_by_key(|(_, broken)| *broken == InvariantSet::default()).expect("a path of this model");
     if state.skew != 0 {
         let seconds = i64::from(state.skew) * model.setup().tick_ms.cast_signed();
         story.steps.push(Step {
@@ -41,7 +42,7 @@ pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     story
 }
 
-/// The broken set at the end of the path from this initial state, if the path exists and breaks something there.
+/// What the last step of the path breaks from this initial state, if the path exists.
 fn ends(model: &ExpiryModel, initial: State, path: &[Action]) -> Option<InvariantSet> {
     let mut state = initial;
     for action in path {
@@ -52,7 +53,7 @@ fn ends(model: &ExpiryModel, initial: State, path: &[Action]) -> Option<Invarian
         }
         state = model.next_state(&state, *action)?;
     }
-    (path.is_empty() || state.broken != InvariantSet::default()).then_some(state.broken)
+    Some(state.broken)
 }
 
 fn apart(ms: i64) -> String {

@@ -45,4 +45,4 @@ mod story;
 pub use control::{Control, Move, Phase};
 pub use data::Data;
 pub use log::{Place, Program, Programs, ProgramsError, WrongLog};
-pub use model::{Action, OrderingModel, Position, Setup, State};
+pub use model::{Action, INVARIANTS, OrderingModel, Position, Setup, State};

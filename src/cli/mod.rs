@@ -6,6 +6,8 @@ mod catalogue;
 mod check;
 #[cfg(feature = "rocksdb")]
 mod demo;
+#[cfg(feature = "explorer")]
+mod explore;
 mod json;
 #[cfg(feature = "rocksdb")]
 mod log;
@@ -21,7 +23,7 @@ use std::process::ExitCode;
 ///
 /// Which ways of replicating a Redis-like store are safe, which are not, and the shortest story of each failure.
 #[derive(Parser)]
-#[command(name = "replicheck", version, max_term_width = 100, after_help = [EXAMPLES, ENGINE_EXAMPLES].concat())]
+#[command(name = "replicheck", version, max_term_width = 100, after_help = [EXAMPLES, EXPLORER_EXAMPLES, ENGINE_EXAMPLES].concat())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -33,6 +35,12 @@ const EXAMPLES: &str = "Examples:
   replicheck check --program commands.txt    your own commands, or a capture of redis-cli monitor
   replicheck catalogue                       known bugs of Pika and its peers, and their cures
   replicheck check --help                    all options";
+
+#[cfg(feature = "explorer")]
+const EXPLORER_EXAMPLES: &str = "
+  replicheck explore                         watch a replica go wrong, step by step, in a browser";
+#[cfg(not(feature = "explorer"))]
+const EXPLORER_EXAMPLES: &str = "";
 
 #[cfg(feature = "rocksdb")]
 const ENGINE_EXAMPLES: &str = "
@@ -47,6 +55,8 @@ enum Command {
     Check(check::Args),
     #[cfg(feature = "rocksdb")]
     Demo(demo::Args),
+    #[cfg(feature = "explorer")]
+    Explore(explore::Args),
     #[cfg(feature = "rocksdb")]
     Serve(serve::Args),
 }
@@ -85,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(feature = "explorer")]
+        Command::Explore(args) => explore::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Serve(args) => serve::run(&args),
     };
