@@ -26,8 +26,9 @@ pub struct Stop {
     pub step: usize,
     /// The step, as the other took it.
     pub wanted: Step,
-    /// The steps that have to come first; `None` if nothing within reach makes it possible.
-    pub first: Option<Vec<Step>>,
+    /// The steps that have to come first, and then the step as this choice takes it: alone, or in one with what
+    /// stands before it. `None` if nothing within reach makes it possible.
+    pub way: Option<(Vec<Step>, Step)>,
 }
 
 /// Ways looked at for what has to happen first.
@@ -43,8 +44,8 @@ pub fn follow(own: &Walk, path: &[usize], other: &Walk) -> Result<Followed, NoPa
             Some(number) => followed.path.push(number),
             None if is_heartbeat(wanted) => followed.skipped.push(step),
             None => {
-                let first = what_comes_first(other, &followed.path, wanted);
-                followed.stop = Some(Stop { step, wanted: wanted.clone(), first });
+                let way = what_comes_first(other, &followed.path, wanted);
+                followed.stop = Some(Stop { step, wanted: wanted.clone(), way });
                 break;
             }
         }
@@ -56,7 +57,8 @@ pub fn follow(own: &Walk, path: &[usize], other: &Walk) -> Result<Followed, NoPa
 fn same(there: &View, wanted: &Step) -> Option<usize> {
     let can = || there.next.iter().enumerate().filter(|(_, next)| !next.waits);
     let by_same = can().find(|(_, next)| next.step.who == wanted.who && deed(&next.step) == deed(wanted));
-    let alike = || can().find(|(_, next)| kind(&next.step) == kind(wanted) && deed(&next.step) == deed(wanted));
+    let alike =
+        || can().find(|(_, next)| kind(&next.step) == kind(wanted) && deed(&next.step) == deed(wanted));
     by_same.or_else(alike).map(|(number, _)| number)
 }
 
@@ -72,9 +74,19 @@ fn deed(step: &Step) -> String {
     }
     let parts = if step.what.starts_with("is killed") { 2 } else { 1 };
     let deed = step.what.split(';').take(parts).collect::<Vec<_>>().join(";");
-    let until = |text: &str, end: &str| text.split_once(end).map_or(text.to_owned(), |(deed, _)| deed.to_owned());
+    let until =
+        |text: &str, end: &str| text.split_once(end).map_or(text.to_owned(), |(deed, _)| deed.to_owned());
     // `delivers entry 1: k = "5" until t = 2 s, at once`: what the entry says is the policy's affair.
     if deed.starts_with("delivers entry") { until(&deed, ":") } else { until(&deed, ", marker ") }
+}
+
+/// The number of a step that takes what `wanted` takes, and more.
+fn takes_with_others(there: &View, wanted: &Step) -> Option<usize> {
+    let job = wanted.what.strip_prefix("takes ")?;
+    let takes_it = |step: &Step| {
+        step.what.strip_prefix("takes ").is_some_and(|jobs| jobs.split(" and ").any(|one| one == job))
+    };
+    there.next.iter().position(|next| !next.waits && takes_it(&next.step))
 }
 
 fn is_heartbeat(step: &Step) -> bool {
@@ -82,14 +94,14 @@ fn is_heartbeat(step: &Step) -> bool {
 }
 
 /// The shortest way on which the wanted step becomes possible: no new command, no crash.
-fn what_comes_first(other: &Walk, path: &[usize], wanted: &Step) -> Option<Vec<Step>> {
+fn what_comes_first(other: &Walk, path: &[usize], wanted: &Step) -> Option<(Vec<Step>, Step)> {
     let mut ways: VecDeque<Vec<usize>> = VecDeque::from([path.to_vec()]);
     for _ in 0..WAYS_MAX {
         let way = ways.pop_front()?;
         let there = other.at(&way).ok()?;
-        if same(&there, wanted).is_some() {
+        if let Some(number) = same(&there, wanted).or_else(|| takes_with_others(&there, wanted)) {
             let done = there.story.steps.len() - (way.len() - path.len());
-            return Some(there.story.steps[done..].to_vec());
+            return Some((there.story.steps[done..].to_vec(), there.next[number].step.clone()));
         }
         for (number, next) in there.next.iter().enumerate() {
             let intervenes = next.step.who == "client" || next.step.what.starts_with("is killed");

@@ -3,7 +3,7 @@
 //! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched; beyond, schedules are
 //! drawn at random and the verdict says *sampled*.
 
-use super::bounds::{BATCH_ENTRIES_MAX, Bounds, ExpiryBounds, OrderingBounds};
+use super::bounds::{BATCH_ENTRIES_MAX, Bounds, ExpiryBounds, OrderingBounds, START};
 use super::check::{UnknownName, chosen, log_policy};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges};
@@ -164,7 +164,7 @@ impl Clock {
     /// A capture begins when it began. A tick is half of the time that keys are given to live (the median), or a second
     /// where none is.
     fn of(program: &Program, commands: &[Command]) -> Clock {
-        let start = program.started.unwrap_or(Millis(1_000_000_000));
+        let start = program.started.unwrap_or(START);
         let mut master = Master::new(MemoryStore::new(), Epoch(1));
         let mut lifetimes = BTreeSet::new();
         for command in commands {

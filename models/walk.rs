@@ -222,7 +222,8 @@ impl Walk {
     pub fn at(&self, path: &[usize]) -> Result<View, NoPath> {
         match self {
             Walk::Ordering(model) => {
-                let waits = |state: &ordering::State, action: &ordering::Action| waiting(model, state, action);
+                let waits =
+                    |state: &ordering::State, action: &ordering::Action| waiting(model, state, action);
                 at(std::slice::from_ref(&**model), path, &waits)
             }
             Walk::Expiry(models) => at(&models[..], path, &|_, _| Step::default()),
@@ -261,11 +262,7 @@ impl Walk {
     }
 }
 
-fn waiting(
-    model: &OrderingModel<AnyOrdering>,
-    state: &ordering::State,
-    action: &ordering::Action,
-) -> Step {
+fn waiting(model: &OrderingModel<AnyOrdering>, state: &ordering::State, action: &ordering::Action) -> Step {
     let programs = &model.setup().programs;
     let (who, what) = match action {
         ordering::Action::Command(symbol) => {
@@ -301,9 +298,17 @@ fn stepped<M: Judged>(models: &[M], states: &[M::State], action: &M::Action) -> 
 /// The path's story, with what each of the models says of its last step.
 fn told<M: Judged>(models: &[M], path: &[M::Action]) -> Story {
     let mut stories: Vec<Story> = models.iter().map(|model| model.story(path)).collect();
-    let conclusions: Vec<String> =
-        stories.iter().map(|story| story.conclusion.clone()).filter(|words| !words.is_empty()).collect();
-    Story { conclusion: conclusions.join(" "), ..stories.swap_remove(0) }
+    let mut conclusion = String::new();
+    for story in stories.iter().rev().filter(|story| !story.conclusion.is_empty()) {
+        // What a reader sees ends each of them; once is enough.
+        let sees = story.conclusion.rfind(" A reader of the replica sees").unwrap_or(story.conclusion.len());
+        let (breaks, sees) = story.conclusion.split_at(sees);
+        conclusion = match conclusion.is_empty() {
+            true => format!("{breaks}{sees}"),
+            false => format!("{breaks} {conclusion}"),
+        };
+    }
+    Story { conclusion, ..stories.swap_remove(0) }
 }
 
 fn at<M: Judged>(

@@ -6,4 +6,5 @@ mod models {
     mod mutants;
     mod quick;
     mod search;
+    mod walk;
 }

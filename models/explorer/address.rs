@@ -50,7 +50,9 @@ pub enum BadProgram {
     #[error("there is no write in it, so there is nothing to replicate")]
     Empty,
     /// It is too long.
-    #[error("it has {0} writes, and at most {WRITES_MAX} can be explored: `replicheck check --program` takes more")]
+    #[error(
+        "it has {0} writes, and at most {WRITES_MAX} can be explored: `replicheck check --program` takes more"
+    )]
     TooLong(usize),
 }
 
@@ -108,7 +110,8 @@ impl Typed {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("program", &in_line(&self.text));
         let usual = values(&Setting::default());
-        for ((value, usual), (model, name, ..)) in values(&self.setting).into_iter().zip(usual).zip(SETTINGS) {
+        for ((value, usual), (model, name, ..)) in values(&self.setting).into_iter().zip(usual).zip(SETTINGS)
+        {
             if value != usual && *model == self.choice.model() {
                 query.append_pair(name, &value.to_string());
             }
@@ -134,7 +137,8 @@ fn setting(asked: &Asked) -> Result<Setting, Problem> {
     let usual = Setting::default();
     let mut got = values(&usual);
     for ((_, name, label, range), value) in SETTINGS.iter().zip(&mut got) {
-        *value = number(asked, name, *value, range).map_err(|text| Problem::value(format!("{label}: {text}")))?;
+        *value =
+            number(asked, name, *value, range).map_err(|text| Problem::value(format!("{label}: {text}")))?;
     }
     let [workers, crashes, ticks, delay, skew] = got;
     // In range, so each fits.
@@ -160,13 +164,16 @@ pub fn path(asked: &Asked) -> Result<(Vec<usize>, usize), Problem> {
     let numbers: Result<Vec<usize>, _> =
         text.split('.').filter(|_| !text.is_empty()).map(usize::from_str).collect();
     let path = numbers.map_err(|_| {
-        Problem::value(format!("path: '{text}' is not numbers of steps with dots between them, such as 0.3.1"))
+        Problem::value(format!(
+            "path: '{text}' is not numbers of steps with dots between them, such as 0.3.1"
+        ))
     })?;
     if path.len() > STEPS_MAX {
         return Err(Problem::value(format!("path: {} steps, at most {STEPS_MAX} are shown", path.len())));
     }
     let length = i64::try_from(path.len()).unwrap_or(i64::MAX);
-    let at = number(asked, "at", length, &(0..=length)).map_err(|text| Problem::value(format!("at: {text}")))?;
+    let at =
+        number(asked, "at", length, &(0..=length)).map_err(|text| Problem::value(format!("at: {text}")))?;
     Ok((path, usize::try_from(at).unwrap_or_default()))
 }
 

@@ -65,9 +65,8 @@ fn verdict(typed: &Typed, other: Choice, length: usize, followed: &Followed, the
         }
         @if let Some(stop) = &followed.stop {
             div.note role="status" {
-                p { strong { "Step " (stop.step) " cannot be followed under " code { (name) } "." } " "
-                    (waits(&stop.wanted)) }
-                (first(stop))
+                p { strong { "Step " (stop.step) " cannot be followed under " code { (name) } "." } }
+                (reason(stop))
                 @if !there.next.is_empty() {
                     p { "What may come next here instead: "
                         a href=(typed.under(other).explore_path(&followed.path, None)) { "go on from this point under " (name) } "." }
@@ -83,23 +82,31 @@ fn verdict(typed: &Typed, other: Choice, length: usize, followed: &Followed, the
     }
 }
 
+/// What has to wait, in a sentence.
 fn waits(wanted: &Step) -> String {
     // `takes 2 (FLUSHDB)`: what is in brackets is the command.
-    let command = wanted.what.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(command, _)| command);
+    let command =
+        wanted.what.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(command, _)| command);
     match command {
         Some(command) if wanted.what.starts_with("takes") => format!("{command} has to wait here."),
         _ => format!("“{}: {}” has to wait here.", wanted.who, wanted.what),
     }
 }
 
-fn first(stop: &Stop) -> Markup {
+/// Why the step cannot be taken, as the other choice's own model has it.
+fn reason(stop: &Stop) -> Markup {
+    let wanted = format!("“{}”", stop.wanted.what);
     html! {
-        @match &stop.first {
-            Some(steps) if !steps.is_empty() => {
-                p { "Before “" (stop.wanted.what) "” is possible, this has to happen:" }
-                ol { @for step in steps { li { b { (step.who) } " " (step.what) } } }
+        @match &stop.way {
+            None => p { "Nothing within reach makes " (wanted) " possible: this choice never does it that way." },
+            Some((first, as_taken)) if first.is_empty() => {
+                p { "Here it is done in one with what stands before it: " b { (as_taken.who) } " " (as_taken.what) "." }
             }
-            _ => p { "Nothing within reach makes “" (stop.wanted.what) "” possible: this choice does not do it that way." },
+            Some((first, as_taken)) => {
+                p { (waits(&stop.wanted)) " First comes:" }
+                ol { @for step in first { li { b { (step.who) } " " (step.what) } } }
+                p { "And only then: " b { (as_taken.who) } " " (as_taken.what) "." }
+            }
         }
     }
 }

@@ -49,7 +49,8 @@ pub fn parsed(typed: &Typed) -> Result<Program, Problem> {
 
 /// The model. Problems: the choice is not defined for the program.
 pub fn walk(typed: &Typed, program: &Program) -> Result<Walk, Problem> {
-    let refused = |error: crate::models::walk::NoWalk| Problem::program(format!("{error}."), form(typed, None));
+    let refused =
+        |error: crate::models::walk::NoWalk| Problem::program(format!("{error}."), form(typed, None));
     Walk::new(typed.choice, program, typed.setting).map_err(refused)
 }
 
@@ -59,7 +60,8 @@ pub fn no_path(typed: &Typed, path: &[usize], error: &NoPath) -> Problem {
     let good = &path[..step - 1];
     let mut nearest = vec![(typed.explore(), "the beginning of this program".to_owned())];
     if !good.is_empty() {
-        nearest.push((typed.explore_path(good, None), format!("the first {} steps of this path", good.len())));
+        nearest
+            .push((typed.explore_path(good, None), format!("the first {} steps of this path", good.len())));
     }
     Problem::path(format!("{error}."), &nearest)
 }
@@ -70,6 +72,7 @@ impl Spot<'_> {
         html! {
             h1 { code { (choice.name()) } }
             p.lead { (words::choice(choice)) }
+            (self.program())
             div.explore {
                 section.story aria-label="The path" {
                     (self.steps())
@@ -78,12 +81,25 @@ impl Spot<'_> {
                         p.quiet { "Nothing has happened yet: both nodes are empty. Choose a step." }
                     } @else { (lanes_html(&self.view.story)) }
                 }
-                section.next aria-labelledby="next" { (self.possible()) }
                 section.keys aria-labelledby="both" { h2 #both { "Master and replica" } (keys(&self.view.story.keys)) }
+                section.next aria-labelledby="next" { (self.possible()) }
                 section.invariants aria-labelledby="invariants" { (self.invariants()) }
             }
             (self.others())
             section aria-labelledby="own" { h2 #own { "Another program, another setting" } (form(self.typed, None)) }
+        }
+    }
+
+    /// What clients send, with what they have sent already.
+    fn program(&self) -> Markup {
+        let sent = self.view.story.steps.iter().filter(|step| step.who == "client").count();
+        html! {
+            p.sends { "Clients send "
+                @for (number, line) in self.typed.text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
+                    @if number > 0 { "; " } code class=[(number >= sent).then_some("ahead")] { (line.trim()) }
+                }
+                " (" a href="#own" { "change" } ")"
+            }
         }
     }
 
@@ -95,7 +111,8 @@ impl Spot<'_> {
     fn steps(&self) -> Markup {
         let end = self.path.len();
         let first_broken = self.broken.iter().position(|names| !names.is_empty()).map(|step| step + 1);
-        let counterexample = self.found.iter().filter_map(|found| found.path.as_ref()).min_by_key(|path| path.len());
+        let counterexample =
+            self.found.iter().filter_map(|found| found.path.as_ref()).min_by_key(|path| path.len());
         html! {
             nav.steps aria-label="Steps" hx-boost="true" hx-target="#main" hx-select="#main" hx-swap="outerHTML show:none" {
                 div.buttons {
@@ -204,7 +221,8 @@ impl Spot<'_> {
     /// The same program and schedule under the other choices.
     fn others(&self) -> Markup {
         let own = self.typed.choice;
-        let others = || Choice::all().into_iter().filter(|other| other.model() == own.model() && *other != own);
+        let others =
+            || Choice::all().into_iter().filter(|other| other.model() == own.model() && *other != own);
         html! {
             section aria-labelledby="others" {
                 h2 #others { "The same under another choice" }
@@ -260,7 +278,9 @@ fn changes(before: &[KeyRow], after: &[KeyRow]) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     for key in names {
-        let side = |row: Option<KeyRow>| row.map_or(("-".to_owned(), "-".to_owned()), |row| (row.master, row.replica));
+        let side = |row: Option<KeyRow>| {
+            row.map_or(("-".to_owned(), "-".to_owned()), |row| (row.master, row.replica))
+        };
         let (was, is) = (side(find(before, key)), side(find(after, key)));
         for (node, was, is) in [("master", was.0, is.0), ("replica", was.1, is.1)] {
             if was != is {

@@ -75,23 +75,35 @@ async fn with_headers(mut response: Response) -> Response {
     response
 }
 
-async fn home(State(searches): State<Arc<run::Searches>>, Query(asked): Query<Asked>) -> Answer {
-    blocking(move || home::home(&searches, &asked)).await
+type Shared = State<Arc<run::Searches>>;
+
+async fn home(State(searches): Shared, Query(asked): Query<Asked>) -> Answer {
+    let all = Arc::clone(&searches);
+    blocking(&searches, move || home::home(&all, &asked)).await
 }
 
-async fn explore(Path((model, choice)): Path<(String, String)>, Query(asked): Query<Asked>) -> Answer {
-    blocking(move || explore::explore(&model, &choice, &asked)).await
+async fn explore(
+    State(searches): Shared,
+    Path((model, choice)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    blocking(&searches, move || explore::explore(&model, &choice, &asked)).await
 }
 
-async fn compare(Path(names): Path<(String, String, String)>, Query(asked): Query<Asked>) -> Answer {
-    blocking(move || compare::compare(&names, &asked)).await
+async fn compare(
+    State(searches): Shared,
+    Path(names): Path<(String, String, String)>,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    blocking(&searches, move || compare::compare(&names, &asked)).await
 }
 
-async fn program(Query(asked): Query<Asked>) -> Answer {
-    blocking(move || program::program(&asked)).await
+async fn program(State(searches): Shared, Query(asked): Query<Asked>) -> Answer {
+    blocking(&searches, move || program::program(&asked)).await
 }
 
-/// A page takes milliseconds of work: not on the threads that answer others.
-async fn blocking(page: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+/// A page takes milliseconds of work: not on the threads that answer others, and only a few at a time.
+async fn blocking(searches: &run::Searches, page: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    let Ok(_permit) = searches.pages.acquire().await else { return Err(Problem::broken()) };
     tokio::task::spawn_blocking(page).await.unwrap_or_else(|_| Err(Problem::broken()))
 }

@@ -27,7 +27,7 @@ impl Problem {
             title: "No such page",
             text: "Nothing has this address.".to_owned(),
             help: html! { p { "There are the " a href="/" { "verdicts of all choices" } ", a page for each of them, and a page to "
-                a href="/program" { "judge a program of your own" } "." } (choices()) },
+            a href="/program" { "judge a program of your own" } "." } (choices()) },
         }
     }
 
@@ -50,7 +50,12 @@ impl Problem {
 
     /// A program that cannot be explored, in a form in which it can be mended.
     pub fn program(text: String, form: Markup) -> Problem {
-        Problem { status: StatusCode::BAD_REQUEST, title: "This program cannot be explored", text, help: form }
+        Problem {
+            status: StatusCode::BAD_REQUEST,
+            title: "This program cannot be explored",
+            text,
+            help: form,
+        }
     }
 
     /// The page's own code failed.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 const EXAMPLE: &str = "SET a 1\nSET b 1\nMSET a 2 b 2\nFLUSHDB";
 const SECONDS: std::ops::RangeInclusive<i64> = 1..=300;
-const STATES: std::ops::RangeInclusive<i64> = 1_000..=4_000_000;
+const STATES: std::ops::RangeInclusive<i64> = 1_000..=2_000_000;
 
 /// What a visitor wants judged.
 pub struct Order {
@@ -35,7 +35,8 @@ impl Order {
     /// What a URL asks for. Problems: a number out of range.
     pub fn of(asked: &Asked) -> Result<Order, Problem> {
         let number = |name: &str, usual: i64, range| {
-            address::number(asked, name, usual, range).map_err(|text| Problem::value(format!("{name}: {text}")))
+            address::number(asked, name, usual, range)
+                .map_err(|text| Problem::value(format!("{name}: {text}")))
         };
         let word = |name: &str| asked.get(name).cloned().unwrap_or_else(|| "all".to_owned());
         let text = asked.get("program").map_or(EXAMPLE.to_owned(), |text| address::lines(text));
@@ -66,7 +67,8 @@ impl Order {
 
     /// The searches. Problems: the program or a choice is not what it should be.
     pub fn tasks(&self) -> Result<ProgramTasks, Problem> {
-        let program = self.program().map_err(|error| Problem::program(in_words(&error), self.form(Some(&error))))?;
+        let program =
+            self.program().map_err(|error| Problem::program(in_words(&error), self.form(Some(&error))))?;
         let bounds = (
             OrderingBounds { workers: self.workers, states_max: self.states_max, ..OrderingBounds::QUICK },
             ExpiryBounds { states_max: self.states_max, ..ExpiryBounds::QUICK },

@@ -19,7 +19,9 @@ use tokio::sync::Semaphore;
 /// Searches that run at a time, whoever watches them.
 pub const SEARCHES_MAX: usize = 2;
 /// Unique states of one search.
-pub const STATES_MAX: usize = 4_000_000;
+pub const STATES_MAX: usize = 2_000_000;
+/// Pages that are computed at a time, each with a small search of its own.
+const PAGES_MAX: usize = 4;
 /// Bounds of which rows are kept.
 const REACHES_MAX: usize = 8;
 
@@ -39,12 +41,18 @@ pub type Finished = BTreeMap<usize, Arc<Done>>;
 #[derive(Debug)]
 pub struct Searches {
     permits: Arc<Semaphore>,
+    /// Pages that are computed at a time.
+    pub pages: Semaphore,
     kept: Mutex<BTreeMap<Reach, Finished>>,
 }
 
 impl Default for Searches {
     fn default() -> Searches {
-        Searches { permits: Arc::new(Semaphore::new(SEARCHES_MAX)), kept: Mutex::default() }
+        Searches {
+            permits: Arc::new(Semaphore::new(SEARCHES_MAX)),
+            pages: Semaphore::new(PAGES_MAX),
+            kept: Mutex::default(),
+        }
     }
 }
 
@@ -52,6 +60,13 @@ impl Searches {
     /// The rows that are known for these bounds.
     pub fn known(&self, reach: &Reach) -> Finished {
         lock(&self.kept).get(reach).cloned().unwrap_or_default()
+    }
+
+    /// Waits until no search runs.
+    #[cfg(test)]
+    pub async fn all_permits(&self) {
+        let all = u32::try_from(SEARCHES_MAX).expect("a few");
+        self.permits.acquire_many(all).await.expect("never closed").forget();
     }
 
     fn keep(&self, reach: &Reach, number: usize, done: &Arc<Done>) {
@@ -218,7 +233,8 @@ pub fn address_of(typed: &Typed, skews: &[i8], story: &Story) -> Option<String> 
     let words = story.in_words();
     let skews = if matches!(typed.choice, Choice::Ordering(_)) { &[0] } else { skews };
     skews.iter().find_map(|&skew| {
-        let typed = Typed { setting: crate::models::walk::Setting { skew, ..typed.setting }, ..typed.clone() };
+        let typed =
+            Typed { setting: crate::models::walk::Setting { skew, ..typed.setting }, ..typed.clone() };
         let path = Walk::new(typed.choice, &program, typed.setting).ok()?.path_of(&words)?;
         Some(typed.explore_path(&path, None))
     })

@@ -116,7 +116,9 @@ fn tell(
                     told.insert(id, part);
                 }
             }
-            if !changed.is_empty() && sender.send(Event::default().event("parts").data(changed)).await.is_err() {
+            if !changed.is_empty()
+                && sender.send(Event::default().event("parts").data(changed)).await.is_err()
+            {
                 return;
             }
             if is_over {
@@ -137,5 +139,69 @@ pub fn watched_in_words(watched: &[(String, Watched)]) -> Markup {
                 (thousands(rounded(watched.unique as f64 / watched.seconds.max(0.1)))) " states/s, depth " (watched.depth)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::judge::Task;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    /// A search that ends only when it is told to.
+    fn endless() -> Task {
+        Task::new("ordering", "serial".to_owned(), None, |progress| {
+            while !progress.stop.load(Relaxed) {
+                std::thread::yield_now();
+            }
+            Vec::new()
+        })
+    }
+
+    /// Waits until no search runs, a minute at most.
+    async fn is_quiet(searches: &Searches) -> bool {
+        tokio::time::timeout(Duration::from_secs(60), searches.all_permits()).await.is_ok()
+    }
+
+    #[test]
+    fn stream_listener_gone_stops_the_searches() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let quiet = runtime.block_on(async {
+            let searches = Arc::new(Searches::default());
+            let run = Run::new(vec![endless(), endless(), endless()], Finished::new(), None, |_, _| None);
+            let (sender, begun) = tokio::sync::oneshot::channel();
+            let sender = std::sync::Mutex::new(Some(sender));
+            let stream = tell(run.start(&searches), None, move |run, _, _| {
+                if run.watched().len() == 2 {
+                    sender.lock().expect("nobody panics").take().map(|sender| sender.send(()));
+                }
+                Vec::new()
+            });
+            begun.await.expect("two searches run");
+            drop(stream);
+            is_quiet(&searches).await
+        });
+        runtime.shutdown_background();
+        assert!(quiet, "the searches go on though nobody listens");
+    }
+
+    #[test]
+    fn stream_time_up_stops_the_searches_and_says_over() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let over = runtime.block_on(async {
+            let searches = Arc::new(Searches::default());
+            let run = Run::new(vec![endless()], Finished::new(), None, |_, _| None).start(&searches);
+            let (sender, over) = tokio::sync::oneshot::channel();
+            let sender = std::sync::Mutex::new(Some(sender));
+            let _stream = tell(run, Some(Duration::ZERO), move |_, _, is_over| {
+                if is_over {
+                    sender.lock().expect("nobody panics").take().map(|sender| sender.send(()));
+                }
+                Vec::new()
+            });
+            tokio::time::timeout(Duration::from_secs(60), over).await.is_ok_and(|over| over.is_ok())
+        });
+        runtime.shutdown_background();
+        assert!(over, "the search goes on past its time");
     }
 }

@@ -58,7 +58,9 @@ fn ordering(strategy: Strategy) -> &'static str {
 
 fn expiry(policy: Policy) -> &'static str {
     match policy {
-        Policy::Verbatim => "The command is logged as it came; the replica runs it by its own clock when it arrives.",
+        Policy::Verbatim => {
+            "The command is logged as it came; the replica runs it by its own clock when it arrives."
+        }
         Policy::Absolute => {
             "SETEX and EXPIRE are logged with the instant of death, INCR and its like as they came, and the replica runs \
              those by its own clock. (Pika before #2833.)"
@@ -74,7 +76,9 @@ fn expiry(policy: Policy) -> &'static str {
             "Deadlines are logged as instants, and the master logs a DEL for each key that it expires; reads go by the reader's \
              clock. (Redis.)"
         }
-        Policy::Relative => "The time that is left is logged; the replica counts it from the entry's arrival.",
+        Policy::Relative => {
+            "The time that is left is logged; the replica counts it from the entry's arrival."
+        }
         Policy::Effects => {
             "Every write is logged as bytes with the deadline in them; reads go by the reader's clock."
         }

@@ -35,7 +35,8 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 }
 
 async fn serve(args: &Args) -> Result<Outcome, UsageError> {
-    let cannot = |error| UsageError::Unknown(format!("cannot listen on {}:{}: {error}", args.bind, args.port));
+    let cannot =
+        |error| UsageError::Unknown(format!("cannot listen on {}:{}: {error}", args.bind, args.port));
     let listener = TcpListener::bind((args.bind, args.port)).await.map_err(cannot)?;
     writeln!(std::io::stdout(), "http://{}/", listener.local_addr()?)?;
     std::io::stdout().flush()?;
