@@ -15,6 +15,7 @@
 mod address;
 mod assets;
 mod compare;
+mod crew;
 mod explore;
 mod home;
 mod lanes;

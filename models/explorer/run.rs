@@ -4,6 +4,7 @@
 //! are dropped when it ends. What stays are the rows of finished ones, for the last [`REACHES_MAX`] bounds.
 
 use super::address::Typed;
+use super::crew::Crew;
 use super::matrix::Reach;
 use crate::models::judge::Task;
 use crate::models::search::Progress;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Searches that run at a time, whoever watches them.
 pub const SEARCHES_MAX: usize = 2;
@@ -40,6 +41,7 @@ pub type Finished = BTreeMap<usize, Arc<Done>>;
 /// What all pages share.
 #[derive(Debug)]
 pub struct Searches {
+    crew: Crew,
     permits: Arc<Semaphore>,
     /// Pages that are computed at a time.
     pub pages: Semaphore,
@@ -49,6 +51,7 @@ pub struct Searches {
 impl Default for Searches {
     fn default() -> Searches {
         Searches {
+            crew: Crew::new(SEARCHES_MAX),
             permits: Arc::new(Semaphore::new(SEARCHES_MAX)),
             pages: Semaphore::new(PAGES_MAX),
             kept: Mutex::default(),
@@ -79,6 +82,9 @@ impl Searches {
     }
 }
 
+/// Gives the address of a counterexample.
+type Link = Box<dyn Fn(&Row, &Story) -> Option<String> + Send + Sync>;
+
 /// The tasks of one page.
 pub struct Run {
     tasks: Vec<Task>,
@@ -89,7 +95,7 @@ pub struct Run {
     running: Mutex<BTreeMap<usize, Instant>>,
     finished: Mutex<Finished>,
     stopped: AtomicBool,
-    link: Box<dyn Fn(&Row, &Story) -> Option<String> + Send + Sync>,
+    link: Link,
     reach: Option<Reach>,
 }
 
@@ -210,10 +216,12 @@ async fn work(run: Arc<Run>, searches: Arc<Searches>) {
         let was_stopped = run.stopped.load(Relaxed);
         let Some(number) = run.next().filter(|_| !was_stopped) else { return };
         let own = Arc::clone(&run);
-        let searched = tokio::task::spawn_blocking(move || {
+        let (sender, searched) = oneshot::channel();
+        searches.crew.give(move || {
             let done = own.run(number);
             drop(permit);
-            done
+            // Nobody waits any more when the explorer ends.
+            let _ = sender.send(done);
         });
         // A search that panicked has told the terminal; its rows stay empty.
         let done = searched.await.unwrap_or_else(|_| Done { rows: Vec::new(), links: Vec::new() });
