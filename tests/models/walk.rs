@@ -42,7 +42,7 @@ fn walk_every_counterexample_breaks_what_it_should_and_is_found_again_by_its_wor
             }
         }
     }
-    assert!(paths > 100, "{paths}");
+    assert!(paths >= 100, "{paths}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn follow_barrier_flushdb_waits_for_the_set_before_it() {
 fn follow_heartbeats_that_tell_nothing_are_left_out() {
     let lines = "SETEX k 2 5\nINCR k";
     let own = walk("expiry", "log_clock", lines, Setting::default());
-    let other = walk("expiry", "effects", lines, Setting::default());
+    let other = walk("expiry", "relative", lines, Setting::default());
     let mut path = Vec::new();
     for words in ["SETEX", "goes on", "sends a heartbeat", "delivers entry 1", "delivers the heartbeat"] {
         let next = own.at(&path).expect("a path").next;

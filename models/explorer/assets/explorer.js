@@ -76,10 +76,11 @@
 
   const KEYS = { ArrowLeft: "back", ArrowRight: "forward", Home: "start", End: "end", c: "counterexample" };
   document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.closest?.("input, textarea, select, dialog");
+    const isTyping = event.target.closest?.("input, textarea, select");
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
     const help = find("#keys");
     if (event.key === "?") return help.open ? help.close() : help.showModal();
+    if (help.open) return;
     if (event.key === "p") return togglePlay();
     const link = KEYS[event.key] ? find(`[data-key=${KEYS[event.key]}]`)
       : /^[1-9]$/.test(event.key) ? find(`[data-digit="${event.key}"]`) : null;
