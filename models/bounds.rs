@@ -47,6 +47,9 @@ impl Bounds {
     }
 }
 
+/// When a run of the expiry model begins: far later than any time that a key is given to live.
+pub(super) const START: Millis = Millis(1_000_000_000);
+
 /// Entries in one batch of `serial`.
 pub const BATCH_ENTRIES_MAX: usize = 2;
 
@@ -182,7 +185,7 @@ impl ExpiryBounds {
         skews.sort_by_key(|skew| (skew.unsigned_abs(), *skew));
         expiry::Setup {
             judges,
-            start: Millis(1_000_000),
+            start: START,
             tick_ms: 1000,
             alphabet,
             in_order: false,

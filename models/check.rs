@@ -34,9 +34,7 @@ pub enum UnknownName {
 /// Every search over programs, and every named scenario, of the models and choices asked for.
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
     let (orderings, policies) = chosen(model, choice)?;
-    let mut tasks = Vec::new();
-    tasks.extend(orderings.iter().map(|&choice| ordering_task(choice, bounds.ordering())));
-    tasks.extend(policies.iter().map(|&policy| expiry_task(policy, bounds.expiry())));
+    let mut tasks = tasks_within(bounds.ordering(), bounds.expiry(), model, choice)?;
     for scenario in scenario::ORDERING {
         tasks.extend(orderings.iter().map(|&choice| ordering_scenario(scenario, choice)));
     }
@@ -44,6 +42,18 @@ pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Resul
         tasks.extend(policies.iter().map(|&policy| expiry_scenario(scenario, policy)));
     }
     Ok(tasks)
+}
+
+/// Every search over programs of the models and choices asked for, within bounds of the caller's own.
+pub fn tasks_within(
+    ordering: OrderingBounds,
+    expiry: ExpiryBounds,
+    model: Option<&str>,
+    choice: Option<&str>,
+) -> Result<Vec<Task>, UnknownName> {
+    let (orderings, policies) = chosen(model, choice)?;
+    let orderings = orderings.into_iter().map(|choice| ordering_task(choice, ordering));
+    Ok(orderings.chain(policies.into_iter().map(|policy| expiry_task(policy, expiry))).collect())
 }
 
 /// The choices of these names; all where none is named.

@@ -7,7 +7,10 @@ pub mod cost;
 pub mod drawing;
 pub mod expected;
 pub mod expiry;
+#[cfg(feature = "explorer")]
+pub mod explorer;
 pub mod export;
+pub mod follow;
 pub mod grid;
 pub mod intern;
 pub mod judge;
@@ -24,3 +27,4 @@ pub mod story;
 pub mod timeline;
 pub mod trace;
 pub mod verdict;
+pub mod walk;

@@ -3,7 +3,7 @@
 //! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched; beyond, schedules are
 //! drawn at random and the verdict says *sampled*.
 
-use super::bounds::{BATCH_ENTRIES_MAX, Bounds, ExpiryBounds, OrderingBounds};
+use super::bounds::{BATCH_ENTRIES_MAX, Bounds, ExpiryBounds, OrderingBounds, START};
 use super::check::{UnknownName, chosen, log_policy};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges};
@@ -59,6 +59,17 @@ pub fn program_tasks(
     model: Option<&str>,
     choice: Option<&str>,
 ) -> Result<ProgramTasks, OwnProgramError> {
+    program_tasks_within(program, name, (bounds.ordering(), bounds.expiry()), model, choice)
+}
+
+/// As [`program_tasks`], within bounds of the caller's own; of their program lengths nothing is asked.
+pub fn program_tasks_within(
+    program: &Program,
+    name: &str,
+    (ordering, expiry): (OrderingBounds, ExpiryBounds),
+    model: Option<&str>,
+    choice: Option<&str>,
+) -> Result<ProgramTasks, OwnProgramError> {
     let (orderings, policies) = chosen(model, choice)?;
     if program.commands.len() > WRITES_MAX {
         return Err(OwnProgramError::TooLong(program.commands.len()));
@@ -66,20 +77,20 @@ pub fn program_tasks(
     let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
     let mut all = ProgramTasks { tasks: Vec::new(), left_out: Vec::new() };
     for choice in orderings {
-        match refusal(choice, &commands) {
+        let programs = Programs::only(&commands, &*log_policy(choice).get()).expect("far below the limit");
+        match refusal(choice, &programs) {
             Some(refused) => all.left_out.push(format!("{}: {refused}", choice.name())),
-            None => all.tasks.push(ordering_task(choice, &commands, name, bounds.ordering())),
+            None => all.tasks.push(ordering_task(choice, &commands, name, ordering)),
         }
     }
     let clock = Clock::of(program, &commands);
-    let tasks = policies.iter().map(|&policy| expiry_task(policy, &commands, name, bounds.expiry(), clock));
+    let tasks = policies.iter().map(|&policy| expiry_task(policy, &commands, name, expiry, clock));
     all.tasks.extend(tasks);
     Ok(all)
 }
 
 /// Why the choice is not defined for this program, if it is not.
-fn refusal(choice: OrderingChoice, commands: &[Command]) -> Option<Refused> {
-    let programs = Programs::only(commands, &*log_policy(choice).get()).expect("far below the limit");
+pub(super) fn refusal(choice: OrderingChoice, programs: &Programs) -> Option<Refused> {
     let mut machine = choice.strategy.machine(2, BATCH_ENTRIES_MAX);
     let entries = (1..programs.len()).filter_map(|place| {
         let place = u16::try_from(place).ok()?;
@@ -137,6 +148,11 @@ fn expiry_task(policy: Policy, commands: &[Command], name: &str, bounds: ExpiryB
     })
 }
 
+/// `setup` for exactly this program.
+pub(super) fn expiry_setup(program: &Program, setup: expiry::Setup) -> expiry::Setup {
+    Clock::of(program, &setup.alphabet).setup(setup)
+}
+
 /// When a program begins, and how long a tick is, so that its keys can die within a few.
 #[derive(Clone, Copy, Debug)]
 struct Clock {
@@ -148,7 +164,7 @@ impl Clock {
     /// A capture begins when it began. A tick is half of the time that keys are given to live (the median), or a second
     /// where none is.
     fn of(program: &Program, commands: &[Command]) -> Clock {
-        let start = program.started.unwrap_or(Millis(1_000_000_000));
+        let start = program.started.unwrap_or(START);
         let mut master = Master::new(MemoryStore::new(), Epoch(1));
         let mut lifetimes = BTreeSet::new();
         for command in commands {

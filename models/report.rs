@@ -66,6 +66,11 @@ const PROMISES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// What an invariant promises, in a clause; empty for one that is not known.
+pub fn promise(invariant: &str) -> &'static str {
+    PROMISES.iter().find(|known| known.0 == invariant).map_or("", |known| known.2)
+}
+
 /// The invariants of these rows in the order of the columns.
 pub fn invariants(rows: &[Row]) -> Vec<&'static str> {
     let known = PROMISES.iter().map(|promise| promise.0);

@@ -202,7 +202,14 @@ pub enum Until {
 impl Story {
     /// The steps as lines of words, as the JSON of a verdict carries them.
     pub fn in_words(&self) -> Vec<String> {
-        self.steps.iter().map(|step| format!("{}: {}", step.who, step.what)).collect()
+        self.steps.iter().map(Step::in_words).collect()
+    }
+}
+
+impl Step {
+    /// Who does what, in one line.
+    pub fn in_words(&self) -> String {
+        format!("{}: {}", self.who, self.what)
     }
 }
 

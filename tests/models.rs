@@ -12,4 +12,5 @@ mod models {
     mod quick;
     mod search;
     mod trace;
+    mod walk;
 }

@@ -6,6 +6,8 @@ mod catalogue;
 mod check;
 #[cfg(feature = "rocksdb")]
 mod demo;
+#[cfg(feature = "explorer")]
+mod explore;
 mod export;
 mod json;
 #[cfg(feature = "rocksdb")]
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 ///
 /// Which ways of replicating a Redis-like store are safe, which are not, and the shortest story of each failure.
 #[derive(Parser)]
-#[command(name = "replicheck", version, max_term_width = 100, after_help = [EXAMPLES, ENGINE_EXAMPLES].concat())]
+#[command(name = "replicheck", version, max_term_width = 100, after_help = [EXAMPLES, EXPLORER_EXAMPLES, ENGINE_EXAMPLES].concat())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -38,6 +40,12 @@ const EXAMPLES: &str = "Examples:
   replicheck check --program commands.txt    your own commands, or a capture of redis-cli monitor
   replicheck catalogue                       known bugs of Pika and its peers, and their cures
   replicheck check --help                    all options";
+
+#[cfg(feature = "explorer")]
+const EXPLORER_EXAMPLES: &str = "
+  replicheck explore                         watch a replica go wrong, step by step, in a browser";
+#[cfg(not(feature = "explorer"))]
+const EXPLORER_EXAMPLES: &str = "";
 
 #[cfg(feature = "rocksdb")]
 const ENGINE_EXAMPLES: &str = "
@@ -53,6 +61,8 @@ enum Command {
     Check(check::Args),
     #[cfg(feature = "rocksdb")]
     Demo(demo::Args),
+    #[cfg(feature = "explorer")]
+    Explore(explore::Args),
     #[cfg(feature = "rocksdb")]
     Replay(replay::Args),
     #[cfg(feature = "rocksdb")]
@@ -93,6 +103,8 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(feature = "explorer")]
+        Command::Explore(args) => explore::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Replay(args) => replay::run(&args),
         #[cfg(feature = "rocksdb")]

@@ -1,0 +1,310 @@
+//! Explore — one path of one choice: what happened, what may come next, what both nodes hold, what holds. Pure.
+
+use super::address::{self, BadProgram, Typed};
+use super::lanes::lanes_html;
+use super::problem::Problem;
+use super::{Answer, Asked, page, program, words};
+use crate::models::cost::thousands;
+use crate::models::program::Program;
+use crate::models::report::promise;
+use crate::models::search::{Limits, Progress};
+use crate::models::story::KeyRow;
+use crate::models::walk::{Choice, Finding, Next, NoPath, View, Walk};
+use maud::{Markup, html};
+
+/// States that a page looks at to say what the program can break: a tenth of a second.
+const STATES_MAX: usize = 50_000;
+
+/// Where the page stands: the path of its URL, of which the first `at` steps are shown.
+struct Spot<'a> {
+    typed: &'a Typed,
+    path: &'a [usize],
+    at: usize,
+    /// After these steps.
+    view: &'a View,
+    /// For each step of the path what it broke.
+    broken: &'a [Vec<&'static str>],
+    found: &'a [Finding],
+}
+
+/// The page. Problems: the choice, the program, the setting or the path is not what it should be.
+pub fn explore(model: &str, choice: &str, asked: &Asked) -> Answer {
+    let typed = Typed::of(model, choice, asked)?;
+    let (path, at) = address::path(asked)?;
+    let program = parsed(&typed)?;
+    let walk = walk(&typed, &program)?;
+    let whole = walk.at(&path).map_err(|error| no_path(&typed, &path, &error))?;
+    let shorter = (at < path.len()).then(|| walk.at(&path[..at])).transpose();
+    let shorter = shorter.map_err(|error| no_path(&typed, &path, &error))?;
+    let found = walk.find(Limits { states_max: STATES_MAX }, &Progress::default());
+    let view = shorter.as_ref().unwrap_or(&whole);
+    let spot = Spot { typed: &typed, path: &path, at, view, broken: &whole.broken, found: &found };
+    Ok(page::page(&format!("{} · {model}", typed.choice.name()), &spot.body()))
+}
+
+/// The program that was typed. Problems: it cannot be explored.
+pub fn parsed(typed: &Typed) -> Result<Program, Problem> {
+    typed.parse().map_err(|error| Problem::program(program::in_words(&error), form(typed, Some(&error))))
+}
+
+/// The model. Problems: the choice is not defined for the program.
+pub fn walk(typed: &Typed, program: &Program) -> Result<Walk, Problem> {
+    let refused =
+        |error: crate::models::walk::NoWalk| Problem::program(format!("{error}."), form(typed, None));
+    Walk::new(typed.choice, program, typed.setting).map_err(refused)
+}
+
+/// A path that does not exist, with the part of it that does.
+pub fn no_path(typed: &Typed, path: &[usize], error: &NoPath) -> Problem {
+    let (NoPath::NoSuchStep { step, .. } | NoPath::Waits { step, .. }) = error;
+    let good = &path[..step - 1];
+    let mut nearest = vec![(typed.explore(), "the beginning of this program".to_owned())];
+    if !good.is_empty() {
+        nearest
+            .push((typed.explore_path(good, None), format!("the first {} steps of this path", good.len())));
+    }
+    Problem::path(format!("{error}."), &nearest)
+}
+
+impl Spot<'_> {
+    fn body(&self) -> Markup {
+        let choice = self.typed.choice;
+        html! {
+            h1 { code { (choice.name()) } }
+            p.lead { (words::choice(choice)) }
+            (self.program())
+            div.explore {
+                section.story aria-label="The path" {
+                    (self.steps())
+                    (self.outcome())
+                    @if self.view.story.steps.is_empty() {
+                        p.quiet { "Nothing has happened yet: both nodes are empty. Choose a step." }
+                    } @else { (lanes_html(&self.view.story, "lanes")) }
+                }
+                section.keys aria-labelledby="both" { h2 #both { "Master and replica" } (keys(&self.view.story.keys)) }
+                section.next aria-labelledby="next" { (self.possible()) }
+                section.invariants aria-labelledby="invariants" { (self.invariants()) }
+            }
+            (self.others())
+            section aria-labelledby="own" { h2 #own { "Another program, another setting" } (form(self.typed, None)) }
+        }
+    }
+
+    /// What clients send, with what they have sent already.
+    fn program(&self) -> Markup {
+        let sent = self.view.story.steps.iter().filter(|step| step.who == "client").count();
+        html! {
+            p.sends { "Clients send "
+                @for (number, line) in self.typed.text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
+                    @if number > 0 { "; " } code class=[(number >= sent).then_some("ahead")] { (line.trim()) }
+                }
+                " (" a href="#own" { "change" } ")"
+            }
+        }
+    }
+
+    fn here(&self, at: usize) -> String {
+        self.typed.explore_path(self.path, Some(at))
+    }
+
+    /// Back, forward, play, the jumps; and every step of the path by its number.
+    fn steps(&self) -> Markup {
+        let end = self.path.len();
+        let first_broken = self.broken.iter().position(|names| !names.is_empty()).map(|step| step + 1);
+        let counterexample =
+            self.found.iter().filter_map(|found| found.path.as_ref()).min_by_key(|path| path.len());
+        html! {
+            nav.steps aria-label="Steps" hx-boost="true" hx-target="#main" hx-select="#main" hx-swap="outerHTML show:none" {
+                div.buttons {
+                    (button("start", "⇤", "Start", (self.at > 0).then(|| self.here(0))))
+                    (button("back", "←", "Back", (self.at > 0).then(|| self.here(self.at - 1))))
+                    (button("forward", "→", "Forward", (self.at < end).then(|| self.here(self.at + 1))))
+                    (button("end", "⇥", "End", (self.at < end).then(|| self.here(end))))
+                    button #play type="button" hidden aria-pressed="false" { "Play" }
+                    @if let Some(step) = first_broken {
+                        a.button #broken href=(self.here(step)) { "First break: step " (step) }
+                    }
+                    @if let Some(path) = counterexample.filter(|path| path.as_slice() != self.path) {
+                        a.button #counterexample data-key="counterexample" href=(self.typed.explore_path(path, None)) {
+                            "Shortest counterexample: " (path.len()) " steps"
+                        }
+                    }
+                }
+                @if end > 0 {
+                    ol.path {
+                        @for (step, names) in (1..).zip(self.broken) {
+                            li {
+                                a href=(self.here(step)) id={ "step-" (step) } aria-current=[(step == self.at).then_some("step")]
+                                    class=[(step > self.at).then_some("ahead")] {
+                                    span.unseen { "Step " } (step)
+                                    @if !names.is_empty() { span.bad { "✗" } span.unseen { " breaks " (names.join(", ")) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn outcome(&self) -> Markup {
+        let conclusion = &self.view.story.conclusion;
+        html! { @if !conclusion.is_empty() { p.broken role="status" { span.bad { "✗ " } (conclusion) } } }
+    }
+
+    fn possible(&self) -> Markup {
+        let went_on = self.path.get(self.at).copied();
+        html! {
+            h2 #next { "What may come next" }
+            @if self.view.next.is_empty() { p.quiet { "Nothing: this is an end. Go back, or choose another program." } }
+            ol.possible hx-boost="true" hx-target="#main" hx-select="#main" hx-swap="outerHTML show:none" {
+                @for (number, next) in self.view.next.iter().enumerate() {
+                    li { (self.one(number, next, went_on == Some(number))) }
+                }
+            }
+        }
+    }
+
+    fn one(&self, number: usize, next: &Next, is_ahead: bool) -> Markup {
+        let digit = (number < 9).then_some(number + 1);
+        let path: Vec<usize> = self.path[..self.at].iter().copied().chain([number]).collect();
+        // A step along the path keeps what comes after it.
+        let href = if is_ahead { self.here(self.at + 1) } else { self.typed.explore_path(&path, None) };
+        let changes = changes(&self.view.story.keys, &next.step.keys);
+        html! {
+            @if next.waits {
+                p.waits { b { (next.step.who) } " " (next.step.what) }
+            } @else {
+                a.step href=(href) data-digit=[digit] id={ "next-" (number) } {
+                    @if let Some(digit) = digit { kbd aria-hidden="true" { (digit) } }
+                    span.words { b { (next.step.who) } " " (next.step.what) }
+                    @if !changes.is_empty() { span.changes { (changes.join(" · ")) } }
+                    @if !next.breaks.is_empty() { span.bad { "✗ breaks " (next.breaks.join(", ")) } }
+                    @if is_ahead { span.quiet { "the path goes on here" } }
+                }
+            }
+        }
+    }
+
+    fn invariants(&self) -> Markup {
+        let state = |name: &str| (1..).zip(&self.broken[..self.at]).find(|(_, names)| names.contains(&name));
+        html! {
+            h2 #invariants { "What must hold" }
+            table.invariants {
+                thead { tr { th scope="col" { "invariant" } th scope="col" { "on this path" } th scope="col" { "for this program" } } }
+                tbody { @for name in self.typed.choice.invariants() { tr {
+                    th scope="row" title=(promise(name)) { code { (name) } small { (promise(name)) } }
+                    td { @match state(name) {
+                        Some((step, _)) => a.bad href=(self.here(step)) { "✗ broken at step " (step) },
+                        None => span.good { "✓ " span.quiet { "so far" } },
+                    } }
+                    td { @if let Some(found) = self.found.iter().find(|found| found.invariant == name) { (self.finding(found)) } }
+                } } }
+            }
+        }
+    }
+
+    fn finding(&self, found: &Finding) -> Markup {
+        let states = thousands(found.unique);
+        html! {
+            @if let Some(path) = &found.path {
+                a.bad href=(self.typed.explore_path(path, None)) { "✗ in " (path.len()) " steps" }
+            } @else if found.finished {
+                span.good { "✓ " span.quiet { "in all " (states) " states" } }
+            } @else {
+                "incomplete: stopped at " (states) " states; "
+                a href=(program::address(self.typed)) { "look further" }
+            }
+        }
+    }
+
+    /// The same program and schedule under the other choices.
+    fn others(&self) -> Markup {
+        let own = self.typed.choice;
+        let others =
+            || Choice::all().into_iter().filter(|other| other.model() == own.model() && *other != own);
+        html! {
+            section aria-labelledby="others" {
+                h2 #others { "The same under another choice" }
+                @if !self.path.is_empty() {
+                    p { "This schedule, as far as it can be followed, beside:" }
+                    ul.choices { @for other in others() { li { a href=(self.typed.compare(other, self.path)) { (other.name()) } } } }
+                    p { "This program from its beginning:" }
+                }
+                ul.choices { @for other in others() { li { a href=(self.typed.under(other).explore()) { (other.name()) } } } }
+            }
+        }
+    }
+}
+
+/// A link that looks like a button, or what says that there is nowhere to go.
+fn button(key: &str, sign: &str, words: &str, href: Option<String>) -> Markup {
+    html! {
+        @match href {
+            Some(href) => a.button data-key=(key) id=(key) href=(href) { span aria-hidden="true" { (sign) " " } (words) },
+            None => span.button.off aria-disabled="true" { span aria-hidden="true" { (sign) " " } (words) },
+        }
+    }
+}
+
+/// Both nodes side by side.
+pub fn keys(rows: &[KeyRow]) -> Markup {
+    html! {
+        @if rows.is_empty() { p.quiet { "Neither holds a key." } } @else {
+            table.nodes {
+                thead { tr { th scope="col" { "key" } th scope="col" { "master" } th scope="col" { "replica" } th scope="col" { span.unseen { "difference" } } } }
+                tbody { @for row in rows {
+                    tr class=[row.differs.then_some("differs")] {
+                        th scope="row" { code { (row.key) } }
+                        td { (held(&row.master)) }
+                        td { (held(&row.replica)) }
+                        td.mark { @if row.differs { span.bad { "≠ differs" } } @else { span.quiet { "same" } } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn held(words: &str) -> Markup {
+    html! { @if words == "-" { span.quiet { "no such key" } } @else { (words) } }
+}
+
+/// What a step changes in the keys, in words.
+fn changes(before: &[KeyRow], after: &[KeyRow]) -> Vec<String> {
+    let mut changes = Vec::new();
+    let find = |rows: &[KeyRow], key: &str| rows.iter().find(|row| row.key == key).cloned();
+    let mut names: Vec<&str> = before.iter().chain(after).map(|row| row.key.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for key in names {
+        let side = |row: Option<KeyRow>| {
+            row.map_or(("-".to_owned(), "-".to_owned()), |row| (row.master, row.replica))
+        };
+        let (was, is) = (side(find(before, key)), side(find(after, key)));
+        for (node, was, is) in [("master", was.0, is.0), ("replica", was.1, is.1)] {
+            if was != is {
+                changes.push(format!("{node} {key}: {was} → {is}"));
+            }
+        }
+    }
+    changes
+}
+
+/// The form that asks for another program or setting; `bad` is what is wrong with this program.
+pub fn form(typed: &Typed, bad: Option<&BadProgram>) -> Markup {
+    let page = format!("/explore/{}/{}", typed.choice.model(), typed.choice.name());
+    html! {
+        form.program method="get" action=(page) {
+            (program::editor(&typed.text, bad))
+            div.fields {
+                @for ((model, name, label, range), value) in address::SETTINGS.iter().zip(address::values(&typed.setting)) {
+                    @if *model == typed.choice.model() {
+                        label { (label) " " input type="number" name=(name) value=(value) min=(range.start()) max=(range.end()); }
+                    }
+                }
+                button type="submit" { "Explore" }
+            }
+        }
+    }
+}

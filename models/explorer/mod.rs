@@ -1,0 +1,110 @@
+//! Explorer — a browser's requests → pages: verdicts, any path step by step, two choices side by side. Does I/O:
+//! sockets, threads, the clock that a search's limit needs.
+//!
+//! ```text
+//! /                       why FLUSHDB breaks a replica; the matrices, filled while the searches run
+//! /explore/MODEL/CHOICE   one path: ?program=SET a 1; FLUSHDB&path=0.0.1&at=2&workers=2…
+//! /compare/MODEL/A/B      A's path, and how far B can follow
+//! /program                a program of one's own, judged under any choices
+//! ```
+//!
+//! Every page but the matrices is computed from its URL and forgotten: nothing is kept for a visitor. A search lives
+//! as long as the connection that watches it. What is kept is bounded: the rows of finished searches, one set for
+//! each bounds that the form offers. No page needs a script to be read; scripts add keys, play and live numbers.
+
+mod address;
+mod assets;
+mod compare;
+mod crew;
+mod explore;
+mod home;
+mod lanes;
+mod matrix;
+mod page;
+mod problem;
+mod program;
+mod run;
+mod stream;
+mod words;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use axum::routing::get;
+use maud::Markup;
+use problem::Problem;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// What a URL asks for: names and values, percent-decoded.
+type Asked = BTreeMap<String, String>;
+
+type Answer = Result<Markup, Problem>;
+
+/// Only what this server sends is loaded, and nobody else may frame it.
+const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
+
+/// The pages.
+pub fn router() -> Router {
+    Router::new()
+        .route("/", get(home))
+        .route("/matrix/stream", get(stream::matrices))
+        .route("/explore/{model}/{choice}", get(explore))
+        .route("/compare/{model}/{own}/{other}", get(compare))
+        .route("/program", get(program))
+        .route("/program/stream", get(stream::one_program))
+        .route("/assets/{name}", get(assets::get))
+        .fallback(async || Problem::no_page())
+        .method_not_allowed_fallback(async || Problem::no_page())
+        .layer(axum::middleware::map_response(with_headers))
+        .with_state(Arc::new(run::Searches::default()))
+}
+
+/// Serves the pages until the listener fails.
+pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
+    axum::serve(listener, router()).await
+}
+
+async fn with_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+type Shared = State<Arc<run::Searches>>;
+
+async fn home(State(searches): Shared, Query(asked): Query<Asked>) -> Answer {
+    let all = Arc::clone(&searches);
+    blocking(&searches, move || home::home(&all, &asked)).await
+}
+
+async fn explore(
+    State(searches): Shared,
+    Path((model, choice)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    blocking(&searches, move || explore::explore(&model, &choice, &asked)).await
+}
+
+async fn compare(
+    State(searches): Shared,
+    Path(names): Path<(String, String, String)>,
+    Query(asked): Query<Asked>,
+) -> Answer {
+    blocking(&searches, move || compare::compare(&names, &asked)).await
+}
+
+async fn program(State(searches): Shared, Query(asked): Query<Asked>) -> Answer {
+    blocking(&searches, move || program::program(&asked)).await
+}
+
+/// A page takes milliseconds of work: not on the threads that answer others, and only a few at a time.
+async fn blocking(searches: &run::Searches, page: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    let Ok(_permit) = searches.pages.acquire().await else { return Err(Problem::broken()) };
+    tokio::task::spawn_blocking(page).await.unwrap_or_else(|_| Err(Problem::broken()))
+}

@@ -1,0 +1,91 @@
+//! Problem — what is wrong with a request → a page that says so and links to what is right. Pure.
+
+use super::address::Typed;
+use super::page;
+use super::words;
+use crate::models::walk::Choice;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+
+/// Why a page cannot be shown.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    /// What is wrong, in a sentence.
+    text: String,
+    /// What is shown below it.
+    help: Markup,
+}
+
+impl Problem {
+    /// No page has this address.
+    pub fn no_page() -> Problem {
+        Problem {
+            status: StatusCode::NOT_FOUND,
+            title: "No such page",
+            text: "Nothing has this address.".to_owned(),
+            help: html! { p { "There are the " a href="/" { "verdicts of all choices" } ", a page for each of them, and a page to "
+            a href="/program" { "judge a program of your own" } "." } (choices()) },
+        }
+    }
+
+    /// A model or choice is not known.
+    pub fn unknown(text: String) -> Problem {
+        Problem { status: StatusCode::NOT_FOUND, title: "No such choice", text, help: choices() }
+    }
+
+    /// A value in the URL is not what it should be.
+    pub fn value(text: String) -> Problem {
+        let help = html! { p { "Go " a href="/" { "back to the verdicts" } "." } };
+        Problem { status: StatusCode::BAD_REQUEST, title: "This address says something odd", text, help }
+    }
+
+    /// A path cannot be gone; `nearest` are addresses of what can.
+    pub fn path(text: String, nearest: &[(String, String)]) -> Problem {
+        let help = html! { ul { @for (href, words) in nearest { li { a href=(href) { (words) } } } } };
+        Problem { status: StatusCode::NOT_FOUND, title: "No such path", text, help }
+    }
+
+    /// A program that cannot be explored, in a form in which it can be mended.
+    pub fn program(text: String, form: Markup) -> Problem {
+        Problem {
+            status: StatusCode::BAD_REQUEST,
+            title: "This program cannot be explored",
+            text,
+            help: form,
+        }
+    }
+
+    /// The page's own code failed.
+    pub fn broken() -> Problem {
+        Problem {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            title: "This page failed",
+            text: "That is a fault of replicheck, not yours: its terminal says where.".to_owned(),
+            help: html! { p { "Go " a href="/" { "back to the verdicts" } "." } },
+        }
+    }
+}
+
+/// Every choice as a link to its page.
+fn choices() -> Markup {
+    html! {
+        @for model in ["ordering", "expiry"] {
+            h2 { (words::model(model)) }
+            ul.choices {
+                @for choice in Choice::all().into_iter().filter(|choice| choice.model() == model) {
+                    li { a href=(Typed::default_of(choice).explore()) { (choice.name()) } }
+                }
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = html! { h1 { (self.title) } p.problem role="alert" { (self.text) } (self.help) };
+        (self.status, page::page(self.title, &body)).into_response()
+    }
+}

@@ -1,0 +1,207 @@
+//! Stream — a run under way → server-sent events: the parts of the page that changed. When the connection goes, the
+//! run is stopped.
+
+use super::address::Typed;
+use super::matrix::{self, Line, Reach};
+use super::problem::Problem;
+use super::run::{Finished, Run, Running, Searches, Watched, address_of};
+use super::{Asked, home, program};
+use crate::models::cost::{rounded, thousands};
+use crate::models::story::Story;
+use crate::models::verdict::Row;
+use crate::models::walk::Choice;
+use axum::extract::{Query, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_core::Stream;
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How often a page hears of what changed.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// Events, as they come.
+pub struct Events(mpsc::Receiver<Event>);
+
+impl Stream for Events {
+    type Item = Result<Event, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(context).map(|event| event.map(Ok))
+    }
+}
+
+type Answer = Result<Sse<axum::response::sse::KeepAliveStream<Events>>, Problem>;
+
+/// The matrices, as their searches go on.
+pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
+    let reach = Reach::of(&asked)?;
+    let (setting, skew) = (reach.setting, reach.setting.skew);
+    let skews: Vec<i8> = (-skew..=skew).collect();
+    let link = move |row: &Row, story: &Story| {
+        let choice = Choice::named(row.model, &row.choice).ok()?;
+        let setting = crate::models::walk::Setting { skew: 0, ..setting };
+        address_of(&Typed { choice, text: story.program.join("\n"), setting }, &skews, story)
+    };
+    let run = Run::new(reach.tasks(), searches.known(&reach), Some(reach), link).start(&searches);
+    Ok(tell(run, None, |run, finished, is_over| {
+        let (choices, watched) = (Choice::all(), run.watched());
+        let lines = matrix::lines(&choices, |number| finished.get(&number).map(Arc::as_ref), &watched);
+        let mut parts: Vec<(String, Markup)> =
+            lines.iter().map(|line| (matrix::id(line.choice), matrix::row(line))).collect();
+        parts.push(("status".to_owned(), home::status(finished, &named(run, &watched), is_over)));
+        parts.push(("bounds".to_owned(), html! { div #bounds { (matrix::bounds_in_words(&lines)) } }));
+        parts
+    }))
+}
+
+/// The verdicts on one program, as their searches go on.
+pub async fn one_program(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
+    let order = program::Order::of(&asked)?;
+    let (tasks, seconds) = (order.tasks()?.tasks, order.seconds);
+    let (text, setting, skew) = (order.text.clone(), order.setting(), order.skew());
+    let skews: Vec<i8> = (-skew..=skew).collect();
+    let link = move |row: &Row, story: &Story| {
+        let choice = Choice::named(row.model, &row.choice).ok()?;
+        address_of(&Typed { choice, text: text.clone(), setting }, &skews, story)
+    };
+    let run = Run::new(tasks, Finished::new(), None, link).start(&searches);
+    let until = Some(Duration::from_secs(seconds));
+    Ok(tell(run, until, move |run, finished, is_over| {
+        let watched = run.watched();
+        let lines = program::lines(&order, run.tasks(), finished, &watched);
+        let mut parts: Vec<(String, Markup)> =
+            lines.iter().map(|line: &Line<'_>| (matrix::id(line.choice), matrix::row(line))).collect();
+        let status = program::status(finished.len(), run.tasks().len(), &named(run, &watched), is_over);
+        parts.push(("status".to_owned(), status));
+        parts
+    }))
+}
+
+fn named(run: &Run, watched: &[Watched]) -> Vec<(String, Watched)> {
+    let name = |number: usize| run.tasks().get(number).map(|task| task.choice.clone()).unwrap_or_default();
+    watched.iter().map(|watched| (name(watched.number), *watched)).collect()
+}
+
+/// Tells what changed until the run is over, its time is up, or nobody listens any more; each end stops the run.
+fn tell(
+    run: Running,
+    time_limit: Option<Duration>,
+    parts: impl Fn(&Run, &Finished, bool) -> Vec<(String, Markup)> + Send + 'static,
+) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut told: BTreeMap<String, String> = BTreeMap::new();
+        let mut ticks = tokio::time::interval(TELL_EVERY);
+        let started = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                () = sender.closed() => return,
+                _ = ticks.tick() => {}
+            }
+            if time_limit.is_some_and(|limit| started.elapsed() >= limit) {
+                run.stop_searching();
+            }
+            let is_over = run.is_over();
+            let mut changed = String::new();
+            for (id, part) in parts(&run, &run.finished(), is_over) {
+                let part = part.into_string();
+                if told.get(&id) != Some(&part) {
+                    changed += &part;
+                    told.insert(id, part);
+                }
+            }
+            if !changed.is_empty()
+                && sender.send(Event::default().event("parts").data(changed)).await.is_err()
+            {
+                return;
+            }
+            if is_over {
+                let _ = sender.send(Event::default().event("over").data("")).await;
+                return;
+            }
+        }
+    });
+    Sse::new(Events(receiver)).keep_alive(KeepAlive::default())
+}
+
+/// The searches under way: states, states a second, depth.
+pub fn watched_in_words(watched: &[(String, Watched)]) -> Markup {
+    html! {
+        @for (name, watched) in watched {
+            span.watched { " · " code { (name) } " "
+                (thousands(watched.unique)) " states, "
+                (thousands(rounded(watched.unique as f64 / watched.seconds.max(0.1)))) " states/s, depth " (watched.depth)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::judge::Task;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    /// A search that ends only when it is told to.
+    fn endless() -> Task {
+        Task::new("ordering", "serial".to_owned(), None, |progress| {
+            while !progress.stop.load(Relaxed) {
+                std::thread::yield_now();
+            }
+            Vec::new()
+        })
+    }
+
+    /// Waits until no search runs, a minute at most.
+    async fn is_quiet(searches: &Searches) -> bool {
+        tokio::time::timeout(Duration::from_secs(60), searches.all_permits()).await.is_ok()
+    }
+
+    #[test]
+    fn stream_listener_gone_stops_the_searches() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let quiet = runtime.block_on(async {
+            let searches = Arc::new(Searches::default());
+            let run = Run::new(vec![endless(), endless(), endless()], Finished::new(), None, |_, _| None);
+            let (sender, begun) = tokio::sync::oneshot::channel();
+            let sender = std::sync::Mutex::new(Some(sender));
+            let stream = tell(run.start(&searches), None, move |run, _, _| {
+                if run.watched().len() == 2 {
+                    sender.lock().expect("nobody panics").take().map(|sender| sender.send(()));
+                }
+                Vec::new()
+            });
+            begun.await.expect("two searches run");
+            drop(stream);
+            is_quiet(&searches).await
+        });
+        runtime.shutdown_background();
+        assert!(quiet, "the searches go on though nobody listens");
+    }
+
+    #[test]
+    fn stream_time_up_stops_the_searches_and_says_over() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let over = runtime.block_on(async {
+            let searches = Arc::new(Searches::default());
+            let run = Run::new(vec![endless()], Finished::new(), None, |_, _| None).start(&searches);
+            let (sender, over) = tokio::sync::oneshot::channel();
+            let sender = std::sync::Mutex::new(Some(sender));
+            let _stream = tell(run, Some(Duration::ZERO), move |_, _, is_over| {
+                if is_over {
+                    sender.lock().expect("nobody panics").take().map(|sender| sender.send(()));
+                }
+                Vec::new()
+            });
+            tokio::time::timeout(Duration::from_secs(60), over).await.is_ok_and(|over| over.is_ok())
+        });
+        runtime.shutdown_background();
+        assert!(over, "the search goes on past its time");
+    }
+}

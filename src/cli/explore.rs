@@ -1,0 +1,48 @@
+//! `replicheck explore` — the explorer's pages on a port of this machine, until a signal.
+
+use super::{Outcome, UsageError};
+use replicheck::models::explorer;
+use std::io::Write;
+use std::net::IpAddr;
+use tokio::net::TcpListener;
+use tokio::signal::ctrl_c;
+
+/// Watch a replica go wrong, step by step, in a browser.
+///
+/// Serves pages on this machine and prints their address; no browser is started, and no request leaves the machine.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
+pub struct Args {
+    /// Port to listen on; 0 = any free one
+    #[arg(long, value_name = "PORT", default_value_t = 3000)]
+    port: u16,
+    /// Address to listen on: whoever reaches it may search on this machine
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    bind: IpAddr,
+}
+
+const EXAMPLES: &str = "Examples:
+  replicheck explore
+  replicheck explore --port 0";
+
+/// Serves until Ctrl-C.
+pub fn run(args: &Args) -> Result<Outcome, UsageError> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let outcome = runtime.block_on(serve(args));
+    // Searches under way are not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(args: &Args) -> Result<Outcome, UsageError> {
+    let cannot =
+        |error| UsageError::Unknown(format!("cannot listen on {}:{}: {error}", args.bind, args.port));
+    let listener = TcpListener::bind((args.bind, args.port)).await.map_err(cannot)?;
+    writeln!(std::io::stdout(), "http://{}/", listener.local_addr()?)?;
+    std::io::stdout().flush()?;
+    tokio::select! {
+        ended = explorer::serve(listener) => ended?,
+        signal = ctrl_c() => signal?,
+    }
+    Ok(Outcome::Expected)
+}
