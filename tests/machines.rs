@@ -5,6 +5,7 @@ mod machines {
     mod binlog_golden;
     mod commands;
     mod drawing;
+    mod effects;
     mod line;
     mod program;
     mod report;
