@@ -4,7 +4,7 @@ use replicheck::apply::Applier;
 use replicheck::binlog::{Epoch, Lsn};
 use replicheck::command::{Command, View, line};
 use replicheck::effect::{Effect, Key, KeySet, Write};
-use replicheck::ordering::{Admission, Strategy};
+use replicheck::ordering::{Admission, Ordering, Reads, Strategy};
 use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 
@@ -124,4 +124,47 @@ fn applier_entry_in_parts_is_applied_with_its_last_part() {
         assert!(wrote, "somebody can go on");
     }
     assert_eq!(parts, 0);
+}
+
+/// What a machine does and says, step by step, on one log: three entries, one of no key, with a cut between.
+fn run<O: Ordering>(mut machine: O) -> Vec<String> {
+    let mut said = vec![format!("{:?} {}", machine.reads(), machine.interchangeable_workers())];
+    let log = [(1, keys(&["a"])), (2, KeySet::Everything), (3, keys(&["a", "b"])), (4, keys(&["b"]))];
+    let mut next = log.into_iter().peekable();
+    for step in 0..40 {
+        while machine.admits() {
+            let Some((lsn, keys)) = next.next_if(|(lsn, _)| *lsn <= 3 || step > 10) else { break };
+            let first_key = if keys == KeySet::Everything { None } else { Some(key("a")) };
+            let splittable = lsn != 3;
+            let refused = machine.admit(&Admission { lsn: Lsn(lsn), keys, first_key, splittable });
+            said.push(format!("admits {lsn}: {}", refused.is_ok()));
+        }
+        if step % 10 == 3 {
+            machine.cut();
+            said.push(format!("cut, admits {}", machine.admits()));
+        }
+        let taken: Vec<_> = (0..2).filter_map(|worker| Some((worker, machine.take(worker)?))).collect();
+        for (worker, job) in taken {
+            said.push(format!("{worker} takes {job:?}, may write {}", machine.may_write(&job)));
+            machine.finish(worker, &job);
+        }
+        if let Some(lsn) = machine.publishable() {
+            machine.published();
+            said.push(format!("published {lsn}, then {:?}", machine.publishable()));
+        }
+    }
+    said
+}
+
+#[test]
+fn machine_in_a_box_does_as_it_does_outside() {
+    for strategy in Strategy::ALL {
+        let machine = || strategy.machine(2, 4);
+        let plain = run(machine());
+        assert!(plain.len() > 8, "{}: {plain:#?}", strategy.name());
+        let publishes = plain.iter().any(|line| line.starts_with("published"));
+        assert_eq!(publishes, machine().reads() == Reads::Published, "{}: {plain:#?}", strategy.name());
+        let boxed: Box<dyn Ordering + Send> = Box::new(machine());
+        assert_eq!(run(boxed), plain, "{}", strategy.name());
+    }
 }
