@@ -151,13 +151,19 @@ fn replay_damaged_trace_is_refused() {
 
 #[test]
 fn replay_what_real_nodes_cannot_be_told_is_refused() {
-    let crash = refused("R08", |trace| {
-        trace["setting"] = json!({"workers": 2, "crashes": 1});
+    let crashes = refused("R08", |trace| {
+        trace["setting"] = json!({"workers": 2, "crashes": 2});
         trace["invariant"] = Value::Null;
-        // A client sends, and the crash is the last of the possible steps.
-        trace["path"] = json!([0, 2]);
+        // A client sends, the crash is the last of the possible steps; the log can run again, or crash again.
+        trace["path"] = json!([0, 2, 1]);
     });
-    assert!(crash.contains("the path has a crash"), "{crash}");
+    assert!(crashes.contains("the path has 2 crashes"), "{crashes}");
+    let early = refused("R08", |trace| {
+        trace["choice"] = json!("writeset+reads_after_crash");
+        trace["invariant"] = Value::Null;
+        trace["path"] = json!([0]);
+    });
+    assert!(early.contains("real nodes let no reader in too early"), "{early}");
     let fault = refused("R08", |trace| {
         trace["choice"] = json!("serial");
         trace["seeded"] = json!("logged_late");
@@ -173,4 +179,84 @@ fn replay_what_real_nodes_cannot_be_told_is_refused() {
     }
     let nowhere = replay(&["R99"]);
     assert!(text(&nowhere.stderr).contains("no bug of the catalogue has this id"));
+}
+
+/// Writes the shortest counterexamples of `check` for this choice and program, and gives the trace of that invariant.
+fn checked(choice: &str, invariant: &str, program: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = folder.path().join("crash.txt");
+    std::fs::write(&lines, program).expect("a file");
+    let (lines, dir) = (lines.display().to_string(), folder.path().display().to_string());
+    let program = env!("CARGO_BIN_EXE_replicheck");
+    let args = ["check", "--model", "ordering", "--choice", choice, "--program", &lines, "--export", &dir];
+    let output = Command::new(program).args(args).output().expect("the program");
+    let ends = format!("{invariant}_crash_txt.json");
+    let files = std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|file| file.path());
+    let traces: Vec<String> = files.map(|file| file.display().to_string()).collect();
+    let trace = traces.iter().find(|file| file.contains(invariant) && file.ends_with(".json"));
+    let trace = trace.unwrap_or_else(|| panic!("no {ends} in {traces:?}: {}", text(&output.stderr))).clone();
+    (folder, trace)
+}
+
+/// Log: SET c, INCR b. INCR is written first, so the marker says that nothing is; after the crash it runs again.
+#[test]
+fn replay_crash_runs_a_command_twice_and_an_effect_harmlessly() {
+    for (choice, cure) in [("key_hash+commands", "key_hash"), ("writeset+commands", "writeset")] {
+        let (_folder, trace) = checked(choice, "exactly_once", "SET c 1\nINCR b\n");
+        let rows = rows(&[&trace, "--cure", cure]);
+        let row = &rows[0];
+        assert_eq!(
+            (&row["as_recorded"], &row["runs"][0]["unlike_model"]),
+            (&json!(true), &Value::Null),
+            "{row:#}"
+        );
+        assert!(broken(row, 0).contains(&"exactly_once"), "{row:#}");
+        assert_eq!(broken(row, 1), [""; 0], "{row:#}");
+        let steps = row["runs"][0]["steps"].as_array().expect("steps");
+        let has = |part: &str| steps.iter().any(|step| step.as_str().is_some_and(|step| step.contains(part)));
+        assert!(has("its process aborts; on disk it left b = \"1\", marker 0"), "{row:#}");
+        assert!(has("runs its log after entry 0, entry 2 for the second time"), "{row:#}");
+        let value = |run: usize| {
+            let keys = row["runs"][run]["keys"].as_array().expect("keys");
+            keys.iter().find(|key| key["key"] == "b").map(|key| key["replica"].clone())
+        };
+        assert_eq!((value(0), value(1)), (Some(json!("\"2\"")), Some(json!("\"1\""))), "{row:#}");
+    }
+}
+
+/// What is not flushed is lost, and comes back from the log: nothing runs twice.
+#[test]
+fn replay_crash_that_leaves_nothing_is_as_the_model() {
+    let (_folder, name) = checked("writeset+commands", "exactly_once", "SET c 1\nINCR b\n");
+    let mut trace: Value =
+        serde_json::from_str(&std::fs::read_to_string(name).expect("a trace")).expect("a trace");
+    let steps = trace["steps"].as_array().expect("steps");
+    let crash = steps.iter().position(|step| step.as_str().is_some_and(|step| step.contains("is killed")));
+    let crash = crash.expect("it has a crash");
+    // Of the possible crashes the first leaves nothing, the second leaves one batch.
+    let path = trace["path"].as_array_mut().expect("a path");
+    path.truncate(crash + 1);
+    path[crash] = json!(path[crash].as_u64().expect("a number") - 1);
+    trace["invariant"] = Value::Null;
+    let (_folder, path) = file(&trace.to_string());
+    let rows = rows(&[&path]);
+    let steps = rows[0]["runs"][0]["steps"].to_string();
+    assert!(steps.contains("on disk it left no key, marker 0"), "{steps}");
+    assert!(!steps.contains("for the second time"), "{steps}");
+    assert_eq!((&rows[0]["as_recorded"], broken(&rows[0], 0).len()), (&json!(true), 0), "{:#}", rows[0]);
+}
+
+#[test]
+fn replay_cure_is_for_trace_files() {
+    let row = replay(&["R08", "--cure", "serial"]);
+    assert!(text(&row.stderr).contains("R08 has a cure of its own"), "{}", text(&row.stderr));
+    let (_folder, path) = file(&exported("R08").to_string());
+    for (cure, why) in [
+        ("bolder", "unknown choice 'bolder'"),
+        ("writeset+reads_after_crash", "real nodes let no reader in too early"),
+    ] {
+        let output = replay(&[&path, "--cure", cure]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    }
 }

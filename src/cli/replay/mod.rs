@@ -208,6 +208,7 @@ fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
     let subject = Subject::of_trace(&trace).map_err(|error| wrong(error.to_string()))?;
     let named = |cure| Configuration::named(&trace.model, cure, None);
     let cure = cure.map(named).transpose().map_err(|error| UsageError::Unknown(error.to_string()))?;
+    cure.map_or(Ok(()), has_engine).map_err(UsageError::Unknown)?;
     Ok((name.to_owned(), subject, trace, cure))
 }
 
@@ -228,12 +229,18 @@ enum Orders {
     Expiry(Vec<expiry::Told>, i8),
 }
 
-fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
-    if let Configuration::Ordering(choice) = subject.configuration
-        && choice.reads_after_crash
-    {
-        return Err("real nodes let no reader in too early: this choice is the model's alone".to_owned());
+/// Errors: a choice that no node runs by.
+fn has_engine(configuration: Configuration) -> Result<(), String> {
+    match configuration {
+        Configuration::Ordering(choice) if choice.reads_after_crash => {
+            Err("real nodes let no reader in too early: this choice is the model's alone".to_owned())
+        }
+        _ => Ok(()),
     }
+}
+
+fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
+    has_engine(subject.configuration)?;
     if let Some(fault) = subject.configuration.seeded().filter(|fault| !fault.has_place_in_engine()) {
         return Err(format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words()));
     }
