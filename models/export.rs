@@ -1,9 +1,11 @@
-//! Export — a counterexample → files that stand alone: a page, a drawing, a test in Rust. Pure.
+//! Export — a counterexample → files that stand alone: a page, a drawing, a test in Rust, a trace. Pure.
 
+use super::catalogue::{Model, Subject};
 use super::drawing::{html, svg};
 use super::ordering::Move;
 use super::path::{Path, Times};
 use super::story::{Step, Story};
+use super::trace::{self, Setting, Trace, VERSION, find_numbers};
 use super::verdict::Row;
 use super::{check, expiry, ordering};
 use std::fmt::Write;
@@ -17,8 +19,8 @@ pub struct Export {
     pub text: String,
 }
 
-/// The files of a row's counterexample: HTML, SVG, and Rust where the choice is one of the crate's; none if there is
-/// no counterexample. `again` is the command that finds it again.
+/// The files of a row's counterexample: HTML, SVG, and Rust and a trace where the choice is one of the crate's; none if
+/// there is no counterexample. `again` is the command that finds it again.
 pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     let Some(story) = &row.counterexample else { return Vec::new() };
     let steps = story.steps.len();
@@ -30,7 +32,48 @@ pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     let mut files =
         vec![file("html", html::document(story, &title, &facts)), file("svg", svg::document(story, &title))];
     files.extend(rust_test(row, story).map(|text| file("rs", text)));
+    let json = trace(row, story).and_then(|trace| serde_json::to_string_pretty(&trace).ok());
+    files.extend(json.map(|text| file("json", text + "\n")));
     files
+}
+
+/// The story's path as `replicheck replay` takes it. The search found it among all programs; here its steps are numbered
+/// in the model of its own program. `None` where a trace cannot say what it takes: a choice of one's own, a link that
+/// goes down.
+pub fn trace(row: &Row, story: &Story) -> Option<Trace> {
+    let taken = story.taken.as_ref()?;
+    let setting = match taken {
+        &Path::Ordering { workers, crashes_max: crashes, .. } => Setting::Schedules { workers, crashes },
+        Path::Expiry { times, .. } => Setting::Clocks {
+            tick_ms: times.tick_ms,
+            delay_ticks: times.delay_ticks_max,
+            skews: vec![times.skew_ticks],
+        },
+    };
+    let mut trace = Trace {
+        version: VERSION,
+        model: row.model.to_owned(),
+        choice: row.choice.clone(),
+        seeded: None,
+        program: story.program.clone(),
+        setting,
+        invariant: Some(row.invariant.to_owned()),
+        path: Vec::new(),
+        steps: story.in_words(),
+    };
+    let invariant = Some(row.invariant);
+    match (Subject::of_trace(&trace).ok()?.model(), taken) {
+        (Model::Ordering(model), Path::Ordering { path, .. }) => {
+            trace.path = find_numbers(&*model, path)?;
+            trace::follow(&*model, &trace.path, invariant).ok()?;
+        }
+        (Model::Expiry(model), Path::Expiry { path, .. }) => {
+            trace.path = find_numbers(&*model, path)?;
+            trace::follow(&*model, &trace.path, invariant).ok()?;
+        }
+        _ => return None,
+    }
+    Some(trace)
 }
 
 /// The files' name: model, choice, invariant, and the scenario if there is one. As a Rust test's file it is the name

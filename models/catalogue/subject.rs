@@ -95,7 +95,8 @@ impl Configuration {
         self.seeded().map_or_else(|| policy.get(), |seeded| seeded.policy(policy))
     }
 
-    fn named(model: &str, choice: &str, seeded: Option<&str>) -> Result<Configuration, TraceError> {
+    /// The choice of that name, or a fault on it. Errors: a name that nothing has.
+    pub fn named(model: &str, choice: &str, seeded: Option<&str>) -> Result<Configuration, TraceError> {
         let orderings = OrderingChoice::all().into_iter().map(Configuration::Ordering);
         let policies = Policy::ALL.iter().copied().map(Configuration::Expiry);
         let known: Vec<Configuration> = match model {

@@ -313,6 +313,11 @@ impl<O: Machine> OrderingModel<O> {
         &self.data(state.published).dump
     }
 
+    /// The highest L with all entries ≤ L written; right after a crash: the entry after which the log runs again.
+    pub fn watermark(&self, state: &State) -> Lsn {
+        self.control(state.control).watermark
+    }
+
     fn may_crash(&self, state: &State, control: &ControlFacts) -> bool {
         let caught_up = control.is_quiet() && control.shown() == control.admitted;
         let nothing_to_lose = state.place == 0;

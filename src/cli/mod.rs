@@ -65,6 +65,10 @@ enum Command {
     Explore(explore::Args),
     #[cfg(feature = "rocksdb")]
     Replay(replay::Args),
+    /// What `replay` starts as a process of its own, to be killed.
+    #[cfg(feature = "rocksdb")]
+    #[command(hide = true)]
+    ReplayNode(replay::node::Args),
     #[cfg(feature = "rocksdb")]
     Serve(serve::Args),
 }
@@ -107,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Explore(args) => explore::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Replay(args) => replay::run(&args),
+        #[cfg(feature = "rocksdb")]
+        Command::ReplayNode(args) => replay::node::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Serve(args) => serve::run(&args),
     };

@@ -72,6 +72,24 @@ impl<F: Place> Engine<F> {
         }
     }
 
+    /// A replica flushes its store as it is, marker and all: what was written so far outlives a crash, and so does the
+    /// log. Errors: the disk's.
+    pub fn flush(&self) -> Result<(), String> {
+        let Role::Replica(shared) = self.role() else { return Ok(()) };
+        // In this order, or a crash between the two leaves a store that is ahead of its log.
+        shared.log.sync().map_err(|error| error.to_string())?;
+        shared.applied.flush().map_err(|error| error.to_string())
+    }
+
+    /// Whether readers are let in: those of a replica that was killed wait until it has caught up.
+    pub fn lets_readers_in(&self) -> bool {
+        match self.role() {
+            Role::Master(_) => true,
+            Role::Replica(shared) => shared.lets_readers_in(),
+            Role::None => false,
+        }
+    }
+
     /// A replica writes nothing more, for good: what stands at the gate stays there.
     pub fn abandon(&self) {
         if let Role::Replica(shared) = self.role() {

@@ -210,7 +210,8 @@ impl<F: Files> Shared<F> {
         }
     }
 
-    fn lets_readers_in(&self) -> bool {
+    /// Whether readers are answered.
+    pub fn lets_readers_in(&self) -> bool {
         let mut readers = lock(&self.readers);
         if let Readers::WaitFor(lsn) = *readers
             && self.applied.seen().0 >= lsn

@@ -105,6 +105,11 @@ impl Applied {
         Ok(())
     }
 
+    /// Flushes the store as it is. The caller has made the log durable through the last entry written.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.store.flush()
+    }
+
     /// Notes that the master's time after entry `after` was `time`.
     pub fn hear(&self, after: Lsn, time: Millis) {
         self.publication.hear(after, time, self.clock.now());

@@ -151,13 +151,19 @@ fn replay_damaged_trace_is_refused() {
 
 #[test]
 fn replay_what_real_nodes_cannot_be_told_is_refused() {
-    let crash = refused("R08", |trace| {
-        trace["setting"] = json!({"workers": 2, "crashes": 1});
+    let crashes = refused("R08", |trace| {
+        trace["setting"] = json!({"workers": 2, "crashes": 2});
         trace["invariant"] = Value::Null;
-        // A client sends, and the crash is the last of the possible steps.
-        trace["path"] = json!([0, 2]);
+        // A client sends, the crash is the last of the possible steps; the log can run again, or crash again.
+        trace["path"] = json!([0, 2, 1]);
     });
-    assert!(crash.contains("the path has a crash"), "{crash}");
+    assert!(crashes.contains("the path has 2 crashes"), "{crashes}");
+    let early = refused("R08", |trace| {
+        trace["choice"] = json!("writeset+reads_after_crash");
+        trace["invariant"] = Value::Null;
+        trace["path"] = json!([0]);
+    });
+    assert!(early.contains("real nodes let no reader in too early"), "{early}");
     let fault = refused("R08", |trace| {
         trace["choice"] = json!("serial");
         trace["seeded"] = json!("logged_late");
@@ -173,4 +179,104 @@ fn replay_what_real_nodes_cannot_be_told_is_refused() {
     }
     let nowhere = replay(&["R99"]);
     assert!(text(&nowhere.stderr).contains("no bug of the catalogue has this id"));
+}
+
+/// The trace that `check --export` writes for this choice: SET c, INCR b; INCR is written before SET, then a crash.
+fn checked(choice: &str) -> Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("crash.txt");
+    std::fs::write(&program, "SET c 1\nINCR b\n").expect("a file");
+    let (lines, dir) = (program.display().to_string(), folder.path().display().to_string());
+    let args = ["check", "--model", "ordering", "--choice", choice, "--program", &lines, "--export", &dir];
+    let output = Command::new(env!("CARGO_BIN_EXE_replicheck")).args(args).output().expect("the program");
+    let files = std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|file| file.path());
+    let trace = files.map(|file| file.display().to_string());
+    let trace = trace.into_iter().find(|file| file.ends_with("_exactly_once_crash_txt.json"));
+    let trace = trace.unwrap_or_else(|| panic!("no trace: {}", text(&output.stderr)));
+    serde_json::from_str(&std::fs::read_to_string(trace).expect("a file")).expect("a trace")
+}
+
+/// That trace, ended by a crash after INCR is written, which leaves so many of its batches.
+fn crash_after_incr(choice: &str, batches: u64) -> (tempfile::TempDir, String) {
+    let mut trace = checked(choice);
+    let steps = trace["steps"].as_array().expect("steps");
+    let incr =
+        steps.iter().position(|step| step.as_str().is_some_and(|step| step.contains("writes 2 (INCR b)")));
+    let incr = incr.expect("INCR is written");
+    let path = trace["path"].as_array_mut().expect("a path");
+    path.truncate(incr + 1);
+    // Possible are: one worker writes, the other one is done, a crash that leaves nothing, one that leaves a batch.
+    path.push(json!(2 + batches));
+    trace["invariant"] = Value::Null;
+    file(&trace.to_string())
+}
+
+/// The marker says that nothing is written, so INCR runs again.
+#[test]
+fn replay_crash_runs_a_command_twice_and_an_effect_harmlessly() {
+    for (choice, cure) in [("key_hash+commands", "key_hash"), ("writeset+commands", "writeset")] {
+        let (_folder, path) = crash_after_incr(choice, 1);
+        let rows = rows(&[&path, "--cure", cure]);
+        let row = &rows[0];
+        assert_eq!(
+            (&row["as_recorded"], &row["runs"][0]["unlike_model"]),
+            (&json!(true), &Value::Null),
+            "{row:#}"
+        );
+        assert!(
+            broken(row, 0).contains(&"exactly_once") && broken(row, 0).contains(&"convergence"),
+            "{row:#}"
+        );
+        assert_eq!(broken(row, 1), ["prefix"], "{row:#}");
+        let steps = row["runs"][0]["steps"].to_string();
+        assert!(steps.contains(r#"its process aborts; on disk it left b = \"1\", marker 0"#), "{steps}");
+        assert!(steps.contains("runs its log after entry 0, entry 2 for the second time"), "{steps}");
+        let value = |run: usize| {
+            let keys = row["runs"][run]["keys"].as_array().expect("keys");
+            keys.iter().find(|key| key["key"] == "b").map(|key| key["replica"].clone())
+        };
+        assert_eq!((value(0), value(1)), (Some(json!("\"2\"")), Some(json!("\"1\""))), "{row:#}");
+    }
+}
+
+/// What is not flushed is lost, and comes back from the log: nothing runs twice.
+#[test]
+fn replay_crash_that_leaves_nothing_runs_nothing_twice() {
+    let (_folder, path) = crash_after_incr("writeset+commands", 0);
+    let rows = rows(&[&path]);
+    let steps = rows[0]["runs"][0]["steps"].to_string();
+    assert!(steps.contains("on disk it left no key, marker 0"), "{steps}");
+    assert!(!steps.contains("for the second time"), "{steps}");
+    assert_eq!(
+        (&rows[0]["as_recorded"], broken(&rows[0], 0)),
+        (&json!(true), vec!["prefix"]),
+        "{:#}",
+        rows[0]
+    );
+}
+
+/// In the shortest path SET is written while the worker that wrote INCR has not said so: its batch carries marker 1. A
+/// worker behind the gate says so at once, so the node's marker is 2, and INCR does not run again. That is told.
+#[test]
+fn replay_crash_with_another_marker_than_the_models_is_not_as_recorded() {
+    let (_folder, path) = file(&checked("writeset+commands").to_string());
+    let rows = rows(&[&path]);
+    let unlike = rows[0]["runs"][0]["unlike_model"].as_str().unwrap_or_default();
+    assert!(unlike.contains("with marker 2, in the model") && unlike.ends_with("with marker 1"), "{unlike}");
+    assert_eq!(rows[0]["as_recorded"], false);
+}
+
+#[test]
+fn replay_cure_is_for_trace_files() {
+    let row = replay(&["R08", "--cure", "serial"]);
+    assert!(text(&row.stderr).contains("R08 has a cure of its own"), "{}", text(&row.stderr));
+    let (_folder, path) = file(&exported("R08").to_string());
+    for (cure, why) in [
+        ("bolder", "unknown choice 'bolder'"),
+        ("writeset+reads_after_crash", "real nodes let no reader in too early"),
+    ] {
+        let output = replay(&[&path, "--cure", cure]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    }
 }

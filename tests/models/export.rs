@@ -57,7 +57,7 @@ fn exports_of_known_counterexamples_are_the_golden_files() {
         let row = row(*story);
         let files = exports(&row, "replicheck check");
         let endings: Vec<&str> = files.iter().filter_map(|file| file.name.rsplit('.').next()).collect();
-        assert_eq!(endings, ["html", "svg", "rs"], "{story:?}");
+        assert_eq!(endings, ["html", "svg", "rs", "json"], "{story:?}");
         for file in files.iter().filter(|file| !file.name.ends_with(".html")) {
             check(&file.name, &file.text);
         }

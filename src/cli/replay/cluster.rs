@@ -1,6 +1,7 @@
 //! A master, a link that is held, and a replica whose workers stand at a gate. Does I/O: folders, TCP, threads.
 
 use super::link::{Link, Message};
+use super::replica::{Apart, Replica};
 use crate::cli::nodes::{self, LIMIT, Running, in_words, wait_until};
 use replicheck::apply::pool::{PoolState, Schedule};
 use replicheck::binlog::Lsn;
@@ -10,6 +11,8 @@ use replicheck::engine::{Clock, Given, HandClock, Machine, Own, Settings};
 use replicheck::models::bounds::BATCH_ENTRIES_MAX;
 use replicheck::models::catalogue::{Configuration, START};
 use replicheck::server::Node as _;
+use replicheck::server::facts::Role;
+use replicheck::store::Dump;
 use replicheck::time::Millis;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,12 +24,23 @@ pub struct Setup {
     pub configuration: Configuration,
     /// Workers of the replica.
     pub workers: usize,
-    /// Whether they stand at a gate.
-    pub is_gated: bool,
+    /// How the replica runs.
+    pub kind: Kind,
     /// The replica's clock, given the master's.
     pub replica_clock: HandClock,
     /// The master's.
     pub clock: HandClock,
+}
+
+/// How a replica runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Its workers write as they come.
+    Free,
+    /// They stand at a gate.
+    Gated,
+    /// They do, in a process of its own, which can be killed.
+    Apart,
 }
 
 /// Two nodes that do what they are told.
@@ -34,7 +48,7 @@ pub struct Cluster {
     /// Takes writes.
     pub master: Running,
     /// Follows.
-    pub replica: Running,
+    pub replica: Replica,
     /// Between the two.
     pub link: Link,
     /// The master's clock; the replica's goes with it.
@@ -47,27 +61,26 @@ pub struct Cluster {
 impl Cluster {
     /// Both nodes with empty folders in `folder`, connected, nothing under way. Errors: in words.
     pub fn start(handle: &Handle, folder: &Path, setup: Setup) -> Result<Cluster, String> {
-        let Setup { configuration, workers, is_gated, replica_clock, clock } = setup;
-        let settings = |name: &str, clock: &HandClock| {
-            let (ordering, expiry) = configuration.choices();
-            Settings {
-                ordering,
-                expiry,
-                workers,
-                batch_entries_max: BATCH_ENTRIES_MAX,
-                log_clock_limit_ms: u64::MAX,
-                clock: Clock::ByHand(clock.clone()),
-                own: own(configuration),
-                ..Settings::new(folder.join(name))
-            }
-        };
+        let Setup { configuration, workers, kind, replica_clock, clock } = setup;
+        let settings =
+            |name: &str, clock: &HandClock| settings(configuration, workers, &folder.join(name), clock);
         let master = nodes::start(handle, settings("master", &clock), None)?;
         let link = Link::before(master.addr).map_err(in_words)?;
-        let schedule = if is_gated { Schedule::Gated } else { Schedule::Free };
-        let settings = Settings { schedule, ..settings("replica", &replica_clock) };
-        let replica = nodes::start(handle, settings, Some(link.addr))?;
+        let here = |schedule| {
+            let settings = Settings { schedule, ..settings("replica", &replica_clock) };
+            nodes::start(handle, settings, Some(link.addr)).map(Replica::Here)
+        };
+        let replica = match kind {
+            Kind::Free => here(Schedule::Free)?,
+            Kind::Gated => here(Schedule::Gated)?,
+            Kind::Apart => {
+                let apart = Apart::start(configuration, workers, folder.join("replica"), link.addr)?;
+                Replica::Apart(Box::new(apart))
+            }
+        };
         // The master greets with its time.
-        wait_until("the link", || replica.engine.facts().log_time >= START)?;
+        wait_until("the link", || replica.log_time().map_or(true, |time| time >= START))?;
+        replica.look()?;
         link.hold();
         let client = Client::connect(&master.addr.to_string(), LIMIT).map_err(in_words)?;
         Ok(Cluster { master, replica, link, clock, replica_clock, client })
@@ -98,37 +111,68 @@ impl Cluster {
         self.master.engine.facts().progress.applied
     }
 
-    /// The last entry that readers of the replica see.
+    /// The last entry that readers of the replica see; 0 if it does not answer: what it is told next says why.
     pub fn applied(&self) -> Lsn {
-        self.replica.engine.facts().progress.applied
+        self.replica.applied().unwrap_or_default()
     }
 
     /// The replica's workers. Errors: they have stopped.
     pub fn pool(&self) -> Result<PoolState, String> {
-        let state = self.replica.engine.pool_state().ok_or("the replica is none any more")?;
-        match &state.stopped {
-            Some(stopped) => Err(format!("the replica stopped: {stopped}")),
-            None => Ok(state),
-        }
+        self.replica.pool()
+    }
+
+    /// The replica aborts. Gives what it left on disk, and the marker in it. Errors: in words.
+    pub fn kill_replica(&mut self) -> Result<(Dump, Lsn), String> {
+        self.replica.apart()?.kill()?;
+        // Until then it may speak on the link to a replica that is gone.
+        wait_until("the master to miss its replica", || match self.master.engine.facts().role {
+            Role::Master { replicas } => replicas.is_empty(),
+            Role::Replica { .. } => true,
+        })?;
+        self.replica.apart()?.left()
+    }
+
+    /// The replica starts again on its folder, and lets readers in; then the link is held again. Errors: in words.
+    pub fn restart_replica(&mut self) -> Result<(), String> {
+        self.link.release();
+        self.replica.apart()?.restart()?;
+        let is_open = || self.replica.look().map_or(true, |seen| seen.lets_readers_in);
+        wait_until("the replica to let readers in", is_open)?;
+        self.replica.look()?;
+        self.link.hold();
+        Ok(())
     }
 
     /// What readers of both are given.
     pub fn given(&self) -> Result<[Given; 2], String> {
-        Ok([self.master.engine.given().map_err(in_words)?, self.replica.engine.given().map_err(in_words)?])
+        Ok([self.master.engine.given().map_err(in_words)?, self.replica.given()?])
     }
 
     /// Waits until the replica's log time is this.
     pub fn wait_for_time(&self, time: Millis) -> Result<(), String> {
-        wait_until("a heartbeat", || self.replica.engine.facts().log_time >= time)
+        wait_until("a heartbeat", || self.replica.log_time().map_or(true, |heard| heard >= time))?;
+        self.replica.log_time().map(|_| ())
     }
 
     /// Ends both nodes. What the replica has not written, it never will.
     pub fn end(self) {
-        self.replica.engine.abandon();
-        for node in [self.replica, self.master] {
-            // A replica that was abandoned says so.
-            let _ = node.engine.stop_now();
-        }
+        self.replica.end();
+        let _ = self.master.engine.stop_now();
+    }
+}
+
+/// How a node of `configuration` runs.
+pub fn settings(configuration: Configuration, workers: usize, dir: &Path, clock: &HandClock) -> Settings {
+    let (ordering, expiry) = configuration.choices();
+    Settings {
+        ordering,
+        expiry,
+        workers,
+        batch_entries_max: BATCH_ENTRIES_MAX,
+        log_clock_limit_ms: u64::MAX,
+        clock: Clock::ByHand(clock.clone()),
+        own: own(configuration),
+        ..Settings::new(dir)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A path of the expiry model on real nodes: both clocks, the link and removals do what it says. Does I/O.
 
 use super::Ran;
-use super::cluster::{Cluster, Setup};
+use super::cluster::{Cluster, Kind, Setup};
 use super::link::Message;
 use crate::cli::nodes::wait_until;
 use replicheck::binlog::Lsn;
@@ -84,7 +84,7 @@ pub fn run(
         Some(Seeded::ReadersSeeTheDead) => HandClock::new(Millis::ZERO),
         _ => clock.skewed(i64::from(skew) * tick_ms.cast_signed()),
     };
-    let setup = Setup { configuration, workers: 1, is_gated: false, replica_clock, clock };
+    let setup = Setup { configuration, workers: 1, kind: Kind::Free, replica_clock, clock };
     let cluster = Cluster::start(handle, folder, setup)?;
     let mut run = Run { cluster, tick_ms, ran: Ran::new(configuration), readers: Readers::new() };
     for (number, (order, stored)) in (1..).zip(orders) {
@@ -153,7 +153,7 @@ impl Run {
                 self.look(Some(Lane::Master), format!("removes {key} if it is dead{}", logged(&lsns)))
             }
             Order::ReplicaRemoves(key) => {
-                self.cluster.replica.engine.remove(key)?;
+                self.cluster.replica.remove(key)?;
                 self.look(
                     Some(Lane::Replica),
                     format!("removes {key} if its policy finds it dead and lets it"),

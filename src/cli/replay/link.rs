@@ -4,7 +4,7 @@
 //! master ─▶ under way: entry 1, entry 2, heartbeat │ deliver() ─▶ replica          what the replica says goes at once
 //! ```
 //!
-//! Until [`Link::hold`] all goes through. Then a heartbeat that tells nothing new (each side repeats itself once a
+//! Until [`Link::hold`] all goes through, and again from [`Link::release`] on. Then a heartbeat that tells nothing new (each side repeats itself once a
 //! second) is dropped.
 
 use crate::cli::nodes::{LIMIT, in_words};
@@ -78,6 +78,13 @@ impl Link {
     /// From now on nothing is delivered but what [`Link::deliver`] does.
     pub fn hold(&self) {
         self.shared.lock().is_held = true;
+    }
+
+    /// All goes through again, until it is held. What was under way is lost: who connects again asks for it again.
+    pub fn release(&self) {
+        let mut under_way = self.shared.lock();
+        under_way.is_held = false;
+        under_way.messages.clear();
     }
 
     /// Waits until `message` has been sent. Errors: it was not.

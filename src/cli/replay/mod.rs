@@ -1,10 +1,16 @@
 //! `replicheck replay` — a counterexample of the models on real nodes, then its cure. Does I/O: TCP, RocksDB, threads.
 
+mod child;
 mod cluster;
 mod expiry;
 mod link;
+pub mod node;
 mod ordering;
+mod orders;
 mod print;
+mod readers;
+mod replica;
+mod wire;
 
 use super::check::{self, create};
 use super::{Outcome, UsageError, paint, watch};
@@ -27,7 +33,8 @@ const THREADS: usize = 4;
 ///
 /// Clients, clocks, the link and the replica's workers do what the path says, one step after the other; what readers of
 /// the replica are given is judged by the same functions as in the model, and compared with the model's own state. The
-/// cure runs the same program in the same order, as far as it allows that. A trace file has a path and no cure. Exit
+/// cure runs the same program in the same order, as far as it allows that. A trace file has a path, and a cure by
+/// --cure. Where the replica crashes it is a process of its own, which aborts and starts again on its folder. Exit
 /// code: 0 = it behaved as recorded (and the cure held), 1 = it did not, 2 = the command was not understood, or the path
 /// cannot be replayed.
 #[derive(clap::Args)]
@@ -37,8 +44,11 @@ pub struct Args {
     #[arg(value_name = "ID|FILE")]
     what: Option<String>,
     /// Write the bug's path as a trace file, and replay nothing; - is standard output
-    #[arg(long, value_name = "FILE", requires = "what", conflicts_with = "json")]
+    #[arg(long, value_name = "FILE", requires = "what", conflicts_with_all = ["json", "cure"])]
     export: Option<String>,
+    /// Then replay a trace file's program under this choice of its model, which should cure it
+    #[arg(long, value_name = "NAME", requires = "what")]
+    cure: Option<String>,
     /// Write what was seen as JSON to this file; - is standard output (the text then goes to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
@@ -48,6 +58,7 @@ const EXAMPLES: &str = "Examples:
   replicheck replay R01
   replicheck replay R29 --export trace.json
   replicheck replay trace.json
+  replicheck replay trace.json --cure writeset
   replicheck replay --json - 2> replay.txt | jq '.[] | select(.as_recorded | not) | .id'";
 
 /// What one configuration came to on real nodes.
@@ -120,7 +131,7 @@ impl Replayed {
 
 /// Replays what is asked for and prints it.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
-    let paths = paths(args.what.as_deref())?;
+    let paths = paths(args.what.as_deref(), args.cure.as_deref())?;
     if let (Some(file), Some((_, subject, trace, _))) = (&args.export, paths.first()) {
         return export(file, subject, trace);
     }
@@ -152,12 +163,18 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 type Replay = (String, Subject, Trace, Option<Configuration>);
 
 /// The row of that id, the trace of that file, or every row that can be replayed.
-fn paths(what: Option<&str>) -> Result<Vec<Replay>, UsageError> {
+fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageError> {
     let Some(what) = what else {
         let cases = catalogue::all().filter(|case| case.bug().is_some_and(|bug| bug.no_replay.is_empty()));
         return of_rows(&cases.collect::<Vec<_>>());
     };
-    let Some(case) = catalogue::find(what) else { return of_file(what).map(|path| vec![path]) };
+    let Some(case) = catalogue::find(what) else { return of_file(what, cure).map(|path| vec![path]) };
+    if cure.is_some() {
+        return Err(UsageError::Unknown(format!(
+            "{} has a cure of its own: --cure is for trace files",
+            case.id
+        )));
+    }
     let not_replayed = |why: &str| UsageError::Unknown(format!("{} is not replayed: {why}", case.id));
     match case.bug() {
         None => Err(not_replayed(&case.reason().unwrap_or_default())),
@@ -181,7 +198,7 @@ fn of_row(judgement: &Judgement) -> Option<Replay> {
     Some((judgement.case.id.to_owned(), subject, trace, Some(bug.cure)))
 }
 
-fn of_file(name: &str) -> Result<Replay, UsageError> {
+fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
     let wrong = |reason: String| UsageError::File { file: name.to_owned(), reason };
     let text = std::fs::read_to_string(name).map_err(|error| {
         wrong(format!("{error}; and no bug of the catalogue has this id (replicheck catalogue lists them)"))
@@ -189,7 +206,10 @@ fn of_file(name: &str) -> Result<Replay, UsageError> {
     let trace: Trace =
         serde_json::from_str(&text).map_err(|error| wrong(TraceError::from(error).to_string()))?;
     let subject = Subject::of_trace(&trace).map_err(|error| wrong(error.to_string()))?;
-    Ok((name.to_owned(), subject, trace, None))
+    let named = |cure| Configuration::named(&trace.model, cure, None);
+    let cure = cure.map(named).transpose().map_err(|error| UsageError::Unknown(error.to_string()))?;
+    cure.map_or(Ok(()), has_engine).map_err(UsageError::Unknown)?;
+    Ok((name.to_owned(), subject, trace, cure))
 }
 
 fn export(file: &str, subject: &Subject, trace: &Trace) -> Result<Outcome, UsageError> {
@@ -205,16 +225,22 @@ fn export(file: &str, subject: &Subject, trace: &Trace) -> Result<Outcome, Usage
 
 /// The orders of a path.
 enum Orders {
-    Ordering(Vec<ordering::Told>),
+    Ordering(Vec<orders::Told>),
     Expiry(Vec<expiry::Told>, i8),
 }
 
-fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
-    if let Configuration::Ordering(choice) = subject.configuration
-        && choice.reads_after_crash
-    {
-        return Err("real nodes let no reader in too early: this choice is the model's alone".to_owned());
+/// Errors: a choice that no node runs by.
+fn has_engine(configuration: Configuration) -> Result<(), String> {
+    match configuration {
+        Configuration::Ordering(choice) if choice.reads_after_crash => {
+            Err("real nodes let no reader in too early: this choice is the model's alone".to_owned())
+        }
+        _ => Ok(()),
     }
+}
+
+fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
+    has_engine(subject.configuration)?;
     if let Some(fault) = subject.configuration.seeded().filter(|fault| !fault.has_place_in_engine()) {
         return Err(format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words()));
     }
@@ -223,7 +249,7 @@ fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
     match subject.model() {
         Model::Ordering(model) => {
             let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;
-            Ok(Orders::Ordering(ordering::orders(&model, &path)?))
+            Ok(Orders::Ordering(orders::orders(&model, &path)?))
         }
         Model::Expiry(model) => {
             let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;

@@ -2,68 +2,25 @@
 //!
 //! The model's *take* and *finish* are the pool's own business: a worker has a job as soon as there is one for it. What
 //! readers can see is decided by the order of writes, and that is the path's.
+//!
+//! At a crash the replica, which then is a process of its own, aborts. What it leaves on disk is compared with what the
+//! model's crash leaves; then it starts again, and its readers are let in when it has recovered.
 
 use super::Ran;
-use super::cluster::{Cluster, Setup};
+use super::cluster::{Cluster, Kind, Setup};
+use super::orders::{Order, Told, has_crash};
+use super::readers::Readers;
 use crate::cli::nodes::wait_until;
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
-use replicheck::effect::KeySet;
-use replicheck::engine::{Given, HandClock};
-use replicheck::invariant::{State, Versions, convergence};
-use replicheck::models::catalogue::{Configuration, Rigged, START, Subject};
-use replicheck::models::judged::InvariantSet;
-use replicheck::models::ordering::{
-    self, Action, History, INVARIANTS, Move, OrderingModel, reader_looks, with_convergence,
-};
-use replicheck::models::story::{Arrow, Lane, Step, key_rows};
-use replicheck::models::trace::Taken;
+use replicheck::engine::HandClock;
+use replicheck::models::catalogue::{Configuration, START, Subject};
+use replicheck::models::ordering::INVARIANTS;
+use replicheck::models::story::{Arrow, Lane, Mark, Sign, Step, key_rows};
 use replicheck::ordering::{Job, Ordering as _, Reads};
 use replicheck::store::{Content, Dump};
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tokio::runtime::Handle;
-
-/// What the nodes are told to do.
-pub enum Order {
-    /// A client sends a command, and the replica receives its entry.
-    Send(Command),
-    /// A worker writes a job.
-    Write(Job),
-    /// Admission closes, so that a snapshot is published.
-    Cut,
-}
-
-/// An order, and what readers of the replica are given in the model afterwards; `None` where the nodes may be ahead of it.
-pub type Told = (Order, Option<Dump>);
-
-/// The orders of a path. Errors: what real nodes cannot be told to do.
-pub fn orders(
-    model: &OrderingModel<Rigged>,
-    path: &[Taken<ordering::State, Action>],
-) -> Result<Vec<Told>, String> {
-    let mut orders = Vec::new();
-    for (before, action, after) in path {
-        let given = || Some(model.given(after).clone());
-        match action {
-            Action::Command(_) => {
-                let program = model.setup().programs.at(after.place);
-                let command = program.command.clone().ok_or("the path sends nothing")?;
-                orders.push((Order::Send(command), given()));
-            }
-            Action::Move(Move::Write(worker)) => {
-                let job = model.in_hand(before, *worker).ok_or("the path writes nothing")?;
-                orders.push((Order::Write(job.clone()), given()));
-            }
-            Action::Move(Move::Cut) => orders.push((Order::Cut, None)),
-            Action::Move(Move::Take(_) | Move::Finish(_) | Move::Publish) => {}
-            Action::Readmit | Action::Crash(_) => {
-                return Err("the path has a crash: crashes are not replayed on real nodes".to_owned());
-            }
-        }
-    }
-    Ok(orders)
-}
 
 /// Runs the orders on nodes of `configuration`, as far as it lets them. `is_recorded`: they are of its own path, so its
 /// readers must be given what the model's are. Errors: in words.
@@ -79,10 +36,11 @@ pub fn run(
         replicheck::models::trace::Setting::Schedules { workers, .. } => workers,
         replicheck::models::trace::Setting::Clocks { .. } => 1,
     };
-    let setup = Setup { configuration, workers, is_gated: true, replica_clock: clock.clone(), clock };
+    let kind = if has_crash(orders) { Kind::Apart } else { Kind::Gated };
+    let setup = Setup { configuration, workers, kind, replica_clock: clock.clone(), clock };
     let cluster = Cluster::start(handle, folder, setup)?;
     let reads = configuration.machine(workers).reads();
-    let mut run = Run { cluster, reads, ran: Ran::new(configuration), readers: Readers::new() };
+    let mut run = Run { cluster, reads, is_recorded, ran: Ran::new(configuration), readers: Readers::new() };
     for (number, (order, given)) in (1..).zip(orders) {
         run.follow(order)?;
         if let (Some(given), true) = (given, is_recorded) {
@@ -104,25 +62,9 @@ pub fn run(
 struct Run {
     cluster: Cluster,
     reads: Reads,
+    is_recorded: bool,
     ran: Ran,
     readers: Readers,
-}
-
-/// What is known of both nodes, to judge what readers of the replica are given.
-struct Readers {
-    /// The master after 0, 1, 2, … entries.
-    versions: Vec<Versions>,
-    dumps: Vec<Dump>,
-    /// What each entry was: the command, and the keys that it touches.
-    entries: BTreeMap<Lsn, (String, KeySet)>,
-    written: Vec<Job>,
-    /// Who wrote each key of the replica's store last.
-    stored: Versions,
-    /// The same of what readers are given, and of what they were given before.
-    given: Versions,
-    saw: Versions,
-    applied: Lsn,
-    broken: InvariantSet,
 }
 
 impl Run {
@@ -131,8 +73,23 @@ impl Run {
             Order::Send(command) => self.send(command),
             Order::Write(job) => self.write(job),
             Order::Cut => {
-                self.cluster.replica.engine.cut();
+                self.cluster.replica.cut()?;
                 self.look(Lane::Replica, Vec::new(), "closes admission to publish a snapshot".to_owned())
+            }
+            Order::Flush => {
+                self.cluster.replica.flush()?;
+                self.readers.flushed();
+                self.look(Lane::Replica, Vec::new(), "flushes what was written so far".to_owned())
+            }
+            Order::Crash(left, after) => self.crash(left, *after),
+            Order::Recovered(steps) => {
+                if self.is_recorded && *steps > 0 {
+                    self.ran.note(format!(
+                        "The model runs the log again in {steps} steps; a node does it before its port opens, in log order, \
+                         so they were not driven one by one"
+                    ));
+                }
+                Ok(())
             }
         }
     }
@@ -190,7 +147,7 @@ impl Run {
     }
 
     fn let_through(&mut self, job: Job) -> Result<(), String> {
-        self.cluster.replica.engine.let_through(job.clone());
+        self.cluster.replica.let_through(job.clone())?;
         let is_over = || self.cluster.pool().map_or(true, |state| !state.begun.contains(&job));
         wait_until(format_args!("the write of {job:?}"), is_over)?;
         let what = format!("writes {}", self.readers.name(&job));
@@ -198,6 +155,39 @@ impl Run {
         self.readers.wrote(job);
         let arrow = Arrow { from: Lane::Log, to: Lane::Replica, label, left_in: None };
         self.look(Lane::Replica, vec![arrow], what)
+    }
+
+    /// The replica is killed, leaves what was flushed, and starts again.
+    fn crash(&mut self, left: &Dump, after: Lsn) -> Result<(), String> {
+        let (found, marker) = self.cluster.kill_replica()?;
+        if self.is_recorded && (contents(&found) != contents(left) || marker != after) {
+            let (here, there) = (seen(&found), seen(left));
+            self.ran.unlike(format!(
+                "the crash left {here} with marker {marker}, in the model {there} with marker {after}"
+            ));
+        }
+        let sign = |sign| vec![Mark { lane: Lane::Replica, sign }];
+        self.ran.story.steps.push(Step {
+            who: Lane::Replica.name(),
+            what: format!("its process aborts; on disk it left {}, marker {marker}", seen(&found)),
+            actor: Some(Lane::Replica),
+            marks: sign(Sign::Down),
+            ..Step::default()
+        });
+        self.cluster.restart_replica()?;
+        let twice = self.readers.recovered(marker);
+        let twice: Vec<String> = twice.iter().map(|&lsn| format!("entry {lsn}")).collect();
+        let mut what = format!("starts again and runs its log after entry {marker}");
+        if !twice.is_empty() {
+            what += &format!(", {} for the second time", twice.join(", "));
+        }
+        // Its readers see what it recovered, whatever they saw last.
+        self.readers.applied = Lsn(u64::MAX);
+        self.look(Lane::Replica, Vec::new(), what)?;
+        if let Some(step) = self.ran.story.steps.last_mut() {
+            step.marks = sign(Sign::Up);
+        }
+        Ok(())
     }
 
     /// Writes what is left, in the order of the log, and publishes it.
@@ -237,77 +227,6 @@ impl Run {
             self.ran.unlike(format!("after order {number} a reader sees {here}, in the model {there}"));
         }
         Ok(())
-    }
-}
-
-impl Readers {
-    fn new() -> Readers {
-        Readers {
-            versions: vec![Versions::default()],
-            dumps: vec![Dump::new()],
-            entries: BTreeMap::new(),
-            written: Vec::new(),
-            stored: Versions::default(),
-            given: Versions::default(),
-            saw: Versions::default(),
-            applied: Lsn::NONE,
-            broken: InvariantSet::default(),
-        }
-    }
-
-    fn sent(&mut self, lsn: Lsn, command: String, keys: KeySet, master: &Given) {
-        let mut versions = self.versions.last().cloned().unwrap_or_default();
-        versions.write(&keys, lsn);
-        self.versions.push(versions);
-        self.dumps.push(master.stored.clone());
-        self.entries.insert(lsn, (command, keys));
-    }
-
-    fn wrote(&mut self, job: Job) {
-        for lsn in job.lsns() {
-            let whole = self.entries.get(&lsn).map_or_else(KeySet::empty, |(_, keys)| keys.clone());
-            let keys = job.part.clone().map_or(whole, |key| KeySet::of([key]));
-            self.stored.write(&keys, lsn);
-        }
-        self.written.push(job);
-    }
-
-    /// Whether all of the job is written, be it in other pieces.
-    fn is_written(&self, wanted: &Job) -> bool {
-        let has_part = |lsn: Lsn, key| {
-            self.written.iter().any(|job| job.lsns().any(|it| it == lsn) && job.part.as_ref() == key)
-        };
-        wanted.lsns().all(|lsn| {
-            let all_parts = || match self.entries.get(&lsn) {
-                Some((_, KeySet::Keys(keys))) => keys.iter().all(|key| has_part(lsn, Some(key))),
-                _ => false,
-            };
-            has_part(lsn, None) || wanted.part.as_ref().map_or_else(all_parts, |key| has_part(lsn, Some(key)))
-        })
-    }
-
-    /// The entries of a job, with their commands.
-    fn name(&self, job: &Job) -> String {
-        let command = |lsn| self.entries.get(&lsn).map(|(command, _)| command.as_str()).unwrap_or_default();
-        let entries: Vec<String> = job.lsns().map(|lsn| format!("entry {lsn} ({})", command(lsn))).collect();
-        let part = job.part.as_ref().map(|key| format!(", its part for {key}")).unwrap_or_default();
-        format!("{}{part}", entries.join(" and "))
-    }
-
-    fn look(&mut self, stored: &Dump, is_new: bool, is_stuck: bool) {
-        if is_new {
-            self.given = self.stored.clone();
-        }
-        let history =
-            History { versions: self.versions.iter().collect(), dumps: self.dumps.iter().collect() };
-        let sees = State { versions: &self.given, dump: stored };
-        let broken = reader_looks(&history, &self.saw, sees, &BTreeSet::new());
-        let end =
-            self.versions.last().zip(self.dumps.last()).map(|(versions, dump)| State { versions, dump });
-        let is_at_end = self.applied == Lsn(self.versions.len() as u64 - 1);
-        let converged = !is_stuck && (!is_at_end || end.is_none_or(|end| convergence(sees, end)));
-        self.broken.0 |= with_convergence(broken, converged).0;
-        self.saw = self.given.clone();
     }
 }
 

@@ -1,0 +1,128 @@
+//! A replica in a process of its own, seen from the process that gives it orders. Does I/O: processes, pipes, a thread.
+
+use super::wire::{Answer, Order, Seen};
+use crate::cli::nodes::{LIMIT, in_words};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{self, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+/// A process that answers each line by one. Dropped, it is killed.
+pub struct Child {
+    process: process::Child,
+    stdin: ChildStdin,
+    answers: Receiver<String>,
+    limit: Duration,
+}
+
+impl Child {
+    /// Starts it, and waits for what it says first. Errors: in words; it did not start, or did not say anything in time.
+    pub fn start(command: &mut Command) -> Result<(Child, Seen), String> {
+        let child = Child::spawn(command, LIMIT)?;
+        let seen = child.answer()?;
+        Ok((child, seen))
+    }
+
+    fn spawn(command: &mut Command, limit: Duration) -> Result<Child, String> {
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let wrong = |error| format!("the replica's process does not start: {error}");
+        let mut process = command.spawn().map_err(wrong)?;
+        let pipes = process.stdin.take().zip(process.stdout.take());
+        let (stdin, stdout) = pipes.ok_or("the replica's process has no pipes")?;
+        let (send, answers) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if send.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Child { process, stdin, answers, limit })
+    }
+
+    /// Tells it, and waits for the answer. Errors: in words; its own, or it did not answer in time.
+    pub fn tell(&self, order: &Order) -> Result<Seen, String> {
+        self.say(order)?;
+        self.answer()
+    }
+
+    fn say(&self, order: &Order) -> Result<(), String> {
+        let line = serde_json::to_string(order).map_err(in_words)? + "\n";
+        (&self.stdin).write_all(line.as_bytes()).map_err(|_| "the replica's process is gone".to_owned())
+    }
+
+    fn answer(&self) -> Result<Seen, String> {
+        let line = self.answers.recv_timeout(self.limit).map_err(|error| match error {
+            RecvTimeoutError::Timeout => {
+                format!("the replica's process did not answer within {:?}", self.limit)
+            }
+            RecvTimeoutError::Disconnected => "the replica's process ended without an answer".to_owned(),
+        })?;
+        let answer: Answer = serde_json::from_str(&line)
+            .map_err(|error| format!("the replica's process answered what is no answer: {error}"))?;
+        answer.map(Seen::from)
+    }
+
+    /// Makes it abort, and waits until it is gone. Errors: in words; it ended otherwise, or did not end in time.
+    pub fn abort(mut self) -> Result<(), String> {
+        self.say(&Order::Abort)?;
+        match self.answers.recv_timeout(self.limit) {
+            Err(RecvTimeoutError::Disconnected) => {}
+            _ => return Err(format!("the replica's process did not abort within {:?}", self.limit)),
+        }
+        let status = self.process.wait().map_err(in_words)?;
+        if is_abort(status) { Ok(()) } else { Err(format!("the replica's process did not abort: {status}")) }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // One that is gone already cannot be killed, and is waited for all the same.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[cfg(unix)]
+fn is_abort(status: ExitStatus) -> bool {
+    const SIGABRT: i32 = 6;
+    std::os::unix::process::ExitStatusExt::signal(&status) == Some(SIGABRT)
+}
+
+#[cfg(not(unix))]
+fn is_abort(status: ExitStatus) -> bool {
+    !status.success()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn of(script: &str) -> Child {
+        let child = Child::spawn(Command::new("sh").args(["-c", script]), Duration::from_millis(300));
+        child.expect("a shell")
+    }
+
+    #[test]
+    fn child_that_does_not_answer_is_an_error_in_time() {
+        let child = of("exec sleep 600");
+        let error = child.tell(&Order::Look).expect_err("it sleeps");
+        assert_eq!(error, "the replica's process did not answer within 300ms");
+        assert!(child.abort().expect_err("it sleeps").contains("did not abort within 300ms"));
+    }
+
+    #[test]
+    fn child_that_ends_is_an_error() {
+        assert!(of("read line").tell(&Order::Look).expect_err("it ends").contains("ended without an answer"));
+        let error = of("read line; exit 0").abort().expect_err("it ends, and does not abort");
+        assert!(error.contains("did not abort: exit status: 0"), "{error}");
+    }
+
+    #[test]
+    fn child_that_answers_something_else_is_an_error() {
+        assert!(of("cat").tell(&Order::Look).expect_err("an echo").contains("what is no answer"));
+        let refusal = of(r#"echo '{"Err":"no room"}'; cat"#).tell(&Order::Look);
+        assert_eq!(refusal, Err("no room".to_owned()));
+    }
+}

@@ -1,0 +1,99 @@
+//! A path of the ordering model → what real nodes are told, one order after the other. Pure.
+//!
+//! ```text
+//! the path        command 1, command 2, take, take, write 2, crash (1 batch flushed), readmit 1, readmit 2, take, write 1, …
+//! the orders      send 1, send 2, write 2, flush, crash                  recovered: readers are given what the model's are
+//! ```
+//!
+//! A crash leaves the first so many batches. A node's store flushes all or nothing, so it is flushed after the last of
+//! them, and the batches after it are lost. What a replica does with its log after a crash is not told: a node does it
+//! before its port opens, in the order of the log.
+
+use replicheck::binlog::Lsn;
+use replicheck::command::Command;
+use replicheck::models::catalogue::Rigged;
+use replicheck::models::ordering::{self, Action, Move, OrderingModel};
+use replicheck::models::trace::Taken;
+use replicheck::ordering::Job;
+use replicheck::store::Dump;
+
+/// What the nodes are told to do.
+pub enum Order {
+    /// A client sends a command, and the replica receives its entry.
+    Send(Command),
+    /// A worker writes a job.
+    Write(Job),
+    /// Admission closes, so that a snapshot is published.
+    Cut,
+    /// The replica's store is flushed.
+    Flush,
+    /// The replica is killed and starts again. In the model it finds this, and its log runs again after that entry.
+    Crash(Dump, Lsn),
+    /// In the model, too, readers are let in again, after so many steps.
+    Recovered(usize),
+}
+
+/// An order, and what readers of the replica are given in the model afterwards; `None` where the nodes may be ahead of it.
+pub type Told = (Order, Option<Dump>);
+
+/// Whether the replica is killed on the way.
+pub fn has_crash(orders: &[Told]) -> bool {
+    orders.iter().any(|(order, _)| matches!(order, Order::Crash(..)))
+}
+
+/// The orders of a path. Errors: what real nodes cannot be told to do.
+pub fn orders(
+    model: &OrderingModel<Rigged>,
+    path: &[Taken<ordering::State, Action>],
+) -> Result<Vec<Told>, String> {
+    let crashes: Vec<u16> = path.iter().filter_map(|(_, action, _)| flushed(action)).collect();
+    if crashes.len() > 1 {
+        return Err(format!(
+            "the path has {} crashes: after the first one a node writes its log again as one batch, so it cannot be told \
+             which batches the second one leaves",
+            crashes.len()
+        ));
+    }
+    let (mut orders, mut batches, mut recovering) = (Vec::new(), 0, None);
+    for (before, action, after) in path {
+        let is_open = after.opens_at == 0;
+        let given = || is_open.then(|| model.given(after).clone());
+        // Steps of recovery: a node takes them all at once.
+        if let Some(steps) = &mut recovering {
+            *steps += 1;
+        }
+        match action {
+            Action::Command(_) => {
+                let program = model.setup().programs.at(after.place);
+                let command = program.command.clone().ok_or("the path sends nothing")?;
+                orders.push((Order::Send(command), given()));
+            }
+            Action::Move(Move::Write(worker)) => {
+                let job = model.in_hand(before, *worker).ok_or("the path writes nothing")?;
+                // Of what was in the log at the crash nothing is left to write.
+                orders.push((Order::Write(job.clone()), given()));
+                batches += 1;
+                if crashes.first() == Some(&batches) && !has_crash(&orders) {
+                    orders.push((Order::Flush, None));
+                }
+            }
+            Action::Move(Move::Cut) => orders.push((Order::Cut, None)),
+            Action::Move(Move::Take(_) | Move::Finish(_) | Move::Publish) | Action::Readmit => {}
+            Action::Crash(_) => {
+                orders.push((Order::Crash(model.given(after).clone(), model.watermark(after)), None));
+                recovering = Some(0);
+            }
+        }
+        if is_open && let Some(steps) = recovering.take() {
+            orders.push((Order::Recovered(steps), given()));
+        }
+    }
+    Ok(orders)
+}
+
+fn flushed(action: &Action) -> Option<u16> {
+    match action {
+        Action::Crash(flushed) => Some(*flushed),
+        _ => None,
+    }
+}

@@ -1,0 +1,204 @@
+//! The replica of a path: in this process, or, where it is to be killed, in one of its own. Does I/O: processes, RocksDB.
+
+use super::child::Child;
+use super::wire::{Order, Seen, job_line};
+use crate::cli::nodes::{Running, in_words};
+use replicheck::apply;
+use replicheck::apply::pool::PoolState;
+use replicheck::binlog::Lsn;
+use replicheck::effect::Key;
+use replicheck::engine::{Engine, Given};
+use replicheck::models::catalogue::{Base, Configuration};
+use replicheck::ordering::Job;
+use replicheck::server::Node as _;
+use replicheck::store::rocksdb::RocksStore;
+use replicheck::store::{Dump, dump};
+use replicheck::time::Millis;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A replica that does what it is told.
+pub enum Replica {
+    /// In this process.
+    Here(Running),
+    /// In its own.
+    Apart(Box<Apart>),
+}
+
+/// A replica in its own process, with what starts it.
+pub struct Apart {
+    dir: PathBuf,
+    arguments: Vec<String>,
+    /// `None`: it was killed.
+    child: Option<Child>,
+}
+
+const KILLED: &str = "the replica was killed";
+
+impl Apart {
+    /// Starts it on an empty folder. Errors: in words.
+    pub fn start(
+        configuration: Configuration,
+        workers: usize,
+        dir: PathBuf,
+        master: SocketAddr,
+    ) -> Result<Apart, String> {
+        let Base::Ordering(choice) = configuration.base() else {
+            return Err("only a replica of the ordering model can be killed".to_owned());
+        };
+        let seeded = configuration.seeded().map(|seeded| seeded.name().to_owned());
+        let named = [
+            ("--dir", Some(dir.display().to_string())),
+            ("--master", Some(master.to_string())),
+            ("--workers", Some(workers.to_string())),
+            ("--choice", Some(choice.name())),
+            ("--seeded", seeded),
+        ];
+        let named = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        let arguments = ["replay-node".to_owned()].into_iter().chain(named.flatten()).collect();
+        let mut apart = Apart { dir, arguments, child: None };
+        apart.restart()?;
+        Ok(apart)
+    }
+
+    fn child(&self) -> Result<&Child, String> {
+        self.child.as_ref().ok_or_else(|| KILLED.to_owned())
+    }
+
+    /// It aborts. Errors: in words.
+    pub fn kill(&mut self) -> Result<(), String> {
+        self.child.take().ok_or(KILLED)?.abort()
+    }
+
+    /// What it left on disk: the store, and the marker in it. Errors: in words.
+    pub fn left(&self) -> Result<(Dump, Lsn), String> {
+        let store = RocksStore::open(&self.dir.join("store")).map_err(in_words)?;
+        Ok((dump(&store).map_err(in_words)?, apply::marker(&store).map_err(in_words)?))
+    }
+
+    /// Starts it again on its folder; it has recovered when this returns. Errors: in words.
+    pub fn restart(&mut self) -> Result<(), String> {
+        let program = std::env::current_exe().map_err(in_words)?;
+        let (child, _) = Child::start(Command::new(program).args(&self.arguments))?;
+        self.child = Some(child);
+        Ok(())
+    }
+}
+
+impl Replica {
+    /// All that is seen of it. Errors: in words.
+    pub fn look(&self) -> Result<Seen, String> {
+        match self {
+            Replica::Here(node) => see(&node.engine),
+            Replica::Apart(apart) => apart.child()?.tell(&Order::Look),
+        }
+    }
+
+    /// Its workers. Errors: they have stopped.
+    pub fn pool(&self) -> Result<PoolState, String> {
+        match self {
+            Replica::Here(node) => pool(&node.engine),
+            Replica::Apart(_) => self.look().map(|seen| seen.pool),
+        }
+    }
+
+    /// What its readers are given. Errors: in words.
+    pub fn given(&self) -> Result<Given, String> {
+        match self {
+            Replica::Here(node) => node.engine.given().map_err(in_words),
+            Replica::Apart(_) => self.look().map(|seen| seen.given),
+        }
+    }
+
+    /// The last entry that its readers see. Errors: in words.
+    pub fn applied(&self) -> Result<Lsn, String> {
+        match self {
+            Replica::Here(node) => Ok(node.engine.facts().progress.applied),
+            Replica::Apart(_) => self.look().map(|seen| seen.applied),
+        }
+    }
+
+    /// Its log time. Errors: in words.
+    pub fn log_time(&self) -> Result<Millis, String> {
+        match self {
+            Replica::Here(node) => Ok(node.engine.facts().log_time),
+            Replica::Apart(_) => self.look().map(|seen| seen.log_time),
+        }
+    }
+
+    /// Lets a job through the gate.
+    pub fn let_through(&self, job: Job) -> Result<(), String> {
+        match self {
+            Replica::Here(node) => {
+                node.engine.let_through(job);
+                Ok(())
+            }
+            Replica::Apart(apart) => apart.child()?.tell(&Order::LetThrough(job_line(&job))).map(|_| ()),
+        }
+    }
+
+    /// Closes admission to publish a snapshot.
+    pub fn cut(&self) -> Result<(), String> {
+        match self {
+            Replica::Here(node) => {
+                node.engine.cut();
+                Ok(())
+            }
+            Replica::Apart(apart) => apart.child()?.tell(&Order::Cut).map(|_| ()),
+        }
+    }
+
+    /// Flushes its store as it is.
+    pub fn flush(&self) -> Result<(), String> {
+        match self {
+            Replica::Here(node) => node.engine.flush(),
+            Replica::Apart(apart) => apart.child()?.tell(&Order::Flush).map(|_| ()),
+        }
+    }
+
+    /// Removes a key that is dead.
+    pub fn remove(&self, key: &Key) -> Result<(), String> {
+        match self {
+            Replica::Here(node) => node.engine.remove(key),
+            Replica::Apart(_) => Err("only a replica of this process removes keys".to_owned()),
+        }
+    }
+
+    /// The one that can be killed. Errors: it cannot.
+    pub fn apart(&mut self) -> Result<&mut Apart, String> {
+        match self {
+            Replica::Here(_) => Err("a replica of this process cannot be killed".to_owned()),
+            Replica::Apart(apart) => Ok(apart),
+        }
+    }
+
+    /// Ends it. What it has not written, it never will.
+    pub fn end(self) {
+        if let Replica::Here(node) = self {
+            node.engine.abandon();
+            // A replica that was abandoned says so.
+            let _ = node.engine.stop_now();
+        }
+    }
+}
+
+/// All that is seen of a replica. Errors: in words; its workers have stopped.
+pub fn see(engine: &Engine) -> Result<Seen, String> {
+    let facts = engine.facts();
+    Ok(Seen {
+        pool: pool(engine)?,
+        applied: facts.progress.applied,
+        log_time: facts.log_time,
+        lets_readers_in: engine.lets_readers_in(),
+        given: engine.given().map_err(in_words)?,
+    })
+}
+
+fn pool(engine: &Engine) -> Result<PoolState, String> {
+    let state = engine.pool_state().ok_or("the replica is none any more")?;
+    match &state.stopped {
+        Some(stopped) => Err(format!("the replica stopped: {stopped}")),
+        None => Ok(state),
+    }
+}

@@ -1,0 +1,151 @@
+//! What a replica in a process of its own is told, and what it answers ⇄ lines of JSON. Pure.
+//!
+//! ```text
+//! "Look"                                    {"Ok": {"admitted": 2, "at_gate": [[1, 1, null], [2, 2, null]], …}}
+//! {"LetThrough": [2, 2, null]}              {"Ok": {"admitted": 2, "at_gate": [[1, 1, null]], …}}
+//! "Abort"                                   no answer: the process is gone
+//! ```
+
+use replicheck::apply::pool::PoolState;
+use replicheck::binlog::Lsn;
+use replicheck::effect::Key;
+use replicheck::engine::Given;
+use replicheck::ordering::Job;
+use replicheck::store::{Content, Stored};
+use replicheck::time::Millis;
+use serde::{Deserialize, Serialize};
+
+/// What it is told: one line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Nothing but to answer.
+    Look,
+    /// Let a job through the gate.
+    LetThrough(JobLine),
+    /// Close admission to publish a snapshot.
+    Cut,
+    /// Flush the store as it is.
+    Flush,
+    /// Abort, at once.
+    Abort,
+}
+
+/// What it answers to each order, and once before the first: one line. Errors: in words.
+pub type Answer = Result<SeenLine, String>;
+
+/// First, last, and the part's database and key.
+pub type JobLine = (u64, u64, Option<KeyLine>);
+
+type KeyLine = (u8, Vec<u8>);
+
+/// What is seen of a replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its worker pool.
+    pub pool: PoolState,
+    /// The last entry that its readers see.
+    pub applied: Lsn,
+    /// Its log time.
+    pub log_time: Millis,
+    /// Whether readers are let in.
+    pub lets_readers_in: bool,
+    /// What readers are given.
+    pub given: Given,
+}
+
+/// As a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenLine {
+    admitted: u64,
+    watermark: u64,
+    admission_waits: bool,
+    at_gate: Vec<JobLine>,
+    begun: Vec<JobLine>,
+    applied: u64,
+    log_time: u64,
+    lets_readers_in: bool,
+    judged_at: u64,
+    stored: Vec<(KeyLine, ContentLine, Option<u64>)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum ContentLine {
+    String(Vec<u8>),
+    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+}
+
+/// A job as a line has it.
+pub fn job_line(job: &Job) -> JobLine {
+    (job.first.0, job.last.0, job.part.as_ref().map(key_line))
+}
+
+/// The job of a line.
+pub fn job((first, last, part): JobLine) -> Job {
+    Job { first: Lsn(first), last: Lsn(last), part: part.map(key) }
+}
+
+fn key_line(key: &Key) -> KeyLine {
+    (key.db, key.name.clone())
+}
+
+fn key((db, name): KeyLine) -> Key {
+    Key::new(db, name)
+}
+
+impl From<Seen> for SeenLine {
+    fn from(seen: Seen) -> SeenLine {
+        let content = |content: &Content| match content {
+            Content::String(value) => ContentLine::String(value.clone()),
+            Content::Hash(fields) => {
+                ContentLine::Hash(fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+            }
+        };
+        let stored = seen.given.stored.iter().map(|(key, stored)| {
+            (key_line(key), content(&stored.content), stored.deadline.map(|deadline| deadline.0))
+        });
+        SeenLine {
+            admitted: seen.pool.admitted.0,
+            watermark: seen.pool.watermark.0,
+            admission_waits: seen.pool.admission_waits,
+            at_gate: seen.pool.at_gate.iter().map(job_line).collect(),
+            begun: seen.pool.begun.iter().map(job_line).collect(),
+            applied: seen.applied.0,
+            log_time: seen.log_time.0,
+            lets_readers_in: seen.lets_readers_in,
+            judged_at: seen.given.judged_at.0,
+            stored: stored.collect(),
+        }
+    }
+}
+
+impl From<SeenLine> for Seen {
+    /// What nobody asks of a replica elsewhere, the lengths of its queue and the holds, is left empty.
+    fn from(line: SeenLine) -> Seen {
+        let content = |content| match content {
+            ContentLine::String(value) => Content::String(value),
+            ContentLine::Hash(fields) => Content::Hash(fields.into_iter().collect()),
+        };
+        let stored = line.stored.into_iter().map(|(at, held, deadline)| {
+            (key(at), Stored { content: content(held), deadline: deadline.map(Millis) })
+        });
+        let pool = PoolState {
+            admitted: Lsn(line.admitted),
+            watermark: Lsn(line.watermark),
+            queued_entries: 0,
+            queued_bytes: 0,
+            admission_waits: line.admission_waits,
+            held: Vec::new(),
+            holds: Vec::new(),
+            at_gate: line.at_gate.into_iter().map(job).collect(),
+            begun: line.begun.into_iter().map(job).collect(),
+            stopped: None,
+        };
+        Seen {
+            pool,
+            applied: Lsn(line.applied),
+            log_time: Millis(line.log_time),
+            lets_readers_in: line.lets_readers_in,
+            given: Given { stored: stored.collect(), judged_at: Millis(line.judged_at) },
+        }
+    }
+}
