@@ -159,8 +159,8 @@ fn from<M: Judged>(model: &M, initial: M::State, path: &[usize]) -> Result<Path<
 }
 
 /// The numbers of these steps: from the first initial state that allows them and ends with something broken, or, if none
-/// does, from the first that allows them. Panics: if none allows them, which is a bug of the caller.
-pub fn numbers<M: Judged>(model: &M, path: &[M::Action]) -> Vec<usize> {
+/// does, from the first that allows them. `None`: none allows them.
+pub fn numbers<M: Judged>(model: &M, path: &[M::Action]) -> Option<Vec<usize>> {
     let numbered = |mut state: M::State| {
         let (mut numbers, mut possible) = (Vec::new(), Vec::new());
         for action in path {
@@ -171,7 +171,5 @@ pub fn numbers<M: Judged>(model: &M, path: &[M::Action]) -> Vec<usize> {
         }
         Some((model.broken(&state).0 == 0, numbers))
     };
-    let (_, numbers) =
-        model.init_states().into_iter().filter_map(numbered).min().expect("a path of this model");
-    numbers
+    model.init_states().into_iter().filter_map(numbered).min().map(|(_, numbers)| numbers)
 }

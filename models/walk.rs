@@ -19,6 +19,7 @@ use super::own_program::{expiry_setup, refusal};
 use super::program::Program;
 use super::search::{Limits, Progress, search};
 use super::story::{Step, Story};
+use super::trace;
 use crate::command::Command;
 use crate::expiry::Policy;
 use crate::ordering::{AnyOrdering, Refused};
@@ -343,20 +344,9 @@ fn find<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Vec<Findin
     let found = search(model, limits, progress);
     let finding = |(invariant, path): (&&'static str, &Option<Vec<M::Action>>)| Finding {
         invariant,
-        path: path.as_ref().map(|path| numbers(model, path)),
+        path: path.as_ref().and_then(|path| trace::numbers(model, path)),
         unique: found.unique,
         finished: found.finished,
     };
     model.invariants().iter().zip(&found.broken).map(finding).collect()
-}
-
-/// The places of a path's actions in the lists of enabled ones. Panics: if the path is not of the model.
-fn numbers<M: Judged>(model: &M, path: &[M::Action]) -> Vec<usize> {
-    let mut state = model.init_states()[0];
-    let number = |action: &M::Action| {
-        let number = enabled(model, &state).iter().position(|enabled| enabled == action);
-        state = model.next_state(&state, action.clone()).expect("a path of this model");
-        number.expect("a path of this model")
-    };
-    path.iter().map(number).collect()
 }

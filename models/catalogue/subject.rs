@@ -11,9 +11,11 @@ use crate::models::bounds::{self, BATCH_ENTRIES_MAX, ExpiryBounds, OrderingBound
 use crate::models::check::log_policy;
 use crate::models::expected::OrderingChoice;
 use crate::models::expiry::{self, ExpiryModel, Judges};
+use crate::models::judged::Judged;
 use crate::models::ordering::{self, OrderingModel, Position, Programs};
+use crate::models::path::Path;
 use crate::models::story::Story;
-use crate::models::trace::{Setting, Trace, TraceError, VERSION};
+use crate::models::trace::{self, Setting, Trace, TraceError, VERSION};
 use crate::ordering::Strategy;
 use std::sync::Arc;
 
@@ -167,6 +169,18 @@ impl Subject {
         Ok(Subject { configuration, program, setting: trace.setting.clone(), invariant })
     }
 
+    /// A story that was told elsewhere, as a trace that can be replayed. `None`: the subject's own model tells it in
+    /// other words or has no such path (replay has its own clocks and one database).
+    pub fn trace_of(&self, story: &Story) -> Option<Trace> {
+        let path = match (self.model(), story.taken.as_ref()?) {
+            (Model::Ordering(model), Path::Ordering { path, .. }) => same_path(&*model, path, story),
+            (Model::Expiry(model), Path::Expiry { path, .. }) => same_path(&*model, path, story),
+            _ => None,
+        }?;
+        let trace = self.trace(&Story { path, ..story.clone() });
+        Subject::of_trace(&trace).is_ok_and(|read| read == *self).then_some(trace)
+    }
+
     /// A path of its model as a trace.
     pub fn trace(&self, story: &Story) -> Trace {
         let (model, base) = match self.configuration.base() {
@@ -226,6 +240,12 @@ impl Subject {
         };
         ExpiryModel::new(setup, self.configuration.policy())
     }
+}
+
+/// The numbers of these steps, if `model` tells them as `story` does.
+fn same_path<M: Judged>(model: &M, path: &[M::Action], story: &Story) -> Option<Vec<usize>> {
+    let numbers = trace::numbers(model, path)?;
+    (model.story(path).in_words() == story.in_words()).then_some(numbers)
 }
 
 fn parsed(line: usize, text: &str) -> Result<Command, TraceError> {

@@ -17,6 +17,7 @@ mod assets;
 mod compare;
 mod crew;
 mod explore;
+mod export;
 mod home;
 mod lanes;
 mod matrix;
@@ -54,6 +55,7 @@ pub fn router() -> Router {
         .route("/matrix/stream", get(stream::matrices))
         .route("/explore/{model}/{choice}", get(explore))
         .route("/compare/{model}/{own}/{other}", get(compare))
+        .route("/export/{model}/{choice}/{ending}", get(export))
         .route("/program", get(program))
         .route("/program/stream", get(stream::one_program))
         .route("/assets/{name}", get(assets::get))
@@ -99,12 +101,23 @@ async fn compare(
     blocking(&searches, move || compare::compare(&names, &asked)).await
 }
 
+async fn export(
+    State(searches): Shared,
+    Path((model, choice, ending)): Path<(String, String, String)>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    blocking(&searches, move || export::file(&model, &choice, &ending, &asked)).await
+}
+
 async fn program(State(searches): Shared, Query(asked): Query<Asked>) -> Answer {
     blocking(&searches, move || program::program(&asked)).await
 }
 
 /// A page takes milliseconds of work: not on the threads that answer others, and only a few at a time.
-async fn blocking(searches: &run::Searches, page: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+async fn blocking<T: Send + 'static>(
+    searches: &run::Searches,
+    page: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     let Ok(_permit) = searches.pages.acquire().await else { return Err(Problem::broken()) };
     tokio::task::spawn_blocking(page).await.unwrap_or_else(|_| Err(Problem::broken()))
 }
