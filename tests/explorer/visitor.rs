@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use replicheck::models::explorer::router;
+use replicheck::models::explorer::{Checkout, router};
 use tower::ServiceExt;
 
 /// The explorer as one visitor sees it.
@@ -19,7 +19,7 @@ pub struct Page {
 impl Visitor {
     /// Of an explorer that was just started.
     pub fn new() -> Visitor {
-        Visitor(router())
+        Visitor(router(Checkout::default()))
     }
 
     async fn ask(&self, address: &str) -> axum::response::Response {
