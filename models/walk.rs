@@ -16,6 +16,7 @@ use super::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
 use super::judged::Judged;
 use super::ordering::{self, OrderingModel, Programs, ProgramsError};
 use super::own_program::{expiry_setup, refusal};
+use super::path::Path;
 use super::program::Program;
 use super::search::{Limits, Progress, search};
 use super::story::{Step, Story};
@@ -236,6 +237,15 @@ impl Walk {
         match self {
             Walk::Ordering(model) => find(&**model, limits, progress),
             Walk::Expiry(models) => models.iter().flat_map(|model| find(model, limits, progress)).collect(),
+        }
+    }
+
+    /// The numbers of these steps, if they can be gone here.
+    pub fn path_by(&self, steps: &Path) -> Option<Vec<usize>> {
+        match (self, steps) {
+            (Walk::Ordering(model), Path::Ordering { path, .. }) => trace::numbers(&**model, path),
+            (Walk::Expiry(models), Path::Expiry { path, .. }) => trace::numbers(&models[0], path),
+            _ => None,
         }
     }
 

@@ -169,16 +169,17 @@ impl Subject {
         Ok(Subject { configuration, program, setting: trace.setting.clone(), invariant })
     }
 
-    /// A story that was told elsewhere, as a trace that can be replayed. `None`: the subject's own model tells it in
-    /// other words or has no such path (replay has its own clocks and one database).
+    /// A story that was told elsewhere, as a trace that can be replayed. `None`: the subject's own model has no such
+    /// path or tells it otherwise, but for the instant at which it begins (replay has one database, and four ticks).
     pub fn trace_of(&self, story: &Story) -> Option<Trace> {
-        let path = match (self.model(), story.taken.as_ref()?) {
-            (Model::Ordering(model), Path::Ordering { path, .. }) => same_path(&*model, path, story),
-            (Model::Expiry(model), Path::Expiry { path, .. }) => same_path(&*model, path, story),
+        let own = match (self.model(), story.taken.as_ref()?) {
+            (Model::Ordering(model), Path::Ordering { path, .. }) => retold(&*model, path),
+            (Model::Expiry(model), Path::Expiry { path, .. }) => retold(&*model, path),
             _ => None,
         }?;
-        let trace = self.trace(&Story { path, ..story.clone() });
-        Subject::of_trace(&trace).is_ok_and(|read| read == *self).then_some(trace)
+        let trace = self.trace(&own);
+        let is_same = own.since_its_start() == story.since_its_start();
+        (is_same && Subject::of_trace(&trace).is_ok_and(|read| read == *self)).then_some(trace)
     }
 
     /// A path of its model as a trace.
@@ -242,10 +243,9 @@ impl Subject {
     }
 }
 
-/// The numbers of these steps, if `model` tells them as `story` does.
-fn same_path<M: Judged>(model: &M, path: &[M::Action], story: &Story) -> Option<Vec<usize>> {
-    let numbers = trace::numbers(model, path)?;
-    (model.story(path).in_words() == story.in_words()).then_some(numbers)
+/// The story of a path, if `model` has it.
+fn retold<M: Judged>(model: &M, path: &[M::Action]) -> Option<Story> {
+    Some(Story { path: trace::numbers(model, path)?, ..model.story(path) })
 }
 
 fn parsed(line: usize, text: &str) -> Result<Command, TraceError> {

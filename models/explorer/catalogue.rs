@@ -4,14 +4,14 @@
 use super::address::Typed;
 use super::lanes::lanes_html;
 use super::problem::Problem;
-use super::run::address_of;
 use super::{Answer, Asked, explore, page};
 use crate::models::catalogue::{
     self, Bug, Case, Configuration, Layers, SECTIONS, Setting, TestResult, facts, unlike_recorded,
 };
+use crate::models::path::Path;
 use crate::models::search::Progress;
 use crate::models::story::Story;
-use crate::models::walk::{self, Choice};
+use crate::models::walk::{self, Choice, Walk};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
@@ -42,7 +42,8 @@ impl Filter<'_> {
 
 /// Whose bug it is: some are of several systems.
 fn systems(case: &Case) -> impl Iterator<Item = &'static str> {
-    case.system.split(", ")
+    // `Pika 3.5.5` is Pika.
+    case.system.split(", ").filter_map(|name| name.split(' ').next())
 }
 
 fn kind_of(case: &Case) -> &'static str {
@@ -116,7 +117,7 @@ fn rows(title: &str, cases: &[&Case]) -> Markup {
                         td.mechanism { (case.mechanism) @if case.hypothesis { " " small { "hypothesis" } } }
                         @if let Some(bug) = case.bug() {
                             td { span.bad { "✗ " (bug.steps) } " " code { (bug.invariant) } }
-                            td { code { (bug.cure.name()) } }
+                            td.cure { code { (bug.cure.name()) } }
                         } @else { td.quiet colspan="2" { (case.reason().unwrap_or_default()) } }
                     }
                 } }
@@ -175,24 +176,35 @@ fn explored(bug: &Bug, story: &Story) -> Markup {
         Configuration::Seeded(_) => None,
     };
     let usual = walk::Setting::default();
-    let (setting, skews) = match bug.setting {
-        Setting::Schedules { crashes } => (walk::Setting { crashes, ..usual }, &[0][..]),
-        Setting::Clocks { delay_ticks, skews, .. } => {
-            (walk::Setting { delay: delay_ticks, ..usual }, skews)
-        }
+    let mut setting = match bug.setting {
+        Setting::Schedules { crashes } => walk::Setting { crashes, ..usual },
+        Setting::Clocks { delay_ticks, .. } => walk::Setting { delay: delay_ticks, ..usual },
     };
+    if let Some(Path::Expiry { times, .. }) = &story.taken {
+        setting.skew = times.skew_ticks;
+    }
     let text = bug.program.join("\n");
     let typed = choice(bug.with).map(|choice| Typed { choice, text, setting });
     html! {
         @match typed {
             None => p.quiet { "What has the bug is a choice with a fault put into it, so it cannot be walked freely." },
             Some(typed) => p.watch {
-                // Where the walk has other clocks (a tick of another length) there is its beginning.
-                a.button.first href=(address_of(&typed, skews, story).unwrap_or_else(|| typed.explore())) { "Go through it step by step" }
+                @match same_path(&typed, bug.invariant, story) {
+                    Some(path) => a.button.first href=(typed.explore_path(&path, None)) { "Go through it step by step" },
+                    None => a.button.first href=(typed.explore()) { "Explore this program" },
+                }
                 @if let Some(cure) = choice(bug.cure).filter(|cure| cure.model() == typed.choice.model()) {
                     a.button href=(typed.under(cure).explore()) { "The same program under " (cure.name()) }
                 }
             }
         }
     }
+}
+
+/// The path where it can be walked and breaks the same there. `None`: a walk's ticks have another length.
+fn same_path(typed: &Typed, invariant: &str, story: &Story) -> Option<Vec<usize>> {
+    let walk = Walk::new(typed.choice, &typed.parse().ok()?, typed.setting).ok()?;
+    let path = walk.path_by(story.taken.as_ref()?)?;
+    let breaks = walk.at(&path).ok()?.broken.last()?.contains(&invariant);
+    breaks.then_some(path)
 }

@@ -96,8 +96,12 @@ pub fn file(model: &str, choice: &str, ending: &str, asked: &Asked) -> Result<Re
     let files = Files::of(&typed, &program, &view);
     let known = FILES.iter().find(|(known, ..)| *known == ending);
     let Some(((_, kind, _), text)) = known.zip(files.text(ending)) else {
-        let there = vec![(typed.explore_path(path, None), "the steps, and the files that there are".to_owned())];
-        return Err(Problem::path(format!("These steps cannot be written as a file of the kind '{ending}'."), &there));
+        let there =
+            vec![(typed.explore_path(path, None), "the steps, and the files that there are".to_owned())];
+        return Err(Problem::path(
+            format!("These steps cannot be written as a file of the kind '{ending}'."),
+            &there,
+        ));
     };
     let stem: String = [model, choice, files.invariant.unwrap_or("path")].join("_");
     let stem = stem.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");

@@ -33,8 +33,8 @@ mod run;
 mod stream;
 mod words;
 
-use axum::Router;
 use crate::models::catalogue::TestResult;
+use axum::Router;
 use axum::extract::{FromRef, Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;

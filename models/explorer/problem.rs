@@ -38,7 +38,8 @@ impl Problem {
 
     /// No row of the catalogue has this id.
     pub fn no_bug(id: &str) -> Problem {
-        let help = html! { p { "There are " a href="/catalogue" { "all known bugs" } ", by system and by kind." } };
+        let help =
+            html! { p { "There are " a href="/catalogue" { "all known bugs" } ", by system and by kind." } };
         let text = format!("No known bug has the id '{id}'.");
         Problem { status: StatusCode::NOT_FOUND, title: "No such bug", text, help }
     }
