@@ -5,7 +5,7 @@ use super::drawing::{html, svg};
 use super::ordering::Move;
 use super::path::{Path, Times};
 use super::story::{Step, Story};
-use super::trace::{self, Setting, Trace, VERSION, find_numbers};
+use super::trace::{self, Setting, Trace, VERSION};
 use super::verdict::Row;
 use super::{check, expiry, ordering};
 use std::fmt::Write;
@@ -31,7 +31,8 @@ pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     let file = |ending: &str, text: String| Export { name: format!("{}.{ending}", stem(row)), text };
     let mut files =
         vec![file("html", html::document(story, &title, &facts)), file("svg", svg::document(story, &title))];
-    files.extend(rust_test(row, story).map(|text| file("rs", text)));
+    let what = What { model: row.model, choice: &row.choice, invariant: row.invariant };
+    files.extend(rust_test(what, story).map(|text| file("rs", text)));
     let json = trace(row, story).and_then(|trace| serde_json::to_string_pretty(&trace).ok());
     files.extend(json.map(|text| file("json", text + "\n")));
     files
@@ -64,11 +65,11 @@ pub fn trace(row: &Row, story: &Story) -> Option<Trace> {
     let invariant = Some(row.invariant);
     match (Subject::of_trace(&trace).ok()?.model(), taken) {
         (Model::Ordering(model), Path::Ordering { path, .. }) => {
-            trace.path = find_numbers(&*model, path)?;
+            trace.path = trace::numbers(&*model, path)?;
             trace::follow(&*model, &trace.path, invariant).ok()?;
         }
         (Model::Expiry(model), Path::Expiry { path, .. }) => {
-            trace.path = find_numbers(&*model, path)?;
+            trace.path = trace::numbers(&*model, path)?;
             trace::follow(&*model, &trace.path, invariant).ok()?;
         }
         _ => return None,
@@ -84,34 +85,45 @@ fn stem(row: &Row) -> String {
     parts.join("_").chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
 }
 
+/// What a path is of, by names, and what its last step breaks.
+#[derive(Clone, Copy, Debug)]
+pub struct What<'a> {
+    /// `ordering` or `expiry`.
+    pub model: &'a str,
+    /// The strategy or policy.
+    pub choice: &'a str,
+    /// The invariant.
+    pub invariant: &'a str,
+}
+
 /// A test that walks the story's path and asserts what it breaks. `None` where nothing public builds the model: a
 /// choice of one's own, a seeded fault, a database other than 0.
-pub fn rust_test(row: &Row, story: &Story) -> Option<String> {
+pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
     let walk = story.taken.as_ref()?;
-    check::chosen(Some(row.model), Some(&row.choice)).ok()?;
+    check::chosen(Some(what.model), Some(what.choice)).ok()?;
     let program: Vec<String> = story.program.iter().map(|line| format!("{line:?}")).collect();
     let program = program.join(", ");
     let (imports, model, path) = match walk {
         Path::Ordering { workers, crashes_max, path } => (
             "use replicheck::models::bounds::OrderingBounds;\nuse replicheck::models::ordering::{Action, Move};\nuse replicheck::models::path;\n",
-            ordering_source(row, &program, *workers, *crashes_max),
+            ordering_source(what, &program, *workers, *crashes_max),
             path.iter().map(ordering_action).collect::<Vec<_>>(),
         ),
         Path::Expiry { times, path } => (
             "use replicheck::models::expiry::Action;\nuse replicheck::models::path::{self, Times};\nuse replicheck::time::Millis;\n",
-            expiry_source(row, &program, times),
+            expiry_source(what, &program, times),
             path.iter().map(expiry_action).collect(),
         ),
     };
-    let name = format!("{}_shortest_path_breaks_{}", stem_of(&row.choice), row.invariant);
+    let name = format!("{}_shortest_path_breaks_{}", stem_of(what.choice), what.invariant);
     let mut text = format!(
         "//! {} / {} breaks {} in {} steps.\n\
-         //! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.\n\n\
+         //! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.\n\n\
          {imports}\n\
          #[test]\nfn {name}() {{\n{model}    let path = [\n",
-        row.model,
-        row.choice,
-        row.invariant,
+        what.model,
+        what.choice,
+        what.invariant,
         story.steps.len()
     );
     // A story may begin with a step of its own, which tells how the clocks stand.
@@ -119,7 +131,7 @@ pub fn rust_test(row: &Row, story: &Story) -> Option<String> {
     for (step, action) in told.iter().zip(path) {
         let _ = write!(text, "        // {}\n        {action},\n", comment(step));
     }
-    let invariant = row.invariant;
+    let invariant = what.invariant;
     let _ = write!(
         text,
         "    ];\n    \
@@ -140,17 +152,17 @@ fn comment(step: &Step) -> String {
     format!("{}: {}", step.who, step.what).replace(char::is_control, " ")
 }
 
-fn ordering_source(row: &Row, program: &str, workers: usize, crashes_max: u8) -> String {
+fn ordering_source(what: What<'_>, program: &str, workers: usize, crashes_max: u8) -> String {
     format!(
         "    let bounds = OrderingBounds {{ workers: {workers}, crashes_max: {crashes_max}, ..OrderingBounds::QUICK }};\n    \
          let program = [{program}];\n    \
          let model = path::ordering({:?}, &program, bounds).expect(\"known names\");\n    \
          // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.\n",
-        row.choice
+        what.choice
     )
 }
 
-fn expiry_source(row: &Row, program: &str, times: &Times) -> String {
+fn expiry_source(what: What<'_>, program: &str, times: &Times) -> String {
     let Times { start, tick_ms, ticks_max, delay_ticks_max, skew_ticks, log_clock_limit_ticks, link_down } =
         times;
     format!(
@@ -159,7 +171,7 @@ fn expiry_source(row: &Row, program: &str, times: &Times) -> String {
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n    }};\n    \
          let program = [{program}];\n    \
          let model = path::expiry({:?}, &program, {:?}, times).expect(\"known names\");\n",
-        start.0, row.choice, row.invariant
+        start.0, what.choice, what.invariant
     )
 }
 

@@ -125,7 +125,8 @@ fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Foun
 }
 
 fn told<M: Judged>(model: &M, path: &[M::Action]) -> Story {
-    Story { path: trace::numbers(model, path), ..model.story(path) }
+    let numbers = trace::numbers(model, path).expect("a path of this model");
+    Story { path: numbers, ..model.story(path) }
 }
 
 /// The rows of a choice: a row an invariant, over all searches that judge it.

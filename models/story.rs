@@ -200,6 +200,26 @@ pub enum Until {
 }
 
 impl Story {
+    /// The steps in words, instants of the log counted from the beginning: `PXAT +10000`. Stories that differ in nothing
+    /// but when they began have the same.
+    pub fn since_its_start(&self) -> Vec<String> {
+        let start = match &self.taken {
+            Some(Path::Expiry { times, .. }) => times.start.0,
+            _ => return self.in_words(),
+        };
+        let since = |line: String| {
+            let parts = line.split_inclusive(|letter: char| !letter.is_ascii_digit());
+            let part = |part: &str| {
+                let (digits, rest) =
+                    part.split_at(part.find(|it: char| !it.is_ascii_digit()).unwrap_or(part.len()));
+                let number = digits.parse::<u64>().ok().filter(|number| *number >= start);
+                number.map_or(part.to_owned(), |number| format!("+{}{rest}", number - start))
+            };
+            parts.map(part).collect()
+        };
+        self.in_words().into_iter().map(since).collect()
+    }
+
     /// The steps as lines of words, as the JSON of a verdict carries them.
     pub fn in_words(&self) -> Vec<String> {
         self.steps.iter().map(Step::in_words).collect()

@@ -159,13 +159,8 @@ fn from<M: Judged>(model: &M, initial: M::State, path: &[usize]) -> Result<Path<
 }
 
 /// The numbers of these steps: from the first initial state that allows them and ends with something broken, or, if none
-/// does, from the first that allows them. Panics: if none allows them, which is a bug of the caller.
-pub fn numbers<M: Judged>(model: &M, path: &[M::Action]) -> Vec<usize> {
-    find_numbers(model, path).expect("a path of this model")
-}
-
-/// As [`numbers`]; `None`: no initial state allows them.
-pub fn find_numbers<M: Judged>(model: &M, path: &[M::Action]) -> Option<Vec<usize>> {
+/// does, from the first that allows them. `None`: none allows them.
+pub fn numbers<M: Judged>(model: &M, path: &[M::Action]) -> Option<Vec<usize>> {
     let numbered = |mut state: M::State| {
         let (mut numbers, mut possible) = (Vec::new(), Vec::new());
         for action in path {

@@ -16,9 +16,11 @@ use super::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
 use super::judged::Judged;
 use super::ordering::{self, OrderingModel, Programs, ProgramsError};
 use super::own_program::{expiry_setup, refusal};
+use super::path::Path;
 use super::program::Program;
 use super::search::{Limits, Progress, search};
 use super::story::{Step, Story};
+use super::trace;
 use crate::command::Command;
 use crate::expiry::Policy;
 use crate::ordering::{AnyOrdering, Refused};
@@ -238,6 +240,15 @@ impl Walk {
         }
     }
 
+    /// The numbers of these steps, if they can be gone here.
+    pub fn path_by(&self, steps: &Path) -> Option<Vec<usize>> {
+        match (self, steps) {
+            (Walk::Ordering(model), Path::Ordering { path, .. }) => trace::numbers(&**model, path),
+            (Walk::Expiry(models), Path::Expiry { path, .. }) => trace::numbers(&models[0], path),
+            _ => None,
+        }
+    }
+
     /// The path whose story has these words ([`Story::in_words`]), if there is one.
     pub fn path_of(&self, words: &[String]) -> Option<Vec<usize>> {
         let prelude = self.at(&[]).ok()?.story.in_words();
@@ -343,20 +354,9 @@ fn find<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Vec<Findin
     let found = search(model, limits, progress);
     let finding = |(invariant, path): (&&'static str, &Option<Vec<M::Action>>)| Finding {
         invariant,
-        path: path.as_ref().map(|path| numbers(model, path)),
+        path: path.as_ref().and_then(|path| trace::numbers(model, path)),
         unique: found.unique,
         finished: found.finished,
     };
     model.invariants().iter().zip(&found.broken).map(finding).collect()
-}
-
-/// The places of a path's actions in the lists of enabled ones. Panics: if the path is not of the model.
-fn numbers<M: Judged>(model: &M, path: &[M::Action]) -> Vec<usize> {
-    let mut state = model.init_states()[0];
-    let number = |action: &M::Action| {
-        let number = enabled(model, &state).iter().position(|enabled| enabled == action);
-        state = model.next_state(&state, action.clone()).expect("a path of this model");
-        number.expect("a path of this model")
-    };
-    path.iter().map(number).collect()
 }

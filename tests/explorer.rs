@@ -1,6 +1,8 @@
-//! The explorer's pages, asked in process, and once over a socket; no browser.
+//! The explorer's pages, asked in process, over a socket, and in a browser.
 
 mod explorer {
+    mod browser;
+    mod files;
     mod pages;
     mod problems;
     mod server;

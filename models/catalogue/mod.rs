@@ -30,7 +30,7 @@ pub use layers::{Cell, LAYERS, Layers, ResultsError, TestResult, parse_results};
 pub use seeded::Seeded;
 pub use seeded_machines::Rigged;
 pub use subject::{Base, Model, Subject};
-pub use table::{in_full, table};
+pub use table::{facts, in_full, table, unlike_recorded};
 
 use super::expected::OrderingChoice;
 use crate::expiry::Policy;
@@ -158,9 +158,28 @@ impl Case {
     }
 }
 
+/// Bugs of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    /// A word.
+    pub name: &'static str,
+    /// What they are about.
+    pub title: &'static str,
+    /// The rows.
+    pub cases: &'static [Case],
+}
+
+/// The kinds of bugs, in the order of their ids.
+pub const SECTIONS: [Section; 4] = [
+    Section { name: "ordering", title: "In which order writes are applied", cases: ordering::CASES },
+    Section { name: "determinism", title: "What a command comes to elsewhere", cases: determinism::CASES },
+    Section { name: "expiry", title: "When a key dies, and who says so", cases: expiry::CASES },
+    Section { name: "position", title: "Where a replica goes on", cases: position::CASES },
+];
+
 /// All rows, in the order of their ids.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [ordering::CASES, determinism::CASES, expiry::CASES, position::CASES].into_iter().flatten()
+    SECTIONS.iter().flat_map(|section| section.cases)
 }
 
 /// The row of that id, in upper or lower case.

@@ -11,9 +11,11 @@ use crate::models::bounds::{self, BATCH_ENTRIES_MAX, ExpiryBounds, OrderingBound
 use crate::models::check::log_policy;
 use crate::models::expected::OrderingChoice;
 use crate::models::expiry::{self, ExpiryModel, Judges};
+use crate::models::judged::Judged;
 use crate::models::ordering::{self, OrderingModel, Position, Programs};
+use crate::models::path::Path;
 use crate::models::story::Story;
-use crate::models::trace::{Setting, Trace, TraceError, VERSION};
+use crate::models::trace::{self, Setting, Trace, TraceError, VERSION};
 use crate::ordering::Strategy;
 use std::sync::Arc;
 
@@ -168,6 +170,19 @@ impl Subject {
         Ok(Subject { configuration, program, setting: trace.setting.clone(), invariant })
     }
 
+    /// A story that was told elsewhere, as a trace that can be replayed. `None`: the subject's own model has no such
+    /// path or tells it otherwise, but for the instant at which it begins (replay has one database, and four ticks).
+    pub fn trace_of(&self, story: &Story) -> Option<Trace> {
+        let own = match (self.model(), story.taken.as_ref()?) {
+            (Model::Ordering(model), Path::Ordering { path, .. }) => retold(&*model, path),
+            (Model::Expiry(model), Path::Expiry { path, .. }) => retold(&*model, path),
+            _ => None,
+        }?;
+        let trace = self.trace(&own);
+        let is_same = own.since_its_start() == story.since_its_start();
+        (is_same && Subject::of_trace(&trace).is_ok_and(|read| read == *self)).then_some(trace)
+    }
+
     /// A path of its model as a trace.
     pub fn trace(&self, story: &Story) -> Trace {
         let (model, base) = match self.configuration.base() {
@@ -227,6 +242,11 @@ impl Subject {
         };
         ExpiryModel::new(setup, self.configuration.policy())
     }
+}
+
+/// The story of a path, if `model` has it.
+fn retold<M: Judged>(model: &M, path: &[M::Action]) -> Option<Story> {
+    Some(Story { path: trace::numbers(model, path)?, ..model.story(path) })
 }
 
 fn parsed(line: usize, text: &str) -> Result<Command, TraceError> {

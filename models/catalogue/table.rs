@@ -6,7 +6,7 @@
 //! ```
 
 use super::judge::steps;
-use super::{Bug, Cell, Configuration, Judgement, LAYERS, Layers, Setting};
+use super::{Cell, Configuration, Judgement, LAYERS, Layers, Setting};
 use crate::models::grid::{grid, settle, wrapped};
 use crate::models::timeline::timeline;
 use crate::models::verdict::Row;
@@ -53,55 +53,62 @@ pub fn table(judged: &[(Judgement, Layers)], width: u16) -> String {
     text
 }
 
-/// One row: report, mechanism, configuration, the shortest counterexample as a timeline, the cure.
+/// One row: its facts, and the shortest counterexample as a timeline.
 pub fn in_full(judgement: &Judgement, layers: &Layers, width: u16) -> String {
-    let case = judgement.case;
-    let mut facts = grid(width, None);
-    let mut fact = |name: &str, value: &str| {
-        facts.add_row([name, value]);
-    };
-    fact("report", case.report);
-    fact("mechanism", case.mechanism);
-    let Some((bug, [found, cured])) = case.bug().zip(judgement.rows.as_ref()) else {
-        fact("not counted", &case.reason().unwrap_or_default());
-        return settle(&mut facts, &[0], &[]);
-    };
-    fact("program", &bug.program.join("; "));
-    if !bug.stands_for.is_empty() {
-        fact("stands for", bug.stands_for);
+    let mut lines = grid(width, None);
+    for (name, fact) in facts(judgement, layers) {
+        lines.add_row([name.to_owned(), fact]);
     }
-    fact("setting", &setting(bug.setting));
-    fact("bug", &configuration(bug.with));
-    fact("breaks", &format!("{}: {}", bug.invariant, verdict(found)));
-    if case.hypothesis {
-        fact("hypothesis", if judgement.is_broken() { CONFIRMED } else { REFUTED });
-    }
-    fact("cure", &format!("{}: {}", configuration(bug.cure), verdict(cured)));
-    let cells = LAYERS.into_iter().zip(layers.cells());
-    let cells: Vec<String> = cells.map(|(layer, cell)| format!("{layer} {}", in_words(cell))).collect();
-    fact("layers", &cells.join(" · "));
-    if let Some(why) = bug.not_by_threads() {
-        fact("threads", &format!("no: {why}"));
-    }
-    if !bug.no_replay.is_empty() {
-        fact("replay", &format!("no: {}", bug.no_replay));
-    }
-    let mut text = settle(&mut facts, &[0], &[]);
-    if let Some(note) = unlike_recorded(bug, found) {
+    let mut text = settle(&mut lines, &[0], &[]);
+    if let Some(note) = unlike_recorded(judgement) {
         text += &format!("\n{}", wrapped(&note, width));
     }
-    if let Some(story) = &found.counterexample {
+    let found = judgement.rows.as_ref().and_then(|[found, _]| found.counterexample.as_ref());
+    if let Some(story) = found {
         text += &format!("\n{}", timeline(story, width));
     }
     text
+}
+
+/// What there is to say of a row, each with its name: report, mechanism, configuration, verdicts, layers.
+pub fn facts(judgement: &Judgement, layers: &Layers) -> Vec<(&'static str, String)> {
+    let case = judgement.case;
+    let mut facts = vec![("report", case.report.to_owned()), ("mechanism", case.mechanism.to_owned())];
+    let Some((bug, [found, cured])) = case.bug().zip(judgement.rows.as_ref()) else {
+        facts.push(("not counted", case.reason().unwrap_or_default()));
+        return facts;
+    };
+    let mut fact = |name, value| facts.push((name, value));
+    fact("program", bug.program.join("; "));
+    if !bug.stands_for.is_empty() {
+        fact("stands for", bug.stands_for.to_owned());
+    }
+    fact("setting", setting(bug.setting));
+    fact("bug", configuration(bug.with));
+    fact("breaks", format!("{}: {}", bug.invariant, verdict(found)));
+    if case.hypothesis {
+        fact("hypothesis", if judgement.is_broken() { CONFIRMED } else { REFUTED }.to_owned());
+    }
+    fact("cure", format!("{}: {}", configuration(bug.cure), verdict(cured)));
+    let cells = LAYERS.into_iter().zip(layers.cells());
+    let cells: Vec<String> = cells.map(|(layer, cell)| format!("{layer} {}", in_words(cell))).collect();
+    fact("layers", cells.join(" · "));
+    if let Some(why) = bug.not_by_threads() {
+        fact("threads", format!("no: {why}"));
+    }
+    if !bug.no_replay.is_empty() {
+        fact("replay", format!("no: {}", bug.no_replay));
+    }
+    facts
 }
 
 const CONFIRMED: &str = "confirmed for this mechanism: a system that does this breaks it. Whether the system does, \
                          only the system can say";
 const REFUTED: &str = "refuted for this mechanism: it is not broken";
 
-/// What is wrong if the bug was not found as recorded.
-fn unlike_recorded(bug: &Bug, found: &Row) -> Option<String> {
+/// What is wrong if a bug that counts was not found as recorded.
+pub fn unlike_recorded(judgement: &Judgement) -> Option<String> {
+    let (bug, [found, _]) = judgement.case.bug().zip(judgement.rows.as_ref())?;
     match steps(found) {
         Some(steps) if steps == bug.steps => None,
         Some(steps) => Some(format!("missed: found in {steps} steps, recorded are {}", bug.steps)),

@@ -106,6 +106,12 @@ impl Typed {
         self.address(&page, path, None)
     }
 
+    /// The address of a file of the path's first `at` steps.
+    pub fn export(&self, file: &str, path: &[usize], at: usize) -> String {
+        let page = format!("/export/{}/{}/{file}", self.choice.model(), self.choice.name());
+        self.address(&page, path, Some(at))
+    }
+
     fn address(&self, page: &str, path: &[usize], at: Option<usize>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("program", &in_line(&self.text));

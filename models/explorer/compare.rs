@@ -49,7 +49,7 @@ fn side(typed: &Typed, path: &[usize], view: &View) -> Markup {
             p.quiet { (words::choice(typed.choice)) }
             @if view.story.steps.is_empty() { p.quiet { "No step." } } @else { (lanes_html(&view.story, &format!("lanes-{}", typed.choice.name()))) }
             h3 { "Master and replica" }
-            (explore::keys(&view.story.keys))
+            (explore::nodes(&view.story, &format!("lives-{}", typed.choice.name())))
             @if !view.story.conclusion.is_empty() { p.broken { span.bad { "✗ " } (view.story.conclusion) } }
         }
     }

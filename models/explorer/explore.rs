@@ -1,14 +1,16 @@
 //! Explore — one path of one choice: what happened, what may come next, what both nodes hold, what holds. Pure.
 
 use super::address::{self, BadProgram, Typed};
+use super::export::Files;
 use super::lanes::lanes_html;
 use super::problem::Problem;
 use super::{Answer, Asked, page, program, words};
 use crate::models::cost::thousands;
+use crate::models::drawing::html as drawing;
 use crate::models::program::Program;
 use crate::models::report::promise;
 use crate::models::search::{Limits, Progress};
-use crate::models::story::KeyRow;
+use crate::models::story::{KeyRow, Story};
 use crate::models::walk::{Choice, Finding, Next, NoPath, View, Walk};
 use maud::{Markup, html};
 
@@ -25,6 +27,7 @@ struct Spot<'a> {
     /// For each step of the path what it broke.
     broken: &'a [Vec<&'static str>],
     found: &'a [Finding],
+    files: &'a Files<'a>,
 }
 
 /// The page. Problems: the choice, the program, the setting or the path is not what it should be.
@@ -38,7 +41,9 @@ pub fn explore(model: &str, choice: &str, asked: &Asked) -> Answer {
     let shorter = shorter.map_err(|error| no_path(&typed, &path, &error))?;
     let found = walk.find(Limits { states_max: STATES_MAX }, &Progress::default());
     let view = shorter.as_ref().unwrap_or(&whole);
-    let spot = Spot { typed: &typed, path: &path, at, view, broken: &whole.broken, found: &found };
+    let files = Files::of(&typed, &program, view);
+    let spot =
+        Spot { typed: &typed, path: &path, at, view, broken: &whole.broken, found: &found, files: &files };
     Ok(page::page(&format!("{} · {model}", typed.choice.name()), &spot.body()))
 }
 
@@ -73,18 +78,20 @@ impl Spot<'_> {
             h1 { code { (choice.name()) } }
             p.lead { (words::choice(choice)) }
             (self.program())
-            div.explore {
-                section.story aria-label="The path" {
-                    (self.steps())
-                    (self.outcome())
-                    @if self.view.story.steps.is_empty() {
-                        p.quiet { "Nothing has happened yet: both nodes are empty. Choose a step." }
-                    } @else { (lanes_html(&self.view.story, "lanes")) }
-                }
-                section.keys aria-labelledby="both" { h2 #both { "Master and replica" } (keys(&self.view.story.keys)) }
+            (self.steps())
+            (self.outcome())
+            div.now {
                 section.next aria-labelledby="next" { (self.possible()) }
-                section.invariants aria-labelledby="invariants" { (self.invariants()) }
+                section.keys aria-labelledby="both" { h2 #both { "Master and replica" } (nodes(&self.view.story, "lives")) }
             }
+            section.story aria-labelledby="happened" {
+                h2 #happened { "What happened" }
+                @if self.view.story.steps.is_empty() {
+                    p.quiet { "Nothing yet: both nodes are empty. Choose a step." }
+                } @else { (lanes_html(&self.view.story, "lanes")) }
+                (self.files.links(self.path, self.at))
+            }
+            section.invariants aria-labelledby="invariants" { (self.invariants()) }
             (self.others())
             section aria-labelledby="own" { h2 #own { "Another program, another setting" } (form(self.typed, None)) }
         }
@@ -247,27 +254,12 @@ fn button(key: &str, sign: &str, words: &str, href: Option<String>) -> Markup {
     }
 }
 
-/// Both nodes side by side.
-pub fn keys(rows: &[KeyRow]) -> Markup {
+/// Both nodes side by side, and how long their keys live. `id` is another for each story of a page.
+pub fn nodes(story: &Story, id: &str) -> Markup {
     html! {
-        @if rows.is_empty() { p.quiet { "Neither holds a key." } } @else {
-            table.nodes {
-                thead { tr { th scope="col" { "key" } th scope="col" { "master" } th scope="col" { "replica" } th scope="col" { span.unseen { "difference" } } } }
-                tbody { @for row in rows {
-                    tr class=[row.differs.then_some("differs")] {
-                        th scope="row" { code { (row.key) } }
-                        td { (held(&row.master)) }
-                        td { (held(&row.replica)) }
-                        td.mark { @if row.differs { span.bad { "≠ differs" } } @else { span.quiet { "same" } } }
-                    }
-                } }
-            }
-        }
+        (drawing::keys(&story.keys, "Both nodes after the last step"))
+        (drawing::lifetimes(&story.steps, id))
     }
-}
-
-fn held(words: &str) -> Markup {
-    html! { @if words == "-" { span.quiet { "no such key" } } @else { (words) } }
 }
 
 /// What a step changes in the keys, in words.

@@ -6,6 +6,9 @@
 //! /explore/MODEL/CHOICE   one path: ?program=SET a 1; FLUSHDB&path=0.0.1&at=2&workers=2…
 //! /compare/MODEL/A/B      A's path, and how far B can follow
 //! /program                a program of one's own, judged under any choices
+//! /export/MODEL/CHOICE/E  a path as a file with the ending E
+//! /catalogue              known bugs; /catalogue/ID is one of them, with its shortest counterexample
+//! /bench                  strategies compared by what `cargo bench` measured in this checkout
 //! ```
 //!
 //! Every page but the matrices is computed from its URL and forgotten: nothing is kept for a visitor. A search lives
@@ -14,9 +17,12 @@
 
 mod address;
 mod assets;
+mod bench;
+mod catalogue;
 mod compare;
 mod crew;
 mod explore;
+mod export;
 mod home;
 mod lanes;
 mod matrix;
@@ -27,14 +33,16 @@ mod run;
 mod stream;
 mod words;
 
+use crate::models::catalogue::TestResult;
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRef, Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::get;
 use maud::Markup;
 use problem::Problem;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -47,25 +55,57 @@ type Answer = Result<Markup, Problem>;
 const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
 
+/// What the pages show of this checkout.
+#[derive(Clone, Debug, Default)]
+pub struct Checkout {
+    /// What `cargo test` left behind of the catalogue's bugs.
+    pub results: Vec<TestResult>,
+    /// The folder in which `cargo bench` leaves its results.
+    pub bench_results: PathBuf,
+}
+
+/// What all pages share.
+#[derive(Clone)]
+struct Shared {
+    searches: Arc<run::Searches>,
+    checkout: Arc<Checkout>,
+}
+
+impl FromRef<Shared> for Arc<run::Searches> {
+    fn from_ref(shop: &Shared) -> Arc<run::Searches> {
+        Arc::clone(&shop.searches)
+    }
+}
+
+impl FromRef<Shared> for Arc<Checkout> {
+    fn from_ref(shop: &Shared) -> Arc<Checkout> {
+        Arc::clone(&shop.checkout)
+    }
+}
+
 /// The pages.
-pub fn router() -> Router {
+pub fn router(checkout: Checkout) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/matrix/stream", get(stream::matrices))
         .route("/explore/{model}/{choice}", get(explore))
         .route("/compare/{model}/{own}/{other}", get(compare))
+        .route("/export/{model}/{choice}/{ending}", get(export))
         .route("/program", get(program))
         .route("/program/stream", get(stream::one_program))
+        .route("/catalogue", get(bugs))
+        .route("/catalogue/{id}", get(bug))
+        .route("/bench", get(bench))
         .route("/assets/{name}", get(assets::get))
         .fallback(async || Problem::no_page())
         .method_not_allowed_fallback(async || Problem::no_page())
         .layer(axum::middleware::map_response(with_headers))
-        .with_state(Arc::new(run::Searches::default()))
+        .with_state(Shared { searches: Arc::new(run::Searches::default()), checkout: Arc::new(checkout) })
 }
 
 /// Serves the pages until the listener fails.
-pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
-    axum::serve(listener, router()).await
+pub async fn serve(listener: TcpListener, checkout: Checkout) -> std::io::Result<()> {
+    axum::serve(listener, router(checkout)).await
 }
 
 async fn with_headers(mut response: Response) -> Response {
@@ -76,15 +116,15 @@ async fn with_headers(mut response: Response) -> Response {
     response
 }
 
-type Shared = State<Arc<run::Searches>>;
+type Pages = State<Arc<run::Searches>>;
 
-async fn home(State(searches): Shared, Query(asked): Query<Asked>) -> Answer {
+async fn home(State(searches): Pages, Query(asked): Query<Asked>) -> Answer {
     let all = Arc::clone(&searches);
     blocking(&searches, move || home::home(&all, &asked)).await
 }
 
 async fn explore(
-    State(searches): Shared,
+    State(searches): Pages,
     Path((model, choice)): Path<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Answer {
@@ -92,19 +132,46 @@ async fn explore(
 }
 
 async fn compare(
-    State(searches): Shared,
+    State(searches): Pages,
     Path(names): Path<(String, String, String)>,
     Query(asked): Query<Asked>,
 ) -> Answer {
     blocking(&searches, move || compare::compare(&names, &asked)).await
 }
 
-async fn program(State(searches): Shared, Query(asked): Query<Asked>) -> Answer {
+async fn export(
+    State(searches): Pages,
+    Path((model, choice, ending)): Path<(String, String, String)>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    blocking(&searches, move || export::file(&model, &choice, &ending, &asked)).await
+}
+
+async fn program(State(searches): Pages, Query(asked): Query<Asked>) -> Answer {
     blocking(&searches, move || program::program(&asked)).await
 }
 
+async fn bugs(State(searches): Pages, Query(asked): Query<Asked>) -> Answer {
+    blocking(&searches, move || catalogue::table(&asked)).await
+}
+
+async fn bug(
+    State(searches): Pages,
+    State(checkout): State<Arc<Checkout>>,
+    Path(id): Path<String>,
+) -> Answer {
+    blocking(&searches, move || catalogue::bug(&id, &checkout.results)).await
+}
+
+async fn bench(State(searches): Pages, State(checkout): State<Arc<Checkout>>) -> Answer {
+    blocking(&searches, move || Ok(bench::page_of(&checkout.bench_results))).await
+}
+
 /// A page takes milliseconds of work: not on the threads that answer others, and only a few at a time.
-async fn blocking(searches: &run::Searches, page: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+async fn blocking<T: Send + 'static>(
+    searches: &run::Searches,
+    page: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
     let Ok(_permit) = searches.pages.acquire().await else { return Err(Problem::broken()) };
     tokio::task::spawn_blocking(page).await.unwrap_or_else(|_| Err(Problem::broken()))
 }

@@ -26,6 +26,8 @@ pub fn page(title: &str, body: &Markup) -> Markup {
                     nav aria-label="Pages" {
                         a href="/" { "Verdicts" }
                         a href="/program" { "Your own program" }
+                        a href="/catalogue" { "Known bugs" }
+                        a href="/bench" { "Benches" }
                     }
                 }
                 main #main tabindex="-1" { (body) }

@@ -36,6 +36,14 @@ impl Problem {
         Problem { status: StatusCode::NOT_FOUND, title: "No such choice", text, help: choices() }
     }
 
+    /// No row of the catalogue has this id.
+    pub fn no_bug(id: &str) -> Problem {
+        let help =
+            html! { p { "There are " a href="/catalogue" { "all known bugs" } ", by system and by kind." } };
+        let text = format!("No known bug has the id '{id}'.");
+        Problem { status: StatusCode::NOT_FOUND, title: "No such bug", text, help }
+    }
+
     /// A value in the URL is not what it should be.
     pub fn value(text: String) -> Problem {
         let help = html! { p { "Go " a href="/" { "back to the verdicts" } "." } };

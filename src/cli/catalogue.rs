@@ -51,11 +51,7 @@ struct JsonRow {
 /// Judges the rows and prints where each bug was found.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let cases = cases(args.id.as_deref())?;
-    let mut results = results(Path::new(&args.results))?;
-    let head = head(Path::new(&args.results));
-    if let Some(head) = &head {
-        results.iter_mut().for_each(|result| result.compare(head));
-    }
+    let results = results(Path::new(&args.results))?;
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let started = Instant::now();
     let judgements = catalogue::judgements(&cases, watch::run_all(&catalogue::tasks(&cases)));
@@ -116,8 +112,9 @@ fn cases(id: Option<&str>) -> Result<Vec<&'static Case>, UsageError> {
     })
 }
 
-/// What tests left in the `.json` files of a folder, in the order of their names; nothing where there is none.
-fn results(folder: &Path) -> Result<Vec<TestResult>, UsageError> {
+/// What tests left in the `.json` files of a folder, in the order of their names, what is stale marked; nothing where
+/// there is none.
+pub(super) fn results(folder: &Path) -> Result<Vec<TestResult>, UsageError> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
     let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
@@ -127,6 +124,9 @@ fn results(folder: &Path) -> Result<Vec<TestResult>, UsageError> {
         let wrong = |reason: String| UsageError::File { file: file.display().to_string(), reason };
         let text = std::fs::read_to_string(&file).map_err(|error| wrong(error.to_string()))?;
         results.extend(parse_results(&text).map_err(|error| wrong(error.to_string()))?);
+    }
+    if let Some(head) = head(folder) {
+        results.iter_mut().for_each(|result| result.compare(&head));
     }
     Ok(results)
 }

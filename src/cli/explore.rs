@@ -4,6 +4,7 @@ use super::{Outcome, UsageError};
 use replicheck::models::explorer;
 use std::io::Write;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 use tokio::signal::ctrl_c;
 
@@ -19,6 +20,12 @@ pub struct Args {
     /// Address to listen on: whoever reaches it may search on this machine
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     bind: IpAddr,
+    /// Where `cargo test` left its results, a file a tool
+    #[arg(long, value_name = "DIR", default_value = "target/replicheck")]
+    results: String,
+    /// Where `cargo bench` left its results
+    #[arg(long, value_name = "DIR", default_value = "target/bench")]
+    bench_results: String,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -35,13 +42,15 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 }
 
 async fn serve(args: &Args) -> Result<Outcome, UsageError> {
+    let results = super::catalogue::results(Path::new(&args.results))?;
+    let checkout = explorer::Checkout { results, bench_results: PathBuf::from(&args.bench_results) };
     let cannot =
         |error| UsageError::Unknown(format!("cannot listen on {}:{}: {error}", args.bind, args.port));
     let listener = TcpListener::bind((args.bind, args.port)).await.map_err(cannot)?;
     writeln!(std::io::stdout(), "http://{}/", listener.local_addr()?)?;
     std::io::stdout().flush()?;
     tokio::select! {
-        ended = explorer::serve(listener) => ended?,
+        ended = explorer::serve(listener, checkout) => ended?,
         signal = ctrl_c() => signal?,
     }
     Ok(Outcome::Expected)

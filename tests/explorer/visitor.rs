@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use replicheck::models::explorer::router;
+use replicheck::models::explorer::{Checkout, router};
 use tower::ServiceExt;
 
 /// The explorer as one visitor sees it.
@@ -13,13 +13,20 @@ pub struct Visitor(Router);
 /// What came back.
 pub struct Page {
     pub status: StatusCode,
+    /// Of a file to be kept: its name.
+    pub disposition: Option<String>,
     pub text: String,
 }
 
 impl Visitor {
     /// Of an explorer that was just started.
     pub fn new() -> Visitor {
-        Visitor(router())
+        Visitor::of(Checkout::default())
+    }
+
+    /// Of an explorer of that checkout.
+    pub fn of(checkout: Checkout) -> Visitor {
+        Visitor(router(checkout))
     }
 
     async fn ask(&self, address: &str) -> axum::response::Response {
@@ -31,7 +38,9 @@ impl Visitor {
     pub async fn get(&self, address: &str) -> Page {
         let (head, body) = self.ask(address).await.into_parts();
         let bytes = body.collect().await.expect("a whole body").to_bytes();
-        Page { status: head.status, text: String::from_utf8(bytes.to_vec()).expect("UTF-8") }
+        let disposition = head.headers.get("content-disposition").and_then(|value| value.to_str().ok());
+        let disposition = disposition.map(str::to_owned);
+        Page { status: head.status, disposition, text: String::from_utf8(bytes.to_vec()).expect("UTF-8") }
     }
 
     /// The page at an address, which is expected to be there.

@@ -1,5 +1,5 @@
 //! expiry / absolute breaks no_immortal_key in 6 steps.
-//! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.
+//! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.
 
 use replicheck::models::expiry::Action;
 use replicheck::models::path::{self, Times};

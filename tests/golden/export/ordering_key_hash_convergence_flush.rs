@@ -1,5 +1,5 @@
 //! ordering / key_hash breaks convergence in 8 steps.
-//! Written by `replicheck check --export`: put it into the folder `tests` of a package that depends on replicheck.
+//! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.
 
 use replicheck::models::bounds::OrderingBounds;
 use replicheck::models::ordering::{Action, Move};

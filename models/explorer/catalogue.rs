@@ -1,0 +1,210 @@
+//! Catalogue — the known bugs → a table with filters, and a page a bug: its shortest counterexample, found while the
+//! page is made, and its cure. Pure.
+
+use super::address::Typed;
+use super::lanes::lanes_html;
+use super::problem::Problem;
+use super::{Answer, Asked, explore, page};
+use crate::models::catalogue::{
+    self, Bug, Case, Configuration, Layers, SECTIONS, Setting, TestResult, facts, unlike_recorded,
+};
+use crate::models::path::Path;
+use crate::models::search::Progress;
+use crate::models::story::Story;
+use crate::models::walk::{self, Choice, Walk};
+use maud::{Markup, html};
+use std::collections::BTreeSet;
+
+/// Which rows are asked for: nothing is everything.
+#[derive(Clone, Copy)]
+struct Filter<'a> {
+    system: Option<&'a str>,
+    kind: Option<&'a str>,
+}
+
+impl Filter<'_> {
+    fn takes(self, case: &Case) -> bool {
+        self.system.is_none_or(|system| systems(case).any(|known| known == system))
+            && self.kind.is_none_or(|kind| kind_of(case) == kind)
+    }
+
+    fn address(self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("system", self.system), ("kind", self.kind)] {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        let query = query.finish();
+        if query.is_empty() { "/catalogue".to_owned() } else { format!("/catalogue?{query}") }
+    }
+}
+
+/// Whose bug it is: some are of several systems.
+fn systems(case: &Case) -> impl Iterator<Item = &'static str> {
+    // `Pika 3.5.5` is Pika.
+    case.system.split(", ").filter_map(|name| name.split(' ').next())
+}
+
+fn kind_of(case: &Case) -> &'static str {
+    let section = SECTIONS.iter().find(|section| section.cases.iter().any(|known| known.id == case.id));
+    section.map_or("", |section| section.name)
+}
+
+/// The table of all rows, or of those that the address asks for. Problems: no such system or kind.
+pub fn table(asked: &Asked) -> Answer {
+    let filter = Filter {
+        system: asked.get("system").map(String::as_str),
+        kind: asked.get("kind").map(String::as_str),
+    };
+    let all: BTreeSet<&str> = catalogue::all().flat_map(systems).collect();
+    let kinds: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
+    if let Some(name) = filter.system.filter(|name| !all.contains(name)) {
+        return Err(Problem::value(format!("system: no bug of '{name}' is known")));
+    }
+    if let Some(name) = filter.kind.filter(|name| !kinds.contains(name)) {
+        return Err(Problem::value(format!("kind: '{name}' is none of {}", kinds.join(", "))));
+    }
+    let of_system = |system| Filter { system, ..filter };
+    let of_kind = |kind| Filter { kind, ..filter };
+    let shown = catalogue::all().filter(|case| filter.takes(case)).count();
+    let body = html! {
+        h1 { "Known bugs" }
+        p.lead { "Replication bugs of Pika and its peers, each on the shortest program that shows it: what has the bug breaks a promise, and what \
+            cures it keeps the promise in every schedule. A bug's page runs both searches when it is opened." }
+        nav.filters aria-label="Which bugs" {
+            (filters("system", filter.system, all.into_iter().collect(), &of_system))
+            (filters("kind", filter.kind, kinds, &of_kind))
+        }
+        p.quiet { (shown) " of " (catalogue::all().count()) " rows." }
+        @for section in SECTIONS {
+            @let cases: Vec<&Case> = section.cases.iter().filter(|case| filter.takes(case)).collect();
+            @if !cases.is_empty() { (rows(section.title, &cases)) }
+        }
+        @if shown == 0 { p.note { "No row is of both. " a href="/catalogue" { "Show all" } "." } }
+    };
+    Ok(page::page("Known bugs", &body))
+}
+
+/// One line of links; the one that is chosen leads back to all.
+fn filters<'a>(
+    name: &str,
+    chosen: Option<&str>,
+    values: Vec<&'a str>,
+    with: &dyn Fn(Option<&'a str>) -> Filter<'a>,
+) -> Markup {
+    html! {
+        p.filter {
+            span.quiet { (name) ": " }
+            a href=(with(None).address()) aria-current=[chosen.is_none().then_some("true")] { "all" }
+            @for value in values {
+                " " a href=(with(Some(value)).address()) aria-current=[(chosen == Some(value)).then_some("true")] { (value) }
+            }
+        }
+    }
+}
+
+fn rows(title: &str, cases: &[&Case]) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(title) {
+            table.bugs {
+                caption { (title) }
+                thead { tr { th scope="col" { "bug" } th scope="col" { "system" } th scope="col" { "what goes wrong" } th scope="col" { "breaks" } th scope="col" { "cured by" } } }
+                tbody { @for case in cases {
+                    tr {
+                        th scope="row" { a href={ "/catalogue/" (case.id) } { (case.id) } }
+                        td { (case.system) }
+                        td.mechanism { (case.mechanism) @if case.hypothesis { " " small { "hypothesis" } } }
+                        @if let Some(bug) = case.bug() {
+                            td { span.bad { "✗ " (bug.steps) } " " code { (bug.invariant) } }
+                            td.cure { code { (bug.cure.name()) } }
+                        } @else { td.quiet colspan="2" { (case.reason().unwrap_or_default()) } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// The page of one bug. `results` are what tests left behind. Problems: no such bug.
+pub fn bug(id: &str, results: &[TestResult]) -> Answer {
+    let case = catalogue::find(id).ok_or_else(|| Problem::no_bug(id))?;
+    let rows = catalogue::tasks(&[case]).iter().flat_map(|task| task.run(&Progress::default())).collect();
+    let judgement = catalogue::judgements(&[case], rows).remove(0);
+    let layers = Layers::of(&judgement, results);
+    let story = judgement.rows.as_ref().and_then(|[found, _]| found.counterexample.as_ref());
+    let body = html! {
+        p.quiet { a href="/catalogue" { "Known bugs" } " · "
+            a href={ "/catalogue?kind=" (kind_of(case)) } { (kind_of(case)) } }
+        h1 { (case.id) ": " (case.system) }
+        p.lead { (case.mechanism) }
+        @if let Some(note) = unlike_recorded(&judgement) { p.problem { (note) } }
+        @if let Some(holds) = judgement.cure_holds() {
+            @if holds { p.note { span.good { "✓ " } "The cure holds in every schedule." } } @else { p.problem { span.bad { "✗ " } "The cure does not hold." } }
+        }
+        dl.facts {
+            @for (name, fact) in facts(&judgement, &layers).into_iter().filter(|(name, _)| *name != "mechanism") {
+                dt { (name) } dd { (fact) }
+            }
+        }
+        @if let (Some(bug), Some(story)) = (case.bug(), story) { (told(case, bug, story)) }
+    };
+    Ok(page::page(&format!("{}: {}", case.id, case.system), &body))
+}
+
+/// The shortest counterexample, and where to go on with it.
+fn told(case: &Case, bug: &Bug, story: &Story) -> Markup {
+    html! {
+        section aria-labelledby="happened" {
+            h2 #happened { "The shortest counterexample: " (story.steps.len()) " steps" }
+            (explored(bug, story))
+            (lanes_html(story, "lanes"))
+            p.broken { span.bad { "✗ " } (story.conclusion) }
+            (explore::nodes(story, "lives"))
+            @if bug.no_replay.is_empty() {
+                p { "On real nodes: " code { "replicheck replay " (case.id) } "." }
+            }
+        }
+    }
+}
+
+/// Links to the same path step by step, where what has the bug is a choice like any other.
+fn explored(bug: &Bug, story: &Story) -> Markup {
+    let choice = |configuration| match configuration {
+        Configuration::Ordering(choice) => Some(Choice::Ordering(choice)),
+        Configuration::Expiry(policy) => Some(Choice::Expiry(policy)),
+        Configuration::Seeded(_) => None,
+    };
+    let usual = walk::Setting::default();
+    let mut setting = match bug.setting {
+        Setting::Schedules { crashes } => walk::Setting { crashes, ..usual },
+        Setting::Clocks { delay_ticks, .. } => walk::Setting { delay: delay_ticks, ..usual },
+    };
+    if let Some(Path::Expiry { times, .. }) = &story.taken {
+        setting.skew = times.skew_ticks;
+    }
+    let text = bug.program.join("\n");
+    let typed = choice(bug.with).map(|choice| Typed { choice, text, setting });
+    html! {
+        @match typed {
+            None => p.quiet { "What has the bug is a choice with a fault put into it, so it cannot be walked freely." },
+            Some(typed) => p.watch {
+                @match same_path(&typed, bug.invariant, story) {
+                    Some(path) => a.button.first href=(typed.explore_path(&path, None)) { "Go through it step by step" },
+                    None => a.button.first href=(typed.explore()) { "Explore this program" },
+                }
+                @if let Some(cure) = choice(bug.cure).filter(|cure| cure.model() == typed.choice.model()) {
+                    a.button href=(typed.under(cure).explore()) { "The same program under " (cure.name()) }
+                }
+            }
+        }
+    }
+}
+
+/// The path where it can be walked and breaks the same there. `None`: a walk's ticks have another length.
+fn same_path(typed: &Typed, invariant: &str, story: &Story) -> Option<Vec<usize>> {
+    let walk = Walk::new(typed.choice, &typed.parse().ok()?, typed.setting).ok()?;
+    let path = walk.path_by(story.taken.as_ref()?)?;
+    let breaks = walk.at(&path).ok()?.broken.last()?.contains(&invariant);
+    breaks.then_some(path)
+}

@@ -1,0 +1,133 @@
+//! Export — a path of an explore page → files to take along: a page, a drawing, a trace for `replicheck replay`, a test
+//! in Rust. Pure.
+
+use super::address::{self, Typed};
+use super::problem::Problem;
+use super::{Asked, explore};
+use crate::models::catalogue::{Configuration, Subject};
+use crate::models::drawing::{html as drawing, svg};
+use crate::models::export::{What, rust_test};
+use crate::models::path::Path;
+use crate::models::program::Program;
+use crate::models::story::Story;
+use crate::models::trace::{Setting, Trace};
+use crate::models::walk::{Choice, View};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use maud::{Markup, html};
+
+/// The steps shown, and what can be written of them.
+pub struct Files<'a> {
+    typed: &'a Typed,
+    story: &'a Story,
+    /// What the last step breaks and no earlier one did.
+    invariant: Option<&'static str>,
+    /// The steps on the model that `replay` has.
+    trace: Option<Trace>,
+}
+
+/// A file: its ending, its type, what it is.
+const FILES: [(&str, &str, &str); 4] = [
+    ("html", "text/html; charset=utf-8", "a page of its own"),
+    ("svg", "image/svg+xml", "the drawing"),
+    ("json", "application/json", "a trace for replay"),
+    ("rs", "text/plain; charset=utf-8", "a test in Rust"),
+];
+
+impl<'a> Files<'a> {
+    /// Of the path that `view` is the end of.
+    pub fn of(typed: &'a Typed, program: &Program, view: &'a View) -> Files<'a> {
+        let invariant = view.broken.split_last().and_then(|(last, before)| {
+            last.iter().copied().find(|name| !before.iter().any(|names| names.contains(name)))
+        });
+        Files { typed, story: &view.story, invariant, trace: trace(typed, program, &view.story, invariant) }
+    }
+
+    /// The links below the drawing. Nothing before the first step.
+    pub fn links(&self, path: &[usize], at: usize) -> Markup {
+        let there = |ending: &str| self.text(ending).is_some();
+        html! {
+            @if at > 0 {
+                p.files {
+                    "Take these steps along: "
+                    @for (number, (ending, _, what)) in FILES.iter().filter(|(ending, ..)| there(ending)).enumerate() {
+                        @if number > 0 { " · " }
+                        a href=(self.typed.export(ending, path, at)) download { (what) " (." (ending) ")" }
+                    }
+                    "."
+                    @if self.trace.is_none() { " " span.quiet { "Real nodes cannot go this path, so there is no trace for " code { "replicheck replay" } "." } }
+                    @if self.invariant.is_none() { " " span.quiet { "There is a test in Rust where the last step breaks something." } }
+                }
+            }
+        }
+    }
+
+    fn title(&self) -> String {
+        let name = self.typed.choice.name();
+        let steps = self.story.steps.len();
+        let breaks = self.invariant.map(|name| format!(" breaks {name}")).unwrap_or_default();
+        format!("{} / {name}{breaks} in {steps} steps", self.typed.choice.model())
+    }
+
+    /// The text of the file with this ending, if there is one.
+    fn text(&self, ending: &str) -> Option<String> {
+        let choice = self.typed.choice.name();
+        match ending {
+            "html" => Some(drawing::document(self.story, &self.title(), &[])),
+            "svg" => Some(svg::document(self.story, &self.title())),
+            "json" => Some(serde_json::to_string_pretty(self.trace.as_ref()?).ok()? + "\n"),
+            "rs" => {
+                let model = self.typed.choice.model();
+                rust_test(What { model, choice: &choice, invariant: self.invariant? }, self.story)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The file. Problems: the path is not what it should be, or there is no such file of it.
+pub fn file(model: &str, choice: &str, ending: &str, asked: &Asked) -> Result<Response, Problem> {
+    let typed = Typed::of(model, choice, asked)?;
+    let (path, at) = address::path(asked)?;
+    let path = &path[..at];
+    let program = explore::parsed(&typed)?;
+    let walk = explore::walk(&typed, &program)?;
+    let view = walk.at(path).map_err(|error| explore::no_path(&typed, path, &error))?;
+    let files = Files::of(&typed, &program, &view);
+    let known = FILES.iter().find(|(known, ..)| *known == ending);
+    let Some(((_, kind, _), text)) = known.zip(files.text(ending)) else {
+        let there =
+            vec![(typed.explore_path(path, None), "the steps, and the files that there are".to_owned())];
+        return Err(Problem::path(
+            format!("These steps cannot be written as a file of the kind '{ending}'."),
+            &there,
+        ));
+    };
+    let stem: String = [model, choice, files.invariant.unwrap_or("path")].join("_");
+    let stem = stem.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    let disposition = format!("attachment; filename=\"{stem}.{ending}\"");
+    Ok(([(CONTENT_TYPE, (*kind).to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response())
+}
+
+/// The steps as the model of `replay` has them.
+fn trace(typed: &Typed, program: &Program, story: &Story, invariant: Option<&str>) -> Option<Trace> {
+    let configuration = match typed.choice {
+        // Real nodes let no reader in too early.
+        Choice::Ordering(choice) if choice.reads_after_crash => return None,
+        Choice::Ordering(choice) => Configuration::Ordering(choice),
+        Choice::Expiry(policy) => Configuration::Expiry(policy),
+    };
+    let setting = match story.taken.as_ref()? {
+        Path::Ordering { workers, crashes_max, .. } => {
+            Setting::Schedules { workers: *workers, crashes: *crashes_max }
+        }
+        Path::Expiry { times, .. } => Setting::Clocks {
+            tick_ms: times.tick_ms,
+            delay_ticks: times.delay_ticks_max,
+            skews: vec![times.skew_ticks],
+        },
+    };
+    let program = program.commands.iter().map(|line| line.command.clone()).collect();
+    let invariant = invariant.map(str::to_owned);
+    Subject { configuration, program, setting, invariant }.trace_of(story)
+}

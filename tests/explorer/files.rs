@@ -1,0 +1,190 @@
+//! What is taken along: files of a path; what is shown of this checkout: benches, known bugs.
+
+use crate::explorer::visitor::{Page, Visitor};
+use axum::http::StatusCode;
+use replicheck::models::catalogue::{self, Model, Subject};
+use replicheck::models::explorer::Checkout;
+use replicheck::models::judged::Judged;
+use replicheck::models::program;
+use replicheck::models::search::{Limits, Progress};
+use replicheck::models::story::Story;
+use replicheck::models::trace::{Trace, follow};
+use replicheck::models::walk::{Choice, Setting, Walk};
+
+const FLUSHDB: &str = "program=SET+a+1%3B+FLUSHDB&path=0.0.0.0.0.0.0.0";
+
+/// The story of a trace's path, gone anew as `replay` goes it.
+fn retold(trace: &Trace) -> Story {
+    fn told<M: Judged>(model: &M, trace: &Trace) -> Story {
+        let taken = follow(model, &trace.path, trace.invariant.as_deref()).expect("the path is there");
+        let actions: Vec<M::Action> = taken.into_iter().map(|(_, action, _)| action).collect();
+        model.story(&actions)
+    }
+    match Subject::of_trace(trace).expect("a trace of ours").model() {
+        Model::Ordering(model) => told(&*model, trace),
+        Model::Expiry(model) => told(&*model, trace),
+    }
+}
+
+async fn trace(address: &str) -> Trace {
+    let page = Visitor::new().open(address).await;
+    serde_json::from_str(&page.text).unwrap_or_else(|error| panic!("{address}: {error}"))
+}
+
+#[tokio::test]
+async fn export_trace_of_a_walk_is_followed_to_the_same_words() {
+    let settings = [
+        Setting::default(),
+        Setting { workers: 3, crashes: 0, ticks: 3, skew: 1, ..Setting::default() },
+        Setting { ticks: 2, delay: 1, skew: -1, ..Setting::default() },
+    ];
+    let mut followed = 0;
+    for choice in Choice::all().into_iter().filter(|choice| !choice.name().ends_with("reads_after_crash")) {
+        for setting in settings {
+            let text = if choice.model() == "ordering" { "SET a 1\nFLUSHDB" } else { "SETEX k 2 5\nINCR k" };
+            let program = program::parse(text.as_bytes()).expect("a program");
+            let walk = Walk::new(choice, &program, setting).expect("defined");
+            for found in walk.find(Limits::default(), &Progress::default()) {
+                let Some(path) = found.path else { continue };
+                let numbers: Vec<String> = path.iter().map(ToString::to_string).collect();
+                let Setting { workers, crashes, ticks, delay, skew } = setting;
+                let set = match choice.model() {
+                    "ordering" => format!("workers={workers}&crashes={crashes}"),
+                    _ => format!("ticks={ticks}&delay={delay}&skew={skew}"),
+                };
+                let (model, name) = (choice.model(), choice.name());
+                let program = text.replace('\n', "%3B").replace(' ', "+");
+                let query = format!("program={program}&path={}&{set}", numbers.join("."));
+                let trace = trace(&format!("/export/{model}/{name}/json?{query}")).await;
+                let story = walk.at(&path).expect("a path").story;
+                let again = retold(&trace);
+                assert_eq!(again.in_words(), trace.steps, "{query}");
+                assert_eq!(again.since_its_start(), story.since_its_start(), "{query}");
+                assert!(trace.invariant.is_some(), "{query}");
+                followed += 1;
+            }
+        }
+    }
+    assert!(followed > 60, "{followed} traces");
+}
+
+#[tokio::test]
+async fn export_files_stand_alone_and_say_what_they_are() {
+    let visitor = Visitor::new();
+    let page = visitor.open(&format!("/explore/ordering/key_hash?{FLUSHDB}")).await;
+    let files: Vec<String> =
+        page.addresses().into_iter().filter(|address| address.starts_with("/export/")).collect();
+    assert_eq!(files.len(), 4, "{files:?}");
+    let parts = ["<!DOCTYPE html>", "<svg", "\"choice\": \"key_hash\"", "#[test]"];
+    for (address, part) in files.iter().zip(parts) {
+        let file = visitor.open(address).await;
+        assert!(file.text.contains(part), "{address}: {}", file.text);
+        assert!(!file.text.contains("src=\"") && !file.text.contains("href=\"/"), "{address}");
+        let named = format!("attachment; filename=\"ordering_key_hash_convergence.{}\"", ending(address));
+        assert_eq!(file.disposition.as_deref(), Some(named.as_str()));
+    }
+    // Nothing is broken yet: no test to be written, and a trace that claims nothing.
+    let early = visitor.open(&format!("/explore/ordering/key_hash?{FLUSHDB}&at=2")).await;
+    assert!(!early.text.contains("/key_hash/rs?") && early.text.contains("where the last step breaks"));
+    let none = visitor.get(&format!("/export/ordering/key_hash/rs?{FLUSHDB}&at=2")).await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert!(none.text.contains("cannot be written") && none.text.contains("/explore/ordering/key_hash?"));
+    let claims = trace(&format!("/export/ordering/key_hash/json?{FLUSHDB}&at=2")).await;
+    assert_eq!((claims.invariant, claims.path.len()), (None, 2));
+}
+
+fn ending(address: &str) -> &str {
+    let (path, _) = address.split_once('?').expect("a query");
+    path.rsplit('/').next().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn export_trace_that_real_nodes_cannot_go_is_not_offered() {
+    let page = Visitor::new().open("/explore/ordering/writeset+reads_after_crash?path=0").await;
+    assert!(!page.text.contains("/json?") && page.text.contains("Real nodes cannot go this path"));
+}
+
+#[tokio::test]
+async fn catalogue_table_has_every_row_and_filters_by_links() {
+    let visitor = Visitor::new();
+    let rows = |page: &Page| page.addresses().into_iter().filter(|it| it.starts_with("/catalogue/R")).count();
+    let all = visitor.open("/catalogue").await;
+    assert_eq!(rows(&all), catalogue::all().count());
+    for section in catalogue::SECTIONS {
+        let page = visitor.open(&format!("/catalogue?kind={}", section.name)).await;
+        assert_eq!(rows(&page), section.cases.len(), "{}", section.name);
+    }
+    let filters: Vec<String> =
+        all.addresses().into_iter().filter(|address| address.starts_with("/catalogue?")).collect();
+    assert!(filters.len() > 10, "{filters:?}");
+    for address in filters {
+        let page = visitor.open(&address).await;
+        assert!((1..rows(&all)).contains(&rows(&page)), "{address}");
+        // What both filters take is what stays.
+        let both = visitor.open(&format!("{address}&kind=expiry&system=Redis")).await;
+        assert!(rows(&both) <= rows(&page).max(20), "{address}");
+    }
+    for bad in ["/catalogue?kind=nothing", "/catalogue?system=nothing"] {
+        assert_eq!(visitor.get(bad).await.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    let unknown = visitor.get("/catalogue/R999").await;
+    assert!(unknown.status == StatusCode::NOT_FOUND && unknown.text.contains("No known bug has the id"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn catalogue_page_of_every_bug_shows_what_it_is_and_that_the_cure_holds() {
+    let visitor = Visitor::new();
+    for case in catalogue::all() {
+        let page = visitor.open(&format!("/catalogue/{}", case.id)).await;
+        let shows = |words: &str| page.text.contains(words);
+        match case.bug() {
+            Some(bug) => {
+                assert!(shows(&format!("counterexample: {} steps", bug.steps)), "{}", case.id);
+                assert!(shows("The cure holds in every schedule."), "{}", case.id);
+                assert!(!shows("class=\"problem\""), "{}", case.id);
+            }
+            None => assert!(shows("not counted") && !shows("<svg"), "{}", case.id),
+        }
+        for address in page.addresses().iter().filter(|address| address.starts_with("/explore/")) {
+            visitor.open(address).await;
+        }
+    }
+    let first = visitor.open("/catalogue/r01").await;
+    assert!(first.text.contains("/explore/ordering/key_hash?") && first.text.contains("path="));
+}
+
+#[tokio::test]
+async fn bench_results_are_compared_and_what_is_damaged_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let visitor = Visitor::of(Checkout { bench_results: folder.path().to_owned(), ..Checkout::default() });
+    let none = visitor.open("/bench").await;
+    assert!(none.text.contains("Nothing has been measured") && none.text.contains("cargo bench"));
+    let file = folder.path().join("summary.json");
+    let row = |choice: &str, workers: u32, value: f64, share: &str| {
+        format!(
+            r#"{{"bench": "ordering", "choice": "{choice}", "params": {{"workers": {workers}, "flushdb": 0.01}},
+                "value": {value}, "unit": "entries/s", "share_of_limit": {share}}}"#
+        )
+    };
+    let rows = [
+        row("barrier", 10, 250.5, "0.25"),
+        row("serial", 2, 500.0, "0.5"),
+        row("serial", 10, 1000.0, "null"),
+    ];
+    std::fs::write(&file, format!("[{}]", rows.join(","))).expect("it is written");
+    let page = visitor.open("/bench").await;
+    assert!(page.text.contains("ordering, entries/s") && page.text.contains("<time>"), "{}", page.text);
+    for words in ["width:25.1%", "width:100.0%", " 250.5", " 25 %", ">workers<", ">flushdb<"] {
+        assert!(page.text.contains(words), "{words}: {}", page.text);
+    }
+    // Two workers before ten; ten and ten side by side.
+    let places: Vec<usize> = ["width:50.0%", "width:25.1%", "width:100.0%"]
+        .map(|bar| page.text.find(bar).expect("a bar"))
+        .to_vec();
+    assert!(places.is_sorted(), "{places:?}");
+    for damaged in ["[{", "[]", "{}", "[{\"bench\": 1}]", &format!("[{}]", row("serial", 1, -1.0, "null"))] {
+        std::fs::write(&file, damaged).expect("it is written");
+        let page = visitor.open("/bench").await;
+        assert!(page.text.contains("cannot be read") && page.text.contains("cargo bench"), "{damaged}");
+    }
+}
