@@ -4,8 +4,8 @@
 //! master ─▶ under way: entry 1, entry 2, heartbeat │ deliver() ─▶ replica          what the replica says goes at once
 //! ```
 //!
-//! Until [`Link::hold`] all goes through, and again from [`Link::release`] on. Then a heartbeat that tells nothing new (each side repeats itself once a
-//! second) is dropped.
+//! Until [`Link::hold`] all goes through, and again from [`Link::release`] on. While it is held, a heartbeat that tells
+//! nothing new (each side repeats itself once a second) is dropped.
 
 use crate::cli::nodes::{LIMIT, in_words};
 use replicheck::binlog::{Entry, Lsn};
