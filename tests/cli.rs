@@ -91,7 +91,7 @@ fn json_on_stdout_has_the_fields_of_the_interface() {
 }
 
 #[test]
-fn export_writes_a_page_a_drawing_and_a_test_for_each_counterexample() {
+fn export_writes_a_page_a_drawing_a_test_and_a_trace_for_each_counterexample() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("stories").join("new");
     let _ = std::fs::remove_dir_all(&folder);
     let program = file("flush.txt", "SET a 1\nFLUSHDB\n");
@@ -105,7 +105,7 @@ fn export_writes_a_page_a_drawing_and_a_test_for_each_counterexample() {
         .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names.len(), 4 * 3, "{names:?}");
+    assert_eq!(names.len(), 4 * 4, "{names:?}");
     assert_eq!(names[0], "ordering_key_hash_convergence_flush_txt.html");
     // A file stands where the folder should be made.
     let said = refused(&["check", "--choice", "key_hash", "--export", &format!("{program}/x")]);
