@@ -173,7 +173,7 @@ fn explored(bug: &Bug, story: &Story) -> Markup {
     let choice = |configuration| match configuration {
         Configuration::Ordering(choice) => Some(Choice::Ordering(choice)),
         Configuration::Expiry(policy) => Some(Choice::Expiry(policy)),
-        Configuration::Seeded(_) => None,
+        _ => None,
     };
     let usual = walk::Setting::default();
     let mut setting = match bug.setting {
