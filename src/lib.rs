@@ -31,3 +31,4 @@ pub mod store;
 pub mod sync;
 pub mod time;
 pub mod trace;
+pub mod trace_check;

@@ -15,4 +15,5 @@ mod threads {
     mod publication;
     mod queue;
     mod stops;
+    mod traced;
 }

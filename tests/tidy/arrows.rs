@@ -26,6 +26,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("invariant", &["binlog", "effect", "store", "time"]),
     ("server", &["binlog", "command", "expiry", "ordering", "store", "time"]),
     ("trace", &["binlog", "effect", "sync"]),
+    ("trace_check", &["binlog", "effect"]),
     (
         "engine",
         &[

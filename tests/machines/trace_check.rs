@@ -1,0 +1,143 @@
+//! The trace checker against the one that is proved, and on every strategy's own machine.
+
+use replicheck::apply::Applier;
+use replicheck::binlog::Lsn;
+use replicheck::effect::{Key, KeySet};
+use replicheck::ordering::{Admission, AnyOrdering, Job, Strategy};
+use replicheck::trace_check::{Batch, Written, first_wrong, in_log_order};
+
+/// Random traces, and what the checker extracted from the proofs says of each (`proofs/run --record`).
+const VERDICTS: &str = include_str!("../golden/trace_check/verdicts.txt");
+
+fn key(number: &str) -> Key {
+    Key::new(0, number)
+}
+
+/// A batch as `KEYS@START-FINISH`: see proofs/oracle/verdicts.ml.
+fn batch(word: &str) -> Batch {
+    let (keys, ticks) = word.split_once('@').expect("KEYS@TICKS");
+    let keys = match keys {
+        "*" => KeySet::Everything,
+        "-" => KeySet::empty(),
+        keys => KeySet::of(keys.split(',').map(key)),
+    };
+    let (start, finish) = ticks.split_once('-').expect("START-FINISH");
+    Batch { keys, start: start.parse().expect("a tick"), finish: finish.parse().expect("a tick") }
+}
+
+#[test]
+fn trace_check_recorded_verdicts_are_ours() {
+    let (mut accepted, mut refused) = (0, 0);
+    for line in VERDICTS.lines() {
+        let (trace, verdict) = line.split_once(" : ").expect("TRACE : VERDICT");
+        let trace: Vec<Batch> = trace.split(' ').map(batch).collect();
+        let expected = (verdict != "ok").then(|| verdict.parse().expect("a place"));
+        assert_eq!(first_wrong(&trace), expected, "{line}");
+        if expected.is_some() { refused += 1 } else { accepted += 1 }
+    }
+    assert!(accepted >= 500 && refused >= 300, "one-sided: {accepted} accepted, {refused} refused");
+}
+
+fn random_log(random: &mut fastrand::Rng) -> Vec<KeySet> {
+    let log = (0..random.usize(2..12)).map(|_| match random.u8(..8) {
+        0 => KeySet::Everything,
+        drawn => KeySet::of((0..=drawn / 5).map(|_| key(["a", "b", "c", "d"][random.usize(..4)]))),
+    });
+    log.collect()
+}
+
+/// The trace of a run in which workers move in random order; each is idle, writes, or has written.
+fn random_run(strategy: Strategy, log: &[KeySet], random: &mut fastrand::Rng) -> Vec<Written> {
+    let workers = 3;
+    let mut applier: Applier<AnyOrdering> = Applier::new(strategy.machine(workers, 3), Lsn::NONE);
+    let mut hands: Vec<Option<(Job, Option<u64>)>> = vec![None; workers];
+    let (mut ticks, mut written) = (0.., Vec::new());
+    let mut admitted = 0;
+    while applier.watermark() < Lsn(log.len() as u64) || hands.iter().any(Option::is_some) {
+        let worker = random.usize(..=workers);
+        if let Some(keys) = log.get(admitted).filter(|_| worker == workers && applier.admits()) {
+            admitted += 1;
+            let first_key = match keys {
+                KeySet::Keys(keys) => keys.first().cloned(),
+                KeySet::Everything => None,
+            };
+            let lsn = Lsn(admitted as u64);
+            let entry = Admission { lsn, keys: keys.clone(), first_key, splittable: true };
+            applier.admit(&entry).expect("any entry can be split");
+        } else if worker < workers {
+            hands[worker] = match hands[worker].take() {
+                None => applier.take(worker).map(|task| (task.job, None)),
+                Some((job, None)) => {
+                    let start = applier.marker(&job).is_some().then(|| ticks.next().expect("endless"));
+                    Some((job, start))
+                }
+                Some((job, Some(start))) => {
+                    let finish = ticks.next().expect("endless");
+                    applier.finish(worker, &job);
+                    let Job { first, last, part } = job;
+                    written.push(Written { first, last, part, start, finish });
+                    None
+                }
+            };
+        }
+    }
+    written
+}
+
+#[test]
+fn trace_check_every_strategy_is_judged_as_its_level_says() {
+    for &strategy in Strategy::ALL {
+        let is_legacy = matches!(strategy, Strategy::FirstKey | Strategy::KeyHash);
+        let mut refused = 0;
+        for seed in 0..300 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let log = random_log(&mut random);
+            let written = random_run(strategy, &log, &mut random);
+            let trace = in_log_order(&log, written).expect("the whole log");
+            let wrong = first_wrong(&trace);
+            assert!(is_legacy || wrong.is_none(), "{}, seed={seed}: {wrong:?} of {trace:?}", strategy.name());
+            refused += u32::from(wrong.is_some());
+        }
+        assert!(!is_legacy || refused > 50, "{}: only {refused} traces refused", strategy.name());
+    }
+}
+
+fn whole(first: u64, last: u64) -> Written {
+    Written { first: Lsn(first), last: Lsn(last), part: None, start: 0, finish: 1 }
+}
+
+fn part(lsn: u64, name: &str) -> Written {
+    Written { part: Some(key(name)), ..whole(lsn, lsn) }
+}
+
+#[test]
+fn trace_check_entries_missing_or_twice_are_no_trace_of_the_log() {
+    let log = [KeySet::of([key("a"), key("b")]), KeySet::Everything, KeySet::of([key("a")])];
+    let good = [
+        vec![whole(3, 3), whole(1, 1), whole(2, 2)],
+        vec![whole(1, 3)],
+        vec![part(1, "b"), whole(2, 3), part(1, "a")],
+    ];
+    for written in good {
+        assert_eq!(
+            in_log_order(&log, written.clone()).map(|trace| trace.len()),
+            Ok(written.len()),
+            "{written:?}"
+        );
+    }
+    let bad = [
+        vec![],
+        vec![whole(1, 2)],
+        vec![whole(1, 1), whole(3, 3)],
+        vec![whole(1, 2), whole(2, 3)],
+        vec![whole(1, 4)],
+        vec![part(1, "a"), whole(2, 3)],
+        vec![part(1, "a"), part(1, "a"), whole(2, 3)],
+        vec![part(1, "a"), part(1, "b"), part(1, "c"), whole(2, 3)],
+        vec![whole(1, 1), part(1, "a"), part(1, "b"), whole(2, 3)],
+        vec![whole(1, 1), part(2, "a"), whole(3, 3)],
+    ];
+    for written in bad {
+        assert!(in_log_order(&log, written.clone()).is_err(), "{written:?}");
+    }
+}
