@@ -52,8 +52,10 @@ fn random_run(strategy: Strategy, log: &[KeySet], random: &mut fastrand::Rng) ->
     let mut applier: Applier<AnyOrdering> = Applier::new(strategy.machine(workers, 3), Lsn::NONE);
     let mut hands: Vec<Option<(Job, Option<u64>)>> = vec![None; workers];
     let (mut ticks, mut written) = (0.., Vec::new());
-    let mut admitted = 0;
+    let (mut admitted, mut steps) = (0, 0);
     while applier.watermark() < Lsn(log.len() as u64) || hands.iter().any(Option::is_some) {
+        steps += 1;
+        assert!(steps < 100_000, "{}: nobody gets on with {log:?}", strategy.name());
         let worker = random.usize(..=workers);
         if let Some(keys) = log.get(admitted).filter(|_| worker == workers && applier.admits()) {
             admitted += 1;
