@@ -11,4 +11,5 @@ mod machines {
     mod report;
     mod segments;
     mod stages;
+    mod strategies;
 }
