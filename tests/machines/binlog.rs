@@ -2,7 +2,9 @@
 
 use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
 use replicheck::binlog::codec::{ENTRY_BYTES_MAX, VERSION_1, encoded_bytes};
-use replicheck::binlog::{DecodeError, Entry, Epoch, Log, LogError, Lsn, Payload, TooLarge, decode, encode};
+use replicheck::binlog::{
+    DecodeError, Entry, Epoch, Fsync, Log, LogError, Lsn, Payload, TooLarge, decode, encode,
+};
 use replicheck::command::Command;
 use replicheck::effect::{Effect, Key, KeySet, Write};
 use replicheck::time::Millis;
@@ -336,4 +338,13 @@ fn epoch_next_is_later_whatever_was_drawn() {
         assert_eq!(after.to_string(), next);
         assert!(after > Epoch(epoch));
     }
+}
+
+#[test]
+fn fsync_of_another_name_is_refused_with_the_known_ones() {
+    for fsync in [Fsync::Always, Fsync::EverySec, Fsync::No] {
+        assert_eq!(fsync.name().parse(), Ok(fsync));
+    }
+    let error = "often".parse::<Fsync>().expect_err("no such promise").to_string();
+    assert_eq!(error, "unknown appendfsync 'often' (known: always, everysec, no)");
 }

@@ -119,6 +119,31 @@ fn first_key_gives_a_whole_entry_to_the_worker_of_its_first_key() {
 }
 
 #[test]
+fn lanes_give_the_older_of_own_and_keyless_first() {
+    for strategy in [Strategy::FirstKey, Strategy::KeyHash] {
+        let mut machine = strategy.machine(2, 1);
+        admit(&mut machine, 1, &["*"]);
+        admit(&mut machine, 2, &["a"]);
+        admit(&mut machine, 3, &["*"]);
+        let taken: Vec<Job> = std::iter::from_fn(|| machine.take(lane("a"))).collect();
+        assert_eq!(taken, [1, 2, 3].map(|lsn| Job::whole(Lsn(lsn))), "{}", strategy.name());
+    }
+}
+
+/// What a checker may take for one, and what a node may show its readers, for each strategy.
+#[test]
+fn strategy_says_whether_its_workers_are_alike_and_its_states_are_prefixes() {
+    let alike = |strategy: &Strategy| strategy.machine(2, 1).interchangeable_workers();
+    let (alike, lanes): (Vec<Strategy>, Vec<Strategy>) = Strategy::ALL.iter().copied().partition(alike);
+    use Strategy::{Barrier, FirstKey, KeyHash, Sequence, Serial, Writeset, WritesetSnapshots};
+    assert_eq!(alike, [Serial, Sequence, Writeset, WritesetSnapshots]);
+    assert_eq!(lanes, [FirstKey, KeyHash, Barrier]);
+    let prefixes: Vec<_> =
+        Strategy::ALL.iter().copied().filter(|strategy| strategy.shows_prefixes()).collect();
+    assert_eq!(prefixes, [Serial, Sequence, WritesetSnapshots]);
+}
+
+#[test]
 fn key_hash_splits_an_entry_of_several_keys_and_no_other() {
     let mut machine = Strategy::KeyHash.machine(2, 1);
     admit(&mut machine, 1, &["a"]);
