@@ -171,7 +171,7 @@ pub fn lines<'a>(
             early: None,
             watched: watched.iter().find(|watched| watched.number == number).copied(),
             own_program: true,
-            href: Typed { choice, text: order.text.clone(), setting: order.setting() }.explore(),
+            href: Typed { choice, text: order.text.clone(), setting: order.setting(), bug: None }.explore(),
         })
     };
     tasks.iter().enumerate().filter_map(line).collect()
