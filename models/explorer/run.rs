@@ -1,8 +1,8 @@
 //! Run — the searches that one page watches, one at a time and a few at a time for all pages together, ended when the
 //! page goes.
 //!
-//! Memory: at most [`SEARCHES_MAX`] searches run, of at most [`STATES_MAX`] states each, and a state needs at most
-//! [`STATE_BYTES_MAX`]; a search's model and states are dropped when it ends. What stays are the rows of finished ones, for the last [`REACHES_MAX`] bounds.
+//! Memory: at most [`SEARCHES_MAX`] searches run, of at most [`STATES_MAX`] states each, a state needs at most
+//! [`STATE_BYTES_MAX`] and a model with all its programs at most [`MODEL_BYTES_MAX`]; a search's model and states are dropped when it ends. What stays are the rows of finished ones, for the last [`REACHES_MAX`] bounds.
 
 use super::address::Typed;
 use super::crew::Crew;
@@ -21,10 +21,13 @@ use tokio::sync::{Semaphore, oneshot};
 /// Searches that run at a time, whoever watches them.
 pub const SEARCHES_MAX: usize = 2;
 /// Unique states of one search.
-pub const STATES_MAX: usize = 2_000_000;
-/// Bytes that a search needs for each of its states, all tables and the model's own included; a test holds it.
-pub const STATE_BYTES_MAX: usize = 200;
-const _: () = assert!(SEARCHES_MAX * STATES_MAX * STATE_BYTES_MAX < 900 << 20, "all stays below 1 GB");
+pub const STATES_MAX: usize = 900_000;
+/// Bytes that a search needs for each of its states, all tables included; a test holds it.
+pub const STATE_BYTES_MAX: usize = 400;
+/// Bytes that a model needs before its first state, its programs above all; a test holds it.
+pub const MODEL_BYTES_MAX: usize = 90_000_000;
+/// What is left of one gigabyte is for pages, and for what the allocator keeps.
+const _: () = assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + STATES_MAX * STATE_BYTES_MAX) <= 900_000_000);
 /// Pages that are computed at a time, each with a small search of its own.
 pub const PAGES_MAX: usize = 4;
 /// Bounds of which rows are kept.

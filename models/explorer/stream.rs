@@ -194,7 +194,7 @@ mod tests {
             let (now, most) = (Arc::clone(&now), Arc::clone(&most));
             Task::new("ordering", "serial".to_owned(), None, move |_| {
                 most.fetch_max(now.fetch_add(1, Relaxed) + 1, Relaxed);
-                (0..10_000).for_each(|_| std::thread::yield_now());
+                (0..200).for_each(|_| std::thread::yield_now());
                 now.fetch_sub(1, Relaxed);
                 Vec::new()
             })
