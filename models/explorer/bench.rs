@@ -1,6 +1,6 @@
-//! Bench — what `cargo bench` measured in this checkout → tables that compare strategies. Does I/O: reads one file.
+//! Bench — what `cargo bench` measured in this checkout → tables that compare strategies. Does I/O: reads two files.
 
-use super::page;
+use super::{page, pivot};
 use crate::models::cost::thousands;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -13,19 +13,34 @@ use std::time::SystemTime;
 /// Bytes of a summary that are read: thousands of rows.
 const BYTES_MAX: u64 = 4 << 20;
 
+/// Figures that are shown without a click.
+const FEW: usize = 12;
+
 /// One measured number, as `target/bench/summary.json` has it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-struct Measured {
+pub struct Measured {
     /// What was measured.
-    bench: String,
+    pub bench: String,
     /// The strategy or policy.
-    choice: String,
+    pub choice: String,
     /// What else was set: workers, the share of FLUSHDB; a word or a name and its value each.
-    params: Value,
-    value: f64,
-    unit: String,
+    pub params: Value,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: String,
     /// The part of what the machine can do at all that was reached; 1 is all of it.
-    share_of_limit: Option<f64>,
+    pub share_of_limit: Option<f64>,
+}
+
+/// What measured it, as `target/bench/machine.json` has it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Machine {
+    machine: String,
+    cores: u64,
+    /// ISO 8601.
+    date: String,
+    commit: String,
 }
 
 /// Why there is nothing to compare.
@@ -43,10 +58,11 @@ pub fn page_of(folder: &Path) -> Markup {
         h1 { "Benches" }
         @match read(&file) {
             Ok((measured, since)) => {
-                p.lead { "How fast each way of replicating is, as measured in this checkout"
-                    @if let Some(since) = since { " (" time { (httpdate::fmt_http_date(since)) } ")" } "." }
-                p.quiet { "Bars: each value beside the greatest of its bench and unit. The share of the limit is the part of what this machine could do without any ordering." }
-                (tables(&measured))
+                p.lead { "How fast each way of replicating is, as measured in this checkout." }
+                (measured_on(machine(&folder.join("machine.json")).as_ref(), since))
+                p.quiet { "Bars: each value beside the greatest of its table. The percentage is the share of the limit: the part of what this machine could do without any ordering." }
+                (pivot::tables(&measured))
+                details open[measured.len() <= FEW] { summary { "Every figure" } (tables(&measured)) }
             }
             Err(Nothing::NotRun) => {
                 p.lead { "Nothing has been measured in this checkout yet." }
@@ -59,6 +75,35 @@ pub fn page_of(folder: &Path) -> Markup {
         }
     };
     page::page("Benches", &body)
+}
+
+/// When, on what machine, of which commit.
+fn measured_on(machine: Option<&Machine>, since: Option<SystemTime>) -> Markup {
+    html! {
+        dl.facts {
+            dt { "date" } dd {
+                @match (machine, since) {
+                    (Some(machine), _) => time datetime=(machine.date) { (machine.date) },
+                    (None, Some(since)) => { time { (httpdate::fmt_http_date(since)) } ", when the file was written" },
+                    (None, None) => "date not recorded",
+                }
+            }
+            dt { "machine" } dd {
+                @match machine {
+                    Some(machine) => { (machine.machine) ", " (machine.cores) " cores" },
+                    None => "machine not recorded",
+                }
+            }
+            @if let Some(machine) = machine { dt { "commit" } dd { code { (machine.commit) } } }
+        }
+    }
+}
+
+/// What the benches said of the machine. `None`: nothing, or nothing that can be read.
+fn machine(file: &Path) -> Option<Machine> {
+    let mut text = String::new();
+    std::fs::File::open(file).ok()?.take(BYTES_MAX).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 fn read(file: &Path) -> Result<(Vec<Measured>, Option<SystemTime>), Nothing> {
@@ -134,7 +179,8 @@ fn bar(share: f64, words: &str) -> Markup {
     html! { span.bar aria-hidden="true" { span style={ "width:" (format!("{percent:.1}")) "%" } {} } " " (words) }
 }
 
-fn amount(value: f64) -> String {
+/// A measured number in words.
+pub fn amount(value: f64) -> String {
     if value >= 1000.0 {
         return thousands(crate::models::cost::rounded(value));
     }
@@ -142,7 +188,7 @@ fn amount(value: f64) -> String {
 }
 
 /// What was set, by name.
-fn params(one: &Measured) -> BTreeMap<String, Value> {
+pub fn params(one: &Measured) -> BTreeMap<String, Value> {
     match &one.params {
         Value::Object(params) => params.clone().into_iter().collect(),
         Value::Null => BTreeMap::new(),
@@ -150,7 +196,8 @@ fn params(one: &Measured) -> BTreeMap<String, Value> {
     }
 }
 
-fn in_words(value: &Value) -> String {
+/// A parameter's value in words.
+pub fn in_words(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
