@@ -1,8 +1,9 @@
 //! Run — the searches that one page watches, one at a time and a few at a time for all pages together, ended when the
 //! page goes.
 //!
-//! Memory: at most [`SEARCHES_MAX`] searches run, of at most [`STATES_MAX`] states each, a state needs at most
-//! [`STATE_BYTES_MAX`] and a model with all its programs at most [`MODEL_BYTES_MAX`]; a search's model and states are dropped when it ends. What stays are the rows of finished ones, for the last [`REACHES_MAX`] bounds.
+//! Memory: at most [`SEARCHES_MAX`] searches run, of at most [`STATES_MAX`] states each; a state needs at most
+//! [`STATE_BYTES_MAX`], a model with all its programs at most [`MODEL_BYTES_MAX`]. A search's model and states are dropped
+//! when it ends. What stays are the rows of finished ones, for the last [`REACHES_MAX`] bounds.
 
 use super::address::Typed;
 use super::crew::Crew;
