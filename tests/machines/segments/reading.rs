@@ -2,6 +2,7 @@
 
 use super::forgetful::{Fault, Forgetful, size};
 use super::history::{MANY, entry, options, read_all};
+use replicheck::binlog::files::{File, Files};
 use replicheck::binlog::{Disk, Entry, Fsync, Lsn, SegmentError, SegmentLog, encode};
 use std::path::PathBuf;
 
@@ -234,4 +235,27 @@ fn disk_round_trip_with_rotation_purge_and_a_cut_tail() {
     std::fs::write(last, &bytes[..at]).expect("a file");
     let error = SegmentLog::open(disk(), options).expect_err("101 was synced").to_string();
     assert!(error.contains("fsync had covered") && error.contains("lsn 10"), "{error}");
+}
+
+#[test]
+fn disk_file_is_written_at_its_place_cut_renamed_and_removed() {
+    let folder = TempFolder::new("files");
+    let disk = Disk::open(&folder.0).expect("a folder");
+    let file = disk.create("a").expect("a file");
+    file.write_at(3, b"xyz").expect("room");
+    file.write_at(0, b"abc").expect("room");
+    assert_eq!(
+        (file.bytes().expect("open"), file.read_at(2, usize::MAX).expect("open")),
+        (6, b"cxyz".to_vec())
+    );
+    assert_eq!(file.read_at(9, 4).expect("beyond the end"), b"");
+    file.truncate(4).expect("open");
+    file.sync().expect("open");
+    disk.rename("a", "b").expect("it is there");
+    disk.sync_directory().expect("a folder");
+    assert_eq!(disk.list().expect("a folder"), ["b"]);
+    assert_eq!(disk.open("b").expect("it is there").read_at(0, 3).expect("open"), b"abc");
+    assert!(disk.open("a").is_err() && disk.remove("a").is_err());
+    disk.remove("b").expect("it is there");
+    assert_eq!(disk.list().expect("a folder"), [""; 0]);
 }
