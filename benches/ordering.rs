@@ -105,7 +105,7 @@ const BYTES_OF_AN_ENTRY: usize = 256;
 
 fn main() {
     let mut bench = Bench::new("ordering", "how fast a replica applies a log, by strategy, workers, keys and batches");
-    let commands = bench.mode.pick(300, 20_000, 50_000);
+    let commands = bench.mode.pick(300, 10_000, 50_000);
     let base = Setup { strategy: Strategy::Serial, workers: 2, batch: 256, interval_ms: 100 };
     let of = |workload| (base, workload);
     let points = [
@@ -141,7 +141,7 @@ fn main() {
 
 /// What the cut interval of `writeset_snapshots` costs, and what it gives.
 fn snapshots(bench: &mut Bench, base: Setup) {
-    let log = BASE.log(bench.mode.pick(300, 100_000, 300_000));
+    let log = BASE.log(bench.mode.pick(300, 50_000, 300_000));
     for interval_ms in [1, 10, 100] {
         let setup = Setup { strategy: Strategy::WritesetSnapshots, interval_ms, ..base };
         let mut params = setup.params(&BASE);

@@ -97,7 +97,9 @@ fn replica(bench: &mut Bench, keys: u64) {
         replica.wait_until("the replica to follow", follows);
 
         let before = master.cpu_seconds() + replica.cpu_seconds();
-        let lags = lag_while(&master, &replica, || drop(load(&master)));
+        let lags = lag_while(&master, &replica, || {
+            load(&master);
+        });
         let since = Instant::now();
         replica.wait_until("the replica to catch up", follows);
         zero[at] = since.elapsed().as_secs_f64();
