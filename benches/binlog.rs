@@ -35,7 +35,8 @@ fn append(bench: &mut Bench) {
     for (fsync, groups) in [(Fsync::No, vec![1, 64, 512]), (Fsync::Always, vec![1, 64])] {
         for group in groups {
             let fsyncs = bench.mode.pick(3, 100, 400);
-            let number = if fsync == Fsync::Always { entries.len().min(fsyncs * group) } else { entries.len() };
+            let number =
+                if fsync == Fsync::Always { entries.len().min(fsyncs * group) } else { entries.len() };
             let entries = &entries[..number];
             let params = json!({ "fsync": fsync.name(), "group": group, "value_bytes": BASE.value_bytes });
             bench.rate("append", params, number as u64, "entries", || {
@@ -80,7 +81,8 @@ fn recover(bench: &mut Bench) {
     let entries = BASE.log(bench.mode.pick(200, 40_000, 200_000));
     let (_, folder) = appended(&entries, 512, Fsync::No);
     let bytes = bytes_of(&entries).len() as u64;
-    let files = || fs::read_dir(folder.path()).expect("the log's folder").map(|file| file.expect("a file").path());
+    let files =
+        || fs::read_dir(folder.path()).expect("the log's folder").map(|file| file.expect("a file").path());
     bench.rate("recover", json!({ "value_bytes": BASE.value_bytes }), bytes, "bytes", || {
         let since = Instant::now();
         let read: usize = files().map(|file| fs::read(file).expect("a file of the log").len()).sum();
@@ -104,8 +106,12 @@ enum Codec {
 }
 
 impl Codec {
-    const ALL: [(&str, Codec); 4] =
-        [("none", Codec::None), ("lz4", Codec::Lz4), ("zstd -1", Codec::Zstd(-1)), ("zstd 3", Codec::Zstd(3))];
+    const ALL: [(&str, Codec); 4] = [
+        ("none", Codec::None),
+        ("lz4", Codec::Lz4),
+        ("zstd -1", Codec::Zstd(-1)),
+        ("zstd 3", Codec::Zstd(3)),
+    ];
 
     fn block(self, bytes: &[u8]) -> Vec<u8> {
         match self {
@@ -167,7 +173,10 @@ fn compress(bench: &mut Bench) {
             let stored: Vec<Vec<u8>> = blocks.iter().map(|block| codec.block(block)).collect();
             let sent = codec.stream(&groups).expect("in memory");
             let back: Vec<u8> = stored.iter().flat_map(|block| codec.unblock(block)).collect();
-            assert!(back == all && codec.unstream(&sent).expect("in memory") == all, "{name} gives back what it was given");
+            assert!(
+                back == all && codec.unstream(&sent).expect("in memory") == all,
+                "{name} gives back what it was given"
+            );
             let part = |bytes: usize| bytes as f64 / number as f64;
             let mut measured = bench.timed(&format!("{name} in"), params("segment"), number, "bytes", || {
                 blocks.iter().map(|block| codec.block(block).len()).sum::<usize>()
@@ -191,7 +200,8 @@ fn compress(bench: &mut Bench) {
 }
 
 fn main() {
-    let mut bench = Bench::new("binlog", "append, recover, and what lz4 and zstd make of segments and stream");
+    let mut bench =
+        Bench::new("binlog", "append, recover, and what lz4 and zstd make of segments and stream");
     append(&mut bench);
     recover(&mut bench);
     compress(&mut bench);

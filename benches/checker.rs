@@ -48,7 +48,8 @@ fn main() {
         let whole = if bench.mode == Mode::Once { shorter } else { quick };
         searches(&mut bench, model, "all choices", cores, "quick", || tasks(whole, None));
         // A choice alone is searched a command less deep where time is short: the table says so.
-        let (bounds, alone) = if bench.mode == Mode::Full { ("quick", quick) } else { ("a command less", shorter) };
+        let (bounds, alone) =
+            if bench.mode == Mode::Full { ("quick", quick) } else { ("a command less", shorter) };
         for task in tasks(shorter, None) {
             searches(&mut bench, model, &task.choice, 1, bounds, || tasks(alone, Some(&task.choice)));
         }
@@ -56,7 +57,14 @@ fn main() {
     bench.finish();
 }
 
-fn searches(bench: &mut Bench, model: &str, choice: &str, threads: usize, bounds: &str, tasks: impl Fn() -> Vec<Task>) {
+fn searches(
+    bench: &mut Bench,
+    model: &str,
+    choice: &str,
+    threads: usize,
+    bounds: &str,
+    tasks: impl Fn() -> Vec<Task>,
+) {
     let params = json!({ "model": model, "bounds": bounds, "threads": threads });
     let mut cost = Cost::default();
     // How many states there are is known after the first search, so the rate is told from the time of one search.

@@ -42,7 +42,11 @@ struct Kind {
 const KINDS: [Kind; 4] = [
     Kind { name: "SET", argv: |key, value| vec![b"SET".to_vec(), name(key), value.to_vec()], lines: 1 },
     Kind { name: "GET", argv: |key, _| vec![b"GET".to_vec(), name(key)], lines: 2 },
-    Kind { name: "INCR", argv: |key, _| vec![b"INCR".to_vec(), [b"counter:".as_slice(), &name(key)].concat()], lines: 1 },
+    Kind {
+        name: "INCR",
+        argv: |key, _| vec![b"INCR".to_vec(), [b"counter:".as_slice(), &name(key)].concat()],
+        lines: 1,
+    },
     Kind {
         name: "HSET",
         argv: |key, value| vec![b"HSET".to_vec(), b"hash".to_vec(), name(key), value.to_vec()],
@@ -155,12 +159,14 @@ fn limit(kind: &Kind, commands: &[Argv], log: &[Entry], pipeline: usize) -> Dura
     }
     let set = |argv: &Argv| vec![b"SET".to_vec(), argv[1].clone(), vec![b'x'; VALUE_BYTES]];
     raw.write(&log_of(&*Policy::LogClock.get(), commands.iter().map(set)), 256);
-    let keys: Vec<Vec<u8>> = commands.iter().map(|argv| key::metadata(&Key::new(0, argv[1].clone()))).collect();
+    let keys: Vec<Vec<u8>> =
+        commands.iter().map(|argv| key::metadata(&Key::new(0, argv[1].clone()))).collect();
     raw.get(&keys)
 }
 
 fn main() {
-    let mut bench = Bench::new("engine", "pipelined SET, GET, INCR, HSET over loopback and without a network");
+    let mut bench =
+        Bench::new("engine", "pipelined SET, GET, INCR, HSET over loopback and without a network");
     let mut served = None;
     for pipeline in [1, 16] {
         for kind in &KINDS {
@@ -168,7 +174,8 @@ fn main() {
             let commands = commands(kind, number);
             let log = log_of(&*Policy::LogClock.get(), commands.iter().cloned());
             for over in ["loopback", "no network"] {
-                let params = json!({ "command": kind.name, "pipeline": pipeline, "connections": CONNECTIONS });
+                let params =
+                    json!({ "command": kind.name, "pipeline": pipeline, "connections": CONNECTIONS });
                 bench.rate(over, params, number as u64, "commands", || {
                     let served = served.get_or_insert_with(Served::new);
                     let limit = limit(kind, &commands, &log, pipeline);

@@ -48,7 +48,12 @@ fn hash(key: u64) -> Vec<Vec<Vec<u8>>> {
 }
 
 const KINDS: [Kind; 6] = [
-    Kind { of: "string", write: "SET", make: counter, argv: |key, value| vec![b"SET".to_vec(), name(key), value] },
+    Kind {
+        of: "string",
+        write: "SET",
+        make: counter,
+        argv: |key, value| vec![b"SET".to_vec(), name(key), value],
+    },
     Kind {
         of: "string",
         write: "SET PX",
@@ -56,14 +61,24 @@ const KINDS: [Kind; 6] = [
         argv: |key, value| vec![b"SET".to_vec(), name(key), value, b"PX".to_vec(), LIFE_MS.into()],
     },
     Kind { of: "string", write: "INCR", make: counter, argv: |key, _| words(&["INCR", "KEY"], key) },
-    Kind { of: "string", write: "PEXPIRE", make: counter, argv: |key, _| words(&["PEXPIRE", "KEY", LIFE_MS], key) },
+    Kind {
+        of: "string",
+        write: "PEXPIRE",
+        make: counter,
+        argv: |key, _| words(&["PEXPIRE", "KEY", LIFE_MS], key),
+    },
     Kind {
         of: "hash",
         write: "HSET",
         make: hash,
         argv: |key, value| vec![b"HSET".to_vec(), name(key), b"f".to_vec(), value],
     },
-    Kind { of: "hash", write: "HINCRBY", make: hash, argv: |key, _| words(&["HINCRBY", "KEY", "n", "1"], key) },
+    Kind {
+        of: "hash",
+        write: "HINCRBY",
+        make: hash,
+        argv: |key, _| words(&["HINCRBY", "KEY", "n", "1"], key),
+    },
 ];
 
 struct Master {

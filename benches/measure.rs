@@ -70,13 +70,19 @@ impl Bench {
     /// Reads the command line; `--help` and `--list` end here or say so themselves.
     pub fn new(name: &'static str, about: &str) -> Bench {
         if env::args().any(|argument| argument == "--help" || argument == "-h") {
-            println!("\nBench `{name}`: {about}\nAll: cargo bench [-- --quick]. This one: cargo bench --bench {name} [-- FILTER]\n");
+            println!(
+                "\nBench `{name}`: {about}\nAll: cargo bench [-- --quick]. This one: cargo bench --bench {name} [-- FILTER]\n"
+            );
         }
         let mode = Mode::asked();
         let criterion = Criterion::default()
             .sample_size(10)
             .warm_up_time(Duration::from_millis(200))
-            .measurement_time(mode.pick(Duration::from_millis(1), Duration::from_millis(300), Duration::from_secs(2)))
+            .measurement_time(mode.pick(
+                Duration::from_millis(1),
+                Duration::from_millis(300),
+                Duration::from_secs(2),
+            ))
             .configure_from_args();
         Bench { name, mode, criterion, rows: Vec::new() }
     }
@@ -94,6 +100,15 @@ impl Bench {
     pub fn cost(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
         if let Some((time, share)) = self.measured(choice, &params, amount, run) {
             self.row(choice, params, time * 1e6 / amount as f64, &format!("µs/{unit}"), share);
+        }
+    }
+
+    /// Measures two things in turn: `run` gives the time of the one, and as its limit that of the other for the same.
+    /// The row says how many times as fast the one is.
+    #[allow(dead_code, reason = "most benches compare with a limit")]
+    pub fn ratio(&mut self, choice: &str, params: Value, run: impl FnMut() -> Run) {
+        if let Some((_, Some(ratio))) = self.measured(choice, &params, 1, run) {
+            self.row(choice, params, ratio, "times as fast", None);
         }
     }
 
@@ -172,7 +187,8 @@ impl Bench {
             return;
         }
         results::print(&self.rows);
-        results::save(self.name, &self.rows, filters().next().is_none()).expect("target/bench can be written");
+        results::save(self.name, &self.rows, filters().next().is_none())
+            .expect("target/bench can be written");
     }
 }
 

@@ -18,7 +18,7 @@ use replicheck::handover::hand_over;
 use replicheck::ordering::Strategy;
 use replicheck::store::rocksdb::RocksStore;
 use replicheck::time::Millis;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -81,7 +81,7 @@ impl Setup {
                     applied.hear(entry.lsn, entry.time);
                     let now = Instant::now();
                     admitted.push(now);
-                    if entry.lsn.0 % LOOK == 0 {
+                    if entry.lsn.0.is_multiple_of(LOOK) {
                         let (seen, _) = applied.seen();
                         let unseen = usize::try_from(seen.0).ok().and_then(|seen| admitted.get(seen));
                         ages.extend(unseen.map(|&since| (now - since).as_secs_f64() * 1e3));
@@ -104,7 +104,8 @@ impl Setup {
 const BYTES_OF_AN_ENTRY: usize = 256;
 
 fn main() {
-    let mut bench = Bench::new("ordering", "how fast a replica applies a log, by strategy, workers, keys and batches");
+    let mut bench =
+        Bench::new("ordering", "how fast a replica applies a log, by strategy, workers, keys and batches");
     let commands = bench.mode.pick(300, 10_000, 50_000);
     let base = Setup { strategy: Strategy::Serial, workers: 2, batch: 256, interval_ms: 100 };
     let of = |workload| (base, workload);
@@ -136,7 +137,30 @@ fn main() {
         });
     }
     snapshots(&mut bench, base);
+    ratios(&mut bench, base, commands);
     bench.finish();
+}
+
+/// What order costs, each pair measured in turn.
+fn ratios(bench: &mut Bench, base: Setup, commands: usize) {
+    let plain = BASE.log(commands);
+    let flushed = Workload { flushdb: 0.01, ..BASE }.log(commands);
+    let of = |strategy, workers, batch| Setup { strategy, workers, batch, ..base };
+    let pairs = [
+        ("serial / key_hash", of(Strategy::Serial, 4, 256), &plain, of(Strategy::KeyHash, 4, 256)),
+        ("serial / key_hash", of(Strategy::Serial, 4, 1), &plain, of(Strategy::KeyHash, 4, 1)),
+        ("writeset / serial", of(Strategy::Writeset, 2, 256), &plain, of(Strategy::Serial, 2, 256)),
+        (
+            "barrier with 1 % FLUSHDB / without",
+            of(Strategy::Barrier, 2, 256),
+            &flushed,
+            of(Strategy::Barrier, 2, 256),
+        ),
+    ];
+    for (name, one, log, other) in pairs {
+        let params = json!({ "workers": one.workers, "batch": one.batch, "value_bytes": BASE.value_bytes });
+        bench.ratio(name, params, || Run { time: one.apply(log).0, limit: Some(other.apply(&plain).0) });
+    }
 }
 
 /// What the cut interval of `writeset_snapshots` costs, and what it gives.
@@ -155,7 +179,13 @@ fn snapshots(bench: &mut Bench, base: Setup) {
         });
         let oldest = ages.iter().copied().reduce(f64::max);
         if let (Some(middle), Some(oldest)) = (median(ages), oldest) {
-            bench.row(setup.strategy.name(), params.clone(), middle, "ms that readers are behind, median", None);
+            bench.row(
+                setup.strategy.name(),
+                params.clone(),
+                middle,
+                "ms that readers are behind, median",
+                None,
+            );
             bench.row(setup.strategy.name(), params, oldest, "ms that readers are behind, greatest", None);
         }
     }

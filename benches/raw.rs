@@ -50,7 +50,8 @@ impl Raw {
     #[allow(dead_code, reason = "for benches that read")]
     pub fn get(&self, keys: &[Vec<u8>]) -> Duration {
         let since = Instant::now();
-        let found = keys.iter().filter(|key| self.db.get_pinned(key).expect("RocksDB reads").is_some()).count();
+        let found =
+            keys.iter().filter(|key| self.db.get_pinned(key).expect("RocksDB reads").is_some()).count();
         assert_eq!(found, keys.len(), "all keys are there");
         since.elapsed()
     }

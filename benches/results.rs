@@ -8,41 +8,51 @@
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use replicheck::models::measured::{Comparison, Measured, STYLE, amount, comparisons, in_words, params, tables};
+use replicheck::models::measured::{
+    Comparison, Measured, STYLE, amount, comparisons, in_words, params, tables,
+};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io, thread};
 
-/// Prints `rows` as tables.
+/// Prints `rows` as tables; what is set alike in all rows of one stands above it.
 pub fn print(rows: &[Measured]) {
     for comparison in comparisons(rows) {
-        println!("\n{}, {}\n{}", comparison.bench, comparison.unit, table(&comparison));
+        let Comparison { bench, unit, names, rows } = &comparison;
+        let set = |row: &Measured, name: &String| params(row).get(name).map(in_words).unwrap_or_default();
+        let is_alike = |name: &&String| rows.iter().all(|row| set(row, name) == set(rows[0], name));
+        let (alike, varied): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| is_alike(name));
+        let alike: Vec<String> = alike.iter().map(|name| format!("{name} {}", set(rows[0], name))).collect();
+        let alike = if alike.is_empty() { String::new() } else { format!(" ({})", alike.join(", ")) };
+        println!("\n{bench}, {unit}{alike}\n{}", table(unit, rows, &varied, set));
     }
 }
 
-fn table(comparison: &Comparison<'_>) -> Table {
-    let Comparison { unit, names, rows, .. } = comparison;
+fn table(
+    unit: &str,
+    rows: &[&Measured],
+    names: &[&String],
+    set: impl Fn(&Measured, &String) -> String,
+) -> String {
     let mut table = Table::new();
     let line = LineStyle::none().fill('─').junction('─');
     table.load_style(TableStyle::new().header_separator(line));
-    let header = names.iter().map(String::as_str).chain(["choice", unit, "share of the limit"]);
+    let has_limit = rows.iter().any(|row| row.share_of_limit.is_some());
+    let mut header: Vec<&str> = names.iter().map(|name| name.as_str()).chain(["choice", unit]).collect();
+    header.extend(has_limit.then_some("share of the limit"));
     table.set_header(header);
     for row in rows {
-        let set = params(row);
-        let mut cells: Vec<String> =
-            names.iter().map(|name| set.get(name).map(in_words).unwrap_or_default()).collect();
-        cells.push(row.choice.clone());
-        cells.push(amount(row.value));
-        cells.push(row.share_of_limit.map(|share| format!("{:.0} %", share * 100.0)).unwrap_or_default());
+        let mut cells: Vec<String> = names.iter().map(|name| set(row, name)).collect();
+        cells.extend([row.choice.clone(), amount(row.value)]);
+        let share = row.share_of_limit.map(|share| format!("{:.0} %", share * 100.0));
+        cells.extend(has_limit.then(|| share.unwrap_or_default()));
         table.add_row(cells);
     }
-    for at in [names.len() + 1, names.len() + 2] {
-        if let Some(column) = table.column_mut(at) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    for column in table.column_iter_mut().skip(names.len() + 1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
-    table
+    table.trim_fmt()
 }
 
 fn folder() -> PathBuf {

@@ -1,9 +1,9 @@
 //! Workload — what clients write → the log that a master makes of it. Pure, but for the seed.
 
+use replicheck::binlog::Payload;
 use replicheck::binlog::{Entry, Epoch};
 use replicheck::command::Command;
 use replicheck::effect::Write;
-use replicheck::binlog::Payload;
 use replicheck::expiry::{ExpiryPolicy, Policy};
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::store::memory::MemoryStore;
@@ -41,8 +41,7 @@ pub struct Workload {
 }
 
 /// What is varied, one at a time.
-pub const BASE: Workload =
-    Workload { keys: Keys::Uniform, flushdb: 0.0, multi_key: 0.0, value_bytes: 100 };
+pub const BASE: Workload = Workload { keys: Keys::Uniform, flushdb: 0.0, multi_key: 0.0, value_bytes: 100 };
 
 impl Workload {
     /// The log of so many commands.
@@ -117,8 +116,22 @@ pub fn name(number: u64) -> Vec<u8> {
 /// Bytes that compress as text does: words of a small language.
 pub fn value(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
     const WORDS: [&str; 16] = [
-        "replica ", "master ", "entry ", "order ", "prefix ", "key ", "value ", "{\"id\": ", "\"name\": ", "true, ", "false, ",
-        "null, ", "2026-", "log ", "clock ", "effect ",
+        "replica ",
+        "master ",
+        "entry ",
+        "order ",
+        "prefix ",
+        "key ",
+        "value ",
+        "{\"id\": ",
+        "\"name\": ",
+        "true, ",
+        "false, ",
+        "null, ",
+        "2026-",
+        "log ",
+        "clock ",
+        "effect ",
     ];
     let mut value = Vec::with_capacity(bytes + 16);
     while value.len() < bytes {

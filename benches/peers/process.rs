@@ -43,18 +43,37 @@ impl Peer {
         };
         match self {
             Peer::Redis => {
-                command.args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1"]);
+                command.args([
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "no",
+                    "--daemonize",
+                    "no",
+                    "--bind",
+                    "127.0.0.1",
+                ]);
                 // A replica that is stalled for some seconds is not to need a full sync.
-                command.args(["--repl-backlog-size", "512mb", "--client-output-buffer-limit", "replica 0 0 0"]);
+                command.args([
+                    "--repl-backlog-size",
+                    "512mb",
+                    "--client-output-buffer-limit",
+                    "replica 0 0 0",
+                ]);
                 command.args(["--repl-diskless-sync-delay", "0"]);
             }
-            Peer::Replicheck => drop(command.arg("serve")),
+            Peer::Replicheck => {
+                command.arg("serve");
+            }
         }
         command.args(["--port", &port.to_string(), "--dir"]).arg(dir);
-        match (self, master) {
-            (_, None) => {}
-            (Peer::Redis, Some(master)) => drop(command.args(["--replicaof", "127.0.0.1", &master.to_string()])),
-            (Peer::Replicheck, Some(master)) => drop(command.args(["--replicaof", &format!("127.0.0.1:{master}")])),
+        if let Some(master) = master {
+            let (host, port) = ("127.0.0.1", master.to_string());
+            command.arg("--replicaof");
+            match self {
+                Peer::Redis => command.args([host, &port]),
+                Peer::Replicheck => command.arg(format!("{host}:{port}")),
+            };
         }
         command
     }
@@ -82,7 +101,8 @@ impl Server {
     /// The same on a folder that is there, with further options.
     pub fn start_in(peer: Peer, folder: TempDir, master: Option<u16>, options: &[&str]) -> Server {
         // Another process may take it before the server does: then the server does not start, and says so.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
         let mut command = peer.command(port, folder.path(), master);
         let since = Instant::now();
         let child = command.args(options).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -154,7 +174,8 @@ impl Server {
             let end = (at + LOADED_AT_A_TIME).min(first + keys);
             let mut request = String::new();
             for key in at..end {
-                request += &format!("*3\r\n$3\r\nSET\r\n$16\r\nkey:{key:012}\r\n${value_bytes}\r\n{value}\r\n");
+                request +=
+                    &format!("*3\r\n$3\r\nSET\r\n$16\r\nkey:{key:012}\r\n${value_bytes}\r\n{value}\r\n");
             }
             socket.write_all(request.as_bytes()).expect("the server reads");
             let mut awaited = end - at;
@@ -179,7 +200,8 @@ impl Server {
 
     /// Memory now (`VmRSS`) or at its most (`VmHWM`), MB.
     pub fn memory_mb(&self, field: &str) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a child of ours");
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a child of ours");
         let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
         kilobytes.unwrap_or_default() / 1024.0
@@ -206,7 +228,10 @@ pub fn benchmark(port: u16, test: &str, pipeline: usize, requests: u64, keys: u6
     command.args(["-r", &keys.to_string(), "-P", &pipeline.to_string(), "-n", &requests.to_string()]);
     let output = command.output().expect("redis-benchmark runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    let row = text.lines().find(|line| line.to_lowercase().starts_with(&format!("\"{}", test.to_lowercase())));
+    let row =
+        text.lines().find(|line| line.to_lowercase().starts_with(&format!("\"{}", test.to_lowercase())));
     let rate = row.and_then(|row| row.split(',').nth(1)?.trim_matches('"').parse().ok());
-    rate.unwrap_or_else(|| panic!("redis-benchmark -t {test}: {text}{}", String::from_utf8_lossy(&output.stderr)))
+    rate.unwrap_or_else(|| {
+        panic!("redis-benchmark -t {test}: {text}{}", String::from_utf8_lossy(&output.stderr))
+    })
 }
