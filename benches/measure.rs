@@ -80,7 +80,7 @@ impl Bench {
             .warm_up_time(Duration::from_millis(200))
             .measurement_time(mode.pick(
                 Duration::from_millis(1),
-                Duration::from_millis(300),
+                Duration::from_millis(400),
                 Duration::from_secs(2),
             ))
             .configure_from_args();
