@@ -44,7 +44,7 @@ fn counter(key: u64) -> Vec<Vec<Vec<u8>>> {
 }
 
 fn hash(key: u64) -> Vec<Vec<Vec<u8>>> {
-    vec![words(&["HSET", "KEY", "n", "1"], key), words(&["PEXPIRE", "KEY", LIFE_MS], key)]
+    vec![words(&["HSET", "KEY", "n", "1", "f", "x"], key), words(&["PEXPIRE", "KEY", LIFE_MS], key)]
 }
 
 const KINDS: [Kind; 6] = [
