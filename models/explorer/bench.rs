@@ -1,11 +1,9 @@
 //! Bench — what `cargo bench` measured in this checkout → tables that compare strategies. Does I/O: reads two files.
 
 use super::{page, pivot};
-use crate::models::cost::thousands;
+use crate::models::measured::{Measured, tables};
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::Value;
-use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::SystemTime;
@@ -15,23 +13,6 @@ const BYTES_MAX: u64 = 4 << 20;
 
 /// Figures that are shown without a click.
 const FEW: usize = 12;
-
-/// One measured number, as `target/bench/summary.json` has it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Measured {
-    /// What was measured.
-    pub bench: String,
-    /// The strategy or policy.
-    pub choice: String,
-    /// What else was set: workers, the share of FLUSHDB; a word or a name and its value each.
-    pub params: Value,
-    /// How much.
-    pub value: f64,
-    /// Of what.
-    pub unit: String,
-    /// The part of what the machine can do at all that was reached; 1 is all of it.
-    pub share_of_limit: Option<f64>,
-}
 
 /// What measured it, as `target/bench/machine.json` has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -122,98 +103,4 @@ fn read(file: &Path) -> Result<(Vec<Measured>, Option<SystemTime>), Nothing> {
         None => Ok((measured, since)),
         Some(odd) => Err(Nothing::Damaged(format!("{} of {} is less than nothing", odd.bench, odd.choice))),
     }
-}
-
-/// A table a bench; in it what was set alike stands together, so that choices can be compared.
-fn tables(measured: &[Measured]) -> Markup {
-    let mut benches: Vec<(&str, &str)> = Vec::new();
-    for one in measured {
-        if !benches.contains(&(one.bench.as_str(), one.unit.as_str())) {
-            benches.push((&one.bench, &one.unit));
-        }
-    }
-    html! {
-        @for (bench, unit) in benches {
-            (table(bench, unit, measured.iter().filter(|one| one.bench == bench && one.unit == unit).collect()))
-        }
-    }
-}
-
-fn table(bench: &str, unit: &str, mut rows: Vec<&Measured>) -> Markup {
-    let mut names: Vec<String> = Vec::new();
-    for name in rows.iter().flat_map(|one| params(one).into_keys()) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    rows.sort_by(|one, other| in_order(&params(one), &params(other), &names));
-    let greatest = rows.iter().map(|one| one.value).fold(0.0, f64::max);
-    let has_limit = rows.iter().any(|one| one.share_of_limit.is_some());
-    html! {
-        div.scroll tabindex="0" role="region" aria-label=(bench) {
-            table.benches {
-                caption { (bench) ", " (unit) }
-                thead { tr {
-                    @for name in &names { th scope="col" { (name) } }
-                    th scope="col" { "choice" }
-                    th scope="col" { (unit) }
-                    @if has_limit { th scope="col" { "share of the limit" } }
-                } }
-                tbody { @for (at, one) in rows.iter().enumerate() {
-                    @let is_first = at == 0 || params(rows[at - 1]) != params(one);
-                    tr class=[(is_first && at > 0).then_some("apart")] {
-                        @for name in &names { td.number { (params(one).get(name).map(in_words).unwrap_or_default()) } }
-                        th scope="row" { code { (one.choice) } }
-                        td { (bar(one.value / greatest, &amount(one.value))) }
-                        @if has_limit { td { @if let Some(share) = one.share_of_limit { (bar(share, &format!("{:.0} %", share * 100.0))) } } }
-                    }
-                } }
-            }
-        }
-    }
-}
-
-/// A bar of that part of its room, and what it says.
-fn bar(share: f64, words: &str) -> Markup {
-    let percent = if share.is_finite() { (share * 100.0).clamp(0.0, 100.0) } else { 0.0 };
-    html! { span.bar aria-hidden="true" { span style={ "width:" (format!("{percent:.1}")) "%" } {} } " " (words) }
-}
-
-/// A measured number in words.
-pub fn amount(value: f64) -> String {
-    if value >= 1000.0 {
-        return thousands(crate::models::cost::rounded(value));
-    }
-    format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// What was set, by name.
-pub fn params(one: &Measured) -> BTreeMap<String, Value> {
-    match &one.params {
-        Value::Object(params) => params.clone().into_iter().collect(),
-        Value::Null => BTreeMap::new(),
-        other => [("setting".to_owned(), other.clone())].into(),
-    }
-}
-
-/// A parameter's value in words.
-pub fn in_words(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// By each name in turn, numbers by their size.
-fn in_order(
-    one: &BTreeMap<String, Value>,
-    other: &BTreeMap<String, Value>,
-    names: &[String],
-) -> std::cmp::Ordering {
-    let by_name = |name: &String| {
-        let (one, other) = (one.get(name), other.get(name));
-        let number = |value: Option<&Value>| value.and_then(Value::as_f64);
-        match (number(one), number(other)) {
-            (Some(one), Some(other)) => one.total_cmp(&other),
-            _ => one.map(in_words).cmp(&other.map(in_words)),
-        }
-    };
-    names.iter().map(by_name).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
 }

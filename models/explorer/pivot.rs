@@ -6,7 +6,7 @@
 //! barrier                                       212,346 27 %  312,346 21 %
 //! ```
 
-use super::bench::{Measured, amount, in_words, params};
+use crate::models::measured::{Measured, amount, in_words, params};
 use maud::{Markup, html};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -170,13 +170,14 @@ async fn bench_results_are_compared_and_what_is_damaged_is_named() {
     std::fs::write(&file, format!("[{}]", rows.join(","))).expect("it is written");
     let page = visitor.open("/bench").await;
     assert!(page.text.contains("ordering, entries/s") && page.text.contains("<time>"), "{}", page.text);
-    for words in ["width:25.1%", "width:100.0%", " 250.5", " 25 %", ">workers<", ">flushdb<"] {
+    for words in ["width=\"25.1%\"", "width=\"100.0%\"", " 250.5", " 25 %", ">workers<", ">flushdb<"] {
         assert!(page.text.contains(words), "{words}: {}", page.text);
     }
     // Two workers before ten; ten and ten side by side.
     let (courses, figures) = page.text.split_once("Every figure").expect("every figure");
-    let places: Vec<usize> =
-        ["width:50.0%", "width:25.1%", "width:100.0%"].map(|bar| figures.find(bar).expect("a bar")).to_vec();
+    let places: Vec<usize> = ["width=\"50.0%\"", "width=\"25.1%\"", "width=\"100.0%\""]
+        .map(|bar| figures.find(bar).expect("a bar"))
+        .to_vec();
     assert!(places.is_sorted(), "{places:?}");
     assert!(
         courses.contains("machine not recorded") && courses.contains("entries/s by workers"),
