@@ -119,6 +119,40 @@ fn append_out_of_order_leaves_the_log_as_it_was() {
     assert_eq!(read_all(&log), entries(10));
 }
 
+/// The disk works without the log: what comes meanwhile is not said to be durable, and a new segment is no step back.
+#[test]
+fn sync_entries_that_come_meanwhile_are_not_counted() {
+    for segment_bytes_max in [1, 150, MANY] {
+        let files = Forgetful::new();
+        let mut log = nine(&files, segment_bytes_max);
+        let syncing = log.begin_sync().expect("it works");
+        log.append(&[entry(10, 1, 10)]).expect("the disk works");
+        let outcome = syncing.run();
+        assert_eq!(log.end_sync(&syncing, outcome).expect("the disk works"), Lsn(9));
+        assert_eq!(log.durable(), Lsn(9));
+        for after in files.power_losses(|_| usize::MAX) {
+            let (log, found) =
+                SegmentLog::open(after, options(segment_bytes_max, Fsync::No)).expect("it starts");
+            assert!(found.last >= Lsn(9), "{found:?}");
+            assert_eq!(read_all(&log)[..9], entries(9));
+        }
+        assert_eq!(log.sync().expect("the disk works"), Lsn(10));
+    }
+}
+
+#[test]
+fn sync_that_failed_meanwhile_poisons_the_log() {
+    let mut log = nine(&Forgetful::new(), MANY);
+    let syncing = log.begin_sync().expect("it works");
+    log.append(&[entry(10, 1, 10)]).expect("the disk works");
+    let error = log.end_sync(&syncing, Err(std::io::Error::other("gone"))).expect_err("the disk failed");
+    assert!(matches!(error, SegmentError::Fatal { .. }), "{error}");
+    assert!(
+        log.poisoned().is_some() && log.begin_sync().is_err() && log.append(&[entry(11, 1, 11)]).is_err()
+    );
+    assert_eq!(log.durable(), Lsn::NONE);
+}
+
 #[test]
 fn sync_whose_point_is_not_written_says_so_and_tries_again() {
     let files = Forgetful::new();
