@@ -1,13 +1,13 @@
 //! Export — a counterexample → files that stand alone: a page, a drawing, a test in Rust, a trace. Pure.
 
-use super::catalogue::{Model, Subject};
+use super::catalogue::Subject;
 use super::drawing::{html, svg};
 use super::ordering::Move;
 use super::path::{Path, Times};
 use super::story::{Step, Story};
-use super::trace::{self, Setting, Trace, VERSION};
+use super::trace::Trace;
 use super::verdict::Row;
-use super::{check, expiry, ordering};
+use super::{check, expiry, ordering, program};
 use std::fmt::Write;
 
 /// A file to be written.
@@ -38,43 +38,11 @@ pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     files
 }
 
-/// The story's path as `replicheck replay` takes it. The search found it among all programs; here its steps are numbered
-/// in the model of its own program. `None` where a trace cannot say what it takes: a choice of one's own, a link that
-/// goes down.
-pub fn trace(row: &Row, story: &Story) -> Option<Trace> {
-    let taken = story.taken.as_ref()?;
-    let setting = match taken {
-        &Path::Ordering { workers, crashes_max: crashes, .. } => Setting::Schedules { workers, crashes },
-        Path::Expiry { times, .. } => Setting::Clocks {
-            tick_ms: times.tick_ms,
-            delay_ticks: times.delay_ticks_max,
-            skews: vec![times.skew_ticks],
-        },
-    };
-    let mut trace = Trace {
-        version: VERSION,
-        model: row.model.to_owned(),
-        choice: row.choice.clone(),
-        seeded: None,
-        program: story.program.clone(),
-        setting,
-        invariant: Some(row.invariant.to_owned()),
-        path: Vec::new(),
-        steps: story.in_words(),
-    };
-    let invariant = Some(row.invariant);
-    match (Subject::of_trace(&trace).ok()?.model(), taken) {
-        (Model::Ordering(model), Path::Ordering { path, .. }) => {
-            trace.path = trace::numbers(&*model, path)?;
-            trace::follow(&*model, &trace.path, invariant).ok()?;
-        }
-        (Model::Expiry(model), Path::Expiry { path, .. }) => {
-            trace.path = trace::numbers(&*model, path)?;
-            trace::follow(&*model, &trace.path, invariant).ok()?;
-        }
-        _ => return None,
-    }
-    Some(trace)
+/// The story's path as `replicheck replay` takes it: [`Subject::trace_of`].
+fn trace(row: &Row, story: &Story) -> Option<Trace> {
+    let program = program::parse(story.program.join("\n").as_bytes()).ok()?;
+    let program = program.commands.into_iter().map(|line| line.command).collect();
+    Subject::told((row.model, &row.choice), program, Some(row.invariant), story)?.trace_of(story)
 }
 
 /// The files' name: model, choice, invariant, and the scenario if there is one. As a Rust test's file it is the name

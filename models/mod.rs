@@ -15,6 +15,7 @@ pub mod grid;
 pub mod intern;
 pub mod judge;
 pub mod judged;
+pub mod measured;
 pub mod ordering;
 pub mod own_program;
 pub mod path;

@@ -9,7 +9,8 @@
 //!                                         2 client  FLUSHDB on the master …            1 worker 1 takes 1 (SET a b)
 //! ```
 
-use super::bounds::{BATCH_ENTRIES_MAX, ExpiryBounds, OrderingBounds};
+use super::bounds::{ExpiryBounds, OrderingBounds};
+use super::catalogue::{Configuration, Model, Rigged, Subject};
 use super::check::{UnknownName, chosen, log_policy};
 use super::expected::OrderingChoice;
 use super::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
@@ -23,7 +24,7 @@ use super::story::{Step, Story};
 use super::trace;
 use crate::command::Command;
 use crate::expiry::Policy;
-use crate::ordering::{AnyOrdering, Refused};
+use crate::ordering::Refused;
 
 /// A choice of either model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -182,7 +183,7 @@ pub struct Finding {
 /// The model of one choice and one program.
 pub enum Walk {
     /// Of an ordering choice.
-    Ordering(Box<OrderingModel<AnyOrdering>>),
+    Ordering(Box<OrderingModel<Rigged>>),
     /// Of an expiry policy: the model that judges the state, and the one that judges reads.
     Expiry(Box<[ExpiryModel; 2]>),
 }
@@ -201,7 +202,7 @@ impl Walk {
                     ..OrderingBounds::QUICK
                 };
                 let setup = bounds.setup(choice, programs, false);
-                let new = move |workers| choice.strategy.machine(workers, BATCH_ENTRIES_MAX);
+                let new = move |workers| Configuration::Ordering(choice).machine(workers);
                 Ok(Walk::Ordering(Box::new(OrderingModel::new(setup, new))))
             }
             Choice::Expiry(policy) => {
@@ -217,6 +218,25 @@ impl Walk {
                 };
                 Ok(Walk::Expiry(Box::new([model(Judges::State), model(Judges::Reads)])))
             }
+        }
+    }
+
+    /// The model of a known bug's program, the replica's clock `skew` ticks ahead. Panics: as [`Subject::model`].
+    pub fn of(subject: &Subject, skew: i8) -> Walk {
+        let setting = match subject.setting {
+            trace::Setting::Clocks { tick_ms, delay_ticks, .. } => {
+                trace::Setting::Clocks { tick_ms, delay_ticks, skews: vec![skew] }
+            }
+            trace::Setting::Schedules { .. } => subject.setting.clone(),
+        };
+        let judging = |invariant: &str| {
+            let invariant = Some(invariant.to_owned());
+            Subject { setting: setting.clone(), invariant, ..subject.clone() }.model()
+        };
+        match (judging(STATE_INVARIANTS[0]), judging(READ_INVARIANTS[0])) {
+            (Model::Ordering(model), _) => Walk::Ordering(model),
+            (Model::Expiry(state), Model::Expiry(reads)) => Walk::Expiry(Box::new([*state, *reads])),
+            (Model::Expiry(_), Model::Ordering(_)) => unreachable!("the model is that of the configuration"),
         }
     }
 
@@ -273,7 +293,7 @@ impl Walk {
     }
 }
 
-fn waiting(model: &OrderingModel<AnyOrdering>, state: &ordering::State, action: &ordering::Action) -> Step {
+fn waiting(model: &OrderingModel<Rigged>, state: &ordering::State, action: &ordering::Action) -> Step {
     let programs = &model.setup().programs;
     let (who, what) = match action {
         ordering::Action::Command(symbol) => {
@@ -306,7 +326,7 @@ fn stepped<M: Judged>(models: &[M], states: &[M::State], action: &M::Action) -> 
     models.iter().zip(states).map(|(model, state)| model.next_state(state, action.clone())).collect()
 }
 
-/// The path's story, with what each of the models says of its last step.
+/// The path's story, with what each of the models says that its steps broke.
 fn told<M: Judged>(models: &[M], path: &[M::Action]) -> Story {
     let mut stories: Vec<Story> = models.iter().map(|model| model.story(path)).collect();
     let mut conclusion = String::new();
@@ -319,7 +339,13 @@ fn told<M: Judged>(models: &[M], path: &[M::Action]) -> Story {
             false => format!("{breaks} {conclusion}"),
         };
     }
-    Story { conclusion, ..stories.swap_remove(0) }
+    let mut first = stories.swap_remove(0);
+    for other in stories {
+        for (step, other) in first.steps.iter_mut().zip(other.steps) {
+            step.broken.extend(other.broken);
+        }
+    }
+    Story { conclusion, ..first }
 }
 
 fn at<M: Judged>(
@@ -342,7 +368,7 @@ fn at<M: Judged>(
         None => Next { step: waits(&states[0], &action), waits: true, breaks: Vec::new() },
         Some(next) => {
             let path: Vec<M::Action> = taken.iter().cloned().chain([action]).collect();
-            let step = models[0].story(&path).steps.pop().unwrap_or_default();
+            let step = told(models, &path).steps.pop().unwrap_or_default();
             Next { step, waits: false, breaks: names(models, &next) }
         }
     };

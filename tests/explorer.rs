@@ -2,6 +2,7 @@
 
 mod explorer {
     mod browser;
+    mod bugs;
     mod files;
     mod pages;
     mod problems;

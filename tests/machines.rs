@@ -11,5 +11,6 @@ mod machines {
     mod report;
     mod segments;
     mod stages;
+    mod strategies;
     mod trace_check;
 }

@@ -170,6 +170,31 @@ impl Subject {
         Ok(Subject { configuration, program, setting: trace.setting.clone(), invariant })
     }
 
+    /// What a story is of that was told under a choice without a fault. `None`: there is no such choice, or no real node
+    /// has it (readers are let in too early); a step that a trace cannot say (a link that goes down).
+    pub fn told(
+        (model, choice): (&str, &str),
+        program: Vec<Command>,
+        invariant: Option<&str>,
+        story: &Story,
+    ) -> Option<Subject> {
+        let configuration = Configuration::named(model, choice, None).ok()?;
+        if matches!(configuration, Configuration::Ordering(choice) if choice.reads_after_crash) {
+            return None;
+        }
+        let setting = match story.taken.as_ref()? {
+            Path::Ordering { workers, crashes_max, .. } => {
+                Setting::Schedules { workers: *workers, crashes: *crashes_max }
+            }
+            Path::Expiry { times, .. } => Setting::Clocks {
+                tick_ms: times.tick_ms,
+                delay_ticks: times.delay_ticks_max,
+                skews: vec![times.skew_ticks],
+            },
+        };
+        Some(Subject { configuration, program, setting, invariant: invariant.map(str::to_owned) })
+    }
+
     /// A story that was told elsewhere, as a trace that can be replayed. `None`: the subject's own model has no such
     /// path or tells it otherwise, but for the instant at which it begins (replay has one database, and four ticks).
     pub fn trace_of(&self, story: &Story) -> Option<Trace> {

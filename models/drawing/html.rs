@@ -8,8 +8,10 @@ use crate::models::story::{KeyRow, Step, Story};
 use crate::models::timeline::{elided, log};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// Pixels of a drawing on a wide screen and on a narrow one.
-const WIDE: i32 = 1140;
+/// Pixels of a drawing on a wide screen, on half of one, and on a narrow one.
+pub const WIDE: i32 = 1140;
+/// Of one of two that stand side by side.
+pub const HALF: i32 = 580;
 const NARROW: i32 = 358;
 
 /// What the parts need of a page's style.
@@ -26,11 +28,12 @@ background:#fff;color:#1b1f24}h1{font-size:1.25rem}h2{font-size:1rem;margin:1.2r
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;margin:.5rem 0 1rem}dt{font-weight:600}dd{margin:0}\
 @media (prefers-color-scheme:dark){body{background:#15191e;color:#e6e9ed}}";
 
-/// The swim lanes of a story, and its steps in words. `id` is another for each story of a page.
-pub fn lanes(story: &Story, id: &str, title: &str) -> Markup {
+/// The swim lanes of a story, and its steps in words. `id` is another for each story of a page; `wide` the pixels that a
+/// wide screen has for it.
+pub fn lanes(story: &Story, id: &str, title: &str, wide: i32) -> Markup {
     let text = "The same steps stand below in words.";
     html! {
-        div.rc-wide { (svg::lanes(story, WIDE).element(&format!("{id}-wide"), title, text)) }
+        div.rc-wide { (svg::lanes(story, wide).element(&format!("{id}-wide"), title, text)) }
         div.rc-narrow { (svg::lanes(story, NARROW).element(&format!("{id}-narrow"), title, text)) }
         details {
             summary { "The steps in words" }
@@ -99,7 +102,7 @@ pub fn document(story: &Story, title: &str, facts: &[(&str, String)]) -> String 
                         dt { "log" } dd { code { (elided(&log(story), " · ")) } }
                         @for (name, fact) in facts { dt { (name) } dd { code { (fact) } } }
                     }
-                    (lanes(story, "story", title))
+                    (lanes(story, "story", title, WIDE))
                     (keys(&story.keys, "Both nodes after the last step"))
                     @let lives = lifetimes(&story.steps, "lives");
                     @if !lives.0.is_empty() { h2 { "How long the keys live" } (lives) }

@@ -46,6 +46,7 @@ font:13px system-ui,sans-serif;max-width:100%;height:auto}\
 .rc-paper{fill:var(--rc-paper)}\
 .rc-drawing text{fill:var(--rc-ink);paint-order:stroke;stroke:var(--rc-paper);stroke-width:4px;stroke-linejoin:round}\
 .rc-drawing .rc-head{font-weight:600}.rc-drawing .rc-title{font-weight:600;font-size:17px}\
+.rc-drawing .rc-words{stroke-width:9px}\
 .rc-drawing .rc-dim{fill:var(--rc-dim)}.rc-drawing .rc-bad{fill:var(--rc-bad);font-weight:600}\
 .rc-drawing .rc-label,.rc-drawing .rc-code{font-family:ui-monospace,monospace;font-size:12px}\
 .rc-drawing .rc-sign{font-size:17px;font-weight:700}\
@@ -215,7 +216,7 @@ impl Frame<'_> {
             }
             @for (lane, cell) in row.cells.iter().enumerate() { (self.cell(at, lane, cell)) }
             (self.clocks(at, row))
-            text x=(self.words_left) y=(words_top) {
+            text.rc-words x=(self.words_left) y=(words_top) {
                 @for (number, Words(line, broken)) in self.words[at].iter().enumerate() {
                     tspan.rc-bad[*broken] x=(self.words_left) dy=(if number == 0 { 0 } else { LINE }) { (line) }
                 }
@@ -338,7 +339,8 @@ pub fn lifetimes(steps: &[Step], width: i32) -> Option<Drawing> {
         @for (number, bar) in (0..).zip(&lives.bars) { (life_in_words(bar, 40 + number * 44, x(bar.from_ms), width)) }
         @for (number, (name, ms)) in (0..).zip(&now) {
             @let anchor = if x(*ms) > width / 2 { "end" } else { "start" };
-            text x=(x(*ms)) y=(bottom + 16 + number * LINE) text-anchor=(anchor) { (name) ": " (seconds(*ms)) }
+            @let beside = if x(*ms) > width / 2 { x(*ms) - 5 } else { x(*ms) + 5 };
+            text.rc-words x=(beside) y=(bottom + 16 + number * LINE) text-anchor=(anchor) { (name) ": " (seconds(*ms)) }
         }
     };
     Some(Drawing { width, height: bottom + 22 + LINE * i32::try_from(now.len()).unwrap_or(2), body })
@@ -361,7 +363,7 @@ fn life_in_words(bar: &Bar, y: i32, x: i32, width: i32) -> Markup {
     let says = format!("{} on the {node}, {until}{dead}", shortened(&bar.key, 24));
     let letters = i32::try_from(says.chars().count()).unwrap_or(40) + 3;
     html! {
-        text.rc-label x=(x.min(width - letters * (LETTER + 1)).max(2)) y=(y + 12) {
+        text.rc-label.rc-words x=(x.min(width - letters * (LETTER + 1)).max(2)) y=(y + 12) {
             @if bar.differs { tspan.rc-bad { "≠ " } }
             (says)
         }

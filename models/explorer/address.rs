@@ -6,12 +6,16 @@
 //!                                     │               │         └ numbers of steps, in the model's order
 //!                                     │               └ what is not as usual
 //!                                     └ lines, or commands with `;` between them
+//! /catalogue/R06/explore?path=0.0.2&skew=1&under=cure
+//!            └ a known bug's own program and setting    └ what cures it, in place of what has it
 //! ```
 
 use super::Asked;
 use super::problem::Problem;
+use crate::models::catalogue::{self, Base, Bug, Case, Configuration, Subject};
 use crate::models::program::{self, Program};
-use crate::models::walk::{Choice, Setting};
+use crate::models::story::Story;
+use crate::models::walk::{Choice, Setting, Walk};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -29,6 +33,50 @@ pub const SETTINGS: &[(&str, &str, &str, RangeInclusive<i64>)] = &[
     ("expiry", "skew", "ticks the replica's clock is ahead", -2..=2),
 ];
 
+/// A known bug, or its cure.
+#[derive(Clone, Copy, Debug)]
+pub struct OfBug {
+    /// Its row.
+    pub case: &'static Case,
+    /// How the models show it.
+    pub bug: &'static Bug,
+    /// Whether what cures it takes the place of what has it.
+    pub is_cured: bool,
+}
+
+impl OfBug {
+    /// What the program is run on.
+    pub fn configuration(self) -> Configuration {
+        if self.is_cured { self.bug.cure } else { self.bug.with }
+    }
+
+    /// The program with what it is run on.
+    pub fn subject(self) -> Subject {
+        Subject::of(self.bug, self.configuration())
+    }
+
+    /// Where this story can be gone, which was told of this bug; the beginning where it cannot.
+    pub fn same_path(self, story: &Story) -> (Typed, Vec<usize>) {
+        let subject = self.subject();
+        let is_there = |skew: &i8| {
+            let view = Walk::of(&subject, *skew).at(&story.path);
+            view.is_ok_and(|view| view.story.in_words() == story.in_words())
+        };
+        match self.skews().iter().find(|skew| is_there(skew)) {
+            Some(&skew) => (Typed::at_bug(self, skew), story.path.clone()),
+            None => (Typed::at_bug(self, 0), Vec::new()),
+        }
+    }
+
+    /// Ticks that the replica's clock may be ahead; the first is the usual one.
+    fn skews(self) -> &'static [i8] {
+        match self.bug.setting {
+            catalogue::Setting::Clocks { skews, .. } => skews,
+            catalogue::Setting::Schedules { .. } => &[0],
+        }
+    }
+}
+
 /// A choice, a program as it was typed, and a setting.
 #[derive(Clone, Debug)]
 pub struct Typed {
@@ -38,6 +86,8 @@ pub struct Typed {
     pub text: String,
     /// How far time and faults go.
     pub setting: Setting,
+    /// The known bug whose program, setting and fault are walked; of `setting` only the skew counts then.
+    pub bug: Option<OfBug>,
 }
 
 /// Why a program cannot be explored.
@@ -63,7 +113,7 @@ impl Typed {
             Choice::Ordering(_) => "SET a 1\nFLUSHDB",
             Choice::Expiry(_) => "SETEX k 2 5\nINCR k",
         };
-        Typed { choice, text: text.to_owned(), setting: Setting::default() }
+        Typed { choice, text: text.to_owned(), setting: Setting::default(), bug: None }
     }
 
     /// What a URL asks for. Problems: no such choice, a setting out of range.
@@ -71,7 +121,39 @@ impl Typed {
         let choice = Choice::named(model, choice).map_err(|error| Problem::unknown(error.to_string()))?;
         let typed = Typed::default_of(choice);
         let text = asked.get("program").map_or(typed.text, |text| lines(text));
-        Ok(Typed { text, setting: setting(asked)?, choice })
+        Ok(Typed { text, setting: setting(asked)?, choice, bug: None })
+    }
+
+    /// What a URL asks for of a known bug. Problems: no such bug, or none that is shown; a skew that is not its own.
+    pub fn of_bug(id: &str, asked: &Asked) -> Result<Typed, Problem> {
+        let case = catalogue::find(id).ok_or_else(|| Problem::no_bug(id))?;
+        let bug = case.bug().ok_or_else(|| Problem::no_bug(id))?;
+        let is_cured = match asked.get("under").map(String::as_str) {
+            None | Some("bug") => false,
+            Some("cure") => true,
+            Some(other) => return Err(Problem::value(format!("under: '{other}' is neither bug nor cure"))),
+        };
+        let of = OfBug { case, bug, is_cured };
+        let usual = of.skews().first().copied().unwrap_or_default();
+        let skew = asked.get("skew").map_or(Some(usual), |text| i8::from_str(text).ok());
+        let skew = skew.filter(|skew| of.skews().contains(skew));
+        let skew = skew.ok_or_else(|| Problem::value(format!("skew: it is one of {:?} here", of.skews())))?;
+        Ok(Typed::at_bug(of, skew))
+    }
+
+    /// A known bug's program under one skew.
+    pub fn at_bug(of: OfBug, skew: i8) -> Typed {
+        let choice = match of.configuration().base() {
+            Base::Ordering(choice) => Choice::Ordering(choice),
+            Base::Expiry(policy) => Choice::Expiry(policy),
+        };
+        let setting = Setting { skew, ..Setting::default() };
+        Typed { choice, text: of.bug.program.join("\n"), setting, bug: Some(of) }
+    }
+
+    /// The name of what is walked: the choice's, and what is put into it.
+    pub fn name(&self) -> String {
+        self.bug.map_or_else(|| self.choice.name(), |of| of.configuration().name())
     }
 
     /// The program. Errors: it cannot be explored.
@@ -96,28 +178,38 @@ impl Typed {
 
     /// The address of the explore page after a path, or after its first steps.
     pub fn explore_path(&self, path: &[usize], at: Option<usize>) -> String {
-        let page = format!("/explore/{}/{}", self.choice.model(), self.choice.name());
-        self.address(&page, path, at)
+        self.address("explore", "", path, at)
     }
 
-    /// The address of the page that goes this path under `other`, too.
+    /// The address of the page that goes this path under `other`, too; of a known bug, under its cure.
     pub fn compare(&self, other: Choice, path: &[usize]) -> String {
-        let page = format!("/compare/{}/{}/{}", self.choice.model(), self.choice.name(), other.name());
-        self.address(&page, path, None)
+        self.address("compare", &format!("/{}", other.name()), path, None)
     }
 
     /// The address of a file of the path's first `at` steps.
     pub fn export(&self, file: &str, path: &[usize], at: usize) -> String {
-        let page = format!("/export/{}/{}/{file}", self.choice.model(), self.choice.name());
-        self.address(&page, path, Some(at))
+        self.address("export", &format!("/{file}"), path, Some(at))
     }
 
-    fn address(&self, page: &str, path: &[usize], at: Option<usize>) -> String {
+    fn address(&self, kind: &str, of: &str, path: &[usize], at: Option<usize>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("program", &in_line(&self.text));
+        let page = match self.bug {
+            Some(OfBug { case, .. }) if kind == "compare" => format!("/catalogue/{}/compare", case.id),
+            Some(OfBug { case, .. }) => format!("/catalogue/{}/{kind}{of}", case.id),
+            None => format!("/{kind}/{}/{}{of}", self.choice.model(), self.choice.name()),
+        };
+        match self.bug {
+            Some(of) if of.is_cured => _ = query.append_pair("under", "cure"),
+            Some(_) => {}
+            None => _ = query.append_pair("program", &in_line(&self.text)),
+        }
         let usual = values(&Setting::default());
         for ((value, usual), (model, name, ..)) in values(&self.setting).into_iter().zip(usual).zip(SETTINGS)
         {
+            let usual = match self.bug {
+                Some(of) if *name == "skew" => of.skews().first().copied().map_or(usual, i64::from),
+                _ => usual,
+            };
             if value != usual && *model == self.choice.model() {
                 query.append_pair(name, &value.to_string());
             }

@@ -1,17 +1,13 @@
 //! Catalogue — the known bugs → a table with filters, and a page a bug: its shortest counterexample, found while the
 //! page is made, and its cure. Pure.
 
-use super::address::Typed;
+use super::address::{OfBug, Typed};
 use super::lanes::lanes_html;
 use super::problem::Problem;
 use super::{Answer, Asked, explore, page};
-use crate::models::catalogue::{
-    self, Bug, Case, Configuration, Layers, SECTIONS, Setting, TestResult, facts, unlike_recorded,
-};
-use crate::models::path::Path;
+use crate::models::catalogue::{self, Bug, Case, Layers, SECTIONS, TestResult, facts, unlike_recorded};
 use crate::models::search::Progress;
 use crate::models::story::Story;
-use crate::models::walk::{self, Choice, Walk};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
@@ -127,9 +123,9 @@ fn rows(title: &str, cases: &[&Case]) -> Markup {
 }
 
 /// The page of one bug. `results` are what tests left behind. Problems: no such bug.
-pub fn bug(id: &str, results: &[TestResult]) -> Answer {
+pub fn bug(id: &str, results: &[TestResult], progress: &Progress) -> Answer {
     let case = catalogue::find(id).ok_or_else(|| Problem::no_bug(id))?;
-    let rows = catalogue::tasks(&[case]).iter().flat_map(|task| task.run(&Progress::default())).collect();
+    let rows = catalogue::tasks(&[case]).iter().flat_map(|task| task.run(progress)).collect();
     let judgement = catalogue::judgements(&[case], rows).remove(0);
     let layers = Layers::of(&judgement, results);
     let story = judgement.rows.as_ref().and_then(|[found, _]| found.counterexample.as_ref());
@@ -153,13 +149,13 @@ pub fn bug(id: &str, results: &[TestResult]) -> Answer {
 }
 
 /// The shortest counterexample, and where to go on with it.
-fn told(case: &Case, bug: &Bug, story: &Story) -> Markup {
+fn told(case: &'static Case, bug: &'static Bug, story: &Story) -> Markup {
     html! {
         section aria-labelledby="happened" {
             h2 #happened { "The shortest counterexample: " (story.steps.len()) " steps" }
-            (explored(bug, story))
+            (explored(case, bug, story))
             (lanes_html(story, "lanes"))
-            p.broken { span.bad { "✗ " } (story.conclusion) }
+            (explore::broken(story))
             (explore::nodes(story, "lives"))
             @if bug.no_replay.is_empty() {
                 p { "On real nodes: " code { "replicheck replay " (case.id) } "." }
@@ -168,43 +164,14 @@ fn told(case: &Case, bug: &Bug, story: &Story) -> Markup {
     }
 }
 
-/// Links to the same path step by step, where what has the bug is a choice like any other.
-fn explored(bug: &Bug, story: &Story) -> Markup {
-    let choice = |configuration| match configuration {
-        Configuration::Ordering(choice) => Some(Choice::Ordering(choice)),
-        Configuration::Expiry(policy) => Some(Choice::Expiry(policy)),
-        _ => None,
-    };
-    let usual = walk::Setting::default();
-    let mut setting = match bug.setting {
-        Setting::Schedules { crashes } => walk::Setting { crashes, ..usual },
-        Setting::Clocks { delay_ticks, .. } => walk::Setting { delay: delay_ticks, ..usual },
-    };
-    if let Some(Path::Expiry { times, .. }) = &story.taken {
-        setting.skew = times.skew_ticks;
-    }
-    let text = bug.program.join("\n");
-    let typed = choice(bug.with).map(|choice| Typed { choice, text, setting });
+/// Links to the same path step by step, and beside the cure.
+fn explored(case: &'static Case, bug: &'static Bug, story: &Story) -> Markup {
+    let (typed, path) = OfBug { case, bug, is_cured: false }.same_path(story);
+    let cure = Typed::at_bug(OfBug { case, bug, is_cured: true }, typed.setting.skew);
     html! {
-        @match typed {
-            None => p.quiet { "What has the bug is a choice with a fault put into it, so it cannot be walked freely." },
-            Some(typed) => p.watch {
-                @match same_path(&typed, bug.invariant, story) {
-                    Some(path) => a.button.first href=(typed.explore_path(&path, None)) { "Go through it step by step" },
-                    None => a.button.first href=(typed.explore()) { "Explore this program" },
-                }
-                @if let Some(cure) = choice(bug.cure).filter(|cure| cure.model() == typed.choice.model()) {
-                    a.button href=(typed.under(cure).explore()) { "The same program under " (cure.name()) }
-                }
-            }
+        p.watch {
+            a.button.first href=(typed.explore_path(&path, None)) { "Go through it step by step" }
+            a.button href=(typed.compare(cure.choice, &path)) { "The same schedule under " (cure.name()) }
         }
     }
-}
-
-/// The path where it can be walked and breaks the same there. `None`: a walk's ticks have another length.
-fn same_path(typed: &Typed, invariant: &str, story: &Story) -> Option<Vec<usize>> {
-    let walk = Walk::new(typed.choice, &typed.parse().ok()?, typed.setting).ok()?;
-    let path = walk.path_by(story.taken.as_ref()?)?;
-    let breaks = walk.at(&path).ok()?.broken.last()?.contains(&invariant);
-    breaks.then_some(path)
 }

@@ -1,7 +1,7 @@
 //! Compare — a path of one choice beside the same schedule under another, as far as both allow. Pure.
 
-use super::address::{self, Typed};
-use super::lanes::lanes_html;
+use super::address::{self, OfBug, Typed};
+use super::lanes::lanes_beside;
 use super::problem::Problem;
 use super::{Answer, Asked, explore, page, words};
 use crate::models::follow::{Followed, Stop, follow};
@@ -9,55 +9,78 @@ use crate::models::story::Step;
 use crate::models::walk::{Choice, View};
 use maud::{Markup, html};
 
-/// The page: model, choice, other choice.
+/// The page of two choices.
 pub fn compare((model, own, other): &(String, String, String), asked: &Asked) -> Answer {
     let typed = Typed::of(model, own, asked)?;
     let other = Choice::named(model, other).map_err(|error| Problem::unknown(error.to_string()))?;
+    beside(&typed, &typed.under(other), asked)
+}
+
+/// The page of a known bug and its cure.
+pub fn cured(id: &str, asked: &Asked) -> Answer {
+    let typed = Typed::of_bug(id, asked)?;
+    let other = typed.bug.map(|of| OfBug { is_cured: !of.is_cured, ..of });
+    let other = other.map_or_else(|| typed.clone(), |of| Typed::at_bug(of, typed.setting.skew));
+    beside(&typed, &other, asked)
+}
+
+fn beside(typed: &Typed, under: &Typed, asked: &Asked) -> Answer {
     let (path, at) = address::path(asked)?;
     let path = &path[..at];
-    let program = explore::parsed(&typed)?;
-    let (own_walk, other_walk) =
-        (explore::walk(&typed, &program)?, explore::walk(&typed.under(other), &program)?);
-    let no_path = |error| explore::no_path(&typed, path, &error);
+    let (own_walk, other_walk) = (explore::walk(typed)?, explore::walk(under)?);
+    let no_path = |error| explore::no_path(typed, path, &error);
     let view = own_walk.at(path).map_err(no_path)?;
     let followed = follow(&own_walk, path, &other_walk).map_err(no_path)?;
     let there = other_walk.at(&followed.path).map_err(no_path)?;
-    let under = typed.under(other);
     let body = html! {
-        h1 { code { (typed.choice.name()) } " and " code { (other.name()) } ", the same schedule" }
-        (verdict(&typed, other, path.len(), &followed, &there))
-        div.beside {
-            (side(&typed, path, &view))
-            (side(&under, &followed.path, &there))
+        @if let Some(OfBug { case, .. }) = typed.bug {
+            p.quiet { a href="/catalogue" { "Known bugs" } " · " a href={ "/catalogue/" (case.id) } { (case.id) ": " (case.system) } }
         }
+        h1 { code { (typed.name()) } " and " code { (under.name()) } ", the same schedule" }
+        (verdict(typed, under, path.len(), &followed, &there))
+        div.beside {
+            (side(1, typed, path, &view))
+            (side(2, under, &followed.path, &there))
+        }
+        @if typed.bug.is_none() { (others(typed, under.choice, path)) }
+    };
+    Ok(page::page(&format!("{} and {}", typed.name(), under.name()), &body))
+}
+
+fn others(typed: &Typed, shown: Choice, path: &[usize]) -> Markup {
+    let own = typed.choice;
+    let others = Choice::all().into_iter().filter(|other| other.model() == own.model() && *other != own);
+    html! {
         section aria-labelledby="others" {
             h2 #others { "Beside another choice" }
             ul.choices {
-                @for choice in Choice::all().into_iter().filter(|choice| choice.model() == model && *choice != typed.choice) {
-                    li { a href=(typed.compare(choice, path)) aria-current=[(choice == other).then_some("page")] { (choice.name()) } }
+                @for choice in others {
+                    li { a href=(typed.compare(choice, path)) aria-current=[(choice == shown).then_some("page")] { (choice.name()) } }
                 }
             }
         }
-    };
-    Ok(page::page(&format!("{} and {}", typed.choice.name(), other.name()), &body))
+    }
 }
 
-fn side(typed: &Typed, path: &[usize], view: &View) -> Markup {
+fn side(side: usize, typed: &Typed, path: &[usize], view: &View) -> Markup {
     html! {
-        section aria-label=(typed.choice.name()) {
-            h2 { a href=(typed.explore_path(path, None)) { code { (typed.choice.name()) } } }
-            p.quiet { (words::choice(typed.choice)) }
-            @if view.story.steps.is_empty() { p.quiet { "No step." } } @else { (lanes_html(&view.story, &format!("lanes-{}", typed.choice.name()))) }
+        section aria-label=(typed.name()) {
+            h2 { a href=(typed.explore_path(path, None)) { code { (typed.name()) } } }
+            p.quiet { (words::walked(typed)) }
+            @if view.story.steps.is_empty() { p.quiet { "No step." } } @else { (lanes_beside(&view.story, &format!("lanes-{side}"))) }
             h3 { "Master and replica" }
-            (explore::nodes(&view.story, &format!("lives-{}", typed.choice.name())))
-            @if !view.story.conclusion.is_empty() { p.broken { span.bad { "✗ " } (view.story.conclusion) } }
+            (explore::nodes(&view.story, &format!("lives-{side}")))
+            (explore::broken(&view.story))
         }
     }
 }
 
 /// Whether the other choice went all the way, and if not, where it had to stop and why.
-fn verdict(typed: &Typed, other: Choice, length: usize, followed: &Followed, there: &View) -> Markup {
-    let name = other.name();
+fn verdict(typed: &Typed, under: &Typed, length: usize, followed: &Followed, there: &View) -> Markup {
+    let name = under.name();
+    let mut broken: Vec<&str> = there.broken.concat();
+    broken.sort_unstable();
+    broken.dedup();
     html! {
         @if length == 0 {
             p.note { "The path is empty, so there is nothing to follow: "
@@ -69,11 +92,15 @@ fn verdict(typed: &Typed, other: Choice, length: usize, followed: &Followed, the
                 (reason(stop))
                 @if !there.next.is_empty() {
                     p { "What may come next here instead: "
-                        a href=(typed.under(other).explore_path(&followed.path, None)) { "go on from this point under " (name) } "." }
+                        a href=(under.explore_path(&followed.path, None)) { "go on from this point under " (name) } "." }
                 }
             }
         } @else if length > 0 {
-            p.note role="status" { "All " (length) " steps can be gone under " code { (name) } ", too." }
+            p.note role="status" {
+                "All " (length) " steps can be gone under " code { (name) } ", too"
+                @if broken.is_empty() { ", " span.good { "✓" } " and they break nothing there." }
+                @else { ", and " span.bad { "✗" } " they break " (broken.join(", ")) " there." }
+            }
         }
         @if !followed.skipped.is_empty() {
             p.quiet { "Heartbeats tell " code { (name) } " nothing and were left out: step "

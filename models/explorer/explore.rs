@@ -1,13 +1,12 @@
 //! Explore — one path of one choice: what happened, what may come next, what both nodes hold, what holds. Pure.
 
-use super::address::{self, BadProgram, Typed};
+use super::address::{self, BadProgram, OfBug, Typed};
 use super::export::Files;
 use super::lanes::lanes_html;
 use super::problem::Problem;
 use super::{Answer, Asked, page, program, words};
 use crate::models::cost::thousands;
 use crate::models::drawing::html as drawing;
-use crate::models::program::Program;
 use crate::models::report::promise;
 use crate::models::search::{Limits, Progress};
 use crate::models::story::{KeyRow, Story};
@@ -30,33 +29,31 @@ struct Spot<'a> {
     files: &'a Files<'a>,
 }
 
-/// The page. Problems: the choice, the program, the setting or the path is not what it should be.
-pub fn explore(model: &str, choice: &str, asked: &Asked) -> Answer {
-    let typed = Typed::of(model, choice, asked)?;
+/// The page, as far as `progress` lets its search go. Problems: the program, the setting or the path is not what it should be.
+pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
     let (path, at) = address::path(asked)?;
-    let program = parsed(&typed)?;
-    let walk = walk(&typed, &program)?;
-    let whole = walk.at(&path).map_err(|error| no_path(&typed, &path, &error))?;
+    let walk = walk(typed)?;
+    let whole = walk.at(&path).map_err(|error| no_path(typed, &path, &error))?;
     let shorter = (at < path.len()).then(|| walk.at(&path[..at])).transpose();
-    let shorter = shorter.map_err(|error| no_path(&typed, &path, &error))?;
-    let found = walk.find(Limits { states_max: STATES_MAX }, &Progress::default());
+    let shorter = shorter.map_err(|error| no_path(typed, &path, &error))?;
+    let found = walk.find(Limits { states_max: STATES_MAX }, progress);
     let view = shorter.as_ref().unwrap_or(&whole);
-    let files = Files::of(&typed, &program, view);
-    let spot =
-        Spot { typed: &typed, path: &path, at, view, broken: &whole.broken, found: &found, files: &files };
-    Ok(page::page(&format!("{} · {model}", typed.choice.name()), &spot.body()))
+    let files = Files::of(typed, view);
+    let spot = Spot { typed, path: &path, at, view, broken: &whole.broken, found: &found, files: &files };
+    let of = typed.bug.map_or(typed.choice.model(), |of| of.case.id);
+    Ok(page::page(&format!("{} · {of}", typed.name()), &spot.body()))
 }
 
-/// The program that was typed. Problems: it cannot be explored.
-pub fn parsed(typed: &Typed) -> Result<Program, Problem> {
-    typed.parse().map_err(|error| Problem::program(program::in_words(&error), form(typed, Some(&error))))
-}
-
-/// The model. Problems: the choice is not defined for the program.
-pub fn walk(typed: &Typed, program: &Program) -> Result<Walk, Problem> {
+/// The model. Problems: the program cannot be explored, or the choice is not defined for it.
+pub fn walk(typed: &Typed) -> Result<Walk, Problem> {
+    if let Some(of) = typed.bug {
+        return Ok(Walk::of(&of.subject(), typed.setting.skew));
+    }
+    let bad = |error| Problem::program(program::in_words(&error), form(typed, Some(&error)));
+    let program = typed.parse().map_err(bad)?;
     let refused =
         |error: crate::models::walk::NoWalk| Problem::program(format!("{error}."), form(typed, None));
-    Walk::new(typed.choice, program, typed.setting).map_err(refused)
+    Walk::new(typed.choice, &program, typed.setting).map_err(refused)
 }
 
 /// A path that does not exist, with the part of it that does.
@@ -73,10 +70,12 @@ pub fn no_path(typed: &Typed, path: &[usize], error: &NoPath) -> Problem {
 
 impl Spot<'_> {
     fn body(&self) -> Markup {
-        let choice = self.typed.choice;
         html! {
-            h1 { code { (choice.name()) } }
-            p.lead { (words::choice(choice)) }
+            @if let Some(OfBug { case, .. }) = self.typed.bug {
+                p.quiet { a href="/catalogue" { "Known bugs" } " · " a href={ "/catalogue/" (case.id) } { (case.id) ": " (case.system) } }
+            }
+            h1 { code { (self.typed.name()) } }
+            p.lead { (words::walked(self.typed)) }
             (self.program())
             (self.steps())
             (self.outcome())
@@ -92,8 +91,13 @@ impl Spot<'_> {
                 (self.files.links(self.path, self.at))
             }
             section.invariants aria-labelledby="invariants" { (self.invariants()) }
-            (self.others())
-            section aria-labelledby="own" { h2 #own { "Another program, another setting" } (form(self.typed, None)) }
+            @match self.typed.bug {
+                Some(of) => (self.other_side(of)),
+                None => {
+                    (self.others())
+                    section aria-labelledby="own" { h2 #own { "Another program, another setting" } (form(self.typed, None)) }
+                }
+            }
         }
     }
 
@@ -105,7 +109,7 @@ impl Spot<'_> {
                 @for (number, line) in self.typed.text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
                     @if number > 0 { "; " } code class=[(number >= sent).then_some("ahead")] { (line.trim()) }
                 }
-                " (" a href="#own" { "change" } ")"
+                @if self.typed.bug.is_none() { " (" a href="#own" { "change" } ")" }
             }
         }
     }
@@ -155,8 +159,7 @@ impl Spot<'_> {
     }
 
     fn outcome(&self) -> Markup {
-        let conclusion = &self.view.story.conclusion;
-        html! { @if !conclusion.is_empty() { p.broken role="status" { span.bad { "✗ " } (conclusion) } } }
+        html! { div role="status" { (broken(&self.view.story)) } }
     }
 
     fn possible(&self) -> Markup {
@@ -219,8 +222,29 @@ impl Spot<'_> {
             } @else if found.finished {
                 span.good { "✓ " span.quiet { "in all " (states) " states" } }
             } @else {
-                "incomplete: stopped at " (states) " states; "
-                a href=(program::address(self.typed)) { "look further" }
+                "incomplete: stopped at " (states) " states"
+                @if self.typed.bug.is_none() { "; " a href=(program::address(self.typed)) { "look further" } }
+            }
+        }
+    }
+
+    /// A known bug beside its cure; and its program under any choice, where what has it is one.
+    fn other_side(&self, of: OfBug) -> Markup {
+        let there = Typed::at_bug(OfBug { is_cured: !of.is_cured, ..of }, self.typed.setting.skew);
+        let free = Typed { bug: None, ..self.typed.clone() };
+        let words = if of.is_cured { "What has the bug" } else { "The cure" };
+        html! {
+            section aria-labelledby="others" {
+                h2 #others { (words) ": " code { (there.name()) } }
+                ul.choices {
+                    @if !self.path.is_empty() {
+                        li { a href=(self.typed.compare(there.choice, self.path)) { "this schedule beside it, as far as it can be followed" } }
+                    }
+                    li { a href=(there.explore()) { "this program from its beginning" } }
+                    @if of.configuration().seeded().is_none() {
+                        li { a href=(free.explore()) { "this program under any choice and setting" } }
+                    }
+                }
             }
         }
     }
@@ -242,6 +266,14 @@ impl Spot<'_> {
             }
         }
     }
+}
+
+/// What the last step broke, an invariant a line; nothing where it broke none.
+pub fn broken(story: &Story) -> Markup {
+    let conclusion = story.conclusion.replace(" Broken: ", "\nBroken: ");
+    html! { @if !conclusion.is_empty() {
+        p.broken { @for line in conclusion.lines() { span.line { span.bad { "✗ " } (line) } } }
+    } }
 }
 
 /// A link that looks like a button, or what says that there is nowhere to go.

@@ -4,14 +4,12 @@
 use super::address::{self, Typed};
 use super::problem::Problem;
 use super::{Asked, explore};
-use crate::models::catalogue::{Configuration, Subject};
+use crate::models::catalogue::Subject;
 use crate::models::drawing::{html as drawing, svg};
 use crate::models::export::{What, rust_test};
-use crate::models::path::Path;
-use crate::models::program::Program;
 use crate::models::story::Story;
-use crate::models::trace::{Setting, Trace};
-use crate::models::walk::{Choice, View};
+use crate::models::trace::Trace;
+use crate::models::walk::View;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -36,11 +34,11 @@ const FILES: [(&str, &str, &str); 4] = [
 
 impl<'a> Files<'a> {
     /// Of the path that `view` is the end of.
-    pub fn of(typed: &'a Typed, program: &Program, view: &'a View) -> Files<'a> {
+    pub fn of(typed: &'a Typed, view: &'a View) -> Files<'a> {
         let invariant = view.broken.split_last().and_then(|(last, before)| {
             last.iter().copied().find(|name| !before.iter().any(|names| names.contains(name)))
         });
-        Files { typed, story: &view.story, invariant, trace: trace(typed, program, &view.story, invariant) }
+        Files { typed, story: &view.story, invariant, trace: trace(typed, &view.story, invariant) }
     }
 
     /// The links below the drawing. Nothing before the first step.
@@ -63,7 +61,7 @@ impl<'a> Files<'a> {
     }
 
     fn title(&self) -> String {
-        let name = self.typed.choice.name();
+        let name = self.typed.name();
         let steps = self.story.steps.len();
         let breaks = self.invariant.map(|name| format!(" breaks {name}")).unwrap_or_default();
         format!("{} / {name}{breaks} in {steps} steps", self.typed.choice.model())
@@ -76,6 +74,8 @@ impl<'a> Files<'a> {
             "html" => Some(drawing::document(self.story, &self.title(), &[])),
             "svg" => Some(svg::document(self.story, &self.title())),
             "json" => Some(serde_json::to_string_pretty(self.trace.as_ref()?).ok()? + "\n"),
+            // What has a fault put into it nothing public builds.
+            "rs" if self.typed.bug.is_some_and(|of| of.configuration().seeded().is_some()) => None,
             "rs" => {
                 let model = self.typed.choice.model();
                 rust_test(What { model, choice: &choice, invariant: self.invariant? }, self.story)
@@ -86,14 +86,11 @@ impl<'a> Files<'a> {
 }
 
 /// The file. Problems: the path is not what it should be, or there is no such file of it.
-pub fn file(model: &str, choice: &str, ending: &str, asked: &Asked) -> Result<Response, Problem> {
-    let typed = Typed::of(model, choice, asked)?;
+pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Problem> {
     let (path, at) = address::path(asked)?;
     let path = &path[..at];
-    let program = explore::parsed(&typed)?;
-    let walk = explore::walk(&typed, &program)?;
-    let view = walk.at(path).map_err(|error| explore::no_path(&typed, path, &error))?;
-    let files = Files::of(&typed, &program, &view);
+    let view = explore::walk(typed)?.at(path).map_err(|error| explore::no_path(typed, path, &error))?;
+    let files = Files::of(typed, &view);
     let known = FILES.iter().find(|(known, ..)| *known == ending);
     let Some(((_, kind, _), text)) = known.zip(files.text(ending)) else {
         let there =
@@ -103,31 +100,21 @@ pub fn file(model: &str, choice: &str, ending: &str, asked: &Asked) -> Result<Re
             &there,
         ));
     };
-    let stem: String = [model, choice, files.invariant.unwrap_or("path")].join("_");
+    let stem = [typed.choice.model(), &typed.name(), files.invariant.unwrap_or("path")].join("_");
     let stem = stem.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
     let disposition = format!("attachment; filename=\"{stem}.{ending}\"");
     Ok(([(CONTENT_TYPE, (*kind).to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response())
 }
 
 /// The steps as the model of `replay` has them.
-fn trace(typed: &Typed, program: &Program, story: &Story, invariant: Option<&str>) -> Option<Trace> {
-    let configuration = match typed.choice {
-        // Real nodes let no reader in too early.
-        Choice::Ordering(choice) if choice.reads_after_crash => return None,
-        Choice::Ordering(choice) => Configuration::Ordering(choice),
-        Choice::Expiry(policy) => Configuration::Expiry(policy),
-    };
-    let setting = match story.taken.as_ref()? {
-        Path::Ordering { workers, crashes_max, .. } => {
-            Setting::Schedules { workers: *workers, crashes: *crashes_max }
+fn trace(typed: &Typed, story: &Story, invariant: Option<&str>) -> Option<Trace> {
+    let subject = match typed.bug {
+        Some(of) if !of.bug.no_replay.is_empty() => return None,
+        Some(of) => Subject { invariant: invariant.map(str::to_owned), ..of.subject() },
+        None => {
+            let program = typed.parse().ok()?.commands.into_iter().map(|line| line.command).collect();
+            Subject::told((typed.choice.model(), &typed.choice.name()), program, invariant, story)?
         }
-        Path::Expiry { times, .. } => Setting::Clocks {
-            tick_ms: times.tick_ms,
-            delay_ticks: times.delay_ticks_max,
-            skews: vec![times.skew_ticks],
-        },
     };
-    let program = program.commands.iter().map(|line| line.command.clone()).collect();
-    let invariant = invariant.map(str::to_owned);
-    Subject { configuration, program, setting, invariant }.trace_of(story)
+    subject.trace_of(story)
 }

@@ -10,12 +10,12 @@ use maud::{Markup, html};
 use std::sync::Arc;
 
 /// The page.
-pub fn home(searches: &Arc<Searches>, asked: &Asked) -> Answer {
+pub fn home(searches: &Arc<Searches>, asked: &Asked, progress: &Progress) -> Answer {
     let reach = Reach::of(asked)?;
     let known = searches.known(&reach);
     let is_over = known.len() == 2 * Choice::all().len();
     let body = html! {
-        (why())
+        (why(progress))
         section aria-labelledby="verdicts" {
             h2 #verdicts { "Every choice, every short program, every schedule" }
             p { "Each line is a way of replicating, each column a promise: " span.bad { "✗ n" } " broken, and the link shows the \
@@ -35,7 +35,7 @@ pub fn home(searches: &Arc<Searches>, asked: &Asked) -> Answer {
 }
 
 /// The first screen: the founding bugs, each in two sentences with one link to watch it.
-fn why() -> Markup {
+fn why(progress: &Progress) -> Markup {
     html! {
         h1 { "Why FLUSHDB breaks a replica" }
         section.why {
@@ -43,25 +43,25 @@ fn why() -> Markup {
                 may empty the store before a SET that came first is written, and the replica then keeps for ever a key that the master has dropped. \
                 The cure is to make FLUSHDB wait for all before it and hold all after it (" code { "barrier" } ", " code { "writeset" }
                 "), or to apply the log strictly in order (" code { "serial" } ")." }
-            (links("ordering", "key_hash", "convergence", &["barrier", "serial"]))
+            (links("ordering", "key_hash", "convergence", &["barrier", "serial"], progress))
         }
         section.why {
             h2 { "And why INCR makes a key immortal" }
             p { "A replica that runs INCR by its own clock may find the counter dead that was alive on the master: it begins a new one, \
                 without a deadline, which never dies. The cure is to log what the write came to, deadline included (" code { "effects" }
                 "), and to judge by the time that the log carries (" code { "log_clock" } ")." }
-            (links("expiry", "absolute", "no_immortal_key", &["effects", "log_clock"]))
+            (links("expiry", "absolute", "no_immortal_key", &["effects", "log_clock"], progress))
         }
     }
 }
 
 /// Watch it go wrong; the same schedule under the cures.
-fn links(model: &str, choice: &str, invariant: &str, cures: &[&str]) -> Markup {
+fn links(model: &str, choice: &str, invariant: &str, cures: &[&str], progress: &Progress) -> Markup {
     let Ok(choice) = Choice::named(model, choice) else { return html! {} };
     let typed = Typed::default_of(choice);
     let found = typed.parse().ok().and_then(|program| {
         let walk = Walk::new(choice, &program, typed.setting).ok()?;
-        let found = walk.find(Limits::default(), &Progress::default());
+        let found = walk.find(Limits::default(), progress);
         found.into_iter().find(|found| found.invariant == invariant)?.path
     });
     let path = found.unwrap_or_default();

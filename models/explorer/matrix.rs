@@ -74,19 +74,19 @@ impl Reach {
         pairs.collect::<Vec<_>>().join("&")
     }
 
-    fn bounds(&self, length: usize) -> (OrderingBounds, ExpiryBounds) {
+    fn bounds(&self, length: usize, states_max: usize) -> (OrderingBounds, ExpiryBounds) {
         let ordering = OrderingBounds {
             length_max: length,
             workers: self.setting.workers,
             crashes_max: self.setting.crashes,
-            states_max: STATES_MAX,
+            states_max,
         };
         let expiry = ExpiryBounds {
             length_max: length,
             ticks_max: self.setting.ticks,
             delay_ticks_max: self.setting.delay,
             skew_ticks_max: self.setting.skew,
-            states_max: STATES_MAX,
+            states_max,
         };
         (ordering, expiry)
     }
@@ -94,8 +94,12 @@ impl Reach {
     /// First every choice on the shortest programs, then every choice as far as asked: task n + number of choices is
     /// task n again, further.
     pub fn tasks(&self) -> Vec<Task> {
+        self.tasks_of(STATES_MAX)
+    }
+
+    fn tasks_of(&self, states_max: usize) -> Vec<Task> {
         let tasks = |length| {
-            let (ordering, expiry) = self.bounds(length);
+            let (ordering, expiry) = self.bounds(length, states_max);
             tasks_within(ordering, expiry, None, None).expect("no names are given")
         };
         tasks(LENGTH_EARLY).into_iter().chain(tasks(self.length)).collect()
@@ -155,7 +159,11 @@ pub fn row(line: &Line<'_>) -> Markup {
     };
     html! {
         tr id=(id(line.choice)) class=[line.watched.map(|_| "running")] {
-            th scope="row" { a href=(line.href) { code { (line.choice.name().replacen('+', "\u{200b}+", 1)) } } }
+            th scope="row" {
+                a href=(line.href) { code { (line.choice.name().replacen('+', "\u{200b}+", 1)) } }
+                // On a narrow screen, in place of the column.
+                @if !state.is_empty() { small.count aria-hidden="true" { (state) " states" } }
+            }
             @for name in line.choice.invariants() { td { (line.cell(name)) } }
             td.number { (state) }
         }
@@ -233,4 +241,39 @@ pub fn bounds_in_words(lines: &[Line<'_>]) -> Markup {
     html! { @if !bounds.is_empty() {
         details.bounds { summary { "What ✓ rests on: the bounds" } ul { @for bounds in bounds { li { (bounds) } } } }
     } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::explorer::run::{MODEL_BYTES_MAX, STATE_BYTES_MAX};
+    use crate::models::search::Progress;
+    use allocation_counter::measure;
+
+    /// A 64th, so that tables which double are as full as with all.
+    const PART: usize = 64;
+
+    #[test]
+    fn reach_the_furthest_needs_no_more_memory_than_is_promised() {
+        let furthest = FIELDS.iter().map(|(name, _, range)| ((*name).to_owned(), range.end().to_string()));
+        let reach = Reach::of(&furthest.collect()).expect("in range");
+        let states = STATES_MAX / PART;
+        let mut cut_short = 0;
+        // The longest programs need most before the first state, and hide what states need; shorter ones show it.
+        for length in [3, reach.length] {
+            let reach = Reach { length, ..reach.clone() };
+            let (tasks, short) = (reach.tasks_of(states), reach.tasks_of(1));
+            for (task, short) in tasks.iter().zip(&short).skip(tasks.len() / 2) {
+                let (name, mut rows) = (&task.choice, Vec::new());
+                let begun = measure(|| drop(short.run(&Progress::default()))).bytes_max;
+                let needed = measure(|| rows = task.run(&Progress::default())).bytes_max;
+                let a_state = needed.saturating_sub(begun) / states as u64;
+                println!("{name}, length {length}: {begun} bytes, and {a_state} a state");
+                assert!(begun <= MODEL_BYTES_MAX as u64, "{name}: {begun} bytes before its first states");
+                assert!(a_state <= STATE_BYTES_MAX as u64, "{name}: {a_state} bytes a state");
+                cut_short += usize::from(rows.iter().any(|row| row.note.contains("stopped at")));
+            }
+        }
+        assert!(cut_short > 20, "{cut_short} searches reach their limit");
+    }
 }

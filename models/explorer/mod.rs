@@ -8,6 +8,7 @@
 //! /program                a program of one's own, judged under any choices
 //! /export/MODEL/CHOICE/E  a path as a file with the ending E
 //! /catalogue              known bugs; /catalogue/ID is one of them, with its shortest counterexample
+//! /catalogue/ID/explore   its path step by step; …/compare beside the cure; …/export/E as a file
 //! /bench                  strategies compared by what `cargo bench` measured in this checkout
 //! ```
 //!
@@ -27,6 +28,7 @@ mod home;
 mod lanes;
 mod matrix;
 mod page;
+mod pivot;
 mod problem;
 mod program;
 mod run;
@@ -34,6 +36,8 @@ mod stream;
 mod words;
 
 use crate::models::catalogue::TestResult;
+use crate::models::search::Progress;
+use address::Typed;
 use axum::Router;
 use axum::extract::{FromRef, Path, Query, State};
 use axum::http::{HeaderValue, header};
@@ -44,6 +48,7 @@ use problem::Problem;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::net::TcpListener;
 
 /// What a URL asks for: names and values, percent-decoded.
@@ -95,6 +100,9 @@ pub fn router(checkout: Checkout) -> Router {
         .route("/program/stream", get(stream::one_program))
         .route("/catalogue", get(bugs))
         .route("/catalogue/{id}", get(bug))
+        .route("/catalogue/{id}/explore", get(bug_explore))
+        .route("/catalogue/{id}/compare", get(bug_compare))
+        .route("/catalogue/{id}/export/{ending}", get(bug_export))
         .route("/bench", get(bench))
         .route("/assets/{name}", get(assets::get))
         .fallback(async || Problem::no_page())
@@ -120,7 +128,7 @@ type Pages = State<Arc<run::Searches>>;
 
 async fn home(State(searches): Pages, Query(asked): Query<Asked>) -> Answer {
     let all = Arc::clone(&searches);
-    blocking(&searches, move || home::home(&all, &asked)).await
+    blocking(&searches, move |progress| home::home(&all, &asked, progress)).await
 }
 
 async fn explore(
@@ -128,7 +136,10 @@ async fn explore(
     Path((model, choice)): Path<(String, String)>,
     Query(asked): Query<Asked>,
 ) -> Answer {
-    blocking(&searches, move || explore::explore(&model, &choice, &asked)).await
+    blocking(&searches, move |progress| {
+        explore::explore(&Typed::of(&model, &choice, &asked)?, &asked, progress)
+    })
+    .await
 }
 
 async fn compare(
@@ -136,7 +147,7 @@ async fn compare(
     Path(names): Path<(String, String, String)>,
     Query(asked): Query<Asked>,
 ) -> Answer {
-    blocking(&searches, move || compare::compare(&names, &asked)).await
+    blocking(&searches, move |_| compare::compare(&names, &asked)).await
 }
 
 async fn export(
@@ -144,15 +155,15 @@ async fn export(
     Path((model, choice, ending)): Path<(String, String, String)>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    blocking(&searches, move || export::file(&model, &choice, &ending, &asked)).await
+    blocking(&searches, move |_| export::file(&Typed::of(&model, &choice, &asked)?, &ending, &asked)).await
 }
 
 async fn program(State(searches): Pages, Query(asked): Query<Asked>) -> Answer {
-    blocking(&searches, move || program::program(&asked)).await
+    blocking(&searches, move |_| program::program(&asked)).await
 }
 
 async fn bugs(State(searches): Pages, Query(asked): Query<Asked>) -> Answer {
-    blocking(&searches, move || catalogue::table(&asked)).await
+    blocking(&searches, move |_| catalogue::table(&asked)).await
 }
 
 async fn bug(
@@ -160,18 +171,85 @@ async fn bug(
     State(checkout): State<Arc<Checkout>>,
     Path(id): Path<String>,
 ) -> Answer {
-    blocking(&searches, move || catalogue::bug(&id, &checkout.results)).await
+    blocking(&searches, move |progress| catalogue::bug(&id, &checkout.results, progress)).await
+}
+
+async fn bug_explore(State(searches): Pages, Path(id): Path<String>, Query(asked): Query<Asked>) -> Answer {
+    blocking(&searches, move |progress| explore::explore(&Typed::of_bug(&id, &asked)?, &asked, progress))
+        .await
+}
+
+async fn bug_compare(State(searches): Pages, Path(id): Path<String>, Query(asked): Query<Asked>) -> Answer {
+    blocking(&searches, move |_| compare::cured(&id, &asked)).await
+}
+
+async fn bug_export(
+    State(searches): Pages,
+    Path((id, ending)): Path<(String, String)>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    blocking(&searches, move |_| export::file(&Typed::of_bug(&id, &asked)?, &ending, &asked)).await
 }
 
 async fn bench(State(searches): Pages, State(checkout): State<Arc<Checkout>>) -> Answer {
-    blocking(&searches, move || Ok(bench::page_of(&checkout.bench_results))).await
+    blocking(&searches, move |_| Ok(bench::page_of(&checkout.bench_results))).await
 }
 
-/// A page takes milliseconds of work: not on the threads that answer others, and only a few at a time.
+/// Ends the searches of a page when its request goes.
+struct EndsWithRequest(Arc<Progress>);
+
+impl Drop for EndsWithRequest {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Relaxed);
+    }
+}
+
+/// A page takes milliseconds of work: not on the threads that answer others, and only a few at a time. Its searches,
+/// one after the other, go by the progress that it is given.
 async fn blocking<T: Send + 'static>(
     searches: &run::Searches,
-    page: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    page: impl FnOnce(&Progress) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let Ok(_permit) = searches.pages.acquire().await else { return Err(Problem::broken()) };
-    tokio::task::spawn_blocking(page).await.unwrap_or_else(|_| Err(Problem::broken()))
+    let Ok(permit) = Arc::clone(&searches.pages).acquire_owned().await else { return Err(Problem::broken()) };
+    let progress = Arc::new(Progress::default());
+    let _ends = EndsWithRequest(Arc::clone(&progress));
+    let work = move || {
+        // Until the work ends, whether or not anybody still waits for it.
+        let _permit = permit;
+        page(&progress)
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Problem::broken()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    /// Spins until it is told to stop, and says when it began and when it ended.
+    fn endless(said: std::sync::mpsc::Sender<&'static str>) -> impl FnOnce(&Progress) -> Result<(), Problem> {
+        move |progress| {
+            let _ = said.send("began");
+            while !progress.stop.load(Relaxed) {
+                std::thread::yield_now();
+            }
+            let _ = said.send("ended");
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn page_whose_request_goes_stops_searching() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let searches = Arc::new(run::Searches::default());
+        let (said, heard) = channel();
+        let own = Arc::clone(&searches);
+        let request = runtime.spawn(async move { blocking(&own, endless(said)).await });
+        assert_eq!(heard.recv(), Ok("began"));
+        assert_eq!(searches.pages.available_permits(), run::PAGES_MAX - 1);
+        request.abort();
+        let ended = heard.recv_timeout(std::time::Duration::from_secs(60));
+        runtime.shutdown_background();
+        assert_eq!(ended, Ok("ended"), "the search goes on though its page is gone");
+    }
 }

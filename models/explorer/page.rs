@@ -25,7 +25,7 @@ pub fn page(title: &str, body: &Markup) -> Markup {
                     a.name href="/" { "replicheck" }
                     nav aria-label="Pages" {
                         a href="/" { "Verdicts" }
-                        a href="/program" { "Your own program" }
+                        a href="/program" { "Own program" }
                         a href="/catalogue" { "Known bugs" }
                         a href="/bench" { "Benches" }
                     }

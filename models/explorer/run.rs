@@ -1,7 +1,9 @@
-//! Run — the searches that one page watches: a few at a time for all pages together, ended when the page goes.
+//! Run — the searches that one page watches, one at a time and a few at a time for all pages together, ended when the
+//! page goes.
 //!
-//! Memory: at most [`SEARCHES_MAX`] searches run, of at most [`STATES_MAX`] states each; a search's model and states
-//! are dropped when it ends. What stays are the rows of finished ones, for the last [`REACHES_MAX`] bounds.
+//! Memory: at most [`SEARCHES_MAX`] searches run, of at most [`STATES_MAX`] states each; a state needs at most
+//! [`STATE_BYTES_MAX`], a model with all its programs at most [`MODEL_BYTES_MAX`]. A search's model and states are dropped
+//! when it ends. What stays are the rows of finished ones, for the last [`REACHES_MAX`] bounds.
 
 use super::address::Typed;
 use super::crew::Crew;
@@ -20,9 +22,15 @@ use tokio::sync::{Semaphore, oneshot};
 /// Searches that run at a time, whoever watches them.
 pub const SEARCHES_MAX: usize = 2;
 /// Unique states of one search.
-pub const STATES_MAX: usize = 2_000_000;
+pub const STATES_MAX: usize = 900_000;
+/// Bytes that a search needs for each of its states, all tables included; a test holds it.
+pub const STATE_BYTES_MAX: usize = 400;
+/// Bytes that a model needs before its first state, its programs above all; a test holds it.
+pub const MODEL_BYTES_MAX: usize = 90_000_000;
+/// What is left of one gigabyte is for pages, and for what the allocator keeps.
+const _: () = assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + STATES_MAX * STATE_BYTES_MAX) <= 900_000_000);
 /// Pages that are computed at a time, each with a small search of its own.
-const PAGES_MAX: usize = 4;
+pub const PAGES_MAX: usize = 4;
 /// Bounds of which rows are kept.
 const REACHES_MAX: usize = 8;
 
@@ -44,7 +52,7 @@ pub struct Searches {
     crew: Crew,
     permits: Arc<Semaphore>,
     /// Pages that are computed at a time.
-    pub pages: Semaphore,
+    pub pages: Arc<Semaphore>,
     kept: Mutex<BTreeMap<Reach, Finished>>,
 }
 
@@ -53,7 +61,7 @@ impl Default for Searches {
         Searches {
             crew: Crew::new(SEARCHES_MAX),
             permits: Arc::new(Semaphore::new(SEARCHES_MAX)),
-            pages: Semaphore::new(PAGES_MAX),
+            pages: Arc::new(Semaphore::new(PAGES_MAX)),
             kept: Mutex::default(),
         }
     }
@@ -150,12 +158,10 @@ impl Run {
         }
     }
 
-    /// Begins: each search on a thread of its own, as soon as the searches of other pages leave one.
+    /// Begins: one search after the other, as soon as the searches of other pages leave a thread.
     pub fn start(self, searches: &Arc<Searches>) -> Running {
         let run = Arc::new(self);
-        for _ in 0..SEARCHES_MAX {
-            tokio::spawn(work(Arc::clone(&run), Arc::clone(searches)));
-        }
+        tokio::spawn(work(Arc::clone(&run), Arc::clone(searches)));
         Running(run)
     }
 

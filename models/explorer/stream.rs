@@ -46,7 +46,7 @@ pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query
     let link = move |row: &Row, story: &Story| {
         let choice = Choice::named(row.model, &row.choice).ok()?;
         let setting = crate::models::walk::Setting { skew: 0, ..setting };
-        address_of(&Typed { choice, text: story.program.join("\n"), setting }, &skews, story)
+        address_of(&Typed { choice, text: story.program.join("\n"), setting, bug: None }, &skews, story)
     };
     let run = Run::new(reach.tasks(), searches.known(&reach), Some(reach), link).start(&searches);
     Ok(tell(run, None, |run, finished, is_over| {
@@ -68,7 +68,7 @@ pub async fn one_program(State(searches): State<Arc<Searches>>, Query(asked): Qu
     let skews: Vec<i8> = (-skew..=skew).collect();
     let link = move |row: &Row, story: &Story| {
         let choice = Choice::named(row.model, &row.choice).ok()?;
-        address_of(&Typed { choice, text: text.clone(), setting }, &skews, story)
+        address_of(&Typed { choice, text: text.clone(), setting, bug: None }, &skews, story)
     };
     let run = Run::new(tasks, Finished::new(), None, link).start(&searches);
     let until = Some(Duration::from_secs(seconds));
@@ -146,6 +146,7 @@ pub fn watched_in_words(watched: &[(String, Watched)]) -> Markup {
 mod tests {
     use super::*;
     use crate::models::judge::Task;
+    use std::sync::atomic::AtomicUsize;
     use std::sync::atomic::Ordering::Relaxed;
 
     /// A search that ends only when it is told to.
@@ -172,17 +173,42 @@ mod tests {
             let (sender, begun) = tokio::sync::oneshot::channel();
             let sender = std::sync::Mutex::new(Some(sender));
             let stream = tell(run.start(&searches), None, move |run, _, _| {
-                if run.watched().len() == 2 {
+                if run.watched().len() == 1 {
                     sender.lock().expect("nobody panics").take().map(|sender| sender.send(()));
                 }
                 Vec::new()
             });
-            begun.await.expect("two searches run");
+            begun.await.expect("a search runs");
             drop(stream);
             is_quiet(&searches).await
         });
         runtime.shutdown_background();
         assert!(quiet, "the searches go on though nobody listens");
+    }
+
+    #[test]
+    fn stream_of_one_page_searches_one_at_a_time() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let task = || {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            Task::new("ordering", "serial".to_owned(), None, move |_| {
+                most.fetch_max(now.fetch_add(1, Relaxed) + 1, Relaxed);
+                (0..200).for_each(|_| std::thread::yield_now());
+                now.fetch_sub(1, Relaxed);
+                Vec::new()
+            })
+        };
+        let tasks = (0..8).map(|_| task()).collect();
+        runtime.block_on(async {
+            let run =
+                Run::new(tasks, Finished::new(), None, |_, _| None).start(&Arc::new(Searches::default()));
+            while !run.is_over() {
+                tokio::task::yield_now().await;
+            }
+        });
+        runtime.shutdown_background();
+        assert_eq!(most.load(Relaxed), 1);
     }
 
     #[test]

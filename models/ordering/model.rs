@@ -308,6 +308,19 @@ impl<O: Machine> OrderingModel<O> {
         }
     }
 
+    /// The job that a worker has written and not said so yet.
+    pub fn unfinished(&self, state: &State, worker: u8) -> Option<&Job> {
+        match self.controls.value(state.control).workers.get(usize::from(worker))? {
+            Phase::Written(job) => Some(job),
+            Phase::Idle | Phase::Taken(_) => None,
+        }
+    }
+
+    /// Whether a snapshot can be published, and is not yet.
+    pub fn publication_is_due(&self, state: &State) -> bool {
+        self.control(state.control).moves.iter().any(|(step, _, _)| *step == Move::Publish)
+    }
+
     /// What readers of the replica are given.
     pub fn given(&self, state: &State) -> &Dump {
         &self.data(state.published).dump

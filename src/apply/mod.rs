@@ -25,6 +25,7 @@ use crate::ordering::{Admission, Job, Ordering, Refused};
 use crate::store::overlay::Overlay;
 use crate::store::{Read, Store, StoreError, key};
 use crate::time::Millis;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// At which instants a command entry runs on the replica.
@@ -150,23 +151,23 @@ impl<O: Ordering> Applier<O> {
 
 /// What `entry`, or its part for `part`, comes to on a store that `reader` reads. An effect is what it is; a
 /// command is executed. Errors: the store's.
-pub fn effect_of(
+pub fn effect_of<'a>(
     reader: &dyn Read,
-    entry: &Entry,
+    entry: &'a Entry,
     part: Option<&Key>,
     instants: Instants,
-) -> Result<Effect, StoreError> {
+) -> Result<Cow<'a, Effect>, StoreError> {
     match (&entry.payload, part) {
-        (Payload::Effect(effect), None) => Ok(effect.clone()),
+        (Payload::Effect(effect), None) => Ok(Cow::Borrowed(effect)),
         (Payload::Effect(effect), Some(key)) => {
             let writes = effect.part(key).cloned().collect();
-            Ok(Effect { writes, keys: crate::effect::KeySet::of([key.clone()]) })
+            Ok(Cow::Owned(Effect { writes, keys: crate::effect::KeySet::of([key.clone()]) }))
         }
         (Payload::Command(command), part) => {
             let command = part.map_or_else(|| command.clone(), |key| command.part(key));
             let view = View::new(reader, command.db(), instants.judged_at).with_incarnation(entry.lsn.0);
             // The replica ignores the reply, as Pika's does: what a command comes to is its effect.
-            command.execute(&view, instants.now).map(|(_, effect)| effect)
+            command.execute(&view, instants.now).map(|(_, effect)| Cow::Owned(effect))
         }
     }
 }
@@ -174,26 +175,29 @@ pub fn effect_of(
 /// Writes the entries of one job as one atomic batch with the marker in it. `instants` are asked for command
 /// entries. Gives what each entry came to. Errors: the store's; then the batch is not written, and the node
 /// stops.
-pub fn write_batch<S: Store>(
+pub fn write_batch<'a, S: Store>(
     store: &mut S,
-    entries: &[&Entry],
+    entries: &[&'a Entry],
     part: Option<&Key>,
     marker: Lsn,
     instants: &dyn Fn(&Entry) -> Instants,
-) -> Result<Vec<Effect>, StoreError> {
+) -> Result<Vec<Cow<'a, Effect>>, StoreError> {
     let mut effects = Vec::with_capacity(entries.len());
-    let mut writes = Vec::new();
+    let are_read = entries.iter().any(|entry| matches!(entry.payload, Payload::Command(_)));
     {
         let mut pending = Overlay::new(&*store);
         for &entry in entries {
             let effect = effect_of(&pending, entry, part, instants(entry))?;
-            pending.add(&effect.writes);
-            writes.extend_from_slice(&effect.writes);
+            // Only commands read what those before them have written.
+            if are_read {
+                pending.add(&effect.writes);
+            }
             effects.push(effect);
         }
     }
-    writes.push(marker_write(marker));
-    store.write(&writes)?;
+    let marker = marker_write(marker);
+    let writes = effects.iter().flat_map(|effect: &Cow<'_, Effect>| &effect.writes);
+    store.write_all(&mut writes.chain([&marker]))?;
     Ok(effects)
 }
 

@@ -23,7 +23,10 @@ impl Watermark {
 
     /// Notes that entry `lsn` is done. Entries at or below the watermark are done already.
     pub fn done(&mut self, lsn: Lsn) {
-        if lsn > self.low {
+        // As most are done in order, they need no place in the set.
+        if lsn == self.low.next() {
+            self.low = lsn;
+        } else if lsn > self.low {
             self.above.insert(lsn);
         }
         while self.above.remove(&self.low.next()) {
@@ -33,8 +36,12 @@ impl Watermark {
 
     /// What the watermark would be if `lsns` were done, too.
     pub fn with(&self, lsns: impl Iterator<Item = Lsn>) -> Lsn {
-        let mut after = self.clone();
-        lsns.for_each(|lsn| after.done(lsn));
-        after.low
+        // No copy of what is done ahead: that may be the whole queue, and each batch asks.
+        let lsns: BTreeSet<Lsn> = lsns.collect();
+        let mut low = self.low;
+        while self.above.contains(&low.next()) || lsns.contains(&low.next()) {
+            low = low.next();
+        }
+        low
     }
 }

@@ -20,7 +20,7 @@ pub mod segment_disk;
 pub use codec::{DecodeError, TooLarge, decode, encode};
 pub use files::Files;
 pub use log::{Log, LogError};
-pub use segment::{Fsync, Recovered, SegmentError, SegmentLog};
+pub use segment::{Fsync, Recovered, SegmentError, SegmentLog, Syncing};
 pub use segment_disk::Disk;
 
 use crate::command::Command;

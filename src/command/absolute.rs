@@ -28,7 +28,7 @@ impl Command {
                     "pexpire" => (1, now),
                     _ => (1000, Millis::ZERO),
                 };
-                let mut argv = self.argv.clone();
+                let mut argv = self.argv.to_vec();
                 argv[0] = b"PEXPIREAT".to_vec();
                 argv[2] = instant(&argument(2)?, unit, origin)?;
                 Some(argv)
@@ -41,7 +41,7 @@ impl Command {
 
     /// EX, PX and EXAT, from position `first` on, as PXAT.
     fn with_options_rewritten(&self, first: usize, now: Millis) -> Option<Vec<Vec<u8>>> {
-        let mut argv = self.argv.clone();
+        let mut argv = self.argv.to_vec();
         let at = (first..argv.len().checked_sub(1)?).find(|&at| option(&argv[at], now).is_some())?;
         let (unit, origin) = option(&argv[at], now)?;
         argv[at + 1] = instant(&argv[at + 1], unit, origin)?;

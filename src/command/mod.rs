@@ -34,10 +34,15 @@ pub use view::{StringValue, View};
 
 use crate::effect::{Effect, Key, KeySet};
 use crate::time::Millis;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 /// Number of databases that SELECT can choose from, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
+
+/// No command has a longer name, bytes.
+const NAME_MAX: usize = 32;
 
 /// What a command came to.
 pub type Outcome = Result<(Reply, Effect), CommandError>;
@@ -143,7 +148,8 @@ pub fn table_by_group() -> impl Iterator<Item = (&'static str, &'static Spec)> {
 pub struct Command {
     spec: &'static Spec,
     db: u8,
-    argv: Vec<Vec<u8>>,
+    /// Shared: a command is kept beside what is logged of it.
+    argv: Arc<[Vec<u8>]>,
 }
 
 impl Command {
@@ -151,14 +157,12 @@ impl Command {
     /// `ERR wrong number of arguments …`, as Redis words them.
     pub fn parse(db: u8, argv: Vec<Vec<u8>>) -> Result<Command, CommandError> {
         let name = argv.first().map(Vec::as_slice).unwrap_or_default();
-        let spec = table()
-            .find(|spec| spec.name.as_bytes().eq_ignore_ascii_case(name))
-            .ok_or_else(|| unknown(name, &argv))?;
+        let spec = find(name).ok_or_else(|| unknown(name, &argv))?;
         let count = i32::try_from(argv.len()).unwrap_or(i32::MAX);
         if (spec.arity >= 0 && count != spec.arity) || count < spec.arity.abs() {
             return Err(CommandError::arity(spec.name));
         }
-        Ok(Command { spec, db, argv })
+        Ok(Command { spec, db, argv: argv.into() })
     }
 
     /// Its row in the table.
@@ -266,6 +270,17 @@ impl fmt::Debug for Command {
         }
         Ok(())
     }
+}
+
+/// The row of this name, in any case.
+fn find(name: &[u8]) -> Option<&'static Spec> {
+    static ROWS: LazyLock<BTreeMap<&[u8], &Spec>> =
+        LazyLock::new(|| table().map(|spec| (spec.name.as_bytes(), spec)).collect());
+    let mut lower = [0; NAME_MAX];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    ROWS.get(&*lower).copied()
 }
 
 fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {

@@ -97,10 +97,17 @@ impl<F: Place> Engine<F> {
         }
     }
 
-    /// Lets a job through the gate of a replica's worker pool.
-    pub fn let_through(&self, job: Job) {
+    /// Lets a job through the gate of a replica's worker pool, to be written.
+    pub fn let_write(&self, job: Job) {
         if let Role::Replica(shared) = self.role() {
-            shared.pool.let_through(job);
+            shared.pool.let_write(job);
+        }
+    }
+
+    /// Lets a job that is written through the same gate, to be finished.
+    pub fn let_finish(&self, job: Job) {
+        if let Role::Replica(shared) = self.role() {
+            shared.pool.let_finish(job);
         }
     }
 }

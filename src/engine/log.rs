@@ -24,7 +24,7 @@ pub struct LogState {
     pub poisoned: Option<String>,
 }
 
-/// A log that threads share. Every call takes the lock for as long as the disk takes.
+/// A log that threads share. Every call but [`SharedLog::sync`] takes the lock for as long as the disk takes.
 pub struct SharedLog<F: Files> {
     log: Mutex<SegmentLog<F>>,
 }
@@ -52,9 +52,11 @@ impl<F: Files> SharedLog<F> {
         }
     }
 
-    /// See [`SegmentLog::sync`].
+    /// See [`SegmentLog::sync`]. Entries are appended and read while the disk works.
     pub fn sync(&self) -> Result<Lsn, SegmentError> {
-        lock(&self.log).sync()
+        let syncing = lock(&self.log).begin_sync()?;
+        let outcome = syncing.run();
+        lock(&self.log).end_sync(&syncing, outcome)
     }
 
     /// See [`SegmentLog::set_fsync`].

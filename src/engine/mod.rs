@@ -34,6 +34,7 @@ pub use clock::{Clock, HandClock};
 pub use identity::IdentityError;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
+pub use replica::Applied;
 pub use settings::{Machine, Own, Port, Settings};
 
 use crate::binlog::Files;

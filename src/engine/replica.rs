@@ -17,7 +17,6 @@ use crate::effect::Key;
 use crate::expiry::log_clock::Reading;
 use crate::expiry::{ExpiryPolicy, Judging, LogTime, Removal};
 use crate::node::removal_of_dead;
-use crate::ordering::Strategy;
 use crate::publication::ReplicaPublication;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
@@ -50,7 +49,7 @@ impl Applied {
         let applied = Applied {
             store,
             policy: settings.policy(),
-            shows_prefixes: shows_prefixes(settings.ordering),
+            shows_prefixes: settings.ordering.shows_prefixes(),
             trace: settings.trace.clone(),
             clock: settings.clock.clone(),
             publication: ReplicaPublication::new(log_time, Some(settings.log_clock_limit_ms), watermark),
@@ -133,14 +132,5 @@ impl Work for Applied {
         // Its reader judges by log time, or by the local clock, under which the gate stays shut.
         let snapshot = |judged_at| self.store.snapshot(judged_at).filter(|_| self.shows_prefixes);
         self.publication.publish(watermark, self.clock.now(), snapshot);
-    }
-}
-
-/// Whether every state between two batches of the strategy is a state of the master. Readers are then given what was
-/// published with its clock; otherwise the store as it is.
-fn shows_prefixes(strategy: Strategy) -> bool {
-    match strategy {
-        Strategy::Serial | Strategy::Sequence | Strategy::WritesetSnapshots => true,
-        Strategy::FirstKey | Strategy::KeyHash | Strategy::Barrier | Strategy::Writeset => false,
     }
 }

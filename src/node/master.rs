@@ -114,7 +114,9 @@ impl<S: Store> Master<S> {
         random: u64,
     ) -> Result<Vec<Output>, StoreError> {
         let mut outputs = Vec::new();
-        if let (Removal::ByMaster, KeySet::Keys(keys)) = (policy.removal(), command.keys()) {
+        if policy.removal() == Removal::ByMaster
+            && let KeySet::Keys(keys) = command.keys()
+        {
             for key in &keys {
                 outputs.extend(self.expire(policy, key)?.map(Output::Append));
             }

@@ -68,6 +68,17 @@ strategies! {
     WritesetSnapshots(WritesetSnapshots) "writeset_snapshots" |_, _| WritesetSnapshots::new();
 }
 
+impl Strategy {
+    /// Whether every state between two batches is a state of the master. A node's readers are then given what was
+    /// published with its clock; otherwise the store as it is.
+    pub fn shows_prefixes(self) -> bool {
+        match self {
+            Strategy::Serial | Strategy::Sequence | Strategy::WritesetSnapshots => true,
+            Strategy::FirstKey | Strategy::KeyHash | Strategy::Barrier | Strategy::Writeset => false,
+        }
+    }
+}
+
 impl std::str::FromStr for Strategy {
     type Err = UnknownStrategy;
 

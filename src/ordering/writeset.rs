@@ -20,9 +20,18 @@ pub struct Writeset {
     last_of: BTreeMap<Key, Lsn>,
     /// The last unfinished entry that touches everything.
     last_everything: Option<Lsn>,
-    /// Unfinished entries that are not taken yet, each with the unfinished entries that it waits for.
-    waiting: BTreeMap<Lsn, BTreeSet<Lsn>>,
-    in_flight: BTreeSet<Lsn>,
+    unfinished: BTreeMap<Lsn, Unfinished>,
+    /// Those of them that wait for nothing and are not taken yet.
+    ready: BTreeSet<Lsn>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Unfinished {
+    keys: Vec<Key>,
+    /// How many unfinished entries it waits for.
+    waits_for: usize,
+    /// The entries that wait for it.
+    waited_for_by: Vec<Lsn>,
 }
 
 impl Writeset {
@@ -33,54 +42,74 @@ impl Writeset {
 
     /// Whether nothing is unfinished.
     pub(super) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.in_flight.is_empty()
+        self.unfinished.is_empty()
     }
 
-    fn unfinished(&self) -> BTreeSet<Lsn> {
-        self.waiting.keys().chain(&self.in_flight).copied().collect()
+    /// The unfinished entries that one of these keys has to wait for.
+    fn before(&self, keys: &KeySet) -> BTreeSet<Lsn> {
+        match keys {
+            // What came before the last one of its kind is done before that is.
+            KeySet::Everything => {
+                let from = self.last_everything.unwrap_or(Lsn::NONE);
+                self.unfinished.range(from..).map(|(&lsn, _)| lsn).collect()
+            }
+            KeySet::Keys(keys) => {
+                let last_of = keys.iter().filter_map(|key| self.last_of.get(key));
+                last_of.copied().chain(self.last_everything).collect()
+            }
+        }
     }
 }
 
 impl Ordering for Writeset {
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
-        let waits_for = match &entry.keys {
-            KeySet::Everything => self.unfinished(),
-            KeySet::Keys(keys) => keys
-                .iter()
-                .filter_map(|key| self.last_of.get(key))
-                .copied()
-                .chain(self.last_everything)
-                .collect(),
-        };
-        self.waiting.insert(entry.lsn, waits_for);
-        match &entry.keys {
+        let before = self.before(&entry.keys);
+        for earlier in &before {
+            if let Some(unfinished) = self.unfinished.get_mut(earlier) {
+                unfinished.waited_for_by.push(entry.lsn);
+            }
+        }
+        if before.is_empty() {
+            self.ready.insert(entry.lsn);
+        }
+        let keys = match &entry.keys {
             KeySet::Everything => {
                 // Whoever comes later waits for this entry, and through it for all before it.
                 self.last_of.clear();
                 self.last_everything = Some(entry.lsn);
+                Vec::new()
             }
             KeySet::Keys(keys) => {
                 self.last_of.extend(keys.iter().map(|key| (key.clone(), entry.lsn)));
+                keys.iter().cloned().collect()
             }
-        }
+        };
+        let waits_for = before.len();
+        self.unfinished.insert(entry.lsn, Unfinished { keys, waits_for, waited_for_by: Vec::new() });
         Ok(())
     }
 
     fn take(&mut self, _worker: usize) -> Option<Job> {
-        let (&lsn, _) = self.waiting.iter().find(|(_, waits_for)| waits_for.is_empty())?;
-        self.waiting.remove(&lsn);
-        self.in_flight.insert(lsn);
-        Some(Job::whole(lsn))
+        self.ready.pop_first().map(Job::whole)
     }
 
     fn finish(&mut self, _worker: usize, job: &Job) {
-        self.in_flight.remove(&job.first);
-        self.last_of.retain(|_, last| *last != job.first);
+        let Some(finished) = self.unfinished.remove(&job.first) else { return };
+        for key in finished.keys {
+            if self.last_of.get(&key) == Some(&job.first) {
+                self.last_of.remove(&key);
+            }
+        }
         if self.last_everything == Some(job.first) {
             self.last_everything = None;
         }
-        for waits_for in self.waiting.values_mut() {
-            waits_for.remove(&job.first);
+        for later in finished.waited_for_by {
+            if let Some(waiting) = self.unfinished.get_mut(&later) {
+                waiting.waits_for -= 1;
+                if waiting.waits_for == 0 {
+                    self.ready.insert(later);
+                }
+            }
         }
     }
 

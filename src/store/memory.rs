@@ -57,8 +57,8 @@ impl Read for MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        writes.iter().for_each(|write| self.apply(write));
+    fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError> {
+        writes.for_each(|write| self.apply(write));
         Ok(())
     }
 }

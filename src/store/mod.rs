@@ -61,5 +61,10 @@ impl<R: Read + ?Sized> Read for &R {
 /// Ordered bytes that can be changed.
 pub trait Store: Read {
     /// Does all the writes, in order, or none: no reader and no crash sees a part of them.
-    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError>;
+    fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError>;
+
+    /// [`Store::write_all`] of a slice.
+    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        self.write_all(&mut writes.iter())
+    }
 }

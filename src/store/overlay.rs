@@ -24,7 +24,7 @@ impl<B: Read> Overlay<B> {
     }
 
     /// Adds pending writes.
-    pub fn add(&mut self, writes: &[Write]) {
+    pub fn add<'a>(&mut self, writes: impl IntoIterator<Item = &'a Write>) {
         for write in writes {
             match write {
                 Write::Put { key, value } => {
@@ -104,7 +104,7 @@ impl<B: Read> Read for Overlay<B> {
 }
 
 impl<B: Read> Store for Overlay<B> {
-    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+    fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError> {
         self.add(writes);
         Ok(())
     }

@@ -174,8 +174,8 @@ impl Read for Forgetful {
 }
 
 impl Store for Forgetful {
-    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
-        let kept = writes.iter().filter(|write| !matches!(write, Write::DeleteRange { .. }));
+    fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError> {
+        let kept = writes.filter(|write| !matches!(write, Write::DeleteRange { .. }));
         kept.for_each(|write| self.0.apply(write));
         Ok(())
     }

@@ -194,3 +194,16 @@ async fn browser_keys_step_play_and_show_help() {
     assert!(url.as_str().contains("path=0.0.0.0"), "{url}");
     browser.client.clone().close().await.expect("the browser ends");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_stop_ends_the_searches_and_goes_on_where_they_ended() {
+    let Some(browser) = Browser::start().await else { return };
+    browser.open("/?length=5&workers=3").await;
+    browser.read("states/s, depth").await;
+    browser.click("#toggle").await;
+    let toggle = browser.see("#toggle").await;
+    assert_eq!(toggle.text().await.expect("text"), "Go on");
+    browser.click("#toggle").await;
+    assert_eq!(toggle.text().await.expect("text"), "Stop");
+    browser.client.clone().close().await.expect("the browser ends");
+}

@@ -145,12 +145,8 @@ async fn catalogue_page_of_every_bug_shows_what_it_is_and_that_the_cure_holds() 
             }
             None => assert!(shows("not counted") && !shows("<svg"), "{}", case.id),
         }
-        for address in page.addresses().iter().filter(|address| address.starts_with("/explore/")) {
-            visitor.open(address).await;
-        }
     }
-    let first = visitor.open("/catalogue/r01").await;
-    assert!(first.text.contains("/explore/ordering/key_hash?") && first.text.contains("path="));
+    assert!(visitor.open("/catalogue/r01").await.text.contains("/catalogue/R01/explore?path="));
 }
 
 #[tokio::test]
@@ -174,17 +170,56 @@ async fn bench_results_are_compared_and_what_is_damaged_is_named() {
     std::fs::write(&file, format!("[{}]", rows.join(","))).expect("it is written");
     let page = visitor.open("/bench").await;
     assert!(page.text.contains("ordering, entries/s") && page.text.contains("<time>"), "{}", page.text);
-    for words in ["width:25.1%", "width:100.0%", " 250.5", " 25 %", ">workers<", ">flushdb<"] {
+    for words in ["width=\"25.1%\"", "width=\"100.0%\"", " 250.5", " 25 %", ">workers<", ">flushdb<"] {
         assert!(page.text.contains(words), "{words}: {}", page.text);
     }
     // Two workers before ten; ten and ten side by side.
-    let places: Vec<usize> = ["width:50.0%", "width:25.1%", "width:100.0%"]
-        .map(|bar| page.text.find(bar).expect("a bar"))
+    let (courses, figures) = page.text.split_once("Every figure").expect("every figure");
+    let places: Vec<usize> = ["width=\"50.0%\"", "width=\"25.1%\"", "width=\"100.0%\""]
+        .map(|bar| figures.find(bar).expect("a bar"))
         .to_vec();
     assert!(places.is_sorted(), "{places:?}");
+    assert!(
+        courses.contains("machine not recorded") && courses.contains("entries/s by workers"),
+        "{courses}"
+    );
+    assert!(!courses.contains("by share of FLUSHDB"), "it was not varied");
     for damaged in ["[{", "[]", "{}", "[{\"bench\": 1}]", &format!("[{}]", row("serial", 1, -1.0, "null"))] {
         std::fs::write(&file, damaged).expect("it is written");
         let page = visitor.open("/bench").await;
         assert!(page.text.contains("cannot be read") && page.text.contains("cargo bench"), "{damaged}");
     }
+}
+
+#[tokio::test]
+async fn bench_machine_is_named_where_it_was_recorded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let visitor = Visitor::of(Checkout { bench_results: folder.path().to_owned(), ..Checkout::default() });
+    let row = |flushdb: &str, value: u32| {
+        format!(
+            r#"{{"bench": "ordering", "choice": "barrier", "params": {{"workers": 4, "flushdb": "{flushdb}"}},
+                "value": {value}, "unit": "entries/s", "share_of_limit": 0.5}}"#
+        )
+    };
+    let rows = [row("10%", 10), row("0%", 40), row("5%", 20)];
+    std::fs::write(folder.path().join("summary.json"), format!("[{}]", rows.join(",")))
+        .expect("it is written");
+    let machine = folder.path().join("machine.json");
+    let said =
+        r#"{"machine": "a <b>good</b> one", "cores": 2, "date": "2026-11-21T11:40:00Z", "commit": "abc"}"#;
+    std::fs::write(&machine, said).expect("it is written");
+    let page = visitor.open("/bench").await;
+    for words in
+        ["a &lt;b&gt;good&lt;/b&gt; one, 2 cores", ">2026-11-21T11:40:00Z</time>", "<code>abc</code>"]
+    {
+        assert!(page.text.contains(words), "{words}: {}", page.text);
+    }
+    // By their size, not by their letters.
+    let columns = ["</span>0%</th>", "</span>5%</th>", "</span>10%</th>"];
+    let places =
+        columns.map(|column| page.text.find(column).unwrap_or_else(|| panic!("{column}: {}", page.text)));
+    assert!(places.is_sorted() && page.text.contains("by share of FLUSHDB"), "{places:?}");
+    std::fs::write(&machine, "{").expect("it is written");
+    let page = visitor.open("/bench").await;
+    assert!(page.text.contains("machine not recorded") && page.text.contains("when the file was written"));
 }

@@ -2,7 +2,9 @@
 
 use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
 use replicheck::binlog::codec::{ENTRY_BYTES_MAX, VERSION_1, encoded_bytes};
-use replicheck::binlog::{DecodeError, Entry, Epoch, Log, LogError, Lsn, Payload, TooLarge, decode, encode};
+use replicheck::binlog::{
+    DecodeError, Entry, Epoch, Fsync, Log, LogError, Lsn, Payload, TooLarge, decode, encode,
+};
 use replicheck::command::Command;
 use replicheck::effect::{Effect, Key, KeySet, Write};
 use replicheck::time::Millis;
@@ -206,6 +208,7 @@ fn codec_refuses_what_the_format_does_not_allow() {
         (b"\x01\x01\xff\xff\xff\xff", "a count beyond the end"),
         (b"\x01\x00\xff\xff\xff\xff", "a count beyond the end"),
         (b"\x02\x00\xff\xff\xff\xff", "a count beyond the end"),
+        (b"\x02\x00\0\0\0\x02\0\0\0\0", "a count beyond the end"),
         (b"\x02\x00\0\0\0\x01\xff\xff\xff\xff", "a length beyond the end"),
         (b"\x01\x01\0\0\0\x02\x00\0\0\0\x01b\x00\0\0\0\x01a\0\0\0\0", "keys out of order"),
         (b"\x01\x01\0\0\0\x02\x00\0\0\0\x01a\x00\0\0\0\x01a\0\0\0\0", "keys out of order"),
@@ -321,4 +324,27 @@ fn codec_shortest_writes_need_no_more_memory_than_is_said() {
     let writes = vec![Write::Delete { key: Vec::new() }; 200];
     let payload = Payload::Effect(Effect { writes, keys: KeySet::Everything });
     assert!(is_refused_or_canonical(&encoded(&Entry { payload, ..entry(1, 1, 1) })));
+}
+
+#[test]
+fn epoch_next_is_later_whatever_was_drawn() {
+    for (epoch, drawn, next) in [
+        (0, 0xc0ffee, "1-00c0ffee"),
+        (7, 1, "1-00000001"),
+        (3 << 32 | 0xffff_ffff, 0, "4-00000000"),
+        (3 << 32 | 5, 0x8000_0001, "4-80000001"),
+    ] {
+        let after = Epoch(epoch).next(drawn);
+        assert_eq!(after.to_string(), next);
+        assert!(after > Epoch(epoch));
+    }
+}
+
+#[test]
+fn fsync_of_another_name_is_refused_with_the_known_ones() {
+    for fsync in [Fsync::Always, Fsync::EverySec, Fsync::No] {
+        assert_eq!(fsync.name().parse(), Ok(fsync));
+    }
+    let error = "often".parse::<Fsync>().expect_err("no such promise").to_string();
+    assert_eq!(error, "unknown appendfsync 'often' (known: always, everysec, no)");
 }

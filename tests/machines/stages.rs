@@ -8,7 +8,7 @@ use replicheck::effect::{Key, KeySet, Write};
 use replicheck::expiry::{LogTime, Policy};
 use replicheck::invariant::{self, SameLsn, Sight, State, Versions, Visible};
 use replicheck::node::{Master, MasterInput, MasterOutput};
-use replicheck::ordering::{Admission, Job, Ordering, Strategy, lane_of};
+use replicheck::ordering::{Admission, Strategy};
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::overlay::Overlay;
 use replicheck::store::{Content, Dump, Read, Stored, dump};
@@ -138,78 +138,6 @@ fn read_invariants_tell_resurrection_early_death_and_no_moment_apart() {
     let moments = [Visible::new(), sees.clone()];
     assert_eq!(invariant::past_read(&moments, &sees), Some(1));
     assert_eq!(invariant::past_read(&moments[..1], &sees), None);
-}
-
-/// Admits an entry of these keys; `*` is everything.
-fn admit(machine: &mut impl Ordering, lsn: u64, names: &[&str]) {
-    let keys =
-        if names == ["*"] { KeySet::Everything } else { KeySet::of(names.iter().map(|name| key(name))) };
-    let first_key = names.iter().find(|name| **name != "*").map(|name| key(name));
-    let entry = Admission { lsn: Lsn(lsn), keys, first_key, splittable: true };
-    machine.admit(&entry).expect("effects are never refused");
-}
-
-#[test]
-fn barrier_everything_waits_for_all_and_holds_all() {
-    let (mine, other) = (lane_of(&key("a"), 2), lane_of(&key("c"), 2));
-    let mut barrier = Strategy::Barrier.machine(2, 1);
-    for (lsn, names) in [(1, ["a"]), (2, ["c"]), (3, ["*"]), (4, ["a"])] {
-        admit(&mut barrier, lsn, &names);
-    }
-    let (first, second) = (barrier.take(mine).expect("1"), barrier.take(other).expect("2"));
-    assert_eq!((&first, &second), (&Job::whole(Lsn(1)), &Job::whole(Lsn(2))));
-    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "3 waits for both");
-    barrier.finish(mine, &first);
-    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "3 waits for 2");
-    barrier.finish(other, &second);
-    let flush = barrier.take(0).expect("3");
-    assert_eq!(barrier.take(mine), None, "4 waits for 3");
-    barrier.finish(0, &flush);
-    assert_eq!(barrier.take(mine), Some(Job::whole(Lsn(4))));
-}
-
-#[test]
-fn writeset_waits_for_the_last_entry_of_each_key() {
-    let mut writeset = Strategy::Writeset.machine(2, 1);
-    admit(&mut writeset, 1, &["a"]);
-    admit(&mut writeset, 2, &["c"]);
-    admit(&mut writeset, 3, &["a", "c"]);
-    admit(&mut writeset, 4, &["b"]);
-    let taken: Vec<Job> = std::iter::from_fn(|| writeset.take(0)).collect();
-    assert_eq!(taken, [1, 2, 4].map(|lsn| Job::whole(Lsn(lsn))));
-    writeset.finish(0, &taken[0]);
-    assert_eq!(writeset.take(0), None);
-    writeset.finish(0, &taken[1]);
-    assert_eq!(writeset.take(0), Some(Job::whole(Lsn(3))));
-}
-
-#[test]
-fn serial_takes_a_run_and_nothing_else_meanwhile() {
-    let mut serial = Strategy::Serial.machine(2, 2);
-    (1..=3).for_each(|lsn| admit(&mut serial, lsn, &["a"]));
-    let run = serial.take(0).expect("a run");
-    assert_eq!(run, Job::run(Lsn(1), Lsn(2)));
-    assert_eq!(serial.take(1), None);
-    serial.finish(0, &run);
-    assert_eq!(serial.take(1), Some(Job::whole(Lsn(3))));
-}
-
-#[test]
-fn key_hash_command_that_cannot_be_split_is_refused() {
-    let mut machine = Strategy::KeyHash.machine(2, 1);
-    let entry = |text: &str| Entry {
-        lsn: Lsn(1),
-        epoch: Epoch(1),
-        time: Millis(0),
-        payload: Payload::Command(command(text)),
-    };
-    for text in ["RENAME a c", "MSETNX a 1 c 1"] {
-        let refused = machine.admit(&Admission::of(&entry(text))).expect_err("it cannot be split");
-        assert!(refused.to_string().starts_with("key_hash cannot apply entry 1: "), "{refused}");
-    }
-    for text in ["DEL a c", "UNLINK a c", "MSET a 1 c 1", "SET a 1"] {
-        machine.admit(&Admission::of(&entry(text))).expect("it can be split");
-    }
 }
 
 #[test]

@@ -35,7 +35,8 @@ pub struct Disk {
 /// A store in memory behind a lock.
 #[derive(Debug)]
 pub struct Replica {
-    disk: Mutex<Disk>,
+    /// What is written.
+    pub disk: Mutex<Disk>,
     fault: Fault,
     /// Whether a marker is looked at: of entries that are written in parts more may be missing than is seen here.
     checks_marker: bool,

@@ -160,6 +160,7 @@ fn worker_that_panics_stops_the_pool_and_nothing_more_is_written() {
 fn publication_that_panics_under_the_lock_stops_the_pool() {
     let (reason, written) = stopped_by(Fault::PanicInPublish(Lsn(1)), Strategy::Writeset);
     assert!(matches!(reason, Stopped::Panicked(Place::Worker(_))), "{reason}");
+    assert!(["worker 0 panicked", "worker 1 panicked"].contains(&&*reason.to_string()), "{reason}");
     assert_eq!(written, [Lsn(1)]);
 }
 

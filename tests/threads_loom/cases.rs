@@ -112,8 +112,10 @@ fn loom_pool_gate_wakes_who_is_let_through() {
         let replica = sync::Arc::new(Replica::new(Fault::None));
         let workers = Pool::spawn(&pool, &replica);
         log.iter().for_each(|entry| pool.admit(Arc::clone(entry), 1).expect("nothing fails"));
-        pool.let_through(Job::whole(Lsn(2)));
-        pool.let_through(Job::whole(Lsn(1)));
+        for job in [Job::whole(Lsn(2)), Job::whole(Lsn(1))] {
+            pool.let_write(job.clone());
+            pool.let_finish(job);
+        }
         assert_eq!(pool.wait_for(end(&log)), Ok(()));
         pool.close();
         workers.into_iter().for_each(|worker| worker.join().expect("no panic"));

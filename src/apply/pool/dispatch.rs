@@ -5,11 +5,11 @@
 //! behind a hold can be told without asking the threads.
 //!
 //! ```text
-//! worker 0   idle ─ given 1 ─ writing 1 ─ idle
-//! worker 1   idle ─ given 2 ─ (held, or not its turn) ────── writing 2 ─ idle
+//! worker 0   idle ─ given 1 ─ writing 1 ─ written 1 ─ idle
+//! worker 1   idle ─ given 2 ─ (held, or not its turn) ────── writing 2 ─ written 2 ─ idle
 //! ```
 
-use super::gate::Gate;
+use super::gate::{Gate, Step};
 use super::holds::Holds;
 use super::{Limits, PoolState, Schedule, Stopped};
 use crate::apply::Applier;
@@ -29,6 +29,8 @@ enum Slot {
     Given(Job),
     /// A job that it writes.
     Writing(Job),
+    /// A job that it has written, and not said so.
+    Written(Job),
 }
 
 /// Whether the pool goes on.
@@ -43,8 +45,10 @@ enum Phase {
 
 /// What a worker does next.
 pub(super) enum Next {
-    /// Writes this, then says so.
+    /// Writes this, then calls [`Dispatch::wrote`].
     Write(Batch),
+    /// Says that it is done: [`Dispatch::finish`].
+    Finish,
     /// Waits until [`Dispatch::has_news_for`] it.
     Wait,
     /// Ends.
@@ -136,12 +140,16 @@ impl<O: Ordering> Dispatch<O> {
         if !self.has_news_for(worker) {
             return Next::Wait;
         }
+        // Also when the pool is stopped: what is written counts.
+        if matches!(&self.slots[worker], Slot::Written(job) if !self.gate.keeps(Step::Finish, job)) {
+            return Next::Finish;
+        }
         if matches!(self.phase, Phase::Stopped(_)) {
             return Next::End;
         }
         let Slot::Given(job) = mem::replace(&mut self.slots[worker], Slot::Idle) else { return Next::End };
         self.holds.keep(&job);
-        self.gate.pass(&job);
+        self.gate.pass(Step::Write, &job);
         let entries =
             self.entries.range(job.first..=job.last).map(|(_, (entry, _))| Arc::clone(entry)).collect();
         // It is asked for only now: what was finished while the job waited counts.
@@ -151,9 +159,18 @@ impl<O: Ordering> Dispatch<O> {
         Next::Write(Batch { entries, part, marker })
     }
 
-    /// Notes that `worker` has written what it began. Gives the LSN to publish, if one is due.
+    /// Notes that `worker` has written what it began.
+    pub(super) fn wrote(&mut self, worker: usize) {
+        let slot = &mut self.slots[worker];
+        if let Slot::Writing(job) = mem::replace(slot, Slot::Idle) {
+            *slot = Slot::Written(job);
+        }
+    }
+
+    /// `worker` says that what it has written is done. Gives the LSN to publish, if one is due.
     pub(super) fn finish(&mut self, worker: usize) -> Option<Lsn> {
-        let Slot::Writing(job) = mem::replace(&mut self.slots[worker], Slot::Idle) else { return None };
+        let Slot::Written(job) = mem::replace(&mut self.slots[worker], Slot::Idle) else { return None };
+        self.gate.pass(Step::Finish, &job);
         let before = self.applier.watermark();
         let after = self.applier.finish(worker, &job);
         for lsn in job.lsns().filter(|&lsn| self.applier.is_finished(lsn)) {
@@ -230,6 +247,7 @@ impl<O: Ordering> Dispatch<O> {
             Slot::Idle => false,
             Slot::Given(job) => self.is_ready(job),
             Slot::Writing(_) => true,
+            Slot::Written(job) => !self.gate.keeps(Step::Finish, job),
         };
         if self.slots.iter().any(goes_on) {
             return None;
@@ -248,7 +266,7 @@ impl<O: Ordering> Dispatch<O> {
     fn given(&self) -> impl Iterator<Item = &Job> {
         self.slots.iter().filter_map(|slot| match slot {
             Slot::Given(job) => Some(job),
-            Slot::Idle | Slot::Writing(_) => None,
+            Slot::Idle | Slot::Writing(_) | Slot::Written(_) => None,
         })
     }
 
@@ -257,12 +275,12 @@ impl<O: Ordering> Dispatch<O> {
     }
 
     fn is_ready(&self, job: &Job) -> bool {
-        !self.gate.keeps(job) && !self.is_held(job) && self.applier.ordering().may_write(job)
+        !self.gate.keeps(Step::Write, job) && !self.is_held(job) && self.applier.ordering().may_write(job)
     }
 
     /// Lets `job` through the gate.
-    pub(super) fn let_through(&mut self, job: Job) {
-        self.gate.let_through(job);
+    pub(super) fn let_through(&mut self, step: Step, job: Job) {
+        self.gate.let_through(step, job);
     }
 
     /// Whether `worker` should do something: write, or end.
@@ -270,6 +288,7 @@ impl<O: Ordering> Dispatch<O> {
         match (&self.phase, &self.slots[worker]) {
             (Phase::Stopped(_), _) => true,
             (_, Slot::Given(job)) => self.is_ready(job),
+            (_, Slot::Written(job)) => !self.gate.keeps(Step::Finish, job),
             (Phase::Closed, Slot::Idle) => self.entries.is_empty(),
             _ => false,
         }
@@ -298,18 +317,30 @@ impl<O: Ordering> Dispatch<O> {
 
     /// The jobs that the gate alone keeps from being written, the oldest first.
     fn at_gate(&self) -> Vec<Job> {
-        let waits = |job: &&Job| self.gate.keeps(job) && self.applier.ordering().may_write(job);
+        let waits = |job: &&Job| self.gate.keeps(Step::Write, job) && self.applier.ordering().may_write(job);
         let mut jobs: Vec<Job> = self.given().filter(waits).cloned().collect();
         jobs.sort();
         jobs
     }
 
-    /// The jobs that are being written or that nothing keeps from it.
+    /// The jobs that are written and that the gate keeps from being finished, the oldest first.
+    fn unfinished(&self) -> Vec<Job> {
+        let kept = |slot: &Slot| match slot {
+            Slot::Written(job) if self.gate.keeps(Step::Finish, job) => Some(job.clone()),
+            _ => None,
+        };
+        let mut jobs: Vec<Job> = self.slots.iter().filter_map(kept).collect();
+        jobs.sort();
+        jobs
+    }
+
+    /// The jobs that are being written or finished, or that nothing keeps from it.
     fn begun(&self) -> Vec<Job> {
         let begun = |slot: &Slot| match slot {
             Slot::Idle => None,
             Slot::Given(job) => self.is_ready(job).then(|| job.clone()),
             Slot::Writing(job) => Some(job.clone()),
+            Slot::Written(job) => (!self.gate.keeps(Step::Finish, job)).then(|| job.clone()),
         };
         self.slots.iter().filter_map(begun).collect()
     }
@@ -326,6 +357,7 @@ impl<O: Ordering> Dispatch<O> {
             held,
             holds: self.holds.outcomes().to_vec(),
             at_gate: self.at_gate(),
+            unfinished: self.unfinished(),
             begun: self.begun(),
             stopped: self.stopped().cloned(),
         }

@@ -27,6 +27,7 @@ use crate::ordering::{Job, Ordering, Refused};
 use crate::store::StoreError;
 use crate::sync::{self, Condvar, Mutex, MutexGuard, lock, thread, wait};
 use dispatch::{Dispatch, Next};
+use gate::Step;
 // Entries never change, so nothing about sharing them is to be explored: not the one of `sync`.
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ pub enum Schedule {
     Free,
     /// As these say, as far as the strategy allows it.
     Held(Vec<Hold>),
-    /// As [`Pool::let_through`] says: nothing is written before, until the pool is closed.
+    /// As [`Pool::let_write`] and [`Pool::let_finish`] say: nothing goes before, until the pool is closed.
     Gated,
 }
 
@@ -118,9 +119,11 @@ pub struct PoolState {
     pub held: Vec<Lsn>,
     /// The holds with what became of them.
     pub holds: Vec<(Hold, Outcome)>,
-    /// The jobs that wait at the gate and nowhere else, the oldest first.
+    /// The jobs that wait at the gate to be written, and for nothing else, the oldest first.
     pub at_gate: Vec<Job>,
-    /// The jobs that are being written or will be next.
+    /// The jobs that are written and wait at the gate to be finished, the oldest first.
+    pub unfinished: Vec<Job>,
+    /// The jobs that are being written or finished, or will be next.
     pub begun: Vec<Job>,
     /// Why it stopped, if it did; a closed pool has not.
     pub stopped: Option<Stopped>,
@@ -201,9 +204,16 @@ impl<O: Ordering> Pool<O> {
                     drop(batch);
                     shared = lock(&self.shared);
                     match outcome {
-                        Ok(()) => self.finish(&mut shared, worker, work),
-                        Err(error) => shared.dispatch.stop(Stopped::Store(error)),
+                        // Its end is the next thing that it is told, under the same lock, but for a gate.
+                        Ok(()) => shared.dispatch.wrote(worker),
+                        Err(error) => {
+                            shared.dispatch.stop(Stopped::Store(error));
+                            self.wake(&mut shared);
+                        }
                     }
+                }
+                Next::Finish => {
+                    self.finish(&mut shared, worker, work);
                     self.wake(&mut shared);
                 }
             }
@@ -276,10 +286,19 @@ impl<O: Ordering> Pool<O> {
         }
     }
 
-    /// Lets `job` through the gate, once: one of [`PoolState::at_gate`], or one that will come there.
-    pub fn let_through(&self, job: Job) {
+    /// Lets `job` through the gate to be written, once: one of [`PoolState::at_gate`], or one that will come there.
+    pub fn let_write(&self, job: Job) {
+        self.let_through(Step::Write, job);
+    }
+
+    /// Lets `job` through the gate to be finished, once: one of [`PoolState::unfinished`], or one that will come there.
+    pub fn let_finish(&self, job: Job) {
+        self.let_through(Step::Finish, job);
+    }
+
+    fn let_through(&self, step: Step, job: Job) {
         let mut shared = lock(&self.shared);
-        shared.dispatch.let_through(job);
+        shared.dispatch.let_through(step, job);
         self.wake(&mut shared);
     }
 

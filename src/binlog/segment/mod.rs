@@ -36,6 +36,8 @@ use super::{Entry, Epoch, Lsn};
 use chain::{Chain, GroupError};
 use header::{Header, segment_name};
 use point::{Point, Points, Run, Slot};
+use std::io;
+use std::sync::Arc;
 
 /// What the caller promises with an acknowledgement; the log only remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,21 @@ impl Default for Options {
     }
 }
 
+/// A sync under way: of the last segment as it was when it began.
+#[derive(Debug)]
+pub struct Syncing<F> {
+    /// `None`: all was synced before.
+    file: Option<Arc<F>>,
+    here: Point,
+}
+
+impl<F: File> Syncing<F> {
+    /// The fsync itself. Errors: the disk's, for [`SegmentLog::end_sync`].
+    pub fn run(&self) -> io::Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.sync())
+    }
+}
+
 /// One segment: its first LSN, and where in the file that entry begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
@@ -112,7 +129,7 @@ pub struct SegmentLog<F: Files> {
     options: Options,
     places: Vec<Place>,
     /// The last segment.
-    file: F::File,
+    file: Arc<F::File>,
     /// Where its entries end, bytes.
     end: u64,
     /// Bytes of the entries that this run appended.
@@ -174,12 +191,31 @@ impl<F: Files> SegmentLog<F> {
     /// tries again; after any error the caller acknowledges nothing that waits for it. Cost: one fsync and one
     /// write of 60 bytes; nothing if there is nothing new.
     pub fn sync(&mut self) -> Result<Lsn, SegmentError> {
+        let syncing = self.begin_sync()?;
+        let outcome = syncing.run();
+        self.end_sync(&syncing, outcome)
+    }
+
+    /// The first third of [`SegmentLog::sync`]: what is to be synced. [`Syncing::run`] needs no hold of the log, so that
+    /// entries may be appended meanwhile; [`SegmentLog::end_sync`] has to follow. Errors: `Poisoned`.
+    pub fn begin_sync(&self) -> Result<Syncing<F::File>, SegmentError> {
         self.refuse_if_poisoned()?;
-        if self.point != self.here() {
-            let name = segment_name(self.place().first);
-            let synced = self.file.sync().map_err(SegmentError::fatal("sync", &name));
-            self.poison_if_fatal(synced)?;
-            self.point = self.here();
+        let (here, is_new) = (self.here(), self.point != self.here());
+        Ok(Syncing { file: is_new.then(|| Arc::clone(&self.file)), here })
+    }
+
+    /// The last third: notes what came of it. Cost and errors: [`SegmentLog::sync`]'s.
+    pub fn end_sync(
+        &mut self,
+        syncing: &Syncing<F::File>,
+        outcome: io::Result<()>,
+    ) -> Result<Lsn, SegmentError> {
+        self.refuse_if_poisoned()?;
+        let name = segment_name(syncing.here.segment);
+        self.poison_if_fatal(outcome.map_err(SegmentError::fatal("sync", &name)))?;
+        // A later sync, or the next segment, may have come first.
+        if syncing.here.lsn > self.point.lsn {
+            self.point = syncing.here;
         }
         if self.recorded != self.point {
             self.points.record(&self.slot(self.options.fsync.run()))?;
@@ -195,7 +231,7 @@ impl<F: Files> SegmentLog<F> {
         let created = create_segment(&self.files, &header);
         let (file, start) = self.poison_if_fatal(created)?;
         self.places.push(Place { first: header.first, start });
-        (self.file, self.end) = (file, start);
+        (self.file, self.end) = (Arc::new(file), start);
         self.point = self.here();
         Ok(())
     }

@@ -22,6 +22,7 @@ use super::header::{Header, first_lsn, segment_name};
 use super::point::{POINTS, Point, Points, Run, Slot};
 use super::{NEW, Options, Place, SegmentLog, create_segment};
 use crate::time::Millis;
+use std::sync::Arc;
 
 /// What a start found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl<F: Files> SegmentLog<F> {
             files,
             options,
             places,
-            file,
+            file: Arc::new(file),
             end,
             appended: 0,
             chain,

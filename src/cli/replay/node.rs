@@ -63,7 +63,8 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 fn follow(engine: &Engine, order: Order) -> Answer {
     match order {
         Order::Look => {}
-        Order::LetThrough(line) => engine.let_through(job(line)),
+        Order::LetWrite(line) => engine.let_write(job(line)),
+        Order::LetFinish(line) => engine.let_finish(job(line)),
         Order::Cut => engine.cut(),
         Order::Flush => engine.flush()?,
         Order::Abort => std::process::abort(),

@@ -23,6 +23,8 @@ pub enum Order {
     Send(Command),
     /// A worker writes a job.
     Write(Job),
+    /// The worker says that it is done.
+    Finish(Job),
     /// Admission closes, so that a snapshot is published.
     Cut,
     /// The replica's store is flushed.
@@ -57,7 +59,9 @@ pub fn orders(
     let (mut orders, mut batches, mut recovering) = (Vec::new(), 0, None);
     for (before, action, after) in path {
         let is_open = after.opens_at == 0;
-        let given = || is_open.then(|| model.given(after).clone());
+        // A node publishes at once what the model publishes in a step of its own.
+        let is_ahead = model.publication_is_due(after);
+        let given = || (is_open && !is_ahead).then(|| model.given(after).clone());
         // Steps of recovery: a node takes them all at once.
         if let Some(steps) = &mut recovering {
             *steps += 1;
@@ -78,7 +82,11 @@ pub fn orders(
                 }
             }
             Action::Move(Move::Cut) => orders.push((Order::Cut, None)),
-            Action::Move(Move::Take(_) | Move::Finish(_) | Move::Publish) | Action::Readmit => {}
+            Action::Move(Move::Finish(worker)) => {
+                let job = model.unfinished(before, *worker).ok_or("the path finishes nothing")?;
+                orders.push((Order::Finish(job.clone()), given()));
+            }
+            Action::Move(Move::Take(_) | Move::Publish) | Action::Readmit => {}
             Action::Crash(_) => {
                 orders.push((Order::Crash(model.given(after).clone(), model.watermark(after)), None));
                 recovering = Some(0);

@@ -127,14 +127,25 @@ impl Replica {
         }
     }
 
-    /// Lets a job through the gate.
-    pub fn let_through(&self, job: Job) -> Result<(), String> {
+    /// Lets a job through the gate, to be written.
+    pub fn let_write(&self, job: Job) -> Result<(), String> {
         match self {
             Replica::Here(node) => {
-                node.engine.let_through(job);
+                node.engine.let_write(job);
                 Ok(())
             }
-            Replica::Apart(apart) => apart.child()?.tell(&Order::LetThrough(job_line(&job))).map(|_| ()),
+            Replica::Apart(apart) => apart.child()?.tell(&Order::LetWrite(job_line(&job))).map(|_| ()),
+        }
+    }
+
+    /// Lets a job that is written through the gate, to be finished.
+    pub fn let_finish(&self, job: Job) -> Result<(), String> {
+        match self {
+            Replica::Here(node) => {
+                node.engine.let_finish(job);
+                Ok(())
+            }
+            Replica::Apart(apart) => apart.child()?.tell(&Order::LetFinish(job_line(&job))).map(|_| ()),
         }
     }
 

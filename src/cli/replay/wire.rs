@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! "Look"                                    {"Ok": {"admitted": 2, "at_gate": [[1, 1, null], [2, 2, null]], …}}
-//! {"LetThrough": [2, 2, null]}              {"Ok": {"admitted": 2, "at_gate": [[1, 1, null]], …}}
+//! {"LetWrite": [2, 2, null]}                {"Ok": {"admitted": 2, "at_gate": [[1, 1, null]], …}}
 //! "Abort"                                   no answer: the process is gone
 //! ```
 
@@ -20,8 +20,10 @@ use serde::{Deserialize, Serialize};
 pub enum Order {
     /// Nothing but to answer.
     Look,
-    /// Let a job through the gate.
-    LetThrough(JobLine),
+    /// Let a job through the gate, to be written.
+    LetWrite(JobLine),
+    /// Let a job that is written through it, to be finished.
+    LetFinish(JobLine),
     /// Close admission to publish a snapshot.
     Cut,
     /// Flush the store as it is.
@@ -60,6 +62,7 @@ pub struct SeenLine {
     watermark: u64,
     admission_waits: bool,
     at_gate: Vec<JobLine>,
+    unfinished: Vec<JobLine>,
     begun: Vec<JobLine>,
     applied: u64,
     log_time: u64,
@@ -108,6 +111,7 @@ impl From<Seen> for SeenLine {
             watermark: seen.pool.watermark.0,
             admission_waits: seen.pool.admission_waits,
             at_gate: seen.pool.at_gate.iter().map(job_line).collect(),
+            unfinished: seen.pool.unfinished.iter().map(job_line).collect(),
             begun: seen.pool.begun.iter().map(job_line).collect(),
             applied: seen.applied.0,
             log_time: seen.log_time.0,
@@ -137,6 +141,7 @@ impl From<SeenLine> for Seen {
             held: Vec::new(),
             holds: Vec::new(),
             at_gate: line.at_gate.into_iter().map(job).collect(),
+            unfinished: line.unfinished.into_iter().map(job).collect(),
             begun: line.begun.into_iter().map(job).collect(),
             stopped: None,
         };

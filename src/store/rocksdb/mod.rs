@@ -135,7 +135,7 @@ impl Read for RocksStore {
 }
 
 impl Store for RocksStore {
-    fn write(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+    fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         for write in writes {
             match write {

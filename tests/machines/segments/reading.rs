@@ -2,6 +2,7 @@
 
 use super::forgetful::{Fault, Forgetful, size};
 use super::history::{MANY, entry, options, read_all};
+use replicheck::binlog::files::{File, Files};
 use replicheck::binlog::{Disk, Entry, Fsync, Lsn, SegmentError, SegmentLog, encode};
 use std::path::PathBuf;
 
@@ -116,6 +117,40 @@ fn append_out_of_order_leaves_the_log_as_it_was() {
     log.append(&[]).expect("nothing");
     log.append(&[entry(10, 1, 10)]).expect("what comes next");
     assert_eq!(read_all(&log), entries(10));
+}
+
+/// The disk works without the log: what comes meanwhile is not said to be durable, and a new segment is no step back.
+#[test]
+fn sync_entries_that_come_meanwhile_are_not_counted() {
+    for segment_bytes_max in [1, 150, MANY] {
+        let files = Forgetful::new();
+        let mut log = nine(&files, segment_bytes_max);
+        let syncing = log.begin_sync().expect("it works");
+        log.append(&[entry(10, 1, 10)]).expect("the disk works");
+        let outcome = syncing.run();
+        assert_eq!(log.end_sync(&syncing, outcome).expect("the disk works"), Lsn(9));
+        assert_eq!(log.durable(), Lsn(9));
+        for after in files.power_losses(|_| usize::MAX) {
+            let (log, found) =
+                SegmentLog::open(after, options(segment_bytes_max, Fsync::No)).expect("it starts");
+            assert!(found.last >= Lsn(9), "{found:?}");
+            assert_eq!(read_all(&log)[..9], entries(9));
+        }
+        assert_eq!(log.sync().expect("the disk works"), Lsn(10));
+    }
+}
+
+#[test]
+fn sync_that_failed_meanwhile_poisons_the_log() {
+    let mut log = nine(&Forgetful::new(), MANY);
+    let syncing = log.begin_sync().expect("it works");
+    log.append(&[entry(10, 1, 10)]).expect("the disk works");
+    let error = log.end_sync(&syncing, Err(std::io::Error::other("gone"))).expect_err("the disk failed");
+    assert!(matches!(error, SegmentError::Fatal { .. }), "{error}");
+    assert!(
+        log.poisoned().is_some() && log.begin_sync().is_err() && log.append(&[entry(11, 1, 11)]).is_err()
+    );
+    assert_eq!(log.durable(), Lsn::NONE);
 }
 
 #[test]
@@ -234,4 +269,27 @@ fn disk_round_trip_with_rotation_purge_and_a_cut_tail() {
     std::fs::write(last, &bytes[..at]).expect("a file");
     let error = SegmentLog::open(disk(), options).expect_err("101 was synced").to_string();
     assert!(error.contains("fsync had covered") && error.contains("lsn 10"), "{error}");
+}
+
+#[test]
+fn disk_file_is_written_at_its_place_cut_renamed_and_removed() {
+    let folder = TempFolder::new("files");
+    let disk = Disk::open(&folder.0).expect("a folder");
+    let file = disk.create("a").expect("a file");
+    file.write_at(3, b"xyz").expect("room");
+    file.write_at(0, b"abc").expect("room");
+    assert_eq!(
+        (file.bytes().expect("open"), file.read_at(2, usize::MAX).expect("open")),
+        (6, b"cxyz".to_vec())
+    );
+    assert_eq!(file.read_at(9, 4).expect("beyond the end"), b"");
+    file.truncate(4).expect("open");
+    file.sync().expect("open");
+    disk.rename("a", "b").expect("it is there");
+    disk.sync_directory().expect("a folder");
+    assert_eq!(disk.list().expect("a folder"), ["b"]);
+    assert_eq!(disk.open("b").expect("it is there").read_at(0, 3).expect("open"), b"abc");
+    assert!(disk.open("a").is_err() && disk.remove("a").is_err());
+    disk.remove("b").expect("it is there");
+    assert_eq!(disk.list().expect("a folder"), [""; 0]);
 }

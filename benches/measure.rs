@@ -1,0 +1,212 @@
+//! Measure — something that is run again and again → its median, beside the limit's of the same moment.
+//!
+//! Criterion says how often and prints its own statistics; each run is also kept here, with the limit measured right
+//! before or after it. So what else the machine does meanwhile meets both, and the share is a median of such pairs.
+
+use crate::results;
+use criterion::{Criterion, SamplingMode, Throughput};
+use replicheck::models::measured::{Measured, in_words};
+use serde_json::Value;
+use std::env;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// How long a bench may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `cargo test --benches`: each once, small; nothing is written.
+    Once,
+    /// `--quick`.
+    Quick,
+    /// As exact as it gets.
+    Full,
+}
+
+impl Mode {
+    /// What the command line asks for.
+    pub fn asked() -> Mode {
+        let has = |word: &str| env::args().any(|argument| argument == word);
+        match (has("--bench") && !has("--test"), has("--quick")) {
+            (false, _) => Mode::Once,
+            (true, true) => Mode::Quick,
+            (true, false) => Mode::Full,
+        }
+    }
+
+    /// One of three numbers.
+    pub fn pick<T>(self, once: T, quick: T, full: T) -> T {
+        match self {
+            Mode::Once => once,
+            Mode::Quick => quick,
+            Mode::Full => full,
+        }
+    }
+}
+
+/// One run.
+pub struct Run {
+    /// What it took, without what was made ready for it.
+    pub time: Duration,
+    /// What the limit took for the same.
+    pub limit: Option<Duration>,
+}
+
+impl From<Duration> for Run {
+    fn from(time: Duration) -> Run {
+        Run { time, limit: None }
+    }
+}
+
+/// A bench: what it measured so far.
+pub struct Bench {
+    name: &'static str,
+    /// How long it may take.
+    pub mode: Mode,
+    criterion: Criterion,
+    rows: Vec<Measured>,
+}
+
+impl Bench {
+    /// Reads the command line; `--help` and `--list` end here or say so themselves.
+    pub fn new(name: &'static str, about: &str) -> Bench {
+        if env::args().any(|argument| argument == "--help" || argument == "-h") {
+            println!(
+                "\nBench `{name}`: {about}\nAll: cargo bench [-- --quick]. This one: cargo bench --bench {name} [-- FILTER]\n"
+            );
+        }
+        let mode = Mode::asked();
+        let criterion = Criterion::default()
+            .sample_size(10)
+            .warm_up_time(Duration::from_millis(200))
+            .measurement_time(mode.pick(
+                Duration::from_millis(1),
+                Duration::from_millis(400),
+                Duration::from_secs(2),
+            ))
+            .configure_from_args();
+        Bench { name, mode, criterion, rows: Vec::new() }
+    }
+
+    /// Measures `run`, which does `amount` of `unit` a run (`entries`: the rows are of `entries/s`). Nothing, if the
+    /// command line filters it out.
+    pub fn rate(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
+        if let Some((time, share)) = self.measured(choice, &params, amount, run) {
+            self.row(choice, params, amount as f64 / time, &format!("{unit}/s"), share);
+        }
+    }
+
+    /// The same as microseconds a piece (`write`: the rows are of `µs/write`).
+    #[allow(dead_code, reason = "most benches tell rates")]
+    pub fn cost(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
+        if let Some((time, share)) = self.measured(choice, &params, amount, run) {
+            self.row(choice, params, time * 1e6 / amount as f64, &format!("µs/{unit}"), share);
+        }
+    }
+
+    /// Measures two things in turn: `run` gives the time of the one, and as its limit that of the other for the same.
+    /// The row says how many times as fast the one is.
+    #[allow(dead_code, reason = "most benches compare with a limit")]
+    pub fn ratio(&mut self, choice: &str, params: Value, run: impl FnMut() -> Run) {
+        if let Some((_, Some(ratio))) = self.measured(choice, &params, 1, run) {
+            self.row(choice, params, ratio, "times as fast", None);
+        }
+    }
+
+    /// [`Bench::rate`] of a function alone; whether it was measured.
+    #[allow(dead_code, reason = "most benches make something ready first")]
+    pub fn timed<T>(
+        &mut self,
+        choice: &str,
+        params: Value,
+        amount: u64,
+        unit: &str,
+        mut run: impl FnMut() -> T,
+    ) -> bool {
+        let before = self.rows.len();
+        self.rate(choice, params, amount, unit, || {
+            let since = Instant::now();
+            black_box(run());
+            since.elapsed().into()
+        });
+        self.rows.len() > before
+    }
+
+    /// The median time of a run, seconds, for a row of the caller's own.
+    #[allow(dead_code, reason = "most benches know before what a run does")]
+    pub fn seconds(&mut self, choice: &str, params: &Value, run: impl FnMut() -> Run) -> Option<f64> {
+        self.measured(choice, params, 1, run).map(|(time, _)| time)
+    }
+
+    /// The median time of a run, seconds, and the median share of the limit.
+    fn measured(
+        &mut self,
+        choice: &str,
+        params: &Value,
+        amount: u64,
+        mut run: impl FnMut() -> Run,
+    ) -> Option<(f64, Option<f64>)> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut group = self.criterion.benchmark_group(self.name);
+        group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(amount));
+        group.bench_function(id(choice, params), |bencher| {
+            bencher.iter_custom(|times| {
+                let before = runs.len();
+                runs.extend((0..times).map(|_| run()));
+                runs[before..].iter().map(|run| run.time).sum()
+            });
+        });
+        group.finish();
+        let seconds = |time: Duration| time.as_secs_f64().max(1e-9);
+        let share = |run: &Run| run.limit.map(|limit| limit.as_secs_f64() / seconds(run.time));
+        let time = median(runs.iter().map(|run| seconds(run.time)).collect())?;
+        Some((time, median(runs.iter().filter_map(share).collect())))
+    }
+
+    /// Notes a number that is not a rate.
+    pub fn row(&mut self, choice: &str, params: Value, value: f64, unit: &str, share_of_limit: Option<f64>) {
+        self.rows.push(Measured {
+            bench: self.name.to_owned(),
+            choice: choice.to_owned(),
+            params,
+            value,
+            unit: unit.to_owned(),
+            share_of_limit,
+        });
+    }
+
+    /// Whether the command line asks for a part that criterion does not run.
+    #[allow(dead_code, reason = "criterion runs most parts")]
+    pub fn is_asked(&self, part: &str) -> bool {
+        filters().next().is_none() || filters().any(|filter| part.contains(&filter))
+    }
+
+    /// Prints the table and writes the files. Panics: the disk refuses.
+    pub fn finish(self) {
+        self.criterion.final_summary();
+        if self.mode == Mode::Once || self.rows.is_empty() {
+            return;
+        }
+        results::print(&self.rows);
+        results::save(self.name, &self.rows, filters().next().is_none())
+            .expect("target/bench can be written");
+    }
+}
+
+/// What narrows a run down; the value of an option counts, too, and then old rows stay.
+fn filters() -> impl Iterator<Item = String> {
+    env::args().skip(1).filter(|argument| !argument.starts_with('-'))
+}
+
+/// What criterion calls it: `serial/workers=2,keys=uniform`.
+fn id(choice: &str, params: &Value) -> String {
+    let set = params.as_object().into_iter().flatten();
+    let set: Vec<String> = set.map(|(name, value)| format!("{name}={}", in_words(value))).collect();
+    if set.is_empty() { choice.to_owned() } else { format!("{choice}/{}", set.join(",")) }
+}
+
+/// The middle one; the mean of both where there are two.
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    Some((values[last / 2] + values[last - last / 2]) / 2.0)
+}

@@ -1,0 +1,192 @@
+//! Ordering — a log → a replica's store, by every strategy: entries a second, beside RocksDB alone.
+//!
+//! The shipped worker pool, strategy, batches and publication, on RocksDB in a temporary folder. What is not in it: the
+//! replica's own log (`binlog`) and the network (`peers`).
+
+mod measure;
+mod raw;
+mod results;
+mod workload;
+
+use measure::{Bench, Run, median};
+use raw::Raw;
+use replicheck::apply::Applier;
+use replicheck::apply::pool::{Limits, Pool, Stopped};
+use replicheck::binlog::{Entry, Lsn};
+use replicheck::engine::{Applied, Settings};
+use replicheck::handover::hand_over;
+use replicheck::ordering::Strategy;
+use replicheck::store::rocksdb::RocksStore;
+use replicheck::time::Millis;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use workload::{BASE, Keys, Workload};
+
+/// Entries that come from the link at a time.
+const GROUP: usize = 512;
+/// From one look at what readers see to the next, entries.
+const LOOK: u64 = 256;
+
+/// How a replica is run.
+#[derive(Clone, Copy)]
+struct Setup {
+    strategy: Strategy,
+    workers: usize,
+    batch: usize,
+    interval_ms: u64,
+}
+
+impl Setup {
+    fn params(&self, workload: &Workload) -> Value {
+        let mut params = workload.params();
+        params["workers"] = self.workers.into();
+        params["batch"] = self.batch.into();
+        params
+    }
+
+    /// Applies `log`: what it took, and how old the state was that readers saw (milliseconds, one look each).
+    fn apply(&self, log: &[Entry]) -> (Duration, Vec<f64>) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let settings = Settings {
+            ordering: self.strategy,
+            workers: self.workers,
+            batch_entries_max: self.batch,
+            ..Settings::new(folder.path())
+        };
+        let store = RocksStore::open(&folder.path().join("store")).expect("a store");
+        let applied = Arc::new(Applied::new(&settings, store, Lsn::NONE, Millis::ZERO));
+        let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
+        let applier = Applier::new(settings.machine(), Lsn::NONE);
+        let pool = Arc::new(Pool::new(applier, self.workers, limits, settings.schedule.clone()));
+        let workers = Pool::spawn(&pool, &applied);
+        let groups: Vec<Vec<Entry>> = log.chunks(GROUP).map(<[Entry]>::to_vec).collect();
+        let last = log.last().map_or(Lsn::NONE, |entry| entry.lsn);
+        let (stop, stopped) = channel::<()>();
+        let mut admitted: Vec<Instant> = Vec::with_capacity(log.len());
+        let mut ages = Vec::new();
+        let (time, interval) = (Instant::now(), Duration::from_millis(self.interval_ms));
+        let time = thread::scope(|scope| {
+            let (pool, applied) = (&pool, &applied);
+            scope.spawn(move || {
+                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(interval) {
+                    pool.request_cut(&**applied);
+                }
+            });
+            for group in groups {
+                let share = BYTES_OF_AN_ENTRY;
+                let hear = |entry: &Entry| {
+                    applied.hear(entry.lsn, entry.time);
+                    let now = Instant::now();
+                    admitted.push(now);
+                    if entry.lsn.0.is_multiple_of(LOOK) {
+                        let (seen, _) = applied.seen();
+                        let unseen = usize::try_from(seen.0).ok().and_then(|seen| admitted.get(seen));
+                        ages.extend(unseen.map(|&since| (now - since).as_secs_f64() * 1e3));
+                    }
+                };
+                hand_over(pool, group, share, |_| Ok::<(), Stopped>(()), hear, |entry| entry)
+                    .expect("nothing fails");
+            }
+            pool.wait_for(last).expect("nothing fails");
+            drop(stop);
+            time.elapsed()
+        });
+        pool.close();
+        workers.into_iter().for_each(|worker| worker.join().expect("no panic"));
+        (time, ages)
+    }
+}
+
+/// What the pool's limit of bytes is told of each; it does not matter here.
+const BYTES_OF_AN_ENTRY: usize = 256;
+
+fn main() {
+    let mut bench =
+        Bench::new("ordering", "how fast a replica applies a log, by strategy, workers, keys and batches");
+    let commands = bench.mode.pick(300, 10_000, 50_000);
+    let base = Setup { strategy: Strategy::Serial, workers: 2, batch: 256, interval_ms: 100 };
+    let of = |workload| (base, workload);
+    let points = [
+        of(BASE),
+        (Setup { workers: 1, ..base }, BASE),
+        (Setup { workers: 4, ..base }, BASE),
+        (Setup { batch: 1, ..base }, BASE),
+        (Setup { workers: 4, batch: 1, ..base }, BASE),
+        of(Workload { keys: Keys::Zipfian, ..BASE }),
+        of(Workload { keys: Keys::Hot, ..BASE }),
+        of(Workload { flushdb: 0.001, ..BASE }),
+        of(Workload { flushdb: 0.01, ..BASE }),
+        of(Workload { multi_key: 0.1, ..BASE }),
+        of(Workload { value_bytes: 16, ..BASE }),
+        of(Workload { value_bytes: 1_000, ..BASE }),
+    ];
+    for (setup, workload) in points {
+        let log = workload.log(commands);
+        for &strategy in Strategy::ALL {
+            let setup = Setup { strategy, ..setup };
+            bench.rate(strategy.name(), setup.params(&workload), log.len() as u64, "entries", || {
+                let limit = Some(Raw::new().write(&log, setup.batch));
+                Run { time: setup.apply(&log).0, limit }
+            });
+        }
+        bench.rate("limit: raw WriteBatch", setup.params(&workload), log.len() as u64, "entries", || {
+            Raw::new().write(&log, setup.batch).into()
+        });
+    }
+    snapshots(&mut bench, base);
+    ratios(&mut bench, base, commands);
+    bench.finish();
+}
+
+/// What order costs, each pair measured in turn.
+fn ratios(bench: &mut Bench, base: Setup, commands: usize) {
+    let plain = BASE.log(commands);
+    let flushed = Workload { flushdb: 0.01, ..BASE }.log(commands);
+    let of = |strategy, workers, batch| Setup { strategy, workers, batch, ..base };
+    let pairs = [
+        ("serial / key_hash", of(Strategy::Serial, 4, 256), &plain, of(Strategy::KeyHash, 4, 256)),
+        ("serial / key_hash", of(Strategy::Serial, 4, 1), &plain, of(Strategy::KeyHash, 4, 1)),
+        ("writeset / serial", of(Strategy::Writeset, 2, 256), &plain, of(Strategy::Serial, 2, 256)),
+        (
+            "barrier with 1 % FLUSHDB / without",
+            of(Strategy::Barrier, 2, 256),
+            &flushed,
+            of(Strategy::Barrier, 2, 256),
+        ),
+    ];
+    for (name, one, log, other) in pairs {
+        let params = json!({ "workers": one.workers, "batch": one.batch, "value_bytes": BASE.value_bytes });
+        bench.ratio(name, params, || Run { time: one.apply(log).0, limit: Some(other.apply(&plain).0) });
+    }
+}
+
+/// What the cut interval of `writeset_snapshots` costs, and what it gives.
+fn snapshots(bench: &mut Bench, base: Setup) {
+    let log = BASE.log(bench.mode.pick(300, 50_000, 300_000));
+    for interval_ms in [1, 10, 100] {
+        let setup = Setup { strategy: Strategy::WritesetSnapshots, interval_ms, ..base };
+        let mut params = setup.params(&BASE);
+        params["cut_interval_ms"] = interval_ms.into();
+        let mut ages = Vec::new();
+        bench.rate(setup.strategy.name(), params.clone(), log.len() as u64, "entries", || {
+            let limit = Some(Raw::new().write(&log, setup.batch));
+            let (time, looked) = setup.apply(&log);
+            ages.extend(looked);
+            Run { time, limit }
+        });
+        let oldest = ages.iter().copied().reduce(f64::max);
+        if let (Some(middle), Some(oldest)) = (median(ages), oldest) {
+            bench.row(
+                setup.strategy.name(),
+                params.clone(),
+                middle,
+                "ms that readers are behind, median",
+                None,
+            );
+            bench.row(setup.strategy.name(), params, oldest, "ms that readers are behind, greatest", None);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Peers — Debian's redis-server without AOF beside `replicheck serve` with default settings, in turn on one machine.
+//!
+//! ```text
+//! throughput   redis-benchmark -c 50 -d 100 at -P 1 and -P 16: SET, GET of keys that are there, INCR, HSET
+//! replica      lag under full load and after it, catching up after a stall, processor time beside a master alone
+//! start        with keys in the store and a tail of the binlog; memory
+//! ```
+//!
+//! `cargo bench --bench peers -- replica` runs one part; `REPLICHECK_RUNS` says how often throughput is measured (5, in
+//! `--quick` 1). The share is the part of Redis's number in the same run.
+
+mod measure;
+#[path = "peers/process.rs"]
+mod process;
+mod results;
+
+use measure::{Bench, Mode, median};
+use process::{Peer, Server, benchmark};
+use serde_json::{Value, json};
+use std::thread::{scope, sleep};
+use std::time::{Duration, Instant};
+
+const VALUE_BYTES: usize = 100;
+
+fn main() {
+    let mut bench =
+        Bench::new("peers", "redis-server beside `replicheck serve`; parts: throughput, replica, start");
+    if bench.mode == Mode::Once {
+        return;
+    }
+    for tool in ["redis-server", "redis-benchmark"] {
+        let found = std::process::Command::new(tool).arg("--version").output();
+        if found.is_err() {
+            println!("skipped: {tool} not found");
+            return;
+        }
+    }
+    let keys = bench.mode.pick(0, 100_000, 1_000_000);
+    if bench.is_asked("throughput") {
+        throughput(&mut bench, keys);
+    }
+    if bench.is_asked("replica") {
+        replica(&mut bench, keys);
+    }
+    if bench.is_asked("start") {
+        start(&mut bench, keys);
+    }
+    bench.finish();
+}
+
+/// The median of each peer's numbers, and of their ratios in the same round.
+fn compare(bench: &mut Bench, params: &Value, unit: &str, rounds: &[[f64; 2]]) {
+    let of = |peer: usize| median(rounds.iter().map(|round| round[peer]).collect()).unwrap_or_default();
+    let ratio = median(rounds.iter().map(|[redis, own]| own / redis.max(1e-9)).collect());
+    bench.row(Peer::Redis.name(), params.clone(), of(0), unit, None);
+    // Of a cost there is no limit that one comes near to.
+    let ratio = ratio.filter(|_| unit.starts_with("commands/s"));
+    bench.row(Peer::Replicheck.name(), params.clone(), of(1), unit, ratio);
+}
+
+fn throughput(bench: &mut Bench, keys: u64) {
+    let runs = std::env::var("REPLICHECK_RUNS").ok().and_then(|runs| runs.parse().ok());
+    let runs: usize = runs.unwrap_or(bench.mode.pick(1, 1, 5));
+    for (pipeline, requests) in
+        [(1, bench.mode.pick(0, 50_000, 300_000)), (16, bench.mode.pick(0, 300_000, 2_000_000))]
+    {
+        for test in ["SET", "GET", "INCR", "HSET"] {
+            let rounds: Vec<[f64; 2]> = (0..runs)
+                .map(|_| {
+                    // One runs at a time: an idle server still has its threads and its memory.
+                    Peer::BOTH.map(|peer| {
+                        let server = Server::start(peer, None);
+                        if test == "GET" {
+                            server.load(0, keys, VALUE_BYTES);
+                        }
+                        benchmark(server.port, test, pipeline, requests, keys)
+                    })
+                })
+                .collect();
+            let params = json!({ "part": "throughput", "command": test, "pipeline": pipeline, "keys": keys, "runs": runs });
+            compare(bench, &params, "commands/s", &rounds);
+        }
+    }
+}
+
+fn replica(bench: &mut Bench, keys: u64) {
+    let requests: u64 = bench.mode.pick(0, 200_000, 2_000_000);
+    let load = |server: &Server| benchmark(server.port, "SET", 16, requests, keys);
+    let params = json!({ "part": "replica", "command": "SET", "pipeline": 16, "commands": requests });
+    let (mut caught_up, mut zero, mut cpu) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+    for (at, peer) in Peer::BOTH.into_iter().enumerate() {
+        let alone = Server::start(peer, None);
+        let before = alone.cpu_seconds();
+        load(&alone);
+        let alone_seconds = alone.cpu_seconds() - before;
+        drop(alone);
+
+        let master = Server::start(peer, None);
+        let mut replica = Server::start(peer, Some(master.port));
+        master.load(0, 1, VALUE_BYTES);
+        let follows = |replica: &Server| replica.applied() == master.written() && replica.applied() > 0;
+        replica.wait_until("the replica to follow", follows);
+
+        let before = master.cpu_seconds() + replica.cpu_seconds();
+        let lags = lag_while(&master, &replica, || {
+            load(&master);
+        });
+        let since = Instant::now();
+        replica.wait_until("the replica to catch up", follows);
+        zero[at] = since.elapsed().as_secs_f64();
+        let both_seconds = master.cpu_seconds() + replica.cpu_seconds() - before;
+        cpu[at] = both_seconds / alone_seconds.max(1e-9);
+        if let (Peer::Replicheck, Some(greatest)) = (peer, lags.iter().copied().reduce(f64::max)) {
+            bench.row(peer.name(), params.clone(), greatest, "entries behind under load, greatest", None);
+            bench.row(
+                peer.name(),
+                params.clone(),
+                median(lags).unwrap_or_default(),
+                "entries behind under load, median",
+                None,
+            );
+        }
+
+        replica.signal("STOP");
+        load(&master);
+        let since = Instant::now();
+        replica.signal("CONT");
+        replica.wait_until("the replica to catch up", follows);
+        caught_up[at] = requests as f64 / since.elapsed().as_secs_f64();
+    }
+    compare(bench, &params, "commands/s caught up after a stall", &[caught_up]);
+    compare(bench, &params, "s behind after the end of load", &[zero]);
+    compare(bench, &params, "processor time with a replica, beside a master alone", &[cpu]);
+}
+
+/// How far the replica is behind, every now and then while `load` runs.
+fn lag_while(master: &Server, replica: &Server, load: impl FnOnce() + Send) -> Vec<f64> {
+    scope(|threads| {
+        let loading = threads.spawn(load);
+        let mut lags = Vec::new();
+        while !loading.is_finished() {
+            // The replica first: what the master writes meanwhile counts as behind.
+            let applied = replica.applied();
+            lags.push(master.written().saturating_sub(applied) as f64);
+            sleep(Duration::from_millis(50));
+        }
+        lags
+    })
+}
+
+fn start(bench: &mut Bench, keys: u64) {
+    let memory: Vec<(f64, f64)> = Peer::BOTH
+        .into_iter()
+        .map(|peer| {
+            let server = Server::start(peer, None);
+            server.load(0, keys, VALUE_BYTES);
+            (server.memory_mb("VmRSS"), server.memory_mb("VmHWM"))
+        })
+        .collect();
+    let params = json!({ "part": "start", "keys": keys, "value_bytes": VALUE_BYTES });
+    compare(bench, &params, "MB of memory after loading", &[[memory[0].0, memory[1].0]]);
+    compare(bench, &params, "MB of memory at most", &[[memory[0].1, memory[1].1]]);
+
+    // All keys flushed; then entries of about 64 MB that no flush follows, and the end by SIGKILL.
+    const ENTRY_BYTES: u64 = 200;
+    let tail = bench.mode.pick(0, 8 << 20, 64 << 20) / ENTRY_BYTES;
+    let server = Server::start(Peer::Replicheck, None);
+    server.load(0, keys, VALUE_BYTES);
+    let folder = server.end(false);
+    let server = Server::start_in(Peer::Replicheck, folder, None, &["--flush-bytes", "1000000000"]);
+    let clean = server.started_in.as_secs_f64();
+    server.load(0, tail, VALUE_BYTES);
+    let folder = server.end(true);
+    let server = Server::start_in(Peer::Replicheck, folder, None, &[]);
+    let of = |tail_mb: u64| json!({ "part": "start", "keys": keys, "tail_mb": tail_mb });
+    bench.row(Peer::Replicheck.name(), of(0), clean, "s from start to the first reply", None);
+    let tail_mb = (tail * ENTRY_BYTES) >> 20;
+    bench.row(
+        Peer::Replicheck.name(),
+        of(tail_mb),
+        server.started_in.as_secs_f64(),
+        "s from start to the first reply",
+        None,
+    );
+}

@@ -1,0 +1,116 @@
+//! Pivot — measured numbers → for each thing that was varied a small table: a choice a line, a value of it a column. Pure.
+//!
+//! ```text
+//! entries/s by workers (flushdb 1%)        1          2          4
+//! serial                             402,346 90 %
+//! barrier                                       212,346 27 %  312,346 21 %
+//! ```
+
+use crate::models::measured::{Measured, amount, in_words, params};
+use maud::{Markup, html};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+type Params = BTreeMap<String, Value>;
+
+/// One table: what was varied, and all else alike.
+struct Pivot<'a> {
+    bench: &'a str,
+    unit: &'a str,
+    varied: String,
+    alike: Params,
+    values: Vec<Value>,
+    rows: Vec<&'a Measured>,
+}
+
+/// Choices compared on fewer values than this show no course.
+const VALUES_MIN: usize = 2;
+
+/// A table for each thing that was varied while all else stayed alike.
+pub fn tables(measured: &[Measured]) -> Markup {
+    html! { @for pivot in &pivots(measured) { (table(pivot)) } }
+}
+
+fn pivots(measured: &[Measured]) -> Vec<Pivot<'_>> {
+    let mut pivots: Vec<Pivot<'_>> = Vec::new();
+    for one in measured {
+        for (varied, value) in params(one) {
+            let mut alike = params(one);
+            alike.remove(&varied);
+            let is_it = |pivot: &Pivot<'_>| {
+                (pivot.bench, pivot.unit, &pivot.varied, &pivot.alike)
+                    == (&one.bench, &one.unit, &varied, &alike)
+            };
+            let at = pivots.iter().position(is_it).unwrap_or_else(|| {
+                let (bench, unit, varied) = (one.bench.as_str(), one.unit.as_str(), varied.clone());
+                let (values, rows) = (Vec::new(), Vec::new());
+                pivots.push(Pivot { bench, unit, varied, alike: alike.clone(), values, rows });
+                pivots.len() - 1
+            });
+            if !pivots[at].values.contains(&value) {
+                pivots[at].values.push(value);
+            }
+            pivots[at].rows.push(one);
+        }
+    }
+    pivots.retain(|pivot| pivot.values.len() >= VALUES_MIN);
+    for pivot in &mut pivots {
+        pivot.values.sort_by(|one, other| size(one).total_cmp(&size(other)));
+    }
+    pivots.sort_by(|one, other| {
+        (one.bench, one.unit, &one.varied).cmp(&(other.bench, other.unit, &other.varied))
+    });
+    pivots
+}
+
+/// A number, or the one that a word begins with: `1%`.
+fn size(value: &Value) -> f64 {
+    let word = || value.as_str()?.trim_end_matches(|letter: char| !letter.is_ascii_digit()).parse().ok();
+    value.as_f64().or_else(word).unwrap_or(f64::MAX)
+}
+
+fn table(pivot: &Pivot<'_>) -> Markup {
+    let Pivot { bench, unit, varied, alike, values, rows } = pivot;
+    let alike: Vec<String> =
+        alike.iter().map(|(name, value)| format!("{name} {}", in_words(value))).collect();
+    let mut choices: Vec<&str> = Vec::new();
+    for one in rows {
+        if !choices.contains(&one.choice.as_str()) {
+            choices.push(&one.choice);
+        }
+    }
+    let greatest = rows.iter().map(|one| one.value).fold(0.0, f64::max);
+    let find = |choice: &str, value: &Value| {
+        rows.iter().find(|one| one.choice == choice && params(one).get(varied) == Some(value))
+    };
+    html! {
+        div.scroll tabindex="0" role="region" aria-label={ (bench) " by " (varied) } {
+            table.pivot {
+                caption { (bench) ": " (unit) " by " (varied_in_words(varied)) @if !alike.is_empty() { small { " (" (alike.join(", ")) ")" } } }
+                thead { tr {
+                    th scope="col" { "choice" }
+                    @for value in values { th scope="col" { span.unseen { (varied) " " } (in_words(value)) } }
+                } }
+                tbody { @for choice in &choices { tr {
+                    th scope="row" { code { (choice) } }
+                    @for value in values { td { @if let Some(one) = find(choice, value) { (cell(one, greatest)) } } }
+                } } }
+            }
+        }
+    }
+}
+
+/// What was varied, in words.
+fn varied_in_words(name: &str) -> &str {
+    if name == "flushdb" { "share of FLUSHDB" } else { name }
+}
+
+/// A bar beside the greatest of its table, the value, and the share of the limit.
+fn cell(one: &Measured, greatest: f64) -> Markup {
+    let percent = if greatest > 0.0 { (one.value / greatest * 100.0).clamp(0.0, 100.0) } else { 0.0 };
+    html! {
+        svg.bar aria-hidden="true" { rect width=(format!("{percent:.1}%")) height="100%" {} }
+        span.amount { (amount(one.value)) }
+        @if let Some(share) = one.share_of_limit { small { (format!("{:.0} %", share * 100.0)) span.unseen { " of the limit" } } }
+    }
+}

@@ -1,0 +1,201 @@
+//! The strategies as machines: what each gives to which worker, and when.
+
+use replicheck::apply::Watermark;
+use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
+use replicheck::command::{Command, line};
+use replicheck::effect::{Key, KeySet};
+use replicheck::expiry::Policy;
+use replicheck::ordering::{Admission, Job, Ordering, Strategy, lane_of};
+use replicheck::time::Millis;
+
+fn key(name: &str) -> Key {
+    Key::new(0, name)
+}
+
+fn command(text: &str) -> Command {
+    Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command")
+}
+
+/// The worker of this key, of two.
+fn lane(name: &str) -> usize {
+    lane_of(&key(name), 2)
+}
+
+/// Admits an entry of these keys; `*` is everything.
+fn admit(machine: &mut impl Ordering, lsn: u64, names: &[&str]) {
+    let keys =
+        if names == ["*"] { KeySet::Everything } else { KeySet::of(names.iter().map(|name| key(name))) };
+    let first_key = names.iter().find(|name| **name != "*").map(|name| key(name));
+    let entry = Admission { lsn: Lsn(lsn), keys, first_key, splittable: true };
+    machine.admit(&entry).expect("effects are never refused");
+}
+
+#[test]
+fn barrier_everything_waits_for_all_and_holds_all() {
+    let (mine, other) = (lane_of(&key("a"), 2), lane_of(&key("c"), 2));
+    let mut barrier = Strategy::Barrier.machine(2, 1);
+    for (lsn, names) in [(1, ["a"]), (2, ["c"]), (3, ["*"]), (4, ["a"])] {
+        admit(&mut barrier, lsn, &names);
+    }
+    let (first, second) = (barrier.take(mine).expect("1"), barrier.take(other).expect("2"));
+    assert_eq!((&first, &second), (&Job::whole(Lsn(1)), &Job::whole(Lsn(2))));
+    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "3 waits for both");
+    barrier.finish(mine, &first);
+    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "3 waits for 2");
+    barrier.finish(other, &second);
+    let flush = barrier.take(0).expect("3");
+    assert_eq!(barrier.take(mine), None, "4 waits for 3");
+    barrier.finish(0, &flush);
+    assert_eq!(barrier.take(mine), Some(Job::whole(Lsn(4))));
+}
+
+#[test]
+fn writeset_waits_for_the_last_entry_of_each_key() {
+    let mut writeset = Strategy::Writeset.machine(2, 1);
+    admit(&mut writeset, 1, &["a"]);
+    admit(&mut writeset, 2, &["c"]);
+    admit(&mut writeset, 3, &["a", "c"]);
+    admit(&mut writeset, 4, &["b"]);
+    let taken: Vec<Job> = std::iter::from_fn(|| writeset.take(0)).collect();
+    assert_eq!(taken, [1, 2, 4].map(|lsn| Job::whole(Lsn(lsn))));
+    writeset.finish(0, &taken[0]);
+    assert_eq!(writeset.take(0), None);
+    writeset.finish(0, &taken[1]);
+    assert_eq!(writeset.take(0), Some(Job::whole(Lsn(3))));
+}
+
+#[test]
+fn serial_takes_a_run_and_nothing_else_meanwhile() {
+    let mut serial = Strategy::Serial.machine(2, 2);
+    (1..=3).for_each(|lsn| admit(&mut serial, lsn, &["a"]));
+    let run = serial.take(0).expect("a run");
+    assert_eq!(run, Job::run(Lsn(1), Lsn(2)));
+    assert_eq!(serial.take(1), None);
+    serial.finish(0, &run);
+    assert_eq!(serial.take(1), Some(Job::whole(Lsn(3))));
+}
+
+#[test]
+fn key_hash_command_that_cannot_be_split_is_refused() {
+    let mut machine = Strategy::KeyHash.machine(2, 1);
+    let entry = |text: &str| Entry {
+        lsn: Lsn(1),
+        epoch: Epoch(1),
+        time: Millis(0),
+        payload: Payload::Command(command(text)),
+    };
+    for text in ["RENAME a c", "MSETNX a 1 c 1"] {
+        let refused = machine.admit(&Admission::of(&entry(text))).expect_err("it cannot be split");
+        assert!(refused.to_string().starts_with("key_hash cannot apply entry 1: "), "{refused}");
+    }
+    for text in ["DEL a c", "UNLINK a c", "MSET a 1 c 1", "SET a 1"] {
+        machine.admit(&Admission::of(&entry(text))).expect("it can be split");
+    }
+}
+
+/// Nothing that a key set names: an effect on no key. It is kept where a keyless entry is.
+#[test]
+fn barrier_entry_without_keys_waits_as_everything_does() {
+    let mut barrier = Strategy::Barrier.machine(2, 1);
+    admit(&mut barrier, 1, &["a"]);
+    admit(&mut barrier, 2, &[]);
+    let first = barrier.take(lane("a")).expect("1");
+    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "2 stands in both lanes");
+    barrier.finish(lane("a"), &first);
+    assert_eq!(barrier.take(0), Some(Job::whole(Lsn(2))));
+}
+
+#[test]
+fn first_key_gives_a_whole_entry_to_the_worker_of_its_first_key() {
+    let mut machine = Strategy::FirstKey.machine(2, 1);
+    assert_ne!(lane("a"), lane("c"), "the test needs two lanes");
+    admit(&mut machine, 1, &["a", "c"]);
+    admit(&mut machine, 2, &["c"]);
+    admit(&mut machine, 3, &["*"]);
+    assert_eq!(machine.take(lane("c")), Some(Job::whole(Lsn(2))), "nothing keeps it behind 1");
+    assert_eq!(machine.take(lane("c")), Some(Job::whole(Lsn(3))), "any worker takes what has no key");
+    assert_eq!(machine.take(lane("a")), Some(Job::whole(Lsn(1))));
+    assert_eq!((machine.take(0), machine.take(1)), (None, None));
+}
+
+#[test]
+fn lanes_give_the_older_of_own_and_keyless_first() {
+    for strategy in [Strategy::FirstKey, Strategy::KeyHash] {
+        let mut machine = strategy.machine(2, 1);
+        admit(&mut machine, 1, &["*"]);
+        admit(&mut machine, 2, &["a"]);
+        admit(&mut machine, 3, &["*"]);
+        let taken: Vec<Job> = std::iter::from_fn(|| machine.take(lane("a"))).collect();
+        assert_eq!(taken, [1, 2, 3].map(|lsn| Job::whole(Lsn(lsn))), "{}", strategy.name());
+    }
+}
+
+/// What a checker may take for one, and what a node may show its readers, for each strategy.
+#[test]
+fn strategy_says_whether_its_workers_are_alike_and_its_states_are_prefixes() {
+    let alike = |strategy: &Strategy| strategy.machine(2, 1).interchangeable_workers();
+    let (alike, lanes): (Vec<Strategy>, Vec<Strategy>) = Strategy::ALL.iter().copied().partition(alike);
+    use Strategy::{Barrier, FirstKey, KeyHash, Sequence, Serial, Writeset, WritesetSnapshots};
+    assert_eq!(alike, [Serial, Sequence, Writeset, WritesetSnapshots]);
+    assert_eq!(lanes, [FirstKey, KeyHash, Barrier]);
+    let prefixes: Vec<_> =
+        Strategy::ALL.iter().copied().filter(|strategy| strategy.shows_prefixes()).collect();
+    assert_eq!(prefixes, [Serial, Sequence, WritesetSnapshots]);
+}
+
+#[test]
+fn key_hash_splits_an_entry_of_several_keys_and_no_other() {
+    let mut machine = Strategy::KeyHash.machine(2, 1);
+    admit(&mut machine, 1, &["a"]);
+    admit(&mut machine, 2, &["a", "c"]);
+    let taken =
+        |machine: &mut _, worker| std::iter::from_fn(|| Ordering::take(machine, worker)).collect::<Vec<_>>();
+    assert_eq!(taken(&mut machine, lane("a")), [Job::whole(Lsn(1)), Job::part(Lsn(2), key("a"))]);
+    assert_eq!(taken(&mut machine, lane("c")), [Job::part(Lsn(2), key("c"))]);
+}
+
+/// In a box a strategy is the same: nothing of it is lost to a default of the trait.
+#[test]
+fn strategy_in_a_box_keeps_its_turn_and_its_snapshots() {
+    let mut sequence: Box<dyn Ordering> = Box::new(Strategy::Sequence.machine(2, 1));
+    (1..=2).for_each(|lsn| admit(&mut sequence, lsn, &["a"]));
+    let jobs: Vec<Job> = (0..2).filter_map(|worker| sequence.take(worker)).collect();
+    assert_eq!(jobs.iter().map(|job| sequence.may_write(job)).collect::<Vec<_>>(), [true, false]);
+    assert!(sequence.interchangeable_workers());
+    let mut cuts: Box<dyn Ordering> = Box::new(Strategy::WritesetSnapshots.machine(2, 1));
+    admit(&mut cuts, 1, &["a"]);
+    cuts.cut();
+    assert_eq!((cuts.admits(), cuts.publishable()), (false, None));
+    let job = cuts.take(0).expect("1");
+    cuts.finish(0, &job);
+    assert_eq!(cuts.publishable(), Some(Lsn(1)));
+    cuts.published();
+    assert!(cuts.admits());
+}
+
+#[test]
+fn strategy_and_policy_of_another_name_are_refused_with_the_known_ones() {
+    for strategy in Strategy::ALL {
+        assert_eq!(strategy.name().parse(), Ok(*strategy));
+    }
+    for policy in Policy::ALL {
+        assert_eq!(policy.name().parse(), Ok(*policy));
+    }
+    let strategy = "bold".parse::<Strategy>().expect_err("no such strategy").to_string();
+    assert!(strategy.contains("'bold' (known: first_key, key_hash, serial, "), "{strategy}");
+    let policy = "bold".parse::<Policy>().expect_err("no such policy").to_string();
+    assert!(policy.contains("'bold' (known: verbatim, absolute, at_entry_time, "), "{policy}");
+}
+
+#[test]
+fn watermark_counts_what_is_done_from_where_it_starts() {
+    let mut watermark = Watermark::at(Lsn(3));
+    assert_eq!(watermark.low(), Lsn(3));
+    watermark.done(Lsn(3));
+    assert_eq!(watermark, Watermark::at(Lsn(3)), "what is done already leaves no trace");
+    watermark.done(Lsn(5));
+    assert_eq!(watermark.low(), Lsn(3));
+    assert_eq!(watermark.with([Lsn(4)].into_iter()), Lsn(5));
+    watermark.done(Lsn(4));
+    assert_eq!(watermark, Watermark::at(Lsn(5)));
+}
