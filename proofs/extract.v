@@ -1,7 +1,10 @@
-(* The trace checker as an OCaml program: oracle/verdicts.ml drives it. Numbers stay binary, as they were proved; only
-   lists, options, pairs and truth values become OCaml's own. *)
+(* The trace checker and the strategies' machines as OCaml programs: oracle/verdicts.ml and oracle/guards.ml drive them.
+   Numbers stay as they were proved; only lists, options, pairs and truth values become OCaml's own. *)
 
 Require Import Replicheck.key_set Replicheck.trace_check.
+Require Replicheck.refuted Replicheck.in_sequence Replicheck.barrier Replicheck.writeset Replicheck.snapshots.
 Require Import ExtrOcamlBasic.
 Extraction Language OCaml.
 Extraction "checker.ml" first_wrong no_floors.
+Extraction "machines.ml" writeset.writeset barrier.barrier in_sequence.serial in_sequence.sequence snapshots.snapshots
+  refuted.first_key refuted.key_hash.

@@ -2,7 +2,12 @@
 
    An entry waits for the last unfinished entry of each of its keys only. Whoever conflicted before was waited for by
    that one, and is done when it is done. So the strategy is disciplined and keeps per_key_order; it does not keep
-   prefix, as a run of two entries shows. *)
+   prefix, as a run of two entries shows.
+
+   What Rust has otherwise: a waiting entry knows how many it waits for, and each unfinished one who waits for it; here the
+   list of those waited for stands with the waiting entry. Everything waits here for all that is unfinished, there only
+   from the last everything on, which waited for the rest. That both offer the same entries is compared, not proved:
+   tests/machines/guards.rs. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline.

@@ -6,11 +6,13 @@ mod machines {
     mod commands;
     mod drawing;
     mod effects;
+    mod guards;
     mod line;
     mod program;
     mod report;
     mod segments;
     mod stages;
     mod strategies;
+    mod tables;
     mod trace_check;
 }

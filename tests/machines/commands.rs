@@ -15,23 +15,45 @@ use std::path::{Path, PathBuf};
 /// The instant at which every transcript starts: in 2027.
 const START: Millis = Millis(1_800_000_000_000);
 
-#[test]
-fn transcripts_replayed_give_the_replies_of_redis() {
+/// Replays all transcripts and says how many commands and files there were.
+fn replay_all(see: &mut Seen<'_>, failures: &mut String) -> (usize, usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/commands");
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .expect("folder of transcripts")
         .map(|file| file.expect("file").path())
         .collect();
     files.sort();
-    let (mut commands, mut failures) = (0, String::new());
+    let mut commands = 0;
     for file in &files {
         let name = file.file_stem().and_then(|name| name.to_str()).expect("name of transcript");
         let text = std::fs::read_to_string(file).expect("transcript");
-        commands += Replay::default().run(name, &text, &mut failures);
+        commands += Replay::default().run(name, &text, see, failures);
     }
-    println!("{commands} commands in {} transcripts", files.len());
+    (commands, files.len())
+}
+
+/// The keys of every effect that a transcript comes to, with its command.
+pub(super) fn effects_of_transcripts() -> Vec<(Command, KeySet)> {
+    let mut effects = Vec::new();
+    let mut see = |command: &Command, effect: &Effect| {
+        if !effect.is_empty() {
+            effects.push((command.clone(), effect.keys.clone()));
+        }
+    };
+    replay_all(&mut see, &mut String::new());
+    effects
+}
+
+#[test]
+fn transcripts_replayed_give_the_replies_of_redis() {
+    let mut failures = String::new();
+    let (commands, files) = replay_all(&mut |_, _| (), &mut failures);
+    println!("{commands} commands in {files} transcripts");
     assert!(failures.is_empty(), "replies differ from those of Redis:\n{failures}");
 }
+
+/// Called with each command and what it came to.
+type Seen<'a> = dyn FnMut(&Command, &Effect) + 'a;
 
 /// How the reply to a command is compared.
 #[derive(Clone, Copy)]
@@ -59,7 +81,7 @@ impl Default for Replay {
 
 impl Replay {
     /// Runs a transcript, notes what differs, and returns how many commands it had.
-    fn run(&mut self, name: &str, text: &str, failures: &mut String) -> usize {
+    fn run(&mut self, name: &str, text: &str, see: &mut Seen<'_>, failures: &mut String) -> usize {
         let lines: Vec<&str> = text.lines().collect();
         let mut commands = 0;
         for (at, line) in lines.iter().enumerate() {
@@ -78,7 +100,7 @@ impl Replay {
             };
             let expected: Vec<&str> =
                 lines[at + 1..].iter().copied().take_while(|line| is_reply(line)).collect();
-            let actual = render(&self.ask(split_arguments(typed)), compare);
+            let actual = render(&self.ask(split_arguments(typed), see), compare);
             if actual != expected {
                 writeln!(failures, "\n{name}:{}  {line}", at + 1).expect("writing to a string");
                 writeln!(failures, "  redis: {}", expected.join("\n         ")).expect("writing to a string");
@@ -90,7 +112,7 @@ impl Replay {
     }
 
     /// Executes one command and applies its effect.
-    fn ask(&mut self, argv: Vec<Vec<u8>>) -> Reply {
+    fn ask(&mut self, argv: Vec<Vec<u8>>, see: &mut Seen<'_>) -> Reply {
         let command = match Command::parse(self.db, argv) {
             Ok(command) => command,
             Err(CommandError::Client(text)) => return Reply::Error(text),
@@ -99,6 +121,7 @@ impl Replay {
         let view = View::new(&self.store, self.db, self.now).with_incarnation(self.lsn + 1);
         let (reply, effect) = command.execute(&view, self.now).expect("the store in memory never fails");
         check_promises(&command, &self.store, &view, self.now, (&reply, &effect));
+        see(&command, &effect);
         if !effect.is_empty() {
             self.lsn += 1;
             self.store.write(&effect.writes).expect("the store in memory never fails");

@@ -1,0 +1,46 @@
+(* Which arguments of a command are keys: KeyArguments and Kind of src/command/mod.rs.
+
+   Said by position, not by counting on as Command::key_arguments does. The rows are in generated_tables.v, which a test in
+   Rust writes; tables.v judges them. *)
+
+Require Import List Bool Arith ZArith Lia.
+Require Import Replicheck.key_set.
+Import ListNotations.
+
+Inductive kind := Read | Write | Deadline | Flush | Connection.
+
+(* Command::is_write *)
+Definition writes (k : kind) : bool := match k with Write | Deadline | Flush => true | _ => false end.
+
+Inductive rule :=
+| NoKeys
+| EveryKey
+| Range (from : nat) (until : Z) (step : nat).  (* until: -1 is the last argument *)
+
+(* Whether the argument at this place is a key; `count` arguments with the name, which is at 0. *)
+Definition is_key (r : rule) (count place : nat) : bool :=
+  match r with
+  | Range from until step =>
+      (from <=? place) && (place <? count) && ((place - from) mod step =? 0)
+      && (Z.of_nat place <=? if until <? 0 then Z.of_nat count + until else until)%Z
+  | _ => false
+  end.
+
+Definition keys_of (r : rule) (arguments : list key) : key_set :=
+  match r with
+  | NoKeys => Keys []
+  | EveryKey => Everything
+  | _ =>
+      let places := seq 1 (length arguments) in
+      let chosen := filter (fun a => is_key r (S (length arguments)) (fst a)) (combine places arguments) in
+      Keys (map snd chosen)
+  end.
+
+(* The keys that a command is told to touch are among its arguments, unless it is told to touch all. *)
+Theorem keys_are_arguments r arguments k :
+  r <> EveryKey -> contains (keys_of r arguments) k = true -> In k arguments.
+Proof.
+  intros NE C. destruct r as [| |f u s]; [discriminate | contradiction |].
+  cbn [keys_of contains] in C. apply mem_iff, in_map_iff in C as ((p, k') & <- & I).
+  apply filter_In in I as [I _]. exact (in_combine_r _ _ _ _ I).
+Qed.

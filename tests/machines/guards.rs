@@ -1,0 +1,360 @@
+//! Every strategy's machine against the one of which its theorem is, on every log of up to six entries over three keys.
+//!
+//! `proofs/oracle/guards.ml` walks the machines extracted from the proofs, this walks the engine's, and both write the
+//! same lines, one a log. Up to five entries a line holds every state that any interleaving of admit, take, finish, cut
+//! and publish leads to: what is offered to each worker, which jobs in flight may be written, what may be published. Of
+//! six entries (with snapshots, of five too) it holds, with all admitted, every set of entries that can be finished:
+//! what is in flight then.
+//! `tests/golden/guards/lines.txt` has the oracle's lines of one and two entries, and of longer logs a CRC32C of the
+//! lines that begin alike (`proofs/run --record` writes it, `proofs/run` compares).
+//!
+//! ```text
+//! writeset a,*  …  ..>1! o.>-!1 x.>2! xo>-!2 xx>-!      o in flight, x finished, . neither; > offered; ! writable
+//! ```
+
+use replicheck::binlog::Lsn;
+use replicheck::effect::{Key, KeySet};
+use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Strategy, lane_of};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+
+/// The oracle's lines.
+const RECORDED: &str = include_str!("../golden/guards/lines.txt");
+const ENTRIES_MAX: usize = 6;
+/// Longer logs are recorded by their first so many entries.
+const IN_FULL: usize = 2;
+/// What an entry may touch: keys by their letters, everything, nothing.
+const KINDS: [&str; 9] = ["a", "b", "c", "ab", "ac", "bc", "abc", "*", "-"];
+
+/// A strategy, and what its machine is made of.
+struct Case {
+    name: &'static str,
+    strategy: Strategy,
+    workers: usize,
+    /// The lane of each of the three keys; any for strategies without lanes.
+    lanes: &'static [usize],
+    /// Up to so many entries all interleavings are walked, beyond it all sets of finished entries.
+    interleaved: usize,
+}
+
+/// A machine on its way through a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct State {
+    machine: AnyOrdering,
+    in_flight: Vec<Job>,
+}
+
+/// Where a state is: what is in flight, what is finished (four bits an entry, for the whole of it and for the part of
+/// each key), and whether admission is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    closed: bool,
+    finished: u32,
+    in_flight: u32,
+}
+
+/// All states of a log, each with what is offered there.
+type States = BTreeMap<Place, (State, String)>;
+
+/// Called with each log and its line.
+type Note<'a> = dyn FnMut(&[&'static str], &str) + 'a;
+
+fn bits(job: &Job) -> u32 {
+    let part = job.part.as_ref().map_or(0, |key| 1 + u32::from(key.name[0] - b'a'));
+    job.lsns().map(|lsn| 1 << (4 * (u32::try_from(lsn.0).expect("few") - 1) + part)).sum()
+}
+
+fn digit(lsn: Lsn) -> char {
+    u32::try_from(lsn.0).ok().and_then(|lsn| char::from_digit(lsn, 10)).expect("few")
+}
+
+fn write_job(line: &mut String, job: &Job) {
+    line.push(digit(job.first));
+    if job.last != job.first {
+        line.extend(['-', digit(job.last)]);
+    }
+    line.extend(job.part.as_ref().map(|key| char::from(key.name[0])));
+}
+
+fn write_state(line: &mut String, log: &[&str], place: Place, state: &State, offered: &str) {
+    line.push(if place.closed { '|' } else { ' ' });
+    for entry in 0..log.len() {
+        let of_entry = |all: u32| (all >> (4 * entry)) & 15;
+        line.push(match (of_entry(place.in_flight), of_entry(place.finished)) {
+            (0, 0) => '.',
+            (_, 1) => 'x',
+            (1, _) => 'o',
+            (parts, _) => char::from_digit(parts, 16).expect("four bits"),
+        });
+    }
+    line.push_str(offered);
+    line.push('!');
+    for job in state.in_flight.iter().filter(|job| state.machine.may_write(job)) {
+        write_job(line, job);
+    }
+    line.extend(state.machine.publishable().into_iter().flat_map(|lsn| ['=', digit(lsn)]));
+}
+
+impl Case {
+    /// The key of this letter: a name that begins with it and that the engine's hash puts into the lane.
+    fn key(&self, letter: u8) -> Key {
+        let lane = self.lanes.get(usize::from(letter - b'a'));
+        let names = (0_u32..).map(|n| Key::new(0, format!("{}{n}", char::from(letter))));
+        let mut right = names.filter(|key| lane.is_none_or(|&lane| lane_of(key, self.workers) == lane));
+        right.next().expect("endless")
+    }
+
+    fn admission(&self, lsn: usize, kind: &str) -> Admission {
+        let keys = match kind {
+            "*" => KeySet::Everything,
+            "-" => KeySet::empty(),
+            letters => KeySet::of(letters.bytes().map(|letter| self.key(letter))),
+        };
+        let first_key = match &keys {
+            KeySet::Keys(keys) => keys.first().cloned(),
+            KeySet::Everything => None,
+        };
+        Admission { lsn: Lsn(lsn as u64), keys, first_key, splittable: true }
+    }
+
+    fn take(&self, worker: usize, place: &mut Place, state: &mut State) -> Option<Job> {
+        let job = state.machine.take(worker)?;
+        let (all, new) = (place.in_flight | place.finished, bits(&job));
+        assert_eq!(all & new, 0, "{}: {job:?} is offered again", self.name);
+        place.in_flight |= new;
+        // The legacy strategies forget a job when it is taken.
+        if !matches!(self.strategy, Strategy::FirstKey | Strategy::KeyHash) {
+            state.in_flight.push(job.clone());
+            state.in_flight.sort();
+        }
+        Some(job)
+    }
+
+    fn finish(at: usize, place: &mut Place, state: &mut State) {
+        let job = state.in_flight.remove(at);
+        state.machine.finish(0, &job);
+        place.finished |= bits(&job);
+        place.in_flight &= !bits(&job);
+    }
+
+    /// What is offered there, and where one call leads from there.
+    fn next(&self, place: Place, state: &State) -> (String, Vec<(Place, State)>) {
+        let (mut offered, mut next) = (String::from(">"), Vec::new());
+        let mut same = state.clone();
+        for worker in 0..self.workers {
+            let mut after = place;
+            match self.take(worker, &mut after, &mut same) {
+                None => offered.push('-'),
+                Some(job) => {
+                    write_job(&mut offered, &job);
+                    next.push((after, std::mem::replace(&mut same, state.clone())));
+                }
+            }
+        }
+        assert_eq!(&same, state, "{}: refusing a worker changes the machine", self.name);
+        for at in 0..state.in_flight.len() {
+            if state.machine.may_write(&state.in_flight[at]) {
+                let (mut place, mut after) = (place, state.clone());
+                Self::finish(at, &mut place, &mut after);
+                next.push((place, after));
+            }
+        }
+        if state.machine.reads() == Reads::Published
+            && (!place.closed || state.machine.publishable().is_some())
+        {
+            let mut after = state.clone();
+            if place.closed {
+                after.machine.published()
+            } else {
+                after.machine.cut()
+            }
+            next.push((Place { closed: !place.closed, ..place }, after));
+        }
+        (offered, next)
+    }
+
+    /// All that can be reached. A machine is the same whichever way it came to a place, so these are all interleavings.
+    fn reachable(&self, mut to_do: Vec<(Place, State)>) -> States {
+        let mut states = States::new();
+        while let Some((place, state)) = to_do.pop() {
+            match states.entry(place) {
+                Slot::Occupied(known) => {
+                    assert_eq!(known.get().0, state, "{}: two ways, two machines", self.name)
+                }
+                Slot::Vacant(slot) => {
+                    let (offered, next) = self.next(place, &state);
+                    to_do.extend(next);
+                    slot.insert((state, offered));
+                }
+            }
+        }
+        states
+    }
+
+    /// Everything in flight that can be, then every set of entries finished, in log order.
+    fn finished_sets(&self, line: &mut String, log: &[&str], mut place: Place, mut state: State) {
+        for worker in 0..self.workers {
+            while self.take(worker, &mut place, &mut state).is_some() {}
+        }
+        write_state(line, log, place, &state, "");
+        let may = |at: &usize| {
+            let job = &state.in_flight[*at];
+            bits(job) > place.finished && state.machine.may_write(job)
+        };
+        let mut places: Vec<usize> = (0..state.in_flight.len()).filter(may).collect();
+        let last = places.pop();
+        let mut go = |at, mut state| {
+            let mut place = place;
+            Self::finish(at, &mut place, &mut state);
+            self.finished_sets(line, log, place, state);
+        };
+        for at in places {
+            go(at, state.clone());
+        }
+        if let Some(last) = last {
+            go(last, state);
+        }
+    }
+
+    /// Notes all logs that begin like `log`, whose states are given.
+    fn walk(&self, log: &mut Vec<&'static str>, states: &States, note: &mut Note<'_>) {
+        for kind in KINDS {
+            log.push(kind);
+            let entry = self.admission(log.len(), kind);
+            let admit = |(&place, (state, _)): (&Place, &(State, String))| {
+                let mut state = state.clone();
+                state.machine.admit(&entry).expect("effects are never refused");
+                (place, state)
+            };
+            let mut line = String::new();
+            let mut after = States::new();
+            if log.len() <= self.interleaved {
+                let open = states.iter().filter(|(_, (state, _))| state.machine.admits());
+                after = self.reachable(open.map(admit).collect());
+                for (&place, (state, offered)) in &after {
+                    write_state(&mut line, log, place, state, offered);
+                }
+            } else if let Some(nothing_taken) = states.first_key_value() {
+                let (place, state) = admit(nothing_taken);
+                after.insert(place, (state.clone(), String::new()));
+                let mut state = state;
+                state.machine.cut();
+                self.finished_sets(&mut line, log, place, state);
+            }
+            note(log, &line);
+            if log.len() < ENTRIES_MAX {
+                self.walk(log, &after, note);
+            }
+            log.pop();
+        }
+    }
+
+    fn walk_all(&self, note: &mut Note<'_>) {
+        let machine = self.strategy.machine(self.workers, 2);
+        let start = self.reachable(vec![(Place::default(), State { machine, in_flight: Vec::new() })]);
+        self.walk(&mut Vec::new(), &start, note);
+    }
+
+    /// Our side of the recorded lines.
+    fn lines(&self) -> Vec<String> {
+        let mut recorded: Vec<(String, [u32; ENTRIES_MAX - IN_FULL])> = Vec::new();
+        self.walk_all(&mut |log, line| match (log.len().checked_sub(IN_FULL + 1), recorded.last_mut()) {
+            (Some(longer), Some((_, digests))) => {
+                digests[longer] = crc32c::crc32c_append(digests[longer], line.as_bytes());
+            }
+            _ => recorded.push((format!("{} {}{line}", self.name, log.join(",")), Default::default())),
+        });
+        let digest = |(line, digests): (String, [u32; ENTRIES_MAX - IN_FULL])| {
+            digests.iter().fold(line, |line, digest| format!("{line} {digest:08x}"))
+        };
+        recorded.into_iter().map(digest).collect()
+    }
+
+    /// Writes our lines of these logs beside the build, and says how to compare them.
+    fn show(&self, start: &str, entries: usize) -> String {
+        let mut lines = String::new();
+        self.walk_all(&mut |log, line| {
+            if log.len() == entries && format!("{},", log.join(",")).starts_with(&format!("{start},")) {
+                lines.push_str(&format!("{} {}{line}\n", self.name, log.join(",")));
+            }
+        });
+        let file = format!("{}/guards.txt", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(&file, lines).expect("our lines");
+        let proofs = format!("target/proofs/guards show {} '{start}' {entries}", self.name);
+        format!(
+            "{}: {start} and {entries} entries in all: bash proofs/run; {proofs} | diff - {file}",
+            self.name
+        )
+    }
+}
+
+/// The length of the shortest logs on which the two lines differ: of their own log, or of one that begins like it.
+fn differ(ours: &str, recorded: &str) -> Option<usize> {
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let (ours, recorded) = (words(ours), words(recorded));
+    let digests = ours.len() - (ENTRIES_MAX - IN_FULL);
+    if ours.len() != recorded.len() || ours[..digests] != recorded[..digests] {
+        return Some(recorded[1].split(',').count());
+    }
+    let longer = (digests..ours.len()).find(|&at| ours[at] != recorded[at])?;
+    Some(longer - digests + IN_FULL + 1)
+}
+
+fn check(case: &Case) {
+    let recorded: Vec<&str> =
+        RECORDED.lines().filter(|line| line.split(' ').next() == Some(case.name)).collect();
+    let ours = case.lines();
+    assert_eq!(ours.len(), KINDS.len() * (1 + KINDS.len()));
+    assert_eq!(recorded.len(), ours.len(), "{}: recorded lines", case.name);
+    let lengths =
+        ours.iter().zip(&recorded).filter_map(|(ours, recorded)| Some((differ(ours, recorded)?, *recorded)));
+    if let Some((entries, recorded)) = lengths.min_by_key(|(entries, _)| *entries) {
+        let start = recorded.split(' ').nth(1).expect("a log");
+        panic!("engine and proofs differ; {}", case.show(start, entries));
+    }
+}
+
+const fn case(name: &'static str, strategy: Strategy, workers: usize, lanes: &'static [usize]) -> Case {
+    Case { name, strategy, workers, lanes, interleaved: 5 }
+}
+
+#[test]
+fn guards_of_first_key_are_those_of_the_proofs() {
+    check(&case("first_key", Strategy::FirstKey, 2, &[0, 1, 0]));
+}
+
+#[test]
+fn guards_of_key_hash_are_those_of_the_proofs() {
+    check(&case("key_hash", Strategy::KeyHash, 2, &[0, 1, 0]));
+}
+
+#[test]
+fn guards_of_serial_are_those_of_the_proofs() {
+    check(&case("serial", Strategy::Serial, 1, &[]));
+}
+
+#[test]
+fn guards_of_sequence_are_those_of_the_proofs() {
+    check(&case("sequence", Strategy::Sequence, 1, &[]));
+}
+
+#[test]
+fn guards_of_barrier_are_those_of_the_proofs() {
+    check(&case("barrier", Strategy::Barrier, 2, &[0, 1, 0]));
+}
+
+#[test]
+fn guards_of_barrier_with_a_lane_a_key_are_those_of_the_proofs() {
+    check(&case("barrier3", Strategy::Barrier, 3, &[0, 1, 2]));
+}
+
+#[test]
+fn guards_of_writeset_are_those_of_the_proofs() {
+    check(&case("writeset", Strategy::Writeset, 1, &[]));
+}
+
+#[test]
+fn guards_of_writeset_snapshots_are_those_of_the_proofs() {
+    // Each state twice, before and after the cut; the machine inside is writeset's.
+    check(&Case { interleaved: 4, ..case("writeset_snapshots", Strategy::WritesetSnapshots, 1, &[]) });
+}

@@ -1,0 +1,136 @@
+//! The command table as Coq reads it: `proofs/generated_tables.v`, judged by `proofs/tables.v`.
+//!
+//! Written from the engine's own words: each command's kind and rule, the key sets that [`Command::keys`] comes to on
+//! sample arguments, whether any two of these conflict, and which arguments the effects touched that the transcripts of
+//! `golden/commands/` came to. `UPDATE_GOLDEN=1` writes the file; otherwise it is compared.
+
+use super::commands::effects_of_transcripts;
+use replicheck::command::{Command, KeyArguments, Spec, table};
+use replicheck::effect::KeySet;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Arguments are keys by number, as in `proofs/key_set.v`.
+fn command(spec: &Spec, arguments: &[usize]) -> Command {
+    let name = std::iter::once(spec.name.as_bytes().to_vec());
+    let argv = name.chain(arguments.iter().map(|number| number.to_string().into_bytes()));
+    Command::parse(0, argv.collect()).expect("a right number of arguments")
+}
+
+fn coq_list(items: impl IntoIterator<Item = String>) -> String {
+    format!("[{}]", items.into_iter().collect::<Vec<_>>().join("; "))
+}
+
+fn numbers(numbers: &[usize]) -> String {
+    coq_list(numbers.iter().map(ToString::to_string))
+}
+
+fn coq_keys(keys: &KeySet) -> String {
+    match keys {
+        KeySet::Everything => "Everything".to_owned(),
+        KeySet::Keys(keys) => format!("Keys {}", coq_list(keys.iter().map(|key| key.to_string()))),
+    }
+}
+
+fn rule(keys: KeyArguments) -> String {
+    match keys {
+        KeyArguments::None => "NoKeys".to_owned(),
+        KeyArguments::Everything => "EveryKey".to_owned(),
+        KeyArguments::Range { first, last, step } => format!("Range {first} ({last}) {step}"),
+    }
+}
+
+/// The fewest arguments, without the name.
+fn fewest(spec: &Spec) -> usize {
+    usize::try_from(spec.arity.unsigned_abs()).expect("few") - 1
+}
+
+/// Sample arguments: all different, by one and two more where there may be more; then all alike.
+fn samples(spec: &Spec) -> Vec<Vec<usize>> {
+    let fewest = fewest(spec);
+    let most = if spec.arity < 0 { fewest + 2 } else { fewest };
+    let different = (fewest..=most).map(|count| (1..=count).collect());
+    different.chain([vec![1; fewest]]).collect()
+}
+
+/// A definition, a line a row.
+fn definition(text: &mut String, name: &str, of: &str, rows: impl IntoIterator<Item = String>) {
+    let rows = rows.into_iter().collect::<Vec<_>>().join(";\n  ");
+    write!(text, "\nDefinition {name} : list ({of}) := [\n  {rows}\n].\n").expect("a string");
+}
+
+fn verdicts() -> Vec<String> {
+    let shapes = |spec: &'static Spec| {
+        let fewest = fewest(spec);
+        let shapes = [(1..=fewest).collect(), (2..=fewest + 1).collect(), vec![2; fewest]];
+        BTreeSet::from(shapes).into_iter().map(move |shape: Vec<usize>| (spec, shape))
+    };
+    let all: Vec<(&Spec, Vec<usize>)> = table().flat_map(shapes).collect();
+    let keys: Vec<KeySet> = all.iter().map(|(spec, shape)| command(spec, shape).keys()).collect();
+    let row = |((spec, shape), ours): (&(&Spec, Vec<usize>), &KeySet)| {
+        let bits: String =
+            keys.iter().map(|theirs| if ours.conflicts_with(theirs) { '1' } else { '0' }).collect();
+        format!("(\"{}\", {}, \"{bits}\")", spec.name, numbers(shape))
+    };
+    all.iter().zip(&keys).map(row).collect()
+}
+
+/// For each key that an effect touched, at which places the command names it; `None` for everything.
+fn effects() -> BTreeSet<String> {
+    let row = |(command, keys): &(Command, KeySet)| {
+        let places = match keys {
+            KeySet::Everything => "None".to_owned(),
+            KeySet::Keys(keys) => {
+                let named = |name: &[u8]| {
+                    let argv = command.argv().iter().enumerate();
+                    numbers(
+                        &argv.filter(|(_, argument)| *argument == name).map(|(at, _)| at).collect::<Vec<_>>(),
+                    )
+                };
+                let places: BTreeSet<String> = keys.iter().map(|key| named(&key.name)).collect();
+                format!("Some {}", coq_list(places))
+            }
+        };
+        format!("(\"{}\", {}, {places})", command.name(), command.argv().len())
+    };
+    effects_of_transcripts().iter().map(row).collect()
+}
+
+fn generated() -> String {
+    let mut text = "(* Written by tests/machines/tables.rs (UPDATE_GOLDEN=1): the engine's words, judged in tables.v. *)\n\n\
+                    Require Import List String ZArith.\n\
+                    Require Import Replicheck.key_set Replicheck.command_rules.\nImport ListNotations.\n\
+                    Open Scope positive_scope.\nOpen Scope string_scope.\n"
+        .to_owned();
+    let row = |spec: &Spec| format!("(\"{}\", {:?}, {})", spec.name, spec.kind, rule(spec.keys));
+    definition(&mut text, "commands", "string * kind * rule", table().map(row));
+    let sample = |spec: &'static Spec| {
+        let keys = move |arguments: Vec<usize>| {
+            let keys = coq_keys(&command(spec, &arguments).keys());
+            format!("(\"{}\", {}, {keys})", spec.name, numbers(&arguments))
+        };
+        samples(spec).into_iter().map(keys)
+    };
+    definition(&mut text, "samples", "string * list key * key_set", table().flat_map(sample));
+    definition(&mut text, "verdicts", "string * list key * string", verdicts());
+    text.push_str("\nOpen Scope nat_scope.\n");
+    definition(&mut text, "effects", "string * nat * option (list (list nat))", effects());
+    text
+}
+
+#[test]
+fn command_table_is_the_one_that_the_proofs_judge() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proofs/generated_tables.v");
+    let now = generated();
+    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
+        assert_eq!(std::env::var_os("CI"), None, "golden files are not rewritten in CI");
+        std::fs::write(&path, &now).expect("the file is writable");
+    }
+    let recorded = std::fs::read_to_string(&path).expect("proofs/generated_tables.v");
+    let lines = recorded.lines().zip(now.lines()).find(|(recorded, now)| recorded != now);
+    assert!(
+        recorded == now,
+        "the table changed (UPDATE_GOLDEN=1 rewrites it, bash proofs/run judges it): {lines:?}"
+    );
+}
