@@ -278,7 +278,7 @@ impl Case {
                 lines.push_str(&format!("{} {}{line}\n", self.name, log.join(",")));
             }
         });
-        let file = format!("{}/guards.txt", env!("CARGO_TARGET_TMPDIR"));
+        let file = format!("{}/guards-{}.txt", env!("CARGO_TARGET_TMPDIR"), self.name);
         std::fs::write(&file, lines).expect("our lines");
         let proofs = format!("target/proofs/guards show {} '{start}' {entries}", self.name);
         format!(
