@@ -174,6 +174,11 @@ fn sync_entries_that_come_meanwhile_are_not_counted() {
             assert!(found.last >= Lsn(9), "{found:?}");
             assert_eq!(read_all(&log)[..9], entries(9));
         }
+        log.purge(Lsn(10)).expect("the disk works");
+        let options = options(segment_bytes_max, Fsync::No);
+        let (after, _) =
+            SegmentLog::open(files.copy(), options).expect("the point is in a segment that is there");
+        assert_eq!(read_all(&after).last(), Some(&entry(10, 1, 10)));
         assert_eq!(log.sync().expect("the disk works"), Lsn(10));
     }
 }
