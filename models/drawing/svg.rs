@@ -46,7 +46,7 @@ font:13px system-ui,sans-serif;max-width:100%;height:auto}\
 .rc-paper{fill:var(--rc-paper)}\
 .rc-drawing text{fill:var(--rc-ink);paint-order:stroke;stroke:var(--rc-paper);stroke-width:4px;stroke-linejoin:round}\
 .rc-drawing .rc-head{font-weight:600}.rc-drawing .rc-title{font-weight:600;font-size:17px}\
-.rc-drawing .rc-words{stroke-width:9px}\
+.rc-drawing .rc-words{stroke-width:6px}\
 .rc-drawing .rc-dim{fill:var(--rc-dim)}.rc-drawing .rc-bad{fill:var(--rc-bad);font-weight:600}\
 .rc-drawing .rc-label,.rc-drawing .rc-code{font-family:ui-monospace,monospace;font-size:12px}\
 .rc-drawing .rc-sign{font-size:17px;font-weight:700}\

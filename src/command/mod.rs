@@ -34,15 +34,11 @@ pub use view::{StringValue, View};
 
 use crate::effect::{Effect, Key, KeySet};
 use crate::time::Millis;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Number of databases that SELECT can choose from, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
-
-/// No command has a longer name, bytes.
-const NAME_MAX: usize = 32;
 
 /// What a command came to.
 pub type Outcome = Result<(Reply, Effect), CommandError>;
@@ -274,13 +270,7 @@ impl fmt::Debug for Command {
 
 /// The row of this name, in any case.
 fn find(name: &[u8]) -> Option<&'static Spec> {
-    static ROWS: LazyLock<BTreeMap<&[u8], &Spec>> =
-        LazyLock::new(|| table().map(|spec| (spec.name.as_bytes(), spec)).collect());
-    let mut lower = [0; NAME_MAX];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    ROWS.get(&*lower).copied()
+    table().find(|spec| name.eq_ignore_ascii_case(spec.name.as_bytes()))
 }
 
 fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {

@@ -126,8 +126,8 @@ impl<S: Store> Master<S> {
             .with_random(random);
         let (reply, effect) = command.execute(&view, self.time)?;
         if !effect.is_empty() {
-            let payload = policy.logged(&command, effect.clone(), self.time);
-            outputs.push(Output::Append(self.append(effect, payload)?));
+            let logged = |effect, time| policy.logged(&command, effect, time);
+            outputs.push(Output::Append(self.append(effect, logged)?));
         }
         outputs.push(Output::Reply(reply));
         Ok(outputs)
@@ -145,19 +145,25 @@ impl<S: Store> Master<S> {
         }
         // DEL exists and takes one key, so this parses.
         match Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]) {
-            Ok(del) => self.append(effect, Payload::Command(del)).map(Some),
+            Ok(del) => self.append(effect, |_, _| Payload::Command(del)).map(Some),
             Err(_) => Ok(None),
         }
     }
 
-    fn append(&mut self, effect: Effect, payload: Payload) -> Result<Entry, StoreError> {
+    /// Writes `effect` as the next entry, and gives the entry as `logged` makes it.
+    fn append(
+        &mut self,
+        effect: Effect,
+        logged: impl FnOnce(Effect, Millis) -> Payload,
+    ) -> Result<Entry, StoreError> {
         let lsn = self.last.next();
-        let entry = |payload| Entry { lsn, epoch: self.epoch, time: self.time, payload };
-        let own = entry(Payload::Effect(effect));
-        let logged = entry(payload);
+        let mut entry = Entry { lsn, epoch: self.epoch, time: self.time, payload: Payload::Effect(effect) };
         let at = Instants { now: self.time, judged_at: self.time };
-        apply::write_batch(&mut self.store, &[&own], None, lsn, &|_| at)?;
+        apply::write_batch(&mut self.store, &[&entry], None, lsn, &|_| at)?;
         self.last = lsn;
-        Ok(logged)
+        if let Payload::Effect(effect) = entry.payload {
+            entry.payload = logged(effect, self.time);
+        }
+        Ok(entry)
     }
 }

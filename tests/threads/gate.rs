@@ -82,6 +82,7 @@ fn gate_job_that_is_written_and_not_finished_is_below_no_marker() {
         }
         let state = pool.state();
         assert_eq!((state.watermark, state.at_gate.len(), state.queued_entries), (Lsn::NONE, 0, 3));
+        assert_eq!(state.begun, [], "both stand at the gate");
         pool.let_finish(second);
         let state = spin_until(pool, |state| state.at_gate.contains(&third));
         assert_eq!((state.watermark, state.unfinished), (Lsn::NONE, vec![first]));

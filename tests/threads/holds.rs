@@ -72,6 +72,15 @@ fn hold_on_one_worker_yields() {
     assert_eq!((outcomes, written), (vec![Outcome::Yielded], vec![1, 2, 3]));
 }
 
+/// Worker 0 is to wait for an entry that is its own next one: no entry to come can change that.
+#[test]
+fn hold_for_the_last_entry_admitted_behind_it_yields_at_once() {
+    let log = log(&["SET a 1", "SET a 2"]);
+    let pool = pool(Strategy::KeyHash, 2, ROOMY, &[hold(1, 2)]);
+    log.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
+    assert_eq!(pool.state().holds, [(hold(1, 2), Outcome::Yielded)]);
+}
+
 #[test]
 fn hold_of_an_entry_not_admitted_yet_waits_for_it() {
     let log = log(&["SET a 1", "SET a 2", "FLUSHDB"]);

@@ -102,8 +102,18 @@ fn abandoned_pool_finishes_only_what_is_being_written() {
         assert_eq!(waits.join().expect("no panic"), Err(Stopped::Abandoned));
         work.let_through();
     });
-    assert_eq!(work.replica.written(), [Lsn(1)]);
+    assert_eq!((work.replica.written(), work.replica.published()), (vec![Lsn(1)], Vec::new()));
     assert_eq!((pool.watermark(), pool.stopped()), (Lsn(1), Some(Stopped::Abandoned)));
+}
+
+#[test]
+fn abandoned_pool_publishes_no_snapshot() {
+    let (pool, replica) = (pool(Strategy::WritesetSnapshots, 2, ROOMY), Replica::new(Fault::None));
+    pool.request_cut(&replica);
+    assert_eq!(replica.published().len(), 1, "nothing is under way: it is published at once");
+    pool.abandon();
+    pool.request_cut(&replica);
+    assert_eq!(replica.published().len(), 1);
 }
 
 /// Runs a pool of three entries, the first of which meets `fault`, with someone waiting in every way. Gives the reason.

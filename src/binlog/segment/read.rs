@@ -51,11 +51,15 @@ impl<F: Files> SegmentLog<F> {
             };
             let before = here;
             self.read_some(&mut here, up_to, bytes_max, &mut entries)?;
-            if let Some(next) = self.places.get(at + 1).filter(|_| here == before) {
-                (here.segment, here.offset) = (next.first, next.start);
-            } else if here == before {
-                // Only a last segment that holds less than it did: someone else cut the file.
-                return Err(self.damaged(&here, DecodeError::Truncated { needed: 1 }));
+            if here != before {
+                continue;
+            }
+            match self.places.get(at + 1) {
+                Some(next) if next.first == here.next => {
+                    (here.segment, here.offset) = (next.first, next.start);
+                }
+                // The segment holds less than it did: someone else cut the file.
+                _ => return Err(self.damaged(&here, DecodeError::Truncated { needed: 1 })),
             }
         }
         *cursor = here;

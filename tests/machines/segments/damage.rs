@@ -3,7 +3,7 @@
 use super::forgetful::Forgetful;
 use super::history::{History, MANY, Step, entry, options, read_all};
 use Step::{Append, Policy, Purge, Restart, Stop, Sync};
-use replicheck::binlog::segment::{Covered, Damage, Found, Options};
+use replicheck::binlog::segment::{Covered, Damage, Found, Options, begin_after};
 use replicheck::binlog::{Epoch, Fsync, Lsn, Recovered, SegmentError, SegmentLog, encode};
 
 fn ran(options: Options, script: &[Step]) -> Forgetful {
@@ -200,6 +200,53 @@ fn missing_segment_is_refused_wherever_it_stood() {
     assert!(matches!(error, SegmentError::Missing { expected: Lsn(1), found: Found::Nothing }), "{error}");
 }
 
+/// The files of the segments of entries 2 and 3 change places.
+#[test]
+fn segment_under_another_name_is_refused() {
+    let options = options(1, Fsync::No);
+    let files = ran(options, &[Append(1), Append(1), Append(1), Append(1), Sync]);
+    let names = [2, 3].map(|first| format!("{first:020}.binlog"));
+    for (from, to) in [(names[0].as_str(), "x"), (&names[1], &names[0]), ("x", &names[1])] {
+        replicheck::binlog::Files::rename(&files, from, to).expect("it is there");
+    }
+    let error = start(&files, options).expect_err("two segments changed places");
+    let SegmentError::Damaged { file, reason: Damage::Header(reason), .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (file, reason.to_string().as_str()),
+        (&names[0], "header is of the segment that begins at lsn 3")
+    );
+}
+
+/// Whatever is there, all of it goes; what was acknowledged may be lost, and a start says so.
+#[test]
+fn begin_after_leaves_a_log_that_goes_on_there_and_is_not_clean() {
+    let scripts: [&[Step]; 3] = [&[], &[Append(1), Append(2)], &[Append(3), Stop]];
+    for (script, without) in
+        scripts.into_iter().flat_map(|script| [None, Some("durable")].map(|file| (script, file)))
+    {
+        let files = ran(options(1, Fsync::No), script);
+        if let Some(name) = without {
+            replicheck::binlog::Files::remove(&files, name).expect("it is there");
+        }
+        begin_after(&files, Lsn(7), Epoch(5), entry(7, 5, 0).time).expect("the disk works");
+        assert_eq!(
+            replicheck::binlog::Files::list(&files).expect("a folder"),
+            ["00000000000000000008.binlog"]
+        );
+        let (mut log, found) = SegmentLog::open(files, NEVER_SYNCED).expect("a log without entries");
+        assert_eq!(
+            (found.first, found.last, found.time),
+            (Lsn(8), Lsn(7), entry(7, 5, 0).time),
+            "{script:?}"
+        );
+        assert_eq!((&found.epochs[..], found.clean), (&[(Epoch(5), Lsn(7))][..], false), "{script:?}");
+        log.append(&[entry(8, 5, 8)]).expect("what comes next");
+        assert_eq!(read_all(&log), [entry(8, 5, 8)]);
+    }
+}
+
 #[test]
 fn missing_first_segment_after_a_purge_is_refused() {
     let options = options(1, Fsync::No);
@@ -229,7 +276,12 @@ fn clean_only_a_stop_or_always_proves_it() {
         let files = ran(options, script);
         for after in [files.copy(), files.bare()] {
             let found = start(&after, options).expect("no damage");
-            assert_eq!(found.clean, clean, "{script:?} under {fsync:?}: {found:?}");
+            let stopped = clean && script.last() == Some(&Stop);
+            assert_eq!(
+                (found.clean, found.stopped),
+                (clean, stopped),
+                "{script:?} under {fsync:?}: {found:?}"
+            );
         }
     }
     let new = start(&Forgetful::new(), NEVER_SYNCED).expect("an empty folder");

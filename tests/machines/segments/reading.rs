@@ -10,6 +10,13 @@ fn entries(through: u64) -> Vec<Entry> {
     (1..=through).map(|lsn| entry(lsn, 1, lsn)).collect()
 }
 
+/// What they take in a segment.
+fn bytes_of(entries: &[Entry]) -> usize {
+    let mut bytes = Vec::new();
+    entries.iter().for_each(|entry| encode(entry, &mut bytes).expect("small"));
+    bytes.len()
+}
+
 /// Entries 1 to 9 in groups of up to three, in segments of that length.
 fn nine(files: &Forgetful, segment_bytes_max: u64) -> SegmentLog<Forgetful> {
     let (mut log, _) =
@@ -48,12 +55,43 @@ fn read_from_any_lsn_through_any_gives_these() {
                     if some.is_empty() {
                         break;
                     }
+                    assert!(some.len() == 1 || bytes_of(&some) <= bytes_max, "{bytes_max}: {some:?}");
                     read.extend(some);
                 }
                 let expected = all.iter().filter(|entry| (from..=up_to).contains(&entry.lsn.0));
                 assert!(read.iter().eq(expected), "{from} through {up_to} by {bytes_max}: {read:?}");
             }
         }
+    }
+}
+
+#[test]
+fn read_of_a_segment_cut_since_the_start_is_damage_at_its_entry() {
+    const FIRST: &str = "00000000000000000001.binlog";
+    for segment_bytes_max in [150, MANY] {
+        let whole = nine(&Forgetful::new(), segment_bytes_max);
+        let file = Forgetful::new();
+        drop(nine(&file, segment_bytes_max));
+        let bytes = file.bytes(FIRST).len();
+        let entries_there = (1..=9).take_while(|&count| bytes_of(&entries(count)) < bytes).count();
+        let header = bytes - bytes_of(&entries(entries_there as u64));
+        for (length, bytes_max) in (header..bytes).flat_map(|length| [1, 60, 1000].map(|max| (length, max))) {
+            let files = Forgetful::new();
+            let log = nine(&files, segment_bytes_max);
+            files.damage(FIRST, |bytes| bytes.truncate(length));
+            let (mut cursor, mut read) = (log.cursor(Lsn(1)).expect("nothing is purged"), Vec::new());
+            let error = loop {
+                match log.read(&mut cursor, Lsn(9), bytes_max) {
+                    Ok(some) => read.extend(some),
+                    Err(error) => break error,
+                }
+            };
+            let SegmentError::Damaged { file, lsn, .. } = &error else { panic!("{length}: {error}") };
+            let left = (1..=9).take_while(|&count| header + bytes_of(&entries(count)) <= length).count();
+            assert_eq!((file.as_str(), lsn.0), (FIRST, left as u64 + 1), "{length} by {bytes_max}");
+            assert_eq!(read, entries(cursor.next().0 - 1), "{length} by {bytes_max}");
+        }
+        assert_eq!(read_all(&whole), entries(9));
     }
 }
 
@@ -136,6 +174,11 @@ fn sync_entries_that_come_meanwhile_are_not_counted() {
             assert!(found.last >= Lsn(9), "{found:?}");
             assert_eq!(read_all(&log)[..9], entries(9));
         }
+        log.purge(Lsn(10)).expect("the disk works");
+        let options = options(segment_bytes_max, Fsync::No);
+        let (after, _) =
+            SegmentLog::open(files.copy(), options).expect("the point is in a segment that is there");
+        assert_eq!(read_all(&after).last(), Some(&entry(10, 1, 10)));
         assert_eq!(log.sync().expect("the disk works"), Lsn(10));
     }
 }
