@@ -1,0 +1,101 @@
+//! Counted — instructions of a SET and of a GET, by callgrind: alike on a busy machine and on an idle one.
+//!
+//! ```text
+//! bytes of a request ─▶ parsed ─▶ a master's step, store in memory ─▶ entry encoded ─▶ bytes of the reply
+//! ```
+//!
+//! No RocksDB, no socket, no thread: what is counted is the way of a command through our own code. More than a budget is
+//! an error, which CI sees. Needs valgrind and gungraun-runner:
+//! `cargo bench --no-default-features --features counted --bench counted`.
+
+// What the macros of gungraun make is public and has no documentation.
+#![allow(missing_docs)]
+
+use gungraun::prelude::*;
+use gungraun::{Callgrind, EventKind};
+use replicheck::binlog::{Epoch, encode};
+use replicheck::command::Command;
+use replicheck::expiry::Policy;
+use replicheck::node::{Master, MasterInput, MasterOutput};
+use replicheck::server::reply::{self, Protocol};
+use replicheck::server::request::{Limits, Requests};
+use replicheck::store::memory::MemoryStore;
+use replicheck::time::Millis;
+use std::hint::black_box;
+
+/// Commands of one count: what the first of them pays for, as memory that is asked for, is spread.
+const COMMANDS: usize = 1_000;
+/// A tenth above what was counted when the budget was set: 1,000 SETs, and 1,000 GETs of keys that are there.
+const SET_BUDGET: u64 = 13_370_000;
+const GET_BUDGET: u64 = 6_185_000;
+
+/// A master, and what a client sends it.
+struct Ready {
+    master: Master<MemoryStore>,
+    bytes: Vec<u8>,
+}
+
+/// So many commands as a client frames them: 16-byte keys, 100-byte values.
+fn frames(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for at in 0..COMMANDS {
+        // Neither in order nor in one place.
+        let key = format!("key:{:012}", (at * 7_919) % COMMANDS);
+        match name {
+            "GET" => bytes.extend(format!("*2\r\n$3\r\nGET\r\n$16\r\n{key}\r\n").bytes()),
+            _ => bytes.extend(format!("*3\r\n$3\r\nSET\r\n$16\r\n{key}\r\n$100\r\n{:0100}\r\n", at).bytes()),
+        }
+    }
+    bytes
+}
+
+/// A master whose keys are all there.
+fn ready(name: &str) -> Ready {
+    let mut ready =
+        Ready { master: Master::new(MemoryStore::default(), Epoch(1)), bytes: frames("SET") };
+    run(&mut ready);
+    Ready { bytes: frames(name), ..ready }
+}
+
+/// Runs what the client sent; the bytes of the log and of the replies.
+fn run(ready: &mut Ready) -> (Vec<u8>, Vec<u8>) {
+    let (mut log, mut replies) = (Vec::new(), Vec::new());
+    let mut requests = Requests::new(Limits::default());
+    let policy = Policy::LogClock.get();
+    requests.fill(&ready.bytes);
+    while let Some(argv) = requests.next_request().expect("well-formed") {
+        let command = Command::parse(0, argv).expect("it exists");
+        let input = MasterInput::Request { command, now: Millis(1), random: 0 };
+        for output in ready.master.step(&*policy, input).expect("memory") {
+            match output {
+                MasterOutput::Append(entry) => encode(&entry, &mut log).expect("small"),
+                MasterOutput::Reply(told) => reply::encode(&told, Protocol::Resp2, &mut replies),
+                MasterOutput::Heartbeat(_) => {}
+            }
+        }
+    }
+    (log, replies)
+}
+
+fn budget(instructions: u64) -> LibraryBenchmarkConfig {
+    let mut config = LibraryBenchmarkConfig::default();
+    config.tool(Callgrind::default().hard_limits([(EventKind::Ir, instructions)]));
+    config
+}
+
+#[library_benchmark(config = budget(SET_BUDGET))]
+#[bench::of_1000(args = ("SET"), setup = ready)]
+fn set(mut ready: Ready) -> (Ready, (Vec<u8>, Vec<u8>)) {
+    let told = black_box(run(&mut ready));
+    (ready, told)
+}
+
+#[library_benchmark(config = budget(GET_BUDGET))]
+#[bench::of_1000(args = ("GET"), setup = ready)]
+fn get(mut ready: Ready) -> (Ready, (Vec<u8>, Vec<u8>)) {
+    let told = black_box(run(&mut ready));
+    (ready, told)
+}
+
+library_benchmark_group!(name = commands, benchmarks = [set, get]);
+main!(library_benchmark_groups = commands);
