@@ -51,8 +51,7 @@ fn frames(name: &str) -> Vec<u8> {
 
 /// A master whose keys are all there.
 fn ready(name: &str) -> Ready {
-    let mut ready =
-        Ready { master: Master::new(MemoryStore::default(), Epoch(1)), bytes: frames("SET") };
+    let mut ready = Ready { master: Master::new(MemoryStore::default(), Epoch(1)), bytes: frames("SET") };
     run(&mut ready);
     Ready { bytes: frames(name), ..ready }
 }

@@ -23,9 +23,6 @@ use ::rocksdb::{
 
 /// More than a node holds in memory; RocksDB cuts anything larger down to it.
 const WRITE_BUFFER_BYTES: usize = 64 << 30;
-/// What RocksDB takes for a Bloom filter over a write buffer, as a part of its size: 4 MB, ten bits for each of three
-/// million records. A write first reads what it replaces, and mostly that is not there.
-const WRITE_BUFFER_BLOOM: f64 = (4 << 20) as f64 / WRITE_BUFFER_BYTES as f64;
 /// Memory for the blocks of a write buffer, claimed one at a time.
 const ARENA_BLOCK_BYTES: usize = 1 << 20;
 const OPEN_FILES_MAX: i32 = 512;
@@ -42,8 +39,6 @@ pub(super) fn for_opening() -> Result<Options, StoreError> {
     options.create_if_missing(true);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options.set_arena_block_size(ARENA_BLOCK_BYTES);
-    options.set_memtable_prefix_bloom_ratio(WRITE_BUFFER_BLOOM);
-    options.set_memtable_whole_key_filtering(true);
     options.set_unordered_write(false);
     options.set_compression_type(DBCompressionType::None);
     options.set_max_open_files(OPEN_FILES_MAX);
