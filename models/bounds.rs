@@ -5,6 +5,7 @@ use super::expiry::{self, Judges, READ_INVARIANTS};
 use super::ordering::{self, Programs};
 use super::scenario;
 use crate::command::Command;
+use crate::ordering::Strategy;
 use crate::time::Millis;
 use std::str::FromStr;
 
@@ -50,8 +51,12 @@ impl Bounds {
 /// When a run of the expiry model begins: far later than any time that a key is given to live.
 pub(super) const START: Millis = Millis(1_000_000_000);
 
-/// Entries in one batch of `serial`.
-pub const BATCH_ENTRIES_MAX: usize = 2;
+/// Entries in one batch at most: two of `serial`; one of the others, so that their counterexamples tell of entries. A
+/// batch is its entries one after the other while nobody else does anything; that batches of two keep every verdict is
+/// searched by `tests/models/batches.rs`.
+pub fn batch_entries_max(strategy: Strategy) -> usize {
+    if strategy == Strategy::Serial { 2 } else { 1 }
+}
 
 /// The commands of the ordering model. Of two workers, `a` and `b` have one, `c` has the other.
 const ORDERING_ALPHABET: &[&str] =

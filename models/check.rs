@@ -83,7 +83,7 @@ pub(super) fn log_policy(choice: OrderingChoice) -> Policy {
 
 fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     let strategy = choice.strategy;
-    let new = move |workers| strategy.machine(workers, bounds::BATCH_ENTRIES_MAX);
+    let new = move |workers| strategy.machine(workers, bounds::batch_entries_max(strategy));
     let expected = move |invariant: &str| expected::ordering(choice, invariant);
     let parts = ordering_parts(choice, bounds, new);
     Task::new("ordering", choice.name(), None, move |progress| {
@@ -183,7 +183,7 @@ fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice
         let policy = log_policy(choice).get();
         let programs = Programs::only(&commands, &*policy).expect("a short program");
         OrderingModel::new(bounds.setup(choice, programs, false), move |workers| {
-            strategy.machine(workers, bounds::BATCH_ENTRIES_MAX)
+            strategy.machine(workers, bounds::batch_entries_max(strategy))
         })
     });
     let expected = move |_: &str| scenario::expected((scenario.broken_by)(choice));

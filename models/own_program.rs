@@ -3,7 +3,7 @@
 //! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched; beyond, schedules are
 //! drawn at random and the verdict says *sampled*.
 
-use super::bounds::{BATCH_ENTRIES_MAX, Bounds, ExpiryBounds, OrderingBounds, START};
+use super::bounds::{Bounds, ExpiryBounds, OrderingBounds, START, batch_entries_max};
 use super::check::{UnknownName, chosen, log_policy};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges};
@@ -91,7 +91,7 @@ pub fn program_tasks_within(
 
 /// Why the choice is not defined for this program, if it is not.
 pub(super) fn refusal(choice: OrderingChoice, programs: &Programs) -> Option<Refused> {
-    let mut machine = choice.strategy.machine(2, BATCH_ENTRIES_MAX);
+    let mut machine = choice.strategy.machine(2, batch_entries_max(choice.strategy));
     let entries = (1..programs.len()).filter_map(|place| {
         let place = u16::try_from(place).ok()?;
         programs.at(place).entry.as_ref()
@@ -105,7 +105,7 @@ fn ordering_task(choice: OrderingChoice, commands: &[Command], name: &str, bound
     let model = move || {
         let programs = Programs::only(&own, &*log_policy(choice).get()).expect("far below the limit");
         OrderingModel::new(bounds.setup(choice, programs, false), move |workers| {
-            strategy.machine(workers, BATCH_ENTRIES_MAX)
+            strategy.machine(workers, batch_entries_max(strategy))
         })
     };
     let words = format!("{count} writes, {} workers, at most {} crash", bounds.workers, bounds.crashes_max);

@@ -13,7 +13,7 @@
 //! assert!(broken.concat().is_empty());
 //! ```
 
-use super::bounds::{self, BATCH_ENTRIES_MAX, ExpiryBounds, OrderingBounds};
+use super::bounds::{self, ExpiryBounds, OrderingBounds};
 use super::check::{UnknownName, chosen, log_policy};
 use super::expiry::{self, ExpiryModel};
 use super::judged::Judged;
@@ -94,7 +94,7 @@ pub fn ordering(
     let (choices, _) = chosen(Some("ordering"), Some(choice))?;
     let choice = choices[0];
     let programs = Programs::only(&commands(program)?, &*log_policy(choice).get())?;
-    let new = move |workers| choice.strategy.machine(workers, BATCH_ENTRIES_MAX);
+    let new = move |workers| choice.strategy.machine(workers, bounds::batch_entries_max(choice.strategy));
     Ok(OrderingModel::new(bounds.setup(choice, programs, false), new))
 }
 

@@ -11,6 +11,7 @@
 //! What it deliberately does not do: it does not merge with what is stored. Whatever a later state needs is in
 //! the bytes.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -71,6 +72,14 @@ impl KeySet {
         match (self, other) {
             (KeySet::Everything, other) | (other, KeySet::Everything) => !other.is_empty(),
             (KeySet::Keys(left), KeySet::Keys(right)) => left.intersection(right).next().is_some(),
+        }
+    }
+
+    /// Adds the keys of `other`.
+    pub fn extend(&mut self, other: &KeySet) {
+        match (&mut *self, other) {
+            (KeySet::Keys(ours), KeySet::Keys(theirs)) => ours.extend(theirs.iter().cloned()),
+            _ => *self = KeySet::Everything,
         }
     }
 
@@ -153,10 +162,12 @@ impl Effect {
 
 impl Effect {
     /// The key of the first write; `None` if that is a write over many keys.
-    pub fn first_key(&self) -> Option<Key> {
-        match self.writes.first()? {
-            Write::DeleteRange { .. } if self.keys == KeySet::Everything => None,
-            write => write.owner(),
+    pub fn first_key(&self) -> Option<Cow<'_, Key>> {
+        match (&self.keys, self.writes.first()?) {
+            (KeySet::Everything, Write::DeleteRange { .. }) => None,
+            // Writes stay within the key set.
+            (KeySet::Keys(keys), _) if keys.len() == 1 => keys.first().map(Cow::Borrowed),
+            (_, write) => write.owner().map(Cow::Owned),
         }
     }
 

@@ -14,20 +14,18 @@ use crate::ordering::Ordering;
 use std::sync::Arc;
 
 /// Hands `entries`, the next of the log, of `share` bytes each, over to `pool`: `append` puts them all into the log,
-/// `hear` is told of each before it is admitted, `arrived` says what the workers get. Called by one thread. Errors:
+/// `hear` is told of each right before it is admitted, under the pool's lock; `arrived` says what the workers get. Called by one thread. Errors:
 /// those of `append`, and then nothing is admitted; [`Stopped`], and then no more is, though the log has it.
 pub fn hand_over<O: Ordering, E: From<Stopped>>(
     pool: &Pool<O>,
     entries: Vec<Entry>,
     share: usize,
     append: impl FnOnce(&[Entry]) -> Result<(), E>,
-    mut hear: impl FnMut(&Entry),
+    hear: impl FnMut(&Entry),
     arrived: impl Fn(Entry) -> Entry,
 ) -> Result<(), E> {
     append(&entries)?;
-    for entry in entries {
-        hear(&entry);
-        pool.admit(Arc::new(arrived(entry)), share)?;
-    }
+    let entries: Vec<Arc<Entry>> = entries.into_iter().map(|entry| Arc::new(arrived(entry))).collect();
+    pool.admit_all(entries, share, hear)?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Trace — one JSON line for each batch that a replica's worker wrote. Does I/O: a file.
 //!
 //! ```text
-//! {"first":7,"last":7,"part":null,"marker":6,"start":12,"finish":15}
+//! {"entries":[7,9],"part":null,"marker":7,"start":12,"finish":15}
 //! ```
 //!
 //! `start` and `finish` are ticks of one counter, taken before and after the write: two batches overlapped if neither
@@ -26,11 +26,9 @@ pub struct Trace {
 /// One batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Span {
-    /// The first entry.
-    pub first: u64,
-    /// The last entry.
-    pub last: u64,
-    /// The key whose part of the entry this is, escaped; null for whole entries.
+    /// The entries.
+    pub entries: Vec<u64>,
+    /// The key whose part of the one entry this is, escaped; null for whole entries.
     pub part: Option<String>,
     /// The marker in the batch.
     pub marker: u64,
@@ -46,11 +44,11 @@ impl Trace {
         Ok(Trace { out: Mutex::new(LineWriter::new(File::create(file)?)), ticks: AtomicU64::new(0) })
     }
 
-    /// Does `write`, the batch of the entries `first..=last` or their part for `part`, and notes when. A line that
-    /// cannot be written is lost, with a warning.
+    /// Does `write`, the batch of the entries `lsns` or their part for `part`, and notes when. A line that cannot be
+    /// written is lost, with a warning.
     pub fn note<T>(
         &self,
-        (first, last): (Lsn, Lsn),
+        lsns: impl Iterator<Item = Lsn>,
         part: Option<&Key>,
         marker: Lsn,
         write: impl FnOnce() -> T,
@@ -59,7 +57,7 @@ impl Trace {
         let outcome = write();
         let finish = self.ticks.fetch_add(1, Ordering::SeqCst);
         let part = part.map(|key| format!("{}/{}", key.db, key.name.escape_ascii()));
-        let span = Span { first: first.0, last: last.0, part, marker: marker.0, start, finish };
+        let span = Span { entries: lsns.map(|lsn| lsn.0).collect(), part, marker: marker.0, start, finish };
         if let Err(error) = self.line(&span) {
             tracing::warn!(%error, "a line of the trace is lost");
         }

@@ -84,11 +84,9 @@ pub fn first_wrong(trace: &[Batch]) -> Option<usize> {
 /// A job that was written, as a trace tells it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Written {
-    /// The first entry.
-    pub first: Lsn,
-    /// The last entry.
-    pub last: Lsn,
-    /// The key whose part of the entry this is; `None` for whole entries.
+    /// The entries, at least one, in the order of the log.
+    pub lsns: Vec<Lsn>,
+    /// The key whose part of the one entry this is; `None` for whole entries.
     pub part: Option<Key>,
     /// Tick before the write.
     pub start: u64,
@@ -107,58 +105,65 @@ pub struct NotTheLog {
 }
 
 /// The batches of `written`, in any order, as [`first_wrong`] wants them. `log` holds the keys of entries 1, 2, …; each
-/// must have been written once: whole, in a run, or a part for each of its keys.
+/// must have been written once: whole, alone or with others, or a part for each of its keys.
+///
+/// Entries that were written together are one batch, in the place of the first of them, if none of those in between
+/// that were written otherwise depends on what moves there (reordering independent entries changes nothing). Where one
+/// does, they are two batches at the same ticks, which is never less strict.
 /// Errors: [`NotTheLog`]. Not part of what is proved.
-pub fn in_log_order(log: &[KeySet], mut written: Vec<Written>) -> Result<Vec<Batch>, NotTheLog> {
-    written.sort();
-    let wrong = |lsn, what| Err(NotTheLog { lsn, what });
-    let mut next = Lsn(1);
-    let mut parts_left: Vec<&Key> = Vec::new();
-    let mut trace = Vec::with_capacity(written.len());
-    for job in written {
-        if job.first != next || job.last < job.first {
-            return wrong(next.min(job.first), "is missing, or was written twice");
-        }
-        let Some(entries) = run(log, job.first, job.last) else {
-            return wrong(job.last, "is beyond the log");
-        };
-        let keys = match (&job.part, entries) {
-            (None, _) if !parts_left.is_empty() => return wrong(next, "was written whole and in parts"),
-            (None, entries) => entries.iter().fold(KeySet::empty(), union),
-            (Some(part), [KeySet::Keys(keys)]) => {
-                if parts_left.is_empty() {
-                    parts_left = keys.iter().rev().collect();
+pub fn in_log_order(log: &[KeySet], written: &[Written]) -> Result<Vec<Batch>, NotTheLog> {
+    let writers = writers(log, written)?;
+    let mut trace: Vec<Batch> = Vec::with_capacity(written.len());
+    let mut stretches: BTreeMap<usize, Stretch> = BTreeMap::new();
+    for (place, keys) in log.iter().enumerate() {
+        for &job in &writers[place] {
+            let Written { part, start, finish, .. } = &written[job];
+            let keys = part.as_ref().map_or_else(|| keys.clone(), |key| KeySet::of([key.clone()]));
+            if let Some(stretch) = stretches.get_mut(&job) {
+                let others = (stretch.seen + 1..place).filter(|&place| !writers[place].contains(&job));
+                others.for_each(|place| stretch.others.extend(&log[place]));
+                stretch.seen = place;
+                if !stretch.others.conflicts_with(&keys) {
+                    trace[stretch.batch].keys.extend(&keys);
+                    continue;
                 }
-                // Parts are sorted as keys are.
-                if parts_left.pop() != Some(part) {
-                    return wrong(next, "lacks a part, or one was written twice");
-                }
-                KeySet::of([part.clone()])
             }
-            (Some(_), _) => return wrong(next, "has no parts"),
-        };
-        trace.push(Batch { keys, start: job.start, finish: job.finish });
-        if parts_left.is_empty() {
-            next = job.last.next();
+            stretches.insert(job, Stretch { batch: trace.len(), seen: place, others: KeySet::empty() });
+            trace.push(Batch { keys, start: *start, finish: *finish });
         }
     }
-    match usize::try_from(next.0 - 1) {
-        Ok(entries) if entries == log.len() => Ok(trace),
-        _ => wrong(next, "is missing, or not all of it was written"),
-    }
+    Ok(trace)
 }
 
-fn run(log: &[KeySet], first: Lsn, last: Lsn) -> Option<&[KeySet]> {
-    let from = usize::try_from(first.0.checked_sub(1)?).ok()?;
-    log.get(from..usize::try_from(last.0).ok()?)
+/// Entries of one job that are one batch.
+struct Stretch {
+    /// Its place in the trace.
+    batch: usize,
+    /// The place in the log up to which `others` are known.
+    seen: usize,
+    /// The keys of the entries since its first one that were written otherwise.
+    others: KeySet,
 }
 
-fn union(ours: KeySet, theirs: &KeySet) -> KeySet {
-    match (ours, theirs) {
-        (KeySet::Everything, _) | (_, KeySet::Everything) => KeySet::Everything,
-        (KeySet::Keys(mut ours), KeySet::Keys(theirs)) => {
-            ours.extend(theirs.iter().cloned());
-            KeySet::Keys(ours)
+/// For each entry the jobs that wrote it, by their place in `written`: one, or one for each of its keys, in their order.
+fn writers(log: &[KeySet], written: &[Written]) -> Result<Vec<Vec<usize>>, NotTheLog> {
+    let mut writers = vec![Vec::new(); log.len()];
+    for (job, Written { lsns, .. }) in written.iter().enumerate() {
+        for &lsn in lsns {
+            let place = usize::try_from(lsn.0).ok().and_then(|lsn| writers.get_mut(lsn.checked_sub(1)?));
+            let Some(of_entry) = place else { return Err(NotTheLog { lsn, what: "is not in the log" }) };
+            of_entry.push(job);
         }
     }
+    for ((keys, jobs), lsn) in log.iter().zip(&mut writers).zip(1..) {
+        jobs.sort_by_key(|&job| &written[job].part);
+        let parts: Vec<Option<&Key>> = jobs.iter().map(|&job| written[job].part.as_ref()).collect();
+        let is_in_parts =
+            matches!(keys, KeySet::Keys(keys) if parts.iter().copied().eq(keys.iter().map(Some)));
+        if parts != [None] && (jobs.is_empty() || !is_in_parts) {
+            let what = "is missing, or was not written once: whole, or a part for each of its keys";
+            return Err(NotTheLog { lsn: Lsn(lsn), what });
+        }
+    }
+    Ok(writers)
 }

@@ -5,6 +5,7 @@
 mod results;
 
 mod models {
+    mod batches;
     mod catalogue;
     mod drawn;
     mod export;

@@ -55,19 +55,19 @@ impl Ordering for Turnstile {
 /// done, and is done itself as soon as it is taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct ForgetfulBarrier {
-    waiting: VecDeque<Admission>,
-    in_flight: Vec<Admission>,
+    waiting: VecDeque<Admission<'static>>,
+    in_flight: Vec<Admission<'static>>,
 }
 
 impl Ordering for ForgetfulBarrier {
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
-        self.waiting.push_back(entry.clone());
+        self.waiting.push_back(entry.clone().into_owned());
         Ok(())
     }
 
     fn take(&mut self, _worker: usize) -> Option<Job> {
         let head = self.waiting.front()?;
-        let is_barrier = head.keys == KeySet::Everything;
+        let is_barrier = *head.keys == KeySet::Everything;
         let conflicts = self.in_flight.iter().any(|other| other.keys.conflicts_with(&head.keys));
         if conflicts && !is_barrier {
             return None;
@@ -81,7 +81,7 @@ impl Ordering for ForgetfulBarrier {
     }
 
     fn finish(&mut self, _worker: usize, job: &Job) {
-        self.in_flight.retain(|entry| entry.lsn != job.first);
+        self.in_flight.retain(|entry| entry.lsn != job.first());
     }
 }
 

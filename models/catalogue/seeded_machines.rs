@@ -10,6 +10,7 @@ use crate::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Refused, lan
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
+use std::borrow::Cow;
 
 /// A lane a worker, each a machine of its own; what has no key stands in all of them, and each runs it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,12 +18,12 @@ pub struct Flows(Vec<FirstKey>);
 
 impl Flows {
     pub(super) fn new(workers: usize) -> Flows {
-        Flows(vec![FirstKey::new(1); workers])
+        Flows(vec![FirstKey::new(1, 1); workers])
     }
 }
 
 impl Ordering for Flows {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         let flows = self.0.len();
         match &entry.first_key {
             Some(key) => self.0[lane_of(key, flows)].admit(entry),
@@ -50,9 +51,9 @@ impl ByDestination {
 }
 
 impl Ordering for ByDestination {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
-        let first_key = match &entry.keys {
-            KeySet::Keys(keys) => keys.last().cloned(),
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
+        let first_key = match &*entry.keys {
+            KeySet::Keys(keys) => keys.last().cloned().map(Cow::Owned),
             KeySet::Everything => None,
         };
         self.0.admit(&Admission { first_key, ..entry.clone() })
@@ -71,7 +72,7 @@ impl Ordering for ByDestination {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HoldsBack {
     inner: AnyOrdering,
-    held: Option<Admission>,
+    held: Option<Admission<'static>>,
 }
 
 impl HoldsBack {
@@ -81,8 +82,8 @@ impl HoldsBack {
 }
 
 impl Ordering for HoldsBack {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
-        self.held.replace(entry.clone()).map_or(Ok(()), |before| self.inner.admit(&before))
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
+        self.held.replace(entry.clone().into_owned()).map_or(Ok(()), |before| self.inner.admit(&before))
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
@@ -136,7 +137,7 @@ impl Ordering for Rigged {
         self.get().admits()
     }
 
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         self.get_mut().admit(entry)
     }
 

@@ -7,7 +7,7 @@ use super::seeded_machines::{ByDestination, Flows, HoldsBack, Rigged};
 use super::{Bug, Configuration, Seeded};
 use crate::command::{Command, line};
 use crate::expiry::{ExpiryPolicy, Policy};
-use crate::models::bounds::{self, BATCH_ENTRIES_MAX, ExpiryBounds, OrderingBounds};
+use crate::models::bounds::{self, ExpiryBounds, OrderingBounds};
 use crate::models::check::log_policy;
 use crate::models::expected::OrderingChoice;
 use crate::models::expiry::{self, ExpiryModel, Judges};
@@ -82,7 +82,7 @@ impl Configuration {
     /// A machine of its strategy for so many workers, the fault in it.
     pub fn machine(self, workers: usize) -> Rigged {
         let (strategy, _) = self.choices();
-        let plain = strategy.machine(workers, BATCH_ENTRIES_MAX);
+        let plain = strategy.machine(workers, bounds::batch_entries_max(strategy));
         match self.seeded() {
             Some(Seeded::FlushInEveryFlow) => Rigged::Flows(Flows::new(workers)),
             Some(Seeded::RoutedByDestination) => Rigged::ByDestination(ByDestination::new(plain)),

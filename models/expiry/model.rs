@@ -235,7 +235,7 @@ impl ExpiryModel {
                 // An entry that is not the command's own is a DEL that the master logs for a dead key.
                 let wrote = match command {
                     Some(command) if entry.lsn == master.last() => wrote(command, &entry),
-                    _ => entry.keys(),
+                    _ => entry.keys().into_owned(),
                 };
                 let master = match self.setup.judges {
                     Judges::Reads => dump(master.store()).expect(MEMORY),

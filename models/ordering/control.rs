@@ -1,8 +1,17 @@
 //! Control — the strategy and the workers: one interned part of a state, moved by the engine's own code.
 
-use crate::apply::{Applier, Task};
+use crate::apply::Applier;
 use crate::binlog::Lsn;
 use crate::ordering::{Admission, Job, Ordering, Reads, Refused};
+
+/// A job that was taken, with the marker that its batch will carry if that is settled yet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Task {
+    /// What to do.
+    pub job: Job,
+    /// `None` until the strategy lets the batch be written.
+    pub marker: Option<Lsn>,
+}
 
 /// What a worker is at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,8 +89,9 @@ impl<O: Ordering + Clone> Control<O> {
             let mut next = self.clone();
             let (step, task) = match &self.workers[worker] {
                 Phase::Idle => {
-                    let Some(task) = next.applier.take(worker) else { continue };
-                    next.workers[worker] = Phase::Taken(task);
+                    let Some(job) = next.applier.take(worker) else { continue };
+                    let marker = next.applier.marker(&job);
+                    next.workers[worker] = Phase::Taken(Task { job, marker });
                     (Move::Take(number), None)
                 }
                 Phase::Taken(task) => {

@@ -7,6 +7,7 @@ use crate::invariant::Versions;
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
 use crate::time::Millis;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// A store, who wrote its keys, and which entries were written to it how often.
@@ -33,7 +34,7 @@ impl Data {
         let at = Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
         apply::write_batch(&mut next.store, entries, part, marker, &|_| at).expect("memory does not fail");
         for entry in entries {
-            let keys = part.map_or_else(|| entry.keys(), |key| KeySet::of([key.clone()]));
+            let keys = part.map_or_else(|| entry.keys(), |key| Cow::Owned(KeySet::of([key.clone()])));
             next.versions.write(&keys, entry.lsn);
             if !next.applied.insert((entry.lsn, part.cloned())) {
                 next.twice.insert(entry.lsn);

@@ -26,7 +26,7 @@ pub struct Program {
     /// The last command; `None` for the empty program.
     pub command: Option<Command>,
     /// The last entry; `None` for the empty program.
-    pub entry: Option<(Entry, Admission)>,
+    pub entry: Option<(Entry, Admission<'static>)>,
     /// Number of the last entry: equal entries of different programs have the same.
     pub entry_number: u32,
     /// What is wrong with the log, if it is not the master's writes in their order.
@@ -131,7 +131,7 @@ impl Programs {
             let payload =
                 carried.map_or_else(|| Payload::Effect(Effect::none()), |of| write(of).payload.clone());
             let entry = Entry { payload, ..write(place - 1).clone() };
-            program.entry = Some((entry.clone(), Admission::of(&entry)));
+            program.entry = Some((entry.clone(), Admission::of(&entry).into_owned()));
             program.wrong = Some(WrongLog {
                 carries: carried.map_or_else(|| "nothing".to_owned(), words),
                 newly_run: (run_before..run).map(words).collect(),
@@ -148,7 +148,7 @@ impl Programs {
     }
 
     /// The entry of that LSN in the log of a place. Panics: if the log has no such entry.
-    pub fn entry(&self, place: Place, lsn: Lsn) -> &(Entry, Admission) {
+    pub fn entry(&self, place: Place, lsn: Lsn) -> &(Entry, Admission<'static>) {
         self.at(self.prefix(place, lsn)).entry.as_ref().expect("only the empty program has no entry")
     }
 
@@ -228,7 +228,7 @@ impl Programs {
             dump: dump(master.store())?,
             versions,
             children: vec![None; parent.children.len()],
-            entry: Some((entry.clone(), Admission::of(&entry))),
+            entry: Some((entry.clone(), Admission::of(&entry).into_owned())),
         };
         self.programs[at].children[symbol] = Some(place);
         self.programs.push(program);

@@ -4,10 +4,9 @@ use super::Machine;
 use super::checks::{
     self, CONVERGENCE, EXACTLY_ONCE, History, INVARIANTS, MONOTONIC_READS, PER_KEY_ORDER, PREFIX,
 };
-use super::control::{Control, Move, Phase};
+use super::control::{Control, Move, Phase, Task};
 use super::data::Data;
 use super::log::{Place, Programs};
-use crate::apply::Task;
 use crate::binlog::{Entry, Lsn};
 use crate::invariant::{self, State as Holds, Versions};
 use crate::models::intern::{Interner, Memo};
@@ -210,14 +209,14 @@ impl<O: Machine> OrderingModel<O> {
         let value = self.tasks.value(task);
         let programs = &self.setup.programs;
         // A run holds two entries at most here, so its first and last are all of it.
-        debug_assert!(value.job.last.0 - value.job.first.0 < 2);
-        let first = programs.at(programs.prefix(state.place, value.job.first)).entry_number;
-        let last = programs.at(programs.prefix(state.place, value.job.last)).entry_number;
+        debug_assert!(value.job.lsns.len() <= 2);
+        let first = programs.at(programs.prefix(state.place, value.job.first())).entry_number;
+        let last = programs.at(programs.prefix(state.place, value.job.last())).entry_number;
         self.writes.get((data, first, last, task, may_crash), || {
             let entries: Vec<&Entry> =
-                value.job.lsns().map(|lsn| &programs.entry(state.place, lsn).0).collect();
+                value.job.lsns.iter().map(|&lsn| &programs.entry(state.place, lsn).0).collect();
             let marker = match self.setup.position {
-                Position::BehindBatch => Lsn(value.job.first.0 - 1),
+                Position::BehindBatch => Lsn(value.job.first().0 - 1),
                 _ => value.marker.unwrap_or_default(),
             };
             let before = may_crash.then_some(data);

@@ -76,7 +76,7 @@ impl Taken {
                 let before = model.controls.value(state.control);
                 let after = model.controls.value(next.control);
                 if let Some(job) = new_job(before, after) {
-                    for lsn in job.lsns() {
+                    for &lsn in &job.lsns {
                         let (times, in_parts) = self.0.entry(lsn).or_default();
                         (*times, *in_parts) = (*times + 1, job.part.is_some());
                     }
@@ -316,7 +316,8 @@ fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String
 }
 
 fn job<O: Machine>(model: &OrderingModel<O>, state: &State, job: &Job) -> String {
-    let entries: Vec<String> = job.lsns().map(|lsn| format!("{lsn} ({})", name(model, state, lsn))).collect();
+    let entries: Vec<String> =
+        job.lsns.iter().map(|&lsn| format!("{lsn} ({})", name(model, state, lsn))).collect();
     let part = job.part.as_ref().map(|key| format!(", its part for {key}")).unwrap_or_default();
     format!("{}{part}", entries.join(" and "))
 }
@@ -344,7 +345,7 @@ fn holds<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize], t
     };
     let programs = &model.setup().programs;
     let length = programs.length(state.place);
-    let keys = |lsn| match &programs.entry(state.place, lsn).1.keys {
+    let keys = |lsn| match &*programs.entry(state.place, lsn).1.keys {
         KeySet::Keys(keys) => keys.len(),
         KeySet::Everything => 1,
     };
@@ -368,7 +369,7 @@ fn holds<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize], t
 }
 
 fn short(job: &Job) -> String {
-    let entries: Vec<String> = job.lsns().map(|lsn| lsn.to_string()).collect();
+    let entries: Vec<String> = job.lsns.iter().map(|&lsn| lsn.to_string()).collect();
     let part = job.part.as_ref().map(|key| format!(" ({key})")).unwrap_or_default();
     format!("{}{part}", entries.join("+"))
 }

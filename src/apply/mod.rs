@@ -20,7 +20,7 @@ pub use watermark::Watermark;
 
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::View;
-use crate::effect::{Effect, Key, Write};
+use crate::effect::{Effect, Key, KeySet, Write};
 use crate::ordering::{Admission, Job, Ordering, Refused};
 use crate::store::overlay::Overlay;
 use crate::store::{Read, Store, StoreError, key};
@@ -37,15 +37,6 @@ pub struct Instants {
     pub judged_at: Millis,
 }
 
-/// A job that was taken, with the marker that its batch will carry if that is settled yet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Task {
-    /// What to do.
-    pub job: Job,
-    /// `None` until the strategy lets the batch be written.
-    pub marker: Option<Lsn>,
-}
-
 /// The pure part of a worker pool: a strategy, what is in flight, and the watermark. A pool of threads keeps it
 /// behind one lock; a model steps it.
 ///
@@ -55,7 +46,7 @@ pub struct Applier<O> {
     ordering: O,
     watermark: Watermark,
     admitted: Lsn,
-    /// For entries that are done a part at a time: the number of parts still to do.
+    /// For entries of several keys, which may be done a part at a time: the number of parts still to do.
     parts: BTreeMap<Lsn, usize>,
 }
 
@@ -82,7 +73,7 @@ impl<O: Ordering> Applier<O> {
 
     /// Whether entry `lsn` was admitted, and is written, all parts of it.
     pub fn is_finished(&self, lsn: Lsn) -> bool {
-        lsn <= self.admitted && !self.parts.contains_key(&lsn)
+        self.watermark.is_done(lsn)
     }
 
     /// Whether the next entry may be admitted now.
@@ -92,36 +83,35 @@ impl<O: Ordering> Applier<O> {
 
     /// Admits the entry after the last admitted one. Errors: [`Refused`]: the replica stops. Panics: on a gap,
     /// which is a bug of the caller.
-    pub fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    pub fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         assert_eq!(entry.lsn, self.admitted.next(), "lsn gap at admission");
         self.ordering.admit(entry)?;
         self.admitted = entry.lsn;
-        let parts = match &entry.keys {
-            crate::effect::KeySet::Keys(keys) => keys.len(),
-            crate::effect::KeySet::Everything => 1,
-        };
-        self.parts.insert(entry.lsn, parts);
+        if let KeySet::Keys(keys) = &*entry.keys
+            && keys.len() > 1
+        {
+            self.parts.insert(entry.lsn, keys.len());
+        }
         Ok(())
     }
 
-    /// A task for `worker`, which must hold none.
-    pub fn take(&mut self, worker: usize) -> Option<Task> {
-        let job = self.ordering.take(worker)?;
-        let marker = self.marker(&job);
-        Some(Task { job, marker })
+    /// A job for `worker`, which must hold none.
+    pub fn take(&mut self, worker: usize) -> Option<Job> {
+        self.ordering.take(worker)
     }
 
     /// The marker for the batch of `job`; `None` while the strategy does not let it be written.
     pub fn marker(&self, job: &Job) -> Option<Lsn> {
-        let complete = job.part.is_none() || self.parts.get(&job.first) == Some(&1);
-        let done = job.lsns().filter(|_| complete);
+        let is_last_part = |lsn| self.parts.get(lsn).is_none_or(|&parts| parts == 1);
+        let completes = job.part.is_none() || job.lsns.iter().all(is_last_part);
+        let done = if completes { job.lsns.as_slice() } else { &[] };
         self.ordering.may_write(job).then(|| self.watermark.with(done))
     }
 
     /// Notes that `worker` has written the batch of `job`. Gives the watermark.
     pub fn finish(&mut self, worker: usize, job: &Job) -> Lsn {
         self.ordering.finish(worker, job);
-        for lsn in job.lsns() {
+        for &lsn in &job.lsns {
             let left = self.parts.get(&lsn).map_or(0, |parts| parts.saturating_sub(1));
             if job.part.is_some() && left > 0 {
                 self.parts.insert(lsn, left);
@@ -161,7 +151,7 @@ pub fn effect_of<'a>(
         (Payload::Effect(effect), None) => Ok(Cow::Borrowed(effect)),
         (Payload::Effect(effect), Some(key)) => {
             let writes = effect.part(key).cloned().collect();
-            Ok(Cow::Owned(Effect { writes, keys: crate::effect::KeySet::of([key.clone()]) }))
+            Ok(Cow::Owned(Effect { writes, keys: KeySet::of([key.clone()]) }))
         }
         (Payload::Command(command), part) => {
             let command = part.map_or_else(|| command.clone(), |key| command.part(key));

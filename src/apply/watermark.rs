@@ -34,14 +34,27 @@ impl Watermark {
         }
     }
 
-    /// What the watermark would be if `lsns` were done, too.
-    pub fn with(&self, lsns: impl Iterator<Item = Lsn>) -> Lsn {
+    /// Whether entry `lsn` is done.
+    pub fn is_done(&self, lsn: Lsn) -> bool {
+        lsn <= self.low || self.above.contains(&lsn)
+    }
+
+    /// What the watermark would be if `lsns`, in ascending order, were done, too.
+    pub fn with(&self, lsns: &[Lsn]) -> Lsn {
         // No copy of what is done ahead: that may be the whole queue, and each batch asks.
-        let lsns: BTreeSet<Lsn> = lsns.collect();
+        let mut above = self.above.iter().peekable();
+        let mut lsns = lsns.iter().peekable();
         let mut low = self.low;
-        while self.above.contains(&low.next()) || lsns.contains(&low.next()) {
-            low = low.next();
+        loop {
+            let next = low.next();
+            // Both, always: an entry may be written again.
+            let is_above = above.next_if(|&&lsn| lsn <= next).is_some();
+            let is_new = lsns.next_if(|&&lsn| lsn <= next).is_some_and(|&lsn| lsn == next);
+            if is_above || is_new {
+                low = next;
+            } else if lsns.peek().is_none_or(|&&lsn| lsn > next) {
+                return low;
+            }
         }
-        low
     }
 }

@@ -26,6 +26,7 @@ pub use segment_disk::Disk;
 use crate::command::Command;
 use crate::effect::{Effect, KeySet};
 use crate::time::Millis;
+use std::borrow::Cow;
 use std::fmt;
 
 /// Number of an entry: +1 each, starts at 1, 0 = none. Two of them compare only inside one history.
@@ -98,10 +99,10 @@ pub struct Entry {
 
 impl Entry {
     /// The keys that it touches; for a command entry the keys that it reads too.
-    pub fn keys(&self) -> KeySet {
+    pub fn keys(&self) -> Cow<'_, KeySet> {
         match &self.payload {
-            Payload::Effect(effect) => effect.keys.clone(),
-            Payload::Command(command) => command.keys(),
+            Payload::Effect(effect) => Cow::Borrowed(&effect.keys),
+            Payload::Command(command) => Cow::Owned(command.keys()),
         }
     }
 }

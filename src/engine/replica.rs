@@ -122,9 +122,9 @@ impl Work for Applied {
         let instants = |entry: &Entry| self.policy.instants(entry, local);
         let write =
             || apply::write_batch(&mut self.store.clone(), &entries, part, marker, &instants).map(|_| ());
-        match (&self.trace, entries.first(), entries.last()) {
-            (Some(trace), Some(first), Some(last)) => trace.note((first.lsn, last.lsn), part, marker, write),
-            _ => write(),
+        match &self.trace {
+            Some(trace) => trace.note(entries.iter().map(|entry| entry.lsn), part, marker, write),
+            None => write(),
         }
     }
 

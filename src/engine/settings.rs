@@ -25,7 +25,7 @@ pub struct Settings {
     pub expiry: Policy,
     /// Threads on which a replica applies entries, at least 1.
     pub workers: usize,
-    /// A strategy that writes runs of entries writes at most so many as one batch, at least 1.
+    /// A worker writes at most so many entries as one batch, at least 1.
     pub batch_entries_max: usize,
     /// What an acknowledged write is promised.
     pub fsync: Fsync,

@@ -3,7 +3,8 @@
 //!
 //! Pika's cure (#2808), made precise: an entry starts when it has reached the head of each of its lanes, and
 //! leaves them when it is done. So *everything* waits for all before it and holds all after it, and an entry of
-//! two keys meets only the lanes of those keys.
+//! two keys meets only the lanes of those keys. Entries that follow it in its worker's lane, and stand in no other,
+//! go along in its batch.
 //!
 //! ```text
 //! lane 0:  SET a ─ FLUSHDB ─ SET a          FLUSHDB starts when both SETs before it are done;
@@ -22,22 +23,24 @@ pub struct Barrier {
     /// The lanes in which an unfinished entry stands.
     stands_in: BTreeMap<Lsn, BTreeSet<usize>>,
     in_flight: BTreeSet<Lsn>,
+    batch_entries_max: usize,
 }
 
 impl Barrier {
-    /// No entries, `workers` lanes.
-    pub fn new(workers: usize) -> Barrier {
+    /// No entries, `workers` lanes; a batch holds at most `batch_entries_max` (at least 1).
+    pub fn new(workers: usize, batch_entries_max: usize) -> Barrier {
         Barrier {
             lanes: vec![VecDeque::new(); workers.max(1)],
             stands_in: BTreeMap::new(),
             in_flight: BTreeSet::new(),
+            batch_entries_max: batch_entries_max.max(1),
         }
     }
 }
 
 impl Ordering for Barrier {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
-        let lanes: BTreeSet<usize> = match &entry.keys {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
+        let lanes: BTreeSet<usize> = match &*entry.keys {
             KeySet::Keys(keys) if !keys.is_empty() => {
                 keys.iter().map(|key| lane_of(key, self.lanes.len())).collect()
             }
@@ -56,13 +59,22 @@ impl Ordering for Barrier {
         // The worker of the lowest lane does it; the others wait behind the same entry.
         let ours = lanes.first() == Some(&worker);
         let at_all_heads = lanes.iter().all(|&lane| self.lanes[lane].front() == Some(&head));
-        (ours && at_all_heads && self.in_flight.insert(head)).then(|| Job::whole(head))
+        if !ours || !at_all_heads || !self.in_flight.insert(head) {
+            return None;
+        }
+        // What stands in this lane alone waits for nothing but what is in the batch before it.
+        let in_no_other = |lsn: &Lsn| self.stands_in.get(lsn).is_some_and(|lanes| lanes.len() == 1);
+        let followers = self.lanes[worker].iter().skip(1).copied().take_while(in_no_other);
+        let lsns: Vec<Lsn> = [head].into_iter().chain(followers).take(self.batch_entries_max).collect();
+        Job::of(lsns)
     }
 
     fn finish(&mut self, _worker: usize, job: &Job) {
-        self.in_flight.remove(&job.first);
-        for lane in self.stands_in.remove(&job.first).unwrap_or_default() {
-            self.lanes[lane].pop_front();
+        for lsn in &job.lsns {
+            self.in_flight.remove(lsn);
+            for lane in self.stands_in.remove(lsn).unwrap_or_default() {
+                self.lanes[lane].pop_front();
+            }
         }
     }
 }

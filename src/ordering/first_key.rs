@@ -17,18 +17,17 @@ pub struct FirstKey {
 }
 
 impl FirstKey {
-    /// No entries, `workers` lanes.
-    pub fn new(workers: usize) -> FirstKey {
-        FirstKey { lanes: Lanes::new(workers) }
+    /// No entries, `workers` lanes; a batch holds at most `batch_entries_max` (at least 1).
+    pub fn new(workers: usize, batch_entries_max: usize) -> FirstKey {
+        FirstKey { lanes: Lanes::new(workers, batch_entries_max) }
     }
 }
 
 impl Ordering for FirstKey {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
-        let job = Job::whole(entry.lsn);
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         match &entry.first_key {
-            Some(key) => self.lanes.push(key, job),
-            None => self.lanes.push_keyless(job),
+            Some(key) => self.lanes.push(key, entry.lsn),
+            None => self.lanes.push_keyless(entry.lsn),
         }
         Ok(())
     }

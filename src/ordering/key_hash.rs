@@ -19,18 +19,18 @@ pub struct KeyHash {
 }
 
 impl KeyHash {
-    /// No entries, `workers` lanes.
-    pub fn new(workers: usize) -> KeyHash {
-        KeyHash { lanes: Lanes::new(workers) }
+    /// No entries, `workers` lanes; a batch holds at most `batch_entries_max` (at least 1).
+    pub fn new(workers: usize, batch_entries_max: usize) -> KeyHash {
+        KeyHash { lanes: Lanes::new(workers, batch_entries_max) }
     }
 }
 
 impl Ordering for KeyHash {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
-        match &entry.keys {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
+        match &*entry.keys {
             KeySet::Keys(keys) if keys.len() > 1 && entry.splittable => {
                 for key in keys {
-                    self.lanes.push(key, Job::part(entry.lsn, key.clone()));
+                    self.lanes.push_part(key, entry.lsn);
                 }
             }
             KeySet::Keys(keys) if keys.len() > 1 => {
@@ -41,10 +41,10 @@ impl Ordering for KeyHash {
                 });
             }
             KeySet::Keys(keys) => match keys.first() {
-                Some(key) => self.lanes.push(key, Job::whole(entry.lsn)),
-                None => self.lanes.push_keyless(Job::whole(entry.lsn)),
+                Some(key) => self.lanes.push(key, entry.lsn),
+                None => self.lanes.push_keyless(entry.lsn),
             },
-            KeySet::Everything => self.lanes.push_keyless(Job::whole(entry.lsn)),
+            KeySet::Everything => self.lanes.push_keyless(entry.lsn),
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! FIFO lanes, one a worker, and the hash that gives a key its lane. Pure.
 
 use super::Job;
+use crate::binlog::Lsn;
 use crate::effect::Key;
 use std::collections::VecDeque;
 
@@ -11,34 +12,69 @@ pub fn lane_of(key: &Key, workers: usize) -> usize {
     usize::try_from(hash).unwrap_or(0) % workers.max(1)
 }
 
-/// One queue a worker, and one for jobs without a key, which any worker takes.
+/// An entry in a lane, or its part for one key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Piece {
+    pub(super) lsn: Lsn,
+    pub(super) part: Option<Key>,
+}
+
+/// One queue a worker, and one for entries without a key, which any worker takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Lanes {
-    queues: Vec<VecDeque<Job>>,
-    keyless: VecDeque<Job>,
+    queues: Vec<VecDeque<Piece>>,
+    keyless: VecDeque<Piece>,
+    batch_entries_max: usize,
 }
 
 impl Lanes {
-    pub(super) fn new(workers: usize) -> Lanes {
-        Lanes { queues: vec![VecDeque::new(); workers.max(1)], keyless: VecDeque::new() }
-    }
-
-    pub(super) fn push(&mut self, key: &Key, job: Job) {
-        let lane = lane_of(key, self.queues.len());
-        self.queues[lane].push_back(job);
-    }
-
-    pub(super) fn push_keyless(&mut self, job: Job) {
-        self.keyless.push_back(job);
-    }
-
-    /// The older of what heads the worker's own queue and what heads the keyless one.
-    pub(super) fn pop(&mut self, worker: usize) -> Option<Job> {
-        let own = self.queues.get_mut(worker)?;
-        match (own.front(), self.keyless.front()) {
-            (Some(ours), Some(keyless)) if ours.first < keyless.first => own.pop_front(),
-            (_, Some(_)) => self.keyless.pop_front(),
-            _ => own.pop_front(),
+    pub(super) fn new(workers: usize, batch_entries_max: usize) -> Lanes {
+        Lanes {
+            queues: vec![VecDeque::new(); workers.max(1)],
+            keyless: VecDeque::new(),
+            batch_entries_max: batch_entries_max.max(1),
         }
+    }
+
+    /// The whole entry `lsn`, into the lane of `key`.
+    pub(super) fn push(&mut self, key: &Key, lsn: Lsn) {
+        let lane = lane_of(key, self.queues.len());
+        self.queues[lane].push_back(Piece { lsn, part: None });
+    }
+
+    /// The part of entry `lsn` that touches `key`, into its lane.
+    pub(super) fn push_part(&mut self, key: &Key, lsn: Lsn) {
+        let lane = lane_of(key, self.queues.len());
+        self.queues[lane].push_back(Piece { lsn, part: Some(key.clone()) });
+    }
+
+    pub(super) fn push_keyless(&mut self, lsn: Lsn) {
+        self.keyless.push_back(Piece { lsn, part: None });
+    }
+
+    /// What the worker's own queue and the keyless one have, the older first: a part alone, or whole entries.
+    pub(super) fn pop(&mut self, worker: usize) -> Option<Job> {
+        if let Some(Piece { lsn, part: Some(key) }) = self.next(worker) {
+            let job = Job::part(*lsn, key.clone());
+            self.queues[worker].pop_front();
+            return Some(job);
+        }
+        let mut lsns = Vec::new();
+        while lsns.len() < self.batch_entries_max {
+            let Some(Piece { lsn, part: None }) = self.next(worker) else { break };
+            lsns.push(*lsn);
+            let is_keyless = self.keyless.front().map(|keyless| keyless.lsn) == lsns.last().copied();
+            if is_keyless {
+                self.keyless.pop_front()
+            } else {
+                self.queues[worker].pop_front()
+            };
+        }
+        Job::of(lsns)
+    }
+
+    fn next(&self, worker: usize) -> Option<&Piece> {
+        let heads = self.queues.get(worker)?.front().into_iter().chain(self.keyless.front());
+        heads.min_by_key(|head| head.lsn)
     }
 }

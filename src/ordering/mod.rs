@@ -8,7 +8,7 @@
 //! admit ──▶ take ──▶ write ──▶ finish
 //!   │         │        │          └ the strategy learns of it; what waited may be taken now
 //!   │         │        └ one atomic batch on the store, marker included
-//!   │         └ a worker asks for work and gets a job: a whole entry, a run of them, or one key's part
+//!   │         └ a worker asks for work and gets a job: whole entries, one or more, or one key's part of one
 //!   └ in log order, one after the other
 //! ```
 //!
@@ -40,61 +40,89 @@ pub use strategy::{AnyOrdering, Strategy};
 
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::effect::{Key, KeySet};
+use std::borrow::Cow;
 
 /// What a strategy is told of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Admission {
+pub struct Admission<'a> {
     /// The entry's number: one more than that of the entry admitted before it.
     pub lsn: Lsn,
     /// The keys that it touches (for a command entry: reads, too).
-    pub keys: KeySet,
+    pub keys: Cow<'a, KeySet>,
     /// Its first key as the command named it; `None` if it has no key.
-    pub first_key: Option<Key>,
+    pub first_key: Option<Cow<'a, Key>>,
     /// Whether it can be applied one key at a time: any effect, and the commands that a master can split.
     pub splittable: bool,
 }
 
-impl Admission {
+impl Admission<'_> {
     /// What strategies are told of `entry`.
-    pub fn of(entry: &Entry) -> Admission {
+    pub fn of(entry: &Entry) -> Admission<'_> {
         let (first_key, splittable) = match &entry.payload {
             Payload::Effect(effect) => (effect.first_key(), true),
-            Payload::Command(command) => (command.first_key(), command.is_splittable()),
+            Payload::Command(command) => (command.first_key().map(Cow::Owned), command.is_splittable()),
         };
         Admission { lsn: entry.lsn, keys: entry.keys(), first_key, splittable }
+    }
+
+    /// An entry that touches `keys`; the others as the fields say.
+    pub fn new(lsn: Lsn, keys: KeySet, first_key: Option<Key>, splittable: bool) -> Admission<'static> {
+        Admission { lsn, keys: Cow::Owned(keys), first_key: first_key.map(Cow::Owned), splittable }
+    }
+
+    /// The same, of an entry that is gone.
+    pub fn into_owned(self) -> Admission<'static> {
+        Admission {
+            lsn: self.lsn,
+            keys: Cow::Owned(self.keys.into_owned()),
+            first_key: self.first_key.map(|key| Cow::Owned(key.into_owned())),
+            splittable: self.splittable,
+        }
     }
 }
 
 /// A piece of work for one worker, written as one batch.
+///
+/// Entries of one batch take effect together, in their order in the log, as if the worker had taken, written and
+/// finished them one after the other while nobody else did anything. So a batch may hold an entry with those that it
+/// depends on, and entries that are not next to each other in the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Job {
-    /// The first entry.
-    pub first: Lsn,
-    /// The last entry; the same as `first` but for a run.
-    pub last: Lsn,
-    /// The key whose part of the entry this is; `None` for whole entries.
+    /// The entries, at least one, in the order of the log.
+    pub lsns: Vec<Lsn>,
+    /// The key whose part of the one entry this is; `None` for whole entries.
     pub part: Option<Key>,
 }
 
 impl Job {
     /// The whole entry `lsn`.
     pub fn whole(lsn: Lsn) -> Job {
-        Job { first: lsn, last: lsn, part: None }
+        Job { lsns: vec![lsn], part: None }
     }
 
     /// The entries from `first` to `last`, as one batch.
     pub fn run(first: Lsn, last: Lsn) -> Job {
-        Job { first, last, part: None }
+        Job { lsns: (first.0..=last.0).map(Lsn).collect(), part: None }
+    }
+
+    /// These entries, as one batch; `None` if there are none.
+    pub fn of(lsns: Vec<Lsn>) -> Option<Job> {
+        (!lsns.is_empty()).then_some(Job { lsns, part: None })
     }
 
     /// The part of entry `lsn` that touches `key`.
     pub fn part(lsn: Lsn, key: Key) -> Job {
-        Job { first: lsn, last: lsn, part: Some(key) }
+        Job { lsns: vec![lsn], part: Some(key) }
     }
 
-    /// The entries of the job.
-    pub fn lsns(&self) -> impl Iterator<Item = Lsn> + use<> {
-        (self.first.0..=self.last.0).map(Lsn)
+    /// The first entry.
+    pub fn first(&self) -> Lsn {
+        self.lsns.first().copied().unwrap_or_default()
+    }
+
+    /// The last entry.
+    pub fn last(&self) -> Lsn {
+        self.lsns.last().copied().unwrap_or_default()
     }
 }
 
@@ -131,7 +159,7 @@ pub trait Ordering {
     }
 
     /// Notes the next entry of the log. Errors: [`Refused`], for good: the replica stops.
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused>;
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused>;
 
     /// A job that `worker` (0, 1, …) may start now. The strategy counts it as in flight from here on.
     fn take(&mut self, worker: usize) -> Option<Job>;
@@ -172,7 +200,7 @@ impl<O: Ordering + ?Sized> Ordering for Box<O> {
         (**self).admits()
     }
 
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         (**self).admit(entry)
     }
 

@@ -15,6 +15,7 @@ use crate::binlog::Lsn;
 /// Log order at the write. Promises prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sequence {
+    batch_entries_max: u64,
     /// First entry not taken.
     next: Lsn,
     /// Last entry admitted.
@@ -24,20 +25,15 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// No entries.
-    pub fn new() -> Sequence {
-        Sequence { next: Lsn(0), last: Lsn(0), turn: Lsn(0) }
-    }
-}
-
-impl Default for Sequence {
-    fn default() -> Sequence {
-        Sequence::new()
+    /// No entries; a batch holds at most `batch_entries_max` (at least 1).
+    pub fn new(batch_entries_max: usize) -> Sequence {
+        let batch_entries_max = u64::try_from(batch_entries_max).unwrap_or(u64::MAX).max(1);
+        Sequence { batch_entries_max, next: Lsn(0), last: Lsn(0), turn: Lsn(0) }
     }
 }
 
 impl Ordering for Sequence {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         if self.last == Lsn(0) {
             (self.next, self.turn) = (entry.lsn, entry.lsn);
         }
@@ -49,17 +45,18 @@ impl Ordering for Sequence {
         if self.next > self.last || self.last == Lsn(0) {
             return None;
         }
-        let job = Job::whole(self.next);
-        self.next = self.next.next();
+        let last = Lsn(self.last.0.min(self.next.0.saturating_add(self.batch_entries_max - 1)));
+        let job = Job::run(self.next, last);
+        self.next = last.next();
         Some(job)
     }
 
     fn may_write(&self, job: &Job) -> bool {
-        job.first == self.turn
+        job.first() == self.turn
     }
 
     fn finish(&mut self, _worker: usize, job: &Job) {
-        self.turn = job.last.next();
+        self.turn = job.last().next();
     }
 
     fn interchangeable_workers(&self) -> bool {

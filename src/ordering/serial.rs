@@ -24,7 +24,7 @@ impl Serial {
 }
 
 impl Ordering for Serial {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         if self.next > self.last {
             self.next = entry.lsn;
         }

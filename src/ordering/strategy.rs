@@ -28,8 +28,8 @@ macro_rules! strategies {
                 match self { $(Strategy::$variant => $name,)* }
             }
 
-            /// A machine with no entries for `workers` (at least 1); a batch of a strategy that writes runs of
-            /// entries holds at most `batch_entries_max` (at least 1).
+            /// A machine with no entries for `workers` (at least 1); a batch holds at most `batch_entries_max`
+            /// (at least 1).
             pub fn machine(self, workers: usize, batch_entries_max: usize) -> AnyOrdering {
                 match self {
                     $(Strategy::$variant => {
@@ -59,13 +59,13 @@ macro_rules! strategies {
 }
 
 strategies! {
-    FirstKey(FirstKey) "first_key" |workers, _| FirstKey::new(workers);
-    KeyHash(KeyHash) "key_hash" |workers, _| KeyHash::new(workers);
+    FirstKey(FirstKey) "first_key" FirstKey::new;
+    KeyHash(KeyHash) "key_hash" KeyHash::new;
     Serial(Serial) "serial" |_, batch| Serial::new(batch);
-    Barrier(Barrier) "barrier" |workers, _| Barrier::new(workers);
-    Sequence(Sequence) "sequence" |_, _| Sequence::new();
-    Writeset(Writeset) "writeset" |_, _| Writeset::new();
-    WritesetSnapshots(WritesetSnapshots) "writeset_snapshots" |_, _| WritesetSnapshots::new();
+    Barrier(Barrier) "barrier" Barrier::new;
+    Sequence(Sequence) "sequence" |_, batch| Sequence::new(batch);
+    Writeset(Writeset) "writeset" |_, batch| Writeset::new(batch);
+    WritesetSnapshots(WritesetSnapshots) "writeset_snapshots" |_, batch| WritesetSnapshots::new(batch);
 }
 
 impl Strategy {
@@ -102,7 +102,7 @@ impl Ordering for AnyOrdering {
         self.get().admits()
     }
 
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         self.get_mut().admit(entry)
     }
 

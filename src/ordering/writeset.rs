@@ -2,7 +2,8 @@
 //!
 //! MySQL's WRITESET tracking: a map from key to the last entry that touched it. An entry waits for those last
 //! entries only; they wait for the ones before them. *Everything* waits for all that is unfinished, and all
-//! that comes after waits for it.
+//! that comes after waits for it. Entries that wait for nothing are independent of each other: a batch takes the
+//! oldest of them.
 //!
 //! ```text
 //! 1 SET a   2 SET b   3 MSET a b   4 SET c      1, 2 and 4 at once; 3 when 1 and 2 are done
@@ -14,8 +15,9 @@ use crate::effect::{Key, KeySet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Dependencies by last writer. Promises per_key_order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Writeset {
+    batch_entries_max: usize,
     /// The last unfinished entry that touches a key.
     last_of: BTreeMap<Key, Lsn>,
     /// The last unfinished entry that touches everything.
@@ -35,9 +37,15 @@ struct Unfinished {
 }
 
 impl Writeset {
-    /// No entries.
-    pub fn new() -> Writeset {
-        Writeset::default()
+    /// No entries; a batch holds at most `batch_entries_max` (at least 1).
+    pub fn new(batch_entries_max: usize) -> Writeset {
+        Writeset {
+            batch_entries_max: batch_entries_max.max(1),
+            last_of: BTreeMap::new(),
+            last_everything: None,
+            unfinished: BTreeMap::new(),
+            ready: BTreeSet::new(),
+        }
     }
 
     /// Whether nothing is unfinished.
@@ -62,7 +70,7 @@ impl Writeset {
 }
 
 impl Ordering for Writeset {
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         let before = self.before(&entry.keys);
         for earlier in &before {
             if let Some(unfinished) = self.unfinished.get_mut(earlier) {
@@ -72,7 +80,7 @@ impl Ordering for Writeset {
         if before.is_empty() {
             self.ready.insert(entry.lsn);
         }
-        let keys = match &entry.keys {
+        let keys = match &*entry.keys {
             KeySet::Everything => {
                 // Whoever comes later waits for this entry, and through it for all before it.
                 self.last_of.clear();
@@ -90,17 +98,27 @@ impl Ordering for Writeset {
     }
 
     fn take(&mut self, _worker: usize) -> Option<Job> {
-        self.ready.pop_first().map(Job::whole)
+        Job::of(std::iter::from_fn(|| self.ready.pop_first()).take(self.batch_entries_max).collect())
     }
 
     fn finish(&mut self, _worker: usize, job: &Job) {
-        let Some(finished) = self.unfinished.remove(&job.first) else { return };
+        job.lsns.iter().for_each(|&lsn| self.finished(lsn));
+    }
+
+    fn interchangeable_workers(&self) -> bool {
+        true
+    }
+}
+
+impl Writeset {
+    fn finished(&mut self, lsn: Lsn) {
+        let Some(finished) = self.unfinished.remove(&lsn) else { return };
         for key in finished.keys {
-            if self.last_of.get(&key) == Some(&job.first) {
+            if self.last_of.get(&key) == Some(&lsn) {
                 self.last_of.remove(&key);
             }
         }
-        if self.last_everything == Some(job.first) {
+        if self.last_everything == Some(lsn) {
             self.last_everything = None;
         }
         for later in finished.waited_for_by {
@@ -111,9 +129,5 @@ impl Ordering for Writeset {
                 }
             }
         }
-    }
-
-    fn interchangeable_workers(&self) -> bool {
-        true
     }
 }

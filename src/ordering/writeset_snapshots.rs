@@ -13,7 +13,7 @@ use super::{Admission, Job, Ordering, Reads, Refused};
 use crate::binlog::Lsn;
 
 /// Dependencies by last writer, reads from snapshots. Promises prefix.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WritesetSnapshots {
     writeset: Writeset,
     last: Lsn,
@@ -22,9 +22,9 @@ pub struct WritesetSnapshots {
 }
 
 impl WritesetSnapshots {
-    /// No entries.
-    pub fn new() -> WritesetSnapshots {
-        WritesetSnapshots::default()
+    /// No entries; a batch holds at most `batch_entries_max` (at least 1).
+    pub fn new(batch_entries_max: usize) -> WritesetSnapshots {
+        WritesetSnapshots { writeset: Writeset::new(batch_entries_max), last: Lsn::NONE, cut: None }
     }
 }
 
@@ -33,7 +33,7 @@ impl Ordering for WritesetSnapshots {
         self.cut.is_none()
     }
 
-    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         self.last = entry.lsn;
         self.writeset.admit(entry)
     }

@@ -190,14 +190,14 @@ fn entry_keys_are_those_of_its_payload() {
     let keys = |argv: &str| {
         let argv = argv.split(' ').map(|argument| argument.as_bytes().to_vec()).collect();
         let payload = Payload::Command(Command::parse(2, argv).expect("a command of the table"));
-        Entry { payload, ..entry(1, 1, 0) }.keys()
+        Entry { payload, ..entry(1, 1, 0) }.keys().into_owned()
     };
     assert_eq!(keys("DEL a b a"), KeySet::of([key(2, "a"), key(2, "b")]));
     assert_eq!(keys("COPY a b DB 4"), KeySet::of([key(2, "a"), key(4, "b")]));
     assert_eq!(keys("FLUSHDB"), KeySet::Everything);
     let effect = Effect { writes: Vec::new(), keys: KeySet::of([key(3, "c")]) };
     let entry = Entry { payload: Payload::Effect(effect), ..entry(1, 1, 0) };
-    assert_eq!(entry.keys(), KeySet::of([key(3, "c")]));
+    assert_eq!(*entry.keys(), KeySet::of([key(3, "c")]));
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn writes_of_an_effect_belong_to_its_keys() {
     let from = hash.expect("a hash is put");
     let range =
         |keys| Effect { writes: vec![Write::DeleteRange { from: from.clone(), to: vec![255] }], keys };
-    assert_eq!(range(keys(&["h"])).first_key(), Some(key("h")));
+    assert_eq!(range(keys(&["h"])).first_key().as_deref(), Some(&key("h")));
     assert_eq!(range(KeySet::Everything).first_key(), None);
 }
 
@@ -101,23 +101,23 @@ fn applier_entry_in_parts_is_applied_with_its_last_part() {
     let mut applier = Applier::new(Strategy::KeyHash.machine(2, 1), Lsn::NONE);
     for (lsn, names) in [(1, vec!["a", "b", "c"]), (2, vec!["a"])] {
         let first_key = names.first().map(|name| key(name));
-        let entry = Admission { lsn: Lsn(lsn), keys: keys(&names), first_key, splittable: true };
+        let entry = Admission::new(Lsn(lsn), keys(&names), first_key, true);
         applier.admit(&entry).expect("it is admitted");
     }
     let mut parts = 3;
     while !applier.is_finished(Lsn(1)) {
         let mut wrote = false;
         for worker in 0..2 {
-            let Some(task) = applier.take(worker) else { continue };
+            let Some(job) = applier.take(worker) else { continue };
             wrote = true;
-            let is_of_first = task.job.first == Lsn(1);
-            let marker = task.marker.expect("it may be written");
+            let is_of_first = job.first() == Lsn(1);
+            let marker = applier.marker(&job).expect("it may be written");
             if is_of_first && parts == 1 {
                 assert!(marker >= Lsn(1), "the batch of the last part carries the entry");
             } else if parts > 1 {
                 assert_eq!(marker, Lsn::NONE, "{parts} parts of entry 1 are left");
             }
-            let watermark = applier.finish(worker, &task.job);
+            let watermark = applier.finish(worker, &job);
             parts -= usize::from(is_of_first);
             assert_eq!(watermark >= Lsn(1), parts == 0, "{parts} parts left");
         }
@@ -136,7 +136,7 @@ fn run<O: Ordering>(mut machine: O) -> Vec<String> {
             let Some((lsn, keys)) = next.next_if(|(lsn, _)| *lsn <= 3 || step > 10) else { break };
             let first_key = if keys == KeySet::Everything { None } else { Some(key("a")) };
             let splittable = lsn != 3;
-            let refused = machine.admit(&Admission { lsn: Lsn(lsn), keys, first_key, splittable });
+            let refused = machine.admit(&Admission::new(Lsn(lsn), keys, first_key, splittable));
             said.push(format!("admits {lsn}: {}", refused.is_ok()));
         }
         if step % 10 == 3 {

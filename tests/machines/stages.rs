@@ -145,14 +145,14 @@ fn applier_marker_is_the_watermark_once_the_batch_is_written() {
     let entries = logged(Policy::Effects, &[("SET a 1", 0), ("SET c 1", 0), ("SET b 1", 0)]);
     let mut applier = Applier::new(Strategy::Writeset.machine(3, 1), Lsn::NONE);
     entries.iter().for_each(|entry| applier.admit(&Admission::of(entry)).expect("not refused"));
-    let tasks: Vec<_> = (0..3).filter_map(|worker| applier.take(worker)).collect();
+    let jobs: Vec<_> = (0..3).filter_map(|worker| applier.take(worker)).collect();
     assert_eq!(
-        tasks.iter().map(|task| task.marker).collect::<Vec<_>>(),
+        jobs.iter().map(|job| applier.marker(job)).collect::<Vec<_>>(),
         [Some(Lsn(1)), Some(Lsn(0)), Some(Lsn(0))]
     );
-    assert_eq!(applier.finish(1, &tasks[1].job), Lsn(0));
-    assert_eq!(applier.finish(0, &tasks[0].job), Lsn(2));
-    assert_eq!(applier.finish(2, &tasks[2].job), Lsn(3));
+    assert_eq!(applier.finish(1, &jobs[1]), Lsn(0));
+    assert_eq!(applier.finish(0, &jobs[0]), Lsn(2));
+    assert_eq!(applier.finish(2, &jobs[2]), Lsn(3));
 }
 
 #[test]

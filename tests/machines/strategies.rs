@@ -26,7 +26,7 @@ fn admit(machine: &mut impl Ordering, lsn: u64, names: &[&str]) {
     let keys =
         if names == ["*"] { KeySet::Everything } else { KeySet::of(names.iter().map(|name| key(name))) };
     let first_key = names.iter().find(|name| **name != "*").map(|name| key(name));
-    let entry = Admission { lsn: Lsn(lsn), keys, first_key, splittable: true };
+    let entry = Admission::new(Lsn(lsn), keys, first_key, true);
     machine.admit(&entry).expect("effects are never refused");
 }
 
@@ -195,7 +195,7 @@ fn watermark_counts_what_is_done_from_where_it_starts() {
     assert_eq!(watermark, Watermark::at(Lsn(3)), "what is done already leaves no trace");
     watermark.done(Lsn(5));
     assert_eq!(watermark.low(), Lsn(3));
-    assert_eq!(watermark.with([Lsn(4)].into_iter()), Lsn(5));
+    assert_eq!(watermark.with(&[Lsn(4)]), Lsn(5));
     watermark.done(Lsn(4));
     assert_eq!(watermark, Watermark::at(Lsn(5)));
 }

@@ -10,6 +10,7 @@ use replicheck::models::check::{judge_expiry, judge_ordering};
 use replicheck::models::verdict::{Row, Verdict};
 use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Refused, Strategy};
 use replicheck::time::Millis;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What is wrong with a strategy.
@@ -47,11 +48,11 @@ impl Ordering for Mutant {
 
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
         let mut entry = entry.clone();
-        match (self.fault, &entry.keys, &entry.first_key) {
+        match (self.fault, &*entry.keys, &entry.first_key) {
             (Fault::TracksFirstKeyOnly, KeySet::Keys(_), Some(first)) => {
-                entry.keys = KeySet::of([first.clone()]);
+                entry.keys = Cow::Owned(KeySet::of([first.clone().into_owned()]));
             }
-            (Fault::OverlooksEverything, KeySet::Everything, _) => entry.keys = KeySet::empty(),
+            (Fault::OverlooksEverything, KeySet::Everything, _) => entry.keys = Cow::Owned(KeySet::empty()),
             _ => {}
         }
         self.last = entry.lsn;
@@ -198,6 +199,6 @@ fn watermark_done_in_any_order_never_skips_a_gap() {
         })
         .to_vec();
     assert_eq!(lows, [4, 5, 5, 8, 8, 8]);
-    assert_eq!(watermark.with([Lsn(10)].into_iter()), Lsn(8));
-    assert_eq!(watermark.with([Lsn(10), Lsn(9)].into_iter()), Lsn(10));
+    assert_eq!(watermark.with(&[Lsn(10)]), Lsn(8));
+    assert_eq!(watermark.with(&[Lsn(9), Lsn(10)]), Lsn(10));
 }

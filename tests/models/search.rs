@@ -2,7 +2,7 @@
 
 use replicheck::effect::Key;
 use replicheck::expiry::Policy;
-use replicheck::models::bounds::{BATCH_ENTRIES_MAX, EXPIRY_ALPHABETS, ExpiryBounds, OrderingBounds};
+use replicheck::models::bounds::{EXPIRY_ALPHABETS, ExpiryBounds, OrderingBounds, batch_entries_max};
 use replicheck::models::check::judge_ordering;
 use replicheck::models::expected::OrderingChoice;
 use replicheck::models::expiry::{ExpiryModel, Judges};
@@ -28,7 +28,9 @@ fn ordering(
     let programs = Programs::every(&alphabet, length, &*policy.get()).expect("a short length");
     let mut setup = OrderingBounds::QUICK.setup(choice, programs, false);
     change(&mut setup);
-    OrderingModel::new(setup, move |workers| choice.strategy.machine(workers, BATCH_ENTRIES_MAX))
+    OrderingModel::new(setup, move |workers| {
+        choice.strategy.machine(workers, batch_entries_max(choice.strategy))
+    })
 }
 
 fn expiry(policy: Policy, judges: Judges) -> ExpiryModel {

@@ -16,7 +16,7 @@ fn gated(strategy: Strategy) -> Pool<AnyOrdering> {
 
 /// The first entries of the jobs at the gate.
 fn at_gate(pool: &Pool<AnyOrdering>) -> Vec<u64> {
-    pool.state().at_gate.iter().map(|job| job.first.0).collect()
+    pool.state().at_gate.iter().map(|job| job.first().0).collect()
 }
 
 /// Lets the jobs of these entries through, one after the other, with two workers; gives the order of the writes.
@@ -26,8 +26,8 @@ fn written(pool: &Pool<AnyOrdering>, replica: &Replica, order: &[u64]) -> Vec<u6
             scope.spawn(move || pool.run_worker(worker, replica));
         }
         for &lsn in order {
-            let state = spin_until(pool, |state| state.at_gate.iter().any(|job| job.first == Lsn(lsn)));
-            let job = state.at_gate.into_iter().find(|job| job.first == Lsn(lsn)).expect("it is there");
+            let state = spin_until(pool, |state| state.at_gate.iter().any(|job| job.first() == Lsn(lsn)));
+            let job = state.at_gate.into_iter().find(|job| job.first() == Lsn(lsn)).expect("it is there");
             pool.let_write(job.clone());
             spin_until(pool, |state| state.unfinished.contains(&job));
             pool.let_finish(job.clone());

@@ -48,8 +48,8 @@ impl Ordering for Mutant {
 
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
         let mut entry = entry.clone();
-        if self.fault == Some(Fault::OverlooksEverything) && entry.keys == KeySet::Everything {
-            entry.keys = KeySet::empty();
+        if self.fault == Some(Fault::OverlooksEverything) && *entry.keys == KeySet::Everything {
+            entry.keys = std::borrow::Cow::Owned(KeySet::empty());
         }
         self.last = entry.lsn;
         self.inner.admit(&entry)

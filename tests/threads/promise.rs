@@ -94,7 +94,7 @@ impl Held {
     fn write(&mut self, entries: &[&Entry], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError> {
         write_batch(&mut self.store, entries, part, marker, &INSTANTS)?;
         for entry in entries {
-            let keys = part.map_or_else(|| entry.keys(), |key| KeySet::of([key.clone()]));
+            let keys = part.map_or_else(|| entry.keys().into_owned(), |key| KeySet::of([key.clone()]));
             self.versions.write(&keys, entry.lsn);
             if !self.written.insert((entry.lsn, part.cloned())) {
                 self.twice.insert(entry.lsn);

@@ -25,9 +25,9 @@ impl Work for Traced {
         let start = self.ticks.fetch_add(1, Ordering::SeqCst);
         self.replica.write(entries, part, marker)?;
         let finish = self.ticks.fetch_add(1, Ordering::SeqCst);
-        let (first, last) = (entries[0].lsn, entries[entries.len() - 1].lsn);
+        let lsns = entries.iter().map(|entry| entry.lsn).collect();
         let part = part.cloned();
-        self.written.lock().expect("nobody panics").push(Written { first, last, part, start, finish });
+        self.written.lock().expect("nobody panics").push(Written { lsns, part, start, finish });
         Ok(())
     }
 
@@ -58,9 +58,9 @@ fn trace_of_threads_under_every_safe_strategy_is_accepted() {
             pool.wait_for(end(&log)).expect("nothing fails");
             pool.close();
         });
-        let keys: Vec<KeySet> = log.iter().map(|entry| entry.keys()).collect();
+        let keys: Vec<KeySet> = log.iter().map(|entry| entry.keys().into_owned()).collect();
         let written = traced.written.into_inner().expect("nobody panics");
-        let trace = in_log_order(&keys, written).expect("the whole log");
+        let trace = in_log_order(&keys, &written).expect("the whole log");
         assert_eq!(first_wrong(&trace), None, "{}, seed={seed}: {trace:?}", strategy.name());
     }
 }

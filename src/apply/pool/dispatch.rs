@@ -11,12 +11,12 @@
 
 use super::gate::{Gate, Step};
 use super::holds::Holds;
+use super::unfinished::Unfinished;
 use super::{Limits, PoolState, Schedule, Stopped};
 use crate::apply::Applier;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
 use crate::ordering::{Admission, Job, Ordering, Reads};
-use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
@@ -64,16 +64,17 @@ pub(super) struct Batch {
 
 /// The state of a pool.
 ///
-/// Invariants: `entries` are those admitted and not finished, `bytes` is their sum; after [`Dispatch::settle`] no idle
-/// worker could take a job, and not all are stuck behind a hold.
+/// Invariants: `entries` are those admitted and not finished; after [`Dispatch::settle`] no idle worker could take a job,
+/// and not all are stuck behind a hold.
 pub(super) struct Dispatch<O> {
     applier: Applier<O>,
     limits: Limits,
     holds: Holds,
     gate: Gate,
     slots: Vec<Slot>,
-    entries: BTreeMap<Lsn, (Arc<Entry>, usize)>,
-    bytes: usize,
+    entries: Unfinished,
+    /// What is finished and not given back to memory yet: see [`Dispatch::spent`].
+    spent: Vec<Arc<Entry>>,
     phase: Phase,
     /// The bytes of the entry that waits to be admitted.
     waiting_bytes: Option<usize>,
@@ -89,13 +90,13 @@ impl<O: Ordering> Dispatch<O> {
         let is_gated = schedule == Schedule::Gated;
         let holds = if let Schedule::Held(holds) = schedule { holds } else { Vec::new() };
         Dispatch {
+            entries: Unfinished::after(applier.admitted()),
+            spent: Vec::new(),
             applier,
             limits,
             holds: Holds::new(holds),
             gate: Gate::new(is_gated),
             slots: vec![Slot::Idle; workers],
-            entries: BTreeMap::new(),
-            bytes: 0,
             phase: Phase::Open,
             waiting_bytes: None,
         }
@@ -109,8 +110,8 @@ impl<O: Ordering> Dispatch<O> {
             Phase::Closed => return Err(Stopped::Closed),
             Phase::Stopped(reason) => return Err(reason.clone()),
         }
-        let fits = self.entries.len() < self.limits.entries_max
-            && self.bytes.saturating_add(bytes) <= self.limits.bytes_max;
+        let fits = self.entries.entries() < self.limits.entries_max
+            && self.entries.bytes().saturating_add(bytes) <= self.limits.bytes_max;
         Ok(self.applier.admits() && (fits || self.entries.is_empty()))
     }
 
@@ -130,8 +131,7 @@ impl<O: Ordering> Dispatch<O> {
             self.stop(Stopped::Refused(refused.clone()));
             return Err(Stopped::Refused(refused));
         }
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.entries.insert(entry.lsn, (entry, bytes));
+        self.entries.push(entry, bytes);
         Ok(())
     }
 
@@ -150,8 +150,7 @@ impl<O: Ordering> Dispatch<O> {
         let Slot::Given(job) = mem::replace(&mut self.slots[worker], Slot::Idle) else { return Next::End };
         self.holds.keep(&job);
         self.gate.pass(Step::Write, &job);
-        let entries =
-            self.entries.range(job.first..=job.last).map(|(_, (entry, _))| Arc::clone(entry)).collect();
+        let entries = job.lsns.iter().filter_map(|&lsn| self.entries.get(lsn).cloned()).collect();
         // It is asked for only now: what was finished while the job waited counts.
         let marker = self.applier.marker(&job).unwrap_or_else(|| self.applier.watermark());
         let part = job.part.clone();
@@ -173,16 +172,20 @@ impl<O: Ordering> Dispatch<O> {
         self.gate.pass(Step::Finish, &job);
         let before = self.applier.watermark();
         let after = self.applier.finish(worker, &job);
-        for lsn in job.lsns().filter(|&lsn| self.applier.is_finished(lsn)) {
-            if let Some((_, bytes)) = self.entries.remove(&lsn) {
-                self.bytes = self.bytes.saturating_sub(bytes);
-            }
-        }
+        let finished = job.lsns.iter().filter(|&&lsn| self.applier.is_finished(lsn));
+        self.spent.extend(finished.filter_map(|&lsn| self.entries.remove(lsn)));
         match self.applier.ordering().reads() {
             _ if matches!(self.phase, Phase::Stopped(_)) => None,
             Reads::Latest => (after > before).then_some(after),
             Reads::Published => self.applier.publishable(),
         }
+    }
+
+    /// The entries that are finished and still in memory, for the caller to give back outside the lock. To one that
+    /// admits entries, always: freeing them is as much work as making them, and the workers have enough. To a worker
+    /// only when nothing is queued, as nobody may admit anything any more.
+    pub(super) fn spent(&mut self, admits: bool) -> Vec<Arc<Entry>> {
+        if admits || self.entries.is_empty() { mem::take(&mut self.spent) } else { Vec::new() }
     }
 
     /// Asks for a cut, if the strategy knows them and none is under way. Gives the LSN to publish, if that can be done
@@ -229,7 +232,7 @@ impl<O: Ordering> Dispatch<O> {
         for worker in first.into_iter().chain(0..self.slots.len()) {
             if self.slots[worker] == Slot::Idle {
                 match self.applier.take(worker) {
-                    Some(task) => self.slots[worker] = Slot::Given(task.job),
+                    Some(job) => self.slots[worker] = Slot::Given(job),
                     None if alike => break,
                     None => {}
                 }
@@ -346,13 +349,13 @@ impl<O: Ordering> Dispatch<O> {
     }
 
     pub(super) fn state(&self) -> PoolState {
-        let mut held: Vec<Lsn> = self.given().filter(|job| self.is_held(job)).map(|job| job.first).collect();
+        let mut held: Vec<Lsn> = self.given().filter(|job| self.is_held(job)).map(Job::first).collect();
         held.sort_unstable();
         PoolState {
             admitted: self.applier.admitted(),
             watermark: self.applier.watermark(),
-            queued_entries: self.entries.len(),
-            queued_bytes: self.bytes,
+            queued_entries: self.entries.entries(),
+            queued_bytes: self.entries.bytes(),
             admission_waits: self.waiting_bytes.is_some(),
             held,
             holds: self.holds.outcomes().to_vec(),

@@ -51,14 +51,13 @@ impl Holds {
         job: &'a Job,
         finished: impl Fn(Lsn) -> bool + 'a,
     ) -> impl Iterator<Item = Hold> + 'a {
-        let on =
-            move |hold: &Hold| (job.first..=job.last).contains(&hold.entry) && !finished(hold.until_finished);
+        let on = move |hold: &Hold| job.lsns.contains(&hold.entry) && !finished(hold.until_finished);
         self.0.iter().filter(|(_, outcome)| *outcome == Outcome::Open).map(|(hold, _)| *hold).filter(on)
     }
 
     /// Notes that `job`, on which none is left, is being written.
     pub(super) fn keep(&mut self, job: &Job) {
-        self.close(|hold| (job.first..=job.last).contains(&hold.entry), Outcome::Kept);
+        self.close(|hold| job.lsns.contains(&hold.entry), Outcome::Kept);
     }
 
     /// Lets `entry` go.

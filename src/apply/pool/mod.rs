@@ -17,6 +17,7 @@
 mod dispatch;
 mod gate;
 mod holds;
+mod unfinished;
 
 pub use holds::{Hold, Outcome};
 
@@ -129,6 +130,9 @@ pub struct PoolState {
     pub stopped: Option<Stopped>,
 }
 
+/// Entries that are admitted while the lock is held once: the workers want it, too.
+const ADMITTED_AT_ONCE: usize = 64;
+
 struct Shared<O> {
     dispatch: Dispatch<O>,
     /// The workers that sleep. Who wakes one up strikes it off.
@@ -169,8 +173,45 @@ impl<O: Ordering> Pool<O> {
     /// published. Called by one thread. Errors: [`Stopped`]; the entry was not admitted, and none will be.
     /// Panics: on a gap, which is a bug of the caller.
     pub fn admit(&self, entry: Arc<Entry>, bytes: usize) -> Result<(), Stopped> {
+        self.admit_all([entry], bytes, |_| ())
+    }
+
+    /// Admits the entries after the last one, of `bytes` each, as [`Pool::admit`] does one after the other: `before` is
+    /// called for each right before it is admitted, under the pool's lock, so it must not call the pool. Errors:
+    /// [`Stopped`]; those for which `before` was not called were not admitted, and none will be.
+    pub fn admit_all(
+        &self,
+        entries: impl IntoIterator<Item = Arc<Entry>>,
+        bytes: usize,
+        mut before: impl FnMut(&Entry),
+    ) -> Result<(), Stopped> {
         let _sentinel = Sentinel { pool: self, place: Place::Owner };
-        let mut shared = lock(&self.shared);
+        let mut entries = entries.into_iter().peekable();
+        while entries.peek().is_some() {
+            let mut shared = lock(&self.shared);
+            for entry in entries.by_ref().take(ADMITTED_AT_ONCE) {
+                shared = self.wait_for_room(shared, bytes)?;
+                before(&entry);
+                let outcome = shared.dispatch.admit(entry, bytes);
+                shared.dispatch.settle(None);
+                if outcome.is_err() {
+                    self.wake(&mut shared);
+                    return outcome;
+                }
+            }
+            self.wake(&mut shared);
+            let spent = shared.dispatch.spent(true);
+            drop(shared);
+            drop(spent);
+        }
+        Ok(())
+    }
+
+    fn wait_for_room<'a>(
+        &'a self,
+        mut shared: MutexGuard<'a, Shared<O>>,
+        bytes: usize,
+    ) -> Result<MutexGuard<'a, Shared<O>>, Stopped> {
         while !shared.dispatch.admits(bytes)? {
             // A hold may wait for an entry that has no room: it sees now that this one cannot come.
             shared.dispatch.set_waiting(Some(bytes));
@@ -179,10 +220,7 @@ impl<O: Ordering> Pool<O> {
             shared = wait(&self.room, shared);
             shared.dispatch.set_waiting(None);
         }
-        let outcome = shared.dispatch.admit(entry, bytes);
-        shared.dispatch.settle(None);
-        self.wake(&mut shared);
-        outcome
+        Ok(shared)
     }
 
     /// The body of the thread of `worker` (0, 1, …): returns when the pool was closed and all is finished, or stopped.
@@ -215,6 +253,12 @@ impl<O: Ordering> Pool<O> {
                 Next::Finish => {
                     self.finish(&mut shared, worker, work);
                     self.wake(&mut shared);
+                    let spent = shared.dispatch.spent(false);
+                    if !spent.is_empty() {
+                        drop(shared);
+                        drop(spent);
+                        shared = lock(&self.shared);
+                    }
                 }
             }
         }

@@ -44,6 +44,8 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
     let to_master = delayed(master.addr, scenario.delay).map_err(in_words)?;
     let follows = Settings {
         schedule: Schedule::Held(scenario.holds.clone()),
+        // Each entry can be held for itself.
+        batch_entries_max: 1,
         ..settings(&folder.join("replica"), choice)
     };
     let replica = start(handle, follows, Some(to_master))?;

@@ -8,7 +8,7 @@ use replicheck::binlog::Lsn;
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Command;
 use replicheck::engine::{Clock, Given, HandClock, Machine, Own, Settings};
-use replicheck::models::bounds::BATCH_ENTRIES_MAX;
+use replicheck::models::bounds::batch_entries_max;
 use replicheck::models::catalogue::{Configuration, START};
 use replicheck::server::Node as _;
 use replicheck::server::facts::Role;
@@ -168,7 +168,7 @@ pub fn settings(configuration: Configuration, workers: usize, dir: &Path, clock:
         ordering,
         expiry,
         workers,
-        batch_entries_max: BATCH_ENTRIES_MAX,
+        batch_entries_max: batch_entries_max(ordering),
         log_clock_limit_ms: u64::MAX,
         clock: Clock::ByHand(clock.clone()),
         own: own(configuration),

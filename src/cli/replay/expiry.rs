@@ -240,7 +240,7 @@ impl Readers {
             let entry = cluster.link.entry(*lsn).ok_or("the entry was not sent")?;
             let keys = match command {
                 Some(command) if lsns.last() == Some(lsn) => wrote(command, &entry),
-                _ => entry.keys(),
+                _ => entry.keys().into_owned(),
             };
             self.entries.insert(*lsn, (keys, master.stored.clone()));
         }

@@ -114,7 +114,7 @@ impl Run {
         }
         for &lsn in &lsns {
             let entry = self.cluster.link.entry(lsn).ok_or("the entry was not sent")?;
-            self.readers.sent(lsn, command.to_string(), entry.keys(), &self.cluster.given()?[0]);
+            self.readers.sent(lsn, command.to_string(), entry.keys().into_owned(), &self.cluster.given()?[0]);
             self.cluster.link.deliver()?;
             self.wait_until_admitted(lsn)?;
             what += &format!("; the replica receives it as entry {lsn}");
@@ -166,7 +166,7 @@ impl Run {
         self.cluster.replica.let_write(job.clone())?;
         self.wait_until_over(&job)?;
         let what = format!("writes {}", self.readers.name(&job));
-        let label = job.first.to_string();
+        let label = job.first().to_string();
         self.readers.wrote(job);
         let arrow = Arrow { from: Lane::Log, to: Lane::Replica, label, left_in: None };
         self.look(Lane::Replica, vec![arrow], what)
@@ -278,7 +278,7 @@ fn other_crash(found: (&Dump, Lsn), expected: (&Dump, Lsn)) -> Option<String> {
 
 fn overlap(job: &Job, wanted: &Job) -> bool {
     let parts_meet = job.part.is_none() || wanted.part.is_none() || job.part == wanted.part;
-    parts_meet && job.first <= wanted.last && wanted.first <= job.last
+    parts_meet && job.lsns.iter().any(|lsn| wanted.lsns.contains(lsn))
 }
 
 /// Without deadlines: this model's clock stands still elsewhere.

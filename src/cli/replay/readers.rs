@@ -64,7 +64,7 @@ impl Readers {
 
     /// The replica wrote a job.
     pub fn wrote(&mut self, job: Job) {
-        for lsn in job.lsns() {
+        for &lsn in &job.lsns {
             let whole = self.entries.get(&lsn).map_or_else(KeySet::empty, |(_, keys)| keys.clone());
             let keys = job.part.clone().map_or(whole, |key| KeySet::of([key]));
             self.stored.write(&keys, lsn);
@@ -85,7 +85,7 @@ impl Readers {
         self.stored = versions;
         for (&lsn, (_, keys)) in self.entries.range(marker.next()..) {
             self.stored.write(keys, lsn);
-            if self.written.iter().any(|job| job.lsns().any(|it| it == lsn)) {
+            if self.written.iter().any(|job| job.lsns.contains(&lsn)) {
                 self.twice.insert(lsn);
             }
         }
@@ -97,9 +97,9 @@ impl Readers {
     /// Whether all of the job is written, be it in other pieces.
     pub fn is_written(&self, wanted: &Job) -> bool {
         let has_part = |lsn: Lsn, key| {
-            self.written.iter().any(|job| job.lsns().any(|it| it == lsn) && job.part.as_ref() == key)
+            self.written.iter().any(|job| job.lsns.contains(&lsn) && job.part.as_ref() == key)
         };
-        wanted.lsns().all(|lsn| {
+        wanted.lsns.iter().all(|&lsn| {
             let all_parts = || match self.entries.get(&lsn) {
                 Some((_, KeySet::Keys(keys))) => keys.iter().all(|key| has_part(lsn, Some(key))),
                 _ => false,
@@ -111,7 +111,8 @@ impl Readers {
     /// The entries of a job, with their commands.
     pub fn name(&self, job: &Job) -> String {
         let command = |lsn| self.entries.get(&lsn).map(|(command, _)| command.as_str()).unwrap_or_default();
-        let entries: Vec<String> = job.lsns().map(|lsn| format!("entry {lsn} ({})", command(lsn))).collect();
+        let entries: Vec<String> =
+            job.lsns.iter().map(|&lsn| format!("entry {lsn} ({})", command(lsn))).collect();
         let part = job.part.as_ref().map(|key| format!(", its part for {key}")).unwrap_or_default();
         format!("{}{part}", entries.join(" and "))
     }

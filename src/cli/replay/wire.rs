@@ -36,7 +36,7 @@ pub enum Order {
 pub type Answer = Result<SeenLine, String>;
 
 /// First, last, and the part's database and key.
-pub type JobLine = (u64, u64, Option<KeyLine>);
+pub type JobLine = (Vec<u64>, Option<KeyLine>);
 
 type KeyLine = (u8, Vec<u8>);
 
@@ -79,12 +79,12 @@ enum ContentLine {
 
 /// A job as a line has it.
 pub fn job_line(job: &Job) -> JobLine {
-    (job.first.0, job.last.0, job.part.as_ref().map(key_line))
+    (job.lsns.iter().map(|lsn| lsn.0).collect(), job.part.as_ref().map(key_line))
 }
 
 /// The job of a line.
-pub fn job((first, last, part): JobLine) -> Job {
-    Job { first: Lsn(first), last: Lsn(last), part: part.map(key) }
+pub fn job((lsns, part): JobLine) -> Job {
+    Job { lsns: lsns.into_iter().map(Lsn).collect(), part: part.map(key) }
 }
 
 fn key_line(key: &Key) -> KeyLine {
