@@ -194,11 +194,39 @@ fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
+/// Where an entry stands: what can be told without its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its number.
+    pub lsn: Lsn,
+    /// The history that it was written in.
+    pub epoch: Epoch,
+    /// The master's log time when it was written.
+    pub time: Millis,
+}
+
 /// The entry at the beginning of `bytes`, and how many of them it takes. What follows is not looked at.
 ///
 /// Errors: see [`DecodeError`]. No bytes make it panic or allocate more than a small multiple of their number.
 /// Cost: O(bytes of the entry).
 pub fn decode(bytes: &[u8]) -> Result<(Entry, usize), DecodeError> {
+    let (mut content, used) = content(bytes)?;
+    let Head { lsn, epoch, time } = content.head().map_err(DecodeError::Malformed)?;
+    let payload = content.payload(lsn)?;
+    Ok((Entry { lsn, epoch, time, payload }, used))
+}
+
+/// The head of the entry at the beginning of `bytes`, and how many of them the entry takes: its checksum is right, its
+/// payload is not looked at. For who passes entries on as they are.
+///
+/// Errors: as [`decode`], but for what is wrong with a payload. Cost: O(bytes of the entry), for the checksum.
+pub fn decode_head(bytes: &[u8]) -> Result<(Head, usize), DecodeError> {
+    let (mut content, used) = content(bytes)?;
+    Ok((content.head().map_err(DecodeError::Malformed)?, used))
+}
+
+/// What stands between length and checksum of the entry at the beginning of `bytes`, and the length of the entry.
+fn content(bytes: &[u8]) -> Result<(Reader<'_>, usize), DecodeError> {
     match bytes.first() {
         None => return Err(DecodeError::Truncated { needed: PREFIX_BYTES }),
         Some(&VERSION_1) => {}
@@ -217,34 +245,36 @@ pub fn decode(bytes: &[u8]) -> Result<(Entry, usize), DecodeError> {
     if stored != computed {
         return Err(DecodeError::Checksum { stored, computed });
     }
-    Ok((decode_version_1(&content[PREFIX_BYTES..])?, used))
-}
-
-/// The entry whose bytes after the length and before the checksum are `content`.
-fn decode_version_1(content: &[u8]) -> Result<Entry, DecodeError> {
-    let mut reader = Reader(content);
-    let mut number = |what| reader.u64().ok_or(DecodeError::Malformed(what));
-    let (lsn, epoch) = (Lsn(number("no lsn")?), Epoch(number("no epoch")?));
-    let time = Millis(number("no time")?);
-    let payload = match reader.u8() {
-        Some(EFFECT) => Payload::Effect(reader.effect().map_err(DecodeError::Malformed)?),
-        Some(COMMAND) => {
-            let (db, argv) = reader.command().map_err(DecodeError::Malformed)?;
-            let command = Command::parse(db, argv).map_err(|reason| DecodeError::Command { lsn, reason })?;
-            Payload::Command(command)
-        }
-        _ => return Err(DecodeError::Malformed("unknown kind of payload")),
-    };
-    if !reader.0.is_empty() {
-        return Err(DecodeError::Malformed("bytes after the payload"));
-    }
-    Ok(Entry { lsn, epoch, time, payload })
+    Ok((Reader(&content[PREFIX_BYTES..]), used))
 }
 
 /// The bytes not read yet.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    fn head(&mut self) -> Result<Head, &'static str> {
+        let (lsn, epoch) = (Lsn(self.u64().ok_or("no lsn")?), Epoch(self.u64().ok_or("no epoch")?));
+        Ok(Head { lsn, epoch, time: Millis(self.u64().ok_or("no time")?) })
+    }
+
+    /// The payload of entry `lsn`, which is all that is left.
+    fn payload(&mut self, lsn: Lsn) -> Result<Payload, DecodeError> {
+        let payload = match self.u8() {
+            Some(EFFECT) => Payload::Effect(self.effect().map_err(DecodeError::Malformed)?),
+            Some(COMMAND) => {
+                let (db, argv) = self.command().map_err(DecodeError::Malformed)?;
+                let command =
+                    Command::parse(db, argv).map_err(|reason| DecodeError::Command { lsn, reason })?;
+                Payload::Command(command)
+            }
+            _ => return Err(DecodeError::Malformed("unknown kind of payload")),
+        };
+        if !self.0.is_empty() {
+            return Err(DecodeError::Malformed("bytes after the payload"));
+        }
+        Ok(payload)
+    }
+
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;

@@ -17,10 +17,10 @@ pub mod log;
 pub mod segment;
 pub mod segment_disk;
 
-pub use codec::{DecodeError, TooLarge, decode, encode};
+pub use codec::{DecodeError, Head, TooLarge, decode, decode_head, encode};
 pub use files::Files;
 pub use log::{Log, LogError};
-pub use segment::{Fsync, Recovered, SegmentError, SegmentLog, Syncing};
+pub use segment::{Fsync, Recovered, SegmentError, SegmentLog, Stretch, Syncing};
 pub use segment_disk::Disk;
 
 use crate::command::Command;

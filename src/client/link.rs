@@ -41,7 +41,7 @@ pub trait Follower: Sync {
     fn resumed(&self, resume: Resume) -> Result<(), FollowerError>;
 
     /// The next entries, never none, in `bytes` bytes. It blocks while it has no room. Errors: the link stops for good.
-    fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError>;
+    fn entries(&self, entries: Vec<Entry>, bytes: &[u8]) -> Result<(), FollowerError>;
 
     /// Log time after the last entry given.
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError>;
@@ -214,7 +214,7 @@ impl Link {
                 }) {
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
-                    Ok(Some(Downstream::Entry(entry, bytes))) => group.push(entry, bytes),
+                    Ok(Some(Downstream::Entry(entry, used))) => group.push(entry, incoming.taken(used)),
                     Ok(Some(Downstream::Heartbeat(heartbeat))) => {
                         group.give(follower)?;
                         follower.heartbeat(heartbeat)?;
@@ -251,13 +251,13 @@ impl Link {
 #[derive(Default)]
 struct Group {
     entries: Vec<Entry>,
-    bytes: usize,
+    bytes: Vec<u8>,
 }
 
 impl Group {
-    fn push(&mut self, entry: Entry, bytes: usize) {
+    fn push(&mut self, entry: Entry, bytes: &[u8]) {
         self.entries.push(entry);
-        self.bytes += bytes;
+        self.bytes.extend_from_slice(bytes);
     }
 
     fn give(&mut self, follower: &impl Follower) -> Result<(), FollowerError> {
@@ -265,7 +265,7 @@ impl Group {
             return Ok(());
         }
         let group = std::mem::take(self);
-        follower.entries(group.entries, group.bytes)
+        follower.entries(group.entries, &group.bytes)
     }
 }
 

@@ -147,7 +147,7 @@ impl<F: Place> Source for Log<'_, F> {
         self.0.log.cursor(from)
     }
 
-    fn read(&self, position: &mut Cursor, up_to: Lsn, bytes_max: usize) -> Result<Vec<Entry>, SegmentError> {
-        self.0.log.read(position, up_to, bytes_max)
+    fn read(&self, position: &mut Cursor, up_to: Lsn, bytes_max: usize) -> Result<Stretch, SegmentError> {
+        self.0.log.read_bytes(position, up_to, bytes_max)
     }
 }

@@ -244,10 +244,10 @@ struct Received {
 
 impl<F: Files> Sink<F> {
     /// Appends to the log. While its disk has no room the link waits, and with it the master; acks go on.
-    fn append(&self, entries: &[Entry]) -> Result<(), FollowerError> {
+    fn append(&self, entries: &[Entry], bytes: &[u8]) -> Result<(), FollowerError> {
         loop {
             let fsync = *lock(&self.shared.fsync);
-            match self.shared.log.append(entries, fsync) {
+            match self.shared.log.append_received(entries, bytes, fsync) {
                 Err(error @ SegmentError::Io { .. }) => {
                     tracing::error!(%error, "entries not taken: tried again");
                     if self.stop.wait(DISK_PAUSE) {
@@ -316,12 +316,12 @@ impl<F: Place> Follower for Sink<F> {
         Ok(())
     }
 
-    fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError> {
+    fn entries(&self, entries: Vec<Entry>, bytes: &[u8]) -> Result<(), FollowerError> {
         let mut received = lock(&self.received);
         let local = self.shared.clock.now();
-        let share = bytes / entries.len().max(1);
+        let share = bytes.len() / entries.len().max(1);
         let before = Lsn(entries.last().map_or(0, |entry| entry.lsn.0 - 1));
-        let append = |entries: &[Entry]| self.append(entries);
+        let append = |entries: &[Entry]| self.append(entries, bytes);
         let hear = |entry: &Entry| {
             (received.last, received.time) = (entry.lsn, entry.time);
             self.shared.applied.hear(entry.lsn, entry.time);
@@ -330,8 +330,8 @@ impl<F: Place> Follower for Sink<F> {
         hand_over(&self.shared.pool, entries, share, append, hear, arrived)?;
         // An entry is made after the one before it, and has the time of that.
         self.shared.told_time(before, received.last);
-        lock(&self.shared.marks).pass(received.last, bytes as u64, received.time);
-        if received.checkpoints.written(bytes as u64) {
+        lock(&self.shared.marks).pass(received.last, bytes.len() as u64, received.time);
+        if received.checkpoints.written(bytes.len() as u64) {
             self.flush(&mut received)?;
         }
         Ok(())

@@ -39,6 +39,17 @@ impl<F: Files> SharedLog<F> {
     pub fn append(&self, group: &[Entry], fsync: Fsync) -> Result<(), SegmentError> {
         let mut log = lock(&self.log);
         log.append(group)?;
+        Self::appended(&mut log, fsync)
+    }
+
+    /// See [`SegmentLog::append_received`], and durable if `fsync` says `always`. Errors: as there.
+    pub fn append_received(&self, group: &[Entry], bytes: &[u8], fsync: Fsync) -> Result<(), SegmentError> {
+        let mut log = lock(&self.log);
+        log.append_received(group, bytes)?;
+        Self::appended(&mut log, fsync)
+    }
+
+    fn appended(log: &mut SegmentLog<F>, fsync: Fsync) -> Result<(), SegmentError> {
         match fsync {
             Fsync::Always => match log.sync() {
                 // Durable, and only not recorded as such: the next sync records it.
@@ -78,14 +89,14 @@ impl<F: Files> SharedLog<F> {
         lock(&self.log).cursor(from)
     }
 
-    /// See [`SegmentLog::read`].
-    pub fn read(
+    /// See [`SegmentLog::read_bytes`].
+    pub fn read_bytes(
         &self,
         cursor: &mut Cursor,
         up_to: Lsn,
         bytes_max: usize,
-    ) -> Result<Vec<Entry>, SegmentError> {
-        lock(&self.log).read(cursor, up_to, bytes_max)
+    ) -> Result<Stretch, SegmentError> {
+        lock(&self.log).read_bytes(cursor, up_to, bytes_max)
     }
 
     /// What is known of it now.

@@ -14,7 +14,7 @@ use super::order::Acks;
 use super::session::{End, EndOnDrop, POLL, Session, Stop, Timing};
 use super::wire::{Incoming, WireError, decode_ack, encode_heartbeat};
 use super::{Ack, Heartbeat, Tail};
-use crate::binlog::{Entry, Lsn, SegmentError, TooLarge, encode};
+use crate::binlog::{Lsn, SegmentError, Stretch};
 use crate::time::Millis;
 use std::io;
 use std::net::TcpStream;
@@ -48,14 +48,14 @@ pub trait Source: Sync {
     /// The place before entry `from`. Errors: `Purged`.
     fn position(&self, from: Lsn) -> Result<Self::Position, SegmentError>;
 
-    /// The next entries through `up_to`, about `bytes_max` bytes of them and at least one; `up_to` is at or before the
+    /// The bytes of the next entries through `up_to`, about `bytes_max` bytes of them and at least one; `up_to` is at or before the
     /// tail. Errors: `Purged`, and whatever the disk says; the feed ends, and the replica asks again.
     fn read(
         &self,
         position: &mut Self::Position,
         up_to: Lsn,
         bytes_max: usize,
-    ) -> Result<Vec<Entry>, SegmentError>;
+    ) -> Result<Stretch, SegmentError>;
 }
 
 /// A replica whose handshake was accepted and not answered yet.
@@ -92,9 +92,6 @@ pub enum FeedError {
     /// The log cannot be read.
     #[error(transparent)]
     Source(#[from] SegmentError),
-    /// An entry of the log cannot be sent.
-    #[error(transparent)]
-    TooLarge(#[from] TooLarge),
     /// The source gave no entry although its tail is beyond.
     #[error("log gave no entry after lsn {after}, with its end at {last}")]
     Nothing {
@@ -205,7 +202,7 @@ impl<S: Source> Feed<'_, S> {
         Ok(())
     }
 
-    /// Appends the next group to `bytes`; what is seen with it.
+    /// Reads the next group into `bytes`; what is seen with it.
     fn read_group(
         &self,
         position: &mut S::Position,
@@ -214,9 +211,9 @@ impl<S: Source> Feed<'_, S> {
         bytes: &mut Vec<u8>,
     ) -> Result<Seen, FeedError> {
         let group = self.source.read(position, tail.last, GROUP_BYTES)?;
-        group.iter().try_for_each(|entry| encode(entry, bytes))?;
         let nothing = FeedError::Nothing { after: seen.last, last: tail.last };
-        let seen = group.last().map(|entry| Seen { last: entry.lsn, time: entry.time }).ok_or(nothing)?;
+        let seen = group.last.map(|head| Seen { last: head.lsn, time: head.time }).ok_or(nothing)?;
+        *bytes = group.bytes;
         self.shared().marks.pass(seen.last, bytes.len() as u64, seen.time);
         Ok(seen)
     }

@@ -187,6 +187,11 @@ impl Incoming {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// The last so many bytes of what was taken as messages since the last [`Incoming::push`].
+    pub fn taken(&self, bytes: usize) -> &[u8] {
+        &self.bytes[self.start.saturating_sub(bytes)..self.start]
+    }
+
     /// The next message, by [`decode_downstream`] or [`decode_ack`]; `None` until more has come. Errors: the decoder's,
     /// and the same again at each further call.
     pub fn next<T>(

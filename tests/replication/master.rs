@@ -3,7 +3,7 @@
 use super::entries::entry;
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use replicheck::binlog::codec::encoded_bytes;
-use replicheck::binlog::{Entry, Epoch, Log, Lsn, SegmentError};
+use replicheck::binlog::{Entry, Epoch, Head, Log, Lsn, SegmentError, Stretch, encode};
 use replicheck::replication::Tail;
 use replicheck::replication::feed::{Accepted, FeedError, Progress, Seen, Source, feed};
 use replicheck::replication::handshake::{Hello, History, Refusal, answer};
@@ -147,18 +147,20 @@ impl Source for LogSource {
         Ok(from)
     }
 
-    fn read(&self, position: &mut Lsn, up_to: Lsn, bytes_max: usize) -> Result<Vec<Entry>, SegmentError> {
+    fn read(&self, position: &mut Lsn, up_to: Lsn, bytes_max: usize) -> Result<Stretch, SegmentError> {
         self.change(|state| {
-            let (mut group, mut bytes) = (Vec::new(), 0);
+            let mut group = Stretch::default();
             for entry in state.log.from(*position).iter().take_while(|entry| entry.lsn <= up_to) {
-                bytes += encoded_bytes(entry);
-                if bytes > bytes_max && !group.is_empty() {
+                let is_too_much = group.bytes.len() + encoded_bytes(entry) > bytes_max;
+                if is_too_much && group.last.is_some() {
                     break;
                 }
-                group.push(entry.clone());
-                *position = entry.lsn.next();
+                let Entry { lsn, epoch, time, .. } = *entry;
+                encode(entry, &mut group.bytes).expect("it is small");
+                group.last = Some(Head { lsn, epoch, time });
+                *position = lsn.next();
             }
-            state.read_bytes += group.iter().map(encoded_bytes).sum::<usize>();
+            state.read_bytes += group.bytes.len();
             Ok(group)
         })
     }

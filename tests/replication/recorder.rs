@@ -1,7 +1,7 @@
 //! A follower that writes down what the link brings.
 
 use super::master::{PATIENCE, timing};
-use replicheck::binlog::{Entry, Log, Lsn};
+use replicheck::binlog::{Entry, Log, Lsn, encode};
 use replicheck::client::link::{Follower, FollowerError, Link, LinkError, LinkState};
 use replicheck::replication::handshake::{Hello, Resume};
 use replicheck::replication::session::{Stop, Timing};
@@ -63,12 +63,15 @@ impl Follower for Recorder {
         Ok(())
     }
 
-    fn entries(&self, entries: Vec<Entry>, bytes: usize) -> Result<(), FollowerError> {
+    fn entries(&self, entries: Vec<Entry>, bytes: &[u8]) -> Result<(), FollowerError> {
         let state = self.state.lock().expect("no panic before");
         let mut state = self.changed.wait_while(state, |state| state.is_full).expect("no panic before");
         assert!(!entries.is_empty());
         state.groups += 1;
-        state.bytes += bytes;
+        state.bytes += bytes.len();
+        let mut encoded = Vec::new();
+        entries.iter().for_each(|entry| encode(entry, &mut encoded).expect("it came"));
+        assert_eq!(encoded, bytes, "the bytes are those of the entries");
         for entry in entries {
             if state.fails_at == Some(entry.lsn) {
                 return Err(FollowerError("disk full".to_string()));

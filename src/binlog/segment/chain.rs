@@ -48,15 +48,21 @@ impl Chain {
         self.epochs.last().map(|&(epoch, _)| (epoch, self.time))
     }
 
-    /// The bytes of a group that comes next, in one piece; the chain is as before.
-    pub fn encode(&self, group: &[Entry]) -> Result<Vec<u8>, GroupError> {
+    /// Whether a group comes next.
+    pub fn check(&self, group: &[Entry]) -> Result<(), LogError> {
         let (mut last, mut before) = (self.last, self.before_next());
-        let mut bytes = Vec::with_capacity(group.iter().map(codec::encoded_bytes).sum());
         for entry in group {
-            check_next(last, before, entry).map_err(GroupError::Order)?;
-            encode(entry, &mut bytes).map_err(GroupError::TooLarge)?;
+            check_next(last, before, entry)?;
             (last, before) = (entry.lsn, Some((entry.epoch, entry.time)));
         }
+        Ok(())
+    }
+
+    /// The bytes of a group that comes next, in one piece; the chain is as before.
+    pub fn encode(&self, group: &[Entry]) -> Result<Vec<u8>, GroupError> {
+        self.check(group).map_err(GroupError::Order)?;
+        let mut bytes = Vec::with_capacity(group.iter().map(codec::encoded_bytes).sum());
+        group.iter().try_for_each(|entry| encode(entry, &mut bytes)).map_err(GroupError::TooLarge)?;
         Ok(bytes)
     }
 

@@ -28,7 +28,7 @@ mod recovery;
 
 pub use error::{Covered, Damage, Found, SegmentError};
 pub use header::HeaderError;
-pub use read::Cursor;
+pub use read::{Cursor, Stretch};
 pub use recovery::{Recovered, begin_after};
 
 use super::files::{File, Files};
@@ -157,6 +157,20 @@ impl<F: Files> SegmentLog<F> {
             GroupError::Order(error) => SegmentError::Order(error),
             GroupError::TooLarge(error) => SegmentError::TooLarge(error),
         })?;
+        self.append_bytes(group, &bytes)
+    }
+
+    /// [`SegmentLog::append`] of a group that was received: `bytes` are those from which it was decoded, and an entry
+    /// has one encoding only. Errors: as there.
+    pub fn append_received(&mut self, group: &[Entry], bytes: &[u8]) -> Result<(), SegmentError> {
+        self.refuse_if_poisoned()?;
+        self.chain.check(group)?;
+        debug_assert!(self.chain.encode(group).is_ok_and(|encoded| encoded == bytes), "other entries");
+        self.append_bytes(group, bytes)
+    }
+
+    /// Appends a group that comes next, and its bytes.
+    fn append_bytes(&mut self, group: &[Entry], bytes: &[u8]) -> Result<(), SegmentError> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -164,7 +178,7 @@ impl<F: Files> SegmentLog<F> {
             self.begin_segment()?;
         }
         let name = segment_name(self.place().first);
-        if let Err(source) = self.file.write_at(self.end, &bytes) {
+        if let Err(source) = self.file.write_at(self.end, bytes) {
             self.take_back(&name)?;
             return Err(SegmentError::io("append to", &name)(source));
         }

@@ -1,7 +1,7 @@
 //! Reading and purging — entries from an LSN on, and whole segments taken away. Through [`Files`].
 
 use super::super::files::{File, Files};
-use super::super::{DecodeError, Entry, Lsn, decode};
+use super::super::{DecodeError, Entry, Head, Lsn, decode, decode_head};
 use super::error::{Covered, SegmentError};
 use super::header::segment_name;
 use super::{Place, SegmentLog};
@@ -19,6 +19,19 @@ impl Cursor {
     pub fn next(&self) -> Lsn {
         self.next
     }
+}
+
+/// Is given bytes that an entry begins, and the LSN of the one that is wanted; gives the entry's LSN and length. It keeps
+/// the entry if it is the one.
+type Visit<'a> = dyn FnMut(&[u8], Lsn) -> Result<(Lsn, usize), DecodeError> + 'a;
+
+/// Entries as they stand in the log, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// Their bytes.
+    pub bytes: Vec<u8>,
+    /// The head of the last one; `None`: there is none.
+    pub last: Option<Head>,
 }
 
 impl<F: Files> SegmentLog<F> {
@@ -43,14 +56,52 @@ impl<F: Files> SegmentLog<F> {
         up_to: Lsn,
         bytes_max: usize,
     ) -> Result<Vec<Entry>, SegmentError> {
+        let mut entries = Vec::new();
+        self.visit(cursor, up_to, bytes_max, &mut |bytes, next| {
+            let (entry, used) = decode(bytes)?;
+            let lsn = entry.lsn;
+            if lsn == next {
+                entries.push(entry);
+            }
+            Ok((lsn, used))
+        })?;
+        Ok(entries)
+    }
+
+    /// As [`SegmentLog::read`], the entries' bytes: their checksums are right, their payloads are not looked at.
+    pub fn read_bytes(
+        &self,
+        cursor: &mut Cursor,
+        up_to: Lsn,
+        bytes_max: usize,
+    ) -> Result<Stretch, SegmentError> {
+        let mut stretch = Stretch::default();
+        self.visit(cursor, up_to, bytes_max, &mut |bytes, next| {
+            let (head, used) = decode_head(bytes)?;
+            if head.lsn == next {
+                stretch.bytes.extend_from_slice(&bytes[..used]);
+                stretch.last = Some(head);
+            }
+            Ok((head.lsn, used))
+        })?;
+        Ok(stretch)
+    }
+
+    fn visit(
+        &self,
+        cursor: &mut Cursor,
+        up_to: Lsn,
+        bytes_max: usize,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), SegmentError> {
         let up_to = up_to.min(self.last());
-        let (mut here, mut entries) = (*cursor, Vec::new());
-        while entries.is_empty() && here.next <= up_to {
+        let mut here = *cursor;
+        while here.next == cursor.next && here.next <= up_to {
             let Ok(at) = self.places.binary_search_by_key(&here.segment, |place| place.first) else {
                 return Err(SegmentError::Purged { asked: here.next, first: self.first() });
             };
             let before = here;
-            self.read_some(&mut here, up_to, bytes_max, &mut entries)?;
+            self.visit_some(&mut here, up_to, bytes_max, visit)?;
             if here != before {
                 continue;
             }
@@ -63,16 +114,16 @@ impl<F: Files> SegmentLog<F> {
             }
         }
         *cursor = here;
-        Ok(entries)
+        Ok(())
     }
 
-    /// Adds entries of the cursor's segment; the cursor does not move at the segment's end.
-    fn read_some(
+    /// Visits entries of the cursor's segment; the cursor does not move at the segment's end.
+    fn visit_some(
         &self,
         here: &mut Cursor,
         up_to: Lsn,
         bytes_max: usize,
-        entries: &mut Vec<Entry>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), SegmentError> {
         let name = segment_name(here.segment);
         let file = self.files.open(&name).map_err(SegmentError::io("open", &name))?;
@@ -87,13 +138,12 @@ impl<F: Files> SegmentLog<F> {
             let is_all = bytes.len() < wanted;
             let (mut at, start) = (0, here.offset);
             while at < bytes.len() && here.next <= up_to {
-                match decode(&bytes[at..]) {
-                    Ok((entry, used)) => {
+                match visit(&bytes[at..], here.next) {
+                    Ok((lsn, used)) => {
                         at += used;
                         here.offset = start + at as u64;
-                        if entry.lsn == here.next {
-                            here.next = entry.lsn.next();
-                            entries.push(entry);
+                        if lsn == here.next {
+                            here.next = lsn.next();
                         }
                     }
                     Err(DecodeError::Truncated { needed }) if !is_all && at == 0 => {

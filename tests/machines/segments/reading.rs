@@ -3,18 +3,24 @@
 use super::forgetful::{Fault, Forgetful, size};
 use super::history::{MANY, entry, options, read_all};
 use replicheck::binlog::files::{File, Files};
-use replicheck::binlog::{Disk, Entry, Fsync, Lsn, SegmentError, SegmentLog, encode};
+use replicheck::binlog::{Disk, Entry, Fsync, Head, Lsn, SegmentError, SegmentLog, Stretch, encode};
 use std::path::PathBuf;
 
 fn entries(through: u64) -> Vec<Entry> {
     (1..=through).map(|lsn| entry(lsn, 1, lsn)).collect()
 }
 
-/// What they take in a segment.
-fn bytes_of(entries: &[Entry]) -> usize {
+/// As they stand in a segment.
+fn stretch(entries: &[Entry]) -> Stretch {
     let mut bytes = Vec::new();
     entries.iter().for_each(|entry| encode(entry, &mut bytes).expect("small"));
-    bytes.len()
+    let last = entries.last().map(|&Entry { lsn, epoch, time, .. }| Head { lsn, epoch, time });
+    Stretch { bytes, last }
+}
+
+/// What they take in a segment.
+fn bytes_of(entries: &[Entry]) -> usize {
+    stretch(entries).bytes.len()
 }
 
 /// Entries 1 to 9 in groups of up to three, in segments of that length.
@@ -42,6 +48,22 @@ fn append_a_group_is_one_write() {
 }
 
 #[test]
+fn append_of_what_was_received_is_append_of_its_entries() {
+    let (files, received) = (Forgetful::new(), Forgetful::new());
+    let open =
+        |files: &Forgetful| SegmentLog::open(files.clone(), options(150, Fsync::No)).expect("it starts").0;
+    let (mut log, mut its_replicas) = (open(&files), open(&received));
+    for group in entries(9).chunks(2) {
+        log.append(group).expect("the disk works");
+        its_replicas.append_received(group, &stretch(group).bytes).expect("the disk works");
+    }
+    assert_eq!(received.changes(), files.changes());
+    let gap = [entry(11, 1, 11)];
+    let refused = its_replicas.append_received(&gap, &stretch(&gap).bytes);
+    assert!(matches!(refused, Err(SegmentError::Order(_))), "{refused:?}");
+}
+
+#[test]
 fn read_from_any_lsn_through_any_gives_these() {
     for segment_bytes_max in [1, 150, MANY] {
         let log = nine(&Forgetful::new(), segment_bytes_max);
@@ -49,9 +71,13 @@ fn read_from_any_lsn_through_any_gives_these() {
         for (from, up_to) in (0..=11_u64).flat_map(|from| (0..=11_u64).map(move |up_to| (from, up_to))) {
             for bytes_max in [0, 1, 60, 100, 200, usize::MAX] {
                 let mut cursor = log.cursor(Lsn(from)).expect("nothing is purged");
+                let mut of_bytes = cursor;
                 let mut read = Vec::new();
                 loop {
                     let some = log.read(&mut cursor, Lsn(up_to), bytes_max).expect("the disk works");
+                    let same = log.read_bytes(&mut of_bytes, Lsn(up_to), bytes_max).expect("the disk works");
+                    assert_eq!(same, stretch(&some), "{bytes_max}");
+                    assert_eq!(of_bytes, cursor);
                     if some.is_empty() {
                         break;
                     }
