@@ -5,7 +5,7 @@ use super::following;
 use super::master::Shared;
 use super::node::Role;
 use crate::binlog::segment::Cursor;
-use crate::binlog::{Entry, Files, Lsn, SegmentError};
+use crate::binlog::{Files, Lsn, SegmentError, Stretch};
 use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
 use crate::replication::handshake::{self, Hello, History};
 use crate::replication::session::{Stop, Timing};

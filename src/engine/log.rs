@@ -1,7 +1,7 @@
 //! The segment log behind one lock: a writer appends, feeds read, a ticker syncs. Does I/O, through the log.
 
 use crate::binlog::segment::Cursor;
-use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError, SegmentLog};
+use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError, SegmentLog, Stretch};
 use crate::sync::{Mutex, lock};
 
 /// Segments that stay for replicas that come back: a quarter of a GB by default.
