@@ -25,7 +25,7 @@ use crate::ordering::{Admission, Job, Ordering, Refused};
 use crate::store::overlay::Overlay;
 use crate::store::{Read, Store, StoreError, key};
 use crate::time::Millis;
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 
 /// At which instants a command entry runs on the replica.
@@ -163,32 +163,40 @@ pub fn effect_of<'a>(
 }
 
 /// Writes the entries of one job as one atomic batch with the marker in it. `instants` are asked for command
-/// entries. Gives what each entry came to. Errors: the store's; then the batch is not written, and the node
-/// stops.
-pub fn write_batch<'a, S: Store>(
+/// entries. Errors: the store's; then the batch is not written, and the node stops.
+pub fn write_batch<S: Store>(
     store: &mut S,
-    entries: &[&'a Entry],
+    entries: &[impl Borrow<Entry>],
     part: Option<&Key>,
     marker: Lsn,
     instants: &dyn Fn(&Entry) -> Instants,
-) -> Result<Vec<Cow<'a, Effect>>, StoreError> {
+) -> Result<(), StoreError> {
+    let marker = marker_write(marker);
+    let entries = entries.iter().map(Borrow::borrow);
+    // Whole effects are what they are: nothing is read, nothing is kept.
+    if part.is_none() && entries.clone().all(|entry| logged(entry).is_some()) {
+        let writes = entries.filter_map(logged).flat_map(|effect| &effect.writes);
+        return store.write_all(&mut writes.chain([&marker]));
+    }
     let mut effects = Vec::with_capacity(entries.len());
-    let are_read = entries.iter().any(|entry| matches!(entry.payload, Payload::Command(_)));
     {
         let mut pending = Overlay::new(&*store);
-        for &entry in entries {
+        for entry in entries {
             let effect = effect_of(&pending, entry, part, instants(entry))?;
-            // Only commands read what those before them have written.
-            if are_read {
-                pending.add(&effect.writes);
-            }
+            pending.add(&effect.writes);
             effects.push(effect);
         }
     }
-    let marker = marker_write(marker);
-    let writes = effects.iter().flat_map(|effect: &Cow<'_, Effect>| &effect.writes);
-    store.write_all(&mut writes.chain([&marker]))?;
-    Ok(effects)
+    let writes = effects.iter().flat_map(|effect| &effect.writes);
+    store.write_all(&mut writes.chain([&marker]))
+}
+
+/// The effect of an entry that is one.
+fn logged(entry: &Entry) -> Option<&Effect> {
+    match &entry.payload {
+        Payload::Effect(effect) => Some(effect),
+        Payload::Command(_) => None,
+    }
 }
 
 /// What sets the marker to `lsn`: part of a batch, or alone where all through `lsn` is written. Parallel strategies may

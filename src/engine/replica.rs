@@ -117,11 +117,9 @@ impl Applied {
 
 impl Work for Applied {
     fn write(&self, entries: &[Arc<Entry>], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError> {
-        let entries: Vec<&Entry> = entries.iter().map(|entry| &**entry).collect();
         let local = self.clock.now();
         let instants = |entry: &Entry| self.policy.instants(entry, local);
-        let write =
-            || apply::write_batch(&mut self.store.clone(), &entries, part, marker, &instants).map(|_| ());
+        let write = || apply::write_batch(&mut self.store.clone(), entries, part, marker, &instants);
         match &self.trace {
             Some(trace) => trace.note(entries.iter().map(|entry| entry.lsn), part, marker, write),
             None => write(),

@@ -14,15 +14,16 @@
 use super::{Admission, Job, Ordering, Refused, lane_of};
 use crate::binlog::Lsn;
 use crate::effect::KeySet;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Lanes with rendezvous. Promises per_key_order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Barrier {
     lanes: Vec<VecDeque<Lsn>>,
-    /// The lanes in which an unfinished entry stands.
-    stands_in: BTreeMap<Lsn, BTreeSet<usize>>,
-    in_flight: BTreeSet<Lsn>,
+    /// The lanes of an unfinished entry that stands in more than one, in ascending order.
+    stands_in: BTreeMap<Lsn, Vec<usize>>,
+    /// How many entries, from its lane's head on, each worker has in hand.
+    in_hand: Vec<usize>,
     batch_entries_max: usize,
 }
 
@@ -32,7 +33,7 @@ impl Barrier {
         Barrier {
             lanes: vec![VecDeque::new(); workers.max(1)],
             stands_in: BTreeMap::new(),
-            in_flight: BTreeSet::new(),
+            in_hand: vec![0; workers.max(1)],
             batch_entries_max: batch_entries_max.max(1),
         }
     }
@@ -40,40 +41,49 @@ impl Barrier {
 
 impl Ordering for Barrier {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        let lanes: BTreeSet<usize> = match &*entry.keys {
+        let mut lanes: Vec<usize> = match &*entry.keys {
             KeySet::Keys(keys) if !keys.is_empty() => {
                 keys.iter().map(|key| lane_of(key, self.lanes.len())).collect()
             }
             _ => (0..self.lanes.len()).collect(),
         };
+        lanes.sort_unstable();
+        lanes.dedup();
         for &lane in &lanes {
             self.lanes[lane].push_back(entry.lsn);
         }
-        self.stands_in.insert(entry.lsn, lanes);
+        if lanes.len() > 1 {
+            self.stands_in.insert(entry.lsn, lanes);
+        }
         Ok(())
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
         let head = *self.lanes.get(worker)?.front()?;
-        let lanes = self.stands_in.get(&head)?;
+        let is_at_head = |lane: &usize| self.lanes[*lane].front() == Some(&head);
         // The worker of the lowest lane does it; the others wait behind the same entry.
-        let ours = lanes.first() == Some(&worker);
-        let at_all_heads = lanes.iter().all(|&lane| self.lanes[lane].front() == Some(&head));
-        if !ours || !at_all_heads || !self.in_flight.insert(head) {
+        let is_ours = |lanes: &Vec<usize>| lanes.first() == Some(&worker) && lanes.iter().all(is_at_head);
+        if self.in_hand[worker] > 0 || !self.stands_in.get(&head).is_none_or(is_ours) {
             return None;
         }
         // What stands in this lane alone waits for nothing but what is in the batch before it.
-        let in_no_other = |lsn: &Lsn| self.stands_in.get(lsn).is_some_and(|lanes| lanes.len() == 1);
+        let in_no_other = |lsn: &Lsn| !self.stands_in.contains_key(lsn);
         let followers = self.lanes[worker].iter().skip(1).copied().take_while(in_no_other);
         let lsns: Vec<Lsn> = [head].into_iter().chain(followers).take(self.batch_entries_max).collect();
+        self.in_hand[worker] = lsns.len();
         Job::of(lsns)
     }
 
-    fn finish(&mut self, _worker: usize, job: &Job) {
+    fn finish(&mut self, worker: usize, job: &Job) {
+        self.in_hand[worker] = 0;
         for lsn in &job.lsns {
-            self.in_flight.remove(lsn);
-            for lane in self.stands_in.remove(lsn).unwrap_or_default() {
-                self.lanes[lane].pop_front();
+            match self.stands_in.remove(lsn) {
+                Some(lanes) => lanes.into_iter().for_each(|lane| {
+                    self.lanes[lane].pop_front();
+                }),
+                None => {
+                    self.lanes[worker].pop_front();
+                }
             }
         }
     }

@@ -29,6 +29,7 @@ pub mod barrier;
 pub mod first_key;
 pub mod key_hash;
 mod lanes;
+mod places;
 pub mod sequence;
 pub mod serial;
 mod strategy;
@@ -36,6 +37,7 @@ pub mod writeset;
 pub mod writeset_snapshots;
 
 pub use lanes::lane_of;
+pub use places::Places;
 pub use strategy::{AnyOrdering, Strategy};
 
 use crate::binlog::{Entry, Lsn, Payload};

@@ -1,7 +1,8 @@
 //! `writeset` — an entry starts when the last entry that conflicts on each of its keys is done. Pure.
 //!
 //! MySQL's WRITESET tracking: a map from key to the last entry that touched it. An entry waits for those last
-//! entries only; they wait for the ones before them. *Everything* waits for all that is unfinished, and all
+//! entries only; they wait for the ones before them. Keys are known by a hash, as in MySQL: two keys of one hash wait
+//! for each other, which is never wrong. *Everything* waits for all that is unfinished, and all
 //! that comes after waits for it. Entries that wait for nothing are independent of each other: a batch takes the
 //! oldest of them.
 //!
@@ -9,27 +10,29 @@
 //! 1 SET a   2 SET b   3 MSET a b   4 SET c      1, 2 and 4 at once; 3 when 1 and 2 are done
 //! ```
 
-use super::{Admission, Job, Ordering, Refused};
+use super::{Admission, Job, Ordering, Places, Refused};
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Dependencies by last writer. Promises per_key_order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Writeset {
     batch_entries_max: usize,
-    /// The last unfinished entry that touches a key.
-    last_of: BTreeMap<Key, Lsn>,
+    /// The last unfinished entry that touches a key of this hash.
+    last_of: BTreeMap<u64, Lsn>,
     /// The last unfinished entry that touches everything.
     last_everything: Option<Lsn>,
-    unfinished: BTreeMap<Lsn, Unfinished>,
+    unfinished: Places<Unfinished>,
     /// Those of them that wait for nothing and are not taken yet.
     ready: BTreeSet<Lsn>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Unfinished {
-    keys: Vec<Key>,
+    /// Hashes of its keys.
+    keys: Vec<u64>,
     /// How many unfinished entries it waits for.
     waits_for: usize,
     /// The entries that wait for it.
@@ -43,7 +46,7 @@ impl Writeset {
             batch_entries_max: batch_entries_max.max(1),
             last_of: BTreeMap::new(),
             last_everything: None,
-            unfinished: BTreeMap::new(),
+            unfinished: Places::new(),
             ready: BTreeSet::new(),
         }
     }
@@ -53,26 +56,35 @@ impl Writeset {
         self.unfinished.is_empty()
     }
 
-    /// The unfinished entries that one of these keys has to wait for.
-    fn before(&self, keys: &KeySet) -> BTreeSet<Lsn> {
-        match keys {
-            // What came before the last one of its kind is done before that is.
-            KeySet::Everything => {
-                let from = self.last_everything.unwrap_or(Lsn::NONE);
-                self.unfinished.range(from..).map(|(&lsn, _)| lsn).collect()
-            }
-            KeySet::Keys(keys) => {
-                let last_of = keys.iter().filter_map(|key| self.last_of.get(key));
-                last_of.copied().chain(self.last_everything).collect()
-            }
-        }
+    /// Notes entry `lsn` as the last one that touches `keys`. Gives the unfinished entries that it has to wait for.
+    fn touch(&mut self, lsn: Lsn, keys: &[u64]) -> BTreeSet<Lsn> {
+        let last_of = keys.iter().filter_map(|&key| self.last_of.insert(key, lsn));
+        // Two of its own keys may be of one hash.
+        last_of.chain(self.last_everything).filter(|&earlier| earlier != lsn).collect()
+    }
+
+    /// Notes entry `lsn` as the last one that touches everything. Gives the unfinished entries before it.
+    fn touch_everything(&mut self, lsn: Lsn) -> BTreeSet<Lsn> {
+        // What came before the last one of its kind is done before that is.
+        let before = self.unfinished.from(self.last_everything.unwrap_or(Lsn::NONE)).collect();
+        // Whoever comes later waits for this entry, and through it for all before it.
+        self.last_of.clear();
+        self.last_everything = Some(lsn);
+        before
     }
 }
 
 impl Ordering for Writeset {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        let before = self.before(&entry.keys);
-        for earlier in &before {
+        let keys: Vec<u64> = match &*entry.keys {
+            KeySet::Everything => Vec::new(),
+            KeySet::Keys(keys) => keys.iter().map(hash).collect(),
+        };
+        let before = match &*entry.keys {
+            KeySet::Everything => self.touch_everything(entry.lsn),
+            KeySet::Keys(_) => self.touch(entry.lsn, &keys),
+        };
+        for &earlier in &before {
             if let Some(unfinished) = self.unfinished.get_mut(earlier) {
                 unfinished.waited_for_by.push(entry.lsn);
             }
@@ -80,20 +92,8 @@ impl Ordering for Writeset {
         if before.is_empty() {
             self.ready.insert(entry.lsn);
         }
-        let keys = match &*entry.keys {
-            KeySet::Everything => {
-                // Whoever comes later waits for this entry, and through it for all before it.
-                self.last_of.clear();
-                self.last_everything = Some(entry.lsn);
-                Vec::new()
-            }
-            KeySet::Keys(keys) => {
-                self.last_of.extend(keys.iter().map(|key| (key.clone(), entry.lsn)));
-                keys.iter().cloned().collect()
-            }
-        };
         let waits_for = before.len();
-        self.unfinished.insert(entry.lsn, Unfinished { keys, waits_for, waited_for_by: Vec::new() });
+        self.unfinished.push(entry.lsn, Unfinished { keys, waits_for, waited_for_by: Vec::new() });
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Ordering for Writeset {
 
 impl Writeset {
     fn finished(&mut self, lsn: Lsn) {
-        let Some(finished) = self.unfinished.remove(&lsn) else { return };
+        let Some(finished) = self.unfinished.remove(lsn) else { return };
         for key in finished.keys {
             if self.last_of.get(&key) == Some(&lsn) {
                 self.last_of.remove(&key);
@@ -122,7 +122,7 @@ impl Writeset {
             self.last_everything = None;
         }
         for later in finished.waited_for_by {
-            if let Some(waiting) = self.unfinished.get_mut(&later) {
+            if let Some(waiting) = self.unfinished.get_mut(later) {
                 waiting.waits_for -= 1;
                 if waiting.waits_for == 0 {
                     self.ready.insert(later);
@@ -130,4 +130,11 @@ impl Writeset {
             }
         }
     }
+}
+
+/// The same in every run, for checkers that compare states.
+fn hash(key: &Key) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }

@@ -42,7 +42,7 @@ impl History {
         let mut store = MemoryStore::new();
         let (mut versions, mut dumps) = (vec![Versions::default()], vec![Dump::new()]);
         for (at, entry) in entries.iter().enumerate() {
-            write_batch(&mut store, &[entry], None, entry.lsn, &INSTANTS).expect("memory does not fail");
+            write_batch(&mut store, &[&**entry], None, entry.lsn, &INSTANTS).expect("memory does not fail");
             let mut next = versions[at].clone();
             next.write(&entry.keys(), entry.lsn);
             versions.push(next);

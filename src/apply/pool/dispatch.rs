@@ -11,12 +11,11 @@
 
 use super::gate::{Gate, Step};
 use super::holds::Holds;
-use super::unfinished::Unfinished;
 use super::{Limits, PoolState, Schedule, Stopped};
 use crate::apply::Applier;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::ordering::{Admission, Job, Ordering, Reads};
+use crate::ordering::{Admission, Job, Ordering, Places, Reads};
 use std::mem;
 use std::sync::Arc;
 
@@ -64,17 +63,19 @@ pub(super) struct Batch {
 
 /// The state of a pool.
 ///
-/// Invariants: `entries` are those admitted and not finished; after [`Dispatch::settle`] no idle worker could take a job,
-/// and not all are stuck behind a hold.
+/// Invariants: `entries` are those admitted and not finished, `bytes` is their sum; after [`Dispatch::settle`] no idle
+/// worker could take a job, and not all are stuck behind a hold.
 pub(super) struct Dispatch<O> {
     applier: Applier<O>,
     limits: Limits,
     holds: Holds,
     gate: Gate,
     slots: Vec<Slot>,
-    entries: Unfinished,
-    /// What is finished and not given back to memory yet: see [`Dispatch::spent`].
-    spent: Vec<Arc<Entry>>,
+    /// With its bytes; `None`: a worker has all of it in hand.
+    entries: Places<(Option<Arc<Entry>>, usize)>,
+    bytes: usize,
+    /// What is written and not given back to memory yet: see [`Dispatch::spent`].
+    spent: Vec<Vec<Arc<Entry>>>,
     phase: Phase,
     /// The bytes of the entry that waits to be admitted.
     waiting_bytes: Option<usize>,
@@ -90,7 +91,8 @@ impl<O: Ordering> Dispatch<O> {
         let is_gated = schedule == Schedule::Gated;
         let holds = if let Schedule::Held(holds) = schedule { holds } else { Vec::new() };
         Dispatch {
-            entries: Unfinished::after(applier.admitted()),
+            entries: Places::new(),
+            bytes: 0,
             spent: Vec::new(),
             applier,
             limits,
@@ -110,8 +112,8 @@ impl<O: Ordering> Dispatch<O> {
             Phase::Closed => return Err(Stopped::Closed),
             Phase::Stopped(reason) => return Err(reason.clone()),
         }
-        let fits = self.entries.entries() < self.limits.entries_max
-            && self.entries.bytes().saturating_add(bytes) <= self.limits.bytes_max;
+        let fits = self.entries.len() < self.limits.entries_max
+            && self.bytes.saturating_add(bytes) <= self.limits.bytes_max;
         Ok(self.applier.admits() && (fits || self.entries.is_empty()))
     }
 
@@ -131,7 +133,8 @@ impl<O: Ordering> Dispatch<O> {
             self.stop(Stopped::Refused(refused.clone()));
             return Err(Stopped::Refused(refused));
         }
-        self.entries.push(entry, bytes);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.entries.push(entry.lsn, (Some(entry), bytes));
         Ok(())
     }
 
@@ -150,7 +153,12 @@ impl<O: Ordering> Dispatch<O> {
         let Slot::Given(job) = mem::replace(&mut self.slots[worker], Slot::Idle) else { return Next::End };
         self.holds.keep(&job);
         self.gate.pass(Step::Write, &job);
-        let entries = job.lsns.iter().filter_map(|&lsn| self.entries.get(lsn).cloned()).collect();
+        let is_whole = job.part.is_none();
+        let in_hand = |&lsn| {
+            let (entry, _) = self.entries.get_mut(lsn)?;
+            if is_whole { entry.take() } else { entry.clone() }
+        };
+        let entries = job.lsns.iter().filter_map(in_hand).collect();
         // It is asked for only now: what was finished while the job waited counts.
         let marker = self.applier.marker(&job).unwrap_or_else(|| self.applier.watermark());
         let part = job.part.clone();
@@ -158,8 +166,9 @@ impl<O: Ordering> Dispatch<O> {
         Next::Write(Batch { entries, part, marker })
     }
 
-    /// Notes that `worker` has written what it began.
-    pub(super) fn wrote(&mut self, worker: usize) {
+    /// Notes that `worker` has written what it began, and needs these entries no more.
+    pub(super) fn wrote(&mut self, worker: usize, entries: Vec<Arc<Entry>>) {
+        self.spent.push(entries);
         let slot = &mut self.slots[worker];
         if let Slot::Writing(job) = mem::replace(slot, Slot::Idle) {
             *slot = Slot::Written(job);
@@ -172,8 +181,11 @@ impl<O: Ordering> Dispatch<O> {
         self.gate.pass(Step::Finish, &job);
         let before = self.applier.watermark();
         let after = self.applier.finish(worker, &job);
-        let finished = job.lsns.iter().filter(|&&lsn| self.applier.is_finished(lsn));
-        self.spent.extend(finished.filter_map(|&lsn| self.entries.remove(lsn)));
+        for &lsn in job.lsns.iter().filter(|&&lsn| self.applier.is_finished(lsn)) {
+            if let Some((_, bytes)) = self.entries.remove(lsn) {
+                self.bytes = self.bytes.saturating_sub(bytes);
+            }
+        }
         match self.applier.ordering().reads() {
             _ if matches!(self.phase, Phase::Stopped(_)) => None,
             Reads::Latest => (after > before).then_some(after),
@@ -181,10 +193,10 @@ impl<O: Ordering> Dispatch<O> {
         }
     }
 
-    /// The entries that are finished and still in memory, for the caller to give back outside the lock. To one that
+    /// The entries that are written and still in memory, for the caller to give back outside the lock. To one that
     /// admits entries, always: freeing them is as much work as making them, and the workers have enough. To a worker
     /// only when nothing is queued, as nobody may admit anything any more.
-    pub(super) fn spent(&mut self, admits: bool) -> Vec<Arc<Entry>> {
+    pub(super) fn spent(&mut self, admits: bool) -> Vec<Vec<Arc<Entry>>> {
         if admits || self.entries.is_empty() { mem::take(&mut self.spent) } else { Vec::new() }
     }
 
@@ -354,8 +366,8 @@ impl<O: Ordering> Dispatch<O> {
         PoolState {
             admitted: self.applier.admitted(),
             watermark: self.applier.watermark(),
-            queued_entries: self.entries.entries(),
-            queued_bytes: self.entries.bytes(),
+            queued_entries: self.entries.len(),
+            queued_bytes: self.bytes,
             admission_waits: self.waiting_bytes.is_some(),
             held,
             holds: self.holds.outcomes().to_vec(),

@@ -17,7 +17,6 @@
 mod dispatch;
 mod gate;
 mod holds;
-mod unfinished;
 
 pub use holds::{Hold, Outcome};
 
@@ -239,11 +238,10 @@ impl<O: Ordering> Pool<O> {
                 Next::Write(batch) => {
                     drop(shared);
                     let outcome = work.write(&batch.entries, batch.part.as_ref(), batch.marker);
-                    drop(batch);
                     shared = lock(&self.shared);
                     match outcome {
                         // Its end is the next thing that it is told, under the same lock, but for a gate.
-                        Ok(()) => shared.dispatch.wrote(worker),
+                        Ok(()) => shared.dispatch.wrote(worker, batch.entries),
                         Err(error) => {
                             shared.dispatch.stop(Stopped::Store(error));
                             self.wake(&mut shared);

@@ -136,7 +136,7 @@ impl Read for RocksStore {
 
 impl Store for RocksStore {
     fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError> {
-        let mut batch = WriteBatch::default();
+        let mut batch = WriteBatch::with_capacity_bytes(self.shared.batch_bytes());
         for write in writes {
             match write {
                 Write::Put { key, value } => batch.put(key, value),
@@ -146,7 +146,7 @@ impl Store for RocksStore {
                 Write::DeleteRange { from, to } => batch.delete_range(from, to),
             }
         }
-        self.shared.db.write_opt(batch, &options::for_writing()).map_err(io_error)
+        self.shared.write(batch)
     }
 }
 

@@ -4,10 +4,13 @@ use super::{io_error, options};
 use crate::store::StoreError;
 use crate::store::gate::{self, Gate};
 use crate::time::Millis;
-use ::rocksdb::{CompactionDecision, DB};
+use ::rocksdb::{CompactionDecision, DB, WriteBatch, WriteOptions};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// More than this no batch is given beforehand.
+const BATCH_BYTES_FORETOLD_MAX: usize = 1 << 20;
 
 /// An open database with its gate.
 pub(super) struct Shared {
@@ -16,6 +19,9 @@ pub(super) struct Shared {
     /// [`Gate::at`] for the compaction filter, which runs on RocksDB's threads once a record. It may read a value that
     /// is out of date: that is a lower one, as the gate never goes back.
     gate_at: Arc<AtomicU64>,
+    for_writing: WriteOptions,
+    /// Length of the last batch, for the next one: growing one byte by byte copies it many times.
+    batch_bytes: AtomicUsize,
 }
 
 impl Shared {
@@ -31,7 +37,25 @@ impl Shared {
             }
         });
         let db = DB::open(&options, folder).map_err(io_error)?;
-        Ok(Shared { db, gate: Mutex::new(Gate::new()), gate_at })
+        let gate = Mutex::new(Gate::new());
+        Ok(Shared {
+            db,
+            gate,
+            gate_at,
+            for_writing: options::for_writing(),
+            batch_bytes: AtomicUsize::new(0),
+        })
+    }
+
+    /// How long the next batch may become.
+    pub(super) fn batch_bytes(&self) -> usize {
+        self.batch_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Writes `batch` as one.
+    pub(super) fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
+        self.batch_bytes.store(batch.size_in_bytes().min(BATCH_BYTES_FORETOLD_MAX), Ordering::Relaxed);
+        self.db.write_opt(batch, &self.for_writing).map_err(io_error)
     }
 
     /// The instant that the filter judges at.

@@ -1,0 +1,81 @@
+//! Places — unfinished entries by their number, in log order. Pure.
+//!
+//! Entries come in log order and go in any. So each has a place in a row, found by counting from the end.
+
+use crate::binlog::Lsn;
+use std::collections::VecDeque;
+
+/// Something of each unfinished entry.
+///
+/// Invariants: the first place is taken; `len` are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Places<T> {
+    /// The entry after the last place.
+    next: Lsn,
+    places: VecDeque<Option<T>>,
+    len: usize,
+}
+
+impl<T> Places<T> {
+    /// None taken.
+    pub fn new() -> Places<T> {
+        Places { next: Lsn::NONE, places: VecDeque::new(), len: 0 }
+    }
+
+    /// How many are taken.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes the place of `lsn`, the entry after the last one that took one.
+    pub fn push(&mut self, lsn: Lsn, thing: T) {
+        self.next = lsn.next();
+        self.places.push_back(Some(thing));
+        self.len += 1;
+    }
+
+    /// What is in the place of `lsn`.
+    pub fn get(&self, lsn: Lsn) -> Option<&T> {
+        self.places.get(self.place(lsn)?)?.as_ref()
+    }
+
+    /// As [`Places::get`].
+    pub fn get_mut(&mut self, lsn: Lsn) -> Option<&mut T> {
+        let place = self.place(lsn)?;
+        self.places.get_mut(place)?.as_mut()
+    }
+
+    /// Leaves the place of `lsn`.
+    pub fn remove(&mut self, lsn: Lsn) -> Option<T> {
+        let place = self.place(lsn)?;
+        let thing = self.places.get_mut(place)?.take()?;
+        self.len -= 1;
+        while let Some(None) = self.places.front() {
+            self.places.pop_front();
+        }
+        Some(thing)
+    }
+
+    /// The entries that have a place, from `from` on.
+    pub fn from(&self, from: Lsn) -> impl Iterator<Item = Lsn> + '_ {
+        let first = self.next.0 - self.places.len() as u64;
+        let taken = (first..).zip(&self.places).filter(|(_, place)| place.is_some());
+        taken.map(|(lsn, _)| Lsn(lsn)).skip_while(move |&lsn| lsn < from)
+    }
+
+    fn place(&self, lsn: Lsn) -> Option<usize> {
+        let from_end = usize::try_from(self.next.0.checked_sub(lsn.0)?).ok()?;
+        self.places.len().checked_sub(from_end)
+    }
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Places<T> {
+        Places::new()
+    }
+}
