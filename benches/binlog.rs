@@ -1,8 +1,7 @@
-//! Binlog — append, recover, and what compression would save: bytes and time.
+//! Binlog — append, recover, and what compression saves: bytes and time.
 //!
-//! Append and recovery are the shipped segment log on a temporary folder. Compression is measured on the very bytes of a
-//! log, by the crates `lz4_flex` and `zstd`, where it would stand: blocks of a segment, and a replica's stream that is
-//! flushed after each group.
+//! Append and recovery are the shipped segment log on a temporary folder. Compression is the shipped code on the very bytes
+//! of a log, in memory: blocks of a packed segment, and a replica's stream that is flushed after each group.
 
 mod measure;
 mod results;
@@ -12,15 +11,16 @@ mod workload;
 use measure::{Bench, Run};
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Disk, Entry, Fsync, SegmentLog, encode};
+use replicheck::compression::Codec;
+use replicheck::compression::block::{BLOCK_BYTES, Compressor, Decompressor};
+use replicheck::compression::stream::{self, Encoder};
 use serde_json::json;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 use workload::{BASE, Workload};
 
-/// A block of a segment: what a reader must decompress at least.
-const BLOCK_BYTES: usize = 64 << 10;
 /// Entries that a replica is sent at a time while it keeps up with pipelines.
 const STREAM_GROUP: usize = 64;
 
@@ -97,103 +97,66 @@ fn recover(bench: &mut Bench) {
     });
 }
 
-/// How bytes are made fewer.
-#[derive(Clone, Copy)]
-enum Codec {
-    None,
-    Lz4,
-    Zstd(i32),
+/// What is stored of each block.
+fn packed(codec: Codec, blocks: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut compressor = Compressor::new(codec).expect("in memory");
+    let stored = blocks.iter().map(|block| compressor.compress(block).expect("in memory").into_owned());
+    stored.collect()
 }
 
-impl Codec {
-    const ALL: [(&str, Codec); 4] = [
-        ("none", Codec::None),
-        ("lz4", Codec::Lz4),
-        ("zstd -1", Codec::Zstd(-1)),
-        ("zstd 3", Codec::Zstd(3)),
-    ];
-
-    fn block(self, bytes: &[u8]) -> Vec<u8> {
-        match self {
-            Codec::None => bytes.to_vec(),
-            Codec::Lz4 => lz4_flex::block::compress_prepend_size(bytes),
-            Codec::Zstd(level) => zstd::bulk::compress(bytes, level).expect("in memory"),
-        }
+/// The blocks again; all but the last are of the full length.
+fn unpacked(codec: Codec, stored: &[Vec<u8>], number: usize) -> Vec<u8> {
+    let mut decompressor = Decompressor::new(codec).expect("in memory");
+    let mut all = Vec::with_capacity(number);
+    for block in stored {
+        let bytes = BLOCK_BYTES.min(number - all.len());
+        all.extend(decompressor.decompress(block.clone(), bytes).expect("what was compressed"));
     }
+    all
+}
 
-    fn unblock(self, bytes: &[u8]) -> Vec<u8> {
-        match self {
-            Codec::None => bytes.to_vec(),
-            Codec::Lz4 => lz4_flex::block::decompress_size_prepended(bytes).expect("what was compressed"),
-            Codec::Zstd(_) => zstd::bulk::decompress(bytes, BLOCK_BYTES).expect("what was compressed"),
-        }
-    }
+/// One stream of all groups, flushed after each: what the replica needs for it has been sent then.
+fn sent(codec: Codec, groups: &[Vec<u8>]) -> Vec<u8> {
+    let mut encoder = Encoder::new(codec).expect("in memory");
+    let mut all = Vec::new();
+    groups.iter().for_each(|group| all.extend(encoder.encode(group.clone()).expect("in memory")));
+    all
+}
 
-    /// One stream of all groups, flushed after each: what the replica needs for it has been sent then.
-    fn stream(self, groups: &[Vec<u8>]) -> io::Result<Vec<u8>> {
-        fn all<W: Write>(mut to: W, groups: &[Vec<u8>]) -> io::Result<W> {
-            for group in groups {
-                to.write_all(group)?;
-                to.flush()?;
-            }
-            Ok(to)
-        }
-        match self {
-            Codec::None => all(Vec::new(), groups),
-            Codec::Lz4 => {
-                let mut info = lz4_flex::frame::FrameInfo::new();
-                info.block_mode = lz4_flex::frame::BlockMode::Linked;
-                let encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
-                all(encoder, groups)?.finish().map_err(io::Error::other)
-            }
-            Codec::Zstd(level) => all(zstd::Encoder::new(Vec::new(), level)?, groups)?.finish(),
-        }
-    }
-
-    fn unstream(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
-        let mut all = Vec::new();
-        match self {
-            Codec::None => all.extend_from_slice(bytes),
-            Codec::Lz4 => drop(lz4_flex::frame::FrameDecoder::new(bytes).read_to_end(&mut all)?),
-            Codec::Zstd(_) => drop(zstd::Decoder::new(bytes)?.read_to_end(&mut all)?),
-        }
-        Ok(all)
-    }
+fn received(codec: Codec, sent: &[u8], number: usize) -> Vec<u8> {
+    let mut all = Vec::with_capacity(number);
+    let from = stream::decoder(codec, sent).expect("in memory");
+    from.take(number as u64).read_to_end(&mut all).expect("what was sent");
+    all
 }
 
 fn compress(bench: &mut Bench) {
     for value_bytes in [16, 100, 1_000] {
         let entries = Workload { value_bytes, ..BASE }.log(bench.mode.pick(200, 10_000, 40_000));
         let all = bytes_of(&entries);
-        let number = all.len() as u64;
+        let number = all.len();
         let blocks: Vec<Vec<u8>> = all.chunks(BLOCK_BYTES).map(<[u8]>::to_vec).collect();
         let groups: Vec<Vec<u8>> = entries.chunks(STREAM_GROUP).map(bytes_of).collect();
-        for (name, codec) in Codec::ALL {
+        for codec in Codec::ALL {
+            let name = codec.name();
             let params = |of: &str| json!({ "of": of, "value_bytes": value_bytes });
-            let stored: Vec<Vec<u8>> = blocks.iter().map(|block| codec.block(block)).collect();
-            let sent = codec.stream(&groups).expect("in memory");
-            let back: Vec<u8> = stored.iter().flat_map(|block| codec.unblock(block)).collect();
+            let (stored, stream) = (packed(codec, &blocks), sent(codec, &groups));
             assert!(
-                back == all && codec.unstream(&sent).expect("in memory") == all,
+                unpacked(codec, &stored, number) == all && received(codec, &stream, number) == all,
                 "{name} gives back what it was given"
             );
             let part = |bytes: usize| bytes as f64 / number as f64;
-            let mut measured = bench.timed(&format!("{name} in"), params("segment"), number, "bytes", || {
-                blocks.iter().map(|block| codec.block(block).len()).sum::<usize>()
-            });
-            measured |= bench.timed(&format!("{name} out"), params("segment"), number, "bytes", || {
-                stored.iter().map(|block| codec.unblock(block).len()).sum::<usize>()
-            });
-            measured |= bench.timed(&format!("{name} in"), params("stream"), number, "bytes", || {
-                codec.stream(&groups).map_or(0, |bytes| bytes.len())
-            });
-            measured |= bench.timed(&format!("{name} out"), params("stream"), number, "bytes", || {
-                codec.unstream(&sent).map_or(0, |bytes| bytes.len())
-            });
+            let mut timed = |what: &str, of: &str, run: &mut dyn FnMut() -> usize| {
+                bench.timed(&format!("{name} {what}"), params(of), number as u64, "bytes", run)
+            };
+            let mut measured = timed("in", "segment", &mut || packed(codec, &blocks).len());
+            measured |= timed("out", "segment", &mut || unpacked(codec, &stored, number).len());
+            measured |= timed("in", "stream", &mut || sent(codec, &groups).len());
+            measured |= timed("out", "stream", &mut || received(codec, &stream, number).len());
             if measured {
                 let unit = "part of the bytes that is left";
                 bench.row(name, params("segment"), part(stored.iter().map(Vec::len).sum()), unit, None);
-                bench.row(name, params("stream"), part(sent.len()), unit, None);
+                bench.row(name, params("stream"), part(stream.len()), unit, None);
             }
         }
     }

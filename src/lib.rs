@@ -13,6 +13,7 @@ pub mod apply;
 pub mod binlog;
 pub mod client;
 pub mod command;
+pub mod compression;
 pub mod effect;
 #[cfg(feature = "rocksdb")]
 pub mod engine;

@@ -4,6 +4,7 @@ mod machines {
     mod binlog;
     mod binlog_golden;
     mod commands;
+    mod compression;
     mod drawing;
     mod effects;
     mod guards;

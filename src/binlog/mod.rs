@@ -9,6 +9,8 @@
 //! time   1000 ms      1000 ms      1020 ms      1020 ms      1400 ms    never goes back, across epochs too
 //! ```
 //!
+//! Segments that are closed may be packed: [`segment`]. Entries are the same bytes in either form.
+//!
 //! The binlog is the only write-ahead log. RocksDB's own is off: two logs would have to agree.
 
 pub mod codec;
@@ -20,7 +22,7 @@ pub mod segment_disk;
 pub use codec::{DecodeError, Head, TooLarge, decode, decode_head, encode};
 pub use files::Files;
 pub use log::{Log, LogError};
-pub use segment::{Fsync, Recovered, SegmentError, SegmentLog, Stretch, Syncing};
+pub use segment::{Fsync, Packing, Recovered, SegmentError, SegmentLog, Stretch, Syncing};
 pub use segment_disk::Disk;
 
 use crate::command::Command;

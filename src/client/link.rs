@@ -11,11 +11,13 @@
 
 use super::{ClientError, OwnedFrame, command_bytes, connect, reply_in};
 use crate::binlog::{Entry, Epoch};
+use crate::compression::{Codec, stream};
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::order::Receiver;
 use crate::replication::session::{End, EndOnDrop, Session, Stop, Timing};
 use crate::replication::wire::{Downstream, Incoming, WireError, decode_downstream, encode_ack};
 use crate::replication::{Ack, Heartbeat};
+use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,7 +61,10 @@ pub enum LinkState {
     /// It asks for a connection.
     Connecting,
     /// The handshake was accepted.
-    Up,
+    Up {
+        /// What compresses what the master sends.
+        codec: Codec,
+    },
     /// It is lost, and will be tried again after a pause.
     Down {
         /// Why.
@@ -92,6 +97,9 @@ pub enum LinkError {
     /// The stream is not what may come next.
     #[error(transparent)]
     Wire(#[from] WireError),
+    /// The stream is not what the codec makes, or it has ended.
+    #[error("compressed stream: {0}")]
+    Stream(io::Error),
     /// The follower cannot go on.
     #[error(transparent)]
     Follower(#[from] FollowerError),
@@ -148,9 +156,19 @@ impl Link {
         let hello = follower.hello();
         session.write(&command_bytes(&hello.argv())?)?;
         let (resume, rest) = self.answer(&session, &hello)?;
+        let rest = io::Cursor::new(rest);
         follower.resumed(resume)?;
-        tracing::info!(master = self.address, from = resume.from.0, last = resume.last.0, "link up");
-        follower.link(LinkState::Up);
+        let codec = resume.codec;
+        tracing::info!(
+            master = self.address,
+            from = resume.from.0,
+            last = resume.last.0,
+            compression = codec.name(),
+            "link up"
+        );
+        follower.link(LinkState::Up { codec });
+        let from = rest.chain(session.reader(self.timing.silence));
+        let mut from = stream::decoder(codec, from).map_err(LinkError::Stream)?;
         let mut receiver =
             Receiver::new(hello.last, hello.epochs.last().map_or(Epoch(0), |&(epoch, _)| epoch));
         let cause = Mutex::new(None);
@@ -161,7 +179,7 @@ impl Link {
         };
         thread::scope(|scope| {
             scope.spawn(|| run(&mut || Ok(self.send_acks(&session, follower)?)));
-            run(&mut || self.receive(&session, follower, &mut receiver, &rest, heard));
+            run(&mut || receive(&mut *from, follower, &mut receiver, heard));
         });
         Err(cause.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(End::Stopped.into()))
     }
@@ -184,7 +202,7 @@ impl Link {
         let reply = if is_line { reply_in(&bytes[..line])? } else { None };
         match reply {
             Some((OwnedFrame::SimpleString(status), used)) => match Resume::parse(&status) {
-                Some(resume) if resume.from == hello.last.next() => Ok((resume, bytes.split_off(used))),
+                Some(resume) if is_asked_for(&resume, hello) => Ok((resume, bytes.split_off(used))),
                 _ => Err(LinkError::Answer(text(&status))),
             },
             Some((OwnedFrame::Error(error), _)) if error.split(' ').next() == Some(REFUSED) => {
@@ -192,40 +210,6 @@ impl Link {
             }
             Some((OwnedFrame::Error(error), _)) => Err(LinkError::Answer(error)),
             _ => Err(LinkError::Answer(text(&bytes))),
-        }
-    }
-
-    /// Gives the follower what comes, the entries of one read as one group.
-    fn receive(
-        &self,
-        session: &Session<'_>,
-        follower: &impl Follower,
-        receiver: &mut Receiver,
-        rest: &[u8],
-        heard: &mut bool,
-    ) -> Result<(), LinkError> {
-        let (mut incoming, mut buffer) = (Incoming::new(rest.to_vec()), vec![0; READ_BYTES]);
-        loop {
-            let mut group = Group::default();
-            // What was good before an error is given all the same.
-            let result = loop {
-                match incoming.next(decode_downstream).and_then(|message| {
-                    message.map(|message| receiver.take(&message).map(|()| message)).transpose()
-                }) {
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err(error),
-                    Ok(Some(Downstream::Entry(entry, used))) => group.push(entry, incoming.taken(used)),
-                    Ok(Some(Downstream::Heartbeat(heartbeat))) => {
-                        group.give(follower)?;
-                        follower.heartbeat(heartbeat)?;
-                    }
-                }
-                *heard = true;
-            };
-            group.give(follower)?;
-            result?;
-            let length = session.read(&mut buffer, self.timing.silence)?;
-            incoming.push(&buffer[..length]);
         }
     }
 
@@ -244,6 +228,46 @@ impl Link {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Whether a master's answer follows from the hello. One that does not compress although it was asked to is as good.
+fn is_asked_for(resume: &Resume, hello: &Hello) -> bool {
+    resume.from == hello.last.next() && [Codec::None, hello.codec].contains(&resume.codec)
+}
+
+/// Gives the follower what comes, the entries of one read as one group.
+fn receive(
+    from: &mut dyn Read,
+    follower: &impl Follower,
+    receiver: &mut Receiver,
+    heard: &mut bool,
+) -> Result<(), LinkError> {
+    let (mut incoming, mut buffer) = (Incoming::default(), vec![0; READ_BYTES]);
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Err(LinkError::Stream(io::ErrorKind::UnexpectedEof.into())),
+            Ok(length) => incoming.push(&buffer[..length]),
+            Err(error) => return Err(End::from_read(error).map_or_else(LinkError::Stream, LinkError::End)),
+        }
+        let mut group = Group::default();
+        // What was good before an error is given all the same.
+        let result = loop {
+            match incoming.next(decode_downstream).and_then(|message| {
+                message.map(|message| receiver.take(&message).map(|()| message)).transpose()
+            }) {
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+                Ok(Some(Downstream::Entry(entry, used))) => group.push(entry, incoming.taken(used)),
+                Ok(Some(Downstream::Heartbeat(heartbeat))) => {
+                    group.give(follower)?;
+                    follower.heartbeat(heartbeat)?;
+                }
+            }
+            *heard = true;
+        };
+        group.give(follower)?;
+        result?;
     }
 }
 

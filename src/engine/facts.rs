@@ -23,6 +23,7 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
         expiry: settings.expiry,
         workers: settings.workers,
         appendfsync: settings.fsync,
+        compression: settings.compression,
         read_only: None,
         keyspace: Vec::new(),
         dir: settings.dir.display().to_string(),
@@ -54,6 +55,7 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
             addr: fed.addr.map(|addr| addr.ip().to_string()).unwrap_or_default(),
             port: fed.port,
             state: FollowerState::Online,
+            compression: fed.compression,
             progress: with_lag(reached, fed.progress.lag),
         }
     });
@@ -72,7 +74,7 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
     let (state, since) = &*lock(&shared.link);
     let link = match state {
         LinkState::Connecting => Link::Connecting,
-        LinkState::Up => Link::Up,
+        LinkState::Up { codec } => Link::Up { compression: *codec },
         LinkState::Down { .. } => Link::Down { since_ms: shared.clock.now().since(*since) },
         LinkState::Stopped { reason } => Link::Stopped { reason: reason.to_string() },
     };

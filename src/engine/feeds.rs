@@ -6,6 +6,7 @@ use super::master::Shared;
 use super::node::Role;
 use crate::binlog::segment::Cursor;
 use crate::binlog::{Files, Lsn, SegmentError, Stretch};
+use crate::compression::Codec;
 use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
 use crate::replication::handshake::{self, Hello, History};
 use crate::replication::session::{Stop, Timing};
@@ -24,6 +25,8 @@ pub struct Fed {
     pub addr: Option<SocketAddr>,
     /// The port that it serves on; 0 if it does not.
     pub port: u16,
+    /// What it is sent is compressed by this.
+    pub compression: Codec,
     /// How far it is.
     pub progress: Progress,
 }
@@ -106,9 +109,10 @@ fn run<F: Place>(shared: &Shared<F>, accepted: Accepted, hello: &Hello) {
     let id = fastrand::u64(..);
     let addr = accepted.socket.peer_addr().ok();
     let at = Lsn(accepted.resume.from.0.saturating_sub(1));
+    let compression = accepted.resume.codec;
     let progress =
         Progress { sent: at, ack: Ack { received: at, ..Ack::default() }, lag: Default::default() };
-    lock(&shared.feeds.fed).insert(id, Fed { addr, port: hello.port, progress });
+    lock(&shared.feeds.fed).insert(id, Fed { addr, port: hello.port, compression, progress });
     note_needed(shared);
     tracing::info!(?addr, from = %accepted.resume.from, "replica attached");
     let report = |progress: Progress| {

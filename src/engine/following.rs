@@ -3,11 +3,13 @@
 //! ```text
 //! link (one thread, reconnects) ─▶ log ─▶ pool ─▶ workers ─▶ store
 //! ticker: every 100 ms a cut for strategies that publish snapshots, every second fsync
+//! packer: closed segments of the log, if the node compresses
 //! ```
 
 use super::checkpoint::{Checkpoints, Needed};
 use super::log::SharedLog;
 use super::open::Opened;
+use super::packer::Packer;
 use super::replica::Applied;
 use super::settings::{Machine, Port};
 use super::sweep::Sweep;
@@ -18,6 +20,7 @@ use crate::apply::pool::{Limits, Pool, Stopped};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
+use crate::compression::Codec;
 use crate::expiry::{ExpiryPolicy, Judging, Policy};
 use crate::handover::hand_over;
 use crate::node::removal_of_dead;
@@ -44,7 +47,7 @@ pub struct Shared<F: Files> {
     /// The workers' queue.
     pub pool: Pool<Machine>,
     /// Its own log.
-    pub log: SharedLog<F>,
+    pub log: Arc<SharedLog<F>>,
     /// The link as it is, and since when.
     pub link: Mutex<(LinkState, Millis)>,
     /// How far behind it is.
@@ -76,6 +79,7 @@ pub struct Following<F: Files> {
     link: thread::JoinHandle<Sink<F>>,
     stop: Stop,
     ticker: Ticker<F>,
+    packer: Packer,
 }
 
 impl<F: Place> Following<F> {
@@ -98,7 +102,7 @@ impl<F: Place> Following<F> {
         let shared = Arc::new(Shared {
             applied: Applied::new(settings, store.clone(), last, time),
             pool: Pool::new(Applier::new(machine, last), workers, limits, settings.schedule.clone()),
-            log: SharedLog::new(log),
+            log: Arc::new(SharedLog::new(log)),
             link: Mutex::new((LinkState::Connecting, settings.clock.now())),
             clock: settings.clock.clone(),
             marks: Mutex::new(Marks::new(last)),
@@ -125,6 +129,7 @@ impl<F: Place> Following<F> {
         let sink = Sink {
             shared: Arc::clone(&shared),
             expiry: settings.expiry,
+            compression: settings.compression,
             policy,
             store,
             port: Arc::clone(&settings.port),
@@ -141,7 +146,8 @@ impl<F: Place> Following<F> {
             })?
         };
         let ticker = Ticker::of_replica(Arc::clone(&shared), settings.snapshot_interval_ms, files, identity)?;
-        Ok(Following { shared, workers, link, stop, ticker })
+        let packer = Packer::start(Arc::clone(&shared.log), settings.compression)?;
+        Ok(Following { shared, workers, link, stop, ticker, packer })
     }
 
     /// What its threads share.
@@ -159,6 +165,7 @@ impl<F: Place> Following<F> {
             worker.join().map_err(|_| "a worker panicked".to_owned())?;
         }
         let (mut identity, files) = self.ticker.stop();
+        drop(self.packer);
         if let Some(stopped) = self.shared.pool.stopped() {
             return Err(stopped.to_string());
         }
@@ -226,6 +233,8 @@ impl<F: Files> Shared<F> {
 struct Sink<F: Files> {
     shared: Arc<Shared<F>>,
     expiry: Policy,
+    /// What it asks its master for.
+    compression: Codec,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     store: RocksStore,
     port: Port,
@@ -304,6 +313,7 @@ impl<F: Place> Follower for Sink<F> {
             port: self.port.load(Ordering::Relaxed),
             expiry: self.expiry.name().to_owned(),
             epochs: log.epochs,
+            codec: self.compression,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::binlog::segment::Cursor;
 use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError, SegmentLog, Stretch};
+use crate::compression::Codec;
 use crate::sync::{Mutex, lock};
 
 /// Segments that stay for replicas that come back: a quarter of a GB by default.
@@ -24,7 +25,8 @@ pub struct LogState {
     pub poisoned: Option<String>,
 }
 
-/// A log that threads share. Every call but [`SharedLog::sync`] takes the lock for as long as the disk takes.
+/// A log that threads share. Every call but [`SharedLog::sync`] and [`SharedLog::pack`] takes the lock for as long as the
+/// disk takes.
 pub struct SharedLog<F: Files> {
     log: Mutex<SegmentLog<F>>,
 }
@@ -82,6 +84,15 @@ impl<F: Files> SharedLog<F> {
         let wanted = needed.max(log.first_of_last(SEGMENTS_KEPT_MAX));
         let keep_from = flushed.min(wanted).min(log.first_of_last(SEGMENTS_KEPT_MIN));
         log.purge(keep_from)
+    }
+
+    /// Packs the oldest segment that is closed and not packed, see [`SegmentLog::begin_pack`]; whether there was one. Entries
+    /// are appended and read meanwhile.
+    pub fn pack(&self, codec: Codec) -> Result<bool, SegmentError> {
+        let begun = lock(&self.log).begin_pack(codec)?;
+        let Some(packing) = begun else { return Ok(false) };
+        let outcome = packing.run();
+        lock(&self.log).end_pack(packing, outcome).map(|()| true)
     }
 
     /// See [`SegmentLog::cursor`].

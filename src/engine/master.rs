@@ -3,6 +3,7 @@
 //! ```text
 //! connections ─▶ queue ─▶ writer ─▶ log, store ─▶ publication ─▶ connections that read
 //!                  ▲                                 tail ─▶ feeds ─▶ replicas
+//!                packer: closed segments of the log, if the node compresses
 //!                ticker: every 100 ms dead keys and a heartbeat, every second fsync and the ceiling
 //! ```
 
@@ -10,6 +11,7 @@ use super::checkpoint::{Checkpoints, Needed};
 use super::feeds::Feeds;
 use super::log::SharedLog;
 use super::open::Opened;
+use super::packer::Packer;
 use super::tail::SharedTail;
 use super::ticker::{self, Ticker};
 use super::writer::{Request, Writer};
@@ -63,6 +65,7 @@ pub struct Master<F: Files> {
     shared: Arc<Shared<F>>,
     writer: thread::JoinHandle<Result<Writer<F>, StoreError>>,
     ticker: Ticker<F>,
+    packer: Packer,
 }
 
 impl<F: Place> Master<F> {
@@ -130,7 +133,8 @@ impl<F: Place> Master<F> {
             ended
         })?;
         let ticker = Ticker::of_master(Arc::clone(&shared), files, identity)?;
-        Ok(Master { shared, writer, ticker })
+        let packer = Packer::start(Arc::clone(&shared.log), settings.compression)?;
+        Ok(Master { shared, writer, ticker, packer })
     }
 
     /// What its threads share.
@@ -147,6 +151,7 @@ impl<F: Place> Master<F> {
         let writer = self.writer.join().map_err(|_| "the writer panicked".to_owned())?;
         let mut writer = writer.map_err(|error| error.to_string())?;
         let (mut identity, files) = self.ticker.stop();
+        drop(self.packer);
         let flushed = writer.checkpoints.flush(&writer.store, &writer.log, writer.last, writer.time);
         flushed.map_err(|error| error.to_string())?;
         // Readers and replicas were told at most this instant.

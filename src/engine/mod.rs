@@ -9,6 +9,7 @@
 //! | `following` | a replica's threads |
 //! | `checkpoint` | when the store is flushed and the log purged |
 //! | `ticker` | what is done by the clock |
+//! | `packer` | closed segments of the log, made shorter |
 //! | `by_hand` | what is done by hand instead, where a schedule is replayed |
 
 mod by_hand;
@@ -22,6 +23,7 @@ mod log;
 mod master;
 mod node;
 mod open;
+mod packer;
 mod replica;
 mod settings;
 mod sweep;

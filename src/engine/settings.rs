@@ -3,6 +3,7 @@
 use super::Clock;
 use crate::apply::pool::Schedule;
 use crate::binlog::Fsync;
+use crate::compression::Codec;
 use crate::expiry::{ExpiryPolicy, Policy};
 use crate::ordering::{Ordering, Strategy};
 use crate::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub fsync: Fsync,
     /// Length at which a binlog segment is full, bytes.
     pub segment_bytes_max: u64,
+    /// What closed segments are packed by, and what a replica asks its master for.
+    pub compression: Codec,
     /// Bytes written to the store since its last flush at which the node flushes it.
     pub flush_bytes: u64,
     /// How long a replica may hear nothing before it estimates log time, milliseconds.
@@ -64,6 +67,7 @@ impl Settings {
             batch_entries_max: 256,
             fsync: Fsync::EverySec,
             segment_bytes_max: 64 << 20,
+            compression: Codec::None,
             flush_bytes: 64 << 20,
             log_clock_limit_ms: 10_000,
             snapshot_interval_ms: 100,

@@ -15,6 +15,7 @@ use super::session::{End, EndOnDrop, POLL, Session, Stop, Timing};
 use super::wire::{Incoming, WireError, decode_ack, encode_heartbeat};
 use super::{Ack, Heartbeat, Tail};
 use crate::binlog::{Lsn, SegmentError, Stretch};
+use crate::compression::stream::Encoder;
 use crate::time::Millis;
 use std::io;
 use std::net::TcpStream;
@@ -92,6 +93,9 @@ pub enum FeedError {
     /// The log cannot be read.
     #[error(transparent)]
     Source(#[from] SegmentError),
+    /// There is no memory to compress with.
+    #[error("cannot compress: {0}")]
+    Compress(io::Error),
     /// The source gave no entry although its tail is beyond.
     #[error("log gave no entry after lsn {after}, with its end at {last}")]
     Nothing {
@@ -180,6 +184,7 @@ impl<S: Source> Feed<'_, S> {
     fn write_log(&self, resume: &Resume) -> Result<(), FeedError> {
         let mut position = self.source.position(resume.from)?;
         self.session.write(format!("+{}\r\n", resume.status()).as_bytes())?;
+        let mut encoder = Encoder::new(resume.codec).map_err(FeedError::Compress)?;
         let mut seen = Seen { last: Lsn(resume.from.0.saturating_sub(1)), time: Millis::ZERO };
         let mut beat = Instant::now();
         while !self.session.is_ended() {
@@ -197,7 +202,7 @@ impl<S: Source> Feed<'_, S> {
                 beat = Instant::now();
             }
             self.sending(seen, tail);
-            self.session.write(&bytes)?;
+            self.session.write(&encoder.encode(bytes).map_err(FeedError::Compress)?)?;
         }
         Ok(())
     }

@@ -3,16 +3,21 @@
 //! It is a command and a one-line reply, so that a capture can be read:
 //!
 //! ```text
-//! RCSYNC  1        5         1020      7002            log_clock  1:1,2:4
+//! RCSYNC  1        5         1020      7002            log_clock  1:1,2:4  lz4
 //!         version  last lsn  log time  listening port  expiry     epochs, each with its first lsn; - if there are none
 //!
-//! +CONTINUE 6      9                   2               the first entry that will come, the master's last, its epoch
+//! +CONTINUE 6      9                   2               lz4        the first entry that will come, the master's last, its epoch
 //! -NOSYNC …                                            this replica can never resume from this master
 //! ```
+//!
+//! The last word is what compresses all that the master sends after its answer; without compression it is left out, on both
+//! sides. A replica asks and its master agrees: a codec that this version does not know is refused, and so is any by a master
+//! that knew none, which takes it for an argument too many.
 
 use super::PROTOCOL_VERSION;
 use crate::binlog::log::fork;
 use crate::binlog::{Epoch, Lsn};
+use crate::compression::Codec;
 use crate::time::Millis;
 use std::str;
 
@@ -45,6 +50,8 @@ pub struct Hello {
     pub expiry: String,
     /// Each epoch that its log has entries of, with its first LSN.
     pub epochs: Vec<(Epoch, Lsn)>,
+    /// What the master's stream is to be compressed by.
+    pub codec: Codec,
 }
 
 impl Hello {
@@ -53,7 +60,7 @@ impl Hello {
         let rows: Vec<String> =
             self.epochs.iter().map(|(epoch, first)| format!("{}:{first}", epoch.0)).collect();
         let epochs = if rows.is_empty() { "-".to_string() } else { rows.join(",") };
-        [
+        let words = [
             COMMAND.to_string(),
             PROTOCOL_VERSION.to_string(),
             self.last.to_string(),
@@ -61,9 +68,8 @@ impl Hello {
             self.port.to_string(),
             self.expiry.clone(),
             epochs,
-        ]
-        .map(String::into_bytes)
-        .into()
+        ];
+        words.into_iter().chain(named(self.codec)).map(String::into_bytes).collect()
     }
 
     /// The hello in a command, whose name the caller has recognised. Errors: `Malformed`, `Version`.
@@ -74,7 +80,7 @@ impl Hello {
         if theirs != PROTOCOL_VERSION {
             return Err(Refusal::Version { theirs });
         }
-        let [_, _, last, time, port, expiry, epochs] = argv else {
+        let [_, _, last, time, port, expiry, epochs, codec @ ..] = argv else {
             return Err(Refusal::Malformed("number of arguments"));
         };
         let last = Lsn(number(last).ok_or(Refusal::Malformed("last lsn"))?);
@@ -83,7 +89,12 @@ impl Hello {
             number(port).and_then(|port| u16::try_from(port).ok()).ok_or(Refusal::Malformed("port"))?;
         let expiry = parse_expiry(expiry).ok_or(Refusal::Malformed("expiry policy"))?;
         let epochs = parse_epochs(epochs, last).ok_or(Refusal::Malformed("list of epochs"))?;
-        Ok(Hello { last, time, port, expiry, epochs })
+        let codec = match codec {
+            [] => Codec::None,
+            [name] => parse_codec(name).ok_or(Refusal::Malformed("compression (known: lz4, zstd)"))?,
+            _ => return Err(Refusal::Malformed("number of arguments")),
+        };
+        Ok(Hello { last, time, port, expiry, epochs, codec })
     }
 }
 
@@ -92,6 +103,15 @@ fn parse_expiry(name: &[u8]) -> Option<String> {
     let is_name = !name.is_empty() && name.len() <= EXPIRY_BYTES_MAX;
     let is_plain = name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
     if is_name && is_plain { String::from_utf8(name.to_vec()).ok() } else { None }
+}
+
+/// The word of a codec; none for `none`.
+fn named(codec: Codec) -> Option<String> {
+    (codec != Codec::None).then(|| codec.name().to_owned())
+}
+
+fn parse_codec(name: &[u8]) -> Option<Codec> {
+    Codec::ALL.into_iter().find(|&codec| codec != Codec::None && codec.name().as_bytes() == name)
 }
 
 fn parse_epochs(text: &[u8], last: Lsn) -> Option<Vec<(Epoch, Lsn)>> {
@@ -136,7 +156,7 @@ pub struct History {
 }
 
 /// The handshake was accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Resume {
     /// The first entry that will be sent, once there is one.
     pub from: Lsn,
@@ -144,12 +164,15 @@ pub struct Resume {
     pub last: Lsn,
     /// The master's epoch at that time.
     pub epoch: Epoch,
+    /// What compresses all that follows.
+    pub codec: Codec,
 }
 
 impl Resume {
     /// The status reply, without the `+`.
     pub fn status(&self) -> String {
-        format!("CONTINUE {} {} {}", self.from, self.last, self.epoch.0)
+        let codec = named(self.codec).map_or_else(String::new, |name| format!(" {name}"));
+        format!("CONTINUE {} {} {}{codec}", self.from, self.last, self.epoch.0)
     }
 
     /// The status reply read back; `None` if it is another one.
@@ -157,7 +180,9 @@ impl Resume {
         let mut words = status.split(|&byte| byte == b' ');
         let name = words.next()?;
         let mut next = || number(words.next()?);
-        let resume = Resume { from: Lsn(next()?), last: Lsn(next()?), epoch: Epoch(next()?) };
+        let (from, last, epoch) = (Lsn(next()?), Lsn(next()?), Epoch(next()?));
+        let codec = words.next().map_or(Some(Codec::None), parse_codec)?;
+        let resume = Resume { from, last, epoch, codec };
         (name == b"CONTINUE" && words.next().is_none()).then_some(resume)
     }
 }
@@ -236,5 +261,6 @@ pub fn answer(history: &History, hello: &Hello) -> Result<Resume, Refusal> {
         return Err(Refusal::Beyond { fork, replica: hello.last, last, epoch });
     }
     let from = hello.last.next();
-    if from < first { Err(Refusal::Purged { first, wanted: from }) } else { Ok(Resume { from, last, epoch }) }
+    let resume = Resume { from, last, epoch, codec: hello.codec };
+    if from < first { Err(Refusal::Purged { first, wanted: from }) } else { Ok(resume) }
 }

@@ -2,11 +2,14 @@
 //!
 //! ```text
 //! replica                                  master
-//! RCSYNC 1 5 1020 7002 log_clock 1:1,2:4  →                          where I am, and in which history
+//! RCSYNC 1 5 1020 7002 log_clock 1:1,2:4  →                          where I am, in which history, and perhaps a codec
 //!                                  ←       +CONTINUE 6 9 2           from there, or -NOSYNC and what to do
 //!                                  ←       6  7  heartbeat  8  9     log order: `wire`, `order`
 //! ack (received, durable, applied) →                                 whenever they change, and when idle
 //! ```
+//!
+//! What the master sends after its answer is one compressed stream if the replica asked for that
+//! ([`crate::compression::stream`]), flushed after each group; acks are not.
 //!
 //! The master pushes as fast as TCP takes it; a replica that cannot keep up does not read, and that is all the
 //! flow control there is. What it deliberately does not do yet: a full sync. A replica that cannot resume is told so.

@@ -92,6 +92,13 @@ pub enum End {
     Io(#[from] io::Error),
 }
 
+impl End {
+    /// Why a reader that reads from a [`Session::reader`] failed, if the session ended; its own error if not.
+    pub fn from_read(error: io::Error) -> Result<End, io::Error> {
+        error.downcast()
+    }
+}
+
 /// A socket whose reads and writes end when `stop` is asked for, or when the session [is](Session::end).
 #[derive(Debug)]
 pub struct Session<'a> {
@@ -144,6 +151,11 @@ impl<'a> Session<'a> {
         Err(End::Stopped)
     }
 
+    /// What comes, as a reader that never ends. Its errors are [`End`]s in an [`io::Error`]; [`End::from_read`] takes them out.
+    pub fn reader(&self, silence: Duration) -> impl Read + '_ {
+        Reader { session: self, silence }
+    }
+
     /// Writes all of it, for as long as the other side takes to read. Errors: [`End`], never `Silent`.
     pub fn write(&self, mut bytes: &[u8]) -> Result<(), End> {
         while !bytes.is_empty() {
@@ -158,6 +170,17 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+}
+
+struct Reader<'a> {
+    session: &'a Session<'a>,
+    silence: Duration,
+}
+
+impl Read for Reader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.session.read(buffer, self.silence).map_err(io::Error::other)
     }
 }
 

@@ -165,6 +165,7 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "dir", get: |_, facts| facts.dir.clone(), set: None },
     Parameter { name: "ordering", get: |_, facts| facts.ordering.name().to_owned(), set: None },
     Parameter { name: "expiry", get: |_, facts| facts.expiry.name().to_owned(), set: None },
+    Parameter { name: "compression", get: |_, facts| facts.compression.name().to_owned(), set: None },
     Parameter { name: "workers", get: |_, facts| facts.workers.to_string(), set: None },
 ];
 

@@ -1,6 +1,7 @@
 //! Facts — what a node tells of itself: the source of INFO and ROLE. Pure.
 
 use crate::binlog::{Epoch, Fsync, Lsn};
+use crate::compression::Codec;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
 use crate::time::Millis;
@@ -28,6 +29,8 @@ pub struct Facts {
     pub workers: usize,
     /// When the binlog is synced.
     pub appendfsync: Fsync,
+    /// What closed segments of the binlog are packed by, and what a replica asks its master for.
+    pub compression: Codec,
     /// Why writes are refused, if they are.
     pub read_only: Option<String>,
     /// Databases that hold keys, in their order. Empty if the node does not count.
@@ -64,6 +67,8 @@ pub struct Follower {
     pub port: u16,
     /// What it is given now.
     pub state: FollowerState,
+    /// What that is compressed by.
+    pub compression: Codec,
     /// What it acknowledged.
     pub progress: Progress,
 }
@@ -115,7 +120,10 @@ pub enum Link {
     /// It takes over the master's store.
     Sync,
     /// It receives entries.
-    Up,
+    Up {
+        /// What they are compressed by.
+        compression: Codec,
+    },
     /// It lost its master and tries again.
     Down {
         /// For how long, in milliseconds.

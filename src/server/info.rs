@@ -147,6 +147,7 @@ fn persistence(text: &mut Text, sources: &Sources<'_>) {
     text.field("loading", u8::from(is_syncing));
     text.field("aof_enabled", 1);
     text.field("rc_appendfsync", fsync_name(facts.appendfsync));
+    text.field("rc_log_compression", facts.compression.name());
     text.field("rc_durable_lsn", facts.progress.durable);
     text.field("aof_last_write_status", if facts.read_only.is_some() { "err" } else { "ok" });
     if let Some(reason) = &facts.read_only {
@@ -181,7 +182,10 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
             text.field("role", "slave");
             text.field("master_host", one_line(host));
             text.field("master_port", port);
-            text.field("master_link_status", if *link == Link::Up { "up" } else { "down" });
+            text.field("master_link_status", if matches!(link, Link::Up { .. }) { "up" } else { "down" });
+            if let Link::Up { compression } = link {
+                text.field("rc_link_compression", compression.name());
+            }
             text.field("master_sync_in_progress", u8::from(*link == Link::Sync));
             text.field("slave_repl_offset", facts.progress.applied);
             if let Link::Down { since_ms } = link {
@@ -208,14 +212,15 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
 }
 
 fn follower(text: &mut Text, at: usize, replica: &Follower) {
-    let Follower { addr, port, state, progress } = replica;
+    let Follower { addr, port, state, compression, progress } = replica;
     let Progress { received, durable, applied, lag_entries, lag_bytes, lag_ms } = progress;
     let state = state.name();
     let lag_s = lag_ms / 1000;
     text.line(format_args!("slave{at}:ip={addr},port={port},state={state},offset={received},lag={lag_s}"));
     text.line(format_args!(
         "rc_slave{at}:received_lsn={received},durable_lsn={durable},applied_lsn={applied},\
-         lag_entries={lag_entries},lag_bytes={lag_bytes},lag_ms={lag_ms}"
+         lag_entries={lag_entries},lag_bytes={lag_bytes},lag_ms={lag_ms},compression={}",
+        compression.name()
     ));
 }
 
@@ -248,7 +253,7 @@ pub fn role(facts: &Facts) -> Reply {
             let state = match link {
                 Link::Connecting => "connecting",
                 Link::Sync => "sync",
-                Link::Up => "connected",
+                Link::Up { .. } => "connected",
                 Link::Down { .. } | Link::Stopped { .. } => "connect",
             };
             Reply::Array(vec![

@@ -1,6 +1,7 @@
 //! Clusters — master and replicas in one process, over TCP.
 
 mod choices;
+mod compression;
 mod following;
 mod peer;
 mod refused;

@@ -41,7 +41,8 @@ struct Case {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
     machine: AnyOrdering,
-    in_flight: Vec<Job>,
+    /// Jobs, each with its worker; 0 where all workers are alike.
+    in_flight: Vec<(Job, usize)>,
 }
 
 /// Where a state is: what is in flight, what is finished (four bits an entry, for the whole of it and for the part of
@@ -89,7 +90,7 @@ fn write_state(line: &mut String, log: &[&str], place: Place, state: &State, off
     }
     line.push_str(offered);
     line.push('!');
-    for job in state.in_flight.iter().filter(|job| state.machine.may_write(job)) {
+    for (job, _) in state.in_flight.iter().filter(|(job, _)| state.machine.may_write(job)) {
         write_job(line, job);
     }
     line.extend(state.machine.publishable().into_iter().flat_map(|lsn| ['=', digit(lsn)]));
@@ -124,15 +125,16 @@ impl Case {
         place.in_flight |= new;
         // The legacy strategies forget a job when it is taken.
         if !matches!(self.strategy, Strategy::FirstKey | Strategy::KeyHash) {
-            state.in_flight.push(job.clone());
+            let worker = if state.machine.interchangeable_workers() { 0 } else { worker };
+            state.in_flight.push((job.clone(), worker));
             state.in_flight.sort();
         }
         Some(job)
     }
 
     fn finish(at: usize, place: &mut Place, state: &mut State) {
-        let job = state.in_flight.remove(at);
-        state.machine.finish(0, &job);
+        let (job, worker) = state.in_flight.remove(at);
+        state.machine.finish(worker, &job);
         place.finished |= bits(&job);
         place.in_flight &= !bits(&job);
     }
@@ -153,7 +155,7 @@ impl Case {
         }
         assert_eq!(&same, state, "{}: refusing a worker changes the machine", self.name);
         for at in 0..state.in_flight.len() {
-            if state.machine.may_write(&state.in_flight[at]) {
+            if state.machine.may_write(&state.in_flight[at].0) {
                 let (mut place, mut after) = (place, state.clone());
                 Self::finish(at, &mut place, &mut after);
                 next.push((place, after));
@@ -198,7 +200,7 @@ impl Case {
         }
         write_state(line, log, place, &state, "");
         let may = |at: &usize| {
-            let job = &state.in_flight[*at];
+            let (job, _) = &state.in_flight[*at];
             bits(job) > place.finished && state.machine.may_write(job)
         };
         let mut places: Vec<usize> = (0..state.in_flight.len()).filter(may).collect();

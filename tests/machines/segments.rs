@@ -4,4 +4,5 @@ mod crash;
 mod damage;
 mod forgetful;
 mod history;
+mod packed;
 mod reading;

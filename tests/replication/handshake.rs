@@ -3,6 +3,7 @@
 use super::entries::log_of;
 use quickcheck::{Arbitrary, Gen, quickcheck};
 use replicheck::binlog::{Epoch, Log, Lsn};
+use replicheck::compression::Codec;
 use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Refusal, Resume, answer};
 use replicheck::time::Millis;
 
@@ -30,7 +31,8 @@ impl Arbitrary for AnyHello {
         let last = epochs.last().map_or(0, |(_, first)| first.0.saturating_add(u64::arbitrary(source) % 9));
         let (time, port) = (Millis(u64::arbitrary(source)), u16::arbitrary(source));
         let expiry = ["log_clock", "relative", "x"][usize::from(port) % 3].to_owned();
-        AnyHello(Hello { last: Lsn(last), time, port, expiry, epochs })
+        let codec = Codec::ALL[usize::from(port) % 7 % 3];
+        AnyHello(Hello { last: Lsn(last), time, port, expiry, epochs, codec })
     }
 }
 
@@ -59,7 +61,8 @@ quickcheck! {
     }
 
     fn prop_resume_parsed_is_what_was_said(from: u64, last: u64, epoch: u64) -> bool {
-        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch) };
+        let codec = Codec::ALL[usize::from(epoch.to_be_bytes()[7]) % 3];
+        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch), codec };
         Resume::parse(resume.status().as_bytes()) == Some(resume)
     }
 }
@@ -72,10 +75,18 @@ fn argv(line: &str) -> Vec<Vec<u8>> {
 fn hello_is_a_line_that_a_person_can_read() {
     let epochs = vec![(Epoch(1), Lsn(1)), (Epoch(2), Lsn(4))];
     let expiry = EXPIRY.to_owned();
-    let hello = Hello { last: Lsn(5), time: Millis(1020), port: 7002, expiry, epochs };
+    let hello = Hello { last: Lsn(5), time: Millis(1020), port: 7002, expiry, epochs, codec: Codec::None };
     assert_eq!(hello.argv(), argv("RCSYNC 1 5 1020 7002 log_clock 1:1,2:4"));
     assert_eq!(nobody().argv(), argv("RCSYNC 1 0 0 0 log_clock -"));
-    assert_eq!(Hello::parse(&argv("rcsync 1 5 1020 7002 log_clock 1:1,2:4")), Ok(hello));
+    assert_eq!(Hello::parse(&argv("rcsync 1 5 1020 7002 log_clock 1:1,2:4")).as_ref(), Ok(&hello));
+    let asking = Hello { codec: Codec::Zstd, ..hello };
+    assert_eq!(asking.argv(), argv("RCSYNC 1 5 1020 7002 log_clock 1:1,2:4 zstd"));
+    let resume = Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: Codec::None };
+    assert_eq!(resume.status(), "CONTINUE 6 9 2");
+    assert_eq!(Resume { codec: Codec::Lz4, ..resume }.status(), "CONTINUE 6 9 2 lz4");
+    for other in ["CONTINUE 6 9 2 none", "CONTINUE 6 9 2 lz4 more", "CONTINUE 6 9 2 "] {
+        assert_eq!(Resume::parse(other.as_bytes()), None, "{other}");
+    }
 }
 
 #[test]
@@ -84,7 +95,9 @@ fn hello_malformed_is_refused_with_the_argument() {
         ("RCSYNC", "version"),
         ("RCSYNC one 5 0 0 1:1", "version"),
         ("RCSYNC 1 5 0 0 1:1", "number of arguments"),
-        ("RCSYNC 1 5 0 0 log_clock 1:1 more", "number of arguments"),
+        ("RCSYNC 1 5 0 0 log_clock 1:1 lz4 more", "number of arguments"),
+        ("RCSYNC 1 5 0 0 log_clock 1:1 brotli", "compression (known: lz4, zstd)"),
+        ("RCSYNC 1 5 0 0 log_clock 1:1 none", "compression (known: lz4, zstd)"),
         ("RCSYNC 1 -5 0 0 log_clock 1:1", "last lsn"),
         ("RCSYNC 1 +5 0 0 log_clock 1:1", "last lsn"),
         ("RCSYNC 1 05 0 0 log_clock 1:1", "last lsn"),
@@ -184,8 +197,12 @@ fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
                 // Epoch 8 is one that the master began at its last start, and has no entry of.
                 for epoch in [master.epochs().last().map_or(1, |(epoch, _)| epoch.0), 8] {
                     let answer = answer(&history(&master, epoch), &hello(&replica));
-                    let expected =
-                        Resume { from: replica.last().next(), last: master.last(), epoch: Epoch(epoch) };
+                    let expected = Resume {
+                        from: replica.last().next(),
+                        last: master.last(),
+                        epoch: Epoch(epoch),
+                        codec: Codec::None,
+                    };
                     assert_eq!(
                         answer.clone().ok(),
                         is_prefix.then_some(expected),

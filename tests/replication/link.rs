@@ -6,6 +6,7 @@ use super::proxy::{Way, proxy};
 use super::recorder::{Recorder, Running};
 use replicheck::binlog::{Epoch, Log, Lsn};
 use replicheck::client::link::LinkError;
+use replicheck::compression::Codec;
 use replicheck::replication::Heartbeat;
 use replicheck::replication::handshake::Resume;
 use replicheck::replication::lag::Lag;
@@ -29,11 +30,15 @@ fn assert_in_place(log: &Log, heartbeats: &[Heartbeat]) {
 
 #[test]
 fn link_entries_and_heartbeats_arrive_in_log_order() {
+    Codec::ALL.into_iter().for_each(arrive_in_log_order);
+}
+
+fn arrive_in_log_order(codec: Codec) {
     let source = LogSource::default();
     // Several groups, so that the feed has to catch up.
     source.write(500, 1, 2000);
     let mut master = Master::new(source, 1, timing());
-    let running = Running::new(&master.address, Recorder::default());
+    let running = Running::new(&master.address, Recorder::asking_for(codec));
     running.wait_for(Lsn(500));
     for last in 501..=540 {
         master.source.write(1, 1 + last / 520, 20);
@@ -49,7 +54,7 @@ fn link_entries_and_heartbeats_arrive_in_log_order() {
     running.recorder.change(|state| {
         assert_eq!(state.log, master.source.log());
         assert_in_place(&state.log, &state.heartbeats);
-        assert_eq!(state.resumes, [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1) }]);
+        assert_eq!(state.resumes, [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1), codec }]);
         assert!(state.groups < 2000, "5540 entries came in {} groups", state.groups);
     });
     let is_all = |progress: &replicheck::replication::feed::Progress| {
@@ -66,38 +71,50 @@ fn link_entries_and_heartbeats_arrive_in_log_order() {
     master.stop();
 }
 
-/// The stream of one connection is cut after each number of bytes in turn.
-fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize) {
+/// The stream of one connection is cut after each number of bytes in turn. From where each went on.
+fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize, codec: Codec) -> Vec<Lsn> {
     let cuts = limits.len();
     let source = LogSource::default();
     source.write(entries, 1, 5);
     let mut master = Master::new(source, 1, timing());
-    let running = Running::new(&proxy(&master.address, way, limits), Recorder::default());
+    let running = Running::new(&proxy(&master.address, way, limits), Recorder::asking_for(codec));
     running.recorder.wait_until("every cut", |state| state.downs.len() >= cuts);
     master.source.write(10, 2, 5);
     running.wait_for(Lsn(entries as u64 + 10));
-    running.recorder.change(|state| {
+    let froms = running.recorder.change(|state| {
         assert_eq!(state.log, master.source.log());
         assert_in_place(&state.log, &state.heartbeats);
         let froms: Vec<_> = state.resumes.iter().map(|resume| resume.from).collect();
         assert!(froms.is_sorted(), "{froms:?}");
         let closed = state.downs.iter().filter(|down| matches!(down, LinkError::End(_))).count();
         assert_eq!(closed, cuts, "{:?}", state.downs.iter().find(|down| !matches!(down, LinkError::End(_))));
+        froms
     });
     drop(running);
     master.stop();
+    froms
 }
 
 #[test]
 fn link_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
     // Entries of 78 bytes: connection n brings about n / 78 of them, and a part of one.
-    cut_and_resume(Way::Down, (0..500).collect(), 2000);
+    cut_and_resume(Way::Down, (0..500).collect(), 2000, Codec::None);
+}
+
+#[test]
+fn link_compressed_and_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
+    // A group of 256 KB is some 3,000 of these entries and becomes some 50 KB, of which the first bytes give nothing yet.
+    let limits = || (0..150).chain([500, 3_000, 60_000, 90_000]).collect();
+    for codec in [Codec::Lz4, Codec::Zstd] {
+        let froms = cut_and_resume(Way::Down, limits(), 40_000, codec);
+        assert!(froms.iter().any(|from| (2..40_000).contains(&from.0)), "{codec:?}: {froms:?}");
+    }
 }
 
 #[test]
 fn link_cut_in_the_hello_or_between_acks_resumes() {
     // The hello takes about 70 bytes, and each ack 29, one every 20 ms.
-    cut_and_resume(Way::Up, (0..110).chain((110..260).step_by(11)).collect(), 200);
+    cut_and_resume(Way::Up, (0..110).chain((110..260).step_by(11)).collect(), 200, Codec::None);
 }
 
 #[test]
@@ -178,7 +195,10 @@ fn link_resumes_across_a_new_epoch_from_its_own_log() {
     let running = Running::new(&master.address, recorder);
     running.wait_for(Lsn(25));
     running.recorder.change(|state| {
-        assert_eq!(state.resumes, [Resume { from: Lsn(13), last: Lsn(25), epoch: Epoch(3) }]);
+        assert_eq!(
+            state.resumes,
+            [Resume { from: Lsn(13), last: Lsn(25), epoch: Epoch(3), codec: Codec::None }]
+        );
         assert_eq!(state.log, master.source.log());
         assert_eq!(state.log.get(Lsn(21)), Some(&entry(21, 3, state.log.from(Lsn(21))[0].time.0, 5)));
         assert!(state.log.from(Lsn(25))[0].time > Millis::ZERO);

@@ -3,6 +3,7 @@
 use super::master::{PATIENCE, timing};
 use replicheck::binlog::{Entry, Log, Lsn, encode};
 use replicheck::client::link::{Follower, FollowerError, Link, LinkError, LinkState};
+use replicheck::compression::Codec;
 use replicheck::replication::handshake::{Hello, Resume};
 use replicheck::replication::session::{Stop, Timing};
 use replicheck::replication::{Ack, Heartbeat};
@@ -19,6 +20,8 @@ pub struct Recorded {
     pub stopped: Option<LinkError>,
     pub bytes: usize,
     pub groups: usize,
+    /// What it asks for.
+    pub codec: Codec,
     /// It takes no entries for now.
     pub is_full: bool,
     /// It fails at this entry.
@@ -32,6 +35,12 @@ pub struct Recorder {
 }
 
 impl Recorder {
+    pub fn asking_for(codec: Codec) -> Recorder {
+        let recorder = Recorder::default();
+        recorder.change(|state| state.codec = codec);
+        recorder
+    }
+
     pub fn change<T>(&self, change: impl FnOnce(&mut Recorded) -> T) -> T {
         let result = change(&mut self.state.lock().expect("no panic before"));
         self.changed.notify_all();
@@ -54,6 +63,7 @@ impl Follower for Recorder {
             last: state.log.last(),
             epochs: state.log.epochs().to_vec(),
             expiry: "log_clock".to_owned(),
+            codec: state.codec,
             ..Hello::default()
         })
     }
@@ -100,7 +110,7 @@ impl Follower for Recorder {
         self.change(|recorded| match state {
             LinkState::Down { reason, .. } => recorded.downs.push(reason),
             LinkState::Stopped { reason } => recorded.stopped = Some(reason),
-            LinkState::Connecting | LinkState::Up => {}
+            LinkState::Connecting | LinkState::Up { .. } => {}
         });
     }
 }

@@ -6,6 +6,8 @@ use super::recorder::{Recorder, Running};
 use replicheck::binlog::{Lsn, encode};
 use replicheck::client::link::LinkError;
 use replicheck::client::{Client, OwnedFrame};
+use replicheck::compression::Codec;
+use replicheck::compression::stream::Encoder;
 use replicheck::replication::feed::FeedError;
 use replicheck::replication::handshake::{Hello, Refusal};
 use replicheck::replication::session::{End, Timing};
@@ -98,6 +100,7 @@ fn link_garbage_from_the_master_is_an_error_and_another_try() {
         (b"\n\n\n".to_vec(), "master answered \\n\\n\\n"),
         (b"+CONTINUE 2 9 1\r\n".to_vec(), "master answered CONTINUE 2 9 1"),
         (b"+CONTINUE 1 9\r\n".to_vec(), "master answered CONTINUE 1 9"),
+        (b"+CONTINUE 1 9 1 lz4\r\n".to_vec(), "master answered CONTINUE 1 9 1 lz4"),
         (b"*1\r\n".repeat(100_000), "master answered *1\\r\\n"),
         (b"+".repeat(100_000), "master answered ++++++++"),
         (resume(&[b"garbage"]), "no entry begins with byte 67"),
@@ -123,6 +126,39 @@ fn link_garbage_from_the_master_is_an_error_and_another_try() {
         assert_eq!((state.log.last(), state.heartbeats.len()), (Lsn(2), 1));
         assert!(state.stopped.is_none());
     });
+}
+
+/// Garbage in place of a compressed stream, and behind its beginning.
+#[test]
+fn link_garbage_in_a_compressed_stream_is_an_error_and_another_try() {
+    for codec in [Codec::Lz4, Codec::Zstd] {
+        let mut encoder = Encoder::new(codec).expect("memory");
+        let mut stream = format!("+CONTINUE 1 9 1 {}\r\n", codec.name()).into_bytes();
+        let garbage = [stream.clone(), b"garbage, and more of it".to_vec()].concat();
+        stream.extend(encoder.encode(encoded(1, 0)).expect("memory"));
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut answers = vec![garbage];
+        for _ in 0..100 {
+            let mut damaged = stream.clone();
+            let at = random.usize(stream.len() / 3..stream.len());
+            damaged[at] ^= 1 << random.u8(..8);
+            damaged.extend(std::iter::repeat_with(|| random.u8(..)).take(50));
+            answers.push(damaged);
+        }
+        let count = answers.len();
+        let master = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = answering(answers, &master.local_addr().expect("an address").to_string());
+        let running = Running::new(&address, Recorder::asking_for(codec));
+        running.recorder.wait_until("every answer", |state| state.downs.len() >= count);
+        running.recorder.change(|state| {
+            let told = state.downs[0].to_string();
+            assert!(told.starts_with("compressed stream: "), "{told}");
+            // An entry has a checksum of its own: what came through is right.
+            let log: Vec<_> = state.log.from(Lsn(0)).to_vec();
+            assert!(log.is_empty() || log == [entry(1, 1, 0, 5)], "{log:?}");
+            assert!(state.stopped.is_none());
+        });
+    }
 }
 
 #[test]

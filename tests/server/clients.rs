@@ -124,9 +124,15 @@ fn info_and_role_tell_the_facts() {
         assert!(info.split("\r\n").any(|seen| seen == line), "{line} is lacking: {info}");
     }
     let all = client.text("INFO");
-    for line in ["redis_version:7.0.15", "connected_clients:1", "rc_ordering:serial", "# Keyspace"] {
+    let expected =
+        ["redis_version:7.0.15", "connected_clients:1", "rc_ordering:serial", "rc_log_compression:none"];
+    for line in expected.into_iter().chain(["# Keyspace"]) {
         assert!(all.split("\r\n").any(|seen| seen == line), "{line} is lacking: {all}");
     }
+    client.expect("CONFIG GET compression", "*2\r\n$11\r\ncompression\r\n$4\r\nnone\r\n");
+    let immutable =
+        "CONFIG SET failed (possibly related to argument 'compression') - can't set immutable config";
+    client.expect("CONFIG SET compression lz4", &format!("-ERR {immutable}\r\n"));
     client.expect("ROLE", "*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n");
     client.expect("REPLICAOF a 1", "-ERR this node has no link\r\n");
 }

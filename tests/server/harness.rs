@@ -2,6 +2,7 @@
 
 use replicheck::binlog::{Epoch, Fsync};
 use replicheck::command::{Command, Reply};
+use replicheck::compression::Codec;
 use replicheck::expiry::Policy;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::ordering::Strategy;
@@ -43,6 +44,7 @@ impl MemoryNode {
             expiry: Policy::LogClock,
             workers: 2,
             appendfsync: Fsync::EverySec,
+            compression: Codec::None,
             read_only: None,
             keyspace: Vec::new(),
             dir: "data".to_owned(),

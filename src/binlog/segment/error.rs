@@ -2,6 +2,7 @@
 
 use super::super::{DecodeError, LogError, Lsn, TooLarge};
 use super::header::HeaderError;
+use super::packed::PackedError;
 use std::io;
 
 /// Why the segment files did not do what they were asked.
@@ -54,6 +55,16 @@ pub enum SegmentError {
         reason: Damage,
         /// Why it cannot be cut off.
         covered: Covered,
+    },
+    /// A packed segment does not give its bytes, which a fsync had covered: as `Damaged`.
+    #[error("{file} is damaged at byte {offset}: {reason}; {covered}", covered = Covered::Whole)]
+    Packed {
+        /// Name of the file.
+        file: String,
+        /// Where in it, bytes from its start.
+        offset: u64,
+        /// What is wrong.
+        reason: PackedError,
     },
     /// A segment is not there, in the middle or at either end: the node refuses to start.
     #[error("segment with lsn {expected} is missing: {found}")]

@@ -1,7 +1,7 @@
 //! Segments — groups of entries → files that survive a power loss, and back. Through [`Files`]: no clock, no thread.
 //!
 //! ```text
-//! 00000000000000000001.binlog   header  1 2 3 4 5              whole and durable: a later one was begun
+//! 00000000000000000001.binlog   header  1 2 3 4 5              whole and durable: a later one was begun; perhaps `packed`
 //! 00000000000000000006.binlog   header  6 7 8 9                groups are appended here, one write each
 //! durable                       fsync point: 00..06, 8         see `point`
 //! ```
@@ -22,12 +22,16 @@
 mod chain;
 mod error;
 mod header;
+mod pack;
+mod packed;
 mod point;
 mod read;
 mod recovery;
 
 pub use error::{Covered, Damage, Found, SegmentError};
 pub use header::HeaderError;
+pub use pack::Packing;
+pub use packed::PackedError;
 pub use read::{Cursor, Stretch};
 pub use recovery::{Recovered, begin_after};
 
@@ -112,16 +116,18 @@ impl<F: File> Syncing<F> {
     }
 }
 
-/// One segment: its first LSN, and where in the file that entry begins.
+/// One segment: its first LSN, and where in it that entry begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
     first: Lsn,
     start: u64,
+    /// Whether its file is a packed one.
+    is_packed: bool,
 }
 
 /// The log's files, open for one writer.
 ///
-/// Invariants: every segment but the last is durable as a whole; `durable ≤ last`; what `durable` and the recorded
+/// Invariants: every segment but the last is durable as a whole, and no other one is packed; `durable ≤ last`; what `durable` and the recorded
 /// fsync point tell was synced before they told it; once poisoned, no call changes a file.
 #[derive(Debug)]
 pub struct SegmentLog<F: Files> {
@@ -244,7 +250,7 @@ impl<F: Files> SegmentLog<F> {
         let header = self.chain.next_header();
         let created = create_segment(&self.files, &header);
         let (file, start) = self.poison_if_fatal(created)?;
-        self.places.push(Place { first: header.first, start });
+        self.places.push(Place { first: header.first, start, is_packed: false });
         (self.file, self.end) = (Arc::new(file), start);
         self.point = self.here();
         Ok(())

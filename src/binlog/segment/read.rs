@@ -1,9 +1,10 @@
 //! Reading and purging — entries from an LSN on, and whole segments taken away. Through [`Files`].
 
-use super::super::files::{File, Files};
+use super::super::files::Files;
 use super::super::{DecodeError, Entry, Head, Lsn, decode, decode_head};
 use super::error::{Covered, SegmentError};
 use super::header::segment_name;
+use super::pack::Body;
 use super::{Place, SegmentLog};
 
 /// A place in the log, kept by who reads on: a replica's link remembers where it was, and pays for no search.
@@ -125,11 +126,10 @@ impl<F: Files> SegmentLog<F> {
         bytes_max: usize,
         visit: &mut Visit<'_>,
     ) -> Result<(), SegmentError> {
-        let name = segment_name(here.segment);
-        let file = self.files.open(&name).map_err(SegmentError::io("open", &name))?;
+        let mut body = Body::open(&self.files, here.segment)?;
         let mut wanted = bytes_max.max(1);
         loop {
-            let mut bytes = file.read_at(here.offset, wanted).map_err(SegmentError::io("read", &name))?;
+            let mut bytes = body.read_at(here.offset, wanted)?;
             if here.segment == self.place().first {
                 // Beyond the end there may be what a failed write left.
                 let left = usize::try_from(self.end.saturating_sub(here.offset)).unwrap_or(usize::MAX);

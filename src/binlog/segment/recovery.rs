@@ -19,6 +19,7 @@ use super::super::{Epoch, Lsn};
 use super::chain::{Broken, Chain};
 use super::error::{Covered, Damage, Found, SegmentError};
 use super::header::{Header, first_lsn, segment_name};
+use super::pack::Body;
 use super::point::{POINTS, Point, Points, Run, Slot};
 use super::{NEW, Options, Place, SegmentLog, create_segment};
 use crate::time::Millis;
@@ -157,7 +158,7 @@ fn begin(files: &impl Files, has_points: bool, slot: Option<Slot>) -> Result<Rea
     let header = Header { first: Lsn(1), time: Millis::ZERO, epochs: Vec::new() };
     let (_, start) = create_segment(files, &header)?;
     let synced = Point { segment: header.first, bytes: start, lsn: Lsn::NONE };
-    let places = vec![Place { first: header.first, start }];
+    let places = vec![Place { first: header.first, start, is_packed: false }];
     Ok(Read { places, chain: Chain::before(&header), end: start, cut_bytes: 0, synced, tail: Vec::new() })
 }
 
@@ -166,19 +167,44 @@ fn read_segments(files: &impl Files, firsts: &[Lsn], slot: Option<Slot>) -> Resu
     check_ends(firsts, slot)?;
     let mut read: Option<Read> = None;
     for &first in firsts {
-        let name = segment_name(first);
         if let Some(before) = &read
             && before.chain.last.next() != first
         {
-            let found = Found::File(name);
+            let found = Found::File(segment_name(first));
             return Err(SegmentError::Missing { expected: before.chain.last.next(), found });
         }
-        let file = files.open(&name).map_err(SegmentError::io("open", &name))?;
-        let bytes = file.read_at(0, usize::MAX).map_err(SegmentError::io("read", &name))?;
+        let mut body = Body::open(files, first)?;
+        let bytes = body.read_at(0, usize::MAX)?;
         let recorded = slot.map(|slot| slot.point).filter(|point| point.segment == first);
-        read = Some(read_segment(first, &bytes, read, recorded, first == newest)?);
+        let is_packed = body.is_packed();
+        let is_last = first == newest && !is_packed;
+        let mut now = read_segment(first, &bytes, read, recorded, is_last)?;
+        now.places
+            .iter_mut()
+            .filter(|place| place.first == first)
+            .for_each(|place| place.is_packed = is_packed);
+        read = Some(now);
     }
-    read.ok_or(SegmentError::Missing { expected: Lsn(1), found: Found::Nothing })
+    let read = read.ok_or(SegmentError::Missing { expected: Lsn(1), found: Found::Nothing })?;
+    match (read.place().is_packed, slot) {
+        (false, _) => Ok(read),
+        // A segment is packed when the next one is durable, which is not there.
+        (true, Some(_)) => {
+            Err(SegmentError::Missing { expected: read.chain.last.next(), found: Found::Nothing })
+        }
+        // [`begin_after`] takes the points away first, and a power loss may have come in between.
+        (true, None) => go_on(files, read),
+    }
+}
+
+/// Begins a segment after one that takes no entries.
+fn go_on(files: &impl Files, mut read: Read) -> Result<Read, SegmentError> {
+    let header = read.chain.next_header();
+    let (_, start) = create_segment(files, &header)?;
+    read.places.push(Place { first: header.first, start, is_packed: false });
+    read.synced = Point { segment: header.first, bytes: start, lsn: read.chain.last };
+    (read.end, read.tail) = (start, Vec::new());
+    Ok(read)
 }
 
 /// The segments at both ends, which no neighbour misses, must be there.
@@ -232,7 +258,7 @@ fn read_segment(
         }
         _ => {}
     }
-    places.push(Place { first, start: start as u64 });
+    places.push(Place { first, start: start as u64, is_packed: false });
     let from = usize::try_from(synced.bytes).unwrap_or(usize::MAX).min(end);
     let (tail, cut_bytes) = (bytes[from..end].to_vec(), (bytes.len() - end) as u64);
     Ok(Read { places, chain, end: end as u64, cut_bytes, synced, tail })

@@ -3,7 +3,7 @@
 use super::super::disks::{Disks, wait_until};
 use super::super::forgetful::Fault;
 use super::super::proxy::{Way, proxy};
-use super::peer::{AS_IT_IS, Peer};
+use super::peer::{AS_IT_IS, Peer, UP};
 use replicheck::binlog::Lsn;
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Reply;
@@ -38,7 +38,7 @@ fn disk_full_on_a_replica_holds_it_back_until_there_is_room() {
     });
     let facts = replica.facts();
     assert_eq!((facts.progress.received, facts.read_only), (Lsn(1), None));
-    assert_eq!((replica.link(), replica.one("GET a")), (Link::Up, Reply::bulk("1")));
+    assert_eq!((replica.link(), replica.one("GET a")), (UP, Reply::bulk("1")));
     r.binlog.mend();
     replica.assert_equals(&master, "there is room again");
     // It stops although its disk is full.
@@ -101,7 +101,7 @@ fn facts_of_both_come_to_no_lag_and_durable_follows() {
     let facts = replica.facts();
     let progress = facts.progress;
     assert_eq!([progress.lag_entries, progress.lag_bytes, progress.lag_ms], [0; 3]);
-    assert_eq!((facts.epoch, replica.link()), (master.facts().epoch, Link::Up));
+    assert_eq!((facts.epoch, replica.link()), (master.facts().epoch, UP));
     let call = |peer: &Peer, argv: &[&str]| {
         let address = format!("127.0.0.1:{}", peer.port);
         Client::connect(&address, Duration::from_secs(5)).and_then(|mut client| client.call(argv))

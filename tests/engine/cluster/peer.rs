@@ -3,6 +3,7 @@
 use super::super::disks::{Disks, Node, run, wait_until};
 use replicheck::binlog::{Fsync, Lsn};
 use replicheck::command::Reply;
+use replicheck::compression::Codec;
 use replicheck::engine::{Address, Engine, Settings};
 use replicheck::server::facts::{Link, Role};
 use replicheck::server::{Config, Facts, Node as _, Refused, Server};
@@ -20,6 +21,9 @@ pub struct Peer {
 
 /// What a test changes about a node.
 pub type Change<'a> = &'a dyn Fn(&mut Settings);
+
+/// A link that is up, its stream as it is.
+pub const UP: Link = Link::Up { compression: Codec::None };
 
 /// Nothing.
 pub const AS_IT_IS: Change<'static> = &|_| {};

@@ -1,7 +1,7 @@
 //! Replicas that cannot follow, and what they are told.
 
 use super::super::disks::{Disks, wait_until};
-use super::peer::{AS_IT_IS, Peer};
+use super::peer::{AS_IT_IS, Peer, UP};
 use replicheck::binlog::Fsync;
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Reply;
@@ -138,7 +138,7 @@ fn log_time_of_a_master_is_lifted_to_what_its_replica_has_heard() {
         identity["ceiling_ms"] = told.into();
         r.node.damage("node", |bytes| *bytes = identity.to_string().into_bytes());
         let replica = Peer::replica(&r, AS_IT_IS, master.port);
-        wait_until("it is up", || replica.link() == Link::Up);
+        wait_until("it is up", || replica.link() == UP);
         if is_lifted {
             wait_until("log time is there", || master.facts().log_time.0 >= told);
         }

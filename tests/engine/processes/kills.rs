@@ -6,6 +6,7 @@ use super::node::{Node, folder, until};
 use super::reader::Reader;
 use fastrand::Rng;
 use replicheck::client::ClientError;
+use replicheck::compression::Codec;
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use std::fmt::Write as _;
@@ -105,9 +106,11 @@ pub fn run(choice: Choice, seed: u64, victims: &[Victim]) -> Result<Tally, Strin
 }
 
 impl Pair {
-    fn start(choice: Choice, fsync: &str, dir: &Path, random: Rng) -> Pair {
+    fn start(choice: Choice, fsync: &str, dir: &Path, mut random: Rng) -> Pair {
+        let compression = Codec::ALL[random.usize(..Codec::ALL.len())].name();
         let words = format!(
-            "--ordering {} --expiry {} --appendfsync {fsync} --workers 4 --flush-bytes {FLUSH_BYTES}",
+            "--ordering {} --expiry {} --appendfsync {fsync} --workers 4 --flush-bytes {FLUSH_BYTES} \
+             --compression {compression}",
             choice.ordering.name(),
             choice.expiry.name()
         );

@@ -33,13 +33,14 @@ fn serve_bad_option_is_refused_with_what_is_known() {
     let (_removed, dir) = folder();
     let dir = dir.join("node");
     let path = dir.to_str().unwrap();
-    let cases: [(&[&str], &[&str]); 7] = [
+    let cases: [(&[&str], &[&str]); 8] = [
         (
             &["--port", "0", "--ordering", "serail"],
             &["'serail'", "--ordering", "serial", "writeset_snapshots"],
         ),
         (&["--port", "0", "--expiry", "never"], &["'never'", "--expiry", "log_clock", "pksetat"]),
         (&["--port", "0", "--appendfsync", "often"], &["'often'", "--appendfsync", "everysec"]),
+        (&["--port", "0", "--compression", "gzip"], &["'gzip'", "--compression", "none, lz4, zstd"]),
         (&["--port", "99999"], &["'99999'", "--port", "0..=65535"]),
         (&["--port", "x"], &["'x'", "--port"]),
         (&["--port", "0", "--replicaof", "localhost"], &["'localhost'", "--replicaof", "host:port"]),

@@ -270,7 +270,7 @@ impl Forgetful {
     }
 
     /// Damages a file as a disk does by itself. All of it is taken as written back before.
-    pub fn damage(&self, name: &str, damage: impl Fn(&mut Vec<u8>)) {
+    pub fn damage(&self, name: &str, mut damage: impl FnMut(&mut Vec<u8>)) {
         let mut state = self.state();
         let inode = state.live[name];
         let mut bytes = state.inodes[inode].live.clone();

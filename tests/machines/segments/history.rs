@@ -2,9 +2,8 @@
 
 use super::forgetful::{Forgetful, size};
 use replicheck::binlog::segment::Options;
-use replicheck::binlog::{
-    Entry, Epoch, Files as _, Fsync, Lsn, Payload, Recovered, SegmentError, SegmentLog,
-};
+use replicheck::binlog::{Entry, Epoch, Files, Fsync, Lsn, Payload, Recovered, SegmentError, SegmentLog};
+use replicheck::compression::Codec;
 use replicheck::effect::{Effect, Key, KeySet, Write};
 use replicheck::time::Millis;
 
@@ -17,6 +16,8 @@ pub enum Step {
     /// Everything before this LSN may go.
     Purge(u64),
     Policy(Fsync),
+    /// The oldest closed segment that is plain is packed.
+    Pack(Codec),
     /// A clean stop and a start.
     Restart,
     /// A clean stop.
@@ -40,6 +41,9 @@ pub struct History {
     pub keep_from: Lsn,
     pub poisoned: bool,
     pub errors: Vec<String>,
+    /// Of packing, where the log went on as it was.
+    pub not_packed: Vec<String>,
+    pub packed: usize,
     pub is_always: bool,
     next_value: u64,
 }
@@ -86,6 +90,13 @@ impl History {
                     self.is_always = if changed.is_ok() { fsync == Fsync::Always } else { self.is_always };
                     changed
                 }
+                Step::Pack(codec) => match pack(&mut log, codec) {
+                    Err(error @ SegmentError::Io { .. }) => {
+                        self.not_packed.push(error.to_string());
+                        Ok(())
+                    }
+                    done => done.map(|packed| self.packed += usize::from(packed)),
+                },
                 Step::Stop | Step::Restart => {
                     let stopped = log.stop();
                     self.durable_max = self.last();
@@ -183,7 +194,14 @@ impl History {
     }
 }
 
-pub fn read_all(log: &SegmentLog<Forgetful>) -> Vec<Entry> {
+/// Packs the oldest closed segment that is plain; whether there was one.
+pub fn pack<F: Files>(log: &mut SegmentLog<F>, codec: Codec) -> Result<bool, SegmentError> {
+    let Some(packing) = log.begin_pack(codec)? else { return Ok(false) };
+    let outcome = packing.run();
+    log.end_pack(packing, outcome).map(|()| true)
+}
+
+pub fn read_all<F: Files>(log: &SegmentLog<F>) -> Vec<Entry> {
     let mut cursor = log.cursor(log.first()).expect("the first is there");
     let mut all = Vec::new();
     loop {

@@ -1,0 +1,114 @@
+//! Packing — a closed segment is rewritten in compressed blocks, beside the writer's work. Through [`Files`].
+//!
+//! ```text
+//! begin_pack   00…1.binlog.new created                             the log's owner
+//! run          blocks, index, fsync                                no hold of the log: entries are appended meanwhile
+//! end_pack     renamed to 00…1.binlog, fsync of the folder         the log's owner
+//! ```
+//!
+//! The name changes hands in one step, so a crash leaves the plain segment or the packed one, whole and durable both,
+//! and perhaps an unfinished file that the next start takes away. Nothing of the last segment is ever touched.
+
+use super::super::Lsn;
+use super::super::files::{File, Files};
+use super::error::SegmentError;
+use super::header::segment_name;
+use super::packed::{self, Packed};
+use super::{Place, SegmentLog, new_name};
+use crate::compression::Codec;
+
+/// A segment that is being packed.
+#[derive(Debug)]
+pub struct Packing<F> {
+    first: Lsn,
+    codec: Codec,
+    from: F,
+    to: F,
+}
+
+impl<F: File> Packing<F> {
+    /// The work itself, an fsync at its end. Errors: `Io`, for [`SegmentLog::end_pack`]. Cost: O(bytes).
+    pub fn run(&self) -> Result<(), SegmentError> {
+        let packed = packed::pack(&self.from, &self.to, self.codec);
+        // A failed fsync here is no word about the log: what it was for is not used.
+        packed.map_err(SegmentError::io("write", &new_name(&segment_name(self.first))))
+    }
+}
+
+impl<F: Files> SegmentLog<F> {
+    /// Begins to pack the oldest segment that is closed and not packed by any codec yet; `None`: there is none, or the codec
+    /// is `none`. [`Packing::run`] needs no hold of the log; [`SegmentLog::end_pack`] has to follow.
+    ///
+    /// Errors: `Io` — the log is as before; `Poisoned`.
+    pub fn begin_pack(&self, codec: Codec) -> Result<Option<Packing<F::File>>, SegmentError> {
+        self.refuse_if_poisoned()?;
+        let closed = self.places.split_last().map_or(&[][..], |(_, closed)| closed);
+        let Some(&Place { first, .. }) = closed.iter().find(|place| !place.is_packed) else {
+            return Ok(None);
+        };
+        if codec == Codec::None {
+            return Ok(None);
+        }
+        let name = segment_name(first);
+        let from = self.files.open(&name).map_err(SegmentError::io("open", &name))?;
+        let new = new_name(&name);
+        let to = self.files.create(&new).map_err(SegmentError::io("create", &new))?;
+        Ok(Some(Packing { first, codec, from, to }))
+    }
+
+    /// Puts the packed segment in the plain one's place, unless packing failed or the segment was purged meanwhile.
+    ///
+    /// Errors: that of the outcome, `Io` — the plain segment stays; `Fatal` — the folder cannot be synced; `Poisoned`.
+    pub fn end_pack(
+        &mut self,
+        packing: Packing<F::File>,
+        outcome: Result<(), SegmentError>,
+    ) -> Result<(), SegmentError> {
+        let name = segment_name(packing.first);
+        let new = new_name(&name);
+        let place = self.places.iter().position(|place| place.first == packing.first);
+        let (Ok(()), Some(at), None) = (&outcome, place, &self.poison) else {
+            // It has no use, and a start takes it away if this does not.
+            let _ = self.files.remove(&new);
+            return outcome.and(self.refuse_if_poisoned());
+        };
+        self.files.rename(&new, &name).map_err(SegmentError::io("rename", &new))?;
+        // Readers open it by its name: from now on they find the packed one.
+        self.places[at].is_packed = true;
+        let synced = self.files.sync_directory().map_err(SegmentError::fatal("sync the folder of", &name));
+        self.poison_if_fatal(synced)
+    }
+}
+
+/// A segment's file, plain or packed, as its readers see it.
+pub(super) enum Body<F> {
+    Plain(F, String),
+    Packed(Box<Packed<F>>),
+}
+
+impl<F: File> Body<F> {
+    /// Opens the segment that begins there, whichever it is.
+    pub fn open(files: &impl Files<File = F>, first: Lsn) -> Result<Body<F>, SegmentError> {
+        let name = segment_name(first);
+        let file = files.open(&name).map_err(SegmentError::io("open", &name))?;
+        let begin = file.read_at(0, packed::MAGIC_BYTES).map_err(SegmentError::io("read", &name))?;
+        Ok(match packed::is_packed(&begin) {
+            true => Body::Packed(Box::new(Packed::open(file, &name)?)),
+            false => Body::Plain(file, name),
+        })
+    }
+
+    pub fn is_packed(&self) -> bool {
+        matches!(self, Body::Packed(_))
+    }
+
+    /// The segment's bytes from `offset` on, at most `bytes_max`; fewer only at its end.
+    pub fn read_at(&mut self, offset: u64, bytes_max: usize) -> Result<Vec<u8>, SegmentError> {
+        match self {
+            Body::Plain(file, name) => {
+                file.read_at(offset, bytes_max).map_err(SegmentError::io("read", name))
+            }
+            Body::Packed(packed) => packed.read_at(offset, bytes_max),
+        }
+    }
+}

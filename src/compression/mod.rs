@@ -1,0 +1,55 @@
+//! Compression — bytes → fewer bytes, and back. Pure.
+//!
+//! | where | how |
+//! |---|---|
+//! | closed segments of the binlog | [`block`]: blocks of 64 KB, each for itself, so that a reader can seek |
+//! | the stream from master to replica | [`stream`]: one stream, flushed after each group, so that nothing waits |
+//!
+//! The work is done by the crates `lz4_flex` and `zstd`. What is read back may come from a bad disk or a bad peer: it takes
+//! no more memory than a block, or a window, whatever it says of itself.
+
+pub mod block;
+pub mod stream;
+
+/// How bytes are made fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// Not at all.
+    #[default]
+    None,
+    /// LZ4: about half the bytes, at little cost.
+    Lz4,
+    /// Zstandard: about a quarter of the bytes, for several times the cost of LZ4.
+    Zstd,
+}
+
+/// The level of `zstd`, its own default.
+const ZSTD_LEVEL: i32 = 3;
+
+impl Codec {
+    /// All of them.
+    pub const ALL: [Codec; 3] = [Codec::None, Codec::Lz4, Codec::Zstd];
+
+    /// The name that users write, and that peers tell each other.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::None => "none",
+            Codec::Lz4 => "lz4",
+            Codec::Zstd => "zstd",
+        }
+    }
+}
+
+impl std::str::FromStr for Codec {
+    type Err = UnknownCodec;
+
+    fn from_str(name: &str) -> Result<Codec, UnknownCodec> {
+        let known = Codec::ALL.into_iter().find(|codec| codec.name() == name);
+        known.ok_or_else(|| UnknownCodec(name.to_owned()))
+    }
+}
+
+/// No codec has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown compression '{0}' (known: none, lz4, zstd)")]
+pub struct UnknownCodec(String);

@@ -1,0 +1,109 @@
+//! Nodes that compress: closed segments are packed, the stream is compressed, and neither changes what anybody reads.
+
+use super::super::disks::{Disks, wait_until};
+use super::super::forgetful::Forgetful;
+use super::super::proxy::{Way, proxy};
+use super::peer::{AS_IT_IS, Peer};
+use replicheck::binlog::{Files as _, Lsn};
+use replicheck::compression::Codec;
+use replicheck::engine::Settings;
+use replicheck::server::facts::{Follower, Link, Role};
+use replicheck::store::Dump;
+
+/// Writes that make some segments of [`compressing`] full, other ones for each `round`.
+fn write(master: &Peer, round: u64) {
+    let lines = |at: u64| -> Vec<String> {
+        (0..20).map(|n| format!("SET key{n} {}", format!("value-{round}-{at}-").repeat(20))).collect()
+    };
+    for at in 0..10 {
+        master.run(&lines(at).iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+fn compressing(codec: Codec) -> impl Fn(&mut Settings) {
+    move |settings| (settings.segment_bytes_max, settings.compression) = (8_000, codec)
+}
+
+/// How many segments are packed, and how many are not.
+fn packed(binlog: &Forgetful) -> (usize, usize) {
+    let names = binlog.list().expect("a folder");
+    let segments = names.iter().filter(|name| name.ends_with(".binlog"));
+    let packed = segments.map(|name| binlog.bytes(name).starts_with(b"RCPACKED"));
+    let (packed, plain): (Vec<bool>, Vec<bool>) = packed.partition(|&is_packed| is_packed);
+    (packed.len(), plain.len())
+}
+
+/// Waits until every segment but the last is packed.
+fn wait_until_packed(disks: &Disks) {
+    wait_until("every closed segment is packed", || matches!(packed(&disks.binlog), (3.., 1)));
+}
+
+fn dump(node: &Peer) -> Dump {
+    node.node.dump().expect("it reads")
+}
+
+#[test]
+fn cluster_with_each_codec_has_packed_logs_and_equal_stores() {
+    for codec in [Codec::Lz4, Codec::Zstd] {
+        let (m, r, s) = (Disks::new(), Disks::new(), Disks::new());
+        let master = Peer::master(&m, &compressing(codec));
+        let replica = Peer::replica(&r, &compressing(codec), master.port);
+        write(&master, 1);
+        replica.assert_equals(&master, codec.name());
+        assert_eq!(replica.link(), Link::Up { compression: codec });
+        let Role::Master { replicas } = master.facts().role else { panic!("it is the master") };
+        assert!(matches!(replicas[..], [Follower { compression, .. }] if compression == codec));
+        // It is away while the master writes on; the entry after its last is within a segment that gets packed.
+        replica.stop().expect("it stops");
+        write(&master, 2);
+        wait_until_packed(&m);
+        let replica = Peer::replica(&r, &compressing(codec), master.port);
+        replica.assert_equals(&master, "resumed from within a packed segment");
+        wait_until_packed(&r);
+        // One that asks for nothing is sent what was packed, too.
+        let plain = Peer::replica(&s, AS_IT_IS, master.port);
+        plain.assert_equals(&master, "from the first entry on, not compressed");
+        assert_eq!((plain.link(), packed(&s.binlog)), (Link::Up { compression: Codec::None }, (0, 1)));
+        // Any value opens what another one wrote.
+        let stored = dump(&master);
+        master.stop().expect("it stops");
+        let again = Peer::master(&m, AS_IT_IS);
+        assert_eq!(dump(&again), stored);
+        write(&again, 3);
+        again.stop().expect("it stops");
+        let other = if codec == Codec::Lz4 { Codec::Zstd } else { Codec::Lz4 };
+        let again = Peer::master(&m, &compressing(other));
+        write(&again, 4);
+        wait_until_packed(&m);
+        replica.replicate(Some(again.port)).expect("it tries");
+        replica.assert_equals(&again, "plain and packed segments mixed");
+    }
+}
+
+#[test]
+fn crash_of_a_node_that_packs_loses_nothing_that_was_synced() {
+    let m = Disks::new();
+    let master = Peer::master(&m, &compressing(Codec::Zstd));
+    write(&master, 1);
+    wait_until_packed(&m);
+    wait_until("the last sync", || master.facts().progress.durable == master.facts().progress.applied);
+    let lost = Disks::with(m.node.bare(), m.binlog.bare());
+    let again = Peer::master(&lost, &compressing(Codec::Lz4));
+    assert_eq!(dump(&again), dump(&master));
+    assert!(again.facts().progress.applied > Lsn(100));
+}
+
+#[test]
+fn link_compressed_and_cut_many_times_resumes_without_loss() {
+    for codec in [Codec::Lz4, Codec::Zstd] {
+        let (m, r) = (Disks::new(), Disks::new());
+        let master = Peer::master(&m, AS_IT_IS);
+        write(&master, 1);
+        // In the answer, in the header of the stream, in its first block, and in later ones.
+        let cuts = vec![3, 21, 24, 30, 60, 200, 700, 1_500];
+        let cut = proxy(&format!("127.0.0.1:{}", master.port), Way::Down, cuts);
+        let port = cut.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let replica = Peer::replica(&r, &|settings| settings.compression = codec, port);
+        replica.assert_equals(&master, codec.name());
+    }
+}
