@@ -16,7 +16,7 @@ use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError};
 use crate::command::{Command, Reply};
 use crate::effect::{Key, Write};
 use crate::expiry::ExpiryPolicy;
-use crate::node::{Master, MasterInput, MasterOutput};
+use crate::node::Master;
 use crate::publication::MasterPublication;
 use crate::queue::Queue;
 use crate::replication::Tail;
@@ -138,29 +138,21 @@ impl<F: Files> Writer<F> {
         let mut master = Master::resume(pending, self.epoch, self.last, now.max(self.time));
         let (mut entries, mut replies) = (Vec::new(), Vec::with_capacity(group.len()));
         for request in group {
-            let inputs: Vec<MasterInput> = match request {
-                Request::Run { commands, .. } => commands
-                    .iter()
-                    .map(|command| MasterInput::Request {
-                        command: command.clone(),
-                        now,
-                        random: fastrand::u64(..),
-                    })
-                    .collect(),
-                Request::Expire(keys) => {
-                    keys.iter().map(|key| MasterInput::Expire { key: key.clone(), now }).collect()
-                }
-                Request::Fsync { .. } => Vec::new(),
-            };
-            let mut answers = Vec::with_capacity(inputs.len());
-            for input in inputs {
-                for output in master.step(&*self.policy, input)? {
-                    match output {
-                        MasterOutput::Append(entry) => entries.push(entry),
-                        MasterOutput::Reply(reply) => answers.push(reply),
-                        MasterOutput::Heartbeat(_) => {}
+            let mut answers = Vec::new();
+            match request {
+                Request::Run { commands, .. } => {
+                    answers.reserve(commands.len());
+                    for command in commands {
+                        let random = fastrand::u64(..);
+                        answers.push(master.request(&*self.policy, command, now, random, &mut entries)?);
                     }
                 }
+                Request::Expire(keys) => {
+                    for key in keys {
+                        entries.extend(master.expire(&*self.policy, key, now)?);
+                    }
+                }
+                Request::Fsync { .. } => {}
             }
             replies.push(answers);
         }

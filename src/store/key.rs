@@ -28,7 +28,12 @@ pub fn marker() -> Vec<u8> {
 
 /// Raw key of the metadata of `key`.
 pub fn metadata(key: &Key) -> Vec<u8> {
-    [&[DATA, key.db, METADATA], key.name.as_slice()].concat()
+    metadata_of(key.db, &key.name)
+}
+
+/// Raw key of the metadata of the key `name` in database `db`.
+pub fn metadata_of(db: u8, name: &[u8]) -> Vec<u8> {
+    [&[DATA, db, METADATA], name].concat()
 }
 
 /// The key whose metadata has this raw key; `None` for any other raw key.

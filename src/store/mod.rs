@@ -43,6 +43,15 @@ pub trait Read {
     /// The value of `key`. Errors: [`StoreError::Io`]: the caller stops the node.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Calls `look` with the value of `key`, not at all if there is none. A store that can lend the value spares the
+    /// copy that [`Read::get`] makes. Errors: as there.
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        if let Some(value) = self.get(key)? {
+            look(&value);
+        }
+        Ok(())
+    }
+
     /// Calls `visit` for each record of `from..to` in the order of its keys, until it breaks. An empty `to` is
     /// the end of the store.
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
@@ -51,6 +60,10 @@ pub trait Read {
 impl<R: Read + ?Sized> Read for &R {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         (**self).get(key)
+    }
+
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        (**self).look(key, look)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

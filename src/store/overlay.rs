@@ -65,6 +65,16 @@ impl<B: Read> Read for Overlay<B> {
         }
     }
 
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        match self.records.get(key) {
+            Some(Some(put)) => look(put),
+            Some(None) => {}
+            None if self.is_deleted(key) => {}
+            None => self.base.look(key, look)?,
+        }
+        Ok(())
+    }
+
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         if !to.is_empty() && from >= to {
             return Ok(());

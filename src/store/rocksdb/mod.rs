@@ -125,7 +125,13 @@ impl fmt::Debug for RocksStore {
 
 impl Read for RocksStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.shared.db.get(key).map_err(io_error)
+        self.shared.db.get_opt(key, &self.shared.reading).map_err(io_error)
+    }
+
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        let pinned = self.shared.db.get_pinned_opt(key, &self.shared.reading).map_err(io_error)?;
+        pinned.iter().for_each(|value| look(value));
+        Ok(())
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
@@ -146,7 +152,7 @@ impl Store for RocksStore {
                 Write::DeleteRange { from, to } => batch.delete_range(from, to),
             }
         }
-        self.shared.db.write_opt(batch, &options::for_writing()).map_err(io_error)
+        self.shared.db.write_opt(batch, &self.shared.writing).map_err(io_error)
     }
 }
 

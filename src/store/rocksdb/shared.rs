@@ -4,7 +4,7 @@ use super::{io_error, options};
 use crate::store::StoreError;
 use crate::store::gate::{self, Gate};
 use crate::time::Millis;
-use ::rocksdb::{CompactionDecision, DB};
+use ::rocksdb::{CompactionDecision, DB, ReadOptions, WriteOptions};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// An open database with its gate.
 pub(super) struct Shared {
     pub(super) db: DB,
+    /// For reading the newest batch. Both kinds of options are C++ objects: made once, not at each call.
+    pub(super) reading: ReadOptions,
+    /// For writing.
+    pub(super) writing: WriteOptions,
     gate: Mutex<Gate>,
     /// [`Gate::at`] for the compaction filter, which runs on RocksDB's threads once a record. It may read a value that
     /// is out of date: that is a lower one, as the gate never goes back.
@@ -31,7 +35,8 @@ impl Shared {
             }
         });
         let db = DB::open(&options, folder).map_err(io_error)?;
-        Ok(Shared { db, gate: Mutex::new(Gate::new()), gate_at })
+        let (reading, writing) = (ReadOptions::default(), options::for_writing());
+        Ok(Shared { db, reading, writing, gate: Mutex::new(Gate::new()), gate_at })
     }
 
     /// The instant that the filter judges at.
