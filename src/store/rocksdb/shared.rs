@@ -1,5 +1,6 @@
 //! What the handles on one RocksDB share: the database and the gate.
 
+use super::owners::Owners;
 use super::{io_error, options};
 use crate::store::StoreError;
 use crate::store::gate::{self, Gate};
@@ -16,6 +17,8 @@ pub(super) struct Shared {
     pub(super) reading: ReadOptions,
     /// For writing.
     pub(super) writing: WriteOptions,
+    /// Which keys may have elements.
+    pub(super) owners: Owners,
     gate: Mutex<Gate>,
     /// [`Gate::at`] for the compaction filter, which runs on RocksDB's threads once a record. It may read a value that
     /// is out of date: that is a lower one, as the gate never goes back.
@@ -36,7 +39,7 @@ impl Shared {
         });
         let db = DB::open(&options, folder).map_err(io_error)?;
         let (reading, writing) = (ReadOptions::default(), options::for_writing());
-        Ok(Shared { db, reading, writing, gate: Mutex::new(Gate::new()), gate_at })
+        Ok(Shared { db, reading, writing, owners: Owners::new(), gate: Mutex::new(Gate::new()), gate_at })
     }
 
     /// The instant that the filter judges at.
