@@ -34,8 +34,8 @@ pub enum Request {
     Run {
         /// The commands; reads among them see the writes before them.
         commands: Vec<Command>,
-        /// Where the replies go, one a command; who no longer waits gets none.
-        reply: oneshot::Sender<Vec<Reply>>,
+        /// Where the answer goes; who no longer waits gets none.
+        reply: oneshot::Sender<Answer>,
     },
     /// Removal of keys that seemed dead.
     Expire(Vec<Key>),
@@ -46,6 +46,15 @@ pub enum Request {
         /// Where the outcome goes.
         reply: oneshot::Sender<Result<(), String>>,
     },
+}
+
+/// What [`Request::Run`] came to.
+#[derive(Debug)]
+pub struct Answer {
+    /// One a command.
+    pub replies: Vec<Reply>,
+    /// The commands: who made them frees them, and the writer, whom all wait for, does not.
+    pub commands: Vec<Command>,
 }
 
 /// What the writer needs, and what it has come to.
@@ -191,7 +200,8 @@ impl<F: Files> Writer<F> {
                     true => Reply::Error(text.clone()),
                     false => super::read(&sight, command),
                 };
-                let _ = reply.send(commands.iter().map(answer).collect());
+                let replies = commands.iter().map(answer).collect();
+                let _ = reply.send(Answer { replies, commands });
             }
         }
     }
@@ -211,9 +221,9 @@ impl<F: Files> Writer<F> {
 }
 
 fn answer(group: Vec<Request>, replies: Vec<Vec<Reply>>) {
-    for (request, answers) in group.into_iter().zip(replies) {
-        if let Request::Run { reply, .. } = request {
-            let _ = reply.send(answers);
+    for (request, replies) in group.into_iter().zip(replies) {
+        if let Request::Run { commands, reply } = request {
+            let _ = reply.send(Answer { replies, commands });
         }
     }
 }

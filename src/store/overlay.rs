@@ -29,6 +29,13 @@ impl<B: Read> Overlay<B> {
     pub fn add<'a>(&mut self, writes: impl IntoIterator<Item = &'a Write>) {
         for write in writes {
             match write {
+                // Written with each entry: its bytes change where they are.
+                Write::Put { key, value } if key.first() == Some(&key::NODE) => {
+                    match self.records.get_mut(key) {
+                        Some(Some(put)) => put.clone_from(value),
+                        _ => drop(self.records.insert(key.clone(), Some(value.clone()))),
+                    }
+                }
                 Write::Put { key, value } => {
                     self.has_elements |= key::element_owner(key).is_some();
                     self.records.insert(key.clone(), Some(value.clone()));

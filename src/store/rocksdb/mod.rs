@@ -37,6 +37,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+/// Room that a batch begins with; it doubles when it is full.
+const BATCH_BYTES: usize = 16 << 10;
+
 /// A handle on an open RocksDB. Clones are handles on the same one, for any number of threads; it closes, without a
 /// flush, when the last handle and the last [`Snapshot`] are gone.
 ///
@@ -156,7 +159,7 @@ impl Read for RocksStore {
 
 impl Store for RocksStore {
     fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError> {
-        let mut batch = WriteBatch::default();
+        let mut batch = WriteBatch::with_capacity_bytes(BATCH_BYTES);
         for write in writes {
             match write {
                 Write::Put { key, value } => {
