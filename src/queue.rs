@@ -32,6 +32,19 @@ pub struct Queue<T> {
     came: Condvar,
 }
 
+/// The duty to wake the consumer, done when this is dropped: at the latest when whoever queues next would sleep himself.
+#[derive(Debug)]
+#[must_use]
+pub struct Wake<'a> {
+    came: &'a Condvar,
+}
+
+impl Drop for Wake<'_> {
+    fn drop(&mut self) {
+        self.came.notify_one();
+    }
+}
+
 impl<T> Queue<T> {
     /// An empty queue for at most `items_max` items.
     pub fn new(items_max: usize) -> Queue<T> {
@@ -41,6 +54,12 @@ impl<T> Queue<T> {
 
     /// Queues `item`; never waits. Errors: [`NotQueued`], and the item is gone.
     pub fn push(&self, item: T) -> Result<(), NotQueued> {
+        self.push_asleep(item).map(drop)
+    }
+
+    /// As [`Queue::push`], but a consumer who sleeps sleeps on until the [`Wake`] is dropped, so that others may queue
+    /// meanwhile: he is woken once for all of them. `None`: he is awake, or another has to wake him.
+    pub fn push_asleep(&self, item: T) -> Result<Option<Wake<'_>>, NotQueued> {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return Err(NotQueued::Closed);
@@ -49,10 +68,8 @@ impl<T> Queue<T> {
             return Err(NotQueued::Full);
         }
         waiting.items.push(item);
-        if mem::take(&mut waiting.asleep) {
-            self.came.notify_one();
-        }
-        Ok(())
+        // Who is woken takes the lock: it is given up first.
+        Ok(mem::take(&mut waiting.asleep).then(|| Wake { came: &self.came }))
     }
 
     /// Waits until there is something, and takes it all into `group`, which is emptied first. `false`: the queue is

@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::effect::{Effect, Key, KeySet, Write};
-use crate::store::record::{Collection, Record, Value, encode_element};
+use crate::store::record::{Collection, Record, Value, encode_element, encode_string};
 use crate::store::{StoreError, key};
 use crate::time::Millis;
 use std::collections::BTreeSet;
@@ -22,9 +22,12 @@ impl Draft {
 
     /// Writes the metadata of `name`. Elements are the caller's to write.
     pub fn put_record(&mut self, view: &View<'_>, name: &[u8], record: &Record) {
-        let owner = view.key(name);
-        self.writes.push(Write::Put { key: key::metadata(&owner), value: record.encode() });
-        self.keys.insert(owner);
+        self.put(view, name, record.encode());
+    }
+
+    fn put(&mut self, view: &View<'_>, name: &[u8], value: Vec<u8>) {
+        self.writes.push(Write::Put { key: key::metadata_of(view.db(), name), value });
+        self.keys.insert(view.key(name));
     }
 
     /// Makes `name` the string `value` with that deadline, whatever it was, and clears away the elements of a
@@ -33,12 +36,25 @@ impl Draft {
         &mut self,
         view: &View<'_>,
         name: &[u8],
-        value: Vec<u8>,
+        value: &[u8],
         deadline: Option<Millis>,
     ) -> Result<(), StoreError> {
-        self.clear_elements(view, name)?;
-        self.put_record(view, name, &Record { deadline, value: Value::String(value) });
+        let collection = view.collection_to_clear(name)?;
+        self.put_string_over(view, name, value, deadline, collection);
         Ok(())
+    }
+
+    /// As [`Draft::put_string`], where the caller has read which collection the string replaces.
+    pub fn put_string_over(
+        &mut self,
+        view: &View<'_>,
+        name: &[u8],
+        value: &[u8],
+        deadline: Option<Millis>,
+        collection: Option<Collection>,
+    ) {
+        collection.iter().for_each(|collection| self.clear(view, name, collection));
+        self.put(view, name, encode_string(value, deadline));
     }
 
     /// Makes `name` a collection with that metadata; the elements are the caller's to write.
@@ -76,24 +92,26 @@ impl Draft {
 
     /// Removes `name` with all that belongs to it, dead or alive. Notes nothing if no bytes are stored.
     pub fn remove(&mut self, view: &View<'_>, name: &[u8]) -> Result<(), StoreError> {
-        if view.stored_record(name)?.is_some() {
-            self.clear_elements(view, name)?;
-            let owner = view.key(name);
-            self.writes.push(Write::Delete { key: key::metadata(&owner) });
-            self.keys.insert(owner);
+        if let Some(stored) = view.stored_metadata(name)? {
+            stored.collection.iter().for_each(|collection| self.clear(view, name, collection));
+            self.writes.push(Write::Delete { key: key::metadata_of(view.db(), name) });
+            self.keys.insert(view.key(name));
         }
         Ok(())
     }
 
     /// Clears away the elements of the collection stored under `name`, dead or alive, if it is one.
     pub fn clear_elements(&mut self, view: &View<'_>, name: &[u8]) -> Result<(), StoreError> {
-        if let Some(Record { value: Value::Hash(collection), .. }) = view.stored_record(name)? {
-            let owner = view.key(name);
-            let (from, to) = key::elements(&owner, collection.incarnation);
-            self.writes.push(Write::DeleteRange { from, to });
-            self.keys.insert(owner);
-        }
+        let collection = view.collection_to_clear(name)?;
+        collection.iter().for_each(|collection| self.clear(view, name, collection));
         Ok(())
+    }
+
+    fn clear(&mut self, view: &View<'_>, name: &[u8], collection: &Collection) {
+        let owner = view.key(name);
+        let (from, to) = key::elements(&owner, collection.incarnation);
+        self.writes.push(Write::DeleteRange { from, to });
+        self.keys.insert(owner);
     }
 
     /// The finished effect.

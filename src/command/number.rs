@@ -12,9 +12,12 @@ use rustc_apfloat::{Float as _, Round};
 /// The integer in `bytes`, in the one spelling that Redis takes: decimal, no sign `+`, no leading zeros, no
 /// spaces, within 64 bits.
 pub(crate) fn parse_integer(bytes: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let number: i64 = text.parse().ok()?;
-    (number.to_string() == text).then_some(number)
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    match digits {
+        [b'1'..=b'9', ..] => std::str::from_utf8(bytes).ok()?.parse().ok(),
+        b"0" if digits.len() == bytes.len() => Some(0),
+        _ => None,
+    }
 }
 
 /// A number as INCRBYFLOAT and HINCRBYFLOAT count with it; infinity is one, NaN is not.

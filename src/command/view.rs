@@ -3,7 +3,7 @@
 
 use super::CommandError;
 use crate::effect::Key;
-use crate::store::record::{Collection, Record, Value, decode_element};
+use crate::store::record::{Collection, Metadata, Record, Value, decode_element};
 use crate::store::{self, Element, Read, StoreError, key};
 use crate::time::Millis;
 use std::ops::ControlFlow;
@@ -73,16 +73,51 @@ impl<'a> View<'a> {
 
     /// The record of `name` whether alive or dead: what an overwriting command has to clear away.
     pub fn stored_record(&self, name: &[u8]) -> Result<Option<Record>, StoreError> {
-        let raw = key::metadata(&self.key(name));
-        self.reader.get(&raw)?.map(|bytes| Record::decode(&raw, &bytes)).transpose()
+        self.look(name, Record::decode)
+    }
+
+    /// What is stored under `name`, dead or alive, without a copy of a string's value.
+    pub fn stored_metadata(&self, name: &[u8]) -> Result<Option<Metadata>, StoreError> {
+        self.look(name, Metadata::decode)
+    }
+
+    /// The collection stored under `name`, dead or alive: whoever makes something else of the name clears its elements
+    /// away. Looks only where the store may have some.
+    pub fn collection_to_clear(&self, name: &[u8]) -> Result<Option<Collection>, StoreError> {
+        if !self.reader.may_have_elements(self.db, name) {
+            return Ok(None);
+        }
+        Ok(self.stored_metadata(name)?.and_then(|stored| stored.collection))
+    }
+
+    fn look<T>(
+        &self,
+        name: &[u8],
+        decode: fn(&[u8], &[u8]) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let raw = key::metadata_of(self.db, name);
+        let mut found = None;
+        self.reader.look(&raw, &mut |bytes| found = Some(decode(&raw, bytes)))?;
+        found.transpose()
     }
 
     /// The living string `name`: its value and deadline. Errors: WRONGTYPE.
     pub fn string(&self, name: &[u8]) -> Result<Option<StringValue>, CommandError> {
-        match self.record(name)? {
-            None => Ok(None),
-            Some(Record { deadline, value: Value::String(value) }) => Ok(Some((value, deadline))),
-            Some(_) => Err(CommandError::wrong_type()),
+        self.string_to_replace(name).map(|(string, _)| string)
+    }
+
+    /// As [`View::string`], with the dead collection that has the name in its place: whoever writes the name clears
+    /// its elements away, and need not read again. Errors: WRONGTYPE.
+    pub fn string_to_replace(
+        &self,
+        name: &[u8],
+    ) -> Result<(Option<StringValue>, Option<Collection>), CommandError> {
+        let Some(record) = self.stored_record(name)? else { return Ok((None, None)) };
+        match (record.is_dead(self.judged_at), record.value) {
+            (false, Value::String(value)) => Ok((Some((value, record.deadline)), None)),
+            (true, Value::String(_)) => Ok((None, None)),
+            (true, Value::Hash(collection)) => Ok((None, Some(collection))),
+            (false, Value::Hash(_)) => Err(CommandError::wrong_type()),
         }
     }
 
@@ -103,7 +138,9 @@ impl<'a> View<'a> {
         element: &[u8],
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let raw = key::element(&self.key(name), incarnation, element);
-        self.reader.get(&raw)?.map(|bytes| decode_element(&raw, &bytes)).transpose()
+        let mut found = None;
+        self.reader.look(&raw, &mut |bytes| found = Some(decode_element(&raw, bytes)))?;
+        found.transpose()
     }
 
     /// All elements of `name` in that incarnation, in the order of their names. Cost: O(elements).
@@ -119,7 +156,7 @@ impl<'a> View<'a> {
         visit: &mut dyn FnMut(&[u8], &Record) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let (_, to) = key::all_metadata(self.db);
-        let from = key::metadata(&self.key(start));
+        let from = key::metadata_of(self.db, start);
         let mut damaged = None;
         self.reader.scan(&from, &to, &mut |raw, bytes| match Record::decode(raw, bytes) {
             Ok(record) if record.is_dead(self.judged_at) => ControlFlow::Continue(()),

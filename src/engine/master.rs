@@ -14,7 +14,7 @@ use super::open::Opened;
 use super::packer::Packer;
 use super::tail::SharedTail;
 use super::ticker::{self, Ticker};
-use super::writer::{Request, Writer};
+use super::writer::{Answer, Request, Writer};
 use super::{Clock, Failure, Place, Settings};
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
 use crate::command::{Command, Reply};
@@ -163,22 +163,31 @@ impl<F: Place> Master<F> {
 }
 
 impl<F: Files> Shared<F> {
-    /// Runs a connection's commands. Reads alone are answered here, each from the published snapshot; with a write
-    /// among them all go to the writer.
+    /// Runs a connection's commands. Reads alone are answered here, all from the published snapshot, which is not older
+    /// than any of them; with a write among them all go to the writer.
     pub async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
         if !commands.iter().any(Command::is_write) {
-            return commands.iter().map(|command| self.read(command)).collect();
+            let sight = self.publication.read(self.clock.now());
+            return commands.iter().map(|command| super::read(&sight, command)).collect();
         }
         let count = commands.len();
-        let (reply, replies) = oneshot::channel();
-        if let Err(error) = self.queue.push(Request::Run { commands, reply }) {
-            return vec![Reply::Error(format!("ERR {error}")); count];
+        let (reply, answer) = oneshot::channel();
+        match self.queue.push_asleep(Request::Run { commands, reply }) {
+            Ok(None) => {}
+            // The other connections that have something to run go first, and the writer is woken once for all of them.
+            Ok(Some(wake)) => {
+                tokio::task::yield_now().await;
+                drop(wake);
+            }
+            Err(error) => return vec![Reply::Error(format!("ERR {error}")); count],
         }
-        replies.await.unwrap_or_else(|_| vec![Reply::Error("ERR the node has stopped".to_owned()); count])
-    }
-
-    fn read(&self, command: &Command) -> Reply {
-        super::read(&self.publication.read(self.clock.now()), command)
+        match answer.await {
+            Ok(Answer { replies, commands }) => {
+                drop(commands);
+                replies
+            }
+            Err(_) => vec![Reply::Error("ERR the node has stopped".to_owned()); count],
+        }
     }
 
     /// Changes the promise of an acknowledgement.

@@ -16,7 +16,7 @@ use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError};
 use crate::command::{Command, Reply};
 use crate::effect::{Key, Write};
 use crate::expiry::ExpiryPolicy;
-use crate::node::{Master, MasterInput, MasterOutput};
+use crate::node::Master;
 use crate::publication::MasterPublication;
 use crate::queue::Queue;
 use crate::replication::Tail;
@@ -34,8 +34,8 @@ pub enum Request {
     Run {
         /// The commands; reads among them see the writes before them.
         commands: Vec<Command>,
-        /// Where the replies go, one a command; who no longer waits gets none.
-        reply: oneshot::Sender<Vec<Reply>>,
+        /// Where the answer goes; who no longer waits gets none.
+        reply: oneshot::Sender<Answer>,
     },
     /// Removal of keys that seemed dead.
     Expire(Vec<Key>),
@@ -46,6 +46,15 @@ pub enum Request {
         /// Where the outcome goes.
         reply: oneshot::Sender<Result<(), String>>,
     },
+}
+
+/// What [`Request::Run`] came to.
+#[derive(Debug)]
+pub struct Answer {
+    /// One a command.
+    pub replies: Vec<Reply>,
+    /// The commands: who made them frees them, and the writer, whom all wait for, does not.
+    pub commands: Vec<Command>,
 }
 
 /// What the writer needs, and what it has come to.
@@ -138,29 +147,21 @@ impl<F: Files> Writer<F> {
         let mut master = Master::resume(pending, self.epoch, self.last, now.max(self.time));
         let (mut entries, mut replies) = (Vec::new(), Vec::with_capacity(group.len()));
         for request in group {
-            let inputs: Vec<MasterInput> = match request {
-                Request::Run { commands, .. } => commands
-                    .iter()
-                    .map(|command| MasterInput::Request {
-                        command: command.clone(),
-                        now,
-                        random: fastrand::u64(..),
-                    })
-                    .collect(),
-                Request::Expire(keys) => {
-                    keys.iter().map(|key| MasterInput::Expire { key: key.clone(), now }).collect()
-                }
-                Request::Fsync { .. } => Vec::new(),
-            };
-            let mut answers = Vec::with_capacity(inputs.len());
-            for input in inputs {
-                for output in master.step(&*self.policy, input)? {
-                    match output {
-                        MasterOutput::Append(entry) => entries.push(entry),
-                        MasterOutput::Reply(reply) => answers.push(reply),
-                        MasterOutput::Heartbeat(_) => {}
+            let mut answers = Vec::new();
+            match request {
+                Request::Run { commands, .. } => {
+                    answers.reserve(commands.len());
+                    for command in commands {
+                        let random = fastrand::u64(..);
+                        answers.push(master.request(&*self.policy, command, now, random, &mut entries)?);
                     }
                 }
+                Request::Expire(keys) => {
+                    for key in keys {
+                        entries.extend(master.expire(&*self.policy, key, now)?);
+                    }
+                }
+                Request::Fsync { .. } => {}
             }
             replies.push(answers);
         }
@@ -199,7 +200,8 @@ impl<F: Files> Writer<F> {
                     true => Reply::Error(text.clone()),
                     false => super::read(&sight, command),
                 };
-                let _ = reply.send(commands.iter().map(answer).collect());
+                let replies = commands.iter().map(answer).collect();
+                let _ = reply.send(Answer { replies, commands });
             }
         }
     }
@@ -219,9 +221,9 @@ impl<F: Files> Writer<F> {
 }
 
 fn answer(group: Vec<Request>, replies: Vec<Vec<Reply>>) {
-    for (request, answers) in group.into_iter().zip(replies) {
-        if let Request::Run { reply, .. } = request {
-            let _ = reply.send(answers);
+    for (request, replies) in group.into_iter().zip(replies) {
+        if let Request::Run { commands, reply } = request {
+            let _ = reply.send(Answer { replies, commands });
         }
     }
 }

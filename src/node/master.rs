@@ -1,7 +1,7 @@
 //! Master — requests → replies and log entries. Pure, but for its store.
 
 use super::removal_of_dead;
-use crate::apply::{self, Instants};
+use crate::apply::marker_write;
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, Reply, View};
 use crate::effect::{Effect, Key, KeySet};
@@ -97,28 +97,32 @@ impl<S: Store> Master<S> {
                 Ok(vec![Output::Heartbeat(self.time)])
             }
             Input::Expire { key, now } => {
-                self.time = self.time.max(now);
-                Ok(self.expire(policy, &key)?.into_iter().map(Output::Append).collect())
+                Ok(self.expire(policy, &key, now)?.into_iter().map(Output::Append).collect())
             }
             Input::Request { command, now, random } => {
-                self.time = self.time.max(now);
-                self.request(policy, command, random)
+                let mut entries = Vec::new();
+                let reply = self.request(policy, &command, now, random, &mut entries)?;
+                Ok(entries.into_iter().map(Output::Append).chain([Output::Reply(reply)]).collect())
             }
         }
     }
 
-    fn request(
+    /// [`Input::Request`] of a command that stays the caller's: the reply, and the next entries at the end of `entries`,
+    /// to be logged before it leaves. Errors: as [`Master::step`].
+    pub fn request(
         &mut self,
         policy: &dyn ExpiryPolicy,
-        command: Command,
+        command: &Command,
+        now: Millis,
         random: u64,
-    ) -> Result<Vec<Output>, StoreError> {
-        let mut outputs = Vec::new();
+        entries: &mut Vec<Entry>,
+    ) -> Result<Reply, StoreError> {
+        self.time = self.time.max(now);
         if policy.removal() == Removal::ByMaster
             && let KeySet::Keys(keys) = command.keys()
         {
             for key in &keys {
-                outputs.extend(self.expire(policy, key)?.map(Output::Append));
+                entries.extend(self.expire(policy, key, now)?);
             }
         }
         let view = View::new(&self.store, command.db(), self.time)
@@ -126,15 +130,20 @@ impl<S: Store> Master<S> {
             .with_random(random);
         let (reply, effect) = command.execute(&view, self.time)?;
         if !effect.is_empty() {
-            let logged = |effect, time| policy.logged(&command, effect, time);
-            outputs.push(Output::Append(self.append(effect, logged)?));
+            entries.push(self.append(effect, |effect, time| policy.logged(command, effect, time))?);
         }
-        outputs.push(Output::Reply(reply));
-        Ok(outputs)
+        Ok(reply)
     }
 
-    /// Removes `key` if it is dead; the entry, if the policy wants replicas to be told.
-    fn expire(&mut self, policy: &dyn ExpiryPolicy, key: &Key) -> Result<Option<Entry>, StoreError> {
+    /// [`Input::Expire`] of a key that stays the caller's: the entry, if the policy wants replicas to be told. Errors: as
+    /// [`Master::step`].
+    pub fn expire(
+        &mut self,
+        policy: &dyn ExpiryPolicy,
+        key: &Key,
+        now: Millis,
+    ) -> Result<Option<Entry>, StoreError> {
+        self.time = self.time.max(now);
         let effect = removal_of_dead(&self.store, key, self.time)?;
         if effect.is_empty() {
             return Ok(None);
@@ -157,13 +166,9 @@ impl<S: Store> Master<S> {
         logged: impl FnOnce(Effect, Millis) -> Payload,
     ) -> Result<Entry, StoreError> {
         let lsn = self.last.next();
-        let mut entry = Entry { lsn, epoch: self.epoch, time: self.time, payload: Payload::Effect(effect) };
-        let at = Instants { now: self.time, judged_at: self.time };
-        apply::write_batch(&mut self.store, &[&entry], None, lsn, &|_| at)?;
+        let marker = marker_write(lsn);
+        self.store.write_all(&mut effect.writes.iter().chain([&marker]))?;
         self.last = lsn;
-        if let Payload::Effect(effect) = entry.payload {
-            entry.payload = logged(effect, self.time);
-        }
-        Ok(entry)
+        Ok(Entry { lsn, epoch: self.epoch, time: self.time, payload: logged(effect, self.time) })
     }
 }

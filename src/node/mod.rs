@@ -18,7 +18,7 @@ use crate::time::Millis;
 pub fn removal_of_dead(reader: &dyn Read, key: &Key, now: Millis) -> Result<Effect, StoreError> {
     let view = View::new(reader, key.db, now);
     let mut draft = Draft::new();
-    if view.stored_record(&key.name)?.is_some_and(|record| record.is_dead(now)) {
+    if view.stored_metadata(&key.name)?.is_some_and(|stored| stored.is_dead(now)) {
         draft.remove(&view, &key.name)?;
     }
     Ok(draft.finish())

@@ -26,7 +26,8 @@ pub(super) struct Client {
 /// What changes while it is connected.
 struct State {
     session: Session,
-    last_command: String,
+    /// `None`: it has sent nothing.
+    last: Option<Last>,
     active: Instant,
     input_bytes: usize,
     output_bytes: usize,
@@ -34,14 +35,14 @@ struct State {
 
 impl Client {
     /// Notes what the connection is like after a run of commands.
-    pub(super) fn note(&self, session: &Session, last_command: Option<String>, input: usize, output: usize) {
+    pub(super) fn note(&self, session: &Session, last: &Last, input: usize, output: usize) {
         let mut state = locked(&self.state);
         if state.session != *session {
             state.session = session.clone();
         }
-        if let Some(command) = last_command {
-            state.last_command = command;
-        }
+        let kept = state.last.get_or_insert_default();
+        kept.name.clone_from(&last.name);
+        kept.inner.clone_from(&last.inner);
         state.active = Instant::now();
         (state.input_bytes, state.output_bytes) = (input, output);
     }
@@ -63,10 +64,51 @@ impl Client {
         let _ = write!(line, " age={age} idle={idle} flags={flags} db={} sub=0 psub=0 ssub=0", session.db);
         let _ = write!(line, " multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0", state.input_bytes);
         let _ = write!(line, " rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem=0 events=r", state.output_bytes);
-        let _ = write!(line, " cmd={} user=default redir=-1 resp={resp}", state.last_command);
+        let _ = write!(
+            line,
+            " cmd={} user=default redir=-1 resp={resp}",
+            state.last.as_ref().map_or_else(|| "NULL".to_owned(), Last::shown)
+        );
         let (library, version) = (String::from_utf8_lossy(library), String::from_utf8_lossy(version));
         let _ = writeln!(line, " lib-name={library} lib-ver={version}");
         line
+    }
+}
+
+/// Name and first argument of the last request, as far as CLIENT LIST shows them. Kept as they came: they are made
+/// readable when somebody asks, not for each request.
+#[derive(Default)]
+pub(super) struct Last {
+    name: Vec<u8>,
+    inner: Option<Vec<u8>>,
+}
+
+impl Last {
+    /// Notes `argv`, which has a name at least.
+    pub(super) fn note(&mut self, argv: &[Vec<u8>]) {
+        let keep = |kept: &mut Vec<u8>, argument: &[u8]| {
+            kept.clear();
+            kept.extend_from_slice(&argument[..argument.len().min(64)]);
+        };
+        keep(&mut self.name, &argv[0]);
+        match argv.get(1) {
+            Some(inner) => keep(self.inner.get_or_insert_default(), inner),
+            None => self.inner = None,
+        }
+    }
+
+    /// `get`, `client|list`.
+    fn shown(&self) -> String {
+        let text = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes).to_lowercase().replace(|c: char| !c.is_ascii_graphic(), "?")
+        };
+        let name = text(&self.name);
+        match &self.inner {
+            Some(inner) if ["client", "config", "command"].contains(&name.as_str()) => {
+                format!("{name}|{}", text(inner))
+            }
+            _ => name,
+        }
     }
 }
 
@@ -106,13 +148,8 @@ impl Clients {
         self.connections.fetch_add(1, Ordering::Relaxed);
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let now = Instant::now();
-        let state = State {
-            session: Session::new(id),
-            last_command: "NULL".to_owned(),
-            active: now,
-            input_bytes: 0,
-            output_bytes: 0,
-        };
+        let state =
+            State { session: Session::new(id), last: None, active: now, input_bytes: 0, output_bytes: 0 };
         let killed = Notify::new();
         let client = Arc::new(Client { id, addr, laddr, since: now, killed, state: Mutex::new(state) });
         connected.insert(id, Arc::clone(&client));

@@ -3,7 +3,7 @@
 //! A run takes what has come, up to a bound, so that no client holds a worker for long. Replies that the client does
 //! not take are kept up to a bound, then nothing more is read from it; beyond its output limit it is closed.
 
-use super::clients::{Client, locked};
+use super::clients::{Client, Last, locked};
 use super::config::OutputLimit;
 use super::info::{self, Sources};
 use super::reply::{Protocol, encode};
@@ -12,11 +12,15 @@ use super::session::{Ask, Session, Step};
 use super::{Ended, Node, Shared, config};
 use crate::command::{Command, Reply};
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Poll, ready};
 use std::time::Duration;
-use tokio::io::Interest;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -68,6 +72,7 @@ pub(super) struct Connection<N> {
     session: Session,
     requests: Requests,
     output: Output,
+    last: Last,
     /// When it read or wrote last.
     active: Instant,
 }
@@ -109,8 +114,8 @@ impl<N: Node> Connection<N> {
         let limits = shared.config().limits;
         let ended = shared.ended.subscribe();
         let (session, requests) = (Session::new(client.id), Requests::new(limits));
-        let (output, active) = (Output::default(), Instant::now());
-        Connection { shared, socket, client, ended, session, requests, output, active }
+        let (output, last, active) = (Output::default(), Last::default(), Instant::now());
+        Connection { shared, socket, client, ended, session, requests, output, last, active }
     }
 
     /// Serves the client until either side ends.
@@ -180,36 +185,27 @@ impl<N: Node> Connection<N> {
     async fn wait(&mut self, reads: bool, timeout_s: u64, limit: OutputLimit) -> Result<(), End> {
         let pending = !self.output.pending().is_empty();
         let reads = reads && self.output.pending().len() < OUTPUT_PAUSE_BYTES;
-        let interest = match (reads, pending) {
-            (true, false) => Interest::READABLE,
-            (true, true) => Interest::READABLE | Interest::WRITABLE,
-            (false, _) => Interest::WRITABLE,
-        };
         let idle_at = (timeout_s > 0).then(|| self.active + Duration::from_secs(timeout_s));
         let soft_at = self.output.over_since.map(|since| since + Duration::from_secs(limit.soft_seconds));
-        let ready = tokio::select! {
+        let (mut reader, writer) = self.socket.split();
+        let count = tokio::select! {
             biased;
             () = self.client.killed.notified() => return Err(End::Killed),
             _ = self.ended.wait_for(Option::is_some) => return Err(End::Server),
             () = until(soft_at) => return Err(End::Output(self.output.pending().len())),
             () = until(idle_at) => return Err(End::Idle),
-            ready = self.socket.ready(interest) => ready?,
+            writable = writer.writable(), if pending => { writable?; None }
+            count = read(&mut reader, &mut self.requests), if reads => Some(count?),
         };
-        if ready.is_writable() {
-            self.send()?;
-            self.check_output(limit)?;
-        }
-        if reads && (ready.is_readable() || ready.is_read_closed()) {
-            let mut chunk = [0; READ_BYTES];
-            match self.socket.try_read(&mut chunk) {
-                Ok(0) => return Err(End::Client),
-                Ok(count) => {
-                    self.active = Instant::now();
-                    self.shared.clients.input_bytes.fetch_add(count as u64, Relaxed);
-                    self.requests.fill(&chunk[..count]);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(End::Socket(error)),
+        match count {
+            Some(0) => return Err(End::Client),
+            Some(count) => {
+                self.active = Instant::now();
+                self.shared.clients.input_bytes.fetch_add(count as u64, Relaxed);
+            }
+            None => {
+                self.send()?;
+                self.check_output(limit)?;
             }
         }
         Ok(())
@@ -253,7 +249,7 @@ impl<N: Node> Connection<N> {
     /// Runs the requests that have come, up to a bound; whether more may be there.
     async fn run(&mut self) -> Result<bool, End> {
         let mut queued: Vec<Queued> = Vec::new();
-        let (mut commands, mut bytes, mut last) = (0, 0, None);
+        let (mut commands, mut bytes) = (0, 0);
         let outcome = loop {
             if commands == RUN_COMMANDS_MAX || bytes >= RUN_BYTES_MAX {
                 break Ok(true);
@@ -265,7 +261,7 @@ impl<N: Node> Connection<N> {
             };
             commands += 1;
             bytes += argv.iter().map(Vec::len).sum::<usize>();
-            last = Some(command_name(&argv));
+            self.last.note(&argv);
             let (step, told) = self.session.step(argv);
             let framed = told.then_some(self.session.protocol);
             if let Step::Run(command) = step {
@@ -277,7 +273,7 @@ impl<N: Node> Connection<N> {
             let answered = match step {
                 Step::Reply(reply) => Ok(Some(reply)),
                 Step::Ask(ask) => {
-                    self.client.note(&self.session, last.clone(), self.requests.held(), 0);
+                    self.client.note(&self.session, &self.last, self.requests.held(), 0);
                     self.answer(ask).await
                 }
                 Step::Run(_) | Step::Silent => Ok(None),
@@ -301,7 +297,7 @@ impl<N: Node> Connection<N> {
         if commands > 0 {
             self.shared.clients.commands.fetch_add(commands as u64, Relaxed);
             let (held, pending) = (self.requests.held(), self.output.pending().len());
-            self.client.note(&self.session, last, held, pending);
+            self.client.note(&self.session, &self.last, held, pending);
         }
         outcome
     }
@@ -395,19 +391,18 @@ fn done(result: Result<(), super::Refused>) -> Reply {
     result.map_or_else(|refused| Reply::Error(refused.0), |()| Reply::OK)
 }
 
-/// The name that CLIENT LIST shows: `get`, `client|list`.
-fn command_name(argv: &[Vec<u8>]) -> String {
-    let text = |bytes: &[u8]| {
-        let cut = &bytes[..bytes.len().min(64)];
-        String::from_utf8_lossy(cut).to_lowercase().replace(|c: char| !c.is_ascii_graphic(), "?")
-    };
-    let name = text(&argv[0]);
-    match argv.get(1) {
-        Some(inner) if ["client", "config", "command"].contains(&name.as_str()) => {
-            format!("{name}|{}", text(inner))
-        }
-        _ => name,
-    }
+/// Waits for bytes of the client and takes them; how many, 0 at their end. The buffer is on the stack, so that a
+/// connection that waits has none, and a read that did not fill it is the last one until more has come: to ask the socket
+/// again would be a call in vain for each request.
+async fn read(socket: &mut ReadHalf<'_>, requests: &mut Requests) -> io::Result<usize> {
+    std::future::poll_fn(|context| {
+        let mut chunk = [MaybeUninit::uninit(); READ_BYTES];
+        let mut chunk = ReadBuf::uninit(&mut chunk);
+        ready!(Pin::new(&mut *socket).poll_read(context, &mut chunk))?;
+        requests.fill(chunk.filled());
+        Poll::Ready(Ok(chunk.filled().len()))
+    })
+    .await
 }
 
 /// Waits for that instant; for ever if there is none.

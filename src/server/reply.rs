@@ -8,11 +8,11 @@
 //! set, verbatim text    array, bulk               ~, =
 //! ```
 //!
-//! The crate `redis_protocol` frames everything but the headers of aggregates: its maps and sets are hash tables, which
-//! forget the order that Redis keeps.
+//! Framed here, in the one buffer of a connection: the crate `redis_protocol` knows aggregates as hash tables, which
+//! forget the order that Redis keeps, and counts the bytes of each leaf before it writes them. It reads in tests what
+//! this writes.
 
 use crate::command::Reply;
-use redis_protocol::{resp2, resp3};
 
 /// The version of the protocol that a client chose with HELLO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,8 +56,23 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
                 encode(second, protocol, out);
             }
         }
-        (leaf, Protocol::Resp2) => encode_leaf_resp2(leaf, out),
-        (leaf, Protocol::Resp3) => encode_leaf_resp3(leaf, out),
+        (Reply::Status(text), _) => line(b'+', text.as_bytes(), out),
+        (Reply::Error(text), _) => line(b'-', text.as_bytes(), out),
+        (Reply::Integer(number), _) => line(b':', itoa::Buffer::new().format(*number).as_bytes(), out),
+        (Reply::Bulk(bytes), _) | (Reply::Verbatim(bytes), Protocol::Resp2) => {
+            header(b'$', bytes.len(), out);
+            out.extend_from_slice(bytes);
+            out.extend_from_slice(b"\r\n");
+        }
+        (Reply::Verbatim(bytes), Protocol::Resp3) => {
+            const FORMAT: &[u8] = b"txt:";
+            header(b'=', FORMAT.len() + bytes.len(), out);
+            out.extend_from_slice(FORMAT);
+            out.extend_from_slice(bytes);
+            out.extend_from_slice(b"\r\n");
+        }
+        (Reply::Null, Protocol::Resp2) => out.extend_from_slice(b"$-1\r\n"),
+        (Reply::Null, Protocol::Resp3) => out.extend_from_slice(b"_\r\n"),
     }
 }
 
@@ -74,41 +89,14 @@ fn encode_flat(pairs: &[(Reply, Reply)], protocol: Protocol, out: &mut Vec<u8>) 
 }
 
 fn header(kind: u8, length: usize, out: &mut Vec<u8>) {
+    line(kind, itoa::Buffer::new().format(length).as_bytes(), out);
+}
+
+fn line(kind: u8, text: &[u8], out: &mut Vec<u8>) {
+    out.reserve(text.len() + 3);
     out.push(kind);
-    out.extend_from_slice(length.to_string().as_bytes());
+    out.extend_from_slice(text);
     out.extend_from_slice(b"\r\n");
-}
-
-fn encode_leaf_resp2(leaf: &Reply, out: &mut Vec<u8>) {
-    use resp2::types::BorrowedFrame as Frame;
-    let frame = match leaf {
-        Reply::Status(text) => Frame::SimpleString(text.as_bytes()),
-        Reply::Error(text) => Frame::Error(text),
-        Reply::Integer(number) => Frame::Integer(*number),
-        Reply::Bulk(bytes) | Reply::Verbatim(bytes) => Frame::BulkString(bytes),
-        _ => Frame::Null,
-    };
-    let end = out.len();
-    out.resize(end + frame.encode_len(false), 0);
-    resp2::encode::encode_borrowed(&mut out[end..], &frame, false).expect("room was made for the frame");
-}
-
-fn encode_leaf_resp3(leaf: &Reply, out: &mut Vec<u8>) {
-    use resp3::types::{BorrowedFrame as Frame, VerbatimStringFormat};
-    let frame = match leaf {
-        Reply::Status(text) => Frame::SimpleString { data: text.as_bytes(), attributes: None },
-        Reply::Error(text) => Frame::SimpleError { data: text, attributes: None },
-        Reply::Integer(number) => Frame::Number { data: *number, attributes: None },
-        Reply::Bulk(bytes) => Frame::BlobString { data: bytes, attributes: None },
-        Reply::Verbatim(bytes) => {
-            Frame::VerbatimString { data: bytes, format: VerbatimStringFormat::Text, attributes: None }
-        }
-        _ => Frame::Null,
-    };
-    let end = out.len();
-    out.resize(end + frame.encode_len(false), 0);
-    resp3::encode::complete::encode_borrowed(&mut out[end..], &frame, false)
-        .expect("room was made for the frame");
 }
 
 #[cfg(test)]

@@ -113,6 +113,28 @@ struct Bulk {
     bytes: Vec<u8>,
 }
 
+impl Partial {
+    fn of(missing: usize) -> Partial {
+        let argv = Vec::with_capacity(missing.min(ARGUMENTS_EXPECTED_MAX));
+        Partial { missing, argv, cost: 0, held: 0, bulk: None }
+    }
+}
+
+/// The number in a header as clients write it, and the header's length: up to eight digits, then `\r` and one more byte.
+/// The first byte is not looked at. `None`: look closer.
+fn plain_header(bytes: &[u8]) -> Option<(usize, usize)> {
+    const DIGITS_MAX: usize = 8;
+    let (mut number, mut at) = (0, 1);
+    while let Some(digit @ b'0'..=b'9') = bytes.get(at) {
+        if at > DIGITS_MAX || (at == 2 && number == 0) {
+            return None;
+        }
+        number = number * 10 + usize::from(digit - b'0');
+        at += 1;
+    }
+    (at > 1 && bytes.get(at) == Some(&b'\r') && bytes.len() > at + 1).then_some((number, at + 2))
+}
+
 impl Requests {
     /// A connection that has sent nothing.
     pub fn new(limits: Limits) -> Requests {
@@ -188,6 +210,13 @@ impl Requests {
 
     /// Takes the header of an array, if it is complete.
     fn begin_array(&mut self) -> Result<bool, ProtocolError> {
+        if let Some((missing, bytes)) = plain_header(&self.buffer[self.at..])
+            && missing > 0
+        {
+            self.take(bytes);
+            self.partial = Some(Partial::of(missing));
+            return Ok(true);
+        }
         let Some(end) = self.line_end(b'\r', ProtocolError::MultibulkTooBig)? else { return Ok(false) };
         if self.buffer.len() - self.at < end + 2 {
             return Ok(false);
@@ -198,8 +227,7 @@ impl Requests {
         self.take(end + 2);
         // A negative length is no array, as zero is.
         if let Some(missing) = usize::try_from(length).ok().filter(|&missing| missing > 0) {
-            let argv = Vec::with_capacity(missing.min(ARGUMENTS_EXPECTED_MAX));
-            self.partial = Some(Partial { missing, argv, cost: 0, held: 0, bulk: None });
+            self.partial = Some(Partial::of(missing));
         }
         Ok(true)
     }
@@ -217,12 +245,36 @@ impl Requests {
                     }
                 }
                 _ => {
-                    if !self.begin_bulk()? {
+                    if !self.whole_bulk() && !self.begin_bulk()? {
                         return Ok(None);
                     }
                 }
             }
         }
+    }
+
+    /// Takes a bulk that has come whole, if its header is plain and it is within the limits. What is not goes the long
+    /// way, a part at a time, which knows the errors.
+    fn whole_bulk(&mut self) -> bool {
+        let Some(partial) = &mut self.partial else { return false };
+        let pending = &self.buffer[self.at..];
+        let Some((length, header)) = plain_header(pending).filter(|_| pending[0] == b'$') else {
+            return false;
+        };
+        let cost = partial.cost.saturating_add(length).saturating_add(ARGUMENT_COST);
+        if length > self.limits.bulk_bytes_max || cost > self.limits.query_bytes_max {
+            return false;
+        }
+        let end = header + length;
+        if pending.len() < end + 2 {
+            return false;
+        }
+        partial.argv.push(pending[header..end].to_vec());
+        partial.cost = cost;
+        partial.held += length;
+        partial.missing -= 1;
+        self.take(end + 2);
+        true
     }
 
     /// Takes the header of a bulk, if it is complete.

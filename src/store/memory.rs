@@ -42,6 +42,13 @@ impl Read for MemoryStore {
         Ok(self.records.get(key).cloned())
     }
 
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        if let Some(value) = self.records.get(key) {
+            look(value);
+        }
+        Ok(())
+    }
+
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
         if !to.is_empty() && from >= to {

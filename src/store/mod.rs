@@ -43,6 +43,22 @@ pub trait Read {
     /// The value of `key`. Errors: [`StoreError::Io`]: the caller stops the node.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Calls `look` with the value of `key`, not at all if there is none. A store that can lend the value spares the
+    /// copy that [`Read::get`] makes. Errors: as there.
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        if let Some(value) = self.get(key)? {
+            look(&value);
+        }
+        Ok(())
+    }
+
+    /// Whether elements of the key `name` in database `db` may be stored; `false` only if there are none. A store that
+    /// does not know says `true`, and its reader looks.
+    fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
+        let _ = (db, name);
+        true
+    }
+
     /// Calls `visit` for each record of `from..to` in the order of its keys, until it breaks. An empty `to` is
     /// the end of the store.
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
@@ -51,6 +67,14 @@ pub trait Read {
 impl<R: Read + ?Sized> Read for &R {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         (**self).get(key)
+    }
+
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        (**self).look(key, look)
+    }
+
+    fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
+        (**self).may_have_elements(db, name)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

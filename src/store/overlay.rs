@@ -2,7 +2,7 @@
 //!
 //! A writer that runs several commands before it writes one batch lets each see what those before it came to.
 
-use super::{Read, Store, StoreError, Visit};
+use super::{Read, Store, StoreError, Visit, key};
 use crate::effect::Write;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -15,19 +15,29 @@ pub struct Overlay<B> {
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// Ranges deleted; records of `records` were written after them.
     deleted: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether elements were put.
+    has_elements: bool,
 }
 
 impl<B: Read> Overlay<B> {
     /// No pending writes over `base`.
     pub fn new(base: B) -> Overlay<B> {
-        Overlay { base, records: BTreeMap::new(), deleted: Vec::new() }
+        Overlay { base, records: BTreeMap::new(), deleted: Vec::new(), has_elements: false }
     }
 
     /// Adds pending writes.
     pub fn add<'a>(&mut self, writes: impl IntoIterator<Item = &'a Write>) {
         for write in writes {
             match write {
+                // Written with each entry: its bytes change where they are.
+                Write::Put { key, value } if key.first() == Some(&key::NODE) => {
+                    match self.records.get_mut(key) {
+                        Some(Some(put)) => put.clone_from(value),
+                        _ => drop(self.records.insert(key.clone(), Some(value.clone()))),
+                    }
+                }
                 Write::Put { key, value } => {
+                    self.has_elements |= key::element_owner(key).is_some();
                     self.records.insert(key.clone(), Some(value.clone()));
                 }
                 Write::Delete { key } => {
@@ -63,6 +73,20 @@ impl<B: Read> Read for Overlay<B> {
             None if self.is_deleted(key) => Ok(None),
             None => self.base.get(key),
         }
+    }
+
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        match self.records.get(key) {
+            Some(Some(put)) => look(put),
+            Some(None) => {}
+            None if self.is_deleted(key) => {}
+            None => self.base.look(key, look)?,
+        }
+        Ok(())
+    }
+
+    fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
+        self.has_elements || self.base.may_have_elements(db, name)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

@@ -80,42 +80,76 @@ impl Record {
 
     /// The record as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let tag = match self.kind() {
-            Type::String => STRING,
-            Type::Hash => HASH,
-        };
-        let mut bytes = vec![tag];
-        bytes.extend_from_slice(&self.deadline.map_or(0, |deadline| deadline.0).to_be_bytes());
         match &self.value {
-            Value::String(value) => bytes.extend_from_slice(value),
-            Value::Hash(collection) => {
-                bytes.extend_from_slice(&collection.incarnation.to_be_bytes());
-                bytes.extend_from_slice(&collection.count.to_be_bytes());
+            Value::String(value) => encode_string(value, self.deadline),
+            Value::Hash(Collection { incarnation, count }) => {
+                let numbers = [incarnation.to_be_bytes(), count.to_be_bytes()];
+                encode(HASH, self.deadline, numbers.as_flattened())
             }
         }
-        bytes
     }
 
     /// The record in `bytes`. Errors: [`StoreError::Damaged`] naming `key` if they are not a record.
     pub fn decode(key: &[u8], bytes: &[u8]) -> Result<Record, StoreError> {
-        let damaged = |reason| StoreError::Damaged { key: key.escape_ascii().to_string(), reason };
-        let (tag, rest) = bytes.split_first().ok_or_else(|| damaged("empty"))?;
-        let (deadline, rest) = take_u64(rest).ok_or_else(|| damaged("shorter than its deadline"))?;
-        let deadline = (deadline != 0).then_some(Millis(deadline));
-        let value = match *tag {
-            STRING => Value::String(rest.to_vec()),
-            HASH => {
-                let (incarnation, rest) = take_u64(rest).ok_or_else(|| damaged("no incarnation"))?;
-                let (count, rest) = take_u64(rest).ok_or_else(|| damaged("no count"))?;
-                if !rest.is_empty() {
-                    return Err(damaged("bytes after the count"));
-                }
-                Value::Hash(Collection { incarnation, count })
-            }
-            _ => return Err(damaged("unknown type tag")),
-        };
+        let (Metadata { deadline, collection }, string) = parts(key, bytes)?;
+        let value = collection.map_or_else(|| Value::String(string.to_vec()), Value::Hash);
         Ok(Record { deadline, value })
     }
+}
+
+/// A metadata record without the value of a string: what is known of it without a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// The instant at which the key dies; `None` = never.
+    pub deadline: Option<Millis>,
+    /// The collection; `None`: it is a string.
+    pub collection: Option<Collection>,
+}
+
+impl Metadata {
+    /// As [`Record::is_dead`].
+    pub fn is_dead(&self, now: Millis) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
+    }
+
+    /// As [`Record::decode`].
+    pub fn decode(key: &[u8], bytes: &[u8]) -> Result<Metadata, StoreError> {
+        parts(key, bytes).map(|(metadata, _)| metadata)
+    }
+}
+
+/// The record of the string `value` as bytes.
+pub fn encode_string(value: &[u8], deadline: Option<Millis>) -> Vec<u8> {
+    encode(STRING, deadline, value)
+}
+
+fn encode(tag: u8, deadline: Option<Millis>, rest: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(9 + rest.len());
+    bytes.push(tag);
+    bytes.extend_from_slice(&deadline.map_or(0, |deadline| deadline.0).to_be_bytes());
+    bytes.extend_from_slice(rest);
+    bytes
+}
+
+/// What a record says, and its bytes behind the deadline: the value of a string.
+fn parts<'a>(key: &[u8], bytes: &'a [u8]) -> Result<(Metadata, &'a [u8]), StoreError> {
+    let damaged = |reason| StoreError::Damaged { key: key.escape_ascii().to_string(), reason };
+    let (tag, rest) = bytes.split_first().ok_or_else(|| damaged("empty"))?;
+    let (deadline, rest) = take_u64(rest).ok_or_else(|| damaged("shorter than its deadline"))?;
+    let deadline = (deadline != 0).then_some(Millis(deadline));
+    let collection = match *tag {
+        STRING => None,
+        HASH => {
+            let (incarnation, rest) = take_u64(rest).ok_or_else(|| damaged("no incarnation"))?;
+            let (count, rest) = take_u64(rest).ok_or_else(|| damaged("no count"))?;
+            if !rest.is_empty() {
+                return Err(damaged("bytes after the count"));
+            }
+            Some(Collection { incarnation, count })
+        }
+        _ => return Err(damaged("unknown type tag")),
+    };
+    Ok((Metadata { deadline, collection }, rest))
 }
 
 /// The deadline of a string whose record is `bytes`, without a copy of its value. `None`: it has none, or the bytes

@@ -41,6 +41,31 @@ fn loom_queue_two_producers_and_close_lose_nothing() {
 }
 
 #[test]
+fn loom_queue_wake_that_comes_late_loses_nothing() {
+    explore("queue, two producers who wake late, consumer", None, || {
+        let queue = Arc::new(Queue::new(2));
+        let producers: Vec<_> = (1..=2)
+            .map(|item| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || {
+                    let wake = queue.push_asleep(item).expect("room");
+                    thread::yield_now();
+                    drop(wake);
+                })
+            })
+            .collect();
+        let (mut group, mut taken) = (Vec::new(), Vec::new());
+        while taken.len() < 2 {
+            assert!(queue.take(&mut group), "it is not closed");
+            taken.append(&mut group);
+        }
+        producers.into_iter().for_each(|producer| producer.join().expect("no panic"));
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+    });
+}
+
+#[test]
 fn loom_queue_close_wakes_the_consumer_and_no_item_is_half_queued() {
     explore("queue, producer, consumer, closer", None, || {
         let queue = Arc::new(Queue::new(2));

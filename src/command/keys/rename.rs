@@ -92,7 +92,7 @@ fn write_copy(
 ) -> Result<(), StoreError> {
     let Record { deadline, value } = record;
     let old = match value {
-        Value::String(value) => return draft.put_string(target, to, value, deadline),
+        Value::String(value) => return draft.put_string(target, to, &value, deadline),
         Value::Hash(old) => old,
     };
     // Cleared first: a key that was written in the same entry may already have this incarnation.

@@ -71,7 +71,7 @@ fn check_pairs(command: &str, argv: &[Vec<u8>]) -> Result<(), CommandError> {
 fn put_all(view: &View<'_>, argv: &[Vec<u8>]) -> Result<Effect, CommandError> {
     let mut draft = Draft::new();
     for pair in argv[1..].chunks_exact(2) {
-        draft.put_string(view, &pair[0], pair[1].clone(), None)?;
+        draft.put_string(view, &pair[0], &pair[1], None)?;
     }
     Ok(draft.finish())
 }

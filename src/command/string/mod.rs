@@ -11,6 +11,7 @@ mod set;
 
 use super::{CommandError, Draft, Spec, View};
 use crate::effect::Effect;
+use crate::store::record::Collection;
 use crate::time::Millis;
 
 /// The tables of this data type.
@@ -20,15 +21,23 @@ pub(super) const TABLES: [&[Spec]; 5] = [set::TABLE, range::TABLE, number::TABLE
 const LENGTH_MAX: u64 = 512 * 1024 * 1024;
 
 /// The effect of making `name` the string `value`.
-fn put(
-    view: &View<'_>,
-    name: &[u8],
-    value: Vec<u8>,
-    deadline: Option<Millis>,
-) -> Result<Effect, CommandError> {
+fn put(view: &View<'_>, name: &[u8], value: &[u8], deadline: Option<Millis>) -> Result<Effect, CommandError> {
     let mut draft = Draft::new();
     draft.put_string(view, name, value, deadline)?;
     Ok(draft.finish())
+}
+
+/// As [`put`], for a command that has read what it replaces: see [`View::string_to_replace`].
+fn put_over(
+    view: &View<'_>,
+    name: &[u8],
+    value: &[u8],
+    deadline: Option<Millis>,
+    collection: Option<Collection>,
+) -> Effect {
+    let mut draft = Draft::new();
+    draft.put_string_over(view, name, value, deadline, collection);
+    draft.finish()
 }
 
 /// The effect of removing `name`.

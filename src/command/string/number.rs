@@ -2,7 +2,7 @@
 
 use super::super::number::{FloatError, add_float, parse_integer};
 use super::super::{CommandError, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
-use super::put;
+use super::put_over;
 use crate::time::Millis;
 
 pub(in super::super) const TABLE: &[Spec] = &[
@@ -54,7 +54,8 @@ pub(in super::super) const TABLE: &[Spec] = &[
 ];
 
 fn add(view: &View<'_>, name: &[u8], increment: i64) -> Outcome {
-    let (old, deadline) = match view.string(name)? {
+    let (stored, collection) = view.string_to_replace(name)?;
+    let (old, deadline) = match stored {
         None => (0, None),
         Some((value, deadline)) => {
             (parse_integer(&value).ok_or_else(CommandError::not_an_integer)?, deadline)
@@ -63,7 +64,9 @@ fn add(view: &View<'_>, name: &[u8], increment: i64) -> Outcome {
     let new = old
         .checked_add(increment)
         .ok_or_else(|| CommandError::err("increment or decrement would overflow"))?;
-    Ok((Reply::Integer(new), put(view, name, new.to_string().into_bytes(), deadline)?))
+    let mut digits = itoa::Buffer::new();
+    let effect = put_over(view, name, digits.format(new).as_bytes(), deadline, collection);
+    Ok((Reply::Integer(new), effect))
 }
 
 fn incrby(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
@@ -78,7 +81,8 @@ fn decrby(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 }
 
 fn incrbyfloat(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    let (old, deadline) = match view.string(&argv[1])? {
+    let (stored, collection) = view.string_to_replace(&argv[1])?;
+    let (old, deadline) = match stored {
         None => (None, None),
         Some((value, deadline)) => (Some(value), deadline),
     };
@@ -86,5 +90,6 @@ fn incrbyfloat(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
         FloatError::Old | FloatError::Increment => CommandError::not_a_float(),
         FloatError::Infinite => CommandError::err(error),
     })?;
-    Ok((Reply::bulk(new.clone()), put(view, &argv[1], new, deadline)?))
+    let effect = put_over(view, &argv[1], &new, deadline, collection);
+    Ok((Reply::Bulk(new), effect))
 }

@@ -2,7 +2,7 @@
 
 use super::super::number::parse_integer;
 use super::super::{CommandError, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
-use super::{LENGTH_MAX, put};
+use super::{LENGTH_MAX, put_over};
 use crate::effect::Effect;
 use crate::time::Millis;
 
@@ -64,15 +64,16 @@ fn check_length(length: usize, more: usize) -> Result<(), CommandError> {
 
 fn append(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let (name, more) = (&argv[1], &argv[2]);
-    let Some((mut value, deadline)) = view.string(name)? else {
-        return Ok((Reply::count(more.len()), put(view, name, more.clone(), None)?));
+    let (stored, collection) = view.string_to_replace(name)?;
+    let Some((mut value, deadline)) = stored else {
+        return Ok((Reply::count(more.len()), put_over(view, name, more, None, collection)));
     };
     check_length(value.len(), more.len())?;
     if more.is_empty() {
         return Ok((Reply::count(value.len()), Effect::none()));
     }
     value.extend_from_slice(more);
-    Ok((Reply::count(value.len()), put(view, name, value, deadline)?))
+    Ok((Reply::count(value.len()), put_over(view, name, &value, deadline, None)))
 }
 
 fn strlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
@@ -84,7 +85,8 @@ fn setrange(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let (name, part) = (&argv[1], &argv[3]);
     let offset = parse_integer(&argv[2]).ok_or_else(CommandError::not_an_integer)?;
     let from = usize::try_from(offset).map_err(|_| CommandError::err("offset is out of range"))?;
-    let (mut value, deadline) = view.string(name)?.unwrap_or_default();
+    let (stored, collection) = view.string_to_replace(name)?;
+    let (mut value, deadline) = stored.unwrap_or_default();
     if part.is_empty() {
         return Ok((Reply::count(value.len()), Effect::none()));
     }
@@ -94,7 +96,7 @@ fn setrange(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
         value.resize(end, 0);
     }
     value[from..end].copy_from_slice(part);
-    Ok((Reply::count(value.len()), put(view, name, value, deadline)?))
+    Ok((Reply::count(value.len()), put_over(view, name, &value, deadline, collection)))
 }
 
 fn getrange(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {

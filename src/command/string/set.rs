@@ -2,7 +2,7 @@
 
 use super::super::options::{Typed, Unit, is_option, note};
 use super::super::{CommandError, KeyArguments, Kind, Outcome, Reply, Spec, View, always, never};
-use super::{put, remove};
+use super::{put, put_over, remove};
 use crate::effect::Effect;
 use crate::time::Millis;
 
@@ -159,7 +159,7 @@ fn set(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
         Some(deadline) if deadline <= now => remove(view, name)?,
         _ => {
             let kept = if options.keeps_deadline { view.record(name)? } else { None };
-            put(view, name, value.clone(), typed.or(kept.and_then(|record| record.deadline)))?
+            put(view, name, value, typed.or(kept.and_then(|record| record.deadline)))?
         }
     };
     Ok((old.unwrap_or(Reply::OK), effect))
@@ -169,22 +169,22 @@ fn setnx(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     if view.record(&argv[1])?.is_some() {
         return Ok((Reply::Integer(0), Effect::none()));
     }
-    Ok((Reply::Integer(1), put(view, &argv[1], argv[2].clone(), None)?))
+    Ok((Reply::Integer(1), put(view, &argv[1], &argv[2], None)?))
 }
 
 fn setex(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
     let deadline = Typed { unit: Unit::Seconds, number: &argv[2] }.deadline("setex", now)?;
-    Ok((Reply::OK, put(view, &argv[1], argv[3].clone(), Some(deadline))?))
+    Ok((Reply::OK, put(view, &argv[1], &argv[3], Some(deadline))?))
 }
 
 fn psetex(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
     let deadline = Typed { unit: Unit::Milliseconds, number: &argv[2] }.deadline("psetex", now)?;
-    Ok((Reply::OK, put(view, &argv[1], argv[3].clone(), Some(deadline))?))
+    Ok((Reply::OK, put(view, &argv[1], &argv[3], Some(deadline))?))
 }
 
 fn getset(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let old = read(view, &argv[1])?;
-    Ok((old, put(view, &argv[1], argv[2].clone(), None)?))
+    Ok((old, put(view, &argv[1], &argv[2], None)?))
 }
 
 fn getdel(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
@@ -226,10 +226,10 @@ fn getex(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
     let effect = match change {
         Change::Keep => Effect::none(),
         Change::Persist if deadline.is_none() => Effect::none(),
-        Change::Persist => put(view, name, value.clone(), None)?,
+        Change::Persist => put_over(view, name, &value, None, None),
         Change::Set(typed) => match typed.deadline("getex", now)? {
             deadline if deadline <= now => remove(view, name)?,
-            deadline => put(view, name, value.clone(), Some(deadline))?,
+            deadline => put_over(view, name, &value, Some(deadline), None),
         },
     };
     Ok((Reply::Bulk(value), effect))

@@ -1,10 +1,11 @@
 //! What the handles on one RocksDB share: the database and the gate.
 
+use super::owners::Owners;
 use super::{io_error, options};
 use crate::store::StoreError;
 use crate::store::gate::{self, Gate};
 use crate::time::Millis;
-use ::rocksdb::{CompactionDecision, DB, WriteBatch, WriteOptions};
+use ::rocksdb::{CompactionDecision, DB, ReadOptions, WriteBatch, WriteOptions};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,11 +16,16 @@ const BATCH_BYTES_FORETOLD_MAX: usize = 1 << 20;
 /// An open database with its gate.
 pub(super) struct Shared {
     pub(super) db: DB,
+    /// For reading the newest batch. Both kinds of options are C++ objects: made once, not at each call.
+    pub(super) reading: ReadOptions,
+    /// For writing.
+    pub(super) writing: WriteOptions,
+    /// Which keys may have elements.
+    pub(super) owners: Owners,
     gate: Mutex<Gate>,
     /// [`Gate::at`] for the compaction filter, which runs on RocksDB's threads once a record. It may read a value that
     /// is out of date: that is a lower one, as the gate never goes back.
     gate_at: Arc<AtomicU64>,
-    for_writing: WriteOptions,
     /// Length of the last batch, for the next one: growing one byte by byte copies it many times.
     batch_bytes: AtomicUsize,
 }
@@ -37,13 +43,14 @@ impl Shared {
             }
         });
         let db = DB::open(&options, folder).map_err(io_error)?;
-        let gate = Mutex::new(Gate::new());
         Ok(Shared {
             db,
-            gate,
-            gate_at,
-            for_writing: options::for_writing(),
+            reading: ReadOptions::default(),
+            writing: options::for_writing(),
             batch_bytes: AtomicUsize::new(0),
+            owners: Owners::new(),
+            gate: Mutex::new(Gate::new()),
+            gate_at,
         })
     }
 
@@ -55,7 +62,7 @@ impl Shared {
     /// Writes `batch` as one.
     pub(super) fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
         self.batch_bytes.store(batch.size_in_bytes().min(BATCH_BYTES_FORETOLD_MAX), Ordering::Relaxed);
-        self.db.write_opt(batch, &self.for_writing).map_err(io_error)
+        self.db.write_opt(batch, &self.writing).map_err(io_error)
     }
 
     /// The instant that the filter judges at.

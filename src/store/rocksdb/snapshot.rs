@@ -4,11 +4,24 @@ use super::shared::Shared;
 use super::{io_error, scan};
 use crate::store::{Read, StoreError, Visit};
 use crate::time::Millis;
+use ::rocksdb::{DB, ReadOptions};
 use self_cell::self_cell;
 use std::fmt;
 use std::sync::Arc;
 
-type Pinned<'a> = ::rocksdb::Snapshot<'a>;
+/// RocksDB's snapshot, and the options that read it: a C++ object, made once, not at each read.
+struct Pinned<'a> {
+    snapshot: ::rocksdb::Snapshot<'a>,
+    reading: ReadOptions,
+}
+
+impl<'a> Pinned<'a> {
+    fn of(db: &'a DB) -> Pinned<'a> {
+        let (snapshot, mut reading) = (db.snapshot(), ReadOptions::default());
+        reading.set_snapshot(&snapshot);
+        Pinned { snapshot, reading }
+    }
+}
 
 self_cell!(
     /// RocksDB's snapshot with the database that it is of.
@@ -33,7 +46,7 @@ impl Snapshot {
         // The gate first: once the reader is noted, nothing that he may find alive is dropped.
         let admitted = shared.change_gate(|gate| gate.enter(judged_at));
         admitted.then(|| {
-            let held = Held::new(Arc::clone(shared), |shared| shared.db.snapshot());
+            let held = Held::new(Arc::clone(shared), |shared| Pinned::of(&shared.db));
             Snapshot { held, judged_at }
         })
     }
@@ -52,17 +65,25 @@ impl Drop for Snapshot {
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.held.borrow_dependent().sequence_number();
+        let number = self.held.borrow_dependent().snapshot.sequence_number();
         write!(out, "Snapshot({number}, judged at {})", self.judged_at)
     }
 }
 
 impl Read for Snapshot {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.held.borrow_dependent().get(key).map_err(io_error)
+        let (db, pinned) = (&self.held.borrow_owner().db, self.held.borrow_dependent());
+        db.get_opt(key, &pinned.reading).map_err(io_error)
+    }
+
+    fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+        let (db, pinned) = (&self.held.borrow_owner().db, self.held.borrow_dependent());
+        let value = db.get_pinned_opt(key, &pinned.reading).map_err(io_error)?;
+        value.iter().for_each(|value| look(value));
+        Ok(())
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
-        scan(from, to, visit, |bounds| self.held.borrow_dependent().raw_iterator_opt(bounds))
+        scan(from, to, visit, |bounds| self.held.borrow_dependent().snapshot.raw_iterator_opt(bounds))
     }
 }
