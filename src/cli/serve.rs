@@ -78,10 +78,11 @@ const EXAMPLES: &str = "Examples:
 /// Serves until a signal, SHUTDOWN, or the node's end.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     args.log.start();
-    // One core is the writer's: one more thread for connections would take turns with it.
+    // One core is the writer's: one more thread for connections would take turns with it. What reads much has its own.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(cores.saturating_sub(1).max(1)).enable_all().build()?;
+    runtime.worker_threads(cores.saturating_sub(1).max(1)).max_blocking_threads(2 * cores);
+    let runtime = runtime.enable_all().build()?;
     runtime.block_on(serve(args))
 }
 

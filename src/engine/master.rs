@@ -163,13 +163,14 @@ impl<F: Place> Master<F> {
 }
 
 impl<F: Files> Shared<F> {
-    /// Runs a connection's commands. Reads alone are answered here, all from the published snapshot, which is not older
-    /// than any of them; with a write among them all go to the writer.
+    /// Answers a connection's reads, all from the published snapshot, which is not older than any of them.
+    pub fn read(&self, commands: &[Command]) -> Vec<Reply> {
+        let sight = self.publication.read(self.clock.now());
+        commands.iter().map(|command| super::read(&sight, command)).collect()
+    }
+
+    /// Runs a connection's commands, a write among them: the writer does, one after the other.
     pub async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
-        if !commands.iter().any(Command::is_write) {
-            let sight = self.publication.read(self.clock.now());
-            return commands.iter().map(|command| super::read(&sight, command)).collect();
-        }
         let count = commands.len();
         let (reply, answer) = oneshot::channel();
         match self.queue.push_asleep(Request::Run { commands, reply }) {

@@ -186,8 +186,12 @@ fn stopped() -> Refused {
 impl<F: Place> Node for Engine<F> {
     async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
         match self.role() {
-            Role::Master(shared) => shared.run(commands).await,
-            Role::Replica(shared) => commands.iter().map(|command| shared.run(command)).collect(),
+            Role::Master(shared) if commands.iter().any(Command::is_write) => shared.run(commands).await,
+            Role::Master(shared) => apart(commands, move |commands| shared.read(commands)).await,
+            Role::Replica(shared) => {
+                apart(commands, move |commands| commands.iter().map(|command| shared.run(command)).collect())
+                    .await
+            }
             Role::None => vec![Reply::Error(stopped().0); commands.len()],
         }
     }
@@ -222,4 +226,21 @@ impl<F: Place> Node for Engine<F> {
     async fn stop(&self) -> Result<(), Refused> {
         self.blocking(Engine::<F>::stop_now).await
     }
+}
+
+/// So many reads of a connection are worth a thread of their own: to wake one costs about as much as a read.
+const READS_APART_MIN: usize = 8;
+
+/// Answers reads: few here, many and those that go through all keys on a thread that other connections do not wait for.
+async fn apart(
+    commands: Vec<Command>,
+    read: impl FnOnce(&[Command]) -> Vec<Reply> + Send + 'static,
+) -> Vec<Reply> {
+    let goes_through_all = |command: &Command| command.key_arguments().is_empty();
+    if commands.len() < READS_APART_MIN && !commands.iter().any(goes_through_all) {
+        return read(&commands);
+    }
+    let count = commands.len();
+    let replies = tokio::task::spawn_blocking(move || read(&commands)).await;
+    replies.unwrap_or_else(|_| vec![Reply::Error("ERR the command panicked".to_owned()); count])
 }
