@@ -2,7 +2,7 @@
 //!
 //! A writer that runs several commands before it writes one batch lets each see what those before it came to.
 
-use super::{Read, Store, StoreError, Visit, key};
+use super::{Read, Store, StoreError, Visit};
 use crate::effect::Write;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -15,14 +15,12 @@ pub struct Overlay<B> {
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// Ranges deleted; records of `records` were written after them.
     deleted: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Whether elements were put.
-    has_elements: bool,
 }
 
 impl<B: Read> Overlay<B> {
     /// No pending writes over `base`.
     pub fn new(base: B) -> Overlay<B> {
-        Overlay { base, records: BTreeMap::new(), deleted: Vec::new(), has_elements: false }
+        Overlay { base, records: BTreeMap::new(), deleted: Vec::new() }
     }
 
     /// Adds pending writes.
@@ -37,7 +35,6 @@ impl<B: Read> Overlay<B> {
                     }
                 }
                 Write::Put { key, value } => {
-                    self.has_elements |= key::element_owner(key).is_some();
                     self.records.insert(key.clone(), Some(value.clone()));
                 }
                 Write::Delete { key } => {
@@ -83,10 +80,6 @@ impl<B: Read> Read for Overlay<B> {
             None => self.base.look(key, look)?,
         }
         Ok(())
-    }
-
-    fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
-        self.has_elements || self.base.may_have_elements(db, name)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
