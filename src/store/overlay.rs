@@ -2,7 +2,7 @@
 //!
 //! A writer that runs several commands before it writes one batch lets each see what those before it came to.
 
-use super::{Read, Store, StoreError, Visit};
+use super::{Read, Store, StoreError, Visit, key};
 use crate::effect::Write;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
