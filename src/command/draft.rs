@@ -39,7 +39,7 @@ impl Draft {
         value: &[u8],
         deadline: Option<Millis>,
     ) -> Result<(), StoreError> {
-        let collection = view.stored_metadata(name)?.and_then(|stored| stored.collection);
+        let collection = view.collection_to_clear(name)?;
         self.put_string_over(view, name, value, deadline, collection);
         Ok(())
     }
@@ -102,7 +102,7 @@ impl Draft {
 
     /// Clears away the elements of the collection stored under `name`, dead or alive, if it is one.
     pub fn clear_elements(&mut self, view: &View<'_>, name: &[u8]) -> Result<(), StoreError> {
-        let collection = view.stored_metadata(name)?.and_then(|stored| stored.collection);
+        let collection = view.collection_to_clear(name)?;
         collection.iter().for_each(|collection| self.clear(view, name, collection));
         Ok(())
     }

@@ -81,6 +81,15 @@ impl<'a> View<'a> {
         self.look(name, Metadata::decode)
     }
 
+    /// The collection stored under `name`, dead or alive: whoever makes something else of the name clears its elements
+    /// away. Looks only where the store may have some.
+    pub fn collection_to_clear(&self, name: &[u8]) -> Result<Option<Collection>, StoreError> {
+        if !self.reader.may_have_elements(self.db, name) {
+            return Ok(None);
+        }
+        Ok(self.stored_metadata(name)?.and_then(|stored| stored.collection))
+    }
+
     fn look<T>(
         &self,
         name: &[u8],

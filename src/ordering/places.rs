@@ -58,6 +58,10 @@ impl<T> Places<T> {
         while let Some(None) = self.places.front() {
             self.places.pop_front();
         }
+        if self.is_empty() {
+            // As new: a checker compares states.
+            self.next = Lsn::NONE;
+        }
         Some(thing)
     }
 

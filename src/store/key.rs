@@ -33,7 +33,10 @@ pub fn metadata(key: &Key) -> Vec<u8> {
 
 /// Raw key of the metadata of the key `name` in database `db`.
 pub fn metadata_of(db: u8, name: &[u8]) -> Vec<u8> {
-    [&[DATA, db, METADATA], name].concat()
+    let mut raw = Vec::with_capacity(3 + name.len());
+    raw.extend_from_slice(&[DATA, db, METADATA]);
+    raw.extend_from_slice(name);
+    raw
 }
 
 /// The key whose metadata has this raw key; `None` for any other raw key.
@@ -51,7 +54,12 @@ pub fn is_metadata(raw: &[u8]) -> bool {
 
 /// Raw key of element `element` of `key` in that incarnation.
 pub fn element(key: &Key, incarnation: u64, element: &[u8]) -> Vec<u8> {
-    let mut raw = elements_of(key);
+    // Longer names are refused where commands come in (512 MB, as Redis does), so the length fits.
+    let length = u32::try_from(key.name.len()).unwrap_or(u32::MAX);
+    let mut raw = Vec::with_capacity(15 + key.name.len() + element.len());
+    raw.extend_from_slice(&[DATA, key.db, ELEMENT]);
+    raw.extend_from_slice(&length.to_be_bytes());
+    raw.extend_from_slice(&key.name);
     raw.extend_from_slice(&incarnation.to_be_bytes());
     raw.extend_from_slice(element);
     raw
@@ -73,13 +81,17 @@ pub fn element_name<'a>(raw: &'a [u8], prefix: &[u8]) -> &'a [u8] {
 /// not a raw key.
 pub fn owner(raw: &[u8]) -> Option<Key> {
     match raw {
-        [DATA, db, ELEMENT, rest @ ..] => {
-            let (length, rest) = rest.split_first_chunk::<4>()?;
-            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-            Some(Key::new(*db, rest.get(..length)?))
-        }
+        [DATA, _, ELEMENT, ..] => element_owner(raw).map(|(db, name)| Key::new(db, name)),
         _ => metadata_key(raw),
     }
+}
+
+/// Database and name of the key to which the element with this raw key belongs; `None` for any other raw key.
+pub fn element_owner(raw: &[u8]) -> Option<(u8, &[u8])> {
+    let [DATA, db, ELEMENT, rest @ ..] = raw else { return None };
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    Some((*db, rest.get(..length)?))
 }
 
 /// The range of raw keys of database `db`: first, and first after.
@@ -96,18 +108,16 @@ pub fn all_metadata(db: u8) -> (Vec<u8>, Vec<u8>) {
     (from, to)
 }
 
+/// The range of raw keys of all elements of database `db`: first, and first after.
+pub fn all_elements(db: u8) -> (Vec<u8>, Vec<u8>) {
+    let from = vec![DATA, db, ELEMENT];
+    let to = after_prefix(&from);
+    (from, to)
+}
+
 /// The range of all user data: first, and first after.
 pub fn all_databases() -> (Vec<u8>, Vec<u8>) {
     (vec![DATA], vec![DATA + 1])
-}
-
-fn elements_of(key: &Key) -> Vec<u8> {
-    // Longer names are refused where commands come in (512 MB, as Redis does), so the length fits.
-    let length = u32::try_from(key.name.len()).unwrap_or(u32::MAX);
-    let mut raw = vec![DATA, key.db, ELEMENT];
-    raw.extend_from_slice(&length.to_be_bytes());
-    raw.extend_from_slice(&key.name);
-    raw
 }
 
 /// The first byte string after all that begin with `prefix`. Empty, which means the end of the store, if there

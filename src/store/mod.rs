@@ -52,6 +52,13 @@ pub trait Read {
         Ok(())
     }
 
+    /// Whether elements of the key `name` in database `db` may be stored; `false` only if there are none. A store that
+    /// does not know says `true`, and its reader looks.
+    fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
+        let _ = (db, name);
+        true
+    }
+
     /// Calls `visit` for each record of `from..to` in the order of its keys, until it breaks. An empty `to` is
     /// the end of the store.
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
@@ -64,6 +71,10 @@ impl<R: Read + ?Sized> Read for &R {
 
     fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
         (**self).look(key, look)
+    }
+
+    fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
+        (**self).may_have_elements(db, name)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

@@ -15,12 +15,14 @@ pub struct Overlay<B> {
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// Ranges deleted; records of `records` were written after them.
     deleted: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether elements were put.
+    has_elements: bool,
 }
 
 impl<B: Read> Overlay<B> {
     /// No pending writes over `base`.
     pub fn new(base: B) -> Overlay<B> {
-        Overlay { base, records: BTreeMap::new(), deleted: Vec::new() }
+        Overlay { base, records: BTreeMap::new(), deleted: Vec::new(), has_elements: false }
     }
 
     /// Adds pending writes.
@@ -35,6 +37,7 @@ impl<B: Read> Overlay<B> {
                     }
                 }
                 Write::Put { key, value } => {
+                    self.has_elements |= key::element_owner(key).is_some();
                     self.records.insert(key.clone(), Some(value.clone()));
                 }
                 Write::Delete { key } => {
@@ -80,6 +83,10 @@ impl<B: Read> Read for Overlay<B> {
             None => self.base.look(key, look)?,
         }
         Ok(())
+    }
+
+    fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
+        self.has_elements || self.base.may_have_elements(db, name)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

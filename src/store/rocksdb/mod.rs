@@ -21,17 +21,19 @@
 //! [`compact`]: RocksStore::compact
 
 mod options;
+mod owners;
 mod shared;
 mod snapshot;
 
 pub use snapshot::Snapshot;
 
-use super::{Read, Store, StoreError, Visit};
+use super::{Read, Store, StoreError, Visit, key};
 use crate::effect::Write;
 use crate::time::Millis;
 use ::rocksdb::{DB, WriteBatch};
 use shared::Shared;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,7 +51,15 @@ impl RocksStore {
     /// Opens the store in `folder`, which it makes if there is none. The gate is shut. Errors: files that cannot be
     /// read or written; a store that is open already.
     pub fn open(folder: &Path) -> Result<RocksStore, StoreError> {
-        Ok(RocksStore { shared: Arc::new(Shared::open(folder)?) })
+        let store = RocksStore { shared: Arc::new(Shared::open(folder)?) };
+        for db in 0..=u8::MAX {
+            let (from, to) = key::all_elements(db);
+            store.scan(&from, &to, &mut |_, _| {
+                store.shared.owners.note_all(db);
+                ControlFlow::Break(())
+            })?;
+        }
+        Ok(store)
     }
 
     /// Writes all batches so far to files that outlive a crash, and waits for it.
@@ -134,6 +144,10 @@ impl Read for RocksStore {
         Ok(())
     }
 
+    fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
+        self.shared.owners.may_have(db, name)
+    }
+
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let db: &DB = &self.shared.db;
         scan(from, to, visit, |bounds| db.raw_iterator_opt(bounds))
@@ -145,7 +159,10 @@ impl Store for RocksStore {
         let mut batch = WriteBatch::with_capacity_bytes(self.shared.batch_bytes());
         for write in writes {
             match write {
-                Write::Put { key, value } => batch.put(key, value),
+                Write::Put { key, value } => {
+                    self.shared.owners.note(key);
+                    batch.put(key, value);
+                }
                 Write::Delete { key } => batch.delete(key),
                 // RocksDB refuses a range that ends before it begins; here it holds nothing.
                 Write::DeleteRange { from, to } if from >= to => {}

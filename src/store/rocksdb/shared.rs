@@ -1,5 +1,6 @@
 //! What the handles on one RocksDB share: the database and the gate.
 
+use super::owners::Owners;
 use super::{io_error, options};
 use crate::store::StoreError;
 use crate::store::gate::{self, Gate};
@@ -19,6 +20,8 @@ pub(super) struct Shared {
     pub(super) reading: ReadOptions,
     /// For writing.
     pub(super) writing: WriteOptions,
+    /// Which keys may have elements.
+    pub(super) owners: Owners,
     gate: Mutex<Gate>,
     /// [`Gate::at`] for the compaction filter, which runs on RocksDB's threads once a record. It may read a value that
     /// is out of date: that is a lower one, as the gate never goes back.
@@ -45,6 +48,7 @@ impl Shared {
             reading: ReadOptions::default(),
             writing: options::for_writing(),
             batch_bytes: AtomicUsize::new(0),
+            owners: Owners::new(),
             gate: Mutex::new(Gate::new()),
             gate_at,
         })

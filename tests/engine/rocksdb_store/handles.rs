@@ -1,9 +1,9 @@
 //! Handles on one store, shared by threads; and what goes wrong when it is opened.
 
 use super::{all, new_store, put};
-use replicheck::effect::Write;
+use replicheck::effect::{Key, Write};
 use replicheck::store::rocksdb::{RocksStore, Snapshot};
-use replicheck::store::{Store, StoreError};
+use replicheck::store::{Read, Store, StoreError, key};
 use replicheck::time::Millis;
 use std::thread;
 
@@ -83,4 +83,23 @@ fn unflushed_bytes_grow_with_writes_and_go_with_a_flush() {
     assert!(store.unflushed_bytes().expect("a number") > empty + (4 << 20));
     store.flush().expect("a flush");
     assert_eq!(store.unflushed_bytes().expect("a number"), empty);
+}
+
+#[test]
+fn store_knows_which_keys_have_no_elements_unless_it_had_some_when_it_was_opened() {
+    let (folder, mut store) = new_store();
+    let string = put(&key::metadata(&Key::new(3, b"string")), b"v");
+    let field = put(&key::element(&Key::new(3, b"hash"), 1, b"field"), b"v");
+    store.write(&[string]).expect("writes");
+    assert!(!store.may_have_elements(3, b"string") && !store.may_have_elements(3, b"hash"));
+    store.write(&[field]).expect("writes");
+    let of = |store: &RocksStore| {
+        [(3, "hash"), (3, "string"), (2, "hash")]
+            .map(|(db, name)| store.may_have_elements(db, name.as_bytes()))
+    };
+    assert_eq!(of(&store), [true, false, false]);
+    store.flush().expect("flushes");
+    drop(store);
+    let store = RocksStore::open(folder.path()).expect("opens");
+    assert_eq!(of(&store), [true, true, false]);
 }
