@@ -21,6 +21,10 @@ fn lane(name: &str) -> usize {
     lane_of(&key(name), 2)
 }
 
+/// A key of lane 0, and one of lane 1, of two.
+const LOW: &str = "c";
+const HIGH: &str = "a";
+
 /// Admits an entry of these keys; `*` is everything.
 fn admit(machine: &mut impl Ordering, lsn: u64, names: &[&str]) {
     let keys =
@@ -73,6 +77,42 @@ fn serial_takes_a_run_and_nothing_else_meanwhile() {
     assert_eq!(serial.take(1), None);
     serial.finish(0, &run);
     assert_eq!(serial.take(1), Some(Job::whole(Lsn(3))));
+}
+
+/// What worker 0 is given at a limit of three, and, once it has finished that, next. `LOW` is a key of its lane, `HIGH`
+/// of the other one.
+#[test]
+fn strategy_batches_take_what_may_go_together_and_no_more() {
+    use Strategy::*;
+    let whole = |lsns: &[u64]| Job { lsns: lsns.iter().map(|&lsn| Lsn(lsn)).collect(), part: None };
+    type Log = &'static [&'static [&'static str]];
+    assert_eq!((lane(LOW), lane(HIGH)), (0, 1));
+    let runs: Log = &[&[LOW], &[LOW], &[LOW], &[LOW]];
+    let apart: Log = &[&[LOW], &[HIGH], &[LOW], &["*"], &[LOW]];
+    let both: Log = &[&[LOW], &[LOW, HIGH], &[LOW]];
+    let both_first: Log = &[&[LOW, HIGH], &[LOW], &["*"]];
+    let cases = [
+        (Serial, runs, whole(&[1, 2, 3]), Some(whole(&[4]))),
+        (Sequence, runs, whole(&[1, 2, 3]), Some(whole(&[4]))),
+        (FirstKey, apart, whole(&[1, 3, 4]), Some(whole(&[5]))),
+        (KeyHash, apart, whole(&[1, 3, 4]), Some(whole(&[5]))),
+        (KeyHash, both, whole(&[1]), Some(Job::part(Lsn(2), key(LOW)))),
+        // 4 stands in the other lane, too, behind 2.
+        (Barrier, apart, whole(&[1, 3]), None),
+        (Barrier, both, whole(&[1]), Some(whole(&[2, 3]))),
+        (Barrier, both_first, whole(&[1, 2]), Some(whole(&[3]))),
+        // 3 waits for 1, and 4 for all of them.
+        (Writeset, apart, whole(&[1, 2]), Some(whole(&[3]))),
+        (WritesetSnapshots, apart, whole(&[1, 2]), Some(whole(&[3]))),
+        (Writeset, both_first, whole(&[1]), Some(whole(&[2]))),
+    ];
+    for (strategy, log, first, next) in cases {
+        let mut machine = strategy.machine(2, 3);
+        (1..).zip(log).for_each(|(lsn, names)| admit(&mut machine, lsn, names));
+        assert_eq!(machine.take(0).as_ref(), Some(&first), "{} {log:?}", strategy.name());
+        machine.finish(0, &first);
+        assert_eq!(machine.take(0), next, "{} {log:?}, after {first:?}", strategy.name());
+    }
 }
 
 #[test]
