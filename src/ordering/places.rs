@@ -40,11 +40,6 @@ impl<T> Places<T> {
     }
 
     /// What is in the place of `lsn`.
-    pub fn get(&self, lsn: Lsn) -> Option<&T> {
-        self.places.get(self.place(lsn)?)?.as_ref()
-    }
-
-    /// As [`Places::get`].
     pub fn get_mut(&mut self, lsn: Lsn) -> Option<&mut T> {
         let place = self.place(lsn)?;
         self.places.get_mut(place)?.as_mut()

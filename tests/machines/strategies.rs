@@ -238,4 +238,6 @@ fn watermark_counts_what_is_done_from_where_it_starts() {
     assert_eq!(watermark.with(&[Lsn(4)]), Lsn(5));
     watermark.done(Lsn(4));
     assert_eq!(watermark, Watermark::at(Lsn(5)));
+    let again = [Lsn(4), Lsn(5), Lsn(6)];
+    assert_eq!(watermark.with(&again), Lsn(6), "what is done already does not hide what is next");
 }
