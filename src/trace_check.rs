@@ -114,21 +114,21 @@ pub struct NotTheLog {
 pub fn in_log_order(log: &[KeySet], written: &[Written]) -> Result<Vec<Batch>, NotTheLog> {
     let writers = writers(log, written)?;
     let mut trace: Vec<Batch> = Vec::with_capacity(written.len());
-    let mut stretches: BTreeMap<usize, Stretch> = BTreeMap::new();
+    let mut together: BTreeMap<usize, Together> = BTreeMap::new();
     for (place, keys) in log.iter().enumerate() {
         for &job in &writers[place] {
             let Written { part, start, finish, .. } = &written[job];
             let keys = part.as_ref().map_or_else(|| keys.clone(), |key| KeySet::of([key.clone()]));
-            if let Some(stretch) = stretches.get_mut(&job) {
-                let others = (stretch.seen + 1..place).filter(|&place| !writers[place].contains(&job));
-                others.for_each(|place| stretch.others.extend(&log[place]));
-                stretch.seen = place;
-                if !stretch.others.conflicts_with(&keys) {
-                    trace[stretch.batch].keys.extend(&keys);
+            if let Some(written_with) = together.get_mut(&job) {
+                let others = (written_with.seen + 1..place).filter(|&place| !writers[place].contains(&job));
+                others.for_each(|place| written_with.others.extend(&log[place]));
+                written_with.seen = place;
+                if !written_with.others.conflicts_with(&keys) {
+                    trace[written_with.batch].keys.extend(&keys);
                     continue;
                 }
             }
-            stretches.insert(job, Stretch { batch: trace.len(), seen: place, others: KeySet::empty() });
+            together.insert(job, Together { batch: trace.len(), seen: place, others: KeySet::empty() });
             trace.push(Batch { keys, start: *start, finish: *finish });
         }
     }
@@ -136,7 +136,7 @@ pub fn in_log_order(log: &[KeySet], written: &[Written]) -> Result<Vec<Batch>, N
 }
 
 /// Entries of one job that are one batch.
-struct Stretch {
+struct Together {
     /// Its place in the trace.
     batch: usize,
     /// The place in the log up to which `others` are known.

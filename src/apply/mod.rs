@@ -171,12 +171,10 @@ pub fn write_batch<S: Store>(
     marker: Lsn,
     instants: &dyn Fn(&Entry) -> Instants,
 ) -> Result<(), StoreError> {
-    let marker = marker_write(marker);
     let entries = entries.iter().map(Borrow::borrow);
     // Whole effects are what they are: nothing is read, nothing is kept.
     if part.is_none() && entries.clone().all(|entry| logged(entry).is_some()) {
-        let writes = entries.filter_map(logged).flat_map(|effect| &effect.writes);
-        return store.write_all(&mut writes.chain([&marker]));
+        return write_effects(store, entries.filter_map(logged), marker);
     }
     let mut effects = Vec::with_capacity(entries.len());
     {
@@ -187,8 +185,17 @@ pub fn write_batch<S: Store>(
             effects.push(effect);
         }
     }
-    let writes = effects.iter().flat_map(|effect| &effect.writes);
-    store.write_all(&mut writes.chain([&marker]))
+    write_effects(store, effects.iter().map(|effect| &**effect), marker)
+}
+
+/// Writes `effects` as one atomic batch with the marker in it. Errors: the store's.
+pub fn write_effects<'a, S: Store>(
+    store: &mut S,
+    effects: impl Iterator<Item = &'a Effect>,
+    marker: Lsn,
+) -> Result<(), StoreError> {
+    let marker = marker_write(marker);
+    store.write_all(&mut effects.flat_map(|effect| &effect.writes).chain([&marker]))
 }
 
 /// The effect of an entry that is one.

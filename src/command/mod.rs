@@ -204,6 +204,11 @@ impl Command {
         (first..=last).step_by(step).filter_map(|at| self.argv.get(at)).map(Vec::as_slice).collect()
     }
 
+    /// Whether its key set is everything: it names no key, and touches them all.
+    pub fn touches_everything(&self) -> bool {
+        self.spec.keys == KeyArguments::Everything
+    }
+
     /// The keys that it reads or writes.
     pub fn keys(&self) -> KeySet {
         match self.spec.keys {

@@ -231,16 +231,39 @@ impl<F: Place> Node for Engine<F> {
 /// So many reads of a connection are worth a thread of their own: to wake one costs about as much as a read.
 const READS_APART_MIN: usize = 8;
 
-/// Answers reads: few here, many and those that go through all keys on a thread that other connections do not wait for.
+/// Whether others should not wait for these reads: there are many, or one goes through all keys.
+fn are_apart(commands: &[Command]) -> bool {
+    commands.len() >= READS_APART_MIN || commands.iter().any(Command::touches_everything)
+}
+
+/// Answers reads: here, or on a thread that other connections do not wait for.
 async fn apart(
     commands: Vec<Command>,
     read: impl FnOnce(&[Command]) -> Vec<Reply> + Send + 'static,
 ) -> Vec<Reply> {
-    let goes_through_all = |command: &Command| command.key_arguments().is_empty();
-    if commands.len() < READS_APART_MIN && !commands.iter().any(goes_through_all) {
+    if !are_apart(&commands) {
         return read(&commands);
     }
     let count = commands.len();
     let replies = tokio::task::spawn_blocking(move || read(&commands)).await;
     replies.unwrap_or_else(|_| vec![Reply::Error("ERR the command panicked".to_owned()); count])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::line;
+
+    #[test]
+    fn reads_that_are_many_or_go_through_all_keys_run_apart_and_no_others() {
+        let command =
+            |text: &str| Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command");
+        let run = |text: &str, times| are_apart(&vec![command(text); times]);
+        for text in ["GET a", "HGETALL h", "PING", "ECHO a"] {
+            assert_eq!((run(text, 7), run(text, 8)), (false, true), "{text}");
+        }
+        for text in ["KEYS *", "SCAN 0", "DBSIZE", "RANDOMKEY"] {
+            assert!(run(text, 1), "{text}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Master — requests → replies and log entries. Pure, but for its store.
 
 use super::removal_of_dead;
-use crate::apply::marker_write;
+use crate::apply;
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, Reply, View};
 use crate::effect::{Effect, Key, KeySet};
@@ -166,8 +166,7 @@ impl<S: Store> Master<S> {
         logged: impl FnOnce(Effect, Millis) -> Payload,
     ) -> Result<Entry, StoreError> {
         let lsn = self.last.next();
-        let marker = marker_write(lsn);
-        self.store.write_all(&mut effect.writes.iter().chain([&marker]))?;
+        apply::write_effects(&mut self.store, [&effect].into_iter(), lsn)?;
         self.last = lsn;
         Ok(Entry { lsn, epoch: self.epoch, time: self.time, payload: logged(effect, self.time) })
     }
