@@ -106,7 +106,7 @@ const BYTES_OF_AN_ENTRY: usize = 256;
 fn main() {
     let mut bench =
         Bench::new("ordering", "how fast a replica applies a log, by strategy, workers, keys and batches");
-    let commands = bench.mode.pick(300, 10_000, 50_000);
+    let commands = bench.mode.pick(300, 30_000, 100_000);
     let base = Setup { strategy: Strategy::Serial, workers: 2, batch: 256, interval_ms: 100 };
     let of = |workload| (base, workload);
     let points = [

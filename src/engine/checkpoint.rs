@@ -4,7 +4,8 @@
 //! fsync the log through the last entry written ─▶ flush the store ─▶ gate up to that entry's time ─▶ purge the log
 //! ```
 //!
-//! In this order, and with nothing written in between, a store is never ahead of its log.
+//! In this order, and with nothing written before the flush has begun, a store is never ahead of its log. The flush
+//! itself goes on in the background, and what follows from it is done when somebody looks and finds it ended.
 
 use super::log::SharedLog;
 use crate::apply::marker_write;
@@ -27,12 +28,21 @@ pub struct Checkpoints {
     raises_gate: bool,
     needed: Needed,
     unflushed_bytes: u64,
+    begun: Option<Begun>,
+}
+
+/// A flush that goes on.
+struct Begun {
+    /// The marker that it writes, and the time of that entry.
+    last: Lsn,
+    time: Millis,
+    bytes: u64,
 }
 
 impl Checkpoints {
     /// Nothing written yet. `raises_gate`: see [`RocksStore::set_gate`] for whom it must be `false`.
     pub fn new(flush_bytes: u64, raises_gate: bool, needed: Needed) -> Checkpoints {
-        Checkpoints { flush_bytes, raises_gate, needed, unflushed_bytes: 0 }
+        Checkpoints { flush_bytes, raises_gate, needed, unflushed_bytes: 0, begun: None }
     }
 
     /// Notes `bytes` written to the store; whether a flush is due.
@@ -41,10 +51,36 @@ impl Checkpoints {
         self.unflushed_bytes >= self.flush_bytes
     }
 
-    /// Flushes. All through `last`, which is of time `time`, is written; the caller writes nothing meanwhile.
+    /// Begins a flush, after the one before has ended; whether it did. All through `last`, which is of time `time`, is
+    /// written; the caller writes nothing meanwhile, and goes on at once then.
     ///
     /// A log that cannot be synced keeps the store from being flushed, and that is all: what is in memory stays there.
     /// Errors: the store's; the node ends.
+    pub fn begin<F: Files>(
+        &mut self,
+        store: &RocksStore,
+        log: &SharedLog<F>,
+        last: Lsn,
+        time: Millis,
+    ) -> Result<bool, StoreError> {
+        if let Err(error) = log.sync() {
+            tracing::error!(%error, "store not flushed: log cannot be synced");
+            return Ok(false);
+        }
+        if self.begun.is_some() {
+            // To wait for it is to flush all.
+            store.flush()?;
+            self.end(store, log)?;
+        }
+        // What is purged afterwards is what this marker says is there.
+        store.clone().write(&[marker_write(last)])?;
+        store.begin_flush()?;
+        let bytes = std::mem::take(&mut self.unflushed_bytes);
+        self.begun = Some(Begun { last, time, bytes });
+        Ok(true)
+    }
+
+    /// Flushes, and waits for it: as [`Checkpoints::begin`] otherwise.
     pub fn flush<F: Files>(
         &mut self,
         store: &RocksStore,
@@ -52,14 +88,19 @@ impl Checkpoints {
         last: Lsn,
         time: Millis,
     ) -> Result<(), StoreError> {
-        if let Err(error) = log.sync() {
-            tracing::error!(%error, "store not flushed: log cannot be synced");
+        if self.begin(store, log, last, time)? {
+            store.flush()?;
+            self.end(store, log)?;
+        }
+        Ok(())
+    }
+
+    /// Does what follows from a flush, if one has ended. Errors: the store's; the node ends.
+    pub fn end<F: Files>(&mut self, store: &RocksStore, log: &SharedLog<F>) -> Result<(), StoreError> {
+        if self.begun.is_none() || store.is_flushing()? {
             return Ok(());
         }
-        // What is purged below is what this marker says is there.
-        store.clone().write(&[marker_write(last)])?;
-        store.flush()?;
-        let bytes = std::mem::take(&mut self.unflushed_bytes);
+        let Some(Begun { last, time, bytes }) = self.begun.take() else { return Ok(()) };
         if self.raises_gate {
             store.set_gate(time);
         }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! link (one thread, reconnects) ─▶ log ─▶ pool ─▶ workers ─▶ store
-//! ticker: every 100 ms a cut for strategies that publish snapshots, every second fsync
+//! ticker: every 100 ms a cut for strategies that publish snapshots, and a look for dead keys, every second fsync
 //! packer: closed segments of the log, if the node compresses
 //! ```
 
@@ -21,6 +21,7 @@ use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
 use crate::compression::Codec;
+use crate::effect::{Effect, Key};
 use crate::expiry::{ExpiryPolicy, Judging, Policy};
 use crate::handover::hand_over;
 use crate::node::removal_of_dead;
@@ -33,10 +34,14 @@ use crate::store::{Store, StoreError};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::Millis;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// From one try to the next when the log's disk refuses.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Dead keys that are known beforehand, about: each takes a moment of every flush.
+const DEAD_MAX: usize = 10_000;
 
 /// What a replica's threads share.
 pub struct Shared<F: Files> {
@@ -56,6 +61,8 @@ pub struct Shared<F: Files> {
     pub clock: Clock,
     fsync: Mutex<Fsync>,
     readers: Mutex<Readers>,
+    /// Keys that were found dead, [`DEAD_MAX`] at most and those of one stretch: removed when the store is flushed.
+    dead: Mutex<BTreeSet<Key>>,
 }
 
 /// Whether readers are let in. After a loss they may have seen entries that the log no longer has; after a crash they may
@@ -107,6 +114,7 @@ impl<F: Place> Following<F> {
             clock: settings.clock.clone(),
             marks: Mutex::new(Marks::new(last)),
             fsync: Mutex::new(settings.fsync),
+            dead: Mutex::default(),
             readers: Mutex::new(if stopped { Readers::In } else { Readers::WaitForMaster }),
             master,
         });
@@ -202,6 +210,18 @@ impl<F: Files> Shared<F> {
         Ok(())
     }
 
+    /// Looks for keys that are dead, a stretch of the store further.
+    pub fn note_dead(&self, sweep: &mut Sweep) {
+        let Some(now) = self.applied.removes_at() else { return };
+        if lock(&self.dead).len() >= DEAD_MAX {
+            return;
+        }
+        match sweep.dead_keys(self.applied.store(), now) {
+            Ok(keys) => lock(&self.dead).extend(keys),
+            Err(error) => tracing::warn!(%error, "no look at deadlines"),
+        }
+    }
+
     /// Whether the log is synced by the clock.
     pub fn syncs_every_second(&self) -> bool {
         *lock(&self.fsync) == Fsync::EverySec
@@ -268,29 +288,30 @@ impl<F: Files> Sink<F> {
         }
     }
 
+    /// All that was received is applied, and nothing is being written.
+    fn quiesce(&self, received: &Received) -> Result<(), FollowerError> {
+        // The disk works while the workers do; a log that cannot be synced is told of when it has to be.
+        let _ = self.shared.log.sync();
+        self.shared.pool.wait_for(received.last).map_err(failed)?;
+        self.remove_the_dead().map_err(failed)
+    }
+
     /// All that was received is applied, and the store is flushed.
     fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
-        self.shared.pool.wait_for(received.last).map_err(failed)?;
-        self.remove_the_dead().map_err(failed)?;
+        self.quiesce(received)?;
         let Received { checkpoints, last, time } = received;
         checkpoints.flush(&self.store, &self.shared.log, *last, *time).map_err(failed)
     }
 }
 
 impl<F: Files> Sink<F> {
-    /// Removes what readers find dead, while no worker writes: an effect must not find half of a key.
+    /// Removes what the ticker found dead, while no worker writes: an effect must not find half of a key.
     fn remove_the_dead(&self) -> Result<(), StoreError> {
         let Some(now) = self.shared.applied.removes_at() else { return Ok(()) };
-        let (mut sweep, mut store) = (Sweep::default(), self.store.clone());
-        loop {
-            for key in sweep.dead_keys(&store, now)? {
-                let effect = removal_of_dead(&store, &key, now)?;
-                store.write(&effect.writes)?;
-            }
-            if sweep.is_at_start() {
-                return Ok(());
-            }
-        }
+        let dead = std::mem::take(&mut *lock(&self.shared.dead));
+        let removals = dead.iter().map(|key| removal_of_dead(&self.store, key, now));
+        let removals = removals.collect::<Result<Vec<Effect>, StoreError>>()?;
+        self.store.clone().write_all(&mut removals.iter().flat_map(|removal| &removal.writes))
     }
 }
 
@@ -341,8 +362,11 @@ impl<F: Place> Follower for Sink<F> {
         // An entry is made after the one before it, and has the time of that.
         self.shared.told_time(before, received.last);
         lock(&self.shared.marks).pass(received.last, bytes.len() as u64, received.time);
+        received.checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
         if received.checkpoints.written(bytes.len() as u64) {
-            self.flush(&mut received)?;
+            self.quiesce(&received)?;
+            let Received { checkpoints, last, time } = &mut *received;
+            checkpoints.begin(&self.store, &self.shared.log, *last, *time).map_err(failed)?;
         }
         Ok(())
     }
@@ -350,6 +374,7 @@ impl<F: Place> Follower for Sink<F> {
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
         self.shared.applied.hear(heartbeat.after, heartbeat.time);
         self.shared.told_time(heartbeat.after, heartbeat.after);
+        lock(&self.received).checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
         let mut marks = lock(&self.shared.marks);
         marks.pass(heartbeat.after, 0, heartbeat.time);
         marks.end(heartbeat.tail);

@@ -93,6 +93,11 @@ impl Applied {
         }
     }
 
+    /// What the workers write to.
+    pub fn store(&self) -> &RocksStore {
+        &self.store
+    }
+
     /// Removes `key` if it is dead. No worker may write meanwhile: an effect must not find half of a key.
     pub fn remove(&self, key: &Key) -> Result<(), StoreError> {
         let Some(now) = self.removes_at() else { return Ok(()) };

@@ -64,7 +64,7 @@ impl Settings {
             ordering: Strategy::Serial,
             expiry: Policy::LogClock,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
-            batch_entries_max: 256,
+            batch_entries_max: 4096,
             fsync: Fsync::EverySec,
             segment_bytes_max: 64 << 20,
             compression: Codec::None,

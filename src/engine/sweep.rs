@@ -38,9 +38,4 @@ impl Sweep {
         self.after = last;
         Ok(dead)
     }
-
-    /// Whether a round has come to its end.
-    pub fn is_at_start(&self) -> bool {
-        self.after.is_empty()
-    }
 }

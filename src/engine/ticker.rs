@@ -63,7 +63,7 @@ impl<F: Place> Ticker<F> {
         })
     }
 
-    /// The ticker of a replica: cuts for strategies that publish snapshots, fsync.
+    /// The ticker of a replica: cuts for strategies that publish snapshots, dead keys, fsync.
     pub fn of_replica(
         shared: Arc<following::Shared<F>>,
         snapshot_interval_ms: u64,
@@ -72,11 +72,16 @@ impl<F: Place> Ticker<F> {
     ) -> io::Result<Ticker<F>> {
         let interval = Duration::from_millis(snapshot_interval_ms.max(1));
         Ticker::spawn(move |stopped| {
-            let (mut synced, mut cut) = (Instant::now(), Instant::now());
+            let [mut synced, mut cut, mut looked] = [Instant::now(); 3];
+            let mut sweep = Sweep::default();
             while tick(&stopped, interval.min(TICK), &shared.clock) {
                 if cut.elapsed() >= interval {
                     cut = Instant::now();
                     shared.pool.request_cut(&shared.applied);
+                }
+                if looked.elapsed() >= TICK {
+                    looked = Instant::now();
+                    shared.note_dead(&mut sweep);
                 }
                 if synced.elapsed() >= SYNC && shared.syncs_every_second() {
                     synced = Instant::now();

@@ -178,9 +178,10 @@ impl<F: Files> Writer<F> {
         if let Some(entry) = executed.entries.last() {
             self.last = entry.lsn;
         }
+        self.checkpoints.end(&self.store, &self.log)?;
         let due = self.checkpoints.written(bytes_of(&executed.writes));
         if due {
-            self.checkpoints.flush(&self.store, &self.log, self.last, self.time)?;
+            self.checkpoints.begin(&self.store, &self.log, self.last, self.time)?;
         }
         Ok(())
     }

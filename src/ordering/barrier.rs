@@ -3,8 +3,8 @@
 //!
 //! Pika's cure (#2808), made precise: an entry starts when it has reached the head of each of its lanes, and
 //! leaves them when it is done. So *everything* waits for all before it and holds all after it, and an entry of
-//! two keys meets only the lanes of those keys. Entries that follow it in its worker's lane, and stand in no other,
-//! go along in its batch.
+//! two keys meets only the lanes of those keys. Whoever has it holds its lanes, and what follows in these, and stands
+//! in no other, goes along in its batch: nobody has to be woken up after a FLUSHDB.
 //!
 //! ```text
 //! lane 0:  SET a ─ FLUSHDB ─ SET a          FLUSHDB starts when both SETs before it are done;
@@ -66,10 +66,7 @@ impl Ordering for Barrier {
         if self.in_hand[worker] > 0 || !self.stands_in.get(&head).is_none_or(is_ours) {
             return None;
         }
-        // What stands in this lane alone waits for nothing but what is in the batch before it.
-        let in_no_other = |lsn: &Lsn| !self.stands_in.contains_key(lsn);
-        let followers = self.lanes[worker].iter().skip(1).copied().take_while(in_no_other);
-        let lsns: Vec<Lsn> = [head].into_iter().chain(followers).take(self.batch_entries_max).collect();
+        let lsns = self.run_of(self.stands_in.get(&head).map_or(&[worker], Vec::as_slice));
         self.in_hand[worker] = lsns.len();
         Job::of(lsns)
     }
@@ -81,10 +78,34 @@ impl Ordering for Barrier {
                 Some(lanes) => lanes.into_iter().for_each(|lane| {
                     self.lanes[lane].pop_front();
                 }),
+                // The worker's own, but after an entry of several lanes.
                 None => {
-                    self.lanes[worker].pop_front();
+                    let mut lanes = [worker].into_iter().chain(0..self.lanes.len());
+                    if let Some(lane) = lanes.find(|&lane| self.lanes[lane].front() == Some(lsn)) {
+                        self.lanes[lane].pop_front();
+                    }
                 }
             }
         }
+    }
+}
+
+impl Barrier {
+    /// The entries at the heads of the lanes `held`, in log order, as many as a batch holds: what stands in no other lane
+    /// waits for nothing but those before it.
+    fn run_of(&self, held: &[usize]) -> Vec<Lsn> {
+        let mut lanes: Vec<_> =
+            held.iter().map(|&lane| self.lanes[lane].iter().copied().peekable()).collect();
+        let is_held = |lsn: &Lsn| {
+            self.stands_in.get(lsn).is_none_or(|lanes| lanes.iter().all(|lane| held.contains(lane)))
+        };
+        let run = std::iter::from_fn(|| {
+            let next = lanes.iter_mut().filter_map(|lane| lane.peek().copied()).min().filter(is_held)?;
+            for lane in &mut lanes {
+                lane.next_if_eq(&next);
+            }
+            Some(next)
+        });
+        run.take(self.batch_entries_max).collect()
     }
 }

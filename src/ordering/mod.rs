@@ -29,6 +29,7 @@ pub mod barrier;
 pub mod first_key;
 pub mod key_hash;
 mod lanes;
+mod last_of;
 mod places;
 pub mod sequence;
 pub mod serial;
@@ -37,6 +38,7 @@ pub mod writeset;
 pub mod writeset_snapshots;
 
 pub use lanes::lane_of;
+pub use last_of::LastOf;
 pub use places::Places;
 pub use strategy::{AnyOrdering, Strategy};
 
@@ -85,8 +87,8 @@ impl Admission<'_> {
 
 /// A piece of work for one worker, written as one batch.
 ///
-/// Entries of one batch take effect together, in their order in the log, as if the worker had taken, written and
-/// finished them one after the other while nobody else did anything. So a batch may hold an entry with those that it
+/// Entries of one batch take effect together, in their order in the log, as if workers had taken, written and
+/// finished them one after the other, never two at once. So a batch may hold an entry with those that it
 /// depends on, and entries that are not next to each other in the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Job {

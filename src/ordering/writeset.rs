@@ -10,10 +10,10 @@
 //! 1 SET a   2 SET b   3 MSET a b   4 SET c      1, 2 and 4 at once; 3 when 1 and 2 are done
 //! ```
 
-use super::{Admission, Job, Ordering, Places, Refused};
+use super::{Admission, Job, LastOf, Ordering, Places, Refused};
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Dependencies by last writer. Promises per_key_order.
@@ -21,12 +21,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub struct Writeset {
     batch_entries_max: usize,
     /// The last unfinished entry that touches a key of this hash.
-    last_of: BTreeMap<u64, Lsn>,
+    last_of: LastOf,
     /// The last unfinished entry that touches everything.
     last_everything: Option<Lsn>,
     unfinished: Places<Unfinished>,
-    /// Those of them that wait for nothing and are not taken yet.
-    ready: BTreeSet<Lsn>,
+    /// Those of them that wait for nothing and are not taken yet, in ascending order.
+    ready: VecDeque<Lsn>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -44,10 +44,10 @@ impl Writeset {
     pub fn new(batch_entries_max: usize) -> Writeset {
         Writeset {
             batch_entries_max: batch_entries_max.max(1),
-            last_of: BTreeMap::new(),
+            last_of: LastOf::new(),
             last_everything: None,
             unfinished: Places::new(),
-            ready: BTreeSet::new(),
+            ready: VecDeque::new(),
         }
     }
 
@@ -58,7 +58,7 @@ impl Writeset {
 
     /// Notes entry `lsn` as the last one that touches `keys`. Gives the unfinished entries that it has to wait for.
     fn touch(&mut self, lsn: Lsn, keys: &[u64]) -> BTreeSet<Lsn> {
-        let last_of = keys.iter().filter_map(|&key| self.last_of.insert(key, lsn));
+        let last_of = keys.iter().filter_map(|&key| self.last_of.touch(key, lsn));
         // Two of its own keys may be of one hash.
         last_of.chain(self.last_everything).filter(|&earlier| earlier != lsn).collect()
     }
@@ -90,7 +90,7 @@ impl Ordering for Writeset {
             }
         }
         if before.is_empty() {
-            self.ready.insert(entry.lsn);
+            self.ready.push_back(entry.lsn);
         }
         let waits_for = before.len();
         self.unfinished.push(entry.lsn, Unfinished { keys, waits_for, waited_for_by: Vec::new() });
@@ -98,7 +98,8 @@ impl Ordering for Writeset {
     }
 
     fn take(&mut self, _worker: usize) -> Option<Job> {
-        Job::of(std::iter::from_fn(|| self.ready.pop_first()).take(self.batch_entries_max).collect())
+        let count = self.batch_entries_max.min(self.ready.len());
+        Job::of(self.ready.drain(..count).collect())
     }
 
     fn finish(&mut self, _worker: usize, job: &Job) {
@@ -114,9 +115,7 @@ impl Writeset {
     fn finished(&mut self, lsn: Lsn) {
         let Some(finished) = self.unfinished.remove(lsn) else { return };
         for key in finished.keys {
-            if self.last_of.get(&key) == Some(&lsn) {
-                self.last_of.remove(&key);
-            }
+            self.last_of.forget(key, lsn);
         }
         if self.last_everything == Some(lsn) {
             self.last_everything = None;
@@ -125,7 +124,8 @@ impl Writeset {
             if let Some(waiting) = self.unfinished.get_mut(later) {
                 waiting.waits_for -= 1;
                 if waiting.waits_for == 0 {
-                    self.ready.insert(later);
+                    let place = self.ready.partition_point(|&ready| ready < later);
+                    self.ready.insert(place, later);
                 }
             }
         }

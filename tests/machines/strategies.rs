@@ -91,6 +91,7 @@ fn strategy_batches_take_what_may_go_together_and_no_more() {
     let apart: Log = &[&[LOW], &[HIGH], &[LOW], &["*"], &[LOW]];
     let both: Log = &[&[LOW], &[LOW, HIGH], &[LOW]];
     let both_first: Log = &[&[LOW, HIGH], &[LOW], &["*"]];
+    let everything_first: Log = &[&["*"], &[HIGH], &[LOW], &["*"]];
     let cases = [
         (Serial, runs, whole(&[1, 2, 3]), Some(whole(&[4]))),
         (Sequence, runs, whole(&[1, 2, 3]), Some(whole(&[4]))),
@@ -100,7 +101,9 @@ fn strategy_batches_take_what_may_go_together_and_no_more() {
         // 4 stands in the other lane, too, behind 2.
         (Barrier, apart, whole(&[1, 3]), None),
         (Barrier, both, whole(&[1]), Some(whole(&[2, 3]))),
-        (Barrier, both_first, whole(&[1, 2]), Some(whole(&[3]))),
+        // Who has an entry of both lanes has both lanes.
+        (Barrier, both_first, whole(&[1, 2, 3]), None),
+        (Barrier, everything_first, whole(&[1, 2, 3]), Some(whole(&[4]))),
         // 3 waits for 1, and 4 for all of them.
         (Writeset, apart, whole(&[1, 2]), Some(whole(&[3]))),
         (WritesetSnapshots, apart, whole(&[1, 2]), Some(whole(&[3]))),
@@ -113,6 +116,22 @@ fn strategy_batches_take_what_may_go_together_and_no_more() {
         machine.finish(0, &first);
         assert_eq!(machine.take(0), next, "{} {log:?}, after {first:?}", strategy.name());
     }
+}
+
+#[test]
+fn barrier_batch_takes_what_stands_in_the_lanes_of_its_head_and_in_no_other() {
+    let name = |lane| (0..).map(|n| format!("k{n}")).find(|name| lane_of(&key(name), 3) == lane);
+    let [zero, one, two] = [0, 1, 2].map(|lane| name(lane).expect("every lane has keys"));
+    let [zero, one, two] = [&*zero, &*one, &*two];
+    let mut barrier = Strategy::Barrier.machine(3, 9);
+    let log: [&[&str]; 6] = [&[zero, one], &[one], &[zero], &[zero, two], &[zero], &[one]];
+    (1..).zip(log).for_each(|(lsn, names)| admit(&mut barrier, lsn, names));
+    let first = barrier.take(0).expect("a job");
+    assert_eq!(first, Job::run(Lsn(1), Lsn(3)), "4 stands in the third lane, too");
+    assert_eq!((barrier.take(1), barrier.take(2)), (None, None));
+    barrier.finish(0, &first);
+    assert_eq!(barrier.take(1), Some(Job::whole(Lsn(6))));
+    assert_eq!((barrier.take(0), barrier.take(2)), (Some(Job::run(Lsn(4), Lsn(5))), None));
 }
 
 #[test]

@@ -68,6 +68,9 @@ pub(super) struct Batch {
 pub(super) struct Dispatch<O> {
     applier: Applier<O>,
     limits: Limits,
+    /// Who waits for room is told when no more than this is queued. To be woken costs more than to admit an entry: he
+    /// should find room for many. A hold may wait for the very next entry, so where there are any he is told at once.
+    wakes_below: Limits,
     holds: Holds,
     gate: Gate,
     slots: Vec<Slot>,
@@ -88,6 +91,10 @@ impl<O: Ordering> Dispatch<O> {
         limits: Limits,
         schedule: Schedule,
     ) -> Dispatch<O> {
+        let wakes_below = match schedule {
+            Schedule::Free => Limits { entries_max: limits.entries_max / 2, bytes_max: limits.bytes_max / 2 },
+            Schedule::Held(_) | Schedule::Gated => limits,
+        };
         let is_gated = schedule == Schedule::Gated;
         let holds = if let Schedule::Held(holds) = schedule { holds } else { Vec::new() };
         Dispatch {
@@ -96,6 +103,7 @@ impl<O: Ordering> Dispatch<O> {
             spent: Vec::new(),
             applier,
             limits,
+            wakes_below,
             holds: Holds::new(holds),
             gate: Gate::new(is_gated),
             slots: vec![Slot::Idle; workers],
@@ -124,7 +132,9 @@ impl<O: Ordering> Dispatch<O> {
 
     /// Whether who waits to admit an entry should look again.
     pub(super) fn has_news_for_admission(&self) -> bool {
-        self.waiting_bytes.is_some_and(|bytes| self.admits(bytes) != Ok(false))
+        let is_low =
+            || self.entries.len() <= self.wakes_below.entries_max && self.bytes <= self.wakes_below.bytes_max;
+        self.waiting_bytes.is_some_and(|bytes| self.admits(bytes).map_or(true, |admits| admits && is_low()))
     }
 
     /// Admits the entry after the last one. Errors: the strategy refuses it, and the pool is stopped.

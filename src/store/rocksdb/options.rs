@@ -17,10 +17,15 @@
 use super::io_error;
 use crate::store::StoreError;
 use ::rocksdb::{
-    BlockBasedOptions, BottommostLevelCompaction, CompactOptions, DBCompressionType, LogLevel, Options,
-    WriteOptions,
+    BlockBasedOptions, BottommostLevelCompaction, CompactOptions, DBCompressionType, FlushOptions, LogLevel,
+    Options, WriteOptions,
 };
 
+/// The crate has no functions for these.
+const NO_FLUSH_OF_ITS_OWN: &str = "avoid_flush_during_shutdown=true;max_bgerror_resume_count=0;";
+/// A key's place in the write buffer is looked for from where the last one with the same first byte came to be. Batches
+/// are sorted, so that is near by: in a batch of thousands most of the way is saved.
+const INSERTS_NEAR_THE_LAST: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.CappedPrefix.1;";
 /// More than a node holds in memory; RocksDB cuts anything larger down to it.
 const WRITE_BUFFER_BYTES: usize = 64 << 30;
 /// Memory for the blocks of a write buffer, claimed one at a time.
@@ -33,8 +38,7 @@ const BLOOM_BITS_PER_KEY: f64 = 10.0;
 
 /// For opening a store. Errors: an option that this version of RocksDB does not know.
 pub(super) fn for_opening() -> Result<Options, StoreError> {
-    // The crate has no functions for these two.
-    let named = "avoid_flush_during_shutdown=true;max_bgerror_resume_count=0";
+    let named = [NO_FLUSH_OF_ITS_OWN, INSERTS_NEAR_THE_LAST].concat();
     let mut options = Options::default().get_options_from_string(named).map_err(io_error)?;
     options.create_if_missing(true);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
@@ -57,6 +61,13 @@ pub(super) fn for_opening() -> Result<Options, StoreError> {
 pub(super) fn for_writing() -> WriteOptions {
     let mut options = WriteOptions::default();
     options.disable_wal(true);
+    options
+}
+
+/// For a flush that nobody waits for.
+pub(super) fn for_flushing() -> FlushOptions {
+    let mut options = FlushOptions::default();
+    options.set_wait(false);
     options
 }
 

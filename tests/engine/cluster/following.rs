@@ -7,6 +7,7 @@ use super::peer::{AS_IT_IS, Peer, UP};
 use replicheck::binlog::Lsn;
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Reply;
+use replicheck::effect::Key;
 use replicheck::server::facts::{Follower, Link, Role};
 use std::time::Duration;
 
@@ -68,6 +69,24 @@ fn either_node_restarted_goes_on_where_it_was() {
     master.run(&["SET c 3"]);
     replica.assert_equals(&master, "the master restarted");
     assert_eq!(replica.facts().progress.received, Lsn(4));
+}
+
+#[test]
+fn replica_removes_what_is_dead_when_it_flushes() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, &|settings| settings.flush_bytes = 1, master.port);
+    let has_hash = || replica.node.given().expect("it reads").stored.contains_key(&Key::new(0, "h"));
+    master.run(&["HSET h f v"]);
+    replica.wait_for(&master);
+    assert!(has_hash());
+    master.run(&["PEXPIRE h 1"]);
+    // Each entry makes it flush; what its ticker has found dead by then goes.
+    wait_until("the removal of a dead hash", || {
+        master.run(&["SET a 1"]);
+        replica.wait_for(&master);
+        !has_hash()
+    });
 }
 
 fn only_follower(master: &Peer) -> Option<Follower> {

@@ -15,17 +15,29 @@ const FOLDER: &str = "REPLICHECK_CRASH_FOLDER";
 const KILLS: u64 = 10;
 
 /// What the writer does, for ever: batch n puts n under one of seven keys, and every eleventh batch is flushed and told
-/// of.
+/// of; every other time that goes on while it writes.
 fn write_for_ever(folder: &str) {
     let mut store = RocksStore::open(folder.as_ref()).expect("a store that can be opened");
     let marker = apply::marker(&store).expect("a marker").0;
+    let mut begun = None;
     for number in marker + 1.. {
         store.write(&batch(number)).expect("a batch is written");
-        if number.is_multiple_of(11) {
+        if begun.is_some() && !store.is_flushing().expect("a number") {
+            begun.take().into_iter().for_each(told);
+        }
+        if number.is_multiple_of(22) {
+            begun = None;
             store.flush().expect("a flush");
-            println!("\nflushed {number}");
+            told(number);
+        } else if number.is_multiple_of(11) && begun.is_none() {
+            store.begin_flush().expect("a flush");
+            begun = Some(number);
         }
     }
+}
+
+fn told(number: u64) {
+    println!("\nflushed {number}");
 }
 
 fn batch(number: u64) -> Vec<replicheck::effect::Write> {

@@ -1,5 +1,6 @@
 //! Handles on one store, shared by threads; and what goes wrong when it is opened.
 
+use super::super::disks::wait_until;
 use super::{all, new_store, put};
 use replicheck::effect::{Key, Write};
 use replicheck::store::rocksdb::{RocksStore, Snapshot};
@@ -83,6 +84,51 @@ fn unflushed_bytes_grow_with_writes_and_go_with_a_flush() {
     assert!(store.unflushed_bytes().expect("a number") > empty + (4 << 20));
     store.flush().expect("a flush");
     assert_eq!(store.unflushed_bytes().expect("a number"), empty);
+}
+
+#[test]
+fn flush_that_is_begun_takes_what_was_written_before_and_nothing_else() {
+    let (folder, mut store) = new_store();
+    store.write(&[put(b"a", b"1")]).expect("written");
+    store.begin_flush().expect("a flush");
+    store.write(&[put(b"b", b"2")]).expect("written");
+    wait_until("the end of the flush", || !store.is_flushing().expect("a number"));
+    assert_eq!(all(&store).len(), 2);
+    drop(store);
+    let store = RocksStore::open(folder.path()).expect("opens");
+    assert_eq!(all(&store), [(b"a".to_vec(), b"1".to_vec())]);
+}
+
+#[test]
+fn flush_that_fails_in_the_background_is_an_error() {
+    let (folder, mut store) = new_store();
+    store.write(&[put(b"a", b"1")]).expect("written");
+    std::fs::remove_dir_all(folder.path()).expect("the store's folder");
+    store.begin_flush().expect("it begins");
+    wait_until("the error", || store.is_flushing().is_err());
+    assert!(store.flush().is_err(), "it is not lost sight of");
+}
+
+#[test]
+fn batch_of_many_writes_is_the_same_in_whatever_order_their_keys_are() {
+    let (_folder, mut store) = new_store();
+    let range = Write::DeleteRange { from: b"b".to_vec(), to: b"d".to_vec() };
+    let delete = Write::Delete { key: b"a".to_vec() };
+    store
+        .write(&[
+            put(b"e", b"1"),
+            put(b"c", b"gone"),
+            put(b"cc", b"gone"),
+            put(b"a", b"gone"),
+            range,
+            put(b"c", b"older"),
+            put(b"b", b"2"),
+            put(b"c", b"3"),
+            delete,
+        ])
+        .expect("written");
+    let expected = [("b", "2"), ("c", "3"), ("e", "1")];
+    assert_eq!(all(&store), expected.map(|(key, value)| (key.into(), value.into())));
 }
 
 #[test]
