@@ -12,8 +12,8 @@
 //! and neighbours share most of the way to their places.
 //!
 //! RocksDB flushes for many reasons of its own; all of them are switched off (see `options`), so that a store is never
-//! ahead of its log. What is left: [`flush`], at once or in the
-//! background, and [`compact`], and they are the node's to call.
+//! ahead of its log. What is left: [`flush`], at once or in the background, and [`compact`], and they are the node's to
+//! call.
 //!
 //! DeleteRange hides records at once and gives their space back when files are merged. RocksDB can also delete files
 //! whole (`DeleteFilesInRange`), which is quick, and which this store never does: it deletes what was written *after*
