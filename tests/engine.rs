@@ -1,5 +1,10 @@
 //! The engine as it runs: RocksDB, threads, TCP.
 
+#[path = "seed/property.rs"]
+mod property;
+#[allow(dead_code, reason = "shared with the other tests that draw")]
+mod seed;
+
 mod engine {
     mod cluster;
     mod crash;

@@ -1,5 +1,10 @@
 //! The pure machines, one file a subject: no thread, no socket, no RocksDB.
 
+#[path = "seed/property.rs"]
+mod property;
+#[allow(dead_code, reason = "shared with the other tests that draw")]
+mod seed;
+
 mod machines {
     mod binlog;
     mod binlog_golden;
@@ -7,10 +12,12 @@ mod machines {
     mod compression;
     mod drawing;
     mod effects;
+    mod gate;
     mod guards;
     mod line;
     mod program;
     mod report;
+    mod seeds;
     mod segments;
     mod stages;
     mod strategies;

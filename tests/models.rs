@@ -3,6 +3,10 @@
 
 #[path = "threads/results.rs"]
 mod results;
+#[allow(dead_code, reason = "shared with the other tests that draw")]
+mod seed;
+
+use seed::commit;
 
 mod models {
     mod batches;

@@ -1,5 +1,10 @@
 //! Replication between two nodes: the pure messages first, then both sides over TCP.
 
+#[path = "seed/property.rs"]
+mod property;
+#[allow(dead_code, reason = "shared with the other tests that draw")]
+mod seed;
+
 mod replication {
     mod entries;
     mod handshake;

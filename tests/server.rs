@@ -1,5 +1,8 @@
 //! The server in front of the engine: requests, replies, connections. No RocksDB.
 
+#[allow(dead_code, reason = "shared with the other tests that draw")]
+mod seed;
+
 mod server {
     mod clients;
     mod harness;

@@ -4,6 +4,8 @@
 mod log;
 #[path = "threads/replica.rs"]
 mod replica;
+#[allow(dead_code, reason = "shared with the other tests that draw")]
+mod seed;
 
 // The names by which the files above, which loom and shuttle share, know these two.
 use replicheck::{apply, sync};

@@ -3,6 +3,8 @@
 
 #[path = "threads/bugs.rs"]
 mod bugs;
+#[path = "seed/commit.rs"]
+mod commit;
 #[path = "../src/handover.rs"]
 mod handover;
 #[path = "threads/log.rs"]

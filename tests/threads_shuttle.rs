@@ -27,6 +27,8 @@ mod queue;
 mod replica;
 #[path = "threads/results.rs"]
 mod results;
+#[allow(dead_code, reason = "shared with the other tests that draw")]
+mod seed;
 
 /// What the files of src/ above name, but for the files themselves.
 mod apply {
@@ -34,6 +36,7 @@ mod apply {
     pub use replicheck::apply::{Applier, Instants, write_batch};
 }
 use replicheck::{binlog, effect, expiry, ordering, store, time};
+use seed::commit;
 
 /// Stands in for `src/sync.rs`.
 mod sync {

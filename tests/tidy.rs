@@ -9,6 +9,8 @@ mod arrows;
 mod layering;
 #[path = "tidy/readme.rs"]
 mod readme;
+#[path = "tidy/seeds.rs"]
+mod seeds;
 #[path = "tidy/shape.rs"]
 mod shape;
 #[path = "tidy/source.rs"]
@@ -112,6 +114,11 @@ fn tree_as_it_is_keeps_the_layering() {
 #[test]
 fn tree_as_it_is_keeps_the_arrows() {
     assert_none(Tree::read().findings(arrows::arrows));
+}
+
+#[test]
+fn tree_as_it_is_tells_its_seeds() {
+    assert_none(Tree::read().findings(seeds::seeds));
 }
 
 #[test]

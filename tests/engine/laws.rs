@@ -2,7 +2,8 @@
 //! what is applied again come to the master's state; applying again changes nothing.
 
 use super::rocksdb_store::new_store;
-use quickcheck::{Arbitrary, Gen, quickcheck};
+use crate::property::properties;
+use quickcheck::{Arbitrary, Gen};
 use replicheck::apply::{Instants, Watermark, marker, write_batch};
 use replicheck::binlog::{Entry, Epoch, Lsn};
 use replicheck::command::{Command, line};
@@ -135,7 +136,7 @@ fn master_after(entries: &[Entry]) -> MemoryStore {
     store
 }
 
-quickcheck! {
+properties! {
     fn prop_laws_independent_effects_commute_byte_for_byte(case: Case) -> bool {
         let log = case.log();
         applied(&case.swapped(&log, independent)) == applied(&log)
@@ -183,6 +184,7 @@ quickcheck! {
 #[test]
 fn laws_conflicting_effects_do_not_commute_and_independent_ones_are_swapped() {
     let (mut differ, mut swapped) = (0, 0);
+    // Pinned: how often orders differ is a matter of luck, and no commit may have bad luck.
     for seed in 0..20 {
         let case = Case::arbitrary(&mut Gen::from_size_and_seed(100, seed));
         let log = case.log();

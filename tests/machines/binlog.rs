@@ -1,6 +1,7 @@
 //! The binlog's codec and pure log, over entries drawn at random.
 
-use quickcheck::{Arbitrary, Gen, TestResult, quickcheck};
+use crate::property::properties;
+use quickcheck::{Arbitrary, Gen, TestResult};
 use replicheck::binlog::codec::{ENTRY_BYTES_MAX, VERSION_1, encoded_bytes};
 use replicheck::binlog::{
     DecodeError, Entry, Epoch, Fsync, Log, LogError, Lsn, Payload, TooLarge, decode, encode,
@@ -77,7 +78,7 @@ fn reseal(bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(&checksum.to_be_bytes());
 }
 
-quickcheck! {
+properties! {
     fn prop_codec_decode_gives_what_was_encoded(entry: AnyEntry, before: Vec<u8>, after: Vec<u8>) -> bool {
         let mut bytes = before.clone();
         encode(&entry.0, &mut bytes).expect("small");

@@ -1,6 +1,6 @@
 //! Lines as redis-cli splits them, and commands as they are printed.
 
-use quickcheck::quickcheck;
+use crate::property::properties;
 use replicheck::command::Command;
 use replicheck::command::line::{LineError, Quoted, split};
 
@@ -66,7 +66,7 @@ fn line_argument_is_quoted_only_where_it_must_be() {
     }
 }
 
-quickcheck! {
+properties! {
     fn prop_line_printed_command_is_read_back(db: u8, arguments: Vec<u8>) -> bool {
         let argv = vec![b"ECHO".to_vec(), arguments];
         let command = Command::parse(db, argv.clone()).expect("a command of the table");

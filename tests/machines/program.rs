@@ -1,6 +1,6 @@
 //! Program files: typed commands and captures of MONITOR.
 
-use quickcheck::quickcheck;
+use crate::property::properties;
 use replicheck::models::program::{Program, parse};
 use replicheck::time::Millis;
 
@@ -109,7 +109,7 @@ fn program_errors_name_their_line() {
     }
 }
 
-quickcheck! {
+properties! {
     fn prop_program_any_bytes_do_not_panic(file: Vec<u8>, line: usize, byte: u8) -> bool {
         // A capture with one damaged byte is read or refused, at any line from the damaged one on.
         let mut damaged = MONITOR.to_vec();

@@ -1,6 +1,7 @@
 //! The pure machines one by one: invariants, strategies, markers, pending writes, log time, deadlines in the log.
 
-use quickcheck::{Arbitrary, Gen, quickcheck};
+use crate::property::properties;
+use quickcheck::{Arbitrary, Gen};
 use replicheck::apply::{Applier, Instants, marker, write_batch};
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
@@ -265,7 +266,7 @@ fn scanned(reader: &dyn Read, from: &[u8], to: &[u8], stop_after: usize) -> Vec<
     found
 }
 
-quickcheck! {
+properties! {
     fn prop_overlay_reads_as_the_store_with_its_writes_done(before: Vec<AnyWrite>, pending: Vec<AnyWrite>, stop_after: u8) -> bool {
         let writes = |list: Vec<AnyWrite>| list.into_iter().map(|write| write.0).collect::<Vec<_>>();
         let (before, pending) = (writes(before), writes(pending));

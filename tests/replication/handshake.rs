@@ -1,7 +1,8 @@
 //! The handshake: its text, and its decision against logs compared entry by entry.
 
 use super::entries::log_of;
-use quickcheck::{Arbitrary, Gen, quickcheck};
+use crate::property::properties;
+use quickcheck::{Arbitrary, Gen};
 use replicheck::binlog::{Epoch, Log, Lsn};
 use replicheck::compression::Codec;
 use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Refusal, Resume, answer};
@@ -36,7 +37,7 @@ impl Arbitrary for AnyHello {
     }
 }
 
-quickcheck! {
+properties! {
     fn prop_hello_parsed_is_what_was_said(hello: AnyHello) -> bool {
         Hello::parse(&hello.0.argv()) == Ok(hello.0)
     }

@@ -1,6 +1,6 @@
 //! Lag in entries, bytes and milliseconds, against sums over the whole log.
 
-use quickcheck::quickcheck;
+use crate::property::properties;
 use replicheck::binlog::Lsn;
 use replicheck::replication::Tail;
 use replicheck::replication::lag::{Lag, MARKS_MAX, Marks};
@@ -60,7 +60,7 @@ fn lag_with_more_marks_than_are_kept_is_never_too_small() {
     assert!(exact > MARKS_MAX as u64 / 4, "{exact} of {groups} are exact");
 }
 
-quickcheck! {
+properties! {
     fn prop_lag_of_small_sessions_is_the_sum_of_what_is_lacking(start: u32, base: u64, groups: Vec<(u8, u8)>) -> bool {
         let start = u64::from(start);
         let mut marks = Marks::new(Lsn(start));

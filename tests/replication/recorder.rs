@@ -128,6 +128,7 @@ impl Running {
     }
 
     pub fn with(address: &str, recorder: Recorder, timing: Timing) -> Running {
+        // Pinned: it draws nothing but how long the link waits before another try.
         let link = Link { address: address.to_string(), timing, seed: 7 };
         let (recorder, stop) = (Arc::new(recorder), Stop::new());
         let (follower, stopped) = (Arc::clone(&recorder), stop.clone());

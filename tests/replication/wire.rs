@@ -1,7 +1,8 @@
 //! Messages after the handshake: round trip, damage, cuts, and any bytes at all.
 
 use super::entries::entry;
-use quickcheck::{Arbitrary, Gen, quickcheck};
+use crate::property::properties;
+use quickcheck::{Arbitrary, Gen};
 use replicheck::binlog::{Lsn, encode};
 use replicheck::replication::wire::{
     Downstream, Incoming, WireError, decode_ack, decode_downstream, encode_ack, encode_heartbeat,
@@ -61,7 +62,7 @@ fn decoded(bytes: &[u8], pieces: &[u8]) -> (Vec<Downstream>, Option<WireError>) 
     (messages, None)
 }
 
-quickcheck! {
+properties! {
     fn prop_stream_in_any_pieces_gives_what_was_sent(stream: Stream, pieces: Vec<u8>) -> bool {
         decoded(&stream.bytes, &pieces) == (stream.messages, None)
     }

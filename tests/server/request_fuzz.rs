@@ -1,9 +1,9 @@
 //! A million frames, random and mutated, from a seed that is printed: no panic, no memory beyond what was sent, the
 //! same requests and errors however the bytes are cut, and the argv that the crate `redis_protocol` reads.
 
+use crate::seed::{Seed, setting};
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use replicheck::server::request::{Limits, ProtocolError, Requests};
-use std::env;
 
 const LIMITS: Limits = Limits { bulk_bytes_max: 1 << 20, query_bytes_max: 4 << 20 };
 
@@ -11,12 +11,10 @@ type Read = (Vec<Vec<Vec<u8>>>, Option<ProtocolError>);
 
 #[test]
 fn requests_random_and_mutated_are_read_alike_in_any_pieces() {
-    let setting =
-        |name| env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")));
-    let seed: u64 = setting("REPLICHECK_SEED").unwrap_or(0x5eed);
-    let frames: u64 = setting("REPLICHECK_FRAMES").unwrap_or(1_000_000);
-    println!("REPLICHECK_SEED={seed} REPLICHECK_FRAMES={frames}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let seed = Seed::of_this_run();
+    let frames = setting("REPLICHECK_FRAMES").unwrap_or(1_000_000);
+    println!("frames={frames}");
+    let mut random = seed.rng();
     let mut seen = Seen::default();
     let mut at = 0;
     while at < frames {
@@ -26,7 +24,7 @@ fn requests_random_and_mutated_are_read_alike_in_any_pieces() {
         if random.u8(..4) > 0 {
             mutate(&mut random, &mut bytes);
         }
-        check(&mut random, &bytes, &mut seen, at, seed);
+        check(&mut random, &bytes, &mut seen, at);
         at += count;
     }
     println!("{seen:?}");
@@ -44,12 +42,12 @@ struct Seen {
     inline: u64,
 }
 
-fn check(random: &mut fastrand::Rng, bytes: &[u8], seen: &mut Seen, at: u64, seed: u64) {
+fn check(random: &mut fastrand::Rng, bytes: &[u8], seen: &mut Seen, at: u64) {
     let whole = read(bytes, || bytes.len());
     let longest = random.usize(1..=bytes.len() + 1);
     let pieces = read(bytes, || random.usize(1..=longest));
-    let replay = format!("{}\nREPLICHECK_SEED={seed}, frame {at}", bytes.escape_ascii());
-    assert_eq!(whole, pieces, "whole and in pieces differ: {replay}");
+    let which = format!("{}\nframe {at}", bytes.escape_ascii());
+    assert_eq!(whole, pieces, "whole and in pieces differ: {which}");
     let inline = bytes.first().is_some_and(|&byte| byte != b'*');
     seen.requests += u64::from(!whole.0.is_empty());
     seen.inline += u64::from(inline && !whole.0.is_empty());
@@ -62,7 +60,7 @@ fn check(random: &mut fastrand::Rng, bytes: &[u8], seen: &mut Seen, at: u64, see
         assert_eq!(
             ours,
             Some(&argv).filter(|argv| !argv.is_empty()),
-            "the crate reads another argv: {replay}"
+            "the crate reads another argv: {which}"
         );
     }
 }

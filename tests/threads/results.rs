@@ -4,11 +4,11 @@
 //! `found`, or `missed` if the tool did not report it. `case` is a row's id where it is a known bug of the catalogue. Cases of one process stand in the file in the order of their names; those of an
 //! earlier process are gone.
 
+use crate::commit::commit;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Command;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 use std::{env, fs};
 
 /// How a case ended.
@@ -20,7 +20,6 @@ pub enum Outcome {
 }
 
 static CASES: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
-static COMMIT: OnceLock<String> = OnceLock::new();
 
 /// Prints the result, and writes it with those before it. `limits` says why it is not exhaustive, if it is not.
 pub fn note(tool: &str, case: &str, outcome: Outcome, limits: Option<&str>, executions: usize) {
@@ -32,7 +31,7 @@ pub fn note(tool: &str, case: &str, outcome: Outcome, limits: Option<&str>, exec
     println!("{tool}: {case}: {outcome}, {how}, {executions} executions");
     let row = json!({
         "tool": tool, "case": case, "outcome": outcome, "exhaustive": how == "exhaustive",
-        "executions": executions, "commit": COMMIT.get_or_init(commit),
+        "executions": executions, "commit": commit(),
     });
     let mut cases = CASES.lock().expect("no panic under it");
     cases.insert(case.to_owned(), row);
@@ -48,11 +47,4 @@ pub fn note(tool: &str, case: &str, outcome: Outcome, limits: Option<&str>, exec
     if let Err(error) = written {
         println!("no results in {}: {error}", folder.display());
     }
-}
-
-fn commit() -> String {
-    let said = Command::new("git").args(["rev-parse", "HEAD"]).output();
-    let said = said.ok().filter(|output| output.status.success());
-    let commit = said.and_then(|output| String::from_utf8(output.stdout).ok());
-    commit.map_or_else(|| "unknown".to_owned(), |commit| commit.trim().to_owned())
 }

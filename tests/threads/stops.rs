@@ -3,6 +3,7 @@
 use super::pool::{ROOMY, pool, spin_until};
 use crate::log::{command, end, log, random_log, states};
 use crate::replica::{Fault, Replica};
+use crate::seed::Seed;
 use replicheck::apply::pool::{Limits, Place, Pool, Stopped, Work};
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::effect::Key;
@@ -63,7 +64,8 @@ impl Work for Gated {
 
 #[test]
 fn closed_pool_finishes_what_is_queued_and_admits_nothing() {
-    let log = random_log(1, 50);
+    let seed = Seed::of_this_run();
+    let log = random_log(seed.number(), 50);
     let states = states(&log);
     for strategy in [Strategy::Serial, Strategy::Barrier, Strategy::Sequence, Strategy::Writeset] {
         let pool = sync::Arc::new(pool(strategy, 2, ROOMY));

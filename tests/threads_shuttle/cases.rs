@@ -1,6 +1,6 @@
 //! How a pool ends, whoever waits; and the queue.
 
-use super::explore::explore;
+use super::explore::{explore, seed};
 use crate::apply::pool::{Limits, Place, Pool, Schedule, Stopped, Work};
 use crate::log::{end, random_log};
 use crate::queue::Queue;
@@ -17,8 +17,6 @@ use std::sync::Arc;
 
 const WORKERS: usize = 4;
 const COMMANDS: usize = 20;
-/// The log is the same in all schedules.
-const SEED: u64 = 7;
 
 /// Says which thread panics, before it does.
 struct Announced(Replica, Fault);
@@ -36,9 +34,16 @@ impl Work for Announced {
     }
 }
 
-fn run(strategy: Strategy, fault: Fault) {
+/// A log that the run's seed gives, and an entry amid it.
+fn log_and_middle() -> (Arc<[Arc<Entry>]>, Lsn) {
+    let log = random_log(seed(), COMMANDS);
+    let middle = Lsn(end(&log).0.div_ceil(2));
+    (log.into(), middle)
+}
+
+/// Applies `log`, which is the same in all schedules.
+fn run(strategy: Strategy, log: &[Arc<Entry>], fault: Fault) {
     sync::thread::panics(false);
-    let log = random_log(SEED, COMMANDS);
     let limits = Limits { entries_max: 6, bytes_max: 1000 };
     let applier = Applier::new(strategy.machine(WORKERS, 3), Lsn::NONE);
     let pool = Arc::new(Pool::new(applier, WORKERS, limits, Schedule::Free));
@@ -55,7 +60,7 @@ fn run(strategy: Strategy, fault: Fault) {
         })
         .collect();
     let waits = thread::spawn({
-        let (pool, end) = (Arc::clone(&pool), end(&log));
+        let (pool, end) = (Arc::clone(&pool), end(log));
         move || pool.wait_for(end)
     });
     let admitted = log.iter().try_for_each(|entry| {
@@ -71,7 +76,7 @@ fn run(strategy: Strategy, fault: Fault) {
     match fault {
         Fault::None => {
             assert_eq!((admitted, reached), (Ok(()), Ok(())));
-            assert_eq!(pool.watermark(), end(&log));
+            assert_eq!(pool.watermark(), end(log));
         }
         Fault::Error(_) => assert_eq!(reached, Err(Stopped::Store(StoreError::Io("disk full".into())))),
         _ => assert!(matches!(reached, Err(Stopped::Panicked(Place::Worker(_)))), "{reached:?}"),
@@ -80,22 +85,28 @@ fn run(strategy: Strategy, fault: Fault) {
 
 #[test]
 fn shuttle_pool_every_strategy_ends() {
+    let (log, _) = log_and_middle();
     for &strategy in Strategy::ALL {
-        explore(&format!("{} ends", strategy.name()), move || run(strategy, Fault::None));
+        let log = Arc::clone(&log);
+        explore(&format!("{} ends", strategy.name()), move || run(strategy, &log, Fault::None));
     }
 }
 
 #[test]
 fn shuttle_pool_error_hangs_nobody() {
+    let (log, middle) = log_and_middle();
     for &strategy in Strategy::ALL.iter().filter(|strategy| **strategy != Strategy::KeyHash) {
-        explore(&format!("{}, error", strategy.name()), move || run(strategy, Fault::Error(Lsn(9))));
+        let log = Arc::clone(&log);
+        explore(&format!("{}, error", strategy.name()), move || run(strategy, &log, Fault::Error(middle)));
     }
 }
 
 #[test]
 fn shuttle_pool_worker_that_panics_hangs_nobody() {
+    let (log, middle) = log_and_middle();
     for &strategy in Strategy::ALL.iter().filter(|strategy| **strategy != Strategy::KeyHash) {
-        explore(&format!("{}, panic", strategy.name()), move || run(strategy, Fault::Panic(Lsn(9))));
+        let log = Arc::clone(&log);
+        explore(&format!("{}, panic", strategy.name()), move || run(strategy, &log, Fault::Panic(middle)));
     }
 }
 

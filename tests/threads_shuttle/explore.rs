@@ -1,20 +1,14 @@
 //! How shuttle is run, and what is noted of it.
 
+use crate::commit::commit;
 use crate::results::{Outcome, note};
+use crate::seed::{VARIABLE, again, number, setting};
 use crate::sync;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler, UrwRandomScheduler};
 use shuttle::{Config, FailurePersistence, Runner};
-use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::thread;
-
-/// A number from the environment.
-fn setting<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
-    let Ok(value) = env::var(name) else { return otherwise };
-    value.parse().unwrap_or_else(|_| panic!("{name}={value} is not a number"))
-}
 
 /// Change points of PCT.
 const DEPTH: usize = 3;
@@ -55,22 +49,22 @@ fn run(
     (runs.load(SeqCst), panic)
 }
 
-fn settings() -> (u64, usize) {
-    (setting("REPLICHECK_SEED", 7), setting("REPLICHECK_ITERATIONS", 100))
-}
-
 /// What runs the failing schedule again, as the last of its runs.
 fn replay(scheduler: &str, seed: u64, run: usize) -> String {
-    let test = thread::current().name().unwrap_or_default().to_owned();
-    format!(
-        "scheduler={scheduler} seed={seed} run={run}\n\
-         REPLICHECK_SEED={seed} REPLICHECK_ITERATIONS={run} cargo test --no-default-features --test threads_shuttle -- --exact {test}"
-    )
+    let command = again(seed, &[("REPLICHECK_ITERATIONS", run as u64)]);
+    format!("scheduler={scheduler} seed={seed} commit={} run={run}\n{command}", commit())
 }
 
-/// Explores `body`, which must not panic, by every scheduler.
+/// The seed of this run.
+pub fn seed() -> u64 {
+    number(setting(VARIABLE), commit())
+}
+
+/// Explores `body`, which must not panic, by every scheduler, from the seed of this run.
 pub fn explore(case: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
-    let (seed, iterations) = settings();
+    let seed = seed();
+    let iterations = setting("REPLICHECK_ITERATIONS").unwrap_or(100);
+    let iterations = usize::try_from(iterations).expect("as many as fit into memory");
     let mut runs = 0;
     for name in SCHEDULERS {
         let (ran, panic) = run(name, seed, iterations, body.clone());
@@ -85,7 +79,7 @@ pub fn explore(case: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
 /// Explores `body` until it panics, which it must under one of the schedulers, with `words`; and again when it is run as
 /// a failure says.
 pub fn finds(case: &str, words: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
-    // Not the settings: what is asked for is that a fault is found, whatever they are.
+    // Pinned, and no setting: what is asked for is that the fault is found, and no commit may miss it by bad luck.
     const SEED: u64 = 7;
     const ITERATIONS: usize = 1000;
     let mut runs = 0;

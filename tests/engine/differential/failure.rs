@@ -1,6 +1,7 @@
 //! Failure — a case that differs → the shortest that does, as one would type it in redis-cli.
 
 use super::{Case, Chore, START};
+use crate::seed::again;
 use replicheck::command::line::Quoted;
 use replicheck::expiry::Policy;
 use replicheck::time::Millis;
@@ -120,8 +121,8 @@ pub(super) fn report(seed: u64, found: &Found) -> String {
         }
     }
     let Difference { step, now, what } = difference;
-    let again = "cargo test --test engine prop_commands_on_both_stores";
-    write!(text, "after step {step}, at {now}: {what}\nrun it again: SEED={seed} QUICKCHECK_TESTS=1 {again}")
+    let again = again(seed, &[("QUICKCHECK_TESTS", 1)]);
+    write!(text, "after step {step}, at {now}: {what}\nrun it again, this case alone: {again}")
         .expect("writing to a string");
     text
 }

@@ -1,7 +1,8 @@
 //! Random writes, scans, snapshots, flushes, compactions, restarts and crashes on both stores.
 
 use super::{Pair, all, mark, put, some};
-use quickcheck::{Arbitrary, Gen, quickcheck};
+use crate::property::properties;
+use quickcheck::{Arbitrary, Gen};
 use replicheck::apply;
 use replicheck::binlog::Lsn;
 use replicheck::effect::Write;
@@ -166,7 +167,7 @@ fn check_same(rocks: &dyn Read, memory: &MemoryStore, bounds: &[(Vec<u8>, Vec<u8
     Ok(())
 }
 
-quickcheck! {
+properties! {
     fn prop_bytes_both_stores_are_equal_after_every_step(
         steps: Vec<Step>, bounds: Vec<(Bound, Bound)>
     ) -> Result<(), String> {

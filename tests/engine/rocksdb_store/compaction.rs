@@ -1,7 +1,7 @@
 //! What compaction drops: nothing that a reader at or after the gate sees, and what is dead at the gate.
 
 use super::{all, mark, new_store, put};
-use quickcheck::quickcheck;
+use crate::property::properties;
 use replicheck::effect::{Key, Write};
 use replicheck::store::record::{Collection, Record, Value, encode_element};
 use replicheck::store::rocksdb::RocksStore;
@@ -42,7 +42,7 @@ fn drop_dead(store: &RocksStore, gate: u64) {
     store.compact(&[], &[]).expect("a compaction");
 }
 
-quickcheck! {
+properties! {
     /// Keys get deadlines over and over, with flushes in between; a reader stands somewhere in the middle. `None` in
     /// place of a write flushes.
     fn prop_compaction_changes_nothing_for_who_judges_at_or_after_the_gate(

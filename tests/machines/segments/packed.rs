@@ -2,6 +2,7 @@
 
 use super::forgetful::{Forgetful, size};
 use super::history::{options, pack, read_all};
+use crate::seed::Seed;
 use replicheck::binlog::files::File;
 use replicheck::binlog::segment::PackedError;
 use replicheck::binlog::{Disk, Entry, Epoch, Files, Fsync, Lsn, Payload, SegmentError, SegmentLog};
@@ -18,6 +19,7 @@ const CODECS: [Codec; 2] = [Codec::Lz4, Codec::Zstd];
 fn entry(lsn: u64) -> Entry {
     let mut value: Vec<u8> = format!("entry {lsn} ").bytes().cycle().take(30_000).collect();
     if lsn.is_multiple_of(5) {
+        // Pinned: an entry is a function of its number, and golden files hold some of them.
         let mut random = fastrand::Rng::with_seed(lsn);
         value = std::iter::repeat_with(|| random.u8(..)).take(70_000).collect();
     }
@@ -255,7 +257,8 @@ fn packed_any_index_with_the_right_checksum_is_read_or_refused() {
     let files = Forgetful::new();
     drop(packed(files.clone(), 6, &[Codec::Lz4]));
     let whole = files.bytes(FIRST);
-    let (mut random, mut refused) = (fastrand::Rng::with_seed(7), 0);
+    let seed = Seed::of_this_run();
+    let (mut random, mut refused) = (seed.rng(), 0);
     for _ in 0..2_000 {
         files.damage(FIRST, |bytes| {
             for _ in 0..random.usize(1..4) {

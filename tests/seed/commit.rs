@@ -1,0 +1,16 @@
+//! Commit — the commit of the checkout under test, as git tells it.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+static COMMIT: OnceLock<String> = OnceLock::new();
+
+/// The commit's whole number; `unknown` where git cannot tell.
+pub fn commit() -> &'static str {
+    COMMIT.get_or_init(|| {
+        let said = Command::new("git").args(["rev-parse", "HEAD"]).output();
+        let said = said.ok().filter(|output| output.status.success());
+        let commit = said.and_then(|output| String::from_utf8(output.stdout).ok());
+        commit.map_or_else(|| "unknown".to_owned(), |commit| commit.trim().to_owned())
+    })
+}

@@ -1,0 +1,28 @@
+//! Property — quickcheck's properties, drawn from the run's seed.
+
+use crate::seed::Seed;
+use quickcheck::{QuickCheck, Testable};
+
+/// Asks `property` of cases drawn from the run's seed. Panics with the smallest case found that breaks it.
+pub fn holds(property: impl Testable) {
+    let seed = Seed::of_this_run();
+    QuickCheck::new().rng(seed.generator()).quickcheck(property);
+}
+
+/// Tests of properties, written as for the macro `quickcheck!`, whose seeds nobody knows.
+macro_rules! properties {
+    ($($(#[$meta:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $returned:ty { $($code:tt)* })*) => {
+        $(
+            #[test]
+            $(#[$meta])*
+            fn $name() {
+                fn property($($argument: $type),*) -> $returned {
+                    $($code)*
+                }
+                $crate::property::holds(property as fn($($type),*) -> $returned);
+            }
+        )*
+    };
+}
+
+pub(crate) use properties;
