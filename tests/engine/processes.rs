@@ -6,7 +6,9 @@
 //! forgets (`machines`, `segments`). Of the commands that were under way at a kill a client knows nothing: a beginning
 //! of them, in order, may have taken place, each of them once.
 //!
-//! Choices: those whose convergence, same_value and same_deadline hold by README's tables.
+//! Choices: those whose convergence, same_value and same_deadline hold by README's tables: each such ordering under the
+//! default policy, each such policy under the default ordering. Of each choice the master is killed, and the replica;
+//! the seed draws who is first, which choice is first, and when.
 
 #![allow(clippy::unwrap_used, reason = "answers whose form the test has just asked for: a panic shows them")]
 
@@ -19,82 +21,147 @@ mod node;
 mod reader;
 mod usage;
 
+use crate::seed::{Seed, setting};
 use fastrand::Rng;
 use kills::{Choice, Tally, Victim};
 use replicheck::expiry::Policy;
+use replicheck::models::expected::{self, OrderingChoice};
+use replicheck::models::verdict::Verdict;
 use replicheck::ordering::Strategy;
-use std::fmt::Display;
 use std::time::Instant;
 
-const KILLS: usize = 10;
-
-/// The first has the most kills: it logs commands, which do harm if they run twice.
-const CHOICES: &[Choice] = &[
-    Choice { ordering: Strategy::Serial, expiry: Policy::AtEntryTime, prefixes: true },
-    Choice { ordering: Strategy::Serial, expiry: Policy::LogClock, prefixes: true },
-    Choice { ordering: Strategy::Barrier, expiry: Policy::LogClock, prefixes: false },
-    Choice { ordering: Strategy::Sequence, expiry: Policy::LogClock, prefixes: true },
-    Choice { ordering: Strategy::Writeset, expiry: Policy::LogClock, prefixes: false },
-    Choice { ordering: Strategy::WritesetSnapshots, expiry: Policy::LogClock, prefixes: true },
-    Choice { ordering: Strategy::Serial, expiry: Policy::Effects, prefixes: true },
-    Choice { ordering: Strategy::Serial, expiry: Policy::Pksetat, prefixes: true },
-    Choice { ordering: Strategy::Serial, expiry: Policy::MasterExpires, prefixes: true },
-];
-
-/// A number from the environment.
-fn asked<T: std::str::FromStr<Err: Display>>(name: &str) -> Option<T> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
+/// Whether the tables say so of the ordering, on effects.
+fn ordering_holds(strategy: Strategy, invariant: &str) -> bool {
+    let choice = OrderingChoice { strategy, commands: false, reads_after_crash: false };
+    expected::ordering(choice, invariant) == Verdict::Holds
 }
 
-/// Whom to kill: of two kills that follow each other one is of the master.
-fn victims(seed: u64, kills: usize) -> Vec<Victim> {
+fn choice(ordering: Strategy, expiry: Policy) -> Choice {
+    Choice { ordering, expiry, prefixes: ordering_holds(ordering, "prefix") }
+}
+
+/// Who is killed. The first has the most kills: it logs commands, which do harm if they run twice.
+fn choices() -> Vec<Choice> {
+    let is_safe = |policy: Policy| {
+        ["same_value", "same_deadline"].iter().all(|name| expected::expiry(policy, name) == Verdict::Holds)
+    };
+    let policies = Policy::ALL.iter().filter(|policy| is_safe(**policy) && **policy != Policy::LogClock);
+    let policies = policies.map(|policy| choice(Strategy::Serial, *policy));
+    let orderings = Strategy::ALL.iter().filter(|ordering| ordering_holds(**ordering, "convergence"));
+    policies.chain(orderings.map(|ordering| choice(*ordering, Policy::LogClock))).collect()
+}
+
+/// Whom to kill under each of so many choices, and in which order the choices come. Each choice has an even share of the
+/// kills, and of each two kills of a choice one is of the master: so twice as many kills as choices are enough for both
+/// roles under each.
+fn plan(seed: u64, kills: usize, choices: usize) -> Vec<(usize, Vec<Victim>)> {
     let mut random = Rng::with_seed(seed);
-    let mut victims = Vec::new();
-    while victims.len() < kills {
-        let mut both = [Victim::Master, Victim::Replica];
-        random.shuffle(&mut both);
-        victims.extend(both);
-    }
-    victims.truncate(kills);
-    victims
+    let mut plan: Vec<_> = (0..choices)
+        .map(|at| {
+            let share = kills / choices + usize::from(at < kills % choices);
+            let mut victims = Vec::new();
+            while victims.len() < share {
+                let mut both = [Victim::Master, Victim::Replica];
+                random.shuffle(&mut both);
+                victims.extend(both);
+            }
+            victims.truncate(share);
+            (at, victims)
+        })
+        .collect();
+    random.shuffle(&mut plan);
+    plan
+}
+
+/// The roles that were not killed under a choice.
+fn spared(choice: Choice, done: &Tally) -> Option<String> {
+    let spared = match (done.masters, done.replicas) {
+        (0, 0) => "neither node",
+        (0, _) => "no master",
+        (_, 0) => "no replica",
+        _ => return None,
+    };
+    Some(format!("{spared} was killed under {}", choice.name()))
 }
 
 #[test]
 fn crash_nodes_killed_under_load_lose_nothing_and_apply_nothing_twice() {
-    let seed: u64 = asked("REPLICHECK_SEED").unwrap_or_else(|| fastrand::u64(..));
-    let kills = asked("REPLICHECK_KILLS").unwrap_or(KILLS);
-    let again = format!("REPLICHECK_SEED={seed} REPLICHECK_KILLS={kills} cargo test --test engine processes");
-    println!("seed={seed} kills={kills}");
-    let victims = victims(seed, kills);
-    let (mut first, mut refused, mut flushes) = (0, 0, 0);
-    for (at, choice) in CHOICES.iter().enumerate() {
-        let count = kills / CHOICES.len() + usize::from(at < kills % CHOICES.len());
-        let its = &victims[first..first + count];
-        if its.is_empty() {
-            continue;
+    let choices = choices();
+    let enough = 2 * choices.len();
+    let seed = Seed::of_this_run();
+    let kills = setting("REPLICHECK_KILLS").map_or(enough, |kills| usize::try_from(kills).expect("a few"));
+    let (mut refused, mut flushes, mut all_spared) = (0, 0, Vec::new());
+    for (at, victims) in plan(seed.number(), kills, choices.len()) {
+        let (choice, start) = (choices[at], Instant::now());
+        let mut done = Tally::default();
+        if !victims.is_empty() {
+            done = kills::run(choice, seed.number().wrapping_add(at as u64), &victims)
+                .unwrap_or_else(|what| panic!("{what}\nkills under it: {victims:?}"));
+            assert!(done.operations > 0 && done.reads > 0, "nothing was tested");
         }
-        let start = Instant::now();
-        let done = kills::run(*choice, seed.wrapping_add(at as u64), its).unwrap_or_else(|what| {
-            panic!("{what}\nkills {} to {} of {kills}\n{again}", first + 1, first + count)
-        });
-        let Tally { masters, replicas, operations, reads, .. } = done;
         println!(
-            "{:<34} kills {:>3} to {:>3}: {masters:>2} of the master, {replicas:>2} of the replica; {operations:>6} \
-             operations, {reads:>6} reads, {:>4} refused, {:>3} flushes, {:.1} s",
+            "{:<34} {:>2} kills of the master, {:>2} of the replica; {:>6} operations, {:>6} reads, {:>4} refused, \
+             {:>3} flushes, {:.1} s",
             choice.name(),
-            first + 1,
-            first + count,
+            done.masters,
+            done.replicas,
+            done.operations,
+            done.reads,
             done.refused,
             done.flushes,
             start.elapsed().as_secs_f64()
         );
-        first += count;
         refused += done.refused;
         flushes += done.flushes;
-        assert!(operations > 0 && reads > 0, "nothing was tested\n{again}");
+        all_spared.extend(spared(choice, &done));
     }
+    println!("{kills} kills, {refused} reads refused, {flushes} flushes");
+    if kills < enough {
+        println!("incomplete, of {enough} kills only {kills}: {}", all_spared.join("; "));
+        return;
+    }
+    assert!(all_spared.is_empty(), "{}", all_spared.join("; "));
     // Each always has a sometimes: stores were flushed under load, so that a restart began above entry 1.
-    assert!(kills < KILLS || flushes > 0, "no store was flushed\n{again}");
-    println!("{refused} reads refused, {flushes} flushes");
+    assert!(flushes > 0, "no store was flushed");
+}
+
+#[test]
+fn plan_kills_both_roles_under_each_safe_choice_in_an_order_that_the_seed_draws() {
+    let safe: Vec<String> = choices().into_iter().map(Choice::name).collect();
+    let expected = [
+        "serial/at_entry_time",
+        "serial/pksetat",
+        "serial/master_expires",
+        "serial/effects",
+        "serial/log_clock",
+        "barrier/log_clock",
+        "sequence/log_clock",
+        "writeset/log_clock",
+        "writeset_snapshots/log_clock",
+    ];
+    assert_eq!(safe, expected);
+    // Pinned: any will do.
+    for seed in 0..100 {
+        let plan = plan(seed, 18, 9);
+        let mut at: Vec<usize> = plan.iter().map(|(at, _)| *at).collect();
+        at.sort_unstable();
+        assert_eq!(at, (0..9).collect::<Vec<_>>());
+        let both =
+            |victims: &[Victim]| [Victim::Master, Victim::Replica].iter().all(|of| victims.contains(of));
+        assert!(plan.iter().all(|(_, victims)| both(victims)), "seed {seed}: {plan:?}");
+    }
+    assert_ne!(plan(1, 18, 9), plan(2, 18, 9));
+    let shares =
+        |kills| plan(1, kills, 9).into_iter().map(|(at, victims)| (at, victims.len())).collect::<Vec<_>>();
+    assert!(shares(20).contains(&(0, 3)) && shares(20).contains(&(8, 2)), "the first have the most");
+    assert!(shares(3).contains(&(2, 1)) && shares(3).contains(&(3, 0)));
+}
+
+#[test]
+fn spared_role_is_named() {
+    let choice = choice(Strategy::Serial, Policy::LogClock);
+    let told = |masters, replicas| spared(choice, &Tally { masters, replicas, ..Tally::default() });
+    assert_eq!(told(1, 1), None);
+    assert_eq!(told(0, 2).as_deref(), Some("no master was killed under serial/log_clock"));
+    assert_eq!(told(2, 0).as_deref(), Some("no replica was killed under serial/log_clock"));
 }

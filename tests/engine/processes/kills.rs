@@ -58,6 +58,8 @@ struct Pair {
     replica: Node,
     writers: Vec<Writer>,
     random: Rng,
+    /// Who was killed.
+    killed: Vec<Victim>,
     /// What was done, one line a step.
     history: String,
 }
@@ -94,7 +96,7 @@ pub fn run(choice: Choice, seed: u64, victims: &[Victim]) -> Result<Tally, Strin
             replica.log_end()
         )
     })?;
-    let count = |of| victims.iter().filter(|victim| **victim == of).count() as u64;
+    let count = |of| pair.killed.iter().filter(|victim| **victim == of).count() as u64;
     Ok(Tally {
         masters: count(Victim::Master),
         replicas: count(Victim::Replica),
@@ -118,7 +120,7 @@ impl Pair {
         let master = Node::start(&dir.join("master"), &options);
         options.extend(["--replicaof".to_owned(), master.address()]);
         let replica = Node::start(&dir.join("replica"), &options);
-        Pair { master, replica, writers: Vec::new(), random, history: String::new() }
+        Pair { master, replica, writers: Vec::new(), random, killed: Vec::new(), history: String::new() }
     }
 
     /// Load, a kill under it, a restart; then all must be there, once, on both.
@@ -139,6 +141,7 @@ impl Pair {
             let killed = control.wait_for(operations).and_then(|()| match victim {
                 Victim::Master => {
                     self.master.kill();
+                    self.killed.push(Victim::Master);
                     Ok(())
                 }
                 Victim::Replica => self.kill_replica(control),
@@ -164,6 +167,7 @@ impl Pair {
     /// The load goes on while the replica is away, and when it is back.
     fn kill_replica(&mut self, control: &Control) -> Result<(), String> {
         self.replica.kill();
+        self.killed.push(Victim::Replica);
         control.wait_for(self.random.u64(..OPERATIONS_MAX / 2))?;
         self.replica.restart();
         control.wait_for(self.random.u64(..OPERATIONS_MAX / 2))
