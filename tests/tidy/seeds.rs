@@ -59,7 +59,7 @@ pub fn seeds(path: &str, text: &str) -> Vec<Finding> {
             seeds.any(|seed| seed.starts_with(|c: char| c.is_ascii_digit()))
         };
         let told = lines[at.saturating_sub(LINES_ABOVE)..=at].iter().any(|line| line.contains("// Pinned"));
-        if BEFORE_A_SEED.iter().any(|before| is_number(before)) && !told {
+        if BEFORE_A_SEED.iter().any(is_number) && !told {
             let instead = "crate::seed::Seed, or a comment above it: `// Pinned: why`";
             findings.push(finding(
                 path,
