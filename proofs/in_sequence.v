@@ -128,13 +128,16 @@ Proof.
   - discriminate.
 Qed.
 
+Lemma reachable_serial_kept x : reachable log length (serial batch_max) x -> serial_kept x.
+Proof.
+  revert x. apply invariant; [|exact serial_step]. split; [constructor|]. split; [reflexivity|].
+  split; [cbn; lia|]. left. repeat split.
+Qed.
+
 Theorem serial_keeps_prefix : prefix_level log length (serial batch_max).
 Proof.
   apply sequential_keeps_prefix; [reflexivity|]. intros x R.
-  assert (K : serial_kept x).
-  { revert x R. apply invariant; [|exact serial_step]. split; [constructor|]. split; [reflexivity|].
-    split; [cbn; lia|]. left. repeat split. }
-  destruct K as (W & L & B & K). split; [assumption|].
+  destruct (reachable_serial_kept x R) as (W & L & B & K). split; [assumption|].
   destruct K as [(_ & _ & E)|(w & f & l & R' & N & _ & [[_ E]|[_ E]])]; eexists; (split; [|exact E]); lia.
 Qed.
 End Serial.
@@ -232,12 +235,15 @@ Proof.
   - discriminate.
 Qed.
 
+Lemma reachable_sequence_kept x : reachable log length sequence x -> sequence_kept x.
+Proof.
+  revert x. apply invariant; [|exact sequence_step]. split; [constructor|]. split; [reflexivity|].
+  split; [constructor|]. exists 0. cbn. repeat split. left. auto.
+Qed.
+
 Theorem sequence_keeps_prefix : prefix_level log length sequence.
 Proof.
   apply sequential_keeps_prefix; [reflexivity|]. intros x R.
-  assert (K : sequence_kept x).
-  { revert x R. apply invariant; [|exact sequence_step]. split; [constructor|]. split; [reflexivity|].
-    split; [constructor|]. exists 0. cbn. repeat split. left. auto. }
-  destruct K as (W & _ & _ & n & N & E & _). split; [assumption | now exists n].
+  destruct (reachable_sequence_kept x R) as (W & _ & _ & n & N & E & _). split; [assumption | now exists n].
 Qed.
 End Sequence.
