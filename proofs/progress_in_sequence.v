@@ -24,7 +24,7 @@ Hypothesis somebody : 0 < workers.
 Lemma serial_accountable : accountable log length (serial batch_max).
 Proof.
   split; cbn; try reflexivity; try discriminate.
-  - intros m w j m' T. unfold serial_take in T. destruct (busy m || (last m <? next m)) eqn:Q; [discriminate|].
+  - intros m w j m' T. unfold serial_take in T. destruct (_ || _) eqn:Q; [discriminate|].
     apply orb_false_iff in Q as [_ Q]. apply Nat.ltb_ge in Q. injection T as <- _. cbn. lia.
   - intros x R. destruct (reachable_serial_kept batch_max log length x R) as (_ & L & B & K). unfold entries_held, in_hands.
     destruct K as [(-> & _ & E)|(w & f & l & O & N & _ & [[-> E]|[-> E]])]; rewrite E; cbn.
@@ -38,8 +38,10 @@ Proof.
   intros x R. split; [|now left]. destruct (reachable_serial_kept batch_max log length x R) as (_ & L & B & K).
   destruct K as [(H & F & E)|(w & f & l & _ & _ & _ & K)].
   - destruct (le_lt_dec (next (at_ x)) (last (at_ x))) as [G|G].
-    + right. eapply (take_works log length workers (serial batch_max) x 0); [assumption | assumption|].
-      cbn. unfold serial_take. rewrite F. apply Nat.ltb_ge in G. now rewrite G.
+    + destruct (serial_take batch_max (at_ x) 0) as [(j, m')|] eqn:T.
+      * right. exact (take_works log length workers (serial batch_max) x 0 j m' H somebody T).
+      * exfalso. unfold serial_take in T. rewrite F in T. destruct (_ || _) eqn:Q in T; [|discriminate].
+        rewrite orb_false_l in Q. apply Nat.ltb_lt in Q. lia.
     + left. split; [assumption|]. intros i I. rewrite E. apply in_seq. lia.
   - right. apply hands_work; [reflexivity|]. destruct K as [[-> _]|[-> _]]; discriminate.
 Qed.
@@ -119,8 +121,10 @@ Proof.
     + assert (T : turn (at_ x) = upcoming (at_ x)) by lia.
       destruct (hands x) as [|((w & j) & f) r] eqn:HE.
       * destruct D as [D|[_ (w & [])]]. destruct (le_lt_dec (upcoming (at_ x)) (latest (at_ x))) as [U|U].
-        -- right. eapply (take_works log length workers sequence x 0); [assumption | assumption|]. cbn.
-           apply Nat.ltb_ge in U. rewrite U. assert (latest (at_ x) <> 0) by lia. apply Nat.eqb_neq in H0. now rewrite H0.
+        -- destruct (take sequence (at_ x) 0) as [(j, m')|] eqn:T'.
+           ++ right. exact (take_works log length workers sequence x 0 j m' HE somebody T').
+           ++ exfalso. cbn in T'. destruct (_ || _) eqn:Q in T'; [|discriminate].
+              apply orb_true_iff in Q as [Q|Q]; [apply Nat.ltb_lt in Q | apply Nat.eqb_eq in Q]; lia.
         -- left. split; [assumption|]. intros i I. rewrite E. apply in_seq. lia.
       * exfalso. destruct (F w j f) as (i & _ & LI & Q); [now left|]. destruct f; lia.
     + right. destruct (H (turn (at_ x))) as (w & f & I); [lia|]. destruct x as [m a h d v]. cbn in *.

@@ -1,14 +1,17 @@
-(* Drives the strategies' machines extracted from the proofs: every log of up to six entries over three keys.
+(* Drives the strategies' machines extracted from the proofs: every log of up to six entries over three keys, of up to four
+   where batches hold several.
 
      guards lines            what tests/golden/guards/lines.txt holds
      guards show NAME LOG N  the lines of all logs of N entries that begin with LOG: to look at a difference
 
    tests/machines/guards.rs walks the engine's machines in the same way, and says what a line is. Where two ways lead to
-   one place, the two machines are compared by all that they are: what holds is of every interleaving. *)
+   one place, the two machines are compared by all that they are: what holds is of every interleaving.
+
+   A batch of several entries is what the machine, which has no batches but `serial`'s, does with them one by one while
+   nobody else does anything: each entry has to be offered, and to be allowed to be written, when its turn comes. *)
 
 open Machines
 
-let entries_max = 6
 let in_full = 2
 let kinds = [ "a"; "b"; "c"; "ab"; "ac"; "bc"; "abc"; "*"; "-" ]
 
@@ -22,11 +25,20 @@ let keys = function
   | "-" -> Keys []
   | letters -> Keys (List.map (fun letter -> positive (Char.code letter - 96)) (List.of_seq (String.to_seq letters)))
 
+(* How a batch of several entries comes of a machine that hands out one at a time. *)
+type batches =
+  | As_handed_out  (* one job of the machine: `serial` has runs of several *)
+  | Taken_together  (* as many as are offered at once, up to the limit; written and finished in their order *)
+  | Held_lanes  (* one, then those behind it that stand in its lanes only: taken once the one before is finished *)
+
 type case = {
   name : string;
   workers : int;
   machine : strategy;
+  batches : batches;
+  limit : int;  (* entries of a batch, at most *)
   forgets : bool;  (* a job is forgotten when it is taken *)
+  entries : int;  (* of the longest logs *)
   interleaved : int;  (* up to so many entries all interleavings, beyond it all sets of finished entries *)
   plain : Obj.t -> Obj.t * Obj.t;
 }
@@ -58,45 +70,67 @@ let by lanes key = nat (List.nth lanes (number key - 1))
 
 let case name workers machine plain =
   let plain machine = let machine, seen = plain (Obj.obj machine) in (Obj.repr machine, Obj.repr seen) in
-  { name; workers; machine; forgets = false; interleaved = 5; plain }
+  { name; workers; machine; batches = As_handed_out; limit = 1; forgets = false; entries = 6; interleaved = 5; plain }
+
+let batched limit batches case =
+  { case with name = Printf.sprintf "%s_%d" case.name limit; limit; batches; entries = 4; interleaved = 4 }
 
 let same machine = (machine, machine)
+
+let sequence_case = case "sequence" 1 sequence same
+let barrier_case = case "barrier" 2 (barrier (nat 2) (by [ 0; 1; 0 ])) (plain_barrier 2)
+let barrier3_case = case "barrier3" 3 (barrier (nat 3) (by [ 0; 1; 2 ])) (plain_barrier 3)
+let writeset_case = case "writeset" 1 writeset plain_writeset
+let snapshots_case = case "writeset_snapshots" 1 snapshots plain_snapshots
 
 let cases = [
   { (case "first_key" 2 (first_key (by [ 0; 1; 0 ])) plain_lanes) with forgets = true };
   { (case "key_hash" 2 (key_hash (by [ 0; 1; 0 ])) plain_lanes) with forgets = true };
   case "serial" 1 (serial (nat 2)) same;
-  case "sequence" 1 sequence same;
-  case "barrier" 2 (barrier (nat 2) (by [ 0; 1; 0 ])) (plain_barrier 2);
-  case "barrier3" 3 (barrier (nat 3) (by [ 0; 1; 2 ])) (plain_barrier 3);
-  case "writeset" 1 writeset plain_writeset;
-  { (case "writeset_snapshots" 1 snapshots plain_snapshots) with interleaved = 4 };
+  sequence_case;
+  barrier_case;
+  barrier3_case;
+  writeset_case;
+  { snapshots_case with interleaved = 4 };
+  batched 1 As_handed_out (case "serial" 1 (serial (nat 1)) same);
+  batched 3 As_handed_out (case "serial" 1 (serial (nat 3)) same);
+  batched 2 Taken_together sequence_case;
+  batched 3 Taken_together sequence_case;
+  batched 2 Held_lanes barrier_case;
+  batched 3 Held_lanes barrier_case;
+  batched 2 Held_lanes barrier3_case;
+  batched 3 Held_lanes barrier3_case;
+  batched 2 Taken_together writeset_case;
+  batched 3 Taken_together writeset_case;
+  batched 2 Taken_together snapshots_case;
+  batched 3 Taken_together snapshots_case;
 ]
 
-(* `flying` and `finished`: four bits an entry, for the whole of it and for the part of each key. *)
-type place = { closed : bool; finished : int; flying : int }
-type state = { at : Obj.t; hands : job list }  (* in flight, in order *)
+(* `flying` and `finished`: four bits an entry, for the whole of it and for the part of each key; `behind`: of an entry in
+   flight the first one of its batch, 0 if it is that. *)
+type place = { closed : bool; finished : int; flying : int; behind : int }
+type state = { at : Obj.t; hands : job list list }  (* batches in flight, in order *)
 
 module Places = Map.Make (struct
   type t = place
-  let compare a b = compare (a.closed, a.finished, a.flying) (b.closed, b.finished, b.flying)
+  let compare a b = compare (a.closed, a.finished, a.flying, a.behind) (b.closed, b.finished, b.flying, b.behind)
 end)
 
-let part job = match job.part with None -> 0 | Some key -> number key
-let span job = (int job.first, int job.last)
+let part batch = match (List.hd batch).part with None -> 0 | Some key -> number key
 
-let bits job =
-  let first, last = span job in
-  let rec sum lsn = if lsn > last then 0 else (1 lsl ((4 * (lsn - 1)) + part job)) lor sum (lsn + 1) in
-  sum first
+let lsns batch =
+  let of_job job = let first = int job.first in List.init (int job.last + 1 - first) (fun more -> first + more) in
+  List.concat_map of_job batch
 
-let write_job line job =
-  let first, last = span job in
-  Buffer.add_string line (string_of_int first);
-  if last <> first then (Buffer.add_char line '-'; Buffer.add_string line (string_of_int last));
-  if part job > 0 then Buffer.add_char line (Char.chr (96 + part job))
+let at_entries batch value = List.fold_left (fun all lsn -> all lor (value lsn lsl (4 * (lsn - 1)))) 0 (lsns batch)
+let bits batch = at_entries batch (fun _ -> 1 lsl part batch)
+let behind batch = let first = List.hd (lsns batch) in at_entries batch (fun lsn -> if lsn = first then 0 else first)
 
-let may_write case state job = case.machine.may_write state.at job
+let write_batch line batch =
+  Buffer.add_string line (String.concat "-" (List.map string_of_int (lsns batch)));
+  if part batch > 0 then Buffer.add_char line (Char.chr (96 + part batch))
+
+let may_write case state batch = case.machine.may_write state.at (List.hd batch)
 
 let write_state case line log place state offered =
   Buffer.add_char line (if place.closed then '|' else ' ');
@@ -111,23 +145,82 @@ let write_state case line log place state offered =
   done;
   Buffer.add_string line offered;
   Buffer.add_char line '!';
-  List.iter (fun job -> if may_write case state job then write_job line job) state.hands;
+  List.iter (fun batch -> if may_write case state batch then write_batch line batch) state.hands;
   match case.machine.publishable state.at with
   | Some lsn -> Buffer.add_char line '='; Buffer.add_string line (string_of_int (int lsn))
   | None -> ()
+
+(* Of the lanes held the oldest head, with the worker who is to take it; none if it stands in another lane, too. *)
+let follower held at =
+  let machine : machine0 = Obj.obj at in
+  let head lane = match machine.lanes (nat lane) with n :: _ -> Some n | [] -> None in
+  match List.sort (fun a b -> compare (int a) (int b)) (List.filter_map head held) with
+  | [] -> None
+  | n :: _ ->
+      let lanes = List.map int (List.assoc n machine.stands_in) in
+      if List.for_all (fun lane -> List.mem lane held) lanes then Some (List.hd lanes, n) else None
+
+let held at job = List.map int (List.assoc job.first (Obj.obj at : machine0).stands_in)
+
+(* One entry of a batch, when its turn comes. *)
+let write_and_finish case at job =
+  if not (case.machine.may_write at job) then failwith (case.name ^ ": an entry of a batch may not be written in its turn");
+  case.machine.finish at job
+
+let take_behind case at (worker, n) =
+  match case.machine.take at (nat worker) with
+  | Some (job, at) when job = { first = n; last = n; part = None } -> (job, at)
+  | _ -> failwith (case.name ^ ": an entry of a batch is not offered in its turn")
+
+(* The jobs that go along with one that was taken, and the machine that has handed all of them out. *)
+let along case worker job at =
+  let rec together left at =
+    match if left = 0 then None else case.machine.take at (nat worker) with
+    | None -> ([], at)
+    | Some (job, at) -> let jobs, at = together (left - 1) at in (job :: jobs, at)
+  in
+  let rec behind left held at job =
+    let at = write_and_finish case at job in
+    match if left = 0 then None else follower held at with
+    | None -> []
+    | Some next -> let job, at = take_behind case at next in job :: behind (left - 1) held at job
+  in
+  match case.batches with
+  | As_handed_out -> ([], at)
+  | Taken_together -> together (case.limit - 1) at
+  | Held_lanes -> (behind (case.limit - 1) (held at job) at job, at)
 
 let take case worker (place, state) =
   match case.machine.take state.at (nat worker) with
   | None -> None
   | Some (job, at) ->
-      let by_age a b = compare (span a, part a) (span b, part b) in
-      let hands = if case.forgets then [] else List.sort by_age (job :: state.hands) in
-      Some (job, ({ place with flying = place.flying lor bits job }, { at; hands }))
+      let more, at = along case worker job at in
+      let batch = job :: more in
+      let by_age a b = compare (lsns a, part a) (lsns b, part b) in
+      let hands = if case.forgets then [] else List.sort by_age (batch :: state.hands) in
+      let place = { place with flying = place.flying lor bits batch; behind = place.behind lor behind batch } in
+      Some (batch, (place, { at; hands }))
 
-let finish case job (place, state) =
-  let taken = bits job in
-  ( { place with finished = place.finished lor taken; flying = place.flying land lnot taken },
-    { at = fst (case.plain (case.machine.finish state.at job)); hands = List.filter (fun other -> other != job) state.hands } )
+(* The machine once all of the batch is written and finished, one entry after the other. *)
+let after case at batch =
+  match case.batches with
+  | As_handed_out | Taken_together -> List.fold_left (write_and_finish case) at batch
+  | Held_lanes ->
+      let held = held at (List.hd batch) in
+      let next at job =
+        match follower held at with
+        | Some (worker, n) when n = job.first ->
+            let job, at = take_behind case at (worker, n) in
+            write_and_finish case at job
+        | _ -> failwith (case.name ^ ": another entry has come into a batch")
+      in
+      List.fold_left next (write_and_finish case at (List.hd batch)) (List.tl batch)
+
+let finish case batch (place, state) =
+  let taken = bits batch in
+  let left = { place with flying = place.flying land lnot taken; behind = place.behind land lnot (behind batch) } in
+  ( { left with finished = place.finished lor taken },
+    { at = fst (case.plain (after case state.at batch)); hands = List.filter (fun other -> other != batch) state.hands } )
 
 (* What is offered there, and where one call leads from there. *)
 let next case (place, state) =
@@ -136,11 +229,11 @@ let next case (place, state) =
   let takes worker =
     match take case worker (place, state) with
     | None -> Buffer.add_char offered '-'; []
-    | Some (job, there) -> write_job offered job; [ there ]
+    | Some (batch, there) -> write_batch offered batch; [ there ]
   in
   let taken = List.concat_map takes (List.init case.workers Fun.id) in
   let writable = List.filter (may_write case state) state.hands in
-  let finished = List.map (fun job -> finish case job (place, state)) writable in
+  let finished = List.map (fun batch -> finish case batch (place, state)) writable in
   let turned change = [ ({ place with closed = not place.closed }, { state with at = change state.at }) ] in
   let cut =
     if case.machine.reads_latest then []
@@ -173,9 +266,9 @@ let rec finished_sets case line log there =
   in
   let place, state = drain 0 there in
   write_state case line log place state "";
-  let on job =
-    if bits job > place.finished && may_write case state job then
-      finished_sets case line log (finish case job (place, state))
+  let on batch =
+    if bits batch > place.finished && may_write case state batch then
+      finished_sets case line log (finish case batch (place, state))
   in
   List.iter on state.hands
 
@@ -191,7 +284,7 @@ let rec walk case log states note =
       let states = reachable case admitted in
       Places.iter (fun place (state, offered, _) -> write_state case line log place state offered) states;
       note log (Buffer.contents line);
-      if entries < entries_max then walk case log states note
+      if entries < case.entries then walk case log states note
     end
     else begin
       let place, (nothing_taken, _, seen) = Places.min_binding states in
@@ -199,13 +292,13 @@ let rec walk case log states note =
       let state = { state with at = fst (case.plain state.at) } in
       finished_sets case line log (place, { state with at = case.machine.cut state.at });
       note log (Buffer.contents line);
-      if entries < entries_max then walk case log (Places.singleton place (state, "", seen)) note
+      if entries < case.entries then walk case log (Places.singleton place (state, "", seen)) note
     end
   in
   List.iter extend kinds
 
 let walk_all case note =
-  let start = ({ closed = false; finished = 0; flying = 0 }, { at = case.machine.fresh; hands = [] }) in
+  let start = ({ closed = false; finished = 0; flying = 0; behind = 0 }, { at = case.machine.fresh; hands = [] }) in
   walk case [] (reachable case [ start ]) note
 
 (* CRC32C, as the engine's crate has it. *)
@@ -220,7 +313,7 @@ let crc_append crc text =
 let name log = String.concat "," (List.rev log)
 
 let lines case =
-  let digests = Array.make (entries_max - in_full) 0 and begun = ref "" in
+  let digests = Array.make (case.entries - in_full) 0 and begun = ref "" in
   let end_line () =
     if !begun <> "" then begin
       print_string !begun;

@@ -1,15 +1,19 @@
-//! Every strategy's machine against the one of which its theorem is, on every log of up to six entries over three keys.
+//! Every strategy's machine against the one of which its theorem is, on every log of up to six entries over three keys,
+//! of up to four where batches hold two or three.
 //!
 //! `proofs/oracle/guards.ml` walks the machines extracted from the proofs, this walks the engine's, and both write the
 //! same lines, one a log. Up to five entries a line holds every state that any interleaving of admit, take, finish, cut
 //! and publish leads to: what is offered to each worker, which jobs in flight may be written, what may be published. Of
 //! six entries (with snapshots, of five too) it holds, with all admitted, every set of entries that can be finished:
 //! what is in flight then.
+//! A batch of several entries is there what the proofs' machine comes to when they are written and finished one after the
+//! other while nobody else does anything: the oracle fails where one of them is not offered in its turn.
 //! `tests/golden/guards/lines.txt` has the oracle's lines of one and two entries, and of longer logs a CRC32C of the
 //! lines that begin alike (`proofs/run --record` writes it, `proofs/run` compares).
 //!
 //! ```text
 //! writeset a,*  …  ..>1! o.>-!1 x.>2! xo>-!2 xx>-!      o in flight, x finished, . neither; > offered; ! writable
+//! sequence_2 a,a  ..>1-2! oo>-!1-2 xx>-! …              1-2: entries 1 and 2 in one batch
 //! ```
 
 use replicheck::binlog::Lsn;
@@ -20,7 +24,6 @@ use std::collections::btree_map::Entry as Slot;
 
 /// The oracle's lines.
 const RECORDED: &str = include_str!("../golden/guards/lines.txt");
-const ENTRIES_MAX: usize = 6;
 /// Longer logs are recorded by their first so many entries.
 const IN_FULL: usize = 2;
 /// What an entry may touch: keys by their letters, everything, nothing.
@@ -33,6 +36,10 @@ struct Case {
     workers: usize,
     /// The lane of each of the three keys; any for strategies without lanes.
     lanes: &'static [usize],
+    /// Entries of a batch, at most.
+    limit: usize,
+    /// Entries of the longest logs.
+    entries: usize,
     /// Up to so many entries all interleavings are walked, beyond it all sets of finished entries.
     interleaved: usize,
 }
@@ -46,12 +53,13 @@ struct State {
 }
 
 /// Where a state is: what is in flight, what is finished (four bits an entry, for the whole of it and for the part of
-/// each key), and whether admission is closed.
+/// each key), whether admission is closed, and of each entry in flight behind another one of its batch, which the first is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     closed: bool,
     finished: u32,
     in_flight: u32,
+    behind: u32,
 }
 
 /// All states of a log, each with what is offered there.
@@ -60,20 +68,31 @@ type States = BTreeMap<Place, (State, String)>;
 /// Called with each log and its line.
 type Note<'a> = dyn FnMut(&[&'static str], &str) + 'a;
 
+/// `value` in the four bits of each entry of the job.
+fn at_entries(job: &Job, value: impl Fn(Lsn) -> u32) -> u32 {
+    job.lsns.iter().map(|&lsn| value(lsn) << (4 * (number(lsn) - 1))).sum()
+}
+
 fn bits(job: &Job) -> u32 {
     let part = job.part.as_ref().map_or(0, |key| 1 + u32::from(key.name[0] - b'a'));
-    job.lsns.iter().map(|lsn| 1 << (4 * (u32::try_from(lsn.0).expect("few") - 1) + part)).sum()
+    at_entries(job, |_| 1 << part)
+}
+
+fn behind(job: &Job) -> u32 {
+    at_entries(job, |lsn| if lsn == job.first() { 0 } else { number(job.first()) })
+}
+
+fn number(lsn: Lsn) -> u32 {
+    u32::try_from(lsn.0).expect("few")
 }
 
 fn digit(lsn: Lsn) -> char {
-    u32::try_from(lsn.0).ok().and_then(|lsn| char::from_digit(lsn, 10)).expect("few")
+    char::from_digit(number(lsn), 10).expect("few")
 }
 
 fn write_job(line: &mut String, job: &Job) {
     line.push(digit(job.first()));
-    if job.last() != job.first() {
-        line.extend(['-', digit(job.last())]);
-    }
+    line.extend(job.lsns.iter().skip(1).flat_map(|&lsn| ['-', digit(lsn)]));
     line.extend(job.part.as_ref().map(|key| char::from(key.name[0])));
 }
 
@@ -123,6 +142,7 @@ impl Case {
         let (all, new) = (place.in_flight | place.finished, bits(&job));
         assert_eq!(all & new, 0, "{}: {job:?} is offered again", self.name);
         place.in_flight |= new;
+        place.behind |= behind(&job);
         // The legacy strategies forget a job when it is taken.
         if !matches!(self.strategy, Strategy::FirstKey | Strategy::KeyHash) {
             let worker = if state.machine.interchangeable_workers() { 0 } else { worker };
@@ -137,6 +157,7 @@ impl Case {
         state.machine.finish(worker, &job);
         place.finished |= bits(&job);
         place.in_flight &= !bits(&job);
+        place.behind &= !behind(&job);
     }
 
     /// What is offered there, and where one call leads from there.
@@ -244,7 +265,7 @@ impl Case {
                 self.finished_sets(&mut line, log, place, state);
             }
             note(log, &line);
-            if log.len() < ENTRIES_MAX {
+            if log.len() < self.entries {
                 self.walk(log, &after, note);
             }
             log.pop();
@@ -252,23 +273,24 @@ impl Case {
     }
 
     fn walk_all(&self, note: &mut Note<'_>) {
-        // The proofs' machines take one entry at a time, but for that of `serial`.
-        let batch_entries_max = if self.strategy == Strategy::Serial { 2 } else { 1 };
-        let machine = self.strategy.machine(self.workers, batch_entries_max);
+        let machine = self.strategy.machine(self.workers, self.limit);
         let start = self.reachable(vec![(Place::default(), State { machine, in_flight: Vec::new() })]);
         self.walk(&mut Vec::new(), &start, note);
     }
 
     /// Our side of the recorded lines.
     fn lines(&self) -> Vec<String> {
-        let mut recorded: Vec<(String, [u32; ENTRIES_MAX - IN_FULL])> = Vec::new();
+        let mut recorded: Vec<(String, Vec<u32>)> = Vec::new();
         self.walk_all(&mut |log, line| match (log.len().checked_sub(IN_FULL + 1), recorded.last_mut()) {
             (Some(longer), Some((_, digests))) => {
                 digests[longer] = crc32c::crc32c_append(digests[longer], line.as_bytes());
             }
-            _ => recorded.push((format!("{} {}{line}", self.name, log.join(",")), Default::default())),
+            _ => {
+                let digests = vec![0; self.entries - IN_FULL];
+                recorded.push((format!("{} {}{line}", self.name, log.join(",")), digests));
+            }
         });
-        let digest = |(line, digests): (String, [u32; ENTRIES_MAX - IN_FULL])| {
+        let digest = |(line, digests): (String, Vec<u32>)| {
             digests.iter().fold(line, |line, digest| format!("{line} {digest:08x}"))
         };
         recorded.into_iter().map(digest).collect()
@@ -292,11 +314,12 @@ impl Case {
     }
 }
 
-/// The length of the shortest logs on which the two lines differ: of their own log, or of one that begins like it.
-fn differ(ours: &str, recorded: &str) -> Option<usize> {
+/// The length of the shortest logs on which the two lines differ: of their own log, or of one of up to `entries` that
+/// begins like it.
+fn differ(ours: &str, recorded: &str, entries: usize) -> Option<usize> {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (ours, recorded) = (words(ours), words(recorded));
-    let digests = ours.len() - (ENTRIES_MAX - IN_FULL);
+    let digests = ours.len() - (entries - IN_FULL);
     if ours.len() != recorded.len() || ours[..digests] != recorded[..digests] {
         return Some(recorded[1].split(',').count());
     }
@@ -310,8 +333,9 @@ fn check(case: &Case) {
     let ours = case.lines();
     assert_eq!(ours.len(), KINDS.len() * (1 + KINDS.len()));
     assert_eq!(recorded.len(), ours.len(), "{}: recorded lines", case.name);
+    let both = ours.iter().zip(&recorded);
     let lengths =
-        ours.iter().zip(&recorded).filter_map(|(ours, recorded)| Some((differ(ours, recorded)?, *recorded)));
+        both.filter_map(|(ours, recorded)| Some((differ(ours, recorded, case.entries)?, *recorded)));
     if let Some((entries, recorded)) = lengths.min_by_key(|(entries, _)| *entries) {
         let start = recorded.split(' ').nth(1).expect("a log");
         panic!("engine and proofs differ; {}", case.show(start, entries));
@@ -319,7 +343,12 @@ fn check(case: &Case) {
 }
 
 const fn case(name: &'static str, strategy: Strategy, workers: usize, lanes: &'static [usize]) -> Case {
-    Case { name, strategy, workers, lanes, interleaved: 5 }
+    Case { name, strategy, workers, lanes, limit: 1, entries: 6, interleaved: 5 }
+}
+
+/// The case with batches of up to `limit` entries, of its name with the limit behind.
+fn check_batched(name: &'static str, limit: usize, case: Case) {
+    check(&Case { name, limit, entries: 4, interleaved: 4, ..case });
 }
 
 #[test]
@@ -334,7 +363,7 @@ fn guards_of_key_hash_are_those_of_the_proofs() {
 
 #[test]
 fn guards_of_serial_are_those_of_the_proofs() {
-    check(&case("serial", Strategy::Serial, 1, &[]));
+    check(&Case { limit: 2, ..case("serial", Strategy::Serial, 1, &[]) });
 }
 
 #[test]
@@ -361,4 +390,36 @@ fn guards_of_writeset_are_those_of_the_proofs() {
 fn guards_of_writeset_snapshots_are_those_of_the_proofs() {
     // Each state twice, before and after the cut; the machine inside is writeset's.
     check(&Case { interleaved: 4, ..case("writeset_snapshots", Strategy::WritesetSnapshots, 1, &[]) });
+}
+
+#[test]
+fn guards_of_serial_with_other_batches_are_those_of_the_proofs() {
+    check_batched("serial_1", 1, case("serial", Strategy::Serial, 1, &[]));
+    check_batched("serial_3", 3, case("serial", Strategy::Serial, 1, &[]));
+}
+
+#[test]
+fn guards_of_sequence_with_batches_are_those_of_the_proofs() {
+    check_batched("sequence_2", 2, case("sequence", Strategy::Sequence, 1, &[]));
+    check_batched("sequence_3", 3, case("sequence", Strategy::Sequence, 1, &[]));
+}
+
+#[test]
+fn guards_of_barrier_with_batches_are_those_of_the_proofs() {
+    check_batched("barrier_2", 2, case("barrier", Strategy::Barrier, 2, &[0, 1, 0]));
+    check_batched("barrier_3", 3, case("barrier", Strategy::Barrier, 2, &[0, 1, 0]));
+    check_batched("barrier3_2", 2, case("barrier3", Strategy::Barrier, 3, &[0, 1, 2]));
+    check_batched("barrier3_3", 3, case("barrier3", Strategy::Barrier, 3, &[0, 1, 2]));
+}
+
+#[test]
+fn guards_of_writeset_with_batches_are_those_of_the_proofs() {
+    check_batched("writeset_2", 2, case("writeset", Strategy::Writeset, 1, &[]));
+    check_batched("writeset_3", 3, case("writeset", Strategy::Writeset, 1, &[]));
+}
+
+#[test]
+fn guards_of_writeset_snapshots_with_batches_are_those_of_the_proofs() {
+    check_batched("writeset_snapshots_2", 2, case("writeset_snapshots", Strategy::WritesetSnapshots, 1, &[]));
+    check_batched("writeset_snapshots_3", 3, case("writeset_snapshots", Strategy::WritesetSnapshots, 1, &[]));
 }
