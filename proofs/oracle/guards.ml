@@ -1,5 +1,5 @@
 (* Drives the strategies' machines extracted from the proofs: every log of up to six entries over three keys, of up to four
-   where batches hold several.
+   with batches of other sizes.
 
      guards lines            what tests/golden/guards/lines.txt holds
      guards show NAME LOG N  the lines of all logs of N entries that begin with LOG: to look at a difference

@@ -1,5 +1,5 @@
 //! Every strategy's machine against the one of which its theorem is, on every log of up to six entries over three keys,
-//! of up to four where batches hold two or three.
+//! of up to four with batches of other sizes.
 //!
 //! `proofs/oracle/guards.ml` walks the machines extracted from the proofs, this walks the engine's, and both write the
 //! same lines, one a log. Up to five entries a line holds every state that any interleaving of admit, take, finish, cut
