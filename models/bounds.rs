@@ -51,6 +51,12 @@ impl Bounds {
 /// When a run of the expiry model begins: far later than any time that a key is given to live.
 pub(super) const START: Millis = Millis(1_000_000_000);
 
+/// The latest instant at which a run may begin, and the longest tick, in milliseconds: each 285 thousand years. However
+/// many ticks a run has (at most 255, and 128 of skew), its clocks stay far below the end of the instants that commands can
+/// name, 2^63. A deadline beyond is never reached.
+pub(super) const INSTANT_MAX: Millis = Millis(1 << 53);
+pub(super) const TICK_MS_MAX: u64 = 1 << 53;
+
 /// Entries in one batch at most: two of `serial`; one of the others, so that their counterexamples tell of entries. A
 /// batch is its entries one after the other while nobody else does anything; that batches of two keep every verdict is
 /// searched by `tests/models/batches.rs`.

@@ -3,13 +3,13 @@
 //! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched; beyond, schedules are
 //! drawn at random and the verdict says *sampled*.
 
-use super::bounds::{Bounds, ExpiryBounds, OrderingBounds, START, batch_entries_max};
+use super::bounds::{Bounds, ExpiryBounds, OrderingBounds, TICK_MS_MAX, batch_entries_max};
 use super::check::{UnknownName, chosen, log_policy};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges};
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{OrderingModel, Programs};
-use super::program::Program;
+use super::program::{Program, ProgramError};
 use super::verdict::Verdict;
 use crate::binlog::Epoch;
 use crate::command::Command;
@@ -38,6 +38,9 @@ pub enum OwnProgramError {
     /// It has too many writes.
     #[error("{0} writes, but a program of at most {WRITES_MAX} can be judged: cut the capture")]
     TooLong(usize),
+    /// What its writes come to is too much.
+    #[error(transparent)]
+    TooHeavy(#[from] ProgramError),
 }
 
 /// The seed from which schedules are drawn: the same on every run.
@@ -74,6 +77,7 @@ pub fn program_tasks_within(
     if program.commands.len() > WRITES_MAX {
         return Err(OwnProgramError::TooLong(program.commands.len()));
     }
+    program.check_weight()?;
     let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
     let mut all = ProgramTasks { tasks: Vec::new(), left_out: Vec::new() };
     for choice in orderings {
@@ -83,7 +87,7 @@ pub fn program_tasks_within(
             None => all.tasks.push(ordering_task(choice, &commands, name, ordering)),
         }
     }
-    let clock = Clock::of(program, &commands);
+    let clock = Clock::of(program, &commands, expiry.skew_ticks_max.unsigned_abs());
     let tasks = policies.iter().map(|&policy| expiry_task(policy, &commands, name, expiry, clock));
     all.tasks.extend(tasks);
     Ok(all)
@@ -150,7 +154,8 @@ fn expiry_task(policy: Policy, commands: &[Command], name: &str, bounds: ExpiryB
 
 /// `setup` for exactly this program.
 pub(super) fn expiry_setup(program: &Program, setup: expiry::Setup) -> expiry::Setup {
-    Clock::of(program, &setup.alphabet).setup(setup)
+    let skew = setup.skews.iter().map(|skew| skew.unsigned_abs()).max().unwrap_or_default();
+    Clock::of(program, &setup.alphabet, skew).setup(setup)
 }
 
 /// When a program begins, and how long a tick is, so that its keys can die within a few.
@@ -161,10 +166,10 @@ struct Clock {
 }
 
 impl Clock {
-    /// A capture begins when it began. A tick is half of the time that keys are given to live (the median), or a second
-    /// where none is.
-    fn of(program: &Program, commands: &[Command]) -> Clock {
-        let start = program.started.unwrap_or(START);
+    /// A tick is half of the time that keys are given to live (the median), or a second where none is; but no longer than
+    /// lets a replica whose clock is `skew_ticks` behind begin after the instant 0.
+    fn of(program: &Program, commands: &[Command], skew_ticks: u8) -> Clock {
+        let start = program.begins();
         let mut master = Master::new(MemoryStore::new(), Epoch(1));
         let mut lifetimes = BTreeSet::new();
         for command in commands {
@@ -177,7 +182,9 @@ impl Clock {
             lifetimes.extend(deadlines.map(|deadline| deadline.since(start)));
         }
         let median = lifetimes.iter().nth(lifetimes.len() / 2);
-        Clock { start, tick_ms: median.map_or(1000, |lifetime| (lifetime / 2).max(1)) }
+        // Of the bounds' skews the largest is 2: the length of a tick is the same in all of them.
+        let tick_ms_max = TICK_MS_MAX.min(start.0 / u64::from(skew_ticks.max(2)));
+        Clock { start, tick_ms: median.map_or(1000, |lifetime| (lifetime / 2).clamp(1, tick_ms_max)) }
     }
 
     fn setup(self, setup: expiry::Setup) -> expiry::Setup {

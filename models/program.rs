@@ -14,10 +14,20 @@
 //! deliberately does not do: transactions. Leaving out MULTI and EXEC would check another program than the one
 //! that ran.
 
+use super::bounds::{INSTANT_MAX, START};
+use crate::binlog::{Entry, Epoch, Payload};
 use crate::command::line::{self, LineError};
 use crate::command::{Command, CommandError, DATABASES, Kind};
+use crate::effect::Write;
+use crate::expiry::Policy;
+use crate::node::Master;
+use crate::store::memory::MemoryStore;
 use crate::time::Millis;
 use std::collections::BTreeMap;
+
+/// Bytes that the writes of a program may come to where it is searched: their arguments, and what each of them stores. A
+/// search keeps many stores, and each counterexample tells their content step by step.
+pub const BYTES_MAX: usize = 128 * 1024;
 
 /// The writes of a program file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -69,6 +79,15 @@ pub enum ProgramErrorReason {
     /// A command of a transaction; the name as it was written.
     #[error("transactions are not supported yet: '{0}'")]
     Transaction(String),
+    /// The writes up to this one are too heavy to be searched.
+    #[error(
+        "too much to keep: with this write the program comes to {bytes} bytes, and at most {BYTES_MAX} can be judged \
+         (its arguments, and what it stores)"
+    )]
+    TooHeavy {
+        /// What the writes up to this one come to, this one at least.
+        bytes: usize,
+    },
     /// A line of a capture that MONITOR does not print.
     #[error("not a line of a MONITOR capture: expected seconds.microseconds [db client] \"command\" …")]
     NotMonitor,
@@ -110,6 +129,33 @@ fn is_content(text: &[u8]) -> bool {
 }
 
 impl Program {
+    /// When a run of the program begins: a capture's when it began, but late enough for any skew of the clocks.
+    pub(super) fn begins(&self) -> Millis {
+        self.started.map_or(START, |started| started.max(START))
+    }
+
+    /// Whether a search can keep what the writes come to: they run once, one after the other, on a master in memory.
+    /// Errors: [`ProgramErrorReason::TooHeavy`], for the first write that goes beyond [`BYTES_MAX`]; it does not run.
+    pub fn check_weight(&self) -> Result<(), ProgramError> {
+        let now = self.begins();
+        let mut master = Master::new(MemoryStore::new(), Epoch(1));
+        let (mut bytes, mut entries) = (0_usize, Vec::new());
+        for ProgramLine { line, command, .. } in &self.commands {
+            let fits = |bytes| match bytes {
+                0..=BYTES_MAX => Ok(()),
+                _ => Err(ProgramError { line: *line, reason: ProgramErrorReason::TooHeavy { bytes } }),
+            };
+            bytes += command.argv().iter().map(Vec::len).sum::<usize>();
+            // A huge value is not made in order to be weighed.
+            fits(bytes.saturating_add(command.length_asked_for()))?;
+            let done = master.request(&*Policy::Effects.get(), command, now, 0, &mut entries);
+            done.expect("the store in memory does not fail");
+            bytes += entries.drain(..).map(|entry| stored(&entry)).sum::<usize>();
+            fits(bytes)?;
+        }
+        Ok(())
+    }
+
     fn add_typed(&mut self, line: usize, text: &[u8], db: &mut u8) -> Result<(), ProgramErrorReason> {
         let argv = line::split(text)?;
         refuse_transaction(&argv)?;
@@ -160,6 +206,13 @@ impl Program {
     }
 }
 
+/// Bytes that an entry stores.
+fn stored(entry: &Entry) -> usize {
+    let Payload::Effect(effect) = &entry.payload else { return 0 };
+    let put = |write: &Write| if let Write::Put { key, value } = write { key.len() + value.len() } else { 0 };
+    effect.writes.iter().map(put).sum()
+}
+
 fn is_one_of(names: &str, name: &str) -> bool {
     names.split_whitespace().any(|one| one == name)
 }
@@ -193,6 +246,9 @@ impl Stamp<'_> {
         // The client may be a path with brackets in it; the command's opening quote tells its end.
         let end = rest.windows(3).position(|window| window == b"] \"")?;
         let time = Millis(seconds.checked_mul(1000)?.checked_add(micros / 1000)?);
+        if time > INSTANT_MAX {
+            return None;
+        }
         Some(Stamp { time, db: u8::try_from(db).ok(), command: &rest[end + 2..] })
     }
 }

@@ -268,7 +268,7 @@ pub fn key_rows(master: &Dump, replica: &Dump, instants: Option<Instant>) -> Vec
         (None, _) => "-".to_owned(),
         (Some(stored), None) => stored.content.to_string(),
         (Some(stored), Some(instants)) => {
-            let until = stored.deadline.map(|it| it.since(instants.start) as f64 / 1000.0);
+            let until = stored.deadline.map(|it| ms_since(instants.start, it) as f64 / 1000.0);
             let until = until.map_or(", no deadline".to_owned(), |until| format!(", until t = {until} s"));
             let dead = if stored.is_dead(now(instants)) { " (dead)" } else { "" };
             format!("{}{until}{dead}", stored.content)

@@ -23,8 +23,10 @@ const STEPS_LAST: usize = 20;
 /// Commands or entries shown at the beginning and at the end of a long program.
 const ITEMS_FIRST: usize = 3;
 const ITEMS_LAST: usize = 9;
-/// Characters shown of one of them.
+/// Characters shown of one of them, and of a key.
 const ITEM_CHARS_MAX: usize = 60;
+/// Characters shown of what a node holds under a key.
+const CELL_CHARS_MAX: usize = 1000;
 
 /// Characters of what stands in a lane, at most.
 const LABEL_CHARS_MAX: usize = 6;
@@ -273,11 +275,13 @@ pub(super) fn clock_words(clocks: Clocks) -> [String; 2] {
     [seconds(clocks.master_ms), replica + mark]
 }
 
-/// Master and replica side by side; `≠` where they differ.
+/// Master and replica side by side; `≠` where they differ. Of a long key or value the beginning.
 pub fn keys(rows: &[KeyRow], width: u16) -> String {
     let mut table = grid(width, Some(["", "key", "master", "replica"].map(str::to_owned).into()));
     for row in rows {
-        table.add_row([if row.differs { "≠" } else { "" }, &row.key, &row.master, &row.replica]);
+        let cell = |text: &str| shortened(text, CELL_CHARS_MAX);
+        let key = shortened(&row.key, ITEM_CHARS_MAX);
+        table.add_row([cell(if row.differs { "≠" } else { "" }), key, cell(&row.master), cell(&row.replica)]);
     }
     settle(&mut table, &[0, 1], &[])
 }
@@ -300,9 +304,10 @@ fn lifetimes(steps: &[Step], width: u16) -> String {
     let left =
         names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max("   lives until".len() - 1) + 2;
     let columns = usize::from(width).saturating_sub(left + 16).clamp(10, AXIS_COLUMNS_MAX);
-    let column =
-        |ms: i64| usize::try_from(ms.clamp(0, lives.end_ms) * columns as i64 / lives.end_ms).unwrap_or(0);
-    let mut numbers = vec![' '; columns + 12];
+    let length = u16::try_from(columns).unwrap_or(u16::MAX);
+    let column = |ms: i64| usize::from(lives.along(ms, length));
+    let longest = lives.ticks_ms.iter().map(|tick| seconds(*tick).len()).max().unwrap_or(0);
+    let mut numbers = vec![' '; columns + longest];
     let mut axis: Vec<char> = vec!['─'; columns + 1];
     for tick in &lives.ticks_ms {
         let at = column(*tick);

@@ -15,6 +15,7 @@ use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
 use crate::store::{Content, Dump};
 use crate::time::Millis;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of every key: LSN of its last writer, 0 = never written. A write to everything is the last writer
@@ -200,6 +201,6 @@ pub fn visible(dump: &Dump, now: Millis) -> Visible {
 
 /// **past_read**: the first of the master's `moments` (what its readers could see, oldest first, not older than
 /// the moment that this reader saw last) at which the master could have answered `read`; `None` breaks it.
-pub fn past_read(moments: &[Visible], read: &Visible) -> Option<usize> {
-    moments.iter().position(|moment| moment == read)
+pub fn past_read(moments: &[impl Borrow<Visible>], read: &Visible) -> Option<usize> {
+    moments.iter().position(|moment| moment.borrow() == read)
 }

@@ -163,6 +163,56 @@ fn program_captured_from_a_real_redis_is_sampled() {
 }
 
 #[test]
+fn program_with_deadlines_at_the_ends_of_time_is_judged_and_told() {
+    let programs = [
+        ("last_instant", "SET k v\nPEXPIREAT k 9223372036854775807\n"),
+        ("far_instant", "SET k v PXAT 6000000000000000000\n"),
+        ("long_life", "SET k v PX 9223372035854775807\nAPPEND k w\n"),
+        ("first_instant", "SET k v PXAT 1\nSET k v\nPEXPIREAT k -9223372036854775808\n"),
+        ("zero", "SET k v\nEXPIRE k 0\nSET k v\nEXPIREAT k 0\n"),
+        ("late_capture", "9007199254740.9 [0 a:1] \"SET\" \"k\" \"5\" \"PX\" \"9000000000000000\"\n"),
+    ];
+    for (name, program) in programs {
+        let path = file(&format!("{name}.txt"), program);
+        let output = replicheck(&["check", "--program", &path, "--json", "-"]);
+        let tables = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{name}: {tables}");
+        let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+        let choices = |model: &str| rows.iter().filter(|row| row["model"] == model).count();
+        assert!(choices("ordering") > 0 && choices("expiry") > 0, "{name}: {tables}");
+        assert!(!tables.contains("panicked"), "{name}: {tables}");
+        // The drawing may be wide by what it tells, not by its axis.
+        let mut lines =
+            tables.lines().filter(|line| !line.starts_with("replay ") && !line.starts_with("checking "));
+        assert!(lines.all(|line| line.chars().count() <= 110), "{name}: {tables}");
+    }
+}
+
+#[test]
+fn program_too_heavy_is_refused_before_the_search_with_line_bytes_and_limit() {
+    let limit = replicheck::models::program::BYTES_MAX;
+    let set = |bytes: usize| format!("SET k {}\n", "v".repeat(bytes));
+    let programs = [
+        ("one_range", "# heavy\nSET k v EX 1\nSETRANGE k 20000000 x\n".to_owned(), 3, 20_000_001),
+        ("huge_range", "SETRANGE k 536870911 x\n".to_owned(), 1, 536_870_912),
+        ("one_value", set(limit), 1, limit),
+        ("copies", set(limit / 8) + &"COPY k a REPLACE\n".repeat(40), 7, limit),
+        ("deleted", "DEL a\n".to_owned() + &format!("DEL {}\n", "k".repeat(limit)), 2, limit),
+    ];
+    for (name, program, line, bytes_min) in programs {
+        let path = file(&format!("{name}.txt"), &program);
+        let said = refused(&["check", "--program", &path, "--json", "-"]);
+        let begins =
+            format!("error: {path}: line {line}: too much to keep: with this write the program comes to ");
+        let rest = said.strip_prefix(&begins).unwrap_or_else(|| panic!("{said}"));
+        let (bytes, rest) = rest.split_once(' ').expect("a number");
+        let bytes: usize = bytes.parse().expect("a number");
+        assert!(bytes > bytes_min && bytes < bytes_min + limit, "{name}: {bytes}");
+        assert!(rest.starts_with(&format!("bytes, and at most {limit} can be judged")), "{said}");
+    }
+}
+
+#[test]
 fn catalogue_json_has_the_fields_of_the_interface_and_nothing_is_missed() {
     let nowhere = file("no_results", "");
     let output = replicheck(&["catalogue", "--json", "-", "--results", &nowhere]);

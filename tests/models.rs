@@ -14,6 +14,7 @@ mod models {
     mod drawn;
     mod export;
     mod mutants;
+    mod program_files;
     mod quick;
     mod search;
     mod trace;

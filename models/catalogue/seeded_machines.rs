@@ -203,7 +203,9 @@ impl WrongPolicy {
                 with_deadlines(effect, |deadline| Millis(deadline.0 & 0x7fff_ffff))
             }
             PolicyFault::MillisecondsAsSeconds if command.name() == "psetex" => {
-                with_deadlines(effect, |deadline| Millis(now.0 + deadline.since(now) * 1000))
+                with_deadlines(effect, |deadline| {
+                    Millis(now.0.saturating_add(deadline.since(now).saturating_mul(1000)))
+                })
             }
             PolicyFault::AppendLogsOldValue if command.name() == "append" => {
                 with_records(effect, |record| Record { value: Value::String(Vec::new()), ..record })

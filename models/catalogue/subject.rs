@@ -7,7 +7,7 @@ use super::seeded_machines::{ByDestination, Flows, HoldsBack, Rigged};
 use super::{Bug, Configuration, Seeded};
 use crate::command::{Command, line};
 use crate::expiry::{ExpiryPolicy, Policy};
-use crate::models::bounds::{self, ExpiryBounds, OrderingBounds};
+use crate::models::bounds::{self, ExpiryBounds, OrderingBounds, TICK_MS_MAX};
 use crate::models::check::log_policy;
 use crate::models::expected::OrderingChoice;
 use crate::models::expiry::{self, ExpiryModel, Judges};
@@ -150,9 +150,10 @@ impl Subject {
                 Base::Ordering(_),
             ) => {}
             (_, Base::Ordering(_)) => return wrong("ordering", "workers (1 to 8), crashes (0 to 4)"),
-            (Setting::Clocks { tick_ms: 1.., skews, .. }, Base::Expiry(_)) if !skews.is_empty() => {}
+            (Setting::Clocks { tick_ms: 1..=TICK_MS_MAX, skews, .. }, Base::Expiry(_))
+                if !skews.is_empty() => {}
             (_, Base::Expiry(_)) => {
-                return wrong("expiry", "tick_ms (from 1 on), delay_ticks, skews (one at least)");
+                return wrong("expiry", "tick_ms (1 to 2^53), delay_ticks, skews (one at least)");
             }
         }
         let program = (1..).zip(&trace.program).map(|(line, text)| parsed(line, text));

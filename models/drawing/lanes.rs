@@ -1,6 +1,10 @@
 //! Lanes — a story → swim lanes: a column for each who acts, a row a step, arrows between. Pure.
 
 use crate::models::story::{Arrow, Clocks, Holding, Lane, Sign, Step, Story};
+use crate::models::timeline::shortened;
+
+/// Characters of what a step did, at most: a value of many thousand bytes would hide the lanes.
+const WORDS_CHARS_MAX: usize = 1000;
 
 /// What stands where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +24,7 @@ pub struct LaneRow {
     pub number: usize,
     /// Who acts.
     pub who: String,
-    /// What is done, in words.
+    /// What is done, in words; of very many the beginning.
     pub what: String,
     /// What is in each lane.
     pub cells: Vec<Cell>,
@@ -135,7 +139,7 @@ fn row(step: &Step, number: usize, lanes: &[Lane]) -> LaneRow {
     LaneRow {
         number,
         who: step.who.clone(),
-        what: step.what.clone(),
+        what: shortened(&step.what, WORDS_CHARS_MAX),
         cells: lanes.iter().map(cell).collect(),
         spans: step.arrows.iter().map(span).collect(),
         is_everywhere: step.actor.is_none() && !step.holds.is_empty(),

@@ -64,7 +64,7 @@ impl Lifetimes {
             bars.iter().filter_map(|bar| bar.until_ms).filter(|until| *until <= latest.saturating_mul(4));
         let end = near.max().unwrap_or_default().max(latest);
         let tick = tick_ms(end);
-        let end_ms = (end / tick + 1) * tick;
+        let end_ms = (end / tick + 1).saturating_mul(tick);
         Some(Lifetimes {
             end_ms,
             ticks_ms: (0..=end_ms / tick).map(|number| number * tick).collect(),
@@ -73,11 +73,18 @@ impl Lifetimes {
             replica_ms: clocks.replica_ms,
         })
     }
+
+    /// Where an instant stands on the axis if that is so many columns (or pixels) long; an instant beyond the axis stands at
+    /// its nearer end.
+    pub fn along(&self, ms: i64, length: u16) -> u16 {
+        let share = i128::from(ms.clamp(0, self.end_ms)) * i128::from(length) / i128::from(self.end_ms);
+        u16::try_from(share).unwrap_or(length)
+    }
 }
 
 /// Milliseconds between two numbers of an axis up to `end`: 1, 2 or 5 times a power of ten, at most six in all.
 fn tick_ms(end: i64) -> i64 {
-    let steps = (0..18).flat_map(|power| [1, 2, 5].map(|times| times * 10_i64.pow(power)));
+    let steps = (0..19).flat_map(|power| [1, 2, 5].map(|times| times * 10_i64.pow(power)));
     steps.into_iter().find(|step| end / step <= 5).unwrap_or(end)
 }
 
@@ -122,7 +129,7 @@ mod tests {
 
     #[test]
     fn axis_of_any_length_has_few_numbers() {
-        for end in [1, 999, 1000, 4000, 5001, 30_000, 86_400_000, i64::MAX / 8] {
+        for end in [1, 999, 1000, 4000, 5001, 30_000, 86_400_000, i64::MAX / 8, i64::MAX] {
             let tick = tick_ms(end);
             assert!(end / tick <= 5 && (tick == 1 || end / tick >= 1), "{end}: {tick}");
         }

@@ -318,10 +318,8 @@ pub fn lifetimes(steps: &[Step], width: i32) -> Option<Drawing> {
     let lives = Lifetimes::after(steps)?;
     let (left, right) = (14, width - 40);
     let end = lives.end_ms;
-    let x = |ms: i64| {
-        let along = ms.clamp(0, end).saturating_mul(i64::from(right - left)) / end;
-        left + i32::try_from(along).unwrap_or(0)
-    };
+    let length = u16::try_from(right - left).unwrap_or_default();
+    let x = |ms: i64| left + i32::from(lives.along(ms, length));
     let count = i32::try_from(lives.bars.len()).unwrap_or(0);
     let bottom = 40 + count * 44;
     let now = [("master's clock", Some(lives.master_ms)), ("replica judges at", lives.replica_ms)];

@@ -3,10 +3,11 @@
 use super::world::{Moments, ReplicaSide, Saw};
 use crate::effect::Key;
 use crate::invariant::Sight::{Alive, Dead};
-use crate::invariant::{self, SameLsn};
+use crate::invariant::{self, SameLsn, Visible};
 use crate::models::judged::InvariantSet;
 use crate::store::Dump;
 use crate::time::Millis;
+use std::borrow::Borrow;
 
 /// What is judged of the stored state, in the order of the bits.
 pub const STATE_INVARIANTS: &[&str] = &["same_value", "same_deadline", "no_immortal_key"];
@@ -44,10 +45,10 @@ pub fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judge
 
 /// What a reader of the replica finds who judges at `judged_at`; gives what the reader knows from now on: the
 /// sights, and how many of the master's moments are behind.
-pub fn reader_looks(
+pub fn reader_looks<V: Borrow<Visible>>(
     side: &ReplicaSide,
     stored: &Dump,
-    (saw, moments): (&Saw, &Moments),
+    (saw, moments): (&Saw, &Moments<V>),
     (judged_at, master_now): (Millis, Millis),
 ) -> (Judgement, Saw, usize) {
     let sees = invariant::visible(stored, judged_at);
@@ -61,6 +62,6 @@ pub fn reader_looks(
     let tested = InvariantSet::default()
         .with(0, sights.iter().any(|(key, now)| matches!((was(key), now), (Some(Dead(_)), Alive(_)))))
         .with(1, sights.iter().any(|(key, now)| matches!((was(key), now), (Some(Alive(_)), Dead(_)))))
-        .with(2, moments.last() != Some(&sees));
+        .with(2, moments.last().map(V::borrow) != Some(&sees));
     ((broken, tested), sights, moment.unwrap_or(0))
 }

@@ -7,7 +7,7 @@ use crate::command::Command;
 use crate::effect::Key;
 use crate::expiry::log_clock::Reading;
 use crate::expiry::{ExpiryPolicy, Judging, Removal};
-use crate::invariant;
+use crate::invariant::{self, Visible};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::story::Story;
@@ -120,7 +120,8 @@ pub struct ExpiryModel {
     pub(super) links: Interner<Link>,
     pub(super) replicas: Interner<ReplicaSide, Dump>,
     saws: Interner<Saw>,
-    moments: Interner<Moments>,
+    /// Moments of different numbers share what could be seen.
+    moments: Interner<Moments<Arc<Visible>>>,
     master_steps: Memo<(u32, Action, u8), MasterStep>,
     replica_steps: Memo<(u32, ReplicaStep, Millis), u32>,
     same_lsn: Memo<(u32, u32, Millis), Judgement>,
@@ -302,8 +303,8 @@ impl ExpiryModel {
         state.moments = self.moments_after.get((state.moments, state.master, state.tick), || {
             let mut moments = self.moments.value(state.moments).clone();
             let sees = invariant::visible(self.master_dump(state.master), master_now);
-            if moments.last() != Some(&sees) {
-                moments.push(sees);
+            if moments.last().is_none_or(|last| **last != sees) {
+                moments.push(Arc::new(sees));
             }
             self.moments.number(moments)
         });

@@ -83,7 +83,7 @@ impl Default for ReplicaSide {
 pub type Saw = BTreeMap<Key, Sight>;
 
 /// What the master's readers could see, oldest first, from the moment that the replica's reader saw last.
-pub type Moments = Vec<Visible>;
+pub type Moments<V = Visible> = Vec<V>;
 
 /// The keys whose value a master's command wrote, given the entry that it came to.
 pub fn wrote(command: &Command, entry: &Entry) -> KeySet {

@@ -161,7 +161,7 @@ impl Typed {
         let program = program::parse(self.text.as_bytes())?;
         match program.commands.len() {
             0 => Err(BadProgram::Empty),
-            1..=WRITES_MAX => Ok(program),
+            1..=WRITES_MAX => program.check_weight().map(|()| program).map_err(BadProgram::Line),
             more => Err(BadProgram::TooLong(more)),
         }
     }

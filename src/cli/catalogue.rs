@@ -54,7 +54,8 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let results = results(Path::new(&args.results))?;
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let started = Instant::now();
-    let judgements = catalogue::judgements(&cases, watch::run_all(&catalogue::tasks(&cases)));
+    let rows = watch::run_all(&catalogue::tasks(&cases)).of_every_task();
+    let judgements = catalogue::judgements(&cases, rows);
     let judged = with_layers(judgements, &results)?;
     let to_stderr = args.json.as_deref() == Some("-");
     let width = width(to_stderr);

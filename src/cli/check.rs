@@ -1,13 +1,14 @@
 //! `replicheck check` — bounds, or a program of the user's own → tables, counterexamples and JSON.
 
+use super::caught::{Panicked, caught};
 use super::{Outcome, UsageError, export, json, paint, watch};
 use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
 use replicheck::models::cost::{Cost, rounded, thousands};
-use replicheck::models::export::exports;
+use replicheck::models::export::{Export, exports};
 use replicheck::models::grid::wrapped;
 use replicheck::models::judge::Task;
-use replicheck::models::own_program;
+use replicheck::models::own_program::{self, OwnProgramError};
 use replicheck::models::program::{self, Program};
 use replicheck::models::report::{Report, distinct, sign, steps};
 use replicheck::models::timeline::timeline;
@@ -66,16 +67,19 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let folder = args.export.as_deref().map(export::Folder::make).transpose()?;
     let started = Instant::now();
-    let rows = watch::run_all(&tasks);
-    let run = Run {
+    let watch::Judged { rows, panicked } = watch::run_all(&tasks);
+    let mut run = Run {
         args,
         left_out,
+        panicked,
         seconds: started.elapsed().as_secs_f64(),
         threads: watch::threads(tasks.len()),
     };
     let to_stderr = args.json.as_deref() == Some("-");
     let report = Report { rows: &rows, own_program: program.is_some(), width: width(to_stderr) };
-    let text = paint::signs(&run.text(&report, program.as_ref()));
+    let files = if folder.is_some() { run.files(&rows) } else { Vec::new() };
+    let stories = run.stories(&report);
+    let text = paint::signs(&run.text(&report, program.as_ref(), &stories));
     if to_stderr {
         print(anstream::stderr(), &text)?
     } else {
@@ -87,15 +91,9 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
         print(std::io::stdout(), &json::array(&rows).map_err(std::io::Error::from)?)?;
     }
     if let Some(folder) = folder {
-        let files = rows.iter().flat_map(|row| exports(row, &run.again(row)));
         folder.write(files)?;
     }
-    Ok(outcome(&report))
-}
-
-/// What the exit code says.
-fn outcome(report: &Report<'_>) -> Outcome {
-    if report.differing().is_empty() { Outcome::Expected } else { Outcome::Differs }
+    Ok(run.outcome(&report))
 }
 
 fn read(file: &str) -> Result<Program, UsageError> {
@@ -120,7 +118,13 @@ fn tasks(args: &Args, program: Option<&Program>) -> Result<(Vec<Task>, Vec<Strin
     match program {
         Some(program) => own_program::program_tasks(program, &program_name(args), bounds, model, choice)
             .map(|all| (all.tasks, all.left_out))
-            .map_err(|error| UsageError::Unknown(error.to_string())),
+            .map_err(|error| match error {
+                OwnProgramError::Unknown(error) => unknown(error),
+                OwnProgramError::TooLong(_) | OwnProgramError::TooHeavy(_) => UsageError::File {
+                    file: args.program.clone().unwrap_or_default(),
+                    reason: error.to_string(),
+                },
+            }),
         None => check::tasks(bounds, model, choice).map(|tasks| (tasks, Vec::new())).map_err(unknown),
     }
 }
@@ -150,13 +154,51 @@ struct Run<'a> {
     args: &'a Args,
     /// Choices that are not defined for the program.
     left_out: Vec<String>,
+    /// What is lacking of the answer.
+    panicked: Vec<Panicked>,
     seconds: f64,
     threads: usize,
 }
 
 impl Run<'_> {
+    /// What the exit code says.
+    fn outcome(&self, report: &Report<'_>) -> Outcome {
+        let is_whole = self.panicked.is_empty();
+        if is_whole && report.differing().is_empty() { Outcome::Expected } else { Outcome::Differs }
+    }
+
+    /// What `work` makes of a row; a panic is noted, and `None`.
+    fn noting<T>(&mut self, row: &Row, kind: &str, work: impl FnOnce() -> T) -> Option<T> {
+        let note = |message| {
+            let (choice, what) = (row.choice.clone(), format!("{kind} of {}", row.invariant));
+            self.panicked.push(Panicked { model: row.model, choice, what, message });
+        };
+        caught(work).map_err(note).ok()
+    }
+
+    /// The files of every counterexample.
+    fn files(&mut self, rows: &[Row]) -> Vec<Export> {
+        let mut files = Vec::new();
+        for row in rows {
+            let again = self.again(row.model, &row.choice);
+            files.extend(self.noting(row, "the files", || exports(row, &again)).unwrap_or_default());
+        }
+        files
+    }
+
+    /// The counterexamples that are printed, each drawn.
+    fn stories(&mut self, report: &Report<'_>) -> Vec<String> {
+        let drawn = |row: &Row| row.counterexample.as_ref().map(|story| timeline(story, report.width));
+        let mut stories = Vec::new();
+        for row in report.first_violations() {
+            let drawn = self.noting(row, "the drawing", || drawn(row)).flatten();
+            stories.extend(drawn.map(|drawn| self.counterexample(row, &drawn)));
+        }
+        stories
+    }
+
     /// All that is printed: tables, counterexamples, what it came to.
-    fn text(&self, report: &Report<'_>, program: Option<&Program>) -> String {
+    fn text(&self, report: &Report<'_>, program: Option<&Program>, stories: &[String]) -> String {
         let mut text = program.map(|program| self.program_line(program)).unwrap_or_default();
         for model in distinct(report.rows, |row| row.model) {
             text += &self.tables(model, report);
@@ -168,10 +210,7 @@ impl Run<'_> {
             );
             text += "\n";
         }
-        for row in report.first_violations() {
-            text += &self.counterexample(row, report.width);
-        }
-        text + &self.end(report)
+        text + &stories.concat() + &self.end(report)
     }
 
     fn program_line(&self, program: &Program) -> String {
@@ -199,34 +238,53 @@ impl Run<'_> {
         text + &report.legend(model) + "\n"
     }
 
-    fn counterexample(&self, row: &Row, width: u16) -> String {
-        let Some(story) = &row.counterexample else { return String::new() };
+    /// A row's counterexample, from its title to the command that finds it again.
+    fn counterexample(&self, row: &Row, drawn: &str) -> String {
         let scenario = row.scenario.as_ref().map(|name| format!(" / {name}")).unwrap_or_default();
-        let steps = story.steps.len();
+        let steps = steps(row).unwrap_or_default();
         let title =
             format!("{} / {}{scenario} breaks {} in {steps} steps", row.model, row.choice, row.invariant);
-        let again = self.again(row);
-        format!("{}\n{}\nreplay   {again}\n\n", paint::title(&title), timeline(story, width))
+        let again = self.again(row.model, &row.choice);
+        format!("{}\n{drawn}\nreplay   {again}\n\n", paint::title(&title))
     }
 
-    /// The command that checks just this cell again.
-    fn again(&self, row: &Row) -> String {
+    /// The command that checks just this choice again.
+    fn again(&self, model: &str, choice: &str) -> String {
         let bounds = if self.args.bounds == Bounds::Deep { " --bounds deep" } else { "" };
         let program = self.args.program.as_ref().map(|file| format!(" --program {}", quoted(file)));
         let program = program.unwrap_or_default();
-        format!("replicheck check --model {} --choice {}{bounds}{program}", row.model, row.choice)
+        format!("replicheck check --model {model} --choice {choice}{bounds}{program}")
+    }
+
+    /// What is lacking of the answer, each with the command that shows it again.
+    fn lacking(&self) -> String {
+        let told = |panicked: &Panicked| {
+            let Panicked { model, choice, what, message } = panicked;
+            let again = self.again(model, choice);
+            format!(
+                " ! {model} / {choice}: {what} panicked, which is a bug of replicheck: {message}\n   replay   {again}\n"
+            )
+        };
+        self.panicked.iter().map(told).collect()
     }
 
     /// What the run came to, in words; each verdict that differs is named.
     fn end(&self, report: &Report<'_>) -> String {
         let (differing, all) = (report.differing(), report.rows.len());
         let named: String = differing.iter().map(|row| differs(row) + "\n").collect();
+        let named = named + &self.lacking();
         let came_to = match differing.len() {
             0 if report.own_program => {
                 format!("All {all} verdicts: nothing is broken but what an unsafe choice may break")
             }
             0 => format!("All {all} verdicts (scenarios included) are as expected"),
             count => format!("{count} of {all} verdicts are not as expected"),
+        };
+        let came_to = match self.panicked.len() {
+            0 => came_to,
+            count => {
+                format!("{came_to}; parts of the answer that are lacking, as replicheck panicked: {count}")
+            }
         };
         let cost = Cost::of(report.rows);
         let came_to = format!(
@@ -266,11 +324,13 @@ fn differs(row: &Row) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use replicheck::models::story::Story;
     use replicheck::models::verdict::Verdict;
 
-    fn row(verdict: Verdict, expected: Verdict) -> Row {
+    /// A row that a test judges.
+    pub(in crate::cli) fn row(verdict: Verdict, expected: Verdict) -> Row {
         Row {
             model: "ordering",
             choice: "serial".to_owned(),
@@ -291,6 +351,10 @@ mod tests {
 
     /// The exit code and the end of what is printed.
     fn check(rows: &[Row], own_program: bool) -> (bool, String) {
+        check_with(rows, own_program, Vec::new())
+    }
+
+    fn check_with(rows: &[Row], own_program: bool, panicked: Vec<Panicked>) -> (bool, String) {
         let args = Args {
             model: None,
             choice: None,
@@ -300,8 +364,48 @@ mod tests {
             export: None,
         };
         let report = Report { rows, own_program, width: 100 };
-        let text = Run { args: &args, left_out: Vec::new(), seconds: 0.5, threads: 2 }.text(&report, None);
-        (matches!(outcome(&report), Outcome::Expected), text)
+        let mut run = Run { args: &args, left_out: Vec::new(), panicked, seconds: 0.5, threads: 2 };
+        let stories = run.stories(&report);
+        (matches!(run.outcome(&report), Outcome::Expected), run.text(&report, None, &stories))
+    }
+
+    #[test]
+    fn outcome_search_that_panicked_is_named_with_its_replay() {
+        let rows = [row(Verdict::Holds, Verdict::Holds)];
+        let panicked = Panicked {
+            model: "expiry",
+            choice: "log_clock".to_owned(),
+            what: "the search".to_owned(),
+            message: "attempt to multiply with overflow".to_owned(),
+        };
+        let (expected, text) = check_with(&rows, true, vec![panicked]);
+        assert!(!expected);
+        let named = " ! expiry / log_clock: the search panicked, which is a bug of replicheck: attempt to multiply with \
+            overflow\n   replay   replicheck check --model expiry --choice log_clock\n";
+        assert!(text.contains(named), "{text}");
+        assert!(text.contains("as replicheck panicked: 1;"), "{text}");
+        assert!(text.contains("serial"), "the other rows are there: {text}");
+    }
+
+    #[test]
+    fn outcome_drawing_that_panics_leaves_the_verdicts() {
+        let violated =
+            Row { counterexample: Some(Story::default()), ..row(Verdict::Violated, Verdict::Violated) };
+        let args = Args {
+            model: None,
+            choice: None,
+            bounds: Bounds::Quick,
+            program: None,
+            json: None,
+            export: None,
+        };
+        let mut run =
+            Run { args: &args, left_out: Vec::new(), panicked: Vec::new(), seconds: 0.5, threads: 2 };
+        assert_eq!(run.noting(&violated, "the drawing", || 7), Some(7));
+        assert_eq!(run.noting(&violated, "the drawing", || panic!("no room")), None::<()>);
+        assert_eq!(run.panicked[0].what, "the drawing of prefix");
+        let report = Report { rows: &[violated], own_program: false, width: 100 };
+        assert!(matches!(run.outcome(&report), Outcome::Differs));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Exit codes are the same everywhere: 0 = as expected, 1 = not, 2 = the command was not understood.
 
 mod catalogue;
+mod caught;
 mod check;
 #[cfg(feature = "rocksdb")]
 mod demo;

@@ -3,6 +3,7 @@
 //! On a terminal: a line a running task (cell, unique states, states/s, depth) and a bar of tasks done. Elsewhere:
 //! a line when a task begins, so that a log shows life.
 
+use super::caught::{Panicked, caught};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use replicheck::models::cost::{rounded, thousands};
 use replicheck::models::judge::Task;
@@ -34,8 +35,25 @@ pub fn threads(tasks: usize) -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(tasks).max(1)
 }
 
-/// Runs all tasks; the rows stand in the order of the tasks. Panics: when a task does.
-pub fn run_all(tasks: &[Task]) -> Vec<Row> {
+/// What the tasks came to.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// The rows, in the order of the tasks.
+    pub rows: Vec<Row>,
+    /// The tasks that panicked, in their order; they have no rows.
+    pub panicked: Vec<Panicked>,
+}
+
+impl Judged {
+    /// The rows of every task. Panics: a task panicked.
+    pub fn of_every_task(self) -> Vec<Row> {
+        assert!(self.panicked.is_empty(), "searches panicked: {:?}", self.panicked);
+        self.rows
+    }
+}
+
+/// Runs all tasks. A task that panics does not end the others.
+pub fn run_all(tasks: &[Task]) -> Judged {
     let work = Work {
         tasks,
         progress: tasks.iter().map(|_| Progress::default()).collect(),
@@ -45,7 +63,7 @@ pub fn run_all(tasks: &[Task]) -> Vec<Row> {
         is_terminal: std::io::stderr().is_terminal(),
     };
     let work = &work;
-    let mut done: Vec<(usize, Vec<Row>)> = thread::scope(|scope| {
+    let mut done: Vec<(usize, Result<Vec<Row>, String>)> = thread::scope(|scope| {
         let workers: Vec<_> =
             (0..work.running.len()).map(|thread| scope.spawn(move || work.run_some(thread))).collect();
         if work.is_terminal {
@@ -57,7 +75,19 @@ pub fn run_all(tasks: &[Task]) -> Vec<Row> {
         workers.into_iter().flat_map(join).collect()
     });
     done.sort_by_key(|(task, _)| *task);
-    done.into_iter().flat_map(|(_, rows)| rows).collect()
+    let mut judged = Judged::default();
+    for (number, rows) in done {
+        match rows {
+            Ok(rows) => judged.rows.extend(rows),
+            Err(message) => judged.panicked.push(Panicked {
+                model: tasks[number].model,
+                choice: tasks[number].choice.clone(),
+                what: "the search".to_owned(),
+                message,
+            }),
+        }
+    }
+    judged
 }
 
 fn heaviest_first(tasks: &[Task]) -> Vec<usize> {
@@ -68,7 +98,7 @@ fn heaviest_first(tasks: &[Task]) -> Vec<usize> {
 
 impl Work<'_> {
     /// Runs tasks that no other thread has begun, until none is left.
-    fn run_some(&self, thread: usize) -> Vec<(usize, Vec<Row>)> {
+    fn run_some(&self, thread: usize) -> Vec<(usize, Result<Vec<Row>, String>)> {
         let mut done = Vec::new();
         loop {
             let begun = self.next.fetch_add(1, Relaxed);
@@ -81,7 +111,7 @@ impl Work<'_> {
             if !self.is_terminal {
                 eprintln!("checking {} …", name(task));
             }
-            done.push((number, task.run(&self.progress[number])));
+            done.push((number, caught(|| task.run(&self.progress[number]))));
         }
     }
 
@@ -135,4 +165,26 @@ fn status(task: &Task, progress: &Progress, elapsed: Duration) -> String {
     let rate = rounded(unique as f64 / elapsed.as_secs_f64().max(0.1));
     let (name, depth) = (name(task), progress.depth.load(Relaxed));
     format!("{name:<44} {:>11} states {:>9}/s  depth {depth}", thousands(unique), thousands(rate))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use replicheck::models::verdict::Verdict;
+
+    #[test]
+    fn run_all_task_that_panics_leaves_the_others_their_rows() {
+        let task = |choice: &str, panics: bool| {
+            Task::new("expiry", choice.to_owned(), None, move |_| {
+                assert!(!panics, "a fault of the test");
+                vec![crate::cli::check::tests::row(Verdict::Holds, Verdict::Holds)]
+            })
+        };
+        let tasks = [task("first", false), task("second", true), task("third", false)];
+        let Judged { rows, panicked } = run_all(&tasks);
+        assert_eq!(rows.len(), 2);
+        let [panicked] = &panicked[..] else { panic!("{panicked:?}") };
+        assert_eq!((panicked.model, panicked.choice.as_str()), ("expiry", "second"));
+        assert_eq!(panicked.message, "a fault of the test");
+    }
 }

@@ -220,6 +220,12 @@ impl Command {
         }
     }
 
+    /// Bytes of the string that it asks for by a number, which no argument is as long as: SETRANGE's offset and part. 0:
+    /// it asks for none, or is refused for what it asks for.
+    pub fn length_asked_for(&self) -> usize {
+        if self.name() == "setrange" { string::length_asked_for(&self.argv) } else { 0 }
+    }
+
     /// The database that the connection is in after this command succeeded, if this is a SELECT.
     pub fn selects(&self) -> Option<u8> {
         connection::selected(self)

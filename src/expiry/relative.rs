@@ -32,7 +32,7 @@ impl ExpiryPolicy for Relative {
         let lag = local.since(entry.time);
         let payload = match entry.payload {
             Payload::Effect(effect) => Payload::Effect(with_deadlines(effect, |remaining| {
-                Millis((local.0 + remaining.0).saturating_sub(lag).max(1))
+                Millis(local.0.saturating_add(remaining.0).saturating_sub(lag).max(1))
             })),
             command => command,
         };

@@ -184,7 +184,8 @@ fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageErr
 }
 
 fn of_rows(cases: &[&'static Case]) -> Result<Vec<Replay>, UsageError> {
-    let judgements = catalogue::judgements(cases, watch::run_all(&catalogue::tasks(cases)));
+    let rows = watch::run_all(&catalogue::tasks(cases)).of_every_task();
+    let judgements = catalogue::judgements(cases, rows);
     let missed = |case: &Case| UsageError::Unknown(format!("{}: the model has no counterexample", case.id));
     judgements.iter().map(|judgement| of_row(judgement).ok_or_else(|| missed(judgement.case))).collect()
 }

@@ -9,6 +9,8 @@ mod number;
 mod range;
 mod set;
 
+pub(super) use range::length_asked_for;
+
 use super::{CommandError, Draft, Spec, View};
 use crate::effect::Effect;
 use crate::store::record::Collection;

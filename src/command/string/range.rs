@@ -81,10 +81,24 @@ fn strlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::count(length), Effect::none()))
 }
 
+/// The offset of a SETRANGE. Errors: it is no integer, or negative.
+fn offset(argv: &[Vec<u8>]) -> Result<usize, CommandError> {
+    let offset = parse_integer(&argv[2]).ok_or_else(CommandError::not_an_integer)?;
+    usize::try_from(offset).map_err(|_| CommandError::err("offset is out of range"))
+}
+
+/// Bytes of the string that a SETRANGE leaves at least; 0 if it is refused or changes nothing.
+pub(in super::super) fn length_asked_for(argv: &[Vec<u8>]) -> usize {
+    let part = argv[3].len();
+    match offset(argv) {
+        Ok(from) if part > 0 && check_length(from, part).is_ok() => from + part,
+        _ => 0,
+    }
+}
+
 fn setrange(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let (name, part) = (&argv[1], &argv[3]);
-    let offset = parse_integer(&argv[2]).ok_or_else(CommandError::not_an_integer)?;
-    let from = usize::try_from(offset).map_err(|_| CommandError::err("offset is out of range"))?;
+    let from = offset(argv)?;
     let (stored, collection) = view.string_to_replace(name)?;
     let (mut value, deadline) = stored.unwrap_or_default();
     if part.is_empty() {

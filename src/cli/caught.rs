@@ -1,0 +1,43 @@
+//! Caught — work that may panic → what it came to, or what the panic said: the rest of an answer is still given.
+//!
+//! A panic is a bug of ours, and the panic hook has told it on standard error, with its place. But it is no reason to
+//! lose the verdicts of the other choices.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A part of the answer that is lacking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Panicked {
+    /// `ordering` or `expiry`.
+    pub model: &'static str,
+    /// The choice that it is about.
+    pub choice: String,
+    /// What panicked: `the search`, `the drawing of past_read`.
+    pub what: String,
+    /// What the panic said.
+    pub message: String,
+}
+
+/// What `work` gives. Errors: it panicked; with the panic's message. `work` must not leave anything half done that is
+/// looked at afterwards.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("a panic without a message").to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caught_gives_the_value_or_the_message() {
+        assert_eq!(caught(|| 7), Ok(7));
+        let number = std::hint::black_box(7);
+        assert_eq!(caught(|| panic!("number {number}")), Err::<(), _>("number 7".to_owned()));
+        assert_eq!(caught(|| panic!("plain")), Err::<(), _>("plain".to_owned()));
+        assert!(caught(|| std::panic::panic_any(number)).is_err());
+    }
+}

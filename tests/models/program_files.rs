@@ -1,0 +1,147 @@
+//! Program files drawn at random, from a seed that is printed: random bytes, captures of MONITOR, commands by their
+//! grammars with extreme arguments. What can be read is judged, told, drawn and exported as `check --program` does it,
+//! and nothing panics.
+//!
+//! A file is drawn from the seed and its number alone, so a failure names the seed of a run of that one file.
+
+mod draw;
+
+use draw::{Bounded, bounds, file};
+use replicheck::command::table;
+use replicheck::models::export::exports;
+use replicheck::models::own_program::program_tasks_within;
+use replicheck::models::program::{Program, parse};
+use replicheck::models::report::Report;
+use replicheck::models::search::Progress;
+use replicheck::models::timeline::timeline;
+use replicheck::models::verdict::{Row, Verdict};
+use replicheck::models::walk::{Choice, Walk};
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Files of a run that nobody asked to be longer.
+const FILES: u64 = 500;
+
+/// How often each kind of outcome occurred.
+#[derive(Debug, Default)]
+struct Seen {
+    unreadable: u64,
+    without_writes: u64,
+    refused: u64,
+    judged: u64,
+    sampled: u64,
+    violated: u64,
+    exported: u64,
+}
+
+#[test]
+fn program_files_random_bytes_and_commands_never_panic() {
+    let setting =
+        |name| env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text}")));
+    let seed: u64 = setting("REPLICHECK_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let files: u64 = setting("REPLICHECK_FILES").unwrap_or(FILES);
+    println!("REPLICHECK_SEED={seed} REPLICHECK_FILES={files}");
+    let mut seen = Seen::default();
+    for number in 0..files {
+        let own_seed = seed.wrapping_add(number);
+        let mut random = fastrand::Rng::with_seed(own_seed);
+        let file = file(&mut random);
+        let judged = catch_unwind(AssertUnwindSafe(|| judge(&file, &mut random, &mut seen)));
+        assert!(
+            judged.is_ok(),
+            "a panic, told above, with this file:\n{}\nREPLICHECK_SEED={own_seed} REPLICHECK_FILES=1 cargo test \
+             --no-default-features --test models -- --exact \
+             models::program_files::program_files_random_bytes_and_commands_never_panic",
+            shown(&file)
+        );
+    }
+    println!("{seen:?}");
+    let all = [seen.unreadable, seen.refused, seen.judged, seen.sampled, seen.violated, seen.exported];
+    assert!(files < FILES || all.iter().all(|&count| count > files / 200), "each must occur often: {seen:?}");
+}
+
+/// The file as text; of a long one the beginning.
+fn shown(file: &[u8]) -> String {
+    let cut = &file[..file.len().min(4000)];
+    let lines: Vec<String> =
+        cut.split(|byte| *byte == b'\n').map(|line| line.escape_ascii().to_string()).collect();
+    lines.join("\n")
+}
+
+/// All that `check --program` does with a file.
+fn judge(file: &[u8], random: &mut fastrand::Rng, seen: &mut Seen) {
+    let program = match parse(file) {
+        Ok(program) => program,
+        Err(error) => {
+            seen.unreadable += u64::from(!error.to_string().is_empty());
+            return;
+        }
+    };
+    if program.commands.is_empty() {
+        seen.without_writes += 1;
+        return;
+    }
+    let bounded = bounds(random);
+    for choice in bounded.choices(random) {
+        let (model, name) = (choice.model(), choice.name());
+        let within = (bounded.ordering, bounded.expiry);
+        let tasks = program_tasks_within(&program, "drawn", within, Some(model), Some(&name));
+        let tasks = match tasks {
+            Ok(tasks) => tasks,
+            Err(error) => {
+                seen.refused += u64::from(!error.to_string().is_empty());
+                return;
+            }
+        };
+        let rows: Vec<Row> = tasks.tasks.iter().flat_map(|task| task.run(&Progress::default())).collect();
+        seen.judged += 1;
+        seen.sampled += u64::from(rows.iter().any(|row| row.verdict == Verdict::Sampled));
+        tell(model, &rows, seen);
+        step_by_step(choice, &program, &bounded, random);
+    }
+}
+
+/// All that is printed and written of the rows.
+fn tell(model: &str, rows: &[Row], seen: &mut Seen) {
+    for width in [60, 100] {
+        let report = Report { rows, own_program: true, width };
+        let table = report.verdict_table(model) + &report.legend(model);
+        assert!(rows.is_empty() || table.contains("choice"), "a table has a heading: {table}");
+        for row in report.first_violations() {
+            let story = row.counterexample.as_ref().expect("it is violated");
+            let text = timeline(story, width);
+            let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+            assert!(widest <= usize::from(width) + 160, "{widest} columns of {width}:\n{text}");
+        }
+    }
+    for row in rows {
+        let Some(story) = &row.counterexample else { continue };
+        seen.violated += 1;
+        serde_json::to_string(story).expect("a story is JSON");
+        seen.exported += exports(row, "replicheck check").len() as u64;
+    }
+}
+
+/// A few steps, drawn at random, as the explorer's pages take them.
+fn step_by_step(choice: Choice, program: &Program, bounded: &Bounded, random: &mut fastrand::Rng) {
+    let Ok(walk) = Walk::new(choice, program, bounded.setting()) else { return };
+    let mut path = Vec::new();
+    for _ in 0..bounded.steps {
+        let Ok(view) = walk.at(&path) else { return };
+        let possible: Vec<usize> = (0..view.next.len()).filter(|&at| !view.next[at].waits).collect();
+        let Some(next) = random.choice(possible) else { return };
+        path.push(next);
+    }
+}
+
+#[test]
+fn drawn_commands_cover_the_table() {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut accepted = std::collections::BTreeSet::new();
+    for _ in 0..20_000 {
+        let line = draw::command(&mut random);
+        accepted.extend(replicheck::command::Command::parse(0, line).map(|command| command.name()));
+    }
+    let lacking: Vec<&str> = table().map(|spec| spec.name).filter(|name| !accepted.contains(name)).collect();
+    assert!(lacking.is_empty(), "never drawn: {lacking:?}");
+}
