@@ -128,6 +128,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn along_any_instant_stays_on_the_axis() {
+        for end_ms in [1, 1000, i64::MAX] {
+            let lives =
+                Lifetimes { end_ms, ticks_ms: vec![0], bars: Vec::new(), master_ms: 0, replica_ms: None };
+            let places = [i64::MIN, -1, 0, end_ms / 2, end_ms, i64::MAX].map(|ms| lives.along(ms, 50));
+            assert_eq!([places[0], places[1], places[2]], [0, 0, 0]);
+            assert!([0, 24, 25].contains(&places[3]), "{end_ms}: {places:?}");
+            assert_eq!([places[4], places[5]], [50, 50]);
+        }
+    }
+
+    #[test]
     fn axis_of_any_length_has_few_numbers() {
         for end in [1, 999, 1000, 4000, 5001, 30_000, 86_400_000, i64::MAX / 8, i64::MAX] {
             let tick = tick_ms(end);
