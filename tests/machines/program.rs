@@ -124,6 +124,22 @@ properties! {
 }
 
 #[test]
+fn program_weight_of_a_huge_range_is_told_without_making_it() {
+    let program = read("SET k v\nSETRANGE k 536870911 x\n");
+    let mut told = None;
+    let memory = allocation_counter::measure(|| told = program.check_weight().err());
+    let told = told.expect("it is refused").to_string();
+    assert!(
+        told.starts_with("line 2: too much to keep: with this write the program comes to 5368709"),
+        "{told}"
+    );
+    assert!(memory.bytes_max < 100_000, "{} bytes were taken", memory.bytes_max);
+    for light in ["SETRANGE k 536870912 x", "SETRANGE k -1 x", "SETRANGE k 500000000 ''", "SETRANGE k 9 x"] {
+        assert_eq!(read(light).check_weight(), Ok(()), "{light}");
+    }
+}
+
+#[test]
 fn program_capture_of_a_real_redis_is_read() {
     let program = read(MONITOR);
     assert_eq!((program.commands.len(), program.reads), (86, 28));
