@@ -57,20 +57,30 @@ pub(super) const START: Millis = Millis(1_000_000_000);
 pub(super) const INSTANT_MAX: Millis = Millis(1 << 53);
 pub(super) const TICK_MS_MAX: u64 = 1 << 53;
 
-/// Entries in one batch at most: two of `serial`; one of the others, so that their counterexamples tell of entries. A
-/// batch is its entries one after the other while nobody else does anything; that batches of two keep every verdict is
-/// searched by `tests/models/batches.rs`.
+/// Entries in one batch at most, in the searches whose counterexamples are told first: two of `serial`; one of the others,
+/// so that their counterexamples tell of entries. [`BATCHES`] are searched beside them.
 pub fn batch_entries_max(strategy: Strategy) -> usize {
     if strategy == Strategy::Serial { 2 } else { 1 }
 }
 
-/// The commands of the ordering model. Of two workers, `a` and `b` have one, `c` has the other.
-const ORDERING_ALPHABET: &[&str] =
+/// Batch sizes that are searched for each strategy.
+pub const BATCHES: std::ops::RangeInclusive<usize> = 1..=3;
+
+/// The commands on strings of the ordering model. Of two workers, `a` and `b` have one, `c` has the other.
+const STRINGS: &[&str] =
     &["SET a 1", "SET a 2", "SET b 1", "SET c 1", "MSET a 3 c 3", "INCR b", "DEL a", "FLUSHDB"];
 
-/// The commands of the ordering model.
+/// Writes of a part of a value: what an effect leaves depends on what was there.
+const HASHES: &[&str] = &["HSET h f 1", "HINCRBY h f 1"];
+
+/// The commands on strings of the ordering model.
+pub fn ordering_strings() -> Vec<Command> {
+    scenario::commands(STRINGS)
+}
+
+/// All commands of the ordering model.
 pub fn ordering_alphabet() -> Vec<Command> {
-    scenario::commands(ORDERING_ALPHABET)
+    scenario::commands(&[STRINGS, HASHES].concat())
 }
 
 /// The commands of the expiry model: every program is over one of these sets. A tick is a second.
@@ -83,7 +93,7 @@ pub const EXPIRY_ALPHABETS: &[(&str, &[&str])] = &[
 /// Bounds of the ordering model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderingBounds {
-    /// Commands of a program. With a crash at any moment: one less.
+    /// Commands of a program, at least 1. With a crash at any moment, with other lanes, with other batches: one less.
     pub length_max: usize,
     /// Workers.
     pub workers: usize,
@@ -102,13 +112,11 @@ impl OrderingBounds {
         OrderingBounds { length_max: 5, workers: 3, crashes_max: 1, states_max: 200_000_000 };
 
     /// What one search explores, in words.
-    pub fn in_words(&self, length: usize, crash_when_quiet: bool) -> String {
+    pub fn in_words(&self, length: usize, commands: usize, crash_when_quiet: bool) -> String {
         let moment = if crash_when_quiet { "when the replica is quiet" } else { "at any moment" };
         format!(
-            "programs up to {length} of {} commands, {} workers, at most {} crash {moment}",
-            ORDERING_ALPHABET.len(),
-            self.workers,
-            self.crashes_max,
+            "programs up to {length} of {commands} commands, {} workers, at most {} crash {moment}",
+            self.workers, self.crashes_max,
         )
     }
 
@@ -127,6 +135,8 @@ impl OrderingBounds {
             canonical: true,
             crash_when_quiet,
             position: ordering::Position::Marker,
+            shipped_batches: true,
+            routes: None,
         }
     }
 }
@@ -168,23 +178,19 @@ impl ExpiryBounds {
     const LOG_CLOCK_LIMIT_TICKS: u8 = 2;
 
     /// What one search explores, in words.
-    pub fn in_words(&self, keys: &str, alphabet: &[&str]) -> String {
+    pub fn in_words(&self, keys: &str, commands: usize) -> String {
         format!(
-            "{keys}: programs up to {} of {} commands, {} ticks, delay up to {}, skew up to ±{}",
-            self.length_max,
-            alphabet.len(),
-            self.ticks_max,
-            self.delay_ticks_max,
-            self.skew_ticks_max,
+            "{keys}: programs up to {} of {commands} commands, {} ticks, delay up to {}, skew up to ±{}",
+            self.length_max, self.ticks_max, self.delay_ticks_max, self.skew_ticks_max,
         )
     }
 
     /// What the search with a link that goes down explores, in words.
-    pub fn link_down_in_words(&self, keys: &str, alphabet: &[&str]) -> String {
+    pub fn link_down_in_words(&self, keys: &str, commands: usize) -> String {
         let one_less = ExpiryBounds { length_max: self.length_max - 1, ..*self };
         format!(
             "{}, the link down once, log time estimated after {} silent ticks",
-            one_less.in_words(keys, alphabet),
+            one_less.in_words(keys, commands),
             Self::LOG_CLOCK_LIMIT_TICKS
         )
     }

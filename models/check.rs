@@ -5,15 +5,14 @@
 
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
 use super::expected::{self, OrderingChoice};
-use super::expiry::{ExpiryModel, Judges};
+use super::expiry::ExpiryModel;
 use super::judge::{Part, Task, rows_of};
-use super::ordering::{Machine, OrderingModel, Programs};
+use super::ordering::{OrderingModel, Programs};
+use super::parts;
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
-use super::verdict::{Row, Verdict};
-use crate::expiry::{ExpiryPolicy, Policy};
+use crate::expiry::Policy;
 use crate::ordering::Strategy;
 use std::fmt::Debug;
-use std::sync::Arc;
 
 /// A model or a choice that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,9 +82,8 @@ pub(super) fn log_policy(choice: OrderingChoice) -> Policy {
 
 fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     let strategy = choice.strategy;
-    let new = move |workers| strategy.machine(workers, bounds::batch_entries_max(strategy));
     let expected = move |invariant: &str| expected::ordering(choice, invariant);
-    let parts = ordering_parts(choice, bounds, new);
+    let parts = parts::of_choice(choice, bounds);
     Task::new("ordering", choice.name(), None, move |progress| {
         rows_of(("ordering", choice.name(), None), &parts, &expected, progress)
     })
@@ -96,82 +94,12 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     })
 }
 
-/// Judges a strategy of one's own as the strategies here are judged: every program within `bounds`, one crash.
-/// `expected` are the verdicts that it claims; the rows say what was found.
-pub fn judge_ordering<O: Machine>(
-    name: &str,
-    bounds: OrderingBounds,
-    new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
-    expected: fn(&str) -> Verdict,
-) -> Vec<Row> {
-    let choice = OrderingChoice {
-        strategy: crate::ordering::Strategy::Serial,
-        commands: false,
-        reads_after_crash: false,
-    };
-    let parts = ordering_parts(choice, bounds, new);
-    rows_of(("ordering", name.to_owned(), None), &parts, &expected, &Default::default())
-}
-
-/// Judges a policy of one's own as the policies here are judged.
-pub fn judge_expiry(
-    name: &str,
-    bounds: ExpiryBounds,
-    policy: Arc<dyn ExpiryPolicy + Send + Sync>,
-    expected: fn(&str) -> Verdict,
-) -> Vec<Row> {
-    let parts = expiry_parts(&policy, bounds, false);
-    rows_of(("expiry", name.to_owned(), None), &parts, &expected, &Default::default())
-}
-
-fn ordering_parts<O: Machine>(
-    choice: OrderingChoice,
-    bounds: OrderingBounds,
-    new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
-) -> Vec<Part> {
-    let of = |length, crash_when_quiet| {
-        let new = new.clone();
-        Part::of(bounds.in_words(length, crash_when_quiet), bounds.states_max, move || {
-            let policy = log_policy(choice).get();
-            let programs = Programs::every(&bounds::ordering_alphabet(), length, &*policy)
-                .expect("the alphabet and the lengths are ours");
-            OrderingModel::new(bounds.setup(choice, programs, crash_when_quiet), new.clone())
-        })
-    };
-    vec![of(bounds.length_max - 1, false), of(bounds.length_max, true)]
-}
-
 fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
     let expected = move |invariant: &str| expected::expiry(policy, invariant);
-    let parts = expiry_parts(&policy.get(), bounds, policy == Policy::LogClock);
+    let parts = parts::of_policy(&policy.get(), bounds, policy == Policy::LogClock);
     Task::new("expiry", policy.name().to_owned(), None, move |progress| {
         rows_of(("expiry", policy.name().to_owned(), None), &parts, &expected, progress)
     })
-}
-
-/// One string key, one hash key, two string keys; for a policy that estimates log time also a link that is down.
-fn expiry_parts(
-    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
-    bounds: ExpiryBounds,
-    estimates: bool,
-) -> Vec<Part> {
-    let mut parts = Vec::new();
-    for judges in [Judges::State, Judges::Reads] {
-        for (keys, alphabet) in bounds::EXPIRY_ALPHABETS {
-            let policy = Arc::clone(policy);
-            parts.push(Part::of(bounds.in_words(keys, alphabet), bounds.states_max, move || {
-                ExpiryModel::new(bounds.setup(judges, scenario::commands(alphabet)), Arc::clone(&policy))
-            }));
-        }
-    }
-    if estimates {
-        let (keys, alphabet) = bounds::EXPIRY_ALPHABETS[0];
-        let policy = Arc::clone(policy);
-        parts.push(Part::of(bounds.link_down_in_words(keys, alphabet), bounds.states_max, move || {
-            ExpiryModel::new(bounds.link_down_setup(scenario::commands(alphabet)), Arc::clone(&policy))
-        }));
-    }
-    parts
 }
 
 fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice) -> Task {

@@ -48,33 +48,54 @@ fn writes_out_of_order(strategy: Strategy) -> bool {
     !matches!(strategy, Strategy::Serial | Strategy::Sequence)
 }
 
-/// What the tables say of one invariant of the ordering model.
+/// What the tables say of one invariant of the ordering model, over every program of the search.
 ///
 /// Where they say more than DESIGN's: a parallel strategy on *commands* breaks `exactly_once` after a crash, and
 /// with it `convergence` and the levels above it, since what ran twice (INCR) is a value that the master does not
-/// have. Versions still never go back, so `monotonic_reads` holds.
+/// have. Versions still never go back, so `monotonic_reads` holds. The legacy strategies break `exactly_once` on effects,
+/// too: FLUSHDB may be applied between two runs of a SET that came before it.
 pub fn ordering(choice: OrderingChoice, invariant: &str) -> Verdict {
-    let unordered = matches!(choice.strategy, Strategy::FirstKey | Strategy::KeyHash);
+    let unordered = is_unordered(choice.strategy);
     let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
-    let shows_prefixes =
-        matches!(choice.strategy, Strategy::Serial | Strategy::Sequence | Strategy::WritesetSnapshots);
     let broken = match invariant {
+        "progress" => false,
         "convergence" => unordered || runs_twice,
         "per_key_order" => unordered || runs_twice || choice.reads_after_crash,
-        "prefix" => !shows_prefixes || runs_twice || choice.reads_after_crash,
+        "prefix" => !choice.strategy.shows_prefixes() || runs_twice || choice.reads_after_crash,
         "monotonic_reads" => unordered || choice.reads_after_crash,
-        _ => runs_twice,
+        _ => unordered || runs_twice || choice.reads_after_crash,
     };
     verdict(broken)
 }
 
-/// Whether a program outside the alphabet of the search may break an invariant that the tables say holds.
-///
-/// One case is known: readers who are let in too early after a crash see entries on one hash half run again (the count
-/// of an earlier entry beside the fields of a later one), which breaks `exactly_once`. Strings, which the search is
-/// over, are written whole.
-pub fn may_break(choice: OrderingChoice, invariant: &str) -> bool {
-    choice.reads_after_crash && invariant == "exactly_once"
+fn is_unordered(strategy: Strategy) -> bool {
+    matches!(strategy, Strategy::FirstKey | Strategy::KeyHash)
+}
+
+/// What a choice promises for any program: a ✗ beyond it is a fault of the choice. All of them promise *progress*; a choice
+/// that is unsafe in one way promises nothing else, whatever a table over a few commands says of it.
+pub fn ordering_promises(choice: OrderingChoice, invariant: &str) -> bool {
+    let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
+    let is_safe = !is_unordered(choice.strategy) && !runs_twice && !choice.reads_after_crash;
+    match invariant {
+        "progress" => true,
+        "prefix" => is_safe && choice.strategy.shows_prefixes(),
+        _ => is_safe,
+    }
+}
+
+/// As [`ordering_promises`], of a policy: the cells of the table that hold, of the policies that log what a write came to.
+pub fn expiry_promises(policy: Policy, invariant: &str) -> bool {
+    let is_safe = matches!(
+        policy,
+        Policy::LogClock | Policy::Effects | Policy::Pksetat | Policy::AtEntryTime | Policy::MasterExpires
+    );
+    invariant == "progress" || (is_safe && expiry(policy, invariant) == Verdict::Holds)
+}
+
+/// What is expected of a program of the user's own: what is promised holds, anything else may be broken.
+pub fn promised(promises: bool) -> Verdict {
+    verdict(!promises)
 }
 
 /// What the tables say of one invariant of the expiry model.
@@ -85,6 +106,7 @@ pub fn may_break(choice: OrderingChoice, invariant: &str) -> bool {
 pub fn expiry(policy: Policy, invariant: &str) -> Verdict {
     let at_replicas_clock = matches!(policy, Policy::Verbatim | Policy::Absolute);
     let broken = match invariant {
+        "progress" => false,
         "no_immortal_key" => at_replicas_clock,
         "same_value" | "same_deadline" => at_replicas_clock || policy == Policy::Relative,
         "no_resurrection" => !at_replicas_clock && policy != Policy::LogClock,

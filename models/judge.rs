@@ -1,6 +1,6 @@
 //! Judge — the searches of one choice → its rows.
 
-use super::judged::Judged;
+use super::judged::{InvariantSet, Judged};
 use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
 use super::story::Story;
@@ -49,12 +49,20 @@ impl Task {
 
 /// How many schedules are drawn at random in place of a search, and the seed.
 type Draws = (Walks, u64);
-type Search = Box<dyn Fn(Option<Draws>, &Progress) -> Outcome + Send + Sync>;
+
+/// How a model is explored.
+#[derive(Clone, Copy)]
+struct How {
+    draws: Option<Draws>,
+    /// An invariant that another search of the same rows decides.
+    optional: Option<&'static str>,
+}
+type Search = Box<dyn Fn(How, &Progress) -> Outcome + Send + Sync>;
 
 /// One search.
 pub struct Part {
     bounds: String,
-    draws: Option<Draws>,
+    how: How,
     run: Search,
 }
 
@@ -76,11 +84,17 @@ impl Part {
         states_max: usize,
         model: impl Fn() -> M + Send + Sync + 'static,
     ) -> Part {
-        let run = move |draws: Option<Draws>, progress: &Progress| match draws {
-            None => outcome(&model(), None, |model| search(model, Limits { states_max }, progress)),
+        let run = move |how: How, progress: &Progress| match how.draws {
+            None => outcome(&model(), None, |model| {
+                let optional = model.invariants().iter().enumerate();
+                let optional = optional.fold(InvariantSet::default(), |set, (index, name)| {
+                    set.with(index, how.optional == Some(*name))
+                });
+                search(model, Limits { states_max, optional }, progress)
+            }),
             Some((walks, seed)) => outcome(&model(), Some(seed), |_| sample(&model, walks, seed, progress)),
         };
-        Part { bounds, draws: None, run: Box::new(run) }
+        Part { bounds, how: How { draws: None, optional: None }, run: Box::new(run) }
     }
 
     /// Schedules of that model drawn at random, for a program of so many writes.
@@ -97,7 +111,13 @@ impl Part {
     #[must_use]
     pub fn drawing(self, walks: Walks, seed: u64) -> Part {
         let bounds = format!("{}; {} schedules drawn at random, seed {seed}", self.bounds, walks.all);
-        Part { bounds, draws: Some((walks, seed)), ..self }
+        Part { bounds, how: How { draws: Some((walks, seed)), ..self.how }, ..self }
+    }
+
+    /// A search that may end when all invariants but this one are broken; another part of the same rows decides that.
+    #[must_use]
+    pub fn not_needed_for(self, optional: &'static str) -> Part {
+        Part { how: How { optional: Some(optional), ..self.how }, ..self }
     }
 }
 
@@ -117,6 +137,7 @@ fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Foun
             depth: found.depth,
             state_bytes: found.state_bytes,
             finished: found.finished,
+            ended_early: found.ended_early,
             broken: Vec::new(),
         },
         seconds,
@@ -137,7 +158,7 @@ pub fn rows_of(
     progress: &Progress,
 ) -> Vec<Row> {
     let outcomes: Vec<(&Part, Outcome)> =
-        parts.iter().map(|part| (part, (part.run)(part.draws, progress))).collect();
+        parts.iter().map(|part| (part, (part.run)(part.how, progress))).collect();
     let mut invariants: Vec<&'static str> = Vec::new();
     for name in outcomes.iter().flat_map(|(_, outcome)| outcome.invariants) {
         if !invariants.contains(name) {
@@ -149,7 +170,8 @@ pub fn rows_of(
             .iter()
             .filter_map(|(part, outcome)| {
                 let index = outcome.invariants.iter().position(|name| name == invariant)?;
-                Some((*part, outcome, index))
+                let is_open = outcome.found.ended_early && outcome.stories[index].is_none();
+                (!is_open).then_some((*part, outcome, index))
             })
             .collect();
         row_of(model, &choice, scenario, invariant, &judging, expected(invariant))
@@ -169,7 +191,8 @@ fn row_of(
     let unique: usize = sum(|found| found.unique);
     let bytes: usize = sum(|found| found.unique * found.state_bytes);
     let stories = judging.iter().filter_map(|(_, outcome, index)| outcome.stories[*index].as_ref());
-    let counterexample = stories.min_by_key(|story| story.steps.len()).cloned();
+    // One that can be walked and replayed comes first: with larger batches there may be a shorter one.
+    let counterexample = stories.min_by_key(|story| (story.taken.is_none(), story.steps.len())).cloned();
     let (verdict, note) = verdict_of(judging, counterexample.is_some(), scenario.is_some());
     let bounds: Vec<&str> = judging.iter().map(|(part, _, _)| part.bounds.as_str()).collect();
     Row {
@@ -185,9 +208,16 @@ fn row_of(
         max_depth: judging.iter().map(|(_, outcome, _)| outcome.found.depth).max().unwrap_or(0),
         seconds: judging.iter().map(|(_, outcome, _)| outcome.seconds).sum(),
         bounds: bounds.join("; "),
+        witness: if verdict == Verdict::Holds { witness(judging) } else { "" },
         note,
         counterexample,
     }
+}
+
+/// What put an invariant to the test, if anything did.
+fn witness(judging: &[(&Part, &Outcome, usize)]) -> &'static str {
+    let seen = judging.iter().find(|(_, outcome, index)| outcome.tested[*index]);
+    seen.map_or("", |(_, outcome, index)| outcome.sometimes[*index])
 }
 
 /// The verdict over all searches that judge an invariant, and what must be said with it.

@@ -1,5 +1,6 @@
 //! Models — stateright models over the engine's own machines, and what searches them.
 
+pub mod assignment;
 pub mod bounds;
 pub mod catalogue;
 pub mod check;
@@ -16,8 +17,12 @@ pub mod intern;
 pub mod judge;
 pub mod judged;
 pub mod measured;
+mod names;
+pub mod oracle;
 pub mod ordering;
+pub mod own_machine;
 pub mod own_program;
+mod parts;
 pub mod path;
 pub mod program;
 pub mod report;

@@ -3,23 +3,27 @@
 //! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched; beyond, schedules are
 //! drawn at random and the verdict says *sampled*.
 
-use super::bounds::{Bounds, ExpiryBounds, OrderingBounds, TICK_MS_MAX, batch_entries_max};
+use super::assignment::{KEYS_MAX, keys_of};
+use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, TICK_MS_MAX, batch_entries_max};
 use super::check::{UnknownName, chosen, log_policy};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges};
 use super::judge::{Part, Task, rows_of};
-use super::ordering::{OrderingModel, Programs};
+use super::ordering::{INVARIANTS, Programs};
+use super::parts::{Of, Search};
 use super::program::{Program, ProgramError};
-use super::verdict::Verdict;
+use super::sample::Walks;
+use super::verdict::Row;
 use crate::binlog::Epoch;
 use crate::command::Command;
-use crate::expiry::Policy;
+use crate::expiry::{ExpiryPolicy, Policy};
 use crate::node::{Master, MasterInput};
-use crate::ordering::{Admission, Ordering, Refused};
+use crate::ordering::{Ordering, Refused};
 use crate::store::dump;
 use crate::store::memory::MemoryStore;
 use crate::time::Millis;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Writes of a program whose every schedule the ordering model searches.
 pub const ORDERING_WRITES_MAX: usize = 6;
@@ -46,14 +50,6 @@ pub enum OwnProgramError {
 /// The seed from which schedules are drawn: the same on every run.
 const SEED: u64 = 1;
 
-/// The tasks of a program, and the choices that are not defined for it, each with the reason.
-pub struct ProgramTasks {
-    /// The tasks.
-    pub tasks: Vec<Task>,
-    /// What was left out, in words.
-    pub left_out: Vec<String>,
-}
-
 /// The tasks that judge `program`, named `name`, under the choices asked for.
 pub fn program_tasks(
     program: &Program,
@@ -61,7 +57,7 @@ pub fn program_tasks(
     bounds: Bounds,
     model: Option<&str>,
     choice: Option<&str>,
-) -> Result<ProgramTasks, OwnProgramError> {
+) -> Result<Vec<Task>, OwnProgramError> {
     program_tasks_within(program, name, (bounds.ordering(), bounds.expiry()), model, choice)
 }
 
@@ -72,83 +68,102 @@ pub fn program_tasks_within(
     (ordering, expiry): (OrderingBounds, ExpiryBounds),
     model: Option<&str>,
     choice: Option<&str>,
-) -> Result<ProgramTasks, OwnProgramError> {
+) -> Result<Vec<Task>, OwnProgramError> {
     let (orderings, policies) = chosen(model, choice)?;
     if program.commands.len() > WRITES_MAX {
         return Err(OwnProgramError::TooLong(program.commands.len()));
     }
     program.check_weight()?;
     let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
-    let mut all = ProgramTasks { tasks: Vec::new(), left_out: Vec::new() };
+    let mut tasks = Vec::new();
     for choice in orderings {
         let programs = Programs::only(&commands, &*log_policy(choice).get()).expect("far below the limit");
-        match refusal(choice, &programs) {
-            Some(refused) => all.left_out.push(format!("{}: {refused}", choice.name())),
-            None => all.tasks.push(ordering_task(choice, &commands, name, ordering)),
-        }
+        tasks.push(match refusal(choice, &programs) {
+            Some(refused) => refused_task(choice, name, refused),
+            None => ordering_task(choice, &commands, name, ordering),
+        });
     }
-    let clock = Clock::of(program, &commands, expiry.skew_ticks_max.unsigned_abs());
-    let tasks = policies.iter().map(|&policy| expiry_task(policy, &commands, name, expiry, clock));
-    all.tasks.extend(tasks);
-    Ok(all)
+    tasks.extend(policies.iter().map(|&policy| expiry_task(policy, program, name, expiry)));
+    Ok(tasks)
 }
 
-/// Why the choice is not defined for this program, if it is not.
+/// Why the choice declares itself undefined for this program, if it does.
 pub(super) fn refusal(choice: OrderingChoice, programs: &Programs) -> Option<Refused> {
-    let mut machine = choice.strategy.machine(2, batch_entries_max(choice.strategy));
-    let entries = (1..programs.len()).filter_map(|place| {
-        let place = u16::try_from(place).ok()?;
-        programs.at(place).entry.as_ref()
-    });
-    entries.map(|(entry, _)| machine.admit(&Admission::of(entry))).find_map(Result::err)
+    programs.refusal(choice.strategy.machine(2, batch_entries_max(choice.strategy)))
 }
 
-fn ordering_task(choice: OrderingChoice, commands: &[Command], name: &str, bounds: OrderingBounds) -> Task {
-    let (count, own) = (commands.len(), commands.to_vec());
-    let strategy = choice.strategy;
-    let model = move || {
-        let programs = Programs::only(&own, &*log_policy(choice).get()).expect("far below the limit");
-        OrderingModel::new(bounds.setup(choice, programs, false), move |workers| {
-            strategy.machine(workers, batch_entries_max(strategy))
-        })
-    };
-    let words = format!("{count} writes, {} workers, at most {} crash", bounds.workers, bounds.crashes_max);
-    let part = if count <= ORDERING_WRITES_MAX {
-        Part::of(format!("every schedule of {words}"), bounds.states_max, model)
-    } else {
-        Part::sampled(words, count, SEED, model)
-    };
-    let name = name.to_owned();
-    let expected = move |invariant: &str| match expected::may_break(choice, invariant) {
-        true => Verdict::Violated,
-        false => expected::ordering(choice, invariant),
-    };
-    Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
-        let cell = ("ordering", choice.name(), Some(&name));
-        rows_of(cell, std::slice::from_ref(&part), &expected, progress)
+/// Nothing is searched: the choice says of itself that it is not defined for the program.
+fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
+    let scenario = Some(name.to_owned());
+    Task::new("ordering", choice.name(), scenario.clone(), move |_| {
+        let row =
+            |invariant: &&'static str| Row::refused(&choice.name(), invariant, scenario.clone(), &refused);
+        INVARIANTS.iter().map(row).collect()
     })
 }
 
-fn expiry_task(policy: Policy, commands: &[Command], name: &str, bounds: ExpiryBounds, clock: Clock) -> Task {
-    let count = commands.len();
+/// Ways to share lanes that are drawn where a program has too many keys, or writes, for all of them.
+const DRAWN_ASSIGNMENTS: u64 = 4;
+
+fn ordering_task(choice: OrderingChoice, commands: &[Command], name: &str, bounds: OrderingBounds) -> Task {
+    let strategy = choice.strategy;
+    let shipped = batch_entries_max(strategy);
+    let own = Search::new(Of::Only(commands.to_vec()), choice, bounds);
+    let more_batches =
+        Search { shipped_batches: false, words: format!(", batches up to {}", BATCHES.end()), ..own.clone() };
+    let mut searches = vec![(own.clone(), shipped), (more_batches, *BATCHES.end())];
+    let keys = keys_of(commands);
+    let has_lanes = strategy.machine(bounds.workers, shipped).has_lanes();
+    let is_searched = commands.len() <= ORDERING_WRITES_MAX && (!has_lanes || keys.len() <= KEYS_MAX);
+    if has_lanes && is_searched {
+        searches.extend(own.with_other_lanes().into_iter().map(|search| (search, shipped)));
+    } else if has_lanes {
+        let drawn = (0..DRAWN_ASSIGNMENTS).map(|seed| own.with_drawn_lanes(&keys, SEED + seed));
+        searches.extend(drawn.map(|search| (search, shipped)));
+    }
+    let part = |(search, batch): (Search, usize)| {
+        let part = search.part(move |workers| strategy.machine(workers, batch)).expect("far below the limit");
+        if is_searched { part } else { part.drawing(Walks::for_program(commands.len()), SEED) }
+    };
+    let parts: Vec<Part> = searches.into_iter().map(part).collect();
+    let name = name.to_owned();
+    let expected = move |invariant: &str| expected::promised(expected::ordering_promises(choice, invariant));
+    Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
+        rows_of(("ordering", choice.name(), Some(&name)), &parts, &expected, progress)
+    })
+}
+
+fn expiry_task(policy: Policy, program: &Program, name: &str, bounds: ExpiryBounds) -> Task {
+    let parts = expiry_parts(&policy.get(), program, bounds);
+    let name = name.to_owned();
+    let expected = move |invariant: &str| expected::promised(expected::expiry_promises(policy, invariant));
+    Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
+        rows_of(("expiry", policy.name().to_owned(), Some(&name)), &parts, &expected, progress)
+    })
+}
+
+/// The searches of a policy on one program: of the stored state, and of reads.
+pub(super) fn expiry_parts(
+    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
+    program: &Program,
+    bounds: ExpiryBounds,
+) -> [Part; 2] {
+    let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
+    let (count, clock) =
+        (commands.len(), Clock::of(program, &commands, bounds.skew_ticks_max.unsigned_abs()));
     let words = format!(
         "{count} writes, {} ticks of {} ms, delay up to {}, skew up to ±{}",
         bounds.ticks_max, clock.tick_ms, bounds.delay_ticks_max, bounds.skew_ticks_max
     );
-    let part = |judges| {
-        let own = commands.to_vec();
-        let model = move || ExpiryModel::new(clock.setup(bounds.setup(judges, own.clone())), policy.get());
+    [Judges::State, Judges::Reads].map(|judges| {
+        let (own, policy) = (commands.clone(), Arc::clone(policy));
+        let model =
+            move || ExpiryModel::new(clock.setup(bounds.setup(judges, own.clone())), Arc::clone(&policy));
         if count <= EXPIRY_WRITES_MAX {
             Part::of(format!("every schedule of {words}"), bounds.states_max, model)
         } else {
             Part::sampled(words.clone(), count, SEED, model)
         }
-    };
-    let parts = [part(Judges::State), part(Judges::Reads)];
-    let name = name.to_owned();
-    let expected = move |invariant: &str| expected::expiry(policy, invariant);
-    Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
-        rows_of(("expiry", policy.name().to_owned(), Some(&name)), &parts, &expected, progress)
     })
 }
 

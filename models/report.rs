@@ -18,6 +18,11 @@ use super::verdict::{Row, Verdict};
 /// Invariants in the order of the columns: name, heading in lines, and what it promises.
 const PROMISES: &[(&str, &str, &str)] = &[
     (
+        "progress",
+        "pro-\ngress",
+        "a replica that can do nothing more has applied and shown all that was logged, and would take more",
+    ),
+    (
         "convergence",
         "conver-\ngence",
         "when the replica has applied the whole log, it holds what the master holds",
@@ -120,6 +125,7 @@ pub fn sign(verdict: Verdict) -> &'static str {
         Verdict::Holds => "✓",
         Verdict::Violated => "✗",
         Verdict::Sampled => "sampled",
+        Verdict::Refused => "refused",
         Verdict::Incomplete => "incomplete",
     }
 }
@@ -137,6 +143,9 @@ fn cell(row: &Row, own_program: bool) -> String {
     let mark = if is_marked { " !" } else { "" };
     format!("{}{length}{mark}", sign(row.verdict))
 }
+
+/// Choices of which every story is told.
+const FEW_CHOICES: usize = 2;
 
 /// Rows of one run, with what it takes to lay them out.
 #[derive(Clone, Copy, Debug)]
@@ -176,7 +185,13 @@ impl Report<'_> {
     /// The large table; if it must be `tight`, with long names and words on two lines.
     fn lay_out(&self, rows: &[Row], tight: bool) -> String {
         let broken = |text: String| {
-            if tight { text.replacen('+', "\n+", 1).replace("incomplete", "incom-\nplete") } else { text }
+            if tight {
+                text.replacen('+', "\n+", 1)
+                    .replace("incomplete", "incom-\nplete")
+                    .replace("refused", "re-\nfused")
+            } else {
+                text
+            }
         };
         let names = invariants(rows);
         let lines =
@@ -246,9 +261,29 @@ impl Report<'_> {
         self.rows.iter().filter(|row| !row.is_as_expected(self.own_program)).collect()
     }
 
+    /// The rows whose stories are told. Of a few choices, or a program of the user's own: so many that each ✗ is broken by
+    /// one of them. Of many: the first of each choice, and each that was not expected.
+    pub fn told(&self) -> Vec<&Row> {
+        let all = self.own_program || distinct(self.rows, |row| row.choice.as_str()).len() <= FEW_CHOICES;
+        let mut told = self.first_violations();
+        for row in self.rows.iter().filter(|row| row.counterexample.is_some()) {
+            let breaks_it = |other: &&Row| {
+                let is_of_the_same = (other.model, &other.choice) == (row.model, &row.choice);
+                let story = other.counterexample.as_ref().filter(|_| is_of_the_same);
+                std::ptr::eq(*other, row) || story.is_some_and(|story| story.breaks(row.invariant))
+            };
+            let is_wanted = all || !row.is_as_expected(self.own_program);
+            if is_wanted && !told.iter().any(breaks_it) {
+                told.push(row);
+            }
+        }
+        told.sort_by_key(|row| self.rows.iter().position(|other| std::ptr::eq(other, *row)));
+        told
+    }
+
     /// For each choice its first violated invariant in the order of the columns: over every program if there is
     /// one, else of a named scenario.
-    pub fn first_violations(&self) -> Vec<&Row> {
+    fn first_violations(&self) -> Vec<&Row> {
         let order = invariants(self.rows);
         let place = |row: &Row| order.iter().position(|name| *name == row.invariant);
         let cells = distinct(self.rows, |row| (row.model, row.choice.as_str()));
@@ -280,7 +315,7 @@ fn by_verdict(rows: &[Row]) -> Vec<(String, Vec<&str>)> {
 
 /// `✗ convergence 5, prefix 6; ✓ exactly_once`: what is broken comes first.
 fn verdicts_in_words(rows: &[&Row]) -> String {
-    let kinds = [Verdict::Violated, Verdict::Incomplete, Verdict::Sampled, Verdict::Holds];
+    let kinds = [Verdict::Violated, Verdict::Incomplete, Verdict::Refused, Verdict::Sampled, Verdict::Holds];
     let mut words = Vec::new();
     for kind in kinds {
         let names: Vec<String> =
@@ -309,6 +344,7 @@ fn signs(rows: &[Row], own_program: bool) -> String {
         "✗ n broken, the shortest way there that was met takes n steps",
     );
     say(has(Verdict::Sampled), "sampled: random schedules did not break it, no more is claimed");
+    say(has(Verdict::Refused), "refused: the choice declares itself undefined for this program, see note");
     say(has(Verdict::Incomplete), "incomplete: cut short or never put to the test, see note");
     say(rows.iter().any(|row| !row.is_as_expected(own_program)), "! not as expected, named at the end");
     words.join(" · ")

@@ -48,6 +48,7 @@ pub fn sample<M: Judged>(
         depth: 0,
         state_bytes: size_of::<M::State>(),
         finished: false,
+        ended_early: false,
         broken: vec![None; model().invariants().len()],
     };
     let mut left = walks.all;

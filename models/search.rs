@@ -17,12 +17,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct Limits {
     /// Unique states.
     pub states_max: usize,
+    /// Invariants that another search decides: this one ends as soon as all others are broken.
+    pub optional: InvariantSet,
+}
+
+impl Limits {
+    /// So many unique states, and every invariant is to be decided.
+    pub fn of(states_max: usize) -> Limits {
+        Limits { states_max, optional: InvariantSet::default() }
+    }
 }
 
 impl Default for Limits {
     /// What fits in four gigabytes.
     fn default() -> Limits {
-        Limits { states_max: 60_000_000 }
+        Limits::of(60_000_000)
     }
 }
 
@@ -50,8 +59,10 @@ pub struct Found<A> {
     pub depth: usize,
     /// Bytes of memory a unique state, visited set and queue together.
     pub state_bytes: usize,
-    /// Whether every reachable state was looked at, or every invariant broken.
+    /// Whether every reachable state was looked at, or every invariant broken but for optional ones.
     pub finished: bool,
+    /// Whether it ended because all but the optional invariants were broken: of those nothing is known.
+    pub ended_early: bool,
     /// For each invariant, the actions of a shortest path that breaks it.
     pub broken: Vec<Option<Vec<A>>>,
 }
@@ -63,7 +74,7 @@ pub fn search<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Foun
     let mut first_broken: Vec<Option<usize>> = vec![None; model.invariants().len()];
     let (mut actions, mut generated, mut depth, mut level_end) = (Vec::new(), 0u64, 0, visited.states.len());
     let mut at = 0;
-    let mut cut_short = false;
+    let (mut cut_short, mut ended_early) = (false, false);
     while at < visited.states.len() {
         if at == level_end {
             (depth, level_end) = (depth + 1, visited.states.len());
@@ -76,7 +87,10 @@ pub fn search<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Foun
                     first.get_or_insert(at);
                 }
             }
-            if first_broken.iter().all(Option::is_some) {
+            let is_decided =
+                |(index, first): (usize, &Option<usize>)| first.is_some() || limits.optional.has(index);
+            if first_broken.iter().enumerate().all(is_decided) {
+                ended_early = true;
                 break;
             }
         }
@@ -106,6 +120,7 @@ pub fn search<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Foun
         depth,
         state_bytes: visited.bytes() / visited.states.len().max(1),
         finished: !cut_short,
+        ended_early,
         broken: first_broken.iter().map(|first| first.map(|at| visited.path(model, at))).collect(),
     }
 }

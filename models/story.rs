@@ -13,6 +13,8 @@ pub struct Story {
     pub program: Vec<String>,
     /// The number of each step among the possible ones (see [`super::trace`]).
     pub path: Vec<usize>,
+    /// Which keys share a lane, where the strategy has lanes: `a b | c`. Empty elsewhere.
+    pub lanes: String,
     /// What happened, step by step.
     pub steps: Vec<Step>,
     /// Master and replica at the end.
@@ -200,6 +202,11 @@ pub enum Until {
 }
 
 impl Story {
+    /// Whether a step of it breaks the invariant.
+    pub fn breaks(&self, invariant: &str) -> bool {
+        self.steps.iter().any(|step| step.broken.iter().any(|broken| broken == invariant))
+    }
+
     /// The steps in words, instants of the log counted from the beginning: `PXAT +10000`. Stories that differ in nothing
     /// but when they began have the same.
     pub fn since_its_start(&self) -> Vec<String> {

@@ -42,6 +42,9 @@ pub fn timeline(story: &Story, width: u16) -> String {
     let log = log(story);
     if !log.is_empty() {
         facts.add_row(["log", &elided(&log, " · ")]);
+        if !story.lanes.is_empty() {
+            facts.add_row(["lanes", &story.lanes]);
+        }
     }
     let mut text = if facts.is_empty() { String::new() } else { settle(&mut facts, &[0], &[]) + "\n" };
     text += &steps(&Lanes::of(story), width);

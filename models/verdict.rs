@@ -13,6 +13,8 @@ pub enum Verdict {
     Violated,
     /// Schedules drawn at random did not break it; nothing more is claimed.
     Sampled,
+    /// The choice says of itself that it is not defined for the program.
+    Refused,
     /// The search was cut short, or nothing put the invariant to the test.
     Incomplete,
 }
@@ -24,6 +26,7 @@ impl Verdict {
             Verdict::Holds => "holds",
             Verdict::Violated => "violated",
             Verdict::Sampled => "sampled",
+            Verdict::Refused => "refused",
             Verdict::Incomplete => "incomplete",
         }
     }
@@ -42,7 +45,8 @@ pub struct Row {
     pub scenario: Option<String>,
     /// What was found.
     pub verdict: Verdict,
-    /// What the tables say: [`Verdict::Holds`] or [`Verdict::Violated`].
+    /// What the tables say: [`Verdict::Holds`], [`Verdict::Violated`] or [`Verdict::Refused`]. Of a program of the user's
+    /// own: [`Verdict::Violated`] where nothing is promised.
     pub expected: Verdict,
     /// Unique states of the searches that judged it.
     pub unique_states: usize,
@@ -56,19 +60,50 @@ pub struct Row {
     pub seconds: f64,
     /// What was explored, in words.
     pub bounds: String,
-    /// Why a verdict is [`Verdict::Incomplete`] or [`Verdict::Sampled`] (with its seed), or what else must be said.
+    /// What was seen that put it to the test, if it holds; empty otherwise.
+    pub witness: &'static str,
+    /// Why a verdict is [`Verdict::Incomplete`], [`Verdict::Refused`] or [`Verdict::Sampled`] (with its seed), or what else must be said.
     pub note: String,
     /// A shortest path that breaks it (of sampled schedules: the shortest that was met).
     pub counterexample: Option<Story>,
 }
 
 impl Row {
+    /// A row of a choice that declares itself undefined for a program.
+    pub fn refused(
+        choice: &str,
+        invariant: &'static str,
+        scenario: Option<String>,
+        refused: &crate::ordering::Refused,
+    ) -> Row {
+        Row {
+            model: "ordering",
+            choice: choice.to_owned(),
+            invariant,
+            scenario,
+            verdict: Verdict::Refused,
+            expected: Verdict::Refused,
+            unique_states: 0,
+            generated_states: 0,
+            state_bytes: 0,
+            max_depth: 0,
+            seconds: 0.0,
+            bounds: String::new(),
+            witness: "",
+            note: refused.to_string(),
+            counterexample: None,
+        }
+    }
+
     /// Whether the verdict is the expected one. A program of the user's own is as expected unless it breaks what
     /// should hold: an unsafe choice need not fail on every program.
     pub fn is_as_expected(&self, own_program: bool) -> bool {
         if own_program {
-            return self.verdict != Verdict::Incomplete
-                && (self.verdict != Verdict::Violated || self.expected == Verdict::Violated);
+            return match self.verdict {
+                Verdict::Holds | Verdict::Sampled => true,
+                Verdict::Violated | Verdict::Refused => self.verdict == self.expected,
+                Verdict::Incomplete => false,
+            };
         }
         self.verdict == self.expected
     }

@@ -10,13 +10,16 @@
 //! a reader that saw a = 3 and then sees a = 1: per_key_order and monotonic_reads are broken
 //! a reader that sees a = 3, c = 0: no prefix of the log has these versions: prefix is broken
 //! ```
+//!
+//! Contents are compared as well: a key at version n must hold what it held on the master after entry n. Versions alone
+//! are labels that the observer gives; a batch that wrote something else would pass.
 
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
 use crate::store::{Content, Dump};
 use crate::time::Millis;
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The version of every key: LSN of its last writer, 0 = never written. A write to everything is the last writer
 /// of each key.
@@ -85,26 +88,30 @@ pub fn convergence(replica: State<'_>, master: State<'_>) -> bool {
     replica.versions.equal(master.versions) && replica.dump == master.dump
 }
 
-/// **per_key_order**, beside [`convergence`]: no key's version is older than the one that a reader saw before, and
-/// each is one that the master had. `history` holds the master's versions after 0, 1, 2, … entries.
-pub fn per_key_order(history: &[&Versions], seen: &Versions, sees: &Versions) -> bool {
-    let had = |key: &Key| {
-        let version = sees.of(key);
-        usize::try_from(version.0)
-            .ok()
-            .and_then(|lsn| history.get(lsn))
-            .is_some_and(|at| at.of(key) == version)
+/// **per_key_order**, beside [`convergence`]: no key's version is older than the one that a reader `saw` before, each
+/// is one that the master had, and each key holds what it held on the master at that version. `history` is the master
+/// after 0, 1, 2, … entries.
+pub fn per_key_order(history: &[State<'_>], saw: &Versions, sees: State<'_>) -> bool {
+    let after = |lsn: Lsn| usize::try_from(lsn.0).ok().and_then(|lsn| history.get(lsn));
+    let is_the_masters = |key: &Key| {
+        let version = sees.versions.of(key);
+        after(version).is_some_and(|master| {
+            master.versions.of(key) == version && master.dump.get(key) == sees.dump.get(key)
+        })
     };
-    monotonic_reads(seen, sees) && sees.keys().all(had)
+    let unnamed = after(sees.versions.others()).map(|master| master.dump.keys());
+    let mut keys = sees.versions.keys().chain(sees.dump.keys()).chain(unnamed.into_iter().flatten());
+    monotonic_reads(saw, sees.versions) && keys.all(is_the_masters)
 }
 
-/// **prefix**, beside [`convergence`]: the prefix of the log whose state a reader sees, if there is one that is
-/// not shorter than the one `seen` before. `history` holds the master's versions after 0, 1, 2, … entries.
-pub fn prefix(history: &[&Versions], seen: Lsn, sees: &Versions) -> Option<Lsn> {
+/// **prefix**, beside [`convergence`]: the length of the prefix of the log whose state a reader sees, versions and
+/// contents, if there is one that is not shorter than the one that it `saw` before. `history` is the master after 0, 1,
+/// 2, … entries.
+pub fn prefix(history: &[State<'_>], saw: Lsn, sees: State<'_>) -> Option<Lsn> {
     // Entry n is the newest writer of some key in the n-th state, so no other length has these versions.
-    let length = sees.newest();
-    let state = usize::try_from(length.0).ok().and_then(|length| history.get(length))?;
-    (length >= seen && state.equal(sees)).then_some(length)
+    let length = sees.versions.newest();
+    let master = usize::try_from(length.0).ok().and_then(|length| history.get(length))?;
+    (length >= saw && convergence(sees, *master)).then_some(length)
 }
 
 /// **monotonic_reads**: no reader sees an older version after a newer one, crash and restart included.
@@ -112,14 +119,34 @@ pub fn monotonic_reads(seen: &Versions, sees: &Versions) -> bool {
     sees.none_older_than(seen)
 }
 
-/// **exactly_once**: of the keys whose last writer was applied more than once (`twice`), each holds what the
-/// master held after that writer.
-pub fn exactly_once(replica: State<'_>, twice: &BTreeSet<Lsn>, history: &[&Dump]) -> bool {
-    let written_twice = |key: &&Key| twice.contains(&replica.versions.of(key));
-    replica.versions.keys().filter(written_twice).all(|key| {
-        let after_writer = usize::try_from(replica.versions.of(key).0).ok().and_then(|lsn| history.get(lsn));
-        after_writer.is_some_and(|master| master.get(key) == replica.dump.get(key))
-    })
+/// **exactly_once**: the replica holds what it would hold if each entry, or part of one, had been applied the first time
+/// only (`once`), crash and restart included. An application that was repeated and cannot be seen does not break it.
+pub fn exactly_once(replica: &Dump, once: &Dump) -> bool {
+    replica == once
+}
+
+/// A replica of which no step is possible, unless it crashes or something new is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtRest {
+    /// The last entry of the log.
+    pub logged: Lsn,
+    /// The last entry admitted.
+    pub admitted: Lsn,
+    /// The watermark.
+    pub applied: Lsn,
+    /// The last entry that readers are given.
+    pub published: Lsn,
+    /// Whether readers are let in.
+    pub readers_are_in: bool,
+    /// Whether one entry more would be admitted.
+    pub admits_more: bool,
+}
+
+/// **progress**: a replica at rest has admitted, applied and published each logged entry, its readers are in, and one
+/// entry more would be admitted.
+pub fn progress(replica: AtRest) -> bool {
+    let AtRest { logged, admitted, applied, published, readers_are_in, admits_more } = replica;
+    [admitted, applied, published].iter().all(|&lsn| lsn == logged) && readers_are_in && admits_more
 }
 
 /// The two nodes at the same LSN, and what their own clocks say.

@@ -57,11 +57,28 @@ fn program_that_cannot_be_read_is_refused_with_line_and_reason() {
     assert_eq!(said, format!("error: {bad}: line 3: wrong number of arguments for 'set' command\n"));
     assert!(refused(&["check", "--program", "/nowhere/at/all"]).contains("/nowhere/at/all: No such file"));
     assert!(refused(&["check", "--program", &file("no_write.txt", "GET a\n")]).contains("no write"));
-    let renames = file("renames.txt", "SET a 1\nRENAME a b\n");
-    let said = refused(&["check", "--program", &renames, "--choice", "key_hash+commands"]);
-    assert!(said.contains("nothing is left to judge: key_hash+commands: key_hash cannot apply entry 2"));
     let long = file("long.txt", &"SET a b\n".repeat(301));
     assert!(refused(&["check", "--program", &long]).contains("301 writes, but a program of at most 300"));
+}
+
+#[test]
+fn program_that_a_choice_declares_undefined_is_refused_and_no_failure() {
+    let renames = file("renames.txt", "SET a 1\nRENAME a b\n");
+    let output = replicheck(&["check", "--program", &renames, "--choice", "key_hash+commands"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("refused") && said.contains("key_hash cannot apply entry 2"), "{said}");
+}
+
+#[test]
+fn program_whose_unsafe_choices_break_more_than_the_table_says_is_no_failure() {
+    let text_of =
+        "SET session:1 alice EX 30\nHSET user:1 name alice visits 1\nHINCRBY user:1 visits 1\nFLUSHDB\n";
+    let program = file("session.txt", text_of);
+    let output = replicheck(&["check", "--program", &program, "--model", "ordering", "--choice", "key_hash"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let said = text(&output.stdout);
+    assert!(said.contains("An entry was applied twice, and a reader can tell"), "{said}");
 }
 
 #[test]
@@ -80,7 +97,8 @@ fn json_on_stdout_has_the_fields_of_the_interface() {
     let rows: serde_json::Value = serde_json::from_slice(&output.stdout).expect("stdout is JSON");
     let rows = rows.as_array().expect("an array");
     assert!(!rows.is_empty());
-    let fields = "bounds choice counterexample expected invariant max_depth model scenario seconds unique_states verdict";
+    let fields = "bounds choice counterexample expected invariant max_depth model note scenario seconds unique_states verdict \
+             witness";
     for row in rows {
         let mut names: Vec<&str> = row.as_object().expect("an object").keys().map(String::as_str).collect();
         names.sort_unstable();
@@ -99,13 +117,13 @@ fn export_writes_a_page_a_drawing_a_test_and_a_trace_for_each_counterexample() {
     let args = ["check", "--program", &program, "--choice", "key_hash", "--export", folder_name];
     let output = replicheck(&args);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains(&format!("Counterexamples as files: 4 in {folder_name}")));
+    assert!(text(&output.stdout).contains(&format!("Counterexamples as files: 5 in {folder_name}")));
     let mut names: Vec<String> = std::fs::read_dir(&folder)
         .expect("the folder was made")
         .map(|file| file.expect("a file").file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names.len(), 4 * 4, "{names:?}");
+    assert_eq!(names.len(), 5 * 4, "{names:?}");
     assert_eq!(names[0], "ordering_key_hash_convergence_flush_txt.html");
     // A file stands where the folder should be made.
     let said = refused(&["check", "--choice", "key_hash", "--export", &format!("{program}/x")]);
@@ -153,13 +171,16 @@ fn program_founding_is_searched_exhaustively() {
 #[test]
 fn program_captured_from_a_real_redis_is_sampled() {
     let judged = judged("monitor.txt");
-    assert!(judged.iter().all(|(_, _, verdict)| verdict == "sampled" || verdict == "violated"));
+    let drawn = |verdict: &str| ["sampled", "violated", "refused"].contains(&verdict);
+    assert!(judged.iter().all(|(_, _, verdict)| drawn(verdict)));
     assert_eq!(verdict(&judged, "key_hash", "convergence"), "violated");
     assert_eq!(verdict(&judged, "serial", "prefix"), "sampled");
     assert_eq!(verdict(&judged, "absolute", "same_value"), "violated");
     assert_eq!(verdict(&judged, "log_clock", "past_read"), "sampled");
     // The capture renames, which has no meaning under a strategy that splits commands.
-    assert!(judged.iter().all(|(choice, _, _)| choice != "key_hash+commands"));
+    for (choice, invariant, verdict) in &judged {
+        assert_eq!(verdict == "refused", choice == "key_hash+commands", "{choice} {invariant}: {verdict}");
+    }
 }
 
 #[test]

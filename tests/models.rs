@@ -14,6 +14,8 @@ mod models {
     mod drawn;
     mod export;
     mod mutants;
+    mod oracle;
+    mod own_programs;
     mod program_files;
     mod quick;
     mod search;

@@ -7,10 +7,15 @@ use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::KeySet;
 use replicheck::expiry::{ExpiryPolicy, Removal};
 use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
-use replicheck::models::check::{judge_expiry, judge_ordering};
+use replicheck::models::ordering::Machine;
+use replicheck::models::own_machine::{
+    ExpiryTrial, JudgeError, OrderingTrial, Programs, judge_expiry, judge_ordering,
+};
+use replicheck::models::program;
 use replicheck::models::report::Report;
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};
+use replicheck::ordering::serial::Serial;
 use replicheck::ordering::{Admission, Job, Ordering, Refused};
 use replicheck::time::Millis;
 use std::collections::VecDeque;
@@ -87,6 +92,11 @@ impl Ordering for ForgetfulBarrier {
 
 const BOUNDS: OrderingBounds = OrderingBounds { length_max: 3, ..OrderingBounds::QUICK };
 
+/// Judges a strategy that claims to keep everything, over every program of the crate's commands.
+fn judged<O: Machine>(name: &str, new: impl Fn(usize) -> O + Clone + Send + Sync + 'static) -> Vec<Row> {
+    judge_ordering(name, &OrderingTrial::within(BOUNDS), new, |_| Verdict::Holds).expect("short programs")
+}
+
 /// The verdict of one invariant.
 fn verdict(rows: &[Row], invariant: &str) -> Verdict {
     rows.iter().find(|row| row.invariant == invariant).expect("it is judged").verdict
@@ -94,26 +104,234 @@ fn verdict(rows: &[Row], invariant: &str) -> Verdict {
 
 #[test]
 fn own_strategy_one_at_a_time_keeps_every_promise() {
-    let rows = judge_ordering("turnstile", BOUNDS, |_| Turnstile::new(1), |_| Verdict::Holds);
+    let rows = judged("turnstile", |_| Turnstile::new(1));
     assert!(rows.iter().all(|row| row.is_as_expected(false)), "{}", table(&rows));
 }
 
 #[test]
 fn finds_own_strategy_that_lets_one_key_run_twice_at_once() {
-    let rows = judge_ordering("turnstile", BOUNDS, Turnstile::new, |_| Verdict::Holds);
+    let rows = judged("turnstile", Turnstile::new);
     for broken in ["convergence", "per_key_order", "prefix", "monotonic_reads"] {
         assert_eq!(verdict(&rows, broken), Verdict::Violated, "{broken}\n{}", table(&rows));
     }
-    assert_eq!(verdict(&rows, "exactly_once"), Verdict::Holds);
+    assert_eq!(verdict(&rows, "progress"), Verdict::Holds);
 }
 
 #[test]
 fn finds_own_barrier_that_forgets_what_is_in_flight() {
-    let rows = judge_ordering("forgetful", BOUNDS, |_| ForgetfulBarrier::default(), |_| Verdict::Holds);
+    let rows = judged("forgetful", |_| ForgetfulBarrier::default());
     assert_eq!(verdict(&rows, "convergence"), Verdict::Violated, "{}", table(&rows));
-    let story = rows[0].counterexample.as_ref().expect("convergence is the first row");
+    let row = rows.iter().find(|row| row.invariant == "convergence").expect("it is judged");
+    let story = row.counterexample.as_ref().expect("it is broken");
     assert_eq!(story.program.last().map(String::as_str), Some("FLUSHDB"));
     assert!(timeline(story, 100).contains("FLUSHDB"));
+}
+
+/// What a strategy does when it comes to FLUSHDB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum AtFlush {
+    Admits,
+    ClosesForEver,
+    Refuses { declared: bool },
+}
+
+/// `serial`, which may do nothing from FLUSHDB on, or nothing at all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Idle {
+    inner: Serial,
+    at_flush: AtFlush,
+    never_takes: bool,
+    closed: bool,
+}
+
+impl Idle {
+    fn new(at_flush: AtFlush) -> Idle {
+        Idle { inner: Serial::new(3), at_flush, never_takes: false, closed: false }
+    }
+}
+
+impl Ordering for Idle {
+    fn admits(&self) -> bool {
+        !self.closed
+    }
+
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        match (self.at_flush, *entry.keys == KeySet::Everything) {
+            (AtFlush::Refuses { declared }, true) => {
+                let reason = "an entry that touches everything";
+                return Err(Refused { strategy: "idle", lsn: entry.lsn, reason, declared });
+            }
+            (AtFlush::ClosesForEver, true) => self.closed = true,
+            _ => {}
+        }
+        self.inner.admit(entry)
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        if self.never_takes { None } else { self.inner.take(worker) }
+    }
+
+    fn finish(&mut self, worker: usize, job: &Job) {
+        self.inner.finish(worker, job);
+    }
+}
+
+#[test]
+fn finds_own_strategies_that_pass_by_doing_nothing() {
+    let never = Idle { never_takes: true, ..Idle::new(AtFlush::Admits) };
+    let cases = [
+        (Idle::new(AtFlush::Admits), Verdict::Holds, ""),
+        (Idle::new(AtFlush::ClosesForEver), Verdict::Violated, "would admit no entry more"),
+        (
+            Idle::new(AtFlush::Refuses { declared: false }),
+            Verdict::Violated,
+            "an entry that touches everything",
+        ),
+        (Idle::new(AtFlush::Refuses { declared: true }), Verdict::Holds, ""),
+        (never, Verdict::Violated, "no worker can go on"),
+    ];
+    for (machine, expected, why) in cases {
+        let name = format!("{machine:?}");
+        let rows = judged("idle", move |_| machine.clone());
+        let row = rows.iter().find(|row| row.invariant == "progress").expect("it is judged");
+        assert_eq!(row.verdict, expected, "{name}\n{}", table(&rows));
+        let told = row.counterexample.as_ref().map(|story| story.conclusion.clone()).unwrap_or_default();
+        assert!(told.contains(why), "{name}: {told}");
+        let declared = name.contains("declared: true");
+        assert_eq!(row.bounds.contains("left out"), declared, "{name}: {}", row.bounds);
+    }
+}
+
+/// A number that is made of the bytes of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Hashes {
+    Crc16,
+    Length,
+    FirstByte,
+    /// Only `a` has another worker than all others.
+    OnlyA,
+}
+
+impl Hashes {
+    fn of(self, name: &[u8]) -> usize {
+        match self {
+            Hashes::Crc16 => crc16(name),
+            Hashes::Length => name.len(),
+            Hashes::FirstByte => usize::from(name[0]),
+            Hashes::OnlyA => usize::from(name == b"a"),
+        }
+    }
+}
+
+/// Lanes by the first key of an entry, by any function of its name, and a right barrier at FLUSHDB: R03.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct ByFirstKey {
+    waiting: VecDeque<(Lsn, Option<usize>)>,
+    in_flight: Vec<Option<usize>>,
+    workers: usize,
+    hash: Hashes,
+}
+
+impl ByFirstKey {
+    fn new(workers: usize, hash: Hashes) -> ByFirstKey {
+        ByFirstKey { waiting: VecDeque::new(), in_flight: Vec::new(), workers, hash }
+    }
+}
+
+impl Ordering for ByFirstKey {
+    fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
+        let lane = entry.first_key.as_ref().map(|key| self.hash.of(&key.name) % self.workers);
+        self.waiting.push_back((entry.lsn, lane));
+        Ok(())
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        if self.in_flight.contains(&None) || self.in_flight.contains(&Some(worker)) {
+            return None;
+        }
+        let is_ours = |(_, lane): &(Lsn, Option<usize>)| lane.is_none() || *lane == Some(worker);
+        let place = self.waiting.iter().position(is_ours)?;
+        let barrier = self.waiting.iter().position(|(_, lane)| lane.is_none());
+        if barrier.is_some_and(|barrier| {
+            barrier < place || (barrier == place && (place > 0 || !self.in_flight.is_empty()))
+        }) {
+            return None;
+        }
+        let (lsn, lane) = self.waiting.remove(place)?;
+        self.in_flight.push(lane);
+        Some(Job::whole(lsn))
+    }
+
+    fn finish(&mut self, worker: usize, _job: &Job) {
+        let own = self.in_flight.iter().position(|lane| lane.is_none_or(|lane| lane == worker));
+        own.map(|place| self.in_flight.remove(place));
+    }
+}
+
+fn crc16(name: &[u8]) -> usize {
+    let step = |crc: u16, byte: &u8| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    };
+    usize::from(name.iter().fold(0, step)) % 16384
+}
+
+#[test]
+fn finds_own_lanes_by_first_key_whatever_their_hash() {
+    let judged = |hash: Hashes, workers: usize| {
+        let bounds = OrderingBounds { length_max: 2, workers, crashes_max: 0, ..OrderingBounds::QUICK };
+        let new = move |workers| ByFirstKey::new(workers, hash);
+        judge_ordering("lanes", &OrderingTrial::within(bounds), new, |_| Verdict::Holds)
+            .expect("short programs")
+    };
+    for hash in [Hashes::Crc16, Hashes::Length, Hashes::FirstByte] {
+        for workers in [2, 3] {
+            let rows = judged(hash, workers);
+            assert_eq!(
+                verdict(&rows, "convergence"),
+                Verdict::Violated,
+                "{hash:?} {workers}\n{}",
+                table(&rows)
+            );
+        }
+    }
+    // Under this one most keys never part: what holds says no more than that.
+    let rows = judged(Hashes::OnlyA, 2);
+    let row = rows.iter().find(|row| row.invariant == "progress").expect("it is judged");
+    assert_eq!(row.verdict, Verdict::Incomplete, "{}", row.note);
+    assert!(row.note.contains("b and c on two workers"), "{}", row.note);
+}
+
+#[test]
+fn own_strategy_with_any_batch_and_length_is_judged_or_refused_in_words() {
+    let expected = |_: &str| Verdict::Holds;
+    let judge =
+        |trial: &OrderingTrial, batch| judge_ordering("serial", trial, move |_| Serial::new(batch), expected);
+    for batch in [1, 3, 5, 100] {
+        let rows = judged("serial", move |_| Serial::new(batch));
+        assert!(rows.iter().all(|row| row.is_as_expected(false)), "{batch}\n{}", table(&rows));
+    }
+    let of_length = |length_max| OrderingTrial::within(OrderingBounds { length_max, ..BOUNDS });
+    assert_eq!(judge(&of_length(0), 1), Err(JudgeError::NoProgram));
+    assert!(judge(&of_length(1), 1).is_ok());
+    assert!(matches!(judge(&of_length(6), 1), Err(JudgeError::Programs(_))));
+    let no_worker = OrderingTrial::within(OrderingBounds { workers: 0, ..BOUNDS });
+    assert_eq!(judge(&no_worker, 1), Err(JudgeError::Workers(0)));
+}
+
+#[test]
+fn own_strategy_is_judged_on_a_program_of_ones_own_and_on_commands() {
+    let program = program::parse(b"SET x 1\nINCR y\nRENAME x z\nINCR y\n").expect("a program");
+    let trial =
+        |commands| OrderingTrial { bounds: BOUNDS, programs: Programs::Only(program.clone()), commands };
+    let judge = |commands, in_flight| {
+        let new = move |_| Turnstile::new(in_flight);
+        judge_ordering("turnstile", &trial(commands), new, |_| Verdict::Holds).expect("a short program")
+    };
+    assert!(judge(true, 1).iter().all(|row| row.verdict == Verdict::Holds), "{}", table(&judge(true, 1)));
+    assert_eq!(verdict(&judge(true, 2), "convergence"), Verdict::Violated);
+    assert_eq!(verdict(&judge(false, 2), "convergence"), Verdict::Violated);
 }
 
 fn table(rows: &[Row]) -> String {
@@ -152,10 +370,33 @@ impl ExpiryPolicy for Bytes {
 
 #[test]
 fn own_policy_is_judged() {
-    let bounds = ExpiryBounds { length_max: 2, ..ExpiryBounds::QUICK };
-    let good = judge_expiry("bytes", bounds, Arc::new(Bytes), |_| Verdict::Holds);
+    let trial = ExpiryTrial::within(ExpiryBounds { length_max: 2, ..ExpiryBounds::QUICK });
+    let good = judge_expiry("bytes", &trial, Arc::new(Bytes), |_| Verdict::Holds).expect("short programs");
     assert_eq!(verdict(&good, "same_deadline"), Verdict::Holds, "{}", table(&good));
     assert_eq!(verdict(&good, "past_read"), Verdict::Violated, "{}", table(&good));
-    let wrong = judge_expiry("half", bounds, Arc::new(HalfAtEntryTime), |_| Verdict::Holds);
+    let wrong = judge_expiry("half", &trial, Arc::new(HalfAtEntryTime), |_| Verdict::Holds);
+    let wrong = wrong.expect("short programs");
     assert_eq!(verdict(&wrong, "same_deadline"), Verdict::Violated, "{}", table(&wrong));
+}
+
+#[test]
+fn own_policy_is_judged_on_commands_and_a_program_of_ones_own() {
+    let program = program::parse(b"SETEX k 2 5\nEXPIRE k 4\n").expect("a program");
+    let bounds = ExpiryBounds { length_max: 2, ..ExpiryBounds::QUICK };
+    let commands = program.commands.iter().map(|line| line.command.clone()).collect();
+    let judge = |programs| {
+        let trial = ExpiryTrial { bounds, programs: Some(programs) };
+        judge_expiry("half", &trial, Arc::new(HalfAtEntryTime), |_| Verdict::Holds)
+    };
+    for programs in [Programs::Every(commands), Programs::Only(program)] {
+        let rows = judge(programs).expect("short programs");
+        assert_eq!(verdict(&rows, "same_deadline"), Verdict::Violated, "{rows:#?}");
+        assert_eq!(verdict(&rows, "progress"), Verdict::Holds);
+    }
+    assert_eq!(judge(Programs::Every(Vec::new())), Err(JudgeError::NoProgram));
+    let none = ExpiryTrial::within(ExpiryBounds { length_max: 0, ..bounds });
+    assert_eq!(
+        judge_expiry("half", &none, Arc::new(HalfAtEntryTime), |_| Verdict::Holds),
+        Err(JudgeError::NoProgram)
+    );
 }

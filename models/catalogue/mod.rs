@@ -14,6 +14,7 @@
 mod determinism;
 mod drawn;
 mod expiry;
+mod found_here;
 mod judge;
 mod layers;
 mod ordering;
@@ -64,6 +65,13 @@ pub enum Standing {
     OutOfScope(&'static str),
     /// The models cannot show it, or there is nothing to show; why.
     NotShown(&'static str),
+    /// It was a fault of this kit: a verdict that was not true.
+    FoundHere {
+        /// The check that should have found it.
+        missed: &'static str,
+        /// The check that finds it now.
+        finds: &'static str,
+    },
 }
 
 /// How the models show a bug.
@@ -154,6 +162,9 @@ impl Case {
             Standing::Later(what) => Some(format!("later: needs {what}")),
             Standing::OutOfScope(what) => Some(format!("outside of the engine's scope: {what}")),
             Standing::NotShown(why) => Some(format!("not shown: {why}")),
+            Standing::FoundHere { missed, finds } => {
+                Some(format!("found here: missed by {missed}; found now by {finds}"))
+            }
         }
     }
 }
@@ -170,11 +181,16 @@ pub struct Section {
 }
 
 /// The kinds of bugs, in the order of their ids.
-pub const SECTIONS: [Section; 4] = [
+pub const SECTIONS: [Section; 5] = [
     Section { name: "ordering", title: "In which order writes are applied", cases: ordering::CASES },
     Section { name: "determinism", title: "What a command comes to elsewhere", cases: determinism::CASES },
     Section { name: "expiry", title: "When a key dies, and who says so", cases: expiry::CASES },
     Section { name: "position", title: "Where a replica goes on", cases: position::CASES },
+    Section {
+        name: "found_here",
+        title: "Verdicts of this kit that were not true",
+        cases: found_here::CASES,
+    },
 ];
 
 /// All rows, in the order of their ids.

@@ -77,7 +77,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["HSET h f 1", "HSET h g 1"],
                 Configuration::Seeded(Seeded::HoldsBackTheLast),
-                ("convergence", 1),
+                ("progress", 1),
                 Configuration::effects(Serial),
             )
             .standing_for("held back before the workers, not before the link"),

@@ -172,6 +172,10 @@ impl Ordering for Rigged {
     fn interchangeable_workers(&self) -> bool {
         self.get().interchangeable_workers()
     }
+
+    fn has_lanes(&self) -> bool {
+        self.get().has_lanes()
+    }
 }
 
 /// What is wrong with a policy.

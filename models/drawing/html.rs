@@ -100,6 +100,7 @@ pub fn document(story: &Story, title: &str, facts: &[(&str, String)]) -> String 
                     dl {
                         dt { "program" } dd { code { (elided(&story.program, "; ")) } }
                         dt { "log" } dd { code { (elided(&log(story), " · ")) } }
+                        @if !story.lanes.is_empty() { dt { "lanes" } dd { code { (story.lanes) } } }
                         @for (name, fact) in facts { dt { (name) } dd { code { (fact) } } }
                     }
                     (lanes(story, "story", title, WIDE))

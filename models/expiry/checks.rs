@@ -1,20 +1,22 @@
 //! What the model checks after each step, by the functions of [`crate::invariant`].
 
 use super::world::{Moments, ReplicaSide, Saw};
+use crate::binlog::Lsn;
 use crate::effect::Key;
 use crate::invariant::Sight::{Alive, Dead};
-use crate::invariant::{self, SameLsn, Visible};
+use crate::invariant::{self, AtRest, SameLsn, Visible};
 use crate::models::judged::InvariantSet;
 use crate::store::Dump;
 use crate::time::Millis;
 use std::borrow::Borrow;
 
 /// What is judged of the stored state, in the order of the bits.
-pub const STATE_INVARIANTS: &[&str] = &["same_value", "same_deadline", "no_immortal_key"];
+pub const STATE_INVARIANTS: &[&str] = &["progress", "same_value", "same_deadline", "no_immortal_key"];
 /// What is judged of reads, in the order of the bits.
 pub const READ_INVARIANTS: &[&str] = &["no_resurrection", "no_early_death", "past_read"];
 
 pub(super) const STATE_SOMETIMES: &[&str] = &[
+    "the link is up and empty, and the master has logged an entry",
     "both nodes store the same key at the same LSN",
     "both nodes store a key with a deadline at the same LSN",
     "the replica stores a key with a deadline at the same LSN",
@@ -32,15 +34,30 @@ pub type Judgement = (InvariantSet, InvariantSet);
 pub fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judgement {
     let nodes = SameLsn { master, replica, latest_clock };
     let broken = InvariantSet::default()
-        .with(0, !invariant::same_value(nodes))
-        .with(1, !invariant::same_deadline(nodes))
-        .with(2, !invariant::no_immortal_key(nodes));
+        .with(1, !invariant::same_value(nodes))
+        .with(2, !invariant::same_deadline(nodes))
+        .with(3, !invariant::no_immortal_key(nodes));
     let both = || replica.iter().filter_map(|(key, stored)| Some((stored, master.get(key)?)));
     let tested = InvariantSet::default()
-        .with(0, both().next().is_some())
-        .with(1, both().any(|(here, there)| here.deadline.is_some() && there.deadline.is_some()))
-        .with(2, replica.values().any(|stored| stored.deadline.is_some()));
+        .with(1, both().next().is_some())
+        .with(2, both().any(|(here, there)| here.deadline.is_some() && there.deadline.is_some()))
+        .with(3, replica.values().any(|stored| stored.deadline.is_some()));
     (broken, tested)
+}
+
+/// What holds where the link is up and empty: the replica has applied all that the master logged. It applies what is
+/// delivered at once, lets readers in always, and has no admission that could close.
+pub fn at_rest(logged: Lsn, applied: Lsn) -> Judgement {
+    let replica = AtRest {
+        logged,
+        admitted: applied,
+        applied,
+        published: applied,
+        readers_are_in: true,
+        admits_more: true,
+    };
+    let broken = InvariantSet::default().with(0, !invariant::progress(replica));
+    (broken, InvariantSet::default().with(0, logged > Lsn::NONE))
 }
 
 /// What a reader of the replica finds who judges at `judged_at`; gives what the reader knows from now on: the

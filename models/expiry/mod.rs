@@ -14,14 +14,14 @@
 //! may stand still past its limit and be estimated. Readers of both nodes look after every step. Reads that the
 //! replica marks *estimated* are exempt from what is promised of reads.
 //!
-//! Entries are delivered in log order and applied one at a time: the other orders are
-//! the ordering model's.
+//! Entries are delivered in log order and applied one at a time, at delivery: the other orders are the ordering model's.
+//! *progress* is judged where the link is up and empty; there is no restart.
 
 mod checks;
 mod model;
 mod story;
 mod world;
 
-pub use checks::{READ_INVARIANTS, STATE_INVARIANTS, at_same_lsn, reader_looks};
+pub use checks::{READ_INVARIANTS, STATE_INVARIANTS, at_rest, at_same_lsn, reader_looks};
 pub use model::{Action, ExpiryModel, Judges, Setup, State};
 pub use world::{Link, Message, Moments, ReplicaSide, Saw, wrote};

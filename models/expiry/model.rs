@@ -24,7 +24,7 @@ const MEMORY: &str = "the store in memory does not fail";
 /// stored state does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Judges {
-    /// `same_value`, `same_deadline`, `no_immortal_key`.
+    /// `progress`, `same_value`, `same_deadline`, `no_immortal_key`.
     State,
     /// `no_resurrection`, `no_early_death`, `past_read`.
     Reads,
@@ -220,6 +220,7 @@ impl ExpiryModel {
 
     fn master_step(&self, before: u32, action: Action, now: Millis) -> MasterStep {
         let mut master = self.masters.value(before).clone();
+        let mut then = master.clone();
         let (input, command) = match action {
             Action::Command(symbol) => {
                 let command = &self.setup.alphabet[symbol];
@@ -239,7 +240,16 @@ impl ExpiryModel {
                     _ => entry.keys().into_owned(),
                 };
                 let master = match self.setup.judges {
-                    Judges::Reads => dump(master.store()).expect(MEMORY),
+                    Judges::Reads if entry.lsn == master.last() => dump(master.store()).expect(MEMORY),
+                    Judges::Reads => {
+                        if let crate::effect::KeySet::Keys(keys) = &*entry.keys() {
+                            for key in keys {
+                                then.step(self.policy(), MasterInput::Expire { key: key.clone(), now })
+                                    .expect(MEMORY);
+                            }
+                        }
+                        dump(then.store()).expect(MEMORY)
+                    }
                     Judges::State => Dump::new(),
                 };
                 Some(self.messages.number(Message::Entry { entry, wrote, master }))
@@ -288,14 +298,19 @@ impl ExpiryModel {
 
     fn state_judged(&self, state: &State) -> Judgement {
         let applied = self.replicas.value(state.replica).replica.applied();
-        if applied != self.masters.value(state.master).last() {
-            return Judgement::default();
+        let logged = self.masters.value(state.master).last();
+        let is_at_rest = state.down != Some(true) && self.links.value(state.link).is_empty();
+        let (stuck, rested) =
+            if is_at_rest { checks::at_rest(logged, applied) } else { Judgement::default() };
+        if applied != logged {
+            return (stuck, rested);
         }
         let local = self.replica_clock(state.tick, state.skew);
         let latest = self.master_clock(state.tick).max(local);
-        self.same_lsn.get((state.master, state.replica, latest), || {
+        let (broken, tested) = self.same_lsn.get((state.master, state.replica, latest), || {
             checks::at_same_lsn(self.master_dump(state.master), self.replica_dump(state.replica), latest)
-        })
+        });
+        (InvariantSet(broken.0 | stuck.0), InvariantSet(tested.0 | rested.0))
     }
 
     fn reads_judged(&self, state: &mut State) -> Judgement {
@@ -424,10 +439,11 @@ impl Model for ExpiryModel {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let holds: [fn(&Self, &State) -> bool; 3] = [
+        let holds: [fn(&Self, &State) -> bool; 4] = [
             |_, state| !state.broken.has(0),
             |_, state| !state.broken.has(1),
             |_, state| !state.broken.has(2),
+            |_, state| !state.broken.has(3),
         ];
         self.invariants().iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
     }

@@ -205,6 +205,7 @@ impl Line<'_> {
                     @if !row.note.is_empty() { small { (row.note) } }
                 }
                 Verdict::Sampled => span title=(row.bounds) { "sampled" span.unseen { ": " (row.bounds) } },
+                Verdict::Refused => span title=(row.note) { "refused" },
                 Verdict::Incomplete => span title=(row.note) { "incomplete" small { (row.note) } },
             }
             @if odd { strong.odd title="not as expected" { " !" span.unseen { " not as expected" } } }

@@ -7,7 +7,7 @@ use super::run::{Finished, STATES_MAX, Watched};
 use super::{Answer, Asked, page, stream};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::judge::Task;
-use crate::models::own_program::{ProgramTasks, program_tasks_within};
+use crate::models::own_program::program_tasks_within;
 use crate::models::program::Program;
 use crate::models::walk::{Choice, Setting};
 use maud::{Markup, html};
@@ -66,14 +66,14 @@ impl Order {
     }
 
     /// The searches. Problems: the program or a choice is not what it should be.
-    pub fn tasks(&self) -> Result<ProgramTasks, Problem> {
+    pub fn tasks(&self) -> Result<Vec<Task>, Problem> {
         let program =
             self.program().map_err(|error| Problem::program(in_words(&error), self.form(Some(&error))))?;
         let bounds = (
             OrderingBounds { workers: self.workers, states_max: self.states_max, ..OrderingBounds::QUICK },
             ExpiryBounds { states_max: self.states_max, ..ExpiryBounds::QUICK },
         );
-        let mut all = ProgramTasks { tasks: Vec::new(), left_out: Vec::new() };
+        let mut tasks = Vec::new();
         for (model, name) in [("ordering", &self.strategy), ("expiry", &self.policy)] {
             if name == "none" {
                 continue;
@@ -81,10 +81,9 @@ impl Order {
             let choice = (name != "all").then_some(name.as_str());
             let found = program_tasks_within(&program, "your program", bounds, Some(model), choice)
                 .map_err(|error| Problem::unknown(error.to_string()))?;
-            all.tasks.extend(found.tasks);
-            all.left_out.extend(found.left_out);
+            tasks.extend(found);
         }
-        Ok(all)
+        Ok(tasks)
     }
 
     fn query(&self) -> String {
@@ -137,21 +136,20 @@ pub fn program(asked: &Asked) -> Answer {
     Ok(page::page("Your own program", &body))
 }
 
-fn verdicts(order: &Order, judged: &ProgramTasks) -> Markup {
+fn verdicts(order: &Order, judged: &[Task]) -> Markup {
     let nothing = Finished::new();
-    let lines = lines(order, &judged.tasks, &nothing, &[]);
+    let lines = lines(order, judged, &nothing, &[]);
     let of = |model: &str| lines.iter().filter(|line| line.choice.model() == model).count();
     let (ordering, expiry) = lines.split_at(of("ordering"));
     html! {
         section aria-labelledby="verdicts" {
             h2 #verdicts { "Verdicts on this program" }
             div #run data-stream={ "/program/stream?" (order.query()) } data-over="false" {
-                p.run { button #toggle type="button" hidden { "Stop" } " " (status(0, judged.tasks.len(), &[], false)) }
+                p.run { button #toggle type="button" hidden { "Stop" } " " (status(0, judged.len(), &[], false)) }
             }
             noscript { p.note { "Without scripts nothing is checked here; " code { "replicheck check --program FILE" } " does the same." } }
             (matrix::table("ordering", ordering))
             (matrix::table("expiry", expiry))
-            @for choice in &judged.left_out { p.quiet { "Left out, as it is not defined for this program: " (choice) "." } }
         }
     }
 }

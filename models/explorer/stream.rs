@@ -63,7 +63,7 @@ pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query
 /// The verdicts on one program, as their searches go on.
 pub async fn one_program(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
     let order = program::Order::of(&asked)?;
-    let (tasks, seconds) = (order.tasks()?.tasks, order.seconds);
+    let (tasks, seconds) = (order.tasks()?, order.seconds);
     let (text, setting, skew) = (order.text.clone(), order.setting(), order.skew());
     let skews: Vec<i8> = (-skew..=skew).collect();
     let link = move |row: &Row, story: &Story| {

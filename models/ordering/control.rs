@@ -2,6 +2,7 @@
 
 use crate::apply::Applier;
 use crate::binlog::Lsn;
+use crate::effect::KeySet;
 use crate::ordering::{Admission, Job, Ordering, Reads, Refused};
 
 /// A job that was taken, with the marker that its batch will carry if that is settled yet.
@@ -39,6 +40,40 @@ pub enum Move {
     Publish,
 }
 
+/// What a strategy does that no pool can follow. Nothing comes after it, so it breaks *progress*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// A job without entries.
+    EmptyJob,
+    /// A job with an entry that was not admitted.
+    NotAdmitted(Lsn),
+    /// A job with an entry that each worker may have had already: it would go on for ever.
+    Again(Lsn),
+    /// A snapshot at an entry that is not after the one of the last snapshot.
+    PublishedAgain(Lsn),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::EmptyJob => write!(out, "a job without entries"),
+            Fault::NotAdmitted(lsn) => write!(out, "entry {lsn}, which was not admitted"),
+            Fault::Again(lsn) => write!(out, "entry {lsn} again, more often than there are workers"),
+            Fault::PublishedAgain(lsn) => write!(out, "a snapshot at entry {lsn}, which is not a newer one"),
+        }
+    }
+}
+
+/// How far a replica is. Every step raises it, so no run of a finite log is endless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    admitted: Lsn,
+    /// Of each entry or part: 1 taken, 2 written, 3 finished.
+    work: usize,
+    published: Lsn,
+    cutting: bool,
+}
+
 /// The strategy and what each worker is at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Control<O> {
@@ -48,6 +83,12 @@ pub struct Control<O> {
     pub workers: Vec<Phase>,
     /// The last entry of the snapshot that was published last.
     pub published: Lsn,
+    /// Whether a snapshot was asked for and is not published yet.
+    pub cutting: bool,
+    /// Entries and parts that were admitted, and that were finished, since the start.
+    pieces: (usize, usize),
+    /// What the strategy did wrong last.
+    pub fault: Option<Fault>,
 }
 
 impl<O: Ordering> Control<O> {
@@ -64,6 +105,46 @@ impl<O: Ordering + Clone> Control<O> {
             applier: Applier::new(ordering, marker),
             workers: vec![Phase::Idle; workers],
             published: Lsn::NONE,
+            cutting: false,
+            pieces: (0, 0),
+            fault: None,
+        }
+    }
+
+    /// Whether it began with some entries of a log of that length in its store, and not with all of them.
+    pub fn began_within(&self, length: Lsn) -> bool {
+        (Lsn(1)..length).contains(&self.applier.began_at())
+    }
+
+    /// How far it is.
+    pub fn rank(&self) -> Rank {
+        let in_hand = self.workers.iter().map(|phase| match phase {
+            Phase::Idle => 0,
+            Phase::Taken(task) => task.job.lsns.len(),
+            Phase::Written(job) => 2 * job.lsns.len(),
+        });
+        Rank {
+            admitted: self.applier.admitted(),
+            work: 3 * self.pieces.1 + in_hand.sum::<usize>(),
+            published: self.published,
+            cutting: self.cutting,
+        }
+    }
+
+    /// What is wrong with a job that was just taken.
+    fn fault_of(&self, job: &Job) -> Option<Fault> {
+        let beyond = job.lsns.iter().find(|lsn| !(Lsn(1)..=self.applier.admitted()).contains(lsn));
+        let in_hand = self.workers.iter().map(|phase| match phase {
+            Phase::Idle => 0,
+            Phase::Taken(Task { job, .. }) | Phase::Written(job) => job.lsns.len(),
+        });
+        // Each worker may run an entry once (`flush_in_every_flow`, where each lane does).
+        let taken = self.pieces.1 + in_hand.sum::<usize>() + job.lsns.len();
+        match (beyond, job.lsns.is_empty()) {
+            (_, true) => Some(Fault::EmptyJob),
+            (Some(&lsn), _) => Some(Fault::NotAdmitted(lsn)),
+            _ if taken > self.pieces.0 * self.workers.len() => Some(Fault::Again(job.first())),
+            _ => None,
         }
     }
 
@@ -73,6 +154,10 @@ impl<O: Ordering + Clone> Control<O> {
             return None;
         }
         let mut next = self.clone();
+        next.pieces.0 += match &*entry.keys {
+            KeySet::Keys(keys) => keys.len().max(1),
+            KeySet::Everything => 1,
+        };
         Some(next.applier.admit(entry).map(|()| next))
     }
 
@@ -81,6 +166,9 @@ impl<O: Ordering + Clone> Control<O> {
     pub fn moves(&self, canonical: bool) -> Vec<(Move, Control<O>, Option<Task>)> {
         let interchangeable = canonical && self.applier.ordering().interchangeable_workers();
         let mut moves = Vec::new();
+        if self.fault.is_some() {
+            return moves;
+        }
         for (worker, number) in (0..self.workers.len()).zip(0u8..) {
             // Workers alike do alike: one of them is enough.
             if interchangeable && self.workers[..worker].contains(&self.workers[worker]) {
@@ -90,6 +178,7 @@ impl<O: Ordering + Clone> Control<O> {
             let (step, task) = match &self.workers[worker] {
                 Phase::Idle => {
                     let Some(job) = next.applier.take(worker) else { continue };
+                    next.fault = self.fault_of(&job);
                     let marker = next.applier.marker(&job);
                     next.workers[worker] = Phase::Taken(Task { job, marker });
                     (Move::Take(number), None)
@@ -104,6 +193,7 @@ impl<O: Ordering + Clone> Control<O> {
                 }
                 Phase::Written(job) => {
                     next.applier.finish(worker, job);
+                    next.pieces.1 += job.lsns.len();
                     next.workers[worker] = Phase::Idle;
                     (Move::Finish(number), None)
                 }
@@ -121,14 +211,17 @@ impl<O: Ordering + Clone> Control<O> {
         let mut next = self.clone();
         if let Some(at) = self.applier.publishable() {
             next.applier.published();
-            next.published = at;
+            next.fault = (at <= self.published).then_some(Fault::PublishedAgain(at));
+            (next.published, next.cutting) = (at, false);
             return Some((Move::Publish, next, None));
         }
         let worth_it = self.applier.ordering().reads() == Reads::Published
             && self.applier.admits()
-            && self.applier.admitted() > self.published;
+            && self.applier.admitted() > self.published
+            && !self.cutting;
         worth_it.then(|| {
             next.applier.cut();
+            next.cutting = true;
             (Move::Cut, next, None)
         })
     }

@@ -9,8 +9,11 @@
 //! cut · publish (writeset_snapshots) · crash and restart
 //! ```
 //!
-//! **Readers** look at all keys after every step: whatever a reader can see, this one sees. A strategy that gets
-//! stuck with entries unapplied breaks convergence.
+//! **Readers** look at all keys after every step: whatever a reader can see, this one sees.
+//!
+//! **Rest**: where no step of the replica is possible (a crash and new commands aside), *progress* is judged: all that was
+//! logged is applied and published, readers are in, and the next entry would be admitted. Every step raises a rank, so
+//! each run comes to rest. There is no timer: a strategy that waits for more entries breaks it.
 //!
 //! **Crash**: RocksDB's own log is off, so a crash leaves what was flushed, a prefix of the *write* order with the
 //! marker of its last batch. The binlog is whole (the store is never ahead of it, and what the replica lost of
@@ -41,10 +44,16 @@ mod control;
 mod data;
 mod log;
 mod model;
+mod once;
+mod rest;
+mod routes;
+mod seen;
 mod story;
 
-pub use checks::{History, INVARIANTS, reader_looks, with_convergence};
-pub use control::{Control, Move, Phase};
+pub use checks::{INVARIANTS, reader_looks, with_convergence, with_progress};
+pub use control::{Control, Fault, Move, Phase, Rank};
 pub use data::Data;
 pub use log::{Place, Program, Programs, ProgramsError, WrongLog};
-pub use model::{Action, OrderingModel, Position, Setup, State};
+pub use model::{Action, Admitted, OrderingModel, Position, Setup, State};
+pub use once::Once;
+pub use routes::Routes;

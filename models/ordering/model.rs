@@ -2,28 +2,31 @@
 
 use super::Machine;
 use super::checks::{
-    self, CONVERGENCE, EXACTLY_ONCE, History, INVARIANTS, MONOTONIC_READS, PER_KEY_ORDER, PREFIX,
+    self, CONVERGENCE, EXACTLY_ONCE, INVARIANTS, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS,
 };
-use super::control::{Control, Move, Phase, Task};
+use super::control::{Control, Fault, Move, Rank, Task};
 use super::data::Data;
 use super::log::{Place, Programs};
+use super::routes::Routes;
 use crate::binlog::{Entry, Lsn};
 use crate::invariant::{self, State as Holds, Versions};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::story::Story;
-use crate::ordering::{Job, Reads};
+use crate::ordering::{Reads, Refused};
 use crate::store::Dump;
 use stateright::{Model, Property};
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::sync::Arc;
 
 const SOMETIMES: &[&str] = &[
+    "a replica at rest that was sent an entry",
     "the watermark reaches the end of a log of two entries or more",
     "a reader sees one key at two versions",
     "a reader sees a state between the first and the last of its log",
     "a reader who saw a key is let in again after a restart",
-    "after a restart entries run again",
+    "an entry is written a second time, or a crash leaves entries and the log goes on after them",
 ];
 
 /// What is explored.
@@ -43,6 +46,11 @@ pub struct Setup {
     pub crash_when_quiet: bool,
     /// From where the replica goes on after a crash.
     pub position: Position,
+    /// Whether batches hold as many entries as [`batch_entries_max`](crate::models::bounds::batch_entries_max) says: only
+    /// then can a path be exported.
+    pub shipped_batches: bool,
+    /// Where it is noted which worker took which key, if anybody asks.
+    pub routes: Option<Arc<Routes>>,
 }
 
 /// From where a replica goes on after a crash. All but the first are bugs that the catalogue seeds.
@@ -96,11 +104,14 @@ pub enum Action {
 /// What a step asks of a [`Control`], once.
 pub(super) struct ControlFacts {
     /// The moves, each with the number of the control that it leads to and, for a write, of its task.
-    moves: Vec<(Move, u32, Option<u32>)>,
-    admitted: Lsn,
-    watermark: Lsn,
-    published: Lsn,
-    reads: Reads,
+    pub(super) moves: Vec<(Move, u32, Option<u32>)>,
+    pub(super) admits: bool,
+    pub(super) fault: Option<Fault>,
+    pub(super) rank: Rank,
+    pub(super) admitted: Lsn,
+    pub(super) watermark: Lsn,
+    pub(super) published: Lsn,
+    pub(super) reads: Reads,
 }
 
 impl ControlFacts {
@@ -111,7 +122,7 @@ impl ControlFacts {
     }
 
     /// How far readers may see.
-    fn shown(&self) -> Lsn {
+    pub(super) fn shown(&self) -> Lsn {
         match self.reads {
             Reads::Latest => self.watermark,
             Reads::Published => self.published,
@@ -119,17 +130,30 @@ impl ControlFacts {
     }
 }
 
+/// What comes of admitting an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// The strategy admits nothing now.
+    Waits,
+    /// It refuses the entry.
+    Refused(Refused),
+    /// Number of the control afterwards.
+    Next(u32),
+}
+
 /// The model of one strategy.
 pub struct OrderingModel<O> {
-    setup: Setup,
+    pub(super) setup: Setup,
     new: Box<dyn Fn(usize) -> O + Send + Sync>,
     pub(super) controls: Interner<Control<O>, ControlFacts>,
     pub(super) datas: Interner<Data, DataFacts>,
     versions: Interner<Versions>,
     nothing_seen: u32,
     tasks: Interner<Task>,
-    admissions: Memo<(u32, u32), Option<u32>>,
-    writes: Memo<(u32, u32, u32, u32, bool), u32>,
+    admissions: Memo<(u32, u32), Admitted>,
+    runs: Interner<Vec<u32>>,
+    run_of: Memo<(Place, u32), u32>,
+    writes: Memo<(u32, u32, u32, bool), (u32, bool)>,
     checks: Memo<(Place, u32, u32), (InvariantSet, InvariantSet)>,
     converged: Memo<(Place, u32), bool>,
     witnesses: Witnesses,
@@ -137,10 +161,12 @@ pub struct OrderingModel<O> {
 
 /// What the checks ask of a [`Data`], once.
 pub(super) struct DataFacts {
-    dump: Dump,
-    versions: u32,
+    pub(super) dump: Dump,
+    /// What would be held if nothing had been applied twice, if that is something else.
+    pub(super) once: Option<Dump>,
+    pub(super) versions: u32,
     /// How many batches were written that a crash may lose.
-    batches: u16,
+    pub(super) batches: u16,
 }
 
 impl<O: Machine> OrderingModel<O> {
@@ -156,6 +182,8 @@ impl<O: Machine> OrderingModel<O> {
             versions,
             tasks: Interner::new(),
             admissions: Memo::new(),
+            runs: Interner::new(),
+            run_of: Memo::new(),
             writes: Memo::new(),
             checks: Memo::new(),
             converged: Memo::new(),
@@ -178,13 +206,16 @@ impl<O: Machine> OrderingModel<O> {
         self.versions.value(number)
     }
 
-    fn control(&self, control: u32) -> &ControlFacts {
+    pub(super) fn control(&self, control: u32) -> &ControlFacts {
         self.controls.facts(control, |value| {
             let moves = value.moves(self.setup.canonical).into_iter().map(|(step, next, task)| {
                 (step, self.controls.number(next), task.map(|task| self.tasks.number(task)))
             });
             ControlFacts {
                 moves: moves.collect(),
+                admits: value.applier.admits(),
+                fault: value.fault,
+                rank: value.rank(),
                 admitted: value.applier.admitted(),
                 watermark: value.applier.watermark(),
                 published: value.published,
@@ -193,26 +224,38 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// The control with the entry after its last admitted one admitted; `None` if the strategy waits or refuses.
-    fn admitted(&self, control: u32, place: Place) -> Option<u32> {
+    /// What comes of admitting the entry after the last admitted one.
+    pub(super) fn admission(&self, control: u32, place: Place) -> Admitted {
         let lsn = self.control(control).admitted.next();
         let prefix = self.setup.programs.at(self.setup.programs.prefix(place, lsn));
         self.admissions.get((control, prefix.entry_number), || {
-            let (_, admission) = prefix.entry.as_ref()?;
-            let next = self.controls.value(control).admit(admission)?.ok()?;
-            Some(self.controls.number(next))
+            let Some((_, admission)) = prefix.entry.as_ref() else { return Admitted::Waits };
+            match self.controls.value(control).admit(admission) {
+                None => Admitted::Waits,
+                Some(Err(refused)) => Admitted::Refused(refused),
+                Some(Ok(next)) => Admitted::Next(self.controls.number(next)),
+            }
         })
     }
 
-    fn written(&self, state: &State, task: u32) -> u32 {
+    pub(super) fn admitted(&self, control: u32, place: Place) -> Option<u32> {
+        match self.admission(control, place) {
+            Admitted::Next(control) => Some(control),
+            Admitted::Waits | Admitted::Refused(_) => None,
+        }
+    }
+
+    /// The data after the batch of a task, and whether any of it was written before. The key of the memo is all that it
+    /// depends on: the data, the task, every entry of it, and whether a crash may come back.
+    fn written(&self, state: &State, task: u32) -> (u32, bool) {
         let (data, may_crash) = (state.data, state.crashes_left > 0);
         let value = self.tasks.value(task);
         let programs = &self.setup.programs;
-        // A run holds two entries at most here, so its first and last are all of it.
-        debug_assert!(value.job.lsns.len() <= 2);
-        let first = programs.at(programs.prefix(state.place, value.job.first())).entry_number;
-        let last = programs.at(programs.prefix(state.place, value.job.last())).entry_number;
-        self.writes.get((data, first, last, task, may_crash), || {
+        let run = self.run_of.get((programs.prefix(state.place, value.job.last()), task), || {
+            let number = |&lsn: &Lsn| programs.at(programs.prefix(state.place, lsn)).entry_number;
+            self.runs.number(value.job.lsns.iter().map(number).collect())
+        });
+        self.writes.get((data, task, run, may_crash), || {
             let entries: Vec<&Entry> =
                 value.job.lsns.iter().map(|&lsn| &programs.entry(state.place, lsn).0).collect();
             let marker = match self.setup.position {
@@ -220,21 +263,23 @@ impl<O: Machine> OrderingModel<O> {
                 _ => value.marker.unwrap_or_default(),
             };
             let before = may_crash.then_some(data);
-            let written = self.datas.value(data).write(&entries, value.job.part.as_ref(), marker, before);
-            self.datas.number(written)
+            let part = value.job.part.as_ref();
+            let (written, repeats) = self.datas.value(data).write(&entries, part, marker, before);
+            (self.datas.number(written), repeats)
         })
     }
 
-    fn data(&self, data: u32) -> &DataFacts {
+    pub(super) fn data(&self, data: u32) -> &DataFacts {
         self.datas.facts(data, |value| {
             let batches = value.before.map_or(0, |before| self.data(before).batches + 1);
             let versions = self.versions.number(value.versions.clone());
-            DataFacts { dump: value.dump(), versions, batches }
+            DataFacts { dump: value.dump(), once: value.dump_once(), versions, batches }
         })
     }
 
-    /// Lets readers in where they may be, lets them look, and notes what is broken.
-    fn observed(&self, before: &State, action: Action, mut state: State) -> State {
+    /// Lets readers in where they may be, lets them look, and notes what is broken. `repeats`: the step wrote an entry
+    /// a second time.
+    fn observed(&self, before: &State, repeats: bool, mut state: State) -> State {
         let control = self.control(state.control);
         if control.reads == Reads::Latest {
             state.published = state.data;
@@ -245,14 +290,15 @@ impl<O: Machine> OrderingModel<O> {
         }
         let length = self.setup.programs.length(state.place);
         let at_end = control.is_quiet() && control.watermark == length;
-        let stuck = !control.is_quiet() && control.moves.is_empty();
-        let converged = !stuck && (!at_end || self.has_converged(state.place, state.data));
+        let converged = !at_end || self.has_converged(state.place, state.data);
         let is_between = control.shown() > Lsn::NONE && control.shown() < length;
-        let ran_again = action == Action::Readmit && state.crashes_left < self.setup.crashes_max;
+        let at_rest = self.at_rest(&state);
+        let progresses = at_rest.is_none_or(invariant::progress);
         let mut tested = InvariantSet::default()
+            .with(PROGRESS, at_rest.is_some() && length > Lsn::NONE)
             .with(CONVERGENCE, at_end && length >= Lsn(2))
             .with(PREFIX, is_between && state.opens_at == 0)
-            .with(EXACTLY_ONCE, ran_again);
+            .with(EXACTLY_ONCE, repeats || self.went_on(&state, at_end));
         let mut broken = InvariantSet::default();
         // Readers who were in before and are given the same data again see nothing new.
         let looks = state.opens_at == 0 && (before.opens_at > 0 || before.published != state.published);
@@ -263,9 +309,18 @@ impl<O: Machine> OrderingModel<O> {
             tested = tested.with(MONOTONIC_READS, reopened && state.seen != self.nothing_seen);
             state.seen = self.data(state.published).versions;
         }
-        state.broken = checks::with_convergence(broken, converged);
+        state.broken = checks::with_progress(checks::with_convergence(broken, converged), progresses);
         self.witnesses.note(tested);
         state
+    }
+
+    /// The moves of the strategy and of the workers that are possible in a state.
+    pub(super) fn moves<'a>(&'a self, state: &State) -> impl Iterator<Item = Move> + 'a {
+        let control = self.control(state.control);
+        // Nobody may read a snapshot from before the end of the recovered log, so none is published.
+        let is_too_early = control.admitted < Lsn(state.opens_at.into());
+        let moves = control.moves.iter().map(|(step, _, _)| *step);
+        moves.filter(move |step| *step != Move::Cut || !is_too_early)
     }
 
     fn has_converged(&self, place: Place, data: u32) -> bool {
@@ -285,49 +340,17 @@ impl<O: Machine> OrderingModel<O> {
     fn look(&self, place: Place, seen: u32, data: u32) -> (InvariantSet, InvariantSet) {
         self.checks.get((place, seen, data), || {
             let programs = &self.setup.programs;
-            let prefixes = &programs.at(place).prefixes;
-            let history = History {
-                versions: prefixes.iter().map(|&at| &programs.at(at).versions).collect(),
-                dumps: prefixes.iter().map(|&at| &programs.at(at).dump).collect(),
-            };
+            let prefixes = programs.at(place).prefixes.iter().map(|&at| programs.at(at));
+            let history: Vec<Holds<'_>> =
+                prefixes.map(|master| Holds { versions: &master.versions, dump: &master.dump }).collect();
             let (saw, value, facts) = (self.versions.value(seen), self.datas.value(data), self.data(data));
             let sees = Holds { versions: &value.versions, dump: &facts.dump };
-            let broken = checks::reader_looks(&history, saw, sees, &value.twice);
+            let once = facts.once.as_ref().unwrap_or(&facts.dump);
+            let broken = checks::reader_looks(&history, saw, sees, once);
             let sees = &value.versions;
             let rewritten = sees.keys().any(|key| saw.of(key) > Lsn::NONE && sees.of(key) != saw.of(key));
             (broken, InvariantSet::default().with(PER_KEY_ORDER, rewritten))
         })
-    }
-
-    /// The job that a worker has taken and not written yet.
-    pub fn in_hand(&self, state: &State, worker: u8) -> Option<&Job> {
-        match self.controls.value(state.control).workers.get(usize::from(worker))? {
-            Phase::Taken(task) => Some(&task.job),
-            Phase::Idle | Phase::Written(_) => None,
-        }
-    }
-
-    /// The job that a worker has written and not said so yet.
-    pub fn unfinished(&self, state: &State, worker: u8) -> Option<&Job> {
-        match self.controls.value(state.control).workers.get(usize::from(worker))? {
-            Phase::Written(job) => Some(job),
-            Phase::Idle | Phase::Taken(_) => None,
-        }
-    }
-
-    /// Whether a snapshot can be published, and is not yet.
-    pub fn publication_is_due(&self, state: &State) -> bool {
-        self.control(state.control).moves.iter().any(|(step, _, _)| *step == Move::Publish)
-    }
-
-    /// What readers of the replica are given.
-    pub fn given(&self, state: &State) -> &Dump {
-        &self.data(state.published).dump
-    }
-
-    /// The highest L with all entries ≤ L written; right after a crash: the entry after which the log runs again.
-    pub fn watermark(&self, state: &State) -> Lsn {
-        self.control(state.control).watermark
     }
 
     fn may_crash(&self, state: &State, control: &ControlFacts) -> bool {
@@ -344,7 +367,7 @@ impl<O: Machine> OrderingModel<O> {
         }
         let left = self.datas.value(flushed);
         let crashes_left = state.crashes_left - 1;
-        let data = if crashes_left == 0 { self.datas.number(left.survived()) } else { flushed };
+        let data = self.datas.number(left.survived());
         // A place is a u16, and no program is longer than there are places.
         let length = u16::try_from(self.setup.programs.length(state.place).0).unwrap_or(u16::MAX);
         let opens_at = if self.setup.reads_after_crash { 0 } else { length };
@@ -364,7 +387,7 @@ impl<O: Machine> Model for OrderingModel<O> {
 
     fn init_states(&self) -> Vec<State> {
         let data = self.datas.number(Data::default());
-        vec![State {
+        let initial = State {
             control: self.fresh_control(Lsn::NONE),
             data,
             published: data,
@@ -373,7 +396,9 @@ impl<O: Machine> Model for OrderingModel<O> {
             opens_at: 0,
             crashes_left: self.setup.crashes_max,
             broken: InvariantSet::default(),
-        }]
+        };
+        // A strategy may admit nothing at all.
+        vec![self.observed(&initial, false, initial)]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -381,14 +406,12 @@ impl<O: Machine> Model for OrderingModel<O> {
         let program = self.setup.programs.at(state.place);
         if control.admitted < self.setup.programs.length(state.place) {
             actions.push(Action::Readmit);
-        } else {
+        } else if state.opens_at == 0 {
+            // A node runs its log again before its port and its link open.
             let known = program.children.iter().enumerate().filter(|(_, child)| child.is_some());
             actions.extend(known.map(|(symbol, _)| Action::Command(symbol)));
         }
-        // Nobody may read a snapshot from before the end of the recovered log, so none is published.
-        let too_early = |step: &Move| *step == Move::Cut && control.admitted < Lsn(state.opens_at.into());
-        let moves = control.moves.iter().map(|(step, _, _)| *step);
-        actions.extend(moves.filter(|step| !too_early(step)).map(Action::Move));
+        actions.extend(self.moves(state).map(Action::Move));
         if self.may_crash(state, control) {
             actions.extend((0..=self.data(state.data).batches).map(Action::Crash));
         }
@@ -396,6 +419,7 @@ impl<O: Machine> Model for OrderingModel<O> {
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = State { broken: InvariantSet::default(), ..*state };
+        let mut repeats = false;
         match action {
             Action::Command(symbol) => {
                 next.place = (*self.setup.programs.at(state.place).children.get(symbol)?)?;
@@ -407,27 +431,29 @@ impl<O: Machine> Model for OrderingModel<O> {
                 let &(_, after, task) = control.moves.iter().find(|(possible, _, _)| *possible == step)?;
                 next.control = after;
                 if let Some(task) = task {
-                    next.data = self.written(state, task);
+                    (next.data, repeats) = self.written(state, task);
                 }
                 if step == Move::Publish {
                     next.published = next.data;
                 }
+                self.note_route(state, step, after);
             }
             Action::Crash(flushed_batches) => next = self.crashed(&next, flushed_batches)?,
         }
-        Some(self.observed(state, action, next))
+        assert!(self.rank(&next) > self.rank(state), "{action:?} raises no rank: {state:?}, {next:?}");
+        Some(self.observed(state, repeats, next))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always(INVARIANTS[CONVERGENCE], |_, state: &State| !state.broken.has(CONVERGENCE)),
-            Property::always(INVARIANTS[PER_KEY_ORDER], |_, state: &State| !state.broken.has(PER_KEY_ORDER)),
-            Property::always(INVARIANTS[PREFIX], |_, state: &State| !state.broken.has(PREFIX)),
-            Property::always(INVARIANTS[MONOTONIC_READS], |_, state: &State| {
-                !state.broken.has(MONOTONIC_READS)
-            }),
-            Property::always(INVARIANTS[EXACTLY_ONCE], |_, state: &State| !state.broken.has(EXACTLY_ONCE)),
-        ]
+        let holds: [fn(&Self, &State) -> bool; 6] = [
+            |_, state| !state.broken.has(PROGRESS),
+            |_, state| !state.broken.has(CONVERGENCE),
+            |_, state| !state.broken.has(PER_KEY_ORDER),
+            |_, state| !state.broken.has(PREFIX),
+            |_, state| !state.broken.has(MONOTONIC_READS),
+            |_, state| !state.broken.has(EXACTLY_ONCE),
+        ];
+        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
     }
 }
 

@@ -1,16 +1,20 @@
 //! A path through the ordering model in words.
 
 use super::Machine;
+use super::checks::{CONVERGENCE, EXACTLY_ONCE, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS};
 use super::control::{Control, Move, Phase};
 use super::log::WrongLog;
 use super::model::{Action, OrderingModel, Position, State};
 use crate::binlog::Lsn;
+use crate::command::Command;
 use crate::effect::{Key, KeySet};
 use crate::invariant::Versions;
+use crate::models::assignment;
 use crate::models::judged::{InvariantSet, Judged};
 use crate::models::path::Path;
 use crate::models::story::{Arrow, Holding, Holds, KeyRow, Lane, Mark, Sign, Step, Story, key_rows};
 use crate::ordering::{Job, Reads};
+use crate::store::Dump;
 use stateright::Model;
 use std::collections::BTreeMap;
 
@@ -42,10 +46,22 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
     let programs = &model.setup().programs;
     let sent = || programs.commands(state.place).map(ToString::to_string).collect();
     story.program = programs.at(state.place).wrong.as_ref().map_or_else(sent, |wrong| wrong.run.clone());
+    story.lanes = lanes(model, &state);
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
     story.taken = path_of(model, &state, path);
     story
+}
+
+/// Which keys of the program share a lane.
+fn lanes<O: Machine>(model: &OrderingModel<O>, state: &State) -> String {
+    let commands: Vec<Command> = model.setup().programs.commands(state.place).cloned().collect();
+    let keys = assignment::keys_of(&commands);
+    if keys.is_empty() || !model.controls.value(state.control).applier.ordering().has_lanes() {
+        return String::new();
+    }
+    let lanes = assignment::assignment_of(&keys, model.setup().workers);
+    assignment::in_words(&keys, &lanes)
 }
 
 /// The path on the model of this program alone, where the command that comes next is number 0.
@@ -57,7 +73,7 @@ fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) 
         Action::Command(_) => Action::Command(0),
         action => *action,
     };
-    (is_plain && in_db_0 && setup.canonical).then(|| Path::Ordering {
+    (is_plain && in_db_0 && setup.canonical && setup.shipped_batches).then(|| Path::Ordering {
         workers: setup.workers,
         crashes_max: setup.crashes_max,
         path: path.iter().map(of_its_own).collect(),
@@ -391,28 +407,78 @@ fn keys<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<KeyRow> {
     with_versions.collect()
 }
 
-/// What the last step broke, in a sentence.
+/// What the last step broke, in sentences.
 fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State) -> String {
     if last.broken == InvariantSet::default() {
         return String::new();
     }
-    let names = last.broken.names(model.invariants());
-    let saw = versions(model.versions_of(before.seen));
-    let sees = versions(&model.datas.value(last.published).versions);
-    let control = model.controls.value(last.control);
-    let all_applied =
-        control.is_quiet() && control.applier.watermark() == model.setup().programs.length(last.place);
-    let published = control.applier.ordering().reads() == Reads::Published;
-    let mut words = format!("Broken: {}.", names.join(", "));
-    if last.broken.has(0) && all_applied {
-        words += " The whole log is applied, and the replica does not hold what the master holds.";
-    } else if last.broken.has(0) {
-        words += " Entries wait, and no worker can go on.";
-    } else {
+    let mut words = format!("Broken: {}.", last.broken.names(model.invariants()).join(", "));
+    let mut say = |yes: bool, what: &dyn Fn() -> String| {
+        if yes {
+            words += &format!(" {}", what());
+        }
+    };
+    let converges = !last.broken.has(CONVERGENCE);
+    let reads = [PER_KEY_ORDER, PREFIX, MONOTONIC_READS].iter().any(|&of| last.broken.has(of));
+    say(last.broken.has(PROGRESS), &|| stuck(model, last));
+    say(!converges, &|| {
+        "The whole log is applied, and the replica does not hold what the master holds.".to_owned()
+    });
+    say(converges && reads, &|| {
+        let control = model.controls.value(last.control);
+        let published = control.applier.ordering().reads() == Reads::Published;
         let where_from = if published { "the published snapshot" } else { "the replica" };
-        words += &format!(" A reader of {where_from} saw {saw}, and now sees {sees}.");
-    }
+        let (saw, sees) = (model.versions_of(before.seen), &model.datas.value(last.published).versions);
+        match versions(saw) == versions(sees) {
+            true => format!("A reader of {where_from} sees {}.", contents(model.given(last))),
+            false => {
+                format!("A reader of {where_from} saw {}, and now sees {}.", versions(saw), versions(sees))
+            }
+        }
+    });
+    say(last.broken.has(EXACTLY_ONCE), &|| {
+        let once = contents(&model.given_once(last));
+        format!(
+            "An entry was applied twice, and a reader can tell: it sees {}; applied once each, the same entries leave {once}.",
+            contents(model.given(last))
+        )
+    });
     words
+}
+
+/// What a replica at rest still owes.
+fn stuck<O: Machine>(model: &OrderingModel<O>, last: &State) -> String {
+    let control = model.controls.value(last.control);
+    let length = model.setup().programs.length(last.place);
+    if let Some(fault) = control.fault {
+        return format!("The strategy gives out {fault}.");
+    }
+    if let Some((place, refused)) = model.refused(last) {
+        let programs = &model.setup().programs;
+        let command = programs.at(place).command.as_ref().map(ToString::to_string).unwrap_or_default();
+        return format!("Where {command} comes next, the replica stops for good: {refused}.");
+    }
+    let (admitted, applied) = (control.applier.admitted(), control.applier.watermark());
+    if admitted < length {
+        return format!("Entry {} is logged, and the strategy never admits it.", admitted.next());
+    }
+    if applied < length {
+        return format!("Entry {} is admitted, and no worker can go on.", applied.next());
+    }
+    if last.opens_at > 0 {
+        return "The log is applied, and readers are never let in.".to_owned();
+    }
+    let published = control.applier.ordering().reads() == Reads::Published;
+    if published && control.published < length {
+        return format!("Entry {} is applied, and readers are never given it.", control.published.next());
+    }
+    "The log is applied, and the strategy would admit no entry more.".to_owned()
+}
+
+/// `a = "1", h = {f: 1}`: what is held.
+fn contents(dump: &Dump) -> String {
+    let held: Vec<String> = dump.iter().map(|(key, stored)| format!("{key} = {}", stored.content)).collect();
+    if held.is_empty() { "no key".to_owned() } else { held.join(", ") }
 }
 
 fn versions(versions: &Versions) -> String {

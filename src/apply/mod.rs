@@ -46,6 +46,8 @@ pub struct Applier<O> {
     ordering: O,
     watermark: Watermark,
     admitted: Lsn,
+    /// What the store held when it began: the strategy knows nothing of the entries up to here.
+    began_at: Lsn,
     /// For entries of several keys, which may be done a part at a time: the number of parts still to do.
     parts: BTreeMap<Lsn, usize>,
 }
@@ -53,7 +55,13 @@ pub struct Applier<O> {
 impl<O: Ordering> Applier<O> {
     /// Nothing admitted; the store holds all up to `marker`.
     pub fn new(ordering: O, marker: Lsn) -> Applier<O> {
-        Applier { ordering, watermark: Watermark::at(marker), admitted: marker, parts: BTreeMap::new() }
+        Applier {
+            ordering,
+            watermark: Watermark::at(marker),
+            admitted: marker,
+            began_at: marker,
+            parts: BTreeMap::new(),
+        }
     }
 
     /// The strategy.
@@ -64,6 +72,11 @@ impl<O: Ordering> Applier<O> {
     /// The last entry admitted.
     pub fn admitted(&self) -> Lsn {
         self.admitted
+    }
+
+    /// The last entry that the store held when it began.
+    pub fn began_at(&self) -> Lsn {
+        self.began_at
     }
 
     /// The highest L with all entries ≤ L written.
@@ -128,9 +141,9 @@ impl<O: Ordering> Applier<O> {
         self.ordering.cut();
     }
 
-    /// See [`Ordering::publishable`].
+    /// See [`Ordering::publishable`]. A strategy that was given no entry yet may publish what the store began with.
     pub fn publishable(&self) -> Option<Lsn> {
-        self.ordering.publishable()
+        self.ordering.publishable().map(|at| at.max(self.began_at))
     }
 
     /// See [`Ordering::published`].

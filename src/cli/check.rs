@@ -59,10 +59,7 @@ const EXAMPLES: &str = "Examples:
 /// Runs the checks and prints what they came to.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let program = args.program.as_deref().map(read).transpose()?;
-    let (tasks, left_out) = tasks(args, program.as_ref())?;
-    if tasks.is_empty() {
-        return Err(UsageError::Unknown(format!("nothing is left to judge: {}", left_out.join("; "))));
-    }
+    let tasks = tasks(args, program.as_ref())?;
     // The file is opened before the work: a minute's verdicts are not lost to a wrong name.
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let folder = args.export.as_deref().map(export::Folder::make).transpose()?;
@@ -70,7 +67,6 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let watch::Judged { rows, panicked } = watch::run_all(&tasks);
     let mut run = Run {
         args,
-        left_out,
         panicked,
         seconds: started.elapsed().as_secs_f64(),
         threads: watch::threads(tasks.len()),
@@ -111,13 +107,11 @@ pub(super) fn create(file: &str) -> Result<std::fs::File, UsageError> {
     std::fs::File::create(file).map_err(wrong)
 }
 
-/// The tasks, and what was left out because it is not defined for the program.
-fn tasks(args: &Args, program: Option<&Program>) -> Result<(Vec<Task>, Vec<String>), UsageError> {
+fn tasks(args: &Args, program: Option<&Program>) -> Result<Vec<Task>, UsageError> {
     let (bounds, model, choice) = (args.bounds, args.model.as_deref(), args.choice.as_deref());
     let unknown = |error: check::UnknownName| UsageError::Unknown(error.to_string());
     match program {
         Some(program) => own_program::program_tasks(program, &program_name(args), bounds, model, choice)
-            .map(|all| (all.tasks, all.left_out))
             .map_err(|error| match error {
                 OwnProgramError::Unknown(error) => unknown(error),
                 OwnProgramError::TooLong(_) | OwnProgramError::TooHeavy(_) => UsageError::File {
@@ -125,7 +119,7 @@ fn tasks(args: &Args, program: Option<&Program>) -> Result<(Vec<Task>, Vec<Strin
                     reason: error.to_string(),
                 },
             }),
-        None => check::tasks(bounds, model, choice).map(|tasks| (tasks, Vec::new())).map_err(unknown),
+        None => check::tasks(bounds, model, choice).map_err(unknown),
     }
 }
 
@@ -152,8 +146,6 @@ pub(super) fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
 /// A run that is over.
 struct Run<'a> {
     args: &'a Args,
-    /// Choices that are not defined for the program.
-    left_out: Vec<String>,
     /// What is lacking of the answer.
     panicked: Vec<Panicked>,
     seconds: f64,
@@ -190,7 +182,7 @@ impl Run<'_> {
     fn stories(&mut self, report: &Report<'_>) -> Vec<String> {
         let drawn = |row: &Row| row.counterexample.as_ref().map(|story| timeline(story, report.width));
         let mut stories = Vec::new();
-        for row in report.first_violations() {
+        for row in report.told() {
             let drawn = self.noting(row, "the drawing", || drawn(row)).flatten();
             stories.extend(drawn.map(|drawn| self.counterexample(row, &drawn)));
         }
@@ -202,13 +194,6 @@ impl Run<'_> {
         let mut text = program.map(|program| self.program_line(program)).unwrap_or_default();
         for model in distinct(report.rows, |row| row.model) {
             text += &self.tables(model, report);
-        }
-        for choice in &self.left_out {
-            text += &wrapped(
-                &format!("Left out, as it is not defined for this program: {choice}."),
-                report.width,
-            );
-            text += "\n";
         }
         text + &stories.concat() + &self.end(report)
     }
@@ -344,6 +329,7 @@ pub(super) mod tests {
             max_depth: 9,
             seconds: 0.5,
             bounds: "all of it".to_owned(),
+            witness: "",
             note: String::new(),
             counterexample: None,
         }
@@ -364,7 +350,7 @@ pub(super) mod tests {
             export: None,
         };
         let report = Report { rows, own_program, width: 100 };
-        let mut run = Run { args: &args, left_out: Vec::new(), panicked, seconds: 0.5, threads: 2 };
+        let mut run = Run { args: &args, panicked, seconds: 0.5, threads: 2 };
         let stories = run.stories(&report);
         (matches!(run.outcome(&report), Outcome::Expected), run.text(&report, None, &stories))
     }
@@ -399,8 +385,7 @@ pub(super) mod tests {
             json: None,
             export: None,
         };
-        let mut run =
-            Run { args: &args, left_out: Vec::new(), panicked: Vec::new(), seconds: 0.5, threads: 2 };
+        let mut run = Run { args: &args, panicked: Vec::new(), seconds: 0.5, threads: 2 };
         assert_eq!(run.noting(&violated, "the drawing", || 7), Some(7));
         assert_eq!(run.noting(&violated, "the drawing", || panic!("no room")), None::<()>);
         assert_eq!(run.panicked[0].what, "the drawing of prefix");

@@ -16,6 +16,10 @@ struct JsonRow<'a> {
     max_depth: usize,
     seconds: f64,
     bounds: &'a str,
+    /// What put the invariant to the test, if it holds.
+    witness: &'a str,
+    /// Why the verdict is *incomplete*, *refused* or *sampled*.
+    note: &'a str,
     counterexample: Option<Vec<String>>,
 }
 
@@ -37,6 +41,8 @@ fn row(row: &Row) -> JsonRow<'_> {
         max_depth: row.max_depth,
         seconds: row.seconds,
         bounds: &row.bounds,
+        witness: row.witness,
+        note: &row.note,
         counterexample: row.counterexample.as_ref().map(|story| story.in_words()),
     }
 }

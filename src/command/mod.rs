@@ -20,6 +20,7 @@ mod number;
 mod options;
 mod pattern;
 mod random;
+mod renamed;
 mod reply;
 mod split;
 mod string;

@@ -88,6 +88,10 @@ impl Ordering for Barrier {
             }
         }
     }
+
+    fn has_lanes(&self) -> bool {
+        true
+    }
 }
 
 impl Barrier {

@@ -37,4 +37,8 @@ impl Ordering for FirstKey {
     }
 
     fn finish(&mut self, _worker: usize, _job: &Job) {}
+
+    fn has_lanes(&self) -> bool {
+        true
+    }
 }

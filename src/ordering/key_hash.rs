@@ -38,6 +38,7 @@ impl Ordering for KeyHash {
                     strategy: "key_hash",
                     lsn: entry.lsn,
                     reason: "a command of several keys that cannot be split into one command a key",
+                    declared: true,
                 });
             }
             KeySet::Keys(keys) => match keys.first() {
@@ -54,4 +55,8 @@ impl Ordering for KeyHash {
     }
 
     fn finish(&mut self, _worker: usize, _job: &Job) {}
+
+    fn has_lanes(&self) -> bool {
+        true
+    }
 }

@@ -149,6 +149,9 @@ pub struct Refused {
     pub lsn: Lsn,
     /// Why.
     pub reason: &'static str,
+    /// Whether the strategy says of itself that it is not defined for such entries. A checker leaves programs with them
+    /// out; any other refusal stops a replica for good, and breaks *progress*.
+    pub declared: bool,
 }
 
 /// When may an entry start, and on which worker? A pure state machine.
@@ -197,6 +200,11 @@ pub trait Ordering {
     fn interchangeable_workers(&self) -> bool {
         false
     }
+
+    /// Whether a key's worker is that of [`lane_of`]. Which keys share a lane is then part of what a checker explores.
+    fn has_lanes(&self) -> bool {
+        false
+    }
 }
 
 impl<O: Ordering + ?Sized> Ordering for Box<O> {
@@ -238,5 +246,9 @@ impl<O: Ordering + ?Sized> Ordering for Box<O> {
 
     fn interchangeable_workers(&self) -> bool {
         (**self).interchangeable_workers()
+    }
+
+    fn has_lanes(&self) -> bool {
+        (**self).has_lanes()
     }
 }

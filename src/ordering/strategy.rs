@@ -137,4 +137,8 @@ impl Ordering for AnyOrdering {
     fn interchangeable_workers(&self) -> bool {
         self.get().interchangeable_workers()
     }
+
+    fn has_lanes(&self) -> bool {
+        self.get().has_lanes()
+    }
 }

@@ -37,7 +37,8 @@ fn ordering_holds(strategy: Strategy, invariant: &str) -> bool {
 }
 
 fn choice(ordering: Strategy, expiry: Policy) -> Choice {
-    Choice { ordering, expiry, prefixes: ordering_holds(ordering, "prefix") }
+    let no_resurrection = expected::expiry_promises(expiry, "no_resurrection");
+    Choice { ordering, expiry, prefixes: ordering_holds(ordering, "prefix"), no_resurrection }
 }
 
 /// Who is killed. The first has the most kills: it logs commands, which do harm if they run twice.

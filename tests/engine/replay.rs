@@ -136,7 +136,10 @@ fn replay_damaged_trace_is_refused() {
     let fault = refused("R38", |trace| trace["seeded"] = json!("readers_see_the_dead"));
     assert!(fault.contains("unknown fault 'readers_see_the_dead' (known: removes_by_own_clock)"), "{fault}");
     let invariant = refused("R08", |trace| trace["invariant"] = json!("same_value"));
-    assert!(invariant.contains("unknown invariant 'same_value' (known: convergence, "), "{invariant}");
+    assert!(
+        invariant.contains("unknown invariant 'same_value' (known: progress, convergence, "),
+        "{invariant}"
+    );
     let version = refused("R08", |trace| trace["version"] = json!(2));
     assert!(version.contains("trace of version 2; this program knows version 1"), "{version}");
     let setting = refused("R08", |trace| trace["setting"] = json!({"workers": 0, "crashes": 0}));

@@ -107,7 +107,12 @@ async fn export_trace_that_real_nodes_cannot_go_is_not_offered() {
 #[tokio::test]
 async fn catalogue_table_has_every_row_and_filters_by_links() {
     let visitor = Visitor::new();
-    let rows = |page: &Page| page.addresses().into_iter().filter(|it| it.starts_with("/catalogue/R")).count();
+    let rows = |page: &Page| {
+        page.addresses()
+            .into_iter()
+            .filter(|it| ["/catalogue/R", "/catalogue/H"].iter().any(|of| it.starts_with(of)))
+            .count()
+    };
     let all = visitor.open("/catalogue").await;
     assert_eq!(rows(&all), catalogue::all().count());
     for section in catalogue::SECTIONS {

@@ -57,6 +57,7 @@ fn story(key: &str) -> Story {
     steps[2].keys[0].replica = "\"5\", no deadline".to_owned();
     steps[2].keys[0].replica_until = Until::Forever;
     Story {
+        lanes: String::new(),
         program: vec![format!("SET {key}")],
         keys: steps[3].keys.clone(),
         steps,

@@ -20,6 +20,7 @@ fn row(choice: &str, invariant: &'static str, verdict: Verdict, expected: Verdic
         max_depth: 17,
         seconds: 2.0,
         bounds: "programs of up to 4 commands".to_owned(),
+        witness: "",
         note: String::new(),
         counterexample: (verdict == Verdict::Violated).then(|| story(8)),
     }
@@ -40,6 +41,7 @@ fn story(steps: usize) -> Story {
         ..KeyRow::default()
     };
     Story {
+        lanes: String::new(),
         path: Vec::new(),
         program: vec!["SET a b".to_owned(), "FLUSHDB".to_owned()],
         steps: (1..=steps).map(step).collect(),
@@ -112,15 +114,20 @@ fn scenario_table_names_what_is_broken_first() {
 }
 
 #[test]
-fn first_violation_follows_the_columns_and_prefers_every_program() {
-    let mut rows = rows();
-    rows[1].scenario = Some("flushdb_reordered".to_owned());
-    let first = |rows: &[Row]| {
-        report(rows, 100).first_violations().iter().map(|row| row.invariant).collect::<Vec<_>>()
-    };
-    assert_eq!(first(&rows), ["prefix"]);
-    rows[1].scenario = None;
-    assert_eq!(first(&rows), ["convergence"]);
+fn told_stories_are_so_many_that_each_violation_of_a_few_choices_is_in_one() {
+    let told = |rows: &[Row]| report(rows, 100).told().iter().map(|row| row.invariant).collect::<Vec<_>>();
+    let mut few = rows();
+    assert_eq!(told(&few), ["prefix", "convergence"], "neither story breaks the other's invariant");
+    let story = few[1].counterexample.as_mut().expect("it is broken");
+    story.steps[7].broken = vec!["convergence".to_owned(), "prefix".to_owned()];
+    assert_eq!(told(&few), ["convergence"], "the first column's story breaks both");
+    // Of many choices: the first of each, and what was not expected.
+    let mut many = rows();
+    many[1].expected = Verdict::Violated;
+    many.extend(["a", "b"].map(|choice| row(choice, "convergence", Verdict::Holds, Verdict::Holds)));
+    assert_eq!(told(&many), ["convergence"]);
+    many[0].expected = Verdict::Holds;
+    assert_eq!(told(&many), ["prefix", "convergence"]);
 }
 
 #[test]

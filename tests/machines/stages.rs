@@ -7,14 +7,18 @@ use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
 use replicheck::effect::{Key, KeySet, Write};
 use replicheck::expiry::{LogTime, Policy};
-use replicheck::invariant::{self, SameLsn, Sight, State, Versions, Visible};
+use replicheck::invariant::{self, AtRest, SameLsn, Sight, State, Versions, Visible};
+use replicheck::models::expiry::at_rest;
+use replicheck::models::judged::InvariantSet;
+use replicheck::models::ordering::{Data, Programs};
+use replicheck::models::scenario::commands;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::ordering::{Admission, Strategy};
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::overlay::Overlay;
 use replicheck::store::{Content, Dump, Read, Stored, dump};
 use replicheck::time::Millis;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 fn key(name: &str) -> Key {
@@ -71,38 +75,111 @@ fn convergence_older_writer_or_other_value_breaks_it() {
 #[test]
 fn levels_versions_that_go_back_break_them() {
     let history = [versions(&[]), versions(&["a"]), versions(&["a", "*"]), versions(&["a", "*", "c"])];
-    let history: Vec<&Versions> = history.iter().collect();
-    let (set, flushed) = (history[1], history[2]);
-    assert!(invariant::monotonic_reads(set, flushed) && !invariant::monotonic_reads(flushed, set));
-    assert!(invariant::per_key_order(&history, set, flushed));
-    assert!(!invariant::per_key_order(&history, flushed, set));
+    let (none, a, c) =
+        (Dump::new(), dump_of(&[("a", string("1", None))]), dump_of(&[("c", string("1", None))]));
+    let dumps = [&none, &a, &none, &c];
+    let history: Vec<State> =
+        history.iter().zip(dumps).map(|(versions, dump)| State { versions, dump }).collect();
+    let (set, flushed, unseen) = (history[1], history[2], Versions::default());
+    assert!(invariant::monotonic_reads(set.versions, flushed.versions));
+    assert!(!invariant::monotonic_reads(flushed.versions, set.versions));
+    assert!(invariant::per_key_order(&history, set.versions, flushed));
+    assert!(!invariant::per_key_order(&history, flushed.versions, set));
     // A version that the master never gave this key.
     let mut invented = Versions::default();
     invented.write(&KeySet::of([key("a")]), Lsn(3));
-    assert!(!invariant::per_key_order(&history, set, &invented));
+    assert!(!invariant::per_key_order(&history, set.versions, State { versions: &invented, dump: &a }));
+    // The right version, another value; a key that is there although the last writer of everything left none.
+    let other = dump_of(&[("a", string("2", None))]);
+    assert!(!invariant::per_key_order(&history, &unseen, State { dump: &other, ..set }));
+    assert!(!invariant::per_key_order(&history, &unseen, State { dump: &none, ..set }));
+    assert!(!invariant::per_key_order(&history, &unseen, State { dump: &a, ..flushed }));
 }
 
 #[test]
 fn prefix_no_length_or_a_shorter_one_breaks_it() {
     let history = [versions(&[]), versions(&["a"]), versions(&["a", "c"])];
-    let history: Vec<&Versions> = history.iter().collect();
+    let (one, two) = (string("1", None), string("2", None));
+    let dumps =
+        [dump_of(&[]), dump_of(&[("a", one.clone())]), dump_of(&[("a", one.clone()), ("c", one.clone())])];
+    let history: Vec<State> =
+        history.iter().zip(&dumps).map(|(versions, dump)| State { versions, dump }).collect();
     assert_eq!(invariant::prefix(&history, Lsn(0), history[2]), Some(Lsn(2)));
     assert_eq!(invariant::prefix(&history, Lsn(2), history[1]), None);
     let mut hole = Versions::default();
     hole.write(&KeySet::of([key("c")]), Lsn(2));
-    assert_eq!(invariant::prefix(&history, Lsn(0), &hole), None);
+    let only_c = dump_of(&[("c", one.clone())]);
+    assert_eq!(invariant::prefix(&history, Lsn(0), State { versions: &hole, dump: &only_c }), None);
+    // The versions of a prefix, and other contents.
+    let other = dump_of(&[("a", one), ("c", two)]);
+    assert_eq!(invariant::prefix(&history, Lsn(0), State { dump: &other, ..history[2] }), None);
 }
 
 #[test]
 fn exactly_once_value_of_a_second_run_breaks_it() {
     let (once, twice) = (dump_of(&[("n", string("1", None))]), dump_of(&[("n", string("2", None))]));
-    let (empty, written) = (Dump::new(), versions(&["n"]));
-    let history = [&empty, &once];
-    let ran_twice = BTreeSet::from([Lsn(1)]);
-    let holds = |dump| State { versions: &written, dump };
-    assert!(invariant::exactly_once(holds(&once), &ran_twice, &history));
-    assert!(!invariant::exactly_once(holds(&twice), &ran_twice, &history));
-    assert!(invariant::exactly_once(holds(&twice), &BTreeSet::new(), &history), "it did not run twice");
+    assert!(invariant::exactly_once(&once, &once));
+    assert!(!invariant::exactly_once(&twice, &once));
+}
+
+#[test]
+fn once_applied_the_second_time_changes_the_store_alone() {
+    let entries = |lines: &[&str]| {
+        let policy = Policy::AtEntryTime.get();
+        let programs = Programs::only(&commands(lines), &*policy).expect("short");
+        (1..=lines.len() as u64).map(|lsn| programs.entry(3, Lsn(lsn)).0.clone()).collect::<Vec<_>>()
+    };
+    let log = entries(&["INCR n", "MSET a 1 b 1", "INCR n"]);
+    let key = |name: &str| Some(key(name));
+    // Entry and part; whether it was applied before; n in the store, and n where each entry counts once.
+    let writes = [
+        (0, None, false, "1", "1"),
+        (0, None, true, "2", "1"),
+        (1, key("a"), false, "2", "1"),
+        (1, None, true, "2", "1"),
+        (1, key("b"), true, "2", "1"),
+        (2, None, false, "3", "2"),
+    ];
+    let mut data = Data::default();
+    for (number, part, repeats, stored, once) in writes {
+        let (next, repeated) = data.write(&[&log[number]], part.as_ref(), Lsn(3), None);
+        assert_eq!(repeated, repeats, "{number} {part:?}");
+        let n = |dump: &Dump| dump[&Key::new(0, "n")].content.to_string();
+        let dump_once = next.dump_once().unwrap_or_else(|| next.dump());
+        assert_eq!((n(&next.dump()), n(&dump_once)), (format!("\"{stored}\""), format!("\"{once}\"")));
+        data = next;
+    }
+}
+
+#[test]
+fn progress_owed_by_a_replica_at_rest_breaks_it() {
+    let rested = AtRest {
+        logged: Lsn(3),
+        admitted: Lsn(3),
+        applied: Lsn(3),
+        published: Lsn(3),
+        readers_are_in: true,
+        admits_more: true,
+    };
+    assert!(invariant::progress(rested));
+    for owes in [
+        AtRest { admitted: Lsn(2), ..rested },
+        AtRest { applied: Lsn(2), ..rested },
+        AtRest { published: Lsn(2), ..rested },
+        AtRest { readers_are_in: false, ..rested },
+        AtRest { admits_more: false, ..rested },
+    ] {
+        assert!(!invariant::progress(owes), "{owes:?}");
+    }
+    assert_eq!(at_rest(Lsn(2), Lsn(2)), (InvariantSet(0), InvariantSet(1)));
+    assert_eq!(at_rest(Lsn(2), Lsn(1)), (InvariantSet(1), InvariantSet(1)));
+}
+
+#[test]
+fn publishable_after_a_restart_is_what_the_store_began_with() {
+    let mut applier = Applier::new(Strategy::WritesetSnapshots.machine(2, 1), Lsn(7));
+    applier.cut();
+    assert_eq!(applier.publishable(), Some(Lsn(7)));
 }
 
 #[test]

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 /// Every bug of the catalogue's source, by section.
-const IDS: [&str; 4] = [
+const IDS: [&str; 5] = [
     "R01 R02 R03 R04 R05 R06 R07 R08 R09 R10 R11 R12 R13 R14 R15 R16 R17 R18 R19 R20 R21 R22",
     "R23 R24 R26 R27 R28",
     "R29 R30 R31 R32 R33 R34 R35 R36 R37 R38 R39 R40 R41 R42 R43 R45 R46 R50 R53 R54 R55 R56 R57",
     "R58 R59 R60 R62 R63 R64 R65 R67 R68 R69 R71 R72 R73 R74 R75 R76",
+    "H01 H02 H03 H04 H05 H06 H07 H08 H09 H10 H11 H12 H13 H14",
 ];
 
 /// Those that the models must show now.
@@ -85,6 +86,9 @@ fn catalogue_rows_say_what_they_must() {
                 assert!(case.reason().is_none());
                 assert_ne!(bug.with, bug.cure, "{}", case.id);
                 assert!(!matches!(bug.cure, Configuration::Seeded(_)), "{}: a fault cures nothing", case.id);
+            }
+            Standing::FoundHere { missed, finds } => {
+                assert!(!missed.is_empty() && !finds.is_empty(), "{}", case.id);
             }
             Standing::Later(why) | Standing::OutOfScope(why) | Standing::NotShown(why) => {
                 assert!(!why.is_empty() && !why.contains('\n'), "{}", case.id);

@@ -22,9 +22,10 @@ pub const VARIABLE: &str = "REPLICHECK_SEED";
 pub const OF_UNKNOWN_COMMIT: u64 = 7;
 
 /// Settings of a run that its command repeats.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     "QUICKCHECK_GENERATOR_SIZE",
     "QUICKCHECK_TESTS",
+    "REPLICHECK_FILES",
     "REPLICHECK_FRAMES",
     "REPLICHECK_ITERATIONS",
     "REPLICHECK_KILLS",

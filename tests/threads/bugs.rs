@@ -39,7 +39,7 @@ impl Case {
     /// What a run says in which the bug shows.
     pub fn words(&self) -> String {
         match self.configuration {
-            // Entries wait and nobody goes on: so it does not converge.
+            // Entries wait and no thread goes on.
             Configuration::Seeded(Seeded::HoldsBackTheLast) => "deadlock".to_owned(),
             _ => format!("broken: [\"{}\"]", self.bug.invariant),
         }

@@ -4,12 +4,13 @@
 use crate::apply::pool::Work;
 use crate::publication::ReplicaPublication;
 use crate::sync::{Mutex, lock};
-use replicheck::apply::{Instants, marker, write_batch};
+use replicheck::apply::{Instants, write_batch};
 use replicheck::binlog::{Entry, Lsn};
-use replicheck::effect::{Key, KeySet};
+use replicheck::effect::Key;
 use replicheck::expiry::LogTime;
 use replicheck::invariant::{self, State, Versions};
 use replicheck::models::expected::{OrderingChoice, ordering};
+use replicheck::models::ordering::Data;
 use replicheck::models::verdict::Verdict;
 use replicheck::ordering::Strategy;
 use replicheck::store::memory::MemoryStore;
@@ -62,59 +63,51 @@ impl History {
         (first, self.entries.get(at).map_or(Millis(u64::MAX), |next| next.time))
     }
 
-    fn states(&self) -> Vec<&Versions> {
-        self.versions.iter().collect()
+    fn states(&self) -> Vec<State<'_>> {
+        self.versions.iter().zip(&self.dumps).map(|(versions, dump)| State { versions, dump }).collect()
     }
 
-    /// What a reader who saw `seen` breaks by seeing `sees`.
-    pub fn look(&self, seen: &Versions, sees: &Versions) -> BTreeSet<&'static str> {
+    /// The length of the prefix that a reader sees, if it is one.
+    pub fn prefix(&self, sees: &Seen) -> Option<Lsn> {
+        invariant::prefix(&self.states(), Lsn::NONE, sees.state())
+    }
+
+    /// What a reader who saw `saw` breaks by seeing `sees`.
+    pub fn look(&self, saw: &Seen, sees: &Seen) -> BTreeSet<&'static str> {
         let states = self.states();
-        let before = invariant::prefix(&states, Lsn::NONE, seen).unwrap_or_default();
         let held = [
-            ("per_key_order", invariant::per_key_order(&states, seen, sees)),
-            ("prefix", invariant::prefix(&states, before, sees).is_some()),
-            ("monotonic_reads", invariant::monotonic_reads(seen, sees)),
+            ("per_key_order", invariant::per_key_order(&states, &saw.versions, sees.state())),
+            ("prefix", invariant::prefix(&states, saw.versions.newest(), sees.state()).is_some()),
+            ("monotonic_reads", invariant::monotonic_reads(&saw.versions, &sees.versions)),
         ];
         held.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect()
     }
 }
 
-/// What was written.
-#[derive(Clone, Default)]
-struct Held {
-    store: MemoryStore,
+/// What a reader is given.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
     versions: Versions,
-    /// Entries and parts of entries that were written.
-    written: BTreeSet<(Lsn, Option<Key>)>,
-    /// Entries of which something was written when it was there already.
-    twice: BTreeSet<Lsn>,
+    dump: Dump,
 }
 
-impl Held {
-    fn write(&mut self, entries: &[&Entry], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError> {
-        write_batch(&mut self.store, entries, part, marker, &INSTANTS)?;
-        for entry in entries {
-            let keys = part.map_or_else(|| entry.keys().into_owned(), |key| KeySet::of([key.clone()]));
-            self.versions.write(&keys, entry.lsn);
-            if !self.written.insert((entry.lsn, part.cloned())) {
-                self.twice.insert(entry.lsn);
-            }
-        }
-        Ok(())
+impl Seen {
+    fn state(&self) -> State<'_> {
+        State { versions: &self.versions, dump: &self.dump }
     }
+}
 
-    fn marker(&self) -> Lsn {
-        marker(&self.store).expect("written by write_batch")
-    }
+fn seen(held: &Data) -> Seen {
+    Seen { versions: held.versions.clone(), dump: held.dump() }
 }
 
 struct Disk {
-    held: Held,
-    /// What was held after 0, 1, 2, … batches.
-    batches: Vec<Held>,
+    held: Data,
+    /// What was held after 0, 1, 2, … batches, with the last entry of the log that was written by then.
+    batches: Vec<(Data, Lsn)>,
     /// Readers are let in when this LSN is published.
     opens_at: Option<Lsn>,
-    seen: Versions,
+    seen: Seen,
     broken: BTreeSet<&'static str>,
 }
 
@@ -136,17 +129,16 @@ pub struct Judge {
     /// Whether a crash at any batch is looked at, too.
     crashes: bool,
     /// What other threads are given, as the engine does it.
-    publication: Option<ReplicaPublication<Versions>>,
+    publication: Option<ReplicaPublication<Seen>>,
 }
 
 impl Judge {
     pub fn new(history: &Arc<History>, strategy: Strategy, wrong: Wrong) -> Judge {
-        let held = Held::default();
         let disk = Disk {
-            batches: vec![held.clone()],
-            held,
+            batches: vec![(Data::default(), Lsn::NONE)],
+            held: Data::default(),
             opens_at: None,
-            seen: Versions::default(),
+            seen: Seen::default(),
             broken: BTreeSet::new(),
         };
         let live = strategy != Strategy::WritesetSnapshots;
@@ -179,21 +171,22 @@ impl Judge {
 
     /// What another thread reads: the last entry published, the instant to judge by, the state (`None`: the store as it
     /// is, which may be ahead).
-    pub fn read(&self) -> (Lsn, Millis, Option<Arc<Versions>>) {
+    pub fn read(&self) -> (Lsn, Millis, Option<Arc<Seen>>) {
         let publication = self.publication.as_ref().expect("a judge with a publication");
         let (lsn, clock, published) = publication.read(Millis::ZERO);
         (lsn, clock.time, published)
     }
 
     /// The store as it is.
-    pub fn latest(&self) -> Versions {
-        lock(&self.disk).held.versions.clone()
+    pub fn latest(&self) -> Seen {
+        seen(&lock(&self.disk).held)
     }
 
     fn looks(&self, disk: &mut Disk) {
-        let broken = self.history.look(&disk.seen, &disk.held.versions);
+        let sees = seen(&disk.held);
+        let broken = self.history.look(&disk.seen, &sees);
         disk.broken.extend(broken);
-        disk.seen = disk.held.versions.clone();
+        disk.seen = sees;
     }
 
     /// The same replica after a crash: of its batches all but the first `kept` of so many are lost, and readers are let
@@ -203,7 +196,7 @@ impl Judge {
             let mut disk = lock(&self.disk);
             let kept = kept(disk.batches.len() - 1);
             disk.batches.truncate(kept + 1);
-            disk.held = disk.batches[kept].clone();
+            disk.held = disk.batches[kept].0.clone();
             disk.opens_at = Some(opens_at);
         }
         if self.publication.is_some() { self.with_publication() } else { self }
@@ -220,32 +213,30 @@ impl Judge {
         if reached {
             broken.extend(self.broken_at(self.history.end(), &disk.held));
         }
-        for left in disk.batches.iter().filter(|_| self.crashes) {
+        for (left, end) in disk.batches.iter().filter(|_| self.crashes) {
             // The log has at least what was written.
-            let end = left.written.last().map_or(Lsn::NONE, |(lsn, _)| *lsn);
             let mut again = left.clone();
-            let runs_again = |entry: &&Arc<Entry>| entry.lsn > left.marker() && entry.lsn <= end;
+            let runs_again = |entry: &&Arc<Entry>| entry.lsn > left.marker() && entry.lsn <= *end;
             for entry in self.history.entries.iter().filter(runs_again) {
-                again.write(&[entry], None, entry.lsn).expect("memory does not fail");
+                (again, _) = again.write(&[entry], None, entry.lsn, None);
             }
-            broken.extend(self.broken_at(end, &again));
+            broken.extend(self.broken_at(*end, &again));
         }
         broken
     }
 
     /// What is broken of a replica that has applied all up to `end`.
-    fn broken_at(&self, end: Lsn, held: &Held) -> Vec<&'static str> {
-        let length = usize::try_from(end.0).expect("small") + 1;
-        let (versions, dumps) = (&self.history.versions[..length], &self.history.dumps[..length]);
-        let held_dump = dump(&held.store).expect("written by write_batch");
-        let replica = State { versions: &held.versions, dump: &held_dump };
-        let master = State { versions: &versions[versions.len() - 1], dump: &dumps[dumps.len() - 1] };
+    fn broken_at(&self, end: Lsn, held: &Data) -> Vec<&'static str> {
+        let end = usize::try_from(end.0).expect("small");
+        let sees = seen(held);
+        let master = State { versions: &self.history.versions[end], dump: &self.history.dumps[end] };
         let mut broken = Vec::new();
-        if !invariant::convergence(replica, master) {
+        if !invariant::convergence(sees.state(), master) {
             // Both levels say convergence first.
             broken.extend(["convergence", "per_key_order", "prefix"]);
         }
-        if !invariant::exactly_once(replica, &held.twice, &dumps.iter().collect::<Vec<_>>()) {
+        let once = held.dump_once();
+        if !invariant::exactly_once(&sees.dump, once.as_ref().unwrap_or(&sees.dump)) {
             broken.push("exactly_once");
         }
         broken
@@ -265,9 +256,10 @@ impl Work for Judge {
         let last = entries.last().map_or(marker, |entry| entry.lsn);
         let marker = if self.wrong == Wrong::MarkerSkipsGaps { marker.max(last) } else { marker };
         let mut disk = lock(&self.disk);
-        disk.held.write(&entries, part, marker)?;
-        let held = disk.held.clone();
-        disk.batches.push(held);
+        let (held, _) = disk.held.write(&entries, part, marker, None);
+        let end = disk.batches.last().map_or(last, |(_, end)| last.max(*end));
+        disk.batches.push((held.clone(), end));
+        disk.held = held;
         if self.live && disk.opens_at.is_none() {
             self.looks(&mut disk);
         }

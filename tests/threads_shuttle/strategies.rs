@@ -5,11 +5,10 @@ use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
 use crate::handover::hand_over;
 use crate::log::random_log;
 use crate::mutant::{Fault, MUTANTS, Mutant};
-use crate::promise::{History, Judge, Wrong, promised};
+use crate::promise::{History, Judge, Seen, Wrong, promised};
 use crate::sync;
 use replicheck::apply::Applier;
 use replicheck::binlog::{Entry, Lsn};
-use replicheck::invariant::{self, Versions};
 use replicheck::ordering::Strategy;
 use shuttle::rand::RngCore;
 use shuttle::thread;
@@ -35,7 +34,7 @@ struct Case {
 /// What a reader saw last, and what seeing it broke.
 #[derive(Default)]
 struct Reader {
-    seen: Versions,
+    seen: Seen,
     broken: BTreeSet<&'static str>,
 }
 
@@ -43,12 +42,11 @@ impl Reader {
     fn look(&mut self, judge: &Judge, shows_prefixes: bool) {
         // Nothing published: not let in yet.
         let (lsn, clock, Some(published)) = judge.read() else { return };
-        let sees = if shows_prefixes { Versions::clone(&published) } else { judge.latest() };
+        let sees = if shows_prefixes { Seen::clone(&published) } else { judge.latest() };
         self.broken.extend(judge.history.look(&self.seen, &sees));
         if shows_prefixes {
-            let states: Vec<&Versions> = judge.history.versions.iter().collect();
             let (first, last) = judge.history.clocks(lsn);
-            if invariant::prefix(&states, Lsn::NONE, &sees) != Some(lsn) || clock < first || clock > last {
+            if judge.history.prefix(&sees) != Some(lsn) || clock < first || clock > last {
                 self.broken.insert("past_read");
             }
         }

@@ -114,7 +114,7 @@ impl Run {
         }
         for &lsn in &lsns {
             let entry = self.cluster.link.entry(lsn).ok_or("the entry was not sent")?;
-            self.readers.sent(lsn, command.to_string(), entry.keys().into_owned(), &self.cluster.given()?[0]);
+            self.readers.sent(entry, command.to_string(), &self.cluster.given()?[0]);
             self.cluster.link.deliver()?;
             self.wait_until_admitted(lsn)?;
             what += &format!("; the replica receives it as entry {lsn}");
@@ -235,7 +235,9 @@ impl Run {
     fn look(&mut self, actor: Lane, arrows: Vec<Arrow>, what: String) -> Result<(), String> {
         let [_, given] = self.cluster.given()?;
         let applied = self.cluster.applied();
-        let is_new = self.reads == Reads::Latest || applied != self.readers.applied;
+        // Readers of a strategy that shows prefixes are given what was published, not the store as it is.
+        let is_live = self.reads == Reads::Latest && !self.shows_prefixes;
+        let is_new = is_live || applied != self.readers.applied;
         self.readers.applied = applied;
         let pool = self.cluster.pool()?;
         let is_idle = pool.at_gate.is_empty() && pool.unfinished.is_empty() && pool.begun.is_empty();

@@ -1,11 +1,11 @@
 //! Readers — what the nodes of a path of the ordering model were told → what their readers may see. Pure.
 
-use replicheck::binlog::Lsn;
-use replicheck::effect::KeySet;
+use replicheck::binlog::{Entry, Lsn};
+use replicheck::effect::{Key, KeySet};
 use replicheck::engine::Given;
 use replicheck::invariant::{State, Versions, convergence};
 use replicheck::models::judged::InvariantSet;
-use replicheck::models::ordering::{History, reader_looks, with_convergence};
+use replicheck::models::ordering::{Data, reader_looks, with_convergence, with_progress};
 use replicheck::ordering::Job;
 use replicheck::store::Dump;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,18 +15,15 @@ pub struct Readers {
     /// The master after 0, 1, 2, … entries.
     versions: Vec<Versions>,
     dumps: Vec<Dump>,
-    /// What each entry was: the command, and the keys that it touches.
-    entries: BTreeMap<Lsn, (String, KeySet)>,
+    /// What each entry was: the command, and the entry.
+    entries: BTreeMap<Lsn, (String, Entry)>,
     written: Vec<Job>,
-    /// Entries of which something was written when it was in the store already.
-    twice: BTreeSet<Lsn>,
-    /// What a crash leaves: how many of the jobs, and who wrote each key last.
-    flushed: (usize, Versions),
-    /// Who wrote each key of the replica's store last.
-    stored: Versions,
-    /// The same of what readers are given, and of what they were given before.
-    given: Versions,
-    given_twice: BTreeSet<Lsn>,
+    /// What a crash leaves: how many of the jobs, and what they came to.
+    flushed: (usize, Data),
+    /// What the jobs came to: the last writer of each key, and what would be held if none had run twice.
+    stored: Data,
+    /// The same of what readers are given, and the versions that they were given before.
+    given: Data,
     saw: Versions,
     /// The last entry that they see.
     pub applied: Lsn,
@@ -42,11 +39,9 @@ impl Readers {
             dumps: vec![Dump::new()],
             entries: BTreeMap::new(),
             written: Vec::new(),
-            twice: BTreeSet::new(),
-            flushed: (0, Versions::default()),
-            stored: Versions::default(),
-            given: Versions::default(),
-            given_twice: BTreeSet::new(),
+            flushed: (0, Data::default()),
+            stored: Data::default(),
+            given: Data::default(),
             saw: Versions::default(),
             applied: Lsn::NONE,
             broken: InvariantSet::default(),
@@ -54,22 +49,28 @@ impl Readers {
     }
 
     /// The master logged an entry.
-    pub fn sent(&mut self, lsn: Lsn, command: String, keys: KeySet, master: &Given) {
+    pub fn sent(&mut self, entry: Entry, command: String, master: &Given) {
         let mut versions = self.versions.last().cloned().unwrap_or_default();
-        versions.write(&keys, lsn);
+        versions.write(&entry.keys(), entry.lsn);
         self.versions.push(versions);
         self.dumps.push(master.stored.clone());
-        self.entries.insert(lsn, (command, keys));
+        self.entries.insert(entry.lsn, (command, entry));
     }
 
     /// The replica wrote a job.
     pub fn wrote(&mut self, job: Job) {
-        for &lsn in &job.lsns {
-            let whole = self.entries.get(&lsn).map_or_else(KeySet::empty, |(_, keys)| keys.clone());
-            let keys = job.part.clone().map_or(whole, |key| KeySet::of([key]));
-            self.stored.write(&keys, lsn);
-        }
+        self.write(&job);
         self.written.push(job);
+    }
+
+    /// Says whether any of the job was in the store already.
+    fn write(&mut self, job: &Job) -> bool {
+        let entries: Vec<&Entry> =
+            job.lsns.iter().filter_map(|lsn| self.entries.get(lsn)).map(|(_, entry)| entry).collect();
+        // The marker counts for nothing here: what the node's own was is asked after a crash.
+        let (stored, repeats) = self.stored.write(&entries, job.part.as_ref(), Lsn::NONE, None);
+        self.stored = stored;
+        repeats
     }
 
     /// The replica's store was flushed.
@@ -79,30 +80,27 @@ impl Readers {
 
     /// The replica was killed with `marker` on disk, and ran its log again after that. Gives the entries that were written
     /// twice.
-    pub fn recovered(&mut self, marker: Lsn) -> &BTreeSet<Lsn> {
-        let (jobs, versions) = std::mem::take(&mut self.flushed);
+    pub fn recovered(&mut self, marker: Lsn) -> BTreeSet<Lsn> {
+        let (jobs, stored) = std::mem::take(&mut self.flushed);
         self.written.truncate(jobs);
-        self.stored = versions;
-        for (&lsn, (_, keys)) in self.entries.range(marker.next()..) {
-            self.stored.write(keys, lsn);
-            if self.written.iter().any(|job| job.lsns.contains(&lsn)) {
-                self.twice.insert(lsn);
-            }
-        }
+        self.stored = stored;
+        let again: Vec<Lsn> = self.entries.range(marker.next()..).map(|(lsn, _)| *lsn).collect();
+        let twice = again.into_iter().filter(|&lsn| self.write(&Job::whole(lsn))).collect();
         self.written = self.entries.keys().copied().map(Job::whole).collect();
         self.flushed();
-        &self.twice
+        twice
     }
 
     /// Whether all of the job is written, be it in other pieces.
     pub fn is_written(&self, wanted: &Job) -> bool {
-        let has_part = |lsn: Lsn, key| {
+        let has_part = |lsn: Lsn, key: Option<&Key>| {
             self.written.iter().any(|job| job.lsns.contains(&lsn) && job.part.as_ref() == key)
         };
         wanted.lsns.iter().all(|&lsn| {
-            let all_parts = || match self.entries.get(&lsn) {
-                Some((_, KeySet::Keys(keys))) => keys.iter().all(|key| has_part(lsn, Some(key))),
-                _ => false,
+            let keys = self.entries.get(&lsn).map(|(_, entry)| entry.keys().into_owned());
+            let all_parts = || match &keys {
+                Some(KeySet::Keys(keys)) => keys.iter().all(|key| has_part(lsn, Some(key))),
+                Some(KeySet::Everything) | None => false,
             };
             has_part(lsn, None) || wanted.part.as_ref().map_or_else(all_parts, |key| has_part(lsn, Some(key)))
         })
@@ -121,17 +119,15 @@ impl Readers {
     pub fn look(&mut self, stored: &Dump, is_new: bool, is_stuck: bool) {
         if is_new {
             self.given = self.stored.clone();
-            self.given_twice = self.twice.clone();
         }
-        let history =
-            History { versions: self.versions.iter().collect(), dumps: self.dumps.iter().collect() };
-        let sees = State { versions: &self.given, dump: stored };
-        let broken = reader_looks(&history, &self.saw, sees, &self.given_twice);
-        let end =
-            self.versions.last().zip(self.dumps.last()).map(|(versions, dump)| State { versions, dump });
+        let masters = self.versions.iter().zip(&self.dumps);
+        let history: Vec<State<'_>> = masters.map(|(versions, dump)| State { versions, dump }).collect();
+        let sees = State { versions: &self.given.versions, dump: stored };
+        let once = self.given.dump_once();
+        let broken = reader_looks(&history, &self.saw, sees, once.as_ref().unwrap_or(stored));
         let is_at_end = self.applied == Lsn(self.versions.len() as u64 - 1);
-        let converged = !is_stuck && (!is_at_end || end.is_none_or(|end| convergence(sees, end)));
-        self.broken.0 |= with_convergence(broken, converged).0;
-        self.saw = self.given.clone();
+        let converged = !is_at_end || history.last().is_none_or(|end| convergence(sees, *end));
+        self.broken.0 |= with_progress(with_convergence(broken, converged), !is_stuck).0;
+        self.saw = self.given.versions.clone();
     }
 }

@@ -14,6 +14,7 @@ use replicheck::ordering::Job;
 use replicheck::store::{Content, Stored};
 use replicheck::time::Millis;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What it is told: one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +75,7 @@ pub struct SeenLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum ContentLine {
     String(Vec<u8>),
-    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    Hash(Vec<(Vec<u8>, Vec<u8>)>, u64),
 }
 
 /// A job as a line has it.
@@ -95,13 +96,16 @@ fn key((db, name): KeyLine) -> Key {
     Key::new(db, name)
 }
 
+fn hash_line(fields: &BTreeMap<Vec<u8>, Vec<u8>>, count: u64) -> ContentLine {
+    ContentLine::Hash(fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect(), count)
+}
+
 impl From<Seen> for SeenLine {
     fn from(seen: Seen) -> SeenLine {
         let content = |content: &Content| match content {
             Content::String(value) => ContentLine::String(value.clone()),
-            Content::Hash(fields) => {
-                ContentLine::Hash(fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
-            }
+            Content::Hash(fields) => hash_line(fields, fields.len() as u64),
+            Content::Miscounted(fields, count) => hash_line(fields, *count),
         };
         let stored = seen.given.stored.iter().map(|(key, stored)| {
             (key_line(key), content(&stored.content), stored.deadline.map(|deadline| deadline.0))
@@ -127,7 +131,7 @@ impl From<SeenLine> for Seen {
     fn from(line: SeenLine) -> Seen {
         let content = |content| match content {
             ContentLine::String(value) => Content::String(value),
-            ContentLine::Hash(fields) => Content::Hash(fields.into_iter().collect()),
+            ContentLine::Hash(fields, count) => Content::hash(fields.into_iter().collect(), count),
         };
         let stored = line.stored.into_iter().map(|(at, held, deadline)| {
             (key(at), Stored { content: content(held), deadline: deadline.map(Millis) })

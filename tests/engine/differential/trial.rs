@@ -81,6 +81,7 @@ impl<S: Store> Run<S> {
         let reachable = dump.into_values().map(|stored| match stored.content {
             Content::String(_) => 1,
             Content::Hash(fields) => 1 + fields.len(),
+            Content::Miscounted(fields, count) => panic!("a hash of {} fields counts {count}", fields.len()),
         });
         (stored.count(), reachable.sum())
     }

@@ -33,6 +33,8 @@ pub struct Choice {
     pub expiry: Policy,
     /// Whether the replica's readers see only states that the master had.
     pub prefixes: bool,
+    /// Whether a key that was seen dead on the replica stays dead.
+    pub no_resurrection: bool,
 }
 
 impl Choice {
@@ -70,7 +72,7 @@ pub fn run(choice: Choice, seed: u64, victims: &[Victim]) -> Result<Tally, Strin
     let fsync = ["always", "everysec", "no"][random.usize(..3)];
     let (_removed, dir) = folder();
     let mut pair = Pair::start(choice, fsync, &dir, random);
-    let mut reader = Reader::new(seed, choice.prefixes);
+    let mut reader = Reader::new(seed, choice.prefixes, choice.no_resurrection);
     pair.writers = (0..super::dump::DATABASES).map(|db| Writer::new(seed, db)).collect();
     let stop = AtomicBool::new(false);
     let address = pair.replica.address();

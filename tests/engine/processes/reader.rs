@@ -16,6 +16,8 @@ pub struct Reader {
     seed: u64,
     /// Whether the replica promises states that the master had.
     expects_prefixes: bool,
+    /// Whether the policy promises that what was seen dead stays dead.
+    expects_no_resurrection: bool,
     counter: i64,
     list_bytes: usize,
     /// `increments[n]`: how many INCR of the counter are among the first n operations.
@@ -31,10 +33,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(seed: u64, expects_prefixes: bool) -> Reader {
+    pub fn new(seed: u64, expects_prefixes: bool, expects_no_resurrection: bool) -> Reader {
         Reader {
             seed,
             expects_prefixes,
+            expects_no_resurrection,
             counter: 0,
             list_bytes: 0,
             increments: vec![0],
@@ -84,7 +87,7 @@ impl Reader {
         for (n, exists) in exist {
             match exists {
                 OwnedFrame::Integer(0) if self.alive.contains(&n) => drop(self.dead.insert(n)),
-                OwnedFrame::Integer(1) if self.dead.contains(&n) => {
+                OwnedFrame::Integer(1) if self.expects_no_resurrection && self.dead.contains(&n) => {
                     return Err(format!("no_resurrection: {ONCE}{n} was seen dead, and is seen alive again"));
                 }
                 OwnedFrame::Integer(1) => drop(self.alive.insert(n)),

@@ -1,0 +1,65 @@
+//! Oracle — one program × one choice → which invariants break, found by a search as plain as can be. Pure.
+//!
+//! A second opinion on the verdicts of the fast models ([`super::search`] over [`super::ordering`] and
+//! [`super::expiry`]). It shares the engine's machines, the invariants and the programs' logs with them, and nothing
+//! else:
+//!
+//! | | fast model | here |
+//! |---|---|---|
+//! | state | numbers of interned parts | every part whole |
+//! | step | looked up in memos | computed anew |
+//! | workers that are alike | sorted | each one for itself |
+//! | end | when every invariant is broken | when every state was visited |
+//! | counterexample | shortest | the first one that is met |
+//!
+//! Its rules are written anew from DESIGN, not copied: where the two disagree, one of them is wrong
+//! (`tests/models/oracle.rs`).
+
+pub mod expiry;
+pub mod ordering;
+
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+use std::hash::Hash;
+use std::rc::Rc;
+
+const MEMORY: &str = "the store in memory does not fail";
+
+/// What a plain search says of one program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opinion {
+    /// Each invariant that breaks, with the steps of the first path on which it was seen to.
+    pub broken: BTreeMap<&'static str, Vec<String>>,
+    /// States visited.
+    pub states: usize,
+}
+
+/// What a visit of one state gives.
+struct Visit<S> {
+    /// The invariants that it breaks.
+    broken: Vec<&'static str>,
+    /// The steps that lead on from it, each in words and with the state that it leads to.
+    steps: Vec<(String, S)>,
+}
+
+/// Visits every state that can be reached from the `initial` ones, depth first.
+fn search<S: Eq + Hash>(initial: Vec<S>, visit: impl Fn(&S) -> Visit<S>) -> Opinion {
+    let mut visited = FxHashSet::default();
+    let mut broken = BTreeMap::new();
+    let mut stack: Vec<(S, Vec<Rc<str>>)> = initial.into_iter().map(|state| (state, Vec::new())).collect();
+    while let Some((state, path)) = stack.pop() {
+        if visited.contains(&state) {
+            continue;
+        }
+        let visit = visit(&state);
+        for name in visit.broken {
+            broken.entry(name).or_insert_with(|| path.iter().map(ToString::to_string).collect());
+        }
+        for (words, next) in visit.steps {
+            let longer = path.iter().cloned().chain([words.into()]).collect();
+            stack.push((next, longer));
+        }
+        visited.insert(state);
+    }
+    Opinion { broken, states: visited.len() }
+}

@@ -1,0 +1,363 @@
+//! Ordering, plainly — one program × one strategy → which invariants break. Pure.
+//!
+//! Of the engine: [`Applier`] with its strategy, [`apply::write_batch`], the master's log ([`Programs`]), the functions of
+//! [`crate::invariant`]. A step is one of these, by any worker and at any moment:
+//!
+//! ```text
+//! next command logged and admitted · entry admitted again · worker takes, writes, finishes · cut · publish · crash
+//! ```
+//!
+//! A state holds what readers saw *before* it. A visit lets them look, so the states after it hold what they saw here.
+
+use super::{MEMORY, Opinion, Visit, search};
+use crate::apply::{self, Applier, Instants};
+use crate::binlog::{Entry, Lsn};
+use crate::effect::{Key, KeySet};
+use crate::invariant::{self, AtRest, State as Holds, Versions};
+use crate::models::ordering::{Machine, Place, Programs};
+use crate::ordering::{Job, Reads, Refused};
+use crate::store::memory::MemoryStore;
+use crate::store::{Dump, dump};
+use crate::time::Millis;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The programs and their logs.
+    pub programs: &'a Programs,
+    /// Number of workers.
+    pub workers: usize,
+    /// Number of crashes at most.
+    pub crashes_max: u8,
+    /// Whether readers are let in right after a restart.
+    pub reads_after_crash: bool,
+}
+
+/// Which invariants break under the strategy that `new` makes for a number of workers. Panics: on a strategy that gives
+/// out a job without entries or with one that was not admitted, or publishes an old snapshot; none of the crate does.
+pub fn opinion<O: Machine>(question: &Question<'_>, new: &dyn Fn(usize) -> O) -> Opinion {
+    let plain = Plain { question, new };
+    search(vec![plain.started(Rc::default())], |state| plain.visit(state))
+}
+
+/// No command of the ordering model asks for the time.
+fn instants(_: &Entry) -> Instants {
+    Instants { now: Millis::ZERO, judged_at: Millis::ZERO }
+}
+
+/// What a replica holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Held {
+    store: MemoryStore,
+    /// The last writer of each key.
+    versions: Versions,
+    /// Each entry that was applied, with each of its keys; without a key if it wrote everything.
+    applied: BTreeSet<(Lsn, Option<Key>)>,
+    /// A second store, on which nothing was applied but the first time. Its marker is never set.
+    once: MemoryStore,
+}
+
+impl Held {
+    /// With a batch of these entries written, or of their part for one key.
+    fn written(&self, entries: &[&Entry], part: Option<&Key>, marker: Lsn) -> Held {
+        let mut next = self.clone();
+        apply::write_batch(&mut next.store, entries, part, marker, &instants).expect(MEMORY);
+        for &entry in entries {
+            let keys = part.map_or_else(|| entry.keys().into_owned(), |key| KeySet::of([key.clone()]));
+            next.versions.write(&keys, entry.lsn);
+            next.write_once(entry, part, &keys);
+        }
+        next
+    }
+
+    /// Writes to the second store what was not applied yet of an entry, or of its part, that touches `keys`.
+    fn write_once(&mut self, entry: &Entry, part: Option<&Key>, keys: &KeySet) {
+        let pieces: Vec<Option<Key>> = match keys {
+            KeySet::Everything => vec![None],
+            KeySet::Keys(keys) => keys.iter().cloned().map(Some).collect(),
+        };
+        let is_new = |piece: &&Option<Key>| !self.applied.contains(&(entry.lsn, (*piece).clone()));
+        let new: Vec<Option<Key>> = pieces.iter().filter(is_new).cloned().collect();
+        // A command may be split only where it must be: where some of it was applied.
+        let parts = if new == pieces { vec![part.cloned()] } else { new };
+        for part in &parts {
+            apply::write_batch(&mut self.once, &[entry], part.as_ref(), Lsn::NONE, &instants).expect(MEMORY);
+        }
+        self.applied.extend(pieces.into_iter().map(|piece| (entry.lsn, piece)));
+    }
+
+    fn dump(&self) -> Dump {
+        dump(&self.store).expect(MEMORY)
+    }
+}
+
+/// What a worker is at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Worker {
+    Idle,
+    /// It has taken a job, and the marker of its batch if that is settled.
+    Taken(Job, Option<Lsn>),
+    /// It has written the batch of its job.
+    Written(Job),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct State<O> {
+    applier: Applier<O>,
+    workers: Vec<Worker>,
+    /// Whether a snapshot was asked for and is not published yet.
+    cutting: bool,
+    /// The last entry of the snapshot that was published last; none since the start: 0.
+    published: Lsn,
+    held: Rc<Held>,
+    /// What readers are given.
+    given: Rc<Held>,
+    /// What was held before each batch since the start, as long as a crash may come back to it.
+    before: Vec<Rc<Held>>,
+    /// What readers saw last.
+    saw: Versions,
+    place: Place,
+    /// Readers are let in when all up to this entry is shown; 0: they are in.
+    opens_at: Lsn,
+    crashes_left: u8,
+}
+
+impl<O: Machine> State<O> {
+    /// How far readers may see.
+    fn shown(&self) -> Lsn {
+        match self.applier.ordering().reads() {
+            Reads::Latest => self.applier.watermark(),
+            Reads::Published => self.published,
+        }
+    }
+
+    fn readers_are_in(&self) -> bool {
+        self.opens_at == Lsn::NONE
+    }
+
+    /// After a step: readers are given what there is to give, and are let in if it is enough.
+    fn given_to_readers(mut self) -> State<O> {
+        if self.applier.ordering().reads() == Reads::Latest {
+            self.given = Rc::clone(&self.held);
+        }
+        if self.shown() >= self.opens_at {
+            self.opens_at = Lsn::NONE;
+        }
+        self
+    }
+}
+
+type Steps<O> = Vec<(String, State<O>)>;
+
+struct Plain<'a, O> {
+    question: &'a Question<'a>,
+    new: &'a dyn Fn(usize) -> O,
+}
+
+impl<O: Machine> Plain<'_, O> {
+    /// A replica that starts with what it holds, before any command.
+    fn started(&self, held: Rc<Held>) -> State<O> {
+        let marker = apply::marker(&held.store).expect(MEMORY);
+        State {
+            applier: Applier::new((self.new)(self.question.workers), marker),
+            workers: vec![Worker::Idle; self.question.workers],
+            cutting: false,
+            published: Lsn::NONE,
+            given: Rc::clone(&held),
+            held,
+            before: Vec::new(),
+            saw: Versions::default(),
+            place: 0,
+            opens_at: Lsn::NONE,
+            crashes_left: self.question.crashes_max,
+        }
+    }
+
+    fn length(&self, state: &State<O>) -> Lsn {
+        self.question.programs.length(state.place)
+    }
+
+    fn visit(&self, state: &State<O>) -> Visit<State<O>> {
+        let own = self.steps_of_replica(state);
+        let mut broken = Vec::new();
+        if own.is_empty() && !invariant::progress(self.at_rest(state)) {
+            broken.push("progress");
+        }
+        if self.is_all_done(state) && !self.has_converged(state) {
+            broken.extend(["convergence", "per_key_order", "prefix"]);
+        }
+        let mut saw = &state.saw;
+        if state.readers_are_in() {
+            broken.extend(self.broken_by_look(state));
+            saw = &state.given.versions;
+        }
+        let steps = own.into_iter().chain(self.commands(state)).chain(self.crashes(state));
+        let steps = steps.map(|(words, next)| (words, State { saw: saw.clone(), ..next }.given_to_readers()));
+        Visit { broken, steps: steps.collect() }
+    }
+
+    fn is_all_done(&self, state: &State<O>) -> bool {
+        let is_done = |worker| state.workers[worker] == Worker::Idle && self.work(state, worker).is_none();
+        state.applier.watermark() == self.length(state) && (0..state.workers.len()).all(is_done)
+    }
+
+    fn has_converged(&self, state: &State<O>) -> bool {
+        let master = self.question.programs.at(state.place);
+        let master = Holds { versions: &master.versions, dump: &master.dump };
+        invariant::convergence(Holds { versions: &state.held.versions, dump: &state.held.dump() }, master)
+    }
+
+    fn broken_by_look(&self, state: &State<O>) -> Vec<&'static str> {
+        let programs = self.question.programs;
+        let prefixes = programs.at(state.place).prefixes.iter().map(|&at| programs.at(at));
+        let history: Vec<Holds<'_>> =
+            prefixes.map(|master| Holds { versions: &master.versions, dump: &master.dump }).collect();
+        let (dumped, once) = (state.given.dump(), dump(&state.given.once).expect(MEMORY));
+        let sees = Holds { versions: &state.given.versions, dump: &dumped };
+        let verdicts = [
+            ("per_key_order", invariant::per_key_order(&history, &state.saw, sees)),
+            ("prefix", invariant::prefix(&history, state.saw.newest(), sees).is_some()),
+            ("monotonic_reads", invariant::monotonic_reads(&state.saw, sees.versions)),
+            ("exactly_once", invariant::exactly_once(&dumped, &once)),
+        ];
+        verdicts.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect()
+    }
+
+    fn at_rest(&self, state: &State<O>) -> AtRest {
+        let next = if state.applier.admitted() < self.length(state) {
+            vec![state.place]
+        } else {
+            self.longer(state)
+        };
+        let refuses =
+            |place: &Place| matches!(self.admission(state, *place), Some(Err(refused)) if !refused.declared);
+        AtRest {
+            logged: self.length(state),
+            admitted: state.applier.admitted(),
+            applied: state.applier.watermark(),
+            published: state.shown(),
+            readers_are_in: state.readers_are_in(),
+            admits_more: state.applier.admits() && !next.iter().any(refuses),
+        }
+    }
+
+    /// The places with one command more.
+    fn longer(&self, state: &State<O>) -> Vec<Place> {
+        self.question.programs.at(state.place).children.iter().flatten().copied().collect()
+    }
+
+    /// What comes of admitting the next entry of the log of `place`; `None` while the strategy admits nothing.
+    fn admission(&self, state: &State<O>, place: Place) -> Option<Result<State<O>, Refused>> {
+        if !state.applier.admits() {
+            return None;
+        }
+        let (_, admission) = self.question.programs.entry(place, state.applier.admitted().next());
+        let mut next = State { place, ..state.clone() };
+        Some(next.applier.admit(admission).map(|()| next))
+    }
+
+    /// What the replica can do by itself: no command, no crash.
+    fn steps_of_replica(&self, state: &State<O>) -> Steps<O> {
+        let mut steps: Steps<O> = Vec::new();
+        if state.applier.admitted() < self.length(state)
+            && let Some(Ok(next)) = self.admission(state, state.place)
+        {
+            steps.push((format!("entry {} is admitted again", next.applier.admitted()), next));
+        }
+        steps.extend((0..state.workers.len()).filter_map(|worker| self.work(state, worker)));
+        let mut next = state.clone();
+        if let Some(at) = state.applier.publishable() {
+            assert!(at > state.published, "entry {at} is published after entry {}", state.published);
+            next.applier.published();
+            (next.published, next.cutting, next.given) = (at, false, Rc::clone(&state.held));
+            steps.push((format!("the snapshot at entry {at} is published"), next));
+        } else if state.applier.ordering().reads() == Reads::Published
+            && state.applier.admits()
+            && state.applier.admitted() > state.published
+            && state.applier.admitted() >= state.opens_at
+            && !state.cutting
+        {
+            next.applier.cut();
+            next.cutting = true;
+            steps.push((format!("a cut after entry {}", state.applier.admitted()), next));
+        }
+        steps
+    }
+
+    /// What a worker can do.
+    fn work(&self, state: &State<O>, worker: usize) -> Option<(String, State<O>)> {
+        let mut next = state.clone();
+        let words = match &state.workers[worker] {
+            Worker::Idle => {
+                let job = next.applier.take(worker)?;
+                let is_admitted = |&lsn: &Lsn| Lsn::NONE < lsn && lsn <= state.applier.admitted();
+                assert!(!job.lsns.is_empty() && job.lsns.iter().all(is_admitted), "not a job: {job:?}");
+                let marker = next.applier.marker(&job);
+                let words = format!("takes {}, marker {marker:?}", in_words(&job));
+                next.workers[worker] = Worker::Taken(job, marker);
+                words
+            }
+            Worker::Taken(job, marker) => {
+                let marker = marker.or_else(|| state.applier.marker(job))?;
+                let entry = |&lsn: &Lsn| &self.question.programs.entry(state.place, lsn).0;
+                let entries: Vec<&Entry> = job.lsns.iter().map(entry).collect();
+                if state.crashes_left > 0 {
+                    next.before.push(Rc::clone(&state.held));
+                }
+                next.held = Rc::new(state.held.written(&entries, job.part.as_ref(), marker));
+                next.workers[worker] = Worker::Written(job.clone());
+                format!("writes {}, marker {marker}", in_words(job))
+            }
+            Worker::Written(job) => {
+                next.applier.finish(worker, job);
+                next.workers[worker] = Worker::Idle;
+                format!("finishes {}", in_words(job))
+            }
+        };
+        Some((format!("worker {} {words}", worker + 1), next))
+    }
+
+    /// A client's next command: a node runs its log again before its port opens.
+    fn commands(&self, state: &State<O>) -> Steps<O> {
+        if !state.readers_are_in() || state.applier.admitted() < self.length(state) {
+            return Vec::new();
+        }
+        let logged = |place| {
+            let next = self.admission(state, place)?.ok()?;
+            Some((format!("entry {} is logged and admitted", next.applier.admitted()), next))
+        };
+        self.longer(state).into_iter().filter_map(logged).collect()
+    }
+
+    fn crashes(&self, state: &State<O>) -> Steps<O> {
+        let length = self.length(state);
+        if state.crashes_left == 0 || length == Lsn::NONE {
+            return Vec::new();
+        }
+        let crash = |(flushed, left): (usize, &Rc<Held>)| {
+            let next = State {
+                saw: state.saw.clone(),
+                place: state.place,
+                opens_at: if self.question.reads_after_crash { Lsn::NONE } else { length },
+                crashes_left: state.crashes_left - 1,
+                ..self.started(Rc::clone(left))
+            };
+            (
+                format!("a crash leaves the first {flushed} batches and marker {}", next.applier.watermark()),
+                next,
+            )
+        };
+        state.before.iter().chain([&state.held]).enumerate().map(crash).collect()
+    }
+}
+
+/// `entries 1 and 2`, or `the part of entry 1 for a`.
+fn in_words(job: &Job) -> String {
+    let lsns: Vec<String> = job.lsns.iter().map(ToString::to_string).collect();
+    let lsns = lsns.join(" and ");
+    job.part
+        .as_ref()
+        .map_or_else(|| format!("entry {lsns}"), |key| format!("the part of entry {lsns} for {key}"))
+}

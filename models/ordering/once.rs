@@ -1,0 +1,86 @@
+//! Once — the batches of a replica → what its store would hold if nothing had been applied a second time. Pure.
+//!
+//! A batch is applied a second time after a crash that lost its marker, or by a strategy that gives an entry to two
+//! workers. Whether that can be seen is the difference between the store and the one kept here:
+//!
+//! ```text
+//! writes              store     once
+//! 1 INCR b            b = 1     b = 1
+//! (crash, marker 0)   b = 1     b = 1
+//! 1 INCR b again      b = 2     b = 1      exactly_once is broken as soon as a reader looks
+//! ```
+
+use crate::apply::{self, Instants};
+use crate::binlog::{Entry, Lsn};
+use crate::effect::{Key, KeySet};
+use crate::store::memory::MemoryStore;
+use crate::time::Millis;
+use std::collections::BTreeSet;
+
+/// An entry, or its part for one key.
+type Piece = (Lsn, Option<Key>);
+
+/// No command of the ordering model asks for the time.
+pub(super) const INSTANTS: fn(&Entry) -> Instants =
+    |_| Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
+
+/// What was applied, and what the store would hold without the repetitions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Once {
+    /// What was applied. Nothing is forgotten: a marker may be older than one that was written before it, so a crash
+    /// may bring back any entry.
+    applied: BTreeSet<Piece>,
+    /// `None`: what the store itself holds.
+    store: Option<MemoryStore>,
+}
+
+impl Once {
+    /// Notes that the batch of these entries, or of their part for one key, has led from the store `before` to `after`.
+    /// Says whether any of it had been applied before. Panics: if the store in memory fails, which it does not.
+    pub fn write(
+        &mut self,
+        (before, after): (&MemoryStore, &MemoryStore),
+        entries: &[&Entry],
+        part: Option<&Key>,
+    ) -> bool {
+        let fresh: Vec<(&Entry, Vec<Option<Key>>)> =
+            entries.iter().map(|entry| (*entry, self.not_applied(entry, part))).collect();
+        let is_whole = |(_, pieces): &(&Entry, Vec<Option<Key>>)| *pieces == [part.cloned()];
+        let repeats = !fresh.iter().all(is_whole);
+        if repeats || self.store.is_some() {
+            let mut store = self.store.take().unwrap_or_else(|| before.clone());
+            for (entry, pieces) in &fresh {
+                for piece in pieces {
+                    apply::write_batch(&mut store, &[*entry], piece.as_ref(), Lsn::NONE, &INSTANTS)
+                        .expect("memory does not fail");
+                }
+            }
+            // One marker on either side: only what users see counts.
+            let marker = apply::marker(after).expect("written by write_batch");
+            apply::write_effects(&mut store, std::iter::empty(), marker).expect("memory does not fail");
+            self.store = (store != *after).then_some(store);
+        }
+        self.applied.extend(entries.iter().map(|entry| (entry.lsn, part.cloned())));
+        repeats
+    }
+
+    /// The pieces of what is written that were not applied yet: all of it, nothing, or the keys that are left.
+    fn not_applied(&self, entry: &Entry, part: Option<&Key>) -> Vec<Option<Key>> {
+        let is_applied = |part: Option<&Key>| self.applied.contains(&(entry.lsn, part.cloned()));
+        match part {
+            _ if is_applied(None) || part.is_some_and(|key| is_applied(Some(key))) => Vec::new(),
+            Some(key) => vec![Some(key.clone())],
+            None => match &*entry.keys() {
+                KeySet::Keys(keys) if keys.iter().any(|key| is_applied(Some(key))) => {
+                    keys.iter().filter(|key| !is_applied(Some(key))).cloned().map(Some).collect()
+                }
+                _ => vec![None],
+            },
+        }
+    }
+
+    /// What would be held; `None`: what the store itself holds.
+    pub fn store(&self) -> Option<&MemoryStore> {
+        self.store.as_ref()
+    }
+}

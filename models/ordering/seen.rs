@@ -1,0 +1,57 @@
+//! Seen — what stories, replay and routes ask of a state.
+
+use super::Machine;
+use super::control::{Move, Phase};
+use super::model::{OrderingModel, State};
+use crate::binlog::Lsn;
+use crate::ordering::Job;
+use crate::store::Dump;
+
+impl<O: Machine> OrderingModel<O> {
+    pub(super) fn note_route(&self, state: &State, step: Move, after: u32) {
+        let (Some(routes), Move::Take(worker)) = (&self.setup.routes, step) else { return };
+        let workers = &self.controls.value(after).workers;
+        if let Some(Phase::Taken(task)) = workers.get(usize::from(worker)) {
+            for &lsn in task.job.lsns.iter().filter(|&&lsn| lsn <= self.setup.programs.length(state.place)) {
+                routes.note(&self.setup.programs.entry(state.place, lsn).1.keys, worker);
+            }
+        }
+    }
+
+    /// The job that a worker has taken and not written yet.
+    pub fn in_hand(&self, state: &State, worker: u8) -> Option<&Job> {
+        match self.controls.value(state.control).workers.get(usize::from(worker))? {
+            Phase::Taken(task) => Some(&task.job),
+            Phase::Idle | Phase::Written(_) => None,
+        }
+    }
+
+    /// The job that a worker has written and not said so yet.
+    pub fn unfinished(&self, state: &State, worker: u8) -> Option<&Job> {
+        match self.controls.value(state.control).workers.get(usize::from(worker))? {
+            Phase::Written(job) => Some(job),
+            Phase::Idle | Phase::Taken(_) => None,
+        }
+    }
+
+    /// Whether a snapshot can be published, and is not yet.
+    pub fn publication_is_due(&self, state: &State) -> bool {
+        self.control(state.control).moves.iter().any(|(step, _, _)| *step == Move::Publish)
+    }
+
+    /// What readers of the replica are given.
+    pub fn given(&self, state: &State) -> &Dump {
+        &self.data(state.published).dump
+    }
+
+    /// What they would be given if nothing had been applied twice.
+    pub fn given_once(&self, state: &State) -> Dump {
+        let facts = self.data(state.published);
+        facts.once.as_ref().unwrap_or(&facts.dump).clone()
+    }
+
+    /// The highest L with all entries ≤ L written; right after a crash: the entry after which the log runs again.
+    pub fn watermark(&self, state: &State) -> Lsn {
+        self.control(state.control).watermark
+    }
+}

@@ -1,0 +1,194 @@
+//! A strategy or a policy of the user's own → rows, judged as those of the crate are.
+//!
+//! ```
+//! use replicheck::models::bounds::OrderingBounds;
+//! use replicheck::models::own_machine::{OrderingTrial, judge_ordering};
+//! use replicheck::models::verdict::Verdict;
+//! use replicheck::ordering::serial::Serial;
+//!
+//! let bounds = OrderingBounds { length_max: 2, ..OrderingBounds::QUICK };
+//! let rows = judge_ordering("mine", &OrderingTrial::within(bounds), |_| Serial::new(3), |_| Verdict::Holds)?;
+//! assert!(rows.iter().all(|row| row.verdict == row.expected));
+//! # Ok::<(), replicheck::models::own_machine::JudgeError>(())
+//! ```
+
+use super::assignment::keys_of;
+use super::bounds::{self, ExpiryBounds, OrderingBounds};
+use super::expected::OrderingChoice;
+use super::judge::{Part, rows_of};
+use super::names;
+use super::ordering::{self, Machine, Routes};
+use super::own_program::{self, WRITES_MAX};
+use super::parts::{self, Of, Search};
+use super::program::Program;
+use super::verdict::{Row, Verdict};
+use crate::command::Command;
+use crate::expiry::ExpiryPolicy;
+use crate::ordering::Strategy;
+use std::sync::Arc;
+
+/// What a strategy is judged on.
+#[derive(Clone, Debug)]
+pub struct OrderingTrial {
+    /// Workers, crashes, states; of every program also its length.
+    pub bounds: OrderingBounds,
+    /// Every program of these commands, or one program.
+    pub programs: Programs,
+    /// Whether the log carries the commands, not the effects that they came to.
+    pub commands: bool,
+}
+
+/// Which programs are explored.
+#[derive(Clone, Debug)]
+pub enum Programs {
+    /// Every program of these commands, up to the length of the bounds.
+    Every(Vec<Command>),
+    /// This one: typed, or a capture.
+    Only(Program),
+}
+
+impl OrderingTrial {
+    /// Every program of the crate's own commands, as effects.
+    pub fn within(bounds: OrderingBounds) -> OrderingTrial {
+        OrderingTrial { bounds, programs: Programs::Every(bounds::ordering_alphabet()), commands: false }
+    }
+}
+
+/// Why a machine cannot be judged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JudgeError {
+    /// No program has a command.
+    #[error("nothing to explore: the length and the number of commands must be at least 1")]
+    NoProgram,
+    /// Nobody would apply anything.
+    #[error("a replica has 1 to 255 workers, not {0}")]
+    Workers(usize),
+    /// The program is too long.
+    #[error("{0} writes, but a program of at most {WRITES_MAX} can be judged")]
+    TooLong(usize),
+    /// There are too many programs.
+    #[error(transparent)]
+    Programs(#[from] ordering::ProgramsError),
+}
+
+/// Commands of a program at most under other names than the caller's.
+const LENGTH_UNDER_OTHER_NAMES: usize = 3;
+
+/// Judges a strategy of one's own as the strategies here are judged. `new` makes a machine for a number of workers, with
+/// batches of any size. `expected` are the verdicts that it claims; the rows say what was found.
+///
+/// It may route keys by any function of their names: it is judged under several sets of names, until each pair of keys was
+/// met on one worker and on two. Where that cannot be had, what holds is *incomplete*. Errors: see [`JudgeError`].
+pub fn judge_ordering<O: Machine>(
+    name: &str,
+    trial: &OrderingTrial,
+    new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
+    expected: fn(&str) -> Verdict,
+) -> Result<Vec<Row>, JudgeError> {
+    let OrderingTrial { bounds, programs, commands } = trial;
+    let choice = OrderingChoice { strategy: Strategy::Serial, commands: *commands, reads_after_crash: false };
+    let of = match programs {
+        Programs::Every(alphabet) => Of::Every(alphabet.clone(), bounds.length_max),
+        Programs::Only(program) => {
+            Of::Only(program.commands.iter().map(|line| line.command.clone()).collect())
+        }
+    };
+    let scenario = matches!(of, Of::Only(_)).then(|| "its own program".to_owned());
+    let search = Search { shipped_batches: false, ..Search::new(of, choice, *bounds) };
+    check(&search)?;
+    let keys = keys_of(search.of.commands());
+    let sets: Vec<(names::Names, Arc<Routes>)> =
+        names::sets(&keys, bounds.workers, &new).into_iter().map(|names| (names, Arc::default())).collect();
+    let mut parts = Vec::new();
+    for (number, (names, routes)) in sets.iter().enumerate() {
+        let searches = under(&search, names, number, &keys);
+        for search in searches {
+            parts.push(Search { routes: Some(Arc::clone(routes)), ..search }.part(new.clone())?);
+        }
+    }
+    let cell = ("ordering", name.to_owned(), scenario.as_ref());
+    let mut rows = rows_of(cell, &parts, &expected, &Default::default());
+    let searched: Vec<(names::Names, &Routes)> =
+        sets.iter().map(|(names, routes)| (names.clone(), &**routes)).collect();
+    if !new(bounds.workers).interchangeable_workers()
+        && let Some(unmet) = names::unmet(&keys, &searched)
+    {
+        for row in rows.iter_mut().filter(|row| row.verdict == Verdict::Holds) {
+            row.verdict = Verdict::Incomplete;
+            row.note = format!("keys may share workers in ways that were not seen: {unmet}");
+        }
+    }
+    Ok(rows)
+}
+
+fn check(search: &Search) -> Result<(), JudgeError> {
+    let workers = search.bounds.workers;
+    if workers == 0 || workers > usize::from(u8::MAX) {
+        return Err(JudgeError::Workers(workers));
+    }
+    match &search.of {
+        Of::Every(alphabet, length) if alphabet.is_empty() || *length == 0 => Err(JudgeError::NoProgram),
+        Of::Only(commands) if commands.is_empty() => Err(JudgeError::NoProgram),
+        Of::Only(commands) if commands.len() > WRITES_MAX => Err(JudgeError::TooLong(commands.len())),
+        _ => Ok(()),
+    }
+}
+
+/// The searches under the set of names of that number. Under the caller's own names: crashes at any moment with one
+/// command less, and at quiet moments with the full length. Under others: one of them.
+fn under(search: &Search, names: &names::Names, number: usize, keys: &[crate::effect::Key]) -> Vec<Search> {
+    let commands = names::under(search.of.commands(), names);
+    let shown = keys.iter().map(|key| names[key].to_string()).collect::<Vec<_>>().join(" ");
+    let words = if number == 0 { String::new() } else { format!(", keys named {shown}") };
+    let all = search.under(commands.clone(), words);
+    let Of::Every(_, length) = search.of else { return vec![all] };
+    let up_to = |length: usize| Search { of: Of::Every(commands.clone(), length), ..all.clone() };
+    match number {
+        0 if length > 1 => vec![up_to(length - 1), Search { crash_when_quiet: true, ..up_to(length) }],
+        0 => vec![up_to(length)],
+        _ => vec![up_to(length.min(LENGTH_UNDER_OTHER_NAMES))],
+    }
+}
+
+/// What a policy is judged on.
+#[derive(Clone, Debug)]
+pub struct ExpiryTrial {
+    /// Ticks, delays, skew, states; of every program also its length.
+    pub bounds: ExpiryBounds,
+    /// Every program of some commands, or one program; `None`: those of the crate, one string, one hash, two strings.
+    pub programs: Option<Programs>,
+}
+
+impl ExpiryTrial {
+    /// Every program of the crate's own commands.
+    pub fn within(bounds: ExpiryBounds) -> ExpiryTrial {
+        ExpiryTrial { bounds, programs: None }
+    }
+}
+
+/// Judges a policy of one's own as the policies here are judged. Errors: see [`JudgeError`].
+pub fn judge_expiry(
+    name: &str,
+    trial: &ExpiryTrial,
+    policy: Arc<dyn ExpiryPolicy + Send + Sync>,
+    expected: fn(&str) -> Verdict,
+) -> Result<Vec<Row>, JudgeError> {
+    let bounds = trial.bounds;
+    let (scenario, parts): (Option<String>, Vec<Part>) = match &trial.programs {
+        Some(Programs::Only(program)) => {
+            if program.commands.is_empty() {
+                return Err(JudgeError::NoProgram);
+            }
+            if program.commands.len() > WRITES_MAX {
+                return Err(JudgeError::TooLong(program.commands.len()));
+            }
+            let parts = own_program::expiry_parts(&policy, program, bounds);
+            (Some("its own program".to_owned()), parts.into())
+        }
+        _ if bounds.length_max == 0 => return Err(JudgeError::NoProgram),
+        Some(Programs::Every(alphabet)) if alphabet.is_empty() => return Err(JudgeError::NoProgram),
+        Some(Programs::Every(alphabet)) => (None, parts::of_policy_over(&policy, bounds, alphabet)),
+        None => (None, parts::of_policy(&policy, bounds, false)),
+    };
+    Ok(rows_of(("expiry", name.to_owned(), scenario.as_ref()), &parts, &expected, &Default::default()))
+}

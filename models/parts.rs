@@ -1,0 +1,216 @@
+//! Parts — a choice within bounds → the searches that judge it.
+//!
+//! What grows is a search of its own, never a product of all that may grow:
+//!
+//! | ordering | programs | crash |
+//! |---|---|---|
+//! | every command, the shipped names | one command less | at any moment |
+//! | every command, batches of 2 and 3 | one command less | at any moment |
+//! | every command, each other way to share lanes | one command less | at any moment |
+//! | commands on strings | the full length | when the replica is quiet |
+//!
+//! All but the first end as soon as everything but *progress* is broken, which the first decides.
+
+use super::assignment;
+use super::bounds::{self, BATCHES, ExpiryBounds, OrderingBounds, batch_entries_max};
+use super::check::log_policy;
+use super::expected::OrderingChoice;
+use super::expiry::{ExpiryModel, Judges};
+use super::judge::Part;
+use super::ordering::{self, Machine, OrderingModel, Programs, ProgramsError, Routes};
+use super::scenario;
+use crate::command::Command;
+use crate::effect::Key;
+use crate::expiry::ExpiryPolicy;
+use crate::ordering::Ordering;
+use std::sync::Arc;
+
+/// Which programs a search explores.
+#[derive(Clone, Debug)]
+pub(super) enum Of {
+    /// Every program of these commands, up to that length.
+    Every(Vec<Command>, usize),
+    /// This one.
+    Only(Vec<Command>),
+}
+
+impl Of {
+    /// The commands.
+    pub fn commands(&self) -> &[Command] {
+        match self {
+            Of::Every(commands, _) | Of::Only(commands) => commands,
+        }
+    }
+
+    /// The same of other commands.
+    pub fn with(&self, commands: Vec<Command>) -> Of {
+        match self {
+            Of::Every(_, length) => Of::Every(commands, *length),
+            Of::Only(_) => Of::Only(commands),
+        }
+    }
+}
+
+/// A search of a strategy.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    /// The programs.
+    pub of: Of,
+    /// What the log carries, and when readers are let in.
+    pub choice: OrderingChoice,
+    /// Workers, crashes, states.
+    pub bounds: OrderingBounds,
+    /// Whether the replica crashes only when it is quiet.
+    pub crash_when_quiet: bool,
+    /// Whether a batch holds what it holds in the searches that are told first.
+    pub shipped_batches: bool,
+    /// Where it is noted which worker took which key.
+    pub routes: Option<Arc<Routes>>,
+    /// What is said of it beside its bounds.
+    pub words: String,
+}
+
+impl Search {
+    /// The search of a choice of the crate, or of a strategy of one's own on such a log.
+    pub fn new(of: Of, choice: OrderingChoice, bounds: OrderingBounds) -> Search {
+        Search {
+            of,
+            choice,
+            bounds,
+            crash_when_quiet: false,
+            shipped_batches: true,
+            routes: None,
+            words: String::new(),
+        }
+    }
+
+    /// Of other commands, which are the same under other names.
+    #[must_use]
+    pub fn under(&self, commands: Vec<Command>, words: String) -> Search {
+        Search { of: self.of.with(commands), words, ..self.clone() }
+    }
+
+    /// The part. Programs that the strategy declares undefined are left out and counted. Errors: more programs than there
+    /// are numbers.
+    pub fn part<O: Machine>(
+        &self,
+        new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
+    ) -> Result<Part, ProgramsError> {
+        let policy = log_policy(self.choice).get();
+        let programs = match &self.of {
+            Of::Every(alphabet, length) => Programs::every(alphabet, *length, &*policy)?,
+            Of::Only(commands) => Programs::only(commands, &*policy)?,
+        };
+        let mut words = match &self.of {
+            Of::Every(alphabet, length) => {
+                self.bounds.in_words(*length, alphabet.len(), self.crash_when_quiet)
+            }
+            Of::Only(commands) => format!(
+                "every schedule of {} writes, {} workers, at most {} crash",
+                commands.len(),
+                self.bounds.workers,
+                self.bounds.crashes_max
+            ),
+        };
+        words += &self.words;
+        let left_out = programs.left_out(&|| new(self.bounds.workers));
+        if left_out > 0 {
+            words += &format!(", {left_out} programs left out that it declares undefined");
+        }
+        let search = self.clone();
+        Ok(Part::of(words, self.bounds.states_max, move || {
+            let setup = search.bounds.setup(search.choice, programs.clone(), search.crash_when_quiet);
+            let (shipped_batches, routes) = (search.shipped_batches, search.routes.clone());
+            OrderingModel::new(ordering::Setup { shipped_batches, routes, ..setup }, new.clone())
+        }))
+    }
+
+    /// The search under each other way to share lanes than the one that the names are.
+    pub fn with_other_lanes(&self) -> Vec<Search> {
+        let (commands, lanes) = (self.of.commands(), self.bounds.workers);
+        let keys = assignment::keys_of(commands);
+        let own = assignment::assignment_of(&keys, lanes);
+        let others = assignment::assignments(keys.len(), lanes).into_iter().filter(|other| *other != own);
+        let under = |other: Vec<usize>| {
+            let words = format!("{}, lanes {}", self.words, assignment::in_words(&keys, &other));
+            self.under(assignment::renamed(commands, &keys, &other, lanes), words)
+        };
+        others.map(under).collect()
+    }
+
+    /// The search under a way to share lanes that is drawn.
+    pub fn with_drawn_lanes(&self, keys: &[Key], seed: u64) -> Search {
+        let lanes = self.bounds.workers;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let drawn: Vec<usize> = keys.iter().map(|_| random.usize(..lanes)).collect();
+        let commands = assignment::renamed(self.of.commands(), keys, &drawn, lanes);
+        self.under(commands, format!("{}, lanes drawn with seed {seed}", self.words))
+    }
+}
+
+/// The searches of a choice of the crate. Panics: more programs than there are numbers, which no bounds of the crate
+/// reach.
+pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<Part> {
+    let strategy = choice.strategy;
+    let shipped = batch_entries_max(strategy);
+    let part = |search: Search, batch: usize| {
+        let part = search.part(move |workers| strategy.machine(workers, batch));
+        part.expect("the alphabet and the lengths are ours")
+    };
+    let shorter = Of::Every(bounds::ordering_alphabet(), bounds.length_max.saturating_sub(1));
+    let shorter = Search::new(shorter, choice, bounds);
+    let first = part(shorter.clone(), shipped);
+    let mut others = Vec::new();
+    for batch in BATCHES.filter(|&batch| batch > shipped) {
+        let words = format!(", batches up to {batch}");
+        others.push(part(Search { shipped_batches: false, words, ..shorter.clone() }, batch));
+    }
+    if strategy.machine(bounds.workers, shipped).has_lanes() {
+        others.extend(shorter.with_other_lanes().into_iter().map(|search| part(search, shipped)));
+    }
+    let longest = Of::Every(bounds::ordering_strings(), bounds.length_max);
+    let longest = Search { crash_when_quiet: true, ..Search::new(longest, choice, bounds) };
+    others.push(part(longest, shipped));
+    [first].into_iter().chain(others.into_iter().map(|part| part.not_needed_for("progress"))).collect()
+}
+
+/// One string key, one hash key, two string keys; for a policy that estimates log time also a link that is down.
+pub(super) fn of_policy(
+    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
+    bounds: ExpiryBounds,
+    estimates: bool,
+) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for judges in [Judges::State, Judges::Reads] {
+        for (keys, alphabet) in bounds::EXPIRY_ALPHABETS {
+            let policy = Arc::clone(policy);
+            parts.push(Part::of(bounds.in_words(keys, alphabet.len()), bounds.states_max, move || {
+                ExpiryModel::new(bounds.setup(judges, scenario::commands(alphabet)), Arc::clone(&policy))
+            }));
+        }
+    }
+    if estimates {
+        let (keys, alphabet) = bounds::EXPIRY_ALPHABETS[0];
+        let policy = Arc::clone(policy);
+        parts.push(Part::of(bounds.link_down_in_words(keys, alphabet.len()), bounds.states_max, move || {
+            ExpiryModel::new(bounds.link_down_setup(scenario::commands(alphabet)), Arc::clone(&policy))
+        }));
+    }
+    parts
+}
+
+/// Every program of these commands.
+pub(super) fn of_policy_over(
+    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
+    bounds: ExpiryBounds,
+    alphabet: &[Command],
+) -> Vec<Part> {
+    let words = bounds.in_words("its own commands", alphabet.len());
+    let part = |judges| {
+        let (policy, alphabet) = (Arc::clone(policy), alphabet.to_vec());
+        Part::of(words.clone(), bounds.states_max, move || {
+            ExpiryModel::new(bounds.setup(judges, alphabet.clone()), Arc::clone(&policy))
+        })
+    };
+    [Judges::State, Judges::Reads].map(part).into()
+}

@@ -1,0 +1,159 @@
+//! A second opinion: the fast models against searches as plain as can be, program by program, verdict by verdict.
+//!
+//! `cargo test` compares every short program and a sample of the longer ones, drawn from the seed of the run;
+//! `REPLICHECK_ORACLE=all` compares every case.
+
+mod expiry;
+mod ordering;
+
+use crate::seed::{Seed, again};
+use replicheck::command::Command;
+use replicheck::models::judged::Judged;
+use replicheck::models::oracle::Opinion;
+use replicheck::models::search::{Limits, Progress, search};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
+use std::time::Instant;
+
+/// What the fast model breaks: each invariant with the steps of its path.
+type Broken = BTreeMap<&'static str, Vec<String>>;
+
+/// The two verdicts on one case.
+struct Verdicts {
+    fast: Broken,
+    plain: Opinion,
+}
+
+impl Verdicts {
+    /// Where the two disagree, in words.
+    fn difference(&self) -> Option<String> {
+        let names = |broken: &Broken| broken.keys().copied().collect::<BTreeSet<_>>();
+        let (fast, plain) = (names(&self.fast), names(&self.plain.broken));
+        if fast == plain {
+            return None;
+        }
+        let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+        let mut text =
+            format!("  the fast model breaks: {}\n  the plain search breaks: {}", list(&fast), list(&plain));
+        for (only, names, broken) in
+            [("fast model", &fast - &plain, &self.fast), ("plain search", &plain - &fast, &self.plain.broken)]
+        {
+            for name in names {
+                text += &format!(
+                    "\n  {name} is broken by the {only} alone:\n    {}",
+                    broken[name].join("\n    ")
+                );
+            }
+        }
+        Some(text)
+    }
+}
+
+fn fast<M: Judged>(model: &M) -> Broken {
+    let found = search(model, Limits::default(), &Progress::default());
+    assert!(found.finished, "the bounds of one program are small");
+    let paths = model.invariants().iter().zip(&found.broken);
+    let in_words = |path: &Vec<M::Action>| {
+        let steps = model.story(path).steps;
+        steps.iter().map(|step| format!("{}: {}", step.who, step.what)).collect()
+    };
+    paths.filter_map(|(name, path)| Some((*name, in_words(path.as_ref()?)))).collect()
+}
+
+fn program(commands: &[Command]) -> String {
+    commands.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Every program of these commands of some length.
+fn of_length(alphabet: &[Command], length: usize) -> Vec<Vec<Command>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..length {
+        let longer = |begun: Vec<Command>| {
+            alphabet.iter().map(move |command| [begun.as_slice(), std::slice::from_ref(command)].concat())
+        };
+        all = all.into_iter().flat_map(longer).collect();
+    }
+    all
+}
+
+/// Programs of these commands that one model searches together, so that what it remembers of one may be used for another.
+#[derive(Clone)]
+struct Together<T> {
+    alphabet: Vec<Command>,
+    length_max: usize,
+    of: T,
+}
+
+impl<T: Display> Display for Together<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "every program up to {} of: {}", self.length_max, self.of)
+    }
+}
+
+impl<T> Together<T> {
+    /// What the plain search says of each program alone, put together.
+    fn plain(&self, opinion: impl Fn(Vec<Command>) -> Option<Opinion>) -> Opinion {
+        let mut all = Opinion { broken: BTreeMap::new(), states: 0 };
+        for commands in (1..=self.length_max).flat_map(|length| of_length(&self.alphabet, length)) {
+            let named = program(&commands);
+            let Some(opinion) = opinion(commands) else { continue };
+            all.states += opinion.states;
+            for (name, path) in opinion.broken {
+                all.broken.entry(name).or_insert_with(|| [vec![named.clone()], path].concat());
+            }
+        }
+        all
+    }
+}
+
+fn is_complete() -> bool {
+    std::env::var("REPLICHECK_ORACLE").is_ok_and(|what| what == "all")
+}
+
+/// How many differences a failure tells whole.
+const TOLD: usize = 5;
+
+/// Compares the `short` cases and so many of the `long` ones, drawn from the seed, or all. Gives the invariants that no
+/// case broke: they were put to no test. Panics: if some cases differ.
+fn compare<C: Display>(
+    what: &str,
+    (short, mut long): (Vec<C>, Vec<C>),
+    (drawn, seed): (usize, &Seed),
+    invariants: &[&'static str],
+    verdicts: impl Fn(&C) -> Option<Verdicts>,
+) -> Vec<&'static str> {
+    let all = if is_complete() { "REPLICHECK_ORACLE=all " } else { "" };
+    let again = format!("{all}{}", again(seed.number(), &[]));
+    let (started, total) = (Instant::now(), short.len() + long.len());
+    seed.rng().shuffle(&mut long);
+    long.truncate(if is_complete() { total } else { drawn });
+    let (mut compared, mut states, mut differences) = (0, 0, Vec::new());
+    let mut times_broken: BTreeMap<&'static str, usize> = invariants.iter().map(|name| (*name, 0)).collect();
+    for case in short.iter().chain(&long) {
+        let Some(verdicts) = verdicts(case) else { continue };
+        differences.extend(verdicts.difference().map(|difference| format!("{case}\n{difference}\n")));
+        (compared, states) = (compared + 1, states + verdicts.plain.states);
+        verdicts.plain.broken.keys().for_each(|name| *times_broken.entry(name).or_default() += 1);
+    }
+    println!(
+        "{what}: {compared} programs x choices compared, of {total} cases; {states} plain states, {:.1} s; times broken: \
+         {times_broken:?}\n{again}",
+        started.elapsed().as_secs_f64(),
+    );
+    let told = differences.iter().take(TOLD).map(String::as_str).collect::<String>();
+    assert!(differences.is_empty(), "{} differ:\n{told}run it again: {again}", differences.len());
+    times_broken.into_iter().filter(|(_, times)| *times == 0).map(|(name, _)| name).collect()
+}
+
+/// So many commands of the alphabet.
+fn some_of(random: &mut fastrand::Rng, alphabet: &[Command], count: usize) -> Vec<Command> {
+    let mut drawn = alphabet.to_vec();
+    random.shuffle(&mut drawn);
+    drawn.truncate(count);
+    drawn
+}
+
+/// The words of the difference, which there has to be.
+fn difference(case: &impl Display, verdicts: &Verdicts) -> String {
+    verdicts.difference().unwrap_or_else(|| panic!("{case}: both break {:?}", verdicts.plain.broken.keys()))
+}

@@ -1,0 +1,241 @@
+//! The ordering model: its cases, what it is compared on, and differences that must be seen.
+
+use super::{Together, Verdicts, compare, difference, fast, of_length, program, some_of};
+use crate::seed::Seed;
+use replicheck::command::Command;
+use replicheck::expiry::Policy;
+use replicheck::models::assignment;
+use replicheck::models::bounds::{BATCHES, OrderingBounds, ordering_alphabet};
+use replicheck::models::expected::OrderingChoice;
+use replicheck::models::oracle::Opinion;
+use replicheck::models::oracle::ordering as plain;
+use replicheck::models::ordering::{INVARIANTS, Machine, OrderingModel, Position, Programs, Setup};
+use replicheck::models::scenario;
+use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Refused, Strategy};
+use std::fmt::{self, Display};
+
+/// Programs of three commands that `cargo test` draws.
+const DRAWN: usize = 300;
+/// Alphabets that it draws for each choice and batch size.
+const ALPHABETS_DRAWN: usize = 2;
+
+/// A program under an ordering choice.
+#[derive(Clone)]
+struct Case {
+    choice: OrderingChoice,
+    batch: usize,
+    commands: Vec<Command>,
+}
+
+impl Display for Case {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = assignment::keys_of(&self.commands);
+        let lanes = assignment::assignment_of(&keys, OrderingBounds::QUICK.workers);
+        let lanes = assignment::in_words(&keys, &lanes);
+        write!(
+            out,
+            "{} under {}, lanes {lanes}, batches up to {}",
+            program(&self.commands),
+            self.choice.name(),
+            self.batch
+        )
+    }
+}
+
+impl Case {
+    fn of(choice: &str, batch: usize, lines: &[&str]) -> Case {
+        let named = |known: &OrderingChoice| known.name() == choice;
+        let choice = OrderingChoice::all().into_iter().find(named).expect("a choice");
+        Case { choice, batch, commands: scenario::commands(lines) }
+    }
+
+    fn log_policy(&self) -> Policy {
+        if self.choice.commands { Policy::AtEntryTime } else { Policy::Effects }
+    }
+
+    /// `None`: some command changes nothing, so the program is a shorter one, which is a case of its own.
+    fn programs(&self) -> Option<Programs> {
+        let programs = Programs::only(&self.commands, &*self.log_policy().get()).expect("a short program");
+        (programs.length_max() == self.commands.len()).then_some(programs)
+    }
+
+    fn opinion<O: Machine>(&self, programs: &Programs, new: impl Fn(usize) -> O) -> Opinion {
+        let OrderingBounds { workers, crashes_max, .. } = OrderingBounds::QUICK;
+        let reads_after_crash = self.choice.reads_after_crash;
+        let question = plain::Question { programs, workers, crashes_max, reads_after_crash };
+        plain::opinion(&question, &new)
+    }
+
+    fn verdicts(&self) -> Option<Verdicts> {
+        let (strategy, batch) = (self.choice.strategy, self.batch);
+        let new = move |workers| strategy.machine(workers, batch);
+        self.verdicts_of(|_| (), new, new)
+    }
+
+    /// The verdicts with something changed for the fast model, and a machine for each of the two.
+    fn verdicts_of<F: Machine, P: Machine>(
+        &self,
+        change: impl Fn(&mut Setup),
+        new_fast: impl Fn(usize) -> F + Send + Sync + 'static,
+        new_plain: impl Fn(usize) -> P,
+    ) -> Option<Verdicts> {
+        let programs = self.programs()?;
+        let plain = self.opinion(&programs, new_plain);
+        let mut setup = OrderingBounds::QUICK.setup(self.choice, programs, false);
+        change(&mut setup);
+        Some(Verdicts { fast: fast(&OrderingModel::new(setup, new_fast)), plain })
+    }
+}
+
+/// Every program up to three commands under every choice, every batch size and, where lanes matter, every way to share
+/// them.
+fn cases() -> Vec<Case> {
+    let lanes = OrderingBounds::QUICK.workers;
+    let programs: Vec<Vec<Command>> =
+        (1..=3).flat_map(|length| of_length(&ordering_alphabet(), length)).collect();
+    let mut cases = Vec::new();
+    for choice in OrderingChoice::all() {
+        for batch in BATCHES {
+            let has_lanes = choice.strategy.machine(lanes, batch).has_lanes();
+            for commands in &programs {
+                let keys = assignment::keys_of(commands);
+                let assignments = match has_lanes {
+                    true => assignment::assignments(keys.len(), lanes),
+                    false => vec![assignment::assignment_of(&keys, lanes)],
+                };
+                cases.extend(assignments.iter().map(|lane_of| {
+                    let commands = assignment::renamed(commands, &keys, lane_of, lanes);
+                    Case { choice, batch, commands }
+                }));
+            }
+        }
+    }
+    cases
+}
+
+impl Together<Case> {
+    fn verdicts(&self) -> Verdicts {
+        let (case, bounds) = (&self.of, OrderingBounds::QUICK);
+        let (strategy, batch) = (case.choice.strategy, case.batch);
+        let policy = case.log_policy().get();
+        let programs = Programs::every(&self.alphabet, self.length_max, &*policy).expect("few commands");
+        let setup = bounds.setup(case.choice, programs, false);
+        let fast = fast(&OrderingModel::new(setup, move |workers| strategy.machine(workers, batch)));
+        let plain = self.plain(|commands| {
+            let case = Case { commands, ..case.clone() };
+            Some(case.opinion(&case.programs()?, |workers| strategy.machine(workers, batch)))
+        });
+        Verdicts { fast, plain }
+    }
+}
+
+#[test]
+fn ordering_agrees_with_the_fast_model() {
+    let seed = Seed::of_this_run();
+    let cases = cases().into_iter().partition(|case| case.commands.len() <= 2);
+    let never_broken = compare("ordering", cases, (DRAWN, &seed), INVARIANTS, Case::verdicts);
+    // No strategy of the crate stands still; `Stalls` does.
+    assert_eq!(never_broken, ["progress"]);
+}
+
+#[test]
+fn ordering_agrees_where_programs_are_searched_together() {
+    let seed = Seed::of_this_run();
+    let mut random = seed.rng();
+    let mut cases = Vec::new();
+    for choice in OrderingChoice::all() {
+        for batch in BATCHES {
+            for _ in 0..ALPHABETS_DRAWN {
+                let alphabet = some_of(&mut random, &ordering_alphabet(), 2);
+                let of = Case { choice, batch, commands: alphabet.clone() };
+                cases.push(Together { alphabet, length_max: 3, of });
+            }
+        }
+    }
+    let cases = (cases, Vec::new());
+    compare("ordering, together", cases, (0, &seed), INVARIANTS, |case| Some(case.verdicts()));
+}
+
+/// A strategy that gives out no job from its second entry on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Stalls {
+    inner: AnyOrdering,
+    admitted: usize,
+}
+
+impl Stalls {
+    fn new(workers: usize) -> Stalls {
+        Stalls { inner: Strategy::Serial.machine(workers, 1), admitted: 0 }
+    }
+}
+
+impl Ordering for Stalls {
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
+        self.admitted += 1;
+        self.inner.admit(entry)
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        if self.admitted > 1 { None } else { self.inner.take(worker) }
+    }
+
+    fn finish(&mut self, worker: usize, job: &Job) {
+        self.inner.finish(worker, job);
+    }
+}
+
+#[test]
+fn difference_of_a_wrong_ordering_model_is_seen() {
+    type Change = fn(&mut Setup);
+    let two_workers_or_more: Change = |setup| setup.workers = 1;
+    let changes: [(&str, usize, &[&str], Change, &str); 7] = [
+        ("writeset+commands", 1, &["INCR b", "SET a 1"], |setup| setup.crashes_max = 0, "exactly_once"),
+        (
+            "writeset+reads_after_crash",
+            1,
+            &["SET a 1"],
+            |setup| setup.reads_after_crash = false,
+            "monotonic_reads",
+        ),
+        ("writeset", 1, &["SET a 1"], |setup| setup.reads_after_crash = true, "monotonic_reads"),
+        (
+            "serial",
+            1,
+            &["SET a 1", "SET b 1"],
+            |setup| setup.position = Position::AheadOfBatch,
+            "convergence",
+        ),
+        ("serial+commands", 1, &["INCR b"], |setup| setup.position = Position::BehindBatch, "exactly_once"),
+        ("key_hash", 1, &["SET a 1", "FLUSHDB"], two_workers_or_more, "convergence"),
+        ("writeset", 1, &["SET a 1", "SET b 1"], two_workers_or_more, "prefix"),
+    ];
+    for (choice, batch, lines, change, invariant) in changes {
+        let case = Case::of(choice, batch, lines);
+        let strategy = case.choice.strategy;
+        let new = move |workers| strategy.machine(workers, batch);
+        let agree = case.verdicts().expect("each command writes");
+        assert_eq!(agree.difference(), None, "{case}");
+        let differ = case.verdicts_of(change, new, new).expect("each command writes");
+        let words = difference(&case, &differ);
+        assert!(words.contains(&format!("{invariant} is broken by the")), "{case}: {words}");
+    }
+}
+
+#[test]
+fn difference_of_another_batch_size_or_strategy_is_seen() {
+    let case = Case::of("writeset", 1, &["SET a 1", "SET b 1"]);
+    let one = |workers| Strategy::Writeset.machine(workers, 1);
+    let differ = case.verdicts_of(|_| (), |workers| Strategy::Serial.machine(workers, 2), one);
+    assert!(
+        difference(&case, &differ.expect("each command writes"))
+            .contains("prefix is broken by the plain search alone")
+    );
+    // Both see a replica that stands still; where only one of them is given it, they differ.
+    let both = case.verdicts_of(|_| (), Stalls::new, Stalls::new).expect("each command writes");
+    assert_eq!((both.difference(), both.plain.broken.contains_key("progress")), (None, true));
+    let differ = case.verdicts_of(|_| (), Stalls::new, one);
+    assert!(
+        difference(&case, &differ.expect("each command writes"))
+            .contains("progress is broken by the fast model alone")
+    );
+}
