@@ -45,7 +45,7 @@ pub fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judge
     (broken, tested)
 }
 
-/// What holds where the link is up and empty: the replica has applied all that the master logged. It applies what is
+/// Judges a replica whose link is up and empty: it must have applied every entry of the master. It applies what is
 /// delivered at once, lets readers in always, and has no admission that could close.
 pub fn at_rest(logged: Lsn, applied: Lsn) -> Judgement {
     let replica = AtRest {

@@ -278,7 +278,7 @@ fn wrote(entry: &Entry, command: Option<&Command>) -> KeySet {
     if changes_deadlines && !is_del { KeySet::empty() } else { entry.keys().into_owned() }
 }
 
-/// How a reader of the replica who judges at `now` sees the keys. What it saw dead and is removed is dead still.
+/// How a reader of the replica who judges at `now` sees the keys. A key that it saw dead stays dead after its removal.
 fn sights(state: &State, held: &Dump, now: Millis) -> BTreeMap<Key, Sight> {
     let mut sights = state.saw.clone();
     sights.retain(|_, sight| matches!(sight, Sight::Dead(_)));

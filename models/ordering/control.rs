@@ -40,7 +40,7 @@ pub enum Move {
     Publish,
 }
 
-/// What a strategy does that no pool can follow. Nothing comes after it, so it breaks *progress*.
+/// A step of a strategy that no pool can follow. Nothing comes after it, so it breaks *progress*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// A job without entries.
