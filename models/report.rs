@@ -262,23 +262,26 @@ impl Report<'_> {
     }
 
     /// The rows whose stories are told. Of a few choices, or a program of the user's own: so many that each ✗ is broken by
-    /// one of them. Of many: the first of each choice, and each that was not expected.
+    /// one of them. Of many: the first of each choice, and each that was not expected ([`Report::untold`] counts the others).
     pub fn told(&self) -> Vec<&Row> {
         let all = self.own_program || distinct(self.rows, |row| row.choice.as_str()).len() <= FEW_CHOICES;
         let mut told = self.first_violations();
         for row in self.rows.iter().filter(|row| row.counterexample.is_some()) {
-            let breaks_it = |other: &&Row| {
-                let is_of_the_same = (other.model, &other.choice) == (row.model, &row.choice);
-                let story = other.counterexample.as_ref().filter(|_| is_of_the_same);
-                std::ptr::eq(*other, row) || story.is_some_and(|story| story.breaks(row.invariant))
-            };
             let is_wanted = all || !row.is_as_expected(self.own_program);
-            if is_wanted && !told.iter().any(breaks_it) {
+            if is_wanted && !told.iter().any(|other| tells(other, row)) {
                 told.push(row);
             }
         }
         told.sort_by_key(|row| self.rows.iter().position(|other| std::ptr::eq(other, *row)));
         told
+    }
+
+    /// How many rows with a counterexample none of [`Report::told`] tells of.
+    pub fn untold(&self) -> usize {
+        let told = self.told();
+        let is_untold =
+            |row: &&Row| row.counterexample.is_some() && !told.iter().any(|other| tells(other, row));
+        self.rows.iter().filter(is_untold).count()
     }
 
     /// For each choice its first violated invariant in the order of the columns: over every program if there is
@@ -296,6 +299,13 @@ impl Report<'_> {
         };
         cells.iter().filter_map(first).collect()
     }
+}
+
+/// Whether the story of `other` is one of `row`, too: of the same choice, with its invariant broken.
+fn tells(other: &Row, row: &Row) -> bool {
+    let is_of_the_same = (other.model, &other.choice) == (row.model, &row.choice);
+    let story = other.counterexample.as_ref().filter(|_| is_of_the_same);
+    std::ptr::eq(other, row) || story.is_some_and(|story| story.breaks(row.invariant))
 }
 
 /// The verdicts of a scenario in words, each with the choices that came to it, what is broken first.

@@ -4,10 +4,12 @@
 
 use replicheck::apply::Instants;
 use replicheck::binlog::{Entry, Lsn};
-use replicheck::effect::KeySet;
-use replicheck::expiry::{ExpiryPolicy, Removal};
-use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
-use replicheck::models::ordering::Machine;
+use replicheck::effect::{Key, KeySet};
+use replicheck::expiry::{ExpiryPolicy, Policy, Removal};
+use replicheck::models::assignment::renamed_by;
+use replicheck::models::bounds::{ExpiryBounds, OrderingBounds, ordering_alphabet};
+use replicheck::models::oracle::ordering as plain;
+use replicheck::models::ordering::{self, Machine};
 use replicheck::models::own_machine::{
     ExpiryTrial, JudgeError, OrderingTrial, Programs, judge_expiry, judge_ordering,
 };
@@ -18,7 +20,7 @@ use replicheck::models::verdict::{Row, Verdict};
 use replicheck::ordering::serial::Serial;
 use replicheck::ordering::{Admission, Job, Ordering, Refused};
 use replicheck::time::Millis;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Any worker takes the oldest entry that waits, while fewer than `in_flight_max` are under way. With one it is
@@ -95,6 +97,28 @@ const BOUNDS: OrderingBounds = OrderingBounds { length_max: 3, ..OrderingBounds:
 /// Judges a strategy that claims to keep everything, over every program of the crate's commands.
 fn judged<O: Machine>(name: &str, new: impl Fn(usize) -> O + Clone + Send + Sync + 'static) -> Vec<Row> {
     judge_ordering(name, &OrderingTrial::within(BOUNDS), new, |_| Verdict::Holds).expect("short programs")
+}
+
+/// Names for the keys of the crate's commands; the first are their own.
+const NAMES: [[&str; 4]; 4] =
+    [["a", "b", "c", "h"], ["a", "bb", "cc", "h"], ["x", "{t}b", "c", "h7"], ["q.12", "b", "zz", "h"]];
+
+/// The invariants that a plain search says some program of at most two commands breaks, under some of the names.
+fn plainly_broken<O: Machine>(workers: usize, new: impl Fn(usize) -> O) -> BTreeSet<&'static str> {
+    let mut broken = BTreeSet::new();
+    for names in NAMES {
+        let pairs = NAMES[0].iter().zip(names).map(|(old, new)| (Key::new(0, *old), Key::new(0, new)));
+        let alphabet = renamed_by(&ordering_alphabet(), &pairs.collect::<BTreeMap<_, _>>());
+        for (first, second) in alphabet.iter().flat_map(|one| alphabet.iter().map(move |two| (one, two))) {
+            let commands = [first.clone(), second.clone()];
+            let programs =
+                ordering::Programs::only(&commands, &*Policy::Effects.get()).expect("two commands");
+            let question =
+                plain::Question { programs: &programs, workers, crashes_max: 0, reads_after_crash: false };
+            broken.extend(plain::opinion(&question, &new).broken.into_keys());
+        }
+    }
+    broken
 }
 
 /// The verdict of one invariant.
@@ -192,6 +216,7 @@ fn finds_own_strategies_that_pass_by_doing_nothing() {
     ];
     for (machine, expected, why) in cases {
         let name = format!("{machine:?}");
+        let plain = plainly_broken(2, |_| machine.clone());
         let rows = judged("idle", move |_| machine.clone());
         let row = rows.iter().find(|row| row.invariant == "progress").expect("it is judged");
         assert_eq!(row.verdict, expected, "{name}\n{}", table(&rows));
@@ -199,6 +224,11 @@ fn finds_own_strategies_that_pass_by_doing_nothing() {
         assert!(told.contains(why), "{name}: {told}");
         let declared = name.contains("declared: true");
         assert_eq!(row.bounds.contains("left out"), declared, "{name}: {}", row.bounds);
+        assert_eq!(
+            plain.contains("progress"),
+            expected == Verdict::Violated,
+            "{name}: a plain search differs"
+        );
     }
 }
 
@@ -294,6 +324,8 @@ fn finds_own_lanes_by_first_key_whatever_their_hash() {
                 "{hash:?} {workers}\n{}",
                 table(&rows)
             );
+            let plain = plainly_broken(workers, |workers| ByFirstKey::new(workers, hash));
+            assert!(plain.contains("convergence"), "{hash:?} {workers}: a plain search differs");
         }
     }
     // Under this one most keys never part: what holds says no more than that.

@@ -284,9 +284,18 @@ impl Run<'_> {
         let json = self.args.json.as_deref().filter(|file| *file != "-");
         let json = json.map(|file| format!("Verdicts as JSON: {file}\n")).unwrap_or_default();
         let stories = report.rows.iter().filter(|row| row.counterexample.is_some()).count();
+        let untold = match report.untold() {
+            0 => String::new(),
+            count => wrapped(
+                &format!(
+                    "Counterexamples not told here: {count}; --choice NAME tells all of a choice, --export DIR writes all."
+                ),
+                report.width,
+            ),
+        };
         let export = self.args.export.as_ref();
         let export = export.map(|folder| format!("Counterexamples as files: {stories} in {folder}\n"));
-        named + &wrapped(&came_to, report.width) + &json + &export.unwrap_or_default()
+        named + &wrapped(&came_to, report.width) + &untold + &json + &export.unwrap_or_default()
     }
 }
 
@@ -340,17 +349,12 @@ pub(super) mod tests {
         check_with(rows, own_program, Vec::new())
     }
 
+    const ARGS: Args =
+        Args { model: None, choice: None, bounds: Bounds::Quick, program: None, json: None, export: None };
+
     fn check_with(rows: &[Row], own_program: bool, panicked: Vec<Panicked>) -> (bool, String) {
-        let args = Args {
-            model: None,
-            choice: None,
-            bounds: Bounds::Quick,
-            program: None,
-            json: None,
-            export: None,
-        };
         let report = Report { rows, own_program, width: 100 };
-        let mut run = Run { args: &args, panicked, seconds: 0.5, threads: 2 };
+        let mut run = Run { args: &ARGS, panicked, seconds: 0.5, threads: 2 };
         let stories = run.stories(&report);
         (matches!(run.outcome(&report), Outcome::Expected), run.text(&report, None, &stories))
     }
@@ -377,15 +381,7 @@ pub(super) mod tests {
     fn outcome_drawing_that_panics_leaves_the_verdicts() {
         let violated =
             Row { counterexample: Some(Story::default()), ..row(Verdict::Violated, Verdict::Violated) };
-        let args = Args {
-            model: None,
-            choice: None,
-            bounds: Bounds::Quick,
-            program: None,
-            json: None,
-            export: None,
-        };
-        let mut run = Run { args: &args, panicked: Vec::new(), seconds: 0.5, threads: 2 };
+        let mut run = Run { args: &ARGS, panicked: Vec::new(), seconds: 0.5, threads: 2 };
         assert_eq!(run.noting(&violated, "the drawing", || 7), Some(7));
         assert_eq!(run.noting(&violated, "the drawing", || panic!("no room")), None::<()>);
         assert_eq!(run.panicked[0].what, "the drawing of prefix");
@@ -408,6 +404,26 @@ pub(super) mod tests {
         assert!(!check(&[row(Verdict::Holds, Verdict::Violated)], false).0);
         let (expected, text) = check(&[row(Verdict::Holds, Verdict::Violated)], true);
         assert!(expected && text.contains("nothing is broken but what"), "{text}");
+    }
+
+    #[test]
+    fn end_counterexamples_that_are_not_told_are_counted() {
+        let violated = |choice: &str, invariant| Row {
+            choice: choice.to_owned(),
+            invariant,
+            counterexample: Some(Story::default()),
+            ..row(Verdict::Violated, Verdict::Violated)
+        };
+        let rows = ["first_key", "key_hash", "writeset"]
+            .map(|choice| ["convergence", "prefix"].map(|invariant| violated(choice, invariant)))
+            .concat();
+        assert!(
+            check(&rows, false).1.contains("not told here: 3; --choice NAME"),
+            "{}",
+            check(&rows, false).1
+        );
+        assert!(!check(&rows[..2], false).1.contains("not told"));
+        assert!(!check(&rows, true).1.contains("not told"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod expiry;
 mod ordering;
+mod own_programs;
 
 use crate::seed::{Seed, again};
 use replicheck::command::Command;

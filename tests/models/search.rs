@@ -1,5 +1,6 @@
 //! The search against stateright's own, reductions against unreduced runs, and what must not pass for a result.
 
+use crate::seed::{Seed, again};
 use replicheck::effect::Key;
 use replicheck::expiry::Policy;
 use replicheck::models::bounds::{EXPIRY_ALPHABETS, ExpiryBounds, OrderingBounds, batch_entries_max};
@@ -150,6 +151,7 @@ fn search_that_tests_nothing_is_incomplete() {
 #[test]
 fn sample_same_seed_draws_the_same_schedules() {
     let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    // Pinned: that the same seed draws the same is what is tested; 7 meets the bug at once.
     let draw = |seed| sample(&|| ordering(choice, 3, |_| ()), WALKS, seed, &Progress::default());
     let (first, again, other) = (draw(7), draw(7), draw(8));
     assert_eq!(first.broken, again.broken);
@@ -161,7 +163,9 @@ fn sample_same_seed_draws_the_same_schedules() {
 #[test]
 fn sample_safe_strategy_is_not_broken() {
     let choice = OrderingChoice { strategy: Strategy::Serial, commands: false, reads_after_crash: false };
-    let found = sample(&|| ordering(choice, 3, |_| ()), WALKS, 7, &Progress::default());
+    let seed = Seed::of_this_run();
+    println!("{}", again(seed.number(), &[]));
+    let found = sample(&|| ordering(choice, 3, |_| ()), WALKS, seed.number(), &Progress::default());
     assert!(found.broken.iter().all(Option::is_none) && !found.finished);
 }
 

@@ -16,6 +16,7 @@ const BEFORE_A_SEED: &[&str] = &[
     "constSEED:u64=",
     "seed:",
     "forseedin",
+    "WALKS,",
 ];
 
 /// How many lines a comment may stand above the seed that it is about.

@@ -21,10 +21,10 @@ const ALPHABETS_DRAWN: usize = 2;
 
 /// A program under an ordering choice.
 #[derive(Clone)]
-struct Case {
-    choice: OrderingChoice,
-    batch: usize,
-    commands: Vec<Command>,
+pub struct Case {
+    pub choice: OrderingChoice,
+    pub batch: usize,
+    pub commands: Vec<Command>,
 }
 
 impl Display for Case {
@@ -54,12 +54,12 @@ impl Case {
     }
 
     /// `None`: some command changes nothing, so the program is a shorter one, which is a case of its own.
-    fn programs(&self) -> Option<Programs> {
+    pub fn programs(&self) -> Option<Programs> {
         let programs = Programs::only(&self.commands, &*self.log_policy().get()).expect("a short program");
         (programs.length_max() == self.commands.len()).then_some(programs)
     }
 
-    fn opinion<O: Machine>(&self, programs: &Programs, new: impl Fn(usize) -> O) -> Opinion {
+    pub fn opinion<O: Machine>(&self, programs: &Programs, new: impl Fn(usize) -> O) -> Opinion {
         let OrderingBounds { workers, crashes_max, .. } = OrderingBounds::QUICK;
         let reads_after_crash = self.choice.reads_after_crash;
         let question = plain::Question { programs, workers, crashes_max, reads_after_crash };

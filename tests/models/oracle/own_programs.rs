@@ -1,0 +1,102 @@
+//! Programs of one's own, judged as users get them judged, against plain searches: each way to share lanes, each batch size.
+
+use super::{compare, program};
+use crate::models::oracle::Verdicts;
+use crate::models::oracle::ordering::Case;
+use crate::seed::Seed;
+use replicheck::command::Command;
+use replicheck::models::assignment;
+use replicheck::models::bounds::{BATCHES, Bounds, OrderingBounds, ordering_alphabet};
+use replicheck::models::expected::OrderingChoice;
+use replicheck::models::oracle::Opinion;
+use replicheck::models::ordering::INVARIANTS;
+use replicheck::models::own_program::program_tasks;
+use replicheck::models::program::{Program, ProgramLine};
+use replicheck::models::scenario;
+use replicheck::models::search::Progress;
+use replicheck::models::verdict::Verdict;
+use replicheck::ordering::Ordering;
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+
+/// Programs that are drawn, each under every choice.
+const DRAWN: usize = 6;
+
+struct OwnProgram {
+    choice: OrderingChoice,
+    commands: Vec<Command>,
+}
+
+impl Display for OwnProgram {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} under {}, as a program of one's own", program(&self.commands), self.choice.name())
+    }
+}
+
+impl OwnProgram {
+    /// `None`: the choice refuses it, or a command of it changes nothing.
+    fn verdicts(&self) -> Option<Verdicts> {
+        let line =
+            |(line, command): (usize, &Command)| ProgramLine { line, command: command.clone(), at: None };
+        let program =
+            Program { commands: (1..).zip(&self.commands).map(line).collect(), ..Program::default() };
+        let name = self.choice.name();
+        let tasks = program_tasks(&program, "own", Bounds::Quick, Some("ordering"), Some(&name));
+        let tasks = tasks.expect("a choice and a short program");
+        let rows: Vec<_> = tasks.iter().flat_map(|task| task.run(&Progress::default())).collect();
+        if rows.iter().any(|row| row.verdict == Verdict::Refused) {
+            return None;
+        }
+        let broken = rows.iter().filter_map(|row| {
+            let story = row.counterexample.as_ref()?;
+            Some((
+                row.invariant,
+                story.steps.iter().map(|step| format!("{}: {}", step.who, step.what)).collect(),
+            ))
+        });
+        Some(Verdicts { fast: broken.collect(), plain: self.plain()? })
+    }
+
+    fn plain(&self) -> Option<Opinion> {
+        let (lanes, strategy) = (OrderingBounds::QUICK.workers, self.choice.strategy);
+        let keys = assignment::keys_of(&self.commands);
+        let assignments = match strategy.machine(lanes, 1).has_lanes() {
+            true => assignment::assignments(keys.len(), lanes),
+            false => vec![assignment::assignment_of(&keys, lanes)],
+        };
+        let mut all = Opinion { broken: BTreeMap::new(), states: 0 };
+        for (lane_of, batch) in
+            assignments.iter().flat_map(|lane_of| BATCHES.map(move |batch| (lane_of, batch)))
+        {
+            let commands = assignment::renamed(&self.commands, &keys, lane_of, lanes);
+            let case = Case { choice: self.choice, batch, commands };
+            let opinion = case.opinion(&case.programs()?, |workers| strategy.machine(workers, batch));
+            all.states += opinion.states;
+            for (name, path) in opinion.broken {
+                all.broken.entry(name).or_insert_with(|| [vec![case.to_string()], path].concat());
+            }
+        }
+        Some(all)
+    }
+}
+
+#[test]
+fn own_program_verdicts_are_those_of_every_way_to_share_lanes() {
+    let seed = Seed::of_this_run();
+    let mut random = seed.rng();
+    let more = scenario::commands(&["RENAME a b", "MSETNX b 1 c 2", "RENAME c h"]);
+    let alphabet = [ordering_alphabet(), more].concat();
+    let drawn = (0..DRAWN)
+        .map(|_| (0..2).map(|_| random.choice(&alphabet).expect("there are some").clone()).collect());
+    // `a` and `b` share a lane under their own names: convergence breaks only where they do not.
+    let parted = ["SET a 1; RENAME a b; SET b 2; SET a 3", "MSETNX a 1 b 2; SET b 3"];
+    let parted = parted.map(|text| scenario::commands(&text.split("; ").collect::<Vec<_>>()));
+    let named = |name: &str| OrderingChoice::all().into_iter().find(|choice| choice.name() == name);
+    let first_key = named("first_key").expect("a choice");
+    let of = |commands: Vec<Command>| {
+        OrderingChoice::all().into_iter().map(move |choice| OwnProgram { choice, commands: commands.clone() })
+    };
+    let always = parted.map(|commands| OwnProgram { choice: first_key, commands });
+    let cases: Vec<OwnProgram> = always.into_iter().chain(drawn.flat_map(of)).collect();
+    compare("ordering, own programs", (cases, Vec::new()), (0, &seed), INVARIANTS, OwnProgram::verdicts);
+}
