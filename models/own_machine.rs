@@ -27,7 +27,7 @@ use crate::expiry::ExpiryPolicy;
 use crate::ordering::Strategy;
 use std::sync::Arc;
 
-/// What a strategy is judged on.
+/// A trial of a strategy: its programs and bounds.
 #[derive(Clone, Debug)]
 pub struct OrderingTrial {
     /// Workers, crashes, states; of every program also its length.
@@ -150,7 +150,7 @@ fn under(search: &Search, names: &names::Names, number: usize, keys: &[crate::ef
     }
 }
 
-/// What a policy is judged on.
+/// A trial of a policy: its programs and bounds.
 #[derive(Clone, Debug)]
 pub struct ExpiryTrial {
     /// Ticks, delays, skew, states; of every program also its length.

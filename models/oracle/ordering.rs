@@ -93,7 +93,7 @@ impl Held {
     }
 }
 
-/// What a worker is at.
+/// The state of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Worker {
     Idle,
@@ -112,7 +112,7 @@ struct State<O> {
     /// The last entry of the snapshot that was published last; none since the start: 0.
     published: Lsn,
     held: Rc<Held>,
-    /// What readers are given.
+    /// The state that readers see.
     given: Rc<Held>,
     /// What was held before each batch since the start, as long as a crash may come back to it.
     before: Vec<Rc<Held>>,
