@@ -197,7 +197,12 @@ impl ExpiryModel {
             return Reading { time: Millis::ZERO, estimated: false };
         }
         let local = self.replica_clock(state.tick, state.skew);
-        self.replicas.value(state.replica).replica.judges_at(self.policy(), self.limit_ms(), local)
+        self.replicas.value(state.replica).replica.judges_at(
+            self.policy(),
+            self.limit_ms(),
+            local,
+            Millis::ZERO,
+        )
     }
 
     /// The n-th key that is stored.

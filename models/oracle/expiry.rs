@@ -133,7 +133,8 @@ impl Question<'_> {
         if moments.last() != Some(&master_sees) {
             moments.push(master_sees);
         }
-        let judges = state.replica.judges_at(self.policy, LOG_CLOCK_LIMIT_MS, self.replica_clock(state));
+        let judges =
+            state.replica.judges_at(self.policy, LOG_CLOCK_LIMIT_MS, self.replica_clock(state), Millis::ZERO);
         if !judges.estimated {
             let held = state.replica_holds();
             let sees = invariant::visible(&held, judges.time);

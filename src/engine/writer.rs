@@ -158,7 +158,7 @@ impl<F: Files> Writer<F> {
                 }
                 Request::Expire(keys) => {
                     for key in keys {
-                        entries.extend(master.expire(&*self.policy, key, now)?);
+                        master.expire(&*self.policy, key, now, &mut entries)?;
                     }
                 }
                 Request::Fsync { .. } => {}

@@ -28,7 +28,7 @@ mod policy;
 pub mod relative;
 pub mod verbatim;
 
-pub use log_clock::LogTime;
+pub use log_clock::{LogTime, Reading};
 pub use policy::Policy;
 
 use crate::apply::Instants;
@@ -57,15 +57,49 @@ pub enum Removal {
     ByMaster,
 }
 
+/// How often a master whose [`Removal`] is `ByMaster` logs a DEL for a key that it removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RemovalLog {
+    /// Once, with the removal.
+    Once,
+    /// Twice, one after the other.
+    Twice,
+    /// Once, but not before its next heartbeat or the next command that it runs.
+    Late,
+    /// Never.
+    Never,
+}
+
+/// The clocks of a replica when a reader comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Clocks {
+    /// Log time.
+    pub log_time: Reading,
+    /// The replica's own clock.
+    pub local: Millis,
+    /// The latest instant by which a reader was answered before.
+    pub told: Millis,
+}
+
 /// What is logged, and which clock judges it.
 ///
 /// The default methods are those of `effects`: the log carries bytes with absolute deadlines, and the replica
 /// does nothing but write them.
+///
+/// A policy is a pure function: what a method gives depends on its arguments only. A checker asks once and keeps the
+/// answer, so a policy with a state of its own would be given verdicts that are not true
+/// (`models::own_machine::judge_expiry` finds one that is not pure).
 pub trait ExpiryPolicy {
     /// What the log carries for `command`, which came to `effect` at `now` on the master.
     fn logged(&self, command: &Command, effect: Effect, now: Millis) -> Payload {
         let _ = (command, now);
         Payload::Effect(effect)
+    }
+
+    /// What the log carries for `command` before the payload of [`ExpiryPolicy::logged`]: each is an entry of its own.
+    fn logged_before(&self, command: &Command, effect: &Effect, now: Millis) -> Vec<Payload> {
+        let _ = (command, effect, now);
+        Vec::new()
     }
 
     /// What the replica keeps of an entry that arrives when its own clock says `local`.
@@ -85,8 +119,21 @@ pub trait ExpiryPolicy {
         Judging::Local
     }
 
+    /// The instant by which a reader of the replica judges what is dead.
+    fn reads_at(&self, clocks: Clocks) -> Reading {
+        match self.judging() {
+            Judging::Local => Reading { time: clocks.local, estimated: false },
+            Judging::LogTime => clocks.log_time,
+        }
+    }
+
     /// What the replica may remove physically.
     fn removal(&self) -> Removal {
         Removal::LogTime
+    }
+
+    /// How often the master logs the DEL of a key that it removed, where [`ExpiryPolicy::removal`] is `ByMaster`.
+    fn removal_log(&self) -> RemovalLog {
+        RemovalLog::Once
     }
 }

@@ -5,7 +5,7 @@ use crate::apply;
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, Reply, View};
 use crate::effect::{Effect, Key, KeySet};
-use crate::expiry::{ExpiryPolicy, Removal};
+use crate::expiry::{ExpiryPolicy, Removal, RemovalLog};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
@@ -55,18 +55,20 @@ pub struct Master<S> {
     epoch: Epoch,
     last: Lsn,
     time: Millis,
+    /// Keys that it removed and has not told of yet ([`RemovalLog::Late`]).
+    untold: Vec<Key>,
 }
 
 impl<S: Store> Master<S> {
     /// A master of an empty history.
     pub fn new(store: S, epoch: Epoch) -> Master<S> {
-        Master { store, epoch, last: Lsn::NONE, time: Millis::ZERO }
+        Master::resume(store, epoch, Lsn::NONE, Millis::ZERO)
     }
 
     /// A master whose store holds a history through entry `last`; what it does next is of `epoch`, and not before
     /// `time`.
     pub fn resume(store: S, epoch: Epoch, last: Lsn, time: Millis) -> Master<S> {
-        Master { store, epoch, last, time }
+        Master { store, epoch, last, time, untold: Vec::new() }
     }
 
     /// Its store.
@@ -91,16 +93,18 @@ impl<S: Store> Master<S> {
 
     /// Does what `input` asks for. Errors: the store's; the node stops.
     pub fn step(&mut self, policy: &dyn ExpiryPolicy, input: Input) -> Result<Vec<Output>, StoreError> {
+        let mut entries = Vec::new();
         match input {
             Input::Heartbeat { now } => {
                 self.time = self.time.max(now);
-                Ok(vec![Output::Heartbeat(self.time)])
+                self.tell_of_removals(&mut entries)?;
+                Ok(entries.into_iter().map(Output::Append).chain([Output::Heartbeat(self.time)]).collect())
             }
             Input::Expire { key, now } => {
-                Ok(self.expire(policy, &key, now)?.into_iter().map(Output::Append).collect())
+                self.expire(policy, &key, now, &mut entries)?;
+                Ok(entries.into_iter().map(Output::Append).collect())
             }
             Input::Request { command, now, random } => {
-                let mut entries = Vec::new();
                 let reply = self.request(policy, &command, now, random, &mut entries)?;
                 Ok(entries.into_iter().map(Output::Append).chain([Output::Reply(reply)]).collect())
             }
@@ -118,11 +122,12 @@ impl<S: Store> Master<S> {
         entries: &mut Vec<Entry>,
     ) -> Result<Reply, StoreError> {
         self.time = self.time.max(now);
+        self.tell_of_removals(entries)?;
         if policy.removal() == Removal::ByMaster
             && let KeySet::Keys(keys) = command.keys()
         {
             for key in &keys {
-                entries.extend(self.expire(policy, key, now)?);
+                self.expire(policy, key, now, entries)?;
             }
         }
         let view = View::new(&self.store, command.db(), self.time)
@@ -130,33 +135,58 @@ impl<S: Store> Master<S> {
             .with_random(random);
         let (reply, effect) = command.execute(&view, self.time)?;
         if !effect.is_empty() {
+            for payload in policy.logged_before(command, &effect, self.time) {
+                self.last = self.last.next();
+                entries.push(Entry { lsn: self.last, epoch: self.epoch, time: self.time, payload });
+            }
             entries.push(self.append(effect, |effect, time| policy.logged(command, effect, time))?);
         }
         Ok(reply)
     }
 
-    /// [`Input::Expire`] of a key that stays the caller's: the entry, if the policy wants replicas to be told. Errors: as
-    /// [`Master::step`].
+    /// [`Input::Expire`] of a key that stays the caller's: if the policy wants replicas to be told, the entries that do are
+    /// at the end of `entries`. Errors: as [`Master::step`].
     pub fn expire(
         &mut self,
         policy: &dyn ExpiryPolicy,
         key: &Key,
         now: Millis,
-    ) -> Result<Option<Entry>, StoreError> {
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
         self.time = self.time.max(now);
         let effect = removal_of_dead(&self.store, key, self.time)?;
         if effect.is_empty() {
-            return Ok(None);
+            return Ok(());
         }
-        if policy.removal() != Removal::ByMaster {
-            self.store.write(&effect.writes)?;
-            return Ok(None);
+        match (policy.removal(), policy.removal_log()) {
+            (Removal::ByMaster, RemovalLog::Once) => self.append_del(key, effect, entries),
+            (Removal::ByMaster, RemovalLog::Twice) => {
+                self.append_del(key, effect, entries)?;
+                self.append_del(key, Effect::none(), entries)
+            }
+            (Removal::ByMaster, RemovalLog::Late) => {
+                self.untold.push(key.clone());
+                self.store.write(&effect.writes)
+            }
+            _ => self.store.write(&effect.writes),
         }
+    }
+
+    /// Appends the DEL of each key that was removed and not told of.
+    fn tell_of_removals(&mut self, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
+        for key in std::mem::take(&mut self.untold) {
+            self.append_del(&key, Effect::none(), entries)?;
+        }
+        Ok(())
+    }
+
+    /// Writes `effect`, which removes `key`, and appends the DEL that tells of it.
+    fn append_del(&mut self, key: &Key, effect: Effect, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
         // DEL exists and takes one key, so this parses.
-        match Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]) {
-            Ok(del) => self.append(effect, |_, _| Payload::Command(del)).map(Some),
-            Err(_) => Ok(None),
+        if let Ok(del) = Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]) {
+            entries.push(self.append(effect, |_, _| Payload::Command(del))?);
         }
+        Ok(())
     }
 
     /// Writes `effect` as the next entry, and gives the entry as `logged` makes it.

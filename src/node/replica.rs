@@ -7,8 +7,7 @@ use super::removal_of_dead;
 use crate::apply;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::expiry::log_clock::Reading;
-use crate::expiry::{ExpiryPolicy, Judging, LogTime, Removal};
+use crate::expiry::{Clocks, ExpiryPolicy, LogTime, Reading, Removal};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
@@ -87,16 +86,16 @@ impl<S: Store> Replica<S> {
         Ok(())
     }
 
-    /// By which instant readers judge when the replica's own clock says `local`.
+    /// By which instant readers judge when the replica's own clock says `local` and the latest that they were told is
+    /// `told`.
     pub fn judges_at(
         &self,
         policy: &dyn ExpiryPolicy,
         log_clock_limit_ms: Option<u64>,
         local: Millis,
+        told: Millis,
     ) -> Reading {
-        match policy.judging() {
-            Judging::Local => Reading { time: local, estimated: false },
-            Judging::LogTime => self.log_time.read(local, log_clock_limit_ms),
-        }
+        let log_time = self.log_time.read(local, log_clock_limit_ms);
+        policy.reads_at(Clocks { log_time, local, told })
     }
 }
