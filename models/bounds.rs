@@ -14,7 +14,7 @@ use std::str::FromStr;
 pub enum Bounds {
     /// Within a minute on two cores.
     Quick,
-    /// One more of each: commands, workers, ticks.
+    /// One more of each: commands, workers, passes of time.
     Deep,
 }
 
@@ -48,12 +48,15 @@ impl Bounds {
     }
 }
 
-/// When a run of the expiry model begins: far later than any time that a key is given to live.
+/// When a story in round numbers begins: far later than any time that a key is given to live.
 pub(super) const START: Millis = Millis(1_000_000_000);
+
+/// When any other run of the expiry model begins: no whole second, so that what is cut to seconds is seen to be.
+pub(super) const ODD_START: Millis = Millis(1_000_000_457);
 
 /// The latest instant at which a run may begin, and the longest tick, in milliseconds: each 285 thousand years. However
 /// many ticks a run has (at most 255, and 128 of skew), its clocks stay far below the end of the instants that commands can
-/// name, 2^63. A deadline beyond is never reached.
+/// name, 2^63.
 pub(super) const INSTANT_MAX: Millis = Millis(1 << 53);
 pub(super) const TICK_MS_MAX: u64 = 1 << 53;
 
@@ -83,11 +86,11 @@ pub fn ordering_alphabet() -> Vec<Command> {
     scenario::commands(&[STRINGS, HASHES].concat())
 }
 
-/// The commands of the expiry model: every program is over one of these sets. A tick is a second.
+/// The commands of the expiry model: every program is over one of these sets.
 pub const EXPIRY_ALPHABETS: &[(&str, &[&str])] = &[
-    ("one string", &["SET k 5", "SETEX k 2 5", "INCR k", "EXPIRE k 2", "PERSIST k", "DEL k"]),
-    ("one hash", &["HSET h f 1", "HINCRBY h g 1", "EXPIRE h 2", "PERSIST h", "DEL h"]),
-    ("two strings", &["SETEX k 2 5", "INCR j", "PERSIST k"]),
+    ("one string", &["SET k 5", "PSETEX k 2003 5", "INCR k", "PEXPIRE k 1507", "PERSIST k", "DEL k"]),
+    ("one hash", &["HSET h f 1", "HINCRBY h g 1", "PEXPIRE h 2003", "PERSIST h", "DEL h"]),
+    ("two strings", &["PSETEX k 2003 5", "INCR j", "PERSIST k"]),
 ];
 
 /// Bounds of the ordering model.
@@ -146,9 +149,9 @@ impl OrderingBounds {
 pub struct ExpiryBounds {
     /// Commands of a program.
     pub length_max: usize,
-    /// Ticks that may pass.
-    pub ticks_max: u8,
-    /// Ticks that a message may be under way.
+    /// How many times time may pass.
+    pub passes_max: u8,
+    /// Ticks (half of the longest lifetime each) that a message may be under way.
     pub delay_ticks_max: u8,
     /// Ticks between the two clocks.
     pub skew_ticks_max: i8,
@@ -160,7 +163,7 @@ impl ExpiryBounds {
     /// Within half a minute on two cores.
     pub const QUICK: ExpiryBounds = ExpiryBounds {
         length_max: 3,
-        ticks_max: 4,
+        passes_max: 2,
         delay_ticks_max: 3,
         skew_ticks_max: 1,
         states_max: 40_000_000,
@@ -168,7 +171,7 @@ impl ExpiryBounds {
     /// One more of each.
     pub const DEEP: ExpiryBounds = ExpiryBounds {
         length_max: 4,
-        ticks_max: 5,
+        passes_max: 3,
         delay_ticks_max: 4,
         skew_ticks_max: 2,
         states_max: 200_000_000,
@@ -177,24 +180,6 @@ impl ExpiryBounds {
     /// Ticks for which log time may stand still where it is estimated.
     const LOG_CLOCK_LIMIT_TICKS: u8 = 2;
 
-    /// What one search explores, in words.
-    pub fn in_words(&self, keys: &str, commands: usize) -> String {
-        format!(
-            "{keys}: programs up to {} of {commands} commands, {} ticks, delay up to {}, skew up to ±{}",
-            self.length_max, self.ticks_max, self.delay_ticks_max, self.skew_ticks_max,
-        )
-    }
-
-    /// What the search with a link that goes down explores, in words.
-    pub fn link_down_in_words(&self, keys: &str, commands: usize) -> String {
-        let one_less = ExpiryBounds { length_max: self.length_max - 1, ..*self };
-        format!(
-            "{}, the link down once, log time estimated after {} silent ticks",
-            one_less.in_words(keys, commands),
-            Self::LOG_CLOCK_LIMIT_TICKS
-        )
-    }
-
     /// The model's setup for programs over this alphabet.
     pub fn setup(&self, judges: Judges, alphabet: Vec<Command>) -> expiry::Setup {
         // No skew first: of counterexamples equally long the plainest comes first.
@@ -202,12 +187,13 @@ impl ExpiryBounds {
         skews.sort_by_key(|skew| (skew.unsigned_abs(), *skew));
         expiry::Setup {
             judges,
-            start: START,
-            tick_ms: 1000,
+            start: ODD_START,
+            passing: expiry::Passing::Instants,
+            tick_ms: expiry::tick_ms(&alphabet, ODD_START),
             alphabet,
-            in_order: false,
+            begins: 0,
             length_max: self.length_max,
-            ticks_max: self.ticks_max,
+            passes_max: self.passes_max,
             delay_ticks_max: self.delay_ticks_max,
             skews,
             log_clock_limit_ticks: None,
@@ -216,10 +202,18 @@ impl ExpiryBounds {
         }
     }
 
+    /// The setup for a family of commands: what every program of it begins with, and any two of the others.
+    pub fn family_setup(&self, judges: Judges, family: &expiry::Family) -> expiry::Setup {
+        let begins = family.begins.len();
+        let mut setup = self.setup(judges, family.alphabet());
+        // Clocks that agree are searched with the other alphabets.
+        setup.skews.retain(|skew| *skew != 0 || self.skew_ticks_max == 0);
+        expiry::Setup { begins, length_max: begins + 2, ..setup }
+    }
+
     /// The setup with a link that goes down once.
     pub fn link_down_setup(&self, alphabet: Vec<Command>) -> expiry::Setup {
         expiry::Setup {
-            length_max: self.length_max - 1,
             log_clock_limit_ticks: Some(Self::LOG_CLOCK_LIMIT_TICKS),
             link_down: true,
             ..self.setup(Judges::Reads, alphabet)

@@ -5,7 +5,7 @@
 
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
 use super::expected::{self, OrderingChoice};
-use super::expiry::ExpiryModel;
+use super::expiry::{ExpiryModel, Passing};
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{OrderingModel, Programs};
 use super::parts;
@@ -96,7 +96,7 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
 
 fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
     let expected = move |invariant: &str| expected::expiry(policy, invariant);
-    let parts = parts::of_policy(&policy.get(), bounds, policy == Policy::LogClock);
+    let parts = parts::of_policy(&policy.get(), bounds);
     Task::new("expiry", policy.name().to_owned(), None, move |progress| {
         rows_of(("expiry", policy.name().to_owned(), None), &parts, &expected, progress)
     })
@@ -132,8 +132,9 @@ fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
     let judges = bounds::judges(scenario.invariant);
     let part = Part::of(scenario.program.join("; "), bounds.states_max, move || {
         let mut setup = bounds.setup(judges, scenario::commands(scenario.program));
-        (setup.in_order, setup.tick_ms) = (true, scenario.tick_ms);
-        setup.length_max = setup.alphabet.len();
+        (setup.begins, setup.length_max) = (setup.alphabet.len(), setup.alphabet.len());
+        (setup.start, setup.passing, setup.tick_ms) = (bounds::START, Passing::Ticks, scenario.tick_ms);
+        setup.passes_max = super::catalogue::TICKS;
         ExpiryModel::new(setup, policy.get())
     });
     let expected = move |_: &str| scenario::expected((scenario.broken_by)(policy));

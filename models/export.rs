@@ -78,7 +78,7 @@ pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
             path.iter().map(ordering_action).collect::<Vec<_>>(),
         ),
         Path::Expiry { times, path } => (
-            "use replicheck::models::expiry::Action;\nuse replicheck::models::path::{self, Times};\nuse replicheck::time::Millis;\n",
+            "use replicheck::models::expiry::{Action, Passing};\nuse replicheck::models::path::{self, Times};\nuse replicheck::time::Millis;\n",
             expiry_source(what, &program, times),
             path.iter().map(expiry_action).collect(),
         ),
@@ -92,7 +92,7 @@ pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
         what.model,
         what.choice,
         what.invariant,
-        story.steps.len()
+        path.len()
     );
     // A story may begin with a step of its own, which tells how the clocks stand.
     let told = &story.steps[story.steps.len() - path.len().min(story.steps.len())..];
@@ -131,10 +131,19 @@ fn ordering_source(what: What<'_>, program: &str, workers: usize, crashes_max: u
 }
 
 fn expiry_source(what: What<'_>, program: &str, times: &Times) -> String {
-    let Times { start, tick_ms, ticks_max, delay_ticks_max, skew_ticks, log_clock_limit_ticks, link_down } =
-        times;
+    let Times {
+        start,
+        passing,
+        tick_ms,
+        passes_max,
+        delay_ticks_max,
+        skew_ticks,
+        log_clock_limit_ticks,
+        link_down,
+    } = times;
     format!(
-        "    let times = Times {{\n        start: Millis({}),\n        tick_ms: {tick_ms},\n        ticks_max: {ticks_max},\n        \
+        "    let times = Times {{\n        start: Millis({}),\n        passing: Passing::{passing:?},\n        \
+         tick_ms: {tick_ms},\n        passes_max: {passes_max},\n        \
          delay_ticks_max: {delay_ticks_max},\n        skew_ticks: {skew_ticks},\n        \
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n    }};\n    \
          let program = [{program}];\n    \
@@ -165,7 +174,7 @@ fn move_source(step: Move) -> String {
 fn expiry_action(action: &expiry::Action) -> String {
     match action {
         expiry::Action::Command(number) => format!("Action::Command({number})"),
-        expiry::Action::Tick => "Action::Tick".to_owned(),
+        expiry::Action::Pass(ms) => format!("Action::Pass({ms})"),
         expiry::Action::Heartbeat => "Action::Heartbeat".to_owned(),
         expiry::Action::Deliver => "Action::Deliver".to_owned(),
         expiry::Action::MasterRemoves(number) => format!("Action::MasterRemoves({number})"),

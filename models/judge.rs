@@ -71,6 +71,8 @@ struct Outcome {
     invariants: &'static [&'static str],
     sometimes: &'static [&'static str],
     tested: Vec<bool>,
+    /// What a verdict does not speak of, and of how many.
+    left_out: (Vec<String>, usize),
     stories: Vec<Option<Story>>,
     found: Found<()>,
     seconds: f64,
@@ -92,7 +94,9 @@ impl Part {
                 });
                 search(model, Limits { states_max, optional }, progress)
             }),
-            Some((walks, seed)) => outcome(&model(), Some(seed), |_| sample(&model, walks, seed, progress)),
+            Some((walks, seed)) => {
+                outcome(&model(), Some(seed), |into| sample((&model, into), walks, seed, progress))
+            }
         };
         Part { bounds, how: How { draws: None, optional: None }, run: Box::new(run) }
     }
@@ -130,6 +134,7 @@ fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Foun
         invariants: model.invariants(),
         sometimes: model.sometimes(),
         tested: (0..model.invariants().len()).map(|index| model.witnesses().has(index)).collect(),
+        left_out: model.left_out(),
         stories,
         found: Found {
             unique: found.unique,
@@ -193,7 +198,7 @@ fn row_of(
     let stories = judging.iter().filter_map(|(_, outcome, index)| outcome.stories[*index].as_ref());
     // One that can be walked and replayed comes first: with larger batches there may be a shorter one.
     let counterexample = stories.min_by_key(|story| (story.taken.is_none(), story.steps.len())).cloned();
-    let (verdict, note) = verdict_of(judging, counterexample.is_some(), scenario.is_some());
+    let (verdict, note) = verdict_of(invariant, judging, counterexample.is_some(), scenario.is_some());
     let bounds: Vec<&str> = judging.iter().map(|(part, _, _)| part.bounds.as_str()).collect();
     Row {
         model,
@@ -208,7 +213,7 @@ fn row_of(
         max_depth: judging.iter().map(|(_, outcome, _)| outcome.found.depth).max().unwrap_or(0),
         seconds: judging.iter().map(|(_, outcome, _)| outcome.seconds).sum(),
         bounds: bounds.join("; "),
-        witness: if verdict == Verdict::Holds { witness(judging) } else { "" },
+        witness: if matches!(verdict, Verdict::Holds | Verdict::Sampled) { witness(judging) } else { "" },
         note,
         counterexample,
     }
@@ -222,31 +227,59 @@ fn witness(judging: &[(&Part, &Outcome, usize)]) -> &'static str {
 
 /// The verdict over all searches that judge an invariant, and what must be said with it.
 fn verdict_of(
+    invariant: &str,
     judging: &[(&Part, &Outcome, usize)],
     is_broken: bool,
     is_fixed_program: bool,
 ) -> (Verdict, String) {
     let seed = judging.iter().find_map(|(_, outcome, _)| outcome.seed);
-    let sampled = seed.map(|seed| format!("sampled with seed {seed}"));
+    let mut notes: Vec<String> = seed.map(|seed| format!("sampled with seed {seed}")).into_iter().collect();
     if is_broken {
-        return (Verdict::Violated, sampled.unwrap_or_default());
+        return (Verdict::Violated, notes.join("; "));
     }
-    if let Some(sampled) = sampled {
-        return (Verdict::Sampled, sampled);
-    }
-    if let Some((_, outcome, _)) = judging.iter().find(|(_, outcome, _)| !outcome.found.finished) {
+    if let Some((_, outcome, _)) =
+        judging.iter().find(|(_, outcome, _)| seed.is_none() && !outcome.found.finished)
+    {
         return (Verdict::Incomplete, format!("stopped at {} states", outcome.found.unique));
     }
+    let (left_out, of) = if invariant == "progress" { (Vec::new(), 0) } else { left_out(judging) };
     let tested = judging.iter().any(|(_, outcome, index)| outcome.tested[*index]);
-    match judging.first() {
-        Some((_, outcome, index)) if !tested => {
-            let never_seen = outcome.sometimes[*index];
-            match is_fixed_program {
-                // A fixed program need not put everything to the test.
-                true => (Verdict::Holds, format!("never put to the test: {never_seen}")),
-                false => (Verdict::Incomplete, format!("vacuous: never seen: {never_seen}")),
-            }
-        }
-        _ => (Verdict::Holds, String::new()),
+    if let Some((_, outcome, index)) = judging.first().filter(|_| !tested) {
+        notes.push(format!("never put to the test: {}", outcome.sometimes[*index]));
+    }
+    if !left_out.is_empty() {
+        let share = format!("{} of {of}", left_out.len());
+        notes.push(format!("not put to the test ({share}): {}", listed(&left_out)));
+    }
+    let verdict = match (seed, left_out.is_empty()) {
+        (Some(_), _) => Verdict::Sampled,
+        (None, false) => Verdict::Incomplete,
+        // A fixed program need not put everything to the test.
+        (None, true) if tested || is_fixed_program => Verdict::Holds,
+        (None, true) => Verdict::Incomplete,
+    };
+    (verdict, notes.join("; "))
+}
+
+/// What none of the searches put to the test that could: with their largest number of keys and commands.
+fn left_out(judging: &[(&Part, &Outcome, usize)]) -> (Vec<String>, usize) {
+    let mut all: Vec<String> = Vec::new();
+    let mut of = 0;
+    for (_, outcome, _) in judging {
+        let (left_out, its) = &outcome.left_out;
+        of = of.max(*its);
+        all.extend(left_out.iter().filter(|it| !all.contains(it)).cloned().collect::<Vec<_>>());
+    }
+    (all, of)
+}
+
+/// Of what is left out, so many are named.
+const NAMED: usize = 8;
+
+fn listed(left_out: &[String]) -> String {
+    let named = left_out.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match left_out.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
     }
 }

@@ -41,6 +41,11 @@ impl Witnesses {
         }
     }
 
+    /// Notes all that the other has.
+    pub fn take_over(&self, other: &Witnesses) {
+        self.0.fetch_or(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     /// Whether invariant `index` was put to the test.
     pub fn has(&self, index: usize) -> bool {
         self.0.load(Ordering::Relaxed) >> index & 1 == 1
@@ -62,6 +67,26 @@ pub trait Judged:
 
     /// Which invariants were put to the test so far.
     fn witnesses(&self) -> &Witnesses;
+
+    /// What no verdict *holds* of this model speaks of, in words: keys that never died, commands that never came late; and how
+    /// many there were. *progress* speaks of them all the same.
+    fn left_out(&self) -> (Vec<String>, usize) {
+        (Vec::new(), 0)
+    }
+
+    /// Takes over what another model with the same setup was put to.
+    fn take_over(&self, other: &Self);
+
+    /// Where in a schedule that is drawn at random time is to pass: before any step is, so that it is not all spent at the
+    /// beginning. Each is a number of commands that were sent.
+    fn plan(&self, _random: &mut fastrand::Rng) -> Vec<u16> {
+        Vec::new()
+    }
+
+    /// Whether the step goes with a plan.
+    fn suits(&self, _state: &Self::State, _action: &Self::Action, _plan: &[u16]) -> bool {
+        true
+    }
 
     /// Whether this step is one of the faults that a schedule drawn at random should meet rarely.
     fn is_rare(&self, _action: &Self::Action) -> bool {

@@ -1,5 +1,6 @@
 //! Models — stateright models over the engine's own machines, and what searches them.
 
+mod asked;
 pub mod assignment;
 pub mod bounds;
 pub mod catalogue;

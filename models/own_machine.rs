@@ -12,6 +12,7 @@
 //! # Ok::<(), replicheck::models::own_machine::JudgeError>(())
 //! ```
 
+use super::asked::Asked;
 use super::assignment::keys_of;
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
 use super::expected::OrderingChoice;
@@ -69,6 +70,9 @@ pub enum JudgeError {
     /// There are too many programs.
     #[error(transparent)]
     Programs(#[from] ordering::ProgramsError),
+    /// The policy is no pure function.
+    #[error("asked twice, the policy gave two answers ({0}): a verdict needs a pure function")]
+    NotPure(String),
 }
 
 /// Commands of a program at most under other names than the caller's.
@@ -155,18 +159,21 @@ fn under(search: &Search, names: &names::Names, number: usize, keys: &[crate::ef
 pub struct ExpiryTrial {
     /// Ticks, delays, skew, states; of every program also its length.
     pub bounds: ExpiryBounds,
-    /// Every program of some commands, or one program; `None`: those of the crate, one string, one hash, two strings.
+    /// Every program of some commands, or one program; `None`: those of the crate, the families of commands among them.
     pub programs: Option<Programs>,
+    /// Where a program is too long for a search: from which number schedules are drawn.
+    pub seed: u64,
 }
 
 impl ExpiryTrial {
     /// Every program of the crate's own commands.
     pub fn within(bounds: ExpiryBounds) -> ExpiryTrial {
-        ExpiryTrial { bounds, programs: None }
+        ExpiryTrial { bounds, programs: None, seed: 1 }
     }
 }
 
-/// Judges a policy of one's own as the policies here are judged. Errors: see [`JudgeError`].
+/// Judges a policy of one's own by all the searches that the policies here are judged by: of the stored state, of reads, of
+/// reads with a link that goes down. A policy that is no pure function gets no verdict. Errors: see [`JudgeError`].
 pub fn judge_expiry(
     name: &str,
     trial: &ExpiryTrial,
@@ -174,6 +181,8 @@ pub fn judge_expiry(
     expected: fn(&str) -> Verdict,
 ) -> Result<Vec<Row>, JudgeError> {
     let bounds = trial.bounds;
+    let asked = Arc::new(Asked::new(policy));
+    let policy: Arc<dyn ExpiryPolicy + Send + Sync> = Arc::clone(&asked) as _;
     let (scenario, parts): (Option<String>, Vec<Part>) = match &trial.programs {
         Some(Programs::Only(program)) => {
             if program.commands.is_empty() {
@@ -182,13 +191,15 @@ pub fn judge_expiry(
             if program.commands.len() > WRITES_MAX {
                 return Err(JudgeError::TooLong(program.commands.len()));
             }
-            let parts = own_program::expiry_parts(&policy, program, bounds);
-            (Some("its own program".to_owned()), parts.into())
+            let parts = own_program::expiry_parts(&policy, program, trial.seed, bounds);
+            (Some("its own program".to_owned()), parts)
         }
         _ if bounds.length_max == 0 => return Err(JudgeError::NoProgram),
         Some(Programs::Every(alphabet)) if alphabet.is_empty() => return Err(JudgeError::NoProgram),
         Some(Programs::Every(alphabet)) => (None, parts::of_policy_over(&policy, bounds, alphabet)),
-        None => (None, parts::of_policy(&policy, bounds, false)),
+        None => (None, parts::of_policy(&policy, bounds)),
     };
-    Ok(rows_of(("expiry", name.to_owned(), scenario.as_ref()), &parts, &expected, &Default::default()))
+    let rows =
+        rows_of(("expiry", name.to_owned(), scenario.as_ref()), &parts, &expected, &Default::default());
+    asked.answered_in_two_ways().map_or(Ok(rows), |question| Err(JudgeError::NotPure(question)))
 }

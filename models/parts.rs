@@ -15,7 +15,7 @@ use super::assignment;
 use super::bounds::{self, BATCHES, ExpiryBounds, OrderingBounds, batch_entries_max};
 use super::check::log_policy;
 use super::expected::OrderingChoice;
-use super::expiry::{ExpiryModel, Judges};
+use super::expiry::{self, ExpiryModel, Judges};
 use super::judge::Part;
 use super::ordering::{self, Machine, OrderingModel, Programs, ProgramsError, Routes};
 use super::scenario;
@@ -174,28 +174,25 @@ pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<P
     [first].into_iter().chain(others.into_iter().map(|part| part.not_needed_for("progress"))).collect()
 }
 
-/// One string key, one hash key, two string keys; for a policy that estimates log time also a link that is down.
-pub(super) fn of_policy(
-    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
-    bounds: ExpiryBounds,
-    estimates: bool,
-) -> Vec<Part> {
+/// One string key, one hash key, two string keys; one string key with time passing once more, at one command less; each
+/// family of commands; a link that goes down.
+pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: ExpiryBounds) -> Vec<Part> {
+    let (length, passes) = (bounds.length_max, bounds.passes_max);
+    let shorter = ExpiryBounds { length_max: length.saturating_sub(1).max(1), ..bounds };
+    let longer = ExpiryBounds { passes_max: passes + 1, ..shorter };
+    let (one_string, lines) = bounds::EXPIRY_ALPHABETS[0];
+    let of_one_string = || scenario::commands(lines);
+    let part = |keys: &str, setup: expiry::Setup| expiry_part(policy, keys, setup, bounds.states_max);
     let mut parts = Vec::new();
     for judges in [Judges::State, Judges::Reads] {
-        for (keys, alphabet) in bounds::EXPIRY_ALPHABETS {
-            let policy = Arc::clone(policy);
-            parts.push(Part::of(bounds.in_words(keys, alphabet.len()), bounds.states_max, move || {
-                ExpiryModel::new(bounds.setup(judges, scenario::commands(alphabet)), Arc::clone(&policy))
-            }));
+        for (keys, lines) in bounds::EXPIRY_ALPHABETS {
+            parts.push(part(keys, bounds.setup(judges, scenario::commands(lines))));
         }
+        parts.push(part(one_string, longer.setup(judges, of_one_string())));
+        let families = expiry::FAMILIES.iter();
+        parts.extend(families.map(|family| part(family.name, bounds.family_setup(judges, family))));
     }
-    if estimates {
-        let (keys, alphabet) = bounds::EXPIRY_ALPHABETS[0];
-        let policy = Arc::clone(policy);
-        parts.push(Part::of(bounds.link_down_in_words(keys, alphabet.len()), bounds.states_max, move || {
-            ExpiryModel::new(bounds.link_down_setup(scenario::commands(alphabet)), Arc::clone(&policy))
-        }));
-    }
+    parts.push(part(one_string, shorter.link_down_setup(of_one_string())));
     parts
 }
 
@@ -205,12 +202,23 @@ pub(super) fn of_policy_over(
     bounds: ExpiryBounds,
     alphabet: &[Command],
 ) -> Vec<Part> {
-    let words = bounds.in_words("its own commands", alphabet.len());
-    let part = |judges| {
-        let (policy, alphabet) = (Arc::clone(policy), alphabet.to_vec());
-        Part::of(words.clone(), bounds.states_max, move || {
-            ExpiryModel::new(bounds.setup(judges, alphabet.clone()), Arc::clone(&policy))
-        })
-    };
-    [Judges::State, Judges::Reads].map(part).into()
+    let setups = [
+        bounds.setup(Judges::State, alphabet.to_vec()),
+        bounds.setup(Judges::Reads, alphabet.to_vec()),
+        bounds.link_down_setup(alphabet.to_vec()),
+    ];
+    setups.map(|setup| expiry_part(policy, "its own commands", setup, bounds.states_max)).into()
+}
+
+fn expiry_part(
+    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
+    keys: &str,
+    setup: expiry::Setup,
+    states_max: usize,
+) -> Part {
+    let named: Vec<String> = setup.alphabet.iter().map(ToString::to_string).collect();
+    let programs = format!("{keys}: programs up to {} of {}", setup.length_max, named.join(", "));
+    let policy = Arc::clone(policy);
+    let words = setup.in_words(&programs);
+    Part::of(words, states_max, move || ExpiryModel::new(setup.clone(), Arc::clone(&policy)))
 }

@@ -15,7 +15,7 @@
 
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
 use super::check::{UnknownName, chosen, log_policy};
-use super::expiry::{self, ExpiryModel};
+use super::expiry::{self, ExpiryModel, Passing};
 use super::judged::Judged;
 use super::ordering::{self, OrderingModel, Programs, ProgramsError};
 use super::program::{self, ProgramError};
@@ -49,10 +49,12 @@ pub enum Path {
 pub struct Times {
     /// The master's clock at the beginning.
     pub start: Millis,
+    /// Tick by tick, or to where something changes.
+    pub passing: Passing,
     /// Milliseconds a tick.
     pub tick_ms: u64,
-    /// How many ticks may pass.
-    pub ticks_max: u8,
+    /// How many times time may pass.
+    pub passes_max: u8,
     /// How many ticks a message may be under way.
     pub delay_ticks_max: u8,
     /// The replica's clock less the master's, in ticks.
@@ -109,10 +111,11 @@ pub fn expiry(
     let commands = commands(program)?;
     let setup = expiry::Setup {
         start: times.start,
+        passing: times.passing,
         tick_ms: times.tick_ms,
-        in_order: true,
+        begins: commands.len(),
         length_max: commands.len(),
-        ticks_max: times.ticks_max,
+        passes_max: times.passes_max,
         delay_ticks_max: times.delay_ticks_max,
         skews: vec![times.skew_ticks],
         log_clock_limit_ticks: times.log_clock_limit_ticks,

@@ -14,7 +14,7 @@
 //! deliberately does not do: transactions. Leaving out MULTI and EXEC would check another program than the one
 //! that ran.
 
-use super::bounds::{INSTANT_MAX, START};
+use super::bounds::{INSTANT_MAX, ODD_START};
 use crate::binlog::{Entry, Epoch, Payload};
 use crate::command::line::{self, LineError};
 use crate::command::{Command, CommandError, DATABASES, Kind};
@@ -131,7 +131,7 @@ fn is_content(text: &[u8]) -> bool {
 impl Program {
     /// When a run of the program begins: a capture's when it began, but late enough for any skew of the clocks.
     pub(super) fn begins(&self) -> Millis {
-        self.started.map_or(START, |started| started.max(START))
+        self.started.map_or(ODD_START, |started| started.max(ODD_START))
     }
 
     /// Whether a search can keep what the writes come to: they run once, one after the other, on a master in memory.

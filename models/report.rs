@@ -132,7 +132,7 @@ pub fn sign(verdict: Verdict) -> &'static str {
 
 /// Steps of the shortest counterexample, if there is one.
 pub fn steps(row: &Row) -> Option<usize> {
-    row.counterexample.as_ref().map(|story| story.steps.len())
+    row.counterexample.as_ref().map(|story| story.steps.len() - story.prelude())
 }
 
 /// The cell of a row: its sign, the steps to the violation, and `!` when it is not what was expected.

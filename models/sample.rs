@@ -33,10 +33,10 @@ const STEPS_MAX: usize = 100_000;
 const RARELY: usize = 64;
 
 /// Draws schedules and keeps the shortest that breaks each invariant. Every schedule goes on until nothing
-/// can happen any more. The same seed and the same
-/// numbers draw the same schedules.
+/// can happen any more. The same seed and the same numbers draw the same schedules. What they put to the test is noted
+/// `into` a model of the same.
 pub fn sample<M: Judged>(
-    model: &dyn Fn() -> M,
+    (model, into): (&dyn Fn() -> M, &M),
     walks: Walks,
     seed: u64,
     progress: &Progress,
@@ -49,7 +49,7 @@ pub fn sample<M: Judged>(
         state_bytes: size_of::<M::State>(),
         finished: false,
         ended_early: false,
-        broken: vec![None; model().invariants().len()],
+        broken: vec![None; into.invariants().len()],
     };
     let mut left = walks.all;
     while left > 0 && !progress.stop.load(Ordering::Relaxed) {
@@ -60,6 +60,7 @@ pub fn sample<M: Judged>(
             walk(&model, &mut random, &mut found, &mut met);
         }
         found.unique += met.len();
+        into.take_over(&model);
         left -= now;
         progress.unique.store(found.unique as u64, Ordering::Relaxed);
         progress.generated.store(found.generated, Ordering::Relaxed);
@@ -76,10 +77,11 @@ fn walk<M: Judged>(
     met: &mut FxHashSet<M::State>,
 ) {
     let Some(mut state) = random.choice(model.init_states()) else { return };
+    let plan = model.plan(random);
     let (mut path, mut actions) = (Vec::new(), Vec::new());
     while path.len() < STEPS_MAX {
         model.actions(&state, &mut actions);
-        let Some((action, next)) = draw(model, &state, &mut actions, random) else { break };
+        let Some((action, next)) = draw(model, &state, &mut actions, (&plan, random)) else { break };
         path.push(action);
         state = next;
         met.insert(state);
@@ -94,18 +96,20 @@ fn walk<M: Judged>(
     found.depth = found.depth.max(path.len());
 }
 
-/// A step that is possible, drawn at random.
+/// A step that is possible, drawn at random: one that goes with the plan, if there is one.
 fn draw<M: Judged>(
     model: &M,
     state: &M::State,
     actions: &mut Vec<M::Action>,
-    random: &mut fastrand::Rng,
+    (plan, random): (&[u16], &mut fastrand::Rng),
 ) -> Option<(M::Action, M::State)> {
     while !actions.is_empty() {
         let rare_now = random.usize(..RARELY) == 0;
-        let wanted: Vec<usize> =
-            (0..actions.len()).filter(|&at| model.is_rare(&actions[at]) == rare_now).collect();
-        let at = random.choice(wanted).unwrap_or_else(|| random.usize(..actions.len()));
+        let suiting: Vec<usize> =
+            (0..actions.len()).filter(|&at| model.suits(state, &actions[at], plan)).collect();
+        let wanted = suiting.iter().copied().filter(|&at| model.is_rare(&actions[at]) == rare_now);
+        let at = random.choice(wanted.collect::<Vec<_>>()).or_else(|| random.choice(suiting));
+        let at = at.unwrap_or_else(|| random.usize(..actions.len()));
         let action = actions.swap_remove(at);
         if let Some(next) = model.next_state(state, action.clone()) {
             actions.clear();

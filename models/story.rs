@@ -207,6 +207,11 @@ impl Story {
         self.steps.iter().any(|step| step.broken.iter().any(|broken| broken == invariant))
     }
 
+    /// How many of the steps are not of the path: under a skew the first says how the clocks stand.
+    pub fn prelude(&self) -> usize {
+        if self.path.is_empty() { 0 } else { self.steps.len().saturating_sub(self.path.len()) }
+    }
+
     /// The steps in words, instants of the log counted from the beginning: `PXAT +10000`. Stories that differ in nothing
     /// but when they began have the same.
     pub fn since_its_start(&self) -> Vec<String> {

@@ -2,7 +2,7 @@
 //! each time. Pure.
 //!
 //! ```text
-//! {"version": 1, "model": "ordering", "choice": "key_hash", "seeded": null, "program": ["SET a 1", "FLUSHDB"],
+//! {"version": 2, "model": "ordering", "choice": "key_hash", "seeded": null, "program": ["SET a 1", "FLUSHDB"],
 //!  "setting": {"workers": 2, "crashes": 0}, "invariant": "convergence", "path": [0, 1, 0, …],
 //!  "steps": ["client: SET a 1 on the master; …", …]}
 //! ```
@@ -15,8 +15,8 @@ use super::judged::Judged;
 use serde::{Deserialize, Serialize};
 use stateright::Model;
 
-/// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 1;
+/// The version of the format that this program writes. It reads the earlier ones, too: version 1 had no `passes`.
+pub const VERSION: u32 = 2;
 
 /// A path through a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +61,9 @@ pub enum Setting {
         delay_ticks: u8,
         /// The replica's clocks, in ticks ahead of the master's: the path is that of the first which has it.
         skews: Vec<i8>,
+        /// How many times time may pass, each time to an instant at which something changes. Not there: four ticks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passes: Option<u8>,
     },
 }
 
@@ -71,7 +74,7 @@ pub enum TraceError {
     #[error("not a trace: {0}")]
     Json(#[from] serde_json::Error),
     /// It is of another version.
-    #[error("trace of version {0}; this program knows version {VERSION}")]
+    #[error("trace of version {0}; this program knows versions 1 to {VERSION}")]
     Version(u32),
     /// A name that nothing has.
     #[error("unknown {what} '{name}' (known: {known})")]

@@ -82,9 +82,9 @@ pub struct Setting {
     pub workers: usize,
     /// Crashes at most (ordering).
     pub crashes: u8,
-    /// Ticks that may pass (expiry).
-    pub ticks: u8,
-    /// Ticks that a message may be under way (expiry).
+    /// How many times time may pass (expiry).
+    pub passes: u8,
+    /// Ticks, half of the longest lifetime each, that a message may be under way (expiry).
     pub delay: u8,
     /// Ticks that the replica's clock is ahead of the master's (expiry).
     pub skew: i8,
@@ -97,7 +97,7 @@ impl Default for Setting {
         Setting {
             workers: ordering.workers,
             crashes: ordering.crashes_max,
-            ticks: expiry.ticks_max,
+            passes: expiry.passes_max,
             delay: expiry.delay_ticks_max,
             skew: 0,
         }
@@ -207,7 +207,7 @@ impl Walk {
             }
             Choice::Expiry(policy) => {
                 let bounds = ExpiryBounds {
-                    ticks_max: setting.ticks,
+                    passes_max: setting.passes,
                     delay_ticks_max: setting.delay,
                     ..ExpiryBounds::QUICK
                 };
@@ -224,8 +224,8 @@ impl Walk {
     /// The model of a known bug's program, the replica's clock `skew` ticks ahead. Panics: as [`Subject::model`].
     pub fn of(subject: &Subject, skew: i8) -> Walk {
         let setting = match subject.setting {
-            trace::Setting::Clocks { tick_ms, delay_ticks, .. } => {
-                trace::Setting::Clocks { tick_ms, delay_ticks, skews: vec![skew] }
+            trace::Setting::Clocks { tick_ms, delay_ticks, passes, .. } => {
+                trace::Setting::Clocks { tick_ms, delay_ticks, skews: vec![skew], passes }
             }
             trace::Setting::Schedules { .. } => subject.setting.clone(),
         };

@@ -19,6 +19,7 @@ mod models {
     mod program_files;
     mod quick;
     mod search;
+    mod times;
     mod trace;
     mod walk;
 }

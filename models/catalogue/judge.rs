@@ -85,7 +85,8 @@ pub(super) fn part(bug: &'static Bug, configuration: Configuration) -> Part {
             })
         }
         Setting::Clocks { tick_ms, delay_ticks, skews } => {
-            let ExpiryBounds { ticks_max, states_max, .. } = ExpiryBounds::QUICK;
+            let ExpiryBounds { states_max, .. } = ExpiryBounds::QUICK;
+            let ticks_max = super::TICKS;
             let words = format!(
                 "every schedule of {writes} writes, {ticks_max} ticks of {tick_ms} ms, delay up to {delay_ticks}, \
                  skew {skews:?}"

@@ -103,7 +103,7 @@ pub enum Setting {
         /// Crashes at most.
         crashes: u8,
     },
-    /// The expiry model: up to four ticks pass.
+    /// The expiry model: up to [`TICKS`] ticks pass.
     Clocks {
         /// Milliseconds a tick.
         tick_ms: u64,
@@ -234,6 +234,9 @@ const fn schedules(
     let setting = Setting::Schedules { crashes: 0 };
     Bug { program, stands_for: "", setting, with, invariant, steps, cure, no_replay: "" }
 }
+
+/// Ticks that pass at most in a story of the expiry model.
+pub const TICKS: u8 = 4;
 
 /// A bug of expiry that needs no clock that is wrong: messages are up to three ticks late.
 const fn clocks(

@@ -7,16 +7,17 @@ use super::seeded_machines::{ByDestination, Flows, HoldsBack, Rigged};
 use super::{Bug, Configuration, Seeded};
 use crate::command::{Command, line};
 use crate::expiry::{ExpiryPolicy, Policy};
-use crate::models::bounds::{self, ExpiryBounds, OrderingBounds, TICK_MS_MAX};
+use crate::models::bounds::{self, ExpiryBounds, ODD_START, OrderingBounds, TICK_MS_MAX};
 use crate::models::check::log_policy;
 use crate::models::expected::OrderingChoice;
-use crate::models::expiry::{self, ExpiryModel, Judges};
+use crate::models::expiry::{self, ExpiryModel, Judges, Passing};
 use crate::models::judged::Judged;
 use crate::models::ordering::{self, OrderingModel, Position, Programs};
 use crate::models::path::Path;
 use crate::models::story::Story;
 use crate::models::trace::{self, Setting, Trace, TraceError, VERSION};
 use crate::ordering::Strategy;
+use crate::time::Millis;
 use std::sync::Arc;
 
 /// Workers and crashes that a trace may ask for: what a state of the model has room for, and more than a person reads.
@@ -129,7 +130,7 @@ impl Subject {
                 Setting::Schedules { workers: OrderingBounds::QUICK.workers, crashes }
             }
             super::Setting::Clocks { tick_ms, delay_ticks, skews } => {
-                Setting::Clocks { tick_ms, delay_ticks, skews: skews.to_vec() }
+                Setting::Clocks { tick_ms, delay_ticks, skews: skews.to_vec(), passes: None }
             }
         };
         let invariant = Some(bug.invariant.to_owned());
@@ -139,7 +140,7 @@ impl Subject {
 
     /// What a trace is of. Errors: a version, a name, a command, a setting that is not known.
     pub fn of_trace(trace: &Trace) -> Result<Subject, TraceError> {
-        if trace.version != VERSION {
+        if !(1..=VERSION).contains(&trace.version) {
             return Err(TraceError::Version(trace.version));
         }
         let configuration = Configuration::named(&trace.model, &trace.choice, trace.seeded.as_deref())?;
@@ -191,6 +192,7 @@ impl Subject {
                 tick_ms: times.tick_ms,
                 delay_ticks: times.delay_ticks_max,
                 skews: vec![times.skew_ticks],
+                passes: (times.passing == Passing::Instants).then_some(times.passes_max),
             },
         };
         Some(Subject { configuration, program, setting, invariant: invariant.map(str::to_owned) })
@@ -234,8 +236,8 @@ impl Subject {
             (Setting::Schedules { workers, crashes }, Base::Ordering(choice)) => {
                 Model::Ordering(Box::new(self.ordering_model(*workers, *crashes, choice)))
             }
-            (Setting::Clocks { tick_ms, delay_ticks, skews }, Base::Expiry(_)) => {
-                Model::Expiry(Box::new(self.expiry_model(*tick_ms, *delay_ticks, skews)))
+            (Setting::Clocks { tick_ms, delay_ticks, skews, passes }, Base::Expiry(_)) => {
+                Model::Expiry(Box::new(self.expiry_model(*tick_ms, *delay_ticks, skews, *passes)))
             }
             _ => unreachable!("the setting is that of the configuration's model"),
         }
@@ -254,13 +256,23 @@ impl Subject {
         OrderingModel::new(setup, move |workers| configuration.machine(workers))
     }
 
-    fn expiry_model(&self, tick_ms: u64, delay_ticks: u8, skews: &[i8]) -> ExpiryModel {
+    /// When its run begins: a story in ticks in round numbers.
+    pub fn start(&self) -> Millis {
+        match self.setting {
+            Setting::Clocks { passes: Some(_), .. } => ODD_START,
+            _ => START,
+        }
+    }
+
+    fn expiry_model(&self, tick_ms: u64, delay_ticks: u8, skews: &[i8], passes: Option<u8>) -> ExpiryModel {
         let bounds = ExpiryBounds { delay_ticks_max: delay_ticks, ..ExpiryBounds::QUICK };
         let judges = self.invariant.as_deref().map_or(Judges::State, bounds::judges);
         let setup = expiry::Setup {
-            start: START,
+            start: self.start(),
+            passing: passes.map_or(Passing::Ticks, |_| Passing::Instants),
+            passes_max: passes.unwrap_or(super::TICKS),
             tick_ms,
-            in_order: true,
+            begins: self.program.len(),
             length_max: self.program.len(),
             skews: skews.to_vec(),
             readers_see_the_dead: self.configuration.seeded() == Some(Seeded::ReadersSeeTheDead),

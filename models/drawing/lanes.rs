@@ -20,7 +20,7 @@ pub struct Lanes {
 /// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneRow {
-    /// Its number, from 1.
+    /// Its number, from 1; that of a step before the path is 0.
     pub number: usize,
     /// Who acts.
     pub who: String,
@@ -99,7 +99,9 @@ impl Lanes {
         let mut lanes: Vec<Lane> = story.steps.iter().flat_map(named).collect();
         lanes.sort();
         lanes.dedup();
-        let rows = story.steps.iter().zip(1..).map(|(step, number)| row(step, number, &lanes)).collect();
+        let steps = story.steps.iter().zip(1_usize..);
+        let rows =
+            steps.map(|(step, at)| row(step, at.saturating_sub(story.prelude()), &lanes)).collect();
         let flights = flights(&story.steps, &lanes);
         Lanes { lanes, rows, flights }
     }

@@ -45,15 +45,16 @@ pub fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judge
     (broken, tested)
 }
 
-/// Judges a replica whose link is up and empty: it must have applied every entry of the master. It applies what is
-/// delivered at once, lets readers in always, and has no admission that could close.
-pub fn at_rest(logged: Lsn, applied: Lsn) -> Judgement {
+/// Judges a replica whose link is up and empty, with the master's time told: it must have applied every entry, and its
+/// readers must be given what it has heard of. It applies what is delivered at once and has no admission that could close.
+/// `reads`: by which instant its readers judge; `heard`: the earlier of its log time and its own clock.
+pub fn at_rest(logged: Lsn, applied: Lsn, (reads, heard): (Millis, Millis)) -> Judgement {
     let replica = AtRest {
         logged,
         admitted: applied,
         applied,
         published: applied,
-        readers_are_in: true,
+        readers_are_in: reads >= heard,
         admits_more: true,
     };
     let broken = InvariantSet::default().with(0, !invariant::progress(replica));
@@ -69,7 +70,7 @@ pub fn reader_looks<V: Borrow<Visible>>(
     (judged_at, master_now): (Millis, Millis),
 ) -> (Judgement, Saw, usize) {
     let sees = invariant::visible(stored, judged_at);
-    let sights = side.sights(saw, stored, judged_at);
+    let sights = side.sights(stored, judged_at);
     let moment = invariant::past_read(moments, &sees);
     let broken = InvariantSet::default()
         .with(0, !invariant::no_resurrection(saw, &sights))

@@ -4,7 +4,7 @@
 //! the model adds is what nobody controls:
 //!
 //! ```text
-//! client sends a command · time passes (one tick) · master sends a heartbeat, if it has news
+//! client sends a command · time passes · master sends a heartbeat, if it has news
 //! link delivers the next entry or heartbeat · either node removes what is dead · link goes down and comes back
 //! ```
 //!
@@ -14,14 +14,29 @@
 //! may stand still past its limit and be estimated. Readers of both nodes look after every step. Reads that the
 //! replica marks *estimated* are exempt from what is promised of reads.
 //!
+//! Time passes to an instant at which something changes ([`Passing::Instants`]), or in ticks where a story is to be told in
+//! round numbers. How long a message is under way and how far the clocks are apart is counted in ticks in either case; a
+//! tick is half of the longest lifetime, and 1 ms more, so that two of them are just over it.
+//!
 //! Entries are delivered in log order and applied one at a time, at delivery: the other orders are the ordering model's.
-//! *progress* is judged where the link is up and empty; there is no restart.
+//! *progress* is judged where the link is up and empty and the time is told: all that was logged is applied, and readers
+//! judge by no earlier instant than the replica has heard of. There is no restart.
 
 mod checks;
+mod covered;
+mod families;
+mod instants;
+mod lifetimes;
 mod model;
 mod story;
 mod world;
 
 pub use checks::{READ_INVARIANTS, STATE_INVARIANTS, at_rest, at_same_lsn, reader_looks};
+pub use families::{FAMILIES, Family};
+pub use instants::Passing;
+pub use lifetimes::tick_ms;
 pub use model::{Action, ExpiryModel, Judges, Setup, State};
-pub use world::{Link, Message, Moments, ReplicaSide, Saw, wrote};
+pub use world::{Link, Message, Moments, ReplicaSide, Saw, instants_between, wrote};
+
+/// How long a run may last in milliseconds: 285 thousand years. A deadline beyond is never reached.
+pub(super) const ELAPSED_MS_MAX: u64 = 1 << 53;

@@ -1,12 +1,14 @@
 //! The model: states, actions, transitions.
 
 use super::checks::{self, Judgement};
-use super::world::{Link, Message, Moments, ReplicaSide, Saw, wrote};
-use crate::binlog::Epoch;
+use super::covered::Covered;
+use super::instants::{Passing, Pending, instants};
+use super::lifetimes::dated;
+use super::world::{Link, Message, Moments, ReplicaSide, Saw, instants_between, wrote};
+use crate::binlog::{Entry, Epoch};
 use crate::command::Command;
-use crate::effect::Key;
-use crate::expiry::log_clock::Reading;
-use crate::expiry::{ExpiryPolicy, Judging, Removal};
+use crate::effect::{Key, KeySet};
+use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog};
 use crate::invariant::{self, Visible};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
@@ -16,6 +18,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
 use crate::time::Millis;
 use stateright::{Model, Property};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const MEMORY: &str = "the store in memory does not fail";
@@ -35,18 +38,20 @@ pub enum Judges {
 pub struct Setup {
     /// Which invariants are judged.
     pub judges: Judges,
-    /// The master's clock at tick 0; late enough for any skew.
+    /// The master's clock at the beginning; late enough for any skew.
     pub start: Millis,
+    /// How time passes.
+    pub passing: Passing,
     /// Milliseconds a tick.
     pub tick_ms: u64,
     /// The commands that a client may send.
     pub alphabet: Vec<Command>,
-    /// Whether the alphabet is a program: sent in order, each command once.
-    pub in_order: bool,
+    /// So many of the first of them come first, in order: all, where the alphabet is a program.
+    pub begins: usize,
     /// How many commands at most.
     pub length_max: usize,
-    /// How many ticks may pass.
-    pub ticks_max: u8,
+    /// How many times time may pass.
+    pub passes_max: u8,
     /// How many ticks a message may be under way while the link is up.
     pub delay_ticks_max: u8,
     /// The replica's clocks: ticks that they are ahead of the master's.
@@ -57,6 +62,33 @@ pub struct Setup {
     pub link_down: bool,
     /// Whether readers of the replica are shown what is dead: a bug that the catalogue seeds.
     pub readers_see_the_dead: bool,
+}
+
+impl Setup {
+    /// What one search explores, in words; `programs` says of what.
+    pub fn in_words(&self, programs: &str) -> String {
+        let times = self.passes_max;
+        let how = match self.passing {
+            Passing::Ticks => format!("{times} ticks of {} ms", self.tick_ms),
+            Passing::Instants => format!("time passes up to {times} times to where something changes"),
+        };
+        let skew =
+            self.skews.iter().map(|skew| u64::from(skew.unsigned_abs())).max().unwrap_or(0) * self.tick_ms;
+        let mut words =
+            format!("{programs}, {how}, delay up to {} ms, skew up to ±{skew} ms", self.delay_ms());
+        if self.link_down {
+            words += ", the link down once";
+        }
+        if let Some(ticks) = self.log_clock_limit_ticks {
+            words += &format!(", log time estimated after {} silent ms", u64::from(ticks) * self.tick_ms);
+        }
+        words
+    }
+
+    /// How long a message may be under way while the link is up.
+    pub fn delay_ms(&self) -> u64 {
+        u64::from(self.delay_ticks_max) * self.tick_ms
+    }
 }
 
 /// A state: numbers of interned parts and small counters.
@@ -72,8 +104,12 @@ pub struct State {
     pub saw: u32,
     /// Number of the master's moments.
     pub moments: u32,
-    /// Ticks passed.
-    pub tick: u8,
+    /// Milliseconds since the beginning.
+    pub elapsed: u64,
+    /// How many times time has passed.
+    pub passes: u8,
+    /// The latest instant by which a reader was answered; of the stored state nobody asks.
+    pub told: Millis,
     /// The replica's clock less the master's, in ticks.
     pub skew: i8,
     /// Commands sent.
@@ -89,8 +125,8 @@ pub struct State {
 pub enum Action {
     /// A client sends this command of the alphabet to the master.
     Command(usize),
-    /// Time passes: one tick.
-    Tick,
+    /// So many milliseconds pass.
+    Pass(u64),
     /// The master sends a heartbeat.
     Heartbeat,
     /// The link delivers its oldest message.
@@ -108,8 +144,11 @@ pub enum Action {
 /// What a step of the master comes to: its number afterwards, and the messages that it sends.
 type MasterStep = (u32, Arc<[u32]>);
 
-/// What a look of the readers comes to: broken and tested, and the numbers of what they know afterwards.
-type Look = (Judgement, u32, u32);
+/// A look of the readers: replica, what they saw, the master's moments, the clock, the skew, what they were told.
+type Sight = (u32, u32, u32, u64, i8, Millis);
+
+/// What a look of the readers comes to: broken and tested, and what they know afterwards.
+type Look = (Judgement, u32, u32, Millis);
 
 /// The model of one policy.
 pub struct ExpiryModel {
@@ -122,12 +161,18 @@ pub struct ExpiryModel {
     saws: Interner<Saw>,
     /// Moments of different numbers share what could be seen.
     moments: Interner<Moments<Arc<Visible>>>,
-    master_steps: Memo<(u32, Action, u8), MasterStep>,
-    replica_steps: Memo<(u32, ReplicaStep, Millis), u32>,
+    master_steps: Memo<(u32, Action, u64), MasterStep>,
+    replica_steps: Memo<(u32, ReplicaStep, Millis, Millis), u32>,
     same_lsn: Memo<(u32, u32, Millis), Judgement>,
-    moments_after: Memo<(u32, u32, u8), u32>,
-    looks: Memo<(u32, u32, u32, u8, i8), Look>,
+    moments_after: Memo<(u32, u32, u64, u64), u32>,
+    looks: Memo<Sight, Look>,
+    instants: Memo<(u32, u32, u32, i8, bool), Arc<[u64]>>,
+    /// Numbers of commands after which a key of the last one has a deadline, where the alphabet is a program.
+    dated: Vec<u16>,
+    /// Whether anybody goes by log time. Where not, heartbeats would only be noise.
+    heartbeats_matter: bool,
     witnesses: Witnesses,
+    covered: Covered,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,6 +185,8 @@ impl ExpiryModel {
     /// The model of `policy`.
     pub fn new(setup: Setup, policy: Arc<dyn ExpiryPolicy + Send + Sync>) -> ExpiryModel {
         ExpiryModel {
+            heartbeats_matter: heartbeats_matter(&*policy),
+            dated: dated(&setup.alphabet[..setup.begins], setup.start),
             setup,
             policy,
             masters: Interner::new(),
@@ -153,7 +200,9 @@ impl ExpiryModel {
             same_lsn: Memo::new(),
             moments_after: Memo::new(),
             looks: Memo::new(),
+            instants: Memo::new(),
             witnesses: Witnesses::default(),
+            covered: Covered::default(),
         }
     }
 
@@ -167,14 +216,19 @@ impl ExpiryModel {
         &*self.policy
     }
 
-    /// The master's clock at a tick.
-    pub fn master_clock(&self, tick: u8) -> Millis {
-        Millis(self.setup.start.0 + u64::from(tick) * self.setup.tick_ms)
+    /// The master's clock after so many milliseconds.
+    pub fn master_clock(&self, elapsed: u64) -> Millis {
+        Millis(self.setup.start.0 + elapsed)
     }
 
-    /// The replica's clock at a tick of the master's.
-    pub fn replica_clock(&self, tick: u8, skew: i8) -> Millis {
-        self.master_clock(tick).offset(i64::from(skew) * self.setup.tick_ms.cast_signed())
+    /// The replica's clock after so many milliseconds of the master's.
+    pub fn replica_clock(&self, elapsed: u64, skew: i8) -> Millis {
+        self.master_clock(elapsed).offset(self.skew_ms(skew))
+    }
+
+    /// The replica's clock less the master's.
+    pub fn skew_ms(&self, skew: i8) -> i64 {
+        i64::from(skew) * self.setup.tick_ms.cast_signed()
     }
 
     fn limit_ms(&self) -> Option<u64> {
@@ -196,13 +250,9 @@ impl ExpiryModel {
         if self.setup.readers_see_the_dead {
             return Reading { time: Millis::ZERO, estimated: false };
         }
-        let local = self.replica_clock(state.tick, state.skew);
-        self.replicas.value(state.replica).replica.judges_at(
-            self.policy(),
-            self.limit_ms(),
-            local,
-            Millis::ZERO,
-        )
+        let local = self.replica_clock(state.elapsed, state.skew);
+        let side = self.replicas.value(state.replica);
+        side.replica.judges_at(self.policy(), self.limit_ms(), local, state.told)
     }
 
     /// The n-th key that is stored.
@@ -212,13 +262,13 @@ impl ExpiryModel {
 
     /// Lets the master do its part of `action`, and sends what comes of it.
     fn master_acts(&self, state: &mut State, action: Action) {
-        let (master, messages) = self.master_steps.get((state.master, action, state.tick), || {
-            self.master_step(state.master, action, self.master_clock(state.tick))
+        let (master, messages) = self.master_steps.get((state.master, action, state.elapsed), || {
+            self.master_step(state.master, action, self.master_clock(state.elapsed))
         });
         state.master = master;
         if !messages.is_empty() {
             let mut link = self.links.value(state.link).clone();
-            link.extend(messages.iter().map(|&message| (state.tick, message)));
+            link.extend(messages.iter().map(|&message| (state.elapsed, message)));
             state.link = self.links.number(link);
         }
     }
@@ -229,7 +279,9 @@ impl ExpiryModel {
         let (input, command) = match action {
             Action::Command(symbol) => {
                 let command = &self.setup.alphabet[symbol];
-                (MasterInput::Request { command: command.clone(), now, random: 0 }, Some(command))
+                let number = u16::try_from(symbol).ok();
+                let request = MasterInput::Request { command: command.clone(), now, random: 0 };
+                (request, Some((command, number)))
             }
             Action::MasterRemoves(n) => {
                 (MasterInput::Expire { key: Self::nth_key(self.master_dump(before), n), now }, None)
@@ -237,27 +289,16 @@ impl ExpiryModel {
             _ => (MasterInput::Heartbeat { now }, None),
         };
         let outputs = master.step(self.policy(), input).expect(MEMORY);
+        let after = dump(master.store()).expect(MEMORY);
+        for (key, stored) in &after {
+            if stored.deadline.is_some() {
+                self.covered.key(key, false);
+            }
+        }
         let messages = outputs.into_iter().filter_map(|output| match output {
             MasterOutput::Append(entry) => {
-                // An entry that is not the command's own is a DEL that the master logs for a dead key.
-                let wrote = match command {
-                    Some(command) if entry.lsn == master.last() => wrote(command, &entry),
-                    _ => entry.keys().into_owned(),
-                };
-                let master = match self.setup.judges {
-                    Judges::Reads if entry.lsn == master.last() => dump(master.store()).expect(MEMORY),
-                    Judges::Reads => {
-                        if let crate::effect::KeySet::Keys(keys) = &*entry.keys() {
-                            for key in keys {
-                                then.step(self.policy(), MasterInput::Expire { key: key.clone(), now })
-                                    .expect(MEMORY);
-                            }
-                        }
-                        dump(then.store()).expect(MEMORY)
-                    }
-                    Judges::State => Dump::new(),
-                };
-                Some(self.messages.number(Message::Entry { entry, wrote, master }))
+                let own = command.filter(|_| entry.lsn == master.last());
+                Some(self.messages.number(self.message(entry, own, (before, &after), &mut then, now)))
             }
             MasterOutput::Heartbeat(time) => Some(self.messages.number(Message::Heartbeat(time))),
             MasterOutput::Reply(_) => None,
@@ -266,16 +307,55 @@ impl ExpiryModel {
         (self.masters.number(master), messages)
     }
 
+    /// An entry with what the checks must know of it. `own`: the command that it is the last entry of; any other removes
+    /// what is dead, or comes before the command's own. `then`: the master as it was before it.
+    fn message(
+        &self,
+        entry: Entry,
+        own: Option<(&Command, Option<u16>)>,
+        (before, after): (u32, &Dump),
+        then: &mut Master<MemoryStore>,
+        now: Millis,
+    ) -> Message {
+        let wrote = own.map_or_else(|| entry.keys().into_owned(), |(command, _)| wrote(command, &entry));
+        let touched = own.map_or_else(|| entry.keys().into_owned(), |(command, _)| command.keys());
+        if let (None, KeySet::Keys(keys)) = (own, &touched) {
+            for key in keys {
+                then.step(self.policy(), MasterInput::Expire { key: key.clone(), now }).expect(MEMORY);
+            }
+        }
+        let master = match (self.setup.judges, own) {
+            (Judges::State, _) => Dump::new(),
+            (Judges::Reads, Some(_)) => after.clone(),
+            (Judges::Reads, None) => dump(then.store()).expect(MEMORY),
+        };
+        let deadlines =
+            [self.master_dump(before), after].into_iter().flatten().filter(|(key, _)| match &touched {
+                KeySet::Everything => true,
+                KeySet::Keys(keys) => keys.contains(*key),
+            });
+        let deadlines: BTreeSet<Millis> = deadlines.filter_map(|(_, stored)| stored.deadline).collect();
+        let command = own.and_then(|(_, number)| number);
+        Message::Entry { entry, wrote, master, deadlines: deadlines.into_iter().collect(), command }
+    }
+
     fn replica_acts(&self, state: &mut State, step: ReplicaStep) {
-        let local = self.replica_clock(state.tick, state.skew);
-        state.replica = self.replica_steps.get((state.replica, step, local), || {
+        let now = self.master_clock(state.elapsed);
+        let local = self.replica_clock(state.elapsed, state.skew);
+        state.replica = self.replica_steps.get((state.replica, step, local, now), || {
             let mut side = self.replicas.value(state.replica).clone();
             let (input, note) = match step {
                 ReplicaStep::Remove(n) => {
                     (ReplicaInput::Remove(Self::nth_key(self.replica_dump(state.replica), n)), None)
                 }
                 ReplicaStep::Message(message) => match self.messages.value(message) {
-                    Message::Entry { entry, wrote, master } => {
+                    Message::Entry { entry, wrote, master, deadlines, command } => {
+                        if let Some(number) = command {
+                            let (ran, came) = (entry.time, now.max(local));
+                            let mut ahead = deadlines.iter().filter(|deadline| ran < **deadline);
+                            let is_late = ahead.clone().any(|deadline| *deadline <= came);
+                            self.covered.command(*number, ahead.next().is_some(), is_late);
+                        }
                         let note = (entry.lsn, wrote.clone(), master.clone());
                         (ReplicaInput::Entry(entry.clone()), Some(note))
                     }
@@ -291,10 +371,10 @@ impl ExpiryModel {
     }
 
     /// Checks the state, and lets readers look.
-    fn observed(&self, mut state: State) -> State {
+    fn observed(&self, before: u64, mut state: State) -> State {
         let (broken, tested) = match self.setup.judges {
             Judges::State => self.state_judged(&state),
-            Judges::Reads => self.reads_judged(&mut state),
+            Judges::Reads => self.reads_judged(before, &mut state),
         };
         state.broken = broken;
         self.witnesses.note(tested);
@@ -304,51 +384,106 @@ impl ExpiryModel {
     fn state_judged(&self, state: &State) -> Judgement {
         let applied = self.replicas.value(state.replica).replica.applied();
         let logged = self.masters.value(state.master).last();
-        let is_at_rest = state.down != Some(true) && self.links.value(state.link).is_empty();
-        let (stuck, rested) =
-            if is_at_rest { checks::at_rest(logged, applied) } else { Judgement::default() };
+        let (now, local) = (self.master_clock(state.elapsed), self.replica_clock(state.elapsed, state.skew));
+        let is_told = !self.heartbeats_matter || self.masters.value(state.master).time() == now;
+        let is_at_rest = state.down != Some(true) && self.links.value(state.link).is_empty() && is_told;
+        let (stuck, rested) = if is_at_rest {
+            let heard = self.replicas.value(state.replica).replica.log_time().heard().min(local);
+            let reads =
+                if self.setup.readers_see_the_dead { heard } else { self.readers_judge_at(state).time };
+            checks::at_rest(logged, applied, (reads, heard))
+        } else {
+            Judgement::default()
+        };
         if applied != logged {
             return (stuck, rested);
         }
-        let local = self.replica_clock(state.tick, state.skew);
-        let latest = self.master_clock(state.tick).max(local);
+        let latest = now.max(local);
         let (broken, tested) = self.same_lsn.get((state.master, state.replica, latest), || {
             checks::at_same_lsn(self.master_dump(state.master), self.replica_dump(state.replica), latest)
         });
         (InvariantSet(broken.0 | stuck.0), InvariantSet(tested.0 | rested.0))
     }
 
-    fn reads_judged(&self, state: &mut State) -> Judgement {
-        let master_now = self.master_clock(state.tick);
-        state.moments = self.moments_after.get((state.moments, state.master, state.tick), || {
+    fn reads_judged(&self, before: u64, state: &mut State) -> Judgement {
+        let master_now = self.master_clock(state.elapsed);
+        let since = (state.moments, state.master, before, state.elapsed);
+        state.moments = self.moments_after.get(since, || {
             let mut moments = self.moments.value(state.moments).clone();
-            let sees = invariant::visible(self.master_dump(state.master), master_now);
-            if moments.last().is_none_or(|last| **last != sees) {
-                moments.push(Arc::new(sees));
+            let stored = self.master_dump(state.master);
+            for instant in instants_between(stored, self.master_clock(before), master_now) {
+                let sees = invariant::visible(stored, instant);
+                if moments.last().is_none_or(|last| **last != sees) {
+                    moments.push(Arc::new(sees));
+                }
             }
             self.moments.number(moments)
         });
-        let look = (state.replica, state.saw, state.moments, state.tick, state.skew);
-        let (judgement, saw, moments) = self.looks.get(look, || {
+        let look = (state.replica, state.saw, state.moments, state.elapsed, state.skew, state.told);
+        let (judgement, saw, moments, told) = self.looks.get(look, || {
             let side = self.replicas.value(state.replica);
             let judged = self.readers_judge_at(state);
-            if judged.estimated {
-                return (Judgement::default(), state.saw, state.moments);
+            let told = state.told.max(judged.time);
+            if judged.estimated && self.setup.log_clock_limit_ticks.is_some() {
+                return (Judgement::default(), state.saw, state.moments, told);
             }
             let (saw, moments) = (self.saws.value(state.saw), self.moments.value(state.moments));
             let stored = self.replica_dump(state.replica);
             let clocks = (judged.time, master_now);
             let (judgement, sights, behind) = checks::reader_looks(side, stored, (saw, moments), clocks);
             let ahead = moments[behind..].to_vec();
-            (judgement, self.saws.number(sights), self.moments.number(ahead))
+            (judgement, self.saws.number(sights), self.moments.number(ahead), told)
         });
-        (state.saw, state.moments) = (saw, moments);
+        (state.saw, state.moments, state.told) = (saw, moments, told);
         judgement
     }
 
-    /// Heartbeats carry log time. Where neither readers nor removal go by it, they would only be noise.
-    fn heartbeats_matter(&self) -> bool {
-        self.policy.judging() == Judging::LogTime || self.policy.removal() == Removal::LogTime
+    /// How long time may pass: to each instant at which something changes, while the oldest message may wait.
+    fn passes(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.passes == self.setup.passes_max {
+            return;
+        }
+        let link = self.links.value(state.link);
+        let is_down = state.down == Some(true);
+        let bound =
+            link.first().filter(|_| !is_down).map(|(sent, _)| sent.saturating_add(self.setup.delay_ms()));
+        let may_pass =
+            |elapsed: &u64| *elapsed > state.elapsed && bound.is_none_or(|bound| *elapsed <= bound);
+        if self.setup.passing == Passing::Ticks {
+            let next = state.elapsed + self.setup.tick_ms;
+            actions.extend(may_pass(&next).then_some(Action::Pass(self.setup.tick_ms)));
+            return;
+        }
+        let of = (state.master, state.link, state.replica, state.skew, is_down);
+        let instants = self.instants.get(of, || {
+            let carried = link.iter().filter_map(|(_, message)| match self.messages.value(*message) {
+                Message::Entry { deadlines, .. } => Some(deadlines),
+                Message::Heartbeat(_) => None,
+            });
+            let pending = Pending {
+                master: self.master_dump(state.master),
+                replica: self.replica_dump(state.replica),
+                under_way: carried.flatten().copied().collect(),
+                heard_at: self
+                    .limit_ms()
+                    .map(|_| self.replicas.value(state.replica).replica.log_time().heard_at()),
+                oldest: link.first().map(|(sent, _)| *sent),
+                is_down,
+            };
+            instants(&self.setup, self.skew_ms(state.skew), &pending).into()
+        });
+        let passes = instants.iter().filter(|elapsed| may_pass(elapsed));
+        actions.extend(passes.map(|elapsed| Action::Pass(elapsed - state.elapsed)));
+    }
+
+    /// Notes which keys of the master die while time passes.
+    fn note_deaths(&self, master: u32, from: u64, to: u64) {
+        let (from, to) = (self.master_clock(from), self.master_clock(to));
+        for (key, stored) in self.master_dump(master) {
+            if stored.is_dead(to) && !stored.is_dead(from) {
+                self.covered.key(key, true);
+            }
+        }
     }
 
     fn removals(&self, state: &State, actions: &mut Vec<Action>) {
@@ -357,15 +492,27 @@ impl ExpiryModel {
                 (0u16..).zip(dump.values()).filter(|(_, it)| it.is_dead(now)).map(|(n, _)| n).collect();
             numbered
         };
-        let master = dead(self.master_dump(state.master), self.master_clock(state.tick));
+        let master = dead(self.master_dump(state.master), self.master_clock(state.elapsed));
         actions.extend(master.into_iter().map(Action::MasterRemoves));
         let by = match self.policy.removal() {
             Removal::ByMaster => return,
-            Removal::Local => self.replica_clock(state.tick, state.skew),
+            Removal::Local => self.replica_clock(state.elapsed, state.skew),
             Removal::LogTime => self.replicas.value(state.replica).replica.log_time().heard(),
         };
         actions.extend(dead(self.replica_dump(state.replica), by).into_iter().map(Action::ReplicaRemoves));
     }
+}
+
+/// Whether readers or removal go by log time, which heartbeats carry, or removals are told with one.
+fn heartbeats_matter(policy: &dyn ExpiryPolicy) -> bool {
+    let reads_at = |heard: u64| {
+        let log_time = Reading { time: Millis(heard), estimated: false };
+        policy.reads_at(Clocks { log_time, local: Millis(2), told: Millis::ZERO })
+    };
+    policy.judging() == Judging::LogTime
+        || policy.removal() == Removal::LogTime
+        || policy.removal_log() == RemovalLog::Late
+        || reads_at(1) != reads_at(3)
 }
 
 impl Model for ExpiryModel {
@@ -379,7 +526,9 @@ impl Model for ExpiryModel {
             replica: self.replicas.number(ReplicaSide::new()),
             saw: self.saws.number(Saw::new()),
             moments: self.moments.number(vec![Default::default()]),
-            tick: 0,
+            elapsed: 0,
+            passes: 0,
+            told: Millis::ZERO,
             skew,
             sent: 0,
             down: self.setup.link_down.then_some(false),
@@ -392,20 +541,17 @@ impl Model for ExpiryModel {
         let link = self.links.value(state.link);
         let is_down = state.down == Some(true);
         if usize::from(state.sent) < self.setup.length_max {
-            let symbols = 0..self.setup.alphabet.len();
-            let in_turn = |symbol: &usize| !self.setup.in_order || *symbol == usize::from(state.sent);
-            actions.extend(symbols.filter(in_turn).map(Action::Command));
+            let (sent, begins) = (usize::from(state.sent), self.setup.begins);
+            // What a program begins with is made once, unless the whole alphabet is free.
+            let symbols = if sent < begins { sent..sent + 1 } else { begins..self.setup.alphabet.len() };
+            actions.extend(symbols.map(Action::Command));
         }
         if !link.is_empty() && !is_down {
             actions.push(Action::Deliver);
         }
-        let waits = link.first().map_or(0, |(sent, _)| state.tick - sent);
-        let may_wait = is_down || link.is_empty() || waits < self.setup.delay_ticks_max;
-        if state.tick < self.setup.ticks_max && may_wait {
-            actions.push(Action::Tick);
-        }
-        let tells_news = self.masters.value(state.master).time() < self.master_clock(state.tick);
-        if tells_news && !is_down && self.heartbeats_matter() {
+        self.passes(state, actions);
+        let tells_news = self.masters.value(state.master).time() < self.master_clock(state.elapsed);
+        if tells_news && !is_down && self.heartbeats_matter {
             actions.push(Action::Heartbeat);
         }
         self.removals(state, actions);
@@ -423,7 +569,7 @@ impl Model for ExpiryModel {
                 self.setup.alphabet.get(symbol)?;
                 self.master_acts(&mut next, action);
                 // A command that changed nothing is a step that nobody can tell from none.
-                if !self.setup.in_order && next.master == state.master {
+                if symbol >= self.setup.begins && next.master == state.master {
                     return None;
                 }
                 next.sent += 1;
@@ -436,11 +582,15 @@ impl Model for ExpiryModel {
                 next.link = self.links.number(link);
                 self.replica_acts(&mut next, ReplicaStep::Message(message));
             }
-            Action::Tick => next.tick += 1,
+            Action::Pass(ms) => {
+                self.note_deaths(next.master, next.elapsed, next.elapsed + ms);
+                next.elapsed += ms;
+                next.passes += 1;
+            }
             Action::LinkDown => next.down = Some(true),
             Action::LinkUp => next.down = None,
         }
-        Some(self.observed(next))
+        Some(self.observed(state.elapsed, next))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -475,6 +625,37 @@ impl Judged for ExpiryModel {
 
     fn witnesses(&self) -> &Witnesses {
         &self.witnesses
+    }
+
+    fn left_out(&self) -> (Vec<String>, usize) {
+        self.covered.left_out(&self.setup.alphabet)
+    }
+
+    fn take_over(&self, other: &ExpiryModel) {
+        self.witnesses.take_over(&other.witnesses);
+        self.covered.take_over(&other.covered);
+    }
+
+    fn plan(&self, random: &mut fastrand::Rng) -> Vec<u16> {
+        let length = u16::try_from(self.setup.length_max).unwrap_or(u16::MAX);
+        let dated = &self.dated;
+        let one = |_: u8| match random.bool() {
+            true => random.choice(dated).copied().unwrap_or_else(|| random.u16(0..=length)),
+            false => random.u16(0..=length),
+        };
+        let mut plan: Vec<u16> = (0..self.setup.passes_max).map(one).collect();
+        plan.sort_unstable();
+        plan
+    }
+
+    /// Time passes where it is planned to, and before the next command is sent.
+    fn suits(&self, state: &State, action: &Action, plan: &[u16]) -> bool {
+        let is_due = |at: &u16| *at <= state.sent;
+        match action {
+            Action::Pass(_) => plan.get(usize::from(state.passes)).is_some_and(is_due),
+            Action::Command(_) => plan.get(usize::from(state.passes)).is_none_or(|at| *at > state.sent),
+            _ => true,
+        }
     }
 
     fn is_rare(&self, action: &Action) -> bool {

@@ -27,7 +27,7 @@ pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     let mut state = initial;
     let mut under_way = UnderWay::default();
     if state.skew != 0 {
-        let seconds = i64::from(state.skew) * model.setup().tick_ms.cast_signed();
+        let seconds = model.skew_ms(state.skew);
         story.steps.push(Step {
             who: "time".to_owned(),
             what: format!("the replica's clock is {} the master's", apart(seconds)),
@@ -64,8 +64,9 @@ fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Path
     (in_db_0 && !setup.readers_see_the_dead).then(|| Path::Expiry {
         times: Times {
             start: setup.start,
+            passing: setup.passing,
             tick_ms: setup.tick_ms,
-            ticks_max: setup.ticks_max,
+            passes_max: setup.passes_max,
             delay_ticks_max: setup.delay_ticks_max,
             skew_ticks: initial.skew,
             log_clock_limit_ticks: setup.log_clock_limit_ticks,
@@ -97,7 +98,7 @@ struct UnderWay(Vec<(usize, String)>);
 fn actor(action: Action) -> Option<Lane> {
     match action {
         Action::Command(_) => Some(Lane::Client),
-        Action::Tick => None,
+        Action::Pass(_) => None,
         Action::Heartbeat | Action::MasterRemoves(_) => Some(Lane::Master),
         Action::Deliver | Action::LinkDown | Action::LinkUp => Some(Lane::Link),
         Action::ReplicaRemoves(_) => Some(Lane::Replica),
@@ -162,14 +163,11 @@ fn told(model: &ExpiryModel, state: &State, action: Action, next: &State) -> (&'
             let sent = sent(model, state, next);
             ("client", format!("{} on the master; logged: {sent}", model.setup().alphabet[symbol]))
         }
-        Action::Tick => {
-            let seconds = model.setup().tick_ms as f64 / 1000.0;
-            ("time", format!("goes on by {seconds} s"))
-        }
+        Action::Pass(ms) => ("time", format!("goes on by {} s", ms as f64 / 1000.0)),
         Action::Heartbeat => ("master", "sends a heartbeat with its time".to_owned()),
         Action::Deliver => {
             let (sent_at, message) = model.links.value(state.link)[0];
-            let late = u64::from(state.tick - sent_at) * model.setup().tick_ms;
+            let late = state.elapsed - sent_at;
             let late =
                 if late == 0 { "at once".to_owned() } else { format!("{} s late", late as f64 / 1000.0) };
             ("link", format!("delivers {}, {late}", message_in_words(model, message)))
@@ -282,7 +280,7 @@ fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
             idle(Lane::Replica),
         ],
         clocks: Some(Clocks {
-            master_ms: ms_since(setup.start, model.master_clock(state.tick)),
+            master_ms: ms_since(setup.start, model.master_clock(state.elapsed)),
             replica_ms: (!setup.readers_see_the_dead).then(|| ms_since(setup.start, judged.time)),
             estimated: judged.estimated,
         }),
@@ -295,7 +293,7 @@ fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
 fn keys(model: &ExpiryModel, state: &State) -> Vec<KeyRow> {
     let judged = model.readers_judge_at(state).time;
     let instants =
-        Instant { start: model.setup().start, master: model.master_clock(state.tick), replica: judged };
+        Instant { start: model.setup().start, master: model.master_clock(state.elapsed), replica: judged };
     let rows = key_rows(model.master_dump(state.master), model.replica_dump(state.replica), Some(instants));
     rows.into_iter().map(|(_, row)| row).collect()
 }

@@ -8,7 +8,7 @@ use crate::node::Replica;
 use crate::store::Dump;
 use crate::store::memory::MemoryStore;
 use crate::time::Millis;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is under way to the replica.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,13 +21,17 @@ pub enum Message {
         wrote: KeySet,
         /// What the master stored right after it; empty where nobody asks.
         master: Dump,
+        /// The deadlines of its keys on the master, right before it and right after it, in their order.
+        deadlines: Vec<Millis>,
+        /// The command of the alphabet that it was logged for, if it is one of its own.
+        command: Option<u16>,
     },
     /// The master's log time.
     Heartbeat(Millis),
 }
 
-/// Undelivered messages by number, oldest first, each with the tick at which it was sent.
-pub type Link = Vec<(u8, u32)>;
+/// Undelivered messages by number, oldest first, each with the millisecond from the start at which it was sent.
+pub type Link = Vec<(u64, u32)>;
 
 /// The replica, and what is needed to judge it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,17 +63,16 @@ impl ReplicaSide {
         self.master_then = master;
     }
 
-    /// How a reader who judges at `now` and `saw` the keys before sees those of `stored`. A key that was seen dead
-    /// and is not stored any more is dead still.
-    pub fn sights(&self, saw: &Saw, stored: &Dump, now: Millis) -> Saw {
-        let dead = saw.iter().filter(|(_, sight)| matches!(sight, Sight::Dead(_)));
-        let mut sights: Saw = dead.map(|(key, sight)| (key.clone(), *sight)).collect();
-        for (key, record) in stored {
+    /// How a reader who judges at `now` sees the keys that were ever written. A key that is not stored is seen dead,
+    /// whoever removed it: only an entry that writes its value may bring it back.
+    pub fn sights(&self, stored: &Dump, now: Millis) -> Saw {
+        let keys = self.writers.keys().chain(stored.keys());
+        let sight = |key: &Key| {
             let writer = self.writers.get(key).copied().unwrap_or_default();
-            let sight = if record.is_dead(now) { Sight::Dead(writer) } else { Sight::Alive(writer) };
-            sights.insert(key.clone(), sight);
-        }
-        sights
+            let is_alive = stored.get(key).is_some_and(|stored| !stored.is_dead(now));
+            if is_alive { Sight::Alive(writer) } else { Sight::Dead(writer) }
+        };
+        keys.map(|key| (key.clone(), sight(key))).collect()
     }
 }
 
@@ -92,4 +95,11 @@ pub fn wrote(command: &Command, entry: &Entry) -> KeySet {
         (_, Payload::Effect(effect)) => effect.keys.clone(),
         (_, Payload::Command(command)) => command.keys(),
     }
+}
+
+/// The instants after `from`, to `to` itself, at which readers of what is stored see something else: keys that die on the way
+/// do so one after the other.
+pub fn instants_between(stored: &Dump, from: Millis, to: Millis) -> BTreeSet<Millis> {
+    let deadlines = stored.values().filter_map(|stored| stored.deadline);
+    deadlines.filter(|deadline| from < *deadline && *deadline < to).chain([to]).collect()
 }

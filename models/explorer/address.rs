@@ -28,9 +28,9 @@ const STEPS_MAX: usize = 400;
 pub const SETTINGS: &[(&str, &str, &str, RangeInclusive<i64>)] = &[
     ("ordering", "workers", "workers", 1..=4),
     ("ordering", "crashes", "crashes at most", 0..=2),
-    ("expiry", "ticks", "ticks that may pass", 0..=8),
-    ("expiry", "delay", "ticks a message may be late", 0..=8),
-    ("expiry", "skew", "ticks the replica's clock is ahead", -2..=2),
+    ("expiry", "passes", "times that time passes", 0..=8),
+    ("expiry", "delay", "half lifetimes a message may be late", 0..=8),
+    ("expiry", "skew", "half lifetimes the replica's clock is ahead", -2..=2),
 ];
 
 /// A known bug, or its cure.
@@ -228,7 +228,7 @@ impl Typed {
 /// The values of a setting, in the order of [`SETTINGS`].
 pub fn values(setting: &Setting) -> [i64; 5] {
     let workers = i64::try_from(setting.workers).unwrap_or(i64::MAX);
-    [workers, setting.crashes.into(), setting.ticks.into(), setting.delay.into(), setting.skew.into()]
+    [workers, setting.crashes.into(), setting.passes.into(), setting.delay.into(), setting.skew.into()]
 }
 
 fn setting(asked: &Asked) -> Result<Setting, Problem> {
@@ -238,12 +238,12 @@ fn setting(asked: &Asked) -> Result<Setting, Problem> {
         *value =
             number(asked, name, *value, range).map_err(|text| Problem::value(format!("{label}: {text}")))?;
     }
-    let [workers, crashes, ticks, delay, skew] = got;
+    let [workers, crashes, passes, delay, skew] = got;
     // In range, so each fits.
     Ok(Setting {
         workers: usize::try_from(workers).unwrap_or(usual.workers),
         crashes: u8::try_from(crashes).unwrap_or(usual.crashes),
-        ticks: u8::try_from(ticks).unwrap_or(usual.ticks),
+        passes: u8::try_from(passes).unwrap_or(usual.passes),
         delay: u8::try_from(delay).unwrap_or(usual.delay),
         skew: i8::try_from(skew).unwrap_or(usual.skew),
     })

@@ -18,7 +18,7 @@ use maud::{Markup, html};
 pub struct Reach {
     /// Commands of a program.
     pub length: usize,
-    /// Workers, crashes, ticks, delay; the skew is the greatest, either way.
+    /// Workers, crashes, passes of time, delay; the skew is the greatest, either way.
     pub setting: Setting,
 }
 
@@ -33,9 +33,9 @@ pub const FIELDS: &[(&str, &str, std::ops::RangeInclusive<i64>)] = &[
     ("length", "commands of a program", LENGTHS),
     ("workers", "workers", 1..=3),
     ("crashes", "crashes at most", 0..=1),
-    ("ticks", "ticks that may pass", 1..=5),
-    ("delay", "ticks a message may be late", 0..=4),
-    ("skew", "ticks the clocks may be apart", 0..=2),
+    ("passes", "times that time passes", 1..=5),
+    ("delay", "half lifetimes a message may be late", 0..=4),
+    ("skew", "half lifetimes the clocks may be apart", 0..=2),
 ];
 
 impl Reach {
@@ -48,14 +48,14 @@ impl Reach {
             *value = address::number(asked, name, *value, range)
                 .map_err(|text| Problem::value(format!("{label}: {text}")))?;
         }
-        let [length, workers, crashes, ticks, delay, skew] = got;
+        let [length, workers, crashes, passes, delay, skew] = got;
         // In range, so each fits.
         Ok(Reach {
             length: usize::try_from(length).unwrap_or_default(),
             setting: Setting {
                 workers: usize::try_from(workers).unwrap_or(usual.workers),
                 crashes: u8::try_from(crashes).unwrap_or(usual.crashes),
-                ticks: u8::try_from(ticks).unwrap_or(usual.ticks),
+                passes: u8::try_from(passes).unwrap_or(usual.passes),
                 delay: u8::try_from(delay).unwrap_or(usual.delay),
                 skew: i8::try_from(skew).unwrap_or(usual.skew),
             },
@@ -64,8 +64,8 @@ impl Reach {
 
     /// The values in the order of [`FIELDS`].
     pub fn values(&self) -> [i64; 6] {
-        let [workers, crashes, ticks, delay, skew] = address::values(&self.setting);
-        [i64::try_from(self.length).unwrap_or(i64::MAX), workers, crashes, ticks, delay, skew]
+        let [workers, crashes, passes, delay, skew] = address::values(&self.setting);
+        [i64::try_from(self.length).unwrap_or(i64::MAX), workers, crashes, passes, delay, skew]
     }
 
     /// The query that asks for it.
@@ -83,7 +83,7 @@ impl Reach {
         };
         let expiry = ExpiryBounds {
             length_max: length,
-            ticks_max: self.setting.ticks,
+            passes_max: self.setting.passes,
             delay_ticks_max: self.setting.delay,
             skew_ticks_max: self.setting.skew,
             states_max,

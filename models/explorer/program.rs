@@ -73,13 +73,15 @@ impl Order {
             OrderingBounds { workers: self.workers, states_max: self.states_max, ..OrderingBounds::QUICK },
             ExpiryBounds { states_max: self.states_max, ..ExpiryBounds::QUICK },
         );
+        // A note tells it, and another run draws other schedules.
+        let seed = fastrand::u64(..1_000_000);
         let mut tasks = Vec::new();
         for (model, name) in [("ordering", &self.strategy), ("expiry", &self.policy)] {
             if name == "none" {
                 continue;
             }
             let choice = (name != "all").then_some(name.as_str());
-            let found = program_tasks_within(&program, "your program", bounds, Some(model), choice)
+            let found = program_tasks_within(&program, ("your program", seed), bounds, Some(model), choice)
                 .map_err(|error| Problem::unknown(error.to_string()))?;
             tasks.extend(found);
         }

@@ -4,14 +4,18 @@
 //! moment:
 //!
 //! ```text
-//! next command · one tick passes · heartbeat · oldest message delivered · master or replica removes one dead key
+//! next command · time passes · heartbeat · oldest message delivered · master or replica removes one dead key
+//! link goes down, once, and comes back
 //! ```
+//!
+//! Time passes to any instant that is worth looking at: a deadline of either node or of a message, or 1 ms before it, on
+//! either clock; the last moment at which the oldest message may come; the end of the patience of log time.
 //!
 //! Both groups of invariants, of what is stored and of reads, are judged in one state. Heartbeats are sent under every
 //! policy, whether anybody goes by log time or not. A state holds what readers saw *before* it, as in [`super::ordering`].
 
 use super::{MEMORY, Opinion, Visit, search};
-use crate::binlog::{Entry, Epoch, Lsn, Payload};
+use crate::binlog::{Entry, Epoch, Lsn};
 use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
 use crate::expiry::{ExpiryPolicy, Removal};
@@ -20,7 +24,7 @@ use crate::node::{Master, MasterInput, MasterOutput, Replica, ReplicaInput};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
 use crate::time::Millis;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 /// What is asked.
@@ -30,21 +34,21 @@ pub struct Question<'a> {
     pub policy: &'a dyn ExpiryPolicy,
     /// The commands, each sent once, in their order.
     pub program: &'a [Command],
-    /// The master's clock at tick 0.
+    /// The master's clock at the beginning.
     pub start: Millis,
-    /// Milliseconds a tick.
-    pub tick_ms: u64,
-    /// How many ticks may pass.
-    pub ticks_max: u8,
-    /// How many ticks a message may be under way.
-    pub delay_ticks_max: u8,
-    /// The replica's clocks: ticks that they are ahead of the master's.
-    pub skews: &'a [i8],
+    /// How many times time may pass.
+    pub passes_max: u8,
+    /// How long a message may be under way.
+    pub delay_ms: u64,
+    /// The replica's clocks: milliseconds that they are ahead of the master's.
+    pub skews_ms: &'a [i64],
+    /// Whether the link may go down, and after which silence log time is estimated then.
+    pub link_down: Option<u64>,
 }
 
 /// Which invariants break.
 pub fn opinion(question: &Question<'_>) -> Opinion {
-    let started = |&skew: &i8| State {
+    let started = |&skew_ms: &i64| State {
         master: Master::new(MemoryStore::new(), Epoch(1)),
         link: VecDeque::new(),
         replica: Replica::new(MemoryStore::new()),
@@ -52,18 +56,22 @@ pub fn opinion(question: &Question<'_>) -> Opinion {
         writers: BTreeMap::new(),
         saw: BTreeMap::new(),
         moments: Vec::new(),
-        tick: 0,
-        skew,
+        now: question.start,
+        passes: 0,
+        told: Millis::ZERO,
+        skew_ms,
+        down: question.link_down.map(|_| false),
         sent: 0,
     };
-    search(question.skews.iter().map(started).collect(), |state| question.visit(state))
+    search(question.skews_ms.iter().map(started).collect(), |state| question.visit(state))
 }
 
 /// What is under way to the replica.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Message {
-    /// An entry, the keys whose value it wrote, and what the master stored right after it.
-    Entry(Entry, KeySet, Dump),
+    /// An entry, the keys whose value it wrote, what the master stored right after it, and the deadlines that its keys had
+    /// right before it and right after it.
+    Entry(Entry, KeySet, Dump, BTreeSet<Millis>),
     /// The master's log time.
     Heartbeat(Millis),
 }
@@ -71,7 +79,7 @@ enum Message {
 impl fmt::Display for Message {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Message::Entry(entry, _, _) => write!(out, "entry {}", entry.lsn),
+            Message::Entry(entry, ..) => write!(out, "entry {}", entry.lsn),
             Message::Heartbeat(time) => write!(out, "a heartbeat of {time}"),
         }
     }
@@ -80,8 +88,8 @@ impl fmt::Display for Message {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State {
     master: Master<MemoryStore>,
-    /// Undelivered messages, oldest first, each with the tick at which it was sent.
-    link: VecDeque<(u8, Message)>,
+    /// Undelivered messages, oldest first, each with the time at which it was sent.
+    link: VecDeque<(Millis, Message)>,
     replica: Replica<MemoryStore>,
     /// What the master stored after the entries that the replica has applied.
     master_then: Dump,
@@ -91,14 +99,26 @@ struct State {
     saw: BTreeMap<Key, Sight>,
     /// What the master's readers could see, oldest first, from the moment on that a reader of the replica saw last.
     moments: Vec<Visible>,
-    tick: u8,
-    /// The replica's clock less the master's, in ticks.
-    skew: i8,
+    /// The master's clock.
+    now: Millis,
+    /// How many times time has passed.
+    passes: u8,
+    /// The latest instant by which a reader of the replica was answered.
+    told: Millis,
+    /// The replica's clock less the master's.
+    skew_ms: i64,
+    /// Whether the link is down; `None`: it will not go down any more.
+    down: Option<bool>,
     /// Commands sent.
     sent: usize,
 }
 
 impl State {
+    /// The replica's clock.
+    fn local(&self) -> Millis {
+        self.now.offset(self.skew_ms)
+    }
+
     fn master_holds(&self) -> Dump {
         dump(self.master.store()).expect(MEMORY)
     }
@@ -110,39 +130,28 @@ impl State {
 
 type Steps = Vec<(String, State)>;
 
-/// Log time is never estimated: the link is never down.
-const LOG_CLOCK_LIMIT_MS: Option<u64> = None;
-
 impl Question<'_> {
-    fn master_clock(&self, state: &State) -> Millis {
-        Millis(self.start.0 + u64::from(state.tick) * self.tick_ms)
-    }
-
-    fn replica_clock(&self, state: &State) -> Millis {
-        self.master_clock(state).offset(i64::from(state.skew) * self.tick_ms.cast_signed())
-    }
-
     fn visit(&self, state: &State) -> Visit<State> {
         let mut broken = self.broken_at_same_lsn(state);
-        // Readers are always in, and nothing is refused: all that a replica with an empty link may owe is an entry.
-        if state.link.is_empty() && state.replica.applied() != state.master.last() {
+        let (mut saw, mut moments) = (state.saw.clone(), state.moments.clone());
+        see(&mut moments, &state.master_holds(), state.now);
+        let judges = state.replica.judges_at(self.policy, self.link_down, state.local(), state.told);
+        // Nothing is refused: a replica to which nothing more can be told may owe an entry, or its readers the time.
+        let is_all_told =
+            state.link.is_empty() && state.down != Some(true) && state.master.time() == state.now;
+        let heard = state.replica.log_time().heard().min(state.local());
+        if is_all_told && (state.replica.applied() != state.master.last() || judges.time < heard) {
             broken.push("progress");
         }
-        let master_sees = invariant::visible(&state.master_holds(), self.master_clock(state));
-        let (mut saw, mut moments) = (state.saw.clone(), state.moments.clone());
-        if moments.last() != Some(&master_sees) {
-            moments.push(master_sees);
-        }
-        let judges =
-            state.replica.judges_at(self.policy, LOG_CLOCK_LIMIT_MS, self.replica_clock(state), Millis::ZERO);
-        if !judges.estimated {
+        let told = state.told.max(judges.time);
+        if !judges.estimated || self.link_down.is_none() {
             let held = state.replica_holds();
             let sees = invariant::visible(&held, judges.time);
             let sights = sights(state, &held, judges.time);
             if !invariant::no_resurrection(&saw, &sights) {
                 broken.push("no_resurrection");
             }
-            if !invariant::no_early_death(&state.master_then, self.master_clock(state), &sees) {
+            if !invariant::no_early_death(&state.master_then, state.now, &sees) {
                 broken.push("no_early_death");
             }
             match invariant::past_read(&moments, &sees) {
@@ -151,8 +160,23 @@ impl Question<'_> {
             }
             saw = sights;
         }
-        let steps = [self.command(state), self.time(state), self.delivery(state), self.removals(state)];
-        let noted = |(words, next)| (words, State { saw: saw.clone(), moments: moments.clone(), ..next });
+        let steps = [
+            self.command(state),
+            self.heartbeat(state),
+            self.delivery(state),
+            self.removals(state),
+            self.link(state),
+            self.time(state),
+        ];
+        let noted = |(words, next): (String, State)| {
+            let mut moments = moments.clone();
+            for deadline in deadlines(&next.master_holds()) {
+                if state.now < deadline && deadline < next.now {
+                    see(&mut moments, &next.master_holds(), deadline);
+                }
+            }
+            (words, State { saw: saw.clone(), moments, told, ..next })
+        };
         Visit { broken, steps: steps.into_iter().flatten().map(noted).collect() }
     }
 
@@ -161,7 +185,7 @@ impl Question<'_> {
             return Vec::new();
         }
         let (master, replica) = (&state.master_holds(), &state.replica_holds());
-        let latest_clock = self.master_clock(state).max(self.replica_clock(state));
+        let latest_clock = state.now.max(state.local());
         let nodes = SameLsn { master, replica, latest_clock };
         let verdicts = [
             ("same_value", invariant::same_value(nodes)),
@@ -173,69 +197,116 @@ impl Question<'_> {
 
     /// The master does what `input` asks for, and sends what comes of it. `command`: the client's, if it is one.
     fn master_acts(&self, state: &State, input: MasterInput, command: Option<&Command>) -> State {
-        let (mut next, now) = (state.clone(), self.master_clock(state));
+        let (mut next, now) = (state.clone(), state.now);
         let outputs = next.master.step(self.policy, input).expect(MEMORY);
+        let around = [state.master_holds(), next.master_holds()];
         // The master as it was after each entry: before a command's own come those that remove the dead of its keys.
         let mut then = state.master.clone();
         for output in outputs {
-            let message = match output {
-                MasterOutput::Append(entry) if entry.lsn == next.master.last() => {
-                    let wrote = wrote(&entry, command);
-                    Message::Entry(entry, wrote, next.master_holds())
+            let message = match (output, command) {
+                (MasterOutput::Append(entry), Some(command)) if entry.lsn == next.master.last() => {
+                    let (wrote, deadlines) = (wrote(&entry, command), deadlines_of(&command.keys(), &around));
+                    Message::Entry(entry, wrote, next.master_holds(), deadlines)
                 }
-                MasterOutput::Append(entry) => {
-                    let KeySet::Keys(keys) = entry.keys().into_owned() else {
-                        unreachable!("a DEL has keys")
-                    };
-                    for key in keys {
-                        then.step(self.policy, MasterInput::Expire { key, now }).expect(MEMORY);
+                (MasterOutput::Append(entry), _) => {
+                    let keys = entry.keys().into_owned();
+                    if let KeySet::Keys(keys) = &keys {
+                        for key in keys.iter().cloned() {
+                            then.step(self.policy, MasterInput::Expire { key, now }).expect(MEMORY);
+                        }
                     }
-                    let wrote = wrote(&entry, None);
-                    Message::Entry(entry, wrote, dump(then.store()).expect(MEMORY))
+                    let deadlines = deadlines_of(&keys, &around);
+                    Message::Entry(entry, keys, dump(then.store()).expect(MEMORY), deadlines)
                 }
-                MasterOutput::Heartbeat(time) => Message::Heartbeat(time),
-                MasterOutput::Reply(_) => continue,
+                (MasterOutput::Heartbeat(time), _) => Message::Heartbeat(time),
+                (MasterOutput::Reply(_), _) => continue,
             };
-            next.link.push_back((state.tick, message));
+            next.link.push_back((now, message));
         }
         next
     }
 
     fn replica_acts(&self, state: &mut State, input: ReplicaInput) {
-        let local = self.replica_clock(state);
-        state.replica.step(self.policy, LOG_CLOCK_LIMIT_MS, input, local).expect(MEMORY);
+        let local = state.local();
+        state.replica.step(self.policy, self.link_down, input, local).expect(MEMORY);
     }
 
     fn command(&self, state: &State) -> Steps {
         let Some(command) = self.program.get(state.sent) else { return Vec::new() };
-        let now = self.master_clock(state);
-        let request = MasterInput::Request { command: command.clone(), now, random: 0 };
+        let request = MasterInput::Request { command: command.clone(), now: state.now, random: 0 };
         let next = State { sent: state.sent + 1, ..self.master_acts(state, request, Some(command)) };
         vec![(format!("a client sends {command}"), next)]
     }
 
-    /// One tick, if no message is under way for too long by it; a heartbeat, if it has news.
+    /// A heartbeat, if it has news.
+    fn heartbeat(&self, state: &State) -> Steps {
+        if state.down == Some(true) || state.master.time() == state.now {
+            return Vec::new();
+        }
+        let next = self.master_acts(state, MasterInput::Heartbeat { now: state.now }, None);
+        vec![("the master sends a heartbeat".to_owned(), next)]
+    }
+
+    fn link(&self, state: &State) -> Steps {
+        match state.down {
+            Some(false) => {
+                vec![("the link goes down".to_owned(), State { down: Some(true), ..state.clone() })]
+            }
+            Some(true) => vec![("the link comes back".to_owned(), State { down: None, ..state.clone() })],
+            None => Vec::new(),
+        }
+    }
+
+    /// Time passes, if no message is under way for too long by it.
     fn time(&self, state: &State) -> Steps {
-        let mut steps = Vec::new();
-        let may_wait = |(sent, _): &(u8, Message)| state.tick - sent < self.delay_ticks_max;
-        if state.tick < self.ticks_max && state.link.front().is_none_or(may_wait) {
-            steps.push((format!("tick {}", state.tick + 1), State { tick: state.tick + 1, ..state.clone() }));
+        if state.passes == self.passes_max {
+            return Vec::new();
         }
-        let now = self.master_clock(state);
-        if state.master.time() < now {
-            let next = self.master_acts(state, MasterInput::Heartbeat { now }, None);
-            steps.push(("the master sends a heartbeat".to_owned(), next));
+        let latest = state.link.front().map(|(sent, _)| Millis(sent.0 + self.delay_ms));
+        let is_down = state.down == Some(true);
+        let may_come =
+            |at: &Millis| *at > state.now && (is_down || latest.is_none_or(|latest| *at <= latest));
+        let to =
+            |now: Millis| (format!("it is {now}"), State { now, passes: state.passes + 1, ..state.clone() });
+        self.worth_looking_at(state, latest, is_down).into_iter().filter(may_come).map(to).collect()
+    }
+
+    /// `latest`: the last moment at which the oldest message may come.
+    fn worth_looking_at(&self, state: &State, latest: Option<Millis>, is_down: bool) -> BTreeSet<Millis> {
+        let mut all = deadlines(&state.master_holds());
+        all.extend(deadlines(&state.replica_holds()));
+        for (_, message) in &state.link {
+            if let Message::Entry(_, _, _, carried) = message {
+                all.extend(carried);
+            }
         }
-        steps
+        let mut found = BTreeSet::new();
+        for deadline in all {
+            for on_clock in [deadline, deadline.offset(-state.skew_ms)] {
+                found.extend([on_clock, on_clock.offset(-1)]);
+            }
+        }
+        if let Some(limit) = self.link_down {
+            let silent = Millis(state.replica.log_time().heard_at().0 + limit).offset(-state.skew_ms);
+            found.extend([silent, silent.offset(1)]);
+        }
+        if let Some(latest) = latest {
+            found.insert(latest);
+            found.extend(is_down.then(|| Millis(latest.0 + self.delay_ms + 1)));
+        }
+        found
     }
 
     fn delivery(&self, state: &State) -> Steps {
         let mut next = state.clone();
+        if state.down == Some(true) {
+            return Vec::new();
+        }
         let Some((_, message)) = next.link.pop_front() else { return Vec::new() };
         let words = format!("the link delivers {message}");
         match message {
             Message::Heartbeat(time) => self.replica_acts(&mut next, ReplicaInput::Heartbeat(time)),
-            Message::Entry(entry, wrote, master) => {
+            Message::Entry(entry, wrote, master, _) => {
                 match wrote {
                     KeySet::Everything => next.writers.values_mut().for_each(|writer| *writer = entry.lsn),
                     KeySet::Keys(keys) => next.writers.extend(keys.into_iter().map(|key| (key, entry.lsn))),
@@ -249,14 +320,14 @@ impl Question<'_> {
 
     fn removals(&self, state: &State) -> Steps {
         let mut steps = Vec::new();
-        let now = self.master_clock(state);
+        let now = state.now;
         for key in dead(&state.master_holds(), now) {
             let words = format!("the master removes {key}");
             steps.push((words, self.master_acts(state, MasterInput::Expire { key, now }, None)));
         }
         let by = match self.policy.removal() {
             Removal::ByMaster => return steps,
-            Removal::Local => self.replica_clock(state),
+            Removal::Local => state.local(),
             Removal::LogTime => state.replica.log_time().heard(),
         };
         for key in dead(&state.replica_holds(), by) {
@@ -272,21 +343,39 @@ fn dead(held: &Dump, now: Millis) -> Vec<Key> {
     held.iter().filter(|(_, stored)| stored.is_dead(now)).map(|(key, _)| key.clone()).collect()
 }
 
-/// The keys whose value an entry wrote: none if its command changes deadlines only, and it is not the DEL of a dead key.
-fn wrote(entry: &Entry, command: Option<&Command>) -> KeySet {
-    let is_del = matches!(&entry.payload, Payload::Command(logged) if logged.name() == "del");
-    let changes_deadlines = command.is_some_and(|command| command.kind() == Kind::Deadline);
-    if changes_deadlines && !is_del { KeySet::empty() } else { entry.keys().into_owned() }
+fn deadlines(held: &Dump) -> BTreeSet<Millis> {
+    held.values().filter_map(|stored| stored.deadline).collect()
 }
 
-/// How a reader of the replica who judges at `now` sees the keys. A key that it saw dead stays dead after its removal.
+fn deadlines_of(keys: &KeySet, held: &[Dump]) -> BTreeSet<Millis> {
+    let is_one = |key: &Key| match keys {
+        KeySet::Everything => true,
+        KeySet::Keys(keys) => keys.contains(key),
+    };
+    let stored = held.iter().flatten().filter(|(key, _)| is_one(key));
+    stored.filter_map(|(_, stored)| stored.deadline).collect()
+}
+
+/// Notes what the master's readers see at `now`.
+fn see(moments: &mut Vec<Visible>, held: &Dump, now: Millis) {
+    let sees = invariant::visible(held, now);
+    if moments.last() != Some(&sees) {
+        moments.push(sees);
+    }
+}
+
+/// The keys whose value an entry wrote for a command: none if that changes deadlines only.
+fn wrote(entry: &Entry, command: &Command) -> KeySet {
+    if command.kind() == Kind::Deadline { KeySet::empty() } else { entry.keys().into_owned() }
+}
+
+/// How a reader of the replica who judges at `now` sees each key that was ever written.
 fn sights(state: &State, held: &Dump, now: Millis) -> BTreeMap<Key, Sight> {
-    let mut sights = state.saw.clone();
-    sights.retain(|_, sight| matches!(sight, Sight::Dead(_)));
-    for (key, stored) in held {
+    let mut sights = BTreeMap::new();
+    for key in state.writers.keys().chain(held.keys()) {
         let writer = state.writers.get(key).copied().unwrap_or_default();
-        let sight = if stored.is_dead(now) { Sight::Dead(writer) } else { Sight::Alive(writer) };
-        sights.insert(key.clone(), sight);
+        let is_there = held.get(key).is_some_and(|stored| !stored.is_dead(now));
+        sights.insert(key.clone(), if is_there { Sight::Alive(writer) } else { Sight::Dead(writer) });
     }
     sights
 }

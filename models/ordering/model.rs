@@ -470,6 +470,10 @@ impl<O: Machine> Judged for OrderingModel<O> {
         state.broken
     }
 
+    fn take_over(&self, other: &Self) {
+        self.witnesses.take_over(&other.witnesses);
+    }
+
     fn witnesses(&self) -> &Witnesses {
         &self.witnesses
     }

@@ -39,6 +39,9 @@ pub struct Args {
     /// Judge exactly this program: commands as typed in redis-cli, one a line, or a capture of MONITOR
     #[arg(long, value_name = "FILE")]
     program: Option<String>,
+    /// Draw schedules of a long program from this number; by default another one in each run, which is printed
+    #[arg(long, value_name = "N", requires = "program")]
+    seed: Option<u64>,
     /// Write the verdicts as JSON to this file; - is standard output (the tables then go to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
@@ -46,6 +49,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     export: Option<String>,
 }
+
+/// Seeds that are drawn are below: short enough to be typed.
+const SEEDS: u64 = 1_000_000;
 
 const EXAMPLES: &str = "Examples:
   replicheck check
@@ -59,7 +65,8 @@ const EXAMPLES: &str = "Examples:
 /// Runs the checks and prints what they came to.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let program = args.program.as_deref().map(read).transpose()?;
-    let tasks = tasks(args, program.as_ref())?;
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..SEEDS));
+    let tasks = tasks(args, program.as_ref(), seed)?;
     // The file is opened before the work: a minute's verdicts are not lost to a wrong name.
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let folder = args.export.as_deref().map(export::Folder::make).transpose()?;
@@ -67,6 +74,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let watch::Judged { rows, panicked } = watch::run_all(&tasks);
     let mut run = Run {
         args,
+        seed,
         panicked,
         seconds: started.elapsed().as_secs_f64(),
         threads: watch::threads(tasks.len()),
@@ -107,18 +115,21 @@ pub(super) fn create(file: &str) -> Result<std::fs::File, UsageError> {
     std::fs::File::create(file).map_err(wrong)
 }
 
-fn tasks(args: &Args, program: Option<&Program>) -> Result<Vec<Task>, UsageError> {
+fn tasks(args: &Args, program: Option<&Program>, seed: u64) -> Result<Vec<Task>, UsageError> {
     let (bounds, model, choice) = (args.bounds, args.model.as_deref(), args.choice.as_deref());
     let unknown = |error: check::UnknownName| UsageError::Unknown(error.to_string());
     match program {
-        Some(program) => own_program::program_tasks(program, &program_name(args), bounds, model, choice)
-            .map_err(|error| match error {
-                OwnProgramError::Unknown(error) => unknown(error),
-                OwnProgramError::TooLong(_) | OwnProgramError::TooHeavy(_) => UsageError::File {
-                    file: args.program.clone().unwrap_or_default(),
-                    reason: error.to_string(),
+        Some(program) => {
+            own_program::program_tasks(program, (&program_name(args), seed), bounds, model, choice).map_err(
+                |error| match error {
+                    OwnProgramError::Unknown(error) => unknown(error),
+                    OwnProgramError::TooLong(_) | OwnProgramError::TooHeavy(_) => UsageError::File {
+                        file: args.program.clone().unwrap_or_default(),
+                        reason: error.to_string(),
+                    },
                 },
-            }),
+            )
+        }
         None => check::tasks(bounds, model, choice).map_err(unknown),
     }
 }
@@ -146,6 +157,8 @@ pub(super) fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
 /// A run that is over.
 struct Run<'a> {
     args: &'a Args,
+    /// From which schedules were drawn, if any were.
+    seed: u64,
     /// What is lacking of the answer.
     panicked: Vec<Panicked>,
     seconds: f64,
@@ -172,7 +185,7 @@ impl Run<'_> {
     fn files(&mut self, rows: &[Row]) -> Vec<Export> {
         let mut files = Vec::new();
         for row in rows {
-            let again = self.again(row.model, &row.choice);
+            let again = self.again(row.model, &row.choice, row.note.contains("sampled"));
             files.extend(self.noting(row, "the files", || exports(row, &again)).unwrap_or_default());
         }
         files
@@ -229,23 +242,24 @@ impl Run<'_> {
         let steps = steps(row).unwrap_or_default();
         let title =
             format!("{} / {}{scenario} breaks {} in {steps} steps", row.model, row.choice, row.invariant);
-        let again = self.again(row.model, &row.choice);
+        let again = self.again(row.model, &row.choice, row.note.contains("sampled"));
         format!("{}\n{drawn}\nreplay   {again}\n\n", paint::title(&title))
     }
 
-    /// The command that checks just this choice again.
-    fn again(&self, model: &str, choice: &str) -> String {
+    /// The command that checks just this choice again. `is_sampled`: from the same seed.
+    fn again(&self, model: &str, choice: &str, is_sampled: bool) -> String {
         let bounds = if self.args.bounds == Bounds::Deep { " --bounds deep" } else { "" };
         let program = self.args.program.as_ref().map(|file| format!(" --program {}", quoted(file)));
         let program = program.unwrap_or_default();
-        format!("replicheck check --model {model} --choice {choice}{bounds}{program}")
+        let seed = if is_sampled { format!(" --seed {}", self.seed) } else { String::new() };
+        format!("replicheck check --model {model} --choice {choice}{bounds}{program}{seed}")
     }
 
     /// What is lacking of the answer, each with the command that shows it again.
     fn lacking(&self) -> String {
         let told = |panicked: &Panicked| {
             let Panicked { model, choice, what, message } = panicked;
-            let again = self.again(model, choice);
+            let again = self.again(model, choice, false);
             format!(
                 " ! {model} / {choice}: {what} panicked, which is a bug of replicheck: {message}\n   replay   {again}\n"
             )
@@ -349,12 +363,19 @@ pub(super) mod tests {
         check_with(rows, own_program, Vec::new())
     }
 
-    const ARGS: Args =
-        Args { model: None, choice: None, bounds: Bounds::Quick, program: None, json: None, export: None };
+    const ARGS: Args = Args {
+        model: None,
+        choice: None,
+        bounds: Bounds::Quick,
+        program: None,
+        seed: None,
+        json: None,
+        export: None,
+    };
 
     fn check_with(rows: &[Row], own_program: bool, panicked: Vec<Panicked>) -> (bool, String) {
         let report = Report { rows, own_program, width: 100 };
-        let mut run = Run { args: &ARGS, panicked, seconds: 0.5, threads: 2 };
+        let mut run = Run { args: &ARGS, seed: 7, panicked, seconds: 0.5, threads: 2 };
         let stories = run.stories(&report);
         (matches!(run.outcome(&report), Outcome::Expected), run.text(&report, None, &stories))
     }
@@ -381,7 +402,7 @@ pub(super) mod tests {
     fn outcome_drawing_that_panics_leaves_the_verdicts() {
         let violated =
             Row { counterexample: Some(Story::default()), ..row(Verdict::Violated, Verdict::Violated) };
-        let mut run = Run { args: &ARGS, panicked: Vec::new(), seconds: 0.5, threads: 2 };
+        let mut run = Run { args: &ARGS, seed: 7, panicked: Vec::new(), seconds: 0.5, threads: 2 };
         assert_eq!(run.noting(&violated, "the drawing", || 7), Some(7));
         assert_eq!(run.noting(&violated, "the drawing", || panic!("no room")), None::<()>);
         assert_eq!(run.panicked[0].what, "the drawing of prefix");

@@ -69,6 +69,11 @@ impl LogTime {
         self.heard
     }
 
+    /// The replica's own clock when the log was last heard.
+    pub fn heard_at(&self) -> Millis {
+        self.heard_at
+    }
+
     /// The clock when the replica's own says `local`; `limit_ms` is how long silence may last before it is
     /// estimated, `None` = for ever.
     pub fn read(&self, local: Millis, limit_ms: Option<u64>) -> Reading {

@@ -171,8 +171,10 @@ fn progress_owed_by_a_replica_at_rest_breaks_it() {
     ] {
         assert!(!invariant::progress(owes), "{owes:?}");
     }
-    assert_eq!(at_rest(Lsn(2), Lsn(2)), (InvariantSet(0), InvariantSet(1)));
-    assert_eq!(at_rest(Lsn(2), Lsn(1)), (InvariantSet(1), InvariantSet(1)));
+    let [earlier, heard] = [Millis(4), Millis(5)];
+    assert_eq!(at_rest(Lsn(2), Lsn(2), (heard, heard)), (InvariantSet(0), InvariantSet(1)));
+    assert_eq!(at_rest(Lsn(2), Lsn(1), (heard, heard)), (InvariantSet(1), InvariantSet(1)));
+    assert_eq!(at_rest(Lsn(2), Lsn(2), (earlier, heard)), (InvariantSet(1), InvariantSet(1)));
 }
 
 #[test]

@@ -35,7 +35,8 @@ const STORIES: &[(&str, &str, &str, &str)] = &[
 /// The row of a story, searched here.
 fn row((choice, invariant, program, name): (&str, &str, &str, &str)) -> Row {
     let program = program::parse(program.as_bytes()).expect("a program of ours");
-    let tasks = program_tasks(&program, name, Bounds::Quick, None, Some(choice)).expect("a choice of ours");
+    let tasks =
+        program_tasks(&program, (name, 1), Bounds::Quick, None, Some(choice)).expect("a choice of ours");
     let rows = tasks.iter().flat_map(|task| task.run(&Progress::default()));
     rows.into_iter().find(|row| row.invariant == invariant).expect("it judges that invariant")
 }

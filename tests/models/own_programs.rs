@@ -11,7 +11,7 @@ use replicheck::ordering::Strategy;
 
 fn judged(choice: &str, text: &str) -> Vec<Row> {
     let program = program::parse(text.replace("; ", "\n").as_bytes()).expect("a program");
-    let tasks = program_tasks(&program, "own.txt", Bounds::Quick, Some("ordering"), Some(choice));
+    let tasks = program_tasks(&program, ("own.txt", 1), Bounds::Quick, Some("ordering"), Some(choice));
     tasks.expect("a choice of ours").iter().flat_map(|task| task.run(&Progress::default())).collect()
 }
 

@@ -83,7 +83,8 @@ fn judge(file: &[u8], random: &mut fastrand::Rng, seen: &mut Seen) {
     for choice in bounded.choices(random) {
         let (model, name) = (choice.model(), choice.name());
         let within = (bounded.ordering, bounded.expiry);
-        let tasks = program_tasks_within(&program, "drawn", within, Some(model), Some(&name));
+        let tasks =
+            program_tasks_within(&program, ("drawn", random.u64(..)), within, Some(model), Some(&name));
         let tasks = match tasks {
             Ok(tasks) => tasks,
             Err(error) => {

@@ -119,8 +119,9 @@ fn counterexample(scenario: &Scenario, choice: Choice, width: u16) -> Result<Str
     let lines = scenario.program.join("\n");
     let program = program::parse(lines.as_bytes()).map_err(|error| wrong(error.to_string()))?;
     let model = Some(scenario.model);
-    let tasks = own_program::program_tasks(&program, scenario.name, Bounds::Quick, model, Some(choice.name))
-        .map_err(|error| wrong(error.to_string()))?;
+    let tasks =
+        own_program::program_tasks(&program, (scenario.name, 1), Bounds::Quick, model, Some(choice.name))
+            .map_err(|error| wrong(error.to_string()))?;
     let rows: Vec<Row> = tasks.iter().flat_map(|task| task.run(&Progress::default())).collect();
     let Some((row, story)) = rows.iter().find_map(|row| Some((row, row.counterexample.as_ref()?))) else {
         return Ok(format!("  the model found no counterexample of {}\n", choice.name));

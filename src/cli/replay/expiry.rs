@@ -9,10 +9,10 @@ use replicheck::command::Command;
 use replicheck::effect::{Key, KeySet};
 use replicheck::engine::{Given, HandClock};
 use replicheck::invariant::{Visible, visible};
-use replicheck::models::catalogue::{Configuration, START, Seeded, Subject};
+use replicheck::models::catalogue::{Configuration, Seeded, Subject};
 use replicheck::models::expiry::{
     self, Action, ExpiryModel, Moments, READ_INVARIANTS, ReplicaSide, STATE_INVARIANTS, Saw, at_same_lsn,
-    reader_looks, wrote,
+    instants_between, reader_looks, wrote,
 };
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::story::{Clocks, Instant, Lane, Step, key_rows, ms_since};
@@ -27,8 +27,8 @@ use tokio::runtime::Handle;
 pub enum Order {
     /// A client sends a command.
     Send(Command),
-    /// Time passes.
-    Tick,
+    /// So many milliseconds pass.
+    Pass(u64),
     /// The master sends a heartbeat.
     Heartbeat,
     /// The link delivers its oldest message.
@@ -49,7 +49,7 @@ pub fn orders(model: &ExpiryModel, path: &[Taken<expiry::State, Action>]) -> Res
     for (before, action, after) in path {
         let order = match *action {
             Action::Command(symbol) => Order::Send(model.setup().alphabet[symbol].clone()),
-            Action::Tick => Order::Tick,
+            Action::Pass(ms) => Order::Pass(ms),
             Action::Heartbeat => Order::Heartbeat,
             Action::Deliver => Order::Deliver,
             Action::MasterRemoves(n) => {
@@ -78,7 +78,8 @@ pub fn run(
     (orders, skew, is_recorded): (&[Told], i8, bool),
 ) -> Result<Ran, String> {
     let Setting::Clocks { tick_ms, .. } = subject.setting else { return Err("no clocks are set".to_owned()) };
-    let clock = HandClock::new(START);
+    let start = subject.start();
+    let clock = HandClock::new(start);
     let replica_clock = match configuration.seeded() {
         // By a clock that never goes, nothing has died yet.
         Some(Seeded::ReadersSeeTheDead) => HandClock::new(Millis::ZERO),
@@ -86,7 +87,7 @@ pub fn run(
     };
     let setup = Setup { configuration, workers: 1, kind: Kind::Free, replica_clock, clock };
     let cluster = Cluster::start(handle, folder, setup)?;
-    let mut run = Run { cluster, tick_ms, ran: Ran::new(configuration), readers: Readers::new() };
+    let mut run = Run { cluster, start, ran: Ran::new(configuration), readers: Readers::new(start) };
     for (number, (order, stored)) in (1..).zip(orders) {
         run.follow(order)?;
         if is_recorded {
@@ -97,7 +98,7 @@ pub fn run(
     let Run { cluster, mut ran, readers, .. } = run;
     ran.is_at_end = cluster.applied() == cluster.last();
     let [master, replica] = cluster.given()?;
-    let instants = Instant { start: START, master: master.judged_at, replica: replica.judged_at };
+    let instants = Instant { start, master: master.judged_at, replica: replica.judged_at };
     let rows = key_rows(&master.stored, &replica.stored, Some(instants));
     ran.keys = rows.into_iter().map(|(_, row)| row).collect();
     ran.broke(STATE_INVARIANTS, readers.state);
@@ -108,7 +109,7 @@ pub fn run(
 
 struct Run {
     cluster: Cluster,
-    tick_ms: u64,
+    start: Millis,
     ran: Ran,
     readers: Readers,
 }
@@ -121,6 +122,8 @@ struct Readers {
     /// For each entry the keys whose value it wrote, and what the master stored right after it.
     entries: BTreeMap<Lsn, (KeySet, Dump)>,
     noted: Lsn,
+    /// When they looked last, by the master's clock.
+    looked_at: Millis,
     state: InvariantSet,
     reads: InvariantSet,
 }
@@ -129,10 +132,9 @@ impl Run {
     fn follow(&mut self, order: &Order) -> Result<(), String> {
         match order {
             Order::Send(command) => self.send(command),
-            Order::Tick => {
-                self.cluster.clock.advance(self.tick_ms);
-                let seconds = self.tick_ms as f64 / 1000.0;
-                self.look(None, format!("goes on by {seconds} s"))
+            Order::Pass(ms) => {
+                self.cluster.clock.advance(*ms);
+                self.look(None, format!("goes on by {} s", *ms as f64 / 1000.0))
             }
             Order::Heartbeat => {
                 self.cluster.master.engine.heartbeat();
@@ -181,7 +183,7 @@ impl Run {
             }
             Some(Message::Heartbeat(time)) => {
                 self.cluster.wait_for_time(time)?;
-                format!("delivers the heartbeat of {}", at(time))
+                format!("delivers the heartbeat of {}", at(self.start, time))
             }
         };
         self.look(Some(Lane::Link), what)?;
@@ -198,8 +200,8 @@ impl Run {
             what: format!("{what}; a reader of the replica sees {}", seen(&sees)),
             actor,
             clocks: Some(Clocks {
-                master_ms: ms_since(START, self.cluster.clock.now()),
-                replica_ms: Some(ms_since(START, replica.judged_at)),
+                master_ms: ms_since(self.start, self.cluster.clock.now()),
+                replica_ms: Some(ms_since(self.start, replica.judged_at)),
                 estimated: false,
             }),
             ..Step::default()
@@ -211,7 +213,7 @@ impl Run {
         let given = self.cluster.given()?;
         for ((given, expected), who) in given.iter().zip(expected).zip(["master", "replica"]) {
             if given.stored != *expected {
-                let (here, there) = (stored(&given.stored), stored(expected));
+                let (here, there) = (stored(self.start, &given.stored), stored(self.start, expected));
                 self.ran
                     .unlike(format!("after order {number} the {who} stores {here}, in the model {there}"));
             }
@@ -221,13 +223,14 @@ impl Run {
 }
 
 impl Readers {
-    fn new() -> Readers {
+    fn new(start: Millis) -> Readers {
         Readers {
             side: ReplicaSide::new(),
             saw: Saw::new(),
             moments: vec![Visible::new()],
             entries: BTreeMap::new(),
             noted: Lsn::NONE,
+            looked_at: start,
             state: InvariantSet::default(),
             reads: InvariantSet::default(),
         }
@@ -257,10 +260,13 @@ impl Readers {
             self.side.note(*lsn, keys, stored.clone());
             self.noted = *lsn;
         }
-        let could_see = visible(&master.stored, master_now);
-        if self.moments.last() != Some(&could_see) {
-            self.moments.push(could_see);
+        for instant in instants_between(&master.stored, self.looked_at, master_now) {
+            let could_see = visible(&master.stored, instant);
+            if self.moments.last() != Some(&could_see) {
+                self.moments.push(could_see);
+            }
         }
+        self.looked_at = master_now;
         let clocks = (replica.judged_at, master_now);
         let ((reads, _), saw, behind) =
             reader_looks(&self.side, &replica.stored, (&self.saw, &self.moments), clocks);
@@ -275,8 +281,8 @@ impl Readers {
 }
 
 /// An instant as seconds from the beginning.
-fn at(instant: Millis) -> String {
-    format!("t = {} s", instant.since(START) as f64 / 1000.0)
+fn at(start: Millis, instant: Millis) -> String {
+    format!("t = {} s", instant.since(start) as f64 / 1000.0)
 }
 
 fn logged(lsns: &[Lsn]) -> String {
@@ -293,9 +299,10 @@ fn seen(sees: &Visible) -> String {
     if keys.is_empty() { "no key".to_owned() } else { keys.join(", ") }
 }
 
-fn stored(dump: &Dump) -> String {
+fn stored(start: Millis, dump: &Dump) -> String {
     let key = |(key, stored): (&Key, &Stored)| {
-        let until = stored.deadline.map(|deadline| format!(" until {}", at(deadline))).unwrap_or_default();
+        let until =
+            stored.deadline.map(|deadline| format!(" until {}", at(start, deadline))).unwrap_or_default();
         format!("{key} = {}{until}", stored.content)
     };
     let keys: Vec<String> = dump.iter().map(key).collect();

@@ -1,7 +1,7 @@
 //! expiry / verbatim breaks past_read in 6 steps.
 //! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.
 
-use replicheck::models::expiry::Action;
+use replicheck::models::expiry::{Action, Passing};
 use replicheck::models::path::{self, Times};
 use replicheck::time::Millis;
 
@@ -9,8 +9,9 @@ use replicheck::time::Millis;
 fn verbatim_shortest_path_breaks_past_read() {
     let times = Times {
         start: Millis(1000000000),
+        passing: Passing::Ticks,
         tick_ms: 5000,
-        ticks_max: 4,
+        passes_max: 4,
         delay_ticks_max: 3,
         skew_ticks: 0,
         log_clock_limit_ticks: None,
@@ -26,9 +27,9 @@ fn verbatim_shortest_path_breaks_past_read() {
         // link: delivers entry 1: SETEX k 10 100, at once
         Action::Deliver,
         // time: goes on by 5 s
-        Action::Tick,
+        Action::Pass(5000),
         // time: goes on by 5 s
-        Action::Tick,
+        Action::Pass(5000),
         // link: delivers entry 2: INCR k, 10 s late
         Action::Deliver,
     ];

@@ -14,13 +14,14 @@ use std::fmt::{self, Display};
 /// Programs of two and three commands that `cargo test` draws.
 const DRAWN: usize = 60;
 /// Programs of two that it compares whatever it draws: with them each invariant is broken by some policy.
-const ALWAYS: &[&str] = &["SETEX k 2 5; INCR k", "SETEX k 2 5; PERSIST k"];
+const ALWAYS: &[&str] = &["PSETEX k 2003 5; INCR k", "PSETEX k 2003 5; PERSIST k"];
 
 /// A program under a policy, with one replica's clock.
 #[derive(Clone)]
 struct Case {
     policy: Policy,
     skew: i8,
+    link_down: bool,
     commands: Vec<Command>,
 }
 
@@ -29,37 +30,51 @@ impl Display for Case {
         let skew = self.skew;
         write!(
             out,
-            "{} under {}, the replica's clock {skew:+} ticks",
+            "{} under {}, the replica's clock {skew:+} ticks{}",
             program(&self.commands),
-            self.policy.name()
+            self.policy.name(),
+            if self.link_down { ", the link may go down" } else { "" }
         )
     }
 }
 
 impl Case {
     fn of(policy: Policy, skew: i8, lines: &[&str]) -> Case {
-        Case { policy, skew, commands: scenario::commands(lines) }
+        Case { policy, skew, link_down: false, commands: scenario::commands(lines) }
+    }
+
+    /// Time passes once less where the plain search would take too long.
+    fn bounds(&self) -> ExpiryBounds {
+        let passes_max = if self.commands.len() < 3 { 2 } else { 1 };
+        ExpiryBounds { passes_max, ..ExpiryBounds::QUICK }
     }
 
     fn opinion(&self) -> Opinion {
-        let (bounds, policy) = (ExpiryBounds::QUICK, self.policy.get());
-        let clock = bounds.setup(Judges::State, Vec::new());
+        let (bounds, policy) = (self.bounds(), self.policy.get());
+        let setup = bounds.setup(Judges::State, self.commands.clone());
+        let limit = bounds.link_down_setup(self.commands.clone()).log_clock_limit_ticks;
+        let link_down = limit.filter(|_| self.link_down).map(|ticks| u64::from(ticks) * setup.tick_ms);
         plain::opinion(&plain::Question {
             policy: &*policy,
             program: &self.commands,
-            start: clock.start,
-            tick_ms: clock.tick_ms,
-            ticks_max: bounds.ticks_max,
-            delay_ticks_max: bounds.delay_ticks_max,
-            skews: &[self.skew],
+            start: setup.start,
+            passes_max: bounds.passes_max,
+            delay_ms: setup.delay_ms(),
+            skews_ms: &[i64::from(self.skew) * setup.tick_ms.cast_signed()],
+            link_down,
         })
     }
 
     /// What the fast model breaks under `policy`, with something changed.
     fn fast(&self, change: impl Fn(&mut Setup), policy: Policy) -> Broken {
         let of = |judges| {
-            let mut setup = ExpiryBounds::QUICK.setup(judges, self.commands.clone());
-            (setup.in_order, setup.length_max, setup.skews) = (true, self.commands.len(), vec![self.skew]);
+            let bounds = self.bounds();
+            let mut setup = match self.link_down {
+                true => Setup { judges, ..bounds.link_down_setup(self.commands.clone()) },
+                false => bounds.setup(judges, self.commands.clone()),
+            };
+            (setup.begins, setup.length_max) = (self.commands.len(), self.commands.len());
+            setup.skews = vec![self.skew];
             change(&mut setup);
             fast(&ExpiryModel::new(setup, policy.get()))
         };
@@ -83,16 +98,21 @@ fn cases(random: &mut fastrand::Rng) -> Vec<Case> {
         programs.extend(of_three);
     }
     let skews = -ExpiryBounds::QUICK.skew_ticks_max..=ExpiryBounds::QUICK.skew_ticks_max;
-    let of = |policy: Policy, skew: i8| {
-        programs.iter().map(move |commands| Case { policy, skew, commands: commands.clone() })
-    };
-    let of = &of;
-    Policy::ALL.iter().flat_map(|&policy| skews.clone().flat_map(move |skew| of(policy, skew))).collect()
+    let mut cases = Vec::new();
+    for (&policy, skew) in Policy::ALL.iter().flat_map(|policy| skews.clone().map(move |skew| (policy, skew)))
+    {
+        for commands in &programs {
+            for link_down in [false, true] {
+                cases.push(Case { policy, skew, link_down, commands: commands.clone() });
+            }
+        }
+    }
+    cases
 }
 
 impl Together<Case> {
     fn verdicts(&self) -> Verdicts {
-        let together = |setup: &mut Setup| (setup.in_order, setup.length_max) = (false, self.length_max);
+        let together = |setup: &mut Setup| (setup.begins, setup.length_max) = (0, self.length_max);
         let of = Case { commands: self.alphabet.clone(), ..self.of.clone() };
         let fast = of.fast(together, self.of.policy);
         let plain = self.plain(|commands| Some(Case { commands, ..self.of.clone() }.opinion()));
@@ -104,8 +124,9 @@ impl Together<Case> {
 fn expiry_agrees_with_the_fast_model() {
     let seed = Seed::of_this_run();
     let mut random = seed.rng();
-    let is_short =
-        |case: &Case| case.commands.len() <= 1 || ALWAYS.contains(&program(&case.commands).as_str());
+    let is_short = |case: &Case| {
+        !case.link_down && (case.commands.len() <= 1 || ALWAYS.contains(&program(&case.commands).as_str()))
+    };
     let cases = cases(&mut random).into_iter().partition(is_short);
     let invariants = [STATE_INVARIANTS, READ_INVARIANTS].concat();
     let verdicts = |case: &Case| Some(case.verdicts());
@@ -123,7 +144,7 @@ fn expiry_agrees_where_programs_are_searched_together() {
         for (_, alphabet) in EXPIRY_ALPHABETS {
             let alphabet = some_of(&mut random, &scenario::commands(alphabet), 2);
             let skew = random.i8(-1..=1);
-            let of = Case { policy, skew, commands: alphabet.clone() };
+            let of = Case { policy, skew, link_down: false, commands: alphabet.clone() };
             cases.push(Together { alphabet, length_max: 2, of });
         }
     }
@@ -141,7 +162,7 @@ fn difference_of_a_wrong_expiry_model_is_seen() {
         (
             Policy::LogClock,
             0,
-            &["SETEX k 2 5", "INCR j"],
+            &["PSETEX k 2003 5", "INCR j"],
             |setup| setup.readers_see_the_dead = true,
             Policy::LogClock,
             "past_read",
@@ -149,7 +170,7 @@ fn difference_of_a_wrong_expiry_model_is_seen() {
         (
             Policy::Effects,
             0,
-            &["SETEX k 2 5", "PERSIST k"],
+            &["PSETEX k 2003 5", "PERSIST k"],
             |setup| setup.delay_ticks_max = 0,
             Policy::Effects,
             "no_resurrection",
@@ -157,17 +178,17 @@ fn difference_of_a_wrong_expiry_model_is_seen() {
         (
             Policy::Effects,
             1,
-            &["SETEX k 2 5"],
+            &["PSETEX k 2003 5"],
             |setup| setup.skews = vec![0],
             Policy::Effects,
             "no_early_death",
         ),
-        (Policy::Verbatim, 0, &["SETEX k 2 5"], |_| (), Policy::Effects, "same_deadline"),
+        (Policy::Verbatim, 0, &["PSETEX k 2003 5"], |_| (), Policy::Effects, "same_deadline"),
         (
             Policy::Absolute,
             0,
-            &["SETEX k 2 5", "INCR k"],
-            |setup| setup.ticks_max = 0,
+            &["PSETEX k 2003 5", "INCR k"],
+            |setup| setup.passes_max = 0,
             Policy::Absolute,
             "same_value",
         ),

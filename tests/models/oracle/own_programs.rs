@@ -41,7 +41,7 @@ impl OwnProgram {
         let program =
             Program { commands: (1..).zip(&self.commands).map(line).collect(), ..Program::default() };
         let name = self.choice.name();
-        let tasks = program_tasks(&program, "own", Bounds::Quick, Some("ordering"), Some(&name));
+        let tasks = program_tasks(&program, ("own", 1), Bounds::Quick, Some("ordering"), Some(&name));
         let tasks = tasks.expect("a choice and a short program");
         let rows: Vec<_> = tasks.iter().flat_map(|task| task.run(&Progress::default())).collect();
         if rows.iter().any(|row| row.verdict == Verdict::Refused) {

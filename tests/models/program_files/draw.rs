@@ -26,7 +26,7 @@ pub fn bounds(random: &mut fastrand::Rng) -> Bounded {
         },
         // Rarely, as far as the numbers go.
         expiry: ExpiryBounds {
-            ticks_max: of(&[2, 3, 4, 4, 4, 4, 4, u8::MAX]),
+            passes_max: of(&[2, 3, 4, 4, 4, 4, 4, u8::MAX]),
             delay_ticks_max: of(&[0, 1, 3, 3, 3, 3, 3, u8::MAX]),
             skew_ticks_max: i8::try_from(of(&[0, 1, 1, 1, 1, 1, 2, 127])).expect("at most 127"),
             states_max,
@@ -52,7 +52,7 @@ impl Bounded {
         Setting {
             workers: self.ordering.workers,
             crashes: self.ordering.crashes_max,
-            ticks: self.expiry.ticks_max,
+            passes: self.expiry.passes_max,
             delay: self.expiry.delay_ticks_max,
             skew: self.expiry.skew_ticks_max,
         }

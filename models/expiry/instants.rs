@@ -1,0 +1,79 @@
+//! Instants — a state → how long time may pass before something is different.
+//!
+//! Where time passed in ticks of one length, a key that lives for less than a tick and one that lives for a hundred could
+//! not both die. So it passes to any instant at which an answer may change:
+//!
+//! ```text
+//! master's clock     ──────────d─1 d─────────── b ──    d: a deadline that is stored or under way
+//! replica's clock    ──────d─1 d─────────────────────   b: the oldest message must be delivered
+//! ```
+//!
+//! The deadlines on either node are met on both clocks: readers may judge by log time, which is the master's.
+
+use super::model::Setup;
+use crate::store::Dump;
+use crate::time::Millis;
+use std::collections::BTreeSet;
+
+/// How time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// One tick after the other.
+    Ticks,
+    /// To an instant at which something changes.
+    Instants,
+}
+
+/// What decides when something changes.
+pub(super) struct Pending<'a> {
+    /// What the master stores.
+    pub master: &'a Dump,
+    /// What the replica stores.
+    pub replica: &'a Dump,
+    /// Deadlines that messages carry, or that their keys had on the master.
+    pub under_way: Vec<Millis>,
+    /// The replica's clock when it last heard from the master, if log time may be estimated.
+    pub heard_at: Option<Millis>,
+    /// When the oldest message was sent, in milliseconds from the start.
+    pub oldest: Option<u64>,
+    /// Whether the link is down.
+    pub is_down: bool,
+}
+
+/// Milliseconds from the start at which something changes, in their order. `skew_ms`: the replica's clock less the
+/// master's.
+pub(super) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending<'_>) -> Vec<u64> {
+    let stored = |dump: &Dump| dump.values().filter_map(|stored| stored.deadline).collect::<Vec<_>>();
+    let [masters, replicas] = [stored(pending.master), stored(pending.replica)];
+    let mut found = BTreeSet::new();
+    let start = i128::from(setup.start.0);
+    let mut note = |at: i128| {
+        // Beyond any instant that a run comes to nothing dies.
+        if let Ok(at) = u64::try_from(at - start)
+            && at <= super::ELAPSED_MS_MAX
+        {
+            found.insert(at);
+        }
+    };
+    for deadline in masters.iter().chain(&replicas).chain(&pending.under_way) {
+        let on_masters_clock = i128::from(deadline.0);
+        for at in [on_masters_clock, on_masters_clock - i128::from(skew_ms)] {
+            note(at - 1);
+            note(at);
+        }
+    }
+    let limit = setup.log_clock_limit_ticks.map(|ticks| i128::from(ticks) * i128::from(setup.tick_ms));
+    if let (Some(limit), Some(heard_at)) = (limit, pending.heard_at) {
+        let silent_for_too_long = i128::from(heard_at.0) + limit - i128::from(skew_ms);
+        note(silent_for_too_long);
+        note(silent_for_too_long + 1);
+    }
+    if let Some(oldest) = pending.oldest {
+        let bound = start + i128::from(oldest) + i128::from(setup.delay_ms());
+        note(bound);
+        if pending.is_down {
+            note(bound + i128::from(setup.delay_ms()) + 1);
+        }
+    }
+    found.into_iter().collect()
+}
