@@ -1,0 +1,157 @@
+//! Wrong expiry policies, each a shipped one with one fault: the model checker must refute each of them by name.
+//!
+//! A row says what is wrong, on which programs it shows, and which invariants break there. What is expected follows from
+//! the fault and the program by hand, not from what the checker happens to find. The shipped policy must keep what it
+//! promises on the same programs: then it is the fault that was found.
+
+#[path = "wrong_policies/clocks.rs"]
+mod clocks;
+#[path = "wrong_policies/commands.rs"]
+mod commands;
+#[path = "wrong_policies/deadlines.rs"]
+mod deadlines;
+#[path = "wrong_policies/losses.rs"]
+mod losses;
+#[path = "wrong_policies/readers.rs"]
+mod readers;
+#[path = "wrong_policies/removals.rs"]
+mod removals;
+#[path = "wrong_policies/wrong.rs"]
+mod wrong;
+
+use replicheck::expiry::{ExpiryPolicy, Policy};
+use replicheck::models::bounds::ExpiryBounds;
+use replicheck::models::expected::expiry_promises;
+use replicheck::models::own_machine::{ExpiryTrial, Programs, judge_expiry};
+use replicheck::models::program;
+use replicheck::models::verdict::{Row, Verdict};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use wrong::{Fault, Wrong};
+
+/// A wrong policy, and how it must be refuted.
+struct Case {
+    /// What is wrong.
+    name: &'static str,
+    base: Policy,
+    fault: Fault,
+    on: On,
+    /// Each of these must be violated.
+    breaks: &'static [&'static str],
+}
+
+impl Case {
+    /// A fault of `log_clock`, which promises every invariant.
+    const fn new(
+        name: &'static str,
+        fault: Fault,
+        program: &'static [&'static str],
+        breaks: &'static [&'static str],
+    ) -> Case {
+        Case { name, base: Policy::LogClock, fault, on: On::Program(program), breaks }
+    }
+
+    /// The same fault of another policy.
+    const fn of(self, base: Policy) -> Case {
+        Case { base, ..self }
+    }
+
+    /// On every program of these commands up to that length. With a link that goes down: one less.
+    const fn on_every(self, commands: &'static [&'static str], length_max: usize) -> Case {
+        Case { on: On::Every(commands, length_max), ..self }
+    }
+
+    fn policy(&self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
+        Arc::new(Wrong { base: self.base, fault: self.fault })
+    }
+}
+
+/// The programs of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum On {
+    /// These lines.
+    Program(&'static [&'static str]),
+    /// Every program of these commands, up to a length.
+    Every(&'static [&'static str], usize),
+}
+
+fn judged(name: &str, policy: Arc<dyn ExpiryPolicy + Send + Sync>, on: On) -> Vec<Row> {
+    let parsed = |lines: &[&str]| program::parse(lines.join("\n").as_bytes()).expect("lines of commands");
+    let (programs, length_max) = match on {
+        On::Program(lines) => (Programs::Only(parsed(lines)), 2),
+        On::Every(lines, length_max) => {
+            let commands = parsed(lines).commands.into_iter().map(|line| line.command).collect();
+            (Programs::Every(commands), length_max)
+        }
+    };
+    let bounds = ExpiryBounds { length_max, ..ExpiryBounds::QUICK };
+    let trial = ExpiryTrial { bounds, programs: Some(programs) };
+    judge_expiry(name, &trial, policy, |_| Verdict::Holds).expect("short programs")
+}
+
+/// The verdicts in one line.
+fn told(rows: &[Row]) -> String {
+    let verdicts = rows.iter().map(|row| format!("{} {}", row.invariant, row.verdict.name()));
+    verdicts.collect::<Vec<_>>().join(", ")
+}
+
+/// Judges each case; all that were not refuted as expected fail in one assertion.
+fn assert_refuted(cases: &[Case]) {
+    let mut failures = Vec::new();
+    for case in cases {
+        let rows = judged(case.name, case.policy(), case.on);
+        let is_broken =
+            |name: &&str| rows.iter().any(|row| row.invariant == *name && row.verdict == Verdict::Violated);
+        if !case.breaks.iter().all(is_broken) {
+            failures.push(format!(
+                "{} ({} on {:?})\n  expected to break: {}\n  found: {}",
+                case.name,
+                case.base.name(),
+                case.on,
+                case.breaks.join(", "),
+                told(&rows)
+            ));
+        }
+    }
+    let (failed, all) = (failures.len(), cases.len());
+    assert!(failures.is_empty(), "{failed} of {all} not refuted as expected:\n{}", failures.join("\n"));
+}
+
+fn every_case() -> impl Iterator<Item = &'static Case> {
+    [deadlines::CASES, losses::CASES, commands::CASES, clocks::CASES, removals::CASES, readers::CASES]
+        .into_iter()
+        .flatten()
+}
+
+/// The invariants that a policy breaks although its base promises them.
+fn broken_promises(rows: &[Row], base: Policy) -> Vec<&'static str> {
+    let broken = rows.iter().filter(|row| row.verdict == Verdict::Violated).map(|row| row.invariant);
+    broken.filter(|invariant| expiry_promises(base, invariant)).collect()
+}
+
+#[test]
+fn cases_of_every_kind_have_names_of_their_own_and_break_what_their_base_promises() {
+    let mut names = BTreeSet::new();
+    for case in every_case() {
+        assert!(names.insert(case.name), "two cases are named: {}", case.name);
+        assert!(!case.breaks.is_empty(), "{} breaks nothing", case.name);
+        for invariant in case.breaks {
+            assert!(expiry_promises(case.base, invariant), "{}: {invariant} is not promised", case.name);
+        }
+    }
+    assert!(names.len() >= 100, "only {} cases", names.len());
+}
+
+#[test]
+fn bases_without_the_fault_on_the_same_programs_keep_their_promises() {
+    let trials: BTreeSet<(Policy, On)> = every_case().map(|case| (case.base, case.on)).collect();
+    let mut failures = Vec::new();
+    for (base, on) in trials {
+        let rows = judged(base.name(), base.get(), on);
+        let broken = broken_promises(&rows, base);
+        if !broken.is_empty() {
+            failures.push(format!("{} on {on:?} breaks {}", base.name(), broken.join(", ")));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
