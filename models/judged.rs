@@ -52,6 +52,15 @@ impl Witnesses {
     }
 }
 
+/// A place in a schedule that is drawn at random, at which time is to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pause {
+    /// When so many commands were sent.
+    pub after: u16,
+    /// When no more messages than these are under way.
+    pub waiting_max: u8,
+}
+
 /// A model whose states know which invariants the last step broke.
 pub trait Judged:
     Model<State: Copy + Eq + Hash + Debug + Send + Sync, Action: Clone + PartialEq + Debug>
@@ -77,14 +86,13 @@ pub trait Judged:
     /// Takes over what another model with the same setup was put to.
     fn take_over(&self, other: &Self);
 
-    /// Where in a schedule that is drawn at random time is to pass: before any step is, so that it is not all spent at the
-    /// beginning. Each is a number of commands that were sent.
-    fn plan(&self, _random: &mut fastrand::Rng) -> Vec<u16> {
+    /// Where in a schedule time is to pass, drawn before any step is, so that it is not all spent at the beginning.
+    fn plan(&self, _random: &mut fastrand::Rng) -> Vec<Pause> {
         Vec::new()
     }
 
     /// Whether the step goes with a plan.
-    fn suits(&self, _state: &Self::State, _action: &Self::Action, _plan: &[u16]) -> bool {
+    fn suits(&self, _state: &Self::State, _action: &Self::Action, _plan: &[Pause]) -> bool {
         true
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing is proved by it: a verdict says *sampled*. The same seed draws the same schedules.
 
-use super::judged::Judged;
+use super::judged::{Judged, Pause};
 use super::search::{Found, Progress};
 use rustc_hash::FxHashSet;
 use std::sync::atomic::Ordering;
@@ -101,7 +101,7 @@ fn draw<M: Judged>(
     model: &M,
     state: &M::State,
     actions: &mut Vec<M::Action>,
-    (plan, random): (&[u16], &mut fastrand::Rng),
+    (plan, random): (&[Pause], &mut fastrand::Rng),
 ) -> Option<(M::Action, M::State)> {
     while !actions.is_empty() {
         let rare_now = random.usize(..RARELY) == 0;

@@ -417,7 +417,7 @@ fn own_policy_is_judged_on_commands_and_a_program_of_ones_own() {
     let bounds = ExpiryBounds { length_max: 2, ..ExpiryBounds::QUICK };
     let commands = program.commands.iter().map(|line| line.command.clone()).collect();
     let judge = |programs| {
-        let trial = ExpiryTrial { bounds, programs: Some(programs) };
+        let trial = ExpiryTrial { bounds, programs: Some(programs), seed: 1 };
         judge_expiry("half", &trial, Arc::new(HalfAtEntryTime), |_| Verdict::Holds)
     };
     for programs in [Programs::Every(commands), Programs::Only(program)] {

@@ -85,7 +85,7 @@ fn judged(name: &str, policy: Arc<dyn ExpiryPolicy + Send + Sync>, on: On) -> Ve
         }
     };
     let bounds = ExpiryBounds { length_max, ..ExpiryBounds::QUICK };
-    let trial = ExpiryTrial { bounds, programs: Some(programs) };
+    let trial = ExpiryTrial { bounds, programs: Some(programs), seed: 1 };
     judge_expiry(name, &trial, policy, |_| Verdict::Holds).expect("short programs")
 }
 

@@ -11,7 +11,7 @@ use crate::effect::{Key, KeySet};
 use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog};
 use crate::invariant::{self, Visible};
 use crate::models::intern::{Interner, Memo};
-use crate::models::judged::{InvariantSet, Judged, Witnesses};
+use crate::models::judged::{InvariantSet, Judged, Pause, Witnesses};
 use crate::models::story::Story;
 use crate::node::{Master, MasterInput, MasterOutput, ReplicaInput};
 use crate::store::memory::MemoryStore;
@@ -72,8 +72,7 @@ impl Setup {
             Passing::Ticks => format!("{times} ticks of {} ms", self.tick_ms),
             Passing::Instants => format!("time passes up to {times} times to where something changes"),
         };
-        let skew =
-            self.skews.iter().map(|skew| u64::from(skew.unsigned_abs())).max().unwrap_or(0) * self.tick_ms;
+        let skew = self.skews.iter().map(|skew| self.skew_ms(*skew).abs()).max().unwrap_or(0);
         let mut words =
             format!("{programs}, {how}, delay up to {} ms, skew up to ±{skew} ms", self.delay_ms());
         if self.link_down {
@@ -83,6 +82,12 @@ impl Setup {
             words += &format!(", log time estimated after {} silent ms", u64::from(ticks) * self.tick_ms);
         }
         words
+    }
+
+    /// The replica's clock less the master's, `skew` ticks of it; but no clock begins before the instant 0.
+    pub fn skew_ms(&self, skew: i8) -> i64 {
+        let tick_ms = self.tick_ms.min(self.start.0 / 128);
+        i64::from(skew) * tick_ms.cast_signed()
     }
 
     /// How long a message may be under way while the link is up.
@@ -228,7 +233,7 @@ impl ExpiryModel {
 
     /// The replica's clock less the master's.
     pub fn skew_ms(&self, skew: i8) -> i64 {
-        i64::from(skew) * self.setup.tick_ms.cast_signed()
+        self.setup.skew_ms(skew)
     }
 
     fn limit_ms(&self) -> Option<u64> {
@@ -636,24 +641,26 @@ impl Judged for ExpiryModel {
         self.covered.take_over(&other.covered);
     }
 
-    fn plan(&self, random: &mut fastrand::Rng) -> Vec<u16> {
+    fn plan(&self, random: &mut fastrand::Rng) -> Vec<Pause> {
         let length = u16::try_from(self.setup.length_max).unwrap_or(u16::MAX);
-        let dated = &self.dated;
-        let one = |_: u8| match random.bool() {
-            true => random.choice(dated).copied().unwrap_or_else(|| random.u16(0..=length)),
-            false => random.u16(0..=length),
+        let one = |_: u8| {
+            let dated = if random.bool() { random.choice(&self.dated).copied() } else { None };
+            let after = dated.unwrap_or_else(|| random.u16(0..=length));
+            Pause { after, waiting_max: random.choice([0, 1, 2, u8::MAX]).unwrap_or_default() }
         };
-        let mut plan: Vec<u16> = (0..self.setup.passes_max).map(one).collect();
+        let mut plan: Vec<Pause> = (0..self.setup.passes_max).map(one).collect();
         plan.sort_unstable();
         plan
     }
 
-    /// Time passes where it is planned to, and before the next command is sent.
-    fn suits(&self, state: &State, action: &Action, plan: &[u16]) -> bool {
-        let is_due = |at: &u16| *at <= state.sent;
+    /// Time passes where it is planned to, before the next command is sent and when enough was delivered.
+    fn suits(&self, state: &State, action: &Action, plan: &[Pause]) -> bool {
+        let Some(next) = plan.get(usize::from(state.passes)).filter(|pause| pause.after <= state.sent) else {
+            return !matches!(action, Action::Pass(_));
+        };
         match action {
-            Action::Pass(_) => plan.get(usize::from(state.passes)).is_some_and(is_due),
-            Action::Command(_) => plan.get(usize::from(state.passes)).is_none_or(|at| *at > state.sent),
+            Action::Pass(_) => self.links.value(state.link).len() <= next.waiting_max.into(),
+            Action::Command(_) => false,
             _ => true,
         }
     }

@@ -16,7 +16,7 @@ use replicheck::models::expiry::{
 };
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::story::{Clocks, Instant, Lane, Step, key_rows, ms_since};
-use replicheck::models::trace::{Setting, Taken};
+use replicheck::models::trace::Taken;
 use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
@@ -42,9 +42,9 @@ pub enum Order {
 /// An order, and what both nodes of the model store afterwards.
 pub type Told = (Order, [Dump; 2]);
 
-/// The orders of a path, and the replica's clock in ticks ahead of the master's. Errors: what real nodes cannot be told to
+/// The orders of a path, and the replica's clock less the master's in milliseconds. Errors: what real nodes cannot be told to
 /// do.
-pub fn orders(model: &ExpiryModel, path: &[Taken<expiry::State, Action>]) -> Result<(Vec<Told>, i8), String> {
+pub fn orders(model: &ExpiryModel, path: &[Taken<expiry::State, Action>]) -> Result<(Vec<Told>, i64), String> {
     let mut orders = Vec::new();
     for (before, action, after) in path {
         let order = match *action {
@@ -65,7 +65,7 @@ pub fn orders(model: &ExpiryModel, path: &[Taken<expiry::State, Action>]) -> Res
         let stored = [model.master_dump(after.master).clone(), model.replica_dump(after.replica).clone()];
         orders.push((order, stored));
     }
-    Ok((orders, path.first().map_or(0, |(before, _, _)| before.skew)))
+    Ok((orders, path.first().map_or(0, |(before, _, _)| model.skew_ms(before.skew))))
 }
 
 /// Runs the orders on nodes of `configuration`. `is_recorded`: they are of its own path, so both must store what the
@@ -75,15 +75,14 @@ pub fn run(
     folder: &Path,
     subject: &Subject,
     configuration: Configuration,
-    (orders, skew, is_recorded): (&[Told], i8, bool),
+    (orders, skew_ms, is_recorded): (&[Told], i64, bool),
 ) -> Result<Ran, String> {
-    let Setting::Clocks { tick_ms, .. } = subject.setting else { return Err("no clocks are set".to_owned()) };
     let start = subject.start();
     let clock = HandClock::new(start);
     let replica_clock = match configuration.seeded() {
         // By a clock that never goes, nothing has died yet.
         Some(Seeded::ReadersSeeTheDead) => HandClock::new(Millis::ZERO),
-        _ => clock.skewed(i64::from(skew) * tick_ms.cast_signed()),
+        _ => clock.skewed(skew_ms),
     };
     let setup = Setup { configuration, workers: 1, kind: Kind::Free, replica_clock, clock };
     let cluster = Cluster::start(handle, folder, setup)?;

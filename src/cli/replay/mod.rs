@@ -227,7 +227,7 @@ fn export(file: &str, subject: &Subject, trace: &Trace) -> Result<Outcome, Usage
 /// The orders of a path.
 enum Orders {
     Ordering(Vec<orders::Told>),
-    Expiry(Vec<expiry::Told>, i8),
+    Expiry(Vec<expiry::Told>, i64),
 }
 
 /// Errors: a choice that no node runs by.

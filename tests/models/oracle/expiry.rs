@@ -60,7 +60,7 @@ impl Case {
             start: setup.start,
             passes_max: bounds.passes_max,
             delay_ms: setup.delay_ms(),
-            skews_ms: &[i64::from(self.skew) * setup.tick_ms.cast_signed()],
+            skews_ms: &[setup.skew_ms(self.skew)],
             link_down,
         })
     }
