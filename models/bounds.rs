@@ -212,11 +212,11 @@ impl ExpiryBounds {
     }
 
     /// The setup with a link that goes down once.
-    pub fn link_down_setup(&self, alphabet: Vec<Command>) -> expiry::Setup {
+    pub fn link_down_setup(&self, judges: Judges, alphabet: Vec<Command>) -> expiry::Setup {
         expiry::Setup {
             log_clock_limit_ticks: Some(Self::LOG_CLOCK_LIMIT_TICKS),
             link_down: true,
-            ..self.setup(Judges::Reads, alphabet)
+            ..self.setup(judges, alphabet)
         }
     }
 }

@@ -172,8 +172,8 @@ impl ExpiryTrial {
     }
 }
 
-/// Judges a policy of one's own by all the searches that the policies here are judged by: of the stored state, of reads, of
-/// reads with a link that goes down. A policy that is no pure function gets no verdict. Errors: see [`JudgeError`].
+/// Judges a policy of one's own by all the searches that the policies here are judged by: of the stored state and of
+/// reads, with a link that stays up and with one that goes down. A policy that is no pure function gets no verdict. Errors: see [`JudgeError`].
 pub fn judge_expiry(
     name: &str,
     trial: &ExpiryTrial,

@@ -141,7 +141,8 @@ fn expiry_task(policy: Policy, program: &Program, (name, seed): (&str, u64), bou
 /// How many times more time passes in a schedule that is drawn.
 const DRAWN_PASSES: u8 = 2;
 
-/// The searches of a policy on one program: of the stored state, of reads, and of reads with a link that goes down.
+/// The searches of a policy on one program: of the stored state and of reads, with a link that stays up and with one that
+/// goes down.
 pub(super) fn expiry_parts(
     policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
     program: &Program,
@@ -156,7 +157,8 @@ pub(super) fn expiry_parts(
     let setups = [
         bounds.setup(Judges::State, commands.clone()),
         bounds.setup(Judges::Reads, commands.clone()),
-        bounds.link_down_setup(commands),
+        bounds.link_down_setup(Judges::State, commands.clone()),
+        bounds.link_down_setup(Judges::Reads, commands),
     ];
     let part = |setup: expiry::Setup| {
         let (setup, policy) = (expiry_setup(program, setup), Arc::clone(policy));

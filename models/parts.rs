@@ -191,8 +191,8 @@ pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: Ex
         parts.push(part(one_string, longer.setup(judges, of_one_string())));
         let families = expiry::FAMILIES.iter();
         parts.extend(families.map(|family| part(family.name, bounds.family_setup(judges, family))));
+        parts.push(part(one_string, shorter.link_down_setup(judges, of_one_string())));
     }
-    parts.push(part(one_string, shorter.link_down_setup(of_one_string())));
     parts
 }
 
@@ -205,7 +205,8 @@ pub(super) fn of_policy_over(
     let setups = [
         bounds.setup(Judges::State, alphabet.to_vec()),
         bounds.setup(Judges::Reads, alphabet.to_vec()),
-        bounds.link_down_setup(alphabet.to_vec()),
+        bounds.link_down_setup(Judges::State, alphabet.to_vec()),
+        bounds.link_down_setup(Judges::Reads, alphabet.to_vec()),
     ];
     setups.map(|setup| expiry_part(policy, "its own commands", setup, bounds.states_max)).into()
 }

@@ -5,7 +5,7 @@
 use replicheck::apply::Instants;
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::{Key, KeySet};
-use replicheck::expiry::{ExpiryPolicy, Policy, Removal};
+use replicheck::expiry::{Clocks, ExpiryPolicy, Policy, Reading, Removal};
 use replicheck::models::assignment::renamed_by;
 use replicheck::models::bounds::{ExpiryBounds, OrderingBounds, ordering_alphabet};
 use replicheck::models::oracle::ordering as plain;
@@ -431,4 +431,82 @@ fn own_policy_is_judged_on_commands_and_a_program_of_ones_own() {
         judge_expiry("half", &none, Arc::new(HalfAtEntryTime), |_| Verdict::Holds),
         Err(JudgeError::NoProgram)
     );
+}
+
+/// Runs every second command that it is asked about at the replica's clock.
+#[derive(Debug, Default)]
+struct Forgetful(std::sync::atomic::AtomicBool);
+
+impl ExpiryPolicy for Forgetful {
+    fn instants(&self, entry: &Entry, local: Millis) -> Instants {
+        let forgets = self.0.fetch_xor(true, std::sync::atomic::Ordering::Relaxed);
+        let now = if forgets { local } else { entry.time };
+        Instants { now, judged_at: now }
+    }
+
+    fn logged(
+        &self,
+        command: &replicheck::command::Command,
+        _effect: replicheck::effect::Effect,
+        _now: Millis,
+    ) -> replicheck::binlog::Payload {
+        replicheck::binlog::Payload::Command(command.clone())
+    }
+}
+
+/// The master logs a DEL for what it expires, and the replica's readers go by log time.
+#[derive(Debug)]
+struct MasterExpiresByLogTime {
+    always_estimates: bool,
+}
+
+impl ExpiryPolicy for MasterExpiresByLogTime {
+    fn removal(&self) -> Removal {
+        Removal::ByMaster
+    }
+
+    fn reads_at(&self, clocks: Clocks) -> Reading {
+        Reading { estimated: self.always_estimates, ..clocks.log_time }
+    }
+}
+
+fn judged_on(text: &str, policy: impl ExpiryPolicy + Send + Sync + 'static) -> Result<Vec<Row>, JudgeError> {
+    let program = program::parse(text.replace("; ", "\n").as_bytes()).expect("a program");
+    let trial =
+        ExpiryTrial { programs: Some(Programs::Only(program)), ..ExpiryTrial::within(ExpiryBounds::QUICK) };
+    judge_expiry("own", &trial, Arc::new(policy), |_| Verdict::Holds)
+}
+
+#[test]
+fn own_policy_that_is_no_pure_function_gets_no_verdict() {
+    let judged = judged_on("SETEX k 2 5; INCR k", Forgetful::default());
+    assert!(
+        matches!(&judged, Err(JudgeError::NotPure(asked)) if asked.starts_with("instants")),
+        "{judged:?}"
+    );
+}
+
+#[test]
+fn own_policy_is_compared_with_the_master_after_each_entry() {
+    // SET k 5 comes to two entries, DEL and SET: between them the replica has no k, nor had the master.
+    let rows = judged_on("SETEX k 2 5; SET k 5", MasterExpiresByLogTime { always_estimates: false });
+    let rows = rows.expect("a pure policy");
+    assert_eq!(verdict(&rows, "no_early_death"), Verdict::Holds, "{}", table(&rows));
+}
+
+#[test]
+fn own_policy_that_calls_every_read_an_estimate_is_judged_all_the_same() {
+    let by_no_clock = |always_estimates| {
+        judged_on("SETEX k 2 5; SET j 1", MasterExpiresByLogTime { always_estimates }).expect("a pure policy")
+    };
+    for invariant in ["no_early_death", "past_read", "no_resurrection"] {
+        let [honest, estimates] = [false, true].map(by_no_clock);
+        assert_eq!(verdict(&estimates, invariant), verdict(&honest, invariant), "{invariant}");
+        let row = estimates.iter().find(|row| row.invariant == invariant).expect("it is judged");
+        assert!(
+            !row.note.contains("never put to the test") || invariant == "no_resurrection",
+            "{}",
+            row.note
+        );
+    }
 }

@@ -4,6 +4,9 @@
 //! the fault and the program by hand, not from what the checker happens to find. The shipped policy must keep what it
 //! promises on the same programs: then it is the fault that was found.
 
+#[allow(dead_code, reason = "shared with the other tests that draw")]
+mod seed;
+
 #[path = "wrong_policies/clocks.rs"]
 mod clocks;
 #[path = "wrong_policies/commands.rs"]
@@ -19,12 +22,16 @@ mod removals;
 #[path = "wrong_policies/wrong.rs"]
 mod wrong;
 
+use replicheck::command::Command;
 use replicheck::expiry::{ExpiryPolicy, Policy};
 use replicheck::models::bounds::ExpiryBounds;
 use replicheck::models::expected::expiry_promises;
+use replicheck::models::expiry::Judges;
+use replicheck::models::oracle::expiry as plain;
 use replicheck::models::own_machine::{ExpiryTrial, Programs, judge_expiry};
-use replicheck::models::program;
+use replicheck::models::program::{self, Program};
 use replicheck::models::verdict::{Row, Verdict};
+use seed::{Seed, again};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use wrong::{Fault, Wrong};
@@ -75,8 +82,11 @@ enum On {
     Every(&'static [&'static str], usize),
 }
 
+fn parsed(lines: &[&str]) -> Program {
+    program::parse(lines.join("\n").as_bytes()).expect("lines of commands")
+}
+
 fn judged(name: &str, policy: Arc<dyn ExpiryPolicy + Send + Sync>, on: On) -> Vec<Row> {
-    let parsed = |lines: &[&str]| program::parse(lines.join("\n").as_bytes()).expect("lines of commands");
     let (programs, length_max) = match on {
         On::Program(lines) => (Programs::Only(parsed(lines)), 2),
         On::Every(lines, length_max) => {
@@ -154,4 +164,54 @@ fn bases_without_the_fault_on_the_same_programs_keep_their_promises() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// Cases that are drawn for the plain search.
+const DRAWN: usize = 30;
+
+/// What a plain search says of the case's program: whichever way the clocks differ, with a link that stays up and with one
+/// that goes down.
+fn plainly_broken(case: &Case, commands: &[Command]) -> BTreeSet<&'static str> {
+    let bounds = ExpiryBounds::QUICK;
+    let mut broken = BTreeSet::new();
+    for setup in [
+        bounds.setup(Judges::State, commands.to_vec()),
+        bounds.link_down_setup(Judges::State, commands.to_vec()),
+    ] {
+        let skews_ms: Vec<i64> = setup.skews.iter().map(|skew| setup.skew_ms(*skew)).collect();
+        let limit_ms = setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * setup.tick_ms);
+        let opinion = plain::opinion(&plain::Question {
+            policy: &*case.policy(),
+            program: commands,
+            start: setup.start,
+            passes_max: setup.passes_max,
+            delay_ms: setup.delay_ms(),
+            skews_ms: &skews_ms,
+            link_down: limit_ms,
+        });
+        broken.extend(opinion.broken.into_keys());
+    }
+    broken
+}
+
+#[test]
+fn wrong_policies_are_refuted_alike_by_a_plain_search() {
+    let seed = Seed::of_this_run();
+    println!("{}", again(seed.number(), &[]));
+    let of_two = |case: &&Case| matches!(case.on, On::Program(lines) if lines.len() <= 2);
+    let mut cases: Vec<&Case> = every_case().filter(of_two).collect();
+    seed.rng().shuffle(&mut cases);
+    let mut differing = Vec::new();
+    for case in cases.into_iter().take(DRAWN) {
+        let On::Program(lines) = case.on else { continue };
+        let commands: Vec<Command> = parsed(lines).commands.into_iter().map(|line| line.command).collect();
+        let rows = judged(case.name, case.policy(), case.on);
+        let fast: BTreeSet<&str> =
+            rows.iter().filter(|row| row.verdict == Verdict::Violated).map(|row| row.invariant).collect();
+        let plain = plainly_broken(case, &commands);
+        if fast != plain {
+            differing.push(format!("{}\n  breaks {fast:?}, by a plain search {plain:?}", case.name));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
 }

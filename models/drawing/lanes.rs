@@ -100,8 +100,7 @@ impl Lanes {
         lanes.sort();
         lanes.dedup();
         let steps = story.steps.iter().zip(1_usize..);
-        let rows =
-            steps.map(|(step, at)| row(step, at.saturating_sub(story.prelude()), &lanes)).collect();
+        let rows = steps.map(|(step, at)| row(step, at.saturating_sub(story.prelude()), &lanes)).collect();
         let flights = flights(&story.steps, &lanes);
         Lanes { lanes, rows, flights }
     }

@@ -44,7 +44,10 @@ pub type Told = (Order, [Dump; 2]);
 
 /// The orders of a path, and the replica's clock less the master's in milliseconds. Errors: what real nodes cannot be told to
 /// do.
-pub fn orders(model: &ExpiryModel, path: &[Taken<expiry::State, Action>]) -> Result<(Vec<Told>, i64), String> {
+pub fn orders(
+    model: &ExpiryModel,
+    path: &[Taken<expiry::State, Action>],
+) -> Result<(Vec<Told>, i64), String> {
     let mut orders = Vec::new();
     for (before, action, after) in path {
         let order = match *action {

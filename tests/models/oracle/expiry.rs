@@ -52,7 +52,7 @@ impl Case {
     fn opinion(&self) -> Opinion {
         let (bounds, policy) = (self.bounds(), self.policy.get());
         let setup = bounds.setup(Judges::State, self.commands.clone());
-        let limit = bounds.link_down_setup(self.commands.clone()).log_clock_limit_ticks;
+        let limit = bounds.link_down_setup(Judges::State, self.commands.clone()).log_clock_limit_ticks;
         let link_down = limit.filter(|_| self.link_down).map(|ticks| u64::from(ticks) * setup.tick_ms);
         plain::opinion(&plain::Question {
             policy: &*policy,
@@ -70,7 +70,7 @@ impl Case {
         let of = |judges| {
             let bounds = self.bounds();
             let mut setup = match self.link_down {
-                true => Setup { judges, ..bounds.link_down_setup(self.commands.clone()) },
+                true => bounds.link_down_setup(judges, self.commands.clone()),
                 false => bounds.setup(judges, self.commands.clone()),
             };
             (setup.begins, setup.length_max) = (self.commands.len(), self.commands.len());
