@@ -2,26 +2,24 @@
 //!
 //! This is the example that README shows. A strategy is a state machine: what may start now, and on which worker?
 
-use replicheck::apply::Instants;
-use replicheck::binlog::{Entry, Lsn};
+#[path = "own_strategy/policies.rs"]
+mod policies;
+
+use replicheck::binlog::Lsn;
 use replicheck::effect::{Key, KeySet};
-use replicheck::expiry::{Clocks, ExpiryPolicy, Policy, Reading, Removal};
+use replicheck::expiry::Policy;
 use replicheck::models::assignment::renamed_by;
-use replicheck::models::bounds::{ExpiryBounds, OrderingBounds, ordering_alphabet};
+use replicheck::models::bounds::{OrderingBounds, ordering_alphabet};
 use replicheck::models::oracle::ordering as plain;
 use replicheck::models::ordering::{self, Machine};
-use replicheck::models::own_machine::{
-    ExpiryTrial, JudgeError, OrderingTrial, Programs, judge_expiry, judge_ordering,
-};
+use replicheck::models::own_machine::{JudgeError, OrderingTrial, Programs, judge_ordering};
 use replicheck::models::program;
 use replicheck::models::report::Report;
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};
 use replicheck::ordering::serial::Serial;
 use replicheck::ordering::{Admission, Job, Ordering, Refused};
-use replicheck::time::Millis;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 /// Any worker takes the oldest entry that waits, while fewer than `in_flight_max` are under way. With one it is
 /// serial and promises prefix; with more, two entries of one key run at once, and it promises nothing.
@@ -368,145 +366,4 @@ fn own_strategy_is_judged_on_a_program_of_ones_own_and_on_commands() {
 
 fn table(rows: &[Row]) -> String {
     Report { rows, own_program: false, width: 100 }.verdict_table(rows[0].model)
-}
-
-/// A policy that logs commands and runs them at the replica's clock, but judges what is stored by the entry's time:
-/// close to `at_entry_time`, and wrong about durations.
-#[derive(Debug)]
-struct HalfAtEntryTime;
-
-impl ExpiryPolicy for HalfAtEntryTime {
-    fn logged(
-        &self,
-        command: &replicheck::command::Command,
-        _effect: replicheck::effect::Effect,
-        _now: Millis,
-    ) -> replicheck::binlog::Payload {
-        replicheck::binlog::Payload::Command(command.clone())
-    }
-
-    fn instants(&self, entry: &Entry, local: Millis) -> Instants {
-        Instants { now: local, judged_at: entry.time }
-    }
-}
-
-/// `effects` under another name.
-#[derive(Debug)]
-struct Bytes;
-
-impl ExpiryPolicy for Bytes {
-    fn removal(&self) -> Removal {
-        Removal::LogTime
-    }
-}
-
-#[test]
-fn own_policy_is_judged() {
-    let trial = ExpiryTrial::within(ExpiryBounds { length_max: 2, ..ExpiryBounds::QUICK });
-    let good = judge_expiry("bytes", &trial, Arc::new(Bytes), |_| Verdict::Holds).expect("short programs");
-    assert_eq!(verdict(&good, "same_deadline"), Verdict::Holds, "{}", table(&good));
-    assert_eq!(verdict(&good, "past_read"), Verdict::Violated, "{}", table(&good));
-    let wrong = judge_expiry("half", &trial, Arc::new(HalfAtEntryTime), |_| Verdict::Holds);
-    let wrong = wrong.expect("short programs");
-    assert_eq!(verdict(&wrong, "same_deadline"), Verdict::Violated, "{}", table(&wrong));
-}
-
-#[test]
-fn own_policy_is_judged_on_commands_and_a_program_of_ones_own() {
-    let program = program::parse(b"SETEX k 2 5\nEXPIRE k 4\n").expect("a program");
-    let bounds = ExpiryBounds { length_max: 2, ..ExpiryBounds::QUICK };
-    let commands = program.commands.iter().map(|line| line.command.clone()).collect();
-    let judge = |programs| {
-        let trial = ExpiryTrial { bounds, programs: Some(programs), seed: 1 };
-        judge_expiry("half", &trial, Arc::new(HalfAtEntryTime), |_| Verdict::Holds)
-    };
-    for programs in [Programs::Every(commands), Programs::Only(program)] {
-        let rows = judge(programs).expect("short programs");
-        assert_eq!(verdict(&rows, "same_deadline"), Verdict::Violated, "{rows:#?}");
-        assert_eq!(verdict(&rows, "progress"), Verdict::Holds);
-    }
-    assert_eq!(judge(Programs::Every(Vec::new())), Err(JudgeError::NoProgram));
-    let none = ExpiryTrial::within(ExpiryBounds { length_max: 0, ..bounds });
-    assert_eq!(
-        judge_expiry("half", &none, Arc::new(HalfAtEntryTime), |_| Verdict::Holds),
-        Err(JudgeError::NoProgram)
-    );
-}
-
-/// Runs every second command that it is asked about at the replica's clock.
-#[derive(Debug, Default)]
-struct Forgetful(std::sync::atomic::AtomicBool);
-
-impl ExpiryPolicy for Forgetful {
-    fn instants(&self, entry: &Entry, local: Millis) -> Instants {
-        let forgets = self.0.fetch_xor(true, std::sync::atomic::Ordering::Relaxed);
-        let now = if forgets { local } else { entry.time };
-        Instants { now, judged_at: now }
-    }
-
-    fn logged(
-        &self,
-        command: &replicheck::command::Command,
-        _effect: replicheck::effect::Effect,
-        _now: Millis,
-    ) -> replicheck::binlog::Payload {
-        replicheck::binlog::Payload::Command(command.clone())
-    }
-}
-
-/// The master logs a DEL for what it expires, and the replica's readers go by log time.
-#[derive(Debug)]
-struct MasterExpiresByLogTime {
-    always_estimates: bool,
-}
-
-impl ExpiryPolicy for MasterExpiresByLogTime {
-    fn removal(&self) -> Removal {
-        Removal::ByMaster
-    }
-
-    fn reads_at(&self, clocks: Clocks) -> Reading {
-        Reading { estimated: self.always_estimates, ..clocks.log_time }
-    }
-}
-
-fn judged_on(text: &str, policy: impl ExpiryPolicy + Send + Sync + 'static) -> Result<Vec<Row>, JudgeError> {
-    let program = program::parse(text.replace("; ", "\n").as_bytes()).expect("a program");
-    let trial =
-        ExpiryTrial { programs: Some(Programs::Only(program)), ..ExpiryTrial::within(ExpiryBounds::QUICK) };
-    judge_expiry("own", &trial, Arc::new(policy), |_| Verdict::Holds)
-}
-
-#[test]
-fn own_policy_that_is_no_pure_function_gets_no_verdict() {
-    let judged = judged_on("SETEX k 2 5; INCR k", Forgetful::default());
-    assert!(
-        matches!(&judged, Err(JudgeError::NotPure(asked)) if asked.starts_with("instants")),
-        "{judged:?}"
-    );
-}
-
-#[test]
-fn own_policy_is_compared_with_the_master_after_each_entry() {
-    // SET k 5 comes to two entries, DEL and SET: between them the replica has no k, nor had the master.
-    let rows = judged_on("SETEX k 2 5; SET k 5", MasterExpiresByLogTime { always_estimates: false });
-    let rows = rows.expect("a pure policy");
-    assert_eq!(verdict(&rows, "no_early_death"), Verdict::Holds, "{}", table(&rows));
-}
-
-#[test]
-fn own_policy_that_calls_every_read_an_estimate_is_judged_all_the_same() {
-    let by_no_clock = |always_estimates| {
-        judged_on("SETEX k 2 5; SET j 1", MasterExpiresByLogTime { always_estimates }).expect("a pure policy")
-    };
-    for invariant in ["no_early_death", "past_read", "no_resurrection"] {
-        let [honest, estimates] = [false, true].map(by_no_clock);
-        assert_eq!(verdict(&estimates, invariant), verdict(&honest, invariant), "{invariant}");
-        let row = estimates.iter().find(|row| row.invariant == invariant).expect("it is judged");
-        assert!(
-            !row.note.contains("never put to the test") || invariant == "no_resurrection",
-            "{}",
-            row.note
-        );
-    }
 }

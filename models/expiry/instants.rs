@@ -10,7 +10,7 @@
 //!
 //! The deadlines on either node are met on both clocks: readers may judge by log time, which is the master's.
 
-use super::model::Setup;
+use super::setup::Setup;
 use crate::store::Dump;
 use crate::time::Millis;
 use std::collections::BTreeSet;

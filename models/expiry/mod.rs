@@ -22,12 +22,14 @@
 //! *progress* is judged where the link is up and empty and the time is told: all that was logged is applied, and readers
 //! judge by no earlier instant than the replica has heard of. There is no restart.
 
+mod acts;
 mod checks;
 mod covered;
 mod families;
 mod instants;
 mod lifetimes;
 mod model;
+mod setup;
 mod story;
 mod world;
 
@@ -35,7 +37,8 @@ pub use checks::{READ_INVARIANTS, STATE_INVARIANTS, at_rest, at_same_lsn, reader
 pub use families::{FAMILIES, Family};
 pub use instants::Passing;
 pub use lifetimes::tick_ms;
-pub use model::{Action, ExpiryModel, Judges, Setup, State};
+pub use model::{Action, ExpiryModel, State};
+pub use setup::{Judges, Setup};
 pub use world::{Link, Message, Moments, ReplicaSide, Saw, instants_between, wrote};
 
 /// How long a run may last in milliseconds: 285 thousand years. A deadline beyond is never reached.

@@ -2,99 +2,25 @@
 
 use super::checks::{self, Judgement};
 use super::covered::Covered;
-use super::instants::{Passing, Pending, instants};
+use super::instants::Passing;
 use super::lifetimes::dated;
-use super::world::{Link, Message, Moments, ReplicaSide, Saw, instants_between, wrote};
-use crate::binlog::{Entry, Epoch};
-use crate::command::Command;
-use crate::effect::{Key, KeySet};
+use super::setup::{Judges, Setup};
+use super::world::{Link, Message, Moments, ReplicaSide, Saw, instants_between};
+use crate::binlog::Epoch;
+use crate::effect::Key;
 use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog};
 use crate::invariant::{self, Visible};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Pause, Witnesses};
 use crate::models::story::Story;
-use crate::node::{Master, MasterInput, MasterOutput, ReplicaInput};
+use crate::node::Master;
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
 use crate::time::Millis;
 use stateright::{Model, Property};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const MEMORY: &str = "the store in memory does not fail";
-
-/// Which invariants a model judges. They are apart because what readers know multiplies the states, and the
-/// stored state does not depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Judges {
-    /// `progress`, `same_value`, `same_deadline`, `no_immortal_key`.
-    State,
-    /// `no_resurrection`, `no_early_death`, `past_read`.
-    Reads,
-}
-
-/// What is explored.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// Which invariants are judged.
-    pub judges: Judges,
-    /// The master's clock at the beginning; late enough for any skew.
-    pub start: Millis,
-    /// How time passes.
-    pub passing: Passing,
-    /// Milliseconds a tick.
-    pub tick_ms: u64,
-    /// The commands that a client may send.
-    pub alphabet: Vec<Command>,
-    /// So many of the first of them come first, in order: all, where the alphabet is a program.
-    pub begins: usize,
-    /// How many commands at most.
-    pub length_max: usize,
-    /// How many times time may pass.
-    pub passes_max: u8,
-    /// How many ticks a message may be under way while the link is up.
-    pub delay_ticks_max: u8,
-    /// The replica's clocks: ticks that they are ahead of the master's.
-    pub skews: Vec<i8>,
-    /// How long log time may stand still before it is estimated, `None` = for ever.
-    pub log_clock_limit_ticks: Option<u8>,
-    /// Whether the link may go down (once) and come back.
-    pub link_down: bool,
-    /// Whether readers of the replica are shown what is dead: a bug that the catalogue seeds.
-    pub readers_see_the_dead: bool,
-}
-
-impl Setup {
-    /// What one search explores, in words; `programs` says of what.
-    pub fn in_words(&self, programs: &str) -> String {
-        let times = self.passes_max;
-        let how = match self.passing {
-            Passing::Ticks => format!("{times} ticks of {} ms", self.tick_ms),
-            Passing::Instants => format!("time passes up to {times} times to where something changes"),
-        };
-        let skew = self.skews.iter().map(|skew| self.skew_ms(*skew).abs()).max().unwrap_or(0);
-        let mut words =
-            format!("{programs}, {how}, delay up to {} ms, skew up to ±{skew} ms", self.delay_ms());
-        if self.link_down {
-            words += ", the link down once";
-        }
-        if let Some(ticks) = self.log_clock_limit_ticks {
-            words += &format!(", log time estimated after {} silent ms", u64::from(ticks) * self.tick_ms);
-        }
-        words
-    }
-
-    /// The replica's clock less the master's, `skew` ticks of it; but no clock begins before the instant 0.
-    pub fn skew_ms(&self, skew: i8) -> i64 {
-        let tick_ms = self.tick_ms.min(self.start.0 / 128);
-        i64::from(skew) * tick_ms.cast_signed()
-    }
-
-    /// How long a message may be under way while the link is up.
-    pub fn delay_ms(&self) -> u64 {
-        u64::from(self.delay_ticks_max) * self.tick_ms
-    }
-}
+pub(super) const MEMORY: &str = "the store in memory does not fail";
 
 /// A state: numbers of interned parts and small counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,7 +73,7 @@ pub enum Action {
 }
 
 /// What a step of the master comes to: its number afterwards, and the messages that it sends.
-type MasterStep = (u32, Arc<[u32]>);
+pub(super) type MasterStep = (u32, Arc<[u32]>);
 
 /// A look of the readers: replica, what they saw, the master's moments, the clock, the skew, what they were told.
 type Sight = (u32, u32, u32, u64, i8, Millis);
@@ -157,7 +83,7 @@ type Look = (Judgement, u32, u32, Millis);
 
 /// The model of one policy.
 pub struct ExpiryModel {
-    setup: Setup,
+    pub(super) setup: Setup,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     pub(super) masters: Interner<Master<MemoryStore>, Dump>,
     pub(super) messages: Interner<Message>,
@@ -166,22 +92,23 @@ pub struct ExpiryModel {
     saws: Interner<Saw>,
     /// Moments of different numbers share what could be seen.
     moments: Interner<Moments<Arc<Visible>>>,
-    master_steps: Memo<(u32, Action, u64), MasterStep>,
-    replica_steps: Memo<(u32, ReplicaStep, Millis, Millis), u32>,
+    pub(super) master_steps: Memo<(u32, Action, u64), MasterStep>,
+    pub(super) replica_steps: Memo<(u32, ReplicaStep, Millis, Millis), u32>,
     same_lsn: Memo<(u32, u32, Millis), Judgement>,
     moments_after: Memo<(u32, u32, u64, u64), u32>,
     looks: Memo<Sight, Look>,
-    instants: Memo<(u32, u32, u32, i8, bool), Arc<[u64]>>,
+    pub(super) instants: Memo<(u32, u32, u32, i8, bool), Arc<[u64]>>,
     /// Numbers of commands after which a key of the last one has a deadline, where the alphabet is a program.
     dated: Vec<u16>,
     /// Whether anybody goes by log time. Where not, heartbeats would only be noise.
     heartbeats_matter: bool,
     witnesses: Witnesses,
-    covered: Covered,
+    pub(super) covered: Covered,
 }
 
+/// What the replica does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum ReplicaStep {
+pub(super) enum ReplicaStep {
     Message(u32),
     Remove(u16),
 }
@@ -236,7 +163,7 @@ impl ExpiryModel {
         self.setup.skew_ms(skew)
     }
 
-    fn limit_ms(&self) -> Option<u64> {
+    pub(super) fn limit_ms(&self) -> Option<u64> {
         self.setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * self.setup.tick_ms)
     }
 
@@ -263,116 +190,6 @@ impl ExpiryModel {
     /// The n-th key that is stored.
     pub fn nth_key(stored: &Dump, n: u16) -> Key {
         stored.keys().nth(n.into()).cloned().expect("an action names a stored key")
-    }
-
-    /// Lets the master do its part of `action`, and sends what comes of it.
-    fn master_acts(&self, state: &mut State, action: Action) {
-        let (master, messages) = self.master_steps.get((state.master, action, state.elapsed), || {
-            self.master_step(state.master, action, self.master_clock(state.elapsed))
-        });
-        state.master = master;
-        if !messages.is_empty() {
-            let mut link = self.links.value(state.link).clone();
-            link.extend(messages.iter().map(|&message| (state.elapsed, message)));
-            state.link = self.links.number(link);
-        }
-    }
-
-    fn master_step(&self, before: u32, action: Action, now: Millis) -> MasterStep {
-        let mut master = self.masters.value(before).clone();
-        let mut then = master.clone();
-        let (input, command) = match action {
-            Action::Command(symbol) => {
-                let command = &self.setup.alphabet[symbol];
-                let number = u16::try_from(symbol).ok();
-                let request = MasterInput::Request { command: command.clone(), now, random: 0 };
-                (request, Some((command, number)))
-            }
-            Action::MasterRemoves(n) => {
-                (MasterInput::Expire { key: Self::nth_key(self.master_dump(before), n), now }, None)
-            }
-            _ => (MasterInput::Heartbeat { now }, None),
-        };
-        let outputs = master.step(self.policy(), input).expect(MEMORY);
-        let after = dump(master.store()).expect(MEMORY);
-        for (key, stored) in &after {
-            if stored.deadline.is_some() {
-                self.covered.key(key, false);
-            }
-        }
-        let messages = outputs.into_iter().filter_map(|output| match output {
-            MasterOutput::Append(entry) => {
-                let own = command.filter(|_| entry.lsn == master.last());
-                Some(self.messages.number(self.message(entry, own, (before, &after), &mut then, now)))
-            }
-            MasterOutput::Heartbeat(time) => Some(self.messages.number(Message::Heartbeat(time))),
-            MasterOutput::Reply(_) => None,
-        });
-        let messages = messages.collect();
-        (self.masters.number(master), messages)
-    }
-
-    /// An entry with what the checks must know of it. `own`: the command that it is the last entry of; any other removes
-    /// what is dead, or comes before the command's own. `then`: the master as it was before it.
-    fn message(
-        &self,
-        entry: Entry,
-        own: Option<(&Command, Option<u16>)>,
-        (before, after): (u32, &Dump),
-        then: &mut Master<MemoryStore>,
-        now: Millis,
-    ) -> Message {
-        let wrote = own.map_or_else(|| entry.keys().into_owned(), |(command, _)| wrote(command, &entry));
-        let touched = own.map_or_else(|| entry.keys().into_owned(), |(command, _)| command.keys());
-        if let (None, KeySet::Keys(keys)) = (own, &touched) {
-            for key in keys {
-                then.step(self.policy(), MasterInput::Expire { key: key.clone(), now }).expect(MEMORY);
-            }
-        }
-        let master = match (self.setup.judges, own) {
-            (Judges::State, _) => Dump::new(),
-            (Judges::Reads, Some(_)) => after.clone(),
-            (Judges::Reads, None) => dump(then.store()).expect(MEMORY),
-        };
-        let deadlines =
-            [self.master_dump(before), after].into_iter().flatten().filter(|(key, _)| match &touched {
-                KeySet::Everything => true,
-                KeySet::Keys(keys) => keys.contains(*key),
-            });
-        let deadlines: BTreeSet<Millis> = deadlines.filter_map(|(_, stored)| stored.deadline).collect();
-        let command = own.and_then(|(_, number)| number);
-        Message::Entry { entry, wrote, master, deadlines: deadlines.into_iter().collect(), command }
-    }
-
-    fn replica_acts(&self, state: &mut State, step: ReplicaStep) {
-        let now = self.master_clock(state.elapsed);
-        let local = self.replica_clock(state.elapsed, state.skew);
-        state.replica = self.replica_steps.get((state.replica, step, local, now), || {
-            let mut side = self.replicas.value(state.replica).clone();
-            let (input, note) = match step {
-                ReplicaStep::Remove(n) => {
-                    (ReplicaInput::Remove(Self::nth_key(self.replica_dump(state.replica), n)), None)
-                }
-                ReplicaStep::Message(message) => match self.messages.value(message) {
-                    Message::Entry { entry, wrote, master, deadlines, command } => {
-                        if let Some(number) = command {
-                            let (ran, came) = (entry.time, now.max(local));
-                            let mut ahead = deadlines.iter().filter(|deadline| ran < **deadline);
-                            let is_late = ahead.clone().any(|deadline| *deadline <= came);
-                            self.covered.command(*number, ahead.next().is_some(), is_late);
-                        }
-                        let note = (entry.lsn, wrote.clone(), master.clone());
-                        (ReplicaInput::Entry(entry.clone()), Some(note))
-                    }
-                    Message::Heartbeat(time) => (ReplicaInput::Heartbeat(*time), None),
-                },
-            };
-            side.replica.step(self.policy(), self.limit_ms(), input, local).expect(MEMORY);
-            if let (Some((lsn, wrote, master)), Judges::Reads) = (note, self.setup.judges) {
-                side.note(lsn, &wrote, master);
-            }
-            self.replicas.number(side)
-        });
     }
 
     /// Checks the state, and lets readers look.
@@ -441,70 +258,6 @@ impl ExpiryModel {
         });
         (state.saw, state.moments, state.told) = (saw, moments, told);
         judgement
-    }
-
-    /// How long time may pass: to each instant at which something changes, while the oldest message may wait.
-    fn passes(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.passes == self.setup.passes_max {
-            return;
-        }
-        let link = self.links.value(state.link);
-        let is_down = state.down == Some(true);
-        let bound =
-            link.first().filter(|_| !is_down).map(|(sent, _)| sent.saturating_add(self.setup.delay_ms()));
-        let may_pass =
-            |elapsed: &u64| *elapsed > state.elapsed && bound.is_none_or(|bound| *elapsed <= bound);
-        if self.setup.passing == Passing::Ticks {
-            let next = state.elapsed + self.setup.tick_ms;
-            actions.extend(may_pass(&next).then_some(Action::Pass(self.setup.tick_ms)));
-            return;
-        }
-        let of = (state.master, state.link, state.replica, state.skew, is_down);
-        let instants = self.instants.get(of, || {
-            let carried = link.iter().filter_map(|(_, message)| match self.messages.value(*message) {
-                Message::Entry { deadlines, .. } => Some(deadlines),
-                Message::Heartbeat(_) => None,
-            });
-            let pending = Pending {
-                master: self.master_dump(state.master),
-                replica: self.replica_dump(state.replica),
-                under_way: carried.flatten().copied().collect(),
-                heard_at: self
-                    .limit_ms()
-                    .map(|_| self.replicas.value(state.replica).replica.log_time().heard_at()),
-                oldest: link.first().map(|(sent, _)| *sent),
-                is_down,
-            };
-            instants(&self.setup, self.skew_ms(state.skew), &pending).into()
-        });
-        let passes = instants.iter().filter(|elapsed| may_pass(elapsed));
-        actions.extend(passes.map(|elapsed| Action::Pass(elapsed - state.elapsed)));
-    }
-
-    /// Notes which keys of the master die while time passes.
-    fn note_deaths(&self, master: u32, from: u64, to: u64) {
-        let (from, to) = (self.master_clock(from), self.master_clock(to));
-        for (key, stored) in self.master_dump(master) {
-            if stored.is_dead(to) && !stored.is_dead(from) {
-                self.covered.key(key, true);
-            }
-        }
-    }
-
-    fn removals(&self, state: &State, actions: &mut Vec<Action>) {
-        let dead = |dump: &Dump, now: Millis| {
-            let numbered: Vec<u16> =
-                (0u16..).zip(dump.values()).filter(|(_, it)| it.is_dead(now)).map(|(n, _)| n).collect();
-            numbered
-        };
-        let master = dead(self.master_dump(state.master), self.master_clock(state.elapsed));
-        actions.extend(master.into_iter().map(Action::MasterRemoves));
-        let by = match self.policy.removal() {
-            Removal::ByMaster => return,
-            Removal::Local => self.replica_clock(state.elapsed, state.skew),
-            Removal::LogTime => self.replicas.value(state.replica).replica.log_time().heard(),
-        };
-        actions.extend(dead(self.replica_dump(state.replica), by).into_iter().map(Action::ReplicaRemoves));
     }
 }
 
@@ -633,7 +386,11 @@ impl Judged for ExpiryModel {
     }
 
     fn left_out(&self) -> (Vec<String>, usize) {
-        self.covered.left_out(&self.setup.alphabet)
+        match self.setup.passing {
+            Passing::Instants => self.covered.left_out(&self.setup.alphabet),
+            // A story in ticks has a setting that says how far time goes in it.
+            Passing::Ticks => (Vec::new(), 0),
+        }
     }
 
     fn take_over(&self, other: &ExpiryModel) {

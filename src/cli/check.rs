@@ -270,7 +270,7 @@ impl Run<'_> {
     /// What the run came to, in words; each verdict that differs is named.
     fn end(&self, report: &Report<'_>) -> String {
         let (differing, all) = (report.differing(), report.rows.len());
-        let named: String = differing.iter().map(|row| differs(row) + "\n").collect();
+        let named: String = differing.iter().map(|row| marked(&differs(row), report.width)).collect();
         let named = named + &self.lacking();
         let came_to = match differing.len() {
             0 if report.own_program => {
@@ -319,6 +319,13 @@ fn quoted(file: &str) -> String {
     if file.chars().all(is_plain) { file.to_owned() } else { format!("'{}'", file.replace('\'', r"'\''")) }
 }
 
+/// A text with a mark before it, in lines that fit.
+fn marked(text: &str, width: u16) -> String {
+    let lines = wrapped(text, width.saturating_sub(3));
+    let marks = [" ! "].into_iter().chain(std::iter::repeat("   "));
+    lines.lines().zip(marks).map(|(line, mark)| format!("{mark}{line}\n")).collect()
+}
+
 /// A verdict that is not the expected one, in words.
 fn differs(row: &Row) -> String {
     let scenario = row.scenario.as_ref().map(|name| format!(" / {name}")).unwrap_or_default();
@@ -326,7 +333,7 @@ fn differs(row: &Row) -> String {
     let note = if row.note.is_empty() { String::new() } else { format!(" ({})", row.note) };
     let (found, expected) = (sign(row.verdict), sign(row.expected));
     format!(
-        " ! {} / {}{scenario}: {} is {found}{length}, expected {expected}{note}",
+        "{} / {}{scenario}: {} is {found}{length}, expected {expected}{note}",
         row.model, row.choice, row.invariant
     )
 }

@@ -117,14 +117,14 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("ordering", "writeset+commands", &[3_984_160]),
     ("ordering", "writeset_snapshots+commands", &[10_750_995]),
     ("ordering", "writeset+reads_after_crash", &[2_368_192]),
-    ("expiry", "verbatim", &[156_954, 188_889]),
-    ("expiry", "absolute", &[109_437, 152_752]),
-    ("expiry", "at_entry_time", &[1_647_873, 124_544]),
-    ("expiry", "pksetat", &[1_658_319, 124_900]),
-    ("expiry", "master_expires", &[99_963, 39_376]),
-    ("expiry", "relative", &[115_084, 40_792]),
-    ("expiry", "effects", &[1_658_319, 124_900]),
-    ("expiry", "log_clock", &[1_658_319, 2_750_723]),
+    ("expiry", "verbatim", &[1_948_537, 2_276_261]),
+    ("expiry", "absolute", &[638_373, 872_607]),
+    ("expiry", "at_entry_time", &[4_546_504, 2_894_406]),
+    ("expiry", "pksetat", &[4_560_391, 2_886_578]),
+    ("expiry", "master_expires", &[634_181, 538_623]),
+    ("expiry", "relative", &[1_069_007, 867_470]),
+    ("expiry", "effects", &[4_560_391, 2_884_943]),
+    ("expiry", "log_clock", &[4_560_391, 4_969_192]),
 ];
 
 #[test]

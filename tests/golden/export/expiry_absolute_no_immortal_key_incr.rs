@@ -1,4 +1,4 @@
-//! expiry / absolute breaks no_immortal_key in 6 steps.
+//! expiry / absolute breaks no_immortal_key in 5 steps.
 //! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.
 
 use replicheck::models::expiry::{Action, Passing};
@@ -8,27 +8,27 @@ use replicheck::time::Millis;
 #[test]
 fn absolute_shortest_path_breaks_no_immortal_key() {
     let times = Times {
-        start: Millis(1000000000),
-        passing: Passing::Ticks,
-        tick_ms: 5000,
-        passes_max: 4,
+        start: Millis(1000000457),
+        passing: Passing::Instants,
+        tick_ms: 5001,
+        passes_max: 2,
         delay_ticks_max: 3,
-        skew_ticks: 1,
+        skew_ticks: 0,
         log_clock_limit_ticks: None,
         link_down: false,
     };
     let program = ["SETEX k 10 100", "INCR k"];
     let model = path::expiry("absolute", &program, "no_immortal_key", times).expect("known names");
     let path = [
-        // client: SETEX k 10 100 on the master; logged: entry 1: SET k 100 PXAT 1000010000 (t = 10 s)
+        // client: SETEX k 10 100 on the master; logged: entry 1: SET k 100 PXAT 1000010457 (t = 10 s)
         Action::Command(0),
         // client: INCR k on the master; logged: entry 2: INCR k
         Action::Command(1),
-        // link: delivers entry 1: SET k 100 PXAT 1000010000 (t = 10 s), at once
+        // link: delivers entry 1: SET k 100 PXAT 1000010457 (t = 10 s), at once
         Action::Deliver,
-        // time: goes on by 5 s
-        Action::Pass(5000),
-        // link: delivers entry 2: INCR k, 5 s late
+        // time: goes on by 10 s
+        Action::Pass(10000),
+        // link: delivers entry 2: INCR k, 10 s late
         Action::Deliver,
     ];
     let broken = path::broken_by_each(&model, &path).expect("the model allows each step");

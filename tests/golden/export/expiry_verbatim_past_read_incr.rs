@@ -1,4 +1,4 @@
-//! expiry / verbatim breaks past_read in 6 steps.
+//! expiry / verbatim breaks past_read in 5 steps.
 //! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.
 
 use replicheck::models::expiry::{Action, Passing};
@@ -8,10 +8,10 @@ use replicheck::time::Millis;
 #[test]
 fn verbatim_shortest_path_breaks_past_read() {
     let times = Times {
-        start: Millis(1000000000),
-        passing: Passing::Ticks,
-        tick_ms: 5000,
-        passes_max: 4,
+        start: Millis(1000000457),
+        passing: Passing::Instants,
+        tick_ms: 5001,
+        passes_max: 2,
         delay_ticks_max: 3,
         skew_ticks: 0,
         log_clock_limit_ticks: None,
@@ -26,10 +26,8 @@ fn verbatim_shortest_path_breaks_past_read() {
         Action::Command(1),
         // link: delivers entry 1: SETEX k 10 100, at once
         Action::Deliver,
-        // time: goes on by 5 s
-        Action::Pass(5000),
-        // time: goes on by 5 s
-        Action::Pass(5000),
+        // time: goes on by 10 s
+        Action::Pass(10000),
         // link: delivers entry 2: INCR k, 10 s late
         Action::Deliver,
     ];

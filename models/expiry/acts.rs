@@ -1,0 +1,191 @@
+//! Acts — what the nodes do in a step, and how long time may pass.
+
+use super::instants::{Passing, Pending, instants};
+use super::model::{Action, ExpiryModel, MEMORY, MasterStep, ReplicaStep, State};
+use super::setup::Judges;
+use super::world::{Message, wrote};
+use crate::binlog::Entry;
+use crate::command::Command;
+use crate::effect::KeySet;
+use crate::expiry::Removal;
+use crate::node::{Master, MasterInput, MasterOutput, ReplicaInput};
+use crate::store::memory::MemoryStore;
+use crate::store::{Dump, dump};
+use crate::time::Millis;
+use std::collections::BTreeSet;
+
+impl ExpiryModel {
+    /// Lets the master do its part of `action`, and sends what comes of it.
+    pub(super) fn master_acts(&self, state: &mut State, action: Action) {
+        let (master, messages) = self.master_steps.get((state.master, action, state.elapsed), || {
+            self.master_step(state.master, action, self.master_clock(state.elapsed))
+        });
+        state.master = master;
+        if !messages.is_empty() {
+            let mut link = self.links.value(state.link).clone();
+            link.extend(messages.iter().map(|&message| (state.elapsed, message)));
+            state.link = self.links.number(link);
+        }
+    }
+
+    fn master_step(&self, before: u32, action: Action, now: Millis) -> MasterStep {
+        let mut master = self.masters.value(before).clone();
+        let mut then = master.clone();
+        let (input, command) = match action {
+            Action::Command(symbol) => {
+                let command = &self.setup.alphabet[symbol];
+                let number = u16::try_from(symbol).ok();
+                let request = MasterInput::Request { command: command.clone(), now, random: 0 };
+                (request, Some((command, number)))
+            }
+            Action::MasterRemoves(n) => {
+                (MasterInput::Expire { key: Self::nth_key(self.master_dump(before), n), now }, None)
+            }
+            _ => (MasterInput::Heartbeat { now }, None),
+        };
+        let outputs = master.step(self.policy(), input).expect(MEMORY);
+        let after = dump(master.store()).expect(MEMORY);
+        for (key, stored) in &after {
+            if stored.deadline.is_some() {
+                self.covered.key(key, false);
+            }
+        }
+        let messages = outputs.into_iter().filter_map(|output| match output {
+            MasterOutput::Append(entry) => {
+                let own = command.filter(|_| entry.lsn == master.last());
+                Some(self.messages.number(self.message(entry, own, (before, &after), &mut then, now)))
+            }
+            MasterOutput::Heartbeat(time) => Some(self.messages.number(Message::Heartbeat(time))),
+            MasterOutput::Reply(_) => None,
+        });
+        let messages = messages.collect();
+        (self.masters.number(master), messages)
+    }
+
+    /// An entry with what the checks must know of it. `own`: the command that it is the last entry of; any other removes
+    /// what is dead, or comes before the command's own. `then`: the master as it was before it.
+    fn message(
+        &self,
+        entry: Entry,
+        own: Option<(&Command, Option<u16>)>,
+        (before, after): (u32, &Dump),
+        then: &mut Master<MemoryStore>,
+        now: Millis,
+    ) -> Message {
+        let wrote = own.map_or_else(|| entry.keys().into_owned(), |(command, _)| wrote(command, &entry));
+        let touched = own.map_or_else(|| entry.keys().into_owned(), |(command, _)| command.keys());
+        if let (None, KeySet::Keys(keys)) = (own, &touched) {
+            for key in keys {
+                then.step(self.policy(), MasterInput::Expire { key: key.clone(), now }).expect(MEMORY);
+            }
+        }
+        let master = match (self.setup.judges, own) {
+            (Judges::State, _) => Dump::new(),
+            (Judges::Reads, Some(_)) => after.clone(),
+            (Judges::Reads, None) => dump(then.store()).expect(MEMORY),
+        };
+        let deadlines =
+            [self.master_dump(before), after].into_iter().flatten().filter(|(key, _)| match &touched {
+                KeySet::Everything => true,
+                KeySet::Keys(keys) => keys.contains(*key),
+            });
+        let deadlines: BTreeSet<Millis> = deadlines.filter_map(|(_, stored)| stored.deadline).collect();
+        let command = own.and_then(|(_, number)| number);
+        Message::Entry { entry, wrote, master, deadlines: deadlines.into_iter().collect(), command }
+    }
+
+    pub(super) fn replica_acts(&self, state: &mut State, step: ReplicaStep) {
+        let now = self.master_clock(state.elapsed);
+        let local = self.replica_clock(state.elapsed, state.skew);
+        state.replica = self.replica_steps.get((state.replica, step, local, now), || {
+            let mut side = self.replicas.value(state.replica).clone();
+            let (input, note) = match step {
+                ReplicaStep::Remove(n) => {
+                    (ReplicaInput::Remove(Self::nth_key(self.replica_dump(state.replica), n)), None)
+                }
+                ReplicaStep::Message(message) => match self.messages.value(message) {
+                    Message::Entry { entry, wrote, master, deadlines, command } => {
+                        if let Some(number) = command {
+                            let (ran, came) = (entry.time, now.max(local));
+                            let mut ahead = deadlines.iter().filter(|deadline| ran < **deadline);
+                            let is_late = ahead.clone().any(|deadline| *deadline <= came);
+                            self.covered.command(*number, ahead.next().is_some(), is_late);
+                        }
+                        let note = (entry.lsn, wrote.clone(), master.clone());
+                        (ReplicaInput::Entry(entry.clone()), Some(note))
+                    }
+                    Message::Heartbeat(time) => (ReplicaInput::Heartbeat(*time), None),
+                },
+            };
+            side.replica.step(self.policy(), self.limit_ms(), input, local).expect(MEMORY);
+            if let (Some((lsn, wrote, master)), Judges::Reads) = (note, self.setup.judges) {
+                side.note(lsn, &wrote, master);
+            }
+            self.replicas.number(side)
+        });
+    }
+
+    /// How long time may pass: to each instant at which something changes, while the oldest message may wait.
+    pub(super) fn passes(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.passes == self.setup.passes_max {
+            return;
+        }
+        let link = self.links.value(state.link);
+        let is_down = state.down == Some(true);
+        let bound =
+            link.first().filter(|_| !is_down).map(|(sent, _)| sent.saturating_add(self.setup.delay_ms()));
+        let may_pass =
+            |elapsed: &u64| *elapsed > state.elapsed && bound.is_none_or(|bound| *elapsed <= bound);
+        if self.setup.passing == Passing::Ticks {
+            let next = state.elapsed + self.setup.tick_ms;
+            actions.extend(may_pass(&next).then_some(Action::Pass(self.setup.tick_ms)));
+            return;
+        }
+        let of = (state.master, state.link, state.replica, state.skew, is_down);
+        let instants = self.instants.get(of, || {
+            let carried = link.iter().filter_map(|(_, message)| match self.messages.value(*message) {
+                Message::Entry { deadlines, .. } => Some(deadlines),
+                Message::Heartbeat(_) => None,
+            });
+            let pending = Pending {
+                master: self.master_dump(state.master),
+                replica: self.replica_dump(state.replica),
+                under_way: carried.flatten().copied().collect(),
+                heard_at: self
+                    .limit_ms()
+                    .map(|_| self.replicas.value(state.replica).replica.log_time().heard_at()),
+                oldest: link.first().map(|(sent, _)| *sent),
+                is_down,
+            };
+            instants(&self.setup, self.skew_ms(state.skew), &pending).into()
+        });
+        let passes = instants.iter().filter(|elapsed| may_pass(elapsed));
+        actions.extend(passes.map(|elapsed| Action::Pass(elapsed - state.elapsed)));
+    }
+
+    /// Notes which keys of the master die while time passes.
+    pub(super) fn note_deaths(&self, master: u32, from: u64, to: u64) {
+        let (from, to) = (self.master_clock(from), self.master_clock(to));
+        for (key, stored) in self.master_dump(master) {
+            if stored.is_dead(to) && !stored.is_dead(from) {
+                self.covered.key(key, true);
+            }
+        }
+    }
+
+    pub(super) fn removals(&self, state: &State, actions: &mut Vec<Action>) {
+        let dead = |dump: &Dump, now: Millis| {
+            let numbered: Vec<u16> =
+                (0u16..).zip(dump.values()).filter(|(_, it)| it.is_dead(now)).map(|(n, _)| n).collect();
+            numbered
+        };
+        let master = dead(self.master_dump(state.master), self.master_clock(state.elapsed));
+        actions.extend(master.into_iter().map(Action::MasterRemoves));
+        let by = match self.policy().removal() {
+            Removal::ByMaster => return,
+            Removal::Local => self.replica_clock(state.elapsed, state.skew),
+            Removal::LogTime => self.replicas.value(state.replica).replica.log_time().heard(),
+        };
+        actions.extend(dead(self.replica_dump(state.replica), by).into_iter().map(Action::ReplicaRemoves));
+    }
+}

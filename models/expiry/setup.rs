@@ -1,0 +1,78 @@
+//! Setup — what a model of the expiry policies explores.
+
+use super::instants::Passing;
+use crate::command::Command;
+use crate::time::Millis;
+
+/// Which invariants a model judges. They are apart because what readers know multiplies the states, and the
+/// stored state does not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Judges {
+    /// `progress`, `same_value`, `same_deadline`, `no_immortal_key`.
+    State,
+    /// `no_resurrection`, `no_early_death`, `past_read`.
+    Reads,
+}
+
+/// What is explored.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Which invariants are judged.
+    pub judges: Judges,
+    /// The master's clock at the beginning; late enough for any skew.
+    pub start: Millis,
+    /// How time passes.
+    pub passing: Passing,
+    /// Milliseconds a tick.
+    pub tick_ms: u64,
+    /// The commands that a client may send.
+    pub alphabet: Vec<Command>,
+    /// So many of the first of them come first, in order: all, where the alphabet is a program.
+    pub begins: usize,
+    /// How many commands at most.
+    pub length_max: usize,
+    /// How many times time may pass.
+    pub passes_max: u8,
+    /// How many ticks a message may be under way while the link is up.
+    pub delay_ticks_max: u8,
+    /// The replica's clocks: ticks that they are ahead of the master's.
+    pub skews: Vec<i8>,
+    /// How long log time may stand still before it is estimated, `None` = for ever.
+    pub log_clock_limit_ticks: Option<u8>,
+    /// Whether the link may go down (once) and come back.
+    pub link_down: bool,
+    /// Whether readers of the replica are shown what is dead: a bug that the catalogue seeds.
+    pub readers_see_the_dead: bool,
+}
+
+impl Setup {
+    /// What one search explores, in words; `programs` says of what.
+    pub fn in_words(&self, programs: &str) -> String {
+        let times = self.passes_max;
+        let how = match self.passing {
+            Passing::Ticks => format!("{times} ticks of {} ms", self.tick_ms),
+            Passing::Instants => format!("time passes up to {times} times to where something changes"),
+        };
+        let skew = self.skews.iter().map(|skew| self.skew_ms(*skew).abs()).max().unwrap_or(0);
+        let mut words =
+            format!("{programs}, {how}, delay up to {} ms, skew up to ±{skew} ms", self.delay_ms());
+        if self.link_down {
+            words += ", the link down once";
+        }
+        if let Some(ticks) = self.log_clock_limit_ticks {
+            words += &format!(", log time estimated after {} silent ms", u64::from(ticks) * self.tick_ms);
+        }
+        words
+    }
+
+    /// The replica's clock less the master's, `skew` ticks of it; but no clock begins before the instant 0.
+    pub fn skew_ms(&self, skew: i8) -> i64 {
+        let tick_ms = self.tick_ms.min(self.start.0 / 128);
+        i64::from(skew) * tick_ms.cast_signed()
+    }
+
+    /// How long a message may be under way while the link is up.
+    pub fn delay_ms(&self) -> u64 {
+        u64::from(self.delay_ticks_max) * self.tick_ms
+    }
+}
