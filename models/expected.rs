@@ -72,7 +72,7 @@ fn is_unordered(strategy: Strategy) -> bool {
     matches!(strategy, Strategy::FirstKey | Strategy::KeyHash)
 }
 
-/// What a choice promises for any program: a ✗ beyond it is a fault of the choice. All of them promise *progress*; a choice
+/// Whether a choice promises the invariant for any program: a ✗ of a promised one is a fault of the choice. All of them promise *progress*; a choice
 /// that is unsafe in one way promises nothing else, whatever a table over a few commands says of it.
 pub fn ordering_promises(choice: OrderingChoice, invariant: &str) -> bool {
     let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
@@ -93,7 +93,7 @@ pub fn expiry_promises(policy: Policy, invariant: &str) -> bool {
     invariant == "progress" || (is_safe && expiry(policy, invariant) == Verdict::Holds)
 }
 
-/// What is expected of a program of the user's own: what is promised holds, anything else may be broken.
+/// The expectation of a program of the user's own: a promised invariant holds, any other may be broken.
 pub fn promised(promises: bool) -> Verdict {
     verdict(!promises)
 }

@@ -219,7 +219,7 @@ fn row_of(
     }
 }
 
-/// What put an invariant to the test, if anything did.
+/// The event that put an invariant to the test, if there was one.
 fn witness(judging: &[(&Part, &Outcome, usize)]) -> &'static str {
     let seen = judging.iter().find(|(_, outcome, index)| outcome.tested[*index]);
     seen.map_or("", |(_, outcome, index)| outcome.sometimes[*index])

@@ -36,7 +36,7 @@ pub enum OwnProgramError {
     /// It has too many writes.
     #[error("{0} writes, but a program of at most {WRITES_MAX} can be judged: cut the capture")]
     TooLong(usize),
-    /// What its writes come to is too much.
+    /// Its writes come to too many bytes.
     #[error(transparent)]
     TooHeavy(#[from] ProgramError),
 }

@@ -1,6 +1,6 @@
 //! Parts — a choice within bounds → the searches that judge it.
 //!
-//! What grows is a search of its own, never a product of all that may grow:
+//! Each dimension that grows has a search of its own. One search over all of them would be their product:
 //!
 //! | ordering | programs | crash |
 //! |---|---|---|
@@ -56,7 +56,7 @@ impl Of {
 pub(super) struct Search {
     /// The programs.
     pub of: Of,
-    /// What the log carries, and when readers are let in.
+    /// The payload of the log, and when readers are let in.
     pub choice: OrderingChoice,
     /// Workers, crashes, states.
     pub bounds: OrderingBounds,
@@ -66,7 +66,7 @@ pub(super) struct Search {
     pub shipped_batches: bool,
     /// Where it is noted which worker took which key.
     pub routes: Option<Arc<Routes>>,
-    /// What is said of it beside its bounds.
+    /// Words that follow its bounds.
     pub words: String,
 }
 

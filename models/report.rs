@@ -261,8 +261,8 @@ impl Report<'_> {
         self.rows.iter().filter(|row| !row.is_as_expected(self.own_program)).collect()
     }
 
-    /// The rows whose stories are told. Of a few choices, or a program of the user's own: so many that each ✗ is broken by
-    /// one of them. Of many: the first of each choice, and each that was not expected ([`Report::untold`] counts the others).
+    /// The rows whose stories are told. Few choices, or a program of the user's own: enough stories to show each ✗. Many
+    /// choices: the first ✗ of each choice, and each that was not expected ([`Report::untold`] counts the others).
     pub fn told(&self) -> Vec<&Row> {
         let all = self.own_program || distinct(self.rows, |row| row.choice.as_str()).len() <= FEW_CHOICES;
         let mut told = self.first_violations();
@@ -276,7 +276,7 @@ impl Report<'_> {
         told
     }
 
-    /// How many rows with a counterexample none of [`Report::told`] tells of.
+    /// The number of rows with a counterexample that no story of [`Report::told`] shows.
     pub fn untold(&self) -> usize {
         let told = self.told();
         let is_untold =
@@ -301,7 +301,7 @@ impl Report<'_> {
     }
 }
 
-/// Whether the story of `other` is one of `row`, too: of the same choice, with its invariant broken.
+/// Whether the story of `other` shows the ✗ of `row`: it is of the same choice and breaks the same invariant.
 fn tells(other: &Row, row: &Row) -> bool {
     let is_of_the_same = (other.model, &other.choice) == (row.model, &row.choice);
     let story = other.counterexample.as_ref().filter(|_| is_of_the_same);

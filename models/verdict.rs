@@ -60,7 +60,7 @@ pub struct Row {
     pub seconds: f64,
     /// What was explored, in words.
     pub bounds: String,
-    /// What was seen that put it to the test, if it holds; empty otherwise.
+    /// The event that put it to the test, if it holds; empty otherwise.
     pub witness: &'static str,
     /// Why a verdict is [`Verdict::Incomplete`], [`Verdict::Refused`] or [`Verdict::Sampled`] (with its seed), or what else must be said.
     pub note: String,

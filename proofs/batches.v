@@ -99,7 +99,7 @@ Definition alike (s t : store) : Prop := forall k, k <> marker -> s k = t k.
 Variable entry : nat -> store -> list write.
 Hypothesis reads_no_marker : forall n s t, alike s t -> entry n s = entry n t.
 
-(* What the entries of a batch come to, each after those before it; the effects are kept in order. *)
+(* The effects of a batch: each entry runs after those before it, and the effects are kept in order. *)
 Fixpoint run_batch (s : store) (pending : overlay) (ns : list nat) : list write :=
   match ns with
   | [] => []

@@ -77,7 +77,7 @@ Definition in_hands (h : list (nat * job * bool)) (f : bool) : list nat :=
   flat_map (fun e => if Bool.eqb (snd e) f then lsns (snd (fst e)) else []) h.
 Definition entries_held (f : bool) (x : state s) : list nat := in_hands (hands x) f.
 
-(* What the bound rests on, of any strategy. *)
+(* The facts about a strategy that the bound needs. *)
 Record accountable : Prop := {
   starts_open : admits s (fresh s) = true;
   takes_some : forall m w j m', take s m w = Some (j, m') -> first j <= last j;

@@ -58,7 +58,7 @@ Variable length : nat.
 Variable workers : nat.
 Hypothesis somebody : 0 < workers.
 
-(* What is taken and whose turn to be written has not gone by is in hand. *)
+(* An entry that is taken and not yet written is in hand. *)
 Definition in_hand (x : state sequence) : Prop :=
   (latest (at_ x) = 0 -> turn (at_ x) = upcoming (at_ x)) /\
   forall i, turn (at_ x) <= i < upcoming (at_ x) -> exists w f, In (w, whole i, f) (hands x).

@@ -82,7 +82,7 @@ Variable log : nat -> key_set.
 Variable length : nat.
 Variable workers : nat.
 
-(* One entry admitted, and nobody may take it. *)
+(* One entry is admitted, and no worker may take it. *)
 Lemma first_is_left s : admits s (fresh s) = true -> 0 < length ->
   (forall w, take s (admit s (fresh s) 1 (log 1)) w = None) -> ~ progress log length workers s.
 Proof.

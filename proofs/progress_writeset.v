@@ -15,7 +15,7 @@ Variable length : nat.
 Variable workers : nat.
 Hypothesis somebody : 0 < workers.
 
-(* Whom new entries will wait for, and whom entries wait for: unfinished ones, and older. *)
+(* New entries wait for unfinished ones. So do entries that wait, and theirs are older. *)
 Record waits_for_older (m : writeset.machine) : Prop := {
   last_unfinished : forall k i, last_of m k = Some i -> In i (unfinished m);
   last_everything_unfinished : forall i, last_everything m = Some i -> In i (unfinished m);

@@ -149,7 +149,7 @@ fn finds_own_barrier_that_forgets_what_is_in_flight() {
     assert!(timeline(story, 100).contains("FLUSHDB"));
 }
 
-/// What a strategy does when it comes to FLUSHDB.
+/// The reaction of a strategy to FLUSHDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum AtFlush {
     Admits,

@@ -25,7 +25,7 @@ use std::rc::Rc;
 
 const MEMORY: &str = "the store in memory does not fail";
 
-/// What a plain search says of one program.
+/// The verdict of a plain search on one program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
     /// Each invariant that breaks, with the steps of the first path on which it was seen to.
@@ -34,7 +34,7 @@ pub struct Opinion {
     pub states: usize,
 }
 
-/// What a visit of one state gives.
+/// The result of a visit to one state.
 struct Visit<S> {
     /// The invariants that it breaks.
     broken: Vec<&'static str>,

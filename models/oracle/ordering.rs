@@ -47,7 +47,7 @@ fn instants(_: &Entry) -> Instants {
     Instants { now: Millis::ZERO, judged_at: Millis::ZERO }
 }
 
-/// What a replica holds.
+/// The content of a replica.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Held {
     store: MemoryStore,
@@ -114,9 +114,9 @@ struct State<O> {
     held: Rc<Held>,
     /// The state that readers see.
     given: Rc<Held>,
-    /// What was held before each batch since the start, as long as a crash may come back to it.
+    /// The content before each batch since the start, as long as a crash may bring it back.
     before: Vec<Rc<Held>>,
-    /// What readers saw last.
+    /// The versions that readers saw last.
     saw: Versions,
     place: Place,
     /// Readers are let in when all up to this entry is shown; 0: they are in.
@@ -248,7 +248,7 @@ impl<O: Machine> Plain<'_, O> {
         self.question.programs.at(state.place).children.iter().flatten().copied().collect()
     }
 
-    /// What comes of admitting the next entry of the log of `place`; `None` while the strategy admits nothing.
+    /// The result of admitting the next entry of the log of `place`; `None` while the strategy admits nothing.
     fn admission(&self, state: &State<O>, place: Place) -> Option<Result<State<O>, Refused>> {
         if !state.applier.admits() {
             return None;
@@ -258,7 +258,7 @@ impl<O: Machine> Plain<'_, O> {
         Some(next.applier.admit(admission).map(|()| next))
     }
 
-    /// What the replica can do by itself: no command, no crash.
+    /// The steps of the replica itself: no command, no crash.
     fn steps_of_replica(&self, state: &State<O>) -> Steps<O> {
         let mut steps: Steps<O> = Vec::new();
         if state.applier.admitted() < self.length(state)
@@ -286,7 +286,7 @@ impl<O: Machine> Plain<'_, O> {
         steps
     }
 
-    /// What a worker can do.
+    /// The next step of a worker.
     fn work(&self, state: &State<O>, worker: usize) -> Option<(String, State<O>)> {
         let mut next = state.clone();
         let words = match &state.workers[worker] {

@@ -87,7 +87,7 @@ pub struct Control<O> {
     pub cutting: bool,
     /// Entries and parts that were admitted, and that were finished, since the start.
     pieces: (usize, usize),
-    /// What the strategy did wrong last.
+    /// The last fault of the strategy.
     pub fault: Option<Fault>,
 }
 
@@ -131,7 +131,7 @@ impl<O: Ordering + Clone> Control<O> {
         }
     }
 
-    /// What is wrong with a job that was just taken.
+    /// The fault of a job that was just taken.
     fn fault_of(&self, job: &Job) -> Option<Fault> {
         let beyond = job.lsns.iter().find(|lsn| !(Lsn(1)..=self.applier.admitted()).contains(lsn));
         let in_hand = self.workers.iter().map(|phase| match phase {

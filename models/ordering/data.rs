@@ -16,7 +16,7 @@ pub struct Data {
     pub store: MemoryStore,
     /// The last writer of each key.
     pub versions: Versions,
-    /// What was applied, and what the store would hold if nothing had been applied twice.
+    /// The entries that were applied, and the store as it would be if nothing had been applied twice.
     pub once: Once,
     /// Number of the data before the last batch, as long as a crash may come back to it.
     pub before: Option<u32>,

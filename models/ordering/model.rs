@@ -130,7 +130,7 @@ impl ControlFacts {
     }
 }
 
-/// What comes of admitting an entry.
+/// The result of admitting an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admitted {
     /// The strategy admits nothing now.
@@ -162,7 +162,7 @@ pub struct OrderingModel<O> {
 /// What the checks ask of a [`Data`], once.
 pub(super) struct DataFacts {
     pub(super) dump: Dump,
-    /// What would be held if nothing had been applied twice, if that is something else.
+    /// The store as it would be if nothing had been applied twice, where it differs.
     pub(super) once: Option<Dump>,
     pub(super) versions: u32,
     /// How many batches were written that a crash may lose.
@@ -224,7 +224,7 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// What comes of admitting the entry after the last admitted one.
+    /// The result of admitting the entry after the last admitted one.
     pub(super) fn admission(&self, control: u32, place: Place) -> Admitted {
         let lsn = self.control(control).admitted.next();
         let prefix = self.setup.programs.at(self.setup.programs.prefix(place, lsn));

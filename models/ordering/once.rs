@@ -24,7 +24,7 @@ type Piece = (Lsn, Option<Key>);
 pub(super) const INSTANTS: fn(&Entry) -> Instants =
     |_| Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
 
-/// What was applied, and what the store would hold without the repetitions.
+/// The entries that were applied, and the store as it would be without the repetitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Once {
     /// What was applied. Nothing is forgotten: a marker may be older than one that was written before it, so a crash
@@ -79,7 +79,7 @@ impl Once {
         }
     }
 
-    /// What would be held; `None`: what the store itself holds.
+    /// The store as it would be; `None`: as it is.
     pub fn store(&self) -> Option<&MemoryStore> {
         self.store.as_ref()
     }

@@ -39,12 +39,12 @@ impl<O: Machine> OrderingModel<O> {
         self.control(state.control).moves.iter().any(|(step, _, _)| *step == Move::Publish)
     }
 
-    /// What readers of the replica are given.
+    /// The state that readers of the replica see.
     pub fn given(&self, state: &State) -> &Dump {
         &self.data(state.published).dump
     }
 
-    /// What they would be given if nothing had been applied twice.
+    /// The state that they would see if nothing had been applied twice.
     pub fn given_once(&self, state: &State) -> Dump {
         let facts = self.data(state.published);
         facts.once.as_ref().unwrap_or(&facts.dump).clone()

@@ -407,7 +407,7 @@ fn keys<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<KeyRow> {
     with_versions.collect()
 }
 
-/// What the last step broke, in sentences.
+/// The invariants that the last step broke, in sentences.
 fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State) -> String {
     if last.broken == InvariantSet::default() {
         return String::new();
@@ -446,7 +446,7 @@ fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State
     words
 }
 
-/// What a replica at rest still owes.
+/// The work that a replica at rest still owes.
 fn stuck<O: Machine>(model: &OrderingModel<O>, last: &State) -> String {
     let control = model.controls.value(last.control);
     let length = model.setup().programs.length(last.place);

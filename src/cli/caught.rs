@@ -12,9 +12,9 @@ pub struct Panicked {
     pub model: &'static str,
     /// The choice that it is about.
     pub choice: String,
-    /// What panicked: `the search`, `the drawing of past_read`.
+    /// The part that panicked: `the search`, `the drawing of past_read`.
     pub what: String,
-    /// What the panic said.
+    /// The message of the panic.
     pub message: String,
 }
 

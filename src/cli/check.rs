@@ -157,16 +157,20 @@ pub(super) fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
 /// A run that is over.
 struct Run<'a> {
     args: &'a Args,
+<<<<<<< HEAD
     /// From which schedules were drawn, if any were.
     seed: u64,
     /// What is lacking of the answer.
+=======
+    /// The missing parts of the answer.
+>>>>>>> main
     panicked: Vec<Panicked>,
     seconds: f64,
     threads: usize,
 }
 
 impl Run<'_> {
-    /// What the exit code says.
+    /// The outcome for the exit code.
     fn outcome(&self, report: &Report<'_>) -> Outcome {
         let is_whole = self.panicked.is_empty();
         if is_whole && report.differing().is_empty() { Outcome::Expected } else { Outcome::Differs }
@@ -255,7 +259,7 @@ impl Run<'_> {
         format!("replicheck check --model {model} --choice {choice}{bounds}{program}{seed}")
     }
 
-    /// What is lacking of the answer, each with the command that shows it again.
+    /// The missing parts of the answer, each with the command that shows it again.
     fn lacking(&self) -> String {
         let told = |panicked: &Panicked| {
             let Panicked { model, choice, what, message } = panicked;

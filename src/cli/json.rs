@@ -16,7 +16,7 @@ struct JsonRow<'a> {
     max_depth: usize,
     seconds: f64,
     bounds: &'a str,
-    /// What put the invariant to the test, if it holds.
+    /// The event that put the invariant to the test, if it holds.
     witness: &'a str,
     /// Why the verdict is *incomplete*, *refused* or *sampled*.
     note: &'a str,

@@ -35,7 +35,7 @@ pub fn threads(tasks: usize) -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(tasks).max(1)
 }
 
-/// What the tasks came to.
+/// The results of the tasks.
 #[derive(Debug, Default)]
 pub struct Judged {
     /// The rows, in the order of the tasks.

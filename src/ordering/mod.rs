@@ -130,7 +130,7 @@ impl Job {
     }
 }
 
-/// What readers of the replica are given.
+/// The state that readers of the replica see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reads {
     /// The store as it is.

@@ -8,7 +8,7 @@
 //!
 //! Choices: those whose convergence, same_value and same_deadline hold by README's tables: each such ordering under the
 //! default policy, each such policy under the default ordering. Of each choice the master is killed, and the replica;
-//! the seed draws who is first, which choice is first, and when.
+//! the seed draws the first node, the first choice and the moments.
 
 #![allow(clippy::unwrap_used, reason = "answers whose form the test has just asked for: a panic shows them")]
 
@@ -41,7 +41,7 @@ fn choice(ordering: Strategy, expiry: Policy) -> Choice {
     Choice { ordering, expiry, prefixes: ordering_holds(ordering, "prefix"), no_resurrection }
 }
 
-/// Who is killed. The first has the most kills: it logs commands, which do harm if they run twice.
+/// The node that is killed. The first has the most kills: it logs commands, which do harm if they run twice.
 fn choices() -> Vec<Choice> {
     let is_safe = |policy: Policy| {
         ["same_value", "same_deadline"].iter().all(|name| expected::expiry(policy, name) == Verdict::Holds)

@@ -39,7 +39,7 @@ properties! {
     }
 }
 
-/// What a child process prints whose test fails.
+/// The output of a child process after a failed test.
 fn failed(seed: u64) -> String {
     let mut child = Command::new(std::env::current_exe().expect("a test has a path"));
     child.args(["--exact", "machines::seeds::prop_seed_child_fails"]).env(CHILD, "1");

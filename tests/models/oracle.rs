@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::time::Instant;
 
-/// What the fast model breaks: each invariant with the steps of its path.
+/// The invariants that the fast model breaks, each with the steps of its path.
 type Broken = BTreeMap<&'static str, Vec<String>>;
 
 /// The two verdicts on one case.
@@ -92,18 +92,23 @@ impl<T: Display> Display for Together<T> {
 }
 
 impl<T> Together<T> {
-    /// What the plain search says of each program alone, put together.
+    /// The verdicts of the plain search on each program alone, put together.
     fn plain(&self, opinion: impl Fn(Vec<Command>) -> Option<Opinion>) -> Opinion {
         let mut all = Opinion { broken: BTreeMap::new(), states: 0 };
         for commands in (1..=self.length_max).flat_map(|length| of_length(&self.alphabet, length)) {
             let named = program(&commands);
             let Some(opinion) = opinion(commands) else { continue };
-            all.states += opinion.states;
-            for (name, path) in opinion.broken {
-                all.broken.entry(name).or_insert_with(|| [vec![named.clone()], path].concat());
-            }
+            merge(&mut all, &named, opinion);
         }
         all
+    }
+}
+
+/// Adds the opinion on one case, which begins each path that is new.
+fn merge(all: &mut Opinion, case: &str, opinion: Opinion) {
+    all.states += opinion.states;
+    for (name, path) in opinion.broken {
+        all.broken.entry(name).or_insert_with(|| [vec![case.to_owned()], path].concat());
     }
 }
 

@@ -26,7 +26,7 @@ fn own_program_entry_written_twice_after_a_marker_that_went_back_breaks_exactly_
         ("writeset+commands", "SET a 1; INCR b"),
         ("writeset_snapshots+commands", "INCR b; SET a 1"),
         ("barrier+commands", "INCR c; SET a 1"),
-        // What was applied twice is hidden by the next INCR's version, and its value is wrong all the same.
+        // The next INCR hides the version of the repeated one. The value stays wrong.
         ("writeset+commands", "INCR b; INCR b; SET a 1"),
     ];
     for (choice, text) in cases {

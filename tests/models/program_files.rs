@@ -1,5 +1,5 @@
 //! Program files drawn at random, from a seed that is printed: random bytes, captures of MONITOR, commands by their
-//! grammars with extreme arguments. What can be read is judged, told, drawn and exported as `check --program` does it,
+//! grammars with extreme arguments. A file that can be read is judged, told, drawn and exported as `check --program` does it,
 //! and nothing panics.
 //!
 //! A file is drawn from the seed and its number alone, so a failure names the seed of a run of that one file.
@@ -21,7 +21,7 @@ use replicheck::models::walk::{Choice, Walk};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Files of a run that nobody asked to be longer.
+/// Files of a run of default length.
 const FILES: u64 = 500;
 
 /// How often each kind of outcome occurred.

@@ -151,7 +151,7 @@ fn search_that_tests_nothing_is_incomplete() {
 #[test]
 fn sample_same_seed_draws_the_same_schedules() {
     let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
-    // Pinned: that the same seed draws the same is what is tested; 7 meets the bug at once.
+    // Pinned: the test is that one seed draws the same schedules twice. Seed 7 meets the bug at once.
     let new = || ordering(choice, 3, |_| ());
     let draw = |seed| sample((&new, &new()), WALKS, seed, &Progress::default());
     let (first, again, other) = (draw(7), draw(7), draw(8));

@@ -9,7 +9,7 @@ pub fn holds(property: impl Testable) {
     QuickCheck::new().rng(seed.generator()).quickcheck(property);
 }
 
-/// Tests of properties, written as for the macro `quickcheck!`, whose seeds nobody knows.
+/// Tests of properties, written as for the macro `quickcheck!`, which does not print its seed.
 macro_rules! properties {
     ($($(#[$meta:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $returned:ty { $($code:tt)* })*) => {
         $(

@@ -84,7 +84,7 @@ impl History {
     }
 }
 
-/// What a reader is given.
+/// The state that a reader sees.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     versions: Versions,

@@ -3,11 +3,11 @@
 use crate::source::{Keep, blanked, paths};
 use crate::{Finding, finding};
 
-/// What draws from a seed that nobody is told.
+/// Calls that draw from a seed which no output shows.
 const UNTOLD: &[&str] =
     &["quickcheck::quickcheck", "QuickCheck::default", "Gen::new", "Rng::new", "thread_rng", "RandomState"];
 
-/// What stands before a seed.
+/// Text that stands before a seed.
 const BEFORE_A_SEED: &[&str] = &[
     "with_seed(",
     "from_size_and_seed(",
@@ -34,7 +34,7 @@ pub fn seeds(path: &str, text: &str) -> Vec<Finding> {
         // Shuttle's numbers are its scheduler's own.
         let is_untold = UNTOLD.iter().any(|pattern| named.names(pattern)) && !named.names("shuttle::rand");
         if is_global || is_untold {
-            let what = format!("`{}` draws from a seed that nobody is told", named.segments.join("::"));
+            let what = format!("`{}` draws from a seed that no output shows", named.segments.join("::"));
             findings.push(finding(path, named.line, what, "crate::seed::Seed, crate::property::properties"));
         }
     }

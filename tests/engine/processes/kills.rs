@@ -60,7 +60,7 @@ struct Pair {
     replica: Node,
     writers: Vec<Writer>,
     random: Rng,
-    /// Who was killed.
+    /// The node that was killed.
     killed: Vec<Victim>,
     /// What was done, one line a step.
     history: String,

@@ -87,26 +87,28 @@ impl Case {
     }
 }
 
+/// The program under names that share lanes in each way, where the strategy has lanes.
+pub fn under_each_assignment(strategy: Strategy, commands: &[Command]) -> Vec<Vec<Command>> {
+    let lanes = OrderingBounds::QUICK.workers;
+    let keys = assignment::keys_of(commands);
+    let assignments = match strategy.machine(lanes, 1).has_lanes() {
+        true => assignment::assignments(keys.len(), lanes),
+        false => vec![assignment::assignment_of(&keys, lanes)],
+    };
+    assignments.iter().map(|lane_of| assignment::renamed(commands, &keys, lane_of, lanes)).collect()
+}
+
 /// Every program up to three commands under every choice, every batch size and, where lanes matter, every way to share
 /// them.
 fn cases() -> Vec<Case> {
-    let lanes = OrderingBounds::QUICK.workers;
     let programs: Vec<Vec<Command>> =
         (1..=3).flat_map(|length| of_length(&ordering_alphabet(), length)).collect();
     let mut cases = Vec::new();
     for choice in OrderingChoice::all() {
         for batch in BATCHES {
-            let has_lanes = choice.strategy.machine(lanes, batch).has_lanes();
             for commands in &programs {
-                let keys = assignment::keys_of(commands);
-                let assignments = match has_lanes {
-                    true => assignment::assignments(keys.len(), lanes),
-                    false => vec![assignment::assignment_of(&keys, lanes)],
-                };
-                cases.extend(assignments.iter().map(|lane_of| {
-                    let commands = assignment::renamed(commands, &keys, lane_of, lanes);
-                    Case { choice, batch, commands }
-                }));
+                let renamed = under_each_assignment(choice.strategy, commands);
+                cases.extend(renamed.into_iter().map(|commands| Case { choice, batch, commands }));
             }
         }
     }

@@ -1,12 +1,11 @@
-//! Programs of one's own, judged as users get them judged, against plain searches: each way to share lanes, each batch size.
+//! Programs of one's own: the verdicts of `check --program` against plain searches, one for each way to share lanes and each
+//! batch size.
 
-use super::{compare, program};
-use crate::models::oracle::Verdicts;
-use crate::models::oracle::ordering::Case;
+use super::ordering::{Case, under_each_assignment};
+use super::{Verdicts, compare, merge, program};
 use crate::seed::Seed;
 use replicheck::command::Command;
-use replicheck::models::assignment;
-use replicheck::models::bounds::{BATCHES, Bounds, OrderingBounds, ordering_alphabet};
+use replicheck::models::bounds::{BATCHES, Bounds, ordering_alphabet};
 use replicheck::models::expected::OrderingChoice;
 use replicheck::models::oracle::Opinion;
 use replicheck::models::ordering::INVARIANTS;
@@ -15,7 +14,6 @@ use replicheck::models::program::{Program, ProgramLine};
 use replicheck::models::scenario;
 use replicheck::models::search::Progress;
 use replicheck::models::verdict::Verdict;
-use replicheck::ordering::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
@@ -58,22 +56,13 @@ impl OwnProgram {
     }
 
     fn plain(&self) -> Option<Opinion> {
-        let (lanes, strategy) = (OrderingBounds::QUICK.workers, self.choice.strategy);
-        let keys = assignment::keys_of(&self.commands);
-        let assignments = match strategy.machine(lanes, 1).has_lanes() {
-            true => assignment::assignments(keys.len(), lanes),
-            false => vec![assignment::assignment_of(&keys, lanes)],
-        };
+        let strategy = self.choice.strategy;
         let mut all = Opinion { broken: BTreeMap::new(), states: 0 };
-        for (lane_of, batch) in
-            assignments.iter().flat_map(|lane_of| BATCHES.map(move |batch| (lane_of, batch)))
-        {
-            let commands = assignment::renamed(&self.commands, &keys, lane_of, lanes);
-            let case = Case { choice: self.choice, batch, commands };
-            let opinion = case.opinion(&case.programs()?, |workers| strategy.machine(workers, batch));
-            all.states += opinion.states;
-            for (name, path) in opinion.broken {
-                all.broken.entry(name).or_insert_with(|| [vec![case.to_string()], path].concat());
+        for commands in under_each_assignment(strategy, &self.commands) {
+            for batch in BATCHES {
+                let case = Case { choice: self.choice, batch, commands: commands.clone() };
+                let opinion = case.opinion(&case.programs()?, |workers| strategy.machine(workers, batch));
+                merge(&mut all, &case.to_string(), opinion);
             }
         }
         Some(all)
