@@ -157,13 +157,9 @@ pub(super) fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
 /// A run that is over.
 struct Run<'a> {
     args: &'a Args,
-<<<<<<< HEAD
     /// From which schedules were drawn, if any were.
     seed: u64,
-    /// What is lacking of the answer.
-=======
     /// The missing parts of the answer.
->>>>>>> main
     panicked: Vec<Panicked>,
     seconds: f64,
     threads: usize,
