@@ -202,13 +202,15 @@ impl ExpiryBounds {
         }
     }
 
-    /// The setup for a family of commands: what every program of it begins with, and any two of the others.
+    /// The setup for a family of commands: what every program of it begins with, and any two of the others; one of them where
+    /// programs are of two commands. Three would be nine times as many programs, which no bounds of ours can take.
     pub fn family_setup(&self, judges: Judges, family: &expiry::Family) -> expiry::Setup {
         let begins = family.begins.len();
         let mut setup = self.setup(judges, family.alphabet());
         // Clocks that agree are searched with the other alphabets.
         setup.skews.retain(|skew| *skew != 0 || self.skew_ticks_max == 0);
-        expiry::Setup { begins, length_max: begins + 2, ..setup }
+        let others = self.length_max.saturating_sub(1).clamp(1, 2);
+        expiry::Setup { begins, length_max: begins + others, ..setup }
     }
 
     /// The setup with a link that goes down once.
