@@ -177,25 +177,42 @@ impl ExpiryBounds {
         states_max: 200_000_000,
     };
 
-    /// Ticks for which log time may stand still where it is estimated.
-    const LOG_CLOCK_LIMIT_TICKS: u8 = 2;
-
     /// The model's setup for programs over this alphabet.
     pub fn setup(&self, judges: Judges, alphabet: Vec<Command>) -> expiry::Setup {
+        self.setup_from(judges, alphabet, ODD_START)
+    }
+
+    /// The setups for a program, or an alphabet, of a user's own, from `start` on: each with a link that stays up and with one
+    /// that goes down; and with clocks that are apart by just under and just over a lifetime, time passing once less.
+    pub fn own_setups(&self, alphabet: &[Command], start: Millis) -> Vec<expiry::Setup> {
+        let of = |judges| {
+            let setup = self.setup_from(judges, alphabet.to_vec(), start);
+            let skews_ms = expiry::skews_at_lifetimes(alphabet, start);
+            let passes_max = self.passes_max.saturating_sub(1).max(1);
+            let at_lifetimes = expiry::Setup { skews_ms, passes_max, ..setup.clone() };
+            let is_apart = self.skew_ticks_max > 0 && !at_lifetimes.skews_ms.is_empty();
+            [Some(setup.clone()), is_apart.then_some(at_lifetimes), Some(setup.with_link_down())]
+        };
+        [of(Judges::State), of(Judges::Reads)].into_iter().flatten().flatten().collect()
+    }
+
+    /// The model's setup for programs over this alphabet, from `start` on.
+    pub fn setup_from(&self, judges: Judges, alphabet: Vec<Command>, start: Millis) -> expiry::Setup {
         // No skew first: of counterexamples equally long the plainest comes first.
         let mut skews: Vec<i8> = (-self.skew_ticks_max..=self.skew_ticks_max).collect();
         skews.sort_by_key(|skew| (skew.unsigned_abs(), *skew));
+        let tick_ms = expiry::tick_ms(&alphabet, start);
         expiry::Setup {
             judges,
-            start: ODD_START,
+            start,
             passing: expiry::Passing::Instants,
-            tick_ms: expiry::tick_ms(&alphabet, ODD_START),
+            tick_ms,
             alphabet,
             begins: 0,
             length_max: self.length_max,
             passes_max: self.passes_max,
             delay_ticks_max: self.delay_ticks_max,
-            skews,
+            skews_ms: skews.iter().map(|skew| expiry::skew_ms(*skew, tick_ms, start)).collect(),
             log_clock_limit_ticks: None,
             link_down: false,
             readers_see_the_dead: false,
@@ -208,18 +225,9 @@ impl ExpiryBounds {
         let begins = family.begins.len();
         let mut setup = self.setup(judges, family.alphabet());
         // Clocks that agree are searched with the other alphabets.
-        setup.skews.retain(|skew| *skew != 0 || self.skew_ticks_max == 0);
+        setup.skews_ms.retain(|skew| *skew != 0 || self.skew_ticks_max == 0);
         let others = self.length_max.saturating_sub(1).clamp(1, 2);
         expiry::Setup { begins, length_max: begins + others, ..setup }
-    }
-
-    /// The setup with a link that goes down once.
-    pub fn link_down_setup(&self, judges: Judges, alphabet: Vec<Command>) -> expiry::Setup {
-        expiry::Setup {
-            log_clock_limit_ticks: Some(Self::LOG_CLOCK_LIMIT_TICKS),
-            link_down: true,
-            ..self.setup(judges, alphabet)
-        }
     }
 }
 

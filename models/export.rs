@@ -137,14 +137,14 @@ fn expiry_source(what: What<'_>, program: &str, times: &Times) -> String {
         tick_ms,
         passes_max,
         delay_ticks_max,
-        skew_ticks,
+        skew_ms,
         log_clock_limit_ticks,
         link_down,
     } = times;
     format!(
         "    let times = Times {{\n        start: Millis({}),\n        passing: Passing::{passing:?},\n        \
          tick_ms: {tick_ms},\n        passes_max: {passes_max},\n        \
-         delay_ticks_max: {delay_ticks_max},\n        skew_ticks: {skew_ticks},\n        \
+         delay_ticks_max: {delay_ticks_max},\n        skew_ms: {skew_ms},\n        \
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n    }};\n    \
          let program = [{program}];\n    \
          let model = path::expiry({:?}, &program, {:?}, times).expect(\"known names\");\n",

@@ -1,7 +1,7 @@
 //! A program of the user's own → tasks that judge exactly it under every choice.
 //!
-//! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched; beyond, schedules are
-//! drawn at random and the verdict says *sampled*.
+//! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched, if not too many keys have a
+//! deadline ([`EXPIRY_WRITES_AND_KEYS_MAX`]); beyond, schedules are drawn at random and the verdict says *sampled*.
 
 use super::assignment::{KEYS_MAX, keys_of};
 use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries_max};
@@ -23,6 +23,8 @@ use std::sync::Arc;
 pub const ORDERING_WRITES_MAX: usize = 6;
 /// Writes of a program whose every schedule the expiry model searches.
 pub const EXPIRY_WRITES_MAX: usize = 5;
+/// Such writes and the keys that have a deadline: each key's instants multiply the states.
+pub const EXPIRY_WRITES_AND_KEYS_MAX: usize = 7;
 
 /// Writes of a program that is judged at all: the master's state after each write is kept.
 pub const WRITES_MAX: usize = 300;
@@ -65,7 +67,7 @@ pub fn program_tasks_within(
         return Err(OwnProgramError::TooLong(program.commands.len()));
     }
     program.check_weight()?;
-    let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
+    let commands = commands(program);
     let mut tasks = Vec::new();
     for choice in orderings {
         let programs = Programs::only(&commands, &*log_policy(choice).get()).expect("far below the limit");
@@ -149,31 +151,34 @@ pub(super) fn expiry_parts(
     seed: u64,
     bounds: ExpiryBounds,
 ) -> Vec<Part> {
-    let commands: Vec<Command> = program.commands.iter().map(|line| line.command.clone()).collect();
-    let count = commands.len();
-    let is_searched = count <= EXPIRY_WRITES_MAX;
+    let count = program.commands.len();
+    let dated = expiry::dated_keys(&commands(program), program.begins());
+    let is_searched = count <= EXPIRY_WRITES_MAX && count + dated <= EXPIRY_WRITES_AND_KEYS_MAX;
     let more_passes = if is_searched { 0 } else { DRAWN_PASSES };
     let bounds = ExpiryBounds { passes_max: bounds.passes_max.saturating_add(more_passes), ..bounds };
-    let setups = [
-        bounds.setup(Judges::State, commands.clone()),
-        bounds.setup(Judges::Reads, commands.clone()),
-        bounds.link_down_setup(Judges::State, commands.clone()),
-        bounds.link_down_setup(Judges::Reads, commands),
-    ];
+    let setups = bounds.own_setups(&commands(program), program.begins()).into_iter().map(exactly);
     let part = |setup: expiry::Setup| {
-        let (setup, policy) = (expiry_setup(program, setup), Arc::clone(policy));
+        let policy = Arc::clone(policy);
         let words = if is_searched { "every schedule of " } else { "" };
         let words = setup.in_words(&format!("{words}{count} writes"));
         let part =
             Part::of(words, bounds.states_max, move || ExpiryModel::new(setup.clone(), Arc::clone(&policy)));
         if is_searched { part } else { part.drawing(Walks::for_program(count), seed) }
     };
-    setups.map(part).into()
+    setups.map(part).collect()
 }
 
-/// `setup` for exactly this program.
-pub(super) fn expiry_setup(program: &Program, setup: expiry::Setup) -> expiry::Setup {
-    let start = program.begins();
-    let (length_max, tick_ms) = (setup.alphabet.len(), expiry::tick_ms(&setup.alphabet, start));
-    expiry::Setup { start, tick_ms, begins: length_max, length_max, ..setup }
+/// The setup for exactly this program.
+pub(super) fn expiry_setup(program: &Program, bounds: ExpiryBounds, judges: Judges) -> expiry::Setup {
+    exactly(bounds.setup_from(judges, commands(program), program.begins()))
+}
+
+/// The setup for all commands of its alphabet, in order.
+fn exactly(setup: expiry::Setup) -> expiry::Setup {
+    let length_max = setup.alphabet.len();
+    expiry::Setup { begins: length_max, length_max, ..setup }
+}
+
+fn commands(program: &Program) -> Vec<Command> {
+    program.commands.iter().map(|line| line.command.clone()).collect()
 }

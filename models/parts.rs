@@ -12,7 +12,7 @@
 //! All but the first end as soon as everything but *progress* is broken, which the first decides.
 
 use super::assignment;
-use super::bounds::{self, BATCHES, ExpiryBounds, OrderingBounds, batch_entries_max};
+use super::bounds::{self, BATCHES, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
 use super::check::log_policy;
 use super::expected::OrderingChoice;
 use super::expiry::{self, ExpiryModel, Judges};
@@ -191,7 +191,7 @@ pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: Ex
         parts.push(part(one_string, longer.setup(judges, of_one_string())));
         let families = expiry::FAMILIES.iter();
         parts.extend(families.map(|family| part(family.name, bounds.family_setup(judges, family))));
-        parts.push(part(one_string, shorter.link_down_setup(judges, of_one_string())));
+        parts.push(part(one_string, shorter.setup(judges, of_one_string()).with_link_down()));
     }
     parts
 }
@@ -202,13 +202,8 @@ pub(super) fn of_policy_over(
     bounds: ExpiryBounds,
     alphabet: &[Command],
 ) -> Vec<Part> {
-    let setups = [
-        bounds.setup(Judges::State, alphabet.to_vec()),
-        bounds.setup(Judges::Reads, alphabet.to_vec()),
-        bounds.link_down_setup(Judges::State, alphabet.to_vec()),
-        bounds.link_down_setup(Judges::Reads, alphabet.to_vec()),
-    ];
-    setups.map(|setup| expiry_part(policy, "its own commands", setup, bounds.states_max)).into()
+    let setups = bounds.own_setups(alphabet, ODD_START).into_iter();
+    setups.map(|setup| expiry_part(policy, "its own commands", setup, bounds.states_max)).collect()
 }
 
 fn expiry_part(

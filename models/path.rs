@@ -57,8 +57,8 @@ pub struct Times {
     pub passes_max: u8,
     /// How many ticks a message may be under way.
     pub delay_ticks_max: u8,
-    /// The replica's clock less the master's, in ticks.
-    pub skew_ticks: i8,
+    /// The replica's clock less the master's, in milliseconds.
+    pub skew_ms: i64,
     /// How long log time may stand still before it is estimated, in ticks.
     pub log_clock_limit_ticks: Option<u8>,
     /// Whether the link may go down.
@@ -117,7 +117,7 @@ pub fn expiry(
         length_max: commands.len(),
         passes_max: times.passes_max,
         delay_ticks_max: times.delay_ticks_max,
-        skews: vec![times.skew_ticks],
+        skews_ms: vec![times.skew_ms],
         log_clock_limit_ticks: times.log_clock_limit_ticks,
         link_down: times.link_down,
         ..ExpiryBounds::QUICK.setup(bounds::judges(invariant), commands)

@@ -11,6 +11,8 @@
 //! counted from 0. `steps` says the same in words, for people. A model's order of steps is a function of its state, so a
 //! path means the same wherever it is gone, as long as the model is the same.
 
+use super::catalogue::START;
+use super::expiry::skew_ms;
 use super::judged::Judged;
 use serde::{Deserialize, Serialize};
 use stateright::Model;
@@ -44,7 +46,7 @@ pub struct Trace {
 
 /// What else may happen while a program runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(untagged, from = "AnyVersion")]
 pub enum Setting {
     /// Of the ordering model.
     Schedules {
@@ -59,12 +61,36 @@ pub enum Setting {
         tick_ms: u64,
         /// Ticks that a message may be under way.
         delay_ticks: u8,
-        /// The replica's clocks, in ticks ahead of the master's: the path is that of the first which has it.
-        skews: Vec<i8>,
+        /// The replica's clocks, in milliseconds ahead of the master's: the path is that of the first which has it.
+        skews_ms: Vec<i64>,
         /// How many times time may pass, each time to an instant at which something changes. Not there: four ticks.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         passes: Option<u8>,
     },
+}
+
+/// A setting as any version has it: in version 1 clocks are apart in ticks, and time passes in four of them.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum AnyVersion {
+    Schedules { workers: usize, crashes: u8 },
+    Clocks { tick_ms: u64, delay_ticks: u8, skews_ms: Vec<i64>, passes: Option<u8> },
+    ClocksInTicks { tick_ms: u64, delay_ticks: u8, skews: Vec<i8> },
+}
+
+impl From<AnyVersion> for Setting {
+    fn from(read: AnyVersion) -> Setting {
+        match read {
+            AnyVersion::Schedules { workers, crashes } => Setting::Schedules { workers, crashes },
+            AnyVersion::Clocks { tick_ms, delay_ticks, skews_ms, passes } => {
+                Setting::Clocks { tick_ms, delay_ticks, skews_ms, passes }
+            }
+            AnyVersion::ClocksInTicks { tick_ms, delay_ticks, skews } => {
+                let skews_ms = skews.iter().map(|ticks| skew_ms(*ticks, tick_ms, START)).collect();
+                Setting::Clocks { tick_ms, delay_ticks, skews_ms, passes: None }
+            }
+        }
+    }
 }
 
 /// Why a trace cannot be followed.

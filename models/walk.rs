@@ -86,8 +86,8 @@ pub struct Setting {
     pub passes: u8,
     /// Ticks, half of the longest lifetime each, that a message may be under way (expiry).
     pub delay: u8,
-    /// Ticks that the replica's clock is ahead of the master's (expiry).
-    pub skew: i8,
+    /// Milliseconds that the replica's clock is ahead of the master's (expiry).
+    pub skew_ms: i64,
 }
 
 impl Default for Setting {
@@ -99,7 +99,7 @@ impl Default for Setting {
             crashes: ordering.crashes_max,
             passes: expiry.passes_max,
             delay: expiry.delay_ticks_max,
-            skew: 0,
+            skew_ms: 0,
         }
     }
 }
@@ -212,8 +212,8 @@ impl Walk {
                     ..ExpiryBounds::QUICK
                 };
                 let model = |judges: Judges| {
-                    let mut setup = expiry_setup(program, bounds.setup(judges, commands.clone()));
-                    setup.skews = vec![setting.skew];
+                    let mut setup = expiry_setup(program, bounds, judges);
+                    setup.skews_ms = vec![setting.skew_ms];
                     ExpiryModel::new(setup, policy.get())
                 };
                 Ok(Walk::Expiry(Box::new([model(Judges::State), model(Judges::Reads)])))
@@ -221,11 +221,11 @@ impl Walk {
         }
     }
 
-    /// The model of a known bug's program, the replica's clock `skew` ticks ahead. Panics: as [`Subject::model`].
-    pub fn of(subject: &Subject, skew: i8) -> Walk {
+    /// The model of a known bug's program, the replica's clock `skew_ms` milliseconds ahead. Panics: as [`Subject::model`].
+    pub fn of(subject: &Subject, skew_ms: i64) -> Walk {
         let setting = match subject.setting {
             trace::Setting::Clocks { tick_ms, delay_ticks, passes, .. } => {
-                trace::Setting::Clocks { tick_ms, delay_ticks, skews: vec![skew], passes }
+                trace::Setting::Clocks { tick_ms, delay_ticks, skews_ms: vec![skew_ms], passes }
             }
             trace::Setting::Schedules { .. } => subject.setting.clone(),
         };

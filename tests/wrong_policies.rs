@@ -176,9 +176,8 @@ fn plainly_broken(case: &Case, commands: &[Command]) -> BTreeSet<&'static str> {
     let mut broken = BTreeSet::new();
     for setup in [
         bounds.setup(Judges::State, commands.to_vec()),
-        bounds.link_down_setup(Judges::State, commands.to_vec()),
+        bounds.setup(Judges::State, commands.to_vec()).with_link_down(),
     ] {
-        let skews_ms: Vec<i64> = setup.skews.iter().map(|skew| setup.skew_ms(*skew)).collect();
         let limit_ms = setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * setup.tick_ms);
         let opinion = plain::opinion(&plain::Question {
             policy: &*case.policy(),
@@ -186,7 +185,7 @@ fn plainly_broken(case: &Case, commands: &[Command]) -> BTreeSet<&'static str> {
             start: setup.start,
             passes_max: setup.passes_max,
             delay_ms: setup.delay_ms(),
-            skews_ms: &skews_ms,
+            skews_ms: &setup.skews_ms,
             link_down: limit_ms,
         });
         broken.extend(opinion.broken.into_keys());

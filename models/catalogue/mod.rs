@@ -34,6 +34,7 @@ pub use subject::{Base, Model, Subject};
 pub use table::{facts, in_full, table, unlike_recorded};
 
 use super::expected::OrderingChoice;
+use super::expiry::skew_ms;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
 
@@ -112,6 +113,18 @@ pub enum Setting {
         /// The replica's clocks: ticks that they are ahead of the master's.
         skews: &'static [i8],
     },
+}
+
+impl Setting {
+    /// The replica's clocks: milliseconds that they are ahead of the master's; of the ordering model one that agrees.
+    pub fn skews_ms(self) -> Vec<i64> {
+        match self {
+            Setting::Schedules { .. } => vec![0],
+            Setting::Clocks { tick_ms, skews, .. } => {
+                skews.iter().map(|ticks| skew_ms(*ticks, tick_ms, START)).collect()
+            }
+        }
+    }
 }
 
 /// What a replica, or a whole system, is set to.

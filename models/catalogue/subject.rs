@@ -23,6 +23,8 @@ use std::sync::Arc;
 /// Workers and crashes that a trace may ask for: what a state of the model has room for, and more than a person reads.
 const WORKERS_MAX: usize = 8;
 const CRASHES_MAX: u8 = 4;
+/// Clocks of a trace at most.
+const SKEWS_MAX: usize = 256;
 
 /// A program with what it is run on.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,8 +131,8 @@ impl Subject {
             super::Setting::Schedules { crashes } => {
                 Setting::Schedules { workers: OrderingBounds::QUICK.workers, crashes }
             }
-            super::Setting::Clocks { tick_ms, delay_ticks, skews } => {
-                Setting::Clocks { tick_ms, delay_ticks, skews: skews.to_vec(), passes: None }
+            super::Setting::Clocks { tick_ms, delay_ticks, .. } => {
+                Setting::Clocks { tick_ms, delay_ticks, skews_ms: bug.setting.skews_ms(), passes: None }
             }
         };
         let invariant = Some(bug.invariant.to_owned());
@@ -151,10 +153,12 @@ impl Subject {
                 Base::Ordering(_),
             ) => {}
             (_, Base::Ordering(_)) => return wrong("ordering", "workers (1 to 8), crashes (0 to 4)"),
-            (Setting::Clocks { tick_ms: 1..=TICK_MS_MAX, skews, .. }, Base::Expiry(_))
-                if !skews.is_empty() => {}
+            (Setting::Clocks { tick_ms: 1..=TICK_MS_MAX, skews_ms, .. }, Base::Expiry(_))
+                if (1..=SKEWS_MAX).contains(&skews_ms.len())
+                    && skews_ms.iter().all(|ms| ms.unsigned_abs() < start(&trace.setting).0) => {}
             (_, Base::Expiry(_)) => {
-                return wrong("expiry", "tick_ms (1 to 2^53), delay_ticks, skews (one at least)");
+                let needed = "tick_ms (1 to 2^53), delay_ticks, skews_ms (1 to 256, from which no clock begins before 0)";
+                return wrong("expiry", needed);
             }
         }
         let program = (1..).zip(&trace.program).map(|(line, text)| parsed(line, text));
@@ -191,7 +195,7 @@ impl Subject {
             Path::Expiry { times, .. } => Setting::Clocks {
                 tick_ms: times.tick_ms,
                 delay_ticks: times.delay_ticks_max,
-                skews: vec![times.skew_ticks],
+                skews_ms: vec![times.skew_ms],
                 passes: (times.passing == Passing::Instants).then_some(times.passes_max),
             },
         };
@@ -236,8 +240,8 @@ impl Subject {
             (Setting::Schedules { workers, crashes }, Base::Ordering(choice)) => {
                 Model::Ordering(Box::new(self.ordering_model(*workers, *crashes, choice)))
             }
-            (Setting::Clocks { tick_ms, delay_ticks, skews, passes }, Base::Expiry(_)) => {
-                Model::Expiry(Box::new(self.expiry_model(*tick_ms, *delay_ticks, skews, *passes)))
+            (Setting::Clocks { tick_ms, delay_ticks, skews_ms, passes }, Base::Expiry(_)) => {
+                Model::Expiry(Box::new(self.expiry_model(*tick_ms, *delay_ticks, skews_ms, *passes)))
             }
             _ => unreachable!("the setting is that of the configuration's model"),
         }
@@ -256,15 +260,18 @@ impl Subject {
         OrderingModel::new(setup, move |workers| configuration.machine(workers))
     }
 
-    /// When its run begins: a story in ticks in round numbers.
+    /// When its run begins.
     pub fn start(&self) -> Millis {
-        match self.setting {
-            Setting::Clocks { passes: Some(_), .. } => ODD_START,
-            _ => START,
-        }
+        start(&self.setting)
     }
 
-    fn expiry_model(&self, tick_ms: u64, delay_ticks: u8, skews: &[i8], passes: Option<u8>) -> ExpiryModel {
+    fn expiry_model(
+        &self,
+        tick_ms: u64,
+        delay_ticks: u8,
+        skews_ms: &[i64],
+        passes: Option<u8>,
+    ) -> ExpiryModel {
         let bounds = ExpiryBounds { delay_ticks_max: delay_ticks, ..ExpiryBounds::QUICK };
         let judges = self.invariant.as_deref().map_or(Judges::State, bounds::judges);
         let setup = expiry::Setup {
@@ -274,11 +281,19 @@ impl Subject {
             tick_ms,
             begins: self.program.len(),
             length_max: self.program.len(),
-            skews: skews.to_vec(),
+            skews_ms: skews_ms.to_vec(),
             readers_see_the_dead: self.configuration.seeded() == Some(Seeded::ReadersSeeTheDead),
             ..bounds.setup(judges, self.program.clone())
         };
         ExpiryModel::new(setup, self.configuration.policy())
+    }
+}
+
+/// When a run begins: a story in ticks in round numbers.
+fn start(setting: &Setting) -> Millis {
+    match setting {
+        Setting::Clocks { passes: Some(_), .. } => ODD_START,
+        _ => START,
     }
 }
 

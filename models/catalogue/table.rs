@@ -154,18 +154,18 @@ fn setting(setting: Setting) -> String {
     match setting {
         Setting::Schedules { crashes: 0 } => "two workers, every schedule, no crash".to_owned(),
         Setting::Schedules { crashes } => format!("two workers, every schedule, at most {crashes} crash"),
-        Setting::Clocks { tick_ms, delay_ticks, skews } => {
+        Setting::Clocks { tick_ms, delay_ticks, .. } => {
             let tick = tick_ms as f64 / 1000.0;
             let late = match delay_ticks {
                 0 => "no message late".to_owned(),
                 ticks => format!("messages up to {} s late", tick * f64::from(ticks)),
             };
-            let apart = |skew: i8| match skew {
+            let apart = |ms: i64| match ms {
                 0 => "right".to_owned(),
-                ahead if ahead > 0 => format!("{} s ahead", tick * f64::from(ahead)),
-                behind => format!("{} s behind", tick * f64::from(-behind)),
+                ahead if ahead > 0 => format!("{} s ahead", ahead as f64 / 1000.0),
+                behind => format!("{} s behind", -behind as f64 / 1000.0),
             };
-            let skews: Vec<String> = skews.iter().map(|&skew| apart(skew)).collect();
+            let skews: Vec<String> = setting.skews_ms().into_iter().map(apart).collect();
             format!("ticks of {tick} s, {late}, the replica's clock {}", skews.join(" or "))
         }
     }

@@ -9,6 +9,7 @@ use crate::node::{Master, MasterInput};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
 use crate::time::Millis;
+use std::collections::BTreeSet;
 
 /// The tick where no key has a deadline.
 const TICK_MS: u64 = 1001;
@@ -40,12 +41,39 @@ pub(super) fn dated(program: &[Command], start: Millis) -> Vec<u16> {
     numbered.filter(|(_, (command, stored))| is_dated(command, stored)).map(|(count, _)| count).collect()
 }
 
-/// A tick in milliseconds for these commands: half of the longest lifetime that ends within a run, and 1 ms more. Two ticks
-/// are just over that lifetime.
-pub fn tick_ms(commands: &[Command], start: Millis) -> u64 {
+/// How many keys have a deadline at some time.
+pub fn dated_keys(commands: &[Command], start: Millis) -> usize {
+    let stored = stored_after_each(commands, start);
+    let dated = stored.iter().flatten().filter(|(_, stored)| stored.deadline.is_some());
+    dated.map(|(key, _)| key).collect::<BTreeSet<_>>().len()
+}
+
+/// How long keys live by these commands, in milliseconds, each once; those that end within a run.
+fn lifetimes(commands: &[Command], start: Millis) -> BTreeSet<u64> {
     let stored = stored_after_each(commands, start);
     let deadlines = stored.iter().flat_map(Dump::values).filter_map(|stored| stored.deadline);
     let lifetimes = deadlines.map(|deadline| deadline.since(start));
-    let longest = lifetimes.filter(|lifetime| *lifetime <= ELAPSED_MS_MAX).max();
-    longest.map_or(TICK_MS, |longest| longest / 2 + 1)
+    lifetimes.filter(|lifetime| (1..=ELAPSED_MS_MAX).contains(lifetime)).collect()
+}
+
+/// A tick in milliseconds for these commands: half of the longest lifetime that ends within a run, and 1 ms more. Two ticks
+/// are just over that lifetime.
+pub fn tick_ms(commands: &[Command], start: Millis) -> u64 {
+    lifetimes(commands, start).last().map_or(TICK_MS, |longest| longest / 2 + 1)
+}
+
+/// So many ticks as the milliseconds that a replica's clock is ahead; a tick is cut where a clock would begin before the
+/// instant 0.
+pub fn skew_ms(ticks: i8, tick_ms: u64, start: Millis) -> i64 {
+    i64::from(ticks) * tick_ms.min(start.0 / 128).cast_signed()
+}
+
+/// Clocks that are ahead and behind by just under and just over the shortest and the longest lifetime of these commands;
+/// none that would begin before the instant 0.
+pub fn skews_at_lifetimes(commands: &[Command], start: Millis) -> Vec<i64> {
+    let lifetimes = lifetimes(commands, start);
+    let ends = [lifetimes.first(), lifetimes.last()].into_iter().flatten();
+    let apart: BTreeSet<u64> = ends.flat_map(|lifetime| [lifetime - 1, lifetime + 1]).collect();
+    let apart = apart.into_iter().filter(|ms| (1..start.0).contains(ms)).map(u64::cast_signed);
+    apart.flat_map(|ms| [-ms, ms]).collect()
 }

@@ -41,8 +41,8 @@ pub struct State {
     pub passes: u8,
     /// The latest instant by which a reader was answered; of the stored state nobody asks.
     pub told: Millis,
-    /// The replica's clock less the master's, in ticks.
-    pub skew: i8,
+    /// Number of the replica's clock: how far it is ahead of the master's.
+    pub skew: u16,
     /// Commands sent.
     pub sent: u16,
     /// Whether the link is down; `None` when it may not go down any more.
@@ -76,7 +76,7 @@ pub enum Action {
 pub(super) type MasterStep = (u32, Arc<[u32]>);
 
 /// A look of the readers: replica, what they saw, the master's moments, the clock, the skew, what they were told.
-type Sight = (u32, u32, u32, u64, i8, Millis);
+type Sight = (u32, u32, u32, u64, u16, Millis);
 
 /// What a look of the readers comes to: broken and tested, and what they know afterwards.
 type Look = (Judgement, u32, u32, Millis);
@@ -97,7 +97,7 @@ pub struct ExpiryModel {
     same_lsn: Memo<(u32, u32, Millis), Judgement>,
     moments_after: Memo<(u32, u32, u64, u64), u32>,
     looks: Memo<Sight, Look>,
-    pub(super) instants: Memo<(u32, u32, u32, i8, bool), Arc<[u64]>>,
+    pub(super) instants: Memo<(u32, u32, u32, u16, bool), Arc<[u64]>>,
     /// Numbers of commands after which a key of the last one has a deadline, where the alphabet is a program.
     dated: Vec<u16>,
     /// Whether anybody goes by log time. Where not, heartbeats would only be noise.
@@ -154,12 +154,12 @@ impl ExpiryModel {
     }
 
     /// The replica's clock after so many milliseconds of the master's.
-    pub fn replica_clock(&self, elapsed: u64, skew: i8) -> Millis {
+    pub fn replica_clock(&self, elapsed: u64, skew: u16) -> Millis {
         self.master_clock(elapsed).offset(self.skew_ms(skew))
     }
 
-    /// The replica's clock less the master's.
-    pub fn skew_ms(&self, skew: i8) -> i64 {
+    /// The replica's clock of that number less the master's.
+    pub fn skew_ms(&self, skew: u16) -> i64 {
         self.setup.skew_ms(skew)
     }
 
@@ -278,7 +278,7 @@ impl Model for ExpiryModel {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let one = |&skew: &i8| State {
+        let one = |skew: u16| State {
             master: self.masters.number(Master::new(MemoryStore::new(), Epoch(1))),
             link: self.links.number(Link::new()),
             replica: self.replicas.number(ReplicaSide::new()),
@@ -292,7 +292,7 @@ impl Model for ExpiryModel {
             down: self.setup.link_down.then_some(false),
             broken: InvariantSet::default(),
         };
-        self.setup.skews.iter().map(one).collect()
+        (0u16..).zip(&self.setup.skews_ms).map(|(skew, _)| one(skew)).collect()
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {

@@ -3,6 +3,7 @@
 use super::instants::Passing;
 use crate::command::Command;
 use crate::time::Millis;
+use std::collections::BTreeSet;
 
 /// Which invariants a model judges. They are apart because what readers know multiplies the states, and the
 /// stored state does not depend on it.
@@ -35,8 +36,8 @@ pub struct Setup {
     pub passes_max: u8,
     /// How many ticks a message may be under way while the link is up.
     pub delay_ticks_max: u8,
-    /// The replica's clocks: ticks that they are ahead of the master's.
-    pub skews: Vec<i8>,
+    /// The replica's clocks: milliseconds that they are ahead of the master's. A state has the number of one of them.
+    pub skews_ms: Vec<i64>,
     /// How long log time may stand still before it is estimated, `None` = for ever.
     pub log_clock_limit_ticks: Option<u8>,
     /// Whether the link may go down (once) and come back.
@@ -45,7 +46,16 @@ pub struct Setup {
     pub readers_see_the_dead: bool,
 }
 
+/// Ticks for which log time may stand still where it is estimated.
+const LOG_CLOCK_LIMIT_TICKS: u8 = 2;
+
 impl Setup {
+    /// The same with a link that goes down once, and log time that is estimated when it was silent for long.
+    #[must_use]
+    pub fn with_link_down(self) -> Setup {
+        Setup { log_clock_limit_ticks: Some(LOG_CLOCK_LIMIT_TICKS), link_down: true, ..self }
+    }
+
     /// What one search explores, in words; `programs` says of what.
     pub fn in_words(&self, programs: &str) -> String {
         let times = self.passes_max;
@@ -53,9 +63,10 @@ impl Setup {
             Passing::Ticks => format!("{times} ticks of {} ms", self.tick_ms),
             Passing::Instants => format!("time passes up to {times} times to where something changes"),
         };
-        let skew = self.skews.iter().map(|skew| self.skew_ms(*skew).abs()).max().unwrap_or(0);
-        let mut words =
-            format!("{programs}, {how}, delay up to {} ms, skew up to ±{skew} ms", self.delay_ms());
+        let apart: BTreeSet<u64> = self.skews_ms.iter().map(|skew| skew.unsigned_abs()).collect();
+        let apart: Vec<String> = apart.iter().filter(|ms| **ms > 0).map(|ms| format!("±{ms} ms")).collect();
+        let skew = if apart.is_empty() { "no skew".to_owned() } else { format!("skew {}", apart.join(", ")) };
+        let mut words = format!("{programs}, {how}, delay up to {} ms, {skew}", self.delay_ms());
         if self.link_down {
             words += ", the link down once";
         }
@@ -65,10 +76,9 @@ impl Setup {
         words
     }
 
-    /// The replica's clock less the master's, `skew` ticks of it; but no clock begins before the instant 0.
-    pub fn skew_ms(&self, skew: i8) -> i64 {
-        let tick_ms = self.tick_ms.min(self.start.0 / 128);
-        i64::from(skew) * tick_ms.cast_signed()
+    /// The replica's clock less the master's. Panics: there is no clock of that number.
+    pub fn skew_ms(&self, number: u16) -> i64 {
+        self.skews_ms[usize::from(number)]
     }
 
     /// How long a message may be under way while the link is up.

@@ -26,11 +26,11 @@ pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     let (initial, _) = broken.or_else(|| ends.next()).expect("a path of this model");
     let mut state = initial;
     let mut under_way = UnderWay::default();
-    if state.skew != 0 {
-        let seconds = model.skew_ms(state.skew);
+    let skew_ms = model.skew_ms(state.skew);
+    if skew_ms != 0 {
         story.steps.push(Step {
             who: "time".to_owned(),
-            what: format!("the replica's clock is {} the master's", apart(seconds)),
+            what: format!("the replica's clock is {} the master's", apart(skew_ms)),
             ..state_of(model, &state, &under_way)
         });
     }
@@ -68,7 +68,7 @@ fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Path
             tick_ms: setup.tick_ms,
             passes_max: setup.passes_max,
             delay_ticks_max: setup.delay_ticks_max,
-            skew_ticks: initial.skew,
+            skew_ms: model.skew_ms(initial.skew),
             log_clock_limit_ticks: setup.log_clock_limit_ticks,
             link_down: setup.link_down,
         },

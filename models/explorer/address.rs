@@ -6,7 +6,7 @@
 //!                                     │               │         └ numbers of steps, in the model's order
 //!                                     │               └ what is not as usual
 //!                                     └ lines, or commands with `;` between them
-//! /catalogue/R06/explore?path=0.0.2&skew=1&under=cure
+//! /catalogue/R06/explore?path=0.0.2&skew=1000&under=cure
 //!            └ a known bug's own program and setting    └ what cures it, in place of what has it
 //! ```
 
@@ -24,13 +24,16 @@ pub const WRITES_MAX: usize = 24;
 /// Steps of a path.
 const STEPS_MAX: usize = 400;
 
+/// How far clocks may be apart: no clock begins before the instant 0.
+const SKEW_MS_MAX: i64 = 999_999_999;
+
 /// What may be set, and how far: name, label, range.
 pub const SETTINGS: &[(&str, &str, &str, RangeInclusive<i64>)] = &[
     ("ordering", "workers", "workers", 1..=4),
     ("ordering", "crashes", "crashes at most", 0..=2),
     ("expiry", "passes", "times that time passes", 0..=8),
     ("expiry", "delay", "half lifetimes a message may be late", 0..=8),
-    ("expiry", "skew", "half lifetimes the replica's clock is ahead", -2..=2),
+    ("expiry", "skew", "milliseconds the replica's clock is ahead", -SKEW_MS_MAX..=SKEW_MS_MAX),
 ];
 
 /// A known bug, or its cure.
@@ -58,21 +61,13 @@ impl OfBug {
     /// Where this story can be gone, which was told of this bug; the beginning where it cannot.
     pub fn same_path(self, story: &Story) -> (Typed, Vec<usize>) {
         let subject = self.subject();
-        let is_there = |skew: &i8| {
-            let view = Walk::of(&subject, *skew).at(&story.path);
+        let is_there = |skew_ms: &i64| {
+            let view = Walk::of(&subject, *skew_ms).at(&story.path);
             view.is_ok_and(|view| view.story.in_words() == story.in_words())
         };
-        match self.skews().iter().find(|skew| is_there(skew)) {
-            Some(&skew) => (Typed::at_bug(self, skew), story.path.clone()),
+        match self.bug.setting.skews_ms().into_iter().find(is_there) {
+            Some(skew_ms) => (Typed::at_bug(self, skew_ms), story.path.clone()),
             None => (Typed::at_bug(self, 0), Vec::new()),
-        }
-    }
-
-    /// Ticks that the replica's clock may be ahead; the first is the usual one.
-    fn skews(self) -> &'static [i8] {
-        match self.bug.setting {
-            catalogue::Setting::Clocks { skews, .. } => skews,
-            catalogue::Setting::Schedules { .. } => &[0],
         }
     }
 }
@@ -134,20 +129,22 @@ impl Typed {
             Some(other) => return Err(Problem::value(format!("under: '{other}' is neither bug nor cure"))),
         };
         let of = OfBug { case, bug, is_cured };
-        let usual = of.skews().first().copied().unwrap_or_default();
-        let skew = asked.get("skew").map_or(Some(usual), |text| i8::from_str(text).ok());
-        let skew = skew.filter(|skew| of.skews().contains(skew));
-        let skew = skew.ok_or_else(|| Problem::value(format!("skew: it is one of {:?} here", of.skews())))?;
-        Ok(Typed::at_bug(of, skew))
+        let skews_ms = bug.setting.skews_ms();
+        let usual = skews_ms.first().copied().unwrap_or_default();
+        let skew_ms = asked.get("skew").map_or(Some(usual), |text| i64::from_str(text).ok());
+        let skew_ms = skew_ms.filter(|skew_ms| skews_ms.contains(skew_ms));
+        let skew_ms =
+            skew_ms.ok_or_else(|| Problem::value(format!("skew: it is one of {skews_ms:?} here")))?;
+        Ok(Typed::at_bug(of, skew_ms))
     }
 
     /// A known bug's program under one skew.
-    pub fn at_bug(of: OfBug, skew: i8) -> Typed {
+    pub fn at_bug(of: OfBug, skew_ms: i64) -> Typed {
         let choice = match of.configuration().base() {
             Base::Ordering(choice) => Choice::Ordering(choice),
             Base::Expiry(policy) => Choice::Expiry(policy),
         };
-        let setting = Setting { skew, ..Setting::default() };
+        let setting = Setting { skew_ms, ..Setting::default() };
         Typed { choice, text: of.bug.program.join("\n"), setting, bug: Some(of) }
     }
 
@@ -207,7 +204,7 @@ impl Typed {
         for ((value, usual), (model, name, ..)) in values(&self.setting).into_iter().zip(usual).zip(SETTINGS)
         {
             let usual = match self.bug {
-                Some(of) if *name == "skew" => of.skews().first().copied().map_or(usual, i64::from),
+                Some(of) if *name == "skew" => of.bug.setting.skews_ms().first().copied().unwrap_or(usual),
                 _ => usual,
             };
             if value != usual && *model == self.choice.model() {
@@ -228,7 +225,7 @@ impl Typed {
 /// The values of a setting, in the order of [`SETTINGS`].
 pub fn values(setting: &Setting) -> [i64; 5] {
     let workers = i64::try_from(setting.workers).unwrap_or(i64::MAX);
-    [workers, setting.crashes.into(), setting.passes.into(), setting.delay.into(), setting.skew.into()]
+    [workers, setting.crashes.into(), setting.passes.into(), setting.delay.into(), setting.skew_ms]
 }
 
 fn setting(asked: &Asked) -> Result<Setting, Problem> {
@@ -238,14 +235,14 @@ fn setting(asked: &Asked) -> Result<Setting, Problem> {
         *value =
             number(asked, name, *value, range).map_err(|text| Problem::value(format!("{label}: {text}")))?;
     }
-    let [workers, crashes, passes, delay, skew] = got;
+    let [workers, crashes, passes, delay, skew_ms] = got;
     // In range, so each fits.
     Ok(Setting {
         workers: usize::try_from(workers).unwrap_or(usual.workers),
         crashes: u8::try_from(crashes).unwrap_or(usual.crashes),
         passes: u8::try_from(passes).unwrap_or(usual.passes),
         delay: u8::try_from(delay).unwrap_or(usual.delay),
-        skew: i8::try_from(skew).unwrap_or(usual.skew),
+        skew_ms,
     })
 }
 

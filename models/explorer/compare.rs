@@ -20,7 +20,7 @@ pub fn compare((model, own, other): &(String, String, String), asked: &Asked) ->
 pub fn cured(id: &str, asked: &Asked) -> Answer {
     let typed = Typed::of_bug(id, asked)?;
     let other = typed.bug.map(|of| OfBug { is_cured: !of.is_cured, ..of });
-    let other = other.map_or_else(|| typed.clone(), |of| Typed::at_bug(of, typed.setting.skew));
+    let other = other.map_or_else(|| typed.clone(), |of| Typed::at_bug(of, typed.setting.skew_ms));
     beside(&typed, &other, asked)
 }
 

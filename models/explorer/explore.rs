@@ -47,7 +47,7 @@ pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
 /// The model. Problems: the program cannot be explored, or the choice is not defined for it.
 pub fn walk(typed: &Typed) -> Result<Walk, Problem> {
     if let Some(of) = typed.bug {
-        return Ok(Walk::of(&of.subject(), typed.setting.skew));
+        return Ok(Walk::of(&of.subject(), typed.setting.skew_ms));
     }
     let bad = |error| Problem::program(program::in_words(&error), form(typed, Some(&error)));
     let program = typed.parse().map_err(bad)?;
@@ -230,7 +230,7 @@ impl Spot<'_> {
 
     /// A known bug beside its cure; and its program under any choice, where what has it is one.
     fn other_side(&self, of: OfBug) -> Markup {
-        let there = Typed::at_bug(OfBug { is_cured: !of.is_cured, ..of }, self.typed.setting.skew);
+        let there = Typed::at_bug(OfBug { is_cured: !of.is_cured, ..of }, self.typed.setting.skew_ms);
         let free = Typed { bug: None, ..self.typed.clone() };
         let words = if of.is_cured { "What has the bug" } else { "The cure" };
         html! {

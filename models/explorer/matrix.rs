@@ -18,8 +18,10 @@ use maud::{Markup, html};
 pub struct Reach {
     /// Commands of a program.
     pub length: usize,
-    /// Workers, crashes, passes of time, delay; the skew is the greatest, either way.
+    /// Workers, crashes, passes of time, delay.
     pub setting: Setting,
+    /// Ticks, half of the longest lifetime each, that the clocks may be apart, either way.
+    pub skew_ticks: i8,
 }
 
 /// Commands of a program, at least and at most: with one less nothing is put to the test.
@@ -41,8 +43,8 @@ pub const FIELDS: &[(&str, &str, std::ops::RangeInclusive<i64>)] = &[
 impl Reach {
     /// What a URL asks for. Problems: a number out of range.
     pub fn of(asked: &Asked) -> Result<Reach, Problem> {
-        let usual = Setting { skew: ExpiryBounds::QUICK.skew_ticks_max, ..Setting::default() };
-        let mut got = Reach { length: 0, setting: usual }.values();
+        let (usual, usual_skew) = (Setting::default(), ExpiryBounds::QUICK.skew_ticks_max);
+        let mut got = Reach { length: 0, setting: usual, skew_ticks: usual_skew }.values();
         got[0] = LENGTH_USUAL;
         for ((name, label, range), value) in FIELDS.iter().zip(&mut got) {
             *value = address::number(asked, name, *value, range)
@@ -57,15 +59,17 @@ impl Reach {
                 crashes: u8::try_from(crashes).unwrap_or(usual.crashes),
                 passes: u8::try_from(passes).unwrap_or(usual.passes),
                 delay: u8::try_from(delay).unwrap_or(usual.delay),
-                skew: i8::try_from(skew).unwrap_or(usual.skew),
+                ..usual
             },
+            skew_ticks: i8::try_from(skew).unwrap_or(usual_skew),
         })
     }
 
     /// The values in the order of [`FIELDS`].
     pub fn values(&self) -> [i64; 6] {
-        let [workers, crashes, passes, delay, skew] = address::values(&self.setting);
-        [i64::try_from(self.length).unwrap_or(i64::MAX), workers, crashes, passes, delay, skew]
+        let [workers, crashes, passes, delay, _] = address::values(&self.setting);
+        let length = i64::try_from(self.length).unwrap_or(i64::MAX);
+        [length, workers, crashes, passes, delay, self.skew_ticks.into()]
     }
 
     /// The query that asks for it.
@@ -85,7 +89,7 @@ impl Reach {
             length_max: length,
             passes_max: self.setting.passes,
             delay_ticks_max: self.setting.delay,
-            skew_ticks_max: self.setting.skew,
+            skew_ticks_max: self.skew_ticks,
             states_max,
         };
         (ordering, expiry)

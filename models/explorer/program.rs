@@ -55,11 +55,6 @@ impl Order {
         Setting { workers: self.workers, ..Setting::default() }
     }
 
-    /// Ticks that the clocks may be apart.
-    pub fn skew(&self) -> i8 {
-        ExpiryBounds::QUICK.skew_ticks_max
-    }
-
     fn program(&self) -> Result<Program, BadProgram> {
         let any = Choice::Expiry(crate::expiry::Policy::LogClock);
         Typed { text: self.text.clone(), ..Typed::default_of(any) }.parse()

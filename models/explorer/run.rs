@@ -9,10 +9,11 @@ use super::address::Typed;
 use super::crew::Crew;
 use super::matrix::Reach;
 use crate::models::judge::Task;
+use crate::models::path::Path;
 use crate::models::search::Progress;
 use crate::models::story::Story;
 use crate::models::verdict::Row;
-use crate::models::walk::{Choice, Walk};
+use crate::models::walk::{Setting, Walk};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -240,18 +241,17 @@ async fn work(run: Arc<Run>, searches: Arc<Searches>) {
     }
 }
 
-/// The address at which a counterexample's path can be gone: `typed` has its program and choice; under which skew of
-/// `skews` it happened is tried out.
-pub fn address_of(typed: &Typed, skews: &[i8], story: &Story) -> Option<String> {
+/// The address at which a counterexample's path can be gone: `typed` has its program and choice; how far the clocks are
+/// apart, the story says. `None`: it cannot be gone on the program alone.
+pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
     let program = typed.parse().ok()?;
-    let words = story.in_words();
-    let skews = if matches!(typed.choice, Choice::Ordering(_)) { &[0] } else { skews };
-    skews.iter().find_map(|&skew| {
-        let typed =
-            Typed { setting: crate::models::walk::Setting { skew, ..typed.setting }, ..typed.clone() };
-        let path = Walk::new(typed.choice, &program, typed.setting).ok()?.path_of(&words)?;
-        Some(typed.explore_path(&path, None))
-    })
+    let skew_ms = match &story.taken {
+        Some(Path::Expiry { times, .. }) => times.skew_ms,
+        _ => 0,
+    };
+    let typed = Typed { setting: Setting { skew_ms, ..typed.setting }, ..typed.clone() };
+    let path = Walk::new(typed.choice, &program, typed.setting).ok()?.path_of(&story.in_words())?;
+    Some(typed.explore_path(&path, None))
 }
 
 /// A panic elsewhere leaves these whole: each change is one step.

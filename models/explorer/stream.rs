@@ -41,12 +41,10 @@ type Answer = Result<Sse<axum::response::sse::KeepAliveStream<Events>>, Problem>
 /// The matrices, as their searches go on.
 pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
     let reach = Reach::of(&asked)?;
-    let (setting, skew) = (reach.setting, reach.setting.skew);
-    let skews: Vec<i8> = (-skew..=skew).collect();
+    let setting = reach.setting;
     let link = move |row: &Row, story: &Story| {
         let choice = Choice::named(row.model, &row.choice).ok()?;
-        let setting = crate::models::walk::Setting { skew: 0, ..setting };
-        address_of(&Typed { choice, text: story.program.join("\n"), setting, bug: None }, &skews, story)
+        address_of(&Typed { choice, text: story.program.join("\n"), setting, bug: None }, story)
     };
     let run = Run::new(reach.tasks(), searches.known(&reach), Some(reach), link).start(&searches);
     Ok(tell(run, None, |run, finished, is_over| {
@@ -64,11 +62,10 @@ pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query
 pub async fn one_program(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
     let order = program::Order::of(&asked)?;
     let (tasks, seconds) = (order.tasks()?, order.seconds);
-    let (text, setting, skew) = (order.text.clone(), order.setting(), order.skew());
-    let skews: Vec<i8> = (-skew..=skew).collect();
+    let (text, setting) = (order.text.clone(), order.setting());
     let link = move |row: &Row, story: &Story| {
         let choice = Choice::named(row.model, &row.choice).ok()?;
-        address_of(&Typed { choice, text: text.clone(), setting, bug: None }, &skews, story)
+        address_of(&Typed { choice, text: text.clone(), setting, bug: None }, story)
     };
     let run = Run::new(tasks, Finished::new(), None, link).start(&searches);
     let until = Some(Duration::from_secs(seconds));

@@ -35,8 +35,8 @@ async fn trace(address: &str) -> Trace {
 async fn export_trace_of_a_walk_is_followed_to_the_same_words() {
     let settings = [
         Setting::default(),
-        Setting { workers: 3, crashes: 0, passes: 3, skew: 1, ..Setting::default() },
-        Setting { passes: 2, delay: 1, skew: -1, ..Setting::default() },
+        Setting { workers: 3, crashes: 0, passes: 3, skew_ms: 1001, ..Setting::default() },
+        Setting { passes: 2, delay: 1, skew_ms: -1001, ..Setting::default() },
     ];
     let mut followed = 0;
     for choice in Choice::all().into_iter().filter(|choice| !choice.name().ends_with("reads_after_crash")) {
@@ -47,10 +47,10 @@ async fn export_trace_of_a_walk_is_followed_to_the_same_words() {
             for found in walk.find(Limits::default(), &Progress::default()) {
                 let Some(path) = found.path else { continue };
                 let numbers: Vec<String> = path.iter().map(ToString::to_string).collect();
-                let Setting { workers, crashes, passes, delay, skew } = setting;
+                let Setting { workers, crashes, passes, delay, skew_ms } = setting;
                 let set = match choice.model() {
                     "ordering" => format!("workers={workers}&crashes={crashes}"),
-                    _ => format!("passes={passes}&delay={delay}&skew={skew}"),
+                    _ => format!("passes={passes}&delay={delay}&skew={skew_ms}"),
                 };
                 let (model, name) = (choice.model(), choice.name());
                 let program = text.replace('\n', "%3B").replace(' ', "+");

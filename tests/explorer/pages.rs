@@ -75,11 +75,11 @@ async fn explore_same_address_elsewhere_gives_the_same_page() {
 
 #[tokio::test]
 async fn explore_setting_of_clocks_is_told_and_kept_in_links() {
-    let page = Visitor::new().open("/explore/expiry/absolute?program=SETEX+k+2+5&skew=1&path=0").await;
+    let page = Visitor::new().open("/explore/expiry/absolute?program=SETEX+k+2+5&skew=1001&path=0").await;
     assert!(page.text.contains("the replica's clock is 1.001 s ahead of the master's"), "{}", page.text);
     let steps: Vec<String> =
         page.addresses().into_iter().filter(|address| address.contains("path=0.")).collect();
-    assert!(!steps.is_empty() && steps.iter().all(|address| address.contains("skew=1")), "{steps:?}");
+    assert!(!steps.is_empty() && steps.iter().all(|address| address.contains("skew=1001")), "{steps:?}");
 }
 
 #[tokio::test]

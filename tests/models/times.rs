@@ -33,10 +33,31 @@ fn own_program_lines_about_other_keys_hide_no_founding_bug() {
         for invariant in ["same_value", "same_deadline", "no_immortal_key"] {
             assert_eq!(row(&rows, invariant).verdict, Verdict::Violated, "{invariant}: {lines:?}");
         }
+    }
+    for lines in [cases[0], cases[2]] {
         for row in judged("log_clock", lines, 1) {
             assert_eq!(row.verdict, Verdict::Holds, "{}: {lines:?}: {}", row.invariant, row.note);
         }
     }
+}
+
+#[test]
+fn own_program_with_many_keys_that_die_is_sampled_and_finds_the_founding_bug() {
+    let lines = ["SETEX a 1 1", "SETEX b 2 1", "SETEX k 9 100", "INCR k", "INCR a"];
+    let rows = judged("absolute", &lines, 1);
+    for invariant in ["same_value", "same_deadline", "no_immortal_key"] {
+        assert_eq!(row(&rows, invariant).verdict, Verdict::Violated, "{invariant}");
+    }
+    for row in judged("log_clock", &lines, 1) {
+        assert_eq!(row.verdict, Verdict::Sampled, "{}: {}", row.invariant, row.note);
+    }
+}
+
+#[test]
+fn own_program_is_judged_by_clocks_just_under_and_just_over_each_end_of_its_lifetimes() {
+    let rows = judged("effects", &["PSETEX a 1003 1", "PSETEX k 9001 1"], 1);
+    let bounds = &row(&rows, "no_early_death").bounds;
+    assert!(bounds.contains("skew ±1002 ms, ±1004 ms, ±9000 ms, ±9002 ms"), "{bounds}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn verbatim_shortest_path_breaks_past_read() {
         tick_ms: 5001,
         passes_max: 2,
         delay_ticks_max: 3,
-        skew_ticks: 0,
+        skew_ms: 0,
         log_clock_limit_ticks: None,
         link_down: false,
     };

@@ -5,7 +5,7 @@ use crate::seed::Seed;
 use replicheck::command::Command;
 use replicheck::expiry::Policy;
 use replicheck::models::bounds::{EXPIRY_ALPHABETS, ExpiryBounds};
-use replicheck::models::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS, Setup};
+use replicheck::models::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS, Setup, skew_ms};
 use replicheck::models::oracle::Opinion;
 use replicheck::models::oracle::expiry as plain;
 use replicheck::models::scenario;
@@ -52,7 +52,7 @@ impl Case {
     fn opinion(&self) -> Opinion {
         let (bounds, policy) = (self.bounds(), self.policy.get());
         let setup = bounds.setup(Judges::State, self.commands.clone());
-        let limit = bounds.link_down_setup(Judges::State, self.commands.clone()).log_clock_limit_ticks;
+        let limit = setup.clone().with_link_down().log_clock_limit_ticks;
         let link_down = limit.filter(|_| self.link_down).map(|ticks| u64::from(ticks) * setup.tick_ms);
         plain::opinion(&plain::Question {
             policy: &*policy,
@@ -60,7 +60,7 @@ impl Case {
             start: setup.start,
             passes_max: bounds.passes_max,
             delay_ms: setup.delay_ms(),
-            skews_ms: &[setup.skew_ms(self.skew)],
+            skews_ms: &[skew_ms(self.skew, setup.tick_ms, setup.start)],
             link_down,
         })
     }
@@ -69,12 +69,10 @@ impl Case {
     fn fast(&self, change: impl Fn(&mut Setup), policy: Policy) -> Broken {
         let of = |judges| {
             let bounds = self.bounds();
-            let mut setup = match self.link_down {
-                true => bounds.link_down_setup(judges, self.commands.clone()),
-                false => bounds.setup(judges, self.commands.clone()),
-            };
+            let setup = bounds.setup(judges, self.commands.clone());
+            let mut setup = if self.link_down { setup.with_link_down() } else { setup };
             (setup.begins, setup.length_max) = (self.commands.len(), self.commands.len());
-            setup.skews = vec![self.skew];
+            setup.skews_ms = vec![skew_ms(self.skew, setup.tick_ms, setup.start)];
             change(&mut setup);
             fast(&ExpiryModel::new(setup, policy.get()))
         };
@@ -179,7 +177,7 @@ fn difference_of_a_wrong_expiry_model_is_seen() {
             Policy::Effects,
             1,
             &["PSETEX k 2003 5"],
-            |setup| setup.skews = vec![0],
+            |setup| setup.skews_ms = vec![0],
             Policy::Effects,
             "no_early_death",
         ),

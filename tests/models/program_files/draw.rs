@@ -54,7 +54,7 @@ impl Bounded {
             crashes: self.ordering.crashes_max,
             passes: self.expiry.passes_max,
             delay: self.expiry.delay_ticks_max,
-            skew: self.expiry.skew_ticks_max,
+            skew_ms: i64::from(self.expiry.skew_ticks_max) * 1001,
         }
     }
 }
