@@ -25,6 +25,19 @@ fn gone(subject: &Subject, path: &[usize], invariant: Option<&str>) -> Result<us
     }
 }
 
+/// The path in words, gone anew.
+fn told(subject: &Subject, trace: &Trace) -> Vec<String> {
+    fn words<M: Judged>(model: &M, trace: &Trace) -> Vec<String> {
+        let taken = follow(model, &trace.path, trace.invariant.as_deref()).expect("the path is there");
+        let actions: Vec<M::Action> = taken.into_iter().map(|(_, action, _)| action).collect();
+        model.story(&actions).in_words()
+    }
+    match subject.model() {
+        Model::Ordering(model) => words(&*model, trace),
+        Model::Expiry(model) => words(&*model, trace),
+    }
+}
+
 #[test]
 fn trace_of_each_row_round_trips_and_breaks_what_it_says() {
     let traces = traces();
@@ -58,4 +71,20 @@ fn trace_of_the_second_clock_is_gone_from_that_clock() {
     let (_, _, end) = taken.last().expect("steps");
     assert!(model.broken(end).0 != 0);
     assert_eq!(subject.program, both.program);
+}
+
+#[test]
+fn trace_of_version_1_is_still_gone_to_the_same_end() {
+    let traces = [
+        include_str!("../golden/trace/expiry_version_1.json"),
+        include_str!("../golden/trace/ordering_version_1.json"),
+    ];
+    for text in traces {
+        let trace: Trace = serde_json::from_str(text).expect("a trace");
+        assert_eq!(trace.version, 1);
+        let subject = Subject::of_trace(&trace).expect("version 1 is known");
+        let steps = gone(&subject, &trace.path, trace.invariant.as_deref()).expect("it breaks what it says");
+        assert_eq!(steps, trace.path.len());
+        assert_eq!(told(&subject, &trace), trace.steps);
+    }
 }

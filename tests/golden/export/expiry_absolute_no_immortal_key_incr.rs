@@ -1,4 +1,4 @@
-//! expiry / absolute breaks no_immortal_key in 4 steps.
+//! expiry / absolute breaks no_immortal_key in 5 steps.
 //! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.
 
 use replicheck::models::expiry::{Action, Passing};
@@ -13,7 +13,7 @@ fn absolute_shortest_path_breaks_no_immortal_key() {
         tick_ms: 5001,
         passes_max: 2,
         delay_ticks_max: 3,
-        skew_ms: 10001,
+        skew_ms: 0,
         log_clock_limit_ticks: None,
         link_down: false,
     };
@@ -26,7 +26,9 @@ fn absolute_shortest_path_breaks_no_immortal_key() {
         Action::Command(1),
         // link: delivers entry 1: SET k 100 PXAT 1000010457 (t = 10 s), at once
         Action::Deliver,
-        // link: delivers entry 2: INCR k, at once
+        // time: goes on by 10 s
+        Action::Pass(10000),
+        // link: delivers entry 2: INCR k, 10 s late
         Action::Deliver,
     ];
     let broken = path::broken_by_each(&model, &path).expect("the model allows each step");
