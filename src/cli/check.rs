@@ -270,7 +270,8 @@ impl Run<'_> {
     /// What the run came to, in words; each verdict that differs is named.
     fn end(&self, report: &Report<'_>) -> String {
         let (differing, all) = (report.differing(), report.rows.len());
-        let named: String = differing.iter().map(|row| marked(&differs(row), report.width)).collect();
+        let alike = differing.chunk_by(|row, next| differ_alike(row, next));
+        let named: String = alike.map(|rows| marked(&differs(rows), report.width)).collect();
         let named = named + &self.lacking();
         let came_to = match differing.len() {
             0 if report.own_program => {
@@ -326,15 +327,25 @@ fn marked(text: &str, width: u16) -> String {
     lines.lines().zip(marks).map(|(line, mark)| format!("{mark}{line}\n")).collect()
 }
 
-/// A verdict that is not the expected one, in words.
-fn differs(row: &Row) -> String {
+/// Whether two verdicts of one choice differ from the expected ones in the same way, for the same reason.
+fn differ_alike(row: &Row, next: &Row) -> bool {
+    let way = |row: &Row| (row.verdict, row.expected, steps(row));
+    let of = |row: &Row| (row.model, row.choice.clone(), row.scenario.clone());
+    of(row) == of(next) && way(row) == way(next) && row.note == next.note && !row.note.is_empty()
+}
+
+/// Verdicts that differ from the expected ones in one way, in words.
+fn differs(rows: &[&Row]) -> String {
+    let Some(row) = rows.first() else { return String::new() };
     let scenario = row.scenario.as_ref().map(|name| format!(" / {name}")).unwrap_or_default();
     let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
     let note = if row.note.is_empty() { String::new() } else { format!(" ({})", row.note) };
     let (found, expected) = (sign(row.verdict), sign(row.expected));
+    let invariants = rows.iter().map(|row| row.invariant).collect::<Vec<_>>().join(", ");
+    let are = if rows.len() == 1 { "is" } else { "are" };
     format!(
-        "{} / {}{scenario}: {} is {found}{length}, expected {expected}{note}",
-        row.model, row.choice, row.invariant
+        "{} / {}{scenario}: {invariants} {are} {found}{length}, expected {expected}{note}",
+        row.model, row.choice
     )
 }
 
@@ -424,6 +435,20 @@ pub(super) mod tests {
         assert!(!expected);
         assert!(text.contains(" ! ordering / serial: prefix is ✗, expected ✓"), "{text}");
         assert!(text.contains("1 of 2 verdicts are not as expected"), "{text}");
+    }
+
+    #[test]
+    fn outcome_rows_that_differ_for_one_reason_are_named_together() {
+        let open = |invariant, note: &str| Row {
+            invariant,
+            note: note.to_owned(),
+            ..row(Verdict::Incomplete, Verdict::Holds)
+        };
+        let rows =
+            [open("prefix", "k never dies"), open("convergence", "k never dies"), open("exactly_once", "")];
+        let (_, text) = check(&rows, false);
+        assert!(text.contains(": prefix, convergence are incomplete, expected ✓ (k never dies)"), "{text}");
+        assert!(text.contains(": exactly_once is incomplete, expected ✓\n"), "{text}");
     }
 
     #[test]
