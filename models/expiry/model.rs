@@ -75,6 +75,9 @@ pub enum Action {
 /// What a step of the master comes to: its number afterwards, and the messages that it sends.
 pub(super) type MasterStep = (u32, Arc<[u32]>);
 
+/// What decides how long time may pass: master, link, replica, the skew, whether the link is down.
+type Waiting = (u32, u32, u32, u16, bool);
+
 /// A look of the readers: replica, what they saw, the master's moments, the clock, the skew, what they were told.
 type Sight = (u32, u32, u32, u64, u16, Millis);
 
@@ -97,7 +100,7 @@ pub struct ExpiryModel {
     same_lsn: Memo<(u32, u32, Millis), Judgement>,
     moments_after: Memo<(u32, u32, u64, u64), u32>,
     looks: Memo<Sight, Look>,
-    pub(super) instants: Memo<(u32, u32, u32, u16, bool), Arc<[u64]>>,
+    pub(super) instants: Memo<Waiting, Arc<[u64]>>,
     /// Numbers of commands after which a key of the last one has a deadline, where the alphabet is a program.
     dated: Vec<u16>,
     /// Whether anybody goes by log time. Where not, heartbeats would only be noise.
