@@ -15,6 +15,7 @@ use replicheck::apply::pool::{Limits, Pool, Stopped};
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::engine::{Applied, Settings};
 use replicheck::handover::hand_over;
+use replicheck::node::Readers;
 use replicheck::ordering::Strategy;
 use replicheck::store::rocksdb::RocksStore;
 use replicheck::time::Millis;
@@ -27,8 +28,6 @@ use workload::{BASE, Keys, Workload};
 
 /// Entries that come from the link at a time.
 const GROUP: usize = 512;
-/// From one look at what readers see to the next, entries.
-const LOOK: u64 = 256;
 
 /// How a replica is run.
 #[derive(Clone, Copy)]
@@ -57,7 +56,7 @@ impl Setup {
             ..Settings::new(folder.path())
         };
         let store = RocksStore::open(&folder.path().join("store")).expect("a store");
-        let applied = Arc::new(Applied::new(&settings, store, Lsn::NONE, Millis::ZERO));
+        let applied = Arc::new(Applied::new(&settings, store, (Lsn::NONE, Millis::ZERO), Readers::In));
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
         let applier = Applier::new(settings.machine(), Lsn::NONE);
         let pool = Arc::new(Pool::new(applier, self.workers, limits, settings.schedule.clone()));
@@ -65,7 +64,7 @@ impl Setup {
         let groups: Vec<Vec<Entry>> = log.chunks(GROUP).map(<[Entry]>::to_vec).collect();
         let last = log.last().map_or(Lsn::NONE, |entry| entry.lsn);
         let (stop, stopped) = channel::<()>();
-        let mut admitted: Vec<Instant> = Vec::with_capacity(log.len());
+        let mut received: Vec<Instant> = Vec::with_capacity(log.len());
         let mut ages = Vec::new();
         let (time, interval) = (Instant::now(), Duration::from_millis(self.interval_ms));
         let time = thread::scope(|scope| {
@@ -77,17 +76,15 @@ impl Setup {
             });
             for group in groups {
                 let share = BYTES_OF_AN_ENTRY;
-                let hear = |entry: &Entry| {
-                    applied.hear(entry.lsn, entry.time);
+                let receive = |entries: &[Entry]| {
+                    applied.receive(entries);
                     let now = Instant::now();
-                    admitted.push(now);
-                    if entry.lsn.0.is_multiple_of(LOOK) {
-                        let (seen, _) = applied.seen();
-                        let unseen = usize::try_from(seen.0).ok().and_then(|seen| admitted.get(seen));
-                        ages.extend(unseen.map(|&since| (now - since).as_secs_f64() * 1e3));
-                    }
+                    received.extend(entries.iter().map(|_| now));
+                    let (seen, _) = applied.seen();
+                    let unseen = usize::try_from(seen.0).ok().and_then(|seen| received.get(seen));
+                    ages.extend(unseen.map(|&since| (now - since).as_secs_f64() * 1e3));
                 };
-                hand_over(pool, group, share, |_| Ok::<(), Stopped>(()), hear, |entry| entry)
+                hand_over(pool, group, share, |_| Ok::<(), Stopped>(()), receive, |entry| entry)
                     .expect("nothing fails");
             }
             pool.wait_for(last).expect("nothing fails");

@@ -8,15 +8,14 @@
 //! ```
 //!
 //! While a group is under way the clock stands still: its entries are stamped with the instant at which it stands, and
-//! a reader of the state before them must not judge at a later one. A replica's clock is its [`LogTime`], which moves
-//! with what is applied.
+//! a reader of the state before them must not judge at a later one. A replica's clock moves with what it publishes
+//! ([`Replica`]).
 
 use crate::binlog::Lsn;
-use crate::expiry::LogTime;
-use crate::expiry::log_clock::Reading;
+use crate::expiry::{ExpiryPolicy, Reading};
+use crate::node::Replica;
 use crate::sync::{Mutex, lock};
 use crate::time::Millis;
-use std::collections::VecDeque;
 // A snapshot is only read, so nothing about sharing it is to be explored: not the one of `sync`.
 use std::sync::Arc;
 
@@ -142,84 +141,58 @@ impl<S> MasterPublication<S> {
     }
 }
 
-/// What readers of a replica are given, and log time, which moves with what is applied.
-///
-/// ```text
-/// stream     6 (t 40)   heartbeat 45   7 (t 50)
-/// applied    5          6              6             7
-/// log time   38         45             45            50          the times of 6 are heard when 6 is applied
-/// ```
+/// A replica's core with the state that its readers are given, for all threads of the replica.
 #[derive(Debug)]
 pub struct ReplicaPublication<S> {
-    limit_ms: Option<u64>,
-    state: Mutex<Applied<S>>,
+    state: Mutex<Shown<S>>,
 }
 
 #[derive(Debug)]
-struct Applied<S> {
-    lsn: Lsn,
-    log_time: LogTime,
-    /// Times that are heard once all up to the LSN is applied, in order.
-    waiting: VecDeque<(Lsn, Millis)>,
-    /// The state after `lsn`; `None` where readers are given the store as it is.
+struct Shown<S> {
+    replica: Replica,
+    /// The latest instant by which a reader was answered.
+    told: Millis,
+    /// The state that is published; `None` where readers are given the store as it is.
     snapshot: Option<Arc<S>>,
 }
 
 impl<S> ReplicaPublication<S> {
-    /// Nothing beyond entry `lsn` is applied; `limit_ms` as in [`LogTime::read`].
-    pub fn new(log_time: LogTime, limit_ms: Option<u64>, lsn: Lsn) -> ReplicaPublication<S> {
-        let state = Applied { lsn, log_time, waiting: VecDeque::new(), snapshot: None };
-        ReplicaPublication { limit_ms, state: Mutex::new(state) }
+    /// What `replica` says, and no state yet.
+    pub fn new(replica: Replica) -> ReplicaPublication<S> {
+        ReplicaPublication { state: Mutex::new(Shown { replica, told: Millis::ZERO, snapshot: None }) }
     }
 
-    /// The last entry applied, log time when the replica's own clock says `local`, and the state if one is published.
-    pub fn read(&self, local: Millis) -> (Lsn, Reading, Option<Arc<S>>) {
-        let state = lock(&self.state);
-        (state.lsn, state.log_time.read(local, self.limit_ms), state.snapshot.clone())
-    }
-
-    /// The log time that was heard last.
-    pub fn heard(&self) -> Millis {
-        lock(&self.state).log_time.heard()
-    }
-
-    /// Notes that the master's time after entry `after` was `time`; called in log order, for an entry before it is
-    /// applied.
-    pub fn hear(&self, after: Lsn, time: Millis, local: Millis) {
+    /// The last entry that readers see, the instant to judge by when the replica's own clock says `local`, and the state if
+    /// one is published.
+    pub fn read(&self, policy: &dyn ExpiryPolicy, local: Millis) -> (Lsn, Reading, Option<Arc<S>>) {
         let mut state = lock(&self.state);
-        match state.waiting.back_mut() {
-            // Both are heard at once, and the later one counts: heartbeats do not pile up while nothing is applied.
-            Some((last, waiting)) if *last == after => *waiting = (*waiting).max(time),
-            _ => state.waiting.push_back((after, time)),
-        }
-        state.hear_what_is_due(local, self.limit_ms);
+        let reading = state.replica.reads_at(policy, local, state.told);
+        state.told = state.told.max(reading.time);
+        (state.replica.published(), reading, state.snapshot.clone())
+    }
+
+    /// Looks at the replica.
+    pub fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> T {
+        look(&lock(&self.state).replica)
+    }
+
+    /// Lets the link tell the replica what it received.
+    pub fn tell(&self, tell: impl FnOnce(&mut Replica)) {
+        tell(&mut lock(&self.state).replica);
     }
 
     /// All through `lsn` is applied. `snapshot` takes the state, to be judged at the instant it is given; `None`: the
     /// one before stays.
-    pub fn publish(&self, lsn: Lsn, local: Millis, snapshot: impl FnOnce(Millis) -> Option<S>) {
+    pub fn publish(&self, lsn: Lsn, snapshot: impl FnOnce(Millis) -> Option<S>) {
         let before = {
             let mut state = lock(&self.state);
-            state.lsn = lsn;
-            state.hear_what_is_due(local, self.limit_ms);
-            match snapshot(state.log_time.heard()) {
+            state.replica.publish(lsn);
+            match snapshot(state.replica.heard()) {
                 Some(snapshot) => state.snapshot.replace(Arc::new(snapshot)),
                 None => None,
             }
         };
         // Outside the lock: the last reader gone, a snapshot gives back what it held.
         drop(before);
-    }
-}
-
-impl<S> Applied<S> {
-    fn hear_what_is_due(&mut self, local: Millis, limit_ms: Option<u64>) {
-        while let Some(&(after, time)) = self.waiting.front() {
-            if after > self.lsn {
-                break;
-            }
-            self.log_time.hear(time, local, limit_ms);
-            self.waiting.pop_front();
-        }
     }
 }

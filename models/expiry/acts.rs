@@ -7,8 +7,7 @@ use super::world::{Message, wrote};
 use crate::binlog::Entry;
 use crate::command::Command;
 use crate::effect::KeySet;
-use crate::expiry::Removal;
-use crate::node::{Master, MasterInput, MasterOutput, ReplicaInput};
+use crate::node::{Master, MasterInput, MasterOutput};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
 use crate::time::Millis;
@@ -99,9 +98,10 @@ impl ExpiryModel {
         let local = self.replica_clock(state.elapsed, state.skew);
         state.replica = self.replica_steps.get((state.replica, step, local, now), || {
             let mut side = self.replicas.value(state.replica).clone();
-            let (input, note) = match step {
+            match step {
                 ReplicaStep::Remove(n) => {
-                    (ReplicaInput::Remove(Self::nth_key(self.replica_dump(state.replica), n)), None)
+                    let key = Self::nth_key(self.replica_dump(state.replica), n);
+                    side.replica.remove(self.policy(), &key, local).expect(MEMORY);
                 }
                 ReplicaStep::Message(message) => match self.messages.value(message) {
                     Message::Entry { entry, wrote, master, deadlines, command } => {
@@ -111,15 +111,13 @@ impl ExpiryModel {
                             let is_late = ahead.clone().any(|deadline| *deadline <= came);
                             self.covered.command(*number, ahead.next().is_some(), is_late);
                         }
-                        let note = (entry.lsn, wrote.clone(), master.clone());
-                        (ReplicaInput::Entry(entry.clone()), Some(note))
+                        side.replica.deliver(self.policy(), entry.clone(), local).expect(MEMORY);
+                        if self.setup.judges == Judges::Reads {
+                            side.note(entry.lsn, wrote, master.clone());
+                        }
                     }
-                    Message::Heartbeat(time) => (ReplicaInput::Heartbeat(*time), None),
+                    Message::Heartbeat(time) => side.replica.heartbeat(*time, local),
                 },
-            };
-            side.replica.step(self.policy(), self.limit_ms(), input, local).expect(MEMORY);
-            if let (Some((lsn, wrote, master)), Judges::Reads) = (note, self.setup.judges) {
-                side.note(lsn, &wrote, master);
             }
             self.replicas.number(side)
         });
@@ -153,7 +151,7 @@ impl ExpiryModel {
                 under_way: carried.flatten().copied().collect(),
                 heard_at: self
                     .limit_ms()
-                    .map(|_| self.replicas.value(state.replica).replica.log_time().heard_at()),
+                    .map(|_| self.replicas.value(state.replica).replica.replica().received_at()),
                 oldest: link.first().map(|(sent, _)| *sent),
                 is_down,
             };
@@ -181,11 +179,9 @@ impl ExpiryModel {
         };
         let master = dead(self.master_dump(state.master), self.master_clock(state.elapsed));
         actions.extend(master.into_iter().map(Action::MasterRemoves));
-        let by = match self.policy().removal() {
-            Removal::ByMaster => return,
-            Removal::Local => self.replica_clock(state.elapsed, state.skew),
-            Removal::LogTime => self.replicas.value(state.replica).replica.log_time().heard(),
-        };
+        let local = self.replica_clock(state.elapsed, state.skew);
+        let replica = self.replicas.value(state.replica).replica.replica();
+        let Some(by) = replica.removes_at(self.policy(), local) else { return };
         actions.extend(dead(self.replica_dump(state.replica), by).into_iter().map(Action::ReplicaRemoves));
     }
 }

@@ -187,7 +187,7 @@ impl ExpiryModel {
         }
         let local = self.replica_clock(state.elapsed, state.skew);
         let side = self.replicas.value(state.replica);
-        side.replica.judges_at(self.policy(), self.limit_ms(), local, state.told)
+        side.replica.replica().reads_at(self.policy(), local, state.told)
     }
 
     /// The n-th key that is stored.
@@ -207,13 +207,13 @@ impl ExpiryModel {
     }
 
     fn state_judged(&self, state: &State) -> Judgement {
-        let applied = self.replicas.value(state.replica).replica.applied();
+        let applied = self.replicas.value(state.replica).replica.replica().published();
         let logged = self.masters.value(state.master).last();
         let (now, local) = (self.master_clock(state.elapsed), self.replica_clock(state.elapsed, state.skew));
         let is_told = !self.heartbeats_matter || self.masters.value(state.master).time() == now;
         let is_at_rest = state.down != Some(true) && self.links.value(state.link).is_empty() && is_told;
         let (stuck, rested) = if is_at_rest {
-            let heard = self.replicas.value(state.replica).replica.log_time().heard().min(local);
+            let heard = self.replicas.value(state.replica).replica.replica().heard().min(local);
             let reads =
                 if self.setup.readers_see_the_dead { heard } else { self.readers_judge_at(state).time };
             checks::at_rest(logged, applied, (reads, heard))
@@ -284,7 +284,7 @@ impl Model for ExpiryModel {
         let one = |skew: u16| State {
             master: self.masters.number(Master::new(MemoryStore::new(), Epoch(1))),
             link: self.links.number(Link::new()),
-            replica: self.replicas.number(ReplicaSide::new()),
+            replica: self.replicas.number(ReplicaSide::new(self.limit_ms())),
             saw: self.saws.number(Saw::new()),
             moments: self.moments.number(vec![Default::default()]),
             elapsed: 0,

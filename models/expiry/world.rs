@@ -3,8 +3,9 @@
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
+use crate::expiry::LogTime;
 use crate::invariant::{Sight, Visible};
-use crate::node::Replica;
+use crate::node::{Readers, Replica, SerialReplica};
 use crate::store::Dump;
 use crate::store::memory::MemoryStore;
 use crate::time::Millis;
@@ -37,7 +38,7 @@ pub type Link = Vec<(u64, u32)>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReplicaSide {
     /// The machine.
-    pub replica: Replica<MemoryStore>,
+    pub replica: SerialReplica<MemoryStore>,
     /// What the master stored after the entries that the replica has applied.
     pub master_then: Dump,
     /// The last entry that wrote the value of a key.
@@ -45,10 +46,13 @@ pub struct ReplicaSide {
 }
 
 impl ReplicaSide {
-    /// A replica of an empty history.
-    pub fn new() -> ReplicaSide {
+    /// A replica of an empty history; `limit_ms` is how long silence may last before its log time is estimated.
+    pub fn new(limit_ms: Option<u64>) -> ReplicaSide {
         ReplicaSide {
-            replica: Replica::new(MemoryStore::new()),
+            replica: SerialReplica::new(
+                Replica::new(Lsn::NONE, LogTime::default(), limit_ms, Readers::In),
+                MemoryStore::new(),
+            ),
             master_then: Dump::new(),
             writers: BTreeMap::new(),
         }
@@ -73,12 +77,6 @@ impl ReplicaSide {
             if is_alive { Sight::Alive(writer) } else { Sight::Dead(writer) }
         };
         keys.map(|key| (key.clone(), sight(key))).collect()
-    }
-}
-
-impl Default for ReplicaSide {
-    fn default() -> ReplicaSide {
-        ReplicaSide::new()
     }
 }
 

@@ -18,9 +18,9 @@ use super::{MEMORY, Opinion, Visit, search};
 use crate::binlog::{Entry, Epoch, Lsn};
 use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
-use crate::expiry::{ExpiryPolicy, Removal};
+use crate::expiry::{ExpiryPolicy, LogTime, Removal};
 use crate::invariant::{self, SameLsn, Sight, Visible};
-use crate::node::{Master, MasterInput, MasterOutput, Replica, ReplicaInput};
+use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
 use crate::time::Millis;
@@ -51,7 +51,10 @@ pub fn opinion(question: &Question<'_>) -> Opinion {
     let started = |&skew_ms: &i64| State {
         master: Master::new(MemoryStore::new(), Epoch(1)),
         link: VecDeque::new(),
-        replica: Replica::new(MemoryStore::new()),
+        replica: SerialReplica::new(
+            Replica::new(Lsn::NONE, LogTime::default(), question.link_down, Readers::In),
+            MemoryStore::new(),
+        ),
         master_then: Dump::new(),
         writers: BTreeMap::new(),
         saw: BTreeMap::new(),
@@ -90,7 +93,7 @@ struct State {
     master: Master<MemoryStore>,
     /// Undelivered messages, oldest first, each with the time at which it was sent.
     link: VecDeque<(Millis, Message)>,
-    replica: Replica<MemoryStore>,
+    replica: SerialReplica<MemoryStore>,
     /// What the master stored after the entries that the replica has applied.
     master_then: Dump,
     /// The last entry, of those applied, that wrote the value of a key.
@@ -135,12 +138,13 @@ impl Question<'_> {
         let mut broken = self.broken_at_same_lsn(state);
         let (mut saw, mut moments) = (state.saw.clone(), state.moments.clone());
         see(&mut moments, &state.master_holds(), state.now);
-        let judges = state.replica.judges_at(self.policy, self.link_down, state.local(), state.told);
+        let judges = state.replica.replica().reads_at(self.policy, state.local(), state.told);
         // Nothing is refused: a replica to which nothing more can be told may owe an entry, or its readers the time.
         let is_all_told =
             state.link.is_empty() && state.down != Some(true) && state.master.time() == state.now;
-        let heard = state.replica.log_time().heard().min(state.local());
-        if is_all_told && (state.replica.applied() != state.master.last() || judges.time < heard) {
+        let heard = state.replica.replica().heard().min(state.local());
+        if is_all_told && (state.replica.replica().published() != state.master.last() || judges.time < heard)
+        {
             broken.push("progress");
         }
         let told = state.told.max(judges.time);
@@ -181,7 +185,7 @@ impl Question<'_> {
     }
 
     fn broken_at_same_lsn(&self, state: &State) -> Vec<&'static str> {
-        if state.replica.applied() != state.master.last() {
+        if state.replica.replica().published() != state.master.last() {
             return Vec::new();
         }
         let (master, replica) = (&state.master_holds(), &state.replica_holds());
@@ -224,11 +228,6 @@ impl Question<'_> {
             next.link.push_back((now, message));
         }
         next
-    }
-
-    fn replica_acts(&self, state: &mut State, input: ReplicaInput) {
-        let local = state.local();
-        state.replica.step(self.policy, self.link_down, input, local).expect(MEMORY);
     }
 
     fn command(&self, state: &State) -> Steps {
@@ -287,7 +286,7 @@ impl Question<'_> {
             }
         }
         if let Some(limit) = self.link_down {
-            let silent = Millis(state.replica.log_time().heard_at().0 + limit).offset(-state.skew_ms);
+            let silent = Millis(state.replica.replica().received_at().0 + limit).offset(-state.skew_ms);
             found.extend([silent, silent.offset(1)]);
         }
         if let Some(latest) = latest {
@@ -305,14 +304,14 @@ impl Question<'_> {
         let Some((_, message)) = next.link.pop_front() else { return Vec::new() };
         let words = format!("the link delivers {message}");
         match message {
-            Message::Heartbeat(time) => self.replica_acts(&mut next, ReplicaInput::Heartbeat(time)),
+            Message::Heartbeat(time) => next.replica.heartbeat(time, state.local()),
             Message::Entry(entry, wrote, master, _) => {
                 match wrote {
                     KeySet::Everything => next.writers.values_mut().for_each(|writer| *writer = entry.lsn),
                     KeySet::Keys(keys) => next.writers.extend(keys.into_iter().map(|key| (key, entry.lsn))),
                 }
                 next.master_then = master;
-                self.replica_acts(&mut next, ReplicaInput::Entry(entry));
+                next.replica.deliver(self.policy, entry, state.local()).expect(MEMORY);
             }
         }
         vec![(words, next)]
@@ -328,11 +327,11 @@ impl Question<'_> {
         let by = match self.policy.removal() {
             Removal::ByMaster => return steps,
             Removal::Local => state.local(),
-            Removal::LogTime => state.replica.log_time().heard(),
+            Removal::LogTime => state.replica.replica().heard(),
         };
         for key in dead(&state.replica_holds(), by) {
             let (words, mut next) = (format!("the replica removes {key}"), state.clone());
-            self.replica_acts(&mut next, ReplicaInput::Remove(key));
+            next.replica.remove(self.policy, &key, state.local()).expect(MEMORY);
             steps.push((words, next));
         }
         steps

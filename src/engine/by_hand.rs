@@ -85,7 +85,7 @@ impl<F: Place> Engine<F> {
     pub fn lets_readers_in(&self) -> bool {
         match self.role() {
             Role::Master(_) => true,
-            Role::Replica(shared) => shared.lets_readers_in(),
+            Role::Replica(shared) => shared.applied.lets_readers_in(),
             Role::None => false,
         }
     }

@@ -24,7 +24,7 @@ use crate::compression::Codec;
 use crate::effect::{Effect, Key};
 use crate::expiry::{ExpiryPolicy, Judging, Policy};
 use crate::handover::hand_over;
-use crate::node::removal_of_dead;
+use crate::node::{Readers, removal_of_dead};
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
@@ -60,23 +60,8 @@ pub struct Shared<F: Files> {
     /// Its own clock.
     pub clock: Clock,
     fsync: Mutex<Fsync>,
-    readers: Mutex<Readers>,
     /// Keys that were found dead, [`DEAD_MAX`] at most and those of one stretch: removed when the store is flushed.
     dead: Mutex<BTreeSet<Key>>,
-}
-
-/// Whether readers are let in. After a loss they may have seen entries that the log no longer has; after a crash they may
-/// have been told a log time that came with a heartbeat, which nobody logs: what they saw dead would live again.
-#[derive(Debug)]
-enum Readers {
-    /// They are.
-    In,
-    /// Not before the master has said where its log ends.
-    WaitForMaster,
-    /// Not before it has sent all through this entry, and a time after it.
-    WaitForTail(Lsn),
-    /// Not before this entry is applied; the time after it is heard then.
-    WaitFor(Lsn),
 }
 
 /// A replica that runs.
@@ -106,8 +91,9 @@ impl<F: Place> Following<F> {
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
         let machine = settings.machine();
         let workers = settings.workers.max(1);
+        let readers = if stopped { Readers::In } else { Readers::WaitForMaster };
         let shared = Arc::new(Shared {
-            applied: Applied::new(settings, store.clone(), last, time),
+            applied: Applied::new(settings, store.clone(), (last, time), readers),
             pool: Pool::new(Applier::new(machine, last), workers, limits, settings.schedule.clone()),
             log: Arc::new(SharedLog::new(log)),
             link: Mutex::new((LinkState::Connecting, settings.clock.now())),
@@ -115,7 +101,6 @@ impl<F: Place> Following<F> {
             marks: Mutex::new(Marks::new(last)),
             fsync: Mutex::new(settings.fsync),
             dead: Mutex::default(),
-            readers: Mutex::new(if stopped { Readers::In } else { Readers::WaitForMaster }),
             master,
         });
         let workers = (0..workers)
@@ -180,7 +165,7 @@ impl<F: Place> Following<F> {
         sink.flush(&mut lock(&sink.received)).map_err(|error| error.to_string())?;
         // An estimate, too, was an instant that readers judged by.
         let (_, told) = self.shared.applied.seen();
-        identity.set_lost(!self.shared.lets_readers_in());
+        identity.set_lost(!self.shared.applied.lets_readers_in());
         identity.write_ceiling(&files, told.time).map_err(|error| error.to_string())?;
         self.shared.log.stop().map_err(|error| error.to_string())?;
         Ok(sink.store)
@@ -193,7 +178,7 @@ impl<F: Files> Shared<F> {
         if command.is_write() {
             return Reply::Error("READONLY You can't write against a read only replica.".to_owned());
         }
-        if command.kind() == Kind::Read && !self.lets_readers_in() {
+        if command.kind() == Kind::Read && !self.applied.lets_readers_in() {
             return Reply::Error("LOADING replica is catching up after a crash".to_owned());
         }
         let Some(sight) = self.applied.sight() else {
@@ -225,27 +210,6 @@ impl<F: Files> Shared<F> {
     /// Whether the log is synced by the clock.
     pub fn syncs_every_second(&self) -> bool {
         *lock(&self.fsync) == Fsync::EverySec
-    }
-
-    /// Notes that a time after entry `after` came, which is known once `applied` is applied.
-    fn told_time(&self, after: Lsn, applied: Lsn) {
-        let mut readers = lock(&self.readers);
-        if let Readers::WaitForTail(lsn) = *readers
-            && after >= lsn
-        {
-            *readers = Readers::WaitFor(applied);
-        }
-    }
-
-    /// Whether readers are answered.
-    pub fn lets_readers_in(&self) -> bool {
-        let mut readers = lock(&self.readers);
-        if let Readers::WaitFor(lsn) = *readers
-            && self.applied.seen().0 >= lsn
-        {
-            *readers = Readers::In;
-        }
-        matches!(*readers, Readers::In)
     }
 }
 
@@ -340,10 +304,7 @@ impl<F: Place> Follower for Sink<F> {
 
     fn resumed(&self, resume: Resume) -> Result<(), FollowerError> {
         *lock(&self.shared.marks) = Marks::new(lock(&self.received).last);
-        let mut readers = lock(&self.shared.readers);
-        if matches!(*readers, Readers::WaitForMaster) {
-            *readers = Readers::WaitForTail(resume.last);
-        }
+        self.shared.applied.resumed(resume.last);
         Ok(())
     }
 
@@ -351,16 +312,12 @@ impl<F: Place> Follower for Sink<F> {
         let mut received = lock(&self.received);
         let local = self.shared.clock.now();
         let share = bytes.len() / entries.len().max(1);
-        let before = Lsn(entries.last().map_or(0, |entry| entry.lsn.0 - 1));
+        let end = entries.last().map(|entry| (entry.lsn, entry.time));
         let append = |entries: &[Entry]| self.append(entries, bytes);
-        let hear = |entry: &Entry| {
-            (received.last, received.time) = (entry.lsn, entry.time);
-            self.shared.applied.hear(entry.lsn, entry.time);
-        };
+        let receive = |entries: &[Entry]| self.shared.applied.receive(entries);
         let arrived = |entry| self.policy.arrived(entry, local);
-        hand_over(&self.shared.pool, entries, share, append, hear, arrived)?;
-        // An entry is made after the one before it, and has the time of that.
-        self.shared.told_time(before, received.last);
+        hand_over(&self.shared.pool, entries, share, append, receive, arrived)?;
+        (received.last, received.time) = end.unwrap_or((received.last, received.time));
         lock(&self.shared.marks).pass(received.last, bytes.len() as u64, received.time);
         received.checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
         if received.checkpoints.written(bytes.len() as u64) {
@@ -372,8 +329,7 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
-        self.shared.applied.hear(heartbeat.after, heartbeat.time);
-        self.shared.told_time(heartbeat.after, heartbeat.after);
+        self.shared.applied.heartbeat(heartbeat);
         lock(&self.received).checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
         let mut marks = lock(&self.shared.marks);
         marks.pass(heartbeat.after, 0, heartbeat.time);

@@ -14,10 +14,10 @@ use crate::apply;
 use crate::apply::pool::Work;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::expiry::log_clock::Reading;
-use crate::expiry::{ExpiryPolicy, Judging, LogTime, Removal};
-use crate::node::removal_of_dead;
+use crate::expiry::{ExpiryPolicy, LogTime, Reading};
+use crate::node::{Readers, Replica, removal_of_dead};
 use crate::publication::ReplicaPublication;
+use crate::replication::Heartbeat;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
 use crate::sync::Arc;
@@ -43,29 +43,31 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// A store that holds all through `watermark`, at log time `time`.
-    pub fn new(settings: &Settings, store: RocksStore, watermark: Lsn, time: Millis) -> Applied {
+    /// A store that holds all through `watermark`, at log time `time`; `readers` may be let in or not.
+    pub fn new(
+        settings: &Settings,
+        store: RocksStore,
+        (watermark, time): (Lsn, Millis),
+        readers: Readers,
+    ) -> Applied {
         let log_time = LogTime::at(time, settings.clock.now());
+        let replica = Replica::new(watermark, log_time, Some(settings.log_clock_limit_ms), readers);
         let applied = Applied {
             store,
             policy: settings.policy(),
             shows_prefixes: settings.ordering.shows_prefixes(),
             trace: settings.trace.clone(),
             clock: settings.clock.clone(),
-            publication: ReplicaPublication::new(log_time, Some(settings.log_clock_limit_ms), watermark),
+            publication: ReplicaPublication::new(replica),
         };
         applied.publish(watermark);
         applied
     }
 
-    /// What a reader is given now; `None` if compaction overtook him, and he asks again.
+    /// What a reader is given now; `None` if compaction overtook it, and it asks again.
     pub fn sight(&self) -> Option<Sight> {
-        let local = self.clock.now();
-        let (_, log_time, published) = self.publication.read(local);
-        let clock = match self.policy.judging() {
-            Judging::Local => local,
-            Judging::LogTime => log_time.time,
-        };
+        let (_, Reading { time: clock, .. }, published) =
+            self.publication.read(&*self.policy, self.clock.now());
         let snapshot = match published {
             Some(snapshot) => snapshot,
             None => Arc::new(self.store.snapshot(clock)?),
@@ -75,22 +77,24 @@ impl Applied {
 
     /// The last LSN that readers see, and log time as they are given it.
     pub fn seen(&self) -> (Lsn, Reading) {
-        let (lsn, log_time, _) = self.publication.read(self.clock.now());
-        (lsn, log_time)
+        let local = self.clock.now();
+        self.publication.look(|replica| (replica.published(), replica.log_time(local)))
     }
 
     /// The log time that was heard last.
     pub fn heard(&self) -> Millis {
-        self.publication.heard()
+        self.publication.look(Replica::heard)
+    }
+
+    /// Whether readers are let in.
+    pub fn lets_readers_in(&self) -> bool {
+        self.publication.look(|replica| replica.readers() == Readers::In)
     }
 
     /// The instant at which what is dead may be removed; `None`: the master sees to it.
     pub fn removes_at(&self) -> Option<Millis> {
-        match self.policy.removal() {
-            Removal::LogTime => Some(self.heard()),
-            Removal::Local => Some(self.clock.now()),
-            Removal::ByMaster => None,
-        }
+        let local = self.clock.now();
+        self.publication.look(|replica| replica.removes_at(&*self.policy, local))
     }
 
     /// What the workers write to.
@@ -114,9 +118,22 @@ impl Applied {
         self.store.flush()
     }
 
-    /// Notes that the master's time after entry `after` was `time`.
-    pub fn hear(&self, after: Lsn, time: Millis) {
-        self.publication.hear(after, time, self.clock.now());
+    /// Notes that these entries were received, which are not admitted yet.
+    pub fn receive(&self, entries: &[Entry]) {
+        let local = self.clock.now();
+        self.publication
+            .tell(|replica| entries.iter().for_each(|entry| replica.receive(entry.lsn, entry.time, local)));
+    }
+
+    /// Notes that a heartbeat was received.
+    pub fn heartbeat(&self, heartbeat: Heartbeat) {
+        let local = self.clock.now();
+        self.publication.tell(|replica| replica.heartbeat(heartbeat.after, heartbeat.time, local));
+    }
+
+    /// Notes that the master goes on with this replica's log, and that its own ends with entry `tail`.
+    pub fn resumed(&self, tail: Lsn) {
+        self.publication.tell(|replica| replica.resumed(tail));
     }
 }
 
@@ -134,6 +151,6 @@ impl Work for Applied {
     fn publish(&self, watermark: Lsn) {
         // Its reader judges by log time, or by the local clock, under which the gate stays shut.
         let snapshot = |judged_at| self.store.snapshot(judged_at).filter(|_| self.shows_prefixes);
-        self.publication.publish(watermark, self.clock.now(), snapshot);
+        self.publication.publish(watermark, snapshot);
     }
 }

@@ -4,8 +4,9 @@
 //! log. With n entries applied, the clock c satisfies t(n) ≤ c ≤ t(n+1), so a read of the replica is a read
 //! that the master could have answered at c.
 //!
-//! While nothing is heard, log time stands still; when that has lasted `limit`, it goes on by the replica's own
-//! rate, and reads are *estimated* until log time has caught up:
+//! While nothing is received, log time stands still; when that has lasted `limit`, it goes on by the replica's own
+//! rate, and reads are *estimated* until log time has caught up. An estimate stops at the time of an entry that was received
+//! and is not applied:
 //!
 //! ```text
 //! heard 5000 at local 5200, limit 10000
@@ -33,9 +34,9 @@ impl ExpiryPolicy for LogClock {
 pub struct LogTime {
     /// The master's time that was heard last.
     heard: Millis,
-    /// The replica's own clock at that moment.
-    heard_at: Millis,
-    /// The latest estimate given out; log time never goes behind it.
+    /// The replica's own clock when something was received last.
+    received_at: Millis,
+    /// The latest estimate given out, if it is beyond what was heard: log time never goes behind it. Else 0.
     estimate: Millis,
 }
 
@@ -52,16 +53,24 @@ impl LogTime {
     /// Log time `time`, as if heard when the replica's own clock said `local`: where a node goes on after a start. To
     /// `hear` it instead would take all the time before `local` for silence, and make an estimate of it.
     pub fn at(time: Millis, local: Millis) -> LogTime {
-        LogTime { heard: time, heard_at: local, estimate: Millis::ZERO }
+        LogTime { heard: time, received_at: local, estimate: Millis::ZERO }
     }
 
-    /// Notes that the log brought the master's time `time` while the replica's own clock said `local`.
-    /// `limit_ms` as in [`LogTime::read`].
-    pub fn hear(&mut self, time: Millis, local: Millis, limit_ms: Option<u64>) {
-        self.estimate = self.read(local, limit_ms).time;
+    /// Notes that the master was heard of when the replica's own clock said `local`: silence begins anew. `limit_ms` and
+    /// `next` as in [`LogTime::read`], `next` as it was before.
+    pub fn receive(&mut self, local: Millis, limit_ms: Option<u64>, next: Option<Millis>) {
+        let Reading { time, estimated } = self.read(local, limit_ms, next);
+        self.estimate = if estimated { time } else { Millis::ZERO };
+        // A clock that is never estimated does not ask when something was received.
+        self.received_at = if limit_ms.is_some() { local } else { Millis::ZERO };
+    }
+
+    /// Notes that the master's time is `time` for all that readers see.
+    pub fn hear(&mut self, time: Millis) {
         self.heard = self.heard.max(time);
-        // A clock that is never estimated does not ask when it was heard.
-        self.heard_at = if limit_ms.is_some() { local } else { Millis::ZERO };
+        if self.estimate <= self.heard {
+            self.estimate = Millis::ZERO;
+        }
     }
 
     /// The master's time that was heard last.
@@ -69,17 +78,19 @@ impl LogTime {
         self.heard
     }
 
-    /// The replica's own clock when the log was last heard.
-    pub fn heard_at(&self) -> Millis {
-        self.heard_at
+    /// The replica's own clock when something was received last; 0 where silence may last for ever.
+    pub fn received_at(&self) -> Millis {
+        self.received_at
     }
 
-    /// The clock when the replica's own says `local`; `limit_ms` is how long silence may last before it is
-    /// estimated, `None` = for ever.
-    pub fn read(&self, local: Millis, limit_ms: Option<u64>) -> Reading {
-        let silent = local.since(self.heard_at);
+    /// The clock when the replica's own says `local`. `limit_ms`: how long silence may last before it is estimated, `None` =
+    /// for ever. `next`: the time of the next entry, if it was received and readers do not see it yet; no estimate passes it.
+    pub fn read(&self, local: Millis, limit_ms: Option<u64>, next: Option<Millis>) -> Reading {
+        let silent = local.since(self.received_at);
         let beyond = limit_ms.map_or(0, |limit| silent.saturating_sub(limit));
-        let time = Millis(self.heard.0.saturating_add(beyond)).max(self.estimate);
+        let estimate = Millis(self.heard.0.saturating_add(beyond));
+        let estimate = next.map_or(estimate, |next| estimate.min(next.max(self.heard)));
+        let time = estimate.max(self.estimate);
         Reading { time, estimated: time > self.heard }
     }
 }

@@ -1,12 +1,14 @@
-//! Node — a master and a replica as state machines: input → outputs. Pure, but for the store that they hold.
+//! Node — a master and a replica as state machines. Pure, but for the stores that they hold.
 //!
 //! The settings of a node are no part of its state: they are given to each step.
 
 mod master;
 mod replica;
+mod serial_replica;
 
 pub use master::{Input as MasterInput, Master, Output as MasterOutput};
-pub use replica::{Input as ReplicaInput, Replica};
+pub use replica::{Readers, Replica};
+pub use serial_replica::SerialReplica;
 
 use crate::command::{Draft, View};
 use crate::effect::{Effect, Key};

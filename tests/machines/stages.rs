@@ -305,19 +305,27 @@ fn master_expires_logs_a_del_before_the_command_that_met_the_dead_key() {
 fn log_time_silent_past_the_limit_is_estimated_and_never_goes_back() {
     let limit = Some(10_000);
     let mut clock = LogTime::default();
-    clock.hear(Millis(5000), Millis(5200), limit);
+    let hear = |clock: &mut LogTime, time, local| {
+        clock.receive(Millis(local), limit, None);
+        clock.hear(Millis(time));
+    };
+    hear(&mut clock, 5000, 5200);
     let read = |clock: &LogTime, local| {
-        let reading = clock.read(Millis(local), limit);
+        let reading = clock.read(Millis(local), limit, None);
         (reading.time.0, reading.estimated)
     };
     assert_eq!(read(&clock, 5200), (5000, false));
     assert_eq!(read(&clock, 15_200), (5000, false));
     assert_eq!(read(&clock, 16_200), (6000, true));
-    clock.hear(Millis(5500), Millis(16_200), limit);
+    hear(&mut clock, 5500, 16_200);
     assert_eq!(read(&clock, 16_200), (6000, true), "what was read is not taken back");
-    clock.hear(Millis(17_000), Millis(17_200), limit);
+    hear(&mut clock, 17_000, 17_200);
     assert_eq!(read(&clock, 17_200), (17_000, false));
-    assert_eq!(clock.read(Millis(90_000), None).time, Millis(17_000), "without a limit it stands still");
+    assert_eq!(
+        clock.read(Millis(90_000), None, None).time,
+        Millis(17_000),
+        "without a limit it stands still"
+    );
 }
 
 /// A write over a few raw keys.

@@ -8,10 +8,12 @@ use replicheck::apply::{Instants, write_batch};
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::Key;
 use replicheck::expiry::LogTime;
+use replicheck::expiry::log_clock::LogClock;
 use replicheck::invariant::{self, State, Versions};
 use replicheck::models::expected::{OrderingChoice, ordering};
 use replicheck::models::ordering::Data;
 use replicheck::models::verdict::Verdict;
+use replicheck::node::{Readers, Replica};
 use replicheck::ordering::Strategy;
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::{Dump, StoreError, dump};
@@ -159,13 +161,17 @@ impl Judge {
 
     /// With a publication for other threads.
     pub fn with_publication(self) -> Judge {
-        let publication = ReplicaPublication::new(LogTime::at(Millis::ZERO, Millis::ZERO), None, Lsn::NONE);
+        let publication =
+            ReplicaPublication::new(Replica::new(Lsn::NONE, LogTime::default(), None, Readers::In));
         Judge { publication: Some(publication), ..self }
     }
 
-    pub fn hear(&self, entry: &Entry) {
+    pub fn receive(&self, entries: &[Entry]) {
         if let Some(publication) = &self.publication {
-            publication.hear(entry.lsn, entry.time, Millis::ZERO);
+            let receive = |replica: &mut Replica| {
+                entries.iter().for_each(|entry| replica.receive(entry.lsn, entry.time, Millis::ZERO));
+            };
+            publication.tell(receive);
         }
     }
 
@@ -173,7 +179,7 @@ impl Judge {
     /// is, which may be ahead).
     pub fn read(&self) -> (Lsn, Millis, Option<Arc<Seen>>) {
         let publication = self.publication.as_ref().expect("a judge with a publication");
-        let (lsn, clock, published) = publication.read(Millis::ZERO);
+        let (lsn, clock, published) = publication.read(&LogClock, Millis::ZERO);
         (lsn, clock.time, published)
     }
 

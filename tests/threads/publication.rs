@@ -1,7 +1,8 @@
 //! What readers are given.
 
 use replicheck::binlog::Lsn;
-use replicheck::expiry::LogTime;
+use replicheck::expiry::{self, LogTime, Reading};
+use replicheck::node::{Readers, Replica};
 use replicheck::publication::{LogClock, MasterPublication, ReplicaPublication};
 use replicheck::time::Millis;
 use std::sync::Arc;
@@ -47,26 +48,110 @@ fn master_publish_gives_up_the_state_before() {
     assert_eq!((Arc::strong_count(&reader), reader.as_str()), (1, "none"));
 }
 
+/// A replica that began at log time 4990 with entry 0 when its own clock said 5150, and estimates after 100 ms.
+fn replica() -> Replica {
+    Replica::new(Lsn(0), LogTime::at(Millis(4990), Millis(5150)), Some(100), Readers::In)
+}
+
+fn times(replica: &Replica, local: u64) -> (u64, bool) {
+    let Reading { time, estimated } = replica.log_time(Millis(local));
+    (time.0, estimated)
+}
+
 #[test]
 fn replica_clock_is_log_time_and_moves_with_the_state() {
-    let publication = ReplicaPublication::new(LogTime::at(Millis(4990), Millis(5150)), Some(100), Lsn(0));
+    let publication = ReplicaPublication::new(replica());
     let read = |local| {
-        let (lsn, log_time, snapshot) = publication.read(Millis(local));
+        let (lsn, log_time, snapshot) = publication.read(&expiry::log_clock::LogClock, Millis(local));
         (lsn.0, snapshot.as_deref().copied(), log_time.time.0, log_time.estimated)
     };
-    let publish = |lsn, state, local| {
-        publication.publish(Lsn(lsn), Millis(local), |judged_at| Some((state, judged_at.0)));
-    };
+    let publish = |lsn, state| publication.publish(Lsn(lsn), |judged_at| Some((state, judged_at.0)));
     assert_eq!(read(5200), (0, None, 4990, false), "the time before the start was no silence");
-    publication.hear(Lsn(1), Millis(5000), Millis(5160));
-    publication.hear(Lsn(1), Millis(5030), Millis(5170));
-    publication.hear(Lsn(2), Millis(5055), Millis(5180));
-    assert_eq!(read(5200), (0, None, 4990, false), "nothing is heard before its entry is applied");
-    publish(1, "one", 5200);
-    assert_eq!(read(5300), (1, Some(("one", 5030)), 5030, false));
-    assert_eq!(read(5310), (1, Some(("one", 5030)), 5040, true), "silent for longer than the limit");
-    publish(2, "two", 5310);
-    assert_eq!(read(5310), (2, Some(("two", 5055)), 5055, false));
-    publication.publish(Lsn(3), Millis(5310), |_| None);
-    assert_eq!(read(5310), (3, Some(("two", 5055)), 5055, false), "the state before stays");
+    publication.tell(|replica| {
+        replica.receive(Lsn(1), Millis(5000), Millis(5160));
+        replica.heartbeat(Lsn(1), Millis(5030), Millis(5170));
+        replica.receive(Lsn(2), Millis(5055), Millis(5210));
+    });
+    assert_eq!(read(5210), (0, None, 4990, false), "nothing is heard before its entry is applied");
+    publish(1, "one");
+    assert_eq!(read(5310), (1, Some(("one", 5030)), 5030, false));
+    assert_eq!(read(5320), (1, Some(("one", 5030)), 5040, true), "silent for longer than the limit");
+    publish(2, "two");
+    assert_eq!(read(5320), (2, Some(("two", 5055)), 5065, true));
+    publication.publish(Lsn(3), |_| None);
+    assert_eq!(read(5320), (3, Some(("two", 5055)), 5065, true), "the state before stays");
+}
+
+#[test]
+fn replica_whose_worker_stands_still_is_no_silent_master() {
+    let mut replica = replica();
+    replica.receive(Lsn(1), Millis(5000), Millis(5160));
+    for (at, time) in (5200..=6200).step_by(100).zip(5050u64..) {
+        replica.heartbeat(Lsn(1), Millis(time), Millis(at));
+    }
+    assert_eq!(times(&replica, 6250), (4990, false), "heartbeats came all the time");
+    assert_eq!(times(&replica, 6305), (4995, true), "now there are none");
+    assert_eq!(
+        times(&replica, 90_000),
+        (5000, true),
+        "but readers do not see entry 1, and its time ends the estimate"
+    );
+    replica.publish(Lsn(1));
+    assert_eq!(times(&replica, 6250), (5060, false));
+}
+
+#[test]
+fn replica_estimate_never_passes_an_entry_that_readers_do_not_see() {
+    let mut replica = replica();
+    replica.receive(Lsn(1), Millis(5000), Millis(5160));
+    replica.receive(Lsn(2), Millis(5010), Millis(5160));
+    assert_eq!(times(&replica, 90_000), (5000, true), "entry 1 was made at 5000");
+    replica.publish(Lsn(1));
+    assert_eq!(times(&replica, 90_000), (5010, true), "entry 2 at 5010");
+    replica.publish(Lsn(2));
+    assert_eq!(times(&replica, 5270), (5020, true), "nothing is known beyond");
+}
+
+#[test]
+fn replica_estimate_that_was_given_is_not_taken_back() {
+    let mut replica = replica();
+    assert_eq!(times(&replica, 5350), (5090, true));
+    replica.receive(Lsn(1), Millis(5000), Millis(5350));
+    assert_eq!(times(&replica, 5350), (5090, true), "it was told before entry 1 came");
+    replica.publish(Lsn(1));
+    assert_eq!(times(&replica, 5350), (5090, true));
+    replica.heartbeat(Lsn(1), Millis(5100), Millis(5360));
+    assert_eq!(times(&replica, 5360), (5100, false));
+}
+
+#[test]
+fn replica_after_a_crash_lets_readers_in_once_a_time_after_the_tail_is_heard() {
+    let begun = || {
+        let log_time = LogTime::at(Millis(4990), Millis(5150));
+        let mut replica = Replica::new(Lsn(3), log_time, Some(100), Readers::WaitForMaster);
+        replica.heartbeat(Lsn(3), Millis(5000), Millis(5150));
+        assert_eq!(replica.readers(), Readers::WaitForMaster, "where the log ends is not known");
+        replica.resumed(Lsn(5));
+        replica.receive(Lsn(4), Millis(5000), Millis(5150));
+        replica.receive(Lsn(5), Millis(5000), Millis(5150));
+        assert_eq!(replica.readers(), Readers::WaitForTail(Lsn(5)), "no time after entry 5 came");
+        replica
+    };
+    let mut by_heartbeat = begun();
+    by_heartbeat.heartbeat(Lsn(5), Millis(5010), Millis(5150));
+    assert_eq!(by_heartbeat.readers(), Readers::WaitFor(Lsn(5)));
+    by_heartbeat.publish(Lsn(4));
+    assert_eq!(by_heartbeat.readers(), Readers::WaitFor(Lsn(5)));
+    by_heartbeat.publish(Lsn(5));
+    assert_eq!((by_heartbeat.readers(), by_heartbeat.heard()), (Readers::In, Millis(5010)));
+    let mut by_entry = begun();
+    by_entry.receive(Lsn(6), Millis(5020), Millis(5150));
+    by_entry.publish(Lsn(5));
+    assert_eq!(by_entry.readers(), Readers::WaitFor(Lsn(6)));
+    by_entry.publish(Lsn(6));
+    assert_eq!((by_entry.readers(), by_entry.heard()), (Readers::In, Millis(5020)));
+    let mut idle = Replica::new(Lsn(3), LogTime::default(), None, Readers::WaitForMaster);
+    idle.resumed(Lsn(3));
+    idle.heartbeat(Lsn(3), Millis(5000), Millis(5150));
+    assert_eq!(idle.readers(), Readers::In, "all is published already");
 }

@@ -12,7 +12,8 @@ use loom::thread;
 use replicheck::apply::Applier;
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::KeySet;
-use replicheck::expiry::LogTime;
+use replicheck::expiry::{self, LogTime};
+use replicheck::node::{Readers, Replica};
 use replicheck::ordering::{AnyOrdering, Strategy};
 use replicheck::time::Millis;
 use std::sync::Arc;
@@ -54,23 +55,27 @@ fn loom_publication_reader_never_judges_beyond_an_unpublished_entry() {
 fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
     explore("publication of a replica, link, worker, reader", None, || {
         let zero = Millis::ZERO;
-        let publication = Arc::new(ReplicaPublication::new(LogTime::at(Millis(5), zero), None, Lsn(0)));
+        let publication = Arc::new(ReplicaPublication::new(Replica::new(
+            Lsn(0),
+            LogTime::at(Millis(5), zero),
+            None,
+            Readers::In,
+        )));
         let link = thread::spawn({
             let publication = Arc::clone(&publication);
             move || {
-                // Entry 1, a heartbeat after it, entry 2.
-                for (lsn, time) in [(1, 10), (1, 15), (2, 20)] {
-                    publication.hear(Lsn(lsn), Millis(time), zero);
-                }
+                publication.tell(|replica| replica.receive(Lsn(1), Millis(10), zero));
+                publication.tell(|replica| replica.heartbeat(Lsn(1), Millis(15), zero));
+                publication.tell(|replica| replica.receive(Lsn(2), Millis(20), zero));
             }
         });
         let worker = thread::spawn({
             let publication = Arc::clone(&publication);
-            move || (1..=2).for_each(|lsn| publication.publish(Lsn(lsn), zero, |at| Some((lsn, at))))
+            move || (1..=2).for_each(|lsn| publication.publish(Lsn(lsn), |at| Some((lsn, at))))
         });
         let mut before = (Lsn(0), Millis(0));
         for _ in 0..2 {
-            let (lsn, clock, snapshot) = publication.read(zero);
+            let (lsn, clock, snapshot) = publication.read(&expiry::log_clock::LogClock, zero);
             assert_eq!(snapshot.map_or(0, |snapshot| snapshot.0), lsn.0, "state and number are of one piece");
             // The link may be behind the worker here, so there is no lower end.
             let next = [10, 20, u64::MAX][usize::try_from(lsn.0).expect("small")];
@@ -80,7 +85,7 @@ fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
         }
         link.join().expect("no panic");
         worker.join().expect("no panic");
-        assert_eq!(publication.read(zero).1.time, Millis(20));
+        assert_eq!(publication.read(&expiry::log_clock::LogClock, zero).1.time, Millis(20));
     });
 }
 
@@ -98,7 +103,14 @@ fn shipped(
     received: &Mutex<Lsn>,
     judge: &Judge,
 ) -> Result<(), Stopped> {
-    hand_over(pool, entries, 1, |entries| append(received, entries), |entry| judge.hear(entry), |entry| entry)
+    hand_over(
+        pool,
+        entries,
+        1,
+        |entries| append(received, entries),
+        |entries| judge.receive(entries),
+        |entry| entry,
+    )
 }
 
 fn tells_time_too_late(
@@ -110,7 +122,7 @@ fn tells_time_too_late(
     append(received, &entries)?;
     for entry in entries {
         pool.admit(Arc::new(entry.clone()), 1)?;
-        judge.hear(&entry);
+        judge.receive(&[entry]);
     }
     Ok(())
 }
@@ -122,7 +134,7 @@ fn appends_too_late(
     judge: &Judge,
 ) -> Result<(), Stopped> {
     for entry in &entries {
-        judge.hear(entry);
+        judge.receive(std::slice::from_ref(entry));
         pool.admit(Arc::new(entry.clone()), 1)?;
     }
     append(received, &entries)

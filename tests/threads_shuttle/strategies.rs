@@ -87,8 +87,14 @@ impl Case {
         let entries: Vec<Entry> =
             judge.history.entries[from..to].iter().map(|entry| Entry::clone(entry)).collect();
         for group in entries.chunks(3) {
-            let handed: Result<(), Stopped> =
-                hand_over(&pool, group.to_vec(), 1, |_| Ok(()), |entry| judge.hear(entry), |entry| entry);
+            let handed: Result<(), Stopped> = hand_over(
+                &pool,
+                group.to_vec(),
+                1,
+                |_| Ok(()),
+                |entries| judge.receive(entries),
+                |entry| entry,
+            );
             handed.expect("nothing fails");
             if below(2) == 0 {
                 pool.request_cut(&**judge);

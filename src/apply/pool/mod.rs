@@ -172,17 +172,15 @@ impl<O: Ordering> Pool<O> {
     /// published. Called by one thread. Errors: [`Stopped`]; the entry was not admitted, and none will be.
     /// Panics: on a gap, which is a bug of the caller.
     pub fn admit(&self, entry: Arc<Entry>, bytes: usize) -> Result<(), Stopped> {
-        self.admit_all([entry], bytes, |_| ())
+        self.admit_all([entry], bytes)
     }
 
-    /// Admits the entries after the last one, of `bytes` each, as [`Pool::admit`] does one after the other: `before` is
-    /// called for each right before it is admitted, under the pool's lock, so it must not call the pool. Errors:
-    /// [`Stopped`]; those for which `before` was not called were not admitted, and none will be.
+    /// Admits the entries after the last one, of `bytes` each, as [`Pool::admit`] does one after the other. Errors:
+    /// [`Stopped`]; some may have been admitted, and no more will be.
     pub fn admit_all(
         &self,
         entries: impl IntoIterator<Item = Arc<Entry>>,
         bytes: usize,
-        mut before: impl FnMut(&Entry),
     ) -> Result<(), Stopped> {
         let _sentinel = Sentinel { pool: self, place: Place::Owner };
         let mut entries = entries.into_iter().peekable();
@@ -190,7 +188,6 @@ impl<O: Ordering> Pool<O> {
             let mut shared = lock(&self.shared);
             for entry in entries.by_ref().take(ADMITTED_AT_ONCE) {
                 shared = self.wait_for_room(shared, bytes)?;
-                before(&entry);
                 let outcome = shared.dispatch.admit(entry, bytes);
                 shared.dispatch.settle(None);
                 if outcome.is_err() {

@@ -227,7 +227,7 @@ impl Run {
 impl Readers {
     fn new(start: Millis) -> Readers {
         Readers {
-            side: ReplicaSide::new(),
+            side: ReplicaSide::new(None),
             saw: Saw::new(),
             moments: vec![Visible::new()],
             entries: BTreeMap::new(),
