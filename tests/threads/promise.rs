@@ -282,7 +282,7 @@ impl Work for Judge {
             self.looks(&mut disk);
         }
         if let Some(publication) = &self.publication {
-            publication.publish(watermark, Millis::ZERO, |_| Some(self.latest()));
+            publication.publish(watermark, |_| Some(self.latest()));
         }
     }
 }
