@@ -140,8 +140,8 @@ fn replay_damaged_trace_is_refused() {
         invariant.contains("unknown invariant 'same_value' (known: progress, convergence, "),
         "{invariant}"
     );
-    let version = refused("R08", |trace| trace["version"] = json!(2));
-    assert!(version.contains("trace of version 2; this program knows version 1"), "{version}");
+    let version = refused("R08", |trace| trace["version"] = json!(3));
+    assert!(version.contains("trace of version 3; this program knows versions 1 to 2"), "{version}");
     let setting = refused("R08", |trace| trace["setting"] = json!({"workers": 0, "crashes": 0}));
     assert!(setting.contains("the setting is none of the ordering model"), "{setting}");
     let program = refused("R08", |trace| trace["program"][1] = json!("GET h"));
