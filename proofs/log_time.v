@@ -2,16 +2,19 @@
 
    The stream carries entries and heartbeats, each with the master's time, which never goes back. The replica applies
    some first part of it, in order (a strategy that keeps prefix: in_sequence.v, snapshots.v), and judges by the machine
-   LogTime of src/expiry/log_clock.rs, whose clock stands still while nothing is heard (no limit is set). *)
+   LogTime of src/expiry/log_clock.rs, whose clock stands still while nothing is heard (no limit is set; with one:
+   log_time_limit.v). *)
 
 Require Import List Arith Lia.
 Require Import Replicheck.expiry.
 Import ListNotations.
 
-(* LogTime with the limit `None`: heard_at is then not looked at. `local` is the replica's own clock. *)
+(* LogTime with the limit `None`: received_at is then not looked at. `local` is the replica's own clock. *)
 Record log_time := { heard : nat; estimate : nat }.
 Definition read (c : log_time) (_local : nat) : nat := Nat.max (heard c) (estimate c).
-Definition hear (c : log_time) (t local : nat) : log_time := {| heard := Nat.max (heard c) t; estimate := read c local |}.
+Definition hear (c : log_time) (t _local : nat) : log_time :=
+  let heard' := Nat.max (heard c) t in
+  {| heard := heard'; estimate := if estimate c <=? heard' then 0 else estimate c |}.
 
 Section LogClock.
 Variables Key Value : Type.
@@ -49,7 +52,8 @@ Lemma hears l : forall c n0 local, estimate c <= heard c ->
   estimate c' <= heard c' /\ heard c' = fold_left (fun m i => Nat.max m (time_of i)) l (heard c).
 Proof.
   induction l as [|i l IH]; intros c n0 local E; [cbn; auto|]. cbn [fold_left fst snd].
-  specialize (IH (hear c (time_of i) (local n0)) (S n0) local). cbn in *. apply IH. unfold read. lia.
+  specialize (IH (hear c (time_of i) (local n0)) (S n0) local). cbn in *. apply IH.
+  destruct (estimate c <=? Nat.max (heard c) (time_of i)) eqn:L; [|apply Nat.leb_gt in L]; lia.
 Qed.
 
 Lemma max_is_last l : forall from, never_back from l ->
