@@ -8,6 +8,8 @@ use replicheck::binlog::Lsn;
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Reply;
 use replicheck::effect::Key;
+use replicheck::engine::Settings;
+use replicheck::ordering::Strategy;
 use replicheck::server::facts::{Follower, Link, Role};
 use std::time::Duration;
 
@@ -154,4 +156,23 @@ fn log_time_of_an_idle_replica_follows_its_master() {
     wait_until("the key is dead", || replica.one("GET a") == Reply::Null);
     assert!(replica.facts().log_time.0 >= set.0 + 300, "it was judged by the master's time");
     assert!(!replica.facts().log_time_estimated);
+}
+
+#[test]
+fn log_time_of_a_replica_that_publishes_rarely_is_not_estimated_while_its_master_is_heard_of() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let rare = |settings: &mut Settings| {
+        settings.ordering = Strategy::WritesetSnapshots;
+        settings.snapshot_interval_ms = 3_600_000;
+        settings.log_clock_limit_ms = 2000;
+    };
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, &rare, master.port);
+    master.run(&["SET a 1"]);
+    wait_until("the entry", || replica.facts().progress.durable == Lsn(1));
+    let since = master.facts().log_time.0;
+    wait_until("a time beyond the limit", || master.facts().log_time.0 > since + 4000);
+    let facts = replica.facts();
+    assert_eq!(facts.progress.applied, Lsn(0), "no cut came");
+    assert!(!facts.log_time_estimated, "heartbeats came all the time: {:?}", facts.log_time);
 }
