@@ -144,9 +144,6 @@ fn cell(row: &Row, own_program: bool) -> String {
     format!("{}{length}{mark}", sign(row.verdict))
 }
 
-/// Choices of which every story is told.
-const FEW_CHOICES: usize = 2;
-
 /// Rows of one run, with what it takes to lay them out.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
@@ -261,43 +258,21 @@ impl Report<'_> {
         self.rows.iter().filter(|row| !row.is_as_expected(self.own_program)).collect()
     }
 
-    /// The rows whose stories are told. Few choices, or a program of the user's own: enough stories to show each ✗. Many
-    /// choices: the first ✗ of each choice, and each that was not expected ([`Report::untold`] counts the others).
+    /// The rows whose stories are told: enough to show each ✗ of each choice. Of two that show the same the one over every
+    /// program is told, and of the first column.
     pub fn told(&self) -> Vec<&Row> {
-        let all = self.own_program || distinct(self.rows, |row| row.choice.as_str()).len() <= FEW_CHOICES;
-        let mut told = self.first_violations();
-        for row in self.rows.iter().filter(|row| row.counterexample.is_some()) {
-            let is_wanted = all || !row.is_as_expected(self.own_program);
-            if is_wanted && !told.iter().any(|other| tells(other, row)) {
+        let order = invariants(self.rows);
+        let place = |row: &Row| order.iter().position(|name| *name == row.invariant);
+        let mut broken: Vec<&Row> = self.rows.iter().filter(|row| row.counterexample.is_some()).collect();
+        broken.sort_by_key(|row| (row.scenario.is_some(), place(row)));
+        let mut told: Vec<&Row> = Vec::new();
+        for row in broken {
+            if !told.iter().any(|other| tells(other, row)) {
                 told.push(row);
             }
         }
         told.sort_by_key(|row| self.rows.iter().position(|other| std::ptr::eq(other, *row)));
         told
-    }
-
-    /// The number of rows with a counterexample that no story of [`Report::told`] shows.
-    pub fn untold(&self) -> usize {
-        let told = self.told();
-        let is_untold =
-            |row: &&Row| row.counterexample.is_some() && !told.iter().any(|other| tells(other, row));
-        self.rows.iter().filter(is_untold).count()
-    }
-
-    /// For each choice its first violated invariant in the order of the columns: over every program if there is
-    /// one, else of a named scenario.
-    fn first_violations(&self) -> Vec<&Row> {
-        let order = invariants(self.rows);
-        let place = |row: &Row| order.iter().position(|name| *name == row.invariant);
-        let cells = distinct(self.rows, |row| (row.model, row.choice.as_str()));
-        let first = |(model, choice): &(&str, &str)| {
-            let broken = self
-                .rows
-                .iter()
-                .filter(|row| row.model == *model && row.choice == *choice && row.counterexample.is_some());
-            broken.min_by_key(|row| (row.scenario.is_some(), place(row)))
-        };
-        cells.iter().filter_map(first).collect()
     }
 }
 

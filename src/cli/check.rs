@@ -299,18 +299,9 @@ impl Run<'_> {
         let json = self.args.json.as_deref().filter(|file| *file != "-");
         let json = json.map(|file| format!("Verdicts as JSON: {file}\n")).unwrap_or_default();
         let stories = report.rows.iter().filter(|row| row.counterexample.is_some()).count();
-        let untold = match report.untold() {
-            0 => String::new(),
-            count => wrapped(
-                &format!(
-                    "Counterexamples not told here: {count}; --choice NAME tells all of a choice, --export DIR writes all."
-                ),
-                report.width,
-            ),
-        };
         let export = self.args.export.as_ref();
         let export = export.map(|folder| format!("Counterexamples as files: {stories} in {folder}\n"));
-        named + &wrapped(&came_to, report.width) + &untold + &json + &export.unwrap_or_default()
+        named + &wrapped(&came_to, report.width) + &json + &export.unwrap_or_default()
     }
 }
 
@@ -457,26 +448,6 @@ pub(super) mod tests {
         assert!(!check(&[row(Verdict::Holds, Verdict::Violated)], false).0);
         let (expected, text) = check(&[row(Verdict::Holds, Verdict::Violated)], true);
         assert!(expected && text.contains("nothing is broken but what"), "{text}");
-    }
-
-    #[test]
-    fn end_counterexamples_that_are_not_told_are_counted() {
-        let violated = |choice: &str, invariant| Row {
-            choice: choice.to_owned(),
-            invariant,
-            counterexample: Some(Story::default()),
-            ..row(Verdict::Violated, Verdict::Violated)
-        };
-        let rows = ["first_key", "key_hash", "writeset"]
-            .map(|choice| ["convergence", "prefix"].map(|invariant| violated(choice, invariant)))
-            .concat();
-        assert!(
-            check(&rows, false).1.contains("not told here: 3; --choice NAME"),
-            "{}",
-            check(&rows, false).1
-        );
-        assert!(!check(&rows[..2], false).1.contains("not told"));
-        assert!(!check(&rows, true).1.contains("not told"));
     }
 
     #[test]
