@@ -117,14 +117,14 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("ordering", "writeset+commands", &[3_984_160]),
     ("ordering", "writeset_snapshots+commands", &[10_750_995]),
     ("ordering", "writeset+reads_after_crash", &[2_368_192]),
-    ("expiry", "verbatim", &[1_948_537, 2_276_261]),
-    ("expiry", "absolute", &[638_373, 872_607]),
-    ("expiry", "at_entry_time", &[4_546_504, 2_894_406]),
-    ("expiry", "pksetat", &[4_560_391, 2_886_578]),
-    ("expiry", "master_expires", &[634_181, 538_623]),
-    ("expiry", "relative", &[1_069_007, 867_470]),
-    ("expiry", "effects", &[4_560_391, 2_884_943]),
-    ("expiry", "log_clock", &[4_560_391, 4_969_192]),
+    ("expiry", "verbatim", &[1_877_821, 2_182_510]),
+    ("expiry", "absolute", &[621_577, 845_770]),
+    ("expiry", "at_entry_time", &[3_585_293, 2_241_655]),
+    ("expiry", "pksetat", &[3_591_842, 2_235_878]),
+    ("expiry", "master_expires", &[609_140, 517_104]),
+    ("expiry", "relative", &[1_031_594, 834_246]),
+    ("expiry", "effects", &[3_591_842, 2_234_568]),
+    ("expiry", "log_clock", &[3_591_842, 3_921_734]),
 ];
 
 #[test]
