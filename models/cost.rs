@@ -1,6 +1,6 @@
 //! Cost — rows → how many searches gave them, and their states, bytes and seconds. Pure.
 
-use super::verdict::{Row, Verdict};
+use super::verdict::Row;
 
 /// What some searches cost together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -41,8 +41,7 @@ impl Cost {
             if seen.contains(&key) {
                 continue;
             }
-            let is_finished =
-                !rows.iter().any(|other| other.verdict == Verdict::Incomplete && search(other) == key);
+            let is_finished = rows.iter().all(|other| other.finished || search(other) != key);
             seen.push(key);
             cost.searches += 1;
             cost.finished += usize::from(is_finished);

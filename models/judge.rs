@@ -71,8 +71,8 @@ struct Outcome {
     invariants: &'static [&'static str],
     sometimes: &'static [&'static str],
     tested: Vec<bool>,
-    /// What a verdict does not speak of, and of how many.
-    left_out: (Vec<String>, usize),
+    /// See [`Judged::coverage`].
+    coverage: Vec<(String, bool)>,
     stories: Vec<Option<Story>>,
     found: Found<()>,
     seconds: f64,
@@ -134,7 +134,7 @@ fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Foun
         invariants: model.invariants(),
         sometimes: model.sometimes(),
         tested: (0..model.invariants().len()).map(|index| model.witnesses().has(index)).collect(),
-        left_out: model.left_out(),
+        coverage: model.coverage(),
         stories,
         found: Found {
             unique: found.unique,
@@ -210,6 +210,7 @@ fn row_of(
         unique_states: unique,
         generated_states: judging.iter().map(|(_, outcome, _)| outcome.found.generated).sum(),
         state_bytes: bytes / unique.max(1),
+        finished: seed_of(judging).is_some() || judging.iter().all(|(_, outcome, _)| outcome.found.finished),
         max_depth: judging.iter().map(|(_, outcome, _)| outcome.found.depth).max().unwrap_or(0),
         seconds: judging.iter().map(|(_, outcome, _)| outcome.seconds).sum(),
         bounds: bounds.join("; "),
@@ -225,6 +226,11 @@ fn witness(judging: &[(&Part, &Outcome, usize)]) -> &'static str {
     seen.map_or("", |(_, outcome, index)| outcome.sometimes[*index])
 }
 
+/// From which number schedules were drawn, if they were.
+fn seed_of(judging: &[(&Part, &Outcome, usize)]) -> Option<u64> {
+    judging.iter().find_map(|(_, outcome, _)| outcome.seed)
+}
+
 /// The verdict over all searches that judge an invariant, and what must be said with it.
 fn verdict_of(
     invariant: &str,
@@ -232,7 +238,7 @@ fn verdict_of(
     is_broken: bool,
     is_fixed_program: bool,
 ) -> (Verdict, String) {
-    let seed = judging.iter().find_map(|(_, outcome, _)| outcome.seed);
+    let seed = seed_of(judging);
     let mut notes: Vec<String> = seed.map(|seed| format!("sampled with seed {seed}")).into_iter().collect();
     if is_broken {
         return (Verdict::Violated, notes.join("; "));
@@ -248,8 +254,8 @@ fn verdict_of(
         notes.push(format!("never put to the test: {}", outcome.sometimes[*index]));
     }
     if !left_out.is_empty() {
-        let share = format!("{} of {of}", left_out.len());
-        notes.push(format!("not put to the test ({share}): {}", listed(&left_out)));
+        let share = format!("{} of {of} keys and writes with a deadline", left_out.len());
+        notes.push(format!("not put to the test: {share}: {}", listed(&left_out)));
     }
     let verdict = match (seed, left_out.is_empty()) {
         (Some(_), _) => Verdict::Sampled,
@@ -261,16 +267,17 @@ fn verdict_of(
     (verdict, notes.join("; "))
 }
 
-/// What none of the searches put to the test that could: with their largest number of keys and commands.
+/// What was to be put to the test, and what no search put to the test that met it.
 fn left_out(judging: &[(&Part, &Outcome, usize)]) -> (Vec<String>, usize) {
-    let mut all: Vec<String> = Vec::new();
-    let mut of = 0;
-    for (_, outcome, _) in judging {
-        let (left_out, its) = &outcome.left_out;
-        of = of.max(*its);
-        all.extend(left_out.iter().filter(|it| !all.contains(it)).cloned().collect::<Vec<_>>());
+    let mut all: Vec<(&str, bool)> = Vec::new();
+    for (name, was_met) in judging.iter().flat_map(|(_, outcome, _)| &outcome.coverage) {
+        match all.iter_mut().find(|(known, _)| known == name) {
+            Some((_, met)) => *met |= was_met,
+            None => all.push((name, *was_met)),
+        }
     }
-    (all, of)
+    let open = all.iter().filter(|(_, met)| !met).map(|(name, _)| (*name).to_owned()).collect();
+    (open, all.len())
 }
 
 /// Of what is left out, so many are named.

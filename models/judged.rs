@@ -77,10 +77,10 @@ pub trait Judged:
     /// Which invariants were put to the test so far.
     fn witnesses(&self) -> &Witnesses;
 
-    /// What no verdict *holds* of this model speaks of, in words: keys that never died, commands that never came late; and how
-    /// many there were. *progress* speaks of them all the same.
-    fn left_out(&self) -> (Vec<String>, usize) {
-        (Vec::new(), 0)
+    /// What there was to put to the test beside the invariants, and whether it was: that a key dies, that a command comes late.
+    /// In words that say of one that was not what is missing. *progress* does not need it.
+    fn coverage(&self) -> Vec<(String, bool)> {
+        Vec::new()
     }
 
     /// Takes over what another model with the same setup was put to.

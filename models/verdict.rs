@@ -54,6 +54,8 @@ pub struct Row {
     pub generated_states: u64,
     /// Bytes of memory a unique state.
     pub state_bytes: usize,
+    /// Whether no search was cut short.
+    pub finished: bool,
     /// Steps of the longest of the shortest paths.
     pub max_depth: usize,
     /// Wall time of the searches.
@@ -86,6 +88,7 @@ impl Row {
             unique_states: 0,
             generated_states: 0,
             state_bytes: 0,
+            finished: true,
             max_depth: 0,
             seconds: 0.0,
             bounds: String::new(),

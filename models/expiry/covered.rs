@@ -48,24 +48,18 @@ impl Covered {
         (met.dated, met.late) = (met.dated | is_dated, met.late | is_late);
     }
 
-    /// What was not put to the test, in words: keys with a deadline that never died, commands on such keys that never
-    /// came late; with the number of such keys and commands. A command that never changed anything is none of them: there
-    /// was nothing to replicate.
-    pub fn left_out(&self, alphabet: &[Command]) -> (Vec<String>, usize) {
+    /// The keys with a deadline, with whether each died, and the commands on such keys, with whether each came late. A command
+    /// that never changed anything is none of them: there was nothing to replicate. Those of a program have its numbers.
+    pub fn coverage(&self, alphabet: &[Command], is_program: bool) -> Vec<(String, bool)> {
         let inner = self.inner();
-        let mut left_out: Vec<String> = Vec::new();
-        let mut all = 0;
-        for (key, died) in &inner.keys {
-            all += 1;
-            left_out.extend((!died).then(|| format!("{key} never dies")));
-        }
-        for (number, command) in (0u16..).zip(alphabet) {
-            let met = inner.commands.get(&number).copied().unwrap_or_default();
-            all += usize::from(met.dated);
-            let is_open = met.dated && !met.late;
-            left_out.extend(is_open.then(|| format!("{command} never comes after a deadline of its keys")));
-        }
-        (left_out, all)
+        let keys = inner.keys.iter().map(|(key, died)| (format!("{key} never dies"), *died));
+        let commands = (0u16..).zip(alphabet).filter_map(|(number, command)| {
+            let met = inner.commands.get(&number).filter(|met| met.dated)?;
+            let name =
+                if is_program { format!("write {} ({command})", number + 1) } else { command.to_string() };
+            Some((format!("{name} never comes after a deadline of its keys"), met.late))
+        });
+        keys.chain(commands).collect()
     }
 
     /// Notes all that the other has.

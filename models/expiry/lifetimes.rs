@@ -14,16 +14,21 @@ use std::collections::BTreeSet;
 /// The tick where no key has a deadline.
 const TICK_MS: u64 = 1001;
 
-/// What is stored after each command, run one after the other at `start`; nothing after one that fails.
-fn stored_after_each(commands: &[Command], start: Millis) -> Vec<Dump> {
+/// When each command was run, and what was stored after it; nothing after one that fails. They run one after the other at
+/// `start`; if `after_deaths`, each when all is dead that can die before.
+fn stored_after_each(commands: &[Command], start: Millis, after_deaths: bool) -> Vec<(Millis, Dump)> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
-    let mut stored = Vec::new();
+    let (mut now, mut stored) = (start, Vec::new());
     for command in commands {
-        let request = MasterInput::Request { command: command.clone(), now: start, random: 0 };
+        let request = MasterInput::Request { command: command.clone(), now, random: 0 };
         if master.step(&*Policy::Effects.get(), request).is_err() {
             break;
         }
-        stored.push(dump(master.store()).unwrap_or_default());
+        let holds = dump(master.store()).unwrap_or_default();
+        let deadlines = holds.values().filter_map(|stored| stored.deadline);
+        let last = deadlines.filter(|deadline| deadline.since(start) <= ELAPSED_MS_MAX).max();
+        stored.push((now, holds));
+        now = last.filter(|_| after_deaths).map_or(now, |last| last.max(now));
     }
     stored
 }
@@ -36,23 +41,25 @@ pub(super) fn dated(program: &[Command], start: Millis) -> Vec<u16> {
             keys.iter().any(|key| stored.get(key).is_some_and(|stored| stored.deadline.is_some()))
         }
     };
-    let stored = stored_after_each(program, start);
+    let stored = stored_after_each(program, start, false);
     let numbered = (1u16..).zip(program.iter().zip(&stored));
-    numbered.filter(|(_, (command, stored))| is_dated(command, stored)).map(|(count, _)| count).collect()
+    numbered.filter(|(_, (command, (_, stored)))| is_dated(command, stored)).map(|(count, _)| count).collect()
 }
 
 /// How many keys have a deadline at some time.
 pub fn dated_keys(commands: &[Command], start: Millis) -> usize {
-    let stored = stored_after_each(commands, start);
-    let dated = stored.iter().flatten().filter(|(_, stored)| stored.deadline.is_some());
+    let stored = stored_after_each(commands, start, false);
+    let keys = stored.iter().flat_map(|(_, stored)| stored);
+    let dated = keys.filter(|(_, stored)| stored.deadline.is_some());
     dated.map(|(key, _)| key).collect::<BTreeSet<_>>().len()
 }
 
-/// How long keys live by these commands, in milliseconds, each once; those that end within a run.
+/// How long keys live by these commands, in milliseconds, each once; those that end within a run. Some live only if others
+/// are dead (`SET k 5 PX 2000 NX`).
 fn lifetimes(commands: &[Command], start: Millis) -> BTreeSet<u64> {
-    let stored = stored_after_each(commands, start);
-    let deadlines = stored.iter().flat_map(Dump::values).filter_map(|stored| stored.deadline);
-    let lifetimes = deadlines.map(|deadline| deadline.since(start));
+    let both = [false, true].map(|after_deaths| stored_after_each(commands, start, after_deaths));
+    let stored = both.iter().flatten().flat_map(|(now, stored)| stored.values().map(move |it| (now, it)));
+    let lifetimes = stored.filter_map(|(now, stored)| Some(stored.deadline?.since(*now)));
     lifetimes.filter(|lifetime| (1..=ELAPSED_MS_MAX).contains(lifetime)).collect()
 }
 

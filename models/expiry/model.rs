@@ -388,11 +388,12 @@ impl Judged for ExpiryModel {
         &self.witnesses
     }
 
-    fn left_out(&self) -> (Vec<String>, usize) {
+    fn coverage(&self) -> Vec<(String, bool)> {
+        let is_program = self.setup.begins == self.setup.alphabet.len();
         match self.setup.passing {
-            Passing::Instants => self.covered.left_out(&self.setup.alphabet),
+            Passing::Instants => self.covered.coverage(&self.setup.alphabet, is_program),
             // A story in ticks has a setting that says how far time goes in it.
-            Passing::Ticks => (Vec::new(), 0),
+            Passing::Ticks => Vec::new(),
         }
     }
 

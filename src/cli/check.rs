@@ -358,6 +358,7 @@ pub(super) mod tests {
             unique_states: 1234,
             generated_states: 5678,
             state_bytes: 50,
+            finished: verdict != Verdict::Incomplete,
             max_depth: 9,
             seconds: 0.5,
             bounds: "all of it".to_owned(),

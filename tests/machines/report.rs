@@ -17,6 +17,7 @@ fn row(choice: &str, invariant: &'static str, verdict: Verdict, expected: Verdic
         unique_states: 1_234_567,
         generated_states: 9_000_000,
         state_bytes: 50,
+        finished: verdict != Verdict::Incomplete,
         max_depth: 17,
         seconds: 2.0,
         bounds: "programs of up to 4 commands".to_owned(),

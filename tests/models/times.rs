@@ -54,6 +54,20 @@ fn own_program_with_many_keys_that_die_is_sampled_and_finds_the_founding_bug() {
 }
 
 #[test]
+fn own_program_key_that_lives_only_after_a_death_is_met() {
+    let programs: [&[&str]; 2] = [
+        &["HSET k f 1", "PEXPIRE k 1000", "SET k 5 PX 2500 NX", "GETEX k PERSIST"],
+        &["PSETEX k 1000 8", "SET k 5 PX 2000 NX"],
+    ];
+    for lines in programs {
+        for row in judged("log_clock", lines, 1) {
+            assert_eq!(row.verdict, Verdict::Holds, "{}: {lines:?}: {}", row.invariant, row.note);
+        }
+    }
+    assert!(row(&judged("effects", programs[1], 1), "past_read").bounds.contains("delay up to 3003 ms"));
+}
+
+#[test]
 fn own_program_is_judged_by_clocks_just_under_and_just_over_each_end_of_its_lifetimes() {
     let rows = judged("effects", &["PSETEX a 1003 1", "PSETEX k 9001 1"], 1);
     let bounds = &row(&rows, "no_early_death").bounds;
@@ -77,6 +91,7 @@ fn own_program_with_a_key_that_cannot_die_is_incomplete_and_names_it() {
         assert_eq!(row.verdict, expected, "{}: {}", row.invariant, row.note);
         assert_eq!(row.note.contains("k never dies"), row.invariant != "progress", "{}", row.note);
         assert!(!row.note.contains("j never dies"), "{}", row.note);
+        assert!(row.finished, "all was searched");
     }
 }
 
