@@ -5,7 +5,9 @@ use crate::seed::Seed;
 use replicheck::command::Command;
 use replicheck::expiry::Policy;
 use replicheck::models::bounds::{EXPIRY_ALPHABETS, ExpiryBounds};
-use replicheck::models::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS, Setup, skew_ms};
+use replicheck::models::expiry::{
+    ExpiryModel, FAMILIES, Judges, READ_INVARIANTS, STATE_INVARIANTS, Setup, skew_ms,
+};
 use replicheck::models::oracle::Opinion;
 use replicheck::models::oracle::expiry as plain;
 use replicheck::models::scenario;
@@ -13,6 +15,8 @@ use std::fmt::{self, Display};
 
 /// Programs of two and three commands that `cargo test` draws.
 const DRAWN: usize = 60;
+/// Pairs of a family of commands, drawn, that it may choose among.
+const OF_A_FAMILY: usize = 10;
 /// Programs of two that it compares whatever it draws: with them each invariant is broken by some policy.
 const ALWAYS: &[&str] = &["PSETEX k 2003 5; INCR k", "PSETEX k 2003 5; PERSIST k"];
 
@@ -84,7 +88,7 @@ impl Case {
     }
 }
 
-/// Every program up to two commands and, drawn, a tenth of those of three, under every policy and each clock.
+/// Every program up to two commands and, drawn, a tenth of those of three and some pairs of each family, under every policy and each clock.
 fn cases(random: &mut fastrand::Rng) -> Vec<Case> {
     let mut programs = Vec::new();
     for (_, alphabet) in EXPIRY_ALPHABETS {
@@ -94,6 +98,14 @@ fn cases(random: &mut fastrand::Rng) -> Vec<Case> {
         random.shuffle(&mut of_three);
         of_three.truncate(of_three.len().div_ceil(10));
         programs.extend(of_three);
+    }
+    for family in FAMILIES {
+        let alphabet = family.alphabet();
+        let (begins, others) = alphabet.split_at(family.begins.len());
+        let mut pairs = of_length(others, 2);
+        random.shuffle(&mut pairs);
+        pairs.truncate(OF_A_FAMILY);
+        programs.extend(pairs.into_iter().map(|pair| [begins, &pair].concat()));
     }
     let skews = -ExpiryBounds::QUICK.skew_ticks_max..=ExpiryBounds::QUICK.skew_ticks_max;
     let mut cases = Vec::new();
