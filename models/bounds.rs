@@ -51,6 +51,9 @@ impl Bounds {
 /// When a story in round numbers begins: far later than any time that a key is given to live.
 pub(super) const START: Millis = Millis(1_000_000_000);
 
+/// When a catalogue row's run begins: an instant of our days, as deadlines in bugs are.
+pub const RECENT_START: Millis = Millis(1_700_000_000_000);
+
 /// When any other run of the expiry model begins: no whole second, so that what is cut to seconds is seen to be.
 pub(super) const ODD_START: Millis = Millis(1_000_000_457);
 
@@ -182,8 +185,8 @@ impl ExpiryBounds {
         self.setup_from(judges, alphabet, ODD_START)
     }
 
-    /// The setups for a program, or an alphabet, of a user's own, from `start` on: each with a link that stays up and with one
-    /// that goes down; and with clocks that are apart by just under and just over a lifetime, time passing once less.
+    /// The setups for a user's own program or alphabet, from `start` on. There are three for each group of invariants: a link that
+    /// stays up; skews of just under and just over a lifetime, where time passes once less; a link that goes down once.
     pub fn own_setups(&self, alphabet: &[Command], start: Millis) -> Vec<expiry::Setup> {
         let of = |judges| {
             let setup = self.setup_from(judges, alphabet.to_vec(), start);
@@ -219,8 +222,8 @@ impl ExpiryBounds {
         }
     }
 
-    /// The setup for a family of commands: what every program of it begins with, and any two of the others; one of them where
-    /// programs are of two commands. Three would be nine times as many programs, which no bounds of ours can take.
+    /// The setup for a family of commands: every program begins alike and goes on with up to two of the other commands, or with
+    /// one if programs have at most two commands. With three there would be nine times as many programs, which is too many.
     pub fn family_setup(&self, judges: Judges, family: &expiry::Family) -> expiry::Setup {
         let begins = family.begins.len();
         let mut setup = self.setup(judges, family.alphabet());

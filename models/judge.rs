@@ -267,7 +267,7 @@ fn verdict_of(
     (verdict, notes.join("; "))
 }
 
-/// What was to be put to the test, and what no search put to the test that met it.
+/// Names of what no search met, and the number of all that some search could meet.
 fn left_out(judging: &[(&Part, &Outcome, usize)]) -> (Vec<String>, usize) {
     let mut all: Vec<(&str, bool)> = Vec::new();
     for (name, was_met) in judging.iter().flat_map(|(_, outcome, _)| &outcome.coverage) {

@@ -77,8 +77,8 @@ pub trait Judged:
     /// Which invariants were put to the test so far.
     fn witnesses(&self) -> &Witnesses;
 
-    /// What there was to put to the test beside the invariants, and whether it was: that a key dies, that a command comes late.
-    /// In words that say of one that was not what is missing. *progress* does not need it.
+    /// What a verdict *holds* needs besides the witnesses: that each key dies, that each command comes late. Each is named by the
+    /// words that are printed if it is missing, with whether the search met it. *progress* does not need it.
     fn coverage(&self) -> Vec<(String, bool)> {
         Vec::new()
     }

@@ -1,7 +1,7 @@
 //! A program of the user's own → tasks that judge exactly it under every choice.
 //!
-//! Up to [`ORDERING_WRITES_MAX`] and [`EXPIRY_WRITES_MAX`] writes every schedule is searched, if not too many keys have a
-//! deadline ([`EXPIRY_WRITES_AND_KEYS_MAX`]); beyond, schedules are drawn at random and the verdict says *sampled*.
+//! Every schedule is searched of a program of up to [`ORDERING_WRITES_MAX`] writes (ordering) or [`EXPIRY_WRITES_MAX`] (expiry,
+//! and [`EXPIRY_WRITES_AND_KEYS_MAX`]). Of a longer program schedules are drawn at random, and the verdict says *sampled*.
 
 use super::assignment::{KEYS_MAX, keys_of};
 use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries_max};
@@ -23,7 +23,8 @@ use std::sync::Arc;
 pub const ORDERING_WRITES_MAX: usize = 6;
 /// Writes of a program whose every schedule the expiry model searches.
 pub const EXPIRY_WRITES_MAX: usize = 5;
-/// Such writes and the keys that have a deadline: each key's instants multiply the states.
+/// Writes and keys with a deadline, added up, of a program whose every schedule the expiry model searches. Each such key
+/// multiplies the states.
 pub const EXPIRY_WRITES_AND_KEYS_MAX: usize = 7;
 
 /// Writes of a program that is judged at all: the master's state after each write is kept.
@@ -156,7 +157,7 @@ pub(super) fn expiry_parts(
     let is_searched = count <= EXPIRY_WRITES_MAX && count + dated <= EXPIRY_WRITES_AND_KEYS_MAX;
     let more_passes = if is_searched { 0 } else { DRAWN_PASSES };
     let bounds = ExpiryBounds { passes_max: bounds.passes_max.saturating_add(more_passes), ..bounds };
-    let setups = bounds.own_setups(&commands(program), program.begins()).into_iter().map(exactly);
+    let setups = bounds.own_setups(&commands(program), program.begins()).into_iter().map(in_order);
     let part = |setup: expiry::Setup| {
         let policy = Arc::clone(policy);
         let words = if is_searched { "every schedule of " } else { "" };
@@ -170,11 +171,11 @@ pub(super) fn expiry_parts(
 
 /// The setup for exactly this program.
 pub(super) fn expiry_setup(program: &Program, bounds: ExpiryBounds, judges: Judges) -> expiry::Setup {
-    exactly(bounds.setup_from(judges, commands(program), program.begins()))
+    in_order(bounds.setup_from(judges, commands(program), program.begins()))
 }
 
-/// The setup for all commands of its alphabet, in order.
-fn exactly(setup: expiry::Setup) -> expiry::Setup {
+/// The setup for one program: all commands of the alphabet, in order.
+fn in_order(setup: expiry::Setup) -> expiry::Setup {
     let length_max = setup.alphabet.len();
     expiry::Setup { begins: length_max, length_max, ..setup }
 }

@@ -258,8 +258,8 @@ impl Report<'_> {
         self.rows.iter().filter(|row| !row.is_as_expected(self.own_program)).collect()
     }
 
-    /// The rows whose stories are told: enough to show each ✗ of each choice. Of two that show the same the one over every
-    /// program is told, and of the first column.
+    /// The rows whose stories are told: enough to show each ✗ of each choice. A search over every program comes before a
+    /// scenario, and an earlier column before a later one.
     pub fn told(&self) -> Vec<&Row> {
         let order = invariants(self.rows);
         let place = |row: &Row| order.iter().position(|name| *name == row.invariant);

@@ -11,7 +11,7 @@
 //! counted from 0. `steps` says the same in words, for people. A model's order of steps is a function of its state, so a
 //! path means the same wherever it is gone, as long as the model is the same.
 
-use super::catalogue::START;
+use super::bounds::RECENT_START;
 use super::expiry::skew_ms;
 use super::judged::Judged;
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ pub enum Setting {
     },
 }
 
-/// A setting as any version has it: in version 1 clocks are apart in ticks, and time passes in four of them.
+/// A setting of any version. In version 1 the clocks differ by ticks, and time passes in four ticks.
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum AnyVersion {
@@ -86,7 +86,7 @@ impl From<AnyVersion> for Setting {
                 Setting::Clocks { tick_ms, delay_ticks, skews_ms, passes }
             }
             AnyVersion::ClocksInTicks { tick_ms, delay_ticks, skews } => {
-                let skews_ms = skews.iter().map(|ticks| skew_ms(*ticks, tick_ms, START)).collect();
+                let skews_ms = skews.iter().map(|ticks| skew_ms(*ticks, tick_ms, RECENT_START)).collect();
                 Setting::Clocks { tick_ms, delay_ticks, skews_ms, passes: None }
             }
         }

@@ -54,7 +54,7 @@ pub struct Row {
     pub generated_states: u64,
     /// Bytes of memory a unique state.
     pub state_bytes: usize,
-    /// Whether no search was cut short.
+    /// Whether every search ended by itself.
     pub finished: bool,
     /// Steps of the longest of the shortest paths.
     pub max_depth: usize,

@@ -141,7 +141,7 @@ impl<S> MasterPublication<S> {
     }
 }
 
-/// A replica's core with the state that its readers are given, for all threads of the replica.
+/// What readers of a replica are given: the replica's state and the published snapshot, behind one lock.
 #[derive(Debug)]
 pub struct ReplicaPublication<S> {
     state: Mutex<Shown<S>>,
@@ -152,18 +152,18 @@ struct Shown<S> {
     replica: Replica,
     /// The latest instant by which a reader was answered.
     told: Millis,
-    /// The state that is published; `None` where readers are given the store as it is.
+    /// The published snapshot; `None`: readers are given the store as it is.
     snapshot: Option<Arc<S>>,
 }
 
 impl<S> ReplicaPublication<S> {
-    /// What `replica` says, and no state yet.
+    /// The publication of `replica`, without a snapshot.
     pub fn new(replica: Replica) -> ReplicaPublication<S> {
         ReplicaPublication { state: Mutex::new(Shown { replica, told: Millis::ZERO, snapshot: None }) }
     }
 
-    /// The last entry that readers see, the instant to judge by when the replica's own clock says `local`, and the state if
-    /// one is published.
+    /// The last entry that readers see, the instant to judge by when the replica's own clock says `local`, and the published
+    /// snapshot.
     pub fn read(&self, policy: &dyn ExpiryPolicy, local: Millis) -> (Lsn, Reading, Option<Arc<S>>) {
         let mut state = lock(&self.state);
         let reading = state.replica.reads_at(policy, local, state.told);
@@ -171,18 +171,18 @@ impl<S> ReplicaPublication<S> {
         (state.replica.published(), reading, state.snapshot.clone())
     }
 
-    /// Looks at the replica.
+    /// What `look` finds in the replica's state.
     pub fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> T {
         look(&lock(&self.state).replica)
     }
 
-    /// Lets the link tell the replica what it received.
+    /// Changes the replica's state: the link tells what it received.
     pub fn tell(&self, tell: impl FnOnce(&mut Replica)) {
         tell(&mut lock(&self.state).replica);
     }
 
-    /// All through `lsn` is applied. `snapshot` takes the state, to be judged at the instant it is given; `None`: the
-    /// one before stays.
+    /// Publishes all entries up to `lsn`, which are applied. `snapshot` takes a snapshot to be judged at the instant that it is
+    /// given; `None`: the snapshot before stays.
     pub fn publish(&self, lsn: Lsn, snapshot: impl FnOnce(Millis) -> Option<S>) {
         let before = {
             let mut state = lock(&self.state);

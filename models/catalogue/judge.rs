@@ -6,10 +6,6 @@ use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::judge::{Part, Task, rows_of};
 use crate::models::scenario;
 use crate::models::verdict::{Row, Verdict};
-use crate::time::Millis;
-
-/// The master's clock at the beginning: an instant of our days, as deadlines in bugs are.
-pub const START: Millis = Millis(1_700_000_000_000);
 
 /// What the models say of a row.
 #[derive(Clone, Debug)]

@@ -25,8 +25,9 @@ mod seeded_machines;
 mod subject;
 mod table;
 
+pub use super::bounds::RECENT_START as START;
 pub use drawn::drawn;
-pub use judge::{Judgement, START, judgements, tasks};
+pub use judge::{Judgement, judgements, tasks};
 pub use layers::{Cell, LAYERS, Layers, ResultsError, TestResult, parse_results};
 pub use seeded::Seeded;
 pub use seeded_machines::Rigged;
@@ -116,7 +117,7 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// The replica's clocks: milliseconds that they are ahead of the master's; of the ordering model one that agrees.
+    /// Skews of the replica's clock: milliseconds ahead of the master's. The ordering model has one clock that agrees.
     pub fn skews_ms(self) -> Vec<i64> {
         match self {
             Setting::Schedules { .. } => vec![0],

@@ -2,12 +2,11 @@
 //!
 //! Rows and trace files come to the same: what the models judge and real nodes replay.
 
-use super::judge::START;
 use super::seeded_machines::{ByDestination, Flows, HoldsBack, Rigged};
 use super::{Bug, Configuration, Seeded};
 use crate::command::{Command, line};
 use crate::expiry::{ExpiryPolicy, Policy};
-use crate::models::bounds::{self, ExpiryBounds, ODD_START, OrderingBounds, TICK_MS_MAX};
+use crate::models::bounds::{self, ExpiryBounds, ODD_START, OrderingBounds, RECENT_START, TICK_MS_MAX};
 use crate::models::check::log_policy;
 use crate::models::expected::OrderingChoice;
 use crate::models::expiry::{self, ExpiryModel, Judges, Passing};
@@ -23,7 +22,7 @@ use std::sync::Arc;
 /// Workers and crashes that a trace may ask for: what a state of the model has room for, and more than a person reads.
 const WORKERS_MAX: usize = 8;
 const CRASHES_MAX: u8 = 4;
-/// Clocks of a trace at most.
+/// Skews that a trace may name.
 const SKEWS_MAX: usize = 256;
 
 /// A program with what it is run on.
@@ -289,11 +288,11 @@ impl Subject {
     }
 }
 
-/// When a run begins: a story in ticks in round numbers.
+/// When a run begins. A story in ticks is told in round numbers.
 fn start(setting: &Setting) -> Millis {
     match setting {
         Setting::Clocks { passes: Some(_), .. } => ODD_START,
-        _ => START,
+        _ => RECENT_START,
     }
 }
 

@@ -149,7 +149,7 @@ impl ExpiryModel {
                 master: self.master_dump(state.master),
                 replica: self.replica_dump(state.replica),
                 under_way: carried.flatten().copied().collect(),
-                heard_at: self
+                received_at: self
                     .limit_ms()
                     .map(|_| self.replicas.value(state.replica).replica.replica().received_at()),
                 oldest: link.first().map(|(sent, _)| *sent),

@@ -48,8 +48,8 @@ impl Covered {
         (met.dated, met.late) = (met.dated | is_dated, met.late | is_late);
     }
 
-    /// The keys with a deadline, with whether each died, and the commands on such keys, with whether each came late. A command
-    /// that never changed anything is none of them: there was nothing to replicate. Those of a program have its numbers.
+    /// The keys with a deadline, each with whether it died. The commands on such keys, each with whether it came late. A command
+    /// that never changed anything is left out, as there was nothing to replicate. Commands of a program are numbered.
     pub fn coverage(&self, alphabet: &[Command], is_program: bool) -> Vec<(String, bool)> {
         let inner = self.inner();
         let keys = inner.keys.iter().map(|(key, died)| (format!("{key} never dies"), *died));

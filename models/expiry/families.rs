@@ -1,8 +1,8 @@
 //! Families — the write commands that have to do with a deadline, in alphabets that one search can take.
 //!
-//! Each begins with commands that make a key with a deadline; then comes any pair of the others, or one of them. Every write
-//! command of the table is in one of them or in an alphabet of `bounds.rs` (`tests/models/times.rs`). Pairs across families are not
-//! searched.
+//! Every program of a family begins with the commands that make a key with a deadline, and goes on with one or two of the other
+//! commands. Every write command of the table is in a family or in an alphabet of `bounds.rs` (`tests/models/times.rs`). Pairs
+//! across families are not searched.
 
 use crate::command::{Command, line};
 

@@ -32,8 +32,8 @@ pub(super) struct Pending<'a> {
     pub replica: &'a Dump,
     /// Deadlines that messages carry, or that their keys had on the master.
     pub under_way: Vec<Millis>,
-    /// The replica's clock when it last heard from the master, if log time may be estimated.
-    pub heard_at: Option<Millis>,
+    /// The replica's clock when it last received something, if log time may be estimated.
+    pub received_at: Option<Millis>,
     /// When the oldest message was sent, in milliseconds from the start.
     pub oldest: Option<u64>,
     /// Whether the link is down.
@@ -63,8 +63,8 @@ pub(super) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending<'_>) -> Ve
         }
     }
     let limit = setup.log_clock_limit_ticks.map(|ticks| i128::from(ticks) * i128::from(setup.tick_ms));
-    if let (Some(limit), Some(heard_at)) = (limit, pending.heard_at) {
-        let silent_for_too_long = i128::from(heard_at.0) + limit - i128::from(skew_ms);
+    if let (Some(limit), Some(received_at)) = (limit, pending.received_at) {
+        let silent_for_too_long = i128::from(received_at.0) + limit - i128::from(skew_ms);
         note(silent_for_too_long);
         note(silent_for_too_long + 1);
     }

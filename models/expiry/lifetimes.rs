@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 /// The tick where no key has a deadline.
 const TICK_MS: u64 = 1001;
 
-/// When each command was run, and what was stored after it; nothing after one that fails. They run one after the other at
-/// `start`; if `after_deaths`, each when all is dead that can die before.
+/// For each command the instant at which it ran, and what was stored after it; the list ends at a command that fails. All
+/// commands run at `start`. With `after_deaths` each runs when every key is dead that can die within a run.
 fn stored_after_each(commands: &[Command], start: Millis, after_deaths: bool) -> Vec<(Millis, Dump)> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let (mut now, mut stored) = (start, Vec::new());
@@ -54,8 +54,8 @@ pub fn dated_keys(commands: &[Command], start: Millis) -> usize {
     dated.map(|(key, _)| key).collect::<BTreeSet<_>>().len()
 }
 
-/// How long keys live by these commands, in milliseconds, each once; those that end within a run. Some live only if others
-/// are dead (`SET k 5 PX 2000 NX`).
+/// The lifetimes that these commands give to keys, in milliseconds, as far as they end within a run. Some keys live only after
+/// a death (`SET k 5 PX 2000 NX`).
 fn lifetimes(commands: &[Command], start: Millis) -> BTreeSet<u64> {
     let both = [false, true].map(|after_deaths| stored_after_each(commands, start, after_deaths));
     let stored = both.iter().flatten().flat_map(|(now, stored)| stored.values().map(move |it| (now, it)));
@@ -69,14 +69,14 @@ pub fn tick_ms(commands: &[Command], start: Millis) -> u64 {
     lifetimes(commands, start).last().map_or(TICK_MS, |longest| longest / 2 + 1)
 }
 
-/// So many ticks as the milliseconds that a replica's clock is ahead; a tick is cut where a clock would begin before the
+/// The milliseconds by which a clock is ahead that is ahead by `ticks`. A long tick is cut, so that no clock begins before the
 /// instant 0.
 pub fn skew_ms(ticks: i8, tick_ms: u64, start: Millis) -> i64 {
     i64::from(ticks) * tick_ms.min(start.0 / 128).cast_signed()
 }
 
-/// Clocks that are ahead and behind by just under and just over the shortest and the longest lifetime of these commands;
-/// none that would begin before the instant 0.
+/// Skews in milliseconds, ahead and behind: just under and just over the shortest and the longest lifetime of these commands.
+/// Skews by which a clock would begin before the instant 0 are left out.
 pub fn skews_at_lifetimes(commands: &[Command], start: Millis) -> Vec<i64> {
     let lifetimes = lifetimes(commands, start);
     let ends = [lifetimes.first(), lifetimes.last()].into_iter().flatten();

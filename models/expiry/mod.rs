@@ -15,8 +15,8 @@
 //! replica marks *estimated* are exempt from what is promised of reads.
 //!
 //! Time passes to an instant at which something changes ([`Passing::Instants`]), or in ticks where a story is to be told in
-//! round numbers. How long a message is under way and how far the clocks are apart is counted in ticks in either case; a
-//! tick is half of the longest lifetime, and 1 ms more, so that two of them are just over it.
+//! round numbers. Delays are counted in ticks in either case. A tick is half of the longest
+//! lifetime, and 1 ms more, so that two ticks are just over it. Skews are in milliseconds.
 //!
 //! Entries are delivered in log order and applied one at a time, at delivery: the other orders are the ordering model's.
 //! *progress* is judged where the link is up and empty and the time is told: all that was logged is applied, and readers

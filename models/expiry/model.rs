@@ -41,7 +41,7 @@ pub struct State {
     pub passes: u8,
     /// The latest instant by which a reader was answered; of the stored state nobody asks.
     pub told: Millis,
-    /// Number of the replica's clock: how far it is ahead of the master's.
+    /// Number of the skew, in [`Setup::skews_ms`].
     pub skew: u16,
     /// Commands sent.
     pub sent: u16,
@@ -75,7 +75,7 @@ pub enum Action {
 /// What a step of the master comes to: its number afterwards, and the messages that it sends.
 pub(super) type MasterStep = (u32, Arc<[u32]>);
 
-/// What decides how long time may pass: master, link, replica, the skew, whether the link is down.
+/// What decides how long time may pass: master, link, replica, skew, whether the link is down.
 type Waiting = (u32, u32, u32, u16, bool);
 
 /// A look of the readers: replica, what they saw, the master's moments, the clock, the skew, what they were told.
@@ -161,7 +161,7 @@ impl ExpiryModel {
         self.master_clock(elapsed).offset(self.skew_ms(skew))
     }
 
-    /// The replica's clock of that number less the master's.
+    /// The skew of that number, in milliseconds.
     pub fn skew_ms(&self, skew: u16) -> i64 {
         self.setup.skew_ms(skew)
     }

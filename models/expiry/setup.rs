@@ -36,7 +36,7 @@ pub struct Setup {
     pub passes_max: u8,
     /// How many ticks a message may be under way while the link is up.
     pub delay_ticks_max: u8,
-    /// The replica's clocks: milliseconds that they are ahead of the master's. A state has the number of one of them.
+    /// Skews of the replica's clock: milliseconds ahead of the master's. A state holds the number of one of them.
     pub skews_ms: Vec<i64>,
     /// How long log time may stand still before it is estimated, `None` = for ever.
     pub log_clock_limit_ticks: Option<u8>,
@@ -50,7 +50,7 @@ pub struct Setup {
 const LOG_CLOCK_LIMIT_TICKS: u8 = 2;
 
 impl Setup {
-    /// The same with a link that goes down once, and log time that is estimated when it was silent for long.
+    /// The same with a link that goes down once, and with log time that is estimated after a long silence.
     #[must_use]
     pub fn with_link_down(self) -> Setup {
         Setup { log_clock_limit_ticks: Some(LOG_CLOCK_LIMIT_TICKS), link_down: true, ..self }
@@ -76,7 +76,7 @@ impl Setup {
         words
     }
 
-    /// The replica's clock less the master's. Panics: there is no clock of that number.
+    /// The skew of that number, in milliseconds. Panics: there is none.
     pub fn skew_ms(&self, number: u16) -> i64 {
         self.skews_ms[usize::from(number)]
     }

@@ -24,7 +24,7 @@ pub const WRITES_MAX: usize = 24;
 /// Steps of a path.
 const STEPS_MAX: usize = 400;
 
-/// How far clocks may be apart: no clock begins before the instant 0.
+/// The largest skew in milliseconds: no clock begins before the instant 0.
 const SKEW_MS_MAX: i64 = 999_999_999;
 
 /// What may be set, and how far: name, label, range.

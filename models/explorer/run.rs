@@ -241,8 +241,8 @@ async fn work(run: Arc<Run>, searches: Arc<Searches>) {
     }
 }
 
-/// The address at which a counterexample's path can be gone: `typed` has its program and choice; how far the clocks are
-/// apart, the story says. `None`: it cannot be gone on the program alone.
+/// The address of a counterexample's path. `typed` has its program and choice; its skew is the story's. `None`: the program
+/// alone does not have the path.
 pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
     let program = typed.parse().ok()?;
     let skew_ms = match &story.taken {

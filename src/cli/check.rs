@@ -318,14 +318,15 @@ fn marked(text: &str, width: u16) -> String {
     lines.lines().zip(marks).map(|(line, mark)| format!("{mark}{line}\n")).collect()
 }
 
-/// Whether two verdicts of one choice differ from the expected ones in the same way, for the same reason.
+/// Whether two rows of one choice differ from what is expected in the same way, for the same stated reason.
 fn differ_alike(row: &Row, next: &Row) -> bool {
-    let way = |row: &Row| (row.verdict, row.expected, steps(row));
-    let of = |row: &Row| (row.model, row.choice.clone(), row.scenario.clone());
-    of(row) == of(next) && way(row) == way(next) && row.note == next.note && !row.note.is_empty()
+    let is_same_search =
+        (row.model, &row.choice, &row.scenario) == (next.model, &next.choice, &next.scenario);
+    let is_same_way = (row.verdict, row.expected, steps(row)) == (next.verdict, next.expected, steps(next));
+    is_same_search && is_same_way && row.note == next.note && !row.note.is_empty()
 }
 
-/// Verdicts that differ from the expected ones in one way, in words.
+/// Rows that differ from what is expected in the same way, in words.
 fn differs(rows: &[&Row]) -> String {
     let Some(row) = rows.first() else { return String::new() };
     let scenario = row.scenario.as_ref().map(|name| format!(" / {name}")).unwrap_or_default();

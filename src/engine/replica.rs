@@ -43,7 +43,7 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// A store that holds all through `watermark`, at log time `time`; `readers` may be let in or not.
+    /// A store that holds all entries up to `watermark`, at log time `time`. `readers`: whether readers are let in.
     pub fn new(
         settings: &Settings,
         store: RocksStore,
@@ -64,7 +64,7 @@ impl Applied {
         applied
     }
 
-    /// What a reader is given now; `None` if compaction overtook it, and it asks again.
+    /// What a reader is given now. `None`: compaction overtook the reader, which has to ask again.
     pub fn sight(&self) -> Option<Sight> {
         let (_, Reading { time: clock, .. }, published) =
             self.publication.read(&*self.policy, self.clock.now());
@@ -118,20 +118,20 @@ impl Applied {
         self.store.flush()
     }
 
-    /// Notes that these entries were received, which are not admitted yet.
+    /// Notes that the link received these entries. None of them is admitted yet.
     pub fn receive(&self, entries: &[Entry]) {
         let local = self.clock.now();
         self.publication
             .tell(|replica| entries.iter().for_each(|entry| replica.receive(entry.lsn, entry.time, local)));
     }
 
-    /// Notes that a heartbeat was received.
+    /// Notes that the link received a heartbeat.
     pub fn heartbeat(&self, heartbeat: Heartbeat) {
         let local = self.clock.now();
         self.publication.tell(|replica| replica.heartbeat(heartbeat.after, heartbeat.time, local));
     }
 
-    /// Notes that the master goes on with this replica's log, and that its own ends with entry `tail`.
+    /// Notes that the master resumes the stream, and that the master's log ends with entry `tail`.
     pub fn resumed(&self, tail: Lsn) {
         self.publication.tell(|replica| replica.resumed(tail));
     }

@@ -4,9 +4,9 @@
 //! log. With n entries applied, the clock c satisfies t(n) ≤ c ≤ t(n+1), so a read of the replica is a read
 //! that the master could have answered at c.
 //!
-//! While nothing is received, log time stands still; when that has lasted `limit`, it goes on by the replica's own
-//! rate, and reads are *estimated* until log time has caught up. An estimate stops at the time of an entry that was received
-//! and is not applied:
+//! While nothing is received, log time stands still. After a silence of `limit` it goes on at the replica's own rate, and
+//! reads are *estimated* until log time has caught up. An estimate stops at the time of the first entry that was received and
+//! is not published:
 //!
 //! ```text
 //! heard 5000 at local 5200, limit 10000
@@ -34,9 +34,9 @@ impl ExpiryPolicy for LogClock {
 pub struct LogTime {
     /// The master's time that was heard last.
     heard: Millis,
-    /// The replica's own clock when something was received last.
+    /// The replica's own clock at the last receipt.
     received_at: Millis,
-    /// The latest estimate given out, if it is beyond what was heard: log time never goes behind it. Else 0.
+    /// The latest estimate that was given, if it is later than what was heard; else 0. Log time never goes back behind it.
     estimate: Millis,
 }
 
@@ -56,16 +56,16 @@ impl LogTime {
         LogTime { heard: time, received_at: local, estimate: Millis::ZERO }
     }
 
-    /// Notes that the master was heard of when the replica's own clock said `local`: silence begins anew. `limit_ms` and
-    /// `next` as in [`LogTime::read`], `next` as it was before.
+    /// Notes a receipt when the replica's own clock said `local`: silence begins anew. `limit_ms` and `next` as in
+    /// [`LogTime::read`]; `next` is the value before the receipt.
     pub fn receive(&mut self, local: Millis, limit_ms: Option<u64>, next: Option<Millis>) {
         let Reading { time, estimated } = self.read(local, limit_ms, next);
         self.estimate = if estimated { time } else { Millis::ZERO };
-        // A clock that is never estimated does not ask when something was received.
+        // Without a limit the moment of the receipt does not matter.
         self.received_at = if limit_ms.is_some() { local } else { Millis::ZERO };
     }
 
-    /// Notes that the master's time is `time` for all that readers see.
+    /// Notes the master's time of what readers see.
     pub fn hear(&mut self, time: Millis) {
         self.heard = self.heard.max(time);
         if self.estimate <= self.heard {
@@ -78,13 +78,13 @@ impl LogTime {
         self.heard
     }
 
-    /// The replica's own clock when something was received last; 0 where silence may last for ever.
+    /// The replica's own clock at the last receipt; 0 if log time is never estimated.
     pub fn received_at(&self) -> Millis {
         self.received_at
     }
 
-    /// The clock when the replica's own says `local`. `limit_ms`: how long silence may last before it is estimated, `None` =
-    /// for ever. `next`: the time of the next entry, if it was received and readers do not see it yet; no estimate passes it.
+    /// Log time when the replica's own clock says `local`. `limit_ms`: milliseconds of silence after which log time is estimated;
+    /// `None`: never. `next`: the time of the first entry that was received and is not published; no estimate passes it.
     pub fn read(&self, local: Millis, limit_ms: Option<u64>, next: Option<Millis>) -> Reading {
         let silent = local.since(self.received_at);
         let beyond = limit_ms.map_or(0, |limit| silent.saturating_sub(limit));

@@ -1,6 +1,6 @@
 //! Node — a master and a replica as state machines. Pure, but for the stores that they hold.
 //!
-//! The settings of a node are no part of its state: they are given to each step.
+//! The expiry policy is no part of a node's state: it is given to each step.
 
 mod master;
 mod replica;

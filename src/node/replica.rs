@@ -1,5 +1,5 @@
-//! Replica — what a replica received and published → what its readers are given. Pure: it holds no store and no lock, and
-//! whoever drives it tells it what was written.
+//! Replica — what a replica received and published → what its readers are given. Pure: it holds no store and no lock. Its
+//! driver tells it what was received and what is published.
 //!
 //! ```text
 //! stream      6 (t 40)   heartbeat 45   7 (t 50)
@@ -7,31 +7,34 @@
 //! log time    38         45             45            50          the times of 6 are heard when 6 is published
 //! ```
 //!
-//! Log time moves with what readers see: with n entries published, the clock c satisfies t(n) ≤ c ≤ t(n+1), estimated or
-//! not. Silence counts from the last receipt, so a worker that stands still is no silent master.
+//! Log time moves with what readers see: with n entries published, the clock c satisfies t(n) ≤ c, and c ≤ t(n+1) once entry
+//! n+1 is received. An estimate that was given before entry n+1 came may be later; it is not taken back. Silence counts from
+//! the last receipt, so a worker that stands still does not look like a silent master.
 //!
-//! Which entry is written when, and by whom, is the business of [`crate::ordering`] and [`crate::apply::Applier`].
+//! Which worker writes which entry, and when, is decided by [`crate::ordering`] and [`crate::apply::Applier`].
 
 use crate::binlog::Lsn;
 use crate::expiry::{Clocks, ExpiryPolicy, LogTime, Reading, Removal};
 use crate::time::Millis;
 use std::collections::VecDeque;
 
-/// Whether readers are let in. After a loss they may have seen entries that the log no longer has; after a crash they may
-/// have been told a log time that came with a heartbeat, which nobody logs: what they saw dead would live again.
+/// Whether readers are let in.
+///
+/// After a loss of data, readers may have seen entries that the log no longer has. After a crash, readers may have been told
+/// a log time that came with a heartbeat. Heartbeats are not logged, so a key that a reader saw dead would be alive again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Readers {
-    /// They are.
+    /// Readers are let in.
     In,
-    /// Not before the master has said where its log ends.
+    /// Readers wait until the master has said where its log ends.
     WaitForMaster,
-    /// Not before the master has sent all through this entry, and a time after it.
+    /// Readers wait until the master has sent all entries up to this one, and a time after it.
     WaitForTail(Lsn),
-    /// Not before this entry is published; the time after it is heard then.
+    /// Readers wait until this entry is published. The time after it is heard then.
     WaitFor(Lsn),
 }
 
-/// Times after one entry, heard once all through it is published.
+/// The times of one entry and of the heartbeats after it. They are heard once the entry is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Waiting {
     after: Lsn,
@@ -41,24 +44,24 @@ struct Waiting {
     last: Millis,
 }
 
-/// A replica, but for its store, its log and its workers.
+/// The state of a replica without its store, its log and its workers.
 ///
-/// Invariants: what is published never goes back; what [`Replica::reads_at`] gives under a policy that judges by log time
-/// does not while the replica's own clock does not.
+/// Invariants: `published` never goes back. Log time never goes back while the replica's own clock does not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Replica {
     /// The last entry that readers see.
     published: Lsn,
     log_time: LogTime,
-    /// Times that were received and are not heard, in order.
+    /// Times that were received and are not heard yet, in log order.
     waiting: VecDeque<Waiting>,
-    /// How long silence may last before log time is estimated, `None` = for ever.
+    /// Milliseconds of silence after which log time is estimated; `None`: never.
     limit_ms: Option<u64>,
     readers: Readers,
 }
 
 impl Replica {
-    /// Nothing beyond entry `published` is applied; log time goes on from `log_time`.
+    /// A replica whose readers see all entries up to `published`, at log time `log_time`. `limit_ms`: milliseconds of silence
+    /// after which log time is estimated; `None`: never.
     pub fn new(published: Lsn, log_time: LogTime, limit_ms: Option<u64>, readers: Readers) -> Replica {
         Replica { published, log_time, waiting: VecDeque::new(), limit_ms, readers }
     }
@@ -73,21 +76,21 @@ impl Replica {
         self.log_time.heard()
     }
 
-    /// The replica's own clock when it last received something; 0 where silence may last for ever.
+    /// The replica's own clock at the last receipt; 0 if log time is never estimated.
     pub fn received_at(&self) -> Millis {
         self.log_time.received_at()
     }
 
-    /// Entry `lsn`, made at `time`, was received when the replica's own clock said `local`. Called in log order, before the
-    /// entry is applied.
+    /// Notes that entry `lsn` was received when the replica's own clock said `local`. `time`: the master's time of the entry.
+    /// Called in log order, before the entry is applied.
     pub fn receive(&mut self, lsn: Lsn, time: Millis, local: Millis) {
         self.note(lsn, time, local);
-        // It was made after the entry before it, and has the time of that.
+        // The entry's time is a time after the entry before it.
         self.told_after(Lsn(lsn.0.saturating_sub(1)), lsn);
     }
 
-    /// The master's time after entry `after` was `time`, as a heartbeat says that was received when the replica's own clock
-    /// said `local`. Called in log order.
+    /// Notes that a heartbeat was received when the replica's own clock said `local`. `time`: the master's time, after entry
+    /// `after`. Called in log order.
     pub fn heartbeat(&mut self, after: Lsn, time: Millis, local: Millis) {
         self.note(after, time, local);
         self.told_after(after, after);
@@ -96,14 +99,14 @@ impl Replica {
     fn note(&mut self, after: Lsn, time: Millis, local: Millis) {
         self.log_time.receive(local, self.limit_ms, self.next_time());
         match self.waiting.back_mut() {
-            // They are heard at once, and the last one counts: heartbeats do not pile up while nothing is applied.
+            // Only the last time after an entry counts, so heartbeats do not pile up while nothing is applied.
             Some(waiting) if waiting.after == after => waiting.last = waiting.last.max(time),
             _ => self.waiting.push_back(Waiting { after, first: time, last: time }),
         }
         self.hear_what_is_due();
     }
 
-    /// All through `lsn` is applied, and readers see it from now on.
+    /// Notes that all entries up to `lsn` are applied, and that readers see them from now on.
     pub fn publish(&mut self, lsn: Lsn) {
         self.published = lsn;
         self.hear_what_is_due();
@@ -124,19 +127,19 @@ impl Replica {
         }
     }
 
-    /// The time of the next entry, if it was received: no estimate passes it.
+    /// The time of the first entry that was received and is not published. No estimate passes it.
     fn next_time(&self) -> Option<Millis> {
         self.waiting.front().map(|waiting| waiting.first)
     }
 
-    /// The master goes on with the log of this replica, and its own ends with entry `tail`.
+    /// Notes that the master resumes the stream, and that the master's log ends with entry `tail`.
     pub fn resumed(&mut self, tail: Lsn) {
         if self.readers == Readers::WaitForMaster {
             self.readers = Readers::WaitForTail(tail);
         }
     }
 
-    /// A time after entry `after` came, which is heard once `known` is published.
+    /// Notes that a time after entry `after` was received. It is heard once entry `known` is published.
     fn told_after(&mut self, after: Lsn, known: Lsn) {
         if let Readers::WaitForTail(tail) = self.readers
             && after >= tail
@@ -145,7 +148,7 @@ impl Replica {
         }
     }
 
-    /// Whether readers are let in; if not, for what they wait.
+    /// Whether readers are let in, and if not, what they wait for.
     pub fn readers(&self) -> Readers {
         self.readers
     }
@@ -155,14 +158,14 @@ impl Replica {
         self.log_time.read(local, self.limit_ms, self.next_time())
     }
 
-    /// By which instant readers judge when the replica's own clock says `local` and the latest that they were told is
-    /// `told`.
+    /// The instant by which readers judge when the replica's own clock says `local`. `told`: the latest instant by which a
+    /// reader was answered.
     pub fn reads_at(&self, policy: &dyn ExpiryPolicy, local: Millis, told: Millis) -> Reading {
         policy.reads_at(Clocks { log_time: self.log_time(local), local, told })
     }
 
-    /// The instant at which what is dead may be removed when the replica's own clock says `local`; `None`: the master sees
-    /// to it.
+    /// The instant by which dead keys may be removed when the replica's own clock says `local`. `None`: only the master
+    /// removes keys.
     pub fn removes_at(&self, policy: &dyn ExpiryPolicy, local: Millis) -> Option<Millis> {
         match policy.removal() {
             Removal::LogTime => Some(self.heard()),

@@ -9,7 +9,7 @@ use crate::expiry::ExpiryPolicy;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
-/// A replica and its store.
+/// A replica with its store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SerialReplica<S> {
     replica: Replica,
@@ -22,12 +22,12 @@ impl<S: Store> SerialReplica<S> {
         SerialReplica { replica, store }
     }
 
-    /// What it received and published.
+    /// Its state without the store.
     pub fn replica(&self) -> &Replica {
         &self.replica
     }
 
-    /// What it stores.
+    /// Its store.
     pub fn store(&self) -> &S {
         &self.store
     }
@@ -49,12 +49,12 @@ impl<S: Store> SerialReplica<S> {
         Ok(())
     }
 
-    /// Receives the master's log time, after all entries so far.
+    /// Receives a heartbeat. `time`: the master's time, after all entries so far.
     pub fn heartbeat(&mut self, time: Millis, local: Millis) {
         self.replica.heartbeat(self.replica.published(), time, local);
     }
 
-    /// Removes `key` if the policy finds it dead. Errors: the store's.
+    /// Removes `key` if the policy finds it dead when the replica's own clock says `local`. Errors: the store's.
     pub fn remove(&mut self, policy: &dyn ExpiryPolicy, key: &Key, local: Millis) -> Result<(), StoreError> {
         let Some(now) = self.replica.removes_at(policy, local) else { return Ok(()) };
         let effect = removal_of_dead(&self.store, key, now)?;

@@ -175,8 +175,8 @@ impl<O: Ordering> Pool<O> {
         self.admit_all([entry], bytes)
     }
 
-    /// Admits the entries after the last one, of `bytes` each, as [`Pool::admit`] does one after the other. Errors:
-    /// [`Stopped`]; some may have been admitted, and no more will be.
+    /// Admits the entries after the last one, of `bytes` each, one after the other, as [`Pool::admit`] does. Errors:
+    /// [`Stopped`]: the first few may be admitted; no more will be.
     pub fn admit_all(
         &self,
         entries: impl IntoIterator<Item = Arc<Entry>>,
