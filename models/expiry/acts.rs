@@ -172,16 +172,16 @@ impl ExpiryModel {
     }
 
     pub(super) fn removals(&self, state: &State, actions: &mut Vec<Action>) {
-        let dead = |dump: &Dump, now: Millis| {
-            let numbered: Vec<u16> =
-                (0u16..).zip(dump.values()).filter(|(_, it)| it.is_dead(now)).map(|(n, _)| n).collect();
-            numbered
-        };
         let master = dead(self.master_dump(state.master), self.master_clock(state.elapsed));
-        actions.extend(master.into_iter().map(Action::MasterRemoves));
+        actions.extend(master.map(Action::MasterRemoves));
         let local = self.replica_clock(state.elapsed, state.skew);
         let replica = self.replicas.value(state.replica).replica.replica();
         let Some(by) = replica.removes_at(self.policy(), local) else { return };
-        actions.extend(dead(self.replica_dump(state.replica), by).into_iter().map(Action::ReplicaRemoves));
+        actions.extend(dead(self.replica_dump(state.replica), by).map(Action::ReplicaRemoves));
     }
+}
+
+/// Places in the dump of the keys that are dead at `now`.
+fn dead(dump: &Dump, now: Millis) -> impl Iterator<Item = u16> {
+    (0u16..).zip(dump.values()).filter(move |(_, stored)| stored.is_dead(now)).map(|(place, _)| place)
 }
