@@ -19,7 +19,7 @@ mod publication;
 /// What the files of src/ above name, but for the files themselves.
 mod apply {
     pub(crate) use crate::pool;
-    pub use replicheck::apply::Applier;
+    pub use replicheck::apply::{Applier, Worker};
 }
 use replicheck::{binlog, effect, expiry, node, ordering, store, time};
 
@@ -63,8 +63,8 @@ const COMMANDS: [&str; 4] = ["SET a 1", "SET c 2", "MSET a 3 c 3", "FLUSHDB"];
 /// One execution: all is admitted, and two workers drain the pool.
 fn run(strategy: Strategy, history: &Arc<History>) {
     let limits = Limits { entries_max: COMMANDS.len(), bytes_max: 1000 };
-    let applier = Applier::new(strategy.machine(2, 2), Lsn::NONE);
-    let pool = Arc::new(Pool::new(applier, 2, limits, Schedule::Free));
+    let applier = Applier::new(strategy.machine(2, 2), 2, Lsn::NONE);
+    let pool = Arc::new(Pool::new(applier, limits, Schedule::Free));
     let judge = Arc::new(Judge::new(history, strategy, Wrong::Nothing));
     let worker = sync::thread::spawn({
         let (pool, judge) = (Arc::clone(&pool), Arc::clone(&judge));

@@ -19,7 +19,7 @@ mod publication;
 /// What the files of src/ above name, but for the files themselves.
 mod apply {
     pub(crate) use crate::pool;
-    pub use replicheck::apply::Applier;
+    pub use replicheck::apply::{Applier, Worker};
 }
 use replicheck::{binlog, effect, expiry, node, ordering, store, time};
 
@@ -68,8 +68,8 @@ const DEPTH: usize = 3;
 /// One execution: entries are admitted to a small pool while four workers drain it.
 fn run(strategy: Strategy, history: &Arc<History>) {
     let limits = Limits { entries_max: 6, bytes_max: 1000 };
-    let applier = Applier::new(strategy.machine(WORKERS, 3), Lsn::NONE);
-    let pool = Arc::new(Pool::new(applier, WORKERS, limits, Schedule::Free));
+    let applier = Applier::new(strategy.machine(WORKERS, 3), WORKERS, Lsn::NONE);
+    let pool = Arc::new(Pool::new(applier, limits, Schedule::Free));
     // A crash at every batch would be looked at, too: that is the checker's own time, not shuttle's.
     let judge = Arc::new(Judge::new(history, strategy, Wrong::Nothing).without_crash());
     let spawn = |worker| {

@@ -58,8 +58,8 @@ impl Setup {
         let store = RocksStore::open(&folder.path().join("store")).expect("a store");
         let applied = Arc::new(Applied::new(&settings, store, (Lsn::NONE, Millis::ZERO), Readers::In));
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
-        let applier = Applier::new(settings.machine(), Lsn::NONE);
-        let pool = Arc::new(Pool::new(applier, self.workers, limits, settings.schedule.clone()));
+        let applier = Applier::new(settings.machine(), self.workers, Lsn::NONE);
+        let pool = Arc::new(Pool::new(applier, limits, settings.schedule.clone()));
         let workers = Pool::spawn(&pool, &applied);
         let groups: Vec<Vec<Entry>> = log.chunks(GROUP).map(<[Entry]>::to_vec).collect();
         let last = log.last().map_or(Lsn::NONE, |entry| entry.lsn);

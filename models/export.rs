@@ -155,7 +155,7 @@ fn expiry_source(what: What<'_>, program: &str, times: &Times) -> String {
 fn ordering_action(action: &ordering::Action) -> String {
     match action {
         ordering::Action::Command(number) => format!("Action::Command({number})"),
-        ordering::Action::Readmit => "Action::Readmit".to_owned(),
+        ordering::Action::Recover(count) => format!("Action::Recover({count})"),
         ordering::Action::Crash(flushed) => format!("Action::Crash({flushed})"),
         ordering::Action::Move(step) => format!("Action::Move(Move::{})", move_source(*step)),
     }
@@ -164,6 +164,7 @@ fn ordering_action(action: &ordering::Action) -> String {
 fn move_source(step: Move) -> String {
     match step {
         Move::Take(worker) => format!("Take({worker})"),
+        Move::Begin(worker) => format!("Begin({worker})"),
         Move::Write(worker) => format!("Write({worker})"),
         Move::Finish(worker) => format!("Finish({worker})"),
         Move::Cut => "Cut".to_owned(),

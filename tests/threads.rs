@@ -2,8 +2,8 @@
 
 #[path = "threads/log.rs"]
 mod log;
-#[path = "threads/replica.rs"]
-mod replica;
+#[path = "threads/recorder.rs"]
+mod recorder;
 #[allow(dead_code, reason = "shared with the other tests that draw")]
 mod seed;
 

@@ -22,9 +22,9 @@ mod promise;
 mod publication;
 #[path = "../src/queue.rs"]
 mod queue;
-#[path = "threads/replica.rs"]
+#[path = "threads/recorder.rs"]
 #[allow(dead_code, reason = "shared with the tests on threads of std")]
-mod replica;
+mod recorder;
 #[path = "threads/results.rs"]
 mod results;
 #[allow(dead_code, reason = "shared with the other tests that draw")]
@@ -33,7 +33,7 @@ mod seed;
 /// What the files of src/ above name, but for the files themselves.
 mod apply {
     pub(crate) use crate::pool;
-    pub use replicheck::apply::{Applier, Instants, write_batch};
+    pub use replicheck::apply::{Applier, Instants, Worker, write_batch};
 }
 use replicheck::{binlog, effect, expiry, node, ordering, store, time};
 use seed::commit;

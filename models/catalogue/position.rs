@@ -57,7 +57,7 @@ pub(super) const CASES: &[Case] = &[
             after_crash(
                 &["INCR a", "INCR a"],
                 Seeded::MarkerBehindData,
-                ("exactly_once", 8),
+                ("exactly_once", 5),
                 Configuration::commands(Serial),
             )
             .standing_for("a crash for the reconnect after a stall"),
@@ -177,7 +177,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(after_crash(
             &["SET c 1", "INCRBY c 5"],
             Seeded::MarkerBehindData,
-            ("exactly_once", 12),
+            ("exactly_once", 9),
             Configuration::commands(Serial),
         )),
     ),

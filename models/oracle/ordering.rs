@@ -4,13 +4,14 @@
 //! [`crate::invariant`]. A step is one of these, by any worker and at any moment:
 //!
 //! ```text
-//! next command logged and admitted · entry admitted again · worker takes, writes, finishes · cut · publish · crash
+//! next command logged and admitted · worker takes, begins, writes, finishes · cut · publish · crash
+//! after a crash: the log from the marker on, in batches of any size, before anything else
 //! ```
 //!
 //! A state holds what readers saw *before* it. A visit lets them look, so the states after it hold what they saw here.
 
 use super::{MEMORY, Opinion, Visit, search};
-use crate::apply::{self, Applier, Instants};
+use crate::apply::{self, Applier, Instants, Worker};
 use crate::binlog::{Entry, Lsn};
 use crate::effect::{Key, KeySet};
 use crate::invariant::{self, AtRest, State as Holds, Versions};
@@ -93,23 +94,12 @@ impl Held {
     }
 }
 
-/// The state of a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Worker {
-    Idle,
-    /// It has taken a job, and the marker of its batch if that is settled.
-    Taken(Job, Option<Lsn>),
-    /// It has written the batch of its job.
-    Written(Job),
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State<O> {
     applier: Applier<O>,
-    workers: Vec<Worker>,
     /// Whether a snapshot was asked for and is not published yet.
     cutting: bool,
-    /// The last entry of the snapshot that was published last; none since the start: 0.
+    /// The last entry of the snapshot that was published last, or that the store began with.
     published: Lsn,
     held: Rc<Held>,
     /// The state that readers see.
@@ -137,6 +127,14 @@ impl<O: Machine> State<O> {
         self.opens_at == Lsn::NONE
     }
 
+    /// Writes a batch, which a crash may lose.
+    fn write(&mut self, entries: &[&Entry], part: Option<&Key>, marker: Lsn) {
+        if self.crashes_left > 0 {
+            self.before.push(Rc::clone(&self.held));
+        }
+        self.held = Rc::new(self.held.written(entries, part, marker));
+    }
+
     /// After a step: readers are given what there is to give, and are let in if it is enough.
     fn given_to_readers(mut self) -> State<O> {
         if self.applier.ordering().reads() == Reads::Latest {
@@ -161,10 +159,9 @@ impl<O: Machine> Plain<'_, O> {
     fn started(&self, held: Rc<Held>) -> State<O> {
         let marker = apply::marker(&held.store).expect(MEMORY);
         State {
-            applier: Applier::new((self.new)(self.question.workers), marker),
-            workers: vec![Worker::Idle; self.question.workers],
+            applier: Applier::new((self.new)(self.question.workers), self.question.workers, marker),
             cutting: false,
-            published: Lsn::NONE,
+            published: marker,
             given: Rc::clone(&held),
             held,
             before: Vec::new(),
@@ -199,8 +196,9 @@ impl<O: Machine> Plain<'_, O> {
     }
 
     fn is_all_done(&self, state: &State<O>) -> bool {
-        let is_done = |worker| state.workers[worker] == Worker::Idle && self.work(state, worker).is_none();
-        state.applier.watermark() == self.length(state) && (0..state.workers.len()).all(is_done)
+        let workers = state.applier.workers();
+        let is_done = |worker| workers[worker] == Worker::Idle && self.work(state, worker).is_none();
+        state.applier.watermark() == self.length(state) && (0..workers.len()).all(is_done)
     }
 
     fn has_converged(&self, state: &State<O>) -> bool {
@@ -226,11 +224,7 @@ impl<O: Machine> Plain<'_, O> {
     }
 
     fn at_rest(&self, state: &State<O>) -> AtRest {
-        let next = if state.applier.admitted() < self.length(state) {
-            vec![state.place]
-        } else {
-            self.longer(state)
-        };
+        let next = self.longer(state);
         let refuses =
             |place: &Place| matches!(self.admission(state, *place), Some(Err(refused)) if !refused.declared);
         AtRest {
@@ -260,13 +254,11 @@ impl<O: Machine> Plain<'_, O> {
 
     /// The steps of the replica itself: no command, no crash.
     fn steps_of_replica(&self, state: &State<O>) -> Steps<O> {
-        let mut steps: Steps<O> = Vec::new();
-        if state.applier.admitted() < self.length(state)
-            && let Some(Ok(next)) = self.admission(state, state.place)
-        {
-            steps.push((format!("entry {} is admitted again", next.applier.admitted()), next));
+        if state.applier.admitted() < self.length(state) {
+            return self.recoveries(state);
         }
-        steps.extend((0..state.workers.len()).filter_map(|worker| self.work(state, worker)));
+        let workers = 0..state.applier.workers().len();
+        let mut steps: Steps<O> = workers.filter_map(|worker| self.work(state, worker)).collect();
         let mut next = state.clone();
         if let Some(at) = state.applier.publishable() {
             assert!(at > state.published, "entry {at} is published after entry {}", state.published);
@@ -276,7 +268,6 @@ impl<O: Machine> Plain<'_, O> {
         } else if state.applier.ordering().reads() == Reads::Published
             && state.applier.admits()
             && state.applier.admitted() > state.published
-            && state.applier.admitted() >= state.opens_at
             && !state.cutting
         {
             next.applier.cut();
@@ -289,34 +280,48 @@ impl<O: Machine> Plain<'_, O> {
     /// The next step of a worker.
     fn work(&self, state: &State<O>, worker: usize) -> Option<(String, State<O>)> {
         let mut next = state.clone();
-        let words = match &state.workers[worker] {
+        let words = match &state.applier.workers()[worker] {
             Worker::Idle => {
                 let job = next.applier.take(worker)?;
                 let is_admitted = |&lsn: &Lsn| Lsn::NONE < lsn && lsn <= state.applier.admitted();
                 assert!(!job.lsns.is_empty() && job.lsns.iter().all(is_admitted), "not a job: {job:?}");
-                let marker = next.applier.marker(&job);
-                let words = format!("takes {}, marker {marker:?}", in_words(&job));
-                next.workers[worker] = Worker::Taken(job, marker);
-                words
+                format!("takes {}", in_words(job))
             }
-            Worker::Taken(job, marker) => {
-                let marker = marker.or_else(|| state.applier.marker(job))?;
+            Worker::Given(job) => {
+                let marker = next.applier.begin(worker)?;
+                format!("begins to write {}, marker {marker}", in_words(job))
+            }
+            Worker::Writing(job, marker) => {
                 let entry = |&lsn: &Lsn| &self.question.programs.entry(state.place, lsn).0;
                 let entries: Vec<&Entry> = job.lsns.iter().map(entry).collect();
-                if state.crashes_left > 0 {
-                    next.before.push(Rc::clone(&state.held));
-                }
-                next.held = Rc::new(state.held.written(&entries, job.part.as_ref(), marker));
-                next.workers[worker] = Worker::Written(job.clone());
+                next.write(&entries, job.part.as_ref(), *marker);
+                next.applier.wrote(worker);
                 format!("writes {}, marker {marker}", in_words(job))
             }
             Worker::Written(job) => {
-                next.applier.finish(worker, job);
-                next.workers[worker] = Worker::Idle;
+                next.applier.finish(worker)?;
                 format!("finishes {}", in_words(job))
             }
         };
         Some((format!("worker {} {words}", worker + 1), next))
+    }
+
+    /// The next entries of the log applied as one batch: one of them, two, and so on.
+    fn recoveries(&self, state: &State<O>) -> Steps<O> {
+        let from = state.applier.admitted();
+        let to = (from.0 + 1..=self.length(state).0).map(Lsn);
+        let recovered = |to: Lsn| {
+            let lsns = (from.0 + 1..=to.0).map(Lsn);
+            let entries: Vec<&Entry> =
+                lsns.map(|lsn| &self.question.programs.entry(state.place, lsn).0).collect();
+            let mut next = state.clone();
+            next.write(&entries, None, to);
+            let held = Rc::clone(&next.held);
+            let fresh = self.started(Rc::clone(&held));
+            let next = State { applier: fresh.applier, published: to, given: held, ..next };
+            (format!("the log is applied to entry {to}"), next)
+        };
+        to.map(recovered).collect()
     }
 
     /// A client's next command: a node runs its log again before its port opens.

@@ -35,12 +35,27 @@ impl Data {
     ) -> (Data, bool) {
         let mut next = Data { before, ..self.clone() };
         apply::write_batch(&mut next.store, entries, part, marker, &INSTANTS).expect("memory does not fail");
-        let repeats = next.once.write((&self.store, &next.store), entries, part);
+        let repeats = next.note(&self.store, entries, part);
+        (next, repeats)
+    }
+
+    /// With entries after the marker written as at a restart, by the engine's own code. All else as for [`Data::write`].
+    #[must_use]
+    pub fn recover(&self, entries: &[&Entry], before: Option<u32>) -> (Data, bool) {
+        let mut next = Data { before, ..self.clone() };
+        apply::write_recovered(&mut next.store, entries, &INSTANTS).expect("memory does not fail");
+        let repeats = next.note(&self.store, entries, None);
+        (next, repeats)
+    }
+
+    /// Notes what was written to the store, which was `store` before. Says whether any of it had been written before.
+    fn note(&mut self, store: &MemoryStore, entries: &[&Entry], part: Option<&Key>) -> bool {
+        let repeats = self.once.write((store, &self.store), entries, part);
         for entry in entries {
             let keys = part.map_or_else(|| entry.keys(), |key| Cow::Owned(KeySet::of([key.clone()])));
-            next.versions.write(&keys, entry.lsn);
+            self.versions.write(&keys, entry.lsn);
         }
-        (next, repeats)
+        repeats
     }
 
     /// As a crash leaves it: on disk, so that no later one loses it.

@@ -1,12 +1,12 @@
 //! Ordering model — every program up to a length × W workers × one strategy, with readers and one crash.
 //!
-//! The replica's strategy, its worker pool and its writes are the engine's own code ([`crate::ordering`],
-//! [`crate::apply`]); the master's log comes from the engine's own master. What the model adds is only the
-//! choice of who goes next:
+//! The replica's strategy, the states of its workers, its writes and who is let in to read are the engine's own code
+//! ([`crate::ordering`], [`crate::apply`], [`crate::node::Replica`]); the master's log comes from the engine's own master.
+//! What the model adds is only the choice of what goes next:
 //!
 //! ```text
-//! admit the next entry · worker takes · worker writes its batch · worker finishes
-//! cut · publish (writeset_snapshots) · crash and restart
+//! admit the next entry · a worker takes a job, begins, writes its batch, finishes
+//! cut · publish (writeset_snapshots) · crash, then the log from the marker on, in batches of any size
 //! ```
 //!
 //! **Readers** look at all keys after every step: whatever a reader can see, this one sees.
@@ -17,8 +17,8 @@
 //!
 //! **Crash**: RocksDB's own log is off, so a crash leaves what was flushed, a prefix of the *write* order with the
 //! marker of its last batch. The binlog is whole (the store is never ahead of it, and what the replica lost of
-//! its tail the master sends again). The replica runs the log from the marker on and lets readers in when it
-//! has reached the log's end as of the crash.
+//! its tail the master sends again). The replica then does what a node does when it starts: it applies its log after the
+//! marker in batches, in log order, without its strategy. Then its workers start, and readers are let in.
 //!
 //! **Reduction**: with `crash_when_quiet` the replica crashes only when it has applied and shown all that it
 //! admitted. Nothing is lost by it: what follows a crash depends on the log, on the flushed batches, and on what
@@ -26,9 +26,10 @@
 //! and readers who have seen more are harder to please. Only counterexamples get longer. So a check runs both:
 //! programs up to one command less with crashes at any moment, all programs with crashes at quiet ones.
 //!
-//! Not modelled: loss of the log's own tail, queues that are full, a take that a scheduler delays between
-//! computing a marker and writing it any longer than another worker needs to finish (markers are settled at the
-//! take, the earliest moment, so they are as low as they can be).
+//! **A marker** is settled when a worker begins to write, and the batch may be written later. Only a crash brings a marker
+//! back, so where no crash may follow a worker begins and writes in one step.
+//!
+//! Not modelled: loss of the log's own tail, queues that are full.
 
 use crate::ordering::Ordering;
 use std::fmt::Debug;
@@ -46,12 +47,13 @@ mod log;
 mod model;
 mod once;
 mod rest;
+mod restart;
 mod routes;
 mod seen;
 mod story;
 
 pub use checks::{INVARIANTS, reader_looks, with_convergence, with_progress};
-pub use control::{Control, Fault, Move, Phase, Rank};
+pub use control::{Control, Fault, Move, Task, started};
 pub use data::Data;
 pub use log::{Place, Program, Programs, ProgramsError, WrongLog};
 pub use model::{Action, Admitted, OrderingModel, Position, Setup, State};

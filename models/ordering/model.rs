@@ -4,7 +4,7 @@ use super::Machine;
 use super::checks::{
     self, CONVERGENCE, EXACTLY_ONCE, INVARIANTS, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS,
 };
-use super::control::{Control, Fault, Move, Rank, Task};
+use super::control::{Control, Fault, Move, Task};
 use super::data::Data;
 use super::log::{Place, Programs};
 use super::routes::Routes;
@@ -13,6 +13,7 @@ use crate::invariant::{self, State as Holds, Versions};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::story::Story;
+use crate::node::Readers;
 use crate::ordering::{Reads, Refused};
 use crate::store::Dump;
 use stateright::{Model, Property};
@@ -80,8 +81,6 @@ pub struct State {
     pub seen: u32,
     /// The program so far.
     pub place: Place,
-    /// Readers are let in when the watermark has reached this LSN; 0 = they are.
-    pub opens_at: u16,
     /// Crashes that may still happen.
     pub crashes_left: u8,
     /// What the last step broke.
@@ -93,8 +92,8 @@ pub struct State {
 pub enum Action {
     /// A client sends this command of the alphabet; the master logs it, the replica admits the entry.
     Command(usize),
-    /// The replica admits an entry of its log again, after a restart.
-    Readmit,
+    /// After a restart the replica applies the next so many entries of its log, as one batch.
+    Recover(u16),
     /// A step of the strategy or of a worker.
     Move(Move),
     /// The replica is killed and starts again; of its batches, the first so many had been flushed.
@@ -104,29 +103,24 @@ pub enum Action {
 /// What a step asks of a [`Control`], once.
 pub(super) struct ControlFacts {
     /// The moves, each with the number of the control that it leads to and, for a write, of its task.
-    pub(super) moves: Vec<(Move, u32, Option<u32>)>,
+    pub(super) moves: Box<[(Move, u32, Option<u32>)]>,
     pub(super) admits: bool,
     pub(super) fault: Option<Fault>,
-    pub(super) rank: Rank,
+    pub(super) work: usize,
+    pub(super) cutting: bool,
     pub(super) admitted: Lsn,
     pub(super) watermark: Lsn,
+    /// What readers are given.
     pub(super) published: Lsn,
+    pub(super) readers_are_in: bool,
     pub(super) reads: Reads,
 }
 
 impl ControlFacts {
     /// Whether every admitted entry is applied, and no worker has anything left of one.
-    fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&self) -> bool {
         let works = |step: &Move| matches!(step, Move::Take(_) | Move::Write(_) | Move::Finish(_));
         self.watermark == self.admitted && !self.moves.iter().any(|(step, _, _)| works(step))
-    }
-
-    /// How far readers may see.
-    pub(super) fn shown(&self) -> Lsn {
-        match self.reads {
-            Reads::Latest => self.watermark,
-            Reads::Published => self.published,
-        }
     }
 }
 
@@ -144,12 +138,12 @@ pub enum Admitted {
 /// The model of one strategy.
 pub struct OrderingModel<O> {
     pub(super) setup: Setup,
-    new: Box<dyn Fn(usize) -> O + Send + Sync>,
+    pub(super) new: Box<dyn Fn(usize) -> O + Send + Sync>,
     pub(super) controls: Interner<Control<O>, ControlFacts>,
     pub(super) datas: Interner<Data, DataFacts>,
     versions: Interner<Versions>,
     nothing_seen: u32,
-    tasks: Interner<Task>,
+    pub(super) tasks: Interner<Task>,
     admissions: Memo<(u32, u32), Admitted>,
     runs: Interner<Vec<u32>>,
     run_of: Memo<(Place, u32), u32>,
@@ -196,11 +190,6 @@ impl<O: Machine> OrderingModel<O> {
         &self.setup
     }
 
-    fn fresh_control(&self, marker: Lsn) -> u32 {
-        let workers = self.setup.workers;
-        self.controls.number(Control::new((self.new)(workers), workers, marker))
-    }
-
     /// The versions of that number.
     pub(super) fn versions_of(&self, number: u32) -> &Versions {
         self.versions.value(number)
@@ -215,10 +204,12 @@ impl<O: Machine> OrderingModel<O> {
                 moves: moves.collect(),
                 admits: value.applier.admits(),
                 fault: value.fault,
-                rank: value.rank(),
+                work: value.work(),
+                cutting: value.cutting,
                 admitted: value.applier.admitted(),
                 watermark: value.applier.watermark(),
-                published: value.published,
+                published: value.replica.published(),
+                readers_are_in: value.replica.readers() == Readers::In,
                 reads: value.applier.ordering().reads(),
             }
         })
@@ -247,7 +238,7 @@ impl<O: Machine> OrderingModel<O> {
 
     /// The data after the batch of a task, and whether any of it was written before. The key of the memo is all that it
     /// depends on: the data, the task, every entry of it, and whether a crash may come back.
-    fn written(&self, state: &State, task: u32) -> (u32, bool) {
+    pub(super) fn written(&self, state: &State, task: u32) -> (u32, bool) {
         let (data, may_crash) = (state.data, state.crashes_left > 0);
         let value = self.tasks.value(task);
         let programs = &self.setup.programs;
@@ -258,13 +249,18 @@ impl<O: Machine> OrderingModel<O> {
         self.writes.get((data, task, run, may_crash), || {
             let entries: Vec<&Entry> =
                 value.job.lsns.iter().map(|&lsn| &programs.entry(state.place, lsn).0).collect();
-            let marker = match self.setup.position {
-                Position::BehindBatch => Lsn(value.job.first().0 - 1),
-                _ => value.marker.unwrap_or_default(),
-            };
             let before = may_crash.then_some(data);
-            let part = value.job.part.as_ref();
-            let (written, repeats) = self.datas.value(data).write(&entries, part, marker, before);
+            let marker = value.marker.map(|marker| match self.setup.position {
+                // A marker that no crash can bring back is no difference.
+                _ if !may_crash => Lsn::NONE,
+                Position::BehindBatch => Lsn(value.job.first().0 - 1),
+                _ => marker,
+            });
+            let data = self.datas.value(data);
+            let (written, repeats) = match marker {
+                Some(marker) => data.write(&entries, value.job.part.as_ref(), marker, before),
+                None => data.recover(&entries, before),
+            };
             (self.datas.number(written), repeats)
         })
     }
@@ -277,36 +273,34 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// Lets readers in where they may be, lets them look, and notes what is broken. `repeats`: the step wrote an entry
-    /// a second time.
-    fn observed(&self, before: &State, repeats: bool, mut state: State) -> State {
+    /// Lets readers look where they may, and notes what is broken. `again`: the step wrote an entry a second time, or the log
+    /// went on after entries that a crash left.
+    fn observed(&self, before: &State, again: bool, mut state: State) -> State {
         let control = self.control(state.control);
         if control.reads == Reads::Latest {
             state.published = state.data;
         }
-        let reopened = state.opens_at > 0 && control.shown() >= Lsn(state.opens_at.into());
-        if reopened {
-            state.opens_at = 0;
-        }
+        let are_in = control.readers_are_in;
+        let were_in =
+            self.control(before.control).readers_are_in && before.crashes_left == state.crashes_left;
         let length = self.setup.programs.length(state.place);
         let at_end = control.is_quiet() && control.watermark == length;
         let converged = !at_end || self.has_converged(state.place, state.data);
-        let is_between = control.shown() > Lsn::NONE && control.shown() < length;
+        let is_between = control.published > Lsn::NONE && control.published < length;
         let at_rest = self.at_rest(&state);
         let progresses = at_rest.is_none_or(invariant::progress);
         let mut tested = InvariantSet::default()
             .with(PROGRESS, at_rest.is_some() && length > Lsn::NONE)
             .with(CONVERGENCE, at_end && length >= Lsn(2))
-            .with(PREFIX, is_between && state.opens_at == 0)
-            .with(EXACTLY_ONCE, repeats || self.went_on(&state, at_end));
+            .with(PREFIX, is_between && are_in)
+            .with(EXACTLY_ONCE, again);
         let mut broken = InvariantSet::default();
         // Readers who were in before and are given the same data again see nothing new.
-        let looks = state.opens_at == 0 && (before.opens_at > 0 || before.published != state.published);
-        if looks {
+        if are_in && (!were_in || before.published != state.published) {
             let (violated, looked_at) = self.look(state.place, state.seen, state.published);
             broken = violated;
             tested.0 |= looked_at.0;
-            tested = tested.with(MONOTONIC_READS, reopened && state.seen != self.nothing_seen);
+            tested = tested.with(MONOTONIC_READS, !were_in && state.seen != self.nothing_seen);
             state.seen = self.data(state.published).versions;
         }
         state.broken = checks::with_progress(checks::with_convergence(broken, converged), progresses);
@@ -314,13 +308,11 @@ impl<O: Machine> OrderingModel<O> {
         state
     }
 
-    /// The moves of the strategy and of the workers that are possible in a state.
+    /// The moves of the strategy and of the workers that are possible in a state: none while the replica recovers, as its
+    /// pool has not started.
     pub(super) fn moves<'a>(&'a self, state: &State) -> impl Iterator<Item = Move> + 'a {
-        let control = self.control(state.control);
-        // Nobody may read a snapshot from before the end of the recovered log, so none is published.
-        let is_too_early = control.admitted < Lsn(state.opens_at.into());
-        let moves = control.moves.iter().map(|(step, _, _)| *step);
-        moves.filter(move |step| *step != Move::Cut || !is_too_early)
+        let moves = if self.recovers(state) { &[][..] } else { &self.control(state.control).moves };
+        moves.iter().map(|(step, _, _)| *step)
     }
 
     fn has_converged(&self, place: Place, data: u32) -> bool {
@@ -352,33 +344,6 @@ impl<O: Machine> OrderingModel<O> {
             (broken, InvariantSet::default().with(PER_KEY_ORDER, rewritten))
         })
     }
-
-    fn may_crash(&self, state: &State, control: &ControlFacts) -> bool {
-        let caught_up = control.is_quiet() && control.shown() == control.admitted;
-        let nothing_to_lose = state.place == 0;
-        state.crashes_left > 0 && !nothing_to_lose && (!self.setup.crash_when_quiet || caught_up)
-    }
-
-    fn crashed(&self, state: &State, flushed_batches: u16) -> Option<State> {
-        let lost = self.data(state.data).batches.checked_sub(flushed_batches)?;
-        let mut flushed = state.data;
-        for _ in 0..lost {
-            flushed = self.datas.value(flushed).before?;
-        }
-        let left = self.datas.value(flushed);
-        let crashes_left = state.crashes_left - 1;
-        let data = self.datas.number(left.survived());
-        // A place is a u16, and no program is longer than there are places.
-        let length = u16::try_from(self.setup.programs.length(state.place).0).unwrap_or(u16::MAX);
-        let opens_at = if self.setup.reads_after_crash { 0 } else { length };
-        let goes_on_after = match self.setup.position {
-            Position::Marker | Position::BehindBatch => left.marker(),
-            Position::Received => self.control(state.control).admitted,
-            Position::AheadOfBatch => left.marker().next().min(self.setup.programs.length(state.place)),
-        };
-        let control = self.fresh_control(goes_on_after);
-        Some(State { control, data, published: data, opens_at, crashes_left, ..*state })
-    }
 }
 
 impl<O: Machine> Model for OrderingModel<O> {
@@ -388,12 +353,11 @@ impl<O: Machine> Model for OrderingModel<O> {
     fn init_states(&self) -> Vec<State> {
         let data = self.datas.number(Data::default());
         let initial = State {
-            control: self.fresh_control(Lsn::NONE),
+            control: self.fresh_control(Lsn::NONE, None, self.setup.crashes_max > 0),
             data,
             published: data,
             seen: self.nothing_seen,
             place: 0,
-            opens_at: 0,
             crashes_left: self.setup.crashes_max,
             broken: InvariantSet::default(),
         };
@@ -404,34 +368,42 @@ impl<O: Machine> Model for OrderingModel<O> {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let control = self.control(state.control);
         let program = self.setup.programs.at(state.place);
-        if control.admitted < self.setup.programs.length(state.place) {
-            actions.push(Action::Readmit);
-        } else if state.opens_at == 0 {
-            // A node runs its log again before its port and its link open.
+        if self.recovers(state) {
+            // A node applies its log before its port and its link open. A place is a u16, and no program is longer than there
+            // are places.
+            let left = self.setup.programs.length(state.place).0 - control.admitted.0;
+            actions.extend((1..=u16::try_from(left).unwrap_or(u16::MAX)).map(Action::Recover));
+        } else if control.readers_are_in {
             let known = program.children.iter().enumerate().filter(|(_, child)| child.is_some());
             actions.extend(known.map(|(symbol, _)| Action::Command(symbol)));
         }
-        actions.extend(self.moves(state).map(Action::Move));
-        if self.may_crash(state, control) {
+        let is_begin = |step: &Move| matches!(step, Move::Begin(_));
+        actions.extend(self.moves(state).filter(|step| !is_begin(step)).map(Action::Move));
+        if self.may_crash(state) {
             actions.extend((0..=self.data(state.data).batches).map(Action::Crash));
         }
+        actions.extend(self.moves(state).filter(is_begin).map(Action::Move));
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let mut next = State { broken: InvariantSet::default(), ..*state };
-        let mut repeats = false;
+        let mut again = false;
         match action {
             Action::Command(symbol) => {
                 next.place = (*self.setup.programs.at(state.place).children.get(symbol)?)?;
                 next.control = self.admitted(state.control, next.place)?;
             }
-            Action::Readmit => next.control = self.admitted(state.control, state.place)?,
+            Action::Recover(count) => {
+                let (recovered, repeats) = self.recovered(&next, count);
+                next = recovered;
+                again = repeats || self.control(state.control).admitted > Lsn::NONE;
+            }
             Action::Move(step) => {
                 let control = self.control(state.control);
                 let &(_, after, task) = control.moves.iter().find(|(possible, _, _)| *possible == step)?;
                 next.control = after;
                 if let Some(task) = task {
-                    (next.data, repeats) = self.written(state, task);
+                    (next.data, again) = self.written(state, task);
                 }
                 if step == Move::Publish {
                     next.published = next.data;
@@ -441,7 +413,7 @@ impl<O: Machine> Model for OrderingModel<O> {
             Action::Crash(flushed_batches) => next = self.crashed(&next, flushed_batches)?,
         }
         assert!(self.rank(&next) > self.rank(state), "{action:?} raises no rank: {state:?}, {next:?}");
-        Some(self.observed(state, repeats, next))
+        Some(self.observed(state, again, next))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -1,7 +1,6 @@
 //! Rest — whether a replica can do nothing more, and what it still owes; how far it is.
 
 use super::Machine;
-use super::control::Rank;
 use super::log::Place;
 use super::model::{Admitted, OrderingModel, State};
 use crate::binlog::Lsn;
@@ -9,20 +8,9 @@ use crate::invariant::AtRest;
 use crate::ordering::Refused;
 
 impl<O: Machine> OrderingModel<O> {
-    /// Whether the end is reached after a crash that left entries, so that what follows the marker was run again. Where
-    /// markers are exact no entry is ever written twice: that is what is seen then.
-    pub(super) fn went_on(&self, state: &State, at_end: bool) -> bool {
-        let length = self.setup.programs.length(state.place);
-        at_end
-            && state.crashes_left < self.setup.crashes_max
-            && self.controls.value(state.control).began_within(length)
-    }
-
     /// Whether no step of the replica is possible, unless it crashes or a command comes.
     pub fn is_at_rest(&self, state: &State) -> bool {
-        let is_admitted = || self.control(state.control).admitted == self.setup.programs.length(state.place);
-        let waits = || is_admitted() || self.admitted(state.control, state.place).is_none();
-        self.moves(state).next().is_none() && waits()
+        !self.recovers(state) && self.moves(state).next().is_none()
     }
 
     /// What is asked of a replica at rest.
@@ -32,8 +20,8 @@ impl<O: Machine> OrderingModel<O> {
             logged: self.setup.programs.length(state.place),
             admitted: control.admitted,
             applied: control.watermark,
-            published: control.shown(),
-            readers_are_in: state.opens_at == 0,
+            published: control.published,
+            readers_are_in: control.readers_are_in,
             admits_more: control.admits && control.fault.is_none() && self.refused(state).is_none(),
         })
     }
@@ -42,12 +30,6 @@ impl<O: Machine> OrderingModel<O> {
     /// declared undefined: such programs are left out.
     pub(super) fn refused(&self, state: &State) -> Option<(Place, Refused)> {
         let programs = &self.setup.programs;
-        if self.control(state.control).admitted < programs.length(state.place) {
-            return match self.admission(state.control, state.place) {
-                Admitted::Refused(refused) => Some((state.place, refused)),
-                Admitted::Waits | Admitted::Next(_) => None,
-            };
-        }
         programs.at(state.place).children.iter().flatten().find_map(|&child| {
             match self.admission(state.control, child) {
                 Admitted::Refused(refused) if !refused.declared => Some((child, refused)),
@@ -56,9 +38,27 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// How far a state is. Every step raises it, so that no run is endless and each ends at rest.
-    pub(super) fn rank(&self, state: &State) -> (u8, Lsn, Rank) {
-        let crashes = self.setup.crashes_max - state.crashes_left;
-        (crashes, self.setup.programs.length(state.place), self.control(state.control).rank)
+    /// How far a state is. Every step raises it, so that no run of a finite log is endless and each ends at rest.
+    pub(super) fn rank(&self, state: &State) -> Rank {
+        let control = self.control(state.control);
+        Rank {
+            crashes: self.setup.crashes_max - state.crashes_left,
+            length: self.setup.programs.length(state.place),
+            admitted: control.admitted,
+            work: control.work,
+            published: control.published,
+            cutting: control.cutting,
+        }
     }
+}
+
+/// How far a state is, what counts most first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    crashes: u8,
+    length: Lsn,
+    admitted: Lsn,
+    work: usize,
+    published: Lsn,
+    cutting: bool,
 }

@@ -1,8 +1,9 @@
 //! Seen — what stories, replay and routes ask of a state.
 
 use super::Machine;
-use super::control::{Move, Phase};
+use super::control::Move;
 use super::model::{OrderingModel, State};
+use crate::apply::Worker;
 use crate::binlog::Lsn;
 use crate::ordering::Job;
 use crate::store::Dump;
@@ -10,9 +11,9 @@ use crate::store::Dump;
 impl<O: Machine> OrderingModel<O> {
     pub(super) fn note_route(&self, state: &State, step: Move, after: u32) {
         let (Some(routes), Move::Take(worker)) = (&self.setup.routes, step) else { return };
-        let workers = &self.controls.value(after).workers;
-        if let Some(Phase::Taken(task)) = workers.get(usize::from(worker)) {
-            for &lsn in task.job.lsns.iter().filter(|&&lsn| lsn <= self.setup.programs.length(state.place)) {
+        let workers = self.controls.value(after).applier.workers();
+        if let Some(Worker::Given(job)) = workers.get(usize::from(worker)) {
+            for &lsn in job.lsns.iter().filter(|&&lsn| lsn <= self.setup.programs.length(state.place)) {
                 routes.note(&self.setup.programs.entry(state.place, lsn).1.keys, worker);
             }
         }
@@ -20,18 +21,23 @@ impl<O: Machine> OrderingModel<O> {
 
     /// The job that a worker has taken and not written yet.
     pub fn in_hand(&self, state: &State, worker: u8) -> Option<&Job> {
-        match self.controls.value(state.control).workers.get(usize::from(worker))? {
-            Phase::Taken(task) => Some(&task.job),
-            Phase::Idle | Phase::Written(_) => None,
+        match self.controls.value(state.control).applier.workers().get(usize::from(worker))? {
+            Worker::Given(job) | Worker::Writing(job, _) => Some(job),
+            Worker::Idle | Worker::Written(_) => None,
         }
     }
 
     /// The job that a worker has written and not said so yet.
     pub fn unfinished(&self, state: &State, worker: u8) -> Option<&Job> {
-        match self.controls.value(state.control).workers.get(usize::from(worker))? {
-            Phase::Written(job) => Some(job),
-            Phase::Idle | Phase::Taken(_) => None,
+        match self.controls.value(state.control).applier.workers().get(usize::from(worker))? {
+            Worker::Written(job) => Some(job),
+            Worker::Idle | Worker::Given(_) | Worker::Writing(..) => None,
         }
+    }
+
+    /// Whether readers of the replica are let in.
+    pub fn lets_readers_in(&self, state: &State) -> bool {
+        self.control(state.control).readers_are_in
     }
 
     /// Whether a snapshot can be published, and is not yet.

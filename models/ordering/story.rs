@@ -2,9 +2,10 @@
 
 use super::Machine;
 use super::checks::{CONVERGENCE, EXACTLY_ONCE, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS};
-use super::control::{Control, Move, Phase};
+use super::control::{Control, Move};
 use super::log::WrongLog;
 use super::model::{Action, OrderingModel, Position, State};
+use crate::apply::Worker;
 use crate::binlog::Lsn;
 use crate::command::Command;
 use crate::effect::{Key, KeySet};
@@ -13,6 +14,7 @@ use crate::models::assignment;
 use crate::models::judged::{InvariantSet, Judged};
 use crate::models::path::Path;
 use crate::models::story::{Arrow, Holding, Holds, KeyRow, Lane, Mark, Sign, Step, Story, key_rows};
+use crate::node::Readers;
 use crate::ordering::{Job, Reads};
 use crate::store::Dump;
 use stateright::Model;
@@ -116,19 +118,21 @@ fn named_after<O: Machine>(
     next: &State,
     names: &[usize],
 ) -> Vec<usize> {
-    let Action::Move(step @ (Move::Take(_) | Move::Write(_) | Move::Finish(_))) = action else {
+    let Action::Move(step @ (Move::Take(_) | Move::Begin(_) | Move::Write(_) | Move::Finish(_))) = action
+    else {
         return names.to_vec();
     };
-    let sorted = &model.controls.value(next.control).workers;
+    let sorted = model.controls.value(next.control).applier.workers();
     let unsorted = model.controls.value(state.control).moves(false);
     let Some((_, unsorted, _)) = unsorted.into_iter().find(|(possible, _, _)| *possible == step) else {
         return names.to_vec();
     };
-    if unsorted.workers == *sorted {
+    let unsorted = unsorted.applier.workers();
+    if unsorted == sorted {
         return names.to_vec();
     }
     let mut places: Vec<usize> = (0..names.len()).collect();
-    places.sort_by_key(|&place| &unsorted.workers[place]);
+    places.sort_by_key(|&place| &unsorted[place]);
     places.into_iter().map(|place| names[place]).collect()
 }
 
@@ -157,24 +161,23 @@ fn told<O: Machine>(
                 Some(wrong) => received_wrong(wrong, entry),
             }
         }
-        Action::Readmit => {
-            let entry = after.applier.admitted();
-            (
-                "replica".to_owned(),
-                format!("runs its log again: entry {entry} ({})", name(model, state, entry)),
-            )
+        Action::Recover(_) => {
+            let batch = Job::run(before.applier.admitted().next(), after.applier.admitted());
+            let entries = if batch.lsns.len() > 1 { "entries" } else { "entry" };
+            ("replica".to_owned(), format!("applies {entries} {} of its log", job(model, state, &batch)))
         }
         Action::Move(Move::Take(number)) => {
             (worker(number), format!("takes {}", in_hand(model, state, before, after)))
         }
-        Action::Move(Move::Write(number)) => (worker(number), write(model, state, before, next, number)),
+        Action::Move(Move::Begin(number)) => (worker(number), begin(model, state, before, number)),
+        Action::Move(Move::Write(number)) => (worker(number), write(model, state, before, number)),
         Action::Move(Move::Finish(number)) => (worker(number), finish(model, state, before, after, number)),
         Action::Move(Move::Cut) => {
             let cut = after.applier.admitted();
             ("replica".to_owned(), format!("closes admission at entry {cut} to publish a snapshot"))
         }
         Action::Move(Move::Publish) => {
-            ("replica".to_owned(), format!("publishes a snapshot at entry {}", after.published))
+            ("replica".to_owned(), format!("publishes a snapshot at entry {}", after.replica.published()))
         }
         Action::Crash(flushed) => ("replica".to_owned(), crash(model, next, flushed)),
     }
@@ -191,11 +194,7 @@ fn drawn<O: Machine>(
     let before = model.controls.value(state.control);
     let after = model.controls.value(next.control);
     let worker = |place: u8| Lane::Worker(names[usize::from(place)]);
-    let in_hand = |place: u8| match &before.workers[usize::from(place)] {
-        Phase::Idle => String::new(),
-        Phase::Taken(task) => short(&task.job),
-        Phase::Written(job) => short(job),
-    };
+    let in_hand = |place: u8| held(before, place).map(short).unwrap_or_default();
     let arrow = |from, to, label: &str| Arrow { from, to, label: label.to_owned(), left_in: None };
     let (actor, arrows, sign) = match action {
         Action::Command(_) => {
@@ -213,11 +212,15 @@ fn drawn<O: Machine>(
                 false => (Lane::Master, vec![received], None),
             }
         }
-        Action::Readmit => (Lane::Log, Vec::new(), Some(Sign::Again)),
+        Action::Recover(_) => {
+            let batch = Job::run(before.applier.admitted().next(), after.applier.admitted());
+            (Lane::Log, vec![arrow(Lane::Log, Lane::Replica, &short(&batch))], Some(Sign::Again))
+        }
         Action::Move(Move::Take(number)) => {
             let label = new_job(before, after).map(short).unwrap_or_default();
             (worker(number), vec![arrow(Lane::Log, worker(number), &label)], None)
         }
+        Action::Move(Move::Begin(number)) => (worker(number), Vec::new(), None),
         Action::Move(Move::Write(number)) => {
             (worker(number), vec![arrow(worker(number), Lane::Replica, &in_hand(number))], None)
         }
@@ -237,14 +240,16 @@ fn drawn<O: Machine>(
     Step { actor: Some(actor), arrows, marks, ..Step::default() }
 }
 
+/// The job of a worker.
+fn held<O: Machine>(control: &Control<O>, worker: u8) -> Option<&Job> {
+    control.applier.workers().get(usize::from(worker)).and_then(Worker::job)
+}
+
 /// The job of the worker that took one.
 fn new_job<'a, O: Machine>(before: &Control<O>, after: &'a Control<O>) -> Option<&'a Job> {
-    let new = after.workers.iter().find(|phase| !before.workers.contains(phase));
+    let before = before.applier.workers();
     // A worker that holds just what another holds cannot be: a job is in flight once.
-    match new {
-        Some(Phase::Taken(task)) => Some(&task.job),
-        _ => None,
-    }
+    after.applier.workers().iter().find(|worker| !before.contains(worker)).and_then(Worker::job)
 }
 
 /// Who does what where entry `entry` of a log that went wrong is received.
@@ -271,19 +276,23 @@ fn in_hand<O: Machine>(
     new_job(before, after).map_or("a job".to_owned(), |new| job(model, state, new))
 }
 
-fn write<O: Machine>(
-    model: &OrderingModel<O>,
-    state: &State,
-    before: &Control<O>,
-    next: &State,
-    worker: u8,
-) -> String {
-    match &before.workers[usize::from(worker)] {
-        Phase::Taken(task) => {
-            let marker = model.datas.value(next.data).marker();
-            format!("writes {}, marker {marker}", job(model, state, &task.job))
-        }
-        _ => "writes".to_owned(),
+/// The marker of the batch that a worker begins, in words.
+fn begin<O: Machine>(model: &OrderingModel<O>, state: &State, before: &Control<O>, worker: u8) -> String {
+    let Some(begun) = held(before, worker) else { return "begins".to_owned() };
+    format!("begins to write {}, marker {}", job(model, state, begun), marker(before, worker))
+}
+
+fn write<O: Machine>(model: &OrderingModel<O>, state: &State, before: &Control<O>, worker: u8) -> String {
+    let Some(written) = held(before, worker) else { return "writes".to_owned() };
+    format!("writes {}, marker {}", job(model, state, written), marker(before, worker))
+}
+
+/// The marker of a worker that writes, or begins to.
+fn marker<O: Machine>(before: &Control<O>, worker: u8) -> Lsn {
+    let worker = usize::from(worker);
+    match before.applier.workers()[worker] {
+        Worker::Writing(_, marker) => marker,
+        _ => before.applier.clone().begin(worker).unwrap_or_default(),
     }
 }
 
@@ -294,15 +303,11 @@ fn finish<O: Machine>(
     after: &Control<O>,
     worker: u8,
 ) -> String {
-    match &before.workers[usize::from(worker)] {
-        Phase::Written(done) => {
-            let done = job(model, state, done);
-            match after.applier.watermark() {
-                Lsn(0) => format!("is done with {done}; entry 1 is not applied yet"),
-                low => format!("is done with {done}; all up to entry {low} is applied"),
-            }
-        }
-        _ => "is done".to_owned(),
+    let Some(done) = held(before, worker) else { return "is done".to_owned() };
+    let done = job(model, state, done);
+    match after.applier.watermark() {
+        Lsn(0) => format!("is done with {done}; entry 1 is not applied yet"),
+        low => format!("is done with {done}; all up to entry {low} is applied"),
     }
 }
 
@@ -313,8 +318,8 @@ fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> St
         1 => "the first batch had been flushed".to_owned(),
         count => format!("the first {count} batches had been flushed"),
     };
-    let readers = if next.opens_at > 0 {
-        format!("; readers wait for entry {}", next.opens_at)
+    let readers = if let Readers::WaitFor(entry) = model.controls.value(next.control).replica.readers() {
+        format!("; readers wait for entry {entry}")
     } else if model.setup().reads_after_crash {
         "; readers are let in at once".to_owned()
     } else {
@@ -347,15 +352,14 @@ fn log<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<String> {
 fn holds<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize], taken: &Taken) -> Vec<Holds> {
     let control = model.controls.value(state.control);
     let moves = control.moves(false);
-    let may_write = |place: usize| {
-        moves.iter().any(|(step, _, _)| matches!(step, Move::Write(number) if usize::from(*number) == place))
-    };
-    let worker = |(place, phase): (usize, &Phase)| {
-        let (state, label) = match phase {
-            Phase::Idle => (Holding::Idle, String::new()),
-            Phase::Taken(task) if may_write(place) => (Holding::Held, short(&task.job)),
-            Phase::Taken(task) => (Holding::Waits, short(&task.job)),
-            Phase::Written(job) => (Holding::Written, short(job)),
+    let may_write = |place: usize| control.fault.is_none() && control.applier.may_begin(place);
+    let worker = |(place, worker): (usize, &Worker)| {
+        let (state, label) = match worker {
+            Worker::Idle => (Holding::Idle, String::new()),
+            Worker::Given(job) if may_write(place) => (Holding::Held, short(job)),
+            Worker::Given(job) => (Holding::Waits, short(job)),
+            Worker::Writing(job, _) => (Holding::Held, short(job)),
+            Worker::Written(job) => (Holding::Written, short(job)),
         };
         Holds { lane: Lane::Worker(names[place]), state, label }
     };
@@ -370,7 +374,7 @@ fn holds<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize], t
     });
     let untaken: Vec<Lsn> = untaken.collect();
     let is_admitted = untaken.first().is_some_and(|&lsn| lsn <= control.applier.admitted());
-    let is_free = control.workers.contains(&Phase::Idle);
+    let is_free = control.applier.workers().contains(&Worker::Idle);
     let may_take = moves.iter().any(|(step, _, _)| matches!(step, Move::Take(_)));
     let log = match untaken.is_empty() {
         true => Holding::Idle,
@@ -379,7 +383,7 @@ fn holds<O: Machine>(model: &OrderingModel<O>, state: &State, names: &[usize], t
     };
     let label = untaken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let log = Holds { lane: Lane::Log, state: log, label };
-    let mut workers: Vec<Holds> = control.workers.iter().enumerate().map(worker).collect();
+    let mut workers: Vec<Holds> = control.applier.workers().iter().enumerate().map(worker).collect();
     workers.sort_by_key(|holds| holds.lane);
     [log].into_iter().chain(workers).collect()
 }
@@ -465,12 +469,13 @@ fn stuck<O: Machine>(model: &OrderingModel<O>, last: &State) -> String {
     if applied < length {
         return format!("Entry {} is admitted, and no worker can go on.", applied.next());
     }
-    if last.opens_at > 0 {
+    if control.replica.readers() != Readers::In {
         return "The log is applied, and readers are never let in.".to_owned();
     }
     let published = control.applier.ordering().reads() == Reads::Published;
-    if published && control.published < length {
-        return format!("Entry {} is applied, and readers are never given it.", control.published.next());
+    let given = control.replica.published();
+    if published && given < length {
+        return format!("Entry {} is applied, and readers are never given it.", given.next());
     }
     "The log is applied, and the strategy would admit no entry more.".to_owned()
 }

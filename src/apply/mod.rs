@@ -13,20 +13,20 @@
 //! there it passes through states that never were, so readers wait. Running a command twice may change the value for
 //! good (INCR): the models say where.
 
+mod applier;
 pub mod pool;
 mod watermark;
 
+pub use applier::{Applier, Worker};
 pub use watermark::Watermark;
 
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::View;
 use crate::effect::{Effect, Key, KeySet, Write};
-use crate::ordering::{Admission, Job, Ordering, Refused};
 use crate::store::overlay::Overlay;
 use crate::store::{Read, Store, StoreError, key};
 use crate::time::Millis;
 use std::borrow::{Borrow, Cow};
-use std::collections::BTreeMap;
 
 /// At which instants a command entry runs on the replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,121 +35,6 @@ pub struct Instants {
     pub now: Millis,
     /// The instant at which stored records are judged dead or alive.
     pub judged_at: Millis,
-}
-
-/// The pure part of a worker pool: a strategy, what is in flight, and the watermark. A pool of threads keeps it
-/// behind one lock; a model steps it.
-///
-/// Invariants: entries are admitted without gaps; the watermark never goes back.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Applier<O> {
-    ordering: O,
-    watermark: Watermark,
-    admitted: Lsn,
-    /// What the store held when it began: the strategy knows nothing of the entries up to here.
-    began_at: Lsn,
-    /// For entries of several keys, which may be done a part at a time: the number of parts still to do.
-    parts: BTreeMap<Lsn, usize>,
-}
-
-impl<O: Ordering> Applier<O> {
-    /// Nothing admitted; the store holds all up to `marker`.
-    pub fn new(ordering: O, marker: Lsn) -> Applier<O> {
-        Applier {
-            ordering,
-            watermark: Watermark::at(marker),
-            admitted: marker,
-            began_at: marker,
-            parts: BTreeMap::new(),
-        }
-    }
-
-    /// The strategy.
-    pub fn ordering(&self) -> &O {
-        &self.ordering
-    }
-
-    /// The last entry admitted.
-    pub fn admitted(&self) -> Lsn {
-        self.admitted
-    }
-
-    /// The last entry that the store held when it began.
-    pub fn began_at(&self) -> Lsn {
-        self.began_at
-    }
-
-    /// The highest L with all entries ≤ L written.
-    pub fn watermark(&self) -> Lsn {
-        self.watermark.low()
-    }
-
-    /// Whether entry `lsn` was admitted, and is written, all parts of it.
-    pub fn is_finished(&self, lsn: Lsn) -> bool {
-        self.watermark.is_done(lsn)
-    }
-
-    /// Whether the next entry may be admitted now.
-    pub fn admits(&self) -> bool {
-        self.ordering.admits()
-    }
-
-    /// Admits the entry after the last admitted one. Errors: [`Refused`]: the replica stops. Panics: on a gap,
-    /// which is a bug of the caller.
-    pub fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        assert_eq!(entry.lsn, self.admitted.next(), "lsn gap at admission");
-        self.ordering.admit(entry)?;
-        self.admitted = entry.lsn;
-        if let KeySet::Keys(keys) = &*entry.keys
-            && keys.len() > 1
-        {
-            self.parts.insert(entry.lsn, keys.len());
-        }
-        Ok(())
-    }
-
-    /// A job for `worker`, which must hold none.
-    pub fn take(&mut self, worker: usize) -> Option<Job> {
-        self.ordering.take(worker)
-    }
-
-    /// The marker for the batch of `job`; `None` while the strategy does not let it be written.
-    pub fn marker(&self, job: &Job) -> Option<Lsn> {
-        let is_last_part = |lsn| self.parts.get(lsn).is_none_or(|&parts| parts == 1);
-        let completes = job.part.is_none() || job.lsns.iter().all(is_last_part);
-        let done = if completes { job.lsns.as_slice() } else { &[] };
-        self.ordering.may_write(job).then(|| self.watermark.with(done))
-    }
-
-    /// Notes that `worker` has written the batch of `job`. Gives the watermark.
-    pub fn finish(&mut self, worker: usize, job: &Job) -> Lsn {
-        self.ordering.finish(worker, job);
-        for &lsn in &job.lsns {
-            let left = self.parts.get(&lsn).map_or(0, |parts| parts.saturating_sub(1));
-            if job.part.is_some() && left > 0 {
-                self.parts.insert(lsn, left);
-            } else {
-                self.parts.remove(&lsn);
-                self.watermark.done(lsn);
-            }
-        }
-        self.watermark.low()
-    }
-
-    /// See [`Ordering::cut`].
-    pub fn cut(&mut self) {
-        self.ordering.cut();
-    }
-
-    /// See [`Ordering::publishable`]. A strategy that was given no entry yet may publish what the store began with.
-    pub fn publishable(&self) -> Option<Lsn> {
-        self.ordering.publishable().map(|at| at.max(self.began_at))
-    }
-
-    /// See [`Ordering::published`].
-    pub fn published(&mut self) {
-        self.ordering.published();
-    }
 }
 
 /// What `entry`, or its part for `part`, comes to on a store that `reader` reads. An effect is what it is; a
@@ -199,6 +84,19 @@ pub fn write_batch<S: Store>(
         }
     }
     write_effects(store, effects.iter().map(|effect| &**effect), marker)
+}
+
+/// Writes `entries`, which follow the marker in the log, as one atomic batch, in log order: what a node does with its log
+/// when it starts. Gives the new marker, the last of them; without entries nothing is written, and there is none. Errors:
+/// the store's; then the batch is not written, and the node does not start.
+pub fn write_recovered<S: Store>(
+    store: &mut S,
+    entries: &[impl Borrow<Entry>],
+    instants: &dyn Fn(&Entry) -> Instants,
+) -> Result<Option<Lsn>, StoreError> {
+    let Some(last) = entries.last().map(|entry| entry.borrow().lsn) else { return Ok(None) };
+    write_batch(store, entries, None, last, instants)?;
+    Ok(Some(last))
 }
 
 /// Writes `effects` as one atomic batch with the marker in it. Errors: the store's.

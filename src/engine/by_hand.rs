@@ -97,6 +97,13 @@ impl<F: Place> Engine<F> {
         }
     }
 
+    /// Settles the marker of a job at the gate of a replica's worker pool. It still waits there to be written.
+    pub fn let_begin(&self, job: &Job) {
+        if let Role::Replica(shared) = self.role() {
+            shared.pool.let_begin(job);
+        }
+    }
+
     /// Lets a job through the gate of a replica's worker pool, to be written.
     pub fn let_write(&self, job: Job) {
         if let Role::Replica(shared) = self.role() {

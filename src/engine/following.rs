@@ -94,7 +94,7 @@ impl<F: Place> Following<F> {
         let readers = if stopped { Readers::In } else { Readers::WaitForMaster };
         let shared = Arc::new(Shared {
             applied: Applied::new(settings, store.clone(), (last, time), readers),
-            pool: Pool::new(Applier::new(machine, last), workers, limits, settings.schedule.clone()),
+            pool: Pool::new(Applier::new(machine, workers, last), limits, settings.schedule.clone()),
             log: Arc::new(SharedLog::new(log)),
             link: Mutex::new((LinkState::Connecting, settings.clock.now())),
             clock: settings.clock.clone(),

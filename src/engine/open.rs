@@ -175,7 +175,6 @@ fn catch_up(
     let mut cursor = log.cursor(marker.next())?;
     loop {
         let entries = log.read(&mut cursor, log.last(), READ_BYTES)?;
-        let Some(last) = entries.last().map(|entry| entry.lsn) else { return Ok(()) };
         let entries: Vec<Entry> = entries
             .into_iter()
             .map(|entry| {
@@ -183,8 +182,9 @@ fn catch_up(
                 policy.arrived(entry, local)
             })
             .collect();
-        let entries: Vec<&Entry> = entries.iter().collect();
         let instants = |entry: &Entry| policy.instants(entry, local(entry));
-        apply::write_batch(store, &entries, None, last, &instants)?;
+        if apply::write_recovered(store, &entries, &instants)?.is_none() {
+            return Ok(());
+        }
     }
 }

@@ -258,7 +258,7 @@ fn replay_crash_that_leaves_nothing_runs_nothing_twice() {
     );
 }
 
-/// The shortest path: SET is written while the worker that wrote INCR has not said so, and its batch carries marker 1.
+/// The shortest path: INCR is written before SET, so its batch carries marker 0.
 #[test]
 fn replay_shortest_path_to_a_command_run_twice_is_as_the_model() {
     for (choice, cure) in [("key_hash+commands", "key_hash"), ("writeset+commands", "writeset")] {
@@ -271,10 +271,26 @@ fn replay_shortest_path_to_a_command_run_twice_is_as_the_model() {
         assert!(!broken(row, 1).contains(&"exactly_once"), "{row:#}");
         for run in [0, 1] {
             let steps = row["runs"][run]["steps"].to_string();
-            assert!(steps.contains("marker 1\""), "{steps}");
+            assert!(steps.contains("marker 0\""), "{steps}");
             assert!(steps.contains("entry 2 for the second time"), "{steps}");
         }
     }
+}
+
+/// The worker of INCR begins first, and writes after SET was written and finished: the marker in the store goes back to 0.
+#[test]
+fn replay_marker_settled_before_another_worker_finished_is_what_the_crash_leaves() {
+    let mut trace = checked("writeset+commands");
+    assert_eq!(trace["program"], json!(["SET c 1", "INCR b"]));
+    // Two commands, two takes, INCR is begun, SET written and finished, INCR written, a crash that loses nothing.
+    trace["path"] = json!([0, 0, 0, 0, 4, 0, 1, 0, 3, 1]);
+    let (_folder, path) = file(&trace.to_string());
+    let rows = rows(&[&path]);
+    let recorded = (&rows[0]["as_recorded"], &rows[0]["runs"][0]["unlike_model"]);
+    assert_eq!(recorded, (&json!(true), &Value::Null), "{:#}", rows[0]);
+    let steps = rows[0]["runs"][0]["steps"].to_string();
+    assert!(steps.contains("begins to write entry 2 (INCR b)"), "{steps}");
+    assert!(steps.contains("it left b = \\\"1\\\", c = \\\"1\\\", marker 0"), "{steps}");
 }
 
 /// What a strategy publishes, a node does at once, and the model in a step of its own: in between nothing is compared.

@@ -36,7 +36,7 @@ async fn explore_counterexample_marks_the_key_and_names_what_is_broken() {
     assert!(page.text.contains("Broken: convergence"), "{}", page.text);
     assert!(page.text.contains("aria-label=\"they differ\""));
     assert!(page.text.contains("✗ broken at step 8"));
-    assert!(page.text.contains("✓ ") && page.text.contains("in all 266 states"), "{}", page.text);
+    assert!(page.text.contains("✓ ") && page.text.contains("in all 71 states"), "{}", page.text);
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ fn epoch_after_an_epoch_counts_on_and_carries_what_was_drawn() {
 
 #[test]
 fn applier_entry_in_parts_is_applied_with_its_last_part() {
-    let mut applier = Applier::new(Strategy::KeyHash.machine(2, 1), Lsn::NONE);
+    let mut applier = Applier::new(Strategy::KeyHash.machine(2, 1), 2, Lsn::NONE);
     for (lsn, names) in [(1, vec!["a", "b", "c"]), (2, vec!["a"])] {
         let first_key = names.first().map(|name| key(name));
         let entry = Admission::new(Lsn(lsn), keys(&names), first_key, true);
@@ -111,15 +111,16 @@ fn applier_entry_in_parts_is_applied_with_its_last_part() {
             let Some(job) = applier.take(worker) else { continue };
             wrote = true;
             let is_of_first = job.first() == Lsn(1);
-            let marker = applier.marker(&job).expect("it may be written");
+            let marker = applier.begin(worker).expect("it may be written");
             if is_of_first && parts == 1 {
                 assert!(marker >= Lsn(1), "the batch of the last part carries the entry");
             } else if parts > 1 {
                 assert_eq!(marker, Lsn::NONE, "{parts} parts of entry 1 are left");
             }
-            let watermark = applier.finish(worker, &job);
+            applier.wrote(worker);
+            applier.finish(worker).expect("it is written");
             parts -= usize::from(is_of_first);
-            assert_eq!(watermark >= Lsn(1), parts == 0, "{parts} parts left");
+            assert_eq!(applier.watermark() >= Lsn(1), parts == 0, "{parts} parts left");
         }
         assert!(wrote, "somebody can go on");
     }

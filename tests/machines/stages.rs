@@ -2,7 +2,7 @@
 
 use crate::property::properties;
 use quickcheck::{Arbitrary, Gen};
-use replicheck::apply::{Applier, Instants, marker, write_batch};
+use replicheck::apply::{Applier, Instants, Worker, marker, write_batch};
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
 use replicheck::effect::{Key, KeySet, Write};
@@ -13,7 +13,7 @@ use replicheck::models::judged::InvariantSet;
 use replicheck::models::ordering::{Data, Programs};
 use replicheck::models::scenario::commands;
 use replicheck::node::{Master, MasterInput, MasterOutput};
-use replicheck::ordering::{Admission, Strategy};
+use replicheck::ordering::{Admission, Job, Strategy};
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::overlay::Overlay;
 use replicheck::store::{Content, Dump, Read, Stored, dump};
@@ -179,7 +179,7 @@ fn progress_owed_by_a_replica_at_rest_breaks_it() {
 
 #[test]
 fn publishable_after_a_restart_is_what_the_store_began_with() {
-    let mut applier = Applier::new(Strategy::WritesetSnapshots.machine(2, 1), Lsn(7));
+    let mut applier = Applier::new(Strategy::WritesetSnapshots.machine(2, 1), 2, Lsn(7));
     applier.cut();
     assert_eq!(applier.publishable(), Some(Lsn(7)));
 }
@@ -223,16 +223,42 @@ fn read_invariants_tell_resurrection_early_death_and_no_moment_apart() {
 #[test]
 fn applier_marker_is_the_watermark_once_the_batch_is_written() {
     let entries = logged(Policy::Effects, &[("SET a 1", 0), ("SET c 1", 0), ("SET b 1", 0)]);
-    let mut applier = Applier::new(Strategy::Writeset.machine(3, 1), Lsn::NONE);
+    let mut applier = Applier::new(Strategy::Writeset.machine(3, 1), 3, Lsn::NONE);
     entries.iter().for_each(|entry| applier.admit(&Admission::of(entry)).expect("not refused"));
-    let jobs: Vec<_> = (0..3).filter_map(|worker| applier.take(worker)).collect();
+    (0..3).for_each(|worker| drop(applier.take(worker).cloned()));
+    assert_eq!((applier.begin(1), applier.begin(0)), (Some(Lsn(0)), Some(Lsn(1))));
+    for (worker, watermark) in [(1, 0), (0, 2)] {
+        applier.wrote(worker);
+        assert!(applier.finish(worker).is_some());
+        assert_eq!(applier.watermark(), Lsn(watermark));
+    }
+    // What was finished between the take and the beginning of the write counts.
+    assert_eq!(applier.begin(2), Some(Lsn(3)));
+}
+
+#[test]
+fn applier_worker_goes_through_its_states_in_order_and_through_no_other() {
+    let entries = logged(Policy::Effects, &[("SET a 1", 0)]);
+    let mut applier = Applier::new(Strategy::Serial.machine(1, 1), 1, Lsn::NONE);
+    assert_eq!((applier.take(0).cloned(), applier.begin(0), applier.finish(0)), (None, None, None));
+    applier.admit(&Admission::of(&entries[0])).expect("not refused");
+    let job = Job::whole(Lsn(1));
+    assert_eq!(applier.take(0), Some(&job));
     assert_eq!(
-        jobs.iter().map(|job| applier.marker(job)).collect::<Vec<_>>(),
-        [Some(Lsn(1)), Some(Lsn(0)), Some(Lsn(0))]
+        (applier.take(0).cloned(), applier.finish(0)),
+        (None, None),
+        "a job is given once, and not finished unwritten"
     );
-    assert_eq!(applier.finish(1, &jobs[1]), Lsn(0));
-    assert_eq!(applier.finish(0, &jobs[0]), Lsn(2));
-    assert_eq!(applier.finish(2, &jobs[2]), Lsn(3));
+    applier.wrote(0);
+    assert_eq!(applier.workers(), [Worker::Given(job.clone())]);
+    assert_eq!((applier.begin(0), applier.begin(0)), (Some(Lsn(1)), None));
+    assert_eq!(applier.finish(0), None);
+    assert_eq!(applier.workers(), [Worker::Writing(job.clone(), Lsn(1))]);
+    applier.wrote(0);
+    assert_eq!((applier.begin(0), applier.watermark()), (None, Lsn(0)));
+    assert_eq!((applier.finish(0), applier.watermark()), (Some(job), Lsn(1)));
+    assert_eq!(applier.finish(0), None);
+    assert_eq!(applier.workers(), [Worker::Idle]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The trace checker against the one that is proved, and on every strategy's own machine.
 
 use crate::seed::Seed;
-use replicheck::apply::Applier;
+use replicheck::apply::{Applier, Worker};
 use replicheck::binlog::Lsn;
 use replicheck::effect::{Key, KeySet};
 use replicheck::ordering::{Admission, AnyOrdering, Job, Strategy};
@@ -50,11 +50,13 @@ fn random_log(random: &mut fastrand::Rng) -> Vec<KeySet> {
 /// The trace of a run in which workers move in random order; each is idle, writes, or has written.
 fn random_run(strategy: Strategy, log: &[KeySet], random: &mut fastrand::Rng) -> Vec<Written> {
     let workers = 3;
-    let mut applier: Applier<AnyOrdering> = Applier::new(strategy.machine(workers, 3), Lsn::NONE);
-    let mut hands: Vec<Option<(Job, Option<u64>)>> = vec![None; workers];
+    let mut applier: Applier<AnyOrdering> = Applier::new(strategy.machine(workers, 3), workers, Lsn::NONE);
+    let mut starts = vec![0; workers];
     let (mut ticks, mut written) = (0.., Vec::new());
     let (mut admitted, mut steps) = (0, 0);
-    while applier.watermark() < Lsn(log.len() as u64) || hands.iter().any(Option::is_some) {
+    while applier.watermark() < Lsn(log.len() as u64)
+        || applier.workers().iter().any(|worker| *worker != Worker::Idle)
+    {
         steps += 1;
         assert!(steps < 100_000, "{}: nobody gets on with {log:?}", strategy.name());
         let worker = random.usize(..=workers);
@@ -68,20 +70,16 @@ fn random_run(strategy: Strategy, log: &[KeySet], random: &mut fastrand::Rng) ->
             let entry = Admission::new(lsn, keys.clone(), first_key, true);
             applier.admit(&entry).expect("any entry can be split");
         } else if worker < workers {
-            hands[worker] = match hands[worker].take() {
-                None => applier.take(worker).map(|job| (job, None)),
-                Some((job, None)) => {
-                    let start = applier.marker(&job).is_some().then(|| ticks.next().expect("endless"));
-                    Some((job, start))
-                }
-                Some((job, Some(start))) => {
-                    let finish = ticks.next().expect("endless");
-                    applier.finish(worker, &job);
-                    let Job { lsns, part } = job;
-                    written.push(Written { lsns, part, start, finish });
-                    None
-                }
-            };
+            if applier.begin(worker).is_some() {
+                starts[worker] = ticks.next().expect("endless");
+            } else if matches!(applier.workers()[worker], Worker::Writing(..)) {
+                let finish = ticks.next().expect("endless");
+                applier.wrote(worker);
+                let Job { lsns, part } = applier.finish(worker).expect("it is written");
+                written.push(Written { lsns, part, start: starts[worker], finish });
+            } else {
+                applier.take(worker);
+            }
         }
     }
     written

@@ -51,7 +51,7 @@ impl Case {
         assert_eq!(machine.reads(), Reads::Latest, "the reader below sees the store as it is");
         let limits = Limits { entries_max: self.history.entries.len(), bytes_max: 1000 };
         // Not an Arc of the tool's: at a deadlock, dropping one panics once more.
-        let pool = Arc::new(Pool::new(Applier::new(machine, Lsn::NONE), WORKERS, limits, Default::default()));
+        let pool = Arc::new(Pool::new(Applier::new(machine, WORKERS, Lsn::NONE), limits, Default::default()));
         let judge = Judge::new(&self.history, Strategy::Serial, Wrong::Nothing).without_crash();
         let judge = Arc::new(judge);
         let workers = (1..WORKERS).map(|worker| {

@@ -2,7 +2,7 @@
 
 use super::pool::{ROOMY, spin_until};
 use crate::log::log;
-use crate::replica::{Fault, Replica};
+use crate::recorder::{Fault, Recorder};
 use replicheck::apply::pool::{Pool, Schedule};
 use replicheck::apply::{self, Applier};
 use replicheck::binlog::Lsn;
@@ -11,7 +11,7 @@ use replicheck::sync::lock;
 use std::thread;
 
 fn gated(strategy: Strategy) -> Pool<AnyOrdering> {
-    Pool::new(Applier::new(strategy.machine(2, 4), Lsn::NONE), 2, ROOMY, Schedule::Gated)
+    Pool::new(Applier::new(strategy.machine(2, 4), 2, Lsn::NONE), ROOMY, Schedule::Gated)
 }
 
 /// The first entries of the jobs at the gate.
@@ -20,7 +20,7 @@ fn at_gate(pool: &Pool<AnyOrdering>) -> Vec<u64> {
 }
 
 /// Lets the jobs of these entries through, one after the other, with two workers; gives the order of the writes.
-fn written(pool: &Pool<AnyOrdering>, replica: &Replica, order: &[u64]) -> Vec<u64> {
+fn written(pool: &Pool<AnyOrdering>, replica: &Recorder, order: &[u64]) -> Vec<u64> {
     thread::scope(|scope| {
         for worker in 0..2 {
             scope.spawn(move || pool.run_worker(worker, replica));
@@ -43,7 +43,7 @@ fn written(pool: &Pool<AnyOrdering>, replica: &Replica, order: &[u64]) -> Vec<u6
 fn gate_lets_key_hash_write_in_any_order_that_its_lanes_allow() {
     let log = log(&["SET a 1", "SET a 2", "FLUSHDB"]);
     for order in [[3, 1, 2], [1, 3, 2], [1, 2, 3]] {
-        let (pool, replica) = (gated(Strategy::KeyHash), Replica::new(Fault::None));
+        let (pool, replica) = (gated(Strategy::KeyHash), Recorder::new(Fault::None));
         log.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
         assert_eq!(at_gate(&pool), [1, 3], "entry 2 has no worker yet");
         assert_eq!(written(&pool, &replica, &order), order);
@@ -70,7 +70,7 @@ fn gate_shows_what_the_strategy_has_given_and_lets_be_written() {
 #[test]
 fn gate_job_that_is_written_and_not_finished_is_below_no_marker() {
     let log = log(&["SET a 1", "SET b 2", "SET b 3"]);
-    let (pool, replica) = (gated(Strategy::Writeset), Replica::new(Fault::None));
+    let (pool, replica) = (gated(Strategy::Writeset), Recorder::new(Fault::None));
     log.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
     let [first, second, third] = [1, 2, 3].map(|lsn| Job::whole(Lsn(lsn)));
     thread::scope(|scope| {
@@ -101,7 +101,7 @@ fn gate_job_that_is_written_and_not_finished_is_below_no_marker() {
 #[test]
 fn gate_opens_when_the_pool_is_closed() {
     let log = log(&["SET a 1", "SET a 2", "FLUSHDB"]);
-    let (pool, replica) = (gated(Strategy::Barrier), Replica::new(Fault::None));
+    let (pool, replica) = (gated(Strategy::Barrier), Recorder::new(Fault::None));
     log.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
     assert_eq!(written(&pool, &replica, &[1]), [1, 2, 3], "all that is queued is finished");
 }
@@ -109,7 +109,7 @@ fn gate_opens_when_the_pool_is_closed() {
 #[test]
 fn gate_job_let_through_beforehand_does_not_stop_there_and_others_do() {
     let log = log(&["SET a 1", "SET a 2"]);
-    let (pool, replica) = (gated(Strategy::Serial), Replica::new(Fault::None));
+    let (pool, replica) = (gated(Strategy::Serial), Recorder::new(Fault::None));
     pool.let_write(Job::whole(Lsn(2)));
     pool.let_finish(Job::whole(Lsn(2)));
     pool.admit(log[0].clone(), 1).expect("nothing fails");

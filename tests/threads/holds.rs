@@ -2,7 +2,7 @@
 
 use super::pool::ROOMY;
 use crate::log::{Data, log, states};
-use crate::replica::Replica;
+use crate::recorder::Recorder;
 use replicheck::apply::Applier;
 use replicheck::apply::pool::{Hold, Limits, Outcome, Pool, Schedule};
 use replicheck::binlog::{Entry, Lsn};
@@ -17,8 +17,7 @@ fn hold(entry: u64, until_finished: u64) -> Hold {
 
 fn pool(strategy: Strategy, workers: usize, limits: Limits, holds: &[Hold]) -> Pool<AnyOrdering> {
     Pool::new(
-        Applier::new(strategy.machine(workers, 4), Lsn::NONE),
-        workers,
+        Applier::new(strategy.machine(workers, 4), workers, Lsn::NONE),
         limits,
         Schedule::Held(holds.to_vec()),
     )
@@ -26,7 +25,7 @@ fn pool(strategy: Strategy, workers: usize, limits: Limits, holds: &[Hold]) -> P
 
 /// What became of the holds, in which order the entries were written, and what the replica ends with.
 fn run(pool: &Pool<AnyOrdering>, workers: usize, log: &[Arc<Entry>]) -> (Vec<Outcome>, Vec<u64>, Data) {
-    let replica = Replica::of_parts();
+    let replica = Recorder::of_parts();
     thread::scope(|scope| {
         for worker in 0..workers {
             let (pool, replica) = (&pool, &replica);
@@ -123,7 +122,7 @@ fn hold_for_an_entry_that_cannot_come_yields() {
 fn hold_at_a_cut_yields() {
     let log = log(&["SET a 1", "SET b 2"]);
     let pool = pool(Strategy::WritesetSnapshots, 2, ROOMY, &[hold(1, 2)]);
-    let replica = Replica::of_parts();
+    let replica = Recorder::of_parts();
     pool.admit(log[0].clone(), 1).expect("nothing fails");
     pool.request_cut(&replica);
     let (outcomes, written, _) = run(&pool, 2, &log[1..]);

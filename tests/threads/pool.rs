@@ -1,7 +1,7 @@
 //! The pool when nothing fails: every strategy, limits, cuts, markers.
 
 use crate::log::{end, log, random_log, states};
-use crate::replica::{Fault, Replica};
+use crate::recorder::{Fault, Recorder};
 use crate::seed::Seed;
 use replicheck::apply::Applier;
 use replicheck::apply::pool::{Limits, Pool, PoolState, Schedule};
@@ -12,7 +12,7 @@ use std::thread;
 pub const ROOMY: Limits = Limits { entries_max: 1000, bytes_max: 1 << 20 };
 
 pub fn pool(strategy: Strategy, workers: usize, limits: Limits) -> Pool<AnyOrdering> {
-    Pool::new(Applier::new(strategy.machine(workers, 4), Lsn::NONE), workers, limits, Schedule::Free)
+    Pool::new(Applier::new(strategy.machine(workers, 4), workers, Lsn::NONE), limits, Schedule::Free)
 }
 
 const SAFE: [Strategy; 5] = [
@@ -34,7 +34,7 @@ fn pool_safe_strategy_ends_as_the_log_does() {
             let log = random_log(seed, 200);
             let states = states(&log);
             let pool = pool(strategy, workers, Limits { entries_max: 16, bytes_max: 1 << 20 });
-            let replica = Replica::new(Fault::None);
+            let replica = Recorder::new(Fault::None);
             thread::scope(|scope| {
                 for worker in 0..workers {
                     let (pool, replica) = (&pool, &replica);
@@ -98,7 +98,7 @@ fn pool_full_admission_waits_and_resumes() {
     for (limits, bytes, admitted) in cases {
         let log = log(&["SET a 1", "SET a 2", "SET a 3"]);
         let pool = pool(Strategy::Serial, 1, limits);
-        let replica = Replica::new(Fault::None);
+        let replica = Recorder::new(Fault::None);
         thread::scope(|scope| {
             scope.spawn(|| {
                 for (entry, bytes) in log.iter().zip(bytes) {
@@ -118,7 +118,7 @@ fn pool_full_admission_waits_and_resumes() {
 fn pool_cut_closes_admission_until_it_is_published() {
     let log = log(&["SET a 1", "SET b 2", "SET a 3"]);
     let pool = pool(Strategy::WritesetSnapshots, 2, ROOMY);
-    let replica = Replica::new(Fault::None);
+    let replica = Recorder::new(Fault::None);
     pool.request_cut(&replica);
     assert_eq!(replica.published().len(), 1, "nothing is queued: published at once");
     pool.admit(log[0].clone(), 1).expect("nothing fails");
@@ -142,7 +142,7 @@ fn pool_cut_closes_admission_until_it_is_published() {
 #[test]
 fn pool_request_cut_under_a_strategy_without_cuts_changes_nothing() {
     let pool = pool(Strategy::Serial, 1, ROOMY);
-    let replica = Replica::new(Fault::None);
+    let replica = Recorder::new(Fault::None);
     pool.request_cut(&replica);
     assert_eq!(replica.published().len(), 0);
 }

@@ -2,7 +2,7 @@
 
 use super::pool::{ROOMY, pool, spin_until};
 use crate::log::{command, end, log, random_log, states};
-use crate::replica::{Fault, Replica};
+use crate::recorder::{Fault, Recorder};
 use crate::seed::Seed;
 use replicheck::apply::pool::{Limits, Place, Pool, Stopped, Work};
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
@@ -17,7 +17,7 @@ use std::thread;
 
 /// Work whose first write waits until it is let through.
 struct Gated {
-    replica: Replica,
+    replica: Recorder,
     reached: AtomicBool,
     open: Mutex<bool>,
     opened: Condvar,
@@ -26,7 +26,7 @@ struct Gated {
 impl Gated {
     fn new(fault: Fault) -> Gated {
         Gated {
-            replica: Replica::new(fault),
+            replica: Recorder::new(fault),
             reached: AtomicBool::new(false),
             open: Mutex::new(false),
             opened: Condvar::new(),
@@ -69,7 +69,7 @@ fn closed_pool_finishes_what_is_queued_and_admits_nothing() {
     let states = states(&log);
     for strategy in [Strategy::Serial, Strategy::Barrier, Strategy::Sequence, Strategy::Writeset] {
         let pool = sync::Arc::new(pool(strategy, 2, ROOMY));
-        let replica = sync::Arc::new(Replica::new(Fault::None));
+        let replica = sync::Arc::new(Recorder::new(Fault::None));
         let (last, before) = log.split_last().expect("entries");
         before.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
         pool.close();
@@ -110,7 +110,7 @@ fn abandoned_pool_finishes_only_what_is_being_written() {
 
 #[test]
 fn abandoned_pool_publishes_no_snapshot() {
-    let (pool, replica) = (pool(Strategy::WritesetSnapshots, 2, ROOMY), Replica::new(Fault::None));
+    let (pool, replica) = (pool(Strategy::WritesetSnapshots, 2, ROOMY), Recorder::new(Fault::None));
     pool.request_cut(&replica);
     assert_eq!(replica.published().len(), 1, "nothing is under way: it is published at once");
     pool.abandon();
@@ -184,7 +184,7 @@ fn refused_entry_stops_the_pool_for_good() {
     let outcome = pool.admit(Arc::new(entry.clone()), 1);
     assert!(matches!(outcome, Err(Stopped::Refused(_))), "{outcome:?}");
     assert_eq!(pool.admit(Arc::new(entry), 1), outcome, "again, and no gap is seen");
-    pool.run_worker(0, &Replica::new(Fault::None));
+    pool.run_worker(0, &Recorder::new(Fault::None));
     assert_eq!(pool.stopped(), outcome.err());
 }
 
@@ -195,7 +195,7 @@ fn wait_for_what_is_written_returns_at_once() {
     assert_eq!(pool.wait_for(Lsn::NONE), Ok(()));
     pool.admit(log[0].clone(), 1).expect("nothing fails");
     pool.close();
-    pool.run_worker(0, &Replica::new(Fault::None));
+    pool.run_worker(0, &Recorder::new(Fault::None));
     assert_eq!(pool.wait_for(end(&log)), Ok(()));
     pool.abandon();
     assert_eq!(pool.wait_for(end(&log)), Ok(()), "what is written stays written");

@@ -1,7 +1,7 @@
 //! Real threads, judged by when they wrote: every safe strategy.
 
 use crate::log::{end, random_log};
-use crate::replica::{Fault, Replica};
+use crate::recorder::{Fault, Recorder};
 use crate::seed::Seed;
 use crate::threads::pool::pool;
 use replicheck::apply::pool::{Limits, Work};
@@ -16,7 +16,7 @@ use std::thread;
 
 /// A replica that notes the ticks around each write.
 struct Traced {
-    replica: Replica,
+    replica: Recorder,
     ticks: AtomicU64,
     written: Mutex<Vec<Written>>,
 }
@@ -45,7 +45,7 @@ fn trace_of_threads_under_every_safe_strategy_is_accepted() {
         let log = random_log(seed, 200);
         let pool = pool(strategy, 4, Limits { entries_max: 16, bytes_max: 1 << 20 });
         let traced = Traced {
-            replica: Replica::new(Fault::None),
+            replica: Recorder::new(Fault::None),
             ticks: AtomicU64::new(0),
             written: Mutex::default(),
         };

@@ -4,7 +4,7 @@ use super::explore::explore;
 use crate::apply::pool::{Hold, Limits, Pool, Schedule, Stopped};
 use crate::log::{end, log, states};
 use crate::queue::{NotQueued, Queue};
-use crate::replica::{Fault, Replica};
+use crate::recorder::{Fault, Recorder};
 use crate::sync;
 use loom::thread;
 use replicheck::apply::Applier;
@@ -100,9 +100,9 @@ fn pool(strategy: Strategy, holds: &'static [Hold], fault: Fault) {
     let log = log(&["SET a 1", "SET c 2", "MSET a 3 c 3"]);
     let states = states(&log);
     let limits = Limits { entries_max: 2, bytes_max: 1000 };
-    let applier = Applier::new(strategy.machine(2, 2), Lsn::NONE);
-    let pool = sync::Arc::new(Pool::new(applier, 2, limits, Schedule::Held(holds.to_vec())));
-    let replica = sync::Arc::new(Replica::new(fault));
+    let applier = Applier::new(strategy.machine(2, 2), 2, Lsn::NONE);
+    let pool = sync::Arc::new(Pool::new(applier, limits, Schedule::Held(holds.to_vec())));
+    let replica = sync::Arc::new(Recorder::new(fault));
     let workers = Pool::spawn(&pool, &replica);
     let admitted = log.iter().try_for_each(|entry| pool.admit(Arc::clone(entry), 1));
     let reached = admitted.and_then(|()| pool.wait_for(end(&log)));
@@ -132,9 +132,9 @@ fn loom_pool_gate_wakes_who_is_let_through() {
     explore("pool, key_hash, gate", PREEMPTIONS, || {
         let log = log(&["SET a 1", "SET c 2"]);
         let limits = Limits { entries_max: 2, bytes_max: 1000 };
-        let applier = Applier::new(Strategy::KeyHash.machine(2, 2), Lsn::NONE);
-        let pool = sync::Arc::new(Pool::new(applier, 2, limits, Schedule::Gated));
-        let replica = sync::Arc::new(Replica::new(Fault::None));
+        let applier = Applier::new(Strategy::KeyHash.machine(2, 2), 2, Lsn::NONE);
+        let pool = sync::Arc::new(Pool::new(applier, limits, Schedule::Gated));
+        let replica = sync::Arc::new(Recorder::new(Fault::None));
         let workers = Pool::spawn(&pool, &replica);
         log.iter().for_each(|entry| pool.admit(Arc::clone(entry), 1).expect("nothing fails"));
         for job in [Job::whole(Lsn(2)), Job::whole(Lsn(1))] {

@@ -145,7 +145,7 @@ fn appends_too_late(
 fn from_link_to_reader(history: &Arc<History>, steps: HandOver) {
     let limits = Limits { entries_max: 1, bytes_max: 1000 };
     let machine = Strategy::Serial.machine(1, 1);
-    let pool = Arc::new(Pool::new(Applier::new(machine, Lsn::NONE), 1, limits, Schedule::Free));
+    let pool = Arc::new(Pool::new(Applier::new(machine, 1, Lsn::NONE), limits, Schedule::Free));
     let judge = Arc::new(Judge::new(history, Strategy::Serial, Wrong::Nothing).with_publication());
     let received = Arc::new(Mutex::new(Lsn::NONE));
     let worker = thread::spawn({

@@ -46,7 +46,7 @@ impl Case {
     fn pool(&self) -> Pool<Mutant> {
         let machine = Mutant::new(self.strategy.machine(2, 2), self.fault);
         let limits = Limits { entries_max: self.entries_max, bytes_max: 1000 };
-        Pool::new(Applier::new(machine, Lsn::NONE), 2, limits, Schedule::Free)
+        Pool::new(Applier::new(machine, 2, Lsn::NONE), limits, Schedule::Free)
     }
 
     // Not an Arc of loom's: at a deadlock, dropping one panics once more.

@@ -4,7 +4,7 @@ use super::explore::{explore, seed};
 use crate::apply::pool::{Limits, Place, Pool, Schedule, Stopped, Work};
 use crate::log::{end, random_log};
 use crate::queue::Queue;
-use crate::replica::{Fault, Replica};
+use crate::recorder::{Fault, Recorder};
 use crate::sync;
 use replicheck::apply::Applier;
 use replicheck::binlog::{Entry, Lsn};
@@ -19,7 +19,7 @@ const WORKERS: usize = 4;
 const COMMANDS: usize = 20;
 
 /// Says which thread panics, before it does.
-struct Announced(Replica, Fault);
+struct Announced(Recorder, Fault);
 
 impl Work for Announced {
     fn write(&self, entries: &[Arc<Entry>], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError> {
@@ -45,10 +45,10 @@ fn log_and_middle() -> (Arc<[Arc<Entry>]>, Lsn) {
 fn run(strategy: Strategy, log: &[Arc<Entry>], fault: Fault) {
     sync::thread::panics(false);
     let limits = Limits { entries_max: 6, bytes_max: 1000 };
-    let applier = Applier::new(strategy.machine(WORKERS, 3), Lsn::NONE);
-    let pool = Arc::new(Pool::new(applier, WORKERS, limits, Schedule::Free));
+    let applier = Applier::new(strategy.machine(WORKERS, 3), WORKERS, Lsn::NONE);
+    let pool = Arc::new(Pool::new(applier, limits, Schedule::Free));
     let splits = matches!(strategy, Strategy::KeyHash);
-    let replica = if splits { Replica::of_parts() } else { Replica::new(fault) };
+    let replica = if splits { Recorder::of_parts() } else { Recorder::new(fault) };
     let replica = Arc::new(Announced(replica, fault));
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| {

@@ -66,7 +66,7 @@ impl Case {
         let from = usize::try_from(marker.0).expect("small");
         let machine = Mutant::new(self.strategy.machine(WORKERS, 3), self.fault);
         let limits = Limits { entries_max: 6, bytes_max: 1000 };
-        let pool = Arc::new(Pool::new(Applier::new(machine, marker), WORKERS, limits, Schedule::Free));
+        let pool = Arc::new(Pool::new(Applier::new(machine, WORKERS, marker), limits, Schedule::Free));
         let workers: Vec<_> = (0..WORKERS)
             .map(|worker| {
                 let (pool, judge) = (Arc::clone(&pool), Arc::clone(judge));

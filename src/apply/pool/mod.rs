@@ -14,7 +14,7 @@
 //! What it deliberately does not do: it owns no thread, it counts no time, and it records no trace. Who wants one wraps
 //! [`Work`].
 
-mod dispatch;
+pub mod dispatch;
 mod gate;
 mod holds;
 
@@ -97,7 +97,7 @@ impl std::fmt::Display for Place {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Place::Worker(worker) => write!(out, "worker {worker}"),
-            Place::Owner => write!(out, "who admits entries"),
+            Place::Owner => write!(out, "the admitting thread"),
         }
     }
 }
@@ -155,11 +155,11 @@ pub struct Pool<O> {
 }
 
 impl<O: Ordering> Pool<O> {
-    /// A pool of `workers` (at least 1) workers, all of which must be run: a job may be given to any of them. `applier`
-    /// says where the log goes on.
-    pub fn new(applier: Applier<O>, workers: usize, limits: Limits, schedule: Schedule) -> Pool<O> {
-        let workers = workers.max(1);
-        let dispatch = Dispatch::new(applier, workers, limits, schedule);
+    /// A pool of the workers of `applier`, all of which must be run: a job may be given to any of them. `applier` says
+    /// where the log goes on.
+    pub fn new(applier: Applier<O>, limits: Limits, schedule: Schedule) -> Pool<O> {
+        let workers = applier.workers().len();
+        let dispatch = Dispatch::new(applier, limits, schedule);
         Pool {
             shared: Mutex::new(Shared { dispatch, asleep: vec![false; workers], waiting: 0 }),
             workers: (0..workers).map(|_| Condvar::new()).collect(),
@@ -325,7 +325,14 @@ impl<O: Ordering> Pool<O> {
         }
     }
 
-    /// Lets `job` through the gate to be written, once: one of [`PoolState::at_gate`], or one that will come there.
+    /// Lets the worker of `job`, one of [`PoolState::at_gate`], begin: the marker of its batch is settled. It still waits at
+    /// the gate to be written. Nothing happens if no worker has the job.
+    pub fn let_begin(&self, job: &Job) {
+        lock(&self.shared).dispatch.let_begin(job);
+    }
+
+    /// Lets `job` through the gate to be written, once: one of [`PoolState::at_gate`], or one that will come there. Its marker
+    /// is settled when the writing begins, unless [`Pool::let_begin`] settled it before.
     pub fn let_write(&self, job: Job) {
         self.let_through(Step::Write, job);
     }

@@ -63,6 +63,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 fn follow(engine: &Engine, order: Order) -> Answer {
     match order {
         Order::Look => {}
+        Order::LetBegin(line) => engine.let_begin(&job(line)),
         Order::LetWrite(line) => engine.let_write(job(line)),
         Order::LetFinish(line) => engine.let_finish(job(line)),
         Order::Cut => engine.cut(),

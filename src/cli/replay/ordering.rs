@@ -1,7 +1,8 @@
 //! A path of the ordering model on real nodes: clients send, workers write, and readers look, in its order. Does I/O.
 //!
 //! The model's *take* is the pool's own business: a worker has a job as soon as there is one for it. What readers can see
-//! is decided by the order of writes, and which marker a batch carries by what is finished then: both are the path's.
+//! is decided by the order of writes, and which marker a batch carries by what is finished when its worker begins: both are
+//! the path's.
 //!
 //! At a crash the replica, which then is a process of its own, aborts. What it leaves on disk is compared with what the
 //! model's crash leaves; then it starts again, and its readers are let in when it has recovered.
@@ -82,6 +83,7 @@ impl Run {
     fn follow(&mut self, order: &Order) -> Result<(), String> {
         match order {
             Order::Send(command) => self.send(command),
+            Order::Begin(job) => self.begin(job),
             Order::Write(job) => self.write(job),
             Order::Finish(job) => self.finish(|unfinished| overlap(unfinished, job)),
             Order::Cut => {
@@ -134,6 +136,17 @@ impl Run {
         };
         wait_until(format_args!("entry {lsn}"), has_come)?;
         self.cluster.pool().map(|_| ())
+    }
+
+    /// Lets the worker of `job` begin. Under another strategy no worker may have the job yet: its marker is settled when it
+    /// is written.
+    fn begin(&mut self, job: &Job) -> Result<(), String> {
+        if !self.cluster.pool()?.at_gate.contains(job) {
+            return Ok(());
+        }
+        self.cluster.replica.let_begin(job)?;
+        let what = format!("a worker begins to write {}: its marker is settled", self.readers.name(job));
+        self.look(Lane::Replica, Vec::new(), what)
     }
 
     /// Lets `wanted` be written; where the strategy has not given it to a worker, what stands before it.

@@ -1,8 +1,8 @@
 //! A path of the ordering model → what real nodes are told, one order after the other. Pure.
 //!
 //! ```text
-//! the path        command 1, command 2, take, take, write 2, crash (1 batch flushed), readmit 1, readmit 2, take, write 1, …
-//! the orders      send 1, send 2, write 2, flush, crash                  recovered: readers are given what the model's are
+//! the path        command 1, command 2, take, take, begin 2, write 2, crash (1 batch flushed), recover 1 and 2, …
+//! the orders      send 1, send 2, begin 2, write 2, flush, crash         recovered: readers are given what the model's are
 //! ```
 //!
 //! A crash leaves the first so many batches. A node's store flushes all or nothing, so it is flushed after the last of
@@ -21,6 +21,8 @@ use replicheck::store::Dump;
 pub enum Order {
     /// A client sends a command, and the replica receives its entry.
     Send(Command),
+    /// A worker begins to write a job: its marker is settled.
+    Begin(Job),
     /// A worker writes a job.
     Write(Job),
     /// The worker says that it is done.
@@ -58,7 +60,7 @@ pub fn orders(
     }
     let (mut orders, mut batches, mut recovering) = (Vec::new(), 0, None);
     for (before, action, after) in path {
-        let is_open = after.opens_at == 0;
+        let is_open = model.lets_readers_in(after);
         // A node publishes at once what the model publishes in a step of its own.
         let is_ahead = model.publication_is_due(after);
         let given = || (is_open && !is_ahead).then(|| model.given(after).clone());
@@ -71,6 +73,10 @@ pub fn orders(
                 let program = model.setup().programs.at(after.place);
                 let command = program.command.clone().ok_or("the path sends nothing")?;
                 orders.push((Order::Send(command), given()));
+            }
+            Action::Move(Move::Begin(worker)) => {
+                let job = model.in_hand(before, *worker).ok_or("the path begins nothing")?;
+                orders.push((Order::Begin(job.clone()), None));
             }
             Action::Move(Move::Write(worker)) => {
                 let job = model.in_hand(before, *worker).ok_or("the path writes nothing")?;
@@ -86,7 +92,7 @@ pub fn orders(
                 let job = model.unfinished(before, *worker).ok_or("the path finishes nothing")?;
                 orders.push((Order::Finish(job.clone()), given()));
             }
-            Action::Move(Move::Take(_) | Move::Publish) | Action::Readmit => {}
+            Action::Move(Move::Take(_) | Move::Publish) | Action::Recover(_) => {}
             Action::Crash(_) => {
                 orders.push((Order::Crash(model.given(after).clone(), model.watermark(after)), None));
                 recovering = Some(0);

@@ -127,6 +127,17 @@ impl Replica {
         }
     }
 
+    /// Settles the marker of a job at the gate.
+    pub fn let_begin(&self, job: &Job) -> Result<(), String> {
+        match self {
+            Replica::Here(node) => {
+                node.engine.let_begin(job);
+                Ok(())
+            }
+            Replica::Apart(apart) => apart.child()?.tell(&Order::LetBegin(job_line(job))).map(|_| ()),
+        }
+    }
+
     /// Lets a job through the gate, to be written.
     pub fn let_write(&self, job: Job) -> Result<(), String> {
         match self {

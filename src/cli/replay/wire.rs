@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 pub enum Order {
     /// Nothing but to answer.
     Look,
+    /// Settle the marker of a job at the gate.
+    LetBegin(JobLine),
     /// Let a job through the gate, to be written.
     LetWrite(JobLine),
     /// Let a job that is written through it, to be finished.

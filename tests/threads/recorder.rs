@@ -34,7 +34,7 @@ pub struct Disk {
 
 /// A store in memory behind a lock.
 #[derive(Debug)]
-pub struct Replica {
+pub struct Recorder {
     /// What is written.
     pub disk: Mutex<Disk>,
     fault: Fault,
@@ -42,14 +42,14 @@ pub struct Replica {
     checks_marker: bool,
 }
 
-impl Replica {
-    pub fn new(fault: Fault) -> Replica {
-        Replica { disk: Mutex::new(Disk::default()), fault, checks_marker: true }
+impl Recorder {
+    pub fn new(fault: Fault) -> Recorder {
+        Recorder { disk: Mutex::new(Disk::default()), fault, checks_marker: true }
     }
 
     /// One for a strategy that splits entries.
-    pub fn of_parts() -> Replica {
-        Replica { checks_marker: false, ..Replica::new(Fault::None) }
+    pub fn of_parts() -> Recorder {
+        Recorder { checks_marker: false, ..Recorder::new(Fault::None) }
     }
 
     pub fn data(&self) -> Data {
@@ -65,7 +65,7 @@ impl Replica {
     }
 }
 
-impl Work for Replica {
+impl Work for Recorder {
     fn write(&self, entries: &[Arc<Entry>], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError> {
         for entry in entries {
             match self.fault {
