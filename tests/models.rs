@@ -11,6 +11,7 @@ use seed::commit;
 mod models {
     mod batches;
     mod catalogue;
+    mod dispatch;
     mod drawn;
     mod export;
     mod mutants;
