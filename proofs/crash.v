@@ -1,6 +1,7 @@
 (* Crash and restart: the marker in each batch is enough, for effects, under any number of crashes.
 
-   Each batch carries the watermark that holds once it is written (src/apply/mod.rs). A crash leaves some first batches;
+   Each batch carries the watermark that holds once it is written (src/apply/mod.rs). So does one that a checkpoint writes
+   with nothing else in it (src/engine/checkpoint.rs). A crash leaves some first batches;
    the replica starts again after the marker of the last of them. Entries above that marker run twice. For effects, which
    overwrite and never read, that ends in the master's state, and a reader who waits until the replica has reached the
    end of its recovered log sees no version go back. For commands, and for readers who do not wait, it does not.
@@ -18,9 +19,9 @@ Notation version := (version log).
 Notation touches := (touches log).
 Notation conflict := (conflict log).
 
-(* A batch: an entry and the marker that went with it. *)
-Definition batch := (nat * nat)%type.
-Definition entries (disk : list batch) : list nat := map fst disk.
+(* A batch: an entry, or none, and the marker that went with it. *)
+Definition batch := (option nat * nat)%type.
+Definition entries (disk : list batch) : list nat := flat_map (fun b => match fst b with Some j => [j] | None => [] end) disk.
 Definition marker (disk : list batch) : nat := match rev disk with [] => 0 | (_, m) :: _ => m end.
 
 (* `life disk m now`: what is on the disk; the marker after which this run began; what it has written. *)
@@ -30,7 +31,10 @@ Inductive life : list batch -> nat -> list nat -> Prop :=
     m < j <= length -> ~ In j now ->
     (forall i, m < i < j -> conflict i j = true -> In i now) ->      (* a disciplined strategy: discipline.v *)
     (forall i, m < i <= marker' -> i = j \/ In i now) -> m <= marker' ->  (* a watermark: watermark.v *)
-    life (disk ++ [(j, marker')]) m (now ++ [j])
+    life (disk ++ [(Some j, marker')]) m (now ++ [j])
+| marks disk m now marker' : life disk m now ->
+    (forall i, m < i <= marker' -> In i now) -> m <= marker' ->
+    life (disk ++ [(None, marker')]) m now
 | crashes left lost m now : life (left ++ lost) m now -> life left (marker left) [].
 
 (* Nothing up to m is missing, or covered by something older. *)
@@ -91,9 +95,13 @@ Record sound_life (disk : list batch) (m : nat) (now : list nat) : Prop := {
 Lemma marker_snoc d j m : marker (d ++ [(j, m)]) = m.
 Proof. unfold marker. now rewrite rev_app_distr. Qed.
 
+Lemma entries_app d e : entries (d ++ e) = entries d ++ entries e.
+Proof. apply flat_map_app. Qed.
+
 Lemma life_is_sound disk m now : life disk m now -> sound_life disk m now.
 Proof.
-  induction 1 as [|disk m now j mk H [EP (base & E & HB & RB) FR RW RR DR] L NJ P WM LM|left lost m now H [EP TR FR RW RR DR]].
+  induction 1 as [|disk m now j mk H [EP (base & E & HB & RB) FR RW RR DR] L NJ P WM LM
+    |disk m now mk H [EP (base & E & HB & RB) FR RW RR DR] WM LM|left lost m now H [EP TR FR RW RR DR]].
   - split; simpl; try contradiction; try constructor.
     + intros p q Q. symmetry in Q. apply app_eq_nil in Q as [-> _]. intros k i L. change (marker []) with 0 in L. lia.
     + exists []. split; [reflexivity|]. split; [intros k i L; lia | contradiction].
@@ -107,8 +115,8 @@ Proof.
         apply app_inj_tail in Q as [-> ->]. now apply (RW p x q i). }
     assert (RR' : forall i, In i (now ++ [j]) -> m < i <= length).
     { intros i I. apply in_app_or in I as [I|[<-|[]]]; auto. }
-    assert (E' : entries (disk ++ [(j, mk)]) = entries base ++ now ++ [j]).
-    { transitivity (entries disk ++ [j]); [apply map_app | rewrite E; symmetry; apply app_assoc]. }
+    assert (E' : entries (disk ++ [(Some j, mk)]) = entries base ++ now ++ [j]).
+    { rewrite entries_app, E. symmetry. apply app_assoc. }
     split; try assumption.
     + intros p q Q. destruct q as [|y q] using rev_ind.
       * rewrite app_nil_r in Q. subst p. rewrite marker_snoc, E'. apply (run_holds m); try assumption.
@@ -117,8 +125,16 @@ Proof.
       * rewrite app_assoc in Q. apply app_inj_tail in Q as [Q _]. now apply (EP p q).
     + exists base. auto.
     + intros i I. rewrite E' in I. apply in_app_or in I as [I|I]; [now apply RB|]. apply RR' in I. lia.
+  - assert (E' : entries (disk ++ [(None, mk)]) = entries base ++ now) by now rewrite entries_app, E, app_nil_r.
+    split; try assumption.
+    + intros p q Q. destruct q as [|y q] using rev_ind.
+      * rewrite app_nil_r in Q. subst p. rewrite marker_snoc, E'. apply (run_holds m); try assumption.
+        intros x I. now apply RR.
+      * rewrite app_assoc in Q. apply app_inj_tail in Q as [Q _]. now apply (EP p q).
+    + exists base. auto.
+    + intros i I. rewrite E' in I. apply in_app_or in I as [I|I]; [now apply RB|]. apply RR in I. lia.
   - assert (DL : forall i, In i (entries left) -> 1 <= i <= length).
-    { intros i I. apply DR. unfold entries in *. rewrite map_app. apply in_or_app. now left. }
+    { intros i I. apply DR. rewrite entries_app. apply in_or_app. now left. }
     split; try assumption.
     + intros p q Q. apply (EP p (q ++ lost)). now rewrite Q, app_assoc.
     + exists left. rewrite app_nil_r. split; [reflexivity|]. split; [|assumption]. now apply (EP left lost).
@@ -180,7 +196,7 @@ Qed.
 
 Lemma life_at_raw r disk m now : life log length disk m now -> life (at_raw r) length disk m now.
 Proof.
-  induction 1; [constructor | | eapply crashes; eassumption].
+  induction 1; [constructor | | now constructor | eapply crashes; eassumption].
   constructor; auto. intros i L C. apply H2; [assumption|]. now apply at_raw_conflict in C.
 Qed.
 

@@ -41,12 +41,13 @@ Ltac write_next := eapply writes; [|lia|simpl; lia|
   intros i L C; destruct i as [|[|[|i]]]; simpl in *; try lia; try discriminate; auto|
   intros i L; simpl; lia|lia].
 
-Lemma two_again : life two_keys 2 [(2, 0); (1, 1); (2, 2)] 0 [1; 2].
+Lemma two_again : life two_keys 2 [(Some 2, 0); (Some 1, 1); (Some 2, 2)] 0 [1; 2].
 Proof.
-  change [(2, 0); (1, 1); (2, 2)] with (([(2, 0)] ++ [(1, 1)]) ++ [(2, 2)]). change [1; 2] with (([] ++ [1]) ++ [2]).
+  change [(Some 2, 0); (Some 1, 1); (Some 2, 2)] with (([(Some 2, 0)] ++ [(Some 1, 1)]) ++ [(Some 2, 2)]).
+  change [1; 2] with (([] ++ [1]) ++ [2]).
   write_next. write_next.
-  apply (crashes two_keys 2 [(2, 0)] [] 0 [2]). rewrite app_nil_r.
-  change [(2, 0)] with ([] ++ [(2, 0)]). change [2] with ([] ++ [2]). write_next. constructor.
+  apply (crashes two_keys 2 [(Some 2, 0)] [] 0 [2]). rewrite app_nil_r.
+  change [(Some 2, 0)] with ([] ++ [(Some 2, 0)]). change [2] with ([] ++ [2]). write_next. constructor.
 Qed.
 
 (* The command adds one to its key. *)
@@ -56,7 +57,7 @@ Theorem commands_run_twice_after_a_crash :
   exists disk m now, life two_keys 2 disk m now /\ (forall i, m < i <= 2 -> In i now)
     /\ fold_left incr (entries disk) (fun _ => 0) 2%positive <> fold_left incr (prefix 2) (fun _ => 0) 2%positive.
 Proof.
-  exists [(2, 0); (1, 1); (2, 2)], 0, [1; 2]. split; [exact two_again|]. split.
+  exists [(Some 2, 0); (Some 1, 1); (Some 2, 2)], 0, [1; 2]. split; [exact two_again|]. split.
   - intros i L. simpl. lia.
   - cbv. discriminate.
 Qed.
@@ -66,9 +67,10 @@ Theorem readers_who_do_not_wait_go_back :
   exists disk before m now k, life two_keys 3 disk m now /\ (exists more, entries disk = before ++ more)
     /\ version two_keys (entries disk) k < version two_keys before k.
 Proof.
-  exists [(2, 0); (3, 0); (2, 0)], [2; 3], 0, [2], 2%positive. split; [|split; [now exists [2] | cbv; lia]].
-  change [(2, 0); (3, 0); (2, 0)] with ([(2, 0); (3, 0)] ++ [(2, 0)]). change [2] with ([] ++ [2]). write_next.
-  apply (crashes two_keys 3 [(2, 0); (3, 0)] [] 0 [2; 3]). rewrite app_nil_r.
-  change [(2, 0); (3, 0)] with (([] ++ [(2, 0)]) ++ [(3, 0)]). change [2; 3] with (([] ++ [2]) ++ [3]).
+  exists [(Some 2, 0); (Some 3, 0); (Some 2, 0)], [2; 3], 0, [2], 2%positive. split; [|split; [now exists [2] | cbv; lia]].
+  change [(Some 2, 0); (Some 3, 0); (Some 2, 0)] with ([(Some 2, 0); (Some 3, 0)] ++ [(Some 2, 0)]).
+  change [2] with ([] ++ [2]). write_next.
+  apply (crashes two_keys 3 [(Some 2, 0); (Some 3, 0)] [] 0 [2; 3]). rewrite app_nil_r.
+  change [(Some 2, 0); (Some 3, 0)] with (([] ++ [(Some 2, 0)]) ++ [(Some 3, 0)]). change [2; 3] with (([] ++ [2]) ++ [3]).
   write_next. write_next. constructor.
 Qed.
