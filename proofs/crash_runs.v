@@ -1,9 +1,8 @@
 (* Runs with crashes: the machine of replica.v, with the watermark of watermark.v, leads the life of crash.v.
 
-   crash.v says of any `life` that it ends in the master's state and that readers who wait see no version go back. `life`
-   takes two things for granted: an entry is written after all that it conflicts with, and a marker counts nothing that
-   is not on the disk. Here both are consequences. A node has a log, a disk, a strategy, workers and a watermark, and any
-   number of crashes; wherever it gets to, what it has written is a life.
+   crash.v says of any `life` that it ends in the master's state, and that readers who wait see no version go back. `life`
+   assumes two things: an entry is written after all that it conflicts with, and a marker counts nothing that is not on the
+   disk. Here both are consequences, for a node with a log, a disk, a strategy, workers, a watermark, any number of crashes.
 
    A job: given, writing, written, finished (src/apply/applier.rs). Its marker is settled when a worker begins to write:
    the watermark of what is finished, with the job's own entries. Others may begin, write and finish before its batch is on
@@ -12,205 +11,26 @@
    A restart: the entries after the marker of the last batch left, in log order, as one batch or several, each with its
    last entry as its marker (src/engine/open.rs, `write_recovered`); then a fresh strategy, which knows nothing of them.
 
-   Batches have any number of entries, those of a recovery and those of workers. A job is a run of whole entries: parts of
-   entries, and batches that leave out an entry between two others, are not modelled. A `disciplined` strategy hands out
-   single entries; `serial`, with runs, and `sequence` are covered by `waits`, which is weaker: crash_strategies.v.
-   The strategy's machine counts from 1 in every run; in Rust it counts on from the base. One strategy serves all runs. *)
+   A batch has any number of entries. A job is a run of whole entries: parts of entries, and batches that leave out an entry
+   between two others, are not modelled. Strategies are covered by `waits` (crash_waits.v): crash_strategies.v. The machine
+   of a strategy counts from 1 in every run; in Rust it counts on from the base. One strategy serves all runs. *)
 
 Require Import List Bool Permutation Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica.
-Require Replicheck.crash Replicheck.watermark Replicheck.discipline.
+Require Export Replicheck.crash_waits Replicheck.crash_disk.
+Require Replicheck.crash Replicheck.watermark.
 Import ListNotations.
 
 (* So that `cbn` opens records and leaves arithmetic and lists of entries alone. *)
-Local Arguments Nat.sub _ _ : simpl never.
-Local Arguments entries _ : simpl never.
-Local Arguments lsns _ : simpl never.
-
-Lemma in_entries i l : In i (entries l) <-> exists j, In j l /\ In i (lsns j).
-Proof. apply in_flat_map. Qed.
-
-Lemma entries_same l l' : Permutation l l' -> Permutation (entries l) (entries l').
-Proof. apply Permutation_flat_map. Qed.
-
-Lemma entries_app l l' : entries (l ++ l') = entries l ++ entries l'.
-Proof. apply flat_map_app. Qed.
-
-Lemma entries_cons j l : entries (j :: l) = lsns j ++ entries l.
-Proof. reflexivity. Qed.
-
-Lemma distinct_app (l l' : list nat) : NoDup l -> NoDup l' -> (forall i, In i l -> ~ In i l') -> NoDup (l ++ l').
-Proof.
-  induction l as [|x l IH]; intros N N' D; [assumption|]. inversion N; subst. simpl. constructor.
-  - rewrite in_app_iff. intros [I|I]; [contradiction|]. apply (D x); [now left | assumption].
-  - apply IH; auto. intros i I. apply D. now right.
-Qed.
-
-(* The strategy's machine within one run: jobs given, begun, and come back. Unlike `machine_reach`, it asks whether a job
-   may be written before it comes back. *)
-Section Machine.
-Variable log : nat -> key_set.
-Variable s : strategy.
-
-Inductive worked : machine s -> nat -> list job -> list job -> list job -> Prop :=
-| w_fresh : worked (fresh s) 0 [] [] []
-| w_admit m a g u b : worked m a g u b -> admits s m = true -> worked (admit s m (S a) (log (S a))) (S a) g u b
-| w_take m a g u b w j m' : worked m a g u b -> take s m w = Some (j, m') -> worked m' a (j :: g) u b
-| w_begin m a j g u b : worked m a (j :: g) u b -> may_write s m j = true -> worked m a g (j :: u) b
-| w_finish m a g j u b : worked m a g (j :: u) b -> worked (finish s m j) a g u (j :: b)
-| w_cut m a g u b : worked m a g u b -> worked (cut s m) a g u b
-| w_publish m a g u b : worked m a g u b -> worked (published s m) a g u b
-| w_same m a g g' u u' b : worked m a g u b -> Permutation g g' -> Permutation u u' -> worked m a g' u' b.
-
-(* What a life asks of a strategy. Each entry is handed out once, as part of a run. A run is not written before all that
-   its entries conflict with, but for what is in the run itself, has come back. *)
-Record waits : Prop := {
-  takes_new : forall m a g u b w j m', worked m a g u b -> take s m w = Some (j, m') ->
-    part j = None /\ 1 <= first j <= last j /\ last j <= a /\ forall i, In i (lsns j) -> ~ In i (entries (g ++ u ++ b));
-  begins_after : forall m a j g u b, worked m a (j :: g) u b -> may_write s m j = true ->
-    forall n i, In n (lsns j) -> 1 <= i < n -> conflict log i n = true -> In i (lsns j) \/ In i (entries b);
-}.
-
-Lemma worked_reach m a g u b : worked m a g u b -> exists o, Permutation o (g ++ u) /\ machine_reach log s m a o b.
-Proof.
-  induction 1 as [|m a g u b W (o & P & R) A|m a g u b w j m' W (o & P & R) T|m a j g u b W (o & P & R) MW
-    |m a g j u b W (o & P & R)|m a g u b W (o & P & R)|m a g u b W (o & P & R)|m a g g' u u' b W (o & P & R) PG PU].
-  - exists []. split; [reflexivity | constructor].
-  - exists o. split; [assumption | now constructor].
-  - exists (j :: o). split; [now constructor | econstructor; eassumption].
-  - exists o. split; [|assumption]. rewrite P. simpl. apply Permutation_middle.
-  - assert (I : In j o) by (apply (Permutation_in j (Permutation_sym P)), in_or_app; right; now left).
-    apply in_split in I as (l & r & ->). exists (l ++ r). split; [|now constructor].
-    now apply Permutation_app_inv in P.
-  - exists o. split; [assumption | now constructor].
-  - exists o. split; [assumption | now constructor].
-  - exists o. split; [|assumption]. rewrite P. now apply Permutation_app.
-Qed.
-
-Lemma disciplined_ready m a o b : disciplined log s -> machine_reach log s m a o b ->
-  (forall j, In j (o ++ b) -> exists n, j = whole n /\ 1 <= n <= a)
-  /\ (forall n, In (whole n) o -> forall i, 1 <= i < n -> conflict log i n = true -> In (whole i) b).
-Proof.
-  intros D. induction 1 as [|m a o b R [AL RD] A|m a o b w j m' R [AL RD] T|m a l j r b R [AL RD]|m a o b R IH|m a o b R IH];
-    try assumption.
-  - split; [intros j [] | intros n []].
-  - split; [|assumption]. intros j I. destruct (AL j I) as (n & E & L). exists n. split; [assumption | lia].
-  - destruct (D _ _ _ _ _ _ _ R T) as (n & E & L & _ & _ & C). split.
-    + intros x [<-|I]; [now exists n | now apply AL].
-    + intros n' [E'|I]; [|now apply RD]. rewrite E in E'. apply discipline.whole_inj in E'. now subst n'.
-  - split.
-    + intros x I. apply AL. rewrite !in_app_iff in *. simpl in *. tauto.
-    + intros n I i L C. right. apply (RD n); auto.
-      apply in_app_or in I as [I|I]; apply in_or_app; [now left | right; now right].
-Qed.
-
-Lemma lsns_whole n : lsns (whole n) = [n].
-Proof. unfold lsns. simpl. now replace (n + 1 - n) with 1 by lia. Qed.
-
-Theorem disciplined_waits : disciplined log s -> waits.
-Proof.
-  intros D. split.
-  - intros m a g u b w j m' W T. destruct (worked_reach _ _ _ _ _ W) as (o & P & R).
-    destruct (D _ _ _ _ _ _ _ R T) as (n & -> & L & NO & NB & _). destruct (disciplined_ready _ _ _ _ D R) as [AL _].
-    repeat split; simpl; try lia. intros i I I'. rewrite lsns_whole in I. destruct I as [<-|[]].
-    rewrite app_assoc in I'. apply in_entries in I' as (j & I' & E).
-    assert (IO : In j (o ++ b)) by (rewrite P; assumption).
-    destruct (AL j IO) as (x & -> & _). rewrite lsns_whole in E. destruct E as [->|[]].
-    apply in_app_or in IO as [IO|IO]; contradiction.
-  - intros m a j g u b W MW n i I L C. destruct (worked_reach _ _ _ _ _ W) as (o & P & R).
-    destruct (disciplined_ready _ _ _ _ D R) as [AL RD].
-    assert (IO : In j o) by (rewrite P; now left).
-    destruct (AL j) as (x & -> & _); [apply in_or_app; now left|]. rewrite lsns_whole in I. destruct I as [<-|[]].
-    right. apply in_entries. exists (whole i). split; [now apply (RD x) | rewrite lsns_whole; now left].
-Qed.
-
-Hypothesis waits_s : waits.
-
-Definition proper (a : nat) (l : list job) : Prop :=
-  (forall j, In j l -> part j = None /\ 1 <= first j <= last j /\ last j <= a) /\ NoDup (entries l).
-
-Lemma proper_same a l l' : Permutation l l' -> proper a l -> proper a l'.
-Proof.
-  intros P [R N]. split.
-  - intros j I. apply R. now rewrite P.
-  - now rewrite <- (entries_same _ _ P).
-Qed.
-
-Lemma worked_proper m a g u b : worked m a g u b -> proper a (g ++ u ++ b).
-Proof.
-  induction 1 as [|m a g u b W IH A|m a g u b w j m' W IH T|m a j g u b W IH MW
-    |m a g j u b W IH|m a g u b W IH|m a g u b W IH|m a g g' u u' b W IH PG PU]; try assumption.
-  - split; [intros j [] | constructor].
-  - destruct IH as [R N]. split; [|assumption]. intros j I. destruct (R j I) as (? & ? & ?). repeat split; auto; lia.
-  - destruct IH as [R N]. destruct (takes_new waits_s _ _ _ _ _ _ _ _ W T) as (PJ & RJ & LJ & NEW). split.
-    + intros x [<-|I]; [now repeat split | now apply R].
-    + change (NoDup (lsns j ++ entries (g ++ u ++ b))). apply distinct_app; auto. apply seq_NoDup.
-  - apply (proper_same a (j :: g ++ u ++ b)); [apply (Permutation_middle g (u ++ b))|]. exact IH.
-  - apply (proper_same a (g ++ (j :: u) ++ b)); [|assumption]. apply Permutation_app_head. simpl. apply Permutation_middle.
-  - apply (proper_same a (g ++ u ++ b)); [|assumption]. rewrite PG. now rewrite PU.
-Qed.
-End Machine.
-
-(* A batch on the disk: its entries, in order, and its marker. A marker may go there alone. *)
-Definition batch := (list nat * nat)%type.
-Definition entries_on (disk : list batch) : list nat := flat_map fst disk.
-Definition marker_on (disk : list batch) : nat := match rev disk with [] => 0 | (_, m) :: _ => m end.
-
-(* The same disk for crash.v, which writes one entry at a time. The last entry of a batch has the batch's marker. The
-   others have it as far as it does not pass themselves: a marker must not count what is still to come. A disk that ends
-   between two of them is no disk of this machine. *)
-Fixpoint singles_of (ns : list nat) (m : nat) : list crash.batch :=
-  match ns with
-  | [] => [(None, m)]
-  | [n] => [(Some n, m)]
-  | n :: rest => (Some n, Nat.min n m) :: singles_of rest m
-  end.
-Definition singles (disk : list batch) : list crash.batch := flat_map (fun b => singles_of (fst b) (snd b)) disk.
-
-Local Arguments entries_on _ : simpl never.
-Local Arguments marker_on _ : simpl never.
-Local Arguments singles _ : simpl never.
-
-Lemma entries_singles_of ns m : crash.entries (singles_of ns m) = ns.
-Proof.
-  induction ns as [|n [|x ns] IH]; [reflexivity | reflexivity|].
-  change (n :: crash.entries (singles_of (x :: ns) m) = n :: x :: ns). now rewrite IH.
-Qed.
-
-Lemma entries_singles disk : crash.entries (singles disk) = entries_on disk.
-Proof.
-  induction disk as [|[ns m] disk IH]; [reflexivity|].
-  change (crash.entries (singles_of ns m ++ singles disk) = ns ++ entries_on disk).
-  now rewrite crash.entries_app, entries_singles_of, IH.
-Qed.
-
-Lemma singles_of_snoc ns n m : singles_of (ns ++ [n]) m = map (fun i => (Some i, Nat.min i m)) ns ++ [(Some n, m)].
-Proof.
-  induction ns as [|x ns IH]; [reflexivity|]. simpl. rewrite <- IH. now destruct ns.
-Qed.
-
-Lemma singles_one ns m : singles [(ns, m)] = singles_of ns m.
-Proof. apply app_nil_r. Qed.
-
-Lemma entries_on_one ns m : entries_on [(ns, m)] = ns.
-Proof. apply app_nil_r. Qed.
-
-Lemma marker_singles disk : crash.marker (singles disk) = marker_on disk.
-Proof.
-  destruct disk as [|[ns m] disk _] using rev_ind; [reflexivity|].
-  unfold singles. rewrite flat_map_app. simpl. rewrite app_nil_r. unfold marker_on. rewrite rev_app_distr.
-  destruct ns as [|n ns _] using rev_ind; [apply crash.marker_snoc|].
-  now rewrite singles_of_snoc, app_assoc, crash.marker_snoc.
-Qed.
+Local Arguments Nat.sub _ _ : simpl never. Local Arguments entries _ : simpl never. Local Arguments lsns _ : simpl never.
+Local Arguments entries_on _ : simpl never. Local Arguments marker_on _ : simpl never. Local Arguments singles _ : simpl never.
 
 Section Runs.
 Variable log : nat -> key_set.
 Variable length : nat.
 Variable s : strategy.
-
 (* What a strategy is told of the log in a run that began after `n` entries. *)
 Definition after (n : nat) : nat -> key_set := fun i => log (n + i).
-Definition numbers (n : nat) (j : job) : list nat := map (Nat.add n) (lsns j).
 
 (* A run, once it has recovered. A worker is in one of three lists, or has no job. *)
 Record pool := {
@@ -225,8 +45,6 @@ Record pool := {
 
 Definition busy (g : list (nat * job)) (r : list (nat * job * nat)) (u : list (nat * job)) : list nat :=
   map fst g ++ map (fun x => fst (fst x)) r ++ map fst u.
-Definition finished (w : watermark.watermark) (ns : list nat) : watermark.watermark := fold_left watermark.done ns w.
-
 Definition open (n : nat) : pool :=
   {| base := n; at_ := fresh s; admitted := 0; given := []; writing := []; unfinished := [];
      mark := {| watermark.low := n; watermark.above := [] |} |}.
@@ -273,7 +91,6 @@ Inductive phase :=
 (* The disk is in two parts: what this run found when it began, and what it has added. *)
 Record state := { received : nat; found : list batch; added : list batch; doing : phase }.
 Definition disk (x : state) : list batch := found x ++ added x.
-
 (* A new node: nothing received, nothing on the disk. *)
 Definition start : state := {| received := 0; found := []; added := []; doing := Recovering 0 |}.
 
@@ -307,66 +124,6 @@ Qed.
 
 Definition reachable (x : state) : Prop := steps start x.
 
-(* One batch with several entries, as steps of a life. *)
-Lemma some_live m mk f : forall k disk now, crash.life log length disk m now -> m < f -> f + k <= S length -> m <= mk ->
-  (forall n, f <= n < f + k -> ~ In n now) ->
-  (forall n i, f <= n < f + k -> m < i < n -> conflict log i n = true -> f <= i < n \/ In i now) ->
-  (forall i, m < i <= mk -> i < f + k -> f <= i \/ In i now) ->
-  crash.life log length (disk ++ map (fun i => (Some i, Nat.min i mk)) (seq f k)) m (now ++ seq f k).
-Proof.
-  induction k as [|k IH]; intros disk now H L E M NEW C W; [simpl; now rewrite !app_nil_r|].
-  rewrite seq_S, map_app, !app_assoc. apply crash.writes.
-  - apply IH; try assumption; try lia.
-    + intros n B. apply NEW. lia.
-    + intros n i B. apply C. lia.
-    + intros i B B'. apply W; lia.
-  - lia.
-  - rewrite in_app_iff, in_seq. intros [I|I]; [|lia]. apply (NEW (f + k)); [lia | assumption].
-  - intros i B CF. rewrite in_app_iff, in_seq. destruct (C (f + k) i) as [X|X]; auto; lia.
-  - intros i B. rewrite in_app_iff, in_seq. destruct (Nat.eq_dec i (f + k)); [now left | right].
-    destruct (W i); auto; lia.
-  - lia.
-Qed.
-
-Lemma batch_lives m mk f k disk now : crash.life log length disk m now -> m < f -> f + k <= length -> m <= mk ->
-  (forall n, f <= n <= f + k -> ~ In n now) ->
-  (forall n i, f <= n <= f + k -> m < i < n -> conflict log i n = true -> f <= i < n \/ In i now) ->
-  (forall i, m < i <= mk -> f <= i <= f + k \/ In i now) ->
-  crash.life log length (disk ++ singles_of (seq f (S k)) mk) m (now ++ seq f (S k)).
-Proof.
-  intros H L E M NEW C W. rewrite seq_S, singles_of_snoc, !app_assoc. apply crash.writes.
-  - apply some_live; try assumption; try lia.
-    + intros n B. apply NEW. lia.
-    + intros n i B. apply C. lia.
-    + intros i B B'. destruct (W i B); [left; lia | now right].
-  - lia.
-  - rewrite in_app_iff, in_seq. intros [I|I]; [|lia]. apply (NEW (f + k)); [lia | assumption].
-  - intros i B CF. rewrite in_app_iff, in_seq. destruct (C (f + k) i) as [X|X]; auto; lia.
-  - intros i B. rewrite in_app_iff, in_seq. destruct (Nat.eq_dec i (f + k)); [now left | right].
-    destruct (W i B); auto; lia.
-  - assumption.
-Qed.
-
-Lemma numbers_are n j : numbers n j = seq (n + first j) (last j + 1 - first j).
-Proof.
-  unfold numbers, lsns. generalize (last j + 1 - first j) as k. generalize (first j) as f.
-  intros f k. revert f. induction k as [|k IH]; intros f; [reflexivity|].
-  simpl. rewrite IH. now rewrite Nat.add_succ_r.
-Qed.
-
-Lemma in_numbers n j i : In i (numbers n j) <-> n + first j <= i <= n + last j.
-Proof. rewrite numbers_are, in_seq. lia. Qed.
-
-Lemma in_lsns j i : In i (lsns j) <-> first j <= i <= last j.
-Proof. unfold lsns. rewrite in_seq. lia. Qed.
-
-Lemma in_moved n l i : n < i -> In i (map (Nat.add n) l) <-> In (i - n) l.
-Proof.
-  intros L. rewrite in_map_iff. split.
-  - intros (x & <- & I). now replace (n + x - n) with x by lia.
-  - intros I. exists (i - n). split; [lia | assumption].
-Qed.
-
 Hypothesis waits_s : forall n, waits (after n) s.
 
 Definition begun (p : pool) : list job := map (fun x => snd (fst x)) (writing p) ++ map snd (unfinished p).
@@ -395,19 +152,6 @@ Proof.
 Qed.
 
 (* What is finished, and some entries more, settle this marker. *)
-Lemma marker_counts n fs ns : (forall i, In i (fs ++ ns) -> 1 <= i) ->
-  let marker := watermark.low (finished (finished {| watermark.low := n; watermark.above := [] |} (map (Nat.add n) fs))
-    (map (Nat.add n) ns)) in
-  n <= marker /\ forall i, n < i <= marker -> In i (map (Nat.add n) ns) \/ In i (map (Nat.add n) fs).
-Proof.
-  intros P. unfold finished. rewrite <- fold_left_app, <- map_app. set (all := map (Nat.add n) (fs ++ ns)).
-  assert (F : Forall (fun i => 1 <= i) all).
-  { apply Forall_forall. intros i I. apply in_map_iff in I as (x & <- & I). apply P in I. lia. }
-  destruct (watermark.watermark_is_the_highest n all F) as [U N]. cbv zeta. set (marker := watermark.low _) in *. split.
-  - destruct (le_lt_dec n marker); [assumption|]. exfalso. apply N. left. lia.
-  - intros i B. destruct (U i) as [X|X]; [lia | lia|]. unfold all in X. rewrite map_app, in_app_iff in X. tauto.
-Qed.
-
 Lemma same_kept e e' m now p q b :
   pool_kept e m now p b -> base q = base p -> e <= e' -> base q + admitted q <= e' ->
   worked (after (base q)) s (at_ q) (admitted q) (map snd (given q)) (begun q) b ->
@@ -545,12 +289,6 @@ Record kept (x : state) : Prop := {
     end;
 }.
 
-Lemma singles_app d e : singles (d ++ e) = singles d ++ singles e.
-Proof. apply flat_map_app. Qed.
-
-Lemma entries_on_app d e : entries_on (d ++ e) = entries_on d ++ entries_on e.
-Proof. apply flat_map_app. Qed.
-
 Lemma start_kept : kept start.
 Proof.
   split; cbn.
@@ -686,13 +424,6 @@ Qed.
 Lemma base_stays e p out q : works e p out q -> base q = base p.
 Proof. now destruct 1. Qed.
 
-Lemma in_entries_on i d : In i (entries_on d) <-> exists ns m, In (ns, m) d /\ In i ns.
-Proof.
-  unfold entries_on. rewrite in_flat_map. split.
-  - intros ([ns m] & I & J). now exists ns, m.
-  - intros (ns & m & I & J). now exists (ns, m).
-Qed.
-
 Lemma step_within x y : kept x -> within_log x -> step x y -> received x <= received y -> within_log y.
 Proof.
   intros K [EW MW RC] S LE. destruct K as [_ _ T]. unfold disk in *.
@@ -767,24 +498,3 @@ Proof.
 Qed.
 
 End Runs.
-
-(* Strategies that are disciplined, whatever the log: after a restart, the log is what is left of it. *)
-Section Disciplined.
-Variable log : nat -> key_set.
-Variable length : nat.
-Variable s : strategy.
-Hypothesis disciplined_s : forall l, disciplined l s.
-
-Theorem disciplined_runs_are_lives x : reachable log length s x ->
-  crash.life log length (singles (disk s x)) (marker_on (found s x)) (entries_on (added s x)).
-Proof. apply runs_are_lives. intros n. now apply disciplined_waits. Qed.
-
-Theorem disciplined_runs_end_as_the_master x k : reachable log length s x -> rerun_through s length x ->
-  version log (entries_on (disk s x)) k = version log (prefix length) k.
-Proof. apply runs_end_as_the_master. intros n. now apply disciplined_waits. Qed.
-
-Theorem disciplined_readers_never_go_back x y p q k : log_safe log length s (start s) x -> log_safe log length s x y ->
-  doing s x = Running s p -> doing s y = Running s q ->
-  version log (entries_on (disk s x)) k <= version log (entries_on (disk s y)) k.
-Proof. apply served_readers_never_go_back. intros n. now apply disciplined_waits. Qed.
-End Disciplined.

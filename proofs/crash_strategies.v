@@ -5,7 +5,7 @@
 
 Require Import List Bool PArith Permutation Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.crash_runs Replicheck.in_sequence.
-Require Replicheck.discipline Replicheck.writeset Replicheck.barrier Replicheck.snapshots.
+Require Replicheck.crash Replicheck.discipline Replicheck.writeset Replicheck.barrier Replicheck.snapshots.
 Import ListNotations.
 
 Local Arguments Nat.ltb _ _ : simpl never.
@@ -14,6 +14,27 @@ Local Arguments Nat.sub _ _ : simpl never.
 Local Arguments Nat.min _ _ : simpl never.
 Local Arguments entries _ : simpl never.
 Local Arguments lsns _ : simpl never.
+
+(* Strategies that are disciplined, whatever the log: after a restart, the log is what is left of it. *)
+Section Disciplined.
+Variable log : nat -> key_set.
+Variable length : nat.
+Variable s : strategy.
+Hypothesis disciplined_s : forall l, disciplined l s.
+
+Theorem disciplined_runs_are_lives x : reachable log length s x ->
+  crash.life log length (singles (disk s x)) (marker_on (found s x)) (entries_on (added s x)).
+Proof. apply runs_are_lives. intros n. now apply disciplined_waits. Qed.
+
+Theorem disciplined_runs_end_as_the_master x k : reachable log length s x -> rerun_through s length x ->
+  version log (entries_on (disk s x)) k = version log (prefix length) k.
+Proof. apply runs_end_as_the_master. intros n. now apply disciplined_waits. Qed.
+
+Theorem disciplined_readers_never_go_back x y p q k : log_safe log length s (start s) x -> log_safe log length s x y ->
+  doing s x = Running s p -> doing s y = Running s q ->
+  version log (entries_on (disk s x)) k <= version log (entries_on (disk s y)) k.
+Proof. apply served_readers_never_go_back. intros n. now apply disciplined_waits. Qed.
+End Disciplined.
 
 Theorem writeset_waits log : waits log writeset.writeset.
 Proof. apply disciplined_waits, writeset.writeset_disciplined. Qed.
