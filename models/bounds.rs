@@ -218,6 +218,7 @@ impl ExpiryBounds {
             skews_ms: skews.iter().map(|skew| expiry::skew_ms(*skew, tick_ms, start)).collect(),
             log_clock_limit_ticks: None,
             link_down: false,
+            apart: false,
             readers_see_the_dead: false,
         }
     }

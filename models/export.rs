@@ -140,12 +140,13 @@ fn expiry_source(what: What<'_>, program: &str, times: &Times) -> String {
         skew_ms,
         log_clock_limit_ticks,
         link_down,
+        apart,
     } = times;
     format!(
         "    let times = Times {{\n        start: Millis({}),\n        passing: Passing::{passing:?},\n        \
          tick_ms: {tick_ms},\n        passes_max: {passes_max},\n        \
          delay_ticks_max: {delay_ticks_max},\n        skew_ms: {skew_ms},\n        \
-         log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n    }};\n    \
+         log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n        apart: {apart},\n    }};\n    \
          let program = [{program}];\n    \
          let model = path::expiry({:?}, &program, {:?}, times).expect(\"known names\");\n",
         start.0, what.choice, what.invariant
@@ -178,6 +179,8 @@ fn expiry_action(action: &expiry::Action) -> String {
         expiry::Action::Pass(ms) => format!("Action::Pass({ms})"),
         expiry::Action::Heartbeat => "Action::Heartbeat".to_owned(),
         expiry::Action::Deliver => "Action::Deliver".to_owned(),
+        expiry::Action::Apply => "Action::Apply".to_owned(),
+        expiry::Action::Publish => "Action::Publish".to_owned(),
         expiry::Action::MasterRemoves(number) => format!("Action::MasterRemoves({number})"),
         expiry::Action::ReplicaRemoves(number) => format!("Action::ReplicaRemoves({number})"),
         expiry::Action::LinkDown => "Action::LinkDown".to_owned(),

@@ -175,7 +175,7 @@ pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<P
 }
 
 /// One string key, one hash key, two string keys; one string key with time passing once more, at one command less; each
-/// family of commands; a link that goes down.
+/// family of commands; a link that goes down; two string keys with delivery, application and publication apart.
 pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: ExpiryBounds) -> Vec<Part> {
     let (length, passes) = (bounds.length_max, bounds.passes_max);
     let shorter = ExpiryBounds { length_max: length.saturating_sub(1).max(1), ..bounds };
@@ -192,6 +192,9 @@ pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: Ex
         let families = expiry::FAMILIES.iter();
         parts.extend(families.map(|family| part(family.name, bounds.family_setup(judges, family))));
         parts.push(part(one_string, shorter.setup(judges, of_one_string()).with_link_down()));
+        let (two_strings, lines) = bounds::EXPIRY_ALPHABETS[2];
+        let apart = shorter.setup(judges, scenario::commands(lines)).with_steps_apart();
+        parts.push(part(two_strings, apart));
     }
     parts
 }

@@ -63,6 +63,8 @@ pub struct Times {
     pub log_clock_limit_ticks: Option<u8>,
     /// Whether the link may go down.
     pub link_down: bool,
+    /// Whether delivery, application and publication are steps of their own.
+    pub apart: bool,
 }
 
 /// Why a path cannot be walked.
@@ -120,6 +122,7 @@ pub fn expiry(
         skews_ms: vec![times.skew_ms],
         log_clock_limit_ticks: times.log_clock_limit_ticks,
         link_down: times.link_down,
+        apart: times.apart,
         ..ExpiryBounds::QUICK.setup(bounds::judges(invariant), commands)
     };
     Ok(ExpiryModel::new(setup, policies[0].get()))

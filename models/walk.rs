@@ -88,6 +88,8 @@ pub struct Setting {
     pub delay: u8,
     /// Milliseconds that the replica's clock is ahead of the master's (expiry).
     pub skew_ms: i64,
+    /// Whether delivery, application and publication are steps of their own (expiry).
+    pub apart: bool,
 }
 
 impl Default for Setting {
@@ -100,6 +102,7 @@ impl Default for Setting {
             passes: expiry.passes_max,
             delay: expiry.delay_ticks_max,
             skew_ms: 0,
+            apart: false,
         }
     }
 }
@@ -214,6 +217,7 @@ impl Walk {
                 let model = |judges: Judges| {
                     let mut setup = expiry_setup(program, bounds, judges);
                     setup.skews_ms = vec![setting.skew_ms];
+                    let setup = if setting.apart { setup.with_steps_apart() } else { setup };
                     ExpiryModel::new(setup, policy.get())
                 };
                 Ok(Walk::Expiry(Box::new([model(Judges::State), model(Judges::Reads)])))

@@ -186,7 +186,9 @@ fn plainly_broken(case: &Case, commands: &[Command]) -> BTreeSet<&'static str> {
             passes_max: setup.passes_max,
             delay_ms: setup.delay_ms(),
             skews_ms: &setup.skews_ms,
-            link_down: limit_ms,
+            limit_ms,
+            link_down: setup.link_down,
+            apart: setup.apart,
         });
         broken.extend(opinion.broken.into_keys());
     }

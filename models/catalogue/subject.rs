@@ -191,6 +191,8 @@ impl Subject {
             Path::Ordering { workers, crashes_max, .. } => {
                 Setting::Schedules { workers: *workers, crashes: *crashes_max }
             }
+            // A node publishes what it applies at once.
+            Path::Expiry { times, .. } if times.apart => return None,
             Path::Expiry { times, .. } => Setting::Clocks {
                 tick_ms: times.tick_ms,
                 delay_ticks: times.delay_ticks_max,

@@ -3,7 +3,7 @@
 use super::instants::{Passing, Pending, instants};
 use super::model::{Action, ExpiryModel, MEMORY, MasterStep, ReplicaStep, State};
 use super::setup::Judges;
-use super::world::{Message, wrote};
+use super::world::{Message, ReplicaSide, wrote};
 use crate::binlog::Entry;
 use crate::command::Command;
 use crate::effect::KeySet;
@@ -103,24 +103,54 @@ impl ExpiryModel {
                     let key = Self::nth_key(self.replica_dump(state.replica), n);
                     side.replica.remove(self.policy(), &key, local).expect(MEMORY);
                 }
-                ReplicaStep::Message(message) => match self.messages.value(message) {
-                    Message::Entry { entry, wrote, master, deadlines, command } => {
-                        if let Some(number) = command {
-                            let (ran, came) = (entry.time, now.max(local));
-                            let mut ahead = deadlines.iter().filter(|deadline| ran < **deadline);
-                            let is_late = ahead.clone().any(|deadline| *deadline <= came);
-                            self.covered.command(*number, ahead.next().is_some(), is_late);
-                        }
-                        side.replica.deliver(self.policy(), entry.clone(), local).expect(MEMORY);
-                        if self.setup.judges == Judges::Reads {
-                            side.note(entry.lsn, wrote, master.clone());
-                        }
+                ReplicaStep::Message(message) => {
+                    self.received(&mut side, message, local);
+                    if !self.setup.apart {
+                        self.applied(&mut side, local, now);
+                        self.published(&mut side);
                     }
-                    Message::Heartbeat(time) => side.replica.heartbeat(*time, local),
-                },
+                }
+                ReplicaStep::Apply => self.applied(&mut side, local, now),
+                ReplicaStep::Publish => self.published(&mut side),
             }
             self.replicas.number(side)
         });
+    }
+
+    fn received(&self, side: &mut ReplicaSide, message: u32, local: Millis) {
+        // Without a limit the moment of the receipt does not matter.
+        side.received_at = self.limit_ms().map_or(Millis::ZERO, |_| local);
+        match self.messages.value(message) {
+            Message::Entry { entry, .. } => {
+                side.replica.receive(self.policy(), entry.clone(), local);
+                side.unpublished.push(message);
+            }
+            Message::Heartbeat(time) => side.replica.heartbeat(*time, local),
+        }
+    }
+
+    /// The oldest entry that was received is applied, if there is one.
+    fn applied(&self, side: &mut ReplicaSide, local: Millis, now: Millis) {
+        let Some(&message) = side.unapplied().first() else { return };
+        if let Message::Entry { entry, deadlines, command: Some(number), .. } = self.messages.value(message) {
+            let (ran, came) = (entry.time, now.max(local));
+            let mut ahead = deadlines.iter().filter(|deadline| ran < **deadline);
+            let is_late = ahead.clone().any(|deadline| *deadline <= came);
+            self.covered.command(*number, ahead.next().is_some(), is_late);
+        }
+        side.replica.apply(self.policy(), local).expect(MEMORY);
+    }
+
+    fn published(&self, side: &mut ReplicaSide) {
+        let applied = side.unpublished.len() - side.unapplied().len();
+        for message in side.unpublished.drain(..applied).collect::<Vec<_>>() {
+            if let (Judges::Reads, Message::Entry { entry, wrote, master, .. }) =
+                (self.setup.judges, self.messages.value(message))
+            {
+                side.note(entry.lsn, wrote, master.clone());
+            }
+        }
+        side.replica.publish();
     }
 
     /// How long time may pass: to each instant at which something changes, while the oldest message may wait.
@@ -141,7 +171,9 @@ impl ExpiryModel {
         }
         let of = (state.master, state.link, state.replica, state.skew, is_down);
         let instants = self.instants.get(of, || {
-            let carried = link.iter().filter_map(|(_, message)| match self.messages.value(*message) {
+            let received = &self.replicas.value(state.replica).unpublished;
+            let messages = link.iter().map(|(_, message)| message).chain(received);
+            let carried = messages.filter_map(|message| match self.messages.value(*message) {
                 Message::Entry { deadlines, .. } => Some(deadlines),
                 Message::Heartbeat(_) => None,
             });
@@ -149,9 +181,7 @@ impl ExpiryModel {
                 master: self.master_dump(state.master),
                 replica: self.replica_dump(state.replica),
                 under_way: carried.flatten().copied().collect(),
-                received_at: self
-                    .limit_ms()
-                    .map(|_| self.replicas.value(state.replica).replica.replica().received_at()),
+                received_at: self.limit_ms().map(|_| self.replicas.value(state.replica).received_at),
                 oldest: link.first().map(|(sent, _)| *sent),
                 is_down,
             };
@@ -175,8 +205,12 @@ impl ExpiryModel {
         let master = dead(self.master_dump(state.master), self.master_clock(state.elapsed));
         actions.extend(master.map(Action::MasterRemoves));
         let local = self.replica_clock(state.elapsed, state.skew);
-        let replica = self.replicas.value(state.replica).replica.replica();
-        let Some(by) = replica.removes_at(self.policy(), local) else { return };
+        let side = self.replicas.value(state.replica);
+        let Some(by) = side.replica.replica().removes_at(self.policy(), local) else { return };
+        // No worker writes while a replica removes what is dead.
+        if !side.unpublished.is_empty() {
+            return;
+        }
         actions.extend(dead(self.replica_dump(state.replica), by).map(Action::ReplicaRemoves));
     }
 }

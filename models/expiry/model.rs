@@ -41,6 +41,8 @@ pub struct State {
     pub passes: u8,
     /// The latest instant by which a reader was answered; of the stored state nobody asks.
     pub told: Millis,
+    /// Whether that was an estimate after a long silence.
+    pub guessed: bool,
     /// Number of the skew, in [`Setup::skews_ms`].
     pub skew: u16,
     /// Commands sent.
@@ -62,6 +64,10 @@ pub enum Action {
     Heartbeat,
     /// The link delivers its oldest message.
     Deliver,
+    /// The replica applies the oldest entry that it received.
+    Apply,
+    /// The replica gives readers what it has applied.
+    Publish,
     /// The master removes the n-th key that it stores, which is dead.
     MasterRemoves(u16),
     /// The replica removes the n-th key that it stores, which its policy finds dead.
@@ -78,11 +84,12 @@ pub(super) type MasterStep = (u32, Arc<[u32]>);
 /// What decides how long time may pass: master, link, replica, skew, whether the link is down.
 type Waiting = (u32, u32, u32, u16, bool);
 
-/// A look of the readers: replica, what they saw, the master's moments, the clock, the skew, what they were told.
-type Sight = (u32, u32, u32, u64, u16, Millis);
+/// A look of the readers: replica, what they saw, the master's moments, the clock, the skew, what they were told, and whether
+/// that was an estimate.
+type Sight = (u32, u32, u32, u64, u16, Millis, bool);
 
-/// What a look of the readers comes to: broken and tested, and what they know afterwards.
-type Look = (Judgement, u32, u32, Millis);
+/// What a look of the readers comes to: broken and tested, and what they know and were told afterwards.
+type Look = (Judgement, u32, u32, Millis, bool);
 
 /// The model of one policy.
 pub struct ExpiryModel {
@@ -113,6 +120,8 @@ pub struct ExpiryModel {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum ReplicaStep {
     Message(u32),
+    Apply,
+    Publish,
     Remove(u16),
 }
 
@@ -175,9 +184,9 @@ impl ExpiryModel {
         self.masters.facts(master, |master| dump(master.store()).expect(MEMORY))
     }
 
-    /// What the replica of that number stores.
+    /// What readers of the replica of that number are given.
     pub fn replica_dump(&self, replica: u32) -> &Dump {
-        self.replicas.facts(replica, |side| dump(side.replica.store()).expect(MEMORY))
+        self.replicas.facts(replica, |side| dump(side.replica.shown()).expect(MEMORY))
     }
 
     /// By which instant readers of the replica judge.
@@ -211,7 +220,9 @@ impl ExpiryModel {
         let logged = self.masters.value(state.master).last();
         let (now, local) = (self.master_clock(state.elapsed), self.replica_clock(state.elapsed, state.skew));
         let is_told = !self.heartbeats_matter || self.masters.value(state.master).time() == now;
-        let is_at_rest = state.down != Some(true) && self.links.value(state.link).is_empty() && is_told;
+        let is_up_and_empty = state.down != Some(true) && self.links.value(state.link).is_empty();
+        let is_at_rest =
+            is_up_and_empty && is_told && self.replicas.value(state.replica).unpublished.is_empty();
         let (stuck, rested) = if is_at_rest {
             let heard = self.replicas.value(state.replica).replica.replica().heard().min(local);
             let reads =
@@ -244,23 +255,39 @@ impl ExpiryModel {
             }
             self.moments.number(moments)
         });
-        let look = (state.replica, state.saw, state.moments, state.elapsed, state.skew, state.told);
-        let (judgement, saw, moments, told) = self.looks.get(look, || {
+        let look =
+            (state.replica, state.saw, state.moments, state.elapsed, state.skew, state.told, state.guessed);
+        let (judgement, saw, moments, told, guessed) = self.looks.get(look, || {
             let side = self.replicas.value(state.replica);
             let judged = self.readers_judge_at(state);
             let told = state.told.max(judged.time);
-            if judged.estimated && self.setup.log_clock_limit_ticks.is_some() {
-                return (Judgement::default(), state.saw, state.moments, told);
+            let is_guess = self.is_guess(state, judged);
+            let guessed = if judged.time > state.told { is_guess } else { state.guessed };
+            if is_guess {
+                return (Judgement::default(), state.saw, state.moments, told, guessed);
             }
             let (saw, moments) = (self.saws.value(state.saw), self.moments.value(state.moments));
             let stored = self.replica_dump(state.replica);
             let clocks = (judged.time, master_now);
             let (judgement, sights, behind) = checks::reader_looks(side, stored, (saw, moments), clocks);
             let ahead = moments[behind..].to_vec();
-            (judgement, self.saws.number(sights), self.moments.number(ahead), told)
+            (judgement, self.saws.number(sights), self.moments.number(ahead), told, guessed)
         });
-        (state.saw, state.moments, state.told) = (saw, moments, told);
+        (state.saw, state.moments, state.told, state.guessed) = (saw, moments, told, guessed);
         judgement
+    }
+
+    /// Whether readers are rightly given an estimate, of which nothing is promised: nothing was received for longer than the
+    /// limit, and the estimate does not pass the time of an entry that was received and is not published. Or such an
+    /// estimate was given before.
+    fn is_guess(&self, state: &State, judged: Reading) -> bool {
+        let Some(limit) = self.limit_ms().filter(|_| judged.estimated) else { return false };
+        let side = self.replicas.value(state.replica);
+        let local = self.replica_clock(state.elapsed, state.skew);
+        let next = side.unpublished.first().map(|message| self.messages.value(*message).time());
+        let is_silent = local.since(side.received_at) > limit;
+        let given_before = state.guessed && judged.time <= state.told;
+        given_before || is_silent && next.is_none_or(|next| judged.time <= next)
     }
 }
 
@@ -290,6 +317,7 @@ impl Model for ExpiryModel {
             elapsed: 0,
             passes: 0,
             told: Millis::ZERO,
+            guessed: false,
             skew,
             sent: 0,
             down: self.setup.link_down.then_some(false),
@@ -309,6 +337,13 @@ impl Model for ExpiryModel {
         }
         if !link.is_empty() && !is_down {
             actions.push(Action::Deliver);
+        }
+        let side = self.replicas.value(state.replica);
+        if self.setup.apart && !side.unapplied().is_empty() {
+            actions.push(Action::Apply);
+        }
+        if side.unapplied().len() < side.unpublished.len() {
+            actions.push(Action::Publish);
         }
         self.passes(state, actions);
         let tells_news = self.masters.value(state.master).time() < self.master_clock(state.elapsed);
@@ -343,6 +378,8 @@ impl Model for ExpiryModel {
                 next.link = self.links.number(link);
                 self.replica_acts(&mut next, ReplicaStep::Message(message));
             }
+            Action::Apply => self.replica_acts(&mut next, ReplicaStep::Apply),
+            Action::Publish => self.replica_acts(&mut next, ReplicaStep::Publish),
             Action::Pass(ms) => {
                 self.note_deaths(next.master, next.elapsed, next.elapsed + ms);
                 next.elapsed += ms;

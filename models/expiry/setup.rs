@@ -42,6 +42,8 @@ pub struct Setup {
     pub log_clock_limit_ticks: Option<u8>,
     /// Whether the link may go down (once) and come back.
     pub link_down: bool,
+    /// Whether an entry that is delivered is applied and published in steps of their own.
+    pub apart: bool,
     /// Whether readers of the replica are shown what is dead: a bug that the catalogue seeds.
     pub readers_see_the_dead: bool,
 }
@@ -54,6 +56,13 @@ impl Setup {
     #[must_use]
     pub fn with_link_down(self) -> Setup {
         Setup { log_clock_limit_ticks: Some(LOG_CLOCK_LIMIT_TICKS), link_down: true, ..self }
+    }
+
+    /// The same with delivery, application and publication as steps of their own, and with log time that is estimated after
+    /// a long silence.
+    #[must_use]
+    pub fn with_steps_apart(self) -> Setup {
+        Setup { log_clock_limit_ticks: Some(LOG_CLOCK_LIMIT_TICKS), apart: true, ..self }
     }
 
     /// What one search explores, in words; `programs` says of what.
@@ -69,6 +78,9 @@ impl Setup {
         let mut words = format!("{programs}, {how}, delay up to {} ms, {skew}", self.delay_ms());
         if self.link_down {
             words += ", the link down once";
+        }
+        if self.apart {
+            words += ", entries delivered, applied and published in steps of their own";
         }
         if let Some(ticks) = self.log_clock_limit_ticks {
             words += &format!(", log time estimated after {} silent ms", u64::from(ticks) * self.tick_ms);

@@ -71,6 +71,7 @@ fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Path
             skew_ms: model.skew_ms(initial.skew),
             log_clock_limit_ticks: setup.log_clock_limit_ticks,
             link_down: setup.link_down,
+            apart: setup.apart,
         },
         path: path.iter().map(of_its_own).collect(),
     })
@@ -101,7 +102,7 @@ fn actor(action: Action) -> Option<Lane> {
         Action::Pass(_) => None,
         Action::Heartbeat | Action::MasterRemoves(_) => Some(Lane::Master),
         Action::Deliver | Action::LinkDown | Action::LinkUp => Some(Lane::Link),
-        Action::ReplicaRemoves(_) => Some(Lane::Replica),
+        Action::ReplicaRemoves(_) | Action::Apply | Action::Publish => Some(Lane::Replica),
     }
 }
 
@@ -136,6 +137,7 @@ fn drawn(
     let marks = match action {
         Action::MasterRemoves(_) => mark(Lane::Master, Sign::Remove),
         Action::ReplicaRemoves(_) => mark(Lane::Replica, Sign::Remove),
+        Action::Publish => mark(Lane::Replica, Sign::Publish),
         Action::LinkDown => mark(Lane::Link, Sign::Down),
         Action::LinkUp => mark(Lane::Link, Sign::Up),
         _ => Vec::new(),
@@ -182,6 +184,14 @@ fn told(model: &ExpiryModel, state: &State, action: Action, next: &State) -> (&'
             "replica",
             format!("removes {}, which it finds dead", stored(model.replica_dump(state.replica), n)),
         ),
+        Action::Apply => {
+            let entry = model.replicas.value(state.replica).replica.received().next();
+            ("replica", format!("applies entry {}", entry.map(|entry| entry.lsn).unwrap_or_default()))
+        }
+        Action::Publish => {
+            let shown = model.replicas.value(next.replica).replica.replica().published();
+            ("replica", format!("gives readers all up to entry {shown}"))
+        }
         Action::LinkDown => ("link", "goes down".to_owned()),
         Action::LinkUp => ("link", "comes back".to_owned()),
     }

@@ -31,6 +31,16 @@ pub enum Message {
     Heartbeat(Millis),
 }
 
+impl Message {
+    /// The master's time that it carries.
+    pub fn time(&self) -> Millis {
+        match self {
+            Message::Entry { entry, .. } => entry.time,
+            Message::Heartbeat(time) => *time,
+        }
+    }
+}
+
 /// Undelivered messages by number, oldest first, each with the millisecond from the start at which it was sent.
 pub type Link = Vec<(u64, u32)>;
 
@@ -39,10 +49,14 @@ pub type Link = Vec<(u64, u32)>;
 pub struct ReplicaSide {
     /// The machine.
     pub replica: SerialReplica<MemoryStore>,
-    /// What the master stored after the entries that the replica has applied.
+    /// What the master stored after the entries that the replica has published.
     pub master_then: Dump,
     /// The last entry that wrote the value of a key.
     pub writers: BTreeMap<Key, Lsn>,
+    /// Numbers of the messages whose entries were received and are not published, oldest first.
+    pub unpublished: Vec<u32>,
+    /// The replica's clock at the last receipt, if log time may be estimated.
+    pub received_at: Millis,
 }
 
 impl ReplicaSide {
@@ -55,10 +69,17 @@ impl ReplicaSide {
             ),
             master_then: Dump::new(),
             writers: BTreeMap::new(),
+            unpublished: Vec::new(),
+            received_at: Millis::ZERO,
         }
     }
 
-    /// Notes what the entry that was just applied wrote, and what the master stored after it.
+    /// Those of them whose entries are not applied.
+    pub fn unapplied(&self) -> &[u32] {
+        &self.unpublished[self.unpublished.len() - self.replica.received().count()..]
+    }
+
+    /// Notes what an entry that was just published wrote, and what the master stored after it.
     pub fn note(&mut self, lsn: Lsn, wrote: &KeySet, master: Dump) {
         match wrote {
             KeySet::Everything => self.writers.values_mut().for_each(|writer| *writer = lsn),

@@ -34,6 +34,7 @@ pub const SETTINGS: &[(&str, &str, &str, RangeInclusive<i64>)] = &[
     ("expiry", "passes", "times that time passes", 0..=8),
     ("expiry", "delay", "half lifetimes a message may be late", 0..=8),
     ("expiry", "skew", "milliseconds the replica's clock is ahead", -SKEW_MS_MAX..=SKEW_MS_MAX),
+    ("expiry", "apart", "1: delivered, applied and published in steps", 0..=1),
 ];
 
 /// A known bug, or its cure.
@@ -223,9 +224,10 @@ impl Typed {
 }
 
 /// The values of a setting, in the order of [`SETTINGS`].
-pub fn values(setting: &Setting) -> [i64; 5] {
+pub fn values(setting: &Setting) -> [i64; 6] {
     let workers = i64::try_from(setting.workers).unwrap_or(i64::MAX);
-    [workers, setting.crashes.into(), setting.passes.into(), setting.delay.into(), setting.skew_ms]
+    let (passes, delay) = (setting.passes.into(), setting.delay.into());
+    [workers, setting.crashes.into(), passes, delay, setting.skew_ms, setting.apart.into()]
 }
 
 fn setting(asked: &Asked) -> Result<Setting, Problem> {
@@ -235,7 +237,7 @@ fn setting(asked: &Asked) -> Result<Setting, Problem> {
         *value =
             number(asked, name, *value, range).map_err(|text| Problem::value(format!("{label}: {text}")))?;
     }
-    let [workers, crashes, passes, delay, skew_ms] = got;
+    let [workers, crashes, passes, delay, skew_ms, apart] = got;
     // In range, so each fits.
     Ok(Setting {
         workers: usize::try_from(workers).unwrap_or(usual.workers),
@@ -243,6 +245,7 @@ fn setting(asked: &Asked) -> Result<Setting, Problem> {
         passes: u8::try_from(passes).unwrap_or(usual.passes),
         delay: u8::try_from(delay).unwrap_or(usual.delay),
         skew_ms,
+        apart: apart == 1,
     })
 }
 

@@ -67,7 +67,7 @@ impl Reach {
 
     /// The values in the order of [`FIELDS`].
     pub fn values(&self) -> [i64; 6] {
-        let [workers, crashes, passes, delay, _] = address::values(&self.setting);
+        let [workers, crashes, passes, delay, ..] = address::values(&self.setting);
         let length = i64::try_from(self.length).unwrap_or(i64::MAX);
         [length, workers, crashes, passes, delay, self.skew_ticks.into()]
     }

@@ -245,11 +245,11 @@ async fn work(run: Arc<Run>, searches: Arc<Searches>) {
 /// alone does not have the path.
 pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
     let program = typed.parse().ok()?;
-    let skew_ms = match &story.taken {
-        Some(Path::Expiry { times, .. }) => times.skew_ms,
-        _ => 0,
+    let (skew_ms, apart) = match &story.taken {
+        Some(Path::Expiry { times, .. }) => (times.skew_ms, times.apart),
+        _ => (0, false),
     };
-    let typed = Typed { setting: Setting { skew_ms, ..typed.setting }, ..typed.clone() };
+    let typed = Typed { setting: Setting { skew_ms, apart, ..typed.setting }, ..typed.clone() };
     let path = Walk::new(typed.choice, &program, typed.setting).ok()?.path_of(&story.in_words())?;
     Some(typed.explore_path(&path, None))
 }

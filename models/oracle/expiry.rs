@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! next command · time passes · heartbeat · oldest message delivered · master or replica removes one dead key
-//! link goes down, once, and comes back
+//! link goes down, once, and comes back · delivery, application and publication apart
 //! ```
 //!
 //! Time passes to any instant that is worth looking at: a deadline of either node or of a message, or 1 ms before it, on
@@ -42,8 +42,12 @@ pub struct Question<'a> {
     pub delay_ms: u64,
     /// The replica's clocks: milliseconds that they are ahead of the master's.
     pub skews_ms: &'a [i64],
-    /// Whether the link may go down, and after which silence log time is estimated then.
-    pub link_down: Option<u64>,
+    /// After which silence log time is estimated; `None`: never.
+    pub limit_ms: Option<u64>,
+    /// Whether the link may go down.
+    pub link_down: bool,
+    /// Whether what is delivered is applied and published in steps of their own.
+    pub apart: bool,
 }
 
 /// Which invariants break.
@@ -52,18 +56,22 @@ pub fn opinion(question: &Question<'_>) -> Opinion {
         master: Master::new(MemoryStore::new(), Epoch(1)),
         link: VecDeque::new(),
         replica: SerialReplica::new(
-            Replica::new(Lsn::NONE, LogTime::default(), question.link_down, Readers::In),
+            Replica::new(Lsn::NONE, LogTime::default(), question.limit_ms, Readers::In),
             MemoryStore::new(),
         ),
         master_then: Dump::new(),
         writers: BTreeMap::new(),
+        unpublished: VecDeque::new(),
+        unapplied: 0,
+        silent_since: Millis::ZERO,
         saw: BTreeMap::new(),
         moments: Vec::new(),
         now: question.start,
         passes: 0,
         told: Millis::ZERO,
+        guessed: false,
         skew_ms,
-        down: question.link_down.map(|_| false),
+        down: question.link_down.then_some(false),
         sent: 0,
     };
     search(question.skews_ms.iter().map(started).collect(), |state| question.visit(state))
@@ -94,10 +102,16 @@ struct State {
     /// Undelivered messages, oldest first, each with the time at which it was sent.
     link: VecDeque<(Millis, Message)>,
     replica: SerialReplica<MemoryStore>,
-    /// What the master stored after the entries that the replica has applied.
+    /// What the master stored after the entries that the replica has published.
     master_then: Dump,
-    /// The last entry, of those applied, that wrote the value of a key.
+    /// The last entry, of those published, that wrote the value of a key.
     writers: BTreeMap<Key, Lsn>,
+    /// What was received and is not published, oldest first.
+    unpublished: VecDeque<Message>,
+    /// How many of them, the last ones, are not applied.
+    unapplied: usize,
+    /// The replica's clock at the last receipt.
+    silent_since: Millis,
     /// How readers of the replica saw the keys.
     saw: BTreeMap<Key, Sight>,
     /// What the master's readers could see, oldest first, from the moment on that a reader of the replica saw last.
@@ -108,6 +122,8 @@ struct State {
     passes: u8,
     /// The latest instant by which a reader of the replica was answered.
     told: Millis,
+    /// Whether that was an estimate of which nothing is promised.
+    guessed: bool,
     /// The replica's clock less the master's.
     skew_ms: i64,
     /// Whether the link is down; `None`: it will not go down any more.
@@ -122,12 +138,30 @@ impl State {
         self.now.offset(self.skew_ms)
     }
 
+    fn apply(&mut self, policy: &dyn ExpiryPolicy) {
+        let local = self.local();
+        self.replica.apply(policy, local).expect(MEMORY);
+        self.unapplied -= 1;
+    }
+
+    fn publish(&mut self) {
+        while self.unpublished.len() > self.unapplied {
+            let Some(Message::Entry(entry, wrote, master, _)) = self.unpublished.pop_front() else { break };
+            match wrote {
+                KeySet::Everything => self.writers.values_mut().for_each(|writer| *writer = entry.lsn),
+                KeySet::Keys(keys) => self.writers.extend(keys.into_iter().map(|key| (key, entry.lsn))),
+            }
+            self.master_then = master;
+        }
+        self.replica.publish();
+    }
+
     fn master_holds(&self) -> Dump {
         dump(self.master.store()).expect(MEMORY)
     }
 
     fn replica_holds(&self) -> Dump {
-        dump(self.replica.store()).expect(MEMORY)
+        dump(self.replica.shown()).expect(MEMORY)
     }
 }
 
@@ -140,15 +174,19 @@ impl Question<'_> {
         see(&mut moments, &state.master_holds(), state.now);
         let judges = state.replica.replica().reads_at(self.policy, state.local(), state.told);
         // Nothing is refused: a replica to which nothing more can be told may owe an entry, or its readers the time.
-        let is_all_told =
-            state.link.is_empty() && state.down != Some(true) && state.master.time() == state.now;
+        let is_all_told = state.link.is_empty()
+            && state.down != Some(true)
+            && state.master.time() == state.now
+            && state.unpublished.is_empty();
         let heard = state.replica.replica().heard().min(state.local());
         if is_all_told && (state.replica.replica().published() != state.master.last() || judges.time < heard)
         {
             broken.push("progress");
         }
-        let told = state.told.max(judges.time);
-        if !judges.estimated || self.link_down.is_none() {
+        let is_guess = judges.estimated && self.is_rightly_estimated(state, judges.time);
+        let (told, guessed) =
+            if judges.time > state.told { (judges.time, is_guess) } else { (state.told, state.guessed) };
+        if !is_guess {
             let held = state.replica_holds();
             let sees = invariant::visible(&held, judges.time);
             let sights = sights(state, &held, judges.time);
@@ -168,6 +206,8 @@ impl Question<'_> {
             self.command(state),
             self.heartbeat(state),
             self.delivery(state),
+            self.application(state),
+            self.publication(state),
             self.removals(state),
             self.link(state),
             self.time(state),
@@ -179,9 +219,20 @@ impl Question<'_> {
                     see(&mut moments, &next.master_holds(), deadline);
                 }
             }
-            (words, State { saw: saw.clone(), moments, told, ..next })
+            (words, State { saw: saw.clone(), moments, told, guessed, ..next })
         };
         Visit { broken, steps: steps.into_iter().flatten().map(noted).collect() }
+    }
+
+    /// Whether an estimate of `time` comes of a long silence, and passes no entry that was received.
+    fn is_rightly_estimated(&self, state: &State, time: Millis) -> bool {
+        let Some(limit_ms) = self.limit_ms else { return false };
+        let is_silent = state.local().0.saturating_sub(state.silent_since.0) > limit_ms;
+        let passes_one = match state.unpublished.front() {
+            Some(Message::Entry(entry, ..)) => time > entry.time,
+            _ => false,
+        };
+        (is_silent && !passes_one) || (state.guessed && time <= state.told)
     }
 
     fn broken_at_same_lsn(&self, state: &State) -> Vec<&'static str> {
@@ -274,7 +325,7 @@ impl Question<'_> {
     fn worth_looking_at(&self, state: &State, latest: Option<Millis>, is_down: bool) -> BTreeSet<Millis> {
         let mut all = deadlines(&state.master_holds());
         all.extend(deadlines(&state.replica_holds()));
-        for (_, message) in &state.link {
+        for message in state.link.iter().map(|(_, message)| message).chain(&state.unpublished) {
             if let Message::Entry(_, _, _, carried) = message {
                 all.extend(carried);
             }
@@ -285,8 +336,8 @@ impl Question<'_> {
                 found.extend([on_clock, on_clock.offset(-1)]);
             }
         }
-        if let Some(limit) = self.link_down {
-            let silent = Millis(state.replica.replica().received_at().0 + limit).offset(-state.skew_ms);
+        if let Some(limit) = self.limit_ms {
+            let silent = Millis(state.silent_since.0 + limit).offset(-state.skew_ms);
             found.extend([silent, silent.offset(1)]);
         }
         if let Some(latest) = latest {
@@ -303,18 +354,38 @@ impl Question<'_> {
         }
         let Some((_, message)) = next.link.pop_front() else { return Vec::new() };
         let words = format!("the link delivers {message}");
-        match message {
-            Message::Heartbeat(time) => next.replica.heartbeat(time, state.local()),
-            Message::Entry(entry, wrote, master, _) => {
-                match wrote {
-                    KeySet::Everything => next.writers.values_mut().for_each(|writer| *writer = entry.lsn),
-                    KeySet::Keys(keys) => next.writers.extend(keys.into_iter().map(|key| (key, entry.lsn))),
+        next.silent_since = state.local();
+        match &message {
+            Message::Heartbeat(time) => next.replica.heartbeat(*time, state.local()),
+            Message::Entry(entry, ..) => {
+                next.replica.receive(self.policy, entry.clone(), state.local());
+                next.unpublished.push_back(message);
+                next.unapplied += 1;
+                if !self.apart {
+                    next.apply(self.policy);
+                    next.publish();
                 }
-                next.master_then = master;
-                next.replica.deliver(self.policy, entry, state.local()).expect(MEMORY);
             }
         }
         vec![(words, next)]
+    }
+
+    fn application(&self, state: &State) -> Steps {
+        let mut next = state.clone();
+        if state.unapplied == 0 {
+            return Vec::new();
+        }
+        next.apply(self.policy);
+        vec![("the replica applies an entry".to_owned(), next)]
+    }
+
+    fn publication(&self, state: &State) -> Steps {
+        let mut next = state.clone();
+        if state.unapplied == state.unpublished.len() {
+            return Vec::new();
+        }
+        next.publish();
+        vec![("the replica publishes what it applied".to_owned(), next)]
     }
 
     fn removals(&self, state: &State) -> Steps {
@@ -329,6 +400,9 @@ impl Question<'_> {
             Removal::Local => state.local(),
             Removal::LogTime => state.replica.replica().heard(),
         };
+        if !state.unpublished.is_empty() {
+            return steps;
+        }
         for key in dead(&state.replica_holds(), by) {
             let (words, mut next) = (format!("the replica removes {key}"), state.clone());
             next.replica.remove(self.policy, &key, state.local()).expect(MEMORY);

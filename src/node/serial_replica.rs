@@ -1,25 +1,41 @@
-//! Serial replica — a replica with a store that applies each entry as it arrives, one after the other. Pure, but for the
+//! Serial replica — a replica with a store that applies its entries in log order, one after the other. Pure, but for the
 //! store.
+//!
+//! ```text
+//! receive   the entry waits; its time counts as a receipt
+//! apply     it is written to the store
+//! publish   readers are given the store as it is now, and the times after what it holds are heard
+//! ```
+//!
+//! [`SerialReplica::deliver`] is all three at once.
 
 use super::{Replica, removal_of_dead};
 use crate::apply;
-use crate::binlog::Entry;
+use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
 use crate::expiry::ExpiryPolicy;
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
+use std::collections::VecDeque;
 
 /// A replica with its store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SerialReplica<S> {
     replica: Replica,
     store: S,
+    /// The entries that were received and are not applied, oldest first.
+    received: VecDeque<Entry>,
+    /// The last entry that the store holds.
+    applied: Lsn,
+    /// The store that readers are given; `None`: the store as it is.
+    shown: Option<S>,
 }
 
-impl<S: Store> SerialReplica<S> {
+impl<S: Store + Clone> SerialReplica<S> {
     /// A replica whose store holds what it has published.
     pub fn new(replica: Replica, store: S) -> SerialReplica<S> {
-        SerialReplica { replica, store }
+        let applied = replica.published();
+        SerialReplica { replica, store, received: VecDeque::new(), applied, shown: None }
     }
 
     /// Its state without the store.
@@ -32,6 +48,21 @@ impl<S: Store> SerialReplica<S> {
         &self.store
     }
 
+    /// The store that its readers are given.
+    pub fn shown(&self) -> &S {
+        self.shown.as_ref().unwrap_or(&self.store)
+    }
+
+    /// The entries that were received and are not applied, oldest first.
+    pub fn received(&self) -> impl Iterator<Item = &Entry> {
+        self.received.iter()
+    }
+
+    /// The last entry that was received.
+    fn last(&self) -> Lsn {
+        self.received.back().map_or(self.applied, |entry| entry.lsn)
+    }
+
     /// Receives, applies and publishes the next entry when the replica's own clock says `local`. Errors: the store's; the
     /// node stops. Panics: on a gap between entries, which is a bug of the caller.
     pub fn deliver(
@@ -40,21 +71,43 @@ impl<S: Store> SerialReplica<S> {
         entry: Entry,
         local: Millis,
     ) -> Result<(), StoreError> {
-        let lsn = entry.lsn;
-        assert_eq!(lsn, self.replica.published().next(), "lsn gap at the replica");
-        self.replica.receive(lsn, entry.time, local);
-        let entry = policy.arrived(entry, local);
-        apply::write_batch(&mut self.store, &[&entry], None, lsn, &|entry| policy.instants(entry, local))?;
-        self.replica.publish(lsn);
+        self.receive(policy, entry, local);
+        self.apply(policy, local)?;
+        self.publish();
         Ok(())
     }
 
-    /// Receives a heartbeat. `time`: the master's time, after all entries so far.
-    pub fn heartbeat(&mut self, time: Millis, local: Millis) {
-        self.replica.heartbeat(self.replica.published(), time, local);
+    /// Receives the next entry. Panics: on a gap between entries, which is a bug of the caller.
+    pub fn receive(&mut self, policy: &dyn ExpiryPolicy, entry: Entry, local: Millis) {
+        assert_eq!(entry.lsn, self.last().next(), "lsn gap at the replica");
+        self.replica.receive(entry.lsn, entry.time, local);
+        self.received.push_back(policy.arrived(entry, local));
     }
 
-    /// Removes `key` if the policy finds it dead when the replica's own clock says `local`. Errors: the store's.
+    /// Applies the oldest entry that was received. Gives its number; `None`: there is none. Errors: the store's; the node
+    /// stops.
+    pub fn apply(&mut self, policy: &dyn ExpiryPolicy, local: Millis) -> Result<Option<Lsn>, StoreError> {
+        let Some(entry) = self.received.pop_front() else { return Ok(None) };
+        let instants = |entry: &Entry| policy.instants(entry, local);
+        self.shown.get_or_insert_with(|| self.store.clone());
+        apply::write_batch(&mut self.store, &[&entry], None, entry.lsn, &instants)?;
+        self.applied = entry.lsn;
+        Ok(Some(entry.lsn))
+    }
+
+    /// Gives readers the store as it is.
+    pub fn publish(&mut self) {
+        self.shown = None;
+        self.replica.publish(self.applied);
+    }
+
+    /// Receives a heartbeat. `time`: the master's time, after all entries received so far.
+    pub fn heartbeat(&mut self, time: Millis, local: Millis) {
+        self.replica.heartbeat(self.last(), time, local);
+    }
+
+    /// Removes `key` if the policy finds it dead when the replica's own clock says `local`. Readers who are given an earlier
+    /// store still find it there, dead. Errors: the store's.
     pub fn remove(&mut self, policy: &dyn ExpiryPolicy, key: &Key, local: Millis) -> Result<(), StoreError> {
         let Some(now) = self.replica.removes_at(policy, local) else { return Ok(()) };
         let effect = removal_of_dead(&self.store, key, now)?;

@@ -47,7 +47,7 @@ async fn export_trace_of_a_walk_is_followed_to_the_same_words() {
             for found in walk.find(Limits::default(), &Progress::default()) {
                 let Some(path) = found.path else { continue };
                 let numbers: Vec<String> = path.iter().map(ToString::to_string).collect();
-                let Setting { workers, crashes, passes, delay, skew_ms } = setting;
+                let Setting { workers, crashes, passes, delay, skew_ms, apart: _ } = setting;
                 let set = match choice.model() {
                     "ordering" => format!("workers={workers}&crashes={crashes}"),
                     _ => format!("passes={passes}&delay={delay}&skew={skew_ms}"),

@@ -117,14 +117,14 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("ordering", "writeset+commands", &[1_057_532]),
     ("ordering", "writeset_snapshots+commands", &[3_091_693]),
     ("ordering", "writeset+reads_after_crash", &[1_019_775]),
-    ("expiry", "verbatim", &[1_877_821, 2_182_510]),
-    ("expiry", "absolute", &[621_577, 845_770]),
-    ("expiry", "at_entry_time", &[3_585_293, 2_241_655]),
-    ("expiry", "pksetat", &[3_591_842, 2_235_878]),
-    ("expiry", "master_expires", &[609_140, 517_104]),
-    ("expiry", "relative", &[1_031_594, 834_246]),
-    ("expiry", "effects", &[3_591_842, 2_234_568]),
-    ("expiry", "log_clock", &[3_591_842, 3_921_734]),
+    ("expiry", "verbatim", &[1_960_504, 2_258_431]),
+    ("expiry", "absolute", &[664_979, 891_277]),
+    ("expiry", "at_entry_time", &[4_006_925, 2_440_574]),
+    ("expiry", "pksetat", &[4_013_474, 2_434_797]),
+    ("expiry", "master_expires", &[678_881, 564_452]),
+    ("expiry", "relative", &[1_073_696, 875_577]),
+    ("expiry", "effects", &[4_013_474, 2_433_487]),
+    ("expiry", "log_clock", &[4_013_474, 4_444_830]),
 ];
 
 #[test]

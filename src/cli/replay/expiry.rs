@@ -61,6 +61,11 @@ pub fn orders(
             Action::ReplicaRemoves(n) => {
                 Order::ReplicaRemoves(ExpiryModel::nth_key(model.replica_dump(before.replica), n))
             }
+            Action::Apply | Action::Publish => {
+                return Err(
+                    "a node publishes what it applies at once, so the path cannot be driven".to_owned()
+                );
+            }
             Action::LinkDown | Action::LinkUp => {
                 return Err("the path has a link that goes down: that is not replayed".to_owned());
             }

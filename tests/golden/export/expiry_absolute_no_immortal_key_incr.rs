@@ -16,6 +16,7 @@ fn absolute_shortest_path_breaks_no_immortal_key() {
         skew_ms: 0,
         log_clock_limit_ticks: None,
         link_down: false,
+        apart: false,
     };
     let program = ["SETEX k 10 100", "INCR k"];
     let model = path::expiry("absolute", &program, "no_immortal_key", times).expect("known names");

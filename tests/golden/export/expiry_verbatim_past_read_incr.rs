@@ -16,6 +16,7 @@ fn verbatim_shortest_path_breaks_past_read() {
         skew_ms: 0,
         log_clock_limit_ticks: None,
         link_down: false,
+        apart: false,
     };
     let program = ["SETEX k 10 100", "INCR k"];
     let model = path::expiry("verbatim", &program, "past_read", times).expect("known names");

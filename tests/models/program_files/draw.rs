@@ -55,6 +55,7 @@ impl Bounded {
             passes: self.expiry.passes_max,
             delay: self.expiry.delay_ticks_max,
             skew_ms: i64::from(self.expiry.skew_ticks_max) * 1001,
+            apart: false,
         }
     }
 }
