@@ -16,9 +16,9 @@
 //! each run comes to rest. There is no timer: a strategy that waits for more entries breaks it.
 //!
 //! **Crash**: RocksDB's own log is off, so a crash leaves what was flushed, a prefix of the *write* order with the
-//! marker of its last batch. The binlog is whole (the store is never ahead of it, and what the replica lost of
-//! its tail the master sends again). The replica then does what a node does when it starts: it applies its log after the
-//! marker in batches, in log order, without its strategy. Then its workers start, and readers are let in.
+//! marker of its last batch. The binlog is whole, and the store is never ahead of it. The replica then does what a node does
+//! when it starts: it applies its log after the marker in batches, in log order, without its strategy. Then its workers
+//! start, and readers are let in.
 //!
 //! **Reduction**: with `crash_when_quiet` the replica crashes only when it has applied and shown all that it
 //! admitted. Nothing is lost by it: what follows a crash depends on the log, on the flushed batches, and on what
@@ -29,7 +29,8 @@
 //! **A marker** is settled when a worker begins to write, and the batch may be written later. Only a crash brings a marker
 //! back, so where no crash may follow a worker begins and writes in one step.
 //!
-//! Not modelled: loss of the log's own tail, queues that are full.
+//! Not modelled: queues that are full, and loss of the log's own tail. The master sends such entries again, to the strategy,
+//! while readers wait. `proofs/crash_runs.v` has that; here only the threads (`threads_shuttle`) and the engine do.
 
 use crate::ordering::Ordering;
 use std::fmt::Debug;
