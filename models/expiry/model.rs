@@ -184,7 +184,7 @@ impl ExpiryModel {
         self.masters.facts(master, |master| dump(master.store()).expect(MEMORY))
     }
 
-    /// What readers of the replica of that number are given.
+    /// The store that readers of replica number `replica` see.
     pub fn replica_dump(&self, replica: u32) -> &Dump {
         self.replicas.facts(replica, |side| dump(side.replica.shown()).expect(MEMORY))
     }
@@ -277,9 +277,9 @@ impl ExpiryModel {
         judgement
     }
 
-    /// Whether readers are rightly given an estimate, of which nothing is promised: nothing was received for longer than the
-    /// limit, and the estimate does not pass the time of an entry that was received and is not published. Or such an
-    /// estimate was given before.
+    /// Whether the reading may be an estimate, of which nothing is promised. It may if the link was silent for longer than the
+    /// limit, and if the estimate does not pass the time of a received entry that still has to be published. It may also
+    /// repeat an earlier estimate of this kind.
     fn is_guess(&self, state: &State, judged: Reading) -> bool {
         let Some(limit) = self.limit_ms().filter(|_| judged.estimated) else { return false };
         let side = self.replicas.value(state.replica);

@@ -53,7 +53,7 @@ pub struct ReplicaSide {
     pub master_then: Dump,
     /// The last entry that wrote the value of a key.
     pub writers: BTreeMap<Key, Lsn>,
-    /// Numbers of the messages whose entries were received and are not published, oldest first.
+    /// Numbers of the messages whose entries still have to be published, oldest first.
     pub unpublished: Vec<u32>,
     /// The replica's clock at the last receipt, if log time may be estimated.
     pub received_at: Millis,
@@ -74,7 +74,7 @@ impl ReplicaSide {
         }
     }
 
-    /// Those of them whose entries are not applied.
+    /// Those of them whose entries still have to be applied.
     pub fn unapplied(&self) -> &[u32] {
         &self.unpublished[self.unpublished.len() - self.replica.received().count()..]
     }

@@ -106,9 +106,9 @@ struct State {
     master_then: Dump,
     /// The last entry, of those published, that wrote the value of a key.
     writers: BTreeMap<Key, Lsn>,
-    /// What was received and is not published, oldest first.
+    /// The received entries that still have to be published, oldest first.
     unpublished: VecDeque<Message>,
-    /// How many of them, the last ones, are not applied.
+    /// How many of them, the last ones, still have to be applied.
     unapplied: usize,
     /// The replica's clock at the last receipt.
     silent_since: Millis,

@@ -89,13 +89,6 @@ pub fn started(published: Lsn, tail: Option<Lsn>) -> Replica {
     replica
 }
 
-impl<O: Ordering> Control<O> {
-    /// Whether every admitted entry is written and said to be.
-    pub fn is_quiet(&self) -> bool {
-        self.applier.watermark() == self.applier.admitted()
-    }
-}
-
 impl<O: Ordering + Clone> Control<O> {
     /// Idle workers and a store that holds what `replica` has published. `may_crash`: whether a crash may follow.
     pub fn new(ordering: O, workers: usize, replica: Replica, may_crash: bool) -> Control<O> {

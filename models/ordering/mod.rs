@@ -1,8 +1,8 @@
 //! Ordering model — every program up to a length × W workers × one strategy, with readers and one crash.
 //!
-//! The replica's strategy, the states of its workers, its writes and who is let in to read are the engine's own code
+//! The replica's strategy, the states of its workers, its writes and the admission of its readers are the engine's own code
 //! ([`crate::ordering`], [`crate::apply`], [`crate::node::Replica`]); the master's log comes from the engine's own master.
-//! What the model adds is only the choice of what goes next:
+//! The model adds only the choice of the next step:
 //!
 //! ```text
 //! admit the next entry · a worker takes a job, begins, writes its batch, finishes

@@ -110,7 +110,7 @@ pub(super) struct ControlFacts {
     pub(super) cutting: bool,
     pub(super) admitted: Lsn,
     pub(super) watermark: Lsn,
-    /// What readers are given.
+    /// The last entry that readers see.
     pub(super) published: Lsn,
     pub(super) readers_are_in: bool,
     pub(super) reads: Reads,

@@ -1,4 +1,4 @@
-//! Restart — a crash, what it leaves, and what a replica does with its log before its pool starts.
+//! Restart — a crash, the data that it leaves, and the recovery of a replica from its log before its pool starts.
 
 use super::Machine;
 use super::control::{Control, Task, started};

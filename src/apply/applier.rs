@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A worker's marker is the watermark that holds once its batch is written. It is asked for when the worker begins to
-//! write, so it counts what others finished while the job waited. What others finish during the write it does not count.
+//! write: it counts jobs that others finished before that, and none that others finish during the write.
 //!
 //! A pool of threads keeps an applier behind one lock; a model steps it. Both call these functions and no others.
 

@@ -6,8 +6,6 @@
 //! apply     it is written to the store
 //! publish   readers are given the store as it is now, and the times after what it holds are heard
 //! ```
-//!
-//! [`SerialReplica::deliver`] is all three at once.
 
 use super::{Replica, removal_of_dead};
 use crate::apply;
@@ -23,7 +21,7 @@ use std::collections::VecDeque;
 pub struct SerialReplica<S> {
     replica: Replica,
     store: S,
-    /// The entries that were received and are not applied, oldest first.
+    /// The received entries that still have to be applied, oldest first.
     received: VecDeque<Entry>,
     /// The last entry that the store holds.
     applied: Lsn,
@@ -43,17 +41,12 @@ impl<S: Store + Clone> SerialReplica<S> {
         &self.replica
     }
 
-    /// Its store.
-    pub fn store(&self) -> &S {
-        &self.store
-    }
-
     /// The store that its readers are given.
     pub fn shown(&self) -> &S {
         self.shown.as_ref().unwrap_or(&self.store)
     }
 
-    /// The entries that were received and are not applied, oldest first.
+    /// The received entries that still have to be applied, oldest first.
     pub fn received(&self) -> impl Iterator<Item = &Entry> {
         self.received.iter()
     }
@@ -63,28 +56,14 @@ impl<S: Store + Clone> SerialReplica<S> {
         self.received.back().map_or(self.applied, |entry| entry.lsn)
     }
 
-    /// Receives, applies and publishes the next entry when the replica's own clock says `local`. Errors: the store's; the
-    /// node stops. Panics: on a gap between entries, which is a bug of the caller.
-    pub fn deliver(
-        &mut self,
-        policy: &dyn ExpiryPolicy,
-        entry: Entry,
-        local: Millis,
-    ) -> Result<(), StoreError> {
-        self.receive(policy, entry, local);
-        self.apply(policy, local)?;
-        self.publish();
-        Ok(())
-    }
-
-    /// Receives the next entry. Panics: on a gap between entries, which is a bug of the caller.
+    /// Receives the next entry when the replica's own clock says `local`. Panics: on a gap between entries, which is a bug of the caller.
     pub fn receive(&mut self, policy: &dyn ExpiryPolicy, entry: Entry, local: Millis) {
         assert_eq!(entry.lsn, self.last().next(), "lsn gap at the replica");
         self.replica.receive(entry.lsn, entry.time, local);
         self.received.push_back(policy.arrived(entry, local));
     }
 
-    /// Applies the oldest entry that was received. Gives its number; `None`: there is none. Errors: the store's; the node
+    /// Applies the oldest of the received entries when the replica's own clock says `local`. Gives its number; `None`: there is none. Errors: the store's; the node
     /// stops.
     pub fn apply(&mut self, policy: &dyn ExpiryPolicy, local: Millis) -> Result<Option<Lsn>, StoreError> {
         let Some(entry) = self.received.pop_front() else { return Ok(None) };
