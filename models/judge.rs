@@ -1,11 +1,12 @@
 //! Judge — the searches of one choice → its rows.
 
-use super::judged::{InvariantSet, Judged};
+use super::judged::Judged;
 use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
 use super::story::Story;
 use super::trace;
 use super::verdict::{Row, Verdict};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 type Run = Box<dyn Fn(&Progress) -> Vec<Row> + Send + Sync>;
@@ -50,6 +51,9 @@ impl Task {
 /// How many schedules are drawn at random in place of a search, and the seed.
 type Draws = (Walks, u64);
 
+/// For each invariant that is known to be broken, the steps of the shortest story that can be walked.
+type Shortest = BTreeMap<&'static str, usize>;
+
 /// How a model is explored.
 #[derive(Clone, Copy)]
 struct How {
@@ -57,7 +61,7 @@ struct How {
     /// An invariant that another search of the same rows decides.
     optional: Option<&'static str>,
 }
-type Search = Box<dyn Fn(How, &Progress) -> Outcome + Send + Sync>;
+type Search = Box<dyn Fn(How, &Shortest, &Progress) -> Outcome + Send + Sync>;
 
 /// One search.
 pub struct Part {
@@ -86,13 +90,14 @@ impl Part {
         states_max: usize,
         model: impl Fn() -> M + Send + Sync + 'static,
     ) -> Part {
-        let run = move |how: How, progress: &Progress| match how.draws {
+        let run = move |how: How, shortest: &Shortest, progress: &Progress| match how.draws {
             None => outcome(&model(), None, |model| {
-                let optional = model.invariants().iter().enumerate();
-                let optional = optional.fold(InvariantSet::default(), |set, (index, name)| {
-                    set.with(index, how.optional == Some(*name))
-                });
-                search(model, Limits { states_max, optional }, progress)
+                let steps = |name: &&'static str| match how.optional {
+                    Some(optional) if optional == *name => 0,
+                    _ => shortest.get(name).copied().unwrap_or(usize::MAX),
+                };
+                let shorter_than = model.invariants().iter().map(steps).collect();
+                search(model, &Limits { states_max, shorter_than }, progress)
             }),
             Some((walks, seed)) => {
                 outcome(&model(), Some(seed), |into| sample((&model, into), walks, seed, progress))
@@ -155,6 +160,23 @@ fn told<M: Judged>(model: &M, path: &[M::Action]) -> Story {
     Story { path: numbers, ..model.story(path) }
 }
 
+/// What each search came to. Of an invariant that is broken a later one looks for shorter stories only.
+fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Outcome)> {
+    let mut shortest = Shortest::new();
+    let outcome = |part: &'a Part| {
+        let outcome = (part.run)(part.how, &shortest, progress);
+        for (name, story) in outcome.invariants.iter().zip(&outcome.stories) {
+            if let Some(story) = story.as_ref().filter(|story| story.taken.is_some()) {
+                // A story has at least the steps of its path.
+                let steps = shortest.entry(*name).or_insert(usize::MAX);
+                *steps = story.steps.len().min(*steps);
+            }
+        }
+        (part, outcome)
+    };
+    parts.iter().map(outcome).collect()
+}
+
 /// The rows of a choice: a row an invariant, over all searches that judge it.
 pub fn rows_of(
     (model, choice, scenario): (&'static str, String, Option<&String>),
@@ -162,8 +184,7 @@ pub fn rows_of(
     expected: &dyn Fn(&str) -> Verdict,
     progress: &Progress,
 ) -> Vec<Row> {
-    let outcomes: Vec<(&Part, Outcome)> =
-        parts.iter().map(|part| (part, (part.run)(part.how, progress))).collect();
+    let outcomes = outcomes_of(parts, progress);
     let mut invariants: Vec<&'static str> = Vec::new();
     for name in outcomes.iter().flat_map(|(_, outcome)| outcome.invariants) {
         if !invariants.contains(name) {
@@ -175,7 +196,8 @@ pub fn rows_of(
             .iter()
             .filter_map(|(part, outcome)| {
                 let index = outcome.invariants.iter().position(|name| name == invariant)?;
-                let is_open = outcome.found.ended_early && outcome.stories[index].is_none();
+                let is_optional = part.how.optional == Some(*invariant);
+                let is_open = is_optional && outcome.found.ended_early && outcome.stories[index].is_none();
                 (!is_open).then_some((*part, outcome, index))
             })
             .collect();

@@ -13,18 +13,24 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Where a search stops before it is finished.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Unique states.
     pub states_max: usize,
-    /// Invariants that another search decides: this one ends as soon as all others are broken.
-    pub optional: InvariantSet,
+    /// Steps of interest, for each invariant by its number: of a path as long as that or longer nobody asks, as another search
+    /// found one that is no longer. 0 = another search decides the invariant. Invariants beyond the end have no limit.
+    pub shorter_than: Vec<usize>,
 }
 
 impl Limits {
     /// So many unique states, and every invariant is to be decided.
     pub fn of(states_max: usize) -> Limits {
-        Limits { states_max, optional: InvariantSet::default() }
+        Limits { states_max, shorter_than: Vec::new() }
+    }
+
+    /// Whether nobody asks whether invariant `index` is broken after `depth` steps or more.
+    fn is_settled(&self, index: usize, depth: usize) -> bool {
+        self.shorter_than.get(index).is_some_and(|steps| depth >= *steps)
     }
 }
 
@@ -59,36 +65,38 @@ pub struct Found<A> {
     pub depth: usize,
     /// Bytes of memory a unique state, visited set and queue together.
     pub state_bytes: usize,
-    /// Whether every reachable state was looked at, or every invariant broken but for optional ones.
+    /// Whether every reachable state was looked at, or every invariant was decided as far as [`Limits`] ask.
     pub finished: bool,
-    /// Whether it ended because all but the optional invariants were broken: of those nothing is known.
+    /// Whether it ended because every invariant was decided so far: of one that it did not find broken it says nothing.
     pub ended_early: bool,
     /// For each invariant, the actions of a shortest path that breaks it.
     pub broken: Vec<Option<Vec<A>>>,
 }
 
-/// Looks at every state of `model`, nearest first, until all are seen, all invariants are broken, a limit is
+/// Looks at every state of `model`, nearest first, until all are seen, all invariants are decided, a limit is
 /// reached, or it is told to stop.
-pub fn search<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Found<M::Action> {
+pub fn search<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Found<M::Action> {
     let mut visited = Visited::new(model.init_states());
     let mut first_broken: Vec<Option<usize>> = vec![None; model.invariants().len()];
-    let (mut actions, mut generated, mut depth, mut level_end) = (Vec::new(), 0u64, 0, visited.states.len());
+    let (mut actions, mut generated, mut depth, mut level_end) = (Vec::new(), 0u64, 0, 0);
     let mut at = 0;
     let (mut cut_short, mut ended_early) = (false, false);
     while at < visited.states.len() {
-        if at == level_end {
-            (depth, level_end) = (depth + 1, visited.states.len());
+        let is_new_level = at == level_end;
+        if is_new_level {
+            (depth, level_end) = (depth + usize::from(at > 0), visited.states.len());
         }
         let state = visited.states[at];
         let broken = model.broken(&state);
-        if broken != InvariantSet::default() {
-            for (index, first) in first_broken.iter_mut().enumerate() {
-                if broken.has(index) {
-                    first.get_or_insert(at);
-                }
+        let is_any_broken = broken != InvariantSet::default();
+        if is_any_broken {
+            for (_, first) in first_broken.iter_mut().enumerate().filter(|(index, _)| broken.has(*index)) {
+                first.get_or_insert(at);
             }
+        }
+        if is_any_broken || is_new_level {
             let is_decided =
-                |(index, first): (usize, &Option<usize>)| first.is_some() || limits.optional.has(index);
+                |(index, first): (usize, &Option<usize>)| first.is_some() || limits.is_settled(index, depth);
             if first_broken.iter().enumerate().all(is_decided) {
                 ended_early = true;
                 break;

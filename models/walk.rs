@@ -257,7 +257,7 @@ impl Walk {
     }
 
     /// The shortest path to each broken invariant, breadth first.
-    pub fn find(&self, limits: Limits, progress: &Progress) -> Vec<Finding> {
+    pub fn find(&self, limits: &Limits, progress: &Progress) -> Vec<Finding> {
         match self {
             Walk::Ordering(model) => find(&**model, limits, progress),
             Walk::Expiry(models) => models.iter().flat_map(|model| find(model, limits, progress)).collect(),
@@ -380,7 +380,7 @@ fn at<M: Judged>(
     Ok(View { story: told(models, &taken), broken, next })
 }
 
-fn find<M: Judged>(model: &M, limits: Limits, progress: &Progress) -> Vec<Finding> {
+fn find<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Vec<Finding> {
     let found = search(model, limits, progress);
     let finding = |(invariant, path): (&&'static str, &Option<Vec<M::Action>>)| Finding {
         invariant,

@@ -36,7 +36,7 @@ pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
     let whole = walk.at(&path).map_err(|error| no_path(typed, &path, &error))?;
     let shorter = (at < path.len()).then(|| walk.at(&path[..at])).transpose();
     let shorter = shorter.map_err(|error| no_path(typed, &path, &error))?;
-    let found = walk.find(Limits::of(STATES_MAX), progress);
+    let found = walk.find(&Limits::of(STATES_MAX), progress);
     let view = shorter.as_ref().unwrap_or(&whole);
     let files = Files::of(typed, view);
     let spot = Spot { typed, path: &path, at, view, broken: &whole.broken, found: &found, files: &files };

@@ -61,7 +61,7 @@ fn links(model: &str, choice: &str, invariant: &str, cures: &[&str], progress: &
     let typed = Typed::default_of(choice);
     let found = typed.parse().ok().and_then(|program| {
         let walk = Walk::new(choice, &program, typed.setting).ok()?;
-        let found = walk.find(Limits::default(), progress);
+        let found = walk.find(&Limits::default(), progress);
         found.into_iter().find(|found| found.invariant == invariant)?.path
     });
     let path = found.unwrap_or_default();

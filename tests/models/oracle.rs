@@ -51,7 +51,7 @@ impl Verdicts {
 }
 
 fn fast<M: Judged>(model: &M) -> Broken {
-    let found = search(model, Limits::default(), &Progress::default());
+    let found = search(model, &Limits::default(), &Progress::default());
     assert!(found.finished, "the bounds of one program are small");
     let paths = model.invariants().iter().zip(&found.broken);
     let in_words = |path: &Vec<M::Action>| {

@@ -95,7 +95,7 @@ fn broken(strategy: Strategy, text: &[&str], lanes: &[usize]) -> search::Found<o
     let setup = OrderingBounds::QUICK.setup(choice, programs, false);
     let batch = bounds::batch_entries_max(strategy);
     let model = ordering::OrderingModel::new(setup, move |workers| strategy.machine(workers, batch));
-    search::search(&model, search::Limits::default(), &Progress::default())
+    search::search(&model, &search::Limits::default(), &Progress::default())
 }
 
 /// Assignments number lanes by first use; to exchange the two lanes changes nothing that is found.

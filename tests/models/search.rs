@@ -41,7 +41,7 @@ fn expiry(policy: Policy, judges: Judges) -> ExpiryModel {
 }
 
 fn run<M: Judged>(model: &M) -> Found<M::Action> {
-    search(model, Limits::default(), &Progress::default())
+    search(model, &Limits::default(), &Progress::default())
 }
 
 /// The length of the shortest path that breaks each invariant.
