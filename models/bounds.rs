@@ -118,11 +118,14 @@ impl OrderingBounds {
         OrderingBounds { length_max: 5, workers: 3, crashes_max: 1, states_max: 200_000_000 };
 
     /// What one search explores, in words.
-    pub fn in_words(&self, length: usize, commands: usize, crash_when_quiet: bool) -> String {
+    pub fn in_words(&self, length: usize, alphabet: &[Command], crash_when_quiet: bool) -> String {
         let moment = if crash_when_quiet { "when the replica is quiet" } else { "at any moment" };
         format!(
-            "programs up to {length} of {commands} commands, {} workers, at most {} crash {moment}",
-            self.workers, self.crashes_max,
+            "programs up to {length} of {} commands{}, {} workers, at most {} crash {moment}",
+            alphabet.len(),
+            ordering::alike_in_words(alphabet),
+            self.workers,
+            self.crashes_max,
         )
     }
 

@@ -9,7 +9,9 @@
 //! | every command, each other way to share lanes | one command less | at any moment |
 //! | commands on strings | the full length | when the replica is quiet |
 //!
-//! All but the first end as soon as everything but *progress* is broken, which the first decides.
+//! The searches of a choice run one after another. One of an invariant that is broken already looks for a shorter
+//! counterexample and for nothing else, so it ends where none can be shorter. *Progress* is decided by the first search of the
+//! ordering model, and by all of the expiry model's that judge it.
 
 use super::assignment;
 use super::bounds::{self, BATCHES, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
@@ -98,13 +100,11 @@ impl Search {
     ) -> Result<Part, ProgramsError> {
         let policy = log_policy(self.choice).get();
         let programs = match &self.of {
-            Of::Every(alphabet, length) => Programs::every(alphabet, *length, &*policy)?,
+            Of::Every(alphabet, length) => Programs::every_unlike(alphabet, *length, &*policy)?,
             Of::Only(commands) => Programs::only(commands, &*policy)?,
         };
         let mut words = match &self.of {
-            Of::Every(alphabet, length) => {
-                self.bounds.in_words(*length, alphabet.len(), self.crash_when_quiet)
-            }
+            Of::Every(alphabet, length) => self.bounds.in_words(*length, alphabet, self.crash_when_quiet),
             Of::Only(commands) => format!(
                 "every schedule of {} writes, {} workers, at most {} crash",
                 commands.len(),

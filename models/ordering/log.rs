@@ -3,6 +3,7 @@
 //! The master runs each command once per place in the tree, by the engine's own code. A command that changes
 //! nothing (DEL of a key that is not there) gets no entry and no place: its program is a shorter one.
 
+use super::alike::{alike, may_follow};
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::Command;
 use crate::effect::Effect;
@@ -80,13 +81,35 @@ impl Programs {
         length_max: usize,
         policy: &dyn ExpiryPolicy,
     ) -> Result<Programs, ProgramsError> {
+        let unlike: Vec<usize> = (0..alphabet.len()).collect();
+        Programs::of_each_kind(alphabet, &unlike, length_max, policy)
+    }
+
+    /// The same, but of programs that differ only in values that nothing reads the first one only.
+    pub fn every_unlike(
+        alphabet: &[Command],
+        length_max: usize,
+        policy: &dyn ExpiryPolicy,
+    ) -> Result<Programs, ProgramsError> {
+        Programs::of_each_kind(alphabet, &alike(alphabet), length_max, policy)
+    }
+
+    fn of_each_kind(
+        alphabet: &[Command],
+        alike: &[usize],
+        length_max: usize,
+        policy: &dyn ExpiryPolicy,
+    ) -> Result<Programs, ProgramsError> {
         let mut tree = Programs::root(alphabet.len());
-        let mut masters = vec![Master::new(MemoryStore::new(), Epoch(1))];
+        let (mut masters, mut taken) = (vec![Master::new(MemoryStore::new(), Epoch(1))], vec![Vec::new()]);
         let mut at = 0;
         while at < tree.programs.len() {
             if tree.programs[at].prefixes.len() <= length_max {
                 for (symbol, command) in alphabet.iter().enumerate() {
-                    tree.grow(&mut masters, at, symbol, command, policy)?;
+                    let is_new = may_follow(alike, &taken[at], symbol);
+                    if is_new && tree.grow(&mut masters, at, symbol, command, policy)? {
+                        taken.push(taken[at].iter().copied().chain([symbol]).collect());
+                    }
                 }
             }
             at += 1;
@@ -216,6 +239,7 @@ impl Programs {
         Programs { programs: vec![root], numbers: FxHashMap::default() }
     }
 
+    /// Adds the program at a place with one command more, if that comes to an entry; says whether it does.
     fn grow(
         &mut self,
         masters: &mut Vec<Master<MemoryStore>>,
@@ -223,14 +247,14 @@ impl Programs {
         symbol: usize,
         command: &Command,
         policy: &dyn ExpiryPolicy,
-    ) -> Result<(), ProgramsError> {
+    ) -> Result<bool, ProgramsError> {
         let mut master = masters[at].clone();
         let request = MasterInput::Request { command: command.clone(), now: Millis::ZERO, random: 0 };
         let appended = master.step(policy, request)?.into_iter().find_map(|output| match output {
             MasterOutput::Append(entry) => Some(entry),
             _ => None,
         });
-        let Some(entry) = appended else { return Ok(()) };
+        let Some(entry) = appended else { return Ok(false) };
         let parent = &self.programs[at];
         let place = Place::try_from(self.programs.len()).map_err(|_| ProgramsError::TooMany)?;
         let mut versions = parent.versions.clone();
@@ -251,6 +275,6 @@ impl Programs {
         self.programs[at].children[symbol] = Some(place);
         self.programs.push(program);
         masters.push(master);
-        Ok(())
+        Ok(true)
     }
 }

@@ -26,6 +26,8 @@
 //! and readers who have seen more are harder to please. Only counterexamples get longer. So a check runs both:
 //! programs up to one command less with crashes at any moment, all programs with crashes at quiet ones.
 //!
+//! **Symmetry**: of programs that differ only in values that nothing reads, one is explored (`alike.rs`).
+//!
 //! **A marker** is settled when a worker begins to write, and the batch may be written later. Only a crash brings a marker
 //! back, so where no crash may follow a worker begins and writes in one step.
 //!
@@ -41,6 +43,7 @@ pub trait Machine: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static 
 
 impl<O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static> Machine for O {}
 
+mod alike;
 mod checks;
 mod control;
 mod data;
@@ -53,6 +56,7 @@ mod routes;
 mod seen;
 mod story;
 
+pub use alike::alike_in_words;
 pub use checks::{INVARIANTS, reader_looks, with_convergence, with_progress};
 pub use control::{Control, Fault, Move, Task, started};
 pub use data::Data;

@@ -112,6 +112,39 @@ fn canonical_workers_change_no_verdict_and_no_length() {
 }
 
 #[test]
+fn programs_that_are_alike_change_no_verdict_and_no_length() {
+    let alphabet = replicheck::models::bounds::ordering_alphabet();
+    for choice in OrderingChoice::all() {
+        let policy = if choice.commands { Policy::AtEntryTime } else { Policy::Effects };
+        let unlike = Programs::every_unlike(&alphabet, 3, &*policy.get()).expect("a short length");
+        let reduced = run(&ordering(choice, 3, |setup| setup.programs = unlike.clone()));
+        let unreduced = run(&ordering(choice, 3, |_| ()));
+        assert_eq!(lengths(&reduced), lengths(&unreduced), "{}", choice.name());
+        let all_broken = unreduced.broken.iter().all(Option::is_some);
+        assert!(all_broken || reduced.unique < unreduced.unique, "{}", choice.name());
+    }
+}
+
+#[test]
+fn search_that_looks_for_shorter_paths_finds_them_and_ends_where_there_is_none() {
+    let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    let all = run(&ordering(choice, 3, |_| ()));
+    let known = lengths(&all);
+    let within = |more: usize| {
+        // Progress holds: it is left to another search.
+        let shorter_than = known.iter().map(|length| length.map_or(0, |length| length + more)).collect();
+        let limits = Limits { shorter_than, ..Limits::default() };
+        search(&ordering(choice, 3, |_| ()), &limits, &Progress::default())
+    };
+    assert!(known[0].is_none() && known[1..].iter().all(Option::is_some), "{known:?}");
+    assert_eq!(lengths(&within(1)), known);
+    let none_shorter = within(0);
+    assert!(none_shorter.finished && none_shorter.ended_early && none_shorter.unique < all.unique);
+    // The longest of them is where it ends.
+    assert_eq!(Some(none_shorter.depth), known.iter().copied().max().flatten());
+}
+
+#[test]
 fn crashes_at_quiet_moments_change_no_verdict() {
     for choice in OrderingChoice::all() {
         let any = run(&ordering(choice, 3, |_| ()));

@@ -24,7 +24,7 @@ fn walk_every_counterexample_breaks_what_it_should_and_is_found_again_by_its_wor
         for skew_ms in [-1001, 0, 1001] {
             let walk = Walk::new(choice, &program(lines), Setting { skew_ms, ..Setting::default() })
                 .expect("defined");
-            for found in walk.find(Limits::default(), &Progress::default()) {
+            for found in walk.find(&Limits::default(), &Progress::default()) {
                 assert!(found.finished, "{choice:?}");
                 let Some(path) = found.path else { continue };
                 let view = walk.at(&path).expect("a path that was found");
@@ -78,7 +78,7 @@ fn walk_path_that_does_not_exist_is_refused_with_its_step() {
 fn follow_barrier_flushdb_waits_for_the_set_before_it() {
     let lines = "SET a 1\nFLUSHDB";
     let own = walk("ordering", "key_hash", lines, Setting::default());
-    let found = own.find(Limits::default(), &Progress::default());
+    let found = own.find(&Limits::default(), &Progress::default());
     let convergence = found.iter().find(|finding| finding.invariant == "convergence");
     let path = convergence.and_then(|finding| finding.path.clone()).expect("key_hash breaks convergence");
     let barrier = walk("ordering", "barrier", lines, Setting::default());
