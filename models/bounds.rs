@@ -144,6 +144,7 @@ impl OrderingBounds {
             canonical: true,
             crash_when_quiet,
             position: ordering::Position::Marker,
+            tail_may_be_lost: false,
             shipped_batches: true,
             routes: None,
         }

@@ -157,7 +157,8 @@ fn ordering_action(action: &ordering::Action) -> String {
     match action {
         ordering::Action::Command(number) => format!("Action::Command({number})"),
         ordering::Action::Recover(count) => format!("Action::Recover({count})"),
-        ordering::Action::Crash(flushed) => format!("Action::Crash({flushed})"),
+        ordering::Action::Resend => "Action::Resend".to_owned(),
+        ordering::Action::Crash(flushed, lost) => format!("Action::Crash({flushed}, {lost})"),
         ordering::Action::Move(step) => format!("Action::Move(Move::{})", move_source(*step)),
     }
 }

@@ -7,6 +7,7 @@
 //! | every command, the shipped names | one command less | at any moment |
 //! | every command, batches of 2 and 3 | one command less | at any moment |
 //! | every command, each other way to share lanes | one command less | at any moment |
+//! | every command, the log's end lost, too | one command less | at any moment |
 //! | commands on strings | the full length | when the replica is quiet |
 //!
 //! The searches of a choice run one after another. One of an invariant that is broken already looks for a shorter
@@ -64,6 +65,8 @@ pub(super) struct Search {
     pub bounds: OrderingBounds,
     /// Whether the replica crashes only when it is quiet.
     pub crash_when_quiet: bool,
+    /// Whether a crash may lose the end of the log.
+    pub tail_may_be_lost: bool,
     /// Whether a batch holds what it holds in the searches that are told first.
     pub shipped_batches: bool,
     /// Where it is noted which worker took which key.
@@ -80,6 +83,7 @@ impl Search {
             choice,
             bounds,
             crash_when_quiet: false,
+            tail_may_be_lost: false,
             shipped_batches: true,
             routes: None,
             words: String::new(),
@@ -121,7 +125,9 @@ impl Search {
         Ok(Part::of(words, self.bounds.states_max, move || {
             let setup = search.bounds.setup(search.choice, programs.clone(), search.crash_when_quiet);
             let (shipped_batches, routes) = (search.shipped_batches, search.routes.clone());
-            OrderingModel::new(ordering::Setup { shipped_batches, routes, ..setup }, new.clone())
+            let tail_may_be_lost = search.tail_may_be_lost;
+            let setup = ordering::Setup { shipped_batches, routes, tail_may_be_lost, ..setup };
+            OrderingModel::new(setup, new.clone())
         }))
     }
 
@@ -168,6 +174,8 @@ pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<P
     if strategy.machine(bounds.workers, shipped).has_lanes() {
         others.extend(shorter.with_other_lanes().into_iter().map(|search| part(search, shipped)));
     }
+    let words = ", the log's end may be lost".to_owned();
+    others.push(part(Search { tail_may_be_lost: true, words, ..shorter }, shipped));
     let longest = Of::Every(bounds::ordering_strings(), bounds.length_max);
     let longest = Search { crash_when_quiet: true, ..Search::new(longest, choice, bounds) };
     others.push(part(longest, shipped));

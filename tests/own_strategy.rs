@@ -111,8 +111,13 @@ fn plainly_broken<O: Machine>(workers: usize, new: impl Fn(usize) -> O) -> BTree
             let commands = [first.clone(), second.clone()];
             let programs =
                 ordering::Programs::only(&commands, &*Policy::Effects.get()).expect("two commands");
-            let question =
-                plain::Question { programs: &programs, workers, crashes_max: 0, reads_after_crash: false };
+            let question = plain::Question {
+                programs: &programs,
+                workers,
+                crashes_max: 0,
+                reads_after_crash: false,
+                tail_may_be_lost: false,
+            };
             broken.extend(plain::opinion(&question, &new).broken.into_keys());
         }
     }

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! next command logged and admitted · worker takes, begins, writes, finishes · cut · publish · crash
-//! after a crash: the log from the marker on, in batches of any size, before anything else
+//! after a crash: the log from the marker on, in batches of any size, before anything else; then what the log lost is sent
+//! again
 //! ```
 //!
 //! A state holds what readers saw *before* it. A visit lets them look, so the states after it hold what they saw here.
@@ -34,6 +35,8 @@ pub struct Question<'a> {
     pub crashes_max: u8,
     /// Whether readers are let in right after a restart.
     pub reads_after_crash: bool,
+    /// Whether a crash may lose the end of the log, as far as the store does not hold it.
+    pub tail_may_be_lost: bool,
 }
 
 /// Which invariants break under the strategy that `new` makes for a number of workers. Panics: on a strategy that gives
@@ -109,6 +112,8 @@ struct State<O> {
     /// The versions that readers saw last.
     saw: Versions,
     place: Place,
+    /// The last entry of the log that the replica had when it started.
+    log: Lsn,
     /// Readers are let in when all up to this entry is shown; 0: they are in.
     opens_at: Lsn,
     crashes_left: u8,
@@ -167,6 +172,7 @@ impl<O: Machine> Plain<'_, O> {
             before: Vec::new(),
             saw: Versions::default(),
             place: 0,
+            log: Lsn::NONE,
             opens_at: Lsn::NONE,
             crashes_left: self.question.crashes_max,
         }
@@ -224,7 +230,11 @@ impl<O: Machine> Plain<'_, O> {
     }
 
     fn at_rest(&self, state: &State<O>) -> AtRest {
-        let next = self.longer(state);
+        let next = if state.applier.admitted() < self.length(state) {
+            vec![state.place]
+        } else {
+            self.longer(state)
+        };
         let refuses =
             |place: &Place| matches!(self.admission(state, *place), Some(Err(refused)) if !refused.declared);
         AtRest {
@@ -254,11 +264,16 @@ impl<O: Machine> Plain<'_, O> {
 
     /// The steps of the replica itself: no command, no crash.
     fn steps_of_replica(&self, state: &State<O>) -> Steps<O> {
-        if state.applier.admitted() < self.length(state) {
+        if state.applier.admitted() < state.log {
             return self.recoveries(state);
         }
         let workers = 0..state.applier.workers().len();
         let mut steps: Steps<O> = workers.filter_map(|worker| self.work(state, worker)).collect();
+        if state.applier.admitted() < self.length(state)
+            && let Some(Ok(next)) = self.admission(state, state.place)
+        {
+            steps.push((format!("the master sends entry {} again", next.applier.admitted()), next));
+        }
         let mut next = state.clone();
         if let Some(at) = state.applier.publishable() {
             assert!(at > state.published, "entry {at} is published after entry {}", state.published);
@@ -309,7 +324,7 @@ impl<O: Machine> Plain<'_, O> {
     /// The next entries of the log applied as one batch: one of them, two, and so on.
     fn recoveries(&self, state: &State<O>) -> Steps<O> {
         let from = state.applier.admitted();
-        let to = (from.0 + 1..=self.length(state).0).map(Lsn);
+        let to = (from.0 + 1..=state.log.0).map(Lsn);
         let recovered = |to: Lsn| {
             let lsns = (from.0 + 1..=to.0).map(Lsn);
             let entries: Vec<&Entry> =
@@ -341,8 +356,9 @@ impl<O: Machine> Plain<'_, O> {
         if state.crashes_left == 0 || length == Lsn::NONE {
             return Vec::new();
         }
-        let crash = |(flushed, left): (usize, &Rc<Held>)| {
+        let crash = |(flushed, left, log): (usize, &Rc<Held>, Lsn)| {
             let next = State {
+                log,
                 saw: state.saw.clone(),
                 place: state.place,
                 opens_at: if self.question.reads_after_crash { Lsn::NONE } else { length },
@@ -350,11 +366,22 @@ impl<O: Machine> Plain<'_, O> {
                 ..self.started(Rc::clone(left))
             };
             (
-                format!("a crash leaves the first {flushed} batches and marker {}", next.applier.watermark()),
+                format!(
+                    "a crash leaves the first {flushed} batches, marker {} and the log to entry {log}",
+                    next.applier.watermark()
+                ),
                 next,
             )
         };
-        state.before.iter().chain([&state.held]).enumerate().map(crash).collect()
+        let lefts = state.before.iter().chain([&state.held]).enumerate();
+        let logs = |(flushed, left): (usize, &'_ Rc<Held>)| {
+            let held = apply::marker(&left.store).expect(MEMORY);
+            let shortest = if self.question.tail_may_be_lost { held } else { length };
+            (shortest.0..=length.0).map(move |log| (flushed, Lsn(log))).collect::<Vec<_>>()
+        };
+        let all: Vec<(usize, Lsn)> = lefts.flat_map(logs).collect();
+        let held = |flushed: usize| state.before.get(flushed).unwrap_or(&state.held);
+        all.into_iter().map(|(flushed, log)| crash((flushed, held(flushed), log))).collect()
     }
 }
 

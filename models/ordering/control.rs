@@ -69,6 +69,8 @@ pub struct Control<O> {
     pub replica: Replica,
     /// Whether a snapshot was asked for and is not published yet.
     pub cutting: bool,
+    /// The last entry of the log that the replica had when it started.
+    log: Lsn,
     /// Whether a crash may follow.
     may_crash: bool,
     /// Entries and parts that were admitted, and that were finished, since the start.
@@ -90,17 +92,23 @@ pub fn started(published: Lsn, tail: Option<Lsn>) -> Replica {
 }
 
 impl<O: Ordering + Clone> Control<O> {
-    /// Idle workers and a store that holds what `replica` has published. `may_crash`: whether a crash may follow.
-    pub fn new(ordering: O, workers: usize, replica: Replica, may_crash: bool) -> Control<O> {
+    /// Idle workers and a store that holds what `replica` has published. `log`: the last entry of its log. `may_crash`:
+    /// whether a crash may follow.
+    pub fn new(ordering: O, workers: usize, replica: Replica, log: Lsn, may_crash: bool) -> Control<O> {
         let applier = Applier::new(ordering, workers, replica.published());
-        Control { applier, replica, cutting: false, may_crash, pieces: (0, 0), fault: None }
+        Control { applier, replica, cutting: false, log, may_crash, pieces: (0, 0), fault: None }
     }
 
     /// With the log applied up to `lsn` by a restart; `ordering` knows nothing of it.
     pub fn recovered(&self, ordering: O, lsn: Lsn) -> Control<O> {
         let mut replica = self.replica.clone();
         replica.publish(lsn);
-        Control::new(ordering, self.applier.workers().len(), replica, self.may_crash)
+        Control::new(ordering, self.applier.workers().len(), replica, self.log, self.may_crash)
+    }
+
+    /// How many entries of its log the replica has not applied since it started.
+    pub fn to_recover(&self) -> u64 {
+        self.log.0.saturating_sub(self.applier.admitted().0)
     }
 
     /// How far the workers are: of each entry or part, 1 if it is given, 2 begun, 3 written, 4 finished.

@@ -47,6 +47,8 @@ pub struct Setup {
     pub crash_when_quiet: bool,
     /// From where the replica goes on after a crash.
     pub position: Position,
+    /// Whether a crash may lose the end of the log, as far as the store does not hold it.
+    pub tail_may_be_lost: bool,
     /// Whether batches hold as many entries as [`batch_entries_max`](crate::models::bounds::batch_entries_max) says: only
     /// then can a path be exported.
     pub shipped_batches: bool,
@@ -94,10 +96,13 @@ pub enum Action {
     Command(usize),
     /// After a restart the replica applies the next so many entries of its log, as one batch.
     Recover(u16),
+    /// The master sends an entry again that the replica's log lost.
+    Resend,
     /// A step of the strategy or of a worker.
     Move(Move),
-    /// The replica is killed and starts again; of its batches, the first so many had been flushed.
-    Crash(u16),
+    /// The replica is killed and starts again. Of its batches, the first so many had been flushed; of its log, the last so many
+    /// entries are lost.
+    Crash(u16, u16),
 }
 
 /// What a step asks of a [`Control`], once.
@@ -109,6 +114,7 @@ pub(super) struct ControlFacts {
     pub(super) work: usize,
     pub(super) cutting: bool,
     pub(super) admitted: Lsn,
+    pub(super) to_recover: u64,
     pub(super) watermark: Lsn,
     /// The last entry that readers see.
     pub(super) published: Lsn,
@@ -207,6 +213,7 @@ impl<O: Machine> OrderingModel<O> {
                 work: value.work(),
                 cutting: value.cutting,
                 admitted: value.applier.admitted(),
+                to_recover: value.to_recover(),
                 watermark: value.applier.watermark(),
                 published: value.replica.published(),
                 readers_are_in: value.replica.readers() == Readers::In,
@@ -353,7 +360,7 @@ impl<O: Machine> Model for OrderingModel<O> {
     fn init_states(&self) -> Vec<State> {
         let data = self.datas.number(Data::default());
         let initial = State {
-            control: self.fresh_control(Lsn::NONE, None, self.setup.crashes_max > 0),
+            control: self.fresh_control(Lsn::NONE, None, Lsn::NONE, self.setup.crashes_max > 0),
             data,
             published: data,
             seen: self.nothing_seen,
@@ -371,8 +378,10 @@ impl<O: Machine> Model for OrderingModel<O> {
         if self.recovers(state) {
             // A node applies its log before its port and its link open. A place is a u16, and no program is longer than there
             // are places.
-            let left = self.setup.programs.length(state.place).0 - control.admitted.0;
-            actions.extend((1..=u16::try_from(left).unwrap_or(u16::MAX)).map(Action::Recover));
+            let left = u16::try_from(control.to_recover).unwrap_or(u16::MAX);
+            actions.extend((1..=left).map(Action::Recover));
+        } else if control.admitted < self.setup.programs.length(state.place) {
+            actions.push(Action::Resend);
         } else if control.readers_are_in {
             let known = program.children.iter().enumerate().filter(|(_, child)| child.is_some());
             actions.extend(known.map(|(symbol, _)| Action::Command(symbol)));
@@ -380,7 +389,7 @@ impl<O: Machine> Model for OrderingModel<O> {
         let is_begin = |step: &Move| matches!(step, Move::Begin(_));
         actions.extend(self.moves(state).filter(|step| !is_begin(step)).map(Action::Move));
         if self.may_crash(state) {
-            actions.extend((0..=self.data(state.data).batches).map(Action::Crash));
+            self.crashes(state, actions);
         }
         actions.extend(self.moves(state).filter(is_begin).map(Action::Move));
     }
@@ -410,7 +419,8 @@ impl<O: Machine> Model for OrderingModel<O> {
                 }
                 self.note_route(state, step, after);
             }
-            Action::Crash(flushed_batches) => next = self.crashed(&next, flushed_batches)?,
+            Action::Resend => next.control = self.admitted(state.control, state.place)?,
+            Action::Crash(flushed_batches, lost) => next = self.crashed(&next, flushed_batches, lost)?,
         }
         assert!(self.rank(&next) > self.rank(state), "{action:?} raises no rank: {state:?}, {next:?}");
         Some(self.observed(state, again, next))
@@ -451,7 +461,7 @@ impl<O: Machine> Judged for OrderingModel<O> {
     }
 
     fn is_rare(&self, action: &Action) -> bool {
-        matches!(action, Action::Crash(_))
+        matches!(action, Action::Crash(..))
     }
 
     fn story(&self, path: &[Action]) -> Story {

@@ -10,7 +10,9 @@ use crate::ordering::Refused;
 impl<O: Machine> OrderingModel<O> {
     /// Whether no step of the replica is possible, unless it crashes or a command comes.
     pub fn is_at_rest(&self, state: &State) -> bool {
-        !self.recovers(state) && self.moves(state).next().is_none()
+        let is_sent = || self.control(state.control).admitted == self.setup.programs.length(state.place);
+        let waits = || is_sent() || self.admitted(state.control, state.place).is_none();
+        !self.recovers(state) && self.moves(state).next().is_none() && waits()
     }
 
     /// What is asked of a replica at rest.
@@ -30,6 +32,12 @@ impl<O: Machine> OrderingModel<O> {
     /// declared undefined: such programs are left out.
     pub(super) fn refused(&self, state: &State) -> Option<(Place, Refused)> {
         let programs = &self.setup.programs;
+        if self.control(state.control).admitted < programs.length(state.place) {
+            return match self.admission(state.control, state.place) {
+                Admitted::Refused(refused) => Some((state.place, refused)),
+                Admitted::Waits | Admitted::Next(_) => None,
+            };
+        }
         programs.at(state.place).children.iter().flatten().find_map(|&child| {
             match self.admission(state.control, child) {
                 Admitted::Refused(refused) if !refused.declared => Some((child, refused)),

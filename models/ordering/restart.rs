@@ -2,21 +2,21 @@
 
 use super::Machine;
 use super::control::{Control, Task, started};
-use super::model::{OrderingModel, Position, State};
+use super::model::{Action, OrderingModel, Position, State};
 use crate::binlog::Lsn;
 use crate::ordering::Job;
 
 impl<O: Machine> OrderingModel<O> {
-    /// The control of a replica that has just started (see [`started`]).
-    pub(super) fn fresh_control(&self, published: Lsn, tail: Option<Lsn>, may_crash: bool) -> u32 {
+    /// The control of a replica that has just started (see [`started`]) with a log that ends with entry `log`.
+    pub(super) fn fresh_control(&self, published: Lsn, tail: Option<Lsn>, log: Lsn, may_crash: bool) -> u32 {
         let workers = self.setup.workers;
-        let control = Control::new((self.new)(workers), workers, started(published, tail), may_crash);
+        let control = Control::new((self.new)(workers), workers, started(published, tail), log, may_crash);
         self.controls.number(control)
     }
 
     /// Whether the replica has started and not yet applied all of its log.
     pub fn recovers(&self, state: &State) -> bool {
-        self.control(state.control).admitted < self.setup.programs.length(state.place)
+        self.control(state.control).to_recover > 0
     }
 
     /// Whether the replica may be killed now.
@@ -27,14 +27,35 @@ impl<O: Machine> OrderingModel<O> {
         state.crashes_left > 0 && !nothing_to_lose && (!self.setup.crash_when_quiet || caught_up)
     }
 
-    /// The replica is killed and starts: of its batches the first so many had been flushed.
-    pub(super) fn crashed(&self, state: &State, flushed_batches: u16) -> Option<State> {
-        let lost = self.data(state.data).batches.checked_sub(flushed_batches)?;
-        let mut flushed = state.data;
-        for _ in 0..lost {
-            flushed = self.datas.value(flushed).before?;
+    /// The crashes that are possible: first those that leave the log whole.
+    pub(super) fn crashes(&self, state: &State, actions: &mut Vec<Action>) {
+        let batches = self.data(state.data).batches;
+        actions.extend((0..=batches).map(|flushed| Action::Crash(flushed, 0)));
+        if !self.setup.tail_may_be_lost {
+            return;
         }
-        let left = self.datas.value(flushed);
+        for flushed in 0..=batches {
+            let held = self.left(state, flushed).map_or(Lsn::NONE, |left| self.datas.value(left).marker());
+            let beyond = self.control(state.control).admitted.0.saturating_sub(held.0);
+            let beyond = u16::try_from(beyond).unwrap_or(u16::MAX);
+            actions.extend((1..=beyond).map(|lost| Action::Crash(flushed, lost)));
+        }
+    }
+
+    /// Number of the data that a crash leaves of which the first so many batches had been flushed.
+    fn left(&self, state: &State, flushed_batches: u16) -> Option<u32> {
+        let lost = self.data(state.data).batches.checked_sub(flushed_batches)?;
+        let mut left = state.data;
+        for _ in 0..lost {
+            left = self.datas.value(left).before?;
+        }
+        Some(left)
+    }
+
+    /// The replica is killed and starts: of its batches the first so many had been flushed, the last so many entries of its log
+    /// are lost.
+    pub(super) fn crashed(&self, state: &State, flushed_batches: u16, lost: u16) -> Option<State> {
+        let left = self.datas.value(self.left(state, flushed_batches)?);
         let crashes_left = state.crashes_left - 1;
         let data = self.datas.number(left.survived());
         let length = self.setup.programs.length(state.place);
@@ -44,7 +65,8 @@ impl<O: Machine> OrderingModel<O> {
             Position::AheadOfBatch => left.marker().next().min(length),
         };
         let tail = (!self.setup.reads_after_crash).then_some(length);
-        let control = self.fresh_control(goes_on_after, tail, crashes_left > 0);
+        let log = Lsn(length.0.checked_sub(lost.into())?);
+        let control = self.fresh_control(goes_on_after, tail, log, crashes_left > 0);
         Some(State { control, data, published: data, crashes_left, ..*state })
     }
 

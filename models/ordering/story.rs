@@ -69,7 +69,9 @@ fn lanes<O: Machine>(model: &OrderingModel<O>, state: &State) -> String {
 /// The path on the model of this program alone, where the command that comes next is number 0.
 fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) -> Option<Path> {
     let setup = model.setup();
-    let is_plain = setup.position == Position::Marker && setup.programs.at(last.place).wrong.is_none();
+    let is_plain = setup.position == Position::Marker
+        && !setup.tail_may_be_lost
+        && setup.programs.at(last.place).wrong.is_none();
     let in_db_0 = setup.programs.commands(last.place).all(|command| command.db() == 0);
     let of_its_own = |action: &Action| match action {
         Action::Command(_) => Action::Command(0),
@@ -89,7 +91,7 @@ struct Taken(BTreeMap<Lsn, (usize, bool)>);
 impl Taken {
     fn note<O: Machine>(&mut self, model: &OrderingModel<O>, state: &State, action: Action, next: &State) {
         match action {
-            Action::Crash(_) => self.0.clear(),
+            Action::Crash(..) => self.0.clear(),
             Action::Move(Move::Take(_)) => {
                 let before = model.controls.value(state.control);
                 let after = model.controls.value(next.control);
@@ -166,6 +168,10 @@ fn told<O: Machine>(
             let entries = if batch.lsns.len() > 1 { "entries" } else { "entry" };
             ("replica".to_owned(), format!("applies {entries} {} of its log", job(model, state, &batch)))
         }
+        Action::Resend => {
+            let entry = after.applier.admitted();
+            ("master".to_owned(), format!("sends entry {entry} ({}) again", name(model, state, entry)))
+        }
         Action::Move(Move::Take(number)) => {
             (worker(number), format!("takes {}", in_hand(model, state, before, after)))
         }
@@ -179,7 +185,7 @@ fn told<O: Machine>(
         Action::Move(Move::Publish) => {
             ("replica".to_owned(), format!("publishes a snapshot at entry {}", after.replica.published()))
         }
-        Action::Crash(flushed) => ("replica".to_owned(), crash(model, next, flushed)),
+        Action::Crash(flushed, lost) => ("replica".to_owned(), crash(model, next, flushed, lost)),
     }
 }
 
@@ -216,6 +222,10 @@ fn drawn<O: Machine>(
             let batch = Job::run(before.applier.admitted().next(), after.applier.admitted());
             (Lane::Log, vec![arrow(Lane::Log, Lane::Replica, &short(&batch))], Some(Sign::Again))
         }
+        Action::Resend => {
+            let entry = after.applier.admitted().to_string();
+            (Lane::Master, vec![arrow(Lane::Master, Lane::Log, &entry)], None)
+        }
         Action::Move(Move::Take(number)) => {
             let label = new_job(before, after).map(short).unwrap_or_default();
             (worker(number), vec![arrow(Lane::Log, worker(number), &label)], None)
@@ -229,7 +239,7 @@ fn drawn<O: Machine>(
         }
         Action::Move(Move::Cut) => (Lane::Log, Vec::new(), Some(Sign::Cut)),
         Action::Move(Move::Publish) => (Lane::Replica, Vec::new(), Some(Sign::Publish)),
-        Action::Crash(_) => {
+        Action::Crash(..) => {
             let workers = names.iter().map(|&name| Lane::Worker(name));
             let all = [Lane::Log].into_iter().chain(workers).chain([Lane::Replica]);
             let marks = all.map(|lane| Mark { lane, sign: Sign::Down }).collect();
@@ -311,7 +321,7 @@ fn finish<O: Machine>(
     }
 }
 
-fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> String {
+fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16, lost: u16) -> String {
     let marker = model.controls.value(next.control).applier.watermark();
     let batches = match flushed {
         0 => "nothing of the store had been flushed".to_owned(),
@@ -325,7 +335,12 @@ fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16) -> St
     } else {
         String::new()
     };
-    format!("is killed and starts again; {batches}; it goes on after entry {marker}{readers}")
+    let log = match lost {
+        0 => String::new(),
+        1 => "; the last entry of its log is lost".to_owned(),
+        lost => format!("; the last {lost} entries of its log are lost"),
+    };
+    format!("is killed and starts again; {batches}{log}; it goes on after entry {marker}{readers}")
 }
 
 /// An entry's command.

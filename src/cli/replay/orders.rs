@@ -58,6 +58,9 @@ pub fn orders(
             crashes.len()
         ));
     }
+    if path.iter().any(|(_, action, _)| matches!(action, Action::Crash(_, 1..))) {
+        return Err("the crash loses entries of the log: a node that is killed keeps its own".to_owned());
+    }
     let (mut orders, mut batches, mut recovering) = (Vec::new(), 0, None);
     for (before, action, after) in path {
         let is_open = model.lets_readers_in(after);
@@ -92,8 +95,8 @@ pub fn orders(
                 let job = model.unfinished(before, *worker).ok_or("the path finishes nothing")?;
                 orders.push((Order::Finish(job.clone()), given()));
             }
-            Action::Move(Move::Take(_) | Move::Publish) | Action::Recover(_) => {}
-            Action::Crash(_) => {
+            Action::Move(Move::Take(_) | Move::Publish) | Action::Recover(_) | Action::Resend => {}
+            Action::Crash(..) => {
                 orders.push((Order::Crash(model.given(after).clone(), model.watermark(after)), None));
                 recovering = Some(0);
             }
@@ -107,7 +110,7 @@ pub fn orders(
 
 fn flushed(action: &Action) -> Option<u16> {
     match action {
-        Action::Crash(flushed) => Some(*flushed),
+        Action::Crash(flushed, _) => Some(*flushed),
         _ => None,
     }
 }

@@ -24,6 +24,8 @@ const ALPHABETS_DRAWN: usize = 2;
 pub struct Case {
     pub choice: OrderingChoice,
     pub batch: usize,
+    /// Whether a crash may lose the end of the log.
+    pub tail_may_be_lost: bool,
     pub commands: Vec<Command>,
 }
 
@@ -34,10 +36,11 @@ impl Display for Case {
         let lanes = assignment::in_words(&keys, &lanes);
         write!(
             out,
-            "{} under {}, lanes {lanes}, batches up to {}",
+            "{} under {}, lanes {lanes}, batches up to {}{}",
             program(&self.commands),
             self.choice.name(),
-            self.batch
+            self.batch,
+            if self.tail_may_be_lost { ", the log's end may be lost" } else { "" }
         )
     }
 }
@@ -46,7 +49,7 @@ impl Case {
     fn of(choice: &str, batch: usize, lines: &[&str]) -> Case {
         let named = |known: &OrderingChoice| known.name() == choice;
         let choice = OrderingChoice::all().into_iter().find(named).expect("a choice");
-        Case { choice, batch, commands: scenario::commands(lines) }
+        Case { choice, batch, tail_may_be_lost: false, commands: scenario::commands(lines) }
     }
 
     fn log_policy(&self) -> Policy {
@@ -61,8 +64,13 @@ impl Case {
 
     pub fn opinion<O: Machine>(&self, programs: &Programs, new: impl Fn(usize) -> O) -> Opinion {
         let OrderingBounds { workers, crashes_max, .. } = OrderingBounds::QUICK;
-        let reads_after_crash = self.choice.reads_after_crash;
-        let question = plain::Question { programs, workers, crashes_max, reads_after_crash };
+        let question = plain::Question {
+            programs,
+            workers,
+            crashes_max,
+            reads_after_crash: self.choice.reads_after_crash,
+            tail_may_be_lost: self.tail_may_be_lost,
+        };
         plain::opinion(&question, &new)
     }
 
@@ -82,6 +90,7 @@ impl Case {
         let programs = self.programs()?;
         let plain = self.opinion(&programs, new_plain);
         let mut setup = OrderingBounds::QUICK.setup(self.choice, programs, false);
+        setup.tail_may_be_lost = self.tail_may_be_lost;
         change(&mut setup);
         Some(Verdicts { fast: fast(&OrderingModel::new(setup, new_fast)), plain })
     }
@@ -107,8 +116,12 @@ fn cases() -> Vec<Case> {
     for choice in OrderingChoice::all() {
         for batch in BATCHES {
             for commands in &programs {
-                let renamed = under_each_assignment(choice.strategy, commands);
-                cases.extend(renamed.into_iter().map(|commands| Case { choice, batch, commands }));
+                for commands in under_each_assignment(choice.strategy, commands) {
+                    let tail_may_be_lost = batch == 1;
+                    let case = Case { choice, batch, tail_may_be_lost: false, commands };
+                    cases.extend(tail_may_be_lost.then(|| Case { tail_may_be_lost, ..case.clone() }));
+                    cases.push(case);
+                }
             }
         }
     }
