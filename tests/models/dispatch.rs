@@ -160,8 +160,13 @@ fn dispatcher_each_call_is_a_run_of_steps_of_the_model() {
                 if programs.length(place).0 < 4 {
                     continue;
                 }
-                let model =
-                    Control::new(strategy.machine(WORKERS, batch), WORKERS, started(Lsn::NONE, None), true);
+                let model = Control::new(
+                    strategy.machine(WORKERS, batch),
+                    WORKERS,
+                    started(Lsn::NONE, None),
+                    Lsn::NONE,
+                    true,
+                );
                 let pool = Pool {
                     dispatch: Dispatch::new(model.applier.clone(), LIMITS, Schedule::Free),
                     hands: vec![None; WORKERS],

@@ -31,7 +31,7 @@ fn writeset_snapshots_commands_shortest_path_breaks_exactly_once() {
         // worker 0: writes 3 (INCR b), marker 1
         Action::Move(Move::Write(1)),
         // replica: is killed and starts again; the first 2 batches had been flushed; it goes on after entry 1; readers wait for entry 3
-        Action::Crash(2),
+        Action::Crash(2, 0),
         // replica: applies entries 2 (SET c 1) and 3 (INCR b) of its log
         Action::Recover(2),
     ];

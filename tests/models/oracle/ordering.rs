@@ -162,7 +162,7 @@ fn ordering_agrees_where_programs_are_searched_together() {
         for batch in BATCHES {
             for _ in 0..ALPHABETS_DRAWN {
                 let alphabet = some_of(&mut random, &ordering_alphabet(), 2);
-                let of = Case { choice, batch, commands: alphabet.clone() };
+                let of = Case { choice, batch, tail_may_be_lost: false, commands: alphabet.clone() };
                 cases.push(Together { alphabet, length_max: 3, of });
             }
         }

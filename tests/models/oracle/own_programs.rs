@@ -60,7 +60,8 @@ impl OwnProgram {
         let mut all = Opinion { broken: BTreeMap::new(), states: 0 };
         for commands in under_each_assignment(strategy, &self.commands) {
             for batch in BATCHES {
-                let case = Case { choice: self.choice, batch, commands: commands.clone() };
+                let case =
+                    Case { choice: self.choice, batch, tail_may_be_lost: false, commands: commands.clone() };
                 let opinion = case.opinion(&case.programs()?, |workers| strategy.machine(workers, batch));
                 merge(&mut all, &case.to_string(), opinion);
             }
