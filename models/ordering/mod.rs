@@ -16,7 +16,7 @@
 //! each run comes to rest. There is no timer: a strategy that waits for more entries breaks it.
 //!
 //! **Crash**: RocksDB's own log is off, so a crash leaves what was flushed, a prefix of the *write* order with the
-//! marker of its last batch. The binlog is whole, and the store is never ahead of it. The replica then does what a node does
+//! marker of its last batch. The binlog is whole, but for what is said below, and the store is never ahead of it. The replica then does what a node does
 //! when it starts: it applies its log after the marker in batches, in log order, without its strategy. Then its workers
 //! start, and readers are let in.
 //!
@@ -31,8 +31,11 @@
 //! **A marker** is settled when a worker begins to write, and the batch may be written later. Only a crash brings a marker
 //! back, so where no crash may follow a worker begins and writes in one step.
 //!
-//! Not modelled: queues that are full, and loss of the log's own tail. The master sends such entries again, to the strategy,
-//! while readers wait. `proofs/crash_runs.v` has that; here only the threads (`threads_shuttle`) and the engine do.
+//! **A log that lost its end**: with `tail_may_be_lost` a crash may take the last entries of the log with it, as far as the store
+//! does not hold them. The replica applies what it has; then the master sends the rest again, one entry after the other, to the
+//! strategy, while readers wait.
+//!
+//! Queues have no limit here. A full one delays admission, and admission may come at any later moment as it is.
 
 use crate::ordering::Ordering;
 use std::fmt::Debug;
@@ -47,6 +50,7 @@ mod alike;
 mod checks;
 mod control;
 mod data;
+mod drawn;
 mod log;
 mod model;
 mod once;
@@ -55,6 +59,7 @@ mod restart;
 mod routes;
 mod seen;
 mod story;
+mod told;
 
 pub use alike::alike_in_words;
 pub use checks::{INVARIANTS, reader_looks, with_convergence, with_progress};
