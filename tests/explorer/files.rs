@@ -44,7 +44,7 @@ async fn export_trace_of_a_walk_is_followed_to_the_same_words() {
             let text = if choice.model() == "ordering" { "SET a 1\nFLUSHDB" } else { "SETEX k 2 5\nINCR k" };
             let program = program::parse(text.as_bytes()).expect("a program");
             let walk = Walk::new(choice, &program, setting).expect("defined");
-            for found in walk.find(Limits::default(), &Progress::default()) {
+            for found in walk.find(&Limits::default(), &Progress::default()) {
                 let Some(path) = found.path else { continue };
                 let numbers: Vec<String> = path.iter().map(ToString::to_string).collect();
                 let Setting { workers, crashes, passes, delay, skew_ms, apart: _ } = setting;
