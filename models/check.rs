@@ -3,6 +3,7 @@
 //! A task is one search or a few, on one thread; whoever runs them (the command line, a test, a page) runs as
 //! many at a time as there are cores and may watch each one's [`Progress`](super::search::Progress).
 
+use super::both;
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{ExpiryModel, Passing};
@@ -18,7 +19,7 @@ use std::fmt::Debug;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownName {
     /// No model has this name.
-    #[error("unknown model '{0}' (known: ordering, expiry)")]
+    #[error("unknown model '{0}' (known: ordering, expiry, both)")]
     Model(String),
     /// No choice of the model, or of any model, has this name.
     #[error("unknown choice '{name}' (known: {})", known.join(", "))]
@@ -32,8 +33,9 @@ pub enum UnknownName {
 
 /// Every search over programs, and every named scenario, of the models and choices asked for.
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
-    let (orderings, policies) = chosen(model, choice)?;
+    let Chosen { orderings, policies, both } = chosen(model, choice)?;
     let mut tasks = tasks_within(bounds.ordering(), bounds.expiry(), model, choice)?;
+    tasks.extend(both.into_iter().map(|choice| both_task(choice, bounds.expiry())));
     for scenario in scenario::ORDERING {
         tasks.extend(orderings.iter().map(|&choice| ordering_scenario(scenario, choice)));
     }
@@ -43,36 +45,52 @@ pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Resul
     Ok(tasks)
 }
 
-/// Every search over programs of the models and choices asked for, within bounds of the caller's own.
+/// Every search over programs by the ordering and the expiry model, of the choices asked for, within bounds of the caller's
+/// own.
 pub fn tasks_within(
     ordering: OrderingBounds,
     expiry: ExpiryBounds,
     model: Option<&str>,
     choice: Option<&str>,
 ) -> Result<Vec<Task>, UnknownName> {
-    let (orderings, policies) = chosen(model, choice)?;
+    let Chosen { orderings, policies, .. } = chosen(model, choice)?;
     let orderings = orderings.into_iter().map(|choice| ordering_task(choice, ordering));
     Ok(orderings.chain(policies.into_iter().map(|policy| expiry_task(policy, expiry))).collect())
 }
 
+/// Choices of each model.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Chosen {
+    /// Of the ordering model.
+    pub orderings: Vec<OrderingChoice>,
+    /// Of the expiry model.
+    pub policies: Vec<Policy>,
+    /// Of the model of both.
+    pub both: Vec<both::Choice>,
+}
+
 /// The choices of these names; all where none is named.
-pub(super) fn chosen(
-    model: Option<&str>,
-    choice: Option<&str>,
-) -> Result<(Vec<OrderingChoice>, Vec<Policy>), UnknownName> {
-    if let Some(unknown) = model.filter(|model| !["ordering", "expiry"].contains(model)) {
+pub(super) fn chosen(model: Option<&str>, choice: Option<&str>) -> Result<Chosen, UnknownName> {
+    if let Some(unknown) = model.filter(|model| !["ordering", "expiry", "both"].contains(model)) {
         return Err(UnknownName::Model(unknown.to_owned()));
     }
-    let orderings = if model == Some("expiry") { Vec::new() } else { OrderingChoice::all() };
-    let policies = if model == Some("ordering") { &[] } else { Policy::ALL };
-    let Some(name) = choice else { return Ok((orderings, policies.to_vec())) };
-    let known = orderings.iter().map(|choice| choice.name());
-    let known: Vec<String> = known.chain(policies.iter().map(|policy| policy.name().to_owned())).collect();
+    let is_asked = |name: &str| model.is_none_or(|model| model == name);
+    let mut chosen = Chosen {
+        orderings: if is_asked("ordering") { OrderingChoice::all() } else { Vec::new() },
+        policies: if is_asked("expiry") { Policy::ALL.to_vec() } else { Vec::new() },
+        both: if is_asked("both") { both::Choice::all() } else { Vec::new() },
+    };
+    let Some(name) = choice else { return Ok(chosen) };
+    let known = chosen.orderings.iter().map(|choice| choice.name());
+    let known = known.chain(chosen.policies.iter().map(|policy| policy.name().to_owned()));
+    let known: Vec<String> = known.chain(chosen.both.iter().map(|choice| choice.name())).collect();
     if !known.iter().any(|known| known == name) {
         return Err(UnknownName::Choice { name: name.to_owned(), known });
     }
-    let orderings = orderings.into_iter().filter(|choice| choice.name() == name).collect();
-    Ok((orderings, policies.iter().copied().filter(|policy| policy.name() == name).collect()))
+    chosen.orderings.retain(|choice| choice.name() == name);
+    chosen.policies.retain(|policy| policy.name() == name);
+    chosen.both.retain(|choice| choice.name() == name);
+    Ok(chosen)
 }
 
 /// The policy by which a choice's log is written.
@@ -99,6 +117,14 @@ fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
     let parts = parts::of_policy(&policy.get(), bounds);
     Task::new("expiry", policy.name().to_owned(), None, move |progress| {
         rows_of(("expiry", policy.name().to_owned(), None), &parts, &expected, progress)
+    })
+}
+
+fn both_task(choice: both::Choice, bounds: ExpiryBounds) -> Task {
+    let expected = move |invariant: &str| expected::both(choice, invariant);
+    let parts = parts::of_both(choice, bounds);
+    Task::new("both", choice.name(), None, move |progress| {
+        rows_of(("both", choice.name(), None), &parts, &expected, progress)
     })
 }
 

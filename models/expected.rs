@@ -1,5 +1,6 @@
 //! Expected verdicts: DESIGN's tables, with the corrections that finished searches made, each with its reason.
 
+use super::both::Choice;
 use super::verdict::Verdict;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
@@ -114,6 +115,12 @@ pub fn expiry(policy: Policy, invariant: &str) -> Verdict {
         _ => policy != Policy::LogClock,
     };
     verdict(broken)
+}
+
+/// What the table of ordering and expiry together says: readers see the master's past if they see prefixes and judge by log
+/// time.
+pub fn both(choice: Choice, invariant: &str) -> Verdict {
+    verdict(invariant == "past_read" && !choice.reads_the_past())
 }
 
 fn verdict(broken: bool) -> Verdict {

@@ -2,6 +2,7 @@
 
 mod asked;
 pub mod assignment;
+pub mod both;
 pub mod bounds;
 pub mod catalogue;
 pub mod check;

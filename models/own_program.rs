@@ -5,7 +5,7 @@
 
 use super::assignment::{KEYS_MAX, keys_of};
 use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries_max};
-use super::check::{UnknownName, chosen, log_policy};
+use super::check::{Chosen, UnknownName, chosen, log_policy};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges};
 use super::judge::{Part, Task, rows_of};
@@ -42,6 +42,9 @@ pub enum OwnProgramError {
     /// Its writes come to too many bytes.
     #[error(transparent)]
     TooHeavy(#[from] ProgramError),
+    /// The model that was asked for takes no program.
+    #[error("model both has its own programs only: --program goes with ordering or expiry")]
+    OwnProgramsOnly,
 }
 
 /// The tasks that judge `program`, named `name`, under the choices asked for. Where schedules are drawn, they are from `seed`.
@@ -63,7 +66,10 @@ pub fn program_tasks_within(
     model: Option<&str>,
     choice: Option<&str>,
 ) -> Result<Vec<Task>, OwnProgramError> {
-    let (orderings, policies) = chosen(model, choice)?;
+    let Chosen { orderings, policies, .. } = chosen(model, choice)?;
+    if orderings.is_empty() && policies.is_empty() {
+        return Err(OwnProgramError::OwnProgramsOnly);
+    }
     if program.commands.len() > WRITES_MAX {
         return Err(OwnProgramError::TooLong(program.commands.len()));
     }

@@ -15,6 +15,7 @@
 //! ordering model, and by all of the expiry model's that judge it.
 
 use super::assignment;
+use super::both::{self, BothModel};
 use super::bounds::{self, BATCHES, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
 use super::check::log_policy;
 use super::expected::OrderingChoice;
@@ -182,8 +183,8 @@ pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<P
     [first].into_iter().chain(others.into_iter().map(|part| part.not_needed_for("progress"))).collect()
 }
 
-/// One string key, one hash key, two string keys; one string key with time passing once more, at one command less; each
-/// family of commands; a link that goes down; two string keys with delivery, application and publication apart.
+/// One string key, one hash key, two string keys; two string keys with delivery, application and publication apart; one string
+/// key with time passing once more, at one command less; each family of commands; a link that goes down.
 pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: ExpiryBounds) -> Vec<Part> {
     let (length, passes) = (bounds.length_max, bounds.passes_max);
     let shorter = ExpiryBounds { length_max: length.saturating_sub(1).max(1), ..bounds };
@@ -196,13 +197,14 @@ pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: Ex
         for (keys, lines) in bounds::EXPIRY_ALPHABETS {
             parts.push(part(keys, bounds.setup(judges, scenario::commands(lines))));
         }
+        // Early, as it alone finds some of what is broken.
+        let (two_strings, lines) = bounds::EXPIRY_ALPHABETS[2];
+        let apart = shorter.setup(judges, scenario::commands(lines)).with_steps_apart();
+        parts.push(part(two_strings, apart));
         parts.push(part(one_string, longer.setup(judges, of_one_string())));
         let families = expiry::FAMILIES.iter();
         parts.extend(families.map(|family| part(family.name, bounds.family_setup(judges, family))));
         parts.push(part(one_string, shorter.setup(judges, of_one_string()).with_link_down()));
-        let (two_strings, lines) = bounds::EXPIRY_ALPHABETS[2];
-        let apart = shorter.setup(judges, scenario::commands(lines)).with_steps_apart();
-        parts.push(part(two_strings, apart));
     }
     parts
 }
@@ -228,4 +230,16 @@ fn expiry_part(
     let policy = Arc::clone(policy);
     let words = setup.in_words(&programs);
     Part::of(words, states_max, move || ExpiryModel::new(setup.clone(), Arc::clone(&policy)))
+}
+
+/// Ordering and expiry together. Each dimension that grows has a search of its own: the programs; how many times time passes;
+/// a crash.
+pub(super) fn of_both(choice: both::Choice, bounds: ExpiryBounds) -> Vec<Part> {
+    let once = ExpiryBounds { passes_max: bounds.passes_max.saturating_sub(1), ..bounds };
+    let shorter = |bounds: ExpiryBounds| ExpiryBounds { length_max: bounds.length_max - 1, ..bounds };
+    let part = |(bounds, crashes_max): (ExpiryBounds, u8)| {
+        let setup = both::Setup::new(choice, bounds, crashes_max);
+        Part::of(setup.in_words(), bounds.states_max, move || BothModel::new(setup.clone()))
+    };
+    [(once, 0), (shorter(bounds), 0), (shorter(once), 1)].map(part).into()
 }

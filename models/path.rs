@@ -95,8 +95,7 @@ pub fn ordering(
     program: &[&str],
     bounds: OrderingBounds,
 ) -> Result<OrderingModel<AnyOrdering>, PathError> {
-    let (choices, _) = chosen(Some("ordering"), Some(choice))?;
-    let choice = choices[0];
+    let choice = chosen(Some("ordering"), Some(choice))?.orderings[0];
     let programs = Programs::only(&commands(program)?, &*log_policy(choice).get())?;
     let new = move |workers| choice.strategy.machine(workers, bounds::batch_entries_max(choice.strategy));
     Ok(OrderingModel::new(bounds.setup(choice, programs, false), new))
@@ -109,7 +108,7 @@ pub fn expiry(
     invariant: &str,
     times: Times,
 ) -> Result<ExpiryModel, PathError> {
-    let (_, policies) = chosen(Some("expiry"), Some(policy))?;
+    let policies = chosen(Some("expiry"), Some(policy))?.policies;
     let commands = commands(program)?;
     let setup = expiry::Setup {
         start: times.start,

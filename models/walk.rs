@@ -11,7 +11,7 @@
 
 use super::bounds::{ExpiryBounds, OrderingBounds};
 use super::catalogue::{Configuration, Model, Rigged, Subject};
-use super::check::{UnknownName, chosen, log_policy};
+use super::check::{Chosen, UnknownName, chosen, log_policy};
 use super::expected::OrderingChoice;
 use super::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
 use super::judged::Judged;
@@ -44,7 +44,7 @@ impl Choice {
 
     /// The choice of that name. Errors: the model or the choice is not known.
     pub fn named(model: &str, name: &str) -> Result<Choice, UnknownName> {
-        let (orderings, policies) = chosen(Some(model), Some(name))?;
+        let Chosen { orderings, policies, .. } = chosen(Some(model), Some(name))?;
         let ordering = orderings.first().copied().map(Choice::Ordering);
         let found = ordering.or_else(|| policies.first().copied().map(Choice::Expiry));
         found.ok_or_else(|| UnknownName::Choice { name: name.to_owned(), known: Vec::new() })

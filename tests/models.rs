@@ -10,6 +10,7 @@ use seed::commit;
 
 mod models {
     mod batches;
+    mod both;
     mod catalogue;
     mod dispatch;
     mod drawn;

@@ -16,14 +16,17 @@ use std::collections::BTreeSet;
 impl ExpiryModel {
     /// Lets the master do its part of `action`, and sends what comes of it.
     pub(super) fn master_acts(&self, state: &mut State, action: Action) {
-        let (master, messages) = self.master_steps.get((state.master, action, state.elapsed), || {
+        let (master, sent) = self.master_steps.get((state.master, action, state.elapsed), || {
             self.master_step(state.master, action, self.master_clock(state.elapsed))
         });
         state.master = master;
+        let messages = self.sendings.value(sent);
         if !messages.is_empty() {
-            let mut link = self.links.value(state.link).clone();
-            link.extend(messages.iter().map(|&message| (state.elapsed, message)));
-            state.link = self.links.number(link);
+            state.link = self.links_after.get((state.link, state.elapsed, sent), || {
+                let mut link = self.links.value(state.link).clone();
+                link.extend(messages.iter().map(|&message| (state.elapsed, message)));
+                self.links.number(link)
+            });
         }
     }
 
@@ -57,8 +60,8 @@ impl ExpiryModel {
             MasterOutput::Heartbeat(time) => Some(self.messages.number(Message::Heartbeat(time))),
             MasterOutput::Reply(_) => None,
         });
-        let messages = messages.collect();
-        (self.masters.number(master), messages)
+        let sent = self.sendings.number(messages.collect());
+        (self.masters.number(master), sent)
     }
 
     /// An entry with what the checks must know of it. `own`: the command that it is the last entry of; any other removes
@@ -192,7 +195,7 @@ impl ExpiryModel {
     }
 
     /// Notes which keys of the master die while time passes.
-    pub(super) fn note_deaths(&self, master: u32, from: u64, to: u64) {
+    pub(super) fn note_deaths(&self, (master, from, to): (u32, u64, u64)) {
         let (from, to) = (self.master_clock(from), self.master_clock(to));
         for (key, stored) in self.master_dump(master) {
             if stored.is_dead(to) && !stored.is_dead(from) {

@@ -25,7 +25,7 @@ pub enum Passing {
 }
 
 /// What decides when something changes.
-pub(super) struct Pending<'a> {
+pub(in crate::models) struct Pending<'a> {
     /// What the master stores.
     pub master: &'a Dump,
     /// What the replica stores.
@@ -42,7 +42,7 @@ pub(super) struct Pending<'a> {
 
 /// Milliseconds from the start at which something changes, in their order. `skew_ms`: the replica's clock less the
 /// master's.
-pub(super) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending<'_>) -> Vec<u64> {
+pub(in crate::models) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending<'_>) -> Vec<u64> {
     let stored = |dump: &Dump| dump.values().filter_map(|stored| stored.deadline).collect::<Vec<_>>();
     let [masters, replicas] = [stored(pending.master), stored(pending.replica)];
     let mut found = BTreeSet::new();

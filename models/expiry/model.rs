@@ -78,8 +78,8 @@ pub enum Action {
     LinkUp,
 }
 
-/// What a step of the master comes to: its number afterwards, and the messages that it sends.
-pub(super) type MasterStep = (u32, Arc<[u32]>);
+/// What a step of the master comes to: its number afterwards, and that of the list of messages that it sends.
+pub(super) type MasterStep = (u32, u32);
 
 /// What decides how long time may pass: master, link, replica, skew, whether the link is down.
 type Waiting = (u32, u32, u32, u16, bool);
@@ -97,7 +97,11 @@ pub struct ExpiryModel {
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     pub(super) masters: Interner<Master<MemoryStore>, Dump>,
     pub(super) messages: Interner<Message>,
-    pub(super) links: Interner<Link>,
+    /// Each with the number of the link that is left when its oldest message is delivered.
+    pub(super) links: Interner<Link, u32>,
+    /// The link after so many milliseconds with a list of messages sent.
+    pub(super) links_after: Memo<(u32, u64, u32), u32>,
+    pub(super) sendings: Interner<Vec<u32>>,
     pub(super) replicas: Interner<ReplicaSide, Dump>,
     saws: Interner<Saw>,
     /// Moments of different numbers share what could be seen.
@@ -106,6 +110,7 @@ pub struct ExpiryModel {
     pub(super) replica_steps: Memo<(u32, ReplicaStep, Millis, Millis), u32>,
     same_lsn: Memo<(u32, u32, Millis), Judgement>,
     moments_after: Memo<(u32, u32, u64, u64), u32>,
+    deaths: Memo<(u32, u64, u64), ()>,
     looks: Memo<Sight, Look>,
     pub(super) instants: Memo<Waiting, Arc<[u64]>>,
     /// Numbers of commands after which a key of the last one has a deadline, where the alphabet is a program.
@@ -136,6 +141,8 @@ impl ExpiryModel {
             masters: Interner::new(),
             messages: Interner::new(),
             links: Interner::new(),
+            links_after: Memo::new(),
+            sendings: Interner::new(),
             replicas: Interner::new(),
             saws: Interner::new(),
             moments: Interner::new(),
@@ -143,6 +150,7 @@ impl ExpiryModel {
             replica_steps: Memo::new(),
             same_lsn: Memo::new(),
             moments_after: Memo::new(),
+            deaths: Memo::new(),
             looks: Memo::new(),
             instants: Memo::new(),
             witnesses: Witnesses::default(),
@@ -205,7 +213,7 @@ impl ExpiryModel {
     }
 
     /// Checks the state, and lets readers look.
-    fn observed(&self, before: u64, mut state: State) -> State {
+    fn observed(&self, before: &State, mut state: State) -> State {
         let (broken, tested) = match self.setup.judges {
             Judges::State => self.state_judged(&state),
             Judges::Reads => self.reads_judged(before, &mut state),
@@ -241,20 +249,13 @@ impl ExpiryModel {
         (InvariantSet(broken.0 | stuck.0), InvariantSet(tested.0 | rested.0))
     }
 
-    fn reads_judged(&self, before: u64, state: &mut State) -> Judgement {
+    fn reads_judged(&self, before: &State, state: &mut State) -> Judgement {
         let master_now = self.master_clock(state.elapsed);
-        let since = (state.moments, state.master, before, state.elapsed);
-        state.moments = self.moments_after.get(since, || {
-            let mut moments = self.moments.value(state.moments).clone();
-            let stored = self.master_dump(state.master);
-            for instant in instants_between(stored, self.master_clock(before), master_now) {
-                let sees = invariant::visible(stored, instant);
-                if moments.last().is_none_or(|last| **last != sees) {
-                    moments.push(Arc::new(sees));
-                }
-            }
-            self.moments.number(moments)
-        });
+        // The last moment is the master's, until that changes or time passes.
+        if (before.master, before.elapsed) != (state.master, state.elapsed) {
+            let since = (state.moments, state.master, before.elapsed, state.elapsed);
+            state.moments = self.moments_after.get(since, || self.moments_since(since));
+        }
         let look =
             (state.replica, state.saw, state.moments, state.elapsed, state.skew, state.told, state.guessed);
         let (judgement, saw, moments, told, guessed) = self.looks.get(look, || {
@@ -277,6 +278,19 @@ impl ExpiryModel {
         judgement
     }
 
+    /// The master's moments with those added that came while time passed.
+    fn moments_since(&self, (moments, master, from, to): (u32, u32, u64, u64)) -> u32 {
+        let mut moments = self.moments.value(moments).clone();
+        let stored = self.master_dump(master);
+        for instant in instants_between(stored, self.master_clock(from), self.master_clock(to)) {
+            let sees = invariant::visible(stored, instant);
+            if moments.last().is_none_or(|last| **last != sees) {
+                moments.push(Arc::new(sees));
+            }
+        }
+        self.moments.number(moments)
+    }
+
     /// Whether the reading may be an estimate, of which nothing is promised. It may if the link was silent for longer than the
     /// limit, and if the estimate does not pass the time of a received entry that still has to be published. It may also
     /// repeat an earlier estimate of this kind.
@@ -292,7 +306,7 @@ impl ExpiryModel {
 }
 
 /// Whether readers or removal go by log time, which heartbeats carry, or removals are told with one.
-fn heartbeats_matter(policy: &dyn ExpiryPolicy) -> bool {
+pub(in crate::models) fn heartbeats_matter(policy: &dyn ExpiryPolicy) -> bool {
     let reads_at = |heard: u64| {
         let log_time = Reading { time: Millis(heard), estimated: false };
         policy.reads_at(Clocks { log_time, local: Millis(2), told: Millis::ZERO })
@@ -373,22 +387,22 @@ impl Model for ExpiryModel {
             Action::Heartbeat | Action::MasterRemoves(_) => self.master_acts(&mut next, action),
             Action::ReplicaRemoves(n) => self.replica_acts(&mut next, ReplicaStep::Remove(n)),
             Action::Deliver => {
-                let mut link = self.links.value(state.link).clone();
-                let (_, message) = link.remove(0);
-                next.link = self.links.number(link);
+                let (_, message) = *self.links.value(state.link).first()?;
+                next.link = *self.links.facts(state.link, |link| self.links.number(link[1..].to_vec()));
                 self.replica_acts(&mut next, ReplicaStep::Message(message));
             }
             Action::Apply => self.replica_acts(&mut next, ReplicaStep::Apply),
             Action::Publish => self.replica_acts(&mut next, ReplicaStep::Publish),
             Action::Pass(ms) => {
-                self.note_deaths(next.master, next.elapsed, next.elapsed + ms);
+                let lived = (next.master, next.elapsed, next.elapsed + ms);
+                self.deaths.get(lived, || self.note_deaths(lived));
                 next.elapsed += ms;
                 next.passes += 1;
             }
             Action::LinkDown => next.down = Some(true),
             Action::LinkUp => next.down = None,
         }
-        Some(self.observed(state.elapsed, next))
+        Some(self.observed(state, next))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

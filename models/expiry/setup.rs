@@ -70,10 +70,17 @@ impl Setup {
         let times = self.passes_max;
         let how = match self.passing {
             Passing::Ticks => format!("{times} ticks of {} ms", self.tick_ms),
+            Passing::Instants if times == 1 => "time passes once, to where something changes".to_owned(),
             Passing::Instants => format!("time passes up to {times} times to where something changes"),
         };
         let apart: BTreeSet<u64> = self.skews_ms.iter().map(|skew| skew.unsigned_abs()).collect();
-        let apart: Vec<String> = apart.iter().filter(|ms| **ms > 0).map(|ms| format!("±{ms} ms")).collect();
+        let sign = |ms: u64| match [1, -1].map(|sign| self.skews_ms.contains(&(sign * ms.cast_signed()))) {
+            [true, false] => '+',
+            [false, true] => '-',
+            _ => '±',
+        };
+        let apart = apart.into_iter().filter(|ms| *ms > 0);
+        let apart: Vec<String> = apart.map(|ms| format!("{}{ms} ms", sign(ms))).collect();
         let skew = if apart.is_empty() { "no skew".to_owned() } else { format!("skew {}", apart.join(", ")) };
         let mut words = format!("{programs}, {how}, delay up to {} ms, {skew}", self.delay_ms());
         if self.link_down {

@@ -27,7 +27,7 @@ const WIDTH_DEFAULT: u16 = 100;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Only this model: ordering, expiry
+    /// Only this model: ordering, expiry, both (ordering and expiry together)
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Only this strategy or policy, as the table names it
@@ -123,6 +123,7 @@ fn tasks(args: &Args, program: Option<&Program>, seed: u64) -> Result<Vec<Task>,
             own_program::program_tasks(program, (&program_name(args), seed), bounds, model, choice).map_err(
                 |error| match error {
                     OwnProgramError::Unknown(error) => unknown(error),
+                    OwnProgramError::OwnProgramsOnly => UsageError::Unknown(error.to_string()),
                     OwnProgramError::TooLong(_) | OwnProgramError::TooHeavy(_) => UsageError::File {
                         file: args.program.clone().unwrap_or_default(),
                         reason: error.to_string(),

@@ -1,0 +1,546 @@
+//! The model: states, actions, transitions, and the checks after each.
+
+use super::{INVARIANTS, SOMETIMES, Setup};
+use crate::binlog::{Entry, Epoch, Lsn, Payload};
+use crate::effect::Write;
+use crate::expiry::{ExpiryPolicy, LogTime};
+use crate::invariant::{self, AtRest, Visible};
+use crate::models::bounds::batch_entries_max;
+use crate::models::expiry::{Pending, heartbeats_matter, instants, instants_between};
+use crate::models::intern::{Interner, Memo};
+use crate::models::judged::{InvariantSet, Judged, Witnesses};
+use crate::models::ordering::{Control, Data, Move, Task};
+use crate::models::story::Story;
+use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
+use crate::ordering::{Admission, AnyOrdering, Job};
+use crate::store::memory::MemoryStore;
+use crate::store::record::Record;
+use crate::store::{Dump, dump};
+use crate::time::Millis;
+use stateright::{Model, Property};
+use std::sync::Arc;
+
+pub(super) const MEMORY: &str = "the store in memory does not fail";
+
+/// What is under way to the replica, with the milliseconds from the start at which it was sent.
+pub(super) type Link = Vec<(u64, Message)>;
+
+/// A message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Message {
+    /// The entry of this number.
+    Entry(Lsn),
+    /// The master's log time, after all entries before it.
+    Heartbeat(Millis),
+}
+
+/// A state: numbers of interned parts and small counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// Number of the master.
+    pub master: u32,
+    /// Number of the master's log.
+    pub log: u32,
+    /// Number of the undelivered messages.
+    pub link: u32,
+    /// Number of the replica's workers, publication and log time.
+    pub control: u32,
+    /// Number of the replica's store.
+    pub data: u32,
+    /// Number of the store that readers are given: the one that was published last, or the live one.
+    pub published: u32,
+    /// The last entry in the replica's own log.
+    pub received: Lsn,
+    /// Whether the replica has started and not applied its own log yet.
+    pub recovers: bool,
+    /// Number of the master's moments, from the one that a reader saw last.
+    pub moments: u32,
+    /// Milliseconds since the beginning.
+    pub elapsed: u64,
+    /// How many times time has passed.
+    pub passes: u8,
+    /// The latest instant by which a reader was answered.
+    pub told: Millis,
+    /// Number of the skew.
+    pub skew: u16,
+    /// Commands sent.
+    pub sent: u16,
+    /// Crashes that may still happen.
+    pub crashes_left: u8,
+    /// What the last step broke.
+    pub broken: InvariantSet,
+}
+
+/// A step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A client sends this command of the alphabet to the master.
+    Command(usize),
+    /// The link delivers its oldest message: an entry is written to the replica's log, and its strategy admits it. A message waits
+    /// while admission is closed.
+    Deliver,
+    /// A step of the strategy or of a worker.
+    Move(Move),
+    /// So many milliseconds pass.
+    Pass(u64),
+    /// The master sends a heartbeat.
+    Heartbeat,
+    /// The replica is killed and starts again; of its batches, the first so many had been flushed.
+    Crash(u16),
+    /// After a restart the replica applies the next so many entries of its log, as one batch.
+    Recover(u16),
+}
+
+/// A replica's workers, publication and log time.
+pub(super) type Pool = Control<AnyOrdering>;
+
+/// What is asked of a log, once.
+pub(super) struct LogFacts {
+    /// The deadlines that its entries give.
+    deadlines: Vec<Millis>,
+}
+
+/// What is asked of a control, once: its moves, each with what comes of it and, for a write, its task.
+pub(super) type Moves = Box<[(Move, u32, Option<Task>)]>;
+
+/// What decides how long time may pass: master, store, log, skew, when the oldest message was sent.
+type Waiting = (u32, u32, u32, u16, Option<u64>);
+
+/// The model of one choice.
+pub struct BothModel {
+    pub(super) setup: Setup,
+    policy: Arc<dyn ExpiryPolicy + Send + Sync>,
+    heartbeats_matter: bool,
+    pub(super) masters: Interner<Master<MemoryStore>, Dump>,
+    pub(super) logs: Interner<Vec<Entry>, LogFacts>,
+    pub(super) links: Interner<Link>,
+    pub(super) controls: Interner<Pool, Moves>,
+    pub(super) datas: Interner<Data, Dump>,
+    moments: Interner<Vec<Arc<Visible>>>,
+    moments_after: Memo<(u32, u32, u64, u64), u32>,
+    looks: Memo<(u32, Millis, u32), Option<u32>>,
+    writes: Memo<(u32, u32, Task), u32>,
+    instants: Memo<Waiting, Arc<[u64]>>,
+    witnesses: Witnesses,
+}
+
+impl BothModel {
+    /// The model of these bounds.
+    pub fn new(setup: Setup) -> BothModel {
+        let policy = setup.choice.policy.get();
+        BothModel {
+            heartbeats_matter: heartbeats_matter(&*policy),
+            policy,
+            setup,
+            masters: Interner::new(),
+            logs: Interner::new(),
+            links: Interner::new(),
+            controls: Interner::new(),
+            datas: Interner::new(),
+            moments: Interner::new(),
+            moments_after: Memo::new(),
+            looks: Memo::new(),
+            writes: Memo::new(),
+            instants: Memo::new(),
+            witnesses: Witnesses::default(),
+        }
+    }
+
+    pub(super) fn master_clock(&self, state: &State) -> Millis {
+        Millis(self.setup.times.start.0 + state.elapsed)
+    }
+
+    pub(super) fn replica_clock(&self, state: &State) -> Millis {
+        self.master_clock(state).offset(self.setup.times.skew_ms(state.skew))
+    }
+
+    pub(super) fn master_dump(&self, master: u32) -> &Dump {
+        self.masters.facts(master, |master| dump(master.store()).expect(MEMORY))
+    }
+
+    pub(super) fn replica_dump(&self, data: u32) -> &Dump {
+        self.datas.facts(data, Data::dump)
+    }
+
+    pub(super) fn replica(&self, state: &State) -> &Replica {
+        &self.controls.value(state.control).replica
+    }
+
+    /// By which instant readers of the replica judge.
+    pub(super) fn readers_judge_at(&self, state: &State) -> Millis {
+        self.replica(state).reads_at(&*self.policy, self.replica_clock(state), state.told).time
+    }
+
+    fn moves(&self, state: &State) -> &[(Move, u32, Option<Task>)] {
+        if state.recovers {
+            return &[];
+        }
+        self.controls.facts(state.control, |control| {
+            let moves = control.moves(false).into_iter();
+            moves.map(|(step, next, task)| (step, self.controls.number(next), task)).collect()
+        })
+    }
+
+    fn strategy(&self) -> AnyOrdering {
+        let strategy = self.setup.choice.strategy;
+        strategy.machine(self.setup.workers, batch_entries_max(strategy))
+    }
+
+    /// The control of a replica that has just started with all up to `published`.
+    fn fresh(&self, replica: Replica, may_crash: bool) -> u32 {
+        self.controls.number(Control::new(self.strategy(), self.setup.workers, replica, Lsn::NONE, may_crash))
+    }
+
+    /// The same control with a change.
+    fn changed(&self, control: u32, change: impl FnOnce(&mut Pool)) -> u32 {
+        let mut next = self.controls.value(control).clone();
+        change(&mut next);
+        self.controls.number(next)
+    }
+
+    fn master_acts(&self, state: &mut State, input: MasterInput) {
+        let mut master = self.masters.value(state.master).clone();
+        let mut link = self.links.value(state.link).clone();
+        for output in master.step(&*self.policy, input).expect(MEMORY) {
+            match output {
+                MasterOutput::Append(entry) => {
+                    link.push((state.elapsed, Message::Entry(entry.lsn)));
+                    let log = self.logs.value(state.log).iter().cloned().chain([entry]).collect();
+                    state.log = self.logs.number(log);
+                }
+                MasterOutput::Heartbeat(time) => link.push((state.elapsed, Message::Heartbeat(time))),
+                MasterOutput::Reply(_) => {}
+            }
+        }
+        (state.master, state.link) = (self.masters.number(master), self.links.number(link));
+    }
+
+    /// The entry of that number.
+    pub(super) fn entry(&self, state: &State, lsn: Lsn) -> &Entry {
+        let place = usize::try_from(lsn.0 - 1).expect("a short log");
+        &self.logs.value(state.log)[place]
+    }
+
+    fn may_deliver(&self, state: &State) -> bool {
+        match self.links.value(state.link).first() {
+            Some((_, Message::Entry(_))) => self.controls.value(state.control).applier.admits(),
+            Some((_, Message::Heartbeat(_))) => true,
+            None => false,
+        }
+    }
+
+    /// The oldest message delivered; `None`: there is none, or admission is closed.
+    fn delivered(&self, state: &State) -> Option<State> {
+        let (&(_, message), rest) = self.links.value(state.link).split_first()?;
+        // Log time is never estimated, so the moment of the receipt does not matter.
+        let (mut next, local) = (State { link: self.links.number(rest.to_vec()), ..*state }, Millis::ZERO);
+        let mut control = self.controls.value(state.control).clone();
+        match message {
+            Message::Heartbeat(time) => control.replica.heartbeat(state.received, time, local),
+            Message::Entry(lsn) => {
+                let entry = self.entry(state, lsn);
+                control.replica.receive(lsn, entry.time, local);
+                // No strategy of the crate refuses a command of the alphabet.
+                control = control.admit(&Admission::of(entry))?.expect("a command of the alphabet");
+                next.received = lsn;
+            }
+        }
+        next.control = self.controls.number(control);
+        Some(next)
+    }
+
+    fn written(&self, state: &State, task: &Task) -> u32 {
+        self.writes.get((state.data, state.log, task.clone()), || {
+            let entries: Vec<&Entry> = task.job.lsns.iter().map(|&lsn| self.entry(state, lsn)).collect();
+            let before = (state.crashes_left > 0).then_some(state.data);
+            let data = self.datas.value(state.data);
+            let (next, _) = match task.marker {
+                Some(marker) => data.write(&entries, task.job.part.as_ref(), marker, before),
+                None => data.recover(&entries, before),
+            };
+            self.datas.number(next)
+        })
+    }
+
+    /// How many batches a crash may lose.
+    fn batches(&self, data: u32) -> u16 {
+        self.datas.value(data).before.map_or(0, |before| self.batches(before) + 1)
+    }
+
+    fn crashed(&self, state: &mut State, flushed: u16) -> Option<()> {
+        let lost = self.batches(state.data).checked_sub(flushed)?;
+        let mut left = state.data;
+        for _ in 0..lost {
+            left = self.datas.value(left).before?;
+        }
+        let left = self.datas.value(left);
+        let time =
+            if state.received == Lsn::NONE { Millis::ZERO } else { self.entry(state, state.received).time };
+        let replica =
+            Replica::new(left.marker(), LogTime::at(time, Millis::ZERO), None, Readers::WaitForMaster);
+        state.crashes_left -= 1;
+        state.control = self.fresh(replica, state.crashes_left > 0);
+        state.data = self.datas.number(left.survived());
+        (state.published, state.link, state.recovers) = (state.data, self.links.number(Link::new()), true);
+        self.start_if_recovered(state);
+        Some(())
+    }
+
+    fn recovered(&self, state: &mut State, count: u16) {
+        let control = self.controls.value(state.control);
+        let from = control.applier.admitted();
+        let to = Lsn(from.0 + u64::from(count));
+        state.data = self.written(state, &Task { job: Job::run(from.next(), to), marker: None });
+        state.published = state.data;
+        state.control = self.controls.number(control.recovered(self.strategy(), to));
+        self.start_if_recovered(state);
+    }
+
+    /// Once the replica has applied its own log, its link starts: the master says where its log ends, and sends what the replica
+    /// does not have, then the time.
+    fn start_if_recovered(&self, state: &mut State) {
+        if self.controls.value(state.control).applier.admitted() < state.received {
+            return;
+        }
+        let master = self.masters.value(state.master);
+        state.recovers = false;
+        state.control = self.changed(state.control, |control| control.replica.resumed(master.last()));
+        let missing = (state.received.0 + 1..=master.last().0).map(|lsn| Message::Entry(Lsn(lsn)));
+        let messages = missing.chain([Message::Heartbeat(self.master_clock(state))]);
+        state.link = self.links.number(messages.map(|message| (state.elapsed, message)).collect());
+        let now = self.master_clock(state);
+        let mut master = master.clone();
+        master.step(&*self.policy, MasterInput::Heartbeat { now }).expect(MEMORY);
+        state.master = self.masters.number(master);
+    }
+
+    fn passes(&self, state: &State, actions: &mut Vec<Action>) {
+        let times = &self.setup.times;
+        if state.passes == times.passes_max {
+            return;
+        }
+        let oldest = self.links.value(state.link).first().map(|(sent, _)| *sent);
+        let of = (state.master, state.data, state.log, state.skew, oldest);
+        let instants = self.instants.get(of, || {
+            let log = self.logs.facts(state.log, |log| LogFacts { deadlines: deadlines(log) });
+            let pending = Pending {
+                master: self.master_dump(state.master),
+                replica: self.replica_dump(state.data),
+                under_way: log.deadlines.clone(),
+                received_at: None,
+                oldest,
+                is_down: false,
+            };
+            instants(times, times.skew_ms(state.skew), &pending).into()
+        });
+        let bound = oldest.map(|sent| sent + times.delay_ms());
+        let may_pass = |at: &&u64| **at > state.elapsed && bound.is_none_or(|bound| **at <= bound);
+        actions.extend(instants.iter().filter(may_pass).map(|at| Action::Pass(at - state.elapsed)));
+    }
+
+    /// Lets readers look, and notes what is broken.
+    fn observed(&self, before: u64, mut state: State) -> State {
+        let control = self.controls.value(state.control);
+        if !self.setup.snapshots {
+            state.published = state.data;
+        }
+        state.moments = self.moments_after.get((state.moments, state.master, before, state.elapsed), || {
+            self.moments_with((state.moments, state.master), before, &state)
+        });
+        let mut tested = InvariantSet::default();
+        let mut is_past = true;
+        if control.replica.readers() == Readers::In && !state.recovers {
+            let judged = self.readers_judge_at(&state);
+            state.told = state.told.max(judged);
+            let stored = self.replica_dump(state.published);
+            let last = self.moments.value(state.moments).last().cloned();
+            let is_behind = || last.is_some_and(|last| *last != invariant::visible(stored, judged));
+            tested = tested.with(1, stored.len() > 1 && is_behind());
+            match self.looked((state.published, judged, state.moments)) {
+                Some(moments) => state.moments = moments,
+                None => is_past = false,
+            }
+        }
+        let rest = self.at_rest(&state);
+        tested = tested.with(0, rest.is_some_and(|rest| rest.logged > Lsn::NONE));
+        state.broken = InvariantSet::default()
+            .with(0, rest.is_some_and(|rest| !invariant::progress(rest)))
+            .with(1, !is_past);
+        self.witnesses.note(tested);
+        state
+    }
+
+    fn moments_with(&self, (moments, master): (u32, u32), before: u64, state: &State) -> u32 {
+        let mut moments = self.moments.value(moments).clone();
+        let stored = self.master_dump(master);
+        let from = Millis(self.setup.times.start.0 + before);
+        for instant in instants_between(stored, from, self.master_clock(state)) {
+            let sees = invariant::visible(stored, instant);
+            if moments.last().is_none_or(|last| **last != sees) {
+                moments.push(Arc::new(sees));
+            }
+        }
+        self.moments.number(moments)
+    }
+
+    /// The master's moments from the one that a reader sees; `None`: it is none of them.
+    fn looked(&self, (data, judged, moments): (u32, Millis, u32)) -> Option<u32> {
+        self.looks.get((data, judged, moments), || {
+            let sees = invariant::visible(self.replica_dump(data), judged);
+            let known = self.moments.value(moments);
+            let at = invariant::past_read(known, &sees)?;
+            Some(self.moments.number(known[at..].to_vec()))
+        })
+    }
+
+    /// What is asked of a replica of which no step is possible, with the link empty and the master's time told.
+    fn at_rest(&self, state: &State) -> Option<AtRest> {
+        let master = self.masters.value(state.master);
+        let is_told = !self.heartbeats_matter || master.time() == self.master_clock(state);
+        let is_empty = self.links.value(state.link).is_empty();
+        if state.recovers || !is_told || !is_empty || !self.moves(state).is_empty() {
+            return None;
+        }
+        let control = self.controls.value(state.control);
+        let heard = control.replica.heard().min(self.replica_clock(state));
+        Some(AtRest {
+            logged: master.last(),
+            admitted: control.applier.admitted(),
+            applied: control.applier.watermark(),
+            published: control.replica.published(),
+            readers_are_in: control.replica.readers() == Readers::In && self.readers_judge_at(state) >= heard,
+            admits_more: control.applier.admits(),
+        })
+    }
+}
+
+/// The deadlines that the effects of these entries give to keys.
+fn deadlines(log: &[Entry]) -> Vec<Millis> {
+    let effects = log.iter().filter_map(|entry| match &entry.payload {
+        Payload::Effect(effect) => Some(effect),
+        Payload::Command(_) => None,
+    });
+    let given = effects.flat_map(|effect| &effect.writes).filter_map(|write| match write {
+        Write::Put { key, value } => Record::decode(key, value).ok()?.deadline,
+        Write::Delete { .. } | Write::DeleteRange { .. } => None,
+    });
+    given.collect()
+}
+
+impl Model for BothModel {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let data = self.datas.number(Data::default());
+        let replica = Replica::new(Lsn::NONE, LogTime::default(), None, Readers::In);
+        let one = |skew: u16| State {
+            master: self.masters.number(Master::new(MemoryStore::new(), Epoch(1))),
+            log: self.logs.number(Vec::new()),
+            link: self.links.number(Link::new()),
+            control: self.fresh(replica.clone(), self.setup.crashes_max > 0),
+            data,
+            published: data,
+            received: Lsn::NONE,
+            recovers: false,
+            moments: self.moments.number(vec![Default::default()]),
+            elapsed: 0,
+            passes: 0,
+            told: Millis::ZERO,
+            skew,
+            sent: 0,
+            crashes_left: self.setup.crashes_max,
+            broken: InvariantSet::default(),
+        };
+        (0u16..).zip(&self.setup.times.skews_ms).map(|(skew, _)| one(skew)).collect()
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        if usize::from(state.sent) < self.setup.times.length_max {
+            actions.extend((0..self.setup.times.alphabet.len()).map(Action::Command));
+        }
+        if state.recovers {
+            let left = state.received.0 - self.controls.value(state.control).applier.admitted().0;
+            actions.extend((1..=u16::try_from(left).unwrap_or(u16::MAX)).map(Action::Recover));
+        } else if self.may_deliver(state) {
+            actions.push(Action::Deliver);
+        }
+        let is_begin = |step: &Move| matches!(step, Move::Begin(_));
+        let moves = || self.moves(state).iter().map(|(step, _, _)| *step);
+        actions.extend(moves().filter(|step| !is_begin(step)).map(Action::Move));
+        self.passes(state, actions);
+        if self.heartbeats_matter && self.masters.value(state.master).time() < self.master_clock(state) {
+            actions.push(Action::Heartbeat);
+        }
+        if state.crashes_left > 0 && state.received > Lsn::NONE {
+            actions.extend((0..=self.batches(state.data)).map(Action::Crash));
+        }
+        actions.extend(moves().filter(is_begin).map(Action::Move));
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let mut next = State { broken: InvariantSet::default(), ..*state };
+        let now = self.master_clock(state);
+        match action {
+            Action::Command(symbol) => {
+                let command = self.setup.times.alphabet.get(symbol)?.clone();
+                next.sent += 1;
+                self.master_acts(&mut next, MasterInput::Request { command, now, random: 0 });
+            }
+            Action::Heartbeat => self.master_acts(&mut next, MasterInput::Heartbeat { now }),
+            Action::Deliver => next = self.delivered(&next)?,
+            Action::Move(step) => {
+                let (_, after, task) = self.moves(state).iter().find(|(possible, _, _)| *possible == step)?;
+                next.control = *after;
+                if let Some(task) = task {
+                    next.data = self.written(state, task);
+                }
+                let [was, is] = [state, &next].map(|state| self.replica(state).published());
+                if is > was {
+                    // Log time and a snapshot are published together, as by the engine (`publication.rs`).
+                    next.published = next.data;
+                }
+            }
+            Action::Pass(ms) => (next.elapsed, next.passes) = (state.elapsed + ms, state.passes + 1),
+            Action::Crash(flushed) => self.crashed(&mut next, flushed)?,
+            Action::Recover(count) => self.recovered(&mut next, count),
+        }
+        Some(self.observed(state.elapsed, next))
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let holds: [fn(&Self, &State) -> bool; 2] =
+            [|_, state| !state.broken.has(0), |_, state| !state.broken.has(1)];
+        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
+    }
+}
+
+impl Judged for BothModel {
+    fn invariants(&self) -> &'static [&'static str] {
+        INVARIANTS
+    }
+
+    fn sometimes(&self) -> &'static [&'static str] {
+        SOMETIMES
+    }
+
+    fn broken(&self, state: &State) -> InvariantSet {
+        state.broken
+    }
+
+    fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
+    }
+
+    fn take_over(&self, other: &Self) {
+        self.witnesses.take_over(&other.witnesses);
+    }
+
+    fn is_rare(&self, action: &Action) -> bool {
+        matches!(action, Action::Crash(_))
+    }
+
+    fn story(&self, path: &[Action]) -> Story {
+        super::story::tell(self, path)
+    }
+}
