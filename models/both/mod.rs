@@ -15,7 +15,9 @@
 //! A crash keeps the replica's log. After it the log is applied in batches, the link starts anew, and readers wait as
 //! [`crate::node::Replica`] says. Dead keys are not removed here, and log time is never estimated: the expiry model has both.
 
+mod acts;
 mod model;
+mod reads;
 mod story;
 
 pub use model::{Action, BothModel, State};

@@ -4,15 +4,15 @@ use super::{INVARIANTS, SOMETIMES, Setup};
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::effect::Write;
 use crate::expiry::{ExpiryPolicy, LogTime};
-use crate::invariant::{self, AtRest, Visible};
+use crate::invariant::Visible;
 use crate::models::bounds::batch_entries_max;
-use crate::models::expiry::{Pending, heartbeats_matter, instants, instants_between};
+use crate::models::expiry::{Pending, heartbeats_matter, instants};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::ordering::{Control, Data, Move, Task};
 use crate::models::story::Story;
-use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
-use crate::ordering::{Admission, AnyOrdering, Job};
+use crate::node::{Master, MasterInput, Readers, Replica};
+use crate::ordering::AnyOrdering;
 use crate::store::memory::MemoryStore;
 use crate::store::record::Record;
 use crate::store::{Dump, dump};
@@ -109,19 +109,19 @@ type Waiting = (u32, u32, u32, u16, Option<u64>);
 /// The model of one choice.
 pub struct BothModel {
     pub(super) setup: Setup,
-    policy: Arc<dyn ExpiryPolicy + Send + Sync>,
-    heartbeats_matter: bool,
+    pub(super) policy: Arc<dyn ExpiryPolicy + Send + Sync>,
+    pub(super) heartbeats_matter: bool,
     pub(super) masters: Interner<Master<MemoryStore>, Dump>,
     pub(super) logs: Interner<Vec<Entry>, LogFacts>,
     pub(super) links: Interner<Link>,
     pub(super) controls: Interner<Pool, Moves>,
     pub(super) datas: Interner<Data, Dump>,
-    moments: Interner<Vec<Arc<Visible>>>,
-    moments_after: Memo<(u32, u32, u64, u64), u32>,
-    looks: Memo<(u32, Millis, u32), Option<u32>>,
-    writes: Memo<(u32, u32, Task), u32>,
+    pub(super) moments: Interner<Vec<Arc<Visible>>>,
+    pub(super) moments_after: Memo<(u32, u32, u64, u64), u32>,
+    pub(super) looks: Memo<(u32, Millis, u32), Option<u32>>,
+    pub(super) writes: Memo<(u32, u32, Task), u32>,
     instants: Memo<Waiting, Arc<[u64]>>,
-    witnesses: Witnesses,
+    pub(super) witnesses: Witnesses,
 }
 
 impl BothModel {
@@ -171,7 +171,7 @@ impl BothModel {
         self.replica(state).reads_at(&*self.policy, self.replica_clock(state), state.told).time
     }
 
-    fn moves(&self, state: &State) -> &[(Move, u32, Option<Task>)] {
+    pub(super) fn moves(&self, state: &State) -> &[(Move, u32, Option<Task>)] {
         if state.recovers {
             return &[];
         }
@@ -181,137 +181,21 @@ impl BothModel {
         })
     }
 
-    fn strategy(&self) -> AnyOrdering {
+    pub(super) fn strategy(&self) -> AnyOrdering {
         let strategy = self.setup.choice.strategy;
         strategy.machine(self.setup.workers, batch_entries_max(strategy))
     }
 
     /// The control of a replica that has just started with all up to `published`.
-    fn fresh(&self, replica: Replica, may_crash: bool) -> u32 {
+    pub(super) fn fresh(&self, replica: Replica, may_crash: bool) -> u32 {
         self.controls.number(Control::new(self.strategy(), self.setup.workers, replica, Lsn::NONE, may_crash))
     }
 
     /// The same control with a change.
-    fn changed(&self, control: u32, change: impl FnOnce(&mut Pool)) -> u32 {
+    pub(super) fn changed(&self, control: u32, change: impl FnOnce(&mut Pool)) -> u32 {
         let mut next = self.controls.value(control).clone();
         change(&mut next);
         self.controls.number(next)
-    }
-
-    fn master_acts(&self, state: &mut State, input: MasterInput) {
-        let mut master = self.masters.value(state.master).clone();
-        let mut link = self.links.value(state.link).clone();
-        for output in master.step(&*self.policy, input).expect(MEMORY) {
-            match output {
-                MasterOutput::Append(entry) => {
-                    link.push((state.elapsed, Message::Entry(entry.lsn)));
-                    let log = self.logs.value(state.log).iter().cloned().chain([entry]).collect();
-                    state.log = self.logs.number(log);
-                }
-                MasterOutput::Heartbeat(time) => link.push((state.elapsed, Message::Heartbeat(time))),
-                MasterOutput::Reply(_) => {}
-            }
-        }
-        (state.master, state.link) = (self.masters.number(master), self.links.number(link));
-    }
-
-    /// The entry of that number.
-    pub(super) fn entry(&self, state: &State, lsn: Lsn) -> &Entry {
-        let place = usize::try_from(lsn.0 - 1).expect("a short log");
-        &self.logs.value(state.log)[place]
-    }
-
-    fn may_deliver(&self, state: &State) -> bool {
-        match self.links.value(state.link).first() {
-            Some((_, Message::Entry(_))) => self.controls.value(state.control).applier.admits(),
-            Some((_, Message::Heartbeat(_))) => true,
-            None => false,
-        }
-    }
-
-    /// The oldest message delivered; `None`: there is none, or admission is closed.
-    fn delivered(&self, state: &State) -> Option<State> {
-        let (&(_, message), rest) = self.links.value(state.link).split_first()?;
-        // Log time is never estimated, so the moment of the receipt does not matter.
-        let (mut next, local) = (State { link: self.links.number(rest.to_vec()), ..*state }, Millis::ZERO);
-        let mut control = self.controls.value(state.control).clone();
-        match message {
-            Message::Heartbeat(time) => control.replica.heartbeat(state.received, time, local),
-            Message::Entry(lsn) => {
-                let entry = self.entry(state, lsn);
-                control.replica.receive(lsn, entry.time, local);
-                // No strategy of the crate refuses a command of the alphabet.
-                control = control.admit(&Admission::of(entry))?.expect("a command of the alphabet");
-                next.received = lsn;
-            }
-        }
-        next.control = self.controls.number(control);
-        Some(next)
-    }
-
-    fn written(&self, state: &State, task: &Task) -> u32 {
-        self.writes.get((state.data, state.log, task.clone()), || {
-            let entries: Vec<&Entry> = task.job.lsns.iter().map(|&lsn| self.entry(state, lsn)).collect();
-            let before = (state.crashes_left > 0).then_some(state.data);
-            let data = self.datas.value(state.data);
-            let (next, _) = match task.marker {
-                Some(marker) => data.write(&entries, task.job.part.as_ref(), marker, before),
-                None => data.recover(&entries, before),
-            };
-            self.datas.number(next)
-        })
-    }
-
-    /// How many batches a crash may lose.
-    fn batches(&self, data: u32) -> u16 {
-        self.datas.value(data).before.map_or(0, |before| self.batches(before) + 1)
-    }
-
-    fn crashed(&self, state: &mut State, flushed: u16) -> Option<()> {
-        let lost = self.batches(state.data).checked_sub(flushed)?;
-        let mut left = state.data;
-        for _ in 0..lost {
-            left = self.datas.value(left).before?;
-        }
-        let left = self.datas.value(left);
-        let time =
-            if state.received == Lsn::NONE { Millis::ZERO } else { self.entry(state, state.received).time };
-        let replica =
-            Replica::new(left.marker(), LogTime::at(time, Millis::ZERO), None, Readers::WaitForMaster);
-        state.crashes_left -= 1;
-        state.control = self.fresh(replica, state.crashes_left > 0);
-        state.data = self.datas.number(left.survived());
-        (state.published, state.link, state.recovers) = (state.data, self.links.number(Link::new()), true);
-        self.start_if_recovered(state);
-        Some(())
-    }
-
-    fn recovered(&self, state: &mut State, count: u16) {
-        let control = self.controls.value(state.control);
-        let from = control.applier.admitted();
-        let to = Lsn(from.0 + u64::from(count));
-        state.data = self.written(state, &Task { job: Job::run(from.next(), to), marker: None });
-        state.published = state.data;
-        state.control = self.controls.number(control.recovered(self.strategy(), to));
-        self.start_if_recovered(state);
-    }
-
-    /// Once the replica has applied its own log, its link starts: the master says where its log ends, and sends what the replica
-    /// does not have, then the time.
-    fn start_if_recovered(&self, state: &mut State) {
-        if self.controls.value(state.control).applier.admitted() < state.received {
-            return;
-        }
-        let master = self.masters.value(state.master);
-        state.recovers = false;
-        state.control = self.changed(state.control, |control| control.replica.resumed(master.last()));
-        let missing = (state.received.0 + 1..=master.last().0).map(|lsn| Message::Entry(Lsn(lsn)));
-        let messages = missing.chain([Message::Heartbeat(self.master_clock(state))]);
-        state.link = self.links.number(messages.map(|message| (state.elapsed, message)).collect());
-        let now = self.master_clock(state);
-        let mut master = master.clone();
-        master.step(&*self.policy, MasterInput::Heartbeat { now }).expect(MEMORY);
-        state.master = self.masters.number(master);
     }
 
     fn passes(&self, state: &State, actions: &mut Vec<Action>) {
@@ -336,81 +220,6 @@ impl BothModel {
         let bound = oldest.map(|sent| sent + times.delay_ms());
         let may_pass = |at: &&u64| **at > state.elapsed && bound.is_none_or(|bound| **at <= bound);
         actions.extend(instants.iter().filter(may_pass).map(|at| Action::Pass(at - state.elapsed)));
-    }
-
-    /// Lets readers look, and notes what is broken.
-    fn observed(&self, before: u64, mut state: State) -> State {
-        let control = self.controls.value(state.control);
-        if !self.setup.snapshots {
-            state.published = state.data;
-        }
-        state.moments = self.moments_after.get((state.moments, state.master, before, state.elapsed), || {
-            self.moments_with((state.moments, state.master), before, &state)
-        });
-        let mut tested = InvariantSet::default();
-        let mut is_past = true;
-        if control.replica.readers() == Readers::In && !state.recovers {
-            let judged = self.readers_judge_at(&state);
-            state.told = state.told.max(judged);
-            let stored = self.replica_dump(state.published);
-            let last = self.moments.value(state.moments).last().cloned();
-            let is_behind = || last.is_some_and(|last| *last != invariant::visible(stored, judged));
-            tested = tested.with(1, stored.len() > 1 && is_behind());
-            match self.looked((state.published, judged, state.moments)) {
-                Some(moments) => state.moments = moments,
-                None => is_past = false,
-            }
-        }
-        let rest = self.at_rest(&state);
-        tested = tested.with(0, rest.is_some_and(|rest| rest.logged > Lsn::NONE));
-        state.broken = InvariantSet::default()
-            .with(0, rest.is_some_and(|rest| !invariant::progress(rest)))
-            .with(1, !is_past);
-        self.witnesses.note(tested);
-        state
-    }
-
-    fn moments_with(&self, (moments, master): (u32, u32), before: u64, state: &State) -> u32 {
-        let mut moments = self.moments.value(moments).clone();
-        let stored = self.master_dump(master);
-        let from = Millis(self.setup.times.start.0 + before);
-        for instant in instants_between(stored, from, self.master_clock(state)) {
-            let sees = invariant::visible(stored, instant);
-            if moments.last().is_none_or(|last| **last != sees) {
-                moments.push(Arc::new(sees));
-            }
-        }
-        self.moments.number(moments)
-    }
-
-    /// The master's moments from the one that a reader sees; `None`: it is none of them.
-    fn looked(&self, (data, judged, moments): (u32, Millis, u32)) -> Option<u32> {
-        self.looks.get((data, judged, moments), || {
-            let sees = invariant::visible(self.replica_dump(data), judged);
-            let known = self.moments.value(moments);
-            let at = invariant::past_read(known, &sees)?;
-            Some(self.moments.number(known[at..].to_vec()))
-        })
-    }
-
-    /// What is asked of a replica of which no step is possible, with the link empty and the master's time told.
-    fn at_rest(&self, state: &State) -> Option<AtRest> {
-        let master = self.masters.value(state.master);
-        let is_told = !self.heartbeats_matter || master.time() == self.master_clock(state);
-        let is_empty = self.links.value(state.link).is_empty();
-        if state.recovers || !is_told || !is_empty || !self.moves(state).is_empty() {
-            return None;
-        }
-        let control = self.controls.value(state.control);
-        let heard = control.replica.heard().min(self.replica_clock(state));
-        Some(AtRest {
-            logged: master.last(),
-            admitted: control.applier.admitted(),
-            applied: control.applier.watermark(),
-            published: control.replica.published(),
-            readers_are_in: control.replica.readers() == Readers::In && self.readers_judge_at(state) >= heard,
-            admits_more: control.applier.admits(),
-        })
     }
 }
 

@@ -1,0 +1,127 @@
+//! Acts — what the master, the link and the replica do in a step, by the engine's own code.
+
+use super::model::{BothModel, Link, MEMORY, Message, State};
+use crate::binlog::{Entry, Lsn};
+use crate::expiry::LogTime;
+use crate::models::ordering::Task;
+use crate::node::{MasterInput, MasterOutput, Readers, Replica};
+use crate::ordering::{Admission, Job};
+use crate::time::Millis;
+
+impl BothModel {
+    pub(super) fn master_acts(&self, state: &mut State, input: MasterInput) {
+        let mut master = self.masters.value(state.master).clone();
+        let mut link = self.links.value(state.link).clone();
+        for output in master.step(&*self.policy, input).expect(MEMORY) {
+            match output {
+                MasterOutput::Append(entry) => {
+                    link.push((state.elapsed, Message::Entry(entry.lsn)));
+                    let log = self.logs.value(state.log).iter().cloned().chain([entry]).collect();
+                    state.log = self.logs.number(log);
+                }
+                MasterOutput::Heartbeat(time) => link.push((state.elapsed, Message::Heartbeat(time))),
+                MasterOutput::Reply(_) => {}
+            }
+        }
+        (state.master, state.link) = (self.masters.number(master), self.links.number(link));
+    }
+
+    /// The entry of that number.
+    pub(super) fn entry(&self, state: &State, lsn: Lsn) -> &Entry {
+        let place = usize::try_from(lsn.0 - 1).expect("a short log");
+        &self.logs.value(state.log)[place]
+    }
+
+    pub(super) fn may_deliver(&self, state: &State) -> bool {
+        match self.links.value(state.link).first() {
+            Some((_, Message::Entry(_))) => self.controls.value(state.control).applier.admits(),
+            Some((_, Message::Heartbeat(_))) => true,
+            None => false,
+        }
+    }
+
+    /// The oldest message delivered; `None`: there is none, or admission is closed.
+    pub(super) fn delivered(&self, state: &State) -> Option<State> {
+        let (&(_, message), rest) = self.links.value(state.link).split_first()?;
+        // Log time is never estimated, so the moment of the receipt does not matter.
+        let (mut next, local) = (State { link: self.links.number(rest.to_vec()), ..*state }, Millis::ZERO);
+        let mut control = self.controls.value(state.control).clone();
+        match message {
+            Message::Heartbeat(time) => control.replica.heartbeat(state.received, time, local),
+            Message::Entry(lsn) => {
+                let entry = self.entry(state, lsn);
+                control.replica.receive(lsn, entry.time, local);
+                // No strategy of the crate refuses a command of the alphabet.
+                control = control.admit(&Admission::of(entry))?.expect("a command of the alphabet");
+                next.received = lsn;
+            }
+        }
+        next.control = self.controls.number(control);
+        Some(next)
+    }
+
+    pub(super) fn written(&self, state: &State, task: &Task) -> u32 {
+        self.writes.get((state.data, state.log, task.clone()), || {
+            let entries: Vec<&Entry> = task.job.lsns.iter().map(|&lsn| self.entry(state, lsn)).collect();
+            let before = (state.crashes_left > 0).then_some(state.data);
+            let data = self.datas.value(state.data);
+            let (next, _) = match task.marker {
+                Some(marker) => data.write(&entries, task.job.part.as_ref(), marker, before),
+                None => data.recover(&entries, before),
+            };
+            self.datas.number(next)
+        })
+    }
+
+    /// How many batches a crash may lose.
+    pub(super) fn batches(&self, data: u32) -> u16 {
+        self.datas.value(data).before.map_or(0, |before| self.batches(before) + 1)
+    }
+
+    pub(super) fn crashed(&self, state: &mut State, flushed: u16) -> Option<()> {
+        let lost = self.batches(state.data).checked_sub(flushed)?;
+        let mut left = state.data;
+        for _ in 0..lost {
+            left = self.datas.value(left).before?;
+        }
+        let left = self.datas.value(left);
+        let time =
+            if state.received == Lsn::NONE { Millis::ZERO } else { self.entry(state, state.received).time };
+        let replica =
+            Replica::new(left.marker(), LogTime::at(time, Millis::ZERO), None, Readers::WaitForMaster);
+        state.crashes_left -= 1;
+        state.control = self.fresh(replica, state.crashes_left > 0);
+        state.data = self.datas.number(left.survived());
+        (state.published, state.link, state.recovers) = (state.data, self.links.number(Link::new()), true);
+        self.start_if_recovered(state);
+        Some(())
+    }
+
+    pub(super) fn recovered(&self, state: &mut State, count: u16) {
+        let control = self.controls.value(state.control);
+        let from = control.applier.admitted();
+        let to = Lsn(from.0 + u64::from(count));
+        state.data = self.written(state, &Task { job: Job::run(from.next(), to), marker: None });
+        state.published = state.data;
+        state.control = self.controls.number(control.recovered(self.strategy(), to));
+        self.start_if_recovered(state);
+    }
+
+    /// Once the replica has applied its own log, its link starts: the master says where its log ends, and sends what the replica
+    /// does not have, then the time.
+    pub(super) fn start_if_recovered(&self, state: &mut State) {
+        if self.controls.value(state.control).applier.admitted() < state.received {
+            return;
+        }
+        let master = self.masters.value(state.master);
+        state.recovers = false;
+        state.control = self.changed(state.control, |control| control.replica.resumed(master.last()));
+        let missing = (state.received.0 + 1..=master.last().0).map(|lsn| Message::Entry(Lsn(lsn)));
+        let messages = missing.chain([Message::Heartbeat(self.master_clock(state))]);
+        state.link = self.links.number(messages.map(|message| (state.elapsed, message)).collect());
+        let now = self.master_clock(state);
+        let mut master = master.clone();
+        master.step(&*self.policy, MasterInput::Heartbeat { now }).expect(MEMORY);
+        state.master = self.masters.number(master);
+    }
+}
