@@ -175,8 +175,10 @@ pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<P
     if strategy.machine(bounds.workers, shipped).has_lanes() {
         others.extend(shorter.with_other_lanes().into_iter().map(|search| part(search, shipped)));
     }
-    let words = ", the log's end may be lost".to_owned();
-    others.push(part(Search { tail_may_be_lost: true, words, ..shorter }, shipped));
+    if bounds.loses_tails {
+        let words = ", the log's end may be lost".to_owned();
+        others.push(part(Search { tail_may_be_lost: true, words, ..shorter }, shipped));
+    }
     let longest = Of::Every(bounds::ordering_strings(), bounds.length_max);
     let longest = Search { crash_when_quiet: true, ..Search::new(longest, choice, bounds) };
     others.push(part(longest, shipped));

@@ -83,6 +83,7 @@ impl Reach {
             length_max: length,
             workers: self.setting.workers,
             crashes_max: self.setting.crashes,
+            loses_tails: false,
             states_max,
         };
         let expiry = ExpiryBounds {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 const EXAMPLE: &str = "SET a 1\nSET b 1\nMSET a 2 b 2\nFLUSHDB";
 const SECONDS: std::ops::RangeInclusive<i64> = 1..=300;
-const STATES: std::ops::RangeInclusive<i64> = 1_000..=720_000;
+const STATES: std::ops::RangeInclusive<i64> = 1_000..=400_000;
 
 /// What a visitor wants judged.
 pub struct Order {
@@ -45,7 +45,7 @@ impl Order {
             strategy: word("strategy"),
             policy: word("policy"),
             workers: usize::try_from(number("workers", 2, &(1..=4))?).unwrap_or(2),
-            states_max: usize::try_from(number("states", 720_000, &STATES)?).unwrap_or(STATES_MAX),
+            states_max: usize::try_from(number("states", 400_000, &STATES)?).unwrap_or(STATES_MAX),
             seconds: u64::try_from(number("seconds", 20, &SECONDS)?).unwrap_or(20),
         })
     }

@@ -23,11 +23,11 @@ use tokio::sync::{Semaphore, oneshot};
 /// Searches that run at a time, whoever watches them.
 pub const SEARCHES_MAX: usize = 2;
 /// Unique states of one search.
-pub const STATES_MAX: usize = 720_000;
+pub const STATES_MAX: usize = 400_000;
 /// Bytes that a search needs for each of its states, all tables included; a test holds it.
-pub const STATE_BYTES_MAX: usize = 500;
+pub const STATE_BYTES_MAX: usize = 980;
 /// Bytes that a model needs before its first state, its programs above all; a test holds it.
-pub const MODEL_BYTES_MAX: usize = 90_000_000;
+pub const MODEL_BYTES_MAX: usize = 57_000_000;
 /// What is left of one gigabyte is for pages, and for what the allocator keeps.
 const _: () = assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + STATES_MAX * STATE_BYTES_MAX) <= 900_000_000);
 /// Pages that are computed at a time, each with a small search of its own.
