@@ -22,6 +22,7 @@ mod story;
 
 pub use model::{Action, BothModel, State};
 
+use crate::command::Command;
 use crate::expiry::Policy;
 use crate::models::bounds::{self, ExpiryBounds};
 use crate::models::expiry::{self, Judges};
@@ -96,6 +97,14 @@ impl Setup {
             crashes_max,
             snapshots: choice.strategy.shows_prefixes(),
         }
+    }
+
+    /// The same of one program.
+    #[must_use]
+    pub fn of_program(&self, commands: &[Command]) -> Setup {
+        let (begins, length_max) = (commands.len(), commands.len());
+        let times = expiry::Setup { alphabet: commands.to_vec(), begins, length_max, ..self.times.clone() };
+        Setup { times, ..self.clone() }
     }
 
     /// What one search explores, in words.

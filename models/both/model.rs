@@ -265,8 +265,12 @@ impl Model for BothModel {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if usize::from(state.sent) < self.setup.times.length_max {
-            actions.extend((0..self.setup.times.alphabet.len()).map(Action::Command));
+        let (times, sent) = (&self.setup.times, usize::from(state.sent));
+        if sent < times.length_max {
+            // Where the alphabet is a program each command is sent once, in its place.
+            let is_program = times.begins > 0;
+            let symbols = if is_program { sent..sent + 1 } else { 0..times.alphabet.len() };
+            actions.extend(symbols.map(Action::Command));
         }
         if state.recovers {
             let left = state.received.0 - self.controls.value(state.control).applier.admitted().0;

@@ -1,7 +1,7 @@
 //! Oracle — one program × one choice → which invariants break, found by a search as plain as can be. Pure.
 //!
-//! A second opinion on the verdicts of the fast models ([`super::search`] over [`super::ordering`] and
-//! [`super::expiry`]). It shares the engine's machines, the invariants and the programs' logs with them, and nothing
+//! A second opinion on the verdicts of the fast models ([`super::search`] over [`super::ordering`], [`super::expiry`] and
+//! [`super::both`]). It shares the engine's machines, the invariants and the programs' logs with them, and nothing
 //! else:
 //!
 //! | | fast model | here |
@@ -15,6 +15,7 @@
 //! Its rules are written anew from DESIGN, not copied: where the two disagree, one of them is wrong
 //! (`tests/models/oracle.rs`).
 
+pub mod both;
 pub mod expiry;
 pub mod ordering;
 

@@ -3,6 +3,7 @@
 //! `cargo test` compares every short program and a sample of the longer ones, drawn from the seed of the run;
 //! `REPLICHECK_ORACLE=all` compares every case.
 
+mod both;
 mod expiry;
 mod ordering;
 mod own_programs;
