@@ -9,7 +9,7 @@ use replicheck::models::oracle::both as plain;
 use std::fmt::{self, Display};
 
 /// How many programs with a crash are compared, unless all are.
-const DRAWN: usize = 12;
+const DRAWN: usize = 6;
 
 /// One program under one choice.
 struct Case {
@@ -77,5 +77,5 @@ fn plain_search_that_publishes_otherwise_differs() {
         let published = Setup { snapshots: true, ..case.setup };
         Verdicts { fast: fast(&BothModel::new(published)), plain }.difference().is_some()
     };
-    assert!(of_live.map(differs).any(|differs| differs));
+    assert!(of_live.into_iter().any(differs));
 }
