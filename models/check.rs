@@ -45,8 +45,7 @@ pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Resul
     Ok(tasks)
 }
 
-/// Every search over programs by the ordering and the expiry model, of the choices asked for, within bounds of the caller's
-/// own.
+/// Every search over programs of the ordering and the expiry model, for the choices asked for, within the caller's bounds.
 pub fn tasks_within(
     ordering: OrderingBounds,
     expiry: ExpiryBounds,

@@ -160,7 +160,7 @@ fn told<M: Judged>(model: &M, path: &[M::Action]) -> Story {
     Story { path: numbers, ..model.story(path) }
 }
 
-/// What each search came to. Of an invariant that is broken a later one looks for shorter stories only.
+/// What each search came to. Where one has found an invariant broken, the later ones look for shorter stories only.
 fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Outcome)> {
     let mut shortest = Shortest::new();
     let outcome = |part: &'a Part| {

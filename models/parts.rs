@@ -10,9 +10,9 @@
 //! | every command, the log's end lost, too | one command less | at any moment |
 //! | commands on strings | the full length | when the replica is quiet |
 //!
-//! The searches of a choice run one after another. One of an invariant that is broken already looks for a shorter
-//! counterexample and for nothing else, so it ends where none can be shorter. *Progress* is decided by the first search of the
-//! ordering model, and by all of the expiry model's that judge it.
+//! The searches of a choice run one after another. Where one has found an invariant broken, the later ones only look for a
+//! shorter counterexample, and end where none can be shorter. In the ordering model the first search decides *progress*; in the
+//! expiry model each search that judges it does.
 
 use super::assignment;
 use super::both::{self, BothModel};

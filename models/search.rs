@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct Limits {
     /// Unique states.
     pub states_max: usize,
-    /// Steps of interest, for each invariant by its number: of a path as long as that or longer nobody asks, as another search
-    /// found one that is no longer. 0 = another search decides the invariant. Invariants beyond the end have no limit.
+    /// For each invariant, by its number: only a path with fewer steps than this is wanted, as another search has found one with
+    /// so many. 0 = another search decides the invariant. Invariants beyond the end have no limit.
     pub shorter_than: Vec<usize>,
 }
 
@@ -28,7 +28,7 @@ impl Limits {
         Limits { states_max, shorter_than: Vec::new() }
     }
 
-    /// Whether nobody asks whether invariant `index` is broken after `depth` steps or more.
+    /// Whether no path of `depth` steps or more is wanted for invariant `index`.
     fn is_settled(&self, index: usize, depth: usize) -> bool {
         self.shorter_than.get(index).is_some_and(|steps| depth >= *steps)
     }

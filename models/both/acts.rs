@@ -115,7 +115,9 @@ impl BothModel {
         }
         let master = self.masters.value(state.master);
         state.recovers = false;
-        state.control = self.changed(state.control, |control| control.replica.resumed(master.last()));
+        let mut control = self.controls.value(state.control).clone();
+        control.replica.resumed(master.last());
+        state.control = self.controls.number(control);
         let missing = (state.received.0 + 1..=master.last().0).map(|lsn| Message::Entry(Lsn(lsn)));
         let messages = missing.chain([Message::Heartbeat(self.master_clock(state))]);
         state.link = self.links.number(messages.map(|message| (state.elapsed, message)).collect());

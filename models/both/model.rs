@@ -94,12 +94,6 @@ pub enum Action {
 /// A replica's workers, publication and log time.
 pub(super) type Pool = Control<AnyOrdering>;
 
-/// What is asked of a log, once.
-pub(super) struct LogFacts {
-    /// The deadlines that its entries give.
-    deadlines: Vec<Millis>,
-}
-
 /// What is asked of a control, once: its moves, each with what comes of it and, for a write, its task.
 pub(super) type Moves = Box<[(Move, u32, Option<Task>)]>;
 
@@ -112,7 +106,8 @@ pub struct BothModel {
     pub(super) policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     pub(super) heartbeats_matter: bool,
     pub(super) masters: Interner<Master<MemoryStore>, Dump>,
-    pub(super) logs: Interner<Vec<Entry>, LogFacts>,
+    /// Each with the deadlines that its entries give.
+    pub(super) logs: Interner<Vec<Entry>, Vec<Millis>>,
     pub(super) links: Interner<Link>,
     pub(super) controls: Interner<Pool, Moves>,
     pub(super) datas: Interner<Data, Dump>,
@@ -186,16 +181,9 @@ impl BothModel {
         strategy.machine(self.setup.workers, batch_entries_max(strategy))
     }
 
-    /// The control of a replica that has just started with all up to `published`.
+    /// The control of a replica that has just started.
     pub(super) fn fresh(&self, replica: Replica, may_crash: bool) -> u32 {
         self.controls.number(Control::new(self.strategy(), self.setup.workers, replica, Lsn::NONE, may_crash))
-    }
-
-    /// The same control with a change.
-    pub(super) fn changed(&self, control: u32, change: impl FnOnce(&mut Pool)) -> u32 {
-        let mut next = self.controls.value(control).clone();
-        change(&mut next);
-        self.controls.number(next)
     }
 
     fn passes(&self, state: &State, actions: &mut Vec<Action>) {
@@ -206,11 +194,10 @@ impl BothModel {
         let oldest = self.links.value(state.link).first().map(|(sent, _)| *sent);
         let of = (state.master, state.data, state.log, state.skew, oldest);
         let instants = self.instants.get(of, || {
-            let log = self.logs.facts(state.log, |log| LogFacts { deadlines: deadlines(log) });
             let pending = Pending {
                 master: self.master_dump(state.master),
                 replica: self.replica_dump(state.data),
-                under_way: log.deadlines.clone(),
+                under_way: self.logs.facts(state.log, |log| deadlines(log)).clone(),
                 received_at: None,
                 oldest,
                 is_down: false,

@@ -3,11 +3,10 @@
 use super::model::{BothModel, State};
 use crate::binlog::Lsn;
 use crate::invariant::{self, AtRest};
-use crate::models::expiry::instants_between;
+use crate::models::expiry::moments_with;
 use crate::models::judged::InvariantSet;
 use crate::node::Readers;
 use crate::time::Millis;
-use std::sync::Arc;
 
 impl BothModel {
     /// Lets readers look, and notes what is broken.
@@ -16,8 +15,11 @@ impl BothModel {
         if !self.setup.snapshots {
             state.published = state.data;
         }
-        state.moments = self.moments_after.get((state.moments, state.master, before, state.elapsed), || {
-            self.moments_with((state.moments, state.master), before, &state)
+        let since = (state.moments, state.master, before, state.elapsed);
+        state.moments = self.moments_after.get(since, || {
+            let times = (Millis(self.setup.times.start.0 + before), self.master_clock(&state));
+            let (moments, stored) = (self.moments.value(state.moments), self.master_dump(state.master));
+            self.moments.number(moments_with(moments, stored, times))
         });
         let mut tested = InvariantSet::default();
         let mut is_past = true;
@@ -42,19 +44,6 @@ impl BothModel {
         state
     }
 
-    fn moments_with(&self, (moments, master): (u32, u32), before: u64, state: &State) -> u32 {
-        let mut moments = self.moments.value(moments).clone();
-        let stored = self.master_dump(master);
-        let from = Millis(self.setup.times.start.0 + before);
-        for instant in instants_between(stored, from, self.master_clock(state)) {
-            let sees = invariant::visible(stored, instant);
-            if moments.last().is_none_or(|last| **last != sees) {
-                moments.push(Arc::new(sees));
-            }
-        }
-        self.moments.number(moments)
-    }
-
     /// The master's moments from the one that a reader sees; `None`: it is none of them.
     fn looked(&self, (data, judged, moments): (u32, Millis, u32)) -> Option<u32> {
         self.looks.get((data, judged, moments), || {
@@ -65,7 +54,8 @@ impl BothModel {
         })
     }
 
-    /// What is asked of a replica of which no step is possible, with the link empty and the master's time told.
+    /// The state of a replica at rest: no step of it is possible, the link is empty, and the master's time is told. `None`: it is not
+    /// at rest.
     fn at_rest(&self, state: &State) -> Option<AtRest> {
         let master = self.masters.value(state.master);
         let is_told = !self.heartbeats_matter || master.time() == self.master_clock(state);

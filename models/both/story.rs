@@ -3,7 +3,7 @@
 use super::model::{Action, BothModel, Message, State};
 use crate::apply::Worker;
 use crate::binlog::Lsn;
-use crate::models::judged::{InvariantSet, Judged};
+use crate::models::judged::{Judged, start_of};
 use crate::models::ordering::{Move, Task};
 use crate::models::story::{
     Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Sign, Step, Story, key_rows, ms_since,
@@ -19,10 +19,7 @@ type UnderWay = Vec<(usize, String)>;
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 pub(super) fn tell(model: &BothModel, path: &[Action]) -> Story {
     let mut story = Story::default();
-    let initial = model.init_states();
-    let mut ends = initial.iter().filter_map(|state| Some((*state, end(model, *state, path)?)));
-    let broken = ends.clone().find(|(_, end)| end.broken != InvariantSet::default());
-    let (mut state, _) = broken.or_else(|| ends.next()).expect("a path of this model");
+    let mut state = start_of(model, path);
     let mut under_way = UnderWay::new();
     let skew_ms = model.setup.times.skew_ms(state.skew);
     if skew_ms != 0 {
@@ -44,16 +41,6 @@ pub(super) fn tell(model: &BothModel, path: &[Action]) -> Story {
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &state);
     story
-}
-
-/// The end of the path from this initial state, if the path exists.
-fn end(model: &BothModel, mut state: State, path: &[Action]) -> Option<State> {
-    for action in path {
-        let mut possible = Vec::new();
-        model.actions(&state, &mut possible);
-        state = possible.contains(action).then(|| model.next_state(&state, *action))??;
-    }
-    Some(state)
 }
 
 fn seconds(ms: i64) -> String {

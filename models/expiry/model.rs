@@ -5,11 +5,11 @@ use super::covered::Covered;
 use super::instants::Passing;
 use super::lifetimes::dated;
 use super::setup::{Judges, Setup};
-use super::world::{Link, Message, Moments, ReplicaSide, Saw, instants_between};
+use super::world::{Link, Message, Moments, ReplicaSide, Saw, moments_with};
 use crate::binlog::Epoch;
 use crate::effect::Key;
 use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog};
-use crate::invariant::{self, Visible};
+use crate::invariant::Visible;
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Pause, Witnesses};
 use crate::models::story::Story;
@@ -254,7 +254,11 @@ impl ExpiryModel {
         // The last moment is the master's, until that changes or time passes.
         if (before.master, before.elapsed) != (state.master, state.elapsed) {
             let since = (state.moments, state.master, before.elapsed, state.elapsed);
-            state.moments = self.moments_after.get(since, || self.moments_since(since));
+            let times = (self.master_clock(before.elapsed), self.master_clock(state.elapsed));
+            state.moments = self.moments_after.get(since, || {
+                let (moments, stored) = (self.moments.value(state.moments), self.master_dump(state.master));
+                self.moments.number(moments_with(moments, stored, times))
+            });
         }
         let look =
             (state.replica, state.saw, state.moments, state.elapsed, state.skew, state.told, state.guessed);
@@ -276,19 +280,6 @@ impl ExpiryModel {
         });
         (state.saw, state.moments, state.told, state.guessed) = (saw, moments, told, guessed);
         judgement
-    }
-
-    /// The master's moments with those added that came while time passed.
-    fn moments_since(&self, (moments, master, from, to): (u32, u32, u64, u64)) -> u32 {
-        let mut moments = self.moments.value(moments).clone();
-        let stored = self.master_dump(master);
-        for instant in instants_between(stored, self.master_clock(from), self.master_clock(to)) {
-            let sees = invariant::visible(stored, instant);
-            if moments.last().is_none_or(|last| **last != sees) {
-                moments.push(Arc::new(sees));
-            }
-        }
-        self.moments.number(moments)
     }
 
     /// Whether the reading may be an estimate, of which nothing is promised. It may if the link was silent for longer than the

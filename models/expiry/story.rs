@@ -6,7 +6,7 @@ use crate::binlog::{Entry, Payload};
 use crate::command::Command;
 use crate::effect::{Effect, Write};
 use crate::invariant;
-use crate::models::judged::{InvariantSet, Judged};
+use crate::models::judged::{Judged, start_of};
 use crate::models::path::{Path, Times};
 use crate::models::story::{
     Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Sign, Step, Story, key_rows, ms_since,
@@ -19,11 +19,8 @@ use stateright::Model;
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     let mut story = Story::default();
-    // Which skew the path belongs to: the first from which all of it can be gone, if possible to a broken end.
-    let initial = model.init_states();
-    let mut ends = initial.iter().filter_map(|state| Some((*state, end(model, *state, path)?)));
-    let broken = ends.clone().find(|(_, end)| end.broken != InvariantSet::default());
-    let (initial, _) = broken.or_else(|| ends.next()).expect("a path of this model");
+    // Which skew the path belongs to.
+    let initial = start_of(model, path);
     let mut state = initial;
     let mut under_way = UnderWay::default();
     let skew_ms = model.skew_ms(state.skew);
@@ -75,20 +72,6 @@ fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Path
         },
         path: path.iter().map(of_its_own).collect(),
     })
-}
-
-/// The end of the path from this initial state, if the path exists.
-fn end(model: &ExpiryModel, initial: State, path: &[Action]) -> Option<State> {
-    let mut state = initial;
-    for action in path {
-        let mut possible = Vec::new();
-        model.actions(&state, &mut possible);
-        if !possible.contains(action) {
-            return None;
-        }
-        state = model.next_state(&state, *action)?;
-    }
-    Some(state)
 }
 
 /// The messages under way, oldest first: the step in which each was sent, and its name.

@@ -4,12 +4,13 @@ use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
 use crate::expiry::LogTime;
-use crate::invariant::{Sight, Visible};
+use crate::invariant::{self, Sight, Visible};
 use crate::node::{Readers, Replica, SerialReplica};
 use crate::store::Dump;
 use crate::store::memory::MemoryStore;
 use crate::time::Millis;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What is under way to the replica.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -116,9 +117,25 @@ pub fn wrote(command: &Command, entry: &Entry) -> KeySet {
     }
 }
 
+/// The master's `moments` with those added that come after `from`, up to `to`, while it stores `stored`.
+pub(in crate::models) fn moments_with(
+    moments: &[Arc<Visible>],
+    stored: &Dump,
+    (from, to): (Millis, Millis),
+) -> Moments<Arc<Visible>> {
+    let mut moments = moments.to_vec();
+    for instant in instants_between(stored, from, to) {
+        let sees = invariant::visible(stored, instant);
+        if moments.last().is_none_or(|last| **last != sees) {
+            moments.push(Arc::new(sees));
+        }
+    }
+    moments
+}
+
 /// The instants after `from`, to `to` itself, at which readers of what is stored see something else: keys that die on the way
 /// do so one after the other.
-pub fn instants_between(stored: &Dump, from: Millis, to: Millis) -> BTreeSet<Millis> {
+fn instants_between(stored: &Dump, from: Millis, to: Millis) -> BTreeSet<Millis> {
     let deadlines = stored.values().filter_map(|stored| stored.deadline);
     deadlines.filter(|deadline| from < *deadline && *deadline < to).chain([to]).collect()
 }

@@ -99,7 +99,7 @@ struct State {
     cutting: bool,
     replica: Replica,
     store: Rc<MemoryStore>,
-    /// What readers are given.
+    /// The store that readers see, where snapshots are published.
     given: Rc<MemoryStore>,
     /// The store before each batch since the start, as long as a crash may bring it back.
     before: Vec<Rc<MemoryStore>>,
