@@ -4,11 +4,11 @@ use super::world::{Moments, ReplicaSide, Saw};
 use crate::binlog::Lsn;
 use crate::effect::Key;
 use crate::invariant::Sight::{Alive, Dead};
-use crate::invariant::{self, AtRest, SameLsn, Visible};
+use crate::invariant::{self, AtRest, SameLsn};
 use crate::models::judged::InvariantSet;
 use crate::store::Dump;
 use crate::time::Millis;
-use std::borrow::Borrow;
+use std::sync::Arc;
 
 /// What is judged of the stored state, in the order of the bits.
 pub const STATE_INVARIANTS: &[&str] = &["progress", "same_value", "same_deadline", "no_immortal_key"];
@@ -63,10 +63,10 @@ pub fn at_rest(logged: Lsn, applied: Lsn, (reads, heard): (Millis, Millis)) -> J
 
 /// What a reader of the replica finds who judges at `judged_at`; gives what the reader knows from now on: the
 /// sights, and how many of the master's moments are behind.
-pub fn reader_looks<V: Borrow<Visible>>(
+pub fn reader_looks(
     side: &ReplicaSide,
     stored: &Dump,
-    (saw, moments): (&Saw, &Moments<V>),
+    (saw, moments): (&Saw, &Moments),
     (judged_at, master_now): (Millis, Millis),
 ) -> (Judgement, Saw, usize) {
     let sees = invariant::visible(stored, judged_at);
@@ -80,6 +80,6 @@ pub fn reader_looks<V: Borrow<Visible>>(
     let tested = InvariantSet::default()
         .with(0, sights.iter().any(|(key, now)| matches!((was(key), now), (Some(Dead(_)), Alive(_)))))
         .with(1, sights.iter().any(|(key, now)| matches!((was(key), now), (Some(Alive(_)), Dead(_)))))
-        .with(2, moments.last().map(V::borrow) != Some(&sees));
+        .with(2, moments.last().map(Arc::as_ref) != Some(&sees));
     ((broken, tested), sights, moment.unwrap_or(0))
 }

@@ -42,8 +42,7 @@ pub use lifetimes::{skew_ms, tick_ms};
 pub(super) use model::heartbeats_matter;
 pub use model::{Action, ExpiryModel, State};
 pub use setup::{Judges, Setup};
-pub(super) use world::moments_with;
-pub use world::{Link, Message, Moments, ReplicaSide, Saw, wrote};
+pub use world::{Link, Message, Moments, ReplicaSide, Saw, moments_with, wrote};
 
 /// How long a run may last in milliseconds: 285 thousand years. A deadline beyond is never reached.
 pub(super) const ELAPSED_MS_MAX: u64 = 1 << 53;

@@ -9,7 +9,6 @@ use super::world::{Link, Message, Moments, ReplicaSide, Saw, moments_with};
 use crate::binlog::Epoch;
 use crate::effect::Key;
 use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog};
-use crate::invariant::Visible;
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Pause, Witnesses};
 use crate::models::story::Story;
@@ -105,7 +104,7 @@ pub struct ExpiryModel {
     pub(super) replicas: Interner<ReplicaSide, Dump>,
     saws: Interner<Saw>,
     /// Moments of different numbers share what could be seen.
-    moments: Interner<Moments<Arc<Visible>>>,
+    moments: Interner<Moments>,
     pub(super) master_steps: Memo<(u32, Action, u64), MasterStep>,
     pub(super) replica_steps: Memo<(u32, ReplicaStep, Millis, Millis), u32>,
     same_lsn: Memo<(u32, u32, Millis), Judgement>,

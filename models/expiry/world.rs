@@ -106,7 +106,7 @@ impl ReplicaSide {
 pub type Saw = BTreeMap<Key, Sight>;
 
 /// What the master's readers could see, oldest first, from the moment that the replica's reader saw last.
-pub type Moments<V = Visible> = Vec<V>;
+pub type Moments = Vec<Arc<Visible>>;
 
 /// The keys whose value a master's command wrote, given the entry that it came to.
 pub fn wrote(command: &Command, entry: &Entry) -> KeySet {
@@ -118,11 +118,7 @@ pub fn wrote(command: &Command, entry: &Entry) -> KeySet {
 }
 
 /// The master's `moments` with those added that come after `from`, up to `to`, while it stores `stored`.
-pub(in crate::models) fn moments_with(
-    moments: &[Arc<Visible>],
-    stored: &Dump,
-    (from, to): (Millis, Millis),
-) -> Moments<Arc<Visible>> {
+pub fn moments_with(moments: &[Arc<Visible>], stored: &Dump, (from, to): (Millis, Millis)) -> Moments {
     let mut moments = moments.to_vec();
     for instant in instants_between(stored, from, to) {
         let sees = invariant::visible(stored, instant);

@@ -12,7 +12,7 @@ use replicheck::invariant::{Visible, visible};
 use replicheck::models::catalogue::{Configuration, Seeded, Subject};
 use replicheck::models::expiry::{
     self, Action, ExpiryModel, Moments, READ_INVARIANTS, ReplicaSide, STATE_INVARIANTS, Saw, at_same_lsn,
-    instants_between, reader_looks, wrote,
+    moments_with, reader_looks, wrote,
 };
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::story::{Clocks, Instant, Lane, Step, key_rows, ms_since};
@@ -21,6 +21,7 @@ use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// What the nodes are told to do.
@@ -234,7 +235,7 @@ impl Readers {
         Readers {
             side: ReplicaSide::new(None),
             saw: Saw::new(),
-            moments: vec![Visible::new()],
+            moments: vec![Arc::default()],
             entries: BTreeMap::new(),
             noted: Lsn::NONE,
             looked_at: start,
@@ -267,12 +268,7 @@ impl Readers {
             self.side.note(*lsn, keys, stored.clone());
             self.noted = *lsn;
         }
-        for instant in instants_between(&master.stored, self.looked_at, master_now) {
-            let could_see = visible(&master.stored, instant);
-            if self.moments.last() != Some(&could_see) {
-                self.moments.push(could_see);
-            }
-        }
+        self.moments = moments_with(&self.moments, &master.stored, (self.looked_at, master_now));
         self.looked_at = master_now;
         let clocks = (replica.judged_at, master_now);
         let ((reads, _), saw, behind) =
