@@ -82,7 +82,7 @@ impl<F: Place> Following<F> {
         master: Address,
         failure: Failure,
     ) -> Result<Following<F>, StartError> {
-        let Opened { store, log, files, mut identity, last, time, stopped, .. } = opened;
+        let Opened { store, log, files, mut identity, last, time: told, heard, stopped, .. } = opened;
         identity.set_follower(true);
         identity.set_lost(!stopped);
         let ceiling = identity.ceiling();
@@ -93,7 +93,7 @@ impl<F: Place> Following<F> {
         let workers = settings.workers.max(1);
         let readers = if stopped { Readers::In } else { Readers::WaitForMaster };
         let shared = Arc::new(Shared {
-            applied: Applied::new(settings, store.clone(), (last, time), readers),
+            applied: Applied::new(settings, store.clone(), last, (heard, told), readers),
             pool: Pool::new(Applier::new(machine, workers, last), limits, settings.schedule.clone()),
             log: Arc::new(SharedLog::new(log)),
             link: Mutex::new((LinkState::Connecting, settings.clock.now())),
@@ -117,7 +117,7 @@ impl<F: Place> Following<F> {
         // Who judges by a clock of his own may judge at an earlier instant tomorrow.
         let raises_gate = policy.judging() == Judging::LogTime;
         let checkpoints = Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()));
-        let received = Mutex::new(Received { checkpoints, last, time });
+        let received = Mutex::new(Received { checkpoints, last, time: heard });
         let stop = Stop::new();
         let sink = Sink {
             shared: Arc::clone(&shared),
@@ -166,6 +166,7 @@ impl<F: Place> Following<F> {
         // An estimate, too, was an instant that readers judged by.
         let (_, told) = self.shared.applied.seen();
         identity.set_lost(!self.shared.applied.lets_readers_in());
+        identity.set_heard(self.shared.applied.heard());
         identity.write_ceiling(&files, told.time).map_err(|error| error.to_string())?;
         self.shared.log.stop().map_err(|error| error.to_string())?;
         Ok(sink.store)

@@ -1,11 +1,12 @@
 //! Identity — what a node's folder says of itself, in the file `node`. Through [`Files`].
 //!
 //! ```text
-//! {"version":1,"expiry":"log_clock","ceiling_ms":1800000060000,"follower":false,"epoch":12884901893,"lost":false}
+//! {"version":2,"expiry":"log_clock","ceiling_ms":1800000060000,"heard_ms":1800000056120,"follower":true,"epoch":12884901893,"lost":false}
 //! ```
 //!
 //! The ceiling is durable before log time gets near it, so that a start after a crash knows an instant which no
-//! heartbeat and no reader was ever told: log time goes on from there and never goes back. The policy is there because
+//! heartbeat and no reader was ever told: log time goes on from there and never goes back. What a replica *heard* of its
+//! master's time stands beside it: a replica may have told its readers an estimate, and must remove nothing by that. The policy is there because
 //! entries mean what they mean under one policy only: the remaining time that `relative` logs is a deadline in the past
 //! to all others. Whoever followed a master when the folder was used last and does so no more is promoted: it begins a
 //! new epoch. The epoch is there because it may have no entry yet: a next start must not fall back to the one before,
@@ -20,7 +21,8 @@ use std::io;
 
 const NAME: &str = "node";
 const NEW: &str = "node.new";
-const VERSION: u32 = 1;
+/// Version 1 has no `heard_ms`.
+const VERSION: u32 = 2;
 /// Nothing that this program writes comes near it.
 const BYTES_MAX: usize = 4096;
 
@@ -30,6 +32,8 @@ pub struct Identity {
     version: u32,
     expiry: String,
     ceiling_ms: u64,
+    #[serde(default)]
+    heard_ms: u64,
     follower: bool,
     epoch: u64,
     lost: bool,
@@ -44,6 +48,9 @@ pub enum IdentityError {
     /// The file is not what this program writes.
     #[error("the file `node` is damaged: {0}")]
     Damaged(String),
+    /// The file is of a version that this program does not read.
+    #[error("the file `node` is of version {0}; this program reads versions 1 to {VERSION}")]
+    Version(u32),
     /// Its log was written under another policy.
     #[error(
         "the folder's log was written under expiry `{stored}`, not `{asked}`: start with --expiry {stored}, or in an empty folder"
@@ -60,12 +67,30 @@ impl Identity {
     /// The identity of a new folder.
     pub fn new(expiry: Policy) -> Identity {
         let expiry = expiry.name().to_owned();
-        Identity { version: VERSION, expiry, ceiling_ms: 0, follower: false, epoch: 0, lost: false }
+        Identity {
+            version: VERSION,
+            expiry,
+            ceiling_ms: 0,
+            heard_ms: 0,
+            follower: false,
+            epoch: 0,
+            lost: false,
+        }
     }
 
     /// Log time was never beyond this instant.
     pub fn ceiling(&self) -> Millis {
         Millis(self.ceiling_ms)
+    }
+
+    /// The master's time that it had heard of when it stopped cleanly last; its own log time, if it was a master.
+    pub fn heard(&self) -> Millis {
+        Millis(self.heard_ms)
+    }
+
+    /// Notes it for the next write.
+    pub fn set_heard(&mut self, heard: Millis) {
+        self.heard_ms = heard.0;
     }
 
     /// Whether the node followed a master.
@@ -110,8 +135,10 @@ impl Identity {
         let identity: Identity =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         match identity.version {
-            VERSION => Ok(Some(identity)),
-            other => Err(damaged(format!("version {other} is not known"))),
+            1..=VERSION => Ok(Some(Identity { version: VERSION, ..identity })),
+            other => {
+                Err(damaged(format!("it is of version {other}; this program knows versions 1 to {VERSION}")))
+            }
         }
     }
 

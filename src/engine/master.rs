@@ -156,6 +156,7 @@ impl<F: Place> Master<F> {
         flushed.map_err(|error| error.to_string())?;
         // Readers and replicas were told at most this instant.
         let told = self.shared.publication.read(self.shared.clock.now()).clock;
+        identity.set_heard(told);
         identity.write_ceiling(&files, told).map_err(|error| error.to_string())?;
         self.shared.log.stop().map_err(|error| error.to_string())?;
         Ok(writer.store)

@@ -38,8 +38,10 @@ pub struct Opened<F: Files> {
     pub last: Lsn,
     /// The last epoch that was begun here or has entries; 0 if there is none.
     pub epoch: Epoch,
-    /// Log time goes on from here.
+    /// No reader was told a later log time: a master's goes on from here.
     pub time: Millis,
+    /// What a replica has heard of its master's time.
+    pub heard: Millis,
     /// Whether nothing that was acknowledged can be lost. If not, a master begins a new epoch.
     pub clean: bool,
     /// Whether the last run stopped cleanly, with all that its readers saw and the latest instant that they judged by.
@@ -143,6 +145,7 @@ pub fn open<F: Files + Clone>(
         last: recovered.last,
         epoch: written.max(identity.epoch()),
         time: recovered.time.max(identity.ceiling()),
+        heard: recovered.time.max(identity.heard()),
         clean: recovered.clean && !identity.has_lost(),
         stopped: (recovered.stopped || is_new) && !identity.has_lost(),
         store,

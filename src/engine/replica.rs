@@ -43,14 +43,16 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// A store that holds all entries up to `watermark`, at log time `time`. `readers`: whether readers are let in.
+    /// A store that holds all entries up to `watermark`. `heard`: the master's time as far as it was heard; `told`: the latest
+    /// instant that readers were told. `readers`: whether readers are let in.
     pub fn new(
         settings: &Settings,
         store: RocksStore,
-        (watermark, time): (Lsn, Millis),
+        watermark: Lsn,
+        (heard, told): (Millis, Millis),
         readers: Readers,
     ) -> Applied {
-        let log_time = LogTime::at(time, settings.clock.now());
+        let log_time = LogTime::resumed(heard, told, settings.clock.now());
         let replica = Replica::new(watermark, log_time, Some(settings.log_clock_limit_ms), readers);
         let applied = Applied {
             store,

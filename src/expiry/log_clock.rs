@@ -56,6 +56,13 @@ impl LogTime {
         LogTime { heard: time, received_at: local, estimate: Millis::ZERO }
     }
 
+    /// As [`LogTime::at`], for a replica whose readers were told `told` before it stopped. It may be later than what was heard: an
+    /// estimate. Log time does not go back behind it, and what is dead by it only is not removed.
+    pub fn resumed(heard: Millis, told: Millis, local: Millis) -> LogTime {
+        let estimate = if told > heard { told } else { Millis::ZERO };
+        LogTime { estimate, ..LogTime::at(heard, local) }
+    }
+
     /// Notes a receipt when the replica's own clock said `local`: silence begins anew. `limit_ms` and `next` as in
     /// [`LogTime::read`]; `next` is the value before the receipt.
     pub fn receive(&mut self, local: Millis, limit_ms: Option<u64>, next: Option<Millis>) {

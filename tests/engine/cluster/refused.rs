@@ -124,19 +124,18 @@ fn replica_refuses_writes_and_after_a_crash_reads() {
 }
 
 #[test]
-fn log_time_of_a_master_is_lifted_to_what_its_replica_has_heard() {
-    for (ahead_ms, is_lifted) in [(1_800_000, true), (7_200_000, false)] {
+fn log_time_of_a_master_is_lifted_to_what_its_replica_has_heard_and_not_to_what_it_told() {
+    let cases = [("heard_ms", 1_800_000, true), ("heard_ms", 7_200_000, false), ("ceiling_ms", 1_800_000, false)];
+    for (field, ahead_ms, is_lifted) in cases {
         let (m, r) = (Disks::new(), Disks::new());
         let master = Peer::master(&m, AS_IT_IS);
         let replica = Peer::replica(&r, AS_IT_IS, master.port);
         master.run(&["SET a 1"]);
         replica.wait_for(&master);
         replica.stop().expect("it stops");
-        // It followed another master in between, whose clock is ahead.
-        let mut identity = r.identity();
+        // It followed another master in between, whose clock is ahead, or its readers were told an estimate.
         let told = master.facts().log_time.0 + ahead_ms;
-        identity["ceiling_ms"] = told.into();
-        r.node.damage("node", |bytes| *bytes = identity.to_string().into_bytes());
+        rewrite(&r, field, told);
         let replica = Peer::replica(&r, AS_IT_IS, master.port);
         wait_until("it is up", || replica.link() == UP);
         if is_lifted {
@@ -144,7 +143,38 @@ fn log_time_of_a_master_is_lifted_to_what_its_replica_has_heard() {
         }
         master.run(&["SET b 2"]);
         replica.assert_equals(&master, "it goes on");
-        assert_eq!(master.facts().log_time.0 >= told, is_lifted);
+        assert_eq!(master.facts().log_time.0 >= told, is_lifted, "{field} {ahead_ms}");
         assert!(replica.facts().log_time.0 >= told, "log time does not go back");
+        assert_eq!(replica.facts().log_time_estimated, field == "ceiling_ms", "{field} {ahead_ms}");
     }
+}
+
+/// Changes an instant in the file `node`.
+fn rewrite(disks: &Disks, field: &str, instant: u64) {
+    let mut identity = disks.identity();
+    identity[field] = instant.into();
+    disks.node.damage("node", |bytes| *bytes = identity.to_string().into_bytes());
+}
+
+#[test]
+fn replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    master.run(&["SET a 1 PX 600000"]);
+    replica.wait_for(&master);
+    replica.stop().expect("it stops");
+    let heard = master.facts().log_time.0;
+    rewrite(&r, "ceiling_ms", heard + 1_800_000);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    wait_until("it is up", || replica.link() == UP);
+    assert_eq!(replica.one("GET a"), Reply::Null, "its readers were told that it is dead");
+    let since = master.facts().log_time.0;
+    wait_until("looks for dead keys", || master.facts().log_time.0 > since + 500);
+    // What it found dead it removes with the flush of its stop.
+    replica.stop().expect("it stops");
+    rewrite(&r, "ceiling_ms", heard);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    wait_until("it is up", || replica.link() == UP);
+    assert_eq!(replica.one("GET a"), Reply::bulk("1"));
 }

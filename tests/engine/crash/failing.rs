@@ -180,3 +180,29 @@ fn ceiling_that_cannot_be_written_makes_log_time_stand_still() {
     wait_until("the key is dead", || run(&node, &["GET a"]) == [Reply::Null]);
     node.stop_now().expect("it stops");
 }
+
+#[test]
+fn node_file_of_each_version_is_taken_and_of_a_newer_one_refused() {
+    const V1: &str = r#"{"version":1,"expiry":"log_clock","ceiling_ms":5000,"follower":false,"epoch":7,"lost":false}"#;
+    const V2: &str = r#"{"version":2,"expiry":"log_clock","ceiling_ms":5000,"heard_ms":4000,"follower":false,"epoch":7,"lost":false}"#;
+    for text in [V1, V2] {
+        let disks = Disks::with(file_of(text), Forgetful::new());
+        let node = disks.start(Fsync::No);
+        assert!(node.facts().log_time >= Millis(5000), "{text}");
+        node.stop_now().expect("it stops");
+        let identity = disks.identity();
+        assert_eq!(identity["version"], 2, "{text}");
+        assert_eq!(identity["heard_ms"], identity["ceiling_ms"], "a master heard what it told: {text}");
+    }
+    let newer = Disks::with(file_of(&V2.replace("\"version\":2", "\"version\":3")), Forgetful::new());
+    let text = newer.refused(newer.settings(Fsync::No));
+    assert_eq!(text, "the file `node` is of version 3; this program reads versions 1 to 2");
+}
+
+/// A folder with a file `node` of this text.
+fn file_of(text: &str) -> Forgetful {
+    let files = Forgetful::new();
+    files.create("node").and_then(|file| file.write_at(0, text.as_bytes())).expect("the disk works");
+    files.damage("node", |_| {});
+    files
+}
