@@ -56,7 +56,8 @@ impl Setup {
             ..Settings::new(folder.path())
         };
         let store = RocksStore::open(&folder.path().join("store")).expect("a store");
-        let applied = Arc::new(Applied::new(&settings, store, Lsn::NONE, (Millis::ZERO, Millis::ZERO), Readers::In));
+        let applied =
+            Arc::new(Applied::new(&settings, store, Lsn::NONE, (Millis::ZERO, Millis::ZERO), Readers::In));
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
         let applier = Applier::new(settings.machine(), self.workers, Lsn::NONE);
         let pool = Arc::new(Pool::new(applier, limits, settings.schedule.clone()));

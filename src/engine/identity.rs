@@ -131,14 +131,11 @@ impl Identity {
             Err(error) => return Err(error.into()),
         };
         let bytes = file.read_at(0, BYTES_MAX)?;
-        let damaged = |reason: String| IdentityError::Damaged(reason);
-        let identity: Identity =
-            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let damaged = |error: serde_json::Error| IdentityError::Damaged(error.to_string());
+        let identity: Identity = serde_json::from_slice(&bytes).map_err(damaged)?;
         match identity.version {
             1..=VERSION => Ok(Some(Identity { version: VERSION, ..identity })),
-            other => {
-                Err(damaged(format!("it is of version {other}; this program knows versions 1 to {VERSION}")))
-            }
+            other => Err(IdentityError::Version(other)),
         }
     }
 

@@ -125,7 +125,8 @@ fn replica_refuses_writes_and_after_a_crash_reads() {
 
 #[test]
 fn log_time_of_a_master_is_lifted_to_what_its_replica_has_heard_and_not_to_what_it_told() {
-    let cases = [("heard_ms", 1_800_000, true), ("heard_ms", 7_200_000, false), ("ceiling_ms", 1_800_000, false)];
+    let cases =
+        [("heard_ms", 1_800_000, true), ("heard_ms", 7_200_000, false), ("ceiling_ms", 1_800_000, false)];
     for (field, ahead_ms, is_lifted) in cases {
         let (m, r) = (Disks::new(), Disks::new());
         let master = Peer::master(&m, AS_IT_IS);

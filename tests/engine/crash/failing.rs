@@ -2,7 +2,7 @@
 
 use super::super::disks::{Disks, entries, is_misconf, log_of, run, wait_until};
 use super::super::forgetful::{Fault, Forgetful};
-use replicheck::binlog::files::Files;
+use replicheck::binlog::files::{File as _, Files};
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Fsync, Lsn};
 use replicheck::command::Reply;
@@ -183,7 +183,8 @@ fn ceiling_that_cannot_be_written_makes_log_time_stand_still() {
 
 #[test]
 fn node_file_of_each_version_is_taken_and_of_a_newer_one_refused() {
-    const V1: &str = r#"{"version":1,"expiry":"log_clock","ceiling_ms":5000,"follower":false,"epoch":7,"lost":false}"#;
+    const V1: &str =
+        r#"{"version":1,"expiry":"log_clock","ceiling_ms":5000,"follower":false,"epoch":7,"lost":false}"#;
     const V2: &str = r#"{"version":2,"expiry":"log_clock","ceiling_ms":5000,"heard_ms":4000,"follower":false,"epoch":7,"lost":false}"#;
     for text in [V1, V2] {
         let disks = Disks::with(file_of(text), Forgetful::new());
