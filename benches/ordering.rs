@@ -57,7 +57,7 @@ impl Setup {
         };
         let store = RocksStore::open(&folder.path().join("store")).expect("a store");
         let applied =
-            Arc::new(Applied::new(&settings, store, Lsn::NONE, (Millis::ZERO, Millis::ZERO), Readers::In));
+            Arc::new(Applied::new(&settings, store, Lsn::NONE, (Millis::ZERO, Millis::ZERO, 0), Readers::In));
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
         let applier = Applier::new(settings.machine(), self.workers, Lsn::NONE);
         let pool = Arc::new(Pool::new(applier, limits, settings.schedule.clone()));

@@ -13,59 +13,11 @@
 
 use crate::binlog::Lsn;
 use crate::expiry::{ExpiryPolicy, Reading};
-use crate::node::Replica;
+use crate::node::{MasterClock, Replica, Step};
 use crate::sync::{Mutex, lock};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis, Moment};
 // A snapshot is only read, so nothing about sharing it is to be explored: not the one of `sync`.
 use std::sync::Arc;
-
-/// The clock of a master's log. Pure.
-///
-/// Invariants: it never goes back, and never beyond the ceiling that is durable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogClock {
-    clock: Millis,
-    ceiling: Millis,
-    /// Whether a group is executing that is not published.
-    under_way: bool,
-}
-
-impl LogClock {
-    /// A clock that goes on from `clock`; it stands still until it has a higher ceiling.
-    pub fn new(clock: Millis) -> LogClock {
-        LogClock { clock, ceiling: clock, under_way: false }
-    }
-
-    /// The clock when the system's says `now`.
-    pub fn read(&mut self, now: Millis) -> Millis {
-        if !self.under_way {
-            self.clock = self.clock.max(now.min(self.ceiling));
-        }
-        self.clock
-    }
-
-    /// A group begins: the instant of its entries, and of all readers until it is published.
-    pub fn begin(&mut self, now: Millis) -> Millis {
-        let clock = self.read(now);
-        self.under_way = true;
-        clock
-    }
-
-    /// The group is published, or was refused.
-    pub fn end(&mut self) {
-        self.under_way = false;
-    }
-
-    /// The clock to tell replicas; `None` while a group is under way, whose entries will tell it.
-    pub fn heartbeat(&mut self, now: Millis) -> Option<Millis> {
-        (!self.under_way).then(|| self.read(now))
-    }
-
-    /// A higher ceiling is durable; a lower one changes nothing.
-    pub fn raise(&mut self, ceiling: Millis) {
-        self.ceiling = self.ceiling.max(ceiling);
-    }
-}
 
 /// One state with the instant to judge it by.
 #[derive(Debug)]
@@ -74,13 +26,15 @@ pub struct Sight<S> {
     pub lsn: Lsn,
     /// The instant to judge by.
     pub clock: Millis,
+    /// Wall time − log time, milliseconds: what EXPIRETIME answers by.
+    pub offset_ms: i64,
     /// The state.
     pub snapshot: Arc<S>,
 }
 
 #[derive(Debug)]
-struct Published<S, C> {
-    clock: C,
+struct Published<S> {
+    clock: MasterClock,
     lsn: Lsn,
     snapshot: Arc<S>,
 }
@@ -88,33 +42,44 @@ struct Published<S, C> {
 /// What a master's readers are given.
 #[derive(Debug)]
 pub struct MasterPublication<S> {
-    published: Mutex<Published<S, LogClock>>,
+    published: Mutex<Published<S>>,
 }
 
 impl<S> MasterPublication<S> {
     /// The state after entry `lsn`, and a clock.
-    pub fn new(clock: LogClock, lsn: Lsn, snapshot: S) -> MasterPublication<S> {
+    pub fn new(clock: MasterClock, lsn: Lsn, snapshot: S) -> MasterPublication<S> {
         let snapshot = Arc::new(snapshot);
         MasterPublication { published: Mutex::new(Published { clock, lsn, snapshot }) }
     }
 
-    /// What a reader is given when the system's clock says `now`.
-    pub fn read(&self, now: Millis) -> Sight<S> {
+    /// What a reader is given at `now`.
+    pub fn read(&self, now: Moment) -> Sight<S> {
         let mut published = lock(&self.published);
         let clock = published.clock.read(now);
-        Sight { lsn: published.lsn, clock, snapshot: Arc::clone(&published.snapshot) }
+        let offset_ms = published.clock.offset_ms();
+        Sight { lsn: published.lsn, clock, offset_ms, snapshot: Arc::clone(&published.snapshot) }
     }
 
-    /// See [`LogClock::heartbeat`]; with the entry after which it stands in the stream.
-    pub fn heartbeat(&self, now: Millis) -> Option<(Lsn, Millis)> {
+    /// See [`MasterClock::heartbeat`]; with the entry after which it stands in the stream. `stepped`: as in
+    /// [`MasterPublication::begin`].
+    pub fn heartbeat(&self, now: Moment, stepped: impl FnOnce(Lsn, Step)) -> Option<(Lsn, Millis)> {
         let mut published = lock(&self.published);
+        let lsn = published.lsn;
+        if let Some(step) = published.clock.measure(now) {
+            stepped(lsn, step);
+        }
         let time = published.clock.heartbeat(now)?;
-        Some((published.lsn, time))
+        Some((lsn, time))
     }
 
-    /// See [`LogClock::begin`].
-    pub fn begin(&self, now: Millis) -> Millis {
-        lock(&self.published).clock.begin(now)
+    /// See [`MasterClock::begin`]; gives the offset, too. If the wall clock was set, `stepped` is told of it, with the entry
+    /// after which the offset changes, before anybody is given an entry of this group.
+    pub fn begin(&self, now: Moment, stepped: impl FnOnce(Lsn, Step)) -> (Millis, i64) {
+        let mut published = lock(&self.published);
+        if let Some(step) = published.clock.measure(now) {
+            stepped(published.lsn, step);
+        }
+        (published.clock.begin(now), published.clock.offset_ms())
     }
 
     /// The group that began is written: readers see it from now on.
@@ -135,9 +100,14 @@ impl<S> MasterPublication<S> {
         lock(&self.published).clock.end();
     }
 
-    /// See [`LogClock::raise`].
+    /// See [`MasterClock::raise`].
     pub fn raise(&self, ceiling: Millis) {
         lock(&self.published).clock.raise(ceiling);
+    }
+
+    /// The clock as it is.
+    pub fn clock(&self) -> MasterClock {
+        lock(&self.published).clock.clone()
     }
 }
 
@@ -152,23 +122,44 @@ struct Shown<S> {
     replica: Replica,
     /// The latest instant by which a reader was answered.
     told: Millis,
+    /// No estimate that readers are given is later.
+    ceiling: Millis,
+    /// The master's time that was received last, with what the elapsed clock said; `None`: none since the start.
+    received: Option<(Millis, Elapsed)>,
     /// The published snapshot; `None`: readers are given the store as it is.
     snapshot: Option<Arc<S>>,
 }
 
+/// What a reader of a replica is given.
+#[derive(Debug)]
+pub struct ReplicaSight<S> {
+    /// The last entry that it shows, unless readers are given the store as it is.
+    pub lsn: Lsn,
+    /// The instant to judge by.
+    pub reading: Reading,
+    /// The master's offset, milliseconds: what EXPIRETIME answers by.
+    pub offset_ms: i64,
+    /// The published snapshot; `None`: the store as it is.
+    pub snapshot: Option<Arc<S>>,
+}
+
 impl<S> ReplicaPublication<S> {
-    /// The publication of `replica`, without a snapshot.
-    pub fn new(replica: Replica) -> ReplicaPublication<S> {
-        ReplicaPublication { state: Mutex::new(Shown { replica, told: Millis::ZERO, snapshot: None }) }
+    /// The publication of `replica`, without a snapshot. `ceiling`: no estimate that readers are given is later.
+    pub fn new(replica: Replica, ceiling: Millis) -> ReplicaPublication<S> {
+        let (told, received, snapshot) = (Millis::ZERO, None, None);
+        ReplicaPublication { state: Mutex::new(Shown { replica, told, ceiling, received, snapshot }) }
     }
 
-    /// The last entry that readers see, the instant to judge by when the replica's own clock says `local`, and the published
-    /// snapshot.
-    pub fn read(&self, policy: &dyn ExpiryPolicy, local: Millis) -> (Lsn, Reading, Option<Arc<S>>) {
+    /// What a reader is given at `now`.
+    pub fn read(&self, policy: &dyn ExpiryPolicy, now: Moment) -> ReplicaSight<S> {
         let mut state = lock(&self.state);
-        let reading = state.replica.reads_at(policy, local, state.told);
+        let mut reading = state.replica.reads_at(policy, now, state.told);
+        if reading.estimated {
+            reading.time = reading.time.min(state.ceiling.max(state.replica.heard()));
+        }
         state.told = state.told.max(reading.time);
-        (state.replica.published(), reading, state.snapshot.clone())
+        let (lsn, offset_ms) = (state.replica.published(), state.replica.offset_ms());
+        ReplicaSight { lsn, reading, offset_ms, snapshot: state.snapshot.clone() }
     }
 
     /// What `look` finds in the replica's state.
@@ -179,6 +170,41 @@ impl<S> ReplicaPublication<S> {
     /// Changes the replica's state: the link tells what it received.
     pub fn tell(&self, tell: impl FnOnce(&mut Replica)) {
         tell(&mut lock(&self.state).replica);
+    }
+
+    /// Receives entries at `now`: the number of each, and the master's time.
+    pub fn receive(&self, entries: impl Iterator<Item = (Lsn, Millis)>, now: Elapsed) {
+        let mut state = lock(&self.state);
+        for (lsn, time) in entries {
+            state.replica.receive(lsn, time, now);
+            state.received = Some((time, now));
+        }
+    }
+
+    /// Receives a heartbeat at `now`: `time` after entry `after`, `tail` at the end of the master's log. Readers are told no time of
+    /// a heartbeat beyond the ceiling. Whether they were told an instant that is out of all proportion to the master's time: it is
+    /// forgotten then, and readers who saw it must be let go of.
+    pub fn heartbeat(&self, after: Lsn, time: Millis, tail: Millis, now: Elapsed) -> bool {
+        let mut state = lock(&self.state);
+        let bounded = time.min(state.ceiling.max(state.replica.heard()));
+        state.replica.heartbeat(after, bounded, now);
+        state.received = Some((time, now));
+        let is_forgotten = state.replica.ends(tail);
+        if is_forgotten {
+            state.told = Millis::ZERO;
+        }
+        is_forgotten
+    }
+
+    /// The master's time at `now`, counted from what was received last by the elapsed clock; `None`: nothing since the start.
+    pub fn counted(&self, now: Elapsed) -> Option<Millis> {
+        let (time, at) = lock(&self.state).received?;
+        Some(Millis(time.0.saturating_add(now.since(at))))
+    }
+
+    /// A ceiling is durable: readers may be told log time up to it.
+    pub fn set_ceiling(&self, ceiling: Millis) {
+        lock(&self.state).ceiling = ceiling;
     }
 
     /// Publishes all entries up to `lsn`, which are applied. `snapshot` takes a snapshot to be judged at the instant that it is

@@ -1,4 +1,4 @@
-//! Time as data: instants in milliseconds. Nothing below the server reads a clock; every function that needs
+//! Time as data: instants and elapsed time in milliseconds. Nothing below the engine reads a clock; every function that needs
 //! the time is given it.
 
 use std::fmt;
@@ -21,6 +21,27 @@ impl Millis {
     pub fn since(self, earlier: Millis) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+}
+
+/// What a clock says that nobody sets: milliseconds since some moment, the same one as long as the machine is up. Only the
+/// distance of two readings on one machine means anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Elapsed(pub u64);
+
+impl Elapsed {
+    /// Milliseconds from `earlier` to this reading; 0 if `earlier` is later.
+    pub fn since(self, earlier: Elapsed) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// What the two clocks of a node say at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Moment {
+    /// Elapsed time: it goes on evenly, whatever is done to the wall clock.
+    pub elapsed: Elapsed,
+    /// Wall time. Somebody may set it, ahead or back, at any time.
+    pub wall: Millis,
 }
 
 impl fmt::Display for Millis {

@@ -8,6 +8,7 @@ mod seed;
 mod machines {
     mod binlog;
     mod binlog_golden;
+    mod clock;
     mod commands;
     mod compression;
     mod drawing;

@@ -6,7 +6,7 @@ use crate::expiry::LogTime;
 use crate::models::ordering::Task;
 use crate::node::{MasterInput, MasterOutput, Readers, Replica};
 use crate::ordering::{Admission, Job};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis};
 
 impl BothModel {
     pub(super) fn master_acts(&self, state: &mut State, input: MasterInput) {
@@ -44,13 +44,14 @@ impl BothModel {
     pub(super) fn delivered(&self, state: &State) -> Option<State> {
         let (&(_, message), rest) = self.links.value(state.link).split_first()?;
         // Log time is never estimated, so the moment of the receipt does not matter.
-        let (mut next, local) = (State { link: self.links.number(rest.to_vec()), ..*state }, Millis::ZERO);
+        let mut next = State { link: self.links.number(rest.to_vec()), ..*state };
+        let now = Elapsed::default();
         let mut control = self.controls.value(state.control).clone();
         match message {
-            Message::Heartbeat(time) => control.replica.heartbeat(state.received, time, local),
+            Message::Heartbeat(time) => control.replica.heartbeat(state.received, time, now),
             Message::Entry(lsn) => {
                 let entry = self.entry(state, lsn);
-                control.replica.receive(lsn, entry.time, local);
+                control.replica.receive(lsn, entry.time, now);
                 // No strategy of the crate refuses a command of the alphabet.
                 control = control.admit(&Admission::of(entry))?.expect("a command of the alphabet");
                 next.received = lsn;
@@ -88,7 +89,7 @@ impl BothModel {
         let time =
             if state.received == Lsn::NONE { Millis::ZERO } else { self.entry(state, state.received).time };
         let replica =
-            Replica::new(left.marker(), LogTime::at(time, Millis::ZERO), None, Readers::WaitForMaster);
+            Replica::new(left.marker(), LogTime::at(time, Elapsed::default()), None, Readers::WaitForMaster);
         state.crashes_left -= 1;
         state.control = self.fresh(replica, state.crashes_left > 0);
         state.data = self.datas.number(left.survived());

@@ -16,7 +16,7 @@ use crate::ordering::AnyOrdering;
 use crate::store::memory::MemoryStore;
 use crate::store::record::Record;
 use crate::store::{Dump, dump};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis, Moment};
 use stateright::{Model, Property};
 use std::sync::Arc;
 
@@ -163,7 +163,8 @@ impl BothModel {
 
     /// By which instant readers of the replica judge.
     pub(super) fn readers_judge_at(&self, state: &State) -> Millis {
-        self.replica(state).reads_at(&*self.policy, self.replica_clock(state), state.told).time
+        let now = Moment { elapsed: Elapsed(self.master_clock(state).0), wall: self.replica_clock(state) };
+        self.replica(state).reads_at(&*self.policy, now, state.told).time
     }
 
     pub(super) fn moves(&self, state: &State) -> &[(Move, u32, Option<Task>)] {

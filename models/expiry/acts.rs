@@ -10,7 +10,7 @@ use crate::effect::KeySet;
 use crate::node::{Master, MasterInput, MasterOutput};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis, Moment};
 use std::collections::BTreeSet;
 
 impl ExpiryModel {
@@ -98,50 +98,51 @@ impl ExpiryModel {
 
     pub(super) fn replica_acts(&self, state: &mut State, step: ReplicaStep) {
         let now = self.master_clock(state.elapsed);
-        let local = self.replica_clock(state.elapsed, state.skew);
-        state.replica = self.replica_steps.get((state.replica, step, local, now), || {
+        let moment = self.replica_moment(state.elapsed, state.skew);
+        let wall = moment.wall;
+        state.replica = self.replica_steps.get((state.replica, step, moment), || {
             let mut side = self.replicas.value(state.replica).clone();
             match step {
                 ReplicaStep::Remove(n) => {
                     let key = Self::nth_key(self.replica_dump(state.replica), n);
-                    side.replica.remove(self.policy(), &key, local).expect(MEMORY);
+                    side.replica.remove(self.policy(), &key, wall).expect(MEMORY);
                 }
                 ReplicaStep::Message(message) => {
-                    self.received(&mut side, message, local);
+                    self.received(&mut side, message, moment);
                     if !self.setup.apart {
-                        self.applied(&mut side, local, now);
+                        self.applied(&mut side, wall, now);
                         self.published(&mut side);
                     }
                 }
-                ReplicaStep::Apply => self.applied(&mut side, local, now),
+                ReplicaStep::Apply => self.applied(&mut side, wall, now),
                 ReplicaStep::Publish => self.published(&mut side),
             }
             self.replicas.number(side)
         });
     }
 
-    fn received(&self, side: &mut ReplicaSide, message: u32, local: Millis) {
+    fn received(&self, side: &mut ReplicaSide, message: u32, now: Moment) {
         // Without a limit the moment of the receipt does not matter.
-        side.received_at = self.limit_ms().map_or(Millis::ZERO, |_| local);
+        side.received_at = self.limit_ms().map_or(Elapsed::default(), |_| now.elapsed);
         match self.messages.value(message) {
             Message::Entry { entry, .. } => {
-                side.replica.receive(self.policy(), entry.clone(), local);
+                side.replica.receive(self.policy(), entry.clone(), now);
                 side.unpublished.push(message);
             }
-            Message::Heartbeat(time) => side.replica.heartbeat(*time, local),
+            Message::Heartbeat(time) => side.replica.heartbeat(*time, now.elapsed),
         }
     }
 
     /// The oldest entry that was received is applied, if there is one.
-    fn applied(&self, side: &mut ReplicaSide, local: Millis, now: Millis) {
+    fn applied(&self, side: &mut ReplicaSide, wall: Millis, now: Millis) {
         let Some(&message) = side.unapplied().first() else { return };
         if let Message::Entry { entry, deadlines, command: Some(number), .. } = self.messages.value(message) {
-            let (ran, came) = (entry.time, now.max(local));
+            let (ran, came) = (entry.time, now.max(wall));
             let mut ahead = deadlines.iter().filter(|deadline| ran < **deadline);
             let is_late = ahead.clone().any(|deadline| *deadline <= came);
             self.covered.command(*number, ahead.next().is_some(), is_late);
         }
-        side.replica.apply(self.policy(), local).expect(MEMORY);
+        side.replica.apply(self.policy(), wall).expect(MEMORY);
     }
 
     fn published(&self, side: &mut ReplicaSide) {

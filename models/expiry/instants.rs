@@ -12,7 +12,7 @@
 
 use super::setup::Setup;
 use crate::store::Dump;
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
 
 /// How time passes.
@@ -32,8 +32,8 @@ pub(in crate::models) struct Pending<'a> {
     pub replica: &'a Dump,
     /// Deadlines that messages carry, or that their keys had on the master.
     pub under_way: Vec<Millis>,
-    /// The replica's clock when it last received something, if log time may be estimated.
-    pub received_at: Option<Millis>,
+    /// The elapsed clock when the replica last received something, if log time may be estimated.
+    pub received_at: Option<Elapsed>,
     /// When the oldest message was sent, in milliseconds from the start.
     pub oldest: Option<u64>,
     /// Whether the link is down.
@@ -64,7 +64,7 @@ pub(in crate::models) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending
     }
     let limit = setup.log_clock_limit_ticks.map(|ticks| i128::from(ticks) * i128::from(setup.tick_ms));
     if let (Some(limit), Some(received_at)) = (limit, pending.received_at) {
-        let silent_for_too_long = i128::from(received_at.0) + limit - i128::from(skew_ms);
+        let silent_for_too_long = i128::from(received_at.0) + limit;
         note(silent_for_too_long);
         note(silent_for_too_long + 1);
     }

@@ -15,7 +15,7 @@ use crate::models::story::Story;
 use crate::node::Master;
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis, Moment};
 use stateright::{Model, Property};
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ pub struct ExpiryModel {
     /// Moments of different numbers share what could be seen.
     moments: Interner<Moments>,
     pub(super) master_steps: Memo<(u32, Action, u64), MasterStep>,
-    pub(super) replica_steps: Memo<(u32, ReplicaStep, Millis, Millis), u32>,
+    pub(super) replica_steps: Memo<(u32, ReplicaStep, Moment), u32>,
     same_lsn: Memo<(u32, u32, Millis), Judgement>,
     moments_after: Memo<(u32, u32, u64, u64), u32>,
     deaths: Memo<(u32, u64, u64), ()>,
@@ -177,6 +177,11 @@ impl ExpiryModel {
         self.master_clock(elapsed).offset(self.skew_ms(skew))
     }
 
+    /// What the replica's two clocks say. Elapsed time is the same on both nodes.
+    pub(super) fn replica_moment(&self, elapsed: u64, skew: u16) -> Moment {
+        Moment { elapsed: Elapsed(self.master_clock(elapsed).0), wall: self.replica_clock(elapsed, skew) }
+    }
+
     /// The skew of that number, in milliseconds.
     pub fn skew_ms(&self, skew: u16) -> i64 {
         self.setup.skew_ms(skew)
@@ -201,9 +206,9 @@ impl ExpiryModel {
         if self.setup.readers_see_the_dead {
             return Reading { time: Millis::ZERO, estimated: false };
         }
-        let local = self.replica_clock(state.elapsed, state.skew);
+        let moment = self.replica_moment(state.elapsed, state.skew);
         let side = self.replicas.value(state.replica);
-        side.replica.replica().reads_at(self.policy(), local, state.told)
+        side.replica.replica().reads_at(self.policy(), moment, state.told)
     }
 
     /// The n-th key that is stored.
@@ -287,9 +292,9 @@ impl ExpiryModel {
     fn is_guess(&self, state: &State, judged: Reading) -> bool {
         let Some(limit) = self.limit_ms().filter(|_| judged.estimated) else { return false };
         let side = self.replicas.value(state.replica);
-        let local = self.replica_clock(state.elapsed, state.skew);
+        let now = self.replica_moment(state.elapsed, state.skew).elapsed;
         let next = side.unpublished.first().map(|message| self.messages.value(*message).time());
-        let is_silent = local.since(side.received_at) > limit;
+        let is_silent = now.since(side.received_at) > limit;
         let given_before = state.guessed && judged.time <= state.told;
         given_before || is_silent && next.is_none_or(|next| judged.time <= next)
     }

@@ -8,7 +8,7 @@ use crate::invariant::{self, Sight, Visible};
 use crate::node::{Readers, Replica, SerialReplica};
 use crate::store::Dump;
 use crate::store::memory::MemoryStore;
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -56,8 +56,8 @@ pub struct ReplicaSide {
     pub writers: BTreeMap<Key, Lsn>,
     /// Numbers of the messages whose entries still have to be published, oldest first.
     pub unpublished: Vec<u32>,
-    /// The replica's clock at the last receipt, if log time may be estimated.
-    pub received_at: Millis,
+    /// The elapsed clock at the last receipt, if log time may be estimated.
+    pub received_at: Elapsed,
 }
 
 impl ReplicaSide {
@@ -71,7 +71,7 @@ impl ReplicaSide {
             master_then: Dump::new(),
             writers: BTreeMap::new(),
             unpublished: Vec::new(),
-            received_at: Millis::ZERO,
+            received_at: Elapsed::default(),
         }
     }
 

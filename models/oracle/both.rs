@@ -23,7 +23,7 @@ use crate::ordering::{Admission, AnyOrdering, Ordering, Reads};
 use crate::store::memory::MemoryStore;
 use crate::store::record::Record;
 use crate::store::{Dump, dump};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis, Moment};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
@@ -158,10 +158,14 @@ impl Question<'_> {
         state.now.offset(self.skew_ms)
     }
 
+    fn moment(&self, state: &State) -> Moment {
+        Moment { elapsed: Elapsed(state.now.0), wall: self.local(state) }
+    }
+
     fn visit(&self, state: &State) -> Visit<State> {
         let own = self.steps_of_replica(state);
         let mut broken = Vec::new();
-        let judges = state.replica.reads_at(self.policy, self.local(state), state.told).time;
+        let judges = state.replica.reads_at(self.policy, self.moment(state), state.told).time;
         let is_all_told = state.link.is_empty() && state.master.time() == state.now;
         if own.is_empty() && is_all_told && !invariant::progress(self.at_rest(state, judges)) {
             broken.push("progress");
@@ -264,9 +268,9 @@ impl Question<'_> {
         let mut next = state.clone();
         let Some((_, message)) = next.link.pop_front().filter(|_| !state.recovers) else { return Vec::new() };
         match message {
-            Message::Heartbeat(time) => next.replica.heartbeat(state.received, time, Millis::ZERO),
+            Message::Heartbeat(time) => next.replica.heartbeat(state.received, time, Elapsed::default()),
             Message::Entry(lsn) => {
-                next.replica.receive(lsn, state.entry(lsn).time, Millis::ZERO);
+                next.replica.receive(lsn, state.entry(lsn).time, Elapsed::default());
                 next.received = lsn;
             }
         }
@@ -367,7 +371,7 @@ impl Question<'_> {
         }
         let crash = |(flushed, left): (usize, &Rc<MemoryStore>)| {
             let marker = apply::marker(&**left).expect(MEMORY);
-            let time = LogTime::at(state.entry(state.received).time, Millis::ZERO);
+            let time = LogTime::at(state.entry(state.received).time, Elapsed::default());
             let next = State {
                 applier: Applier::new((self.new)(), self.workers, marker),
                 cutting: false,

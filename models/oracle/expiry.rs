@@ -23,7 +23,7 @@ use crate::invariant::{self, SameLsn, Sight, Visible};
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis, Moment};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
@@ -138,6 +138,11 @@ impl State {
         self.now.offset(self.skew_ms)
     }
 
+    /// What the replica's two clocks say.
+    fn moment(&self) -> Moment {
+        Moment { elapsed: Elapsed(self.now.0), wall: self.local() }
+    }
+
     fn apply(&mut self, policy: &dyn ExpiryPolicy) {
         let local = self.local();
         self.replica.apply(policy, local).expect(MEMORY);
@@ -172,7 +177,7 @@ impl Question<'_> {
         let mut broken = self.broken_at_same_lsn(state);
         let (mut saw, mut moments) = (state.saw.clone(), state.moments.clone());
         see(&mut moments, &state.master_holds(), state.now);
-        let judges = state.replica.replica().reads_at(self.policy, state.local(), state.told);
+        let judges = state.replica.replica().reads_at(self.policy, state.moment(), state.told);
         // Nothing is refused: a replica to which nothing more can be told may owe an entry, or its readers the time.
         let is_all_told = state.link.is_empty()
             && state.down != Some(true)
@@ -227,7 +232,7 @@ impl Question<'_> {
     /// Whether an estimate of `time` comes of a long silence, and passes no entry that was received.
     fn is_rightly_estimated(&self, state: &State, time: Millis) -> bool {
         let Some(limit_ms) = self.limit_ms else { return false };
-        let is_silent = state.local().0.saturating_sub(state.silent_since.0) > limit_ms;
+        let is_silent = state.now.0.saturating_sub(state.silent_since.0) > limit_ms;
         let passes_one = match state.unpublished.front() {
             Some(Message::Entry(entry, ..)) => time > entry.time,
             _ => false,
@@ -337,7 +342,7 @@ impl Question<'_> {
             }
         }
         if let Some(limit) = self.limit_ms {
-            let silent = Millis(state.silent_since.0 + limit).offset(-state.skew_ms);
+            let silent = Millis(state.silent_since.0 + limit);
             found.extend([silent, silent.offset(1)]);
         }
         if let Some(latest) = latest {
@@ -354,11 +359,11 @@ impl Question<'_> {
         }
         let Some((_, message)) = next.link.pop_front() else { return Vec::new() };
         let words = format!("the link delivers {message}");
-        next.silent_since = state.local();
+        next.silent_since = state.now;
         match &message {
-            Message::Heartbeat(time) => next.replica.heartbeat(*time, state.local()),
+            Message::Heartbeat(time) => next.replica.heartbeat(*time, state.moment().elapsed),
             Message::Entry(entry, ..) => {
-                next.replica.receive(self.policy, entry.clone(), state.local());
+                next.replica.receive(self.policy, entry.clone(), state.moment());
                 next.unpublished.push_back(message);
                 next.unapplied += 1;
                 if !self.apart {

@@ -7,7 +7,7 @@ use crate::effect::KeySet;
 use crate::expiry::LogTime;
 use crate::node::{Readers, Replica};
 use crate::ordering::{Admission, Job, Ordering, Reads, Refused};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis};
 
 /// A batch to be written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +86,7 @@ pub fn started(published: Lsn, tail: Option<Lsn>) -> Replica {
     let mut replica = Replica::new(published, LogTime::default(), None, readers);
     if let Some(tail) = tail {
         replica.resumed(tail);
-        replica.heartbeat(tail, Millis::ZERO, Millis::ZERO);
+        replica.heartbeat(tail, Millis::ZERO, Elapsed::default());
     }
     replica
 }

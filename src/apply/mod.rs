@@ -123,10 +123,26 @@ pub fn marker_write(lsn: Lsn) -> Write {
     Write::Put { key: key::marker(), value: lsn.0.to_be_bytes().to_vec() }
 }
 
+/// What notes that a key was removed which was dead at `deadline`, without an entry that says so: part of the batch that removes
+/// it. A replica tells it to its next master (`replication::handshake`).
+pub fn removed_write(deadline: Millis) -> Write {
+    Write::Put { key: key::removed(), value: deadline.0.to_be_bytes().to_vec() }
+}
+
+/// The latest deadline for which a key was removed: 0 if none was. Errors: the store's; a record of the wrong length.
+pub fn removed(store: &dyn Read) -> Result<Millis, StoreError> {
+    number(store, &key::removed(), "removed").map(Millis)
+}
+
 /// The marker in the store: 0 if nothing was ever written. Errors: the store's; a marker of the wrong length.
 pub fn marker(store: &dyn Read) -> Result<Lsn, StoreError> {
-    let Some(bytes) = store.get(&key::marker())? else { return Ok(Lsn(0)) };
+    number(store, &key::marker(), "marker").map(Lsn)
+}
+
+/// The number in one of the node's own records; 0 if it is not there.
+fn number(store: &dyn Read, key: &[u8], name: &str) -> Result<u64, StoreError> {
+    let Some(bytes) = store.get(key)? else { return Ok(0) };
     let bytes = <[u8; 8]>::try_from(bytes.as_slice())
-        .map_err(|_| StoreError::Damaged { key: "marker".to_owned(), reason: "not eight bytes" })?;
-    Ok(Lsn(u64::from_be_bytes(bytes)))
+        .map_err(|_| StoreError::Damaged { key: name.to_owned(), reason: "not eight bytes" })?;
+    Ok(u64::from_be_bytes(bytes))
 }

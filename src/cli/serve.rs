@@ -52,6 +52,10 @@ pub struct Args {
     /// How long a replica may hear nothing before it estimates log time, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     log_clock_limit: u64,
+    /// How much of the time for which a node was down log time counts at a start, at most, milliseconds: the wall clock tells it,
+    /// which may have been set meanwhile
+    #[arg(long, value_name = "MS", default_value_t = 24 * 3_600_000)]
+    downtime_max: u64,
     /// How often a replica under writeset_snapshots publishes a snapshot, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 100)]
     snapshot_interval: u64,
@@ -153,6 +157,7 @@ fn settings(args: &Args) -> Result<Settings, UsageError> {
         compression: args.compression,
         flush_bytes: args.flush_bytes,
         log_clock_limit_ms: args.log_clock_limit,
+        downtime_max_ms: args.downtime_max,
         snapshot_interval_ms: args.snapshot_interval,
         trace: args.trace.as_ref().map(trace).transpose()?,
         ..defaults

@@ -16,7 +16,7 @@ use crate::replication::handshake::{Hello, Resume};
 use crate::replication::order::Receiver;
 use crate::replication::session::{End, EndOnDrop, Session, Stop, Timing};
 use crate::replication::wire::{Downstream, Incoming, WireError, decode_downstream, encode_ack};
-use crate::replication::{Ack, Heartbeat};
+use crate::replication::{Ack, Heartbeat, Offset, PROTOCOL_VERSION_MIN};
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -28,6 +28,8 @@ pub const READ_BYTES: usize = 256 << 10;
 const ANSWER_BYTES_MAX: usize = 4 << 10;
 /// How the reply begins that no retry will change.
 const REFUSED: &str = "NOSYNC";
+/// How a refusal begins that asking with a lower version may change; [`crate::replication::handshake::Refusal::Version`].
+const OTHER_VERSION: &str = "NOSYNC replica speaks replication version ";
 
 /// Why a follower cannot go on. The node stops, and a person looks after it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +49,9 @@ pub trait Follower: Sync {
 
     /// Log time after the last entry given.
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError>;
+
+    /// The master's offset after the last entry given.
+    fn offset(&self, offset: Offset);
 
     /// What the replica has. It may not block for long.
     fn acks(&self) -> Ack;
@@ -151,11 +156,26 @@ impl Link {
 
     /// One connection, to its end. `heard` tells whether the master sent anything good.
     fn follow(&self, follower: &impl Follower, stop: &Stop, heard: &mut bool) -> Result<(), LinkError> {
-        let socket = connect(&self.address, self.timing.connect)?;
-        let session = Session::new(socket, stop).map_err(End::Io)?;
-        let hello = follower.hello();
-        session.write(&command_bytes(&hello.argv())?)?;
-        let (resume, rest) = self.answer(&session, &hello)?;
+        let mut hello = follower.hello();
+        let (session, (resume, rest)) = loop {
+            let socket = connect(&self.address, self.timing.connect)?;
+            let session = Session::new(socket, stop).map_err(End::Io)?;
+            session.write(&command_bytes(&hello.argv())?)?;
+            match self.answer(&session, &hello) {
+                Err(LinkError::Refused(error))
+                    if error.starts_with(OTHER_VERSION) && hello.version > PROTOCOL_VERSION_MIN =>
+                {
+                    hello.version -= 1;
+                    tracing::warn!(
+                        master = self.address,
+                        version = hello.version,
+                        "the master speaks an older version: it tells no offset of its wall clock, and histories are \
+                         compared by epochs only"
+                    );
+                }
+                answered => break (session, answered?),
+            }
+        };
         let rest = io::Cursor::new(rest);
         follower.resumed(resume)?;
         let codec = resume.codec;
@@ -202,7 +222,9 @@ impl Link {
         let reply = if is_line { reply_in(&bytes[..line])? } else { None };
         match reply {
             Some((OwnedFrame::SimpleString(status), used)) => match Resume::parse(&status) {
-                Some(resume) if is_asked_for(&resume, hello) => Ok((resume, bytes.split_off(used))),
+                Some(resume) if is_asked_for(&resume, hello) => {
+                    Ok((Resume { version: hello.version, ..resume }, bytes.split_off(used)))
+                }
                 _ => Err(LinkError::Answer(text(&status))),
             },
             Some((OwnedFrame::Error(error), _)) if error.split(' ').next() == Some(REFUSED) => {
@@ -262,6 +284,10 @@ fn receive(
                 Ok(Some(Downstream::Heartbeat(heartbeat))) => {
                     group.give(follower)?;
                     follower.heartbeat(heartbeat)?;
+                }
+                Ok(Some(Downstream::Offset(offset))) => {
+                    group.give(follower)?;
+                    follower.offset(offset);
                 }
             }
             *heard = true;

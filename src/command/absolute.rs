@@ -1,7 +1,9 @@
-//! A command with its durations turned into absolute deadlines, as a master does before it logs. Pure.
+//! A command with its durations turned into absolute deadlines, or with instants of the wall clock turned into log time, as a
+//! master does before it logs. Pure.
 
 use super::Command;
 use super::number::parse_integer;
+use super::options::Unit;
 use crate::time::Millis;
 
 impl Command {
@@ -12,6 +14,44 @@ impl Command {
         self.rewritten(now)
             .and_then(|argv| Command::parse(self.db, argv).ok())
             .unwrap_or_else(|| self.clone())
+    }
+
+    /// The command that names in log time the instants that this one names by a wall clock which is `offset_ms` ahead: EXPIREAT and
+    /// EXAT become PEXPIREAT and PXAT, which are moved, to 1 ms at least. `None`: it names none, or one that it will be refused for.
+    pub fn in_log_time(&self, offset_ms: i64) -> Option<Command> {
+        let first = match self.name() {
+            "set" => 3,
+            "getex" => 2,
+            "expireat" | "pexpireat" => {
+                let unit = if self.name() == "expireat" { 1000 } else { 1 };
+                let mut argv = self.argv.to_vec();
+                argv[2] = moved(argv.get(2)?, unit, offset_ms)?;
+                argv[0] = b"PEXPIREAT".to_vec();
+                return Command::parse(self.db, argv).ok();
+            }
+            _ => return None,
+        };
+        let (mut argv, mut at, mut units) = (self.argv.to_vec(), first, Vec::new());
+        while at + 1 < argv.len() {
+            let Some(unit) = Unit::of_option(&argv[at]) else {
+                at += 1;
+                continue;
+            };
+            let factor = if unit == Unit::AtSecond { 1000 } else { 1 };
+            units.push(unit);
+            argv[at] = b"PXAT".to_vec();
+            // What is no positive number is refused, in the same words.
+            if parse_integer(&argv[at + 1]).is_some_and(|number| number > 0) {
+                argv[at + 1] = moved(&argv[at + 1], factor, offset_ms).unwrap_or_else(|| b"0".to_vec());
+            }
+            at += 2;
+        }
+        // Options of two units are a syntax error, and stay one.
+        let names = match units.first()? {
+            unit @ (Unit::AtSecond | Unit::AtMillisecond) => units.iter().all(|other| other == unit),
+            Unit::Seconds | Unit::Milliseconds => false,
+        };
+        if names { Command::parse(self.db, argv).ok() } else { None }
     }
 
     fn rewritten(&self, now: Millis) -> Option<Vec<Vec<u8>>> {
@@ -57,6 +97,12 @@ fn option(name: &[u8], now: Millis) -> Option<(i64, Millis)> {
         b"EXAT" => Some((1000, Millis::ZERO)),
         _ => None,
     }
+}
+
+/// An instant of a wall clock as log time, in milliseconds.
+fn moved(amount: &[u8], unit: i64, offset_ms: i64) -> Option<Vec<u8>> {
+    let instant = parse_integer(amount)?.checked_mul(unit)?;
+    Some(instant.saturating_sub(offset_ms).max(1).to_string().into_bytes())
 }
 
 fn instant(amount: &[u8], unit: i64, origin: Millis) -> Option<Vec<u8>> {

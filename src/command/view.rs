@@ -23,12 +23,13 @@ pub struct View<'a> {
     judged_at: Millis,
     incarnation: u64,
     random: u64,
+    offset_ms: i64,
 }
 
 impl<'a> View<'a> {
     /// Database `db` of what `reader` reads, judged at `judged_at`.
     pub fn new(reader: &'a dyn Read, db: u8, judged_at: Millis) -> View<'a> {
-        View { reader, db, judged_at, incarnation: 0, random: 0 }
+        View { reader, db, judged_at, incarnation: 0, random: 0, offset_ms: 0 }
     }
 
     /// The incarnation that a collection created by this command gets: the LSN that its entry will have.
@@ -39,6 +40,16 @@ impl<'a> View<'a> {
     /// The randomness for RANDOMKEY and HRANDFIELD: any number. Writes never use it.
     pub fn with_random(self, random: u64) -> View<'a> {
         View { random, ..self }
+    }
+
+    /// How far the wall clock, by which clients name instants, is ahead of log time; below 0: behind.
+    pub fn with_offset(self, offset_ms: i64) -> View<'a> {
+        View { offset_ms, ..self }
+    }
+
+    /// An instant of log time as clients name it.
+    pub fn by_wall_clock(&self, instant: Millis) -> Millis {
+        instant.offset(self.offset_ms)
     }
 
     /// The same state, seen in another database.

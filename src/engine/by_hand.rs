@@ -28,7 +28,7 @@ impl<F: Place> Engine<F> {
     pub fn given(&self) -> Result<Given, StoreError> {
         match self.role() {
             Role::Master(shared) => {
-                let sight = shared.publication.read(shared.clock.now());
+                let sight = shared.publication.read(shared.clock.moment());
                 Ok(Given { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
             }
             Role::Replica(shared) => {

@@ -8,7 +8,7 @@
 //! itself goes on in the background, and what follows from it is done when somebody looks and finds it ended.
 
 use super::log::SharedLog;
-use crate::apply::marker_write;
+use crate::apply::{marker_write, removed, removed_write};
 use crate::binlog::{Files, Lsn, SegmentError};
 use crate::effect::Write;
 use crate::store::rocksdb::RocksStore;
@@ -26,6 +26,8 @@ pub struct Checkpoints {
     flush_bytes: u64,
     /// Whether compaction may drop what is dead at the flushed marker.
     raises_gate: bool,
+    /// Whether the store has to say so before: the gate may be beyond the time of the log's last entry.
+    notes_gate: bool,
     needed: Needed,
     unflushed_bytes: u64,
     begun: Option<Begun>,
@@ -42,7 +44,13 @@ struct Begun {
 impl Checkpoints {
     /// Nothing written yet. `raises_gate`: see [`RocksStore::set_gate`] for whom it must be `false`.
     pub fn new(flush_bytes: u64, raises_gate: bool, needed: Needed) -> Checkpoints {
-        Checkpoints { flush_bytes, raises_gate, needed, unflushed_bytes: 0, begun: None }
+        Checkpoints { flush_bytes, raises_gate, notes_gate: false, needed, unflushed_bytes: 0, begun: None }
+    }
+
+    /// The same of a master, which flushes at log time, not at an entry's: its store notes what compaction may drop, as it notes
+    /// what was removed.
+    pub fn of_master(self, notes_gate: bool) -> Checkpoints {
+        Checkpoints { notes_gate, ..self }
     }
 
     /// Notes `bytes` written to the store; whether a flush is due.
@@ -73,7 +81,9 @@ impl Checkpoints {
             self.end(store, log)?;
         }
         // What is purged afterwards is what this marker says is there.
-        store.clone().write(&[marker_write(last)])?;
+        let removed = if self.notes_gate { removed(store)?.max(time) } else { Millis::ZERO };
+        let note = (removed > Millis::ZERO).then(|| removed_write(removed));
+        store.clone().write_all(&mut note.iter().chain([&marker_write(last)]))?;
         store.begin_flush()?;
         let bytes = std::mem::take(&mut self.unflushed_bytes);
         self.begun = Some(Begun { last, time, bytes });

@@ -19,6 +19,9 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
         progress: Progress::default(),
         log_time: Millis::ZERO,
         log_time_estimated: false,
+        offset_ms: 0,
+        clock_steps: 0,
+        clients_let_go: 0,
         ordering: settings.ordering,
         expiry: settings.expiry,
         workers: settings.workers,
@@ -37,7 +40,9 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
 }
 
 fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
-    let (applied, time) = shared.last();
+    let sight = shared.publication.read(shared.clock.moment());
+    let (applied, time) = (sight.lsn, sight.clock);
+    (facts.offset_ms, facts.clock_steps) = (sight.offset_ms, shared.tail.steps());
     let log = shared.log.state();
     facts.epoch = shared.epoch;
     facts.log_time = time;
@@ -66,6 +71,7 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
     let (applied, log_time) = shared.applied.seen();
     let log = shared.log.state();
     let lag = lock(&shared.marks).lag(applied);
+    (facts.offset_ms, facts.clients_let_go) = (shared.applied.offset_ms(), shared.applied.forgotten());
     facts.epoch = log.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     facts.read_only = log.poisoned;
     (facts.log_time, facts.log_time_estimated) = (log_time.time, log_time.estimated);
@@ -75,7 +81,7 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
     let link = match state {
         LinkState::Connecting => Link::Connecting,
         LinkState::Up { codec } => Link::Up { compression: *codec },
-        LinkState::Down { .. } => Link::Down { since_ms: shared.clock.now().since(*since) },
+        LinkState::Down { .. } => Link::Down { since_ms: shared.clock.elapsed().since(*since) },
         LinkState::Stopped { reason } => Link::Stopped { reason: reason.to_string() },
     };
     facts.role = RoleFacts::Replica { host: shared.master.host.clone(), port: shared.master.port, link };

@@ -10,7 +10,7 @@ use crate::compression::Codec;
 use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
 use crate::replication::handshake::{self, Hello, History};
 use crate::replication::session::{Stop, Timing};
-use crate::replication::{Ack, Tail};
+use crate::replication::{Ack, PROTOCOL_VERSION, Tail};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use std::collections::BTreeMap;
@@ -89,9 +89,20 @@ fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, hand
     // What is in the log and not published yet is no replica's business.
     let last = shared.tail.get().last.min(log.last);
     let expiry = shared.expiry.name().to_owned();
-    let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch, expiry };
-    let resume = handshake::answer(&history, &hello).map_err(|refusal| refusal.to_string())?;
-    shared.told.fetch_max(hello.time.0, Ordering::Relaxed);
+    let time = shared.last().1;
+    let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch, expiry, time };
+    let place = |at: Lsn| handshake::Place {
+        checksum: shared.log.checksum(at),
+        next: Some(at.next()).filter(|next| *next <= last).and_then(|next| shared.log.time_of(next)),
+    };
+    let resume = handshake::answer(&history, &hello, place).map_err(|refusal| refusal.to_string())?;
+    if hello.version < PROTOCOL_VERSION {
+        tracing::warn!(
+            version = hello.version,
+            "a replica speaks an older version: it is told no offset of the wall clock, and its \
+            history is compared by epochs only"
+        );
+    }
     Ok((hello, resume))
 }
 
@@ -145,6 +156,10 @@ impl<F: Place> Source for Log<'_, F> {
 
     fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail> {
         self.0.tail.wait(seen, at_most)
+    }
+
+    fn offset(&self, after: Lsn) -> (i64, Option<Lsn>) {
+        self.0.tail.offset(after)
     }
 
     fn position(&self, from: Lsn) -> Result<Cursor, SegmentError> {

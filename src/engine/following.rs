@@ -15,27 +15,28 @@ use super::settings::{Machine, Port};
 use super::sweep::Sweep;
 use super::ticker::Ticker;
 use super::{Address, Clock, Failure, Place, Settings, StartError};
-use crate::apply::Applier;
 use crate::apply::pool::{Limits, Pool, Stopped};
+use crate::apply::{self, Applier};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply, View};
 use crate::compression::Codec;
-use crate::effect::{Effect, Key};
+use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging, Policy};
 use crate::handover::hand_over;
-use crate::node::{Readers, removal_of_dead};
+use crate::node::{Pair, Readers};
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
-use crate::replication::{Ack, Heartbeat};
+use crate::replication::{Ack, Heartbeat, Offset, PROTOCOL_VERSION};
+use crate::store::StoreError;
 use crate::store::rocksdb::RocksStore;
-use crate::store::{Store, StoreError};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// From one try to the next when the log's disk refuses.
 const DISK_PAUSE: Duration = Duration::from_secs(1);
@@ -54,10 +55,10 @@ pub struct Shared<F: Files> {
     /// Its own log.
     pub log: Arc<SharedLog<F>>,
     /// The link as it is, and since when.
-    pub link: Mutex<(LinkState, Millis)>,
+    pub link: Mutex<(LinkState, Elapsed)>,
     /// How far behind it is.
     pub marks: Mutex<Marks>,
-    /// Its own clock.
+    /// Its own clocks.
     pub clock: Clock,
     fsync: Mutex<Fsync>,
     /// Keys that were found dead, [`DEAD_MAX`] at most and those of one stretch: removed when the store is flushed.
@@ -75,14 +76,16 @@ pub struct Following<F: Files> {
 }
 
 impl<F: Place> Following<F> {
-    /// Starts a replica of `master` on an open folder. Errors: the folder's disk; threads.
+    /// Starts a replica of `master` on an open folder. `cut` is told when clients have to be let go of. Errors: the folder's disk; threads.
     pub fn start(
         settings: &Settings,
         opened: Opened<F>,
         master: Address,
         failure: Failure,
+        cut: Arc<Notify>,
     ) -> Result<Following<F>, StartError> {
         let Opened { store, log, files, mut identity, last, time: told, heard, stopped, .. } = opened;
+        let offset_ms = identity.offset_ms();
         identity.set_follower(true);
         identity.set_lost(!stopped);
         let ceiling = identity.ceiling();
@@ -93,10 +96,10 @@ impl<F: Place> Following<F> {
         let workers = settings.workers.max(1);
         let readers = if stopped { Readers::In } else { Readers::WaitForMaster };
         let shared = Arc::new(Shared {
-            applied: Applied::new(settings, store.clone(), last, (heard, told), readers),
+            applied: Applied::new(settings, store.clone(), last, (heard, told, offset_ms), readers),
             pool: Pool::new(Applier::new(machine, workers, last), limits, settings.schedule.clone()),
             log: Arc::new(SharedLog::new(log)),
-            link: Mutex::new((LinkState::Connecting, settings.clock.now())),
+            link: Mutex::new((LinkState::Connecting, settings.clock.elapsed())),
             clock: settings.clock.clone(),
             marks: Mutex::new(Marks::new(last)),
             fsync: Mutex::new(settings.fsync),
@@ -127,6 +130,7 @@ impl<F: Place> Following<F> {
             store,
             port: Arc::clone(&settings.port),
             received,
+            cut,
             stop: stop.clone(),
         };
         let link =
@@ -148,9 +152,9 @@ impl<F: Place> Following<F> {
         &self.shared
     }
 
-    /// Ends it: what was received is applied, everything is durable, the store is flushed. Gives the store, which
-    /// readers may still see.
-    pub fn stop(self) -> Result<RocksStore, String> {
+    /// Ends it: what was received is applied, everything is durable, the store is flushed. Gives the store, which readers may
+    /// still see, and the master's time as it was counted, with what the elapsed clock said; `None`: nothing was received.
+    pub fn stop(self) -> Result<(RocksStore, Option<(Millis, Elapsed)>), String> {
         self.stop.set();
         let sink = self.link.join().map_err(|_| "the link panicked".to_owned())?;
         self.shared.pool.close();
@@ -167,9 +171,14 @@ impl<F: Place> Following<F> {
         let (_, told) = self.shared.applied.seen();
         identity.set_lost(!self.shared.applied.lets_readers_in());
         identity.set_heard(self.shared.applied.heard());
+        identity.set_offset_ms(self.shared.applied.offset_ms());
+        let (counted, now) = (self.shared.applied.counted(), self.shared.clock.moment());
+        if let Some(log) = counted {
+            identity.set_pair(Pair { log, wall: now.wall });
+        }
         identity.write_ceiling(&files, told.time).map_err(|error| error.to_string())?;
         self.shared.log.stop().map_err(|error| error.to_string())?;
-        Ok(sink.store)
+        Ok((sink.store, counted.map(|counted| (counted, now.elapsed))))
     }
 }
 
@@ -185,7 +194,9 @@ impl<F: Files> Shared<F> {
         let Some(sight) = self.applied.sight() else {
             return Reply::Error("TRYAGAIN the state was compacted meanwhile".to_owned());
         };
-        let view = View::new(&*sight.snapshot, command.db(), sight.clock).with_random(fastrand::u64(..));
+        let view = View::new(&*sight.snapshot, command.db(), sight.clock)
+            .with_random(fastrand::u64(..))
+            .with_offset(sight.offset_ms);
         super::reply_of(command.execute(&view, sight.clock))
     }
 
@@ -224,6 +235,8 @@ struct Sink<F: Files> {
     store: RocksStore,
     port: Port,
     received: Mutex<Received>,
+    /// Told when clients have to be let go of.
+    cut: Arc<Notify>,
     /// Asked for when the link is to end.
     stop: Stop,
 }
@@ -274,9 +287,7 @@ impl<F: Files> Sink<F> {
     fn remove_the_dead(&self) -> Result<(), StoreError> {
         let Some(now) = self.shared.applied.removes_at() else { return Ok(()) };
         let dead = std::mem::take(&mut *lock(&self.shared.dead));
-        let removals = dead.iter().map(|key| removal_of_dead(&self.store, key, now));
-        let removals = removals.collect::<Result<Vec<Effect>, StoreError>>()?;
-        self.store.clone().write_all(&mut removals.iter().flat_map(|removal| &removal.writes))
+        self.shared.applied.remove_dead(&dead, now)
     }
 }
 
@@ -293,9 +304,16 @@ fn failed(error: impl std::fmt::Display) -> FollowerError {
 impl<F: Place> Follower for Sink<F> {
     fn hello(&self) -> Hello {
         let log = self.shared.log.state();
+        // Errors that are not for now end the link when it next reads or writes.
+        let removed = apply::removed(&self.store).unwrap_or_else(|error| {
+            tracing::error!(%error, "latest deadline removed is not known");
+            Millis(u64::MAX)
+        });
         Hello {
+            version: PROTOCOL_VERSION,
             last: log.last,
-            time: self.shared.applied.heard(),
+            checksum: self.shared.log.checksum(log.last),
+            removed,
             port: self.port.load(Ordering::Relaxed),
             expiry: self.expiry.name().to_owned(),
             epochs: log.epochs,
@@ -311,12 +329,12 @@ impl<F: Place> Follower for Sink<F> {
 
     fn entries(&self, entries: Vec<Entry>, bytes: &[u8]) -> Result<(), FollowerError> {
         let mut received = lock(&self.received);
-        let local = self.shared.clock.now();
+        let wall = self.shared.clock.moment().wall;
         let share = bytes.len() / entries.len().max(1);
         let end = entries.last().map(|entry| (entry.lsn, entry.time));
         let append = |entries: &[Entry]| self.append(entries, bytes);
         let receive = |entries: &[Entry]| self.shared.applied.receive(entries);
-        let arrived = |entry| self.policy.arrived(entry, local);
+        let arrived = |entry| self.policy.arrived(entry, wall);
         hand_over(&self.shared.pool, entries, share, append, receive, arrived)?;
         (received.last, received.time) = end.unwrap_or((received.last, received.time));
         lock(&self.shared.marks).pass(received.last, bytes.len() as u64, received.time);
@@ -330,12 +348,23 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
-        self.shared.applied.heartbeat(heartbeat);
+        if self.shared.applied.heartbeat(heartbeat) {
+            tracing::warn!(
+                master_time = heartbeat.tail.time.0,
+                "readers were told a log time far beyond the master's: it is \
+                forgotten, and clients are let go of"
+            );
+            self.cut.notify_one();
+        }
         lock(&self.received).checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
         let mut marks = lock(&self.shared.marks);
         marks.pass(heartbeat.after, 0, heartbeat.time);
         marks.end(heartbeat.tail);
         Ok(())
+    }
+
+    fn offset(&self, offset: Offset) {
+        self.shared.applied.offset(offset.after, offset.offset_ms);
     }
 
     fn acks(&self) -> Ack {
@@ -346,6 +375,6 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn link(&self, state: LinkState) {
-        *lock(&self.shared.link) = (state, self.shared.clock.now());
+        *lock(&self.shared.link) = (state, self.shared.clock.elapsed());
     }
 }

@@ -1,13 +1,15 @@
 //! Identity — what a node's folder says of itself, in the file `node`. Through [`Files`].
 //!
 //! ```text
-//! {"version":2,"expiry":"log_clock","ceiling_ms":1800000060000,"heard_ms":1800000056120,"follower":true,"epoch":12884901893,"lost":false}
+//! {"version":2,"expiry":"log_clock","ceiling_ms":1800000060000,"counted":{"log_ms":1800000056120,"wall_ms":1800003656120},
+//!  "heard_ms":1800000056120,"offset_ms":3600000,"follower":true,"epoch":12884901893,"lost":false}
 //! ```
 //!
 //! The ceiling is durable before log time gets near it, so that a start after a crash knows an instant which no
-//! heartbeat and no reader was ever told: log time goes on from there and never goes back. What a replica *heard* of its
-//! master's time stands beside it: a replica may have told its readers an estimate, and must remove nothing by that. The policy is there because
-//! entries mean what they mean under one policy only: the remaining time that `relative` logs is a deadline in the past
+//! heartbeat and no reader was ever told: log time never goes back behind it. How far log time was *counted* stands beside it, with
+//! what the wall clock said then: a start goes on from there by the wall time that has passed. What a replica *heard* of its
+//! master's time is there, too, as it may have told its readers an estimate, and must remove nothing by that. The policy is
+//! there because entries mean what they mean under one policy only: the remaining time that `relative` logs is a deadline in the past
 //! to all others. Whoever followed a master when the folder was used last and does so no more is promoted: it begins a
 //! new epoch. The epoch is there because it may have no entry yet: a next start must not fall back to the one before,
 //! in which another node may have gone on.
@@ -15,13 +17,14 @@
 use crate::binlog::Epoch;
 use crate::binlog::files::{File, Files};
 use crate::expiry::Policy;
+use crate::node::Pair;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::io;
 
 const NAME: &str = "node";
 const NEW: &str = "node.new";
-/// Version 1 has no `heard_ms`.
+/// Version 1 has no `counted`, `heard_ms` and `offset_ms`.
 const VERSION: u32 = 2;
 /// Nothing that this program writes comes near it.
 const BYTES_MAX: usize = 4096;
@@ -33,10 +36,21 @@ pub struct Identity {
     expiry: String,
     ceiling_ms: u64,
     #[serde(default)]
+    counted: Option<Counted>,
+    #[serde(default)]
     heard_ms: u64,
+    #[serde(default)]
+    offset_ms: i64,
     follower: bool,
     epoch: u64,
     lost: bool,
+}
+
+/// A [`Pair`] as it stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Counted {
+    log_ms: u64,
+    wall_ms: u64,
 }
 
 /// Why a folder is not taken.
@@ -71,7 +85,9 @@ impl Identity {
             version: VERSION,
             expiry,
             ceiling_ms: 0,
+            counted: None,
             heard_ms: 0,
+            offset_ms: 0,
             follower: false,
             epoch: 0,
             lost: false,
@@ -86,6 +102,26 @@ impl Identity {
     /// The master's time that it had heard of when it stopped cleanly last; its own log time, if it was a master.
     pub fn heard(&self) -> Millis {
         Millis(self.heard_ms)
+    }
+
+    /// What a start goes on from; `None` in a new folder and in a file of version 1.
+    pub fn pair(&self) -> Option<Pair> {
+        self.counted.map(|counted| Pair { log: Millis(counted.log_ms), wall: Millis(counted.wall_ms) })
+    }
+
+    /// Notes it for the next write.
+    pub fn set_pair(&mut self, pair: Pair) {
+        self.counted = Some(Counted { log_ms: pair.log.0, wall_ms: pair.wall.0 });
+    }
+
+    /// The master's offset at what a replica's readers saw when it stopped cleanly last, milliseconds.
+    pub fn offset_ms(&self) -> i64 {
+        self.offset_ms
+    }
+
+    /// Notes it for the next write.
+    pub fn set_offset_ms(&mut self, offset_ms: i64) {
+        self.offset_ms = offset_ms;
     }
 
     /// Notes it for the next write.

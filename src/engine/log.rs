@@ -4,6 +4,7 @@ use crate::binlog::segment::Cursor;
 use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError, SegmentLog, Stretch};
 use crate::compression::Codec;
 use crate::sync::{Mutex, lock};
+use crate::time::Millis;
 
 /// Segments that stay for replicas that come back: a quarter of a GB by default.
 pub const SEGMENTS_KEPT_MIN: usize = 4;
@@ -108,6 +109,26 @@ impl<F: Files> SharedLog<F> {
         bytes_max: usize,
     ) -> Result<Stretch, SegmentError> {
         lock(&self.log).read_bytes(cursor, up_to, bytes_max)
+    }
+
+    /// CRC32C of the bytes of entry `lsn`; `None`: it is not there, or cannot be read.
+    pub fn checksum(&self, lsn: Lsn) -> Option<u32> {
+        let (bytes, _) = self.one(lsn)?;
+        Some(crc32c::crc32c(&bytes))
+    }
+
+    /// The master's time of entry `lsn`; `None`: it is not there, or cannot be read.
+    pub fn time_of(&self, lsn: Lsn) -> Option<Millis> {
+        self.one(lsn).map(|(_, time)| time)
+    }
+
+    fn one(&self, lsn: Lsn) -> Option<(Vec<u8>, Millis)> {
+        let log = lock(&self.log);
+        if lsn < log.first() || lsn > log.last() || lsn == Lsn::NONE {
+            return None;
+        }
+        let Stretch { bytes, last } = log.read_bytes(&mut log.cursor(lsn).ok()?, lsn, 1).ok()?;
+        Some((bytes, last?.time))
     }
 
     /// What is known of it now.

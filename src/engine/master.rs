@@ -16,16 +16,19 @@ use super::tail::SharedTail;
 use super::ticker::{self, Ticker};
 use super::writer::{Answer, Request, Writer};
 use super::{Clock, Failure, Place, Settings};
+use crate::apply;
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
 use crate::command::{Command, Reply};
 use crate::expiry::{Policy, Removal};
-use crate::publication::{LogClock, MasterPublication};
+use crate::node::{MasterClock, Pair};
+use crate::publication::MasterPublication;
 use crate::queue::Queue;
 use crate::replication::Tail;
 use crate::store::StoreError;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, thread};
+use crate::time::{Elapsed, Millis};
 use tokio::sync::oneshot;
 
 /// Requests that wait for the writer; each connection has one at most.
@@ -49,10 +52,7 @@ pub struct Shared<F: Files> {
     pub epoch: Epoch,
     /// What its log's entries mean.
     pub expiry: Policy,
-    /// The latest log time that a replica has said it heard, milliseconds; a master that it had before may have been
-    /// ahead.
-    pub told: AtomicU64,
-    /// Its own clock.
+    /// Its own clocks.
     pub clock: Clock,
     /// Those who follow.
     pub feeds: Feeds,
@@ -69,14 +69,16 @@ pub struct Master<F: Files> {
 }
 
 impl<F: Place> Master<F> {
-    /// Starts a master on an open folder; one that followed another until now begins a new epoch. Errors: the folder's
-    /// disk; the store's.
+    /// Starts a master on an open folder; one that followed another until now begins a new epoch. `promoted_at`: log time that this
+    /// process counted for another role, with what the elapsed clock said; `None`: log time goes on from what the folder says.
+    /// Errors: the folder's disk; the store's.
     pub fn start(
         settings: &Settings,
         opened: Opened<F>,
+        promoted_at: Option<(Millis, Elapsed)>,
         failure: Failure,
     ) -> Result<Master<F>, super::StartError> {
-        let Opened { store, log, files, mut identity, last, mut epoch, time, clean, .. } = opened;
+        let Opened { store, log, files, mut identity, last, mut epoch, time: floor, clean, .. } = opened;
         let log = Arc::new(SharedLog::new(log));
         let promoted = identity.is_follower();
         if promoted || !clean || epoch == Epoch::default() {
@@ -86,15 +88,23 @@ impl<F: Place> Master<F> {
         identity.set_follower(false);
         identity.set_epoch(epoch);
         identity.set_lost(false);
-        let mut log_clock = LogClock::new(time);
-        log_clock.raise(ticker::raise_ceiling(&mut identity, &files, time, &settings.clock)?);
-        let judged_at = log_clock.read(settings.clock.now());
+        let now = settings.clock.moment();
+        let base = promoted_at.unwrap_or_else(|| {
+            let resumed = |pair: Pair| pair.resumed(now.wall, settings.downtime_max_ms);
+            (identity.pair().map_or(now.wall, resumed), now.elapsed)
+        });
+        let mut clock = MasterClock::new(settings.policy().judging(), base, floor, now);
+        clock.raise(ticker::raise_ceiling(&mut identity, &files, &clock, &settings.clock)?);
+        let judged_at = clock.read(settings.clock.moment());
+        let offset_ms = clock.offset_ms();
         let snapshot = store.snapshot(judged_at).ok_or(super::StartError::Gate)?;
-        let publication = Arc::new(MasterPublication::new(log_clock, last, snapshot));
-        let tail = Arc::new(SharedTail::new(Tail { last, time: judged_at, bytes: 0 }));
+        let publication = Arc::new(MasterPublication::new(clock, last, snapshot));
+        let tail = Arc::new(SharedTail::new(Tail { last, time: judged_at, bytes: 0 }, offset_ms));
         let needed: Needed = Arc::new(AtomicU64::new(u64::MAX));
         let policy = settings.policy();
         let raises_gate = policy.removal() != Removal::ByMaster;
+        let notes_gate = policy.removal() == Removal::LogTime;
+        let removed = apply::removed(&store)?;
         let shared = Arc::new(Shared {
             store: store.clone(),
             log: Arc::clone(&log),
@@ -104,7 +114,6 @@ impl<F: Place> Master<F> {
             needed: Arc::clone(&needed),
             epoch,
             expiry: settings.expiry,
-            told: AtomicU64::new(0),
             clock: settings.clock.clone(),
             feeds: Feeds::default(),
             every_second: AtomicBool::new(settings.fsync == Fsync::EverySec),
@@ -120,7 +129,8 @@ impl<F: Place> Master<F> {
             epoch,
             last,
             time: judged_at,
-            checkpoints: Checkpoints::new(settings.flush_bytes, raises_gate, needed),
+            removed,
+            checkpoints: Checkpoints::new(settings.flush_bytes, raises_gate, needed).of_master(notes_gate),
         };
         let queue = Arc::clone(&shared.queue);
         let writer = thread::Builder::new().name("writer".to_owned()).spawn(move || {
@@ -155,8 +165,10 @@ impl<F: Place> Master<F> {
         let flushed = writer.checkpoints.flush(&writer.store, &writer.log, writer.last, writer.time);
         flushed.map_err(|error| error.to_string())?;
         // Readers and replicas were told at most this instant.
-        let told = self.shared.publication.read(self.shared.clock.now()).clock;
+        let now = self.shared.clock.moment();
+        let told = self.shared.publication.read(now).clock;
         identity.set_heard(told);
+        identity.set_pair(self.shared.publication.clock().pair(now));
         identity.write_ceiling(&files, told).map_err(|error| error.to_string())?;
         self.shared.log.stop().map_err(|error| error.to_string())?;
         Ok(writer.store)
@@ -166,7 +178,7 @@ impl<F: Place> Master<F> {
 impl<F: Files> Shared<F> {
     /// Answers a connection's reads, all from the published snapshot, which is not older than any of them.
     pub fn read(&self, commands: &[Command]) -> Vec<Reply> {
-        let sight = self.publication.read(self.clock.now());
+        let sight = self.publication.read(self.clock.moment());
         commands.iter().map(|command| super::read(&sight, command)).collect()
     }
 
@@ -208,14 +220,15 @@ impl<F: Files> Shared<F> {
 
     /// Shows replicas the time after the last entry.
     pub fn heartbeat(&self) {
-        if let Some((last, time)) = self.publication.heartbeat(self.clock.now()) {
+        let stepped = |after, step| self.tail.step(after, step);
+        if let Some((last, time)) = self.publication.heartbeat(self.clock.moment(), stepped) {
             self.tail.advance(Tail { last, time, bytes: 0 });
         }
     }
 
     /// The last entry that readers see, and log time.
-    pub fn last(&self) -> (Lsn, crate::time::Millis) {
-        let sight = self.publication.read(self.clock.now());
+    pub fn last(&self) -> (Lsn, Millis) {
+        let sight = self.publication.read(self.clock.moment());
         (sight.lsn, sight.clock)
     }
 }

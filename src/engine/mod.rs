@@ -32,7 +32,7 @@ mod ticker;
 mod writer;
 
 pub use by_hand::Given;
-pub use clock::{Clock, HandClock};
+pub use clock::{Ahead, Clock, HandClock};
 pub use identity::IdentityError;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
@@ -58,6 +58,9 @@ pub enum StartError {
     /// Its folder's identity.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Its store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Its threads.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -145,7 +148,9 @@ impl Default for Failure {
 
 /// The reply of a master to a command that reads what its readers are given.
 fn read(sight: &Sight<Snapshot>, command: &Command) -> Reply {
-    let view = View::new(&*sight.snapshot, command.db(), sight.clock).with_random(fastrand::u64(..));
+    let view = View::new(&*sight.snapshot, command.db(), sight.clock)
+        .with_random(fastrand::u64(..))
+        .with_offset(sight.offset_ms);
     reply_of(command.execute(&view, sight.clock))
 }
 

@@ -13,8 +13,10 @@ use crate::store::rocksdb::RocksStore;
 use crate::store::{Dump, StoreError};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock};
+use crate::time::{Elapsed, Millis};
 use std::net::TcpStream;
 use std::sync::Weak;
+use tokio::sync::Notify;
 
 /// The role that runs, with its threads.
 enum Running<F: Files> {
@@ -52,6 +54,8 @@ pub struct Engine<F: Files = Disk> {
     /// Held while the role changes.
     running: Mutex<Option<Running<F>>>,
     failure: Failure,
+    /// Told when clients have to be let go of.
+    cut: Arc<Notify>,
     this: Weak<Engine<F>>,
 }
 
@@ -71,8 +75,8 @@ impl<F: Place> Engine<F> {
         settings: Settings,
         master: Option<Address>,
     ) -> Result<Arc<Engine<F>>, StartError> {
-        let failure = Failure::new();
-        let running = Running::start(&settings, folders.clone(), None, master, &failure)?;
+        let (failure, cut) = (Failure::new(), Arc::new(Notify::new()));
+        let running = Running::start(&settings, folders.clone(), None, master, (&failure, &cut))?;
         Ok(Arc::new_cyclic(|this| Engine {
             run_id: (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect(),
             role: Mutex::new(running.role()),
@@ -80,6 +84,7 @@ impl<F: Place> Engine<F> {
             folders,
             running: Mutex::new(Some(running)),
             failure,
+            cut,
             this: Weak::clone(this),
         }))
     }
@@ -121,8 +126,9 @@ impl<F: Place> Engine<F> {
         }
         *lock(&self.role) = Role::None;
         // A node that cannot end one role cannot begin another one: it answers nobody any more, and says so.
-        let store = before.stop().inspect_err(|error| self.failure.report(error.clone()))?;
-        let started = Running::start(&settings, self.folders.clone(), Some(store), master, &self.failure);
+        let stopped = before.stop().inspect_err(|error| self.failure.report(error.clone()))?;
+        let told = (&self.failure, &self.cut);
+        let started = Running::start(&settings, self.folders.clone(), Some(stopped), master, told);
         let after = started.map_err(|error| {
             self.failure.report(error.to_string());
             error.to_string()
@@ -153,14 +159,18 @@ impl<F: Place> Running<F> {
     fn start(
         settings: &Settings,
         folders: Folders<F>,
-        store: Option<RocksStore>,
+        stopped: Option<Stopped>,
         master: Option<Address>,
-        failure: &Failure,
+        (failure, cut): (&Failure, &Arc<Notify>),
     ) -> Result<Running<F>, StartError> {
+        let (store, counted) = stopped.map_or((None, None), |stopped| (Some(stopped.store), stopped.counted));
         let opened = open::open(settings, folders, store, master.is_some())?;
         Ok(match master {
-            None => Running::Master(Master::start(settings, opened, failure.clone())?),
-            Some(master) => Running::Replica(Following::start(settings, opened, master, failure.clone())?),
+            None => Running::Master(Master::start(settings, opened, counted, failure.clone())?),
+            Some(master) => {
+                let (failure, cut) = (failure.clone(), Arc::clone(cut));
+                Running::Replica(Following::start(settings, opened, master, failure, cut)?)
+            }
         })
     }
 
@@ -171,12 +181,21 @@ impl<F: Place> Running<F> {
         }
     }
 
-    fn stop(self) -> Result<RocksStore, String> {
+    fn stop(self) -> Result<Stopped, String> {
         match self {
-            Running::Master(master) => master.stop(),
-            Running::Replica(following) => following.stop(),
+            Running::Master(master) => master.stop().map(|store| Stopped { store, counted: None }),
+            Running::Replica(following) => {
+                following.stop().map(|(store, counted)| Stopped { store, counted })
+            }
         }
     }
+}
+
+/// What one role leaves to the next one.
+struct Stopped {
+    store: RocksStore,
+    /// The master's time as a replica counted it, with what the elapsed clock said.
+    counted: Option<(Millis, Elapsed)>,
 }
 
 fn stopped() -> Refused {
@@ -221,6 +240,10 @@ impl<F: Place> Node for Engine<F> {
 
     fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
         super::feeds::take(self.role(), argv, socket, already_read);
+    }
+
+    async fn cut(&self) {
+        self.cut.notified().await;
     }
 
     async fn stop(&self) -> Result<(), Refused> {

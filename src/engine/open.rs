@@ -137,7 +137,7 @@ pub fn open<F: Files + Clone>(
         (log, recovered) = SegmentLog::open(binlog, options)?;
     }
     // What a master logged, it executed when it logged it; what a replica received, it receives again.
-    let arrived = |entry: &Entry| if follows { settings.clock.now() } else { entry.time };
+    let arrived = |entry: &Entry| if follows { settings.clock.moment().wall } else { entry.time };
     catch_up(settings, &mut store, &log, marker, &arrived)?;
     let is_new = is_new && recovered.last == Lsn::NONE;
     let written = recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();

@@ -14,13 +14,14 @@ use crate::apply;
 use crate::apply::pool::Work;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::expiry::{ExpiryPolicy, LogTime, Reading};
-use crate::node::{Readers, Replica, removal_of_dead};
-use crate::publication::ReplicaPublication;
+use crate::expiry::{ExpiryPolicy, LogTime, Reading, Removal};
+use crate::node::{Readers, Replica, removal_with_deadline};
+use crate::publication::{ReplicaPublication, ReplicaSight};
 use crate::replication::Heartbeat;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
 use crate::sync::Arc;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::Millis;
 use crate::trace::Trace;
 
@@ -30,6 +31,8 @@ pub struct Sight {
     pub snapshot: Arc<Snapshot>,
     /// The instant to judge by.
     pub clock: Millis,
+    /// The master's offset, milliseconds.
+    pub offset_ms: i64,
 }
 
 /// What the workers do, and what readers see of it.
@@ -40,27 +43,32 @@ pub struct Applied {
     trace: Option<Arc<Trace>>,
     clock: Clock,
     publication: ReplicaPublication<Snapshot>,
+    /// How often readers were let go of.
+    forgotten: AtomicU64,
 }
 
 impl Applied {
     /// A store that holds all entries up to `watermark`. `heard`: the master's time as far as it was heard; `told`: the latest
-    /// instant that readers were told. `readers`: whether readers are let in.
+    /// instant that readers were told. `offset_ms`: the master's offset there. `readers`: whether readers are let in.
     pub fn new(
         settings: &Settings,
         store: RocksStore,
         watermark: Lsn,
-        (heard, told): (Millis, Millis),
+        (heard, told, offset_ms): (Millis, Millis, i64),
         readers: Readers,
     ) -> Applied {
-        let log_time = LogTime::resumed(heard, told, settings.clock.now());
+        let log_time = LogTime::resumed(heard, told, settings.clock.elapsed());
         let replica = Replica::new(watermark, log_time, Some(settings.log_clock_limit_ms), readers);
+        // While clocks are set by hand no thread makes a higher one durable.
+        let ceiling = if settings.clock.is_by_hand() { Millis(u64::MAX) } else { told };
         let applied = Applied {
             store,
             policy: settings.policy(),
             shows_prefixes: settings.ordering.shows_prefixes(),
             trace: settings.trace.clone(),
             clock: settings.clock.clone(),
-            publication: ReplicaPublication::new(replica),
+            publication: ReplicaPublication::new(replica.with_offset(offset_ms), ceiling),
+            forgotten: AtomicU64::new(0),
         };
         applied.publish(watermark);
         applied
@@ -68,19 +76,39 @@ impl Applied {
 
     /// What a reader is given now. `None`: compaction overtook the reader, which has to ask again.
     pub fn sight(&self) -> Option<Sight> {
-        let (_, Reading { time: clock, .. }, published) =
-            self.publication.read(&*self.policy, self.clock.now());
-        let snapshot = match published {
+        let ReplicaSight { reading: Reading { time: clock, .. }, offset_ms, snapshot, .. } =
+            self.publication.read(&*self.policy, self.clock.moment());
+        let snapshot = match snapshot {
             Some(snapshot) => snapshot,
             None => Arc::new(self.store.snapshot(clock)?),
         };
-        Some(Sight { snapshot, clock })
+        Some(Sight { snapshot, clock, offset_ms })
     }
 
     /// The last LSN that readers see, and log time as they are given it.
     pub fn seen(&self) -> (Lsn, Reading) {
-        let local = self.clock.now();
-        self.publication.look(|replica| (replica.published(), replica.log_time(local)))
+        let now = self.clock.elapsed();
+        self.publication.look(|replica| (replica.published(), replica.log_time(now)))
+    }
+
+    /// The master's offset at what readers see, milliseconds.
+    pub fn offset_ms(&self) -> i64 {
+        self.publication.look(Replica::offset_ms)
+    }
+
+    /// The master's time now, counted from what was received last; `None`: nothing since the start.
+    pub fn counted(&self) -> Option<Millis> {
+        self.publication.counted(self.clock.elapsed())
+    }
+
+    /// See [`ReplicaPublication::set_ceiling`].
+    pub fn set_ceiling(&self, ceiling: Millis) {
+        self.publication.set_ceiling(ceiling);
+    }
+
+    /// How often readers were let go of, because they had been told an instant that is out of all proportion to the master's time.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// The log time that was heard last.
@@ -95,8 +123,8 @@ impl Applied {
 
     /// The instant at which what is dead may be removed; `None`: the master sees to it.
     pub fn removes_at(&self) -> Option<Millis> {
-        let local = self.clock.now();
-        self.publication.look(|replica| replica.removes_at(&*self.policy, local))
+        let wall = self.clock.moment().wall;
+        self.publication.look(|replica| replica.removes_at(&*self.policy, wall))
     }
 
     /// What the workers write to.
@@ -107,12 +135,31 @@ impl Applied {
     /// Removes `key` if it is dead. No worker may write meanwhile: an effect must not find half of a key.
     pub fn remove(&self, key: &Key) -> Result<(), StoreError> {
         let Some(now) = self.removes_at() else { return Ok(()) };
-        let effect = removal_of_dead(&self.store, key, now)?;
-        self.store.clone().write(&effect.writes)?;
+        self.remove_dead([key], now)?;
         // Readers who are given snapshots see it as they would see it after the next entry.
         let (watermark, _) = self.seen();
         self.publish(watermark);
         Ok(())
+    }
+
+    /// Removes those of `keys` that are dead at `now`, and notes in the store until when they lived. No worker may write meanwhile.
+    pub fn remove_dead<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a Key>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let (mut writes, mut latest) = (Vec::new(), Millis::ZERO);
+        for key in keys {
+            if let Some((effect, deadline)) = removal_with_deadline(&self.store, key, now)? {
+                writes.extend(effect.writes);
+                latest = latest.max(deadline);
+            }
+        }
+        // Deadlines that a policy gives by the replica's own clock mean nothing to a master.
+        if self.policy.removal() == Removal::LogTime && latest > apply::removed(&self.store)? {
+            writes.push(apply::removed_write(latest));
+        }
+        self.store.clone().write(&writes)
     }
 
     /// Flushes the store as it is. The caller has made the log durable through the last entry written.
@@ -122,15 +169,21 @@ impl Applied {
 
     /// Notes that the link received these entries. None of them is admitted yet.
     pub fn receive(&self, entries: &[Entry]) {
-        let local = self.clock.now();
-        self.publication
-            .tell(|replica| entries.iter().for_each(|entry| replica.receive(entry.lsn, entry.time, local)));
+        let now = self.clock.elapsed();
+        self.publication.receive(entries.iter().map(|entry| (entry.lsn, entry.time)), now);
     }
 
-    /// Notes that the link received a heartbeat.
-    pub fn heartbeat(&self, heartbeat: Heartbeat) {
-        let local = self.clock.now();
-        self.publication.tell(|replica| replica.heartbeat(heartbeat.after, heartbeat.time, local));
+    /// Notes that the link received a heartbeat. Whether readers who are connected must be let go of.
+    pub fn heartbeat(&self, heartbeat: Heartbeat) -> bool {
+        let Heartbeat { after, time, tail } = heartbeat;
+        let is_forgotten = self.publication.heartbeat(after, time, tail.time, self.clock.elapsed());
+        self.forgotten.fetch_add(u64::from(is_forgotten), Ordering::Relaxed);
+        is_forgotten
+    }
+
+    /// Notes that the link received the master's offset, which holds after entry `after`.
+    pub fn offset(&self, after: Lsn, offset_ms: i64) {
+        self.publication.tell(|replica| replica.offset(after, offset_ms));
     }
 
     /// Notes that the master resumes the stream, and that the master's log ends with entry `tail`.
@@ -141,8 +194,8 @@ impl Applied {
 
 impl Work for Applied {
     fn write(&self, entries: &[Arc<Entry>], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError> {
-        let local = self.clock.now();
-        let instants = |entry: &Entry| self.policy.instants(entry, local);
+        let wall = self.clock.moment().wall;
+        let instants = |entry: &Entry| self.policy.instants(entry, wall);
         let write = || apply::write_batch(&mut self.store.clone(), entries, part, marker, &instants);
         match &self.trace {
             Some(trace) => trace.note(entries.iter().map(|entry| entry.lsn), part, marker, write),

@@ -38,6 +38,9 @@ pub struct Settings {
     pub flush_bytes: u64,
     /// How long a replica may hear nothing before it estimates log time, milliseconds.
     pub log_clock_limit_ms: u64,
+    /// How much of the time for which a node was down log time counts at a start, at most, milliseconds: the wall clock tells it,
+    /// which may have been set meanwhile.
+    pub downtime_max_ms: u64,
     /// How often a replica under `writeset_snapshots` publishes a snapshot, milliseconds.
     pub snapshot_interval_ms: u64,
     /// Received entries that wait to be applied: how many, and how many bytes.
@@ -70,6 +73,7 @@ impl Settings {
             compression: Codec::None,
             flush_bytes: 64 << 20,
             log_clock_limit_ms: 10_000,
+            downtime_max_ms: 24 * 3_600_000,
             snapshot_interval_ms: 100,
             queue_entries_max: 10_000,
             queue_bytes_max: 64 << 20,

@@ -1,30 +1,70 @@
 //! Tail — the end of a master's log as replicas may see it, and who waits for it to move.
 
+use crate::binlog::Lsn;
+use crate::node::Step;
 use crate::replication::Tail;
 use crate::replication::feed::Seen;
 use crate::sync::{Condvar, Mutex, lock};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+/// Offsets that are kept for replicas that are late, each with the entry after which it holds. An older one gives way to the
+/// next.
+const OFFSETS_MAX: usize = 64;
+
 /// The tail, until it is closed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SharedTail {
     state: Mutex<State>,
     moved: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     tail: Tail,
+    /// The master's offsets since its start, oldest first: never none.
+    offsets: Vec<(Lsn, i64)>,
     closed: bool,
+    /// How often the wall clock was set.
+    steps: u64,
     /// How many wait: to wake nobody is a call of the system all the same.
     waiting: usize,
 }
 
 impl SharedTail {
-    /// The end of a log at a start.
-    pub fn new(tail: Tail) -> SharedTail {
-        SharedTail { state: Mutex::new(State { tail, closed: false, waiting: 0 }), moved: Condvar::new() }
+    /// The end of a log at a start, and the offset there.
+    pub fn new(tail: Tail, offset_ms: i64) -> SharedTail {
+        let offsets = vec![(tail.last, offset_ms)];
+        SharedTail {
+            state: Mutex::new(State { tail, offsets, closed: false, steps: 0, waiting: 0 }),
+            moved: Condvar::new(),
+        }
+    }
+
+    /// The master's wall clock was set, as it showed after entry `after`.
+    pub fn step(&self, after: Lsn, step: Step) {
+        tracing::warn!(%after, by_ms = step.by_ms, offset_ms = step.offset_ms, "the wall clock was set; log time goes on as before");
+        self.note_offset(after, step.offset_ms);
+    }
+
+    /// Notes that the master's offset is another one after entry `after`.
+    fn note_offset(&self, after: Lsn, offset_ms: i64) {
+        let mut state = lock(&self.state);
+        state.steps += 1;
+        state.offsets.retain(|&(before, _)| before < after);
+        state.offsets.push((after, offset_ms));
+        let late = state.offsets.len().saturating_sub(OFFSETS_MAX);
+        state.offsets.drain(..late);
+    }
+
+    /// The master's offset after entry `after`, and the entry after which the next one holds.
+    pub fn offset(&self, after: Lsn) -> (i64, Option<Lsn>) {
+        let state = lock(&self.state);
+        let next = state.offsets.iter().position(|&(from, _)| from > after).unwrap_or(state.offsets.len());
+        // Before the first one that is known, that one holds.
+        let at = next.max(1);
+        let offset_ms = state.offsets[..at].last().map_or(0, |&(_, offset_ms)| offset_ms);
+        (offset_ms, state.offsets.get(at).map(|&(from, _)| from))
     }
 
     /// Moves it forwards; what is behind where it is changes nothing.
@@ -39,6 +79,11 @@ impl SharedTail {
         if waiting > 0 {
             self.moved.notify_all();
         }
+    }
+
+    /// How often the wall clock was set since the start.
+    pub fn steps(&self) -> u64 {
+        lock(&self.state).steps
     }
 
     /// Where it is.

@@ -7,7 +7,7 @@ use super::sweep::Sweep;
 use super::writer::Request;
 use super::{Clock, Place};
 use crate::binlog::Files;
-use crate::sync::atomic::Ordering;
+use crate::node::{MasterClock, Pair};
 use crate::sync::{Arc, thread};
 use crate::time::Millis;
 use std::io;
@@ -20,22 +20,46 @@ const TICK: Duration = Duration::from_millis(100);
 const SYNC: Duration = Duration::from_secs(1);
 /// How near log time comes to the ceiling before there is a new one.
 const CEILING_NEAR_MS: u64 = 2_500;
-/// How far log time is lifted at most to where a replica has heard it. A node that was promoted is behind the others by
-/// as much as it was late, and no more.
-const LIFT_MAX_MS: u64 = 3_600_000;
-
-/// Makes a ceiling durable that is ahead of the clock, and not below log time. Errors: the disk's; log
+/// Makes a ceiling durable that is ahead of what `counted` counts, and what a start goes on from. Errors: the disk's; log
 /// time stays below the old one.
 pub fn raise_ceiling(
     identity: &mut Identity,
     files: &impl Files,
-    time: Millis,
+    counted: &MasterClock,
     clock: &Clock,
 ) -> Result<Millis, IdentityError> {
-    // Log time that is ahead of the clock stands still: it needs no room above it.
-    let ceiling = time.max(Millis(clock.now().0.saturating_add(clock.ceiling_ahead_ms())));
+    let now = clock.moment();
+    // Log time that is ahead of the count stands still: it needs no room above it.
+    let ceiling = counted.next_ceiling(now, clock.ceiling_ahead_ms());
+    identity.set_pair(counted.pair(now));
     identity.write_ceiling(files, ceiling)?;
     Ok(ceiling)
+}
+
+/// Sees to it that a replica's ceiling is well beyond the master's time as it is counted there; it is made lower only where readers
+/// were let go of, more often than `forgotten`.
+fn raise_replicas_ceiling<F: Files>(
+    shared: &following::Shared<F>,
+    files: &impl Files,
+    identity: &mut Identity,
+    forgotten: &mut u64,
+) {
+    let Some(log) = shared.applied.counted() else { return };
+    let (is_lower, now) = (shared.applied.forgotten() != *forgotten, shared.clock.moment());
+    // An estimate goes on from the silence on: the count is ahead of it by the limit.
+    if !is_lower && identity.ceiling().since(log) >= CEILING_NEAR_MS {
+        return;
+    }
+    let ahead = Millis(log.0.saturating_add(shared.clock.ceiling_ahead_ms()));
+    let ceiling = if is_lower { ahead } else { ahead.max(identity.ceiling()) };
+    identity.set_pair(Pair { log, wall: now.wall });
+    match identity.write_ceiling(files, ceiling) {
+        Ok(()) => {
+            shared.applied.set_ceiling(ceiling);
+            *forgotten = shared.applied.forgotten();
+        }
+        Err(error) => tracing::error!(%error, "log time may come to stand: no new ceiling"),
+    }
 }
 
 /// A thread that ticks until it is stopped.
@@ -47,12 +71,14 @@ pub struct Ticker<F> {
 impl<F: Place> Ticker<F> {
     /// The ticker of a master: heartbeats, dead keys, fsync, the ceiling.
     pub fn of_master(shared: Arc<Shared<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
-        let mut duties = MasterDuties { shared, files, identity, sweep: Sweep::default() };
+        let mut duties = MasterDuties { shared, files, identity, sweep: Sweep::default(), steps: 0 };
         Ticker::spawn(move |stopped| {
             let mut kept = Instant::now();
             while tick(&stopped, TICK, &duties.shared.clock) {
-                duties.lift();
                 duties.shared.heartbeat();
+                if duties.shared.tail.steps() != duties.steps {
+                    duties.raise();
+                }
                 duties.expire();
                 if kept.elapsed() >= SYNC {
                     kept = Instant::now();
@@ -68,12 +94,12 @@ impl<F: Place> Ticker<F> {
         shared: Arc<following::Shared<F>>,
         snapshot_interval_ms: u64,
         files: F,
-        identity: Identity,
+        mut identity: Identity,
     ) -> io::Result<Ticker<F>> {
         let interval = Duration::from_millis(snapshot_interval_ms.max(1));
         Ticker::spawn(move |stopped| {
             let [mut synced, mut cut, mut looked] = [Instant::now(); 3];
-            let mut sweep = Sweep::default();
+            let (mut sweep, mut forgotten) = (Sweep::default(), 0);
             while tick(&stopped, interval.min(TICK), &shared.clock) {
                 if cut.elapsed() >= interval {
                     cut = Instant::now();
@@ -81,6 +107,7 @@ impl<F: Place> Ticker<F> {
                 }
                 if looked.elapsed() >= TICK {
                     looked = Instant::now();
+                    raise_replicas_ceiling(&shared, &files, &mut identity, &mut forgotten);
                     shared.note_dead(&mut sweep);
                 }
                 if synced.elapsed() >= SYNC && shared.syncs_every_second() {
@@ -123,26 +150,11 @@ struct MasterDuties<F: Files> {
     files: F,
     identity: Identity,
     sweep: Sweep,
+    /// How often the wall clock had been set when the folder was told last.
+    steps: u64,
 }
 
 impl<F: Files> MasterDuties<F> {
-    /// Log time goes on from where a replica has heard it elsewhere: its readers judged by that.
-    fn lift(&mut self) {
-        let told = Millis(self.shared.told.load(Ordering::Relaxed));
-        let (_, time) = self.shared.last();
-        if told <= time {
-            return;
-        }
-        if told.since(time) > LIFT_MAX_MS {
-            tracing::warn!(%told, %time, "a replica's log time is too far ahead: it stands still there meanwhile");
-            self.shared.told.store(0, Ordering::Relaxed);
-            return;
-        }
-        self.raise(told);
-        // The clock goes as far as it is asked to, but for the ceiling and a group that is under way.
-        self.shared.publication.read(told);
-    }
-
     /// Asks the writer to remove some keys that are dead.
     fn expire(&mut self) {
         let (_, now) = self.shared.last();
@@ -162,16 +174,20 @@ impl<F: Files> MasterDuties<F> {
         {
             tracing::error!(%error, "fsync failed");
         }
-        let (_, time) = self.shared.last();
-        self.raise(time);
+        self.raise();
     }
 
-    /// Sees to it that the ceiling is well beyond the clock, and not below `time`.
-    fn raise(&mut self, time: Millis) {
-        let (ceiling, now) = (self.identity.ceiling(), self.shared.clock.now());
-        if ceiling < time || ceiling.since(now) < CEILING_NEAR_MS {
-            match raise_ceiling(&mut self.identity, &self.files, time, &self.shared.clock) {
-                Ok(ceiling) => self.shared.publication.raise(ceiling),
+    /// Sees to it that the ceiling is well beyond the clock, and that a start knows of the wall clock as it is now.
+    fn raise(&mut self) {
+        let (counted, now) = (self.shared.publication.clock(), self.shared.clock.moment());
+        let steps = self.shared.tail.steps();
+        let is_near = self.identity.ceiling().since(counted.counted(now)) < CEILING_NEAR_MS;
+        if is_near || steps != self.steps {
+            match raise_ceiling(&mut self.identity, &self.files, &counted, &self.shared.clock) {
+                Ok(ceiling) => {
+                    self.steps = steps;
+                    self.shared.publication.raise(ceiling);
+                }
                 Err(error) => tracing::error!(%error, "log time may come to stand: no new ceiling"),
             }
         }

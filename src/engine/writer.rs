@@ -12,6 +12,7 @@ use super::Clock;
 use super::checkpoint::{Checkpoints, bytes_of};
 use super::log::SharedLog;
 use super::tail::SharedTail;
+use crate::apply::removed_write;
 use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError};
 use crate::command::{Command, Reply};
 use crate::effect::{Key, Write};
@@ -79,6 +80,8 @@ pub struct Writer<F: Files> {
     pub last: Lsn,
     /// Log time.
     pub time: Millis,
+    /// The latest deadline of a key that was removed without an entry.
+    pub removed: Millis,
     /// When to flush.
     pub checkpoints: Checkpoints,
 }
@@ -89,6 +92,7 @@ struct Executed {
     replies: Vec<Vec<Reply>>,
     writes: Vec<Write>,
     time: Millis,
+    removed: Millis,
 }
 
 impl<F: Files> Writer<F> {
@@ -120,8 +124,9 @@ impl<F: Files> Writer<F> {
         if group.is_empty() {
             return Ok(());
         }
-        let now = self.publication.begin(self.clock.now());
-        let executed = self.execute(&group, now)?;
+        let stepped = |after, step| self.tail.step(after, step);
+        let (now, offset_ms) = self.publication.begin(self.clock.moment(), stepped);
+        let executed = self.execute(&group, now, offset_ms)?;
         match self.log.append(&executed.entries, self.fsync) {
             Ok(()) => {
                 self.write(&executed)?;
@@ -142,10 +147,12 @@ impl<F: Files> Writer<F> {
         }
     }
 
-    fn execute(&self, group: &[Request], now: Millis) -> Result<Executed, StoreError> {
+    fn execute(&self, group: &[Request], now: Millis, offset_ms: i64) -> Result<Executed, StoreError> {
         let pending = Overlay::new(self.store.clone());
         let mut master = Master::resume(pending, self.epoch, self.last, now.max(self.time));
+        master.set_offset(offset_ms);
         let (mut entries, mut replies) = (Vec::new(), Vec::with_capacity(group.len()));
+        let mut removed = self.removed;
         for request in group {
             let mut answers = Vec::new();
             match request {
@@ -158,7 +165,8 @@ impl<F: Files> Writer<F> {
                 }
                 Request::Expire(keys) => {
                     for key in keys {
-                        master.expire(&*self.policy, key, now, &mut entries)?;
+                        let deadline = master.expire(&*self.policy, key, now, &mut entries)?;
+                        removed = removed.max(deadline.unwrap_or_default());
                     }
                 }
                 Request::Fsync { .. } => {}
@@ -166,7 +174,11 @@ impl<F: Files> Writer<F> {
             replies.push(answers);
         }
         let time = master.time();
-        Ok(Executed { entries, replies, writes: master.into_store().into_writes(), time })
+        let mut writes = master.into_store().into_writes();
+        if removed > self.removed {
+            writes.push(removed_write(removed));
+        }
+        Ok(Executed { entries, replies, writes, time, removed })
     }
 
     /// The group is in the log: the store takes it, as one batch.
@@ -175,6 +187,7 @@ impl<F: Files> Writer<F> {
             self.store.write(&executed.writes)?;
         }
         self.time = executed.time;
+        self.removed = executed.removed;
         if let Some(entry) = executed.entries.last() {
             self.last = entry.lsn;
         }
@@ -196,7 +209,7 @@ impl<F: Files> Writer<F> {
             // Keys that are dead are found again, ten times a second: no line for each of them.
             if let Request::Run { commands, reply } = request {
                 tracing::error!(%error, commands = commands.len(), "refused");
-                let sight = self.publication.read(self.clock.now());
+                let sight = self.publication.read(self.clock.moment());
                 let answer = |command: &Command| match command.is_write() {
                     true => Reply::Error(text.clone()),
                     false => super::read(&sight, command),

@@ -4,18 +4,18 @@
 //! log. With n entries applied, the clock c satisfies t(n) ≤ c ≤ t(n+1), so a read of the replica is a read
 //! that the master could have answered at c.
 //!
-//! While nothing is received, log time stands still. After a silence of `limit` it goes on at the replica's own rate, and
-//! reads are *estimated* until log time has caught up. An estimate stops at the time of the first entry that was received and
+//! While nothing is received, log time stands still. After a silence of `limit` it goes on at the rate of the replica's elapsed
+//! clock, and reads are *estimated* until log time has caught up. An estimate stops at the time of the first entry that was received and
 //! is not published:
 //!
 //! ```text
-//! heard 5000 at local 5200, limit 10000
-//! local    5200   15200   16200   heard 6000   heard 17000
+//! heard 5000 at elapsed 200, limit 10000
+//! elapsed   200   10200   11200   heard 6000   heard 17000
 //! clock    5000    5000    6000         6000         17000
 //! ```
 
 use super::{ExpiryPolicy, Judging};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis};
 
 /// Bytes in the log, log time at reads.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +29,13 @@ impl ExpiryPolicy for LogClock {
 
 /// A replica's log time.
 ///
-/// Invariants: what [`LogTime::read`] gives never goes back while the replica's own clock does not.
+/// Invariants: what [`LogTime::read`] gives never goes back, but for [`LogTime::forget_estimate`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LogTime {
     /// The master's time that was heard last.
     heard: Millis,
-    /// The replica's own clock at the last receipt.
-    received_at: Millis,
+    /// The elapsed clock at the last receipt.
+    received_at: Elapsed,
     /// The latest estimate that was given, if it is later than what was heard; else 0. Log time never goes back behind it.
     estimate: Millis,
 }
@@ -50,26 +50,26 @@ pub struct Reading {
 }
 
 impl LogTime {
-    /// Log time `time`, as if heard when the replica's own clock said `local`: where a node goes on after a start. To
-    /// `hear` it instead would take all the time before `local` for silence, and make an estimate of it.
-    pub fn at(time: Millis, local: Millis) -> LogTime {
-        LogTime { heard: time, received_at: local, estimate: Millis::ZERO }
+    /// Log time `time`, as if heard when the elapsed clock said `now`: where a node goes on after a start. To `hear` it instead
+    /// would take all the time before `now` for silence, and make an estimate of it.
+    pub fn at(time: Millis, now: Elapsed) -> LogTime {
+        LogTime { heard: time, received_at: now, estimate: Millis::ZERO }
     }
 
     /// As [`LogTime::at`], for a replica whose readers were told `told` before it stopped. It may be later than what was heard: an
     /// estimate. Log time does not go back behind it, and what is dead by it only is not removed.
-    pub fn resumed(heard: Millis, told: Millis, local: Millis) -> LogTime {
+    pub fn resumed(heard: Millis, told: Millis, now: Elapsed) -> LogTime {
         let estimate = if told > heard { told } else { Millis::ZERO };
-        LogTime { estimate, ..LogTime::at(heard, local) }
+        LogTime { estimate, ..LogTime::at(heard, now) }
     }
 
-    /// Notes a receipt when the replica's own clock said `local`: silence begins anew. `limit_ms` and `next` as in
+    /// Notes a receipt when the elapsed clock said `now`: silence begins anew. `limit_ms` and `next` as in
     /// [`LogTime::read`]; `next` is the value before the receipt.
-    pub fn receive(&mut self, local: Millis, limit_ms: Option<u64>, next: Option<Millis>) {
-        let Reading { time, estimated } = self.read(local, limit_ms, next);
+    pub fn receive(&mut self, now: Elapsed, limit_ms: Option<u64>, next: Option<Millis>) {
+        let Reading { time, estimated } = self.read(now, limit_ms, next);
         self.estimate = if estimated { time } else { Millis::ZERO };
         // Without a limit the moment of the receipt does not matter.
-        self.received_at = if limit_ms.is_some() { local } else { Millis::ZERO };
+        self.received_at = if limit_ms.is_some() { now } else { Elapsed::default() };
     }
 
     /// Notes the master's time of what readers see.
@@ -85,15 +85,25 @@ impl LogTime {
         self.heard
     }
 
-    /// The replica's own clock at the last receipt; 0 if log time is never estimated.
-    pub fn received_at(&self) -> Millis {
+    /// The elapsed clock at the last receipt; 0 if log time is never estimated.
+    pub fn received_at(&self) -> Elapsed {
         self.received_at
     }
 
-    /// Log time when the replica's own clock says `local`. `limit_ms`: milliseconds of silence after which log time is estimated;
+    /// Forgets the estimate that was given, if it is later than `limit`; whether it did. Log time goes back then, so readers who
+    /// were given it must be let go of.
+    pub fn forget_estimate(&mut self, limit: Millis) -> bool {
+        let is_beyond = self.estimate > limit;
+        if is_beyond {
+            self.estimate = Millis::ZERO;
+        }
+        is_beyond
+    }
+
+    /// Log time when the elapsed clock says `now`. `limit_ms`: milliseconds of silence after which log time is estimated;
     /// `None`: never. `next`: the time of the first entry that was received and is not published; no estimate passes it.
-    pub fn read(&self, local: Millis, limit_ms: Option<u64>, next: Option<Millis>) -> Reading {
-        let silent = local.since(self.received_at);
+    pub fn read(&self, now: Elapsed, limit_ms: Option<u64>, next: Option<Millis>) -> Reading {
+        let silent = now.since(self.received_at);
         let beyond = limit_ms.map_or(0, |limit| silent.saturating_sub(limit));
         let estimate = Millis(self.heard.0.saturating_add(beyond));
         let estimate = next.map_or(estimate, |next| estimate.min(next.max(self.heard)));

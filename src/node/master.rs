@@ -1,6 +1,6 @@
 //! Master — requests → replies and log entries. Pure, but for its store.
 
-use super::removal_of_dead;
+use super::removal_with_deadline;
 use crate::apply;
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, Reply, View};
@@ -55,6 +55,8 @@ pub struct Master<S> {
     epoch: Epoch,
     last: Lsn,
     time: Millis,
+    /// How far the wall clock, by which clients name instants, is ahead of log time, milliseconds; below 0: behind.
+    offset_ms: i64,
     /// Keys that it removed and has not told of yet ([`RemovalLog::Late`]).
     untold: Vec<Key>,
 }
@@ -68,7 +70,12 @@ impl<S: Store> Master<S> {
     /// A master whose store holds a history through entry `last`; what it does next is of `epoch`, and not before
     /// `time`.
     pub fn resume(store: S, epoch: Epoch, last: Lsn, time: Millis) -> Master<S> {
-        Master { store, epoch, last, time, untold: Vec::new() }
+        Master { store, epoch, last, time, offset_ms: 0, untold: Vec::new() }
+    }
+
+    /// From now on instants that clients name are those of a wall clock that is `offset_ms` ahead of log time.
+    pub fn set_offset(&mut self, offset_ms: i64) {
+        self.offset_ms = offset_ms;
     }
 
     /// Its store.
@@ -122,6 +129,8 @@ impl<S: Store> Master<S> {
         entries: &mut Vec<Entry>,
     ) -> Result<Reply, StoreError> {
         self.time = self.time.max(now);
+        let translated = if self.offset_ms == 0 { None } else { command.in_log_time(self.offset_ms) };
+        let command = translated.as_ref().unwrap_or(command);
         self.tell_of_removals(entries)?;
         if policy.removal() == Removal::ByMaster
             && let KeySet::Keys(keys) = command.keys()
@@ -132,7 +141,8 @@ impl<S: Store> Master<S> {
         }
         let view = View::new(&self.store, command.db(), self.time)
             .with_incarnation(self.last.next().0)
-            .with_random(random);
+            .with_random(random)
+            .with_offset(self.offset_ms);
         let (reply, effect) = command.execute(&view, self.time)?;
         if !effect.is_empty() {
             for payload in policy.logged_before(command, &effect, self.time) {
@@ -145,31 +155,35 @@ impl<S: Store> Master<S> {
     }
 
     /// [`Input::Expire`] of a key that stays the caller's: if the policy wants replicas to be told, the entries that do are
-    /// at the end of `entries`. Errors: as [`Master::step`].
+    /// at the end of `entries`. Gives the deadline of a key that was removed without an entry that says so. Errors: as
+    /// [`Master::step`].
     pub fn expire(
         &mut self,
         policy: &dyn ExpiryPolicy,
         key: &Key,
         now: Millis,
         entries: &mut Vec<Entry>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Millis>, StoreError> {
         self.time = self.time.max(now);
-        let effect = removal_of_dead(&self.store, key, self.time)?;
-        if effect.is_empty() {
-            return Ok(());
-        }
+        let Some((effect, deadline)) = removal_with_deadline(&self.store, key, self.time)? else {
+            return Ok(None);
+        };
         match (policy.removal(), policy.removal_log()) {
-            (Removal::ByMaster, RemovalLog::Once) => self.append_del(key, effect, entries),
+            (Removal::ByMaster, RemovalLog::Once) => self.append_del(key, effect, entries)?,
             (Removal::ByMaster, RemovalLog::Twice) => {
                 self.append_del(key, effect, entries)?;
-                self.append_del(key, Effect::none(), entries)
+                self.append_del(key, Effect::none(), entries)?;
             }
             (Removal::ByMaster, RemovalLog::Late) => {
                 self.untold.push(key.clone());
-                self.store.write(&effect.writes)
+                self.store.write(&effect.writes)?;
             }
-            _ => self.store.write(&effect.writes),
+            (removal, _) => {
+                self.store.write(&effect.writes)?;
+                return Ok((removal == Removal::LogTime).then_some(deadline));
+            }
         }
+        Ok(None)
     }
 
     /// Appends the DEL of each key that was removed and not told of.

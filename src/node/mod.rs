@@ -2,10 +2,12 @@
 //!
 //! The expiry policy is no part of a node's state: it is given to each step.
 
+mod clock;
 mod master;
 mod replica;
 mod serial_replica;
 
+pub use clock::{MasterClock, Pair, STEP_MS, Step};
 pub use master::{Input as MasterInput, Master, Output as MasterOutput};
 pub use replica::{Readers, Replica};
 pub use serial_replica::SerialReplica;
@@ -15,13 +17,21 @@ use crate::effect::{Effect, Key};
 use crate::store::{Read, StoreError};
 use crate::time::Millis;
 
-/// What removes `key` with all that belongs to it, if it is stored and dead at `now`; an empty effect if not.
-/// Errors: the store's.
+/// What removes `key` with all that belongs to it, if it is stored and dead at `now`; an empty effect if not. Errors: the store's.
 pub fn removal_of_dead(reader: &dyn Read, key: &Key, now: Millis) -> Result<Effect, StoreError> {
+    Ok(removal_with_deadline(reader, key, now)?.map_or_else(Effect::none, |(effect, _)| effect))
+}
+
+/// As [`removal_of_dead`], with the deadline at which the key died; `None`: it is not stored, or not dead.
+pub fn removal_with_deadline(
+    reader: &dyn Read,
+    key: &Key,
+    now: Millis,
+) -> Result<Option<(Effect, Millis)>, StoreError> {
     let view = View::new(reader, key.db, now);
+    let stored = view.stored_metadata(&key.name)?.filter(|stored| stored.is_dead(now));
+    let Some(deadline) = stored.and_then(|stored| stored.deadline) else { return Ok(None) };
     let mut draft = Draft::new();
-    if view.stored_metadata(&key.name)?.is_some_and(|stored| stored.is_dead(now)) {
-        draft.remove(&view, &key.name)?;
-    }
-    Ok(draft.finish())
+    draft.remove(&view, &key.name)?;
+    Ok(Some((draft.finish(), deadline)))
 }

@@ -9,13 +9,14 @@
 //!
 //! Log time moves with what readers see: with n entries published, the clock c satisfies t(n) ≤ c, and c ≤ t(n+1) once entry
 //! n+1 is received. An estimate that was given before entry n+1 came may be later; it is not taken back. Silence counts from
-//! the last receipt, so a worker that stands still does not look like a silent master.
+//! the last receipt by the elapsed clock, so neither a worker that stands still nor a wall clock that is set looks like a silent
+//! master. The master's offset moves with what readers see, too.
 //!
 //! Which worker writes which entry, and when, is decided by [`crate::ordering`] and [`crate::apply::Applier`].
 
 use crate::binlog::Lsn;
 use crate::expiry::{Clocks, ExpiryPolicy, LogTime, Reading, Removal};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis, Moment};
 use std::collections::VecDeque;
 
 /// Whether readers are let in.
@@ -46,7 +47,7 @@ struct Waiting {
 
 /// The state of a replica without its store, its log and its workers.
 ///
-/// Invariants: `published` never goes back. Log time never goes back while the replica's own clock does not.
+/// Invariants: `published` never goes back. Log time never goes back, but for [`Replica::ends`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Replica {
     /// The last entry that readers see.
@@ -54,6 +55,10 @@ pub struct Replica {
     log_time: LogTime,
     /// Times that were received and are not heard yet, in log order.
     waiting: VecDeque<Waiting>,
+    /// The master's offset at what readers see, milliseconds.
+    offset_ms: i64,
+    /// Offsets that were received, each with the entry after which it holds, not published yet; in log order.
+    offsets: VecDeque<(Lsn, i64)>,
     /// Milliseconds of silence after which log time is estimated; `None`: never.
     limit_ms: Option<u64>,
     readers: Readers,
@@ -63,7 +68,14 @@ impl Replica {
     /// A replica whose readers see all entries up to `published`, at log time `log_time`. `limit_ms`: milliseconds of silence
     /// after which log time is estimated; `None`: never.
     pub fn new(published: Lsn, log_time: LogTime, limit_ms: Option<u64>, readers: Readers) -> Replica {
-        Replica { published, log_time, waiting: VecDeque::new(), limit_ms, readers }
+        let (waiting, offsets) = (VecDeque::new(), VecDeque::new());
+        Replica { published, log_time, waiting, offset_ms: 0, offsets, limit_ms, readers }
+    }
+
+    /// The same replica, whose readers are answered by this offset of the master until another one comes.
+    #[must_use]
+    pub fn with_offset(self, offset_ms: i64) -> Replica {
+        Replica { offset_ms, ..self }
     }
 
     /// The last entry that readers see.
@@ -76,28 +88,50 @@ impl Replica {
         self.log_time.heard()
     }
 
-    /// The replica's own clock at the last receipt; 0 if log time is never estimated.
-    pub fn received_at(&self) -> Millis {
+    /// The elapsed clock at the last receipt; 0 if log time is never estimated.
+    pub fn received_at(&self) -> Elapsed {
         self.log_time.received_at()
     }
 
-    /// Notes that entry `lsn` was received when the replica's own clock said `local`. `time`: the master's time of the entry.
+    /// The master's offset at what readers see, milliseconds: what EXPIRETIME answers by.
+    pub fn offset_ms(&self) -> i64 {
+        self.offset_ms
+    }
+
+    /// Notes that entry `lsn` was received when the elapsed clock said `now`. `time`: the master's time of the entry.
     /// Called in log order, before the entry is applied.
-    pub fn receive(&mut self, lsn: Lsn, time: Millis, local: Millis) {
-        self.note(lsn, time, local);
+    pub fn receive(&mut self, lsn: Lsn, time: Millis, now: Elapsed) {
+        self.note(lsn, time, now);
         // The entry's time is a time after the entry before it.
         self.told_after(Lsn(lsn.0.saturating_sub(1)), lsn);
     }
 
-    /// Notes that a heartbeat was received when the replica's own clock said `local`. `time`: the master's time, after entry
+    /// Notes that a heartbeat was received when the elapsed clock said `now`. `time`: the master's time, after entry
     /// `after`. Called in log order.
-    pub fn heartbeat(&mut self, after: Lsn, time: Millis, local: Millis) {
-        self.note(after, time, local);
+    pub fn heartbeat(&mut self, after: Lsn, time: Millis, now: Elapsed) {
+        self.note(after, time, now);
         self.told_after(after, after);
     }
 
-    fn note(&mut self, after: Lsn, time: Millis, local: Millis) {
-        self.log_time.receive(local, self.limit_ms, self.next_time());
+    /// Notes that the master's offset was received, which holds after entry `after`. Called in log order.
+    pub fn offset(&mut self, after: Lsn, offset_ms: i64) {
+        match self.offsets.back_mut() {
+            // Of two after one entry the later one holds.
+            Some((before, offset)) if *before == after => *offset = offset_ms,
+            _ => self.offsets.push_back((after, offset_ms)),
+        }
+        self.take_offsets_that_are_due();
+    }
+
+    /// Notes that the master's log time was `tail` at the end of its log. Whether readers were told an instant more than the
+    /// limit beyond that: it is forgotten then, log time goes back, and readers who saw it must be let go of.
+    pub fn ends(&mut self, tail: Millis) -> bool {
+        let limit = self.limit_ms.map_or(Millis(u64::MAX), |limit| Millis(tail.0.saturating_add(limit)));
+        self.log_time.forget_estimate(limit)
+    }
+
+    fn note(&mut self, after: Lsn, time: Millis, now: Elapsed) {
+        self.log_time.receive(now, self.limit_ms, self.next_time());
         match self.waiting.back_mut() {
             // Only the last time after an entry counts, so heartbeats do not pile up while nothing is applied.
             Some(waiting) if waiting.after == after => waiting.last = waiting.last.max(time),
@@ -110,6 +144,7 @@ impl Replica {
     pub fn publish(&mut self, lsn: Lsn) {
         self.published = lsn;
         self.hear_what_is_due();
+        self.take_offsets_that_are_due();
         if let Readers::WaitFor(wanted) = self.readers
             && lsn >= wanted
         {
@@ -124,6 +159,15 @@ impl Replica {
             }
             self.log_time.hear(last);
             self.waiting.pop_front();
+        }
+    }
+
+    fn take_offsets_that_are_due(&mut self) {
+        while let Some(&(after, offset_ms)) = self.offsets.front()
+            && after <= self.published
+        {
+            self.offset_ms = offset_ms;
+            self.offsets.pop_front();
         }
     }
 
@@ -153,23 +197,21 @@ impl Replica {
         self.readers
     }
 
-    /// Log time when the replica's own clock says `local`.
-    pub fn log_time(&self, local: Millis) -> Reading {
-        self.log_time.read(local, self.limit_ms, self.next_time())
+    /// Log time when the elapsed clock says `now`.
+    pub fn log_time(&self, now: Elapsed) -> Reading {
+        self.log_time.read(now, self.limit_ms, self.next_time())
     }
 
-    /// The instant by which readers judge when the replica's own clock says `local`. `told`: the latest instant by which a
-    /// reader was answered.
-    pub fn reads_at(&self, policy: &dyn ExpiryPolicy, local: Millis, told: Millis) -> Reading {
-        policy.reads_at(Clocks { log_time: self.log_time(local), local, told })
+    /// The instant by which readers judge at `now`. `told`: the latest instant by which a reader was answered.
+    pub fn reads_at(&self, policy: &dyn ExpiryPolicy, now: Moment, told: Millis) -> Reading {
+        policy.reads_at(Clocks { log_time: self.log_time(now.elapsed), local: now.wall, told })
     }
 
-    /// The instant by which dead keys may be removed when the replica's own clock says `local`. `None`: only the master
-    /// removes keys.
-    pub fn removes_at(&self, policy: &dyn ExpiryPolicy, local: Millis) -> Option<Millis> {
+    /// The instant by which dead keys may be removed when the wall clock says `wall`. `None`: only the master removes keys.
+    pub fn removes_at(&self, policy: &dyn ExpiryPolicy, wall: Millis) -> Option<Millis> {
         match policy.removal() {
             Removal::LogTime => Some(self.heard()),
-            Removal::Local => Some(local),
+            Removal::Local => Some(wall),
             Removal::ByMaster => None,
         }
     }

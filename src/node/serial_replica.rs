@@ -13,7 +13,7 @@ use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
 use crate::expiry::ExpiryPolicy;
 use crate::store::{Store, StoreError};
-use crate::time::Millis;
+use crate::time::{Elapsed, Millis, Moment};
 use std::collections::VecDeque;
 
 /// A replica with its store.
@@ -56,18 +56,18 @@ impl<S: Store + Clone> SerialReplica<S> {
         self.received.back().map_or(self.applied, |entry| entry.lsn)
     }
 
-    /// Receives the next entry when the replica's own clock says `local`. Panics: on a gap between entries, which is a bug of the caller.
-    pub fn receive(&mut self, policy: &dyn ExpiryPolicy, entry: Entry, local: Millis) {
+    /// Receives the next entry at `now`. Panics: on a gap between entries, which is a bug of the caller.
+    pub fn receive(&mut self, policy: &dyn ExpiryPolicy, entry: Entry, now: Moment) {
         assert_eq!(entry.lsn, self.last().next(), "lsn gap at the replica");
-        self.replica.receive(entry.lsn, entry.time, local);
-        self.received.push_back(policy.arrived(entry, local));
+        self.replica.receive(entry.lsn, entry.time, now.elapsed);
+        self.received.push_back(policy.arrived(entry, now.wall));
     }
 
-    /// Applies the oldest of the received entries when the replica's own clock says `local`. Gives its number; `None`: there is none. Errors: the store's; the node
-    /// stops.
-    pub fn apply(&mut self, policy: &dyn ExpiryPolicy, local: Millis) -> Result<Option<Lsn>, StoreError> {
+    /// Applies the oldest of the received entries when the wall clock says `wall`. Gives its number; `None`: there is none. Errors:
+    /// the store's; the node stops.
+    pub fn apply(&mut self, policy: &dyn ExpiryPolicy, wall: Millis) -> Result<Option<Lsn>, StoreError> {
         let Some(entry) = self.received.pop_front() else { return Ok(None) };
-        let instants = |entry: &Entry| policy.instants(entry, local);
+        let instants = |entry: &Entry| policy.instants(entry, wall);
         self.shown.get_or_insert_with(|| self.store.clone());
         apply::write_batch(&mut self.store, &[&entry], None, entry.lsn, &instants)?;
         self.applied = entry.lsn;
@@ -80,15 +80,20 @@ impl<S: Store + Clone> SerialReplica<S> {
         self.replica.publish(self.applied);
     }
 
-    /// Receives a heartbeat. `time`: the master's time, after all entries received so far.
-    pub fn heartbeat(&mut self, time: Millis, local: Millis) {
-        self.replica.heartbeat(self.last(), time, local);
+    /// Receives a heartbeat when the elapsed clock says `now`. `time`: the master's time, after all entries received so far.
+    pub fn heartbeat(&mut self, time: Millis, now: Elapsed) {
+        self.replica.heartbeat(self.last(), time, now);
     }
 
-    /// Removes `key` if the policy finds it dead when the replica's own clock says `local`. Readers who are given an earlier
-    /// store still find it there, dead. Errors: the store's.
-    pub fn remove(&mut self, policy: &dyn ExpiryPolicy, key: &Key, local: Millis) -> Result<(), StoreError> {
-        let Some(now) = self.replica.removes_at(policy, local) else { return Ok(()) };
+    /// Receives the master's offset, which holds after all entries received so far.
+    pub fn offset(&mut self, offset_ms: i64) {
+        self.replica.offset(self.last(), offset_ms);
+    }
+
+    /// Removes `key` if the policy finds it dead when the wall clock says `wall`. Readers who are given an earlier store still
+    /// find it there, dead. Errors: the store's.
+    pub fn remove(&mut self, policy: &dyn ExpiryPolicy, key: &Key, wall: Millis) -> Result<(), StoreError> {
+        let Some(now) = self.replica.removes_at(policy, wall) else { return Ok(()) };
         let effect = removal_of_dead(&self.store, key, now)?;
         self.store.write(&effect.writes)
     }

@@ -12,8 +12,8 @@ use super::handshake::Resume;
 use super::lag::{Lag, Marks};
 use super::order::Acks;
 use super::session::{End, EndOnDrop, POLL, Session, Stop, Timing};
-use super::wire::{Incoming, WireError, decode_ack, encode_heartbeat};
-use super::{Ack, Heartbeat, Tail};
+use super::wire::{Incoming, WireError, decode_ack, encode_heartbeat, encode_offset};
+use super::{Ack, Heartbeat, Offset, Tail};
 use crate::binlog::{Lsn, SegmentError, Stretch};
 use crate::compression::stream::Encoder;
 use crate::time::Millis;
@@ -45,6 +45,9 @@ pub trait Source: Sync {
     /// Waits until the tail has an entry or a log time after `seen`, `at_most` so long, and gives the tail in any case;
     /// `None` if the node stops. Under `always` the tail is what is durable.
     fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail>;
+
+    /// The master's offset after entry `after`, milliseconds, and the entry after which the next one holds.
+    fn offset(&self, after: Lsn) -> (i64, Option<Lsn>);
 
     /// The place before entry `from`. Errors: `Purged`.
     fn position(&self, from: Lsn) -> Result<Self::Position, SegmentError>;
@@ -186,12 +189,18 @@ impl<S: Source> Feed<'_, S> {
         self.session.write(format!("+{}\r\n", resume.status()).as_bytes())?;
         let mut encoder = Encoder::new(resume.codec).map_err(FeedError::Compress)?;
         let mut seen = Seen { last: Lsn(resume.from.0.saturating_sub(1)), time: Millis::ZERO };
-        let mut beat = Instant::now();
+        let (mut beat, mut told) = (Instant::now(), None);
         while !self.session.is_ended() {
             let Some(tail) = self.source.wait(seen, POLL.min(self.timing.idle)) else { return Ok(()) };
             let mut bytes = Vec::new();
+            let (offset_ms, next) = self.source.offset(seen.last);
+            if resume.version >= 2 && told.replace(offset_ms) != Some(offset_ms) {
+                encode_offset(&Offset { after: seen.last, offset_ms }, &mut bytes);
+            }
             if tail.last > seen.last {
-                seen = self.read_group(&mut position, seen, &tail, &mut bytes)?;
+                // No entry is sent before the offset that was measured before it.
+                let up_to = next.map_or(tail.last, |next| next.min(tail.last));
+                seen = self.read_group(&mut position, seen, up_to, &mut bytes)?;
             }
             // Time moves on only where the log ends, for only there is it known that no entry comes before it.
             let moves = seen.last == tail.last && tail.time > seen.time;
@@ -207,19 +216,19 @@ impl<S: Source> Feed<'_, S> {
         Ok(())
     }
 
-    /// Reads the next group into `bytes`; what is seen with it.
+    /// Reads the next group, through `up_to` at most, to the end of `bytes`; what is seen with it.
     fn read_group(
         &self,
         position: &mut S::Position,
         seen: Seen,
-        tail: &Tail,
+        up_to: Lsn,
         bytes: &mut Vec<u8>,
     ) -> Result<Seen, FeedError> {
-        let group = self.source.read(position, tail.last, GROUP_BYTES)?;
-        let nothing = FeedError::Nothing { after: seen.last, last: tail.last };
+        let group = self.source.read(position, up_to, GROUP_BYTES)?;
+        let nothing = FeedError::Nothing { after: seen.last, last: up_to };
         let seen = group.last.map(|head| Seen { last: head.lsn, time: head.time }).ok_or(nothing)?;
-        *bytes = group.bytes;
-        self.shared().marks.pass(seen.last, bytes.len() as u64, seen.time);
+        self.shared().marks.pass(seen.last, group.bytes.len() as u64, seen.time);
+        bytes.extend_from_slice(&group.bytes);
         Ok(seen)
     }
 

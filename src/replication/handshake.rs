@@ -3,18 +3,25 @@
 //! It is a command and a one-line reply, so that a capture can be read:
 //!
 //! ```text
-//! RCSYNC  1        5         1020      7002            log_clock  1:1,2:4  lz4
-//!         version  last lsn  log time  listening port  expiry     epochs, each with its first lsn; - if there are none
+//! RCSYNC  2        5         3735928559     1020     7002            log_clock  1:1,2:4  lz4
+//!         version  last lsn  its checksum,  removed  listening port  expiry     epochs, each with its first lsn;
+//!                            - without one                                    - if there are none
 //!
 //! +CONTINUE 6      9                   2               lz4        the first entry that will come, the master's last, its epoch
 //! -NOSYNC …                                            this replica can never resume from this master
 //! ```
 //!
+//! *Removed* is the latest deadline of a key that the replica has removed by itself. No entry that it is sent may be of an earlier
+//! time: it may write to that key, which is alive where it was written, and gone on the replica.
+//!
+//! Version 1 has log time in the place of checksum and *removed*. It is read and not used: nothing that a replica says moves a
+//! master's log time.
+//!
 //! The last word is what compresses all that the master sends after its answer; without compression it is left out, on both
 //! sides. A replica asks and its master agrees: a codec that this version does not know is refused, and so is any by a master
 //! that knew none, which takes it for an argument too many.
 
-use super::PROTOCOL_VERSION;
+use super::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
 use crate::binlog::log::fork;
 use crate::binlog::{Epoch, Lsn};
 use crate::compression::Codec;
@@ -38,12 +45,16 @@ const START_AGAIN: &str = "full sync is not built yet: empty the replica's folde
 ///
 /// Invariants: `epochs` is as [`crate::binlog::Log::epochs`] has it: both columns rise, no first LSN is beyond
 /// `last`, and it is empty exactly if `last` is 0. `expiry` is lower-case letters and `_`, not empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hello {
+    /// The version that it speaks, [`PROTOCOL_VERSION_MIN`] to [`PROTOCOL_VERSION`].
+    pub version: u64,
     /// The last entry of its log.
     pub last: Lsn,
-    /// Its log time. A master that was promoted elsewhere may be behind it.
-    pub time: Millis,
+    /// CRC32C of that entry's bytes; `None`: the log does not have it. Version 1 does not tell it.
+    pub checksum: Option<u32>,
+    /// The latest deadline of a key that it has removed by itself; 0: it has removed none. Version 1 does not tell it.
+    pub removed: Millis,
     /// Where it takes clients; 0 if it does not.
     pub port: u16,
     /// Name of its expiry policy: the entries of a log mean something under the policy of who wrote them only.
@@ -54,21 +65,36 @@ pub struct Hello {
     pub codec: Codec,
 }
 
+impl Default for Hello {
+    /// A replica that has nothing.
+    fn default() -> Hello {
+        Hello {
+            version: PROTOCOL_VERSION,
+            last: Lsn::NONE,
+            checksum: None,
+            removed: Millis::ZERO,
+            port: 0,
+            expiry: String::new(),
+            epochs: Vec::new(),
+            codec: Codec::None,
+        }
+    }
+}
+
 impl Hello {
     /// The command with its arguments.
     pub fn argv(&self) -> Vec<Vec<u8>> {
         let rows: Vec<String> =
             self.epochs.iter().map(|(epoch, first)| format!("{}:{first}", epoch.0)).collect();
         let epochs = if rows.is_empty() { "-".to_string() } else { rows.join(",") };
-        let words = [
-            COMMAND.to_string(),
-            PROTOCOL_VERSION.to_string(),
-            self.last.to_string(),
-            self.time.0.to_string(),
-            self.port.to_string(),
-            self.expiry.clone(),
-            epochs,
-        ];
+        let mut words = vec![COMMAND.to_string(), self.version.to_string(), self.last.to_string()];
+        if self.version == 1 {
+            words.push("0".to_string());
+        } else {
+            words.push(self.checksum.map_or_else(|| "-".to_string(), |checksum| checksum.to_string()));
+            words.push(self.removed.0.to_string());
+        }
+        words.extend([self.port.to_string(), self.expiry.clone(), epochs]);
         words.into_iter().chain(named(self.codec)).map(String::into_bytes).collect()
     }
 
@@ -77,14 +103,25 @@ impl Hello {
     pub fn parse(argv: &[Vec<u8>]) -> Result<Hello, Refusal> {
         // The version stands first: what follows it is another version's to say.
         let theirs = argv.get(1).and_then(|version| number(version)).ok_or(Refusal::Malformed("version"))?;
-        if theirs != PROTOCOL_VERSION {
+        if !(PROTOCOL_VERSION_MIN..=PROTOCOL_VERSION).contains(&theirs) {
             return Err(Refusal::Version { theirs });
         }
-        let [_, _, last, time, port, expiry, epochs, codec @ ..] = argv else {
-            return Err(Refusal::Malformed("number of arguments"));
-        };
+        let count = Refusal::Malformed("number of arguments");
+        let [_, _, last, rest @ ..] = argv else { return Err(count) };
         let last = Lsn(number(last).ok_or(Refusal::Malformed("last lsn"))?);
-        let time = Millis(number(time).ok_or(Refusal::Malformed("log time"))?);
+        let (checksum, removed, rest) = match (theirs, rest) {
+            (1, [time, rest @ ..]) => {
+                number(time).ok_or(Refusal::Malformed("log time"))?;
+                (None, Millis::ZERO, rest)
+            }
+            (_, [checksum, removed, rest @ ..]) => {
+                let checksum = parse_checksum(checksum).ok_or(Refusal::Malformed("checksum"))?;
+                let removed = number(removed).ok_or(Refusal::Malformed("removed deadline"))?;
+                (checksum, Millis(removed), rest)
+            }
+            _ => return Err(count),
+        };
+        let [port, expiry, epochs, codec @ ..] = rest else { return Err(count) };
         let port =
             number(port).and_then(|port| u16::try_from(port).ok()).ok_or(Refusal::Malformed("port"))?;
         let expiry = parse_expiry(expiry).ok_or(Refusal::Malformed("expiry policy"))?;
@@ -94,8 +131,13 @@ impl Hello {
             [name] => parse_codec(name).ok_or(Refusal::Malformed("compression (known: lz4, zstd)"))?,
             _ => return Err(Refusal::Malformed("number of arguments")),
         };
-        Ok(Hello { last, time, port, expiry, epochs, codec })
+        Ok(Hello { version: theirs, last, checksum, removed, port, expiry, epochs, codec })
     }
+}
+
+/// A checksum, or `-` where there is none.
+fn parse_checksum(text: &[u8]) -> Option<Option<u32>> {
+    if text == b"-" { Some(None) } else { Some(Some(u32::try_from(number(text)?).ok()?)) }
 }
 
 /// A name that is safe to print. Whether there is such a policy is not asked: another version may have more.
@@ -153,6 +195,17 @@ pub struct History {
     pub epoch: Epoch,
     /// Name of the expiry policy.
     pub expiry: String,
+    /// Log time at its end: no entry to come is of an earlier time.
+    pub time: Millis,
+}
+
+/// What a master's log holds around the place at which a replica goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// CRC32C of the bytes of the entry that the replica has last; `None`: there is none, or it is purged.
+    pub checksum: Option<u32>,
+    /// The time of the next entry; `None`: there is none yet.
+    pub next: Option<Millis>,
 }
 
 /// The handshake was accepted.
@@ -166,6 +219,8 @@ pub struct Resume {
     pub epoch: Epoch,
     /// What compresses all that follows.
     pub codec: Codec,
+    /// The version that both sides speak from now on. It is the hello's, so no answer tells it.
+    pub version: u64,
 }
 
 impl Resume {
@@ -182,7 +237,7 @@ impl Resume {
         let mut next = || number(words.next()?);
         let (from, last, epoch) = (Lsn(next()?), Lsn(next()?), Epoch(next()?));
         let codec = words.next().map_or(Some(Codec::None), parse_codec)?;
-        let resume = Resume { from, last, epoch, codec };
+        let resume = Resume { from, last, epoch, codec, version: PROTOCOL_VERSION };
         (name == b"CONTINUE" && words.next().is_none()).then_some(resume)
     }
 }
@@ -234,6 +289,31 @@ pub enum Refusal {
         /// The master's epoch.
         epoch: Epoch,
     },
+    /// Both logs have an entry of this number and this epoch, and they are not the same: two histories with equal numbers.
+    #[error("NOSYNC replica's entry {last} is not this master's entry of that number; {START_AGAIN}")]
+    OtherEntry {
+        /// Its number.
+        last: Lsn,
+    },
+    /// The replica has removed a key that was alive when the master logged what comes next.
+    #[error(
+        "NOSYNC replica has removed keys that were dead at {removed}, and the next entry it needs is of {next}: \
+         it may write to one of them; {START_AGAIN}"
+    )]
+    Removed {
+        /// The latest deadline of a key that it removed.
+        removed: Millis,
+        /// The time of the entry.
+        next: Millis,
+    },
+    /// As [`Refusal::Removed`], and nothing is logged yet: the master's log time will get there.
+    #[error("TRYAGAIN replica has removed keys that were dead at {removed}, and log time is only {time}")]
+    Ahead {
+        /// The latest deadline of a key that it removed.
+        removed: Millis,
+        /// The master's log time.
+        time: Millis,
+    },
     /// The replica was away for too long.
     #[error("NOSYNC replica needs lsn {wanted}, but the master's log begins at {first}; {START_AGAIN}")]
     Purged {
@@ -245,10 +325,11 @@ pub enum Refusal {
 }
 
 /// From where the replica goes on: it resumes if every entry of its log is the master's too, see
-/// [`crate::binlog::log::fork`]. Errors: `Expiry`, `OtherHistory`, `Beyond`, `Purged`.
+/// [`crate::binlog::log::fork`]. `place`: what the master's log holds there, asked only if both logs have that entry. Errors:
+/// `Expiry`, `OtherHistory`, `Beyond`, `OtherEntry`, `Purged`, `Removed`, `Ahead`.
 ///
 /// A master that began a new epoch and has no entry of it yet is covered: the fork is never beyond its last LSN.
-pub fn answer(history: &History, hello: &Hello) -> Result<Resume, Refusal> {
+pub fn answer(history: &History, hello: &Hello, place: impl FnOnce(Lsn) -> Place) -> Result<Resume, Refusal> {
     let &History { first, last, epoch, .. } = history;
     if hello.expiry != history.expiry {
         return Err(Refusal::Expiry { theirs: hello.expiry.clone(), ours: history.expiry.clone() });
@@ -261,6 +342,18 @@ pub fn answer(history: &History, hello: &Hello) -> Result<Resume, Refusal> {
         return Err(Refusal::Beyond { fork, replica: hello.last, last, epoch });
     }
     let from = hello.last.next();
-    let resume = Resume { from, last, epoch, codec: hello.codec };
-    if from < first { Err(Refusal::Purged { first, wanted: from }) } else { Ok(resume) }
+    let resume = Resume { from, last, epoch, codec: hello.codec, version: hello.version };
+    if from < first {
+        return Err(Refusal::Purged { first, wanted: from });
+    }
+    let (place, removed) = (place(hello.last), hello.removed);
+    match (hello.checksum, place.checksum) {
+        (Some(theirs), Some(ours)) if theirs != ours => return Err(Refusal::OtherEntry { last: hello.last }),
+        _ => {}
+    }
+    match place.next {
+        Some(next) if next < removed => Err(Refusal::Removed { removed, next }),
+        None if history.time < removed => Err(Refusal::Ahead { removed, time: history.time }),
+        _ => Ok(resume),
+    }
 }

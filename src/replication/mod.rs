@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! replica                                  master
-//! RCSYNC 1 5 1020 7002 log_clock 1:1,2:4  →                          where I am, in which history, and perhaps a codec
-//!                                  ←       +CONTINUE 6 9 2           from there, or -NOSYNC and what to do
-//!                                  ←       6  7  heartbeat  8  9     log order: `wire`, `order`
-//! ack (received, durable, applied) →                                 whenever they change, and when idle
+//! RCSYNC 2 5 3735928559 0 7002 log_clock 1:1,2:4  →                          where I am, in which history, and perhaps a codec
+//!                                  ←       +CONTINUE 6 9 2                   from there, or -NOSYNC and what to do
+//!                                  ←       offset  6  7  heartbeat  8  9     log order: `wire`, `order`
+//! ack (received, durable, applied) →                                         whenever they change, and when idle
 //! ```
 //!
 //! What the master sends after its answer is one compressed stream if the replica asked for that
@@ -25,7 +25,9 @@ use crate::binlog::Lsn;
 use crate::time::Millis;
 
 /// Version of the handshake and of the messages after it.
-pub const PROTOCOL_VERSION: u64 = 1;
+pub const PROTOCOL_VERSION: u64 = 2;
+/// The oldest version that both sides still speak. It knows no offset and no checks of the history beyond epochs.
+pub const PROTOCOL_VERSION_MIN: u64 = 1;
 
 /// The end of the master's log, as far as replicas may see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -47,6 +49,15 @@ pub struct Heartbeat {
     pub after: Lsn,
     /// The end of the log when it was sent; beyond `after` while the replica catches up.
     pub tail: Tail,
+}
+
+/// How far the master's wall clock, by which clients name instants, is ahead of log time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Offset {
+    /// It holds after this entry, and before the next one.
+    pub after: Lsn,
+    /// Wall time − log time, milliseconds.
+    pub offset_ms: i64,
 }
 
 /// What a replica has, each the last LSN without a gap before it.

@@ -6,14 +6,14 @@
 //! ```
 
 use super::wire::{Downstream, WireError};
-use super::{Ack, Heartbeat};
+use super::{Ack, Heartbeat, Offset};
 use crate::binlog::log::check_next;
 use crate::binlog::{Epoch, Lsn};
 use crate::time::Millis;
 
 /// The replica's side: what it has received.
 ///
-/// Invariants: LSNs are contiguous, epochs and log time never go back, a heartbeat stands after the last entry received.
+/// Invariants: LSNs are contiguous, epochs and log time never go back, a heartbeat or an offset stands after the last entry received.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receiver {
     last: Lsn,
@@ -30,7 +30,7 @@ impl Receiver {
         Receiver { last, epoch, time: Millis::ZERO }
     }
 
-    /// Takes the next message. Errors: `Order`, `HeartbeatOrder`, `HeartbeatBack`, and all is as before.
+    /// Takes the next message. Errors: `Order`, `HeartbeatOrder`, `HeartbeatBack`, `OffsetOrder`, and all is as before.
     pub fn take(&mut self, message: &Downstream) -> Result<(), WireError> {
         match message {
             Downstream::Entry(entry, _) => {
@@ -51,6 +51,10 @@ impl Receiver {
                 }
                 self.time = time;
             }
+            &Downstream::Offset(Offset { after, .. }) if after != self.last => {
+                return Err(WireError::OffsetOrder { after, received: self.last });
+            }
+            Downstream::Offset(_) => {}
         }
         Ok(())
     }

@@ -5,22 +5,26 @@
 //! ```text
 //! entry      b1 …                                                          its own bytes, see binlog::codec
 //! heartbeat  c1  time  after  last  last's time  last's bytes  CRC32C      1 + 5 × 8 + 4 = 45 bytes
+//! offset     d1  after  offset                                 CRC32C      1 + 2 × 8 + 4 = 21 bytes, from version 2 on
 //! ack        a1  received  durable  applied                    CRC32C      1 + 3 × 8 + 4 = 29 bytes, upstream
 //! ```
 //!
-//! The checksum covers all bytes before it. An entry goes over the wire as it stands in both logs, so that its one
+//! An offset is a signed number. The checksum covers all bytes before it. An entry goes over the wire as it stands in both logs, so that its one
 //! checksum is with it from the master's writer to the replica's disk.
 
-use super::{Ack, Heartbeat, Tail};
+use super::{Ack, Heartbeat, Offset, Tail};
 use crate::binlog::{DecodeError, Entry, LogError, Lsn, decode};
 use crate::time::Millis;
 
 const HEARTBEAT: u8 = 0xc0;
 const ACK: u8 = 0xa0;
+const OFFSET: u8 = 0xd0;
 const VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 4;
 /// Length of a heartbeat, bytes.
 pub const HEARTBEAT_BYTES: usize = 1 + 5 * 8 + CHECKSUM_BYTES;
+/// Length of an offset, bytes.
+pub const OFFSET_BYTES: usize = 1 + 2 * 8 + CHECKSUM_BYTES;
 /// Length of an ack, bytes.
 pub const ACK_BYTES: usize = 1 + 3 * 8 + CHECKSUM_BYTES;
 
@@ -31,6 +35,8 @@ pub enum Downstream {
     Entry(Entry, usize),
     /// Log time after it.
     Heartbeat(Heartbeat),
+    /// The master's offset after it.
+    Offset(Offset),
 }
 
 /// Why bytes are not the message that may come next. The connection is closed, and what was received before it is good.
@@ -73,6 +79,14 @@ pub enum WireError {
         /// The master's last LSN.
         last: Lsn,
     },
+    /// An offset that stands elsewhere in the log.
+    #[error("offset after lsn {after} came after lsn {received}")]
+    OffsetOrder {
+        /// Where it belongs.
+        after: Lsn,
+        /// The last LSN received.
+        received: Lsn,
+    },
     /// Log time goes back.
     #[error("heartbeat of {got} came after log time {last} (lsn {after}, tail {tail})")]
     HeartbeatBack {
@@ -103,6 +117,11 @@ pub fn encode_heartbeat(heartbeat: &Heartbeat, out: &mut Vec<u8>) {
     put(HEARTBEAT | VERSION, &[time.0, after.0, tail.last.0, tail.time.0, tail.bytes], out);
 }
 
+/// Appends an offset to `out`.
+pub fn encode_offset(offset: &Offset, out: &mut Vec<u8>) {
+    put(OFFSET | VERSION, &[offset.after.0, offset.offset_ms.cast_unsigned()], out);
+}
+
 /// Appends an ack to `out`.
 pub fn encode_ack(ack: &Ack, out: &mut Vec<u8>) {
     put(ACK | VERSION, &[ack.received.0, ack.durable.0, ack.applied.0], out);
@@ -127,6 +146,13 @@ pub fn decode_downstream(bytes: &[u8]) -> Result<Option<(Downstream, usize)>, Wi
             let tail = Tail { last: Lsn(last), time: Millis(last_time), bytes };
             let heartbeat = Heartbeat { time: Millis(time), after: Lsn(after), tail };
             (Downstream::Heartbeat(heartbeat), HEARTBEAT_BYTES)
+        }));
+    }
+    if bytes.first().is_some_and(|first| first & 0xf0 == OFFSET) {
+        let numbers = get::<2>("offset", bytes)?;
+        return Ok(numbers.map(|[after, offset]| {
+            let offset = Offset { after: Lsn(after), offset_ms: offset.cast_signed() };
+            (Downstream::Offset(offset), OFFSET_BYTES)
         }));
     }
     match decode(bytes) {

@@ -190,6 +190,11 @@ impl Clients {
         (named.len(), named.iter().any(|client| client.id == me))
     }
 
+    /// Ends all of them.
+    pub(super) fn kill_all(&self) {
+        locked(&self.connected).values().for_each(|client| client.killed.notify_one());
+    }
+
     /// What was counted.
     pub(super) fn counts(&self) -> Counts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);

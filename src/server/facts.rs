@@ -21,6 +21,12 @@ pub struct Facts {
     pub log_time: Millis,
     /// Whether log time is estimated: it runs ahead of what was heard from the master.
     pub log_time_estimated: bool,
+    /// How far the wall clock of the master is ahead of log time, milliseconds: EXPIRETIME answers by it.
+    pub offset_ms: i64,
+    /// How often this master's wall clock was set since the start.
+    pub clock_steps: u64,
+    /// How often this replica's clients were let go of, because log time had run far ahead of the master's.
+    pub clients_let_go: u64,
     /// The ordering strategy.
     pub ordering: Strategy,
     /// The expiry policy.

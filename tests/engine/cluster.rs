@@ -6,5 +6,6 @@ mod following;
 mod peer;
 mod refused;
 mod roles;
+mod steps;
 
 pub use peer::{AS_IT_IS, Peer};

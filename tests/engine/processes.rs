@@ -19,6 +19,7 @@ mod load;
 mod log_time;
 mod node;
 mod reader;
+mod steps;
 mod usage;
 
 use crate::seed::{Seed, setting};

@@ -17,7 +17,7 @@ use replicheck::ordering::{Admission, Job, Strategy};
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::overlay::Overlay;
 use replicheck::store::{Content, Dump, Read, Stored, dump};
-use replicheck::time::Millis;
+use replicheck::time::{Elapsed, Millis};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -332,12 +332,12 @@ fn log_time_silent_past_the_limit_is_estimated_and_never_goes_back() {
     let limit = Some(10_000);
     let mut clock = LogTime::default();
     let hear = |clock: &mut LogTime, time, local| {
-        clock.receive(Millis(local), limit, None);
+        clock.receive(Elapsed(local), limit, None);
         clock.hear(Millis(time));
     };
     hear(&mut clock, 5000, 5200);
     let read = |clock: &LogTime, local| {
-        let reading = clock.read(Millis(local), limit, None);
+        let reading = clock.read(Elapsed(local), limit, None);
         (reading.time.0, reading.estimated)
     };
     assert_eq!(read(&clock, 5200), (5000, false));
@@ -348,7 +348,7 @@ fn log_time_silent_past_the_limit_is_estimated_and_never_goes_back() {
     hear(&mut clock, 17_000, 17_200);
     assert_eq!(read(&clock, 17_200), (17_000, false));
     assert_eq!(
-        clock.read(Millis(90_000), None, None).time,
+        clock.read(Elapsed(90_000), None, None).time,
         Millis(17_000),
         "without a limit it stands still"
     );

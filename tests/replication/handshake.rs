@@ -5,7 +5,7 @@ use crate::property::properties;
 use quickcheck::{Arbitrary, Gen};
 use replicheck::binlog::{Epoch, Log, Lsn};
 use replicheck::compression::Codec;
-use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Refusal, Resume, answer};
+use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Place, Refusal, Resume, answer};
 use replicheck::time::Millis;
 
 const EXPIRY: &str = "log_clock";
@@ -30,10 +30,20 @@ impl Arbitrary for AnyHello {
         let epochs: Vec<_> =
             epochs.into_iter().zip(firsts).map(|(epoch, first)| (Epoch(epoch), Lsn(first))).collect();
         let last = epochs.last().map_or(0, |(_, first)| first.0.saturating_add(u64::arbitrary(source) % 9));
-        let (time, port) = (Millis(u64::arbitrary(source)), u16::arbitrary(source));
+        let (removed, port) = (Millis(u64::arbitrary(source)), u16::arbitrary(source));
+        let checksum = Option::arbitrary(source);
         let expiry = ["log_clock", "relative", "x"][usize::from(port) % 3].to_owned();
         let codec = Codec::ALL[usize::from(port) % 7 % 3];
-        AnyHello(Hello { last: Lsn(last), time, port, expiry, epochs, codec })
+        AnyHello(Hello {
+            last: Lsn(last),
+            checksum,
+            removed,
+            port,
+            expiry,
+            epochs,
+            codec,
+            ..Hello::default()
+        })
     }
 }
 
@@ -63,7 +73,7 @@ properties! {
 
     fn prop_resume_parsed_is_what_was_said(from: u64, last: u64, epoch: u64) -> bool {
         let codec = Codec::ALL[usize::from(epoch.to_be_bytes()[7]) % 3];
-        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch), codec };
+        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch), codec, version: 2 };
         Resume::parse(resume.status().as_bytes()) == Some(resume)
     }
 }
@@ -76,18 +86,35 @@ fn argv(line: &str) -> Vec<Vec<u8>> {
 fn hello_is_a_line_that_a_person_can_read() {
     let epochs = vec![(Epoch(1), Lsn(1)), (Epoch(2), Lsn(4))];
     let expiry = EXPIRY.to_owned();
-    let hello = Hello { last: Lsn(5), time: Millis(1020), port: 7002, expiry, epochs, codec: Codec::None };
-    assert_eq!(hello.argv(), argv("RCSYNC 1 5 1020 7002 log_clock 1:1,2:4"));
-    assert_eq!(nobody().argv(), argv("RCSYNC 1 0 0 0 log_clock -"));
-    assert_eq!(Hello::parse(&argv("rcsync 1 5 1020 7002 log_clock 1:1,2:4")).as_ref(), Ok(&hello));
+    let hello = Hello {
+        last: Lsn(5),
+        checksum: Some(u32::MAX),
+        removed: Millis(1020),
+        port: 7002,
+        expiry,
+        epochs,
+        ..Hello::default()
+    };
+    assert_eq!(hello.argv(), argv("RCSYNC 2 5 4294967295 1020 7002 log_clock 1:1,2:4"));
+    assert_eq!(nobody().argv(), argv("RCSYNC 2 0 - 0 0 log_clock -"));
+    assert_eq!(Hello::parse(&argv("rcsync 2 5 4294967295 1020 7002 log_clock 1:1,2:4")).as_ref(), Ok(&hello));
     let asking = Hello { codec: Codec::Zstd, ..hello };
-    assert_eq!(asking.argv(), argv("RCSYNC 1 5 1020 7002 log_clock 1:1,2:4 zstd"));
-    let resume = Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: Codec::None };
+    assert_eq!(asking.argv(), argv("RCSYNC 2 5 4294967295 1020 7002 log_clock 1:1,2:4 zstd"));
+    let resume = Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: Codec::None, version: 2 };
     assert_eq!(resume.status(), "CONTINUE 6 9 2");
     assert_eq!(Resume { codec: Codec::Lz4, ..resume }.status(), "CONTINUE 6 9 2 lz4");
     for other in ["CONTINUE 6 9 2 none", "CONTINUE 6 9 2 lz4 more", "CONTINUE 6 9 2 "] {
         assert_eq!(Resume::parse(other.as_bytes()), None, "{other}");
     }
+}
+
+#[test]
+fn hello_of_version_1_is_read_and_its_log_time_is_not_used() {
+    let hello = Hello::parse(&argv("RCSYNC 1 5 1020 7002 log_clock 1:1")).expect("version 1");
+    let epochs = vec![(Epoch(1), Lsn(1))];
+    let expected = Hello { version: 1, last: Lsn(5), port: 7002, epochs, ..nobody() };
+    assert_eq!(hello, expected);
+    assert_eq!(hello.argv(), argv("RCSYNC 1 5 0 7002 log_clock 1:1"));
 }
 
 #[test]
@@ -104,6 +131,12 @@ fn hello_malformed_is_refused_with_the_argument() {
         ("RCSYNC 1 05 0 0 log_clock 1:1", "last lsn"),
         ("RCSYNC 1 18446744073709551616 0 0 log_clock 1:1", "last lsn"),
         ("RCSYNC 1 5 x 0 log_clock 1:1", "log time"),
+        ("RCSYNC 1", "number of arguments"),
+        ("RCSYNC 2 5", "number of arguments"),
+        ("RCSYNC 2 5 1 2 0 1:1", "number of arguments"),
+        ("RCSYNC 2 5 x 0 0 log_clock 1:1", "checksum"),
+        ("RCSYNC 2 5 4294967296 0 0 log_clock 1:1", "checksum"),
+        ("RCSYNC 2 5 1 -1 0 log_clock 1:1", "removed deadline"),
         ("RCSYNC 1 5 0 65536 log_clock 1:1", "port"),
         ("RCSYNC 1 5 0 0 logClock 1:1", "expiry policy"),
         ("RCSYNC 1 5 0 0  1:1", "expiry policy"),
@@ -139,10 +172,10 @@ fn hello_malformed_is_refused_with_the_argument() {
 
 #[test]
 fn hello_of_another_version_is_refused_whatever_follows_it() {
-    let refusal = Hello::parse(&argv("RCSYNC 2 anything")).expect_err("version 2");
+    let refusal = Hello::parse(&argv("RCSYNC 3 anything")).expect_err("version 3");
     assert_eq!(
         refusal.to_string(),
-        "NOSYNC replica speaks replication version 2, this node 1: run the same version of the program on both"
+        "NOSYNC replica speaks replication version 3, this node 2: run the same version of the program on both"
     );
 }
 
@@ -162,7 +195,13 @@ fn history(log: &Log, epoch: u64) -> History {
         epochs: log.epochs().to_vec(),
         epoch: Epoch(epoch),
         expiry: EXPIRY.to_owned(),
+        time: Millis(1_000),
     }
+}
+
+/// What the master's log holds after entry `at`: no checksum is compared.
+fn place(log: &Log) -> impl Fn(Lsn) -> Place + '_ {
+    |at| Place { checksum: None, next: log.from(at.next()).first().map(|entry| entry.time) }
 }
 
 fn hello(log: &Log) -> Hello {
@@ -197,12 +236,13 @@ fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
                 let is_prefix = master.from(Lsn(0)).starts_with(replica.from(Lsn(0)));
                 // Epoch 8 is one that the master began at its last start, and has no entry of.
                 for epoch in [master.epochs().last().map_or(1, |(epoch, _)| epoch.0), 8] {
-                    let answer = answer(&history(&master, epoch), &hello(&replica));
+                    let answer = answer(&history(&master, epoch), &hello(&replica), place(&master));
                     let expected = Resume {
                         from: replica.last().next(),
                         last: master.last(),
                         epoch: Epoch(epoch),
                         codec: Codec::None,
+                        version: 2,
                     };
                     assert_eq!(
                         answer.clone().ok(),
@@ -222,7 +262,8 @@ fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
 #[test]
 fn answer_replica_beyond_a_master_that_lost_its_tail_is_refused() {
     let (master, replica) = (log_of(&[1, 1, 1]), log_of(&[1, 1, 1, 1, 1]));
-    let refusal = answer(&history(&master, 2), &hello(&replica)).expect_err("beyond the fork");
+    let refusal =
+        answer(&history(&master, 2), &hello(&replica), place(&master)).expect_err("beyond the fork");
     let beyond = Refusal::Beyond { fork: Lsn(3), replica: Lsn(5), last: Lsn(3), epoch: Epoch(2) };
     assert_eq!(refusal, beyond);
     assert_eq!(
@@ -230,7 +271,8 @@ fn answer_replica_beyond_a_master_that_lost_its_tail_is_refused() {
         "NOSYNC replica has lsn 5, but the histories part after lsn 3; the master's log ends at 3, epoch 2; \
          full sync is not built yet: empty the replica's folder and start it again"
     );
-    let other = answer(&history(&log_of(&[2]), 2), &hello(&replica)).expect_err("another history");
+    let other = answer(&history(&log_of(&[2]), 2), &hello(&replica), |_| Place::default())
+        .expect_err("another history");
     assert_eq!(other, Refusal::OtherHistory { last: Lsn(5) });
 }
 
@@ -241,7 +283,7 @@ fn answer_replica_that_needs_purged_entries_is_refused() {
         let history = History { first: Lsn(first), ..history(&master, 1) };
         let hello = hello(&log_of(&vec![1; had]));
         let wanted = hello.last.next();
-        match answer(&history, &hello) {
+        match answer(&history, &hello, place(&master)) {
             Ok(resume) => assert!(resume.from == wanted && wanted.0 >= first),
             Err(refusal) => {
                 assert!(wanted.0 < first);
@@ -256,11 +298,50 @@ fn answer_replica_under_another_expiry_policy_is_refused() {
     let log = log_of(&[1, 1, 1]);
     for replica in [hello(&log), nobody()] {
         let replica = Hello { expiry: "relative".to_owned(), ..replica };
-        let refusal = answer(&history(&log, 1), &replica).expect_err("another policy");
+        let refusal = answer(&history(&log, 1), &replica, place(&log)).expect_err("another policy");
         assert_eq!(
             refusal.to_string(),
             "NOSYNC replica runs expiry `relative`, this node `log_clock`, and the log's entries mean nothing under \
              another one: start the replica in an empty folder with --expiry log_clock"
         );
     }
+}
+
+#[test]
+fn answer_replica_whose_last_entry_is_another_one_is_refused() {
+    let log = log_of(&[1, 1, 1]);
+    for (theirs, ours, is_refused) in
+        [(Some(7), Some(8), true), (Some(7), Some(7), false), (None, Some(8), false), (Some(7), None, false)]
+    {
+        let replica = Hello { checksum: theirs, ..hello(&log) };
+        let answer = answer(&history(&log, 1), &replica, |_| Place { checksum: ours, next: None });
+        assert_eq!(
+            answer.err(),
+            is_refused.then_some(Refusal::OtherEntry { last: Lsn(3) }),
+            "{theirs:?} {ours:?}"
+        );
+    }
+}
+
+#[test]
+fn answer_replica_that_removed_what_lives_in_the_next_entry_is_refused_and_tries_again_without_one() {
+    let log = log_of(&[1, 1, 1]);
+    let removed = |removed| Hello { removed: Millis(removed), ..hello(&log) };
+    let answered = |hello: &Hello, next: Option<u64>| {
+        answer(&history(&log, 1), hello, |_| Place { checksum: None, next: next.map(Millis) }).err()
+    };
+    assert_eq!(answered(&removed(100), Some(100)), None, "dead at the instant of the entry");
+    let refusal = answered(&removed(101), Some(100)).expect("it lived");
+    assert_eq!(refusal, Refusal::Removed { removed: Millis(101), next: Millis(100) });
+    assert_eq!(
+        refusal.to_string(),
+        "NOSYNC replica has removed keys that were dead at 101 ms, and the next entry it needs is of 100 ms: it may write \
+         to one of them; full sync is not built yet: empty the replica's folder and start it again"
+    );
+    assert_eq!(answered(&removed(1_000), None), None, "log time is 1000");
+    let refusal = answered(&removed(1_001), None).expect("not yet");
+    assert_eq!(
+        refusal.to_string(),
+        "TRYAGAIN replica has removed keys that were dead at 1001 ms, and log time is only 1000 ms"
+    );
 }

@@ -54,7 +54,10 @@ fn arrive_in_log_order(codec: Codec) {
     running.recorder.change(|state| {
         assert_eq!(state.log, master.source.log());
         assert_in_place(&state.log, &state.heartbeats);
-        assert_eq!(state.resumes, [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1), codec }]);
+        assert_eq!(
+            state.resumes,
+            [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1), codec, version: 2 }]
+        );
         assert!(state.groups < 2000, "5540 entries came in {} groups", state.groups);
     });
     let is_all = |progress: &replicheck::replication::feed::Progress| {
@@ -197,7 +200,7 @@ fn link_resumes_across_a_new_epoch_from_its_own_log() {
     running.recorder.change(|state| {
         assert_eq!(
             state.resumes,
-            [Resume { from: Lsn(13), last: Lsn(25), epoch: Epoch(3), codec: Codec::None }]
+            [Resume { from: Lsn(13), last: Lsn(25), epoch: Epoch(3), codec: Codec::None, version: 2 }]
         );
         assert_eq!(state.log, master.source.log());
         assert_eq!(state.log.get(Lsn(21)), Some(&entry(21, 3, state.log.from(Lsn(21))[0].time.0, 5)));
@@ -205,4 +208,28 @@ fn link_resumes_across_a_new_epoch_from_its_own_log() {
     });
     drop(running);
     master.stop();
+}
+
+#[test]
+fn link_offset_stands_between_the_entries_between_which_it_was_measured() {
+    let source = LogSource::default();
+    source.write(3, 1, 20);
+    source.step(3_600_000);
+    source.write(4, 1, 20);
+    source.step(-50);
+    source.step(0);
+    source.write(1, 1, 20);
+    let master = Master::new(source, 1, timing());
+    let running = Running::new(&master.address, Recorder::default());
+    running.wait_for(Lsn(8));
+    master.source.step(9);
+    master.source.tick(1);
+    running
+        .recorder
+        .wait_until("the last offset", |state| state.offsets.last().is_some_and(|o| o.offset_ms == 9));
+    running.recorder.change(|state| {
+        let told: Vec<_> = state.offsets.iter().map(|offset| (offset.after.0, offset.offset_ms)).collect();
+        assert_eq!(told, [(0, 0), (3, 3_600_000), (7, 0), (8, 9)], "of two after one entry the later one");
+        assert_eq!(state.log, master.source.log());
+    });
 }

@@ -6,7 +6,7 @@ use replicheck::binlog::codec::encoded_bytes;
 use replicheck::binlog::{Entry, Epoch, Head, Log, Lsn, SegmentError, Stretch, encode};
 use replicheck::replication::Tail;
 use replicheck::replication::feed::{Accepted, FeedError, Progress, Seen, Source, feed};
-use replicheck::replication::handshake::{Hello, History, Refusal, answer};
+use replicheck::replication::handshake::{Hello, History, Place, Refusal, answer};
 use replicheck::replication::session::{Stop, Timing};
 use replicheck::time::Millis;
 use std::io::{Read, Write};
@@ -34,6 +34,8 @@ pub fn timing() -> Timing {
 struct State {
     log: Log,
     tail: Tail,
+    /// Each with the entry after which it holds.
+    offsets: Vec<(Lsn, i64)>,
     /// What was read of it, bytes.
     read_bytes: usize,
     is_stopped: bool,
@@ -77,6 +79,11 @@ impl LogSource {
     /// Moves log time on.
     pub fn tick(&self, ms: u64) {
         self.change(|state| state.tail.time.0 += ms);
+    }
+
+    /// The offset is another one from here on.
+    pub fn step(&self, offset_ms: i64) {
+        self.change(|state| state.offsets.push((state.tail.last, offset_ms)));
     }
 
     pub fn log(&self) -> Log {
@@ -141,6 +148,14 @@ impl Source for LogSource {
         };
         let (state, _) = self.changed.wait_timeout_while(state, at_most, is_seen).expect("no panic before");
         (!state.is_stopped).then_some(state.tail)
+    }
+
+    fn offset(&self, after: Lsn) -> (i64, Option<Lsn>) {
+        self.change(|State { offsets, .. }| {
+            let holds = offsets.iter().rev().find(|(from, _)| *from <= after);
+            let next = offsets.iter().find(|(from, _)| *from > after);
+            (holds.map_or(0, |&(_, offset)| offset), next.map(|&(from, _)| from))
+        })
     }
 
     fn position(&self, from: Lsn) -> Result<Lsn, SegmentError> {
@@ -224,9 +239,10 @@ fn serve(mut socket: TcpStream, source: &LogSource, epoch: u64, timing: &Timing,
             epochs: state.log.epochs().to_vec(),
             epoch: Epoch(epoch),
             expiry: "log_clock".to_owned(),
+            time: state.tail.time,
         }
     });
-    match Hello::parse(&argv).and_then(|hello| answer(&history, &hello)) {
+    match Hello::parse(&argv).and_then(|hello| answer(&history, &hello, |_| Place::default())) {
         Ok(resume) => {
             let accepted = Accepted { socket, already_read, resume };
             let report = |progress| source.change(|state| state.progress.push(progress));

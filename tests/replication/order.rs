@@ -4,7 +4,7 @@ use super::entries::entry;
 use replicheck::binlog::{Epoch, Lsn};
 use replicheck::replication::order::{Acks, Receiver};
 use replicheck::replication::wire::Downstream;
-use replicheck::replication::{Ack, Heartbeat, Tail};
+use replicheck::replication::{Ack, Heartbeat, Offset, Tail};
 use replicheck::time::Millis;
 
 fn write(lsn: u64, epoch: u64, time: u64) -> Downstream {
@@ -16,12 +16,21 @@ fn beat(time: u64, after: u64, last: u64, tail_time: u64) -> Downstream {
     Downstream::Heartbeat(Heartbeat { time: Millis(time), after: Lsn(after), tail })
 }
 
+fn offset(after: u64) -> Downstream {
+    Downstream::Offset(Offset { after: Lsn(after), offset_ms: -1 })
+}
+
 #[test]
 fn receiver_takes_what_follows_and_refuses_the_rest() {
     let mut receiver = Receiver::new(Lsn(5), Epoch(2));
-    for message in
-        [beat(90, 5, 9, 99), write(6, 2, 100), beat(100, 6, 9, 101), beat(120, 6, 6, 120), write(7, 4, 120)]
-    {
+    for message in [
+        beat(90, 5, 9, 99),
+        write(6, 2, 100),
+        beat(100, 6, 9, 101),
+        beat(120, 6, 6, 120),
+        offset(6),
+        write(7, 4, 120),
+    ] {
         receiver.take(&message).expect("what comes next");
     }
     let refused = [
@@ -32,6 +41,8 @@ fn receiver_takes_what_follows_and_refuses_the_rest() {
         (beat(120, 6, 9, 120), "heartbeat after lsn 6 came after lsn 7, the log's end being 9"),
         (beat(120, 8, 9, 120), "heartbeat after lsn 8 came after lsn 7, the log's end being 9"),
         (beat(120, 7, 6, 120), "heartbeat after lsn 7 came after lsn 7, the log's end being 6"),
+        (offset(6), "offset after lsn 6 came after lsn 7"),
+        (offset(8), "offset after lsn 8 came after lsn 7"),
         (beat(119, 7, 9, 120), "heartbeat of 119 ms came after log time 120 ms (lsn 7, tail 120 ms)"),
         (beat(130, 7, 9, 129), "heartbeat of 130 ms came after log time 120 ms (lsn 7, tail 129 ms)"),
     ];

@@ -6,7 +6,7 @@ use replicheck::client::link::{Follower, FollowerError, Link, LinkError, LinkSta
 use replicheck::compression::Codec;
 use replicheck::replication::handshake::{Hello, Resume};
 use replicheck::replication::session::{Stop, Timing};
-use replicheck::replication::{Ack, Heartbeat};
+use replicheck::replication::{Ack, Heartbeat, Offset};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 pub struct Recorded {
     pub log: Log,
     pub heartbeats: Vec<Heartbeat>,
+    pub offsets: Vec<Offset>,
     pub resumes: Vec<Resume>,
     /// Why it was down, each time; and why it stopped.
     pub downs: Vec<LinkError>,
@@ -99,6 +100,10 @@ impl Follower for Recorder {
             state.heartbeats.push(heartbeat);
         });
         Ok(())
+    }
+
+    fn offset(&self, offset: Offset) {
+        self.change(|state| state.offsets.push(offset));
     }
 
     fn acks(&self) -> Ack {

@@ -129,6 +129,22 @@ fn link_garbage_from_the_master_is_an_error_and_another_try() {
     });
 }
 
+#[test]
+fn link_to_a_master_of_version_1_asks_again_with_that_and_is_not_down_in_between() {
+    let refusal = b"-NOSYNC replica speaks replication version 2, this node 1: run the same version of the program on both\r\n";
+    let stream = [b"+CONTINUE 1 9 1\r\n".as_slice(), &encoded(1, 0), b"\xb2"].concat();
+    let master = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let answers = vec![refusal.to_vec(), stream];
+    let address = answering(answers, &master.local_addr().expect("an address").to_string());
+    let running = Running::new(&address, Recorder::default());
+    running.recorder.wait_until("the end of the second connection", |state| !state.downs.is_empty());
+    running.recorder.change(|state| {
+        assert!(state.downs[0].to_string().starts_with("unknown entry version 2"), "{}", state.downs[0]);
+        let versions: Vec<u64> = state.resumes.iter().map(|resume| resume.version).collect();
+        assert_eq!((versions, state.log.last(), state.stopped.is_none()), (vec![1], Lsn(1), true));
+    });
+}
+
 /// Garbage in place of a compressed stream, and behind its beginning.
 #[test]
 fn link_garbage_in_a_compressed_stream_is_an_error_and_another_try() {
@@ -189,7 +205,7 @@ fn by_hand(master: &Master) -> TcpStream {
     socket.set_read_timeout(Some(PATIENCE)).expect("a limit");
     let words = Hello { expiry: "log_clock".to_owned(), ..Hello::default() }.argv();
     let words = words.iter().map(|word| format!("${}\r\n{}\r\n", word.len(), word.escape_ascii()));
-    let command = format!("*7\r\n{}", words.collect::<String>());
+    let command = format!("*{}\r\n{}", words.len(), words.collect::<String>());
     socket.write_all(command.as_bytes()).expect("it reads");
     socket
 }
@@ -267,7 +283,7 @@ fn client_reads_replies_and_refusals() {
     source.write(1, 1, 5);
     let mut master = Master::new(source, 1, timing());
     let mut client = Client::connect(&master.address, PATIENCE).expect("it accepts");
-    match client.call(&["RCSYNC", "1", "x"]) {
+    match client.call(&["RCSYNC", "2", "1", "x"]) {
         Ok(OwnedFrame::Error(text)) => assert_eq!(text, "ERR rcsync: invalid number of arguments"),
         other => panic!("{other:?}"),
     }

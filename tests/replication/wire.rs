@@ -6,8 +6,9 @@ use quickcheck::{Arbitrary, Gen};
 use replicheck::binlog::{Lsn, encode};
 use replicheck::replication::wire::{
     Downstream, Incoming, WireError, decode_ack, decode_downstream, encode_ack, encode_heartbeat,
+    encode_offset,
 };
-use replicheck::replication::{Ack, Heartbeat, Tail};
+use replicheck::replication::{Ack, Heartbeat, Offset, Tail};
 use replicheck::time::Millis;
 
 /// Messages of any content, in any order, with their bytes.
@@ -24,7 +25,11 @@ impl Arbitrary for Stream {
         let mut stream = Stream { messages: Vec::new(), bytes: Vec::new(), ends: Vec::new() };
         for _ in 0..1 + usize::arbitrary(source) % 6 {
             let [a, b, c, d, e] = [(); 5].map(|()| u64::arbitrary(source));
-            if bool::arbitrary(source) {
+            if u8::arbitrary(source) % 3 == 0 {
+                let offset = Offset { after: Lsn(a), offset_ms: b.cast_signed() };
+                encode_offset(&offset, &mut stream.bytes);
+                stream.messages.push(Downstream::Offset(offset));
+            } else if bool::arbitrary(source) {
                 let tail = Tail { last: Lsn(c), time: Millis(d), bytes: e };
                 let heartbeat = Heartbeat { time: Millis(a), after: Lsn(b), tail };
                 encode_heartbeat(&heartbeat, &mut stream.bytes);
@@ -86,7 +91,7 @@ properties! {
     }
 
     fn prop_any_bytes_do_not_panic(bytes: Vec<u8>, first: u8, pieces: Vec<u8>) -> bool {
-        let first = [0xb1, 0xc1, 0xa1, 0xc2, 0xa0, 0][usize::from(first) % 6];
+        let first = [0xb1, 0xc1, 0xa1, 0xc2, 0xa0, 0, 0xd1][usize::from(first) % 7];
         let bytes = [&[first], bytes.as_slice()].concat();
         let (messages, _) = decoded(&bytes, &pieces);
         messages.is_empty() && matches!(decode_ack(&bytes), Ok(None) | Err(_))

@@ -17,7 +17,7 @@ use replicheck::node::{Readers, Replica};
 use replicheck::ordering::Strategy;
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::{Dump, StoreError, dump};
-use replicheck::time::Millis;
+use replicheck::time::{Elapsed, Millis, Moment};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -161,15 +161,17 @@ impl Judge {
 
     /// With a publication for other threads.
     pub fn with_publication(self) -> Judge {
-        let publication =
-            ReplicaPublication::new(Replica::new(Lsn::NONE, LogTime::default(), None, Readers::In));
+        let publication = ReplicaPublication::new(
+            Replica::new(Lsn::NONE, LogTime::default(), None, Readers::In),
+            Millis(u64::MAX),
+        );
         Judge { publication: Some(publication), ..self }
     }
 
     pub fn receive(&self, entries: &[Entry]) {
         if let Some(publication) = &self.publication {
             let receive = |replica: &mut Replica| {
-                entries.iter().for_each(|entry| replica.receive(entry.lsn, entry.time, Millis::ZERO));
+                entries.iter().for_each(|entry| replica.receive(entry.lsn, entry.time, Elapsed::default()));
             };
             publication.tell(receive);
         }
@@ -179,8 +181,8 @@ impl Judge {
     /// is, which may be ahead).
     pub fn read(&self) -> (Lsn, Millis, Option<Arc<Seen>>) {
         let publication = self.publication.as_ref().expect("a judge with a publication");
-        let (lsn, clock, published) = publication.read(&LogClock, Millis::ZERO);
-        (lsn, clock.time, published)
+        let read = publication.read(&LogClock, Moment::default());
+        (read.lsn, read.reading.time, read.snapshot)
     }
 
     /// The store as it is.

@@ -5,37 +5,46 @@ use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
 use crate::handover::hand_over;
 use crate::log::log;
 use crate::promise::{History, Judge, Seen, Wrong};
-use crate::publication::{LogClock, MasterPublication, ReplicaPublication};
+use crate::publication::{MasterPublication, ReplicaPublication, ReplicaSight};
 use crate::sync::{Mutex, lock};
 use loom::sync::atomic::{AtomicU64, Ordering as Memory};
 use loom::thread;
 use replicheck::apply::Applier;
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::KeySet;
-use replicheck::expiry::{self, LogTime};
-use replicheck::node::{Readers, Replica};
+use replicheck::expiry::{self, Judging, LogTime};
+use replicheck::node::{MasterClock, Readers, Replica};
 use replicheck::ordering::{AnyOrdering, Strategy};
-use replicheck::time::Millis;
+use replicheck::time::{Elapsed, Millis, Moment};
 use std::sync::Arc;
+
+/// Both clocks say the same.
+fn at(now: u64) -> Moment {
+    Moment { elapsed: Elapsed(now), wall: Millis(now) }
+}
+
+fn clock() -> MasterClock {
+    MasterClock::new(Judging::LogTime, (Millis(10), Elapsed(10)), Millis(10), at(10))
+}
 
 #[test]
 fn loom_publication_reader_never_judges_beyond_an_unpublished_entry() {
     explore("publication, writer, reader", None, || {
         // The snapshot is the instant of the next entry that the reader does not see.
-        let publication = Arc::new(MasterPublication::new(LogClock::new(Millis(10)), Lsn(0), 0));
+        let publication = Arc::new(MasterPublication::new(clock(), Lsn(0), 0));
         publication.raise(Millis(100));
         let writer = thread::spawn({
             let publication = Arc::clone(&publication);
             move || {
-                let first = publication.begin(Millis(20));
+                let first = publication.begin(at(20), |_, _| ()).0;
                 publication.publish(Lsn(1), 1);
-                let second = publication.begin(Millis(30));
+                let second = publication.begin(at(30), |_, _| ()).0;
                 publication.publish(Lsn(2), 2);
                 [first, second]
             }
         });
-        let beat = publication.heartbeat(Millis(25));
-        let sights = [publication.read(Millis(50)), publication.read(Millis(40))];
+        let beat = publication.heartbeat(at(25), |_, _| ());
+        let sights = [publication.read(at(50)), publication.read(at(40))];
         let stamped = writer.join().expect("no panic");
         for sight in &sights {
             assert_eq!(sight.lsn.0, *sight.snapshot, "state and number are of one piece");
@@ -54,13 +63,9 @@ fn loom_publication_reader_never_judges_beyond_an_unpublished_entry() {
 #[test]
 fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
     explore("publication of a replica, link, worker, reader", None, || {
-        let zero = Millis::ZERO;
-        let publication = Arc::new(ReplicaPublication::new(Replica::new(
-            Lsn(0),
-            LogTime::at(Millis(5), zero),
-            None,
-            Readers::In,
-        )));
+        let zero = Elapsed::default();
+        let replica = Replica::new(Lsn(0), LogTime::at(Millis(5), zero), None, Readers::In);
+        let publication = Arc::new(ReplicaPublication::new(replica, Millis(u64::MAX)));
         let link = thread::spawn({
             let publication = Arc::clone(&publication);
             move || {
@@ -75,7 +80,8 @@ fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
         });
         let mut before = (Lsn(0), Millis(0));
         for _ in 0..2 {
-            let (lsn, clock, snapshot) = publication.read(&expiry::log_clock::LogClock, zero);
+            let ReplicaSight { lsn, reading: clock, snapshot, .. } =
+                publication.read(&expiry::log_clock::LogClock, Moment::default());
             assert_eq!(snapshot.map_or(0, |snapshot| snapshot.0), lsn.0, "state and number are of one piece");
             // The link may be behind the worker here, so there is no lower end.
             let next = [10, 20, u64::MAX][usize::try_from(lsn.0).expect("small")];
@@ -85,7 +91,10 @@ fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
         }
         link.join().expect("no panic");
         worker.join().expect("no panic");
-        assert_eq!(publication.read(&expiry::log_clock::LogClock, zero).1.time, Millis(20));
+        assert_eq!(
+            publication.read(&expiry::log_clock::LogClock, Moment::default()).reading.time,
+            Millis(20)
+        );
     });
 }
 

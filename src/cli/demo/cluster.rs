@@ -6,7 +6,7 @@ use crate::cli::nodes::{LIMIT, in_words, start, wait_until};
 use replicheck::apply::pool::{Outcome, Schedule};
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::line;
-use replicheck::engine::Settings;
+use replicheck::engine::{Ahead, Clock, Engine, Settings};
 use replicheck::server::Node as _;
 use replicheck::store::Dump;
 use std::net::SocketAddr;
@@ -20,9 +20,9 @@ const WORKERS: usize = 2;
 pub struct Shown {
     /// The choice.
     pub choice: Choice,
-    /// The master's store after the program.
+    /// The master's store after the program; what its readers see of it, if a clock was set.
     pub master: Dump,
-    /// The replica's store after the same entries.
+    /// The replica's store after the same entries, likewise.
     pub replica: Dump,
     /// What clients read from both afterwards: command, master, replica.
     pub reads: Vec<(String, String, String)>,
@@ -42,10 +42,12 @@ impl Shown {
 pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice) -> Result<Shown, String> {
     let master = start(handle, settings(&folder.join("master"), choice), None)?;
     let to_master = delayed(master.addr, scenario.delay).map_err(in_words)?;
+    let ahead = Ahead::default();
     let follows = Settings {
         schedule: Schedule::Held(scenario.holds.clone()),
         // Each entry can be held for itself.
         batch_entries_max: 1,
+        clock: Clock::SystemAhead(ahead.clone()),
         ..settings(&folder.join("replica"), choice)
     };
     let replica = start(handle, follows, Some(to_master))?;
@@ -57,10 +59,21 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
         }
     }
     // Now, and not later: once the counter is dead the master sweeps it away.
-    let stored = master.engine.dump().map_err(in_words)?;
+    let shown = |engine: &Engine| {
+        let given = engine.given().map_err(in_words)?;
+        let mut shown = given.stored;
+        if scenario.sets_ahead_ms.is_some() {
+            shown.retain(|_, stored| !stored.is_dead(given.judged_at));
+        }
+        Ok::<Dump, String>(shown)
+    };
+    let stored = shown(&master.engine)?;
     let last = master.engine.facts().progress.applied;
     wait_until(format_args!("entry {last}"), || replica.engine.facts().progress.applied >= last)?;
-    let received = replica.engine.dump().map_err(in_words)?;
+    if let Some(ahead_ms) = scenario.sets_ahead_ms {
+        ahead.set(ahead_ms);
+    }
+    let received = shown(&replica.engine)?;
     let reads = reads(&stored, &received, master.addr, replica.addr)?;
     let holds = replica.engine.pool_state().map(|state| state.holds).unwrap_or_default();
     let schedule_kept =

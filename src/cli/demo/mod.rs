@@ -1,4 +1,4 @@
-//! `replicheck demo` — both founding bugs on real nodes, then the cures. Does I/O: TCP, RocksDB, threads.
+//! `replicheck demo` — both founding bugs on real nodes, and a clock that is set; then the cures. Does I/O: TCP, RocksDB, threads.
 
 mod cluster;
 mod delay;
@@ -23,10 +23,11 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Handle, Runtime};
 
-/// Show both founding bugs on real nodes: a master and a replica, TCP, RocksDB, threads; then what cures them.
+/// Show both founding bugs, and a clock that is set, on real nodes: a master and a replica, TCP, RocksDB, threads; then what
+/// cures them.
 ///
 /// Every choice runs the same program. The schedule that breaks the legacy ones is forced: a worker is held, or the link
-/// delivers late; each scenario says which. Beside a replica that diverged stands the model's counterexample of the same
+/// delivers late, or a clock is set; each scenario says which. Beside a replica that diverged stands the model's counterexample of the same
 /// program. Takes about ten seconds. Exit code: 0 = every legacy choice diverged and no cure did, 1 = not so,
 /// 2 = the command was not understood.
 #[derive(clap::Args)]
@@ -41,7 +42,7 @@ const EXAMPLES: &str = "Examples:
   replicheck demo
   replicheck demo --json - 2> demo.txt | jq '.[] | select(.diverged) | .choice'";
 
-/// Runs both scenarios and prints them.
+/// Runs all scenarios and prints them.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let to_stderr = args.json.as_deref() == Some("-");
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(check::create).transpose()?;

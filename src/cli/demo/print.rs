@@ -75,7 +75,8 @@ pub fn choice(scenario: &Scenario, shown: &Shown, start: Millis, width: u16) -> 
     let judged = Instant { start, master: start, replica: start };
     let rows: Vec<_> =
         key_rows(&shown.master, &shown.replica, Some(judged)).into_iter().map(|(_, row)| row).collect();
-    let after = format!("stored after entry {}", scenario.program.len());
+    let what = if scenario.sets_ahead_ms.is_some() { "what readers see" } else { "stored" };
+    let after = format!("{what} after entry {}", scenario.program.len());
     if rows.is_empty() {
         let _ = writeln!(text, "  {after}: both are empty");
         return text;

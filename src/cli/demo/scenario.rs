@@ -1,4 +1,4 @@
-//! What the demo shows: two programs, and how each choice is made to fail if it can.
+//! What the demo shows: three programs, and how each choice is made to fail if it can.
 
 use replicheck::apply::pool::Hold;
 use replicheck::binlog::Lsn;
@@ -6,7 +6,7 @@ use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use std::time::Duration;
 
-/// One of the two founding bugs.
+/// One of the two founding bugs, or what a clock that is set does.
 pub struct Scenario {
     /// Its name in JSON.
     pub name: &'static str,
@@ -22,6 +22,8 @@ pub struct Scenario {
     pub holds: Vec<Hold>,
     /// How late the replica receives anything.
     pub delay: Duration,
+    /// How far the replica's wall clock is set ahead once all is applied; then what readers see is compared, not what is stored.
+    pub sets_ahead_ms: Option<i64>,
     /// The choices.
     pub choices: Vec<Choice>,
 }
@@ -39,9 +41,9 @@ pub struct Choice {
     pub is_legacy: bool,
 }
 
-/// Both scenarios.
+/// All scenarios.
 pub fn scenarios() -> Vec<Scenario> {
-    vec![order(), expiry()]
+    vec![order(), expiry(), clock()]
 }
 
 fn order() -> Scenario {
@@ -59,6 +61,7 @@ fn order() -> Scenario {
         how: "the worker that takes entry 1 is held until entry 3 is written, as far as the strategy allows that",
         holds: vec![Hold { entry: Lsn(1), until_finished: Lsn(3) }],
         delay: Duration::ZERO,
+        sets_ahead_ms: None,
         choices: choices.collect(),
     }
 }
@@ -78,6 +81,27 @@ fn expiry() -> Scenario {
         how: "the link to the replica delivers everything three seconds late",
         holds: Vec::new(),
         delay: Duration::from_secs(3),
+        sets_ahead_ms: None,
         choices: choices.collect(),
+    }
+}
+
+fn clock() -> Scenario {
+    let choices = [Policy::Effects, Policy::LogClock].map(|expiry| Choice {
+        ordering: Strategy::Serial,
+        expiry,
+        name: expiry.name(),
+        is_legacy: expiry == Policy::Effects,
+    });
+    Scenario {
+        name: "clock",
+        title: "a key with ten minutes to live, and a replica whose wall clock somebody sets an hour ahead",
+        model: "expiry",
+        program: &["SETEX k 600 v"],
+        how: "once the entry is applied, the replica's wall clock is set ahead; elapsed time goes on as before",
+        holds: Vec::new(),
+        delay: Duration::ZERO,
+        sets_ahead_ms: Some(3_600_000),
+        choices: choices.to_vec(),
     }
 }

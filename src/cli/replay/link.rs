@@ -175,6 +175,17 @@ impl UnderWay {
             Downstream::Heartbeat(heartbeat) => {
                 (Message::Heartbeat(heartbeat.time), heartbeat.time, heartbeat.time > self.time)
             }
+            // No step of a path: it goes with the message before it.
+            Downstream::Offset(_) => {
+                return match (self.messages.back_mut(), &mut self.near) {
+                    (Some((_, before)), _) => {
+                        before.extend_from_slice(&bytes);
+                        Ok(())
+                    }
+                    (None, Some(near)) => near.write_all(&bytes),
+                    (None, None) => Ok(()),
+                };
+            }
         };
         self.time = self.time.max(time);
         match (self.is_held, &mut self.near) {

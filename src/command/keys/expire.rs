@@ -151,27 +151,34 @@ impl Condition {
 }
 
 fn ttl(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
-    Ok((tell(view, &argv[1], Unit::Seconds, now)?, Effect::none()))
+    Ok((tell(view, &argv[1], Unit::Seconds, |deadline| deadline.since(now))?, Effect::none()))
 }
 
 fn pttl(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
-    Ok((tell(view, &argv[1], Unit::Milliseconds, now)?, Effect::none()))
+    Ok((tell(view, &argv[1], Unit::Milliseconds, |deadline| deadline.since(now))?, Effect::none()))
 }
 
 fn expiretime(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    Ok((tell(view, &argv[1], Unit::Seconds, Millis::ZERO)?, Effect::none()))
+    let by_wall_clock = |deadline| view.by_wall_clock(deadline).0;
+    Ok((tell(view, &argv[1], Unit::Seconds, by_wall_clock)?, Effect::none()))
 }
 
 fn pexpiretime(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    Ok((tell(view, &argv[1], Unit::Milliseconds, Millis::ZERO)?, Effect::none()))
+    let by_wall_clock = |deadline| view.by_wall_clock(deadline).0;
+    Ok((tell(view, &argv[1], Unit::Milliseconds, by_wall_clock)?, Effect::none()))
 }
 
-/// The distance from `base` to the deadline of `name`: -2 without the key, -1 without a deadline, seconds
+/// What `distance` makes of the deadline of `name`, in milliseconds: -2 without the key, -1 without a deadline, seconds
 /// rounded to the nearest.
-fn tell(view: &View<'_>, name: &[u8], unit: Unit, base: Millis) -> Result<Reply, StoreError> {
+fn tell(
+    view: &View<'_>,
+    name: &[u8],
+    unit: Unit,
+    distance: impl Fn(Millis) -> u64,
+) -> Result<Reply, StoreError> {
     let Some(record) = view.record(name)? else { return Ok(Reply::Integer(-2)) };
     let Some(deadline) = record.deadline else { return Ok(Reply::Integer(-1)) };
-    let distance = deadline.since(base);
+    let distance = distance(deadline);
     Ok(Reply::Integer(signed(Millis(match unit {
         Unit::Seconds => distance.saturating_add(500) / 1000,
         Unit::Milliseconds => distance,

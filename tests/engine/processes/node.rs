@@ -20,13 +20,20 @@ pub struct Node {
     child: Option<Child>,
     dir: PathBuf,
     options: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
     port: u16,
 }
 
 impl Node {
     /// Starts a node in `dir`, which the logs stand beside, on any free port.
     pub fn start(dir: &Path, options: &[String]) -> Node {
-        let mut node = Node { child: None, dir: dir.to_owned(), options: options.to_vec(), port: 0 };
+        Node::start_with(dir, options, &[])
+    }
+
+    /// As [`Node::start`], with more in its environment.
+    pub fn start_with(dir: &Path, options: &[String], environment: &[(&'static str, PathBuf)]) -> Node {
+        let (dir, options, environment) = (dir.to_owned(), options.to_vec(), environment.to_vec());
+        let mut node = Node { child: None, dir, options, environment, port: 0 };
         node.restart();
         node
     }
@@ -34,6 +41,11 @@ impl Node {
     /// `host:port`.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Starts it again, on its folder and its port.
@@ -63,6 +75,7 @@ impl Node {
         let (port, dir) = (self.port.to_string(), self.dir.to_str().unwrap());
         let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
         command.args(["serve", "--port", &port, "--dir", dir]).args(&self.options);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
     }
 

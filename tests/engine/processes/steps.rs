@@ -1,0 +1,244 @@
+//! Processes whose wall clocks are set, ahead and back, while they run and between two runs: `wall.c` is preloaded and shifts that
+//! clock alone. Without a C compiler the tests are skipped, and say so.
+
+use super::node::{Node, folder, until};
+use replicheck::client::OwnedFrame;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const HOUR: i64 = 3_600_000;
+/// How long keys live here.
+const LIFETIME: Duration = Duration::from_secs(4);
+
+/// What shifts wall clocks; `None`: this machine cannot build it.
+fn preload(dir: &Path) -> Option<PathBuf> {
+    let (source, library) = (dir.join("wall.c"), dir.join("wall.so"));
+    fs::write(&source, include_str!("wall.c")).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).args([&library, &source]).arg("-ldl");
+    match compiler.output() {
+        Ok(done) if done.status.success() => Some(library),
+        other => {
+            eprintln!(
+                "SKIPPED: wall clocks of processes are not set here, cc does not build the preload: {other:?}"
+            );
+            None
+        }
+    }
+}
+
+/// A node whose wall clock can be set.
+struct Stepped {
+    node: Node,
+    ahead: PathBuf,
+}
+
+impl Stepped {
+    fn start(dir: &Path, name: &str, library: &Path, ahead_ms: i64, options: &[&str]) -> Stepped {
+        let ahead = dir.join(format!("{name}.ahead"));
+        fs::write(&ahead, ahead_ms.to_string()).unwrap();
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let preloaded = [("LD_PRELOAD", library.to_owned()), ("WALL_AHEAD_FILE", ahead.clone())];
+        let node = Node::start_with(&dir.join(name), &options, &preloaded);
+        Stepped { node, ahead }
+    }
+
+    /// Somebody sets its wall clock: so far ahead of the system's from now on.
+    fn set(&self, ahead_ms: i64) {
+        // By a rename: who reads it finds the old number or the new one.
+        let next = self.ahead.with_extension("next");
+        fs::write(&next, ahead_ms.to_string()).unwrap();
+        fs::rename(&next, &self.ahead).unwrap();
+    }
+
+    fn run(&self, words: &[&str]) -> OwnedFrame {
+        self.node.connect().unwrap().call(words).unwrap()
+    }
+
+    /// Whether the key is alive; `None`: no reader is let in.
+    fn shows(&self, key: &str) -> Option<bool> {
+        match self.node.connect().ok()?.call(&["EXISTS", key]).ok()? {
+            OwnedFrame::Integer(count) => Some(count == 1),
+            OwnedFrame::Error(text) if text.starts_with("LOADING") => None,
+            other => panic!("EXISTS gave {other:?}"),
+        }
+    }
+
+    fn log_time(&self) -> i64 {
+        self.node.fact("rc_log_time").unwrap().parse().unwrap()
+    }
+
+    /// Waits until its folder says how far its wall clock is ahead.
+    fn knows_of(&self, ahead_ms: i64) {
+        until("the step is in the folder", || {
+            let identity = fs::read(self.node.dir().join("node")).ok()?;
+            let identity: serde_json::Value = serde_json::from_slice(&identity).ok()?;
+            let of = |name: &str| identity["counted"][name].as_i64();
+            ((of("wall_ms")? - of("log_ms")? - ahead_ms).abs() < 1_000).then_some(())
+        })
+        .unwrap_or_else(|text| panic!("{text}\n{}", self.node.log_end()));
+    }
+
+    fn is_up(&self) {
+        until("the link is up", || (self.node.fact("master_link_status").ok()? == "up").then_some(()))
+            .unwrap();
+    }
+
+    fn restart(&mut self, how: &str) {
+        match how {
+            "SIGTERM" => assert!(self.node.terminate().success()),
+            "SIGKILL" => self.node.kill(),
+            _ => return,
+        }
+        self.node.restart();
+    }
+}
+
+/// Runs `test` in a folder with what is preloaded, unless this machine cannot build that.
+fn stepped(test: impl FnOnce(&Path, &Path)) {
+    let (_removed, dir) = folder();
+    if let Some(library) = preload(&dir) {
+        test(&dir, &library);
+    }
+}
+
+#[test]
+fn steps_of_a_masters_wall_clock_change_no_lifetime() {
+    stepped(|dir, library| {
+        std::thread::scope(|scope| {
+            for (before, after) in [(HOUR, 0), (-HOUR, -HOUR), (0, HOUR), (0, -HOUR)] {
+                for how in ["", "SIGTERM", "SIGKILL"] {
+                    let dir = dir.join(format!("{before} {after} {how}"));
+                    scope.spawn(move || {
+                        fs::create_dir(&dir).unwrap();
+                        lifetime_is_kept(&dir, library, (before, after), how);
+                    });
+                }
+            }
+        });
+    });
+}
+
+fn lifetime_is_kept(dir: &Path, library: &Path, (before, after): (i64, i64), how: &str) {
+    let case = format!("ahead by {before} ms at the write and by {after} ms after it, {how}");
+    let mut master = Stepped::start(dir, "master", library, 0, &["--appendfsync", "always"]);
+    let replica = Stepped::start(dir, "replica", library, 0, &["--replicaof", &master.node.address()]);
+    replica.is_up();
+    let px = LIFETIME.as_millis().to_string();
+    let since = Instant::now();
+    master.run(&["SET", "earlier", "v", "PX", &px]);
+    master.set(before);
+    master.knows_of(before);
+    master.run(&["SET", "k", "v", "PX", &px]);
+    until("k is there", || (replica.node.fact("rc_applied_lsn").ok()? == "2").then_some(())).unwrap();
+    master.set(after);
+    // What is set after that and before a kill counts as time for which the node was down.
+    master.knows_of(after);
+    let (started, log_time) = (Instant::now(), master.log_time());
+    master.restart(how);
+    // After a kill log time goes on from the ceiling: a key may die up to 4 s early.
+    let keeps = |since: Instant| how != "SIGKILL" && since.elapsed() + Duration::from_millis(500) < LIFETIME;
+    for node in [&master, &replica] {
+        let seen = until(&case, || node.shows("k")).unwrap();
+        assert!(seen || !keeps(since), "{case}: it died early\n{}", node.node.log_end());
+    }
+    for node in [&master, &replica] {
+        for key in ["k", "earlier"] {
+            until(&format!("{case}: {key} is dead"), || (node.shows(key) == Some(false)).then_some(()))
+                .unwrap();
+        }
+    }
+    // Elapsed time was not faked, and log time counts it.
+    let (passed, counted) = (started.elapsed().as_millis(), master.log_time() - log_time);
+    assert!(
+        (0..=8_000).contains(&(counted - i64::try_from(passed).unwrap() + 1_000)),
+        "{case}: {passed} ms passed, {counted} counted"
+    );
+}
+
+#[test]
+fn steps_of_a_replicas_wall_clock_hide_no_key_there_and_move_no_masters_clock() {
+    stepped(|dir, library| {
+        std::thread::scope(|scope| {
+            for ahead in [HOUR, -HOUR] {
+                for how in ["", "SIGTERM", "SIGKILL"] {
+                    for expiry in ["log_clock", "effects"] {
+                        let dir = dir.join(format!("{ahead} {how} {expiry}"));
+                        scope.spawn(move || {
+                            fs::create_dir(&dir).unwrap();
+                            replica_is_moved_by_nothing(&dir, library, ahead, (how, expiry));
+                        });
+                    }
+                }
+            }
+        });
+    });
+}
+
+fn replica_is_moved_by_nothing(dir: &Path, library: &Path, ahead: i64, (how, expiry): (&str, &str)) {
+    let case = format!("ahead by {ahead} ms, {how}, {expiry}");
+    let master = Stepped::start(dir, "master", library, 0, &["--expiry", expiry]);
+    let of_master = ["--replicaof", &master.node.address(), "--expiry", expiry];
+    let mut replica = Stepped::start(dir, "replica", library, ahead / 2, &of_master);
+    replica.is_up();
+    master.run(&["SET", "k", "v", "EX", "600"]);
+    let (started, log_time) = (Instant::now(), master.log_time());
+    let sees_k = |replica: &Stepped, when: &str| {
+        let seen = until(&case, || replica.shows("k")).unwrap();
+        assert!(seen || expiry == "effects", "{case}: k is hidden {when}\n{}", replica.node.log_end());
+    };
+    let applied = || (replica.node.fact("rc_applied_lsn").ok()? == "1").then_some(());
+    until("k is there", applied).unwrap();
+    sees_k(&replica, "at first");
+    // 1.5 s with a clock that is wrong, then a right one.
+    for ahead in [ahead, 0] {
+        replica.set(ahead);
+        let set = Instant::now();
+        until("it goes on", || {
+            sees_k(&replica, "after a step");
+            (set.elapsed() > Duration::from_millis(1_500)).then_some(())
+        })
+        .unwrap();
+    }
+    replica.restart(how);
+    replica.is_up();
+    sees_k(&replica, "after the restart");
+    assert_eq!(master.shows("k"), Some(true), "{case}");
+    let (passed, counted) = (started.elapsed().as_millis(), master.log_time() - log_time);
+    assert!(
+        (counted - i64::try_from(passed).unwrap()).abs() < 1_000,
+        "{case}: the master's log time went on by {counted} ms in {passed} ms"
+    );
+}
+
+#[test]
+fn steps_before_a_promotion_change_no_lifetime() {
+    stepped(|dir, library| {
+        for (index, ahead) in [HOUR, -HOUR].into_iter().enumerate() {
+            let dir = dir.join(index.to_string());
+            fs::create_dir(&dir).unwrap();
+            let mut master = Stepped::start(&dir, "master", library, 0, &[]);
+            let replica =
+                Stepped::start(&dir, "replica", library, 0, &["--replicaof", &master.node.address()]);
+            replica.is_up();
+            master.set(ahead);
+            until("the step is noted", || (master.node.fact("rc_clock_steps").ok()? == "1").then_some(()))
+                .unwrap();
+            let (since, px) = (Instant::now(), LIFETIME.as_millis().to_string());
+            master.run(&["SET", "k", "v", "PX", &px]);
+            until("k is there", || (replica.shows("k") == Some(true)).then_some(())).unwrap();
+            master.node.kill();
+            replica.set(-ahead);
+            replica.run(&["REPLICAOF", "NO", "ONE"]);
+            let left = replica.run(&["PTTL", "k"]);
+            let OwnedFrame::Integer(left) = left else { panic!("PTTL gave {left:?}") };
+            let passed = i64::try_from(since.elapsed().as_millis()).unwrap();
+            let lifetime = i64::try_from(LIFETIME.as_millis()).unwrap();
+            // What is left is longer by how late the replica was.
+            assert!((lifetime - passed..=lifetime).contains(&left), "{left} ms left after {passed} ms");
+            until("k is dead", || (replica.shows("k") == Some(false)).then_some(())).unwrap();
+        }
+    });
+}
