@@ -65,10 +65,10 @@ impl<S> MasterPublication<S> {
     pub fn heartbeat(&self, now: Moment, stepped: impl FnOnce(Lsn, Step)) -> Option<(Lsn, Millis)> {
         let mut published = lock(&self.published);
         let lsn = published.lsn;
+        let time = published.clock.heartbeat(now)?;
         if let Some(step) = published.clock.measure(now) {
             stepped(lsn, step);
         }
-        let time = published.clock.heartbeat(now)?;
         Some((lsn, time))
     }
 
@@ -194,6 +194,13 @@ impl<S> ReplicaPublication<S> {
             state.told = Millis::ZERO;
         }
         is_forgotten
+    }
+
+    /// Receives the master's offset at `now`: see [`Replica::offset`]; readers are told no time beyond the ceiling.
+    pub fn offset(&self, after: Lsn, time: Millis, offset_ms: i64, now: Elapsed) {
+        let mut state = lock(&self.state);
+        let bounded = time.min(state.ceiling.max(state.replica.heard()));
+        state.replica.offset(after, bounded, offset_ms, now);
     }
 
     /// The master's time at `now`, counted from what was received last by the elapsed clock; `None`: nothing since the start.

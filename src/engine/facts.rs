@@ -40,9 +40,8 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
 }
 
 fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
-    let sight = shared.publication.read(shared.clock.moment());
-    let (applied, time) = (sight.lsn, sight.clock);
-    (facts.offset_ms, facts.clock_steps) = (sight.offset_ms, shared.tail.steps());
+    let (applied, time, offset_ms) = shared.seen();
+    (facts.offset_ms, facts.clock_steps) = (offset_ms, shared.tail.steps());
     let log = shared.log.state();
     facts.epoch = shared.epoch;
     facts.log_time = time;

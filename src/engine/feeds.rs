@@ -10,7 +10,7 @@ use crate::compression::Codec;
 use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
 use crate::replication::handshake::{self, Hello, History};
 use crate::replication::session::{Stop, Timing};
-use crate::replication::{Ack, PROTOCOL_VERSION, Tail};
+use crate::replication::{Ack, Offset, PROTOCOL_VERSION, Tail};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use std::collections::BTreeMap;
@@ -158,7 +158,7 @@ impl<F: Place> Source for Log<'_, F> {
         self.0.tail.wait(seen, at_most)
     }
 
-    fn offset(&self, after: Lsn) -> (i64, Option<Lsn>) {
+    fn offset(&self, after: Lsn) -> (Offset, Option<Lsn>) {
         self.0.tail.offset(after)
     }
 

@@ -364,7 +364,7 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn offset(&self, offset: Offset) {
-        self.shared.applied.offset(offset.after, offset.offset_ms);
+        self.shared.applied.offset(offset);
     }
 
     fn acks(&self) -> Ack {

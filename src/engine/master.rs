@@ -20,7 +20,7 @@ use crate::apply;
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
 use crate::command::{Command, Reply};
 use crate::expiry::{Policy, Removal};
-use crate::node::{MasterClock, Pair};
+use crate::node::MasterClock;
 use crate::publication::MasterPublication;
 use crate::queue::Queue;
 use crate::replication::Tail;
@@ -89,11 +89,11 @@ impl<F: Place> Master<F> {
         identity.set_epoch(epoch);
         identity.set_lost(false);
         let now = settings.clock.moment();
-        let base = promoted_at.unwrap_or_else(|| {
-            let resumed = |pair: Pair| pair.resumed(now.wall, settings.downtime_max_ms);
-            (identity.pair().map_or(now.wall, resumed), now.elapsed)
-        });
-        let mut clock = MasterClock::new(settings.policy().judging(), base, floor, now);
+        let judging = settings.policy().judging();
+        let mut clock = match promoted_at {
+            Some(base) => MasterClock::new(judging, base, floor, now),
+            None => MasterClock::started(judging, identity.pair(), settings.downtime_max_ms, floor, now),
+        };
         clock.raise(ticker::raise_ceiling(&mut identity, &files, &clock, &settings.clock)?);
         let judged_at = clock.read(settings.clock.moment());
         let offset_ms = clock.offset_ms();
@@ -228,7 +228,13 @@ impl<F: Files> Shared<F> {
 
     /// The last entry that readers see, and log time.
     pub fn last(&self) -> (Lsn, Millis) {
+        let (lsn, time, _) = self.seen();
+        (lsn, time)
+    }
+
+    /// As [`Shared::last`], with the offset of the wall clock in milliseconds.
+    pub fn seen(&self) -> (Lsn, Millis, i64) {
         let sight = self.publication.read(self.clock.moment());
-        (sight.lsn, sight.clock)
+        (sight.lsn, sight.clock, sight.offset_ms)
     }
 }

@@ -17,7 +17,7 @@ use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, LogTime, Reading, Removal};
 use crate::node::{Readers, Replica, removal_with_deadline};
 use crate::publication::{ReplicaPublication, ReplicaSight};
-use crate::replication::Heartbeat;
+use crate::replication::{Heartbeat, Offset};
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
 use crate::sync::Arc;
@@ -181,9 +181,10 @@ impl Applied {
         is_forgotten
     }
 
-    /// Notes that the link received the master's offset, which holds after entry `after`.
-    pub fn offset(&self, after: Lsn, offset_ms: i64) {
-        self.publication.tell(|replica| replica.offset(after, offset_ms));
+    /// Notes that the link received the master's offset.
+    pub fn offset(&self, offset: Offset) {
+        let Offset { time, after, offset_ms } = offset;
+        self.publication.offset(after, time, offset_ms, self.clock.elapsed());
     }
 
     /// Notes that the master resumes the stream, and that the master's log ends with entry `tail`.

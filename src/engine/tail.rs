@@ -2,9 +2,10 @@
 
 use crate::binlog::Lsn;
 use crate::node::Step;
-use crate::replication::Tail;
 use crate::replication::feed::Seen;
+use crate::replication::{Offset, Tail};
 use crate::sync::{Condvar, Mutex, lock};
+use crate::time::Millis;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub struct SharedTail {
 struct State {
     tail: Tail,
     /// The master's offsets since its start, oldest first: never none.
-    offsets: Vec<(Lsn, i64)>,
+    offsets: Vec<Offset>,
     closed: bool,
     /// How often the wall clock was set.
     steps: u64,
@@ -34,7 +35,7 @@ struct State {
 impl SharedTail {
     /// The end of a log at a start, and the offset there.
     pub fn new(tail: Tail, offset_ms: i64) -> SharedTail {
-        let offsets = vec![(tail.last, offset_ms)];
+        let offsets = vec![Offset { time: tail.time, after: tail.last, offset_ms }];
         SharedTail {
             state: Mutex::new(State { tail, offsets, closed: false, steps: 0, waiting: 0 }),
             moved: Condvar::new(),
@@ -44,27 +45,32 @@ impl SharedTail {
     /// The master's wall clock was set, as it showed after entry `after`.
     pub fn step(&self, after: Lsn, step: Step) {
         tracing::warn!(%after, by_ms = step.by_ms, offset_ms = step.offset_ms, "the wall clock was set; log time goes on as before");
-        self.note_offset(after, step.offset_ms);
+        self.note_offset(Offset { time: step.time, after, offset_ms: step.offset_ms });
     }
 
     /// Notes that the master's offset is another one after entry `after`.
-    fn note_offset(&self, after: Lsn, offset_ms: i64) {
+    fn note_offset(&self, offset: Offset) {
         let mut state = lock(&self.state);
         state.steps += 1;
-        state.offsets.retain(|&(before, _)| before < after);
-        state.offsets.push((after, offset_ms));
+        state.offsets.retain(|before| before.after < offset.after);
+        state.offsets.push(offset);
         let late = state.offsets.len().saturating_sub(OFFSETS_MAX);
         state.offsets.drain(..late);
     }
 
     /// The master's offset after entry `after`, and the entry after which the next one holds.
-    pub fn offset(&self, after: Lsn) -> (i64, Option<Lsn>) {
+    pub fn offset(&self, after: Lsn) -> (Offset, Option<Lsn>) {
         let state = lock(&self.state);
-        let next = state.offsets.iter().position(|&(from, _)| from > after).unwrap_or(state.offsets.len());
+        let next =
+            state.offsets.iter().position(|offset| offset.after > after).unwrap_or(state.offsets.len());
         // Before the first one that is known, that one holds.
         let at = next.max(1);
-        let offset_ms = state.offsets[..at].last().map_or(0, |&(_, offset_ms)| offset_ms);
-        (offset_ms, state.offsets.get(at).map(|&(from, _)| from))
+        let mut offset = state.offsets[..at].last().copied().unwrap_or_default();
+        if offset.after > after {
+            // Entries are to come that are of an earlier time than the offset.
+            offset.time = Millis::ZERO;
+        }
+        (Offset { after, ..offset }, state.offsets.get(at).map(|offset| offset.after))
     }
 
     /// Moves it forwards; what is behind where it is changes nothing.

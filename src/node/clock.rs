@@ -40,6 +40,8 @@ impl Pair {
 /// What changed when the offset was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
+    /// Log time when it was measured.
+    pub time: Millis,
     /// Wall time − log time from now on, milliseconds.
     pub offset_ms: i64,
     /// By how much the wall clock was set ahead, milliseconds; below 0: back.
@@ -77,6 +79,19 @@ impl MasterClock {
             MasterClock { judging, base, since, offset_ms: 0, told: floor, ceiling: floor, under_way: false };
         let offset_ms = clock.difference(now);
         MasterClock { offset_ms, ..clock }
+    }
+
+    /// The clock of a node that starts as a master. `saved`: what the folder says to go on from; `None`: it is new, or of before
+    /// there was such a thing, and begins at wall time. `floor`: no reader and no replica was told a later time.
+    pub fn started(
+        judging: Judging,
+        saved: Option<Pair>,
+        downtime_max_ms: u64,
+        floor: Millis,
+        now: Moment,
+    ) -> MasterClock {
+        let base = saved.map_or(now.wall, |pair| pair.resumed(now.wall, downtime_max_ms));
+        MasterClock::new(judging, (base, now.elapsed), floor, now)
     }
 
     /// Log time as the clocks have it, before floor and ceiling.
@@ -130,7 +145,7 @@ impl MasterClock {
             return None;
         }
         self.offset_ms = difference;
-        Some(Step { offset_ms: difference, by_ms })
+        Some(Step { time: self.read(now), offset_ms: difference, by_ms })
     }
 
     /// Wall time − log time, milliseconds, as it was measured last.

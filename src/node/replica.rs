@@ -113,13 +113,15 @@ impl Replica {
         self.told_after(after, after);
     }
 
-    /// Notes that the master's offset was received, which holds after entry `after`. Called in log order.
-    pub fn offset(&mut self, after: Lsn, offset_ms: i64) {
+    /// Notes that the master's offset was received when the elapsed clock said `now`. It holds after entry `after`, from log time
+    /// `time` on, which is heard with it. Called in log order.
+    pub fn offset(&mut self, after: Lsn, time: Millis, offset_ms: i64, now: Elapsed) {
         match self.offsets.back_mut() {
             // Of two after one entry the later one holds.
             Some((before, offset)) if *before == after => *offset = offset_ms,
             _ => self.offsets.push_back((after, offset_ms)),
         }
+        self.note(after, time, now);
         self.take_offsets_that_are_due();
     }
 

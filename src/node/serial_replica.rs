@@ -80,14 +80,20 @@ impl<S: Store + Clone> SerialReplica<S> {
         self.replica.publish(self.applied);
     }
 
+    /// The master resumes the stream, and its log ends with entry `tail`.
+    pub fn resumed(&mut self, tail: Lsn) {
+        self.replica.resumed(tail);
+    }
+
     /// Receives a heartbeat when the elapsed clock says `now`. `time`: the master's time, after all entries received so far.
     pub fn heartbeat(&mut self, time: Millis, now: Elapsed) {
         self.replica.heartbeat(self.last(), time, now);
     }
 
-    /// Receives the master's offset, which holds after all entries received so far.
-    pub fn offset(&mut self, offset_ms: i64) {
-        self.replica.offset(self.last(), offset_ms);
+    /// Receives the master's offset when the elapsed clock says `now`. It holds after all entries received so far, from log time
+    /// `time` on.
+    pub fn offset(&mut self, time: Millis, offset_ms: i64, now: Elapsed) {
+        self.replica.offset(self.last(), time, offset_ms, now);
     }
 
     /// Removes `key` if the policy finds it dead when the wall clock says `wall`. Readers who are given an earlier store still

@@ -46,8 +46,8 @@ pub trait Source: Sync {
     /// `None` if the node stops. Under `always` the tail is what is durable.
     fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail>;
 
-    /// The master's offset after entry `after`, milliseconds, and the entry after which the next one holds.
-    fn offset(&self, after: Lsn) -> (i64, Option<Lsn>);
+    /// The master's offset after entry `after`, and the entry after which the next one holds.
+    fn offset(&self, after: Lsn) -> (Offset, Option<Lsn>);
 
     /// The place before entry `from`. Errors: `Purged`.
     fn position(&self, from: Lsn) -> Result<Self::Position, SegmentError>;
@@ -193,9 +193,9 @@ impl<S: Source> Feed<'_, S> {
         while !self.session.is_ended() {
             let Some(tail) = self.source.wait(seen, POLL.min(self.timing.idle)) else { return Ok(()) };
             let mut bytes = Vec::new();
-            let (offset_ms, next) = self.source.offset(seen.last);
-            if resume.version >= 2 && told.replace(offset_ms) != Some(offset_ms) {
-                encode_offset(&Offset { after: seen.last, offset_ms }, &mut bytes);
+            let (offset, next) = self.source.offset(seen.last);
+            if resume.version >= 2 && told.replace(offset.offset_ms) != Some(offset.offset_ms) {
+                encode_offset(&offset, &mut bytes);
             }
             if tail.last > seen.last {
                 // No entry is sent before the offset that was measured before it.

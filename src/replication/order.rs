@@ -54,7 +54,7 @@ impl Receiver {
             &Downstream::Offset(Offset { after, .. }) if after != self.last => {
                 return Err(WireError::OffsetOrder { after, received: self.last });
             }
-            Downstream::Offset(_) => {}
+            Downstream::Offset(Offset { time, .. }) => self.time = self.time.max(*time),
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! ```text
 //! entry      b1 …                                                          its own bytes, see binlog::codec
 //! heartbeat  c1  time  after  last  last's time  last's bytes  CRC32C      1 + 5 × 8 + 4 = 45 bytes
-//! offset     d1  after  offset                                 CRC32C      1 + 2 × 8 + 4 = 21 bytes, from version 2 on
+//! offset     d1  time  after  offset                           CRC32C      1 + 3 × 8 + 4 = 29 bytes, from version 2 on
 //! ack        a1  received  durable  applied                    CRC32C      1 + 3 × 8 + 4 = 29 bytes, upstream
 //! ```
 //!
@@ -24,7 +24,7 @@ const CHECKSUM_BYTES: usize = 4;
 /// Length of a heartbeat, bytes.
 pub const HEARTBEAT_BYTES: usize = 1 + 5 * 8 + CHECKSUM_BYTES;
 /// Length of an offset, bytes.
-pub const OFFSET_BYTES: usize = 1 + 2 * 8 + CHECKSUM_BYTES;
+pub const OFFSET_BYTES: usize = 1 + 3 * 8 + CHECKSUM_BYTES;
 /// Length of an ack, bytes.
 pub const ACK_BYTES: usize = 1 + 3 * 8 + CHECKSUM_BYTES;
 
@@ -119,7 +119,7 @@ pub fn encode_heartbeat(heartbeat: &Heartbeat, out: &mut Vec<u8>) {
 
 /// Appends an offset to `out`.
 pub fn encode_offset(offset: &Offset, out: &mut Vec<u8>) {
-    put(OFFSET | VERSION, &[offset.after.0, offset.offset_ms.cast_unsigned()], out);
+    put(OFFSET | VERSION, &[offset.time.0, offset.after.0, offset.offset_ms.cast_unsigned()], out);
 }
 
 /// Appends an ack to `out`.
@@ -149,9 +149,9 @@ pub fn decode_downstream(bytes: &[u8]) -> Result<Option<(Downstream, usize)>, Wi
         }));
     }
     if bytes.first().is_some_and(|first| first & 0xf0 == OFFSET) {
-        let numbers = get::<2>("offset", bytes)?;
-        return Ok(numbers.map(|[after, offset]| {
-            let offset = Offset { after: Lsn(after), offset_ms: offset.cast_signed() };
+        let numbers = get::<3>("offset", bytes)?;
+        return Ok(numbers.map(|[time, after, offset]| {
+            let offset = Offset { time: Millis(time), after: Lsn(after), offset_ms: offset.cast_signed() };
             (Downstream::Offset(offset), OFFSET_BYTES)
         }));
     }

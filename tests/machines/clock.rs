@@ -39,7 +39,8 @@ fn clock_that_steps_moves_the_offset_and_not_log_time() {
     ];
     for (elapsed, ahead, stepped) in cases {
         let now = at(elapsed, Millis(1_000_000_000 + elapsed).offset(ahead).0);
-        let expected = stepped.map(|(offset_ms, by_ms)| Step { offset_ms, by_ms });
+        let time = Millis(1_000_000_000 + elapsed);
+        let expected = stepped.map(|(offset_ms, by_ms)| Step { time, offset_ms, by_ms });
         assert_eq!(clock.measure(now), expected, "{elapsed}");
         assert_eq!(clock.read(now), Millis(1_000_000_000 + elapsed));
     }

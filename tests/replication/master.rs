@@ -4,10 +4,10 @@ use super::entries::entry;
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use replicheck::binlog::codec::encoded_bytes;
 use replicheck::binlog::{Entry, Epoch, Head, Log, Lsn, SegmentError, Stretch, encode};
-use replicheck::replication::Tail;
 use replicheck::replication::feed::{Accepted, FeedError, Progress, Seen, Source, feed};
 use replicheck::replication::handshake::{Hello, History, Place, Refusal, answer};
 use replicheck::replication::session::{Stop, Timing};
+use replicheck::replication::{Offset, Tail};
 use replicheck::time::Millis;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -150,11 +150,12 @@ impl Source for LogSource {
         (!state.is_stopped).then_some(state.tail)
     }
 
-    fn offset(&self, after: Lsn) -> (i64, Option<Lsn>) {
+    fn offset(&self, after: Lsn) -> (Offset, Option<Lsn>) {
         self.change(|State { offsets, .. }| {
             let holds = offsets.iter().rev().find(|(from, _)| *from <= after);
             let next = offsets.iter().find(|(from, _)| *from > after);
-            (holds.map_or(0, |&(_, offset)| offset), next.map(|&(from, _)| from))
+            let offset_ms = holds.map_or(0, |&(_, offset)| offset);
+            (Offset { time: Millis::ZERO, after, offset_ms }, next.map(|&(from, _)| from))
         })
     }
 

@@ -17,7 +17,7 @@ fn beat(time: u64, after: u64, last: u64, tail_time: u64) -> Downstream {
 }
 
 fn offset(after: u64) -> Downstream {
-    Downstream::Offset(Offset { after: Lsn(after), offset_ms: -1 })
+    Downstream::Offset(Offset { time: Millis(1), after: Lsn(after), offset_ms: -1 })
 }
 
 #[test]

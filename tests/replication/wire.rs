@@ -26,7 +26,7 @@ impl Arbitrary for Stream {
         for _ in 0..1 + usize::arbitrary(source) % 6 {
             let [a, b, c, d, e] = [(); 5].map(|()| u64::arbitrary(source));
             if u8::arbitrary(source) % 3 == 0 {
-                let offset = Offset { after: Lsn(a), offset_ms: b.cast_signed() };
+                let offset = Offset { time: Millis(c), after: Lsn(a), offset_ms: b.cast_signed() };
                 encode_offset(&offset, &mut stream.bytes);
                 stream.messages.push(Downstream::Offset(offset));
             } else if bool::arbitrary(source) {

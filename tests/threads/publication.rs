@@ -208,15 +208,16 @@ fn replica_is_told_no_heartbeat_and_no_estimate_beyond_the_ceiling() {
 #[test]
 fn offset_is_applied_with_the_entry_after_which_it_holds() {
     let publication = ReplicaPublication::<()>::new(replica().with_offset(7), Millis(u64::MAX));
-    let offset = || publication.read(&expiry::log_clock::LogClock, at(5_200)).offset_ms;
+    let read = || publication.read(&expiry::log_clock::LogClock, at(5_200));
+    let offset = || (read().offset_ms, read().reading.time.0);
     publication.receive([(Lsn(1), Millis(5000))].into_iter(), Elapsed(5_160));
-    publication.tell(|replica| replica.offset(Lsn(1), 3_600_000));
-    publication.tell(|replica| replica.offset(Lsn(1), -50));
+    publication.offset(Lsn(1), Millis(5005), 3_600_000, Elapsed(5_160));
+    publication.offset(Lsn(1), Millis(5006), -50, Elapsed(5_160));
     publication.receive([(Lsn(2), Millis(5000))].into_iter(), Elapsed(5_160));
-    publication.tell(|replica| replica.offset(Lsn(2), 9));
-    assert_eq!(offset(), 7, "what the folder said");
+    publication.offset(Lsn(2), Millis(5007), 9, Elapsed(5_160));
+    assert_eq!(offset(), (7, 4990), "what the folder said");
     publication.publish(Lsn(1), |_| None);
-    assert_eq!(offset(), -50, "of two after one entry the later one");
+    assert_eq!(offset(), (-50, 5006), "of two after one entry the later one, from its time on");
     publication.publish(Lsn(2), |_| None);
-    assert_eq!(offset(), 9);
+    assert_eq!(offset(), (9, 5007));
 }

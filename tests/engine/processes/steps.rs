@@ -1,7 +1,7 @@
 //! Processes whose wall clocks are set, ahead and back, while they run and between two runs: `wall.c` is preloaded and shifts that
 //! clock alone. Without a C compiler the tests are skipped, and say so.
 
-use super::node::{Node, folder, until};
+use super::node::{Node, folder, pause, until};
 use replicheck::client::OwnedFrame;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -179,7 +179,7 @@ fn steps_of_a_replicas_wall_clock_hide_no_key_there_and_move_no_masters_clock() 
 
 fn replica_is_moved_by_nothing(dir: &Path, library: &Path, ahead: i64, (how, expiry): (&str, &str)) {
     let case = format!("ahead by {ahead} ms, {how}, {expiry}");
-    let master = Stepped::start(dir, "master", library, 0, &["--expiry", expiry]);
+    let mut master = Stepped::start(dir, "master", library, 0, &["--expiry", expiry]);
     let of_master = ["--replicaof", &master.node.address(), "--expiry", expiry];
     let mut replica = Stepped::start(dir, "replica", library, ahead / 2, &of_master);
     replica.is_up();
@@ -211,6 +211,13 @@ fn replica_is_moved_by_nothing(dir: &Path, library: &Path, ahead: i64, (how, exp
         (counted - i64::try_from(passed).unwrap()).abs() < 1_000,
         "{case}: the master's log time went on by {counted} ms in {passed} ms"
     );
+    // And with the link down.
+    master.node.kill();
+    replica.set(ahead);
+    for _ in 0..50 {
+        sees_k(&replica, "while the link is down");
+        pause();
+    }
 }
 
 #[test]
