@@ -5,6 +5,7 @@
 
 use super::both;
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
+use super::clocks;
 use super::expected::{self, OrderingChoice};
 use super::expiry::{ExpiryModel, Passing};
 use super::judge::{Part, Task, rows_of};
@@ -15,11 +16,14 @@ use crate::expiry::Policy;
 use crate::ordering::Strategy;
 use std::fmt::Debug;
 
+/// The models by name.
+const MODELS: [&str; 4] = ["ordering", "expiry", "both", "clocks"];
+
 /// A model or a choice that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownName {
     /// No model has this name.
-    #[error("unknown model '{0}' (known: ordering, expiry, both)")]
+    #[error("unknown model '{0}' (known: {known})", known = MODELS.join(", "))]
     Model(String),
     /// No choice of the model, or of any model, has this name.
     #[error("unknown choice '{name}' (known: {})", known.join(", "))]
@@ -33,9 +37,10 @@ pub enum UnknownName {
 
 /// Every search over programs, and every named scenario, of the models and choices asked for.
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
-    let Chosen { orderings, policies, both } = chosen(model, choice)?;
+    let Chosen { orderings, policies, both, clocks } = chosen(model, choice)?;
     let mut tasks = tasks_within(bounds.ordering(), bounds.expiry(), model, choice)?;
     tasks.extend(both.into_iter().map(|choice| both_task(choice, bounds.expiry())));
+    tasks.extend(clocks.into_iter().map(|choice| clocks_task(choice, bounds)));
     for scenario in scenario::ORDERING {
         tasks.extend(orderings.iter().map(|&choice| ordering_scenario(scenario, choice)));
     }
@@ -66,11 +71,13 @@ pub(super) struct Chosen {
     pub policies: Vec<Policy>,
     /// Of the model of both.
     pub both: Vec<both::Choice>,
+    /// Of the model of clocks.
+    pub clocks: Vec<clocks::Choice>,
 }
 
 /// The choices of these names; all where none is named.
 pub(super) fn chosen(model: Option<&str>, choice: Option<&str>) -> Result<Chosen, UnknownName> {
-    if let Some(unknown) = model.filter(|model| !["ordering", "expiry", "both"].contains(model)) {
+    if let Some(unknown) = model.filter(|model| !MODELS.contains(model)) {
         return Err(UnknownName::Model(unknown.to_owned()));
     }
     let is_asked = |name: &str| model.is_none_or(|model| model == name);
@@ -78,17 +85,22 @@ pub(super) fn chosen(model: Option<&str>, choice: Option<&str>) -> Result<Chosen
         orderings: if is_asked("ordering") { OrderingChoice::all() } else { Vec::new() },
         policies: if is_asked("expiry") { Policy::ALL.to_vec() } else { Vec::new() },
         both: if is_asked("both") { both::Choice::all() } else { Vec::new() },
+        clocks: if is_asked("clocks") { clocks::Choice::all() } else { Vec::new() },
     };
     let Some(name) = choice else { return Ok(chosen) };
     let known = chosen.orderings.iter().map(|choice| choice.name());
     let known = known.chain(chosen.policies.iter().map(|policy| policy.name().to_owned()));
-    let known: Vec<String> = known.chain(chosen.both.iter().map(|choice| choice.name())).collect();
+    let known = known.chain(chosen.both.iter().map(|choice| choice.name()));
+    let mut known: Vec<String> = known.chain(chosen.clocks.iter().map(|choice| choice.name())).collect();
+    known.sort_unstable();
+    known.dedup();
     if !known.iter().any(|known| known == name) {
         return Err(UnknownName::Choice { name: name.to_owned(), known });
     }
     chosen.orderings.retain(|choice| choice.name() == name);
     chosen.policies.retain(|policy| policy.name() == name);
     chosen.both.retain(|choice| choice.name() == name);
+    chosen.clocks.retain(|choice| choice.name() == name);
     Ok(chosen)
 }
 
@@ -124,6 +136,14 @@ fn both_task(choice: both::Choice, bounds: ExpiryBounds) -> Task {
     let parts = parts::of_both(choice, bounds);
     Task::new("both", choice.name(), None, move |progress| {
         rows_of(("both", choice.name(), None), &parts, &expected, progress)
+    })
+}
+
+fn clocks_task(choice: clocks::Choice, bounds: Bounds) -> Task {
+    let expected = move |invariant: &str| expected::clocks(choice, invariant);
+    let parts = parts::of_clocks(choice, bounds);
+    Task::new("clocks", choice.name(), None, move |progress| {
+        rows_of(("clocks", choice.name(), None), &parts, &expected, progress)
     })
 }
 

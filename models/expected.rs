@@ -1,6 +1,7 @@
 //! Expected verdicts: DESIGN's tables, with the corrections that finished searches made, each with its reason.
 
 use super::both::Choice;
+use super::clocks;
 use super::verdict::Verdict;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
@@ -121,6 +122,23 @@ pub fn expiry(policy: Policy, invariant: &str) -> Verdict {
 /// time.
 pub fn both(choice: Choice, invariant: &str) -> Verdict {
     verdict(invariant == "past_read" && !choice.reads_the_past())
+}
+
+/// What the table of clocks says: nothing moves `log_clock`. Any other policy is moved by each step of a wall clock. Where clocks
+/// agree, a reader of a replica that is late finds keys dead that the master has given more time (`SETEX k 1 1; PEXPIREAT k …`), and
+/// where the replica counts the time itself, they live too long.
+pub fn clocks(choice: clocks::Choice, invariant: &str) -> Verdict {
+    let clocks::Choice { policy, steps } = choice;
+    let broken = match invariant {
+        "progress" => false,
+        _ if policy == Policy::LogClock => false,
+        _ if steps => true,
+        "lifetime" => policy == Policy::Verbatim,
+        "no_resurrection" => !matches!(policy, Policy::Verbatim | Policy::Absolute),
+        "no_early_death" => !matches!(policy, Policy::AtEntryTime | Policy::Pksetat | Policy::Effects),
+        _ => true,
+    };
+    verdict(broken)
 }
 
 fn verdict(broken: bool) -> Verdict {

@@ -6,6 +6,7 @@ pub mod both;
 pub mod bounds;
 pub mod catalogue;
 pub mod check;
+pub mod clocks;
 pub mod cost;
 pub mod drawing;
 pub mod expected;

@@ -43,7 +43,7 @@ pub enum OwnProgramError {
     #[error(transparent)]
     TooHeavy(#[from] ProgramError),
     /// The model that was asked for takes no program.
-    #[error("model both has its own programs only: --program goes with ordering or expiry")]
+    #[error("models both and clocks have programs of their own only: --program goes with ordering or expiry")]
     OwnProgramsOnly,
 }
 

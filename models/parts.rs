@@ -16,8 +16,9 @@
 
 use super::assignment;
 use super::both::{self, BothModel};
-use super::bounds::{self, BATCHES, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
+use super::bounds::{self, BATCHES, Bounds, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
 use super::check::log_policy;
+use super::clocks::{self, ClocksModel};
 use super::expected::OrderingChoice;
 use super::expiry::{self, ExpiryModel, Judges};
 use super::judge::Part;
@@ -25,7 +26,7 @@ use super::ordering::{self, Machine, OrderingModel, Programs, ProgramsError, Rou
 use super::scenario;
 use crate::command::Command;
 use crate::effect::Key;
-use crate::expiry::ExpiryPolicy;
+use crate::expiry::{ExpiryPolicy, Judging};
 use crate::ordering::Ordering;
 use std::sync::Arc;
 
@@ -244,4 +245,23 @@ pub(super) fn of_both(choice: both::Choice, bounds: ExpiryBounds) -> Vec<Part> {
         Part::of(setup.in_words(), bounds.states_max, move || BothModel::new(setup.clone()))
     };
     [(once, 0), (shorter(bounds), 0), (shorter(once), 1)].map(part).into()
+}
+
+/// Clocks that are set. Restarts have searches of their own; so have programs of two commands, and steps and restarts together. A
+/// policy that judges by the wall clock is broken in a few steps: its searches are fewer.
+pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
+    let part = |(length, passes, restarts): (usize, u8, bool)| {
+        let setup = clocks::Setup::new(choice, length, passes, restarts);
+        Part::of(setup.in_words(), bounds.expiry().states_max, move || ClocksModel::new(setup.clone()))
+    };
+    let judges_locally = choice.policy.get().judging() == Judging::Local;
+    match (bounds, judges_locally, choice.steps) {
+        (Bounds::Quick, true, true) => vec![part((2, 1, false))],
+        (Bounds::Quick, true, false) => vec![part((2, 2, false)), part((1, 2, true))],
+        (Bounds::Quick, false, true) => vec![part((2, 2, false)), part((1, 1, true))],
+        (Bounds::Quick, false, false) => {
+            vec![part((2, 2, false)), part((1, 2, true)), part((2, 1, true))]
+        }
+        (Bounds::Deep, ..) => vec![part((3, 3, false)), part((2, 2, true))],
+    }
 }

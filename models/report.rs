@@ -55,6 +55,11 @@ const PROMISES: &[(&str, &str, &str)] = &[
         "no key lives for ever on the replica that has a deadline on the master",
     ),
     (
+        "lifetime",
+        "lifetime",
+        "a key that is given a duration lives for that much elapsed time; on a replica no longer than its lag",
+    ),
+    (
         "no_resurrection",
         "no_resur-\nrection",
         "a key that a reader saw dead is not seen alive again unless written",

@@ -12,6 +12,7 @@ mod models {
     mod batches;
     mod both;
     mod catalogue;
+    mod clocks;
     mod dispatch;
     mod drawn;
     mod export;

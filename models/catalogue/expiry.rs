@@ -2,7 +2,7 @@
 
 use super::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::{Case, Configuration, Seeded, Setting, clocks, hypothesis, row};
-use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, MasterExpires, Pksetat, Verbatim};
+use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, Verbatim};
 
 const WITHOUT_DEADLINE: Configuration = Configuration::Seeded(Seeded::ResultWithoutDeadline);
 const SEES_THE_DEAD: Configuration = Configuration::Seeded(Seeded::ReadersSeeTheDead);
@@ -260,4 +260,28 @@ pub(super) const CASES: &[Case] = &[
         OutOfScope("more than one master"),
     ),
     row("R57", ("ardb", "ardb#487"), "A full sync does not honour slave-ignore-expire.", Later("full sync")),
+    row(
+        "R80",
+        ("Redis, Valkey", "redis#416, redis#217, valkey#2651, valkey#4345"),
+        "The wall clock is set: keys die at once, live longer, or never die while it stands still.",
+        NotShown(
+            "the catalogue's models have no clock that is set; `check --model clocks` has: effects+steps breaks lifetime \
+             in two steps, log_clock+steps holds",
+        ),
+    ),
+    row(
+        "R81",
+        ("Tarantool, Redis", "tarantool#12037, redis#8433 (discussion)"),
+        "A replica whose clock is off hides keys that live, and nobody notices.",
+        Counted(
+            clocks(
+                &["SETEX k 600 v"],
+                300_000,
+                Configuration::Expiry(Effects),
+                ("no_early_death", 4),
+                Configuration::Expiry(LogClock),
+            )
+            .in_setting(Setting::Clocks { tick_ms: 300_000, delay_ticks: 3, skews: &[1] }),
+        ),
+    ),
 ];

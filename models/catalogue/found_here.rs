@@ -127,4 +127,28 @@ pub(super) const CASES: &[Case] = &[
         "no check: no bound has two crashes, but a trace may ask for up to four",
         "a reading of the two searches side by side; what a crash leaves has no batch before it",
     ),
+    fault(
+        "H15",
+        HERE,
+        "The engine's log time followed the wall clock, which somebody may set: new keys lived for as long as a step back, and a \
+         replica whose clock was set ahead hid living ones. log_clock had ✓ for past_read and no_early_death.",
+        "the expiry model, whose clocks are apart by as much for a whole run",
+        "check --model clocks; fault_that_the_engine_had_is_found_with_its_shortest_story; engine::processes::steps",
+    ),
+    fault(
+        "H16",
+        HERE,
+        "A replica told its master a log time at each start, and the master went there: a replica's wrong clock made keys die on \
+         the master (R82), and any client could do the same.",
+        "the expiry model, which has no restart and in which a replica tells nothing",
+        "check --model clocks; no_follower_and_no_client_moves_its_masters_clock",
+    ),
+    fault(
+        "H17",
+        HERE,
+        "A replica that stopped took what it had told its readers, an estimate included, for what it had heard, and removed keys \
+         by that which were alive.",
+        "the expiry model, which has no restart",
+        "check --model clocks; replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart",
+    ),
 ];

@@ -1,8 +1,8 @@
 //! Oracle — one program × one choice → which invariants break, found by a search as plain as can be. Pure.
 //!
-//! A second opinion on the verdicts of the fast models ([`super::search`] over [`super::ordering`], [`super::expiry`] and
-//! [`super::both`]). It shares the engine's machines, the invariants and the programs' logs with them, and nothing
-//! else:
+//! A second opinion on the verdicts of the fast models ([`super::search`] over [`super::ordering`], [`super::expiry`],
+//! [`super::both`] and [`super::clocks`]). It shares the engine's machines, the invariants and the programs' logs with them,
+//! and nothing else:
 //!
 //! | | fast model | here |
 //! |---|---|---|
@@ -16,6 +16,7 @@
 //! (`tests/models/oracle.rs`).
 
 pub mod both;
+pub mod clocks;
 pub mod expiry;
 pub mod ordering;
 

@@ -4,6 +4,7 @@
 //! `REPLICHECK_ORACLE=all` compares every case.
 
 mod both;
+mod clocks;
 mod expiry;
 mod ordering;
 mod own_programs;

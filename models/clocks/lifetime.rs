@@ -1,0 +1,44 @@
+//! Lifetime — how long a key was to live, and how far a start may move that.
+
+use super::TICK_MS;
+use crate::binlog::Lsn;
+
+/// The ceiling's lead, and how much of a downtime counts at most, milliseconds: small, as time is.
+pub(super) const LEAD_MS: u64 = TICK_MS;
+pub(super) const DOWNTIME_MAX_MS: u64 = TICK_MS;
+
+/// By how much a lifetime may be off, milliseconds of elapsed time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Allowed {
+    pub longer: u64,
+    pub shorter: u64,
+}
+
+impl Allowed {
+    /// What a start of the master may move. `stepped_ms`: by how much the wall clock was set since the folder was told of it;
+    /// `since_ms`: how much time passed since then; `is_killed`: the ceiling is ahead of what was told.
+    pub fn by_start(stepped_ms: i64, since_ms: u64, is_killed: bool) -> Allowed {
+        let [back, ahead] = [stepped_ms.min(0), stepped_ms.max(0)].map(i64::unsigned_abs);
+        let lead = if is_killed { LEAD_MS } else { 0 };
+        Allowed { longer: back.max(since_ms.saturating_sub(DOWNTIME_MAX_MS)), shorter: ahead + lead }
+    }
+}
+
+/// A key that was given a duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Given {
+    /// The entry that says so.
+    pub lsn: Lsn,
+    /// When, and for how long, milliseconds of elapsed time.
+    pub at: u64,
+    pub duration: u64,
+    pub allowed: Allowed,
+}
+
+impl Given {
+    /// Whether the master may show the key, alive or dead, at `elapsed`.
+    pub fn may_be(&self, is_alive: bool, elapsed: u64) -> bool {
+        let end = self.at + self.duration;
+        if is_alive { elapsed < end + self.allowed.longer } else { elapsed + self.allowed.shorter >= end }
+    }
+}

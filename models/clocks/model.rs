@@ -1,0 +1,218 @@
+//! The model: states, actions, transitions.
+
+use super::acts::key;
+use super::world::World;
+use super::{Fault, INVARIANTS, SOMETIMES, Setup};
+use crate::expiry::{ExpiryPolicy, Judging};
+use crate::models::intern::Interner;
+use crate::models::judged::{InvariantSet, Judged, Witnesses};
+use crate::models::story::Story;
+use crate::node::STEP_MS;
+use crate::store::dump;
+use stateright::{Model, Property};
+use std::sync::Arc;
+
+pub(super) const MEMORY: &str = "the store in memory does not fail";
+
+/// A state: the number of all that there is, and what the last step broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The number.
+    pub world: u32,
+    /// What the last step broke.
+    pub broken: InvariantSet,
+}
+
+/// Which node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Node {
+    /// The master.
+    Master,
+    /// The replica.
+    Replica,
+}
+
+impl Node {
+    pub(super) fn index(self) -> usize {
+        usize::from(self == Node::Replica)
+    }
+}
+
+/// A step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A client sends this command of the alphabet to the master.
+    Command(usize),
+    /// The link delivers its oldest message.
+    Deliver,
+    /// A tick passes.
+    Pass,
+    /// The master sends a heartbeat.
+    Heartbeat,
+    /// The master removes the key, which is dead.
+    MasterRemoves,
+    /// The replica removes the key, which it finds dead.
+    ReplicaRemoves,
+    /// Somebody sets a wall clock ahead by so many ticks; below 0: back.
+    Step(Node, i8),
+    /// A node is stopped, or killed, and starts again so many ticks later.
+    Restart {
+        /// Which.
+        node: Node,
+        /// Whether it is killed.
+        is_killed: bool,
+        /// The ticks.
+        down: u8,
+    },
+}
+
+/// The model of one choice.
+pub struct ClocksModel {
+    pub(super) setup: Setup,
+    pub(super) policy: Arc<dyn ExpiryPolicy + Send + Sync>,
+    /// By which clock the master counts log time.
+    judging: Judging,
+    pub(super) worlds: Interner<World>,
+    pub(super) witnesses: Witnesses,
+}
+
+impl ClocksModel {
+    /// The model of these bounds.
+    pub fn new(setup: Setup) -> ClocksModel {
+        let policy = setup.choice.policy.get();
+        let judging = if setup.fault == Some(Fault::WallClock) { Judging::Local } else { policy.judging() };
+        ClocksModel { setup, policy, judging, worlds: Interner::new(), witnesses: Witnesses::default() }
+    }
+
+    pub(super) fn world(&self, state: &State) -> &World {
+        self.worlds.value(state.world)
+    }
+
+    /// Whether the master has something to tell with a heartbeat.
+    pub(super) fn has_news(&self, world: &World) -> bool {
+        let mut clock = world.clock.clone();
+        let now = world.now(0);
+        let is_stepped =
+            clock.pair(now).wall.0.abs_diff(clock.pair(now).log.offset(clock.offset_ms()).0) > STEP_MS;
+        clock.read(now) > world.master.time() || (self.judging == Judging::LogTime && is_stepped)
+    }
+
+    fn removals(&self, world: &World, actions: &mut Vec<Action>) {
+        let is_dead =
+            |stored: &crate::store::Dump, by| stored.get(&key()).is_some_and(|stored| stored.is_dead(by));
+        let now = world.clock.clone().read(world.now(0));
+        if is_dead(&dump(world.master.store()).expect(MEMORY), now) {
+            actions.push(Action::MasterRemoves);
+        }
+        let replica = world.side.replica.replica();
+        if let Some(by) = replica.removes_at(&*self.policy, world.now(1).wall)
+            && is_dead(&dump(world.side.replica.shown()).expect(MEMORY), by)
+        {
+            actions.push(Action::ReplicaRemoves);
+        }
+    }
+}
+
+impl Model for ClocksModel {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let world = self.worlds.number(World::new(&self.setup, self.judging));
+        vec![State { world, broken: InvariantSet::default() }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let (setup, world) = (&self.setup, self.world(state));
+        let sent = usize::from(world.sent);
+        if sent < setup.length_max {
+            let symbols = if setup.is_program { sent..sent + 1 } else { 0..setup.alphabet.len() };
+            actions.extend(symbols.map(Action::Command));
+        }
+        if !world.link.is_empty() {
+            actions.push(Action::Deliver);
+        }
+        if world.passes < setup.passes_max {
+            actions.push(Action::Pass);
+        }
+        if self.has_news(world) {
+            actions.push(Action::Heartbeat);
+        }
+        self.removals(world, actions);
+        for node in [Node::Master, Node::Replica] {
+            if world.may_step {
+                actions.extend([1, -1, 2, -2].map(|ticks| Action::Step(node, ticks)));
+            }
+        }
+        for node in [Node::Master, Node::Replica] {
+            if world.may_restart {
+                let restart = |is_killed| (0..=2).map(move |down| Action::Restart { node, is_killed, down });
+                actions.extend([false, true].into_iter().flat_map(restart));
+            }
+        }
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let mut world = self.world(state).clone();
+        let policy = &*self.policy;
+        match action {
+            Action::Command(symbol) => world.command(policy, self.setup.alphabet.get(symbol)?),
+            Action::Deliver => world.deliver(policy),
+            Action::Pass => world.pass(),
+            Action::Heartbeat => world.heartbeat(policy),
+            Action::MasterRemoves => world.master_removes(policy),
+            Action::ReplicaRemoves => world.replica_removes(policy),
+            Action::Step(node, ticks) => world.step(node, ticks),
+            Action::Restart { node: Node::Master, is_killed, down } => {
+                world.restart_master(self.judging, is_killed, down);
+            }
+            Action::Restart { node: Node::Replica, is_killed, down } => {
+                world.restart_replica(self.setup.fault, is_killed, down);
+            }
+        }
+        let (broken, tested) = world.observed(self);
+        self.witnesses.note(tested);
+        Some(State { world: self.worlds.number(world), broken })
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let holds: [fn(&Self, &State) -> bool; 5] = [
+            |_, state| !state.broken.has(0),
+            |_, state| !state.broken.has(1),
+            |_, state| !state.broken.has(2),
+            |_, state| !state.broken.has(3),
+            |_, state| !state.broken.has(4),
+        ];
+        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
+    }
+}
+
+impl Judged for ClocksModel {
+    fn invariants(&self) -> &'static [&'static str] {
+        INVARIANTS
+    }
+
+    fn sometimes(&self) -> &'static [&'static str] {
+        SOMETIMES
+    }
+
+    fn broken(&self, state: &State) -> InvariantSet {
+        state.broken
+    }
+
+    fn witnesses(&self) -> &Witnesses {
+        &self.witnesses
+    }
+
+    fn take_over(&self, other: &Self) {
+        self.witnesses.take_over(&other.witnesses);
+    }
+
+    fn is_rare(&self, action: &Action) -> bool {
+        matches!(action, Action::Step(..) | Action::Restart { .. })
+    }
+
+    fn story(&self, path: &[Action]) -> Story {
+        super::story::tell(self, path)
+    }
+}

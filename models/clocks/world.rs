@@ -1,0 +1,155 @@
+//! World — both nodes with their clocks and folders, the link, and what readers know.
+
+use super::lifetime::Given;
+use super::{Setup, TICK_MS};
+use crate::binlog::{Entry, Epoch, Lsn};
+use crate::effect::{Key, KeySet};
+use crate::expiry::{Judging, LogTime};
+use crate::models::bounds::START;
+use crate::models::expiry::{ReplicaSide, Saw};
+use crate::node::{Master, MasterClock, Pair, Readers, Replica, SerialReplica};
+use crate::store::memory::MemoryStore;
+use crate::store::{Content, Dump};
+use crate::time::{Elapsed, Millis, Moment};
+use std::collections::BTreeMap;
+
+/// Silence after which log time is estimated, milliseconds.
+pub(super) const LIMIT_MS: u64 = 2 * TICK_MS;
+
+/// What a reader learns: the living keys, each with its value and what PEXPIRETIME answers.
+pub(super) type Seen = BTreeMap<Key, (Content, Option<Millis>)>;
+
+/// What a reader who judges at `now` learns of `dump`, where the wall clock is so far ahead of log time.
+pub(super) fn seen(dump: &Dump, now: Millis, offset_ms: i64) -> Seen {
+    let alive = dump.iter().filter(|(_, stored)| !stored.is_dead(now));
+    let told = |deadline: Millis| deadline.offset(offset_ms);
+    alive.map(|(key, stored)| (key.clone(), (stored.content.clone(), stored.deadline.map(told)))).collect()
+}
+
+/// What is under way to the replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Message {
+    Entry(Lsn),
+    Heartbeat(Millis),
+    /// The master's offset, from log time `time` on.
+    Offset {
+        time: Millis,
+        offset_ms: i64,
+    },
+}
+
+/// An entry with what the checks must know of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Logged {
+    pub entry: Entry,
+    /// The keys whose value it wrote.
+    pub wrote: KeySet,
+    /// What the master stored after it.
+    pub then: Dump,
+    /// When it was executed.
+    pub at: u64,
+}
+
+/// An offset of the master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Measured {
+    /// It holds after this entry, from this log time on.
+    pub after: Lsn,
+    pub time: Millis,
+    pub offset_ms: i64,
+    /// When it was measured.
+    pub at: u64,
+}
+
+/// What the master's folder says, and what has happened since it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Folder {
+    pub pair: Pair,
+    pub ceiling: Millis,
+    /// When it was written.
+    pub at: u64,
+    /// By how much the wall clock was set since.
+    pub stepped_ms: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct World {
+    /// Milliseconds since the beginning.
+    pub elapsed: u64,
+    /// How far the wall clocks of master and replica are ahead of what they would say had nobody set them.
+    pub ahead_ms: [i64; 2],
+    pub master: Master<MemoryStore>,
+    pub clock: MasterClock,
+    pub folder: Folder,
+    pub log: Vec<Logged>,
+    /// The master's offsets since its start, oldest first.
+    pub offsets: Vec<Measured>,
+    /// Each with when its time was the master's.
+    pub link: Vec<(u64, Message)>,
+    pub side: ReplicaSide,
+    /// The durable ceiling of what the replica's readers are told.
+    pub replica_ceiling: Millis,
+    /// When the latest time that was delivered was the master's, and when something was delivered last.
+    pub newest: u64,
+    pub receipt: u64,
+    /// What readers of the replica saw, and the master's moments from the one that they saw last.
+    pub saw: Saw,
+    pub moments: Vec<Seen>,
+    /// The latest instant that readers of the replica were told; the latest that was an estimate of which nothing is promised.
+    pub told: Millis,
+    pub exempt: Millis,
+    pub given: Option<Given>,
+    pub sent: u8,
+    pub passes: u8,
+    pub may_step: bool,
+    pub may_restart: bool,
+    /// Whether the master has started again.
+    pub has_started: bool,
+    /// Whether the replica is sent entries of before that start: which offset held at each is not known any more.
+    pub catches_up: bool,
+}
+
+impl World {
+    pub fn new(setup: &Setup, judging: Judging) -> World {
+        let now = Moment { elapsed: Elapsed(START.0), wall: START };
+        let clock = MasterClock::started(judging, None, 0, START, now);
+        let pair = clock.pair(now);
+        let mut side = ReplicaSide::new(Some(LIMIT_MS));
+        let log_time = LogTime::at(Millis::ZERO, now.elapsed);
+        let replica = Replica::new(Lsn::NONE, log_time, Some(LIMIT_MS), Readers::In);
+        side.replica = SerialReplica::new(replica, MemoryStore::new());
+        let mut world = World {
+            elapsed: 0,
+            ahead_ms: [0, 0],
+            master: Master::resume(MemoryStore::new(), Epoch(1), Lsn::NONE, START),
+            clock,
+            folder: Folder { pair, ceiling: START, at: 0, stepped_ms: 0 },
+            log: Vec::new(),
+            offsets: vec![Measured { after: Lsn::NONE, time: START, offset_ms: 0, at: 0 }],
+            link: Vec::new(),
+            side,
+            replica_ceiling: Millis::ZERO,
+            newest: 0,
+            receipt: 0,
+            saw: Saw::new(),
+            moments: vec![Seen::new()],
+            told: Millis::ZERO,
+            exempt: Millis::ZERO,
+            given: None,
+            sent: 0,
+            passes: 0,
+            may_step: setup.choice.steps,
+            may_restart: setup.restarts,
+            has_started: false,
+            catches_up: false,
+        };
+        world.write_folder();
+        world
+    }
+
+    /// What both clocks of a node say: 0 = the master, 1 = the replica.
+    pub fn now(&self, node: usize) -> Moment {
+        let elapsed = START.0 + self.elapsed;
+        Moment { elapsed: Elapsed(elapsed), wall: Millis(elapsed).offset(self.ahead_ms[node]) }
+    }
+}
