@@ -109,6 +109,7 @@ fn assert_none(findings: Vec<Finding>) {
 #[test]
 fn tree_as_it_is_keeps_the_layering() {
     assert_none(Tree::read().findings(layering::layering));
+    assert_none(Tree::read().findings(layering::clocks));
 }
 
 #[test]

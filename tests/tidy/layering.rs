@@ -36,6 +36,28 @@ pub const IO_PLACES: &[(&str, &str)] = &[
 const HASH_PLACES: &[(&str, &str)] =
     &[("src/ordering/last_of.rs", "it is looked up by key, and its hash is that of its sorted content")];
 
+/// Files that name the system's wall clock, and for what. Somebody may set it at any time: nothing that is stored or judged goes by
+/// it, but for what these say.
+const WALL_CLOCK_PLACES: &[(&str, &str)] = &[
+    ("src/engine/clock.rs", "the clocks of a node"),
+    ("src/server/clients.rs", "INFO's server_time_usec"),
+    ("src/cli/demo/mod.rs", "when a program was sent, to be shown"),
+    ("models/explorer/bench.rs", "how old a file is, to be shown"),
+];
+
+/// Files that read a node's wall clock (`.wall`, with the elapsed one beside it), and for what.
+const MOMENT_PLACES: &[(&str, &str)] = &[
+    ("src/engine/clock.rs", "it makes them"),
+    ("src/engine/master.rs", "start, stop and readers of a master: its clock is given both"),
+    ("src/engine/writer.rs", "a group begins: its clock is given both"),
+    ("src/engine/ticker.rs", "what a start goes on from is written"),
+    ("src/engine/by_hand.rs", "as src/engine/master.rs"),
+    ("src/engine/replica.rs", "policies that judge locally"),
+    ("src/engine/following.rs", "policies that judge locally; what a start goes on from"),
+    ("src/engine/open.rs", "policies that judge locally"),
+    ("src/cli/replay/", "clocks that are set by hand"),
+];
+
 struct Forbidden {
     what: &'static str,
     /// Paths as [`crate::source::Path::names`] reads them.
@@ -119,6 +141,49 @@ pub fn layering(path: &str, text: &str) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What a file names of clocks and may not.
+pub fn clocks(path: &str, text: &str) -> Vec<Finding> {
+    let is_in = |places: &[(&str, &str)]| places.iter().any(|(place, _)| path.starts_with(place));
+    let is_held = ["src/", "models/"].iter().any(|folder| path.starts_with(folder)) && path.ends_with(".rs");
+    let mut findings = Vec::new();
+    for (line, code) in (1..).zip(blanked(text, Keep::Code).lines()) {
+        let names = |words: &[&str]| words.iter().any(|word| code.contains(word));
+        if is_held && names(&["SystemTime", "clock_gettime", "UNIX_EPOCH"]) && !is_in(WALL_CLOCK_PLACES) {
+            let what = "the system's wall clock".to_owned();
+            findings.push(finding(
+                path,
+                line,
+                what,
+                "take a `Moment` from `engine::Clock`, or a time as an argument",
+            ));
+        }
+        if is_held && path.starts_with("src/") && names(&[".moment()"]) && !is_in(MOMENT_PLACES) {
+            let what = "a wall clock beside the elapsed one".to_owned();
+            findings.push(finding(
+                path,
+                line,
+                what,
+                "use `Clock::elapsed`, or add the file with what it is for",
+            ));
+        }
+    }
+    findings
+}
+
+#[test]
+fn clocks_named_elsewhere_are_reported() {
+    for (path, text, count) in [
+        ("src/engine/packer.rs", "\nlet now = SystemTime::now();", 1),
+        ("src/engine/facts.rs", "let now = shared.clock.moment();", 1),
+        ("models/search.rs", "use std::time::SystemTime;", 1),
+        ("src/engine/clock.rs", "let now = SystemTime::now();", 0),
+        ("src/engine/writer.rs", "self.clock.moment()", 0),
+        ("src/engine/facts.rs", "shared.clock.elapsed() // no SystemTime", 0),
+    ] {
+        assert_eq!(clocks(path, text).len(), count, "{path}: {text}");
+    }
 }
 
 #[test]
