@@ -135,7 +135,7 @@ pub fn clocks(choice: clocks::Choice, invariant: &str) -> Verdict {
         _ if steps => true,
         "lifetime" => policy == Policy::Verbatim,
         "no_resurrection" => !matches!(policy, Policy::Verbatim | Policy::Absolute),
-        "no_early_death" => !matches!(policy, Policy::AtEntryTime | Policy::Pksetat | Policy::Effects),
+        "no_early_death" => matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::Relative),
         _ => true,
     };
     verdict(broken)

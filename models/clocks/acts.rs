@@ -10,7 +10,7 @@ use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging, LogTime};
 use crate::models::expiry::wrote;
 use crate::node::{Master, MasterClock, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
-use crate::store::dump;
+use crate::store::{Dump, dump};
 use crate::time::Millis;
 
 const MEMORY: &str = "the store in memory does not fail";
@@ -55,9 +55,13 @@ impl World {
         let time = self.clock.begin(now);
         self.master.set_offset(self.clock.offset_ms());
         let request = MasterInput::Request { command: command.clone(), now: time, random: 0 };
+        let mut then = self.master.clone();
         let outputs = self.master.step(policy, request).expect(MEMORY);
         self.clock.end();
-        self.take(outputs, Some(command));
+        // An entry before the command's own tells of a removal: the command is not done yet.
+        then.step(policy, MasterInput::Expire { key: key(), now: time }).expect(MEMORY);
+        let removed = dump(then.store()).expect(MEMORY);
+        self.take(outputs, Some((command, removed)));
         self.sent += 1;
         let duration = (command.name() == "psetex")
             .then(|| parse_integer(&command.argv()[2]).and_then(|ms| u64::try_from(ms).ok()))
@@ -69,15 +73,18 @@ impl World {
             duration.map(|duration| Given { lsn: self.master.last(), at: self.elapsed, duration, allowed });
     }
 
-    /// What the master gives out goes to the log and to the link.
-    fn take(&mut self, outputs: Vec<MasterOutput>, command: Option<&Command>) {
+    /// What the master gives out goes to the log and to the link. `command`: that of the last entry, with what was stored before it.
+    fn take(&mut self, outputs: Vec<MasterOutput>, command: Option<(&Command, Dump)>) {
         let last = self.master.last();
         for output in outputs {
             match output {
                 MasterOutput::Append(entry) => {
-                    let own = command.filter(|_| entry.lsn == last);
-                    let wrote = own.map_or_else(|| entry.keys().into_owned(), |own| wrote(own, &entry));
-                    let then = dump(self.master.store()).expect(MEMORY);
+                    let own = command.as_ref().filter(|_| entry.lsn == last);
+                    let wrote = own.map_or_else(|| entry.keys().into_owned(), |(own, _)| wrote(own, &entry));
+                    let then = match (&command, own) {
+                        (Some((_, removed)), None) => removed.clone(),
+                        _ => dump(self.master.store()).expect(MEMORY),
+                    };
                     self.send(Message::Entry(entry.lsn));
                     self.log.push(Logged { entry, wrote, then, at: self.elapsed });
                 }

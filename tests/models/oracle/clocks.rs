@@ -11,7 +11,8 @@ use std::fmt::{self, Display};
 /// How many of the longer cases are compared, unless all are.
 const DRAWN: usize = 16;
 
-const POLICIES: [Policy; 4] = [Policy::LogClock, Policy::Effects, Policy::Absolute, Policy::Verbatim];
+const POLICIES: [Policy; 5] =
+    [Policy::LogClock, Policy::Effects, Policy::Absolute, Policy::Verbatim, Policy::MasterExpires];
 
 /// One program under one choice.
 struct Case {

@@ -13,6 +13,8 @@
 //!
 //! A state holds what readers saw *before* it, as in [`super::expiry`].
 
+mod restart;
+
 use super::{MEMORY, Opinion, Visit, search};
 use crate::binlog::{Entry, Epoch, Lsn};
 use crate::command::{Command, Kind};
@@ -31,12 +33,8 @@ use std::fmt;
 const TICK_MS: u64 = 1_000;
 /// How far a ceiling is ahead of what is counted or was heard.
 const LEAD_MS: u64 = 1_000;
-/// How much of a downtime counts at most.
-const DOWNTIME_MAX_MS: u64 = 1_000;
 /// After which silence log time is estimated.
 const LIMIT_MS: u64 = 2_000;
-/// How long a node may be down, ticks.
-const DOWN_MAX: u64 = 2;
 /// What a wall clock may be set by, ticks.
 const SET_BY: [i64; 4] = [1, -1, 2, -2];
 
@@ -475,87 +473,6 @@ impl Question<'_> {
         };
         let nodes = [MASTER, REPLICA].into_iter().filter(|_| state.may_set);
         nodes.flat_map(|node| SET_BY.map(|ticks| set(node, ticks))).collect()
-    }
-
-    fn restarts(&self, state: &State) -> Steps {
-        let mut steps = Vec::new();
-        for (is_killed, down) in [false, true].into_iter().flat_map(|it| (0..=DOWN_MAX).map(move |n| (it, n)))
-        {
-            let words = if is_killed { "killed" } else { "stopped" };
-            for (node, name) in NODES.iter().enumerate() {
-                let mut next = State { may_restart: false, ..state.clone() };
-                match node {
-                    MASTER => self.master_restarts(&mut next, is_killed, down * TICK_MS),
-                    _ => Self::replica_restarts(&mut next, is_killed, down * TICK_MS),
-                }
-                self.connect(&mut next);
-                steps.push((format!("the {name} is {words}, and starts {down} ticks later"), next));
-            }
-        }
-        steps.retain(|_| state.may_restart);
-        steps
-    }
-
-    fn master_restarts(&self, next: &mut State, is_killed: bool, down_ms: u64) {
-        if !is_killed {
-            let pair = next.clock.pair(next.moment(MASTER));
-            next.folder = Folder { pair, ceiling: next.read(), at: next.elapsed, set_by_ms: 0 };
-        }
-        next.elapsed += down_ms;
-        let Folder { pair, ceiling, at, set_by_ms } = next.folder;
-        if let Some(given) = &mut next.given {
-            let beyond_ms = (next.elapsed - at).saturating_sub(DOWNTIME_MAX_MS);
-            let lead_ms = if is_killed { LEAD_MS } else { 0 };
-            given.longer = beyond_ms.max(set_by_ms.min(0).unsigned_abs());
-            given.shorter = set_by_ms.max(0).unsigned_abs() + lead_ms;
-        }
-        let now = next.moment(MASTER);
-        let (judging, floor) = (self.policy.judging(), ceiling.max(next.master.time()));
-        next.clock = MasterClock::started(judging, Some(pair), DOWNTIME_MAX_MS, floor, now);
-        next.write_folder();
-        let (store, last, time) = (next.master.store().clone(), next.master.last(), next.read());
-        next.master = Master::resume(store, Epoch(1), last, time);
-        // Which offset held at each entry before the start is not known any more.
-        let offset_ms = next.clock.offset_ms();
-        next.offsets = vec![Offset { after: Lsn::NONE, time: Millis::ZERO, offset_ms, at: 0 }];
-        (next.master_started, next.is_sent_old) = (true, true);
-    }
-
-    fn replica_restarts(next: &mut State, is_killed: bool, down_ms: u64) {
-        let before = next.replica.replica().clone();
-        let last = next.published().next_back().map(|logged| logged.entry.time).unwrap_or_default();
-        let (heard, told, offset_ms, readers) = if is_killed {
-            (last, next.ceiling_of_replica.max(last), 0, Readers::WaitForMaster)
-        } else {
-            let told = before.log_time(next.moment(REPLICA).elapsed).time;
-            (before.heard(), told, before.offset_ms(), before.readers())
-        };
-        next.elapsed += down_ms;
-        next.write_folder();
-        let log_time = LogTime::resumed(heard, told, next.moment(REPLICA).elapsed);
-        let replica = Replica::new(before.published(), log_time, Some(LIMIT_MS), readers);
-        next.replica = SerialReplica::new(replica.with_offset(offset_ms), next.replica.shown().clone());
-        next.delivered_at = next.elapsed;
-        if told > heard {
-            next.guessed = next.guessed.max(told);
-        }
-    }
-
-    /// The replica connects anew: it is sent the offset, the entries that it lacks, and the time at the log's end.
-    fn connect(&self, next: &mut State) {
-        next.link.clear();
-        let at = next.replica.replica().published();
-        let holds = next.offsets.iter().rev().find(|offset| offset.after <= at).copied();
-        let told = next.replica.replica().offset_ms();
-        next.link.extend(holds.filter(|holds| holds.offset_ms != told).map(Message::Offset));
-        for lsn in next.log.iter().map(|logged| logged.entry.lsn).filter(|lsn| *lsn > at) {
-            next.link.push_back(Message::Entry(lsn));
-            let changed = next.offsets.iter().filter(|offset| offset.after == lsn);
-            next.link.extend(changed.copied().map(Message::Offset));
-        }
-        let now = next.read();
-        self.master_acts(next, MasterInput::Heartbeat { now }, None);
-        next.replica.resumed(next.master.last());
     }
 }
 
