@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Judged are *progress*, the invariants of reads, where a reader also learns what EXPIRETIME answers, and *lifetime*. A start
-//! may lengthen a lifetime and shorten it: [`lifetime::Allowed`] says by how much.
+//! may lengthen a lifetime and shorten it: `lifetime.rs` says by how much.
 //!
 //! One key, whole ticks; an entry that is delivered is applied and published in the same step, and a killed node keeps its store
 //! and its log. The expiry model has what is left out here.
@@ -35,9 +35,9 @@ pub const INVARIANTS: &[&str] = &["progress", "lifetime", "no_resurrection", "no
 const SOMETIMES: &[&str] = &[
     "a replica at rest that was sent an entry",
     "a key that was given a duration, judged when it was over",
-    "a reader who sees a key dead after she saw it alive",
-    "a reader who sees a key dead that the master has not removed",
-    "a reader who sees what the master has left behind",
+    "a reader that saw a key alive and sees it dead",
+    "a reader that sees a stored key dead",
+    "a reader that sees what the master has left behind",
 ];
 
 /// Milliseconds a tick: keys live for one, clocks are set by whole ones.

@@ -136,6 +136,14 @@ fn wire_bytes_of_version_1_stay_as_they_are() {
 }
 
 #[test]
+fn wire_bytes_of_an_offset_stay_as_they_are() {
+    let mut bytes = Vec::new();
+    encode_offset(&Offset { time: Millis(1020), after: Lsn(7), offset_ms: -3_600_000 }, &mut bytes);
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(text, concat!("d1", "00000000000003fc", "0000000000000007", "ffffffffffc91180", "a0b1979d"));
+}
+
+#[test]
 fn wire_errors_are_worded_with_their_values() {
     let down = |bytes: &[u8]| decode_downstream(bytes).expect_err("bad bytes").to_string();
     let up = |bytes: &[u8]| decode_ack(bytes).expect_err("bad bytes").to_string();
