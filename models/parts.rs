@@ -247,12 +247,15 @@ pub(super) fn of_both(choice: both::Choice, bounds: ExpiryBounds) -> Vec<Part> {
     [(once, 0), (shorter(bounds), 0), (shorter(once), 1)].map(part).into()
 }
 
+/// Unique states of one search of the model of clocks. Its states are whole, not of shared parts, and need up to 6 kB each.
+const CLOCKS_STATES_MAX: usize = 1_200_000;
+
 /// Clocks that are set. Restarts have searches of their own; so have programs of two commands, and steps and restarts together. A
 /// policy that judges by the wall clock is broken in a few steps: its searches are fewer.
 pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
     let part = |(length, passes, restarts): (usize, u8, bool)| {
         let setup = clocks::Setup::new(choice, length, passes, restarts);
-        Part::of(setup.in_words(), bounds.expiry().states_max, move || ClocksModel::new(setup.clone()))
+        Part::of(setup.in_words(), CLOCKS_STATES_MAX, move || ClocksModel::new(setup.clone()))
     };
     let judges_locally = choice.policy.get().judging() == Judging::Local;
     match (bounds, judges_locally, choice.steps) {
@@ -262,6 +265,6 @@ pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
         (Bounds::Quick, false, false) => {
             vec![part((2, 2, false)), part((1, 2, true)), part((2, 1, true))]
         }
-        (Bounds::Deep, ..) => vec![part((3, 3, false)), part((2, 2, true))],
+        (Bounds::Deep, ..) => vec![part((3, 2, false)), part((2, 1, true))],
     }
 }
