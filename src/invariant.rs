@@ -228,6 +228,6 @@ pub fn visible(dump: &Dump, now: Millis) -> Visible {
 
 /// **past_read**: the first of the master's `moments` (what its readers could see, oldest first, not older than
 /// the moment that this reader saw last) at which the master could have answered `read`; `None` breaks it.
-pub fn past_read(moments: &[impl Borrow<Visible>], read: &Visible) -> Option<usize> {
+pub fn past_read<V: PartialEq>(moments: &[impl Borrow<V>], read: &V) -> Option<usize> {
     moments.iter().position(|moment| moment.borrow() == read)
 }

@@ -52,7 +52,7 @@ impl<S> MasterPublication<S> {
         MasterPublication { published: Mutex::new(Published { clock, lsn, snapshot }) }
     }
 
-    /// What a reader is given at `now`.
+    /// State and clock for a read at `now`.
     pub fn read(&self, now: Moment) -> Sight<S> {
         let mut published = lock(&self.published);
         let clock = published.clock.read(now);
@@ -72,8 +72,8 @@ impl<S> MasterPublication<S> {
         Some((lsn, time))
     }
 
-    /// See [`MasterClock::begin`]; gives the offset, too. If the wall clock was set, `stepped` is told of it, with the entry
-    /// after which the offset changes, before anybody is given an entry of this group.
+    /// See [`MasterClock::begin`]; gives the offset, too. If the wall clock was set, this calls `stepped` with the entry after which the
+    /// offset changes, before any entry of the group is published.
     pub fn begin(&self, now: Moment, stepped: impl FnOnce(Lsn, Step)) -> (Millis, i64) {
         let mut published = lock(&self.published);
         if let Some(step) = published.clock.measure(now) {
@@ -122,15 +122,13 @@ struct Shown<S> {
     replica: Replica,
     /// The latest instant by which a reader was answered.
     told: Millis,
-    /// No estimate that readers are given is later.
-    ceiling: Millis,
     /// The master's time that was received last, with what the elapsed clock said; `None`: none since the start.
     received: Option<(Millis, Elapsed)>,
     /// The published snapshot; `None`: readers are given the store as it is.
     snapshot: Option<Arc<S>>,
 }
 
-/// What a reader of a replica is given.
+/// State and clock for a read of a replica.
 #[derive(Debug)]
 pub struct ReplicaSight<S> {
     /// The last entry that it shows, unless readers are given the store as it is.
@@ -144,19 +142,16 @@ pub struct ReplicaSight<S> {
 }
 
 impl<S> ReplicaPublication<S> {
-    /// The publication of `replica`, without a snapshot. `ceiling`: no estimate that readers are given is later.
-    pub fn new(replica: Replica, ceiling: Millis) -> ReplicaPublication<S> {
+    /// The publication of `replica`, without a snapshot.
+    pub fn new(replica: Replica) -> ReplicaPublication<S> {
         let (told, received, snapshot) = (Millis::ZERO, None, None);
-        ReplicaPublication { state: Mutex::new(Shown { replica, told, ceiling, received, snapshot }) }
+        ReplicaPublication { state: Mutex::new(Shown { replica, told, received, snapshot }) }
     }
 
-    /// What a reader is given at `now`.
+    /// State and clock for a read at `now`.
     pub fn read(&self, policy: &dyn ExpiryPolicy, now: Moment) -> ReplicaSight<S> {
         let mut state = lock(&self.state);
-        let mut reading = state.replica.reads_at(policy, now, state.told);
-        if reading.estimated {
-            reading.time = reading.time.min(state.ceiling.max(state.replica.heard()));
-        }
+        let reading = state.replica.reads_at(policy, now, state.told);
         state.told = state.told.max(reading.time);
         let (lsn, offset_ms) = (state.replica.published(), state.replica.offset_ms());
         ReplicaSight { lsn, reading, offset_ms, snapshot: state.snapshot.clone() }
@@ -181,13 +176,11 @@ impl<S> ReplicaPublication<S> {
         }
     }
 
-    /// Receives a heartbeat at `now`: `time` after entry `after`, `tail` at the end of the master's log. Readers are told no time of
-    /// a heartbeat beyond the ceiling. Whether they were told an instant that is out of all proportion to the master's time: it is
-    /// forgotten then, and readers who saw it must be let go of.
+    /// Receives a heartbeat at `now`: `time` after entry `after`, `tail` at the end of the master's log. Whether readers were told far
+    /// more than `tail`, see [`Replica::ends`]: the caller then disconnects them.
     pub fn heartbeat(&self, after: Lsn, time: Millis, tail: Millis, now: Elapsed) -> bool {
         let mut state = lock(&self.state);
-        let bounded = time.min(state.ceiling.max(state.replica.heard()));
-        state.replica.heartbeat(after, bounded, now);
+        state.replica.heartbeat(after, time, now);
         state.received = Some((time, now));
         let is_forgotten = state.replica.ends(tail);
         if is_forgotten {
@@ -196,22 +189,10 @@ impl<S> ReplicaPublication<S> {
         is_forgotten
     }
 
-    /// Receives the master's offset at `now`: see [`Replica::offset`]; readers are told no time beyond the ceiling.
-    pub fn offset(&self, after: Lsn, time: Millis, offset_ms: i64, now: Elapsed) {
-        let mut state = lock(&self.state);
-        let bounded = time.min(state.ceiling.max(state.replica.heard()));
-        state.replica.offset(after, bounded, offset_ms, now);
-    }
-
     /// The master's time at `now`, counted from what was received last by the elapsed clock; `None`: nothing since the start.
     pub fn counted(&self, now: Elapsed) -> Option<Millis> {
         let (time, at) = lock(&self.state).received?;
         Some(Millis(time.0.saturating_add(now.since(at))))
-    }
-
-    /// A ceiling is durable: readers may be told log time up to it.
-    pub fn set_ceiling(&self, ceiling: Millis) {
-        lock(&self.state).ceiling = ceiling;
     }
 
     /// Publishes all entries up to `lsn`, which are applied. `snapshot` takes a snapshot to be judged at the instant that it is

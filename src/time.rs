@@ -23,8 +23,8 @@ impl Millis {
     }
 }
 
-/// What a clock says that nobody sets: milliseconds since some moment, the same one as long as the machine is up. Only the
-/// distance of two readings on one machine means anything.
+/// A reading of a clock that nobody sets: milliseconds since some moment, the same one as long as the machine is up. Only the
+/// difference of two readings on one machine means anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Elapsed(pub u64);
 
@@ -35,7 +35,7 @@ impl Elapsed {
     }
 }
 
-/// What the two clocks of a node say at one moment.
+/// The readings of a node's two clocks at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Moment {
     /// Elapsed time: it goes on evenly, whatever is done to the wall clock.

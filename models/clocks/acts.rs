@@ -21,7 +21,7 @@ pub(super) fn key() -> Key {
 }
 
 impl World {
-    /// The master's ticker makes a ceiling durable, and with it what a start goes on from.
+    /// The master's ticker writes the folder: the next ceiling, and the pair.
     pub fn write_folder(&mut self) {
         let now = self.now(0);
         let ceiling = self.clock.next_ceiling(now, LEAD_MS);
@@ -58,7 +58,7 @@ impl World {
         let mut then = self.master.clone();
         let outputs = self.master.step(policy, request).expect(MEMORY);
         self.clock.end();
-        // An entry before the command's own tells of a removal: the command is not done yet.
+        // An entry before the command's own is the DEL of a dead key. The command has not written yet.
         then.step(policy, MasterInput::Expire { key: key(), now: time }).expect(MEMORY);
         let removed = dump(then.store()).expect(MEMORY);
         self.take(outputs, Some((command, removed)));
@@ -66,14 +66,14 @@ impl World {
         let duration = (command.name() == "psetex")
             .then(|| parse_integer(&command.argv()[2]).and_then(|ms| u64::try_from(ms).ok()))
             .flatten();
-        // A start may leave log time standing, at most as far ahead of the count as the ceiling was.
+        // After a start log time may stand at the old ceiling, ahead of the count.
         let stands = time.since(self.clock.counted(now)).min(LEAD_MS);
         let allowed = Allowed { longer: if self.has_started { stands } else { 0 }, shorter: 0 };
         self.given =
             duration.map(|duration| Given { lsn: self.master.last(), at: self.elapsed, duration, allowed });
     }
 
-    /// What the master gives out goes to the log and to the link. `command`: that of the last entry, with what was stored before it.
+    /// Logs and sends the master's outputs. `command`: the command of the last entry, with the store as it was before the command.
     fn take(&mut self, outputs: Vec<MasterOutput>, command: Option<(&Command, Dump)>) {
         let last = self.master.last();
         for output in outputs {
@@ -134,26 +134,26 @@ impl World {
         let (newest, message) = self.link.remove(0);
         (self.newest, self.receipt) = (newest, self.elapsed);
         let time = match message {
+            Message::Entry(lsn) => self.logged(lsn).entry.time,
+            Message::Heartbeat(time) | Message::Offset { time, .. } => time,
+        };
+        // The replica's ticker has raised the ceiling. A heartbeat that waits for the ceiling is the same as a late heartbeat.
+        let ceiling = self.side.replica.replica().ceiling().max(Millis(time.0 + LEAD_MS));
+        self.side.replica.set_ceiling(ceiling);
+        match message {
             Message::Entry(lsn) => {
                 let Logged { entry, wrote, then, .. } = self.logged(lsn).clone();
-                let time = entry.time;
                 self.side.replica.receive(policy, entry, now);
                 self.side.replica.apply(policy, now.wall).expect(MEMORY);
                 self.side.replica.publish();
                 self.side.note(lsn, &wrote, then);
-                time
             }
             Message::Heartbeat(time) => {
                 self.side.replica.heartbeat(time, now.elapsed);
                 self.catches_up = false;
-                time
             }
-            Message::Offset { time, offset_ms } => {
-                self.side.replica.offset(time, offset_ms, now.elapsed);
-                time
-            }
-        };
-        self.replica_ceiling = self.replica_ceiling.max(Millis(time.0 + LEAD_MS));
+            Message::Offset { time, offset_ms } => self.side.replica.offset(time, offset_ms, now.elapsed),
+        }
     }
 
     fn logged(&self, lsn: Lsn) -> &Logged {
@@ -167,7 +167,7 @@ impl World {
         let (replica, last) = (self.side.replica.replica(), self.master.last());
         let (received, known) = (replica.published(), replica.offset_ms());
         let holds = self.offsets.iter().rev().find(|measured| measured.after <= received).copied();
-        // Of what held before its start the master knows nothing, and tells what it has measured since.
+        // The master does not know the offsets before its start. It sends the first one after it.
         let first = Measured { time: Millis::ZERO, at: self.newest, ..self.offsets[0] };
         let holds = holds.unwrap_or(first);
         // A feed tells an offset only if it is another one.
@@ -222,7 +222,7 @@ impl World {
         let of_entry = of_entry.map_or(Millis::ZERO, |logged| logged.entry.time);
         let told_now = replica.log_time(self.now(1).elapsed).time;
         let (mut heard, told, offset_ms, readers) = if is_killed {
-            (of_entry, self.replica_ceiling.max(of_entry), 0, Readers::WaitForMaster)
+            (of_entry, replica.ceiling().max(of_entry), 0, Readers::WaitForMaster)
         } else {
             (replica.heard(), told_now, replica.offset_ms(), replica.readers())
         };
@@ -230,15 +230,16 @@ impl World {
             heard = told;
         }
         self.elapsed += u64::from(down) * TICK_MS;
-        // The master's ticker goes on meanwhile.
+        // The master runs while the replica is down.
         self.write_folder();
         let log_time = LogTime::resumed(heard, told, self.now(1).elapsed);
-        let replica = Replica::new(received, log_time, Some(LIMIT_MS), readers).with_offset(offset_ms);
+        let mut replica = Replica::new(received, log_time, Some(LIMIT_MS), readers).with_offset(offset_ms);
+        replica.set_ceiling(told);
         let store = self.side.replica.shown().clone();
         self.side.replica = SerialReplica::new(replica, store);
-        // A killed node may have told as much as its ceiling.
+        // A killed node may have told its readers any time up to its ceiling.
         self.exempt = self.exempt.max(if told > heard { told } else { Millis::ZERO });
-        (self.replica_ceiling, self.receipt) = (told, self.elapsed);
+        self.receipt = self.elapsed;
         self.may_restart = false;
         if fault == Some(Fault::FollowerLiftsMaster) && told > self.clock.read(self.now(0)) {
             let now = self.now(0);

@@ -1,4 +1,4 @@
-//! Lifetime — how long a key was to live, and how far a start may move that.
+//! Lifetime — how long a key has to live, and how far a start may move that.
 
 use super::TICK_MS;
 use crate::binlog::Lsn;
@@ -15,8 +15,8 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
-    /// What a start of the master may move. `stepped_ms`: by how much the wall clock was set since the folder was told of it;
-    /// `since_ms`: how much time passed since then; `is_killed`: the ceiling is ahead of what was told.
+    /// How far a start of the master may move a lifetime. `stepped_ms`: the sum of the wall clock's steps since the folder was written.
+    /// `since_ms`: the time since then. `is_killed`: log time goes on from the ceiling.
     pub fn by_start(stepped_ms: i64, since_ms: u64, is_killed: bool) -> Allowed {
         let [back, ahead] = [stepped_ms.min(0), stepped_ms.max(0)].map(i64::unsigned_abs);
         let lead = if is_killed { LEAD_MS } else { 0 };

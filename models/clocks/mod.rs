@@ -1,9 +1,9 @@
-//! Clocks — wall clocks that somebody sets, and nodes that start again: what dies when, and what a reader of the replica sees.
+//! Clocks — the model of wall clocks that somebody sets, and of nodes that start again.
 //!
 //! The expiry model has clocks that are apart by as much for a whole run, and no start. Here either wall clock may be set, once, and
 //! either node may stop or be killed, once, and be down for a while. Master and replica are the engine's own machines
-//! ([`crate::node::Master`], [`crate::node::MasterClock`], [`crate::node::SerialReplica`]), and so is what a start goes on from
-//! ([`crate::node::Pair`]).
+//! ([`crate::node::Master`], [`crate::node::MasterClock`], [`crate::node::SerialReplica`]). A start goes on from the engine's
+//! [`crate::node::Pair`].
 //!
 //! ```text
 //! elapsed   0        1 s                  2 s
@@ -14,7 +14,7 @@
 //! may lengthen a lifetime and shorten it: `lifetime.rs` says by how much.
 //!
 //! One key, whole ticks; an entry that is delivered is applied and published in the same step, and a killed node keeps its store
-//! and its log. The expiry model has what is left out here.
+//! and its log. The expiry model covers the rest.
 
 mod acts;
 mod lifetime;
@@ -66,18 +66,18 @@ impl Choice {
     }
 }
 
-/// A fault that is put in: what the engine did until it had two clocks.
+/// A fault to put in. The engine had each of them until it had two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Log time follows the wall clock, on both nodes.
     WallClock,
     /// A replica tells its master a log time at each start, and the master goes there.
     FollowerLiftsMaster,
-    /// A replica that starts takes what it told its readers for what it heard.
+    /// A replica that starts takes the time that it told its readers for a time that it heard.
     ToldTakenForHeard,
 }
 
-/// What is explored.
+/// The bounds of a search.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The choice.

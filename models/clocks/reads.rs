@@ -1,4 +1,4 @@
-//! Reads — what readers of both nodes find after each step, and a replica at rest.
+//! Reads — the checks after each step: reads of both nodes, and a replica at rest.
 
 use super::acts::key;
 use super::model::{ClocksModel, MEMORY};
@@ -21,7 +21,7 @@ impl World {
         }
     }
 
-    /// Lets readers of both nodes look. What is broken, and what was put to the test.
+    /// Reads both nodes. Gives the invariants that are broken, and those that were put to the test.
     pub fn observed(&mut self, model: &ClocksModel) -> (InvariantSet, InvariantSet) {
         self.note_moment();
         let (mut broken, mut tested) = self.master_judged();
@@ -46,7 +46,7 @@ impl World {
         (InvariantSet::default().with(1, broken), InvariantSet::default().with(1, is_over))
     }
 
-    /// What a reader of the replica finds.
+    /// The checks of a read of the replica.
     fn reads_judged(&mut self, model: &ClocksModel) -> (InvariantSet, InvariantSet) {
         let now = self.now(1);
         let replica = self.side.replica.replica();
@@ -63,10 +63,13 @@ impl World {
         let sights = self.side.sights(&stored, reading.time);
         let master_now = self.clock.read(self.now(0));
         let visible = invariant::visible(&stored, reading.time);
-        let moment = self.moments.iter().position(|moment| {
-            *moment == sees || self.catches_up && without_instants(moment) == without_instants(&sees)
-        });
-        // What was over by the latest time that was delivered, the replica knows to be over.
+        let moment = if self.catches_up {
+            let moments: Vec<_> = self.moments.iter().map(without_instants).collect();
+            invariant::past_read(&moments, &without_instants(&sees))
+        } else {
+            invariant::past_read(&self.moments, &sees)
+        };
+        // A key that was dead by the latest time delivered must be dead on the replica.
         let is_late = self.given.is_some_and(|given| {
             published >= given.lsn && sees.contains_key(&key()) && !given.may_be(true, self.newest)
         });
@@ -106,7 +109,7 @@ impl World {
     }
 }
 
-/// What a reader learns but for what PEXPIRETIME answers.
+/// A view without the answers of PEXPIRETIME.
 fn without_instants(seen: &Seen) -> Vec<(&Key, &Content)> {
     seen.iter().map(|(key, (content, _))| (key, content)).collect()
 }

@@ -23,7 +23,7 @@ pub(super) fn tell(model: &ClocksModel, path: &[Action]) -> Story {
     let mut under_way = UnderWay::new();
     for (number, action) in path.iter().enumerate() {
         let next = model.next_state(&state, *action).expect("a path of this model");
-        let arrows = arrows((model.world(&state), model.world(&next)), *action, number, &mut under_way);
+        let arrows = arrows(model.world(&next), *action, number, &mut under_way);
         let (actor, who, what) = told(model, &state, *action, &next);
         let step =
             Step { who, what, actor, arrows, marks: marks(*action), ..state_of(model, &next, &under_way) };
@@ -99,12 +99,7 @@ fn short(message: Message) -> String {
 }
 
 /// The arrows of step `number`. Notes what it sends and delivers.
-fn arrows(
-    (state, next): (&World, &World),
-    action: Action,
-    number: usize,
-    under_way: &mut UnderWay,
-) -> Vec<Arrow> {
+fn arrows(next: &World, action: Action, number: usize, under_way: &mut UnderWay) -> Vec<Arrow> {
     let arrow = |from, to, label: &str| Arrow { from, to, label: label.to_owned(), left_in: None };
     let mut arrows = Vec::new();
     match action {
@@ -116,7 +111,6 @@ fn arrows(
         Action::Command(_) => arrows.push(arrow(Lane::Client, Lane::Master, "")),
         _ => {}
     }
-    let _ = state;
     let new = next.link.get(under_way.len()..).unwrap_or_default();
     let names: Vec<String> = new.iter().map(|(_, message)| short(*message)).collect();
     if !names.is_empty() {

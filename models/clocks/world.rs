@@ -16,17 +16,17 @@ use std::collections::BTreeMap;
 /// Silence after which log time is estimated, milliseconds.
 pub(super) const LIMIT_MS: u64 = 2 * TICK_MS;
 
-/// What a reader learns: the living keys, each with its value and what PEXPIRETIME answers.
+/// A reader's view: the living keys, each with its value and the answer of PEXPIRETIME.
 pub(super) type Seen = BTreeMap<Key, (Content, Option<Millis>)>;
 
-/// What a reader who judges at `now` learns of `dump`, where the wall clock is so far ahead of log time.
+/// The view of a reader that judges `dump` at `now`. `offset_ms`: wall time − log time.
 pub(super) fn seen(dump: &Dump, now: Millis, offset_ms: i64) -> Seen {
     let alive = dump.iter().filter(|(_, stored)| !stored.is_dead(now));
     let told = |deadline: Millis| deadline.offset(offset_ms);
     alive.map(|(key, stored)| (key.clone(), (stored.content.clone(), stored.deadline.map(told)))).collect()
 }
 
-/// What is under way to the replica.
+/// A message to the replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Message {
     Entry(Lsn),
@@ -38,7 +38,7 @@ pub(super) enum Message {
     },
 }
 
-/// An entry with what the checks must know of it.
+/// An entry with the data that the checks need.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Logged {
     pub entry: Entry,
@@ -61,7 +61,7 @@ pub(super) struct Measured {
     pub at: u64,
 }
 
-/// What the master's folder says, and what has happened since it was written.
+/// The content of the master's folder, and what has happened since it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Folder {
     pub pair: Pair,
@@ -84,18 +84,16 @@ pub(super) struct World {
     pub log: Vec<Logged>,
     /// The master's offsets since its start, oldest first.
     pub offsets: Vec<Measured>,
-    /// Each with when its time was the master's.
+    /// Each with the moment at which its time was the master's time.
     pub link: Vec<(u64, Message)>,
     pub side: ReplicaSide,
-    /// The durable ceiling of what the replica's readers are told.
-    pub replica_ceiling: Millis,
-    /// When the latest time that was delivered was the master's, and when something was delivered last.
+    /// `newest`: when the latest time that was delivered was the master's time. `receipt`: when a message was delivered last.
     pub newest: u64,
     pub receipt: u64,
-    /// What readers of the replica saw, and the master's moments from the one that they saw last.
+    /// The last sights of the replica's readers; the master's moments, from the one that they saw last.
     pub saw: Saw,
     pub moments: Vec<Seen>,
-    /// The latest instant that readers of the replica were told; the latest that was an estimate of which nothing is promised.
+    /// The latest instant that readers of the replica were told; the latest estimate that is exempt from promises.
     pub told: Millis,
     pub exempt: Millis,
     pub given: Option<Given>,
@@ -105,7 +103,7 @@ pub(super) struct World {
     pub may_restart: bool,
     /// Whether the master has started again.
     pub has_started: bool,
-    /// Whether the replica is sent entries of before that start: which offset held at each is not known any more.
+    /// Whether the replica still receives entries from before that start. The master has forgotten their offsets.
     pub catches_up: bool,
 }
 
@@ -116,7 +114,8 @@ impl World {
         let pair = clock.pair(now);
         let mut side = ReplicaSide::new(Some(LIMIT_MS));
         let log_time = LogTime::at(Millis::ZERO, now.elapsed);
-        let replica = Replica::new(Lsn::NONE, log_time, Some(LIMIT_MS), Readers::In);
+        let mut replica = Replica::new(Lsn::NONE, log_time, Some(LIMIT_MS), Readers::In);
+        replica.set_ceiling(Millis::ZERO);
         side.replica = SerialReplica::new(replica, MemoryStore::new());
         let mut world = World {
             elapsed: 0,
@@ -128,7 +127,6 @@ impl World {
             offsets: vec![Measured { after: Lsn::NONE, time: START, offset_ms: 0, at: 0 }],
             link: Vec::new(),
             side,
-            replica_ceiling: Millis::ZERO,
             newest: 0,
             receipt: 0,
             saw: Saw::new(),

@@ -123,8 +123,8 @@ pub fn marker_write(lsn: Lsn) -> Write {
     Write::Put { key: key::marker(), value: lsn.0.to_be_bytes().to_vec() }
 }
 
-/// What notes that a key was removed which was dead at `deadline`, without an entry that says so: part of the batch that removes
-/// it. A replica tells it to its next master (`replication::handshake`).
+/// Notes that a key with this deadline was removed without an entry in the log. It is part of the batch that removes the key. A
+/// replica tells it to its next master (`replication::handshake`).
 pub fn removed_write(deadline: Millis) -> Write {
     Write::Put { key: key::removed(), value: deadline.0.to_be_bytes().to_vec() }
 }

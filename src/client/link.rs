@@ -16,7 +16,7 @@ use crate::replication::handshake::{Hello, Resume};
 use crate::replication::order::Receiver;
 use crate::replication::session::{End, EndOnDrop, Session, Stop, Timing};
 use crate::replication::wire::{Downstream, Incoming, WireError, decode_downstream, encode_ack};
-use crate::replication::{Ack, Heartbeat, Offset, PROTOCOL_VERSION_MIN};
+use crate::replication::{Ack, Heartbeat, Offset, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -38,7 +38,7 @@ pub struct FollowerError(pub String);
 
 /// Who takes what the link brings. Two threads call it: the link's own, and one that asks for `acks` only.
 pub trait Follower: Sync {
-    /// Where the replica is; asked at each connect. Its `last` is what [`Follower::acks`] gives as received.
+    /// Where the replica is, asked once there is a connection; its version is the link's to set. Its `last` is what [`Follower::acks`] gives as received.
     fn hello(&self) -> Hello;
 
     /// The handshake was accepted; entries from `resume.from` on will follow.
@@ -156,24 +156,25 @@ impl Link {
 
     /// One connection, to its end. `heard` tells whether the master sent anything good.
     fn follow(&self, follower: &impl Follower, stop: &Stop, heard: &mut bool) -> Result<(), LinkError> {
-        let mut hello = follower.hello();
-        let (session, (resume, rest)) = loop {
+        let mut version = PROTOCOL_VERSION;
+        let (session, hello, (resume, rest)) = loop {
             let socket = connect(&self.address, self.timing.connect)?;
             let session = Session::new(socket, stop).map_err(End::Io)?;
+            let hello = Hello { version, ..follower.hello() };
             session.write(&command_bytes(&hello.argv())?)?;
             match self.answer(&session, &hello) {
                 Err(LinkError::Refused(error))
-                    if error.starts_with(OTHER_VERSION) && hello.version > PROTOCOL_VERSION_MIN =>
+                    if error.starts_with(OTHER_VERSION) && version > PROTOCOL_VERSION_MIN =>
                 {
-                    hello.version -= 1;
+                    version -= 1;
                     tracing::warn!(
                         master = self.address,
-                        version = hello.version,
+                        version,
                         "the master speaks an older version: it tells no offset of its wall clock, and histories are \
                          compared by epochs only"
                     );
                 }
-                answered => break (session, answered?),
+                answered => break (session, hello, answered?),
             }
         };
         let rest = io::Cursor::new(rest);

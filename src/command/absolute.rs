@@ -17,7 +17,7 @@ impl Command {
     }
 
     /// The command that names in log time the instants that this one names by a wall clock which is `offset_ms` ahead: EXPIREAT and
-    /// EXAT become PEXPIREAT and PXAT, which are moved, to 1 ms at least. `None`: it names none, or one that it will be refused for.
+    /// EXAT become PEXPIREAT and PXAT, which are moved, to 1 ms at least. `None`: the command names no instant, or will be refused.
     pub fn in_log_time(&self, offset_ms: i64) -> Option<Command> {
         let first = match self.name() {
             "set" => 3,
@@ -40,7 +40,7 @@ impl Command {
             let factor = if unit == Unit::AtSecond { 1000 } else { 1 };
             units.push(unit);
             argv[at] = b"PXAT".to_vec();
-            // What is no positive number is refused, in the same words.
+            // A number that is not positive stays as it is: the command will be refused for it.
             if parse_integer(&argv[at + 1]).is_some_and(|number| number > 0) {
                 argv[at + 1] = moved(&argv[at + 1], factor, offset_ms).unwrap_or_else(|| b"0".to_vec());
             }

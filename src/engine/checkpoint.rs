@@ -26,7 +26,7 @@ pub struct Checkpoints {
     flush_bytes: u64,
     /// Whether compaction may drop what is dead at the flushed marker.
     raises_gate: bool,
-    /// Whether the store has to say so before: the gate may be beyond the time of the log's last entry.
+    /// Whether the store notes the gate as a removed deadline before the gate is raised.
     notes_gate: bool,
     needed: Needed,
     unflushed_bytes: u64,
@@ -47,8 +47,8 @@ impl Checkpoints {
         Checkpoints { flush_bytes, raises_gate, notes_gate: false, needed, unflushed_bytes: 0, begun: None }
     }
 
-    /// The same of a master, which flushes at log time, not at an entry's: its store notes what compaction may drop, as it notes
-    /// what was removed.
+    /// The same of a master. A master flushes at log time, which may be beyond its last entry's time, so its store notes how far
+    /// compaction may go.
     pub fn of_master(self, notes_gate: bool) -> Checkpoints {
         Checkpoints { notes_gate, ..self }
     }

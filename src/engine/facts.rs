@@ -21,7 +21,7 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
         log_time_estimated: false,
         offset_ms: 0,
         clock_steps: 0,
-        clients_let_go: 0,
+        clients_disconnected: 0,
         ordering: settings.ordering,
         expiry: settings.expiry,
         workers: settings.workers,
@@ -70,7 +70,7 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
     let (applied, log_time) = shared.applied.seen();
     let log = shared.log.state();
     let lag = lock(&shared.marks).lag(applied);
-    (facts.offset_ms, facts.clients_let_go) = (shared.applied.offset_ms(), shared.applied.forgotten());
+    (facts.offset_ms, facts.clients_disconnected) = (shared.applied.offset_ms(), shared.applied.forgotten());
     facts.epoch = log.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     facts.read_only = log.poisoned;
     (facts.log_time, facts.log_time_estimated) = (log_time.time, log_time.estimated);

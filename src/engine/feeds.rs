@@ -91,9 +91,9 @@ fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, hand
     let expiry = shared.expiry.name().to_owned();
     let time = shared.last().1;
     let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch, expiry, time };
-    let place = |at: Lsn| handshake::Place {
-        checksum: shared.log.checksum(at),
-        next: Some(at.next()).filter(|next| *next <= last).and_then(|next| shared.log.time_of(next)),
+    let place = |at: Lsn| {
+        let (checksum, next) = shared.log.around(at);
+        handshake::Place { checksum, next: next.filter(|_| at < last) }
     };
     let resume = handshake::answer(&history, &hello, place).map_err(|refusal| refusal.to_string())?;
     if hello.version < PROTOCOL_VERSION {

@@ -28,7 +28,7 @@ use crate::node::{Pair, Readers};
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
-use crate::replication::{Ack, Heartbeat, Offset, PROTOCOL_VERSION};
+use crate::replication::{Ack, Heartbeat, Offset};
 use crate::store::StoreError;
 use crate::store::rocksdb::RocksStore;
 use crate::sync::atomic::Ordering;
@@ -76,13 +76,14 @@ pub struct Following<F: Files> {
 }
 
 impl<F: Place> Following<F> {
-    /// Starts a replica of `master` on an open folder. `cut` is told when clients have to be let go of. Errors: the folder's disk; threads.
+    /// Starts a replica of `master` on an open folder. `disconnect` is notified when all clients have to be disconnected. Errors: the
+    /// folder's disk; threads.
     pub fn start(
         settings: &Settings,
         opened: Opened<F>,
         master: Address,
         failure: Failure,
-        cut: Arc<Notify>,
+        disconnect: Arc<Notify>,
     ) -> Result<Following<F>, StartError> {
         let Opened { store, log, files, mut identity, last, time: told, heard, stopped, .. } = opened;
         let offset_ms = identity.offset_ms();
@@ -130,7 +131,7 @@ impl<F: Place> Following<F> {
             store,
             port: Arc::clone(&settings.port),
             received,
-            cut,
+            disconnect,
             stop: stop.clone(),
         };
         let link =
@@ -153,7 +154,7 @@ impl<F: Place> Following<F> {
     }
 
     /// Ends it: what was received is applied, everything is durable, the store is flushed. Gives the store, which readers may
-    /// still see, and the master's time as it was counted, with what the elapsed clock said; `None`: nothing was received.
+    /// still see, and the master's time as it was counted, with the reading of the elapsed clock; `None`: nothing was received.
     pub fn stop(self) -> Result<(RocksStore, Option<(Millis, Elapsed)>), String> {
         self.stop.set();
         let sink = self.link.join().map_err(|_| "the link panicked".to_owned())?;
@@ -235,8 +236,8 @@ struct Sink<F: Files> {
     store: RocksStore,
     port: Port,
     received: Mutex<Received>,
-    /// Told when clients have to be let go of.
-    cut: Arc<Notify>,
+    /// Notified when all clients have to be disconnected.
+    disconnect: Arc<Notify>,
     /// Asked for when the link is to end.
     stop: Stop,
 }
@@ -304,20 +305,20 @@ fn failed(error: impl std::fmt::Display) -> FollowerError {
 impl<F: Place> Follower for Sink<F> {
     fn hello(&self) -> Hello {
         let log = self.shared.log.state();
-        // Errors that are not for now end the link when it next reads or writes.
+        // A store that cannot be read stops the node at its next write. Until then no master lets it resume.
         let removed = apply::removed(&self.store).unwrap_or_else(|error| {
             tracing::error!(%error, "latest deadline removed is not known");
             Millis(u64::MAX)
         });
         Hello {
-            version: PROTOCOL_VERSION,
             last: log.last,
-            checksum: self.shared.log.checksum(log.last),
+            checksum: self.shared.log.around(log.last).0,
             removed,
             port: self.port.load(Ordering::Relaxed),
             expiry: self.expiry.name().to_owned(),
             epochs: log.epochs,
             codec: self.compression,
+            ..Hello::default()
         }
     }
 
@@ -351,10 +352,10 @@ impl<F: Place> Follower for Sink<F> {
         if self.shared.applied.heartbeat(heartbeat) {
             tracing::warn!(
                 master_time = heartbeat.tail.time.0,
-                "readers were told a log time far beyond the master's: it is \
-                forgotten, and clients are let go of"
+                "readers were told a log time far beyond the master's: all clients are disconnected, and log time \
+                 goes back to the master's"
             );
-            self.cut.notify_one();
+            self.disconnect.notify_one();
         }
         lock(&self.received).checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
         let mut marks = lock(&self.shared.marks);

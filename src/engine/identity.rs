@@ -6,10 +6,9 @@
 //! ```
 //!
 //! The ceiling is durable before log time gets near it, so that a start after a crash knows an instant which no
-//! heartbeat and no reader was ever told: log time never goes back behind it. How far log time was *counted* stands beside it, with
-//! what the wall clock said then: a start goes on from there by the wall time that has passed. What a replica *heard* of its
-//! master's time is there, too, as it may have told its readers an estimate, and must remove nothing by that. The policy is
-//! there because entries mean what they mean under one policy only: the remaining time that `relative` logs is a deadline in the past
+//! heartbeat and no reader was ever told: log time never goes back behind it. *counted* is the pair of log time and wall time: a start
+//! adds the wall time that has passed since. *heard* is the master's time that a replica has heard. The ceiling of a replica may be
+//! an estimate, and a replica must remove nothing by an estimate. The policy is there because entries mean what they mean under one policy only: the remaining time that `relative` logs is a deadline in the past
 //! to all others. Whoever followed a master when the folder was used last and does so no more is promoted: it begins a
 //! new epoch. The epoch is there because it may have no entry yet: a next start must not fall back to the one before,
 //! in which another node may have gone on.
@@ -104,7 +103,7 @@ impl Identity {
         Millis(self.heard_ms)
     }
 
-    /// What a start goes on from; `None` in a new folder and in a file of version 1.
+    /// The pair that a start goes on from; `None` in a new folder and in a file of version 1.
     pub fn pair(&self) -> Option<Pair> {
         self.counted.map(|counted| Pair { log: Millis(counted.log_ms), wall: Millis(counted.wall_ms) })
     }

@@ -111,24 +111,20 @@ impl<F: Files> SharedLog<F> {
         lock(&self.log).read_bytes(cursor, up_to, bytes_max)
     }
 
-    /// CRC32C of the bytes of entry `lsn`; `None`: it is not there, or cannot be read.
-    pub fn checksum(&self, lsn: Lsn) -> Option<u32> {
-        let (bytes, _) = self.one(lsn)?;
-        Some(crc32c::crc32c(&bytes))
-    }
-
-    /// The master's time of entry `lsn`; `None`: it is not there, or cannot be read.
-    pub fn time_of(&self, lsn: Lsn) -> Option<Millis> {
-        self.one(lsn).map(|(_, time)| time)
-    }
-
-    fn one(&self, lsn: Lsn) -> Option<(Vec<u8>, Millis)> {
+    /// CRC32C of the bytes of entry `lsn`, and the master's time of the entry after it. `None`: that entry is not there, or cannot be
+    /// read. Cost: it goes through a segment from its start, as the first read of a feed does.
+    pub fn around(&self, lsn: Lsn) -> (Option<u32>, Option<Millis>) {
         let log = lock(&self.log);
-        if lsn < log.first() || lsn > log.last() || lsn == Lsn::NONE {
-            return None;
-        }
-        let Stretch { bytes, last } = log.read_bytes(&mut log.cursor(lsn).ok()?, lsn, 1).ok()?;
-        Some((bytes, last?.time))
+        let Ok(mut cursor) = log.cursor(if lsn < log.first() { lsn.next() } else { lsn.max(Lsn(1)) }) else {
+            return (None, None);
+        };
+        let mut one = |at: Lsn| {
+            let is_there = at >= log.first() && at <= log.last() && at > Lsn::NONE;
+            is_there.then(|| log.read_bytes(&mut cursor, at, 1).ok()).flatten()
+        };
+        let checksum = one(lsn).map(|entry| crc32c::crc32c(&entry.bytes));
+        let next = one(lsn.next()).and_then(|entry| Some(entry.last?.time));
+        (checksum, next)
     }
 
     /// What is known of it now.

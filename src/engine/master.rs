@@ -69,8 +69,9 @@ pub struct Master<F: Files> {
 }
 
 impl<F: Place> Master<F> {
-    /// Starts a master on an open folder; one that followed another until now begins a new epoch. `promoted_at`: log time that this
-    /// process counted for another role, with what the elapsed clock said; `None`: log time goes on from what the folder says.
+    /// Starts a master on an open folder; one that followed another until now begins a new epoch. `promoted_at`: the
+    /// master's time as this node counted it as a replica, with the reading of the elapsed clock; `None`: log time goes on from the
+    /// folder's pair.
     /// Errors: the folder's disk; the store's.
     pub fn start(
         settings: &Settings,

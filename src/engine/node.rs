@@ -54,8 +54,8 @@ pub struct Engine<F: Files = Disk> {
     /// Held while the role changes.
     running: Mutex<Option<Running<F>>>,
     failure: Failure,
-    /// Told when clients have to be let go of.
-    cut: Arc<Notify>,
+    /// Notified when all clients have to be disconnected.
+    disconnect: Arc<Notify>,
     this: Weak<Engine<F>>,
 }
 
@@ -75,8 +75,8 @@ impl<F: Place> Engine<F> {
         settings: Settings,
         master: Option<Address>,
     ) -> Result<Arc<Engine<F>>, StartError> {
-        let (failure, cut) = (Failure::new(), Arc::new(Notify::new()));
-        let running = Running::start(&settings, folders.clone(), None, master, (&failure, &cut))?;
+        let (failure, disconnect) = (Failure::new(), Arc::new(Notify::new()));
+        let running = Running::start(&settings, folders.clone(), None, master, (&failure, &disconnect))?;
         Ok(Arc::new_cyclic(|this| Engine {
             run_id: (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect(),
             role: Mutex::new(running.role()),
@@ -84,7 +84,7 @@ impl<F: Place> Engine<F> {
             folders,
             running: Mutex::new(Some(running)),
             failure,
-            cut,
+            disconnect,
             this: Weak::clone(this),
         }))
     }
@@ -127,8 +127,8 @@ impl<F: Place> Engine<F> {
         *lock(&self.role) = Role::None;
         // A node that cannot end one role cannot begin another one: it answers nobody any more, and says so.
         let stopped = before.stop().inspect_err(|error| self.failure.report(error.clone()))?;
-        let told = (&self.failure, &self.cut);
-        let started = Running::start(&settings, self.folders.clone(), Some(stopped), master, told);
+        let signals = (&self.failure, &self.disconnect);
+        let started = Running::start(&settings, self.folders.clone(), Some(stopped), master, signals);
         let after = started.map_err(|error| {
             self.failure.report(error.to_string());
             error.to_string()
@@ -161,15 +161,15 @@ impl<F: Place> Running<F> {
         folders: Folders<F>,
         stopped: Option<Stopped>,
         master: Option<Address>,
-        (failure, cut): (&Failure, &Arc<Notify>),
+        (failure, disconnect): (&Failure, &Arc<Notify>),
     ) -> Result<Running<F>, StartError> {
         let (store, counted) = stopped.map_or((None, None), |stopped| (Some(stopped.store), stopped.counted));
         let opened = open::open(settings, folders, store, master.is_some())?;
         Ok(match master {
             None => Running::Master(Master::start(settings, opened, counted, failure.clone())?),
             Some(master) => {
-                let (failure, cut) = (failure.clone(), Arc::clone(cut));
-                Running::Replica(Following::start(settings, opened, master, failure, cut)?)
+                let (failure, disconnect) = (failure.clone(), Arc::clone(disconnect));
+                Running::Replica(Following::start(settings, opened, master, failure, disconnect)?)
             }
         })
     }
@@ -242,8 +242,8 @@ impl<F: Place> Node for Engine<F> {
         super::feeds::take(self.role(), argv, socket, already_read);
     }
 
-    async fn cut(&self) {
-        self.cut.notified().await;
+    async fn disconnects(&self) {
+        self.disconnect.notified().await;
     }
 
     async fn stop(&self) -> Result<(), Refused> {

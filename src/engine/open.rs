@@ -38,9 +38,9 @@ pub struct Opened<F: Files> {
     pub last: Lsn,
     /// The last epoch that was begun here or has entries; 0 if there is none.
     pub epoch: Epoch,
-    /// No reader was told a later log time: a master's goes on from here.
+    /// No reader was told a later log time. A master's log time does not go back behind it.
     pub time: Millis,
-    /// What a replica has heard of its master's time.
+    /// The master's time that a replica has heard.
     pub heard: Millis,
     /// Whether nothing that was acknowledged can be lost. If not, a master begins a new epoch.
     pub clean: bool,

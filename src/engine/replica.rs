@@ -14,7 +14,7 @@ use crate::apply;
 use crate::apply::pool::Work;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::expiry::{ExpiryPolicy, LogTime, Reading, Removal};
+use crate::expiry::{ExpiryPolicy, Judging, LogTime, Reading, Removal};
 use crate::node::{Readers, Replica, removal_with_deadline};
 use crate::publication::{ReplicaPublication, ReplicaSight};
 use crate::replication::{Heartbeat, Offset};
@@ -43,7 +43,7 @@ pub struct Applied {
     trace: Option<Arc<Trace>>,
     clock: Clock,
     publication: ReplicaPublication<Snapshot>,
-    /// How often readers were let go of.
+    /// How often clients were disconnected.
     forgotten: AtomicU64,
 }
 
@@ -58,16 +58,19 @@ impl Applied {
         readers: Readers,
     ) -> Applied {
         let log_time = LogTime::resumed(heard, told, settings.clock.elapsed());
-        let replica = Replica::new(watermark, log_time, Some(settings.log_clock_limit_ms), readers);
+        let limit_ms = Some(settings.log_clock_limit_ms);
+        let mut replica = Replica::new(watermark, log_time, limit_ms, readers).with_offset(offset_ms);
         // While clocks are set by hand no thread makes a higher one durable.
-        let ceiling = if settings.clock.is_by_hand() { Millis(u64::MAX) } else { told };
+        if !settings.clock.is_by_hand() {
+            replica.set_ceiling(told);
+        }
         let applied = Applied {
             store,
             policy: settings.policy(),
             shows_prefixes: settings.ordering.shows_prefixes(),
             trace: settings.trace.clone(),
             clock: settings.clock.clone(),
-            publication: ReplicaPublication::new(replica.with_offset(offset_ms), ceiling),
+            publication: ReplicaPublication::new(replica),
             forgotten: AtomicU64::new(0),
         };
         applied.publish(watermark);
@@ -101,12 +104,12 @@ impl Applied {
         self.publication.counted(self.clock.elapsed())
     }
 
-    /// See [`ReplicaPublication::set_ceiling`].
+    /// See [`Replica::set_ceiling`].
     pub fn set_ceiling(&self, ceiling: Millis) {
-        self.publication.set_ceiling(ceiling);
+        self.publication.tell(|replica| replica.set_ceiling(ceiling));
     }
 
-    /// How often readers were let go of, because they had been told an instant that is out of all proportion to the master's time.
+    /// How often clients were disconnected, because they had been told a log time far beyond the master's.
     pub fn forgotten(&self) -> u64 {
         self.forgotten.load(Ordering::Relaxed)
     }
@@ -142,7 +145,7 @@ impl Applied {
         Ok(())
     }
 
-    /// Removes those of `keys` that are dead at `now`, and notes in the store until when they lived. No worker may write meanwhile.
+    /// Removes those of `keys` that are dead at `now`, and notes their latest deadline in the store. No worker may write meanwhile.
     pub fn remove_dead<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a Key>,
@@ -155,7 +158,7 @@ impl Applied {
                 latest = latest.max(deadline);
             }
         }
-        // Deadlines that a policy gives by the replica's own clock mean nothing to a master.
+        // A master cannot compare deadlines that were given by the replica's own clock.
         if self.policy.removal() == Removal::LogTime && latest > apply::removed(&self.store)? {
             writes.push(apply::removed_write(latest));
         }
@@ -173,10 +176,12 @@ impl Applied {
         self.publication.receive(entries.iter().map(|entry| (entry.lsn, entry.time)), now);
     }
 
-    /// Notes that the link received a heartbeat. Whether readers who are connected must be let go of.
+    /// Notes that the link received a heartbeat. Whether all clients have to be disconnected.
     pub fn heartbeat(&self, heartbeat: Heartbeat) -> bool {
         let Heartbeat { after, time, tail } = heartbeat;
         let is_forgotten = self.publication.heartbeat(after, time, tail.time, self.clock.elapsed());
+        // Under any other policy readers judge by the replica's own clock.
+        let is_forgotten = is_forgotten && self.policy.judging() == Judging::LogTime;
         self.forgotten.fetch_add(u64::from(is_forgotten), Ordering::Relaxed);
         is_forgotten
     }
@@ -184,7 +189,8 @@ impl Applied {
     /// Notes that the link received the master's offset.
     pub fn offset(&self, offset: Offset) {
         let Offset { time, after, offset_ms } = offset;
-        self.publication.offset(after, time, offset_ms, self.clock.elapsed());
+        let now = self.clock.elapsed();
+        self.publication.tell(|replica| replica.offset(after, time, offset_ms, now));
     }
 
     /// Notes that the master resumes the stream, and that the master's log ends with entry `tail`.

@@ -9,8 +9,7 @@ use crate::time::Millis;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// Offsets that are kept for replicas that are late, each with the entry after which it holds. An older one gives way to the
-/// next.
+/// Offsets that are kept for late replicas, at most. The oldest is dropped first.
 const OFFSETS_MAX: usize = 64;
 
 /// The tail, until it is closed.
@@ -42,7 +41,7 @@ impl SharedTail {
         }
     }
 
-    /// The master's wall clock was set, as it showed after entry `after`.
+    /// Notes a step of the master's wall clock, measured after entry `after`.
     pub fn step(&self, after: Lsn, step: Step) {
         tracing::warn!(%after, by_ms = step.by_ms, offset_ms = step.offset_ms, "the wall clock was set; log time goes on as before");
         self.note_offset(Offset { time: step.time, after, offset_ms: step.offset_ms });
@@ -63,11 +62,11 @@ impl SharedTail {
         let state = lock(&self.state);
         let next =
             state.offsets.iter().position(|offset| offset.after > after).unwrap_or(state.offsets.len());
-        // Before the first one that is known, that one holds.
+        // For entries before the first known offset, the first known offset is told.
         let at = next.max(1);
         let mut offset = state.offsets[..at].last().copied().unwrap_or_default();
         if offset.after > after {
-            // Entries are to come that are of an earlier time than the offset.
+            // The replica still receives entries that are older than this offset.
             offset.time = Millis::ZERO;
         }
         (Offset { after, ..offset }, state.offsets.get(at).map(|offset| offset.after))

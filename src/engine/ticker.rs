@@ -20,8 +20,8 @@ const TICK: Duration = Duration::from_millis(100);
 const SYNC: Duration = Duration::from_secs(1);
 /// How near log time comes to the ceiling before there is a new one.
 const CEILING_NEAR_MS: u64 = 2_500;
-/// Makes a ceiling durable that is ahead of what `counted` counts, and what a start goes on from. Errors: the disk's; log
-/// time stays below the old one.
+/// Writes a ceiling ahead of what `counted` counts, and the pair, to the folder. Errors: the disk's; log time stays below the old
+/// ceiling.
 pub fn raise_ceiling(
     identity: &mut Identity,
     files: &impl Files,
@@ -36,8 +36,8 @@ pub fn raise_ceiling(
     Ok(ceiling)
 }
 
-/// Sees to it that a replica's ceiling is well beyond the master's time as it is counted there; it is made lower only where readers
-/// were let go of, more often than `forgotten`.
+/// Keeps a replica's ceiling well beyond the master's time, as the replica counts it. The ceiling gets lower only after clients were
+/// disconnected; `forgotten` is how often that was so before.
 fn raise_replicas_ceiling<F: Files>(
     shared: &following::Shared<F>,
     files: &impl Files,
@@ -46,7 +46,7 @@ fn raise_replicas_ceiling<F: Files>(
 ) {
     let Some(log) = shared.applied.counted() else { return };
     let (is_lower, now) = (shared.applied.forgotten() != *forgotten, shared.clock.moment());
-    // An estimate goes on from the silence on: the count is ahead of it by the limit.
+    // During silence the count is ahead of the estimate by the limit, so the ceiling is never behind what readers are told.
     if !is_lower && identity.ceiling().since(log) >= CEILING_NEAR_MS {
         return;
     }
@@ -150,7 +150,7 @@ struct MasterDuties<F: Files> {
     files: F,
     identity: Identity,
     sweep: Sweep,
-    /// How often the wall clock had been set when the folder was told last.
+    /// How often the wall clock had been set when the folder was written last.
     steps: u64,
 }
 
@@ -177,7 +177,7 @@ impl<F: Files> MasterDuties<F> {
         self.raise();
     }
 
-    /// Sees to it that the ceiling is well beyond the clock, and that a start knows of the wall clock as it is now.
+    /// Raises the ceiling if log time is near it, or writes the pair again if the wall clock was set.
     fn raise(&mut self) {
         let (counted, now) = (self.shared.publication.clock(), self.shared.clock.moment());
         let steps = self.shared.tail.steps();

@@ -90,8 +90,8 @@ impl LogTime {
         self.received_at
     }
 
-    /// Forgets the estimate that was given, if it is later than `limit`; whether it did. Log time goes back then, so readers who
-    /// were given it must be let go of.
+    /// Forgets the estimate that was given, if it is later than `limit`; whether it did. Log time goes back then, so readers that
+    /// were given it must be disconnected.
     pub fn forget_estimate(&mut self, limit: Millis) -> bool {
         let is_beyond = self.estimate > limit;
         if is_beyond {

@@ -16,11 +16,11 @@
 use crate::expiry::Judging;
 use crate::time::{Elapsed, Millis, Moment};
 
-/// How far the offset may be off before it is changed, milliseconds. What is more is a step; what is less is drift between the
-/// two clocks.
+/// A difference from the offset of more than this is a step, milliseconds. A smaller one is drift between the two clocks, and changes
+/// nothing.
 pub const STEP_MS: u64 = 50;
 
-/// Log time and wall time at one moment, kept in the node's folder: what a start goes on from.
+/// Log time and wall time at one moment. The node's folder keeps it, and a start goes on from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair {
     /// Log time, as far as the elapsed clock had counted it.
@@ -37,7 +37,7 @@ impl Pair {
     }
 }
 
-/// What changed when the offset was measured.
+/// A step of the wall clock, as the master measured it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     /// Log time when it was measured.
@@ -81,8 +81,8 @@ impl MasterClock {
         MasterClock { offset_ms, ..clock }
     }
 
-    /// The clock of a node that starts as a master. `saved`: what the folder says to go on from; `None`: it is new, or of before
-    /// there was such a thing, and begins at wall time. `floor`: no reader and no replica was told a later time.
+    /// The clock of a node that starts as a master. `saved`: the folder's pair; `None`: the folder is new or of version 1, and log time
+    /// begins at wall time. `floor`: no reader and no replica was told a later time.
     pub fn started(
         judging: Judging,
         saved: Option<Pair>,
@@ -94,7 +94,7 @@ impl MasterClock {
         MasterClock::new(judging, (base, now.elapsed), floor, now)
     }
 
-    /// Log time as the clocks have it, before floor and ceiling.
+    /// Log time by the clocks alone, without floor and ceiling.
     pub fn counted(&self, now: Moment) -> Millis {
         match self.judging {
             Judging::Local => now.wall,
@@ -153,7 +153,7 @@ impl MasterClock {
         self.offset_ms
     }
 
-    /// What a start is to go on from.
+    /// The pair at `now`, for the folder.
     pub fn pair(&self, now: Moment) -> Pair {
         Pair { log: self.counted(now), wall: now.wall }
     }

@@ -61,6 +61,8 @@ pub struct Replica {
     offsets: VecDeque<(Lsn, i64)>,
     /// Milliseconds of silence after which log time is estimated; `None`: never.
     limit_ms: Option<u64>,
+    /// Readers are told no time of a heartbeat and no estimate beyond it. The times of entries are in the log.
+    ceiling: Millis,
     readers: Readers,
 }
 
@@ -69,13 +71,24 @@ impl Replica {
     /// after which log time is estimated; `None`: never.
     pub fn new(published: Lsn, log_time: LogTime, limit_ms: Option<u64>, readers: Readers) -> Replica {
         let (waiting, offsets) = (VecDeque::new(), VecDeque::new());
-        Replica { published, log_time, waiting, offset_ms: 0, offsets, limit_ms, readers }
+        let ceiling = Millis(u64::MAX);
+        Replica { published, log_time, waiting, offset_ms: 0, offsets, limit_ms, ceiling, readers }
     }
 
     /// The same replica, whose readers are answered by this offset of the master until another one comes.
     #[must_use]
     pub fn with_offset(self, offset_ms: i64) -> Replica {
         Replica { offset_ms, ..self }
+    }
+
+    /// From now on readers are told no time of a heartbeat and no estimate beyond `ceiling`, which is durable. A new replica has none.
+    pub fn set_ceiling(&mut self, ceiling: Millis) {
+        self.ceiling = ceiling;
+    }
+
+    /// See [`Replica::set_ceiling`].
+    pub fn ceiling(&self) -> Millis {
+        self.ceiling
     }
 
     /// The last entry that readers see.
@@ -109,7 +122,7 @@ impl Replica {
     /// Notes that a heartbeat was received when the elapsed clock said `now`. `time`: the master's time, after entry
     /// `after`. Called in log order.
     pub fn heartbeat(&mut self, after: Lsn, time: Millis, now: Elapsed) {
-        self.note(after, time, now);
+        self.note(after, self.bounded(time), now);
         self.told_after(after, after);
     }
 
@@ -121,15 +134,21 @@ impl Replica {
             Some((before, offset)) if *before == after => *offset = offset_ms,
             _ => self.offsets.push_back((after, offset_ms)),
         }
-        self.note(after, time, now);
+        self.note(after, self.bounded(time), now);
         self.take_offsets_that_are_due();
     }
 
-    /// Notes that the master's log time was `tail` at the end of its log. Whether readers were told an instant more than the
-    /// limit beyond that: it is forgotten then, log time goes back, and readers who saw it must be let go of.
+    /// Notes that the master's log time was `tail` at the end of its log. Whether readers were told an estimate that is
+    /// more than the limit beyond that. Then the estimate is forgotten, log time goes back, and readers that were told it must be
+    /// disconnected.
     pub fn ends(&mut self, tail: Millis) -> bool {
         let limit = self.limit_ms.map_or(Millis(u64::MAX), |limit| Millis(tail.0.saturating_add(limit)));
         self.log_time.forget_estimate(limit)
+    }
+
+    /// A time that is in no entry, as far as readers may be told it.
+    fn bounded(&self, time: Millis) -> Millis {
+        time.min(self.ceiling.max(self.heard()))
     }
 
     fn note(&mut self, after: Lsn, time: Millis, now: Elapsed) {
@@ -201,7 +220,8 @@ impl Replica {
 
     /// Log time when the elapsed clock says `now`.
     pub fn log_time(&self, now: Elapsed) -> Reading {
-        self.log_time.read(now, self.limit_ms, self.next_time())
+        let reading = self.log_time.read(now, self.limit_ms, self.next_time());
+        Reading { time: self.bounded(reading.time), ..reading }
     }
 
     /// The instant by which readers judge at `now`. `told`: the latest instant by which a reader was answered.

@@ -85,6 +85,11 @@ impl<S: Store + Clone> SerialReplica<S> {
         self.replica.resumed(tail);
     }
 
+    /// See [`Replica::set_ceiling`].
+    pub fn set_ceiling(&mut self, ceiling: Millis) {
+        self.replica.set_ceiling(ceiling);
+    }
+
     /// Receives a heartbeat when the elapsed clock says `now`. `time`: the master's time, after all entries received so far.
     pub fn heartbeat(&mut self, time: Millis, now: Elapsed) {
         self.replica.heartbeat(self.last(), time, now);

@@ -11,8 +11,8 @@
 //! -NOSYNC …                                            this replica can never resume from this master
 //! ```
 //!
-//! *Removed* is the latest deadline of a key that the replica has removed by itself. No entry that it is sent may be of an earlier
-//! time: it may write to that key, which is alive where it was written, and gone on the replica.
+//! *Removed* is the latest deadline of a key that the replica has removed by itself. An entry of an earlier time may write to a key
+//! that was alive on the master and is removed on the replica. So a replica that needs such an entry is refused.
 //!
 //! Version 1 has log time in the place of checksum and *removed*. It is read and not used: nothing that a replica says moves a
 //! master's log time.
@@ -199,7 +199,7 @@ pub struct History {
     pub time: Millis,
 }
 
-/// What a master's log holds around the place at which a replica goes on.
+/// The entries of a master's log around the place at which a replica goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Place {
     /// CRC32C of the bytes of the entry that the replica has last; `None`: there is none, or it is purged.

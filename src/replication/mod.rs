@@ -54,8 +54,8 @@ pub struct Heartbeat {
 /// How far the master's wall clock, by which clients name instants, is ahead of log time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Offset {
-    /// Log time when it was measured: it holds from then on, and no later entry is of an earlier time. 0 where the master does not
-    /// know any more what held there, and tells what held later.
+    /// Log time when it was measured: it holds from then on, and no later entry is of an earlier time. 0 where the master has
+    /// forgotten the offset of that place, and tells a later one.
     pub time: Millis,
     /// It holds after this entry, and before the next one.
     pub after: Lsn,

@@ -25,8 +25,8 @@ pub struct Facts {
     pub offset_ms: i64,
     /// How often this master's wall clock was set since the start.
     pub clock_steps: u64,
-    /// How often this replica's clients were let go of, because log time had run far ahead of the master's.
-    pub clients_let_go: u64,
+    /// How often this replica disconnected its clients, because they had been told a log time far beyond the master's.
+    pub clients_disconnected: u64,
     /// The ordering strategy.
     pub ordering: Strategy,
     /// The expiry policy.

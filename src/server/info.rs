@@ -208,7 +208,7 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
     text.field("rc_log_time_estimated", u8::from(facts.log_time_estimated));
     text.field("rc_clock_offset_ms", facts.offset_ms);
     text.field("rc_clock_steps", facts.clock_steps);
-    text.field("rc_clients_let_go", facts.clients_let_go);
+    text.field("rc_clients_disconnected", facts.clients_disconnected);
     text.field("rc_lag_entries", facts.progress.lag_entries);
     text.field("rc_lag_bytes", facts.progress.lag_bytes);
     text.field("rc_lag_ms", facts.progress.lag_ms);

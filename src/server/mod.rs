@@ -110,7 +110,7 @@ impl<N: Node> Server<N> {
                 biased;
                 () = &mut stop => break Ended::Stop,
                 why = first_end(&mut ended) => break why,
-                () = self.shared.node.cut() => self.shared.clients.kill_all(),
+                () = self.shared.node.disconnects() => self.shared.clients.kill_all(),
                 // Those that ended are taken away, so that the set does not grow.
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = self.listener.accept() => match accepted {

@@ -30,8 +30,8 @@ pub trait Node: Send + Sync + 'static {
     /// node takes the socket. Nothing was replied.
     fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>);
 
-    /// Returns when all clients have to be let go of: they were told what no longer holds. Called again after each time.
-    fn cut(&self) -> impl Future<Output = ()> + Send {
+    /// Returns when all clients have to be disconnected, as they were told what no longer holds. Called again after each time.
+    fn disconnects(&self) -> impl Future<Output = ()> + Send {
         std::future::pending()
     }
 

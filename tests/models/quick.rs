@@ -150,7 +150,7 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("clocks", "master_expires", &[18_729]),
     ("clocks", "relative", &[21_390]),
     ("clocks", "effects", &[18_157]),
-    ("clocks", "log_clock", &[43_761]),
+    ("clocks", "log_clock", &[41_482]),
     ("clocks", "verbatim+steps", &[12_752]),
     ("clocks", "absolute+steps", &[11_781]),
     ("clocks", "at_entry_time+steps", &[11_485]),
@@ -158,7 +158,7 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("clocks", "master_expires+steps", &[11_689]),
     ("clocks", "relative+steps", &[13_666]),
     ("clocks", "effects+steps", &[11_485]),
-    ("clocks", "log_clock+steps", &[188_287]),
+    ("clocks", "log_clock+steps", &[185_094]),
 ];
 
 #[test]

@@ -42,7 +42,7 @@ impl MemoryNode {
             log_time_estimated: false,
             offset_ms: 0,
             clock_steps: 0,
-            clients_let_go: 0,
+            clients_disconnected: 0,
             ordering: Strategy::Serial,
             expiry: Policy::LogClock,
             workers: 2,

@@ -161,10 +161,8 @@ impl Judge {
 
     /// With a publication for other threads.
     pub fn with_publication(self) -> Judge {
-        let publication = ReplicaPublication::new(
-            Replica::new(Lsn::NONE, LogTime::default(), None, Readers::In),
-            Millis(u64::MAX),
-        );
+        let publication =
+            ReplicaPublication::new(Replica::new(Lsn::NONE, LogTime::default(), None, Readers::In));
         Judge { publication: Some(publication), ..self }
     }
 

@@ -78,7 +78,7 @@ fn times(replica: &Replica, local: u64) -> (u64, bool) {
 
 #[test]
 fn replica_clock_is_log_time_and_moves_with_the_state() {
-    let publication = ReplicaPublication::new(replica(), Millis(u64::MAX));
+    let publication = ReplicaPublication::new(replica());
     let read = |local| {
         let ReplicaSight { lsn, reading, snapshot, .. } =
             publication.read(&expiry::log_clock::LogClock, at(local));
@@ -177,7 +177,7 @@ fn replica_after_a_crash_lets_readers_in_once_a_time_after_the_tail_is_heard() {
 
 #[test]
 fn replica_estimate_far_beyond_the_master_is_forgotten_and_its_readers_are_let_go_of() {
-    let publication = ReplicaPublication::<()>::new(replica(), Millis(u64::MAX));
+    let publication = ReplicaPublication::<()>::new(replica());
     let read = |now| publication.read(&expiry::log_clock::LogClock, at(now)).reading;
     assert_eq!(read(9_250).time, Millis(8990), "silent for 4100 ms");
     assert!(
@@ -191,12 +191,14 @@ fn replica_estimate_far_beyond_the_master_is_forgotten_and_its_readers_are_let_g
 
 #[test]
 fn replica_is_told_no_heartbeat_and_no_estimate_beyond_the_ceiling() {
-    let publication = ReplicaPublication::new(replica(), Millis(5000));
+    let mut bounded = replica();
+    bounded.set_ceiling(Millis(5000));
+    let publication = ReplicaPublication::new(bounded);
     let read = |now| publication.read(&expiry::log_clock::LogClock, at(now)).reading.time.0;
     assert_eq!(read(9_250), 5000, "an estimate");
     publication.heartbeat(Lsn(0), Millis(9000), Millis(9000), Elapsed(9_251));
     assert_eq!(read(9_251), 5000, "a heartbeat");
-    publication.set_ceiling(Millis(20_000));
+    publication.tell(|replica| replica.set_ceiling(Millis(20_000)));
     publication.heartbeat(Lsn(0), Millis(9001), Millis(9001), Elapsed(9_252));
     assert_eq!(read(9_252), 9001);
     publication.receive([(Lsn(1), Millis(30_000))].into_iter(), Elapsed(9_253));
@@ -207,14 +209,14 @@ fn replica_is_told_no_heartbeat_and_no_estimate_beyond_the_ceiling() {
 
 #[test]
 fn offset_is_applied_with_the_entry_after_which_it_holds() {
-    let publication = ReplicaPublication::<()>::new(replica().with_offset(7), Millis(u64::MAX));
+    let publication = ReplicaPublication::<()>::new(replica().with_offset(7));
     let read = || publication.read(&expiry::log_clock::LogClock, at(5_200));
     let offset = || (read().offset_ms, read().reading.time.0);
     publication.receive([(Lsn(1), Millis(5000))].into_iter(), Elapsed(5_160));
-    publication.offset(Lsn(1), Millis(5005), 3_600_000, Elapsed(5_160));
-    publication.offset(Lsn(1), Millis(5006), -50, Elapsed(5_160));
+    publication.tell(|replica| replica.offset(Lsn(1), Millis(5005), 3_600_000, Elapsed(5_160)));
+    publication.tell(|replica| replica.offset(Lsn(1), Millis(5006), -50, Elapsed(5_160)));
     publication.receive([(Lsn(2), Millis(5000))].into_iter(), Elapsed(5_160));
-    publication.offset(Lsn(2), Millis(5007), 9, Elapsed(5_160));
+    publication.tell(|replica| replica.offset(Lsn(2), Millis(5007), 9, Elapsed(5_160)));
     assert_eq!(offset(), (7, 4990), "what the folder said");
     publication.publish(Lsn(1), |_| None);
     assert_eq!(offset(), (-50, 5006), "of two after one entry the later one, from its time on");

@@ -65,7 +65,7 @@ fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
     explore("publication of a replica, link, worker, reader", None, || {
         let zero = Elapsed::default();
         let replica = Replica::new(Lsn(0), LogTime::at(Millis(5), zero), None, Readers::In);
-        let publication = Arc::new(ReplicaPublication::new(replica, Millis(u64::MAX)));
+        let publication = Arc::new(ReplicaPublication::new(replica));
         let link = thread::spawn({
             let publication = Arc::clone(&publication);
             move || {

@@ -6,7 +6,7 @@ use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use std::time::Duration;
 
-/// One of the two founding bugs, or what a clock that is set does.
+/// A founding bug, or a clock that is set.
 pub struct Scenario {
     /// Its name in JSON.
     pub name: &'static str,

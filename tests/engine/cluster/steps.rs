@@ -127,7 +127,7 @@ fn replica_judges_by_its_masters_time_whatever_is_done_to_its_own_wall_clock() {
             assert_eq!(replica.facts().log_time, told, "{case}");
             r.clock.step(-by_ms);
             assert!(exists(&replica, "k"), "{case}");
-            assert_eq!((replica.facts().log_time, replica.facts().clients_let_go), (told, 0), "{case}");
+            assert_eq!((replica.facts().log_time, replica.facts().clients_disconnected), (told, 0), "{case}");
         }
     }
 }
@@ -276,14 +276,14 @@ fn replica_that_told_far_more_than_its_masters_time_forgets_it_and_lets_its_clie
     master.node.heartbeat();
     m.clock.advance(1);
     master.node.heartbeat();
-    wait_until("it is forgotten", || replica.facts().clients_let_go == 1);
+    wait_until("it is forgotten", || replica.facts().clients_disconnected == 1);
     let client = std::cell::RefCell::new(client);
     wait_until("the client that was told is let go of", || client.borrow_mut().call(&["PING"]).is_err());
     assert!(exists(&replica, "k") && !replica.facts().log_time_estimated);
     let text =
         Client::connect(&address, Duration::from_secs(5)).expect("it accepts").call(&["INFO", "replication"]);
     let Ok(OwnedFrame::BulkString(text)) = text else { panic!("{text:?}") };
-    assert!(String::from_utf8_lossy(&text).contains("rc_clients_let_go:1\r\n"));
+    assert!(String::from_utf8_lossy(&text).contains("rc_clients_disconnected:1\r\n"));
 }
 
 /// C hears 105 s and removes `h`, which died at 100 s; B has heard 95 s, is promoted, and writes to `h`.
