@@ -15,5 +15,6 @@ mod replication {
     mod proxy;
     mod recorder;
     mod refused;
+    mod removed;
     mod wire;
 }
