@@ -95,8 +95,7 @@ fn crashes_do_not_add_up() {
 }
 
 properties! {
-    /// Whatever is done to the wall clock: log time counts elapsed time, and what a client sets by the wall clock dies when that
-    /// clock would have said so had it not been set any more.
+    /// Under any steps of the wall clock log time counts elapsed time. An instant that a client names is translated to within 50 ms.
     fn prop_log_time_under_any_steps_is_elapsed_time(steps: Vec<(u16, i32)>) -> bool {
         let (mut stepped, mut still) = (clock(Judging::LogTime), clock(Judging::LogTime));
         let (mut elapsed, mut wall) = (0, Millis(1_000_000_000));

@@ -133,7 +133,7 @@ fn rewrite(disks: &Disks, field: &str, instant: u64) {
 #[test]
 fn replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart() {
     let (m, r) = (Disks::new(), Disks::new());
-    // What was told is not out of all proportion to the master's time.
+    // The estimate that was told is within the limit.
     let change = |settings: &mut Settings| settings.log_clock_limit_ms = 3_600_000;
     let master = Peer::master(&m, AS_IT_IS);
     let replica = Peer::replica(&r, &change, master.port);

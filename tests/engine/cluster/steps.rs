@@ -1,4 +1,4 @@
-//! Wall clocks that are set while nodes run: what dies when, and what nobody can move.
+//! Wall clocks that are set while nodes run: lifetimes, reads of a replica, and the master's log time.
 //!
 //! All clocks are set by hand, so heartbeats and removals come when a test says so.
 

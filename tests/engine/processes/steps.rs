@@ -4,6 +4,7 @@
 use super::node::{Node, folder, pause, until};
 use replicheck::client::OwnedFrame;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ const HOUR: i64 = 3_600_000;
 /// How long keys live here.
 const LIFETIME: Duration = Duration::from_secs(4);
 
-/// What shifts wall clocks; `None`: this machine cannot build it.
+/// The library that shifts wall clocks; `None`: this machine cannot build it.
 fn preload(dir: &Path) -> Option<PathBuf> {
     let (source, library) = (dir.join("wall.c"), dir.join("wall.so"));
     fs::write(&source, include_str!("wall.c")).unwrap();
@@ -21,8 +22,10 @@ fn preload(dir: &Path) -> Option<PathBuf> {
     match compiler.output() {
         Ok(done) if done.status.success() => Some(library),
         other => {
-            eprintln!(
-                "SKIPPED: wall clocks of processes are not set here, cc does not build the preload: {other:?}"
+            // Not by `eprintln!`, which a test that passes keeps to itself.
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: cc does not build the preload that sets the wall clocks of processes: {other:?}"
             );
             None
         }
@@ -98,7 +101,7 @@ impl Stepped {
     }
 }
 
-/// A node's log time, and between which two moments it was that.
+/// A node's log time, and the two moments between which it was read.
 struct Told {
     asked: Instant,
     time: i64,
@@ -106,7 +109,7 @@ struct Told {
 }
 
 impl Told {
-    /// By how much log time has gone on since `before`, more than elapsed time has: at least, and at most.
+    /// How much more than elapsed time log time has gone on since `before`, milliseconds: at least, and at most.
     fn ahead_since(&self, before: &Told) -> (i64, i64) {
         let ms = |since: Duration| i64::try_from(since.as_millis()).unwrap();
         let counted = self.time - before.time;
@@ -115,7 +118,7 @@ impl Told {
     }
 }
 
-/// Runs `test` in a folder with what is preloaded, unless this machine cannot build that.
+/// Runs `test` with a folder and the library, unless this machine cannot build it.
 fn stepped(test: impl FnOnce(&Path, &Path)) {
     let (_removed, dir) = folder();
     if let Some(library) = preload(&dir) {
@@ -153,7 +156,7 @@ fn lifetime_is_kept(dir: &Path, library: &Path, (before, after): (i64, i64), how
     master.run(&["SET", "k", "v", "PX", &px]);
     until("k is there", || (replica.node.fact("rc_applied_lsn").ok()? == "2").then_some(())).unwrap();
     master.set(after);
-    // What is set after that and before a kill counts as time for which the node was down.
+    // A step that the folder does not know at a kill would count as downtime.
     master.knows_of(after);
     let before = master.log_time();
     master.restart(how);
