@@ -78,7 +78,9 @@ impl Cluster {
                 Replica::Apart(Box::new(apart))
             }
         };
-        // The master greets with its time.
+        // The master greets with its offset, which tells its time, too, and then with a heartbeat. One that came after the link is held
+        // would be delivered in the place of the first entry.
+        link.wait_for(Message::Heartbeat(START))?;
         wait_until("the link", || replica.log_time().map_or(true, |time| time >= START))?;
         replica.look()?;
         link.hold();
