@@ -20,7 +20,7 @@ mod watermark;
 pub use applier::{Applier, Worker};
 pub use watermark::Watermark;
 
-use crate::binlog::{Entry, Lsn, Payload};
+use crate::binlog::{Entry, FolderId, Lsn, Payload};
 use crate::command::View;
 use crate::effect::{Effect, Key, KeySet, Write};
 use crate::store::overlay::Overlay;
@@ -139,10 +139,29 @@ pub fn marker(store: &dyn Read) -> Result<Lsn, StoreError> {
     number(store, &key::marker(), "marker").map(Lsn)
 }
 
+/// Notes the folder that the store belongs to.
+pub fn folder_write(folder: FolderId) -> Write {
+    Write::Put { key: key::folder(), value: folder.0.to_be_bytes().to_vec() }
+}
+
+/// The folder that the store belongs to; `None`: it was never told. Errors: the store's; a record of the wrong length.
+pub fn folder(store: &dyn Read) -> Result<Option<FolderId>, StoreError> {
+    Ok(own_record(store, &key::folder(), "folder")?.map(|bytes| FolderId(u128::from_be_bytes(bytes))))
+}
+
 /// The number in one of the node's own records; 0 if it is not there.
 fn number(store: &dyn Read, key: &[u8], name: &str) -> Result<u64, StoreError> {
-    let Some(bytes) = store.get(key)? else { return Ok(0) };
-    let bytes = <[u8; 8]>::try_from(bytes.as_slice())
-        .map_err(|_| StoreError::Damaged { key: name.to_owned(), reason: "not eight bytes" })?;
-    Ok(u64::from_be_bytes(bytes))
+    Ok(own_record(store, key, name)?.map_or(0, u64::from_be_bytes))
+}
+
+/// One of the node's own records.
+fn own_record<const N: usize>(
+    store: &dyn Read,
+    key: &[u8],
+    name: &str,
+) -> Result<Option<[u8; N]>, StoreError> {
+    let Some(bytes) = store.get(key)? else { return Ok(None) };
+    let bytes = <[u8; N]>::try_from(bytes.as_slice())
+        .map_err(|_| StoreError::Damaged { key: name.to_owned(), reason: "of the wrong length" })?;
+    Ok(Some(bytes))
 }

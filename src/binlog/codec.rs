@@ -225,6 +225,11 @@ pub fn decode_head(bytes: &[u8]) -> Result<(Head, usize), DecodeError> {
     Ok((content.head().map_err(DecodeError::Malformed)?, used))
 }
 
+/// The checksum that stands at the end of a whole entry's bytes; 0 if they are too short to be one.
+pub fn checksum(entry: &[u8]) -> u32 {
+    entry.last_chunk().copied().map_or(0, u32::from_be_bytes)
+}
+
 /// What stands between length and checksum of the entry at the beginning of `bytes`, and the length of the entry.
 fn content(bytes: &[u8]) -> Result<(Reader<'_>, usize), DecodeError> {
     match bytes.first() {

@@ -121,13 +121,23 @@ impl Log {
 /// A list of epochs does not say where its last epoch ends, so an end in the epoch that both wrote last is
 /// the own log's. A follower whose last LSN is at or before the fork resumes; beyond it, its tail was never
 /// the master's. It holds as long as no two masters ever take the same epoch.
+///
+/// Either list may lack its beginning. The lists are compared from the first row of one that the other has too: nobody
+/// begins an epoch twice, so what comes before that row is the same in both.
 pub fn fork(own: &[(Epoch, Lsn)], last: Lsn, other: &[(Epoch, Lsn)]) -> Lsn {
+    let (own, other) = (from_row(own, other.first()), from_row(other, own.first()));
     let shared = own.iter().zip(other).take_while(|(own, their)| own == their).count();
     if shared == 0 {
         return Lsn::NONE;
     }
     let end = |epochs: &[(Epoch, Lsn)]| epochs.get(shared).map(|&(_, first)| Lsn(first.0.saturating_sub(1)));
     [end(own), end(other)].into_iter().flatten().fold(last, Lsn::min)
+}
+
+/// The rows from `row` on; all of them if it is not among them.
+fn from_row<'a>(epochs: &'a [(Epoch, Lsn)], row: Option<&(Epoch, Lsn)>) -> &'a [(Epoch, Lsn)] {
+    let at = row.and_then(|row| epochs.iter().position(|epoch| epoch == row));
+    &epochs[at.unwrap_or(0)..]
 }
 
 /// Whether `entry` may come after entry `last`, which was of that epoch and time (`None`: any will do). The segment

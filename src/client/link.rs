@@ -170,8 +170,8 @@ impl Link {
                     tracing::warn!(
                         master = self.address,
                         version,
-                        "the master speaks an older version: it tells no offset of its wall clock, and histories are \
-                         compared by epochs only"
+                        "the master speaks an older version: histories are compared by epochs only, and from version 1 \
+                         no offset of its wall clock is told"
                     );
                 }
                 answered => break (session, hello, answered?),

@@ -6,7 +6,10 @@
 //!
 //! In this order, and with nothing written before the flush has begun, a store is never ahead of its log. The flush
 //! itself goes on in the background, and what follows from it is done when somebody looks and finds it ended.
+//!
+//! A disk without room ends nothing: what is in memory stays there, and is in the log. RocksDB tries the flush again by itself.
 
+use super::disk_errors::{DiskErrors, Refused};
 use super::log::SharedLog;
 use crate::apply::{marker_write, removed, removed_write};
 use crate::binlog::{Files, Lsn, SegmentError};
@@ -29,6 +32,7 @@ pub struct Checkpoints {
     /// Whether the store notes the gate as a removed deadline before the gate is raised.
     notes_gate: bool,
     needed: Needed,
+    errors: Arc<DiskErrors>,
     unflushed_bytes: u64,
     begun: Option<Begun>,
 }
@@ -43,8 +47,9 @@ struct Begun {
 
 impl Checkpoints {
     /// Nothing written yet. `raises_gate`: see [`RocksStore::set_gate`] for whom it must be `false`.
-    pub fn new(flush_bytes: u64, raises_gate: bool, needed: Needed) -> Checkpoints {
-        Checkpoints { flush_bytes, raises_gate, notes_gate: false, needed, unflushed_bytes: 0, begun: None }
+    pub fn new(flush_bytes: u64, raises_gate: bool, needed: Needed, errors: Arc<DiskErrors>) -> Checkpoints {
+        let (notes_gate, unflushed_bytes, begun) = (false, 0, None);
+        Checkpoints { flush_bytes, raises_gate, notes_gate, needed, errors, unflushed_bytes, begun }
     }
 
     /// The same of a master. A master flushes at log time, which may be beyond its last entry's time, so its store notes how far
@@ -62,8 +67,8 @@ impl Checkpoints {
     /// Begins a flush, after the one before has ended; whether it did. All through `last`, which is of time `time`, is
     /// written; the caller writes nothing meanwhile, and goes on at once then.
     ///
-    /// A log that cannot be synced keeps the store from being flushed, and that is all: what is in memory stays there.
-    /// Errors: the store's; the node ends.
+    /// A log that cannot be synced keeps the store from being flushed, and so does a disk without room, and that is all: what is
+    /// in memory stays there. Errors: the store's; the node ends.
     pub fn begin<F: Files>(
         &mut self,
         store: &RocksStore,
@@ -71,10 +76,20 @@ impl Checkpoints {
         last: Lsn,
         time: Millis,
     ) -> Result<bool, StoreError> {
-        if let Err(error) = log.sync() {
-            tracing::error!(%error, "store not flushed: log cannot be synced");
+        if !log_synced(log) {
             return Ok(false);
         }
+        let begun = self.try_begin(store, log, last, time);
+        self.unless_full(begun)
+    }
+
+    fn try_begin<F: Files>(
+        &mut self,
+        store: &RocksStore,
+        log: &SharedLog<F>,
+        last: Lsn,
+        time: Millis,
+    ) -> Result<bool, StoreError> {
         if self.begun.is_some() {
             // To wait for it is to flush all.
             store.flush()?;
@@ -99,15 +114,41 @@ impl Checkpoints {
         time: Millis,
     ) -> Result<(), StoreError> {
         if self.begin(store, log, last, time)? {
-            store.flush()?;
-            self.end(store, log)?;
+            let flushed = store.flush().map(|()| true);
+            if self.unless_full(flushed)? {
+                self.end(store, log)?;
+            }
         }
         Ok(())
     }
 
+    /// `false` where there was no room, which is noted until something is done.
+    fn unless_full(&self, outcome: Result<bool, StoreError>) -> Result<bool, StoreError> {
+        match outcome {
+            Err(StoreError::NoSpace(error)) => {
+                self.errors.set(Refused::Flush, Some(error));
+                Ok(false)
+            }
+            Ok(true) => {
+                self.errors.set(Refused::Flush, None);
+                Ok(true)
+            }
+            other => other,
+        }
+    }
+
     /// Does what follows from a flush, if one has ended. Errors: the store's; the node ends.
     pub fn end<F: Files>(&mut self, store: &RocksStore, log: &SharedLog<F>) -> Result<(), StoreError> {
-        if self.begun.is_none() || store.is_flushing()? {
+        if self.begun.is_none() {
+            return Ok(());
+        }
+        let was_refused = self.errors.store().is_some();
+        let has_ended = self.unless_full(store.is_flushing().map(|goes_on| !goes_on))?;
+        if !has_ended {
+            if !was_refused && self.errors.store().is_some() {
+                // RocksDB flushes all that it has when there is room, so the log has to have it.
+                log_synced(log);
+            }
             return Ok(());
         }
         let Some(Begun { last, time, bytes }) = self.begun.take() else { return Ok(()) };
@@ -121,6 +162,15 @@ impl Checkpoints {
         }
         Ok(())
     }
+}
+
+/// Whether the log is durable through its last entry.
+fn log_synced<F: Files>(log: &SharedLog<F>) -> bool {
+    let synced = log.sync();
+    if let Err(error) = &synced {
+        tracing::error!(%error, "store not flushed: log cannot be synced");
+    }
+    synced.is_ok()
 }
 
 /// About what RocksDB keeps in memory for these writes.

@@ -45,7 +45,7 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
     let log = shared.log.state();
     facts.epoch = shared.epoch;
     facts.log_time = time;
-    facts.read_only = log.poisoned;
+    facts.read_only = log.poisoned.or_else(|| shared.errors.first());
     facts.progress = Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };
     let replicas = shared.feeds.list().into_iter().map(|fed| {
         let ack = fed.progress.ack;
@@ -72,7 +72,7 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
     let lag = lock(&shared.marks).lag(applied);
     (facts.offset_ms, facts.clients_disconnected) = (shared.applied.offset_ms(), shared.applied.forgotten());
     facts.epoch = log.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
-    facts.read_only = log.poisoned;
+    facts.read_only = log.poisoned.or_else(|| shared.applied.errors().first());
     (facts.log_time, facts.log_time_estimated) = (log_time.time, log_time.estimated);
     facts.progress =
         with_lag(Progress { received: log.last, durable: log.durable, applied, ..Progress::default() }, lag);

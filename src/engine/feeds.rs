@@ -91,16 +91,21 @@ fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, hand
     let expiry = shared.expiry.name().to_owned();
     let time = shared.last().1;
     let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch, expiry, time };
-    let place = |at: Lsn| {
-        let (checksum, next) = shared.log.around(at);
-        handshake::Place { checksum, next: next.filter(|_| at < last) }
+    let mut unread = None;
+    let place = |at: Lsn| match shared.log.around(at) {
+        Ok(around) => handshake::Place { checksum: around.running, next: around.next.filter(|_| at < last) },
+        Err(error) => {
+            unread = Some(format!("TRYAGAIN the log around lsn {at} cannot be read: {error}"));
+            handshake::Place::default()
+        }
     };
-    let resume = handshake::answer(&history, &hello, place).map_err(|refusal| refusal.to_string())?;
+    let answered = handshake::answer(&history, &hello, place).map_err(|refusal| refusal.to_string());
+    let resume = unread.map_or(answered, Err)?;
     if hello.version < PROTOCOL_VERSION {
         tracing::warn!(
             version = hello.version,
-            "a replica speaks an older version: it is told no offset of the wall clock, and its \
-            history is compared by epochs only"
+            "a replica speaks an older version: its history is compared by epochs only, and from version 1 it is told \
+             no offset of the wall clock"
         );
     }
     Ok((hello, resume))

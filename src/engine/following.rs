@@ -7,12 +7,12 @@
 //! ```
 
 use super::checkpoint::{Checkpoints, Needed};
+use super::disk_errors::Refused;
 use super::log::SharedLog;
 use super::open::Opened;
 use super::packer::Packer;
-use super::replica::Applied;
+use super::replica::{Applied, DISK_PAUSE};
 use super::settings::{Machine, Port};
-use super::sweep::Sweep;
 use super::ticker::Ticker;
 use super::{Address, Clock, Failure, Place, Settings, StartError};
 use crate::apply::pool::{Limits, Pool, Stopped};
@@ -35,11 +35,7 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
-use std::time::Duration;
 use tokio::sync::Notify;
-
-/// From one try to the next when the log's disk refuses.
-const DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// Dead keys that are known beforehand, about: each takes a moment of every flush.
 const DEAD_MAX: usize = 10_000;
@@ -120,9 +116,11 @@ impl<F: Place> Following<F> {
             .collect::<Result<Vec<_>, _>>()?;
         // Who judges by a clock of his own may judge at an earlier instant tomorrow.
         let raises_gate = policy.judging() == Judging::LogTime;
-        let checkpoints = Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()));
+        let errors = Arc::clone(shared.applied.errors());
+        let checkpoints =
+            Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()), errors);
         let received = Mutex::new(Received { checkpoints, last, time: heard });
-        let stop = Stop::new();
+        let stop = shared.applied.stop().clone();
         let sink = Sink {
             shared: Arc::clone(&shared),
             expiry: settings.expiry,
@@ -208,13 +206,13 @@ impl<F: Files> Shared<F> {
         Ok(())
     }
 
-    /// Looks for keys that are dead, a stretch of the store further.
-    pub fn note_dead(&self, sweep: &mut Sweep) {
+    /// Looks for keys that are dead, a stretch of the store further: `swept` is where that goes on.
+    pub fn note_dead(&self, swept: &mut Vec<u8>) {
         let Some(now) = self.applied.removes_at() else { return };
         if lock(&self.dead).len() >= DEAD_MAX {
             return;
         }
-        match sweep.dead_keys(self.applied.store(), now) {
+        match self.applied.store().dead_keys(now, swept) {
             Ok(keys) => lock(&self.dead).extend(keys),
             Err(error) => tracing::warn!(%error, "no look at deadlines"),
         }
@@ -255,9 +253,12 @@ impl<F: Files> Sink<F> {
     fn append(&self, entries: &[Entry], bytes: &[u8]) -> Result<(), FollowerError> {
         loop {
             let fsync = *lock(&self.shared.fsync);
-            match self.shared.log.append_received(entries, bytes, fsync) {
+            let appended = self.shared.log.append_received(entries, bytes, fsync);
+            let is_full = matches!(appended, Err(SegmentError::Io { .. }));
+            let error = appended.as_ref().err().filter(|_| is_full).map(ToString::to_string);
+            self.shared.applied.errors().set(Refused::Log, error);
+            match appended {
                 Err(error @ SegmentError::Io { .. }) => {
-                    tracing::error!(%error, "entries not taken: tried again");
                     if self.stop.wait(DISK_PAUSE) {
                         return Err(failed(error));
                     }
@@ -312,7 +313,8 @@ impl<F: Place> Follower for Sink<F> {
         });
         Hello {
             last: log.last,
-            checksum: self.shared.log.around(log.last).0,
+            // A log that cannot be read is told of when it has to be.
+            checksum: self.shared.log.around(log.last).ok().and_then(|around| around.running),
             removed,
             port: self.port.load(Ordering::Relaxed),
             expiry: self.expiry.name().to_owned(),

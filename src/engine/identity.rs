@@ -1,9 +1,14 @@
 //! Identity — what a node's folder says of itself, in the file `node`. Through [`Files`].
 //!
 //! ```text
-//! {"version":2,"expiry":"log_clock","ceiling_ms":1800000060000,"counted":{"log_ms":1800000056120,"wall_ms":1800003656120},
-//!  "heard_ms":1800000056120,"offset_ms":3600000,"follower":true,"epoch":12884901893,"lost":false}
+//! {"version":3,"folder":"5f0c…","expiry":"log_clock","ceiling_ms":1800000060000,
+//!  "counted":{"log_ms":1800000056120,"wall_ms":1800003656120},"heard_ms":1800000056120,"offset_ms":3600000,"follower":true,
+//!  "epoch":12884901893,"lost":false}                                       all of this in one line
+//! crc32c 0d5a81c3                                                         of that line
 //! ```
+//!
+//! *Folder* is drawn when the folder is new. The store and the log say the same one, so that parts of two folders are not
+//! taken for a node. Versions 1 and 2 have neither it nor the checksum.
 //!
 //! The ceiling is durable before log time gets near it, so that a start after a crash knows an instant which no
 //! heartbeat and no reader was ever told: log time never goes back behind it. *counted* is the pair of log time and wall time: a start
@@ -13,8 +18,8 @@
 //! new epoch. The epoch is there because it may have no entry yet: a next start must not fall back to the one before,
 //! in which another node may have gone on.
 
-use crate::binlog::Epoch;
 use crate::binlog::files::{File, Files};
+use crate::binlog::{Epoch, FolderId};
 use crate::expiry::Policy;
 use crate::node::Pair;
 use crate::time::Millis;
@@ -23,8 +28,10 @@ use std::io;
 
 const NAME: &str = "node";
 const NEW: &str = "node.new";
-/// Version 1 has no `counted`, `heard_ms` and `offset_ms`.
-const VERSION: u32 = 2;
+/// Version 1 has no `counted`, `heard_ms` and `offset_ms`; versions 1 and 2 have no `folder` and no checksum.
+const VERSION: u32 = 3;
+/// What stands before the checksum of the first line.
+const CHECKSUM: &str = "crc32c ";
 /// Nothing that this program writes comes near it.
 const BYTES_MAX: usize = 4096;
 
@@ -32,6 +39,9 @@ const BYTES_MAX: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     version: u32,
+    /// [`FolderId`], 32 hexadecimal digits.
+    #[serde(default)]
+    folder: Option<String>,
     expiry: String,
     ceiling_ms: u64,
     #[serde(default)]
@@ -59,7 +69,9 @@ pub enum IdentityError {
     #[error("cannot read or write the file `node`: {0}")]
     Io(#[from] io::Error),
     /// The file is not what this program writes.
-    #[error("the file `node` is damaged: {0}")]
+    #[error(
+        "the file `node` is damaged: {0}; put it back from a copy of the folder, or start in an empty folder"
+    )]
     Damaged(String),
     /// The file is of a version that this program does not read.
     #[error("the file `node` is of version {0}; this program reads versions 1 to {VERSION}")]
@@ -77,11 +89,12 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// The identity of a new folder.
-    pub fn new(expiry: Policy) -> Identity {
+    /// The identity of a new folder, `drawn` for it.
+    pub fn new(expiry: Policy, drawn: FolderId) -> Identity {
         let expiry = expiry.name().to_owned();
         Identity {
             version: VERSION,
+            folder: Some(drawn.to_string()),
             expiry,
             ceiling_ms: 0,
             counted: None,
@@ -91,6 +104,17 @@ impl Identity {
             epoch: 0,
             lost: false,
         }
+    }
+
+    /// The folder that the file belongs to; `None`: a file of version 1 or 2.
+    pub fn folder(&self) -> Option<FolderId> {
+        let bits = u128::from_str_radix(self.folder.as_deref()?, 16).ok()?;
+        Some(FolderId(bits))
+    }
+
+    /// Notes it for the next write.
+    pub fn set_folder(&mut self, folder: FolderId) {
+        self.folder = Some(folder.to_string());
     }
 
     /// Log time was never beyond this instant.
@@ -165,13 +189,7 @@ impl Identity {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let bytes = file.read_at(0, BYTES_MAX)?;
-        let damaged = |error: serde_json::Error| IdentityError::Damaged(error.to_string());
-        let identity: Identity = serde_json::from_slice(&bytes).map_err(damaged)?;
-        match identity.version {
-            1..=VERSION => Ok(Some(Identity { version: VERSION, ..identity })),
-            other => Err(IdentityError::Version(other)),
-        }
+        parse(&file.read_at(0, BYTES_MAX)?).map(Some)
     }
 
     /// Errors: [`IdentityError::OtherExpiry`].
@@ -185,13 +203,34 @@ impl Identity {
     /// Writes the file with another ceiling, durable when this returns: the old content or the new one, never a part.
     pub fn write_ceiling(&mut self, files: &impl Files, ceiling: Millis) -> Result<(), IdentityError> {
         let next = Identity { ceiling_ms: ceiling.0, ..self.clone() };
-        let bytes = serde_json::to_vec(&next).map_err(|error| IdentityError::Damaged(error.to_string()))?;
+        let line = serde_json::to_string(&next).map_err(|error| IdentityError::Damaged(error.to_string()))?;
+        let checksum = crc32c::crc32c(line.as_bytes());
         let file = files.create(NEW)?;
-        file.write_at(0, &bytes)?;
+        file.write_at(0, format!("{line}\n{CHECKSUM}{checksum:08x}\n").as_bytes())?;
         file.sync()?;
         files.rename(NEW, NAME)?;
         files.sync_directory()?;
         *self = next;
         Ok(())
+    }
+}
+
+/// What the file's bytes say. Errors: `Damaged`, `Version`.
+fn parse(bytes: &[u8]) -> Result<Identity, IdentityError> {
+    let damaged = |why: String| IdentityError::Damaged(why);
+    let text = std::str::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
+    let (line, checksum) = text.split_once('\n').map_or((text, None), |(line, rest)| (line, Some(rest)));
+    if let Some(stored) = checksum {
+        let computed = format!("{CHECKSUM}{:08x}\n", crc32c::crc32c(line.as_bytes()));
+        if stored != computed {
+            return Err(damaged(format!("line 2 is {stored:?}, and line 1 gives {computed:?}")));
+        }
+    }
+    let identity: Identity = serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
+    match (identity.version, checksum) {
+        (1 | 2, None) if identity.folder.is_none() => Ok(Identity { version: VERSION, ..identity }),
+        (VERSION, Some(_)) if identity.folder().is_some() => Ok(identity),
+        (1..=VERSION, _) => Err(damaged("line 1 and line 2 are not of one version".to_owned())),
+        (other, _) => Err(IdentityError::Version(other)),
     }
 }

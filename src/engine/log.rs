@@ -1,10 +1,9 @@
 //! The segment log behind one lock: a writer appends, feeds read, a ticker syncs. Does I/O, through the log.
 
-use crate::binlog::segment::Cursor;
+use crate::binlog::segment::{Around, Cursor};
 use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError, SegmentLog, Stretch};
 use crate::compression::Codec;
 use crate::sync::{Mutex, lock};
-use crate::time::Millis;
 
 /// Segments that stay for replicas that come back: a quarter of a GB by default.
 pub const SEGMENTS_KEPT_MIN: usize = 4;
@@ -111,20 +110,9 @@ impl<F: Files> SharedLog<F> {
         lock(&self.log).read_bytes(cursor, up_to, bytes_max)
     }
 
-    /// CRC32C of the bytes of entry `lsn`, and the master's time of the entry after it. `None`: that entry is not there, or cannot be
-    /// read. Cost: it goes through a segment from its start, as the first read of a feed does.
-    pub fn around(&self, lsn: Lsn) -> (Option<u32>, Option<Millis>) {
-        let log = lock(&self.log);
-        let Ok(mut cursor) = log.cursor(if lsn < log.first() { lsn.next() } else { lsn.max(Lsn(1)) }) else {
-            return (None, None);
-        };
-        let mut one = |at: Lsn| {
-            let is_there = at >= log.first() && at <= log.last() && at > Lsn::NONE;
-            is_there.then(|| log.read_bytes(&mut cursor, at, 1).ok()).flatten()
-        };
-        let checksum = one(lsn).map(|entry| crc32c::crc32c(&entry.bytes));
-        let next = one(lsn.next()).and_then(|entry| Some(entry.last?.time));
-        (checksum, next)
+    /// See [`SegmentLog::around`].
+    pub fn around(&self, lsn: Lsn) -> Result<Around, SegmentError> {
+        lock(&self.log).around(lsn)
     }
 
     /// What is known of it now.

@@ -8,6 +8,7 @@
 //! ```
 
 use super::checkpoint::{Checkpoints, Needed};
+use super::disk_errors::DiskErrors;
 use super::feeds::Feeds;
 use super::log::SharedLog;
 use super::open::Opened;
@@ -56,6 +57,8 @@ pub struct Shared<F: Files> {
     pub clock: Clock,
     /// Those who follow.
     pub feeds: Feeds,
+    /// What the disks refuse.
+    pub errors: Arc<DiskErrors>,
     /// Whether the log is synced by the clock.
     every_second: AtomicBool,
 }
@@ -69,7 +72,7 @@ pub struct Master<F: Files> {
 }
 
 impl<F: Place> Master<F> {
-    /// Starts a master on an open folder; one that followed another until now begins a new epoch. `promoted_at`: the
+    /// Starts a master on an open folder, in a new epoch. `promoted_at`: the
     /// master's time as this node counted it as a replica, with the reading of the elapsed clock; `None`: log time goes on from the
     /// folder's pair.
     /// Errors: the folder's disk; the store's.
@@ -79,13 +82,11 @@ impl<F: Place> Master<F> {
         promoted_at: Option<(Millis, Elapsed)>,
         failure: Failure,
     ) -> Result<Master<F>, super::StartError> {
-        let Opened { store, log, files, mut identity, last, mut epoch, time: floor, clean, .. } = opened;
+        let Opened { store, log, files, mut identity, last, epoch: before, time: floor, clean, .. } = opened;
         let log = Arc::new(SharedLog::new(log));
-        let promoted = identity.is_follower();
-        if promoted || !clean || epoch == Epoch::default() {
-            epoch = epoch.next(fastrand::u32(..));
-            tracing::info!(%epoch, %last, promoted, clean, "new epoch");
-        }
+        // The folder may be a backup or a clone: whoever went on from it before went on in another epoch.
+        let epoch = before.next(fastrand::u32(..));
+        tracing::info!(%epoch, %last, promoted = identity.is_follower(), clean, "new epoch");
         identity.set_follower(false);
         identity.set_epoch(epoch);
         identity.set_lost(false);
@@ -106,17 +107,21 @@ impl<F: Place> Master<F> {
         let raises_gate = policy.removal() != Removal::ByMaster;
         let notes_gate = policy.removal() == Removal::LogTime;
         let removed = apply::removed(&store)?;
+        let errors = Arc::new(DiskErrors::default());
+        let checkpoints =
+            Checkpoints::new(settings.flush_bytes, raises_gate, Arc::clone(&needed), Arc::clone(&errors));
         let shared = Arc::new(Shared {
             store: store.clone(),
             log: Arc::clone(&log),
             publication: Arc::clone(&publication),
             tail: Arc::clone(&tail),
             queue: Arc::new(Queue::new(QUEUE_ITEMS_MAX)),
-            needed: Arc::clone(&needed),
+            needed,
             epoch,
             expiry: settings.expiry,
             clock: settings.clock.clone(),
             feeds: Feeds::default(),
+            errors: Arc::clone(&errors),
             every_second: AtomicBool::new(settings.fsync == Fsync::EverySec),
         });
         let writer = Writer {
@@ -131,7 +136,9 @@ impl<F: Place> Master<F> {
             last,
             time: judged_at,
             removed,
-            checkpoints: Checkpoints::new(settings.flush_bytes, raises_gate, needed).of_master(notes_gate),
+            checkpoints: checkpoints.of_master(notes_gate),
+            errors,
+            waiting: None,
         };
         let queue = Arc::clone(&shared.queue);
         let writer = thread::Builder::new().name("writer".to_owned()).spawn(move || {

@@ -15,6 +15,7 @@
 mod by_hand;
 mod checkpoint;
 mod clock;
+mod disk_errors;
 mod facts;
 mod feeds;
 mod following;
@@ -26,7 +27,6 @@ mod open;
 mod packer;
 mod replica;
 mod settings;
-mod sweep;
 mod tail;
 mod ticker;
 mod writer;

@@ -6,6 +6,9 @@
 //! open     apply 7 8 9                   restart and replication are one path
 //! ```
 //!
+//! Store, log and the file `node` say which folder they belong to, so that parts of two folders are not taken for a node, and
+//! data without its file `node` is refused: a start that took it for a new folder would forget its epoch and its ceiling.
+//!
 //! A disk that lost what a fsync had promised can leave a store that is ahead of its log. On a master the store is the
 //! truth that is left: its log begins anew after the marker, in a new epoch, and no follower resumes from it, since the
 //! entries that would tell what the store holds are gone. A replica is refused: its master still has them.
@@ -14,9 +17,9 @@ use super::Settings;
 use super::identity::{Identity, IdentityError};
 use crate::apply;
 use crate::binlog::segment::{Options, begin_after};
-use crate::binlog::{Disk, Entry, Epoch, Files, Lsn, SegmentError, SegmentLog};
-use crate::store::StoreError;
+use crate::binlog::{Disk, Entry, Epoch, Files, FolderId, Lsn, SegmentError, SegmentLog};
 use crate::store::rocksdb::RocksStore;
+use crate::store::{Store as _, StoreError};
 use crate::time::Millis;
 use std::io;
 use std::path::Path;
@@ -42,7 +45,7 @@ pub struct Opened<F: Files> {
     pub time: Millis,
     /// The master's time that a replica has heard.
     pub heard: Millis,
-    /// Whether nothing that was acknowledged can be lost. If not, a master begins a new epoch.
+    /// Whether nothing that was acknowledged can be lost.
     pub clean: bool,
     /// Whether the last run stopped cleanly, with all that its readers saw and the latest instant that they judged by.
     /// If not, a replica lets no reader in before it has its master's tail.
@@ -83,6 +86,25 @@ pub enum OpenError {
     /// Its store.
     #[error("store: {0}")]
     Store(#[from] StoreError),
+    /// There is data, and nothing that says whose it is.
+    #[error(
+        "the folder has a store or a log, and no file `node`: put it back from a copy of the folder, or start in an empty \
+         folder"
+    )]
+    NoIdentity,
+    /// The folder was put together from two.
+    #[error(
+        "the folder was put together from two: its {part} is of folder {found}, its file `node` of folder {expected}; put \
+         the {part} back that belongs here, or start in an empty folder"
+    )]
+    OtherFolder {
+        /// `store` or `log`.
+        part: &'static str,
+        /// What the part says.
+        found: FolderId,
+        /// What the file `node` says.
+        expected: FolderId,
+    },
     /// A replica's store holds entries that its log does not have: the disk lost what a fsync had promised.
     #[error(
         "the store holds entries through {marker}, the log ends at {last}: the disk lost what fsync had promised, and \
@@ -117,9 +139,22 @@ pub fn open<F: Files + Clone>(
         None => RocksStore::open(&settings.dir.join("store")).map_err(in_use)?,
     };
     let marker = apply::marker(&store)?;
-    let is_new = stored.is_none() && marker == Lsn::NONE;
-    let mut identity = stored.unwrap_or_else(|| Identity::new(settings.expiry));
     let (mut log, mut recovered) = SegmentLog::open(binlog.clone(), options)?;
+    let of_store = apply::folder(&store)?;
+    let is_new = marker == Lsn::NONE && recovered.last == Lsn::NONE;
+    if stored.is_none() && (!is_new || of_store.or(recovered.folder).is_some()) {
+        return Err(OpenError::NoIdentity);
+    }
+    let is_new = stored.is_none() && is_new;
+    let drawn = FolderId(fastrand::u128(1..));
+    let mut identity = stored.unwrap_or_else(|| Identity::new(settings.expiry, drawn));
+    // An earlier version wrote the file `node` without it.
+    let folder = identity.folder().or(of_store).or(recovered.folder).unwrap_or(drawn);
+    for (part, found) in [("store", of_store), ("log", recovered.folder)] {
+        if let Some(found) = found.filter(|&found| found != folder) {
+            return Err(OpenError::OtherFolder { part, found, expected: folder });
+        }
+    }
     tracing::info!(first = %recovered.first, last = %recovered.last, durable = %recovered.durable, %marker,
         cut_bytes = recovered.cut_bytes, clean = recovered.clean, "log recovered");
     if marker > recovered.last {
@@ -139,7 +174,14 @@ pub fn open<F: Files + Clone>(
     // What a master logged, it executed when it logged it; what a replica received, it receives again.
     let arrived = |entry: &Entry| if follows { settings.clock.moment().wall } else { entry.time };
     catch_up(settings, &mut store, &log, marker, &arrived)?;
-    let is_new = is_new && recovered.last == Lsn::NONE;
+    if recovered.folder.is_none() || of_store.is_none() {
+        // The file `node` first: it is never the one that is missing.
+        identity.set_folder(folder);
+        let ceiling = identity.ceiling();
+        identity.write_ceiling(&files, ceiling)?;
+        log.set_folder(folder)?;
+        store.write(&[apply::folder_write(folder)])?;
+    }
     let written = recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     Ok(Opened {
         last: recovered.last,

@@ -9,6 +9,7 @@
 //! Log time moves with the watermark: the time of an entry, and of a heartbeat after it, is heard when the entry is
 //! written.
 
+use super::disk_errors::{DiskErrors, Refused};
 use super::{Clock, Settings};
 use crate::apply;
 use crate::apply::pool::Work;
@@ -17,6 +18,7 @@ use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging, LogTime, Reading, Removal};
 use crate::node::{Readers, Replica, removal_with_deadline};
 use crate::publication::{ReplicaPublication, ReplicaSight};
+use crate::replication::session::Stop;
 use crate::replication::{Heartbeat, Offset};
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
@@ -24,6 +26,10 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::Millis;
 use crate::trace::Trace;
+use std::time::Duration;
+
+/// From one try to the next when a disk refuses.
+pub const DISK_PAUSE: Duration = Duration::from_secs(1);
 
 /// What readers of a replica are given.
 pub struct Sight {
@@ -45,6 +51,10 @@ pub struct Applied {
     publication: ReplicaPublication<Snapshot>,
     /// How often clients were disconnected.
     forgotten: AtomicU64,
+    /// What the disks refuse.
+    errors: Arc<DiskErrors>,
+    /// Asked for when nothing is to be tried again.
+    stop: Stop,
 }
 
 impl Applied {
@@ -72,6 +82,8 @@ impl Applied {
             clock: settings.clock.clone(),
             publication: ReplicaPublication::new(replica),
             forgotten: AtomicU64::new(0),
+            errors: Arc::default(),
+            stop: Stop::new(),
         };
         applied.publish(watermark);
         applied
@@ -107,6 +119,16 @@ impl Applied {
     /// See [`Replica::set_ceiling`].
     pub fn set_ceiling(&self, ceiling: Millis) {
         self.publication.tell(|replica| replica.set_ceiling(ceiling));
+    }
+
+    /// What the disks refuse.
+    pub fn errors(&self) -> &Arc<DiskErrors> {
+        &self.errors
+    }
+
+    /// Where it is told that the node stops: a batch without room is not tried again.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// How often clients were disconnected, because they had been told a log time far beyond the master's.
@@ -162,7 +184,11 @@ impl Applied {
         if self.policy.removal() == Removal::LogTime && latest > apply::removed(&self.store)? {
             writes.push(apply::removed_write(latest));
         }
-        self.store.clone().write(&writes)
+        match self.store.clone().write(&writes) {
+            // They are found again.
+            Err(StoreError::NoSpace(_)) => Ok(()),
+            written => written,
+        }
     }
 
     /// Flushes the store as it is. The caller has made the log durable through the last entry written.
@@ -204,9 +230,25 @@ impl Work for Applied {
         let wall = self.clock.moment().wall;
         let instants = |entry: &Entry| self.policy.instants(entry, wall);
         let write = || apply::write_batch(&mut self.store.clone(), entries, part, marker, &instants);
-        match &self.trace {
-            Some(trace) => trace.note(entries.iter().map(|entry| entry.lsn), part, marker, write),
-            None => write(),
+        loop {
+            let written = match &self.trace {
+                Some(trace) => trace.note(entries.iter().map(|entry| entry.lsn), part, marker, write),
+                None => write(),
+            };
+            match written {
+                // The entries are in the log: they wait, and behind them the link, and with it the master.
+                Err(StoreError::NoSpace(error)) => {
+                    self.errors.set(Refused::Batch, Some(error.clone()));
+                    if self.stop.wait(DISK_PAUSE) {
+                        return Err(StoreError::NoSpace(error));
+                    }
+                }
+                Ok(()) => {
+                    self.errors.set(Refused::Batch, None);
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 

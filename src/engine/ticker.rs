@@ -3,7 +3,6 @@
 use super::following;
 use super::identity::{Identity, IdentityError};
 use super::master::Shared;
-use super::sweep::Sweep;
 use super::writer::Request;
 use super::{Clock, Place};
 use crate::binlog::Files;
@@ -71,7 +70,7 @@ pub struct Ticker<F> {
 impl<F: Place> Ticker<F> {
     /// The ticker of a master: heartbeats, dead keys, fsync, the ceiling.
     pub fn of_master(shared: Arc<Shared<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
-        let mut duties = MasterDuties { shared, files, identity, sweep: Sweep::default(), steps: 0 };
+        let mut duties = MasterDuties { shared, files, identity, swept: Vec::new(), steps: 0 };
         Ticker::spawn(move |stopped| {
             let mut kept = Instant::now();
             while tick(&stopped, TICK, &duties.shared.clock) {
@@ -99,7 +98,7 @@ impl<F: Place> Ticker<F> {
         let interval = Duration::from_millis(snapshot_interval_ms.max(1));
         Ticker::spawn(move |stopped| {
             let [mut synced, mut cut, mut looked] = [Instant::now(); 3];
-            let (mut sweep, mut forgotten) = (Sweep::default(), 0);
+            let (mut swept, mut forgotten) = (Vec::new(), 0);
             while tick(&stopped, interval.min(TICK), &shared.clock) {
                 if cut.elapsed() >= interval {
                     cut = Instant::now();
@@ -108,7 +107,7 @@ impl<F: Place> Ticker<F> {
                 if looked.elapsed() >= TICK {
                     looked = Instant::now();
                     raise_replicas_ceiling(&shared, &files, &mut identity, &mut forgotten);
-                    shared.note_dead(&mut sweep);
+                    shared.note_dead(&mut swept);
                 }
                 if synced.elapsed() >= SYNC && shared.syncs_every_second() {
                     synced = Instant::now();
@@ -149,7 +148,8 @@ struct MasterDuties<F: Files> {
     shared: Arc<Shared<F>>,
     files: F,
     identity: Identity,
-    sweep: Sweep,
+    /// Where the sweep for dead keys goes on.
+    swept: Vec<u8>,
     /// How often the wall clock had been set when the folder was written last.
     steps: u64,
 }
@@ -158,13 +158,16 @@ impl<F: Files> MasterDuties<F> {
     /// Asks the writer to remove some keys that are dead.
     fn expire(&mut self) {
         let (_, now) = self.shared.last();
-        let keys = match self.sweep.dead_keys(&self.shared.store, now) {
+        let keys = match self.shared.store.dead_keys(now, &mut self.swept) {
             Ok(keys) => keys,
             Err(error) => return tracing::warn!(%error, "no look at deadlines"),
         };
+        // A full or closed queue: they are found again.
         if !keys.is_empty() {
-            // A full or closed queue: they are found again.
             let _ = self.shared.queue.push(Request::Expire(keys));
+        }
+        if self.shared.errors.store().is_some() {
+            let _ = self.shared.queue.push(Request::Look);
         }
     }
 

@@ -6,10 +6,12 @@
 //! ```
 //!
 //! Whatever fails before the log has the group leaves nothing behind: the pending writes are dropped. After the log has
-//! it the store must take it; if that fails the node ends, and the next start applies it from the log.
+//! it the store must take it; if that fails the node ends, and the next start applies it from the log. But for a disk without
+//! room: then the group waits, unanswered, until there is room, and what comes meanwhile is refused.
 
 use super::Clock;
 use super::checkpoint::{Checkpoints, bytes_of};
+use super::disk_errors::{DiskErrors, Refused};
 use super::log::SharedLog;
 use super::tail::SharedTail;
 use crate::apply::removed_write;
@@ -28,6 +30,9 @@ use crate::sync::Arc;
 use crate::time::Millis;
 use tokio::sync::oneshot;
 
+/// What every refusal of a write begins with that a disk is the reason of.
+const MISCONF: &str = "MISCONF Errors writing to the ";
+
 /// What the writer is asked for.
 #[derive(Debug)]
 pub enum Request {
@@ -40,6 +45,8 @@ pub enum Request {
     },
     /// Removal of keys that seemed dead.
     Expire(Vec<Key>),
+    /// A look at whether the store's disk has room again.
+    Look,
     /// Another promise from now on.
     Fsync {
         /// The promise.
@@ -84,6 +91,16 @@ pub struct Writer<F: Files> {
     pub removed: Millis,
     /// When to flush.
     pub checkpoints: Checkpoints,
+    /// What the disks refuse.
+    pub errors: Arc<DiskErrors>,
+    /// A group that is logged, and that the store had no room for.
+    pub waiting: Option<Waiting>,
+}
+
+/// A group that is in the log and not in the store.
+pub struct Waiting {
+    group: Vec<Request>,
+    executed: Executed,
 }
 
 /// A group as it was executed, not logged yet.
@@ -111,6 +128,7 @@ impl<F: Files> Writer<F> {
                         }
                         let _ = reply.send(outcome);
                     }
+                    Request::Look => self.settle()?,
                     other => group.push(other),
                 }
             }
@@ -124,16 +142,20 @@ impl<F: Files> Writer<F> {
         if group.is_empty() {
             return Ok(());
         }
+        self.settle()?;
+        if let Some(error) = self.errors.store() {
+            self.refuse(group, &format!("{MISCONF}store: {error}"));
+            return Ok(());
+        }
         let stepped = |after, step| self.tail.step(after, step);
         let (now, offset_ms) = self.publication.begin(self.clock.moment(), stepped);
         let executed = self.execute(&group, now, offset_ms)?;
-        match self.log.append(&executed.entries, self.fsync) {
-            Ok(()) => {
-                self.write(&executed)?;
-                self.publish();
-                answer(group, executed.replies);
-                Ok(())
-            }
+        let appended = self.log.append(&executed.entries, self.fsync);
+        let is_refused = !matches!(&appended, Ok(()) | Err(SegmentError::TooLarge(_)));
+        self.errors
+            .set(Refused::Log, appended.as_ref().err().filter(|_| is_refused).map(ToString::to_string));
+        match appended {
+            Ok(()) => self.apply(Waiting { group, executed }),
             // One of them makes an entry that is too large: which one shows when each is a group of its own.
             Err(SegmentError::TooLarge(_)) if group.len() > 1 => {
                 self.publication.refuse();
@@ -141,10 +163,40 @@ impl<F: Files> Writer<F> {
             }
             Err(error) => {
                 self.publication.refuse();
-                self.refuse(group, &error);
+                let text = match error {
+                    SegmentError::TooLarge(error) => format!("ERR {error}"),
+                    error => format!("{MISCONF}binlog: {error}"),
+                };
+                self.refuse(group, &text);
                 Ok(())
             }
         }
+    }
+
+    /// The store takes a group that is logged, readers see it and clients are answered; without room it waits.
+    fn apply(&mut self, logged: Waiting) -> Result<(), StoreError> {
+        match self.write(&logged.executed) {
+            Ok(()) => {
+                self.errors.set(Refused::Batch, None);
+                self.publish();
+                answer(logged.group, logged.executed.replies);
+                Ok(())
+            }
+            Err(StoreError::NoSpace(error)) => {
+                self.errors.set(Refused::Batch, Some(error));
+                self.waiting = Some(logged);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives the store what it had no room for, if it has room now, and does what follows from a flush that has ended.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        if let Some(logged) = self.waiting.take() {
+            self.apply(logged)?;
+        }
+        self.checkpoints.end(&self.store, &self.log)
     }
 
     fn execute(&self, group: &[Request], now: Millis, offset_ms: i64) -> Result<Executed, StoreError> {
@@ -169,7 +221,7 @@ impl<F: Files> Writer<F> {
                         removed = removed.max(deadline.unwrap_or_default());
                     }
                 }
-                Request::Fsync { .. } => {}
+                Request::Fsync { .. } | Request::Look => {}
             }
             replies.push(answers);
         }
@@ -191,7 +243,6 @@ impl<F: Files> Writer<F> {
         if let Some(entry) = executed.entries.last() {
             self.last = entry.lsn;
         }
-        self.checkpoints.end(&self.store, &self.log)?;
         let due = self.checkpoints.written(bytes_of(&executed.writes));
         if due {
             self.checkpoints.begin(&self.store, &self.log, self.last, self.time)?;
@@ -200,18 +251,14 @@ impl<F: Files> Writer<F> {
     }
 
     /// Answers a group that was not logged: its writes are refused, and its reads see what all others see.
-    fn refuse(&self, group: Vec<Request>, error: &SegmentError) {
-        let text = match error {
-            SegmentError::TooLarge(error) => format!("ERR {error}"),
-            error => format!("MISCONF Errors writing to the binlog: {error}"),
-        };
+    fn refuse(&self, group: Vec<Request>, text: &str) {
         for request in group {
             // Keys that are dead are found again, ten times a second: no line for each of them.
             if let Request::Run { commands, reply } = request {
-                tracing::error!(%error, commands = commands.len(), "refused");
+                tracing::error!(error = text, commands = commands.len(), "refused");
                 let sight = self.publication.read(self.clock.moment());
                 let answer = |command: &Command| match command.is_write() {
-                    true => Reply::Error(text.clone()),
+                    true => Reply::Error(text.to_owned()),
                     false => super::read(&sight, command),
                 };
                 let replies = commands.iter().map(answer).collect();

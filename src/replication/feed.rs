@@ -13,7 +13,7 @@ use super::lag::{Lag, Marks};
 use super::order::Acks;
 use super::session::{End, EndOnDrop, POLL, Session, Stop, Timing};
 use super::wire::{Incoming, WireError, decode_ack, encode_heartbeat, encode_offset};
-use super::{Ack, Heartbeat, Offset, Tail};
+use super::{Ack, Heartbeat, Offset, PROTOCOL_VERSION_OFFSET, Tail};
 use crate::binlog::{Lsn, SegmentError, Stretch};
 use crate::compression::stream::Encoder;
 use crate::time::Millis;
@@ -194,7 +194,9 @@ impl<S: Source> Feed<'_, S> {
             let Some(tail) = self.source.wait(seen, POLL.min(self.timing.idle)) else { return Ok(()) };
             let mut bytes = Vec::new();
             let (offset, next) = self.source.offset(seen.last);
-            if resume.version >= 2 && told.replace(offset.offset_ms) != Some(offset.offset_ms) {
+            if resume.version >= PROTOCOL_VERSION_OFFSET
+                && told.replace(offset.offset_ms) != Some(offset.offset_ms)
+            {
                 encode_offset(&offset, &mut bytes);
             }
             if tail.last > seen.last {

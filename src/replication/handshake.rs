@@ -3,9 +3,9 @@
 //! It is a command and a one-line reply, so that a capture can be read:
 //!
 //! ```text
-//! RCSYNC  2        5         3735928559     1020     7002            log_clock  1:1,2:4  lz4
-//!         version  last lsn  its checksum,  removed  listening port  expiry     epochs, each with its first lsn;
-//!                            - without one                                    - if there are none
+//! RCSYNC  3        5         3735928559    1020     7002            log_clock  1:1,2:4  lz4
+//!         version  last lsn  running       removed  listening port  expiry     epochs, each with its first lsn;
+//!                            checksum, - without one                           - if there are none
 //!
 //! +CONTINUE 6      9                   2               lz4        the first entry that will come, the master's last, its epoch
 //! -NOSYNC …                                            this replica can never resume from this master
@@ -14,6 +14,10 @@
 //! *Removed* is the latest deadline of a key that the replica has removed by itself. An entry of an earlier time may write to a key
 //! that was alive on the master and is removed on the replica. So a replica that needs such an entry is refused.
 //!
+//! The running checksum covers the entries of the last entry's epoch through that entry: two histories with equal numbers and
+//! epochs are told apart by it. A machine that went back to a snapshot under a running process goes on in the same epoch.
+//!
+//! Version 2 has a checksum of the last entry alone in that place. It is not compared: two histories may have one equal entry.
 //! Version 1 has log time in the place of checksum and *removed*. It is read and not used: nothing that a replica says moves a
 //! master's log time.
 //!
@@ -31,7 +35,8 @@ use std::str;
 /// Name of the command.
 pub const COMMAND: &str = "RCSYNC";
 
-/// Epochs in a hello, at most. Each start that may have lost entries takes one, and so does each promotion.
+/// Epochs in a hello, at most. Each start as a master takes one, and so does each promotion; those of purged entries leave the
+/// list, but for the newest.
 pub const EPOCHS_MAX: usize = 10_000;
 
 /// Bytes of the longest name of an expiry policy.
@@ -51,7 +56,7 @@ pub struct Hello {
     pub version: u64,
     /// The last entry of its log.
     pub last: Lsn,
-    /// CRC32C of that entry's bytes; `None`: the log does not have it. Version 1 does not tell it.
+    /// CRC32C over the checksums of the entries of its epoch, through it; `None`: the log does not know it. Told from version 3 on.
     pub checksum: Option<u32>,
     /// The latest deadline of a key that it has removed by itself; 0: it has removed none. Version 1 does not tell it.
     pub removed: Millis,
@@ -59,7 +64,8 @@ pub struct Hello {
     pub port: u16,
     /// Name of its expiry policy: the entries of a log mean something under the policy of who wrote them only.
     pub expiry: String,
-    /// Each epoch that its log has entries of, with its first LSN.
+    /// Each epoch that its log has entries of, with its first LSN; the oldest may be missing. The newest [`EPOCHS_MAX`] are
+    /// told.
     pub epochs: Vec<(Epoch, Lsn)>,
     /// What the master's stream is to be compressed by.
     pub codec: Codec,
@@ -84,14 +90,16 @@ impl Default for Hello {
 impl Hello {
     /// The command with its arguments.
     pub fn argv(&self) -> Vec<Vec<u8>> {
+        let newest = self.epochs.len().saturating_sub(EPOCHS_MAX);
         let rows: Vec<String> =
-            self.epochs.iter().map(|(epoch, first)| format!("{}:{first}", epoch.0)).collect();
+            self.epochs[newest..].iter().map(|(epoch, first)| format!("{}:{first}", epoch.0)).collect();
         let epochs = if rows.is_empty() { "-".to_string() } else { rows.join(",") };
         let mut words = vec![COMMAND.to_string(), self.version.to_string(), self.last.to_string()];
         if self.version == 1 {
             words.push("0".to_string());
         } else {
-            words.push(self.checksum.map_or_else(|| "-".to_string(), |checksum| checksum.to_string()));
+            let checksum = self.checksum.filter(|_| self.version == PROTOCOL_VERSION);
+            words.push(checksum.map_or_else(|| "-".to_string(), |checksum| checksum.to_string()));
             words.push(self.removed.0.to_string());
         }
         words.extend([self.port.to_string(), self.expiry.clone(), epochs]);
@@ -117,6 +125,7 @@ impl Hello {
             (_, [checksum, removed, rest @ ..]) => {
                 let checksum = parse_checksum(checksum).ok_or(Refusal::Malformed("checksum"))?;
                 let removed = number(removed).ok_or(Refusal::Malformed("removed deadline"))?;
+                let checksum = checksum.filter(|_| theirs == PROTOCOL_VERSION);
                 (checksum, Millis(removed), rest)
             }
             _ => return Err(count),
@@ -189,7 +198,7 @@ pub struct History {
     pub first: Lsn,
     /// The last entry.
     pub last: Lsn,
-    /// Each epoch that has entries, purged ones included, with its first LSN.
+    /// Each epoch that has entries, with its first LSN; of those before the first entry that is left at least the newest.
     pub epochs: Vec<(Epoch, Lsn)>,
     /// The epoch that the next entry will be of; after a restart it may have none yet.
     pub epoch: Epoch,
@@ -202,7 +211,8 @@ pub struct History {
 /// The entries of a master's log around the place at which a replica goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Place {
-    /// CRC32C of the bytes of the entry that the replica has last; `None`: there is none, or it is purged.
+    /// CRC32C over the checksums of the entries of its epoch, through the entry that the replica has last; `None`: that entry is
+    /// not there, or it is not known.
     pub checksum: Option<u32>,
     /// The time of the next entry; `None`: there is none yet.
     pub next: Option<Millis>,
@@ -289,8 +299,9 @@ pub enum Refusal {
         /// The master's epoch.
         epoch: Epoch,
     },
-    /// Both logs have an entry of this number and this epoch, and they are not the same: two histories with equal numbers.
-    #[error("NOSYNC replica's entry {last} is not this master's entry of that number; {START_AGAIN}")]
+    /// Both logs have an entry of this number and this epoch, and the entries through it are not the same: two histories with
+    /// equal numbers.
+    #[error("NOSYNC replica's entries through lsn {last} are not this master's; {START_AGAIN}")]
     OtherEntry {
         /// Its number.
         last: Lsn,
@@ -335,6 +346,11 @@ pub fn answer(history: &History, hello: &Hello, place: impl FnOnce(Lsn) -> Place
         return Err(Refusal::Expiry { theirs: hello.expiry.clone(), ours: history.expiry.clone() });
     }
     let fork = fork(&history.epochs, last, &hello.epochs);
+    let begins_later = history.epochs.first().is_some_and(|&(_, first)| first > hello.last);
+    if fork == Lsn::NONE && hello.last.next() < first && begins_later {
+        // Its epochs are no longer known, and the entries that it needs are gone whatever its history is.
+        return Err(Refusal::Purged { first, wanted: hello.last.next() });
+    }
     if hello.last > fork && fork == Lsn::NONE {
         return Err(Refusal::OtherHistory { last: hello.last });
     }

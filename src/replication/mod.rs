@@ -25,7 +25,9 @@ use crate::binlog::Lsn;
 use crate::time::Millis;
 
 /// Version of the handshake and of the messages after it.
-pub const PROTOCOL_VERSION: u64 = 2;
+pub const PROTOCOL_VERSION: u64 = 3;
+/// From this version on a master tells the offset of its wall clock, and a replica what it removed.
+pub const PROTOCOL_VERSION_OFFSET: u64 = 2;
 /// The oldest version that both sides still speak. It knows no offset and no checks of the history beyond epochs.
 pub const PROTOCOL_VERSION_MIN: u64 = 1;
 

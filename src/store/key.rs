@@ -1,7 +1,7 @@
 //! The bytes of a raw key. Pure.
 //!
 //! ```text
-//! 00  name…                                                  the node's own records (the marker, what was removed)
+//! 00  name…                                                  the node's own records (the marker, what was removed, the folder)
 //! 01  db  'm'  key name…                                     metadata of a key; a string's value is inside
 //! 01  db  'e'  length of name (4)  key name…  incarnation (8)  element name…    an element of a collection
 //! ```
@@ -24,6 +24,11 @@ pub const ELEMENT: u8 = b'e';
 /// Raw key of the marker: the watermark that was written in the same batch as the data.
 pub fn marker() -> Vec<u8> {
     [&[NODE], b"marker".as_slice()].concat()
+}
+
+/// Raw key of the id of the folder that the store belongs to.
+pub fn folder() -> Vec<u8> {
+    [&[NODE], b"folder".as_slice()].concat()
 }
 
 /// Raw key of the latest deadline that the node has removed a key for.

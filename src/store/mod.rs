@@ -4,6 +4,7 @@
 //! Everything above speaks raw keys and values, whose bytes [`key`] and [`record`] define, so the models run
 //! the very bytes that RocksDB holds.
 
+pub mod deadlines;
 mod dump;
 pub mod gate;
 pub mod key;
@@ -25,6 +26,9 @@ pub enum StoreError {
     /// The store's own I/O failed.
     #[error("store i/o failed: {0}")]
     Io(String),
+    /// The disk has no room. The store writes nothing until there is room again, and may be asked again.
+    #[error("no room on the store's disk: {0}")]
+    NoSpace(String),
     /// A stored record does not have the shape that this version writes.
     #[error("stored record of {key} is damaged: {reason}")]
     Damaged {

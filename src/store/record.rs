@@ -159,6 +159,12 @@ pub fn string_deadline(bytes: &[u8]) -> Option<Millis> {
     (deadline != 0).then_some(Millis(deadline))
 }
 
+/// The deadline of a metadata record, whatever it holds. `None`: it has none, or the bytes are no record.
+pub fn deadline(bytes: &[u8]) -> Option<Millis> {
+    let (deadline, _) = take_u64(bytes.split_first()?.1)?;
+    (deadline != 0).then_some(Millis(deadline))
+}
+
 fn take_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<8>()?;
     Some((u64::from_be_bytes(*head), rest))

@@ -3,6 +3,7 @@
 mod choices;
 mod compression;
 mod following;
+mod histories;
 mod peer;
 mod refused;
 mod roles;

@@ -2,5 +2,6 @@
 
 mod ahead;
 mod failing;
+mod folders;
 mod losses;
 mod once;

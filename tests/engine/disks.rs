@@ -1,11 +1,13 @@
 //! A node on disks that forget: the folder and the log in memory, the store in a temporary folder.
 
 use super::forgetful::Forgetful;
+use replicheck::binlog::files::{File, Files};
 use replicheck::binlog::segment::Options;
-use replicheck::binlog::{Entry, Fsync, Lsn, SegmentLog};
+use replicheck::binlog::{Entry, Epoch, Fsync, Lsn, SegmentLog};
 use replicheck::command::{Command, Reply, line};
 use replicheck::engine::{Engine, Folders, Settings, StartError};
 use replicheck::server::Node as _;
+use replicheck::time::Millis;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +34,18 @@ impl Disks {
         Disks { node, binlog, dir: tempfile::tempdir().expect("a folder") }
     }
 
+    /// A folder with this log, and a file `node` that an earlier version wrote: it names no folder.
+    pub fn of_log(binlog: Forgetful) -> Disks {
+        Disks::with(node_file(&first_version(Millis::ZERO, Epoch(0))), binlog)
+    }
+
+    /// A copy of the folder of a node that is stopped.
+    pub fn copy(&self) -> Disks {
+        let copy = Disks::with(self.node.copy(), self.binlog.copy());
+        copy_folder(&self.dir.path().join("store"), &copy.dir.path().join("store"));
+        copy
+    }
+
     /// The defaults, on one worker, flushed at the end only.
     pub fn settings(&self, fsync: Fsync) -> Settings {
         Settings { fsync, workers: 1, ..Settings::new(self.dir.path()) }
@@ -47,7 +61,17 @@ impl Disks {
 
     /// What the file `node` says.
     pub fn identity(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.node.bytes("node")).expect("it is whole")
+        let bytes = self.node.bytes("node");
+        let line = bytes.split(|&byte| byte == b'\n').next().expect("a line");
+        serde_json::from_slice(line).expect("it is whole")
+    }
+
+    /// Changes a field of the file `node`.
+    pub fn rewrite(&self, field: &str, value: serde_json::Value) {
+        let mut identity = self.identity();
+        identity[field] = value;
+        let text = with_checksum(&identity.to_string());
+        self.node.damage("node", |bytes| *bytes = text.clone().into_bytes());
     }
 
     pub fn start(&self, fsync: Fsync) -> Node {
@@ -61,6 +85,27 @@ impl Disks {
             Err(error) => error.to_string(),
         }
     }
+}
+
+/// A file `node` of version 1.
+pub fn first_version(ceiling: Millis, epoch: Epoch) -> String {
+    let (ceiling, epoch) = (ceiling.0, epoch.0);
+    format!(
+        r#"{{"version":1,"expiry":"log_clock","ceiling_ms":{ceiling},"follower":false,"epoch":{epoch},"lost":false}}"#
+    )
+}
+
+/// The text of a file `node` whose first line is this one.
+pub fn with_checksum(line: &str) -> String {
+    format!("{line}\ncrc32c {:08x}\n", crc32c::crc32c(line.as_bytes()))
+}
+
+/// A durable file `node` of this text.
+pub fn node_file(text: &str) -> Forgetful {
+    let files = Forgetful::new();
+    files.create("node").and_then(|file| file.write_at(0, text.as_bytes())).expect("the disk works");
+    files.damage("node", |_| {});
+    files
 }
 
 /// Runs a connection's pipeline.

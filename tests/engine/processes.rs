@@ -14,10 +14,12 @@
 
 mod clients;
 mod dump;
+mod full;
 mod kills;
 mod load;
 mod log_time;
 mod node;
+mod preload;
 mod reader;
 mod steps;
 mod usage;

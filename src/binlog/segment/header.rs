@@ -3,22 +3,25 @@
 //! ```text
 //! offset    bytes  what                                      name: first LSN, 20 digits, ".binlog"
 //! 0         8      magic "RCBINLOG"
-//! 8         4      version, 1
+//! 8         4      version, 2
 //! 12        8      LSN of the first entry
 //! 20        8      log time of the entry before it, 0 if there was none, milliseconds
 //! 28        4      number of epochs, n
 //! 32        16n    each epoch and its first LSN, up to here: what a fork is found by, purged segments included
-//! 32+16n    4      CRC32C of all before
+//! 32+16n    8      running checksum of the entry before it (see `chain.rs`), all ones if it is not known; not in version 1
+//! 40+16n    4      CRC32C of all before
 //! ```
 //!
 //! Numbers are big-endian, as in entries. A header is written and synced under another name first, so a file that
 //! has a segment's name has a whole header.
 
 use super::super::{Epoch, Lsn};
+use super::chain::Running;
 use crate::time::Millis;
 
 const MAGIC: [u8; 8] = *b"RCBINLOG";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+const RUNNING_BYTES: usize = 8;
 const FIXED_BYTES: usize = 32;
 const SUFFIX: &str = ".binlog";
 
@@ -28,6 +31,7 @@ pub(super) struct Header {
     pub first: Lsn,
     pub time: Millis,
     pub epochs: Vec<(Epoch, Lsn)>,
+    pub running: Running,
 }
 
 /// Why bytes are not a segment's header.
@@ -76,6 +80,8 @@ impl Header {
             out.extend_from_slice(&epoch.0.to_be_bytes());
             out.extend_from_slice(&first.0.to_be_bytes());
         }
+        let running = self.running.known().map_or(u64::MAX, u64::from);
+        out.extend_from_slice(&running.to_be_bytes());
         let checksum = crc32c::crc32c(&out);
         out.extend_from_slice(&checksum.to_be_bytes());
         out
@@ -90,22 +96,28 @@ impl Header {
         if !bytes.starts_with(&MAGIC) {
             return Err(HeaderError::NotAHeader);
         }
-        if version != VERSION {
-            return Err(HeaderError::UnknownVersion(version));
-        }
+        let running_bytes = match version {
+            1 => 0,
+            VERSION => RUNNING_BYTES,
+            other => return Err(HeaderError::UnknownVersion(other)),
+        };
         let rows = usize::try_from(count).ok().and_then(|count| count.checked_mul(16));
-        let end = rows.and_then(|rows| rows.checked_add(FIXED_BYTES)).ok_or(HeaderError::NotAHeader)?;
+        let rows_end = rows.and_then(|rows| rows.checked_add(FIXED_BYTES)).ok_or(HeaderError::NotAHeader)?;
+        let end = rows_end.checked_add(running_bytes).ok_or(HeaderError::NotAHeader)?;
         let stored = short(bytes, end).ok_or(HeaderError::NotAHeader)?;
         let computed = crc32c::crc32c(&bytes[..end]);
         if stored != computed {
             return Err(HeaderError::Checksum { stored, computed });
         }
-        let epochs = (FIXED_BYTES..end).step_by(16);
+        let running =
+            number(rows_end).filter(|_| version > 1).and_then(|running| u32::try_from(running).ok());
+        let running = running.map_or(Running::Unknown, Running::Known);
+        let epochs = (FIXED_BYTES..rows_end).step_by(16);
         let epochs = epochs.map(|at| Some((Epoch(number(at)?), Lsn(number(at + 8)?)))).collect::<Option<_>>();
         match (number(12), number(20), epochs) {
             (Some(own), _, _) if own != first.0 => Err(HeaderError::OtherSegment(Lsn(own))),
             (Some(_), Some(time), Some(epochs)) => {
-                Ok((Header { first, time: Millis(time), epochs }, end + 4))
+                Ok((Header { first, time: Millis(time), epochs, running }, end + 4))
             }
             _ => Err(HeaderError::NotAHeader),
         }

@@ -32,11 +32,11 @@ pub use error::{Covered, Damage, Found, SegmentError};
 pub use header::HeaderError;
 pub use pack::Packing;
 pub use packed::PackedError;
-pub use read::{Cursor, Stretch};
+pub use read::{Around, Cursor, Stretch};
 pub use recovery::{Recovered, begin_after};
 
 use super::files::{File, Files};
-use super::{Entry, Epoch, Lsn};
+use super::{Entry, Epoch, FolderId, Lsn, codec};
 use chain::{Chain, GroupError};
 use header::{Header, segment_name};
 use point::{Point, Points, Run, Slot};
@@ -147,6 +147,8 @@ pub struct SegmentLog<F: Files> {
     recorded: Point,
     /// No segment from this one on was purged.
     kept_from: Lsn,
+    /// The folder that the log belongs to.
+    folder: Option<FolderId>,
     points: Points<F::File>,
     poison: Option<String>,
 }
@@ -190,7 +192,12 @@ impl<F: Files> SegmentLog<F> {
         }
         self.end += bytes.len() as u64;
         self.appended += bytes.len() as u64;
-        group.iter().try_for_each(|entry| self.chain.push(entry))?;
+        let mut rest = bytes;
+        for entry in group {
+            let (own, next) = rest.split_at(codec::encoded_bytes(entry).min(rest.len()));
+            self.chain.push(entry, codec::checksum(own))?;
+            rest = next;
+        }
         Ok(())
     }
 
@@ -266,6 +273,13 @@ impl<F: Files> SegmentLog<F> {
         Ok(())
     }
 
+    /// Notes the folder that the log belongs to; durable when this returns. Errors: `Fatal`, `Poisoned`.
+    pub fn set_folder(&mut self, folder: FolderId) -> Result<(), SegmentError> {
+        self.refuse_if_poisoned()?;
+        self.folder = Some(folder);
+        self.seal(self.options.fsync.run(), self.kept_from)
+    }
+
     /// Ends the log cleanly: the next start can prove that nothing was lost. It takes nothing more.
     pub fn stop(&mut self) -> Result<(), SegmentError> {
         self.sync()?;
@@ -319,7 +333,7 @@ impl<F: Files> SegmentLog<F> {
     }
 
     fn slot(&self, run: Run) -> Slot {
-        Slot { run, first: self.kept_from, point: self.point }
+        Slot { run, first: self.kept_from, point: self.point, folder: self.folder }
     }
 
     fn seal(&mut self, run: Run, kept_from: Lsn) -> Result<(), SegmentError> {

@@ -27,26 +27,28 @@
 //! ```text
 //! offset  bytes  what
 //! 0       8      magic "RCDURABL"
-//! 8       4      version, 1
+//! 8       4      version, 2
 //! 12      4      run: 0 not promised, 1 always, 2 stopped
 //! 16      8      sequence: the highest counts
 //! 24      8      first LSN kept
 //! 32      8      first LSN of the segment that was synced
 //! 40      8      how much of it, bytes
 //! 48      8      last LSN in there
-//! 56      4      CRC32C of all before
+//! 56      16     id of the node's folder, 0 if it is not known; not in version 1
+//! 72      4      CRC32C of all before
 //! ```
 
-use super::super::Lsn;
 use super::super::files::{File, Files};
+use super::super::{FolderId, Lsn};
 use super::error::SegmentError;
 use std::io;
 
 /// Name of the file.
 pub(super) const POINTS: &str = "durable";
 const MAGIC: [u8; 8] = *b"RCDURABL";
-const VERSION: u32 = 1;
-const CONTENT_BYTES: usize = 56;
+const VERSION: u32 = 2;
+const FOLDER_AT: usize = 56;
+const CONTENT_BYTES: usize = FOLDER_AT + 16;
 const SLOT_BYTES: usize = CONTENT_BYTES + 4;
 const SLOTS: [u64; 4] = [0, 4096, 8192, 12288];
 const SEALED: [u64; 2] = [SLOTS[0], SLOTS[1]];
@@ -81,6 +83,8 @@ pub(super) struct Slot {
     /// No segment at or after the one that begins here was purged.
     pub first: Lsn,
     pub point: Point,
+    /// The folder that the log belongs to, if it was told.
+    pub folder: Option<FolderId>,
 }
 
 /// The file, and which of the recorded slots is next.
@@ -165,6 +169,7 @@ fn encode(sequence: u64, slot: &Slot) -> Vec<u8> {
     for number in [sequence, slot.first.0, segment.0, bytes, lsn.0] {
         out.extend_from_slice(&number.to_be_bytes());
     }
+    out.extend_from_slice(&slot.folder.map_or(0, |folder| folder.0).to_be_bytes());
     let checksum = crc32c::crc32c(&out);
     out.extend_from_slice(&checksum.to_be_bytes());
     out
@@ -172,9 +177,14 @@ fn encode(sequence: u64, slot: &Slot) -> Vec<u8> {
 
 /// The slot's sequence and what it says; `None` if it is torn, damaged, never written or of another version.
 fn decode(bytes: &[u8]) -> Option<(u64, Slot)> {
-    let (content, stored) = bytes.split_at_checked(CONTENT_BYTES)?;
-    let right = stored == crc32c::crc32c(content).to_be_bytes();
-    let known = content.starts_with(&MAGIC) && content[8..12] == VERSION.to_be_bytes();
+    let content_bytes = match u32::from_be_bytes(*bytes.get(8..)?.first_chunk()?) {
+        1 => FOLDER_AT,
+        VERSION => CONTENT_BYTES,
+        _ => return None,
+    };
+    let (content, stored) = bytes.split_at_checked(content_bytes)?;
+    let right = stored.first_chunk() == Some(&crc32c::crc32c(content).to_be_bytes());
+    let known = content.starts_with(&MAGIC);
     let run = match u32::from_be_bytes(*content[12..].first_chunk()?) {
         0 => Run::Unpromised,
         1 => Run::Always,
@@ -183,5 +193,7 @@ fn decode(bytes: &[u8]) -> Option<(u64, Slot)> {
     };
     let number = |at: usize| content.get(at..)?.first_chunk().copied().map(u64::from_be_bytes);
     let point = Point { segment: Lsn(number(32)?), bytes: number(40)?, lsn: Lsn(number(48)?) };
-    (right && known).then_some((number(16)?, Slot { run, first: Lsn(number(24)?), point }))
+    let folder = content.get(FOLDER_AT..)?.first_chunk().copied().map(u128::from_be_bytes);
+    let folder = folder.filter(|&bits| bits != 0).map(FolderId);
+    (right && known).then_some((number(16)?, Slot { run, first: Lsn(number(24)?), point, folder }))
 }

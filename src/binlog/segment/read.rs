@@ -1,11 +1,13 @@
 //! Reading and purging — entries from an LSN on, and whole segments taken away. Through [`Files`].
 
 use super::super::files::Files;
-use super::super::{DecodeError, Entry, Head, Lsn, decode, decode_head};
+use super::super::{DecodeError, Entry, Epoch, Head, Lsn, codec, decode, decode_head};
+use super::chain::Running;
 use super::error::{Covered, SegmentError};
-use super::header::segment_name;
+use super::header::{Header, segment_name};
 use super::pack::Body;
 use super::{Place, SegmentLog};
+use crate::time::Millis;
 
 /// A place in the log, kept by who reads on: a replica's link remembers where it was, and pays for no search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,19 @@ pub struct Stretch {
     /// The head of the last one; `None`: there is none.
     pub last: Option<Head>,
 }
+
+/// What a handshake asks of the log around an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Around {
+    /// CRC32C over the checksums of the entries of the entry's epoch, through it; `None`: the entry is not there, or the log is
+    /// of a version that did not keep it.
+    pub running: Option<u32>,
+    /// Log time of the entry after it; `None`: there is none.
+    pub next: Option<Millis>,
+}
+
+/// Bytes that are read at a time on the way to an entry.
+const AROUND_BYTES: usize = 1 << 20;
 
 impl<F: Files> SegmentLog<F> {
     /// A cursor before entry `from`. Errors: `Purged`. Cost: the first read goes through the segment from its start.
@@ -86,6 +101,47 @@ impl<F: Files> SegmentLog<F> {
             Ok((head.lsn, used))
         })?;
         Ok(stretch)
+    }
+
+    /// The running checksum at entry `lsn`, and log time of the entry after it; see [`Around`]. Cost: nothing for the last entry;
+    /// else it goes through a segment from its start, as the first read of a cursor does. Errors: `Damaged`, `Io`.
+    pub fn around(&self, lsn: Lsn) -> Result<Around, SegmentError> {
+        if lsn == self.last() {
+            return Ok(Around { running: self.chain.running.known(), next: None });
+        }
+        let mut around = Around::default();
+        if lsn.next() < self.first() || lsn > self.last() {
+            return Ok(around);
+        }
+        let mut cursor = self.cursor(lsn.max(self.first()))?;
+        if lsn >= self.first() {
+            let (mut epoch, mut running) = self.before_segment(cursor.segment)?;
+            let mut wanted = cursor;
+            self.visit(&mut wanted, lsn, AROUND_BYTES, &mut |bytes, _| {
+                let (head, used) = decode_head(bytes)?;
+                running = running.then(epoch != Some(head.epoch), codec::checksum(&bytes[..used]));
+                epoch = Some(head.epoch);
+                Ok((head.lsn, used))
+            })?;
+            (around.running, cursor) = (running.known(), wanted);
+        }
+        around.next = self.read_bytes(&mut cursor, lsn.next(), 1)?.last.map(|head| head.time);
+        Ok(around)
+    }
+
+    /// The epoch and the running checksum of the entry before a segment, as its header tells.
+    fn before_segment(&self, first: Lsn) -> Result<(Option<Epoch>, Running), SegmentError> {
+        let start = self.places.iter().find(|place| place.first == first).map_or(0, |place| place.start);
+        let bytes = Body::open(&self.files, first)?.read_at(0, usize::try_from(start).unwrap_or(0))?;
+        let (header, _) = Header::decode(&bytes, first).map_err(|error| SegmentError::Damaged {
+            file: segment_name(first),
+            offset: 0,
+            lsn: first,
+            reason: error.into(),
+            covered: Covered::Whole,
+        })?;
+        let epoch = header.epochs.last().map(|&(epoch, _)| epoch);
+        Ok((epoch, header.running))
     }
 
     fn visit(
@@ -186,6 +242,7 @@ impl<F: Files> SegmentLog<F> {
         if kept_from > self.kept_from {
             self.seal(self.options.fsync.run(), kept_from)?;
             self.kept_from = kept_from;
+            self.chain.forget_epochs_before(kept_from);
         }
         for _ in 0..whole {
             let Place { first, .. } = self.places[0];

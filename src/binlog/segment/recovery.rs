@@ -15,8 +15,8 @@
 //! marker, and an LSN that it needs and that is not there is [`SegmentError::Purged`].
 
 use super::super::files::{File, Files};
-use super::super::{Epoch, Lsn};
-use super::chain::{Broken, Chain};
+use super::super::{Epoch, FolderId, Lsn};
+use super::chain::{Broken, Chain, Running};
 use super::error::{Covered, Damage, Found, SegmentError};
 use super::header::{Header, first_lsn, segment_name};
 use super::pack::Body;
@@ -47,6 +47,8 @@ pub struct Recovered {
     pub epochs: Vec<(Epoch, Lsn)>,
     /// Length of the tail that was cut off, bytes.
     pub cut_bytes: u64,
+    /// The folder that the log belongs to; `None`: it was never told, see [`SegmentLog::set_folder`].
+    pub folder: Option<FolderId>,
 }
 
 /// What the segments came to: the chain through them all, and the last one as it stands on the disk.
@@ -81,7 +83,8 @@ impl<F: Files> SegmentLog<F> {
         let first = read.places.first().map_or(Lsn::NONE, |place| place.first);
         // Purged segments may have stayed: the promise is about those from the recorded one on.
         let kept_from = slot.map_or(first, |slot| slot.first.max(first));
-        let now = Slot { run: options.fsync.run(), first: kept_from, point };
+        let folder = slot.and_then(|slot| slot.folder);
+        let now = Slot { run: options.fsync.run(), first: kept_from, point, folder };
         let points = match points {
             Some(mut points) => points.seal(&now).map(|()| points)?,
             None => Points::create(&files, &now)?,
@@ -95,8 +98,10 @@ impl<F: Files> SegmentLog<F> {
             stopped,
             epochs: read.chain.epochs.clone(),
             cut_bytes: read.cut_bytes,
+            folder,
         };
-        let Read { places, chain, end, .. } = read;
+        let Read { places, mut chain, end, .. } = read;
+        chain.forget_epochs_before(first);
         let log = SegmentLog {
             files,
             options,
@@ -108,6 +113,7 @@ impl<F: Files> SegmentLog<F> {
             point,
             recorded: point,
             kept_from,
+            folder,
             points,
             poison: None,
         };
@@ -130,7 +136,7 @@ pub fn begin_after<F: Files>(files: &F, last: Lsn, epoch: Epoch, time: Millis) -
         files.remove(name).map_err(SegmentError::io("remove", name))?;
         files.sync_directory().map_err(SegmentError::fatal("sync the folder of", name))?;
     }
-    let header = Header { first: last.next(), time, epochs: vec![(epoch, last)] };
+    let header = Header { first: last.next(), time, epochs: vec![(epoch, last)], running: Running::Unknown };
     create_segment(files, &header).map(|_| ())
 }
 
@@ -155,7 +161,8 @@ fn begin(files: &impl Files, has_points: bool, slot: Option<Slot>) -> Result<Rea
         let expected = slot.map_or(Lsn(1), |slot| slot.first);
         return Err(SegmentError::Missing { expected, found: Found::Nothing });
     }
-    let header = Header { first: Lsn(1), time: Millis::ZERO, epochs: Vec::new() };
+    let (epochs, running) = (Vec::new(), Running::Known(0));
+    let header = Header { first: Lsn(1), time: Millis::ZERO, epochs, running };
     let (_, start) = create_segment(files, &header)?;
     let synced = Point { segment: header.first, bytes: start, lsn: Lsn::NONE };
     let places = vec![Place { first: header.first, start, is_packed: false }];
@@ -238,7 +245,7 @@ fn read_segment(
     let (header, start) = decoded.map_err(|error| damaged(0, first, error.into(), Covered::Whole))?;
     let (mut places, mut chain) =
         before.map_or_else(|| (Vec::new(), Chain::before(&header)), |before| (before.places, before.chain));
-    if header != chain.next_header() {
+    if !chain.continues(&header) {
         return Err(damaged(0, first, Damage::HeaderOrder, Covered::Whole));
     }
     let begun = Point { segment: first, bytes: start as u64, lsn: chain.last };

@@ -31,8 +31,8 @@ mod snapshot;
 
 pub use snapshot::Snapshot;
 
-use super::{Read, Store, StoreError, Visit, key};
-use crate::effect::Write;
+use super::{Read, Store, StoreError, Visit, key, record};
+use crate::effect::{Key, Write};
 use crate::time::Millis;
 use ::rocksdb::{DB, WriteBatch};
 use shared::Shared;
@@ -40,6 +40,12 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// How many errors RocksDB has met in the background, since it was opened.
+const ERRORS: &str = "rocksdb.background-errors";
+/// What RocksDB and the system call a full disk.
+const NO_SPACE: &str = "No space left on device";
 
 /// A handle on an open RocksDB. Clones are handles on the same one, for any number of threads; it closes, without a
 /// flush, when the last handle and the last [`Snapshot`] are gone.
@@ -77,16 +83,23 @@ impl RocksStore {
     /// As [`RocksStore::flush`], in the background: what is written after this call returns is not among it, and may be
     /// written at once. Before another one is begun, [`RocksStore::is_flushing`] must have said no.
     pub fn begin_flush(&self) -> Result<(), StoreError> {
+        self.shared.errors_before.store(self.number(ERRORS)?, Ordering::Relaxed);
         self.shared.db.flush_opt(&options::for_flushing()).map_err(io_error)
     }
 
-    /// Whether what [`RocksStore::begin_flush`] has begun goes on. Errors: it failed; what it was to write is in memory.
+    /// Whether what [`RocksStore::begin_flush`] has begun goes on. Errors: it failed; what it was to write is in memory. After
+    /// [`StoreError::NoSpace`] RocksDB tries again by itself, and this may be asked again.
     pub fn is_flushing(&self) -> Result<bool, StoreError> {
-        match self.number("rocksdb.num-immutable-mem-table")? {
-            0 => Ok(false),
-            _ if self.number("rocksdb.background-errors")? == 0 => Ok(true),
-            _ => Err(StoreError::Io("flush failed, rocksdb's LOG says why".to_owned())),
+        if self.number("rocksdb.num-immutable-mem-table")? == 0 {
+            return Ok(false);
         }
+        let failed = self.number(ERRORS)? > self.shared.errors_before.load(Ordering::Relaxed);
+        if !failed || self.number("rocksdb.num-running-flushes")? > 0 {
+            return Ok(true);
+        }
+        // What stopped it is what the next batch is told.
+        self.shared.write(WriteBatch::default())?;
+        Err(StoreError::Io("flush failed, rocksdb's LOG says why".to_owned()))
     }
 
     /// Merges all files that hold records of `from..to` (an empty `to` is the end of the store), and waits for it:
@@ -96,11 +109,11 @@ impl RocksStore {
     /// It flushes first; what [`RocksStore::flush`] asks of the node, this asks, too. Cost: O(records in these files).
     pub fn compact(&self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
         self.flush()?;
-        let before = self.number("rocksdb.background-errors")?;
+        let before = self.number(ERRORS)?;
         let end = (!to.is_empty()).then_some(to);
         self.shared.db.compact_range_opt(Some(from), end, &options::for_compaction());
         // The call itself does not say whether it came to its end.
-        match self.number("rocksdb.background-errors")? {
+        match self.number(ERRORS)? {
             after if after == before => Ok(()),
             _ => Err(StoreError::Io("compaction failed, rocksdb's LOG says why".to_owned())),
         }
@@ -128,6 +141,17 @@ impl RocksStore {
     /// so does the gate. `None`: the gate is beyond that instant, so the reader must ask for a newer one.
     pub fn snapshot(&self, judged_at: Millis) -> Option<Snapshot> {
         Snapshot::take(&self.shared, judged_at)
+    }
+
+    /// Some of the keys that are dead at `now`: those of one stretch, see [`Deadlines`], the next one after the stretch that `after`
+    /// begins; `after` is moved on. They stay among the dead until they are removed. Cost: at most a stretch, nothing if none is
+    /// dead.
+    ///
+    /// [`Deadlines`]: crate::store::deadlines::Deadlines
+    pub fn dead_keys(&self, now: Millis, after: &mut Vec<u8>) -> Result<Vec<Key>, StoreError> {
+        let Some(stretch) = self.shared.deadlines.next_due(now, after) else { return Ok(Vec::new()) };
+        *after = stretch.from().to_vec();
+        self.shared.deadlines.look(&stretch, now, |from, to, visit| self.scan(from, to, visit))
     }
 
     /// Bytes of batches that are in memory only, with what RocksDB needs to hold them: when to flush.
@@ -176,11 +200,14 @@ impl Read for RocksStore {
 impl Store for RocksStore {
     fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError> {
         let mut batch = WriteBatch::with_capacity_bytes(self.shared.batch_bytes());
+        let mut deadlines = Vec::new();
         for write in in_key_order(writes) {
             match write {
                 Write::Put { key, value } => {
                     self.shared.owners.note(key);
                     batch.put(key, value);
+                    let deadline = record::deadline(value).filter(|_| key::is_metadata(key));
+                    deadlines.extend(deadline.map(|deadline| (key, deadline)));
                 }
                 Write::Delete { key } => batch.delete(key),
                 // RocksDB refuses a range that ends before it begins; here it holds nothing.
@@ -188,7 +215,9 @@ impl Store for RocksStore {
                 Write::DeleteRange { from, to } => batch.delete_range(from, to),
             }
         }
-        self.shared.write(batch)
+        self.shared.write(batch)?;
+        deadlines.into_iter().for_each(|(key, deadline)| self.shared.deadlines.note(key, deadline));
+        Ok(())
     }
 }
 
@@ -229,6 +258,8 @@ fn scan<'a>(
     records.status().map_err(io_error)
 }
 
+/// RocksDB tells only in words that a disk is full.
 fn io_error(error: ::rocksdb::Error) -> StoreError {
-    StoreError::Io(error.into_string())
+    let text = error.into_string();
+    if text.contains(NO_SPACE) { StoreError::NoSpace(text) } else { StoreError::Io(text) }
 }

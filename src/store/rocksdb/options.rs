@@ -3,7 +3,9 @@
 //! What makes RocksDB flush, and how each is kept from it:
 //!
 //! ```text
-//! a full write buffer               64 GB, which is the most that RocksDB takes; the node flushes long before
+//! a full write buffer               64 GB, which is the most that RocksDB takes; the node flushes long before. It is set when the
+//!                                   store is open: at its opening RocksDB takes the length for the room that it waits for on a
+//!                                   full disk
 //! several column families           there is one
 //! many range tombstones in memory   off by default (memtable_max_range_deletions)
 //! closing with the own log off      avoid_flush_during_shutdown
@@ -11,8 +13,9 @@
 //! CompactRange                      flushes if there is something to flush: asked for by the node only
 //! ```
 //!
-//! One is left: after a flush that failed on a full disk RocksDB tries again by itself once there is room. The node has
-//! stopped by then; if its process goes on, the store may get ahead of its log, which a restart must expect anyway.
+//! One is left: after a flush that failed on a full disk RocksDB tries again by itself, every 5 s, once there is room for
+//! [`ROOM_BYTES`]. It takes no batch until then, so it flushes what the node has logged already. The node syncs its log when it finds out.
+//! Between the two a power loss may leave a store that is ahead of its log, which a restart must expect anyway.
 
 use super::io_error;
 use crate::store::StoreError;
@@ -26,8 +29,10 @@ const NO_FLUSH_OF_ITS_OWN: &str = "avoid_flush_during_shutdown=true;max_bgerror_
 /// A key's place in the write buffer is looked for from where the last one with the same first byte came to be. Batches
 /// are sorted, so that is near by: in a batch of thousands most of the way is saved.
 const INSERTS_NEAR_THE_LAST: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.CappedPrefix.1;";
+/// Free bytes on the disk at which RocksDB tries a flush again that failed for want of room.
+pub(super) const ROOM_BYTES: usize = 64 << 20;
 /// More than a node holds in memory; RocksDB cuts anything larger down to it.
-const WRITE_BUFFER_BYTES: usize = 64 << 30;
+pub(super) const WRITE_BUFFER: (&str, &str) = ("write_buffer_size", "68719476736");
 /// Memory for the blocks of a write buffer, claimed one at a time.
 const ARENA_BLOCK_BYTES: usize = 1 << 20;
 const OPEN_FILES_MAX: i32 = 512;
@@ -41,7 +46,7 @@ pub(super) fn for_opening() -> Result<Options, StoreError> {
     let named = [NO_FLUSH_OF_ITS_OWN, INSERTS_NEAR_THE_LAST].concat();
     let mut options = Options::default().get_options_from_string(named).map_err(io_error)?;
     options.create_if_missing(true);
-    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_write_buffer_size(ROOM_BYTES);
     options.set_arena_block_size(ARENA_BLOCK_BYTES);
     options.set_unordered_write(false);
     options.set_compression_type(DBCompressionType::None);

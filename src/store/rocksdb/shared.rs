@@ -3,6 +3,7 @@
 use super::owners::Owners;
 use super::{io_error, options};
 use crate::store::StoreError;
+use crate::store::deadlines::Deadlines;
 use crate::store::gate::{self, Gate};
 use crate::time::Millis;
 use ::rocksdb::{CompactionDecision, DB, ReadOptions, WriteBatch, WriteOptions};
@@ -20,12 +21,16 @@ pub(super) struct Shared {
     pub(super) reading: ReadOptions,
     /// For writing.
     pub(super) writing: WriteOptions,
+    /// Where the next keys die.
+    pub(super) deadlines: Deadlines,
     /// Which keys may have elements.
     pub(super) owners: Owners,
     gate: Mutex<Gate>,
     /// [`Gate::at`] for the compaction filter, which runs on RocksDB's threads once a record. It may read a value that
     /// is out of date: that is a lower one, as the gate never goes back.
     gate_at: Arc<AtomicU64>,
+    /// RocksDB's errors in the background when the last flush was begun.
+    pub(super) errors_before: AtomicU64,
     /// Length of the last batch, for the next one: growing one byte by byte copies it many times.
     batch_bytes: AtomicUsize,
 }
@@ -43,11 +48,14 @@ impl Shared {
             }
         });
         let db = DB::open(&options, folder).map_err(io_error)?;
+        db.set_options(&[options::WRITE_BUFFER]).map_err(io_error)?;
         Ok(Shared {
             db,
             reading: ReadOptions::default(),
             writing: options::for_writing(),
+            errors_before: AtomicU64::new(0),
             batch_bytes: AtomicUsize::new(0),
+            deadlines: Deadlines::default(),
             owners: Owners::new(),
             gate: Mutex::new(Gate::new()),
             gate_at,

@@ -123,13 +123,6 @@ fn replica_refuses_writes_and_after_a_crash_reads() {
     }
 }
 
-/// Changes an instant in the file `node`.
-fn rewrite(disks: &Disks, field: &str, instant: u64) {
-    let mut identity = disks.identity();
-    identity[field] = instant.into();
-    disks.node.damage("node", |bytes| *bytes = identity.to_string().into_bytes());
-}
-
 #[test]
 fn replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart() {
     let (m, r) = (Disks::new(), Disks::new());
@@ -141,7 +134,7 @@ fn replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart() {
     replica.wait_for(&master);
     replica.stop().expect("it stops");
     let heard = master.facts().log_time.0;
-    rewrite(&r, "ceiling_ms", heard + 1_800_000);
+    r.rewrite("ceiling_ms", (heard + 1_800_000).into());
     let replica = Peer::replica(&r, &change, master.port);
     wait_until("it is up", || replica.link() == UP);
     assert_eq!(replica.one("GET a"), Reply::Null, "its readers were told that it is dead");
@@ -149,7 +142,7 @@ fn replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart() {
     wait_until("looks for dead keys", || master.facts().log_time.0 > since + 500);
     // What it found dead it removes with the flush of its stop.
     replica.stop().expect("it stops");
-    rewrite(&r, "ceiling_ms", heard);
+    r.rewrite("ceiling_ms", (heard).into());
     let replica = Peer::replica(&r, &change, master.port);
     wait_until("it is up", || replica.link() == UP);
     assert_eq!(replica.one("GET a"), Reply::bulk("1"));

@@ -75,7 +75,7 @@ fn store_ahead_of_its_log_makes_a_master_begin_an_epoch() {
         node.stop_now().expect("it stops");
         drop(node);
         let again = disks.start(Fsync::EverySec);
-        assert_eq!(again.facts().epoch, epoch, "{case}: the restart is a clean one");
+        assert!(again.facts().epoch > epoch, "{case}: every start begins an epoch");
         assert_eq!(run(&again, &["GET e"]), [Reply::bulk("5")], "{case}");
         again.stop_now().expect("it stops");
     }
@@ -131,14 +131,15 @@ fn store_ahead_of_its_log_refuses_every_follower_of_the_old_epoch() {
         for has in 0..=4 {
             // A folder of a replica that had received so many entries.
             let log = log_of(&before.entries[..has], has, Options::default());
-            let replica = Peer::replica(&Disks::with(Forgetful::new(), log), AS_IT_IS, master.port);
+            let replica = Peer::replica(&Disks::of_log(log), AS_IT_IS, master.port);
             let reason = replica.wait_until_refused();
-            let purged = reason
-                == "NOSYNC replica needs lsn 1, but the master's log begins at 5; full sync is not \
-                built yet: empty the replica's folder and start it again";
+            let wanted = has + 1;
+            let purged = reason.starts_with(&format!(
+                "NOSYNC replica needs lsn {wanted}, but the master's log begins at 5;"
+            ));
             let other =
                 reason.starts_with(&format!("NOSYNC replica's log, through lsn {has}, has no entry of this"));
-            assert!(if has == 0 { purged } else { other }, "{has}: {reason}");
+            assert!(if has < 4 { purged } else { other }, "{has}: {reason}");
         }
     }
 }
@@ -156,11 +157,6 @@ fn store_ahead_of_its_log_refuses_a_replica() {
         sync is not built yet: empty the replica's folder and start it again";
     assert_eq!(refused(Some(master)), text);
     // Nor is it promoted: what it lacks, its master may still have.
-    disks.node.damage("node", |bytes| {
-        let text = String::from_utf8(bytes.clone())
-            .expect("json")
-            .replace("\"follower\":false", "\"follower\":true");
-        *bytes = text.into_bytes();
-    });
+    disks.rewrite("follower", true.into());
     assert_eq!(refused(None), text);
 }

@@ -2,7 +2,7 @@
 
 use super::super::disks::{Disks, entries, is_misconf, log_of, run, wait_until};
 use super::super::forgetful::{Fault, Forgetful};
-use replicheck::binlog::files::{File as _, Files};
+use replicheck::binlog::files::Files;
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Fsync, Lsn};
 use replicheck::command::Reply;
@@ -30,9 +30,11 @@ fn disk_full_refuses_writes_until_there_is_room() {
             assert_eq!(replies[3..], [Reply::bulk("1"), Reply::Status("PONG")], "reads are answered");
         }
         assert_eq!(node.dump().expect("it reads"), before);
-        assert_eq!(node.facts().read_only, None, "it may work again");
+        let why = node.facts().read_only.expect("it says why");
+        assert!(why.ends_with("no space left on device"), "{why}");
         disks.binlog.mend();
         assert_eq!(run(&node, &["SET b 3", "GET b"]), [ok(), Reply::bulk("3")]);
+        assert_eq!(node.facts().read_only, None, "there is room again");
         assert_eq!(node.facts().progress.applied, Lsn(2), "what was refused took no lsn");
         let after = node.dump().expect("it reads");
         node.stop_now().expect("it stops");
@@ -128,7 +130,7 @@ fn bit_flipped_below_the_fsync_point_is_refused_and_above_it_cut() {
     for (entry, flipped_at) in (1..=4).map(|entry| (entry, bytes_of(entry) - 1)) {
         let binlog = log_of(&all, 2, Options::default());
         binlog.damage(SEGMENT, |bytes| bytes[flipped_at] ^= 1);
-        let damaged = Disks::with(Forgetful::new(), binlog);
+        let damaged = Disks::of_log(binlog);
         if entry <= 2 {
             let text = damaged.refused(damaged.settings(Fsync::No));
             let begins = format!("binlog: {SEGMENT} is damaged at byte {}", bytes_of(entry - 1));
@@ -179,31 +181,4 @@ fn ceiling_that_cannot_be_written_makes_log_time_stand_still() {
     wait_until("log time goes on", || node.facts().log_time > ceiling);
     wait_until("the key is dead", || run(&node, &["GET a"]) == [Reply::Null]);
     node.stop_now().expect("it stops");
-}
-
-#[test]
-fn node_file_of_each_version_is_taken_and_of_a_newer_one_refused() {
-    const V1: &str =
-        r#"{"version":1,"expiry":"log_clock","ceiling_ms":5000,"follower":false,"epoch":7,"lost":false}"#;
-    const V2: &str = r#"{"version":2,"expiry":"log_clock","ceiling_ms":5000,"heard_ms":4000,"follower":false,"epoch":7,"lost":false}"#;
-    for text in [V1, V2] {
-        let disks = Disks::with(file_of(text), Forgetful::new());
-        let node = disks.start(Fsync::No);
-        assert!(node.facts().log_time >= Millis(5000), "{text}");
-        node.stop_now().expect("it stops");
-        let identity = disks.identity();
-        assert_eq!(identity["version"], 2, "{text}");
-        assert_eq!(identity["heard_ms"], identity["ceiling_ms"], "a master heard what it told: {text}");
-    }
-    let newer = Disks::with(file_of(&V2.replace("\"version\":2", "\"version\":3")), Forgetful::new());
-    let text = newer.refused(newer.settings(Fsync::No));
-    assert_eq!(text, "the file `node` is of version 3; this program reads versions 1 to 2");
-}
-
-/// A folder with a file `node` of this text.
-fn file_of(text: &str) -> Forgetful {
-    let files = Forgetful::new();
-    files.create("node").and_then(|file| file.write_at(0, text.as_bytes())).expect("the disk works");
-    files.damage("node", |_| {});
-    files
 }

@@ -4,9 +4,7 @@
 use super::node::{Node, folder, pause, until};
 use replicheck::client::OwnedFrame;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 const HOUR: i64 = 3_600_000;
@@ -15,21 +13,7 @@ const LIFETIME: Duration = Duration::from_secs(4);
 
 /// The library that shifts wall clocks; `None`: this machine cannot build it.
 fn preload(dir: &Path) -> Option<PathBuf> {
-    let (source, library) = (dir.join("wall.c"), dir.join("wall.so"));
-    fs::write(&source, include_str!("wall.c")).unwrap();
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).args([&library, &source]).arg("-ldl");
-    match compiler.output() {
-        Ok(done) if done.status.success() => Some(library),
-        other => {
-            // Not by `eprintln!`, which a test that passes keeps to itself.
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: cc does not build the preload that sets the wall clocks of processes: {other:?}"
-            );
-            None
-        }
-    }
+    super::preload::build(dir, "wall", include_str!("wall.c"))
 }
 
 /// A node whose wall clock can be set.
@@ -78,8 +62,8 @@ impl Stepped {
     /// Waits until its folder says how far its wall clock is ahead.
     fn knows_of(&self, ahead_ms: i64) {
         until("the step is in the folder", || {
-            let identity = fs::read(self.node.dir().join("node")).ok()?;
-            let identity: serde_json::Value = serde_json::from_slice(&identity).ok()?;
+            let identity = fs::read_to_string(self.node.dir().join("node")).ok()?;
+            let identity: serde_json::Value = serde_json::from_str(identity.lines().next()?).ok()?;
             let of = |name: &str| identity["counted"][name].as_i64();
             ((of("wall_ms")? - of("log_ms")? - ahead_ms).abs() < 1_000).then_some(())
         })

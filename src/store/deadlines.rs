@@ -1,0 +1,223 @@
+//! Deadlines — where the next key dies: what a sweep for dead keys need not walk over. Threads through a lock.
+//!
+//! The raw keys of metadata are cut into stretches of at most [`RECORDS`] records. Of each stretch the earliest deadline is
+//! kept, so that a sweep looks at a stretch when a key of it is dead, and at no other one:
+//!
+//! ```text
+//! raw keys          a ............ k ............ s ............
+//! earliest          1700           never          0                0: nobody has looked yet
+//! at 1700           look, and then at s; k is left alone
+//! ```
+//!
+//! A sweep that walked all keys worked for ever after a million of them had been deleted: an iterator passes each tombstone.
+//! Memory: a row for each stretch, so about a thousandth of the keys'; stretches that have become sparse are joined.
+
+use super::record;
+use super::{StoreError, Visit, key};
+use crate::effect::Key;
+use crate::time::Millis;
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Records of a stretch, at most.
+pub const RECORDS: usize = 1_000;
+/// Below so many a stretch is joined with the next one of its database.
+const RECORDS_FEW: usize = RECORDS / 4;
+
+const NEVER: Millis = Millis(u64::MAX);
+const NOT_KNOWN: Millis = Millis(0);
+
+/// The stretches, each by its first raw key, with its earliest deadline.
+#[derive(Debug)]
+pub struct Deadlines {
+    stretches: Mutex<BTreeMap<Vec<u8>, Millis>>,
+}
+
+/// A stretch to look at: raw keys from `from`, before `to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+impl Default for Deadlines {
+    /// Of a store of which nothing is known: a stretch for each database.
+    fn default() -> Deadlines {
+        let all = (0..=u8::MAX).map(|db| (key::all_metadata(db).0, NOT_KNOWN));
+        Deadlines { stretches: Mutex::new(all.collect()) }
+    }
+}
+
+impl Deadlines {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Millis>> {
+        self.stretches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the deadline of a record that was written: after it can be read, as a sweep that looks meanwhile must not miss both.
+    pub fn note(&self, raw: &[u8], deadline: Millis) {
+        let mut stretches = self.lock();
+        if let Some((_, earliest)) = stretches.range_mut::<[u8], _>((Unbounded, Included(raw))).next_back() {
+            *earliest = deadline.min(*earliest);
+        }
+    }
+
+    /// The next stretch in which a key may be dead at `now`, going round from the one that `after` begins; it counts as looked at.
+    pub fn next_due(&self, now: Millis, after: &[u8]) -> Option<Stretch> {
+        let mut stretches = self.lock();
+        let is_due = |(_, earliest): &(&Vec<u8>, &Millis)| **earliest <= now;
+        let further = stretches.range::<[u8], _>((Excluded(after), Unbounded)).find(is_due);
+        let from = further.or_else(|| stretches.iter().find(is_due))?.0.clone();
+        let to = stretches.range::<[u8], _>((Excluded(from.as_slice()), Unbounded)).next();
+        let to = to.filter(|(to, _)| to[..2] == from[..2]);
+        let to = to.map_or_else(|| key::all_metadata(from[1]).1, |(to, _)| to.clone());
+        stretches.insert(from.clone(), NEVER);
+        Some(Stretch { from, to })
+    }
+
+    /// Looks at a stretch with `scan`: the keys that are dead at `now`. They stay due until a look finds them gone. Errors:
+    /// the store's, and the stretch is due again.
+    pub fn look(
+        &self,
+        stretch: &Stretch,
+        now: Millis,
+        scan: impl FnOnce(&[u8], &[u8], &mut Visit<'_>) -> Result<(), StoreError>,
+    ) -> Result<Vec<Key>, StoreError> {
+        let (mut dead, mut seen, mut earliest, mut rest) = (Vec::new(), 0, NEVER, None);
+        let looked = scan(&stretch.from, &stretch.to, &mut |raw, bytes| {
+            if seen == RECORDS {
+                rest = Some(raw.to_vec());
+                return ControlFlow::Break(());
+            }
+            seen += 1;
+            if let Some(deadline) = record::deadline(bytes) {
+                earliest = earliest.min(deadline);
+                dead.extend(key::metadata_key(raw).filter(|_| now >= deadline));
+            }
+            ControlFlow::Continue(())
+        });
+        let mut stretches = self.lock();
+        if looked.is_err() {
+            earliest = NOT_KNOWN;
+        }
+        // What was written meanwhile was noted meanwhile.
+        let noted = stretches.entry(stretch.from.clone()).or_insert(NEVER);
+        *noted = earliest.min(*noted);
+        match rest {
+            Some(rest) => {
+                stretches.insert(rest, NOT_KNOWN);
+            }
+            None if seen < RECORDS_FEW
+                && looked.is_ok()
+                && stretch.to != key::all_metadata(stretch.from[1]).1 =>
+            {
+                let joined = stretches.remove(&stretch.to).unwrap_or(NEVER);
+                stretches
+                    .entry(stretch.from.clone())
+                    .and_modify(|earliest| *earliest = joined.min(*earliest));
+            }
+            None => {}
+        }
+        looked.map(|()| dead)
+    }
+}
+
+impl Stretch {
+    /// Its first raw key: from where the next sweep goes round.
+    pub fn from(&self) -> &[u8] {
+        &self.from
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::record::{Record, Value};
+
+    type Records = BTreeMap<Vec<u8>, Vec<u8>>;
+
+    fn put(records: &mut Records, deadlines: &Deadlines, name: u32, deadline: Option<u64>) {
+        let raw = key::metadata(&Key::new(0, format!("{name:08}")));
+        let deadline = deadline.map(Millis);
+        let record = Record { deadline, value: Value::String(Vec::new()) };
+        records.insert(raw.clone(), record.encode());
+        deadline.into_iter().for_each(|deadline| deadlines.note(&raw, deadline));
+    }
+
+    fn scan(records: &Records) -> impl Fn(&[u8], &[u8], &mut Visit<'_>) -> Result<(), StoreError> {
+        |from, to, visit| {
+            let stretch = records.range(from.to_vec()..to.to_vec());
+            let _ = stretch.into_iter().try_for_each(|(raw, value)| visit(raw, value));
+            Ok(())
+        }
+    }
+
+    /// Looks until nothing is due, removing what is dead: how many keys, in how many looks.
+    fn sweep(records: &mut Records, deadlines: &Deadlines, now: u64) -> (usize, usize) {
+        let (mut removed, mut looks, mut after) = (0, 0, Vec::new());
+        while let Some(stretch) = deadlines.next_due(Millis(now), &after) {
+            after = stretch.from().to_vec();
+            let dead = deadlines.look(&stretch, Millis(now), scan(records)).expect("it scans");
+            removed += dead.len();
+            looks += 1;
+            assert!(looks < 10_000, "it comes to an end");
+            dead.iter().for_each(|key| drop(records.remove(&key::metadata(key))));
+        }
+        (removed, looks)
+    }
+
+    #[test]
+    fn sweep_finds_each_dead_key_and_looks_at_nothing_twice_in_vain() {
+        let (mut records, deadlines) = (Records::new(), Deadlines::default());
+        for name in 0..10_000 {
+            put(&mut records, &deadlines, name, name.is_multiple_of(10).then(|| 1_000 + u64::from(name)));
+        }
+        let (removed, first) = sweep(&mut records, &deadlines, 999);
+        assert_eq!(removed, 0);
+        assert!(first > 256, "every database is looked at once: {first}");
+        assert_eq!(sweep(&mut records, &deadlines, 999), (0, 0), "nothing is due");
+        let (removed, looks) = sweep(&mut records, &deadlines, 1_500);
+        assert!(removed == 51 && looks <= 2, "{removed} in {looks} looks: the first stretch, and once more");
+        let (removed, _) = sweep(&mut records, &deadlines, 20_000);
+        assert_eq!(removed, 949);
+        assert_eq!(sweep(&mut records, &deadlines, 1 << 40), (0, 0));
+    }
+
+    #[test]
+    fn sweep_after_all_was_deleted_joins_stretches_and_rests() {
+        let (mut records, deadlines) = (Records::new(), Deadlines::default());
+        for name in 0..100_000 {
+            put(&mut records, &deadlines, name, Some(5_000));
+        }
+        sweep(&mut records, &deadlines, 0);
+        assert!(deadlines.lock().len() > 256 + 90);
+        let (removed, _) = sweep(&mut records, &deadlines, 5_000);
+        assert_eq!(removed, 100_000);
+        assert!(deadlines.lock().len() < 256 + 60, "{}", deadlines.lock().len());
+        assert_eq!(sweep(&mut records, &deadlines, 1 << 40), (0, 0));
+    }
+
+    #[test]
+    fn key_written_while_its_stretch_is_looked_at_is_found_later() {
+        let (mut records, deadlines) = (Records::new(), Deadlines::default());
+        sweep(&mut records, &deadlines, 0);
+        put(&mut records, &deadlines, 1, Some(10));
+        let stretch = deadlines.next_due(Millis(10), &[]).expect("it is due");
+        let before = records.clone();
+        put(&mut records, &deadlines, 2, Some(10));
+        let dead = deadlines.look(&stretch, Millis(10), scan(&before)).expect("it scans");
+        assert_eq!(dead.len(), 1);
+        assert_eq!(sweep(&mut records, &deadlines, 10), (2, 2), "both, and a look that finds nothing");
+    }
+
+    #[test]
+    fn stretch_that_cannot_be_read_is_due_again() {
+        let deadlines = Deadlines::default();
+        let stretch = deadlines.next_due(Millis(0), &[]).expect("nothing is known");
+        let failed = deadlines.look(&stretch, Millis(0), |_, _, _| Err(StoreError::Io("broken".to_owned())));
+        assert!(failed.is_err());
+        let again = (0..256).filter_map(|_| deadlines.next_due(Millis(0), &[])).any(|due| due == stretch);
+        assert!(again);
+    }
+}
