@@ -1,6 +1,7 @@
 //! Client — a blocking client of any server that speaks RESP2, and the replica's link. Does I/O: sockets.
 
 pub mod link;
+pub mod served;
 
 use redis_protocol::resp2::decode::decode;
 use redis_protocol::resp2::encode::encode_borrowed;

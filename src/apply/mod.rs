@@ -71,8 +71,8 @@ pub fn write_batch<S: Store>(
 ) -> Result<(), StoreError> {
     let entries = entries.iter().map(Borrow::borrow);
     // Whole effects are what they are: nothing is read, nothing is kept.
-    if part.is_none() && entries.clone().all(|entry| logged(entry).is_some()) {
-        return write_effects(store, entries.filter_map(logged), marker);
+    if part.is_none() && entries.clone().all(|entry| entry.payload.effect().is_some()) {
+        return write_effects(store, entries.filter_map(|entry| entry.payload.effect()), marker);
     }
     let mut effects = Vec::with_capacity(entries.len());
     {
@@ -107,14 +107,6 @@ pub fn write_effects<'a, S: Store>(
 ) -> Result<(), StoreError> {
     let marker = marker_write(marker);
     store.write_all(&mut effects.flat_map(|effect| &effect.writes).chain([&marker]))
-}
-
-/// The effect of an entry that is one.
-fn logged(entry: &Entry) -> Option<&Effect> {
-    match &entry.payload {
-        Payload::Effect(effect) => Some(effect),
-        Payload::Command(_) => None,
-    }
 }
 
 /// What sets the marker to `lsn`: part of a batch, or alone where all through `lsn` is written. Parallel strategies may

@@ -105,6 +105,16 @@ pub enum Payload {
     Command(Command),
 }
 
+impl Payload {
+    /// The effect, if it is one.
+    pub fn effect(&self) -> Option<&Effect> {
+        match self {
+            Payload::Effect(effect) => Some(effect),
+            Payload::Command(_) => None,
+        }
+    }
+}
+
 /// One entry of the binlog.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {

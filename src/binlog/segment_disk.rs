@@ -7,7 +7,7 @@
 use super::files::{File, Files};
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// One folder of the file system.
@@ -21,10 +21,10 @@ pub struct Disk {
 pub struct DiskFile(fs::File);
 
 impl Disk {
-    /// The folder, created if it is not there, its own name durable.
+    /// The folder, its own name durable. It is made if it is not there: open to its user alone.
     pub fn open(folder: impl Into<PathBuf>) -> io::Result<Disk> {
         let folder = folder.into();
-        fs::create_dir_all(&folder)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
         fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(Disk { folder })
@@ -41,7 +41,7 @@ impl Files for Disk {
 
     fn create(&self, name: &str) -> io::Result<DiskFile> {
         let mut options = fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true);
+        options.read(true).write(true).create(true).truncate(true).mode(0o600);
         options.open(self.folder.join(name)).map(DiskFile)
     }
 

@@ -9,7 +9,8 @@ use replicheck::ordering::Strategy;
 use replicheck::server::{Config, Ended, Node, Server};
 use replicheck::trace::Trace;
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,6 +34,10 @@ pub struct Args {
     /// Follow this master
     #[arg(long, value_name = "HOST:PORT")]
     replicaof: Option<Address>,
+    /// Take the folder in, which is a copy of the stopped master's: for a replica whose master's log no longer begins at lsn 1.
+    /// Refused if it is no such copy; without effect once the folder is a replica's
+    #[arg(long, requires = "replicaof")]
+    take_copy: bool,
     /// In which order a replica applies the log
     #[arg(long, value_name = "NAME", default_value = "serial")]
     ordering: Strategy,
@@ -82,6 +87,8 @@ const EXAMPLES: &str = "Examples:
 /// Serves until a signal, SHUTDOWN, or the node's end.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     args.log.start();
+    // Whatever the node makes from now on is its user's alone.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
     // One core is the writer's: one more thread for connections would take turns with it. What reads much has its own.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -90,8 +97,23 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     runtime.block_on(serve(args))
 }
 
+/// Whether `master` is where the node itself is to serve.
+fn is_own(master: &Address, bind: IpAddr, port: u16) -> bool {
+    let reaches = |ip: IpAddr| ip == bind || (bind.is_unspecified() && ip.is_loopback());
+    let mut addresses = (master.host.as_str(), master.port).to_socket_addrs().into_iter().flatten();
+    master.port == port && addresses.any(|address| reaches(address.ip()))
+}
+
 async fn serve(args: &Args) -> Result<Outcome, UsageError> {
+    if let Some(master) = args.replicaof.as_ref().filter(|master| is_own(master, args.bind, args.port)) {
+        return Err(UsageError::Unknown(format!(
+            "a node cannot replicate itself, and --replicaof {master} is this node"
+        )));
+    }
     let failed = |reason: String| UsageError::File { file: args.dir.display().to_string(), reason };
+    if std::fs::metadata(&args.dir).is_ok_and(|folder| folder.permissions().mode() & 0o077 != 0) {
+        tracing::warn!(dir = %args.dir.display(), "the folder is open to other users: chmod 700 closes it");
+    }
     let (settings, master) = (settings(args)?, args.replicaof.clone());
     let started = tokio::task::spawn_blocking(move || Engine::start(settings, master)).await;
     let engine =
@@ -158,6 +180,7 @@ fn settings(args: &Args) -> Result<Settings, UsageError> {
         flush_bytes: args.flush_bytes,
         log_clock_limit_ms: args.log_clock_limit,
         downtime_max_ms: args.downtime_max,
+        takes_copy: args.take_copy,
         snapshot_interval_ms: args.snapshot_interval,
         trace: args.trace.as_ref().map(trace).transpose()?,
         ..defaults

@@ -2,35 +2,24 @@
 //!
 //! # The order of a scan
 //!
-//! A cursor must be a number of 64 bits, so it cannot name the place where a scan over sorted names of any
-//! length goes on: names may share their first 8 bytes. A scan therefore goes in the order of a 64-bit hash of
-//! the names, and the cursor is the smallest hash that has not been returned yet.
-//!
-//! ```text
-//! hash        3        17        17        90             COUNT 2
-//! name        c        a         d         b
-//! SCAN 0   →  [c, a, d]  cursor 90          names of one hash are never torn apart
-//! SCAN 90  →  [b]        cursor 0           0 starts a scan and ends it
-//! ```
+//! A scan goes in the order of the names. Its cursor stands for the last name that was looked at, which the node keeps:
+//! [`Cursors`].
 //!
 //! **Guarantee**, which is Redis's and a little more: an element that is there during the whole scan is returned
 //! exactly once, whatever is added or deleted between the calls; one that is there for a part of the time is
-//! returned at most once unless it was deleted and added again. The node remembers nothing, so a cursor is good
-//! on a replica and after a restart too.
+//! returned at most once. A cursor that the node does not know, of before its start or of another node, is an error: Redis knows
+//! no such cursor, and to go on anywhere would leave elements out.
 //!
-//! **Cost**: O(n) reads a call for n elements, as the store is sorted by name and not by hash; memory O(elements
-//! returned). To keep a whole scan from costing O(n²), a call covers at least 1/256 of all hashes: a scan ends
-//! after at most 257 calls, and on a big set a call returns more than COUNT, which is only a hint in Redis too.
+//! **Cost**: O(COUNT) reads a call, of dead keys too; memory O(elements returned).
+//!
+//! [`Cursors`]: crate::store::cursors::Cursors
 
-use super::{CommandError, Reply, number, pattern};
-use std::collections::BTreeMap;
-
-/// A call covers at least one of this many parts of all hashes.
-const PARTS: u64 = 256;
+use super::{CommandError, Reply, View, number, pattern};
 
 /// Options of SCAN and HSCAN.
 pub(super) struct Options<'a> {
-    count: usize,
+    /// Elements that a call looks at.
+    pub(super) count: usize,
     pattern: Option<&'a [u8]>,
     kind: Option<&'a [u8]>,
 }
@@ -87,65 +76,25 @@ pub(super) fn parse(bytes: &[u8]) -> Result<u64, CommandError> {
     Ok(if negative { number.wrapping_neg() } else { number })
 }
 
-/// What one call of a scan returns, while the elements go by in any order.
-///
-/// Invariants: holds every offered element whose hash is at least the cursor and below `next`; without the
-/// elements of its last hash it would hold less than `count` or cover less than a part of the hashes.
-pub(super) struct Batch<T> {
-    from: u64,
-    /// The end of the part that a call covers at least.
-    part_end: u64,
-    count: usize,
-    /// The smallest hash that is left to later calls.
-    next: Option<u64>,
-    elements: BTreeMap<(u64, Vec<u8>), T>,
+/// The name after which a scan goes on; `None`: it begins. Errors: `ERR invalid cursor`, of one that the node does not know.
+pub(super) fn place(view: &View<'_>, cursor: u64) -> Result<Option<Vec<u8>>, CommandError> {
+    if cursor == 0 {
+        return Ok(None);
+    }
+    let place = view.cursors().and_then(|cursors| cursors.place(cursor));
+    let unknown =
+        || CommandError::err("invalid cursor: it is not known, or not any more: start again with 0");
+    place.map(Some).ok_or_else(unknown)
 }
 
-impl<T> Batch<T> {
-    /// The empty batch of a call with that cursor.
-    pub(super) fn new(cursor: u64, options: &Options<'_>) -> Batch<T> {
-        Batch {
-            from: cursor,
-            part_end: cursor.saturating_add(u64::MAX / PARTS),
-            count: options.count,
-            next: None,
-            elements: BTreeMap::new(),
-        }
-    }
+/// How many elements a call looks at: all of them where no cursor can be kept.
+pub(super) fn count(view: &View<'_>, options: &Options<'_>) -> usize {
+    if view.cursors().is_some() { options.count } else { usize::MAX }
+}
 
-    /// The empty batch of a call that returns everything.
-    pub(super) fn whole() -> Batch<T> {
-        Batch { from: 0, part_end: u64::MAX, count: usize::MAX, next: None, elements: BTreeMap::new() }
-    }
-
-    /// Takes the element in if it belongs into this call. `value` is called only for those.
-    pub(super) fn offer(&mut self, name: &[u8], value: impl FnOnce() -> T) {
-        self.offer_hashed(hash(name), name, value);
-    }
-
-    fn offer_hashed(&mut self, hash: u64, name: &[u8], value: impl FnOnce() -> T) {
-        if hash < self.from || self.next.is_some_and(|next| hash >= next) {
-            return;
-        }
-        self.elements.insert((hash, name.to_vec()), value());
-        let Some((&(last, _), _)) = self.elements.last_key_value() else { return };
-        let first_of_last = (last, Vec::new());
-        let with_last_hash = self.elements.range(&first_of_last..).count();
-        if last > self.part_end && self.elements.len() - with_last_hash >= self.count {
-            self.elements.split_off(&first_of_last);
-            self.next = Some(last);
-        }
-    }
-
-    /// The reply: the cursor for the next call and what `show` makes of each element that is returned.
-    pub(super) fn into_reply(self, mut show: impl FnMut(Vec<u8>, T, &mut Vec<Reply>)) -> Reply {
-        let mut shown = Vec::new();
-        for ((_, name), value) in self.elements {
-            show(name, value, &mut shown);
-        }
-        // A part's end is not below 0, so the hash of what was left out is not 0, which would end the scan.
-        reply(self.next.unwrap_or(0), shown)
-    }
+/// The cursor for the next call of the scan that came from `before`: after `last`, or 0 if it has ended.
+pub(super) fn next(view: &View<'_>, before: u64, last: Option<Vec<u8>>) -> u64 {
+    last.zip(view.cursors()).map_or(0, |(last, cursors)| cursors.keep(before, last))
 }
 
 /// A reply of SCAN or HSCAN.
@@ -153,60 +102,9 @@ pub(super) fn reply(cursor: u64, shown: Vec<Reply>) -> Reply {
     Reply::Array(vec![Reply::bulk(cursor.to_string()), Reply::Array(shown)])
 }
 
-/// FNV-1a, then mixed as in splitmix64: FNV alone leaves the upper bits of short names alike, and they decide the
-/// order. It is the same on all nodes and in all runs. Whoever crafts names of one hash gets them in one call.
-fn hash(name: &[u8]) -> u64 {
-    let fnv = name.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    super::random::mix(fnv)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Batch, Options, parse};
-
-    fn options(count: usize) -> Options<'static> {
-        Options { count, pattern: None, kind: None }
-    }
-
-    /// All calls of a scan over elements that have these hashes.
-    fn scan(hashes: &[u64], count: usize) -> Vec<Vec<u64>> {
-        let mut calls = Vec::new();
-        let mut cursor = 0;
-        loop {
-            let mut batch = Batch::new(cursor, &options(count));
-            for (position, &hash) in hashes.iter().enumerate() {
-                batch.offer_hashed(hash, &position.to_be_bytes(), || hash);
-            }
-            calls.push(batch.elements.into_values().collect());
-            match batch.next {
-                Some(next) => cursor = next,
-                None => return calls,
-            }
-        }
-    }
-
-    #[test]
-    fn batch_with_equal_hashes_keeps_them_together() {
-        let wide = u64::MAX / 8;
-        assert_eq!(
-            scan(&[wide, 0, 2 * wide, wide, 3 * wide, wide], 2),
-            [vec![0, wide, wide, wide], vec![2 * wide, 3 * wide]]
-        );
-        assert_eq!(scan(&[u64::MAX, u64::MAX, 0], 1), [vec![0], vec![u64::MAX, u64::MAX]]);
-        assert_eq!(scan(&[], 1), [Vec::<u64>::new()]);
-    }
-
-    #[test]
-    fn batch_of_many_elements_ends_after_few_calls() {
-        let hashes: Vec<u64> = (0..5000u64).map(super::super::random::mix).collect();
-        let calls = scan(&hashes, 1);
-        assert!(calls.len() <= 257, "{} calls", calls.len());
-        let mut sorted = hashes;
-        sorted.sort_unstable();
-        assert_eq!(calls.concat(), sorted);
-    }
+    use super::parse;
 
     #[test]
     fn cursor_is_read_as_strtoul_reads() {

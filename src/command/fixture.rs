@@ -2,8 +2,9 @@
 
 use super::{Command, Reply, View};
 use crate::effect::{Effect, Write};
+use crate::store::cursors::Cursors;
 use crate::store::memory::MemoryStore;
-use crate::store::{Store, key};
+use crate::store::{Read, Store, StoreError, Visit, key};
 use crate::time::Millis;
 
 /// A node in its smallest form: it runs a command and applies the effect.
@@ -12,11 +13,38 @@ pub(super) struct Fixture {
     pub(super) lsn: u64,
     pub(super) now: Millis,
     pub(super) random: u64,
+    cursors: Cursors,
+}
+
+/// The store with a place for cursors, as a node's has one.
+struct Scanned<'a> {
+    store: &'a MemoryStore,
+    cursors: &'a Cursors,
+}
+
+impl Read for Scanned<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(key)
+    }
+
+    fn cursors(&self) -> Option<&Cursors> {
+        Some(self.cursors)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.store.scan(from, to, visit)
+    }
 }
 
 impl Fixture {
     pub(super) fn new() -> Fixture {
-        Fixture { store: MemoryStore::new(), lsn: 0, now: Millis(1000), random: 0 }
+        Fixture {
+            store: MemoryStore::new(),
+            lsn: 0,
+            now: Millis(1000),
+            random: 0,
+            cursors: Cursors::default(),
+        }
     }
 
     /// Runs the words of `line` in database 0.
@@ -33,8 +61,8 @@ impl Fixture {
     pub(super) fn run_in(&mut self, db: u8, argv: &[&[u8]]) -> (Reply, Effect) {
         let argv = argv.iter().map(|argument| argument.to_vec()).collect();
         let command = Command::parse(db, argv).expect("a command");
-        let view =
-            View::new(&self.store, db, self.now).with_incarnation(self.lsn + 1).with_random(self.random);
+        let kept = Scanned { store: &self.store, cursors: &self.cursors };
+        let view = View::new(&kept, db, self.now).with_incarnation(self.lsn + 1).with_random(self.random);
         let (reply, effect) = command.execute(&view, self.now).expect("a store in memory does not fail");
         check_keys(&command, &effect);
         if !effect.is_empty() {

@@ -3,8 +3,9 @@
 
 use super::CommandError;
 use crate::effect::Key;
+use crate::store::cursors::Cursors;
 use crate::store::record::{Collection, Metadata, Record, Value, decode_element};
-use crate::store::{self, Element, Read, StoreError, key};
+use crate::store::{self, Element, Read, StoreError, Visit, key};
 use crate::time::Millis;
 use std::ops::ControlFlow;
 
@@ -159,24 +160,93 @@ impl<'a> View<'a> {
         store::elements(self.reader, &self.key(name), incarnation)
     }
 
-    /// Calls `visit` with the name and record of each living key of this database, in the order of the names,
-    /// from `start` (included) on, until it breaks. Cost: O(keys visited).
+    /// Where cursors are kept.
+    pub fn cursors(&self) -> Option<&'a Cursors> {
+        self.reader.cursors()
+    }
+
+    /// Calls `visit` with name and metadata of each living key of this database, in the order of the names, until it
+    /// breaks. Cost: O(keys visited, dead ones too).
     pub fn for_each_key(
         &self,
-        start: &[u8],
-        visit: &mut dyn FnMut(&[u8], &Record) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(&[u8], &Metadata) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let (_, to) = key::all_metadata(self.db);
-        let from = key::metadata_of(self.db, start);
+        self.some_keys(None, usize::MAX, visit).map(drop)
+    }
+
+    /// As [`View::for_each_key`], from the first name after `after` on, `count` keys at most, dead ones too. The last name, if
+    /// there may be more.
+    pub fn some_keys(
+        &self,
+        after: Option<&[u8]>,
+        count: usize,
+        visit: &mut dyn FnMut(&[u8], &Metadata) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let (first, to) = key::all_metadata(self.db);
+        let from = after.map_or_else(|| first.clone(), |name| next_raw(key::metadata_of(self.db, name)));
         let mut damaged = None;
-        self.reader.scan(&from, &to, &mut |raw, bytes| match Record::decode(raw, bytes) {
-            Ok(record) if record.is_dead(self.judged_at) => ControlFlow::Continue(()),
-            Ok(record) => visit(&raw[from.len() - start.len()..], &record),
+        let last = some_records(self.reader, &from, &to, count, &mut |raw, bytes| match Metadata::decode(
+            raw, bytes,
+        ) {
+            Ok(stored) if stored.is_dead(self.judged_at) => ControlFlow::Continue(()),
+            Ok(stored) => visit(&raw[first.len()..], &stored),
             Err(error) => {
                 damaged = Some(error);
                 ControlFlow::Break(())
             }
         })?;
-        damaged.map_or(Ok(()), Err)
+        damaged.map_or(Ok(last.map(|raw| raw[first.len()..].to_vec())), Err)
     }
+
+    /// The first `count` elements of `name` in that incarnation after the one of the name `after`, in the order of their names;
+    /// and the last name, if there may be more.
+    pub fn some_elements(
+        &self,
+        name: &[u8],
+        incarnation: u64,
+        after: Option<&[u8]>,
+        count: usize,
+    ) -> Result<(Vec<Element>, Option<Vec<u8>>), StoreError> {
+        let owner = self.key(name);
+        let (first, to) = key::elements(&owner, incarnation);
+        let from =
+            after.map_or_else(|| first.clone(), |name| next_raw(key::element(&owner, incarnation, name)));
+        let (mut elements, mut damaged) = (Vec::new(), None);
+        let last = some_records(self.reader, &from, &to, count, &mut |raw, bytes| {
+            match decode_element(raw, bytes) {
+                Ok(value) => elements.push((key::element_name(raw, &first).to_vec(), value)),
+                Err(error) => damaged = Some(error),
+            }
+            if damaged.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let last = last.map(|raw| key::element_name(&raw, &first).to_vec());
+        damaged.map_or(Ok((elements, last)), Err)
+    }
+}
+
+/// Calls `visit` for the first `count` records of `from..to`, until it breaks. The raw key of the last one, if there may be more.
+fn some_records(
+    reader: &dyn Read,
+    from: &[u8],
+    to: &[u8],
+    count: usize,
+    visit: &mut Visit<'_>,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let (mut left, mut last) = (count, None);
+    reader.scan(from, to, &mut |raw, bytes| {
+        left = left.saturating_sub(1);
+        visit(raw, bytes)?;
+        if left == 0 {
+            last = Some(raw.to_vec());
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(last)
+}
+
+/// The first raw key after `raw`.
+fn next_raw(mut raw: Vec<u8>) -> Vec<u8> {
+    raw.push(0);
+    raw
 }

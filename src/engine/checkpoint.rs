@@ -11,6 +11,7 @@
 
 use super::disk_errors::{DiskErrors, Refused};
 use super::log::SharedLog;
+use super::reclaim::Reclaim;
 use crate::apply::{marker_write, removed, removed_write};
 use crate::binlog::{Files, Lsn, SegmentError};
 use crate::effect::Write;
@@ -35,6 +36,7 @@ pub struct Checkpoints {
     errors: Arc<DiskErrors>,
     unflushed_bytes: u64,
     begun: Option<Begun>,
+    reclaim: Reclaim,
 }
 
 /// A flush that goes on.
@@ -48,8 +50,8 @@ struct Begun {
 impl Checkpoints {
     /// Nothing written yet. `raises_gate`: see [`RocksStore::set_gate`] for whom it must be `false`.
     pub fn new(flush_bytes: u64, raises_gate: bool, needed: Needed, errors: Arc<DiskErrors>) -> Checkpoints {
-        let (notes_gate, unflushed_bytes, begun) = (false, 0, None);
-        Checkpoints { flush_bytes, raises_gate, notes_gate, needed, errors, unflushed_bytes, begun }
+        let (notes_gate, unflushed_bytes, begun, reclaim) = (false, 0, None, Reclaim::default());
+        Checkpoints { flush_bytes, raises_gate, notes_gate, needed, errors, unflushed_bytes, begun, reclaim }
     }
 
     /// The same of a master. A master flushes at log time, which may be beyond its last entry's time, so its store notes how far
@@ -62,6 +64,11 @@ impl Checkpoints {
     pub fn written(&mut self, bytes: u64) -> bool {
         self.unflushed_bytes += bytes;
         self.unflushed_bytes >= self.flush_bytes
+    }
+
+    /// Notes databases that these writes clear; whether a flush is due for their space, which is on the disk.
+    pub fn cleared<'a>(&mut self, store: &RocksStore, writes: impl IntoIterator<Item = &'a Write>) -> bool {
+        self.reclaim.note(store, writes)
     }
 
     /// Begins a flush, after the one before has ended; whether it did. All through `last`, which is of time `time`, is
@@ -155,6 +162,7 @@ impl Checkpoints {
         if self.raises_gate {
             store.set_gate(time);
         }
+        self.reclaim.begin(store);
         match log.purge(last.next(), Lsn(self.needed.load(Ordering::Acquire))) {
             Ok(segments) => tracing::info!(%last, bytes, segments_purged = segments, "store flushed"),
             Err(error @ SegmentError::Io { .. }) => tracing::warn!(%error, "log not purged"),

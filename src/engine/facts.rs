@@ -46,7 +46,7 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
     facts.epoch = shared.epoch;
     facts.log_time = time;
     facts.read_only = log.poisoned.or_else(|| shared.errors.first());
-    facts.progress = Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };
+    facts.progress = Progress { received: log.last, durable: log.durable, applied, lag: Lag::NONE };
     let replicas = shared.feeds.list().into_iter().map(|fed| {
         let ack = fed.progress.ack;
         let reached = Progress {
@@ -60,7 +60,7 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
             port: fed.port,
             state: FollowerState::Online,
             compression: fed.compression,
-            progress: with_lag(reached, fed.progress.lag),
+            progress: Progress { lag: fed.progress.lag, ..reached },
         }
     });
     facts.role = RoleFacts::Master { replicas: replicas.collect() };
@@ -69,28 +69,22 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
 fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
     let (applied, log_time) = shared.applied.seen();
     let log = shared.log.state();
-    let lag = lock(&shared.marks).lag(applied);
     (facts.offset_ms, facts.clients_disconnected) = (shared.applied.offset_ms(), shared.applied.forgotten());
     facts.epoch = log.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     facts.read_only = log.poisoned.or_else(|| shared.applied.errors().first());
     (facts.log_time, facts.log_time_estimated) = (log_time.time, log_time.estimated);
-    facts.progress =
-        with_lag(Progress { received: log.last, durable: log.durable, applied, ..Progress::default() }, lag);
     let (state, since) = &*lock(&shared.link);
     let link = match state {
         LinkState::Connecting => Link::Connecting,
         LinkState::Up { codec } => Link::Up { compression: *codec },
-        LinkState::Down { .. } => Link::Down { since_ms: shared.clock.elapsed().since(*since) },
+        LinkState::Down { .. } => Link::Down,
         LinkState::Stopped { reason } => Link::Stopped { reason: reason.to_string() },
     };
-    facts.role = RoleFacts::Replica { host: shared.master.host.clone(), port: shared.master.port, link };
-}
-
-fn with_lag(progress: Progress, lag: Lag) -> Progress {
-    Progress {
-        lag_entries: lag.entries,
-        lag_bytes: lag.bytes.unwrap_or_default(),
-        lag_ms: lag.ms.unwrap_or_default(),
-        ..progress
-    }
+    // A master that is not heard may have gone on.
+    let is_up = matches!(link, Link::Up { .. });
+    let lag = if is_up { lock(&shared.marks).lag(applied) } else { Lag::default() };
+    facts.progress = Progress { received: log.last, durable: log.durable, applied, lag };
+    let down_ms = if is_up { 0 } else { shared.clock.elapsed().since(*since) };
+    let (host, port) = (shared.master.host.clone(), shared.master.port);
+    facts.role = RoleFacts::Replica { host, port, link, down_ms };
 }

@@ -50,7 +50,7 @@ pub struct Shared<F: Files> {
     pub pool: Pool<Machine>,
     /// Its own log.
     pub log: Arc<SharedLog<F>>,
-    /// The link as it is, and since when.
+    /// The link as it is, and since when it is up or is not.
     pub link: Mutex<(LinkState, Elapsed)>,
     /// How far behind it is.
     pub marks: Mutex<Marks>,
@@ -335,6 +335,9 @@ impl<F: Place> Follower for Sink<F> {
         let wall = self.shared.clock.moment().wall;
         let share = bytes.len() / entries.len().max(1);
         let end = entries.last().map(|entry| (entry.lsn, entry.time));
+        let writes =
+            entries.iter().filter_map(|entry| entry.payload.effect()).flat_map(|effect| &effect.writes);
+        let cleared = received.checkpoints.cleared(&self.store, writes);
         let append = |entries: &[Entry]| self.append(entries, bytes);
         let receive = |entries: &[Entry]| self.shared.applied.receive(entries);
         let arrived = |entry| self.policy.arrived(entry, wall);
@@ -342,7 +345,7 @@ impl<F: Place> Follower for Sink<F> {
         (received.last, received.time) = end.unwrap_or((received.last, received.time));
         lock(&self.shared.marks).pass(received.last, bytes.len() as u64, received.time);
         received.checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
-        if received.checkpoints.written(bytes.len() as u64) {
+        if received.checkpoints.written(bytes.len() as u64) || cleared {
             self.quiesce(&received)?;
             let Received { checkpoints, last, time } = &mut *received;
             checkpoints.begin(&self.store, &self.shared.log, *last, *time).map_err(failed)?;
@@ -378,6 +381,11 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn link(&self, state: LinkState) {
-        *lock(&self.shared.link) = (state, self.shared.clock.elapsed());
+        let mut link = lock(&self.shared.link);
+        let is_up = |state: &LinkState| matches!(state, LinkState::Up { .. });
+        if is_up(&state) != is_up(&link.0) {
+            link.1 = self.shared.clock.elapsed();
+        }
+        link.0 = state;
     }
 }

@@ -25,6 +25,7 @@ mod master;
 mod node;
 mod open;
 mod packer;
+mod reclaim;
 mod replica;
 mod settings;
 mod tail;

@@ -7,6 +7,7 @@ use super::open::{self, Folders, OpenError};
 use super::{Address, Failure, Place, Settings, StartError};
 use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
+use crate::client::served::{self, Served};
 use crate::command::{Command, Reply};
 use crate::server::{Facts, Node, Refused};
 use crate::store::rocksdb::RocksStore;
@@ -116,6 +117,19 @@ impl<F: Place> Engine<F> {
         lock(&self.role).clone()
     }
 
+    /// Refuses to follow this node itself, or a replica, as far as the other side says so: it may be down.
+    fn check_is_master(&self, address: &Address) -> Result<(), String> {
+        match served::ask(&address.to_string()) {
+            Some(served) if served.run_id == self.run_id => {
+                Err(format!("a node cannot replicate itself, and {address} is this node"))
+            }
+            Some(Served { master: Some(master), .. }) => {
+                Err(format!("{address} is a replica of {master}: follow that one"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn change_role(&self, master: Option<Address>) -> Result<(), String> {
         let mut running = lock(&self.running);
         let settings = lock(&self.settings).clone();
@@ -221,7 +235,11 @@ impl<F: Place> Node for Engine<F> {
 
     async fn replicate(&self, master: Option<(String, u16)>) -> Result<(), Refused> {
         let master = master.map(|(host, port)| Address { host, port });
-        self.blocking(move |engine| engine.change_role(master)).await
+        let change = move |engine: &Engine<F>| {
+            master.iter().try_for_each(|master| engine.check_is_master(master))?;
+            engine.change_role(master)
+        };
+        self.blocking(change).await
     }
 
     async fn set_appendfsync(&self, fsync: Fsync) -> Result<(), Refused> {

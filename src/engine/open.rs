@@ -18,6 +18,7 @@ use super::identity::{Identity, IdentityError};
 use crate::apply;
 use crate::binlog::segment::{Options, begin_after};
 use crate::binlog::{Disk, Entry, Epoch, Files, FolderId, Lsn, SegmentError, SegmentLog};
+use crate::replication::handshake::START_AGAIN;
 use crate::store::rocksdb::RocksStore;
 use crate::store::{Store as _, StoreError};
 use crate::time::Millis;
@@ -105,10 +106,13 @@ pub enum OpenError {
         /// What the file `node` says.
         expected: FolderId,
     },
+    /// It was to be taken in as a copy.
+    #[error("--take-copy: {0}")]
+    NoCopy(&'static str),
     /// A replica's store holds entries that its log does not have: the disk lost what a fsync had promised.
     #[error(
-        "the store holds entries through {marker}, the log ends at {last}: the disk lost what fsync had promised, and \
-         full sync is not built yet: empty the replica's folder and start it again"
+        "the store holds entries through {marker}, the log ends at {last}: the disk lost what fsync had promised; \
+         {START_AGAIN}"
     )]
     Ahead {
         /// The store's marker.
@@ -157,6 +161,10 @@ pub fn open<F: Files + Clone>(
     }
     tracing::info!(first = %recovered.first, last = %recovered.last, durable = %recovered.durable, %marker,
         cut_bytes = recovered.cut_bytes, clean = recovered.clean, "log recovered");
+    if settings.takes_copy && !identity.is_follower() {
+        check_copy(is_new, follows, recovered.stopped)?;
+        tracing::info!(last = %recovered.last, "the folder is taken in as a copy of a master's");
+    }
     if marker > recovered.last {
         if follows || identity.is_follower() {
             return Err(OpenError::Ahead { marker, last: recovered.last });
@@ -195,6 +203,18 @@ pub fn open<F: Files + Clone>(
         files,
         identity,
     })
+}
+
+/// Whether a folder that no replica has used yet can be a copy of a master's. Errors: `NoCopy`.
+fn check_copy(is_new: bool, follows: bool, stopped: bool) -> Result<(), OpenError> {
+    match (follows, is_new, stopped) {
+        (false, ..) => Err(OpenError::NoCopy("it goes with --replicaof")),
+        (_, true, _) => Err(OpenError::NoCopy("there is no copy in the folder")),
+        (_, _, false) => Err(OpenError::NoCopy(
+            "the copy is of a node that ran or was killed: stop its master with SHUTDOWN or SIGTERM, and copy its folder again",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// RocksDB tells only in words that somebody else holds its lock.

@@ -41,6 +41,8 @@ pub struct Settings {
     /// How much of the time for which a node was down log time counts at a start, at most, milliseconds: the wall clock tells it,
     /// which may have been set meanwhile.
     pub downtime_max_ms: u64,
+    /// Whether the folder may be a copy of a master's that becomes a replica's: refused if it is not, once.
+    pub takes_copy: bool,
     /// How often a replica under `writeset_snapshots` publishes a snapshot, milliseconds.
     pub snapshot_interval_ms: u64,
     /// Received entries that wait to be applied: how many, and how many bytes.
@@ -74,6 +76,7 @@ impl Settings {
             flush_bytes: 64 << 20,
             log_clock_limit_ms: 10_000,
             downtime_max_ms: 24 * 3_600_000,
+            takes_copy: false,
             snapshot_interval_ms: 100,
             queue_entries_max: 10_000,
             queue_bytes_max: 64 << 20,

@@ -177,6 +177,8 @@ impl<F: Files> MasterDuties<F> {
         {
             tracing::error!(%error, "fsync failed");
         }
+        // A flush may have ended since the last write.
+        let _ = self.shared.queue.push(Request::Look);
         self.raise();
     }
 

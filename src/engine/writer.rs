@@ -45,7 +45,7 @@ pub enum Request {
     },
     /// Removal of keys that seemed dead.
     Expire(Vec<Key>),
-    /// A look at whether the store's disk has room again.
+    /// A look at whether a flush has ended, and whether the store's disk has room again.
     Look,
     /// Another promise from now on.
     Fsync {
@@ -243,7 +243,8 @@ impl<F: Files> Writer<F> {
         if let Some(entry) = executed.entries.last() {
             self.last = entry.lsn;
         }
-        let due = self.checkpoints.written(bytes_of(&executed.writes));
+        let cleared = self.checkpoints.cleared(&self.store, &executed.writes);
+        let due = self.checkpoints.written(bytes_of(&executed.writes)) || cleared;
         if due {
             self.checkpoints.begin(&self.store, &self.log, self.last, self.time)?;
         }

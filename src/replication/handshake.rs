@@ -44,7 +44,8 @@ const EXPIRY_BYTES_MAX: usize = 32;
 /// Bytes of the longest row `epoch:first` and its comma.
 const ROW_BYTES_MAX: usize = 42;
 /// What every refusal ends with as long as there is no full sync.
-const START_AGAIN: &str = "full sync is not built yet: empty the replica's folder and start it again";
+pub const START_AGAIN: &str = "full sync is not built yet: start the replica on a copy of its stopped master's folder, with \
+    --take-copy; an empty folder will do as long as the master's log begins at lsn 1";
 
 /// Where a replica is: what it says first on each connection.
 ///

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Where the log's end lies in bytes is not known before the session has reached it once: until then there is no lag
-//! in bytes.
+//! in bytes. Before the session was told where the log ends there is no lag at all.
 
 use super::Tail;
 use crate::binlog::Lsn;
@@ -18,15 +18,20 @@ use std::collections::VecDeque;
 /// Marks that are kept, at most; more groups under way than that make the lag in bytes and time coarser, never too small.
 pub const MARKS_MAX: usize = 1024;
 
-/// How far behind the end of the master's log.
+/// How far behind the end of the master's log. The default: nothing is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Lag {
-    /// Entries that are lacking.
-    pub entries: u64,
+    /// Entries that are lacking; `None` as long as it is not known.
+    pub entries: Option<u64>,
     /// Their bytes; `None` as long as it is not known.
     pub bytes: Option<u64>,
     /// Log time at the end, less log time here, milliseconds; `None` as long as it is not known.
     pub ms: Option<u64>,
+}
+
+impl Lag {
+    /// Nothing is lacking.
+    pub const NONE: Lag = Lag { entries: Some(0), bytes: Some(0), ms: Some(0) };
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +46,8 @@ struct Mark {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Marks {
     marks: VecDeque<Mark>,
-    tail: Tail,
+    /// The log's end, once it was told.
+    tail: Option<Tail>,
     /// What the tail's count of bytes was before this session's first entry.
     base: Option<u64>,
 }
@@ -50,7 +56,7 @@ impl Marks {
     /// A session that begins after entry `start`.
     pub fn new(start: Lsn) -> Marks {
         let mark = Mark { lsn: start, bytes: 0, time: None };
-        Marks { marks: VecDeque::from([mark]), tail: Tail { last: start, ..Tail::default() }, base: None }
+        Marks { marks: VecDeque::from([mark]), tail: None, base: None }
     }
 
     /// Notes that the session has come to `lsn` with `bytes` more, and to log time `time`.
@@ -69,13 +75,14 @@ impl Marks {
 
     /// Notes the end of the master's log.
     pub fn end(&mut self, tail: Tail) {
-        self.tail = tail;
+        self.tail = Some(tail);
         self.find_base();
     }
 
     fn find_base(&mut self) {
-        if let Some(mark) = self.marks.back().filter(|mark| mark.lsn == self.tail.last) {
-            self.base = Some(self.tail.bytes.wrapping_sub(mark.bytes));
+        let Some(tail) = self.tail else { return };
+        if let Some(mark) = self.marks.back().filter(|mark| mark.lsn == tail.last) {
+            self.base = Some(tail.bytes.wrapping_sub(mark.bytes));
         }
     }
 
@@ -84,15 +91,16 @@ impl Marks {
         while self.marks.get(1).is_some_and(|mark| mark.lsn <= lsn) {
             self.marks.pop_front();
         }
-        if lsn >= self.tail.last {
-            return Lag { entries: 0, bytes: Some(0), ms: Some(0) };
+        let Some(tail) = self.tail else { return Lag::default() };
+        if lsn >= tail.last {
+            return Lag::NONE;
         }
         let mark = self.marks.front();
         let bytes = mark.zip(self.base).map(|(mark, base)| {
             // Differences of counts that may begin anywhere.
-            self.tail.bytes.wrapping_sub(base.wrapping_add(mark.bytes))
+            tail.bytes.wrapping_sub(base.wrapping_add(mark.bytes))
         });
-        let ms = mark.and_then(|mark| mark.time).map(|time| self.tail.time.since(time));
-        Lag { entries: self.tail.last.0.saturating_sub(lsn.0), bytes, ms }
+        let ms = mark.and_then(|mark| mark.time).map(|time| tail.time.since(time));
+        Lag { entries: Some(tail.last.0.saturating_sub(lsn.0)), bytes, ms }
     }
 }

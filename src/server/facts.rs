@@ -4,6 +4,7 @@ use crate::binlog::{Epoch, Fsync, Lsn};
 use crate::compression::Codec;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
+use crate::replication::lag::Lag;
 use crate::time::Millis;
 
 /// What a node tells of itself at one instant.
@@ -61,6 +62,8 @@ pub enum Role {
         port: u16,
         /// The link to it.
         link: Link,
+        /// For how long the link has not been up, in milliseconds; from the start on if it never was. 0: it is up.
+        down_ms: u64,
     },
 }
 
@@ -110,12 +113,8 @@ pub struct Progress {
     pub durable: Lsn,
     /// Last entry that readers see.
     pub applied: Lsn,
-    /// Entries that the master has and this node has not applied.
-    pub lag_entries: u64,
-    /// Their bytes in the binlog.
-    pub lag_bytes: u64,
-    /// How long ago, by the master's clock, what is missing began to be; 0 if nothing is.
-    pub lag_ms: u64,
+    /// How far behind its master. Nothing is known of it while the link is down.
+    pub lag: Lag,
 }
 
 /// A replica's link to its master.
@@ -131,10 +130,7 @@ pub enum Link {
         compression: Codec,
     },
     /// It lost its master and tries again.
-    Down {
-        /// For how long, in milliseconds.
-        since_ms: u64,
-    },
+    Down,
     /// It gave up: an entry could not be applied.
     Stopped {
         /// Why.

@@ -6,6 +6,7 @@ use super::config::{Config, fsync_name};
 use super::facts::{Facts, Follower, Link, Progress, Role};
 use super::reply::Protocol;
 use crate::command::Reply;
+use crate::replication::lag::Lag;
 use std::fmt::{Display, Write as _};
 
 /// The version of Redis whose replies this server gives.
@@ -178,7 +179,7 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
                 follower(text, at, replica);
             }
         }
-        Role::Replica { host, port, link } => {
+        Role::Replica { host, port, link, down_ms } => {
             text.field("role", "slave");
             text.field("master_host", one_line(host));
             text.field("master_port", port);
@@ -188,8 +189,8 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
             }
             text.field("master_sync_in_progress", u8::from(*link == Link::Sync));
             text.field("slave_repl_offset", facts.progress.applied);
-            if let Link::Down { since_ms } = link {
-                text.field("master_link_down_since_seconds", since_ms / 1000);
+            if !matches!(link, Link::Up { .. }) {
+                text.field("master_link_down_since_seconds", down_ms / 1000);
             }
             if let Link::Stopped { reason } = link {
                 text.field("rc_link_stopped", one_line(reason));
@@ -209,16 +210,23 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
     text.field("rc_clock_offset_ms", facts.offset_ms);
     text.field("rc_clock_steps", facts.clock_steps);
     text.field("rc_clients_disconnected", facts.clients_disconnected);
-    text.field("rc_lag_entries", facts.progress.lag_entries);
-    text.field("rc_lag_bytes", facts.progress.lag_bytes);
-    text.field("rc_lag_ms", facts.progress.lag_ms);
+    let Lag { entries, bytes, ms } = facts.progress.lag;
+    for (name, lag) in [("rc_lag_entries", entries), ("rc_lag_bytes", bytes), ("rc_lag_ms", ms)] {
+        text.field(name, known(lag));
+    }
+}
+
+/// A number that may not be known: then -1, as Redis has it.
+fn known(number: Option<u64>) -> i64 {
+    number.map_or(-1, |number| i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 fn follower(text: &mut Text, at: usize, replica: &Follower) {
     let Follower { addr, port, state, compression, progress } = replica;
-    let Progress { received, durable, applied, lag_entries, lag_bytes, lag_ms } = progress;
+    let Progress { received, durable, applied, lag } = progress;
     let state = state.name();
-    let lag_s = lag_ms / 1000;
+    let lag_s = known(lag.ms.map(|ms| ms / 1000));
+    let (lag_entries, lag_bytes, lag_ms) = (known(lag.entries), known(lag.bytes), known(lag.ms));
     text.line(format_args!("slave{at}:ip={addr},port={port},state={state},offset={received},lag={lag_s}"));
     text.line(format_args!(
         "rc_slave{at}:received_lsn={received},durable_lsn={durable},applied_lsn={applied},\
@@ -252,12 +260,12 @@ pub fn role(facts: &Facts) -> Reply {
                 Reply::Array(replicas),
             ])
         }
-        Role::Replica { host, port, link } => {
+        Role::Replica { host, port, link, .. } => {
             let state = match link {
                 Link::Connecting => "connecting",
                 Link::Sync => "sync",
                 Link::Up { .. } => "connected",
-                Link::Down { .. } | Link::Stopped { .. } => "connect",
+                Link::Down | Link::Stopped { .. } => "connect",
             };
             Reply::Array(vec![
                 Reply::bulk("slave"),

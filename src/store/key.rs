@@ -111,6 +111,11 @@ pub fn database(db: u8) -> (Vec<u8>, Vec<u8>) {
     (from, to)
 }
 
+/// Whether a range that begins with this raw key is of whole databases, as FLUSHDB and FLUSHALL delete them.
+pub fn begins_a_database(from: &[u8]) -> bool {
+    matches!(from, [DATA] | [DATA, _])
+}
+
 /// The range of raw keys of the metadata of database `db`: first, and first after.
 pub fn all_metadata(db: u8) -> (Vec<u8>, Vec<u8>) {
     let from = vec![DATA, db, METADATA];

@@ -4,6 +4,7 @@
 //! Everything above speaks raw keys and values, whose bytes [`key`] and [`record`] define, so the models run
 //! the very bytes that RocksDB holds.
 
+pub mod cursors;
 pub mod deadlines;
 mod dump;
 pub mod gate;
@@ -17,6 +18,7 @@ pub mod rocksdb;
 pub use dump::{Content, Dump, Element, Stored, dump, elements};
 
 use crate::effect::Write;
+use cursors::Cursors;
 use std::ops::ControlFlow;
 
 /// Why a store could not answer. The node stops on it: a write that may or may not have happened cannot be
@@ -63,6 +65,11 @@ pub trait Read {
         true
     }
 
+    /// Where cursors of SCAN and HSCAN are kept; `None`: nowhere, and a scan of this store is one call.
+    fn cursors(&self) -> Option<&Cursors> {
+        None
+    }
+
     /// Calls `visit` for each record of `from..to` in the order of its keys, until it breaks. An empty `to` is
     /// the end of the store.
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
@@ -79,6 +86,10 @@ impl<R: Read + ?Sized> Read for &R {
 
     fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
         (**self).may_have_elements(db, name)
+    }
+
+    fn cursors(&self) -> Option<&Cursors> {
+        (**self).cursors()
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 //!
 //! A writer that runs several commands before it writes one batch lets each see what those before it came to.
 
+use super::cursors::Cursors;
 use super::{Read, Store, StoreError, Visit, key};
 use crate::effect::Write;
 use std::collections::BTreeMap;
@@ -87,6 +88,10 @@ impl<B: Read> Read for Overlay<B> {
 
     fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
         self.has_elements || self.base.may_have_elements(db, name)
+    }
+
+    fn cursors(&self) -> Option<&Cursors> {
+        self.base.cursors()
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

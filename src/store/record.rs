@@ -112,6 +112,11 @@ impl Metadata {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
+    /// The key's type.
+    pub fn kind(&self) -> Type {
+        if self.collection.is_some() { Type::Hash } else { Type::String }
+    }
+
     /// As [`Record::decode`].
     pub fn decode(key: &[u8], bytes: &[u8]) -> Result<Metadata, StoreError> {
         parts(key, bytes).map(|(metadata, _)| metadata)

@@ -61,8 +61,7 @@ fn arrive_in_log_order(codec: Codec) {
         assert!(state.groups < 2000, "5540 entries came in {} groups", state.groups);
     });
     let is_all = |progress: &replicheck::replication::feed::Progress| {
-        let lag = Lag { entries: 0, bytes: Some(0), ms: Some(0) };
-        progress.ack.applied == Lsn(5540) && progress.sent == Lsn(5540) && progress.lag == lag
+        progress.ack.applied == Lsn(5540) && progress.sent == Lsn(5540) && progress.lag == Lag::NONE
     };
     // One ack more than there are now is one of the last entry at the latest after `idle`.
     let acked = || master.source.progress().last().is_some_and(is_all);

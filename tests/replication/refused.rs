@@ -34,7 +34,8 @@ fn link_refused_stops_for_good() {
     assert_eq!(
         reason.to_string(),
         "NOSYNC replica has lsn 5, but the histories part after lsn 3; the master's log ends at 3, epoch 2; \
-         full sync is not built yet: empty the replica's folder and start it again"
+         full sync is not built yet: start the replica on a copy of its stopped master's folder, with --take-copy; an empty \
+         folder will do as long as the master's log begins at lsn 1"
     );
     master.stop();
     assert_eq!(master.source.connections(), 1, "it was asked once");

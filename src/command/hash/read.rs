@@ -3,15 +3,16 @@
 //! A hash that is not there is a hash without fields. Fields come in the order of their names; Redis promises
 //! no order.
 
-use crate::command::cursor::{self, Batch, Options};
+use crate::command::cursor::{self, Options};
 use crate::command::{CommandError, Outcome, Reply, View};
 use crate::effect::Effect;
 use crate::store::Element;
 use crate::store::StoreError;
+use crate::store::record::Collection;
 use crate::time::Millis;
 
 /// HSCAN returns a hash of at most this many fields whole, as Redis does (`hash-max-listpack-entries`).
-const WHOLE_MAX: usize = 512;
+const WHOLE_MAX: u64 = 512;
 
 /// The value of a field.
 fn field(view: &View<'_>, name: &[u8], field: &[u8]) -> Result<Option<Vec<u8>>, CommandError> {
@@ -82,20 +83,19 @@ pub(super) fn hstrlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 /// not looked at, and a small hash comes whole at any cursor: one that grows large meanwhile has been returned
 /// whole before, one that shrank is returned once more.
 pub(super) fn hscan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    let from = cursor::parse(&argv[2])?;
-    if view.hash(&argv[1])?.is_none() {
+    let (name, from) = (&argv[1], cursor::parse(&argv[2])?);
+    let Some((Collection { incarnation, count }, _)) = view.hash(name)? else {
         return Ok((cursor::reply(0, Vec::new()), Effect::none()));
-    }
+    };
     let options = Options::parse(&argv[3..], false)?;
-    let fields = fields(view, &argv[1])?;
-    let mut batch = if fields.len() <= WHOLE_MAX { Batch::whole() } else { Batch::new(from, &options) };
-    for (field, value) in fields {
-        batch.offer(&field, || value);
-    }
-    let reply = batch.into_reply(|field, value, shown| {
-        if options.name_passes(&field) {
-            shown.extend([Reply::Bulk(field), Reply::Bulk(value)]);
-        }
-    });
-    Ok((reply, Effect::none()))
+    let is_small = count <= WHOLE_MAX;
+    let (after, count) = if is_small {
+        (None, usize::MAX)
+    } else {
+        (cursor::place(view, from)?, cursor::count(view, &options))
+    };
+    let (fields, last) = view.some_elements(name, incarnation, after.as_deref(), count)?;
+    let passing = fields.into_iter().filter(|(field, _)| options.name_passes(field));
+    let shown = passing.flat_map(|(field, value)| [Reply::Bulk(field), Reply::Bulk(value)]).collect();
+    Ok((cursor::reply(cursor::next(view, from, last), shown), Effect::none()))
 }

@@ -1,13 +1,12 @@
 //! Commands that walk over the keys of a database: KEYS SCAN RANDOMKEY DBSIZE. Pure.
 //!
-//! All of them cost O(keys of the database), DBSIZE too: no count is kept, because which keys are alive is a
+//! All but SCAN cost O(keys of the database), DBSIZE too: no count is kept, because which keys are alive is a
 //! matter of the instant of judging.
 
-use crate::command::cursor::{self, Batch, Options};
+use crate::command::cursor::{self, Options};
 use crate::command::random::Random;
 use crate::command::{KeyArguments, Kind, Outcome, Reply, Spec, View, always, pattern};
 use crate::effect::Effect;
-use crate::store::record::Type;
 use crate::time::Millis;
 use std::ops::ControlFlow;
 
@@ -53,7 +52,7 @@ pub(super) const TABLE: &[Spec] = &[
 /// KEYS: in the order of the names. Redis promises no order.
 fn keys(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let mut found = Vec::new();
-    view.for_each_key(&[], &mut |name, _| {
+    view.for_each_key(&mut |name, _| {
         if pattern::matches(&argv[1], name) {
             found.push(Reply::bulk(name));
         }
@@ -67,24 +66,27 @@ fn keys(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 fn scan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let from = cursor::parse(&argv[1])?;
     let options = Options::parse(&argv[2..], true)?;
-    let mut batch: Batch<Type> = Batch::new(from, &options);
-    view.for_each_key(&[], &mut |name, record| {
-        batch.offer(name, || record.kind());
+    let after = match cursor::place(view, from) {
+        // Nothing is left out of a database that is empty.
+        Err(_) if view.some_keys(None, 1, &mut |_, _| ControlFlow::Continue(()))?.is_none() => None,
+        place => place?,
+    };
+    let mut shown = Vec::new();
+    let count = cursor::count(view, &options);
+    let last = view.some_keys(after.as_deref(), count, &mut |name, stored| {
+        if options.name_passes(name) && options.type_passes(stored.kind().name()) {
+            shown.push(Reply::bulk(name));
+        }
         ControlFlow::Continue(())
     })?;
-    let reply = batch.into_reply(|name, kind, shown| {
-        if options.name_passes(&name) && options.type_passes(kind.name()) {
-            shown.push(Reply::Bulk(name));
-        }
-    });
-    Ok((reply, Effect::none()))
+    Ok((cursor::reply(cursor::next(view, from, last), shown), Effect::none()))
 }
 
 fn randomkey(view: &View<'_>, _: Millis, _: &[Vec<u8>]) -> Outcome {
     // Walked twice rather than held in memory.
     let mut left = Random::new(view.random()).below(count(view)?);
     let mut chosen = Reply::Null;
-    view.for_each_key(&[], &mut |name, _| {
+    view.for_each_key(&mut |name, _| {
         if left == 0 {
             chosen = Reply::bulk(name);
             return ControlFlow::Break(());
@@ -102,7 +104,7 @@ fn dbsize(view: &View<'_>, _: Millis, _: &[Vec<u8>]) -> Outcome {
 /// Number of living keys. Redis counts those too that are dead but not yet cleared away.
 fn count(view: &View<'_>) -> Result<usize, crate::store::StoreError> {
     let mut count = 0;
-    view.for_each_key(&[], &mut |_, _| {
+    view.for_each_key(&mut |_, _| {
         count += 1;
         ControlFlow::Continue(())
     })?;

@@ -31,6 +31,7 @@ mod snapshot;
 
 pub use snapshot::Snapshot;
 
+use super::cursors::Cursors;
 use super::{Read, Store, StoreError, Visit, key, record};
 use crate::effect::{Key, Write};
 use crate::time::Millis;
@@ -109,6 +110,11 @@ impl RocksStore {
     /// It flushes first; what [`RocksStore::flush`] asks of the node, this asks, too. Cost: O(records in these files).
     pub fn compact(&self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
         self.flush()?;
+        self.merge(from, to)
+    }
+
+    /// As [`RocksStore::compact`], of what is flushed already. Others may write meanwhile.
+    pub fn merge(&self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
         let before = self.number(ERRORS)?;
         let end = (!to.is_empty()).then_some(to);
         self.shared.db.compact_range_opt(Some(from), end, &options::for_compaction());
@@ -189,6 +195,10 @@ impl Read for RocksStore {
 
     fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
         self.shared.owners.may_have(db, name)
+    }
+
+    fn cursors(&self) -> Option<&Cursors> {
+        Some(&self.shared.cursors)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

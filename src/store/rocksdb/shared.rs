@@ -3,6 +3,7 @@
 use super::owners::Owners;
 use super::{io_error, options};
 use crate::store::StoreError;
+use crate::store::cursors::Cursors;
 use crate::store::deadlines::Deadlines;
 use crate::store::gate::{self, Gate};
 use crate::time::Millis;
@@ -21,6 +22,8 @@ pub(super) struct Shared {
     pub(super) reading: ReadOptions,
     /// For writing.
     pub(super) writing: WriteOptions,
+    /// Cursors of scans.
+    pub(super) cursors: Cursors,
     /// Where the next keys die.
     pub(super) deadlines: Deadlines,
     /// Which keys may have elements.
@@ -55,6 +58,7 @@ impl Shared {
             writing: options::for_writing(),
             errors_before: AtomicU64::new(0),
             batch_bytes: AtomicUsize::new(0),
+            cursors: Cursors::default(),
             deadlines: Deadlines::default(),
             owners: Owners::new(),
             gate: Mutex::new(Gate::new()),

@@ -2,6 +2,7 @@
 
 use super::shared::Shared;
 use super::{io_error, scan};
+use crate::store::cursors::Cursors;
 use crate::store::{Read, StoreError, Visit};
 use crate::time::Millis;
 use ::rocksdb::{DB, ReadOptions};
@@ -81,6 +82,10 @@ impl Read for Snapshot {
         let value = db.get_pinned_opt(key, &pinned.reading).map_err(io_error)?;
         value.iter().for_each(|value| look(value));
         Ok(())
+    }
+
+    fn cursors(&self) -> Option<&Cursors> {
+        Some(&self.held.borrow_owner().cursors)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use replicheck::command::Reply;
 use replicheck::effect::Key;
 use replicheck::engine::Settings;
 use replicheck::ordering::Strategy;
+use replicheck::replication::lag::Lag;
 use replicheck::server::facts::{Follower, Link, Role};
 use std::time::Duration;
 
@@ -117,14 +118,14 @@ fn facts_of_both_come_to_no_lag_and_durable_follows() {
         only_follower(&master).is_some_and(|follower| {
             let progress = follower.progress;
             let all = [progress.received, progress.durable, progress.applied] == [Lsn(2); 3];
-            all && [progress.lag_entries, progress.lag_bytes, progress.lag_ms] == [0; 3]
+            all && progress.lag == Lag::NONE
         })
     });
     let follower = only_follower(&master).expect("it follows");
     assert_eq!((follower.addr.as_str(), follower.port), ("127.0.0.1", replica.port));
     let facts = replica.facts();
     let progress = facts.progress;
-    assert_eq!([progress.lag_entries, progress.lag_bytes, progress.lag_ms], [0; 3]);
+    assert_eq!(progress.lag, Lag::NONE);
     assert_eq!((facts.epoch, replica.link()), (master.facts().epoch, UP));
     let call = |peer: &Peer, argv: &[&str]| {
         let address = format!("127.0.0.1:{}", peer.port);
@@ -178,4 +179,62 @@ fn log_time_of_a_replica_that_publishes_rarely_is_not_estimated_while_its_master
     let facts = replica.facts();
     assert_eq!(facts.progress.applied, Lsn(0), "no cut came");
     assert!(!facts.log_time_estimated, "heartbeats came all the time: {:?}", facts.log_time);
+}
+
+#[test]
+fn facts_while_the_link_is_down_say_that_the_lag_is_not_known_and_since_when() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let master = Peer::master(&m, AS_IT_IS);
+    let replica = Peer::replica(&r, AS_IT_IS, master.port);
+    master.run(&["SET a 1"]);
+    replica.wait_for(&master);
+    wait_until("no lag", || replica.facts().progress.lag == Lag::NONE);
+    let down_ms = || match replica.facts().role {
+        Role::Replica { down_ms, .. } => down_ms,
+        Role::Master { .. } => panic!("it follows"),
+    };
+    assert_eq!(down_ms(), 0);
+    drop(master);
+    wait_until("the link is down", || replica.link() != UP);
+    // It tries again and again: what it tells is about the whole time.
+    let (mut longest, mut tried) = (0, 0);
+    let mut before = replica.link();
+    while tried < 3 {
+        let (now, link) = (down_ms(), replica.link());
+        assert_eq!(replica.facts().progress.lag, Lag::default(), "{link:?}");
+        assert!(now >= longest, "{link:?}: {now} ms after {longest} ms");
+        longest = now;
+        tried += u32::from(link != before);
+        before = link;
+        std::thread::yield_now();
+    }
+    assert!(longest > 0);
+}
+
+/// Bytes of the files in the store's folder.
+fn store_bytes(disks: &Disks) -> u64 {
+    let files = std::fs::read_dir(disks.dir.path().join("store")).expect("a folder");
+    files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len())).sum()
+}
+
+#[test]
+fn flushall_gives_the_space_back_on_both_nodes() {
+    let (m, r) = (Disks::new(), Disks::new());
+    let change = |settings: &mut Settings| settings.flush_bytes = 1 << 20;
+    let master = Peer::master(&m, &change);
+    let replica = Peer::replica(&r, &change, master.port);
+    let value = "v".repeat(100_000);
+    for n in 0..200 {
+        master.run(&[&format!("SET k{n} {value}")]);
+    }
+    replica.wait_for(&master);
+    for disks in [&m, &r] {
+        wait_until("it is on the disk", || store_bytes(disks) > 10_000_000);
+    }
+    master.run(&["FLUSHALL"]);
+    for disks in [&m, &r] {
+        wait_until("the space is given back", || store_bytes(disks) < 2_000_000);
+    }
+    master.run(&["SET a 1"]);
+    replica.assert_equals(&master, "what is left");
 }

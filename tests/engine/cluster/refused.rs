@@ -5,10 +5,11 @@ use super::peer::{AS_IT_IS, Peer, UP};
 use replicheck::binlog::Fsync;
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Reply;
-use replicheck::engine::Settings;
+use replicheck::engine::{Address, Engine, Settings};
 use replicheck::expiry::Policy;
+use replicheck::replication::handshake::START_AGAIN;
 use replicheck::server::Node as _;
-use replicheck::server::facts::Link;
+use replicheck::server::facts::{Link, Role};
 use std::time::Duration;
 
 #[test]
@@ -23,8 +24,40 @@ fn replica_behind_the_purge_is_refused() {
     let replica = Peer::replica(&r, AS_IT_IS, master.port);
     let reason = replica.wait_until_refused();
     assert!(reason.starts_with("NOSYNC replica needs lsn 1, but the master's log begins at "), "{reason}");
-    assert!(reason.ends_with("empty the replica's folder and start it again"), "{reason}");
+    assert!(reason.ends_with(START_AGAIN), "{reason}");
     assert_eq!(replica.one("GET n"), Reply::Null, "it answers with what it has");
+}
+
+#[test]
+fn copy_of_the_folder_of_a_master_with_a_purged_log_becomes_its_replica() {
+    let m = Disks::new();
+    let small = |settings: &mut Settings| (settings.segment_bytes_max, settings.flush_bytes) = (1, 1);
+    let master = Peer::master(&m, &small);
+    for _ in 0..12 {
+        master.run(&["INCR n"]);
+    }
+    let takes = |settings: &mut Settings| settings.takes_copy = true;
+    let refused = |disks: &Disks, port: Option<u16>| {
+        let master = port.map(|port| Address { host: "127.0.0.1".to_owned(), port });
+        let settings = Settings { takes_copy: true, ..disks.settings(Fsync::EverySec) };
+        Engine::start_on(disks.folders(), settings, master).err().expect("it does not start").to_string()
+    };
+    assert_eq!(refused(&Disks::new(), Some(master.port)), "--take-copy: there is no copy in the folder");
+    let killed = Disks::with(m.node.copy(), m.binlog.copy());
+    let text = refused(&killed, Some(master.port));
+    assert!(text.starts_with("--take-copy: the copy is of a node that ran or was killed: "), "{text}");
+    master.stop().expect("it stops");
+    let copy = m.copy();
+    assert_eq!(refused(&m.copy(), None), "--take-copy: it goes with --replicaof");
+    let master = Peer::master(&m, &small);
+    master.run(&["INCR n"]);
+    let replica = Peer::replica(&copy, &takes, master.port);
+    replica.assert_equals(&master, "a cold copy");
+    // It is a replica now: the flag may stay.
+    replica.stop().expect("it stops");
+    master.run(&["INCR n"]);
+    let replica = Peer::replica(&copy, &takes, master.port);
+    replica.assert_equals(&master, "its next start");
 }
 
 #[test]
@@ -76,6 +109,16 @@ fn replica_of_a_replica_is_refused_until_that_one_is_a_master() {
         }
         other => panic!("{other:?}"),
     }
+    let third = Peer::master(&Disks::new(), AS_IT_IS);
+    let told = third.replicate(Some(replica.port)).expect_err("that is a replica").0;
+    let expected = format!("ERR {address} is a replica of 127.0.0.1:{}: follow that one", master.port);
+    assert_eq!(told, expected);
+    let told = master.replicate(Some(replica.port)).expect_err("it follows this node").0;
+    assert_eq!(told, expected, "a circle");
+    let own = master.port;
+    let told = master.replicate(Some(own)).expect_err("that is itself").0;
+    assert_eq!(told, format!("ERR a node cannot replicate itself, and 127.0.0.1:{own} is this node"));
+    assert!(matches!(master.facts().role, Role::Master { .. }), "it is what it was");
     let second = Peer::replica(&s, AS_IT_IS, replica.port);
     wait_until("the link is down", || matches!(second.link(), Link::Down { .. }));
     replica.replicate(None).expect("it is promoted");
@@ -111,7 +154,8 @@ fn replica_refuses_writes_and_after_a_crash_reads() {
         again.stop().expect("it stops");
         again = Peer::replica(&crashed, &change, silent.port);
         assert!(loading(&again), "{}", fsync.name());
-        again.replicate(Some(silent.port)).expect("it tries");
+        // Nobody serves there.
+        again.replicate(Some(1)).expect("it tries");
         assert!(loading(&again), "{}", fsync.name());
         again.replicate(Some(master.port)).expect("it follows");
         wait_until("reads", || again.one("GET a") == Reply::bulk("1"));

@@ -29,8 +29,8 @@ fn promotion_begins_an_epoch_and_the_old_master_follows() {
     assert_eq!(old.facts().epoch, promoted.epoch);
     assert!(matches!(old.one("SET c 3"), Reply::Error(text) if text.starts_with("READONLY ")));
     // And back again.
-    new.replicate(Some(old.port)).expect("it waits for a master");
     old.replicate(None).expect("it is promoted");
+    new.replicate(Some(old.port)).expect("it follows");
     assert!(old.facts().epoch > promoted.epoch);
     old.run(&["SET c 3"]);
     new.assert_equals(&old, "what the first master wrote");

@@ -7,6 +7,7 @@ use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Epoch, Fsync, Lsn};
 use replicheck::command::Reply;
 use replicheck::engine::{Address, Engine};
+use replicheck::replication::handshake::START_AGAIN;
 use replicheck::server::Node as _;
 use replicheck::store::Dump;
 use std::path::Path;
@@ -153,8 +154,9 @@ fn store_ahead_of_its_log_refuses_a_replica() {
         Ok(_) => panic!("it starts"),
         Err(error) => error.to_string(),
     };
-    let text = "the store holds entries through 4, the log ends at 3: the disk lost what fsync had promised, and full \
-        sync is not built yet: empty the replica's folder and start it again";
+    let text = format!(
+        "the store holds entries through 4, the log ends at 3: the disk lost what fsync had promised; {START_AGAIN}"
+    );
     assert_eq!(refused(Some(master)), text);
     // Nor is it promoted: what it lacks, its master may still have.
     disks.rewrite("follower", true.into());

@@ -67,6 +67,9 @@ fn is_drawn(reply: &Reply, from: &Fields, wanted: i128, with_values: bool) -> bo
 }
 
 fn is_scanned(reply: &Reply, items: &[Vec<Vec<u8>>], from_the_start: bool) -> bool {
+    if let Reply::Error(text) = reply {
+        return !from_the_start && text.starts_with("ERR invalid cursor: ");
+    }
     let Reply::Array(parts) = reply else { return false };
     let [Reply::Bulk(cursor), list] = parts.as_slice() else { return false };
     let Some(got) = bulks(list) else { return false };

@@ -1,0 +1,130 @@
+//! Cursors — the numbers that SCAN and HSCAN hand out, and the places that they stand for. In memory, behind a lock.
+//!
+//! A cursor is a number of 64 bits at most, and so cannot itself name a place in an order of names of any length. The node
+//! remembers the name of the last element for each one:
+//!
+//! ```text
+//! SCAN 0                → [a, b]  cursor 5012   after b
+//! SCAN 5012             → [c, d]  cursor 901    after d; 5012 is kept for a client that asks again
+//! SCAN 901              → [e]     cursor 0      5012 goes
+//! ```
+//!
+//! A scan has two cursors at a time, so a client may repeat its last call. Scans that were left alone go when there are too many,
+//! the oldest first. Nothing outlives the process, nor is it known to another node: such a cursor is refused, as going on anywhere
+//! would leave elements out.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Cursors that are kept, at most.
+const KEPT_MAX: usize = 10_000;
+/// Bytes of their names, at most; one longer name is kept alone.
+const BYTES_MAX: usize = 16 << 20;
+/// Numbers that every client can hold, as a floating-point number too.
+const NUMBERS: u64 = 1 << 53;
+
+/// A place: after the element of this name.
+#[derive(Debug)]
+struct Place {
+    name: Vec<u8>,
+    /// The cursor of the call before.
+    before: u64,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    places: HashMap<u64, Place>,
+    /// Cursors as they were handed out; those that went already are passed over.
+    order: VecDeque<u64>,
+    bytes: usize,
+}
+
+/// The cursors of a node.
+#[derive(Debug, Default)]
+pub struct Cursors {
+    kept: Mutex<Kept>,
+}
+
+impl Cursors {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name after which the scan with that cursor goes on; `None`: it is not known, or not any more.
+    pub fn place(&self, cursor: u64) -> Option<Vec<u8>> {
+        self.lock().places.get(&cursor).map(|place| place.name.clone())
+    }
+
+    /// A cursor for going on after `name`, in the scan that came from `before` (0: it began). The one before that goes.
+    pub fn keep(&self, before: u64, name: Vec<u8>) -> u64 {
+        let mut kept = self.lock();
+        let outdated = kept.places.get(&before).map_or(0, |place| place.before);
+        kept.forget(outdated);
+        let mut cursor = fastrand::u64(1..NUMBERS);
+        while kept.places.contains_key(&cursor) {
+            cursor = fastrand::u64(1..NUMBERS);
+        }
+        kept.bytes += name.len();
+        kept.places.insert(cursor, Place { name, before });
+        kept.order.push_back(cursor);
+        kept.limit();
+        cursor
+    }
+}
+
+impl Kept {
+    fn forget(&mut self, cursor: u64) {
+        if let Some(place) = self.places.remove(&cursor) {
+            self.bytes -= place.name.len();
+        }
+    }
+
+    fn limit(&mut self) {
+        while self.places.len() > 1 && (self.places.len() > KEPT_MAX || self.bytes > BYTES_MAX) {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.forget(oldest);
+        }
+        if self.order.len() > 2 * KEPT_MAX {
+            self.order.retain(|cursor| self.places.contains_key(cursor));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursor_stands_for_its_place_until_its_scan_has_gone_on_twice() {
+        let cursors = Cursors::default();
+        let first = cursors.keep(0, b"b".to_vec());
+        let second = cursors.keep(first, b"d".to_vec());
+        assert_eq!(cursors.place(first), Some(b"b".to_vec()), "a client asks again");
+        let third = cursors.keep(second, b"f".to_vec());
+        let names = [first, second, third].map(|cursor| cursors.place(cursor));
+        assert_eq!(names, [None, Some(b"d".to_vec()), Some(b"f".to_vec())]);
+        assert_eq!(cursors.place(0), None);
+    }
+
+    #[test]
+    fn cursors_of_many_scans_are_bounded_and_a_scan_that_goes_on_takes_no_more() {
+        let cursors = Cursors::default();
+        let slow = cursors.keep(0, b"slow".to_vec());
+        let mut fast = 0;
+        for n in 0..100_000_u32 {
+            fast = cursors.keep(fast, n.to_be_bytes().to_vec());
+        }
+        assert_eq!(cursors.place(slow), Some(b"slow".to_vec()), "a fast scan takes nothing from a slow one");
+        assert!(cursors.lock().order.len() <= 2 * KEPT_MAX + 1 && cursors.lock().places.len() == 3);
+        for n in 0..20_000_u32 {
+            cursors.keep(0, n.to_be_bytes().to_vec());
+        }
+        assert_eq!((cursors.lock().places.len(), cursors.place(slow)), (KEPT_MAX, None));
+        for _ in 0..20 {
+            cursors.keep(0, vec![0; BYTES_MAX / 4]);
+        }
+        assert!(cursors.lock().bytes <= BYTES_MAX);
+        let long = cursors.keep(0, vec![0; BYTES_MAX + 1]);
+        assert!(cursors.place(long).is_some() && cursors.lock().places.len() == 1);
+    }
+}
