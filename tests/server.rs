@@ -5,8 +5,11 @@ mod seed;
 
 mod server {
     mod clients;
+    mod descriptors;
     mod harness;
+    mod hostile;
     mod limits;
+    mod memory;
     mod programs;
     mod request_fuzz;
     mod requests;

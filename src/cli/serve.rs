@@ -3,10 +3,10 @@
 use super::{Outcome, UsageError, log};
 use replicheck::binlog::Fsync;
 use replicheck::compression::Codec;
-use replicheck::engine::{Address, Engine, Port, Settings};
+use replicheck::engine::{Address, DESCRIPTORS_RESERVED, Engine, Port, Settings};
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
-use replicheck::server::{Config, Ended, Node, Server};
+use replicheck::server::{Config, Ended, Node, Server, descriptors};
 use replicheck::trace::Trace;
 use std::io::Write;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -28,9 +28,13 @@ pub struct Args {
     /// The node's folder: made if there is none, taken as it is if there is one
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// Address to listen on. There are no passwords: whoever reaches it reads and writes
+    /// Address to listen on. There are no passwords: see --protected-mode
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     bind: IpAddr,
+    /// Whether connections from other machines are refused, replicas' too: yes, no. With no, whoever reaches the address reads
+    /// and writes
+    #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = yes_or_no, action = clap::ArgAction::Set)]
+    protected_mode: bool,
     /// Follow this master
     #[arg(long, value_name = "HOST:PORT")]
     replicaof: Option<Address>,
@@ -70,7 +74,7 @@ pub struct Args {
     /// Bytes written to the store at which it is flushed
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
     flush_bytes: u64,
-    /// Connections at a time
+    /// Connections at a time, replicas included. Fewer where the limit of open files (ulimit -n) does not allow that many
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     maxclients: u64,
     /// How logs are written to standard error
@@ -114,12 +118,20 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     if std::fs::metadata(&args.dir).is_ok_and(|folder| folder.permissions().mode() & 0o077 != 0) {
         tracing::warn!(dir = %args.dir.display(), "the folder is open to other users: chmod 700 closes it");
     }
+    let maxclients = descriptors::make_room(args.maxclients, DESCRIPTORS_RESERVED)
+        .map_err(|error| UsageError::Unknown(error.to_string()))?;
     let (settings, master) = (settings(args)?, args.replicaof.clone());
     let started = tokio::task::spawn_blocking(move || Engine::start(settings, master)).await;
     let engine =
         started.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
-    let config =
-        Config { bind: args.bind, port: args.port, maxclients: args.maxclients, ..Config::default() };
+    let config = Config {
+        bind: args.bind,
+        port: args.port,
+        protected_mode: args.protected_mode,
+        maxclients,
+        descriptors_reserved: Some(DESCRIPTORS_RESERVED),
+        ..Config::default()
+    };
     let bound = Server::bind(Arc::clone(&engine), config).await;
     let server = match bound {
         Ok(server) => server,
@@ -157,6 +169,14 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
             anstream::eprintln!("{} the node could not go on: {reason}", super::paint::bad("error:"));
             Ok(Outcome::Differs)
         }
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("yes or no is expected"),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
 use crate::replication::handshake::{self, Hello, History};
 use crate::replication::session::{Stop, Timing};
 use crate::replication::{Ack, Offset, PROTOCOL_VERSION, Tail};
+use crate::server::Seat;
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock, thread};
 use std::collections::BTreeMap;
@@ -57,7 +58,14 @@ impl Feeds {
 }
 
 /// A replica said where it is: it is answered, and fed from a thread of its own.
-pub fn take<F: Place>(role: Role<F>, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
+/// `seat` is given back when the socket is closed.
+pub fn take<F: Place>(
+    role: Role<F>,
+    argv: Vec<Vec<u8>>,
+    socket: TcpStream,
+    already_read: Vec<u8>,
+    seat: Seat,
+) {
     let answer = match &role {
         Role::Master(shared) => accept(shared, &argv),
         Role::Replica(shared) => Err(follows_itself(shared)),
@@ -67,8 +75,10 @@ pub fn take<F: Place>(role: Role<F>, argv: Vec<Vec<u8>>, socket: TcpStream, alre
         (Ok((hello, resume)), Role::Master(shared)) => {
             let accepted = Accepted { socket, already_read, resume };
             let feeding = Arc::clone(&shared);
-            let spawned =
-                thread::Builder::new().name("feed".to_owned()).spawn(move || run(&feeding, accepted, &hello));
+            let spawned = thread::Builder::new().name("feed".to_owned()).spawn(move || {
+                run(&feeding, accepted, &hello);
+                drop(seat);
+            });
             match spawned {
                 Ok(thread) => {
                     let mut threads = lock(&shared.feeds.threads);

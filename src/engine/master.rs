@@ -19,12 +19,13 @@ use super::writer::{Answer, Request, Writer};
 use super::{Clock, Failure, Place, Settings};
 use crate::apply;
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
-use crate::command::{Command, Reply};
+use crate::command::Command;
 use crate::expiry::{Policy, Removal};
 use crate::node::MasterClock;
-use crate::publication::MasterPublication;
+use crate::publication::{MasterPublication, Sight};
 use crate::queue::Queue;
 use crate::replication::Tail;
+use crate::server::room::{Replies, Room};
 use crate::store::StoreError;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -184,31 +185,31 @@ impl<F: Place> Master<F> {
 }
 
 impl<F: Files> Shared<F> {
-    /// Answers a connection's reads, all from the published snapshot, which is not older than any of them.
-    pub fn read(&self, commands: &[Command]) -> Vec<Reply> {
-        let sight = self.publication.read(self.clock.moment());
-        commands.iter().map(|command| super::read(&sight, command)).collect()
+    /// What readers are given now.
+    pub fn sight(&self) -> Sight<Snapshot> {
+        self.publication.read(self.clock.moment())
     }
 
-    /// Runs a connection's commands, a write among them: the writer does, one after the other.
-    pub async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
+    /// Runs a connection's commands, a write among them, as far as `room` has room for their replies: the writer does, one after
+    /// the other. The replies, and the commands that were not run.
+    pub async fn run(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         let count = commands.len();
         let (reply, answer) = oneshot::channel();
-        match self.queue.push_asleep(Request::Run { commands, reply }) {
+        match self.queue.push_asleep(Request::Run { commands, room: room.clone(), reply }) {
             Ok(None) => {}
             // The other connections that have something to run go first, and the writer is woken once for all of them.
             Ok(Some(wake)) => {
                 tokio::task::yield_now().await;
                 drop(wake);
             }
-            Err(error) => return vec![Reply::Error(format!("ERR {error}")); count],
+            Err(error) => return room.failed(count, &format!("ERR {error}")),
         }
         match answer.await {
-            Ok(Answer { replies, commands }) => {
-                drop(commands);
-                replies
+            Ok(Answer { replies, mut commands }) => {
+                commands.drain(..replies.count());
+                (replies, commands)
             }
-            Err(_) => vec![Reply::Error("ERR the node has stopped".to_owned()); count],
+            Err(_) => room.failed(count, "ERR the node has stopped"),
         }
     }
 

@@ -38,7 +38,7 @@ pub use identity::IdentityError;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
 pub use replica::Applied;
-pub use settings::{Machine, Own, Port, Settings};
+pub use settings::{DESCRIPTORS_RESERVED, Machine, Own, Port, Settings};
 
 use crate::binlog::Files;
 use crate::command::{Command, Reply, View};

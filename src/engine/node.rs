@@ -9,7 +9,8 @@ use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
 use crate::client::served::{self, Served};
 use crate::command::{Command, Reply};
-use crate::server::{Facts, Node, Refused};
+use crate::server::room::{Replies, Room};
+use crate::server::{Facts, Node, Refused, Seat};
 use crate::store::rocksdb::RocksStore;
 use crate::store::{Dump, StoreError};
 use crate::sync::atomic::Ordering;
@@ -217,15 +218,23 @@ fn stopped() -> Refused {
 }
 
 impl<F: Place> Node for Engine<F> {
-    async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
+    async fn answer(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         match self.role() {
-            Role::Master(shared) if commands.iter().any(Command::is_write) => shared.run(commands).await,
-            Role::Master(shared) => apart(commands, move |commands| shared.read(commands)).await,
-            Role::Replica(shared) => {
-                apart(commands, move |commands| commands.iter().map(|command| shared.run(command)).collect())
-                    .await
+            Role::Master(shared) if commands.iter().any(Command::is_write) => {
+                shared.run(commands, room).await
             }
-            Role::None => vec![Reply::Error(stopped().0); commands.len()],
+            Role::Master(shared) => {
+                // All of them read one snapshot, which is not older than any of them.
+                let mut sight = None;
+                let read = move |command: &Command| {
+                    super::read(sight.get_or_insert_with(|| shared.sight()), command)
+                };
+                apart(commands, room, read).await
+            }
+            Role::Replica(shared) => {
+                apart(commands, room, move |command: &Command| shared.run(command)).await
+            }
+            Role::None => room.failed(commands.len(), &stopped().0),
         }
     }
 
@@ -256,8 +265,8 @@ impl<F: Place> Node for Engine<F> {
         Ok(())
     }
 
-    fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
-        super::feeds::take(self.role(), argv, socket, already_read);
+    fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>, seat: Seat) {
+        super::feeds::take(self.role(), argv, socket, already_read, seat);
     }
 
     async fn disconnects(&self) {
@@ -277,17 +286,18 @@ fn are_apart(commands: &[Command]) -> bool {
     commands.len() >= READS_APART_MIN || commands.iter().any(Command::touches_everything)
 }
 
-/// Answers reads: here, or on a thread that other connections do not wait for.
+/// Answers reads as far as there is room: here, or on a thread that other connections do not wait for.
 async fn apart(
     commands: Vec<Command>,
-    read: impl FnOnce(&[Command]) -> Vec<Reply> + Send + 'static,
-) -> Vec<Reply> {
+    room: Room,
+    read: impl FnMut(&Command) -> Reply + Send + 'static,
+) -> (Replies, Vec<Command>) {
+    let (count, replies) = (commands.len(), room.replies(commands.len()));
     if !are_apart(&commands) {
-        return read(&commands);
+        return replies.answer(commands, read);
     }
-    let count = commands.len();
-    let replies = tokio::task::spawn_blocking(move || read(&commands)).await;
-    replies.unwrap_or_else(|_| vec![Reply::Error("ERR the command panicked".to_owned()); count])
+    let answered = tokio::task::spawn_blocking(move || replies.answer(commands, read)).await;
+    answered.unwrap_or_else(|_| room.failed(count, "ERR the command panicked"))
 }
 
 #[cfg(test)]

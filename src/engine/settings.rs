@@ -6,11 +6,21 @@ use crate::binlog::Fsync;
 use crate::compression::Codec;
 use crate::expiry::{ExpiryPolicy, Policy};
 use crate::ordering::{Ordering, Strategy};
+use crate::server::REPLICAS_MAX;
+use crate::store::rocksdb::OPEN_FILES_MAX;
 use crate::sync::Arc;
 use crate::sync::atomic::AtomicU16;
 use crate::trace::Trace;
 use std::fmt;
 use std::path::PathBuf;
+
+/// File descriptors that a node needs beside those of its clients.
+pub const DESCRIPTORS_RESERVED: u64 = STORE_FILES + OTHER_FILES + REPLICAS_MAX;
+/// RocksDB's tables, and 64 for what it opens beside them: what a compaction writes, its manifest, its own log, the lock.
+const STORE_FILES: u64 = OPEN_FILES_MAX as u64 + 64;
+/// The log's open segments, one that is packed, `node`, a trace, the link to a master, the socket that listens, the
+/// runtime's own: some 20. A replica's feed has a segment open beside its socket, which is a client's: `REPLICAS_MAX`.
+const OTHER_FILES: u64 = 64;
 
 /// The port on which a node serves; 0 as long as it does not.
 pub type Port = Arc<AtomicU16>;

@@ -23,6 +23,7 @@ use crate::node::Master;
 use crate::publication::MasterPublication;
 use crate::queue::Queue;
 use crate::replication::Tail;
+use crate::server::room::{Replies, Room};
 use crate::store::overlay::Overlay;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
@@ -36,10 +37,12 @@ const MISCONF: &str = "MISCONF Errors writing to the ";
 /// What the writer is asked for.
 #[derive(Debug)]
 pub enum Request {
-    /// A connection's commands, in order.
+    /// A connection's commands, in order, as far as there is room for their replies.
     Run {
         /// The commands; reads among them see the writes before them.
         commands: Vec<Command>,
+        /// What the connection's replies may take.
+        room: Room,
         /// Where the answer goes; who no longer waits gets none.
         reply: oneshot::Sender<Answer>,
     },
@@ -59,9 +62,9 @@ pub enum Request {
 /// What [`Request::Run`] came to.
 #[derive(Debug)]
 pub struct Answer {
-    /// One a command.
-    pub replies: Vec<Reply>,
-    /// The commands: who made them frees them, and the writer, whom all wait for, does not.
+    /// One for each of the first commands; the others were not run.
+    pub replies: Replies,
+    /// The commands, all of them: who made them frees them, and the writer, whom all wait for, does not.
     pub commands: Vec<Command>,
 }
 
@@ -106,7 +109,8 @@ pub struct Waiting {
 /// A group as it was executed, not logged yet.
 struct Executed {
     entries: Vec<Entry>,
-    replies: Vec<Vec<Reply>>,
+    /// Of each request that has replies.
+    replies: Vec<Option<Replies>>,
     writes: Vec<Write>,
     time: Millis,
     removed: Millis,
@@ -159,6 +163,7 @@ impl<F: Files> Writer<F> {
             // One of them makes an entry that is too large: which one shows when each is a group of its own.
             Err(SegmentError::TooLarge(_)) if group.len() > 1 => {
                 self.publication.refuse();
+                drop(executed);
                 group.into_iter().try_for_each(|request| self.commit(vec![request]))
             }
             Err(error) => {
@@ -206,11 +211,14 @@ impl<F: Files> Writer<F> {
         let (mut entries, mut replies) = (Vec::new(), Vec::with_capacity(group.len()));
         let mut removed = self.removed;
         for request in group {
-            let mut answers = Vec::new();
+            let mut answers = None;
             match request {
-                Request::Run { commands, .. } => {
-                    answers.reserve(commands.len());
+                Request::Run { commands, room, .. } => {
+                    let answers = answers.insert(room.replies(commands.len()));
                     for command in commands {
+                        if !answers.has_room() {
+                            break;
+                        }
                         let random = fastrand::u64(..);
                         answers.push(master.request(&*self.policy, command, now, random, &mut entries)?);
                     }
@@ -255,14 +263,15 @@ impl<F: Files> Writer<F> {
     fn refuse(&self, group: Vec<Request>, text: &str) {
         for request in group {
             // Keys that are dead are found again, ten times a second: no line for each of them.
-            if let Request::Run { commands, reply } = request {
+            if let Request::Run { commands, room, reply } = request {
                 tracing::error!(error = text, commands = commands.len(), "refused");
                 let sight = self.publication.read(self.clock.moment());
                 let answer = |command: &Command| match command.is_write() {
                     true => Reply::Error(text.to_owned()),
                     false => super::read(&sight, command),
                 };
-                let replies = commands.iter().map(answer).collect();
+                let mut replies = room.replies(commands.len());
+                replies.fill(&commands, answer);
                 let _ = reply.send(Answer { replies, commands });
             }
         }
@@ -282,9 +291,9 @@ impl<F: Files> Writer<F> {
     }
 }
 
-fn answer(group: Vec<Request>, replies: Vec<Vec<Reply>>) {
-    for (request, replies) in group.into_iter().zip(replies) {
-        if let Request::Run { commands, reply } = request {
+fn answer(group: Vec<Request>, replies: Vec<Option<Replies>>) {
+    for answered in group.into_iter().zip(replies) {
+        if let (Request::Run { commands, reply, .. }, Some(replies)) = answered {
             let _ = reply.send(Answer { replies, commands });
         }
     }

@@ -3,14 +3,29 @@
 use super::client_command::{Kill, Listed};
 use super::info::Counts;
 use super::reply::Protocol;
+use super::room::{Memory, Room};
 use super::session::Session;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
+
+/// Replicas at a time. Each has a thread, and beside its socket a file of the log.
+pub const REPLICAS_MAX: u64 = 64;
+
+/// The place that a replica's socket takes among the connections, until this is dropped.
+#[derive(Debug)]
+pub struct Seat(Arc<AtomicU64>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// One connection as others see it.
 pub(super) struct Client {
@@ -20,6 +35,9 @@ pub(super) struct Client {
     since: Instant,
     /// Told once when the client is killed.
     pub(super) killed: Notify,
+    /// What its replies take.
+    pub(super) room: Room,
+    evicted: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -34,6 +52,11 @@ struct State {
 }
 
 impl Client {
+    /// Whether it is closed for what it holds.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
     /// Notes what the connection is like after a run of commands.
     pub(super) fn note(&self, session: &Session, last: &Last, input: usize, output: usize) {
         let mut state = locked(&self.state);
@@ -63,7 +86,9 @@ impl Client {
         // Writing into a String does not fail.
         let _ = write!(line, " age={age} idle={idle} flags={flags} db={} sub=0 psub=0 ssub=0", session.db);
         let _ = write!(line, " multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0", state.input_bytes);
-        let _ = write!(line, " rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem=0 events=r", state.output_bytes);
+        let held = self.room.held();
+        let _ = write!(line, " rbs=0 rbp=0 obl={} oll=0 omem={held}", state.output_bytes);
+        let _ = write!(line, " tot-mem={} events=r", held + state.input_bytes);
         let _ = write!(
             line,
             " cmd={} user=default redir=-1 resp={resp}",
@@ -117,31 +142,44 @@ pub(super) struct Clients {
     started: Instant,
     last_id: AtomicU64,
     connected: Mutex<BTreeMap<u64, Arc<Client>>>,
+    /// Sockets that the node has: replicas'.
+    replicas: Arc<AtomicU64>,
+    /// What the replies of all take.
+    pub(super) memory: Arc<Memory>,
     pub(super) connections: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) commands: AtomicU64,
     pub(super) input_bytes: AtomicU64,
     pub(super) output_bytes: AtomicU64,
+    /// Closed for replies that waited for them alone.
+    pub(super) over_output_limit: AtomicU64,
+    /// Closed for what all held together.
+    pub(super) evicted: AtomicU64,
 }
 
 impl Clients {
-    pub(super) fn new() -> Clients {
+    /// None; their replies together take at most `memory_limit` bytes, 0 = no limit.
+    pub(super) fn new(memory_limit: usize) -> Clients {
         Clients {
             started: Instant::now(),
             last_id: AtomicU64::new(0),
             connected: Mutex::default(),
+            replicas: Arc::default(),
+            memory: Arc::new(Memory::new(memory_limit)),
             connections: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             commands: AtomicU64::new(0),
             input_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
+            over_output_limit: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
         }
     }
 
-    /// Notes a connection; `None` if there are `max` already.
+    /// Notes a connection; `None` if there are `max` already, replicas included.
     pub(super) fn join(&self, addr: SocketAddr, laddr: SocketAddr, max: u64) -> Option<Arc<Client>> {
         let mut connected = locked(&self.connected);
-        if connected.len() as u64 >= max {
+        if connected.len() as u64 + self.replicas.load(Ordering::Relaxed) >= max {
             self.rejected.fetch_add(1, Ordering::Relaxed);
             return None;
         }
@@ -150,10 +188,18 @@ impl Clients {
         let now = Instant::now();
         let state =
             State { session: Session::new(id), last: None, active: now, input_bytes: 0, output_bytes: 0 };
-        let killed = Notify::new();
-        let client = Arc::new(Client { id, addr, laddr, since: now, killed, state: Mutex::new(state) });
+        let (killed, room) = (Notify::new(), Room::of(&self.memory));
+        let (evicted, state) = (AtomicBool::new(false), Mutex::new(state));
+        let client = Arc::new(Client { id, addr, laddr, since: now, killed, room, evicted, state });
         connected.insert(id, Arc::clone(&client));
         Some(client)
+    }
+
+    /// Notes that a connection becomes a replica's; `None` if there are too many.
+    pub(super) fn seat(&self) -> Option<Seat> {
+        let taken = Seat(Arc::clone(&self.replicas));
+        // Dropped, the seat is free again.
+        (self.replicas.fetch_add(1, Ordering::Relaxed) < REPLICAS_MAX).then_some(taken)
     }
 
     /// Forgets a connection.
@@ -190,6 +236,26 @@ impl Clients {
         (named.len(), named.iter().any(|client| client.id == me))
     }
 
+    /// Ends those that hold most, until what the others hold is within the limit for all. CLIENT NO-EVICT spares nobody:
+    /// there are no passwords, so anybody may say it.
+    pub(super) fn evict(&self) {
+        let Some(limit) = self.memory.limit() else { return };
+        let connected = locked(&self.connected);
+        let staying = connected.values().filter(|client| !client.is_evicted());
+        let mut by_held: Vec<(usize, &Arc<Client>)> =
+            staying.map(|client| (client.room.held(), client)).collect();
+        by_held.sort_by_key(|(held, client)| (Reverse(*held), client.id));
+        let mut held: usize = by_held.iter().map(|(held, _)| held).sum();
+        for (bytes, client) in by_held {
+            if held <= limit {
+                break;
+            }
+            held -= bytes;
+            client.evicted.store(true, Ordering::Relaxed);
+            client.killed.notify_one();
+        }
+    }
+
     /// Ends all of them.
     pub(super) fn kill_all(&self) {
         locked(&self.connected).values().for_each(|client| client.killed.notify_one());
@@ -205,6 +271,9 @@ impl Clients {
             commands: read(&self.commands),
             input_bytes: read(&self.input_bytes),
             output_bytes: read(&self.output_bytes),
+            over_output_limit: read(&self.over_output_limit),
+            evicted: read(&self.evicted),
+            held_bytes: self.memory.held() as u64,
             uptime_s: self.started.elapsed().as_secs(),
             rss_bytes: resident_bytes(),
             now_us: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros()),
@@ -213,9 +282,11 @@ impl Clients {
 
     /// Counts from zero again.
     pub(super) fn reset_counts(&self) {
-        for count in
-            [&self.connections, &self.rejected, &self.commands, &self.input_bytes, &self.output_bytes]
-        {
+        let of_connections = [&self.connections, &self.rejected, &self.over_output_limit, &self.evicted];
+        for count in of_connections {
+            count.store(0, Ordering::Relaxed);
+        }
+        for count in [&self.commands, &self.input_bytes, &self.output_bytes] {
             count.store(0, Ordering::Relaxed);
         }
     }

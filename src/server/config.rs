@@ -32,25 +32,36 @@ pub struct Config {
     pub bind: IpAddr,
     /// Port to listen on; 0 = any free one. Once bound, the one that it is.
     pub port: u16,
-    /// Connections at a time.
+    /// Whether connections from other machines are refused.
+    pub protected_mode: bool,
+    /// Connections at a time, replicas' included.
     pub maxclients: u64,
+    /// File descriptors that the process needs beside those of its clients. CONFIG SET maxclients is refused if the system
+    /// does not allow that many and these; `None`: nobody counts them.
+    pub descriptors_reserved: Option<u64>,
     /// What a client may send.
     pub limits: Limits,
     /// What may wait for a client to take it.
     pub output: OutputLimit,
+    /// Bytes that the replies of all clients may take together, made or waiting; 0 = no limit. Beyond it those who hold most
+    /// are closed. What is held may pass it by one reply, with its bytes, for each thread that answers.
+    pub maxmemory_clients: usize,
     /// Seconds after which a silent client is closed; 0 = never.
     pub timeout_s: u64,
 }
 
 impl Default for Config {
-    /// Redis's values, on the loopback address; but a client never lets more than 1 GB wait.
+    /// Redis's values, on the loopback address; but a client never lets more than 1 GB wait, nor do all of them together.
     fn default() -> Config {
         Config {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 6379,
+            protected_mode: true,
             maxclients: 10_000,
+            descriptors_reserved: None,
             limits: Limits::default(),
             output: OutputLimit { hard: 1 << 30, soft: 0, soft_seconds: 0 },
+            maxmemory_clients: 1 << 30,
             timeout_s: 0,
         }
     }
@@ -136,6 +147,21 @@ const PARAMETERS: &[Parameter] = &[
         set: Some(|change, text| output_limit(text, &mut change.config.output)),
     },
     Parameter {
+        name: "maxmemory-clients",
+        get: |config, _| config.maxmemory_clients.to_string(),
+        set: Some(|change, text| {
+            let bytes = bytes(text).and_then(|bytes| usize::try_from(bytes).ok());
+            // Redis takes a share of maxmemory, too, and there is none here.
+            let refusal = || "argument must be a memory value".to_owned();
+            bytes.map(|bytes| change.config.maxmemory_clients = bytes).ok_or_else(refusal)
+        }),
+    },
+    Parameter {
+        name: "protected-mode",
+        get: |config, _| if config.protected_mode { "yes" } else { "no" }.to_owned(),
+        set: Some(|change, text| yes_or_no(text).map(|yes| change.config.protected_mode = yes)),
+    },
+    Parameter {
         name: "appendfsync",
         get: |_, facts| fsync_name(facts.appendfsync).to_owned(),
         set: Some(|change, text| {
@@ -148,10 +174,9 @@ const PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "appendonly",
         get: |_, _| "yes".to_owned(),
-        set: Some(|_, text| match text.to_ascii_lowercase().as_str() {
-            "yes" => Ok(()),
-            "no" => Err("the binlog is always written".to_owned()),
-            _ => Err("argument must be 'yes' or 'no'".to_owned()),
+        set: Some(|_, text| match yes_or_no(text)? {
+            true => Ok(()),
+            false => Err("the binlog is always written".to_owned()),
         }),
     },
     Parameter {
@@ -201,24 +226,32 @@ pub fn set(config: &Config, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<Change, Comm
             return Err(CommandError::err(format_args!("{unknown} - '{}'", text(name))));
         };
         if parameter.set.is_none() {
-            return Err(failed(parameter, "can't set immutable config"));
+            return Err(failed(parameter.name, "can't set immutable config"));
         }
         if known.iter().any(|(other, _)| other.name == parameter.name) {
-            return Err(failed(parameter, "duplicate parameter"));
+            return Err(failed(parameter.name, "duplicate parameter"));
         }
         known.push((parameter, text(value)));
     }
     let mut change = Change { config: config.clone(), appendfsync: None };
     for (parameter, value) in known {
         let Some(set) = parameter.set else { continue };
-        set(&mut change, &value).map_err(|refusal| failed(parameter, &refusal))?;
+        set(&mut change, &value).map_err(|refusal| failed(parameter.name, &refusal))?;
     }
     Ok(change)
 }
 
-fn failed(parameter: &Parameter, refusal: &str) -> CommandError {
-    let name = parameter.name;
+/// The error of CONFIG SET at the parameter `name`.
+pub(super) fn failed(name: &str, refusal: &str) -> CommandError {
     CommandError::err(format_args!("CONFIG SET failed (possibly related to argument '{name}') - {refusal}"))
+}
+
+fn yes_or_no(text: &str) -> Result<bool, Refusal> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("argument must be 'yes' or 'no'".to_owned()),
+    }
 }
 
 fn integer(text: &str, min: u64, max: u64) -> Result<u64, Refusal> {

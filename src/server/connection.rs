@@ -1,15 +1,15 @@
 //! Connection — one client's socket: reads, runs commands in order, writes replies in order. Does I/O.
 //!
-//! A run takes what has come, up to a bound, so that no client holds a worker for long. Replies that the client does
-//! not take are kept up to a bound, then nothing more is read from it; beyond its output limit it is closed.
+//! A run takes what has come, up to a bound, so that no client holds a worker for long. The node answers it in pieces: as long
+//! as more than a bound waits for the client to take it, no further reply is made and nothing is read. Beyond its output
+//! limit the client is closed, and so are those that hold most when too much waits for all of them.
 
-use super::clients::{Client, Last, locked};
-use super::config::OutputLimit;
-use super::info::{self, Sources};
-use super::reply::{Protocol, encode};
+use super::clients::{Client, Last, Seat};
+use super::output::Output;
+use super::reply::Protocol;
 use super::request::{ProtocolError, Requests};
-use super::session::{Ask, Session, Step};
-use super::{Ended, Node, Shared, config};
+use super::session::{self, Session, Step};
+use super::{Config, Ended, Node, Shared};
 use crate::command::{Command, Reply};
 use std::io;
 use std::mem::MaybeUninit;
@@ -33,12 +33,12 @@ const READ_BYTES: usize = 16 * 1024;
 /// While this much waits for the client, nothing is read from it. Generous: a client that sends a long pipeline before it
 /// reads would wait for ever, with us, for the other side.
 const OUTPUT_PAUSE_BYTES: usize = 32 << 20;
-/// A buffer larger than this is given back once it is empty.
-const OUTPUT_KEPT_BYTES_MAX: usize = 64 * 1024;
+/// Within a run, so much is collected before it is sent: a call for each piece of small replies would cost more than they do.
+const OUTPUT_SENT_BYTES_MIN: usize = 64 * 1024;
 
 /// Why a connection ends.
 #[derive(Debug)]
-enum End {
+pub(super) enum End {
     /// The client closed it, or sent QUIT.
     Client,
     /// The socket failed.
@@ -49,12 +49,16 @@ enum End {
     Killed,
     /// Silent for too long.
     Idle,
-    /// Replies wait beyond the limit: so many bytes.
+    /// Replies wait beyond the client's limit: so many bytes.
     Output(usize),
+    /// The replies of all clients are beyond their limit, and it holds most of them.
+    Evicted,
+    /// It sent HTTP.
+    Http,
     /// The server ends.
     Server,
     /// It is a replica, and the node's: its RCSYNC.
-    Follow(Vec<Vec<u8>>),
+    Follow(Vec<Vec<u8>>, Seat),
 }
 
 impl From<io::Error> for End {
@@ -63,13 +67,25 @@ impl From<io::Error> for End {
     }
 }
 
+/// What a run leaves to be done.
+enum Next {
+    /// More requests may have come.
+    Run,
+    /// Nothing before the client sends more.
+    Wait,
+    /// The end, once what waits is sent.
+    End(End),
+}
+
 /// One client.
 pub(super) struct Connection<N> {
-    shared: Arc<Shared<N>>,
+    pub(super) shared: Arc<Shared<N>>,
     socket: TcpStream,
-    client: Arc<Client>,
+    pub(super) client: Arc<Client>,
     ended: watch::Receiver<Option<Ended>>,
-    session: Session,
+    /// What the server keeps to, as this run knows it.
+    config: Config,
+    pub(super) session: Session,
     requests: Requests,
     output: Output,
     last: Last,
@@ -77,45 +93,15 @@ pub(super) struct Connection<N> {
     active: Instant,
 }
 
-/// Replies that the client has not taken.
-#[derive(Default)]
-struct Output {
-    bytes: Vec<u8>,
-    sent: usize,
-    /// Since when more waits than the soft limit allows.
-    over_since: Option<Instant>,
-}
-
-impl Output {
-    fn pending(&self) -> &[u8] {
-        &self.bytes[self.sent..]
-    }
-
-    fn sent(&mut self, count: usize) {
-        self.sent += count;
-        if self.sent == self.bytes.len() {
-            self.bytes.clear();
-            self.sent = 0;
-            if self.bytes.capacity() > OUTPUT_KEPT_BYTES_MAX {
-                self.bytes = Vec::new();
-            }
-        } else if self.sent > self.bytes.len() / 2 {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
-}
-
 /// A command for the node, with how its reply is framed; `None`: it is not told.
 type Queued = (Command, Option<Protocol>);
 
 impl<N: Node> Connection<N> {
     pub(super) fn new(shared: Arc<Shared<N>>, socket: TcpStream, client: Arc<Client>) -> Connection<N> {
-        let limits = shared.config().limits;
-        let ended = shared.ended.subscribe();
-        let (session, requests) = (Session::new(client.id), Requests::new(limits));
-        let (output, last, active) = (Output::default(), Last::default(), Instant::now());
-        Connection { shared, socket, client, ended, session, requests, output, last, active }
+        let (config, ended) = (shared.config(), shared.ended.subscribe());
+        let (session, requests) = (Session::new(client.id), Requests::new(config.limits));
+        let (output, last, active) = (Output::new(&client.room), Last::default(), Instant::now());
+        Connection { shared, socket, client, ended, config, session, requests, output, last, active }
     }
 
     /// Serves the client until either side ends.
@@ -135,14 +121,26 @@ impl<N: Node> Connection<N> {
             End::Protocol(error) => tracing::warn!(id, %addr, %error, "client closed: protocol error"),
             End::Killed => tracing::info!(id, %addr, "client closed: killed"),
             End::Idle => tracing::info!(id, %addr, "client closed: idle"),
-            End::Output(bytes) => tracing::warn!(id, %addr, bytes, "client closed: output buffer limit"),
+            End::Output(bytes) => {
+                self.shared.clients.over_output_limit.fetch_add(1, Relaxed);
+                tracing::warn!(id, %addr, bytes, "client closed: output buffer limit");
+            }
+            End::Evicted => {
+                self.shared.clients.evicted.fetch_add(1, Relaxed);
+                tracing::warn!(id, %addr, "client closed: it held most of the replies that wait for all clients");
+            }
+            End::Http => tracing::warn!(
+                id,
+                %addr,
+                "client closed: possible attack. It sent POST or Host:, so a browser was perhaps made to send commands here"
+            ),
             End::Server => tracing::debug!(id, %addr, "client closed: server ends"),
-            End::Follow(argv) => self.hand_over(argv),
+            End::Follow(argv, seat) => self.hand_over(argv, seat),
         }
     }
 
     /// Gives the socket to the node.
-    fn hand_over(self, argv: Vec<Vec<u8>>) {
+    fn hand_over(self, argv: Vec<Vec<u8>>, seat: Seat) {
         let (id, addr) = (self.client.id, self.client.addr);
         let socket = self.socket.into_std().and_then(|socket| {
             socket.set_nonblocking(false)?;
@@ -151,7 +149,7 @@ impl<N: Node> Connection<N> {
         match socket {
             Ok(socket) => {
                 tracing::info!(id, %addr, "replica connected");
-                self.shared.node.follow(argv, socket, self.requests.into_rest());
+                self.shared.node.follow(argv, socket, self.requests.into_rest(), seat);
             }
             Err(error) => tracing::warn!(id, %addr, %error, "replica lost"),
         }
@@ -159,40 +157,40 @@ impl<N: Node> Connection<N> {
 
     async fn talk(&mut self) -> Result<std::convert::Infallible, End> {
         loop {
-            let config = self.shared.config();
-            self.requests.set_limits(config.limits);
-            let mut more = true;
-            while more && self.output.pending().len() < OUTPUT_PAUSE_BYTES {
-                let run = self.run().await;
-                self.check_output(config.output)?;
-                match run {
-                    Ok(again) => more = again,
-                    Err(end) => {
-                        self.send_all(config.output).await?;
-                        return Err(end);
-                    }
+            self.config = self.shared.config();
+            self.requests.set_limits(self.config.limits);
+            match self.run().await? {
+                Next::End(end) => {
+                    self.send_all().await?;
+                    return Err(end);
                 }
-                self.send()?;
-                if more {
+                Next::Run => {
+                    self.send()?;
+                    self.check()?;
                     tokio::task::yield_now().await;
                 }
+                Next::Wait => {
+                    self.send()?;
+                    self.check()?;
+                    self.wait(true).await?;
+                }
             }
-            self.wait(!more, config.timeout_s, config.output).await?;
         }
     }
 
     /// Waits for the socket, and reads or writes what it can. Reads only if `reads`: no request is left to run.
-    async fn wait(&mut self, reads: bool, timeout_s: u64, limit: OutputLimit) -> Result<(), End> {
-        let pending = !self.output.pending().is_empty();
-        let reads = reads && self.output.pending().len() < OUTPUT_PAUSE_BYTES;
+    async fn wait(&mut self, reads: bool) -> Result<(), End> {
+        let waiting = self.output.waiting();
+        let (pending, reads) = (waiting > 0, reads && waiting < OUTPUT_PAUSE_BYTES);
+        let timeout_s = self.config.timeout_s;
         let idle_at = (timeout_s > 0).then(|| self.active + Duration::from_secs(timeout_s));
-        let soft_at = self.output.over_since.map(|since| since + Duration::from_secs(limit.soft_seconds));
+        let soft_at = self.output.soft_end(self.config.output);
         let (mut reader, writer) = self.socket.split();
         let count = tokio::select! {
             biased;
-            () = self.client.killed.notified() => return Err(End::Killed),
+            () = self.client.killed.notified() => return Err(killed(&self.client)),
             _ = self.ended.wait_for(Option::is_some) => return Err(End::Server),
-            () = until(soft_at) => return Err(End::Output(self.output.pending().len())),
+            () = until(soft_at) => return Err(End::Output(waiting)),
             () = until(idle_at) => return Err(End::Idle),
             writable = writer.writable(), if pending => { writable?; None }
             count = read(&mut reader, &mut self.requests), if reads => Some(count?),
@@ -205,7 +203,32 @@ impl<N: Node> Connection<N> {
             }
             None => {
                 self.send()?;
-                self.check_output(limit)?;
+                self.check()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns once a reply may be made: what waits for the client is within its bounds, and what waits for all clients
+    /// is within theirs.
+    async fn make_room(&mut self) -> Result<(), End> {
+        while self.output.waiting() >= OUTPUT_SENT_BYTES_MIN || self.client.room.is_over() {
+            self.send()?;
+            self.check()?;
+            if self.output.waiting() >= OUTPUT_PAUSE_BYTES {
+                self.note();
+                self.config = self.shared.config();
+                self.wait(false).await?;
+            } else if self.client.room.is_over() {
+                // Those who hold most are being closed.
+                tokio::select! {
+                    biased;
+                    () = self.client.killed.notified() => return Err(killed(&self.client)),
+                    _ = self.ended.wait_for(Option::is_some) => return Err(End::Server),
+                    () = self.client.room.freed() => {}
+                }
+            } else {
+                break;
             }
         }
         Ok(())
@@ -213,8 +236,8 @@ impl<N: Node> Connection<N> {
 
     /// Writes what the socket takes at once.
     fn send(&mut self) -> Result<(), End> {
-        while !self.output.pending().is_empty() {
-            match self.socket.try_write(self.output.pending()) {
+        while self.output.waiting() > 0 {
+            match self.socket.try_write(self.output.front()) {
                 Ok(count) => {
                     self.active = Instant::now();
                     self.shared.clients.output_bytes.fetch_add(count as u64, Relaxed);
@@ -228,37 +251,46 @@ impl<N: Node> Connection<N> {
     }
 
     /// Writes all that waits; nothing is read meanwhile.
-    async fn send_all(&mut self, limit: OutputLimit) -> Result<(), End> {
+    async fn send_all(&mut self) -> Result<(), End> {
         self.send()?;
-        while !self.output.pending().is_empty() {
-            self.wait(false, 0, limit).await?;
+        self.config.timeout_s = 0;
+        while self.output.waiting() > 0 {
+            self.wait(false).await?;
         }
         Ok(())
     }
 
-    fn check_output(&mut self, limit: OutputLimit) -> Result<(), End> {
-        let pending = self.output.pending().len();
-        if limit.hard > 0 && pending > limit.hard {
-            return Err(End::Output(pending));
+    /// Ends the connection if too much waits for it, and those that hold most if too much waits for all.
+    fn check(&mut self) -> Result<(), End> {
+        self.output.check(self.config.output, Instant::now()).map_err(End::Output)?;
+        if self.client.room.is_over() {
+            self.shared.clients.evict();
         }
-        let over = limit.soft > 0 && pending > limit.soft;
-        self.output.over_since = over.then(|| self.output.over_since.unwrap_or_else(Instant::now));
-        Ok(())
+        if self.client.is_evicted() { Err(End::Evicted) } else { Ok(()) }
     }
 
-    /// Runs the requests that have come, up to a bound; whether more may be there.
-    async fn run(&mut self) -> Result<bool, End> {
+    /// Shows others what the connection is like.
+    fn note(&self) {
+        let (held, pending) = (self.requests.held(), self.output.waiting());
+        self.client.note(&self.session, &self.last, held, pending);
+    }
+
+    /// Runs the requests that have come, up to a bound.
+    async fn run(&mut self) -> Result<Next, End> {
         let mut queued: Vec<Queued> = Vec::new();
         let (mut commands, mut bytes) = (0, 0);
-        let outcome = loop {
+        let next = loop {
             if commands == RUN_COMMANDS_MAX || bytes >= RUN_BYTES_MAX {
-                break Ok(true);
+                break Next::Run;
             }
             let argv = match self.requests.next_request() {
                 Ok(Some(argv)) => argv,
-                Ok(None) => break Ok(false),
-                Err(error) => break Err(End::Protocol(error)),
+                Ok(None) => break Next::Wait,
+                Err(error) => break Next::End(End::Protocol(error)),
             };
+            if session::is_http(&argv) {
+                break Next::End(End::Http);
+            }
             commands += 1;
             bytes += argv.iter().map(Vec::len).sum::<usize>();
             self.last.note(&argv);
@@ -269,126 +301,76 @@ impl<N: Node> Connection<N> {
                 continue;
             }
             // What came before is answered first, and its effects are seen by what comes now.
-            self.run_queued(&mut queued).await;
-            let answered = match step {
-                Step::Reply(reply) => Ok(Some(reply)),
-                Step::Ask(ask) => {
-                    self.client.note(&self.session, &self.last, self.requests.held(), 0);
-                    self.answer(ask).await
-                }
-                Step::Run(_) | Step::Silent => Ok(None),
-            };
-            match answered {
-                Ok(Some(reply)) => self.reply(&reply, framed),
-                Ok(None) => {}
-                Err((reply, end)) => {
-                    reply.iter().for_each(|reply| self.reply(reply, framed));
-                    break Err(end);
-                }
+            self.run_queued(&mut queued).await?;
+            if let Some(end) = self.answer_step(step, framed).await? {
+                break Next::End(end);
             }
         };
-        self.run_queued(&mut queued).await;
-        if let Err(End::Protocol(error)) = &outcome
+        self.run_queued(&mut queued).await?;
+        if let Next::End(End::Protocol(error)) = &next
             && *error != ProtocolError::QueryTooBig
         {
             let told = self.session.is_told().then_some(self.session.protocol);
             self.reply(&Reply::Error(format!("ERR {error}")), told);
         }
+        if let Next::End(End::Http) = next {
+            return Err(End::Http);
+        }
         if commands > 0 {
             self.shared.clients.commands.fetch_add(commands as u64, Relaxed);
-            let (held, pending) = (self.requests.held(), self.output.pending().len());
-            self.client.note(&self.session, &self.last, held, pending);
+            self.note();
         }
-        outcome
+        Ok(next)
     }
 
-    async fn run_queued(&mut self, queued: &mut Vec<Queued>) {
+    /// Answers what is not the node's; the end of the connection, if it is that.
+    async fn answer_step(&mut self, step: Step, framed: Option<Protocol>) -> Result<Option<End>, End> {
+        self.make_room().await?;
+        let answered = match step {
+            Step::Reply(reply) => Ok(Some(reply)),
+            Step::Ask(ask) => {
+                self.client.note(&self.session, &self.last, self.requests.held(), 0);
+                self.answer(ask).await
+            }
+            Step::Run(_) | Step::Silent => Ok(None),
+        };
+        let (reply, end) = match answered {
+            Ok(reply) => (reply, None),
+            Err((reply, end)) => (reply, Some(end)),
+        };
+        reply.iter().for_each(|reply| self.reply(reply, framed));
+        Ok(end)
+    }
+
+    /// Has the node run what is queued, a piece at a time: the next one when the replies before it have room.
+    async fn run_queued(&mut self, queued: &mut Vec<Queued>) -> Result<(), End> {
         if queued.is_empty() {
-            return;
+            return Ok(());
         }
-        let (commands, framed): (Vec<Command>, Vec<Option<Protocol>>) = queued.drain(..).unzip();
-        let replies = self.shared.node.run(commands).await;
-        debug_assert_eq!(replies.len(), framed.len(), "one reply each");
-        for (reply, framed) in replies.iter().zip(framed) {
-            self.reply(reply, framed);
+        let (mut commands, framed): (Vec<Command>, Vec<Option<Protocol>>) = queued.drain(..).unzip();
+        let mut framed = framed.into_iter();
+        while !commands.is_empty() {
+            self.make_room().await?;
+            let (replies, rest) = self.shared.node.answer(commands, self.client.room.clone()).await;
+            debug_assert_eq!(replies.count() + rest.len(), framed.len(), "one reply each");
+            for (reply, framed) in replies.as_slice().iter().zip(&mut framed) {
+                self.reply(reply, framed);
+            }
+            commands = rest;
         }
+        Ok(())
     }
 
     fn reply(&mut self, reply: &Reply, framed: Option<Protocol>) {
         if let Some(protocol) = framed {
-            encode(reply, protocol, &mut self.output.bytes);
+            self.output.push(reply, protocol);
         }
-    }
-
-    /// What the server answers; the end of the connection, perhaps after a last reply.
-    async fn answer(&mut self, ask: Ask) -> Result<Option<Reply>, (Option<Reply>, End)> {
-        let shared = Arc::clone(&self.shared);
-        let clients = &shared.clients;
-        Ok(Some(match ask {
-            Ask::Hello => info::hello(&shared.node.facts(), self.session.id, self.session.protocol),
-            Ask::Info(sections) => {
-                let (facts, config, counts) = (shared.node.facts(), shared.config(), clients.counts());
-                info::info(&Sources { facts: &facts, config: &config, counts: &counts }, &sections)
-            }
-            Ask::Role => info::role(&shared.node.facts()),
-            Ask::ClientList(listed) => Reply::Verbatim(clients.list(&listed)),
-            Ask::ClientInfo => Reply::Verbatim(self.client.line().into_bytes()),
-            Ask::ClientKill(kill) => {
-                let (count, me) = clients.kill(&kill, self.client.id);
-                let reply = match kill {
-                    super::client_command::Kill::Filter { .. } => Reply::count(count),
-                    _ if count > 0 => Reply::OK,
-                    _ => Reply::Error("ERR No such client".to_owned()),
-                };
-                if me {
-                    return Err((Some(reply), End::Killed));
-                }
-                reply
-            }
-            Ask::ConfigGet(patterns) => config::get(&shared.config(), &shared.node.facts(), &patterns),
-            Ask::ConfigSet(pairs) => self.set_config(&pairs).await,
-            Ask::ResetStatistics => {
-                clients.reset_counts();
-                Reply::OK
-            }
-            Ask::Replicate(master) => {
-                tracing::info!(?master, "replicaof");
-                done(shared.node.replicate(master).await)
-            }
-            Ask::Follow(argv) => return Err((None, End::Follow(argv))),
-            Ask::Quit => return Err((Some(Reply::OK), End::Client)),
-            Ask::Shutdown => match shared.node.stop().await {
-                Ok(()) => {
-                    shared.ended.send_replace(Some(Ended::Shutdown));
-                    return Err((None, End::Server));
-                }
-                Err(error) => {
-                    tracing::error!(%error, "shutdown failed");
-                    Reply::Error("ERR Errors trying to SHUTDOWN. Check logs.".to_owned())
-                }
-            },
-        }))
-    }
-
-    async fn set_config(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Reply {
-        let _alone = self.shared.changing.lock().await;
-        let change = match config::set(&self.shared.config(), pairs) {
-            Ok(change) => change,
-            Err(error) => return Reply::Error(error.to_string()),
-        };
-        if let Some(fsync) = change.appendfsync {
-            let set = self.shared.node.set_appendfsync(fsync).await;
-            if set.is_err() {
-                return done(set);
-            }
-        }
-        *locked(&self.shared.config) = change.config;
-        Reply::OK
     }
 }
 
-fn done(result: Result<(), super::Refused>) -> Reply {
-    result.map_or_else(|refused| Reply::Error(refused.0), |()| Reply::OK)
+/// Why it was killed.
+fn killed(client: &Client) -> End {
+    if client.is_evicted() { End::Evicted } else { End::Killed }
 }
 
 /// Waits for bytes of the client and takes them; how many, 0 at their end. The buffer is on the stack, so that a

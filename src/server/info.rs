@@ -27,6 +27,12 @@ pub struct Counts {
     pub input_bytes: u64,
     /// Bytes written to clients.
     pub output_bytes: u64,
+    /// Connections that were closed since too many replies waited for them.
+    pub over_output_limit: u64,
+    /// Connections that were closed since too many replies waited for all clients, and most for them.
+    pub evicted: u64,
+    /// Memory of the replies that are made or wait, bytes.
+    pub held_bytes: u64,
     /// Seconds since the server was bound.
     pub uptime_s: u64,
     /// Memory that the process has in RAM, in bytes; 0 if it is not known.
@@ -128,6 +134,7 @@ fn memory(text: &mut Text, sources: &Sources<'_>) {
     }
     text.field("maxmemory", 0);
     text.field("maxmemory_policy", "noeviction");
+    text.field("mem_clients_normal", sources.counts.held_bytes);
 }
 
 /// Bytes as Redis shows them to people: `1.28M`.
@@ -167,6 +174,8 @@ fn stats(text: &mut Text, sources: &Sources<'_>) {
     text.field("total_net_input_bytes", counts.input_bytes);
     text.field("total_net_output_bytes", counts.output_bytes);
     text.field("rejected_connections", counts.rejected);
+    text.field("evicted_clients", counts.evicted);
+    text.field("client_output_buffer_limit_disconnections", counts.over_output_limit);
 }
 
 fn replication(text: &mut Text, sources: &Sources<'_>) {

@@ -6,35 +6,47 @@
 //! ```
 //!
 //! The engine is behind the trait [`Node`], so all of this is built and tested without RocksDB.
+//!
+//! What strangers can take is bounded: connections and replicas (`clients`, `descriptors`), what a request may be (`request`), and
+//! the memory of replies, a client's and all clients' (`connection`, [`room`]).
 
+mod asked;
 pub mod client_command;
 mod clients;
 pub mod config;
 mod connection;
 mod describe;
+pub mod descriptors;
 pub mod facts;
 pub mod info;
 mod node;
+mod output;
+mod protected;
 pub mod reply;
 pub mod request;
+pub mod room;
 pub mod session;
 mod table;
 
+pub use clients::{REPLICAS_MAX, Seat};
 pub use config::Config;
 pub use facts::Facts;
 pub use node::{Node, Refused};
 
 use clients::{Clients, locked};
 use connection::Connection;
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-/// How long accepting rests after it failed: no file descriptor is left, as a rule.
+/// How long accepting rests after it failed: no file descriptor is left, as a rule. Whoever connects meanwhile waits in the
+/// system's queue.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Why a server ended.
@@ -83,14 +95,16 @@ impl<N: Node> Server<N> {
         let listener = TcpListener::bind((config.bind, config.port)).await?;
         let local_addr = listener.local_addr()?;
         config.port = local_addr.port();
+        let (protected, memory_limit) = (config.protected_mode, config.maxmemory_clients);
         let shared = Arc::new(Shared {
             node,
             config: Mutex::new(config),
             changing: tokio::sync::Mutex::default(),
-            clients: Clients::new(),
+            clients: Clients::new(memory_limit),
             ended: watch::Sender::new(None),
         });
         tracing::info!(addr = %local_addr, "listening");
+        warn_of(local_addr, protected);
         Ok(Server { shared, listener, local_addr })
     }
 
@@ -104,6 +118,7 @@ impl<N: Node> Server<N> {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Ended {
         let mut ended = self.shared.ended.subscribe();
         let mut connections = JoinSet::new();
+        let mut rests_until: Option<Instant> = None;
         let mut stop = std::pin::pin!(stop);
         let why = loop {
             tokio::select! {
@@ -113,11 +128,17 @@ impl<N: Node> Server<N> {
                 () = self.shared.node.disconnects() => self.shared.clients.kill_all(),
                 // Those that ended are taken away, so that the set does not grow.
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                accepted = self.listener.accept() => match accepted {
-                    Ok((socket, addr)) => self.welcome(socket, addr, &mut connections),
+                accepted = accept(&self.listener, rests_until) => match accepted {
+                    Ok((socket, addr)) => {
+                        rests_until = None;
+                        self.welcome(socket, addr, &mut connections);
+                    }
                     Err(error) => {
-                        tracing::warn!(%error, "accept failed");
-                        tokio::time::sleep(ACCEPT_REST).await;
+                        // Once for as long as it lasts: it is tried again twenty times a second.
+                        if rests_until.is_none() {
+                            tracing::warn!(%error, "accept failed: new clients wait");
+                        }
+                        rests_until = Some(Instant::now() + ACCEPT_REST);
                     }
                 },
             }
@@ -130,20 +151,53 @@ impl<N: Node> Server<N> {
     }
 
     fn welcome(&self, socket: TcpStream, addr: SocketAddr, connections: &mut JoinSet<()>) {
+        let config = self.shared.config();
+        if protected::is_refused(config.protected_mode, addr.ip()) {
+            self.shared.clients.rejected.fetch_add(1, Relaxed);
+            tracing::warn!(%addr, "client refused: protected-mode is on, and it is another machine");
+            return refuse(socket, protected::REFUSAL);
+        }
         // Without it small replies wait for acknowledgements; a socket that refuses it works all the same.
         let _ = socket.set_nodelay(true);
         let laddr = socket.local_addr().unwrap_or(self.local_addr);
-        let max = self.shared.config().maxclients;
-        match self.shared.clients.join(addr, laddr, max) {
+        match self.shared.clients.join(addr, laddr, config.maxclients) {
             Some(client) => {
                 let connection = Connection::new(Arc::clone(&self.shared), socket, client);
                 connections.spawn(connection.serve());
             }
             None => {
-                tracing::warn!(%addr, maxclients = max, "client refused");
-                // Nothing was written to this socket, so this fits; whoever has gone does not read it.
-                let _ = socket.try_write(b"-ERR max number of clients reached\r\n");
+                tracing::warn!(%addr, maxclients = config.maxclients, "client refused");
+                refuse(socket, "-ERR max number of clients reached\r\n");
             }
         }
+    }
+}
+
+/// The next connection, after that instant.
+async fn accept(listener: &TcpListener, after: Option<Instant>) -> io::Result<(TcpStream, SocketAddr)> {
+    if let Some(after) = after {
+        tokio::time::sleep_until(after).await;
+    }
+    listener.accept().await
+}
+
+/// Tells why, and closes. Nothing was written to this socket, so the text fits, and it does not block; whoever has gone does not
+/// read it. Not by tokio: it writes only once it has heard from the system that it may.
+fn refuse(socket: TcpStream, text: &str) {
+    let _ = socket.into_std().and_then(|mut socket| socket.write_all(text.as_bytes()));
+}
+
+/// Says who reaches an address that is not the loopback one.
+fn warn_of(addr: SocketAddr, protected: bool) {
+    match (protected::is_loopback(addr.ip()), protected) {
+        (true, _) => {}
+        (false, true) => tracing::warn!(
+            %addr,
+            "other machines reach this address, and are refused: there are no passwords, and protected-mode is on"
+        ),
+        (false, false) => tracing::warn!(
+            %addr,
+            "whoever reaches this address reads and writes: there are no passwords, and protected-mode is off"
+        ),
     }
 }

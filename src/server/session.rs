@@ -189,6 +189,11 @@ impl Session {
     }
 }
 
+/// Whether a request is a line of HTTP that somebody's browser was made to send: as in Redis, POST or Host:, in any case.
+pub(super) fn is_http(argv: &[Vec<u8>]) -> bool {
+    [&b"post"[..], b"host:"].iter().any(|name| argv[0].eq_ignore_ascii_case(name))
+}
+
 /// There are no passwords: the user `default` is let in with any, nobody else exists.
 fn authenticate(user: &[u8]) -> Result<(), CommandError> {
     if user == b"default" {

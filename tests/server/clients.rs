@@ -143,7 +143,7 @@ fn rcsync_hands_over_the_socket_and_what_was_read() {
     let mut client = server.connect();
     client.send("PING\r\nRCSYNC 1 abc\r\nraw *x bytes");
     client.read("+PONG\r\n", "what came before");
-    let (argv, mut socket, already_read) =
+    let (argv, mut socket, already_read, _seat) =
         server.followed.recv_timeout(PATIENCE).expect("the node gets the socket");
     assert_eq!(argv, [b"RCSYNC".to_vec(), b"1".to_vec(), b"abc".to_vec()]);
     socket.set_read_timeout(Some(PATIENCE)).expect("a socket");

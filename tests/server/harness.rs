@@ -1,14 +1,15 @@
 //! A server on a free port over the smallest node: a master in memory behind a lock. And a client that sends bytes.
 
 use replicheck::binlog::{Epoch, Fsync};
-use replicheck::command::{Command, Reply};
+use replicheck::command::Command;
 use replicheck::compression::Codec;
 use replicheck::expiry::Policy;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::ordering::Strategy;
 use replicheck::replication::lag::Lag;
 use replicheck::server::facts::{Facts, Progress, Role};
-use replicheck::server::{Config, Ended, Node, Refused, Server};
+use replicheck::server::room::{Replies, Room};
+use replicheck::server::{Config, Ended, Node, Refused, Seat, Server};
 use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 use std::io::{Read, Write};
@@ -22,7 +23,7 @@ use tokio::sync::oneshot;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a replica's RCSYNC handed over.
-pub type Followed = (Vec<Vec<u8>>, TcpStream, Vec<u8>);
+pub type Followed = (Vec<Vec<u8>>, TcpStream, Vec<u8>, Seat);
 
 /// A master in memory. Time stands still.
 pub struct MemoryNode {
@@ -59,19 +60,26 @@ impl MemoryNode {
 }
 
 impl Node for MemoryNode {
-    async fn run(&self, commands: Vec<Command>) -> Vec<Reply> {
+    async fn answer(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         let mut master = self.master.lock().expect("no test panicked with it");
         let policy = Policy::LogClock.get();
         let mut one = |command| {
             let input = MasterInput::Request { command, now: Millis(1_800_000_000_000), random: 0 };
             let outputs =
                 master.step(&*policy, input).expect("a fresh node, socket and thread serve the test");
-            outputs.into_iter().find_map(|output| match output {
+            let reply = outputs.into_iter().find_map(|output| match output {
                 MasterOutput::Reply(reply) => Some(reply),
                 _ => None,
-            })
+            });
+            reply.expect("one reply each")
         };
-        commands.into_iter().map(|command| one(command).expect("one reply each")).collect()
+        let (mut replies, mut commands) = (room.replies(commands.len()), commands.into_iter());
+        while replies.has_room()
+            && let Some(command) = commands.next()
+        {
+            replies.push(one(command));
+        }
+        (replies, commands.collect())
     }
 
     fn facts(&self) -> Facts {
@@ -91,9 +99,9 @@ impl Node for MemoryNode {
         Ok(())
     }
 
-    fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>) {
+    fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>, seat: Seat) {
         self.followed
-            .send((argv, socket, already_read))
+            .send((argv, socket, already_read, seat))
             .expect("a fresh node, socket and thread serve the test");
     }
 
@@ -140,7 +148,13 @@ impl Running {
     }
 
     pub fn connect(&self) -> Client {
-        let socket = TcpStream::connect(self.addr).expect("a fresh node, socket and thread serve the test");
+        self.connect_to(
+            TcpStream::connect(self.addr).expect("a fresh node, socket and thread serve the test"),
+        )
+    }
+
+    /// A client on a socket that is connected.
+    pub fn connect_to(&self, socket: TcpStream) -> Client {
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
         Client { socket }
@@ -216,19 +230,47 @@ impl Client {
         String::from_utf8_lossy(&all).into_owned()
     }
 
+    /// Reads so many bytes, or fewer if the server closes; how many.
+    pub fn read_at_most(&mut self, bytes: usize) -> usize {
+        let (mut chunk, mut read) = (vec![0; 1 << 20], 0);
+        while read < bytes {
+            let chunk_bytes = chunk.len().min(bytes - read);
+            match self.socket.read(&mut chunk[..chunk_bytes]) {
+                Ok(0) => break,
+                Ok(count) => read += count,
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+                Err(error) => panic!("{error} after {read} of {bytes} bytes"),
+            }
+        }
+        read
+    }
+
+    /// Reads a line, without its end.
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.socket.read_exact(&mut byte).expect("more bytes");
+            line.push(byte[0]);
+        }
+        line.truncate(line.len() - 2);
+        String::from_utf8(line).expect("a line of text")
+    }
+
     /// Sends a line and reads one bulk or verbatim reply.
     pub fn text(&mut self, line: &str) -> String {
         self.send(format!("{line}\r\n"));
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n") {
-            let mut byte = [0];
-            self.socket.read_exact(&mut byte).expect("more bytes");
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).expect("a fresh node, socket and thread serve the test");
-        let length: usize = head.trim_end()[1..].parse().unwrap_or_else(|_| panic!("{line} gave {head}"));
+        let head = self.line();
+        let length: usize = head[1..].parse().unwrap_or_else(|_| panic!("{line} gave {head}"));
         let mut bytes = vec![0; length + 2];
         self.socket.read_exact(&mut bytes).expect("more bytes");
         String::from_utf8(bytes[..length].to_vec()).expect("a fresh node, socket and thread serve the test")
     }
+}
+
+/// A field of INFO that is a number.
+pub fn number(info: &str, name: &str) -> usize {
+    let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let value = value.unwrap_or_else(|| panic!("{name} is lacking: {info}"));
+    value.parse().unwrap_or_else(|_| panic!("{name} is {value}"))
 }

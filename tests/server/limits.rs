@@ -1,9 +1,9 @@
 //! What a client may take: connections, bytes of a request, bytes of replies that wait, time.
 
-use super::harness::Running;
-use replicheck::server::Config;
+use super::harness::{PATIENCE, Running};
 use replicheck::server::config::OutputLimit;
 use replicheck::server::request::Limits;
+use replicheck::server::{Config, REPLICAS_MAX};
 
 #[test]
 fn client_beyond_maxclients_is_refused_until_one_leaves() {
@@ -74,4 +74,42 @@ fn client_that_is_silent_is_closed_after_the_timeout() {
     let mut client = server.connect();
     client.expect("PING", "+PONG\r\n");
     assert_eq!(client.read_to_end(), "");
+}
+
+#[test]
+fn replicas_beyond_their_number_are_refused_and_count_as_connections() {
+    let server = Running::with(Config { maxclients: REPLICAS_MAX + 2, ..Config::default() });
+    let mut asks = server.connect();
+    let mut replica = |_| {
+        let mut replica = server.connect();
+        replica.send("RCSYNC 1 abc\r\n");
+        (replica, server.followed.recv_timeout(PATIENCE).expect("the node gets the socket"))
+    };
+    let mut replicas: Vec<_> = (0..REPLICAS_MAX).map(&mut replica).collect();
+    let mut one_more = server.connect();
+    one_more.expect("RCSYNC 1 abc", "-ERR max number of replicas reached\r\n");
+    // That one is a connection still, and with the replicas all places are taken.
+    assert_eq!(server.connect().read_to_end(), "-ERR max number of clients reached\r\n");
+    one_more.expect("PING", "+PONG\r\n");
+    // The node closes a replica: its place is free.
+    drop(replicas.pop());
+    replica(0);
+    asks.expect("PING", "+PONG\r\n");
+}
+
+#[test]
+fn maxclients_that_the_system_does_not_allow_is_refused_with_what_it_does() {
+    let server = Running::with(Config { descriptors_reserved: Some(100), ..Config::default() });
+    let mut client = server.connect();
+    client.expect("CONFIG SET maxclients 11", "+OK\r\n");
+    client.send("CONFIG SET timeout 7 maxclients 4294967295\r\n");
+    let refused = client.line();
+    let expected = "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+                    handle the specified number of clients, try with ";
+    let tried = refused.strip_prefix(expected).unwrap_or_else(|| panic!("{refused}"));
+    client.expect(
+        "CONFIG GET timeout maxclients",
+        "*4\r\n$10\r\nmaxclients\r\n$2\r\n11\r\n$7\r\ntimeout\r\n$1\r\n0\r\n",
+    );
+    client.expect(&format!("CONFIG SET maxclients {tried}"), "+OK\r\n");
 }

@@ -29,6 +29,7 @@ mod owners;
 mod shared;
 mod snapshot;
 
+pub use options::OPEN_FILES_MAX;
 pub use snapshot::Snapshot;
 
 use super::cursors::Cursors;

@@ -35,7 +35,8 @@ pub(super) const ROOM_BYTES: usize = 64 << 20;
 pub(super) const WRITE_BUFFER: (&str, &str) = ("write_buffer_size", "68719476736");
 /// Memory for the blocks of a write buffer, claimed one at a time.
 const ARENA_BLOCK_BYTES: usize = 1 << 20;
-const OPEN_FILES_MAX: i32 = 512;
+/// Tables that RocksDB holds open.
+pub const OPEN_FILES_MAX: u16 = 512;
 const LOG_BYTES_MAX: usize = 1 << 20;
 const LOG_FILES_MAX: usize = 2;
 /// About one lookup in a hundred of what is not there reads a block in vain.
@@ -50,7 +51,7 @@ pub(super) fn for_opening() -> Result<Options, StoreError> {
     options.set_arena_block_size(ARENA_BLOCK_BYTES);
     options.set_unordered_write(false);
     options.set_compression_type(DBCompressionType::None);
-    options.set_max_open_files(OPEN_FILES_MAX);
+    options.set_max_open_files(OPEN_FILES_MAX.into());
     options.set_log_level(LogLevel::Warn);
     options.set_max_log_file_size(LOG_BYTES_MAX);
     options.set_keep_log_file_num(LOG_FILES_MAX);

@@ -33,7 +33,7 @@ fn serve_bad_option_is_refused_with_what_is_known() {
     let (_removed, dir) = folder();
     let dir = dir.join("node");
     let path = dir.to_str().unwrap();
-    let cases: [(&[&str], &[&str]); 8] = [
+    let cases: [(&[&str], &[&str]); 9] = [
         (
             &["--port", "0", "--ordering", "serail"],
             &["'serail'", "--ordering", "serial", "writeset_snapshots"],
@@ -45,6 +45,7 @@ fn serve_bad_option_is_refused_with_what_is_known() {
         (&["--port", "x"], &["'x'", "--port"]),
         (&["--port", "0", "--replicaof", "localhost"], &["'localhost'", "--replicaof", "host:port"]),
         (&["--port", "0", "--workers", "0"], &["'0'", "--workers", "1..=256"]),
+        (&["--port", "0", "--protected-mode", "on"], &["'on'", "--protected-mode", "yes or no"]),
     ];
     for (words, parts) in cases {
         let said = refused(path, words);

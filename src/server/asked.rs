@@ -1,0 +1,100 @@
+//! Asked — what the server itself answers: INFO, CLIENT, CONFIG, and what ends a connection. Does I/O: the node's roles.
+
+use super::clients::locked;
+use super::connection::{Connection, End};
+use super::info::{self, Sources};
+use super::session::Ask;
+use super::{Config, Ended, Node, config, descriptors};
+use crate::command::Reply;
+use std::sync::Arc;
+
+impl<N: Node> Connection<N> {
+    /// What the server answers; the end of the connection, perhaps after a last reply.
+    pub(super) async fn answer(&mut self, ask: Ask) -> Result<Option<Reply>, (Option<Reply>, End)> {
+        let shared = Arc::clone(&self.shared);
+        let clients = &shared.clients;
+        Ok(Some(match ask {
+            Ask::Hello => info::hello(&shared.node.facts(), self.session.id, self.session.protocol),
+            Ask::Info(sections) => {
+                let (facts, config, counts) = (shared.node.facts(), shared.config(), clients.counts());
+                info::info(&Sources { facts: &facts, config: &config, counts: &counts }, &sections)
+            }
+            Ask::Role => info::role(&shared.node.facts()),
+            Ask::ClientList(listed) => Reply::Verbatim(clients.list(&listed)),
+            Ask::ClientInfo => Reply::Verbatim(self.client.line().into_bytes()),
+            Ask::ClientKill(kill) => {
+                let (count, me) = clients.kill(&kill, self.client.id);
+                let reply = match kill {
+                    super::client_command::Kill::Filter { .. } => Reply::count(count),
+                    _ if count > 0 => Reply::OK,
+                    _ => Reply::Error("ERR No such client".to_owned()),
+                };
+                if me {
+                    return Err((Some(reply), End::Killed));
+                }
+                reply
+            }
+            Ask::ConfigGet(patterns) => config::get(&shared.config(), &shared.node.facts(), &patterns),
+            Ask::ConfigSet(pairs) => self.set_config(&pairs).await,
+            Ask::ResetStatistics => {
+                clients.reset_counts();
+                Reply::OK
+            }
+            Ask::Replicate(master) => {
+                tracing::info!(?master, "replicaof");
+                done(shared.node.replicate(master).await)
+            }
+            Ask::Follow(argv) => match clients.seat() {
+                Some(seat) => return Err((None, End::Follow(argv, seat))),
+                None => Reply::Error("ERR max number of replicas reached".to_owned()),
+            },
+            Ask::Quit => return Err((Some(Reply::OK), End::Client)),
+            Ask::Shutdown => match shared.node.stop().await {
+                Ok(()) => {
+                    shared.ended.send_replace(Some(Ended::Shutdown));
+                    return Err((None, End::Server));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "shutdown failed");
+                    Reply::Error("ERR Errors trying to SHUTDOWN. Check logs.".to_owned())
+                }
+            },
+        }))
+    }
+
+    async fn set_config(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Reply {
+        let _alone = self.shared.changing.lock().await;
+        let change = match config::set(&self.shared.config(), pairs) {
+            Ok(change) => change,
+            Err(error) => return Reply::Error(error.to_string()),
+        };
+        if let Some(refusal) = self.too_many_clients(&change.config) {
+            return refusal;
+        }
+        if let Some(fsync) = change.appendfsync {
+            let set = self.shared.node.set_appendfsync(fsync).await;
+            if set.is_err() {
+                return done(set);
+            }
+        }
+        self.shared.clients.memory.set_limit(change.config.maxmemory_clients);
+        *locked(&self.shared.config) = change.config;
+        Reply::OK
+    }
+
+    /// The refusal of more clients than the process may hold open, in Redis's words.
+    fn too_many_clients(&self, after: &Config) -> Option<Reply> {
+        let reserved = after.descriptors_reserved?;
+        if after.maxclients <= self.shared.config().maxclients {
+            return None;
+        }
+        let allowed = descriptors::make_room(after.maxclients, reserved).unwrap_or(0);
+        let text = "The operating system is not able to handle the specified number of clients, try with";
+        let refusal = || config::failed("maxclients", &format!("{text} {allowed}"));
+        (allowed < after.maxclients).then(|| Reply::Error(refusal().to_string()))
+    }
+}
+
+fn done(result: Result<(), super::Refused>) -> Reply {
+    result.map_or_else(|refused| Reply::Error(refused.0), |()| Reply::OK)
+}
