@@ -115,7 +115,9 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
         )));
     }
     let failed = |reason: String| UsageError::File { file: args.dir.display().to_string(), reason };
-    if std::fs::metadata(&args.dir).is_ok_and(|folder| folder.permissions().mode() & 0o077 != 0) {
+    if std::fs::metadata(&args.dir)
+        .is_ok_and(|folder| folder.is_dir() && folder.permissions().mode() & 0o077 != 0)
+    {
         tracing::warn!(dir = %args.dir.display(), "the folder is open to other users: chmod 700 closes it");
     }
     let maxclients = descriptors::make_room(args.maxclients, DESCRIPTORS_RESERVED)

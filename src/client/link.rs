@@ -160,7 +160,10 @@ impl Link {
         let (session, hello, (resume, rest)) = loop {
             let socket = connect(&self.address, self.timing.connect)?;
             let session = Session::new(socket, stop).map_err(End::Io)?;
-            let hello = Hello { version, ..follower.hello() };
+            let own = follower.hello();
+            // What an older version compares is a checksum of another kind.
+            let checksum = own.checksum.filter(|_| version == PROTOCOL_VERSION);
+            let hello = Hello { version, checksum, ..own };
             session.write(&command_bytes(&hello.argv())?)?;
             match self.answer(&session, &hello) {
                 Err(LinkError::Refused(error))

@@ -11,6 +11,7 @@ use super::disk_errors::Refused;
 use super::log::SharedLog;
 use super::open::Opened;
 use super::packer::Packer;
+use super::read::{self, Cost};
 use super::replica::{Applied, DISK_PAUSE};
 use super::settings::{Machine, Port};
 use super::ticker::Ticker;
@@ -19,7 +20,7 @@ use crate::apply::pool::{Limits, Pool, Stopped};
 use crate::apply::{self, Applier};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
-use crate::command::{Command, Kind, Reply, View};
+use crate::command::{Command, Kind, Reply};
 use crate::compression::Codec;
 use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging, Policy};
@@ -182,21 +183,20 @@ impl<F: Place> Following<F> {
 }
 
 impl<F: Files> Shared<F> {
-    /// Runs one command of a connection.
-    pub fn run(&self, command: &Command) -> Reply {
+    /// Runs one command of a connection; `None`: it costs more than that.
+    pub fn run(&self, command: &Command, cost: Cost) -> Option<Reply> {
+        let error = |text: &str| Some(Reply::Error(text.to_owned()));
         if command.is_write() {
-            return Reply::Error("READONLY You can't write against a read only replica.".to_owned());
+            return error("READONLY You can't write against a read only replica.");
         }
         if command.kind() == Kind::Read && !self.applied.lets_readers_in() {
-            return Reply::Error("LOADING replica is catching up after a crash".to_owned());
+            return error("LOADING replica is catching up after a crash");
         }
         let Some(sight) = self.applied.sight() else {
-            return Reply::Error("TRYAGAIN the state was compacted meanwhile".to_owned());
+            return error("TRYAGAIN the state was compacted meanwhile");
         };
-        let view = View::new(&*sight.snapshot, command.db(), sight.clock)
-            .with_random(fastrand::u64(..))
-            .with_offset(sight.offset_ms);
-        super::reply_of(command.execute(&view, sight.clock))
+        let at = read::Instant { clock: sight.clock, offset_ms: sight.offset_ms };
+        read::read(&*sight.snapshot, command, at, cost)
     }
 
     /// Changes the promise of an acknowledgement.

@@ -25,6 +25,8 @@ mod master;
 mod node;
 mod open;
 mod packer;
+mod read;
+mod reads;
 mod reclaim;
 mod replica;
 mod settings;
@@ -41,12 +43,12 @@ pub use replica::Applied;
 pub use settings::{DESCRIPTORS_RESERVED, Machine, Own, Port, Settings};
 
 use crate::binlog::Files;
-use crate::command::{Command, Reply, View};
-use crate::effect::Effect;
+use crate::command::{Command, Reply};
 use crate::publication::Sight;
 use crate::store::StoreError;
 use crate::store::rocksdb::Snapshot;
 use crate::sync::Arc;
+use read::Cost;
 use std::fmt;
 use tokio::sync::watch;
 
@@ -147,21 +149,8 @@ impl Default for Failure {
     }
 }
 
-/// The reply of a master to a command that reads what its readers are given.
-fn read(sight: &Sight<Snapshot>, command: &Command) -> Reply {
-    let view = View::new(&*sight.snapshot, command.db(), sight.clock)
-        .with_random(fastrand::u64(..))
-        .with_offset(sight.offset_ms);
-    reply_of(command.execute(&view, sight.clock))
-}
-
-/// The reply to a command that reads. The store's errors are told to the client who met them.
-fn reply_of(outcome: Result<(Reply, Effect), StoreError>) -> Reply {
-    match outcome {
-        Ok((reply, _)) => reply,
-        Err(error) => {
-            tracing::error!(%error, "read failed");
-            Reply::Error(format!("ERR {error}"))
-        }
-    }
+/// The reply of a master to a command that reads what its readers are given; `None`: it costs more than that.
+fn read(sight: &Sight<Snapshot>, command: &Command, cost: Cost) -> Option<Reply> {
+    let at = read::Instant { clock: sight.clock, offset_ms: sight.offset_ms };
+    read::read(&*sight.snapshot, command, at, cost)
 }

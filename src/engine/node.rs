@@ -4,11 +4,12 @@ use super::facts::facts;
 use super::following::{self, Following};
 use super::master::{self, Master};
 use super::open::{self, Folders, OpenError};
+use super::reads;
 use super::{Address, Failure, Place, Settings, StartError};
 use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
 use crate::client::served::{self, Served};
-use crate::command::{Command, Reply};
+use crate::command::Command;
 use crate::server::room::{Replies, Room};
 use crate::server::{Facts, Node, Refused, Seat};
 use crate::store::rocksdb::RocksStore;
@@ -17,8 +18,8 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::{Elapsed, Millis};
 use std::net::TcpStream;
-use std::sync::Weak;
-use tokio::sync::Notify;
+use std::sync::{OnceLock, Weak};
+use tokio::sync::{Notify, Semaphore};
 
 /// The role that runs, with its threads.
 enum Running<F: Files> {
@@ -58,6 +59,8 @@ pub struct Engine<F: Files = Disk> {
     failure: Failure,
     /// Notified when all clients have to be disconnected.
     disconnect: Arc<Notify>,
+    /// Held by each read that costs much.
+    long_reads: Semaphore,
     this: Weak<Engine<F>>,
 }
 
@@ -87,6 +90,7 @@ impl<F: Place> Engine<F> {
             running: Mutex::new(Some(running)),
             failure,
             disconnect,
+            long_reads: Semaphore::new(reads::LONG_MAX),
             this: Weak::clone(this),
         }))
     }
@@ -225,14 +229,15 @@ impl<F: Place> Node for Engine<F> {
             }
             Role::Master(shared) => {
                 // All of them read one snapshot, which is not older than any of them.
-                let mut sight = None;
-                let read = move |command: &Command| {
-                    super::read(sight.get_or_insert_with(|| shared.sight()), command)
+                let sight = OnceLock::new();
+                let read = move |command: &Command, cost| {
+                    super::read(sight.get_or_init(|| shared.sight()), command, cost)
                 };
-                apart(commands, room, read).await
+                reads::answer(commands, room, &self.long_reads, read).await
             }
             Role::Replica(shared) => {
-                apart(commands, room, move |command: &Command| shared.run(command)).await
+                let read = move |command: &Command, cost| shared.run(command, cost);
+                reads::answer(commands, room, &self.long_reads, read).await
             }
             Role::None => room.failed(commands.len(), &stopped().0),
         }
@@ -275,46 +280,5 @@ impl<F: Place> Node for Engine<F> {
 
     async fn stop(&self) -> Result<(), Refused> {
         self.blocking(Engine::<F>::stop_now).await
-    }
-}
-
-/// So many reads of a connection are worth a thread of their own: to wake one costs about as much as a read.
-const READS_APART_MIN: usize = 8;
-
-/// Whether others should not wait for these reads: there are many, or one goes through all keys.
-fn are_apart(commands: &[Command]) -> bool {
-    commands.len() >= READS_APART_MIN || commands.iter().any(Command::touches_everything)
-}
-
-/// Answers reads as far as there is room: here, or on a thread that other connections do not wait for.
-async fn apart(
-    commands: Vec<Command>,
-    room: Room,
-    read: impl FnMut(&Command) -> Reply + Send + 'static,
-) -> (Replies, Vec<Command>) {
-    let (count, replies) = (commands.len(), room.replies(commands.len()));
-    if !are_apart(&commands) {
-        return replies.answer(commands, read);
-    }
-    let answered = tokio::task::spawn_blocking(move || replies.answer(commands, read)).await;
-    answered.unwrap_or_else(|_| room.failed(count, "ERR the command panicked"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::line;
-
-    #[test]
-    fn reads_that_are_many_or_go_through_all_keys_run_apart_and_no_others() {
-        let command =
-            |text: &str| Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command");
-        let run = |text: &str, times| are_apart(&vec![command(text); times]);
-        for text in ["GET a", "HGETALL h", "PING", "ECHO a"] {
-            assert_eq!((run(text, 7), run(text, 8)), (false, true), "{text}");
-        }
-        for text in ["KEYS *", "SCAN 0", "DBSIZE", "RANDOMKEY"] {
-            assert!(run(text, 1), "{text}");
-        }
     }
 }

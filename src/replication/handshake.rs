@@ -57,7 +57,7 @@ pub struct Hello {
     pub version: u64,
     /// The last entry of its log.
     pub last: Lsn,
-    /// CRC32C over the checksums of the entries of its epoch, through it; `None`: the log does not know it. Told from version 3 on.
+    /// CRC32C over the checksums of the entries of its epoch, through it; `None`: the log does not know it. Version 1 tells none, version 2 one of the last entry alone.
     pub checksum: Option<u32>,
     /// The latest deadline of a key that it has removed by itself; 0: it has removed none. Version 1 does not tell it.
     pub removed: Millis,
@@ -99,8 +99,7 @@ impl Hello {
         if self.version == 1 {
             words.push("0".to_string());
         } else {
-            let checksum = self.checksum.filter(|_| self.version == PROTOCOL_VERSION);
-            words.push(checksum.map_or_else(|| "-".to_string(), |checksum| checksum.to_string()));
+            words.push(self.checksum.map_or_else(|| "-".to_string(), |checksum| checksum.to_string()));
             words.push(self.removed.0.to_string());
         }
         words.extend([self.port.to_string(), self.expiry.clone(), epochs]);
@@ -126,7 +125,6 @@ impl Hello {
             (_, [checksum, removed, rest @ ..]) => {
                 let checksum = parse_checksum(checksum).ok_or(Refusal::Malformed("checksum"))?;
                 let removed = number(removed).ok_or(Refusal::Malformed("removed deadline"))?;
-                let checksum = checksum.filter(|_| theirs == PROTOCOL_VERSION);
                 (checksum, Millis(removed), rest)
             }
             _ => return Err(count),
@@ -365,7 +363,10 @@ pub fn answer(history: &History, hello: &Hello, place: impl FnOnce(Lsn) -> Place
     }
     let (place, removed) = (place(hello.last), hello.removed);
     match (hello.checksum, place.checksum) {
-        (Some(theirs), Some(ours)) if theirs != ours => return Err(Refusal::OtherEntry { last: hello.last }),
+        // An older version has a checksum of another kind.
+        (Some(theirs), Some(ours)) if theirs != ours && hello.version == PROTOCOL_VERSION => {
+            return Err(Refusal::OtherEntry { last: hello.last });
+        }
         _ => {}
     }
     match place.next {

@@ -196,20 +196,28 @@ impl Replies {
         self.made
     }
 
-    /// Answers `commands`, the first of a run, by `answer`, one after the other, as far as there is room.
+    /// Answers `commands`, the next of a run, by `answer`, one after the other, as far as there is room.
     pub fn fill<C>(&mut self, commands: &[C], mut answer: impl FnMut(&C) -> Reply) {
+        self.fill_until(commands, |command| Some(answer(command)));
+    }
+
+    /// As [`Replies::fill`], up to a command that `answer` does not answer; whether there was none.
+    pub fn fill_until<C>(&mut self, commands: &[C], mut answer: impl FnMut(&C) -> Option<Reply>) -> bool {
         for command in commands {
             if !self.has_room() {
                 break;
             }
-            self.push(answer(command));
+            let Some(reply) = answer(command) else { return false };
+            self.push(reply);
         }
+        true
     }
 
     /// As [`Replies::fill`]: the replies, and the commands that were not run.
     pub fn answer<C>(mut self, mut commands: Vec<C>, answer: impl FnMut(&C) -> Reply) -> (Replies, Vec<C>) {
+        let before = self.count();
         self.fill(&commands, answer);
-        commands.drain(..self.count());
+        commands.drain(..self.count() - before);
         (self, commands)
     }
 }

@@ -31,6 +31,9 @@ pub enum StoreError {
     /// The disk has no room. The store writes nothing until there is room again, and may be asked again.
     #[error("no room on the store's disk: {0}")]
     NoSpace(String),
+    /// The reader has read as much as it may where others wait. No store says so.
+    #[error("more than may be read here")]
+    TooMuch,
     /// A stored record does not have the shape that this version writes.
     #[error("stored record of {key} is damaged: {reason}")]
     Damaged {

@@ -13,12 +13,14 @@
 #![allow(clippy::unwrap_used, reason = "answers whose form the test has just asked for: a panic shows them")]
 
 mod clients;
+mod crowd;
 mod dump;
 mod full;
 mod kills;
 mod load;
 mod log_time;
 mod node;
+mod others;
 mod preload;
 mod reader;
 mod steps;

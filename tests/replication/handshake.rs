@@ -73,7 +73,7 @@ properties! {
 
     fn prop_resume_parsed_is_what_was_said(from: u64, last: u64, epoch: u64) -> bool {
         let codec = Codec::ALL[usize::from(epoch.to_be_bytes()[7]) % 3];
-        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch), codec, version: 2 };
+        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch), codec, version: 3 };
         Resume::parse(resume.status().as_bytes()) == Some(resume)
     }
 }
@@ -95,12 +95,12 @@ fn hello_is_a_line_that_a_person_can_read() {
         epochs,
         ..Hello::default()
     };
-    assert_eq!(hello.argv(), argv("RCSYNC 2 5 4294967295 1020 7002 log_clock 1:1,2:4"));
-    assert_eq!(nobody().argv(), argv("RCSYNC 2 0 - 0 0 log_clock -"));
-    assert_eq!(Hello::parse(&argv("rcsync 2 5 4294967295 1020 7002 log_clock 1:1,2:4")).as_ref(), Ok(&hello));
+    assert_eq!(hello.argv(), argv("RCSYNC 3 5 4294967295 1020 7002 log_clock 1:1,2:4"));
+    assert_eq!(nobody().argv(), argv("RCSYNC 3 0 - 0 0 log_clock -"));
+    assert_eq!(Hello::parse(&argv("rcsync 3 5 4294967295 1020 7002 log_clock 1:1,2:4")).as_ref(), Ok(&hello));
     let asking = Hello { codec: Codec::Zstd, ..hello };
-    assert_eq!(asking.argv(), argv("RCSYNC 2 5 4294967295 1020 7002 log_clock 1:1,2:4 zstd"));
-    let resume = Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: Codec::None, version: 2 };
+    assert_eq!(asking.argv(), argv("RCSYNC 3 5 4294967295 1020 7002 log_clock 1:1,2:4 zstd"));
+    let resume = Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: Codec::None, version: 3 };
     assert_eq!(resume.status(), "CONTINUE 6 9 2");
     assert_eq!(Resume { codec: Codec::Lz4, ..resume }.status(), "CONTINUE 6 9 2 lz4");
     for other in ["CONTINUE 6 9 2 none", "CONTINUE 6 9 2 lz4 more", "CONTINUE 6 9 2 "] {
@@ -163,19 +163,20 @@ fn hello_malformed_is_refused_with_the_argument() {
     };
     let many = rows(EPOCHS_MAX as u64);
     assert_eq!(Hello::parse(&many.argv()).as_ref(), Ok(&many));
-    assert_eq!(
-        Hello::parse(&rows(EPOCHS_MAX as u64 + 1).argv()),
-        Err(Refusal::Malformed("list of epochs")),
-        "one more than the limit"
-    );
+    let newest = Hello::parse(&rows(EPOCHS_MAX as u64 + 1).argv()).expect("the newest are told");
+    assert_eq!(newest.epochs, rows(EPOCHS_MAX as u64 + 1).epochs[1..]);
+    let mut more = many.argv();
+    more[2] = b"999999".to_vec();
+    more[6].extend_from_slice(b",99999:99999");
+    assert_eq!(Hello::parse(&more), Err(Refusal::Malformed("list of epochs")), "one more than the limit");
 }
 
 #[test]
 fn hello_of_another_version_is_refused_whatever_follows_it() {
-    let refusal = Hello::parse(&argv("RCSYNC 3 anything")).expect_err("version 3");
+    let refusal = Hello::parse(&argv("RCSYNC 4 anything")).expect_err("version 4");
     assert_eq!(
         refusal.to_string(),
-        "NOSYNC replica speaks replication version 3, this node 2: run the same version of the program on both"
+        "NOSYNC replica speaks replication version 4, this node 3: run the same version of the program on both"
     );
 }
 
@@ -322,6 +323,36 @@ fn answer_replica_whose_last_entry_is_another_one_is_refused() {
             "{theirs:?} {ours:?}"
         );
     }
+    // A checksum of another kind.
+    let older = Hello { version: 2, checksum: Some(7), ..hello(&log) };
+    assert!(answer(&history(&log, 1), &older, |_| Place { checksum: Some(8), next: None }).is_ok());
+}
+
+/// A log of four entries of epochs 1, 1, 2, 3, the first of which may be purged.
+#[test]
+fn answer_lists_of_epochs_that_lack_their_beginning_are_compared_from_where_both_are_known() {
+    let log = log_of(&[1, 1, 2, 3]);
+    let from = |epochs: usize, first: u64| History {
+        first: Lsn(first),
+        epochs: log.epochs()[epochs..].to_vec(),
+        ..history(&log, 3)
+    };
+    let whole = hello(&log);
+    let newest = Hello { epochs: log.epochs()[2..].to_vec(), ..whole.clone() };
+    for (history, epochs) in
+        [(from(0, 1), &whole), (from(2, 4), &whole), (from(0, 1), &newest), (from(2, 4), &newest)]
+    {
+        assert_eq!(answer(&history, epochs, place(&log)).map(|resume| resume.from), Ok(Lsn(5)));
+    }
+    // It ends before all that the master still knows of: whatever its history is, the entries are gone.
+    let old = hello(&log_of(&[1, 1]));
+    assert_eq!(
+        answer(&from(2, 4), &old, place(&log)),
+        Err(Refusal::Purged { first: Lsn(4), wanted: Lsn(3) })
+    );
+    // Another history, whose list begins where the master's is not known any more.
+    let other = hello(&log_of(&[1, 1, 4, 4]));
+    assert_eq!(answer(&from(2, 4), &other, place(&log)), Err(Refusal::OtherHistory { last: Lsn(4) }));
 }
 
 #[test]

@@ -1,14 +1,19 @@
 //! Nodes whose disks are full for a while: `full.c` is preloaded and refuses writes to the store's files, to the log's, or to
 //! both. Without a C compiler the tests are skipped, and say so.
 
-use super::node::{Node, folder, until};
-use replicheck::client::OwnedFrame;
+use super::node::{Node, folder, pause, until};
+use crate::seed::{Seed, setting};
+use replicheck::client::{Client, OwnedFrame};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// A store is flushed about every fourth write.
 const FLUSH_BYTES: &str = "40000";
 const VALUE_BYTES: usize = 10_000;
+/// How long a write waits for its answer.
+const UNANSWERED: Duration = Duration::from_secs(2);
 
 /// A node whose disk can be filled.
 struct Filled {
@@ -37,15 +42,22 @@ impl Filled {
         self.node.connect().unwrap().call(words).unwrap()
     }
 
-    /// Writes key `n`; whether it was taken. Any other answer than MISCONF is wrong.
+    /// Writes key `n`; whether it was taken. A write that is logged when the store finds no room is not answered before there is
+    /// room; any other refusal is MISCONF.
     fn write(&self, n: usize) -> bool {
-        match self.run(&["SET", &format!("k{n}"), &"v".repeat(VALUE_BYTES)]) {
-            OwnedFrame::Error(text) => {
+        let mut client = Client::connect(&self.node.address(), UNANSWERED).unwrap();
+        match client.call(&["SET", &format!("k{n}"), &"v".repeat(VALUE_BYTES)]) {
+            Ok(OwnedFrame::Error(text)) => {
                 assert!(text.starts_with("MISCONF Errors writing to the "), "{text}");
                 false
             }
-            _ => true,
+            Ok(_) => true,
+            Err(_) => false,
         }
+    }
+
+    fn has(&self, n: usize) -> bool {
+        self.run(&["EXISTS", &format!("k{n}")]) == OwnedFrame::Integer(1)
     }
 
     fn keys(&self) -> OwnedFrame {
@@ -74,19 +86,19 @@ fn master_without_room_refuses_writes_and_goes_on_by_itself() {
     let Some(library) = super::preload::build(&dir, "full", include_str!("full.c")) else { return };
     let mut master = Filled::start(&dir, "master", &library, &[]);
     let replica = Filled::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
-    let mut written = 0;
+    let (mut next, mut acknowledged) = (0, Vec::new());
     for part in ["/store/", "/binlog/", "/master/"] {
-        let mut attempts = 0;
         let mut write = |master: &Filled| {
-            attempts += 1;
-            let taken = master.write(written);
-            written += usize::from(taken);
+            let taken = master.write(next);
+            acknowledged.extend(taken.then_some(next));
+            next += 1;
             taken
         };
         assert!(write(&master));
         master.fill(part);
-        let refused = until("a refusal", || (!write(&master)).then_some(()));
-        refused.unwrap_or_else(|text| master.panic_with(&text));
+        until("a refusal", || (!write(&master)).then_some(()))
+            .unwrap_or_else(|text| master.panic_with(&text));
+        // The next one is not under way with it.
         assert!(!write(&master) && !master.node.has_ended(), "{part}");
         assert_eq!(master.fact("aof_last_write_status"), "err", "{part}");
         assert!(master.fact("rc_read_only").contains("No space left on device"), "{part}");
@@ -98,10 +110,12 @@ fn master_without_room_refuses_writes_and_goes_on_by_itself() {
         until("INFO says so", || (master.fact("aof_last_write_status") == "ok").then_some(())).unwrap();
         assert_follows(&replica, &master);
     }
-    assert_eq!(master.keys(), OwnedFrame::Integer(i64::try_from(written).unwrap()), "what was acknowledged");
+    let lost: Vec<&usize> = acknowledged.iter().filter(|n| !master.has(**n)).collect();
+    assert!(lost.is_empty(), "{lost:?} of {} that were acknowledged", acknowledged.len());
+    let keys = master.keys();
     master.node.kill();
     master.node.restart();
-    assert_eq!(master.keys(), OwnedFrame::Integer(i64::try_from(written).unwrap()), "after a kill");
+    assert_eq!(master.keys(), keys, "after a kill");
 }
 
 #[test]
@@ -138,4 +152,77 @@ fn replica_without_room_shows_what_it_has_and_catches_up_by_itself() {
     replica.fill("");
     replica.node.restart();
     assert_follows(&replica, &master);
+}
+
+/// Keys of one writer, each written once: those that were acknowledged.
+fn write_until(stop: &AtomicBool, address: &str, writer: usize) -> Vec<String> {
+    let (mut acknowledged, mut n) = (Vec::new(), 0);
+    let mut client = None;
+    while !stop.load(Ordering::Relaxed) {
+        let connected = client.take().or_else(|| Client::connect(address, UNANSWERED).ok());
+        let Some(mut connected) = connected else {
+            pause();
+            continue;
+        };
+        let key = format!("w{writer}:{n}");
+        n += 1;
+        if let Ok(reply) = connected.call(&["SET", &key, &"v".repeat(VALUE_BYTES)]) {
+            match reply {
+                OwnedFrame::Error(_) => pause(),
+                _ => acknowledged.push(key),
+            }
+            client = Some(connected);
+        }
+    }
+    acknowledged
+}
+
+/// Kills, each while the disk is full under load; `REPLICHECK_FULL_KILLS` says how many.
+const KILLS: u64 = 3;
+
+#[test]
+fn crash_killed_while_its_disk_is_full_loses_nothing_that_was_acknowledged() {
+    let (_removed, dir) = folder();
+    let Some(library) = super::preload::build(&dir, "full", include_str!("full.c")) else { return };
+    let kills = setting("REPLICHECK_FULL_KILLS").unwrap_or(KILLS);
+    let seed = Seed::of_this_run();
+    let mut random = fastrand::Rng::with_seed(seed.number());
+    let mut master = Filled::start(&dir, "master", &library, &[]);
+    let address = master.node.address();
+    let mut replica = Filled::start(&dir, "replica", &library, &["--replicaof", &address]);
+    let mut acknowledged = Vec::new();
+    for cycle in 0..kills {
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..4)
+                .map(|writer| (usize::try_from(cycle).unwrap() * 4 + writer, &address))
+                .map(|(writer, address)| scope.spawn(|| write_until(&stop, address, writer)))
+                .collect();
+            let of_master = random.bool();
+            let part = ["/store/", "/binlog/", "/"][random.usize(..3)];
+            let killed = if of_master { &mut master } else { &mut replica };
+            let part = if part == "/" {
+                format!("/{}/", if of_master { "master" } else { "replica" })
+            } else {
+                part.to_owned()
+            };
+            killed.fill(&part);
+            until("it has no room", || (!killed.node.fact("rc_read_only").ok()?.is_empty()).then_some(()))
+                .unwrap_or_else(|text| killed.panic_with(&format!("{part}: {text}")));
+            killed.node.kill();
+            killed.fill("");
+            killed.node.restart();
+            stop.store(true, Ordering::Relaxed);
+            acknowledged.extend(writers.into_iter().flat_map(|writer| writer.join().unwrap()));
+        });
+    }
+    println!("{kills} kills, {} writes acknowledged", acknowledged.len());
+    assert!(!acknowledged.is_empty());
+    assert_follows(&replica, &master);
+    for filled in [&master, &replica] {
+        let mut client = filled.node.connect().unwrap();
+        for key in &acknowledged {
+            assert_eq!(client.call(&["EXISTS", key]).unwrap(), OwnedFrame::Integer(1), "{key} is lost");
+        }
+    }
 }

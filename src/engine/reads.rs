@@ -1,0 +1,107 @@
+//! Reads — a connection's reads → replies, on threads that others do not wait for if they take long. Does I/O: threads.
+//!
+//! ```text
+//! few, each small        on the thread of the connection
+//! many, each small       on another thread
+//! one that costs much    on another thread, so many at a time that small reads find a thread, too
+//! ```
+
+use super::read::Cost;
+use crate::command::{Command, Reply};
+use crate::server::room::{Replies, Room};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+/// So many reads of a connection are worth another thread: to wake one costs about as much as a read.
+const MANY: usize = 8;
+
+/// Reads that cost much, at a time. The runtime has twice as many threads for what takes long as there are cores; two cores, at
+/// least, are taken for granted.
+pub const LONG_MAX: usize = 2;
+
+/// Answers reads in order, as far as there is room: the replies, and the commands that were not run. `read` says what a command
+/// replies, or `None` if it costs more than that.
+pub async fn answer(
+    mut commands: Vec<Command>,
+    room: Room,
+    long: &Semaphore,
+    read: impl Fn(&Command, Cost) -> Option<Reply> + Send + Sync + 'static,
+) -> (Replies, Vec<Command>) {
+    let count = commands.len();
+    let (mut replies, read) = (room.replies(count), Arc::new(read));
+    loop {
+        let small = Arc::clone(&read);
+        let run = move |mut replies: Replies, mut commands: Vec<Command>| {
+            let before = replies.count();
+            let is_done = replies.fill_until(&commands, |command| small(command, Cost::Small));
+            commands.drain(..replies.count() - before);
+            (replies, commands, is_done)
+        };
+        let ran = if commands.len() < MANY {
+            Ok(run(replies, commands))
+        } else {
+            spawn_blocking(move || run(replies, commands)).await
+        };
+        let Ok((made, mut rest, is_done)) = ran else { return room.failed(count, PANICKED) };
+        if is_done {
+            return (made, rest);
+        }
+        // The semaphore is never closed; without a permit the read runs all the same.
+        let _permit = long.acquire().await.ok();
+        let any = Arc::clone(&read);
+        let ran = spawn_blocking(move || {
+            let mut replies = made;
+            replies.fill(&rest[..1], |command| any(command, Cost::Any).unwrap_or(Reply::Null));
+            rest.drain(..1);
+            (replies, rest)
+        });
+        let Ok(ran) = ran.await else { return room.failed(count, PANICKED) };
+        (replies, commands) = ran;
+    }
+}
+
+const PANICKED: &str = "ERR the command panicked";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::line;
+    use std::sync::Mutex;
+    use std::thread;
+
+    fn commands(text: &str, count: usize) -> Vec<Command> {
+        let argv = line::split(text.as_bytes()).expect("a line");
+        vec![Command::parse(0, argv).expect("a command"); count]
+    }
+
+    /// The replies to `few` small reads, a long one and `few` small ones, and the threads on which they were read.
+    async fn run(few: usize) -> (Vec<Reply>, Vec<(Cost, bool)>) {
+        let all = [commands("GET a", few), commands("KEYS *", 1), commands("GET a", few)].concat();
+        let (here, ran) = (thread::current().id(), Arc::new(Mutex::new(Vec::new())));
+        let seen = Arc::clone(&ran);
+        let read = move |command: &Command, cost| {
+            let is_long = command.touches_everything();
+            seen.lock().expect("nobody panicked").push((cost, thread::current().id() == here));
+            (!is_long || cost == Cost::Any).then(|| Reply::truth(is_long))
+        };
+        let (replies, rest) = answer(all, Room::unlimited(), &Semaphore::new(1), read).await;
+        assert!(rest.is_empty());
+        let ran = ran.lock().expect("nobody panicked").clone();
+        (replies.into_vec(), ran)
+    }
+
+    #[tokio::test]
+    async fn read_that_costs_much_runs_apart_and_others_where_they_are_unless_they_are_many() {
+        for few in [3, MANY] {
+            let (replies, ran) = run(few).await;
+            let expected: Vec<Reply> = (0..2 * few + 1).map(|at| Reply::truth(at == few)).collect();
+            assert_eq!(replies, expected, "in order");
+            let any: Vec<bool> = ran.iter().filter(|(cost, _)| *cost == Cost::Any).map(|ran| ran.1).collect();
+            assert_eq!(any, [false], "{few}: the long one runs apart, once");
+            let here = ran.iter().filter(|(cost, here)| *cost == Cost::Small && *here).count();
+            let expected = if few < MANY { 2 * few + 1 } else { 0 };
+            assert_eq!(here, expected, "{few}: small reads");
+        }
+    }
+}

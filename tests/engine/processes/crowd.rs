@@ -1,0 +1,94 @@
+//! A crowd: many connections, half of which never read what they ask for, beside a master with two replicas and clients who do.
+//!
+//! Few by default; `REPLICHECK_CROWD=5000 REPLICHECK_CROWD_SECONDS=600` is the drive that the figures are about. It needs twice
+//! as many file descriptors as connections (`ulimit -n`).
+
+use super::node::{Node, folder, until};
+use crate::seed::setting;
+use replicheck::client::{Client, OwnedFrame};
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const CONNECTIONS: u64 = 200;
+const SECONDS: u64 = 3;
+/// What the replies of all clients may take, bytes.
+const REPLIES_BYTES: u64 = 64 << 20;
+/// What a node takes beside replies here: the program, the store's memory, a connection's own.
+const REST_BYTES: u64 = 512 << 20;
+
+fn peak_bytes(node: &Node) -> u64 {
+    let pid = node.fact("process_id").unwrap();
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// A socket that asks for a large reply again and again and reads none.
+fn deaf(node: &Node) -> Option<TcpStream> {
+    let socket = TcpStream::connect(node.address()).ok()?;
+    socket.set_nonblocking(true).ok()?;
+    Some(socket)
+}
+
+#[test]
+fn crowd_that_does_not_read_takes_bounded_memory_and_others_are_answered() {
+    let (_removed, dir) = folder();
+    let connections = usize::try_from(setting("REPLICHECK_CROWD").unwrap_or(CONNECTIONS)).unwrap();
+    let seconds = Duration::from_secs(setting("REPLICHECK_CROWD_SECONDS").unwrap_or(SECONDS));
+    let mut nodes = vec![Node::start(&dir.join("master"), &[])];
+    for name in ["one", "two"] {
+        let replicaof = ["--replicaof".to_owned(), nodes[0].address()];
+        nodes.push(Node::start(&dir.join(name), &replicaof));
+    }
+    let master = &nodes[0];
+    let connect = |node: &Node| Client::connect(&node.address(), Duration::from_secs(60)).unwrap();
+    let mut client = connect(master);
+    let limit = REPLIES_BYTES.to_string();
+    for node in &nodes {
+        connect(node).call(&["CONFIG", "SET", "maxmemory-clients", &limit]).unwrap();
+    }
+    let value = "v".repeat(1_000_000);
+    client.call(&["SET", "large", &value]).unwrap();
+    let idle: Vec<Client> = (0..connections / 2).map(|at| connect(&nodes[at % nodes.len()])).collect();
+    let mut crowd: Vec<Option<TcpStream>> =
+        (0..connections / 2).map(|at| deaf(&nodes[at % nodes.len()])).collect();
+    let (begun, mut took, mut written, mut again) = (Instant::now(), Vec::new(), 0_u64, 0_u64);
+    while begun.elapsed() < seconds {
+        for (at, socket) in crowd.iter_mut().enumerate() {
+            let request = b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n".repeat(20);
+            // One that was closed comes again.
+            let sent = socket.as_mut().map(|socket| socket.write(&request));
+            if !matches!(&sent, Some(Err(error)) if error.kind() == std::io::ErrorKind::WouldBlock)
+                && !matches!(sent, Some(Ok(_)))
+            {
+                *socket = deaf(&nodes[at % nodes.len()]);
+                again += 1;
+            }
+            if at % 20 == 0 {
+                let asked = Instant::now();
+                client.call(&["SET", "k", &written.to_string()]).unwrap();
+                took.push(asked.elapsed());
+                written += 1;
+            }
+        }
+    }
+    took.sort_unstable();
+    let p99 = took[took.len() * 99 / 100];
+    println!(
+        "{connections} connections for {seconds:?}: {written} writes of another client, p99 {p99:.1?}, longest {:.1?}; {again} connections closed",
+        took[took.len() - 1]
+    );
+    for node in &nodes {
+        let peak = peak_bytes(node);
+        println!("{}: {} MB at most", node.address(), peak >> 20);
+        assert!(peak < REPLIES_BYTES + REST_BYTES, "{} MB", peak >> 20);
+    }
+    assert!(p99 < Duration::from_millis(200), "{p99:?}");
+    let last = OwnedFrame::BulkString((written - 1).to_string().into_bytes());
+    drop((crowd, idle));
+    for replica in &nodes[1..] {
+        let has_it = || connect(replica).call(&["GET", "k"]).ok().filter(|value| *value == last);
+        until("the replica has all", has_it).unwrap_or_else(|text| panic!("{text}\n{}", replica.log_end()));
+    }
+}
