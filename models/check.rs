@@ -8,6 +8,7 @@ use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
 use super::clocks;
 use super::expected::{self, OrderingChoice};
 use super::expiry::{ExpiryModel, Passing};
+use super::handshake;
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{OrderingModel, Programs};
 use super::parts;
@@ -17,7 +18,7 @@ use crate::ordering::Strategy;
 use std::fmt::Debug;
 
 /// The models by name.
-const MODELS: [&str; 4] = ["ordering", "expiry", "both", "clocks"];
+const MODELS: [&str; 5] = ["ordering", "expiry", "both", "clocks", "handshake"];
 
 /// A model or a choice that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,10 +38,14 @@ pub enum UnknownName {
 
 /// Every search over programs, and every named scenario, of the models and choices asked for.
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
-    let Chosen { orderings, policies, both, clocks } = chosen(model, choice)?;
+    let Chosen { orderings, policies, both, clocks, handshakes } = chosen(model, choice)?;
     let mut tasks = tasks_within(bounds.ordering(), bounds.expiry(), model, choice)?;
     tasks.extend(both.into_iter().map(|choice| both_task(choice, bounds.expiry())));
     tasks.extend(clocks.into_iter().map(|choice| clocks_task(choice, bounds)));
+    tasks.extend(handshakes.iter().map(|&choice| handshake_task(choice, None, bounds)));
+    for scenario in handshake::SCENARIOS {
+        tasks.extend(handshakes.iter().map(|&choice| handshake_task(choice, Some(scenario), bounds)));
+    }
     for scenario in scenario::ORDERING {
         tasks.extend(orderings.iter().map(|&choice| ordering_scenario(scenario, choice)));
     }
@@ -73,6 +78,8 @@ pub(super) struct Chosen {
     pub both: Vec<both::Choice>,
     /// Of the model of clocks.
     pub clocks: Vec<clocks::Choice>,
+    /// Of the model of the handshake.
+    pub handshakes: Vec<handshake::Choice>,
 }
 
 /// The choices of these names; all where none is named.
@@ -86,12 +93,14 @@ pub(super) fn chosen(model: Option<&str>, choice: Option<&str>) -> Result<Chosen
         policies: if is_asked("expiry") { Policy::ALL.to_vec() } else { Vec::new() },
         both: if is_asked("both") { both::Choice::all() } else { Vec::new() },
         clocks: if is_asked("clocks") { clocks::Choice::all() } else { Vec::new() },
+        handshakes: if is_asked("handshake") { handshake::Choice::all() } else { Vec::new() },
     };
     let Some(name) = choice else { return Ok(chosen) };
     let known = chosen.orderings.iter().map(|choice| choice.name());
     let known = known.chain(chosen.policies.iter().map(|policy| policy.name().to_owned()));
     let known = known.chain(chosen.both.iter().map(|choice| choice.name()));
-    let mut known: Vec<String> = known.chain(chosen.clocks.iter().map(|choice| choice.name())).collect();
+    let known = known.chain(chosen.clocks.iter().map(|choice| choice.name()));
+    let mut known: Vec<String> = known.chain(chosen.handshakes.iter().map(|choice| choice.name())).collect();
     known.sort_unstable();
     known.dedup();
     if !known.iter().any(|known| known == name) {
@@ -101,6 +110,7 @@ pub(super) fn chosen(model: Option<&str>, choice: Option<&str>) -> Result<Chosen
     chosen.policies.retain(|policy| policy.name() == name);
     chosen.both.retain(|choice| choice.name() == name);
     chosen.clocks.retain(|choice| choice.name() == name);
+    chosen.handshakes.retain(|choice| choice.name() == name);
     Ok(chosen)
 }
 
@@ -144,6 +154,23 @@ fn clocks_task(choice: clocks::Choice, bounds: Bounds) -> Task {
     let parts = parts::of_clocks(choice, bounds);
     Task::new("clocks", choice.name(), None, move |progress| {
         rows_of(("clocks", choice.name(), None), &parts, &expected, progress)
+    })
+}
+
+/// An accident alone, or all of them together. *Convergence* is not judged where nothing puts it to the test.
+fn handshake_task(
+    choice: handshake::Choice,
+    scenario: Option<&'static handshake::Scenario>,
+    bounds: Bounds,
+) -> Task {
+    let expected = move |invariant: &str| expected::handshake(choice, scenario, invariant);
+    let parts = parts::of_handshake(choice, scenario, bounds);
+    let name = scenario.map(|scenario| scenario.name.to_owned());
+    let may_part = scenario.is_none_or(handshake::Scenario::may_part);
+    Task::new("handshake", choice.name(), name.clone(), move |progress| {
+        let mut rows = rows_of(("handshake", choice.name(), name.as_ref()), &parts, &expected, progress);
+        rows.retain(|row| may_part || row.invariant != "convergence");
+        rows
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::both::Choice;
 use super::clocks;
+use super::handshake::{self, Compares, Epochs, Event};
 use super::verdict::Verdict;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
@@ -139,6 +140,26 @@ pub fn clocks(choice: clocks::Choice, invariant: &str) -> Verdict {
         _ => true,
     };
     verdict(broken)
+}
+
+/// What the table of the handshake says. Numbers alone take any two histories for one. A start that looks clean goes on in its epoch,
+/// and so does a copy's. Where every start begins an epoch, only a machine that goes back while its process runs on is in an epoch
+/// that somebody else has entries of. The checksum of one entry does not tell of the entries before it; one of all entries does.
+/// No choice refuses a replica whose log is a beginning of its master's.
+pub fn handshake(
+    choice: handshake::Choice,
+    scenario: Option<&handshake::Scenario>,
+    invariant: &str,
+) -> Verdict {
+    let scenario = scenario.unwrap_or(&handshake::EVERYTHING);
+    let may = scenario.may;
+    let has = |events: &[Event]| events.iter().any(|event| may.contains(event));
+    let parts = match choice.epochs {
+        Epochs::One => scenario.may_part(),
+        Epochs::UncleanStarts => has(&[Event::Restore, Event::Clone, Event::Removal, Event::Revert]),
+        Epochs::Starts => has(&[Event::Revert]),
+    };
+    verdict(invariant == "convergence" && parts && choice.compares != Compares::EntriesOfEpoch)
 }
 
 fn verdict(broken: bool) -> Verdict {

@@ -16,6 +16,7 @@ pub mod explorer;
 pub mod export;
 pub mod follow;
 pub mod grid;
+pub mod handshake;
 pub mod intern;
 pub mod judge;
 pub mod judged;

@@ -21,6 +21,7 @@ use super::check::log_policy;
 use super::clocks::{self, ClocksModel};
 use super::expected::OrderingChoice;
 use super::expiry::{self, ExpiryModel, Judges};
+use super::handshake::{self, HandshakeModel};
 use super::judge::Part;
 use super::ordering::{self, Machine, OrderingModel, Programs, ProgramsError, Routes};
 use super::scenario;
@@ -266,5 +267,26 @@ pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
             vec![part((2, 2, false)), part((1, 2, true)), part((2, 1, true))]
         }
         (Bounds::Deep, ..) => vec![part((3, 2, false)), part((2, 1, true))],
+    }
+}
+
+/// Unique states of one search of the model of the handshake.
+const HANDSHAKE_STATES_MAX: usize = 10_000_000;
+
+/// An accident alone, or all of them together. The deep bounds have one write and one start more; all together one start. Together there
+/// are too few writes for two histories that end alike, so a machine that goes back is searched alone, too.
+pub(super) fn of_handshake(
+    choice: handshake::Choice,
+    scenario: Option<&handshake::Scenario>,
+    bounds: Bounds,
+) -> Vec<Part> {
+    let more = u8::from(bounds == Bounds::Deep);
+    let part = |scenario: handshake::Scenario| {
+        let setup = handshake::Setup::new(choice, scenario);
+        Part::of(setup.in_words(), HANDSHAKE_STATES_MAX, move || HandshakeModel::new(setup))
+    };
+    match scenario {
+        Some(scenario) => vec![part(scenario.and(more, more))],
+        None => vec![part(handshake::EVERYTHING.and(0, more)), part(handshake::REVERT.and(more, more))],
     }
 }

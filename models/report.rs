@@ -69,6 +69,7 @@ const PROMISES: &[(&str, &str, &str)] = &[
         "no_early\n_death",
         "no key is gone on the replica before the master's time reached its deadline",
     ),
+    ("resume", "resume", "a replica whose log is a beginning of its master's is not refused"),
     (
         "past_read",
         "past\n_read",
@@ -120,6 +121,32 @@ pub fn markdown_table(model: &str, rows: &[Row]) -> String {
             table += &format!(" {} |", row.map_or("–", |row| sign(row.verdict)));
         }
         table += "\n";
+    }
+    table
+}
+
+/// The verdicts of `model` in its named scenarios, and in the search over all of them, as a table of Markdown: a choice and an
+/// invariant a line, a scenario a column.
+pub fn markdown_scenarios(model: &str, rows: &[Row]) -> String {
+    let rows: Vec<Row> = rows.iter().filter(|row| row.model == model).cloned().collect();
+    let mut scenarios = distinct(&rows, |row| row.scenario.as_deref());
+    scenarios.sort_by_key(Option::is_none);
+    let mut table = String::from("| invariant | choice |");
+    scenarios.iter().for_each(|name| table += &format!(" {} |", name.unwrap_or("all of these")));
+    table += &format!("\n|---|---|{}\n", "---|".repeat(scenarios.len()));
+    for invariant in invariants(&rows) {
+        for choice in distinct(&rows, |row| &row.choice) {
+            table += &format!("| {invariant} | `{choice}` |");
+            for scenario in &scenarios {
+                let row = rows.iter().find(|row| {
+                    row.choice == *choice
+                        && row.invariant == invariant
+                        && row.scenario.as_deref() == *scenario
+                });
+                table += &format!(" {} |", row.map_or("–", |row| sign(row.verdict)));
+            }
+            table += "\n";
+        }
     }
     table
 }

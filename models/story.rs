@@ -56,6 +56,8 @@ pub struct Step {
 pub enum Lane {
     /// Clients.
     Client,
+    /// One of two nodes, 0 or 1, where either may be master or replica.
+    Node(usize),
     /// The master.
     Master,
     /// What is under way to the replica.
@@ -73,6 +75,7 @@ impl Lane {
     pub fn name(self) -> String {
         match self {
             Lane::Worker(number) => format!("worker {number}"),
+            Lane::Node(_) => format!("node {}", self.short_name()),
             lane => lane.short_name(),
         }
     }
@@ -81,6 +84,7 @@ impl Lane {
     pub fn short_name(self) -> String {
         match self {
             Lane::Client => "client".to_owned(),
+            Lane::Node(number) => ('A'..='Z').nth(number).unwrap_or('?').to_string(),
             Lane::Master => "master".to_owned(),
             Lane::Link => "link".to_owned(),
             Lane::Log => "log".to_owned(),

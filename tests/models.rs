@@ -16,6 +16,7 @@ mod models {
     mod dispatch;
     mod drawn;
     mod export;
+    mod handshake;
     mod mutants;
     mod oracle;
     mod own_programs;

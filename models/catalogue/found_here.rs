@@ -151,4 +151,15 @@ pub(super) const CASES: &[Case] = &[
         "the expiry model, which has no restart",
         "check --model clocks; replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart",
     ),
+    fault(
+        "H18",
+        HERE,
+        "A start that looked clean went on in the epoch of the last run. A master that was restored from a backup wrote other \
+         entries under the same numbers and the same epoch, and its replica resumed: link up, lag 0, different keys. So it was \
+         with clones of a folder, and with a replica whose file `node` was removed.",
+        "no model had a handshake or a folder that is put back, and the engine's tests asserted that a clean restart keeps the \
+         epoch",
+        "check --model handshake: clean_starts breaks convergence in 6 steps of the scenario restore (copy, write, receive, put \
+         back, write, connect), epochs holds; master_that_was_restored_from_a_backup_is_found_with_its_story",
+    ),
 ];

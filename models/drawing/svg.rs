@@ -231,7 +231,9 @@ impl Frame<'_> {
         let is_worker = matches!(self.lanes.lanes[lane], Lane::Worker(_));
         let is_new = before.is_none_or(|before| before.label != cell.label || before.state != cell.state);
         let says = match cell.state {
-            Holding::Lies if self.lanes.lanes[lane] == Lane::Log => Some(format!("[{}]", cell.label)),
+            Holding::Lies if matches!(self.lanes.lanes[lane], Lane::Log | Lane::Node(_)) => {
+                Some(format!("[{}]", cell.label))
+            }
             Holding::Waits => Some(format!("[{}] waits", cell.label)),
             Holding::Held if is_worker => Some(format!("holds {}", cell.label)),
             Holding::Written => Some(format!("wrote {}", cell.label)),

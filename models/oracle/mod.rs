@@ -1,8 +1,8 @@
 //! Oracle — one program × one choice → which invariants break, found by a search as plain as can be. Pure.
 //!
 //! A second opinion on the verdicts of the fast models ([`super::search`] over [`super::ordering`], [`super::expiry`],
-//! [`super::both`] and [`super::clocks`]). It shares the engine's machines, the invariants and the programs' logs with them,
-//! and nothing else:
+//! [`super::both`], [`super::clocks`] and [`super::handshake`]). It shares the engine's machines, the invariants and the
+//! programs' logs with them, and nothing else:
 //!
 //! | | fast model | here |
 //! |---|---|---|
@@ -18,6 +18,7 @@
 pub mod both;
 pub mod clocks;
 pub mod expiry;
+pub mod handshake;
 pub mod ordering;
 
 use rustc_hash::FxHashSet;

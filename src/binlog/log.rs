@@ -140,6 +140,18 @@ fn from_row<'a>(epochs: &'a [(Epoch, Lsn)], row: Option<&(Epoch, Lsn)>) -> &'a [
     &epochs[at.unwrap_or(0)..]
 }
 
+/// The last epoch of a folder: that of the log's last entry, or the one that the file `node` notes, whichever is later. The one that
+/// is noted may have no entry yet, and the file may be gone. 0 if there is neither.
+pub fn last_epoch(epochs: &[(Epoch, Lsn)], noted: Epoch) -> Epoch {
+    epochs.last().map_or(noted, |&(written, _)| noted.max(written))
+}
+
+/// The epoch that a start as master begins, as a promotion does: it comes after [`last_epoch`]. A folder may be a copy, and nothing
+/// in it can tell. `random` tells this epoch from those that starts of other copies begin.
+pub fn epoch_of_start(epochs: &[(Epoch, Lsn)], noted: Epoch, random: u32) -> Epoch {
+    last_epoch(epochs, noted).next(random)
+}
+
 /// Whether `entry` may come after entry `last`, which was of that epoch and time (`None`: any will do). The segment
 /// files ask this of what is appended, a replica of what it receives. Errors: [`LogError`].
 pub fn check_next(last: Lsn, before: Option<(Epoch, Millis)>, entry: &Entry) -> Result<(), LogError> {

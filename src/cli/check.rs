@@ -27,7 +27,8 @@ const WIDTH_DEFAULT: u16 = 100;
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Only this model: ordering, expiry, both (ordering and expiry together), clocks (wall clocks that are set, restarts)
+    /// Only this model: ordering, expiry, both (ordering and expiry together), clocks (wall clocks that are set, restarts),
+    /// handshake (folders that are copied and put back, machines that go back)
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Only this strategy or policy, as the table names it

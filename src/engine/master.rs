@@ -18,6 +18,7 @@ use super::ticker::{self, Ticker};
 use super::writer::{Answer, Request, Writer};
 use super::{Clock, Failure, Place, Settings};
 use crate::apply;
+use crate::binlog::log::epoch_of_start;
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
 use crate::command::Command;
 use crate::expiry::{Policy, Removal};
@@ -83,10 +84,10 @@ impl<F: Place> Master<F> {
         promoted_at: Option<(Millis, Elapsed)>,
         failure: Failure,
     ) -> Result<Master<F>, super::StartError> {
-        let Opened { store, log, files, mut identity, last, epoch: before, time: floor, clean, .. } = opened;
+        let Opened { store, log, files, mut identity, last, epochs, time: floor, clean, .. } = opened;
         let log = Arc::new(SharedLog::new(log));
         // The folder may be a backup or a clone: whoever went on from it before went on in another epoch.
-        let epoch = before.next(fastrand::u32(..));
+        let epoch = epoch_of_start(&epochs, identity.epoch(), fastrand::u32(..));
         tracing::info!(%epoch, %last, promoted = identity.is_follower(), clean, "new epoch");
         identity.set_follower(false);
         identity.set_epoch(epoch);

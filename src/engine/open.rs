@@ -16,6 +16,7 @@
 use super::Settings;
 use super::identity::{Identity, IdentityError};
 use crate::apply;
+use crate::binlog::log::epoch_of_start;
 use crate::binlog::segment::{Options, begin_after};
 use crate::binlog::{Disk, Entry, Epoch, Files, FolderId, Lsn, SegmentError, SegmentLog};
 use crate::replication::handshake::START_AGAIN;
@@ -40,8 +41,8 @@ pub struct Opened<F: Files> {
     pub identity: Identity,
     /// The last entry.
     pub last: Lsn,
-    /// The last epoch that was begun here or has entries; 0 if there is none.
-    pub epoch: Epoch,
+    /// Each epoch that has entries, with its first LSN.
+    pub epochs: Vec<(Epoch, Lsn)>,
     /// No reader was told a later log time. A master's log time does not go back behind it.
     pub time: Millis,
     /// The master's time that a replica has heard.
@@ -171,8 +172,7 @@ pub fn open<F: Files + Clone>(
         }
         tracing::error!(%marker, last = %recovered.last, "the store is ahead of the log: the disk lost what fsync had \
             promised; the log begins anew after the marker, and no replica can resume");
-        let written = recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
-        identity.set_epoch(written.max(identity.epoch()).next(fastrand::u32(..)));
+        identity.set_epoch(epoch_of_start(&recovered.epochs, identity.epoch(), fastrand::u32(..)));
         // Durable first: the new log alone would not say that the epoch is taken.
         let ceiling = identity.ceiling();
         identity.write_ceiling(&files, ceiling)?;
@@ -190,10 +190,9 @@ pub fn open<F: Files + Clone>(
         log.set_folder(folder)?;
         store.write(&[apply::folder_write(folder)])?;
     }
-    let written = recovered.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     Ok(Opened {
         last: recovered.last,
-        epoch: written.max(identity.epoch()),
+        epochs: recovered.epochs,
         time: recovered.time.max(identity.ceiling()),
         heard: recovered.time.max(identity.heard()),
         clean: recovered.clean && !identity.has_lost(),

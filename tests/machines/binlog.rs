@@ -3,6 +3,7 @@
 use crate::property::properties;
 use quickcheck::{Arbitrary, Gen, TestResult};
 use replicheck::binlog::codec::{ENTRY_BYTES_MAX, VERSION_1, encoded_bytes};
+use replicheck::binlog::log::{epoch_of_start, last_epoch};
 use replicheck::binlog::{
     DecodeError, Entry, Epoch, Fsync, Log, LogError, Lsn, Payload, TooLarge, decode, encode,
 };
@@ -318,6 +319,25 @@ fn log_fork_is_the_last_shared_lsn() {
         assert_eq!(own.fork_with(&other), Lsn(*fork), "{other:?}");
     }
     assert_eq!(Log::new().fork_with(own.epochs()), Lsn::NONE);
+}
+
+#[test]
+fn log_epoch_of_a_start_comes_after_each_that_its_folder_knows() {
+    let epochs = [(Epoch(1), Lsn(1)), (Epoch(3).next(7), Lsn(4))];
+    let written = epochs[1].0;
+    // Neither, the log's, the one that has no entry yet, the one of which the file `node` is gone.
+    for (epochs, noted, last) in [
+        (&epochs[..0], Epoch(0), Epoch(0)),
+        (&epochs[..], Epoch(0), written),
+        (&epochs[..], written.next(1), written.next(1)),
+        (&epochs[..], Epoch(1), written),
+        (&epochs[..0], Epoch(5), Epoch(5)),
+    ] {
+        assert_eq!(last_epoch(epochs, noted), last);
+        let begun = [2, 3].map(|random| epoch_of_start(epochs, noted, random));
+        assert!(begun.iter().all(|epoch| *epoch > last && *epoch > noted), "{begun:?} after {last}");
+        assert_ne!(begun[0], begun[1]);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod both;
 mod clocks;
 mod expiry;
+mod handshake;
 mod ordering;
 mod own_programs;
 
