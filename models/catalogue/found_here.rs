@@ -162,4 +162,22 @@ pub(super) const CASES: &[Case] = &[
         "check --model handshake: clean_starts breaks convergence in 6 steps of the scenario restore (copy, write, receive, put \
          back, write, connect), epochs holds; master_that_was_restored_from_a_backup_is_found_with_its_story",
     ),
+    fault(
+        "H19",
+        HERE,
+        "The file `node` had no checksum. One flipped bit of its ceiling started a master in the year 2090, where all keys with \
+         deadlines were dead; parts of two folders, or a folder without `node`, were taken for a node.",
+        "the tests of damaged folders, which damaged the log and the store only",
+        "node_file_with_any_bit_flipped_or_cut_short_is_refused; folder_put_together_from_two_is_refused; \
+         data_without_its_node_file_is_refused",
+    ),
+    fault(
+        "H20",
+        BY_A_CHECK,
+        "The handshake compared the checksum of the last entry alone. A machine that goes back to a snapshot under its process may \
+         write other entries and then one that is equal to the byte, and two histories were taken for one.",
+        "no model had a machine that goes back",
+        "check --model handshake: epochs+checksum breaks convergence in the scenario revert, epochs+chain holds; \
+         machine_that_went_back_and_wrote_on_refuses_who_followed_before",
+    ),
 ];
