@@ -13,9 +13,10 @@ const IS_CHILD: &str = "REPLICHECK_FEW_DESCRIPTORS";
 const NAME: &str = "server::descriptors::clients_without_a_descriptor_wait_for_one_and_nobody_spins";
 /// More than the runtime needs.
 const DESCRIPTORS: u64 = 64;
-/// How long the server is watched while it cannot accept, and what it may compute in that time.
+/// How long the server is watched while it cannot accept, and what it may compute in that time: eight attempts take less than
+/// 1 ms, and one that never rests takes all that a busy machine gives it.
 const WATCHED: Duration = Duration::from_millis(400);
-const COMPUTED_MAX: Duration = Duration::from_millis(200);
+const COMPUTED_MAX: Duration = Duration::from_millis(20);
 
 #[test]
 fn clients_without_a_descriptor_wait_for_one_and_nobody_spins() {
