@@ -174,7 +174,7 @@ pub(super) const CASES: &[Case] = &[
     fault(
         "H20",
         BY_A_CHECK,
-        "The handshake compared the checksum of the last entry alone. A machine that goes back to a snapshot under its process may \
+        "The handshake compared the checksum of the last entry alone, and that in 16 bits, as it covered the entry's own checksum. A machine that goes back to a snapshot under its process may \
          write other entries and then one that is equal to the byte, and two histories were taken for one.",
         "no model had a machine that goes back",
         "check --model handshake: epochs+checksum breaks convergence in the scenario revert, epochs+chain holds; \

@@ -92,3 +92,19 @@ fn crowd_that_does_not_read_takes_bounded_memory_and_others_are_answered() {
         until("the replica has all", has_it).unwrap_or_else(|text| panic!("{text}\n{}", replica.log_end()));
     }
 }
+
+#[test]
+fn idle_connections_beyond_the_soft_limit_of_files_leave_the_store_its_own() {
+    let (_removed, dir) = folder();
+    let mut node = Node::start_with_files(&dir.join("node"), 200);
+    let idle: Vec<Client> =
+        (0..300).map(|_| Client::connect(&node.address(), Duration::from_secs(60)).unwrap()).collect();
+    let mut client = Client::connect(&node.address(), Duration::from_secs(60)).unwrap();
+    // Each few of them flush the store, which opens files.
+    for n in 0..30 {
+        let reply = client.call(&["SET", &format!("k{n}"), &"v".repeat(20_000)]).unwrap();
+        assert!(matches!(reply, OwnedFrame::SimpleString(_)), "{reply:?}");
+    }
+    assert_eq!(client.call(&["DBSIZE"]).unwrap(), OwnedFrame::Integer(30));
+    assert!(!node.has_ended() && idle.len() == 300, "{}", node.log_end());
+}

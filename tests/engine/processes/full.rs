@@ -192,11 +192,12 @@ fn crash_killed_while_its_disk_is_full_loses_nothing_that_was_acknowledged() {
     let mut replica = Filled::start(&dir, "replica", &library, &["--replicaof", &address]);
     let mut acknowledged = Vec::new();
     for cycle in 0..kills {
-        let stop = AtomicBool::new(false);
+        let (stop, address) = (AtomicBool::new(false), &address);
+        let stop = &stop;
         std::thread::scope(|scope| {
             let writers: Vec<_> = (0..4)
-                .map(|writer| (usize::try_from(cycle).unwrap() * 4 + writer, &address))
-                .map(|(writer, address)| scope.spawn(|| write_until(&stop, address, writer)))
+                .map(|writer| usize::try_from(cycle).unwrap() * 4 + writer)
+                .map(|writer| scope.spawn(move || write_until(stop, address, writer)))
                 .collect();
             let of_master = random.bool();
             let part = ["/store/", "/binlog/", "/"][random.usize(..3)];

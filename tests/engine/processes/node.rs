@@ -21,6 +21,8 @@ pub struct Node {
     dir: PathBuf,
     options: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
+    /// The soft limit of file descriptors that it is started with.
+    files_max: Option<u32>,
     port: u16,
 }
 
@@ -33,7 +35,16 @@ impl Node {
     /// As [`Node::start`], with more in its environment.
     pub fn start_with(dir: &Path, options: &[String], environment: &[(&'static str, PathBuf)]) -> Node {
         let (dir, options, environment) = (dir.to_owned(), options.to_vec(), environment.to_vec());
-        let mut node = Node { child: None, dir, options, environment, port: 0 };
+        let mut node = Node { child: None, dir, options, environment, files_max: None, port: 0 };
+        node.restart();
+        node
+    }
+
+    /// As [`Node::start`], with a soft limit of file descriptors.
+    pub fn start_with_files(dir: &Path, files_max: u32) -> Node {
+        let (dir, options) = (dir.to_owned(), vec!["--flush-bytes".to_owned(), "40000".to_owned()]);
+        let files_max = Some(files_max);
+        let mut node = Node { child: None, dir, options, environment: Vec::new(), files_max, port: 0 };
         node.restart();
         node
     }
@@ -73,7 +84,15 @@ impl Node {
     fn spawn(&self) -> Child {
         let log = OpenOptions::new().create(true).append(true).open(self.log_file()).unwrap();
         let (port, dir) = (self.port.to_string(), self.dir.to_str().unwrap());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
+        let program = env!("CARGO_BIN_EXE_replicheck");
+        let mut command = match self.files_max {
+            None => Command::new(program),
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -Sn {files} && exec \"$@\""), "sh", program]);
+                shell
+            }
+        };
         command.args(["serve", "--port", &port, "--dir", dir]).args(&self.options);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
