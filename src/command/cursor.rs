@@ -12,7 +12,7 @@
 //!
 //! **Cost**: O(COUNT) reads a call, of dead keys too; memory O(elements returned).
 //!
-//! [`Cursors`]: crate::store::cursors::Cursors
+//! [`Cursors`]: crate::store::Cursors
 
 use super::{CommandError, Reply, View, number, pattern};
 

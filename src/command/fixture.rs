@@ -2,10 +2,10 @@
 
 use super::{Command, Reply, View};
 use crate::effect::{Effect, Write};
-use crate::store::cursors::Cursors;
 use crate::store::memory::MemoryStore;
-use crate::store::{Read, Store, StoreError, Visit, key};
+use crate::store::{Cursors, Read, Store, StoreError, Visit, key};
 use crate::time::Millis;
+use std::cell::RefCell;
 
 /// A node in its smallest form: it runs a command and applies the effect.
 pub(super) struct Fixture {
@@ -13,13 +13,28 @@ pub(super) struct Fixture {
     pub(super) lsn: u64,
     pub(super) now: Millis,
     pub(super) random: u64,
-    cursors: Cursors,
+    cursors: Places,
+}
+
+/// Cursors that are places in a list.
+#[derive(Default)]
+struct Places(RefCell<Vec<Vec<u8>>>);
+
+impl Cursors for Places {
+    fn place(&self, cursor: u64) -> Option<Vec<u8>> {
+        self.0.borrow().get(usize::try_from(cursor).ok()?.checked_sub(1)?).cloned()
+    }
+
+    fn keep(&self, _: u64, name: Vec<u8>) -> u64 {
+        self.0.borrow_mut().push(name);
+        self.0.borrow().len() as u64
+    }
 }
 
 /// The store with a place for cursors, as a node's has one.
 struct Scanned<'a> {
     store: &'a MemoryStore,
-    cursors: &'a Cursors,
+    cursors: &'a Places,
 }
 
 impl Read for Scanned<'_> {
@@ -27,7 +42,7 @@ impl Read for Scanned<'_> {
         self.store.get(key)
     }
 
-    fn cursors(&self) -> Option<&Cursors> {
+    fn cursors(&self) -> Option<&dyn Cursors> {
         Some(self.cursors)
     }
 
@@ -43,7 +58,7 @@ impl Fixture {
             lsn: 0,
             now: Millis(1000),
             random: 0,
-            cursors: Cursors::default(),
+            cursors: Places::default(),
         }
     }
 

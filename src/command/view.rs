@@ -3,9 +3,8 @@
 
 use super::CommandError;
 use crate::effect::Key;
-use crate::store::cursors::Cursors;
 use crate::store::record::{Collection, Metadata, Record, Value, decode_element};
-use crate::store::{self, Element, Read, StoreError, Visit, key};
+use crate::store::{self, Cursors, Element, Read, StoreError, Visit, key};
 use crate::time::Millis;
 use std::ops::ControlFlow;
 
@@ -161,7 +160,7 @@ impl<'a> View<'a> {
     }
 
     /// Where cursors are kept.
-    pub fn cursors(&self) -> Option<&'a Cursors> {
+    pub fn cursors(&self) -> Option<&'a dyn Cursors> {
         self.reader.cursors()
     }
 

@@ -46,7 +46,8 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
     facts.epoch = shared.epoch;
     facts.log_time = time;
     facts.read_only = log.poisoned.or_else(|| shared.errors.first());
-    facts.progress = Progress { received: log.last, durable: log.durable, applied, lag: Lag::NONE };
+    let reached = Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };
+    facts.progress = with_lag(reached, Lag::NONE);
     let replicas = shared.feeds.list().into_iter().map(|fed| {
         let ack = fed.progress.ack;
         let reached = Progress {
@@ -60,7 +61,7 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
             port: fed.port,
             state: FollowerState::Online,
             compression: fed.compression,
-            progress: Progress { lag: fed.progress.lag, ..reached },
+            progress: with_lag(reached, fed.progress.lag),
         }
     });
     facts.role = RoleFacts::Master { replicas: replicas.collect() };
@@ -83,8 +84,13 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
     // A master that is not heard may have gone on.
     let is_up = matches!(link, Link::Up { .. });
     let lag = if is_up { lock(&shared.marks).lag(applied) } else { Lag::default() };
-    facts.progress = Progress { received: log.last, durable: log.durable, applied, lag };
+    let reached = Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };
+    facts.progress = with_lag(reached, lag);
     let down_ms = if is_up { 0 } else { shared.clock.elapsed().since(*since) };
     let (host, port) = (shared.master.host.clone(), shared.master.port);
     facts.role = RoleFacts::Replica { host, port, link, down_ms };
+}
+
+fn with_lag(reached: Progress, lag: Lag) -> Progress {
+    Progress { lag_entries: lag.entries, lag_bytes: lag.bytes, lag_ms: lag.ms, ..reached }
 }

@@ -4,8 +4,7 @@
 //! where it is, and gives up when it has read much; then it begins again on a thread that nobody waits for.
 
 use crate::command::{Command, Reply, View};
-use crate::store::cursors::Cursors;
-use crate::store::{Read, StoreError, Visit};
+use crate::store::{Cursors, Read, StoreError, Visit};
 use crate::time::Millis;
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -101,7 +100,7 @@ impl Read for Budget<'_> {
         self.reader.may_have_elements(db, name)
     }
 
-    fn cursors(&self) -> Option<&Cursors> {
+    fn cursors(&self) -> Option<&dyn Cursors> {
         self.reader.cursors()
     }
 

@@ -4,7 +4,6 @@ use crate::binlog::{Epoch, Fsync, Lsn};
 use crate::compression::Codec;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
-use crate::replication::lag::Lag;
 use crate::time::Millis;
 
 /// What a node tells of itself at one instant.
@@ -113,8 +112,12 @@ pub struct Progress {
     pub durable: Lsn,
     /// Last entry that readers see.
     pub applied: Lsn,
-    /// How far behind its master. Nothing is known of it while the link is down.
-    pub lag: Lag,
+    /// Entries that the master has and this node has not applied; `None`: it is not known, as while the link is down.
+    pub lag_entries: Option<u64>,
+    /// Their bytes in the binlog; `None`: it is not known.
+    pub lag_bytes: Option<u64>,
+    /// How long ago, by the master's clock, what is missing began to be; 0 if nothing is. `None`: it is not known.
+    pub lag_ms: Option<u64>,
 }
 
 /// A replica's link to its master.

@@ -6,7 +6,6 @@ use super::config::{Config, fsync_name};
 use super::facts::{Facts, Follower, Link, Progress, Role};
 use super::reply::Protocol;
 use crate::command::Reply;
-use crate::replication::lag::Lag;
 use std::fmt::{Display, Write as _};
 
 /// The version of Redis whose replies this server gives.
@@ -219,10 +218,9 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
     text.field("rc_clock_offset_ms", facts.offset_ms);
     text.field("rc_clock_steps", facts.clock_steps);
     text.field("rc_clients_disconnected", facts.clients_disconnected);
-    let Lag { entries, bytes, ms } = facts.progress.lag;
-    for (name, lag) in [("rc_lag_entries", entries), ("rc_lag_bytes", bytes), ("rc_lag_ms", ms)] {
-        text.field(name, known(lag));
-    }
+    text.field("rc_lag_entries", known(facts.progress.lag_entries));
+    text.field("rc_lag_bytes", known(facts.progress.lag_bytes));
+    text.field("rc_lag_ms", known(facts.progress.lag_ms));
 }
 
 /// A number that may not be known: then -1, as Redis has it.
@@ -232,10 +230,10 @@ fn known(number: Option<u64>) -> i64 {
 
 fn follower(text: &mut Text, at: usize, replica: &Follower) {
     let Follower { addr, port, state, compression, progress } = replica;
-    let Progress { received, durable, applied, lag } = progress;
+    let Progress { received, durable, applied, lag_entries, lag_bytes, lag_ms } = *progress;
     let state = state.name();
-    let lag_s = known(lag.ms.map(|ms| ms / 1000));
-    let (lag_entries, lag_bytes, lag_ms) = (known(lag.entries), known(lag.bytes), known(lag.ms));
+    let lag_s = known(lag_ms.map(|ms| ms / 1000));
+    let (lag_entries, lag_bytes, lag_ms) = (known(lag_entries), known(lag_bytes), known(lag_ms));
     text.line(format_args!("slave{at}:ip={addr},port={port},state={state},offset={received},lag={lag_s}"));
     text.line(format_args!(
         "rc_slave{at}:received_lsn={received},durable_lsn={durable},applied_lsn={applied},\

@@ -4,8 +4,6 @@
 //! Everything above speaks raw keys and values, whose bytes [`key`] and [`record`] define, so the models run
 //! the very bytes that RocksDB holds.
 
-pub mod cursors;
-pub mod deadlines;
 mod dump;
 pub mod gate;
 pub mod key;
@@ -18,7 +16,6 @@ pub mod rocksdb;
 pub use dump::{Content, Dump, Element, Stored, dump, elements};
 
 use crate::effect::Write;
-use cursors::Cursors;
 use std::ops::ControlFlow;
 
 /// Why a store could not answer. The node stops on it: a write that may or may not have happened cannot be
@@ -47,6 +44,15 @@ pub enum StoreError {
 /// What [`Read::scan`] calls for each record: raw key, raw value; `Break` ends the scan.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
+/// The numbers that SCAN and HSCAN hand out, and the places that they stand for.
+pub trait Cursors {
+    /// The name after which the scan with that cursor goes on; `None`: it is not known, or not any more.
+    fn place(&self, cursor: u64) -> Option<Vec<u8>>;
+
+    /// A cursor for going on after `name`, in the scan that came from `before` (0: it began). Never 0.
+    fn keep(&self, before: u64, name: Vec<u8>) -> u64;
+}
+
 /// One consistent view of the stored bytes.
 pub trait Read {
     /// The value of `key`. Errors: [`StoreError::Io`]: the caller stops the node.
@@ -69,7 +75,7 @@ pub trait Read {
     }
 
     /// Where cursors of SCAN and HSCAN are kept; `None`: nowhere, and a scan of this store is one call.
-    fn cursors(&self) -> Option<&Cursors> {
+    fn cursors(&self) -> Option<&dyn Cursors> {
         None
     }
 
@@ -91,7 +97,7 @@ impl<R: Read + ?Sized> Read for &R {
         (**self).may_have_elements(db, name)
     }
 
-    fn cursors(&self) -> Option<&Cursors> {
+    fn cursors(&self) -> Option<&dyn Cursors> {
         (**self).cursors()
     }
 

@@ -2,8 +2,7 @@
 //!
 //! A writer that runs several commands before it writes one batch lets each see what those before it came to.
 
-use super::cursors::Cursors;
-use super::{Read, Store, StoreError, Visit, key};
+use super::{Cursors, Read, Store, StoreError, Visit, key};
 use crate::effect::Write;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
@@ -90,7 +89,7 @@ impl<B: Read> Read for Overlay<B> {
         self.has_elements || self.base.may_have_elements(db, name)
     }
 
-    fn cursors(&self) -> Option<&Cursors> {
+    fn cursors(&self) -> Option<&dyn Cursors> {
         self.base.cursors()
     }
 

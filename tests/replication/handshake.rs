@@ -167,7 +167,7 @@ fn hello_malformed_is_refused_with_the_argument() {
     assert_eq!(newest.epochs, rows(EPOCHS_MAX as u64 + 1).epochs[1..]);
     let mut more = many.argv();
     more[2] = b"999999".to_vec();
-    more[6].extend_from_slice(b",99999:99999");
+    more[7].extend_from_slice(b",99999:99999");
     assert_eq!(Hello::parse(&more), Err(Refusal::Malformed("list of epochs")), "one more than the limit");
 }
 
@@ -243,7 +243,7 @@ fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
                         last: master.last(),
                         epoch: Epoch(epoch),
                         codec: Codec::None,
-                        version: 2,
+                        version: 3,
                     };
                     assert_eq!(
                         answer.clone().ok(),

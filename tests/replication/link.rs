@@ -56,7 +56,7 @@ fn arrive_in_log_order(codec: Codec) {
         assert_in_place(&state.log, &state.heartbeats);
         assert_eq!(
             state.resumes,
-            [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1), codec, version: 2 }]
+            [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1), codec, version: 3 }]
         );
         assert!(state.groups < 2000, "5540 entries came in {} groups", state.groups);
     });
@@ -199,7 +199,7 @@ fn link_resumes_across_a_new_epoch_from_its_own_log() {
     running.recorder.change(|state| {
         assert_eq!(
             state.resumes,
-            [Resume { from: Lsn(13), last: Lsn(25), epoch: Epoch(3), codec: Codec::None, version: 2 }]
+            [Resume { from: Lsn(13), last: Lsn(25), epoch: Epoch(3), codec: Codec::None, version: 3 }]
         );
         assert_eq!(state.log, master.source.log());
         assert_eq!(state.log.get(Lsn(21)), Some(&entry(21, 3, state.log.from(Lsn(21))[0].time.0, 5)));

@@ -132,13 +132,16 @@ fn link_garbage_from_the_master_is_an_error_and_another_try() {
 
 #[test]
 fn link_to_a_master_of_version_1_asks_again_with_that_and_is_not_down_in_between() {
-    let refusal = b"-NOSYNC replica speaks replication version 2, this node 1: run the same version of the program on both\r\n";
+    let refusal = |version: u64| {
+        let text = "run the same version of the program on both";
+        format!("-NOSYNC replica speaks replication version {version}, this node 1: {text}\r\n").into_bytes()
+    };
     let stream = [b"+CONTINUE 1 9 1\r\n".as_slice(), &encoded(1, 0), b"\xb2"].concat();
     let master = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let answers = vec![refusal.to_vec(), stream];
+    let answers = vec![refusal(3), refusal(2), stream];
     let address = answering(answers, &master.local_addr().expect("an address").to_string());
     let running = Running::new(&address, Recorder::default());
-    running.recorder.wait_until("the end of the second connection", |state| !state.downs.is_empty());
+    running.recorder.wait_until("the end of the third connection", |state| !state.downs.is_empty());
     running.recorder.change(|state| {
         assert!(state.downs[0].to_string().starts_with("unknown entry version 2"), "{}", state.downs[0]);
         let versions: Vec<u64> = state.resumes.iter().map(|resume| resume.version).collect();

@@ -6,7 +6,6 @@ use replicheck::compression::Codec;
 use replicheck::expiry::Policy;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::ordering::Strategy;
-use replicheck::replication::lag::Lag;
 use replicheck::server::facts::{Facts, Progress, Role};
 use replicheck::server::room::{Replies, Room};
 use replicheck::server::{Config, Ended, Node, Refused, Seat, Server};
@@ -85,7 +84,14 @@ impl Node for MemoryNode {
     fn facts(&self) -> Facts {
         let mut facts = self.facts.lock().expect("no test panicked with it").clone();
         let last = self.master.lock().expect("no test panicked with it").last();
-        facts.progress = Progress { received: last, durable: last, applied: last, lag: Lag::NONE };
+        facts.progress = Progress {
+            received: last,
+            durable: last,
+            applied: last,
+            lag_entries: Some(0),
+            lag_bytes: Some(0),
+            lag_ms: Some(0),
+        };
         facts
     }
 

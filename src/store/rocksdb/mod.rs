@@ -24,6 +24,8 @@
 //! [`flush`]: RocksStore::flush
 //! [`compact`]: RocksStore::compact
 
+mod cursors;
+mod deadlines;
 mod options;
 mod owners;
 mod shared;
@@ -32,8 +34,7 @@ mod snapshot;
 pub use options::OPEN_FILES_MAX;
 pub use snapshot::Snapshot;
 
-use super::cursors::Cursors;
-use super::{Read, Store, StoreError, Visit, key, record};
+use super::{Cursors, Read, Store, StoreError, Visit, key, record};
 use crate::effect::{Key, Write};
 use crate::time::Millis;
 use ::rocksdb::{DB, WriteBatch};
@@ -150,11 +151,9 @@ impl RocksStore {
         Snapshot::take(&self.shared, judged_at)
     }
 
-    /// Some of the keys that are dead at `now`: those of one stretch, see [`Deadlines`], the next one after the stretch that `after`
+    /// Some of the keys that are dead at `now`: those of one stretch, see `deadlines`, the next one after the stretch that `after`
     /// begins; `after` is moved on. They stay among the dead until they are removed. Cost: at most a stretch, nothing if none is
     /// dead.
-    ///
-    /// [`Deadlines`]: crate::store::deadlines::Deadlines
     pub fn dead_keys(&self, now: Millis, after: &mut Vec<u8>) -> Result<Vec<Key>, StoreError> {
         let Some(stretch) = self.shared.deadlines.next_due(now, after) else { return Ok(Vec::new()) };
         *after = stretch.from().to_vec();
@@ -198,7 +197,7 @@ impl Read for RocksStore {
         self.shared.owners.may_have(db, name)
     }
 
-    fn cursors(&self) -> Option<&Cursors> {
+    fn cursors(&self) -> Option<&dyn Cursors> {
         Some(&self.shared.cursors)
     }
 

@@ -1,10 +1,10 @@
 //! What the handles on one RocksDB share: the database and the gate.
 
+use super::cursors::KeptCursors;
+use super::deadlines::Deadlines;
 use super::owners::Owners;
 use super::{io_error, options};
 use crate::store::StoreError;
-use crate::store::cursors::Cursors;
-use crate::store::deadlines::Deadlines;
 use crate::store::gate::{self, Gate};
 use crate::time::Millis;
 use ::rocksdb::{CompactionDecision, DB, ReadOptions, WriteBatch, WriteOptions};
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     /// For writing.
     pub(super) writing: WriteOptions,
     /// Cursors of scans.
-    pub(super) cursors: Cursors,
+    pub(super) cursors: KeptCursors,
     /// Where the next keys die.
     pub(super) deadlines: Deadlines,
     /// Which keys may have elements.
@@ -58,7 +58,7 @@ impl Shared {
             writing: options::for_writing(),
             errors_before: AtomicU64::new(0),
             batch_bytes: AtomicUsize::new(0),
-            cursors: Cursors::default(),
+            cursors: KeptCursors::default(),
             deadlines: Deadlines::default(),
             owners: Owners::new(),
             gate: Mutex::new(Gate::new()),

@@ -2,8 +2,7 @@
 
 use super::shared::Shared;
 use super::{io_error, scan};
-use crate::store::cursors::Cursors;
-use crate::store::{Read, StoreError, Visit};
+use crate::store::{Cursors, Read, StoreError, Visit};
 use crate::time::Millis;
 use ::rocksdb::{DB, ReadOptions};
 use self_cell::self_cell;
@@ -84,7 +83,7 @@ impl Read for Snapshot {
         Ok(())
     }
 
-    fn cursors(&self) -> Option<&Cursors> {
+    fn cursors(&self) -> Option<&dyn Cursors> {
         Some(&self.held.borrow_owner().cursors)
     }
 

@@ -10,8 +10,7 @@ use replicheck::command::Reply;
 use replicheck::effect::Key;
 use replicheck::engine::Settings;
 use replicheck::ordering::Strategy;
-use replicheck::replication::lag::Lag;
-use replicheck::server::facts::{Follower, Link, Role};
+use replicheck::server::facts::{Follower, Link, Progress, Role};
 use std::time::Duration;
 
 #[test]
@@ -118,14 +117,14 @@ fn facts_of_both_come_to_no_lag_and_durable_follows() {
         only_follower(&master).is_some_and(|follower| {
             let progress = follower.progress;
             let all = [progress.received, progress.durable, progress.applied] == [Lsn(2); 3];
-            all && progress.lag == Lag::NONE
+            all && lag(&progress) == [Some(0); 3]
         })
     });
     let follower = only_follower(&master).expect("it follows");
     assert_eq!((follower.addr.as_str(), follower.port), ("127.0.0.1", replica.port));
     let facts = replica.facts();
     let progress = facts.progress;
-    assert_eq!(progress.lag, Lag::NONE);
+    assert_eq!(lag(&progress), [Some(0); 3]);
     assert_eq!((facts.epoch, replica.link()), (master.facts().epoch, UP));
     let call = |peer: &Peer, argv: &[&str]| {
         let address = format!("127.0.0.1:{}", peer.port);
@@ -181,6 +180,10 @@ fn log_time_of_a_replica_that_publishes_rarely_is_not_estimated_while_its_master
     assert!(!facts.log_time_estimated, "heartbeats came all the time: {:?}", facts.log_time);
 }
 
+fn lag(progress: &Progress) -> [Option<u64>; 3] {
+    [progress.lag_entries, progress.lag_bytes, progress.lag_ms]
+}
+
 #[test]
 fn facts_while_the_link_is_down_say_that_the_lag_is_not_known_and_since_when() {
     let (m, r) = (Disks::new(), Disks::new());
@@ -188,7 +191,7 @@ fn facts_while_the_link_is_down_say_that_the_lag_is_not_known_and_since_when() {
     let replica = Peer::replica(&r, AS_IT_IS, master.port);
     master.run(&["SET a 1"]);
     replica.wait_for(&master);
-    wait_until("no lag", || replica.facts().progress.lag == Lag::NONE);
+    wait_until("no lag", || lag(&replica.facts().progress) == [Some(0); 3]);
     let down_ms = || match replica.facts().role {
         Role::Replica { down_ms, .. } => down_ms,
         Role::Master { .. } => panic!("it follows"),
@@ -201,7 +204,7 @@ fn facts_while_the_link_is_down_say_that_the_lag_is_not_known_and_since_when() {
     let mut before = replica.link();
     while tried < 3 {
         let (now, link) = (down_ms(), replica.link());
-        assert_eq!(replica.facts().progress.lag, Lag::default(), "{link:?}");
+        assert_eq!(lag(&replica.facts().progress), [None; 3], "{link:?}");
         assert!(now >= longest, "{link:?}: {now} ms after {longest} ms");
         longest = now;
         tried += u32::from(link != before);

@@ -305,8 +305,12 @@ fn epochs_outlive_restarts_rotation_and_purge() {
     for (lsn, epoch) in [(1, 1), (2, 1), (3, 4), (4, 4), (5, 9)] {
         log.append(&[entry(lsn, epoch, lsn)]).expect("the disk works");
     }
-    let epochs = [(Epoch(1), Lsn(1)), (Epoch(4), Lsn(3)), (Epoch(9), Lsn(5))];
-    assert_eq!((log.purge(Lsn(5)).expect("the disk works"), log.first()), (4, Lsn(5)));
+    assert_eq!(log.epochs(), [(Epoch(1), Lsn(1)), (Epoch(4), Lsn(3)), (Epoch(9), Lsn(5))]);
+    // Those of purged entries leave the list, but for the newest.
+    assert_eq!((log.purge(Lsn(4)).expect("the disk works"), log.first()), (3, Lsn(4)));
+    assert_eq!(log.epochs(), [(Epoch(4), Lsn(3)), (Epoch(9), Lsn(5))]);
+    let epochs = [(Epoch(9), Lsn(5))];
+    assert_eq!((log.purge(Lsn(5)).expect("the disk works"), log.first()), (1, Lsn(5)));
     assert_eq!(log.epochs(), epochs);
     log.stop().expect("the disk works");
     let (mut log, found) = SegmentLog::open(files, options).expect("a clean stop");

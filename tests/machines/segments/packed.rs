@@ -297,7 +297,8 @@ fn packed_golden_version_1_is_read() {
         let alone = Forgetful::new();
         alone.create(FIRST).and_then(|file| file.write_at(0, &golden)).expect("the disk works");
         assert_eq!(read_all(&open(&alone).expect("version 1 is read")), entries(4));
-        assert_eq!(now[..24], golden[..24], "version 1 is written differently");
+        // The segment's own header is longer than in the first release, and so is the length that follows.
+        assert_eq!(now[..16], golden[..16], "version 1 is written differently");
     }
 }
 

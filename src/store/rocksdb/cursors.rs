@@ -13,7 +13,8 @@
 //! the oldest first. Nothing outlives the process, nor is it known to another node: such a cursor is refused, as going on anywhere
 //! would leave elements out.
 
-use std::collections::{HashMap, VecDeque};
+use crate::store::Cursors;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Cursors that are kept, at most.
@@ -33,7 +34,7 @@ struct Place {
 
 #[derive(Debug, Default)]
 struct Kept {
-    places: HashMap<u64, Place>,
+    places: BTreeMap<u64, Place>,
     /// Cursors as they were handed out; those that went already are passed over.
     order: VecDeque<u64>,
     bytes: usize,
@@ -41,22 +42,22 @@ struct Kept {
 
 /// The cursors of a node.
 #[derive(Debug, Default)]
-pub struct Cursors {
+pub(super) struct KeptCursors {
     kept: Mutex<Kept>,
 }
 
-impl Cursors {
+impl KeptCursors {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The name after which the scan with that cursor goes on; `None`: it is not known, or not any more.
-    pub fn place(&self, cursor: u64) -> Option<Vec<u8>> {
+impl Cursors for KeptCursors {
+    fn place(&self, cursor: u64) -> Option<Vec<u8>> {
         self.lock().places.get(&cursor).map(|place| place.name.clone())
     }
 
-    /// A cursor for going on after `name`, in the scan that came from `before` (0: it began). The one before that goes.
-    pub fn keep(&self, before: u64, name: Vec<u8>) -> u64 {
+    fn keep(&self, before: u64, name: Vec<u8>) -> u64 {
         let mut kept = self.lock();
         let outdated = kept.places.get(&before).map_or(0, |place| place.before);
         kept.forget(outdated);
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn cursor_stands_for_its_place_until_its_scan_has_gone_on_twice() {
-        let cursors = Cursors::default();
+        let cursors = KeptCursors::default();
         let first = cursors.keep(0, b"b".to_vec());
         let second = cursors.keep(first, b"d".to_vec());
         assert_eq!(cursors.place(first), Some(b"b".to_vec()), "a client asks again");
@@ -108,23 +109,30 @@ mod tests {
 
     #[test]
     fn cursors_of_many_scans_are_bounded_and_a_scan_that_goes_on_takes_no_more() {
-        let cursors = Cursors::default();
+        let cursors = KeptCursors::default();
         let slow = cursors.keep(0, b"slow".to_vec());
         let mut fast = 0;
         for n in 0..100_000_u32 {
             fast = cursors.keep(fast, n.to_be_bytes().to_vec());
         }
         assert_eq!(cursors.place(slow), Some(b"slow".to_vec()), "a fast scan takes nothing from a slow one");
-        assert!(cursors.lock().order.len() <= 2 * KEPT_MAX + 1 && cursors.lock().places.len() == 3);
+        let (order, places) = lengths(&cursors);
+        assert!(order <= 2 * KEPT_MAX + 1 && places == 3, "{order}, {places}");
         for n in 0..20_000_u32 {
             cursors.keep(0, n.to_be_bytes().to_vec());
         }
-        assert_eq!((cursors.lock().places.len(), cursors.place(slow)), (KEPT_MAX, None));
+        assert_eq!((lengths(&cursors).1, cursors.place(slow)), (KEPT_MAX, None));
         for _ in 0..20 {
             cursors.keep(0, vec![0; BYTES_MAX / 4]);
         }
         assert!(cursors.lock().bytes <= BYTES_MAX);
         let long = cursors.keep(0, vec![0; BYTES_MAX + 1]);
-        assert!(cursors.place(long).is_some() && cursors.lock().places.len() == 1);
+        assert!(cursors.place(long).is_some() && lengths(&cursors).1 == 1);
+    }
+
+    /// How many cursors are in order, and how many are kept.
+    fn lengths(cursors: &KeptCursors) -> (usize, usize) {
+        let kept = cursors.lock();
+        (kept.order.len(), kept.places.len())
     }
 }

@@ -12,9 +12,8 @@
 //! A sweep that walked all keys worked for ever after a million of them had been deleted: an iterator passes each tombstone.
 //! Memory: a row for each stretch, so about a thousandth of the keys'; stretches that have become sparse are joined.
 
-use super::record;
-use super::{StoreError, Visit, key};
 use crate::effect::Key;
+use crate::store::{StoreError, Visit, key, record};
 use crate::time::Millis;
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
@@ -22,7 +21,7 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Records of a stretch, at most.
-pub const RECORDS: usize = 1_000;
+const RECORDS: usize = 1_000;
 /// Below so many a stretch is joined with the next one of its database.
 const RECORDS_FEW: usize = RECORDS / 4;
 
@@ -31,13 +30,13 @@ const NOT_KNOWN: Millis = Millis(0);
 
 /// The stretches, each by its first raw key, with its earliest deadline.
 #[derive(Debug)]
-pub struct Deadlines {
+pub(super) struct Deadlines {
     stretches: Mutex<BTreeMap<Vec<u8>, Millis>>,
 }
 
 /// A stretch to look at: raw keys from `from`, before `to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub(super) struct Stretch {
     from: Vec<u8>,
     to: Vec<u8>,
 }
@@ -56,7 +55,7 @@ impl Deadlines {
     }
 
     /// Notes the deadline of a record that was written: after it can be read, as a sweep that looks meanwhile must not miss both.
-    pub fn note(&self, raw: &[u8], deadline: Millis) {
+    pub(super) fn note(&self, raw: &[u8], deadline: Millis) {
         let mut stretches = self.lock();
         if let Some((_, earliest)) = stretches.range_mut::<[u8], _>((Unbounded, Included(raw))).next_back() {
             *earliest = deadline.min(*earliest);
@@ -64,7 +63,7 @@ impl Deadlines {
     }
 
     /// The next stretch in which a key may be dead at `now`, going round from the one that `after` begins; it counts as looked at.
-    pub fn next_due(&self, now: Millis, after: &[u8]) -> Option<Stretch> {
+    pub(super) fn next_due(&self, now: Millis, after: &[u8]) -> Option<Stretch> {
         let mut stretches = self.lock();
         let is_due = |(_, earliest): &(&Vec<u8>, &Millis)| **earliest <= now;
         let further = stretches.range::<[u8], _>((Excluded(after), Unbounded)).find(is_due);
@@ -78,7 +77,7 @@ impl Deadlines {
 
     /// Looks at a stretch with `scan`: the keys that are dead at `now`. They stay due until a look finds them gone. Errors:
     /// the store's, and the stretch is due again.
-    pub fn look(
+    pub(super) fn look(
         &self,
         stretch: &Stretch,
         now: Millis,
@@ -125,7 +124,7 @@ impl Deadlines {
 
 impl Stretch {
     /// Its first raw key: from where the next sweep goes round.
-    pub fn from(&self) -> &[u8] {
+    pub(super) fn from(&self) -> &[u8] {
         &self.from
     }
 }
