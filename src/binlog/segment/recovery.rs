@@ -81,6 +81,7 @@ impl<F: Files> SegmentLog<F> {
         let file = make_durable(&files, &mut read)?;
         let point = Point { segment: read.place().first, bytes: read.end, lsn: read.chain.last };
         let first = read.places.first().map_or(Lsn::NONE, |place| place.first);
+        read.chain.forget_epochs_before(first);
         // Purged segments may have stayed: the promise is about those from the recorded one on.
         let kept_from = slot.map_or(first, |slot| slot.first.max(first));
         let folder = slot.and_then(|slot| slot.folder);
@@ -100,8 +101,7 @@ impl<F: Files> SegmentLog<F> {
             cut_bytes: read.cut_bytes,
             folder,
         };
-        let Read { places, mut chain, end, .. } = read;
-        chain.forget_epochs_before(first);
+        let Read { places, chain, end, .. } = read;
         let log = SegmentLog {
             files,
             options,
