@@ -49,15 +49,19 @@ pub async fn answer(
         }
         // The semaphore is never closed; without a permit the read runs all the same.
         let _permit = long.acquire().await.ok();
-        let any = Arc::clone(&read);
+        let (any, made_before) = (Arc::clone(&read), made.count());
         let ran = spawn_blocking(move || {
-            let mut replies = made;
+            let (mut replies, before) = (made, made_before);
             replies.fill(&rest[..1], |command| any(command, Cost::Any).unwrap_or(Reply::Null));
-            rest.drain(..1);
+            rest.drain(..replies.count() - before);
             (replies, rest)
         });
         let Ok(ran) = ran.await else { return room.failed(count, PANICKED) };
         (replies, commands) = ran;
+        // Others may have used up the room meanwhile: then it comes again.
+        if replies.count() == made_before {
+            return (replies, commands);
+        }
     }
 }
 
