@@ -8,6 +8,7 @@ use super::clients::{Client, Last, Seat};
 use super::output::Output;
 use super::reply::Protocol;
 use super::request::{ProtocolError, Requests};
+use super::room::Replies;
 use super::session::{self, Session, Step};
 use super::{Config, Ended, Node, Shared};
 use crate::command::{Command, Reply};
@@ -35,6 +36,9 @@ const READ_BYTES: usize = 16 * 1024;
 const OUTPUT_PAUSE_BYTES: usize = 32 << 20;
 /// Within a run, so much is collected before it is sent: a call for each piece of small replies would cost more than they do.
 const OUTPUT_SENT_BYTES_MIN: usize = 64 * 1024;
+
+/// Replies of so many bytes are encoded apart: a million fields take a tenth of a second, and as long to be freed.
+const ENCODED_APART_BYTES_MIN: usize = 256 * 1024;
 
 /// Why a connection ends.
 #[derive(Debug)]
@@ -353,11 +357,27 @@ impl<N: Node> Connection<N> {
             self.make_room().await?;
             let (replies, rest) = self.shared.node.answer(commands, self.client.room.clone()).await;
             debug_assert_eq!(replies.count() + rest.len(), framed.len(), "one reply each");
-            for (reply, framed) in replies.as_slice().iter().zip(&mut framed) {
-                self.reply(reply, framed);
+            if replies.bytes() < ENCODED_APART_BYTES_MIN {
+                for (reply, framed) in replies.as_slice().iter().zip(&mut framed) {
+                    self.reply(reply, framed);
+                }
+            } else {
+                let framed = framed.by_ref().take(replies.count()).collect();
+                self.encode_apart(replies, framed).await?;
             }
             commands = rest;
         }
+        Ok(())
+    }
+
+    /// Makes bytes of large replies on a thread that others do not wait for, where their memory is given back, too.
+    async fn encode_apart(&mut self, replies: Replies, framed: Vec<Option<Protocol>>) -> Result<(), End> {
+        let mut output = std::mem::replace(&mut self.output, Output::new(&self.client.room));
+        let encoding = tokio::task::spawn_blocking(move || {
+            output.extend(&replies, &framed);
+            output
+        });
+        self.output = encoding.await.map_err(|error| End::Socket(io::Error::other(error)))?;
         Ok(())
     }
 

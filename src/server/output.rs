@@ -2,7 +2,7 @@
 
 use super::config::OutputLimit;
 use super::reply::{Protocol, encode};
-use super::room::{Charge, Room, size};
+use super::room::{Charge, Replies, Room, size};
 use crate::command::Reply;
 use std::collections::VecDeque;
 use tokio::time::{Duration, Instant};
@@ -60,6 +60,15 @@ impl Output {
         }
         self.waiting += self.last.len() - before;
         self.count();
+    }
+
+    /// Adds replies, each with how it is framed; `None`: it is not told.
+    pub(super) fn extend(&mut self, replies: &Replies, framed: &[Option<Protocol>]) {
+        for (reply, framed) in replies.as_slice().iter().zip(framed) {
+            if let Some(protocol) = framed {
+                self.push(reply, *protocol);
+            }
+        }
     }
 
     /// Notes that so many bytes of the first piece were sent.

@@ -181,6 +181,11 @@ impl Replies {
         self.made.push(reply);
     }
 
+    /// Bytes of memory that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// How many there are: so many of the run's commands are answered.
     pub fn count(&self) -> usize {
         self.made.len()
