@@ -37,6 +37,8 @@ const OUTPUT_PAUSE_BYTES: usize = 32 << 20;
 /// Within a run, so much is collected before it is sent: a call for each piece of small replies would cost more than they do.
 const OUTPUT_SENT_BYTES_MIN: usize = 64 * 1024;
 
+/// So much is written before others have their turn.
+const SENT_BYTES_MAX: usize = 1 << 20;
 /// Replies of so many bytes are encoded apart: a million fields take a tenth of a second, and as long to be freed.
 const ENCODED_APART_BYTES_MIN: usize = 256 * 1024;
 
@@ -208,6 +210,8 @@ impl<N: Node> Connection<N> {
             None => {
                 self.send()?;
                 self.check()?;
+                // It may be writable at once, and others wait.
+                tokio::task::yield_now().await;
             }
         }
         Ok(())
@@ -238,9 +242,11 @@ impl<N: Node> Connection<N> {
         Ok(())
     }
 
-    /// Writes what the socket takes at once.
+    /// Writes what the socket takes at once, up to a bound: a client that reads as fast as it is written to would hold the thread
+    /// for as long as its reply is.
     fn send(&mut self) -> Result<(), End> {
-        while self.output.waiting() > 0 {
+        let enough = self.output.waiting().saturating_sub(SENT_BYTES_MAX);
+        while self.output.waiting() > enough {
             match self.socket.try_write(self.output.front()) {
                 Ok(count) => {
                     self.active = Instant::now();
