@@ -1,9 +1,10 @@
 //! Bounds — how far programs, time and faults go, as numbers and in words.
 
-use super::expected::OrderingChoice;
-use super::expiry::{self, Judges, READ_INVARIANTS};
+use super::choice::OrderingChoice;
+use super::expiry::{self, Judges};
 use super::ordering::{self, Programs};
 use super::scenario;
+use super::setting::{Clocks, Passing};
 use crate::command::Command;
 use crate::ordering::Strategy;
 use crate::time::Millis;
@@ -208,8 +209,9 @@ impl ExpiryBounds {
             let setup = self.setup_from(judges, alphabet.to_vec(), start);
             let skews_ms = expiry::skews_at_lifetimes(alphabet, start);
             let passes_max = self.passes_max.saturating_sub(1).max(1);
-            let at_lifetimes = expiry::Setup { skews_ms, passes_max, ..setup.clone() };
-            let is_apart = self.skew_ticks_max > 0 && !at_lifetimes.skews_ms.is_empty();
+            let is_apart = self.skew_ticks_max > 0 && !skews_ms.is_empty();
+            let clocks = Clocks { skews_ms, passes_max, ..setup.clocks.clone() };
+            let at_lifetimes = expiry::Setup { clocks, ..setup.clone() };
             [Some(setup.clone()), is_apart.then_some(at_lifetimes), Some(setup.with_link_down())]
         };
         [of(Judges::State), of(Judges::Reads)].into_iter().flatten().flatten().collect()
@@ -217,25 +219,32 @@ impl ExpiryBounds {
 
     /// The model's setup for programs over this alphabet, from `start` on.
     pub fn setup_from(&self, judges: Judges, alphabet: Vec<Command>, start: Millis) -> expiry::Setup {
-        // No skew first: of counterexamples equally long the plainest comes first.
-        let mut skews: Vec<i8> = (-self.skew_ticks_max..=self.skew_ticks_max).collect();
-        skews.sort_by_key(|skew| (skew.unsigned_abs(), *skew));
-        let tick_ms = expiry::tick_ms(&alphabet, start);
         expiry::Setup {
             judges,
-            start,
-            passing: expiry::Passing::Instants,
-            tick_ms,
+            clocks: self.clocks(&alphabet, start),
             alphabet,
             begins: 0,
             length_max: self.length_max,
+            readers_see_the_dead: false,
+        }
+    }
+
+    /// How time passes in programs of these commands, from `start` on.
+    pub fn clocks(&self, commands: &[Command], start: Millis) -> Clocks {
+        // No skew first: of counterexamples equally long the plainest comes first.
+        let mut skews: Vec<i8> = (-self.skew_ticks_max..=self.skew_ticks_max).collect();
+        skews.sort_by_key(|skew| (skew.unsigned_abs(), *skew));
+        let tick_ms = expiry::tick_ms(commands, start);
+        Clocks {
+            start,
+            passing: Passing::Instants,
+            tick_ms,
             passes_max: self.passes_max,
             delay_ticks_max: self.delay_ticks_max,
             skews_ms: skews.iter().map(|skew| expiry::skew_ms(*skew, tick_ms, start)).collect(),
             log_clock_limit_ticks: None,
             link_down: false,
             apart: false,
-            readers_see_the_dead: false,
         }
     }
 
@@ -245,13 +254,8 @@ impl ExpiryBounds {
         let begins = family.begins.len();
         let mut setup = self.setup(judges, family.alphabet());
         // Clocks that agree are searched with the other alphabets.
-        setup.skews_ms.retain(|skew| *skew != 0 || self.skew_ticks_max == 0);
+        setup.clocks.skews_ms.retain(|skew| *skew != 0 || self.skew_ticks_max == 0);
         let others = self.length_max.saturating_sub(1).clamp(1, 2);
         expiry::Setup { begins, length_max: begins + others, ..setup }
     }
-}
-
-/// Which search judges an invariant of the expiry model.
-pub fn judges(invariant: &str) -> Judges {
-    if READ_INVARIANTS.contains(&invariant) { Judges::Reads } else { Judges::State }
 }

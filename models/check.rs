@@ -1,18 +1,20 @@
 //! Check — choices × bounds → tasks, each of which gives the rows of one choice.
 //!
-//! A task is one search or a few, on one thread; whoever runs them (the command line, a test, a page) runs as
-//! many at a time as there are cores and may watch each one's [`Progress`](super::search::Progress).
+//! A task is one search or a few, on one thread. Its caller (the command line, a test, a page) runs as many at a time as there are
+//! cores and may watch the [`Progress`](super::search::Progress) of each.
 
 use super::both;
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
+use super::choice::{Choice, OrderingChoice, UnknownName};
 use super::clocks;
-use super::expected::{self, OrderingChoice};
-use super::expiry::{ExpiryModel, Passing};
+use super::expected;
+use super::experiment::{Clocks, Experiment, Passing, Schedules, Setting};
 use super::handshake;
 use super::judge::{Part, Task, rows_of};
-use super::ordering::{OrderingModel, Programs};
 use super::parts;
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
+use super::setting::TICKS;
+use super::verdict::Verdict;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
 use std::fmt::Debug;
@@ -20,113 +22,146 @@ use std::fmt::Debug;
 /// The models by name.
 const MODELS: [&str; 5] = ["ordering", "expiry", "both", "clocks", "handshake"];
 
-/// A model or a choice that does not exist.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownName {
-    /// No model has this name.
-    #[error("unknown model '{0}' (known: {known})", known = MODELS.join(", "))]
-    Model(String),
-    /// No choice of the model, or of any model, has this name.
-    #[error("unknown choice '{name}' (known: {})", known.join(", "))]
-    Choice {
-        /// The name.
-        name: String,
-        /// The names that are known.
-        known: Vec<String>,
-    },
+/// A choice of any model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Candidate {
+    /// Of the ordering model.
+    Ordering(OrderingChoice),
+    /// Of the expiry model.
+    Expiry(Policy),
+    /// Of the model of both.
+    Both(both::Choice),
+    /// Of the model of clocks.
+    Clocks(clocks::Choice),
+    /// Of the model of the handshake.
+    Handshake(handshake::Choice),
 }
 
-/// Every search over programs, and every named scenario, of the models and choices asked for.
+impl Candidate {
+    /// Every choice of every model, in the order of the tables.
+    fn all() -> Vec<Candidate> {
+        let orderings = OrderingChoice::all().into_iter().map(Candidate::Ordering);
+        let policies = Policy::ALL.iter().copied().map(Candidate::Expiry);
+        let both = both::Choice::all().into_iter().map(Candidate::Both);
+        let clocks = clocks::Choice::all().into_iter().map(Candidate::Clocks);
+        let handshakes = handshake::Choice::all().into_iter().map(Candidate::Handshake);
+        orderings.chain(policies).chain(both).chain(clocks).chain(handshakes).collect()
+    }
+
+    /// The model that judges it.
+    fn model(self) -> &'static str {
+        match self {
+            Candidate::Ordering(_) => "ordering",
+            Candidate::Expiry(_) => "expiry",
+            Candidate::Both(_) => "both",
+            Candidate::Clocks(_) => "clocks",
+            Candidate::Handshake(_) => "handshake",
+        }
+    }
+
+    /// The name that users write.
+    fn name(self) -> String {
+        match self {
+            Candidate::Ordering(choice) => choice.name(),
+            Candidate::Expiry(policy) => policy.name().to_owned(),
+            Candidate::Both(choice) => choice.name(),
+            Candidate::Clocks(choice) => choice.name(),
+            Candidate::Handshake(choice) => choice.name(),
+        }
+    }
+
+    /// Its searches over programs. A handshake's accidents have tasks of their own.
+    fn task(self, bounds: Bounds) -> Task {
+        match self {
+            Candidate::Ordering(choice) => ordering_task(choice, bounds.ordering()),
+            Candidate::Expiry(policy) => expiry_task(policy, bounds.expiry()),
+            Candidate::Both(choice) => {
+                let parts = parts::of_both(choice, bounds.expiry());
+                self.task_of(parts, move |invariant| expected::both(choice, invariant))
+            }
+            Candidate::Clocks(choice) => {
+                let parts = parts::of_clocks(choice, bounds);
+                self.task_of(parts, move |invariant| expected::clocks(choice, invariant))
+            }
+            Candidate::Handshake(choice) => handshake_task(choice, None, bounds),
+        }
+    }
+
+    fn task_of(
+        self,
+        parts: Vec<Part>,
+        expected: impl Fn(&str) -> Verdict + Send + Sync + 'static,
+    ) -> Task {
+        Task::new(self.model(), self.name(), None, move |progress| {
+            rows_of((self.model(), self.name(), None), &parts, &expected, progress)
+        })
+    }
+}
+
+/// Every search over programs, and every named scenario, of the models and choices asked for. Errors: a name that nothing has.
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
-    let Chosen { orderings, policies, both, clocks, handshakes } = chosen(model, choice)?;
-    let mut tasks = tasks_within(bounds.ordering(), bounds.expiry(), model, choice)?;
-    tasks.extend(both.into_iter().map(|choice| both_task(choice, bounds.expiry())));
-    tasks.extend(clocks.into_iter().map(|choice| clocks_task(choice, bounds)));
-    tasks.extend(handshakes.iter().map(|&choice| handshake_task(choice, None, bounds)));
+    let candidates = candidates(model, choice)?;
+    let mut tasks: Vec<Task> = candidates.iter().map(|candidate| candidate.task(bounds)).collect();
     for scenario in handshake::SCENARIOS {
-        tasks.extend(handshakes.iter().map(|&choice| handshake_task(choice, Some(scenario), bounds)));
+        tasks.extend(candidates.iter().filter_map(|candidate| match candidate {
+            Candidate::Handshake(choice) => Some(handshake_task(*choice, Some(scenario), bounds)),
+            _ => None,
+        }));
     }
     for scenario in scenario::ORDERING {
-        tasks.extend(orderings.iter().map(|&choice| ordering_scenario(scenario, choice)));
+        tasks.extend(candidates.iter().filter_map(|candidate| match candidate {
+            Candidate::Ordering(choice) => Some(ordering_scenario(scenario, *choice)),
+            _ => None,
+        }));
     }
     for scenario in scenario::EXPIRY {
-        tasks.extend(policies.iter().map(|&policy| expiry_scenario(scenario, policy)));
+        tasks.extend(candidates.iter().filter_map(|candidate| match candidate {
+            Candidate::Expiry(policy) => Some(expiry_scenario(scenario, *policy)),
+            _ => None,
+        }));
     }
     Ok(tasks)
 }
 
 /// Every search over programs of the ordering and the expiry model, for the choices asked for, within the caller's bounds.
+/// Errors: a name that nothing has.
 pub fn tasks_within(
     ordering: OrderingBounds,
     expiry: ExpiryBounds,
     model: Option<&str>,
     choice: Option<&str>,
 ) -> Result<Vec<Task>, UnknownName> {
-    let Chosen { orderings, policies, .. } = chosen(model, choice)?;
-    let orderings = orderings.into_iter().map(|choice| ordering_task(choice, ordering));
-    Ok(orderings.chain(policies.into_iter().map(|policy| expiry_task(policy, expiry))).collect())
-}
-
-/// Choices of each model.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Chosen {
-    /// Of the ordering model.
-    pub orderings: Vec<OrderingChoice>,
-    /// Of the expiry model.
-    pub policies: Vec<Policy>,
-    /// Of the model of both.
-    pub both: Vec<both::Choice>,
-    /// Of the model of clocks.
-    pub clocks: Vec<clocks::Choice>,
-    /// Of the model of the handshake.
-    pub handshakes: Vec<handshake::Choice>,
-}
-
-/// The choices of these names; all where none is named.
-pub(super) fn chosen(model: Option<&str>, choice: Option<&str>) -> Result<Chosen, UnknownName> {
-    if let Some(unknown) = model.filter(|model| !MODELS.contains(model)) {
-        return Err(UnknownName::Model(unknown.to_owned()));
-    }
-    let is_asked = |name: &str| model.is_none_or(|model| model == name);
-    let mut chosen = Chosen {
-        orderings: if is_asked("ordering") { OrderingChoice::all() } else { Vec::new() },
-        policies: if is_asked("expiry") { Policy::ALL.to_vec() } else { Vec::new() },
-        both: if is_asked("both") { both::Choice::all() } else { Vec::new() },
-        clocks: if is_asked("clocks") { clocks::Choice::all() } else { Vec::new() },
-        handshakes: if is_asked("handshake") { handshake::Choice::all() } else { Vec::new() },
+    let task = |candidate| match candidate {
+        Candidate::Ordering(choice) => Some(ordering_task(choice, ordering)),
+        Candidate::Expiry(policy) => Some(expiry_task(policy, expiry)),
+        Candidate::Both(_) | Candidate::Clocks(_) | Candidate::Handshake(_) => None,
     };
-    let Some(name) = choice else { return Ok(chosen) };
-    let known = chosen.orderings.iter().map(|choice| choice.name());
-    let known = known.chain(chosen.policies.iter().map(|policy| policy.name().to_owned()));
-    let known = known.chain(chosen.both.iter().map(|choice| choice.name()));
-    let known = known.chain(chosen.clocks.iter().map(|choice| choice.name()));
-    let mut known: Vec<String> = known.chain(chosen.handshakes.iter().map(|choice| choice.name())).collect();
-    known.sort_unstable();
-    known.dedup();
-    if !known.iter().any(|known| known == name) {
-        return Err(UnknownName::Choice { name: name.to_owned(), known });
-    }
-    chosen.orderings.retain(|choice| choice.name() == name);
-    chosen.policies.retain(|policy| policy.name() == name);
-    chosen.both.retain(|choice| choice.name() == name);
-    chosen.clocks.retain(|choice| choice.name() == name);
-    chosen.handshakes.retain(|choice| choice.name() == name);
-    Ok(chosen)
+    Ok(candidates(model, choice)?.into_iter().filter_map(task).collect())
 }
 
-/// The policy by which a choice's log is written.
-pub(super) fn log_policy(choice: OrderingChoice) -> Policy {
-    if choice.commands { Policy::AtEntryTime } else { Policy::Effects }
+/// The choices of these names; all where none is named. Errors: a name that nothing has.
+pub(super) fn candidates(model: Option<&str>, choice: Option<&str>) -> Result<Vec<Candidate>, UnknownName> {
+    if let Some(unknown) = model.filter(|model| !MODELS.contains(model)) {
+        return Err(UnknownName::new("model", unknown, MODELS));
+    }
+    let is_asked = |candidate: &Candidate| model.is_none_or(|model| model == candidate.model());
+    let all: Vec<Candidate> = Candidate::all().into_iter().filter(is_asked).collect();
+    let Some(name) = choice else { return Ok(all) };
+    let (named, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|candidate| candidate.name() == name);
+    if named.is_empty() {
+        let mut known: Vec<String> = others.into_iter().map(Candidate::name).collect();
+        known.sort_unstable();
+        known.dedup();
+        return Err(UnknownName::new("choice", name, known));
+    }
+    Ok(named)
 }
 
 fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
-    let strategy = choice.strategy;
-    let expected = move |invariant: &str| expected::ordering(choice, invariant);
     let parts = parts::of_choice(choice, bounds);
-    Task::new("ordering", choice.name(), None, move |progress| {
-        rows_of(("ordering", choice.name(), None), &parts, &expected, progress)
-    })
-    .weighing(match strategy {
+    let task = Candidate::Ordering(choice)
+        .task_of(parts, move |invariant| expected::ordering(choice, invariant));
+    task.weighing(match choice.strategy {
         Strategy::KeyHash => 3,
         Strategy::WritesetSnapshots => 2,
         _ => 1,
@@ -134,27 +169,8 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
 }
 
 fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
-    let expected = move |invariant: &str| expected::expiry(policy, invariant);
     let parts = parts::of_policy(&policy.get(), bounds);
-    Task::new("expiry", policy.name().to_owned(), None, move |progress| {
-        rows_of(("expiry", policy.name().to_owned(), None), &parts, &expected, progress)
-    })
-}
-
-fn both_task(choice: both::Choice, bounds: ExpiryBounds) -> Task {
-    let expected = move |invariant: &str| expected::both(choice, invariant);
-    let parts = parts::of_both(choice, bounds);
-    Task::new("both", choice.name(), None, move |progress| {
-        rows_of(("both", choice.name(), None), &parts, &expected, progress)
-    })
-}
-
-fn clocks_task(choice: clocks::Choice, bounds: Bounds) -> Task {
-    let expected = move |invariant: &str| expected::clocks(choice, invariant);
-    let parts = parts::of_clocks(choice, bounds);
-    Task::new("clocks", choice.name(), None, move |progress| {
-        rows_of(("clocks", choice.name(), None), &parts, &expected, progress)
-    })
+    Candidate::Expiry(policy).task_of(parts, move |invariant| expected::expiry(policy, invariant))
 }
 
 /// An accident alone, or all of them together. *Convergence* is not judged where nothing puts it to the test.
@@ -175,44 +191,37 @@ fn handshake_task(
 }
 
 fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice) -> Task {
-    let name = scenario.name.to_owned();
-    let bounds = OrderingBounds::QUICK;
-    let strategy = choice.strategy;
-    let part = Part::of(scenario.program.join("; "), bounds.states_max, move || {
-        let commands = scenario::commands(scenario.program);
-        let policy = log_policy(choice).get();
-        let programs = Programs::only(&commands, &*policy).expect("a short program");
-        OrderingModel::new(bounds.setup(choice, programs, false), move |workers| {
-            strategy.machine(workers, bounds::batch_entries_max(strategy))
-        })
-    });
-    let expected = move |_: &str| scenario::expected((scenario.broken_by)(choice));
-    Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
-        let rows = rows_of(
-            ("ordering", choice.name(), Some(&name)),
-            std::slice::from_ref(&part),
-            &expected,
-            progress,
-        );
-        rows.into_iter().filter(|row| row.invariant == scenario.invariant).collect()
-    })
+    let OrderingBounds { workers, crashes_max, .. } = OrderingBounds::QUICK;
+    let experiment = Experiment {
+        choice: Choice::ordering(choice),
+        program: scenario::commands(scenario.program),
+        setting: Setting::Schedules(Schedules { workers, crashes_max }),
+    };
+    scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(choice))
 }
 
+/// Its story is told in ticks, from a round instant on.
 fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
-    let name = scenario.name.to_owned();
-    let bounds = ExpiryBounds::QUICK;
-    let judges = bounds::judges(scenario.invariant);
-    let part = Part::of(scenario.program.join("; "), bounds.states_max, move || {
-        let mut setup = bounds.setup(judges, scenario::commands(scenario.program));
-        (setup.begins, setup.length_max) = (setup.alphabet.len(), setup.alphabet.len());
-        (setup.start, setup.passing, setup.tick_ms) = (bounds::START, Passing::Ticks, scenario.tick_ms);
-        setup.passes_max = super::catalogue::TICKS;
-        ExpiryModel::new(setup, policy.get())
-    });
-    let expected = move |_: &str| scenario::expected((scenario.broken_by)(policy));
-    Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
-        let key = ("expiry", policy.name().to_owned(), Some(&name));
-        let rows = rows_of(key, std::slice::from_ref(&part), &expected, progress);
-        rows.into_iter().filter(|row| row.invariant == scenario.invariant).collect()
+    let program = scenario::commands(scenario.program);
+    let clocks = Clocks {
+        start: bounds::START,
+        passing: Passing::Ticks,
+        tick_ms: scenario.tick_ms,
+        passes_max: TICKS,
+        ..ExpiryBounds::QUICK.clocks(&program, bounds::ODD_START)
+    };
+    let experiment = Experiment { choice: Choice::expiry(policy), program, setting: Setting::Clocks(clocks) };
+    scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(policy))
+}
+
+fn scenario_task(name: &str, experiment: &Experiment, invariant: &'static str, is_broken: bool) -> Task {
+    let program: Vec<String> = experiment.program.iter().map(ToString::to_string).collect();
+    let part = experiment.part(program.join("; "), invariant).expect("a short program of ours, in its setting");
+    let (choice, name) = (experiment.choice, name.to_owned());
+    let expected = scenario::expected(is_broken);
+    Task::new(choice.model(), choice.name(), Some(name.clone()), move |progress| {
+        let cell = (choice.model(), choice.name(), Some(&name));
+        let rows = rows_of(cell, std::slice::from_ref(&part), &|_| expected, progress);
+        rows.into_iter().filter(|row| row.invariant == invariant).collect()
     })
 }

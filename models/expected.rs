@@ -1,50 +1,12 @@
 //! Expected verdicts: DESIGN's tables, with the corrections that finished searches made, each with its reason.
 
 use super::both::Choice;
+use super::choice::OrderingChoice;
 use super::clocks;
 use super::handshake::{self, Compares, Epochs, Event};
 use super::verdict::Verdict;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
-
-/// A way for a replica to apply the log: a strategy and what is added to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OrderingChoice {
-    /// The strategy.
-    pub strategy: Strategy,
-    /// Whether the log carries commands instead of effects.
-    pub commands: bool,
-    /// Whether readers are let in after a restart before the replica has caught up.
-    pub reads_after_crash: bool,
-}
-
-impl OrderingChoice {
-    /// All choices that are judged: every strategy on effects, every strategy on commands, and the one that lets
-    /// readers in too early.
-    pub fn all() -> Vec<OrderingChoice> {
-        let with = |commands| {
-            Strategy::ALL.iter().map(move |&strategy| OrderingChoice {
-                strategy,
-                commands,
-                reads_after_crash: false,
-            })
-        };
-        let early = OrderingChoice { strategy: Strategy::Writeset, commands: false, reads_after_crash: true };
-        with(false).chain(with(true)).chain([early]).collect()
-    }
-
-    /// The name that users write: `writeset`, `writeset+commands`, `writeset+reads_after_crash`.
-    pub fn name(self) -> String {
-        let mut name = self.strategy.name().to_owned();
-        if self.commands {
-            name.push_str("+commands");
-        }
-        if self.reads_after_crash {
-            name.push_str("+reads_after_crash");
-        }
-        name
-    }
-}
 
 /// Whether more than one entry may be under way between the take and the end of the write.
 fn writes_out_of_order(strategy: Strategy) -> bool {

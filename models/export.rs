@@ -1,13 +1,13 @@
 //! Export — a counterexample → files that stand alone: a page, a drawing, a test in Rust, a trace. Pure.
 
-use super::catalogue::Subject;
+use super::choice::Choice;
 use super::drawing::{html, svg};
 use super::ordering::Move;
-use super::path::{Path, Times};
-use super::story::{Step, Story};
+use super::setting::{Clocks, Schedules, Setting};
+use super::story::{Actions, Step, Story};
 use super::trace::Trace;
 use super::verdict::Row;
-use super::{check, expiry, ordering, program};
+use super::{expiry, ordering, program};
 use std::fmt::Write;
 
 /// A file to be written.
@@ -38,11 +38,12 @@ pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     files
 }
 
-/// The story's path as `replicheck replay` takes it: [`Subject::trace_of`].
+/// The story's path as `replicheck replay` takes it: [`Trace::of_story`].
 fn trace(row: &Row, story: &Story) -> Option<Trace> {
     let program = program::parse(story.program.join("\n").as_bytes()).ok()?;
     let program = program.commands.into_iter().map(|line| line.command).collect();
-    Subject::told((row.model, &row.choice), program, Some(row.invariant), story)?.trace_of(story)
+    let choice = Choice::named(row.model, &row.choice, None).ok()?;
+    Trace::of_story(choice, program, Some(row.invariant), story)
 }
 
 /// The files' name: model, choice, invariant, and the scenario if there is one. As a Rust test's file it is the name
@@ -67,21 +68,23 @@ pub struct What<'a> {
 /// A test that walks the story's path and asserts what it breaks. `None` where nothing public builds the model: a
 /// choice of one's own, a seeded fault, a database other than 0.
 pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
-    let walk = story.taken.as_ref()?;
-    check::chosen(Some(what.model), Some(what.choice)).ok()?;
+    let own = story.own.as_ref()?;
+    Choice::named(what.model, what.choice, None).ok()?;
     let program: Vec<String> = story.program.iter().map(|line| format!("{line:?}")).collect();
     let program = program.join(", ");
-    let (imports, model, path) = match walk {
-        Path::Ordering { workers, crashes_max, path } => (
-            "use replicheck::models::bounds::OrderingBounds;\nuse replicheck::models::ordering::{Action, Move};\nuse replicheck::models::path;\n",
-            ordering_source(what, &program, *workers, *crashes_max),
-            path.iter().map(ordering_action).collect::<Vec<_>>(),
+    let (imports, model) = match &own.setting {
+        Setting::Schedules(schedules) => (
+            "use replicheck::models::experiment::{Experiment, Schedules};\nuse replicheck::models::ordering::{Action, Move};\nuse replicheck::models::path;\n",
+            ordering_source(what, &program, schedules),
         ),
-        Path::Expiry { times, path } => (
-            "use replicheck::models::expiry::{Action, Passing};\nuse replicheck::models::path::{self, Times};\nuse replicheck::time::Millis;\n",
-            expiry_source(what, &program, times),
-            path.iter().map(expiry_action).collect(),
+        Setting::Clocks(clocks) => (
+            "use replicheck::models::experiment::{Clocks, Experiment, Passing, judges};\nuse replicheck::models::expiry::Action;\nuse replicheck::models::path;\nuse replicheck::time::Millis;\n",
+            expiry_source(what, &program, clocks),
         ),
+    };
+    let path: Vec<String> = match &own.actions {
+        Actions::Ordering(actions) => actions.iter().map(ordering_action).collect(),
+        Actions::Expiry(actions) => actions.iter().map(expiry_action).collect(),
     };
     let name = format!("{}_shortest_path_breaks_{}", stem_of(what.choice), what.invariant);
     let mut text = format!(
@@ -120,35 +123,38 @@ fn comment(step: &Step) -> String {
     format!("{}: {}", step.who, step.what).replace(char::is_control, " ")
 }
 
-fn ordering_source(what: What<'_>, program: &str, workers: usize, crashes_max: u8) -> String {
+fn ordering_source(what: What<'_>, program: &str, schedules: &Schedules) -> String {
+    let Schedules { workers, crashes_max } = schedules;
     format!(
-        "    let bounds = OrderingBounds {{ workers: {workers}, crashes_max: {crashes_max}, ..OrderingBounds::QUICK }};\n    \
+        "    let schedules = Schedules {{ workers: {workers}, crashes_max: {crashes_max} }};\n    \
          let program = [{program}];\n    \
-         let model = path::ordering({:?}, &program, bounds).expect(\"known names\");\n    \
-         // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.\n",
+         let experiment = Experiment::ordering({:?}, &program, schedules).expect(\"known names\");\n    \
+         let model = experiment.ordering_model().expect(\"a short program\");\n    \
+         // Workers that the strategy cannot tell apart are sorted: a number is a place, and the words name the worker.\n",
         what.choice
     )
 }
 
-fn expiry_source(what: What<'_>, program: &str, times: &Times) -> String {
-    let Times {
+fn expiry_source(what: What<'_>, program: &str, clocks: &Clocks) -> String {
+    let Clocks {
         start,
         passing,
         tick_ms,
         passes_max,
         delay_ticks_max,
-        skew_ms,
+        skews_ms,
         log_clock_limit_ticks,
         link_down,
         apart,
-    } = times;
+    } = clocks;
     format!(
-        "    let times = Times {{\n        start: Millis({}),\n        passing: Passing::{passing:?},\n        \
+        "    let clocks = Clocks {{\n        start: Millis({}),\n        passing: Passing::{passing:?},\n        \
          tick_ms: {tick_ms},\n        passes_max: {passes_max},\n        \
-         delay_ticks_max: {delay_ticks_max},\n        skew_ms: {skew_ms},\n        \
+         delay_ticks_max: {delay_ticks_max},\n        skews_ms: vec!{skews_ms:?},\n        \
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n        apart: {apart},\n    }};\n    \
          let program = [{program}];\n    \
-         let model = path::expiry({:?}, &program, {:?}, times).expect(\"known names\");\n",
+         let experiment = Experiment::expiry({:?}, &program, clocks).expect(\"known names\");\n    \
+         let model = experiment.expiry_model(judges({:?})).expect(\"a policy\");\n",
         start.0, what.choice, what.invariant
     )
 }

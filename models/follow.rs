@@ -5,14 +5,16 @@
 //! to happen first: the shortest way to a state in which the step is possible.
 
 use super::story::Step;
-use super::walk::{NoPath, View, Walk};
+use super::experiment::Model;
+use super::path::Path;
+use super::walk::{NoPath, View};
 use std::collections::VecDeque;
 
 /// How far a choice followed a path of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
     /// Its own path.
-    pub path: Vec<usize>,
+    pub path: Path,
     /// Steps of the other that it has no need of (heartbeats that tell it nothing), counted from 1.
     pub skipped: Vec<usize>,
     /// Where it could not follow.
@@ -34,10 +36,10 @@ pub struct Stop {
 /// Ways looked at for what has to happen first.
 const WAYS_MAX: usize = 400;
 
-/// Goes with `other` the way that `path` goes with `own`. Errors: `own` has no such path.
-pub fn follow(own: &Walk, path: &[usize], other: &Walk) -> Result<Followed, NoPath> {
+/// Takes with `other` the steps that `path` takes with `own`, as far as it can. Errors: `own` has no such path.
+pub fn follow(own: &Model, path: &[usize], other: &Model) -> Result<Followed, NoPath> {
     let view = own.at(path)?;
-    let mut followed = Followed { path: Vec::new(), skipped: Vec::new(), stop: None };
+    let mut followed = Followed { path: Path::default(), skipped: Vec::new(), stop: None };
     for (step, wanted) in (1..).zip(&view.story.steps[view.prelude()..]) {
         let there = other.at(&followed.path)?;
         match same(&there, wanted) {
@@ -94,8 +96,8 @@ fn is_heartbeat(step: &Step) -> bool {
 }
 
 /// The shortest way on which the wanted step becomes possible: no new command, no crash.
-fn what_comes_first(other: &Walk, path: &[usize], wanted: &Step) -> Option<(Vec<Step>, Step)> {
-    let mut ways: VecDeque<Vec<usize>> = VecDeque::from([path.to_vec()]);
+fn what_comes_first(other: &Model, path: &[usize], wanted: &Step) -> Option<(Vec<Step>, Step)> {
+    let mut ways: VecDeque<Path> = VecDeque::from([Path::from(path)]);
     for _ in 0..WAYS_MAX {
         let way = ways.pop_front()?;
         let there = other.at(&way).ok()?;
@@ -106,7 +108,7 @@ fn what_comes_first(other: &Walk, path: &[usize], wanted: &Step) -> Option<(Vec<
         for (number, next) in there.next.iter().enumerate() {
             let intervenes = next.step.who == "client" || next.step.what.starts_with("is killed");
             if !next.waits && !intervenes {
-                ways.push_back(way.iter().copied().chain([number]).collect());
+                ways.push_back(way.then(number));
             }
         }
     }

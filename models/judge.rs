@@ -1,10 +1,10 @@
 //! Judge — the searches of one choice → its rows.
 
 use super::judged::Judged;
+use super::path;
 use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
-use super::story::Story;
-use super::trace;
+use super::story::{Narrate, Story};
 use super::verdict::{Row, Verdict};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -85,7 +85,7 @@ struct Outcome {
 
 impl Part {
     /// A search of the model that `model` makes, of at most `states_max` unique states.
-    pub fn of<M: Judged>(
+    pub fn of<M: Narrate>(
         bounds: String,
         states_max: usize,
         model: impl Fn() -> M + Send + Sync + 'static,
@@ -107,7 +107,7 @@ impl Part {
     }
 
     /// Schedules of that model drawn at random, for a program of so many writes.
-    pub fn sampled<M: Judged>(
+    pub fn sampled<M: Narrate>(
         bounds: String,
         writes: usize,
         seed: u64,
@@ -130,7 +130,7 @@ impl Part {
     }
 }
 
-fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Found<M::Action>) -> Outcome {
+fn outcome<M: Narrate>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Found<M::Action>) -> Outcome {
     let started = Instant::now();
     let found = run(model);
     let seconds = started.elapsed().as_secs_f64();
@@ -155,9 +155,9 @@ fn outcome<M: Judged>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Foun
     }
 }
 
-fn told<M: Judged>(model: &M, path: &[M::Action]) -> Story {
-    let numbers = trace::numbers(model, path).expect("a path of this model");
-    Story { path: numbers, ..model.story(path) }
+fn told<M: Narrate>(model: &M, path: &[M::Action]) -> Story {
+    let path_numbers = path::numbers(model, path).expect("a path of this model");
+    Story { path: path_numbers, ..model.story(path) }
 }
 
 /// What each search came to. Where one has found an invariant broken, the later ones look for shorter stories only.
@@ -166,7 +166,7 @@ fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Out
     let outcome = |part: &'a Part| {
         let outcome = (part.run)(part.how, &shortest, progress);
         for (name, story) in outcome.invariants.iter().zip(&outcome.stories) {
-            if let Some(story) = story.as_ref().filter(|story| story.taken.is_some()) {
+            if let Some(story) = story.as_ref().filter(|story| story.own.is_some()) {
                 // A story has at least the steps of its path.
                 let steps = shortest.entry(*name).or_insert(usize::MAX);
                 *steps = story.steps.len().min(*steps);
@@ -219,7 +219,7 @@ fn row_of(
     let bytes: usize = sum(|found| found.unique * found.state_bytes);
     let stories = judging.iter().filter_map(|(_, outcome, index)| outcome.stories[*index].as_ref());
     // One that can be walked and replayed comes first: with larger batches there may be a shorter one.
-    let counterexample = stories.min_by_key(|story| (story.taken.is_none(), story.steps.len())).cloned();
+    let counterexample = stories.min_by_key(|story| (story.own.is_none(), story.steps.len())).cloned();
     let (verdict, note) = verdict_of(invariant, judging, counterexample.is_some(), scenario.is_some());
     let bounds: Vec<&str> = judging.iter().map(|(part, _, _)| part.bounds.as_str()).collect();
     Row {

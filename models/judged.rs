@@ -1,7 +1,6 @@
-//! What every model of replicheck gives beside stateright's [`Model`]: which invariants it judges, which are
-//! broken, which were put to the test at all, and how a path reads as a story.
+//! Judged — what every model of replicheck gives beside stateright's [`Model`]: which invariants it judges, which are
+//! broken, and which were put to the test at all. Pure.
 
-use super::story::Story;
 use stateright::Model;
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -100,24 +99,4 @@ pub trait Judged:
     fn is_rare(&self, _action: &Self::Action) -> bool {
         false
     }
-
-    /// The path that takes these actions from the initial state, in words.
-    fn story(&self, path: &[Self::Action]) -> Story;
-}
-
-/// The state from which the path starts: the first initial state from which all of it can be gone, if possible to a broken end.
-/// Panics: the path does not exist.
-pub(super) fn start_of<M: Judged>(model: &M, path: &[M::Action]) -> M::State {
-    let end = |mut state: M::State| {
-        for action in path {
-            let mut possible = Vec::new();
-            model.actions(&state, &mut possible);
-            state = possible.contains(action).then(|| model.next_state(&state, action.clone()))??;
-        }
-        Some(model.broken(&state))
-    };
-    let mut starts = model.init_states().into_iter().filter_map(|state| Some((state, end(state)?)));
-    let first = starts.next().expect("a path of this model");
-    let broken = [first].into_iter().chain(starts).find(|(_, broken)| *broken != InvariantSet::default());
-    broken.unwrap_or(first).0
 }

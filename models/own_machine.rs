@@ -15,7 +15,7 @@
 use super::asked::Asked;
 use super::assignment::keys_of;
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
-use super::expected::OrderingChoice;
+use super::choice::OrderingChoice;
 use super::judge::{Part, rows_of};
 use super::names;
 use super::ordering::{self, Machine, Routes};
@@ -90,7 +90,7 @@ pub fn judge_ordering<O: Machine>(
     expected: fn(&str) -> Verdict,
 ) -> Result<Vec<Row>, JudgeError> {
     let OrderingTrial { bounds, programs, commands } = trial;
-    let choice = OrderingChoice { strategy: Strategy::Serial, commands: *commands, reads_after_crash: false };
+    let choice = OrderingChoice { commands: *commands, ..OrderingChoice::effects(Strategy::Serial) };
     let of = match programs {
         Programs::Every(alphabet) => Of::Every(alphabet.clone(), bounds.length_max),
         Programs::Only(program) => {

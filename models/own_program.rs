@@ -5,9 +5,11 @@
 
 use super::assignment::{KEYS_MAX, keys_of};
 use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries_max};
-use super::check::{Chosen, UnknownName, chosen, log_policy};
-use super::expected::{self, OrderingChoice};
-use super::expiry::{self, ExpiryModel, Judges};
+use super::check::{Candidate, candidates};
+use super::choice::{OrderingChoice, UnknownName};
+use super::expected;
+use super::experiment::commands;
+use super::expiry::{self, ExpiryModel};
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{INVARIANTS, Programs};
 use super::parts::{Of, Search};
@@ -66,8 +68,10 @@ pub fn program_tasks_within(
     model: Option<&str>,
     choice: Option<&str>,
 ) -> Result<Vec<Task>, OwnProgramError> {
-    let Chosen { orderings, policies, .. } = chosen(model, choice)?;
-    if orderings.is_empty() && policies.is_empty() {
+    let candidates = candidates(model, choice)?;
+    let runs_programs =
+        |candidate: &Candidate| matches!(candidate, Candidate::Ordering(_) | Candidate::Expiry(_));
+    if !candidates.iter().any(runs_programs) {
         return Err(OwnProgramError::OwnProgramsOnly);
     }
     if program.commands.len() > WRITES_MAX {
@@ -75,20 +79,22 @@ pub fn program_tasks_within(
     }
     program.check_weight()?;
     let commands = commands(program);
-    let mut tasks = Vec::new();
-    for choice in orderings {
-        let programs = Programs::only(&commands, &*log_policy(choice).get()).expect("far below the limit");
-        tasks.push(match refusal(choice, &programs) {
-            Some(refused) => refused_task(choice, name, refused),
-            None => ordering_task(choice, &commands, (name, seed), ordering),
-        });
-    }
-    tasks.extend(policies.iter().map(|&policy| expiry_task(policy, program, (name, seed), expiry)));
-    Ok(tasks)
+    let task = |candidate| match candidate {
+        Candidate::Ordering(choice) => {
+            let programs = Programs::only(&commands, &*choice.log_policy().get()).expect("far below the limit");
+            Some(match refusal(choice, &programs) {
+                Some(refused) => refused_task(choice, name, refused),
+                None => ordering_task(choice, &commands, (name, seed), ordering),
+            })
+        }
+        Candidate::Expiry(policy) => Some(expiry_task(policy, program, (name, seed), expiry)),
+        Candidate::Both(_) | Candidate::Clocks(_) | Candidate::Handshake(_) => None,
+    };
+    Ok(candidates.into_iter().filter_map(task).collect())
 }
 
 /// Why the choice declares itself undefined for this program, if it does.
-pub(super) fn refusal(choice: OrderingChoice, programs: &Programs) -> Option<Refused> {
+fn refusal(choice: OrderingChoice, programs: &Programs) -> Option<Refused> {
     programs.refusal(choice.strategy.machine(2, batch_entries_max(choice.strategy)))
 }
 
@@ -175,17 +181,8 @@ pub(super) fn expiry_parts(
     setups.map(part).collect()
 }
 
-/// The setup for exactly this program.
-pub(super) fn expiry_setup(program: &Program, bounds: ExpiryBounds, judges: Judges) -> expiry::Setup {
-    in_order(bounds.setup_from(judges, commands(program), program.begins()))
-}
-
 /// The setup for one program: all commands of the alphabet, in order.
 fn in_order(setup: expiry::Setup) -> expiry::Setup {
     let length_max = setup.alphabet.len();
     expiry::Setup { begins: length_max, length_max, ..setup }
-}
-
-fn commands(program: &Program) -> Vec<Command> {
-    program.commands.iter().map(|line| line.command.clone()).collect()
 }

@@ -17,9 +17,8 @@
 use super::assignment;
 use super::both::{self, BothModel};
 use super::bounds::{self, BATCHES, Bounds, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
-use super::check::log_policy;
+use super::choice::OrderingChoice;
 use super::clocks::{self, ClocksModel};
-use super::expected::OrderingChoice;
 use super::expiry::{self, ExpiryModel, Judges};
 use super::handshake::{self, HandshakeModel};
 use super::judge::Part;
@@ -105,7 +104,7 @@ impl Search {
         &self,
         new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
     ) -> Result<Part, ProgramsError> {
-        let policy = log_policy(self.choice).get();
+        let policy = self.choice.log_policy().get();
         let programs = match &self.of {
             Of::Every(alphabet, length) => Programs::every_unlike(alphabet, *length, &*policy)?,
             Of::Only(commands) => Programs::only(commands, &*policy)?,

@@ -1,147 +1,236 @@
-//! Path — a choice, a program and the steps of one path → which invariants each step breaks. Pure.
+//! Path — the steps of a path by number, and the only code that walks a model. Pure.
 //!
-//! A search finds a path among all programs; here the model knows only the path's own program, so a counterexample
-//! can be kept as a test that says what it is about:
+//! A path is a list of numbers: at each state, the place of the step taken in the model's own list of enabled actions, from 0 on.
+//! A model's list is a function of its state, so a path means the same wherever it is walked, as long as the model is the same.
+//!
+//! ```text
+//! 0.0.1     the first enabled step, the first one then, the second one then
+//! ```
+//!
+//! A search finds a path among all programs. Walked again on the model of the path's own program, it is a test that says what it
+//! is about:
 //!
 //! ```
-//! use replicheck::models::bounds::OrderingBounds;
+//! use replicheck::models::experiment::{Experiment, Schedules};
 //! use replicheck::models::ordering::{Action, Move};
 //! use replicheck::models::path;
 //!
-//! let model = path::ordering("key_hash", &["SET a 1", "FLUSHDB"], OrderingBounds::QUICK).unwrap();
-//! let broken = path::broken_by_each(&model, &[Action::Command(0), Action::Command(0), Action::Move(Move::Take(0))]).unwrap();
+//! let schedules = Schedules { workers: 2, crashes_max: 1 };
+//! let experiment = Experiment::ordering("key_hash", &["SET a 1", "FLUSHDB"], schedules).expect("known names");
+//! let model = experiment.ordering_model().expect("a short program");
+//! let path = [Action::Command(0), Action::Command(0), Action::Move(Move::Take(0))];
+//! let broken = path::broken_by_each(&model, &path).expect("the model allows each step");
 //! assert!(broken.concat().is_empty());
 //! ```
 
-use super::bounds::{self, ExpiryBounds, OrderingBounds};
-use super::check::{UnknownName, chosen, log_policy};
-use super::expiry::{self, ExpiryModel, Passing};
-use super::judged::Judged;
-use super::ordering::{self, OrderingModel, Programs, ProgramsError};
-use super::program::{self, ProgramError};
-use crate::command::Command;
-use crate::ordering::AnyOrdering;
-use crate::time::Millis;
+use super::judged::{InvariantSet, Judged};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
 
-/// How a story's path is walked again on the model of its program alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// By the ordering model.
-    Ordering {
-        /// Number of workers.
-        workers: usize,
-        /// Crashes at most.
-        crashes_max: u8,
-        /// The steps.
-        path: Vec<ordering::Action>,
-    },
-    /// By the expiry model.
-    Expiry {
-        /// How time passes.
-        times: Times,
-        /// The steps.
-        path: Vec<expiry::Action>,
-    },
+/// The number of each step among those that are enabled, counted from 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Path(Vec<usize>);
+
+impl Path {
+    /// The path with one more step.
+    #[must_use]
+    pub fn then(&self, number: usize) -> Path {
+        self.0.iter().copied().chain([number]).collect()
+    }
+
+    /// Adds a step.
+    pub fn push(&mut self, number: usize) {
+        self.0.push(number);
+    }
+
+    /// Takes the last step away.
+    pub fn pop(&mut self) -> Option<usize> {
+        self.0.pop()
+    }
 }
 
-/// How time passes in the expiry model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Times {
-    /// The master's clock at the beginning.
-    pub start: Millis,
-    /// Tick by tick, or to where something changes.
-    pub passing: Passing,
-    /// Milliseconds a tick.
-    pub tick_ms: u64,
-    /// How many times time may pass.
-    pub passes_max: u8,
-    /// How many ticks a message may be under way.
-    pub delay_ticks_max: u8,
-    /// The replica's clock less the master's, in milliseconds.
-    pub skew_ms: i64,
-    /// How long log time may stand still before it is estimated, in ticks.
-    pub log_clock_limit_ticks: Option<u8>,
-    /// Whether the link may go down.
-    pub link_down: bool,
-    /// Whether delivery, application and publication are steps of their own.
-    pub apart: bool,
+impl Deref for Path {
+    type Target = [usize];
+
+    fn deref(&self) -> &[usize] {
+        &self.0
+    }
 }
 
-/// Why a path cannot be walked.
+impl From<Vec<usize>> for Path {
+    fn from(numbers: Vec<usize>) -> Path {
+        Path(numbers)
+    }
+}
+
+impl From<&[usize]> for Path {
+    fn from(numbers: &[usize]) -> Path {
+        Path(numbers.to_vec())
+    }
+}
+
+impl FromIterator<usize> for Path {
+    fn from_iter<I: IntoIterator<Item = usize>>(numbers: I) -> Path {
+        Path(numbers.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        out.write_str(&numbers.join("."))
+    }
+}
+
+/// The text is not the numbers of steps.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not numbers of steps with dots between them, such as 0.3.1")]
+pub struct NotAPath(String);
+
+impl FromStr for Path {
+    type Err = NotAPath;
+
+    fn from_str(text: &str) -> Result<Path, NotAPath> {
+        let text = text.trim_matches('.');
+        let numbers = text.split('.').filter(|_| !text.is_empty()).map(usize::from_str);
+        numbers.collect::<Result<Path, _>>().map_err(|_| NotAPath(text.to_owned()))
+    }
+}
+
+/// Why a path cannot be walked; steps are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// There is no such choice.
-    #[error(transparent)]
-    Unknown(#[from] UnknownName),
-    /// The program cannot be read.
-    #[error(transparent)]
-    Program(#[from] ProgramError),
-    /// The program cannot be laid out.
-    #[error(transparent)]
-    Programs(#[from] ProgramsError),
-    /// The model does not allow a step.
-    #[error("step {number} is not possible: {action}")]
-    Step {
-        /// Its number, from 1.
+    /// There are fewer steps than the number says.
+    #[error("step {step} of the path is number {number}, but only {possible} steps are possible there")]
+    NoSuchStep {
+        /// Which step of the path.
+        step: usize,
+        /// Its number.
         number: usize,
-        /// What it is.
+        /// How many are possible.
+        possible: usize,
+    },
+    /// The step is enabled and cannot be taken: something else has to happen first.
+    #[error("step {step} of the path, number {number}, has to wait there")]
+    Waits {
+        /// Which step of the path.
+        step: usize,
+        /// Its number.
+        number: usize,
+    },
+    /// The model does not allow the action.
+    #[error("step {step} is not possible: {action}")]
+    NotPossible {
+        /// Which step of the path.
+        step: usize,
+        /// The action, as Rust's `Debug` shows it.
         action: String,
     },
+    /// The path does not end where it says.
+    #[error("the path does not break {0}")]
+    NotBroken(String),
 }
 
-/// The ordering model of one choice and one program. Of `bounds`, workers and crashes count.
-pub fn ordering(
-    choice: &str,
-    program: &[&str],
-    bounds: OrderingBounds,
-) -> Result<OrderingModel<AnyOrdering>, PathError> {
-    let choice = chosen(Some("ordering"), Some(choice))?.orderings[0];
-    let programs = Programs::only(&commands(program)?, &*log_policy(choice).get())?;
-    let new = move |workers| choice.strategy.machine(workers, bounds::batch_entries_max(choice.strategy));
-    Ok(OrderingModel::new(bounds.setup(choice, programs, false), new))
+/// A step: the state before it, what happens, the state after it.
+pub type Taken<S, A> = (S, A, S);
+
+/// The steps of a path through the model `M`.
+pub type Walked<M> = Vec<Taken<<M as stateright::Model>::State, <M as stateright::Model>::Action>>;
+
+/// The actions that the model's state lists, in its order; some of them may have to wait.
+pub fn enabled<M: Judged>(model: &M, state: &M::State) -> Vec<M::Action> {
+    let mut actions = Vec::new();
+    model.actions(state, &mut actions);
+    actions
 }
 
-/// The expiry model of one policy and one program, as far as it judges `invariant`.
-pub fn expiry(
-    policy: &str,
-    program: &[&str],
-    invariant: &str,
-    times: Times,
-) -> Result<ExpiryModel, PathError> {
-    let policies = chosen(Some("expiry"), Some(policy))?.policies;
-    let commands = commands(program)?;
-    let setup = expiry::Setup {
-        start: times.start,
-        passing: times.passing,
-        tick_ms: times.tick_ms,
-        begins: commands.len(),
-        length_max: commands.len(),
-        passes_max: times.passes_max,
-        delay_ticks_max: times.delay_ticks_max,
-        skews_ms: vec![times.skew_ms],
-        log_clock_limit_ticks: times.log_clock_limit_ticks,
-        link_down: times.link_down,
-        apart: times.apart,
-        ..ExpiryBounds::QUICK.setup(bounds::judges(invariant), commands)
-    };
-    Ok(ExpiryModel::new(setup, policies[0].get()))
-}
-
-fn commands(program: &[&str]) -> Result<Vec<Command>, ProgramError> {
-    let program = program::parse(program.join("\n").as_bytes())?;
-    Ok(program.commands.into_iter().map(|line| line.command).collect())
-}
-
-/// The invariants that each step of the path breaks. Errors: a step that the model does not allow.
-pub fn broken_by_each<M: Judged>(model: &M, path: &[M::Action]) -> Result<Vec<Vec<&'static str>>, PathError> {
-    let mut state = model.init_states()[0];
-    let mut broken = Vec::new();
-    for (number, action) in (1..).zip(path) {
-        let mut possible = Vec::new();
-        model.actions(&state, &mut possible);
-        let next = possible.contains(action).then(|| model.next_state(&state, action.clone())).flatten();
-        state = next.ok_or_else(|| PathError::Step { number, action: format!("{action:?}") })?;
-        broken.push(model.broken(&state).names(model.invariants()));
+/// The steps from `initial` on. Errors: a number that is none there, a step that has to wait.
+pub fn walk<M: Judged>(model: &M, initial: M::State, path: &[usize]) -> Result<Walked<M>, PathError> {
+    let (mut state, mut taken) = (initial, Vec::new());
+    for (step, &number) in (1..).zip(path) {
+        let mut actions = enabled(model, &state);
+        let possible = actions.len();
+        if number >= possible {
+            return Err(PathError::NoSuchStep { step, number, possible });
+        }
+        let action = actions.swap_remove(number);
+        let after = model.next_state(&state, action.clone()).ok_or(PathError::Waits { step, number })?;
+        taken.push((state, action, after));
+        state = after;
     }
-    Ok(broken)
+    Ok(taken)
+}
+
+/// The numbers of these actions, and the state after the last, from `initial` on. Errors: the model does not allow one of them.
+fn numbered<M: Judged>(
+    model: &M,
+    initial: M::State,
+    actions: &[M::Action],
+) -> Result<(Path, M::State), PathError> {
+    let (mut state, mut path) = (initial, Path::default());
+    for (step, action) in (1..).zip(actions) {
+        let place = enabled(model, &state).iter().position(|enabled| enabled == action);
+        let next = place.zip(model.next_state(&state, action.clone()));
+        let (number, after) = next.ok_or_else(|| PathError::NotPossible { step, action: format!("{action:?}") })?;
+        path.push(number);
+        state = after;
+    }
+    Ok((path, state))
+}
+
+/// The steps of a path: from the first initial state that has it and, if `invariant` is named, ends with that broken.
+/// Errors: no initial state has it, or ends so.
+pub fn follow<M: Judged>(model: &M, path: &[usize], invariant: Option<&str>) -> Result<Walked<M>, PathError> {
+    let index = |name: &str| model.invariants().iter().position(|known| *known == name);
+    let mut error = None;
+    for initial in model.init_states() {
+        let walked = walk(model, initial, path).and_then(|taken| {
+            let end = taken.last().map_or(initial, |(_, _, after)| *after);
+            match invariant {
+                Some(name) if !index(name).is_some_and(|index| model.broken(&end).has(index)) => {
+                    Err(PathError::NotBroken(name.to_owned()))
+                }
+                _ => Ok(taken),
+            }
+        });
+        match walked {
+            Ok(taken) => return Ok(taken),
+            Err(wrong) => _ = error.get_or_insert(wrong),
+        }
+    }
+    Err(error.unwrap_or(PathError::NoSuchStep { step: 1, number: 0, possible: 0 }))
+}
+
+/// The numbers of these actions: from the first initial state that allows them and ends with something broken, or, if none
+/// does, from the first that allows them. `None`: none allows them.
+pub fn numbers<M: Judged>(model: &M, actions: &[M::Action]) -> Option<Path> {
+    from_best_start(model, actions).map(|(_, path)| path)
+}
+
+/// The state from which these actions start, found as [`numbers`] finds it. Panics: no initial state allows them.
+pub fn start_of<M: Judged>(model: &M, actions: &[M::Action]) -> M::State {
+    from_best_start(model, actions).expect("a path of this model").0
+}
+
+fn from_best_start<M: Judged>(model: &M, actions: &[M::Action]) -> Option<(M::State, Path)> {
+    let from = |initial: M::State| {
+        let (path, end) = numbered(model, initial, actions).ok()?;
+        Some((model.broken(&end) == InvariantSet::default(), initial, path))
+    };
+    let starts = model.init_states().into_iter().filter_map(from);
+    starts.min_by_key(|(is_whole, ..)| *is_whole).map(|(_, initial, path)| (initial, path))
+}
+
+/// The invariants that each of these actions breaks, from the first initial state on. Errors: the model does not allow one of them.
+pub fn broken_by_each<M: Judged>(
+    model: &M,
+    actions: &[M::Action],
+) -> Result<Vec<Vec<&'static str>>, PathError> {
+    let initial = model.init_states()[0];
+    let (path, _) = numbered(model, initial, actions)?;
+    let broken = |(_, _, after): &Taken<M::State, M::Action>| model.broken(after).names(model.invariants());
+    Ok(walk(model, initial, &path)?.iter().map(broken).collect())
 }

@@ -1,6 +1,6 @@
 //! Named scenarios — fixed programs beside the search over every program: the stories that one tells.
 
-use super::expected::OrderingChoice;
+use super::choice::OrderingChoice;
 use super::verdict::Verdict;
 use crate::command::{Command, line};
 use crate::expiry::Policy;

@@ -1,6 +1,10 @@
 //! Story — a path through a model, in words that a Redis operator uses.
 
+use super::expiry::action as expiry;
+use super::judged::Judged;
+use super::ordering::action as ordering;
 use super::path::Path;
+use super::setting::Setting;
 use crate::effect::Key;
 use crate::store::{Dump, Stored};
 use crate::time::Millis;
@@ -11,8 +15,8 @@ use serde::Serialize;
 pub struct Story {
     /// The commands that clients sent, in order.
     pub program: Vec<String>,
-    /// The number of each step among the possible ones (see [`super::trace`]).
-    pub path: Vec<usize>,
+    /// The number of each step among the possible ones on the model that found it.
+    pub path: Path,
     /// Which keys share a lane, where the strategy has lanes: `a b | c`. Empty elsewhere.
     pub lanes: String,
     /// What happened, step by step.
@@ -21,9 +25,27 @@ pub struct Story {
     pub keys: Vec<KeyRow>,
     /// What the last step broke, in a sentence; empty if nothing.
     pub conclusion: String,
-    /// How to walk the path again, if the model is one of the crate's without a fault.
+    /// The path on the model of its own program, if the model is one of the crate's without a fault.
     #[serde(skip)]
-    pub taken: Option<Path>,
+    pub own: Option<OwnPath>,
+}
+
+/// A story's path on the model of the story's program alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnPath {
+    /// What else may happen; of skews there is one.
+    pub setting: Setting,
+    /// The steps.
+    pub actions: Actions,
+}
+
+/// The steps of a path by one of the two models that run programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actions {
+    /// By the ordering model.
+    Ordering(Vec<ordering::Action>),
+    /// By the expiry model.
+    Expiry(Vec<expiry::Action>),
 }
 
 /// One step.
@@ -49,6 +71,12 @@ pub struct Step {
     pub keys: Vec<KeyRow>,
     /// The invariants that it broke.
     pub broken: Vec<String>,
+}
+
+/// A model that tells its paths.
+pub trait Narrate: Judged {
+    /// The path that takes these actions from the initial state, in words. Panics: the path does not exist.
+    fn story(&self, path: &[Self::Action]) -> Story;
 }
 
 /// Where something happens, from left to right.

@@ -1,4 +1,4 @@
-//! Trace — a path through a model as data: what was run and how it was set, and which of the possible steps was taken
+//! Trace — a path through a model as a file: what was run and how it was set, and which of the possible steps was taken
 //! each time. Pure.
 //!
 //! ```text
@@ -7,18 +7,27 @@
 //!  "steps": ["client: SET a 1 on the master; …", …]}
 //! ```
 //!
-//! `path` is what counts: the number of each step among those that the model's state allows, in the model's order,
-//! counted from 0. `steps` says the same in words, for people. A model's order of steps is a function of its state, so a
-//! path means the same wherever it is gone, as long as the model is the same.
+//! `path` is what counts ([`Path`]). `steps` says the same in words, for people.
 
-use super::bounds::RECENT_START;
-use super::expiry::skew_ms;
-use super::judged::Judged;
+use super::bounds::{ODD_START, RECENT_START, TICK_MS_MAX};
+use super::choice::{Choice, Kind, UnknownName};
+use super::experiment::{Clocks, Experiment, Model, Passing, Schedules, Setting};
+use super::expiry::{READ_INVARIANTS, STATE_INVARIANTS, skew_ms};
+use super::ordering;
+use super::path::{self, Path, PathError};
+use super::setting::TICKS;
+use super::story::{Actions, Narrate, OwnPath, Story};
+use crate::command::{Command, line};
 use serde::{Deserialize, Serialize};
-use stateright::Model;
 
 /// The version of the format that this program writes. It reads the earlier ones, too: version 1 had no `passes`.
 pub const VERSION: u32 = 2;
+
+/// Workers and crashes that a trace may ask for: what a state of the model has room for, and more than a person reads.
+const WORKERS_MAX: usize = 8;
+const CRASHES_MAX: u8 = 4;
+/// Skews that a trace may name.
+const SKEWS_MAX: usize = 256;
 
 /// A path through a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,19 +44,19 @@ pub struct Trace {
     /// The commands of clients, in order.
     pub program: Vec<String>,
     /// What else may happen.
-    pub setting: Setting,
+    pub setting: Written,
     /// What the last step breaks; `None`: nothing is said of it.
     pub invariant: Option<String>,
     /// The number of each step among the possible ones.
-    pub path: Vec<usize>,
+    pub path: Path,
     /// The steps in words.
     pub steps: Vec<String>,
 }
 
-/// What else may happen while a program runs.
+/// A setting as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, from = "AnyVersion")]
-pub enum Setting {
+pub enum Written {
     /// Of the ordering model.
     Schedules {
         /// Workers of the replica.
@@ -78,16 +87,16 @@ enum AnyVersion {
     ClocksInTicks { tick_ms: u64, delay_ticks: u8, skews: Vec<i8> },
 }
 
-impl From<AnyVersion> for Setting {
-    fn from(read: AnyVersion) -> Setting {
+impl From<AnyVersion> for Written {
+    fn from(read: AnyVersion) -> Written {
         match read {
-            AnyVersion::Schedules { workers, crashes } => Setting::Schedules { workers, crashes },
+            AnyVersion::Schedules { workers, crashes } => Written::Schedules { workers, crashes },
             AnyVersion::Clocks { tick_ms, delay_ticks, skews_ms, passes } => {
-                Setting::Clocks { tick_ms, delay_ticks, skews_ms, passes }
+                Written::Clocks { tick_ms, delay_ticks, skews_ms, passes }
             }
             AnyVersion::ClocksInTicks { tick_ms, delay_ticks, skews } => {
                 let skews_ms = skews.iter().map(|ticks| skew_ms(*ticks, tick_ms, RECENT_START)).collect();
-                Setting::Clocks { tick_ms, delay_ticks, skews_ms, passes: None }
+                Written::Clocks { tick_ms, delay_ticks, skews_ms, passes: None }
             }
         }
     }
@@ -103,17 +112,10 @@ pub enum TraceError {
     #[error("trace of version {0}; this program knows versions 1 to {VERSION}")]
     Version(u32),
     /// A name that nothing has.
-    #[error("unknown {what} '{name}' (known: {known})")]
-    Unknown {
-        /// What it should name.
-        what: &'static str,
-        /// The name.
-        name: String,
-        /// Names that are known.
-        known: String,
-    },
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
     /// The setting is that of the other model, or beyond what a model takes.
-    #[error("the setting is none of the {model} model: {needed}")]
+    #[error("this setting does not fit the {model} model: it takes {needed}")]
     Setting {
         /// The model.
         model: &'static str,
@@ -128,77 +130,151 @@ pub enum TraceError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The path leaves the model.
-    #[error("step {number} is number {taken} of {possible} possible ones, counted from 0")]
-    Step {
-        /// The step, from 1 on.
-        number: usize,
-        /// Its number in the path.
-        taken: usize,
-        /// How many are possible there.
-        possible: usize,
-    },
-    /// The path does not end where it says.
-    #[error("the path does not break {0}")]
-    NotBroken(String),
+    /// The path leaves the model, or does not end where it says.
+    #[error(transparent)]
+    Path(#[from] PathError),
 }
 
-/// A step: the state before it, what happens, the state after it.
-pub type Taken<S, A> = (S, A, S);
-
-/// The steps of a path through a model.
-type Path<M> = Vec<Taken<<M as Model>::State, <M as Model>::Action>>;
-
-/// The steps of a path: from the first initial state that has it and, if `invariant` is named, ends with that broken.
-/// Errors: no initial state has it ([`TraceError::Step`]), or ends so.
-pub fn follow<M: Judged>(model: &M, path: &[usize], invariant: Option<&str>) -> Result<Path<M>, TraceError> {
-    let wanted = invariant.map(|name| (name, model.invariants().iter().position(|known| *known == name)));
-    let mut error = None;
-    for initial in model.init_states() {
-        match from(model, initial, path) {
-            Ok(taken) => {
-                let end = taken.last().map_or(initial, |(_, _, after)| *after);
-                match wanted {
-                    Some((name, index)) if !index.is_some_and(|index| model.broken(&end).has(index)) => {
-                        error.get_or_insert(TraceError::NotBroken(name.to_owned()));
-                    }
-                    _ => return Ok(taken),
-                }
+impl Written {
+    fn of(setting: &Setting) -> Written {
+        match setting {
+            Setting::Schedules(Schedules { workers, crashes_max }) => {
+                Written::Schedules { workers: *workers, crashes: *crashes_max }
             }
-            Err(wrong) => {
-                error.get_or_insert(wrong);
-            }
+            Setting::Clocks(clocks) => Written::Clocks {
+                tick_ms: clocks.tick_ms,
+                delay_ticks: clocks.delay_ticks_max,
+                skews_ms: clocks.skews_ms.clone(),
+                passes: (clocks.passing == Passing::Instants).then_some(clocks.passes_max),
+            },
         }
     }
-    Err(error.unwrap_or(TraceError::Step { number: 1, taken: 0, possible: 0 }))
-}
 
-fn from<M: Judged>(model: &M, initial: M::State, path: &[usize]) -> Result<Path<M>, TraceError> {
-    let (mut state, mut taken, mut possible) = (initial, Vec::new(), Vec::new());
-    for (number, &index) in (1..).zip(path) {
-        possible.clear();
-        model.actions(&state, &mut possible);
-        let wrong = || TraceError::Step { number, taken: index, possible: possible.len() };
-        let action = possible.get(index).cloned().ok_or_else(wrong)?;
-        let after = model.next_state(&state, action.clone()).ok_or_else(wrong)?;
-        taken.push((state, action, after));
-        state = after;
-    }
-    Ok(taken)
-}
-
-/// The numbers of these steps: from the first initial state that allows them and ends with something broken, or, if none
-/// does, from the first that allows them. `None`: none allows them.
-pub fn numbers<M: Judged>(model: &M, path: &[M::Action]) -> Option<Vec<usize>> {
-    let numbered = |mut state: M::State| {
-        let (mut numbers, mut possible) = (Vec::new(), Vec::new());
-        for action in path {
-            possible.clear();
-            model.actions(&state, &mut possible);
-            numbers.push(possible.iter().position(|it| it == action)?);
-            state = model.next_state(&state, action.clone())?;
+    /// The setting that is meant. A run in ticks begins at a round instant of our days.
+    fn setting(&self) -> Setting {
+        match self {
+            Written::Schedules { workers, crashes } => {
+                Setting::Schedules(Schedules { workers: *workers, crashes_max: *crashes })
+            }
+            Written::Clocks { tick_ms, delay_ticks, skews_ms, passes } => Setting::Clocks(Clocks {
+                start: if passes.is_some() { ODD_START } else { RECENT_START },
+                passing: if passes.is_some() { Passing::Instants } else { Passing::Ticks },
+                tick_ms: *tick_ms,
+                passes_max: passes.unwrap_or(TICKS),
+                delay_ticks_max: *delay_ticks,
+                skews_ms: skews_ms.clone(),
+                log_clock_limit_ticks: None,
+                link_down: false,
+                apart: false,
+            }),
         }
-        Some((model.broken(&state).0 == 0, numbers))
-    };
-    model.init_states().into_iter().filter_map(numbered).min().map(|(_, numbers)| numbers)
+    }
+
+    /// Errors: it does not fit the choice's model.
+    fn check(&self, choice: Choice) -> Result<(), TraceError> {
+        let fits = match (self, choice.kind()) {
+            (Written::Schedules { workers, crashes }, Kind::Ordering(_)) => {
+                (1..=WORKERS_MAX).contains(workers) && *crashes <= CRASHES_MAX
+            }
+            (Written::Clocks { tick_ms, skews_ms, passes, .. }, Kind::Expiry(_)) => {
+                let start = if passes.is_some() { ODD_START } else { RECENT_START };
+                (1..=TICK_MS_MAX).contains(tick_ms)
+                    && (1..=SKEWS_MAX).contains(&skews_ms.len())
+                    && skews_ms.iter().all(|ms| ms.unsigned_abs() < start.0)
+            }
+            _ => false,
+        };
+        let needed = match choice.kind() {
+            Kind::Ordering(_) => "workers (1 to 8), crashes (0 to 4)",
+            Kind::Expiry(_) => {
+                "tick_ms (1 to 2^53), delay_ticks, skews_ms (1 to 256, from which no clock begins before 0)"
+            }
+        };
+        if fits { Ok(()) } else { Err(TraceError::Setting { model: choice.model(), needed }) }
+    }
+}
+
+impl Trace {
+    /// A path of the experiment's model, which ends with `invariant` broken.
+    pub fn of(experiment: &Experiment, invariant: Option<&str>, story: &Story) -> Trace {
+        let choice = experiment.choice;
+        Trace {
+            version: VERSION,
+            model: choice.model().to_owned(),
+            choice: choice.without_fault().name(),
+            seeded: choice.fault().map(|fault| fault.name().to_owned()),
+            program: experiment.program.iter().map(ToString::to_string).collect(),
+            setting: Written::of(&experiment.setting),
+            invariant: invariant.map(str::to_owned),
+            path: story.path.clone(),
+            steps: story.in_words(),
+        }
+    }
+
+    /// A story that a model told as a trace that can be replayed, of `choice` and the story's own program. `None`: the model of
+    /// a trace has no such path or tells it otherwise, but for the instant at which it begins (replay has one database, four ticks,
+    /// and no link that goes down); no real node runs by the choice; the story has no path of its own.
+    pub fn of_story(choice: Choice, program: Vec<Command>, invariant: Option<&str>, story: &Story) -> Option<Trace> {
+        if matches!(choice.kind(), Kind::Ordering(ordering) if ordering.reads_after_crash) {
+            return None;
+        }
+        let own = story.own.as_ref()?;
+        // A node publishes what it applies at once.
+        if matches!(&own.setting, Setting::Clocks(clocks) if clocks.apart) {
+            return None;
+        }
+        let experiment = Experiment { choice, program, setting: Written::of(&own.setting).setting() };
+        Trace::retold(&experiment, invariant, story)
+    }
+
+    /// As [`Trace::of_story`], of an experiment that is known.
+    pub fn retold(experiment: &Experiment, invariant: Option<&str>, story: &Story) -> Option<Trace> {
+        let own = retold(&experiment.model().ok()?, story.own.as_ref()?)?;
+        let trace = Trace::of(experiment, invariant, &own);
+        let is_same = own.since_its_start() == story.since_its_start();
+        (is_same && trace.experiment().is_ok_and(|read| read == *experiment)).then_some(trace)
+    }
+
+    /// What it is of. Errors: a version, a name, a command, a setting that is not known.
+    pub fn experiment(&self) -> Result<Experiment, TraceError> {
+        if !(1..=VERSION).contains(&self.version) {
+            return Err(TraceError::Version(self.version));
+        }
+        let choice = Choice::named(&self.model, &self.choice, self.seeded.as_deref())?;
+        self.setting.check(choice)?;
+        let program = (1..).zip(&self.program).map(|(line, text)| parsed(line, text));
+        let program: Vec<Command> = program.collect::<Result<_, _>>()?;
+        if let Some(name) = &self.invariant {
+            let known = match choice.kind() {
+                Kind::Ordering(_) => ordering::INVARIANTS.to_vec(),
+                Kind::Expiry(_) => [STATE_INVARIANTS, READ_INVARIANTS].concat(),
+            };
+            if !known.contains(&name.as_str()) {
+                return Err(UnknownName::new("invariant", name, known).into());
+            }
+        }
+        Ok(Experiment { choice, program, setting: self.setting.setting() })
+    }
+}
+
+/// The story of a path, if the model has it.
+fn retold(model: &Model, own: &OwnPath) -> Option<Story> {
+    fn told<M: Narrate>(model: &M, actions: &[M::Action]) -> Option<Story> {
+        Some(Story { path: path::numbers(model, actions)?, ..model.story(actions) })
+    }
+    match (model, &own.actions) {
+        (Model::Ordering(model), Actions::Ordering(actions)) => told(&**model, actions),
+        (Model::Expiry(models), Actions::Expiry(actions)) => told(&models[0], actions),
+        _ => None,
+    }
+}
+
+fn parsed(line: usize, text: &str) -> Result<Command, TraceError> {
+    let wrong = |reason: String| TraceError::Program { line, reason };
+    let argv = line::split(text.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    let command = Command::parse(0, argv).map_err(|error| wrong(error.to_string()))?;
+    if !command.is_write() {
+        return Err(wrong(format!("'{}' writes nothing", command.name())));
+    }
+    Ok(command)
 }

@@ -89,7 +89,7 @@ impl Setup {
     pub fn new(choice: Choice, bounds: ExpiryBounds, crashes_max: u8) -> Setup {
         let mut times = bounds.setup(Judges::Reads, scenario::commands(ALPHABET));
         // The replica's clock is ahead. Clocks that agree, or with the other sign, are cases of the expiry model.
-        times.skews_ms.retain(|skew| *skew > 0);
+        times.clocks.skews_ms.retain(|skew| *skew > 0);
         Setup {
             choice,
             times,

@@ -10,7 +10,6 @@ use crate::models::expiry::{Pending, heartbeats_matter, instants};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::ordering::{Control, Data, Move, Task};
-use crate::models::story::Story;
 use crate::node::{Master, MasterInput, Readers, Replica};
 use crate::ordering::AnyOrdering;
 use crate::store::memory::MemoryStore;
@@ -142,7 +141,7 @@ impl BothModel {
     }
 
     pub(super) fn master_clock(&self, state: &State) -> Millis {
-        Millis(self.setup.times.start.0 + state.elapsed)
+        Millis(self.setup.times.clocks.start.0 + state.elapsed)
     }
 
     pub(super) fn replica_clock(&self, state: &State) -> Millis {
@@ -189,7 +188,7 @@ impl BothModel {
 
     fn passes(&self, state: &State, actions: &mut Vec<Action>) {
         let times = &self.setup.times;
-        if state.passes == times.passes_max {
+        if state.passes == times.clocks.passes_max {
             return;
         }
         let oldest = self.links.value(state.link).first().map(|(sent, _)| *sent);
@@ -249,7 +248,7 @@ impl Model for BothModel {
             crashes_left: self.setup.crashes_max,
             broken: InvariantSet::default(),
         };
-        (0u16..).zip(&self.setup.times.skews_ms).map(|(skew, _)| one(skew)).collect()
+        (0u16..).zip(&self.setup.times.clocks.skews_ms).map(|(skew, _)| one(skew)).collect()
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -339,9 +338,5 @@ impl Judged for BothModel {
 
     fn is_rare(&self, action: &Action) -> bool {
         matches!(action, Action::Crash(_))
-    }
-
-    fn story(&self, path: &[Action]) -> Story {
-        super::story::tell(self, path)
     }
 }

@@ -17,7 +17,7 @@ impl BothModel {
         }
         let since = (state.moments, state.master, before, state.elapsed);
         state.moments = self.moments_after.get(since, || {
-            let times = (Millis(self.setup.times.start.0 + before), self.master_clock(&state));
+            let times = (Millis(self.setup.times.clocks.start.0 + before), self.master_clock(&state));
             let (moments, stored) = (self.moments.value(state.moments), self.master_dump(state.master));
             self.moments.number(moments_with(moments, stored, times))
         });

@@ -3,10 +3,11 @@
 use super::model::{Action, BothModel, Message, State};
 use crate::apply::Worker;
 use crate::binlog::Lsn;
-use crate::models::judged::{Judged, start_of};
+use crate::models::judged::Judged;
+use crate::models::path::start_of;
 use crate::models::ordering::{Move, Task};
 use crate::models::story::{
-    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Sign, Step, Story, key_rows, ms_since,
+    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows, ms_since,
 };
 use crate::node::Readers;
 use crate::ordering::Job;
@@ -16,8 +17,14 @@ use stateright::Model;
 /// Messages under way, oldest first: the step in which each was sent, and its name.
 type UnderWay = Vec<(usize, String)>;
 
+impl Narrate for BothModel {
+    fn story(&self, path: &[Action]) -> Story {
+        tell(self, path)
+    }
+}
+
 /// Tells the path that takes these actions. Panics: if the path does not exist.
-pub(super) fn tell(model: &BothModel, path: &[Action]) -> Story {
+fn tell(model: &BothModel, path: &[Action]) -> Story {
     let mut story = Story::default();
     let mut state = start_of(model, path);
     let mut under_way = UnderWay::new();
@@ -208,7 +215,7 @@ fn state_of(model: &BothModel, state: &State, under_way: &UnderWay) -> Step {
     });
     let log = [idle(Lane::Client), idle(Lane::Master), lies(Lane::Link, names.join(" "))].into_iter();
     let log = log.chain([lies(Lane::Log, waiting.collect::<Vec<_>>().join(" "))]);
-    let (start, judged) = (model.setup.times.start, model.readers_judge_at(state));
+    let (start, judged) = (model.setup.times.clocks.start, model.readers_judge_at(state));
     Step {
         log: (1..=model.logs.value(state.log).len() as u64).map(|lsn| Lsn(lsn).to_string()).collect(),
         holds: log.chain(workers).chain([idle(Lane::Replica)]).collect(),
@@ -226,7 +233,7 @@ fn state_of(model: &BothModel, state: &State, under_way: &UnderWay) -> Step {
 
 fn keys(model: &BothModel, state: &State) -> Vec<KeyRow> {
     let (master, replica) = (model.master_clock(state), model.readers_judge_at(state));
-    let instants = Instant { start: model.setup.times.start, master, replica };
+    let instants = Instant { start: model.setup.times.clocks.start, master, replica };
     let rows = key_rows(model.master_dump(state.master), model.replica_dump(state.published), Some(instants));
     rows.into_iter().map(|(_, row)| row).collect()
 }

@@ -1,7 +1,9 @@
 //! Section B — commands that do not come to the same on two nodes.
 
-use super::Standing::{Counted, Later, OutOfScope};
-use super::{Case, Configuration, Seeded, clocks, row};
+use super::row::Standing::{Counted, Later, OutOfScope};
+use super::row::{Case, clocks, row};
+use crate::models::choice::Choice;
+use crate::models::fault::SeededFault;
 use crate::expiry::Policy::Pksetat;
 
 pub(super) const CASES: &[Case] = &[
@@ -18,9 +20,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(clocks(
             &["SET k 1 EX 100", "INCRBYFLOAT k 1"],
             10_000,
-            Configuration::Seeded(Seeded::ResultWithoutDeadline),
+            Choice::faulty(SeededFault::ResultWithoutDeadline),
             ("no_immortal_key", 4),
-            Configuration::Expiry(Pksetat),
+            Choice::expiry(Pksetat),
         )),
     ),
     row(

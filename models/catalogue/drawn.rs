@@ -2,7 +2,8 @@
 //! Pure.
 
 use super::judge::part;
-use super::{Bug, Configuration};
+use super::row::{Bug};
+use crate::models::choice::Choice;
 use crate::models::judge::rows_of;
 use crate::models::sample::Walks;
 use crate::models::search::Progress;
@@ -12,11 +13,11 @@ use crate::models::verdict::Verdict;
 /// Few for one program: who asks draws many programs.
 const WALKS: Walks = Walks { all: 8, a_model: 8 };
 
-/// What breaks the invariant of `bug` in its setting, under `configuration`: in one of eight schedules (order of threads,
+/// What breaks the invariant of `bug` in its setting, under `choice`: in one of eight schedules (order of threads,
 /// crashes, delays, skew) of its program that `seed` draws. `None`: none of them does.
-pub fn drawn(bug: &'static Bug, configuration: Configuration, seed: u64) -> Option<Story> {
-    let parts = [part(bug, configuration).drawing(WALKS, seed)];
-    let cell = ("catalogue", configuration.name(), None);
+pub fn drawn(bug: &'static Bug, choice: Choice, seed: u64) -> Option<Story> {
+    let parts = [part(bug, choice).drawing(WALKS, seed)];
+    let cell = ("catalogue", choice.name(), None);
     let rows = rows_of(cell, &parts, &|_| Verdict::Holds, &Progress::default());
     rows.into_iter().find(|row| row.invariant == bug.invariant)?.counterexample
 }

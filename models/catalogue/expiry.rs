@@ -1,14 +1,16 @@
 //! Section C — deadlines, and the clocks that judge them.
 
-use super::Standing::{Counted, Later, NotShown, OutOfScope};
-use super::{Case, Configuration, Seeded, Setting, clocks, hypothesis, row};
+use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
+use super::row::{Case, Given, clocks, hypothesis, row};
+use crate::models::choice::Choice;
+use crate::models::fault::SeededFault;
 use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, Verbatim};
 
-const WITHOUT_DEADLINE: Configuration = Configuration::Seeded(Seeded::ResultWithoutDeadline);
-const SEES_THE_DEAD: Configuration = Configuration::Seeded(Seeded::ReadersSeeTheDead);
+const WITHOUT_DEADLINE: Choice = Choice::faulty(SeededFault::ResultWithoutDeadline);
+const SEES_THE_DEAD: Choice = Choice::faulty(SeededFault::ReadersSeeTheDead);
 
 /// No message is late and the clocks agree, so that nothing but the fault is left.
-const AT_ONCE: Setting = Setting::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[0] };
+const AT_ONCE: Given = Given::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[0] };
 
 pub(super) const CASES: &[Case] = &[
     row(
@@ -18,9 +20,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(clocks(
             &["SETEX k 10 100", "INCR k"],
             10_000,
-            Configuration::Expiry(Absolute),
+            Choice::expiry(Absolute),
             ("no_immortal_key", 5),
-            Configuration::Expiry(Pksetat),
+            Choice::expiry(Pksetat),
         )),
     ),
     row(
@@ -31,11 +33,11 @@ pub(super) const CASES: &[Case] = &[
             clocks(
                 &["SETEX k 10 5", "INCR k"],
                 10_000,
-                Configuration::Expiry(Absolute),
+                Choice::expiry(Absolute),
                 ("same_value", 6),
-                Configuration::Expiry(Pksetat),
+                Choice::expiry(Pksetat),
             )
-            .in_setting(Setting::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[-1] }),
+            .given(Given::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[-1] }),
         ),
     ),
     row(
@@ -47,7 +49,7 @@ pub(super) const CASES: &[Case] = &[
             10_000,
             WITHOUT_DEADLINE,
             ("no_immortal_key", 4),
-            Configuration::Expiry(Pksetat),
+            Choice::expiry(Pksetat),
         )),
     ),
     hypothesis(
@@ -59,7 +61,7 @@ pub(super) const CASES: &[Case] = &[
             10_000,
             WITHOUT_DEADLINE,
             ("no_immortal_key", 4),
-            Configuration::Expiry(Pksetat),
+            Choice::expiry(Pksetat),
         )),
     ),
     row(
@@ -69,9 +71,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(clocks(
             &["SETEX k 3600 v"],
             1_000_000,
-            Configuration::Seeded(Seeded::DeadlineInInt32),
+            Choice::faulty(SeededFault::DeadlineInInt32),
             ("no_early_death", 2),
-            Configuration::Expiry(Effects),
+            Choice::expiry(Effects),
         )),
     ),
     hypothesis(
@@ -82,9 +84,9 @@ pub(super) const CASES: &[Case] = &[
             clocks(
                 &["PSETEX k 5000 v"],
                 1000,
-                Configuration::Seeded(Seeded::MillisecondsAsSeconds),
+                Choice::faulty(SeededFault::MillisecondsAsSeconds),
                 ("same_deadline", 2),
-                Configuration::Expiry(Effects),
+                Choice::expiry(Effects),
             )
             .standing_for(
                 "the wrong unit only; that the replica fails to parse it is about Pika's text format",
@@ -98,9 +100,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(clocks(
             &["APPEND n hello"],
             1000,
-            Configuration::Seeded(Seeded::AppendLogsOldValue),
+            Choice::faulty(SeededFault::AppendLogsOldValue),
             ("same_value", 2),
-            Configuration::Expiry(Effects),
+            Choice::expiry(Effects),
         )),
     ),
     row(
@@ -111,9 +113,9 @@ pub(super) const CASES: &[Case] = &[
             clocks(
                 &["HSET h a 1", "EXPIRE h 1", "HSET h b 1"],
                 1000,
-                Configuration::Expiry(Absolute),
+                Choice::expiry(Absolute),
                 ("no_immortal_key", 7),
-                Configuration::Expiry(Effects),
+                Choice::expiry(Effects),
             )
             .standing_for("HSET for SADD"),
         ),
@@ -126,9 +128,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(clocks(
             &["HSET h f 1", "EXPIRE h 10", "EXPIRE h 100", "HINCRBY h g 1"],
             10_000,
-            Configuration::Seeded(Seeded::RemovesByOwnClock(Effects)),
+            Choice::faulty(SeededFault::RemovesByOwnClock(Effects)),
             ("same_value", 8),
-            Configuration::Expiry(Effects),
+            Choice::expiry(Effects),
         )),
     ),
     row(
@@ -138,9 +140,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(clocks(
             &["SETEX x 10 5", "INCRBY x 10", "EXPIRE x 20"],
             10_000,
-            Configuration::Seeded(Seeded::RemovesByOwnClock(AtEntryTime)),
+            Choice::faulty(SeededFault::RemovesByOwnClock(AtEntryTime)),
             ("same_value", 6),
-            Configuration::Expiry(MasterExpires),
+            Choice::expiry(MasterExpires),
         )),
     ),
     row(
@@ -165,9 +167,9 @@ pub(super) const CASES: &[Case] = &[
                 10_000,
                 SEES_THE_DEAD,
                 ("past_read", 5),
-                Configuration::Expiry(MasterExpires),
+                Choice::expiry(MasterExpires),
             )
-            .in_setting(AT_ONCE)
+            .given(AT_ONCE)
             .standing_for("SET bar shows to a reader that the deadline has passed"),
         ),
     ),
@@ -181,9 +183,9 @@ pub(super) const CASES: &[Case] = &[
                 10_000,
                 SEES_THE_DEAD,
                 ("past_read", 7),
-                Configuration::Expiry(MasterExpires),
+                Choice::expiry(MasterExpires),
             )
-            .in_setting(AT_ONCE)
+            .given(AT_ONCE)
             .standing_for("SET bar shows to a reader that the deadline has passed"),
         ),
     ),
@@ -195,11 +197,11 @@ pub(super) const CASES: &[Case] = &[
             clocks(
                 &["SETEX k 2 v", "EXPIRE k 100"],
                 1000,
-                Configuration::Expiry(Absolute),
+                Choice::expiry(Absolute),
                 ("same_deadline", 6),
-                Configuration::Expiry(MasterExpires),
+                Choice::expiry(MasterExpires),
             )
-            .in_setting(Setting::Clocks { tick_ms: 1000, delay_ticks: 0, skews: &[1] }),
+            .given(Given::Clocks { tick_ms: 1000, delay_ticks: 0, skews: &[1] }),
         ),
     ),
     row(
@@ -216,9 +218,9 @@ pub(super) const CASES: &[Case] = &[
             clocks(
                 &["SET k v EX 10"],
                 1000,
-                Configuration::Expiry(Verbatim),
+                Choice::expiry(Verbatim),
                 ("same_deadline", 3),
-                Configuration::Expiry(Effects),
+                Choice::expiry(Effects),
             )
             .standing_for("the deadline differs at once; a fail-over only shows it"),
         ),
@@ -236,9 +238,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(clocks(
             &["SETEX k 10 v", "PERSIST k"],
             10_000,
-            Configuration::Seeded(Seeded::RemovesByOwnClock(MasterExpires)),
+            Choice::faulty(SeededFault::RemovesByOwnClock(MasterExpires)),
             ("same_value", 6),
-            Configuration::Expiry(MasterExpires),
+            Choice::expiry(MasterExpires),
         )),
     ),
     row(
@@ -277,11 +279,11 @@ pub(super) const CASES: &[Case] = &[
             clocks(
                 &["SETEX k 600 v"],
                 300_000,
-                Configuration::Expiry(Effects),
+                Choice::expiry(Effects),
                 ("no_early_death", 4),
-                Configuration::Expiry(LogClock),
+                Choice::expiry(LogClock),
             )
-            .in_setting(Setting::Clocks { tick_ms: 300_000, delay_ticks: 3, skews: &[1] }),
+            .given(Given::Clocks { tick_ms: 300_000, delay_ticks: 3, skews: &[1] }),
         ),
     ),
 ];

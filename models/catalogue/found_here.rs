@@ -1,8 +1,8 @@
 //! Section F — faults of this kit itself: a verdict that was not true. What was wrong, which check missed it, which finds
 //! it now.
 
-use super::Standing::FoundHere;
-use super::{Case, row};
+use super::row::Standing::FoundHere;
+use super::row::{Case, row};
 
 const HERE: (&str, &str) = ("replicheck", "an audit of this project, November 2026");
 /// Found by a check of this project, not by an audit.

@@ -1,10 +1,11 @@
 //! Judge — a row → two searches of its program: with the bug, and with the cure.
 
-use super::subject::{Model, Subject};
-use super::{Bug, Case, Configuration, Setting};
-use crate::models::bounds::{ExpiryBounds, OrderingBounds};
+use super::row::{Bug, Case, Given};
+use crate::models::choice::Choice;
+use crate::models::bounds::OrderingBounds;
 use crate::models::judge::{Part, Task, rows_of};
 use crate::models::scenario;
+use crate::models::setting::TICKS;
 use crate::models::verdict::{Row, Verdict};
 
 /// What the models say of a row.
@@ -53,44 +54,29 @@ pub fn judgements(cases: &[&'static Case], rows: Vec<Row>) -> Vec<Judgement> {
     cases.iter().map(judged).collect()
 }
 
-fn task(case: &'static Case, bug: &'static Bug, configuration: Configuration) -> Task {
-    let (model, expected) = match bug.setting {
-        Setting::Schedules { .. } => ("ordering", configuration == bug.with),
-        Setting::Clocks { .. } => ("expiry", configuration == bug.with),
-    };
-    let (part, id) = (part(bug, configuration), case.id.to_owned());
-    Task::new(model, configuration.name(), Some(id.clone()), move |progress| {
-        let expected = |_: &str| scenario::expected(expected);
-        let cell = (model, configuration.name(), Some(&id));
+fn task(case: &'static Case, bug: &'static Bug, choice: Choice) -> Task {
+    let (part, id) = (part(bug, choice), case.id.to_owned());
+    Task::new(choice.model(), choice.name(), Some(id.clone()), move |progress| {
+        let expected = |_: &str| scenario::expected(choice == bug.with);
+        let cell = (choice.model(), choice.name(), Some(&id));
         let rows = rows_of(cell, std::slice::from_ref(&part), &expected, progress);
         rows.into_iter().filter(|row| row.invariant == bug.invariant).collect()
     })
 }
 
-pub(super) fn part(bug: &'static Bug, configuration: Configuration) -> Part {
-    let subject = Subject::of(bug, configuration);
+/// The search of a row's program. Panics: the choice is not of the row's model.
+pub(super) fn part(bug: &'static Bug, choice: Choice) -> Part {
     let writes = bug.program.len();
-    match bug.setting {
-        Setting::Schedules { crashes } => {
-            let OrderingBounds { workers, states_max, .. } = OrderingBounds::QUICK;
+    let words = match bug.given {
+        Given::Schedules { crashes } => {
+            let workers = OrderingBounds::QUICK.workers;
             let crash = if crashes == 0 { "no".to_owned() } else { format!("at most {crashes}") };
-            let words = format!("every schedule of {writes} writes, {workers} workers, {crash} crash");
-            Part::of(words, states_max, move || match subject.model() {
-                Model::Ordering(model) => *model,
-                Model::Expiry(_) => unreachable!("the row's setting is that of its model"),
-            })
+            format!("every schedule of {writes} writes, {workers} workers, {crash} crash")
         }
-        Setting::Clocks { tick_ms, delay_ticks, skews } => {
-            let ExpiryBounds { states_max, .. } = ExpiryBounds::QUICK;
-            let ticks_max = super::TICKS;
-            let words = format!(
-                "every schedule of {writes} writes, {ticks_max} ticks of {tick_ms} ms, delay up to {delay_ticks}, \
-                 skew {skews:?}"
-            );
-            Part::of(words, states_max, move || match subject.model() {
-                Model::Expiry(model) => *model,
-                Model::Ordering(_) => unreachable!("the row's setting is that of its model"),
-            })
-        }
-    }
+        Given::Clocks { tick_ms, delay_ticks, skews } => format!(
+            "every schedule of {writes} writes, {TICKS} ticks of {tick_ms} ms, delay up to {delay_ticks}, \
+             skew {skews:?}"
+        ),
+    };
+    bug.experiment(choice).part(words, bug.invariant).expect("a row's choices are of its model")
 }

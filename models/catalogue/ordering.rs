@@ -1,10 +1,12 @@
 //! Section A — in which order writes are applied.
 
-use super::Standing::{Counted, Later, NotShown, OutOfScope};
-use super::{Case, Configuration, Seeded, hypothesis, row, schedules};
+use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
+use super::row::{Case, hypothesis, row, schedules};
+use crate::models::choice::Choice;
+use crate::models::fault::SeededFault;
 use crate::ordering::Strategy::{Barrier, FirstKey, KeyHash, Sequence, Serial};
 
-const LOGGED_LATE: Configuration = Configuration::Seeded(Seeded::LoggedLate);
+const LOGGED_LATE: Choice = Choice::faulty(SeededFault::LoggedLate);
 /// A second lane that comes to the same entry finds nothing.
 const ONCE: &str = "the engine's workers forget an entry when it is written: no second one can run it again";
 /// The engine runs, logs and applies in one thread: the fault has no place in it.
@@ -17,9 +19,9 @@ pub(super) const CASES: &[Case] = &[
         "A command without keys goes to whichever worker, so nothing orders FLUSHDB against the writes around it.",
         Counted(schedules(
             &["SET k a", "SET k b", "FLUSHDB", "SET k c"],
-            Configuration::effects(KeyHash),
+            Choice::effects(KeyHash),
             ("convergence", 12),
-            Configuration::effects(Barrier),
+            Choice::effects(Barrier),
         )),
     ),
     row(
@@ -29,9 +31,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "COPY a a DB 1", "FLUSHALL"],
-                Configuration::effects(KeyHash),
+                Choice::effects(KeyHash),
                 ("convergence", 12),
-                Configuration::effects(Barrier),
+                Choice::effects(Barrier),
             )
             .standing_for("COPY … DB 1 puts the key into a second database in place of SELECT 1; SET"),
         ),
@@ -43,9 +45,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "RENAME a c", "SET c 2"],
-                Configuration::commands(FirstKey),
+                Choice::commands(FirstKey),
                 ("convergence", 12),
-                Configuration::effects(KeyHash),
+                Choice::effects(KeyHash),
             )
             .standing_for(
                 "RENAME a c for RPOPLPUSH a b, SET c for LPUSH b; the cure is Pika's: one part a key",
@@ -58,9 +60,9 @@ pub(super) const CASES: &[Case] = &[
         "DEL of two keys is routed by the first, and a SET of the second in another worker overtakes it.",
         Counted(schedules(
             &["SET c 1", "SET a 1", "DEL a c", "SET c 2"],
-            Configuration::commands(FirstKey),
+            Choice::commands(FirstKey),
             ("convergence", 12),
-            Configuration::commands(KeyHash),
+            Choice::commands(KeyHash),
         )),
     ),
     row(
@@ -70,9 +72,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "COPY a c"],
-                Configuration::Seeded(Seeded::RoutedByDestination),
+                Choice::faulty(SeededFault::RoutedByDestination),
                 ("convergence", 8),
-                Configuration::effects(KeyHash),
+                Choice::effects(KeyHash),
             )
             .standing_for("COPY a c for SUNIONSTORE c a: routed by c, it reads a; the cure logs the result"),
         ),
@@ -87,7 +89,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SET k 1", "FLUSHDB", "SET k 2"],
                 LOGGED_LATE,
                 ("convergence", 9),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .not_replayed(ONE_WRITER),
         ),
@@ -101,7 +103,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SET k1 1", "DEL k1", "SET k1 v"],
                 LOGGED_LATE,
                 ("convergence", 9),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .standing_for("DEL k1 for what PKPATTERNMATCHDEL k* logs")
             .not_replayed(ONE_WRITER),
@@ -114,9 +116,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["HSET h f 1", "HSET q id 1"],
-                Configuration::effects(Barrier),
+                Choice::effects(Barrier),
                 ("prefix", 4),
-                Configuration::effects(Sequence),
+                Choice::effects(Sequence),
             )
             .standing_for("HSET q for SADD q; Pika keeps it by design"),
         ),
@@ -128,9 +130,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "SET c 1", "FLUSHALL", "SET a 2", "SET c 2"],
-                Configuration::Seeded(Seeded::FlushInEveryFlow),
+                Choice::faulty(SeededFault::FlushInEveryFlow),
                 ("convergence", 19),
-                Configuration::effects(Barrier),
+                Choice::effects(Barrier),
             )
             .not_replayed(ONCE),
         ),
@@ -154,9 +156,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "MSET a 2 c 2"],
-                Configuration::effects(KeyHash),
+                Choice::effects(KeyHash),
                 ("prefix", 4),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .standing_for("shards are the parts of key_hash, one a key"),
         ),
@@ -172,7 +174,7 @@ pub(super) const CASES: &[Case] = &[
         ("Redis", "redis#10969"),
         "What a module writes when it is told of a change is sent to replicas before the change.",
         Counted(
-            schedules(&["SET x 1", "INCR c"], LOGGED_LATE, ("prefix", 3), Configuration::effects(Serial))
+            schedules(&["SET x 1", "INCR c"], LOGGED_LATE, ("prefix", 3), Choice::effects(Serial))
                 .standing_for("INCR c is the module's write, a client's here")
                 .not_replayed(ONE_WRITER),
         ),
@@ -204,9 +206,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "RENAME a c"],
-                Configuration::effects(KeyHash),
+                Choice::effects(KeyHash),
                 ("prefix", 4),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .standing_for("RENAME a c, in a part a key, for SPOP s 10 and BRPOPLPUSH a c"),
         ),
@@ -230,9 +232,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "FLUSHDB"],
-                Configuration::Seeded(Seeded::NotLogged),
+                Choice::faulty(SeededFault::NotLogged),
                 ("convergence", 5),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .standing_for("the commands of the transaction, one by one: there are no transactions yet")
             .not_replayed(ONE_WRITER),

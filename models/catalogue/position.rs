@@ -1,23 +1,25 @@
 //! Section D — position, resync, crash, history.
 
-use super::Standing::{Counted, Later, NotShown, OutOfScope};
-use super::{Bug, Case, Configuration, Seeded, Setting, clocks, hypothesis, row, schedules};
+use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
+use super::row::{Bug, Case, Given, clocks, hypothesis, row, schedules};
+use crate::models::choice::Choice;
+use crate::models::fault::SeededFault;
 use crate::expiry::Policy::Effects;
 use crate::ordering::Strategy::Serial;
 
-const ONE_CRASH: Setting = Setting::Schedules { crashes: 1 };
+const ONE_CRASH: Given = Given::Schedules { crashes: 1 };
 /// The marker is part of the engine's batch, and the batch of the one log: the two cannot be parted.
 const ONE_BATCH: &str = "in the engine the marker is part of the batch, and no switch parts the two";
 
 /// A bug of a replica that is killed and starts again.
 const fn after_crash(
     program: &'static [&'static str],
-    seeded: Seeded,
+    seeded: SeededFault,
     breaks: (&'static str, usize),
-    cure: Configuration,
+    cure: Choice,
 ) -> Bug {
-    schedules(program, Configuration::Seeded(seeded), breaks, cure)
-        .in_setting(ONE_CRASH)
+    schedules(program, Choice::faulty(seeded), breaks, cure)
+        .given(ONE_CRASH)
         .not_replayed(ONE_BATCH)
 }
 
@@ -29,9 +31,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "SET a 2"],
-                Configuration::Seeded(Seeded::NotLogged),
+                Choice::faulty(SeededFault::NotLogged),
                 ("convergence", 5),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .standing_for("the second SET meets a full disk of the log")
             .not_replayed("the engine writes its log first, and its store from it"),
@@ -44,9 +46,9 @@ pub(super) const CASES: &[Case] = &[
          never applies it.",
         Counted(after_crash(
             &["SET a 1", "SET a 2"],
-            Seeded::ResumesAtReceived,
+            SeededFault::ResumesAtReceived,
             ("convergence", 2),
-            Configuration::effects(Serial),
+            Choice::effects(Serial),
         )),
     ),
     row(
@@ -56,9 +58,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             after_crash(
                 &["INCR a", "INCR a"],
-                Seeded::MarkerBehindData,
+                SeededFault::MarkerBehindData,
                 ("exactly_once", 5),
-                Configuration::commands(Serial),
+                Choice::commands(Serial),
             )
             .standing_for("a crash for the reconnect after a stall"),
         ),
@@ -76,9 +78,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["HSET h f 1", "HSET h g 1"],
-                Configuration::Seeded(Seeded::HoldsBackTheLast),
+                Choice::faulty(SeededFault::HoldsBackTheLast),
                 ("progress", 1),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .standing_for("held back before the workers, not before the link"),
         ),
@@ -90,9 +92,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             schedules(
                 &["SET a 1", "INCR a"],
-                Configuration::Seeded(Seeded::NotLogged),
+                Choice::faulty(SeededFault::NotLogged),
                 ("convergence", 5),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .standing_for("the skipped entry arrives without its writes")
             .not_replayed("a replica of the engine refuses a gap"),
@@ -111,9 +113,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(clocks(
             &["SET a 1", "FLUSHDB"],
             1000,
-            Configuration::Seeded(Seeded::RangesDropped),
+            Choice::faulty(SeededFault::RangesDropped),
             ("same_value", 4),
-            Configuration::Expiry(Effects),
+            Choice::expiry(Effects),
         )),
     ),
     row(
@@ -163,9 +165,9 @@ pub(super) const CASES: &[Case] = &[
         Counted(
             after_crash(
                 &["SET a 1", "SET a 2"],
-                Seeded::MarkerAheadOfData,
+                SeededFault::MarkerAheadOfData,
                 ("convergence", 2),
-                Configuration::effects(Serial),
+                Choice::effects(Serial),
             )
             .standing_for("a crash for the write that fails"),
         ),
@@ -176,9 +178,9 @@ pub(super) const CASES: &[Case] = &[
         "The data and how far the log is applied are written apart: a crash between the two runs entries again.",
         Counted(after_crash(
             &["SET c 1", "INCRBY c 5"],
-            Seeded::MarkerBehindData,
+            SeededFault::MarkerBehindData,
             ("exactly_once", 9),
-            Configuration::commands(Serial),
+            Choice::commands(Serial),
         )),
     ),
 ];

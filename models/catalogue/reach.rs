@@ -11,20 +11,20 @@
 //! given, would be the test's own and found without a second thread. Property tests draw programs and schedules for any
 //! row ([`super::drawn()`]).
 
-use super::{Bug, Configuration, Seeded, Setting};
+use super::row::{Bug, Given};
+use crate::models::fault::SeededFault;
 
 impl Bug {
     /// Why loom and shuttle cannot show it; `None`: they can, and their tests run it.
     pub fn not_by_threads(&self) -> Option<&'static str> {
-        match (self.setting, self.with) {
-            (Setting::Clocks { .. }, _) => {
-                Some("contents or clocks are wrong, in whatever order threads write")
-            }
-            (_, Configuration::Seeded(Seeded::LoggedLate | Seeded::NotLogged)) => {
+        let is_log_wrong = matches!(self.with.fault(), Some(SeededFault::LoggedLate | SeededFault::NotLogged));
+        match self.given {
+            Given::Clocks { .. } => Some("contents or clocks are wrong, in whatever order threads write"),
+            Given::Schedules { .. } if is_log_wrong => {
                 Some("the log is wrong before the replica's threads see it")
             }
-            (Setting::Schedules { crashes: 0 }, _) => None,
-            (Setting::Schedules { .. }, _) => Some("what a crash leaves is wrong, whichever thread wrote it"),
+            Given::Schedules { crashes: 0 } => None,
+            Given::Schedules { .. } => Some("what a crash leaves is wrong, whichever thread wrote it"),
         }
     }
 }

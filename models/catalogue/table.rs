@@ -5,8 +5,12 @@
 //! R01  Pika    convergence  ● 12   not run …  ✓ barrier
 //! ```
 
-use super::judge::steps;
-use super::{Cell, Configuration, Judgement, LAYERS, Layers, Setting};
+use super::judge::{Judgement, steps};
+use super::layers::{Cell, LAYERS, Layers};
+use super::row::Given;
+use crate::models::bounds::RECENT_START as START;
+use crate::models::choice::Choice;
+use crate::models::expiry::skew_ms;
 use crate::models::grid::{grid, settle, wrapped};
 use crate::models::timeline::timeline;
 use crate::models::verdict::Row;
@@ -83,13 +87,13 @@ pub fn facts(judgement: &Judgement, layers: &Layers) -> Vec<(&'static str, Strin
     if !bug.stands_for.is_empty() {
         fact("stands for", bug.stands_for.to_owned());
     }
-    fact("setting", setting(bug.setting));
-    fact("bug", configuration(bug.with));
+    fact("setting", setting(bug.given));
+    fact("bug", in_full_words(bug.with));
     fact("breaks", format!("{}: {}", bug.invariant, verdict(found)));
     if case.hypothesis {
         fact("hypothesis", if judgement.is_broken() { CONFIRMED } else { REFUTED }.to_owned());
     }
-    fact("cure", format!("{}: {}", configuration(bug.cure), verdict(cured)));
+    fact("cure", format!("{}: {}", in_full_words(bug.cure), verdict(cured)));
     let cells = LAYERS.into_iter().zip(layers.cells());
     let cells: Vec<String> = cells.map(|(layer, cell)| format!("{layer} {}", in_words(cell))).collect();
     fact("layers", cells.join(" · "));
@@ -130,31 +134,18 @@ fn cure_sign(judgement: &Judgement) -> &'static str {
     if judgement.cure_holds() == Some(true) { "✓" } else { "✗" }
 }
 
-fn configuration(configuration: Configuration) -> String {
-    let kind = |configuration| match configuration {
-        Configuration::Ordering(_) => "ordering",
-        _ => "expiry",
-    };
-    match configuration {
-        Configuration::Seeded(seeded) => {
-            let base = seeded.base();
-            format!(
-                "{} {} with a seeded fault, {}: {}",
-                kind(base),
-                base.name(),
-                seeded.name(),
-                seeded.in_words()
-            )
-        }
-        plain => format!("{} {}", kind(plain), plain.name()),
-    }
+fn in_full_words(choice: Choice) -> String {
+    let (model, name) = (choice.model(), choice.without_fault().name());
+    choice.fault().map_or(format!("{model} {name}"), |fault| {
+        format!("{model} {name} with a seeded fault, {}: {}", fault.name(), fault.in_words())
+    })
 }
 
-fn setting(setting: Setting) -> String {
-    match setting {
-        Setting::Schedules { crashes: 0 } => "two workers, every schedule, no crash".to_owned(),
-        Setting::Schedules { crashes } => format!("two workers, every schedule, at most {crashes} crash"),
-        Setting::Clocks { tick_ms, delay_ticks, .. } => {
+fn setting(given: Given) -> String {
+    match given {
+        Given::Schedules { crashes: 0 } => "two workers, every schedule, no crash".to_owned(),
+        Given::Schedules { crashes } => format!("two workers, every schedule, at most {crashes} crash"),
+        Given::Clocks { tick_ms, delay_ticks, skews } => {
             let tick = tick_ms as f64 / 1000.0;
             let late = match delay_ticks {
                 0 => "no message late".to_owned(),
@@ -165,7 +156,7 @@ fn setting(setting: Setting) -> String {
                 ahead if ahead > 0 => format!("{} s ahead", ahead as f64 / 1000.0),
                 behind => format!("{} s behind", -behind as f64 / 1000.0),
             };
-            let skews: Vec<String> = setting.skews_ms().into_iter().map(apart).collect();
+            let skews: Vec<String> = skews.iter().map(|ticks| skew_ms(*ticks, tick_ms, START)).map(apart).collect();
             format!("ticks of {tick} s, {late}, the replica's clock {}", skews.join(" or "))
         }
     }

@@ -6,7 +6,6 @@ use super::{Fault, INVARIANTS, SOMETIMES, Setup};
 use crate::expiry::{ExpiryPolicy, Judging};
 use crate::models::intern::Interner;
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
-use crate::models::story::Story;
 use crate::node::STEP_MS;
 use crate::store::dump;
 use stateright::{Model, Property};
@@ -210,9 +209,5 @@ impl Judged for ClocksModel {
 
     fn is_rare(&self, action: &Action) -> bool {
         matches!(action, Action::Step(..) | Action::Restart { .. })
-    }
-
-    fn story(&self, path: &[Action]) -> Story {
-        super::story::tell(self, path)
     }
 }

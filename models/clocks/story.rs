@@ -4,9 +4,10 @@ use super::model::{Action, ClocksModel, Node, State};
 use super::world::{Message, World, seen};
 use super::{TICK_MS, acts};
 use crate::models::bounds::START;
-use crate::models::judged::{Judged, start_of};
+use crate::models::judged::Judged;
+use crate::models::path::start_of;
 use crate::models::story::{
-    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Sign, Step, Story, key_rows, ms_since,
+    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows, ms_since,
 };
 use crate::node::Readers;
 use crate::store::dump;
@@ -16,8 +17,14 @@ use stateright::Model;
 /// Messages under way, oldest first: the step in which each was sent, and its name.
 type UnderWay = Vec<(usize, String)>;
 
+impl Narrate for ClocksModel {
+    fn story(&self, path: &[Action]) -> Story {
+        tell(self, path)
+    }
+}
+
 /// Tells the path that takes these actions. Panics: if the path does not exist.
-pub(super) fn tell(model: &ClocksModel, path: &[Action]) -> Story {
+fn tell(model: &ClocksModel, path: &[Action]) -> Story {
     let mut story = Story::default();
     let mut state = start_of(model, path);
     let mut under_way = UnderWay::new();

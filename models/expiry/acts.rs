@@ -1,12 +1,14 @@
 //! Acts — what the nodes do in a step, and how long time may pass.
 
-use super::instants::{Passing, Pending, instants};
-use super::model::{Action, ExpiryModel, MEMORY, MasterStep, ReplicaStep, State};
+use super::action::Action;
+use super::instants::{Pending, instants};
+use super::model::{ExpiryModel, MEMORY, MasterStep, ReplicaStep, State};
 use super::setup::Judges;
 use super::world::{Message, ReplicaSide, wrote};
 use crate::binlog::Entry;
 use crate::command::Command;
 use crate::effect::KeySet;
+use crate::models::setting::Passing;
 use crate::node::{Master, MasterInput, MasterOutput};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
@@ -109,7 +111,7 @@ impl ExpiryModel {
                 }
                 ReplicaStep::Message(message) => {
                     self.received(&mut side, message, moment);
-                    if !self.setup.apart {
+                    if !self.setup.clocks.apart {
                         self.applied(&mut side, wall, now);
                         self.published(&mut side);
                     }
@@ -159,7 +161,7 @@ impl ExpiryModel {
 
     /// How long time may pass: to each instant at which something changes, while the oldest message may wait.
     pub(super) fn passes(&self, state: &State, actions: &mut Vec<Action>) {
-        if state.passes == self.setup.passes_max {
+        if state.passes == self.setup.clocks.passes_max {
             return;
         }
         let link = self.links.value(state.link);
@@ -168,9 +170,9 @@ impl ExpiryModel {
             link.first().filter(|_| !is_down).map(|(sent, _)| sent.saturating_add(self.setup.delay_ms()));
         let may_pass =
             |elapsed: &u64| *elapsed > state.elapsed && bound.is_none_or(|bound| *elapsed <= bound);
-        if self.setup.passing == Passing::Ticks {
-            let next = state.elapsed + self.setup.tick_ms;
-            actions.extend(may_pass(&next).then_some(Action::Pass(self.setup.tick_ms)));
+        if self.setup.clocks.passing == Passing::Ticks {
+            let next = state.elapsed + self.setup.clocks.tick_ms;
+            actions.extend(may_pass(&next).then_some(Action::Pass(self.setup.clocks.tick_ms)));
             return;
         }
         let of = (state.master, state.link, state.replica, state.skew, is_down);

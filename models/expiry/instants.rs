@@ -15,15 +15,6 @@ use crate::store::Dump;
 use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
 
-/// How time passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passing {
-    /// One tick after the other.
-    Ticks,
-    /// To an instant at which something changes.
-    Instants,
-}
-
 /// What decides when something changes.
 pub(in crate::models) struct Pending<'a> {
     /// What the master stores.
@@ -46,7 +37,7 @@ pub(in crate::models) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending
     let stored = |dump: &Dump| dump.values().filter_map(|stored| stored.deadline).collect::<Vec<_>>();
     let [masters, replicas] = [stored(pending.master), stored(pending.replica)];
     let mut found = BTreeSet::new();
-    let start = i128::from(setup.start.0);
+    let start = i128::from(setup.clocks.start.0);
     let mut note = |at: i128| {
         // Beyond any instant that a run comes to nothing dies.
         if let Ok(at) = u64::try_from(at - start)
@@ -62,7 +53,7 @@ pub(in crate::models) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending
             note(at);
         }
     }
-    let limit = setup.log_clock_limit_ticks.map(|ticks| i128::from(ticks) * i128::from(setup.tick_ms));
+    let limit = setup.clocks.log_clock_limit_ticks.map(|ticks| i128::from(ticks) * i128::from(setup.clocks.tick_ms));
     if let (Some(limit), Some(received_at)) = (limit, pending.received_at) {
         let silent_for_too_long = i128::from(received_at.0) + limit;
         note(silent_for_too_long);

@@ -14,7 +14,7 @@
 //! may stand still past its limit and be estimated. Readers of both nodes look after every step. Reads that the
 //! replica marks *estimated* are exempt from what is promised of reads.
 //!
-//! Time passes to an instant at which something changes ([`Passing::Instants`]), or in ticks where a story is to be told in
+//! Time passes to an instant at which something changes ([`Passing::Instants`](super::setting::Passing::Instants)), or in ticks where a story is to be told in
 //! round numbers. Delays are counted in ticks in either case. A tick is half of the longest
 //! lifetime, and 1 ms more, so that two ticks are just over it. Skews are in milliseconds.
 //!
@@ -22,6 +22,7 @@
 //! *progress* is judged where the link is up and empty and the time is told: all that was logged is applied, and readers
 //! judge by no earlier instant than the replica has heard of. There is no restart.
 
+pub mod action;
 mod acts;
 mod checks;
 mod covered;
@@ -33,14 +34,14 @@ mod setup;
 mod story;
 mod world;
 
+pub use action::Action;
 pub use checks::{READ_INVARIANTS, STATE_INVARIANTS, at_rest, at_same_lsn, reader_looks};
 pub use families::{FAMILIES, Family};
-pub use instants::Passing;
 pub(super) use instants::{Pending, instants};
 pub(super) use lifetimes::{dated_keys, skews_at_lifetimes};
 pub use lifetimes::{skew_ms, tick_ms};
 pub(super) use model::heartbeats_matter;
-pub use model::{Action, ExpiryModel, State};
+pub use model::{ExpiryModel, State};
 pub use setup::{Judges, Setup};
 pub use world::{Link, Message, Moments, ReplicaSide, Saw, moments_with, wrote};
 

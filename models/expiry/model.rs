@@ -1,8 +1,8 @@
 //! The model: states, actions, transitions.
 
+use super::action::Action;
 use super::checks::{self, Judgement};
 use super::covered::Covered;
-use super::instants::Passing;
 use super::lifetimes::dated;
 use super::setup::{Judges, Setup};
 use super::world::{Link, Message, Moments, ReplicaSide, Saw, moments_with};
@@ -11,7 +11,7 @@ use crate::effect::Key;
 use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Pause, Witnesses};
-use crate::models::story::Story;
+use crate::models::setting::Passing;
 use crate::node::Master;
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
@@ -50,31 +50,6 @@ pub struct State {
     pub down: Option<bool>,
     /// What the last step broke.
     pub broken: InvariantSet,
-}
-
-/// A step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// A client sends this command of the alphabet to the master.
-    Command(usize),
-    /// So many milliseconds pass.
-    Pass(u64),
-    /// The master sends a heartbeat.
-    Heartbeat,
-    /// The link delivers its oldest message.
-    Deliver,
-    /// The replica applies the oldest entry that it received.
-    Apply,
-    /// The replica gives readers what it has applied.
-    Publish,
-    /// The master removes the n-th key that it stores, which is dead.
-    MasterRemoves(u16),
-    /// The replica removes the n-th key that it stores, which its policy finds dead.
-    ReplicaRemoves(u16),
-    /// The link goes down.
-    LinkDown,
-    /// The link comes back.
-    LinkUp,
 }
 
 /// What a step of the master comes to: its number afterwards, and that of the list of messages that it sends.
@@ -134,7 +109,7 @@ impl ExpiryModel {
     pub fn new(setup: Setup, policy: Arc<dyn ExpiryPolicy + Send + Sync>) -> ExpiryModel {
         ExpiryModel {
             heartbeats_matter: heartbeats_matter(&*policy),
-            dated: dated(&setup.alphabet[..setup.begins], setup.start),
+            dated: dated(&setup.alphabet[..setup.begins], setup.clocks.start),
             setup,
             policy,
             masters: Interner::new(),
@@ -169,7 +144,7 @@ impl ExpiryModel {
 
     /// The master's clock after so many milliseconds.
     pub fn master_clock(&self, elapsed: u64) -> Millis {
-        Millis(self.setup.start.0 + elapsed)
+        Millis(self.setup.clocks.start.0 + elapsed)
     }
 
     /// The replica's clock after so many milliseconds of the master's.
@@ -188,7 +163,7 @@ impl ExpiryModel {
     }
 
     pub(super) fn limit_ms(&self) -> Option<u64> {
-        self.setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * self.setup.tick_ms)
+        self.setup.clocks.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * self.setup.clocks.tick_ms)
     }
 
     /// What the master of that number stores.
@@ -329,10 +304,10 @@ impl Model for ExpiryModel {
             guessed: false,
             skew,
             sent: 0,
-            down: self.setup.link_down.then_some(false),
+            down: self.setup.clocks.link_down.then_some(false),
             broken: InvariantSet::default(),
         };
-        (0u16..).zip(&self.setup.skews_ms).map(|(skew, _)| one(skew)).collect()
+        (0u16..).zip(&self.setup.clocks.skews_ms).map(|(skew, _)| one(skew)).collect()
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -348,7 +323,7 @@ impl Model for ExpiryModel {
             actions.push(Action::Deliver);
         }
         let side = self.replicas.value(state.replica);
-        if self.setup.apart && !side.unapplied().is_empty() {
+        if self.setup.clocks.apart && !side.unapplied().is_empty() {
             actions.push(Action::Apply);
         }
         if side.unapplied().len() < side.unpublished.len() {
@@ -436,7 +411,7 @@ impl Judged for ExpiryModel {
 
     fn coverage(&self) -> Vec<(String, bool)> {
         let is_program = self.setup.begins == self.setup.alphabet.len();
-        match self.setup.passing {
+        match self.setup.clocks.passing {
             Passing::Instants => self.covered.coverage(&self.setup.alphabet, is_program),
             // A story in ticks has a setting that says how far time goes in it.
             Passing::Ticks => Vec::new(),
@@ -455,7 +430,7 @@ impl Judged for ExpiryModel {
             let after = dated.unwrap_or_else(|| random.u16(0..=length));
             Pause { after, waiting_max: random.choice([0, 1, 2, u8::MAX]).unwrap_or_default() }
         };
-        let mut plan: Vec<Pause> = (0..self.setup.passes_max).map(one).collect();
+        let mut plan: Vec<Pause> = (0..self.setup.clocks.passes_max).map(one).collect();
         plan.sort_unstable();
         plan
     }
@@ -474,9 +449,5 @@ impl Judged for ExpiryModel {
 
     fn is_rare(&self, action: &Action) -> bool {
         matches!(action, Action::LinkDown)
-    }
-
-    fn story(&self, path: &[Action]) -> Story {
-        super::story::tell(self, path)
     }
 }

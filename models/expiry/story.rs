@@ -1,23 +1,31 @@
 //! A path through the expiry model in words.
 
-use super::model::{Action, ExpiryModel, State};
+use super::action::Action;
+use super::model::{ExpiryModel, State};
 use super::world::Message;
 use crate::binlog::{Entry, Payload};
 use crate::command::Command;
 use crate::effect::{Effect, Write};
 use crate::invariant;
-use crate::models::judged::{Judged, start_of};
-use crate::models::path::{Path, Times};
+use crate::models::judged::Judged;
+use crate::models::path::start_of;
+use crate::models::setting::{Clocks as Times, Setting};
 use crate::models::story::{
-    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Sign, Step, Story, key_rows, ms_since,
+    Actions, Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, OwnPath, Narrate, Sign, Step, Story, key_rows, ms_since,
 };
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
 use stateright::Model;
 
+impl Narrate for ExpiryModel {
+    fn story(&self, path: &[Action]) -> Story {
+        tell(self, path)
+    }
+}
+
 /// Tells the path that takes these actions. Panics: if the path does not exist.
-pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
+fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     let mut story = Story::default();
     // Which skew the path belongs to.
     let initial = start_of(model, path);
@@ -45,12 +53,12 @@ pub(super) fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     }
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &state);
-    story.taken = path_of(model, &initial, path);
+    story.own = path_of(model, &initial, path);
     story
 }
 
 /// The path on the model of this program alone, whose commands are numbered in their order.
-fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Path> {
+fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<OwnPath> {
     let setup = model.setup();
     let in_db_0 = setup.alphabet.iter().all(|command| command.db() == 0);
     let mut sent = 0..;
@@ -58,19 +66,9 @@ fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<Path
         Action::Command(_) => Action::Command(sent.next().unwrap_or_default()),
         action => *action,
     };
-    (in_db_0 && !setup.readers_see_the_dead).then(|| Path::Expiry {
-        times: Times {
-            start: setup.start,
-            passing: setup.passing,
-            tick_ms: setup.tick_ms,
-            passes_max: setup.passes_max,
-            delay_ticks_max: setup.delay_ticks_max,
-            skew_ms: model.skew_ms(initial.skew),
-            log_clock_limit_ticks: setup.log_clock_limit_ticks,
-            link_down: setup.link_down,
-            apart: setup.apart,
-        },
-        path: path.iter().map(of_its_own).collect(),
+    (in_db_0 && !setup.readers_see_the_dead).then(|| OwnPath {
+        setting: Setting::Clocks(Times { skews_ms: vec![model.skew_ms(initial.skew)], ..setup.clocks.clone() }),
+        actions: Actions::Expiry(path.iter().map(of_its_own).collect()),
     })
 }
 
@@ -228,14 +226,14 @@ fn effect_in_words(model: &ExpiryModel, effect: &Effect) -> String {
 
 /// An instant as seconds from the beginning.
 fn at(model: &ExpiryModel, instant: Millis) -> String {
-    let ms = i128::from(instant.0) - i128::from(model.setup().start.0);
+    let ms = i128::from(instant.0) - i128::from(model.setup().clocks.start.0);
     format!("t = {} s", ms as f64 / 1000.0)
 }
 
 /// Until when an entry says that a key lives: an instant, or (`relative`) a time from its arrival on, which is far
 /// smaller than any instant.
 fn until(model: &ExpiryModel, deadline: Millis) -> String {
-    if deadline.0 < model.setup().start.0 / 2 {
+    if deadline.0 < model.setup().clocks.start.0 / 2 {
         return format!(" for {} s from arrival", deadline.0 as f64 / 1000.0);
     }
     format!(" until {}", at(model, deadline))
@@ -273,8 +271,8 @@ fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
             idle(Lane::Replica),
         ],
         clocks: Some(Clocks {
-            master_ms: ms_since(setup.start, model.master_clock(state.elapsed)),
-            replica_ms: (!setup.readers_see_the_dead).then(|| ms_since(setup.start, judged.time)),
+            master_ms: ms_since(setup.clocks.start, model.master_clock(state.elapsed)),
+            replica_ms: (!setup.readers_see_the_dead).then(|| ms_since(setup.clocks.start, judged.time)),
             estimated: judged.estimated,
         }),
         keys: keys(model, state),
@@ -286,7 +284,7 @@ fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
 fn keys(model: &ExpiryModel, state: &State) -> Vec<KeyRow> {
     let judged = model.readers_judge_at(state).time;
     let instants =
-        Instant { start: model.setup().start, master: model.master_clock(state.elapsed), replica: judged };
+        Instant { start: model.setup().clocks.start, master: model.master_clock(state.elapsed), replica: judged };
     let rows = key_rows(model.master_dump(state.master), model.replica_dump(state.replica), Some(instants));
     rows.into_iter().map(|(_, row)| row).collect()
 }

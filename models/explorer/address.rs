@@ -12,10 +12,12 @@
 
 use super::Asked;
 use super::problem::Problem;
-use crate::models::catalogue::{self, Base, Bug, Case, Configuration, Subject};
+use crate::models::catalogue::{self, Bug, Case};
+use crate::models::choice::{Choice, Kind};
+use crate::models::experiment::{Experiment, Extent};
+use crate::models::path::Path;
 use crate::models::program::{self, Program};
 use crate::models::story::Story;
-use crate::models::walk::{Choice, Setting, Walk};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -50,25 +52,26 @@ pub struct OfBug {
 
 impl OfBug {
     /// What the program is run on.
-    pub fn configuration(self) -> Configuration {
+    pub fn choice(self) -> Choice {
         if self.is_cured { self.bug.cure } else { self.bug.with }
     }
 
     /// The program with what it is run on.
-    pub fn subject(self) -> Subject {
-        Subject::of(self.bug, self.configuration())
+    pub fn experiment(self) -> Experiment {
+        self.bug.experiment(self.choice())
     }
 
-    /// Where this story can be gone, which was told of this bug; the beginning where it cannot.
-    pub fn same_path(self, story: &Story) -> (Typed, Vec<usize>) {
-        let subject = self.subject();
+    /// Where this story of the bug can be walked; the beginning where it cannot.
+    pub fn same_path(self, story: &Story) -> (Typed, Path) {
+        let experiment = self.experiment();
         let is_there = |skew_ms: &i64| {
-            let view = Walk::of(&subject, *skew_ms).at(&story.path);
-            view.is_ok_and(|view| view.story.in_words() == story.in_words())
+            let model = experiment.clone().at_skew(*skew_ms).model().ok();
+            let view = model.and_then(|model| model.at(&story.path).ok());
+            view.is_some_and(|view| view.story.in_words() == story.in_words())
         };
-        match self.bug.setting.skews_ms().into_iter().find(is_there) {
+        match experiment.skews_ms().iter().copied().find(is_there) {
             Some(skew_ms) => (Typed::at_bug(self, skew_ms), story.path.clone()),
-            None => (Typed::at_bug(self, 0), Vec::new()),
+            None => (Typed::at_bug(self, 0), Path::default()),
         }
     }
 }
@@ -81,8 +84,8 @@ pub struct Typed {
     /// The program's lines.
     pub text: String,
     /// How far time and faults go.
-    pub setting: Setting,
-    /// The known bug whose program, setting and fault are walked; of `setting` only the skew counts then.
+    pub extent: Extent,
+    /// The known bug whose program, setting and fault are walked; of `extent` only the skew counts then.
     pub bug: Option<OfBug>,
 }
 
@@ -105,19 +108,19 @@ pub enum BadProgram {
 impl Typed {
     /// The choice's own example.
     pub fn default_of(choice: Choice) -> Typed {
-        let text = match choice {
-            Choice::Ordering(_) => "SET a 1\nFLUSHDB",
-            Choice::Expiry(_) => "SETEX k 2 5\nINCR k",
+        let text = match choice.kind() {
+            Kind::Ordering(_) => "SET a 1\nFLUSHDB",
+            Kind::Expiry(_) => "SETEX k 2 5\nINCR k",
         };
-        Typed { choice, text: text.to_owned(), setting: Setting::default(), bug: None }
+        Typed { choice, text: text.to_owned(), extent: Extent::default(), bug: None }
     }
 
     /// What a URL asks for. Problems: no such choice, a setting out of range.
     pub fn of(model: &str, choice: &str, asked: &Asked) -> Result<Typed, Problem> {
-        let choice = Choice::named(model, choice).map_err(|error| Problem::unknown(error.to_string()))?;
+        let choice = Choice::named(model, choice, None).map_err(|error| Problem::unknown(error.to_string()))?;
         let typed = Typed::default_of(choice);
         let text = asked.get("program").map_or(typed.text, |text| lines(text));
-        Ok(Typed { text, setting: setting(asked)?, choice, bug: None })
+        Ok(Typed { text, extent: extent(asked)?, choice, bug: None })
     }
 
     /// What a URL asks for of a known bug. Problems: no such bug, or none that is shown; a skew that is not its own.
@@ -130,7 +133,8 @@ impl Typed {
             Some(other) => return Err(Problem::value(format!("under: '{other}' is neither bug nor cure"))),
         };
         let of = OfBug { case, bug, is_cured };
-        let skews_ms = bug.setting.skews_ms();
+        let experiment = of.experiment();
+        let skews_ms = experiment.skews_ms();
         let usual = skews_ms.first().copied().unwrap_or_default();
         let skew_ms = asked.get("skew").map_or(Some(usual), |text| i64::from_str(text).ok());
         let skew_ms = skew_ms.filter(|skew_ms| skews_ms.contains(skew_ms));
@@ -141,17 +145,17 @@ impl Typed {
 
     /// A known bug's program under one skew.
     pub fn at_bug(of: OfBug, skew_ms: i64) -> Typed {
-        let choice = match of.configuration().base() {
-            Base::Ordering(choice) => Choice::Ordering(choice),
-            Base::Expiry(policy) => Choice::Expiry(policy),
-        };
-        let setting = Setting { skew_ms, ..Setting::default() };
-        Typed { choice, text: of.bug.program.join("\n"), setting, bug: Some(of) }
+        let choice = of.choice().without_fault();
+        let extent = Extent { skew_ms, ..Extent::default() };
+        Typed { choice, text: of.bug.program.join("\n"), extent, bug: Some(of) }
     }
 
-    /// The name of what is walked: the choice's, and what is put into it.
-    pub fn name(&self) -> String {
-        self.bug.map_or_else(|| self.choice.name(), |of| of.configuration().name())
+    /// The experiment that is walked; of a known bug under one skew.
+    pub fn experiment(&self, program: &Program) -> Experiment {
+        match self.bug {
+            Some(of) => of.experiment().at_skew(self.extent.skew_ms),
+            None => Experiment::within(self.choice, program, self.extent),
+        }
     }
 
     /// The program. Errors: it cannot be explored.
@@ -201,11 +205,11 @@ impl Typed {
             Some(_) => {}
             None => _ = query.append_pair("program", &in_line(&self.text)),
         }
-        let usual = values(&Setting::default());
-        for ((value, usual), (model, name, ..)) in values(&self.setting).into_iter().zip(usual).zip(SETTINGS)
+        let usual = values(&Extent::default());
+        for ((value, usual), (model, name, ..)) in values(&self.extent).into_iter().zip(usual).zip(SETTINGS)
         {
             let usual = match self.bug {
-                Some(of) if *name == "skew" => of.bug.setting.skews_ms().first().copied().unwrap_or(usual),
+                Some(of) if *name == "skew" => of.experiment().skews_ms().first().copied().unwrap_or(usual),
                 _ => usual,
             };
             if value != usual && *model == self.choice.model() {
@@ -213,8 +217,7 @@ impl Typed {
             }
         }
         if !path.is_empty() {
-            let numbers: Vec<String> = path.iter().map(ToString::to_string).collect();
-            query.append_pair("path", &numbers.join("."));
+            query.append_pair("path", &Path::from(path).to_string());
         }
         if let Some(at) = at.filter(|at| *at < path.len()) {
             query.append_pair("at", &at.to_string());
@@ -223,15 +226,15 @@ impl Typed {
     }
 }
 
-/// The values of a setting, in the order of [`SETTINGS`].
-pub fn values(setting: &Setting) -> [i64; 6] {
+/// The values of the extent, in the order of [`SETTINGS`].
+pub fn values(setting: &Extent) -> [i64; 6] {
     let workers = i64::try_from(setting.workers).unwrap_or(i64::MAX);
     let (passes, delay) = (setting.passes.into(), setting.delay.into());
     [workers, setting.crashes.into(), passes, delay, setting.skew_ms, setting.apart.into()]
 }
 
-fn setting(asked: &Asked) -> Result<Setting, Problem> {
-    let usual = Setting::default();
+fn extent(asked: &Asked) -> Result<Extent, Problem> {
+    let usual = Extent::default();
     let mut got = values(&usual);
     for ((_, name, label, range), value) in SETTINGS.iter().zip(&mut got) {
         *value =
@@ -239,7 +242,7 @@ fn setting(asked: &Asked) -> Result<Setting, Problem> {
     }
     let [workers, crashes, passes, delay, skew_ms, apart] = got;
     // In range, so each fits.
-    Ok(Setting {
+    Ok(Extent {
         workers: usize::try_from(workers).unwrap_or(usual.workers),
         crashes: u8::try_from(crashes).unwrap_or(usual.crashes),
         passes: u8::try_from(passes).unwrap_or(usual.passes),
@@ -257,15 +260,9 @@ pub fn number(asked: &Asked, name: &str, usual: i64, range: &RangeInclusive<i64>
 }
 
 /// The numbers of a path, and how many of them are shown.
-pub fn path(asked: &Asked) -> Result<(Vec<usize>, usize), Problem> {
-    let text = asked.get("path").map_or("", String::as_str).trim_matches('.');
-    let numbers: Result<Vec<usize>, _> =
-        text.split('.').filter(|_| !text.is_empty()).map(usize::from_str).collect();
-    let path = numbers.map_err(|_| {
-        Problem::value(format!(
-            "path: '{text}' is not numbers of steps with dots between them, such as 0.3.1"
-        ))
-    })?;
+pub fn path(asked: &Asked) -> Result<(Path, usize), Problem> {
+    let text = asked.get("path").map_or("", String::as_str);
+    let path = Path::from_str(text).map_err(|error| Problem::value(format!("path: {error}")))?;
     if path.len() > STEPS_MAX {
         return Err(Problem::value(format!("path: {} steps, at most {STEPS_MAX} are shown", path.len())));
     }

@@ -167,7 +167,7 @@ fn told(case: &'static Case, bug: &'static Bug, story: &Story) -> Markup {
 /// Links to the same path step by step, and beside the cure.
 fn explored(case: &'static Case, bug: &'static Bug, story: &Story) -> Markup {
     let (typed, path) = OfBug { case, bug, is_cured: false }.same_path(story);
-    let cure = Typed::at_bug(OfBug { case, bug, is_cured: true }, typed.setting.skew_ms);
+    let cure = Typed::at_bug(OfBug { case, bug, is_cured: true }, typed.extent.skew_ms);
     html! {
         p.watch {
             a.button.first href=(typed.explore_path(&path, None)) { "Go through it step by step" }

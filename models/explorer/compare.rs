@@ -6,13 +6,14 @@ use super::problem::Problem;
 use super::{Answer, Asked, explore, page, words};
 use crate::models::follow::{Followed, Stop, follow};
 use crate::models::story::Step;
-use crate::models::walk::{Choice, View};
+use crate::models::choice::Choice;
+use crate::models::walk::View;
 use maud::{Markup, html};
 
 /// The page of two choices.
 pub fn compare((model, own, other): &(String, String, String), asked: &Asked) -> Answer {
     let typed = Typed::of(model, own, asked)?;
-    let other = Choice::named(model, other).map_err(|error| Problem::unknown(error.to_string()))?;
+    let other = Choice::named(model, other, None).map_err(|error| Problem::unknown(error.to_string()))?;
     beside(&typed, &typed.under(other), asked)
 }
 
@@ -20,18 +21,18 @@ pub fn compare((model, own, other): &(String, String, String), asked: &Asked) ->
 pub fn cured(id: &str, asked: &Asked) -> Answer {
     let typed = Typed::of_bug(id, asked)?;
     let other = typed.bug.map(|of| OfBug { is_cured: !of.is_cured, ..of });
-    let other = other.map_or_else(|| typed.clone(), |of| Typed::at_bug(of, typed.setting.skew_ms));
+    let other = other.map_or_else(|| typed.clone(), |of| Typed::at_bug(of, typed.extent.skew_ms));
     beside(&typed, &other, asked)
 }
 
 fn beside(typed: &Typed, under: &Typed, asked: &Asked) -> Answer {
     let (path, at) = address::path(asked)?;
     let path = &path[..at];
-    let (own_walk, other_walk) = (explore::walk(typed)?, explore::walk(under)?);
+    let (own_model, other_model) = (explore::model(typed)?, explore::model(under)?);
     let no_path = |error| explore::no_path(typed, path, &error);
-    let view = own_walk.at(path).map_err(no_path)?;
-    let followed = follow(&own_walk, path, &other_walk).map_err(no_path)?;
-    let there = other_walk.at(&followed.path).map_err(no_path)?;
+    let view = own_model.at(path).map_err(no_path)?;
+    let followed = follow(&own_model, path, &other_model).map_err(no_path)?;
+    let there = other_model.at(&followed.path).map_err(no_path)?;
     let body = html! {
         @if let Some(OfBug { case, .. }) = typed.bug {
             p.quiet { a href="/catalogue" { "Known bugs" } " · " a href={ "/catalogue/" (case.id) } { (case.id) ": " (case.system) } }

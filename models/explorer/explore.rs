@@ -5,12 +5,15 @@ use super::export::Files;
 use super::lanes::lanes_html;
 use super::problem::Problem;
 use super::{Answer, Asked, page, program, words};
+use crate::models::choice::Choice;
 use crate::models::cost::thousands;
 use crate::models::drawing::html as drawing;
+use crate::models::experiment::Model;
+use crate::models::path::PathError;
 use crate::models::report::promise;
 use crate::models::search::{Limits, Progress};
 use crate::models::story::{KeyRow, Story};
-use crate::models::walk::{Choice, Finding, Next, NoPath, View, Walk};
+use crate::models::walk::{Finding, Next, NoPath, View};
 use maud::{Markup, html};
 
 /// States that a page looks at to say what the program can break: a tenth of a second.
@@ -32,11 +35,11 @@ struct Spot<'a> {
 /// The page, as far as `progress` lets its search go. Problems: the program, the setting or the path is not what it should be.
 pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
     let (path, at) = address::path(asked)?;
-    let walk = walk(typed)?;
-    let whole = walk.at(&path).map_err(|error| no_path(typed, &path, &error))?;
-    let shorter = (at < path.len()).then(|| walk.at(&path[..at])).transpose();
+    let model = model(typed)?;
+    let whole = model.at(&path).map_err(|error| no_path(typed, &path, &error))?;
+    let shorter = (at < path.len()).then(|| model.at(&path[..at])).transpose();
     let shorter = shorter.map_err(|error| no_path(typed, &path, &error))?;
-    let found = walk.find(&Limits::of(STATES_MAX), progress);
+    let found = model.find(&Limits::of(STATES_MAX), progress);
     let view = shorter.as_ref().unwrap_or(&whole);
     let files = Files::of(typed, view);
     let spot = Spot { typed, path: &path, at, view, broken: &whole.broken, found: &found, files: &files };
@@ -45,21 +48,28 @@ pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
 }
 
 /// The model. Problems: the program cannot be explored, or the choice is not defined for it.
-pub fn walk(typed: &Typed) -> Result<Walk, Problem> {
-    if let Some(of) = typed.bug {
-        return Ok(Walk::of(&of.subject(), typed.setting.skew_ms));
-    }
+pub fn model(typed: &Typed) -> Result<Model, Problem> {
     let bad = |error| Problem::program(program::in_words(&error), form(typed, Some(&error)));
-    let program = typed.parse().map_err(bad)?;
-    let refused =
-        |error: crate::models::walk::NoWalk| Problem::program(format!("{error}."), form(typed, None));
-    Walk::new(typed.choice, &program, typed.setting).map_err(refused)
+    let experiment = typed.experiment(&typed.parse().map_err(bad)?);
+    let refused = |text: String| Problem::program(text, form(typed, None));
+    match experiment.refusal() {
+        Ok(None) => experiment.model().map_err(|error| refused(format!("{error}."))),
+        Ok(Some(error)) => Err(refused(format!("this program is not defined for the choice: {error}."))),
+        Err(error) => Err(refused(format!("{error}."))),
+    }
 }
 
 /// A path that does not exist, with the part of it that does.
 pub fn no_path(typed: &Typed, path: &[usize], error: &NoPath) -> Problem {
-    let (NoPath::NoSuchStep { step, .. } | NoPath::Waits { step, .. }) = error;
-    let good = &path[..step - 1];
+    let good = match error {
+        NoPath::Waits { step, .. }
+        | NoPath::Path(
+            PathError::NoSuchStep { step, .. }
+            | PathError::Waits { step, .. }
+            | PathError::NotPossible { step, .. },
+        ) => &path[..step - 1],
+        NoPath::Path(PathError::NotBroken(_)) => path,
+    };
     let mut nearest = vec![(typed.explore(), "the beginning of this program".to_owned())];
     if !good.is_empty() {
         nearest
@@ -230,7 +240,7 @@ impl Spot<'_> {
 
     /// A known bug beside its cure; and its program under any choice, where what has it is one.
     fn other_side(&self, of: OfBug) -> Markup {
-        let there = Typed::at_bug(OfBug { is_cured: !of.is_cured, ..of }, self.typed.setting.skew_ms);
+        let there = Typed::at_bug(OfBug { is_cured: !of.is_cured, ..of }, self.typed.extent.skew_ms);
         let free = Typed { bug: None, ..self.typed.clone() };
         let words = if of.is_cured { "What has the bug" } else { "The cure" };
         html! {
@@ -241,7 +251,7 @@ impl Spot<'_> {
                         li { a href=(self.typed.compare(there.choice, self.path)) { "this schedule beside it, as far as it can be followed" } }
                     }
                     li { a href=(there.explore()) { "this program from its beginning" } }
-                    @if of.configuration().seeded().is_none() {
+                    @if of.choice().fault().is_none() {
                         li { a href=(free.explore()) { "this program under any choice and setting" } }
                     }
                 }
@@ -322,7 +332,7 @@ pub fn form(typed: &Typed, bad: Option<&BadProgram>) -> Markup {
         form.program method="get" action=(page) {
             (program::editor(&typed.text, bad))
             div.fields {
-                @for ((model, name, label, range), value) in address::SETTINGS.iter().zip(address::values(&typed.setting)) {
+                @for ((model, name, label, range), value) in address::SETTINGS.iter().zip(address::values(&typed.extent)) {
                     @if *model == typed.choice.model() {
                         label { (label) " " input type="number" name=(name) value=(value) min=(range.start()) max=(range.end()); }
                     }

@@ -4,8 +4,8 @@
 use super::address::{self, Typed};
 use super::problem::Problem;
 use super::{Asked, explore};
-use crate::models::catalogue::Subject;
 use crate::models::drawing::{html as drawing, svg};
+use crate::models::experiment::commands;
 use crate::models::export::{What, rust_test};
 use crate::models::story::Story;
 use crate::models::trace::Trace;
@@ -75,7 +75,7 @@ impl<'a> Files<'a> {
             "svg" => Some(svg::document(self.story, &self.title())),
             "json" => Some(serde_json::to_string_pretty(self.trace.as_ref()?).ok()? + "\n"),
             // What has a fault put into it nothing public builds.
-            "rs" if self.typed.bug.is_some_and(|of| of.configuration().seeded().is_some()) => None,
+            "rs" if self.typed.bug.is_some_and(|of| of.choice().fault().is_some()) => None,
             "rs" => {
                 let model = self.typed.choice.model();
                 rust_test(What { model, choice: &choice, invariant: self.invariant? }, self.story)
@@ -89,7 +89,7 @@ impl<'a> Files<'a> {
 pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Problem> {
     let (path, at) = address::path(asked)?;
     let path = &path[..at];
-    let view = explore::walk(typed)?.at(path).map_err(|error| explore::no_path(typed, path, &error))?;
+    let view = explore::model(typed)?.at(path).map_err(|error| explore::no_path(typed, path, &error))?;
     let files = Files::of(typed, &view);
     let known = FILES.iter().find(|(known, ..)| *known == ending);
     let Some(((_, kind, _), text)) = known.zip(files.text(ending)) else {
@@ -108,13 +108,12 @@ pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Prob
 
 /// The steps as the model of `replay` has them.
 fn trace(typed: &Typed, story: &Story, invariant: Option<&str>) -> Option<Trace> {
-    let subject = match typed.bug {
-        Some(of) if !of.bug.no_replay.is_empty() => return None,
-        Some(of) => Subject { invariant: invariant.map(str::to_owned), ..of.subject() },
+    match typed.bug {
+        Some(of) if !of.bug.no_replay.is_empty() => None,
+        Some(of) => Trace::retold(&of.experiment(), invariant, story),
         None => {
-            let program = typed.parse().ok()?.commands.into_iter().map(|line| line.command).collect();
-            Subject::told((typed.choice.model(), &typed.choice.name()), program, invariant, story)?
+            let program = commands(&typed.parse().ok()?);
+            Trace::of_story(typed.choice, program, invariant, story)
         }
-    };
-    subject.trace_of(story)
+    }
 }

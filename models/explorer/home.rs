@@ -5,7 +5,7 @@ use super::matrix::{self, Line, Reach};
 use super::run::{Finished, Searches, Watched};
 use super::{Answer, Asked, page};
 use crate::models::search::{Limits, Progress};
-use crate::models::walk::{Choice, Walk};
+use crate::models::choice::Choice;
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -57,11 +57,11 @@ fn why(progress: &Progress) -> Markup {
 
 /// Watch it go wrong; the same schedule under the cures.
 fn links(model: &str, choice: &str, invariant: &str, cures: &[&str], progress: &Progress) -> Markup {
-    let Ok(choice) = Choice::named(model, choice) else { return html! {} };
+    let Ok(choice) = Choice::named(model, choice, None) else { return html! {} };
     let typed = Typed::default_of(choice);
     let found = typed.parse().ok().and_then(|program| {
-        let walk = Walk::new(choice, &program, typed.setting).ok()?;
-        let found = walk.find(&Limits::default(), progress);
+        let model = typed.experiment(&program).model().ok()?;
+        let found = model.find(&Limits::default(), progress);
         found.into_iter().find(|found| found.invariant == invariant)?.path
     });
     let path = found.unwrap_or_default();

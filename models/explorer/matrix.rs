@@ -7,10 +7,11 @@ use super::{Asked, words};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::check::tasks_within;
 use crate::models::cost::{Cost, thousands};
+use crate::models::experiment::Extent;
 use crate::models::judge::Task;
 use crate::models::report::{promise, steps};
 use crate::models::verdict::{Row, Verdict};
-use crate::models::walk::{Choice, Setting};
+use crate::models::choice::Choice;
 use maud::{Markup, html};
 
 /// How far a matrix's searches go.
@@ -19,7 +20,7 @@ pub struct Reach {
     /// Commands of a program.
     pub length: usize,
     /// Workers, crashes, passes of time, delay.
-    pub setting: Setting,
+    pub extent: Extent,
     /// The largest skew, either way, in ticks of half of the longest lifetime.
     pub skew_ticks: i8,
 }
@@ -43,8 +44,8 @@ pub const FIELDS: &[(&str, &str, std::ops::RangeInclusive<i64>)] = &[
 impl Reach {
     /// What a URL asks for. Problems: a number out of range.
     pub fn of(asked: &Asked) -> Result<Reach, Problem> {
-        let (usual, usual_skew) = (Setting::default(), ExpiryBounds::QUICK.skew_ticks_max);
-        let mut got = Reach { length: 0, setting: usual, skew_ticks: usual_skew }.values();
+        let (usual, usual_skew) = (Extent::default(), ExpiryBounds::QUICK.skew_ticks_max);
+        let mut got = Reach { length: 0, extent: usual, skew_ticks: usual_skew }.values();
         got[0] = LENGTH_USUAL;
         for ((name, label, range), value) in FIELDS.iter().zip(&mut got) {
             *value = address::number(asked, name, *value, range)
@@ -54,7 +55,7 @@ impl Reach {
         // In range, so each fits.
         Ok(Reach {
             length: usize::try_from(length).unwrap_or_default(),
-            setting: Setting {
+            extent: Extent {
                 workers: usize::try_from(workers).unwrap_or(usual.workers),
                 crashes: u8::try_from(crashes).unwrap_or(usual.crashes),
                 passes: u8::try_from(passes).unwrap_or(usual.passes),
@@ -67,7 +68,7 @@ impl Reach {
 
     /// The values in the order of [`FIELDS`].
     pub fn values(&self) -> [i64; 6] {
-        let [workers, crashes, passes, delay, ..] = address::values(&self.setting);
+        let [workers, crashes, passes, delay, ..] = address::values(&self.extent);
         let length = i64::try_from(self.length).unwrap_or(i64::MAX);
         [length, workers, crashes, passes, delay, self.skew_ticks.into()]
     }
@@ -81,15 +82,15 @@ impl Reach {
     fn bounds(&self, length: usize, states_max: usize) -> (OrderingBounds, ExpiryBounds) {
         let ordering = OrderingBounds {
             length_max: length,
-            workers: self.setting.workers,
-            crashes_max: self.setting.crashes,
+            workers: self.extent.workers,
+            crashes_max: self.extent.crashes,
             loses_tails: false,
             states_max,
         };
         let expiry = ExpiryBounds {
             length_max: length,
-            passes_max: self.setting.passes,
-            delay_ticks_max: self.setting.delay,
+            passes_max: self.extent.passes,
+            delay_ticks_max: self.extent.delay,
             skew_ticks_max: self.skew_ticks,
             states_max,
         };

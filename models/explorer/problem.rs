@@ -3,7 +3,7 @@
 use super::address::Typed;
 use super::page;
 use super::words;
-use crate::models::walk::Choice;
+use crate::models::choice::Choice;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};

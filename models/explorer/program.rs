@@ -6,10 +6,11 @@ use super::problem::Problem;
 use super::run::{Finished, STATES_MAX, Watched};
 use super::{Answer, Asked, page, stream};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
+use crate::models::experiment::Extent;
 use crate::models::judge::Task;
 use crate::models::own_program::program_tasks_within;
 use crate::models::program::Program;
-use crate::models::walk::{Choice, Setting};
+use crate::models::choice::{Choice, Kind};
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -51,12 +52,12 @@ impl Order {
     }
 
     /// How the choices' pages go on from here.
-    pub fn setting(&self) -> Setting {
-        Setting { workers: self.workers, ..Setting::default() }
+    pub fn extent(&self) -> Extent {
+        Extent { workers: self.workers, ..Extent::default() }
     }
 
     fn program(&self) -> Result<Program, BadProgram> {
-        let any = Choice::Expiry(crate::expiry::Policy::LogClock);
+        let any = Choice::expiry(crate::expiry::Policy::LogClock);
         Typed { text: self.text.clone(), ..Typed::default_of(any) }.parse()
     }
 
@@ -159,14 +160,14 @@ pub fn lines<'a>(
     watched: &[Watched],
 ) -> Vec<Line<'a>> {
     let line = |(number, task): (usize, &Task)| {
-        let choice = Choice::named(task.model, &task.choice).ok()?;
+        let choice = Choice::named(task.model, &task.choice, None).ok()?;
         Some(Line {
             choice,
             done: finished.get(&number).map(Arc::as_ref),
             early: None,
             watched: watched.iter().find(|watched| watched.number == number).copied(),
             own_program: true,
-            href: Typed { choice, text: order.text.clone(), setting: order.setting(), bug: None }.explore(),
+            href: Typed { choice, text: order.text.clone(), extent: order.extent(), bug: None }.explore(),
         })
     };
     tasks.iter().enumerate().filter_map(line).collect()
@@ -186,14 +187,14 @@ pub fn status(done: usize, all: usize, watched: &[(String, Watched)], is_over: b
 pub fn address(typed: &Typed) -> String {
     let name = typed.choice.name();
     let (strategy, policy) = match typed.choice {
-        Choice::Ordering(_) => (name, "none".to_owned()),
-        Choice::Expiry(_) => ("none".to_owned(), name),
+        Kind::Ordering(_) => (name, "none".to_owned()),
+        Kind::Expiry(_) => ("none".to_owned(), name),
     };
     let order = Order {
         text: typed.text.clone(),
         strategy,
         policy,
-        workers: typed.setting.workers,
+        workers: typed.extent.workers,
         states_max: STATES_MAX,
         seconds: 120,
     };

@@ -8,12 +8,12 @@
 use super::address::Typed;
 use super::crew::Crew;
 use super::matrix::Reach;
+use crate::models::experiment::Extent;
 use crate::models::judge::Task;
-use crate::models::path::Path;
 use crate::models::search::Progress;
+use crate::models::setting::Setting;
 use crate::models::story::Story;
 use crate::models::verdict::Row;
-use crate::models::walk::{Setting, Walk};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -245,13 +245,16 @@ async fn work(run: Arc<Run>, searches: Arc<Searches>) {
 /// alone does not have the path.
 pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
     let program = typed.parse().ok()?;
-    let (skew_ms, apart) = match &story.taken {
-        Some(Path::Expiry { times, .. }) => (times.skew_ms, times.apart),
-        _ => (0, false),
+    let own = story.own.as_ref()?;
+    let (skew_ms, apart) = match &own.setting {
+        Setting::Clocks(clocks) => (clocks.skews_ms.first().copied().unwrap_or_default(), clocks.apart),
+        Setting::Schedules(_) => (0, false),
     };
-    let typed = Typed { setting: Setting { skew_ms, apart, ..typed.setting }, ..typed.clone() };
-    let path = Walk::new(typed.choice, &program, typed.setting).ok()?.path_of(&story.in_words())?;
-    Some(typed.explore_path(&path, None))
+    let typed = Typed { extent: Extent { skew_ms, apart, ..typed.extent }, ..typed.clone() };
+    let model = typed.experiment(&program).model().ok()?;
+    let path = model.path_by(&own.actions)?;
+    let is_the_same = model.at(&path).is_ok_and(|view| view.story.in_words() == story.in_words());
+    is_the_same.then(|| typed.explore_path(&path, None))
 }
 
 /// A panic elsewhere leaves these whole: each change is one step.

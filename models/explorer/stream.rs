@@ -9,7 +9,7 @@ use super::{Asked, home, program};
 use crate::models::cost::{rounded, thousands};
 use crate::models::story::Story;
 use crate::models::verdict::Row;
-use crate::models::walk::Choice;
+use crate::models::choice::Choice;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_core::Stream;
@@ -41,10 +41,10 @@ type Answer = Result<Sse<axum::response::sse::KeepAliveStream<Events>>, Problem>
 /// The matrices, as their searches go on.
 pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
     let reach = Reach::of(&asked)?;
-    let setting = reach.setting;
+    let extent = reach.extent;
     let link = move |row: &Row, story: &Story| {
         let choice = Choice::named(row.model, &row.choice).ok()?;
-        address_of(&Typed { choice, text: story.program.join("\n"), setting, bug: None }, story)
+        address_of(&Typed { choice, text: story.program.join("\n"), extent, bug: None }, story)
     };
     let run = Run::new(reach.tasks(), searches.known(&reach), Some(reach), link).start(&searches);
     Ok(tell(run, None, |run, finished, is_over| {
@@ -62,10 +62,10 @@ pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query
 pub async fn one_program(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
     let order = program::Order::of(&asked)?;
     let (tasks, seconds) = (order.tasks()?, order.seconds);
-    let (text, setting) = (order.text.clone(), order.setting());
+    let (text, extent) = (order.text.clone(), order.extent());
     let link = move |row: &Row, story: &Story| {
         let choice = Choice::named(row.model, &row.choice).ok()?;
-        address_of(&Typed { choice, text: text.clone(), setting, bug: None }, story)
+        address_of(&Typed { choice, text: text.clone(), extent, bug: None }, story)
     };
     let run = Run::new(tasks, Finished::new(), None, link).start(&searches);
     let until = Some(Duration::from_secs(seconds));

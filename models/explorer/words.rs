@@ -2,7 +2,7 @@
 
 use super::address::Typed;
 use crate::expiry::Policy;
-use crate::models::walk::Choice;
+use crate::models::choice::{Choice, Kind};
 use crate::ordering::Strategy;
 
 /// What a model is about.
@@ -15,16 +15,16 @@ pub fn model(name: &str) -> &'static str {
 
 /// What is walked: a choice, or one with a fault put into it.
 pub fn walked(typed: &Typed) -> String {
-    let fault = typed.bug.and_then(|of| of.configuration().seeded());
+    let fault = typed.bug.and_then(|of| of.choice().fault());
     let fault = fault.map(|fault| format!(" With a fault: {}.", fault.in_words())).unwrap_or_default();
     choice(typed.choice) + &fault
 }
 
 /// What a choice does.
 pub fn choice(choice: Choice) -> String {
-    match choice {
-        Choice::Expiry(policy) => expiry(policy).to_owned(),
-        Choice::Ordering(choice) => {
+    match choice.kind() {
+        Kind::Expiry(policy) => expiry(policy).to_owned(),
+        Kind::Ordering(choice) => {
             let commands = if choice.commands {
                 " The log carries the commands themselves, not the bytes that they came to."
             } else {

@@ -5,7 +5,6 @@ use crate::binlog::{Entry, Epoch, Log, Payload};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::scenario;
-use crate::models::story::Story;
 use stateright::{Model, Property};
 
 /// Which node.
@@ -329,10 +328,6 @@ impl Judged for HandshakeModel {
 
     fn is_rare(&self, action: &Action) -> bool {
         matches!(action, Action::Restart { .. } | Action::Revert)
-    }
-
-    fn story(&self, path: &[Action]) -> Story {
-        super::story::tell(self, path)
     }
 }
 

@@ -4,12 +4,19 @@ use super::CONTENTS;
 use super::model::{Action, Down, Folder, HandshakeModel, Node, State, With};
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::models::bounds::START;
-use crate::models::judged::{Judged, start_of};
-use crate::models::story::{Arrow, Holding, Holds, KeyRow, Lane, Mark, Sign, Step, Story};
+use crate::models::judged::Judged;
+use crate::models::path::start_of;
+use crate::models::story::{Arrow, Holding, Holds, KeyRow, Lane, Mark, Narrate, Sign, Step, Story};
 use stateright::Model;
 
+impl Narrate for HandshakeModel {
+    fn story(&self, path: &[Action]) -> Story {
+        tell(self, path)
+    }
+}
+
 /// Tells the path that takes these actions. Panics: if the path does not exist.
-pub(super) fn tell(model: &HandshakeModel, path: &[Action]) -> Story {
+fn tell(model: &HandshakeModel, path: &[Action]) -> Story {
     let mut story = Story::default();
     let mut state = start_of(model, path);
     for action in path {

@@ -18,24 +18,6 @@ pub struct Task {
     pub marker: Option<Lsn>,
 }
 
-/// A step that needs nothing but the strategy and the workers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Move {
-    /// Worker takes a job.
-    Take(u8),
-    /// Worker writes its batch; it begins in the same step, if it has not yet.
-    Write(u8),
-    /// Worker says that it is done.
-    Finish(u8),
-    /// Admission closes, so that a snapshot can be published.
-    Cut,
-    /// A snapshot is taken and published; admission goes on.
-    Publish,
-    /// Worker begins to write, and no more: its marker is settled. Only a crash brings a marker back, so it is offered only
-    /// where one may follow.
-    Begin(u8),
-}
-
 /// A step of a strategy that no pool can follow. Nothing comes after it, so it breaks *progress*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {

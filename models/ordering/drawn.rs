@@ -1,8 +1,9 @@
 //! A step of the ordering model as arrows and signs, and what lies where after it.
 
 use super::Machine;
-use super::control::{Control, Move};
-use super::model::{Action, OrderingModel, State};
+use super::action::{Action, Move};
+use super::control::Control;
+use super::model::{OrderingModel, State};
 use super::told::name;
 use crate::apply::Worker;
 use crate::binlog::Lsn;

@@ -46,6 +46,7 @@ pub trait Machine: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static 
 
 impl<O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static> Machine for O {}
 
+pub mod action;
 mod alike;
 mod checks;
 mod control;
@@ -61,11 +62,12 @@ mod seen;
 mod story;
 mod told;
 
+pub use action::{Action, Move};
 pub use alike::alike_in_words;
 pub use checks::{INVARIANTS, reader_looks, with_convergence, with_progress};
-pub use control::{Control, Fault, Move, Task, started};
+pub use control::{Control, Fault, Task, started};
 pub use data::Data;
 pub use log::{Place, Program, Programs, ProgramsError, WrongLog};
-pub use model::{Action, Admitted, OrderingModel, Position, Setup, State};
+pub use model::{Admitted, OrderingModel, Position, Setup, State};
 pub use once::Once;
 pub use routes::Routes;

@@ -1,10 +1,11 @@
 //! The model: states, actions, transitions, and the checks after each.
 
 use super::Machine;
+use super::action::{Action, Move};
 use super::checks::{
     self, CONVERGENCE, EXACTLY_ONCE, INVARIANTS, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS,
 };
-use super::control::{Control, Fault, Move, Task};
+use super::control::{Control, Fault, Task};
 use super::data::Data;
 use super::log::{Place, Programs};
 use super::routes::Routes;
@@ -12,7 +13,6 @@ use crate::binlog::{Entry, Lsn};
 use crate::invariant::{self, State as Holds, Versions};
 use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
-use crate::models::story::Story;
 use crate::node::Readers;
 use crate::ordering::{Reads, Refused};
 use crate::store::Dump;
@@ -87,22 +87,6 @@ pub struct State {
     pub crashes_left: u8,
     /// What the last step broke.
     pub broken: InvariantSet,
-}
-
-/// A step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// A client sends this command of the alphabet; the master logs it, the replica admits the entry.
-    Command(usize),
-    /// After a restart the replica applies the next so many entries of its log, as one batch.
-    Recover(u16),
-    /// The master sends an entry again that the replica's log lost.
-    Resend,
-    /// A step of the strategy or of a worker.
-    Move(Move),
-    /// The replica is killed and starts again. Of its batches, the first so many had been flushed; of its log, the last so many
-    /// entries are lost.
-    Crash(u16, u16),
 }
 
 /// What a step asks of a [`Control`], once.
@@ -462,9 +446,5 @@ impl<O: Machine> Judged for OrderingModel<O> {
 
     fn is_rare(&self, action: &Action) -> bool {
         matches!(action, Action::Crash(..))
-    }
-
-    fn story(&self, path: &[Action]) -> Story {
-        super::story::tell(self, path)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::Machine;
 use super::control::{Control, Task, started};
-use super::model::{Action, OrderingModel, Position, State};
+use super::action::Action;
+use super::model::{OrderingModel, Position, State};
 use crate::binlog::Lsn;
 use crate::ordering::Job;
 

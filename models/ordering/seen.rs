@@ -1,7 +1,7 @@
 //! Seen — what stories, replay and routes ask of a state.
 
 use super::Machine;
-use super::control::Move;
+use super::action::Move;
 use super::model::{OrderingModel, State};
 use crate::apply::Worker;
 use crate::binlog::Lsn;

@@ -3,7 +3,8 @@
 use super::Machine;
 use super::checks::{CONVERGENCE, EXACTLY_ONCE, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS};
 use super::drawn::{Taken, drawn, holds, log, named_after};
-use super::model::{Action, OrderingModel, Position, State};
+use super::action::Action;
+use super::model::{OrderingModel, Position, State};
 use super::told::told;
 use crate::binlog::Lsn;
 use crate::command::Command;
@@ -11,15 +12,21 @@ use crate::effect::Key;
 use crate::invariant::Versions;
 use crate::models::assignment;
 use crate::models::judged::{InvariantSet, Judged};
-use crate::models::path::Path;
-use crate::models::story::{KeyRow, Step, Story, key_rows};
+use crate::models::setting::{Schedules, Setting};
+use crate::models::story::{Actions, KeyRow, Narrate, OwnPath, Step, Story, key_rows};
 use crate::node::Readers;
 use crate::ordering::Reads;
 use crate::store::Dump;
 use stateright::Model;
 
+impl<O: Machine> Narrate for OrderingModel<O> {
+    fn story(&self, path: &[Action]) -> Story {
+        tell(self, path)
+    }
+}
+
 /// Tells the path that takes these actions. Panics: if the path does not exist.
-pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
+fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
     let mut state = model.init_states()[0];
     let mut story = Story::default();
     let mut seen = state;
@@ -49,7 +56,7 @@ pub(super) fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Sto
     story.lanes = lanes(model, &state);
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
-    story.taken = path_of(model, &state, path);
+    story.own = path_of(model, &state, path);
     story
 }
 
@@ -65,7 +72,7 @@ fn lanes<O: Machine>(model: &OrderingModel<O>, state: &State) -> String {
 }
 
 /// The path on the model of this program alone, where the command that comes next is number 0.
-fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) -> Option<Path> {
+fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) -> Option<OwnPath> {
     let setup = model.setup();
     let is_plain = setup.position == Position::Marker
         && !setup.tail_may_be_lost
@@ -75,10 +82,10 @@ fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) 
         Action::Command(_) => Action::Command(0),
         action => *action,
     };
-    (is_plain && in_db_0 && setup.canonical && setup.shipped_batches).then(|| Path::Ordering {
-        workers: setup.workers,
-        crashes_max: setup.crashes_max,
-        path: path.iter().map(of_its_own).collect(),
+    let schedules = Schedules { workers: setup.workers, crashes_max: setup.crashes_max };
+    (is_plain && in_db_0 && setup.canonical && setup.shipped_batches).then(|| OwnPath {
+        setting: Setting::Schedules(schedules),
+        actions: Actions::Ordering(path.iter().map(of_its_own).collect()),
     })
 }
 

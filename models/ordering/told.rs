@@ -1,10 +1,11 @@
 //! A step of the ordering model in words.
 
 use super::Machine;
-use super::control::{Control, Move};
+use super::action::{Action, Move};
+use super::control::Control;
 use super::drawn::{held, new_job, recovered};
 use super::log::WrongLog;
-use super::model::{Action, OrderingModel, State};
+use super::model::{OrderingModel, State};
 use crate::apply::Worker;
 use crate::binlog::Lsn;
 use crate::node::Readers;

@@ -30,14 +30,15 @@ use crate::seed::{Seed, setting};
 use fastrand::Rng;
 use kills::{Choice, Tally, Victim};
 use replicheck::expiry::Policy;
-use replicheck::models::expected::{self, OrderingChoice};
+use replicheck::models::choice::OrderingChoice;
+use replicheck::models::expected;
 use replicheck::models::verdict::Verdict;
 use replicheck::ordering::Strategy;
 use std::time::Instant;
 
 /// Whether the tables say so of the ordering, on effects.
 fn ordering_holds(strategy: Strategy, invariant: &str) -> bool {
-    let choice = OrderingChoice { strategy, commands: false, reads_after_crash: false };
+    let choice = OrderingChoice::effects(strategy);
     expected::ordering(choice, invariant) == Verdict::Holds
 }
 

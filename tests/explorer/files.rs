@@ -2,28 +2,21 @@
 
 use crate::explorer::visitor::{Page, Visitor};
 use axum::http::StatusCode;
-use replicheck::models::catalogue::{self, Model, Subject};
+use replicheck::models::catalogue;
+use replicheck::models::choice::Choice;
+use replicheck::models::experiment::{Experiment, Extent};
 use replicheck::models::explorer::Checkout;
-use replicheck::models::judged::Judged;
 use replicheck::models::program;
 use replicheck::models::search::{Limits, Progress};
 use replicheck::models::story::Story;
-use replicheck::models::trace::{Trace, follow};
-use replicheck::models::walk::{Choice, Setting, Walk};
+use replicheck::models::trace::Trace;
 
 const FLUSHDB: &str = "program=SET+a+1%3B+FLUSHDB&path=0.0.0.0.0.0.0.0";
 
-/// The story of a trace's path, gone anew as `replay` goes it.
+/// The story of a trace's path, walked again as `replay` walks it.
 fn retold(trace: &Trace) -> Story {
-    fn told<M: Judged>(model: &M, trace: &Trace) -> Story {
-        let taken = follow(model, &trace.path, trace.invariant.as_deref()).expect("the path is there");
-        let actions: Vec<M::Action> = taken.into_iter().map(|(_, action, _)| action).collect();
-        model.story(&actions)
-    }
-    match Subject::of_trace(trace).expect("a trace of ours").model() {
-        Model::Ordering(model) => told(&*model, trace),
-        Model::Expiry(model) => told(&*model, trace),
-    }
+    let model = trace.experiment().expect("a trace of ours").model().expect("a short program");
+    model.follow(&trace.path, trace.invariant.as_deref()).expect("the path is there")
 }
 
 async fn trace(address: &str) -> Trace {
@@ -33,30 +26,29 @@ async fn trace(address: &str) -> Trace {
 
 #[tokio::test]
 async fn export_trace_of_a_walk_is_followed_to_the_same_words() {
-    let settings = [
-        Setting::default(),
-        Setting { workers: 3, crashes: 0, passes: 3, skew_ms: 1001, ..Setting::default() },
-        Setting { passes: 2, delay: 1, skew_ms: -1001, ..Setting::default() },
+    let extents = [
+        Extent::default(),
+        Extent { workers: 3, crashes: 0, passes: 3, skew_ms: 1001, ..Extent::default() },
+        Extent { passes: 2, delay: 1, skew_ms: -1001, ..Extent::default() },
     ];
     let mut followed = 0;
     for choice in Choice::all().into_iter().filter(|choice| !choice.name().ends_with("reads_after_crash")) {
-        for setting in settings {
+        for extent in extents {
             let text = if choice.model() == "ordering" { "SET a 1\nFLUSHDB" } else { "SETEX k 2 5\nINCR k" };
             let program = program::parse(text.as_bytes()).expect("a program");
-            let walk = Walk::new(choice, &program, setting).expect("defined");
-            for found in walk.find(&Limits::default(), &Progress::default()) {
+            let model = Experiment::within(choice, &program, extent).model().expect("defined");
+            for found in model.find(&Limits::default(), &Progress::default()) {
                 let Some(path) = found.path else { continue };
-                let numbers: Vec<String> = path.iter().map(ToString::to_string).collect();
-                let Setting { workers, crashes, passes, delay, skew_ms, apart: _ } = setting;
+                let Extent { workers, crashes, passes, delay, skew_ms, apart: _ } = extent;
                 let set = match choice.model() {
                     "ordering" => format!("workers={workers}&crashes={crashes}"),
                     _ => format!("passes={passes}&delay={delay}&skew={skew_ms}"),
                 };
-                let (model, name) = (choice.model(), choice.name());
+                let (kind, name) = (choice.model(), choice.name());
                 let program = text.replace('\n', "%3B").replace(' ', "+");
-                let query = format!("program={program}&path={}&{set}", numbers.join("."));
-                let trace = trace(&format!("/export/{model}/{name}/json?{query}")).await;
-                let story = walk.at(&path).expect("a path").story;
+                let query = format!("program={program}&path={path}&{set}");
+                let trace = trace(&format!("/export/{kind}/{name}/json?{query}")).await;
+                let story = model.at(&path).expect("a path").story;
                 let again = retold(&trace);
                 assert_eq!(again.in_words(), trace.steps, "{query}");
                 assert_eq!(again.since_its_start(), story.since_its_start(), "{query}");

@@ -1,7 +1,7 @@
 //! What pages show, and that their links lead somewhere.
 
 use crate::explorer::visitor::Visitor;
-use replicheck::models::walk::Choice;
+use replicheck::models::choice::Choice;
 
 const FLUSHDB: &str = "program=SET+a+1%3B+FLUSHDB";
 

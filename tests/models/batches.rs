@@ -4,7 +4,8 @@ use replicheck::apply::{Instants, write_batch};
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::expiry::Policy;
 use replicheck::models::bounds::{self, OrderingBounds};
-use replicheck::models::expected::{self, OrderingChoice};
+use replicheck::models::choice::OrderingChoice;
+use replicheck::models::expected;
 use replicheck::models::ordering::Programs;
 use replicheck::models::own_machine::{OrderingTrial, judge_ordering};
 use replicheck::models::verdict::Verdict;
@@ -59,7 +60,7 @@ fn written(batches: &[&[&Entry]]) -> MemoryStore {
 fn batches_of_three_entries_keep_the_verdict_of_every_strategy() {
     let trial = OrderingTrial::within(OrderingBounds { length_max: 3, ..OrderingBounds::QUICK });
     for &strategy in Strategy::ALL {
-        let choice = OrderingChoice { strategy, commands: false, reads_after_crash: false };
+        let choice = OrderingChoice::effects(strategy);
         let judged = |batch: usize| {
             let new = move |workers| strategy.machine(workers, batch);
             judge_ordering(strategy.name(), &trial, new, |_| Verdict::Holds).expect("short programs")

@@ -6,14 +6,15 @@
 use crate::results::{Outcome, note};
 use crate::seed::Seed;
 use quickcheck::{Arbitrary, Gen, QuickCheck};
-use replicheck::models::catalogue::{self, Bug, Configuration};
+use replicheck::models::catalogue::{self, Bug};
+use replicheck::models::choice::Choice;
 use std::cell::Cell;
 
 /// What the property is asked of.
 #[derive(Clone, Copy)]
 struct Row {
     bug: &'static Bug,
-    configuration: Configuration,
+    choice: Choice,
 }
 
 thread_local! {
@@ -58,10 +59,10 @@ fn broken(bug: &Bug) -> String {
 
 fn keeps_the_invariant(drawn: Drawn) -> Result<(), String> {
     TRIED.set(TRIED.get() + 1);
-    let Row { bug, configuration } = row();
+    let Row { bug, choice } = row();
     // A row lives for ever, and so does this one: a few thousand small ones.
     let bug = Box::leak(Box::new(Bug { program: drawn.program.leak(), ..*bug }));
-    match catalogue::drawn(bug, configuration, drawn.seed) {
+    match catalogue::drawn(bug, choice, drawn.seed) {
         None => Ok(()),
         Some(story) => Err(format!("{}: {}", broken(bug), story.in_words().join("; "))),
     }
@@ -91,7 +92,7 @@ fn finds_known_bugs_by_quickcheck() {
     const PROGRAMS: u64 = 2000;
     for (id, bug) in rows() {
         let (tried, failure) =
-            ask(Row { bug, configuration: bug.with }, Gen::from_size_and_seed(100, SEED), Some(PROGRAMS));
+            ask(Row { bug, choice: bug.with }, Gen::from_size_and_seed(100, SEED), Some(PROGRAMS));
         let is_found = failure.as_ref().is_some_and(|failure| failure.contains(&broken(bug)));
         let outcome = if is_found { Outcome::Found } else { Outcome::Missed };
         note("quickcheck", id, outcome, Some(&format!("sampled, seed={SEED}")), tried);
@@ -109,7 +110,7 @@ fn prop_cures_of_known_bugs_hold() {
     let seed = Seed::of_this_run();
     let limits = format!("sampled, seed={}", seed.number());
     for (id, bug) in rows() {
-        let (tried, failure) = ask(Row { bug, configuration: bug.cure }, seed.generator(), None);
+        let (tried, failure) = ask(Row { bug, choice: bug.cure }, seed.generator(), None);
         let name = format!("{id}, cured by {}", bug.cure.name());
         if let Some(failure) = failure {
             panic!("{name}: {failure}");

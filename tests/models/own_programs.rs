@@ -89,7 +89,7 @@ fn broken(strategy: Strategy, text: &[&str], lanes: &[usize]) -> search::Found<o
     let keys = keys_of(&commands);
     let renamed = assignment::renamed_to(&commands, &keys, lanes, 2);
     let choice =
-        replicheck::models::expected::OrderingChoice { strategy, commands: false, reads_after_crash: false };
+        replicheck::models::choice::OrderingChoice::effects(strategy);
     let policy = replicheck::expiry::Policy::Effects.get();
     let programs = ordering::Programs::only(&renamed, &*policy).expect("a short program");
     let setup = OrderingBounds::QUICK.setup(choice, programs, false);

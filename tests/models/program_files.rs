@@ -17,7 +17,7 @@ use replicheck::models::report::Report;
 use replicheck::models::search::Progress;
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};
-use replicheck::models::walk::{Choice, Walk};
+
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -123,10 +123,10 @@ fn tell(model: &str, rows: &[Row], seen: &mut Seen) {
 
 /// A few steps, drawn at random, as the explorer's pages take them.
 fn step_by_step(choice: Choice, program: &Program, bounded: &Bounded, random: &mut fastrand::Rng) {
-    let Ok(walk) = Walk::new(choice, program, bounded.setting()) else { return };
+    let Ok(model) = Experiment::within(choice, program, bounded.extent()).model() else { return };
     let mut path = Vec::new();
     for _ in 0..bounded.steps {
-        let Ok(view) = walk.at(&path) else { return };
+        let Ok(view) = model.at(&path) else { return };
         let possible: Vec<usize> = (0..view.next.len()).filter(|&at| !view.next[at].waits).collect();
         let Some(next) = random.choice(possible) else { return };
         path.push(next);

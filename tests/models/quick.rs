@@ -2,7 +2,11 @@
 
 use replicheck::models::bounds::{Bounds, OrderingBounds};
 use replicheck::models::check;
-use replicheck::models::path::{self, Path};
+use replicheck::models::choice::Choice;
+use replicheck::models::experiment::{Experiment, commands, judges};
+use replicheck::models::path;
+use replicheck::models::program;
+use replicheck::models::story::Actions;
 use replicheck::models::report::{markdown_scenarios, markdown_table};
 use replicheck::models::search::Progress;
 use replicheck::models::verdict::Row;
@@ -72,17 +76,18 @@ fn model_broken_invariant_comes_with_its_story() {
 /// What each step of a counterexample breaks when it is walked on the model of its program alone.
 fn walked(row: &Row) -> Vec<Vec<&'static str>> {
     let story = row.counterexample.as_ref().expect("it is broken");
-    let program: Vec<&str> = story.program.iter().map(String::as_str).collect();
-    let broken = match story.taken.as_ref().expect("a choice of the crate") {
-        Path::Ordering { workers, crashes_max, path } => {
-            let bounds =
-                OrderingBounds { workers: *workers, crashes_max: *crashes_max, ..OrderingBounds::QUICK };
-            let model = path::ordering(&row.choice, &program, bounds).expect("its own program");
-            path::broken_by_each(&model, path)
+    let own = story.own.as_ref().expect("a choice of the crate");
+    let choice = Choice::named(row.model, &row.choice, None).expect("a choice of the crate");
+    let program = program::parse(story.program.join("\n").as_bytes()).expect("its own program");
+    let experiment = Experiment { choice, program: commands(&program), setting: own.setting.clone() };
+    let broken = match &own.actions {
+        Actions::Ordering(actions) => {
+            let model = experiment.ordering_model().expect("an ordering choice");
+            path::broken_by_each(&model, actions)
         }
-        Path::Expiry { times, path } => {
-            let model = path::expiry(&row.choice, &program, row.invariant, *times).expect("its own program");
-            path::broken_by_each(&model, path)
+        Actions::Expiry(actions) => {
+            let model = experiment.expiry_model(judges(row.invariant)).expect("a policy");
+            path::broken_by_each(&model, actions)
         }
     };
     broken.unwrap_or_else(|error| panic!("{}/{} {}: {error}", row.model, row.choice, row.invariant))

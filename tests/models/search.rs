@@ -4,7 +4,7 @@ use crate::seed::{Seed, again};
 use replicheck::effect::Key;
 use replicheck::expiry::Policy;
 use replicheck::models::bounds::{EXPIRY_ALPHABETS, ExpiryBounds, OrderingBounds, batch_entries_max};
-use replicheck::models::expected::OrderingChoice;
+use replicheck::models::choice::OrderingChoice;
 use replicheck::models::expiry::{ExpiryModel, Judges};
 use replicheck::models::judged::Judged;
 use replicheck::models::ordering::{OrderingModel, Programs, Setup};
@@ -89,7 +89,7 @@ fn search_expiry_agrees_with_stateright() {
 
 #[test]
 fn search_counterexamples_are_no_longer_than_stateright_s() {
-    let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    let choice = OrderingChoice::effects(Strategy::KeyHash);
     let ours = run(&ordering(choice, 2, |_| ()));
     let theirs = ordering(choice, 2, |_| ()).checker().threads(1).spawn_bfs().join();
     let theirs = theirs.discovery("convergence").expect("key_hash breaks convergence");
@@ -127,7 +127,7 @@ fn programs_that_are_alike_change_no_verdict_and_no_length() {
 
 #[test]
 fn search_that_looks_for_shorter_paths_finds_them_and_ends_where_there_is_none() {
-    let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    let choice = OrderingChoice::effects(Strategy::KeyHash);
     let all = run(&ordering(choice, 3, |_| ()));
     let known = lengths(&all);
     let within = |more: usize| {
@@ -183,7 +183,7 @@ fn search_that_tests_nothing_is_incomplete() {
 
 #[test]
 fn sample_same_seed_draws_the_same_schedules() {
-    let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    let choice = OrderingChoice::effects(Strategy::KeyHash);
     // Pinned: the test is that one seed draws the same schedules twice. Seed 7 meets the bug at once.
     let new = || ordering(choice, 3, |_| ());
     let draw = |seed| sample((&new, &new()), WALKS, seed, &Progress::default());
@@ -196,7 +196,7 @@ fn sample_same_seed_draws_the_same_schedules() {
 
 #[test]
 fn sample_safe_strategy_is_not_broken() {
-    let choice = OrderingChoice { strategy: Strategy::Serial, commands: false, reads_after_crash: false };
+    let choice = OrderingChoice::effects(Strategy::Serial);
     let seed = Seed::of_this_run();
     println!("{}", again(seed.number(), &[]));
     let new = || ordering(choice, 3, |_| ());
@@ -206,7 +206,7 @@ fn sample_safe_strategy_is_not_broken() {
 
 #[test]
 fn paths_of_counterexamples_can_be_told_again() {
-    let choice = OrderingChoice { strategy: Strategy::KeyHash, commands: false, reads_after_crash: false };
+    let choice = OrderingChoice::effects(Strategy::KeyHash);
     let model = ordering(choice, 2, |_| ());
     let path = run(&model).broken[1].clone().expect("key_hash breaks convergence");
     let again = ordering(choice, 2, |_| ());

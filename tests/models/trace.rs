@@ -1,76 +1,61 @@
-//! Traces: a row's path as a file and back, and gone again.
+//! Traces: a row's path as a file and back, and walked again.
 
 use super::catalogue::judged;
-use replicheck::models::catalogue::{Model, Subject};
+use replicheck::models::experiment::{Experiment, judges};
 use replicheck::models::judged::Judged;
-use replicheck::models::trace::{Trace, TraceError, follow};
+use replicheck::models::path::{PathError, follow};
+use replicheck::models::story::Story;
+use replicheck::models::trace::Trace;
 
 /// The trace of each row that counts, with what it is of.
-fn traces() -> Vec<(&'static str, Subject, Trace)> {
+fn traces() -> Vec<(&'static str, Experiment, Trace)> {
     let of = |judgement: &replicheck::models::catalogue::Judgement| {
         let bug = judgement.case.bug()?;
         let [found, _] = judgement.rows.as_ref()?;
-        let subject = Subject::of(bug, bug.with);
-        let trace = subject.trace(found.counterexample.as_ref()?);
-        Some((judgement.case.id, subject, trace))
+        let experiment = bug.experiment(bug.with);
+        let trace = Trace::of(&experiment, Some(bug.invariant), found.counterexample.as_ref()?);
+        Some((judgement.case.id, experiment, trace))
     };
     judged().iter().filter_map(of).collect()
 }
 
-/// Goes the path; how many steps it has.
-fn gone(subject: &Subject, path: &[usize], invariant: Option<&str>) -> Result<usize, TraceError> {
-    match subject.model() {
-        Model::Ordering(model) => follow(&*model, path, invariant).map(|taken| taken.len()),
-        Model::Expiry(model) => follow(&*model, path, invariant).map(|taken| taken.len()),
-    }
-}
-
-/// The path in words, gone anew.
-fn told(subject: &Subject, trace: &Trace) -> Vec<String> {
-    fn words<M: Judged>(model: &M, trace: &Trace) -> Vec<String> {
-        let taken = follow(model, &trace.path, trace.invariant.as_deref()).expect("the path is there");
-        let actions: Vec<M::Action> = taken.into_iter().map(|(_, action, _)| action).collect();
-        model.story(&actions).in_words()
-    }
-    match subject.model() {
-        Model::Ordering(model) => words(&*model, trace),
-        Model::Expiry(model) => words(&*model, trace),
-    }
+/// The story of a path by number. Errors: there is no such path, or it does not break `invariant`.
+fn followed(experiment: &Experiment, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
+    experiment.model().expect("a short program").follow(path, invariant)
 }
 
 #[test]
 fn trace_of_each_row_round_trips_and_breaks_what_it_says() {
     let traces = traces();
     assert!(traces.len() >= 20);
-    for (id, subject, trace) in traces {
+    for (id, experiment, trace) in traces {
         let text = serde_json::to_string(&trace).expect("plain data");
         let read: Trace = serde_json::from_str(&text).expect("a trace");
         assert_eq!(read, trace, "{id}");
-        let again = Subject::of_trace(&read).expect("known names");
-        assert_eq!(again, subject, "{id}");
-        let steps = gone(&again, &read.path, read.invariant.as_deref()).expect("a path");
-        assert_eq!(steps, trace.path.len(), "{id}");
-        let shorter = gone(&again, &read.path[..steps - 1], read.invariant.as_deref());
+        let again = read.experiment().expect("known names");
+        assert_eq!(again, experiment, "{id}");
+        followed(&again, &read.path, read.invariant.as_deref()).expect("a path");
+        let shorter = followed(&again, &read.path[..read.path.len() - 1], read.invariant.as_deref());
         assert!(
-            matches!(shorter, Err(TraceError::NotBroken(_))),
+            matches!(shorter, Err(PathError::NotBroken(_))),
             "{id}: a shortest path, and broken before its end"
         );
     }
 }
 
 #[test]
-fn trace_of_the_second_clock_is_gone_from_that_clock() {
-    let (_, subject, trace) = traces().into_iter().find(|(id, ..)| *id == "R43").expect("it counts");
+fn trace_of_the_second_clock_is_walked_from_that_clock() {
+    let (_, experiment, trace) = traces().into_iter().find(|(id, ..)| *id == "R43").expect("it counts");
     let mut both = trace.clone();
     both.setting =
         serde_json::from_str(r#"{"tick_ms": 1000, "delay_ticks": 0, "skews": [0, 1]}"#).expect("it is one");
-    let both = Subject::of_trace(&both).expect("known names");
-    let Model::Expiry(model) = both.model() else { panic!("a row of the expiry model") };
-    let taken = follow(&*model, &trace.path, trace.invariant.as_deref()).expect("the second has it");
+    let both = both.experiment().expect("known names");
+    let model = both.expiry_model(judges(&trace.invariant.clone().expect("named"))).expect("a policy");
+    let taken = follow(&model, &trace.path, trace.invariant.as_deref()).expect("the second has it");
     assert_eq!(taken[0].0.skew, 1, "with clocks that agree nothing is broken");
     let (_, _, end) = taken.last().expect("steps");
     assert!(model.broken(end).0 != 0);
-    assert_eq!(subject.program, both.program);
+    assert_eq!(experiment.program, both.program);
 }
 
 #[test]
@@ -82,9 +67,8 @@ fn trace_of_version_1_is_still_gone_to_the_same_end() {
     for text in traces {
         let trace: Trace = serde_json::from_str(text).expect("a trace");
         assert_eq!(trace.version, 1);
-        let subject = Subject::of_trace(&trace).expect("version 1 is known");
-        let steps = gone(&subject, &trace.path, trace.invariant.as_deref()).expect("it breaks what it says");
-        assert_eq!(steps, trace.path.len());
-        assert_eq!(told(&subject, &trace), trace.steps);
+        let experiment = trace.experiment().expect("version 1 is known");
+        let story = followed(&experiment, &trace.path, trace.invariant.as_deref()).expect("it breaks what it says");
+        assert_eq!(story.in_words(), trace.steps);
     }
 }

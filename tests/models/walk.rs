@@ -1,29 +1,32 @@
 //! Walks: paths by number, forth and back, and another choice that follows.
 
+use replicheck::models::choice::{Choice, Kind};
 use replicheck::models::expected;
+use replicheck::models::experiment::{Experiment, Extent, Model};
 use replicheck::models::follow::follow;
+use replicheck::models::path::{Path, PathError};
 use replicheck::models::program::{Program, parse};
 use replicheck::models::search::{Limits, Progress};
-use replicheck::models::walk::{Choice, NoPath, Setting, Walk};
+use replicheck::models::walk::NoPath;
 
 fn program(lines: &str) -> Program {
     parse(lines.as_bytes()).expect("a program")
 }
 
-fn walk(model: &str, choice: &str, lines: &str, setting: Setting) -> Walk {
-    let choice = Choice::named(model, choice).expect("a choice");
-    Walk::new(choice, &program(lines), setting).expect("a defined program")
+fn walk(model: &str, choice: &str, lines: &str, extent: Extent) -> Model {
+    let choice = Choice::named(model, choice, None).expect("a choice");
+    Experiment::within(choice, &program(lines), extent).model().expect("a short program")
 }
 
 #[test]
-fn walk_every_counterexample_breaks_what_it_should_and_is_found_again_by_its_words() {
+fn walk_every_counterexample_breaks_what_it_should_and_is_found_again_by_its_actions() {
     let mut paths = 0;
     for choice in Choice::all() {
         let lines =
             if choice.model() == "ordering" { "SET a 1\nFLUSHDB\nINCR b" } else { "SETEX k 2 5\nINCR k" };
         for skew_ms in [-1001, 0, 1001] {
-            let walk = Walk::new(choice, &program(lines), Setting { skew_ms, ..Setting::default() })
-                .expect("defined");
+            let extent = Extent { skew_ms, ..Extent::default() };
+            let walk = Experiment::within(choice, &program(lines), extent).model().expect("defined");
             for found in walk.find(&Limits::default(), &Progress::default()) {
                 assert!(found.finished, "{choice:?}");
                 let Some(path) = found.path else { continue };
@@ -32,10 +35,11 @@ fn walk_every_counterexample_breaks_what_it_should_and_is_found_again_by_its_wor
                 assert!(last.contains(&found.invariant), "{choice:?} {path:?}: {last:?}");
                 assert!(view.story.conclusion.contains(found.invariant), "{}", view.story.conclusion);
                 assert_eq!(view.prelude(), usize::from(skew_ms != 0 && choice.model() == "expiry"));
-                let again = walk.path_of(&view.story.in_words()).expect("its own words");
+                let own = view.story.own.as_ref().expect("a choice of the crate");
+                let again = walk.path_by(&own.actions).expect("its own steps");
                 assert_eq!(walk.at(&again).expect("a path").story, view.story, "{choice:?} {path:?}");
                 paths += 1;
-                if let Choice::Ordering(choice) = choice {
+                if let Kind::Ordering(choice) = choice.kind() {
                     let expected = expected::ordering(choice, found.invariant);
                     assert_eq!(expected.name(), "violated", "{choice:?} {}", found.invariant);
                 }
@@ -51,8 +55,8 @@ fn walk_preview_of_a_step_is_what_the_step_does() {
         ("ordering", "writeset_snapshots", "SET a 1\nSET a 2"),
         ("expiry", "log_clock", "SETEX k 2 5\nINCR k"),
     ] {
-        let walk = walk(model, choice, lines, Setting::default());
-        let mut path = Vec::new();
+        let walk = walk(model, choice, lines, Extent::default());
+        let mut path = Path::default();
         // The last step that can be taken, until nothing can: a path through every kind of step.
         while let Some(number) = walk.at(&path).expect("a path").next.iter().rposition(|next| !next.waits) {
             let before = walk.at(&path).expect("a path");
@@ -68,20 +72,20 @@ fn walk_preview_of_a_step_is_what_the_step_does() {
 
 #[test]
 fn walk_path_that_does_not_exist_is_refused_with_its_step() {
-    let walk = walk("ordering", "serial", "SET a 1", Setting::default());
+    let walk = walk("ordering", "serial", "SET a 1", Extent::default());
     let possible = walk.at(&[0]).expect("the command").next.len();
     let error = walk.at(&[0, possible]).expect_err("no such step");
-    assert_eq!(error, NoPath::NoSuchStep { step: 2, number: possible, possible });
+    assert_eq!(error, NoPath::Path(PathError::NoSuchStep { step: 2, number: possible, possible }));
 }
 
 #[test]
 fn follow_barrier_flushdb_waits_for_the_set_before_it() {
     let lines = "SET a 1\nFLUSHDB";
-    let own = walk("ordering", "key_hash", lines, Setting::default());
+    let own = walk("ordering", "key_hash", lines, Extent::default());
     let found = own.find(&Limits::default(), &Progress::default());
     let convergence = found.iter().find(|finding| finding.invariant == "convergence");
     let path = convergence.and_then(|finding| finding.path.clone()).expect("key_hash breaks convergence");
-    let barrier = walk("ordering", "barrier", lines, Setting::default());
+    let barrier = walk("ordering", "barrier", lines, Extent::default());
     let followed = follow(&own, &path, &barrier).expect("a path");
     let stop = followed.stop.expect("FLUSHDB has to wait");
     assert_eq!((stop.step, stop.wanted.what.as_str()), (3, "takes 2 (FLUSHDB)"));
@@ -97,9 +101,9 @@ fn follow_barrier_flushdb_waits_for_the_set_before_it() {
 #[test]
 fn follow_heartbeats_that_tell_nothing_are_left_out() {
     let lines = "SETEX k 2 5\nINCR k";
-    let own = walk("expiry", "log_clock", lines, Setting::default());
-    let other = walk("expiry", "relative", lines, Setting::default());
-    let mut path = Vec::new();
+    let own = walk("expiry", "log_clock", lines, Extent::default());
+    let other = walk("expiry", "relative", lines, Extent::default());
+    let mut path = Path::default();
     for words in ["SETEX", "goes on", "sends a heartbeat", "delivers entry 1", "delivers the heartbeat"] {
         let next = own.at(&path).expect("a path").next;
         path.push(next.iter().position(|next| next.step.what.contains(words)).expect(words));

@@ -7,7 +7,9 @@ use crate::sync;
 use replicheck::apply::Applier;
 use replicheck::binlog::Lsn;
 use replicheck::models::bounds::OrderingBounds;
-use replicheck::models::catalogue::{self, Bug, Configuration, Seeded};
+use replicheck::models::catalogue::{self, Bug};
+use replicheck::models::choice::Choice;
+use replicheck::models::fault::SeededFault;
 use replicheck::ordering::{Ordering, Reads, Strategy};
 use std::sync::Arc;
 
@@ -26,28 +28,28 @@ pub fn rows() -> Vec<(&'static str, &'static Bug)> {
 #[derive(Clone)]
 pub struct Case {
     bug: &'static Bug,
-    configuration: Configuration,
+    choice: Choice,
     history: Arc<History>,
 }
 
 impl Case {
-    pub fn of(bug: &'static Bug, configuration: Configuration) -> Case {
-        let history = History::of(logged(&*configuration.policy(), bug.program));
-        Case { bug, configuration, history: Arc::new(history) }
+    pub fn of(bug: &'static Bug, choice: Choice) -> Case {
+        let history = History::of(logged(&*choice.policy(), bug.program));
+        Case { bug, choice, history: Arc::new(history) }
     }
 
     /// What a run says in which the bug shows.
     pub fn words(&self) -> String {
-        match self.configuration {
+        match self.choice.fault() {
             // Entries wait and no thread goes on.
-            Configuration::Seeded(Seeded::HoldsBackTheLast) => "deadlock".to_owned(),
+            Some(SeededFault::HoldsBackTheLast) => "deadlock".to_owned(),
             _ => format!("broken: [\"{}\"]", self.bug.invariant),
         }
     }
 
     /// Admits all entries and is the second worker then; a reader looks after every batch.
     pub fn run(&self) {
-        let machine = self.configuration.machine(WORKERS);
+        let machine = self.choice.machine(WORKERS);
         assert_eq!(machine.reads(), Reads::Latest, "the reader below sees the store as it is");
         let limits = Limits { entries_max: self.history.entries.len(), bytes_max: 1000 };
         // Not an Arc of the tool's: at a deadlock, dropping one panics once more.

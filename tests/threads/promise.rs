@@ -10,7 +10,8 @@ use replicheck::effect::Key;
 use replicheck::expiry::LogTime;
 use replicheck::expiry::log_clock::LogClock;
 use replicheck::invariant::{self, State, Versions};
-use replicheck::models::expected::{OrderingChoice, ordering};
+use replicheck::models::choice::OrderingChoice;
+use replicheck::models::expected::ordering;
 use replicheck::models::ordering::Data;
 use replicheck::models::verdict::Verdict;
 use replicheck::node::{Readers, Replica};
@@ -26,7 +27,7 @@ pub const INVARIANTS: [&str; 5] =
 
 /// What `strategy` promises for effects.
 pub fn promised(strategy: Strategy) -> Vec<&'static str> {
-    let choice = OrderingChoice { strategy, commands: false, reads_after_crash: false };
+    let choice = OrderingChoice::effects(strategy);
     INVARIANTS.into_iter().filter(|name| ordering(choice, name) == Verdict::Holds).collect()
 }
 

@@ -9,7 +9,8 @@ use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Command;
 use replicheck::engine::{Clock, Given, HandClock, Machine, Own, Settings};
 use replicheck::models::bounds::batch_entries_max;
-use replicheck::models::catalogue::{Configuration, START};
+use replicheck::models::bounds::RECENT_START as START;
+use replicheck::models::choice::Choice;
 use replicheck::server::Node as _;
 use replicheck::server::facts::Role;
 use replicheck::store::Dump;
@@ -21,7 +22,7 @@ use tokio::runtime::Handle;
 /// How a cluster is set up.
 pub struct Setup {
     /// What both nodes run.
-    pub configuration: Configuration,
+    pub choice: Choice,
     /// Workers of the replica.
     pub workers: usize,
     /// How the replica runs.
@@ -61,9 +62,9 @@ pub struct Cluster {
 impl Cluster {
     /// Both nodes with empty folders in `folder`, connected, nothing under way. Errors: in words.
     pub fn start(handle: &Handle, folder: &Path, setup: Setup) -> Result<Cluster, String> {
-        let Setup { configuration, workers, kind, replica_clock, clock } = setup;
+        let Setup { choice, workers, kind, replica_clock, clock } = setup;
         let settings =
-            |name: &str, clock: &HandClock| settings(configuration, workers, &folder.join(name), clock);
+            |name: &str, clock: &HandClock| settings(choice, workers, &folder.join(name), clock);
         let master = nodes::start(handle, settings("master", &clock), None)?;
         let link = Link::before(master.addr).map_err(in_words)?;
         let here = |schedule| {
@@ -74,7 +75,7 @@ impl Cluster {
             Kind::Free => here(Schedule::Free)?,
             Kind::Gated => here(Schedule::Gated)?,
             Kind::Apart => {
-                let apart = Apart::start(configuration, workers, folder.join("replica"), link.addr)?;
+                let apart = Apart::start(choice, workers, folder.join("replica"), link.addr)?;
                 Replica::Apart(Box::new(apart))
             }
         };
@@ -163,9 +164,9 @@ impl Cluster {
     }
 }
 
-/// How a node of `configuration` runs.
-pub fn settings(configuration: Configuration, workers: usize, dir: &Path, clock: &HandClock) -> Settings {
-    let (ordering, expiry) = configuration.choices();
+/// How a node of `choice` runs.
+pub fn settings(choice: Choice, workers: usize, dir: &Path, clock: &HandClock) -> Settings {
+    let (ordering, expiry) = choice.strategy_and_policy();
     Settings {
         ordering,
         expiry,
@@ -173,18 +174,18 @@ pub fn settings(configuration: Configuration, workers: usize, dir: &Path, clock:
         batch_entries_max: batch_entries_max(ordering),
         log_clock_limit_ms: u64::MAX,
         clock: Clock::ByHand(clock.clone()),
-        own: own(configuration),
+        own: own(choice),
         ..Settings::new(dir)
     }
 }
 
 /// What no name of a choice stands for.
-fn own(configuration: Configuration) -> Own {
-    if configuration.seeded().is_none() {
+fn own(choice: Choice) -> Own {
+    if choice.fault().is_none() {
         return Own::default();
     }
     Own {
-        ordering: Some(Arc::new(move |workers, _| -> Machine { Box::new(configuration.machine(workers)) })),
-        policy: Some(configuration.policy()),
+        ordering: Some(Arc::new(move |workers, _| -> Machine { Box::new(choice.machine(workers)) })),
+        policy: Some(choice.policy()),
     }
 }

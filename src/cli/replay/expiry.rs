@@ -9,14 +9,16 @@ use replicheck::command::Command;
 use replicheck::effect::{Key, KeySet};
 use replicheck::engine::{Given, HandClock};
 use replicheck::invariant::{Visible, visible};
-use replicheck::models::catalogue::{Configuration, Seeded, Subject};
+use replicheck::models::choice::Choice;
+use replicheck::models::experiment::Experiment;
+use replicheck::models::fault::SeededFault;
 use replicheck::models::expiry::{
     self, Action, ExpiryModel, Moments, READ_INVARIANTS, ReplicaSide, STATE_INVARIANTS, Saw, at_same_lsn,
     moments_with, reader_looks, wrote,
 };
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::story::{Clocks, Instant, Lane, Step, key_rows, ms_since};
-use replicheck::models::trace::Taken;
+use replicheck::models::path::Taken;
 use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
@@ -77,25 +79,25 @@ pub fn orders(
     Ok((orders, path.first().map_or(0, |(before, _, _)| model.skew_ms(before.skew))))
 }
 
-/// Runs the orders on nodes of `configuration`. `is_recorded`: they are of its own path, so both must store what the
+/// Runs the orders on nodes of `choice`. `is_recorded`: they are of its own path, so both must store what the
 /// model's store. Errors: in words.
 pub fn run(
     handle: &Handle,
     folder: &Path,
-    subject: &Subject,
-    configuration: Configuration,
+    experiment: &Experiment,
+    choice: Choice,
     (orders, skew_ms, is_recorded): (&[Told], i64, bool),
 ) -> Result<Ran, String> {
-    let start = subject.start();
+    let start = experiment.start();
     let clock = HandClock::new(start);
-    let replica_clock = match configuration.seeded() {
+    let replica_clock = match choice.fault() {
         // By a clock that never goes, nothing has died yet.
-        Some(Seeded::ReadersSeeTheDead) => HandClock::new(Millis::ZERO),
+        Some(SeededFault::ReadersSeeTheDead) => HandClock::new(Millis::ZERO),
         _ => clock.skewed(skew_ms),
     };
-    let setup = Setup { configuration, workers: 1, kind: Kind::Free, replica_clock, clock };
+    let setup = Setup { choice, workers: 1, kind: Kind::Free, replica_clock, clock };
     let cluster = Cluster::start(handle, folder, setup)?;
-    let mut run = Run { cluster, start, ran: Ran::new(configuration), readers: Readers::new(start) };
+    let mut run = Run { cluster, start, ran: Ran::new(choice), readers: Readers::new(start) };
     for (number, (order, stored)) in (1..).zip(orders) {
         run.follow(order)?;
         if is_recorded {

@@ -15,10 +15,14 @@ mod wire;
 use super::check::{self, create};
 use super::{Outcome, UsageError, paint, watch};
 use indicatif::{ProgressBar, ProgressStyle};
-use replicheck::models::catalogue::{self, Bug, Case, Cell, Configuration, Judgement, Model, Subject};
+use replicheck::models::catalogue::{self, Bug, Case, Cell, Judgement};
+use replicheck::models::choice::{Choice, Kind};
+use replicheck::models::experiment::{Experiment, Model, judges};
+use replicheck::models::expiry::Judges;
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::story::{KeyRow, Story};
-use replicheck::models::trace::{Trace, TraceError, follow};
+use replicheck::models::path::{PathError, follow};
+use replicheck::models::trace::{Trace, TraceError};
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -61,10 +65,10 @@ const EXAMPLES: &str = "Examples:
   replicheck replay trace.json --cure writeset
   replicheck replay --json - 2> replay.txt | jq '.[] | select(.as_recorded | not) | .id'";
 
-/// What one configuration came to on real nodes.
+/// What one choice came to on real nodes.
 pub struct Ran {
-    /// The configuration.
-    pub configuration: Configuration,
+    /// The choice.
+    pub choice: Choice,
     /// What happened.
     pub story: Story,
     /// Where it could not do what it was told to.
@@ -81,10 +85,10 @@ pub struct Ran {
 
 impl Ran {
     /// Nothing happened yet.
-    fn new(configuration: Configuration) -> Ran {
+    fn new(choice: Choice) -> Ran {
         let (story, notes) = (Story::default(), Vec::new());
         let (broken, keys) = (Vec::new(), Vec::new());
-        Ran { configuration, story, notes, unlike: None, broken, is_at_end: false, keys }
+        Ran { choice, story, notes, unlike: None, broken, is_at_end: false, keys }
     }
 
     fn note(&mut self, text: String) {
@@ -107,7 +111,7 @@ pub struct Replayed {
     pub name: String,
     /// The path.
     pub trace: Trace,
-    /// Under its own configuration.
+    /// Under its own choice.
     pub bug: Ran,
     /// Under the cure, if there is one.
     pub cure: Option<Ran>,
@@ -132,8 +136,8 @@ impl Replayed {
 /// Replays what is asked for and prints it.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let paths = paths(args.what.as_deref(), args.cure.as_deref())?;
-    if let (Some(file), Some((_, subject, trace, _))) = (&args.export, paths.first()) {
-        return export(file, subject, trace);
+    if let (Some(file), Some((_, experiment, trace, _))) = (&args.export, paths.first()) {
+        return export(file, experiment, trace);
     }
     let to_stderr = args.json.as_deref() == Some("-");
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
@@ -160,7 +164,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 }
 
 /// A name, what its path is of, the path, and its cure.
-type Replay = (String, Subject, Trace, Option<Configuration>);
+type Replay = (String, Experiment, Trace, Option<Choice>);
 
 /// The row of that id, the trace of that file, or every row that can be replayed.
 fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageError> {
@@ -194,9 +198,9 @@ fn of_rows(cases: &[&'static Case]) -> Result<Vec<Replay>, UsageError> {
 fn of_row(judgement: &Judgement) -> Option<Replay> {
     let bug: &Bug = judgement.case.bug()?;
     let [found, _] = judgement.rows.as_ref()?;
-    let subject = Subject::of(bug, bug.with);
-    let trace = subject.trace(found.counterexample.as_ref()?);
-    Some((judgement.case.id.to_owned(), subject, trace, Some(bug.cure)))
+    let experiment = bug.experiment(bug.with);
+    let trace = Trace::of(&experiment, Some(bug.invariant), found.counterexample.as_ref()?);
+    Some((judgement.case.id.to_owned(), experiment, trace, Some(bug.cure)))
 }
 
 fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
@@ -206,16 +210,16 @@ fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
     })?;
     let trace: Trace =
         serde_json::from_str(&text).map_err(|error| wrong(TraceError::from(error).to_string()))?;
-    let subject = Subject::of_trace(&trace).map_err(|error| wrong(error.to_string()))?;
-    let named = |cure| Configuration::named(&trace.model, cure, None);
+    let experiment = trace.experiment().map_err(|error| wrong(error.to_string()))?;
+    let named = |cure| Choice::named(&trace.model, cure, None);
     let cure = cure.map(named).transpose().map_err(|error| UsageError::Unknown(error.to_string()))?;
     cure.map_or(Ok(()), has_engine).map_err(UsageError::Unknown)?;
-    Ok((name.to_owned(), subject, trace, cure))
+    Ok((name.to_owned(), experiment, trace, cure))
 }
 
-fn export(file: &str, subject: &Subject, trace: &Trace) -> Result<Outcome, UsageError> {
+fn export(file: &str, experiment: &Experiment, trace: &Trace) -> Result<Outcome, UsageError> {
     // What is written can be read.
-    prepared(subject, trace).map_err(UsageError::Unknown)?;
+    prepared(experiment, trace).map_err(UsageError::Unknown)?;
     let json = serde_json::to_string_pretty(trace).map_err(std::io::Error::from)? + "\n";
     match file {
         "-" => check::print(std::io::stdout(), &json)?,
@@ -231,56 +235,61 @@ enum Orders {
 }
 
 /// Errors: a choice that no node runs by.
-fn has_engine(configuration: Configuration) -> Result<(), String> {
-    match configuration {
-        Configuration::Ordering(choice) if choice.reads_after_crash => {
+fn has_engine(choice: Choice) -> Result<(), String> {
+    match choice.kind() {
+        Kind::Ordering(ordering) if ordering.reads_after_crash => {
             Err("real nodes let no reader in too early: this choice is the model's alone".to_owned())
         }
         _ => Ok(()),
     }
 }
 
-fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
-    has_engine(subject.configuration)?;
-    if let Some(fault) = subject.configuration.seeded().filter(|fault| !fault.has_place_in_engine()) {
+fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, String> {
+    has_engine(experiment.choice)?;
+    if let Some(fault) = experiment.choice.fault().filter(|fault| !fault.has_place_in_engine()) {
         return Err(format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words()));
     }
     let invariant = trace.invariant.as_deref();
-    let in_words = |error: TraceError| error.to_string();
-    match subject.model() {
+    let in_words = |error: PathError| error.to_string();
+    match experiment.model().map_err(|error| error.to_string())? {
         Model::Ordering(model) => {
             let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;
             Ok(Orders::Ordering(orders::orders(&model, &path)?))
         }
-        Model::Expiry(model) => {
-            let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;
-            let (orders, skew) = expiry::orders(&model, &path)?;
+        Model::Expiry(models) => {
+            let [state, reads] = &*models;
+            let model = match invariant.map(judges) {
+                Some(Judges::Reads) => reads,
+                Some(Judges::State) | None => state,
+            };
+            let path = follow(model, &trace.path, invariant).map_err(in_words)?;
+            let (orders, skew) = expiry::orders(model, &path)?;
             Ok(Orders::Expiry(orders, skew))
         }
     }
 }
 
-/// Replays the path under its own configuration, then under the cure. `folder` is not there yet. Errors: in words.
+/// Replays the path under its own choice, then under the cure. `folder` is not there yet. Errors: in words.
 fn replay(
     handle: &Handle,
     folder: &Path,
-    (name, subject, trace, cure): &Replay,
+    (name, experiment, trace, cure): &Replay,
 ) -> Result<Replayed, UsageError> {
     let wrong = |reason: String| UsageError::File { file: name.clone(), reason };
-    let orders = prepared(subject, trace).map_err(wrong)?;
-    let run = |configuration: Configuration, is_recorded: bool| {
+    let orders = prepared(experiment, trace).map_err(wrong)?;
+    let run = |choice: Choice, is_recorded: bool| {
         let folder = folder.join(if is_recorded { "recorded" } else { "cure" });
         let ran = match &orders {
             Orders::Ordering(orders) => {
-                ordering::run(handle, &folder, subject, configuration, (orders, is_recorded))
+                ordering::run(handle, &folder, experiment, choice, (orders, is_recorded))
             }
             Orders::Expiry(orders, skew) => {
-                expiry::run(handle, &folder, subject, configuration, (orders, *skew, is_recorded))
+                expiry::run(handle, &folder, experiment, choice, (orders, *skew, is_recorded))
             }
         };
-        ran.map_err(|reason| wrong(format!("{}: {reason}", configuration.name())))
+        ran.map_err(|reason| wrong(format!("{}: {reason}", choice.name())))
     };
-    let bug = run(subject.configuration, true)?;
+    let bug = run(experiment.choice, true)?;
     let cure = cure.map(|cure| run(cure, false)).transpose()?;
     Ok(Replayed { name: name.clone(), trace: trace.clone(), bug, cure })
 }

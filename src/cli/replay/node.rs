@@ -10,7 +10,8 @@ use crate::cli::nodes;
 use crate::cli::{Outcome, UsageError};
 use replicheck::apply::pool::Schedule;
 use replicheck::engine::{Engine, HandClock, Settings};
-use replicheck::models::catalogue::{Configuration, START};
+use replicheck::models::bounds::RECENT_START as START;
+use replicheck::models::choice::Choice;
 use std::io::{BufRead, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,10 +39,10 @@ pub struct Args {
 
 /// Answers each line of standard input by one of standard output, until it ends.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
-    let named = Configuration::named("ordering", &args.choice, args.seeded.as_deref());
-    let configuration = named.map_err(|error| UsageError::Unknown(error.to_string()))?;
+    let named = Choice::named("ordering", &args.choice, args.seeded.as_deref());
+    let choice = named.map_err(|error| UsageError::Unknown(error.to_string()))?;
     let runtime = Runtime::new()?;
-    let settings = settings(configuration, args.workers, &args.dir, &HandClock::new(START));
+    let settings = settings(choice, args.workers, &args.dir, &HandClock::new(START));
     let settings = Settings { schedule: Schedule::Gated, ..settings };
     let node = match nodes::start(runtime.handle(), settings, Some(args.master)) {
         Ok(node) => node,

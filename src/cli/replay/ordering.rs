@@ -16,7 +16,9 @@ use replicheck::apply::pool::PoolState;
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
 use replicheck::engine::HandClock;
-use replicheck::models::catalogue::{Configuration, START, Subject};
+use replicheck::models::bounds::RECENT_START as START;
+use replicheck::models::choice::Choice;
+use replicheck::models::experiment::{Experiment, Setting};
 use replicheck::models::ordering::INVARIANTS;
 use replicheck::models::story::{Arrow, Lane, Mark, Sign, Step, key_rows};
 use replicheck::ordering::{Job, Ordering as _, Reads};
@@ -24,31 +26,31 @@ use replicheck::store::{Content, Dump};
 use std::path::Path;
 use tokio::runtime::Handle;
 
-/// Runs the orders on nodes of `configuration`, as far as it lets them. `is_recorded`: they are of its own path, so its
+/// Runs the orders on nodes of `choice`, as far as it lets them. `is_recorded`: they are of its own path, so its
 /// readers must be given what the model's are. Errors: in words.
 pub fn run(
     handle: &Handle,
     folder: &Path,
-    subject: &Subject,
-    configuration: Configuration,
+    experiment: &Experiment,
+    choice: Choice,
     (orders, is_recorded): (&[Told], bool),
 ) -> Result<Ran, String> {
     let clock = HandClock::new(START);
-    let workers = match subject.setting {
-        replicheck::models::trace::Setting::Schedules { workers, .. } => workers,
-        replicheck::models::trace::Setting::Clocks { .. } => 1,
+    let workers = match &experiment.setting {
+        Setting::Schedules(schedules) => schedules.workers,
+        Setting::Clocks(_) => 1,
     };
     let kind = if has_crash(orders) { Kind::Apart } else { Kind::Gated };
-    let setup = Setup { configuration, workers, kind, replica_clock: clock.clone(), clock };
+    let setup = Setup { choice, workers, kind, replica_clock: clock.clone(), clock };
     let cluster = Cluster::start(handle, folder, setup)?;
-    let reads = configuration.machine(workers).reads();
-    let shows_prefixes = configuration.choices().0.shows_prefixes();
+    let reads = choice.machine(workers).reads();
+    let shows_prefixes = choice.strategy_and_policy().0.shows_prefixes();
     let mut run = Run {
         cluster,
         reads,
         shows_prefixes,
         is_recorded,
-        ran: Ran::new(configuration),
+        ran: Ran::new(choice),
         readers: Readers::new(),
     };
     for (number, (order, given)) in (1..).zip(orders) {

@@ -11,9 +11,9 @@
 
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
-use replicheck::models::catalogue::Rigged;
 use replicheck::models::ordering::{self, Action, Move, OrderingModel};
-use replicheck::models::trace::Taken;
+use replicheck::models::path::Taken;
+use replicheck::models::rigged::Rigged;
 use replicheck::ordering::Job;
 use replicheck::store::Dump;
 

@@ -47,7 +47,7 @@ fn json_replay(one: &Replayed) -> JsonReplay<'_> {
 
 fn json_run<'a>(ran: &'a Ran, role: &'static str) -> JsonRun<'a> {
     JsonRun {
-        choice: ran.configuration.name(),
+        choice: ran.choice.name(),
         role,
         broken: &ran.broken,
         unlike_model: ran.unlike.as_deref(),
@@ -62,11 +62,11 @@ pub fn table(replayed: &[Replayed], width: u16) -> String {
     let mut text = String::new();
     for one in replayed {
         let invariant = one.trace.invariant.as_deref().unwrap_or("nothing");
-        let bug = format!("{} {}", if one.is_found() { "●" } else { "✗" }, one.bug.configuration.name());
+        let bug = format!("{} {}", if one.is_found() { "●" } else { "✗" }, one.bug.choice.name());
         let cure = one
             .cure
             .as_ref()
-            .map(|cure| format!("{} {}", if one.is_cured() { "✓" } else { "✗" }, cure.configuration.name()));
+            .map(|cure| format!("{} {}", if one.is_cured() { "✓" } else { "✗" }, cure.choice.name()));
         let cure = cure.unwrap_or_default();
         let _ = writeln!(text, "{:<5}{invariant:<16} {bug:<38} {cure}", one.name);
         if let Some(unlike) = &one.bug.unlike {
@@ -88,7 +88,7 @@ pub fn in_full(one: &Replayed, width: u16) -> String {
     let mut text = format!(
         "{}\nrecorded   {} breaks {} in {} steps of the model\n\n",
         paint::title(&one.name),
-        one.bug.configuration.name(),
+        one.bug.choice.name(),
         invariant.unwrap_or("nothing"),
         one.trace.path.len(),
     );
@@ -123,5 +123,5 @@ fn run(one: &Replayed, ran: &Ran, verdict: &str, width: u16) -> String {
     }
     let story =
         Story { program: one.trace.program.clone(), keys: ran.keys.clone(), conclusion, ..ran.story.clone() };
-    format!("{}\n{}", paint::title(&ran.configuration.name()), timeline(&story, width))
+    format!("{}\n{}", paint::title(&ran.choice.name()), timeline(&story, width))
 }

@@ -8,7 +8,7 @@ use replicheck::apply::pool::PoolState;
 use replicheck::binlog::Lsn;
 use replicheck::effect::Key;
 use replicheck::engine::{Engine, Given};
-use replicheck::models::catalogue::{Base, Configuration};
+use replicheck::models::choice::{Choice, Kind};
 use replicheck::ordering::Job;
 use replicheck::server::Node as _;
 use replicheck::store::rocksdb::RocksStore;
@@ -39,20 +39,20 @@ const KILLED: &str = "the replica was killed";
 impl Apart {
     /// Starts it on an empty folder. Errors: in words.
     pub fn start(
-        configuration: Configuration,
+        choice: Choice,
         workers: usize,
         dir: PathBuf,
         master: SocketAddr,
     ) -> Result<Apart, String> {
-        let Base::Ordering(choice) = configuration.base() else {
+        if !matches!(choice.kind(), Kind::Ordering(_)) {
             return Err("only a replica of the ordering model can be killed".to_owned());
-        };
-        let seeded = configuration.seeded().map(|seeded| seeded.name().to_owned());
+        }
+        let seeded = choice.fault().map(|seeded| seeded.name().to_owned());
         let named = [
             ("--dir", Some(dir.display().to_string())),
             ("--master", Some(master.to_string())),
             ("--workers", Some(workers.to_string())),
-            ("--choice", Some(choice.name())),
+            ("--choice", Some(choice.without_fault().name())),
             ("--seeded", seeded),
         ];
         let named = named.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));

@@ -6,7 +6,7 @@ use replicheck::command::Command;
 use replicheck::expiry::Policy;
 use replicheck::models::assignment;
 use replicheck::models::bounds::{BATCHES, OrderingBounds, ordering_alphabet};
-use replicheck::models::expected::OrderingChoice;
+use replicheck::models::choice::OrderingChoice;
 use replicheck::models::oracle::Opinion;
 use replicheck::models::oracle::ordering as plain;
 use replicheck::models::ordering::{INVARIANTS, Machine, OrderingModel, Position, Programs, Setup};

@@ -6,7 +6,7 @@ use super::{Verdicts, compare, merge, program};
 use crate::seed::Seed;
 use replicheck::command::Command;
 use replicheck::models::bounds::{BATCHES, Bounds, ordering_alphabet};
-use replicheck::models::expected::OrderingChoice;
+use replicheck::models::choice::OrderingChoice;
 use replicheck::models::oracle::Opinion;
 use replicheck::models::ordering::INVARIANTS;
 use replicheck::models::own_program::program_tasks;

@@ -4,7 +4,8 @@
 use replicheck::command::line::Quoted;
 use replicheck::command::table;
 use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
-use replicheck::models::walk::{Choice, Setting};
+use replicheck::models::choice::Choice;
+use replicheck::models::experiment::Extent;
 
 /// Bounds of one file, small enough for hundreds of files in seconds.
 pub struct Bounded {
@@ -48,8 +49,8 @@ impl Bounded {
     }
 
     /// The same for a walk.
-    pub fn setting(&self) -> Setting {
-        Setting {
+    pub fn extent(&self) -> Extent {
+        Extent {
             workers: self.ordering.workers,
             crashes: self.ordering.crashes_max,
             passes: self.expiry.passes_max,

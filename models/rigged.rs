@@ -1,5 +1,10 @@
-//! Seeded machines — strategies and policies with a fault, around the engine's own. Pure.
+//! Rigged — a choice → the strategy and the policy by which its nodes run, its fault in them: small changes around the
+//! engine's own machines. Pure.
 
+use super::bounds;
+use super::choice::Choice;
+use super::fault::SeededFault;
+use super::ordering::Position;
 use crate::apply::Instants;
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::Command;
@@ -11,13 +16,71 @@ use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
 use std::borrow::Cow;
+use std::sync::Arc;
+
+impl Choice {
+    /// A machine of its strategy for so many workers, the fault in it.
+    pub fn machine(self, workers: usize) -> Rigged {
+        let (strategy, _) = self.strategy_and_policy();
+        let plain = strategy.machine(workers, bounds::batch_entries_max(strategy));
+        match self.fault() {
+            Some(SeededFault::FlushInEveryFlow) => Rigged::Flows(Flows::new(workers)),
+            Some(SeededFault::RoutedByDestination) => Rigged::ByDestination(ByDestination::new(plain)),
+            Some(SeededFault::HoldsBackTheLast) => Rigged::HoldsBack(HoldsBack::new(plain)),
+            _ => Rigged::Plain(plain),
+        }
+    }
+
+    /// Its policy, the fault in it.
+    pub fn policy(self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
+        let (_, policy) = self.strategy_and_policy();
+        self.fault().map_or_else(|| policy.get(), |fault| fault.policy(policy))
+    }
+}
+
+impl SeededFault {
+    /// From where a replica with it goes on after a crash.
+    pub(super) fn position(self) -> Position {
+        match self {
+            SeededFault::ResumesAtReceived => Position::Received,
+            SeededFault::MarkerBehindData => Position::BehindBatch,
+            SeededFault::MarkerAheadOfData => Position::AheadOfBatch,
+            _ => Position::Marker,
+        }
+    }
+
+    /// What the entries of a log of so many writes carry, where it is not the writes in their order.
+    pub(super) fn log(self, writes: usize) -> Option<Vec<Option<usize>>> {
+        let mut log: Vec<Option<usize>> = (0..writes).map(Some).collect();
+        match self {
+            SeededFault::LoggedLate if writes >= 2 => log.swap(writes - 2, writes - 1),
+            SeededFault::NotLogged if writes >= 1 => log[writes - 1] = None,
+            _ => return None,
+        }
+        Some(log)
+    }
+
+    /// The policy that has it.
+    fn policy(self, base: Policy) -> Arc<dyn ExpiryPolicy + Send + Sync> {
+        let fault = match self {
+            SeededFault::ResultWithoutDeadline => PolicyFault::ResultWithoutDeadline,
+            SeededFault::DeadlineInInt32 => PolicyFault::DeadlineInInt32,
+            SeededFault::MillisecondsAsSeconds => PolicyFault::MillisecondsAsSeconds,
+            SeededFault::AppendLogsOldValue => PolicyFault::AppendLogsOldValue,
+            SeededFault::RangesDropped => PolicyFault::RangesDropped,
+            SeededFault::RemovesByOwnClock(_) => PolicyFault::RemovesByOwnClock,
+            _ => return base.get(),
+        };
+        Arc::new(WrongPolicy { base, fault })
+    }
+}
 
 /// A lane a worker, each a machine of its own; what has no key stands in all of them, and each runs it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flows(Vec<FirstKey>);
 
 impl Flows {
-    pub(super) fn new(workers: usize) -> Flows {
+    fn new(workers: usize) -> Flows {
         Flows(vec![FirstKey::new(1, 1); workers])
     }
 }
@@ -45,7 +108,7 @@ impl Ordering for Flows {
 pub struct ByDestination(AnyOrdering);
 
 impl ByDestination {
-    pub(super) fn new(inner: AnyOrdering) -> ByDestination {
+    fn new(inner: AnyOrdering) -> ByDestination {
         ByDestination(inner)
     }
 }
@@ -76,7 +139,7 @@ pub struct HoldsBack {
 }
 
 impl HoldsBack {
-    pub(super) fn new(inner: AnyOrdering) -> HoldsBack {
+    fn new(inner: AnyOrdering) -> HoldsBack {
         HoldsBack { inner, held: None }
     }
 }
@@ -180,7 +243,7 @@ impl Ordering for Rigged {
 
 /// What is wrong with a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PolicyFault {
+enum PolicyFault {
     ResultWithoutDeadline,
     DeadlineInInt32,
     MillisecondsAsSeconds,
@@ -191,9 +254,9 @@ pub(super) enum PolicyFault {
 
 /// A policy with a fault.
 #[derive(Debug)]
-pub(super) struct WrongPolicy {
-    pub(super) base: Policy,
-    pub(super) fault: PolicyFault,
+struct WrongPolicy {
+    base: Policy,
+    fault: PolicyFault,
 }
 
 impl WrongPolicy {

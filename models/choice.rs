@@ -1,0 +1,222 @@
+//! Choice — an ordering choice or an expiry policy, perhaps with a seeded fault; and the one parser of their names. Pure.
+//!
+//! ```text
+//! writeset+commands            an ordering choice: a strategy, and what the log carries
+//! log_clock                    an expiry policy
+//! serial!logged_late           a choice with a fault
+//! ```
+
+use super::fault::SeededFault;
+use crate::expiry::Policy;
+use crate::ordering::Strategy;
+
+/// A way for a replica to apply the log: a strategy and what is added to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderingChoice {
+    /// The strategy.
+    pub strategy: Strategy,
+    /// Whether the log carries commands instead of effects.
+    pub commands: bool,
+    /// Whether readers are let in after a restart before the replica has caught up.
+    pub reads_after_crash: bool,
+}
+
+impl OrderingChoice {
+    /// A strategy on a log of effects.
+    pub const fn effects(strategy: Strategy) -> OrderingChoice {
+        OrderingChoice { strategy, commands: false, reads_after_crash: false }
+    }
+
+    /// A strategy on a log of commands.
+    pub const fn commands(strategy: Strategy) -> OrderingChoice {
+        OrderingChoice { strategy, commands: true, reads_after_crash: false }
+    }
+
+    /// All choices that are judged: every strategy on effects, every strategy on commands, and the one that lets
+    /// readers in too early.
+    pub fn all() -> Vec<OrderingChoice> {
+        let strategies = || Strategy::ALL.iter().copied();
+        let early = OrderingChoice { reads_after_crash: true, ..OrderingChoice::effects(Strategy::Writeset) };
+        let on_effects = strategies().map(OrderingChoice::effects);
+        on_effects.chain(strategies().map(OrderingChoice::commands)).chain([early]).collect()
+    }
+
+    /// The name that users write: `writeset`, `writeset+commands`, `writeset+reads_after_crash`.
+    pub fn name(self) -> String {
+        let mut name = self.strategy.name().to_owned();
+        if self.commands {
+            name.push_str("+commands");
+        }
+        if self.reads_after_crash {
+            name.push_str("+reads_after_crash");
+        }
+        name
+    }
+
+    /// The policy by which the log is written.
+    pub fn log_policy(self) -> Policy {
+        if self.commands { Policy::AtEntryTime } else { Policy::Effects }
+    }
+}
+
+/// What a choice is about, each with the model that judges it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// How a replica orders the log.
+    Ordering(OrderingChoice),
+    /// What is logged of time, and by which clock it is judged.
+    Expiry(Policy),
+}
+
+/// An ordering choice or an expiry policy, perhaps with a seeded fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Choice {
+    kind: Kind,
+    fault: Option<SeededFault>,
+}
+
+impl Choice {
+    /// An ordering choice.
+    pub const fn ordering(choice: OrderingChoice) -> Choice {
+        Choice { kind: Kind::Ordering(choice), fault: None }
+    }
+
+    /// A strategy on a log of effects.
+    pub const fn effects(strategy: Strategy) -> Choice {
+        Choice::ordering(OrderingChoice::effects(strategy))
+    }
+
+    /// A strategy on a log of commands.
+    pub const fn commands(strategy: Strategy) -> Choice {
+        Choice::ordering(OrderingChoice::commands(strategy))
+    }
+
+    /// An expiry policy.
+    pub const fn expiry(policy: Policy) -> Choice {
+        Choice { kind: Kind::Expiry(policy), fault: None }
+    }
+
+    /// A fault on the choice that it is made for.
+    pub const fn faulty(fault: SeededFault) -> Choice {
+        Choice { kind: fault.kind(), fault: Some(fault) }
+    }
+
+    /// Every choice without a fault, in the order of the tables.
+    pub fn all() -> Vec<Choice> {
+        let orderings = OrderingChoice::all().into_iter().map(Choice::ordering);
+        orderings.chain(Policy::ALL.iter().copied().map(Choice::expiry)).collect()
+    }
+
+    /// What it is about.
+    pub const fn kind(self) -> Kind {
+        self.kind
+    }
+
+    /// The fault, if it has one.
+    pub const fn fault(self) -> Option<SeededFault> {
+        self.fault
+    }
+
+    /// The same without a fault.
+    #[must_use]
+    pub const fn without_fault(self) -> Choice {
+        Choice { kind: self.kind, fault: None }
+    }
+
+    /// The model that judges it: `ordering` or `expiry`.
+    pub fn model(self) -> &'static str {
+        match self.kind {
+            Kind::Ordering(_) => "ordering",
+            Kind::Expiry(_) => "expiry",
+        }
+    }
+
+    /// The name that users write; with a fault also the fault's: `serial!logged_late`.
+    pub fn name(self) -> String {
+        let name = match self.kind {
+            Kind::Ordering(choice) => choice.name(),
+            Kind::Expiry(policy) => policy.name().to_owned(),
+        };
+        self.fault.map_or(name.clone(), |fault| format!("{name}!{}", fault.name()))
+    }
+
+    /// The strategy and the policy by which the nodes run.
+    pub fn strategy_and_policy(self) -> (Strategy, Policy) {
+        match self.kind {
+            Kind::Ordering(choice) => (choice.strategy, choice.log_policy()),
+            Kind::Expiry(policy) => (Strategy::Serial, policy),
+        }
+    }
+
+    /// The choice of that name, with the fault of that name. Errors: a name that nothing has.
+    pub fn named(model: &str, name: &str, fault: Option<&str>) -> Result<Choice, UnknownName> {
+        let models = ["ordering", "expiry"];
+        if !models.contains(&model) {
+            return Err(UnknownName::new("model", model, models));
+        }
+        let of_model: Vec<Choice> = Choice::all().into_iter().filter(|choice| choice.model() == model).collect();
+        let choice = find("choice", name, &of_model, |choice| choice.name())?;
+        let Some(name) = fault else { return Ok(choice) };
+        let faults: Vec<SeededFault> =
+            SeededFault::ALL.iter().copied().filter(|fault| fault.kind() == choice.kind).collect();
+        find("fault", name, &faults, |fault| fault.name().to_owned()).map(Choice::faulty)
+    }
+}
+
+impl SeededFault {
+    /// What the fault is put on. Without the fault the catalogue's program is safe under it.
+    pub const fn kind(self) -> Kind {
+        let choice = match self {
+            SeededFault::FlushInEveryFlow => OrderingChoice::effects(Strategy::Barrier),
+            SeededFault::RoutedByDestination => OrderingChoice::commands(Strategy::FirstKey),
+            SeededFault::HoldsBackTheLast
+            | SeededFault::LoggedLate
+            | SeededFault::NotLogged
+            | SeededFault::ResumesAtReceived
+            | SeededFault::MarkerAheadOfData => OrderingChoice::effects(Strategy::Serial),
+            SeededFault::MarkerBehindData => OrderingChoice::commands(Strategy::Serial),
+            SeededFault::ResultWithoutDeadline => return Kind::Expiry(Policy::Pksetat),
+            SeededFault::DeadlineInInt32
+            | SeededFault::MillisecondsAsSeconds
+            | SeededFault::AppendLogsOldValue
+            | SeededFault::RangesDropped => return Kind::Expiry(Policy::Effects),
+            SeededFault::RemovesByOwnClock(policy) => return Kind::Expiry(policy),
+            SeededFault::ReadersSeeTheDead => return Kind::Expiry(Policy::MasterExpires),
+        };
+        Kind::Ordering(choice)
+    }
+}
+
+/// A name that nothing has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown {what} '{name}' (known: {})", known.join(", "))]
+pub struct UnknownName {
+    /// What it should name: `model`, `choice`, `fault`, `invariant`.
+    pub what: &'static str,
+    /// The name.
+    pub name: String,
+    /// The names that are known.
+    pub known: Vec<String>,
+}
+
+impl UnknownName {
+    /// `name` is not one of `known`.
+    pub fn new<N: Into<String>>(
+        what: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = N>,
+    ) -> UnknownName {
+        UnknownName { what, name: name.to_owned(), known: known.into_iter().map(Into::into).collect() }
+    }
+}
+
+/// The one of `all` that has the name. Errors: none has it.
+pub fn find<T: Copy>(
+    what: &'static str,
+    name: &str,
+    all: &[T],
+    name_of: impl Fn(T) -> String,
+) -> Result<T, UnknownName> {
+    let found = all.iter().copied().find(|&one| name_of(one) == name);
+    found.ok_or_else(|| UnknownName::new(what, name, all.iter().map(|&one| name_of(one))))
+}

@@ -1,0 +1,235 @@
+//! Experiment — a choice, a program and a setting → the model that runs them. Pure.
+//!
+//! A named scenario of `check`, a row of the catalogue, a trace file, an address of the explorer and an exported test are each an
+//! experiment: what they judge, walk and replay is built here and nowhere else.
+//!
+//! | from | choice | program | setting |
+//! |---|---|---|---|
+//! | a scenario | each of its model | the scenario's | the quick bounds, or ticks |
+//! | a row of the catalogue | the bug's, the cure's | the row's | the row's |
+//! | a trace file | by name | its lines | of the file |
+//! | an address of the explorer | by name | of the address | of the address |
+
+use super::bounds::{ExpiryBounds, OrderingBounds};
+use super::choice::{Choice, Kind, OrderingChoice, UnknownName};
+use super::expiry::{self, ExpiryModel, Judges, READ_INVARIANTS};
+use super::fault::SeededFault;
+use super::judge::Part;
+use super::ordering::{self, OrderingModel, Position, Programs, ProgramsError};
+use super::program::{self, Program, ProgramError};
+use super::rigged::Rigged;
+pub use super::setting::{Clocks, Passing, Schedules, Setting};
+use crate::command::Command;
+use crate::ordering::Refused;
+use crate::time::Millis;
+
+/// A program with what it is run on, and what else may happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Experiment {
+    /// What it is run on.
+    pub choice: Choice,
+    /// The commands that clients send, in order.
+    pub program: Vec<Command>,
+    /// What else may happen. It is that of the choice's model.
+    pub setting: Setting,
+}
+
+/// How far the run of a program goes, in the numbers that a user gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Extent {
+    /// Workers of the replica, at least 1 (ordering).
+    pub workers: usize,
+    /// Crashes at most (ordering).
+    pub crashes: u8,
+    /// How many times time may pass (expiry).
+    pub passes: u8,
+    /// Ticks, half of the longest lifetime each, that a message may be under way (expiry).
+    pub delay: u8,
+    /// Milliseconds that the replica's clock is ahead of the master's (expiry).
+    pub skew_ms: i64,
+    /// Whether delivery, application and publication are steps of their own (expiry).
+    pub apart: bool,
+}
+
+impl Default for Extent {
+    /// That of the quick bounds, with clocks that agree.
+    fn default() -> Extent {
+        let (ordering, expiry) = (OrderingBounds::QUICK, ExpiryBounds::QUICK);
+        Extent {
+            workers: ordering.workers,
+            crashes: ordering.crashes_max,
+            passes: expiry.passes_max,
+            delay: expiry.delay_ticks_max,
+            skew_ms: 0,
+            apart: false,
+        }
+    }
+}
+
+/// The model of an experiment.
+pub enum Model {
+    /// Its replica has worker threads.
+    Ordering(Box<OrderingModel<Rigged>>),
+    /// Its nodes have clocks: the model that judges what is stored, and the one that judges reads. Their steps are the same.
+    Expiry(Box<[ExpiryModel; 2]>),
+}
+
+/// Why there is no experiment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExperimentError {
+    /// A name that nothing has.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// A line of the program.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The program cannot be laid out.
+    #[error(transparent)]
+    Programs(#[from] ProgramsError),
+    /// The setting is that of the other model.
+    #[error("this setting does not fit the {0} model")]
+    Setting(&'static str),
+}
+
+impl Experiment {
+    /// An ordering choice by name. Errors: a name that nothing has, a line that is no write.
+    pub fn ordering(
+        choice: &str,
+        program: &[&str],
+        schedules: Schedules,
+    ) -> Result<Experiment, ExperimentError> {
+        let choice = Choice::named("ordering", choice, None)?;
+        Ok(Experiment { choice, program: parsed(program)?, setting: Setting::Schedules(schedules) })
+    }
+
+    /// An expiry policy by name. Errors: a name that nothing has, a line that is no write.
+    pub fn expiry(policy: &str, program: &[&str], clocks: Clocks) -> Result<Experiment, ExperimentError> {
+        let choice = Choice::named("expiry", policy, None)?;
+        Ok(Experiment { choice, program: parsed(program)?, setting: Setting::Clocks(clocks) })
+    }
+
+    /// A program of a user, within that extent.
+    pub fn within(choice: Choice, program: &Program, extent: Extent) -> Experiment {
+        let Extent { workers, crashes, passes, delay, skew_ms, apart } = extent;
+        let start = program.begins();
+        let program = commands(program);
+        let setting = match choice.kind() {
+            Kind::Ordering(_) => Setting::Schedules(Schedules { workers, crashes_max: crashes }),
+            Kind::Expiry(_) => {
+                let bounds =
+                    ExpiryBounds { passes_max: passes, delay_ticks_max: delay, ..ExpiryBounds::QUICK };
+                let clocks = Clocks { skews_ms: vec![skew_ms], ..bounds.clocks(&program, start) };
+                Setting::Clocks(if apart { clocks.with_steps_apart() } else { clocks })
+            }
+        };
+        Experiment { choice, program, setting }
+    }
+
+    /// When its run begins.
+    pub fn start(&self) -> Millis {
+        match &self.setting {
+            Setting::Clocks(clocks) => clocks.start,
+            Setting::Schedules(_) => super::bounds::RECENT_START,
+        }
+    }
+
+    /// Skews of the replica's clock: milliseconds ahead of the master's. The ordering model has one clock that agrees.
+    pub fn skews_ms(&self) -> &[i64] {
+        match &self.setting {
+            Setting::Clocks(clocks) => &clocks.skews_ms,
+            Setting::Schedules(_) => &[0],
+        }
+    }
+
+    /// The same under one skew; in the ordering model the same.
+    #[must_use]
+    pub fn at_skew(mut self, skew_ms: i64) -> Experiment {
+        if let Setting::Clocks(clocks) = &mut self.setting {
+            clocks.skews_ms = vec![skew_ms];
+        }
+        self
+    }
+
+    /// Why the choice declares itself undefined for the program; `None`: it does not. Errors: the program is too long.
+    pub fn refusal(&self) -> Result<Option<Refused>, ProgramsError> {
+        match self.choice.kind() {
+            Kind::Ordering(choice) => Ok(self.programs(choice)?.refusal(self.choice.machine(2))),
+            Kind::Expiry(_) => Ok(None),
+        }
+    }
+
+    /// The model. Errors: the program is too long, the setting is of the other model.
+    pub fn model(&self) -> Result<Model, ExperimentError> {
+        match self.choice.kind() {
+            Kind::Ordering(_) => self.ordering_model().map(|model| Model::Ordering(Box::new(model))),
+            Kind::Expiry(_) => {
+                let [state, reads] = [Judges::State, Judges::Reads].map(|judges| self.expiry_model(judges));
+                Ok(Model::Expiry(Box::new([state?, reads?])))
+            }
+        }
+    }
+
+    /// The model of an ordering choice. Errors: the program is too long, it is not an ordering choice or setting.
+    pub fn ordering_model(&self) -> Result<OrderingModel<Rigged>, ExperimentError> {
+        let (Kind::Ordering(ordering), Setting::Schedules(schedules)) = (self.choice.kind(), &self.setting) else {
+            return Err(ExperimentError::Setting("ordering"));
+        };
+        let bounds = OrderingBounds {
+            workers: schedules.workers,
+            crashes_max: schedules.crashes_max,
+            ..OrderingBounds::QUICK
+        };
+        let (choice, fault) = (self.choice, self.choice.fault());
+        let position = fault.map_or(Position::Marker, SeededFault::position);
+        let setup = ordering::Setup { position, ..bounds.setup(ordering, self.programs(ordering)?, false) };
+        Ok(OrderingModel::new(setup, move |workers| choice.machine(workers)))
+    }
+
+    fn programs(&self, choice: OrderingChoice) -> Result<Programs, ProgramsError> {
+        let programs = Programs::only(&self.program, &*choice.log_policy().get())?;
+        let log = self.choice.fault().and_then(|fault| fault.log(programs.length_max()));
+        Ok(log.map_or_else(|| programs.clone(), |log| programs.with_log(&log)))
+    }
+
+    /// The model of an expiry policy, as far as it judges these invariants. Errors: it is not an expiry policy or setting.
+    pub fn expiry_model(&self, judges: Judges) -> Result<ExpiryModel, ExperimentError> {
+        let (Kind::Expiry(_), Setting::Clocks(clocks)) = (self.choice.kind(), &self.setting) else {
+            return Err(ExperimentError::Setting("expiry"));
+        };
+        let readers_see_the_dead = self.choice.fault() == Some(SeededFault::ReadersSeeTheDead);
+        let setup = expiry::Setup::of_program(judges, clocks.clone(), self.program.clone());
+        Ok(ExpiryModel::new(expiry::Setup { readers_see_the_dead, ..setup }, self.choice.policy()))
+    }
+
+    /// A search of its model that judges `invariant`; `words` are its bounds. Errors: as of [`Experiment::model`].
+    pub fn part(&self, words: String, invariant: &str) -> Result<Part, ExperimentError> {
+        // What a search cannot build is found out before it runs.
+        self.model()?;
+        let experiment = self.clone();
+        Ok(match self.choice.kind() {
+            Kind::Ordering(_) => Part::of(words, OrderingBounds::QUICK.states_max, move || {
+                experiment.ordering_model().expect("it was built before")
+            }),
+            Kind::Expiry(_) => {
+                let judges = judges(invariant);
+                Part::of(words, ExpiryBounds::QUICK.states_max, move || {
+                    experiment.expiry_model(judges).expect("it was built before")
+                })
+            }
+        })
+    }
+}
+
+/// Which search judges an invariant of the expiry model.
+pub fn judges(invariant: &str) -> Judges {
+    if READ_INVARIANTS.contains(&invariant) { Judges::Reads } else { Judges::State }
+}
+
+/// The writes of a program.
+pub fn commands(program: &Program) -> Vec<Command> {
+    program.commands.iter().map(|line| line.command.clone()).collect()
+}
+
+fn parsed(lines: &[&str]) -> Result<Vec<Command>, ProgramError> {
+    program::parse(lines.join("\n").as_bytes()).map(|program| commands(&program))
+}
