@@ -45,7 +45,7 @@ const SENT_BYTES_MAX: usize = 1 << 20;
 /// encode, and as long to free.
 const ENCODED_APART_BYTES_MIN: usize = 256 * 1024;
 
-/// Why a connection ends.
+/// The reason for which a connection ends.
 #[derive(Debug)]
 pub(super) enum End {
     /// The client closed the connection, or sent QUIT.
@@ -76,7 +76,7 @@ impl From<io::Error> for End {
     }
 }
 
-/// What the connection does after a run.
+/// The action of a connection after a run.
 enum Next {
     /// It runs again: more requests may have arrived.
     Run,

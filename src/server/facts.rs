@@ -9,11 +9,11 @@ use crate::time::Millis;
 /// The state that a node reports about itself at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Identity of the history, 40 hexadecimal digits: Redis's `master_replid`.
+    /// Identity of the running node, 40 hexadecimal digits. INFO shows it as `run_id` and as `master_replid`.
     pub run_id: String,
     /// Its role, and the state that belongs to the role.
     pub role: Role,
-    /// The history that it writes or follows.
+    /// The epoch of the history that it writes or follows.
     pub epoch: Epoch,
     /// How far it has received, synced and applied the log.
     pub progress: Progress,
@@ -51,7 +51,7 @@ pub struct Facts {
 pub enum Role {
     /// It takes writes.
     Master {
-        /// The replicas that follow it, in the order in which they connected.
+        /// The replicas that follow it.
         replicas: Vec<Follower>,
     },
     /// It follows a master.

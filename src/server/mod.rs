@@ -51,7 +51,7 @@ use tokio::time::Instant;
 /// pause waits in the system's queue.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Why a server ended.
+/// The reason for which a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The caller's `stop` future completed. The node still runs; the caller stops it.
