@@ -1,4 +1,4 @@
-//! Client — a blocking client of any server that speaks RESP2, and the replica's link. Does I/O: sockets.
+//! Client — a blocking client for any server that speaks RESP2, and a replica's link to its master. Does I/O: sockets.
 
 pub mod link;
 pub mod served;
@@ -11,19 +11,19 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// Bytes of the longest reply that is waited for: twice the longest value that Redis knows.
+/// The longest reply that is accepted, in bytes: twice the longest value in Redis.
 pub const REPLY_BYTES_MAX: usize = 1 << 30;
 const READ_BYTES: usize = 64 << 10;
 
-/// Why there is no reply. The connection is of no more use.
+/// The reason for which there is no reply. The connection cannot be used any further.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// No address of the server takes a connection.
+    /// No address of the server accepts a connection.
     #[error("cannot connect to {address}: {source}")]
     Connect {
-        /// The server.
+        /// The server, `host:port`.
         address: String,
-        /// What the system said of the last one tried.
+        /// The system's error for the last address tried.
         source: io::Error,
     },
     /// The connection failed, or a time limit passed.
@@ -32,7 +32,7 @@ pub enum ClientError {
     /// The server closed the connection.
     #[error("connection closed by the server")]
     Closed,
-    /// What came is no RESP2.
+    /// The bytes received are not valid RESP2.
     #[error("reply is not RESP: {0}")]
     NotResp(String),
     /// The reply is longer than [`REPLY_BYTES_MAX`].
@@ -40,7 +40,7 @@ pub enum ClientError {
     TooLong,
 }
 
-/// A connection to a server that is trusted: arrays nested very deeply in a reply would exhaust the stack.
+/// A connection to a trusted server: a reply with very deeply nested arrays would exhaust the stack.
 #[derive(Debug)]
 pub struct Client {
     socket: TcpStream,
@@ -48,7 +48,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to `host:port`; `limit` is for that, and for each read and write later.
+    /// Connects to `host:port`. `limit` is the longest time for that, and for each later read and write.
     pub fn connect(address: &str, limit: Duration) -> Result<Client, ClientError> {
         let socket = connect(address, limit)?;
         socket.set_nodelay(true)?;
@@ -63,12 +63,12 @@ impl Client {
         self.receive()
     }
 
-    /// Sends a command; several may be under way.
+    /// Sends a command and does not wait for its reply. Several commands may be in flight.
     pub fn send<A: AsRef<[u8]>>(&mut self, argv: &[A]) -> Result<(), ClientError> {
         Ok(self.socket.write_all(&command_bytes(argv)?)?)
     }
 
-    /// The next reply.
+    /// Waits for the next reply.
     pub fn receive(&mut self) -> Result<OwnedFrame, ClientError> {
         let mut buffer = vec![0; READ_BYTES];
         loop {
@@ -87,7 +87,7 @@ impl Client {
     }
 }
 
-/// A connection to the first address of `host:port` that takes one.
+/// Connects to the first address of `host:port` that accepts a connection.
 fn connect(address: &str, limit: Duration) -> Result<TcpStream, ClientError> {
     let failed = |source| ClientError::Connect { address: address.to_string(), source };
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -108,7 +108,7 @@ fn command_bytes<A: AsRef<[u8]>>(argv: &[A]) -> Result<Vec<u8>, ClientError> {
     Ok(bytes)
 }
 
-/// The reply at the beginning of `bytes`, and how many it takes; `None` if more must come first.
+/// The reply at the beginning of `bytes`, and its length; `None` if it is incomplete.
 fn reply_in(bytes: &[u8]) -> Result<Option<(OwnedFrame, usize)>, ClientError> {
     decode(bytes).map_err(|error| ClientError::NotResp(error.to_string()))
 }

@@ -1,21 +1,23 @@
-//! Hand-over — entries from the link → the replica's own log, its state, its workers: the order of these steps.
+//! Hand-over — passes received entries from the link to the replica's log, its state and its workers, in this order.
 //! Threads through the pool that it is given.
 //!
 //! ```text
 //! received 4 5     append 4 5 ─▶ receive t(4) t(5) ─▶ admit 4 ─▶ admit 5 (waits while the pool is full)
 //! ```
 //!
-//! The log comes first, so only received entries are applied, and after a crash the log has what the store has. The time of
-//! an entry is noted before the entry is admitted, so a reader that sees the entry judges at its time at least.
+//! The log comes first, so that only logged entries are applied, and after a crash the log has every entry that the store
+//! has. The time of an entry is noted before the entry is admitted, so a reader that sees the entry judges at the entry's
+//! time or later.
 
 use crate::apply::pool::{Pool, Stopped};
 use crate::binlog::Entry;
 use crate::ordering::Ordering;
 use std::sync::Arc;
 
-/// Hands `entries`, the next of the log, of `share` bytes each, over to `pool`. `append` puts all of them into the log.
-/// `receive` notes all of them before the first is admitted. `arrived` gives what the workers get. Called by one thread.
-/// Errors: those of `append`; nothing is admitted then. [`Stopped`]: the log has the entries, and no more are admitted.
+/// Appends `entries` to the log, notes them as received, and admits them to `pool`. They are the next entries of the log,
+/// of about `share` bytes each. `append` appends all of them. `receive` notes all of them before the first is admitted.
+/// `arrived` makes the entry that the workers get from a received one. Only one thread may call this. Errors: those of
+/// `append`; then nothing is admitted. [`Stopped`]: the log has the entries, but not all of them are admitted.
 pub fn hand_over<O: Ordering, E: From<Stopped>>(
     pool: &Pool<O>,
     entries: Vec<Entry>,

@@ -1,4 +1,4 @@
-//! Publication — what readers are given: (lsn, clock, snapshot), and no clock beyond what they see.
+//! Publication — the state that readers are given: (lsn, clock, snapshot). The clock is never later than the state allows.
 //! Threads through [`crate::sync`].
 //!
 //! ```text
@@ -7,26 +7,27 @@
 //! clock             17 → 20    20     20     20         20 → as time passes
 //! ```
 //!
-//! While a group is under way the clock stands still: its entries are stamped with the instant at which it stands, and
-//! a reader of the state before them must not judge at a later one. A replica's clock moves with what it publishes
-//! ([`Replica`]).
+//! While a group is executing, the clock does not advance. The group's entries have this instant as their time, and a
+//! reader of the state before them must not judge at a later instant. A replica's clock advances with the entries that it
+//! publishes ([`Replica`]).
 
 use crate::binlog::Lsn;
 use crate::expiry::{ExpiryPolicy, Reading};
 use crate::node::{MasterClock, Replica, Step};
 use crate::sync::{Mutex, lock};
 use crate::time::{Elapsed, Millis, Moment};
-// A snapshot is only read, so nothing about sharing it is to be explored: not the one of `sync`.
+// This is not the `Arc` of `sync`: a snapshot is only read, so there is nothing for the thread explorer to explore in
+// sharing it.
 use std::sync::Arc;
 
-/// One state with the instant to judge it by.
+/// A state, with the instant by which its reader judges deadlines.
 #[derive(Debug)]
 pub struct Sight<S> {
-    /// The last entry whose effect it shows.
+    /// The last entry whose effect the state shows.
     pub lsn: Lsn,
-    /// The instant to judge by.
+    /// The instant by which the reader judges deadlines.
     pub clock: Millis,
-    /// Wall time − log time, milliseconds: what EXPIRETIME answers by.
+    /// Wall time − log time, in milliseconds. EXPIRETIME uses it for its reply.
     pub offset_ms: i64,
     /// The state.
     pub snapshot: Arc<S>,
@@ -39,20 +40,20 @@ struct Published<S> {
     snapshot: Arc<S>,
 }
 
-/// What a master's readers are given.
+/// The state that a master's readers are given, and the master's clock.
 #[derive(Debug)]
 pub struct MasterPublication<S> {
     published: Mutex<Published<S>>,
 }
 
 impl<S> MasterPublication<S> {
-    /// The state after entry `lsn`, and a clock.
+    /// A publication of the state after entry `lsn`, with a clock.
     pub fn new(clock: MasterClock, lsn: Lsn, snapshot: S) -> MasterPublication<S> {
         let snapshot = Arc::new(snapshot);
         MasterPublication { published: Mutex::new(Published { clock, lsn, snapshot }) }
     }
 
-    /// State and clock for a read at `now`.
+    /// The state and the clock for a read at `now`.
     pub fn read(&self, now: Moment) -> Sight<S> {
         let mut published = lock(&self.published);
         let clock = published.clock.read(now);
@@ -60,8 +61,8 @@ impl<S> MasterPublication<S> {
         Sight { lsn: published.lsn, clock, offset_ms, snapshot: Arc::clone(&published.snapshot) }
     }
 
-    /// See [`MasterClock::heartbeat`]; with the entry after which it stands in the stream. `stepped`: as in
-    /// [`MasterPublication::begin`].
+    /// The time for a heartbeat, see [`MasterClock::heartbeat`], and the entry after which the heartbeat is sent.
+    /// `stepped`: as in [`MasterPublication::begin`].
     pub fn heartbeat(&self, now: Moment, stepped: impl FnOnce(Lsn, Step)) -> Option<(Lsn, Millis)> {
         let mut published = lock(&self.published);
         let lsn = published.lsn;
@@ -72,8 +73,8 @@ impl<S> MasterPublication<S> {
         Some((lsn, time))
     }
 
-    /// See [`MasterClock::begin`]; gives the offset, too. If the wall clock was set, this calls `stepped` with the entry after which the
-    /// offset changes, before any entry of the group is published.
+    /// Begins a group, see [`MasterClock::begin`]. Returns the instant of the group and the offset. If the wall clock was
+    /// set, this calls `stepped` with the entry after which the offset changes, before any entry of the group is published.
     pub fn begin(&self, now: Moment, stepped: impl FnOnce(Lsn, Step)) -> (Millis, i64) {
         let mut published = lock(&self.published);
         if let Some(step) = published.clock.measure(now) {
@@ -82,7 +83,7 @@ impl<S> MasterPublication<S> {
         (published.clock.begin(now), published.clock.offset_ms())
     }
 
-    /// The group that began is written: readers see it from now on.
+    /// Ends the group that began, and publishes its state: readers see it from now on.
     pub fn publish(&self, lsn: Lsn, snapshot: S) {
         let snapshot = Arc::new(snapshot);
         let before = {
@@ -91,11 +92,11 @@ impl<S> MasterPublication<S> {
             published.lsn = lsn;
             std::mem::replace(&mut published.snapshot, snapshot)
         };
-        // Outside the lock: the last reader gone, a snapshot gives back what it held.
+        // The old snapshot is dropped outside the lock: if no reader holds it, its resources are freed here.
         drop(before);
     }
 
-    /// The group that began was refused: nothing has changed.
+    /// Ends the group that began, which was refused. The state does not change.
     pub fn refuse(&self) {
         lock(&self.published).clock.end();
     }
@@ -105,13 +106,13 @@ impl<S> MasterPublication<S> {
         lock(&self.published).clock.raise(ceiling);
     }
 
-    /// The clock as it is.
+    /// A copy of the clock.
     pub fn clock(&self) -> MasterClock {
         lock(&self.published).clock.clone()
     }
 }
 
-/// What readers of a replica are given: the replica's state and the published snapshot, behind one lock.
+/// The state that a replica's readers are given: the state of the replica and the published snapshot, behind one lock.
 #[derive(Debug)]
 pub struct ReplicaPublication<S> {
     state: Mutex<Shown<S>>,
@@ -122,20 +123,20 @@ struct Shown<S> {
     replica: Replica,
     /// The latest instant by which a reader was answered.
     told: Millis,
-    /// The master's time that was received last, with what the elapsed clock said; `None`: none since the start.
+    /// The last time received from the master, with the reading of the elapsed clock; `None`: none since the start.
     received: Option<(Millis, Elapsed)>,
     /// The published snapshot; `None`: readers are given the store as it is.
     snapshot: Option<Arc<S>>,
 }
 
-/// State and clock for a read of a replica.
+/// The state and the times for a read on a replica.
 #[derive(Debug)]
 pub struct ReplicaSight<S> {
-    /// The last entry that it shows, unless readers are given the store as it is.
+    /// The last entry that the snapshot shows. The store may be ahead of it, if readers are given the store as it is.
     pub lsn: Lsn,
-    /// The instant to judge by.
+    /// The instant by which the reader judges deadlines.
     pub reading: Reading,
-    /// The master's offset, milliseconds: what EXPIRETIME answers by.
+    /// The master's offset, in milliseconds. EXPIRETIME uses it for its reply.
     pub offset_ms: i64,
     /// The published snapshot; `None`: the store as it is.
     pub snapshot: Option<Arc<S>>,
@@ -148,7 +149,7 @@ impl<S> ReplicaPublication<S> {
         ReplicaPublication { state: Mutex::new(Shown { replica, told, received, snapshot }) }
     }
 
-    /// State and clock for a read at `now`.
+    /// The state and the clock for a read at `now`.
     pub fn read(&self, policy: &dyn ExpiryPolicy, now: Moment) -> ReplicaSight<S> {
         let mut state = lock(&self.state);
         let reading = state.replica.reads_at(policy, now, state.told);
@@ -157,17 +158,17 @@ impl<S> ReplicaPublication<S> {
         ReplicaSight { lsn, reading, offset_ms, snapshot: state.snapshot.clone() }
     }
 
-    /// What `look` finds in the replica's state.
+    /// Calls `look` with the replica's state, and returns its result.
     pub fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> T {
         look(&lock(&self.state).replica)
     }
 
-    /// Changes the replica's state: the link tells what it received.
+    /// Calls `tell` to change the replica's state, for something that the link received.
     pub fn tell(&self, tell: impl FnOnce(&mut Replica)) {
         tell(&mut lock(&self.state).replica);
     }
 
-    /// Receives entries at `now`: the number of each, and the master's time.
+    /// Notes that entries were received at `now`: the LSN of each, and the master's time.
     pub fn receive(&self, entries: impl Iterator<Item = (Lsn, Millis)>, now: Elapsed) {
         let mut state = lock(&self.state);
         for (lsn, time) in entries {
@@ -176,8 +177,9 @@ impl<S> ReplicaPublication<S> {
         }
     }
 
-    /// Receives a heartbeat at `now`: `time` after entry `after`, `tail` at the end of the master's log. Whether readers were told far
-    /// more than `tail`, see [`Replica::ends`]: the caller then disconnects them.
+    /// Notes that a heartbeat was received at `now`. `time`: log time after entry `after`. `tail`: log time at the end of
+    /// the master's log. Returns whether readers were told an instant far beyond `tail`, see [`Replica::ends`]; the caller
+    /// then has to disconnect them.
     pub fn heartbeat(&self, after: Lsn, time: Millis, tail: Millis, now: Elapsed) -> bool {
         let mut state = lock(&self.state);
         state.replica.heartbeat(after, time, now);
@@ -189,14 +191,15 @@ impl<S> ReplicaPublication<S> {
         is_forgotten
     }
 
-    /// The master's time at `now`, counted from what was received last by the elapsed clock; `None`: nothing since the start.
+    /// The master's time at `now`, counted by the elapsed clock from the last time received; `None`: nothing was received
+    /// since the start.
     pub fn counted(&self, now: Elapsed) -> Option<Millis> {
         let (time, at) = lock(&self.state).received?;
         Some(Millis(time.0.saturating_add(now.since(at))))
     }
 
-    /// Publishes all entries up to `lsn`, which are applied. `snapshot` takes a snapshot to be judged at the instant that it is
-    /// given; `None`: the snapshot before stays.
+    /// Publishes all entries up to `lsn`, which are applied. `snapshot` is called with the instant at which readers will
+    /// judge, and takes the snapshot; if it returns `None`, the previous snapshot is kept.
     pub fn publish(&self, lsn: Lsn, snapshot: impl FnOnce(Millis) -> Option<S>) {
         let before = {
             let mut state = lock(&self.state);
@@ -206,7 +209,7 @@ impl<S> ReplicaPublication<S> {
                 None => None,
             }
         };
-        // Outside the lock: the last reader gone, a snapshot gives back what it held.
+        // The old snapshot is dropped outside the lock: if no reader holds it, its resources are freed here.
         drop(before);
     }
 }

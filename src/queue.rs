@@ -1,15 +1,16 @@
-//! Queue — many producers → one consumer, who takes all that is there: a group. Threads through [`crate::sync`].
+//! Queue — a queue from many producers to one consumer, which takes all waiting items at once, as a group. Threads through
+//! [`crate::sync`].
 
 use crate::sync::{Condvar, Mutex, lock, wait};
 use std::mem;
 
-/// Why nothing was queued.
+/// The reason for which an item was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotQueued {
-    /// The consumer takes nothing more.
+    /// The queue is closed.
     #[error("the node is stopping")]
     Closed,
-    /// As many as the queue holds are waiting.
+    /// The queue is full.
     #[error("too many requests are waiting")]
     Full,
 }
@@ -18,13 +19,13 @@ pub enum NotQueued {
 struct Waiting<T> {
     items: Vec<T>,
     closed: bool,
-    /// Whether the consumer sleeps: only then is it woken.
+    /// Whether the consumer sleeps and no producer has taken the duty to wake it.
     asleep: bool,
 }
 
-/// What waits for the consumer, in order.
+/// The items that wait for the consumer, in order.
 ///
-/// Invariants: at most `items_max` wait; what was queued before the queue was closed is taken.
+/// Invariants: at most `items_max` items wait; every item that was queued before the queue was closed is taken.
 #[derive(Debug)]
 pub struct Queue<T> {
     items_max: usize,
@@ -32,7 +33,8 @@ pub struct Queue<T> {
     came: Condvar,
 }
 
-/// The duty to wake the consumer, done when this is dropped: at the latest when whoever queues next would sleep himself.
+/// The duty to wake the sleeping consumer. Dropping this wakes the consumer, so drop it before the thread that holds it
+/// goes to sleep.
 #[derive(Debug)]
 #[must_use]
 pub struct Wake<'a> {
@@ -52,13 +54,14 @@ impl<T> Queue<T> {
         Queue { items_max, waiting: Mutex::new(waiting), came: Condvar::new() }
     }
 
-    /// Queues `item`; never waits. Errors: [`NotQueued`], and the item is gone.
+    /// Queues `item`. It never waits. Errors: [`NotQueued`]; the item is dropped.
     pub fn push(&self, item: T) -> Result<(), NotQueued> {
         self.push_asleep(item).map(drop)
     }
 
-    /// As [`Queue::push`], but a consumer who sleeps sleeps on until the [`Wake`] is dropped, so that others may queue
-    /// meanwhile: he is woken once for all of them. `None`: he is awake, or another has to wake him.
+    /// Like [`Queue::push`], but does not wake a sleeping consumer until the [`Wake`] is dropped. Other producers can queue
+    /// items meanwhile, and the consumer is woken once for all of them. `None`: the consumer is awake, or another producer
+    /// holds the [`Wake`].
     pub fn push_asleep(&self, item: T) -> Result<Option<Wake<'_>>, NotQueued> {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
@@ -68,12 +71,12 @@ impl<T> Queue<T> {
             return Err(NotQueued::Full);
         }
         waiting.items.push(item);
-        // Who is woken takes the lock: it is given up first.
+        // The woken consumer takes the lock, so the lock is released before the consumer is woken.
         Ok(mem::take(&mut waiting.asleep).then(|| Wake { came: &self.came }))
     }
 
-    /// Waits until there is something, and takes it all into `group`, which is emptied first. `false`: the queue is
-    /// closed and empty. Called by one thread only.
+    /// Waits until there are items, and moves all of them into `group`, which is emptied first. `false`: the queue is
+    /// closed and empty. Only one thread may call this.
     pub fn take(&self, group: &mut Vec<T>) -> bool {
         group.clear();
         let mut waiting = lock(&self.waiting);
@@ -86,7 +89,7 @@ impl<T> Queue<T> {
         !group.is_empty()
     }
 
-    /// Takes nothing more in. What is there will still be taken.
+    /// Closes the queue for new items. Items that are already queued will still be taken.
     pub fn close(&self) {
         let mut waiting = lock(&self.waiting);
         waiting.closed = true;

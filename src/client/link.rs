@@ -1,13 +1,13 @@
-//! Link — a replica's connection to its master, made again whenever it is lost. Does I/O: sockets, two threads.
+//! Link — a replica's connection to its master, which is made again whenever it is lost. Does I/O: sockets, two threads.
 //!
 //! ```text
-//! connecting ──▶ up ──▶ down ── pause ──▶ connecting …            pauses 50 ms, 100, 200, … 5 s, each less some chance
-//!     └─▶ down     └─▶ stopped: refused, or the follower cannot go on
+//! connecting ──▶ up ──▶ down ── pause ──▶ connecting …            pauses 50 ms, 100, 200, … 5 s, each less a random part
+//!     └─▶ down     └─▶ stopped: refused, or the follower failed
 //! ```
 //!
-//! The follower takes entries on the link's thread. While it is busy nothing is read, TCP's window fills, and the master
-//! waits: that is the back-pressure. Acks go out on a second thread meanwhile, so that the master knows who is slow and
-//! who is gone.
+//! The follower takes entries on the link's thread. While it is busy nothing is read, the TCP window fills, and the master
+//! waits: this is the back-pressure. Meanwhile a second thread sends acks, so that the master can distinguish a slow
+//! replica from a lost one.
 
 use super::{ClientError, OwnedFrame, command_bytes, connect, reply_in};
 use crate::binlog::{Entry, Epoch};
@@ -22,87 +22,91 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Bytes that are read at a time: the entries in them are one group.
+/// Bytes of one read. The entries in them are one group.
 pub const READ_BYTES: usize = 256 << 10;
-/// Bytes of the longest answer to a hello.
+/// The longest answer to a hello, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 << 10;
-/// How the reply begins that no retry will change.
+/// The first word of a refusal that no retry will change.
 const REFUSED: &str = "NOSYNC";
-/// How a refusal begins that asking with a lower version may change; [`crate::replication::handshake::Refusal::Version`].
+/// The beginning of a refusal that a hello with a lower version may avoid; see
+/// [`crate::replication::handshake::Refusal::Version`].
 const OTHER_VERSION: &str = "NOSYNC replica speaks replication version ";
 
-/// Why a follower cannot go on. The node stops, and a person looks after it.
+/// The reason for which a follower cannot go on. The node stops following, and an operator has to look at it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct FollowerError(pub String);
 
-/// Who takes what the link brings. Two threads call it: the link's own, and one that asks for `acks` only.
+/// The receiver of everything that the link delivers. Two threads call it: the link's own, and one that calls only
+/// [`Follower::acks`].
 pub trait Follower: Sync {
-    /// Where the replica is, asked once there is a connection; its version is the link's to set. Its `last` is what [`Follower::acks`] gives as received.
+    /// The replica's position, for the handshake. It is called when there is a connection. The link sets the version.
+    /// `last` has to equal the received LSN of [`Follower::acks`].
     fn hello(&self) -> Hello;
 
     /// The handshake was accepted; entries from `resume.from` on will follow.
     fn resumed(&self, resume: Resume) -> Result<(), FollowerError>;
 
-    /// The next entries, never none, in `bytes` bytes. It blocks while it has no room. Errors: the link stops for good.
+    /// Takes the next entries, at least one, and their encoded `bytes`. It blocks while the follower has no room. Errors:
+    /// the link stops for good.
     fn entries(&self, entries: Vec<Entry>, bytes: &[u8]) -> Result<(), FollowerError>;
 
-    /// Log time after the last entry given.
+    /// Takes the log time after the last entry delivered. Errors: the link stops for good.
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError>;
 
-    /// The master's offset after the last entry given.
+    /// Takes the master's offset after the last entry delivered.
     fn offset(&self, offset: Offset);
 
-    /// What the replica has. It may not block for long.
+    /// The LSNs that the replica has received, made durable and applied. It must not block for long.
     fn acks(&self) -> Ack;
 
-    /// What became of the link.
+    /// Takes a new state of the link.
     fn link(&self, state: LinkState);
 }
 
 /// State of a link.
 #[derive(Debug)]
 pub enum LinkState {
-    /// It asks for a connection.
+    /// It is trying to connect.
     Connecting,
     /// The handshake was accepted.
     Up {
-        /// What compresses what the master sends.
+        /// The codec that compresses the master's stream.
         codec: Codec,
     },
-    /// It is lost, and will be tried again after a pause.
+    /// The connection is lost, and will be retried after a pause.
     Down {
-        /// Why.
+        /// The reason.
         reason: LinkError,
         /// The pause.
         pause: Duration,
     },
-    /// It will not be tried again; [`LinkError::End`] if it was told to stop.
+    /// The connection will not be retried. The reason is [`LinkError::End`] if the link was stopped on request.
     Stopped {
-        /// Why.
+        /// The reason.
         reason: LinkError,
     },
 }
 
-/// Why a link is down.
+/// The reason for which a link is down.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// There is no connection, or what came is no reply.
+    /// There is no connection, or the bytes received are not a valid reply.
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The connection ended.
     #[error(transparent)]
     End(#[from] End),
-    /// The master answered something else: it is loading, or is no master of this kind.
+    /// The master answered something unexpected: it is loading, or is not a master of this kind.
     #[error("master answered {0}")]
     Answer(String),
-    /// The master will never accept this replica as it is; its own words.
+    /// The master will never accept this replica as it is. The text is the master's.
     #[error("{0}")]
     Refused(String),
-    /// The stream is not what may come next.
+    /// The stream has a message that is invalid or may not come next.
     #[error(transparent)]
     Wire(#[from] WireError),
-    /// The stream is not what the codec makes, or it has ended.
+    /// The stream cannot be decompressed, or it has ended.
     #[error("compressed stream: {0}")]
     Stream(io::Error),
     /// The follower cannot go on.
@@ -111,7 +115,7 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// Whether another try may do better.
+    /// Whether a retry may succeed.
     fn is_for_now(&self) -> bool {
         !matches!(self, LinkError::Refused(_) | LinkError::Follower(_) | LinkError::End(End::Stopped))
     }
@@ -124,13 +128,13 @@ pub struct Link {
     pub address: String,
     /// Its time limits.
     pub timing: Timing,
-    /// Of the chance in its pauses.
+    /// The seed of the random part of its pauses.
     pub seed: u64,
 }
 
 impl Link {
-    /// Follows the master until `stop` is asked for, the master refuses, or the follower fails; the last state that
-    /// the follower is told is `Stopped`. It returns within about the connection's limit of `stop`, as long as the
+    /// Follows the master until `stop` is set, the master refuses, or the follower fails. The last state that the follower
+    /// receives is [`LinkState::Stopped`]. After `stop` is set it returns within about [`Timing::connect`], as long as the
     /// follower does not block.
     pub fn run(&self, follower: &impl Follower, stop: &Stop) {
         let mut random = fastrand::Rng::with_seed(self.seed);
@@ -154,14 +158,14 @@ impl Link {
         }
     }
 
-    /// One connection, to its end. `heard` tells whether the master sent anything good.
+    /// Serves one connection until it ends. Sets `heard` if the master sent at least one valid message.
     fn follow(&self, follower: &impl Follower, stop: &Stop, heard: &mut bool) -> Result<(), LinkError> {
         let mut version = PROTOCOL_VERSION;
         let (session, hello, (resume, rest)) = loop {
             let socket = connect(&self.address, self.timing.connect)?;
             let session = Session::new(socket, stop).map_err(End::Io)?;
             let own = follower.hello();
-            // What an older version compares is a checksum of another kind.
+            // An older version uses another kind of checksum, so it is left out.
             let checksum = own.checksum.filter(|_| version == PROTOCOL_VERSION);
             let hello = Hello { version, checksum, ..own };
             session.write(&command_bytes(&hello.argv())?)?;
@@ -173,8 +177,8 @@ impl Link {
                     tracing::warn!(
                         master = self.address,
                         version,
-                        "the master speaks an older version: histories are compared by epochs only, and from version 1 \
-                         no offset of its wall clock is told"
+                        "the master speaks an older version: histories are compared by epochs only, and with version 1 \
+                         the master does not send the offset of its wall clock"
                     );
                 }
                 answered => break (session, hello, answered?),
@@ -208,7 +212,7 @@ impl Link {
         Err(cause.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(End::Stopped.into()))
     }
 
-    /// The master's answer to the hello, and what came after it.
+    /// Reads the master's answer to the hello. Also returns the bytes that arrived after the answer.
     fn answer(&self, session: &Session<'_>, hello: &Hello) -> Result<(Resume, Vec<u8>), LinkError> {
         let (mut bytes, mut buffer) = (Vec::new(), [0; ANSWER_BYTES_MAX]);
         while !bytes.contains(&b'\n') {
@@ -220,7 +224,7 @@ impl Link {
         }
         let text =
             |bytes: &[u8]| bytes.iter().take(80).copied().collect::<Vec<_>>().escape_ascii().to_string();
-        // One line alone is decoded: an answer has no other form, and nothing nests in it.
+        // Only one line is decoded: every answer is one line, so nothing is nested in it.
         let line = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
         let is_line = bytes.first().is_some_and(|first| b"+-".contains(first));
         let reply = if is_line { reply_in(&bytes[..line])? } else { None };
@@ -239,7 +243,7 @@ impl Link {
         }
     }
 
-    /// Tells the master what the replica has, until the session ends.
+    /// Sends acks to the master until the session ends.
     fn send_acks(&self, session: &Session<'_>, follower: &impl Follower) -> Result<(), End> {
         let (mut last, mut bytes) = (None::<(Ack, Instant)>, Vec::new());
         loop {
@@ -257,12 +261,13 @@ impl Link {
     }
 }
 
-/// Whether a master's answer follows from the hello. One that does not compress although it was asked to is as good.
+/// Whether a master's answer fits the hello. A master may send an uncompressed stream although the hello asked for
+/// compression.
 fn is_asked_for(resume: &Resume, hello: &Hello) -> bool {
     resume.from == hello.last.next() && [Codec::None, hello.codec].contains(&resume.codec)
 }
 
-/// Gives the follower what comes, the entries of one read as one group.
+/// Passes each message to the follower. The entries of one read are passed as one group.
 fn receive(
     from: &mut dyn Read,
     follower: &impl Follower,
@@ -277,7 +282,7 @@ fn receive(
             Err(error) => return Err(End::from_read(error).map_or_else(LinkError::Stream, LinkError::End)),
         }
         let mut group = Group::default();
-        // What was good before an error is given all the same.
+        // Valid messages before an error are still passed to the follower.
         let result = loop {
             match incoming.next(decode_downstream).and_then(|message| {
                 message.map(|message| receiver.take(&message).map(|()| message)).transpose()
@@ -301,7 +306,7 @@ fn receive(
     }
 }
 
-/// Entries that came together.
+/// Entries that arrived in one read.
 #[derive(Default)]
 struct Group {
     entries: Vec<Entry>,
@@ -323,8 +328,8 @@ impl Group {
     }
 }
 
-/// The pause after that many failures in a row: it doubles up to the longest, less up to a half by chance (0 to 1), so
-/// that the replicas of a master that came back do not all come at once.
+/// The pause after that many failures in a row. It doubles up to the longest pause, and is then shortened by up to a half,
+/// depending on `chance` (0 to 1). So the replicas of a master that restarts do not all reconnect at once.
 fn pause(timing: &Timing, failures: u32, chance: f64) -> Duration {
     let doubled = timing.retry.saturating_mul(1 << failures.saturating_sub(1).min(16));
     doubled.min(timing.retry_max).mul_f64(1.0 - chance.clamp(0.0, 1.0) / 2.0)

@@ -1,21 +1,22 @@
-//! Served — who answers at an address, as far as it says so. Does I/O: one connection.
+//! Served — asks which node serves at an address. Does I/O: one connection.
 
 use super::{Client, OwnedFrame};
 use std::time::Duration;
 
-/// Connecting, and each answer, may take so long.
+/// The longest time for the connection, and for each reply.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// What a node says of itself in INFO.
+/// The identity that a node reports in INFO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Served {
-    /// What it is told from other nodes by.
+    /// The node's run id, which no other node has.
     pub run_id: String,
-    /// Whom it follows, as `host:port`; `None`: it is a master.
+    /// The master that it follows, as `host:port`; `None`: it is a master itself.
     pub master: Option<String>,
 }
 
-/// Asks who serves at `host:port`. `None`: nobody says so in time; it may be down, or want a password.
+/// Asks the node at `host:port` for its identity. `None`: there is no useful reply in time. The node may be down, or may
+/// require a password.
 pub fn ask(address: &str) -> Option<Served> {
     let mut client = Client::connect(address, LIMIT).ok()?;
     match client.call(&["INFO"]).ok()? {

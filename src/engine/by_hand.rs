@@ -1,8 +1,8 @@
-//! By hand — what a node does by the clock, or as its threads come, done when somebody says so. Does I/O.
+//! By hand — runs single steps of a node's threads and of its periodic work on request. Does I/O.
 //!
-//! A counterexample says at which moment a heartbeat is sent, a dead key removed, a batch written. Under
-//! [`Clock::ByHand`](super::Clock) and [`Schedule::Gated`](crate::apply::pool::Schedule) nothing of that happens unless it
-//! is asked for here. Each call does what the node's own threads do, by the same code.
+//! A counterexample fixes the moments at which a heartbeat is sent, a dead key is removed, a batch is written. With
+//! [`Clock::ByHand`](super::Clock) and [`Schedule::Gated`](crate::apply::pool::Schedule) each of these steps happens only
+//! when it is requested here. A call runs the same code as the node's own threads.
 
 use super::Place;
 use super::node::{Engine, Role};
@@ -14,17 +14,17 @@ use crate::sync::lock;
 use crate::time::Millis;
 use tokio::sync::oneshot;
 
-/// What readers of a node are given at this instant.
+/// The state and the instant that a node's readers are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
-    /// All that is stored: dead keys are in it.
+    /// Everything that is stored, dead keys included.
     pub stored: Dump,
-    /// The instant by which they judge what is dead.
+    /// The instant by which readers judge what is dead.
     pub judged_at: Millis,
 }
 
 impl<F: Place> Engine<F> {
-    /// What readers are given now. Errors: the store's.
+    /// The state and the instant that readers are given now. Errors: the store's; the node is stopped.
     pub fn given(&self) -> Result<Given, StoreError> {
         match self.role() {
             Role::Master(shared) => {
@@ -40,21 +40,22 @@ impl<F: Place> Engine<F> {
         }
     }
 
-    /// A master shows its replicas the time after its last entry; a replica does nothing.
+    /// On a master: sends replicas the log time after its last entry. On a replica: does nothing.
     pub fn heartbeat(&self) {
         if let Role::Master(shared) = self.role() {
             shared.heartbeat();
         }
     }
 
-    /// Removes `key` if the node's policy finds it dead and leaves its removal to this node; it is done on return. Not
-    /// from within a runtime: it blocks. Errors: the store's; a node that is stopped.
+    /// Removes `key` if it is dead under the node's policy, and if the policy lets this node remove it. The removal is done
+    /// when this returns. It blocks, so it must not be called within an async runtime. Errors: the store's; the node is
+    /// stopped.
     pub fn remove(&self, key: &Key) -> Result<(), String> {
         match self.role() {
             Role::Master(shared) => {
                 let in_words = |error: crate::queue::NotQueued| error.to_string();
                 shared.queue.push(Request::Expire(vec![key.clone()])).map_err(in_words)?;
-                // The writer takes its requests in order: this one is answered after the removal.
+                // The writer handles its requests in order, so the answer to this one comes after the removal.
                 let (reply, done) = oneshot::channel();
                 let fsync = lock(&self.settings).fsync;
                 shared.queue.push(Request::Fsync { fsync, reply }).map_err(in_words)?;
@@ -65,23 +66,24 @@ impl<F: Place> Engine<F> {
         }
     }
 
-    /// A replica publishes a snapshot at its last admitted entry, if its strategy knows that.
+    /// On a replica: requests a snapshot at its last admitted entry, if its strategy publishes snapshots. On a master: does
+    /// nothing.
     pub fn cut(&self) {
         if let Role::Replica(shared) = self.role() {
             shared.pool.request_cut(&shared.applied);
         }
     }
 
-    /// A replica flushes its store as it is, marker and all: what was written so far outlives a crash, and so does the
-    /// log. Errors: the disk's.
+    /// On a replica: makes the log durable, and flushes the store as it is, with its marker, so that both survive a crash.
+    /// On a master: does nothing. Errors: the disk's.
     pub fn flush(&self) -> Result<(), String> {
         let Role::Replica(shared) = self.role() else { return Ok(()) };
-        // In this order, or a crash between the two leaves a store that is ahead of its log.
+        // The log is synced first: otherwise a crash between the two could leave a store that is ahead of its log.
         shared.log.sync().map_err(|error| error.to_string())?;
         shared.applied.flush().map_err(|error| error.to_string())
     }
 
-    /// Whether readers are let in: those of a replica that was killed wait until it has caught up.
+    /// Whether readers are let in. The readers of a replica that was killed wait until it has caught up.
     pub fn lets_readers_in(&self) -> bool {
         match self.role() {
             Role::Master(_) => true,
@@ -90,7 +92,7 @@ impl<F: Place> Engine<F> {
         }
     }
 
-    /// A replica writes nothing more, for good: what stands at the gate stays there.
+    /// On a replica: ends all writes for good. Jobs that wait at the gate are never written.
     pub fn abandon(&self) {
         if let Role::Replica(shared) = self.role() {
             shared.pool.abandon();

@@ -1,13 +1,16 @@
-//! Checkpoints — when the store is flushed, and what follows from it. Does I/O, through store and log.
+//! Checkpoints — decides when the store is flushed, and does the work that follows a flush. Does I/O, through store and
+//! log.
 //!
 //! ```text
 //! fsync the log through the last entry written ─▶ flush the store ─▶ gate up to that entry's time ─▶ purge the log
 //! ```
 //!
-//! In this order, and with nothing written before the flush has begun, a store is never ahead of its log. The flush
-//! itself goes on in the background, and what follows from it is done when somebody looks and finds it ended.
+//! This order ensures that a store is never ahead of its log, provided that nothing is written between the first step and
+//! the beginning of the flush. The flush itself runs in the background. The work after it is done at the next call that
+//! finds the flush ended.
 //!
-//! A disk without room ends nothing: what is in memory stays there, and is in the log. RocksDB tries the flush again by itself.
+//! A disk without room does not end the node: the data that could not be flushed stays in memory, and is in the log.
+//! RocksDB retries the flush by itself.
 
 use super::disk_errors::{DiskErrors, Refused};
 use super::log::SharedLog;
@@ -21,16 +24,16 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::Millis;
 
-/// The first LSN that some replica still needs; nothing is purged from there on.
+/// The first LSN that some replica still needs. Entries from there on are kept within the bounds of [`SharedLog::purge`].
 pub type Needed = Arc<AtomicU64>;
 
-/// Counts what is written since the last flush.
+/// The state of a store's flushes: bytes written since the last one, and the one that is running.
 pub struct Checkpoints {
-    /// Bytes at which a flush is due.
+    /// A flush is due once this many bytes are written.
     flush_bytes: u64,
-    /// Whether compaction may drop what is dead at the flushed marker.
+    /// Whether compaction may drop keys that are dead at the time of the flushed marker.
     raises_gate: bool,
-    /// Whether the store notes the gate as a removed deadline before the gate is raised.
+    /// Whether the gate is written to the store as a removed deadline before it is raised.
     notes_gate: bool,
     needed: Needed,
     errors: Arc<DiskErrors>,
@@ -39,43 +42,45 @@ pub struct Checkpoints {
     reclaim: Reclaim,
 }
 
-/// A flush that goes on.
+/// A flush that has begun and has not been ended by [`Checkpoints::end`].
 struct Begun {
-    /// The marker that it writes, and the time of that entry.
+    /// The marker that was written for it, and the time of that entry.
     last: Lsn,
     time: Millis,
     bytes: u64,
 }
 
 impl Checkpoints {
-    /// Nothing written yet. `raises_gate`: see [`RocksStore::set_gate`] for whom it must be `false`.
+    /// The state before the first write. `raises_gate`: whether a flush raises the gate; see [`RocksStore::set_gate`] for
+    /// the nodes for which it must be `false`.
     pub fn new(flush_bytes: u64, raises_gate: bool, needed: Needed, errors: Arc<DiskErrors>) -> Checkpoints {
         let (notes_gate, unflushed_bytes, begun, reclaim) = (false, 0, None, Reclaim::default());
         Checkpoints { flush_bytes, raises_gate, notes_gate, needed, errors, unflushed_bytes, begun, reclaim }
     }
 
-    /// The same of a master. A master flushes at log time, which may be beyond its last entry's time, so its store notes how far
-    /// compaction may go.
+    /// The same for a master. A master flushes at log time, which may be later than the time of its last entry. So if
+    /// `notes_gate` is set, it writes to the store how far compaction may go.
     pub fn of_master(self, notes_gate: bool) -> Checkpoints {
         Checkpoints { notes_gate, ..self }
     }
 
-    /// Notes `bytes` written to the store; whether a flush is due.
+    /// Counts `bytes` written to the store. Returns whether a flush is due.
     pub fn written(&mut self, bytes: u64) -> bool {
         self.unflushed_bytes += bytes;
         self.unflushed_bytes >= self.flush_bytes
     }
 
-    /// Notes databases that these writes clear; whether a flush is due for their space, which is on the disk.
+    /// Notes the databases that these writes clear. Returns whether a flush is due to free their disk space.
     pub fn cleared<'a>(&mut self, store: &RocksStore, writes: impl IntoIterator<Item = &'a Write>) -> bool {
         self.reclaim.note(store, writes)
     }
 
-    /// Begins a flush, after the one before has ended; whether it did. All through `last`, which is of time `time`, is
-    /// written; the caller writes nothing meanwhile, and goes on at once then.
+    /// Begins a flush, after the previous one has ended. Returns whether it began. The store must hold all entries through
+    /// `last`, which has the time `time`, and the caller must not write during this call. The flush runs on after this
+    /// returns.
     ///
-    /// A log that cannot be synced keeps the store from being flushed, and so does a disk without room, and that is all: what is
-    /// in memory stays there. Errors: the store's; the node ends.
+    /// If the log cannot be synced, or the disk has no room, the store is not flushed, and its data stays in memory. That
+    /// is no error. Errors: the store's; the node ends.
     pub fn begin<F: Files>(
         &mut self,
         store: &RocksStore,
@@ -98,11 +103,11 @@ impl Checkpoints {
         time: Millis,
     ) -> Result<bool, StoreError> {
         if self.begun.is_some() {
-            // To wait for it is to flush all.
+            // A full flush waits for the running one.
             store.flush()?;
             self.end(store, log)?;
         }
-        // What is purged afterwards is what this marker says is there.
+        // The purge after this flush removes only entries that this marker covers.
         let removed = if self.notes_gate { removed(store)?.max(time) } else { Millis::ZERO };
         let note = (removed > Millis::ZERO).then(|| removed_write(removed));
         store.clone().write_all(&mut note.iter().chain([&marker_write(last)]))?;
@@ -112,7 +117,7 @@ impl Checkpoints {
         Ok(true)
     }
 
-    /// Flushes, and waits for it: as [`Checkpoints::begin`] otherwise.
+    /// Like [`Checkpoints::begin`], but waits until the flush has ended.
     pub fn flush<F: Files>(
         &mut self,
         store: &RocksStore,
@@ -129,7 +134,7 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// `false` where there was no room, which is noted until something is done.
+    /// Turns the error of a disk without room into `false`, and notes it until an operation succeeds.
     fn unless_full(&self, outcome: Result<bool, StoreError>) -> Result<bool, StoreError> {
         match outcome {
             Err(StoreError::NoSpace(error)) => {
@@ -144,7 +149,8 @@ impl Checkpoints {
         }
     }
 
-    /// Does what follows from a flush, if one has ended. Errors: the store's; the node ends.
+    /// Does the work after a flush, if one has ended: raises the gate, frees the space of cleared databases, purges the
+    /// log. Errors: the store's; the node ends.
     pub fn end<F: Files>(&mut self, store: &RocksStore, log: &SharedLog<F>) -> Result<(), StoreError> {
         if self.begun.is_none() {
             return Ok(());
@@ -153,7 +159,8 @@ impl Checkpoints {
         let has_ended = self.unless_full(store.is_flushing().map(|goes_on| !goes_on))?;
         if !has_ended {
             if !was_refused && self.errors.store().is_some() {
-                // RocksDB flushes all that it has when there is room, so the log has to have it.
+                // Once there is room, RocksDB flushes everything that it has in memory, so the log has to be durable up to
+                // there.
                 log_synced(log);
             }
             return Ok(());
@@ -172,16 +179,16 @@ impl Checkpoints {
     }
 }
 
-/// Whether the log is durable through its last entry.
+/// Syncs the log. Returns whether it is durable through its last entry.
 fn log_synced<F: Files>(log: &SharedLog<F>) -> bool {
     let synced = log.sync();
     if let Err(error) = &synced {
-        tracing::error!(%error, "store not flushed: log cannot be synced");
+        tracing::error!(%error, "store not flushed: the log cannot be synced");
     }
     synced.is_ok()
 }
 
-/// About what RocksDB keeps in memory for these writes.
+/// The approximate number of bytes of memory that RocksDB takes for these writes.
 pub fn bytes_of(writes: &[Write]) -> u64 {
     const RECORD_BYTES: usize = 64;
     let bytes = writes.iter().map(|write| match write {

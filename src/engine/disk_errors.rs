@@ -1,44 +1,47 @@
-//! Disk errors — what a node's disks refuse at present, for who writes and for INFO. Pure, but for its lock.
+//! Disk errors — the kinds of writes that a node's disks refuse at present, for its writers and for INFO. Pure, except for
+//! its lock.
 
 use crate::sync::{Mutex, lock};
 
-/// What a disk may refuse, each until it takes it again.
+/// A kind of write that a disk may refuse. An error lasts until the disk accepts a write of the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Entries of the log.
+    /// Appending entries to the log.
     Log,
-    /// A batch of the store.
+    /// Writing a batch to the store.
     Batch,
-    /// A flush of the store.
+    /// Flushing the store.
     Flush,
 }
 
-/// What is refused now, with the disk's words.
+/// The kinds of writes that are refused now, each with the disk's error.
 #[derive(Debug, Default)]
 pub struct DiskErrors {
     now: Mutex<[Option<String>; 3]>,
 }
 
 impl DiskErrors {
-    /// Notes that `what` was refused, or that it was taken.
+    /// Notes that `what` was refused with `error`, or that it was accepted (`None`).
     pub fn set(&self, what: Refused, error: Option<String>) {
         let mut now = lock(&self.now);
         let before = &mut now[what as usize];
         match (&*before, &error) {
-            (None, Some(error)) => tracing::error!(?what, %error, "refused by the disk: tried again"),
-            (Some(_), None) => tracing::info!(?what, "taken by the disk again"),
+            (None, Some(error)) => {
+                tracing::error!(?what, %error, "the disk refuses writes: they are retried")
+            }
+            (Some(_), None) => tracing::info!(?what, "the disk accepts writes again"),
             _ => {}
         }
         *before = error;
     }
 
-    /// Why the store takes nothing, if it does not.
+    /// The error because of which the store cannot be written; `None`: it can.
     pub fn store(&self) -> Option<String> {
         let now = lock(&self.now);
         now[Refused::Batch as usize].clone().or_else(|| now[Refused::Flush as usize].clone())
     }
 
-    /// Why writes are refused, if they are.
+    /// The error because of which writes are refused; `None`: they are accepted.
     pub fn first(&self) -> Option<String> {
         lock(&self.now).iter().flatten().next().cloned()
     }

@@ -1,4 +1,4 @@
-//! What a node tells of itself: the source of INFO and ROLE.
+//! Facts — collects the state that a node reports in INFO and ROLE.
 
 use super::node::Role;
 use super::{Settings, following, master};
@@ -10,7 +10,7 @@ use crate::server::facts::{Follower, FollowerState, Link, Progress, Role as Role
 use crate::sync::lock;
 use crate::time::Millis;
 
-/// The facts at this instant.
+/// The facts of a node at this instant.
 pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Facts {
     let mut facts = Facts {
         run_id: run_id.to_owned(),
@@ -34,7 +34,7 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
     match role {
         Role::Master(shared) => of_master(&mut facts, shared),
         Role::Replica(shared) => of_replica(&mut facts, shared),
-        Role::None => facts.read_only = Some("the node is stopped or changes its role".to_owned()),
+        Role::None => facts.read_only = Some("the node is stopped or is changing its role".to_owned()),
     }
     facts
 }
@@ -81,7 +81,7 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
         LinkState::Down { .. } => Link::Down,
         LinkState::Stopped { reason } => Link::Stopped { reason: reason.to_string() },
     };
-    // A master that is not heard may have gone on.
+    // While the link is down the master may have written more, so the lag is unknown.
     let is_up = matches!(link, Link::Up { .. });
     let lag = if is_up { lock(&shared.marks).lag(applied) } else { Lag::default() };
     let reached = Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };

@@ -1,4 +1,5 @@
-//! Feeds — a master's side of its replicas: one thread each. Does I/O: threads, through `replication::feed`.
+//! Feeds — a master's side of the links to its replicas, with a thread for each replica. Does I/O: threads, through
+//! `replication::feed`.
 
 use super::Place;
 use super::following;
@@ -22,17 +23,17 @@ use std::time::Duration;
 /// A replica as its master sees it.
 #[derive(Clone, Debug)]
 pub struct Fed {
-    /// Its address.
+    /// Its address; `None`: the system does not report it.
     pub addr: Option<SocketAddr>,
-    /// The port that it serves on; 0 if it does not.
+    /// The port on which it serves clients; 0 if it serves none.
     pub port: u16,
-    /// What it is sent is compressed by this.
+    /// The codec that compresses its stream.
     pub compression: Codec,
-    /// How far it is.
+    /// Its progress.
     pub progress: Progress,
 }
 
-/// The replicas of a master, and how to end their feeds.
+/// The replicas of a master, and the threads of their feeds.
 #[derive(Debug, Default)]
 pub struct Feeds {
     fed: Mutex<BTreeMap<u64, Fed>>,
@@ -41,12 +42,12 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    /// Those that are connected, in the order in which they came.
+    /// The connected replicas, in the order of their random ids.
     pub fn list(&self) -> Vec<Fed> {
         lock(&self.fed).values().cloned().collect()
     }
 
-    /// Ends all feeds, and waits for it.
+    /// Ends all feeds, and waits for their threads.
     pub fn stop(&self) {
         self.stop.set();
         for thread in lock(&self.threads).drain(..) {
@@ -57,8 +58,7 @@ impl Feeds {
     }
 }
 
-/// A replica said where it is: it is answered, and fed from a thread of its own.
-/// `seat` is given back when the socket is closed.
+/// Answers a replica's hello, and feeds the replica on a new thread. `seat` is dropped when the socket is closed.
 pub fn take<F: Place>(
     role: Role<F>,
     argv: Vec<Vec<u8>>,
@@ -69,7 +69,7 @@ pub fn take<F: Place>(
     let answer = match &role {
         Role::Master(shared) => accept(shared, &argv),
         Role::Replica(shared) => Err(follows_itself(shared)),
-        Role::None => Err("LOADING the node changes its role".to_owned()),
+        Role::None => Err("LOADING the node is changing its role".to_owned()),
     };
     match (answer, role) {
         (Ok((hello, resume)), Role::Master(shared)) => {
@@ -85,7 +85,7 @@ pub fn take<F: Place>(
                     threads.retain(|thread| !thread.is_finished());
                     threads.push(thread);
                 }
-                Err(error) => tracing::error!(%error, "no thread for a replica"),
+                Err(error) => tracing::error!(%error, "cannot start a thread for a replica"),
             }
         }
         (Ok(_), _) => {}
@@ -96,7 +96,7 @@ pub fn take<F: Place>(
 fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), String> {
     let hello = Hello::parse(argv).map_err(|refusal| refusal.to_string())?;
     let log = shared.log.state();
-    // What is in the log and not published yet is no replica's business.
+    // An entry that is in the log but not published yet must not be sent to a replica.
     let last = shared.tail.get().last.min(log.last);
     let expiry = shared.expiry.name().to_owned();
     let time = shared.last().1;
@@ -114,8 +114,8 @@ fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, hand
     if hello.version < PROTOCOL_VERSION {
         tracing::warn!(
             version = hello.version,
-            "a replica speaks an older version: its history is compared by epochs only, and from version 1 it is told \
-             no offset of the wall clock"
+            "a replica speaks an older version: its history is compared by epochs only, and with version 1 it is not \
+             sent the offset of the wall clock"
         );
     }
     Ok((hello, resume))
@@ -127,7 +127,7 @@ fn follows_itself<F: Files>(shared: &following::Shared<F>) -> String {
 
 fn refuse(mut socket: TcpStream, text: &str) {
     tracing::warn!(reason = text, "replica refused");
-    // The other side reads it or is gone.
+    // An error is ignored: the other side may have disconnected.
     let _ = socket.write_all(format!("-{text}\r\n").as_bytes());
 }
 
@@ -152,18 +152,19 @@ fn run<F: Place>(shared: &Shared<F>, accepted: Accepted, hello: &Hello) {
     note_needed(shared);
     match ended {
         Ok(()) => tracing::info!(?addr, "replica detached"),
-        Err(error) => tracing::warn!(?addr, %error, "replica lost"),
+        Err(error) => tracing::warn!(?addr, %error, "replica connection failed"),
     }
 }
 
-/// What the slowest replica has received, the log keeps.
+/// Updates the first LSN that a purge of the log has to keep: the entry after the last one that the slowest replica has
+/// received.
 fn note_needed<F: Files>(shared: &Shared<F>) {
     let fed = lock(&shared.feeds.fed);
     let needed = fed.values().map(|fed| fed.progress.ack.received.next()).min();
     shared.needed.store(needed.unwrap_or(Lsn(u64::MAX)).0, Ordering::Release);
 }
 
-/// The master's log as its feeds read it.
+/// The master's log, as the feeds read it.
 struct Log<'a, F: Files>(&'a Shared<F>);
 
 impl<F: Place> Source for Log<'_, F> {

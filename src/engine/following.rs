@@ -1,9 +1,9 @@
-//! Following — a node that follows a master: its threads, and how they end. Does I/O: threads, through the link.
+//! Following — a node that follows a master: its threads, and how they are stopped. Does I/O: threads, through the link.
 //!
 //! ```text
 //! link (one thread, reconnects) ─▶ log ─▶ pool ─▶ workers ─▶ store
-//! ticker: every 100 ms a cut for strategies that publish snapshots, and a look for dead keys, every second fsync
-//! packer: closed segments of the log, if the node compresses
+//! ticker: every 100 ms a cut for strategies that publish snapshots, and a search for dead keys; every second an fsync
+//! packer: compresses closed segments of the log, if the node is set to
 //! ```
 
 use super::checkpoint::{Checkpoints, Needed};
@@ -38,31 +38,31 @@ use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
 use tokio::sync::Notify;
 
-/// Dead keys that are known beforehand, about: each takes a moment of every flush.
+/// The approximate number of dead keys that are collected for the next flush. Each of them makes the flush a little longer.
 const DEAD_MAX: usize = 10_000;
 
-/// What a replica's threads share.
+/// The state that a replica's threads share.
 pub struct Shared<F: Files> {
     /// Its master.
     pub master: Address,
-    /// What the workers do, and what readers see.
+    /// The work of the workers, and the state that readers see.
     pub applied: Applied,
     /// The workers' queue.
     pub pool: Pool<Machine>,
     /// Its own log.
     pub log: Arc<SharedLog<F>>,
-    /// The link as it is, and since when it is up or is not.
+    /// The link's state, and since when it is up or down.
     pub link: Mutex<(LinkState, Elapsed)>,
-    /// How far behind it is.
+    /// The marks from which its lag is computed.
     pub marks: Mutex<Marks>,
     /// Its own clocks.
     pub clock: Clock,
     fsync: Mutex<Fsync>,
-    /// Keys that were found dead, [`DEAD_MAX`] at most and those of one stretch: removed when the store is flushed.
+    /// Keys that were found dead, about [`DEAD_MAX`] at most. They are removed when the store is flushed.
     dead: Mutex<BTreeSet<Key>>,
 }
 
-/// A replica that runs.
+/// A running replica.
 pub struct Following<F: Files> {
     shared: Arc<Shared<F>>,
     workers: Vec<thread::JoinHandle<()>>,
@@ -73,8 +73,8 @@ pub struct Following<F: Files> {
 }
 
 impl<F: Place> Following<F> {
-    /// Starts a replica of `master` on an open folder. `disconnect` is notified when all clients have to be disconnected. Errors: the
-    /// folder's disk; threads.
+    /// Starts a replica of `master` on an open folder. `disconnect` is notified when all clients have to be disconnected.
+    /// Errors: the disk's; a thread cannot be started.
     pub fn start(
         settings: &Settings,
         opened: Opened<F>,
@@ -115,7 +115,7 @@ impl<F: Place> Following<F> {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        // Who judges by a clock of his own may judge at an earlier instant tomorrow.
+        // A policy that judges by the local clock may later judge at an earlier instant, so compaction may not drop keys.
         let raises_gate = policy.judging() == Judging::LogTime;
         let errors = Arc::clone(shared.applied.errors());
         let checkpoints =
@@ -147,13 +147,14 @@ impl<F: Place> Following<F> {
         Ok(Following { shared, workers, link, stop, ticker, packer })
     }
 
-    /// What its threads share.
+    /// The state that its threads share.
     pub fn shared(&self) -> &Arc<Shared<F>> {
         &self.shared
     }
 
-    /// Ends it: what was received is applied, everything is durable, the store is flushed. Gives the store, which readers may
-    /// still see, and the master's time as it was counted, with the reading of the elapsed clock; `None`: nothing was received.
+    /// Stops the replica: all received entries are applied, everything is made durable, the store is flushed. Returns the
+    /// store, which readers may still use, and the master's time as the replica counted it, with the reading of the elapsed
+    /// clock; `None`: nothing was received. Errors: a thread failed, or a disk did.
     pub fn stop(self) -> Result<(RocksStore, Option<(Millis, Elapsed)>), String> {
         self.stop.set();
         let sink = self.link.join().map_err(|_| "the link panicked".to_owned())?;
@@ -167,7 +168,7 @@ impl<F: Place> Following<F> {
             return Err(stopped.to_string());
         }
         sink.flush(&mut lock(&sink.received)).map_err(|error| error.to_string())?;
-        // An estimate, too, was an instant that readers judged by.
+        // The ceiling has to cover estimates, too, because readers judged by them.
         let (_, told) = self.shared.applied.seen();
         identity.set_lost(!self.shared.applied.lets_readers_in());
         identity.set_heard(self.shared.applied.heard());
@@ -183,7 +184,7 @@ impl<F: Place> Following<F> {
 }
 
 impl<F: Files> Shared<F> {
-    /// Runs one command of a connection; `None`: it costs more than that.
+    /// Answers one command of a connection; `None`: the read costs more than `cost`.
     pub fn run(&self, command: &Command, cost: Cost) -> Option<Reply> {
         let error = |text: &str| Some(Reply::Error(text.to_owned()));
         if command.is_write() {
@@ -199,14 +200,14 @@ impl<F: Files> Shared<F> {
         read::read(&*sight.snapshot, command, at, cost)
     }
 
-    /// Changes the promise of an acknowledgement.
+    /// Changes the policy by which the log is synced. Errors: the log's.
     pub fn set_fsync(&self, fsync: Fsync) -> Result<(), String> {
         self.log.set_fsync(fsync).map_err(|error| error.to_string())?;
         *lock(&self.fsync) = fsync;
         Ok(())
     }
 
-    /// Looks for keys that are dead, a stretch of the store further: `swept` is where that goes on.
+    /// Searches the next stretch of the store for dead keys. `swept` is the place where the search continues.
     pub fn note_dead(&self, swept: &mut Vec<u8>) {
         let Some(now) = self.applied.removes_at() else { return };
         if lock(&self.dead).len() >= DEAD_MAX {
@@ -214,21 +215,21 @@ impl<F: Files> Shared<F> {
         }
         match self.applied.store().dead_keys(now, swept) {
             Ok(keys) => lock(&self.dead).extend(keys),
-            Err(error) => tracing::warn!(%error, "no look at deadlines"),
+            Err(error) => tracing::warn!(%error, "cannot search for dead keys"),
         }
     }
 
-    /// Whether the log is synced by the clock.
+    /// Whether the ticker syncs the log every second.
     pub fn syncs_every_second(&self) -> bool {
         *lock(&self.fsync) == Fsync::EverySec
     }
 }
 
-/// Where the link puts what it receives.
+/// The link's follower: it takes everything that the link receives.
 struct Sink<F: Files> {
     shared: Arc<Shared<F>>,
     expiry: Policy,
-    /// What it asks its master for.
+    /// The codec that it requests from its master.
     compression: Codec,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     store: RocksStore,
@@ -236,11 +237,11 @@ struct Sink<F: Files> {
     received: Mutex<Received>,
     /// Notified when all clients have to be disconnected.
     disconnect: Arc<Notify>,
-    /// Asked for when the link is to end.
+    /// Set when the link has to end.
     stop: Stop,
 }
 
-/// How far the link has come.
+/// The place in the log that the link has reached.
 struct Received {
     checkpoints: Checkpoints,
     /// The last entry admitted, and its time.
@@ -249,7 +250,8 @@ struct Received {
 }
 
 impl<F: Files> Sink<F> {
-    /// Appends to the log. While its disk has no room the link waits, and with it the master; acks go on.
+    /// Appends to the log. While the disk refuses, the link waits and retries, and so the master waits, too. Acks are still
+    /// sent.
     fn append(&self, entries: &[Entry], bytes: &[u8]) -> Result<(), FollowerError> {
         loop {
             let fsync = *lock(&self.shared.fsync);
@@ -268,15 +270,16 @@ impl<F: Files> Sink<F> {
         }
     }
 
-    /// All that was received is applied, and nothing is being written.
+    /// Waits until all received entries are applied. Then no worker writes, and the dead keys are removed.
     fn quiesce(&self, received: &Received) -> Result<(), FollowerError> {
-        // The disk works while the workers do; a log that cannot be synced is told of when it has to be.
+        // The log is synced here so that the disk works while the workers finish. An error is ignored: the flush syncs
+        // again, and reports it.
         let _ = self.shared.log.sync();
         self.shared.pool.wait_for(received.last).map_err(failed)?;
         self.remove_the_dead().map_err(failed)
     }
 
-    /// All that was received is applied, and the store is flushed.
+    /// Waits until all received entries are applied, and flushes the store.
     fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
         self.quiesce(received)?;
         let Received { checkpoints, last, time } = received;
@@ -285,7 +288,8 @@ impl<F: Files> Sink<F> {
 }
 
 impl<F: Files> Sink<F> {
-    /// Removes what the ticker found dead, while no worker writes: an effect must not find half of a key.
+    /// Removes the keys that the ticker found dead. No worker may write meanwhile: an effect must not find a key that is
+    /// partly removed.
     fn remove_the_dead(&self) -> Result<(), StoreError> {
         let Some(now) = self.shared.applied.removes_at() else { return Ok(()) };
         let dead = std::mem::take(&mut *lock(&self.shared.dead));
@@ -306,14 +310,15 @@ fn failed(error: impl std::fmt::Display) -> FollowerError {
 impl<F: Place> Follower for Sink<F> {
     fn hello(&self) -> Hello {
         let log = self.shared.log.state();
-        // A store that cannot be read stops the node at its next write. Until then no master lets it resume.
+        // If the store cannot be read, its next write stops the node. Until then this value makes every master refuse the
+        // replica.
         let removed = apply::removed(&self.store).unwrap_or_else(|error| {
-            tracing::error!(%error, "latest deadline removed is not known");
+            tracing::error!(%error, "cannot read the latest removed deadline");
             Millis(u64::MAX)
         });
         Hello {
             last: log.last,
-            // A log that cannot be read is told of when it has to be.
+            // If the log cannot be read there is no checksum. The error is reported by the next call that needs the log.
             checksum: self.shared.log.around(log.last).ok().and_then(|around| around.running),
             removed,
             port: self.port.load(Ordering::Relaxed),
@@ -374,7 +379,7 @@ impl<F: Place> Follower for Sink<F> {
     }
 
     fn acks(&self) -> Ack {
-        // In this order: nothing is applied or durable that was not received.
+        // The applied LSN is read before the log's state, so that it is never greater than the received LSN.
         let (applied, _) = self.shared.applied.seen();
         let log = self.shared.log.state();
         Ack { received: log.last, durable: log.durable, applied }

@@ -1,19 +1,21 @@
-//! The segment log behind one lock: a writer appends, feeds read, a ticker syncs. Does I/O, through the log.
+//! Log — the segment log behind a lock: the writer or link appends, feeds read, the ticker syncs. Does I/O, through the
+//! log.
 
 use crate::binlog::segment::{Around, Cursor};
 use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError, SegmentLog, Stretch};
 use crate::compression::Codec;
 use crate::sync::{Mutex, lock};
 
-/// Segments that stay for replicas that come back: a quarter of a GB by default.
+/// The least number of segments that a purge keeps, for replicas that reconnect: a quarter of a GB by default.
 pub const SEGMENTS_KEPT_MIN: usize = 4;
-/// Segments that stay for replicas that are slow: 4 GB by default. A replica that needs older ones is lost.
+/// The most segments that a purge keeps for slow replicas: 4 GB by default. A replica that needs older ones can no longer
+/// resume.
 pub const SEGMENTS_KEPT_MAX: usize = 64;
 
-/// What is known of a log without asking it for entries.
+/// The state of a log, without its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogState {
-    /// The first LSN that is there.
+    /// The first LSN that is not purged.
     pub first: Lsn,
     /// The last LSN.
     pub last: Lsn,
@@ -21,12 +23,12 @@ pub struct LogState {
     pub durable: Lsn,
     /// Each epoch that has entries, with its first LSN.
     pub epochs: Vec<(Epoch, Lsn)>,
-    /// Why it takes no more entries, if it does not.
+    /// The reason for which it accepts no more entries; `None`: it accepts them.
     pub poisoned: Option<String>,
 }
 
-/// A log that threads share. Every call but [`SharedLog::sync`] and [`SharedLog::pack`] takes the lock for as long as the
-/// disk takes.
+/// A log that threads share. Each call holds the lock while the disk works, except for [`SharedLog::sync`] and
+/// [`SharedLog::pack`].
 pub struct SharedLog<F: Files> {
     log: Mutex<SegmentLog<F>>,
 }
@@ -37,14 +39,15 @@ impl<F: Files> SharedLog<F> {
         SharedLog { log: Mutex::new(log) }
     }
 
-    /// See [`SegmentLog::append`]; under `always` it is durable when this returns.
+    /// See [`SegmentLog::append`]. If `fsync` is `always`, the group is durable when this returns. Errors: as there.
     pub fn append(&self, group: &[Entry], fsync: Fsync) -> Result<(), SegmentError> {
         let mut log = lock(&self.log);
         log.append(group)?;
         Self::appended(&mut log, fsync)
     }
 
-    /// See [`SegmentLog::append_received`], and durable if `fsync` says `always`. Errors: as there.
+    /// See [`SegmentLog::append_received`]. If `fsync` is `always`, the group is durable when this returns. Errors: as
+    /// there.
     pub fn append_received(&self, group: &[Entry], bytes: &[u8], fsync: Fsync) -> Result<(), SegmentError> {
         let mut log = lock(&self.log);
         log.append_received(group, bytes)?;
@@ -54,7 +57,7 @@ impl<F: Files> SharedLog<F> {
     fn appended(log: &mut SegmentLog<F>, fsync: Fsync) -> Result<(), SegmentError> {
         match fsync {
             Fsync::Always => match log.sync() {
-                // Durable, and only not recorded as such: the next sync records it.
+                // The group is durable, but the fsync point was not recorded. The next sync records it.
                 Err(error @ SegmentError::Io { .. }) => {
                     tracing::warn!(%error, "fsync point not recorded");
                     Ok(())
@@ -65,7 +68,7 @@ impl<F: Files> SharedLog<F> {
         }
     }
 
-    /// See [`SegmentLog::sync`]. Entries are appended and read while the disk works.
+    /// See [`SegmentLog::sync`]. Entries can be appended and read meanwhile.
     pub fn sync(&self) -> Result<Lsn, SegmentError> {
         let syncing = lock(&self.log).begin_sync()?;
         let outcome = syncing.run();
@@ -77,8 +80,8 @@ impl<F: Files> SharedLog<F> {
         lock(&self.log).set_fsync(fsync)
     }
 
-    /// Takes away segments below `flushed` and `needed`, keeping at least [`SEGMENTS_KEPT_MIN`], and at most
-    /// [`SEGMENTS_KEPT_MAX`] whoever needs them. See [`SegmentLog::purge`].
+    /// Removes segments below both `flushed` and `needed`. It keeps at least [`SEGMENTS_KEPT_MIN`] segments. Segments below
+    /// `flushed` beyond the last [`SEGMENTS_KEPT_MAX`] are removed even if a replica needs them. See [`SegmentLog::purge`].
     pub fn purge(&self, flushed: Lsn, needed: Lsn) -> Result<usize, SegmentError> {
         let mut log = lock(&self.log);
         let wanted = needed.max(log.first_of_last(SEGMENTS_KEPT_MAX));
@@ -86,8 +89,8 @@ impl<F: Files> SharedLog<F> {
         log.purge(keep_from)
     }
 
-    /// Packs the oldest segment that is closed and not packed, see [`SegmentLog::begin_pack`]; whether there was one. Entries
-    /// are appended and read meanwhile.
+    /// Packs the oldest segment that is closed and not packed, see [`SegmentLog::begin_pack`]. Returns whether there was
+    /// one. Entries can be appended and read meanwhile.
     pub fn pack(&self, codec: Codec) -> Result<bool, SegmentError> {
         let begun = lock(&self.log).begin_pack(codec)?;
         let Some(packing) = begun else { return Ok(false) };
@@ -115,7 +118,7 @@ impl<F: Files> SharedLog<F> {
         lock(&self.log).around(lsn)
     }
 
-    /// What is known of it now.
+    /// The current state of the log.
     pub fn state(&self) -> LogState {
         let log = lock(&self.log);
         LogState {

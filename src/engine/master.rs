@@ -1,10 +1,10 @@
-//! Master — a node that takes writes: its threads, and how they end. Does I/O: threads.
+//! Master — a node that takes writes: its threads, and how they are stopped. Does I/O: threads.
 //!
 //! ```text
 //! connections ─▶ queue ─▶ writer ─▶ log, store ─▶ publication ─▶ connections that read
 //!                  ▲                                 tail ─▶ feeds ─▶ replicas
-//!                packer: closed segments of the log, if the node compresses
-//!                ticker: every 100 ms dead keys and a heartbeat, every second fsync and the ceiling
+//!                packer: compresses closed segments of the log, if the node is set to
+//!                ticker: every 100 ms dead keys and a heartbeat; every second fsync and the ceiling
 //! ```
 
 use super::checkpoint::{Checkpoints, Needed};
@@ -34,38 +34,38 @@ use crate::sync::{Arc, thread};
 use crate::time::{Elapsed, Millis};
 use tokio::sync::oneshot;
 
-/// Requests that wait for the writer; each connection has one at most.
+/// The most requests that may wait for the writer. Each connection has at most one.
 const QUEUE_ITEMS_MAX: usize = 100_000;
 
-/// What a master's threads share.
+/// The state that a master's threads share.
 pub struct Shared<F: Files> {
     /// The store; only the writer writes it.
     pub store: RocksStore,
     /// The log; only the writer appends to it.
     pub log: Arc<SharedLog<F>>,
-    /// What readers are given.
+    /// The state that readers are given.
     pub publication: Arc<MasterPublication<Snapshot>>,
-    /// What replicas are given.
+    /// The end of the log, as replicas may see it.
     pub tail: Arc<SharedTail>,
-    /// What the writer is asked for.
+    /// The requests to the writer.
     pub queue: Arc<Queue<Request>>,
-    /// What replicas need of the log.
+    /// The first LSN that a replica still needs.
     pub needed: Needed,
     /// The epoch of new entries.
     pub epoch: Epoch,
-    /// What its log's entries mean.
+    /// The expiry policy of the log's entries.
     pub expiry: Policy,
     /// Its own clocks.
     pub clock: Clock,
-    /// Those who follow.
+    /// Its replicas.
     pub feeds: Feeds,
-    /// What the disks refuse.
+    /// The current errors of the disks.
     pub errors: Arc<DiskErrors>,
-    /// Whether the log is synced by the clock.
+    /// Whether the ticker syncs the log every second.
     every_second: AtomicBool,
 }
 
-/// A master that runs.
+/// A running master.
 pub struct Master<F: Files> {
     shared: Arc<Shared<F>>,
     writer: thread::JoinHandle<Result<Writer<F>, StoreError>>,
@@ -74,10 +74,9 @@ pub struct Master<F: Files> {
 }
 
 impl<F: Place> Master<F> {
-    /// Starts a master on an open folder, in a new epoch. `promoted_at`: the
-    /// master's time as this node counted it as a replica, with the reading of the elapsed clock; `None`: log time goes on from the
-    /// folder's pair.
-    /// Errors: the folder's disk; the store's.
+    /// Starts a master on an open folder, in a new epoch. `promoted_at`: the former master's time, as this node counted it
+    /// while it was a replica, with the reading of the elapsed clock; `None`: log time continues from the folder's pair.
+    /// Errors: the disk's; the store's; a thread cannot be started.
     pub fn start(
         settings: &Settings,
         opened: Opened<F>,
@@ -86,7 +85,7 @@ impl<F: Place> Master<F> {
     ) -> Result<Master<F>, super::StartError> {
         let Opened { store, log, files, mut identity, last, epochs, time: floor, clean, .. } = opened;
         let log = Arc::new(SharedLog::new(log));
-        // The folder may be a backup or a clone: whoever went on from it before went on in another epoch.
+        // The folder may be a backup or a clone. Another node that started from the same data has drawn a different epoch.
         let epoch = epoch_of_start(&epochs, identity.epoch(), fastrand::u32(..));
         tracing::info!(%epoch, %last, promoted = identity.is_follower(), clean, "new epoch");
         identity.set_follower(false);
@@ -146,7 +145,7 @@ impl<F: Place> Master<F> {
         let writer = thread::Builder::new().name("writer".to_owned()).spawn(move || {
             let ended = writer.run(&queue);
             if let Err(error) = &ended {
-                // Nobody is answered any more: connections see that their request was dropped.
+                // No request is answered any more. Each connection notices that its request was dropped.
                 queue.close();
                 failure.report(format!("store: {error}"));
             }
@@ -157,13 +156,13 @@ impl<F: Place> Master<F> {
         Ok(Master { shared, writer, ticker, packer })
     }
 
-    /// What its threads share.
+    /// The state that its threads share.
     pub fn shared(&self) -> &Arc<Shared<F>> {
         &self.shared
     }
 
-    /// Ends it: what is queued is done, everything is durable, the store is flushed. Gives the store, which readers may
-    /// still see.
+    /// Stops the master: all queued requests are done, everything is made durable, the store is flushed. Returns the store,
+    /// which readers may still use. Errors: a thread failed, or a disk did.
     pub fn stop(self) -> Result<RocksStore, String> {
         self.shared.queue.close();
         self.shared.tail.close();
@@ -174,7 +173,7 @@ impl<F: Place> Master<F> {
         drop(self.packer);
         let flushed = writer.checkpoints.flush(&writer.store, &writer.log, writer.last, writer.time);
         flushed.map_err(|error| error.to_string())?;
-        // Readers and replicas were told at most this instant.
+        // Readers and replicas were told no later instant than this.
         let now = self.shared.clock.moment();
         let told = self.shared.publication.read(now).clock;
         identity.set_heard(told);
@@ -186,19 +185,19 @@ impl<F: Place> Master<F> {
 }
 
 impl<F: Files> Shared<F> {
-    /// What readers are given now.
+    /// The state and the times for a reader now.
     pub fn sight(&self) -> Sight<Snapshot> {
         self.publication.read(self.clock.moment())
     }
 
-    /// Runs a connection's commands, a write among them, as far as `room` has room for their replies: the writer does, one after
-    /// the other. The replies, and the commands that were not run.
+    /// Has the writer run a connection's commands in order, as long as `room` has room for their replies. At least one of
+    /// them is a write. Returns the replies, and the commands that were not run.
     pub async fn run(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         let count = commands.len();
         let (reply, answer) = oneshot::channel();
         match self.queue.push_asleep(Request::Run { commands, room: room.clone(), reply }) {
             Ok(None) => {}
-            // The other connections that have something to run go first, and the writer is woken once for all of them.
+            // Other connections that have something to run go first, so that the writer is woken once for all of them.
             Ok(Some(wake)) => {
                 tokio::task::yield_now().await;
                 drop(wake);
@@ -214,7 +213,7 @@ impl<F: Files> Shared<F> {
         }
     }
 
-    /// Changes the promise of an acknowledgement.
+    /// Changes the policy by which the log is synced. Errors: the log's; the node is stopped.
     pub async fn set_fsync(&self, fsync: Fsync) -> Result<(), String> {
         let (reply, outcome) = oneshot::channel();
         self.queue.push(Request::Fsync { fsync, reply }).map_err(|error| error.to_string())?;
@@ -223,12 +222,12 @@ impl<F: Files> Shared<F> {
         Ok(())
     }
 
-    /// Whether the log is synced by the clock.
+    /// Whether the ticker syncs the log every second.
     pub fn syncs_every_second(&self) -> bool {
         self.every_second.load(Ordering::Relaxed)
     }
 
-    /// Shows replicas the time after the last entry.
+    /// Sends replicas the log time after the last entry, unless a group is being executed.
     pub fn heartbeat(&self) {
         let stepped = |after, step| self.tail.step(after, step);
         if let Some((last, time)) = self.publication.heartbeat(self.clock.moment(), stepped) {
@@ -242,7 +241,7 @@ impl<F: Files> Shared<F> {
         (lsn, time)
     }
 
-    /// As [`Shared::last`], with the offset of the wall clock in milliseconds.
+    /// Like [`Shared::last`], with the offset of the wall clock in milliseconds.
     pub fn seen(&self) -> (Lsn, Millis, i64) {
         let sight = self.publication.read(self.clock.moment());
         (sight.lsn, sight.clock, sight.offset_ms)

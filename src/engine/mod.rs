@@ -1,16 +1,16 @@
-//! Engine — a node as it runs: folder, threads, role. Does I/O. Feature `rocksdb`.
+//! Engine — a running node: its folder, its threads, its role. Does I/O. Feature `rocksdb`.
 //!
 //! | file | what |
 //! |---|---|
-//! | `open` | a folder as the last run left it → store and log that agree |
-//! | `writer` | a master's one thread that writes |
+//! | `open` | opens a folder as the last run left it, and brings store and log into agreement |
+//! | `writer` | a master's only thread that writes |
 //! | `master` | a master's threads |
-//! | `replica` | what a replica does with entries and heartbeats, and what its readers see |
+//! | `replica` | how a replica applies entries and heartbeats, and what its readers see |
 //! | `following` | a replica's threads |
 //! | `checkpoint` | when the store is flushed and the log purged |
-//! | `ticker` | what is done by the clock |
-//! | `packer` | closed segments of the log, made shorter |
-//! | `by_hand` | what is done by hand instead, where a schedule is replayed |
+//! | `ticker` | periodic work |
+//! | `packer` | compresses closed segments of the log |
+//! | `by_hand` | the work of threads and ticker, called step by step when a schedule is replayed |
 
 mod by_hand;
 mod checkpoint;
@@ -52,32 +52,32 @@ use read::Cost;
 use std::fmt;
 use tokio::sync::watch;
 
-/// Why a node does not start.
+/// The reason for which a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Its folder.
+    /// Its folder cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// Its folder's identity.
+    /// The identity file of its folder cannot be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// Its store.
+    /// Its store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Its threads.
+    /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
-    /// Compaction has gone further than log time, which is a bug.
+    /// Compaction has dropped records that were still alive at log time, which is a bug.
     #[error("the store was compacted beyond log time")]
     Gate,
 }
 
-/// Files that threads of a node share.
+/// The files of a folder, in a form that the threads of a node can share.
 pub trait Place: Files<File: Send + Sync> + Clone + Send + Sync + 'static {}
 
 impl<F: Files<File: Send + Sync> + Clone + Send + Sync + 'static> Place for F {}
 
-/// Where a master is.
+/// The address of a master.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// Its host.
@@ -95,7 +95,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Not `host:port`.
+/// The text is not `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not host:port")]
 pub struct AddressError(String);
@@ -112,17 +112,17 @@ impl std::str::FromStr for Address {
     }
 }
 
-/// Where threads report that the node cannot go on.
+/// The place where threads report that the node cannot go on. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Failure(Arc<watch::Sender<Option<String>>>);
 
 impl Failure {
-    /// Nothing has failed.
+    /// No failure yet.
     pub fn new() -> Failure {
         Failure(Arc::new(watch::Sender::new(None)))
     }
 
-    /// The node cannot go on; the first reason stands.
+    /// Reports that the node cannot go on. The first reason is kept, later ones are only logged.
     pub fn report(&self, reason: String) {
         tracing::error!(%reason, "node failed");
         self.0.send_if_modified(|stored| {
@@ -132,12 +132,12 @@ impl Failure {
         });
     }
 
-    /// Waits until the node cannot go on.
+    /// Waits until a thread reports that the node cannot go on. Returns the reason.
     pub async fn wait(&self) -> String {
         let mut receiver = self.0.subscribe();
         match receiver.wait_for(Option::is_some).await {
             Ok(reason) => reason.clone().unwrap_or_default(),
-            // The sender is in `self`.
+            // This cannot happen: `self` holds the sender.
             Err(_) => String::new(),
         }
     }
@@ -149,7 +149,7 @@ impl Default for Failure {
     }
 }
 
-/// The reply of a master to a command that reads what its readers are given; `None`: it costs more than that.
+/// A master's reply to a command that reads; `None`: the read costs more than `cost`.
 fn read(sight: &Sight<Snapshot>, command: &Command, cost: Cost) -> Option<Reply> {
     let at = read::Instant { clock: sight.clock, offset_ms: sight.offset_ms };
     read::read(&*sight.snapshot, command, at, cost)

@@ -1,4 +1,4 @@
-//! The node that the server asks: whoever it is now, a master or a replica.
+//! Node — the engine as the server calls it, whether it is a master or a replica at the moment.
 
 use super::facts::facts;
 use super::following::{self, Following};
@@ -21,7 +21,7 @@ use std::net::TcpStream;
 use std::sync::{OnceLock, Weak};
 use tokio::sync::{Notify, Semaphore};
 
-/// The role that runs, with its threads.
+/// The running role, with its threads.
 enum Running<F: Files> {
     Master(Master<F>),
     Replica(Following<F>),
@@ -29,11 +29,11 @@ enum Running<F: Files> {
 
 /// The role as connections see it.
 pub(super) enum Role<F: Files> {
-    /// It takes writes.
+    /// The node takes writes.
     Master(Arc<master::Shared<F>>),
-    /// It follows.
+    /// The node follows a master.
     Replica(Arc<following::Shared<F>>),
-    /// Between two roles, or stopped.
+    /// The node is changing its role, or is stopped.
     None,
 }
 
@@ -47,26 +47,26 @@ impl<F: Files> Clone for Role<F> {
     }
 }
 
-/// A node: folders and a role. Its log's files are on a disk, or on what a test has in its place.
+/// A node: its folders and its role. The log's files are on a disk, or on the replacement of a test.
 pub struct Engine<F: Files = Disk> {
     pub(super) settings: Mutex<Settings>,
     folders: Folders<F>,
-    /// 40 hexadecimal digits, other ones at each start.
+    /// 40 hexadecimal digits, drawn at each start.
     run_id: String,
     role: Mutex<Role<F>>,
-    /// Held while the role changes.
+    /// The running role; `None`: the node is stopped. Locked while the role changes.
     running: Mutex<Option<Running<F>>>,
     failure: Failure,
     /// Notified when all clients have to be disconnected.
     disconnect: Arc<Notify>,
-    /// Held by each read that costs much.
+    /// Each long read holds a permit.
     long_reads: Semaphore,
     this: Weak<Engine<F>>,
 }
 
 impl Engine {
-    /// Starts a node on its folder, as a master or as a replica of `master`. Its log is caught up when this returns.
-    /// Errors: [`StartError`].
+    /// Starts a node on its folder, as a replica of `master` or, for `None`, as a master. When this returns, all entries of
+    /// the node's log are applied. Errors: [`StartError`].
     pub fn start(settings: Settings, master: Option<Address>) -> Result<Arc<Engine>, StartError> {
         let folders = Folders::in_dir(&settings.dir).map_err(OpenError::Folder)?;
         Engine::start_on(folders, settings, master)
@@ -74,7 +74,7 @@ impl Engine {
 }
 
 impl<F: Place> Engine<F> {
-    /// As [`Engine::start`], with the log's files in `folders`.
+    /// Like [`Engine::start`], with the files in `folders`.
     pub fn start_on(
         folders: Folders<F>,
         settings: Settings,
@@ -95,22 +95,23 @@ impl<F: Place> Engine<F> {
         }))
     }
 
-    /// Notes the port on which it serves, for a replica to tell its master.
+    /// Sets the port on which the node serves clients. A replica sends it to its master.
     pub fn serves_on(&self, port: u16) {
         lock(&self.settings).port.store(port, Ordering::Relaxed);
     }
 
-    /// Where its threads report that it cannot go on.
+    /// The place where its threads report that the node cannot go on.
     pub fn failure(&self) -> &Failure {
         &self.failure
     }
 
-    /// All that is stored, as readers see it now: dead keys are in it. Cost: O(records). Errors: the store's.
+    /// Everything that is stored, as readers see it now, dead keys included. Cost: O(records). Errors: the store's; the
+    /// node is stopped.
     pub fn dump(&self) -> Result<Dump, StoreError> {
         self.given().map(|given| given.stored)
     }
 
-    /// The worker pool of a replica as it is now; `None` on a master.
+    /// The state of a replica's worker pool; `None` on a master.
     pub fn pool_state(&self) -> Option<PoolState> {
         match self.role() {
             Role::Replica(shared) => Some(shared.pool.state()),
@@ -122,7 +123,8 @@ impl<F: Place> Engine<F> {
         lock(&self.role).clone()
     }
 
-    /// Refuses to follow this node itself, or a replica, as far as the other side says so: it may be down.
+    /// Checks that the node at `address` is another node, and is a master. Errors: it reports that it is not. A node that
+    /// does not answer passes, because it may be down.
     fn check_is_master(&self, address: &Address) -> Result<(), String> {
         match served::ask(&address.to_string()) {
             Some(served) if served.run_id == self.run_id => {
@@ -144,7 +146,7 @@ impl<F: Place> Engine<F> {
             return Ok(());
         }
         *lock(&self.role) = Role::None;
-        // A node that cannot end one role cannot begin another one: it answers nobody any more, and says so.
+        // A node that cannot end its role cannot begin another one. It answers no more commands, and reports the failure.
         let stopped = before.stop().inspect_err(|error| self.failure.report(error.clone()))?;
         let signals = (&self.failure, &self.disconnect);
         let started = Running::start(&settings, self.folders.clone(), Some(stopped), master, signals);
@@ -157,7 +159,8 @@ impl<F: Place> Engine<F> {
         Ok(())
     }
 
-    /// Ends it: everything durable, its folder can be opened again. Blocks. A node that is stopped stays so.
+    /// Stops the node: everything is made durable, and its folder can be opened again. It blocks. A stopped node cannot be
+    /// started again. Errors: the text of the failure.
     pub fn stop_now(&self) -> Result<(), String> {
         let running = lock(&self.running).take();
         *lock(&self.role) = Role::None;
@@ -210,15 +213,15 @@ impl<F: Place> Running<F> {
     }
 }
 
-/// What one role leaves to the next one.
+/// The state that a role leaves to the next role.
 struct Stopped {
     store: RocksStore,
-    /// The master's time as a replica counted it, with what the elapsed clock said.
+    /// The master's time as a replica counted it, with the reading of the elapsed clock.
     counted: Option<(Millis, Elapsed)>,
 }
 
 fn stopped() -> Refused {
-    Refused("ERR the node is stopped or changes its role".to_owned())
+    Refused("ERR the node is stopped or is changing its role".to_owned())
 }
 
 impl<F: Place> Node for Engine<F> {
@@ -228,7 +231,7 @@ impl<F: Place> Node for Engine<F> {
                 shared.run(commands, room).await
             }
             Role::Master(shared) => {
-                // All of them read one snapshot, which is not older than any of them.
+                // All reads use one snapshot. It is taken after the commands arrived, so it is not too old for any of them.
                 let sight = OnceLock::new();
                 let read = move |command: &Command, cost| {
                     super::read(sight.get_or_init(|| shared.sight()), command, cost)

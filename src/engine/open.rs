@@ -1,17 +1,18 @@
-//! Open — a node's folder as the last run left it → store and log that agree. Does I/O.
+//! Open — opens a node's folder as the last run left it, and brings store and log into agreement. Does I/O.
 //!
 //! ```text
-//! binlog   1 2 3 4 5 6 7 8 9│torn        the tail that no fsync covered is cut at its last good entry
+//! binlog   1 2 3 4 5 6 7 8 9│torn        the tail that no fsync covered is cut after its last valid entry
 //! store    1 2 3 4 5 6│                  the marker in the last flushed batch: 6
-//! open     apply 7 8 9                   restart and replication are one path
+//! open     apply 7 8 9                   a restart uses the same code as replication
 //! ```
 //!
-//! Store, log and the file `node` say which folder they belong to, so that parts of two folders are not taken for a node, and
-//! data without its file `node` is refused: a start that took it for a new folder would forget its epoch and its ceiling.
+//! Store, log and the identity file `node` each contain the id of their folder, so that parts of two folders are not
+//! mistaken for one node. Data without an identity file is refused: a start that treated it as a new folder would lose its
+//! epoch and its ceiling.
 //!
-//! A disk that lost what a fsync had promised can leave a store that is ahead of its log. On a master the store is the
-//! truth that is left: its log begins anew after the marker, in a new epoch, and no follower resumes from it, since the
-//! entries that would tell what the store holds are gone. A replica is refused: its master still has them.
+//! A disk that loses data after an fsync can leave a store that is ahead of its log. On a master the store is then the only
+//! complete copy: a new log begins after the marker, in a new epoch. No follower can resume from it, because the entries
+//! before the marker are lost. On a replica the folder is refused: the replica's master still has the entries.
 
 use super::Settings;
 use super::identity::{Identity, IdentityError};
@@ -26,91 +27,91 @@ use crate::time::Millis;
 use std::io;
 use std::path::Path;
 
-/// Bytes of the log that are read at a time.
+/// Bytes of one read of the log.
 const READ_BYTES: usize = 4 << 20;
 
-/// An open folder: the store holds all that the log holds.
+/// An open folder. The store holds the effects of all entries of the log.
 pub struct Opened<F: Files> {
     /// The store.
     pub store: RocksStore,
     /// The log.
     pub log: SegmentLog<F>,
-    /// The folder itself.
+    /// The folder of the identity file.
     pub files: F,
-    /// What the folder says of itself.
+    /// The content of the identity file.
     pub identity: Identity,
-    /// The last entry.
+    /// The last entry of the log.
     pub last: Lsn,
     /// Each epoch that has entries, with its first LSN.
     pub epochs: Vec<(Epoch, Lsn)>,
-    /// No reader was told a later log time. A master's log time does not go back behind it.
+    /// No reader was told a log time after this one. A master's log time never goes back before it.
     pub time: Millis,
-    /// The master's time that a replica has heard.
+    /// The latest log time that the node has heard from its master, see [`Identity::heard`].
     pub heard: Millis,
-    /// Whether nothing that was acknowledged can be lost.
+    /// Whether it is certain that no acknowledged write is lost.
     pub clean: bool,
-    /// Whether the last run stopped cleanly, with all that its readers saw and the latest instant that they judged by.
-    /// If not, a replica lets no reader in before it has its master's tail.
+    /// Whether the last run stopped cleanly, so that the folder has everything that its readers saw, and the latest instant
+    /// that they were told. If not, a replica lets no reader in until it has caught up with its master's log.
     pub stopped: bool,
 }
 
-/// Where a node's files are, but for its store's.
+/// The folders of a node's files, except for those of its store.
 #[derive(Clone, Debug)]
 pub struct Folders<F> {
-    /// The file `node`.
+    /// The folder of the identity file `node`.
     pub node: F,
-    /// The segments of the log.
+    /// The folder of the log's segments.
     pub binlog: F,
 }
 
 impl Folders<Disk> {
-    /// The folders of a node in `dir`, made if they are not there. Errors: the disk's.
+    /// Opens the folders of a node in `dir`, and creates them if they do not exist. Errors: the disk's.
     pub fn in_dir(dir: &Path) -> io::Result<Folders<Disk>> {
         Ok(Folders { node: Disk::open(dir)?, binlog: Disk::open(dir.join("binlog"))? })
     }
 }
 
-/// Why a node does not start.
+/// The reason for which a folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder cannot be made or read.
+    /// The folder cannot be created or read.
     #[error("cannot open the folder: {0}")]
     Folder(#[from] io::Error),
-    /// Its identity.
+    /// The identity file cannot be used.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// Its log.
+    /// The log cannot be opened or read.
     #[error("binlog: {0}")]
     Log(#[from] SegmentError),
-    /// Its store is locked.
+    /// The store is locked by another process.
     #[error("the folder is in use by another process")]
     InUse,
-    /// Its store.
+    /// The store cannot be opened, read or written.
     #[error("store: {0}")]
     Store(#[from] StoreError),
-    /// There is data, and nothing that says whose it is.
+    /// There is data in the folder, but no identity file.
     #[error(
-        "the folder has a store or a log, and no file `node`: put it back from a copy of the folder, or start in an empty \
+        "the folder has a store or a log, but no file `node`: restore that file from a copy of the folder, or start in an empty \
          folder"
     )]
     NoIdentity,
-    /// The folder was put together from two.
+    /// The folder has parts of two folders.
     #[error(
-        "the folder was put together from two: its {part} is of folder {found}, its file `node` of folder {expected}; put \
-         the {part} back that belongs here, or start in an empty folder"
+        "the folder was put together from two: its {part} is of folder {found}, its file `node` is of folder {expected}; \
+         restore the {part} that belongs here, or start in an empty folder"
     )]
     OtherFolder {
         /// `store` or `log`.
         part: &'static str,
-        /// What the part says.
+        /// The folder id in that part.
         found: FolderId,
-        /// What the file `node` says.
+        /// The folder id in the identity file.
         expected: FolderId,
     },
-    /// It was to be taken in as a copy.
+    /// The folder cannot be used as a copy of a master's folder, as `--take-copy` requests.
     #[error("--take-copy: {0}")]
     NoCopy(&'static str),
-    /// A replica's store holds entries that its log does not have: the disk lost what a fsync had promised.
+    /// A replica's store holds entries that its log does not have: the disk lost data after an fsync.
     #[error(
         "the store holds entries through {marker}, the log ends at {last}: the disk lost what fsync had promised; \
          {START_AGAIN}"
@@ -123,9 +124,10 @@ pub enum OpenError {
     },
 }
 
-/// Opens the folder of a node that `follows` a master or is one; `store` is its store if the process has it open already.
+/// Opens the folder of a node. `follows`: whether the node follows a master or is one. `store`: its store, if the process
+/// already has it open.
 ///
-/// Errors: [`OpenError`]; no entry is lost by any of them. Cost: O(bytes of the log) to read, and to apply what is after
+/// Errors: [`OpenError`]; none of them loses an entry. Cost: it reads O(bytes of the log), and applies the entries after
 /// the marker.
 pub fn open<F: Files + Clone>(
     settings: &Settings,
@@ -153,7 +155,7 @@ pub fn open<F: Files + Clone>(
     let is_new = stored.is_none() && is_new;
     let drawn = FolderId(fastrand::u128(1..));
     let mut identity = stored.unwrap_or_else(|| Identity::new(settings.expiry, drawn));
-    // An earlier version wrote the file `node` without it.
+    // An earlier version wrote the identity file without a folder id.
     let folder = identity.folder().or(of_store).or(recovered.folder).unwrap_or(drawn);
     for (part, found) in [("store", of_store), ("log", recovered.folder)] {
         if let Some(found) = found.filter(|&found| found != folder) {
@@ -164,26 +166,26 @@ pub fn open<F: Files + Clone>(
         cut_bytes = recovered.cut_bytes, clean = recovered.clean, "log recovered");
     if settings.takes_copy && !identity.is_follower() {
         check_copy(is_new, follows, recovered.stopped)?;
-        tracing::info!(last = %recovered.last, "the folder is taken in as a copy of a master's");
+        tracing::info!(last = %recovered.last, "the folder is used as a copy of a master's folder");
     }
     if marker > recovered.last {
         if follows || identity.is_follower() {
             return Err(OpenError::Ahead { marker, last: recovered.last });
         }
         tracing::error!(%marker, last = %recovered.last, "the store is ahead of the log: the disk lost what fsync had \
-            promised; the log begins anew after the marker, and no replica can resume");
+            promised; a new log begins after the marker, and no replica can resume");
         identity.set_epoch(epoch_of_start(&recovered.epochs, identity.epoch(), fastrand::u32(..)));
-        // Durable first: the new log alone would not say that the epoch is taken.
+        // The epoch is made durable before the new log begins: that log has no entry yet that would show the epoch.
         let ceiling = identity.ceiling();
         identity.write_ceiling(&files, ceiling)?;
         begin_after(&binlog, marker, identity.epoch(), ceiling)?;
         (log, recovered) = SegmentLog::open(binlog, options)?;
     }
-    // What a master logged, it executed when it logged it; what a replica received, it receives again.
+    // A master executed an entry at the entry's time. A replica applies its entries as if they arrived now.
     let arrived = |entry: &Entry| if follows { settings.clock.moment().wall } else { entry.time };
     catch_up(settings, &mut store, &log, marker, &arrived)?;
     if recovered.folder.is_none() || of_store.is_none() {
-        // The file `node` first: it is never the one that is missing.
+        // The identity file is written first, so it always has the id if the log or the store has it.
         identity.set_folder(folder);
         let ceiling = identity.ceiling();
         identity.write_ceiling(&files, ceiling)?;
@@ -204,10 +206,10 @@ pub fn open<F: Files + Clone>(
     })
 }
 
-/// Whether a folder that no replica has used yet can be a copy of a master's. Errors: `NoCopy`.
+/// Checks that a folder that no replica has used yet can be a copy of a master's. Errors: `NoCopy`.
 fn check_copy(is_new: bool, follows: bool, stopped: bool) -> Result<(), OpenError> {
     match (follows, is_new, stopped) {
-        (false, ..) => Err(OpenError::NoCopy("it goes with --replicaof")),
+        (false, ..) => Err(OpenError::NoCopy("it requires --replicaof")),
         (_, true, _) => Err(OpenError::NoCopy("there is no copy in the folder")),
         (_, _, false) => Err(OpenError::NoCopy(
             "the copy is of a node that ran or was killed: stop its master with SHUTDOWN or SIGTERM, and copy its folder again",
@@ -216,7 +218,7 @@ fn check_copy(is_new: bool, follows: bool, stopped: bool) -> Result<(), OpenErro
     }
 }
 
-/// RocksDB tells only in words that somebody else holds its lock.
+/// Recognises a locked store by the text of RocksDB's error, because the error has no code for it.
 fn in_use(error: StoreError) -> OpenError {
     match error {
         StoreError::Io(text) if text.contains("While lock file") => OpenError::InUse,
@@ -224,7 +226,7 @@ fn in_use(error: StoreError) -> OpenError {
     }
 }
 
-/// Applies what the log has after `marker`.
+/// Applies the entries after `marker` to the store.
 fn catch_up(
     settings: &Settings,
     store: &mut RocksStore,

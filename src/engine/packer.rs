@@ -1,6 +1,7 @@
-//! Packer — the thread that packs closed segments of the log, if the node compresses. Does I/O: a thread, through the log.
+//! Packer — the thread that compresses (packs) closed segments of the log, if the node is set to. Does I/O: a thread,
+//! through the log.
 //!
-//! Not the ticker's work: a segment takes longer than a heartbeat may wait.
+//! The ticker cannot do this: to pack a segment takes longer than a heartbeat may be delayed.
 
 use super::Place;
 use super::log::SharedLog;
@@ -11,16 +12,17 @@ use crate::sync::{Arc, thread};
 use std::io;
 use std::time::Duration;
 
-/// From one look for a closed segment to the next.
+/// The time between two searches for a closed segment.
 const LOOK: Duration = Duration::from_secs(1);
-/// The same after the disk refused. It may be full, and every try writes most of a segment.
+/// The same after an error of the disk. The disk may be full, and every try writes most of a segment.
 const LOOK_AFTER_ERROR: Duration = Duration::from_secs(60);
 
-/// A thread that packs, until this is dropped: a segment that is being packed is finished.
+/// The packer's thread. When this is dropped, the thread finishes its current segment and ends.
 pub struct Packer(Option<(Stop, thread::JoinHandle<()>)>);
 
 impl Packer {
-    /// Packs closed segments of `log`, the oldest first; under `none` there is no thread. Errors: the thread's.
+    /// Starts to pack closed segments of `log`, the oldest first. With the codec `none` there is no thread. Errors: the
+    /// thread cannot be started.
     pub fn start<F: Place>(log: Arc<SharedLog<F>>, codec: Codec) -> io::Result<Packer> {
         if codec == Codec::None {
             return Ok(Packer(None));
@@ -36,8 +38,8 @@ impl Packer {
                         tracing::warn!(%error, "segment not packed");
                         LOOK_AFTER_ERROR
                     }
-                    // The log takes no more, and others say so.
-                    Err(error) => return tracing::error!(%error, "no segment is packed any more"),
+                    // The log is poisoned, which others report, too.
+                    Err(error) => return tracing::error!(%error, "no further segment is packed"),
                 };
             }
         })?;

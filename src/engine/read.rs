@@ -1,7 +1,9 @@
-//! Read — a command on what its reader is given, at a small cost where others wait for the thread. Pure, but for the store.
+//! Read — runs a command that reads, with a bound on its cost if other connections wait for the thread. Pure, except for
+//! the store.
 //!
-//! Nobody knows what a read costs before it has been done: HGETALL of three fields and of a million look alike. So a read begins
-//! where it is, and gives up when it has read much; then it begins again on a thread that nobody waits for.
+//! The cost of a read is unknown before it is done: HGETALL of three fields and of a million fields look the same. So a
+//! read begins on the thread of its connection, and gives up after it has read a certain amount. It is then restarted on a
+//! thread for long reads.
 
 use crate::command::{Command, Reply, View};
 use crate::store::{Cursors, Read, StoreError, Visit};
@@ -9,21 +11,21 @@ use crate::time::Millis;
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-/// Records that a small read looks at, at most.
+/// The most records that a small read may access.
 const RECORDS_MAX: usize = 64;
-/// Bytes of their values, at most.
+/// The most bytes that a small read may access.
 const BYTES_MAX: usize = 64 << 10;
 
-/// What a read may cost.
+/// The cost that a read may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
-    /// Some records: others wait for the thread.
+    /// A few records: other connections wait for the thread.
     Small,
-    /// Whatever it takes.
+    /// No bound.
     Any,
 }
 
-/// What a reader is given, apart from the state.
+/// The times that a reader is given with the state.
 #[derive(Clone, Copy, Debug)]
 pub struct Instant {
     /// Log time.
@@ -32,7 +34,8 @@ pub struct Instant {
     pub offset_ms: i64,
 }
 
-/// The reply to a command that reads; `None`: it costs more than that. The store's errors are told to the client who met them.
+/// The reply to a command that reads; `None`: the read costs more than `cost`. An error of the store becomes an error reply
+/// to this client.
 pub fn read(reader: &dyn Read, command: &Command, at: Instant, cost: Cost) -> Option<Reply> {
     let run = |reader: &dyn Read| {
         let view = View::new(reader, command.db(), at.clock)
@@ -54,7 +57,7 @@ pub fn read(reader: &dyn Read, command: &Command, at: Instant, cost: Cost) -> Op
     }
 }
 
-/// A reader that gives up when it has read much.
+/// A reader that gives up once it has read more than a small read may.
 struct Budget<'a> {
     reader: &'a dyn Read,
     records: Cell<usize>,
@@ -66,7 +69,7 @@ impl<'a> Budget<'a> {
         Budget { reader, records: Cell::new(RECORDS_MAX), bytes: Cell::new(BYTES_MAX) }
     }
 
-    /// Takes a record of that length from what is left; `false`: it is too much.
+    /// Subtracts one record and its `bytes` from the budget. `false`: the budget does not suffice.
     fn takes(&self, bytes: usize) -> bool {
         let left = (self.records.get().checked_sub(1), self.bytes.get().checked_sub(bytes));
         let (Some(records), Some(bytes)) = left else { return false };
@@ -84,7 +87,7 @@ impl Read for Budget<'_> {
     }
 
     fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
-        // A key that is not there is a look, too.
+        // A missing key counts as a record, too.
         let mut is_within = self.takes(0);
         self.reader.look(key, &mut |value| {
             is_within = is_within && self.bytes.get() >= value.len();
@@ -132,8 +135,8 @@ mod tests {
         let mut store = MemoryStore::new();
         for line in lines {
             let view = View::new(&store, 0, AT.clock).with_incarnation(1);
-            let (_, effect) = command(line).execute(&view, AT.clock).expect("it runs");
-            store.write(&effect.writes).expect("it takes them");
+            let (_, effect) = command(line).execute(&view, AT.clock).expect("the command runs");
+            store.write(&effect.writes).expect("the store accepts the writes");
         }
         store
     }
@@ -152,7 +155,7 @@ mod tests {
         let many = store(&lines);
         let is_small = |store: &MemoryStore, text: &str| {
             let small = read(store, &command(text), AT, Cost::Small);
-            let any = read(store, &command(text), AT, Cost::Any).expect("no bound");
+            let any = read(store, &command(text), AT, Cost::Any).expect("a read without a bound is answered");
             assert!(small.as_ref().is_none_or(|small| *small == any), "{text}");
             small.is_some()
         };

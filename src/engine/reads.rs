@@ -1,9 +1,9 @@
-//! Reads — a connection's reads → replies, on threads that others do not wait for if they take long. Does I/O: threads.
+//! Reads — answers a connection's reads, and moves long ones to threads that serve no other connection. Does I/O: threads.
 //!
 //! ```text
-//! few, each small        on the thread of the connection
-//! many, each small       on another thread
-//! one that costs much    on another thread, so many at a time that small reads find a thread, too
+//! few small reads        on the thread of the connection
+//! many small reads       on another thread
+//! one long read          on another thread; few at a time, so that threads are left for small reads
 //! ```
 
 use super::read::Cost;
@@ -13,15 +13,16 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// So many reads of a connection are worth another thread: to wake one costs about as much as a read.
+/// Reads of a connection run on another thread if there are at least this many: to wake a thread costs about as much as a
+/// read.
 const MANY: usize = 8;
 
-/// Reads that cost much, at a time. The runtime has twice as many threads for what takes long as there are cores; two cores, at
-/// least, are taken for granted.
+/// The most long reads at a time. The runtime has twice as many blocking threads as there are cores; this assumes at least
+/// two cores.
 pub const LONG_MAX: usize = 2;
 
-/// Answers reads in order, as far as there is room: the replies, and the commands that were not run. `read` says what a command
-/// replies, or `None` if it costs more than that.
+/// Answers reads in order, as long as there is room. Returns the replies, and the commands that were not run. `read`
+/// returns the reply to a command, or `None` if the read costs more than the given cost.
 pub async fn answer(
     mut commands: Vec<Command>,
     room: Room,
@@ -47,7 +48,7 @@ pub async fn answer(
         if is_done {
             return (made, rest);
         }
-        // The semaphore is never closed; without a permit the read runs all the same.
+        // The semaphore is never closed. Without a permit the read would still run.
         let _permit = long.acquire().await.ok();
         let (any, made_before) = (Arc::clone(&read), made.count());
         let ran = spawn_blocking(move || {
@@ -58,7 +59,7 @@ pub async fn answer(
         });
         let Ok(ran) = ran.await else { return room.failed(count, PANICKED) };
         (replies, commands) = ran;
-        // Others may have used up the room meanwhile: then it comes again.
+        // Other connections may have used up the room meanwhile. Then the server passes the command again.
         if replies.count() == made_before {
             return (replies, commands);
         }
@@ -79,19 +80,20 @@ mod tests {
         vec![Command::parse(0, argv).expect("a command"); count]
     }
 
-    /// The replies to `few` small reads, a long one and `few` small ones, and the threads on which they were read.
+    /// The replies to `few` small reads, a long one and `few` small ones. Also the cost of each read, and whether it ran on
+    /// this thread.
     async fn run(few: usize) -> (Vec<Reply>, Vec<(Cost, bool)>) {
         let all = [commands("GET a", few), commands("KEYS *", 1), commands("GET a", few)].concat();
         let (here, ran) = (thread::current().id(), Arc::new(Mutex::new(Vec::new())));
         let seen = Arc::clone(&ran);
         let read = move |command: &Command, cost| {
             let is_long = command.touches_everything();
-            seen.lock().expect("nobody panicked").push((cost, thread::current().id() == here));
+            seen.lock().expect("no thread panicked").push((cost, thread::current().id() == here));
             (!is_long || cost == Cost::Any).then(|| Reply::truth(is_long))
         };
         let (replies, rest) = answer(all, Room::unlimited(), &Semaphore::new(1), read).await;
         assert!(rest.is_empty());
-        let ran = ran.lock().expect("nobody panicked").clone();
+        let ran = ran.lock().expect("no thread panicked").clone();
         (replies.into_vec(), ran)
     }
 
@@ -102,7 +104,7 @@ mod tests {
             let expected: Vec<Reply> = (0..2 * few + 1).map(|at| Reply::truth(at == few)).collect();
             assert_eq!(replies, expected, "in order");
             let any: Vec<bool> = ran.iter().filter(|(cost, _)| *cost == Cost::Any).map(|ran| ran.1).collect();
-            assert_eq!(any, [false], "{few}: the long one runs apart, once");
+            assert_eq!(any, [false], "{few}: the long read runs on another thread, once");
             let here = ran.iter().filter(|(cost, here)| *cost == Cost::Small && *here).count();
             let expected = if few < MANY { 2 * few + 1 } else { 0 };
             assert_eq!(here, expected, "{few}: small reads");

@@ -1,13 +1,13 @@
-//! Replica — received entries and heartbeats → own log → pool → store → what readers are shown. Does I/O.
+//! Replica — applies received entries and heartbeats to the store, and publishes states to readers. Does I/O.
 //!
 //! ```text
-//! link ─▶ append (one write a group) ─▶ admit ─▶ workers ─▶ store
+//! link ─▶ append (a write per group) ─▶ admit ─▶ workers ─▶ store
 //!           received, durable              │        └▶ watermark, log time ─▶ readers
-//!                                          └ waits while the pool is full: the link then reads no more
+//!                                          └ waits while the pool is full: then the link stops reading
 //! ```
 //!
-//! Log time moves with the watermark: the time of an entry, and of a heartbeat after it, is heard when the entry is
-//! written.
+//! Log time advances with the watermark: the time of an entry, and of a heartbeat after it, is heard when the entry is
+//! published.
 
 use super::disk_errors::{DiskErrors, Refused};
 use super::{Clock, Settings};
@@ -28,20 +28,20 @@ use crate::time::Millis;
 use crate::trace::Trace;
 use std::time::Duration;
 
-/// From one try to the next when a disk refuses.
+/// The pause between two tries when the disk refuses.
 pub const DISK_PAUSE: Duration = Duration::from_secs(1);
 
-/// What readers of a replica are given.
+/// The state and the times that a replica's reader is given.
 pub struct Sight {
     /// The state.
     pub snapshot: Arc<Snapshot>,
-    /// The instant to judge by.
+    /// The instant by which the reader judges deadlines.
     pub clock: Millis,
     /// The master's offset, milliseconds.
     pub offset_ms: i64,
 }
 
-/// What the workers do, and what readers see of it.
+/// The work of a replica's workers, and the publication of its results to readers.
 pub struct Applied {
     store: RocksStore,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
@@ -49,17 +49,18 @@ pub struct Applied {
     trace: Option<Arc<Trace>>,
     clock: Clock,
     publication: ReplicaPublication<Snapshot>,
-    /// How often clients were disconnected.
+    /// How often all clients were disconnected, because an estimate was forgotten.
     forgotten: AtomicU64,
-    /// What the disks refuse.
+    /// The current errors of the disks.
     errors: Arc<DiskErrors>,
-    /// Asked for when nothing is to be tried again.
+    /// Set when refused writes must not be retried, because the node stops.
     stop: Stop,
 }
 
 impl Applied {
-    /// A store that holds all entries up to `watermark`. `heard`: the master's time as far as it was heard; `told`: the latest
-    /// instant that readers were told. `offset_ms`: the master's offset there. `readers`: whether readers are let in.
+    /// The state of a replica whose store holds all entries up to `watermark`. `heard`: the latest time heard from the
+    /// master. `told`: the latest instant that readers were told. `offset_ms`: the master's offset at `watermark`.
+    /// `readers`: whether readers are let in.
     pub fn new(
         settings: &Settings,
         store: RocksStore,
@@ -70,7 +71,7 @@ impl Applied {
         let log_time = LogTime::resumed(heard, told, settings.clock.elapsed());
         let limit_ms = Some(settings.log_clock_limit_ms);
         let mut replica = Replica::new(watermark, log_time, limit_ms, readers).with_offset(offset_ms);
-        // While clocks are set by hand no thread makes a higher one durable.
+        // If the clocks are set by hand, no thread raises the ceiling, so there is none.
         if !settings.clock.is_by_hand() {
             replica.set_ceiling(told);
         }
@@ -89,7 +90,8 @@ impl Applied {
         applied
     }
 
-    /// What a reader is given now. `None`: compaction overtook the reader, which has to ask again.
+    /// The state and the times for a reader now. `None`: compaction is already beyond the reader's instant, and the reader
+    /// has to retry.
     pub fn sight(&self) -> Option<Sight> {
         let ReplicaSight { reading: Reading { time: clock, .. }, offset_ms, snapshot, .. } =
             self.publication.read(&*self.policy, self.clock.moment());
@@ -100,18 +102,18 @@ impl Applied {
         Some(Sight { snapshot, clock, offset_ms })
     }
 
-    /// The last LSN that readers see, and log time as they are given it.
+    /// The last LSN that readers see, and the log time that they are told.
     pub fn seen(&self) -> (Lsn, Reading) {
         let now = self.clock.elapsed();
         self.publication.look(|replica| (replica.published(), replica.log_time(now)))
     }
 
-    /// The master's offset at what readers see, milliseconds.
+    /// The master's offset at the state that readers see, in milliseconds.
     pub fn offset_ms(&self) -> i64 {
         self.publication.look(Replica::offset_ms)
     }
 
-    /// The master's time now, counted from what was received last; `None`: nothing since the start.
+    /// The master's time now, counted from the last time received; `None`: nothing was received since the start.
     pub fn counted(&self) -> Option<Millis> {
         self.publication.counted(self.clock.elapsed())
     }
@@ -121,22 +123,22 @@ impl Applied {
         self.publication.tell(|replica| replica.set_ceiling(ceiling));
     }
 
-    /// What the disks refuse.
+    /// The current errors of the disks.
     pub fn errors(&self) -> &Arc<DiskErrors> {
         &self.errors
     }
 
-    /// Where it is told that the node stops: a batch without room is not tried again.
+    /// The request to stop. Once it is set, a batch for which the disk has no room is not retried.
     pub fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    /// How often clients were disconnected, because they had been told a log time far beyond the master's.
+    /// How often all clients were disconnected, because they had been told a log time far beyond the master's.
     pub fn forgotten(&self) -> u64 {
         self.forgotten.load(Ordering::Relaxed)
     }
 
-    /// The log time that was heard last.
+    /// The latest log time that was heard.
     pub fn heard(&self) -> Millis {
         self.publication.look(Replica::heard)
     }
@@ -146,28 +148,30 @@ impl Applied {
         self.publication.look(|replica| replica.readers() == Readers::In)
     }
 
-    /// The instant at which what is dead may be removed; `None`: the master sees to it.
+    /// The instant by which dead keys may be removed; `None`: only the master removes them.
     pub fn removes_at(&self) -> Option<Millis> {
         let wall = self.clock.moment().wall;
         self.publication.look(|replica| replica.removes_at(&*self.policy, wall))
     }
 
-    /// What the workers write to.
+    /// The store that the workers write.
     pub fn store(&self) -> &RocksStore {
         &self.store
     }
 
-    /// Removes `key` if it is dead. No worker may write meanwhile: an effect must not find half of a key.
+    /// Removes `key` if it is dead. No worker may write meanwhile: an effect must not find a key that is partly removed.
+    /// Errors: the store's.
     pub fn remove(&self, key: &Key) -> Result<(), StoreError> {
         let Some(now) = self.removes_at() else { return Ok(()) };
         self.remove_dead([key], now)?;
-        // Readers who are given snapshots see it as they would see it after the next entry.
+        // Readers that are given snapshots need a new one to see the removal.
         let (watermark, _) = self.seen();
         self.publish(watermark);
         Ok(())
     }
 
-    /// Removes those of `keys` that are dead at `now`, and notes their latest deadline in the store. No worker may write meanwhile.
+    /// Removes those of `keys` that are dead at `now`, and writes their latest deadline to the store. No worker may write
+    /// meanwhile. Errors: the store's, except for a disk without room.
     pub fn remove_dead<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a Key>,
@@ -180,33 +184,35 @@ impl Applied {
                 latest = latest.max(deadline);
             }
         }
-        // A master cannot compare deadlines that were given by the replica's own clock.
+        // Under any other policy the deadline depends on the replica's own clock, and the master could not compare it with
+        // its log time.
         if self.policy.removal() == Removal::LogTime && latest > apply::removed(&self.store)? {
             writes.push(apply::removed_write(latest));
         }
         match self.store.clone().write(&writes) {
-            // They are found again.
+            // Without room nothing is removed: the keys will be found again.
             Err(StoreError::NoSpace(_)) => Ok(()),
             written => written,
         }
     }
 
-    /// Flushes the store as it is. The caller has made the log durable through the last entry written.
+    /// Flushes the store as it is. The caller must have made the log durable through the last entry written. Errors: the
+    /// store's.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.store.flush()
     }
 
-    /// Notes that the link received these entries. None of them is admitted yet.
+    /// Notes that the link received these entries. It is called before any of them is admitted.
     pub fn receive(&self, entries: &[Entry]) {
         let now = self.clock.elapsed();
         self.publication.receive(entries.iter().map(|entry| (entry.lsn, entry.time)), now);
     }
 
-    /// Notes that the link received a heartbeat. Whether all clients have to be disconnected.
+    /// Notes that the link received a heartbeat. Returns whether all clients have to be disconnected.
     pub fn heartbeat(&self, heartbeat: Heartbeat) -> bool {
         let Heartbeat { after, time, tail } = heartbeat;
         let is_forgotten = self.publication.heartbeat(after, time, tail.time, self.clock.elapsed());
-        // Under any other policy readers judge by the replica's own clock.
+        // Under any other policy readers judge by the replica's own clock, not by the forgotten estimate.
         let is_forgotten = is_forgotten && self.policy.judging() == Judging::LogTime;
         self.forgotten.fetch_add(u64::from(is_forgotten), Ordering::Relaxed);
         is_forgotten
@@ -219,7 +225,7 @@ impl Applied {
         self.publication.tell(|replica| replica.offset(after, time, offset_ms, now));
     }
 
-    /// Notes that the master resumes the stream, and that the master's log ends with entry `tail`.
+    /// Notes that the master resumes the stream, and that its log ends with entry `tail`.
     pub fn resumed(&self, tail: Lsn) {
         self.publication.tell(|replica| replica.resumed(tail));
     }
@@ -236,7 +242,8 @@ impl Work for Applied {
                 None => write(),
             };
             match written {
-                // The entries are in the log: they wait, and behind them the link, and with it the master.
+                // The entries are in the log, so the worker waits and retries. Meanwhile the pool fills, and the link and
+                // the master wait.
                 Err(StoreError::NoSpace(error)) => {
                     self.errors.set(Refused::Batch, Some(error.clone()));
                     if self.stop.wait(DISK_PAUSE) {
@@ -253,7 +260,8 @@ impl Work for Applied {
     }
 
     fn publish(&self, watermark: Lsn) {
-        // Its reader judges by log time, or by the local clock, under which the gate stays shut.
+        // The gate does not prevent this snapshot: its readers judge by log time, or by the local clock, under which the
+        // gate is never raised.
         let snapshot = |judged_at| self.store.snapshot(judged_at).filter(|_| self.shows_prefixes);
         self.publication.publish(watermark, snapshot);
     }

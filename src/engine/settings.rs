@@ -1,4 +1,4 @@
-//! Settings — how a node is run. Plain data.
+//! Settings — the settings of a node. Plain data.
 
 use super::Clock;
 use crate::apply::pool::Schedule;
@@ -16,63 +16,67 @@ use std::path::PathBuf;
 
 /// File descriptors that a node needs beside those of its clients.
 pub const DESCRIPTORS_RESERVED: u64 = STORE_FILES + OTHER_FILES + REPLICAS_MAX;
-/// RocksDB's tables, and 64 for what it opens beside them: what a compaction writes, its manifest, its own log, the lock.
+/// RocksDB's tables, and 64 for the other files that it opens: the output of a compaction, its manifest, its own log, the
+/// lock.
 const STORE_FILES: u64 = OPEN_FILES_MAX as u64 + 64;
-/// The log's open segments, one that is packed, `node`, a trace, the link to a master, the socket that listens, the
-/// runtime's own: some 20. A replica's feed has a segment open beside its socket, which is a client's: `REPLICAS_MAX`.
+/// About 20 are needed: the log's open segments, a segment that is being packed, the identity file, a trace, the link to a
+/// master, the listening socket, the runtime's own. Each replica's feed also has a segment open, which [`REPLICAS_MAX`]
+/// covers. The replica's socket counts as a client's.
 const OTHER_FILES: u64 = 64;
 
-/// The port on which a node serves; 0 as long as it does not.
+/// The port on which a node serves clients; 0 while it serves none.
 pub type Port = Arc<AtomicU16>;
 
-/// How a node is run. None of it is kept in its folder but the expiry policy, which the log's entries depend on.
+/// The settings of a node. Of these only the expiry policy is stored in the node's folder, because the log's entries depend
+/// on it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The node's folder: made if there is none, taken as it is if there is one.
+    /// The node's folder. It is created if it does not exist, and opened if it does.
     pub dir: PathBuf,
-    /// In which order a replica applies entries.
+    /// The ordering strategy by which a replica applies entries.
     pub ordering: Strategy,
-    /// What a master logs, and by which clock a replica judges.
+    /// The expiry policy: what a master logs for deadlines, and by which clock a replica judges.
     pub expiry: Policy,
-    /// Threads on which a replica applies entries, at least 1.
+    /// Number of threads on which a replica applies entries, at least 1.
     pub workers: usize,
-    /// A worker writes at most so many entries as one batch, at least 1.
+    /// The most entries that a worker writes as one batch, at least 1.
     pub batch_entries_max: usize,
-    /// What an acknowledged write is promised.
+    /// The policy by which the log is synced, which decides whether an acknowledged write is durable.
     pub fsync: Fsync,
-    /// Length at which a binlog segment is full, bytes.
+    /// Length at which a binlog segment is full, in bytes.
     pub segment_bytes_max: u64,
-    /// What closed segments are packed by, and what a replica asks its master for.
+    /// The codec that packs closed segments. A replica also asks its master to compress the stream with it.
     pub compression: Codec,
-    /// Bytes written to the store since its last flush at which the node flushes it.
+    /// The store is flushed once this many bytes are written to it since the last flush.
     pub flush_bytes: u64,
-    /// How long a replica may hear nothing before it estimates log time, milliseconds.
+    /// Milliseconds of silence from the master after which a replica estimates log time.
     pub log_clock_limit_ms: u64,
-    /// How much of the time for which a node was down log time counts at a start, at most, milliseconds: the wall clock tells it,
-    /// which may have been set meanwhile.
+    /// The most milliseconds of a node's downtime that log time counts at a start. There is a bound because the downtime is
+    /// measured by the wall clock, which may have been set meanwhile.
     pub downtime_max_ms: u64,
-    /// Whether the folder may be a copy of a master's that becomes a replica's: refused if it is not, once.
+    /// Whether the folder is a copy of a master's folder that now becomes a replica's. At the first start a folder that is
+    /// not such a copy is refused.
     pub takes_copy: bool,
     /// How often a replica under `writeset_snapshots` publishes a snapshot, milliseconds.
     pub snapshot_interval_ms: u64,
-    /// Received entries that wait to be applied: how many, and how many bytes.
+    /// The most received entries that may wait to be applied.
     pub queue_entries_max: usize,
-    /// See `queue_entries_max`.
+    /// The most bytes of received entries that may wait to be applied.
     pub queue_bytes_max: usize,
-    /// The port on which this node serves, as replicas tell their master.
+    /// The port on which this node serves clients. A replica sends it to its master.
     pub port: Port,
     /// The schedule of a replica's worker pool.
     pub schedule: Schedule,
-    /// Where it has the time from.
+    /// The source of the node's time.
     pub clock: Clock,
-    /// What is in place of the strategy and of the policy.
+    /// Replacements of the strategy and of the policy, for tests.
     pub own: Own,
-    /// Where a replica's workers note what they write.
+    /// The trace in which a replica's workers record their writes; `None`: no trace.
     pub trace: Option<Arc<Trace>>,
 }
 
 impl Settings {
-    /// The defaults, in `dir`: serial, log_clock, one worker a core, everysec.
+    /// The default settings, with the folder `dir`: serial, log_clock, one worker for each core, everysec.
     pub fn new(dir: impl Into<PathBuf>) -> Settings {
         Settings {
             dir: dir.into(),
@@ -98,7 +102,7 @@ impl Settings {
         }
     }
 
-    /// A machine of its strategy, with nothing in it.
+    /// A new state machine of the ordering strategy, without entries.
     pub fn machine(&self) -> Machine {
         match &self.own.ordering {
             Some(new) => new(self.workers.max(1), self.batch_entries_max),
@@ -106,23 +110,23 @@ impl Settings {
         }
     }
 
-    /// Its policy.
+    /// The expiry policy.
     pub fn policy(&self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
         self.own.policy.clone().unwrap_or_else(|| self.expiry.get())
     }
 }
 
-/// A strategy as a node runs it.
+/// The state machine of an ordering strategy, as a node runs it.
 pub type Machine = Box<dyn Ordering + Send>;
 
-/// A strategy and a policy that have no name. No option of the program sets them: they are for tests, and for bugs of
-/// others that are replayed.
+/// A strategy and a policy without a name. No option of the program sets them: they are used by tests, and to replay bugs
+/// of other systems.
 #[derive(Clone, Default)]
 pub struct Own {
-    /// For so many workers, with so many entries in one batch at most. What readers see of it is what they see of
-    /// [`Settings::ordering`].
+    /// Makes the state machine, from the number of workers and the most entries in one batch. Readers are given its states
+    /// in the way of [`Settings::ordering`].
     pub ordering: Option<Arc<dyn Fn(usize, usize) -> Machine + Send + Sync>>,
-    /// Nodes take it for [`Settings::expiry`].
+    /// The policy to run. Other nodes and the folder are told that it is [`Settings::expiry`].
     pub policy: Option<Arc<dyn ExpiryPolicy + Send + Sync>>,
 }
 

@@ -1,4 +1,4 @@
-//! Tail — the end of a master's log as replicas may see it, and who waits for it to move.
+//! Tail — the end of a master's log as replicas may see it. Feeds wait here for new entries.
 
 use crate::binlog::Lsn;
 use crate::node::Step;
@@ -9,10 +9,10 @@ use crate::time::Millis;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-/// Offsets that are kept for late replicas, at most. The oldest is dropped first.
+/// The most offsets that are kept for replicas that are behind. The oldest is dropped first.
 const OFFSETS_MAX: usize = 64;
 
-/// The tail, until it is closed.
+/// The tail of a master's log, which feeds can wait for until it is closed.
 #[derive(Debug)]
 pub struct SharedTail {
     state: Mutex<State>,
@@ -22,17 +22,17 @@ pub struct SharedTail {
 #[derive(Debug)]
 struct State {
     tail: Tail,
-    /// The master's offsets since its start, oldest first: never none.
+    /// The master's offsets since its start, oldest first. There is always at least one.
     offsets: Vec<Offset>,
     closed: bool,
-    /// How often the wall clock was set.
+    /// Number of steps of the wall clock.
     steps: u64,
-    /// How many wait: to wake nobody is a call of the system all the same.
+    /// Number of threads that wait. A notification costs a system call even if no thread waits, so it is skipped then.
     waiting: usize,
 }
 
 impl SharedTail {
-    /// The end of a log at a start, and the offset there.
+    /// The tail at the start of a master, with the offset there.
     pub fn new(tail: Tail, offset_ms: i64) -> SharedTail {
         let offsets = vec![Offset { time: tail.time, after: tail.last, offset_ms }];
         SharedTail {
@@ -41,13 +41,13 @@ impl SharedTail {
         }
     }
 
-    /// Notes a step of the master's wall clock, measured after entry `after`.
+    /// Notes a step of the master's wall clock, which was measured after entry `after`.
     pub fn step(&self, after: Lsn, step: Step) {
-        tracing::warn!(%after, by_ms = step.by_ms, offset_ms = step.offset_ms, "the wall clock was set; log time goes on as before");
+        tracing::warn!(%after, by_ms = step.by_ms, offset_ms = step.offset_ms, "the wall clock was set; log time is not affected");
         self.note_offset(Offset { time: step.time, after, offset_ms: step.offset_ms });
     }
 
-    /// Notes that the master's offset is another one after entry `after`.
+    /// Notes a new offset of the master.
     fn note_offset(&self, offset: Offset) {
         let mut state = lock(&self.state);
         state.steps += 1;
@@ -57,12 +57,13 @@ impl SharedTail {
         state.offsets.drain(..late);
     }
 
-    /// The master's offset after entry `after`, and the entry after which the next one holds.
+    /// The master's offset after entry `after`, and the entry after which the next offset holds; `None`: there is no later
+    /// offset.
     pub fn offset(&self, after: Lsn) -> (Offset, Option<Lsn>) {
         let state = lock(&self.state);
         let next =
             state.offsets.iter().position(|offset| offset.after > after).unwrap_or(state.offsets.len());
-        // For entries before the first known offset, the first known offset is told.
+        // For entries before the first known offset, the first known offset is returned.
         let at = next.max(1);
         let mut offset = state.offsets[..at].last().copied().unwrap_or_default();
         if offset.after > after {
@@ -72,7 +73,7 @@ impl SharedTail {
         (Offset { after, ..offset }, state.offsets.get(at).map(|offset| offset.after))
     }
 
-    /// Moves it forwards; what is behind where it is changes nothing.
+    /// Moves the tail forwards. A field of `to` that is not greater than the current one changes nothing.
     pub fn advance(&self, to: Tail) {
         let mut state = lock(&self.state);
         let tail = &mut state.tail;
@@ -86,18 +87,18 @@ impl SharedTail {
         }
     }
 
-    /// How often the wall clock was set since the start.
+    /// Number of steps of the wall clock since the start.
     pub fn steps(&self) -> u64 {
         lock(&self.state).steps
     }
 
-    /// Where it is.
+    /// The current tail.
     pub fn get(&self) -> Tail {
         lock(&self.state).tail
     }
 
-    /// Waits until there is an entry or a time after `seen`, `at_most` so long, and gives the tail in any case; `None`
-    /// once it is closed.
+    /// Waits until there is an entry or a time after `seen`, but no longer than `at_most`. Returns the tail in any case;
+    /// `None` once it is closed.
     pub fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail> {
         let mut state = lock(&self.state);
         let still = |State { tail, closed, .. }: &mut State| {
@@ -110,7 +111,7 @@ impl SharedTail {
         (!state.closed).then_some(state.tail)
     }
 
-    /// Wakes everyone up for good.
+    /// Closes the tail, and wakes all waiting threads.
     pub fn close(&self) {
         lock(&self.state).closed = true;
         self.moved.notify_all();

@@ -1,4 +1,4 @@
-//! Ticker — what a node does by the clock. Does I/O: a thread, fsync, the ceiling's file.
+//! Ticker — the periodic work of a node. Does I/O: a thread, fsync, the identity file with the ceiling.
 
 use super::following;
 use super::identity::{Identity, IdentityError};
@@ -13,14 +13,15 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// From one tick to the next. Heartbeats are sent, and so log time on an idle replica is behind by about that.
+/// The time between two ticks. It is also the time between heartbeats, so the log time of an idle replica is behind by
+/// about that much.
 const TICK: Duration = Duration::from_millis(100);
-/// From one fsync to the next under `everysec`, and from one look at the ceiling to the next.
+/// The time between two fsyncs with appendfsync `everysec`, and between two checks of the ceiling.
 const SYNC: Duration = Duration::from_secs(1);
-/// How near log time comes to the ceiling before there is a new one.
+/// A new ceiling is written when log time is closer to the old one than this, in milliseconds.
 const CEILING_NEAR_MS: u64 = 2_500;
-/// Writes a ceiling ahead of what `counted` counts, and the pair, to the folder. Errors: the disk's; log time stays below the old
-/// ceiling.
+/// Writes a ceiling ahead of the time that `counted` counts, and the pair, to the identity file. Errors: the disk's; log
+/// time then stays below the old ceiling.
 pub fn raise_ceiling(
     identity: &mut Identity,
     files: &impl Files,
@@ -28,15 +29,15 @@ pub fn raise_ceiling(
     clock: &Clock,
 ) -> Result<Millis, IdentityError> {
     let now = clock.moment();
-    // Log time that is ahead of the count stands still: it needs no room above it.
+    // While log time is ahead of the counted time it does not advance, so it needs no higher ceiling.
     let ceiling = counted.next_ceiling(now, clock.ceiling_ahead_ms());
     identity.set_pair(counted.pair(now));
     identity.write_ceiling(files, ceiling)?;
     Ok(ceiling)
 }
 
-/// Keeps a replica's ceiling well beyond the master's time, as the replica counts it. The ceiling gets lower only after clients were
-/// disconnected; `forgotten` is how often that was so before.
+/// Keeps a replica's ceiling well ahead of the master's time, as the replica counts it. The ceiling is lowered only after
+/// clients were disconnected; `forgotten` is how often that had happened at the last call.
 fn raise_replicas_ceiling<F: Files>(
     shared: &following::Shared<F>,
     files: &impl Files,
@@ -45,7 +46,8 @@ fn raise_replicas_ceiling<F: Files>(
 ) {
     let Some(log) = shared.applied.counted() else { return };
     let (is_lower, now) = (shared.applied.forgotten() != *forgotten, shared.clock.moment());
-    // During silence the count is ahead of the estimate by the limit, so the ceiling is never behind what readers are told.
+    // During silence the counted time is ahead of the estimate by the limit, so the ceiling is never below the time that
+    // readers are told.
     if !is_lower && identity.ceiling().since(log) >= CEILING_NEAR_MS {
         return;
     }
@@ -57,18 +59,18 @@ fn raise_replicas_ceiling<F: Files>(
             shared.applied.set_ceiling(ceiling);
             *forgotten = shared.applied.forgotten();
         }
-        Err(error) => tracing::error!(%error, "log time may come to stand: no new ceiling"),
+        Err(error) => tracing::error!(%error, "cannot write a new ceiling: log time may stop at the old one"),
     }
 }
 
-/// A thread that ticks until it is stopped.
+/// A thread that does periodic work until it is stopped.
 pub struct Ticker<F> {
     stop: Sender<()>,
     thread: thread::JoinHandle<(Identity, F)>,
 }
 
 impl<F: Place> Ticker<F> {
-    /// The ticker of a master: heartbeats, dead keys, fsync, the ceiling.
+    /// Starts the ticker of a master: heartbeats, removal of dead keys, fsync, the ceiling. Errors: the thread's.
     pub fn of_master(shared: Arc<Shared<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
         let mut duties = MasterDuties { shared, files, identity, swept: Vec::new(), steps: 0 };
         Ticker::spawn(move |stopped| {
@@ -88,7 +90,8 @@ impl<F: Place> Ticker<F> {
         })
     }
 
-    /// The ticker of a replica: cuts for strategies that publish snapshots, dead keys, fsync.
+    /// Starts the ticker of a replica: cuts for strategies that publish snapshots, dead keys, fsync, the ceiling. Errors:
+    /// the thread's.
     pub fn of_replica(
         shared: Arc<following::Shared<F>>,
         snapshot_interval_ms: u64,
@@ -120,25 +123,25 @@ impl<F: Place> Ticker<F> {
         })
     }
 
-    /// A thread that does `duties`, which end when [`tick`] says so.
+    /// Starts a thread that runs `duties`, which end when [`tick`] returns `false`.
     fn spawn(duties: impl FnOnce(Receiver<()>) -> (Identity, F) + Send + 'static) -> io::Result<Ticker<F>> {
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("ticker".to_owned()).spawn(move || duties(stopped))?;
         Ok(Ticker { stop, thread })
     }
 
-    /// Ends it and gives back what it kept.
+    /// Ends the thread, and returns the identity and the files that it kept.
     pub fn stop(self) -> (Identity, F) {
         drop(self.stop);
-        // Its duties do not panic; if they do, so does who stops it.
+        // The duties do not panic. If they do, this panics, too.
         self.thread.join().expect("the ticker does not panic")
     }
 }
 
-/// Waits for the next tick; `false`: there is none. A clock that is set by hand has no ticks.
+/// Waits for the next tick. `false`: the ticker is stopped. A clock that is set by hand has no ticks.
 fn tick(stopped: &Receiver<()>, interval: Duration, clock: &Clock) -> bool {
     if clock.is_by_hand() {
-        // It ends with an error: nothing is ever sent.
+        // Nothing is ever sent, so this waits until the sender is dropped.
         return stopped.recv().is_ok();
     }
     matches!(stopped.recv_timeout(interval), Err(RecvTimeoutError::Timeout))
@@ -148,21 +151,21 @@ struct MasterDuties<F: Files> {
     shared: Arc<Shared<F>>,
     files: F,
     identity: Identity,
-    /// Where the sweep for dead keys goes on.
+    /// The place in the store where the sweep for dead keys continues.
     swept: Vec<u8>,
-    /// How often the wall clock had been set when the folder was written last.
+    /// The number of steps of the wall clock when the identity file was last written.
     steps: u64,
 }
 
 impl<F: Files> MasterDuties<F> {
-    /// Asks the writer to remove some keys that are dead.
+    /// Finds some dead keys, and asks the writer to remove them.
     fn expire(&mut self) {
         let (_, now) = self.shared.last();
         let keys = match self.shared.store.dead_keys(now, &mut self.swept) {
             Ok(keys) => keys,
-            Err(error) => return tracing::warn!(%error, "no look at deadlines"),
+            Err(error) => return tracing::warn!(%error, "cannot search for dead keys"),
         };
-        // A full or closed queue: they are found again.
+        // If the queue is full or closed the request is dropped: the keys will be found again.
         if !keys.is_empty() {
             let _ = self.shared.queue.push(Request::Expire(keys));
         }
@@ -177,12 +180,12 @@ impl<F: Files> MasterDuties<F> {
         {
             tracing::error!(%error, "fsync failed");
         }
-        // A flush may have ended since the last write.
+        // A flush may have ended since the writer's last write.
         let _ = self.shared.queue.push(Request::Look);
         self.raise();
     }
 
-    /// Raises the ceiling if log time is near it, or writes the pair again if the wall clock was set.
+    /// Writes a new ceiling and pair if log time is close to the ceiling, or if the wall clock was set.
     fn raise(&mut self) {
         let (counted, now) = (self.shared.publication.clock(), self.shared.clock.moment());
         let steps = self.shared.tail.steps();
@@ -193,7 +196,9 @@ impl<F: Files> MasterDuties<F> {
                     self.steps = steps;
                     self.shared.publication.raise(ceiling);
                 }
-                Err(error) => tracing::error!(%error, "log time may come to stand: no new ceiling"),
+                Err(error) => {
+                    tracing::error!(%error, "cannot write a new ceiling: log time may stop at the old one")
+                }
             }
         }
     }

@@ -1,13 +1,14 @@
-//! Writer — the one thread of a master that writes. Requests → entries, a batch, replies. Does I/O.
+//! Writer — the only thread of a master that writes. It turns requests into entries, a batch and replies. Does I/O.
 //!
 //! ```text
 //! queue ─▶ run each on store + pending writes ─▶ append the group ─▶ one batch, marker in it ─▶ publish ─▶ reply
 //!                                                  (one write)                          (lsn, clock, snapshot)
 //! ```
 //!
-//! Whatever fails before the log has the group leaves nothing behind: the pending writes are dropped. After the log has
-//! it the store must take it; if that fails the node ends, and the next start applies it from the log. But for a disk without
-//! room: then the group waits, unanswered, until there is room, and what comes meanwhile is refused.
+//! A failure before the group is in the log has no effect: the pending writes are dropped. After the group is in the log,
+//! the store must take it. If the store fails then, the node ends, and the next start applies the group from the log. There
+//! is one exception: if the disk has no room, the group waits, unanswered, until there is room, and later writes are
+//! refused meanwhile.
 
 use super::Clock;
 use super::checkpoint::{Checkpoints, bytes_of};
@@ -32,85 +33,86 @@ use crate::sync::Arc;
 use crate::time::Millis;
 use tokio::sync::oneshot;
 
-/// What every refusal of a write begins with that a disk is the reason of.
+/// The beginning of the reply to a write that is refused because of a disk.
 const MISCONF: &str = "MISCONF Errors writing to the ";
 
-/// What the writer is asked for.
+/// A request to the writer.
 #[derive(Debug)]
 pub enum Request {
-    /// A connection's commands, in order, as far as there is room for their replies.
+    /// Run a connection's commands in order, as long as there is room for their replies.
     Run {
         /// The commands; reads among them see the writes before them.
         commands: Vec<Command>,
-        /// What the connection's replies may take.
+        /// The room for the connection's replies.
         room: Room,
-        /// Where the answer goes; who no longer waits gets none.
+        /// The channel for the answer. If the connection no longer waits, the answer is dropped.
         reply: oneshot::Sender<Answer>,
     },
-    /// Removal of keys that seemed dead.
+    /// Remove these keys, if they are dead.
     Expire(Vec<Key>),
-    /// A look at whether a flush has ended, and whether the store's disk has room again.
+    /// Check whether a flush has ended, and whether the store's disk has room again.
     Look,
-    /// Another promise from now on.
+    /// Change the policy by which the log is synced.
     Fsync {
-        /// The promise.
+        /// The new policy.
         fsync: Fsync,
-        /// Where the outcome goes.
+        /// The channel for the result.
         reply: oneshot::Sender<Result<(), String>>,
     },
 }
 
-/// What [`Request::Run`] came to.
+/// The answer to a [`Request::Run`].
 #[derive(Debug)]
 pub struct Answer {
-    /// One for each of the first commands; the others were not run.
+    /// One reply for each of the first commands. The other commands were not run.
     pub replies: Replies,
-    /// The commands, all of them: who made them frees them, and the writer, whom all wait for, does not.
+    /// All commands of the request. They are returned so that the connection frees them, not the writer, for which all
+    /// connections wait.
     pub commands: Vec<Command>,
 }
 
-/// What the writer needs, and what it has come to.
+/// The writer's resources and its state.
 pub struct Writer<F: Files> {
-    /// The store that it alone writes.
+    /// The store, which only the writer writes.
     pub store: RocksStore,
-    /// The log that it alone appends to.
+    /// The log, to which only the writer appends.
     pub log: Arc<SharedLog<F>>,
-    /// What readers and replicas are shown.
+    /// The state that readers are given, and the clock.
     pub publication: Arc<MasterPublication<Snapshot>>,
-    /// What replicas are shown.
+    /// The end of the log, as replicas may see it.
     pub tail: Arc<SharedTail>,
-    /// What is logged.
+    /// The expiry policy, which decides what is logged.
     pub policy: Arc<dyn ExpiryPolicy + Send + Sync>,
-    /// The node's own clock.
+    /// The node's own clocks.
     pub clock: Clock,
-    /// What an acknowledgement promises.
+    /// The policy by which the log is synced.
     pub fsync: Fsync,
     /// The epoch of new entries.
     pub epoch: Epoch,
-    /// The last entry.
+    /// The last entry that the store holds.
     pub last: Lsn,
     /// Log time.
     pub time: Millis,
     /// The latest deadline of a key that was removed without an entry.
     pub removed: Millis,
-    /// When to flush.
+    /// The flushes of the store.
     pub checkpoints: Checkpoints,
-    /// What the disks refuse.
+    /// The current errors of the disks.
     pub errors: Arc<DiskErrors>,
-    /// A group that is logged, and that the store had no room for.
+    /// A group that is in the log, and for which the store had no room.
     pub waiting: Option<Waiting>,
 }
 
-/// A group that is in the log and not in the store.
+/// A group that is in the log, but not in the store.
 pub struct Waiting {
     group: Vec<Request>,
     executed: Executed,
 }
 
-/// A group as it was executed, not logged yet.
+/// The result of executing a group. It is not logged yet.
 struct Executed {
     entries: Vec<Entry>,
-    /// Of each request that has replies.
+    /// The replies to each request; `None` for a request without replies.
     replies: Vec<Option<Replies>>,
     writes: Vec<Write>,
     time: Millis,
@@ -118,7 +120,7 @@ struct Executed {
 }
 
 impl<F: Files> Writer<F> {
-    /// Serves the queue until it is closed and empty. Errors: the store's; the node ends.
+    /// Serves the queue until it is closed and empty. Errors: the store's; the node then ends.
     pub fn run(mut self, queue: &Queue<Request>) -> Result<Writer<F>, StoreError> {
         let mut requests = Vec::new();
         while queue.take(&mut requests) {
@@ -161,7 +163,7 @@ impl<F: Files> Writer<F> {
             .set(Refused::Log, appended.as_ref().err().filter(|_| is_refused).map(ToString::to_string));
         match appended {
             Ok(()) => self.apply(Waiting { group, executed }),
-            // One of them makes an entry that is too large: which one shows when each is a group of its own.
+            // One of the requests makes an entry that is too large. To find it, each request is committed as its own group.
             Err(SegmentError::TooLarge(_)) if group.len() > 1 => {
                 self.publication.refuse();
                 drop(executed);
@@ -179,7 +181,8 @@ impl<F: Files> Writer<F> {
         }
     }
 
-    /// The store takes a group that is logged, readers see it and clients are answered; without room it waits.
+    /// Writes a logged group to the store, publishes it to readers, and answers the clients. If the disk has no room, the
+    /// group waits in `waiting`.
     fn apply(&mut self, logged: Waiting) -> Result<(), StoreError> {
         match self.write(&logged.executed) {
             Ok(()) => {
@@ -197,7 +200,7 @@ impl<F: Files> Writer<F> {
         }
     }
 
-    /// Gives the store what it had no room for, if it has room now, and does what follows from a flush that has ended.
+    /// Retries the group for which the store had no room, and does the work after a flush that has ended.
     fn settle(&mut self) -> Result<(), StoreError> {
         if let Some(logged) = self.waiting.take() {
             self.apply(logged)?;
@@ -242,7 +245,7 @@ impl<F: Files> Writer<F> {
         Ok(Executed { entries, replies, writes, time, removed })
     }
 
-    /// The group is in the log: the store takes it, as one batch.
+    /// Writes a logged group to the store, as one batch.
     fn write(&mut self, executed: &Executed) -> Result<(), StoreError> {
         if !executed.writes.is_empty() {
             self.store.write(&executed.writes)?;
@@ -260,16 +263,16 @@ impl<F: Files> Writer<F> {
         Ok(())
     }
 
-    /// Answers a group that was not logged: its writes are refused, and its reads see what all others see.
+    /// Answers a group that was not logged. Its writes are refused with `text`, and its reads see the published state.
     fn refuse(&self, group: Vec<Request>, text: &str) {
         for request in group {
-            // Keys that are dead are found again, ten times a second: no line for each of them.
+            // A refused removal of dead keys is not reported: the keys are found again ten times a second.
             if let Request::Run { commands, room, reply } = request {
                 tracing::error!(error = text, commands = commands.len(), "refused");
                 let sight = self.publication.read(self.clock.moment());
                 let answer = |command: &Command| match command.is_write() {
                     true => Reply::Error(text.to_owned()),
-                    // Any cost is some reply.
+                    // With this cost there always is a reply.
                     false => super::read(&sight, command, Cost::Any).unwrap_or(Reply::Null),
                 };
                 let mut replies = room.replies(commands.len());
@@ -280,11 +283,11 @@ impl<F: Files> Writer<F> {
     }
 
     fn publish(&self) {
-        // The gate is never beyond log time, as a checkpoint raises it to that at most: there is a snapshot.
+        // There always is a snapshot: a checkpoint raises the gate to log time at most.
         match self.store.snapshot(self.time) {
             Some(snapshot) => self.publication.publish(self.last, snapshot),
             None => {
-                tracing::error!(last = %self.last, "readers do not see the last group: compaction is beyond it");
+                tracing::error!(last = %self.last, "readers do not see the last group: compaction has gone beyond its time");
                 self.publication.refuse();
             }
         }

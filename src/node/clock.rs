@@ -1,37 +1,38 @@
-//! Clock — a master's two clocks → log time, and the offset of its wall clock. Pure.
+//! Clock — computes log time and the offset of the wall clock from a master's two clocks. Pure.
 //!
 //! ```text
-//! elapsed      0      5      6           a clock that nobody sets
-//! wall      1000   1005   4606           somebody sets it an hour ahead
+//! elapsed      0      5      6           a clock that cannot be set
+//! wall      1000   1005   4606           it is set an hour ahead
 //! log time  1000   1005   1006           base 1000 at elapsed 0
 //! offset       0      0   3600           wall − log time
 //! ```
 //!
-//! Log time is counted by the elapsed clock, so a step of the wall clock neither stops nor hurries it. Wall time is read for two
-//! things: to translate instants that clients name (EXPIREAT), by the offset, and to go on after a start, as the elapsed clock
-//! does not outlive the machine.
+//! Log time is counted by the elapsed clock, so a step of the wall clock neither delays nor advances it. Wall time is read
+//! for two purposes: to translate the instants that clients name (EXPIREAT), by the offset; and to continue log time after
+//! a start, because the elapsed clock restarts with the machine.
 //!
-//! A policy that judges by local clocks stamps by wall time that never goes back, and has the offset 0: that is its point.
+//! Under a policy that judges by local clocks, log time is wall time that never goes back, and the offset is 0. That is
+//! intended.
 
 use crate::expiry::Judging;
 use crate::time::{Elapsed, Millis, Moment};
 
-/// A difference from the offset of more than this is a step, milliseconds. A smaller one is drift between the two clocks, and changes
-/// nothing.
+/// A change of the offset by more than this is a step of the wall clock, in milliseconds. A smaller change is drift between
+/// the two clocks, and is ignored.
 pub const STEP_MS: u64 = 50;
 
-/// Log time and wall time at one moment. The node's folder keeps it, and a start goes on from it.
+/// Log time and wall time at one moment. The pair is stored in the node's folder, and a start continues from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair {
-    /// Log time, as far as the elapsed clock had counted it.
+    /// Log time, as the elapsed clock had counted it.
     pub log: Millis,
     /// Wall time at the same moment.
     pub wall: Millis,
 }
 
 impl Pair {
-    /// Log time after a start at which the wall clock says `wall`: the time that the node was down is taken from the wall clock,
-    /// at most `downtime_max_ms` of it, and at least nothing.
+    /// Log time after a start, when the wall clock says `wall`. The downtime is measured by the wall clock. It counts as at
+    /// least 0 and at most `downtime_max_ms`.
     pub fn resumed(self, wall: Millis, downtime_max_ms: u64) -> Millis {
         Millis(self.log.0.saturating_add(wall.since(self.wall).min(downtime_max_ms)))
     }
@@ -40,7 +41,7 @@ impl Pair {
 /// A step of the wall clock, as the master measured it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
-    /// Log time when it was measured.
+    /// Log time at the measurement.
     pub time: Millis,
     /// Wall time − log time from now on, milliseconds.
     pub offset_ms: i64,
@@ -54,21 +55,21 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MasterClock {
     judging: Judging,
-    /// Log time when the elapsed clock said `since`.
+    /// Log time at the reading `since` of the elapsed clock.
     base: Millis,
     since: Elapsed,
-    /// Wall time − log time, milliseconds, as it was measured last.
+    /// Wall time − log time at the last measurement, in milliseconds.
     offset_ms: i64,
-    /// The latest log time that was told.
+    /// The latest log time that readers or replicas were told.
     told: Millis,
     ceiling: Millis,
-    /// Whether a group is executing that is not published.
+    /// Whether a group is executing and is not published yet.
     under_way: bool,
 }
 
 impl MasterClock {
-    /// A clock that counts from `base`, which was log time when the elapsed clock said `since`; log time is not before `floor`. It
-    /// stands still there until it has a higher ceiling. `now`: what both clocks say.
+    /// A clock that counts from `base`, which was log time at the reading `since` of the elapsed clock. Log time is at
+    /// least `floor`, and does not advance from there until a higher ceiling is set. `now`: the time on both clocks.
     pub fn new(
         judging: Judging,
         (base, since): (Millis, Elapsed),
@@ -81,8 +82,8 @@ impl MasterClock {
         MasterClock { offset_ms, ..clock }
     }
 
-    /// The clock of a node that starts as a master. `saved`: the folder's pair; `None`: the folder is new or of version 1, and log time
-    /// begins at wall time. `floor`: no reader and no replica was told a later time.
+    /// The clock of a node that starts as a master. `saved`: the folder's pair; `None`: the folder is new or of version 1,
+    /// and log time begins at wall time. `floor`: an instant such that no reader and no replica was told a later one.
     pub fn started(
         judging: Judging,
         saved: Option<Pair>,
@@ -94,7 +95,7 @@ impl MasterClock {
         MasterClock::new(judging, (base, now.elapsed), floor, now)
     }
 
-    /// Log time by the clocks alone, without floor and ceiling.
+    /// Log time as the clocks alone count it, without floor and ceiling.
     pub fn counted(&self, now: Moment) -> Millis {
         match self.judging {
             Judging::Local => now.wall,
@@ -102,7 +103,7 @@ impl MasterClock {
         }
     }
 
-    /// Log time.
+    /// The current log time.
     pub fn read(&mut self, now: Moment) -> Millis {
         if !self.under_way {
             self.told = self.told.max(self.counted(now).min(self.ceiling));
@@ -110,34 +111,36 @@ impl MasterClock {
         self.told
     }
 
-    /// A group begins: the instant of its entries, and of all readers until it is published.
+    /// Begins a group. Returns the instant of its entries, which is also that of all readers until the group is published.
     pub fn begin(&mut self, now: Moment) -> Millis {
         let time = self.read(now);
         self.under_way = true;
         time
     }
 
-    /// The group is published, or was refused.
+    /// Ends the group, which is published or refused.
     pub fn end(&mut self) {
         self.under_way = false;
     }
 
-    /// The time to tell replicas; `None` while a group is under way, whose entries will tell it.
+    /// The log time to send to replicas; `None` while a group is executing, because its entries will carry the time.
     pub fn heartbeat(&mut self, now: Moment) -> Option<Millis> {
         (!self.under_way).then(|| self.read(now))
     }
 
-    /// A higher ceiling is durable; a lower one changes nothing.
+    /// Sets a higher ceiling, which is durable. A lower one changes nothing.
     pub fn raise(&mut self, ceiling: Millis) {
         self.ceiling = self.ceiling.max(ceiling);
     }
 
-    /// The ceiling to make durable now: `lead_ms` ahead of what the clocks count, and not below the one before.
+    /// The ceiling to make durable now: `lead_ms` milliseconds ahead of the counted time, and not below the current
+    /// ceiling.
     pub fn next_ceiling(&self, now: Moment, lead_ms: u64) -> Millis {
         self.ceiling.max(self.told).max(Millis(self.counted(now).0.saturating_add(lead_ms)))
     }
 
-    /// Measures the offset. It changes by more than [`STEP_MS`] or not at all, and between groups only.
+    /// Measures the offset. Returns the step if the offset changed by more than [`STEP_MS`] and no group is executing;
+    /// otherwise the offset is kept.
     pub fn measure(&mut self, now: Moment) -> Option<Step> {
         let difference = self.difference(now);
         let by_ms = difference.saturating_sub(self.offset_ms);
@@ -148,12 +151,12 @@ impl MasterClock {
         Some(Step { time: self.read(now), offset_ms: difference, by_ms })
     }
 
-    /// Wall time − log time, milliseconds, as it was measured last.
+    /// Wall time − log time at the last measurement, in milliseconds.
     pub fn offset_ms(&self) -> i64 {
         self.offset_ms
     }
 
-    /// The pair at `now`, for the folder.
+    /// The pair at `now`, to be stored in the folder.
     pub fn pair(&self, now: Moment) -> Pair {
         Pair { log: self.counted(now), wall: now.wall }
     }

@@ -1,4 +1,4 @@
-//! Master — requests → replies and log entries. Pure, but for its store.
+//! Master — turns requests into replies and log entries. Pure, except for its store.
 
 use super::removal_with_deadline;
 use crate::apply;
@@ -9,7 +9,7 @@ use crate::expiry::{ExpiryPolicy, Removal, RemovalLog};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
-/// What happens to a master.
+/// An input of a master.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A client's command.
@@ -21,12 +21,12 @@ pub enum Input {
         /// Randomness for RANDOMKEY and HRANDFIELD.
         random: u64,
     },
-    /// Time to tell replicas the time.
+    /// A heartbeat is due: replicas are sent the log time.
     Heartbeat {
         /// The master's clock.
         now: Millis,
     },
-    /// Physical removal of a key, if it is dead.
+    /// A key is to be removed physically, if it is dead.
     Expire {
         /// The key.
         key: Key,
@@ -35,7 +35,7 @@ pub enum Input {
     },
 }
 
-/// What a master does about it, in this order: an entry is logged before the reply leaves.
+/// An output of a master. Outputs are done in order, so an entry is logged before the reply is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
     /// The next entry of the log.
@@ -48,32 +48,32 @@ pub enum Output {
 
 /// A master: its store, the last LSN and the log time of its history.
 ///
-/// Invariants: LSNs have no gap; log time never goes back.
+/// Invariants: LSNs are contiguous; log time never goes back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Master<S> {
     store: S,
     epoch: Epoch,
     last: Lsn,
     time: Millis,
-    /// How far the wall clock, by which clients name instants, is ahead of log time, milliseconds; below 0: behind.
+    /// Wall time less log time, in milliseconds; below 0: the wall clock is behind. Clients name instants by wall time.
     offset_ms: i64,
-    /// Keys that it removed and has not told of yet ([`RemovalLog::Late`]).
+    /// Keys that it removed and whose DEL is not logged yet ([`RemovalLog::Late`]).
     untold: Vec<Key>,
 }
 
 impl<S: Store> Master<S> {
-    /// A master of an empty history.
+    /// A master with an empty history.
     pub fn new(store: S, epoch: Epoch) -> Master<S> {
         Master::resume(store, epoch, Lsn::NONE, Millis::ZERO)
     }
 
-    /// A master whose store holds a history through entry `last`; what it does next is of `epoch`, and not before
-    /// `time`.
+    /// A master whose store holds a history through entry `last`. Its next entries are of `epoch`, and their time is at
+    /// least `time`.
     pub fn resume(store: S, epoch: Epoch, last: Lsn, time: Millis) -> Master<S> {
         Master { store, epoch, last, time, offset_ms: 0, untold: Vec::new() }
     }
 
-    /// From now on instants that clients name are those of a wall clock that is `offset_ms` ahead of log time.
+    /// Sets the offset by which the instants that clients name are translated: wall time less log time, in milliseconds.
     pub fn set_offset(&mut self, offset_ms: i64) {
         self.offset_ms = offset_ms;
     }
@@ -83,7 +83,7 @@ impl<S: Store> Master<S> {
         &self.store
     }
 
-    /// Its store, and nothing else of it.
+    /// Its store, without the rest of its state.
     pub fn into_store(self) -> S {
         self.store
     }
@@ -98,7 +98,7 @@ impl<S: Store> Master<S> {
         self.time
     }
 
-    /// Does what `input` asks for. Errors: the store's; the node stops.
+    /// Handles `input`. Errors: the store's; the node then stops.
     pub fn step(&mut self, policy: &dyn ExpiryPolicy, input: Input) -> Result<Vec<Output>, StoreError> {
         let mut entries = Vec::new();
         match input {
@@ -118,8 +118,8 @@ impl<S: Store> Master<S> {
         }
     }
 
-    /// [`Input::Request`] of a command that stays the caller's: the reply, and the next entries at the end of `entries`,
-    /// to be logged before it leaves. Errors: as [`Master::step`].
+    /// Handles an [`Input::Request`] without taking the command. Returns the reply, and appends the new entries to
+    /// `entries`, which must be logged before the reply is sent. Errors: as [`Master::step`].
     pub fn request(
         &mut self,
         policy: &dyn ExpiryPolicy,
@@ -154,8 +154,8 @@ impl<S: Store> Master<S> {
         Ok(reply)
     }
 
-    /// [`Input::Expire`] of a key that stays the caller's: if the policy wants replicas to be told, the entries that do are
-    /// at the end of `entries`. Gives the deadline of a key that was removed without an entry that says so. Errors: as
+    /// Handles an [`Input::Expire`] without taking the key. If the policy logs removals, it appends the entries to
+    /// `entries`. Returns the deadline of the key if the key was removed by log time and without an entry. Errors: as
     /// [`Master::step`].
     pub fn expire(
         &mut self,
@@ -186,7 +186,7 @@ impl<S: Store> Master<S> {
         Ok(None)
     }
 
-    /// Appends the DEL of each key that was removed and not told of.
+    /// Appends the DEL of each key that was removed and whose DEL is not logged yet.
     fn tell_of_removals(&mut self, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
         for key in std::mem::take(&mut self.untold) {
             self.append_del(&key, Effect::none(), entries)?;
@@ -194,16 +194,16 @@ impl<S: Store> Master<S> {
         Ok(())
     }
 
-    /// Writes `effect`, which removes `key`, and appends the DEL that tells of it.
+    /// Writes `effect`, which removes `key`, and appends the DEL of `key` as an entry.
     fn append_del(&mut self, key: &Key, effect: Effect, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
-        // DEL exists and takes one key, so this parses.
+        // This always parses: DEL exists, and takes one key.
         if let Ok(del) = Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]) {
             entries.push(self.append(effect, |_, _| Payload::Command(del))?);
         }
         Ok(())
     }
 
-    /// Writes `effect` as the next entry, and gives the entry as `logged` makes it.
+    /// Writes `effect` to the store as the next entry. Returns the entry, with the payload that `logged` makes.
     fn append(
         &mut self,
         effect: Effect,

@@ -1,6 +1,6 @@
-//! Node — a master and a replica as state machines. Pure, but for the stores that they hold.
+//! Node — a master and a replica as state machines. Pure, except for the stores that they hold.
 //!
-//! The expiry policy is no part of a node's state: it is given to each step.
+//! The expiry policy is not part of a node's state: it is passed to each step.
 
 mod clock;
 mod master;
@@ -17,12 +17,13 @@ use crate::effect::{Effect, Key};
 use crate::store::{Read, StoreError};
 use crate::time::Millis;
 
-/// What removes `key` with all that belongs to it, if it is stored and dead at `now`; an empty effect if not. Errors: the store's.
+/// The effect that removes `key` with all its records, if it is stored and dead at `now`; otherwise an empty effect.
+/// Errors: the store's.
 pub fn removal_of_dead(reader: &dyn Read, key: &Key, now: Millis) -> Result<Effect, StoreError> {
     Ok(removal_with_deadline(reader, key, now)?.map_or_else(Effect::none, |(effect, _)| effect))
 }
 
-/// As [`removal_of_dead`], with the deadline at which the key died; `None`: it is not stored, or not dead.
+/// Like [`removal_of_dead`], with the deadline at which the key died; `None`: the key is not stored, or not dead.
 pub fn removal_with_deadline(
     reader: &dyn Read,
     key: &Key,

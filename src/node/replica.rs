@@ -1,16 +1,16 @@
-//! Replica — what a replica received and published → what its readers are given. Pure: it holds no store and no lock. Its
-//! driver tells it what was received and what is published.
+//! Replica — computes the times that a replica's readers are given from the entries that it received and published. Pure:
+//! it holds no store and no lock. Its caller reports what was received and what is published.
 //!
 //! ```text
 //! stream      6 (t 40)   heartbeat 45   7 (t 50)
 //! published   5          6              6             7
-//! log time    38         45             45            50          the times of 6 are heard when 6 is published
+//! log time    38         45             45            50          the times after 6 are heard when 6 is published
 //! ```
 //!
-//! Log time moves with what readers see: with n entries published, the clock c satisfies t(n) ≤ c, and c ≤ t(n+1) once entry
-//! n+1 is received. An estimate that was given before entry n+1 came may be later; it is not taken back. Silence counts from
-//! the last receipt by the elapsed clock, so neither a worker that stands still nor a wall clock that is set looks like a silent
-//! master. The master's offset moves with what readers see, too.
+//! Log time advances with the state that readers see: with n entries published, the clock c satisfies t(n) ≤ c, and c ≤
+//! t(n+1) once entry n+1 is received. An estimate that readers were told before entry n+1 arrived may be later; it is not
+//! withdrawn. Silence is measured by the elapsed clock from the last receipt, so neither a stalled worker nor a step of the
+//! wall clock looks like a silent master. The master's offset, too, changes with the state that readers see.
 //!
 //! Which worker writes which entry, and when, is decided by [`crate::ordering`] and [`crate::apply::Applier`].
 
@@ -21,47 +21,49 @@ use std::collections::VecDeque;
 
 /// Whether readers are let in.
 ///
-/// After a loss of data, readers may have seen entries that the log no longer has. After a crash, readers may have been told
-/// a log time that came with a heartbeat. Heartbeats are not logged, so a key that a reader saw dead would be alive again.
+/// Before a loss of data, readers may have seen entries that the log no longer has. Before a crash, readers may have been
+/// told a log time that came with a heartbeat. Heartbeats are not logged, so a key that a reader saw dead would be alive
+/// again after the crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Readers {
     /// Readers are let in.
     In,
-    /// Readers wait until the master has said where its log ends.
+    /// Readers wait until the master has sent the end of its log.
     WaitForMaster,
     /// Readers wait until the master has sent all entries up to this one, and a time after it.
     WaitForTail(Lsn),
-    /// Readers wait until this entry is published. The time after it is heard then.
+    /// Readers wait until this entry is published. The time after it is then heard.
     WaitFor(Lsn),
 }
 
-/// The times of one entry and of the heartbeats after it. They are heard once the entry is published.
+/// The times of one entry and of the heartbeats after it, which are heard once the entry is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Waiting {
     after: Lsn,
-    /// The entry's own.
+    /// The first of these times, which is the entry's own if it was received.
     first: Millis,
-    /// That of the last heartbeat after it.
+    /// The last of these times.
     last: Millis,
 }
 
 /// The state of a replica without its store, its log and its workers.
 ///
-/// Invariants: `published` never goes back. Log time never goes back, but for [`Replica::ends`].
+/// Invariants: `published` never decreases. Log time never goes back, except in [`Replica::ends`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Replica {
     /// The last entry that readers see.
     published: Lsn,
     log_time: LogTime,
-    /// Times that were received and are not heard yet, in log order.
+    /// Times that were received but are not heard yet, in log order.
     waiting: VecDeque<Waiting>,
-    /// The master's offset at what readers see, milliseconds.
+    /// The master's offset at the state that readers see, in milliseconds.
     offset_ms: i64,
-    /// Offsets that were received, each with the entry after which it holds, not published yet; in log order.
+    /// Offsets that were received, each with the entry after which it holds and which is not published yet; in log order.
     offsets: VecDeque<(Lsn, i64)>,
     /// Milliseconds of silence after which log time is estimated; `None`: never.
     limit_ms: Option<u64>,
-    /// Readers are told no time of a heartbeat and no estimate beyond it. The times of entries are in the log.
+    /// Readers are told no time of a heartbeat and no estimate beyond this instant. It does not limit the times of entries,
+    /// because these are in the log.
     ceiling: Millis,
     readers: Readers,
 }
@@ -75,13 +77,14 @@ impl Replica {
         Replica { published, log_time, waiting, offset_ms: 0, offsets, limit_ms, ceiling, readers }
     }
 
-    /// The same replica, whose readers are answered by this offset of the master until another one comes.
+    /// The same replica with this offset of the master, which holds until another one is received.
     #[must_use]
     pub fn with_offset(self, offset_ms: i64) -> Replica {
         Replica { offset_ms, ..self }
     }
 
-    /// From now on readers are told no time of a heartbeat and no estimate beyond `ceiling`, which is durable. A new replica has none.
+    /// Sets the ceiling, which must be durable: from now on readers are told no time of a heartbeat and no estimate beyond
+    /// it. A new replica has no ceiling.
     pub fn set_ceiling(&mut self, ceiling: Millis) {
         self.ceiling = ceiling;
     }
@@ -96,7 +99,7 @@ impl Replica {
         self.published
     }
 
-    /// The master's time that was heard last.
+    /// The latest master's time that was heard.
     pub fn heard(&self) -> Millis {
         self.log_time.heard()
     }
@@ -106,7 +109,7 @@ impl Replica {
         self.log_time.received_at()
     }
 
-    /// The master's offset at what readers see, milliseconds: what EXPIRETIME answers by.
+    /// The master's offset at the state that readers see, in milliseconds. EXPIRETIME uses it for its reply.
     pub fn offset_ms(&self) -> i64 {
         self.offset_ms
     }
@@ -130,7 +133,7 @@ impl Replica {
     /// `time` on, which is heard with it. Called in log order.
     pub fn offset(&mut self, after: Lsn, time: Millis, offset_ms: i64, now: Elapsed) {
         match self.offsets.back_mut() {
-            // Of two after one entry the later one holds.
+            // Of two offsets after the same entry, the later one holds.
             Some((before, offset)) if *before == after => *offset = offset_ms,
             _ => self.offsets.push_back((after, offset_ms)),
         }
@@ -138,15 +141,15 @@ impl Replica {
         self.take_offsets_that_are_due();
     }
 
-    /// Notes that the master's log time was `tail` at the end of its log. Whether readers were told an estimate that is
-    /// more than the limit beyond that. Then the estimate is forgotten, log time goes back, and readers that were told it must be
-    /// disconnected.
+    /// Notes that the master's log time was `tail` at the end of its log. Returns whether readers were told an estimate
+    /// that is later than `tail` by more than the limit. In that case the estimate is forgotten, log time goes back, and
+    /// the caller must disconnect readers that were told the estimate.
     pub fn ends(&mut self, tail: Millis) -> bool {
         let limit = self.limit_ms.map_or(Millis(u64::MAX), |limit| Millis(tail.0.saturating_add(limit)));
         self.log_time.forget_estimate(limit)
     }
 
-    /// A time that is in no entry, as far as readers may be told it.
+    /// A time that is not in an entry, bounded by the ceiling.
     fn bounded(&self, time: Millis) -> Millis {
         time.min(self.ceiling.max(self.heard()))
     }
@@ -154,7 +157,7 @@ impl Replica {
     fn note(&mut self, after: Lsn, time: Millis, now: Elapsed) {
         self.log_time.receive(now, self.limit_ms, self.next_time());
         match self.waiting.back_mut() {
-            // Only the last time after an entry counts, so heartbeats do not pile up while nothing is applied.
+            // Only the last time after an entry is kept, so heartbeats do not accumulate while nothing is applied.
             Some(waiting) if waiting.after == after => waiting.last = waiting.last.max(time),
             _ => self.waiting.push_back(Waiting { after, first: time, last: time }),
         }
@@ -192,7 +195,7 @@ impl Replica {
         }
     }
 
-    /// The time of the first entry that was received and is not published. No estimate passes it.
+    /// The time of the first entry that was received and is not published. No estimate may be later.
     fn next_time(&self) -> Option<Millis> {
         self.waiting.front().map(|waiting| waiting.first)
     }
@@ -213,7 +216,7 @@ impl Replica {
         }
     }
 
-    /// Whether readers are let in, and if not, what they wait for.
+    /// Whether readers are let in; if not, the condition that they wait for.
     pub fn readers(&self) -> Readers {
         self.readers
     }

@@ -1,10 +1,10 @@
-//! Serial replica — a replica with a store that applies its entries in log order, one after the other. Pure, but for the
-//! store.
+//! Serial replica — a replica with a store, which applies its entries in log order, one after the other. Pure, except for
+//! the store.
 //!
 //! ```text
-//! receive   the entry waits; its time counts as a receipt
-//! apply     it is written to the store
-//! publish   readers are given the store as it is now, and the times after what it holds are heard
+//! receive   the entry waits to be applied; its arrival ends the silence
+//! apply     the entry is written to the store
+//! publish   readers are given the store as it is now, and the times up to its last entry are heard
 //! ```
 
 use super::{Replica, removal_of_dead};
@@ -30,7 +30,7 @@ pub struct SerialReplica<S> {
 }
 
 impl<S: Store + Clone> SerialReplica<S> {
-    /// A replica whose store holds what it has published.
+    /// A replica whose store holds exactly the entries that it has published.
     pub fn new(replica: Replica, store: S) -> SerialReplica<S> {
         let applied = replica.published();
         SerialReplica { replica, store, received: VecDeque::new(), applied, shown: None }
@@ -56,15 +56,15 @@ impl<S: Store + Clone> SerialReplica<S> {
         self.received.back().map_or(self.applied, |entry| entry.lsn)
     }
 
-    /// Receives the next entry at `now`. Panics: on a gap between entries, which is a bug of the caller.
+    /// Receives the next entry at `now`. Panics: there is a gap between the entries, which is a bug of the caller.
     pub fn receive(&mut self, policy: &dyn ExpiryPolicy, entry: Entry, now: Moment) {
         assert_eq!(entry.lsn, self.last().next(), "lsn gap at the replica");
         self.replica.receive(entry.lsn, entry.time, now.elapsed);
         self.received.push_back(policy.arrived(entry, now.wall));
     }
 
-    /// Applies the oldest of the received entries when the wall clock says `wall`. Gives its number; `None`: there is none. Errors:
-    /// the store's; the node stops.
+    /// Applies the oldest received entry when the wall clock says `wall`. Returns the entry's LSN; `None`: no entry waits.
+    /// Errors: the store's; the node then stops.
     pub fn apply(&mut self, policy: &dyn ExpiryPolicy, wall: Millis) -> Result<Option<Lsn>, StoreError> {
         let Some(entry) = self.received.pop_front() else { return Ok(None) };
         let instants = |entry: &Entry| policy.instants(entry, wall);
@@ -80,7 +80,7 @@ impl<S: Store + Clone> SerialReplica<S> {
         self.replica.publish(self.applied);
     }
 
-    /// The master resumes the stream, and its log ends with entry `tail`.
+    /// Notes that the master resumes the stream, and that its log ends with entry `tail`.
     pub fn resumed(&mut self, tail: Lsn) {
         self.replica.resumed(tail);
     }
@@ -101,8 +101,8 @@ impl<S: Store + Clone> SerialReplica<S> {
         self.replica.offset(self.last(), time, offset_ms, now);
     }
 
-    /// Removes `key` if the policy finds it dead when the wall clock says `wall`. Readers who are given an earlier store still
-    /// find it there, dead. Errors: the store's.
+    /// Removes `key` if it is dead under the policy when the wall clock says `wall`. Readers that are given an earlier
+    /// store still find the dead key there. Errors: the store's.
     pub fn remove(&mut self, policy: &dyn ExpiryPolicy, key: &Key, wall: Millis) -> Result<(), StoreError> {
         let Some(now) = self.replica.removes_at(policy, wall) else { return Ok(()) };
         let effect = removal_of_dead(&self.store, key, now)?;

@@ -1,12 +1,12 @@
-//! Feed — the master's log → one replica. Does I/O: a socket, two threads.
+//! Feed — sends the master's log to one replica. Does I/O: a socket, two threads.
 //!
 //! ```text
 //! Source ── wait, read ──▶ the caller's thread ── entries, heartbeats ──▶ socket
 //!                          a second thread     ◀── acks ───────────────── socket ──▶ report
 //! ```
 //!
-//! One group of entries is in memory at a time. A replica that does not read stops the writing thread in its write, and
-//! with it the reading of the log; it stays connected as long as it acknowledges.
+//! One group of entries is in memory at a time. If a replica does not read, the writing thread blocks in its write, and so
+//! reads no more of the log. The replica stays connected as long as it sends acks.
 
 use super::handshake::Resume;
 use super::lag::{Lag, Marks};
@@ -23,12 +23,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Bytes of entries that are read and sent at a time, about; one entry may be longer.
+/// The approximate number of bytes of entries that are read and sent at a time. A single entry may be longer.
 pub const GROUP_BYTES: usize = 256 << 10;
-/// Bytes of acks that are read at a time.
+/// Bytes of one read of acks.
 const ACKS_BYTES: usize = 4 << 10;
 
-/// What was sent last.
+/// The place in the log up to which entries and log time were sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// The last entry.
@@ -37,23 +37,23 @@ pub struct Seen {
     pub time: Millis,
 }
 
-/// The master's log, as its replicas read it.
+/// The master's log, as the feeds read it.
 pub trait Source: Sync {
-    /// A place in the log, kept by who reads on.
+    /// A place in the log, which the reader keeps between reads.
     type Position: Send;
 
-    /// Waits until the tail has an entry or a log time after `seen`, `at_most` so long, and gives the tail in any case;
-    /// `None` if the node stops. Under `always` the tail is what is durable.
+    /// Waits until the tail has an entry or a log time after `seen`, but no longer than `at_most`. Returns the tail in any
+    /// case; `None` if the node stops. With appendfsync `always` the tail contains only durable entries.
     fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail>;
 
-    /// The master's offset after entry `after`, and the entry after which the next one holds.
+    /// The master's offset after entry `after`, and the entry after which the next offset holds.
     fn offset(&self, after: Lsn) -> (Offset, Option<Lsn>);
 
     /// The place before entry `from`. Errors: `Purged`.
     fn position(&self, from: Lsn) -> Result<Self::Position, SegmentError>;
 
-    /// The bytes of the next entries through `up_to`, about `bytes_max` bytes of them and at least one; `up_to` is at or before the
-    /// tail. Errors: `Purged`, and whatever the disk says; the feed ends, and the replica asks again.
+    /// Reads the bytes of the next entries through `up_to`, about `bytes_max` bytes of them and at least one entry. `up_to`
+    /// is at or before the tail. Errors: `Purged`, and errors of the disk. The feed then ends, and the replica reconnects.
     fn read(
         &self,
         position: &mut Self::Position,
@@ -62,49 +62,49 @@ pub trait Source: Sync {
     ) -> Result<Stretch, SegmentError>;
 }
 
-/// A replica whose handshake was accepted and not answered yet.
+/// A replica whose handshake was accepted, but not answered yet.
 #[derive(Debug)]
 pub struct Accepted {
-    /// Its connection, blocking or not.
+    /// Its connection, in blocking or non-blocking mode.
     pub socket: TcpStream,
-    /// What was read from it after the command.
+    /// The bytes that were read from it after the command.
     pub already_read: Vec<u8>,
-    /// The answer.
+    /// The answer to send.
     pub resume: Resume,
 }
 
-/// How far a replica is.
+/// The progress of one replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The last entry written to its connection.
     pub sent: Lsn,
-    /// What it has acknowledged.
+    /// The LSNs that it has acknowledged.
     pub ack: Ack,
-    /// How far what it has applied is behind.
+    /// The lag of its last applied entry.
     pub lag: Lag,
 }
 
-/// Why a feed ended. The connection is closed; the replica connects again, or does not.
+/// The reason for which a feed ended. The connection is closed; the replica may connect again.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// Its connection ended.
+    /// The connection ended.
     #[error(transparent)]
     End(#[from] End),
-    /// The replica sent what is no ack.
+    /// The replica sent bytes that are not a valid next ack.
     #[error(transparent)]
     Wire(#[from] WireError),
     /// The log cannot be read.
     #[error(transparent)]
     Source(#[from] SegmentError),
-    /// There is no memory to compress with.
+    /// The compressor failed, for example for lack of memory.
     #[error("cannot compress: {0}")]
     Compress(io::Error),
-    /// The source gave no entry although its tail is beyond.
-    #[error("log gave no entry after lsn {after}, with its end at {last}")]
+    /// The source returned no entry although its tail is later.
+    #[error("log returned no entry after lsn {after}, although it has entries through lsn {last}")]
     Nothing {
         /// The last entry that was read.
         after: Lsn,
-        /// The end that the source told.
+        /// The entry through which the source had entries to read.
         last: Lsn,
     },
 }
@@ -115,17 +115,17 @@ impl From<io::Error> for FeedError {
     }
 }
 
-/// What both threads of a feed know.
+/// The state that both threads of a feed share.
 struct Shared {
     sent: Lsn,
     marks: Marks,
     cause: Option<FeedError>,
 }
 
-/// Answers a replica and sends it the log from there on, until `stop` is asked for or the source ends: then it is well.
-/// `report` is told of each ack, from a thread of the feed; it should not block. Errors: [`FeedError`].
+/// Answers a replica and sends it the log from there on. It returns `Ok` when `stop` is set or the source ends. `report` is
+/// called with the progress at each ack, on a thread of the feed; it should not block. Errors: [`FeedError`].
 ///
-/// It returns within about [`POLL`] of `stop`, however slow the replica is.
+/// After `stop` is set it returns within about [`POLL`], however slow the replica is.
 pub fn feed<S: Source>(
     accepted: Accepted,
     source: &S,
@@ -160,7 +160,8 @@ impl<S: Source> Feed<'_, S> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does the part of one thread. When that is done, so is the other one; what ended first is the cause.
+    /// Runs the part of one thread. When one part ends, the session ends, and so does the other part. The error of the part
+    /// that ended first is kept as the cause.
     fn run(&self, part: impl FnOnce() -> Result<(), FeedError>) {
         let _end = EndOnDrop(&self.session);
         let cause = part().err().unwrap_or(End::Stopped.into());
@@ -200,11 +201,12 @@ impl<S: Source> Feed<'_, S> {
                 encode_offset(&offset, &mut bytes);
             }
             if tail.last > seen.last {
-                // No entry is sent before the offset that was measured before it.
+                // An offset is always sent before the entries that were written after it was measured.
                 let up_to = next.map_or(tail.last, |next| next.min(tail.last));
                 seen = self.read_group(&mut position, seen, up_to, &mut bytes)?;
             }
-            // Time moves on only where the log ends, for only there is it known that no entry comes before it.
+            // Log time advances only at the end of the log: only there it is certain that no entry of an earlier time
+            // follows.
             let moves = seen.last == tail.last && tail.time > seen.time;
             if moves || beat.elapsed() >= self.timing.idle {
                 seen.time = if moves { tail.time } else { seen.time };
@@ -218,7 +220,7 @@ impl<S: Source> Feed<'_, S> {
         Ok(())
     }
 
-    /// Reads the next group, through `up_to` at most, to the end of `bytes`; what is seen with it.
+    /// Reads the next group, at most through `up_to`, and appends it to `bytes`. Returns the place after it.
     fn read_group(
         &self,
         position: &mut S::Position,
@@ -234,7 +236,8 @@ impl<S: Source> Feed<'_, S> {
         Ok(seen)
     }
 
-    /// Notes what is about to be written: an ack may come before the write returns.
+    /// Notes what is about to be written. It is called before the write, because an ack may arrive before the write
+    /// returns.
     fn sending(&self, seen: Seen, tail: Tail) {
         let mut shared = self.shared();
         shared.sent = seen.last;

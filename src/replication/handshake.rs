@@ -1,6 +1,6 @@
-//! Handshake — where a replica is, in which history → from where it goes on, or why not. Pure.
+//! Handshake — a replica sends its position and its history; the master answers from where it resumes, or why not. Pure.
 //!
-//! It is a command and a one-line reply, so that a capture can be read:
+//! It is a command and a one-line reply, so that a capture of the network is readable:
 //!
 //! ```text
 //! RCSYNC  3        5         3735928559    1020     7002            log_clock  1:1,2:4  lz4
@@ -11,19 +11,21 @@
 //! -NOSYNC …                                            this replica can never resume from this master
 //! ```
 //!
-//! *Removed* is the latest deadline of a key that the replica has removed by itself. An entry of an earlier time may write to a key
-//! that was alive on the master and is removed on the replica. So a replica that needs such an entry is refused.
+//! *Removed* is the latest deadline of a key that the replica has removed by itself. An entry with an earlier time may
+//! write to a key that was alive on the master, but is removed on the replica. So a replica that needs such an entry is
+//! refused.
 //!
-//! The running checksum covers the entries of the last entry's epoch through that entry: two histories with equal numbers and
-//! epochs are told apart by it. A machine that went back to a snapshot under a running process goes on in the same epoch.
+//! The running checksum covers the entries of the last entry's epoch, through that entry. It distinguishes two histories
+//! with equal LSNs and epochs. These exist: if a machine is reset to a snapshot while the process runs, the process goes on
+//! in the same epoch.
 //!
-//! Version 2 has a checksum of the last entry alone in that place. It is not compared: two histories may have one equal entry.
-//! Version 1 has log time in the place of checksum and *removed*. It is read and not used: nothing that a replica says moves a
-//! master's log time.
+//! Version 2 has a checksum of only the last entry in that place. It is not compared, because two histories may have one
+//! equal entry. Version 1 has log time in the place of checksum and *removed*. It is parsed but not used: nothing that a
+//! replica sends changes a master's log time.
 //!
-//! The last word is what compresses all that the master sends after its answer; without compression it is left out, on both
-//! sides. A replica asks and its master agrees: a codec that this version does not know is refused, and so is any by a master
-//! that knew none, which takes it for an argument too many.
+//! The last word is the codec that compresses everything that the master sends after its answer. Without compression both
+//! sides leave it out. The replica asks for a codec, and the master agrees or refuses. This version refuses a codec that it
+//! does not know. An older master that knows no compression refuses any codec, because there is one argument too many.
 
 use super::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
 use crate::binlog::log::fork;
@@ -35,45 +37,47 @@ use std::str;
 /// Name of the command.
 pub const COMMAND: &str = "RCSYNC";
 
-/// Epochs in a hello, at most. Each start as a master takes one, and so does each promotion; those of purged entries leave the
-/// list, but for the newest.
+/// The most epochs in a hello. Each start as a master begins an epoch, and so does each promotion. Epochs of purged entries
+/// are removed from the list, except for the newest.
 pub const EPOCHS_MAX: usize = 10_000;
 
-/// Bytes of the longest name of an expiry policy.
+/// The longest name of an expiry policy, in bytes.
 const EXPIRY_BYTES_MAX: usize = 32;
-/// Bytes of the longest row `epoch:first` and its comma.
+/// The longest row `epoch:first` with its comma, in bytes.
 const ROW_BYTES_MAX: usize = 42;
-/// What every refusal ends with as long as there is no full sync.
+/// The end of the text of every refusal that a full sync would solve.
 pub const START_AGAIN: &str = "full sync is not built yet: start the replica on a copy of its stopped master's folder, with \
-    --take-copy; an empty folder will do as long as the master's log begins at lsn 1";
+    --take-copy; an empty folder is enough if the master's log begins at lsn 1";
 
-/// Where a replica is: what it says first on each connection.
+/// A replica's position and history: its first message on each connection.
 ///
-/// Invariants: `epochs` is as [`crate::binlog::Log::epochs`] has it: both columns rise, no first LSN is beyond
-/// `last`, and it is empty exactly if `last` is 0. `expiry` is lower-case letters and `_`, not empty.
+/// Invariants: `epochs` is as [`crate::binlog::Log::epochs`] returns it: epochs and first LSNs both rise strictly, no first
+/// LSN is greater than `last`, and the list is empty exactly if `last` is 0. `expiry` consists of lower-case letters and
+/// `_`, and is not empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hello {
-    /// The version that it speaks, [`PROTOCOL_VERSION_MIN`] to [`PROTOCOL_VERSION`].
+    /// The protocol version that it speaks, [`PROTOCOL_VERSION_MIN`] to [`PROTOCOL_VERSION`].
     pub version: u64,
     /// The last entry of its log.
     pub last: Lsn,
-    /// CRC32C over the checksums of the entries of its epoch, through it; `None`: the log does not know it. Version 1 tells none, version 2 one of the last entry alone.
+    /// CRC32C over the checksums of the entries of the last entry's epoch, through that entry; `None`: the log does not
+    /// have it. Version 1 sends none, version 2 sends one of the last entry only.
     pub checksum: Option<u32>,
-    /// The latest deadline of a key that it has removed by itself; 0: it has removed none. Version 1 does not tell it.
+    /// The latest deadline of a key that it has removed by itself; 0: it has removed none. Version 1 does not send it.
     pub removed: Millis,
-    /// Where it takes clients; 0 if it does not.
+    /// The port on which it serves clients; 0 if it serves none.
     pub port: u16,
-    /// Name of its expiry policy: the entries of a log mean something under the policy of who wrote them only.
+    /// Name of its expiry policy. A log's entries are valid only under the policy of the master that wrote them.
     pub expiry: String,
-    /// Each epoch that its log has entries of, with its first LSN; the oldest may be missing. The newest [`EPOCHS_MAX`] are
-    /// told.
+    /// Each epoch of which its log has entries, with the epoch's first LSN. The oldest ones may be missing. Only the newest
+    /// [`EPOCHS_MAX`] are sent.
     pub epochs: Vec<(Epoch, Lsn)>,
-    /// What the master's stream is to be compressed by.
+    /// The codec by which the master should compress its stream.
     pub codec: Codec,
 }
 
 impl Default for Hello {
-    /// A replica that has nothing.
+    /// The hello of a replica with an empty log.
     fn default() -> Hello {
         Hello {
             version: PROTOCOL_VERSION,
@@ -106,10 +110,10 @@ impl Hello {
         words.into_iter().chain(named(self.codec)).map(String::into_bytes).collect()
     }
 
-    /// The hello in a command, whose name the caller has recognised. Errors: `Malformed`, `Version`.
-    /// Cost: O(bytes), and no more memory than a small multiple of them.
+    /// Parses the hello in a command, of which the caller has checked the name. Errors: `Malformed`, `Version`. Cost:
+    /// O(bytes); the memory is at most a small multiple of the bytes.
     pub fn parse(argv: &[Vec<u8>]) -> Result<Hello, Refusal> {
-        // The version stands first: what follows it is another version's to say.
+        // The version comes first: another version may have other arguments after it.
         let theirs = argv.get(1).and_then(|version| number(version)).ok_or(Refusal::Malformed("version"))?;
         if !(PROTOCOL_VERSION_MIN..=PROTOCOL_VERSION).contains(&theirs) {
             return Err(Refusal::Version { theirs });
@@ -143,19 +147,19 @@ impl Hello {
     }
 }
 
-/// A checksum, or `-` where there is none.
+/// Parses a checksum, or `-` for none.
 fn parse_checksum(text: &[u8]) -> Option<Option<u32>> {
     if text == b"-" { Some(None) } else { Some(Some(u32::try_from(number(text)?).ok()?)) }
 }
 
-/// A name that is safe to print. Whether there is such a policy is not asked: another version may have more.
+/// Parses a name that is safe to print. It does not check that the policy exists: another version may have more policies.
 fn parse_expiry(name: &[u8]) -> Option<String> {
     let is_name = !name.is_empty() && name.len() <= EXPIRY_BYTES_MAX;
     let is_plain = name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
     if is_name && is_plain { String::from_utf8(name.to_vec()).ok() } else { None }
 }
 
-/// The word of a codec; none for `none`.
+/// The word for a codec in the handshake; `None` for no compression.
 fn named(codec: Codec) -> Option<String> {
     (codec != Codec::None).then(|| codec.name().to_owned())
 }
@@ -184,51 +188,52 @@ fn parse_epochs(text: &[u8], last: Lsn) -> Option<Vec<(Epoch, Lsn)>> {
     Some(epochs)
 }
 
-/// A number in its one decimal form.
+/// Parses a number in its canonical decimal form, without sign and leading zeros.
 fn number(text: &[u8]) -> Option<u64> {
     let is_canonical = text == b"0" || text.first().is_some_and(|first| (b'1'..=b'9').contains(first));
     if is_canonical { str::from_utf8(text).ok()?.parse().ok() } else { None }
 }
 
-/// What a master's log holds, as far as a handshake asks.
+/// The state of a master's log that a handshake needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct History {
-    /// The first LSN that is not purged; the next one to come if there is no entry.
+    /// The first LSN that is not purged. If there is no entry, it is the next LSN.
     pub first: Lsn,
     /// The last entry.
     pub last: Lsn,
-    /// Each epoch that has entries, with its first LSN; of those before the first entry that is left at least the newest.
+    /// Each epoch that has entries, with its first LSN. Of the epochs that begin before the first remaining entry, at least
+    /// the newest is there.
     pub epochs: Vec<(Epoch, Lsn)>,
-    /// The epoch that the next entry will be of; after a restart it may have none yet.
+    /// The epoch of the next entry. After a restart it may have no entry yet.
     pub epoch: Epoch,
     /// Name of the expiry policy.
     pub expiry: String,
-    /// Log time at its end: no entry to come is of an earlier time.
+    /// Log time at the end of the log: no later entry has an earlier time.
     pub time: Millis,
 }
 
-/// The entries of a master's log around the place at which a replica goes on.
+/// The entries of a master's log around the place at which a replica resumes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Place {
-    /// CRC32C over the checksums of the entries of its epoch, through the entry that the replica has last; `None`: that entry is
-    /// not there, or it is not known.
+    /// CRC32C over the checksums of the entries of one epoch, through the replica's last entry; `None`: the master does not
+    /// have that entry, or the checksum is unknown.
     pub checksum: Option<u32>,
-    /// The time of the next entry; `None`: there is none yet.
+    /// The time of the entry after it; `None`: there is none yet.
     pub next: Option<Millis>,
 }
 
-/// The handshake was accepted.
+/// The answer to a hello that is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Resume {
-    /// The first entry that will be sent, once there is one.
+    /// The LSN of the first entry that will be sent.
     pub from: Lsn,
     /// The master's last entry at that time.
     pub last: Lsn,
     /// The master's epoch at that time.
     pub epoch: Epoch,
-    /// What compresses all that follows.
+    /// The codec that compresses everything after the answer.
     pub codec: Codec,
-    /// The version that both sides speak from now on. It is the hello's, so no answer tells it.
+    /// The version that both sides speak from now on. It is the hello's version, so it is not part of the status reply.
     pub version: u64,
 }
 
@@ -239,7 +244,7 @@ impl Resume {
         format!("CONTINUE {} {} {}{codec}", self.from, self.last, self.epoch.0)
     }
 
-    /// The status reply read back; `None` if it is another one.
+    /// Parses the status reply; `None` if it is another one.
     pub fn parse(status: &[u8]) -> Option<Resume> {
         let mut words = status.split(|&byte| byte == b' ');
         let name = words.next()?;
@@ -251,10 +256,10 @@ impl Resume {
     }
 }
 
-/// Why a replica cannot resume. The text is the error reply, without the `-`.
+/// The reason for which a replica cannot resume. The text is the error reply, without the `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
-    /// The command is not a hello; what is wrong with it.
+    /// The command is not a valid hello; the invalid part.
     #[error("ERR rcsync: invalid {0}")]
     Malformed(&'static str),
     /// The replica speaks another version of the protocol.
@@ -263,18 +268,18 @@ pub enum Refusal {
          run the same version of the program on both"
     )]
     Version {
-        /// The replica's.
+        /// The replica's version.
         theirs: u64,
     },
     /// The replica runs another expiry policy.
     #[error(
-        "NOSYNC replica runs expiry `{theirs}`, this node `{ours}`, and the log's entries mean nothing under another one: \
-         start the replica in an empty folder with --expiry {ours}"
+        "NOSYNC replica runs expiry `{theirs}`, this node `{ours}`, and the log's entries are valid under their own \
+         policy only: start the replica in an empty folder with --expiry {ours}"
     )]
     Expiry {
-        /// The replica's.
+        /// The replica's policy.
         theirs: String,
-        /// The master's.
+        /// The master's policy.
         ours: String,
     },
     /// The two logs have no entry in common.
@@ -283,9 +288,9 @@ pub enum Refusal {
         /// The replica's last LSN.
         last: Lsn,
     },
-    /// The replica has entries that the master has not: a promotion or a restart of the master went without them.
+    /// The replica has entries that the master does not have: a master was promoted or restarted without them.
     #[error(
-        "NOSYNC replica has lsn {replica}, but the histories part after lsn {fork}; \
+        "NOSYNC replica has lsn {replica}, but the histories fork after lsn {fork}; \
          the master's log ends at {last}, epoch {epoch}; {START_AGAIN}"
     )]
     Beyond {
@@ -298,14 +303,14 @@ pub enum Refusal {
         /// The master's epoch.
         epoch: Epoch,
     },
-    /// Both logs have an entry of this number and this epoch, and the entries through it are not the same: two histories with
-    /// equal numbers.
+    /// Both logs have an entry with this LSN and epoch, but the entries through it differ: they are two histories with
+    /// equal LSNs.
     #[error("NOSYNC replica's entries through lsn {last} are not this master's; {START_AGAIN}")]
     OtherEntry {
-        /// Its number.
+        /// The LSN of the replica's last entry.
         last: Lsn,
     },
-    /// The replica has removed a key that was alive when the master logged what comes next.
+    /// The replica has removed a key that was alive when the master logged the next entry.
     #[error(
         "NOSYNC replica has removed keys that were dead at {removed}, and the next entry it needs is of {next}: \
          it may write to one of them; {START_AGAIN}"
@@ -313,10 +318,11 @@ pub enum Refusal {
     Removed {
         /// The latest deadline of a key that it removed.
         removed: Millis,
-        /// The time of the entry.
+        /// The time of the next entry.
         next: Millis,
     },
-    /// As [`Refusal::Removed`], and nothing is logged yet: the master's log time will get there.
+    /// Like [`Refusal::Removed`], but the master has no next entry yet. A retry succeeds once the master's log time has
+    /// reached the deadline.
     #[error("TRYAGAIN replica has removed keys that were dead at {removed}, and log time is only {time}")]
     Ahead {
         /// The latest deadline of a key that it removed.
@@ -324,7 +330,7 @@ pub enum Refusal {
         /// The master's log time.
         time: Millis,
     },
-    /// The replica was away for too long.
+    /// The replica was disconnected for too long: the entries that it needs are purged.
     #[error("NOSYNC replica needs lsn {wanted}, but the master's log begins at {first}; {START_AGAIN}")]
     Purged {
         /// The first LSN that the master still has.
@@ -334,11 +340,12 @@ pub enum Refusal {
     },
 }
 
-/// From where the replica goes on: it resumes if every entry of its log is the master's too, see
-/// [`crate::binlog::log::fork`]. `place`: what the master's log holds there, asked only if both logs have that entry. Errors:
-/// `Expiry`, `OtherHistory`, `Beyond`, `OtherEntry`, `Purged`, `Removed`, `Ahead`.
+/// Answers a hello. The replica resumes if the master's log has every entry of the replica's log, see
+/// [`crate::binlog::log::fork`]. `place` returns the state of the master's log after a given entry; it is called only if
+/// both logs have that entry. Errors: `Expiry`, `OtherHistory`, `Beyond`, `OtherEntry`, `Purged`, `Removed`, `Ahead`.
 ///
-/// A master that began a new epoch and has no entry of it yet is covered: the fork is never beyond its last LSN.
+/// It is also correct for a master that began a new epoch and has no entry of it yet: the fork is never greater than its
+/// last LSN.
 pub fn answer(history: &History, hello: &Hello, place: impl FnOnce(Lsn) -> Place) -> Result<Resume, Refusal> {
     let &History { first, last, epoch, .. } = history;
     if hello.expiry != history.expiry {
@@ -347,7 +354,8 @@ pub fn answer(history: &History, hello: &Hello, place: impl FnOnce(Lsn) -> Place
     let fork = fork(&history.epochs, last, &hello.epochs);
     let begins_later = history.epochs.first().is_some_and(|&(_, first)| first > hello.last);
     if fork == Lsn::NONE && hello.last.next() < first && begins_later {
-        // Its epochs are no longer known, and the entries that it needs are gone whatever its history is.
+        // The master no longer knows the epochs of the replica's entries. The entries that the replica needs are purged,
+        // whatever its history is.
         return Err(Refusal::Purged { first, wanted: hello.last.next() });
     }
     if hello.last > fork && fork == Lsn::NONE {
@@ -363,7 +371,7 @@ pub fn answer(history: &History, hello: &Hello, place: impl FnOnce(Lsn) -> Place
     }
     let (place, removed) = (place(hello.last), hello.removed);
     match (hello.checksum, place.checksum) {
-        // An older version has a checksum of another kind.
+        // An older version sends another kind of checksum.
         (Some(theirs), Some(ours)) if theirs != ours && hello.version == PROTOCOL_VERSION => {
             return Err(Refusal::OtherEntry { last: hello.last });
         }

@@ -1,36 +1,38 @@
-//! Lag — how far a replica is behind: entries, bytes and milliseconds of log time. Pure, the same on both sides.
+//! Lag — how far a replica is behind its master: entries, bytes and milliseconds of log time. Pure, and the same on both
+//! sides.
 //!
 //! ```text
 //! marks    lsn 5    lsn 8            lsn 12                tail: lsn 20, 9000 ms, 700 bytes
-//!          0 bytes  90 bytes         210 bytes             one mark a group that was sent, or received
+//!          0 bytes  90 bytes         210 bytes             one mark for each group sent, or received
 //!          ?        8000 ms          8400 ms
 //! applied           9                                      11 entries, 1000 ms (by the mark at or before it)
 //! ```
 //!
-//! Where the log's end lies in bytes is not known before the session has reached it once: until then there is no lag
-//! in bytes. Before the session was told where the log ends there is no lag at all.
+//! The byte position of the log's end is unknown until the session has reached the end once: until then the lag in bytes is
+//! unknown. Until the session has received the end of the log, the whole lag is unknown.
 
 use super::Tail;
 use crate::binlog::Lsn;
 use crate::time::Millis;
 use std::collections::VecDeque;
 
-/// Marks that are kept, at most; more groups under way than that make the lag in bytes and time coarser, never too small.
+/// The most marks that are kept. If more groups are in flight, the lag in bytes and time becomes coarser, but is never too
+/// small.
 pub const MARKS_MAX: usize = 1024;
 
-/// How far behind the end of the master's log. The default: nothing is known.
+/// The distance to the end of the master's log. By default everything is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Lag {
-    /// Entries that are lacking; `None` as long as it is not known.
+    /// Number of missing entries; `None`: unknown.
     pub entries: Option<u64>,
-    /// Their bytes; `None` as long as it is not known.
+    /// Bytes of the missing entries; `None`: unknown.
     pub bytes: Option<u64>,
-    /// Log time at the end, less log time here, milliseconds; `None` as long as it is not known.
+    /// Log time at the end less log time here, in milliseconds; `None`: unknown.
     pub ms: Option<u64>,
 }
 
 impl Lag {
-    /// Nothing is lacking.
+    /// The lag if no entry is missing.
     pub const NONE: Lag = Lag { entries: Some(0), bytes: Some(0), ms: Some(0) };
 }
 
@@ -42,13 +44,13 @@ struct Mark {
     time: Option<Millis>,
 }
 
-/// Where the groups of one session end, as far as lags still depend on it, and the log's end.
+/// The ends of a session's groups, as far as they are still needed to compute a lag, and the end of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Marks {
     marks: VecDeque<Mark>,
-    /// The log's end, once it was told.
+    /// The end of the log, once it was received.
     tail: Option<Tail>,
-    /// What the tail's count of bytes was before this session's first entry.
+    /// The value of [`Tail::bytes`] before this session's first entry; `None`: unknown.
     base: Option<u64>,
 }
 
@@ -59,7 +61,7 @@ impl Marks {
         Marks { marks: VecDeque::from([mark]), tail: None, base: None }
     }
 
-    /// Notes that the session has come to `lsn` with `bytes` more, and to log time `time`.
+    /// Notes that the session has reached entry `lsn` after `bytes` more bytes, and log time `time`.
     pub fn pass(&mut self, lsn: Lsn, bytes: u64, time: Millis) {
         let before = self.marks.back().copied().unwrap_or(Mark { lsn: Lsn::NONE, bytes: 0, time: None });
         if before.lsn == lsn {
@@ -73,7 +75,7 @@ impl Marks {
         self.find_base();
     }
 
-    /// Notes the end of the master's log.
+    /// Notes the current end of the master's log.
     pub fn end(&mut self, tail: Tail) {
         self.tail = Some(tail);
         self.find_base();
@@ -86,7 +88,7 @@ impl Marks {
         }
     }
 
-    /// The lag of who is at `lsn`. Places before it are forgotten, so `lsn` is not to go back.
+    /// The lag at entry `lsn`. It drops the marks before `lsn`, so `lsn` must never decrease between calls.
     pub fn lag(&mut self, lsn: Lsn) -> Lag {
         while self.marks.get(1).is_some_and(|mark| mark.lsn <= lsn) {
             self.marks.pop_front();
@@ -97,7 +99,7 @@ impl Marks {
         }
         let mark = self.marks.front();
         let bytes = mark.zip(self.base).map(|(mark, base)| {
-            // Differences of counts that may begin anywhere.
+            // Both counts may begin at any number, so only their difference is used.
             tail.bytes.wrapping_sub(base.wrapping_add(mark.bytes))
         });
         let ms = mark.and_then(|mark| mark.time).map(|time| tail.time.since(time));

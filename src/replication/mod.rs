@@ -1,18 +1,18 @@
-//! Replication — how a master's log becomes a replica's. Pure, but for `feed` and `session`.
+//! Replication — the protocol that copies a master's log to a replica. Pure, except for `feed` and `session`.
 //!
 //! ```text
 //! replica                                  master
-//! RCSYNC 2 5 3735928559 0 7002 log_clock 1:1,2:4  →                          where I am, in which history, and perhaps a codec
-//!                                  ←       +CONTINUE 6 9 2                   from there, or -NOSYNC and what to do
-//!                                  ←       offset  6  7  heartbeat  8  9     log order: `wire`, `order`
+//! RCSYNC 2 5 3735928559 0 7002 log_clock 1:1,2:4  →                          replica's position, history, perhaps a codec
+//!                                  ←       +CONTINUE 6 9 2                   the next entries come, or -NOSYNC and what to do
+//!                                  ←       offset  6  7  heartbeat  8  9     in log order: `wire`, `order`
 //! ack (received, durable, applied) →                                         whenever they change, and when idle
 //! ```
 //!
-//! What the master sends after its answer is one compressed stream if the replica asked for that
-//! ([`crate::compression::stream`]), flushed after each group; acks are not.
+//! Everything that the master sends after its answer is one compressed stream, if the replica asked for that
+//! ([`crate::compression::stream`]). It is flushed after each group. Acks are not compressed.
 //!
-//! The master pushes as fast as TCP takes it; a replica that cannot keep up does not read, and that is all the
-//! flow control there is. What it deliberately does not do yet: a full sync. A replica that cannot resume is told so.
+//! The master sends as fast as TCP accepts it. A replica that cannot keep up stops reading, and there is no other flow
+//! control. A full sync is deliberately not built yet: a replica that cannot resume is refused.
 
 pub mod feed;
 pub mod handshake;
@@ -26,38 +26,39 @@ use crate::time::Millis;
 
 /// Version of the handshake and of the messages after it.
 pub const PROTOCOL_VERSION: u64 = 3;
-/// From this version on a master tells the offset of its wall clock, and a replica what it removed.
+/// From this version on a master sends the offset of its wall clock, and a replica sends the latest deadline that it
+/// removed.
 pub const PROTOCOL_VERSION_OFFSET: u64 = 2;
-/// The oldest version that both sides still speak. It knows no offset and no checks of the history beyond epochs.
+/// The oldest version that both sides still speak. It has no offset, and checks the history only by epochs.
 pub const PROTOCOL_VERSION_MIN: u64 = 1;
 
 /// The end of the master's log, as far as replicas may see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tail {
-    /// The last entry that may be sent. It never goes back.
+    /// The last entry that may be sent. It never decreases.
     pub last: Lsn,
-    /// Log time: no entry after `last` will have an earlier one, and `last` has no later one. It never goes back.
+    /// Log time: no entry after `last` will have an earlier time, and `last` has no later time. It never decreases.
     pub time: Millis,
-    /// Bytes of all entries through `last`, counted from any one place in the log; only differences are used.
+    /// Bytes of all entries through `last`, counted from some fixed place in the log. Only differences are used.
     pub bytes: u64,
 }
 
-/// Log time between two entries, and where the master's log ends.
+/// A message that carries the log time between two entries, and the end of the master's log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Heartbeat {
     /// Log time after entry `after` and before the next one.
     pub time: Millis,
     /// The last entry sent before it.
     pub after: Lsn,
-    /// The end of the log when it was sent; beyond `after` while the replica catches up.
+    /// The end of the log when this was sent. It is later than `after` while the replica catches up.
     pub tail: Tail,
 }
 
-/// How far the master's wall clock, by which clients name instants, is ahead of log time.
+/// The master's wall time less log time. Clients name instants by wall time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Offset {
-    /// Log time when it was measured: it holds from then on, and no later entry is of an earlier time. 0 where the master has
-    /// forgotten the offset of that place, and tells a later one.
+    /// The log time at which it was measured. It holds from then on, and no later entry has an earlier time. 0 if the
+    /// master no longer has the offset of that place, and sends a later one.
     pub time: Millis,
     /// It holds after this entry, and before the next one.
     pub after: Lsn,
@@ -65,13 +66,13 @@ pub struct Offset {
     pub offset_ms: i64,
 }
 
-/// What a replica has, each the last LSN without a gap before it.
+/// A message that carries the replica's progress. Each field is the last LSN without a gap before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ack {
-    /// It is in the replica's memory, and perhaps in its log.
+    /// The last entry in the replica's memory, and perhaps in its log.
     pub received: Lsn,
-    /// A fsync of the replica's log has covered it.
+    /// The last entry that an fsync of the replica's log has covered.
     pub durable: Lsn,
-    /// The replica's readers see it.
+    /// The last entry that the replica's readers see.
     pub applied: Lsn,
 }

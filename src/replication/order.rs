@@ -1,4 +1,4 @@
-//! Order — which message may come next, on either side of a session. Pure.
+//! Order — checks which message may come next, on either side of a session. Pure.
 //!
 //! ```text
 //! has 5, epoch 2    6      heartbeat(after 6)   7      heartbeat(after 6)   8          9, earlier than the heartbeat
@@ -11,9 +11,10 @@ use crate::binlog::log::check_next;
 use crate::binlog::{Epoch, Lsn};
 use crate::time::Millis;
 
-/// The replica's side: what it has received.
+/// The replica's side: the place in the log up to which it has received messages.
 ///
-/// Invariants: LSNs are contiguous, epochs and log time never go back, a heartbeat or an offset stands after the last entry received.
+/// Invariants: LSNs are contiguous, epochs and log time never decrease, a heartbeat or an offset belongs after the last
+/// entry received.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receiver {
     last: Lsn,
@@ -22,15 +23,17 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Before the first message: the replica's log ends at `last`, of that epoch (0 if it is empty).
+    /// The state before the first message. The replica's log ends at `last`, an entry of `epoch` (0 if the log is empty).
     ///
-    /// Log time begins at 0: a replica may have heard a later heartbeat from a master that is gone than the one that was
-    /// promoted, and must take its entries all the same. Entries are held against the replica's own log when appended.
+    /// Log time begins at 0. A replica may have received a later heartbeat from its former master than the promoted master
+    /// had, and still has to accept the entries of the promoted one. Entries are checked against the replica's own log when
+    /// they are appended.
     pub fn new(last: Lsn, epoch: Epoch) -> Receiver {
         Receiver { last, epoch, time: Millis::ZERO }
     }
 
-    /// Takes the next message. Errors: `Order`, `HeartbeatOrder`, `HeartbeatBack`, `OffsetOrder`, and all is as before.
+    /// Takes the next message. Errors: `Order`, `HeartbeatOrder`, `HeartbeatBack`, `OffsetOrder`; the state is then
+    /// unchanged.
     pub fn take(&mut self, message: &Downstream) -> Result<(), WireError> {
         match message {
             Downstream::Entry(entry, _) => {
@@ -60,17 +63,17 @@ impl Receiver {
     }
 }
 
-/// The master's side: what the replica has acknowledged.
+/// The master's side: the LSNs that the replica has acknowledged.
 ///
-/// Invariants: no watermark goes back; durable and applied are never beyond received, and received never beyond sent.
+/// Invariants: no acknowledged LSN decreases; durable and applied are at most received, and received is at most sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Acks {
     last: Ack,
 }
 
 impl Acks {
-    /// Takes the next ack; `sent` is the last LSN that may have reached the replica. Errors: `AckOrder`, and all is as
-    /// before.
+    /// Takes the next ack. `sent` is the last LSN that may have reached the replica. Errors: `AckOrder`; the state is then
+    /// unchanged.
     pub fn take(&mut self, ack: Ack, sent: Lsn) -> Result<(), WireError> {
         let before = self.last;
         let goes_back =

@@ -1,30 +1,30 @@
-//! Session — reads and writes of a socket that end when they are told to. Does I/O: a socket, a clock, a lock.
+//! Session — a socket whose reads and writes end on request. Does I/O: a socket, a clock, a lock.
 //!
-//! A blocking call on a socket cannot be woken. So none lasts longer than [`POLL`], and what is waited for in between
-//! is asked about again.
+//! A blocking call on a socket cannot be woken. So no call lasts longer than [`POLL`], and between two calls the session
+//! checks whether it has to end.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a session may take to notice that it is to end.
+/// How long a session may take to notice a request to end.
 pub const POLL: Duration = Duration::from_millis(100);
 
-/// Time limits of a link, on both sides; a program's own are [`Timing::default`], tests take shorter ones.
+/// Time limits of a link, on both sides. Programs use [`Timing::default`], tests use shorter ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// A connection that takes longer is given up.
+    /// The longest time for making a connection.
     pub connect: Duration,
-    /// A peer that says nothing for longer is cut. Many times `idle`.
+    /// A peer that sends nothing for longer is disconnected. It is many times `idle`.
     pub silence: Duration,
-    /// Acks are sent at most this often, and only when they change.
+    /// The shortest time between two acks. An ack is sent only when it changes, or after `idle`.
     pub ack: Duration,
-    /// After this long each side repeats what it said last, so that the other one knows it is there.
+    /// After this time each side repeats its last message, so that the other side knows that it is alive.
     pub idle: Duration,
-    /// The pause after a first failure; it doubles with each further one.
+    /// The pause after a first failure. It doubles with each further failure.
     pub retry: Duration,
-    /// The longest pause.
+    /// The longest pause between two attempts.
     pub retry_max: Duration,
 }
 
@@ -41,29 +41,29 @@ impl Default for Timing {
     }
 }
 
-/// A request to end. Clones are one and the same.
+/// A request to end. Clones share the same request.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
 impl Stop {
-    /// One that is not asked for.
+    /// A request that is not set.
     pub fn new() -> Stop {
         Stop::default()
     }
 
-    /// Asks for the end, for good.
+    /// Sets the request. It cannot be unset.
     pub fn set(&self) {
         let (is_set, changed) = &*self.0;
         *is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
     }
 
-    /// Whether it was asked for.
+    /// Whether the request is set.
     pub fn is_set(&self) -> bool {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until it is asked for, `at_most` so long; whether it is.
+    /// Waits until the request is set, but no longer than `at_most`. Returns whether it is set.
     pub fn wait(&self, at_most: Duration) -> bool {
         let (is_set, changed) = &*self.0;
         let is_set = is_set.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,34 +72,35 @@ impl Stop {
     }
 }
 
-/// Why a session ended, as far as its socket knows.
+/// The reason for which a session ended.
 #[derive(Debug, thiserror::Error)]
 pub enum End {
-    /// It was told to.
+    /// It was ended on request.
     #[error("stopped")]
     Stopped,
     /// The other side closed it.
     #[error("connection closed by the other side")]
     Closed,
-    /// The other side said nothing for too long.
-    #[error("nothing heard for {ms} ms")]
+    /// The other side sent nothing for too long.
+    #[error("nothing received for {ms} ms")]
     Silent {
-        /// For how long, milliseconds.
+        /// How long it sent nothing, in milliseconds.
         ms: u128,
     },
-    /// The system said so.
+    /// The system reported an error.
     #[error("connection failed: {0}")]
     Io(#[from] io::Error),
 }
 
 impl End {
-    /// Why a reader that reads from a [`Session::reader`] failed, if the session ended; its own error if not.
+    /// Converts the error of a reader that reads from a [`Session::reader`]: the [`End`], if the session ended. Errors: the
+    /// reader's own error, if not.
     pub fn from_read(error: io::Error) -> Result<End, io::Error> {
         error.downcast()
     }
 }
 
-/// A socket whose reads and writes end when `stop` is asked for, or when the session [is](Session::end).
+/// A socket whose reads and writes end when `stop` is set, or when [`Session::end`] is called.
 #[derive(Debug)]
 pub struct Session<'a> {
     socket: TcpStream,
@@ -108,7 +109,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Sets the socket up; it may come from an asynchronous server.
+    /// Configures the socket, which may be in non-blocking mode.
     pub fn new(socket: TcpStream, stop: &'a Stop) -> io::Result<Session<'a>> {
         socket.set_nonblocking(false)?;
         socket.set_nodelay(true)?;
@@ -117,24 +118,24 @@ impl<'a> Session<'a> {
         Ok(Session { socket, stop, ended: Stop::new() })
     }
 
-    /// Ends what every thread of the session is doing, and closes the connection.
+    /// Ends the reads and writes of all threads of the session, and closes the connection.
     pub fn end(&self) {
         self.ended.set();
-        // The other side may have closed it before.
+        // An error is ignored: the other side may have closed the connection before.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Whether it is to end.
+    /// Whether the session has to end.
     pub fn is_ended(&self) -> bool {
         self.ended.is_set() || self.stop.is_set()
     }
 
-    /// Waits for the session's [end](Session::end), `at_most` so long; whether it has come.
+    /// Waits until [`Session::end`] is called, but no longer than `at_most`. Returns whether it was called.
     pub fn wait(&self, at_most: Duration) -> bool {
         self.ended.wait(at_most)
     }
 
-    /// Reads what has come, at least one byte. Errors: [`End`]; `Silent` if nothing comes for `silence`.
+    /// Waits for bytes and reads them, at least one. Errors: [`End`]; `Silent` if nothing arrives for `silence`.
     pub fn read(&self, buffer: &mut [u8], silence: Duration) -> Result<usize, End> {
         let since = Instant::now();
         while !self.is_ended() {
@@ -151,12 +152,13 @@ impl<'a> Session<'a> {
         Err(End::Stopped)
     }
 
-    /// What comes, as a reader that never ends. Its errors are [`End`]s in an [`io::Error`]; [`End::from_read`] takes them out.
+    /// A reader of all bytes that arrive. It never returns an end of file: its errors are [`End`]s within an [`io::Error`],
+    /// and [`End::from_read`] extracts them.
     pub fn reader(&self, silence: Duration) -> impl Read + '_ {
         Reader { session: self, silence }
     }
 
-    /// Writes all of it, for as long as the other side takes to read. Errors: [`End`], never `Silent`.
+    /// Writes all `bytes`, and waits as long as the other side takes to read them. Errors: [`End`], but never `Silent`.
     pub fn write(&self, mut bytes: &[u8]) -> Result<(), End> {
         while !bytes.is_empty() {
             if self.is_ended() {
@@ -184,7 +186,8 @@ impl Read for Reader<'_> {
     }
 }
 
-/// Ends a session when it goes, and so also when its thread panics: no other thread of the session is left waiting.
+/// Ends a session when it is dropped, and so also when its thread panics. So no other thread of the session is left
+/// waiting.
 #[derive(Debug)]
 pub struct EndOnDrop<'a>(pub &'a Session<'a>);
 

@@ -1,6 +1,6 @@
-//! Wire — messages after the handshake → bytes, and back. Pure.
+//! Wire — encodes and decodes the messages after the handshake. Pure.
 //!
-//! Numbers are big-endian. The first byte tells the kind (high half) and its version (low half):
+//! Numbers are big-endian. The first byte contains the kind of the message (high half) and its version (low half):
 //!
 //! ```text
 //! entry      b1 …                                                          its own bytes, see binlog::codec
@@ -9,8 +9,8 @@
 //! ack        a1  received  durable  applied                    CRC32C      1 + 3 × 8 + 4 = 29 bytes, upstream
 //! ```
 //!
-//! An offset is a signed number. The checksum covers all bytes before it. An entry goes over the wire as it stands in both logs, so that its one
-//! checksum is with it from the master's writer to the replica's disk.
+//! An offset is a signed number. The checksum covers all bytes before it. An entry is sent in the form that it has in both
+//! logs, so its one checksum protects it from the master's writer to the replica's disk.
 
 use super::{Ack, Heartbeat, Offset, Tail};
 use crate::binlog::{DecodeError, Entry, LogError, Lsn, decode};
@@ -28,21 +28,22 @@ pub const OFFSET_BYTES: usize = 1 + 3 * 8 + CHECKSUM_BYTES;
 /// Length of an ack, bytes.
 pub const ACK_BYTES: usize = 1 + 3 * 8 + CHECKSUM_BYTES;
 
-/// What the master sends.
+/// A message from the master.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Downstream {
-    /// The next entry, and how many bytes it took.
+    /// The next entry, and its encoded length in bytes.
     Entry(Entry, usize),
-    /// Log time after it.
+    /// Log time after the last entry.
     Heartbeat(Heartbeat),
-    /// The master's offset after it.
+    /// The master's offset after the last entry.
     Offset(Offset),
 }
 
-/// Why bytes are not the message that may come next. The connection is closed, and what was received before it is good.
+/// The reason for which bytes are not a message that may come next. The connection is closed, and everything received
+/// before remains valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// They are no entry.
+    /// The bytes are not a valid entry.
     #[error(transparent)]
     Entry(#[from] DecodeError),
     /// The bytes were changed on their way.
@@ -50,12 +51,12 @@ pub enum WireError {
     Checksum {
         /// Name of the message.
         kind: &'static str,
-        /// The checksum that stands in it.
+        /// The checksum in the message.
         stored: u32,
-        /// The checksum of its bytes.
+        /// The checksum computed from its bytes.
         computed: u32,
     },
-    /// A message of a version that this program does not read.
+    /// The message has a version that this program does not support.
     #[error("unknown {kind} version {version}")]
     UnknownVersion {
         /// Name of the message.
@@ -66,41 +67,41 @@ pub enum WireError {
     /// The first byte is not that of an ack.
     #[error("no ack begins with byte {0:02x}")]
     NotAnAck(u8),
-    /// An entry that cannot come next.
+    /// The entry may not come next.
     #[error(transparent)]
     Order(#[from] LogError),
-    /// A heartbeat that stands elsewhere in the log.
-    #[error("heartbeat after lsn {after} came after lsn {received}, the log's end being {last}")]
+    /// The heartbeat belongs to another place in the log.
+    #[error("heartbeat belongs after lsn {after}, but came after lsn {received}; the log ends at lsn {last}")]
     HeartbeatOrder {
-        /// Where it belongs.
+        /// The entry after which it belongs.
         after: Lsn,
         /// The last LSN received.
         received: Lsn,
         /// The master's last LSN.
         last: Lsn,
     },
-    /// An offset that stands elsewhere in the log.
-    #[error("offset after lsn {after} came after lsn {received}")]
+    /// The offset belongs to another place in the log.
+    #[error("offset belongs after lsn {after}, but came after lsn {received}")]
     OffsetOrder {
-        /// Where it belongs.
+        /// The entry after which it belongs.
         after: Lsn,
         /// The last LSN received.
         received: Lsn,
     },
-    /// Log time goes back.
+    /// The heartbeat has an earlier log time than a message before it, or a later one than its tail.
     #[error("heartbeat of {got} came after log time {last} (lsn {after}, tail {tail})")]
     HeartbeatBack {
         /// The log time so far.
         last: Millis,
-        /// The heartbeat's.
+        /// The log time of the heartbeat.
         got: Millis,
-        /// Where it stands.
+        /// The entry after which it came.
         after: Lsn,
-        /// The log time at the log's end, never earlier.
+        /// The log time at the end of the log, which may not be earlier than the heartbeat's.
         tail: Millis,
     },
-    /// An ack of what was not sent, or of less than an earlier one.
-    #[error("ack of {got:?} cannot come after {before:?}, with lsn {sent} sent")]
+    /// The ack acknowledges entries that were not sent or not received, or less than an earlier ack.
+    #[error("ack {got:?} cannot follow {before:?}; the last lsn sent is {sent}")]
     AckOrder {
         /// The ack.
         got: Ack,
@@ -135,10 +136,10 @@ fn put(first: u8, numbers: &[u64], out: &mut Vec<u8>) {
     out.extend_from_slice(&checksum.to_be_bytes());
 }
 
-/// The master's message at the beginning of `bytes`, and how many it takes; `None` if more must come first.
+/// Decodes the master's message at the beginning of `bytes`, and returns it with its length; `None` if it is incomplete.
 ///
-/// Errors: `Entry`, `Checksum`, `UnknownVersion`. No bytes make it panic or allocate more than a small multiple of
-/// their number. Cost: O(bytes of the message), and O(1) for `None`.
+/// Errors: `Entry`, `Checksum`, `UnknownVersion`. It never panics, whatever the bytes are, and allocates at most a small
+/// multiple of their number. Cost: O(bytes of the message), and O(1) for `None`.
 pub fn decode_downstream(bytes: &[u8]) -> Result<Option<(Downstream, usize)>, WireError> {
     if bytes.first().is_some_and(|first| first & 0xf0 == HEARTBEAT) {
         let numbers = get::<5>("heartbeat", bytes)?;
@@ -162,7 +163,8 @@ pub fn decode_downstream(bytes: &[u8]) -> Result<Option<(Downstream, usize)>, Wi
     }
 }
 
-/// The replica's message at the beginning of `bytes`, as [`decode_downstream`]. Errors: `NotAnAck` and as there.
+/// Decodes the replica's message at the beginning of `bytes`, like [`decode_downstream`]. Errors: `NotAnAck`, `Checksum`,
+/// `UnknownVersion`.
 pub fn decode_ack(bytes: &[u8]) -> Result<Option<(Ack, usize)>, WireError> {
     match bytes.first() {
         Some(first) if first & 0xf0 != ACK => Err(WireError::NotAnAck(*first)),
@@ -173,7 +175,7 @@ pub fn decode_ack(bytes: &[u8]) -> Result<Option<(Ack, usize)>, WireError> {
     }
 }
 
-/// The numbers of a message that has `N` of them; `None` if it is not there as a whole.
+/// The numbers of a message that has `N` of them; `None` if the message is incomplete.
 fn get<const N: usize>(kind: &'static str, bytes: &[u8]) -> Result<Option<[u64; N]>, WireError> {
     let Some(version) = bytes.first().map(|first| first & 0x0f) else { return Ok(None) };
     if version != VERSION {
@@ -192,8 +194,8 @@ fn get<const N: usize>(kind: &'static str, bytes: &[u8]) -> Result<Option<[u64; 
     Ok(Some(numbers))
 }
 
-/// Bytes that have come and are no message yet. It holds what came and no more: a length that a message only claims
-/// takes no memory.
+/// A buffer of received bytes that are not decoded yet. It allocates memory only for bytes that have arrived, not for a
+/// length that a message announces.
 #[derive(Clone, Debug, Default)]
 pub struct Incoming {
     bytes: Vec<u8>,
@@ -201,25 +203,25 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Bytes that came before the first read.
+    /// A buffer with the bytes that arrived before the first read.
     pub fn new(bytes: Vec<u8>) -> Incoming {
         Incoming { bytes, start: 0 }
     }
 
-    /// Adds what has come.
+    /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.start);
         self.start = 0;
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The last so many bytes of what was taken as messages since the last [`Incoming::push`].
+    /// The last `bytes` bytes of those that were decoded since the last [`Incoming::push`].
     pub fn taken(&self, bytes: usize) -> &[u8] {
         &self.bytes[self.start.saturating_sub(bytes)..self.start]
     }
 
-    /// The next message, by [`decode_downstream`] or [`decode_ack`]; `None` until more has come. Errors: the decoder's,
-    /// and the same again at each further call.
+    /// Decodes the next message, with [`decode_downstream`] or [`decode_ack`]; `None` if it is incomplete. Errors: the
+    /// decoder's, and the same error again at each further call.
     pub fn next<T>(
         &mut self,
         decode: impl FnOnce(&[u8]) -> Result<Option<(T, usize)>, WireError>,

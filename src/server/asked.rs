@@ -1,4 +1,5 @@
-//! Asked — what the server itself answers: INFO, CLIENT, CONFIG, and what ends a connection. Does I/O: the node's roles.
+//! Asked — answers the requests that the server itself handles: INFO, CLIENT, CONFIG, and those that end a connection. Does
+//! I/O: changes of the node's role.
 
 use super::clients::locked;
 use super::connection::{Connection, End};
@@ -9,7 +10,8 @@ use crate::command::Reply;
 use std::sync::Arc;
 
 impl<N: Node> Connection<N> {
-    /// What the server answers; the end of the connection, perhaps after a last reply.
+    /// Answers a request that the server itself handles. `Err` means that the connection ends, with a last reply if there
+    /// is one.
     pub(super) async fn answer(&mut self, ask: Ask) -> Result<Option<Reply>, (Option<Reply>, End)> {
         let shared = Arc::clone(&self.shared);
         let clients = &shared.clients;
@@ -82,7 +84,8 @@ impl<N: Node> Connection<N> {
         Reply::OK
     }
 
-    /// The refusal of more clients than the process may hold open, in Redis's words.
+    /// Redis's error text, if `after` allows more clients than the process may have descriptors for. It raises the
+    /// descriptor limit if it can.
     fn too_many_clients(&self, after: &Config) -> Option<Reply> {
         let reserved = after.descriptors_reserved?;
         if after.maxclients <= self.shared.config().maxclients {

@@ -1,10 +1,10 @@
-//! CLIENT — its subcommands → what the session becomes, or a question to the server. Pure.
+//! CLIENT — parses its subcommands, and changes the session or asks the server. Pure.
 
 use super::session::{Ask, Session, Step};
 use super::table;
 use crate::command::{CommandError, Reply, parse_integer};
 
-/// Subcommands with their arity.
+/// The subcommands of CLIENT, each with its arity.
 pub(super) const SUBCOMMANDS: &[(&str, i32)] = &[
     ("getname", 2),
     ("help", 2),
@@ -41,36 +41,36 @@ const HELP: &[&str] = &[
     "    Assign the name <name> to the current connection.",
 ];
 
-/// Which clients are listed.
+/// The clients that a CLIENT LIST shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listed {
-    /// All of them.
+    /// All clients.
     All,
-    /// Those of a type; none has another than `normal`.
+    /// The clients of one type. All clients here are of the type `normal`.
     Type {
         /// Whether the type is `normal`.
         normal: bool,
     },
-    /// Those with these numbers.
+    /// The clients with these ids.
     Ids(Vec<u64>),
 }
 
-/// Which clients are killed.
+/// The clients that a CLIENT KILL disconnects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kill {
-    /// The old form: the one with this address. The reply is OK, or an error if there is none.
+    /// The old form: the client with this address. The reply is OK, or an error if there is no such client.
     Address(String),
-    /// The new form: those that pass every filter. The reply is their number.
+    /// The new form: all clients that pass every filter. The reply is their number.
     Filter {
-        /// Number.
+        /// The client's id.
         id: Option<u64>,
-        /// Address of the client.
+        /// The client's address.
         addr: Option<String>,
-        /// Address of the server.
+        /// The server's address on this connection.
         laddr: Option<String>,
-        /// Whether the type that was asked for is `normal`.
+        /// Whether the requested type is `normal`.
         normal: bool,
-        /// Whether the client that asks is spared.
+        /// Whether the client that sent the command is left out.
         skip_me: bool,
     },
 }
@@ -116,7 +116,7 @@ fn reply(session: &mut Session, argument: &[u8]) -> Result<Step, CommandError> {
     Ok(Step::Silent)
 }
 
-/// As in Redis 7.2: libraries send it to any server.
+/// CLIENT SETINFO, as in Redis 7.2: client libraries send it to any server.
 fn set_info(session: &mut Session, attribute: &[u8], value: &[u8]) -> Result<Reply, CommandError> {
     let place = match attribute.to_ascii_lowercase().as_slice() {
         b"lib-name" => &mut session.library.0,
@@ -142,7 +142,7 @@ fn listed(options: &[Vec<u8>]) -> Result<Listed, CommandError> {
             Ok(Listed::Type { normal: is_normal(kind)? })
         }
         [option, ids @ ..] if option.eq_ignore_ascii_case(b"id") && !ids.is_empty() => {
-            // A number that no client has is no mistake; 0 stands for negative ones.
+            // An id that no client has is not an error. 0, which no client has, stands for negative ids.
             let id = |id: &Vec<u8>| parse_integer(id).map(|id| u64::try_from(id).unwrap_or(0));
             let ids: Option<Vec<u64>> = ids.iter().map(id).collect();
             ids.map(Listed::Ids).ok_or_else(|| CommandError::err("Invalid client ID"))

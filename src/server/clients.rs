@@ -1,4 +1,4 @@
-//! Clients — who is connected: the list that CLIENT LIST shows and CLIENT KILL ends. Shared by all connections.
+//! Clients — the list of connected clients, which CLIENT LIST shows and CLIENT KILL ends. Shared by all connections.
 
 use super::client_command::{Kill, Listed};
 use super::info::Counts;
@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
-/// Replicas at a time. Each has a thread, and beside its socket a file of the log.
+/// The most replicas at a time. Each takes a thread, a socket and an open file of the log.
 pub const REPLICAS_MAX: u64 = 64;
 
-/// The place that a replica's socket takes among the connections, until this is dropped.
+/// A replica's place among the connections. It is counted until this is dropped.
 #[derive(Debug)]
 pub struct Seat(Arc<AtomicU64>);
 
@@ -27,24 +27,24 @@ impl Drop for Seat {
     }
 }
 
-/// One connection as others see it.
+/// One connection, as the other connections see it.
 pub(super) struct Client {
     pub(super) id: u64,
     pub(super) addr: SocketAddr,
     laddr: SocketAddr,
     since: Instant,
-    /// Told once when the client is killed.
+    /// Notified once, when the client is killed.
     pub(super) killed: Notify,
-    /// What its replies take.
+    /// The memory that its replies take.
     pub(super) room: Room,
     evicted: AtomicBool,
     state: Mutex<State>,
 }
 
-/// What changes while it is connected.
+/// The part of a client's state that changes while it is connected.
 struct State {
     session: Session,
-    /// `None`: it has sent nothing.
+    /// The last request; `None`: the client has sent nothing.
     last: Option<Last>,
     active: Instant,
     input_bytes: usize,
@@ -52,12 +52,12 @@ struct State {
 }
 
 impl Client {
-    /// Whether it is closed for what it holds.
+    /// Whether the client is being disconnected because of the memory that its replies hold.
     pub(super) fn is_evicted(&self) -> bool {
         self.evicted.load(Ordering::Relaxed)
     }
 
-    /// Notes what the connection is like after a run of commands.
+    /// Records the state of the connection after a run of commands.
     pub(super) fn note(&self, session: &Session, last: &Last, input: usize, output: usize) {
         let mut state = locked(&self.state);
         if state.session != *session {
@@ -70,7 +70,7 @@ impl Client {
         (state.input_bytes, state.output_bytes) = (input, output);
     }
 
-    /// Its line in CLIENT LIST, with Redis's fields; those that have no meaning here are 0.
+    /// The client's line in CLIENT LIST, with Redis's fields. Fields that have no meaning here are 0.
     pub(super) fn line(&self) -> String {
         let state = locked(&self.state);
         let session = &state.session;
@@ -100,8 +100,8 @@ impl Client {
     }
 }
 
-/// Name and first argument of the last request, as far as CLIENT LIST shows them. Kept as they came: they are made
-/// readable when somebody asks, not for each request.
+/// Name and first argument of the last request, as far as CLIENT LIST shows them. They are kept as raw bytes, and made
+/// readable only when CLIENT LIST is called, not for each request.
 #[derive(Default)]
 pub(super) struct Last {
     name: Vec<u8>,
@@ -109,7 +109,7 @@ pub(super) struct Last {
 }
 
 impl Last {
-    /// Notes `argv`, which has a name at least.
+    /// Records `argv`, which has at least a name.
     pub(super) fn note(&mut self, argv: &[Vec<u8>]) {
         let keep = |kept: &mut Vec<u8>, argument: &[u8]| {
             kept.clear();
@@ -122,7 +122,7 @@ impl Last {
         }
     }
 
-    /// `get`, `client|list`.
+    /// The request as CLIENT LIST shows it: `get`, `client|list`.
     fn shown(&self) -> String {
         let text = |bytes: &[u8]| {
             String::from_utf8_lossy(bytes).to_lowercase().replace(|c: char| !c.is_ascii_graphic(), "?")
@@ -137,28 +137,28 @@ impl Last {
     }
 }
 
-/// All connections, and what the server counts.
+/// All connections, and the server's counters.
 pub(super) struct Clients {
     started: Instant,
     last_id: AtomicU64,
     connected: Mutex<BTreeMap<u64, Arc<Client>>>,
-    /// Sockets that the node has: replicas'.
+    /// Number of replicas' sockets, which the node has taken over.
     replicas: Arc<AtomicU64>,
-    /// What the replies of all take.
+    /// The memory that the replies of all clients take.
     pub(super) memory: Arc<Memory>,
     pub(super) connections: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) commands: AtomicU64,
     pub(super) input_bytes: AtomicU64,
     pub(super) output_bytes: AtomicU64,
-    /// Closed for replies that waited for them alone.
+    /// Number of clients that were disconnected because too many replies waited for them alone.
     pub(super) over_output_limit: AtomicU64,
-    /// Closed for what all held together.
+    /// Number of clients that were disconnected because all clients together held too much.
     pub(super) evicted: AtomicU64,
 }
 
 impl Clients {
-    /// None; their replies together take at most `memory_limit` bytes, 0 = no limit.
+    /// An empty list. The replies of all clients together may take at most `memory_limit` bytes; 0 = no limit.
     pub(super) fn new(memory_limit: usize) -> Clients {
         Clients {
             started: Instant::now(),
@@ -176,7 +176,7 @@ impl Clients {
         }
     }
 
-    /// Notes a connection; `None` if there are `max` already, replicas included.
+    /// Adds a connection; `None` if there are already `max`, replicas included.
     pub(super) fn join(&self, addr: SocketAddr, laddr: SocketAddr, max: u64) -> Option<Arc<Client>> {
         let mut connected = locked(&self.connected);
         if connected.len() as u64 + self.replicas.load(Ordering::Relaxed) >= max {
@@ -195,14 +195,14 @@ impl Clients {
         Some(client)
     }
 
-    /// Notes that a connection becomes a replica's; `None` if there are too many.
+    /// Takes a seat for a connection that becomes a replica's; `None` if there are already [`REPLICAS_MAX`].
     pub(super) fn seat(&self) -> Option<Seat> {
         let taken = Seat(Arc::clone(&self.replicas));
-        // Dropped, the seat is free again.
+        // If it is not returned, `taken` is dropped here, and the seat is free again.
         (self.replicas.fetch_add(1, Ordering::Relaxed) < REPLICAS_MAX).then_some(taken)
     }
 
-    /// Forgets a connection.
+    /// Removes a connection.
     pub(super) fn leave(&self, client: &Client) {
         locked(&self.connected).remove(&client.id);
     }
@@ -218,7 +218,8 @@ impl Clients {
         connected.values().filter(is_listed).map(|client| client.line()).collect::<String>().into_bytes()
     }
 
-    /// Ends those that `kill` names; their number, and whether `me` is among them (who ends itself, after its reply).
+    /// Disconnects the clients that `kill` names. Returns their number, and whether `me` is among them: that client ends
+    /// itself, after its reply.
     pub(super) fn kill(&self, kill: &Kill, me: u64) -> (usize, bool) {
         let connected = locked(&self.connected);
         let is_named = |client: &&Arc<Client>| match kill {
@@ -236,8 +237,8 @@ impl Clients {
         (named.len(), named.iter().any(|client| client.id == me))
     }
 
-    /// Ends those that hold most, until what the others hold is within the limit for all. CLIENT NO-EVICT spares nobody:
-    /// there are no passwords, so anybody may say it.
+    /// Disconnects the clients that hold the most memory, until the others together are within the limit. CLIENT NO-EVICT
+    /// has no effect here: there are no passwords, so any client may send it.
     pub(super) fn evict(&self) {
         let Some(limit) = self.memory.limit() else { return };
         let connected = locked(&self.connected);
@@ -256,12 +257,12 @@ impl Clients {
         }
     }
 
-    /// Ends all of them.
+    /// Disconnects all clients.
     pub(super) fn kill_all(&self) {
         locked(&self.connected).values().for_each(|client| client.killed.notify_one());
     }
 
-    /// What was counted.
+    /// The values of all counters.
     pub(super) fn counts(&self) -> Counts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Counts {
@@ -280,7 +281,7 @@ impl Clients {
         }
     }
 
-    /// Counts from zero again.
+    /// Sets the counters that CONFIG RESETSTAT covers back to zero.
     pub(super) fn reset_counts(&self) {
         let of_connections = [&self.connections, &self.rejected, &self.over_output_limit, &self.evicted];
         for count in of_connections {
@@ -292,7 +293,7 @@ impl Clients {
     }
 }
 
-/// What Linux says that the process has in RAM; 0 elsewhere.
+/// Bytes of RAM that the process uses according to Linux; 0 on other systems.
 fn resident_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -300,7 +301,8 @@ fn resident_bytes() -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
-/// The guard. A connection that panicked while it held it left plain data behind, which is still right to read.
+/// Locks the mutex, also after a panic. A connection that panicked while it held the lock left only plain data behind,
+/// which is still valid.
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
-//! CONFIG — parameters: their values as text, and what a change of them comes to. Pure.
+//! CONFIG — the parameters: their values as text, and the change that a CONFIG SET makes. Pure.
 //!
-//! What the server itself keeps to can be changed while it runs; `appendfsync` is the node's, and the rest is told only.
+//! Parameters of the server itself can be changed while it runs. `appendfsync` is changed in the node. All other parameters
+//! can only be read.
 
 use super::facts::Facts;
 use super::request::Limits;
@@ -10,7 +11,7 @@ use crate::binlog::Fsync;
 use crate::command::{CommandError, DATABASES, Reply, matches, parse_integer};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Subcommands with their arity.
+/// The subcommands of CONFIG, each with its arity.
 pub(super) const SUBCOMMANDS: &[(&str, i32)] =
     &[("get", -3), ("help", 2), ("resetstat", 2), ("rewrite", 2), ("set", -4)];
 
@@ -25,33 +26,35 @@ const HELP: &[&str] = &[
     "    Rewrite the configuration file.",
 ];
 
-/// What the server keeps to.
+/// The configuration of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Address to listen on.
     pub bind: IpAddr,
-    /// Port to listen on; 0 = any free one. Once bound, the one that it is.
+    /// Port to listen on; 0 = any free port. After the server is bound, it is the actual port.
     pub port: u16,
     /// Whether connections from other machines are refused.
     pub protected_mode: bool,
-    /// Connections at a time, replicas' included.
+    /// The most connections at a time, including those of replicas.
     pub maxclients: u64,
     /// File descriptors that the process needs beside those of its clients. CONFIG SET maxclients is refused if the system
-    /// does not allow that many and these; `None`: nobody counts them.
+    /// does not allow both together. `None`: descriptors are not checked.
     pub descriptors_reserved: Option<u64>,
-    /// What a client may send.
+    /// The limits of a client's requests.
     pub limits: Limits,
-    /// What may wait for a client to take it.
+    /// The limit of replies that wait for one client to read them.
     pub output: OutputLimit,
-    /// Bytes that the replies of all clients may take together, made or waiting; 0 = no limit. Beyond it those who hold most
-    /// are closed. What is held may pass it by one reply, with its bytes, for each thread that answers.
+    /// Bytes of memory that the unsent replies of all clients may take together; 0 = no limit. If they take more, the
+    /// clients that hold the most are disconnected. The limit may be exceeded by one reply and its encoded bytes for each
+    /// thread that answers commands.
     pub maxmemory_clients: usize,
     /// Seconds after which a silent client is closed; 0 = never.
     pub timeout_s: u64,
 }
 
 impl Default for Config {
-    /// Redis's values, on the loopback address; but a client never lets more than 1 GB wait, nor do all of them together.
+    /// Redis's values, on the loopback address. There is one difference: at most 1 GB of replies may wait for a client, and
+    /// for all clients together.
     fn default() -> Config {
         Config {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -67,23 +70,23 @@ impl Default for Config {
     }
 }
 
-/// How many bytes of replies may wait for a client; beyond it the client is closed.
+/// How many bytes of replies may wait for a client. A client beyond the limit is disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimit {
-    /// At no time more than this; 0 = no limit.
+    /// The bytes that may never be exceeded; 0 = no limit.
     pub hard: usize,
-    /// Not more than this for long; 0 = no limit.
+    /// The bytes that may be exceeded only for `soft_seconds`; 0 = no limit.
     pub soft: usize,
-    /// For how long it may be more than `soft`.
+    /// For how many seconds `soft` may be exceeded.
     pub soft_seconds: u64,
 }
 
-/// What CONFIG SET comes to.
+/// The result of a CONFIG SET.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What the server keeps to from now on.
+    /// The configuration of the server from now on.
     pub config: Config,
-    /// What the node is told first.
+    /// The value that is set in the node first; `None`: it is not changed.
     pub appendfsync: Option<Fsync>,
 }
 
@@ -105,7 +108,7 @@ pub(super) fn step(argv: &[Vec<u8>]) -> Result<Step, CommandError> {
     })
 }
 
-/// Why a value is refused, in Redis's words.
+/// The reason for which a value is refused, in Redis's words.
 type Refusal = String;
 
 type Set = fn(&mut Change, &str) -> Result<(), Refusal>;
@@ -113,7 +116,7 @@ type Set = fn(&mut Change, &str) -> Result<(), Refusal>;
 struct Parameter {
     name: &'static str,
     get: fn(&Config, &Facts) -> String,
-    /// `None`: it cannot be changed.
+    /// Sets the parameter; `None`: it cannot be changed.
     set: Option<Set>,
 }
 
@@ -151,7 +154,7 @@ const PARAMETERS: &[Parameter] = &[
         get: |config, _| config.maxmemory_clients.to_string(),
         set: Some(|change, text| {
             let bytes = bytes(text).and_then(|bytes| usize::try_from(bytes).ok());
-            // Redis takes a share of maxmemory, too, and there is none here.
+            // Redis also accepts a percentage of maxmemory, which does not exist here.
             let refusal = || "argument must be a memory value".to_owned();
             bytes.map(|bytes| change.config.maxmemory_clients = bytes).ok_or_else(refusal)
         }),
@@ -194,7 +197,7 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "workers", get: |_, facts| facts.workers.to_string(), set: None },
 ];
 
-/// The name that CONFIG has for it.
+/// The value of `appendfsync` in CONFIG for this policy.
 pub fn fsync_name(fsync: Fsync) -> &'static str {
     match fsync {
         Fsync::Always => "always",
@@ -203,8 +206,8 @@ pub fn fsync_name(fsync: Fsync) -> &'static str {
     }
 }
 
-/// The reply to CONFIG GET: what any of the patterns matches, once. A name that was asked for plainly is told as the
-/// client wrote it, as Redis does.
+/// Makes the reply to CONFIG GET: each parameter that any of the patterns matches, once. A name that was requested without
+/// a wildcard is returned as the client wrote it, as in Redis.
 pub fn get(config: &Config, facts: &Facts, patterns: &[Vec<u8>]) -> Reply {
     let told = PARAMETERS.iter().filter_map(|parameter| {
         let by = patterns.iter().find(|by| matches(&by.to_ascii_lowercase(), parameter.name.as_bytes()))?;
@@ -215,7 +218,7 @@ pub fn get(config: &Config, facts: &Facts, patterns: &[Vec<u8>]) -> Reply {
     Reply::Map(told.collect())
 }
 
-/// What `pairs` of names and values come to: all of them, or an error and nothing.
+/// The change that `pairs` of names and values make. Errors: one of them is refused, and then none takes effect.
 pub fn set(config: &Config, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<Change, CommandError> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let mut known: Vec<(&Parameter, String)> = Vec::new();
@@ -241,7 +244,7 @@ pub fn set(config: &Config, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<Change, Comm
     Ok(change)
 }
 
-/// The error of CONFIG SET at the parameter `name`.
+/// The error of a CONFIG SET that failed at the parameter `name`.
 pub(super) fn failed(name: &str, refusal: &str) -> CommandError {
     CommandError::err(format_args!("CONFIG SET failed (possibly related to argument '{name}') - {refusal}"))
 }
@@ -261,7 +264,7 @@ fn integer(text: &str, min: u64, max: u64) -> Result<u64, Refusal> {
     found.ok_or_else(|| format!("argument must be between {min} and {max} inclusive"))
 }
 
-/// A number of bytes with a unit, such as `512mb`; at least 1 MB.
+/// Parses a number of bytes with an optional unit, such as `512mb`. Errors: it is not one, or is less than 1 MB.
 fn memory(text: &str) -> Result<usize, Refusal> {
     let bytes = bytes(text).ok_or_else(|| "argument must be a memory value".to_owned())?;
     let (min, max) = (1 << 20, i64::MAX);
@@ -269,7 +272,7 @@ fn memory(text: &str) -> Result<usize, Refusal> {
     found.ok_or_else(|| format!("argument must be between {min} and {max} inclusive"))
 }
 
-/// The bytes that a number with a unit means: `k` is 1000, `kb` 1024, and so on.
+/// Parses a number with an optional unit as bytes: `k` is 1000, `kb` is 1024, and so on.
 fn bytes(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
@@ -283,13 +286,13 @@ fn bytes(text: &str) -> Option<u64> {
         "gb" => 1 << 30,
         _ => return None,
     };
-    // As in Redis, no digits are zero.
+    // As in Redis, a missing number counts as zero.
     let number = if number.is_empty() { 0 } else { number.parse::<u64>().ok()? };
     number.checked_mul(factor)
 }
 
-/// `class hard soft seconds`, several times. Classes other than `normal` have no clients here; they are read and
-/// dropped.
+/// Parses `class hard soft seconds`, repeated, and sets `limit` from the class `normal`. The other classes have no clients
+/// here; they are checked and ignored.
 fn output_limit(text: &str, limit: &mut OutputLimit) -> Result<(), Refusal> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let (classes, rest) = words.as_chunks::<4>();

@@ -1,8 +1,9 @@
-//! Connection — one client's socket: reads, runs commands in order, writes replies in order. Does I/O.
+//! Connection — serves one client's socket: reads requests, runs commands in order, writes replies in order. Does I/O.
 //!
-//! A run takes what has come, up to a bound, so that no client holds a worker for long. The node answers it in pieces: as long
-//! as more than a bound waits for the client to take it, no further reply is made and nothing is read. Beyond its output
-//! limit the client is closed, and so are those that hold most when too much waits for all of them.
+//! A run takes the requests that have arrived, up to a bound, so that no client occupies a worker thread for long. The node
+//! answers a run in pieces: while more than a bound of bytes waits for the client to read it, no further reply is made and
+//! nothing is read. A client beyond its output limit is disconnected. If the replies of all clients together exceed their
+//! limit, the clients that hold the most are disconnected.
 
 use super::clients::{Client, Last, Seat};
 use super::output::Output;
@@ -25,45 +26,47 @@ use tokio::net::tcp::ReadHalf;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Commands of one run.
+/// The most commands in one run.
 const RUN_COMMANDS_MAX: usize = 1024;
-/// Bytes of arguments at which a run ends.
+/// A run ends once its arguments have this many bytes.
 const RUN_BYTES_MAX: usize = 1 << 20;
-/// Bytes read at once.
+/// Bytes of one read.
 const READ_BYTES: usize = 16 * 1024;
-/// While this much waits for the client, nothing is read from it. Generous: a client that sends a long pipeline before it
-/// reads would wait for ever, with us, for the other side.
+/// While this many bytes wait for the client, nothing is read from it. The bound is generous: a client that sends a long
+/// pipeline before it reads any reply would otherwise deadlock, with both sides waiting for the other to read.
 const OUTPUT_PAUSE_BYTES: usize = 32 << 20;
-/// Within a run, so much is collected before it is sent: a call for each piece of small replies would cost more than they do.
+/// Bytes of replies that are collected within a run before they are sent: a system call for each piece of small replies
+/// would cost more than the replies.
 const OUTPUT_SENT_BYTES_MIN: usize = 64 * 1024;
 
-/// So much is written before others have their turn.
+/// The most bytes that are written before other connections get their turn.
 const SENT_BYTES_MAX: usize = 1 << 20;
-/// Replies of so many bytes are encoded apart: a million fields take a tenth of a second, and as long to be freed.
+/// Replies of this many bytes or more are encoded on a separate thread: a million fields take a tenth of a second to
+/// encode, and as long to free.
 const ENCODED_APART_BYTES_MIN: usize = 256 * 1024;
 
-/// Why a connection ends.
+/// The reason for which a connection ends.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The client closed it, or sent QUIT.
+    /// The client closed the connection, or sent QUIT.
     Client,
     /// The socket failed.
     Socket(io::Error),
-    /// What came is no request.
+    /// The bytes received are not a valid request.
     Protocol(ProtocolError),
-    /// CLIENT KILL.
+    /// The client was named in a CLIENT KILL.
     Killed,
-    /// Silent for too long.
+    /// The client neither sent nor read anything for too long.
     Idle,
-    /// Replies wait beyond the client's limit: so many bytes.
+    /// More reply bytes wait than the client's output limit allows; how many.
     Output(usize),
-    /// The replies of all clients are beyond their limit, and it holds most of them.
+    /// The replies of all clients exceed their common limit, and this client was among those that held the most.
     Evicted,
-    /// It sent HTTP.
+    /// The client sent HTTP.
     Http,
     /// The server ends.
     Server,
-    /// It is a replica, and the node's: its RCSYNC.
+    /// The client is a replica, and the node takes over its socket; the argv of its RCSYNC, and its seat.
     Follow(Vec<Vec<u8>>, Seat),
 }
 
@@ -73,33 +76,33 @@ impl From<io::Error> for End {
     }
 }
 
-/// What a run leaves to be done.
+/// The action of a connection after a run.
 enum Next {
-    /// More requests may have come.
+    /// It runs again: more requests may have arrived.
     Run,
-    /// Nothing before the client sends more.
+    /// It waits until the client sends more.
     Wait,
-    /// The end, once what waits is sent.
+    /// It ends, after all waiting replies are sent.
     End(End),
 }
 
-/// One client.
+/// The connection of one client.
 pub(super) struct Connection<N> {
     pub(super) shared: Arc<Shared<N>>,
     socket: TcpStream,
     pub(super) client: Arc<Client>,
     ended: watch::Receiver<Option<Ended>>,
-    /// What the server keeps to, as this run knows it.
+    /// The server's configuration, as it was when this run began.
     config: Config,
     pub(super) session: Session,
     requests: Requests,
     output: Output,
     last: Last,
-    /// When it read or wrote last.
+    /// The instant of the last read or write.
     active: Instant,
 }
 
-/// A command for the node, with how its reply is framed; `None`: it is not told.
+/// A command for the node, with the protocol that frames its reply; `None`: the reply is not sent.
 type Queued = (Command, Option<Protocol>);
 
 impl<N: Node> Connection<N> {
@@ -118,12 +121,12 @@ impl<N: Node> Connection<N> {
             Err(end) => end,
             Ok(never) => match never {},
         };
-        // What the client was promised before the end still goes out, as far as the socket takes it at once.
+        // Replies made before the end are still sent, as far as the socket takes them at once.
         let _ = self.send();
         self.shared.clients.leave(&self.client);
         match end {
-            End::Client => tracing::debug!(id, %addr, "client gone"),
-            End::Socket(error) => tracing::debug!(id, %addr, %error, "client lost"),
+            End::Client => tracing::debug!(id, %addr, "client disconnected"),
+            End::Socket(error) => tracing::debug!(id, %addr, %error, "client connection failed"),
             End::Protocol(error) => tracing::warn!(id, %addr, %error, "client closed: protocol error"),
             End::Killed => tracing::info!(id, %addr, "client closed: killed"),
             End::Idle => tracing::info!(id, %addr, "client closed: idle"),
@@ -133,19 +136,19 @@ impl<N: Node> Connection<N> {
             }
             End::Evicted => {
                 self.shared.clients.evicted.fetch_add(1, Relaxed);
-                tracing::warn!(id, %addr, "client closed: it held most of the replies that wait for all clients");
+                tracing::warn!(id, %addr, "client closed: too many replies wait for all clients, and it held the most");
             }
             End::Http => tracing::warn!(
                 id,
                 %addr,
-                "client closed: possible attack. It sent POST or Host:, so a browser was perhaps made to send commands here"
+                "client closed: possible attack. It sent POST or Host:, so a web page may have made a browser send commands here"
             ),
-            End::Server => tracing::debug!(id, %addr, "client closed: server ends"),
+            End::Server => tracing::debug!(id, %addr, "client closed: the server ends"),
             End::Follow(argv, seat) => self.hand_over(argv, seat),
         }
     }
 
-    /// Gives the socket to the node.
+    /// Passes the socket of a replica to the node.
     fn hand_over(self, argv: Vec<Vec<u8>>, seat: Seat) {
         let (id, addr) = (self.client.id, self.client.addr);
         let socket = self.socket.into_std().and_then(|socket| {
@@ -157,7 +160,7 @@ impl<N: Node> Connection<N> {
                 tracing::info!(id, %addr, "replica connected");
                 self.shared.node.follow(argv, socket, self.requests.into_rest(), seat);
             }
-            Err(error) => tracing::warn!(id, %addr, %error, "replica lost"),
+            Err(error) => tracing::warn!(id, %addr, %error, "replica connection failed"),
         }
     }
 
@@ -184,7 +187,8 @@ impl<N: Node> Connection<N> {
         }
     }
 
-    /// Waits for the socket, and reads or writes what it can. Reads only if `reads`: no request is left to run.
+    /// Waits for the socket, and then reads or writes as much as possible. It reads only if `reads` is set, which means
+    /// that no request is left to run.
     async fn wait(&mut self, reads: bool) -> Result<(), End> {
         let waiting = self.output.waiting();
         let (pending, reads) = (waiting > 0, reads && waiting < OUTPUT_PAUSE_BYTES);
@@ -210,15 +214,15 @@ impl<N: Node> Connection<N> {
             None => {
                 self.send()?;
                 self.check()?;
-                // It may be writable at once, and others wait.
+                // The socket may be writable again at once, and other connections wait for this thread.
                 tokio::task::yield_now().await;
             }
         }
         Ok(())
     }
 
-    /// Returns once a reply may be made: what waits for the client is within its bounds, and what waits for all clients
-    /// is within theirs.
+    /// Waits until another reply may be made: the bytes that wait for this client are within their bound, and the memory of
+    /// all clients' replies is within its limit.
     async fn make_room(&mut self) -> Result<(), End> {
         while self.output.waiting() >= OUTPUT_SENT_BYTES_MIN || self.client.room.is_over() {
             self.send()?;
@@ -228,7 +232,7 @@ impl<N: Node> Connection<N> {
                 self.config = self.shared.config();
                 self.wait(false).await?;
             } else if self.client.room.is_over() {
-                // Those who hold most are being closed.
+                // The clients that hold the most are being disconnected, which frees memory.
                 tokio::select! {
                     biased;
                     () = self.client.killed.notified() => return Err(killed(&self.client)),
@@ -242,8 +246,8 @@ impl<N: Node> Connection<N> {
         Ok(())
     }
 
-    /// Writes what the socket takes at once, up to a bound: a client that reads as fast as it is written to would hold the thread
-    /// for as long as its reply is.
+    /// Writes as much as the socket takes at once, up to a bound. Without the bound, a client that reads as fast as the
+    /// server writes would occupy the thread until its whole reply is sent.
     fn send(&mut self) -> Result<(), End> {
         let enough = self.output.waiting().saturating_sub(SENT_BYTES_MAX);
         while self.output.waiting() > enough {
@@ -260,7 +264,7 @@ impl<N: Node> Connection<N> {
         Ok(())
     }
 
-    /// Writes all that waits; nothing is read meanwhile.
+    /// Writes all waiting replies; reads nothing meanwhile.
     async fn send_all(&mut self) -> Result<(), End> {
         self.send()?;
         self.config.timeout_s = 0;
@@ -270,7 +274,8 @@ impl<N: Node> Connection<N> {
         Ok(())
     }
 
-    /// Ends the connection if too much waits for it, and those that hold most if too much waits for all.
+    /// Checks the output limits. Errors: too many bytes wait for this client, or it was evicted. If the replies of all
+    /// clients exceed their limit, the clients that hold the most are evicted first.
     fn check(&mut self) -> Result<(), End> {
         self.output.check(self.config.output, Instant::now()).map_err(End::Output)?;
         if self.client.room.is_over() {
@@ -279,13 +284,13 @@ impl<N: Node> Connection<N> {
         if self.client.is_evicted() { Err(End::Evicted) } else { Ok(()) }
     }
 
-    /// Shows others what the connection is like.
+    /// Publishes the state of this connection for CLIENT LIST.
     fn note(&self) {
         let (held, pending) = (self.requests.held(), self.output.waiting());
         self.client.note(&self.session, &self.last, held, pending);
     }
 
-    /// Runs the requests that have come, up to a bound.
+    /// Runs the requests that have arrived, up to a bound.
     async fn run(&mut self) -> Result<Next, End> {
         let mut queued: Vec<Queued> = Vec::new();
         let (mut commands, mut bytes) = (0, 0);
@@ -310,7 +315,7 @@ impl<N: Node> Connection<N> {
                 queued.push((command, framed));
                 continue;
             }
-            // What came before is answered first, and its effects are seen by what comes now.
+            // Earlier commands are answered first, and this step sees their effects.
             self.run_queued(&mut queued).await?;
             if let Some(end) = self.answer_step(step, framed).await? {
                 break Next::End(end);
@@ -333,7 +338,7 @@ impl<N: Node> Connection<N> {
         Ok(next)
     }
 
-    /// Answers what is not the node's; the end of the connection, if it is that.
+    /// Answers a step that the node does not run. Returns the reason if the step ends the connection.
     async fn answer_step(&mut self, step: Step, framed: Option<Protocol>) -> Result<Option<End>, End> {
         self.make_room().await?;
         let answered = match step {
@@ -352,7 +357,7 @@ impl<N: Node> Connection<N> {
         Ok(end)
     }
 
-    /// Has the node run what is queued, a piece at a time: the next one when the replies before it have room.
+    /// Has the node run the queued commands in pieces. Each piece starts once there is room for further replies.
     async fn run_queued(&mut self, queued: &mut Vec<Queued>) -> Result<(), End> {
         if queued.is_empty() {
             return Ok(());
@@ -376,7 +381,7 @@ impl<N: Node> Connection<N> {
         Ok(())
     }
 
-    /// Makes bytes of large replies on a thread that others do not wait for, where their memory is given back, too.
+    /// Encodes large replies on a thread that serves no other connection. Their memory is freed there, too.
     async fn encode_apart(&mut self, replies: Replies, framed: Vec<Option<Protocol>>) -> Result<(), End> {
         let mut output = std::mem::replace(&mut self.output, Output::new(&self.client.room));
         let encoding = tokio::task::spawn_blocking(move || {
@@ -394,14 +399,14 @@ impl<N: Node> Connection<N> {
     }
 }
 
-/// Why it was killed.
+/// The reason for which a client was killed.
 fn killed(client: &Client) -> End {
     if client.is_evicted() { End::Evicted } else { End::Killed }
 }
 
-/// Waits for bytes of the client and takes them; how many, 0 at their end. The buffer is on the stack, so that a
-/// connection that waits has none, and a read that did not fill it is the last one until more has come: to ask the socket
-/// again would be a call in vain for each request.
+/// Waits for bytes from the client and takes them. Returns how many, 0 at the end of the stream. The buffer is on the
+/// stack, so a waiting connection has no buffer. There is one read for each wait: a second one would usually find nothing
+/// and cost a useless system call for each request.
 async fn read(socket: &mut ReadHalf<'_>, requests: &mut Requests) -> io::Result<usize> {
     std::future::poll_fn(|context| {
         let mut chunk = [MaybeUninit::uninit(); READ_BYTES];
@@ -413,7 +418,7 @@ async fn read(socket: &mut ReadHalf<'_>, requests: &mut Requests) -> io::Result<
     .await
 }
 
-/// Waits for that instant; for ever if there is none.
+/// Waits until the instant `at`; for ever if it is `None`.
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,

@@ -1,13 +1,13 @@
-//! COMMAND — the command tables → what clients ask of them. Pure.
+//! COMMAND — describes the commands of the command tables to clients. Pure.
 //!
-//! Flags and categories follow from what a command does; they say less than Redis's own (`denyoom` and `fast` are not
-//! among them for data commands). A summary of a data command is its grammar.
+//! Flags and categories are derived from the kind of a command. There are fewer than in Redis: `denyoom` and `fast` are
+//! missing for data commands. The summary of a data command is its grammar.
 
 use super::table::{self, ROWS};
 use super::{client_command, config};
 use crate::command::{Command, CommandError, KeyArguments, Kind, Reply, matches, table_by_group};
 
-/// Subcommands with their arity.
+/// The subcommands of COMMAND, each with its arity.
 const SUBCOMMANDS: &[(&str, i32)] =
     &[("count", 2), ("docs", -2), ("getkeys", -4), ("help", 2), ("info", -2), ("list", -2)];
 
@@ -30,7 +30,7 @@ const HELP: &[&str] = &[
     "    Return the keys from a full Redis command.",
 ];
 
-/// What is told of one command.
+/// The description of one command.
 struct Described {
     name: String,
     arity: i32,
@@ -96,7 +96,7 @@ fn subcommands(container: &Described) -> impl Iterator<Item = Described> {
     })
 }
 
-/// The reply to a COMMAND.
+/// Makes the reply to COMMAND and its subcommands.
 pub(super) fn command(argv: &[Vec<u8>]) -> Result<Reply, CommandError> {
     if argv.len() == 1 {
         return Ok(Reply::Array(all().map(|command| info(&command)).collect()));
@@ -124,7 +124,8 @@ fn statuses(names: impl IntoIterator<Item = &'static str>) -> Reply {
     Reply::Set(names.into_iter().map(Reply::Status).collect())
 }
 
-/// First, last and step of the keys as Redis tells them: all 0 without keys.
+/// First position, last position and step of the key arguments, as in Redis's COMMAND INFO. All are 0 for a command without
+/// keys.
 fn positions(keys: KeyArguments) -> (i64, i64, i64) {
     let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
     match keys {
@@ -173,7 +174,7 @@ fn key_specification(command: &Described) -> Option<Reply> {
         Reply::Map(pairs.into_iter().map(|(name, value)| (Reply::bulk(name), value)).collect())
     };
     let typed = |kind: &str, spec: Reply| map(vec![("type", Reply::bulk(kind)), ("spec", spec)]);
-    // Here the last key is counted from the first one, or from the end.
+    // In this form the last key is counted from the first key, or from the end.
     let last = if last < 0 { last } else { last - first };
     let access = if command.flags.contains(&"readonly") { ["RO", "access"] } else { ["RW", "update"] };
     Some(map(vec![

@@ -1,22 +1,22 @@
 //! Descriptors — how many files and sockets the process may hold open. Does I/O: the process's limit, `RLIMIT_NOFILE`.
 //!
-//! Each client takes one. Where clients take them all, the store cannot open a file, and the node ends: so as many as store,
-//! log and links need are left to them, and fewer clients are let in where the limit is low.
+//! Each client takes one descriptor. If clients took all of them, the store could not open a file, and the node would end.
+//! So the descriptors that store, log and links need are reserved, and fewer clients are accepted if the limit is low.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The process may not hold open enough for a single client.
+/// The limit of open files does not allow a single client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the open file limit of {limit} is not enough to start: raise it to at least {needed} (ulimit -n)")]
 pub struct NotEnough {
-    /// What may be open.
+    /// How many descriptors may be open.
     pub limit: u64,
-    /// What has to be.
+    /// How many have to be.
     pub needed: u64,
 }
 
-/// Raises the limit, where it may, to `clients` and `reserved` descriptors for all else. How many clients it then allows:
-/// `clients`, or fewer, which is logged as Redis does. Errors: none.
+/// Raises the limit, if possible, to `clients` descriptors plus `reserved` for everything else. Returns how many clients
+/// the limit then allows: `clients`, or fewer, which is logged as in Redis. Errors: it allows none.
 pub fn make_room(clients: u64, reserved: u64) -> Result<u64, NotEnough> {
     let limit = raise(clients.saturating_add(reserved));
     let allowed = allowed(clients, reserved, limit)?;
@@ -26,13 +26,13 @@ pub fn make_room(clients: u64, reserved: u64) -> Result<u64, NotEnough> {
             maxclients = allowed,
             reserved,
             limit,
-            "maxclients has been reduced to compensate for a low open file limit: for more raise it (ulimit -n)"
+            "maxclients has been reduced to compensate for a low open file limit: raise that limit for more clients (ulimit -n)"
         );
     }
     Ok(allowed)
 }
 
-/// How many of `clients` fit into `limit` beside the `reserved`.
+/// How many of `clients` fit into `limit` beside the `reserved` descriptors. Errors: none fits.
 fn allowed(clients: u64, reserved: u64, limit: u64) -> Result<u64, NotEnough> {
     match limit.saturating_sub(reserved) {
         0 => Err(NotEnough { limit, needed: reserved.saturating_add(1) }),
@@ -40,7 +40,8 @@ fn allowed(clients: u64, reserved: u64, limit: u64) -> Result<u64, NotEnough> {
     }
 }
 
-/// Raises the limit to `needed` if it is lower, or as far as it goes. What it is then; `u64::MAX`: there is none.
+/// Raises the limit to `needed` if it is lower, or as far as it goes. Returns the limit after that; `u64::MAX`: there is
+/// none.
 fn raise(needed: u64) -> u64 {
     let before = getrlimit(Resource::Nofile);
     for step in steps(needed, before) {
@@ -56,7 +57,8 @@ fn raise(needed: u64) -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// The limits to try, the best one first: who may not raise the hard limit goes up to it. `None` is no limit.
+/// The limits to try, the best one first. A process that may not raise the hard limit can still raise its limit up to it. A
+/// `None` in a limit means no limit.
 fn steps(needed: u64, Rlimit { current, maximum }: Rlimit) -> Vec<Rlimit> {
     if current.is_none_or(|current| current >= needed) {
         return Vec::new();
@@ -97,7 +99,7 @@ mod tests {
             (limit(None, None), 1024, vec![]),
             (limit(Some(1024), Some(4096)), 2000, vec![limit(Some(2000), Some(4096))]),
             (limit(Some(1024), None), 2000, vec![limit(Some(2000), None)]),
-            // Beyond the hard limit goes the superuser alone.
+            // Only the superuser may exceed the hard limit.
             (
                 limit(Some(1024), Some(4096)),
                 9000,

@@ -1,4 +1,4 @@
-//! Facts — what a node tells of itself: the source of INFO and ROLE. Pure.
+//! Facts — the state that a node reports about itself, from which INFO and ROLE are made. Pure.
 
 use crate::binlog::{Epoch, Fsync, Lsn};
 use crate::compression::Codec;
@@ -6,26 +6,26 @@ use crate::expiry::Policy;
 use crate::ordering::Strategy;
 use crate::time::Millis;
 
-/// What a node tells of itself at one instant.
+/// The state that a node reports about itself at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Identity of the history, 40 hexadecimal digits: Redis's `master_replid`.
+    /// Identity of the running node, 40 hexadecimal digits. INFO shows it as `run_id` and as `master_replid`.
     pub run_id: String,
-    /// Its role, and what belongs to it.
+    /// Its role, and the state that belongs to the role.
     pub role: Role,
-    /// The history that it writes or follows.
+    /// The epoch of the history that it writes or follows.
     pub epoch: Epoch,
-    /// How far it is.
+    /// How far it has received, synced and applied the log.
     pub progress: Progress,
     /// Log time.
     pub log_time: Millis,
-    /// Whether log time is estimated: it runs ahead of what was heard from the master.
+    /// Whether log time is estimated: it is later than the last log time received from the master.
     pub log_time_estimated: bool,
-    /// How far the wall clock of the master is ahead of log time, milliseconds: EXPIRETIME answers by it.
+    /// The master's wall time less log time, milliseconds. EXPIRETIME uses it for its reply.
     pub offset_ms: i64,
-    /// How often this master's wall clock was set since the start.
+    /// Number of steps of this master's wall clock since the start.
     pub clock_steps: u64,
-    /// How often this replica disconnected its clients, because they had been told a log time far beyond the master's.
+    /// How often this replica disconnected its clients, because it had answered them at a log time far beyond the master's.
     pub clients_disconnected: u64,
     /// The ordering strategy.
     pub ordering: Strategy,
@@ -33,15 +33,16 @@ pub struct Facts {
     pub expiry: Policy,
     /// Workers that apply entries.
     pub workers: usize,
-    /// When the binlog is synced.
+    /// The policy by which the binlog is synced.
     pub appendfsync: Fsync,
-    /// What closed segments of the binlog are packed by, and what a replica asks its master for.
+    /// The codec that compresses closed segments of the binlog. A replica also asks its master to compress the stream with
+    /// it.
     pub compression: Codec,
-    /// Why writes are refused, if they are.
+    /// The reason for which writes are refused; `None`: they are accepted.
     pub read_only: Option<String>,
-    /// Databases that hold keys, in their order. Empty if the node does not count.
+    /// Databases that hold keys, by number. Empty if the node does not count its keys.
     pub keyspace: Vec<Keyspace>,
-    /// Where its files are.
+    /// The folder of its files.
     pub dir: String,
 }
 
@@ -50,7 +51,7 @@ pub struct Facts {
 pub enum Role {
     /// It takes writes.
     Master {
-        /// Those that follow it, in the order in which they came.
+        /// The replicas that follow it.
         replicas: Vec<Follower>,
     },
     /// It follows a master.
@@ -61,7 +62,7 @@ pub enum Role {
         port: u16,
         /// The link to it.
         link: Link,
-        /// For how long the link has not been up, in milliseconds; from the start on if it never was. 0: it is up.
+        /// How long the link has been down, in milliseconds, counted from the start if it was never up. 0: it is up.
         down_ms: u64,
     },
 }
@@ -69,22 +70,22 @@ pub enum Role {
 /// A replica as its master sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follower {
-    /// Its address, without port.
+    /// Its IP address, without the port.
     pub addr: String,
-    /// The port that it serves on.
+    /// The port on which it serves clients.
     pub port: u16,
-    /// What it is given now.
+    /// What the master sends to it now.
     pub state: FollowerState,
-    /// What that is compressed by.
+    /// The codec that compresses the stream.
     pub compression: Codec,
-    /// What it acknowledged.
+    /// The LSNs that it acknowledged, and its lag.
     pub progress: Progress,
 }
 
-/// What a follower is given.
+/// The data that the master sends to a follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FollowerState {
-    /// A copy of the store is being made for it.
+    /// Nothing yet: a copy of the store is being made for it.
     WaitSnapshot,
     /// A copy of the store.
     SendSnapshot,
@@ -93,7 +94,7 @@ pub enum FollowerState {
 }
 
 impl FollowerState {
-    /// The name that Redis has for it.
+    /// The name of this state in Redis's INFO.
     pub fn name(self) -> &'static str {
         match self {
             FollowerState::WaitSnapshot => "wait_bgsave",
@@ -103,51 +104,53 @@ impl FollowerState {
     }
 }
 
-/// How far a node is, and how far behind its master.
+/// How far a node has come in the log, and how far it is behind its master.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Last entry received (on a master: written).
+    /// The last entry received (on a master: written).
     pub received: Lsn,
-    /// Last entry that a sync covered.
+    /// The last durable entry: a sync has covered it.
     pub durable: Lsn,
-    /// Last entry that readers see.
+    /// The last applied entry: readers see it.
     pub applied: Lsn,
-    /// Entries that the master has and this node has not applied; `None`: it is not known, as while the link is down.
+    /// Number of entries that the master has and this node has not applied; `None`: unknown, for example while the link is
+    /// down.
     pub lag_entries: Option<u64>,
-    /// Their bytes in the binlog; `None`: it is not known.
+    /// Bytes of these entries in the binlog; `None`: unknown.
     pub lag_bytes: Option<u64>,
-    /// How long ago, by the master's clock, what is missing began to be; 0 if nothing is. `None`: it is not known.
+    /// How long this node has been behind, by the master's clock, in milliseconds; 0 if no entry is missing. `None`:
+    /// unknown.
     pub lag_ms: Option<u64>,
 }
 
 /// A replica's link to its master.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// It tries.
+    /// It is trying to connect.
     Connecting,
-    /// It takes over the master's store.
+    /// It is copying the master's store.
     Sync,
     /// It receives entries.
     Up {
-        /// What they are compressed by.
+        /// The codec that compresses them.
         compression: Codec,
     },
-    /// It lost its master and tries again.
+    /// The connection is lost, and will be retried.
     Down,
-    /// It gave up: an entry could not be applied.
+    /// It will not be retried: for example, an entry could not be applied.
     Stopped {
         /// Why.
         reason: String,
     },
 }
 
-/// What one database holds.
+/// The number of keys in one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keyspace {
-    /// Its number.
+    /// The database's number.
     pub db: u8,
-    /// Its keys.
+    /// Number of its keys.
     pub keys: u64,
-    /// Those that have a deadline.
+    /// Number of its keys that have a deadline.
     pub expires: u64,
 }

@@ -1,6 +1,6 @@
-//! Info — facts of the node and counts of the server → INFO, ROLE and HELLO. Pure.
+//! Info — makes the replies to INFO, ROLE and HELLO from the node's facts and the server's counts. Pure.
 //!
-//! Fields have Redis's names where Redis has the fact; our own begin with `rc_`.
+//! A field has Redis's name if Redis has a field for this fact. All other fields begin with `rc_`.
 
 use super::config::{Config, fsync_name};
 use super::facts::{Facts, Follower, Link, Progress, Role};
@@ -11,14 +11,14 @@ use std::fmt::{Display, Write as _};
 /// The version of Redis whose replies this server gives.
 pub const REDIS_VERSION: &str = "7.0.15";
 
-/// What the server counted.
+/// The server's counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections now.
+    /// Connections that are open now.
     pub clients: u64,
-    /// Connections since the start (of counting).
+    /// Connections accepted since the start, or since CONFIG RESETSTAT.
     pub connections: u64,
-    /// Connections that were refused: too many.
+    /// Connections that were refused, because there were too many or because of protected mode.
     pub rejected: u64,
     /// Commands run.
     pub commands: u64,
@@ -26,32 +26,32 @@ pub struct Counts {
     pub input_bytes: u64,
     /// Bytes written to clients.
     pub output_bytes: u64,
-    /// Connections that were closed since too many replies waited for them.
+    /// Connections that were closed because too many bytes of replies waited for them.
     pub over_output_limit: u64,
-    /// Connections that were closed since too many replies waited for all clients, and most for them.
+    /// Connections that were closed because too many bytes of replies waited for all clients, and most of them for these.
     pub evicted: u64,
-    /// Memory of the replies that are made or wait, bytes.
+    /// Memory of all replies that are made and not sent yet, in bytes.
     pub held_bytes: u64,
     /// Seconds since the server was bound.
     pub uptime_s: u64,
-    /// Memory that the process has in RAM, in bytes; 0 if it is not known.
+    /// RAM that the process uses, in bytes; 0 if unknown.
     pub rss_bytes: u64,
-    /// The server's clock, microseconds since 1970.
+    /// The server's wall time, in microseconds since 1970.
     pub now_us: u128,
 }
 
-/// What INFO is made of.
+/// The sources from which INFO is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Sources<'a> {
-    /// What the node tells.
+    /// The node's state.
     pub facts: &'a Facts,
-    /// What the server keeps to.
+    /// The server's configuration.
     pub config: &'a Config,
-    /// What the server counted.
+    /// The server's counters.
     pub counts: &'a Counts,
 }
 
-/// Text being written: `# Section`, then `name:value` lines.
+/// The text of INFO while it is written: `# Section`, then `name:value` lines.
 struct Text(String);
 
 impl Text {
@@ -82,7 +82,8 @@ const SECTIONS: &[(&str, Section)] = &[
     ("Keyspace", keyspace),
 ];
 
-/// The reply to INFO of `asked` sections; none asked, `default`, `all` and `everything`: all of them.
+/// Makes the reply to INFO for the sections in `asked`. No section, `default`, `all` and `everything` each mean all
+/// sections.
 pub fn info(sources: &Sources<'_>, asked: &[Vec<u8>]) -> Reply {
     let is_asked = |name: &str| {
         let all = ["default", "all", "everything"];
@@ -125,7 +126,7 @@ fn clients(text: &mut Text, sources: &Sources<'_>) {
 }
 
 fn memory(text: &mut Text, sources: &Sources<'_>) {
-    // There is no count of what was allocated apart from what the system gave.
+    // Allocated memory is not counted separately from the memory that the system reports.
     for name in ["used_memory", "used_memory_rss"] {
         let bytes = sources.counts.rss_bytes;
         text.field(name, bytes);
@@ -136,7 +137,7 @@ fn memory(text: &mut Text, sources: &Sources<'_>) {
     text.field("mem_clients_normal", sources.counts.held_bytes);
 }
 
-/// Bytes as Redis shows them to people: `1.28M`.
+/// A number of bytes in Redis's readable form: `1.28M`.
 fn human(bytes: u64) -> String {
     let units = [(1u64 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
     match units.into_iter().find(|(unit, _)| bytes >= *unit) {
@@ -223,7 +224,7 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
     text.field("rc_lag_ms", known(facts.progress.lag_ms));
 }
 
-/// A number that may not be known: then -1, as Redis has it.
+/// A number for INFO; -1 if it is unknown, as in Redis.
 fn known(number: Option<u64>) -> i64 {
     number.map_or(-1, |number| i64::try_from(number).unwrap_or(i64::MAX))
 }
@@ -251,7 +252,7 @@ fn keyspace(text: &mut Text, sources: &Sources<'_>) {
     }
 }
 
-/// The reply to ROLE.
+/// Makes the reply to ROLE.
 pub fn role(facts: &Facts) -> Reply {
     let number = |number: u64| Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     match &facts.role {
@@ -285,7 +286,7 @@ pub fn role(facts: &Facts) -> Reply {
     }
 }
 
-/// The reply to HELLO.
+/// Makes the reply to HELLO.
 pub fn hello(facts: &Facts, id: u64, protocol: Protocol) -> Reply {
     let role = match facts.role {
         Role::Master { .. } => "master",

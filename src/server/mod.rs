@@ -1,14 +1,16 @@
-//! Server — sockets → requests → the node → replies. Does I/O: TCP, and the only clock of a running node.
+//! Server — reads requests from sockets, has the node run them, and writes the replies. Does I/O: TCP, and the only clock
+//! of a running node.
 //!
 //! ```text
 //! bytes ──▶ request ──▶ session ──▶ node (a run of commands) ──▶ reply ──▶ bytes
 //!                          └ HELLO, CLIENT, CONFIG, COMMAND, INFO, …: answered here
 //! ```
 //!
-//! The engine is behind the trait [`Node`], so all of this is built and tested without RocksDB.
+//! The engine is behind the trait [`Node`], so the whole server is built and tested without RocksDB.
 //!
-//! What strangers can take is bounded: connections and replicas (`clients`, `descriptors`), what a request may be (`request`), and
-//! the memory of replies, a client's and all clients' (`connection`, [`room`]).
+//! Resources that an untrusted client can take are bounded: the number of connections and replicas (`clients`,
+//! `descriptors`), the size of a request (`request`), and the memory of replies, for one client and for all clients
+//! together (`connection`, [`room`]).
 
 mod asked;
 pub mod client_command;
@@ -45,27 +47,27 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// How long accepting rests after it failed: no file descriptor is left, as a rule. Whoever connects meanwhile waits in the
-/// system's queue.
+/// The pause after a failed accept. The usual cause is that no file descriptor is left. A client that connects during the
+/// pause waits in the system's queue.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Why a server ended.
+/// The reason for which a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The caller's `stop` came to an end. The node runs; the caller stops it.
+    /// The caller's `stop` future completed. The node still runs; the caller stops it.
     Stop,
-    /// A client sent SHUTDOWN. The node has stopped.
+    /// A client sent SHUTDOWN. The node has already stopped.
     Shutdown,
 }
 
-/// What the connections of a server share.
+/// The state that all connections of a server share.
 pub(super) struct Shared<N> {
     node: Arc<N>,
     config: Mutex<Config>,
-    /// Held while CONFIG SET asks the node, so that no change gets lost.
+    /// Locked while a CONFIG SET calls the node, so that two of them cannot overwrite each other's change.
     changing: tokio::sync::Mutex<()>,
     clients: Clients,
-    /// Why the server ends, once it does.
+    /// The reason for which the server ends; `None` while it serves.
     ended: watch::Sender<Option<Ended>>,
 }
 
@@ -75,13 +77,13 @@ impl<N> Shared<N> {
     }
 }
 
-/// Why the server ends, once it does.
+/// Waits until the server ends, and returns the reason.
 async fn first_end(ended: &mut watch::Receiver<Option<Ended>>) -> Ended {
-    // The sender is in what the connections share, and outlives who waits here.
+    // The sender is part of the shared state, so it outlives every task that waits here.
     ended.wait_for(Option::is_some).await.ok().and_then(|why| *why).unwrap_or(Ended::Stop)
 }
 
-/// A server that listens.
+/// A server that is bound to its address and listens.
 pub struct Server<N> {
     shared: Arc<Shared<N>>,
     listener: TcpListener,
@@ -89,8 +91,8 @@ pub struct Server<N> {
 }
 
 impl<N: Node> Server<N> {
-    /// Listens where `config` says. Clients can connect from now on; they are answered by [`Server::serve`].
-    /// Errors: the address is taken, or not this machine's.
+    /// Listens on the address and port of `config`. Clients can connect from now on; [`Server::serve`] answers them.
+    /// Errors: the address is in use, or is not an address of this machine.
     pub async fn bind(node: Arc<N>, mut config: Config) -> io::Result<Server<N>> {
         let listener = TcpListener::bind((config.bind, config.port)).await?;
         let local_addr = listener.local_addr()?;
@@ -108,13 +110,13 @@ impl<N: Node> Server<N> {
         Ok(Server { shared, listener, local_addr })
     }
 
-    /// The address that it listens on.
+    /// The address that the server listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Serves until `stop` comes to an end or a client sends SHUTDOWN. Connections end after the run of commands that
-    /// they are in; when this returns none is left.
+    /// Serves clients until `stop` completes or a client sends SHUTDOWN. Each connection ends after its current run of
+    /// commands; none is open when this returns.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Ended {
         let mut ended = self.shared.ended.subscribe();
         let mut connections = JoinSet::new();
@@ -126,7 +128,7 @@ impl<N: Node> Server<N> {
                 () = &mut stop => break Ended::Stop,
                 why = first_end(&mut ended) => break why,
                 () = self.shared.node.disconnects() => self.shared.clients.kill_all(),
-                // Those that ended are taken away, so that the set does not grow.
+                // Connections that ended are removed, so that the set does not grow.
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
                 accepted = accept(&self.listener, rests_until) => match accepted {
                     Ok((socket, addr)) => {
@@ -134,9 +136,9 @@ impl<N: Node> Server<N> {
                         self.welcome(socket, addr, &mut connections);
                     }
                     Err(error) => {
-                        // Once for as long as it lasts: it is tried again twenty times a second.
+                        // Logged once for a series of failures: accepting is retried twenty times a second.
                         if rests_until.is_none() {
-                            tracing::warn!(%error, "accept failed: new clients wait");
+                            tracing::warn!(%error, "accept failed: new clients have to wait");
                         }
                         rests_until = Some(Instant::now() + ACCEPT_REST);
                     }
@@ -154,10 +156,10 @@ impl<N: Node> Server<N> {
         let config = self.shared.config();
         if protected::is_refused(config.protected_mode, addr.ip()) {
             self.shared.clients.rejected.fetch_add(1, Relaxed);
-            tracing::warn!(%addr, "client refused: protected-mode is on, and it is another machine");
+            tracing::warn!(%addr, "client refused: protected-mode is on, and the client is on another machine");
             return refuse(socket, protected::REFUSAL);
         }
-        // Without it small replies wait for acknowledgements; a socket that refuses it works all the same.
+        // Without this option, small replies wait for TCP acknowledgements. A socket that refuses the option still works.
         let _ = socket.set_nodelay(true);
         let laddr = socket.local_addr().unwrap_or(self.local_addr);
         match self.shared.clients.join(addr, laddr, config.maxclients) {
@@ -173,7 +175,7 @@ impl<N: Node> Server<N> {
     }
 }
 
-/// The next connection, after that instant.
+/// Accepts the next connection, not before the instant `after`.
 async fn accept(listener: &TcpListener, after: Option<Instant>) -> io::Result<(TcpStream, SocketAddr)> {
     if let Some(after) = after {
         tokio::time::sleep_until(after).await;
@@ -181,23 +183,24 @@ async fn accept(listener: &TcpListener, after: Option<Instant>) -> io::Result<(T
     listener.accept().await
 }
 
-/// Tells why, and closes. Nothing was written to this socket, so the text fits, and it does not block; whoever has gone does not
-/// read it. Not by tokio: it writes only once it has heard from the system that it may.
+/// Writes `text` and closes the socket. Nothing was written to this socket before, so the text fits into its buffer and the
+/// write does not block. An error means that the client has disconnected, and is ignored. The write does not go through
+/// tokio, because tokio writes only after the system has reported the socket as writable.
 fn refuse(socket: TcpStream, text: &str) {
     let _ = socket.into_std().and_then(|mut socket| socket.write_all(text.as_bytes()));
 }
 
-/// Says who reaches an address that is not the loopback one.
+/// Logs a warning about who can reach `addr`, if it is not a loopback address.
 fn warn_of(addr: SocketAddr, protected: bool) {
     match (protected::is_loopback(addr.ip()), protected) {
         (true, _) => {}
         (false, true) => tracing::warn!(
             %addr,
-            "other machines reach this address, and are refused: there are no passwords, and protected-mode is on"
+            "other machines can reach this address, but are refused: there are no passwords, and protected-mode is on"
         ),
         (false, false) => tracing::warn!(
             %addr,
-            "whoever reaches this address reads and writes: there are no passwords, and protected-mode is off"
+            "any machine that reaches this address can read and write: there are no passwords, and protected-mode is off"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Node — what the server needs of the engine behind it.
+//! Node — the interface between the server and the engine behind it.
 
 use super::clients::Seat;
 use super::facts::Facts;
@@ -7,23 +7,24 @@ use crate::binlog::Fsync;
 use crate::command::{Command, Reply};
 use std::net::TcpStream;
 
-/// A node refused; the text is the error reply, code first.
+/// The node refused a request. The text is the error reply, which begins with its code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
 
 /// The engine of one node. All methods may be called at any time, from many connections at once.
 pub trait Node: Send + Sync + 'static {
-    /// Runs commands of one connection in order, as far as `room` has room for their replies (see [`Replies::has_room`]): the
-    /// replies, one each, and the commands that were not run. Those come again, once there is room. Refusals (`READONLY`,
-    /// `MISCONF`, `LOADING`) are replies, and the node's to give. SELECT never comes here; each command knows its database.
+    /// Runs commands of one connection in order, as long as `room` has room for their replies (see [`Replies::has_room`]).
+    /// Returns one reply for each command that was run, and the commands that were not run. The server passes these again
+    /// once there is room. Refusals (`READONLY`, `MISCONF`, `LOADING`) are replies, and the node makes them. SELECT is
+    /// never passed to a node; each command carries its database.
     fn answer(
         &self,
         commands: Vec<Command>,
         room: Room,
     ) -> impl Future<Output = (Replies, Vec<Command>)> + Send;
 
-    /// As [`Node::answer`], all of them, whatever memory the replies take.
+    /// Like [`Node::answer`], but runs all commands, without a limit on the memory of the replies.
     fn run(&self, mut commands: Vec<Command>) -> impl Future<Output = Vec<Reply>> + Send {
         async move {
             let mut all = Vec::with_capacity(commands.len());
@@ -36,25 +37,27 @@ pub trait Node: Send + Sync + 'static {
         }
     }
 
-    /// What INFO and ROLE tell. Called at each of them, so it is cheap.
+    /// The state that INFO and ROLE report. It is called for each of these commands, so it has to be cheap.
     fn facts(&self) -> Facts;
 
-    /// REPLICAOF: follows the master at (host, port) from now on; `None` = NO ONE, it is a master itself.
+    /// REPLICAOF: the node follows the master at (host, port) from now on; `None` = NO ONE: it becomes a master itself.
     fn replicate(&self, master: Option<(String, u16)>) -> impl Future<Output = Result<(), Refused>> + Send;
 
-    /// CONFIG SET appendfsync.
+    /// CONFIG SET appendfsync: changes when the binlog is synced.
     fn set_appendfsync(&self, fsync: Fsync) -> impl Future<Output = Result<(), Refused>> + Send;
 
-    /// A replica sent `argv`, an RCSYNC. Its socket, blocking, is the node's from now on; `already_read` is what the
-    /// replica sent behind the command. Called on a thread of the runtime, so it does not block: a thread of the
-    /// node takes the socket. Nothing was replied. `seat` is dropped when the socket is closed: until then it counts.
+    /// Takes over the connection of a replica that sent `argv`, an RCSYNC. `socket` is in blocking mode and belongs to the
+    /// node from now on; `already_read` is what the replica sent after the command. No reply was sent yet. This is called
+    /// on a thread of the runtime, so it must not block: a thread of the node serves the socket. `seat` is dropped when the
+    /// socket is closed; until then the replica counts as a connection.
     fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>, seat: Seat);
 
-    /// Returns when all clients have to be disconnected, as they were told what no longer holds. Called again after each time.
+    /// Completes when all clients have to be disconnected, because they read values at a log time that no longer holds. It
+    /// is called again each time after it completes.
     fn disconnects(&self) -> impl Future<Output = ()> + Send {
         std::future::pending()
     }
 
-    /// SHUTDOWN: makes everything durable and takes no more writes; then the process may end.
+    /// SHUTDOWN: makes everything durable and accepts no more writes. After that the process may end.
     fn stop(&self) -> impl Future<Output = Result<(), Refused>> + Send;
 }

@@ -1,4 +1,4 @@
-//! Output — replies as bytes that a client has not taken, and how long there may be too many. Pure.
+//! Output — encoded replies that a client has not read yet, and how long they may exceed the soft limit. Pure.
 
 use super::config::OutputLimit;
 use super::reply::{Protocol, encode};
@@ -7,21 +7,22 @@ use crate::command::Reply;
 use std::collections::VecDeque;
 use tokio::time::{Duration, Instant};
 
-/// Bytes of a buffer after which the next one begins, and the most that is kept once all is sent.
+/// Bytes after which a new buffer is begun, and the largest buffer that is kept after everything is sent.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Replies that the client has not taken. Their memory is counted as the client's.
+/// Encoded replies that the client has not read yet. Their memory is counted against the client's [`Room`].
 ///
-/// They are in buffers of some 64 KB, or of one large reply: what is sent gives its memory back, and what waits is not moved.
+/// They are in buffers of about 64 KB, or of one large reply each. So memory is freed as soon as a buffer is sent, and
+/// waiting bytes are never moved.
 pub(super) struct Output {
     full: VecDeque<Vec<u8>>,
     last: Vec<u8>,
-    /// Bytes of the first buffer that were sent.
+    /// Number of bytes of the first buffer that were sent.
     sent: usize,
     waiting: usize,
-    /// Since when more waits than the soft limit allows.
+    /// The instant since which more bytes wait than the soft limit allows.
     over_since: Option<Instant>,
-    /// Memory of the full buffers.
+    /// Memory of the buffers in `full`, in bytes.
     full_bytes: usize,
     charge: Charge,
 }
@@ -32,24 +33,24 @@ impl Output {
         Output { full, last, sent: 0, waiting: 0, over_since: None, full_bytes: 0, charge }
     }
 
-    /// Bytes that wait to be sent.
+    /// The number of bytes that wait to be sent.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// The first of them, in one piece; empty if none wait.
+    /// The first waiting bytes, as one slice; empty if none wait.
     pub(super) fn front(&self) -> &[u8] {
         &self.full.front().unwrap_or(&self.last)[self.sent..]
     }
 
-    /// Adds a reply.
+    /// Encodes a reply and adds it.
     pub(super) fn push(&mut self, reply: &Reply, protocol: Protocol) {
         if self.last.len() >= BUFFER_BYTES {
             self.full_bytes += self.last.capacity();
             self.full.push_back(std::mem::take(&mut self.last));
         }
         let before = self.last.len();
-        // Without it a large reply would take up to twice its bytes, as its buffer grows by doubling.
+        // Without the reservation a large reply would take up to twice its bytes, because the buffer grows by doubling.
         let expected = size(reply);
         if expected > BUFFER_BYTES {
             self.last.reserve_exact(expected);
@@ -62,7 +63,7 @@ impl Output {
         self.count();
     }
 
-    /// Adds replies, each with how it is framed; `None`: it is not told.
+    /// Encodes and adds replies, each with the protocol that frames it; `None`: the reply is not sent.
     pub(super) fn extend(&mut self, replies: &Replies, framed: &[Option<Protocol>]) {
         for (reply, framed) in replies.as_slice().iter().zip(framed) {
             if let Some(protocol) = framed {
@@ -71,7 +72,7 @@ impl Output {
         }
     }
 
-    /// Notes that so many bytes of the first piece were sent.
+    /// Notes that `count` bytes of [`Output::front`] were sent.
     pub(super) fn sent(&mut self, count: usize) {
         self.sent += count;
         self.waiting -= count;
@@ -91,7 +92,8 @@ impl Output {
         self.charge.set(self.full_bytes + self.last.capacity());
     }
 
-    /// Judges what waits at the instant `now`. Errors: more than `limit` allows: so many bytes.
+    /// Checks the waiting bytes against the hard limit, and notes since when they exceed the soft one. Errors: the number
+    /// of waiting bytes, if it exceeds the hard limit.
     pub(super) fn check(&mut self, limit: OutputLimit, now: Instant) -> Result<(), usize> {
         let pending = self.waiting;
         if limit.hard > 0 && pending > limit.hard {
@@ -102,7 +104,8 @@ impl Output {
         Ok(())
     }
 
-    /// When the soft limit has been passed for too long, unless the client takes something.
+    /// The instant at which the soft limit will have been exceeded for too long, unless the client reads something; `None`:
+    /// it is not exceeded.
     pub(super) fn soft_end(&self, limit: OutputLimit) -> Option<Instant> {
         self.over_since.map(|since| since + Duration::from_secs(limit.soft_seconds))
     }
@@ -125,7 +128,7 @@ mod tests {
             for (at, &bytes) in sizes.iter().cycle().take(40).enumerate() {
                 output.push(&bulk(bytes), Protocol::Resp2);
                 encode(&bulk(bytes), Protocol::Resp2, &mut expected);
-                // Now and then something is sent in between.
+                // Now and then some bytes are sent in between.
                 let times = if at % 3 == 0 { 2 } else { 0 };
                 (0..times).for_each(|_| send(&mut output, piece, &mut seen));
                 assert_eq!(output.waiting(), expected.len() - seen.len());
@@ -164,7 +167,7 @@ mod tests {
         let (limit, now) = (OutputLimit { hard: 300, soft: 100, soft_seconds: 5 }, Instant::now());
         output.push(&bulk(150), Protocol::Resp2);
         assert_eq!(output.check(limit, now), Ok(()));
-        // Later looks do not begin the time anew.
+        // A later check does not restart the time.
         assert_eq!(output.check(limit, now + Duration::from_secs(1)), Ok(()));
         assert_eq!(output.soft_end(limit), Some(now + Duration::from_secs(5)));
         output.sent(100);

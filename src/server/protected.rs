@@ -1,8 +1,8 @@
-//! Protected mode — whose connections are refused as long as there are no passwords. Pure.
+//! Protected mode — decides which connections are refused, because there are no passwords. Pure.
 
 use std::net::IpAddr;
 
-/// What a refused peer is told: Redis's text, with the ways out that this program has.
+/// The text that a refused peer receives. It is Redis's text, reduced to the solutions that this program has.
 pub(super) const REFUSAL: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no \
     password is set for the default user. In this mode connections are only accepted from the loopback interface. If you \
     want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable \
@@ -11,12 +11,12 @@ pub(super) const REFUSAL: &str = "-DENIED Redis is running in protected mode bec
     so. 2) Alternatively restart it with the '--protected-mode no' option. NOTE: You only need to do one of the above \
     things in order for the server to start accepting connections from the outside.\r\n";
 
-/// Whether a connection from `peer` is refused.
+/// Whether a connection from `peer` is refused: protected mode is on, and `peer` is not a loopback address.
 pub(super) fn is_refused(protected: bool, peer: IpAddr) -> bool {
     protected && !is_loopback(peer)
 }
 
-/// Whether the address is this machine's own, for itself alone; as a socket for both families writes it, too.
+/// Whether `addr` is a loopback address, also in the IPv4-mapped form that a dual-stack socket reports.
 pub(super) fn is_loopback(addr: IpAddr) -> bool {
     addr.to_canonical().is_loopback()
 }

@@ -1,4 +1,4 @@
-//! Reply → bytes, as RESP2 or RESP3. Pure.
+//! Reply — encodes replies as RESP2 or RESP3. Pure.
 //!
 //! ```text
 //! reply                 RESP2                     RESP3
@@ -8,16 +8,16 @@
 //! set, verbatim text    array, bulk               ~, =
 //! ```
 //!
-//! Framed here, in the one buffer of a connection: the crate `redis_protocol` knows aggregates as hash tables, which
-//! forget the order that Redis keeps, and counts the bytes of each leaf before it writes them. It reads in tests what
-//! this writes.
+//! This encoder writes straight into the output buffer of a connection. The crate `redis_protocol` is not used for it: its
+//! aggregates are hash tables, which lose the order that Redis keeps, and it counts the bytes of each leaf before it writes
+//! them. The tests use that crate to read what this module writes.
 
 use crate::command::Reply;
 
 /// The version of the protocol that a client chose with HELLO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// RESP2, what a connection begins with.
+    /// RESP2, with which each connection begins.
     #[default]
     Resp2,
     /// RESP3.
@@ -25,7 +25,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// 2 or 3.
+    /// The version number: 2 or 3.
     pub fn number(self) -> i64 {
         match self {
             Protocol::Resp2 => 2,
@@ -34,7 +34,7 @@ impl Protocol {
     }
 }
 
-/// Puts `reply` at the end of `out`. Cost: O(bytes).
+/// Appends the encoded `reply` to `out`. Cost: O(bytes).
 pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
     match (reply, protocol) {
         (Reply::Array(items), _) => encode_items(b'*', items, protocol, out),

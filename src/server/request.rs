@@ -1,4 +1,4 @@
-//! Request — bytes of a connection → argvs, as Redis reads them. Pure.
+//! Request — parses the bytes of a connection into argvs, as Redis does. Pure.
 //!
 //! ```text
 //! *2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n     →   ECHO · hi          the form that clients send
@@ -7,72 +7,74 @@
 //! *x\r\n                               →   Protocol error: invalid multibulk length
 //! ```
 //!
-//! Bytes may come in any pieces: the requests, and the error that ends them, are those of the whole. Where Redis's own
-//! answer hangs on the pieces (a line beyond 64 KB that came in one read), ours is the one it gives to bytes that come
-//! one at a time. Oddities kept: a byte other than `\n` may follow `\r`, a bulk's last two bytes are not looked at, and
-//! a byte 00 in a line hides its end. No crate has Redis's texts and limits, hence our own parser.
+//! Bytes may arrive in any pieces: the requests, and the error that ends them, do not depend on how the bytes are split. In
+//! Redis the answer sometimes depends on it (for a line beyond 64 KB that arrives in one read); ours is then the answer
+//! that Redis gives to bytes that arrive one at a time. Some oddities of Redis are kept: a byte other than `\n` may follow
+//! `\r`, the last two bytes of a bulk are not checked, and a byte 00 in a line hides its end. No crate has Redis's texts
+//! and limits, so this is a parser of our own.
 //!
 //! Source: `processInlineBuffer` and `processMultibulkBuffer` in networking.c, Redis 7.0.
 
 use crate::command::{line, parse_integer};
 
-/// The longest line: an inline command, or the header of an array or a bulk.
+/// The longest line, which is an inline command or the header of an array or a bulk.
 const LINE_BYTES_MAX: usize = 64 * 1024;
-/// The largest number of arguments.
+/// The largest number of arguments of a request.
 const ARGUMENTS_MAX: i64 = i32::MAX as i64;
-/// What an argument costs beside its bytes when a request is held against its limit.
+/// The cost of an argument beside its bytes when a request is checked against its limit.
 const ARGUMENT_COST: usize = size_of::<Vec<u8>>();
-/// Room made for arguments before any has come.
+/// The most arguments for which memory is reserved before any of them has arrived.
 const ARGUMENTS_EXPECTED_MAX: usize = 64;
-/// A buffer larger than this is given back once it is empty.
+/// A buffer larger than this is freed once it is empty.
 const BUFFER_KEPT_BYTES_MAX: usize = 64 * 1024;
 
-/// How much a client may send. Both are checked before memory is taken.
+/// How much a client may send. Both limits are checked before memory is allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one argument.
+    /// The most bytes of one argument.
     pub bulk_bytes_max: usize,
-    /// Bytes of one request.
+    /// The most bytes of one request.
     pub query_bytes_max: usize,
 }
 
 impl Default for Limits {
-    /// Redis's: 512 MB an argument, 1 GB a request.
+    /// Redis's limits: 512 MB for an argument, 1 GB for a request.
     fn default() -> Limits {
         Limits { bulk_bytes_max: 512 << 20, query_bytes_max: 1 << 30 }
     }
 }
 
-/// Why a connection cannot be read any further. The text is what the client is told after `ERR `.
+/// The reason for which a connection cannot be read any further. The text is sent to the client after `ERR `.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ProtocolError {
-    /// An array's length is no number, or beyond 2147483647.
+    /// The length of an array is not a number, or is greater than 2147483647.
     #[error("Protocol error: invalid multibulk length")]
     MultibulkLength,
-    /// A bulk's length is no number, negative, or beyond the limit.
+    /// The length of a bulk is not a number, is negative, or exceeds the limit.
     #[error("Protocol error: invalid bulk length")]
     BulkLength,
-    /// An argument does not begin as a bulk does.
+    /// An argument does not begin with `$`, as a bulk does.
     #[error("Protocol error: expected '$', got '{}'", printed(*.0))]
     NoBulk(u8),
-    /// A line that is no array goes on and on.
+    /// An inline command is longer than 64 KB.
     #[error("Protocol error: too big inline request")]
     InlineTooBig,
-    /// So does the header of an array.
+    /// The header of an array is longer than 64 KB.
     #[error("Protocol error: too big mbulk count string")]
     MultibulkTooBig,
-    /// So does the header of a bulk.
+    /// The header of a bulk is longer than 64 KB.
     #[error("Protocol error: too big bulk count string")]
     BulkTooBig,
-    /// An inline command has a quote without end.
+    /// An inline command has a quote that is not closed.
     #[error("Protocol error: unbalanced quotes in request")]
     UnbalancedQuotes,
-    /// The request is beyond its limit. Redis closes such a connection without a word.
+    /// The request exceeds its limit. The connection is closed without a reply, as in Redis.
     #[error("query buffer limit reached")]
     QueryTooBig,
 }
 
-/// The byte as an error reply shows it: no line may end inside. Bytes beyond ASCII become the replacement character.
+/// The byte as an error reply shows it. An error reply is one line, so `\r` and `\n` become a space. Bytes beyond ASCII
+/// become the replacement character.
 fn printed(byte: u8) -> char {
     match byte {
         b'\r' | b'\n' => ' ',
@@ -83,26 +85,26 @@ fn printed(byte: u8) -> char {
 
 /// The requests of one connection.
 ///
-/// Cost: O(bytes), however they are cut. Memory: the bytes not yet taken, and one request within its limits.
+/// Cost: O(bytes), however they are split. Memory: the bytes not yet parsed, and one request within its limits.
 #[derive(Clone, Debug)]
 pub struct Requests {
     limits: Limits,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that were taken.
+    /// Number of bytes of the buffer that are parsed.
     at: usize,
-    /// Bytes after `at` that were searched for a line's end.
+    /// Number of bytes after `at` that were already searched for the end of a line.
     searched: usize,
     partial: Option<Partial>,
 }
 
-/// An array whose arguments have not all come.
+/// An array of which some arguments have not arrived yet.
 #[derive(Clone, Debug)]
 struct Partial {
     missing: usize,
     argv: Vec<Vec<u8>>,
-    /// What it will hold with the bulk that has begun, as counted against the limit.
+    /// The cost of the arguments so far, with the whole of the bulk that has begun, as counted against the limit.
     cost: usize,
-    /// Memory of the arguments that are complete.
+    /// Memory of the complete arguments, in bytes.
     held: usize,
     bulk: Option<Bulk>,
 }
@@ -120,8 +122,9 @@ impl Partial {
     }
 }
 
-/// The number in a header as clients write it, and the header's length: up to eight digits, then `\r` and one more byte.
-/// The first byte is not looked at. `None`: look closer.
+/// Parses a header in the form that clients usually write: one byte, which is not checked, up to eight digits, `\r`, and
+/// one more byte. Returns the number and the length of the header. `None`: the header is incomplete or in another form,
+/// which the general parser handles.
 fn plain_header(bytes: &[u8]) -> Option<(usize, usize)> {
     const DIGITS_MAX: usize = 8;
     let (mut number, mut at) = (0, 1);
@@ -136,18 +139,18 @@ fn plain_header(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 impl Requests {
-    /// A connection that has sent nothing.
+    /// The state of a connection that has sent nothing.
     pub fn new(limits: Limits) -> Requests {
         Requests { limits, buffer: Vec::new(), at: 0, searched: 0, partial: None }
     }
 
-    /// Sets limits for what follows.
+    /// Sets the limits for the following requests.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// Notes what the client sent. Call [`Requests::next_request`] until there is nothing more before filling again: then the
-    /// buffer stays small.
+    /// Adds bytes that the client sent. Call [`Requests::next_request`] until it returns `None` before calling this again,
+    /// so that the buffer stays small.
     pub fn fill(&mut self, bytes: &[u8]) {
         if self.at == self.buffer.len() {
             self.buffer.clear();
@@ -156,14 +159,14 @@ impl Requests {
                 self.buffer = Vec::new();
             }
         } else if self.at >= self.buffer.len() / 2 {
-            // No more bytes are moved than were taken since the last time.
+            // It moves at most as many bytes as were parsed since the last move.
             self.buffer.drain(..self.at);
             self.at = 0;
         }
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Bytes of memory held: the buffer, and the arguments of a request that is not complete.
+    /// Bytes of memory held: the buffer, and the arguments of an incomplete request.
     pub fn held(&self) -> usize {
         let partial = self.partial.as_ref().map_or(0, |partial| {
             let bulk = partial.bulk.as_ref().map_or(0, |bulk| bulk.bytes.capacity());
@@ -172,13 +175,14 @@ impl Requests {
         self.buffer.capacity() + partial
     }
 
-    /// The bytes that no request has taken. Only between requests: arguments of an incomplete one are not among them.
+    /// The bytes after the last request. Call it only between requests: the arguments of an incomplete request are not
+    /// among these bytes.
     pub fn into_rest(mut self) -> Vec<u8> {
         self.buffer.split_off(self.at)
     }
 
-    /// The next request: an argv with at least one argument; `None` if it has not come yet. After an error every
-    /// further call gives that error: the connection is to be closed.
+    /// The next request: an argv with at least one argument; `None` if it has not arrived completely. After an error every
+    /// further call returns the same error: the connection has to be closed.
     pub fn next_request(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
         loop {
             if self.partial.is_some() {
@@ -198,7 +202,7 @@ impl Requests {
         }
     }
 
-    /// Takes an inline command, if its line is complete.
+    /// Parses an inline command; `None` if its line is incomplete.
     fn inline(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
         let Some(end) = self.line_end(b'\n', ProtocolError::InlineTooBig)? else { return Ok(None) };
         let line = &self.buffer[self.at..self.at + end];
@@ -208,7 +212,7 @@ impl Requests {
         Ok(Some(argv))
     }
 
-    /// Takes the header of an array, if it is complete.
+    /// Parses the header of an array. Returns whether it was complete.
     fn begin_array(&mut self) -> Result<bool, ProtocolError> {
         if let Some((missing, bytes)) = plain_header(&self.buffer[self.at..])
             && missing > 0
@@ -225,14 +229,14 @@ impl Requests {
             .filter(|&length| length <= ARGUMENTS_MAX)
             .ok_or(ProtocolError::MultibulkLength)?;
         self.take(end + 2);
-        // A negative length is no array, as zero is.
+        // A negative length means no array, as zero does.
         if let Some(missing) = usize::try_from(length).ok().filter(|&missing| missing > 0) {
             self.partial = Some(Partial::of(missing));
         }
         Ok(true)
     }
 
-    /// Takes arguments of the array that has begun.
+    /// Parses the arguments of the array that has begun; `None` if not all have arrived.
     fn next_of_array(&mut self) -> Result<Option<Vec<Vec<u8>>>, ProtocolError> {
         loop {
             match &mut self.partial {
@@ -253,8 +257,8 @@ impl Requests {
         }
     }
 
-    /// Takes a bulk that has come whole, if its header is plain and it is within the limits. What is not goes the long
-    /// way, a part at a time, which knows the errors.
+    /// Parses a whole bulk in one step, if it has arrived completely, its header has the usual form, and it is within the
+    /// limits. Any other bulk is parsed part by part, by the code that reports the errors.
     fn whole_bulk(&mut self) -> bool {
         let Some(partial) = &mut self.partial else { return false };
         let pending = &self.buffer[self.at..];
@@ -277,7 +281,7 @@ impl Requests {
         true
     }
 
-    /// Takes the header of a bulk, if it is complete.
+    /// Parses the header of a bulk. Returns whether it was complete.
     fn begin_bulk(&mut self) -> Result<bool, ProtocolError> {
         let Some(end) = self.line_end(b'\r', ProtocolError::BulkTooBig)? else { return Ok(false) };
         if self.buffer.len() - self.at < end + 2 {
@@ -302,8 +306,8 @@ impl Requests {
         Ok(true)
     }
 
-    /// Moves what is there of a bulk into its argument; whether it is complete. Memory grows with what has come, not
-    /// with what was announced.
+    /// Moves the bytes of a bulk that have arrived into its argument. Returns whether the bulk is complete. Memory grows
+    /// with the bytes that have arrived, not with the announced length.
     fn fill_bulk(&mut self) -> bool {
         let Some(partial) = &mut self.partial else { return false };
         let Some(bulk) = &mut partial.bulk else { return false };
@@ -320,11 +324,12 @@ impl Requests {
         is_complete
     }
 
-    /// The distance from `at` to the next `end`, if it has come. `too_big` is the error if it does not come in time.
+    /// The distance from `at` to the next byte `end`, if it has arrived. Errors: `too_big`, if the line is longer than 64
+    /// KB.
     fn line_end(&mut self, end: u8, too_big: ProtocolError) -> Result<Option<usize>, ProtocolError> {
         let pending = &self.buffer[self.at..];
         let found = pending[self.searched..].iter().position(|&byte| byte == end || byte == 0);
-        // Search goes on where it ended, so that bytes that come one at a time are looked at once.
+        // The search continues where it ended, so that bytes that arrive one at a time are searched once.
         self.searched = found.map_or(pending.len(), |found| self.searched + found);
         let is_end = pending.get(self.searched) == Some(&end);
         let length = if is_end { self.searched } else { pending.len() };

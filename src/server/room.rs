@@ -1,4 +1,4 @@
-//! Room — memory that replies take: each client's, and that of all clients together, against one limit.
+//! Room — accounts for the memory of replies: that of each client, and that of all clients together, which has a limit.
 //!
 //! ```text
 //! node   reply, reply, … ─▶ Replies ─┐  counted as they are made
@@ -6,29 +6,29 @@
 //! client ◀─ bytes ◀─ Output ◀────────┘  counted until they are sent
 //! ```
 //!
-//! A reply is counted once it is made, as nobody knows its size before. So what is held is at most the limit, and on each
-//! thread that answers commands one reply, its bytes beside it. Whoever meets a full memory makes no further reply; the
-//! server then closes those who hold most (`Clients::evict`), which makes room again.
+//! A reply is counted after it is made, because its size is unknown before. So the memory held is at most the limit plus,
+//! for each thread that answers commands, one reply and its encoded bytes. While the limit is exceeded no thread makes a
+//! further reply. The server then disconnects the clients that hold the most (`Clients::evict`), which frees memory.
 
 use crate::command::Reply;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::Notify;
 
-/// Bytes of replies after which a run ends: what is sent of them decides when the next piece runs.
+/// Bytes of replies after which a run stops. The next piece of the run starts when enough of them are sent.
 const RUN_BYTES_MAX: usize = 1 << 20;
-/// A longer run gets its memory as it goes on.
+/// The most replies for which memory is reserved at the start of a run.
 const REPLIES_EXPECTED_MAX: usize = 1024;
-/// So much may be made before it is counted. Small replies do not touch what all clients share.
+/// Bytes of replies that may be made before they are counted, so that small replies do not access the shared counter.
 const UNCOUNTED_BYTES_MAX: usize = 4096;
 
-/// What the replies of all clients take.
+/// The memory that the replies of all clients take.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Bytes; 0 = none.
+    /// The limit in bytes; 0 = no limit.
     limit: AtomicUsize,
     held: AtomicUsize,
-    /// Told when it is no longer over its limit.
+    /// Notified when `held` is no longer above the limit.
     freed: Notify,
 }
 
@@ -64,7 +64,7 @@ impl Memory {
     }
 }
 
-/// One client's part of the memory. Clones are the same part.
+/// The count of one client's part of the memory. Clones share the same count.
 #[derive(Clone, Debug, Default)]
 pub struct Room {
     all: Arc<Memory>,
@@ -72,7 +72,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// Room of a client that nobody limits.
+    /// The room of a client without a limit.
     pub fn unlimited() -> Room {
         Room::default()
     }
@@ -81,20 +81,20 @@ impl Room {
         Room { all: Arc::clone(all), held: Arc::default() }
     }
 
-    /// Bytes that this client's replies take.
+    /// Bytes of memory that this client's replies take.
     pub(super) fn held(&self) -> usize {
         self.held.load(Relaxed)
     }
 
-    /// Whether all clients together hold more than they may.
+    /// Whether all clients together hold more than the limit.
     pub fn is_over(&self) -> bool {
         self.all.is_over()
     }
 
-    /// Waits until they do not.
+    /// Waits until all clients together are within the limit.
     pub(super) async fn freed(&self) {
         loop {
-            // Who asks for news before it looks misses none.
+            // It registers for the notification before it checks, so that it misses none.
             let mut news = std::pin::pin!(self.all.freed.notified());
             news.as_mut().enable();
             if !self.is_over() {
@@ -104,12 +104,12 @@ impl Room {
         }
     }
 
-    /// Counts nothing yet.
+    /// A charge of this client that counts nothing yet.
     pub(super) fn charge(&self) -> Charge {
         Charge { room: self.clone(), bytes: 0 }
     }
 
-    /// A place for the replies of a run of so many commands.
+    /// An empty list for the replies of a run of `commands` commands.
     pub fn replies(&self, commands: usize) -> Replies {
         Replies {
             made: Vec::with_capacity(commands.min(REPLIES_EXPECTED_MAX)),
@@ -118,7 +118,7 @@ impl Room {
         }
     }
 
-    /// The same error for a run of so many commands, none of which is left to be run.
+    /// Answers each of `commands` commands with the same error, and leaves no command to be run.
     pub fn failed<C>(&self, commands: usize, text: &str) -> (Replies, Vec<C>) {
         let mut replies = self.replies(commands);
         (0..commands).for_each(|_| replies.push(Reply::Error(text.to_owned())));
@@ -126,7 +126,7 @@ impl Room {
     }
 }
 
-/// Bytes that are counted, and are not any more once this is dropped.
+/// A number of bytes that is counted for a client until this is dropped.
 #[derive(Debug)]
 pub(super) struct Charge {
     room: Room,
@@ -134,7 +134,7 @@ pub(super) struct Charge {
 }
 
 impl Charge {
-    /// Counts `bytes` in place of what was counted.
+    /// Counts `bytes` instead of the number counted before.
     pub(super) fn set(&mut self, bytes: usize) {
         match bytes.checked_sub(self.bytes) {
             Some(0) => {}
@@ -157,7 +157,7 @@ impl Drop for Charge {
     }
 }
 
-/// The replies of a run, in the order of its commands. Their memory is counted as long as they are here.
+/// The replies of a run, in the order of its commands. Their memory is counted until this is dropped.
 #[derive(Debug)]
 pub struct Replies {
     made: Vec<Reply>,
@@ -166,13 +166,13 @@ pub struct Replies {
 }
 
 impl Replies {
-    /// Whether a further command of the run may be answered. It is asked before each: a run that has used up its bytes ends,
-    /// and all runs do while all clients together hold more than they may.
+    /// Whether a further command of the run may be answered. Call it before each command. It is false if the run has used
+    /// up its bytes, and for all runs while all clients together hold more than the limit.
     pub fn has_room(&self) -> bool {
         self.bytes < RUN_BYTES_MAX && !self.charge.room.is_over()
     }
 
-    /// Adds the next reply.
+    /// Adds the next reply of the run.
     pub fn push(&mut self, reply: Reply) {
         self.bytes += size(&reply);
         if self.bytes - self.charge.bytes > UNCOUNTED_BYTES_MAX {
@@ -181,32 +181,33 @@ impl Replies {
         self.made.push(reply);
     }
 
-    /// Bytes of memory that they take.
+    /// Bytes of memory that the replies take.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many there are: so many of the run's commands are answered.
+    /// The number of replies, which is the number of commands answered.
     pub fn count(&self) -> usize {
         self.made.len()
     }
 
-    /// All of them.
+    /// All replies.
     pub fn as_slice(&self) -> &[Reply] {
         &self.made
     }
 
-    /// All of them, no longer counted.
+    /// All replies. Their memory is no longer counted.
     pub fn into_vec(self) -> Vec<Reply> {
         self.made
     }
 
-    /// Answers `commands`, the next of a run, by `answer`, one after the other, as far as there is room.
+    /// Answers `commands`, the next ones of the run, by calling `answer` for each in order, as long as there is room.
     pub fn fill<C>(&mut self, commands: &[C], mut answer: impl FnMut(&C) -> Reply) {
         self.fill_until(commands, |command| Some(answer(command)));
     }
 
-    /// As [`Replies::fill`], up to a command that `answer` does not answer; whether there was none.
+    /// Like [`Replies::fill`], but stops at the first command for which `answer` returns `None`. Returns whether there was
+    /// none.
     pub fn fill_until<C>(&mut self, commands: &[C], mut answer: impl FnMut(&C) -> Option<Reply>) -> bool {
         for command in commands {
             if !self.has_room() {
@@ -218,7 +219,7 @@ impl Replies {
         true
     }
 
-    /// As [`Replies::fill`]: the replies, and the commands that were not run.
+    /// Like [`Replies::fill`], but returns the replies and the commands that were not run.
     pub fn answer<C>(mut self, mut commands: Vec<C>, answer: impl FnMut(&C) -> Reply) -> (Replies, Vec<C>) {
         let before = self.count();
         self.fill(&commands, answer);
@@ -227,7 +228,7 @@ impl Replies {
     }
 }
 
-/// Bytes of memory that a reply takes; as bytes for the client it is not longer, but for a few.
+/// Bytes of memory that a reply takes. Its encoded form is at most a few bytes longer.
 pub(super) fn size(reply: &Reply) -> usize {
     let all = |replies: &[Reply]| replies.iter().map(size).sum::<usize>();
     let pairs = |pairs: &[(Reply, Reply)]| pairs.iter().map(|(a, b)| size(a) + size(b)).sum::<usize>();
@@ -273,7 +274,7 @@ mod tests {
         assert!(one.held() >= 2 << 20 && two.held() == 0 && all.held() == one.held());
         let (none, rest) = two.replies(2).answer(vec![(); 2], |()| Reply::OK);
         assert_eq!((none.count(), rest.len()), (0, 2));
-        // A higher limit lets them go on, and so does memory that is given back.
+        // A higher limit lets the clients go on, and so does memory that is freed.
         all.set_limit(4 << 20);
         assert_eq!(two.replies(2).answer(vec![()], |()| Reply::OK).0.count(), 1);
         all.set_limit(1 << 20);

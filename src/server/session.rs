@@ -1,6 +1,6 @@
-//! Session — argv of one connection → a command for the node, a reply, or a question to the server. Pure.
+//! Session — turns each argv of one connection into a command for the node, a reply, or a request to the server. Pure.
 //!
-//! What a connection chose (database, protocol, name, whether it wants replies) lives here and nowhere else.
+//! The choices of a connection (database, protocol, name, whether it wants replies) are kept only here.
 
 use super::client_command;
 use super::config;
@@ -9,25 +9,26 @@ use super::reply::Protocol;
 use super::table::{self, Name};
 use crate::command::{Command, CommandError, Reply, parse_integer};
 
-/// What one connection chose.
+/// The choices of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The connection's number.
+    /// The connection's id.
     pub id: u64,
     /// The database that commands run in.
     pub db: u8,
-    /// How replies are framed.
+    /// The protocol in which replies are encoded.
     pub protocol: Protocol,
-    /// Its name; empty if it has none.
+    /// The connection's name; empty if it has none.
     pub name: Vec<u8>,
-    /// Name and version of the client's library, as CLIENT SETINFO gave them.
+    /// Name and version of the client's library, from CLIENT SETINFO.
     pub library: (Vec<u8>, Vec<u8>),
-    /// CLIENT NO-EVICT.
+    /// Whether the client sent CLIENT NO-EVICT ON. It is only shown in CLIENT LIST.
     pub no_evict: bool,
     pub(super) quiet: Quiet,
 }
 
-/// Which replies CLIENT REPLY holds back.
+/// The replies that CLIENT REPLY suppresses: all (`off`), that of this request (`skip`), that of the next one
+/// (`skip_next`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Quiet {
     pub(super) off: bool,
@@ -35,25 +36,25 @@ pub(super) struct Quiet {
     pub(super) skip_next: bool,
 }
 
-/// What a request comes to.
+/// The next step for a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The node runs it.
     Run(Command),
-    /// It is answered.
+    /// This is its reply.
     Reply(Reply),
-    /// The server answers it.
+    /// The server itself answers it.
     Ask(Ask),
     /// It has no reply: CLIENT REPLY OFF or SKIP.
     Silent,
 }
 
-/// What the session itself cannot answer.
+/// A request that the session cannot answer, because it needs the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// HELLO: what the server is. The session has already changed.
+    /// HELLO: describe the server. The session is already changed.
     Hello,
-    /// INFO of these sections.
+    /// INFO with these sections.
     Info(Vec<Vec<u8>>),
     /// ROLE.
     Role,
@@ -63,27 +64,27 @@ pub enum Ask {
     ClientInfo,
     /// CLIENT KILL.
     ClientKill(client_command::Kill),
-    /// CONFIG GET of these patterns.
+    /// CONFIG GET with these patterns.
     ConfigGet(Vec<Vec<u8>>),
-    /// CONFIG SET of these names and values.
+    /// CONFIG SET with these names and values.
     ConfigSet(Vec<(Vec<u8>, Vec<u8>)>),
     /// CONFIG RESETSTAT.
     ResetStatistics,
     /// REPLICAOF: the master's host and port; `None` = NO ONE.
     Replicate(Option<(String, u16)>),
-    /// RCSYNC with its argv: the socket becomes the node's.
+    /// RCSYNC with its argv: the node takes over the socket.
     Follow(Vec<Vec<u8>>),
     /// SHUTDOWN.
     Shutdown,
-    /// QUIT: OK, and the end.
+    /// QUIT: reply OK, and end the connection.
     Quit,
 }
 
-/// What of a request's answer is a reply; an error is one too.
+/// The step for a request, or the error that is its reply.
 type Answer = Result<Step, CommandError>;
 
 impl Session {
-    /// A connection that chose nothing.
+    /// A connection with the default choices.
     pub fn new(id: u64) -> Session {
         Session {
             id,
@@ -96,7 +97,7 @@ impl Session {
         }
     }
 
-    /// What `argv` (at least a name) comes to, and whether the client is to be told its reply.
+    /// Decides the step for `argv` (which has at least a name), and whether its reply is sent to the client.
     pub fn step(&mut self, argv: Vec<Vec<u8>>) -> (Step, bool) {
         let step = self.answer(argv).unwrap_or_else(|error| Step::Reply(Reply::Error(error.to_string())));
         let told = self.is_told();
@@ -104,7 +105,7 @@ impl Session {
         (step, told)
     }
 
-    /// Whether replies reach the client.
+    /// Whether the reply to the current request is sent to the client.
     pub fn is_told(&self) -> bool {
         !self.quiet.off && !self.quiet.skip
     }
@@ -136,7 +137,7 @@ impl Session {
         if command.name() != "select" {
             return Ok(Step::Run(command));
         }
-        // Nothing is read or written by it, so it runs on an empty store.
+        // SELECT reads and writes no key, so it runs on an empty store.
         let empty = crate::store::memory::MemoryStore::new();
         let now = crate::time::Millis::ZERO;
         let (reply, _) = command.execute(&crate::command::View::new(&empty, self.db, now), now)?;
@@ -189,12 +190,13 @@ impl Session {
     }
 }
 
-/// Whether a request is a line of HTTP that somebody's browser was made to send: as in Redis, POST or Host:, in any case.
+/// Whether a request is a line of HTTP, which a web page may have made a browser send. As in Redis, that is POST or Host:,
+/// in upper or lower case.
 pub(super) fn is_http(argv: &[Vec<u8>]) -> bool {
     [&b"post"[..], b"host:"].iter().any(|name| argv[0].eq_ignore_ascii_case(name))
 }
 
-/// There are no passwords: the user `default` is let in with any, nobody else exists.
+/// Accepts the user `default` with any password, because there are no passwords. Errors: any other user.
 fn authenticate(user: &[u8]) -> Result<(), CommandError> {
     if user == b"default" {
         return Ok(());

@@ -1,22 +1,22 @@
-//! Table — the commands that the server answers itself: names, arity, flags. Pure.
+//! Table — the commands that the server itself answers: names, arity, flags. Pure.
 
 use crate::command::CommandError;
 
-/// Names the commands once.
+/// Defines the enum of commands and their table from one list.
 macro_rules! names {
     ($($name:ident $text:literal $arity:literal $flags:expr, $group:literal, $summary:literal;)*) => {
-        /// A command of the server.
+        /// A command that the server itself answers.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Name { $($name,)* }
 
         impl Name {
-            /// As users write it, in lower case.
+            /// The command's name as clients write it, in lower case.
             pub(super) fn text(self) -> &'static str {
                 match self { $(Name::$name => $text,)* }
             }
         }
 
-        /// All of them.
+        /// The rows of all these commands.
         pub(super) const ROWS: &[Row] = &[
             $(Row { name: Name::$name, arity: $arity, flags: $flags, group: $group, summary: $summary },)*
         ];
@@ -26,9 +26,9 @@ macro_rules! names {
 /// A row of the table.
 pub(super) struct Row {
     pub(super) name: Name,
-    /// Number of arguments with the name; negative: at least that many.
+    /// Number of arguments, the name included. If it is negative, its absolute value is the least number.
     pub(super) arity: i32,
-    /// As COMMAND INFO names them.
+    /// The flags that COMMAND INFO shows.
     pub(super) flags: &'static [&'static str],
     pub(super) group: &'static str,
     pub(super) summary: &'static str,
@@ -57,12 +57,12 @@ names! {
 /// The flags of subcommands.
 pub(super) const SUBCOMMAND_FLAGS: &[&str] = ANY_TIME;
 
-/// The row of that name, in any case.
+/// The row with that name, which may be in upper or lower case.
 pub(super) fn find(name: &[u8]) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.name.text().as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// Refuses a wrong number of arguments.
+/// Checks the number of arguments, the name included. Errors: it does not match `arity`.
 pub(super) fn check_arity(name: &str, arity: i32, argv: &[Vec<u8>]) -> Result<(), CommandError> {
     let count = i32::try_from(argv.len()).unwrap_or(i32::MAX);
     if (arity >= 0 && count != arity) || count < arity.abs() {
@@ -71,7 +71,8 @@ pub(super) fn check_arity(name: &str, arity: i32, argv: &[Vec<u8>]) -> Result<()
     Ok(())
 }
 
-/// The subcommand that `argv` names, in lower case, if `known` (name, arity) has it.
+/// The subcommand that `argv` names, in lower case. Errors: it is not in `known` (name, arity), or the number of arguments
+/// is wrong.
 pub(super) fn subcommand(
     container: &str,
     known: &'static [(&'static str, i32)],
@@ -88,7 +89,7 @@ pub(super) fn subcommand(
     Ok(name)
 }
 
-/// The reply to HELP: lines as statuses, as Redis sends them.
+/// Makes the reply to HELP, with each line as a status, as in Redis.
 pub(super) fn help(container: &str, lines: &[&'static str]) -> crate::command::Reply {
     use crate::command::Reply;
     let first: &'static str = match container {

@@ -269,9 +269,9 @@ fn answer_replica_beyond_a_master_that_lost_its_tail_is_refused() {
     assert_eq!(refusal, beyond);
     assert_eq!(
         refusal.to_string(),
-        "NOSYNC replica has lsn 5, but the histories part after lsn 3; the master's log ends at 3, epoch 2; \
+        "NOSYNC replica has lsn 5, but the histories fork after lsn 3; the master's log ends at 3, epoch 2; \
          full sync is not built yet: start the replica on a copy of its stopped master's folder, with --take-copy; an empty \
-         folder will do as long as the master's log begins at lsn 1"
+         folder is enough if the master's log begins at lsn 1"
     );
     let other = answer(&history(&log_of(&[2]), 2), &hello(&replica), |_| Place::default())
         .expect_err("another history");
@@ -303,8 +303,8 @@ fn answer_replica_under_another_expiry_policy_is_refused() {
         let refusal = answer(&history(&log, 1), &replica, place(&log)).expect_err("another policy");
         assert_eq!(
             refusal.to_string(),
-            "NOSYNC replica runs expiry `relative`, this node `log_clock`, and the log's entries mean nothing under \
-             another one: start the replica in an empty folder with --expiry log_clock"
+            "NOSYNC replica runs expiry `relative`, this node `log_clock`, and the log's entries are valid under their own \
+             policy only: start the replica in an empty folder with --expiry log_clock"
         );
     }
 }
@@ -369,7 +369,7 @@ fn answer_replica_that_removed_what_lives_in_the_next_entry_is_refused_and_tries
         refusal.to_string(),
         "NOSYNC replica has removed keys that were dead at 101 ms, and the next entry it needs is of 100 ms: it may write \
          to one of them; full sync is not built yet: start the replica on a copy of its stopped master's folder, with --take-copy; an empty \
-         folder will do as long as the master's log begins at lsn 1"
+         folder is enough if the master's log begins at lsn 1"
     );
     assert_eq!(answered(&removed(1_000), None), None, "log time is 1000");
     let refusal = answered(&removed(1_001), None).expect("not yet");

@@ -33,9 +33,9 @@ fn link_refused_stops_for_good() {
     assert!(matches!(reason, LinkError::Refused(_)));
     assert_eq!(
         reason.to_string(),
-        "NOSYNC replica has lsn 5, but the histories part after lsn 3; the master's log ends at 3, epoch 2; \
+        "NOSYNC replica has lsn 5, but the histories fork after lsn 3; the master's log ends at 3, epoch 2; \
          full sync is not built yet: start the replica on a copy of its stopped master's folder, with --take-copy; an empty \
-         folder will do as long as the master's log begins at lsn 1"
+         folder is enough if the master's log begins at lsn 1"
     );
     master.stop();
     assert_eq!(master.source.connections(), 1, "it was asked once");

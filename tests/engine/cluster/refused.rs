@@ -48,7 +48,7 @@ fn copy_of_the_folder_of_a_master_with_a_purged_log_becomes_its_replica() {
     assert!(text.starts_with("--take-copy: the copy is of a node that ran or was killed: "), "{text}");
     master.stop().expect("it stops");
     let copy = m.copy();
-    assert_eq!(refused(&m.copy(), None), "--take-copy: it goes with --replicaof");
+    assert_eq!(refused(&m.copy(), None), "--take-copy: it requires --replicaof");
     let master = Peer::master(&m, &small);
     master.run(&["INCR n"]);
     let replica = Peer::replica(&copy, &takes, master.port);
@@ -91,7 +91,7 @@ fn replica_beyond_a_master_that_lost_its_tail_is_refused() {
     again.run(&["SET e 5"]);
     replica.replicate(Some(again.port)).expect("it tries");
     let reason = replica.wait_until_refused();
-    assert!(reason.starts_with("NOSYNC replica has lsn 3, but the histories part after lsn 2;"), "{reason}");
+    assert!(reason.starts_with("NOSYNC replica has lsn 3, but the histories fork after lsn 2;"), "{reason}");
     assert_eq!(replica.one("GET c"), Reply::bulk("3"), "it answers with what it has");
 }
 

@@ -51,7 +51,7 @@ fn promotion_without_a_write_outlives_a_restart() {
     new.run(&["SET c new"]);
     old.replicate(Some(new.port)).expect("it tries");
     let reason = old.wait_until_refused();
-    assert!(reason.starts_with("NOSYNC replica has lsn 2, but the histories part after lsn 1;"), "{reason}");
+    assert!(reason.starts_with("NOSYNC replica has lsn 2, but the histories fork after lsn 1;"), "{reason}");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn old_master_that_wrote_on_is_refused() {
     new.run(&["SET c new"]);
     old.replicate(Some(new.port)).expect("it tries");
     let reason = old.wait_until_refused();
-    assert!(reason.starts_with("NOSYNC replica has lsn 2, but the histories part after lsn 1;"), "{reason}");
+    assert!(reason.starts_with("NOSYNC replica has lsn 2, but the histories fork after lsn 1;"), "{reason}");
     assert!(matches!(old.link(), Link::Stopped { .. }));
     assert_eq!(old.one("GET b"), Reply::bulk("old"), "it answers with what it has");
     // It may be a master again, of its own history.
