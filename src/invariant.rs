@@ -153,9 +153,9 @@ pub fn progress(replica: AtRest) -> bool {
 /// The two nodes at the same LSN, and what their own clocks say.
 #[derive(Clone, Copy, Debug)]
 pub struct SameLsn<'a> {
-    /// What the master stores.
+    /// The store of the master.
     pub master: &'a Dump,
-    /// What the replica stores.
+    /// The store of the replica.
     pub replica: &'a Dump,
     /// The later of the two clocks: a key that is dead by it may be removed on one node and still be stored
     /// on the other.

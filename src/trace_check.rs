@@ -103,7 +103,7 @@ pub struct Written {
 pub struct NotTheLog {
     /// The entry.
     pub lsn: Lsn,
-    /// What is wrong with it.
+    /// The fault of the entry.
     pub what: &'static str,
 }
 
@@ -166,7 +166,8 @@ fn writers(log: &[KeySet], written: &[Written]) -> Result<Vec<Vec<usize>>, NotTh
         let is_in_parts =
             matches!(keys, KeySet::Keys(keys) if parts.iter().copied().eq(keys.iter().map(Some)));
         if parts != [None] && (jobs.is_empty() || !is_in_parts) {
-            let what = "is missing, or was not written exactly once (whole, or one part for each of its keys)";
+            let what =
+                "is missing, or was not written exactly once (whole, or one part for each of its keys)";
             return Err(NotTheLog { lsn: Lsn(lsn), what });
         }
     }

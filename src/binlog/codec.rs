@@ -98,7 +98,7 @@ pub enum DecodeError {
     Command {
         /// The entry's number.
         lsn: Lsn,
-        /// What is wrong with the command.
+        /// The error of the command.
         reason: CommandError,
     },
 }

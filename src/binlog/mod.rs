@@ -126,7 +126,7 @@ pub struct Entry {
     pub epoch: Epoch,
     /// The master's log time when it was written.
     pub time: Millis,
-    /// What to do.
+    /// The work that it asks for.
     pub payload: Payload,
 }
 

@@ -286,7 +286,9 @@ impl Run<'_> {
         let came_to = match self.panicked.len() {
             0 => came_to,
             count => {
-                format!("{came_to}; parts of the answer that are missing because replicheck panicked: {count}")
+                format!(
+                    "{came_to}; parts of the answer that are missing because replicheck panicked: {count}"
+                )
             }
         };
         let cost = Cost::of(report.rows);

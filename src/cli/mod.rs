@@ -90,7 +90,7 @@ pub enum UsageError {
     File {
         /// The name of the file as it was given.
         file: String,
-        /// What is wrong with it, and where.
+        /// The fault in it, and its place.
         reason: String,
     },
     /// A name is not known; the text lists the known names.

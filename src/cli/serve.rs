@@ -42,16 +42,16 @@ pub struct Args {
     /// Refused if it is not such a copy; without effect once the folder belongs to a replica
     #[arg(long, requires = "replicaof")]
     take_copy: bool,
-    /// In which order a replica applies the log
+    /// Ordering strategy: the order in which a replica applies the log
     #[arg(long, value_name = "NAME", default_value = "serial")]
     ordering: Strategy,
-    /// What a master logs of writes that depend on time, and by which clock a replica judges
+    /// Expiry policy: what a master logs of writes that depend on time, and by which clock a replica judges
     #[arg(long, value_name = "NAME", default_value = "log_clock")]
     expiry: Policy,
     /// Threads on which a replica applies entries [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
-    /// When the binlog is synced: always (before each reply), everysec, no
+    /// Times at which the binlog is synced: always (before each reply), everysec, no
     #[arg(long, value_name = "WHEN", default_value = "everysec")]
     appendfsync: Fsync,
     /// Compression with which closed segments of the binlog are rewritten, and which a replica requests from its master:

@@ -85,7 +85,10 @@ impl Fixture {
             self.store.write(&effect.writes).expect("a store in memory does not fail");
             let once = self.store.clone();
             self.store.write(&effect.writes).expect("a store in memory does not fail");
-            assert_eq!(self.store, once, "{command}: applying the effect twice differs from applying it once");
+            assert_eq!(
+                self.store, once,
+                "{command}: applying the effect twice differs from applying it once"
+            );
         }
         (reply, effect)
     }

@@ -49,7 +49,7 @@ pub type Outcome = Result<(Reply, Effect), CommandError>;
 /// view judges keys.
 pub type Execute = fn(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome;
 
-/// What a command does to the store.
+/// The kind of change that a command makes to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Changes nothing.
@@ -99,7 +99,7 @@ pub struct Spec {
     pub name: &'static str,
     /// Number of arguments, the name included; negative: at least that many.
     pub arity: i32,
-    /// What it does to the store.
+    /// The kind of change that it makes to the store.
     pub kind: Kind,
     /// Where its keys are.
     pub keys: KeyArguments,
@@ -184,7 +184,7 @@ impl Command {
         &self.argv
     }
 
-    /// What it does to the store.
+    /// The kind of change that it makes to the store.
     pub fn kind(&self) -> Kind {
         self.spec.kind
     }

@@ -71,7 +71,8 @@ impl Decompressor {
             Decompress::Zstd(zstd) => zstd.decompress(&stored, bytes)?,
         };
         let length = block.len();
-        let wrong = || io::Error::other(format!("the block decompresses to {length} bytes instead of {bytes}"));
+        let wrong =
+            || io::Error::other(format!("the block decompresses to {length} bytes instead of {bytes}"));
         (length == bytes).then_some(block).ok_or_else(wrong)
     }
 }

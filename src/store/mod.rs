@@ -35,7 +35,7 @@ pub enum StoreError {
     Damaged {
         /// The raw key, escaped.
         key: String,
-        /// What is wrong with its bytes.
+        /// The damage of its bytes.
         reason: &'static str,
     },
 }

@@ -11,22 +11,22 @@ pub enum SegmentError {
     /// An I/O error, and the log is unchanged: the caller refuses the write, and may try again.
     #[error("cannot {doing} {file}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
         /// Name of the file.
         file: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// An fsync failed, or the remains of a failed write could not be removed, or a promise is half recorded.
     /// The log is poisoned: it accepts no more entries until the next start, and the node goes read-only.
     #[error("cannot {doing} {file}: {source}; the log takes no more entries until a restart")]
     Fatal {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
         /// Name of the file.
         file: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// An earlier call failed with [`SegmentError::Fatal`]: the node is read-only.
@@ -51,7 +51,7 @@ pub enum SegmentError {
         offset: u64,
         /// The LSN of the entry that should begin there.
         lsn: Lsn,
-        /// What is wrong.
+        /// The damage.
         reason: Damage,
         /// The reason why it cannot be cut off.
         covered: Covered,
@@ -63,7 +63,7 @@ pub enum SegmentError {
         file: String,
         /// Where in it, bytes from its start.
         offset: u64,
-        /// What is wrong.
+        /// The reason why it cannot be read.
         reason: PackedError,
     },
     /// A segment is missing, in the middle or at either end: the node refuses to start.
@@ -71,7 +71,7 @@ pub enum SegmentError {
     Missing {
         /// First LSN that is missing.
         expected: Lsn,
-        /// What was found instead.
+        /// The file, or nothing, that was found instead.
         found: Found,
     },
     /// The LSN was purged: the replica that asks for it needs a full sync.
@@ -123,7 +123,7 @@ pub enum Covered {
     WrittenSo,
 }
 
-/// What was found instead of a missing segment.
+/// The thing that was found instead of a missing segment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Found {
     /// Another segment.

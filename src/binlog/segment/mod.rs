@@ -92,7 +92,7 @@ impl Fsync {
 pub struct Options {
     /// Length in bytes from which on a segment gets no further group. One group may exceed it.
     pub segment_bytes_max: u64,
-    /// What the caller promises.
+    /// The promise of the caller.
     pub fsync: Fsync,
 }
 

@@ -14,7 +14,7 @@ pub struct Scenario {
     pub title: &'static str,
     /// The model that covers it.
     pub model: &'static str,
-    /// What the client sends to the master.
+    /// The commands that the client sends to the master.
     pub program: &'static [&'static str],
     /// How the failure is brought about.
     pub how: &'static str,

@@ -196,7 +196,7 @@ fn getdel(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     }
 }
 
-/// What GETEX does to the deadline.
+/// The change that GETEX makes to the deadline.
 enum Change<'a> {
     Keep,
     Persist,

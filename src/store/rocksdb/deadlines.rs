@@ -182,7 +182,10 @@ mod tests {
         assert!(first > 256, "every database is scanned once: {first}");
         assert_eq!(sweep(&mut records, &deadlines, 999), (0, 0), "nothing is due");
         let (removed, looks) = sweep(&mut records, &deadlines, 1_500);
-        assert!(removed == 51 && looks <= 2, "{removed} keys in {looks} scans: the first stretch, and once more");
+        assert!(
+            removed == 51 && looks <= 2,
+            "{removed} keys in {looks} scans: the first stretch, and once more"
+        );
         let (removed, _) = sweep(&mut records, &deadlines, 20_000);
         assert_eq!(removed, 949);
         assert_eq!(sweep(&mut records, &deadlines, 1 << 40), (0, 0));
