@@ -1,7 +1,7 @@
 //! Files — the operations that the binlog needs from a file system, as two small traits. Pure.
 //!
 //! The segment files are written only through these traits, so that tests can put a disk below them that loses unsynced
-//! data, fills up, or fails a fsync (`tests/machines/segments/forgetful.rs`). Names are flat: one folder, no path.
+//! data, fills up, or fails an fsync (`tests/machines/segments/forgetful.rs`). Names are flat: one folder, no path.
 //!
 //! After a power loss a caller may rely on the following, and on nothing more:
 //!
