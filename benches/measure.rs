@@ -74,7 +74,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Reads the command line. `--help` and `--list` are handled here, too.
+    /// Reads the command line. `--help` and `--list` may end the process here.
     pub fn new(name: &'static str, about: &str) -> Bench {
         if env::args().any(|argument| argument == "--help" || argument == "-h") {
             println!(

@@ -150,7 +150,7 @@ pub fn progress(replica: AtRest) -> bool {
     [admitted, applied, published].iter().all(|&lsn| lsn == logged) && readers_are_in && admits_more
 }
 
-/// The two nodes at the same LSN, and what their own clocks say.
+/// The stores of both nodes at the same LSN, and the later of their own clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct SameLsn<'a> {
     /// The store of the master.
@@ -213,8 +213,8 @@ pub fn no_resurrection(saw: &BTreeMap<Key, Sight>, sees: &BTreeMap<Key, Sight>) 
     })
 }
 
-/// **no_early_death**: take the state of the master directly after the entries that the replica has applied. Each
-/// key in it is visible on the replica until the master's own time reaches the deadline of the key.
+/// **no_early_death**: each key of the master's state directly after the entries that the replica has applied is
+/// visible on the replica until the master's own time reaches the key's deadline.
 pub fn no_early_death(master: &Dump, master_now: Millis, sees: &Visible) -> bool {
     master.iter().filter(|(_, stored)| !stored.is_dead(master_now)).all(|(key, _)| sees.contains_key(key))
 }
@@ -222,7 +222,7 @@ pub fn no_early_death(master: &Dump, master_now: Millis, sees: &Visible) -> bool
 /// All keys that a reader sees at one moment: the living keys, with their values.
 pub type Visible = BTreeMap<Key, Content>;
 
-/// The keys of `dump` that a reader sees that judges at `now`.
+/// The keys of `dump` that are visible to a reader that judges at `now`.
 pub fn visible(dump: &Dump, now: Millis) -> Visible {
     let alive = dump.iter().filter(|(_, stored)| !stored.is_dead(now));
     alive.map(|(key, stored)| (key.clone(), stored.content.clone())).collect()

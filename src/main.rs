@@ -4,8 +4,8 @@ mod cli;
 
 use std::process::ExitCode;
 
-/// The allocator, for RocksDB, too. Memory that one thread allocates is often freed by another, for which
-/// glibc's allocator is slow.
+/// The allocator of the program, also for RocksDB. Memory that one thread allocates is often freed by
+/// another, for which glibc's allocator is slow.
 #[cfg(feature = "rocksdb")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -1,6 +1,7 @@
 //! Command line — arguments → a subcommand, and its exit code. Does I/O: files, terminal, threads.
 //!
-//! Exit codes are the same everywhere: 0 = as expected, 1 = not, 2 = the command was not understood.
+//! Exit codes are the same everywhere: 0 = as expected, 1 = not as expected, 2 = the command was not
+//! understood.
 
 mod catalogue;
 mod caught;

@@ -31,8 +31,8 @@ pub struct Args {
     /// Address to listen on. There are no passwords: see --protected-mode
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     bind: IpAddr,
-    /// Whether connections from other machines are refused, those of replicas, too: yes, no. With no, everyone who can reach
-    /// the address can read and write
+    /// Whether connections from other machines are refused, including those of replicas: yes, no. With no, everyone who can
+    /// reach the address can read and write
     #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = yes_or_no, action = clap::ArgAction::Set)]
     protected_mode: bool,
     /// Follow this master

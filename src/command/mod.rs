@@ -224,7 +224,7 @@ impl Command {
     }
 
     /// Length in bytes of the string that the command creates because of a number, not because of a long argument:
-    /// SETRANGE's offset plus its part. 0: the command does no such thing, or is refused for this length.
+    /// SETRANGE's offset plus its part. 0: any other command, or a SETRANGE that is refused or changes nothing.
     pub fn length_asked_for(&self) -> usize {
         if self.name() == "setrange" { string::length_asked_for(&self.argv) } else { 0 }
     }

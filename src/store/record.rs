@@ -48,7 +48,7 @@ pub enum Value {
 /// Metadata of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Collection {
-    /// The life of the key that the elements belong to.
+    /// The life of the key that the elements belong to: the LSN of the entry that created the collection.
     pub incarnation: u64,
     /// Number of elements; never 0 in a stored record, as an empty collection does not exist.
     pub count: u64,

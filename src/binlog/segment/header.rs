@@ -52,7 +52,7 @@ pub enum HeaderError {
         computed: u32,
     },
     /// The file has another segment's name.
-    #[error("header is of the segment that begins at lsn {0}")]
+    #[error("header belongs to the segment that begins at lsn {0}")]
     OtherSegment(Lsn),
 }
 

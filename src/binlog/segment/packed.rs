@@ -39,7 +39,7 @@ pub enum PackedError {
     #[error("unknown codec {0} of a packed segment")]
     UnknownCodec(u32),
     /// The file is not as long as its index says, or too short to have one.
-    #[error("packed segment of {found} bytes, its index tells of {expected}")]
+    #[error("packed segment has {found} bytes, but its index says {expected}")]
     Length {
         /// Length according to the index, in bytes; if there is no index, the minimum length of an index.
         expected: u64,
@@ -174,7 +174,9 @@ impl<F: File> Packed<F> {
         let content = |reason| damaged(PackedError::Content { block, reason });
         let bytes = usize::try_from(self.bytes - begin).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
         if stored_bytes > bytes {
-            return Err(content(format!("it is stored as {stored_bytes} bytes or more, and has {bytes}")));
+            return Err(content(format!(
+                "its stored length is {stored_bytes} bytes or more, but it has {bytes}"
+            )));
         }
         let packed = self.file.read_at(at, stored_bytes).map_err(SegmentError::io("read", &self.name))?;
         let computed = crc32c::crc32c(&packed);

@@ -183,7 +183,7 @@ pub fn settings(configuration: Configuration, workers: usize, dir: &Path, clock:
     }
 }
 
-/// The parts of a configuration that have no name of a choice.
+/// The parts of a configuration that no choice has a name for.
 fn own(configuration: Configuration) -> Own {
     if configuration.seeded().is_none() {
         return Own::default();

@@ -301,7 +301,7 @@ fn overlap(job: &Job, wanted: &Job) -> bool {
     parts_meet && job.lsns.iter().any(|lsn| wanted.lsns.contains(lsn))
 }
 
-/// The contents without deadlines, because this model's clock stands still at another instant.
+/// The contents without deadlines, because the clock of this model stands still at an instant of its own.
 fn contents(dump: &Dump) -> Vec<(String, &Content)> {
     dump.iter().map(|(key, stored)| (key.to_string(), &stored.content)).collect()
 }

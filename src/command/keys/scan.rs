@@ -67,7 +67,7 @@ fn scan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let from = cursor::parse(&argv[1])?;
     let options = Options::parse(&argv[2..], true)?;
     let after = match cursor::place(view, from) {
-        // An unknown cursor is no error in an empty database: no key can be left out.
+        // An unknown cursor is not an error in an empty database: no key can be left out.
         Err(_) if view.some_keys(None, 1, &mut |_, _| ControlFlow::Continue(()))?.is_none() => None,
         place => place?,
     };

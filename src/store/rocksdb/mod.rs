@@ -148,8 +148,8 @@ impl RocksStore {
     }
 
     /// A snapshot of the state after the last batch, for a reader that judges at `judged_at`. As long as it is
-    /// held, neither the snapshot nor the gate changes. `None`: the gate is beyond that instant, so the reader must
-    /// ask with a later instant.
+    /// held, it does not change, and the gate does not go beyond `judged_at`. `None`: the gate is beyond that
+    /// instant, so the reader must ask with a later instant.
     pub fn snapshot(&self, judged_at: Millis) -> Option<Snapshot> {
         Snapshot::take(&self.shared, judged_at)
     }

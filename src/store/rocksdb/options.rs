@@ -3,8 +3,8 @@
 //! The reasons for which RocksDB flushes, and how each is switched off:
 //!
 //! ```text
-//! a full write buffer               64 GB, which is the most that RocksDB accepts; the node flushes long before. It is set when the
-//!                                   store is open: when it opens, RocksDB takes this size as the free space that it waits for on a
+//! a full write buffer               64 GB, the most that RocksDB accepts; the node flushes long before. It is set when the
+//!                                   store is open: on opening, RocksDB takes this size as the free space to wait for on a
 //!                                   full disk
 //! several column families           there is one
 //! many range tombstones in memory   off by default (memtable_max_range_deletions)
