@@ -129,11 +129,9 @@ impl Cluster {
     pub fn kill_replica(&mut self) -> Result<(Dump, Lsn), String> {
         self.replica.apart()?.kill()?;
         // Until the master has noticed, it may send on the link to the replica that has ended.
-        wait_until("the master to notice that its replica is gone", || {
-            match self.master.engine.facts().role {
-                Role::Master { replicas } => replicas.is_empty(),
-                Role::Replica { .. } => true,
-            }
+        wait_until("the master to drop its replica", || match self.master.engine.facts().role {
+            Role::Master { replicas } => replicas.is_empty(),
+            Role::Replica { .. } => true,
         })?;
         self.replica.apart()?.left()
     }
