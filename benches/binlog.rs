@@ -1,7 +1,7 @@
-//! Binlog — append, recover, and what compression saves: bytes and time.
+//! Binlog — append, recovery, and compression: bytes saved and time taken.
 //!
-//! Append and recovery are the shipped segment log on a temporary folder. Compression is the shipped code on the very bytes
-//! of a log, in memory: blocks of a packed segment, and a replica's stream that is flushed after each group.
+//! Append and recovery measure the shipped segment log on a temporary folder. Compression measures the shipped code on the
+//! bytes of a real log, in memory: blocks of a packed segment, and a replica's stream that is flushed after each group.
 
 mod measure;
 mod results;
@@ -21,7 +21,7 @@ use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 use workload::{BASE, Workload};
 
-/// Entries that a replica is sent at a time while it keeps up with pipelines.
+/// Number of entries that are sent to a replica at a time while it keeps up with pipelines.
 const STREAM_GROUP: usize = 64;
 
 fn bytes_of(entries: &[Entry]) -> Vec<u8> {
@@ -47,7 +47,7 @@ fn append(bench: &mut Bench) {
     }
 }
 
-/// Appends to a new log; what it took, and its folder.
+/// Appends to a new log. Returns the time that this took, and the log's folder.
 fn appended(entries: &[Entry], group: usize, fsync: Fsync) -> (Duration, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let disk = Disk::open(folder.path()).expect("a folder");
@@ -62,7 +62,7 @@ fn appended(entries: &[Entry], group: usize, fsync: Fsync) -> (Duration, tempfil
     (since.elapsed(), folder)
 }
 
-/// The limit: the same bytes written into one file, as often, synced as often.
+/// The limit: the same bytes written to one file, with the same number of writes and syncs.
 fn write_raw(entries: &[Entry], group: usize, fsync: Fsync) -> Duration {
     let file = tempfile::tempfile().expect("a temporary file");
     let groups: Vec<Vec<u8>> = entries.chunks(group).map(bytes_of).collect();
@@ -97,14 +97,14 @@ fn recover(bench: &mut Bench) {
     });
 }
 
-/// What is stored of each block.
+/// The stored bytes of each block.
 fn packed(codec: Codec, blocks: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut compressor = Compressor::new(codec).expect("in memory");
     let stored = blocks.iter().map(|block| compressor.compress(block).expect("in memory").into_owned());
     stored.collect()
 }
 
-/// The blocks again; all but the last are of the full length.
+/// The blocks decompressed again; all blocks except the last have the full length.
 fn unpacked(codec: Codec, stored: &[Vec<u8>], number: usize) -> Vec<u8> {
     let mut decompressor = Decompressor::new(codec).expect("in memory");
     let mut all = Vec::with_capacity(number);
@@ -115,7 +115,7 @@ fn unpacked(codec: Codec, stored: &[Vec<u8>], number: usize) -> Vec<u8> {
     all
 }
 
-/// One stream of all groups, flushed after each: what the replica needs for it has been sent then.
+/// One stream of all groups, flushed after each group, so that the replica can decode the group at once.
 fn sent(codec: Codec, groups: &[Vec<u8>]) -> Vec<u8> {
     let mut encoder = Encoder::new(codec).expect("in memory");
     let mut all = Vec::new();
@@ -143,7 +143,7 @@ fn compress(bench: &mut Bench) {
             let (stored, stream) = (packed(codec, &blocks), sent(codec, &groups));
             assert!(
                 unpacked(codec, &stored, number) == all && received(codec, &stream, number) == all,
-                "{name} gives back what it was given"
+                "{name} decompresses to the original bytes"
             );
             let part = |bytes: usize| bytes as f64 / number as f64;
             let mut timed = |what: &str, of: &str, run: &mut dyn FnMut() -> usize| {

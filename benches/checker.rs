@@ -1,4 +1,5 @@
-//! Checker — states a second and bytes a state of the searches that `check` runs, by choice, and over all cores.
+//! Checker — states per second and bytes per state of the searches that `check` runs, by choice, and on all
+//! cores.
 
 mod measure;
 mod results;
@@ -13,7 +14,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Runs `tasks` on so many threads, the heaviest first, as `check` does. What it took, and what the searches cost.
+/// Runs `tasks` on `threads` threads, the heaviest first, as `check` does. Returns the time, and the cost of the
+/// searches.
 fn searched(mut tasks: Vec<Task>, threads: usize) -> (Duration, Cost) {
     tasks.sort_by_key(|task| task.weight);
     let (left, rows) = (Mutex::new(tasks), Mutex::new(Vec::new()));
@@ -47,7 +49,8 @@ fn main() {
         };
         let whole = if bench.mode == Mode::Once { shorter } else { quick };
         searches(&mut bench, model, "all choices", cores, "quick", || tasks(whole, None));
-        // A choice alone is searched a command less deep where time is short: the table says so.
+        // A single choice is searched with programs one command shorter if time is short; the table shows
+        // this.
         let (bounds, alone) =
             if bench.mode == Mode::Full { ("quick", quick) } else { ("a command less", shorter) };
         for task in tasks(shorter, None) {
@@ -67,7 +70,8 @@ fn searches(
 ) {
     let params = json!({ "model": model, "bounds": bounds, "threads": threads });
     let mut cost = Cost::default();
-    // How many states there are is known after the first search, so the rate is told from the time of one search.
+    // The number of states is known only after the first search, so the rate is computed from the time of one
+    // search.
     let search = bench.seconds(choice, &params, || {
         let (time, found) = searched(tasks(), threads);
         cost = found;

@@ -1,4 +1,5 @@
-//! Checker under loom — the shipped worker pool, interleaving by interleaving: executions a second, by strategy.
+//! Checker under loom — the shipped worker pool, interleaving by interleaving: executions per second, by
+//! strategy.
 
 mod measure;
 mod results;
@@ -16,7 +17,7 @@ mod promise;
 #[allow(dead_code, reason = "only a part of it is explored")]
 mod publication;
 
-/// What the files of src/ above name, but for the files themselves.
+/// The items that the files of src/ above import, except the files themselves.
 mod apply {
     pub(crate) use crate::pool;
     pub use replicheck::apply::{Applier, Worker};
@@ -35,14 +36,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
-/// Stands in for `src/sync.rs`.
+/// Replaces `src/sync.rs`.
 mod sync {
     pub use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 
     pub mod thread {
         pub use loom::thread::{JoinHandle, spawn};
 
-        /// The run is over at a panic.
+        /// A panic ends the run.
         pub fn panicking() -> bool {
             false
         }
@@ -57,10 +58,10 @@ mod sync {
     }
 }
 
-/// As the tests have it: two keys of different lanes, then both, then all.
+/// The same commands as in the tests: two keys of different lanes, then both keys, then all keys.
 const COMMANDS: [&str; 4] = ["SET a 1", "SET c 2", "MSET a 3 c 3", "FLUSHDB"];
 
-/// One execution: all is admitted, and two workers drain the pool.
+/// One execution: all entries are admitted, and two workers drain the pool.
 fn run(strategy: Strategy, history: &Arc<History>) {
     let limits = Limits { entries_max: COMMANDS.len(), bytes_max: 1000 };
     let applier = Applier::new(strategy.machine(2, 2), 2, Lsn::NONE);
@@ -84,7 +85,7 @@ fn main() {
     let mut bench = Bench::new("checker_loom", "executions a second of the worker pool under loom");
     let most: usize = bench.mode.pick(10, 1_000, 5_000);
     for &strategy in Strategy::ALL {
-        // Filled by the first exploration: loom ends earlier where there are fewer interleavings.
+        // Counted during exploration, because loom ends earlier if there are fewer interleavings.
         let executions = Arc::new(AtomicU64::new(0));
         let params = json!({ "workers": 2, "entries": COMMANDS.len(), "executions_max": most });
         let seconds = bench.seconds(strategy.name(), &params, || {

@@ -1,4 +1,5 @@
-//! Checker under shuttle — the shipped worker pool in schedules drawn at random: executions a second, by strategy.
+//! Checker under shuttle — the shipped worker pool in schedules drawn at random: executions per second, by
+//! strategy.
 
 mod measure;
 mod results;
@@ -16,7 +17,7 @@ mod promise;
 #[allow(dead_code, reason = "only a part of it is explored")]
 mod publication;
 
-/// What the files of src/ above name, but for the files themselves.
+/// The items that the files of src/ above import, except the files themselves.
 mod apply {
     pub(crate) use crate::pool;
     pub use replicheck::apply::{Applier, Worker};
@@ -36,7 +37,7 @@ use shuttle::{Config, Runner};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Stands in for `src/sync.rs`.
+/// Replaces `src/sync.rs`.
 mod sync {
     pub use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard};
     use std::sync::PoisonError;
@@ -44,7 +45,7 @@ mod sync {
     pub mod thread {
         pub use shuttle::thread::{JoinHandle, spawn};
 
-        /// The run is over at a panic.
+        /// A panic ends the run.
         pub fn panicking() -> bool {
             false
         }
@@ -62,7 +63,7 @@ mod sync {
 const WORKERS: usize = 4;
 const COMMANDS: usize = 25;
 const SEED: u64 = 7;
-/// Change points of PCT.
+/// Number of change points of PCT.
 const DEPTH: usize = 3;
 
 /// One execution: entries are admitted to a small pool while four workers drain it.
@@ -70,7 +71,8 @@ fn run(strategy: Strategy, history: &Arc<History>) {
     let limits = Limits { entries_max: 6, bytes_max: 1000 };
     let applier = Applier::new(strategy.machine(WORKERS, 3), WORKERS, Lsn::NONE);
     let pool = Arc::new(Pool::new(applier, limits, Schedule::Free));
-    // A crash at every batch would be looked at, too: that is the checker's own time, not shuttle's.
+    // The judge would also check a crash at every batch; that is left out, because it is the time of our
+    // checker and not of shuttle.
     let judge = Arc::new(Judge::new(history, strategy, Wrong::Nothing).without_crash());
     let spawn = |worker| {
         let (pool, judge) = (Arc::clone(&pool), Arc::clone(&judge));

@@ -1,14 +1,15 @@
-//! Counted — instructions of a SET, a GET and an INCR, by callgrind: alike on a busy machine and on an idle one.
+//! Counted — instructions of a SET, a GET and an INCR, counted by callgrind: the same on a busy machine and on
+//! an idle one.
 //!
 //! ```text
 //! bytes of a request ─▶ parsed ─▶ run by a master, store in memory ─▶ entry encoded ─▶ bytes of the reply
 //! ```
 //!
-//! No RocksDB, no socket, no thread: what is counted is the way of a command through our own code. More than a budget is
-//! an error, which CI sees. Needs valgrind and gungraun-runner:
-//! `cargo bench --no-default-features --features counted --bench counted`.
+//! There is no RocksDB, no socket and no thread: only the path of a command through our own code is counted. Exceeding a
+//! budget is an error, so CI fails. Needs valgrind and gungraun-runner: `cargo bench --no-default-features --features
+//! counted --bench counted`.
 
-// What the macros of gungraun make is public and has no documentation.
+// The macros of gungraun create public items without documentation.
 #![allow(missing_docs)]
 
 use gungraun::prelude::*;
@@ -23,24 +24,25 @@ use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 use std::hint::black_box;
 
-/// Commands of one count: what the first of them pays for, as memory that is asked for, is spread.
+/// Number of commands per count, so that one-time costs of the first command, such as memory allocation, are
+/// spread.
 const COMMANDS: usize = 1_000;
-/// A tenth above what was counted when the budget was set: 1,000 SETs, GETs and INCRs of keys that are there.
+/// A tenth above the count at the time when the budget was set: 1,000 SETs, GETs and INCRs of existing keys.
 const SET_BUDGET: u64 = 8_620_000;
 const GET_BUDGET: u64 = 3_563_000;
 const INCR_BUDGET: u64 = 8_758_000;
 
-/// A master, and what a client sends it.
+/// A master, and the bytes that a client sends to it.
 struct Ready {
     master: Master<MemoryStore>,
     bytes: Vec<u8>,
 }
 
-/// So many commands as a client frames them: 16-byte keys, 100-byte values.
+/// [`COMMANDS`] commands as a client frames them: 16-byte keys, 100-byte values.
 fn frames(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for at in 0..COMMANDS {
-        // Neither in order nor in one place.
+        // Keys are neither in order nor close together.
         let key = format!("key:{:012}", (at * 7_919) % COMMANDS);
         match name {
             "INCR" => bytes.extend(format!("*2\r\n$4\r\nINCR\r\n$16\r\nnum:{}\r\n", &key[4..]).bytes()),
@@ -51,7 +53,7 @@ fn frames(name: &str) -> Vec<u8> {
     bytes
 }
 
-/// A master whose keys are all there.
+/// A master in which all keys exist.
 fn ready(name: &str) -> Ready {
     let mut ready = Ready { master: Master::new(MemoryStore::default(), Epoch(1)), bytes: frames("SET") };
     ready.bytes.extend(frames("INCR"));
@@ -59,7 +61,7 @@ fn ready(name: &str) -> Ready {
     Ready { bytes: frames(name), ..ready }
 }
 
-/// Runs what the client sent; the bytes of the log and of the replies.
+/// Runs the client's commands. Returns the bytes of the log and of the replies.
 fn run(ready: &mut Ready) -> (Vec<u8>, Vec<u8>) {
     let (mut log, mut replies) = (Vec::new(), Vec::new());
     let (mut requests, mut entries) = (Requests::new(Limits::default()), Vec::new());

@@ -1,7 +1,7 @@
 //! Engine — pipelined commands over loopback to a server in this process, and to the engine without a network.
 //!
-//! Fsync is everysec, all else as `replicheck serve` has it. The client is one thread that writes all connections'
-//! pipelines and then reads all replies, so it takes its share of the cores, as redis-benchmark does.
+//! Fsync is everysec; the other settings are those of `replicheck serve`. The client is one thread that writes the
+//! pipelines of all connections and then reads all replies. It uses a part of the cores, as redis-benchmark does.
 
 mod measure;
 mod raw;
@@ -29,10 +29,10 @@ use workload::{log_of, name, value};
 
 const CONNECTIONS: usize = 16;
 const VALUE_BYTES: usize = 100;
-/// Keys that there are; all are there before anything is measured.
+/// Number of keys; all of them exist before the measurement.
 const KEYS: u64 = 10_000;
 
-/// A command: its name, its arguments, and how many lines a reply has.
+/// A command: its name, its arguments, and the number of lines of a reply.
 struct Kind {
     name: &'static str,
     argv: fn(u64, &[u8]) -> Vec<Vec<u8>>,
@@ -56,7 +56,7 @@ const KINDS: [Kind; 4] = [
 
 type Argv = Vec<Vec<u8>>;
 
-/// So many commands of one kind.
+/// `number` commands of one kind.
 fn commands(kind: &Kind, number: usize) -> Vec<Argv> {
     let mut random = fastrand::Rng::with_seed(7);
     (0..number).map(|_| (kind.argv)(random.u64(..KEYS), &value(&mut random, VALUE_BYTES))).collect()
@@ -87,7 +87,7 @@ impl Served {
         served
     }
 
-    /// All connections send a pipeline, then all read their replies, and so on.
+    /// All connections send a pipeline, then all read their replies; this is repeated. Returns the time.
     fn over_loopback(&self, commands: &[Argv], pipeline: usize, lines: usize) -> Duration {
         let connect = |_| {
             let socket = TcpStream::connect(self.addr).expect("the server listens");
@@ -114,7 +114,7 @@ impl Served {
         since.elapsed()
     }
 
-    /// As many tasks as there are connections, each with its pipelines.
+    /// Runs one task per connection, each with its own pipelines. Returns the time.
     fn without_network(&self, commands: &[Argv], pipeline: usize) -> Duration {
         let parse = |argv: &Argv| Command::parse(0, argv.clone()).expect("a command");
         let mut tasks: Vec<Vec<Vec<Command>>> = vec![Vec::new(); CONNECTIONS];
@@ -151,7 +151,8 @@ fn encode(commands: &[Argv]) -> Vec<u8> {
     bytes
 }
 
-/// What RocksDB alone takes: the same bytes in batches as large as all pipelines together, or the same keys read.
+/// The time that RocksDB alone takes: it writes the same bytes in batches as large as all pipelines together, or
+/// reads the same keys.
 fn limit(kind: &Kind, commands: &[Argv], log: &[Entry], pipeline: usize) -> Duration {
     let raw = Raw::new();
     if kind.name != "GET" {

@@ -1,6 +1,7 @@
-//! Expiry — what each policy logs of a write, bytes, and what the write takes on a master, by type.
+//! Expiry — the bytes that each policy logs for a write, and the time of the write on a master, by type.
 //!
-//! The shipped engine on RocksDB in a temporary folder, without a network: pipelines of writes, one connection, no fsync.
+//! It measures the shipped engine on RocksDB in a temporary folder, without a network: pipelines of writes, one
+//! connection, no fsync.
 
 mod measure;
 mod results;
@@ -19,14 +20,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use workload::{name, value};
 
-/// Keys that are written, all there before.
+/// Number of keys that are written; all of them exist before.
 const KEYS: u64 = 1_000;
 const PIPELINE: usize = 64;
 const VALUE_BYTES: usize = 100;
-/// Longer than any bench.
+/// A lifetime longer than any bench.
 const LIFE_MS: &str = "86400000";
 
-/// A write by type: what it is called, what makes its keys, the write itself.
+/// A write of one type: its name, the commands that create a key, and the write itself.
 struct Kind {
     of: &'static str,
     write: &'static str,

@@ -1,7 +1,8 @@
-//! Measure — something that is run again and again → its median, beside the limit's of the same moment.
+//! Measure — a function that is run repeatedly → its median, next to a limit measured at the same time.
 //!
-//! Criterion says how often and prints its own statistics; each run is also kept here, with the limit measured right
-//! before or after it. So what else the machine does meanwhile meets both, and the share is a median of such pairs.
+//! Criterion decides how often to run it, and prints its own statistics. Each run is also kept here, with the limit
+//! measured directly before or after it. So other load on the machine affects both, and the share is the median over
+//! such pairs.
 
 use crate::results;
 use criterion::{Criterion, SamplingMode, Throughput};
@@ -11,7 +12,8 @@ use std::env;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// The program's, as `src/main.rs` has it: what is measured is what is shipped, and the limit has it, too.
+/// The allocator of the program, as in `src/main.rs`, so that the shipped code is measured; the limit uses
+/// it, too.
 #[cfg(feature = "rocksdb")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -19,16 +21,16 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// How long a bench may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// `cargo test --benches`: each once, small; nothing is written.
+    /// `cargo test --benches`: each bench runs once, with little data; no file is written.
     Once,
     /// `--quick`.
     Quick,
-    /// As exact as it gets.
+    /// The most exact mode.
     Full,
 }
 
 impl Mode {
-    /// What the command line asks for.
+    /// The mode that the command line asks for.
     pub fn asked() -> Mode {
         let has = |word: &str| env::args().any(|argument| argument == word);
         match (has("--bench") && !has("--test"), has("--quick")) {
@@ -48,11 +50,11 @@ impl Mode {
     }
 }
 
-/// One run.
+/// The times of one run.
 pub struct Run {
-    /// What it took, without what was made ready for it.
+    /// The time of the run, without its preparation.
     pub time: Duration,
-    /// What the limit took for the same.
+    /// The time of the limit for the same work.
     pub limit: Option<Duration>,
 }
 
@@ -62,7 +64,7 @@ impl From<Duration> for Run {
     }
 }
 
-/// A bench: what it measured so far.
+/// A bench, with its results so far.
 pub struct Bench {
     name: &'static str,
     /// How long it may take.
@@ -72,7 +74,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Reads the command line; `--help` and `--list` end here or say so themselves.
+    /// Reads the command line. `--help` and `--list` may end the process here.
     pub fn new(name: &'static str, about: &str) -> Bench {
         if env::args().any(|argument| argument == "--help" || argument == "-h") {
             println!(
@@ -92,15 +94,15 @@ impl Bench {
         Bench { name, mode, criterion, rows: Vec::new() }
     }
 
-    /// Measures `run`, which does `amount` of `unit` a run (`entries`: the rows are of `entries/s`). Nothing, if the
-    /// command line filters it out.
+    /// Measures `run`, which does `amount` of `unit` per run (`entries`: the rows have the unit `entries/s`). Does
+    /// nothing if the command line filters it out.
     pub fn rate(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
         if let Some((time, share)) = self.measured(choice, &params, amount, run) {
             self.row(choice, params, amount as f64 / time, &format!("{unit}/s"), share);
         }
     }
 
-    /// The same as microseconds a piece (`write`: the rows are of `µs/write`).
+    /// Like [`Bench::rate`], but in microseconds per unit (`write`: the rows have the unit `µs/write`).
     #[allow(dead_code, reason = "most benches tell rates")]
     pub fn cost(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
         if let Some((time, share)) = self.measured(choice, &params, amount, run) {
@@ -108,8 +110,8 @@ impl Bench {
         }
     }
 
-    /// Measures two things in turn: `run` gives the time of the one, and as its limit that of the other for the same.
-    /// The row says how many times as fast the one is.
+    /// Measures two things in turn: `run` returns the time of the first, and as its limit the time of the second for
+    /// the same work. The row says how many times as fast the first is.
     #[allow(dead_code, reason = "most benches compare with a limit")]
     pub fn ratio(&mut self, choice: &str, params: Value, run: impl FnMut() -> Run) {
         if let Some((_, Some(ratio))) = self.measured(choice, &params, 1, run) {
@@ -117,7 +119,7 @@ impl Bench {
         }
     }
 
-    /// [`Bench::rate`] of a function alone; whether it was measured.
+    /// [`Bench::rate`] of a function without a limit. Returns whether it was measured.
     #[allow(dead_code, reason = "most benches make something ready first")]
     pub fn timed<T>(
         &mut self,
@@ -136,13 +138,13 @@ impl Bench {
         self.rows.len() > before
     }
 
-    /// The median time of a run, seconds, for a row of the caller's own.
+    /// The median time of a run in seconds, for a row that the caller adds itself.
     #[allow(dead_code, reason = "most benches know before what a run does")]
     pub fn seconds(&mut self, choice: &str, params: &Value, run: impl FnMut() -> Run) -> Option<f64> {
         self.measured(choice, params, 1, run).map(|(time, _)| time)
     }
 
-    /// The median time of a run, seconds, and the median share of the limit.
+    /// The median time of a run in seconds, and the median share of the limit.
     fn measured(
         &mut self,
         choice: &str,
@@ -167,7 +169,7 @@ impl Bench {
         Some((time, median(runs.iter().filter_map(share).collect())))
     }
 
-    /// Notes a number that is not a rate.
+    /// Adds a row with a given value.
     pub fn row(&mut self, choice: &str, params: Value, value: f64, unit: &str, share_of_limit: Option<f64>) {
         self.rows.push(Measured {
             bench: self.name.to_owned(),
@@ -185,7 +187,7 @@ impl Bench {
         filters().next().is_none() || filters().any(|filter| part.contains(&filter))
     }
 
-    /// Prints the table and writes the files. Panics: the disk refuses.
+    /// Prints the table and writes the files. Panics: the files cannot be written.
     pub fn finish(self) {
         self.criterion.final_summary();
         if self.mode == Mode::Once || self.rows.is_empty() {
@@ -197,19 +199,19 @@ impl Bench {
     }
 }
 
-/// What narrows a run down; the value of an option counts, too, and then old rows stay.
+/// The arguments that restrict a run to some benches. The value of an option counts, too; then old rows stay.
 fn filters() -> impl Iterator<Item = String> {
     env::args().skip(1).filter(|argument| !argument.starts_with('-'))
 }
 
-/// What criterion calls it: `serial/workers=2,keys=uniform`.
+/// The name of a measurement in criterion: `serial/workers=2,keys=uniform`.
 fn id(choice: &str, params: &Value) -> String {
     let set = params.as_object().into_iter().flatten();
     let set: Vec<String> = set.map(|(name, value)| format!("{name}={}", in_words(value))).collect();
     if set.is_empty() { choice.to_owned() } else { format!("{choice}/{}", set.join(",")) }
 }
 
-/// The middle one; the mean of both where there are two.
+/// The middle value; the mean of the two middle values if there are two.
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;

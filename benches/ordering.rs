@@ -1,7 +1,7 @@
-//! Ordering — a log → a replica's store, by every strategy: entries a second, beside RocksDB alone.
+//! Ordering — a log → a replica's store, with each strategy: entries per second, next to RocksDB alone.
 //!
-//! The shipped worker pool, strategy, batches and publication, on RocksDB in a temporary folder. What is not in it: the
-//! replica's own log (`binlog`) and the network (`peers`).
+//! It measures the shipped worker pool, strategy, batches and publication, on RocksDB in a temporary folder. It does
+//! not include the replica's own log (see `binlog`) and the network (see `peers`).
 
 mod measure;
 mod raw;
@@ -26,10 +26,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use workload::{BASE, Keys, Workload};
 
-/// Entries that come from the link at a time.
+/// Number of entries that arrive from the link at a time.
 const GROUP: usize = 512;
 
-/// How a replica is run.
+/// The settings of a replica.
 #[derive(Clone, Copy)]
 struct Setup {
     strategy: Strategy,
@@ -46,7 +46,8 @@ impl Setup {
         params
     }
 
-    /// Applies `log`: what it took, and how old the state was that readers saw (milliseconds, one look each).
+    /// Applies `log`. Returns the time, and for each read how old the state was that readers saw, in
+    /// milliseconds.
     fn apply(&self, log: &[Entry]) -> (Duration, Vec<f64>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = Settings {
@@ -98,7 +99,7 @@ impl Setup {
     }
 }
 
-/// What the pool's limit of bytes is told of each; it does not matter here.
+/// The length of each entry for the pool's limit of bytes; it does not matter here.
 const BYTES_OF_AN_ENTRY: usize = 256;
 
 fn main() {
@@ -139,7 +140,7 @@ fn main() {
     bench.finish();
 }
 
-/// What order costs, each pair measured in turn.
+/// Measures the cost of ordering; the two of each pair are measured in turn.
 fn ratios(bench: &mut Bench, base: Setup, commands: usize) {
     let plain = BASE.log(commands);
     let flushed = Workload { flushdb: 0.01, ..BASE }.log(commands);
@@ -161,7 +162,7 @@ fn ratios(bench: &mut Bench, base: Setup, commands: usize) {
     }
 }
 
-/// What the cut interval of `writeset_snapshots` costs, and what it gives.
+/// Measures the cost and the benefit of the cut interval of `writeset_snapshots`.
 fn snapshots(bench: &mut Bench, base: Setup) {
     let log = BASE.log(bench.mode.pick(300, 50_000, 300_000));
     for interval_ms in [1, 10, 100] {

@@ -1,13 +1,14 @@
-//! Peers — Debian's redis-server without AOF beside `replicheck serve` with default settings, in turn on one machine.
+//! Peers — Debian's redis-server without AOF compared with `replicheck serve` with default settings, in turn on one
+//! machine.
 //!
 //! ```text
-//! throughput   redis-benchmark -c 50 -d 100 at -P 1 and -P 16: SET, GET of keys that are there, INCR, HSET
-//! replica      lag under full load and after it, catching up after a stall, processor time beside a master alone
+//! throughput   redis-benchmark -c 50 -d 100 at -P 1 and -P 16: SET, GET of existing keys, INCR, HSET
+//! replica      lag under full load and after it, catching up after a stall, processor time compared with a master alone
 //! start        with keys in the store and a tail of the binlog; memory
 //! ```
 //!
-//! `cargo bench --bench peers -- replica` runs one part; `REPLICHECK_RUNS` says how often throughput is measured (5, in
-//! `--quick` 1). The share is the part of Redis's number in the same run.
+//! `cargo bench --bench peers -- replica` runs one part; `REPLICHECK_RUNS` sets how often throughput is measured
+//! (default 5, with `--quick` 1). The share is the ratio to Redis's number in the same run.
 
 mod measure;
 #[path = "peers/process.rs"]
@@ -53,7 +54,7 @@ fn compare(bench: &mut Bench, params: &Value, unit: &str, rounds: &[[f64; 2]]) {
     let of = |peer: usize| median(rounds.iter().map(|round| round[peer]).collect()).unwrap_or_default();
     let ratio = median(rounds.iter().map(|[redis, own]| own / redis.max(1e-9)).collect());
     bench.row(Peer::Redis.name(), params.clone(), of(0), unit, None);
-    // Of a cost there is no limit that one comes near to.
+    // The ratio is given only for rates: a cost has no limit that it approaches.
     let ratio = ratio.filter(|_| unit.starts_with("commands/s"));
     bench.row(Peer::Replicheck.name(), params.clone(), of(1), unit, ratio);
 }
@@ -67,7 +68,7 @@ fn throughput(bench: &mut Bench, keys: u64) {
         for test in ["SET", "GET", "INCR", "HSET"] {
             let rounds: Vec<[f64; 2]> = (0..runs)
                 .map(|_| {
-                    // One runs at a time: an idle server still has its threads and its memory.
+                    // Only one server runs at a time, because even an idle server has threads and memory.
                     Peer::BOTH.map(|peer| {
                         let server = Server::start(peer, None);
                         if test == "GET" {
@@ -84,7 +85,8 @@ fn throughput(bench: &mut Bench, keys: u64) {
 }
 
 fn replica(bench: &mut Bench, keys: u64) {
-    // No more: a replica that stands still for ten seconds is disconnected, and what it needs may be purged then.
+    // Not more commands than this: a replica that is stopped for ten seconds is disconnected, and entries that it
+    // needs may then be purged.
     let requests: u64 = bench.mode.pick(0, 200_000, 1_000_000);
     let load = |server: &Server| benchmark(server.port, "SET", 16, requests, keys);
     let params = json!({ "part": "replica", "command": "SET", "pipeline": 16, "commands": requests });
@@ -134,13 +136,13 @@ fn replica(bench: &mut Bench, keys: u64) {
     compare(bench, &params, "processor time with a replica, beside a master alone", &[cpu]);
 }
 
-/// How far the replica is behind, every now and then while `load` runs.
+/// How far the replica is behind, sampled every 50 ms while `load` runs.
 fn lag_while(master: &Server, replica: &Server, load: impl FnOnce() + Send) -> Vec<f64> {
     scope(|threads| {
         let loading = threads.spawn(load);
         let mut lags = Vec::new();
         while !loading.is_finished() {
-            // The replica first: what the master writes meanwhile counts as behind.
+            // The replica is read first, so that entries that the master writes in between count as lag.
             let applied = replica.applied();
             lags.push(master.written().saturating_sub(applied) as f64);
             sleep(Duration::from_millis(50));
@@ -162,7 +164,8 @@ fn start(bench: &mut Bench, keys: u64) {
     compare(bench, &params, "MB of memory after loading", &[[memory[0].0, memory[1].0]]);
     compare(bench, &params, "MB of memory at most", &[[memory[0].1, memory[1].1]]);
 
-    // All keys flushed; then entries of about 64 MB that no flush follows, and the end by SIGKILL.
+    // All keys are flushed; then about 64 MB of entries are written without a flush, and the server is ended
+    // by SIGKILL.
     const ENTRY_BYTES: u64 = 200;
     let tail = bench.mode.pick(0, 8 << 20, 64 << 20) / ENTRY_BYTES;
     let server = Server::start(Peer::Replicheck, None);

@@ -1,4 +1,4 @@
-//! Raw — RocksDB alone: the limit of whatever is written through it. Does I/O: a temporary folder.
+//! Raw — RocksDB alone: the limit for everything that writes through it. Does I/O: a temporary folder.
 
 use replicheck::binlog::Entry;
 use replicheck::effect::Write;
@@ -7,8 +7,8 @@ use rocksdb::{Cache, DB, Env, Options, WriteBatch, WriteOptions};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// An open RocksDB with the options of the node's store: they are read from what the node left in its folder. The
-/// compaction filter is not among them, and nothing is compacted here.
+/// An open RocksDB with the options of the node's store, which are read from the files that a store leaves in its
+/// folder. The compaction filter is not among them, and nothing is compacted here.
 pub struct Raw {
     db: DB,
     options: WriteOptions,
@@ -16,8 +16,8 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// An empty one. Its writes come in the order of the log, so it does without what makes sorted ones faster. Panics: the
-    /// disk refuses.
+    /// Opens an empty RocksDB. Its writes come in the order of the log, so the option that speeds up sorted writes is off.
+    /// Panics: I/O errors.
     pub fn new() -> Raw {
         let folder = tempfile::tempdir().expect("a temporary folder");
         drop(RocksStore::open(folder.path()).expect("a store"));
@@ -32,7 +32,7 @@ impl Raw {
         Raw { db, options, _folder: folder }
     }
 
-    /// Writes what `entries` write, `batch` of them at a time, without a log: what that took.
+    /// Writes the writes of `entries`, `batch` entries at a time, without a log. Returns the time.
     pub fn write(&self, entries: &[Entry], batch: usize) -> Duration {
         let since = Instant::now();
         for entries in entries.chunks(batch) {
@@ -49,13 +49,13 @@ impl Raw {
         since.elapsed()
     }
 
-    /// Reads these raw keys, one after the other: what that took.
+    /// Reads these raw keys one after the other. Returns the time.
     #[allow(dead_code, reason = "for benches that read")]
     pub fn get(&self, keys: &[Vec<u8>]) -> Duration {
         let since = Instant::now();
         let found =
             keys.iter().filter(|key| self.db.get_pinned(key).expect("RocksDB reads").is_some()).count();
-        assert_eq!(found, keys.len(), "all keys are there");
+        assert_eq!(found, keys.len(), "all keys exist");
         since.elapsed()
     }
 }

@@ -1,7 +1,8 @@
-//! Results — rows → a table in the terminal, and files in target/bench. Does I/O: these files; asks git and the system.
+//! Results — rows → a table in the terminal, and files in target/bench. Does I/O: these files; runs git and system
+//! commands.
 //!
 //! ```text
-//! summary.json   an array of {bench, choice, params, value, unit, share_of_limit}; what other benches left stays
+//! summary.json   an array of {bench, choice, params, value, unit, share_of_limit}; rows of other benches stay
 //! machine.json   {machine, cores, date, commit} of the last run
 //! index.html     both as one page that needs nothing else
 //! ```
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io, thread};
 
-/// Prints `rows` as tables; what is set alike in all rows of one stands above it.
+/// Prints `rows` as tables; parameters that are equal in all rows of a table are printed above it.
 pub fn print(rows: &[Measured]) {
     for comparison in comparisons(rows) {
         let Comparison { bench, unit, names, rows } = &comparison;
@@ -59,13 +60,13 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("bench")
 }
 
-/// Writes `rows` of `bench` into the files. `is_whole`: they are all that it measures, and its old ones go; otherwise
-/// those go that were measured again. Errors: the disk's.
+/// Writes `rows` of `bench` to the files. `is_whole`: these are all rows of the bench, and all its old rows are
+/// removed; otherwise only rows that were measured again are replaced. Errors: I/O errors.
 pub fn save(bench: &str, rows: &[Measured], is_whole: bool) -> io::Result<()> {
     let folder = folder();
     fs::create_dir_all(&folder)?;
     let summary = folder.join("summary.json");
-    // A damaged file is begun anew.
+    // A damaged file is replaced.
     let mut all: Vec<Measured> =
         fs::read(&summary).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
     let is_same = |one: &Measured, other: &Measured| {
@@ -81,7 +82,7 @@ pub fn save(bench: &str, rows: &[Measured], is_whole: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Where and of what a run was.
+/// The machine, the date and the commit of a run.
 struct Machine {
     machine: String,
     cores: usize,

@@ -1,4 +1,4 @@
-//! Workload — what clients write → the log that a master makes of it. Pure, but for the seed.
+//! Workload — the writes of clients → the log that a master makes of them. Pure, from a fixed seed.
 
 use replicheck::binlog::Payload;
 use replicheck::binlog::{Entry, Epoch};
@@ -10,41 +10,41 @@ use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 use serde_json::{Value, json};
 
-/// Keys that there are.
+/// Number of keys.
 pub const KEYS: u64 = 100_000;
 /// The skew of YCSB's Zipfian keys.
 const ZIPF: f64 = 0.99;
 const SEED: u64 = 7;
 
-/// Which keys are written.
+/// The distribution of the keys that are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
-    /// All as often.
+    /// All keys equally often.
     Uniform,
-    /// The n-th as often as 1 / n^0.99 says.
+    /// The n-th key with a frequency proportional to 1 / n^0.99.
     Zipfian,
-    /// One.
+    /// A single key.
     Hot,
 }
 
-/// What clients write.
+/// The writes of clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Workload {
-    /// Which keys.
+    /// The distribution of keys.
     pub keys: Keys,
     /// The part of commands that are FLUSHDB.
     pub flushdb: f64,
     /// The part of commands that are MSET of two keys.
     pub multi_key: f64,
-    /// Length of a value.
+    /// Length of a value, in bytes.
     pub value_bytes: usize,
 }
 
-/// What is varied, one at a time.
+/// The base from which one parameter at a time is varied.
 pub const BASE: Workload = Workload { keys: Keys::Uniform, flushdb: 0.0, multi_key: 0.0, value_bytes: 100 };
 
 impl Workload {
-    /// The log of so many commands.
+    /// The log of this number of commands.
     pub fn log(&self, commands: usize) -> Vec<Entry> {
         let mut random = fastrand::Rng::with_seed(SEED);
         let zipf = (self.keys == Keys::Zipfian).then(Zipf::new);
@@ -55,7 +55,7 @@ impl Workload {
         };
         let mut argv = |at: usize| {
             let value = value(&mut random, self.value_bytes);
-            // Evenly spread: a short run has its share, too.
+            // They are evenly spread, so that a short run has its share, too.
             if is_nth(at, self.flushdb) {
                 vec![b"FLUSHDB".to_vec()]
             } else if is_nth(at, self.multi_key) {
@@ -67,7 +67,7 @@ impl Workload {
         log_of(&*Policy::LogClock.get(), (0..commands).map(&mut argv))
     }
 
-    /// As parameters of a row.
+    /// The workload as parameters of a row.
     pub fn params(&self) -> Value {
         let keys = match self.keys {
             Keys::Uniform => "uniform",
@@ -78,7 +78,7 @@ impl Workload {
     }
 }
 
-/// The entries that a master logs for these commands, all of one instant.
+/// The entries that a master logs for these commands, all at one instant.
 pub fn log_of(policy: &dyn ExpiryPolicy, commands: impl Iterator<Item = Vec<Vec<u8>>>) -> Vec<Entry> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let mut entries = Vec::new();
@@ -94,7 +94,7 @@ pub fn log_of(policy: &dyn ExpiryPolicy, commands: impl Iterator<Item = Vec<Vec<
     entries
 }
 
-/// What an entry writes.
+/// The writes of an entry.
 pub fn writes(entry: &Entry) -> &[Write] {
     match &entry.payload {
         Payload::Effect(effect) => &effect.writes,
@@ -102,18 +102,18 @@ pub fn writes(entry: &Entry) -> &[Write] {
     }
 }
 
-/// Whether number `at` is one of those that make up this part of all.
+/// Whether command number `at` belongs to this part of all commands.
 fn is_nth(at: usize, part: f64) -> bool {
     let done = |at: usize| (at as f64 * part).floor();
     done(at + 1) > done(at)
 }
 
-/// The name of a key: 16 bytes, as redis-benchmark's.
+/// The name of a key: 16 bytes, as in redis-benchmark.
 pub fn name(number: u64) -> Vec<u8> {
     format!("key:{number:012}").into_bytes()
 }
 
-/// Bytes that compress as text does: words of a small language.
+/// Bytes that compress like text: words of a small language.
 pub fn value(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
     const WORDS: [&str; 16] = [
         "replica ",
@@ -144,7 +144,7 @@ pub fn value(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
     value
 }
 
-/// Numbers below [`KEYS`], the small ones often.
+/// A distribution of numbers below [`KEYS`] in which small numbers are frequent.
 struct Zipf(Vec<f64>);
 
 impl Zipf {

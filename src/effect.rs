@@ -1,15 +1,14 @@
-//! Effect: command → the byte-level change that it came to. Pure.
+//! Effect: command → the byte-level change that results from it. Pure.
 //!
-//! A command is evaluated once, on the master. What it came to is a list of writes over raw keys: no reading,
-//! no clock, no randomness is left in it, so applying it twice is applying it once.
+//! A command is evaluated once, on the master. The result is a list of writes to raw keys. It needs no read,
+//! no clock and no random number, so applying it twice is the same as applying it once.
 //!
 //! ```text
 //! INCR n   (n = 41, deadline 9000)   →   Put  01 00 'm' n  =  string, deadline 9000, "42"      keys {0/n}
 //! FLUSHDB  (database 0)              →   DeleteRange [01 00 .. 01 01)                          everything
 //! ```
 //!
-//! What it deliberately does not do: it does not merge with what is stored. Whatever a later state needs is in
-//! the bytes.
+//! It deliberately does not merge with stored data: everything that a later state needs is in its bytes.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -20,7 +19,7 @@ use std::fmt;
 pub struct Key {
     /// Database number, as chosen by SELECT.
     pub db: u8,
-    /// The bytes of the name, any at all.
+    /// The name: any bytes.
     pub name: Vec<u8>,
 }
 
@@ -50,14 +49,14 @@ impl fmt::Display for Key {
 /// The keys that an entry touches. Two entries conflict when their key sets intersect.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeySet {
-    /// These keys; none at all for an effect that changes nothing.
+    /// These keys; the set is empty for an effect that changes nothing.
     Keys(BTreeSet<Key>),
     /// Every key: FLUSHDB, FLUSHALL and any other keyless write.
     Everything,
 }
 
 impl KeySet {
-    /// The key set of something that touches nothing.
+    /// The empty key set: nothing is touched.
     pub fn empty() -> KeySet {
         KeySet::Keys(BTreeSet::new())
     }
@@ -67,7 +66,7 @@ impl KeySet {
         KeySet::Keys(keys.into_iter().collect())
     }
 
-    /// Whether the two share a key. *Everything* conflicts with all but the empty set.
+    /// Whether the two share a key. *Everything* conflicts with every set except the empty one.
     pub fn conflicts_with(&self, other: &KeySet) -> bool {
         match (self, other) {
             (KeySet::Everything, other) | (other, KeySet::Everything) => !other.is_empty(),
@@ -97,7 +96,7 @@ impl KeySet {
     }
 }
 
-/// One write over raw keys (see [`crate::store::key`] for their bytes).
+/// One write to raw keys (see [`crate::store::key`] for their bytes).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Write {
     /// Sets `key` to `value`.
@@ -135,14 +134,14 @@ impl fmt::Debug for Write {
     }
 }
 
-/// The deterministic change that a command came to. Empty when the command changed nothing; an empty effect
-/// gets no entry in the binlog.
+/// The deterministic change that a command resulted in. It is empty when the command changed nothing; an
+/// empty effect gets no entry in the binlog.
 ///
 /// Invariants: every raw key in `writes` belongs to a key of `keys`; two effects whose `keys` do not conflict
 /// commute, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Effect {
-    /// The writes, in order; all of them or none are seen.
+    /// The writes, in order; a reader sees all of them or none.
     pub writes: Vec<Write>,
     /// The keys that they touch.
     pub keys: KeySet,
@@ -161,7 +160,7 @@ impl Effect {
 }
 
 impl Effect {
-    /// The key of the first write; `None` if that is a write over many keys.
+    /// The key of the first write; `None` if that write covers many keys.
     pub fn first_key(&self) -> Option<Cow<'_, Key>> {
         match (&self.keys, self.writes.first()?) {
             (KeySet::Everything, Write::DeleteRange { .. }) => None,

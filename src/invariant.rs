@@ -1,8 +1,8 @@
-//! Invariants — what must hold of a replica, each one named pure function. Pure.
+//! Invariants — the properties that must hold for a replica; each is a named pure function. Pure.
 //!
-//! Models, tests and the engine's own assertions call these very functions; grep for a name to find every place
+//! Models, tests and the engine's own assertions call these same functions; grep for a name to find every place
 //! where it is checked. They compare *versions* of keys (LSN of the last writer), not values, so that a value
-//! which comes back is not taken for one that never left.
+//! that was overwritten and then written again is not mistaken for one that never changed.
 //!
 //! ```text
 //! log      1 SET a 1    2 SET c 1    3 SET a 2
@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Contents are compared as well: a key at version n must hold what it held on the master after entry n. Versions alone
-//! are labels that the observer gives; a batch that wrote something else would pass.
+//! are labels that the observer assigns; a batch that wrote other bytes would pass.
 
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
@@ -30,7 +30,7 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Notes that entry `lsn` wrote `keys`.
+    /// Records that entry `lsn` wrote `keys`.
     pub fn write(&mut self, keys: &KeySet, lsn: Lsn) {
         match keys {
             KeySet::Everything => {
@@ -46,7 +46,7 @@ impl Versions {
         self.keys.get(key).copied().unwrap_or(self.everything)
     }
 
-    /// The keys that were written one by one since everything was.
+    /// The keys that were written by name since the last write to everything.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.keys.keys()
     }
@@ -56,7 +56,7 @@ impl Versions {
         self.everything
     }
 
-    /// The version of the key that was written last in the order of the log.
+    /// The newest version of any key: the LSN of the last entry that is still the writer of a key.
     pub fn newest(&self) -> Lsn {
         self.keys.values().copied().max().unwrap_or_default().max(self.everything)
     }
@@ -74,12 +74,12 @@ impl Versions {
     }
 }
 
-/// What a store holds: the versions of its keys and the keys themselves.
+/// The contents of a store: the versions of its keys, and the keys themselves.
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a> {
-    /// Who wrote each key last.
+    /// The last writer of each key.
     pub versions: &'a Versions,
-    /// What was written.
+    /// The keys with their values and deadlines.
     pub dump: &'a Dump,
 }
 
@@ -88,9 +88,9 @@ pub fn convergence(replica: State<'_>, master: State<'_>) -> bool {
     replica.versions.equal(master.versions) && replica.dump == master.dump
 }
 
-/// **per_key_order**, beside [`convergence`]: no key's version is older than the one that a reader `saw` before, each
-/// is one that the master had, and each key holds what it held on the master at that version. `history` is the master
-/// after 0, 1, 2, … entries.
+/// **per_key_order**, in addition to [`convergence`]: no key's version is older than the version that a reader `saw`
+/// before; each version is one that the master had; and each key holds what it held on the master at that version.
+/// `history` is the master after 0, 1, 2, … entries.
 pub fn per_key_order(history: &[State<'_>], saw: &Versions, sees: State<'_>) -> bool {
     let after = |lsn: Lsn| usize::try_from(lsn.0).ok().and_then(|lsn| history.get(lsn));
     let is_the_masters = |key: &Key| {
@@ -104,9 +104,9 @@ pub fn per_key_order(history: &[State<'_>], saw: &Versions, sees: State<'_>) -> 
     monotonic_reads(saw, sees.versions) && keys.all(is_the_masters)
 }
 
-/// **prefix**, beside [`convergence`]: the length of the prefix of the log whose state a reader sees, versions and
-/// contents, if there is one that is not shorter than the one that it `saw` before. `history` is the master after 0, 1,
-/// 2, … entries.
+/// **prefix**, in addition to [`convergence`]: the length of the prefix of the log whose state a reader sees, compared
+/// by versions and contents. `None`: there is no such prefix, or it is shorter than the prefix that the reader `saw`
+/// before. `history` is the master after 0, 1, 2, … entries.
 pub fn prefix(history: &[State<'_>], saw: Lsn, sees: State<'_>) -> Option<Lsn> {
     // Entry n is the newest writer of some key in the n-th state, so no other length has these versions.
     let length = sees.versions.newest();
@@ -120,12 +120,13 @@ pub fn monotonic_reads(seen: &Versions, sees: &Versions) -> bool {
 }
 
 /// **exactly_once**: the replica holds what it would hold if each entry, or part of one, had been applied the first time
-/// only (`once`), crash and restart included. An application that was repeated and cannot be seen does not break it.
+/// only (`once`), crash and restart included. A repeated application that leaves no visible difference does not break
+/// it.
 pub fn exactly_once(replica: &Dump, once: &Dump) -> bool {
     replica == once
 }
 
-/// A replica of which no step is possible, unless it crashes or something new is logged.
+/// A replica that can take no step unless it crashes or a new entry is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtRest {
     /// The last entry of the log.
@@ -134,29 +135,30 @@ pub struct AtRest {
     pub admitted: Lsn,
     /// The watermark.
     pub applied: Lsn,
-    /// The last entry that readers are given.
+    /// The last entry that is published to readers.
     pub published: Lsn,
-    /// Whether readers are let in.
+    /// Whether readers are allowed to read.
     pub readers_are_in: bool,
-    /// Whether one entry more would be admitted.
+    /// Whether one more entry would be admitted.
     pub admits_more: bool,
 }
 
-/// **progress**: a replica at rest has admitted, applied and published each logged entry, its readers are in, and one
-/// entry more would be admitted.
+/// **progress**: a replica at rest has admitted, applied and published each logged entry, readers are allowed to
+/// read, and one more entry would be admitted.
 pub fn progress(replica: AtRest) -> bool {
     let AtRest { logged, admitted, applied, published, readers_are_in, admits_more } = replica;
     [admitted, applied, published].iter().all(|&lsn| lsn == logged) && readers_are_in && admits_more
 }
 
-/// The two nodes at the same LSN, and what their own clocks say.
+/// The stores of both nodes at the same LSN, and the later of their own clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct SameLsn<'a> {
-    /// What the master stores.
+    /// The store of the master.
     pub master: &'a Dump,
-    /// What the replica stores.
+    /// The store of the replica.
     pub replica: &'a Dump,
-    /// The later of the two clocks: what is dead by it may be removed on one node and still be on the other.
+    /// The later of the two clocks: a key that is dead by it may be removed on one node and still be stored
+    /// on the other.
     pub latest_clock: Millis,
 }
 
@@ -184,8 +186,8 @@ pub fn same_deadline(nodes: SameLsn<'_>) -> bool {
         .all(|(master, replica)| master.deadline == replica.deadline)
 }
 
-/// **no_immortal_key**: at the same LSN no key without a deadline is on the replica but what is on the master
-/// without one.
+/// **no_immortal_key**: at the same LSN every key that has no deadline on the replica is stored on the
+/// master, too, and has no deadline there.
 pub fn no_immortal_key(nodes: SameLsn<'_>) -> bool {
     nodes
         .replica
@@ -194,12 +196,12 @@ pub fn no_immortal_key(nodes: SameLsn<'_>) -> bool {
         .all(|(key, _)| nodes.master.get(key).is_some_and(|master| master.deadline.is_none()))
 }
 
-/// How a reader of the replica saw a key.
+/// The state in which a reader of the replica saw a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sight {
-    /// There, with this LSN as the last writer of its value.
+    /// The key was alive; this LSN is the last writer of its value.
     Alive(Lsn),
-    /// Its deadline had passed; the last writer of its value.
+    /// The deadline of the key had passed; this LSN is the last writer of its value.
     Dead(Lsn),
 }
 
@@ -211,23 +213,24 @@ pub fn no_resurrection(saw: &BTreeMap<Key, Sight>, sees: &BTreeMap<Key, Sight>) 
     })
 }
 
-/// **no_early_death**: a key that the master stored after the entries that the replica has applied is seen on the
-/// replica until the master's own time has reached its deadline.
+/// **no_early_death**: each key of the master's state directly after the entries that the replica has applied is
+/// visible on the replica until the master's own time reaches the key's deadline.
 pub fn no_early_death(master: &Dump, master_now: Millis, sees: &Visible) -> bool {
     master.iter().filter(|(_, stored)| !stored.is_dead(master_now)).all(|(key, _)| sees.contains_key(key))
 }
 
-/// What a reader sees of all keys at one moment: those alive, with their values.
+/// All keys that a reader sees at one moment: the living keys, with their values.
 pub type Visible = BTreeMap<Key, Content>;
 
-/// What a reader who judges at `now` sees of `dump`.
+/// The keys of `dump` that are visible to a reader that judges at `now`.
 pub fn visible(dump: &Dump, now: Millis) -> Visible {
     let alive = dump.iter().filter(|(_, stored)| !stored.is_dead(now));
     alive.map(|(key, stored)| (key.clone(), stored.content.clone())).collect()
 }
 
 /// **past_read**: the first of the master's `moments` (what its readers could see, oldest first, not older than
-/// the moment that this reader saw last) at which the master could have answered `read`; `None` breaks it.
+/// the moment that this reader saw last) at which the master could have answered `read`. `None`: the invariant
+/// is broken.
 pub fn past_read<V: PartialEq>(moments: &[impl Borrow<V>], read: &V) -> Option<usize> {
     moments.iter().position(|moment| moment.borrow() == read)
 }

@@ -1,8 +1,8 @@
-//! Sync — the only import of threads, locks and atomics, so that std, loom and shuttle can take each other's place.
+//! Sync — the only import of threads, locks and atomics, so that loom or shuttle can replace std.
 //!
-//! A lock whose holder panicked is taken all the same. Who panics while others wait says so himself: the worker pool
-//! stops for good, with the panic as the reason, and lets nobody go on with what may be half done. An error at each
-//! `lock()` in its place would be one that no caller can do anything about.
+//! A lock is taken even if a holder panicked. A thread that panics while others wait reports the panic itself: the
+//! worker pool stops permanently, with the panic as the reason, and lets no thread continue with data that may be
+//! half changed. The alternative, an error from each `lock()`, would be an error that no caller can handle.
 
 pub use std::sync::{Arc, Condvar, Mutex, MutexGuard, atomic};
 pub use std::thread;
@@ -14,7 +14,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Gives the lock up, waits to be woken, and takes it again. It may wake up for no reason.
+/// Releases the lock, waits for a notification, and takes the lock again. The wake-up may be spurious.
 pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
     condvar.wait(guard).unwrap_or_else(PoisonError::into_inner)
 }

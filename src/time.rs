@@ -1,5 +1,5 @@
-//! Time as data: instants and elapsed time in milliseconds. Nothing below the engine reads a clock; every function that needs
-//! the time is given it.
+//! Time as data: instants and elapsed time in milliseconds. No code below the engine reads a clock; every function that needs
+//! the time gets it as an argument.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use std::fmt;
 pub struct Millis(pub u64);
 
 impl Millis {
-    /// The instant before all others: judged at it, no record has expired yet.
+    /// The earliest instant: no record is dead if it is judged at this instant.
     pub const ZERO: Millis = Millis(0);
 
-    /// This instant moved by `delta` milliseconds; stops at zero and at the end of time.
+    /// This instant moved by `delta` milliseconds; the result saturates at 0 and at `u64::MAX`.
     pub fn offset(self, delta: i64) -> Millis {
         Millis(self.0.saturating_add_signed(delta))
     }
@@ -23,8 +23,8 @@ impl Millis {
     }
 }
 
-/// A reading of a clock that nobody sets: milliseconds since some moment, the same one as long as the machine is up. Only the
-/// difference of two readings on one machine means anything.
+/// A reading of a clock that is never set: milliseconds since a moment that stays the same as long as the machine is up. Only
+/// the difference between two readings on one machine has a meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Elapsed(pub u64);
 
@@ -38,9 +38,9 @@ impl Elapsed {
 /// The readings of a node's two clocks at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Moment {
-    /// Elapsed time: it goes on evenly, whatever is done to the wall clock.
+    /// Elapsed time, which advances evenly even if the wall clock is set.
     pub elapsed: Elapsed,
-    /// Wall time. Somebody may set it, ahead or back, at any time.
+    /// Wall time, which may be set ahead or back at any time.
     pub wall: Millis,
 }
 

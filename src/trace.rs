@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `start` and `finish` are ticks of one counter, taken before and after the write: two batches overlapped if neither
-//! finished before the other started. A checker can tell from these lines alone whether dependent entries did.
+//! finished before the other started. A checker can tell from these lines alone whether dependent entries overlapped.
 
 use crate::binlog::Lsn;
 use crate::effect::Key;
@@ -16,7 +16,7 @@ use std::fs::File;
 use std::io::{self, LineWriter, Write};
 use std::path::Path;
 
-/// Where the lines go.
+/// A trace file that is being written.
 #[derive(Debug)]
 pub struct Trace {
     out: Mutex<LineWriter<File>>,
@@ -39,13 +39,13 @@ pub struct Span {
 }
 
 impl Trace {
-    /// Writes to `file`, which is emptied. Errors: the disk's.
+    /// Starts a trace in `file`; an existing file is emptied. Errors: I/O errors.
     pub fn create(file: &Path) -> io::Result<Trace> {
         Ok(Trace { out: Mutex::new(LineWriter::new(File::create(file)?)), ticks: AtomicU64::new(0) })
     }
 
-    /// Does `write`, the batch of the entries `lsns` or their part for `part`, and notes when. A line that cannot be
-    /// written is lost, with a warning.
+    /// Runs `write`, which writes the batch of the entries `lsns` (or their part for the key `part`), and records
+    /// its ticks. A line that cannot be written is lost, with a warning.
     pub fn note<T>(
         &self,
         lsns: impl Iterator<Item = Lsn>,

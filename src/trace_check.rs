@@ -1,9 +1,11 @@
-//! Trace check — when each batch of a replica was written → the first one that did not wait for what it depends on. Pure.
+//! Trace check — the ticks of each batch that a replica wrote → the first batch that did not wait for one that it depends
+//! on. Pure.
 //!
-//! A replica whose dependent batches never overlapped, and never overtook one another, has the master's state, in
-//! whatever order its batches took effect between their ticks; one whose did might not. Both halves are proved
-//! (`proofs/trace_exact.v`), of [`first_wrong`] as it is written in `proofs/trace_check.v`, from which this is
-//! copied name by name; the two are held to each other by recorded verdicts (`tests/golden/trace_check/`).
+//! If dependent batches never overlapped and never overtook one another, the replica has the master's state, in
+//! whatever order its batches took effect between their ticks. If some did, it may have another state. Both
+//! statements are proved (`proofs/trace_exact.v`) for [`first_wrong`] as written in `proofs/trace_check.v`. The
+//! code here is copied from that file name by name, and recorded verdicts (`tests/golden/trace_check/`) keep the
+//! two in agreement.
 //!
 //! ```text
 //! log order   keys    ticks        1 and 2 overlapped and share no key: fine
@@ -13,14 +15,14 @@
 //! 4           b       4 ─ 7        → Some(3), counted from 0
 //! ```
 //!
-//! What it deliberately does not do: it does not look at what was written.
+//! It deliberately does not look at the data that was written.
 
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
 use std::collections::BTreeMap;
 
-/// A batch, by what it touches and when it was written. `start` and `finish` are ticks of one counter, taken before
-/// and after the write.
+/// A batch: the keys that it touches, and the ticks at which it was written. `start` and `finish` are ticks of one
+/// counter, taken before and after the write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Batch {
     /// The keys of all its entries.
@@ -31,13 +33,14 @@ pub struct Batch {
     pub finish: u64,
 }
 
-/// The first ticks at which a batch may start: one more than the last finish of those that it depends on.
+/// The first ticks at which a batch may start: one more than the last finish of the batches that it depends
+/// on.
 #[derive(Debug, Default)]
 struct Floors<'a> {
     of_key: BTreeMap<&'a Key, u64>,
-    /// After the batches that touch everything.
+    /// The floor set by batches that touch everything.
     everything: u64,
-    /// After all that touch anything.
+    /// The floor set by all batches that touch any key.
     all: u64,
 }
 
@@ -69,9 +72,9 @@ impl<'a> Floors<'a> {
     }
 }
 
-/// The place, from 0, of the first batch of `trace` that started before an earlier one that it depends on had
-/// finished, or that finished before it started. `trace` is in the order of the log.
-/// Cost: O(keys × log keys).
+/// The index, from 0, of the first wrong batch of `trace`: it started before an earlier batch that it depends
+/// on had finished, or it finished before it started. `trace` is in the order of the log. Cost: O(keys × log
+/// keys).
 pub fn first_wrong(trace: &[Batch]) -> Option<usize> {
     let mut floors = Floors::default();
     trace.iter().position(|batch| {
@@ -81,7 +84,7 @@ pub fn first_wrong(trace: &[Batch]) -> Option<usize> {
     })
 }
 
-/// A job that was written, as a trace tells it.
+/// A job that was written, as a trace records it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Written {
     /// The entries, at least one, in the order of the log.
@@ -94,23 +97,24 @@ pub struct Written {
     pub finish: u64,
 }
 
-/// A trace is not one of the log: entries are missing, or were written more than once.
+/// The trace does not match the log: an entry is missing, unknown, or was not written exactly once.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no trace of the log: entry {lsn} {what}")]
+#[error("not a valid trace of the log: entry {lsn} {what}")]
 pub struct NotTheLog {
     /// The entry.
     pub lsn: Lsn,
-    /// What of it.
+    /// The fault of the entry.
     pub what: &'static str,
 }
 
-/// The batches of `written`, in any order, as [`first_wrong`] wants them. `log` holds the keys of entries 1, 2, …; each
-/// must have been written once: whole, alone or with others, or a part for each of its keys.
+/// The jobs of `written`, which may be in any order, as the batches in log order that [`first_wrong`] expects. `log`
+/// holds the keys of entries 1, 2, …. Each entry must have been written once: whole (alone or with other entries), or
+/// one part for each of its keys.
 ///
-/// Entries that were written together are one batch, in the place of the first of them, if none of those in between
-/// that were written otherwise depends on what moves there (reordering independent entries changes nothing). Where one
-/// does, they are two batches at the same ticks, which is never less strict.
-/// Errors: [`NotTheLog`]. Not part of what is proved.
+/// Entries that were written together become one batch, in the place of the first of them, if they do not depend on
+/// any entry in between that another job wrote (reordering independent entries changes nothing). If they do, they
+/// become two batches with the same ticks, which is never less strict. Errors: [`NotTheLog`]. The proofs do not
+/// cover this function.
 pub fn in_log_order(log: &[KeySet], written: &[Written]) -> Result<Vec<Batch>, NotTheLog> {
     let writers = writers(log, written)?;
     let mut trace: Vec<Batch> = Vec::with_capacity(written.len());
@@ -135,17 +139,18 @@ pub fn in_log_order(log: &[KeySet], written: &[Written]) -> Result<Vec<Batch>, N
     Ok(trace)
 }
 
-/// Entries of one job that are one batch.
+/// Entries of one job that form one batch.
 struct Together {
     /// Its place in the trace.
     batch: usize,
     /// The place in the log up to which `others` are known.
     seen: usize,
-    /// The keys of the entries since its first one that were written otherwise.
+    /// The keys of the entries since its first entry that other jobs wrote.
     others: KeySet,
 }
 
-/// For each entry the jobs that wrote it, by their place in `written`: one, or one for each of its keys, in their order.
+/// For each entry the jobs that wrote it, as indices into `written`: one job, or one for each of its keys, in the order
+/// of the keys.
 fn writers(log: &[KeySet], written: &[Written]) -> Result<Vec<Vec<usize>>, NotTheLog> {
     let mut writers = vec![Vec::new(); log.len()];
     for (job, Written { lsns, .. }) in written.iter().enumerate() {
@@ -161,7 +166,8 @@ fn writers(log: &[KeySet], written: &[Written]) -> Result<Vec<Vec<usize>>, NotTh
         let is_in_parts =
             matches!(keys, KeySet::Keys(keys) if parts.iter().copied().eq(keys.iter().map(Some)));
         if parts != [None] && (jobs.is_empty() || !is_in_parts) {
-            let what = "is missing, or was not written once: whole, or a part for each of its keys";
+            let what =
+                "is missing, or was not written exactly once (whole, or one part for each of its keys)";
             return Err(NotTheLog { lsn: Lsn(lsn), what });
         }
     }

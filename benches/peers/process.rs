@@ -1,4 +1,4 @@
-//! Servers as child processes, and what the system says of them. Does I/O: processes, sockets, /proc.
+//! Servers as child processes, and measurements of them by the system. Does I/O: processes, sockets, /proc.
 
 use replicheck::client::{Client, OwnedFrame};
 use std::fs;
@@ -12,23 +12,23 @@ use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(2);
-/// What a loader sends before it reads the replies.
+/// Number of commands that a loader sends before it reads the replies.
 const LOADED_AT_A_TIME: u64 = 512;
 
-/// Whose server.
+/// The server program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Debian's, in memory: nothing on the disk.
+    /// Debian's redis-server, in memory: it writes nothing to the disk.
     Redis,
-    /// This one, with its default settings.
+    /// This project's server, with its default settings.
     Replicheck,
 }
 
 impl Peer {
-    /// Both; the first is what the other is compared with.
+    /// Both programs; the second is compared with the first.
     pub const BOTH: [Peer; 2] = [Peer::Redis, Peer::Replicheck];
 
-    /// As rows call it.
+    /// Its name in rows.
     pub fn name(self) -> &'static str {
         match self {
             Peer::Redis => "redis-server",
@@ -53,7 +53,7 @@ impl Peer {
                     "--bind",
                     "127.0.0.1",
                 ]);
-                // A replica that is stalled for some seconds is not to need a full sync.
+                // A replica that is stalled for some seconds must not need a full sync.
                 command.args([
                     "--repl-backlog-size",
                     "512mb",
@@ -79,28 +79,28 @@ impl Peer {
     }
 }
 
-/// A server that answers. It ends when this is dropped.
+/// A running server. It ends when this is dropped.
 pub struct Server {
-    /// Whose.
+    /// The program.
     pub peer: Peer,
-    /// Where.
+    /// Its port on this machine.
     pub port: u16,
-    /// From its start until it answered.
+    /// The time from its start until its first answer.
     pub started_in: Duration,
     child: Child,
     folder: Option<TempDir>,
 }
 
 impl Server {
-    /// A master with nothing in it, or a replica of one.
+    /// Starts an empty master, or a replica of the master at port `master`.
     pub fn start(peer: Peer, master: Option<u16>) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         Server::start_in(peer, folder, master, &[])
     }
 
-    /// The same on a folder that is there, with further options.
+    /// Like [`Server::start`], but on an existing folder and with further options.
     pub fn start_in(peer: Peer, folder: TempDir, master: Option<u16>, options: &[&str]) -> Server {
-        // Another process may take it before the server does: then the server does not start, and says so.
+        // Another process may take the port before the server does; then the server fails to start.
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port();
         let mut command = peer.command(port, folder.path(), master);
@@ -117,12 +117,12 @@ impl Server {
         server
     }
 
-    /// Ends it: by SIGKILL, or by SHUTDOWN. Gives the folder.
+    /// Ends it, by SIGKILL or by SHUTDOWN. Returns the folder.
     pub fn end(mut self, is_killed: bool) -> TempDir {
         if is_killed {
             self.child.kill().expect("a child of ours");
         } else {
-            // It closes the connection in place of a reply.
+            // The server closes the connection instead of replying.
             let _ = self.client().call(&["SHUTDOWN"]);
         }
         self.child.wait().expect("a child of ours");
@@ -133,7 +133,7 @@ impl Server {
         Client::connect(&format!("127.0.0.1:{}", self.port), LIMIT).expect("a server that answers")
     }
 
-    /// Waits until `is_so`. Panics: it is not for two minutes.
+    /// Waits until `is_so` is true. Panics: it is not true within two minutes.
     pub fn wait_until(&mut self, what: &str, is_so: impl Fn(&Server) -> bool) {
         let since = Instant::now();
         while !is_so(self) {
@@ -145,7 +145,7 @@ impl Server {
         }
     }
 
-    /// A number of INFO.
+    /// A number from INFO.
     pub fn info(&self, field: &str) -> u64 {
         let text = match self.client().call(&["INFO"]) {
             Ok(OwnedFrame::BulkString(text)) => String::from_utf8_lossy(&text).into_owned(),
@@ -155,17 +155,17 @@ impl Server {
         value.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
     }
 
-    /// How far the log is: bytes or entries, the same on a master and on its replica.
+    /// The end of the log, in bytes or entries; the unit is the same on a master and on its replica.
     pub fn written(&self) -> u64 {
         self.info("master_repl_offset")
     }
 
-    /// How far a replica has applied it.
+    /// The place up to which a replica has applied the log, in the same unit.
     pub fn applied(&self) -> u64 {
         self.info("slave_repl_offset")
     }
 
-    /// Sets the keys of redis-benchmark from `first` on.
+    /// Sets `keys` keys with the names of redis-benchmark, from number `first` on.
     pub fn load(&self, first: u64, keys: u64, value_bytes: usize) {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("a server that answers");
         let (value, mut buffer) = ("x".repeat(value_bytes), vec![0; 64 << 10]);
@@ -188,17 +188,17 @@ impl Server {
         }
     }
 
-    /// Processor time so far, seconds.
+    /// Processor time used so far, in seconds.
     pub fn cpu_seconds(&self) -> f64 {
         const TICKS_A_SECOND: f64 = 100.0;
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("a child of ours");
-        // After the name in brackets: state is field 3, user time 14, system time 15.
+        // The fields after the name in brackets: the state is field 3, user time is 14, system time is 15.
         let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
         let field = |at: usize| after.split_whitespace().nth(at).and_then(|it| it.parse::<f64>().ok());
         (field(11).unwrap_or_default() + field(12).unwrap_or_default()) / TICKS_A_SECOND
     }
 
-    /// Memory now (`VmRSS`) or at its most (`VmHWM`), MB.
+    /// Current memory (`VmRSS`) or its maximum (`VmHWM`), in MB.
     pub fn memory_mb(&self, field: &str) -> f64 {
         let status =
             fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a child of ours");
@@ -207,7 +207,7 @@ impl Server {
         kilobytes.unwrap_or_default() / 1024.0
     }
 
-    /// Stalls it (`STOP`) or lets it go on (`CONT`).
+    /// Stalls it (`STOP`) or lets it continue (`CONT`).
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -{signal}");
@@ -221,7 +221,8 @@ impl Drop for Server {
     }
 }
 
-/// Requests a second by redis-benchmark, 50 connections, 100-byte values, keys drawn from so many.
+/// Requests per second measured by redis-benchmark with 50 connections, 100-byte values, and keys drawn from
+/// `keys` keys.
 pub fn benchmark(port: u16, test: &str, pipeline: usize, requests: u64, keys: u64) -> f64 {
     let mut command = Command::new("redis-benchmark");
     command.args(["-p", &port.to_string(), "-t", test, "-c", "50", "-d", "100", "--csv"]);

@@ -4,10 +4,11 @@
 //! worker   idle ─ take ─▶ given ─ begin ─▶ writing, with its marker ─ wrote ─▶ written ─ finish ─▶ idle
 //! ```
 //!
-//! A worker's marker is the watermark that holds once its batch is written. It is asked for when the worker begins to
-//! write: it counts jobs that others finished before that, and none that others finish during the write.
+//! A worker's marker is the watermark that holds once its batch is written. It is computed when the worker begins to
+//! write: it counts jobs that other workers finished before that, and none that they finish during the write.
 //!
-//! A pool of threads keeps an applier behind one lock; a model steps it. Both call these functions and no others.
+//! A pool of threads keeps an applier behind one lock; a model drives it step by step. Both call these functions
+//! and no others.
 
 use super::Watermark;
 use crate::binlog::Lsn;
@@ -24,9 +25,9 @@ pub enum Worker {
     Idle,
     /// It has a job that it has not begun to write.
     Given(Job),
-    /// It writes a job as one batch with this marker in it.
+    /// It is writing a job as one batch with this marker in it.
     Writing(Job, Lsn),
-    /// It has written a job, and the strategy has not been told.
+    /// It has written a job, and the strategy does not know it yet.
     Written(Job),
 }
 
@@ -49,14 +50,16 @@ pub struct Applier<O> {
     workers: Vec<Worker>,
     watermark: Watermark,
     admitted: Lsn,
-    /// The marker of the store when it began: the strategy knows nothing of the entries up to here.
+    /// The marker of the store when the applier began: the strategy does not know the entries up to here.
     began_at: Lsn,
-    /// For entries of several keys, which may be done a part at a time: the number of parts still to do.
+    /// For entries with several keys, which may be applied part by part: the number of parts that are not
+    /// finished.
     parts: BTreeMap<Lsn, usize>,
 }
 
 impl<O: Ordering> Applier<O> {
-    /// Nothing admitted, `workers` (at least 1) idle workers; the store holds all up to `marker`.
+    /// An applier with nothing admitted and `workers` (at least 1) idle workers; the store holds all entries
+    /// up to `marker`.
     pub fn new(ordering: O, workers: usize, marker: Lsn) -> Applier<O> {
         Applier {
             ordering,
@@ -78,8 +81,9 @@ impl<O: Ordering> Applier<O> {
         &self.workers
     }
 
-    /// Sorts the workers. For a checker, where the strategy treats them alike
-    /// ([`Ordering::interchangeable_workers`]): states that differ only in which worker does what become one.
+    /// Sorts the workers. A checker does this if the strategy treats workers alike
+    /// ([`Ordering::interchangeable_workers`]): states that differ only in which worker does what then become
+    /// equal.
     pub fn sort_workers(&mut self) {
         self.workers.sort_unstable();
     }
@@ -94,7 +98,7 @@ impl<O: Ordering> Applier<O> {
         self.watermark.low()
     }
 
-    /// Whether entry `lsn` was admitted, and is written, all parts of it.
+    /// Whether entry `lsn` was admitted, and all its parts are written.
     pub fn is_finished(&self, lsn: Lsn) -> bool {
         self.watermark.is_done(lsn)
     }
@@ -132,8 +136,8 @@ impl<O: Ordering> Applier<O> {
         matches!(&self.workers[worker], Worker::Given(job) if self.ordering.may_write(job))
     }
 
-    /// `worker` begins to write its job. Gives the marker of its batch; `None`: it has no job that may be written now.
-    /// Panics: there is no such worker.
+    /// Lets `worker` begin to write its job. Returns the marker of its batch; `None`: it has no job that may be
+    /// written now. Panics: there is no such worker.
     pub fn begin(&mut self, worker: usize) -> Option<Lsn> {
         let Worker::Given(job) = &self.workers[worker] else { return None };
         if !self.ordering.may_write(job) {
@@ -149,7 +153,8 @@ impl<O: Ordering> Applier<O> {
         Some(marker)
     }
 
-    /// The batch of `worker` is written. Nothing happens if it writes none. Panics: there is no such worker.
+    /// Records that the batch of `worker` is written. Does nothing if it writes none. Panics: there is no
+    /// such worker.
     pub fn wrote(&mut self, worker: usize) {
         self.change(worker, |before| match before {
             Worker::Writing(job, _) => Worker::Written(job),
@@ -162,8 +167,8 @@ impl<O: Ordering> Applier<O> {
         *slot = to(mem::take(slot));
     }
 
-    /// Tells the strategy that `worker` has written its job. Gives the job; `None`: it has written none. Panics: there is
-    /// no such worker.
+    /// Tells the strategy that `worker` has written its job. Returns the job; `None`: it has written none. Panics: there
+    /// is no such worker.
     pub fn finish(&mut self, worker: usize) -> Option<Job> {
         let job = match mem::take(&mut self.workers[worker]) {
             Worker::Written(job) => job,
@@ -190,7 +195,8 @@ impl<O: Ordering> Applier<O> {
         self.ordering.cut();
     }
 
-    /// See [`Ordering::publishable`]. A strategy that was given no entry yet may publish what the store began with.
+    /// See [`Ordering::publishable`]. Before it gets its first entry, a strategy may publish the state with which
+    /// the store began.
     pub fn publishable(&self) -> Option<Lsn> {
         self.ordering.publishable().map(|at| at.max(self.began_at))
     }

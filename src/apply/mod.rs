@@ -1,17 +1,18 @@
-//! Apply — jobs and their entries → one atomic batch on the store, marker included; jobs done → watermark.
-//! Pure, but for the store that it is given.
+//! Apply — jobs and their entries → one atomic batch on the store, marker included; finished jobs →
+//! watermark. Pure, except for the store that it gets.
 //!
 //! The marker is the watermark that holds once the batch is written. It is part of the batch, so a store that
-//! comes back after a crash with some prefix of its batches says itself from where the log must run again:
+//! a crash has reset to some prefix of its batches itself says from which entry the log must be applied
+//! again:
 //!
 //! ```text
 //! batches written   1 [marker 1]   3 [marker 1]   2 [marker 3]
-//! crash keeps       1 [marker 1]   3 [marker 1]                   → run again from 2; 3 runs twice
+//! crash keeps       1 [marker 1]   3 [marker 1]                   → apply again from 2; 3 is applied twice
 //! ```
 //!
-//! Running effects again changes nothing once the rerun has reached the end of what was written before; on the way
-//! there it passes through states that never were, so readers wait. Running a command twice may change the value for
-//! good (INCR): the models say where.
+//! Applying effects again changes nothing once it has reached the end of what was written before. On the way there
+//! it passes through states that never existed, so readers wait. Running a command twice may change the value
+//! permanently (INCR): the models show where.
 
 mod applier;
 pub mod pool;
@@ -28,7 +29,7 @@ use crate::store::{Read, Store, StoreError, key};
 use crate::time::Millis;
 use std::borrow::{Borrow, Cow};
 
-/// At which instants a command entry runs on the replica.
+/// The instants at which a command entry runs on the replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Instants {
     /// The instant from which durations count.
@@ -37,8 +38,8 @@ pub struct Instants {
     pub judged_at: Millis,
 }
 
-/// What `entry`, or its part for `part`, comes to on a store that `reader` reads. An effect is what it is; a
-/// command is executed. Errors: the store's.
+/// The effect of `entry`, or of its part for the key `part`, on the store that `reader` reads. An effect
+/// entry already holds it; a command is executed. Errors: those of the store.
 pub fn effect_of<'a>(
     reader: &dyn Read,
     entry: &'a Entry,
@@ -54,14 +55,14 @@ pub fn effect_of<'a>(
         (Payload::Command(command), part) => {
             let command = part.map_or_else(|| command.clone(), |key| command.part(key));
             let view = View::new(reader, command.db(), instants.judged_at).with_incarnation(entry.lsn.0);
-            // The replica ignores the reply, as Pika's does: what a command comes to is its effect.
+            // The replica ignores the reply, as Pika's does; only the effect matters.
             command.execute(&view, instants.now).map(|(_, effect)| Cow::Owned(effect))
         }
     }
 }
 
-/// Writes the entries of one job as one atomic batch with the marker in it. `instants` are asked for command
-/// entries. Errors: the store's; then the batch is not written, and the node stops.
+/// Writes the entries of one job as one atomic batch with the marker in it. `instants` is called for command
+/// entries. Errors: those of the store; then the batch is not written, and the node stops.
 pub fn write_batch<S: Store>(
     store: &mut S,
     entries: &[impl Borrow<Entry>],
@@ -70,7 +71,7 @@ pub fn write_batch<S: Store>(
     instants: &dyn Fn(&Entry) -> Instants,
 ) -> Result<(), StoreError> {
     let entries = entries.iter().map(Borrow::borrow);
-    // Whole effects are what they are: nothing is read, nothing is kept.
+    // Whole effects can be written as they are: nothing is read, and nothing is copied.
     if part.is_none() && entries.clone().all(|entry| entry.payload.effect().is_some()) {
         return write_effects(store, entries.filter_map(|entry| entry.payload.effect()), marker);
     }
@@ -86,9 +87,9 @@ pub fn write_batch<S: Store>(
     write_effects(store, effects.iter().map(|effect| &**effect), marker)
 }
 
-/// Writes `entries`, which follow the marker in the log, as one atomic batch, in log order: what a node does with its log
-/// when it starts. Gives the new marker, the last of them; without entries nothing is written, and there is none. Errors:
-/// the store's; then the batch is not written, and the node does not start.
+/// Writes `entries`, which follow the marker in the log, as one atomic batch, in log order. A node does this with its log
+/// when it starts. Returns the new marker, which is the last LSN; `None`: there were no entries, and nothing is written.
+/// Errors: those of the store; then the batch is not written, and the node does not start.
 pub fn write_recovered<S: Store>(
     store: &mut S,
     entries: &[impl Borrow<Entry>],
@@ -99,7 +100,7 @@ pub fn write_recovered<S: Store>(
     Ok(Some(last))
 }
 
-/// Writes `effects` as one atomic batch with the marker in it. Errors: the store's.
+/// Writes `effects` as one atomic batch with the marker in it. Errors: those of the store.
 pub fn write_effects<'a, S: Store>(
     store: &mut S,
     effects: impl Iterator<Item = &'a Effect>,
@@ -109,34 +110,35 @@ pub fn write_effects<'a, S: Store>(
     store.write_all(&mut effects.flat_map(|effect| &effect.writes).chain([&marker]))
 }
 
-/// What sets the marker to `lsn`: part of a batch, or alone where all through `lsn` is written. Parallel strategies may
-/// leave a marker below the watermark: a batch that took its marker early may be written late.
+/// The write that sets the marker to `lsn`. It is part of a batch, or alone if all entries through `lsn` are written.
+/// Parallel strategies may leave a marker below the watermark: a batch that took its marker early may be written late.
 pub fn marker_write(lsn: Lsn) -> Write {
     Write::Put { key: key::marker(), value: lsn.0.to_be_bytes().to_vec() }
 }
 
-/// Notes that a key with this deadline was removed without an entry in the log. It is part of the batch that removes the key. A
-/// replica tells it to its next master (`replication::handshake`).
+/// The write that records that a key with this deadline was removed without an entry in the log. It is part of the batch that
+/// removes the key. A replica reports it to its next master (`replication::handshake`).
 pub fn removed_write(deadline: Millis) -> Write {
     Write::Put { key: key::removed(), value: deadline.0.to_be_bytes().to_vec() }
 }
 
-/// The latest deadline for which a key was removed: 0 if none was. Errors: the store's; a record of the wrong length.
+/// The latest deadline for which a key was removed: 0 if none was. Errors: those of the store; a record of the wrong length.
 pub fn removed(store: &dyn Read) -> Result<Millis, StoreError> {
     number(store, &key::removed(), "removed").map(Millis)
 }
 
-/// The marker in the store: 0 if nothing was ever written. Errors: the store's; a marker of the wrong length.
+/// The marker in the store: 0 if nothing was ever written. Errors: those of the store; a marker of the wrong length.
 pub fn marker(store: &dyn Read) -> Result<Lsn, StoreError> {
     number(store, &key::marker(), "marker").map(Lsn)
 }
 
-/// Notes the folder that the store belongs to.
+/// The write that records the folder that the store belongs to.
 pub fn folder_write(folder: FolderId) -> Write {
     Write::Put { key: key::folder(), value: folder.0.to_be_bytes().to_vec() }
 }
 
-/// The folder that the store belongs to; `None`: it was never told. Errors: the store's; a record of the wrong length.
+/// The folder that the store belongs to; `None`: it was never recorded. Errors: those of the store; a record of the
+/// wrong length.
 pub fn folder(store: &dyn Read) -> Result<Option<FolderId>, StoreError> {
     Ok(own_record(store, &key::folder(), "folder")?.map(|bytes| FolderId(u128::from_be_bytes(bytes))))
 }

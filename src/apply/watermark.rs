@@ -1,9 +1,9 @@
-//! Watermark — entries done, in any order → the highest LSN up to which all are done. Pure.
+//! Watermark — entries that are done, in any order → the highest LSN up to which all entries are done. Pure.
 
 use crate::binlog::Lsn;
 use std::collections::BTreeSet;
 
-/// The highest L such that every entry ≤ L is done, and what is done above it.
+/// The highest L such that every entry ≤ L is done, and the entries above it that are done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Watermark {
     low: Lsn,
@@ -11,7 +11,7 @@ pub struct Watermark {
 }
 
 impl Watermark {
-    /// All entries up to `low` are done.
+    /// A watermark at `low`: all entries up to `low` are done.
     pub fn at(low: Lsn) -> Watermark {
         Watermark { low, above: BTreeSet::new() }
     }
@@ -21,9 +21,9 @@ impl Watermark {
         self.low
     }
 
-    /// Notes that entry `lsn` is done. Entries at or below the watermark are done already.
+    /// Records that entry `lsn` is done. Entries at or below the watermark are done already.
     pub fn done(&mut self, lsn: Lsn) {
-        // As most are done in order, they need no place in the set.
+        // Most entries are done in order, so they need no place in the set.
         if lsn == self.low.next() {
             self.low = lsn;
         } else if lsn > self.low {
@@ -39,15 +39,15 @@ impl Watermark {
         lsn <= self.low || self.above.contains(&lsn)
     }
 
-    /// What the watermark would be if `lsns`, in ascending order, were done, too.
+    /// The watermark that would result if `lsns`, in ascending order, were done, too.
     pub fn with(&self, lsns: &[Lsn]) -> Lsn {
-        // No copy of what is done ahead: that may be the whole queue, and each batch asks.
+        // The set is not copied: it may be as large as the queue, and this is called for each batch.
         let mut above = self.above.iter().peekable();
         let mut lsns = lsns.iter().peekable();
         let mut low = self.low;
         loop {
             let next = low.next();
-            // Both, always: an entry may be written again.
+            // Both are always advanced: an entry may be written again, and is then in both.
             let is_above = above.next_if(|&&lsn| lsn <= next).is_some();
             let is_new = lsns.next_if(|&&lsn| lsn <= next).is_some_and(|&lsn| lsn == next);
             if is_above || is_new {

@@ -15,21 +15,21 @@
 //!
 //! effect:   keys, then the number of writes (4), then each write
 //!   keys    00                                                 every key
-//!           01  number (4), each: db (1)  name                 these keys, ascending, none twice
+//!           01  number (4), each: db (1)  name                 these keys, ascending, no duplicates
 //!   write   01  raw key  value                                 put
 //!           02  raw key                                        delete
 //!           03  raw key  raw key                               delete range: first removed, first kept
-//! command:  db (1)  number of arguments with the name (4), each argument
+//! command:  db (1)  number of arguments, name included (4), each argument
 //!
 //! name, raw key, value, argument:  length (4)  bytes
 //! ```
 //!
-//! An entry has one encoding only: decode refuses keys out of order and bytes left over, so that a replica's
-//! log is the master's log byte for byte, and a golden file can hold the format still. The key set is written
-//! although an effect's raw keys name most of it: *everything* cannot be told from them.
+//! Each entry has exactly one encoding: decode refuses keys out of order and bytes left over. So a replica's
+//! log is the master's log byte for byte, and golden files can fix the format. The key set is written
+//! although the raw keys of an effect name most of it, because *everything* cannot be derived from them.
 //!
-//! Magic, version and length stand at the same place in every version. A reader of version 2 chooses by the
-//! first byte, entry by entry, so a log may begin in version 1 and go on in version 2.
+//! Magic, version and length are at the same place in every version. A reader of version 2 chooses the format
+//! of each entry by its first byte, so a log may begin in version 1 and continue in version 2.
 
 use super::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, CommandError};
@@ -38,8 +38,8 @@ use crate::time::Millis;
 
 /// First byte of an entry in version 1.
 pub const VERSION_1: u8 = MAGIC | 1;
-/// Length of the largest entry, bytes: one value of 512 MB, the longest that Redis knows, and what goes with
-/// it. A reader that is told of more has read damaged bytes.
+/// Maximum length of an entry, in bytes: one value of 512 MB, the longest in Redis, and what an entry adds to
+/// it. A larger length in an entry means that its bytes are damaged.
 pub const ENTRY_BYTES_MAX: usize = 513 << 20;
 
 const MAGIC: u8 = 0xb0;
@@ -70,13 +70,13 @@ pub enum DecodeError {
     /// The bytes end before the entry does: wait for more, or, at the end of a log, cut the tail off.
     #[error("entry is cut short: needs {needed} bytes")]
     Truncated {
-        /// Length that is needed to go on, from the entry's first byte.
+        /// Length that is needed to continue, counted from the entry's first byte.
         needed: usize,
     },
     /// The bytes were changed after they were written.
     #[error("entry checksum is {stored:08x}, its bytes give {computed:08x}")]
     Checksum {
-        /// The checksum that stands in the entry.
+        /// The checksum that is stored in the entry.
         stored: u32,
         /// The checksum of its bytes.
         computed: u32,
@@ -90,20 +90,20 @@ pub enum DecodeError {
     /// The length cannot be that of an entry.
     #[error("entry length {0} is not within {ENTRY_BYTES_MIN} and {ENTRY_BYTES_MAX}")]
     Length(u32),
-    /// The checksum is right, yet the bytes do not follow the format: they were written so.
+    /// The checksum is right, but the bytes do not follow the format: they were written like this.
     #[error("entry is malformed: {0}")]
     Malformed(&'static str),
-    /// A command entry holds what is not a command here: the master knows more commands than this node.
+    /// A command entry holds a command that this node does not know: the master knows more commands.
     #[error("entry {lsn} holds a command that this version does not run: {reason}")]
     Command {
         /// The entry's number.
         lsn: Lsn,
-        /// What is wrong with the command.
+        /// The error of the command.
         reason: CommandError,
     },
 }
 
-/// Appends the bytes of `entry` to `out`. Errors: [`TooLarge`], and `out` is as before; the caller refuses the
+/// Appends the bytes of `entry` to `out`. Errors: [`TooLarge`], and `out` is unchanged; the caller refuses the
 /// command that the entry came from. Cost: O(bytes).
 pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
     let bytes = encoded_bytes(entry);
@@ -184,7 +184,7 @@ fn put_effect(effect: &Effect, out: &mut Vec<u8>) {
 }
 
 fn put_number(number: usize, out: &mut Vec<u8>) {
-    // Checked by `encode`: it is a part of a length that fits.
+    // It fits: `encode` has checked the length of the whole entry.
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     out.extend_from_slice(&number.to_be_bytes());
 }
@@ -194,7 +194,7 @@ fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// Where an entry stands: what can be told without its payload.
+/// The head of an entry: the fields that can be read without its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Its number.
@@ -205,10 +205,10 @@ pub struct Head {
     pub time: Millis,
 }
 
-/// The entry at the beginning of `bytes`, and how many of them it takes. What follows is not looked at.
+/// Decodes the entry at the beginning of `bytes`; also returns its length. Bytes after the entry are ignored.
 ///
-/// Errors: see [`DecodeError`]. No bytes make it panic or allocate more than a small multiple of their number.
-/// Cost: O(bytes of the entry).
+/// Errors: see [`DecodeError`]. No input makes it panic, or allocate more than a small multiple of the input's
+/// length. Cost: O(bytes of the entry).
 pub fn decode(bytes: &[u8]) -> Result<(Entry, usize), DecodeError> {
     let (mut content, used) = content(bytes)?;
     let Head { lsn, epoch, time } = content.head().map_err(DecodeError::Malformed)?;
@@ -216,21 +216,22 @@ pub fn decode(bytes: &[u8]) -> Result<(Entry, usize), DecodeError> {
     Ok((Entry { lsn, epoch, time, payload }, used))
 }
 
-/// The head of the entry at the beginning of `bytes`, and how many of them the entry takes: its checksum is right, its
-/// payload is not looked at. For who passes entries on as they are.
+/// Decodes the head of the entry at the beginning of `bytes`; also returns the length of the entry. The checksum is
+/// checked, the payload is not. This is for callers that pass entries on unchanged.
 ///
-/// Errors: as [`decode`], but for what is wrong with a payload. Cost: O(bytes of the entry), for the checksum.
+/// Errors: those of [`decode`], except for errors of the payload. Cost: O(bytes of the entry), for the
+/// checksum.
 pub fn decode_head(bytes: &[u8]) -> Result<(Head, usize), DecodeError> {
     let (mut content, used) = content(bytes)?;
     Ok((content.head().map_err(DecodeError::Malformed)?, used))
 }
 
-/// The checksum that stands at the end of a whole entry's bytes; 0 if they are too short to be one.
+/// The checksum at the end of the bytes of a whole entry; 0 if they are too short to be one.
 pub fn checksum(entry: &[u8]) -> u32 {
     entry.last_chunk().copied().map_or(0, u32::from_be_bytes)
 }
 
-/// What stands between length and checksum of the entry at the beginning of `bytes`, and the length of the entry.
+/// The bytes between length and checksum of the entry at the beginning of `bytes`, and the length of the entry.
 fn content(bytes: &[u8]) -> Result<(Reader<'_>, usize), DecodeError> {
     match bytes.first() {
         None => return Err(DecodeError::Truncated { needed: PREFIX_BYTES }),
@@ -262,7 +263,7 @@ impl<'a> Reader<'a> {
         Ok(Head { lsn, epoch, time: Millis(self.u64().ok_or("no time")?) })
     }
 
-    /// The payload of entry `lsn`, which is all that is left.
+    /// Decodes the payload of entry `lsn`, which takes all remaining bytes.
     fn payload(&mut self, lsn: Lsn) -> Result<Payload, DecodeError> {
         let payload = match self.u8() {
             Some(EFFECT) => Payload::Effect(self.effect().map_err(DecodeError::Malformed)?),
@@ -305,8 +306,8 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
-    /// A number of things of which each takes at least `least` bytes: never more than there is room for, so
-    /// that the caller may allocate for them.
+    /// A number of items of at least `least` bytes each. It is never more than fit into the remaining bytes,
+    /// so that the caller may allocate for them.
     fn count(&mut self, least: usize) -> Result<usize, &'static str> {
         let count = self.u32().and_then(|count| usize::try_from(count).ok()).ok_or("no count")?;
         if count > self.0.len() / least { Err("a count beyond the end") } else { Ok(count) }

@@ -1,39 +1,39 @@
-//! Files — what the binlog asks of a file system, as two small traits. Pure.
+//! Files — the operations that the binlog needs from a file system, as two small traits. Pure.
 //!
-//! The segment files are written through these alone, so that tests can put a disk below them that forgets what
-//! was not synced, fills up, or fails a fsync (`tests/machines/segments/forgetful.rs`). Names are flat: one folder, no path.
+//! The segment files are written only through these traits, so that tests can put a disk below them that loses unsynced
+//! data, fills up, or fails an fsync (`tests/machines/segments/forgetful.rs`). Names are flat: one folder, no path.
 //!
-//! What a caller may count on after a power loss, and nothing more:
+//! After a power loss a caller may rely on the following, and on nothing more:
 //!
 //! ```text
-//! bytes of a file        what the last File::sync before it covered; of later writes any part, in any order
-//! name of a file         what the last Files::sync_directory before it covered; of later changes any of them
-//! a file synced, its name not: the bytes are safe and nobody finds them
+//! bytes of a file        all that the last File::sync before it covered; any part of later writes, in any order
+//! name of a file         all that the last Files::sync_directory before it covered; any of the later changes
+//! a file synced, its name not: the bytes are safe, but the file cannot be found
 //! ```
 
 use std::io;
 
 /// One folder of files.
 pub trait Files {
-    /// A file of it, open for reading and writing.
+    /// An open file of the folder, for reading and writing.
     type File: File;
 
     /// The names of all files, in any order.
     fn list(&self) -> io::Result<Vec<String>>;
 
-    /// An empty file of that name; one that is there already is emptied.
+    /// Creates an empty file of this name; an existing file is emptied.
     fn create(&self, name: &str) -> io::Result<Self::File>;
 
-    /// The file of that name. Errors: `NotFound` and whatever the disk says.
+    /// Opens the file of this name. Errors: `NotFound`, and I/O errors.
     fn open(&self, name: &str) -> io::Result<Self::File>;
 
-    /// Gives a file another name, in one step; a file that had it is gone.
+    /// Renames a file atomically; an existing file of the new name is replaced.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
-    /// Takes a file's name away.
+    /// Removes the file of this name.
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// Makes every change of names durable. After an error the caller must not believe a later success.
+    /// Makes every change of names durable. After an error the caller must not trust a later success.
     fn sync_directory(&self) -> io::Result<()>;
 }
 
@@ -45,13 +45,14 @@ pub trait File {
     /// The bytes from `offset` on, at most `bytes_max`; fewer only at the file's end.
     fn read_at(&self, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>>;
 
-    /// Writes all of `bytes` at `offset`, appending where that is the end. After an error any part may be written.
+    /// Writes all of `bytes` at `offset`, which may be the end of the file. After an error any part may be
+    /// written.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
-    /// Forgets what is after the first `bytes` bytes.
+    /// Truncates the file to its first `bytes` bytes.
     fn truncate(&self, bytes: u64) -> io::Result<()>;
 
-    /// Makes all bytes and the length durable. After an error the caller must not believe a later success: the
-    /// system may have dropped the bytes that it could not write, and count them as written.
+    /// Makes all bytes and the length durable. After an error the caller must not trust a later success: the
+    /// system may have dropped the bytes that it could not write, and may treat them as written.
     fn sync(&self) -> io::Result<()>;
 }

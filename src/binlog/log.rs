@@ -5,17 +5,17 @@
 //! epoch    1  1  1 | 2  2 | 5                   epoch, first LSN
 //! ```
 //!
-//! Models and tests keep whole logs in it. What it deliberately does not do: it forgets no old entries, and it
-//! does not know what is durable; the segment files do both.
+//! Models and tests keep whole logs in it. It deliberately does not forget old entries, and it does not know
+//! which entries are durable; the segment files do both.
 
 use super::{Entry, Epoch, Lsn};
 use crate::time::Millis;
 
-/// Why an entry cannot come next. The caller has lost entries or mixes two histories: it drops the connection
-/// or the file that the entry came from.
+/// The reason why an entry cannot be the next one. The caller has lost entries or mixes two histories: it
+/// drops the connection or the file that the entry came from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
-    /// The entry does not have the LSN after the last.
+    /// The entry does not have the LSN that follows the last one.
     #[error("lsn gap: expected {expected}, got {got} (epoch {epoch})")]
     Gap {
         /// The LSN that comes next.
@@ -25,7 +25,7 @@ pub enum LogError {
         /// The entry's epoch.
         epoch: Epoch,
     },
-    /// The entry is of an older epoch than the last.
+    /// The entry has an older epoch than the last entry.
     #[error("epoch goes back: {got} after {last} (lsn {lsn})")]
     EpochBack {
         /// Epoch of the last entry.
@@ -35,7 +35,7 @@ pub enum LogError {
         /// The entry's LSN.
         lsn: Lsn,
     },
-    /// The entry is of an earlier time than the last.
+    /// The entry has an earlier log time than the last entry.
     #[error("log time goes back: {got} after {last} (lsn {lsn}, epoch {epoch})")]
     TimeBack {
         /// Time of the last entry.
@@ -65,7 +65,7 @@ impl Log {
         Log::default()
     }
 
-    /// Adds the next entry. Errors: [`LogError`], and the log is as before.
+    /// Adds the next entry. Errors: [`LogError`], and the log is unchanged.
     pub fn append(&mut self, entry: Entry) -> Result<(), LogError> {
         check_next(self.last(), self.entries.last().map(|last| (last.epoch, last.time)), &entry)?;
         let Entry { lsn, epoch, .. } = entry;
@@ -91,7 +91,7 @@ impl Log {
         self.entries.get(position(lsn).unwrap_or(0)..).unwrap_or_default()
     }
 
-    /// Forgets the entries after `lsn`, and the epochs that begin after it.
+    /// Removes the entries after `lsn`, and the epochs that begin after it.
     pub fn truncate_after(&mut self, lsn: Lsn) {
         self.entries.truncate(usize::try_from(lsn.0).unwrap_or(usize::MAX));
         self.epochs.retain(|&(_, first)| first <= lsn);
@@ -109,7 +109,7 @@ impl Log {
         (lsn <= self.last()).then_some(*epoch)
     }
 
-    /// The last LSN of this log that the history with the epochs `other` has too, see [`fork`].
+    /// The last LSN of this log that the history with the epochs `other` also has, see [`fork`].
     pub fn fork_with(&self, other: &[(Epoch, Lsn)]) -> Lsn {
         fork(&self.epochs, self.last(), other)
     }
@@ -118,12 +118,13 @@ impl Log {
 /// The last LSN that a log with the epochs `own`, which ends at `last`, shares with the history that has the
 /// epochs `other`; 0 if they share nothing.
 ///
-/// A list of epochs does not say where its last epoch ends, so an end in the epoch that both wrote last is
-/// the own log's. A follower whose last LSN is at or before the fork resumes; beyond it, its tail was never
-/// the master's. It holds as long as no two masters ever take the same epoch.
+/// A list of epochs does not say where its last epoch ends. So if both lists end with the same epoch, the
+/// fork is the end of the own log. A follower whose last LSN is at or before the fork resumes. If its last
+/// LSN is beyond the fork, its tail was never part of the master's history. This holds as long as no two
+/// masters ever take the same epoch.
 ///
-/// Either list may lack its beginning. The lists are compared from the first row of one that the other has too: nobody
-/// begins an epoch twice, so what comes before that row is the same in both.
+/// Either list may lack its beginning. The lists are compared from the first row of one list that the other one also
+/// has: no epoch is begun twice, so the rows before that row are the same in both.
 pub fn fork(own: &[(Epoch, Lsn)], last: Lsn, other: &[(Epoch, Lsn)]) -> Lsn {
     let (own, other) = (from_row(own, other.first()), from_row(other, own.first()));
     let shared = own.iter().zip(other).take_while(|(own, their)| own == their).count();
@@ -134,26 +135,27 @@ pub fn fork(own: &[(Epoch, Lsn)], last: Lsn, other: &[(Epoch, Lsn)]) -> Lsn {
     [end(own), end(other)].into_iter().flatten().fold(last, Lsn::min)
 }
 
-/// The rows from `row` on; all of them if it is not among them.
+/// The rows from `row` on; all rows if `row` is not among them.
 fn from_row<'a>(epochs: &'a [(Epoch, Lsn)], row: Option<&(Epoch, Lsn)>) -> &'a [(Epoch, Lsn)] {
     let at = row.and_then(|row| epochs.iter().position(|epoch| epoch == row));
     &epochs[at.unwrap_or(0)..]
 }
 
-/// The last epoch of a folder: that of the log's last entry, or the one that the file `node` notes, whichever is later. The one that
-/// is noted may have no entry yet, and the file may be gone. 0 if there is neither.
+/// The last epoch of a folder: the epoch of the log's last entry, or the epoch recorded in the identity file, whichever is
+/// later. The recorded epoch may have no entry yet, and the file may be missing. 0 if there is neither.
 pub fn last_epoch(epochs: &[(Epoch, Lsn)], noted: Epoch) -> Epoch {
     epochs.last().map_or(noted, |&(written, _)| noted.max(written))
 }
 
-/// The epoch that a start as master begins, as a promotion does: it comes after [`last_epoch`]. A folder may be a copy, and nothing
-/// in it can tell. `random` tells this epoch from those that starts of other copies begin.
+/// The epoch that a start as master or a promotion begins: an epoch after [`last_epoch`]. A folder may be a copy, and nothing
+/// in it shows this. `random` distinguishes this epoch from the epochs that starts of other copies begin.
 pub fn epoch_of_start(epochs: &[(Epoch, Lsn)], noted: Epoch, random: u32) -> Epoch {
     last_epoch(epochs, noted).next(random)
 }
 
-/// Whether `entry` may come after entry `last`, which was of that epoch and time (`None`: any will do). The segment
-/// files ask this of what is appended, a replica of what it receives. Errors: [`LogError`].
+/// Checks that `entry` may follow entry `last`, whose epoch and time are `before` (`None`: any epoch and time may
+/// follow). The segment files check appended entries with it, and a replica checks received entries. Errors:
+/// [`LogError`].
 pub fn check_next(last: Lsn, before: Option<(Epoch, Millis)>, entry: &Entry) -> Result<(), LogError> {
     let &Entry { lsn, epoch, time, .. } = entry;
     let expected = last.next();
@@ -167,7 +169,7 @@ pub fn check_next(last: Lsn, before: Option<(Epoch, Millis)>, entry: &Entry) -> 
     }
 }
 
-/// Where the entry with that LSN stands; `None` for LSN 0.
+/// The index of the entry with this LSN; `None` for LSN 0.
 fn position(lsn: Lsn) -> Option<usize> {
     usize::try_from(lsn.0.checked_sub(1)?).ok()
 }

@@ -1,7 +1,8 @@
-//! Binlog — what the master writes down of each write, and what replicas are sent. Pure, but for the segment files.
+//! Binlog — the log in which the master records each write, and which it sends to replicas. Pure, except for the
+//! segment files.
 //!
-//! One entry is one write of a client: what it came to (an effect) or, for some expiry policies, the command
-//! itself. An entry carries all that a replica needs to apply it, so a replica's log holds the same bytes.
+//! One entry is one write of a client: its effect or, for some expiry policies, the command itself. An entry
+//! carries everything that a replica needs to apply it, so a replica's log holds the same bytes.
 //!
 //! ```text
 //! lsn    1            2            3            4            5
@@ -9,7 +10,7 @@
 //! time   1000 ms      1000 ms      1020 ms      1020 ms      1400 ms    never goes back, across epochs too
 //! ```
 //!
-//! Segments that are closed may be packed: [`segment`]. Entries are the same bytes in either form.
+//! Closed segments may be packed, see [`segment`]. Entries have the same bytes in both forms.
 //!
 //! The binlog is the only write-ahead log. RocksDB's own is off: two logs would have to agree.
 
@@ -31,7 +32,7 @@ use crate::time::Millis;
 use std::borrow::Cow;
 use std::fmt;
 
-/// Number of an entry: +1 each, starts at 1, 0 = none. Two of them compare only inside one history.
+/// Number of an entry: +1 each, starts at 1, 0 = none. Two LSNs can be compared only inside one history.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lsn(pub u64);
 
@@ -39,7 +40,7 @@ impl Lsn {
     /// No entry: the state before the first one.
     pub const NONE: Lsn = Lsn(0);
 
-    /// The LSN of the entry after this one. Writing an entry a nanosecond, a log lasts 584 years.
+    /// The LSN of the entry after this one. At one entry per nanosecond, the numbers last for 584 years.
     #[must_use]
     pub fn next(self) -> Lsn {
         Lsn(self.0.saturating_add(1))
@@ -53,15 +54,15 @@ impl fmt::Display for Lsn {
 }
 
 /// Identity of a history: every start as a master and every promotion takes a higher one. A folder may be a backup or a
-/// clone of another one, and nothing in it can tell; so no start goes on in an epoch that is there.
+/// clone of another one, and nothing in it shows this; so no start continues in an existing epoch.
 ///
-/// The upper half counts; a running node draws the lower half, so that two nodes that go on from one history do not take
-/// the same epoch (they would with a chance of one in four thousand million).
+/// The upper half is a counter. A running node draws the lower half at random, so that two nodes that continue one
+/// history do not take the same epoch (except with a chance of one in four thousand million).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
 impl Epoch {
-    /// An epoch after this one, told from others after this one by `random`.
+    /// An epoch after this one; `random` distinguishes it from other epochs after this one.
     #[must_use]
     pub fn next(self, random: u32) -> Epoch {
         Epoch(((self.0 >> 32) + 1) << 32 | u64::from(random))
@@ -78,8 +79,9 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// Which folder a store, a log and a file `node` belong to: 128 bits that are drawn when the folder is new and stand in all
-/// three, so that parts of two folders are told apart. A copy of a folder has the same ones. Not 0.
+/// Identity of the folder that a store, a log and an identity file belong to: 128 bits that are drawn when the folder is
+/// new and recorded in all three, so that parts of different folders are recognized. A copy of a folder has the same id. It
+/// is not 0.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FolderId(pub u128);
 
@@ -96,12 +98,12 @@ impl fmt::Debug for FolderId {
     }
 }
 
-/// What an entry tells a replica to do.
+/// The payload of an entry: what a replica has to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// Write these bytes.
     Effect(Effect),
-    /// Run this command; what it comes to depends on the replica's state and, perhaps, its clock.
+    /// Run this command; its effect depends on the replica's state and, perhaps, its clock.
     Command(Command),
 }
 
@@ -124,12 +126,12 @@ pub struct Entry {
     pub epoch: Epoch,
     /// The master's log time when it was written.
     pub time: Millis,
-    /// What to do.
+    /// The work that it asks for.
     pub payload: Payload,
 }
 
 impl Entry {
-    /// The keys that it touches; for a command entry the keys that it reads too.
+    /// The keys that it touches; for a command entry this includes the keys that it reads.
     pub fn keys(&self) -> Cow<'_, KeySet> {
         match &self.payload {
             Payload::Effect(effect) => Cow::Borrowed(&effect.keys),

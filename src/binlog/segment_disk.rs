@@ -1,8 +1,8 @@
 //! Segment disk — [`Files`] on a folder of the real file system. Does I/O: files.
 //!
-//! Offsets are given with each call (`pread`, `pwrite`), so a reader never moves the writer's place. A file is
-//! synced through the handle that wrote it: Linux tells a failed write-back once to each handle that was open at
-//! the time, and perhaps never to one opened later.
+//! Each call passes its offset (`pread`, `pwrite`), so a reader never moves the writer's position. A file is
+//! synced through the handle that wrote it: Linux reports a failed write-back once to each handle that was open
+//! at the time, and perhaps never to one opened later.
 
 use super::files::{File, Files};
 use std::fs;
@@ -21,7 +21,8 @@ pub struct Disk {
 pub struct DiskFile(fs::File);
 
 impl Disk {
-    /// The folder, its own name durable. It is made if it is not there: open to its user alone.
+    /// Opens the folder, and makes its name durable. It is created if it does not exist; then only its user
+    /// has access to it.
     pub fn open(folder: impl Into<PathBuf>) -> io::Result<Disk> {
         let folder = folder.into();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -68,7 +69,7 @@ impl File for DiskFile {
     }
 
     fn read_at(&self, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
-        // Never more than there is: a caller may ask for "all" with a large number.
+        // Never allocates more than the file has: a caller may ask for "all" with a large number.
         let left = usize::try_from(self.bytes()?.saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; bytes_max.min(left)];
         let mut read = 0;

@@ -1,4 +1,4 @@
-//! `replicheck catalogue` — known bugs → where each is found, and whether its cure holds.
+//! `replicheck catalogue` — known bugs → the tools that find each bug, and whether its cure holds.
 
 use super::check::{create, print, width};
 use super::{Outcome, UsageError, paint, watch};
@@ -9,23 +9,23 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-/// Known replication bugs of Pika and its peers: find each, and see its cure hold.
+/// Known replication bugs of Pika and its peers: find each bug, and check that its cure holds.
 ///
-/// The models are run live: for each bug one search with it, which must break its invariant in the recorded number of
-/// steps, and one with the cure, which must hold. What loom, shuttle and quickcheck found is read from the results that
-/// `cargo test` leaves behind. Each counterexample that can be replayed runs on real nodes, and so does its cure (`replicheck
-/// replay`). Exit code: 0 = every bug that counts was found and every cure holds, 1 = some were
-/// missed, 2 = the command was not understood.
+/// The models are run live. For each bug there is one search with the bug, which must break its invariant in the recorded
+/// number of steps, and one search with the cure, in which the invariant must hold. The findings of loom, shuttle and
+/// quickcheck are read from the results that `cargo test` writes. Each counterexample that can be replayed runs on real
+/// nodes, and so does its cure (`replicheck replay`). Exit code: 0 = every bug that counts was found and every cure holds, 1
+/// = some were missed, 2 = the command was not understood.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Only this bug, in full: report, mechanism, the shortest counterexample, the cure
+    /// Show only this bug, in full: report, mechanism, the shortest counterexample, the cure
     #[arg(value_name = "ID")]
     id: Option<String>,
     /// Write the rows as JSON to this file; - is standard output (the table then goes to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
-    /// Where `cargo test` left its results, a file a tool
+    /// Folder with the results of `cargo test`, one file per tool
     #[arg(long, value_name = "DIR", default_value = "target/replicheck")]
     results: String,
 }
@@ -35,7 +35,7 @@ const EXAMPLES: &str = "Examples:
   replicheck catalogue R29
   replicheck catalogue --json - 2> table.txt | jq '.[] | select(.layers.model == \"found\") | .id'";
 
-/// What the catalogue has of one bug, as DESIGN.md fixes it.
+/// The JSON row of one bug.
 #[derive(Serialize)]
 struct JsonRow {
     id: &'static str,
@@ -80,7 +80,8 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     Ok(if judged.iter().all(is_as_it_must_be) { Outcome::Expected } else { Outcome::Differs })
 }
 
-/// Where each bug was found. What can be replayed is, if this program has an engine to replay it on.
+/// The layers that found each bug. Bugs that can be replayed are replayed, if this program is built with an
+/// engine.
 fn with_layers(
     judgements: Vec<Judgement>,
     results: &[TestResult],
@@ -104,7 +105,7 @@ fn with_layers(
     Ok(judged)
 }
 
-/// The row of that id, or all.
+/// The row with this id, or all rows.
 fn cases(id: Option<&str>) -> Result<Vec<&'static Case>, UsageError> {
     let Some(id) = id else { return Ok(catalogue::all().collect()) };
     catalogue::find(id).map(|case| vec![case]).ok_or_else(|| {
@@ -113,8 +114,8 @@ fn cases(id: Option<&str>) -> Result<Vec<&'static Case>, UsageError> {
     })
 }
 
-/// What tests left in the `.json` files of a folder, in the order of their names, what is stale marked; nothing where
-/// there is none.
+/// The results that tests wrote to the `.json` files of a folder, in the order of the file names; stale results are
+/// marked. Empty if there is no such folder.
 pub(super) fn results(folder: &Path) -> Result<Vec<TestResult>, UsageError> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
     let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -132,7 +133,7 @@ pub(super) fn results(folder: &Path) -> Result<Vec<TestResult>, UsageError> {
     Ok(results)
 }
 
-/// The commit of the checkout that holds a folder; `None` where git cannot tell.
+/// The commit of the checkout that holds a folder; `None` if git cannot tell.
 fn head(folder: &Path) -> Option<String> {
     let mut git = std::process::Command::new("git");
     let said = git.arg("-C").arg(folder).args(["rev-parse", "HEAD"]).output().ok()?;
@@ -140,12 +141,12 @@ fn head(folder: &Path) -> Option<String> {
     said.status.success().then(|| commit.trim().to_owned())
 }
 
-/// Whether nothing was missed and the cure holds; a row that does not count is as it is.
+/// Whether no layer missed the bug and the cure holds. A row that does not count is always as it must be.
 fn is_as_it_must_be((judgement, layers): &(Judgement, Layers)) -> bool {
     !layers.cells().contains(&Cell::Missed) && judgement.cure_holds() != Some(false)
 }
 
-/// What it came to; each row that is not as it must be is named.
+/// The summary; it names each row that is not as it must be.
 fn end(judged: &[(Judgement, Layers)], results: &[TestResult], seconds: f64) -> String {
     let counted = || judged.iter().filter(|(judgement, _)| judgement.rows.is_some());
     let differing: Vec<&str> =
@@ -162,7 +163,7 @@ fn end(judged: &[(Judgement, Layers)], results: &[TestResult], seconds: f64) -> 
         .map(|(judgement, _)| judgement.case.id)
         .collect();
     let mut text = format!(
-        "\n{found} of {} bugs that count found by the model, {cured} cures hold; {} rows do not count \
+        "\nThe model found {found} of {} bugs that count; {cured} cures hold; {} rows do not count \
          ({seconds:.1} s).\n",
         counted().count(),
         judged.len() - counted().count()
@@ -183,7 +184,7 @@ fn end(judged: &[(Judgement, Layers)], results: &[TestResult], seconds: f64) -> 
     }
     if results.iter().any(|result| result.is_stale) {
         text += &format!(
-            " ! stale, so not counted: results of commit {}\n   (the code is another one; cargo test looks again)\n",
+            " ! stale, so not counted: results of commit {}\n   (the code has changed; cargo test looks again)\n",
             commits(true)
         );
     }

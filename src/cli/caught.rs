@@ -1,11 +1,12 @@
-//! Caught — work that may panic → what it came to, or what the panic said: the rest of an answer is still given.
+//! Caught — work that may panic → its result, or the message of the panic, so that the rest of an answer is
+//! still given.
 //!
-//! A panic is a bug of ours, and the panic hook has told it on standard error, with its place. But it is no reason to
-//! lose the verdicts of the other choices.
+//! A panic is a bug in replicheck, and the panic hook has reported it on standard error, with its place. But the
+//! verdicts of the other choices must not be lost because of it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A part of the answer that is lacking.
+/// A part of the answer that is missing because of a panic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Panicked {
     /// `ordering` or `expiry`.
@@ -18,8 +19,8 @@ pub struct Panicked {
     pub message: String,
 }
 
-/// What `work` gives. Errors: it panicked; with the panic's message. `work` must not leave anything half done that is
-/// looked at afterwards.
+/// Runs `work` and returns its result. Errors: `work` panicked; the error is the panic's message. Data that `work`
+/// may leave half changed must not be used after that.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

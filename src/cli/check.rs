@@ -16,12 +16,12 @@ use replicheck::models::verdict::Row;
 use std::io::{ErrorKind, Write};
 use std::time::Instant;
 
-/// Columns of the output where it is no terminal.
+/// Columns of the output if it is not a terminal.
 const WIDTH_DEFAULT: u16 = 100;
 
-/// Check ways of replicating, and tell the shortest story of each failure.
+/// Check ways of replicating, and show the shortest story of each failure.
 ///
-/// Explores every program up to a length, every schedule of workers, delays and a crash, and says for each choice
+/// Explores every program up to a length, every schedule of workers, delays and a crash, and shows for each choice
 /// which invariants hold (✓) and which do not (✗ with the steps of the shortest counterexample). Exit code: 0 = all
 /// verdicts are as expected, 1 = some differ or are incomplete, 2 = the command was not understood.
 #[derive(clap::Args)]
@@ -34,13 +34,14 @@ pub struct Args {
     /// Only this strategy or policy, as the table names it
     #[arg(long, value_name = "NAME")]
     choice: Option<String>,
-    /// How far to explore: quick (a minute on two cores) or deep (one more of each)
+    /// How far to explore: quick (a minute on two cores) or deep (one more of each bound)
     #[arg(long, value_name = "quick|deep", default_value = "quick")]
     bounds: Bounds,
-    /// Judge exactly this program: commands as typed in redis-cli, one a line, or a capture of MONITOR
+    /// Judge exactly this program: commands as typed in redis-cli, one per line, or a capture of MONITOR
     #[arg(long, value_name = "FILE")]
     program: Option<String>,
-    /// Draw schedules of a long program from this number; by default another one in each run, which is printed
+    /// Seed from which schedules of a long program are drawn; by default a different one in each run, which is
+    /// printed
     #[arg(long, value_name = "N", requires = "program")]
     seed: Option<u64>,
     /// Write the verdicts as JSON to this file; - is standard output (the tables then go to standard error)
@@ -51,7 +52,7 @@ pub struct Args {
     export: Option<String>,
 }
 
-/// Seeds that are drawn are below: short enough to be typed.
+/// Upper bound (excluded) of drawn seeds: they are short enough to be typed.
 const SEEDS: u64 = 1_000_000;
 
 const EXAMPLES: &str = "Examples:
@@ -63,12 +64,12 @@ const EXAMPLES: &str = "Examples:
   replicheck check --program commands.txt --export stories
   replicheck check --json - 2> tables.txt | jq '.[] | select(.verdict == \"violated\") | .choice'";
 
-/// Runs the checks and prints what they came to.
+/// Runs the checks and prints their results.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let program = args.program.as_deref().map(read).transpose()?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..SEEDS));
     let tasks = tasks(args, program.as_ref(), seed)?;
-    // The file is opened before the work: a minute's verdicts are not lost to a wrong name.
+    // The file is opened before the work, so that a wrong name does not lose the verdicts of a minute.
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
     let folder = args.export.as_deref().map(export::Folder::make).transpose()?;
     let started = Instant::now();
@@ -148,7 +149,7 @@ pub(super) fn width(to_stderr: bool) -> u16 {
     term.size_checked().map_or(WIDTH_DEFAULT, |(_, columns)| columns.max(60))
 }
 
-/// Writes all of it. That whoever reads has seen enough (`| head`) is no error.
+/// Writes the whole text. It is not an error if the reader has closed the pipe (`| head`).
 pub(super) fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
     match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
@@ -156,10 +157,10 @@ pub(super) fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
     }
 }
 
-/// A run that is over.
+/// A finished run.
 struct Run<'a> {
     args: &'a Args,
-    /// From which schedules were drawn, if any were.
+    /// The seed from which schedules were drawn, if any were.
     seed: u64,
     /// The missing parts of the answer.
     panicked: Vec<Panicked>,
@@ -174,7 +175,7 @@ impl Run<'_> {
         if is_whole && report.differing().is_empty() { Outcome::Expected } else { Outcome::Differs }
     }
 
-    /// What `work` makes of a row; a panic is noted, and `None`.
+    /// The result of `work` for a row. If it panics, the panic is recorded and the result is `None`.
     fn noting<T>(&mut self, row: &Row, kind: &str, work: impl FnOnce() -> T) -> Option<T> {
         let note = |message| {
             let (choice, what) = (row.choice.clone(), format!("{kind} of {}", row.invariant));
@@ -193,7 +194,7 @@ impl Run<'_> {
         files
     }
 
-    /// The counterexamples that are printed, each drawn.
+    /// The drawings of the counterexamples that are printed.
     fn stories(&mut self, report: &Report<'_>) -> Vec<String> {
         let drawn = |row: &Row| row.counterexample.as_ref().map(|story| timeline(story, report.width));
         let mut stories = Vec::new();
@@ -204,7 +205,7 @@ impl Run<'_> {
         stories
     }
 
-    /// All that is printed: tables, counterexamples, what it came to.
+    /// The whole output: tables, counterexamples, and a summary.
     fn text(&self, report: &Report<'_>, program: Option<&Program>, stories: &[String]) -> String {
         let mut text = program.map(|program| self.program_line(program)).unwrap_or_default();
         for model in distinct(report.rows, |row| row.model) {
@@ -219,7 +220,7 @@ impl Run<'_> {
         left_out.extend(program.skipped.iter().map(|(name, times)| format!("{name}: {times}")));
         let left_out = match left_out.is_empty() {
             true => "nothing left out".to_owned(),
-            false => format!("left out, as they change nothing: {}", left_out.join(", ")),
+            false => format!("left out, because they change nothing: {}", left_out.join(", ")),
         };
         let name = program_name(self.args);
         format!("Program {name}: {} writes; {left_out}\n\n", program.commands.len())
@@ -248,7 +249,7 @@ impl Run<'_> {
         format!("{}\n{drawn}\nreplay   {again}\n\n", paint::title(&title))
     }
 
-    /// The command that checks just this choice again. `is_sampled`: from the same seed.
+    /// The command that checks only this choice again; with the same seed if `is_sampled`.
     fn again(&self, model: &str, choice: &str, is_sampled: bool) -> String {
         let bounds = if self.args.bounds == Bounds::Deep { " --bounds deep" } else { "" };
         let program = self.args.program.as_ref().map(|file| format!(" --program {}", quoted(file)));
@@ -269,7 +270,7 @@ impl Run<'_> {
         self.panicked.iter().map(told).collect()
     }
 
-    /// What the run came to, in words; each verdict that differs is named.
+    /// The summary of the run in words; it names each verdict that differs.
     fn end(&self, report: &Report<'_>) -> String {
         let (differing, all) = (report.differing(), report.rows.len());
         let alike = differing.chunk_by(|row, next| differ_alike(row, next));
@@ -277,7 +278,7 @@ impl Run<'_> {
         let named = named + &self.lacking();
         let came_to = match differing.len() {
             0 if report.own_program => {
-                format!("All {all} verdicts: nothing is broken but what an unsafe choice may break")
+                format!("All {all} verdicts: nothing is broken except what an unsafe choice may break")
             }
             0 => format!("All {all} verdicts (scenarios included) are as expected"),
             count => format!("{count} of {all} verdicts are not as expected"),
@@ -285,7 +286,9 @@ impl Run<'_> {
         let came_to = match self.panicked.len() {
             0 => came_to,
             count => {
-                format!("{came_to}; parts of the answer that are lacking, as replicheck panicked: {count}")
+                format!(
+                    "{came_to}; parts of the answer that are missing because replicheck panicked: {count}"
+                )
             }
         };
         let cost = Cost::of(report.rows);
@@ -307,7 +310,7 @@ impl Run<'_> {
     }
 }
 
-/// A file's name as a shell takes it.
+/// A file's name, quoted for a shell if necessary.
 fn quoted(file: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
     if file.chars().all(is_plain) { file.to_owned() } else { format!("'{}'", file.replace('\'', r"'\''")) }
@@ -328,7 +331,7 @@ fn differ_alike(row: &Row, next: &Row) -> bool {
     is_same_search && is_same_way && row.note == next.note && !row.note.is_empty()
 }
 
-/// Rows that differ from what is expected in the same way, in words.
+/// A text for rows that differ from what is expected in the same way.
 fn differs(rows: &[&Row]) -> String {
     let Some(row) = rows.first() else { return String::new() };
     let scenario = row.scenario.as_ref().map(|name| format!(" / {name}")).unwrap_or_default();
@@ -349,7 +352,7 @@ pub(super) mod tests {
     use replicheck::models::story::Story;
     use replicheck::models::verdict::Verdict;
 
-    /// A row that a test judges.
+    /// A row for tests.
     pub(in crate::cli) fn row(verdict: Verdict, expected: Verdict) -> Row {
         Row {
             model: "ordering",
@@ -407,8 +410,8 @@ pub(super) mod tests {
         let named = " ! expiry / log_clock: the search panicked, which is a bug of replicheck: attempt to multiply with \
             overflow\n   replay   replicheck check --model expiry --choice log_clock\n";
         assert!(text.contains(named), "{text}");
-        assert!(text.contains("as replicheck panicked: 1;"), "{text}");
-        assert!(text.contains("serial"), "the other rows are there: {text}");
+        assert!(text.contains("because replicheck panicked: 1;"), "{text}");
+        assert!(text.contains("serial"), "the other rows are still there: {text}");
     }
 
     #[test]
@@ -451,7 +454,7 @@ pub(super) mod tests {
         assert!(!check(&[row(Verdict::Incomplete, Verdict::Holds)], false).0);
         assert!(!check(&[row(Verdict::Holds, Verdict::Violated)], false).0);
         let (expected, text) = check(&[row(Verdict::Holds, Verdict::Violated)], true);
-        assert!(expected && text.contains("nothing is broken but what"), "{text}");
+        assert!(expected && text.contains("nothing is broken except what"), "{text}");
     }
 
     #[test]

@@ -10,20 +10,20 @@ use tokio::signal::ctrl_c;
 
 /// Watch a replica go wrong, step by step, in a browser.
 ///
-/// Serves pages on this machine and prints their address; no browser is started, and no request leaves the machine.
+/// Serves pages on this machine and prints their address. It starts no browser, and no request leaves the machine.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
     /// Port to listen on; 0 = any free one
     #[arg(long, value_name = "PORT", default_value_t = 3000)]
     port: u16,
-    /// Address to listen on: whoever reaches it may search on this machine
+    /// Address to listen on; everyone who can reach it may run searches on this machine
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     bind: IpAddr,
-    /// Where `cargo test` left its results, a file a tool
+    /// Folder with the results of `cargo test`, one file per tool
     #[arg(long, value_name = "DIR", default_value = "target/replicheck")]
     results: String,
-    /// Where `cargo bench` left its results
+    /// Folder with the results of `cargo bench`
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     bench_results: String,
 }
@@ -36,7 +36,7 @@ const EXAMPLES: &str = "Examples:
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let runtime = tokio::runtime::Runtime::new()?;
     let outcome = runtime.block_on(serve(args));
-    // Searches under way are not waited for.
+    // Do not wait for searches that are still running.
     runtime.shutdown_background();
     outcome
 }

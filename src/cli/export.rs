@@ -1,4 +1,4 @@
-//! Export — counterexamples as files → a folder. Does I/O: makes the folder, writes the files.
+//! Export — counterexamples as files → a folder. Does I/O: creates the folder, writes the files.
 
 use super::UsageError;
 use replicheck::models::export::Export;
@@ -8,14 +8,15 @@ use std::path::PathBuf;
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes the folder if it is not there. A minute's search is not lost to a wrong name.
+    /// Creates the folder if it does not exist. It is called before the search, so that a wrong name does not
+    /// lose the results of a minute.
     pub fn make(name: &str) -> Result<Folder, UsageError> {
         let folder = PathBuf::from(name);
         std::fs::create_dir_all(&folder).map_err(|error| wrong(name.to_owned(), &error))?;
         Ok(Folder(folder))
     }
 
-    /// Writes them. A file of the same name is overwritten.
+    /// Writes the files. An existing file of the same name is overwritten.
     pub fn write(&self, files: impl IntoIterator<Item = Export>) -> Result<(), UsageError> {
         for file in files {
             let path = self.0.join(&file.name);

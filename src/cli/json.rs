@@ -1,4 +1,4 @@
-//! Json — rows of verdicts → the array that DESIGN.md fixes.
+//! Json — rows of verdicts → a JSON array for other programs.
 
 use replicheck::models::verdict::Row;
 use serde::Serialize;
@@ -23,7 +23,7 @@ struct JsonRow<'a> {
     counterexample: Option<Vec<String>>,
 }
 
-/// The rows as JSON, a field a line.
+/// The rows as JSON, one field per line.
 pub fn array(rows: &[Row]) -> Result<String, serde_json::Error> {
     let rows: Vec<JsonRow> = rows.iter().map(row).collect();
     Ok(serde_json::to_string_pretty(&rows)? + "\n")

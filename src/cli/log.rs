@@ -1,23 +1,23 @@
-//! Logs of a running node → standard error: one line a fact, levels, names and values.
+//! Logs of a running node → standard error: one line per fact, with a level, names and values.
 
 use std::io::IsTerminal;
 use tracing_subscriber::filter::LevelFilter;
 
-/// How logs are written.
+/// Options of logging.
 #[derive(clap::Args)]
-// Its own name: `serve` has a group `Args` already.
+// The group needs its own name, because `serve` already has a group `Args`.
 #[group(id = "log")]
 pub struct Args {
-    /// Least level that is logged: error, warn, info, debug, off
+    /// Minimum level that is logged: error, warn, info, debug, off
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     log_level: LevelFilter,
-    /// Log JSON, an object a line
+    /// Log in JSON, one object per line
     #[arg(long)]
     log_json: bool,
 }
 
 impl Args {
-    /// From now on this process logs.
+    /// Starts logging in this process.
     pub fn start(&self) {
         let lines = tracing_subscriber::fmt()
             .with_max_level(self.log_level)

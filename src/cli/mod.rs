@@ -1,6 +1,7 @@
-//! Command line — arguments → what a subcommand does, and an exit code. Does I/O: files, terminal, threads.
+//! Command line — arguments → a subcommand, and its exit code. Does I/O: files, terminal, threads.
 //!
-//! Exit codes are the same everywhere: 0 = as expected, 1 = not, 2 = the command was not understood.
+//! Exit codes are the same everywhere: 0 = as expected, 1 = not as expected, 2 = the command was not
+//! understood.
 
 mod catalogue;
 mod caught;
@@ -66,7 +67,7 @@ enum Command {
     Explore(explore::Args),
     #[cfg(feature = "rocksdb")]
     Replay(replay::Args),
-    /// What `replay` starts as a process of its own, to be killed.
+    /// The separate process that `replay` starts, and kills at a crash.
     #[cfg(feature = "rocksdb")]
     #[command(hide = true)]
     ReplayNode(replay::node::Args),
@@ -74,26 +75,26 @@ enum Command {
     Serve(serve::Args),
 }
 
-/// What a subcommand came to.
+/// The outcome of a subcommand.
 pub enum Outcome {
-    /// All is as expected.
+    /// Everything is as expected.
     Expected,
-    /// Something differs; it was named.
+    /// Something differs; the output names it.
     Differs,
 }
 
-/// Why a command could not be done; its text is shown after `error: `.
+/// The reason why a command could not be run; its text is shown after `error: `.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
-    /// A file that cannot be read, or is not what it should be; with its name.
+    /// A file cannot be read, or has wrong contents.
     #[error("{file}: {reason}")]
     File {
-        /// The file as it was named.
+        /// The name of the file as it was given.
         file: String,
-        /// What is wrong with it, and where.
+        /// The fault in it, and its place.
         reason: String,
     },
-    /// A name that is not known, with those that are.
+    /// A name is not known; the text lists the known names.
     #[error("{0}")]
     Unknown(String),
     /// The answer cannot be written to the terminal or pipe.

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
-/// Longer than this and something other than the choice is wrong.
+/// Maximum time of a wait; if it takes longer, something other than the choice is wrong.
 pub const LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_micros(200);
 
@@ -17,13 +17,13 @@ const POLL: Duration = Duration::from_micros(200);
 pub struct Running {
     /// The node.
     pub engine: Arc<Engine>,
-    /// Where it serves.
+    /// The address at which it serves.
     pub addr: SocketAddr,
-    /// Dropped, it ends the server.
+    /// The server ends when this is dropped.
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
-/// Starts a node on a free port, as a replica of `master` or as a master. Errors: in words.
+/// Starts a node on a free port, as a replica of `master` or as a master. Errors: as text.
 pub fn start(handle: &Handle, settings: Settings, master: Option<SocketAddr>) -> Result<Running, String> {
     std::fs::create_dir_all(&settings.dir).map_err(in_words)?;
     let master = master.map(|addr| Address { host: addr.ip().to_string(), port: addr.port() });
@@ -38,7 +38,7 @@ pub fn start(handle: &Handle, settings: Settings, master: Option<SocketAddr>) ->
     Ok(Running { engine, addr, _stop: stop })
 }
 
-/// Asks until `is_so`. Errors: it was not for [`LIMIT`].
+/// Polls until `is_so` is true. Errors: it was not true within [`LIMIT`].
 pub fn wait_until(what: impl Display, is_so: impl Fn() -> bool) -> Result<(), String> {
     let since = Instant::now();
     while !is_so() {

@@ -1,5 +1,5 @@
-//! Paint — plain tables → the same with colours. Whoever prints takes the colours out again where the output is
-//! no terminal or `NO_COLOR` is set (anstream does).
+//! Paint — plain tables → the same tables with colours. On output, anstream removes the colours again if the
+//! output is not a terminal or `NO_COLOR` is set.
 
 use anstyle::{AnsiColor, Style};
 

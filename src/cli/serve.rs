@@ -1,4 +1,4 @@
-//! `replicheck serve` — a folder and a port → a node that Redis clients talk to, until it is told to stop.
+//! `replicheck serve` — a folder and a port → a node that serves Redis clients until it is told to stop.
 
 use super::{Outcome, UsageError, log};
 use replicheck::binlog::Fsync;
@@ -17,64 +17,67 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Serve a node to Redis clients: a master, or a replica of one.
 ///
-/// Data is on RocksDB in the folder; the binlog beside it is the only log, and what replicas are sent. Exit code: 0 = ended
-/// as asked, everything durable, 1 = the node could not go on, 2 = it did not start.
+/// Data is stored in RocksDB in the folder; the binlog beside it is the only log, and it is sent to replicas. Exit code: 0
+/// = stopped on request, and everything is durable, 1 = the node could not continue, 2 = it did not start.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
     /// Port to listen on; 0 = any free one, which is printed
     #[arg(long, value_name = "PORT")]
     port: u16,
-    /// The node's folder: made if there is none, taken as it is if there is one
+    /// The node's folder: created if it does not exist, used as it is if it does
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
     /// Address to listen on. There are no passwords: see --protected-mode
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     bind: IpAddr,
-    /// Whether connections from other machines are refused, replicas' too: yes, no. With no, whoever reaches the address reads
-    /// and writes
+    /// Whether connections from other machines are refused, including those of replicas: yes, no. With no, everyone who can
+    /// reach the address can read and write
     #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = yes_or_no, action = clap::ArgAction::Set)]
     protected_mode: bool,
     /// Follow this master
     #[arg(long, value_name = "HOST:PORT")]
     replicaof: Option<Address>,
-    /// Take the folder in, which is a copy of the stopped master's: for a replica whose master's log no longer begins at lsn 1.
-    /// Refused if it is no such copy; without effect once the folder is a replica's
+    /// Accept the folder as a copy of the stopped master's folder: for a replica whose master's log no longer begins at lsn 1.
+    /// Refused if it is not such a copy; without effect once the folder belongs to a replica
     #[arg(long, requires = "replicaof")]
     take_copy: bool,
-    /// In which order a replica applies the log
+    /// Ordering strategy: the order in which a replica applies the log
     #[arg(long, value_name = "NAME", default_value = "serial")]
     ordering: Strategy,
-    /// What a master logs of writes that depend on time, and by which clock a replica judges
+    /// Expiry policy: what a master logs of writes that depend on time, and by which clock a replica judges
     #[arg(long, value_name = "NAME", default_value = "log_clock")]
     expiry: Policy,
-    /// Threads on which a replica applies entries [default: one a core]
+    /// Threads on which a replica applies entries [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
-    /// When the binlog is synced: always (before each reply), everysec, no
+    /// Times at which the binlog is synced: always (before each reply), everysec, no
     #[arg(long, value_name = "WHEN", default_value = "everysec")]
     appendfsync: Fsync,
-    /// What closed segments of the binlog are rewritten by, and what a replica asks its master to send: none, lz4 (half the
-    /// bytes), zstd (a quarter, for more time). Any value reads what another one wrote
+    /// Compression with which closed segments of the binlog are rewritten, and which a replica requests from its master:
+    /// none, lz4 (half the bytes), zstd (a quarter, for more time). Data written with any value can be read with every
+    /// other one
     #[arg(long, value_name = "CODEC", default_value = "none")]
     compression: Codec,
-    /// How long a replica may hear nothing before it estimates log time, milliseconds
+    /// How long a replica may receive nothing from its master before it estimates log time, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     log_clock_limit: u64,
-    /// How much of the time for which a node was down log time counts at a start, at most, milliseconds: the wall clock tells it,
-    /// which may have been set meanwhile
+    /// Maximum downtime that a start adds to log time, milliseconds. Downtime is measured with the wall clock, which may have
+    /// been set in the meantime
     #[arg(long, value_name = "MS", default_value_t = 24 * 3_600_000)]
     downtime_max: u64,
     /// How often a replica under writeset_snapshots publishes a snapshot, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 100)]
     snapshot_interval: u64,
-    /// Write a JSON line for each batch that a worker of a replica wrote to this file, which is emptied
+    /// For each batch that a worker of a replica wrote, write a JSON line to this file; an existing file is
+    /// emptied
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Bytes written to the store at which it is flushed
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
     flush_bytes: u64,
-    /// Connections at a time, replicas included. Fewer where the limit of open files (ulimit -n) does not allow that many
+    /// Maximum number of connections at a time, replicas included. Fewer if the limit of open files (ulimit -n) does not
+    /// allow that many
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     maxclients: u64,
     /// How logs are written to standard error
@@ -88,12 +91,13 @@ const EXAMPLES: &str = "Examples:
   redis-cli -p 7001 set k v; redis-cli -p 7002 get k; redis-cli -p 7002 info replication
   replicheck serve --port 7003 --dir legacy --replicaof 127.0.0.1:7001 --ordering key_hash";
 
-/// Serves until a signal, SHUTDOWN, or the node's end.
+/// Serves until a signal, SHUTDOWN, or a failure of the node.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     args.log.start();
-    // Whatever the node makes from now on is its user's alone.
+    // Only the user of the node gets access to files that it creates from now on.
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o077));
-    // One core is the writer's: one more thread for connections would take turns with it. What reads much has its own.
+    // One core is left to the writer: one more thread for connections would compete with it. Long reads have threads
+    // of their own.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(cores.saturating_sub(1).max(1)).max_blocking_threads(2 * cores);
@@ -101,7 +105,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     runtime.block_on(serve(args))
 }
 
-/// Whether `master` is where the node itself is to serve.
+/// Whether `master` is the address at which the node itself will serve.
 fn is_own(master: &Address, bind: IpAddr, port: u16) -> bool {
     let reaches = |ip: IpAddr| ip == bind || (bind.is_unspecified() && ip.is_loopback());
     let mut addresses = (master.host.as_str(), master.port).to_socket_addrs().into_iter().flatten();
@@ -138,7 +142,7 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     let server = match bound {
         Ok(server) => server,
         Err(error) => {
-            // What recovery did is kept.
+            // The work of recovery is kept.
             let _ = engine.stop().await;
             return Err(UsageError::Unknown(format!(
                 "cannot listen on {}:{}: {error}",
@@ -168,7 +172,7 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     match reason {
         None => Ok(Outcome::Expected),
         Some(reason) => {
-            anstream::eprintln!("{} the node could not go on: {reason}", super::paint::bad("error:"));
+            anstream::eprintln!("{} the node could not continue: {reason}", super::paint::bad("error:"));
             Ok(Outcome::Differs)
         }
     }
@@ -192,7 +196,8 @@ fn settings(args: &Args) -> Result<Settings, UsageError> {
     };
     let defaults = Settings::new(&args.dir);
     Ok(Settings {
-        // A replica says it at once, and the server binds later; 0 is not known before.
+        // A replica sends its port at once, but the server binds later; the port that replaces 0 is not known
+        // before that.
         port: Port::new(args.port.into()),
         ordering: args.ordering,
         expiry: args.expiry,

@@ -1,7 +1,7 @@
-//! Watch — tasks → their rows, on as many threads as there are cores, with a display of what is under way.
+//! Watch — tasks → their rows, on as many threads as there are cores, with a display of the running tasks.
 //!
-//! On a terminal: a line a running task (cell, unique states, states/s, depth) and a bar of tasks done. Elsewhere:
-//! a line when a task begins, so that a log shows life.
+//! On a terminal: one line per running task (cell, unique states, states/s, depth) and a bar of finished tasks.
+//! Elsewhere: one line when a task begins, so that a log shows progress.
 
 use super::caught::{Panicked, caught};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -17,20 +17,20 @@ use std::time::{Duration, Instant};
 /// How often the display is drawn.
 const REDRAW: Duration = Duration::from_millis(100);
 
-/// The tasks, and which thread is at which.
+/// The tasks, and the task that each thread runs.
 struct Work<'a> {
     tasks: &'a [Task],
     progress: Vec<Progress>,
     /// Numbers of the tasks, the heaviest first.
     order: Vec<usize>,
-    /// How many of them were begun.
+    /// Number of tasks that were begun.
     next: AtomicUsize,
     /// For each thread the task that it runs now.
     running: Vec<AtomicUsize>,
     is_terminal: bool,
 }
 
-/// Threads that work, as many as there are cores but no more than there are tasks.
+/// Number of threads: as many as there are cores, but no more than there are tasks.
 pub fn threads(tasks: usize) -> usize {
     thread::available_parallelism().map_or(1, usize::from).min(tasks).max(1)
 }
@@ -115,7 +115,7 @@ impl Work<'_> {
         }
     }
 
-    /// Draws until every worker has come to its end.
+    /// Draws the display until every worker has finished.
     fn watch<T>(&self, workers: &[ScopedJoinHandle<'_, T>]) {
         let lines = MultiProgress::new();
         let tasks = self.tasks.len() as u64;
@@ -145,13 +145,14 @@ impl Work<'_> {
             overall.set_position(begun.saturating_sub(busy));
             thread::sleep(REDRAW);
         }
-        // What follows is printed where the display was.
+        // The following output is printed where the display was.
         let _ = lines.clear();
     }
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // The templates are ours; a wrong one would only be drawn plainly.
+    // The templates are constants of this file; with a wrong one the bar would only be drawn in the default
+    // style.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 

@@ -1,5 +1,5 @@
-//! A command with its durations turned into absolute deadlines, or with instants of the wall clock turned into log time, as a
-//! master does before it logs. Pure.
+//! Rewriting of a command before a master logs it: durations become absolute deadlines, or wall-clock instants become log
+//! time. Pure.
 
 use super::Command;
 use super::number::parse_integer;
@@ -7,17 +7,18 @@ use super::options::Unit;
 use crate::time::Millis;
 
 impl Command {
-    /// The command that does at any time what this one does at `now`, as far as deadlines go: SETEX becomes SET
-    /// … PXAT, EXPIRE becomes PEXPIREAT, EX and PX become PXAT. For a command that succeeded at `now`; any
-    /// other is given back as it is.
+    /// The command that, run at any time, sets the deadline that this one sets at `now`: SETEX becomes SET …
+    /// PXAT, EXPIRE becomes PEXPIREAT, EX and PX become PXAT. The caller passes a command that succeeded at
+    /// `now`. A command with nothing to rewrite is returned as it is.
     pub fn with_absolute_deadline(&self, now: Millis) -> Command {
         self.rewritten(now)
             .and_then(|argv| Command::parse(self.db, argv).ok())
             .unwrap_or_else(|| self.clone())
     }
 
-    /// The command that names in log time the instants that this one names by a wall clock which is `offset_ms` ahead: EXPIREAT and
-    /// EXAT become PEXPIREAT and PXAT, which are moved, to 1 ms at least. `None`: the command names no instant, or will be refused.
+    /// This command with its instants converted from a wall clock that is `offset_ms` ahead to log time: EXPIREAT and EXAT
+    /// become PEXPIREAT and PXAT, and each instant is moved back by the offset, to 1 ms at the earliest. `None`: the command
+    /// names no instant, or it will be refused.
     pub fn in_log_time(&self, offset_ms: i64) -> Option<Command> {
         let first = match self.name() {
             "set" => 3,
@@ -46,7 +47,8 @@ impl Command {
             }
             at += 2;
         }
-        // Options of two units are a syntax error, and stay one.
+        // Options of two different units are a syntax error: the command is not rewritten, so it is still
+        // refused.
         let names = match units.first()? {
             unit @ (Unit::AtSecond | Unit::AtMillisecond) => units.iter().all(|other| other == unit),
             Unit::Seconds | Unit::Milliseconds => false,
@@ -79,7 +81,7 @@ impl Command {
         }
     }
 
-    /// EX, PX and EXAT, from position `first` on, as PXAT.
+    /// The arguments with the first EX, PX or EXAT at or after position `first` rewritten as PXAT.
     fn with_options_rewritten(&self, first: usize, now: Millis) -> Option<Vec<Vec<u8>>> {
         let mut argv = self.argv.to_vec();
         let at = (first..argv.len().checked_sub(1)?).find(|&at| option(&argv[at], now).is_some())?;
@@ -99,7 +101,7 @@ fn option(name: &[u8], now: Millis) -> Option<(i64, Millis)> {
     }
 }
 
-/// An instant of a wall clock as log time, in milliseconds.
+/// A wall-clock instant converted to log time, in milliseconds.
 fn moved(amount: &[u8], unit: i64, offset_ms: i64) -> Option<Vec<u8>> {
     let instant = parse_integer(amount)?.checked_mul(unit)?;
     Some(instant.saturating_sub(offset_ms).max(1).to_string().into_bytes())

@@ -51,7 +51,8 @@ fn select(_: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::OK, Effect::none()))
 }
 
-/// The database that an argument names. Redis reads it as a C `int` first and refuses others in its own words.
+/// The database that an argument names. Redis first reads it as a C `int`, and refuses a number that does not
+/// fit with an error text of its own.
 pub(super) fn database_argument(argument: &[u8]) -> Result<u8, CommandError> {
     let index = super::number::parse_integer(argument).ok_or_else(CommandError::not_an_integer)?;
     if i32::try_from(index).is_err() {
@@ -63,12 +64,12 @@ pub(super) fn database_argument(argument: &[u8]) -> Result<u8, CommandError> {
     database(index).ok_or_else(|| CommandError::err("DB index is out of range"))
 }
 
-/// The database of that number, if there is one.
+/// The database with this number, if it exists.
 fn database(index: i64) -> Option<u8> {
     u8::try_from(index).ok().filter(|&db| db < DATABASES)
 }
 
-/// The database that a SELECT chooses.
+/// The database that `command` selects, if it is a valid SELECT.
 pub(super) fn selected(command: &Command) -> Option<u8> {
     (command.name() == "select").then(|| super::number::parse_integer(&command.argv()[1]))?.and_then(database)
 }

@@ -1,16 +1,17 @@
-//! Cursor — what SCAN and HSCAN share: their options, and a walk in steps that no state connects. Pure.
+//! Cursor — the part that SCAN and HSCAN share: their options, and a scan in calls that only a cursor
+//! connects. Pure.
 //!
 //! # The order of a scan
 //!
-//! A scan goes in the order of the names. Its cursor stands for the last name that was looked at, which the node keeps:
-//! [`Cursors`].
+//! A scan visits elements in the order of their names. Its cursor is a number for the last name that was examined; the
+//! node keeps that name in its [`Cursors`].
 //!
-//! **Guarantee**, which is Redis's and a little more: an element that is there during the whole scan is returned
-//! exactly once, whatever is added or deleted between the calls; one that is there for a part of the time is
-//! returned at most once. A cursor that the node does not know, of before its start or of another node, is an error: Redis knows
-//! no such cursor, and to go on anywhere would leave elements out.
+//! **Guarantee**, slightly stronger than Redis's: an element that exists during the whole scan is returned exactly once,
+//! whatever is added or deleted between the calls. An element that exists for a part of the time is returned at most once. A
+//! cursor that the node does not know (from before its start, or of another node) is an error. Redis has no such error, but
+//! here a scan that continued from an arbitrary place would leave elements out.
 //!
-//! **Cost**: O(COUNT) reads a call, of dead keys too; memory O(elements returned).
+//! **Cost**: O(COUNT) reads per call, reads of dead keys included; memory O(elements returned).
 //!
 //! [`Cursors`]: crate::store::Cursors
 
@@ -18,14 +19,15 @@ use super::{CommandError, Reply, View, number, pattern};
 
 /// Options of SCAN and HSCAN.
 pub(super) struct Options<'a> {
-    /// Elements that a call looks at.
+    /// Number of elements that a call examines.
     pub(super) count: usize,
     pattern: Option<&'a [u8]>,
     kind: Option<&'a [u8]>,
 }
 
 impl<'a> Options<'a> {
-    /// The options in `arguments`, those after the cursor. `TYPE` is one of them only if `with_type`.
+    /// Parses the options in `arguments`, the arguments after the cursor. `TYPE` is accepted only if
+    /// `with_type`.
     pub(super) fn parse(arguments: &'a [Vec<u8>], with_type: bool) -> Result<Options<'a>, CommandError> {
         let mut options = Options { count: 10, pattern: None, kind: None };
         for pair in arguments.chunks(2) {
@@ -58,8 +60,8 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The cursor in `bytes`. Errors: `ERR invalid cursor`. Redis reads it with `strtoul`, which takes a sign, leading
-/// zeros and nothing at all, and negates within 64 bits.
+/// The cursor in `bytes`. Errors: `ERR invalid cursor`. Redis reads it with `strtoul`, which accepts a sign,
+/// leading zeros and the empty text, and negates within 64 bits.
 pub(super) fn parse(bytes: &[u8]) -> Result<u64, CommandError> {
     let (negative, digits) = match bytes {
         [] => return Ok(0),
@@ -76,23 +78,25 @@ pub(super) fn parse(bytes: &[u8]) -> Result<u64, CommandError> {
     Ok(if negative { number.wrapping_neg() } else { number })
 }
 
-/// The name after which a scan goes on; `None`: it begins. Errors: `ERR invalid cursor`, of one that the node does not know.
+/// The name after which the scan continues; `None`: the scan begins. Errors: `ERR invalid cursor` if the node does not know
+/// `cursor`.
 pub(super) fn place(view: &View<'_>, cursor: u64) -> Result<Option<Vec<u8>>, CommandError> {
     if cursor == 0 {
         return Ok(None);
     }
     let place = view.cursors().and_then(|cursors| cursors.place(cursor));
     let unknown =
-        || CommandError::err("invalid cursor: it is not known, or not any more: start again with 0");
+        || CommandError::err("invalid cursor: it is unknown or no longer known: start again with 0");
     place.map(Some).ok_or_else(unknown)
 }
 
-/// How many elements a call looks at: all of them where no cursor can be kept.
+/// The number of elements that a call examines: all of them if no cursor can be kept.
 pub(super) fn count(view: &View<'_>, options: &Options<'_>) -> usize {
     if view.cursors().is_some() { options.count } else { usize::MAX }
 }
 
-/// The cursor for the next call of the scan that came from `before`: after `last`, or 0 if it has ended.
+/// The cursor for the call that follows the one with cursor `before`: the scan continues after the name
+/// `last`. 0: the scan has ended.
 pub(super) fn next(view: &View<'_>, before: u64, last: Option<Vec<u8>>) -> u64 {
     last.zip(view.cursors()).map_or(0, |(last, cursors)| cursors.keep(before, last))
 }

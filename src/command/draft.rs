@@ -1,4 +1,4 @@
-//! Draft — a command's effect while it is being written down. Pure.
+//! Draft — a command's effect under construction. Pure.
 
 use super::View;
 use crate::effect::{Effect, Key, KeySet, Write};
@@ -7,7 +7,7 @@ use crate::store::{StoreError, key};
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
-/// An effect under construction: each call notes writes and the key that they belong to.
+/// An effect under construction: each call adds writes and the key that they belong to.
 #[derive(Debug, Default)]
 pub struct Draft {
     writes: Vec<Write>,
@@ -20,7 +20,7 @@ impl Draft {
         Draft::default()
     }
 
-    /// Writes the metadata of `name`. Elements are the caller's to write.
+    /// Writes the metadata of `name`. The caller writes the elements.
     pub fn put_record(&mut self, view: &View<'_>, name: &[u8], record: &Record) {
         self.put(view, name, record.encode());
     }
@@ -30,8 +30,8 @@ impl Draft {
         self.keys.insert(view.key(name));
     }
 
-    /// Makes `name` the string `value` with that deadline, whatever it was, and clears away the elements of a
-    /// collection that it replaces, dead or alive.
+    /// Sets `name` to the string `value` with `deadline`, whatever its type was. If the string replaces a
+    /// collection, dead or alive, the elements of the collection are deleted.
     pub fn put_string(
         &mut self,
         view: &View<'_>,
@@ -44,7 +44,7 @@ impl Draft {
         Ok(())
     }
 
-    /// As [`Draft::put_string`], where the caller has read which collection the string replaces.
+    /// Like [`Draft::put_string`], for a caller that has already read which collection the string replaces.
     pub fn put_string_over(
         &mut self,
         view: &View<'_>,
@@ -57,7 +57,7 @@ impl Draft {
         self.put(view, name, encode_string(value, deadline));
     }
 
-    /// Makes `name` a collection with that metadata; the elements are the caller's to write.
+    /// Makes `name` a hash with the metadata `collection`; the caller writes the elements.
     pub fn put_hash(
         &mut self,
         view: &View<'_>,
@@ -68,7 +68,7 @@ impl Draft {
         self.put_record(view, name, &Record { deadline, value: Value::Hash(collection) });
     }
 
-    /// Writes one element of `name` in that incarnation.
+    /// Writes one element of `name` in the given incarnation.
     pub fn put_element(
         &mut self,
         view: &View<'_>,
@@ -83,14 +83,14 @@ impl Draft {
         self.keys.insert(owner);
     }
 
-    /// Removes one element of `name` in that incarnation.
+    /// Removes one element of `name` in the given incarnation.
     pub fn delete_element(&mut self, view: &View<'_>, name: &[u8], incarnation: u64, element: &[u8]) {
         let owner = view.key(name);
         self.writes.push(Write::Delete { key: key::element(&owner, incarnation, element) });
         self.keys.insert(owner);
     }
 
-    /// Removes `name` with all that belongs to it, dead or alive. Notes nothing if no bytes are stored.
+    /// Removes `name` and its elements, dead or alive. Adds no write if no bytes are stored.
     pub fn remove(&mut self, view: &View<'_>, name: &[u8]) -> Result<(), StoreError> {
         if let Some(stored) = view.stored_metadata(name)? {
             stored.collection.iter().for_each(|collection| self.clear(view, name, collection));
@@ -100,7 +100,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Clears away the elements of the collection stored under `name`, dead or alive, if it is one.
+    /// Deletes the elements of the collection stored under `name`, dead or alive, if there is one.
     pub fn clear_elements(&mut self, view: &View<'_>, name: &[u8]) -> Result<(), StoreError> {
         let collection = view.collection_to_clear(name)?;
         collection.iter().for_each(|collection| self.clear(view, name, collection));

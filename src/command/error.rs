@@ -1,4 +1,4 @@
-//! Why a command was refused, in the words that Redis uses. Pure.
+//! Errors of commands, with the texts that Redis uses. Pure.
 
 use super::Reply;
 use crate::store::StoreError;
@@ -6,7 +6,8 @@ use crate::store::StoreError;
 /// A command that could not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
-    /// The client's mistake; the text is the error reply, code first. The command changed nothing.
+    /// The client made a mistake. The text is the error reply, with its code first. The command changed
+    /// nothing.
     #[error("{0}")]
     Client(String),
     /// The store failed; the node stops.
@@ -15,14 +16,15 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// An error reply with the code `ERR`. A text may quote what the client sent, and a reply of this kind ends
-    /// with its line: line ends at the borders of the text are cut, those inside become spaces, as in Redis.
+    /// An error reply with the code `ERR`. The text may quote what the client sent, but an error reply is one
+    /// line. As in Redis, line ends at the start and the end of the text are removed, and those inside it
+    /// become spaces.
     pub fn err(text: impl std::fmt::Display) -> CommandError {
         let text = text.to_string();
         CommandError::Client(format!("ERR {}", text.trim_matches(['\r', '\n']).replace(['\r', '\n'], " ")))
     }
 
-    /// What the client sent as an error text quotes it: up to the first byte 00, where C's strings end.
+    /// Bytes from the client as an error text quotes them: up to the first byte 00, where a C string ends.
     pub(super) fn quoted(bytes: &[u8]) -> String {
         let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
         String::from_utf8_lossy(&bytes[..end]).into_owned()

@@ -1,4 +1,4 @@
-//! What the tests of this folder run commands on: a store in memory whose time and LSN the test sets.
+//! Fixture of the tests of this folder: a store in memory that runs commands; the test sets its time and LSN.
 
 use super::{Command, Reply, View};
 use crate::effect::{Effect, Write};
@@ -16,7 +16,7 @@ pub(super) struct Fixture {
     cursors: Places,
 }
 
-/// Cursors that are places in a list.
+/// Cursors that are positions in a list.
 #[derive(Default)]
 struct Places(RefCell<Vec<Vec<u8>>>);
 
@@ -31,7 +31,7 @@ impl Cursors for Places {
     }
 }
 
-/// The store with a place for cursors, as a node's has one.
+/// The store together with kept cursors, as a node has them.
 struct Scanned<'a> {
     store: &'a MemoryStore,
     cursors: &'a Places,
@@ -67,7 +67,7 @@ impl Fixture {
         self.run_in(0, &line.split(' ').map(str::as_bytes).collect::<Vec<_>>()).0
     }
 
-    /// The effect of the words of `line`, which is applied.
+    /// Runs the words of `line` in database 0, and returns the effect, which has been applied.
     pub(super) fn effect(&mut self, line: &str) -> Effect {
         self.run_in(0, &line.split(' ').map(str::as_bytes).collect::<Vec<_>>()).1
     }
@@ -85,7 +85,10 @@ impl Fixture {
             self.store.write(&effect.writes).expect("a store in memory does not fail");
             let once = self.store.clone();
             self.store.write(&effect.writes).expect("a store in memory does not fail");
-            assert_eq!(self.store, once, "{command}: applying twice is not applying once");
+            assert_eq!(
+                self.store, once,
+                "{command}: applying the effect twice differs from applying it once"
+            );
         }
         (reply, effect)
     }
@@ -96,14 +99,14 @@ impl Fixture {
     }
 }
 
-/// The writes of an effect belong to its keys, and these to the command's.
+/// Asserts that the writes of an effect belong to the effect's keys, and these to the command's keys.
 fn check_keys(command: &Command, effect: &Effect) {
     for write in &effect.writes {
         match write {
             Write::Put { key: raw, .. } | Write::Delete { key: raw } => {
                 let owner = key::owner(raw).expect("user data");
                 assert!(effect.keys.contains(&owner), "{command}: {owner:?} is not in the effect's keys");
-                assert!(command.keys().contains(&owner), "{command}: {owner:?} is not in its keys");
+                assert!(command.keys().contains(&owner), "{command}: {owner:?} is not in the command's keys");
             }
             Write::DeleteRange { from, .. } => {
                 let known = key::owner(from).is_none_or(|owner| effect.keys.contains(&owner));

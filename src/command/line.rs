@@ -3,12 +3,12 @@
 //! ```text
 //! SET name "two words"      →   SET · name · two words
 //! SET 'it\'s' "\x00\n"      →   SET · it's · the bytes 00 0a
-//! SET name "a"b             →   unbalanced quotes: the end of a quote is followed by a space
+//! SET name "a"b             →   unbalanced quotes: a closing quote must be followed by a space
 //! SET name a"b c"           →   SET · name · ab c
 //! ```
 //!
-//! MONITOR prints arguments in the same form, so this reads captures too. What it deliberately does not do: the
-//! number in front of a command by which redis-cli repeats it.
+//! MONITOR prints arguments in the same form, so this module reads captures, too. It deliberately does not
+//! support the number in front of a command, by which redis-cli repeats the command.
 //!
 //! Source: `sdssplitargs` and `sdscatrepr` in sds.c, Redis 7.0.
 
@@ -17,10 +17,10 @@ use std::fmt;
 /// Why a line cannot be split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum LineError {
-    /// A quote has no end, or its end is not followed by a space.
+    /// A quote is not closed, or its closing quote is not followed by a space.
     #[error("unbalanced quotes")]
     UnbalancedQuotes,
-    /// Redis's own splitting would silently drop the rest of the line.
+    /// The line contains a byte 00. Redis's own function would silently drop the rest of the line.
     #[error("a raw byte 00: write it as \"\\x00\"")]
     NulByte,
 }
@@ -40,11 +40,13 @@ pub fn split(line: &[u8]) -> Result<Vec<Vec<u8>>, LineError> {
     Ok(arguments)
 }
 
-/// Takes one argument off the front of `rest`. Quotes may begin inside an argument, and end it.
+/// Takes one argument off the front of `rest`. A quote may begin inside an argument; its closing quote ends
+/// the argument.
 fn take_argument<'a>(mut rest: &'a [u8], argument: &mut Vec<u8>) -> Result<&'a [u8], LineError> {
     while let Some((&byte, after)) = rest.split_first() {
         match byte {
-            // Not all that `is_space` takes: Redis has two lists, and this is the shorter one.
+            // Fewer bytes than `is_space` accepts: Redis has two lists of separators, and this is the shorter
+            // one.
             b' ' | b'\n' | b'\r' | b'\t' => break,
             b'"' => return take_double_quoted(after, argument),
             b'\'' => return take_single_quoted(after, argument),
@@ -116,13 +118,13 @@ fn hex_digit(digit: u8) -> u8 {
     }
 }
 
-/// An argument as one would type it: bare where that reads back as the same bytes, else in double quotes as
-/// MONITOR prints it.
+/// An argument as a user would type it: without quotes if it then reads back as the same bytes, otherwise in
+/// double quotes as MONITOR prints it.
 pub struct Quoted<'a>(pub &'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A backslash would read back as itself, but readers may think it an escape.
+        // A bare backslash would read back as itself, but a person may take it for an escape.
         let bare = |byte: &u8| byte.is_ascii_graphic() && !b"\"'\\".contains(byte);
         if !self.0.is_empty() && self.0.iter().all(bare) {
             return self.0.iter().try_for_each(|&byte| write!(out, "{}", char::from(byte)));

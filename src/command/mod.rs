@@ -1,8 +1,8 @@
 //! Command — argv → command (its keys, its kind) → execute → (reply, effect). Pure.
 //!
-//! Each command is one function over `(view, now, argv)`; it reads through the [`View`], which hides what has
-//! expired, and says what changes as an [`Effect`]. Adding a command is one function in the file of its data
-//! type and one row in that file's table. Randomness and time come in as inputs.
+//! Each command is one function over `(view, now, argv)`; it reads through the [`View`], which hides expired
+//! keys, and returns its changes as an [`Effect`]. A new command needs one function in the file of its data
+//! type and one row in that file's table. Randomness and time are inputs.
 //!
 //! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0.
 
@@ -41,14 +41,15 @@ use std::sync::Arc;
 /// Number of databases that SELECT can choose from, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
 
-/// What a command came to.
+/// The result of a command: a reply and an effect, or an error.
 pub type Outcome = Result<(Reply, Effect), CommandError>;
 
 /// The function of a command. `argv` includes the name and has passed the arity check. `now` is the instant at
-/// which the command runs: durations count from it. It is usually, not always, the one the view judges at.
+/// which the command runs: durations count from it. It is usually, but not always, the instant at which the
+/// view judges keys.
 pub type Execute = fn(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome;
 
-/// What a command does to the store.
+/// The kind of change that a command makes to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Changes nothing.
@@ -66,11 +67,11 @@ pub enum Kind {
 /// Which arguments of a command are keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyArguments {
-    /// None, and it touches no key.
+    /// No argument is a key, and the command touches no key.
     None,
-    /// None, and it touches every key.
+    /// No argument is a key, and the command touches every key.
     Everything,
-    /// From the first to the last position (negative: counted from the end), every `step`th.
+    /// Every `step`th argument from the first to the last position (negative: counted from the end).
     Range {
         /// Position of the first key; the name is position 0.
         first: usize,
@@ -96,18 +97,19 @@ impl KeyArguments {
 pub struct Spec {
     /// Name in lower case, as error texts quote it.
     pub name: &'static str,
-    /// Number of arguments with the name; negative: at least that many.
+    /// Number of arguments, the name included; negative: at least that many.
     pub arity: i32,
-    /// What it does to the store.
+    /// The kind of change that it makes to the store.
     pub kind: Kind,
     /// Where its keys are.
     pub keys: KeyArguments,
-    /// Whether what the command leaves under its keys depends on what is stored. SET without options does not,
-    /// nor does DEL, although its reply does; INCR does. Some depend by their options, hence a function of argv.
+    /// Whether the data that the command leaves under its keys depends on the data stored before. SET without
+    /// options does not, nor does DEL, although its reply does; INCR does. For some commands the options decide,
+    /// so this is a function of argv.
     pub depends_on_stored: fn(argv: &[Vec<u8>]) -> bool,
     /// The grammar, as the command's page at redis.io gives it.
     pub grammar: &'static str,
-    /// What it does.
+    /// The function that runs it.
     pub execute: Execute,
 }
 
@@ -117,17 +119,17 @@ impl fmt::Debug for Spec {
     }
 }
 
-/// For [`Spec::depends_on_stored`]: whatever the options.
+/// For [`Spec::depends_on_stored`]: true with any options.
 pub(crate) fn always(_: &[Vec<u8>]) -> bool {
     true
 }
 
-/// For [`Spec::depends_on_stored`]: whatever the options.
+/// For [`Spec::depends_on_stored`]: false with any options.
 pub(crate) fn never(_: &[Vec<u8>]) -> bool {
     false
 }
 
-/// All commands, one table a file.
+/// All commands: the rows of every table.
 pub fn table() -> impl Iterator<Item = &'static Spec> {
     table_by_group().map(|(_, spec)| spec)
 }
@@ -140,12 +142,12 @@ pub fn table_by_group() -> impl Iterator<Item = (&'static str, &'static Spec)> {
     strings.chain(keys).chain(others).flat_map(|(group, table)| table.iter().map(move |spec| (group, spec)))
 }
 
-/// A command with its arguments, known to exist and to have a right number of them.
+/// A command with its arguments. The command exists, and the number of arguments is valid.
 #[derive(Clone)]
 pub struct Command {
     spec: &'static Spec,
     db: u8,
-    /// Shared: a command is kept beside what is logged of it.
+    /// Shared, because a command is kept beside its logged form.
     argv: Arc<[Vec<u8>]>,
 }
 
@@ -182,7 +184,7 @@ impl Command {
         &self.argv
     }
 
-    /// What it does to the store.
+    /// The kind of change that it makes to the store.
     pub fn kind(&self) -> Kind {
         self.spec.kind
     }
@@ -192,7 +194,7 @@ impl Command {
         matches!(self.spec.kind, Kind::Write | Kind::Deadline | Kind::Flush)
     }
 
-    /// Whether what it does depends on what is stored.
+    /// Whether its changes depend on the data stored before.
     pub fn depends_on_stored(&self) -> bool {
         (self.spec.depends_on_stored)(&self.argv)
     }
@@ -221,8 +223,8 @@ impl Command {
         }
     }
 
-    /// Bytes of the string that it asks for by a number, which no argument is as long as: SETRANGE's offset and part. 0:
-    /// it asks for none, or is refused for what it asks for.
+    /// Length in bytes of the string that the command creates because of a number, not because of a long argument:
+    /// SETRANGE's offset plus its part. 0: any other command, or a SETRANGE that is refused or changes nothing.
     pub fn length_asked_for(&self) -> usize {
         if self.name() == "setrange" { string::length_asked_for(&self.argv) } else { 0 }
     }
@@ -232,8 +234,8 @@ impl Command {
         connection::selected(self)
     }
 
-    /// Runs it: reply and effect, both without touching anything. A client's mistake is an error reply with no
-    /// effect. Errors: only the store's, on which the node stops.
+    /// Runs the command and returns its reply and its effect; nothing is written. A client's mistake becomes
+    /// an error reply with an empty effect. Errors: only those of the store, after which the node stops.
     pub fn execute(&self, view: &View<'_>, now: Millis) -> Result<(Reply, Effect), crate::store::StoreError> {
         let view = view.in_database(self.db);
         match (self.spec.execute)(&view, now, &self.argv) {
@@ -258,7 +260,8 @@ impl std::hash::Hash for Command {
 }
 
 impl fmt::Display for Command {
-    /// As one would type it in redis-cli: arguments quoted where they must be. [`line::split`] reads it back.
+    /// The command as a user would type it in redis-cli, with arguments quoted where necessary.
+    /// [`line::split`] reads it back.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, argument) in self.argv.iter().enumerate() {
             if position > 0 {
@@ -280,7 +283,7 @@ impl fmt::Debug for Command {
     }
 }
 
-/// The row of this name, in any case.
+/// The row with this name; case is ignored.
 fn find(name: &[u8]) -> Option<&'static Spec> {
     table().find(|spec| name.eq_ignore_ascii_case(spec.name.as_bytes()))
 }

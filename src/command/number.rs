@@ -1,16 +1,16 @@
 //! Numbers as Redis reads and writes them. Pure.
 //!
-//! Redis counts with floats in C's `long double`, which on x86-64 has 64 bits of mantissa, and writes them with
-//! `%.17Lf`, trailing zeros cut. Results are the same here to the last digit, on every machine: the arithmetic
-//! is the x87 format in software, and the digits come from integers. Exact decimals would be simpler, and would
-//! differ from Redis beyond the nineteenth digit.
+//! Redis computes floats in C's `long double`, which on x86-64 has 64 bits of mantissa, and writes them with
+//! `%.17Lf` without trailing zeros. The results here are the same to the last digit, on every machine: the
+//! arithmetic is the x87 format in software, and the digits are computed with integers. Exact decimals would be
+//! simpler, but would differ from Redis beyond the nineteenth digit.
 
 use num_bigint::BigUint;
 use rustc_apfloat::ieee::X87DoubleExtended;
 use rustc_apfloat::{Float as _, Round};
 
-/// The integer in `bytes`, in the one spelling that Redis takes: decimal, no sign `+`, no leading zeros, no
-/// spaces, within 64 bits.
+/// The integer in `bytes`, in the only spelling that Redis accepts: decimal, no sign `+`, no leading zeros,
+/// no spaces, within 64 bits.
 pub(crate) fn parse_integer(bytes: &[u8]) -> Option<i64> {
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
     match digits {
@@ -20,22 +20,22 @@ pub(crate) fn parse_integer(bytes: &[u8]) -> Option<i64> {
     }
 }
 
-/// A number as INCRBYFLOAT and HINCRBYFLOAT count with it; infinity is one, NaN is not.
+/// A number in the format in which INCRBYFLOAT and HINCRBYFLOAT compute. It may be infinite, but not NaN.
 pub(super) type Float = X87DoubleExtended;
 
-/// Redis reads no longer floats than this, in bytes. It also bounds the cost of reading one.
+/// Length in bytes of the longest float that Redis reads. It also bounds the cost of reading a float.
 const FLOAT_LENGTH_MAX: usize = 5 * 1024 - 1;
 
-/// Digits behind the point that are written.
+/// Number of digits written after the decimal point.
 const FRACTION_DIGITS: usize = 17;
 
 /// Why two numbers could not be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FloatError {
-    /// What is added is not a number: `value is not a valid float` in every command.
+    /// The increment is not a number: `value is not a valid float` in every command.
     #[error("value is not a valid float")]
     Increment,
-    /// What is stored is not a number: HINCRBYFLOAT has its own words for it.
+    /// The stored value is not a number; HINCRBYFLOAT has an error text of its own for it.
     #[error("value is not a valid float")]
     Old,
     /// The result is not finite.
@@ -43,7 +43,7 @@ pub(super) enum FloatError {
     Infinite,
 }
 
-/// The sum of a stored number (`None` = 0) and an increment, as Redis writes it. The increment is looked at
+/// The sum of a stored number (`None` = 0) and an increment, as Redis writes it. The increment is checked
 /// first. Cost: bounded by the longest number that is read, whatever its exponent.
 pub(super) fn add_float(old: Option<&[u8]>, increment: &[u8]) -> Result<Vec<u8>, FloatError> {
     let increment = parse_float(increment).ok_or(FloatError::Increment)?;
@@ -53,7 +53,8 @@ pub(super) fn add_float(old: Option<&[u8]>, increment: &[u8]) -> Result<Vec<u8>,
 }
 
 /// The number in `bytes` as C's `strtold` reads it: decimal or hexadecimal with an exponent, or infinity.
-/// `None`: not a number, spaces around it, beyond the largest float or too close to zero for the smallest.
+/// `None`: the text is not a number, has spaces around it, or is beyond the largest float or closer to zero
+/// than the smallest float.
 pub(super) fn parse_float(bytes: &[u8]) -> Option<Float> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= FLOAT_LENGTH_MAX)?;
     let (negative, magnitude) = match text.as_bytes().first()? {
@@ -94,8 +95,8 @@ fn parse_magnitude(text: &str) -> Option<Float> {
     (value.is_finite() && !value.is_zero()).then_some(value)
 }
 
-/// An exponent: sign and digits. One that no mantissa of the length that is read can bring back into range is
-/// cut short, as its size is all that matters.
+/// Parses an exponent: sign and digits. An exponent that no mantissa of a readable length can bring back into
+/// range is clamped, because only its size matters.
 fn parse_exponent(text: &str) -> Option<i32> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
@@ -111,7 +112,7 @@ fn parse_exponent(text: &str) -> Option<i32> {
     Some(if negative { -size } else { size })
 }
 
-/// A finite number as `%.17Lf` writes it, without the zeros at its end.
+/// A finite number as `%.17Lf` writes it, without trailing zeros.
 fn format_float(value: Float) -> String {
     // Bit 79 is the sign, 64 to 78 the exponent, 0 to 63 the mantissa with its leading one.
     let bits = value.to_bits();

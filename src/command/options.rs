@@ -18,7 +18,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// The unit that an option of this name gives, if it is one.
+    /// The unit that the option of this name has, if it is a deadline option.
     pub(super) fn of_option(name: &[u8]) -> Option<Unit> {
         let units = [
             ("ex", Unit::Seconds),
@@ -30,13 +30,13 @@ impl Unit {
     }
 }
 
-/// Whether an argument is that option, in whatever case.
+/// Whether an argument is the option `name`; case is ignored.
 pub(super) fn is_option(argument: &[u8], name: &str) -> bool {
     argument.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// A deadline as it was typed. It is kept in this form until the command wants it, because Redis looks at the
-/// number only after the rest of the syntax, and GETEX not before the key.
+/// A deadline as it was typed. Its number is parsed only when the command needs it, because Redis checks the
+/// number after the rest of the syntax, and GETEX checks it only after the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Typed<'a> {
     /// How to read the number.
@@ -46,15 +46,15 @@ pub(super) struct Typed<'a> {
 }
 
 impl Typed<'_> {
-    /// The deadline for a command that runs at `now`. Errors: not an integer; not positive or beyond 63 bits of
-    /// milliseconds, in the name of `command`.
+    /// The deadline for a command that runs at `now`. Errors: the number is not an integer; or it is not
+    /// positive or beyond 63 bits of milliseconds, and then the error text names `command`.
     pub(super) fn deadline(&self, command: &str, now: Millis) -> Result<Millis, CommandError> {
         let number = parse_integer(self.number).ok_or_else(CommandError::not_an_integer)?;
         self.instant(number, now).ok_or_else(|| CommandError::invalid_expire(command))
     }
 
-    /// The instant that `number` means. `None`: not positive, or beyond what Redis stores, a signed 64-bit
-    /// number of milliseconds.
+    /// The instant that `number` means. `None`: it is not positive, or does not fit what Redis stores, a
+    /// signed 64-bit number of milliseconds.
     fn instant(&self, number: i64, now: Millis) -> Option<Millis> {
         if number <= 0 {
             return None;
@@ -71,8 +71,8 @@ impl Typed<'_> {
     }
 }
 
-/// Notes a deadline option: the first sets it, one of the same unit takes its place. Errors: a syntax error if
-/// one of another unit was there.
+/// Stores a deadline option in `slot`; a later option of the same unit replaces it. Errors: a syntax error if
+/// `slot` has an option of another unit.
 pub(super) fn note<'a>(slot: &mut Option<Typed<'a>>, typed: Typed<'a>) -> Result<(), CommandError> {
     if slot.is_some_and(|earlier| earlier.unit != typed.unit) {
         return Err(CommandError::syntax());

@@ -5,24 +5,25 @@
 //! ?        any one byte                         [a-z]    one byte of this range    \x     the byte x itself
 //! ```
 //!
-//! Malformed patterns never fail; they mean what they mean in Redis: an unclosed set ends with the pattern, the
-//! ends of a range may stand in either order, and a lone `\` at the end is a backslash. One difference: ranges
-//! compare unsigned bytes everywhere, while Redis takes the signedness of C's `char` from the platform.
+//! A malformed pattern is never an error; it means the same as in Redis: an unclosed set ends with the pattern,
+//! the ends of a range may come in either order, and a lone `\` at the end is a backslash. One difference:
+//! ranges compare unsigned bytes everywhere, while Redis takes the signedness of C's `char` from the platform.
 //!
 //! Redis tries every split at each `*`, which took exponential time (CVE-2022-36021). Each token other than `*`
-//! takes exactly one byte, so going back to the *last* star is enough: what an earlier star could still give up,
-//! the last one can take.
+//! takes exactly one byte, so it is enough to backtrack to the *last* star: if an earlier star could take more
+//! bytes, the last star can take them instead.
 //!
 //! Source: the page of KEYS at redis.io; behaviour compared with Redis 7.0.
 
 /// Whether `name` matches `pattern`. Cost: O(pattern × name) at worst, O(pattern + name) without stars.
 pub(crate) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     if name.is_empty() {
-        // As in Redis, where only the pattern `*`, which is not even tried, finds the empty name.
+        // As in Redis: of the patterns with stars, only `*` finds the empty name, because Redis does not run
+        // the matcher for it.
         return pattern.is_empty() || pattern == b"*";
     }
     let (mut in_pattern, mut in_name) = (0, 0);
-    // Where to go on when a token does not fit: after the last star, with that star one byte longer.
+    // Where to continue when a token does not match: after the last star, with that star one byte longer.
     let mut retry: Option<(usize, usize)> = None;
     while in_name < name.len() {
         if pattern.get(in_pattern) == Some(&b'*') {
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn pattern_hostile_ends_quickly() {
-        // With a try of every split at every star this would take more steps than there are atoms.
+        // If every split were tried at every star, this would take more steps than there are atoms.
         let name = vec![b'a'; 20_000];
         let pattern = [b"a*".repeat(500), b"b".to_vec()].concat();
         assert!(!matches(&pattern, &name));

@@ -1,6 +1,6 @@
-//! Numbers at random from the one that the caller drew. Pure: the same seed gives the same numbers.
+//! Pseudorandom numbers from a seed that the caller has drawn. Pure: the same seed gives the same numbers.
 
-/// A sequence of numbers that look random: splitmix64.
+/// A sequence of pseudorandom numbers: splitmix64.
 ///
 /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 pub(super) struct Random {
@@ -8,13 +8,13 @@ pub(super) struct Random {
 }
 
 impl Random {
-    /// The sequence that `seed` begins.
+    /// The sequence for `seed`.
     pub(super) fn new(seed: u64) -> Random {
         Random { state: seed }
     }
 
-    /// A number below `bound`, or 0 if that is 0. Low numbers come up more often by `bound` in 2^64, which
-    /// nobody can see.
+    /// The next number below `bound`; 0 if `bound` is 0. Low numbers are more frequent by `bound` in 2^64,
+    /// which is not noticeable.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let bound = u64::try_from(bound).unwrap_or(u64::MAX);
@@ -23,7 +23,8 @@ impl Random {
     }
 }
 
-/// The finisher of splitmix64: one to one on 64 bits, and each bit of `number` moves about half of the result.
+/// The finisher of splitmix64: one to one on 64 bits, and each bit of `number` changes about half of the bits
+/// of the result.
 pub(super) fn mix(mut number: u64) -> u64 {
     number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,4 +1,4 @@
-//! The same command on other keys. Pure.
+//! Renaming the keys of a command. Pure.
 
 use super::{Command, KeyArguments, keys};
 use crate::effect::Key;

@@ -11,7 +11,7 @@ pub enum Reply {
     Integer(i64),
     /// A string of any bytes.
     Bulk(Vec<u8>),
-    /// Text for people: a string in RESP2, marked as text in RESP3 (INFO, CLIENT LIST).
+    /// Text for human readers: a string in RESP2, marked as text in RESP3 (INFO, CLIENT LIST).
     Verbatim(Vec<u8>),
     /// No value.
     Null,
@@ -39,7 +39,7 @@ impl Reply {
         bytes.map_or(Reply::Null, Reply::Bulk)
     }
 
-    /// A count of things. Counts of stored things fit.
+    /// A count as an integer reply. Counts of stored things always fit.
     pub fn count(count: usize) -> Reply {
         Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX))
     }

@@ -1,4 +1,4 @@
-//! Splitting a command of several keys into one command a key, as Pika's master does it. Pure.
+//! Splitting a command with several keys into one command per key, as Pika's master does. Pure.
 
 use super::Command;
 use crate::effect::{Key, KeySet};
@@ -9,7 +9,7 @@ impl Command {
         self.key_arguments().first().map(|name| Key::new(self.db, *name))
     }
 
-    /// Whether it can be split: DEL, UNLINK and MSET, and whatever touches one key at most.
+    /// Whether it can be split: DEL, UNLINK and MSET, and any command that touches at most one key.
     pub fn is_splittable(&self) -> bool {
         match self.keys() {
             KeySet::Everything => false,
@@ -21,7 +21,7 @@ impl Command {
     pub fn part(&self, key: &Key) -> Command {
         let argv = match self.name() {
             "del" | "unlink" => vec![self.argv[0].clone(), key.name.clone()],
-            // The last value wins where a key is named twice.
+            // If a key is named twice, the last value wins.
             "mset" => match self.argv[1..].chunks_exact(2).rev().find(|pair| pair[0] == key.name) {
                 Some(pair) => vec![b"SET".to_vec(), pair[0].clone(), pair[1].clone()],
                 None => return self.clone(),

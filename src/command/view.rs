@@ -1,5 +1,5 @@
-//! View — what a command may know: one consistent state of the store, in one database, judged at one instant.
-//! Pure.
+//! View — everything that a command may read: one consistent state of the store, in one database, judged at
+//! one instant. Pure.
 
 use super::CommandError;
 use crate::effect::Key;
@@ -13,9 +13,9 @@ pub type StringValue = (Vec<u8>, Option<Millis>);
 
 /// One consistent state of the store as a command sees it.
 ///
-/// A record that is dead at `judged_at` is not there for the command, whether or not its bytes still are. The
-/// instant of judging is apart from the time at which a command runs, because a replica under `master_expires`
-/// must apply commands as if nothing had expired.
+/// For the command, a record that is dead at `judged_at` does not exist, even if its bytes are still stored.
+/// The instant of judging is separate from the time at which a command runs, because a replica under
+/// `master_expires` must apply commands as if nothing had expired.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     reader: &'a dyn Read,
@@ -27,27 +27,28 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Database `db` of what `reader` reads, judged at `judged_at`.
+    /// A view of database `db` of the state that `reader` reads, judged at `judged_at`.
     pub fn new(reader: &'a dyn Read, db: u8, judged_at: Millis) -> View<'a> {
         View { reader, db, judged_at, incarnation: 0, random: 0, offset_ms: 0 }
     }
 
-    /// The incarnation that a collection created by this command gets: the LSN that its entry will have.
+    /// Sets the incarnation of a collection that this command creates: the LSN that its entry will have.
     pub fn with_incarnation(self, incarnation: u64) -> View<'a> {
         View { incarnation, ..self }
     }
 
-    /// The randomness for RANDOMKEY and HRANDFIELD: any number. Writes never use it.
+    /// Sets the random number for RANDOMKEY and HRANDFIELD: any number. Writes never use it.
     pub fn with_random(self, random: u64) -> View<'a> {
         View { random, ..self }
     }
 
-    /// How far the wall clock, by which clients name instants, is ahead of log time; below 0: behind.
+    /// Sets how many milliseconds the wall clock, which clients use to name instants, is ahead of log time;
+    /// negative: behind.
     pub fn with_offset(self, offset_ms: i64) -> View<'a> {
         View { offset_ms, ..self }
     }
 
-    /// An instant of log time as clients name it.
+    /// An instant of log time converted to the wall time that clients use.
     pub fn by_wall_clock(&self, instant: Millis) -> Millis {
         instant.offset(self.offset_ms)
     }
@@ -82,18 +83,18 @@ impl<'a> View<'a> {
         Ok(self.stored_record(name)?.filter(|record| !record.is_dead(self.judged_at)))
     }
 
-    /// The record of `name` whether alive or dead: what an overwriting command has to clear away.
+    /// The record of `name`, alive or dead. A command that overwrites it must clear it away.
     pub fn stored_record(&self, name: &[u8]) -> Result<Option<Record>, StoreError> {
         self.look(name, Record::decode)
     }
 
-    /// What is stored under `name`, dead or alive, without a copy of a string's value.
+    /// The metadata stored under `name`, dead or alive. A string's value is not copied.
     pub fn stored_metadata(&self, name: &[u8]) -> Result<Option<Metadata>, StoreError> {
         self.look(name, Metadata::decode)
     }
 
-    /// The collection stored under `name`, dead or alive: whoever makes something else of the name clears its elements
-    /// away. Looks only where the store may have some.
+    /// The collection stored under `name`, dead or alive. A command that stores something else under the name must
+    /// clear its elements away. Reads only if the store may have elements of `name`.
     pub fn collection_to_clear(&self, name: &[u8]) -> Result<Option<Collection>, StoreError> {
         if !self.reader.may_have_elements(self.db, name) {
             return Ok(None);
@@ -117,8 +118,9 @@ impl<'a> View<'a> {
         self.string_to_replace(name).map(|(string, _)| string)
     }
 
-    /// As [`View::string`], with the dead collection that has the name in its place: whoever writes the name clears
-    /// its elements away, and need not read again. Errors: WRONGTYPE.
+    /// Like [`View::string`], together with the dead collection that may be stored under the name instead. A
+    /// command that writes the name must clear the elements of that collection away, and need not read again.
+    /// Errors: WRONGTYPE.
     pub fn string_to_replace(
         &self,
         name: &[u8],
@@ -141,7 +143,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Element `element` of `name` in that incarnation.
+    /// Element `element` of `name` in the given incarnation.
     pub fn element(
         &self,
         name: &[u8],
@@ -154,18 +156,18 @@ impl<'a> View<'a> {
         found.transpose()
     }
 
-    /// All elements of `name` in that incarnation, in the order of their names. Cost: O(elements).
+    /// All elements of `name` in the given incarnation, in the order of their names. Cost: O(elements).
     pub fn elements(&self, name: &[u8], incarnation: u64) -> Result<Vec<Element>, StoreError> {
         store::elements(self.reader, &self.key(name), incarnation)
     }
 
-    /// Where cursors are kept.
+    /// The cursors of scans; `None`: the store keeps none.
     pub fn cursors(&self) -> Option<&'a dyn Cursors> {
         self.reader.cursors()
     }
 
     /// Calls `visit` with name and metadata of each living key of this database, in the order of the names, until it
-    /// breaks. Cost: O(keys visited, dead ones too).
+    /// breaks. Cost: O(keys visited, dead ones included).
     pub fn for_each_key(
         &self,
         visit: &mut dyn FnMut(&[u8], &Metadata) -> ControlFlow<()>,
@@ -173,8 +175,8 @@ impl<'a> View<'a> {
         self.some_keys(None, usize::MAX, visit).map(drop)
     }
 
-    /// As [`View::for_each_key`], from the first name after `after` on, `count` keys at most, dead ones too. The last name, if
-    /// there may be more.
+    /// Like [`View::for_each_key`], but begins at the first name after `after` and visits at most `count` keys, dead ones
+    /// included. Returns the last name if there may be more.
     pub fn some_keys(
         &self,
         after: Option<&[u8]>,
@@ -197,8 +199,8 @@ impl<'a> View<'a> {
         damaged.map_or(Ok(last.map(|raw| raw[first.len()..].to_vec())), Err)
     }
 
-    /// The first `count` elements of `name` in that incarnation after the one of the name `after`, in the order of their names;
-    /// and the last name, if there may be more.
+    /// The first `count` elements of `name` in the given incarnation whose names come after `after`, in the order of their
+    /// names, and the last name if there may be more.
     pub fn some_elements(
         &self,
         name: &[u8],
@@ -223,7 +225,8 @@ impl<'a> View<'a> {
     }
 }
 
-/// Calls `visit` for the first `count` records of `from..to`, until it breaks. The raw key of the last one, if there may be more.
+/// Calls `visit` for the first `count` records of `from..to`, until it breaks. Returns the raw key of the last one if there may
+/// be more.
 fn some_records(
     reader: &dyn Read,
     from: &[u8],

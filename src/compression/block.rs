@@ -1,15 +1,16 @@
-//! Blocks — at most 64 KB each → what is stored of them, and back. Pure.
+//! Blocks — blocks of at most 64 KB → their stored bytes, and back. Pure.
 //!
-//! A block that does not get shorter is stored as it is; that what is stored is as long as the block says so.
+//! A block that does not get shorter is stored unchanged. A stored length equal to the length of the block
+//! marks such a block.
 
 use super::{Codec, ZSTD_LEVEL};
 use std::borrow::Cow;
 use std::io;
 
-/// Length of a block before it is compressed; a last one may be shorter. Bytes.
+/// Length of a block before compression, in bytes; the last block may be shorter.
 pub const BLOCK_BYTES: usize = 64 << 10;
 
-/// Compresses block after block; what one block needed is used again for the next.
+/// Compresses block after block; it reuses the state of one block for the next.
 pub struct Compressor(Compress);
 
 enum Compress {
@@ -19,7 +20,7 @@ enum Compress {
 }
 
 impl Compressor {
-    /// One of that codec. Errors: no memory.
+    /// A compressor for `codec`. Errors: out of memory.
     pub fn new(codec: Codec) -> io::Result<Compressor> {
         Ok(Compressor(match codec {
             Codec::None => Compress::None,
@@ -28,7 +29,7 @@ impl Compressor {
         }))
     }
 
-    /// What is stored of a block: fewer bytes than it has, or itself. Errors: no memory.
+    /// The stored bytes of a block: fewer bytes than the block, or the block itself. Errors: out of memory.
     pub fn compress<'a>(&mut self, block: &'a [u8]) -> io::Result<Cow<'a, [u8]>> {
         let shorter = match &mut self.0 {
             Compress::None => return Ok(Cow::Borrowed(block)),
@@ -39,7 +40,7 @@ impl Compressor {
     }
 }
 
-/// Gives blocks back, one after the other.
+/// Decompresses block after block.
 pub struct Decompressor(Decompress);
 
 enum Decompress {
@@ -49,7 +50,7 @@ enum Decompress {
 }
 
 impl Decompressor {
-    /// One of that codec. Errors: no memory.
+    /// A decompressor for `codec`. Errors: out of memory.
     pub fn new(codec: Codec) -> io::Result<Decompressor> {
         Ok(Decompressor(match codec {
             Codec::None => Decompress::None,
@@ -58,8 +59,8 @@ impl Decompressor {
         }))
     }
 
-    /// The block of `bytes` bytes of which `stored` is stored. Errors: it is not stored so. No input makes it panic, or take
-    /// more memory than the block and its own state.
+    /// The block of `bytes` bytes whose stored bytes are `stored`. Errors: `stored` is not valid. No input makes it panic,
+    /// or use more memory than the block and its own state.
     pub fn decompress(&mut self, stored: Vec<u8>, bytes: usize) -> io::Result<Vec<u8>> {
         if stored.len() == bytes {
             return Ok(stored);
@@ -70,7 +71,8 @@ impl Decompressor {
             Decompress::Zstd(zstd) => zstd.decompress(&stored, bytes)?,
         };
         let length = block.len();
-        let wrong = || io::Error::other(format!("it gives {length} bytes in place of {bytes}"));
+        let wrong =
+            || io::Error::other(format!("the block decompresses to {length} bytes instead of {bytes}"));
         (length == bytes).then_some(block).ok_or_else(wrong)
     }
 }

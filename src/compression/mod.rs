@@ -2,19 +2,19 @@
 //!
 //! | where | how |
 //! |---|---|
-//! | closed segments of the binlog | [`block`]: blocks of 64 KB, each for itself, so that a reader can seek |
-//! | the stream from master to replica | [`stream`]: one stream, flushed after each group, so that nothing waits |
+//! | closed segments of the binlog | [`block`]: blocks of 64 KB, each compressed separately, so that a reader can seek |
+//! | the stream from master to replica | [`stream`]: one stream, flushed after each group, so that no entry waits |
 //!
-//! The work is done by the crates `lz4_flex` and `zstd`. What is read back may come from a bad disk or a bad peer: it takes
-//! no more memory than a block, or a window, whatever it says of itself.
+//! The work is done by the crates `lz4_flex` and `zstd`. Input may come from a bad disk or a bad peer: decompression uses
+//! no more memory than one block or one window, whatever lengths the input claims.
 
 pub mod block;
 pub mod stream;
 
-/// How bytes are made fewer.
+/// A compression method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Codec {
-    /// Not at all.
+    /// No compression.
     #[default]
     None,
     /// LZ4: about half the bytes, at little cost.
@@ -23,14 +23,14 @@ pub enum Codec {
     Zstd,
 }
 
-/// The level of `zstd`, its own default.
+/// The level for `zstd`, which is its own default.
 const ZSTD_LEVEL: i32 = 3;
 
 impl Codec {
-    /// All of them.
+    /// All codecs.
     pub const ALL: [Codec; 3] = [Codec::None, Codec::Lz4, Codec::Zstd];
 
-    /// The name that users write, and that peers tell each other.
+    /// The name that users write, and that peers send each other.
     pub fn name(self) -> &'static str {
         match self {
             Codec::None => "none",

@@ -1,7 +1,7 @@
-//! Stream — groups of bytes → one compressed stream that is flushed after each, and back. Pure.
+//! Stream — groups of bytes → one compressed stream that is flushed after each group, and back. Pure.
 //!
 //! Both formats are the public ones: an LZ4 frame of linked blocks of up to 256 KB, and a Zstandard frame with a window of
-//! at most 1 MB. A frame never ends: the connection does. They carry no checksums; messages have their own.
+//! at most 1 MB. A frame never ends; the connection does. The frames carry no checksums, because messages have their own.
 
 use super::{Codec, ZSTD_LEVEL};
 use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
@@ -20,7 +20,7 @@ enum Encode {
 }
 
 impl Encoder {
-    /// A stream with nothing in it. Errors: no memory.
+    /// A new stream. Errors: out of memory.
     pub fn new(codec: Codec) -> io::Result<Encoder> {
         Ok(Encoder(match codec {
             Codec::None => Encode::None,
@@ -36,7 +36,8 @@ impl Encoder {
         }))
     }
 
-    /// What is to be sent next: with it the other end has all of `group`. Nothing for nothing. Errors: no memory.
+    /// The bytes to send next; with them the receiving end can decode all of `group`. An empty group gives no
+    /// bytes. Errors: out of memory.
     pub fn encode(&mut self, group: Vec<u8>) -> io::Result<Vec<u8>> {
         if group.is_empty() {
             return Ok(group);
@@ -60,11 +61,11 @@ fn flushed(encoder: &mut impl Write, group: &[u8]) -> io::Result<()> {
     encoder.flush()
 }
 
-/// The receiving end: what was encoded, from the bytes that `from` gives. A read waits for no more than it needs to give
-/// something; it gives nothing where the stream ends.
+/// The receiving end: decodes the bytes from `from`. A read waits only for the bytes that it needs to return something;
+/// it returns 0 bytes at the end of the stream.
 ///
-/// Errors: those of `from`, as they are; the bytes are no such stream. No input makes it take more memory than window and
-/// block of the format: 1 MB for `zstd`, some 16 MB at most for `lz4`.
+/// Errors: those of `from`, unchanged; the bytes are not such a stream. No input makes it use more memory than the window
+/// and the block of the format: 1 MB for `zstd`, at most some 16 MB for `lz4`.
 pub fn decoder<'a>(codec: Codec, from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match codec {
         Codec::None => Box::new(from),

@@ -18,8 +18,8 @@ pub enum Content {
     String(Vec<u8>),
     /// A hash: fields and values.
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
-    /// A hash whose record counts another number of fields than it has: HLEN and HGETALL disagree. No state of a master is
-    /// like that; a replica that is seen before its log has run again may be.
+    /// A hash whose record has a wrong number of fields, so that HLEN and HGETALL disagree. A master never has such a
+    /// state; a replica may, if it is read after a crash before it has applied its log again.
     Miscounted(BTreeMap<Vec<u8>, Vec<u8>>, u64),
 }
 
@@ -48,7 +48,7 @@ fn in_braces(fields: &BTreeMap<Vec<u8>, Vec<u8>>) -> String {
     format!("{{{}}}", fields.join(", "))
 }
 
-/// A stored key: what it holds and until when, dead or alive.
+/// A stored key, dead or alive: its value and its deadline.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stored {
     /// The value.
@@ -64,11 +64,11 @@ impl Stored {
     }
 }
 
-/// All stored keys, dead ones included. Incarnations are left out, and counts where they are right: two stores with equal
-/// dumps answer every command alike.
+/// All stored keys, dead ones included. Incarnations are left out, and so are correct field counts: two stores with equal
+/// dumps give the same answer to every command.
 pub type Dump = BTreeMap<Key, Stored>;
 
-/// The dump of all databases. Cost: O(records). Errors: the store's, and damaged records.
+/// The dump of all databases. Cost: O(records). Errors: those of the store, and damaged records.
 pub fn dump(reader: &dyn Read) -> Result<Dump, StoreError> {
     let (from, to) = key::all_databases();
     let mut records = Vec::new();
@@ -91,8 +91,8 @@ pub fn dump(reader: &dyn Read) -> Result<Dump, StoreError> {
     Ok(dump)
 }
 
-/// All elements of `key` in that incarnation, in the order of their names. Cost: O(elements). Errors: the
-/// store's, and damaged elements.
+/// All elements of `key` in the given incarnation, in the order of their names. Cost: O(elements). Errors:
+/// those of the store, and damaged elements.
 pub fn elements(reader: &dyn Read, key: &Key, incarnation: u64) -> Result<Vec<Element>, StoreError> {
     let (from, to) = key::elements(key, incarnation);
     let mut elements = Vec::new();

@@ -1,24 +1,24 @@
-//! Gate — up to which instant has compaction a free hand? Pure.
+//! Gate — the instant up to which compaction may drop dead records. Pure.
 //!
 //! RocksDB shows every record to a filter when it merges files, whether or not a snapshot still sees it. A dead
-//! record may be dropped only if nobody will judge at an instant at which it was alive:
+//! record may be dropped only if no reader will judge at an instant at which it was alive:
 //!
 //! ```text
 //! record dies at 100                                         gate    dropped
 //! flushed files reach log time 90                              90    no: a restart runs the log again from 90
-//! flushed files reach 120, a reader with clock 95 is there     95    no: that reader finds it alive
+//! flushed files reach 120, a live reader has clock 95          95    no: that reader finds it alive
 //! the reader leaves                                           120    yes
 //! ```
 //!
-//! Only strings are dropped. The record of a collection says which incarnation its elements belong to, and it is all
-//! that says so: without it nothing would ever clear them away, as an effect reads nothing. A filter that looks for
-//! the record of each element cannot do it either: what it finds may be newer than the flushed files, which a crash
-//! takes back, and older snapshots may see another record. Dead collections go by the removals that the node makes
-//! of them ([`crate::store::key::elements`] is one range).
+//! Only strings are dropped. The record of a collection is the only place that says which incarnation its elements
+//! belong to. Without it the elements would never be deleted, because an effect reads nothing. A filter that looks
+//! up the record of each element would not work either: the record that it finds may be newer than the flushed
+//! files, so a crash may undo it, and older snapshots may see another record. Dead collections are deleted by the
+//! removals that the node writes for them ([`crate::store::key::elements`] is one range).
 //!
-//! A dead string that was dropped and one that was not answer all commands alike, but not all of them *log* alike: a
-//! master that tells replicas which keys expired (`master_expires`) must find each of them first, and its replicas
-//! execute commands as if nothing had expired. Both keep the gate shut.
+//! Whether a dead string was dropped or not, all commands give the same replies, but some of them *log* different
+//! effects: a master that informs replicas of expired keys (`master_expires`) must find each of these keys first,
+//! and its replicas execute commands as if nothing had expired. Both keep the gate shut.
 
 use super::{key, record};
 use crate::time::Millis;
@@ -41,7 +41,7 @@ impl Gate {
         Gate::default()
     }
 
-    /// What was dead at this instant may be dropped.
+    /// The instant of the gate: records that were dead at it may be dropped.
     pub fn at(&self) -> Millis {
         self.at
     }
@@ -52,8 +52,8 @@ impl Gate {
         self.open();
     }
 
-    /// Notes a reader who judges at `clock`. `false`: he comes too late, records that were alive at that instant may
-    /// be gone.
+    /// Registers a reader that judges at `clock`. `false`: the reader is too late, because records that were alive
+    /// at that instant may have been dropped.
     pub fn enter(&mut self, clock: Millis) -> bool {
         let admitted = clock >= self.at;
         if admitted {
@@ -62,9 +62,9 @@ impl Gate {
         admitted
     }
 
-    /// Notes that a reader who judged at `clock` is gone. Panics: if there was none, which is a bug of the caller.
+    /// Removes a reader that judged at `clock`. Panics: if there is no such reader, which is a bug of the caller.
     pub fn leave(&mut self, clock: Millis) {
-        let count = self.readers.get_mut(&clock).expect("only who entered leaves");
+        let count = self.readers.get_mut(&clock).expect("only a reader that entered leaves");
         *count -= 1;
         if *count == 0 {
             self.readers.remove(&clock);

@@ -1,14 +1,14 @@
 //! The bytes of a raw key. Pure.
 //!
 //! ```text
-//! 00  name…                                                  the node's own records (the marker, what was removed, the folder)
+//! 00  name…                                                  the node's own records (marker, latest removed deadline, folder id)
 //! 01  db  'm'  key name…                                     metadata of a key; a string's value is inside
 //! 01  db  'e'  length of name (4)  key name…  incarnation (8)  element name…    an element of a collection
 //! ```
 //!
 //! Numbers are big-endian, so bytes sort as numbers do. A database is one range of raw keys, which is what
 //! FLUSHDB deletes; the elements of one incarnation of one key are one range, which is what DEL deletes. Names
-//! of keys in metadata are not length-prefixed, so that a scan gives them in the order of their bytes.
+//! of keys in metadata are not length-prefixed, so that a scan returns them in the order of their bytes.
 
 use crate::effect::Key;
 
@@ -31,7 +31,7 @@ pub fn folder() -> Vec<u8> {
     [&[NODE], b"folder".as_slice()].concat()
 }
 
-/// Raw key of the latest deadline that the node has removed a key for.
+/// Raw key of the latest deadline for which the node has removed a key.
 pub fn removed() -> Vec<u8> {
     [&[NODE], b"removed".as_slice()].concat()
 }
@@ -62,9 +62,9 @@ pub fn is_metadata(raw: &[u8]) -> bool {
     matches!(raw, [DATA, _, METADATA, ..])
 }
 
-/// Raw key of element `element` of `key` in that incarnation.
+/// Raw key of element `element` of `key` in the given incarnation.
 pub fn element(key: &Key, incarnation: u64, element: &[u8]) -> Vec<u8> {
-    // Longer names are refused where commands come in (512 MB, as Redis does), so the length fits.
+    // The server refuses names of more than 512 MB, as Redis does, so the length fits.
     let length = u32::try_from(key.name.len()).unwrap_or(u32::MAX);
     let mut raw = Vec::with_capacity(15 + key.name.len() + element.len());
     raw.extend_from_slice(&[DATA, key.db, ELEMENT]);
@@ -75,14 +75,16 @@ pub fn element(key: &Key, incarnation: u64, element: &[u8]) -> Vec<u8> {
     raw
 }
 
-/// The range of raw keys of all elements of `key` in that incarnation: first, and first after.
+/// The range of raw keys of all elements of `key` in the given incarnation: start (included) and end
+/// (excluded).
 pub fn elements(key: &Key, incarnation: u64) -> (Vec<u8>, Vec<u8>) {
     let from = element(key, incarnation, &[]);
     let to = after_prefix(&from);
     (from, to)
 }
 
-/// The element's name in this raw key of [`element`]; `prefix` is the first of [`elements`].
+/// The name of the element whose raw key is `raw` (see [`element`]); `prefix` is the start of the range of
+/// [`elements`].
 pub fn element_name<'a>(raw: &'a [u8], prefix: &[u8]) -> &'a [u8] {
     raw.strip_prefix(prefix).unwrap_or(&[])
 }
@@ -104,39 +106,40 @@ pub fn element_owner(raw: &[u8]) -> Option<(u8, &[u8])> {
     Some((*db, rest.get(..length)?))
 }
 
-/// The range of raw keys of database `db`: first, and first after.
+/// The range of raw keys of database `db`: start (included) and end (excluded).
 pub fn database(db: u8) -> (Vec<u8>, Vec<u8>) {
     let from = vec![DATA, db];
     let to = after_prefix(&from);
     (from, to)
 }
 
-/// Whether a range that begins with this raw key is of whole databases, as FLUSHDB and FLUSHALL delete them.
+/// Whether a range that begins with this raw key covers whole databases, like the ranges that FLUSHDB and
+/// FLUSHALL delete.
 pub fn begins_a_database(from: &[u8]) -> bool {
     matches!(from, [DATA] | [DATA, _])
 }
 
-/// The range of raw keys of the metadata of database `db`: first, and first after.
+/// The range of raw keys of the metadata of database `db`: start (included) and end (excluded).
 pub fn all_metadata(db: u8) -> (Vec<u8>, Vec<u8>) {
     let from = vec![DATA, db, METADATA];
     let to = after_prefix(&from);
     (from, to)
 }
 
-/// The range of raw keys of all elements of database `db`: first, and first after.
+/// The range of raw keys of all elements of database `db`: start (included) and end (excluded).
 pub fn all_elements(db: u8) -> (Vec<u8>, Vec<u8>) {
     let from = vec![DATA, db, ELEMENT];
     let to = after_prefix(&from);
     (from, to)
 }
 
-/// The range of all user data: first, and first after.
+/// The range of all user data: start (included) and end (excluded).
 pub fn all_databases() -> (Vec<u8>, Vec<u8>) {
     (vec![DATA], vec![DATA + 1])
 }
 
-/// The first byte string after all that begin with `prefix`. Empty, which means the end of the store, if there
-/// is none.
+/// The first byte string after all byte strings that begin with `prefix`. If there is none, the result is
+/// empty, which means the end of the store.
 fn after_prefix(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {

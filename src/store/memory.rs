@@ -1,12 +1,12 @@
-//! The store in memory: a sorted map. Pure. Models, threads under test and the reference of the RocksDB store
-//! use it.
+//! The store in memory: a sorted map. Pure. The models and the tests of threads use it, and it is the
+//! reference for the RocksDB store.
 
 use super::{Read, Store, StoreError, Visit};
 use crate::effect::Write;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-/// A sorted map of raw keys to raw values. Cost: O(log n) a key. It never fails.
+/// A sorted map of raw keys to raw values. Cost: O(log n) per key. It never fails.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemoryStore {
     records: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -23,7 +23,7 @@ impl MemoryStore {
         self.records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
-    /// Does one write.
+    /// Applies one write.
     pub fn apply(&mut self, write: &Write) {
         match write {
             Write::Put { key, value } => {

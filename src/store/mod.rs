@@ -1,8 +1,8 @@
 //! Store — ordered bytes: get, scan, atomic write, snapshot. The trait is pure; [`memory`] is a sorted map, `rocksdb`
 //! (a feature) does I/O.
 //!
-//! Everything above speaks raw keys and values, whose bytes [`key`] and [`record`] define, so the models run
-//! the very bytes that RocksDB holds.
+//! All layers above use raw keys and values, whose bytes are defined in [`key`] and [`record`]. So the models
+//! work on exactly the bytes that RocksDB holds.
 
 mod dump;
 pub mod gate;
@@ -18,17 +18,16 @@ pub use dump::{Content, Dump, Element, Stored, dump, elements};
 use crate::effect::Write;
 use std::ops::ControlFlow;
 
-/// Why a store could not answer. The node stops on it: a write that may or may not have happened cannot be
-/// skipped.
+/// An error of a store. The node stops after it: a write that may or may not have happened cannot be skipped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The store's own I/O failed.
     #[error("store i/o failed: {0}")]
     Io(String),
-    /// The disk has no room. The store writes nothing until there is room again, and may be asked again.
+    /// The disk is full. The store writes nothing until there is room again; the caller may retry.
     #[error("no room on the store's disk: {0}")]
     NoSpace(String),
-    /// The reader has read as much as it may where others wait. No store says so.
+    /// The reader has read as much as it may while others wait. No store returns this error.
     #[error("more than may be read here")]
     TooMuch,
     /// A stored record does not have the shape that this version writes.
@@ -36,30 +35,33 @@ pub enum StoreError {
     Damaged {
         /// The raw key, escaped.
         key: String,
-        /// What is wrong with its bytes.
+        /// The damage of its bytes.
         reason: &'static str,
     },
 }
 
-/// What [`Read::scan`] calls for each record: raw key, raw value; `Break` ends the scan.
+/// The function that [`Read::scan`] calls for each record, with its raw key and raw value; `Break` ends the
+/// scan.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
-/// The numbers that SCAN and HSCAN hand out, and the places that they stand for.
+/// The cursors of SCAN and HSCAN: numbers for clients, each with the place at which its scan continues.
 pub trait Cursors {
-    /// The name after which the scan with that cursor goes on; `None`: it is not known, or not any more.
+    /// The name after which the scan with this cursor continues; `None`: the cursor is unknown, or no longer
+    /// known.
     fn place(&self, cursor: u64) -> Option<Vec<u8>>;
 
-    /// A cursor for going on after `name`, in the scan that came from `before` (0: it began). Never 0.
+    /// Returns a cursor with which a scan continues after `name`; it is never 0. `before` is the cursor of
+    /// the current call (0: the scan began with it).
     fn keep(&self, before: u64, name: Vec<u8>) -> u64;
 }
 
 /// One consistent view of the stored bytes.
 pub trait Read {
-    /// The value of `key`. Errors: [`StoreError::Io`]: the caller stops the node.
+    /// The value of `key`. Errors: [`StoreError::Io`], after which the caller stops the node.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Calls `look` with the value of `key`, not at all if there is none. A store that can lend the value spares the
-    /// copy that [`Read::get`] makes. Errors: as there.
+    /// Calls `look` with the value of `key`; does not call it if there is none. A store that can lend the value
+    /// avoids the copy that [`Read::get`] makes. Errors: those of [`Read::get`].
     fn look(&self, key: &[u8], look: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
         if let Some(value) = self.get(key)? {
             look(&value);
@@ -68,13 +70,13 @@ pub trait Read {
     }
 
     /// Whether elements of the key `name` in database `db` may be stored; `false` only if there are none. A store that
-    /// does not know says `true`, and its reader looks.
+    /// does not know returns `true`, and the reader then reads.
     fn may_have_elements(&self, db: u8, name: &[u8]) -> bool {
         let _ = (db, name);
         true
     }
 
-    /// Where cursors of SCAN and HSCAN are kept; `None`: nowhere, and a scan of this store is one call.
+    /// The kept cursors of SCAN and HSCAN; `None`: none are kept, and a scan of this store is one call.
     fn cursors(&self) -> Option<&dyn Cursors> {
         None
     }
@@ -108,7 +110,7 @@ impl<R: Read + ?Sized> Read for &R {
 
 /// Ordered bytes that can be changed.
 pub trait Store: Read {
-    /// Does all the writes, in order, or none: no reader and no crash sees a part of them.
+    /// Applies all writes in order, or none: neither a reader nor a crash exposes a part of them.
     fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError>;
 
     /// [`Store::write_all`] of a slice.

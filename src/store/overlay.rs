@@ -1,6 +1,7 @@
 //! Overlay — a store with writes that have not reached it yet. Pure.
 //!
-//! A writer that runs several commands before it writes one batch lets each see what those before it came to.
+//! A writer that runs several commands before it writes one batch uses it to show each command the effects of
+//! the commands before it.
 
 use super::{Cursors, Read, Store, StoreError, Visit, key};
 use crate::effect::Write;
@@ -11,16 +12,16 @@ use std::ops::{Bound, ControlFlow};
 #[derive(Clone)]
 pub struct Overlay<B> {
     base: B,
-    /// What was put (`Some`) or deleted (`None`).
+    /// Records that were put (`Some`) or deleted (`None`).
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    /// Ranges deleted; records of `records` were written after them.
+    /// Deleted ranges. The records in `records` were written after these deletions.
     deleted: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether elements were put.
     has_elements: bool,
 }
 
 impl<B: Read> Overlay<B> {
-    /// No pending writes over `base`.
+    /// An overlay over `base` without pending writes.
     pub fn new(base: B) -> Overlay<B> {
         Overlay { base, records: BTreeMap::new(), deleted: Vec::new(), has_elements: false }
     }
@@ -29,7 +30,7 @@ impl<B: Read> Overlay<B> {
     pub fn add<'a>(&mut self, writes: impl IntoIterator<Item = &'a Write>) {
         for write in writes {
             match write {
-                // Written with each entry: its bytes change where they are.
+                // The node's own records are written with each entry, so their bytes are replaced in place.
                 Write::Put { key, value } if key.first() == Some(&key::NODE) => {
                     match self.records.get_mut(key) {
                         Some(Some(put)) => put.clone_from(value),
@@ -51,7 +52,8 @@ impl<B: Read> Overlay<B> {
         }
     }
 
-    /// What brings the store below to what this shows, each record written once: at most as many writes as were added.
+    /// The writes that bring the store below to the state that this overlay shows. Each record is written once, so
+    /// there are at most as many writes as were added.
     pub fn into_writes(self) -> Vec<Write> {
         let ranges = self.deleted.into_iter().map(|(from, to)| Write::DeleteRange { from, to });
         let records = self.records.into_iter().map(|(key, put)| match put {

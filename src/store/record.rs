@@ -1,4 +1,4 @@
-//! The bytes of a metadata record: what a key is, until when, and the value of a string. Pure.
+//! The bytes of a metadata record: the type and deadline of a key, and the value of a string. Pure.
 //!
 //! ```text
 //! type tag (1)  deadline (8, milliseconds, 0 = none)  then
@@ -6,9 +6,9 @@
 //!   collection  incarnation (8)  number of elements (8)
 //! ```
 //!
-//! Creating a collection from nothing takes a new incarnation (the LSN of the creating entry), so an element
-//! of a dead incarnation is never merged into a living one. The value of an element starts with a format byte
-//! (0 = plain bytes), which leaves room for elements with deadlines of their own.
+//! A newly created collection gets a new incarnation (the LSN of the creating entry), so an element of a dead
+//! incarnation is never merged into a living one. The value of an element starts with a format byte (0 =
+//! plain bytes), which leaves room for elements with deadlines of their own.
 
 use super::StoreError;
 use crate::time::Millis;
@@ -16,8 +16,8 @@ use crate::time::Millis;
 const STRING: u8 = 0;
 const HASH: u8 = 1;
 
-/// Type of a key, as TYPE names it. The numbers are the type tags on disk; 2 to 4 are kept for lists, sets and
-/// sorted sets.
+/// Type of a key, as TYPE names it. The numbers are the type tags on disk; 2 to 4 are reserved for lists, sets
+/// and sorted sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Type {
     /// Tag 0.
@@ -36,7 +36,7 @@ impl Type {
     }
 }
 
-/// What a key holds.
+/// The value of a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
     /// A string, whole.
@@ -48,7 +48,7 @@ pub enum Value {
 /// Metadata of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Collection {
-    /// Which life of the key the elements belong to.
+    /// The life of the key that the elements belong to: the LSN of the entry that created the collection.
     pub incarnation: u64,
     /// Number of elements; never 0 in a stored record, as an empty collection does not exist.
     pub count: u64,
@@ -59,7 +59,7 @@ pub struct Collection {
 pub struct Record {
     /// The instant at which the key dies; `None` = never.
     pub deadline: Option<Millis>,
-    /// What the key holds.
+    /// The value of the key.
     pub value: Value,
 }
 
@@ -97,7 +97,7 @@ impl Record {
     }
 }
 
-/// A metadata record without the value of a string: what is known of it without a copy.
+/// A metadata record without the value of a string, so that nothing is copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// The instant at which the key dies; `None` = never.
@@ -107,7 +107,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// As [`Record::is_dead`].
+    /// Like [`Record::is_dead`].
     pub fn is_dead(&self, now: Millis) -> bool {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
@@ -117,7 +117,7 @@ impl Metadata {
         if self.collection.is_some() { Type::Hash } else { Type::String }
     }
 
-    /// As [`Record::decode`].
+    /// Like [`Record::decode`].
     pub fn decode(key: &[u8], bytes: &[u8]) -> Result<Metadata, StoreError> {
         parts(key, bytes).map(|(metadata, _)| metadata)
     }
@@ -136,7 +136,7 @@ fn encode(tag: u8, deadline: Option<Millis>, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What a record says, and its bytes behind the deadline: the value of a string.
+/// The metadata of a record, and its bytes after the deadline; for a string these are its value.
 fn parts<'a>(key: &[u8], bytes: &'a [u8]) -> Result<(Metadata, &'a [u8]), StoreError> {
     let damaged = |reason| StoreError::Damaged { key: key.escape_ascii().to_string(), reason };
     let (tag, rest) = bytes.split_first().ok_or_else(|| damaged("empty"))?;
@@ -158,13 +158,13 @@ fn parts<'a>(key: &[u8], bytes: &'a [u8]) -> Result<(Metadata, &'a [u8]), StoreE
 }
 
 /// The deadline of a string whose record is `bytes`, without a copy of its value. `None`: it has none, or the bytes
-/// are no record of a string.
+/// are not the record of a string.
 pub fn string_deadline(bytes: &[u8]) -> Option<Millis> {
     let (deadline, _) = take_u64(bytes.strip_prefix(&[STRING])?)?;
     (deadline != 0).then_some(Millis(deadline))
 }
 
-/// The deadline of a metadata record, whatever it holds. `None`: it has none, or the bytes are no record.
+/// The deadline of a metadata record of any type. `None`: it has none, or the bytes are not a record.
 pub fn deadline(bytes: &[u8]) -> Option<Millis> {
     let (deadline, _) = take_u64(bytes.split_first()?.1)?;
     (deadline != 0).then_some(Millis(deadline))

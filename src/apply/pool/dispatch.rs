@@ -1,16 +1,17 @@
-//! Dispatch — entries admitted → a job for each worker; jobs done → room, watermark, what to publish. Pure.
+//! Dispatch — admitted entries → a job for each worker; finished jobs → room, watermark, the LSN to publish.
+//! Pure.
 //!
 //! A worker's job is chosen when the state changes, not when its thread wakes up: what a worker holds is a function of
-//! the order in which entries were admitted and jobs finished. So nobody is woken for nothing, and whether all is stuck
-//! behind a hold can be told without asking the threads.
+//! the order in which entries were admitted and jobs finished. So no thread is woken in vain, and the pool can tell
+//! without the threads whether everything is stuck behind a hold.
 //!
 //! ```text
 //! worker 0   idle ─ given 1 ─ writing 1 ─ written 1 ─ idle
 //! worker 1   idle ─ given 2 ─ (held, or not its turn) ────── writing 2 ─ written 2 ─ idle
 //! ```
 //!
-//! The states of a worker are the applier's ([`Worker`]). What is added here: which worker goes first, limits, holds, a
-//! gate, the bytes in memory, and how a pool ends.
+//! The states of a worker are the applier's ([`Worker`]). This module adds the worker that gets a job first, limits,
+//! holds, a gate, the bytes in memory, and the end of a pool.
 
 use super::gate::{Gate, Step};
 use super::holds::Holds;
@@ -22,30 +23,30 @@ use crate::ordering::{Admission, Job, Ordering, Places, Reads};
 use std::mem;
 use std::sync::Arc;
 
-/// Whether the pool goes on.
+/// Whether the pool continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// Nothing more is admitted; what is queued is finished.
+    /// No more entries are admitted; the queued ones are finished.
     Closed,
-    /// Nothing more is begun.
+    /// No more batches are begun.
     Stopped(Stopped),
 }
 
-/// What a worker does next.
+/// The next step of a worker.
 #[derive(Clone, Debug)]
 pub enum Next {
-    /// It writes this, then calls [`Dispatch::wrote`].
+    /// It writes this batch, then calls [`Dispatch::wrote`].
     Write(Batch),
-    /// It says that it is done: [`Dispatch::finish`].
+    /// It reports its job as finished with [`Dispatch::finish`].
     Finish,
-    /// It waits until [`Dispatch::has_news_for`] it.
+    /// It waits until [`Dispatch::has_news_for`] is true for it.
     Wait,
     /// It ends.
     End,
 }
 
-/// One job with all that its writing takes.
+/// One job, with everything that is needed to write it.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The entries.
@@ -58,23 +59,24 @@ pub struct Batch {
 
 /// The state of a pool.
 ///
-/// Each call moves the applier by steps that the ordering model has, too (`tests/models/dispatch.rs`).
+/// Each call changes the applier by steps that the ordering model has, too (`tests/models/dispatch.rs`).
 ///
-/// Invariants: `entries` are those admitted and not finished, `bytes` is their sum; after [`Dispatch::settle`] no idle
-/// worker could take a job, and not all are stuck behind a hold.
+/// Invariants: `entries` holds the entries that are admitted and not finished, and `bytes` is the sum of their bytes;
+/// after [`Dispatch::settle`] no idle worker could take a job, and the workers are not all stuck behind a hold.
 #[derive(Clone, Debug)]
 pub struct Dispatch<O> {
     applier: Applier<O>,
     limits: Limits,
-    /// An admission that waits for room is woken when no more than this is queued. To be woken costs more than to admit an
-    /// entry, so there should be room for many. A hold may wait for the very next entry: with holds it is woken at once.
+    /// A thread that waits for room to admit an entry is woken when no more than this is queued. Waking it costs more than
+    /// admitting an entry, so there should be room for many. With holds it is woken as soon as one entry fits, because a
+    /// hold may wait for just the next entry.
     wakes_below: Limits,
     holds: Holds,
     gate: Gate,
-    /// With its bytes; `None`: a worker has all of it in hand.
+    /// Each entry with its bytes; `None` in place of the entry: a worker has taken all of it.
     entries: Places<(Option<Arc<Entry>>, usize)>,
     bytes: usize,
-    /// What is written and not given back to memory yet: see [`Dispatch::spent`].
+    /// Entries that are written and whose memory is not freed yet: see [`Dispatch::spent`].
     spent: Vec<Vec<Arc<Entry>>>,
     phase: Phase,
     /// The bytes of the entry that waits to be admitted.
@@ -82,7 +84,7 @@ pub struct Dispatch<O> {
 }
 
 impl<O: Ordering> Dispatch<O> {
-    /// A pool that admits entries; `applier` says where the log goes on.
+    /// A pool that admits entries; `applier` determines where the log continues.
     pub fn new(applier: Applier<O>, limits: Limits, schedule: Schedule) -> Dispatch<O> {
         let wakes_below = match schedule {
             Schedule::Free => Limits { entries_max: limits.entries_max / 2, bytes_max: limits.bytes_max / 2 },
@@ -109,8 +111,8 @@ impl<O: Ordering> Dispatch<O> {
         &self.applier
     }
 
-    /// Whether an entry of `bytes` may be admitted now. An entry larger than the limit is admitted alone. Errors: none
-    /// will be, ever.
+    /// Whether an entry of `bytes` may be admitted now. An entry larger than the limit is admitted alone. Errors: no
+    /// entry will be admitted any more.
     pub fn admits(&self, bytes: usize) -> Result<bool, Stopped> {
         match &self.phase {
             Phase::Open => {}
@@ -122,12 +124,12 @@ impl<O: Ordering> Dispatch<O> {
         Ok(self.applier.admits() && (fits || self.entries.is_empty()))
     }
 
-    /// An entry of `bytes` waits for room, or none does.
+    /// Records that an entry of `bytes` waits for room; `None`: no entry waits.
     pub fn set_waiting(&mut self, bytes: Option<usize>) {
         self.waiting_bytes = bytes;
     }
 
-    /// Whether an admission that waits should look again.
+    /// Whether a waiting admission should be woken to check again.
     pub fn has_news_for_admission(&self) -> bool {
         let is_low =
             || self.entries.len() <= self.wakes_below.entries_max && self.bytes <= self.wakes_below.bytes_max;
@@ -145,12 +147,12 @@ impl<O: Ordering> Dispatch<O> {
         Ok(())
     }
 
-    /// What `worker` does next.
+    /// The next step of `worker`.
     pub fn begin(&mut self, worker: usize) -> Next {
         if !self.has_news_for(worker) {
             return Next::Wait;
         }
-        // Also when the pool is stopped: what is written counts.
+        // Even if the pool is stopped: a written job counts.
         if matches!(&self.applier.workers()[worker], Worker::Written(job) if !self.gate.keeps(Step::Finish, job))
         {
             return Next::Finish;
@@ -170,7 +172,7 @@ impl<O: Ordering> Dispatch<O> {
         Next::Write(Batch { entries, part: job.part.clone(), marker: *marker })
     }
 
-    /// Notes that `worker` has written what it began, and needs these entries no more.
+    /// Records that `worker` has written its batch, and no longer needs these entries.
     pub fn wrote(&mut self, worker: usize, entries: Vec<Arc<Entry>>) {
         self.spent.push(entries);
         if let Worker::Writing(job, _) = &self.applier.workers()[worker] {
@@ -179,7 +181,7 @@ impl<O: Ordering> Dispatch<O> {
         self.applier.wrote(worker);
     }
 
-    /// `worker` says that what it has written is done. Gives the LSN to publish, if one is due.
+    /// Finishes the job that `worker` has written. Returns the LSN to publish, if one is due.
     pub fn finish(&mut self, worker: usize) -> Option<Lsn> {
         let before = self.applier.watermark();
         let job = self.applier.finish(worker)?;
@@ -197,15 +199,15 @@ impl<O: Ordering> Dispatch<O> {
         }
     }
 
-    /// The entries that are written and still in memory, for the caller to give back outside the lock. To one that
-    /// admits entries, always: freeing them is as much work as making them, and the workers have enough. To a worker
-    /// only when nothing is queued, as nobody may admit anything any more.
+    /// The written entries that are still in memory; the caller frees them outside the lock. A caller that admits
+    /// entries always gets them: freeing them is as much work as creating them, and the workers have enough work. A
+    /// worker gets them only when nothing is queued, because perhaps no thread will admit an entry any more.
     pub fn spent(&mut self, admits: bool) -> Vec<Vec<Arc<Entry>>> {
         if admits || self.entries.is_empty() { mem::take(&mut self.spent) } else { Vec::new() }
     }
 
-    /// Asks for a cut, if the strategy knows them and none is under way. Gives the LSN to publish, if that can be done
-    /// at once.
+    /// Requests a cut, if the strategy has cuts and none is in progress. Returns the LSN to publish, if that can be
+    /// done at once.
     pub fn cut(&mut self) -> Option<Lsn> {
         let stopped = matches!(self.phase, Phase::Stopped(_));
         if stopped || self.applier.ordering().reads() == Reads::Latest {
@@ -217,14 +219,15 @@ impl<O: Ordering> Dispatch<O> {
         self.applier.publishable()
     }
 
-    /// Notes that what was to be published is.
+    /// Records that the LSN that was due is published.
     pub fn published(&mut self) {
         if self.applier.ordering().reads() == Reads::Published {
             self.applier.published();
         }
     }
 
-    /// Admits nothing more. Jobs are not let through the gate any more one by one, so it opens.
+    /// Closes the pool: no more entries are admitted. The gate opens, because from now on jobs are not let
+    /// through one by one.
     pub fn close(&mut self) {
         self.gate.open();
         if self.phase == Phase::Open {
@@ -232,14 +235,15 @@ impl<O: Ordering> Dispatch<O> {
         }
     }
 
-    /// Begins nothing more. The first reason stays.
+    /// Stops the pool: no more batches are begun. If it was stopped before, the first reason stays.
     pub fn stop(&mut self, reason: Stopped) {
         if !matches!(self.phase, Phase::Stopped(_)) {
             self.phase = Phase::Stopped(reason);
         }
     }
 
-    /// Gives jobs to idle workers, `first` before the others, and lets holds go while nothing could go on.
+    /// Gives jobs to idle workers, to `first` before the others, and releases holds as long as nothing could
+    /// continue.
     pub fn settle(&mut self, first: Option<usize>) {
         if matches!(self.phase, Phase::Stopped(_)) {
             return;
@@ -256,13 +260,13 @@ impl<O: Ordering> Dispatch<O> {
         }
     }
 
-    /// The lowest held entry, if nothing can go on while the holds stand: no worker writes or may, and no admission
-    /// that one of them waits for can come.
+    /// The lowest held entry, if nothing can continue with the holds in place: no worker writes or may write, and
+    /// no entry that a hold waits for can be admitted.
     fn stuck(&self) -> Option<Lsn> {
         let goes_on = |worker: &Worker| match worker {
             Worker::Idle => false,
             Worker::Given(job) => self.is_ready(job),
-            // One that writes or has written waits for nothing: where there are holds there is no gate.
+            // A worker that writes or has written waits for nothing: a pool with holds has no gate.
             Worker::Writing(..) | Worker::Written(_) => true,
         };
         if self.applier.workers().iter().any(goes_on) {
@@ -294,8 +298,8 @@ impl<O: Ordering> Dispatch<O> {
         !self.gate.keeps(Step::Write, job) && !self.is_held(job) && self.applier.ordering().may_write(job)
     }
 
-    /// Settles the marker of `job` behind the gate, where it still waits to be written. Nothing happens if no worker has it,
-    /// or the strategy does not let it be written.
+    /// Fixes the marker of `job`, which still waits at the gate to be written. Does nothing if no worker has the job, or the
+    /// strategy does not allow it to be written.
     pub fn let_begin(&mut self, job: &Job) {
         let has_it = |worker: &Worker| matches!(worker, Worker::Given(given) if given == job);
         if let Some(worker) = self.applier.workers().iter().position(has_it) {
@@ -308,7 +312,7 @@ impl<O: Ordering> Dispatch<O> {
         self.gate.let_through(step, job);
     }
 
-    /// Whether `worker` should do something: write, or end.
+    /// Whether `worker` has something to do: write, finish, or end.
     pub fn has_news_for(&self, worker: usize) -> bool {
         match (&self.phase, &self.applier.workers()[worker]) {
             (Phase::Stopped(_), _) => true,
@@ -320,7 +324,7 @@ impl<O: Ordering> Dispatch<O> {
         }
     }
 
-    /// Whether all up to `lsn` is written. Errors: it never will be.
+    /// Whether all entries up to `lsn` are written. Errors: they never will be.
     pub fn reached(&self, lsn: Lsn) -> Result<bool, Stopped> {
         let reached = self.applier.watermark() >= lsn;
         match &self.phase {
@@ -335,7 +339,7 @@ impl<O: Ordering> Dispatch<O> {
         self.applier.watermark()
     }
 
-    /// Why it begins nothing more, if so.
+    /// The reason why the pool is stopped; `None`: it is not.
     pub fn stopped(&self) -> Option<&Stopped> {
         match &self.phase {
             Phase::Stopped(reason) => Some(reason),
@@ -343,7 +347,7 @@ impl<O: Ordering> Dispatch<O> {
         }
     }
 
-    /// The jobs that the gate alone keeps from being written, the oldest first.
+    /// The jobs that only the gate keeps from being written, the oldest first.
     fn at_gate(&self) -> Vec<Job> {
         self.jobs(|worker| match worker {
             Worker::Given(job) => self.gate.keeps(Step::Write, job) && self.applier.ordering().may_write(job),
@@ -357,7 +361,8 @@ impl<O: Ordering> Dispatch<O> {
         self.jobs(|worker| matches!(worker, Worker::Written(job) if self.gate.keeps(Step::Finish, job)))
     }
 
-    /// The jobs that are being written or finished, or that nothing keeps from it, the oldest first.
+    /// The jobs that are being written or finished, or that nothing keeps from being written or finished, the
+    /// oldest first.
     fn begun(&self) -> Vec<Job> {
         self.jobs(|worker| match worker {
             Worker::Idle => false,
@@ -374,7 +379,7 @@ impl<O: Ordering> Dispatch<O> {
         jobs
     }
 
-    /// The pool as it is now.
+    /// The current state of the pool.
     pub fn state(&self) -> PoolState {
         let mut held: Vec<Lsn> = self.given().filter(|job| self.is_held(job)).map(Job::first).collect();
         held.sort_unstable();

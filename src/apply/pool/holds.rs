@@ -6,13 +6,14 @@
 //! log        1 SET a   2 SET a   3 FLUSHDB           hold 1 until 3 is finished
 //! key_hash   took 1 ─ held ──────┐ writes 1, 2       kept: the replica keeps a
 //!                     writes 3 ──┘
-//! barrier    took 1 ─ held ─ nobody may take 3       yielded: 1, 2, 3, and the replica is empty
+//! barrier    took 1 ─ held ─ no worker may take 3    yielded: 1, 2, 3, and the replica is empty
 //! ```
 
 use crate::binlog::Lsn;
 use crate::ordering::Job;
 
-/// Whoever takes `entry` does not write it before `until_finished` is finished, unless nothing could go on then.
+/// A hold: the worker that takes `entry` does not write it before `until_finished` is finished, unless nothing
+/// could continue then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hold {
     /// The entry that is held.
@@ -21,18 +22,18 @@ pub struct Hold {
     pub until_finished: Lsn,
 }
 
-/// What became of a hold.
+/// The outcome of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Its entry is not written yet, and the other one may still come first.
     Open,
     /// Its entry was written after the other one was finished.
     Kept,
-    /// Nothing could go on, so its entry was let go.
+    /// Nothing could continue, so its entry was released.
     Yielded,
 }
 
-/// The holds with what became of each.
+/// The holds, each with its outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Holds(Vec<(Hold, Outcome)>);
 
@@ -45,7 +46,7 @@ impl Holds {
         &self.0
     }
 
-    /// The open holds on an entry of `job` that wait for an unfinished one.
+    /// The open holds on an entry of `job` that wait for an unfinished entry.
     pub(super) fn on<'a>(
         &'a self,
         job: &'a Job,
@@ -55,12 +56,12 @@ impl Holds {
         self.0.iter().filter(|(_, outcome)| *outcome == Outcome::Open).map(|(hold, _)| *hold).filter(on)
     }
 
-    /// Notes that `job`, on which none is left, is being written.
+    /// Records that `job` is being written: the holds on it are kept.
     pub(super) fn keep(&mut self, job: &Job) {
         self.close(|hold| job.lsns.contains(&hold.entry), Outcome::Kept);
     }
 
-    /// Lets `entry` go.
+    /// Releases `entry`: the holds on it have yielded.
     pub(super) fn release(&mut self, entry: Lsn) {
         self.close(|hold| hold.entry == entry, Outcome::Yielded);
     }

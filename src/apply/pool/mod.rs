@@ -1,18 +1,19 @@
-//! Pool — entries in log order → written by workers as the strategy lets them. Threads through [`crate::sync`].
+//! Pool — entries in log order → written by workers as the strategy allows. Uses threads through
+//! [`crate::sync`].
 //!
 //! ```text
 //! admit(n) ──▶ [ lock: dispatch ] ──▶ worker 0 ── write ──▶ [ lock: finish, publish ] ──▶ wait_for(n)
 //!   waits while full, or at a cut └─▶ worker 1 ── write ──▶ [ lock: finish, publish ]
 //! ```
 //!
-//! What happens under the lock is the pure `dispatch`; this file is the lock, and who is woken when. A worker is woken
-//! when there is something for it, so one strategy's idle workers cost nothing.
+//! The work under the lock is the pure `dispatch`; this file contains the lock, and decides which thread is woken
+//! when. A worker is woken only when it has something to do, so the idle workers of a strategy cost nothing.
 //!
-//! An error or a panic in one worker stops the pool for good: whoever waits learns the reason, what is being written is
-//! finished, and nothing more is begun. A write that failed may have happened, so skipping it is not possible.
+//! An error or a panic in one worker stops the pool permanently: threads that wait get the reason, batches that are
+//! being written are finished, and no more are begun. A write that failed may have happened, so skipping it is not
+//! possible.
 //!
-//! What it deliberately does not do: it owns no thread, it counts no time, and it records no trace. Who wants one wraps
-//! [`Work`].
+//! It deliberately owns no thread, measures no time, and records no trace. For a trace, wrap [`Work`].
 
 pub mod dispatch;
 mod gate;
@@ -28,43 +29,45 @@ use crate::store::StoreError;
 use crate::sync::{self, Condvar, Mutex, MutexGuard, lock, thread, wait};
 use dispatch::{Dispatch, Next};
 use gate::Step;
-// Entries never change, so nothing about sharing them is to be explored: not the one of `sync`.
+// Entries never change, so checkers need not explore how they are shared: this `Arc` is not the one of
+// `sync`.
 use std::sync::Arc;
 
-/// What a pool does its work on.
+/// The work of a pool: writing batches, and publishing LSNs.
 pub trait Work: Send + Sync {
     /// Writes the entries of one job, or their part for `part`, as one batch with `marker` in it. Called outside the
-    /// lock, by several workers at once if the strategy lets them. Errors: the pool stops.
+    /// lock, by several workers at once if the strategy allows it. Errors: the pool stops.
     fn write(&self, entries: &[Arc<Entry>], part: Option<&Key>, marker: Lsn) -> Result<(), StoreError>;
 
-    /// The watermark has moved to `watermark`, or, for a strategy whose readers see snapshots, a cut has been reached
-    /// there. Called under the pool's lock, so it must not call the pool; LSNs never go back. Under a strategy that
-    /// shows prefixes no write is under way.
+    /// Publishes `watermark`: the watermark has moved there or, for a strategy whose readers see snapshots, a cut has
+    /// been reached there. Called under the pool's lock, so it must not call the pool. The LSNs never go back. Under
+    /// a strategy that shows prefixes no write is in progress during the call.
     fn publish(&self, watermark: Lsn);
 }
 
-/// How much may be queued: admitted and not finished.
+/// Limits of what may be queued, that is, admitted and not finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Entries, at least 1.
+    /// Number of entries, at least 1.
     pub entries_max: usize,
-    /// Bytes; a larger entry is admitted alone.
+    /// Number of bytes; a larger entry is admitted alone.
     pub bytes_max: usize,
 }
 
-/// In which order batches are written, beyond what the strategy says.
+/// The order in which batches are written, within what the strategy allows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Schedule {
-    /// As threads come.
+    /// The order in which the threads happen to run.
     #[default]
     Free,
-    /// As these say, as far as the strategy allows it.
+    /// The order that these holds force, as far as the strategy allows it.
     Held(Vec<Hold>),
-    /// As [`Pool::let_write`] and [`Pool::let_finish`] say: nothing goes before, until the pool is closed.
+    /// The order of calls of [`Pool::let_write`] and [`Pool::let_finish`]: no job goes ahead without them,
+    /// until the pool is closed.
     Gated,
 }
 
-/// Why a pool takes nothing more.
+/// The reason why a pool accepts no more entries.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
     /// The strategy is not defined for an entry.
@@ -102,7 +105,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// A pool as it is at some moment.
+/// The state of a pool at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolState {
     /// The last entry admitted.
@@ -117,7 +120,7 @@ pub struct PoolState {
     pub admission_waits: bool,
     /// The first entries of the jobs that are held now.
     pub held: Vec<Lsn>,
-    /// The holds with what became of them.
+    /// The holds with their outcomes.
     pub holds: Vec<(Hold, Outcome)>,
     /// The jobs that wait at the gate to be written, and for nothing else, the oldest first.
     pub at_gate: Vec<Job>,
@@ -125,38 +128,38 @@ pub struct PoolState {
     pub unfinished: Vec<Job>,
     /// The jobs that are being written or finished, or will be next.
     pub begun: Vec<Job>,
-    /// Why it stopped, if it did; a closed pool has not.
+    /// The reason why it is stopped, if it is; a closed pool is not stopped.
     pub stopped: Option<Stopped>,
 }
 
-/// Entries that are admitted while the lock is held once: the workers want it, too.
+/// Maximum number of entries that are admitted before the lock is released: the workers need it, too.
 const ADMITTED_AT_ONCE: usize = 64;
 
 struct Shared<O> {
     dispatch: Dispatch<O>,
-    /// The workers that sleep. Who wakes one up strikes it off.
+    /// Whether each worker sleeps. The thread that wakes a worker clears its flag.
     asleep: Vec<bool>,
-    /// Threads in [`Pool::wait_for`] that sleep.
+    /// Number of threads that sleep in [`Pool::wait_for`].
     waiting: usize,
 }
 
 /// A worker pool around one strategy.
 ///
-/// Invariants: entries are admitted without gaps; what is published never goes back; after an error nothing is begun.
+/// Invariants: entries are admitted without gaps; published LSNs never go back; after an error no batch is begun.
 /// Checked by: tests/threads, tests/threads_loom, tests/threads_shuttle.
 pub struct Pool<O> {
     shared: Mutex<Shared<O>>,
-    /// One a worker: there is something for it.
+    /// One per worker: it has something to do.
     workers: Vec<Condvar>,
-    /// There is room, or there will be none.
+    /// There is room, or there never will be.
     room: Condvar,
-    /// The watermark moved, or will not.
+    /// The watermark moved, or will not move any more.
     moved: Condvar,
 }
 
 impl<O: Ordering> Pool<O> {
-    /// A pool of the workers of `applier`, all of which must be run: a job may be given to any of them. `applier` says
-    /// where the log goes on.
+    /// A pool with the workers of `applier`. All of them must be run, because a job may be given to any of them.
+    /// `applier` determines where the log continues.
     pub fn new(applier: Applier<O>, limits: Limits, schedule: Schedule) -> Pool<O> {
         let workers = applier.workers().len();
         let dispatch = Dispatch::new(applier, limits, schedule);
@@ -168,8 +171,8 @@ impl<O: Ordering> Pool<O> {
         }
     }
 
-    /// Admits the entry after the last one, of `bytes`; waits while the pool is full, or admits nothing before a cut is
-    /// published. Called by one thread. Errors: [`Stopped`]; the entry was not admitted, and none will be.
+    /// Admits the entry after the last one, of `bytes`; waits while the pool is full, or while a cut is not published.
+    /// Must be called by only one thread. Errors: [`Stopped`]; the entry was not admitted, and no entry will be.
     /// Panics: on a gap, which is a bug of the caller.
     pub fn admit(&self, entry: Arc<Entry>, bytes: usize) -> Result<(), Stopped> {
         self.admit_all([entry], bytes)
@@ -209,7 +212,8 @@ impl<O: Ordering> Pool<O> {
         bytes: usize,
     ) -> Result<MutexGuard<'a, Shared<O>>, Stopped> {
         while !shared.dispatch.admits(bytes)? {
-            // A hold may wait for an entry that has no room: it sees now that this one cannot come.
+            // A hold may wait for an entry for which there is no room: now it becomes known that this entry
+            // cannot come.
             shared.dispatch.set_waiting(Some(bytes));
             shared.dispatch.settle(None);
             self.wake(&mut shared);
@@ -219,8 +223,8 @@ impl<O: Ordering> Pool<O> {
         Ok(shared)
     }
 
-    /// The body of the thread of `worker` (0, 1, …): returns when the pool was closed and all is finished, or stopped.
-    /// Panics: if `work` does, or there is no such worker; the pool is then stopped.
+    /// The body of the thread of `worker` (0, 1, …): returns when the pool was closed and everything is finished, or
+    /// when it is stopped. Panics: if `work` panics, or there is no such worker; the pool is then stopped.
     pub fn run_worker(&self, worker: usize, work: &impl Work) {
         let _sentinel = Sentinel { pool: self, place: Place::Worker(worker) };
         let mut shared = lock(&self.shared);
@@ -237,7 +241,7 @@ impl<O: Ordering> Pool<O> {
                     let outcome = work.write(&batch.entries, batch.part.as_ref(), batch.marker);
                     shared = lock(&self.shared);
                     match outcome {
-                        // Its end is the next thing that it is told, under the same lock, but for a gate.
+                        // Under the same lock its next step is to finish the job, unless a gate prevents it.
                         Ok(()) => shared.dispatch.wrote(worker, batch.entries),
                         Err(error) => {
                             shared.dispatch.stop(Stopped::Store(error));
@@ -276,8 +280,9 @@ impl<O: Ordering> Pool<O> {
         }
     }
 
-    /// Asks for a snapshot at the last admitted entry, if readers of the strategy see snapshots: nothing more is admitted
-    /// before it is published. `work` is the workers': it publishes at once if all is finished already.
+    /// Requests a snapshot at the last admitted entry, if readers of the strategy see snapshots: no more entries are
+    /// admitted before it is published. `work` is that of the workers; the snapshot is published at once if everything is
+    /// finished already.
     pub fn request_cut(&self, work: &impl Work) {
         let _sentinel = Sentinel { pool: self, place: Place::Owner };
         let mut shared = lock(&self.shared);
@@ -287,17 +292,18 @@ impl<O: Ordering> Pool<O> {
         self.wake(&mut shared);
     }
 
-    /// Admits nothing more; the workers finish all that is queued, and end.
+    /// Closes the pool: no more entries are admitted; the workers finish all queued entries, and end.
     pub fn close(&self) {
         let mut shared = lock(&self.shared);
         shared.dispatch.close();
-        // A hold may wait for an entry that cannot come any more.
+        // A hold may wait for an entry that will never be admitted.
         shared.dispatch.settle(None);
         self.moved.notify_all();
         self.wake(&mut shared);
     }
 
-    /// Admits and begins nothing more; the workers finish what they are writing, and end.
+    /// Abandons the pool: no more entries are admitted and no more batches are begun; the workers finish what
+    /// they are writing, and end.
     pub fn abandon(&self) {
         self.stop(Stopped::Abandoned);
     }
@@ -308,7 +314,7 @@ impl<O: Ordering> Pool<O> {
         self.wake(&mut shared);
     }
 
-    /// Wakes whoever has something to do.
+    /// Wakes the threads that have something to do.
     fn wake(&self, shared: &mut MutexGuard<'_, Shared<O>>) {
         let Shared { dispatch, asleep, .. } = &mut **shared;
         for (worker, asleep) in asleep.iter_mut().enumerate() {
@@ -325,19 +331,20 @@ impl<O: Ordering> Pool<O> {
         }
     }
 
-    /// Lets the worker of `job`, one of [`PoolState::at_gate`], begin: the marker of its batch is settled. It still waits at
-    /// the gate to be written. Nothing happens if no worker has the job.
+    /// Lets the worker of `job`, one of [`PoolState::at_gate`], begin: the marker of its batch is fixed. The job still waits
+    /// at the gate to be written. Does nothing if no worker has the job.
     pub fn let_begin(&self, job: &Job) {
         lock(&self.shared).dispatch.let_begin(job);
     }
 
-    /// Lets `job` through the gate to be written, once: one of [`PoolState::at_gate`], or one that will come there. Its marker
-    /// is settled when the writing begins, unless [`Pool::let_begin`] settled it before.
+    /// Lets `job` through the gate to be written, once: one of [`PoolState::at_gate`], or one that will arrive there. Its
+    /// marker is fixed when the writing begins, unless [`Pool::let_begin`] fixed it before.
     pub fn let_write(&self, job: Job) {
         self.let_through(Step::Write, job);
     }
 
-    /// Lets `job` through the gate to be finished, once: one of [`PoolState::unfinished`], or one that will come there.
+    /// Lets `job` through the gate to be finished, once: one of [`PoolState::unfinished`], or one that will arrive
+    /// there.
     pub fn let_finish(&self, job: Job) {
         self.let_through(Step::Finish, job);
     }
@@ -353,7 +360,7 @@ impl<O: Ordering> Pool<O> {
         lock(&self.shared).dispatch.watermark()
     }
 
-    /// Waits until all up to `lsn` is written. Errors: [`Stopped`]; it is not, and will not be.
+    /// Waits until all entries up to `lsn` are written. Errors: [`Stopped`]; they are not, and never will be.
     pub fn wait_for(&self, lsn: Lsn) -> Result<(), Stopped> {
         let mut shared = lock(&self.shared);
         while !shared.dispatch.reached(lsn)? {
@@ -364,19 +371,20 @@ impl<O: Ordering> Pool<O> {
         Ok(())
     }
 
-    /// Why it stopped, if it did. A pool that was closed has not.
+    /// The reason why it is stopped, if it is. A pool that was closed is not stopped.
     pub fn stopped(&self) -> Option<Stopped> {
         lock(&self.shared).dispatch.stopped().cloned()
     }
 
-    /// The pool as it is now.
+    /// The current state of the pool.
     pub fn state(&self) -> PoolState {
         lock(&self.shared).dispatch.state()
     }
 }
 
 impl<O: Ordering + Send + 'static> Pool<O> {
-    /// Starts a thread for each worker. They end as [`Pool::run_worker`] does; joining one gives its panic.
+    /// Starts a thread for each worker. They end as [`Pool::run_worker`] does; joining a thread returns its
+    /// panic.
     pub fn spawn<W: Work + 'static>(
         pool: &sync::Arc<Pool<O>>,
         work: &sync::Arc<W>,

@@ -1,4 +1,4 @@
-//! Chain — entries one after the other: what may come next, and where good bytes end. Pure.
+//! Chain — a sequence of entries: it checks what may come next, and finds where good bytes end. Pure.
 
 use super::super::log::check_next;
 use super::super::{DecodeError, Entry, Epoch, LogError, Lsn, TooLarge, codec, decode, encode};
@@ -16,10 +16,10 @@ pub(super) struct Chain {
     pub running: Running,
 }
 
-/// The running checksum: CRC32C over the checksums of the entries of one epoch, in order, through the last one. Two logs in
-/// which entry n is of the same epoch have the same entries of that epoch through n if it is equal, but for one time in
-/// 2^32. The checksum of an entry alone does not tell: a machine that goes back to a snapshot may write two other entries
-/// and then one that is equal to the byte.
+/// The running checksum: CRC32C over the checksums of the entries of one epoch, in order, through the last one. If entry n
+/// has the same epoch in two logs and the running checksums at n are equal, the logs have the same entries of that epoch
+/// through n, except with a chance of one in 2^32. The checksum of a single entry is not enough: a machine that is reset to
+/// a snapshot may write two different entries and then one that is equal byte for byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Running {
     /// The log's beginning is a segment of version 1, and no epoch has begun since.
@@ -29,7 +29,7 @@ pub(super) enum Running {
 }
 
 impl Running {
-    /// What it is after one more entry, which may be the first of its epoch.
+    /// The running checksum after one more entry, which may be the first of its epoch.
     pub fn then(self, is_first: bool, checksum: u32) -> Running {
         match self {
             _ if is_first => Running::Known(crc32c::crc32c(&checksum.to_be_bytes())),
@@ -47,16 +47,16 @@ impl Running {
     }
 }
 
-/// What is wrong after the last good entry.
+/// The damage after the last good entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Broken {
     pub damage: Damage,
-    /// Whether the bytes can only have been written so: then they are nothing that a power loss left.
+    /// Whether the bytes must have been written like this; then they are not the result of a power loss.
     pub written_so: bool,
 }
 
 impl Chain {
-    /// The chain before the first entry of the segment with that header.
+    /// The chain before the first entry of the segment with this header.
     pub fn before(header: &Header) -> Chain {
         let last = Lsn(header.first.0.saturating_sub(1));
         Chain { last, time: header.time, epochs: header.epochs.clone(), running: header.running }
@@ -68,13 +68,14 @@ impl Chain {
         Header { first: self.last.next(), time: self.time, epochs, running }
     }
 
-    /// Goes on with a segment of that header; `false`: it is not the next one. A header may tell of fewer epochs than the
-    /// headers before it, as those of purged entries left.
+    /// Continues with the segment that has this header; `false`: it is not the next one. A header may list fewer epochs
+    /// than the headers before it, because epochs of purged entries are forgotten.
     pub fn continues(&mut self, header: &Header) -> bool {
         let fewer =
             self.epochs.ends_with(&header.epochs) && header.epochs.is_empty() == self.epochs.is_empty();
         let next = Header { epochs: header.epochs.clone(), ..self.next_header() };
-        // A header of version 1 tells no running checksum, and what the entries before gave is right.
+        // A header of version 1 has no running checksum; the one computed from the entries before it is
+        // right.
         let is_next = Header { running: next.running, ..header.clone() } == next
             && (header.running == next.running || header.running == Running::Unknown);
         if is_next && fewer {
@@ -83,8 +84,8 @@ impl Chain {
         is_next && fewer
     }
 
-    /// Forgets the epochs of which every entry is before `first`, but for the newest of them: with it a follower's list is
-    /// compared from that place on.
+    /// Forgets the epochs whose entries are all before `first`, but always keeps the newest epoch: a follower's list is
+    /// compared from the first kept epoch on.
     pub fn forget_epochs_before(&mut self, first: Lsn) {
         let kept = self.epochs.partition_point(|&(_, begun)| begun <= first).saturating_sub(1);
         self.epochs.drain(..kept);
@@ -106,7 +107,7 @@ impl Chain {
         self.epochs.last().map(|&(epoch, _)| (epoch, self.time))
     }
 
-    /// Whether a group comes next.
+    /// Checks that a group may come next.
     pub fn check(&self, group: &[Entry]) -> Result<(), LogError> {
         let (mut last, mut before) = (self.last, self.before_next());
         for entry in group {
@@ -116,7 +117,7 @@ impl Chain {
         Ok(())
     }
 
-    /// The bytes of a group that comes next, in one piece; the chain is as before.
+    /// The bytes of a group that may come next, in one piece; the chain does not change.
     pub fn encode(&self, group: &[Entry]) -> Result<Vec<u8>, GroupError> {
         self.check(group).map_err(GroupError::Order)?;
         let mut bytes = Vec::with_capacity(group.iter().map(codec::encoded_bytes).sum());
@@ -124,14 +125,16 @@ impl Chain {
         Ok(bytes)
     }
 
-    /// Adds the entries of a segment's bytes from `start` on; where the good ones end, and what is wrong there.
+    /// Adds the entries in a segment's bytes from `start` on. Returns the offset at which the good ones end,
+    /// and the damage there.
     pub fn scan(&mut self, bytes: &[u8], start: usize) -> (usize, Option<Broken>) {
         let mut at = start;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             match decode(rest) {
                 Ok((entry, used)) => match self.push(&entry, codec::checksum(&rest[..used])) {
                     Ok(()) => at += used,
-                    // A disk may show blocks of a purged segment after a power loss: good entries, of another place.
+                    // After a power loss a disk may show blocks of a purged segment: good entries, but from another
+                    // place.
                     Err(order) => return (at, Some(Broken { damage: order.into(), written_so: false })),
                 },
                 Err(error) => {
@@ -144,14 +147,15 @@ impl Chain {
     }
 }
 
-/// Why a group cannot come next.
+/// The reason why a group cannot come next.
 pub(super) enum GroupError {
     Order(LogError),
     TooLarge(TooLarge),
 }
 
-/// Whether bytes that are no entry here were written on purpose: a right checksum over content that this version
-/// does not understand. To cut that off would be to destroy what a newer version promised.
+/// Whether bytes that are not an entry for this version were written on purpose: a right checksum over content
+/// that this version does not understand. Cutting them off would destroy data that a newer version has promised
+/// to keep.
 fn is_written_so(error: &DecodeError, bytes: &[u8]) -> bool {
     match error {
         DecodeError::Malformed(_) | DecodeError::Command { .. } => true,

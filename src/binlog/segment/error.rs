@@ -1,32 +1,32 @@
-//! Segment errors — chosen by what the caller must do. Pure.
+//! Segment errors — distinguished by what the caller must do. Pure.
 
 use super::super::{DecodeError, LogError, Lsn, TooLarge};
 use super::header::HeaderError;
 use super::packed::PackedError;
 use std::io;
 
-/// Why the segment files did not do what they were asked.
+/// An error of the segment files.
 #[derive(Debug, thiserror::Error)]
 pub enum SegmentError {
-    /// The disk refused, and the log is as before: the caller refuses the write, and may try again.
+    /// An I/O error, and the log is unchanged: the caller refuses the write, and may try again.
     #[error("cannot {doing} {file}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
         /// Name of the file.
         file: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A fsync failed, or what a failed write left could not be taken away again, or a promise is half recorded.
-    /// The log is poisoned: it takes no more entries until the next start, and the node goes read-only.
+    /// An fsync failed, or the remains of a failed write could not be removed, or a promise is half recorded.
+    /// The log is poisoned: it accepts no more entries until the next start, and the node goes read-only.
     #[error("cannot {doing} {file}: {source}; the log takes no more entries until a restart")]
     Fatal {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
         /// Name of the file.
         file: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// An earlier call failed with [`SegmentError::Fatal`]: the node is read-only.
@@ -35,43 +35,43 @@ pub enum SegmentError {
         /// The first error.
         reason: String,
     },
-    /// An entry cannot come next. The log is as before.
+    /// An entry cannot come next. The log is unchanged.
     #[error(transparent)]
     Order(#[from] LogError),
-    /// An entry is too large. The log is as before.
+    /// An entry is too large. The log is unchanged.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// Bytes that a fsync had covered, or that can only have been written so, are not right: the node refuses to
-    /// start, and a person decides.
+    /// Bytes that an fsync had covered, or that must have been written like this, are wrong: the node refuses to
+    /// start, and the operator decides.
     #[error("{file} is damaged at byte {offset}, where lsn {lsn} begins: {reason}; {covered}")]
     Damaged {
         /// Name of the file.
         file: String,
         /// Where in it, bytes from its start.
         offset: u64,
-        /// The LSN that should stand there.
+        /// The LSN of the entry that should begin there.
         lsn: Lsn,
-        /// What is wrong.
+        /// The damage.
         reason: Damage,
-        /// Why it cannot be cut off.
+        /// The reason why it cannot be cut off.
         covered: Covered,
     },
-    /// A packed segment does not give its bytes, which a fsync had covered: as `Damaged`.
+    /// A packed segment, which an fsync had covered, cannot be read: see `Damaged`.
     #[error("{file} is damaged at byte {offset}: {reason}; {covered}", covered = Covered::Whole)]
     Packed {
         /// Name of the file.
         file: String,
         /// Where in it, bytes from its start.
         offset: u64,
-        /// What is wrong.
+        /// The reason why it cannot be read.
         reason: PackedError,
     },
-    /// A segment is not there, in the middle or at either end: the node refuses to start.
+    /// A segment is missing, in the middle or at either end: the node refuses to start.
     #[error("segment with lsn {expected} is missing: {found}")]
     Missing {
-        /// First LSN that is lacking.
+        /// First LSN that is missing.
         expected: Lsn,
-        /// What is there in its place.
+        /// The file, or nothing, that was found instead.
         found: Found,
     },
     /// The LSN was purged: the replica that asks for it needs a full sync.
@@ -79,21 +79,21 @@ pub enum SegmentError {
     Purged {
         /// The LSN that was asked for.
         asked: Lsn,
-        /// The first that is still there.
+        /// The first LSN that is still in the log.
         first: Lsn,
     },
 }
 
-/// What is wrong with bytes.
+/// The damage of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// They are no entry.
+    /// They are not an entry.
     #[error(transparent)]
     Entry(#[from] DecodeError),
     /// They are an entry that cannot come here.
     #[error(transparent)]
     Order(#[from] LogError),
-    /// They are no header.
+    /// They are not a header.
     #[error(transparent)]
     Header(#[from] HeaderError),
     /// They are a header that does not follow from the segments before it.
@@ -104,26 +104,26 @@ pub enum Damage {
     End,
 }
 
-/// Why damage is not cut off.
+/// The reason why damage is not cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Covered {
-    /// A fsync had covered it.
+    /// An fsync had covered it.
     #[error("fsync had covered {file_bytes} bytes of this file, through lsn {lsn}")]
     Synced {
-        /// How much of this file, bytes.
+        /// Number of bytes of this file that it covered.
         file_bytes: u64,
         /// The last LSN that it covered.
         lsn: Lsn,
     },
-    /// A later segment follows, and none is begun before the fsync of the one before it.
+    /// A later segment exists, and a segment is begun only after the fsync of the one before it.
     #[error("fsync had covered the whole file before the next segment was begun")]
     Whole,
-    /// The checksum is right: the bytes were written so, by a program that knows more than this one.
+    /// The checksum is right: the bytes were written like this by a program that knows more than this one.
     #[error("its checksum is right: another version wrote it")]
     WrittenSo,
 }
 
-/// What is there in place of a missing segment.
+/// The thing that was found instead of a missing segment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Found {
     /// Another segment.
@@ -135,12 +135,12 @@ pub enum Found {
 }
 
 impl SegmentError {
-    /// Makes an error of the disk one that left the log as it was.
+    /// Converts an I/O error into one that left the log unchanged.
     pub(super) fn io(doing: &'static str, file: &str) -> impl FnOnce(io::Error) -> SegmentError {
         move |source| SegmentError::Io { doing, file: file.to_string(), source }
     }
 
-    /// Makes an error of the disk one after which the log cannot be trusted with more.
+    /// Converts an I/O error into one after which the log must not accept more entries.
     pub(super) fn fatal(doing: &'static str, file: &str) -> impl FnOnce(io::Error) -> SegmentError {
         move |source| SegmentError::Fatal { doing, file: file.to_string(), source }
     }

@@ -1,4 +1,4 @@
-//! Segment header — a segment's name, and what stands before its entries. Pure.
+//! Segment header — the name of a segment, and the bytes before its entries. Pure.
 //!
 //! ```text
 //! offset    bytes  what                                      name: first LSN, 20 digits, ".binlog"
@@ -7,7 +7,7 @@
 //! 12        8      LSN of the first entry
 //! 20        8      log time of the entry before it, 0 if there was none, milliseconds
 //! 28        4      number of epochs, n
-//! 32        16n    each epoch and its first LSN, up to here: what a fork is found by, purged segments included
+//! 32        16n    each epoch and its first LSN, up to here: with them a fork is found; purged epochs may be left out
 //! 32+16n    8      running checksum of the entry before it (see `chain.rs`), all ones if it is not known; not in version 1
 //! 40+16n    4      CRC32C of all before
 //! ```
@@ -25,7 +25,7 @@ const RUNNING_BYTES: usize = 8;
 const FIXED_BYTES: usize = 32;
 const SUFFIX: &str = ".binlog";
 
-/// What a segment says of the log before it.
+/// The header of a segment: the state of the log before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub first: Lsn,
@@ -34,34 +34,34 @@ pub(super) struct Header {
     pub running: Running,
 }
 
-/// Why bytes are not a segment's header.
+/// The reason why bytes are not a segment's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// They do not begin as one, or end too early.
+    /// They do not begin like a header, or end too early.
     #[error("not the header of a segment")]
     NotAHeader,
-    /// The version is another one.
+    /// The version is unknown.
     #[error("unknown segment version {0}")]
     UnknownVersion(u32),
     /// They were changed after they were written.
     #[error("header checksum is {stored:08x}, its bytes give {computed:08x}")]
     Checksum {
-        /// The checksum that stands in the header.
+        /// The checksum that is stored in the header.
         stored: u32,
         /// The checksum of its bytes.
         computed: u32,
     },
     /// The file has another segment's name.
-    #[error("header is of the segment that begins at lsn {0}")]
+    #[error("header belongs to the segment that begins at lsn {0}")]
     OtherSegment(Lsn),
 }
 
-/// The name of the segment that begins with that LSN.
+/// The name of the segment that begins with this LSN.
 pub(super) fn segment_name(first: Lsn) -> String {
     format!("{:020}{SUFFIX}", first.0)
 }
 
-/// The first LSN that a segment's name tells; `None` if it is not the name of one.
+/// The first LSN according to a segment's name; `None` if it is not the name of a segment.
 pub(super) fn first_lsn(name: &str) -> Option<Lsn> {
     let digits = name.strip_suffix(SUFFIX)?;
     let first = digits.parse().ok().map(Lsn)?;
@@ -74,7 +74,7 @@ impl Header {
         out.extend_from_slice(&VERSION.to_be_bytes());
         out.extend_from_slice(&self.first.0.to_be_bytes());
         out.extend_from_slice(&self.time.0.to_be_bytes());
-        // An epoch is a promotion or a start: four thousand million of them do not come to be.
+        // Each epoch is a promotion or a start: there will never be four thousand million of them.
         out.extend_from_slice(&u32::try_from(self.epochs.len()).unwrap_or(u32::MAX).to_be_bytes());
         for (epoch, first) in &self.epochs {
             out.extend_from_slice(&epoch.0.to_be_bytes());

@@ -6,7 +6,8 @@
 //! durable                       fsync point: 00..06, 8         see `point`
 //! ```
 //!
-//! The caller says when to sync; [`Fsync`] is what it promised its clients, kept for the next start:
+//! The caller decides when to sync. [`Fsync`] is what it promised its clients; it is recorded for the next
+//! start:
 //!
 //! ```text
 //! always      append(group)  sync()  acknowledge
@@ -15,9 +16,9 @@
 //! ```
 //!
 //! A failed fsync poisons the log. The system may have dropped the bytes that it could not write and marked their
-//! pages clean: asked again it says yes, and nothing is on the disk (PostgreSQL's "fsyncgate", 2018; fsync(2),
-//! since Linux 4.13 each handle is told once). So the one honest thing to do is to take nothing more, and to find
-//! out at the next start what is there.
+//! pages clean: a second fsync then succeeds although nothing is on the disk (PostgreSQL's "fsyncgate", 2018;
+//! fsync(2), since Linux 4.13 each handle gets the error once). So the only correct reaction is to accept no more
+//! entries, and to find out at the next start what is on the disk.
 
 mod chain;
 mod error;
@@ -43,14 +44,14 @@ use point::{Point, Points, Run, Slot};
 use std::io;
 use std::sync::Arc;
 
-/// What the caller promises with an acknowledgement; the log only remembers it.
+/// The promise that the caller makes with an acknowledgement; the log only records it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fsync {
     /// The entry is durable: the caller syncs before it acknowledges or sends.
     Always,
     /// The entry is durable a second later.
     EverySec,
-    /// Nothing.
+    /// No promise.
     No,
 }
 
@@ -63,7 +64,7 @@ impl std::str::FromStr for Fsync {
     }
 }
 
-/// No promise has this name.
+/// There is no promise with this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown appendfsync '{0}' (known: always, everysec, no)")]
 pub struct UnknownFsync(String);
@@ -86,12 +87,12 @@ impl Fsync {
     }
 }
 
-/// How the log is kept.
+/// Options of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// A segment that has reached this length gets no further group, bytes. One group may go beyond it.
+    /// Length in bytes from which on a segment gets no further group. One group may exceed it.
     pub segment_bytes_max: u64,
-    /// What the caller promises.
+    /// The promise of the caller.
     pub fsync: Fsync,
 }
 
@@ -101,7 +102,7 @@ impl Default for Options {
     }
 }
 
-/// A sync under way: of the last segment as it was when it began.
+/// A sync in progress: of the last segment as it was when the sync began.
 #[derive(Debug)]
 pub struct Syncing<F> {
     /// `None`: all was synced before.
@@ -110,13 +111,13 @@ pub struct Syncing<F> {
 }
 
 impl<F: File> Syncing<F> {
-    /// The fsync itself. Errors: the disk's, for [`SegmentLog::end_sync`].
+    /// Runs the fsync. Errors: I/O errors. Pass the result to [`SegmentLog::end_sync`].
     pub fn run(&self) -> io::Result<()> {
         self.file.as_ref().map_or(Ok(()), |file| file.sync())
     }
 }
 
-/// One segment: its first LSN, and where in it that entry begins.
+/// One segment: its first LSN, and the offset in the file at which that entry begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Place {
     first: Lsn,
@@ -127,8 +128,8 @@ struct Place {
 
 /// The log's files, open for one writer.
 ///
-/// Invariants: every segment but the last is durable as a whole, and no other one is packed; `durable ≤ last`; what `durable` and the recorded
-/// fsync point tell was synced before they told it; once poisoned, no call changes a file.
+/// Invariants: every segment except the last is durable as a whole, and only such a segment may be packed; `durable ≤ last`;
+/// everything that `durable` and the recorded fsync point include was synced before; once poisoned, no call changes a file.
 #[derive(Debug)]
 pub struct SegmentLog<F: Files> {
     files: F,
@@ -136,14 +137,14 @@ pub struct SegmentLog<F: Files> {
     places: Vec<Place>,
     /// The last segment.
     file: Arc<F::File>,
-    /// Where its entries end, bytes.
+    /// The offset at which its entries end, in bytes.
     end: u64,
     /// Bytes of the entries that this run appended.
     appended: u64,
     chain: Chain,
-    /// What was synced in this run.
+    /// The point through which this run has synced.
     point: Point,
-    /// What of it was written into a slot.
+    /// The point that was last written to a slot.
     recorded: Point,
     /// No segment from this one on was purged.
     kept_from: Lsn,
@@ -156,9 +157,9 @@ pub struct SegmentLog<F: Files> {
 impl<F: Files> SegmentLog<F> {
     /// Appends a group with one write; it is not durable yet.
     ///
-    /// Errors: `Order`, `TooLarge`, `Io` — the log is as before, and no entry of the group ever comes back;
-    /// `Fatal` — poisoned now, and the next start may find a part of the group; `Poisoned`.
-    /// Cost: O(bytes); where a segment is full, two fsyncs and one of the folder.
+    /// Errors: `Order`, `TooLarge`, `Io` — the log is unchanged, and no entry of the group ever reappears;
+    /// `Fatal` — poisoned now, and the next start may find a part of the group; `Poisoned`. Cost: O(bytes);
+    /// if a segment is full, also two fsyncs and one of the folder.
     pub fn append(&mut self, group: &[Entry]) -> Result<(), SegmentError> {
         self.refuse_if_poisoned()?;
         let bytes = self.chain.encode(group).map_err(|error| match error {
@@ -168,8 +169,8 @@ impl<F: Files> SegmentLog<F> {
         self.append_bytes(group, &bytes)
     }
 
-    /// [`SegmentLog::append`] of a group that was received: `bytes` are those from which it was decoded, and an entry
-    /// has one encoding only. Errors: as there.
+    /// Like [`SegmentLog::append`], for a group that was received: `bytes` are the bytes from which it was decoded,
+    /// and each entry has only one encoding. Errors: those of [`SegmentLog::append`].
     pub fn append_received(&mut self, group: &[Entry], bytes: &[u8]) -> Result<(), SegmentError> {
         self.refuse_if_poisoned()?;
         self.chain.check(group)?;
@@ -177,7 +178,7 @@ impl<F: Files> SegmentLog<F> {
         self.append_bytes(group, bytes)
     }
 
-    /// Appends a group that comes next, and its bytes.
+    /// Appends a group that may come next; `bytes` is its encoding.
     fn append_bytes(&mut self, group: &[Entry], bytes: &[u8]) -> Result<(), SegmentError> {
         if bytes.is_empty() {
             return Ok(());
@@ -201,8 +202,8 @@ impl<F: Files> SegmentLog<F> {
         Ok(())
     }
 
-    /// Takes away what a failed write left: a next group that is shorter would leave bytes behind it. Synced, so
-    /// that what the caller refused now is not there after a power loss.
+    /// Removes the remains of a failed write: a shorter next group would leave some of them after it. The
+    /// removal is synced, so that a group that the caller refuses now does not reappear after a power loss.
     fn take_back(&mut self, name: &str) -> Result<(), SegmentError> {
         let truncated = self.file.truncate(self.end).map_err(SegmentError::fatal("truncate", name));
         self.poison_if_fatal(truncated)?;
@@ -212,26 +213,27 @@ impl<F: Files> SegmentLog<F> {
         Ok(())
     }
 
-    /// Makes all appended entries durable and records it; the last durable LSN.
+    /// Makes all appended entries durable, and records this. Returns the last durable LSN.
     ///
-    /// Errors: `Fatal` — poisoned; `Io` — the entries are durable and this could not be recorded, the next call
-    /// tries again; after any error the caller acknowledges nothing that waits for it. Cost: one fsync and one
-    /// write of 60 bytes; nothing if there is nothing new.
+    /// Errors: `Fatal` — poisoned; `Io` — the entries are durable, but this could not be recorded; the next
+    /// call tries again. After any error the caller acknowledges nothing that waits for this sync. Cost: one
+    /// fsync and one write of 76 bytes; nothing if there are no new entries.
     pub fn sync(&mut self) -> Result<Lsn, SegmentError> {
         let syncing = self.begin_sync()?;
         let outcome = syncing.run();
         self.end_sync(&syncing, outcome)
     }
 
-    /// The first third of [`SegmentLog::sync`]: what is to be synced. [`Syncing::run`] needs no hold of the log, so that
-    /// entries may be appended meanwhile; [`SegmentLog::end_sync`] has to follow. Errors: `Poisoned`.
+    /// The first of the three steps of [`SegmentLog::sync`]: determines what has to be synced. [`Syncing::run`] does not
+    /// need the log, so that entries may be appended during it; [`SegmentLog::end_sync`] must follow. Errors:
+    /// `Poisoned`.
     pub fn begin_sync(&self) -> Result<Syncing<F::File>, SegmentError> {
         self.refuse_if_poisoned()?;
         let (here, is_new) = (self.here(), self.point != self.here());
         Ok(Syncing { file: is_new.then(|| Arc::clone(&self.file)), here })
     }
 
-    /// The last third: notes what came of it. Cost and errors: [`SegmentLog::sync`]'s.
+    /// The last of the three steps: records the outcome. Cost and errors: those of [`SegmentLog::sync`].
     pub fn end_sync(
         &mut self,
         syncing: &Syncing<F::File>,
@@ -240,7 +242,7 @@ impl<F: Files> SegmentLog<F> {
         self.refuse_if_poisoned()?;
         let name = segment_name(syncing.here.segment);
         self.poison_if_fatal(outcome.map_err(SegmentError::fatal("sync", &name)))?;
-        // A later sync, or the next segment, may have come first.
+        // A later sync, or the start of the next segment, may have finished first.
         if syncing.here.lsn > self.point.lsn {
             self.point = syncing.here;
         }
@@ -251,7 +253,7 @@ impl<F: Files> SegmentLog<F> {
         Ok(self.point.lsn)
     }
 
-    /// Begins the next segment. The one before is synced first: that is what makes it whole for ever.
+    /// Begins the next segment. The segment before is synced first, which makes it permanently whole.
     fn begin_segment(&mut self) -> Result<(), SegmentError> {
         self.sync()?;
         let header = self.chain.next_header();
@@ -263,7 +265,8 @@ impl<F: Files> SegmentLog<F> {
         Ok(())
     }
 
-    /// Changes what the caller promises from now on: all is synced, and the change is durable before this returns.
+    /// Changes what the caller promises from now on. All entries are synced, and the change is durable before this
+    /// returns.
     pub fn set_fsync(&mut self, fsync: Fsync) -> Result<(), SegmentError> {
         self.sync()?;
         if fsync.run() != self.options.fsync.run() {
@@ -273,14 +276,15 @@ impl<F: Files> SegmentLog<F> {
         Ok(())
     }
 
-    /// Notes the folder that the log belongs to; durable when this returns. Errors: `Fatal`, `Poisoned`.
+    /// Records the folder that the log belongs to; the record is durable when this returns. Errors: `Fatal`,
+    /// `Poisoned`.
     pub fn set_folder(&mut self, folder: FolderId) -> Result<(), SegmentError> {
         self.refuse_if_poisoned()?;
         self.folder = Some(folder);
         self.seal(self.options.fsync.run(), self.kept_from)
     }
 
-    /// Ends the log cleanly: the next start can prove that nothing was lost. It takes nothing more.
+    /// Ends the log cleanly: the next start can prove that nothing was lost. The log accepts no more entries.
     pub fn stop(&mut self) -> Result<(), SegmentError> {
         self.sync()?;
         self.seal(Run::Stopped, self.kept_from)?;
@@ -288,7 +292,7 @@ impl<F: Files> SegmentLog<F> {
         Ok(())
     }
 
-    /// The first LSN that is there; the next one to come if there is no entry.
+    /// The first LSN in the log; the next LSN if there is no entry.
     pub fn first(&self) -> Lsn {
         self.places.first().map_or(Lsn(1), |place| place.first)
     }
@@ -309,17 +313,18 @@ impl<F: Files> SegmentLog<F> {
         self.appended
     }
 
-    /// The last LSN that a fsync has covered.
+    /// The last LSN that an fsync has covered.
     pub fn durable(&self) -> Lsn {
         self.point.lsn
     }
 
-    /// Each epoch that has entries, purged ones included, with its first LSN, in order.
+    /// Each epoch that has entries, with its first LSN, in order. Epochs whose entries were all purged are
+    /// left out, except that the newest epoch always stays.
     pub fn epochs(&self) -> &[(Epoch, Lsn)] {
         &self.chain.epochs
     }
 
-    /// Why the log takes no more entries, if it does not.
+    /// The reason why the log accepts no more entries; `None`: it accepts them.
     pub fn poisoned(&self) -> Option<&str> {
         self.poison.as_deref()
     }
@@ -359,14 +364,15 @@ impl<F: Files> SegmentLog<F> {
     }
 }
 
-/// What the name of an unfinished file ends with; a start takes such files away.
+/// Suffix of the name of an unfinished file; a start removes such files.
 const NEW: &str = ".new";
 
 fn new_name(name: &str) -> String {
     format!("{name}{NEW}")
 }
 
-/// A durable segment without entries, and where they will begin. It gets its name when its header is durable.
+/// Creates a durable segment without entries. Returns its file, and the offset at which entries will begin.
+/// The file gets its name when its header is durable.
 fn create_segment<F: Files>(files: &F, header: &Header) -> Result<(F::File, u64), SegmentError> {
     let (name, bytes) = (segment_name(header.first), header.encode());
     let new = new_name(&name);

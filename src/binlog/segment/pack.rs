@@ -1,13 +1,14 @@
-//! Packing — a closed segment is rewritten in compressed blocks, beside the writer's work. Through [`Files`].
+//! Packing — a closed segment is rewritten in compressed blocks, while the writer continues. Through
+//! [`Files`].
 //!
 //! ```text
 //! begin_pack   00…1.binlog.new created                             the log's owner
-//! run          blocks, index, fsync                                no hold of the log: entries are appended meanwhile
+//! run          blocks, index, fsync                                without the log: entries are appended meanwhile
 //! end_pack     renamed to 00…1.binlog, fsync of the folder         the log's owner
 //! ```
 //!
-//! The name changes hands in one step, so a crash leaves the plain segment or the packed one, whole and durable both,
-//! and perhaps an unfinished file that the next start takes away. Nothing of the last segment is ever touched.
+//! The rename is atomic, so a crash leaves either the plain segment or the packed one, whole and durable in both
+//! cases, and perhaps an unfinished file that the next start removes. The last segment is never touched.
 
 use super::super::Lsn;
 use super::super::files::{File, Files};
@@ -27,19 +28,20 @@ pub struct Packing<F> {
 }
 
 impl<F: File> Packing<F> {
-    /// The work itself, an fsync at its end. Errors: `Io`, for [`SegmentLog::end_pack`]. Cost: O(bytes).
+    /// Packs the segment, with an fsync at the end. Errors: `Io`. Pass the result to
+    /// [`SegmentLog::end_pack`]. Cost: O(bytes).
     pub fn run(&self) -> Result<(), SegmentError> {
         let packed = packed::pack(&self.from, &self.to, self.codec);
-        // A failed fsync here is no word about the log: what it was for is not used.
+        // A failed fsync here does not concern the log: the packed file is then not used.
         packed.map_err(SegmentError::io("write", &new_name(&segment_name(self.first))))
     }
 }
 
 impl<F: Files> SegmentLog<F> {
     /// Begins to pack the oldest segment that is closed and not packed by any codec yet; `None`: there is none, or the codec
-    /// is `none`. [`Packing::run`] needs no hold of the log; [`SegmentLog::end_pack`] has to follow.
+    /// is `none`. [`Packing::run`] does not need the log; [`SegmentLog::end_pack`] must follow.
     ///
-    /// Errors: `Io` — the log is as before; `Poisoned`.
+    /// Errors: `Io` — the log is unchanged; `Poisoned`.
     pub fn begin_pack(&self, codec: Codec) -> Result<Option<Packing<F::File>>, SegmentError> {
         self.refuse_if_poisoned()?;
         let closed = self.places.split_last().map_or(&[][..], |(_, closed)| closed);
@@ -56,9 +58,10 @@ impl<F: Files> SegmentLog<F> {
         Ok(Some(Packing { first, codec, from, to }))
     }
 
-    /// Puts the packed segment in the plain one's place, unless packing failed or the segment was purged meanwhile.
+    /// Replaces the plain segment with the packed one, unless packing failed or the segment was purged meanwhile.
     ///
-    /// Errors: that of the outcome, `Io` — the plain segment stays; `Fatal` — the folder cannot be synced; `Poisoned`.
+    /// Errors: the error in `outcome`, `Io` — the plain segment stays; `Fatal` — the folder cannot be synced;
+    /// `Poisoned`.
     pub fn end_pack(
         &mut self,
         packing: Packing<F::File>,
@@ -68,12 +71,12 @@ impl<F: Files> SegmentLog<F> {
         let new = new_name(&name);
         let place = self.places.iter().position(|place| place.first == packing.first);
         let (Ok(()), Some(at), None) = (&outcome, place, &self.poison) else {
-            // It has no use, and a start takes it away if this does not.
+            // The file is useless; if it cannot be removed here, the next start removes it.
             let _ = self.files.remove(&new);
             return outcome.and(self.refuse_if_poisoned());
         };
         self.files.rename(&new, &name).map_err(SegmentError::io("rename", &new))?;
-        // Readers open it by its name: from now on they find the packed one.
+        // Readers open the segment by its name: from now on they find the packed one.
         self.places[at].is_packed = true;
         let synced = self.files.sync_directory().map_err(SegmentError::fatal("sync the folder of", &name));
         self.poison_if_fatal(synced)
@@ -87,7 +90,7 @@ pub(super) enum Body<F> {
 }
 
 impl<F: File> Body<F> {
-    /// Opens the segment that begins there, whichever it is.
+    /// Opens the segment that begins with LSN `first`, plain or packed.
     pub fn open(files: &impl Files<File = F>, first: Lsn) -> Result<Body<F>, SegmentError> {
         let name = segment_name(first);
         let file = files.open(&name).map_err(SegmentError::io("open", &name))?;

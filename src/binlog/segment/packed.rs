@@ -1,7 +1,7 @@
-//! Packed segment — a closed segment in compressed blocks, and any part of it back. Through [`File`].
+//! Packed segment — a closed segment in compressed blocks, any part of which can be read. Through [`File`].
 //!
-//! Blocks are of 64 KB of the segment, each compressed by itself, so that a reader takes apart those alone that it reads.
-//! Everything above goes on seeing the segment's own bytes: offsets and lengths are those of the plain file.
+//! Each block holds 64 KB of the segment and is compressed separately, so that a reader decompresses only the blocks that
+//! it reads. All layers above still see the plain bytes of the segment: offsets and lengths are those of the plain file.
 //!
 //! ```text
 //! offset   bytes  what
@@ -9,13 +9,13 @@
 //! 8        4      version, 1
 //! 12       4      codec: 0 none, 1 lz4 (a block), 2 zstd (a frame)
 //! 16       8      length of the plain segment, bytes; it has n blocks, the last of which may be shorter
-//! 24       8n     of each block: its length as it is stored, and the CRC32C of that
+//! 24       8n     for each block: its stored length, and the CRC32C of its stored bytes
 //! 24+8n    4      CRC32C of all before
-//! 28+8n           the blocks; one that is as long as it was is stored as it was
+//! 28+8n           the blocks; one whose stored length is its own length is not compressed
 //! ```
 //!
 //! A packed file gets its segment's name when all of it is durable, and it has exactly the length that its index says. So
-//! whatever else is found is damage, and is told with its place; no byte of it is ever given.
+//! everything else is damage. It is reported with its place, and no damaged byte is ever returned.
 
 use super::super::files::File;
 use super::error::SegmentError;
@@ -29,19 +29,19 @@ const FIXED_BYTES: usize = 24;
 const ROW_BYTES: usize = 8;
 const CHECKSUM_BYTES: usize = 4;
 
-/// Why a packed segment does not give its bytes.
+/// The reason why a packed segment cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackedError {
-    /// The version is another one.
+    /// The version is unknown.
     #[error("unknown version {0} of a packed segment")]
     UnknownVersion(u32),
-    /// The codec is another one.
+    /// The codec is unknown.
     #[error("unknown codec {0} of a packed segment")]
     UnknownCodec(u32),
     /// The file is not as long as its index says, or too short to have one.
-    #[error("packed segment of {found} bytes, its index tells of {expected}")]
+    #[error("packed segment has {found} bytes, but its index says {expected}")]
     Length {
-        /// What the index tells, bytes; what an index takes at least if there is none.
+        /// Length according to the index, in bytes; if there is no index, the minimum length of an index.
         expected: u64,
         /// Length of the file, bytes.
         found: u64,
@@ -49,7 +49,7 @@ pub enum PackedError {
     /// The index was changed after it was written.
     #[error("checksum of the index is {stored:08x}, its bytes give {computed:08x}")]
     Index {
-        /// The checksum that stands there.
+        /// The checksum that is stored there.
         stored: u32,
         /// The checksum of the bytes.
         computed: u32,
@@ -64,12 +64,12 @@ pub enum PackedError {
         /// The checksum of its bytes.
         computed: u32,
     },
-    /// A block is as it was written, and that was no block.
+    /// A block was not changed after it was written, but it is not a valid block.
     #[error("block {block} cannot be decompressed: {reason}")]
     Content {
         /// Its number, from 0.
         block: usize,
-        /// What the codec says.
+        /// The error of the codec.
         reason: String,
     },
 }
@@ -79,10 +79,10 @@ pub(super) fn is_packed(bytes: &[u8]) -> bool {
     bytes.starts_with(&MAGIC)
 }
 
-/// How much of a file says whether it is packed, bytes.
+/// Number of bytes at the beginning of a file that show whether it is packed.
 pub(super) const MAGIC_BYTES: usize = MAGIC.len();
 
-/// A block as the index has it.
+/// A block according to the index.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     /// Where it is stored, bytes from the file's start.
@@ -102,8 +102,8 @@ pub(super) struct Packed<F> {
 }
 
 impl<F: File> Packed<F> {
-    /// The packed segment in `file`, of that name. Errors: `Packed`, `Io`. Cost: O(blocks); the index is as long as it says
-    /// only if the file is longer.
+    /// Opens the packed segment in `file`, which has the name `name`. Errors: `Packed`, `Io`. Cost: O(blocks); memory is
+    /// bounded by the length of the file, whatever length of the index the file claims.
     pub fn open(file: F, name: &str) -> Result<Packed<F>, SegmentError> {
         let read = |at, bytes| file.read_at(at, bytes).map_err(SegmentError::io("read", name));
         let damaged = |reason| SegmentError::Packed { file: name.to_owned(), offset: 0, reason };
@@ -136,7 +136,7 @@ impl<F: File> Packed<F> {
                 let stored_bytes = u32::from_be_bytes([a, b, c, d]);
                 let row = Row {
                     at,
-                    // More than a block has is said of a block that cannot be one.
+                    // A larger length means an invalid block, so one byte more than a block is enough.
                     stored_bytes: usize::try_from(stored_bytes).unwrap_or(usize::MAX).min(BLOCK_BYTES + 1),
                     checksum: u32::from_be_bytes(checksum),
                 };
@@ -152,7 +152,7 @@ impl<F: File> Packed<F> {
     }
 
     /// The bytes of the plain segment from `offset` on, at most `bytes_max`; fewer only at its end. Errors: `Packed`, `Io`.
-    /// Cost: each block that has some of them is decompressed, one at a time; none is kept.
+    /// Cost: each block with some of these bytes is decompressed, one at a time; none is kept.
     pub fn read_at(&mut self, offset: u64, bytes_max: usize) -> Result<Vec<u8>, SegmentError> {
         let end = self.bytes.min(offset.saturating_add(bytes_max as u64));
         let (mut at, mut bytes) = (offset, Vec::new());
@@ -167,14 +167,16 @@ impl<F: File> Packed<F> {
         Ok(bytes)
     }
 
-    /// The block of that number, which begins there in the plain segment.
+    /// The block with number `block`, which begins at offset `begin` of the plain segment.
     fn block(&mut self, block: usize, begin: u64) -> Result<Vec<u8>, SegmentError> {
         let Row { at, stored_bytes, checksum: stored } = self.rows[block];
         let damaged = |reason| SegmentError::Packed { file: self.name.clone(), offset: at, reason };
         let content = |reason| damaged(PackedError::Content { block, reason });
         let bytes = usize::try_from(self.bytes - begin).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
         if stored_bytes > bytes {
-            return Err(content(format!("it is stored as {stored_bytes} bytes or more, and has {bytes}")));
+            return Err(content(format!(
+                "its stored length is {stored_bytes} bytes or more, but it has {bytes}"
+            )));
         }
         let packed = self.file.read_at(at, stored_bytes).map_err(SegmentError::io("read", &self.name))?;
         let computed = crc32c::crc32c(&packed);
@@ -185,8 +187,8 @@ impl<F: File> Packed<F> {
     }
 }
 
-/// Writes the segment that is in `from` into the empty file `to`, packed, and syncs it. Errors: the disk's; `to` is then of
-/// no use. Cost: O(bytes); in memory are a block and the index.
+/// Writes the segment that is in `from` into the empty file `to`, packed, and syncs it. Errors: I/O errors; `to` is then
+/// useless. Cost: O(bytes); memory: a block and the index.
 pub(super) fn pack<F: File>(from: &F, to: &F, codec: Codec) -> io::Result<()> {
     let bytes = from.bytes()?;
     let blocks = usize::try_from(bytes.div_ceil(BLOCK_BYTES as u64)).map_err(io::Error::other)?;

@@ -1,11 +1,11 @@
-//! Fsync point — up to where the log is known to be durable, in a small file beside the segments. Pure but for
-//! the [`Files`] that it is given.
+//! Fsync point — the place up to which the log is known to be durable, in a small file beside the segments.
+//! Pure, except for the [`Files`] that it gets.
 //!
-//! The file `durable` has four slots, 4096 bytes apart so that they share no page and no sector; of the whole ones
-//! that with the highest sequence counts. After a fsync of the log the point goes into slot 2 or 3, *not* synced
-//! itself: under `always` that would double the fsyncs. What a power loss can do to these is to leave an older
-//! point, or both torn: less is known than was true, never more, because a point is written only after the fsync
-//! that it tells of.
+//! The file `durable` has four slots, 4096 bytes apart so that they share no page and no sector; of the whole
+//! slots the one with the highest sequence counts. After an fsync of the log the point is written to slot 2 or 3,
+//! which is *not* synced itself: under `always` that would double the number of fsyncs. A power loss may leave an
+//! older point in these slots, or both torn. Then less is known than was true, but never more, because a point is
+//! written only after the fsync that it records.
 //!
 //! ```text
 //! slot 0    sequence 4   lsn 30   sealed
@@ -14,14 +14,15 @@
 //! slot 3    sequence 7   lsn 42   ← counts
 //! ```
 //!
-//! Why not a record between the entries: whoever finds damage reads no further, and the point that says how far
-//! the fsync reached stands behind the damage; to search for it, bytes that a client chose would have to be told
-//! from a record. And a replica's segments would not be its master's byte for byte.
+//! The point is not a record between the entries, for two reasons. A reader that finds damage reads no further,
+//! and the point that says how far the fsync reached would be behind the damage; a search for it would have to
+//! distinguish a record from bytes that a client chose. And a replica's segments would not equal its master's
+//! byte for byte.
 //!
-//! The slot also holds what the next start must know: whether the log was stopped cleanly, whether every
-//! acknowledged entry was synced (`always`), and the first LSN that was not purged. These change by [`Points::seal`]:
-//! slots 0 and 1, one after the other, each synced, so that one of them is whole at any time and none that is older
-//! can speak again. A clean stop must be taken back like this before the first append of the next run, or a run
+//! The slot also holds what the next start must know: whether the log was stopped cleanly, whether every acknowledged
+//! entry was synced (`always`), and the first LSN that was not purged. [`Points::seal`] changes these: it writes
+//! slots 0 and 1, one after the other, and syncs each, so that one of them is whole at any time and no older slot can
+//! count again. A clean stop must be revoked in this way before the first append of the next run; otherwise a run
 //! that lost everything would look like no run.
 //!
 //! ```text
@@ -32,8 +33,8 @@
 //! 16      8      sequence: the highest counts
 //! 24      8      first LSN kept
 //! 32      8      first LSN of the segment that was synced
-//! 40      8      how much of it, bytes
-//! 48      8      last LSN in there
+//! 40      8      number of its bytes that were synced
+//! 48      8      last LSN in these bytes
 //! 56      16     id of the node's folder, 0 if it is not known; not in version 1
 //! 72      4      CRC32C of all before
 //! ```
@@ -54,36 +55,36 @@ const SLOTS: [u64; 4] = [0, 4096, 8192, 12288];
 const SEALED: [u64; 2] = [SLOTS[0], SLOTS[1]];
 const RECORDED: [u64; 2] = [SLOTS[2], SLOTS[3]];
 
-/// Everything before this place was synced.
+/// A place in the log; everything before it was synced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Point {
     /// First LSN of the segment.
     pub segment: Lsn,
-    /// How much of it, bytes.
+    /// Offset in the segment, in bytes.
     pub bytes: u64,
     /// Last LSN before the place.
     pub lsn: Lsn,
 }
 
-/// What the run that wrote a slot promised.
+/// The promise of the run that wrote a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Run {
     /// Entries may have been acknowledged before they were synced.
     Unpromised,
-    /// No entry was.
+    /// No entry was acknowledged before it was synced.
     Always,
-    /// It ended after a last fsync.
+    /// The run ended cleanly, after a last fsync.
     Stopped,
 }
 
-/// What a slot says.
+/// The contents of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub run: Run,
     /// No segment at or after the one that begins here was purged.
     pub first: Lsn,
     pub point: Point,
-    /// The folder that the log belongs to, if it was told.
+    /// The folder that the log belongs to, if it is known.
     pub folder: Option<FolderId>,
 }
 
@@ -96,7 +97,7 @@ pub(super) struct Points<F> {
 }
 
 impl<F: File> Points<F> {
-    /// The file as it is, if there is one, and its newest whole slot, if there is one.
+    /// Opens the file. Returns it, if there is one, and its newest whole slot, if there is one.
     pub fn open(files: &impl Files<File = F>) -> Result<(Option<Points<F>>, Option<Slot>), SegmentError> {
         let names = files.list().map_err(SegmentError::io("list", "the log's folder"))?;
         if !names.iter().any(|name| name == POINTS) {
@@ -117,12 +118,13 @@ impl<F: File> Points<F> {
         Ok((Some(Points { file, sequence, next }), newest.map(|(.., slot)| slot)))
     }
 
-    /// A new file with that slot in it, durable.
+    /// Creates a new file with this slot in it, and makes it durable.
     pub fn create(files: &impl Files<File = F>, slot: &Slot) -> Result<Points<F>, SegmentError> {
         let new = super::new_name(POINTS);
         let file = files.create(&new).map_err(SegmentError::io("create", &new))?;
         let mut points = Points { file, sequence: 0, next: 0 };
-        // All slots, so that the file never grows again: a full disk does not keep a point from being written.
+        // All slots are written, so that the file never grows again: a full disk then cannot prevent a point
+        // from being written.
         RECORDED.iter().try_for_each(|_| points.record(slot))?;
         points.seal(slot)?;
         files.rename(&new, POINTS).map_err(SegmentError::io("rename", &new))?;
@@ -130,8 +132,8 @@ impl<F: File> Points<F> {
         Ok(points)
     }
 
-    /// Writes the slot in place of the older one of two. They take turns only after a success: a failed write may
-    /// have torn this one, and the other is then the newest whole one.
+    /// Overwrites the older one of slots 2 and 3. The two alternate only after a success: a failed write may have
+    /// torn this slot, and the other one is then the newest whole one.
     pub fn record(&mut self, slot: &Slot) -> Result<(), SegmentError> {
         self.write(RECORDED[self.next], slot).map_err(SegmentError::io("write", POINTS))?;
         self.next = 1 - self.next;
@@ -145,8 +147,9 @@ impl<F: File> Points<F> {
         Ok(())
     }
 
-    /// Writes the slot where it lasts, durably. A failure is fatal although the log itself is whole: one slot may
-    /// hold a promise, `always` say, that the caller then does not keep, and a power loss could let it speak.
+    /// Writes the slot durably, to slots 0 and 1. A failure is fatal although the log itself is whole: one slot
+    /// may hold a promise, such as `always`, that the caller then does not keep, and after a power loss that slot
+    /// might count.
     pub fn seal(&mut self, slot: &Slot) -> Result<(), SegmentError> {
         for offset in SEALED {
             self.write(offset, slot).map_err(SegmentError::fatal("write", POINTS))?;
@@ -175,7 +178,7 @@ fn encode(sequence: u64, slot: &Slot) -> Vec<u8> {
     out
 }
 
-/// The slot's sequence and what it says; `None` if it is torn, damaged, never written or of another version.
+/// The slot's sequence and contents; `None` if it is torn, damaged, never written or of another version.
 fn decode(bytes: &[u8]) -> Option<(u64, Slot)> {
     let content_bytes = match u32::from_be_bytes(*bytes.get(8..)?.first_chunk()?) {
         1 => FOLDER_AT,

@@ -1,4 +1,4 @@
-//! Reading and purging — entries from an LSN on, and whole segments taken away. Through [`Files`].
+//! Reading and purging — reads entries from an LSN on, and removes whole segments. Through [`Files`].
 
 use super::super::files::Files;
 use super::super::{DecodeError, Entry, Epoch, Head, Lsn, codec, decode, decode_head};
@@ -9,7 +9,8 @@ use super::pack::Body;
 use super::{Place, SegmentLog};
 use crate::time::Millis;
 
-/// A place in the log, kept by who reads on: a replica's link remembers where it was, and pays for no search.
+/// A place in the log, which a reader keeps between reads: a replica's link remembers its place and needs no
+/// search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     next: Lsn,
@@ -24,11 +25,11 @@ impl Cursor {
     }
 }
 
-/// Is given bytes that an entry begins, and the LSN of the one that is wanted; gives the entry's LSN and length. It keeps
-/// the entry if it is the one.
+/// A function that gets bytes that begin with an entry, and the LSN of the wanted entry. It returns the entry's LSN and
+/// length, and keeps the entry if it is the wanted one.
 type Visit<'a> = dyn FnMut(&[u8], Lsn) -> Result<(Lsn, usize), DecodeError> + 'a;
 
-/// Entries as they stand in the log, one after the other.
+/// Consecutive entries as they are stored in the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stretch {
     /// Their bytes.
@@ -37,21 +38,21 @@ pub struct Stretch {
     pub last: Option<Head>,
 }
 
-/// What a handshake asks of the log around an entry.
+/// The facts about an entry and its successor that a handshake needs from the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Around {
-    /// CRC32C over the checksums of the entries of the entry's epoch, through it; `None`: the entry is not there, or the log is
-    /// of a version that did not keep it.
+    /// CRC32C over the checksums of the entries of the entry's epoch, through it; `None`: the entry is not in the log, or the
+    /// log has a version that did not keep it.
     pub running: Option<u32>,
     /// Log time of the entry after it; `None`: there is none.
     pub next: Option<Millis>,
 }
 
-/// Bytes that are read at a time on the way to an entry.
+/// Number of bytes that are read at a time on the way to an entry.
 const AROUND_BYTES: usize = 1 << 20;
 
 impl<F: Files> SegmentLog<F> {
-    /// A cursor before entry `from`. Errors: `Purged`. Cost: the first read goes through the segment from its start.
+    /// A cursor before entry `from`. Errors: `Purged`. Cost: the first read scans the segment from its start.
     pub fn cursor(&self, from: Lsn) -> Result<Cursor, SegmentError> {
         let from = from.max(Lsn(1));
         let after = self.places.partition_point(|place| place.first <= from);
@@ -61,11 +62,12 @@ impl<F: Files> SegmentLog<F> {
         }
     }
 
-    /// The next entries through `up_to`, about `bytes_max` bytes of them and at least one; none at the end. Under
-    /// `always` a caller that may not show what is not durable gives [`SegmentLog::durable`].
+    /// Reads the next entries through `up_to`: about `bytes_max` bytes of them and at least one entry; none at
+    /// the end. Under `always` a caller that must not show entries that are not durable passes
+    /// [`SegmentLog::durable`].
     ///
-    /// Errors: `Purged` — the segment went since; `Damaged`, `Io` — the disk changed what was good at the start:
-    /// the caller stops. The cursor is then as before.
+    /// Errors: `Purged` — the segment was purged in the meantime; `Damaged`, `Io` — bytes that were good at the
+    /// start have changed on the disk: the caller stops. The cursor is then unchanged.
     pub fn read(
         &self,
         cursor: &mut Cursor,
@@ -84,7 +86,8 @@ impl<F: Files> SegmentLog<F> {
         Ok(entries)
     }
 
-    /// As [`SegmentLog::read`], the entries' bytes: their checksums are right, their payloads are not looked at.
+    /// Like [`SegmentLog::read`], but returns the bytes of the entries: their checksums are checked, their
+    /// payloads are not decoded.
     pub fn read_bytes(
         &self,
         cursor: &mut Cursor,
@@ -103,8 +106,8 @@ impl<F: Files> SegmentLog<F> {
         Ok(stretch)
     }
 
-    /// The running checksum at entry `lsn`, and log time of the entry after it; see [`Around`]. Cost: nothing for the last entry;
-    /// else it goes through a segment from its start, as the first read of a cursor does. Errors: `Damaged`, `Io`.
+    /// The running checksum at entry `lsn`, and the log time of the entry after it; see [`Around`]. Cost: nothing for the last
+    /// entry; otherwise it scans a segment from its start, as the first read of a cursor does. Errors: `Damaged`, `Io`.
     pub fn around(&self, lsn: Lsn) -> Result<Around, SegmentError> {
         if lsn == self.last() {
             return Ok(Around { running: self.chain.running.known(), next: None });
@@ -129,7 +132,8 @@ impl<F: Files> SegmentLog<F> {
         Ok(around)
     }
 
-    /// The epoch and the running checksum of the entry before a segment, as its header tells.
+    /// The epoch and the running checksum of the entry before a segment, according to the header of that
+    /// segment.
     fn before_segment(&self, first: Lsn) -> Result<(Option<Epoch>, Running), SegmentError> {
         let start = self.places.iter().find(|place| place.first == first).map_or(0, |place| place.start);
         let bytes = Body::open(&self.files, first)?.read_at(0, usize::try_from(start).unwrap_or(0))?;
@@ -166,7 +170,7 @@ impl<F: Files> SegmentLog<F> {
                 Some(next) if next.first == here.next => {
                     (here.segment, here.offset) = (next.first, next.start);
                 }
-                // The segment holds less than it did: someone else cut the file.
+                // The segment holds less than before: another program truncated the file.
                 _ => return Err(self.damaged(&here, DecodeError::Truncated { needed: 1 })),
             }
         }
@@ -187,7 +191,7 @@ impl<F: Files> SegmentLog<F> {
         loop {
             let mut bytes = body.read_at(here.offset, wanted)?;
             if here.segment == self.place().first {
-                // Beyond the end there may be what a failed write left.
+                // After the end there may be remains of a failed write.
                 let left = usize::try_from(self.end.saturating_sub(here.offset)).unwrap_or(usize::MAX);
                 bytes.truncate(left);
             }
@@ -203,7 +207,7 @@ impl<F: Files> SegmentLog<F> {
                         }
                     }
                     Err(DecodeError::Truncated { needed }) if !is_all && at == 0 => {
-                        // More than the caller wanted, for a single entry.
+                        // A single entry may be longer than the caller wanted.
                         wanted = needed;
                         break;
                     }
@@ -227,11 +231,13 @@ impl<F: Files> SegmentLog<F> {
         }
     }
 
-    /// Takes away the oldest segments in which every entry is before `keep_from`, and says how many. The last
-    /// segment stays always. The caller gives the lowest of the flushed marker and what replicas need.
+    /// Removes the oldest segments whose entries are all before `keep_from`, and returns how many. The last
+    /// segment always stays. The caller passes the lowest of the flushed marker and the LSNs that replicas
+    /// need.
     ///
-    /// Oldest first, the folder synced after each: whatever a power loss brings back, no segment is lacking in
-    /// the middle. Errors: `Io` — some may be gone, a later call goes on; `Fatal`, `Poisoned`.
+    /// The oldest is removed first, and the folder is synced after each: whatever a power loss brings back, no
+    /// segment is missing in the middle. Errors: `Io` — some may be removed, and a later call continues;
+    /// `Fatal`, `Poisoned`.
     pub fn purge(&mut self, keep_from: Lsn) -> Result<usize, SegmentError> {
         self.refuse_if_poisoned()?;
         let whole = self.places.iter().skip(1).take_while(|place| place.first <= keep_from).count();

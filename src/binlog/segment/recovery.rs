@@ -1,4 +1,5 @@
-//! Recovery — the files as a crash left them → a log that takes entries, or a refusal that says where.
+//! Recovery — the files as a crash left them → a log that accepts entries, or an error with the place of the
+//! damage.
 //!
 //! ```text
 //! segment 1          segment 41                 last fsync point: 47
@@ -6,13 +7,13 @@
 //! must be whole      must     | the tail: cut at the last good entry, 49
 //! ```
 //!
-//! A segment before the last must be whole: the next one was begun after its fsync. What is kept of the tail is
-//! *written again* before it is synced: after a failed fsync the system counts pages as written that are not on
-//! the disk, and a later fsync, of a later run too, says yes and does nothing ("fsyncgate", PostgreSQL 2018).
-//! Written again, they are dirty again.
+//! A segment before the last must be whole: the next one was begun after its fsync. The kept part of the tail
+//! is *written again* before it is synced: after a failed fsync the system treats pages as written that are not
+//! on the disk, and a later fsync, even in a later run, reports success and does nothing ("fsyncgate",
+//! PostgreSQL 2018). The second write makes these pages dirty again.
 //!
-//! What it deliberately does not do: it does not say which entries the store lacks; the caller applies from its
-//! marker, and an LSN that it needs and that is not there is [`SegmentError::Purged`].
+//! It deliberately does not determine which entries the store lacks: the caller applies entries from its marker
+//! on, and gets [`SegmentError::Purged`] for an LSN that it needs and that is not in the log.
 
 use super::super::files::{File, Files};
 use super::super::{Epoch, FolderId, Lsn};
@@ -25,51 +26,53 @@ use super::{NEW, Options, Place, SegmentLog, create_segment};
 use crate::time::Millis;
 use std::sync::Arc;
 
-/// What a start found.
+/// The result of opening the log at a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
-    /// The first LSN that is still there; the next one to come if there is no entry.
+    /// The first LSN that is still in the log; the next LSN if there is no entry.
     pub first: Lsn,
     /// The last LSN; 0 if there is no entry.
     pub last: Lsn,
     /// Log time of the last entry; zero if there was none.
     pub time: Millis,
-    /// The last LSN of which the files can tell that a fsync had covered it before this start. All that is kept
-    /// is durable now.
+    /// The last LSN that, according to the files, an fsync had covered before this start. All entries that are
+    /// kept are durable now.
     pub durable: Lsn,
-    /// Whether nothing that was acknowledged can be lost: a clean stop, or fsync `always` and nothing cut off.
-    /// Otherwise the caller begins a new epoch. (Under `always` what is cut off was hardly acknowledged; yet the
-    /// recorded point may be behind the last fsync, so damage just below that one is not told from a torn write.)
+    /// Whether no acknowledged entry can be lost: after a clean stop, or under fsync `always` if nothing was cut
+    /// off. Otherwise the caller begins a new epoch. (Under `always` the tail that is cut off was probably never
+    /// acknowledged. But the recorded point may be behind the last fsync, so damage just before the place of that
+    /// fsync cannot be distinguished from a torn write.)
     pub clean: bool,
-    /// Whether the last run came to a clean stop and all of it is there.
+    /// Whether the last run ended with a clean stop and all its entries are there.
     pub stopped: bool,
-    /// Each epoch that has entries, purged ones included, with its first LSN, in order.
+    /// Each epoch that has entries, with its first LSN, in order; see [`SegmentLog::epochs`].
     pub epochs: Vec<(Epoch, Lsn)>,
     /// Length of the tail that was cut off, bytes.
     pub cut_bytes: u64,
-    /// The folder that the log belongs to; `None`: it was never told, see [`SegmentLog::set_folder`].
+    /// The folder that the log belongs to; `None`: it was never set, see [`SegmentLog::set_folder`].
     pub folder: Option<FolderId>,
 }
 
-/// What the segments came to: the chain through them all, and the last one as it stands on the disk.
+/// The segments as read: the chain through all of them, and the state of the last one on the disk.
 struct Read {
     places: Vec<Place>,
     chain: Chain,
-    /// Where the last segment's good entries end, bytes.
+    /// Offset at which the good entries of the last segment end, in bytes.
     end: u64,
-    /// Length of what follows there, bytes.
+    /// Length of the tail after that offset, in bytes.
     cut_bytes: u64,
-    /// What of it a fsync had covered.
+    /// The point in the last segment up to which an fsync had covered it.
     synced: Point,
-    /// The last segment's bytes that none may have covered: from `synced` to `end`.
+    /// The bytes of the last segment that perhaps no fsync covered: from `synced` to `end`.
     tail: Vec<u8>,
 }
 
 impl<F: Files> SegmentLog<F> {
     /// Opens the log that is in `files`, or begins one at LSN 1 in an empty folder.
     ///
-    /// Errors: `Damaged`, `Missing` — the files are not touched, a person decides; `Io`, `Fatal` — the disk.
-    /// Cost: O(bytes of all segments) to read, the tail since the last fsync point to write, four fsyncs.
+    /// Errors: `Damaged`, `Missing` — the files are not changed, and the operator decides; `Io`, `Fatal` —
+    /// I/O errors. Cost: O(bytes of all segments) to read, the tail since the last fsync point to write, four
+    /// fsyncs.
     pub fn open(files: F, options: Options) -> Result<(SegmentLog<F>, Recovered), SegmentError> {
         let (points, slot) = Points::open(&files)?;
         let mut read = match segments(&files)? {
@@ -82,7 +85,7 @@ impl<F: Files> SegmentLog<F> {
         let point = Point { segment: read.place().first, bytes: read.end, lsn: read.chain.last };
         let first = read.places.first().map_or(Lsn::NONE, |place| place.first);
         read.chain.forget_epochs_before(first);
-        // Purged segments may have stayed: the promise is about those from the recorded one on.
+        // Purged segments may still be there: only the segments from the recorded one on are promised.
         let kept_from = slot.map_or(first, |slot| slot.first.max(first));
         let folder = slot.and_then(|slot| slot.folder);
         let now = Slot { run: options.fsync.run(), first: kept_from, point, folder };
@@ -121,12 +124,13 @@ impl<F: Files> SegmentLog<F> {
     }
 }
 
-/// Takes a log away and begins one that goes on after `last`, which counts as an entry of `epoch` at `time`: nobody's
-/// history has one like it, so no follower resumes. For a store that holds more than its log; [`SegmentLog::open`]
-/// then opens it, and says that something may be lost.
+/// Removes a log and begins one that continues after `last`. Entry `last` counts as an entry of `epoch` at `time`: no
+/// other history has such an entry, so no follower resumes. This is for a store that holds more than its log.
+/// [`SegmentLog::open`] then opens the new log, and reports that something may be lost.
 ///
-/// Newest first, the folder synced after each: whatever a power loss brings back is the old log's beginning, still
-/// shorter than the store, and the caller comes here again. Errors: `Io`, `Fatal`.
+/// The newest file is removed first, and the folder is synced after each: whatever a power loss brings back is a
+/// beginning of the old log. That is still shorter than the store, so the caller calls this again. Errors: `Io`,
+/// `Fatal`.
 pub fn begin_after<F: Files>(files: &F, last: Lsn, epoch: Epoch, time: Millis) -> Result<(), SegmentError> {
     let mut names: Vec<String> = segments(files)?.into_iter().map(segment_name).collect();
     if files.list().map_err(SegmentError::io("list", "the log's folder"))?.iter().any(|name| name == POINTS) {
@@ -154,8 +158,8 @@ fn segments(files: &impl Files) -> Result<Vec<Lsn>, SegmentError> {
     Ok(firsts)
 }
 
-/// The first segment of a log that is not there yet. The file of points comes after it, so points without a
-/// segment mean that the segments were taken away.
+/// Creates the first segment of a new log. The file of points is created after it, so points without a
+/// segment mean that the segments were removed.
 fn begin(files: &impl Files, has_points: bool, slot: Option<Slot>) -> Result<Read, SegmentError> {
     if has_points {
         let expected = slot.map_or(Lsn(1), |slot| slot.first);
@@ -195,16 +199,16 @@ fn read_segments(files: &impl Files, firsts: &[Lsn], slot: Option<Slot>) -> Resu
     let read = read.ok_or(SegmentError::Missing { expected: Lsn(1), found: Found::Nothing })?;
     match (read.place().is_packed, slot) {
         (false, _) => Ok(read),
-        // A segment is packed when the next one is durable, which is not there.
+        // A segment is packed only when the next one is durable, and the next one is missing.
         (true, Some(_)) => {
             Err(SegmentError::Missing { expected: read.chain.last.next(), found: Found::Nothing })
         }
-        // [`begin_after`] takes the points away first, and a power loss may have come in between.
+        // [`begin_after`] removes the points first, and a power loss may have interrupted it.
         (true, None) => go_on(files, read),
     }
 }
 
-/// Begins a segment after one that takes no entries.
+/// Begins a segment after one that accepts no entries.
 fn go_on(files: &impl Files, mut read: Read) -> Result<Read, SegmentError> {
     let header = read.chain.next_header();
     let (_, start) = create_segment(files, &header)?;
@@ -214,7 +218,7 @@ fn go_on(files: &impl Files, mut read: Read) -> Result<Read, SegmentError> {
     Ok(read)
 }
 
-/// The segments at both ends, which no neighbour misses, must be there.
+/// Checks that the segments at both ends are there; no neighbour shows that they are missing.
 fn check_ends(firsts: &[Lsn], slot: Option<Slot>) -> Result<(), SegmentError> {
     let (Some(slot), Some(&oldest), Some(&newest)) = (slot, firsts.first(), firsts.last()) else {
         return Ok(());
@@ -229,7 +233,7 @@ fn check_ends(firsts: &[Lsn], slot: Option<Slot>) -> Result<(), SegmentError> {
     Ok(())
 }
 
-/// Reads one segment, after those that `before` tells of.
+/// Reads one segment, which follows those in `before`.
 fn read_segment(
     first: Lsn,
     bytes: &[u8],
@@ -271,7 +275,7 @@ fn read_segment(
     Ok(Read { places, chain, end: end as u64, cut_bytes, synced, tail })
 }
 
-/// Whether the slot of the last run, and what is there, prove that nothing acknowledged is lost.
+/// Whether the slot of the last run, together with the segments, proves that no acknowledged entry is lost.
 fn is_clean(slot: Option<Slot>, read: &Read, is_new: bool) -> bool {
     let here = Point { segment: read.place().first, bytes: read.end, lsn: read.chain.last };
     match slot {
@@ -282,7 +286,8 @@ fn is_clean(slot: Option<Slot>, read: &Read, is_new: bool) -> bool {
     }
 }
 
-/// Cuts the tail, makes what is kept durable, and takes unfinished files away. The file to append to.
+/// Cuts the tail off, makes the kept part durable, and removes unfinished files. Returns the file to append
+/// to.
 fn make_durable<F: Files>(files: &F, read: &mut Read) -> Result<F::File, SegmentError> {
     let name = segment_name(read.place().first);
     let file = files.open(&name).map_err(SegmentError::io("open", &name))?;

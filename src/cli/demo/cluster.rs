@@ -13,20 +13,20 @@ use std::net::SocketAddr;
 use std::path::Path;
 use tokio::runtime::Handle;
 
-/// Workers of the replica: with two a schedule can go wrong.
+/// Number of workers of the replica; with two a schedule can go wrong.
 const WORKERS: usize = 2;
 
-/// What one choice came to.
+/// The result of one choice.
 pub struct Shown {
     /// The choice.
     pub choice: Choice,
-    /// The master's store after the program; what its readers see of it, if a clock was set.
+    /// The master's store after the program; if a clock was set, only the keys that its readers see.
     pub master: Dump,
     /// The replica's store after the same entries, likewise.
     pub replica: Dump,
-    /// What clients read from both afterwards: command, master, replica.
+    /// The reads of clients from both nodes afterwards: command, reply of the master, reply of the replica.
     pub reads: Vec<(String, String, String)>,
-    /// What became of the schedule: `Some(true)` it was kept, `Some(false)` the strategy did not allow it.
+    /// The outcome of the schedule: `Some(true)` it was kept, `Some(false)` the strategy did not allow it.
     pub schedule_kept: Option<bool>,
 }
 
@@ -37,15 +37,15 @@ impl Shown {
     }
 }
 
-/// Runs the scenario's program on a master of that choice, and waits for its replica. `folder` is empty. Errors: in
-/// words.
+/// Runs the scenario's program on a master with this choice, and waits for its replica. `folder` must be empty.
+/// Errors: as text.
 pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice) -> Result<Shown, String> {
     let master = start(handle, settings(&folder.join("master"), choice), None)?;
     let to_master = delayed(master.addr, scenario.delay).map_err(in_words)?;
     let ahead = Ahead::default();
     let follows = Settings {
         schedule: Schedule::Held(scenario.holds.clone()),
-        // Each entry can be held for itself.
+        // Each entry can be held separately.
         batch_entries_max: 1,
         clock: Clock::SystemAhead(ahead.clone()),
         ..settings(&folder.join("replica"), choice)
@@ -58,7 +58,7 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
             return Err(format!("{text}: {error}"));
         }
     }
-    // Now, and not later: once the counter is dead the master sweeps it away.
+    // The store is read now and not later: once the counter is dead, the master removes it.
     let shown = |engine: &Engine| {
         let given = engine.given().map_err(in_words)?;
         let mut shown = given.stored;
@@ -88,7 +88,7 @@ fn settings(folder: &Path, choice: Choice) -> Settings {
     Settings { ordering: choice.ordering, expiry: choice.expiry, workers: WORKERS, ..Settings::new(folder) }
 }
 
-/// What a client reads of each key from both.
+/// The replies that a client gets for each key from both nodes.
 fn reads(
     master: &Dump,
     replica: &Dump,

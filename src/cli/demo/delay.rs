@@ -7,17 +7,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const CHUNK_BYTES: usize = 64 << 10;
-/// Chunks under way, at most; beyond, the sender waits.
+/// Maximum number of chunks in transit; beyond it the sender waits.
 const CHUNKS_MAX: usize = 1024;
 
-/// Listens on a free port; what `target` answers is delivered `delay` late, what it is sent at once. The proxy lives as
-/// long as the process. Errors: no port, no thread.
+/// Starts the proxy on a free port. Data from `target` is delivered `delay` late, data to `target` at once. The proxy
+/// lives as long as the process. Errors: no port or no thread can be had.
 pub fn delayed(target: SocketAddr, delay: Duration) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let addr = listener.local_addr()?;
     thread::Builder::new().name("late link".to_owned()).spawn(move || {
         for near in listener.incoming().flatten() {
-            // Who finds no one there sees a closed connection, and tries again.
+            // If `target` does not answer, the replica sees a closed connection and tries again.
             let _ = TcpStream::connect(target).and_then(|far| couple(near, far, delay));
         }
     })?;
@@ -36,7 +36,7 @@ fn couple(near: TcpStream, far: TcpStream, delay: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// Notes when each chunk came.
+/// Stamps each chunk with the time of its arrival.
 fn stamp(mut far: TcpStream, sender: &SyncSender<(Instant, Vec<u8>)>) {
     let mut buffer = vec![0; CHUNK_BYTES];
     while let Ok(length @ 1..) = far.read(&mut buffer) {

@@ -1,4 +1,5 @@
-//! `replicheck demo` — both founding bugs on real nodes, and a clock that is set; then the cures. Does I/O: TCP, RocksDB, threads.
+//! `replicheck demo` — both founding bugs and a clock that is set, on real nodes; then the cures. Does I/O: TCP, RocksDB,
+//! threads.
 
 mod cluster;
 mod delay;
@@ -23,17 +24,17 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Handle, Runtime};
 
-/// Show both founding bugs, and a clock that is set, on real nodes: a master and a replica, TCP, RocksDB, threads; then what
-/// cures them.
+/// Show both founding bugs, and a clock that is set, on real nodes: a master and a replica, TCP, RocksDB, threads; then
+/// their cures.
 ///
 /// Every choice runs the same program. The schedule that breaks the legacy ones is forced: a worker is held, or the link
-/// delivers late, or a clock is set; each scenario says which. Beside a replica that diverged stands the model's counterexample of the same
-/// program. Takes about ten seconds. Exit code: 0 = every legacy choice diverged and no cure did, 1 = not so,
-/// 2 = the command was not understood.
+/// delivers late, or a clock is set; each scenario says which. For a replica that diverged, the model's counterexample of the
+/// same program is shown, too. Takes about ten seconds. Exit code: 0 = every legacy choice diverged and no cure did, 1 =
+/// otherwise, 2 = the command was not understood.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Write what was seen as JSON to this file; - is standard output (the text then goes to standard error)
+    /// Write the results as JSON to this file; - is standard output (the text then goes to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
 }
@@ -88,7 +89,7 @@ fn conclusion(as_expected: bool) -> &'static str {
     }
 }
 
-/// All choices of a scenario, at the same time: what takes long is a link that is late.
+/// Runs all choices of a scenario at the same time, because most of the time is waiting for the late link.
 fn show_all(handle: &Handle, folder: &Path, scenario: &Scenario) -> Result<Vec<Shown>, UsageError> {
     let bar = ProgressBar::new_spinner().with_style(ProgressStyle::default_spinner());
     bar.set_message(format!("{}: {} choices, {}", scenario.name, scenario.choices.len(), scenario.how));
@@ -114,7 +115,7 @@ fn show_all(handle: &Handle, folder: &Path, scenario: &Scenario) -> Result<Vec<S
     shown
 }
 
-/// The model's shortest counterexample of the scenario's program under that choice.
+/// The model's shortest counterexample for the scenario's program under this choice.
 fn counterexample(scenario: &Scenario, choice: Choice, width: u16) -> Result<String, UsageError> {
     let wrong = |error: String| UsageError::Unknown(error);
     let lines = scenario.program.join("\n");
@@ -125,7 +126,7 @@ fn counterexample(scenario: &Scenario, choice: Choice, width: u16) -> Result<Str
             .map_err(|error| wrong(error.to_string()))?;
     let rows: Vec<Row> = tasks.iter().flat_map(|task| task.run(&Progress::default())).collect();
     let Some((row, story)) = rows.iter().find_map(|row| Some((row, row.counterexample.as_ref()?))) else {
-        return Ok(format!("  the model found no counterexample of {}\n", choice.name));
+        return Ok(format!("  the model found no counterexample for {}\n", choice.name));
     };
     let heading = format!("  the model, on the same program: {} breaks {}\n", choice.name, row.invariant);
     Ok(heading + &print::indented(&timeline(story, width.saturating_sub(2))))

@@ -1,4 +1,4 @@
-//! What each choice came to → text and JSON.
+//! Results of each choice → text and JSON.
 
 use super::cluster::Shown;
 use super::scenario::Scenario;
@@ -51,7 +51,7 @@ fn keys(dump: &Dump) -> Vec<JsonKey> {
     dump.iter().map(key).collect()
 }
 
-/// What stands above a scenario's choices.
+/// The text above a scenario's choices.
 pub fn heading(scenario: &Scenario) -> String {
     format!(
         "{}\n{}\nprogram   {}\nhow       {}\n",
@@ -84,7 +84,7 @@ pub fn choice(scenario: &Scenario, shown: &Shown, start: Millis, width: u16) -> 
     let _ = writeln!(text, "  {after}, seconds since the program was sent:");
     text.push_str(&indented(&timeline::keys(&rows, width.saturating_sub(2))));
     if shown.diverged() {
-        let _ = writeln!(text, "  what clients read then:");
+        let _ = writeln!(text, "  what clients then read:");
         text.push_str(&indented(&reads(shown, width.saturating_sub(2))));
     }
     text
@@ -101,7 +101,7 @@ fn reads(shown: &Shown, width: u16) -> String {
     timeline::keys(&shown.reads.iter().map(row).collect::<Vec<_>>(), width)
 }
 
-/// Each line two columns to the right.
+/// The text with each line indented by two columns.
 pub fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}\n")).collect()
 }

@@ -1,4 +1,4 @@
-//! What the demo shows: three programs, and how each choice is made to fail if it can.
+//! The scenarios of the demo: three programs, and the way in which each choice is made to fail if it can.
 
 use replicheck::apply::pool::Hold;
 use replicheck::binlog::Lsn;
@@ -6,23 +6,24 @@ use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use std::time::Duration;
 
-/// A founding bug, or a clock that is set.
+/// A scenario: a founding bug, or a clock that is set.
 pub struct Scenario {
     /// Its name in JSON.
     pub name: &'static str,
-    /// What it is about.
+    /// A sentence about its subject.
     pub title: &'static str,
-    /// The model that knows it.
+    /// The model that covers it.
     pub model: &'static str,
-    /// What the client sends to the master.
+    /// The commands that the client sends to the master.
     pub program: &'static [&'static str],
-    /// How it is brought about.
+    /// How the failure is brought about.
     pub how: &'static str,
-    /// Kept from being written, as far as the strategy allows.
+    /// Entries that are kept from being written, as far as the strategy allows.
     pub holds: Vec<Hold>,
     /// How late the replica receives anything.
     pub delay: Duration,
-    /// How far the replica's wall clock is set ahead once all is applied; then what readers see is compared, not what is stored.
+    /// How far the replica's wall clock is set ahead once all is applied; then the keys that readers see are compared, not the
+    /// stored keys.
     pub sets_ahead_ms: Option<i64>,
     /// The choices.
     pub choices: Vec<Choice>,
@@ -31,11 +32,11 @@ pub struct Scenario {
 /// A way of replicating.
 #[derive(Clone, Copy)]
 pub struct Choice {
-    /// In which order.
+    /// The ordering strategy.
     pub ordering: Strategy,
-    /// With which policy.
+    /// The expiry policy.
     pub expiry: Policy,
-    /// The one of the two that this scenario is about.
+    /// The name of the strategy or the policy, whichever this scenario is about.
     pub name: &'static str,
     /// Whether it is expected to diverge.
     pub is_legacy: bool,
@@ -55,10 +56,10 @@ fn order() -> Scenario {
     });
     Scenario {
         name: "order",
-        title: "FLUSHDB has no key, so any worker may run it, before or after the writes that came first",
+        title: "FLUSHDB has no key, so any worker may run it, before or after the writes that precede it",
         model: "ordering",
         program: &["SET a b", "SET a c", "FLUSHDB"],
-        how: "the worker that takes entry 1 is held until entry 3 is written, as far as the strategy allows that",
+        how: "the worker that takes entry 1 is held until entry 3 is written, as far as the strategy allows it",
         holds: vec![Hold { entry: Lsn(1), until_finished: Lsn(3) }],
         delay: Duration::ZERO,
         sets_ahead_ms: None,
@@ -95,10 +96,10 @@ fn clock() -> Scenario {
     });
     Scenario {
         name: "clock",
-        title: "a key with ten minutes to live, and a replica whose wall clock somebody sets an hour ahead",
+        title: "a key with ten minutes to live, and a replica whose wall clock is set an hour ahead",
         model: "expiry",
         program: &["SETEX k 600 v"],
-        how: "once the entry is applied, the replica's wall clock is set ahead; elapsed time goes on as before",
+        how: "once the entry is applied, the replica's wall clock is set ahead; elapsed time advances as before",
         holds: Vec::new(),
         delay: Duration::ZERO,
         sets_ahead_ms: Some(3_600_000),

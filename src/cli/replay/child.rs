@@ -1,4 +1,4 @@
-//! A replica in a process of its own, seen from the process that gives it orders. Does I/O: processes, pipes, a thread.
+//! A replica in a separate process, as seen by the process that gives it orders. Does I/O: processes, pipes, a thread.
 
 use super::wire::{Answer, Order, Seen};
 use crate::cli::nodes::{LIMIT, in_words};
@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// A process that answers each line by one. Dropped, it is killed.
+/// A process that answers each line with one line. It is killed when this is dropped.
 pub struct Child {
     process: process::Child,
     stdin: ChildStdin,
@@ -17,7 +17,8 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts it, and waits for what it says first. Errors: in words; it did not start, or did not say anything in time.
+    /// Starts the process, and waits for its first answer. Errors: as text; the process did not start, or did not answer
+    /// in time.
     pub fn start(command: &mut Command) -> Result<(Child, Seen), String> {
         let child = Child::spawn(command, LIMIT)?;
         let seen = child.answer()?;
@@ -41,7 +42,8 @@ impl Child {
         Ok(Child { process, stdin, answers, limit })
     }
 
-    /// Tells it, and waits for the answer. Errors: in words; its own, or it did not answer in time.
+    /// Sends an order, and waits for the answer. Errors: as text; the error in the answer, or no answer in
+    /// time.
     pub fn tell(&self, order: &Order) -> Result<Seen, String> {
         self.say(order)?;
         self.answer()
@@ -49,7 +51,7 @@ impl Child {
 
     fn say(&self, order: &Order) -> Result<(), String> {
         let line = serde_json::to_string(order).map_err(in_words)? + "\n";
-        (&self.stdin).write_all(line.as_bytes()).map_err(|_| "the replica's process is gone".to_owned())
+        (&self.stdin).write_all(line.as_bytes()).map_err(|_| "the replica's process has ended".to_owned())
     }
 
     fn answer(&self) -> Result<Seen, String> {
@@ -60,11 +62,12 @@ impl Child {
             RecvTimeoutError::Disconnected => "the replica's process ended without an answer".to_owned(),
         })?;
         let answer: Answer = serde_json::from_str(&line)
-            .map_err(|error| format!("the replica's process answered what is no answer: {error}"))?;
+            .map_err(|error| format!("the replica's process sent an invalid answer: {error}"))?;
         answer.map(Seen::from)
     }
 
-    /// Makes it abort, and waits until it is gone. Errors: in words; it ended otherwise, or did not end in time.
+    /// Makes the process abort, and waits until it has ended. Errors: as text; it ended in another way, or did
+    /// not end in time.
     pub fn abort(mut self) -> Result<(), String> {
         self.say(&Order::Abort)?;
         match self.answers.recv_timeout(self.limit) {
@@ -78,7 +81,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // One that is gone already cannot be killed, and is waited for all the same.
+        // Killing fails if the process has already ended; it must still be waited for.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn child_that_answers_something_else_is_an_error() {
-        assert!(of("cat").tell(&Order::Look).expect_err("an echo").contains("what is no answer"));
+        assert!(of("cat").tell(&Order::Look).expect_err("an echo").contains("sent an invalid answer"));
         let refusal = of(r#"echo '{"Err":"no room"}'; cat"#).tell(&Order::Look);
         assert_eq!(refusal, Err("no room".to_owned()));
     }

@@ -1,4 +1,4 @@
-//! A master, a link that is held, and a replica whose workers stand at a gate. Does I/O: folders, TCP, threads.
+//! A master, a link that is held, and a replica whose workers wait at a gate. Does I/O: folders, TCP, threads.
 
 use super::link::{Link, Message};
 use super::replica::{Apart, Replica};
@@ -19,48 +19,49 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// How a cluster is set up.
+/// The setup of a cluster.
 pub struct Setup {
-    /// What both nodes run.
+    /// The choice of both nodes.
     pub choice: Choice,
-    /// Workers of the replica.
+    /// Number of workers of the replica.
     pub workers: usize,
     /// How the replica runs.
     pub kind: Kind,
-    /// The replica's clock, given the master's.
+    /// The replica's clock, which follows the master's clock.
     pub replica_clock: HandClock,
-    /// The master's.
+    /// The master's clock.
     pub clock: HandClock,
 }
 
 /// How a replica runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Its workers write as they come.
+    /// Its workers write without waiting.
     Free,
-    /// They stand at a gate.
+    /// Its workers wait at a gate.
     Gated,
-    /// They do, in a process of its own, which can be killed.
+    /// Its workers wait at a gate, and it runs in a separate process, which can be killed.
     Apart,
 }
 
-/// Two nodes that do what they are told.
+/// Two nodes that are driven step by step.
 pub struct Cluster {
-    /// Takes writes.
+    /// The master, which accepts writes.
     pub master: Running,
-    /// Follows.
+    /// The replica.
     pub replica: Replica,
-    /// Between the two.
+    /// The link between the two.
     pub link: Link,
-    /// The master's clock; the replica's goes with it.
+    /// The master's clock; the replica's clock advances with it.
     pub clock: HandClock,
-    /// The replica's.
+    /// The replica's clock.
     pub replica_clock: HandClock,
     client: Client,
 }
 
 impl Cluster {
-    /// Both nodes with empty folders in `folder`, connected, nothing under way. Errors: in words.
+    /// Starts both nodes with empty folders in `folder`. They are connected, and no message is in transit.
+    /// Errors: as text.
     pub fn start(handle: &Handle, folder: &Path, setup: Setup) -> Result<Cluster, String> {
         let Setup { choice, workers, kind, replica_clock, clock } = setup;
         let settings =
@@ -79,8 +80,8 @@ impl Cluster {
                 Replica::Apart(Box::new(apart))
             }
         };
-        // The master greets with its offset, which tells its time, too, and then with a heartbeat. One that came after the link is held
-        // would be delivered in the place of the first entry.
+        // The master first sends its offset, which also carries its time, and then a heartbeat. A heartbeat that arrived after
+        // the link is held would be delivered instead of the first entry.
         link.wait_for(Message::Heartbeat(START))?;
         wait_until("the link", || replica.log_time().map_or(true, |time| time >= START))?;
         replica.look()?;
@@ -89,8 +90,8 @@ impl Cluster {
         Ok(Cluster { master, replica, link, clock, replica_clock, client })
     }
 
-    /// A client sends a command to the master. Gives the entries that it came to, now under way, and the error that was
-    /// answered. Errors: in words.
+    /// A client sends a command to the master. Returns the entries that result, which are now in transit, and the error
+    /// reply, if any. Errors: as text.
     pub fn send(&mut self, command: &Command) -> Result<(Vec<Lsn>, Option<String>), String> {
         let before = self.last();
         let error = match self.client.call(command.argv()).map_err(in_words)? {
@@ -100,7 +101,7 @@ impl Cluster {
         self.sent_since(before).map(|lsns| (lsns, error))
     }
 
-    /// The entries after `before`, now under way.
+    /// The entries after `before`, which are now in transit.
     pub fn sent_since(&self, before: Lsn) -> Result<Vec<Lsn>, String> {
         let last = self.last();
         if last > before {
@@ -114,7 +115,8 @@ impl Cluster {
         self.master.engine.facts().progress.applied
     }
 
-    /// The last entry that readers of the replica see; 0 if it does not answer: what it is told next says why.
+    /// The last entry that readers of the replica see; 0 if the replica does not answer: the next order to it
+    /// reports the reason.
     pub fn applied(&self) -> Lsn {
         self.replica.applied().unwrap_or_default()
     }
@@ -124,18 +126,19 @@ impl Cluster {
         self.replica.pool()
     }
 
-    /// The replica aborts. Gives what it left on disk, and the marker in it. Errors: in words.
+    /// Makes the replica abort. Returns its store as left on disk, and the marker in it. Errors: as text.
     pub fn kill_replica(&mut self) -> Result<(Dump, Lsn), String> {
         self.replica.apart()?.kill()?;
-        // Until then it may speak on the link to a replica that is gone.
-        wait_until("the master to miss its replica", || match self.master.engine.facts().role {
+        // Until the master has noticed, it may send on the link to the replica that has ended.
+        wait_until("the master to drop its replica", || match self.master.engine.facts().role {
             Role::Master { replicas } => replicas.is_empty(),
             Role::Replica { .. } => true,
         })?;
         self.replica.apart()?.left()
     }
 
-    /// The replica starts again on its folder, and lets readers in; then the link is held again. Errors: in words.
+    /// Starts the replica again on its folder and waits until it lets readers in; then the link is held again.
+    /// Errors: as text.
     pub fn restart_replica(&mut self) -> Result<(), String> {
         self.link.release();
         self.replica.apart()?.restart()?;
@@ -146,7 +149,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// What readers of both are given.
+    /// The states that readers of both nodes are given.
     pub fn given(&self) -> Result<[Given; 2], String> {
         Ok([self.master.engine.given().map_err(in_words)?, self.replica.given()?])
     }
@@ -157,14 +160,14 @@ impl Cluster {
         self.replica.log_time().map(|_| ())
     }
 
-    /// Ends both nodes. What the replica has not written, it never will.
+    /// Ends both nodes. The replica never writes what it has not written by then.
     pub fn end(self) {
         self.replica.end();
         let _ = self.master.engine.stop_now();
     }
 }
 
-/// How a node of `choice` runs.
+/// The settings of a node of `choice`.
 pub fn settings(choice: Choice, workers: usize, dir: &Path, clock: &HandClock) -> Settings {
     let (ordering, expiry) = choice.strategy_and_policy();
     Settings {
@@ -179,7 +182,7 @@ pub fn settings(choice: Choice, workers: usize, dir: &Path, clock: &HandClock) -
     }
 }
 
-/// What no name of a choice stands for.
+/// The parts of a choice that no choice has a name for.
 fn own(choice: Choice) -> Own {
     if choice.fault().is_none() {
         return Own::default();

@@ -1,4 +1,4 @@
-//! A path of the expiry model on real nodes: both clocks, the link and removals do what it says. Does I/O.
+//! A path of the expiry model on real nodes: both clocks, the link and removals follow the path. Does I/O.
 
 use super::Ran;
 use super::cluster::{Cluster, Kind, Setup};
@@ -26,11 +26,11 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// What the nodes are told to do.
+/// An order to the nodes.
 pub enum Order {
     /// A client sends a command.
     Send(Command),
-    /// So many milliseconds pass.
+    /// This number of milliseconds passes.
     Pass(u64),
     /// The master sends a heartbeat.
     Heartbeat,
@@ -42,11 +42,11 @@ pub enum Order {
     ReplicaRemoves(Key),
 }
 
-/// An order, and what both nodes of the model store afterwards.
+/// An order, and the stores of both nodes of the model afterwards.
 pub type Told = (Order, [Dump; 2]);
 
-/// The orders of a path, and the replica's clock less the master's in milliseconds. Errors: what real nodes cannot be told to
-/// do.
+/// The orders of a path, and the replica's clock less the master's in milliseconds. Errors: the path has a step that real
+/// nodes cannot be ordered to do.
 pub fn orders(
     model: &ExpiryModel,
     path: &[Taken<expiry::State, Action>],
@@ -66,11 +66,11 @@ pub fn orders(
             }
             Action::Apply | Action::Publish => {
                 return Err(
-                    "a node publishes what it applies at once, so the path cannot be driven".to_owned()
+                    "a node publishes what it applies at once, so the path cannot be replayed".to_owned()
                 );
             }
             Action::LinkDown | Action::LinkUp => {
-                return Err("the path has a link that goes down: that is not replayed".to_owned());
+                return Err("in the path the link goes down, which cannot be replayed".to_owned());
             }
         };
         let stored = [model.master_dump(after.master).clone(), model.replica_dump(after.replica).clone()];
@@ -79,8 +79,8 @@ pub fn orders(
     Ok((orders, path.first().map_or(0, |(before, _, _)| model.skew_ms(before.skew))))
 }
 
-/// Runs the orders on nodes of `choice`. `is_recorded`: they are of its own path, so both must store what the
-/// model's store. Errors: in words.
+/// Runs the orders on nodes of `choice`. `is_recorded`: the orders are those of its own path, so both nodes
+/// must store the same as in the model. Errors: as text.
 pub fn run(
     handle: &Handle,
     folder: &Path,
@@ -91,7 +91,7 @@ pub fn run(
     let start = experiment.start();
     let clock = HandClock::new(start);
     let replica_clock = match choice.fault() {
-        // By a clock that never goes, nothing has died yet.
+        // By a clock that never advances, nothing is dead.
         Some(SeededFault::ReadersSeeTheDead) => HandClock::new(Millis::ZERO),
         _ => clock.skewed(skew_ms),
     };
@@ -124,15 +124,16 @@ struct Run {
     readers: Readers,
 }
 
-/// What is known of both nodes, to judge what they store and what readers of the replica are given.
+/// The facts about both nodes that are needed to judge their stores and the state that readers of the replica
+/// are given.
 struct Readers {
     side: ReplicaSide,
     saw: Saw,
     moments: Moments,
-    /// For each entry the keys whose value it wrote, and what the master stored right after it.
+    /// For each entry the keys whose value it wrote, and the master's store directly after it.
     entries: BTreeMap<Lsn, (KeySet, Dump)>,
     noted: Lsn,
-    /// When they looked last, by the master's clock.
+    /// The time of their last read, by the master's clock.
     looked_at: Millis,
     state: InvariantSet,
     reads: InvariantSet,
@@ -153,7 +154,7 @@ impl Run {
             }
             Order::Deliver => {
                 if !self.deliver()? {
-                    self.ran.note("nothing was under way to be delivered".to_owned());
+                    self.ran.note("there was no message to deliver".to_owned());
                 }
                 Ok(())
             }
@@ -168,7 +169,7 @@ impl Run {
                 self.cluster.replica.remove(key)?;
                 self.look(
                     Some(Lane::Replica),
-                    format!("removes {key} if its policy finds it dead and lets it"),
+                    format!("removes {key} if its policy finds it dead and allows it"),
                 )
             }
         }
@@ -200,7 +201,7 @@ impl Run {
         Ok(true)
     }
 
-    /// Readers of both look, and are judged.
+    /// Readers of both nodes read, and the results are judged.
     fn look(&mut self, actor: Option<Lane>, what: String) -> Result<(), String> {
         let [master, replica] = self.cluster.given()?;
         self.readers.look(&self.cluster, &master, &replica);
@@ -246,7 +247,7 @@ impl Readers {
         }
     }
 
-    /// Notes what the entries wrote: the last of a command's is its own, the others remove what is dead.
+    /// Records what the entries wrote. The last entry of a command is its own; the others remove dead keys.
     fn sent(&mut self, cluster: &Cluster, command: Option<&Command>, lsns: &[Lsn]) -> Result<(), String> {
         let [master, _] = cluster.given()?;
         for lsn in lsns {

@@ -1,11 +1,11 @@
-//! A link that delivers when it is told to: a TCP proxy before a master. Does I/O: sockets, threads.
+//! A link that delivers on demand: a TCP proxy before a master. Does I/O: sockets, threads.
 //!
 //! ```text
-//! master ─▶ under way: entry 1, entry 2, heartbeat │ deliver() ─▶ replica          what the replica says goes at once
+//! master ─▶ in transit: entry 1, entry 2, heartbeat │ deliver() ─▶ replica         data from the replica passes at once
 //! ```
 //!
-//! Until [`Link::hold`] all goes through, and again from [`Link::release`] on. While it is held, a heartbeat that tells
-//! nothing new (each side repeats itself once a second) is dropped.
+//! Before [`Link::hold`], and again after [`Link::release`], everything passes. While the link is held, a heartbeat
+//! without news is dropped (each side repeats itself once a second).
 
 use crate::cli::nodes::{LIMIT, in_words};
 use replicheck::binlog::{Entry, Lsn};
@@ -19,12 +19,12 @@ use std::thread;
 
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// What the master sends.
+/// A message from the master.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// The entry of that number.
+    /// The entry with this LSN.
     Entry(Lsn),
-    /// Its log time.
+    /// The master's log time.
     Heartbeat(Millis),
 }
 
@@ -36,13 +36,13 @@ struct UnderWay {
     entries: BTreeMap<Lsn, Entry>,
     /// The latest time that was sent.
     time: Millis,
-    /// Where to deliver.
+    /// The connection to the replica.
     near: Option<TcpStream>,
 }
 
-/// A link that delivers when it is told to. It lives as long as the process.
+/// A link that delivers on demand. It lives as long as the process.
 pub struct Link {
-    /// Where the replica finds it.
+    /// The address at which the replica connects to it.
     pub addr: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -60,7 +60,7 @@ impl Shared {
 }
 
 impl Link {
-    /// Listens on a free port. Errors: no port, no thread.
+    /// Starts a link to `master` on a free port. Errors: no port or no thread can be had.
     pub fn before(master: SocketAddr) -> io::Result<Link> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let addr = listener.local_addr()?;
@@ -68,19 +68,20 @@ impl Link {
         let couples = Arc::clone(&shared);
         thread::Builder::new().name("held link".to_owned()).spawn(move || {
             for near in listener.incoming().flatten() {
-                // Who finds no one there sees a closed connection, and tries again.
+                // If the master does not answer, the replica sees a closed connection and tries again.
                 let _ = TcpStream::connect(master).and_then(|far| couple(near, far, &couples));
             }
         })?;
         Ok(Link { addr, shared })
     }
 
-    /// From now on nothing is delivered but what [`Link::deliver`] does.
+    /// From now on only [`Link::deliver`] delivers messages.
     pub fn hold(&self) {
         self.shared.lock().is_held = true;
     }
 
-    /// All goes through again, until it is held. What was under way is lost: who connects again asks for it again.
+    /// Everything passes again, until the link is held. Messages in transit are lost: a replica that connects
+    /// again requests them again.
     pub fn release(&self) {
         let mut under_way = self.shared.lock();
         under_way.is_held = false;
@@ -102,7 +103,7 @@ impl Link {
         if was_sent(&under_way) { Ok(()) } else { Err(format!("{message:?} was not sent")) }
     }
 
-    /// Delivers the oldest message under way; `None`: there is none. Errors: the replica is gone.
+    /// Delivers the oldest message in transit; `None`: there is none. Errors: the replica is not connected.
     pub fn deliver(&self) -> Result<Option<Message>, String> {
         let mut under_way = self.shared.lock();
         let Some((message, bytes)) = under_way.messages.pop_front() else { return Ok(None) };
@@ -126,14 +127,15 @@ fn couple(near: TcpStream, far: TcpStream, shared: &Arc<Shared>) -> io::Result<(
     shared.lock().near = Some(near.try_clone()?);
     let shared = Arc::clone(shared);
     thread::Builder::new().spawn(move || {
-        // Bytes that are no message end the connection, as they would at the replica.
+        // Bytes that are not a message end the connection, as they would at the replica.
         let _ = carry(far, &near, &shared);
         let _ = near.shutdown(Shutdown::Both);
     })?;
     Ok(())
 }
 
-/// Takes what the master sends apart: the line that answers the handshake goes through, messages go under way.
+/// Splits the stream from the master: the line that answers the handshake passes, messages are kept in
+/// transit.
 fn carry(mut far: TcpStream, mut near: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut incoming: Option<Incoming> = None;
@@ -175,7 +177,7 @@ impl UnderWay {
             Downstream::Heartbeat(heartbeat) => {
                 (Message::Heartbeat(heartbeat.time), heartbeat.time, heartbeat.time > self.time)
             }
-            // No step of a path: it goes with the message before it.
+            // It is not a step of a path, so it travels with the message before it.
             Downstream::Offset(_) => {
                 return match (self.messages.back_mut(), &mut self.near) {
                     (Some((_, before)), _) => {

@@ -30,30 +30,30 @@ use std::thread;
 use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
 
-/// Replays at a time: most of what they do is to wait.
+/// Number of replays at the same time; they spend most of their time waiting.
 const THREADS: usize = 4;
 
 /// Run a counterexample of the models on real nodes: a master and a replica, TCP, RocksDB, threads; then its cure.
 ///
-/// Clients, clocks, the link and the replica's workers do what the path says, one step after the other; what readers of
-/// the replica are given is judged by the same functions as in the model, and compared with the model's own state. The
-/// cure runs the same program in the same order, as far as it allows that. A trace file has a path, and a cure by
-/// --cure. Where the replica crashes it is a process of its own, which aborts and starts again on its folder. Exit
-/// code: 0 = it behaved as recorded (and the cure held), 1 = it did not, 2 = the command was not understood, or the path
-/// cannot be replayed.
+/// Clients, clocks, the link and the replica's workers follow the path, one step after the other. The state that readers
+/// of the replica are given is judged by the same functions as in the model, and compared with the model's own state.
+/// The cure runs the same program in the same order, as far as it allows this order. A trace file contains a path; its
+/// cure is given by --cure. If the replica crashes in the path, it runs as a separate process, which aborts and starts
+/// again on its folder. Exit code: 0 = it behaved as recorded (and the cure held), 1 = it did not, 2 = the command was
+/// not understood, or the path cannot be replayed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// A bug of the catalogue, or a trace file; without it every bug that can be replayed
+    /// A bug of the catalogue, or a trace file; without it, every bug that can be replayed
     #[arg(value_name = "ID|FILE")]
     what: Option<String>,
-    /// Write the bug's path as a trace file, and replay nothing; - is standard output
+    /// Write the bug's path to a trace file, and replay nothing; - is standard output
     #[arg(long, value_name = "FILE", requires = "what", conflicts_with_all = ["json", "cure"])]
     export: Option<String>,
-    /// Then replay a trace file's program under this choice of its model, which should cure it
+    /// After a trace file, also replay its program under this choice of its model, which should cure it
     #[arg(long, value_name = "NAME", requires = "what")]
     cure: Option<String>,
-    /// Write what was seen as JSON to this file; - is standard output (the text then goes to standard error)
+    /// Write the results as JSON to this file; - is standard output (the text then goes to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
 }
@@ -65,26 +65,26 @@ const EXAMPLES: &str = "Examples:
   replicheck replay trace.json --cure writeset
   replicheck replay --json - 2> replay.txt | jq '.[] | select(.as_recorded | not) | .id'";
 
-/// What one choice came to on real nodes.
+/// The result of running one choice on real nodes.
 pub struct Ran {
     /// The choice.
     pub choice: Choice,
-    /// What happened.
+    /// The steps that happened.
     pub story: Story,
-    /// Where it could not do what it was told to.
+    /// Orders that it could not follow.
     pub notes: Vec<String>,
-    /// Where it was not as the model first.
+    /// The first difference from the model.
     pub unlike: Option<String>,
-    /// What was broken.
+    /// The broken invariants.
     pub broken: Vec<&'static str>,
-    /// Whether the replica has all that the master logged.
+    /// Whether the replica has applied all entries that the master logged.
     pub is_at_end: bool,
     /// Both stores at the end.
     pub keys: Vec<KeyRow>,
 }
 
 impl Ran {
-    /// Nothing happened yet.
+    /// A result in which nothing has happened yet.
     fn new(choice: Choice) -> Ran {
         let (story, notes) = (Story::default(), Vec::new());
         let (broken, keys) = (Vec::new(), Vec::new());
@@ -105,26 +105,26 @@ impl Ran {
     }
 }
 
-/// What a path came to.
+/// The result of replaying a path.
 pub struct Replayed {
     /// The row's id, or the file's name.
     pub name: String,
     /// The path.
     pub trace: Trace,
-    /// Under its own choice.
+    /// The run under its own choice.
     pub bug: Ran,
-    /// Under the cure, if there is one.
+    /// The run under the cure, if there is one.
     pub cure: Option<Ran>,
 }
 
 impl Replayed {
-    /// Whether the nodes did what the path says, and broke what it breaks.
+    /// Whether the nodes followed the path, and broke the invariant that it breaks.
     pub fn is_found(&self) -> bool {
         let is_broken = |name: &String| self.bug.broken.contains(&name.as_str());
         self.bug.unlike.is_none() && self.trace.invariant.as_ref().is_none_or(is_broken)
     }
 
-    /// Whether the cure, if there is one, came to the end and did not break it.
+    /// Whether the cure, if there is one, reached the end of the log and did not break the invariant.
     pub fn is_cured(&self) -> bool {
         let invariant = self.trace.invariant.as_deref();
         self.cure
@@ -133,7 +133,7 @@ impl Replayed {
     }
 }
 
-/// Replays what is asked for and prints it.
+/// Replays the requested paths, and prints the results.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let paths = paths(args.what.as_deref(), args.cure.as_deref())?;
     if let (Some(file), Some((_, experiment, trace, _))) = (&args.export, paths.first()) {
@@ -163,10 +163,11 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     Ok(if is_as_recorded { Outcome::Expected } else { Outcome::Differs })
 }
 
-/// A name, what its path is of, the path, and its cure.
+/// A name, the experiment of the path, the path, and its cure.
 type Replay = (String, Experiment, Trace, Option<Choice>);
 
-/// The row of that id, the trace of that file, or every row that can be replayed.
+/// The path of the row with this id, the path in this trace file, or the paths of all rows that can be
+/// replayed.
 fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageError> {
     let Some(what) = what else {
         let cases = catalogue::all().filter(|case| case.bug().is_some_and(|bug| bug.no_replay.is_empty()));
@@ -218,7 +219,7 @@ fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
 }
 
 fn export(file: &str, experiment: &Experiment, trace: &Trace) -> Result<Outcome, UsageError> {
-    // What is written can be read.
+    // Only a path that can be replayed is written.
     prepared(experiment, trace).map_err(UsageError::Unknown)?;
     let json = serde_json::to_string_pretty(trace).map_err(std::io::Error::from)? + "\n";
     match file {
@@ -234,7 +235,7 @@ enum Orders {
     Expiry(Vec<expiry::Told>, i64),
 }
 
-/// Errors: a choice that no node runs by.
+/// Checks that a node can run by this choice. Errors: no node can.
 fn has_engine(choice: Choice) -> Result<(), String> {
     match choice.kind() {
         Kind::Ordering(ordering) if ordering.reads_after_crash => {
@@ -269,7 +270,8 @@ fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, String> {
     }
 }
 
-/// Replays the path under its own choice, then under the cure. `folder` is not there yet. Errors: in words.
+/// Replays the path under its own choice, then under the cure. `folder` must not exist yet. Errors: as
+/// text.
 fn replay(
     handle: &Handle,
     folder: &Path,
@@ -294,7 +296,8 @@ fn replay(
     Ok(Replayed { name: name.clone(), trace: trace.clone(), bug, cure })
 }
 
-/// What the catalogue's column says of rows that were judged, each of which may be replayed. Errors: no threads, no folder.
+/// The cells of the catalogue's column for judged rows; each row may be replayed. Errors: no threads or no folder can be
+/// had.
 pub fn cells(judgements: &[&Judgement]) -> Result<Vec<Cell>, UsageError> {
     let paths: Vec<Option<Replay>> = judgements.iter().map(|judgement| of_row(judgement)).collect();
     let there: Vec<Replay> = paths.iter().flatten().cloned().collect();
@@ -310,7 +313,7 @@ pub fn cells(judgements: &[&Judgement]) -> Result<Vec<Cell>, UsageError> {
     Ok(paths.iter().map(&mut cell).collect())
 }
 
-/// Replays all paths, some at a time; what came of each is in its place.
+/// Replays all paths, some at a time. The results are in the order of the paths.
 fn replay_all(paths: &[Replay]) -> Result<Vec<Result<Replayed, UsageError>>, UsageError> {
     let runtime = Runtime::new()?;
     let folder = tempfile::tempdir()?;

@@ -1,7 +1,8 @@
-//! `replicheck replay-node` — a replica that does what its standard input says. Does I/O: RocksDB, TCP, threads, abort.
+//! `replicheck replay-node` — a replica that follows orders from its standard input. Does I/O: RocksDB, TCP, threads,
+//! abort.
 //!
-//! A crash cannot be played in the process that judges it, so a path that has one runs its replica here: no destructor,
-//! no flush and no clean stop come between the order and the end.
+//! A crash cannot be simulated in the process that judges it. So a path with a crash runs its replica in this process:
+//! there is no destructor, no flush and no clean stop between the order and the end.
 
 use super::cluster::settings;
 use super::replica::see;
@@ -23,21 +24,21 @@ pub struct Args {
     /// Its folder.
     #[arg(long)]
     pub dir: PathBuf,
-    /// Where it finds its master.
+    /// The address of its master.
     #[arg(long)]
     pub master: SocketAddr,
-    /// Its workers.
+    /// Number of its workers.
     #[arg(long)]
     pub workers: usize,
-    /// What it runs.
+    /// The choice that it runs.
     #[arg(long)]
     pub choice: String,
-    /// A fault on it.
+    /// The seeded fault, if any.
     #[arg(long)]
     pub seeded: Option<String>,
 }
 
-/// Answers each line of standard input by one of standard output, until it ends.
+/// Answers each line of standard input with a line on standard output, until the input ends.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let named = Choice::named("ordering", &args.choice, args.seeded.as_deref());
     let choice = named.map_err(|error| UsageError::Unknown(error.to_string()))?;
@@ -56,7 +57,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
         let order = serde_json::from_str(&line?).map_err(std::io::Error::from)?;
         answer(&follow(&node.engine, order))?;
     }
-    // Whoever gave the orders is gone.
+    // The process that gave the orders has ended.
     node.engine.abandon();
     Ok(Outcome::Expected)
 }

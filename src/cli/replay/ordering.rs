@@ -1,11 +1,13 @@
-//! A path of the ordering model on real nodes: clients send, workers write, and readers look, in its order. Does I/O.
+//! A path of the ordering model on real nodes: clients send, workers write, and readers read, in the order of the
+//! path. Does I/O.
 //!
-//! The model's *take* is the pool's own business: a worker has a job as soon as there is one for it. What readers can see
-//! is decided by the order of writes, and which marker a batch carries by what is finished when its worker begins: both are
-//! the path's.
+//! The pool itself does the model's *take*: a worker has a job as soon as there is one for it. The order of writes decides
+//! what readers can see. The jobs that are finished when a worker begins decide which marker its batch carries. The path
+//! controls both.
 //!
-//! At a crash the replica, which then is a process of its own, aborts. What it leaves on disk is compared with what the
-//! model's crash leaves; then it starts again, and its readers are let in when it has recovered.
+//! For a path with a crash the replica runs in a separate process, which aborts at the crash. The state that it leaves
+//! on disk is compared with the state that the model's crash leaves. Then the replica starts again, and lets readers in
+//! when it has recovered.
 
 use super::Ran;
 use super::cluster::{Cluster, Kind, Setup};
@@ -26,8 +28,8 @@ use replicheck::store::{Content, Dump};
 use std::path::Path;
 use tokio::runtime::Handle;
 
-/// Runs the orders on nodes of `choice`, as far as it lets them. `is_recorded`: they are of its own path, so its
-/// readers must be given what the model's are. Errors: in words.
+/// Runs the orders on nodes of `choice`, as far as it allows them. `is_recorded`: the orders are those of its
+/// own path, so its readers must be given the same state as the model's readers. Errors: as text.
 pub fn run(
     handle: &Handle,
     folder: &Path,
@@ -74,7 +76,8 @@ pub fn run(
 struct Run {
     cluster: Cluster,
     reads: Reads,
-    /// Its readers see what is written once its worker has said so, the model's before that.
+    /// Whether the strategy shows prefixes. Then readers of a node see a job only when it is finished, but
+    /// readers of the model see it when it is written.
     shows_prefixes: bool,
     is_recorded: bool,
     ran: Ran,
@@ -101,8 +104,8 @@ impl Run {
             Order::Recovered(steps) => {
                 if self.is_recorded && *steps > 0 {
                     self.ran.note(format!(
-                        "The model runs the log again in {steps} steps; a node does it before its port opens, in log order, \
-                         so they were not driven one by one"
+                        "The model applies the log again in {steps} steps; a node does this before its port opens, in log order, \
+                         so the steps were not driven one by one"
                     ));
                 }
                 Ok(())
@@ -130,7 +133,7 @@ impl Run {
         self.look(Lane::Client, arrows, what)
     }
 
-    /// Waits until the pool has the entry, or keeps it waiting at a cut.
+    /// Waits until the pool has admitted the entry, or the entry waits for a cut.
     fn wait_until_admitted(&self, lsn: Lsn) -> Result<(), String> {
         let has_come = || {
             let state = self.cluster.pool();
@@ -140,8 +143,8 @@ impl Run {
         self.cluster.pool().map(|_| ())
     }
 
-    /// Lets the worker of `job` begin. Under another strategy no worker may have the job yet: its marker is settled when it
-    /// is written.
+    /// Lets the worker of `job` begin. Under another strategy perhaps no worker has the job yet; then its marker is settled
+    /// when it is written.
     fn begin(&mut self, job: &Job) -> Result<(), String> {
         if !self.cluster.pool()?.at_gate.contains(job) {
             return Ok(());
@@ -151,7 +154,8 @@ impl Run {
         self.look(Lane::Replica, Vec::new(), what)
     }
 
-    /// Lets `wanted` be written; where the strategy has not given it to a worker, what stands before it.
+    /// Lets `wanted` be written. If the strategy has not given it to a worker, the jobs before it are written
+    /// first.
     fn write(&mut self, wanted: &Job) -> Result<(), String> {
         let name = self.readers.name(wanted);
         let mut before = Vec::new();
@@ -163,7 +167,7 @@ impl Run {
                 continue;
             }
             let Some(job) = next.or(at_gate.first()).cloned() else {
-                self.ran.note(format!("{name} was not written: no worker may"));
+                self.ran.note(format!("{name} was not written: no worker may write it"));
                 return Ok(());
             };
             if next.is_none() {
@@ -187,12 +191,12 @@ impl Run {
         self.look(Lane::Replica, vec![arrow], what)
     }
 
-    /// Lets jobs that are written be finished.
+    /// Lets written jobs be finished.
     fn finish(&mut self, which: impl Fn(&Job) -> bool) -> Result<(), String> {
         for job in self.cluster.pool()?.unfinished.into_iter().filter(which) {
             self.cluster.replica.let_finish(job.clone())?;
             self.wait_until_over(&job)?;
-            let what = format!("its worker says that {} is done", self.readers.name(&job));
+            let what = format!("its worker reports that {} is done", self.readers.name(&job));
             self.look(Lane::Replica, Vec::new(), what)?;
         }
         Ok(())
@@ -203,7 +207,7 @@ impl Run {
         wait_until(format_args!("{job:?}"), is_over)
     }
 
-    /// The replica is killed, leaves what was flushed, and starts again.
+    /// Kills the replica, which leaves the flushed batches, and starts it again.
     fn crash(&mut self, left: &Dump, after: Lsn) -> Result<(), String> {
         let (found, marker) = self.cluster.kill_replica()?;
         if let (true, Some(unlike)) = (self.is_recorded, other_crash((&found, marker), (left, after))) {
@@ -224,7 +228,7 @@ impl Run {
         if !twice.is_empty() {
             what += &format!(", {} for the second time", twice.join(", "));
         }
-        // Its readers see what it recovered, whatever they saw last.
+        // Its readers see the recovered state, whatever they saw before.
         self.readers.applied = Lsn(u64::MAX);
         self.look(Lane::Replica, Vec::new(), what)?;
         if let Some(step) = self.ran.story.steps.last_mut() {
@@ -233,7 +237,7 @@ impl Run {
         Ok(())
     }
 
-    /// Writes what is left, in the order of the log, and publishes it.
+    /// Writes the remaining jobs in the order of the log, and publishes them.
     fn go_to_the_end(&mut self) -> Result<(), String> {
         self.finish(|_| true)?;
         while let Some(job) = self.cluster.pool()?.at_gate.first().cloned() {
@@ -246,11 +250,11 @@ impl Run {
         Ok(())
     }
 
-    /// A reader of the replica looks, and is judged.
+    /// A reader of the replica reads, and the result is judged.
     fn look(&mut self, actor: Lane, arrows: Vec<Arrow>, what: String) -> Result<(), String> {
         let [_, given] = self.cluster.given()?;
         let applied = self.cluster.applied();
-        // Readers of a strategy that shows prefixes are given what was published, not the store as it is.
+        // Readers of a strategy that shows prefixes are given the published state, not the current store.
         let is_live = self.reads == Reads::Latest && !self.shows_prefixes;
         let is_new = is_live || applied != self.readers.applied;
         self.readers.applied = applied;
@@ -281,7 +285,8 @@ impl Run {
     }
 }
 
-/// In which way a crash left something else than the model's, marker included.
+/// A text for the difference between what a crash left and what the model's crash left, marker included;
+/// `None`: they are equal.
 fn other_crash(found: (&Dump, Lsn), expected: (&Dump, Lsn)) -> Option<String> {
     let is_other = contents(found.0) != contents(expected.0) || found.1 != expected.1;
     let (here, there) = (seen(found.0), seen(expected.0));
@@ -298,7 +303,7 @@ fn overlap(job: &Job, wanted: &Job) -> bool {
     parts_meet && job.lsns.iter().any(|lsn| wanted.lsns.contains(lsn))
 }
 
-/// Without deadlines: this model's clock stands still elsewhere.
+/// The contents without deadlines, because the clock of this model stands still at an instant of its own.
 fn contents(dump: &Dump) -> Vec<(String, &Content)> {
     dump.iter().map(|(key, stored)| (key.to_string(), &stored.content)).collect()
 }

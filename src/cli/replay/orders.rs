@@ -1,13 +1,13 @@
-//! A path of the ordering model → what real nodes are told, one order after the other. Pure.
+//! A path of the ordering model → the orders for real nodes, one after the other. Pure.
 //!
 //! ```text
 //! the path        command 1, command 2, take, take, begin 2, write 2, crash (1 batch flushed), recover 1 and 2, …
-//! the orders      send 1, send 2, begin 2, write 2, flush, crash         recovered: readers are given what the model's are
+//! the orders      send 1, send 2, begin 2, write 2, flush, crash         recovered: readers get the same as in the model
 //! ```
 //!
-//! A crash leaves the first so many batches. A node's store flushes all or nothing, so it is flushed after the last of
-//! them, and the batches after it are lost. What a replica does with its log after a crash is not told: a node does it
-//! before its port opens, in the order of the log.
+//! A crash leaves a prefix of the batches. A node's store flushes everything or nothing, so it is flushed after the
+//! last batch of the prefix, and the batches after it are lost. There are no orders for the recovery after a crash: a
+//! node applies its log again before its port opens, in the order of the log.
 
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
@@ -17,7 +17,7 @@ use replicheck::models::rigged::Rigged;
 use replicheck::ordering::Job;
 use replicheck::store::Dump;
 
-/// What the nodes are told to do.
+/// An order to the nodes.
 pub enum Order {
     /// A client sends a command, and the replica receives its entry.
     Send(Command),
@@ -25,27 +25,29 @@ pub enum Order {
     Begin(Job),
     /// A worker writes a job.
     Write(Job),
-    /// The worker says that it is done.
+    /// The worker reports the job as finished.
     Finish(Job),
     /// Admission closes, so that a snapshot is published.
     Cut,
     /// The replica's store is flushed.
     Flush,
-    /// The replica is killed and starts again. In the model it finds this, and its log runs again after that entry.
+    /// The replica is killed and starts again. In the model it then has this store, and applies its log again after
+    /// this entry.
     Crash(Dump, Lsn),
-    /// In the model, too, readers are let in again, after so many steps.
+    /// Now readers are let in again in the model, too, after this number of steps.
     Recovered(usize),
 }
 
-/// An order, and what readers of the replica are given in the model afterwards; `None` where the nodes may be ahead of it.
+/// An order, and the state that readers of the replica are given in the model afterwards; `None` if the nodes may be ahead
+/// of the model.
 pub type Told = (Order, Option<Dump>);
 
-/// Whether the replica is killed on the way.
+/// Whether the replica is killed on the path.
 pub fn has_crash(orders: &[Told]) -> bool {
     orders.iter().any(|(order, _)| matches!(order, Order::Crash(..)))
 }
 
-/// The orders of a path. Errors: what real nodes cannot be told to do.
+/// The orders of a path. Errors: the path has a step that real nodes cannot be ordered to do.
 pub fn orders(
     model: &OrderingModel<Rigged>,
     path: &[Taken<ordering::State, Action>],
@@ -53,18 +55,18 @@ pub fn orders(
     let crashes: Vec<u16> = path.iter().filter_map(|(_, action, _)| flushed(action)).collect();
     if crashes.len() > 1 {
         return Err(format!(
-            "the path has {} crashes: after the first one a node writes its log again as one batch, so it cannot be told \
-             which batches the second one leaves",
+            "the path has {} crashes: after the first one a node writes its log again as one batch, so it cannot be ordered \
+             which batches to leave at the second one",
             crashes.len()
         ));
     }
     if path.iter().any(|(_, action, _)| matches!(action, Action::Crash(_, 1..))) {
-        return Err("the crash loses entries of the log: a node that is killed keeps its own".to_owned());
+        return Err("the crash loses entries of the log, but a node that is killed keeps its log".to_owned());
     }
     let (mut orders, mut batches, mut recovering) = (Vec::new(), 0, None);
     for (before, action, after) in path {
         let is_open = model.lets_readers_in(after);
-        // A node publishes at once what the model publishes in a step of its own.
+        // A node publishes at once what the model publishes in a separate step.
         let is_ahead = model.publication_is_due(after);
         let given = || (is_open && !is_ahead).then(|| model.given(after).clone());
         // Steps of recovery: a node takes them all at once.
@@ -83,7 +85,7 @@ pub fn orders(
             }
             Action::Move(Move::Write(worker)) => {
                 let job = model.in_hand(before, *worker).ok_or("the path writes nothing")?;
-                // Of what was in the log at the crash nothing is left to write.
+                // After a crash no entry that was in the log at the crash is left to write.
                 orders.push((Order::Write(job.clone()), given()));
                 batches += 1;
                 if crashes.first() == Some(&batches) && !has_crash(&orders) {

@@ -1,4 +1,4 @@
-//! What paths came to on real nodes → text and JSON. Pure.
+//! Results of paths on real nodes → text and JSON. Pure.
 
 use super::{Ran, Replayed};
 use crate::cli::paint;
@@ -22,14 +22,15 @@ struct JsonRun<'a> {
     choice: String,
     role: &'static str,
     broken: &'a [&'static str],
-    /// Where the nodes were not as the model first; null: nowhere, or the path is another one's.
+    /// The first difference from the model; null: there is none, or the path belongs to another
+    /// configuration.
     unlike_model: Option<&'a str>,
     notes: &'a [String],
     steps: Vec<String>,
     keys: &'a [KeyRow],
 }
 
-/// The paths as JSON, a field a line.
+/// The paths as JSON, one field per line.
 pub fn json(replayed: &[Replayed]) -> std::io::Result<String> {
     let rows: Vec<JsonReplay> = replayed.iter().map(json_replay).collect();
     Ok(serde_json::to_string_pretty(&rows)? + "\n")
@@ -57,7 +58,7 @@ fn json_run<'a>(ran: &'a Ran, role: &'static str) -> JsonRun<'a> {
     }
 }
 
-/// A line a path.
+/// A table with one line per path.
 pub fn table(replayed: &[Replayed], width: u16) -> String {
     let mut text = String::new();
     for one in replayed {
@@ -70,7 +71,7 @@ pub fn table(replayed: &[Replayed], width: u16) -> String {
         let cure = cure.unwrap_or_default();
         let _ = writeln!(text, "{:<5}{invariant:<16} {bug:<38} {cure}", one.name);
         if let Some(unlike) = &one.bug.unlike {
-            text += &wrapped(&format!(" ! not as the model: {unlike}"), width);
+            text += &wrapped(&format!(" ! differs from the model: {unlike}"), width);
         }
     }
     let found = replayed.iter().filter(|one| one.is_found()).count();
@@ -102,7 +103,7 @@ pub fn in_full(one: &Replayed, width: u16) -> String {
         let invariant = invariant.unwrap_or("it");
         let verdict = match one.is_cured() {
             true => format!("✓ {invariant} holds: the cure"),
-            false if !cure.is_at_end => "✗ it did not come to the end of the log".to_owned(),
+            false if !cure.is_at_end => "✗ it did not reach the end of the log".to_owned(),
             false => format!("✗ {invariant} is broken: no cure"),
         };
         text += &format!("\n{}", run(one, cure, &verdict, width));

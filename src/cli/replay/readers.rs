@@ -1,4 +1,5 @@
-//! Readers — what the nodes of a path of the ordering model were told → what their readers may see. Pure.
+//! Readers — the orders that the nodes of a path of the ordering model got → what their readers may see.
+//! Pure.
 
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::{Key, KeySet};
@@ -10,29 +11,30 @@ use replicheck::ordering::Job;
 use replicheck::store::Dump;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of both nodes, to judge what readers of the replica are given.
+/// The facts about both nodes that are needed to judge what readers of the replica are given.
 pub struct Readers {
-    /// The master after 0, 1, 2, … entries.
+    /// The versions of the master after 0, 1, 2, … entries; `dumps` are its stores.
     versions: Vec<Versions>,
     dumps: Vec<Dump>,
-    /// What each entry was: the command, and the entry.
+    /// For each LSN the command and the entry.
     entries: BTreeMap<Lsn, (String, Entry)>,
     written: Vec<Job>,
-    /// What a crash leaves: how many of the jobs, and what they came to.
+    /// The state that a crash leaves: the number of jobs, and the data after them.
     flushed: (usize, Data),
-    /// What the jobs came to: the last writer of each key, and what would be held if none had run twice.
+    /// The data after the jobs: the last writer of each key, and the store that would result if no job had
+    /// run twice.
     stored: Data,
-    /// The same of what readers are given, and the versions that they were given before.
+    /// The same for the state that readers are given; `saw` has the versions that they were given before.
     given: Data,
     saw: Versions,
     /// The last entry that they see.
     pub applied: Lsn,
-    /// What was broken.
+    /// The broken invariants.
     pub broken: InvariantSet,
 }
 
 impl Readers {
-    /// Nothing was sent.
+    /// The state before any entry is sent.
     pub fn new() -> Readers {
         Readers {
             versions: vec![Versions::default()],
@@ -48,7 +50,7 @@ impl Readers {
         }
     }
 
-    /// The master logged an entry.
+    /// Records that the master logged an entry.
     pub fn sent(&mut self, entry: Entry, command: String, master: &Given) {
         let mut versions = self.versions.last().cloned().unwrap_or_default();
         versions.write(&entry.keys(), entry.lsn);
@@ -57,29 +59,29 @@ impl Readers {
         self.entries.insert(entry.lsn, (command, entry));
     }
 
-    /// The replica wrote a job.
+    /// Records that the replica wrote a job.
     pub fn wrote(&mut self, job: Job) {
         self.write(&job);
         self.written.push(job);
     }
 
-    /// Says whether any of the job was in the store already.
+    /// Adds a job to the data. Returns whether any part of the job was in the store already.
     fn write(&mut self, job: &Job) -> bool {
         let entries: Vec<&Entry> =
             job.lsns.iter().filter_map(|lsn| self.entries.get(lsn)).map(|(_, entry)| entry).collect();
-        // The marker counts for nothing here: what the node's own was is asked after a crash.
+        // The marker does not matter here: the node's own marker is read after a crash.
         let (stored, repeats) = self.stored.write(&entries, job.part.as_ref(), Lsn::NONE, None);
         self.stored = stored;
         repeats
     }
 
-    /// The replica's store was flushed.
+    /// Records that the replica's store was flushed.
     pub fn flushed(&mut self) {
         self.flushed = (self.written.len(), self.stored.clone());
     }
 
-    /// The replica was killed with `marker` on disk, and ran its log again after that. Gives the entries that were written
-    /// twice.
+    /// Records that the replica was killed with `marker` on disk, and applied its log again after it. Returns the entries
+    /// that were written twice.
     pub fn recovered(&mut self, marker: Lsn) -> BTreeSet<Lsn> {
         let (jobs, stored) = std::mem::take(&mut self.flushed);
         self.written.truncate(jobs);
@@ -91,7 +93,7 @@ impl Readers {
         twice
     }
 
-    /// Whether all of the job is written, be it in other pieces.
+    /// Whether the whole job is written, perhaps in other pieces.
     pub fn is_written(&self, wanted: &Job) -> bool {
         let has_part = |lsn: Lsn, key: Option<&Key>| {
             self.written.iter().any(|job| job.lsns.contains(&lsn) && job.part.as_ref() == key)
@@ -115,7 +117,7 @@ impl Readers {
         format!("{}{part}", entries.join(" and "))
     }
 
-    /// A reader looks; `is_new`: he is given the store as it is now, or a newer snapshot.
+    /// Judges one read; `is_new`: the reader is given the current store, or a newer snapshot.
     pub fn look(&mut self, stored: &Dump, is_new: bool, is_stuck: bool) {
         if is_new {
             self.given = self.stored.clone();

@@ -1,4 +1,4 @@
-//! The replica of a path: in this process, or, where it is to be killed, in one of its own. Does I/O: processes, RocksDB.
+//! The replica of a path: in this process or, if it is to be killed, in a separate process. Does I/O: processes, RocksDB.
 
 use super::child::Child;
 use super::wire::{Order, Seen, job_line};
@@ -18,15 +18,15 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A replica that does what it is told.
+/// A replica that follows orders.
 pub enum Replica {
-    /// In this process.
+    /// A replica in this process.
     Here(Running),
-    /// In its own.
+    /// A replica in a separate process.
     Apart(Box<Apart>),
 }
 
-/// A replica in its own process, with what starts it.
+/// A replica in a separate process, with everything that is needed to start it.
 pub struct Apart {
     dir: PathBuf,
     arguments: Vec<String>,
@@ -37,7 +37,7 @@ pub struct Apart {
 const KILLED: &str = "the replica was killed";
 
 impl Apart {
-    /// Starts it on an empty folder. Errors: in words.
+    /// Starts it on an empty folder. Errors: as text.
     pub fn start(
         choice: Choice,
         workers: usize,
@@ -66,18 +66,18 @@ impl Apart {
         self.child.as_ref().ok_or_else(|| KILLED.to_owned())
     }
 
-    /// It aborts. Errors: in words.
+    /// Makes it abort. Errors: as text.
     pub fn kill(&mut self) -> Result<(), String> {
         self.child.take().ok_or(KILLED)?.abort()
     }
 
-    /// What it left on disk: the store, and the marker in it. Errors: in words.
+    /// The store that it left on disk, and the marker in it. Errors: as text.
     pub fn left(&self) -> Result<(Dump, Lsn), String> {
         let store = RocksStore::open(&self.dir.join("store")).map_err(in_words)?;
         Ok((dump(&store).map_err(in_words)?, apply::marker(&store).map_err(in_words)?))
     }
 
-    /// Starts it again on its folder; it has recovered when this returns. Errors: in words.
+    /// Starts it again on its folder; it has recovered when this returns. Errors: as text.
     pub fn restart(&mut self) -> Result<(), String> {
         let program = std::env::current_exe().map_err(in_words)?;
         let (child, _) = Child::start(Command::new(program).args(&self.arguments))?;
@@ -87,7 +87,7 @@ impl Apart {
 }
 
 impl Replica {
-    /// All that is seen of it. Errors: in words.
+    /// Its state, as [`Seen`]. Errors: as text.
     pub fn look(&self) -> Result<Seen, String> {
         match self {
             Replica::Here(node) => see(&node.engine),
@@ -95,7 +95,7 @@ impl Replica {
         }
     }
 
-    /// Its workers. Errors: they have stopped.
+    /// The state of its workers. Errors: they have stopped.
     pub fn pool(&self) -> Result<PoolState, String> {
         match self {
             Replica::Here(node) => pool(&node.engine),
@@ -103,7 +103,7 @@ impl Replica {
         }
     }
 
-    /// What its readers are given. Errors: in words.
+    /// The state that its readers are given. Errors: as text.
     pub fn given(&self) -> Result<Given, String> {
         match self {
             Replica::Here(node) => node.engine.given().map_err(in_words),
@@ -111,7 +111,7 @@ impl Replica {
         }
     }
 
-    /// The last entry that its readers see. Errors: in words.
+    /// The last entry that its readers see. Errors: as text.
     pub fn applied(&self) -> Result<Lsn, String> {
         match self {
             Replica::Here(node) => Ok(node.engine.facts().progress.applied),
@@ -119,7 +119,7 @@ impl Replica {
         }
     }
 
-    /// Its log time. Errors: in words.
+    /// Its log time. Errors: as text.
     pub fn log_time(&self) -> Result<Millis, String> {
         match self {
             Replica::Here(node) => Ok(node.engine.facts().log_time),
@@ -149,7 +149,7 @@ impl Replica {
         }
     }
 
-    /// Lets a job that is written through the gate, to be finished.
+    /// Lets a written job through the gate, to be finished.
     pub fn let_finish(&self, job: Job) -> Result<(), String> {
         match self {
             Replica::Here(node) => {
@@ -187,7 +187,7 @@ impl Replica {
         }
     }
 
-    /// The one that can be killed. Errors: it cannot.
+    /// The replica as one that can be killed. Errors: it cannot be killed.
     pub fn apart(&mut self) -> Result<&mut Apart, String> {
         match self {
             Replica::Here(_) => Err("a replica of this process cannot be killed".to_owned()),
@@ -195,17 +195,17 @@ impl Replica {
         }
     }
 
-    /// Ends it. What it has not written, it never will.
+    /// Ends it. It never writes what it has not written by then.
     pub fn end(self) {
         if let Replica::Here(node) = self {
             node.engine.abandon();
-            // A replica that was abandoned says so.
+            // Stopping an abandoned replica returns an error.
             let _ = node.engine.stop_now();
         }
     }
 }
 
-/// All that is seen of a replica. Errors: in words; its workers have stopped.
+/// The state of a replica, as [`Seen`]. Errors: as text; its workers have stopped.
 pub fn see(engine: &Engine) -> Result<Seen, String> {
     let facts = engine.facts();
     Ok(Seen {
@@ -218,7 +218,7 @@ pub fn see(engine: &Engine) -> Result<Seen, String> {
 }
 
 fn pool(engine: &Engine) -> Result<PoolState, String> {
-    let state = engine.pool_state().ok_or("the replica is none any more")?;
+    let state = engine.pool_state().ok_or("the node is no longer a replica")?;
     match &state.stopped {
         Some(stopped) => Err(format!("the replica stopped: {stopped}")),
         None => Ok(state),

@@ -1,9 +1,9 @@
-//! What a replica in a process of its own is told, and what it answers ⇄ lines of JSON. Pure.
+//! Orders to a replica in a separate process, and its answers ⇄ lines of JSON. Pure.
 //!
 //! ```text
 //! "Look"                                    {"Ok": {"admitted": 2, "at_gate": [[1, 1, null], [2, 2, null]], …}}
 //! {"LetWrite": [2, 2, null]}                {"Ok": {"admitted": 2, "at_gate": [[1, 1, null]], …}}
-//! "Abort"                                   no answer: the process is gone
+//! "Abort"                                   no answer: the process ends
 //! ```
 
 use replicheck::apply::pool::PoolState;
@@ -16,37 +16,37 @@ use replicheck::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What it is told: one line.
+/// An order to the replica: one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
-    /// Nothing but to answer.
+    /// Only answer.
     Look,
     /// Settle the marker of a job at the gate.
     LetBegin(JobLine),
     /// Let a job through the gate, to be written.
     LetWrite(JobLine),
-    /// Let a job that is written through it, to be finished.
+    /// Let a written job through the gate, to be finished.
     LetFinish(JobLine),
     /// Close admission to publish a snapshot.
     Cut,
     /// Flush the store as it is.
     Flush,
-    /// Abort, at once.
+    /// Abort at once.
     Abort,
 }
 
-/// What it answers to each order, and once before the first: one line. Errors: in words.
+/// The answer to each order, and once before the first order: one line. Errors: as text.
 pub type Answer = Result<SeenLine, String>;
 
-/// First, last, and the part's database and key.
+/// A job on a line: its LSNs, and the database and name of the key if it is a part.
 pub type JobLine = (Vec<u64>, Option<KeyLine>);
 
 type KeyLine = (u8, Vec<u8>);
 
-/// What is seen of a replica.
+/// The state of a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Its worker pool.
+    /// The state of its worker pool.
     pub pool: PoolState,
     /// The last entry that its readers see.
     pub applied: Lsn,
@@ -54,11 +54,11 @@ pub struct Seen {
     pub log_time: Millis,
     /// Whether readers are let in.
     pub lets_readers_in: bool,
-    /// What readers are given.
+    /// The state that readers are given.
     pub given: Given,
 }
 
-/// As a line.
+/// [`Seen`] as a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenLine {
     admitted: u64,
@@ -80,7 +80,7 @@ enum ContentLine {
     Hash(Vec<(Vec<u8>, Vec<u8>)>, u64),
 }
 
-/// A job as a line has it.
+/// A job in the form of a line.
 pub fn job_line(job: &Job) -> JobLine {
     (job.lsns.iter().map(|lsn| lsn.0).collect(), job.part.as_ref().map(key_line))
 }
@@ -129,7 +129,8 @@ impl From<Seen> for SeenLine {
 }
 
 impl From<SeenLine> for Seen {
-    /// What nobody asks of a replica elsewhere, the lengths of its queue and the holds, is left empty.
+    /// The lengths of the queue and the holds are left empty: they are not needed of a replica in a separate
+    /// process.
     fn from(line: SeenLine) -> Seen {
         let content = |content| match content {
             ContentLine::String(value) => Content::String(value),

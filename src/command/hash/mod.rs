@@ -1,8 +1,8 @@
-//! Commands on hashes: HSET HMSET HSETNX HDEL HINCRBY HINCRBYFLOAT here, reads and choices at random in the
-//! files beside. Pure.
+//! Commands on hashes: HSET HMSET HSETNX HDEL HINCRBY HINCRBYFLOAT. The reads and HRANDFIELD are in the other
+//! files of this folder. Pure.
 //!
-//! A hash is a metadata record (incarnation, number of fields) and one record a field. A write notes the fields
-//! that it changes, and the metadata only if the number of fields changes; the deadline stays.
+//! A hash is a metadata record (incarnation, number of fields) and one record per field. The effect of a write
+//! holds the fields that it changes, and the metadata only if the number of fields changes. The deadline stays.
 
 mod random;
 mod read;
@@ -46,7 +46,7 @@ const fn row(name: &'static str, arity: i32, kind: Kind, grammar: &'static str, 
 struct Writer<'a> {
     view: &'a View<'a>,
     name: &'a [u8],
-    /// As stored; `None` if the hash is created by this command.
+    /// The metadata as stored; `None` if this command creates the hash.
     stored: Option<Collection>,
     collection: Collection,
     deadline: Option<Millis>,
@@ -54,12 +54,13 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// The hash `name`, to be created if it is absent or dead. Errors: WRONGTYPE.
+    /// Opens the hash `name` for writing. It will be created if it is absent or dead. Errors: WRONGTYPE.
     fn open(view: &'a View<'a>, name: &'a [u8]) -> Result<Writer<'a>, CommandError> {
         let mut draft = Draft::new();
         let (stored, deadline) = view.hash(name)?.unzip();
         if stored.is_none() {
-            // What a dead hash leaves behind would otherwise stay for good: nothing points to it any more.
+            // The elements of a dead hash would otherwise stay forever, because no metadata points to them
+            // any more.
             draft.clear_elements(view, name)?;
         }
         let collection = stored.unwrap_or(Collection { incarnation: view.incarnation(), count: 0 });
@@ -74,13 +75,13 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Gives a field its value. Each field once.
+    /// Sets a field to `value`. Must be called at most once per field.
     fn put(&mut self, field: &[u8], is_new: bool, value: &[u8]) {
         self.collection.count += u64::from(is_new);
         self.draft.put_element(self.view, self.name, self.collection.incarnation, field, value);
     }
 
-    /// The effect. A hash without fields does not exist.
+    /// The finished effect. It removes a hash that has no fields left, because such a hash does not exist.
     fn finish(mut self) -> Result<Effect, StoreError> {
         if self.stored == Some(self.collection) {
             return Ok(self.draft.finish());
@@ -95,14 +96,14 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Sets the fields of an HSET or HMSET; the number of fields that are new, and the effect.
+/// Sets the fields of an HSET or HMSET. Returns the number of new fields, and the effect.
 fn set_fields(view: &View<'_>, argv: &[Vec<u8>], command: &str) -> Result<(usize, Effect), CommandError> {
     if argv.len() % 2 == 1 {
         return Err(CommandError::arity(command));
     }
     let mut hash = Writer::open(view, &argv[1])?;
     let mut created = 0;
-    // Of a field that is named twice the last value counts.
+    // If a field is named twice, the last value counts.
     let fields: BTreeMap<&[u8], &[u8]> =
         argv[2..].chunks_exact(2).map(|pair| (pair[0].as_slice(), pair[1].as_slice())).collect();
     for (field, value) in fields {
@@ -167,7 +168,7 @@ fn hincrby(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 }
 
 fn hincrbyfloat(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    // The increment by itself first: Redis refuses it before it looks at the key.
+    // The increment is checked alone first: Redis refuses a bad one before it looks at the key.
     number::add_float(None, &argv[3]).map_err(|error| match error {
         FloatError::Infinite => CommandError::err("value is NaN or Infinity"),
         FloatError::Increment | FloatError::Old => CommandError::not_a_float(),

@@ -1,4 +1,4 @@
-//! HRANDFIELD: fields of a hash chosen at random. Pure: the randomness comes in with the view.
+//! HRANDFIELD: fields of a hash chosen at random. Pure: the view supplies the random number.
 
 use super::read::fields;
 use crate::command::random::Random;
@@ -7,8 +7,9 @@ use crate::effect::Effect;
 use crate::store::Element;
 use crate::time::Millis;
 
-/// A negative count asks for that many fields whether or not the hash has them, and a reply is built in memory:
-/// past this bound the command is refused. Redis has no bound but its memory.
+/// Upper bound of the number of fields with repetition. A negative count asks for that many fields even if the
+/// hash has fewer, and the reply is built in memory, so a command beyond this bound is refused. Redis has no
+/// bound except its memory.
 const REPEATED_MAX: usize = 1 << 20;
 
 /// HRANDFIELD. Cost: O(fields + count).
@@ -27,7 +28,7 @@ pub(super) fn hrandfield(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcom
         _ => return Err(CommandError::syntax()),
     };
     let out_of_range = || CommandError::err("value is out of range");
-    // Redis doubles the count in this case and refuses what would then not fit.
+    // Redis doubles the count in this case, and refuses a count whose double does not fit.
     if with_values && count.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
         return Err(out_of_range());
     }
@@ -57,7 +58,8 @@ fn parse_count(argument: &[u8]) -> Result<i64, CommandError> {
     Ok(count)
 }
 
-/// `wanted` of the fields, or all if there are fewer. All come in their order, some in a random one.
+/// `wanted` distinct fields chosen at random, or all fields if there are fewer. All fields come in their own
+/// order, a choice comes in random order.
 fn distinct(mut fields: Vec<Element>, wanted: usize, random: &mut Random) -> Vec<Element> {
     if wanted < fields.len() {
         // The first steps of a Fisher-Yates shuffle.

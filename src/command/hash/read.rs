@@ -1,6 +1,6 @@
 //! Commands that read a hash: HGET HMGET HGETALL HKEYS HVALS HLEN HEXISTS HSTRLEN HSCAN. Pure.
 //!
-//! A hash that is not there is a hash without fields. Fields come in the order of their names; Redis promises
+//! An absent hash is read as a hash without fields. Fields come in the order of their names; Redis promises
 //! no order.
 
 use crate::command::cursor::{self, Options};
@@ -79,9 +79,9 @@ pub(super) fn hstrlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::count(length), Effect::none()))
 }
 
-/// HSCAN: see [`cursor`] for order, guarantee and cost. As in Redis the options of a hash that is not there are
-/// not looked at, and a small hash comes whole at any cursor: one that grows large meanwhile has been returned
-/// whole before, one that shrank is returned once more.
+/// HSCAN: see [`cursor`] for order, guarantee and cost. As in Redis, the options are not checked if the hash
+/// does not exist, and a small hash is returned whole at any cursor. A hash that grows large during the scan
+/// was returned whole before; a hash that becomes small during the scan is returned whole once more.
 pub(super) fn hscan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let (name, from) = (&argv[1], cursor::parse(&argv[2])?);
     let Some((Collection { incarnation, count }, _)) = view.hash(name)? else {

@@ -1,4 +1,4 @@
-//! What a transcript of a real server cannot show: effects, incarnations, whole scans.
+//! Tests of properties that a transcript of a real server cannot show: effects, incarnations, whole scans.
 
 use crate::command::Reply;
 use crate::command::fixture::Fixture;

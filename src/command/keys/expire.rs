@@ -1,7 +1,7 @@
 //! Commands on deadlines: EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL EXPIRETIME PEXPIRETIME PERSIST. Pure.
 //!
-//! A deadline is decided here, once, as an absolute instant; the effect holds the whole record with it. One
-//! that is already reached deletes the key. Source: the commands' pages at redis.io.
+//! A deadline is computed here, once, as an absolute instant; the effect holds the whole record with it. A
+//! deadline that is already reached deletes the key. Source: the commands' pages at redis.io.
 
 use crate::command::{CommandError, Draft, KeyArguments, Kind, Outcome, Reply, Spec, View, always, number};
 use crate::effect::Effect;
@@ -62,8 +62,8 @@ fn pexpireat(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
     set_deadline(view, now, argv, "pexpireat", Unit::Milliseconds, Millis::ZERO)
 }
 
-/// The EXPIRE family: the argument counts from `base`. The order of the checks is Redis's: options, number,
-/// overflow, key, condition.
+/// Runs a command of the EXPIRE family; its argument counts from `base`. The checks have the order of Redis:
+/// options, number, overflow, key, condition.
 fn set_deadline(
     view: &View<'_>,
     now: Millis,
@@ -88,7 +88,7 @@ fn set_deadline(
 }
 
 /// The instant that lies `argument` units after `base`, in milliseconds; it may lie before 1970. `None` if it
-/// does not fit 64 bits with a sign, which is where Redis keeps it.
+/// does not fit a signed 64-bit number, which is how Redis stores it.
 fn instant(argument: i64, unit: Unit, base: Millis) -> Option<i64> {
     let distance = match unit {
         Unit::Seconds => argument.checked_mul(1000)?,
@@ -97,21 +97,23 @@ fn instant(argument: i64, unit: Unit, base: Millis) -> Option<i64> {
     distance.checked_add(signed(base))
 }
 
-/// An instant as Redis counts it.
+/// An instant as a signed number, as Redis stores it.
 fn signed(instant: Millis) -> i64 {
     i64::try_from(instant.0).unwrap_or(i64::MAX)
 }
 
-/// When the EXPIRE family may set the deadline.
+/// The condition under which a command of the EXPIRE family may set the deadline.
 #[derive(Clone, Copy, Default)]
 struct Condition {
-    /// Only if there is none.
+    /// Only if the key has no deadline.
     nx: bool,
-    /// Only if there is one.
+    /// Only if the key has a deadline.
     xx: bool,
-    /// Only if it is later than the one there is; none is later than all.
+    /// Only if the new deadline is later than the current one; no deadline counts as later than every
+    /// deadline.
     gt: bool,
-    /// Only if it is earlier than the one there is; none is later than all.
+    /// Only if the new deadline is earlier than the current one; no deadline counts as later than every
+    /// deadline.
     lt: bool,
 }
 
@@ -168,8 +170,8 @@ fn pexpiretime(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((tell(view, &argv[1], Unit::Milliseconds, by_wall_clock)?, Effect::none()))
 }
 
-/// What `distance` makes of the deadline of `name`, in milliseconds: -2 without the key, -1 without a deadline, seconds
-/// rounded to the nearest.
+/// The reply of a TTL command: the `distance` of the deadline of `name`, in `unit`. -2: there is no such key; -1: it
+/// has no deadline. `distance` gives milliseconds; seconds are rounded to the nearest.
 fn tell(
     view: &View<'_>,
     name: &[u8],

@@ -1,5 +1,5 @@
-//! Commands on keys of any type: DEL UNLINK EXISTS TOUCH TYPE FLUSHDB FLUSHALL here, the others by theme in
-//! the files beside. Pure.
+//! Commands on keys of any type: DEL UNLINK EXISTS TOUCH TYPE FLUSHDB FLUSHALL. Other commands on keys are in
+//! the other files of this folder, by theme. Pure.
 
 mod expire;
 mod rename;
@@ -85,13 +85,13 @@ const TABLE: &[Spec] = &[
     },
 ];
 
-/// DEL and UNLINK, which are one here: deleting a range of raw keys does not walk over them.
+/// DEL and UNLINK, which are the same here: the deletion of a range of raw keys does not visit each raw key.
 fn del(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let mut draft = Draft::new();
     let mut deleted = 0;
     let names: BTreeSet<&Vec<u8>> = argv[1..].iter().collect();
     for name in names {
-        // A dead key is not there to be deleted; its bytes are left to whoever clears dead keys away.
+        // A dead key does not count as deleted; the node reclaims its bytes later.
         if view.record(name)?.is_some() {
             draft.remove(view, name)?;
             deleted += 1;
@@ -100,7 +100,8 @@ fn del(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::Integer(deleted), draft.finish()))
 }
 
-/// EXISTS and TOUCH: a key that is named twice counts twice. Nothing here remembers when a key was last used.
+/// EXISTS and TOUCH: a key that is named twice counts twice. The store does not record when a key was last
+/// used.
 fn exists(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let mut living = 0;
     for name in &argv[1..] {
@@ -122,8 +123,9 @@ fn flushall(_: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     flush(key::all_databases(), argv)
 }
 
-/// Deletes a range of raw keys. The effect is there even if nothing was stored, as Redis too passes each FLUSH
-/// on to its replicas. ASYNC and SYNC choose who frees memory in Redis; here they come to the same.
+/// Deletes a range of raw keys. The effect is not empty even if nothing was stored, because Redis, too, sends
+/// each FLUSH to its replicas. In Redis, ASYNC and SYNC choose the thread that frees memory; here they do the
+/// same.
 fn flush((from, to): (Vec<u8>, Vec<u8>), argv: &[Vec<u8>]) -> Outcome {
     let understood = match argv {
         [_] => true,

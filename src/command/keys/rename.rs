@@ -1,7 +1,7 @@
 //! Commands that give a value another name: RENAME RENAMENX COPY. Pure.
 //!
-//! The elements of a hash stand under raw keys with the name of the key in them, so both write each element
-//! again, in a new incarnation. Cost: O(elements).
+//! The raw key of a hash element contains the name of the hash. So moving or copying a hash writes each
+//! element again, in a new incarnation. Cost: O(elements).
 
 use crate::command::connection::database_argument;
 use crate::command::{Command, CommandError, Draft, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
@@ -50,7 +50,7 @@ fn rename(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 
 fn renamenx(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let Some(record) = view.record(&argv[1])? else { return Err(no_such_key()) };
-    // The name of the key itself is a taken name too.
+    // The key's own name counts as taken, too.
     if view.record(&argv[2])?.is_some() {
         return Ok((Reply::Integer(0), Effect::none()));
     }
@@ -83,7 +83,8 @@ fn copy(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::Integer(1), draft.finish()))
 }
 
-/// Makes the key of `to` what `record`, the record of the key of `from`, says, deadline included.
+/// Writes `record`, which is the record of the key of `from`, to the key of `to`, with its elements and its
+/// deadline.
 fn write_copy(
     draft: &mut Draft,
     (source, from): (&View<'_>, &[u8]),
@@ -95,7 +96,8 @@ fn write_copy(
         Value::String(value) => return draft.put_string(target, to, &value, deadline),
         Value::Hash(old) => old,
     };
-    // Cleared first: a key that was written in the same entry may already have this incarnation.
+    // Old elements are cleared first: a key that was written in the same entry may already have this
+    // incarnation.
     draft.clear_elements(target, to)?;
     let new = Collection { incarnation: target.incarnation(), count: old.count };
     for (element, value) in source.elements(from, old.incarnation)? {
@@ -133,8 +135,8 @@ impl CopyOptions {
     }
 }
 
-/// The keys of `command`, each with the database that it is in: COPY … DB names one in another. A COPY that will
-/// be refused has its keys in its own database.
+/// The keys of `command`, each with its database: COPY … DB names a key in another database. If a COPY will be
+/// refused, both keys are taken to be in the command's own database.
 pub(in crate::command) fn in_their_databases(command: &Command) -> Vec<(u8, &[u8])> {
     let mut keys: Vec<(u8, &[u8])> =
         command.key_arguments().into_iter().map(|name| (command.db(), name)).collect();

@@ -1,7 +1,7 @@
 //! Commands that walk over the keys of a database: KEYS SCAN RANDOMKEY DBSIZE. Pure.
 //!
-//! All but SCAN cost O(keys of the database), DBSIZE too: no count is kept, because which keys are alive is a
-//! matter of the instant of judging.
+//! All except SCAN cost O(keys of the database), even DBSIZE: no count is kept, because the number of living
+//! keys depends on the instant at which they are judged.
 
 use crate::command::cursor::{self, Options};
 use crate::command::random::Random;
@@ -61,13 +61,13 @@ fn keys(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::Array(found), Effect::none()))
 }
 
-/// SCAN: see [`cursor`] for order, guarantee and cost. MATCH and TYPE choose among the keys that COUNT has
-/// counted, so a call may well return nothing before the scan has ended.
+/// SCAN: see [`cursor`] for order, guarantee and cost. MATCH and TYPE filter the keys that COUNT has counted,
+/// so a call may return no key although the scan has not ended.
 fn scan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let from = cursor::parse(&argv[1])?;
     let options = Options::parse(&argv[2..], true)?;
     let after = match cursor::place(view, from) {
-        // Nothing is left out of a database that is empty.
+        // An unknown cursor is not an error in an empty database: no key can be left out.
         Err(_) if view.some_keys(None, 1, &mut |_, _| ControlFlow::Continue(()))?.is_none() => None,
         place => place?,
     };
@@ -83,7 +83,7 @@ fn scan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 }
 
 fn randomkey(view: &View<'_>, _: Millis, _: &[Vec<u8>]) -> Outcome {
-    // Walked twice rather than held in memory.
+    // Two passes over the keys, so that they are not all held in memory.
     let mut left = Random::new(view.random()).below(count(view)?);
     let mut chosen = Reply::Null;
     view.for_each_key(&mut |name, _| {
@@ -101,7 +101,7 @@ fn dbsize(view: &View<'_>, _: Millis, _: &[Vec<u8>]) -> Outcome {
     Ok((Reply::count(count(view)?), Effect::none()))
 }
 
-/// Number of living keys. Redis counts those too that are dead but not yet cleared away.
+/// Number of living keys. Redis also counts keys that are dead but not yet removed.
 fn count(view: &View<'_>) -> Result<usize, crate::store::StoreError> {
     let mut count = 0;
     view.for_each_key(&mut |_, _| {

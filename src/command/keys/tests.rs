@@ -1,4 +1,4 @@
-//! What a transcript of a real server cannot show: effects, key sets, whole scans.
+//! Tests of properties that a transcript of a real server cannot show: effects, key sets, whole scans.
 
 use crate::command::fixture::Fixture;
 use crate::command::{Command, Reply};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// The cursor and the names in a reply of SCAN or HSCAN.
 pub(in crate::command) fn scanned(reply: Reply) -> (String, Vec<Vec<u8>>) {
-    let Reply::Array(parts) = reply else { panic!("{reply:?} is not a scan's") };
+    let Reply::Array(parts) = reply else { panic!("{reply:?} is not the reply of a scan") };
     let [Reply::Bulk(cursor), Reply::Array(names)] = parts.as_slice() else { panic!("{parts:?}") };
     let names = names.iter().map(|name| match name {
         Reply::Bulk(name) => name.clone(),
@@ -17,7 +17,8 @@ pub(in crate::command) fn scanned(reply: Reply) -> (String, Vec<Vec<u8>>) {
     (String::from_utf8_lossy(cursor).into_owned(), names.collect())
 }
 
-/// How often each name comes up in a whole scan, between whose calls `meanwhile` happens.
+/// Runs a whole scan, with `meanwhile` after each call except the last. Returns how often each name was
+/// returned.
 fn scan(
     fixture: &mut Fixture,
     count: usize,
@@ -62,7 +63,7 @@ fn scan_of_a_changing_store_returns_each_lasting_key_once() {
     for count in [1, 2, 7] {
         let mut fixture = with_keys(60);
         let seen = scan(&mut fixture, count, |fixture, call| {
-            // Even keys go, others come.
+            // Delete an even key and create a new one.
             fixture.run(&format!("DEL long-common-prefix:{}", call * 2 % 60));
             fixture.run(&format!("HSET new:{call} f v"));
         });
@@ -103,7 +104,7 @@ fn rename_of_a_hash_leaves_no_element_behind() {
     assert_eq!(fixture.run("RENAME a b"), Reply::OK);
     assert_eq!(fixture.records(), 3);
     assert_eq!(fixture.run("PTTL b"), Reply::Integer(10_000));
-    // Onto a dead hash too.
+    // The new name may belong to a dead hash.
     fixture.run("HSET c 4 four");
     fixture.now = Millis(60_000);
     assert_eq!(fixture.run("RENAME c b"), Reply::OK);

@@ -1,8 +1,8 @@
 //! LCS: the longest common subsequence of two strings. Pure.
 //!
-//! The table of lengths is filled row by row, and only one row of it is kept: the way back needs no lengths,
-//! only one bit a cell, which of its two neighbours is longer. Redis keeps the whole table; the limit on its
-//! size is Redis's, so the same strings are refused.
+//! The table of lengths is filled row by row, and only one row of it is kept. The walk back needs no lengths,
+//! only one bit per cell: which of its two neighbours is longer. Redis keeps the whole table. The limit on
+//! its size is the same here, so that the same strings are refused.
 
 use super::super::number::parse_integer;
 use super::super::options::is_option;
@@ -78,7 +78,7 @@ fn lcs(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((reply, Effect::none()))
 }
 
-/// The string `name`, empty if it is missing. LCS has its own words for a key of another type.
+/// The string `name`, empty if it is missing. LCS has its own error text for a key of another type.
 fn text(view: &View<'_>, name: &[u8]) -> Result<Vec<u8>, CommandError> {
     match view.record(name)?.map(|record| record.value) {
         None => Ok(Vec::new()),
@@ -87,28 +87,29 @@ fn text(view: &View<'_>, name: &[u8]) -> Result<Vec<u8>, CommandError> {
     }
 }
 
-/// A stretch that both strings have: where it starts in each, and how long it is.
+/// A stretch that both strings contain: its start in each, and its length.
 struct Match {
     a: usize,
     b: usize,
     length: usize,
 }
 
-/// What the way back through the table of lengths needs.
+/// The part of the table of lengths that the walk back needs.
 struct Table {
     length: usize,
     columns: usize,
-    /// One bit a cell, row by row: the way back goes to the shorter `a`, not to the shorter `b`.
+    /// One bit per cell, row by row: set if the walk back shortens `a`, clear if it shortens `b`.
     shortens_a: Vec<u64>,
 }
 
 impl Table {
-    /// Cost: O(|a|·|b|) time and bits.
+    /// Fills the table for the strings `a` and `b`. Cost: O(|a|·|b|) time and bits.
     fn fill(a: &[u8], b: &[u8]) -> Table {
         let mut shortens_a = vec![0; (a.len() * b.len()).div_ceil(64)];
         let mut above = vec![0_usize; b.len() + 1];
         for (i, in_a) in a.iter().enumerate() {
-            // `above` becomes this row from left to right; `diagonal` is what stood above and to the left.
+            // `above` is overwritten with this row from left to right; `diagonal` is the old value above and
+            // to the left.
             let mut diagonal = 0;
             for (j, in_b) in b.iter().enumerate() {
                 let (up, left) = (above[j + 1], above[j]);

@@ -38,7 +38,7 @@ pub(in super::super) const TABLE: &[Spec] = &[
 fn mget(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let mut values = Vec::with_capacity(argv.len() - 1);
     for name in &argv[1..] {
-        // A key of another type is no error here, it is null.
+        // A key of another type is not an error here; its reply is null.
         values.push(match view.record(name)?.map(|record| record.value) {
             Some(Value::String(value)) => Reply::Bulk(value),
             _ => Reply::Null,
@@ -62,12 +62,12 @@ fn msetnx(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::Integer(1), put_all(view, argv)?))
 }
 
-/// Errors: a key without a value.
+/// Checks that each key has a value. Errors: wrong number of arguments.
 fn check_pairs(command: &str, argv: &[Vec<u8>]) -> Result<(), CommandError> {
     if argv.len().is_multiple_of(2) { Err(CommandError::arity(command)) } else { Ok(()) }
 }
 
-/// The effect of setting every pair; of a key that is named twice the last value stays.
+/// The effect of setting every pair; if a key is named twice, its last value stays.
 fn put_all(view: &View<'_>, argv: &[Vec<u8>]) -> Result<Effect, CommandError> {
     let mut draft = Draft::new();
     for pair in argv[1..].chunks_exact(2) {

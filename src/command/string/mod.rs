@@ -1,7 +1,7 @@
 //! Commands on strings. Pure.
 //!
-//! `set` holds the commands that make a value whole, `range` those on parts of one, `number` the counters,
-//! `many` those on several keys, `lcs` the longest common subsequence.
+//! `set` has the commands that read or write a whole value, `range` those on parts of a value, `number` the
+//! counters, `many` those on several keys, `lcs` the longest common subsequence.
 
 mod lcs;
 mod many;
@@ -22,14 +22,14 @@ pub(super) const TABLES: [&[Spec]; 5] = [set::TABLE, range::TABLE, number::TABLE
 /// Longest string, in bytes: Redis's default `proto-max-bulk-len`.
 const LENGTH_MAX: u64 = 512 * 1024 * 1024;
 
-/// The effect of making `name` the string `value`.
+/// The effect of setting `name` to the string `value`.
 fn put(view: &View<'_>, name: &[u8], value: &[u8], deadline: Option<Millis>) -> Result<Effect, CommandError> {
     let mut draft = Draft::new();
     draft.put_string(view, name, value, deadline)?;
     Ok(draft.finish())
 }
 
-/// As [`put`], for a command that has read what it replaces: see [`View::string_to_replace`].
+/// Like [`put`], for a command that has already read what it replaces: see [`View::string_to_replace`].
 fn put_over(
     view: &View<'_>,
     name: &[u8],

@@ -54,7 +54,7 @@ pub(in super::super) const TABLE: &[Spec] = &[
     },
 ];
 
-/// Errors: a string of `length` plus `more` bytes would be longer than Redis allows.
+/// Checks the length of a string. Errors: `length` plus `more` bytes is longer than Redis allows.
 fn check_length(length: usize, more: usize) -> Result<(), CommandError> {
     match u64::try_from(length.saturating_add(more)) {
         Ok(total) if total <= LENGTH_MAX => Ok(()),
@@ -81,13 +81,13 @@ fn strlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::count(length), Effect::none()))
 }
 
-/// The offset of a SETRANGE. Errors: it is no integer, or negative.
+/// The offset of a SETRANGE. Errors: it is not an integer, or it is negative.
 fn offset(argv: &[Vec<u8>]) -> Result<usize, CommandError> {
     let offset = parse_integer(&argv[2]).ok_or_else(CommandError::not_an_integer)?;
     usize::try_from(offset).map_err(|_| CommandError::err("offset is out of range"))
 }
 
-/// Bytes of the string that a SETRANGE leaves at least; 0 if it is refused or changes nothing.
+/// Minimum length in bytes of the string after a SETRANGE; 0 if the command is refused or changes nothing.
 pub(in super::super) fn length_asked_for(argv: &[Vec<u8>]) -> usize {
     let part = argv[3].len();
     match offset(argv) {
@@ -122,7 +122,8 @@ fn getrange(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 
 /// The bytes from `start` to `end`, both included; negative positions count from the end.
 fn slice(value: &[u8], start: i64, end: i64) -> &[u8] {
-    // Two negative positions in the wrong order are empty even where cutting them to the string would not be.
+    // Two negative positions in the wrong order give no bytes, even if clamping them to the string would give
+    // some.
     if value.is_empty() || (start < 0 && end < 0 && start > end) {
         return &[];
     }

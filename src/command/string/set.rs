@@ -1,4 +1,4 @@
-//! Commands that read or make a value whole: GET SET SETNX SETEX PSETEX GETSET GETEX GETDEL. Pure.
+//! Commands that read or write a whole value: GET SET SETNX SETEX PSETEX GETSET GETEX GETDEL. Pure.
 
 use super::super::options::{Typed, Unit, is_option, note};
 use super::super::{CommandError, KeyArguments, Kind, Outcome, Reply, Spec, View, always, never};
@@ -92,7 +92,7 @@ fn read(view: &View<'_>, name: &[u8]) -> Result<Reply, CommandError> {
     Ok(Reply::bulk_or_null(view.string(name)?.map(|(value, _)| value)))
 }
 
-/// Which old state lets SET go on.
+/// The old state that SET requires.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Only {
     /// NX.
@@ -111,7 +111,8 @@ struct SetOptions<'a> {
 }
 
 impl<'a> SetOptions<'a> {
-    /// Errors: syntax, for what is no option, and for options that exclude each other.
+    /// Parses the options of SET. Errors: syntax, for an unknown option, and for options that exclude each
+    /// other.
     fn parse(options: &'a [Vec<u8>]) -> Result<SetOptions<'a>, CommandError> {
         let mut parsed = SetOptions::default();
         let mut rest = options.iter();
@@ -135,7 +136,8 @@ impl<'a> SetOptions<'a> {
     }
 }
 
-/// With options that do not parse the answer is yes: it is only a question of which error comes.
+/// The answer for options that do not parse is `true`; it does not matter, because such a command ends in an
+/// error.
 fn set_looks_at_the_old_value(argv: &[Vec<u8>]) -> bool {
     SetOptions::parse(argv.get(3..).unwrap_or_default())
         .map_or(true, |options| options.only.is_some() || options.replies_old || options.keeps_deadline)
@@ -155,7 +157,7 @@ fn set(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
         return Ok((old.unwrap_or(Reply::Null), Effect::none()));
     }
     let effect = match typed {
-        // A value that would be dead at once is not stored: nobody could tell.
+        // A value that would be dead at once is not stored: no client can see the difference.
         Some(deadline) if deadline <= now => remove(view, name)?,
         _ => {
             let kept = if options.keeps_deadline { view.record(name)? } else { None };
@@ -194,14 +196,15 @@ fn getdel(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     }
 }
 
-/// What GETEX does to the deadline.
+/// The change that GETEX makes to the deadline.
 enum Change<'a> {
     Keep,
     Persist,
     Set(Typed<'a>),
 }
 
-/// Errors: syntax, for what is no option of GETEX, and for options that exclude each other.
+/// Parses the options of GETEX. Errors: syntax, for an unknown option, and for options that exclude each
+/// other.
 fn parse_getex(options: &[Vec<u8>]) -> Result<Change<'_>, CommandError> {
     let (mut persist, mut deadline) = (false, None);
     let mut rest = options.iter();
@@ -221,7 +224,8 @@ fn parse_getex(options: &[Vec<u8>]) -> Result<Change<'_>, CommandError> {
 fn getex(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
     let name = &argv[1];
     let change = parse_getex(&argv[2..])?;
-    // Redis looks at the key before it looks at the number: without the key a wrong number is not an error.
+    // Redis looks at the key before it looks at the number: if the key is missing, a wrong number is not an
+    // error.
     let Some((value, deadline)) = view.string(name)? else { return Ok((Reply::Null, Effect::none())) };
     let effect = match change {
         Change::Keep => Effect::none(),

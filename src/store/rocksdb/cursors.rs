@@ -1,27 +1,28 @@
-//! Cursors — the numbers that SCAN and HSCAN hand out, and the places that they stand for. In memory, behind a lock.
+//! Cursors — the numbers that SCAN and HSCAN give to clients, and the places that they stand for. In memory, behind
+//! a lock.
 //!
-//! A cursor is a number of 64 bits at most, and so cannot itself name a place in an order of names of any length. The node
-//! remembers the name of the last element for each one:
+//! A cursor is a number of at most 64 bits, so it cannot itself encode a place in an order of names of any length. The
+//! node remembers the name of the last element for each cursor:
 //!
 //! ```text
 //! SCAN 0                → [a, b]  cursor 5012   after b
-//! SCAN 5012             → [c, d]  cursor 901    after d; 5012 is kept for a client that asks again
-//! SCAN 901              → [e]     cursor 0      5012 goes
+//! SCAN 5012             → [c, d]  cursor 901    after d; 5012 is kept for a client that repeats the call
+//! SCAN 901              → [e]     cursor 0      5012 is forgotten
 //! ```
 //!
-//! A scan has two cursors at a time, so a client may repeat its last call. Scans that were left alone go when there are too many,
-//! the oldest first. Nothing outlives the process, nor is it known to another node: such a cursor is refused, as going on anywhere
-//! would leave elements out.
+//! A scan has two cursors at a time, so a client may repeat its last call. When there are too many cursors, the oldest ones are
+//! forgotten first: those of abandoned scans. A cursor does not outlive the process and is unknown to other nodes. An unknown
+//! cursor is refused, because continuing at an arbitrary place would leave elements out.
 
 use crate::store::Cursors;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Cursors that are kept, at most.
+/// Maximum number of cursors that are kept.
 const KEPT_MAX: usize = 10_000;
-/// Bytes of their names, at most; one longer name is kept alone.
+/// Maximum total length of their names, in bytes; a single longer name is kept alone.
 const BYTES_MAX: usize = 16 << 20;
-/// Numbers that every client can hold, as a floating-point number too.
+/// Upper bound (excluded) of cursors: every client can hold such a number, even as a floating-point number.
 const NUMBERS: u64 = 1 << 53;
 
 /// A place: after the element of this name.
@@ -35,7 +36,7 @@ struct Place {
 #[derive(Debug, Default)]
 struct Kept {
     places: BTreeMap<u64, Place>,
-    /// Cursors as they were handed out; those that went already are passed over.
+    /// Cursors in the order in which they were issued; those already forgotten are skipped.
     order: VecDeque<u64>,
     bytes: usize,
 }
@@ -100,7 +101,7 @@ mod tests {
         let cursors = KeptCursors::default();
         let first = cursors.keep(0, b"b".to_vec());
         let second = cursors.keep(first, b"d".to_vec());
-        assert_eq!(cursors.place(first), Some(b"b".to_vec()), "a client asks again");
+        assert_eq!(cursors.place(first), Some(b"b".to_vec()), "a client repeats the call");
         let third = cursors.keep(second, b"f".to_vec());
         let names = [first, second, third].map(|cursor| cursors.place(cursor));
         assert_eq!(names, [None, Some(b"d".to_vec()), Some(b"f".to_vec())]);
@@ -130,7 +131,7 @@ mod tests {
         assert!(cursors.place(long).is_some() && lengths(&cursors).1 == 1);
     }
 
-    /// How many cursors are in order, and how many are kept.
+    /// The lengths of `order` and of `places`.
     fn lengths(cursors: &KeptCursors) -> (usize, usize) {
         let kept = cursors.lock();
         (kept.order.len(), kept.places.len())

@@ -1,16 +1,18 @@
-//! Deadlines — where the next key dies: what a sweep for dead keys need not walk over. Threads through a lock.
+//! Deadlines — the earliest deadline in each stretch of raw keys, so that a sweep for dead keys can skip
+//! stretches. Threads share it through a lock.
 //!
-//! The raw keys of metadata are cut into stretches of at most [`RECORDS`] records. Of each stretch the earliest deadline is
-//! kept, so that a sweep looks at a stretch when a key of it is dead, and at no other one:
+//! The raw keys of metadata are cut into stretches of at most [`RECORDS`] records. The earliest deadline of each stretch is
+//! kept, so that a sweep scans a stretch only if one of its keys is dead:
 //!
 //! ```text
 //! raw keys          a ............ k ............ s ............
-//! earliest          1700           never          0                0: nobody has looked yet
-//! at 1700           look, and then at s; k is left alone
+//! earliest          1700           never          0                0: not scanned yet
+//! at 1700           scan a, then s; k is skipped
 //! ```
 //!
-//! A sweep that walked all keys worked for ever after a million of them had been deleted: an iterator passes each tombstone.
-//! Memory: a row for each stretch, so about a thousandth of the keys'; stretches that have become sparse are joined.
+//! A sweep over all keys took practically forever after a million keys had been deleted, because an iterator passes each
+//! tombstone. Memory: one row per stretch, so about a thousandth of the memory of the keys; stretches that have become
+//! sparse are joined.
 
 use crate::effect::Key;
 use crate::store::{StoreError, Visit, key, record};
@@ -20,21 +22,21 @@ use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Records of a stretch, at most.
+/// Maximum number of records in a stretch.
 const RECORDS: usize = 1_000;
-/// Below so many a stretch is joined with the next one of its database.
+/// A stretch with fewer records than this is joined with the next one of its database.
 const RECORDS_FEW: usize = RECORDS / 4;
 
 const NEVER: Millis = Millis(u64::MAX);
 const NOT_KNOWN: Millis = Millis(0);
 
-/// The stretches, each by its first raw key, with its earliest deadline.
+/// The stretches: the first raw key of each, with its earliest deadline.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     stretches: Mutex<BTreeMap<Vec<u8>, Millis>>,
 }
 
-/// A stretch to look at: raw keys from `from`, before `to`.
+/// A stretch to scan: raw keys from `from` (included) to `to` (excluded).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stretch {
     from: Vec<u8>,
@@ -42,7 +44,7 @@ pub(super) struct Stretch {
 }
 
 impl Default for Deadlines {
-    /// Of a store of which nothing is known: a stretch for each database.
+    /// The deadlines of a store about which nothing is known: one stretch for each database.
     fn default() -> Deadlines {
         let all = (0..=u8::MAX).map(|db| (key::all_metadata(db).0, NOT_KNOWN));
         Deadlines { stretches: Mutex::new(all.collect()) }
@@ -54,7 +56,8 @@ impl Deadlines {
         self.stretches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the deadline of a record that was written: after it can be read, as a sweep that looks meanwhile must not miss both.
+    /// Notes the deadline of a record that was written. It must be called when the record can already be read; otherwise a
+    /// sweep that scans in between could miss both the record and the note.
     pub(super) fn note(&self, raw: &[u8], deadline: Millis) {
         let mut stretches = self.lock();
         if let Some((_, earliest)) = stretches.range_mut::<[u8], _>((Unbounded, Included(raw))).next_back() {
@@ -62,7 +65,8 @@ impl Deadlines {
         }
     }
 
-    /// The next stretch in which a key may be dead at `now`, going round from the one that `after` begins; it counts as looked at.
+    /// The next stretch in which a key may be dead at `now`, in a cyclic order after the stretch that begins with `after`. It
+    /// then counts as scanned.
     pub(super) fn next_due(&self, now: Millis, after: &[u8]) -> Option<Stretch> {
         let mut stretches = self.lock();
         let is_due = |(_, earliest): &(&Vec<u8>, &Millis)| **earliest <= now;
@@ -75,8 +79,8 @@ impl Deadlines {
         Some(Stretch { from, to })
     }
 
-    /// Looks at a stretch with `scan`: the keys that are dead at `now`. They stay due until a look finds them gone. Errors:
-    /// the store's, and the stretch is due again.
+    /// Scans a stretch with `scan` and returns the keys that are dead at `now`. They remain due until a later scan no
+    /// longer finds them. Errors: those of the store; the stretch is then due again.
     pub(super) fn look(
         &self,
         stretch: &Stretch,
@@ -100,7 +104,7 @@ impl Deadlines {
         if looked.is_err() {
             earliest = NOT_KNOWN;
         }
-        // What was written meanwhile was noted meanwhile.
+        // Deadlines of records that were written during the scan were noted during the scan.
         let noted = stretches.entry(stretch.from.clone()).or_insert(NEVER);
         *noted = earliest.min(*noted);
         match rest {
@@ -123,7 +127,7 @@ impl Deadlines {
 }
 
 impl Stretch {
-    /// Its first raw key: from where the next sweep goes round.
+    /// Its first raw key; the next search for a due stretch continues after it.
     pub(super) fn from(&self) -> &[u8] {
         &self.from
     }
@@ -152,7 +156,8 @@ mod tests {
         }
     }
 
-    /// Looks until nothing is due, removing what is dead: how many keys, in how many looks.
+    /// Scans until nothing is due and removes the dead keys. Returns the number of keys and the number of
+    /// scans.
     fn sweep(records: &mut Records, deadlines: &Deadlines, now: u64) -> (usize, usize) {
         let (mut removed, mut looks, mut after) = (0, 0, Vec::new());
         while let Some(stretch) = deadlines.next_due(Millis(now), &after) {
@@ -160,7 +165,7 @@ mod tests {
             let dead = deadlines.look(&stretch, Millis(now), scan(records)).expect("it scans");
             removed += dead.len();
             looks += 1;
-            assert!(looks < 10_000, "it comes to an end");
+            assert!(looks < 10_000, "the sweep ends");
             dead.iter().for_each(|key| drop(records.remove(&key::metadata(key))));
         }
         (removed, looks)
@@ -174,10 +179,13 @@ mod tests {
         }
         let (removed, first) = sweep(&mut records, &deadlines, 999);
         assert_eq!(removed, 0);
-        assert!(first > 256, "every database is looked at once: {first}");
+        assert!(first > 256, "every database is scanned once: {first}");
         assert_eq!(sweep(&mut records, &deadlines, 999), (0, 0), "nothing is due");
         let (removed, looks) = sweep(&mut records, &deadlines, 1_500);
-        assert!(removed == 51 && looks <= 2, "{removed} in {looks} looks: the first stretch, and once more");
+        assert!(
+            removed == 51 && looks <= 2,
+            "{removed} keys in {looks} scans: the first stretch, and once more"
+        );
         let (removed, _) = sweep(&mut records, &deadlines, 20_000);
         assert_eq!(removed, 949);
         assert_eq!(sweep(&mut records, &deadlines, 1 << 40), (0, 0));
@@ -207,7 +215,7 @@ mod tests {
         put(&mut records, &deadlines, 2, Some(10));
         let dead = deadlines.look(&stretch, Millis(10), scan(&before)).expect("it scans");
         assert_eq!(dead.len(), 1);
-        assert_eq!(sweep(&mut records, &deadlines, 10), (2, 2), "both, and a look that finds nothing");
+        assert_eq!(sweep(&mut records, &deadlines, 10), (2, 2), "both keys, and a scan that finds nothing");
     }
 
     #[test]

@@ -1,25 +1,25 @@
 //! The store on RocksDB. Does I/O: the files of one folder.
 //!
-//! The binlog is the only write-ahead log: RocksDB's own is off, and what was written since the last [`flush`] is in
+//! The binlog is the only write-ahead log: RocksDB's own is off, and batches written since the last [`flush`] are in
 //! memory only. A crash takes the store back to the flushed batches, which are a prefix of those written, and the
-//! marker in the last of them says from which entry the log has to run again:
+//! marker in the last of them says from which entry the log must be applied again:
 //!
 //! ```text
-//! write 1 [marker 1]   write 2 [marker 2]   flush   write 3 [marker 3]   crash  →  1, 2 [marker 2]: run again from 3
+//! write 1 [marker 1]   write 2 [marker 2]   flush   write 3 [marker 3]   crash  →  1, 2 [marker 2]: apply from 3
 //! ```
 //!
 //! A batch is sorted by key before RocksDB gets it: the write buffer is a skip list too large for the processor's caches,
 //! and neighbours share most of the way to their places.
 //!
 //! RocksDB flushes for many reasons of its own; all of them are switched off (see `options`), so that a store is never
-//! ahead of its log. What is left: [`flush`], at once or in the background, and [`compact`], and they are the node's to
-//! call.
+//! ahead of its log. Only the calls of the node remain: [`flush`], which is also available in the background, and
+//! [`compact`].
 //!
-//! DeleteRange hides records at once and gives their space back when files are merged. RocksDB can also delete files
-//! whole (`DeleteFilesInRange`), which is quick, and which this store never does: it deletes what was written *after*
-//! the tombstone, too, if that has come down to the same files; snapshots lose what they see; and before the tombstone
-//! is flushed a crash brings half of the records back. A flushed tombstone over much data makes RocksDB merge the
-//! files below it by itself; [`compact`] does it now.
+//! DeleteRange hides records at once and frees their space when files are merged. RocksDB can also delete whole files
+//! (`DeleteFilesInRange`), which is quick. This store never does so: it would also delete records that were written
+//! *after* the tombstone, if they have reached the same files; snapshots would lose records that they see; and if the
+//! tombstone is not yet flushed, a crash would bring half of the records back. A flushed tombstone over much data
+//! makes RocksDB merge the files below it by itself; [`compact`] does it now.
 //!
 //! [`flush`]: RocksStore::flush
 //! [`compact`]: RocksStore::compact
@@ -45,24 +45,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// How many errors RocksDB has met in the background, since it was opened.
+/// Property: the number of errors in RocksDB's background work since it was opened.
 const ERRORS: &str = "rocksdb.background-errors";
-/// What RocksDB and the system call a full disk.
+/// The text with which RocksDB and the system report a full disk.
 const NO_SPACE: &str = "No space left on device";
 
 /// A handle on an open RocksDB. Clones are handles on the same one, for any number of threads; it closes, without a
-/// flush, when the last handle and the last [`Snapshot`] are gone.
+/// flush, when the last handle and the last [`Snapshot`] are dropped.
 ///
-/// Reading through the handle sees the newest batch, each call for itself; a reader of more than one record takes a
-/// [`Snapshot`]. Errors: all of them are [`StoreError::Io`]; the node stops.
+/// Each read through the handle sees the newest batch at the time of that call; a reader of more than one record
+/// takes a [`Snapshot`]. Errors: all of them are [`StoreError::Io`]; the node stops.
 #[derive(Clone)]
 pub struct RocksStore {
     shared: Arc<Shared>,
 }
 
 impl RocksStore {
-    /// Opens the store in `folder`, which it makes if there is none. The gate is shut. Errors: files that cannot be
-    /// read or written; a store that is open already.
+    /// Opens the store in `folder`, which is created if it does not exist. The gate is shut. Errors: the files
+    /// cannot be read or written, or the store is already open.
     pub fn open(folder: &Path) -> Result<RocksStore, StoreError> {
         let store = RocksStore { shared: Arc::new(Shared::open(folder)?) };
         for db in 0..=u8::MAX {
@@ -77,21 +77,22 @@ impl RocksStore {
 
     /// Writes all batches so far to files that outlive a crash, and waits for it.
     ///
-    /// First the node makes its binlog durable through the last entry written, and lets nothing be written from then
-    /// on until this returns: otherwise a crash may leave a store that is ahead of its log.
+    /// Before the call the node must make its binlog durable through the last entry written, and it must write
+    /// nothing until the call returns: otherwise a crash may leave a store that is ahead of its log.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.shared.db.flush().map_err(io_error)
     }
 
-    /// As [`RocksStore::flush`], in the background: what is written after this call returns is not among it, and may be
-    /// written at once. Before another one is begun, [`RocksStore::is_flushing`] must have said no.
+    /// Like [`RocksStore::flush`], but in the background. Batches that are written after this call returns are not part
+    /// of the flush, and may be written at once. Before the next flush is begun, [`RocksStore::is_flushing`] must have
+    /// returned `false`.
     pub fn begin_flush(&self) -> Result<(), StoreError> {
         self.shared.errors_before.store(self.number(ERRORS)?, Ordering::Relaxed);
         self.shared.db.flush_opt(&options::for_flushing()).map_err(io_error)
     }
 
-    /// Whether what [`RocksStore::begin_flush`] has begun goes on. Errors: it failed; what it was to write is in memory. After
-    /// [`StoreError::NoSpace`] RocksDB tries again by itself, and this may be asked again.
+    /// Whether the flush that [`RocksStore::begin_flush`] has begun is still running. Errors: the flush failed, and its
+    /// batches are still in memory. After [`StoreError::NoSpace`] RocksDB retries by itself, and this may be called again.
     pub fn is_flushing(&self) -> Result<bool, StoreError> {
         if self.number("rocksdb.num-immutable-mem-table")? == 0 {
             return Ok(false);
@@ -100,41 +101,42 @@ impl RocksStore {
         if !failed || self.number("rocksdb.num-running-flushes")? > 0 {
             return Ok(true);
         }
-        // What stopped it is what the next batch is told.
+        // The next batch fails with the error that stopped the flush.
         self.shared.write(WriteBatch::default())?;
         Err(StoreError::Io("flush failed, rocksdb's LOG says why".to_owned()))
     }
 
     /// Merges all files that hold records of `from..to` (an empty `to` is the end of the store), and waits for it:
-    /// records that were deleted or overwritten give their space back unless a snapshot sees them, and so do strings
-    /// that were dead at the gate.
+    /// the space of records that were deleted or overwritten is freed unless a snapshot sees them, and so is the
+    /// space of strings that were dead at the gate.
     ///
-    /// It flushes first; what [`RocksStore::flush`] asks of the node, this asks, too. Cost: O(records in these files).
+    /// It flushes first, so the node must do the same as for [`RocksStore::flush`]. Cost: O(records in these files).
     pub fn compact(&self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
         self.flush()?;
         self.merge(from, to)
     }
 
-    /// As [`RocksStore::compact`], of what is flushed already. Others may write meanwhile.
+    /// Like [`RocksStore::compact`], but only for records that are already flushed. Others may write
+    /// meanwhile.
     pub fn merge(&self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
         let before = self.number(ERRORS)?;
         let end = (!to.is_empty()).then_some(to);
         self.shared.db.compact_range_opt(Some(from), end, &options::for_compaction());
-        // The call itself does not say whether it came to its end.
+        // The call itself does not report whether it succeeded.
         match self.number(ERRORS)? {
             after if after == before => Ok(()),
             _ => Err(StoreError::Io("compaction failed, rocksdb's LOG says why".to_owned())),
         }
     }
 
-    /// Lets compaction drop what was dead at `limit`; an earlier limit than the last one changes nothing.
+    /// Lets compaction drop records that were dead at `limit`; a limit earlier than the last one changes
+    /// nothing.
     ///
     /// The node sets it to the log time with which a restart from the last [`RocksStore::flush`] would begin, if none of
     /// its readers and none of the commands that it executes will ever judge at an earlier instant. That is the time of
     /// the marker's entry: a heartbeat after it is not in the log, so a restart would judge at an earlier instant than
-    /// compaction had. Live snapshots are minded here.
-    /// Where the master logs each removal (`Removal::ByMaster`), neither master nor replica sets it: see
-    /// [`super::gate`].
+    /// compaction had. Live snapshots are taken into account here. If the master logs each removal
+    /// (`Removal::ByMaster`), neither master nor replica sets it: see [`super::gate`].
     pub fn set_gate(&self, limit: Millis) {
         self.shared.change_gate(|gate| gate.raise(limit));
     }
@@ -145,22 +147,24 @@ impl RocksStore {
         self.shared.gate()
     }
 
-    /// The state after the last batch, for a reader who judges at `judged_at`; it stands as long as it is held, and
-    /// so does the gate. `None`: the gate is beyond that instant, so the reader must ask for a newer one.
+    /// A snapshot of the state after the last batch, for a reader that judges at `judged_at`. As long as it is
+    /// held, it does not change, and the gate does not go beyond `judged_at`. `None`: the gate is beyond that
+    /// instant, so the reader must ask with a later instant.
     pub fn snapshot(&self, judged_at: Millis) -> Option<Snapshot> {
         Snapshot::take(&self.shared, judged_at)
     }
 
-    /// Some of the keys that are dead at `now`: those of one stretch, see `deadlines`, the next one after the stretch that `after`
-    /// begins; `after` is moved on. They stay among the dead until they are removed. Cost: at most a stretch, nothing if none is
-    /// dead.
+    /// Some of the keys that are dead at `now`: those of one stretch (see `deadlines`), the next due one after the stretch that
+    /// begins with `after`. `after` is then set to the start of this stretch. The keys remain among the dead until they are
+    /// removed. Cost: at most one stretch, nothing if no key is dead.
     pub fn dead_keys(&self, now: Millis, after: &mut Vec<u8>) -> Result<Vec<Key>, StoreError> {
         let Some(stretch) = self.shared.deadlines.next_due(now, after) else { return Ok(Vec::new()) };
         *after = stretch.from().to_vec();
         self.shared.deadlines.look(&stretch, now, |from, to, visit| self.scan(from, to, visit))
     }
 
-    /// Bytes of batches that are in memory only, with what RocksDB needs to hold them: when to flush.
+    /// Bytes of the batches that are in memory only, including RocksDB's overhead. The node uses it to decide
+    /// when to flush.
     pub fn unflushed_bytes(&self) -> Result<u64, StoreError> {
         self.number("rocksdb.cur-size-active-mem-table")
     }
@@ -220,7 +224,8 @@ impl Store for RocksStore {
                     deadlines.extend(deadline.map(|deadline| (key, deadline)));
                 }
                 Write::Delete { key } => batch.delete(key),
-                // RocksDB refuses a range that ends before it begins; here it holds nothing.
+                // RocksDB refuses a range that ends before it begins; such a range is empty, so it is
+                // skipped.
                 Write::DeleteRange { from, to } if from >= to => {}
                 Write::DeleteRange { from, to } => batch.delete_range(from, to),
             }
@@ -231,7 +236,8 @@ impl Store for RocksStore {
     }
 }
 
-/// The same batch, its writes sorted by key: those of one key stay in order, and so does a range with all others.
+/// The same batch, its writes sorted by key: writes of one key keep their order, and no write moves across a
+/// range deletion.
 fn in_key_order<'a>(writes: &mut dyn Iterator<Item = &'a Write>) -> Vec<&'a Write> {
     let mut writes: Vec<&Write> = writes.collect();
     let is_range = |write: &&Write| matches!(write, Write::DeleteRange { .. });
@@ -268,7 +274,7 @@ fn scan<'a>(
     records.status().map_err(io_error)
 }
 
-/// RocksDB tells only in words that a disk is full.
+/// Converts an error of RocksDB, which reports a full disk only in its text.
 fn io_error(error: ::rocksdb::Error) -> StoreError {
     let text = error.into_string();
     if text.contains(NO_SPACE) { StoreError::NoSpace(text) } else { StoreError::Io(text) }

@@ -1,28 +1,29 @@
-//! Owners — which keys may have elements: what a command that overwrites a string need not look up.
+//! Owners — the keys that may have elements, so that a command that overwrites a string need not look it up.
 //!
 //! SET clears away the elements of a collection that it replaces, so it has to know whether there is one. Looking up the
-//! record costs more than writing the new one does, and in a store of strings it is in vain. What is kept here is a
-//! Bloom filter of the keys whose elements were written since the store was opened; a database in which there were
-//! elements then is looked up always. A key that is not in it has no elements. It forgets nothing, so a key stays in it
-//! when it is gone: that costs a look.
+//! old record costs more than writing the new one, and in a store of strings it is in vain. So this module keeps a Bloom
+//! filter of the keys whose elements were written since the store was opened. In a database that had elements when the
+//! store was opened, every key is looked up. A key that is not in the filter has no elements. The filter forgets
+//! nothing: a key stays in it after the key is deleted, which costs a lookup.
 
 use crate::store::key;
 use fastbloom::AtomicBloomFilter;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// 1 MB. With a million collections one look in twenty is in vain.
+/// Size of the filter in bits: 1 MB. With a million collections one lookup in twenty is in vain.
 const BITS: usize = 8 << 20;
 const HASHES: u32 = 2;
 
-/// The filter. Any thread may note while others ask; who wrote before is seen, as writers of one key take turns.
+/// The filter. Threads may add keys while others query it. A writer sees what earlier writers of the same key
+/// added, because writers of one key take turns.
 pub(super) struct Owners {
     filter: AtomicBloomFilter,
-    /// The databases of which nothing is known.
+    /// The databases about whose elements nothing is known.
     unknown: [AtomicBool; 256],
 }
 
 impl Owners {
-    /// No key has elements.
+    /// An empty filter: no key has elements.
     pub(super) fn new() -> Owners {
         Owners {
             filter: AtomicBloomFilter::with_num_bits(BITS).hashes(HASHES),
@@ -30,14 +31,16 @@ impl Owners {
         }
     }
 
-    /// Any key of database `db` may have elements.
+    /// Notes that any key of database `db` may have elements.
     pub(super) fn note_all(&self, db: u8) {
         self.unknown[usize::from(db)].store(true, Ordering::Release);
     }
 
-    /// Notes the owner of an element with this raw key; called before it is written. Other raw keys change nothing.
+    /// Adds the owner of the element with this raw key. It must be called before the element is written. Other raw
+    /// keys change nothing.
     pub(super) fn note(&self, raw: &[u8]) {
-        // Mostly it is there already: a write would take the line from other processors.
+        // The owner is usually in the filter already; a needless write would take the cache line from other
+        // processors.
         if let Some(owner) = key::element_owner(raw).filter(|owner| !self.filter.contains(owner)) {
             self.filter.insert(&owner);
         }

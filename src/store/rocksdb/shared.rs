@@ -1,4 +1,4 @@
-//! What the handles on one RocksDB share: the database and the gate.
+//! The state that all handles on one RocksDB share: the database and the gate.
 
 use super::cursors::KeptCursors;
 use super::deadlines::Deadlines;
@@ -12,29 +12,31 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// More than this no batch is given beforehand.
+/// Maximum capacity in bytes that a batch gets in advance.
 const BATCH_BYTES_FORETOLD_MAX: usize = 1 << 20;
 
 /// An open database with its gate.
 pub(super) struct Shared {
     pub(super) db: DB,
-    /// For reading the newest batch. Both kinds of options are C++ objects: made once, not at each call.
+    /// Options for reading the newest batch. Both kinds of options are C++ objects, so they are created once
+    /// and not at each call.
     pub(super) reading: ReadOptions,
-    /// For writing.
+    /// Options for writing.
     pub(super) writing: WriteOptions,
     /// Cursors of scans.
     pub(super) cursors: KeptCursors,
-    /// Where the next keys die.
+    /// The earliest deadlines of the keys.
     pub(super) deadlines: Deadlines,
     /// Which keys may have elements.
     pub(super) owners: Owners,
     gate: Mutex<Gate>,
-    /// [`Gate::at`] for the compaction filter, which runs on RocksDB's threads once a record. It may read a value that
-    /// is out of date: that is a lower one, as the gate never goes back.
+    /// A copy of [`Gate::at`] for the compaction filter, which runs once per record on RocksDB's threads. The filter
+    /// may read an outdated value; that value is a lower one, because the gate never goes back.
     gate_at: Arc<AtomicU64>,
-    /// RocksDB's errors in the background when the last flush was begun.
+    /// Number of RocksDB's background errors when the last flush was begun.
     pub(super) errors_before: AtomicU64,
-    /// Length of the last batch, for the next one: growing one byte by byte copies it many times.
+    /// Length of the last batch in bytes, used as the capacity of the next one: a batch that grows step by
+    /// step is copied many times.
     batch_bytes: AtomicUsize,
 }
 
@@ -66,23 +68,23 @@ impl Shared {
         })
     }
 
-    /// How long the next batch may become.
+    /// The expected length of the next batch, in bytes.
     pub(super) fn batch_bytes(&self) -> usize {
         self.batch_bytes.load(Ordering::Relaxed)
     }
 
-    /// Writes `batch` as one.
+    /// Writes `batch` atomically.
     pub(super) fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
         self.batch_bytes.store(batch.size_in_bytes().min(BATCH_BYTES_FORETOLD_MAX), Ordering::Relaxed);
         self.db.write_opt(batch, &self.writing).map_err(io_error)
     }
 
-    /// The instant that the filter judges at.
+    /// The instant at which the filter judges.
     pub(super) fn gate(&self) -> Millis {
         Millis(self.gate_at.load(Ordering::Acquire))
     }
 
-    /// Changes the gate, and tells the filter.
+    /// Changes the gate, and passes its new instant to the filter.
     pub(super) fn change_gate<T>(&self, change: impl FnOnce(&mut Gate) -> T) -> T {
         let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = change(&mut gate);

@@ -1,4 +1,4 @@
-//! One state of a RocksDB store, for one reader.
+//! Snapshot — one state of a RocksDB store, for one reader.
 
 use super::shared::Shared;
 use super::{io_error, scan};
@@ -9,7 +9,8 @@ use self_cell::self_cell;
 use std::fmt;
 use std::sync::Arc;
 
-/// RocksDB's snapshot, and the options that read it: a C++ object, made once, not at each read.
+/// RocksDB's snapshot, and the options for reading it. The options are a C++ object, so they are created once
+/// and not at each read.
 struct Pinned<'a> {
     snapshot: ::rocksdb::Snapshot<'a>,
     reading: ReadOptions,
@@ -24,7 +25,7 @@ impl<'a> Pinned<'a> {
 }
 
 self_cell!(
-    /// RocksDB's snapshot with the database that it is of.
+    /// RocksDB's snapshot together with the database that it belongs to.
     struct Held {
         owner: Arc<Shared>,
         #[covariant]
@@ -32,8 +33,8 @@ self_cell!(
     }
 );
 
-/// The state of a store after one batch: what later batches change is not seen. It can be given to other threads and
-/// shared among them, and it keeps the store open.
+/// The state of a store after one batch; changes by later batches are not visible. It can be sent to other threads
+/// and shared among them, and it keeps the store open.
 ///
 /// Invariants: as long as it lives, the gate is not beyond the instant at which it is judged.
 pub struct Snapshot {
@@ -43,7 +44,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     pub(super) fn take(shared: &Arc<Shared>, judged_at: Millis) -> Option<Snapshot> {
-        // The gate first: once the reader is noted, nothing that he may find alive is dropped.
+        // The gate comes first: once the reader has entered, no record that it may find alive is dropped.
         let admitted = shared.change_gate(|gate| gate.enter(judged_at));
         admitted.then(|| {
             let held = Held::new(Arc::clone(shared), |shared| Pinned::of(&shared.db));
@@ -51,7 +52,8 @@ impl Snapshot {
         })
     }
 
-    /// The instant at which its reader judges records dead or alive; a later one will do as well.
+    /// The instant at which its reader judges records dead or alive; the reader may also judge at a later
+    /// one.
     pub fn judged_at(&self) -> Millis {
         self.judged_at
     }

@@ -141,7 +141,7 @@ fn scan_of_many_keys_takes_no_longer_a_call_than_of_few_and_tells_each_once() {
     node.kill();
     node.restart();
     let refused = connect(&node).call(&["SCAN", &cursor]).unwrap();
-    let told = "ERR invalid cursor: it is not known, or not any more: start again with 0";
+    let told = "ERR invalid cursor: it is unknown or no longer known: start again with 0";
     assert_eq!(refused, OwnedFrame::Error(told.to_owned()));
 }
 

@@ -215,7 +215,7 @@ fn segment_under_another_name_is_refused() {
     };
     assert_eq!(
         (file, reason.to_string().as_str()),
-        (&names[0], "header is of the segment that begins at lsn 3")
+        (&names[0], "header belongs to the segment that begins at lsn 3")
     );
 }
 

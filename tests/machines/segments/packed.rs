@@ -221,11 +221,11 @@ fn packed_segment_that_lies_with_the_right_checksum_is_refused_and_takes_no_memo
         (|bytes| bytes[11] = 2, "damaged at byte 0: unknown version 2 of a packed segment"),
         (|bytes| bytes[15] = 9, "damaged at byte 0: unknown codec 9 of a packed segment"),
         (|bytes| bytes[15] = 1, "damaged at byte 44: block 0 cannot be decompressed: "),
-        (|bytes| bytes[16] = 0xff, "its index tells of 22430037206"),
+        (|bytes| bytes[16] = 0xff, "but its index says 22430037206"),
         // One byte less in a plain segment of as many blocks.
         (|bytes| bytes[23] -= 1, "block 1 cannot be decompressed: "),
-        (|bytes| bytes[24] = 0xff, "its index tells of 427819"),
-        (|bytes| bytes.truncate(30), "packed segment of 30 bytes, its index tells of 44"),
+        (|bytes| bytes[24] = 0xff, "but its index says 427819"),
+        (|bytes| bytes.truncate(30), "packed segment has 30 bytes, but its index says 44"),
         (
             |bytes| {
                 // A first block of 64 KB and a byte, with all of the file behind it.
@@ -233,7 +233,7 @@ fn packed_segment_that_lies_with_the_right_checksum_is_refused_and_takes_no_memo
                 let second = u32::from_be_bytes([bytes[32], bytes[33], bytes[34], bytes[35]]);
                 bytes.resize(44 + 65_537 + size(second.into()), 0);
             },
-            "damaged at byte 44: block 0 cannot be decompressed: it is stored as 65537 bytes or more, and has 65536",
+            "damaged at byte 44: block 0 cannot be decompressed: its stored length is 65537 bytes or more, but it has 65536",
         ),
     ];
     for (lie, text) in lies {
