@@ -1,4 +1,4 @@
-//! The quick bounds, searched once for all tests here: verdicts, pinned counts, README's tables.
+//! The quick bounds, searched once for all tests of this file: verdicts, pinned counts, README's tables.
 
 use replicheck::models::bounds::{Bounds, OrderingBounds};
 use replicheck::models::check;
@@ -9,7 +9,7 @@ use replicheck::models::verdict::Row;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
-/// All rows of the quick bounds, by task.
+/// All rows of the quick bounds, in the order of the tasks.
 fn rows() -> &'static [Row] {
     static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
     ROWS.get_or_init(|| {
@@ -69,7 +69,7 @@ fn model_broken_invariant_comes_with_its_story() {
     }
 }
 
-/// What each step of a counterexample breaks when it is walked on the model of its program alone.
+/// For each step of a counterexample, the invariants that it breaks when it is walked on the model of its own program.
 fn walked(row: &Row) -> Vec<Vec<&'static str>> {
     let story = row.counterexample.as_ref().expect("it is broken");
     let program: Vec<&str> = story.program.iter().map(String::as_str).collect();
@@ -90,7 +90,7 @@ fn walked(row: &Row) -> Vec<Vec<&'static str>> {
 
 #[test]
 fn model_counterexample_walked_again_breaks_the_same_at_its_last_step_only() {
-    // Those of the others are in `both.rs`, `clocks.rs` and `handshake.rs`: they have no model of one program.
+    // The other models have no model of one program: their counterexamples are tested in `both.rs`, `clocks.rs` and `handshake.rs`.
     let told = rows()
         .iter()
         .filter(|row| row.counterexample.is_some() && ["ordering", "expiry"].contains(&row.model));
@@ -103,8 +103,8 @@ fn model_counterexample_walked_again_breaks_the_same_at_its_last_step_only() {
     }
 }
 
-/// Unique states of the searches over every program: model, choice, states of each group of invariants (*progress* is a group
-/// of its own where all else is broken).
+/// The number of unique states of the searches over every program: model, choice, states for each group of invariants
+/// (*progress* is a group of its own where all others are broken).
 const PINNED: &[(&str, &str, &[usize])] = &[
     ("ordering", "first_key", &[70_394, 535_968]),
     ("ordering", "key_hash", &[190_579, 720_439]),

@@ -1,11 +1,11 @@
-//! Traces: a row's path as a file and back, and gone again.
+//! Traces: a row's path is written as a file, read back, and followed again.
 
 use super::catalogue::judged;
 use replicheck::models::catalogue::{Model, Subject};
 use replicheck::models::judged::Judged;
 use replicheck::models::trace::{Trace, TraceError, follow};
 
-/// The trace of each row that counts, with what it is of.
+/// The trace of each row that counts, with its id and its subject.
 fn traces() -> Vec<(&'static str, Subject, Trace)> {
     let of = |judgement: &replicheck::models::catalogue::Judgement| {
         let bug = judgement.case.bug()?;
@@ -17,7 +17,7 @@ fn traces() -> Vec<(&'static str, Subject, Trace)> {
     judged().iter().filter_map(of).collect()
 }
 
-/// Goes the path; how many steps it has.
+/// Follows the path; returns how many steps it has.
 fn gone(subject: &Subject, path: &[usize], invariant: Option<&str>) -> Result<usize, TraceError> {
     match subject.model() {
         Model::Ordering(model) => follow(&*model, path, invariant).map(|taken| taken.len()),
@@ -25,7 +25,7 @@ fn gone(subject: &Subject, path: &[usize], invariant: Option<&str>) -> Result<us
     }
 }
 
-/// The path in words, gone anew.
+/// The path in words, after following it again.
 fn told(subject: &Subject, trace: &Trace) -> Vec<String> {
     fn words<M: Judged>(model: &M, trace: &Trace) -> Vec<String> {
         let taken = follow(model, &trace.path, trace.invariant.as_deref()).expect("the path is there");
@@ -53,7 +53,7 @@ fn trace_of_each_row_round_trips_and_breaks_what_it_says() {
         let shorter = gone(&again, &read.path[..steps - 1], read.invariant.as_deref());
         assert!(
             matches!(shorter, Err(TraceError::NotBroken(_))),
-            "{id}: a shortest path, and broken before its end"
+            "{id}: the path is a shortest one, and yet its invariant breaks before the end"
         );
     }
 }
@@ -67,7 +67,7 @@ fn trace_of_the_second_clock_is_gone_from_that_clock() {
     let both = Subject::of_trace(&both).expect("known names");
     let Model::Expiry(model) = both.model() else { panic!("a row of the expiry model") };
     let taken = follow(&*model, &trace.path, trace.invariant.as_deref()).expect("the second has it");
-    assert_eq!(taken[0].0.skew, 1, "with clocks that agree nothing is broken");
+    assert_eq!(taken[0].0.skew, 1, "with equal clocks nothing is broken");
     let (_, _, end) = taken.last().expect("steps");
     assert!(model.broken(end).0 != 0);
     assert_eq!(subject.program, both.program);
