@@ -90,7 +90,7 @@ fn walked(row: &Row) -> Vec<Vec<&'static str>> {
 
 #[test]
 fn model_counterexample_walked_again_breaks_the_same_at_its_last_step_only() {
-    // The other models have no model of one program: their counterexamples are tested in `both.rs`, `clocks.rs` and `handshake.rs`.
+    // The other models have no model of one program: their counterexamples are in `both.rs`, `clocks.rs` and `handshake.rs`.
     let told = rows()
         .iter()
         .filter(|row| row.counterexample.is_some() && ["ordering", "expiry"].contains(&row.model));

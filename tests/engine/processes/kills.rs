@@ -175,7 +175,7 @@ impl Pair {
         control.wait_for(self.random.u64(..OPERATIONS_MAX / 2))
     }
 
-    /// Waits until the replica has applied everything; then both must have the same data. A dump is repeated if a key dies meanwhile.
+    /// Waits until the replica has applied everything; then both must have the same data. Repeats a dump if a key dies meanwhile.
     fn settle(&mut self) -> Result<Vec<Database>, String> {
         let mut last = String::new();
         let settled = until("the replica has all that the master has", || match self.compare() {
