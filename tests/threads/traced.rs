@@ -1,4 +1,4 @@
-//! Real threads, judged by when they wrote: every safe strategy.
+//! Real threads, judged by the times of their writes, under every safe strategy.
 
 use crate::log::{end, random_log};
 use crate::recorder::{Fault, Recorder};
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A replica that notes the ticks around each write.
+/// A replica that notes the ticks before and after each write.
 struct Traced {
     replica: Recorder,
     ticks: AtomicU64,
