@@ -159,7 +159,10 @@ fn plan_kills_both_roles_under_each_safe_choice_in_an_order_that_the_seed_draws(
     assert_ne!(plan(1, 18, 9), plan(2, 18, 9));
     let shares =
         |kills| plan(1, kills, 9).into_iter().map(|(at, victims)| (at, victims.len())).collect::<Vec<_>>();
-    assert!(shares(20).contains(&(0, 3)) && shares(20).contains(&(8, 2)), "the first choices have the most kills");
+    assert!(
+        shares(20).contains(&(0, 3)) && shares(20).contains(&(8, 2)),
+        "the first choices have the most kills"
+    );
     assert!(shares(3).contains(&(2, 1)) && shares(3).contains(&(3, 0)));
 }
 

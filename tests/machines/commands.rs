@@ -144,7 +144,10 @@ fn check_promises(
     (reply, effect): (&Reply, &Effect),
 ) {
     assert!(effect.is_empty() || command.is_write(), "{command}: a read with the effect {effect:?}");
-    assert!(effect.is_empty() || !reply.is_error(), "{command}: a refused command with the effect {effect:?}");
+    assert!(
+        effect.is_empty() || !reply.is_error(),
+        "{command}: a refused command with the effect {effect:?}"
+    );
     match (&effect.keys, command.keys()) {
         (KeySet::Everything, allowed) => assert_eq!(allowed, KeySet::Everything, "{command}: touches all"),
         (KeySet::Keys(touched), allowed) => {
@@ -170,7 +173,10 @@ fn check_promises(
             command.key_arguments().iter().map(record).collect::<Vec<_>>()
         };
         let (after, after_alone) = (left(effect, store.clone()), left(&alone, nothing.clone()));
-        assert_eq!(after, after_alone, "{command}: depends on stored data, although it says that it does not");
+        assert_eq!(
+            after, after_alone,
+            "{command}: depends on stored data, although it says that it does not"
+        );
     }
 }
 

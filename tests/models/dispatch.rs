@@ -74,7 +74,10 @@ impl Explored<'_> {
         let log: Vec<String> = self.programs.commands(self.place).map(ToString::to_string).collect();
         let applier = pool.dispatch.applier();
         let model = model.unwrap_or_else(|| {
-            panic!("{}, {log:?}: the call {call} is not a run of steps of the model: {applier:?}", self.strategy.name())
+            panic!(
+                "{}, {log:?}: the call {call} is not a run of steps of the model: {applier:?}",
+                self.strategy.name()
+            )
         });
         self.explore(pool, &model);
     }

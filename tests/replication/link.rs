@@ -133,7 +133,10 @@ fn link_follower_that_is_full_holds_the_master_back() {
     master.source.wait_until_not_read(2 * limits.silence);
     // The data that the kernel buffers for both sockets, and one group on either side, out of 64 MB.
     let under_way = master.source.read_bytes();
-    assert!(under_way > 0 && under_way < 24 << 20, "{under_way} bytes are read and not accepted by the follower");
+    assert!(
+        under_way > 0 && under_way < 24 << 20,
+        "{under_way} bytes are read and not accepted by the follower"
+    );
     running.recorder.change(|state| {
         assert_eq!((state.log.last(), state.downs.len()), (Lsn::NONE, 0), "{:?}", state.downs);
         state.is_full = false;
@@ -228,7 +231,11 @@ fn link_offset_stands_between_the_entries_between_which_it_was_measured() {
         .wait_until("the last offset", |state| state.offsets.last().is_some_and(|o| o.offset_ms == 9));
     running.recorder.change(|state| {
         let told: Vec<_> = state.offsets.iter().map(|offset| (offset.after.0, offset.offset_ms)).collect();
-        assert_eq!(told, [(0, 0), (3, 3_600_000), (7, 0), (8, 9)], "of two offsets after one entry, the later one is sent");
+        assert_eq!(
+            told,
+            [(0, 0), (3, 3_600_000), (7, 0), (8, 9)],
+            "of two offsets after one entry, the later one is sent"
+        );
         assert_eq!(state.log, master.source.log());
     });
 }

@@ -51,7 +51,9 @@ fn peer_of_another_address_is_refused_as_long_as_the_mode_is_protected() {
     let server = Running::with(Config { bind, ..Config::default() });
     let (near, far) = ((Ipv4Addr::LOCALHOST, server.addr.port()), (own, server.addr.port()));
     let (near, far) = (SocketAddr::from(near), SocketAddr::from(far));
-    let connect = |addr: SocketAddr| server.connect_to(TcpStream::connect(addr).expect("the server listens on this address"));
+    let connect = |addr: SocketAddr| {
+        server.connect_to(TcpStream::connect(addr).expect("the server listens on this address"))
+    };
     let refused = connect(far).read_to_end();
     let beginning = "-DENIED Redis is running in protected mode because protected mode is enabled";
     assert!(refused.starts_with(beginning) && refused.ends_with(".\r\n"), "{refused}");

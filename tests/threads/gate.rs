@@ -27,7 +27,11 @@ fn written(pool: &Pool<AnyOrdering>, replica: &Recorder, order: &[u64]) -> Vec<u
         }
         for &lsn in order {
             let state = spin_until(pool, |state| state.at_gate.iter().any(|job| job.first() == Lsn(lsn)));
-            let job = state.at_gate.into_iter().find(|job| job.first() == Lsn(lsn)).expect("the job is at the gate");
+            let job = state
+                .at_gate
+                .into_iter()
+                .find(|job| job.first() == Lsn(lsn))
+                .expect("the job is at the gate");
             pool.let_write(job.clone());
             spin_until(pool, |state| state.unfinished.contains(&job));
             pool.let_finish(job.clone());

@@ -138,7 +138,11 @@ fn stopped_by(fault: Fault, strategy: Strategy) -> (Stopped, Vec<Lsn>) {
         work.wait_for_a_write();
         work.let_through();
         let panics = workers.into_iter().filter_map(|worker| worker.join().err()).count();
-        assert_eq!(panics, usize::from(!matches!(fault, Fault::Error(_))), "a panic reaches the joining thread");
+        assert_eq!(
+            panics,
+            usize::from(!matches!(fault, Fault::Error(_))),
+            "a panic reaches the joining thread"
+        );
         [admits.join().expect("no panic"), waits.join().expect("no panic")]
     });
     let reason = pool.stopped().expect("it stopped");

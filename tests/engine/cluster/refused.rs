@@ -40,7 +40,10 @@ fn copy_of_the_folder_of_a_master_with_a_purged_log_becomes_its_replica() {
     let refused = |disks: &Disks, port: Option<u16>| {
         let master = port.map(|port| Address { host: "127.0.0.1".to_owned(), port });
         let settings = Settings { takes_copy: true, ..disks.settings(Fsync::EverySec) };
-        Engine::start_on(disks.folders(), settings, master).err().expect("the node does not start").to_string()
+        Engine::start_on(disks.folders(), settings, master)
+            .err()
+            .expect("the node does not start")
+            .to_string()
     };
     assert_eq!(refused(&Disks::new(), Some(master.port)), "--take-copy: there is no copy in the folder");
     let killed = Disks::with(m.node.copy(), m.binlog.copy());
@@ -84,7 +87,10 @@ fn replica_beyond_a_master_that_lost_its_tail_is_refused() {
     let lost = Disks::with(m.node.bare(), m.binlog.bare());
     let again = Peer::master(&lost, AS_IT_IS);
     assert_eq!(again.run(&["GET b", "GET c"]), [Reply::bulk("2"), Reply::Null]);
-    assert!(again.facts().epoch > master.facts().epoch, "an acknowledged entry is lost, so the epoch is a new one");
+    assert!(
+        again.facts().epoch > master.facts().epoch,
+        "an acknowledged entry is lost, so the epoch is a new one"
+    );
     drop(master);
     // The master wrote again: an LSN alone would not tell the two histories apart.
     again.run(&["SET d 4"]);

@@ -278,7 +278,9 @@ fn replica_that_told_far_more_than_its_masters_time_forgets_it_and_lets_its_clie
     master.node.heartbeat();
     wait_until("the estimate is discarded", || replica.facts().clients_disconnected == 1);
     let client = std::cell::RefCell::new(client);
-    wait_until("the client that was given the estimate is disconnected", || client.borrow_mut().call(&["PING"]).is_err());
+    wait_until("the client that was given the estimate is disconnected", || {
+        client.borrow_mut().call(&["PING"]).is_err()
+    });
     assert!(exists(&replica, "k") && !replica.facts().log_time_estimated);
     let text =
         Client::connect(&address, Duration::from_secs(5)).expect("it accepts").call(&["INFO", "replication"]);

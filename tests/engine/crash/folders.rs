@@ -27,7 +27,10 @@ fn node_file_of_each_version_is_taken_and_of_a_newer_one_refused() {
         node.stop_now().expect("it stops");
         let identity = disks.identity();
         assert_eq!(identity["version"], 3, "{text}");
-        assert_eq!(identity["heard_ms"], identity["ceiling_ms"], "a master's heard time is the time that it told: {text}");
+        assert_eq!(
+            identity["heard_ms"], identity["ceiling_ms"],
+            "a master's heard time is the time that it told: {text}"
+        );
         disks.start(Fsync::No).stop_now().expect("the new version is read, too");
     }
     for newer in [v2.replace("\"version\":2", "\"version\":4"), with_checksum(&v2.replace(":2,", ":4,"))] {

@@ -90,7 +90,8 @@ fn crowd_that_does_not_read_takes_bounded_memory_and_others_are_answered() {
     drop((crowd, idle));
     for replica in &nodes[1..] {
         let has_it = || connect(replica).call(&["GET", "k"]).ok().filter(|value| *value == last);
-        until("the replica has the last write", has_it).unwrap_or_else(|text| panic!("{text}\n{}", replica.log_end()));
+        until("the replica has the last write", has_it)
+            .unwrap_or_else(|text| panic!("{text}\n{}", replica.log_end()));
     }
 }
 

@@ -102,7 +102,10 @@ fn master_without_room_refuses_writes_and_goes_on_by_itself() {
         assert!(!write(&master) && !master.node.has_ended(), "{part}");
         assert_eq!(master.fact("aof_last_write_status"), "err", "{part}");
         assert!(master.fact("rc_read_only").contains("No space left on device"), "{part}");
-        assert!(matches!(master.run(&["GET", "k0"]), OwnedFrame::BulkString(_)), "{part}: reads are still served");
+        assert!(
+            matches!(master.run(&["GET", "k0"]), OwnedFrame::BulkString(_)),
+            "{part}: reads are still served"
+        );
         assert_eq!(replica.fact("master_link_status"), "up", "{part}");
         master.fill("");
         until("the master accepts writes again", || write(&master).then_some(()))
@@ -137,7 +140,10 @@ fn replica_without_room_shows_what_it_has_and_catches_up_by_itself() {
         until("INFO reports the full disk", || (!replica.fact("rc_read_only").is_empty()).then_some(()))
             .unwrap_or_else(|text| replica.panic_with(&format!("{part}: {text}")));
         assert!(replica.fact("rc_read_only").contains("No space left on device"), "{part}");
-        assert!(matches!(replica.run(&["GET", "k0"]), OwnedFrame::BulkString(_)), "{part}: reads are still served");
+        assert!(
+            matches!(replica.run(&["GET", "k0"]), OwnedFrame::BulkString(_)),
+            "{part}: reads are still served"
+        );
         assert_eq!(replica.fact("master_link_status"), "up", "{part}");
         assert!(!replica.node.has_ended(), "{part}");
         replica.fill("");

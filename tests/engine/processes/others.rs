@@ -168,8 +168,10 @@ fn idle_node_rests_whatever_was_deleted() {
     for n in 0..100 {
         call(&mut client, &["SET", &format!("k{n}"), "v", "PX", "1"]);
     }
-    until("the dead keys are removed", || (call(&mut client, &["DBSIZE"]) == OwnedFrame::Integer(0)).then_some(()))
-        .unwrap();
+    until("the dead keys are removed", || {
+        (call(&mut client, &["DBSIZE"]) == OwnedFrame::Integer(0)).then_some(())
+    })
+    .unwrap();
     let pid = node.fact("process_id").unwrap();
     // The store may be flushed and its files merged once more; after that, no work is left.
     let rests = || {

@@ -40,7 +40,10 @@ fn damage_any_bit_below_the_fsync_point_is_refused_and_above_it_cut() {
         let begin = entries_before.checked_sub(1).map_or(0, |last| begins[last]);
         match start(&damaged, NEVER_SYNCED) {
             Ok(found) => {
-                assert!(bit / 8 >= synced, "bit {bit} was synced, and the start accepted the damage: {found:?}");
+                assert!(
+                    bit / 8 >= synced,
+                    "bit {bit} was synced, and the start accepted the damage: {found:?}"
+                );
                 assert_eq!(found.last, Lsn(entries_before as u64 - 1), "bit {bit}");
                 assert_eq!(found.cut_bytes, (whole - begin) as u64, "bit {bit}");
                 assert_eq!((found.durable, found.clean), (Lsn(2), false), "bit {bit}");
