@@ -52,7 +52,7 @@ async fn bug_beside_its_cure_has_to_wait_or_keeps_the_promise() {
             }
         }
     }
-    assert!(waits > 5 && goes > 5, "{waits} have to wait, {goes} go on");
+    assert!(waits > 5 && goes > 5, "{waits} must wait, {goes} continue");
 }
 
 #[tokio::test]

@@ -166,7 +166,7 @@ fn catalogue_seeded_bugs_are_named_nowhere_else() {
             }
             seen += 1;
             let text = std::fs::read_to_string(entry.path()).expect("text");
-            // The ordering model, which implements the seeded faults, names them all in its own files.
+            // The ordering model, which acts on a position, names every position in its own files.
             let own = ["models/ordering/model.rs", "models/ordering/restart.rs"].contains(&path.as_str());
             let named = words.iter().filter(|word| text.contains(**word) && !own);
             assert_eq!(named.collect::<Vec<_>>(), [&""; 0], "{path}");

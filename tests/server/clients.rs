@@ -182,5 +182,5 @@ fn stop_from_outside_closes_everyone() {
     let addr = server.addr;
     assert_eq!(server.stopped(), Ended::Stop);
     assert_eq!(client.read_to_end(), "");
-    assert!(std::net::TcpStream::connect(addr).is_err(), "nobody listens");
+    assert!(std::net::TcpStream::connect(addr).is_err(), "no server listens");
 }

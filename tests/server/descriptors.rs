@@ -60,5 +60,5 @@ fn run_out_of_descriptors() {
 /// The processor time that this process has used.
 fn computed() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(time).expect("time goes on")
+    Duration::try_from(time).expect("processor time is not negative")
 }

@@ -23,7 +23,7 @@ pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/binlog/segment", "the segment files, behind a file trait"),
     ("src/apply/pool", "the worker pool, through crate::sync"),
     ("src/handover.rs", "shares entries with the pool's threads"),
-    ("src/queue.rs", "a lock and who waits for it, through crate::sync"),
+    ("src/queue.rs", "a lock and the threads that wait for it, through crate::sync"),
     ("src/publication.rs", "a lock, through crate::sync"),
     (
         "src/engine/",

@@ -178,7 +178,7 @@ fn ceiling_that_cannot_be_written_makes_log_time_stand_still() {
     assert_eq!(node.facts().log_time, ceiling);
     assert_eq!(entries(&disks.binlog)[0].time, ceiling);
     disks.node.mend();
-    wait_until("log time goes on", || node.facts().log_time > ceiling);
+    wait_until("log time advances", || node.facts().log_time > ceiling);
     wait_until("the key is dead", || run(&node, &["GET a"]) == [Reply::Null]);
     node.stop_now().expect("it stops");
 }
