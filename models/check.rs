@@ -87,11 +87,7 @@ impl Candidate {
         }
     }
 
-    fn task_of(
-        self,
-        parts: Vec<Part>,
-        expected: impl Fn(&str) -> Verdict + Send + Sync + 'static,
-    ) -> Task {
+    fn task_of(self, parts: Vec<Part>, expected: impl Fn(&str) -> Verdict + Send + Sync + 'static) -> Task {
         Task::new(self.model(), self.name(), None, move |progress| {
             rows_of((self.model(), self.name(), None), &parts, &expected, progress)
         })
@@ -159,8 +155,8 @@ pub(super) fn candidates(model: Option<&str>, choice: Option<&str>) -> Result<Ve
 
 fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     let parts = parts::of_choice(choice, bounds);
-    let task = Candidate::Ordering(choice)
-        .task_of(parts, move |invariant| expected::ordering(choice, invariant));
+    let task =
+        Candidate::Ordering(choice).task_of(parts, move |invariant| expected::ordering(choice, invariant));
     task.weighing(match choice.strategy {
         Strategy::KeyHash => 3,
         Strategy::WritesetSnapshots => 2,
@@ -216,7 +212,8 @@ fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
 
 fn scenario_task(name: &str, experiment: &Experiment, invariant: &'static str, is_broken: bool) -> Task {
     let program: Vec<String> = experiment.program.iter().map(ToString::to_string).collect();
-    let part = experiment.part(program.join("; "), invariant).expect("a short program of ours, in its setting");
+    let part =
+        experiment.part(program.join("; "), invariant).expect("a short program of ours, in its setting");
     let (choice, name) = (experiment.choice, name.to_owned());
     let expected = scenario::expected(is_broken);
     Task::new(choice.model(), choice.name(), Some(name.clone()), move |progress| {

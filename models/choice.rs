@@ -154,7 +154,8 @@ impl Choice {
         if !models.contains(&model) {
             return Err(UnknownName::new("model", model, models));
         }
-        let of_model: Vec<Choice> = Choice::all().into_iter().filter(|choice| choice.model() == model).collect();
+        let of_model: Vec<Choice> =
+            Choice::all().into_iter().filter(|choice| choice.model() == model).collect();
         let choice = find("choice", name, &of_model, |choice| choice.name())?;
         let Some(name) = fault else { return Ok(choice) };
         let faults: Vec<SeededFault> =

@@ -171,7 +171,8 @@ impl Experiment {
 
     /// The model of an ordering choice. Errors: the program is too long, it is not an ordering choice or setting.
     pub fn ordering_model(&self) -> Result<OrderingModel<Rigged>, ExperimentError> {
-        let (Kind::Ordering(ordering), Setting::Schedules(schedules)) = (self.choice.kind(), &self.setting) else {
+        let (Kind::Ordering(ordering), Setting::Schedules(schedules)) = (self.choice.kind(), &self.setting)
+        else {
             return Err(ExperimentError::Setting("ordering"));
         };
         let bounds = OrderingBounds {

@@ -92,7 +92,9 @@ impl SeededFault {
             SeededFault::RoutedByDestination => {
                 "an entry goes to the lane of the key that it writes, its last one, whatever other keys it reads"
             }
-            SeededFault::HoldsBackTheLast => "the last entry is handed to the workers only when one more has come",
+            SeededFault::HoldsBackTheLast => {
+                "the last entry is handed to the workers only when one more has come"
+            }
             SeededFault::LoggedLate => {
                 "the master lets go of the last write but one before it is logged: the last one is logged first"
             }
@@ -109,8 +111,12 @@ impl SeededFault {
             SeededFault::ResultWithoutDeadline => {
                 "a write whose outcome depends on the old value logs its result, and the result has no deadline"
             }
-            SeededFault::DeadlineInInt32 => "of a deadline in milliseconds only the low 31 bits reach the log",
-            SeededFault::MillisecondsAsSeconds => "the time that PSETEX gives is logged as if it were in seconds",
+            SeededFault::DeadlineInInt32 => {
+                "of a deadline in milliseconds only the low 31 bits reach the log"
+            }
+            SeededFault::MillisecondsAsSeconds => {
+                "the time that PSETEX gives is logged as if it were in seconds"
+            }
             SeededFault::AppendLogsOldValue => {
                 "APPEND logs the value from before it, which is empty for a new key"
             }
@@ -118,7 +124,9 @@ impl SeededFault {
             SeededFault::RemovesByOwnClock(_) => {
                 "the replica removes what is dead by its own clock, before the log has told it of later writes"
             }
-            SeededFault::ReadersSeeTheDead => "readers of the replica are shown what is dead until it is removed",
+            SeededFault::ReadersSeeTheDead => {
+                "readers of the replica are shown what is dead until it is removed"
+            }
         }
     }
 

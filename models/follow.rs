@@ -4,9 +4,9 @@
 //! workers it is, the form of the log) does not count. Where the other cannot follow, its own model says what has
 //! to happen first: the shortest way to a state in which the step is possible.
 
-use super::story::Step;
 use super::experiment::Model;
 use super::path::Path;
+use super::story::Step;
 use super::walk::{NoPath, View};
 use std::collections::VecDeque;
 

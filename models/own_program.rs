@@ -81,7 +81,8 @@ pub fn program_tasks_within(
     let commands = commands(program);
     let task = |candidate| match candidate {
         Candidate::Ordering(choice) => {
-            let programs = Programs::only(&commands, &*choice.log_policy().get()).expect("far below the limit");
+            let programs =
+                Programs::only(&commands, &*choice.log_policy().get()).expect("far below the limit");
             Some(match refusal(choice, &programs) {
                 Some(refused) => refused_task(choice, name, refused),
                 None => ordering_task(choice, &commands, (name, seed), ordering),

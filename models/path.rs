@@ -174,7 +174,8 @@ fn numbered<M: Judged>(
     for (step, action) in (1..).zip(actions) {
         let place = enabled(model, &state).iter().position(|enabled| enabled == action);
         let next = place.zip(model.next_state(&state, action.clone()));
-        let (number, after) = next.ok_or_else(|| PathError::NotPossible { step, action: format!("{action:?}") })?;
+        let (number, after) =
+            next.ok_or_else(|| PathError::NotPossible { step, action: format!("{action:?}") })?;
         path.push(number);
         state = after;
     }

@@ -214,7 +214,12 @@ impl Trace {
     /// A story that a model told as a trace that can be replayed, of `choice` and the story's own program. `None`: the model of
     /// a trace has no such path or tells it otherwise, but for the instant at which it begins (replay has one database, four ticks,
     /// and no link that goes down); no real node runs by the choice; the story has no path of its own.
-    pub fn of_story(choice: Choice, program: Vec<Command>, invariant: Option<&str>, story: &Story) -> Option<Trace> {
+    pub fn of_story(
+        choice: Choice,
+        program: Vec<Command>,
+        invariant: Option<&str>,
+        story: &Story,
+    ) -> Option<Trace> {
         if matches!(choice.kind(), Kind::Ordering(ordering) if ordering.reads_after_crash) {
             return None;
         }

@@ -179,14 +179,17 @@ fn at<M: Narrate>(
 ) -> Result<View, NoPath> {
     let mut states: Vec<M::State> = models.iter().map(|model| model.init_states()[0]).collect();
     let walked = path::walk(&models[0], states[0], path).map_err(|error| match error {
-        PathError::Waits { step, number } => what_waits(&models[0], states[0], (&path[..step - 1], number), waits)
-            .map_or(NoPath::Path(error), |what| NoPath::Waits { step, what }),
+        PathError::Waits { step, number } => {
+            what_waits(&models[0], states[0], (&path[..step - 1], number), waits)
+                .map_or(NoPath::Path(error), |what| NoPath::Waits { step, what })
+        }
         error => NoPath::Path(error),
     })?;
     let (mut taken, mut broken) = (Vec::new(), Vec::new());
     for (_, action, _) in walked {
         // All models have the steps of the first.
-        states = stepped(models, &states, &action).ok_or(PathError::Waits { step: taken.len() + 1, number: 0 })?;
+        states =
+            stepped(models, &states, &action).ok_or(PathError::Waits { step: taken.len() + 1, number: 0 })?;
         broken.push(names(models, &states));
         taken.push(action);
     }

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 fn replicheck(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
-    // A pipe gets colours only if whoever runs the tests forces them.
+    // Output in a pipe has colours only if the environment of the tests forces them.
     command.args(args).env_remove("CLICOLOR_FORCE");
     command.output().expect("the binary runs")
 }
@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
 }
 
-/// Runs it, expects a usage error, and gives what it says.
+/// Runs the program, expects a usage error, and returns its text.
 fn refused(args: &[&str]) -> String {
     let output = replicheck(args);
     assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -21,7 +21,7 @@ fn refused(args: &[&str]) -> String {
     text(&output.stderr)
 }
 
-/// A file in the folder for tests' own files.
+/// Writes a file into the folder for the tests' own files; returns its path.
 fn file(name: &str, content: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, content).expect("the file can be written");
@@ -125,7 +125,7 @@ fn export_writes_a_page_a_drawing_a_test_and_a_trace_for_each_counterexample() {
     names.sort();
     assert_eq!(names.len(), 5 * 4, "{names:?}");
     assert_eq!(names[0], "ordering_key_hash_convergence_flush_txt.html");
-    // A file stands where the folder should be made.
+    // There is a file in the place of the folder.
     let said = refused(&["check", "--choice", "key_hash", "--export", &format!("{program}/x")]);
     assert!(said.contains("flush.txt/x: "), "{said}");
 }
@@ -142,7 +142,7 @@ fn pipe_gets_no_colours_and_at_most_100_columns() {
     assert!(tables.contains(" are as expected; searches finished: "), "{tables}");
 }
 
-/// The verdicts of a program that is kept in tests/programs: (choice, invariant, verdict).
+/// The verdicts on a program of tests/programs: (choice, invariant, verdict).
 fn judged(name: &str) -> Vec<(String, String, String)> {
     let path = format!("{}/tests/programs/{name}", env!("CARGO_MANIFEST_DIR"));
     let output = replicheck(&["check", "--program", &path, "--json", "-"]);
@@ -177,7 +177,7 @@ fn program_captured_from_a_real_redis_is_sampled() {
     assert_eq!(verdict(&judged, "serial", "prefix"), "sampled");
     assert_eq!(verdict(&judged, "absolute", "same_value"), "violated");
     assert_eq!(verdict(&judged, "log_clock", "past_read"), "sampled");
-    // The capture renames, which has no meaning under a strategy that splits commands.
+    // The capture has a RENAME, which is undefined under a strategy that splits commands.
     for (choice, invariant, verdict) in &judged {
         assert_eq!(verdict == "refused", choice == "key_hash+commands", "{choice} {invariant}: {verdict}");
     }
@@ -197,14 +197,14 @@ fn program_with_deadlines_at_the_ends_of_time_is_judged_and_told() {
         let path = file(&format!("{name}.txt"), program);
         let output = replicheck(&["check", "--program", &path, "--json", "-"]);
         let tables = text(&output.stderr);
-        // A key that outlives any run leaves the verdicts incomplete, and is named.
+        // A key that outlives every run makes the verdicts incomplete, and is named.
         assert_eq!(output.status.code(), Some(i32::from(lives_for_ever)), "{name}: {tables}");
         assert_eq!(tables.contains("k never dies"), lives_for_ever, "{name}: {tables}");
         let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");
         let choices = |model: &str| rows.iter().filter(|row| row["model"] == model).count();
         assert!(choices("ordering") > 0 && choices("expiry") > 0, "{name}: {tables}");
         assert!(!tables.contains("panicked"), "{name}: {tables}");
-        // The drawing may be wide by what it tells, not by its axis.
+        // The drawing may be as wide as its text needs, but not because of its axis.
         let mut lines =
             tables.lines().filter(|line| !line.starts_with("replay ") && !line.starts_with("checking "));
         assert!(lines.all(|line| line.chars().count() <= 110), "{name}: {tables}");
@@ -300,14 +300,14 @@ fn catalogue_wrong_arguments_and_results_are_refused() {
     std::fs::write(&file, r#"[{"tool": "loom", "case": "R01", "outcome": "missed"}]"#)
         .expect("the file can be written");
     let output = replicheck(&["catalogue", "R01", "--results", folder]);
-    assert_eq!(output.status.code(), Some(1), "a bug that a tool missed");
+    assert_eq!(output.status.code(), Some(1), "a tool missed the bug");
     assert!(text(&output.stdout).contains("loom ✗ missed"));
 }
 
 #[test]
 fn catalogue_results_of_another_commit_are_stale_where_git_can_tell() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("stale");
-    // A checkout of its own, so that the test says the same wherever it runs.
+    // A checkout of its own, so that the result does not depend on where the test runs.
     std::fs::create_dir_all(&folder).expect("the folder can be made");
     let git = |args: &[&str]| {
         let name = ["-c", "user.name=replicheck", "-c", "user.email=replicheck@localhost"];
@@ -337,5 +337,5 @@ fn catalogue_results_of_another_commit_are_stale_where_git_can_tell() {
     assert_eq!(said(&head, None).0, "found");
     let (cell, full) = said("1a2b3c", None);
     assert!(cell == "not_run" && full.contains("loom stale"), "{cell}: {full}");
-    assert_eq!(said("1a2b3c", Some("/nowhere/at/all")).0, "found", "without git nothing is compared");
+    assert_eq!(said("1a2b3c", Some("/nowhere/at/all")).0, "found", "without git no commit is compared");
 }

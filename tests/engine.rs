@@ -1,4 +1,4 @@
-//! The engine as it runs: RocksDB, threads, TCP.
+//! The real engine, with RocksDB, threads and TCP.
 
 #[path = "seed/property.rs"]
 mod property;

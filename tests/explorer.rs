@@ -1,4 +1,4 @@
-//! The explorer's pages, asked in process, over a socket, and in a browser.
+//! The explorer's pages, requested in process, over a socket, and in a browser.
 
 mod explorer {
     mod browser;

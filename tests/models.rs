@@ -1,5 +1,5 @@
-//! The models: verdicts and state counts of the quick bounds, README's tables, what the search relies on, and faults
-//! that it must find.
+//! The models: the verdicts and state counts of the quick bounds, README's tables, the assumptions of the search, and faults
+//! that the search must find.
 
 #[path = "threads/results.rs"]
 mod results;

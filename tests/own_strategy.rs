@@ -1,6 +1,6 @@
-//! Strategies and policies of one's own, judged as those of the crate are: one good, one subtly wrong.
+//! A user's own strategies and policies, judged like those of the crate: one good, one subtly wrong.
 //!
-//! This is the example that README shows. A strategy is a state machine: what may start now, and on which worker?
+//! README shows this example. A strategy is a state machine: which job may start now, and on which worker?
 
 #[path = "own_strategy/policies.rs"]
 mod policies;
@@ -21,8 +21,8 @@ use replicheck::ordering::serial::Serial;
 use replicheck::ordering::{Admission, Job, Ordering, Refused};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Any worker takes the oldest entry that waits, while fewer than `in_flight_max` are under way. With one it is
-/// serial and promises prefix; with more, two entries of one key run at once, and it promises nothing.
+/// Any worker takes the oldest waiting entry, while fewer than `in_flight_max` are under way. With a maximum of one it is
+/// serial and promises prefix. With a larger maximum, two entries of one key run at once, and it promises nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Turnstile {
     waiting: VecDeque<Lsn>,
@@ -56,8 +56,8 @@ impl Ordering for Turnstile {
     }
 }
 
-/// A barrier that forgets what is in flight: FLUSHDB waits until every earlier entry was *taken*, not until it is
-/// done, and is done itself as soon as it is taken.
+/// A barrier that forgets what is in flight: FLUSHDB waits only until every earlier entry was *taken*, not until it is
+/// finished, and counts as finished itself as soon as it is taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct ForgetfulBarrier {
     waiting: VecDeque<Admission<'static>>,
@@ -92,16 +92,16 @@ impl Ordering for ForgetfulBarrier {
 
 const BOUNDS: OrderingBounds = OrderingBounds { length_max: 3, ..OrderingBounds::QUICK };
 
-/// Judges a strategy that claims to keep everything, over every program of the crate's commands.
+/// Judges a strategy that claims to keep every promise, over every program of the crate's commands.
 fn judged<O: Machine>(name: &str, new: impl Fn(usize) -> O + Clone + Send + Sync + 'static) -> Vec<Row> {
     judge_ordering(name, &OrderingTrial::within(BOUNDS), new, |_| Verdict::Holds).expect("short programs")
 }
 
-/// Names for the keys of the crate's commands; the first are their own.
+/// Names for the keys of the crate's commands; the first row has the crate's own names.
 const NAMES: [[&str; 4]; 4] =
     [["a", "b", "c", "h"], ["a", "bb", "cc", "h"], ["x", "{t}b", "c", "h7"], ["q.12", "b", "zz", "h"]];
 
-/// The invariants that a plain search says some program of at most two commands breaks, under some of the names.
+/// The invariants that some program of at most two commands breaks by a plain search, under one or more of the names.
 fn plainly_broken<O: Machine>(workers: usize, new: impl Fn(usize) -> O) -> BTreeSet<&'static str> {
     let mut broken = BTreeSet::new();
     for names in NAMES {
@@ -162,7 +162,7 @@ enum AtFlush {
     Refuses { declared: bool },
 }
 
-/// `serial`, which may do nothing from FLUSHDB on, or nothing at all.
+/// `serial`, but it does nothing after a FLUSHDB, or nothing at all, according to `at_flush`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Idle {
     inner: Serial,
@@ -235,13 +235,13 @@ fn finds_own_strategies_that_pass_by_doing_nothing() {
     }
 }
 
-/// A number that is made of the bytes of a name.
+/// A hash function of a key's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Hashes {
     Crc16,
     Length,
     FirstByte,
-    /// Only `a` has another worker than all others.
+    /// `a` has one worker, and all other names have another one.
     OnlyA,
 }
 
@@ -256,7 +256,7 @@ impl Hashes {
     }
 }
 
-/// Lanes by the first key of an entry, by any function of its name, and a right barrier at FLUSHDB: R03.
+/// Lanes by a hash of an entry's first key, and a correct barrier at FLUSHDB: bug R03.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct ByFirstKey {
     waiting: VecDeque<(Lsn, Option<usize>)>,
@@ -331,7 +331,7 @@ fn finds_own_lanes_by_first_key_whatever_their_hash() {
             assert!(plain.contains("convergence"), "{hash:?} {workers}: a plain search differs");
         }
     }
-    // Under this one most keys never part: what holds says no more than that.
+    // Under this hash most keys never get two workers, so an invariant that is not broken is *incomplete*.
     let rows = judged(Hashes::OnlyA, 2);
     let row = rows.iter().find(|row| row.invariant == "progress").expect("it is judged");
     assert_eq!(row.verdict, Verdict::Incomplete, "{}", row.note);

@@ -1,4 +1,4 @@
-//! Replication between two nodes: the pure messages first, then both sides over TCP.
+//! Replication between two nodes: first the pure messages, then both sides over TCP.
 
 #[path = "seed/property.rs"]
 mod property;

@@ -1,4 +1,4 @@
-//! The engine's threads on threads of std.
+//! The engine's threads, run on threads of std.
 
 #[path = "threads/log.rs"]
 mod log;
@@ -7,7 +7,7 @@ mod recorder;
 #[allow(dead_code, reason = "shared with the other tests that draw")]
 mod seed;
 
-// The names by which the files above, which loom and shuttle share, know these two.
+// The files above, which are shared with loom and shuttle, use these two names.
 use replicheck::{apply, sync};
 
 mod threads {

@@ -1,5 +1,5 @@
 //! The engine's threads under loom: every interleaving of a few threads, and every value that the memory model lets an
-//! atomic have. A run without a bound is exhaustive; each test prints which of the two it was.
+//! atomic have. A run without a bound is exhaustive; each test prints whether its run was exhaustive or bounded.
 
 #[path = "threads/bugs.rs"]
 mod bugs;
@@ -29,14 +29,14 @@ mod recorder;
 #[path = "threads/results.rs"]
 mod results;
 
-/// What the files of src/ above name, but for the files themselves.
+/// The items that the files of src/ above import, other than those files themselves.
 mod apply {
     pub(crate) use crate::pool;
     pub use replicheck::apply::{Applier, Instants, Worker, write_batch};
 }
 use replicheck::{binlog, effect, expiry, node, ordering, store, time};
 
-/// Stands in for `src/sync.rs`.
+/// Replaces `src/sync.rs`.
 mod sync {
     pub use loom::sync::{Arc, Mutex, MutexGuard};
     use std::cell::Cell;
@@ -44,7 +44,7 @@ mod sync {
     pub mod thread {
         pub use loom::thread::{JoinHandle, spawn};
 
-        /// The run is over at a panic: nobody takes a lock on the way out, which would hide the reason.
+        /// Always false: a panic ends the run, and no thread may lock while unwinding, which would hide the reason.
         pub fn panicking() -> bool {
             false
         }
@@ -63,7 +63,7 @@ mod sync {
         static LOSES_WAKE_UPS: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Whether, from here on, who is woken alone is not.
+    /// From here on, decides whether a wake-up of a single thread is lost.
     pub fn lose_wake_ups(loses: bool) {
         LOSES_WAKE_UPS.set(loses);
     }

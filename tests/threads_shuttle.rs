@@ -1,6 +1,6 @@
-//! The engine's threads under shuttle: random schedules, more threads and entries than loom can do.
+//! The engine's threads under shuttle: random schedules, with more threads and entries than loom can explore.
 //!
-//! A failure says which scheduler, seed and run it was, and the command that runs it again.
+//! A failure prints the scheduler, the seed, the number of the run, and the command that runs it again.
 
 #[path = "threads/bugs.rs"]
 mod bugs;
@@ -30,7 +30,7 @@ mod results;
 #[allow(dead_code, reason = "shared with the other tests that draw")]
 mod seed;
 
-/// What the files of src/ above name, but for the files themselves.
+/// The items that the files of src/ above import, other than those files themselves.
 mod apply {
     pub(crate) use crate::pool;
     pub use replicheck::apply::{Applier, Instants, Worker, write_batch};
@@ -38,7 +38,7 @@ mod apply {
 use replicheck::{binlog, effect, expiry, node, ordering, store, time};
 use seed::commit;
 
-/// Stands in for `src/sync.rs`.
+/// Replaces `src/sync.rs`.
 mod sync {
     pub use shuttle::sync::{Arc, Mutex, MutexGuard};
     use std::cell::Cell;
@@ -54,7 +54,7 @@ mod sync {
             static PANICS: Cell<Option<ThreadId>> = const { Cell::new(None) };
         }
 
-        /// Whether, from here on, this thread is the one that panics; `std` cannot say which of shuttle's it is.
+        /// From here on, decides whether this thread is the one that panics; `std` cannot tell shuttle's threads apart.
         pub fn panics(does: bool) {
             PANICS.set(does.then(|| current().id()));
         }
@@ -77,7 +77,7 @@ mod sync {
         static LOSES_WAKE_UPS: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Whether, from here on, who is woken alone is not.
+    /// From here on, decides whether a wake-up of a single thread is lost.
     pub fn lose_wake_ups(loses: bool) {
         LOSES_WAKE_UPS.set(loses);
     }

@@ -1,7 +1,7 @@
-//! Tidy — the project's tree → what breaks its house rules, as `file:line: what — what to use instead`.
+//! Tidy — the project's tree → violations of its house rules, as `file:line: what — what to use instead`.
 //!
-//! A rule is a pure function over (path, text); beside each stand tests that feed it bad text and see it reported. Only
-//! this file reads the disk. What git ignores is not read: `.gitignore` may hold lines of the form `/name` only.
+//! A rule is a pure function of (path, text). Beside each rule, tests give it bad text and check that it is reported. Only this
+//! file reads the disk. Files that git ignores are not read: `.gitignore` may only hold lines of the form `/name`.
 
 #[path = "tidy/arrows.rs"]
 mod arrows;

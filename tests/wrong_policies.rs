@@ -1,8 +1,8 @@
-//! Wrong expiry policies, each a shipped one with one fault: the model checker must refute each of them by name.
+//! Wrong expiry policies, each a shipped policy with one fault: the model checker must refute each of them by name.
 //!
-//! A row says what is wrong, on which programs it shows, and which invariants break there. What is expected follows from
-//! the fault and the program by hand, not from what the checker happens to find. The shipped policy must keep what it
-//! promises on the same programs: then it is the fault that was found.
+//! A row names the fault, the programs on which it shows, and the invariants that it breaks there. The expected invariants are
+//! derived by hand from the fault and the program, not from what the checker happens to find. The shipped policy must keep its
+//! promises on the same programs: this shows that the checker found the fault.
 
 #[allow(dead_code, reason = "shared with the other tests that draw")]
 mod seed;
@@ -36,19 +36,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use wrong::{Fault, Wrong};
 
-/// A wrong policy, and how it must be refuted.
+/// A wrong policy, and how the checker must refute it.
 struct Case {
-    /// What is wrong.
+    /// The fault in words.
     name: &'static str,
     base: Policy,
     fault: Fault,
     on: On,
-    /// Each of these must be violated.
+    /// The invariants that must all be violated.
     breaks: &'static [&'static str],
 }
 
 impl Case {
-    /// A fault of `log_clock`, which promises every invariant.
+    /// A case with a fault of `log_clock`, which promises every invariant.
     const fn new(
         name: &'static str,
         fault: Fault,
@@ -58,12 +58,12 @@ impl Case {
         Case { name, base: Policy::LogClock, fault, on: On::Program(program), breaks }
     }
 
-    /// The same fault of another policy.
+    /// The same fault in another policy.
     const fn of(self, base: Policy) -> Case {
         Case { base, ..self }
     }
 
-    /// On every program of these commands up to that length. With a link that goes down: one less.
+    /// The same case on every program of these commands up to that length; with a link that goes down, up to one command less.
     const fn on_every(self, commands: &'static [&'static str], length_max: usize) -> Case {
         Case { on: On::Every(commands, length_max), ..self }
     }
@@ -76,7 +76,7 @@ impl Case {
 /// The programs of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum On {
-    /// These lines.
+    /// A program of these lines.
     Program(&'static [&'static str]),
     /// Every program of these commands, up to a length.
     Every(&'static [&'static str], usize),
@@ -105,7 +105,7 @@ fn told(rows: &[Row]) -> String {
     verdicts.collect::<Vec<_>>().join(", ")
 }
 
-/// Judges each case; all that were not refuted as expected fail in one assertion.
+/// Judges each case; all cases that were not refuted as expected fail in one assertion.
 fn assert_refuted(cases: &[Case]) {
     let mut failures = Vec::new();
     for case in cases {
@@ -133,7 +133,7 @@ fn every_case() -> impl Iterator<Item = &'static Case> {
         .flatten()
 }
 
-/// The invariants that a policy breaks although its base promises them.
+/// The invariants that are broken although the base policy promises them.
 fn broken_promises(rows: &[Row], base: Policy) -> Vec<&'static str> {
     let broken = rows.iter().filter(|row| row.verdict == Verdict::Violated).map(|row| row.invariant);
     broken.filter(|invariant| expiry_promises(base, invariant)).collect()
@@ -166,11 +166,11 @@ fn bases_without_the_fault_on_the_same_programs_keep_their_promises() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Cases that are drawn for the plain search.
+/// How many cases are drawn for the plain search.
 const DRAWN: usize = 12;
 
-/// What a plain search says of the case's program: whichever way the clocks differ, with a link that stays up and with one
-/// that goes down.
+/// The invariants that a plain search finds broken by the case's program, for every difference of the clocks, with a link that
+/// stays up and with one that goes down.
 fn plainly_broken(case: &Case, commands: &[Command]) -> BTreeSet<&'static str> {
     let bounds = ExpiryBounds::QUICK;
     let mut broken = BTreeSet::new();

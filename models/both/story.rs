@@ -4,10 +4,11 @@ use super::model::{Action, BothModel, Message, State};
 use crate::apply::Worker;
 use crate::binlog::Lsn;
 use crate::models::judged::Judged;
-use crate::models::path::start_of;
 use crate::models::ordering::{Move, Task};
+use crate::models::path::start_of;
 use crate::models::story::{
-    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows, ms_since,
+    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows,
+    ms_since,
 };
 use crate::node::Readers;
 use crate::ordering::Job;

@@ -2,9 +2,9 @@
 
 use super::row::Standing::{Counted, Later, OutOfScope};
 use super::row::{Case, clocks, row};
+use crate::expiry::Policy::Pksetat;
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
-use crate::expiry::Policy::Pksetat;
 
 pub(super) const CASES: &[Case] = &[
     row(

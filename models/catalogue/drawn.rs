@@ -2,7 +2,7 @@
 //! Pure.
 
 use super::judge::part;
-use super::row::{Bug};
+use super::row::Bug;
 use crate::models::choice::Choice;
 use crate::models::judge::rows_of;
 use crate::models::sample::Walks;

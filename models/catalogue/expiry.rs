@@ -2,9 +2,9 @@
 
 use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::row::{Case, Given, clocks, hypothesis, row};
+use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, Verbatim};
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
-use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, Verbatim};
 
 const WITHOUT_DEADLINE: Choice = Choice::faulty(SeededFault::ResultWithoutDeadline);
 const SEES_THE_DEAD: Choice = Choice::faulty(SeededFault::ReadersSeeTheDead);

@@ -1,8 +1,8 @@
 //! Judge — a row → two searches of its program: with the bug, and with the cure.
 
 use super::row::{Bug, Case, Given};
-use crate::models::choice::Choice;
 use crate::models::bounds::OrderingBounds;
+use crate::models::choice::Choice;
 use crate::models::judge::{Part, Task, rows_of};
 use crate::models::scenario;
 use crate::models::setting::TICKS;

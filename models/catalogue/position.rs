@@ -2,9 +2,9 @@
 
 use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::row::{Bug, Case, Given, clocks, hypothesis, row, schedules};
+use crate::expiry::Policy::Effects;
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
-use crate::expiry::Policy::Effects;
 use crate::ordering::Strategy::Serial;
 
 const ONE_CRASH: Given = Given::Schedules { crashes: 1 };
@@ -18,9 +18,7 @@ const fn after_crash(
     breaks: (&'static str, usize),
     cure: Choice,
 ) -> Bug {
-    schedules(program, Choice::faulty(seeded), breaks, cure)
-        .given(ONE_CRASH)
-        .not_replayed(ONE_BATCH)
+    schedules(program, Choice::faulty(seeded), breaks, cure).given(ONE_CRASH).not_replayed(ONE_BATCH)
 }
 
 pub(super) const CASES: &[Case] = &[

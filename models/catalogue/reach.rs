@@ -17,7 +17,8 @@ use crate::models::fault::SeededFault;
 impl Bug {
     /// Why loom and shuttle cannot show it; `None`: they can, and their tests run it.
     pub fn not_by_threads(&self) -> Option<&'static str> {
-        let is_log_wrong = matches!(self.with.fault(), Some(SeededFault::LoggedLate | SeededFault::NotLogged));
+        let is_log_wrong =
+            matches!(self.with.fault(), Some(SeededFault::LoggedLate | SeededFault::NotLogged));
         match self.given {
             Given::Clocks { .. } => Some("contents or clocks are wrong, in whatever order threads write"),
             Given::Schedules { .. } if is_log_wrong => {

@@ -156,7 +156,8 @@ fn setting(given: Given) -> String {
                 ahead if ahead > 0 => format!("{} s ahead", ahead as f64 / 1000.0),
                 behind => format!("{} s behind", -behind as f64 / 1000.0),
             };
-            let skews: Vec<String> = skews.iter().map(|ticks| skew_ms(*ticks, tick_ms, START)).map(apart).collect();
+            let skews: Vec<String> =
+                skews.iter().map(|ticks| skew_ms(*ticks, tick_ms, START)).map(apart).collect();
             format!("ticks of {tick} s, {late}, the replica's clock {}", skews.join(" or "))
         }
     }

@@ -7,7 +7,8 @@ use crate::models::bounds::START;
 use crate::models::judged::Judged;
 use crate::models::path::start_of;
 use crate::models::story::{
-    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows, ms_since,
+    Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows,
+    ms_since,
 };
 use crate::node::Readers;
 use crate::store::dump;

@@ -53,7 +53,8 @@ pub(in crate::models) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending
             note(at);
         }
     }
-    let limit = setup.clocks.log_clock_limit_ticks.map(|ticks| i128::from(ticks) * i128::from(setup.clocks.tick_ms));
+    let limit =
+        setup.clocks.log_clock_limit_ticks.map(|ticks| i128::from(ticks) * i128::from(setup.clocks.tick_ms));
     if let (Some(limit), Some(received_at)) = (limit, pending.received_at) {
         let silent_for_too_long = i128::from(received_at.0) + limit;
         note(silent_for_too_long);

@@ -35,7 +35,14 @@ impl Setup {
     /// The setup for one program: its commands in order.
     pub fn of_program(judges: Judges, clocks: Clocks, program: Vec<Command>) -> Setup {
         let length_max = program.len();
-        Setup { judges, clocks, alphabet: program, begins: length_max, length_max, readers_see_the_dead: false }
+        Setup {
+            judges,
+            clocks,
+            alphabet: program,
+            begins: length_max,
+            length_max,
+            readers_see_the_dead: false,
+        }
     }
 
     /// The same with a link that goes down once, and with log time that is estimated after a long silence.

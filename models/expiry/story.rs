@@ -11,7 +11,8 @@ use crate::models::judged::Judged;
 use crate::models::path::start_of;
 use crate::models::setting::{Clocks as Times, Setting};
 use crate::models::story::{
-    Actions, Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, OwnPath, Narrate, Sign, Step, Story, key_rows, ms_since,
+    Actions, Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, OwnPath, Sign, Step, Story,
+    key_rows, ms_since,
 };
 use crate::store::key;
 use crate::store::record::{Record, Value};
@@ -67,7 +68,10 @@ fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<OwnP
         action => *action,
     };
     (in_db_0 && !setup.readers_see_the_dead).then(|| OwnPath {
-        setting: Setting::Clocks(Times { skews_ms: vec![model.skew_ms(initial.skew)], ..setup.clocks.clone() }),
+        setting: Setting::Clocks(Times {
+            skews_ms: vec![model.skew_ms(initial.skew)],
+            ..setup.clocks.clone()
+        }),
         actions: Actions::Expiry(path.iter().map(of_its_own).collect()),
     })
 }
@@ -283,8 +287,11 @@ fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
 
 fn keys(model: &ExpiryModel, state: &State) -> Vec<KeyRow> {
     let judged = model.readers_judge_at(state).time;
-    let instants =
-        Instant { start: model.setup().clocks.start, master: model.master_clock(state.elapsed), replica: judged };
+    let instants = Instant {
+        start: model.setup().clocks.start,
+        master: model.master_clock(state.elapsed),
+        replica: judged,
+    };
     let rows = key_rows(model.master_dump(state.master), model.replica_dump(state.replica), Some(instants));
     rows.into_iter().map(|(_, row)| row).collect()
 }

@@ -117,7 +117,8 @@ impl Typed {
 
     /// What a URL asks for. Problems: no such choice, a setting out of range.
     pub fn of(model: &str, choice: &str, asked: &Asked) -> Result<Typed, Problem> {
-        let choice = Choice::named(model, choice, None).map_err(|error| Problem::unknown(error.to_string()))?;
+        let choice =
+            Choice::named(model, choice, None).map_err(|error| Problem::unknown(error.to_string()))?;
         let typed = Typed::default_of(choice);
         let text = asked.get("program").map_or(typed.text, |text| lines(text));
         Ok(Typed { text, extent: extent(asked)?, choice, bug: None })
@@ -206,8 +207,7 @@ impl Typed {
             None => _ = query.append_pair("program", &in_line(&self.text)),
         }
         let usual = values(&Extent::default());
-        for ((value, usual), (model, name, ..)) in values(&self.extent).into_iter().zip(usual).zip(SETTINGS)
-        {
+        for ((value, usual), (model, name, ..)) in values(&self.extent).into_iter().zip(usual).zip(SETTINGS) {
             let usual = match self.bug {
                 Some(of) if *name == "skew" => of.experiment().skews_ms().first().copied().unwrap_or(usual),
                 _ => usual,

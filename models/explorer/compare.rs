@@ -4,9 +4,9 @@ use super::address::{self, OfBug, Typed};
 use super::lanes::lanes_beside;
 use super::problem::Problem;
 use super::{Answer, Asked, explore, page, words};
+use crate::models::choice::Choice;
 use crate::models::follow::{Followed, Stop, follow};
 use crate::models::story::Step;
-use crate::models::choice::Choice;
 use crate::models::walk::View;
 use maud::{Markup, html};
 

@@ -4,8 +4,8 @@ use super::address::Typed;
 use super::matrix::{self, Line, Reach};
 use super::run::{Finished, Searches, Watched};
 use super::{Answer, Asked, page};
-use crate::models::search::{Limits, Progress};
 use crate::models::choice::Choice;
+use crate::models::search::{Limits, Progress};
 use maud::{Markup, html};
 use std::sync::Arc;
 

@@ -6,12 +6,12 @@ use super::run::{Done, STATES_MAX, Watched};
 use super::{Asked, words};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::check::tasks_within;
+use crate::models::choice::Choice;
 use crate::models::cost::{Cost, thousands};
 use crate::models::experiment::Extent;
 use crate::models::judge::Task;
 use crate::models::report::{promise, steps};
 use crate::models::verdict::{Row, Verdict};
-use crate::models::choice::Choice;
 use maud::{Markup, html};
 
 /// How far a matrix's searches go.

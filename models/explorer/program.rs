@@ -6,11 +6,11 @@ use super::problem::Problem;
 use super::run::{Finished, STATES_MAX, Watched};
 use super::{Answer, Asked, page, stream};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
+use crate::models::choice::{Choice, Kind};
 use crate::models::experiment::Extent;
 use crate::models::judge::Task;
 use crate::models::own_program::program_tasks_within;
 use crate::models::program::Program;
-use crate::models::choice::{Choice, Kind};
 use maud::{Markup, html};
 use std::sync::Arc;
 

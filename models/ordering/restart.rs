@@ -1,8 +1,8 @@
 //! Restart — a crash, the data that it leaves, and the recovery of a replica from its log before its pool starts.
 
 use super::Machine;
-use super::control::{Control, Task, started};
 use super::action::Action;
+use super::control::{Control, Task, started};
 use super::model::{OrderingModel, Position, State};
 use crate::binlog::Lsn;
 use crate::ordering::Job;

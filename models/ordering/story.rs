@@ -1,9 +1,9 @@
 //! A path through the ordering model in words.
 
 use super::Machine;
+use super::action::Action;
 use super::checks::{CONVERGENCE, EXACTLY_ONCE, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS};
 use super::drawn::{Taken, drawn, holds, log, named_after};
-use super::action::Action;
 use super::model::{OrderingModel, Position, State};
 use super::told::told;
 use crate::binlog::Lsn;

@@ -1,4 +1,4 @@
-//! Clusters — master and replicas in one process, over TCP.
+//! Clusters — a master and its replicas in one process, connected over TCP.
 
 mod choices;
 mod compression;

@@ -1,4 +1,4 @@
-//! Crashes of a node — its log's files on a disk that forgets and fails, its store a real RocksDB.
+//! Crashes of a node — its log's files are on a disk that forgets and fails, its store is a real RocksDB.
 
 mod ahead;
 mod failing;

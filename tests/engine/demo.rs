@@ -1,4 +1,4 @@
-//! The program's demo: what other programs read of it.
+//! The program's demo: the JSON that other programs read from it.
 
 use serde_json::Value;
 use std::process::Command;

@@ -1,17 +1,17 @@
 //! Random commands on the RocksDB store, on the store in memory and on the [`reference`](super::reference): replies
-//! and all that is stored are equal after every command, while time passes, keys die, and RocksDB flushes and compacts.
+//! and all stored records are equal after every command, while time passes, keys die, and RocksDB flushes and compacts.
 //!
 //! ```text
 //!                 ┌─ master on RocksDB ─── reply ── raw records ─┐ equal byte for byte until compaction may drop
-//! (ms, db, argv) ─┼─ master in memory ──── reply ── raw records ─┘ dead strings; then what is alive is equal
-//!                 │                          │          │ dump, what is alive
+//! (ms, db, argv) ─┼─ master in memory ──── reply ── raw records ─┘ dead strings; from then on living keys are equal
+//!                 │                          │          │ dump of the living keys
 //!                 │                          │          │ no record that belongs to no key
 //!                 └─ reference ─────────── reply ── map of keys: equal values and deadlines
 //! ```
 //!
-//! How replies are compared where Redis promises no order, or draws: `reference/answer.rs`. What is deliberately not
-//! drawn: hashes of more than 512 fields, for which HSCAN goes in steps (`src/command/hash/tests.rs` has them), numbers
-//! of arguments that `Command::parse` refuses (transcripts have them), and strings of 512 MB.
+//! `reference/answer.rs` says how replies are compared where Redis promises no order or draws at random. Three things are
+//! deliberately not drawn: hashes of more than 512 fields, for which HSCAN goes in steps (`src/command/hash/tests.rs` has
+//! them), numbers of arguments that `Command::parse` refuses (transcripts have them), and strings of 512 MB.
 
 mod draw;
 mod failure;
@@ -37,29 +37,29 @@ const START: Millis = Millis(1_000_000);
 /// Commands in a case, on average.
 const CASE_SIZE: usize = 125;
 
-/// How many cases are drawn where `QUICKCHECK_TESTS` does not say.
+/// How many cases are drawn if `QUICKCHECK_TESTS` is not set.
 const CASES: u64 = 900;
 
-/// How often the RocksDB store that all cases share is compacted, in cases: deleted ranges slow it down.
+/// After how many cases the RocksDB store that all cases share is compacted: deleted ranges slow it down.
 const CASES_BETWEEN_COMPACTIONS: u64 = 4;
 
-/// What the RocksDB store does before a command.
+/// Maintenance that the RocksDB store does before a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Chore {
     Nothing,
     Flush,
-    /// Drops what is dead.
+    /// Drops dead keys.
     Compact,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Step {
     chore: Chore,
-    /// How far the clock goes on before the command.
+    /// How far the clock advances before the command, in milliseconds.
     later_ms: u64,
     db: u8,
     argv: Vec<Vec<u8>>,
-    /// What RANDOMKEY and HRANDFIELD draw from.
+    /// The number from which RANDOMKEY and HRANDFIELD draw.
     random: u64,
 }
 
@@ -69,7 +69,7 @@ struct Case {
     steps: Vec<Step>,
 }
 
-/// The RocksDB store that cases share, as opening one takes as long as hundreds of commands.
+/// The RocksDB store that cases share, because opening a store takes as long as hundreds of commands.
 struct Ground {
     store: RocksStore,
     _folder: TempDir,
@@ -84,7 +84,7 @@ impl Ground {
 
     fn try_case(&mut self, case: &Case) -> Result<Seen, Difference> {
         if case.steps.iter().any(|step| step.chore == Chore::Compact) {
-            // The gate goes with the clock, and never back: such a case has a store of its own.
+            // Compaction moves the gate to the clock, and a gate never goes back: such a case needs a store of its own.
             let (_folder, own) = super::rocksdb_store::new_store();
             return differ(case, own.clone(), &|chore, now| keep(&own, case.policy, chore, now));
         }
@@ -99,7 +99,7 @@ impl Ground {
     }
 }
 
-/// Does a chore on `store`, whose gate it gives.
+/// Does a chore on `store`; returns the gate of `store`.
 fn keep(store: &RocksStore, policy: Policy, chore: Chore, now: Millis) -> Millis {
     match chore {
         Chore::Nothing => {}
@@ -140,7 +140,7 @@ fn prop_commands_on_both_stores_answer_as_the_reference() {
 #[test]
 fn drawn_commands_reach_every_command_option_and_event() {
     let (mut ground, mut seen) = (Ground::new(), Seen::default());
-    // Pinned: what the drawing of cases reaches, not whether a case passes, is asked.
+    // Pinned: the test asks what the drawn cases reach, not whether they pass.
     for seed in 0..120 {
         seen.add(ground.try_case(&draw(seed)).unwrap_or_else(|found| panic!("seed {seed}: {found:?}")));
     }
@@ -155,7 +155,7 @@ fn drawn_commands_reach_every_command_option_and_event() {
     assert!(seen.deaths > 100 && seen.chores > 20 && seen.errors > 100, "{seen}");
 }
 
-/// A store that forgets to delete ranges.
+/// A store that fails to delete ranges.
 struct Forgetful(MemoryStore);
 
 impl Read for Forgetful {
@@ -178,13 +178,13 @@ impl Store for Forgetful {
 
 #[test]
 fn finds_a_store_that_forgets_to_delete_ranges() {
-    // Pinned, as the first seeds are tried until one finds it.
+    // Pinned, because seeds are tried from 0 on until one finds the fault.
     let mut forgetful = |case: &Case| differ(case, Forgetful(MemoryStore::new()), &|_, _| Millis::ZERO).err();
     let (seed, difference) =
         (0..).find_map(|seed| Some((seed, forgetful(&draw(seed))?))).expect("seeds do not end");
     let found = shrunk(draw(seed), difference, &mut forgetful);
     let report = failure::report(seed, &found);
-    assert_eq!(found.case.steps.len(), 2, "one command that makes something, one that removes it: {report}");
+    assert_eq!(found.case.steps.len(), 2, "one command that creates a key, one that removes it: {report}");
     assert!(report.contains(&format!("QUICKCHECK_TESTS=1 REPLICHECK_SEED={seed} cargo test ")), "{report}");
 }
 

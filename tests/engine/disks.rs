@@ -1,4 +1,4 @@
-//! A node on disks that forget: the folder and the log in memory, the store in a temporary folder.
+//! A node on disks that forget: its folder and its log are in memory, its store is in a temporary folder.
 
 use super::forgetful::Forgetful;
 use replicheck::binlog::files::{File, Files};
@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a test waits for what must come.
+/// How long a test waits for a condition that must come true.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub type Node = Arc<Engine<Forgetful>>;
 
-/// What a node's files are on.
+/// The disks of a node.
 pub struct Disks {
     pub node: Forgetful,
     pub binlog: Forgetful,
@@ -34,19 +34,19 @@ impl Disks {
         Disks { node, binlog, dir: tempfile::tempdir().expect("a folder") }
     }
 
-    /// A folder with this log, and a file `node` that an earlier version wrote: it names no folder.
+    /// A folder with this log, and with a file `node` that an earlier version wrote, which names no folder.
     pub fn of_log(binlog: Forgetful) -> Disks {
         Disks::with(node_file(&first_version(Millis::ZERO, Epoch(0))), binlog)
     }
 
-    /// A copy of the folder of a node that is stopped.
+    /// A copy of the folder of a stopped node.
     pub fn copy(&self) -> Disks {
         let copy = Disks::with(self.node.copy(), self.binlog.copy());
         copy_folder(&self.dir.path().join("store"), &copy.dir.path().join("store"));
         copy
     }
 
-    /// The defaults, on one worker, flushed at the end only.
+    /// The default settings, but with one worker, and with a store that is flushed at the end only.
     pub fn settings(&self, fsync: Fsync) -> Settings {
         Settings { fsync, workers: 1, ..Settings::new(self.dir.path()) }
     }
@@ -59,7 +59,7 @@ impl Disks {
         Folders { node: self.node.clone(), binlog: self.binlog.clone() }
     }
 
-    /// What the file `node` says.
+    /// The content of the file `node`.
     pub fn identity(&self) -> serde_json::Value {
         let bytes = self.node.bytes("node");
         let line = bytes.split(|&byte| byte == b'\n').next().expect("a line");
@@ -78,7 +78,7 @@ impl Disks {
         self.try_start(self.settings(fsync)).expect("it starts")
     }
 
-    /// Why it does not start.
+    /// The error with which the node refuses to start.
     pub fn refused(&self, settings: Settings) -> String {
         match self.try_start(settings) {
             Ok(_) => panic!("it starts"),
@@ -95,12 +95,12 @@ pub fn first_version(ceiling: Millis, epoch: Epoch) -> String {
     )
 }
 
-/// The text of a file `node` whose first line is this one.
+/// The text of a file `node` with this first line and its checksum.
 pub fn with_checksum(line: &str) -> String {
     format!("{line}\ncrc32c {:08x}\n", crc32c::crc32c(line.as_bytes()))
 }
 
-/// A durable file `node` of this text.
+/// A durable file `node` with this text.
 pub fn node_file(text: &str) -> Forgetful {
     let files = Forgetful::new();
     files.create("node").and_then(|file| file.write_at(0, text.as_bytes())).expect("the disk works");
@@ -108,7 +108,7 @@ pub fn node_file(text: &str) -> Forgetful {
     files
 }
 
-/// Runs a connection's pipeline.
+/// Runs the lines as one connection's pipeline; returns the replies.
 pub fn run(node: &Node, lines: &[&str]) -> Vec<Reply> {
     let command = |text: &&str| {
         let argv = line::split(text.as_bytes()).expect("a line");
@@ -122,7 +122,7 @@ pub fn is_misconf(reply: &Reply) -> bool {
     matches!(reply, Reply::Error(text) if text.starts_with("MISCONF Errors writing to the binlog: "))
 }
 
-/// Asks until `is_so`.
+/// Checks again and again until `is_so` holds. Panics after [`PATIENCE`].
 pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {
@@ -142,7 +142,8 @@ pub fn entries(binlog: &Forgetful) -> Vec<Entry> {
     all
 }
 
-/// A log of these entries, each a group, as a running node leaves it: synced through `synced`, and under `always` all.
+/// A log of these entries, each in a group of its own, as a running node leaves it: synced through `synced`, and completely
+/// synced under `always`.
 pub fn log_of(entries: &[Entry], synced: usize, options: Options) -> Forgetful {
     let files = Forgetful::new();
     let (mut log, _) = SegmentLog::open(files.clone(), options).expect("an empty folder");
@@ -155,7 +156,7 @@ pub fn log_of(entries: &[Entry], synced: usize, options: Options) -> Forgetful {
     files
 }
 
-/// Copies the files of a folder that nobody writes.
+/// Copies the files of a folder that no process writes.
 pub fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for file in std::fs::read_dir(from).expect("it is there") {

@@ -1,5 +1,5 @@
-//! Laws of effects, entry by entry on RocksDB: independent ones commute byte for byte; after a crash what is left and
-//! what is applied again come to the master's state; applying again changes nothing.
+//! Laws of effects, checked entry by entry on RocksDB. Independent effects commute byte for byte. After a crash, applying the log
+//! again from the marker gives the master's state. Applying entries again changes nothing.
 
 use super::rocksdb_store::new_store;
 use crate::property::properties;
@@ -15,7 +15,7 @@ use replicheck::store::{Read, Store, key};
 use replicheck::time::Millis;
 use std::ops::ControlFlow;
 
-/// A log, an order in which it is applied, and where it is cut.
+/// A log, the order in which it is applied, and the place where it is cut.
 #[derive(Clone, Debug)]
 struct Case {
     commands: Vec<String>,
@@ -66,7 +66,7 @@ impl Arbitrary for Case {
 }
 
 impl Case {
-    /// The entries that a master logs, as effects, a tenth of a second apart.
+    /// The entries that a master logs, as effects, 100 ms apart.
     fn log(&self) -> Vec<Entry> {
         let mut master = Master::new(MemoryStore::new(), Epoch(1));
         let mut entries = Vec::new();
@@ -83,7 +83,7 @@ impl Case {
         entries
     }
 
-    /// The log with neighbours swapped that `may_swap`.
+    /// The log with neighbours swapped where `may_swap` allows it.
     fn swapped(&self, log: &[Entry], may_swap: impl Fn(&Entry, &Entry) -> bool) -> Vec<Entry> {
         let mut order = log.to_vec();
         for &at in self.swaps.iter().filter(|at| **at + 1 < log.len()) {
@@ -104,7 +104,7 @@ fn write(store: &mut impl Store, entry: &Entry, marker: Lsn) {
     write_batch(store, &[entry], None, marker, &instants).expect("a batch is written");
 }
 
-/// All records but the marker.
+/// All records except the marker.
 fn records(reader: &dyn Read) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut records = Vec::new();
     let scanned = reader.scan(&[], &[], &mut |name, value| {
@@ -117,7 +117,7 @@ fn records(reader: &dyn Read) -> Vec<(Vec<u8>, Vec<u8>)> {
     records
 }
 
-/// The records of a RocksDB store on which these entries were applied in this order.
+/// The records of a RocksDB store to which these entries were applied in this order.
 fn applied(entries: &[Entry]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let (_folder, mut store) = new_store();
     entries.iter().for_each(|entry| write(&mut store, entry, Lsn::NONE));
@@ -129,7 +129,7 @@ fn same(what: &str, found: &dyn Read, expected: &dyn Read) -> Result<(), String>
     if found == expected { Ok(()) } else { Err(format!("{what}\nfound    {found:?}\nexpected {expected:?}")) }
 }
 
-/// What the master holds after these entries, which are in log order.
+/// The master's state after these entries, which are in log order.
 fn master_after(entries: &[Entry]) -> MemoryStore {
     let mut store = MemoryStore::new();
     entries.iter().for_each(|entry| write(&mut store, entry, Lsn::NONE));
@@ -142,8 +142,8 @@ properties! {
         applied(&case.swapped(&log, independent)) == applied(&log)
     }
 
-    /// Batches in an order that a parallel strategy allows, a flush, more batches, a crash. The marker is not behind the
-    /// flush, and running the log from it to its end, once or twice, gives the master's state.
+    /// Writes batches in an order that a parallel strategy allows, then a flush, more batches, and a crash. The marker must not
+    /// be behind the flush. Running the log from the marker to its end, once or twice, must give the master's state.
     fn prop_laws_crash_then_log_from_the_marker_is_the_master_and_again_changes_nothing(case: Case) -> Result<(), String> {
         let log = case.log();
         let order = case.swapped(&log, independent);
@@ -180,11 +180,11 @@ properties! {
     }
 }
 
-/// Effects that conflict do not commute: the law would say nothing if `independent` allowed nothing, or all.
+/// Effects that conflict do not commute. Without this test the law might be empty: `independent` could allow nothing, or all.
 #[test]
 fn laws_conflicting_effects_do_not_commute_and_independent_ones_are_swapped() {
     let (mut differ, mut swapped) = (0, 0);
-    // Pinned: how often orders differ is a matter of luck, and no commit may have bad luck.
+    // Pinned: how many orders differ is a matter of luck, and no commit should fail by bad luck.
     for seed in 0..20 {
         let case = Case::arbitrary(&mut Gen::from_size_and_seed(100, seed));
         let log = case.log();

@@ -1,14 +1,14 @@
 //! Master and replica as processes, under load, killed by SIGKILL and started again on their folders.
 //!
-//! SIGKILL takes what a process has in memory and leaves what the system has in its page cache: whatever was written
-//! before an acknowledgement is there at the restart, under every `appendfsync`. So nothing that was acknowledged may
-//! be lost here, not only what a fsync had covered. What a power loss takes is enumerated elsewhere, on a disk that
-//! forgets (`machines`, `segments`). Of the commands that were under way at a kill a client knows nothing: a beginning
-//! of them, in order, may have taken place, each of them once.
+//! SIGKILL takes what a process has in memory and leaves what the system has in its page cache. So everything that was written
+//! before an acknowledgement is there at the restart, under every `appendfsync`, and these tests forbid the loss of any
+//! acknowledged command, not only of those that a fsync had covered. What a power loss takes is enumerated elsewhere, on a disk
+//! that forgets (`machines`, `segments`). A client knows nothing about the commands that were under way at a kill: a prefix of
+//! them may have been executed, in order, each of them once.
 //!
-//! Choices: those whose convergence, same_value and same_deadline hold by README's tables: each such ordering under the
-//! default policy, each such policy under the default ordering. Of each choice the master is killed, and the replica;
-//! the seed draws the first node, the first choice and the moments.
+//! Choices: those whose convergence, same_value and same_deadline hold by README's tables. These are each such ordering under
+//! the default policy, and each such policy under the default ordering. Under each choice the master is killed, and the
+//! replica; the seed draws the first victim, the first choice and the moments.
 
 #![allow(clippy::unwrap_used, reason = "answers whose form the test has just asked for: a panic shows them")]
 
@@ -36,7 +36,7 @@ use replicheck::models::verdict::Verdict;
 use replicheck::ordering::Strategy;
 use std::time::Instant;
 
-/// Whether the tables say so of the ordering, on effects.
+/// Whether README's tables say that the invariant holds under this ordering, with effects in the log.
 fn ordering_holds(strategy: Strategy, invariant: &str) -> bool {
     let choice = OrderingChoice::effects(strategy);
     expected::ordering(choice, invariant) == Verdict::Holds
@@ -47,7 +47,7 @@ fn choice(ordering: Strategy, expiry: Policy) -> Choice {
     Choice { ordering, expiry, prefixes: ordering_holds(ordering, "prefix"), no_resurrection }
 }
 
-/// The node that is killed. The first has the most kills: it logs commands, which do harm if they run twice.
+/// The choices to test. The first ones get the most kills: they log commands, which do harm if they run twice.
 fn choices() -> Vec<Choice> {
     let is_safe = |policy: Policy| {
         ["same_value", "same_deadline"].iter().all(|name| expected::expiry(policy, name) == Verdict::Holds)
@@ -58,8 +58,8 @@ fn choices() -> Vec<Choice> {
     policies.chain(orderings.map(|ordering| choice(*ordering, Policy::LogClock))).collect()
 }
 
-/// Whom to kill under each of so many choices, and in which order the choices come. Each choice has an even share of the
-/// kills, and of each two kills of a choice one is of the master: so twice as many kills as choices are enough for both
+/// The victims for each of `choices` choices, and the order in which the choices are run. Each choice has an even share of the
+/// kills, and of each two kills of a choice one is of the master. So twice as many kills as choices are enough to kill both
 /// roles under each.
 fn plan(seed: u64, kills: usize, choices: usize) -> Vec<(usize, Vec<Victim>)> {
     let mut random = Rng::with_seed(seed);
@@ -80,7 +80,7 @@ fn plan(seed: u64, kills: usize, choices: usize) -> Vec<(usize, Vec<Victim>)> {
     plan
 }
 
-/// The roles that were not killed under a choice.
+/// Says which roles were not killed under a choice; `None`: both were.
 fn spared(choice: Choice, done: &Tally) -> Option<String> {
     let spared = match (done.masters, done.replicas) {
         (0, 0) => "neither node",
@@ -128,7 +128,7 @@ fn crash_nodes_killed_under_load_lose_nothing_and_apply_nothing_twice() {
         return;
     }
     assert!(all_spared.is_empty(), "{}", all_spared.join("; "));
-    // Each always has a sometimes: stores were flushed under load, so that a restart began above entry 1.
+    // The rare case must have occurred, too: stores were flushed under load, so that a restart began above entry 1.
     assert!(flushes > 0, "no store was flushed");
 }
 
@@ -147,7 +147,7 @@ fn plan_kills_both_roles_under_each_safe_choice_in_an_order_that_the_seed_draws(
         "writeset_snapshots/log_clock",
     ];
     assert_eq!(safe, expected);
-    // Pinned: any will do.
+    // Pinned: any seeds will do.
     for seed in 0..100 {
         let plan = plan(seed, 18, 9);
         let mut at: Vec<usize> = plan.iter().map(|(at, _)| *at).collect();
@@ -160,7 +160,10 @@ fn plan_kills_both_roles_under_each_safe_choice_in_an_order_that_the_seed_draws(
     assert_ne!(plan(1, 18, 9), plan(2, 18, 9));
     let shares =
         |kills| plan(1, kills, 9).into_iter().map(|(at, victims)| (at, victims.len())).collect::<Vec<_>>();
-    assert!(shares(20).contains(&(0, 3)) && shares(20).contains(&(8, 2)), "the first have the most");
+    assert!(
+        shares(20).contains(&(0, 3)) && shares(20).contains(&(8, 2)),
+        "the first choices have the most kills"
+    );
     assert!(shares(3).contains(&(2, 1)) && shares(3).contains(&(3, 0)));
 }
 

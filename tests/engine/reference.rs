@@ -1,11 +1,11 @@
 //! Reference — commands as their pages at redis.io describe them, as plainly as that can be written. Pure.
 //!
-//! It exists to disagree: it shares no code and no structure with `src/command`, so a mistake has to be made twice to
-//! go unseen. Keys are a map of values, a dead key is removed before anything else happens, integers are wider than
-//! any argument, floats are fractions. What it deliberately does not do: be fast, know an effect, or refuse a wrong
-//! number of arguments, which is `Command::parse`'s to do.
+//! Its purpose is to disagree: it shares no code and no structure with `src/command`, so a mistake stays unseen only if it was
+//! made twice. Keys are a map of values, a dead key is removed before anything else happens, integers are wider than any
+//! argument, and floats are fractions. It deliberately is not fast, knows no effects, and does not refuse a wrong number of
+//! arguments, which is the task of `Command::parse`.
 //!
-//! It is held to the transcripts of a real Redis that the engine is held to (`transcripts`).
+//! It is checked against the same transcripts of a real Redis as the engine (`transcripts`).
 
 mod answer;
 mod deadlines;
@@ -26,7 +26,7 @@ use replicheck::store::{Content, Dump, Stored};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
 
-/// Fields and values of a hash.
+/// The fields of a hash with their values.
 pub(super) type Fields = BTreeMap<Vec<u8>, Vec<u8>>;
 
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ enum Value {
     Hash(Fields),
 }
 
-/// A key: what it holds, and the instant in milliseconds at which it dies.
+/// A key: its value, and the instant in milliseconds at which it dies.
 #[derive(Clone, Debug)]
 struct Held {
     value: Value,
@@ -61,7 +61,7 @@ fn wrong_type<T>() -> Result<T, Refused> {
 
 type Told = Result<Answer, Refused>;
 
-/// The answer that is this number.
+/// The answer that is this integer.
 fn number(number: i128) -> Told {
     Ok(Answer::Exactly(Reply::Integer(i64::try_from(number).expect("within what Redis counts with"))))
 }
@@ -74,7 +74,7 @@ fn ok() -> Told {
     Ok(Answer::Exactly(Reply::OK))
 }
 
-/// The answer that is these bytes, or null.
+/// The answer that is this string, or null.
 fn bulk(bytes: Option<Vec<u8>>) -> Told {
     Ok(Answer::Exactly(bytes.map_or(Reply::Null, Reply::Bulk)))
 }
@@ -90,14 +90,14 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// What Redis answers to `argv` at `now`, in database `db`. Panics: a command that it does not know.
+    /// What Redis answers to `argv` at `now` in database `db`. Panics if the reference does not know the command.
     pub(super) fn answer(&mut self, now: Millis, db: u8, argv: &[Vec<u8>]) -> Answer {
         let now = i128::from(now.0);
         self.bury(now);
         let name = String::from_utf8_lossy(&argv[0]).to_ascii_lowercase();
         let told = answer(&mut Call { keys: &mut self.keys, now, db, name, args: &argv[1..] });
         self.bury(now);
-        // An error reply is one line, whatever it quotes.
+        // An error reply is one line, even if it quotes line ends.
         let line = |text: String| text.trim_end_matches(['\r', '\n']).replace(['\r', '\n'], " ");
         told.unwrap_or_else(|Refused(text)| Answer::Exactly(Reply::Error(line(text))))
     }
@@ -125,9 +125,9 @@ struct Call<'a> {
     keys: &'a mut BTreeMap<(u8, Vec<u8>), Held>,
     now: i128,
     db: u8,
-    /// In lower case.
+    /// The command's name in lower case.
     name: String,
-    /// Without the name.
+    /// The arguments without the name.
     args: &'a [Vec<u8>],
 }
 
@@ -141,12 +141,12 @@ impl<'a> Call<'a> {
         (self.db, self.args[at].clone())
     }
 
-    /// What the key of argument `at` holds.
+    /// The value and deadline of the key that argument `at` names.
     fn held(&self, at: usize) -> Option<Held> {
         self.keys.get(&self.id(at)).cloned()
     }
 
-    /// The string of argument `at`.
+    /// The string in the key that argument `at` names.
     fn string(&self, at: usize) -> Result<Option<Vec<u8>>, Refused> {
         match self.held(at).map(|held| held.value) {
             None => Ok(None),
@@ -155,12 +155,12 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Makes the key of argument `at` this string, for ever or until `deadline`.
+    /// Sets the key that argument `at` names to this string, without a deadline or with `deadline`.
     fn replace(&mut self, at: usize, value: &[u8], deadline: Option<i128>) {
         self.keys.insert(self.id(at), Held { value: Value::String(value.to_vec()), deadline });
     }
 
-    /// Changes the value of the key of argument `at`, and leaves it its deadline.
+    /// Changes the value of the key that argument `at` names, and keeps its deadline.
     fn alter(&mut self, at: usize, value: Value) {
         let deadline = self.held(at).and_then(|held| held.deadline);
         self.keys.insert(self.id(at), Held { value, deadline });

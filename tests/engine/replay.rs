@@ -1,4 +1,4 @@
-//! `replicheck replay`: counterexamples on real nodes, and what is refused.
+//! `replicheck replay`: counterexamples on real nodes, and the inputs that it refuses.
 
 use replicheck::models::catalogue;
 use serde_json::{Value, json};
@@ -13,14 +13,14 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// The rows that were replayed.
+/// The rows of the JSON that `replay` prints.
 fn rows(args: &[&str]) -> Vec<Value> {
     let output = replay(&[args, &["--json", "-"]].concat());
     let rows = serde_json::from_slice(&output.stdout);
     rows.unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
 }
 
-/// A file in a folder of its own.
+/// A file with this content, in a folder of its own.
 fn file(content: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("trace.json");
@@ -29,13 +29,13 @@ fn file(content: &str) -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
-/// The trace of a row.
+/// The exported trace of a row.
 fn exported(id: &str) -> Value {
     let output = replay(&[id, "--export", "-"]);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
 }
 
-/// What a trace with this change is refused with.
+/// The error text for a row's trace with this change.
 fn refused(id: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut trace = exported(id);
     change(&mut trace);
@@ -45,7 +45,7 @@ fn refused(id: &str, change: impl FnOnce(&mut Value)) -> String {
     text(&output.stderr)
 }
 
-/// The invariants that a run broke.
+/// The invariants that a run of a row broke.
 fn broken(row: &Value, run: usize) -> Vec<&str> {
     let names = row["runs"][run]["broken"].as_array().expect("an array");
     names.iter().filter_map(Value::as_str).collect()
@@ -73,7 +73,7 @@ fn replay_each_row_breaks_under_the_bug_and_holds_under_the_cure() {
             let keys = row["runs"][run]["keys"].as_array().expect("an array");
             keys.iter().any(|key| key["differs"] == true)
         };
-        // What is not about one read at one moment shows in what is stored.
+        // A violation that is not about one read at one moment shows in the stored data.
         if ["convergence", "same_value", "same_deadline", "no_immortal_key"].contains(&bug.invariant) {
             assert_eq!((differs(0), differs(1)), (true, false), "{row:#}");
         }
@@ -112,7 +112,7 @@ fn replay_exported_trace_comes_to_the_same() {
     }
 }
 
-/// A path that breaks nothing is replayed as well: then only the model's states are compared.
+/// A path that breaks nothing is replayed, too; then only the model's states are compared.
 #[test]
 fn replay_path_that_breaks_nothing_is_as_the_model() {
     let mut trace = exported("R08");
@@ -157,7 +157,7 @@ fn replay_what_real_nodes_cannot_be_told_is_refused() {
     let crashes = refused("R08", |trace| {
         trace["setting"] = json!({"workers": 2, "crashes": 2});
         trace["invariant"] = Value::Null;
-        // A client sends, the crash is the last of the possible steps; the log can run again, or crash again.
+        // A client sends. The crash is the last of the possible steps. After it the log can run again, or the node crash again.
         trace["path"] = json!([0, 2, 1]);
     });
     assert!(crashes.contains("the path has 2 crashes"), "{crashes}");
@@ -184,7 +184,7 @@ fn replay_what_real_nodes_cannot_be_told_is_refused() {
     assert!(text(&nowhere.stderr).contains("no bug of the catalogue has this id"));
 }
 
-/// The trace that `check --export` writes for this choice: SET c, INCR b; INCR is written before SET, then a crash.
+/// The trace that `check --export` writes for this choice: SET c, INCR b; INCR is written before SET, then a crash follows.
 fn checked(choice: &str) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("crash.txt");
@@ -199,7 +199,7 @@ fn checked(choice: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(trace).expect("a file")).expect("a trace")
 }
 
-/// That trace, ended by a crash after INCR is written, which leaves so many of its batches.
+/// The trace of [`checked`], ended by a crash after INCR is written; the crash leaves `batches` of its batches.
 fn crash_after_incr(choice: &str, batches: u64) -> (tempfile::TempDir, String) {
     let mut trace = checked(choice);
     let steps = trace["steps"].as_array().expect("steps");
@@ -208,7 +208,7 @@ fn crash_after_incr(choice: &str, batches: u64) -> (tempfile::TempDir, String) {
     let incr = incr.expect("INCR is written");
     let path = trace["path"].as_array_mut().expect("a path");
     path.truncate(incr + 1);
-    // Possible are: one worker writes, the other one is done, a crash that leaves nothing, one that leaves a batch.
+    // The possible steps: one worker writes, the other one finishes, a crash that leaves nothing, a crash that leaves one batch.
     path.push(json!(2 + batches));
     trace["invariant"] = Value::Null;
     file(&trace.to_string())
@@ -242,7 +242,7 @@ fn replay_crash_runs_a_command_twice_and_an_effect_harmlessly() {
     }
 }
 
-/// What is not flushed is lost, and comes back from the log: nothing runs twice.
+/// A batch that is not flushed is lost, and is run again from the log: no command has run twice.
 #[test]
 fn replay_crash_that_leaves_nothing_runs_nothing_twice() {
     let (_folder, path) = crash_after_incr("writeset+commands", 0);
@@ -293,7 +293,7 @@ fn replay_marker_settled_before_another_worker_finished_is_what_the_crash_leaves
     assert!(steps.contains("it left b = \\\"1\\\", c = \\\"1\\\", marker 0"), "{steps}");
 }
 
-/// What a strategy publishes, a node does at once, and the model in a step of its own: in between nothing is compared.
+/// A node publishes a snapshot at once; the model does so in a separate step. In between, the two are not compared.
 #[test]
 fn replay_snapshot_that_the_model_has_still_to_publish_is_not_held_against_the_node() {
     let mut trace = exported("R08");

@@ -1,4 +1,4 @@
-//! The store on RocksDB against the one in memory: whatever happens to both, nobody can tell them apart.
+//! The store on RocksDB against the store in memory: after any operations both read the same.
 
 mod bytes;
 mod compaction;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// A raw key and its value.
 type Pair = (Vec<u8>, Vec<u8>);
 
-/// A store in a new folder, which goes when the test ends.
+/// A store in a new folder, which is removed when the test ends.
 pub(super) fn new_store() -> (TempDir, RocksStore) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = RocksStore::open(folder.path()).expect("a store in an empty folder");
@@ -40,7 +40,7 @@ fn put(key: &[u8], value: &[u8]) -> Write {
     Write::Put { key: key.to_vec(), value: value.to_vec() }
 }
 
-/// The write of the marker.
+/// The write that sets the marker.
 fn mark(lsn: u64) -> Write {
     put(&key::marker(), &lsn.to_be_bytes())
 }

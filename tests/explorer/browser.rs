@@ -1,4 +1,4 @@
-//! The pages in a real browser, without a window: scripts, keys, and what a person does.
+//! The pages in a real browser, without a window: scripts, keys, and the actions of a person.
 
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
@@ -9,10 +9,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How long a page may take; far beyond what it takes.
+/// How long a page may take: much longer than it needs.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// A process that ends with the test, and the port that it said it has.
+/// A process that ends with the test, and the port that it has printed.
 struct Process {
     child: Child,
     port: String,
@@ -26,7 +26,7 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Starts a program that says on which port it listens: what stands after `before` in a line of its output.
+    /// Starts a program that prints the port on which it listens: the text after `before` in a line of its output.
     fn start(command: &mut Command, before: &str) -> Process {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program runs");
@@ -35,7 +35,7 @@ impl Process {
             let (_, rest) = line.split_once(before)?;
             Some(rest.chars().take_while(char::is_ascii_digit).collect::<String>())
         });
-        // What it says later is read, so that it never waits for a reader.
+        // Later output is read, too, so that the process never blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Process { child, port: port.expect("a line with the port") }
     }
@@ -49,17 +49,17 @@ struct Browser {
     _profile: tempfile::TempDir,
 }
 
-/// Whether there is a program of that name.
+/// Whether a program of that name is installed.
 fn is_there(name: &str) -> bool {
     let said = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     said.is_ok_and(|status| status.success())
 }
 
 impl Browser {
-    /// `None`, and said so, where there is no browser.
+    /// Starts a browser. `None`, with a line on standard error, where none is installed.
     async fn start() -> Option<Browser> {
         if !is_there("chromium") || !is_there("chromedriver") {
-            // Not `eprintln`: a test that passes must not keep it to itself.
+            // Not `eprintln!`: the test harness hides its output when the test passes.
             let _ = writeln!(std::io::stderr(), "skipped: chromium or chromedriver not found");
             return None;
         }
@@ -94,13 +94,13 @@ impl Browser {
         self.client.goto(&url).await.expect("the page opens");
     }
 
-    /// What a CSS selector finds, as soon as it does.
+    /// Waits for the element that matches a CSS selector.
     async fn see(&self, selector: &str) -> Element {
         let found = self.client.wait().at_most(WAIT).for_element(Locator::Css(selector)).await;
         found.unwrap_or_else(|error| panic!("{selector}: {error}"))
     }
 
-    /// What says these words, as soon as it does.
+    /// Waits for the element that contains these words.
     async fn read(&self, words: &str) -> Element {
         let path = format!("//main//*[contains(normalize-space(.), \"{words}\")]");
         let found = self.client.wait().at_most(WAIT).for_element(Locator::XPath(&path)).await;
@@ -115,7 +115,7 @@ impl Browser {
         self.see("body").await.send_keys(key).await.expect("the page takes keys");
     }
 
-    /// Waits until so many steps are shown.
+    /// Waits until this number of steps is shown.
     async fn at_step(&self, step: usize) {
         self.see(&format!("#step-{step}[aria-current=step]")).await;
     }
@@ -147,7 +147,7 @@ async fn browser_cross_of_key_hash_is_followed_to_the_marked_key_and_barrier_wai
     browser.click("a[href^='/compare/ordering/key_hash/barrier?']").await;
     browser.read("FLUSHDB has to wait here.").await;
 
-    // Someone else opens the same address.
+    // Somebody else opens the same address.
     let (url, here) = (browser.client.current_url().await.expect("a URL"), browser.main().await);
     let window = browser.client.new_window(false).await.expect("a window");
     browser.client.switch_to_window(window.handle).await.expect("it is there");
@@ -162,8 +162,8 @@ async fn browser_program_with_an_error_is_shown_at_its_line() {
     let Some(browser) = Browser::start().await else { return };
     browser.open("/program").await;
     let field = browser.see("textarea[name=program]").await;
-    field.clear().await.expect("it is emptied");
-    field.send_keys("SET a 1\nSET b\nFLUSHDB").await.expect("it takes keys");
+    field.clear().await.expect("the field is emptied");
+    field.send_keys("SET a 1\nSET b\nFLUSHDB").await.expect("the field takes keys");
     browser.click("form.program button[type=submit]").await;
     let line = browser.see("li.wrong").await.text().await.expect("text");
     assert!(line.starts_with("SET b") && line.contains("wrong number of arguments"), "{line}");

@@ -1,4 +1,4 @@
-//! Each known bug's own counterexample, step by step, and beside its cure.
+//! The counterexample of each known bug, step by step, and beside its cure.
 
 use crate::explorer::visitor::{Page, Visitor};
 use axum::http::StatusCode;
@@ -8,7 +8,7 @@ fn shown() -> impl Iterator<Item = (&'static Case, &'static Bug)> {
     catalogue::all().filter_map(|case| Some((case, case.bug()?)))
 }
 
-/// The one address on a page that begins so.
+/// The only address on a page that begins with `start`.
 fn the_one(page: &Page, start: &str) -> String {
     let mut found: Vec<String> = page.addresses().into_iter().filter(|it| it.starts_with(start)).collect();
     assert_eq!(found.len(), 1, "{start}: {found:?}");
@@ -24,7 +24,7 @@ async fn bug_of_every_shown_row_leads_to_its_own_path_and_the_last_step_breaks_i
         assert!(page.text.contains("class=\"rc-drawing\""), "{id}: no timeline");
         let walk = visitor.open(&the_one(&page, &format!("/catalogue/{id}/explore?"))).await;
         let steps = walk.text.matches("id=\"step-").count();
-        // A step of the story may say how the clocks stand: it is not one of the path.
+        // A step of the story may be about the clocks: it is not a step of the path.
         assert!((bug.steps - 1..=bug.steps).contains(&steps), "{id}: {steps} of {} steps", bug.steps);
         let last = walk.text.split(&format!("id=\"step-{steps}\"")).nth(1).expect("the last step");
         let last = last.split("</a>").next().unwrap_or_default();
@@ -52,7 +52,7 @@ async fn bug_beside_its_cure_has_to_wait_or_keeps_the_promise() {
             }
         }
     }
-    assert!(waits > 5 && goes > 5, "{waits} have to wait, {goes} go on");
+    assert!(waits > 5 && goes > 5, "{waits} must wait, {goes} continue");
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn bug_walk_goes_both_ways_and_its_files_open() {
     let visitor = Visitor::new();
     let page = visitor.open("/catalogue/R06").await;
     let walk = visitor.open(&the_one(&page, "/catalogue/R06/explore?")).await;
-    // A fault has no test in Rust: nothing public builds it.
+    // A fault has no test in Rust: no public function builds it.
     assert!(!walk.text.contains("/export/rs"), "{}", walk.text);
     let own = walk.addresses().into_iter().filter(|address| address.starts_with("/catalogue/R06/"));
     let own: Vec<String> = own.collect();

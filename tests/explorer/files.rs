@@ -1,4 +1,4 @@
-//! What is taken along: files of a path; what is shown of this checkout: benches, known bugs.
+//! The files of a path that a visitor can save, and the pages about this checkout: benches and known bugs.
 
 use crate::explorer::visitor::{Page, Visitor};
 use axum::http::StatusCode;
@@ -75,7 +75,7 @@ async fn export_files_stand_alone_and_say_what_they_are() {
         let named = format!("attachment; filename=\"ordering_key_hash_convergence.{}\"", ending(address));
         assert_eq!(file.disposition.as_deref(), Some(named.as_str()));
     }
-    // Nothing is broken yet: no test to be written, and a trace that claims nothing.
+    // Nothing is broken yet: no test can be written, and the trace claims no violation.
     let early = visitor.open(&format!("/explore/ordering/key_hash?{FLUSHDB}&at=2")).await;
     assert!(!early.text.contains("/key_hash/rs?") && early.text.contains("where the last step breaks"));
     let none = visitor.get(&format!("/export/ordering/key_hash/rs?{FLUSHDB}&at=2")).await;
@@ -117,7 +117,7 @@ async fn catalogue_table_has_every_row_and_filters_by_links() {
     for address in filters {
         let page = visitor.open(&address).await;
         assert!((1..rows(&all)).contains(&rows(&page)), "{address}");
-        // What both filters take is what stays.
+        // Only the rows that pass both filters remain.
         let both = visitor.open(&format!("{address}&kind=expiry&system=Redis")).await;
         assert!(rows(&both) <= rows(&page).max(20), "{address}");
     }
@@ -170,7 +170,7 @@ async fn bench_results_are_compared_and_what_is_damaged_is_named() {
     for words in ["width=\"25.1%\"", "width=\"100.0%\"", " 250.5", " 25 %", ">workers<", ">flushdb<"] {
         assert!(page.text.contains(words), "{words}: {}", page.text);
     }
-    // Two workers before ten; ten and ten side by side.
+    // Two workers come before ten; equal numbers of workers are side by side.
     let (courses, figures) = page.text.split_once("Every figure").expect("every figure");
     let places: Vec<usize> = ["width=\"50.0%\"", "width=\"25.1%\"", "width=\"100.0%\""]
         .map(|bar| figures.find(bar).expect("a bar"))
@@ -180,7 +180,7 @@ async fn bench_results_are_compared_and_what_is_damaged_is_named() {
         courses.contains("machine not recorded") && courses.contains("entries/s by workers"),
         "{courses}"
     );
-    assert!(!courses.contains("by share of FLUSHDB"), "it was not varied");
+    assert!(!courses.contains("by share of FLUSHDB"), "this parameter was not varied");
     for damaged in ["[{", "[]", "{}", "[{\"bench\": 1}]", &format!("[{}]", row("serial", 1, -1.0, "null"))] {
         std::fs::write(&file, damaged).expect("it is written");
         let page = visitor.open("/bench").await;
@@ -211,7 +211,7 @@ async fn bench_machine_is_named_where_it_was_recorded() {
     {
         assert!(page.text.contains(words), "{words}: {}", page.text);
     }
-    // By their size, not by their letters.
+    // Sorted by number, not by letters.
     let columns = ["</span>0%</th>", "</span>5%</th>", "</span>10%</th>"];
     let places =
         columns.map(|column| page.text.find(column).unwrap_or_else(|| panic!("{column}: {}", page.text)));

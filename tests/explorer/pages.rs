@@ -1,4 +1,4 @@
-//! What pages show, and that their links lead somewhere.
+//! The content of pages, and that all their links open.
 
 use crate::explorer::visitor::Visitor;
 use replicheck::models::choice::Choice;
@@ -48,7 +48,7 @@ async fn explore_every_step_link_opens() {
             let mut steps = Vec::new();
             for address in &addresses {
                 let page = visitor.open(address).await;
-                // A path of so many steps is shown, the last of them marked.
+                // The path is shown with all of its steps, the last one marked.
                 assert_eq!(page.text.matches("id=\"step-").count(), depth, "{address}");
                 steps.extend(page.addresses().into_iter().filter(|address| {
                     address.contains("/explore/")

@@ -1,4 +1,4 @@
-//! Addresses and programs that are not what they should be.
+//! Addresses and programs that are wrong.
 
 use crate::explorer::visitor::Visitor;
 use axum::http::StatusCode;

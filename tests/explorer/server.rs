@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
-/// The process; it ends with the test.
+/// The process; it is ended with the test.
 struct Explorer(Child);
 
 impl Drop for Explorer {

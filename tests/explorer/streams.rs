@@ -1,10 +1,10 @@
-//! Verdicts as they come in.
+//! Streams of verdicts, as searches finish.
 
 use crate::explorer::visitor::{Visitor, addresses};
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
 
-/// The last state of each line, by its id.
+/// The last state of each line, by the line's id.
 fn lines(stream: &str) -> BTreeMap<String, String> {
     let parts = stream.split("<tr id=\"").skip(1);
     parts.filter_map(|part| part.split_once('"').map(|(id, row)| (id.to_owned(), row.to_owned()))).collect()
@@ -14,7 +14,7 @@ fn lines(stream: &str) -> BTreeMap<String, String> {
 async fn matrix_every_cross_leads_to_its_counterexample() {
     let visitor = Visitor::new();
     let stream = visitor.listen("/matrix/stream?length=2", |_| false).await;
-    assert!(stream.contains("event: over"), "it ends when all is known");
+    assert!(stream.contains("event: over"), "the stream ends when all verdicts are known");
     let lines = lines(&stream);
     assert_eq!(lines.len(), 23);
     let mut crosses = 0;
@@ -32,7 +32,7 @@ async fn matrix_every_cross_leads_to_its_counterexample() {
     assert!(crosses > 50, "{crosses} counterexamples");
     let key_hash = &lines["row-ordering-key_hash"];
     assert!(key_hash.contains("key_hash breaks convergence: counterexample of 8 steps"), "{key_hash}");
-    // What is known stays known: the page has it before any script runs.
+    // Known verdicts are kept: the page contains them before any script runs.
     let home = visitor.open("/?length=2").await;
     assert!(home.text.contains("key_hash breaks convergence: counterexample of 8 steps"));
     assert!(

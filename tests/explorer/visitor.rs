@@ -1,4 +1,4 @@
-//! A visitor without a browser: asks for addresses, reads pages, follows links.
+//! A visitor without a browser: requests addresses, reads pages, follows links.
 
 use axum::Router;
 use axum::body::Body;
@@ -7,24 +7,24 @@ use http_body_util::BodyExt;
 use replicheck::models::explorer::{Checkout, router};
 use tower::ServiceExt;
 
-/// The explorer as one visitor sees it.
+/// The explorer, as one visitor sees it.
 pub struct Visitor(Router);
 
-/// What came back.
+/// A response.
 pub struct Page {
     pub status: StatusCode,
-    /// Of a file to be kept: its name.
+    /// The name of the file, if the response is a file to be saved.
     pub disposition: Option<String>,
     pub text: String,
 }
 
 impl Visitor {
-    /// Of an explorer that was just started.
+    /// A visitor of an explorer that was just started.
     pub fn new() -> Visitor {
         Visitor::of(Checkout::default())
     }
 
-    /// Of an explorer of that checkout.
+    /// A visitor of an explorer of that checkout.
     pub fn of(checkout: Checkout) -> Visitor {
         Visitor(router(checkout))
     }
@@ -43,14 +43,14 @@ impl Visitor {
         Page { status: head.status, disposition, text: String::from_utf8(bytes.to_vec()).expect("UTF-8") }
     }
 
-    /// The page at an address, which is expected to be there.
+    /// The page at an address, which must exist.
     pub async fn open(&self, address: &str) -> Page {
         let page = self.get(address).await;
         assert_eq!(page.status, StatusCode::OK, "{address}: {}", page.text);
         page
     }
 
-    /// Reads a stream until `enough` says so of all that came, or until its end.
+    /// Reads a stream until `enough` holds for all of the text so far, or until the end.
     pub async fn listen(&self, address: &str, enough: impl Fn(&str) -> bool) -> String {
         let response = self.ask(address).await;
         assert_eq!(response.status(), StatusCode::OK, "{address}");

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Prints a transcript of random commands on few keys, to be recorded and replayed as any other (record.py).
+"""Prints a transcript of random commands on few keys, to be recorded and replayed like any other (record.py).
 
     tests/golden/random.py --seed 7 --commands 6000 > tests/golden/commands/random.txt
     tests/golden/record.py --port 7399 tests/golden/commands/random.txt
     cargo test --no-default-features --test commands
 
-The transcript that is kept is short; try other seeds and more commands when a command changes. Commands whose
+The transcript in the repository is short; try other seeds and more commands when a command changes. Commands whose
 replies Redis draws at random are left out, and deadlines are instants after the year 2100.
 """
 
 import argparse
 import random
 
-# Each line is a command; a word with a sort's name in braces is replaced by one of its values.
+# Each line is a command; a word in braces names a sort, and is replaced by one of the sort's values.
 COMMANDS = """
 > SET {key} {number}
 > SET {key} v PXAT 5500000000000

@@ -2,13 +2,13 @@
 """Records the replies of a real Redis 7.0 into the transcripts of tests/golden/commands/ and tests/golden/server/.
 
 To write a transcript: put only comments, command lines and directives into a `.txt` file there, run this
-script over it, read what it wrote, commit. To record again: run it over the same file; replies are replaced,
+script over it, check the result, and commit it. To record again: run it over the same file; replies are replaced,
 everything else stays. `tests/machines/commands.rs` replays the transcripts against this crate,
 and `tests/server/transcript.rs` those of tests/golden/server/ over a socket.
 
     redis-server --port 7399 --save '' --appendonly no &
     tests/golden/record.py --port 7399 tests/golden/commands/*.txt        (empties that server first!)
-    tests/golden/record.py --port 7399 --check tests/golden/commands/*.txt    (writes nothing, says what differs)
+    tests/golden/record.py --port 7399 --check tests/golden/commands/*.txt    (writes nothing, names the files that differ)
 
 A transcript, line by line:
 
@@ -16,20 +16,20 @@ A transcript, line by line:
     > SET k "a\\x00b"       a command; arguments are quoted as in redis-cli, double quotes only, with the
                            escapes \\xHH \\n \\r \\t \\" \\\\ ; every file starts on an empty server in database 0,
                            and SELECT holds until the next SELECT
-    >~ KEYS *              the order of the reply is not part of it: the items of every array that holds no
+    >~ KEYS *              the order of the reply is not compared: the items of every array that contains no
                            array are sorted
-    >~2 HGETALL h          the same, but items belong together in twos
+    >~2 HGETALL h          the same, but items belong together in pairs
     >? RANDOMKEY           only the kind of the reply is compared (and the length of an array)
     @wait 20               lets 20 milliseconds pass: the recorder sleeps, the replay moves its clock
 
-Replies, RESP2 as a client sees it, one a line, items of an array indented by two spaces:
+Replies, as RESP2 shows them to a client, one on each line; items of an array are indented by two spaces:
 
     +OK      status          :1    integer       $"a\\x00b"   string        _    null string    *_   null array
-    -ERR …   error           *2    array of two items, which follow         :? $? *2?    what >? records
+    -ERR …   error           *2    array of two items, which follow         :? $? *2?    replies to >?
 
-Time stands still in the replay, so make deadlines that are shown absolute (PXAT, PEXPIRETIME), or far enough
+Time stands still in the replay. So a deadline that a reply shows must be absolute (PXAT, PEXPIRETIME), or so far
 away that rounding hides the milliseconds between two commands (EX 100, TTL gives 100). Absolute instants must
-be far in the past or after the year 2100: the replay's clock is not the recorder's.
+be far in the past or after the year 2100, because the replay's clock differs from the recorder's.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def quoted(text, at):
 
 
 def escape(data):
-    """Bytes as Rust's escape_ascii shows them, but for the single quote."""
+    """Bytes as Rust's escape_ascii shows them, except for the single quote."""
     named = {0x0A: "\\n", 0x0D: "\\r", 0x09: "\\t", 0x22: '\\"', 0x5C: "\\\\"}
     return "".join(named.get(b) or (chr(b) if 0x20 <= b < 0x7F else f"\\x{b:02x}") for b in data)
 
@@ -90,7 +90,7 @@ class Server:
         return self.reply()
 
     def reply(self):
-        """A reply as (kind, content); content of an array is a list of replies."""
+        """A reply as (kind, content); the content of an array is a list of replies."""
         line = self.stream.readline()[:-2]
         kind, rest = chr(line[0]), line[1:]
         if kind in "+-:":
@@ -104,7 +104,7 @@ class Server:
 
 
 def render(reply, group, depth=0):
-    """The lines of a reply; `group` is None, or how many items stay together when arrays are sorted."""
+    """The lines of a reply; `group`: how many items stay together when arrays are sorted; None: no sorting."""
     kind, content = reply
     pad = "  " * depth
     if kind == "$":

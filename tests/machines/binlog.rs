@@ -1,4 +1,4 @@
-//! The binlog's codec and pure log, over entries drawn at random.
+//! The binlog's codec and its pure log, over entries drawn at random.
 
 use crate::property::properties;
 use quickcheck::{Arbitrary, Gen, TestResult};
@@ -71,7 +71,7 @@ fn encoded(entry: &Entry) -> Vec<u8> {
     bytes
 }
 
-/// Writes the right length and checksum into damaged bytes, so that the damage gets past both.
+/// Corrects length and checksum of damaged bytes, so that the damage passes both checks.
 fn reseal(bytes: &mut Vec<u8>) {
     let length = u32::try_from(bytes.len() + 4).expect("small");
     bytes[1..5].copy_from_slice(&length.to_be_bytes());
@@ -129,7 +129,7 @@ properties! {
         if shared.is_empty() {
             return TestResult::discard();
         }
-        // Epochs of the two sides are odd and even, so they never take the same one.
+        // One side has odd epochs and the other one even epochs, so that they never share one.
         let base = history(&Log::new(), &shared, |step| u64::from(step % 4));
         let left = history(&base, &left, |step| 101 + 2 * u64::from(step % 4));
         let right = history(&base, &right, |step| 100 + 2 * u64::from(step % 4));
@@ -141,11 +141,12 @@ properties! {
     }
 }
 
-/// Memory that decode may hold at a time, for each byte of its input: the shortest write, of 5 bytes, is one of 56 in
-/// memory, and a vector that grows holds its old items, its new ones and room for as many again.
+/// Bytes of memory that decode may hold at a time, for each byte of its input. The shortest write has 5 bytes and takes 56 in
+/// memory, and a vector that grows holds its old items, its new ones, and room for as many again.
 const MEMORY_A_BYTE: u64 = 40;
 
-/// An entry has one encoding: what decode takes, encode writes. And what it needs is bound by what it is given.
+/// Whether decode refuses the bytes for their content, or encode writes the same bytes again: an entry has one encoding.
+/// Asserts that the memory that decode needs is bounded by the length of its input.
 fn is_refused_or_canonical(bytes: &[u8]) -> bool {
     let mut decoded = None;
     let memory = allocation_counter::measure(|| decoded = Some(decode(bytes)));
@@ -157,7 +158,7 @@ fn is_refused_or_canonical(bytes: &[u8]) -> bool {
     }
 }
 
-/// `base` with one more entry for each step, in the epoch that `epoch` gives for it.
+/// `base` with one more entry for each step, in the epoch that `epoch` returns for the step.
 fn history(base: &Log, steps: &[u8], epoch: impl Fn(u8) -> u64) -> Log {
     let mut log = base.clone();
     let mut steps = steps.to_vec();
@@ -179,7 +180,7 @@ fn log(rows: &[(u64, u64, u64)]) -> Log {
     log
 }
 
-/// An entry of version 1 with that payload, sealed with a right length and checksum.
+/// An entry of version 1 with this payload, and the right length and checksum.
 fn sealed(payload: &[u8]) -> Vec<u8> {
     let mut bytes = [&[VERSION_1], [0; 28].as_slice(), payload].concat();
     reseal(&mut bytes);
@@ -292,7 +293,7 @@ fn log_is_read_and_cut_by_lsn() {
     assert_eq!(log.last(), Lsn(6));
     log.truncate_after(Lsn(3));
     assert_eq!((log.last(), log.epochs()), (Lsn(3), [(Epoch(1), Lsn(1))].as_slice()));
-    log.append(entry(4, 3, 5)).expect("a new epoch goes on from the cut");
+    log.append(entry(4, 3, 5)).expect("a new epoch continues from the cut");
     log.truncate_after(Lsn::NONE);
     assert_eq!(log, Log::new());
 }
@@ -325,7 +326,7 @@ fn log_fork_is_the_last_shared_lsn() {
 fn log_epoch_of_a_start_comes_after_each_that_its_folder_knows() {
     let epochs = [(Epoch(1), Lsn(1)), (Epoch(3).next(7), Lsn(4))];
     let written = epochs[1].0;
-    // Neither, the log's, the one that has no entry yet, the one of which the file `node` is gone.
+    // No epoch at all; the file `node` is lost; its epoch has no entry yet; it is behind the log; the log has no entries.
     for (epochs, noted, last) in [
         (&epochs[..0], Epoch(0), Epoch(0)),
         (&epochs[..], Epoch(0), written),
@@ -366,6 +367,6 @@ fn fsync_of_another_name_is_refused_with_the_known_ones() {
     for fsync in [Fsync::Always, Fsync::EverySec, Fsync::No] {
         assert_eq!(fsync.name().parse(), Ok(fsync));
     }
-    let error = "often".parse::<Fsync>().expect_err("no such promise").to_string();
+    let error = "often".parse::<Fsync>().expect_err("no policy has this name").to_string();
     assert_eq!(error, "unknown appendfsync 'often' (known: always, everysec, no)");
 }

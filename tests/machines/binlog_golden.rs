@@ -1,5 +1,5 @@
-//! The bytes of the binlog as they were in the first release of each version: later programs must read them.
-//! `UPDATE_GOLDEN=1` rewrites the files; a change of them is a change of the format, so a new version.
+//! The bytes of the binlog as the first release of each version wrote them: later programs must be able to read them.
+//! `UPDATE_GOLDEN=1` rewrites the files. A change of them is a change of the format, and so needs a new version.
 
 use replicheck::binlog::{DecodeError, Entry, Epoch, Lsn, Payload, decode, encode};
 use replicheck::command::Command;
@@ -33,8 +33,8 @@ fn command(db: u8, argv: &[&[u8]]) -> Payload {
     Payload::Command(Command::parse(db, argv).expect("a command of the table"))
 }
 
-/// One entry of every shape. The raw keys are spelt out here, so that the format of the log is held still
-/// apart from the format of the store.
+/// One entry of every shape. The raw keys are written out here, so that the log's format is fixed independently of the store's
+/// format.
 fn entries() -> Vec<Entry> {
     let all_bytes: Vec<u8> = (0..=u8::MAX).collect();
     let shapes: Vec<(u64, u64, Payload)> = vec![
@@ -147,7 +147,7 @@ fn golden_every_flipped_bit_is_detected() {
     while !rest.is_empty() {
         let (_, used) = decode(rest).expect("golden bytes are good");
         for bit in 0..used * 8 {
-            // With the entries that follow still there, a length that grew takes their bytes in.
+            // With the following entries present, too: a length that grew then includes their bytes.
             for end in [used, rest.len()] {
                 let mut damaged = rest[..end].to_vec();
                 damaged[bit / 8] ^= 1 << (bit % 8);

@@ -1,4 +1,4 @@
-//! A master's clock under steps of the wall clock, and instants of clients in log time.
+//! A master's clock under steps of its wall clock, and the conversion of clients' instants to log time.
 
 use crate::property::properties;
 use replicheck::binlog::{Entry, Epoch, Payload};
@@ -16,7 +16,7 @@ fn at(elapsed: u64, wall: u64) -> Moment {
     Moment { elapsed: Elapsed(elapsed), wall: Millis(wall) }
 }
 
-/// Log time was 1,000,000,000 when the elapsed clock said 0.
+/// A clock whose log time was 1,000,000,000 when the elapsed clock said 0.
 fn clock(judging: Judging) -> MasterClock {
     let start = Millis(1_000_000_000);
     let mut clock = MasterClock::new(judging, (start, Elapsed(0)), start, at(0, start.0));
@@ -83,7 +83,7 @@ fn start_goes_on_by_the_wall_time_that_has_passed_within_bounds() {
 fn crashes_do_not_add_up() {
     let (mut pair, mut floor) = (Pair { log: Millis(1_000), wall: Millis(1_000) }, Millis(1_000));
     for crash in 1..=20u64 {
-        // A quarter of a second of wall time between two crashes.
+        // 250 ms of wall time pass between two crashes.
         let now = at(crash, 1_000 + crash * 250);
         let mut clock =
             MasterClock::new(Judging::LogTime, (pair.resumed(now.wall, 1 << 30), now.elapsed), floor, now);
@@ -95,7 +95,7 @@ fn crashes_do_not_add_up() {
 }
 
 properties! {
-    /// Under any steps of the wall clock log time counts elapsed time. An instant that a client names is translated to within 50 ms.
+    /// Under any steps of the wall clock, log time counts elapsed time. An instant that a client names is converted within 50 ms.
     fn prop_log_time_under_any_steps_is_elapsed_time(steps: Vec<(u16, i32)>) -> bool {
         let (mut stepped, mut still) = (clock(Judging::LogTime), clock(Judging::LogTime));
         let (mut elapsed, mut wall) = (0, Millis(1_000_000_000));
@@ -146,7 +146,7 @@ fn command_that_names_an_instant_is_translated_and_no_other() {
     }
 }
 
-/// A master at log time 1,000,000, whose wall clock is ahead of it by so much.
+/// A master at log time 1,000,000 whose wall clock is `offset_ms` ahead of it.
 fn master(offset_ms: i64) -> Master<MemoryStore> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     master.set_offset(offset_ms);

@@ -1,8 +1,8 @@
 //! Replays transcripts of a real Redis 7.0 against this crate's commands.
 //!
-//! Each file of `tests/golden/commands/` is a list of commands with the replies that Redis gave; its format and
-//! how to record it is told in `tests/golden/record.py`. A transcript runs on an empty [`MemoryStore`], one
-//! entry a command. Beside the replies, each command is held to what the rest of the engine relies on: see
+//! Each file of `tests/golden/commands/` is a list of commands with the replies that Redis gave; `tests/golden/record.py`
+//! describes the format and how to record a file. A transcript runs on an empty [`MemoryStore`], one entry for each command.
+//! Beside its replies, each command must keep the promises on which the rest of the engine relies: see
 //! [`check_promises`].
 
 use replicheck::command::{Command, CommandError, Reply, View};
@@ -12,10 +12,10 @@ use replicheck::time::Millis;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// The instant at which every transcript starts: in 2027.
+/// The instant at which every transcript starts, in 2027.
 const START: Millis = Millis(1_800_000_000_000);
 
-/// Replays all transcripts and says how many commands and files there were.
+/// Replays all transcripts; returns how many commands and files there were.
 fn replay_all(see: &mut Seen<'_>, failures: &mut String) -> (usize, usize) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/commands");
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
@@ -32,7 +32,7 @@ fn replay_all(see: &mut Seen<'_>, failures: &mut String) -> (usize, usize) {
     (commands, files.len())
 }
 
-/// The keys of every effect that a transcript comes to, with its command.
+/// The keys of every effect in the transcripts, with the command that had the effect.
 pub(super) fn effects_of_transcripts() -> Vec<(Command, KeySet)> {
     let mut effects = Vec::new();
     let mut see = |command: &Command, effect: &Effect| {
@@ -52,7 +52,7 @@ fn transcripts_replayed_give_the_replies_of_redis() {
     assert!(failures.is_empty(), "replies differ from those of Redis:\n{failures}");
 }
 
-/// Called with each command and what it came to.
+/// A callback for each command and its effect.
 type Seen<'a> = dyn FnMut(&Command, &Effect) + 'a;
 
 /// How the reply to a command is compared.
@@ -61,11 +61,11 @@ enum Compare {
     Exactly,
     /// Innermost arrays are sorted, this many items at a time.
     Sorted(usize),
-    /// Kind of reply only.
+    /// Only the kind of reply is compared.
     Kind,
 }
 
-/// A node reduced to its commands: a store, a clock and the database of the one connection.
+/// A node reduced to its commands: a store, a clock, and the database of its only connection.
 struct Replay {
     store: MemoryStore,
     now: Millis,
@@ -133,9 +133,9 @@ impl Replay {
     }
 }
 
-/// What the engine relies on beyond the reply: who does not write has no effect, a refused command has none,
-/// an effect stays within the keys of its command, execution is a function of its inputs, and a command that
-/// says that it does not depend on what is stored leaves its keys as it would leave them on an empty store.
+/// Checks the promises on which the engine relies beyond the reply. A command that is not a write has no effect, and neither
+/// has a refused one. An effect stays within the keys of its command. Execution is a function of its inputs. A command that
+/// says that it does not depend on stored data leaves its keys as it would leave them on an empty store.
 fn check_promises(
     command: &Command,
     store: &MemoryStore,
@@ -143,8 +143,11 @@ fn check_promises(
     now: Millis,
     (reply, effect): (&Reply, &Effect),
 ) {
-    assert!(effect.is_empty() || command.is_write(), "{command}: reads, and has {effect:?}");
-    assert!(effect.is_empty() || !reply.is_error(), "{command}: is refused, and has {effect:?}");
+    assert!(effect.is_empty() || command.is_write(), "{command}: a read with the effect {effect:?}");
+    assert!(
+        effect.is_empty() || !reply.is_error(),
+        "{command}: a refused command with the effect {effect:?}"
+    );
     match (&effect.keys, command.keys()) {
         (KeySet::Everything, allowed) => assert_eq!(allowed, KeySet::Everything, "{command}: touches all"),
         (KeySet::Keys(touched), allowed) => {
@@ -160,7 +163,7 @@ fn check_promises(
         let empty = View::new(&nothing, view.db(), now).with_incarnation(view.incarnation());
         let (alone_reply, alone) = command.execute(&empty, now).expect("the store in memory never fails");
         if reply.is_error() {
-            assert_eq!(reply, &alone_reply, "{command}: is refused for what is stored");
+            assert_eq!(reply, &alone_reply, "{command}: is refused because of stored data");
             return;
         }
         let left = |effect: &Effect, mut store: MemoryStore| {
@@ -170,7 +173,10 @@ fn check_promises(
             command.key_arguments().iter().map(record).collect::<Vec<_>>()
         };
         let (after, after_alone) = (left(effect, store.clone()), left(&alone, nothing.clone()));
-        assert_eq!(after, after_alone, "{command}: depends on what is stored, and says that it does not");
+        assert_eq!(
+            after, after_alone,
+            "{command}: depends on stored data, although it says that it does not"
+        );
     }
 }
 
@@ -226,7 +232,7 @@ fn render_array(items: &[&Reply], compare: Compare, depth: usize) -> Vec<String>
     lines
 }
 
-/// As the recorder escapes; unlike `escape_ascii`, it leaves single quotes alone.
+/// Escapes bytes as the recorder does; unlike `escape_ascii`, it leaves single quotes alone.
 fn escape(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string().replace("\\'", "'")
 }
@@ -249,7 +255,7 @@ fn split_arguments(line: &str) -> Vec<Vec<u8>> {
     arguments
 }
 
-/// The bytes up to the closing quote, and what follows it.
+/// The bytes up to the closing quote, and the text after it.
 fn unquote(quoted: &str) -> (Vec<u8>, &str) {
     let (mut bytes, mut at) = (Vec::new(), 0);
     let source = quoted.as_bytes();

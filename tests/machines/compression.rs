@@ -1,4 +1,5 @@
-//! Compression: what goes in comes out, at once; what is no compressed block or stream is an error, and takes no memory.
+//! Compression: the data come back whole and at once; bytes that are no compressed block or stream are an error, and take no
+//! memory.
 
 use crate::property::properties;
 use crate::seed::Seed;
@@ -58,7 +59,7 @@ fn block_of_another_length_is_refused() {
     }
 }
 
-/// Gives what is in it in pieces of so many bytes, and then an error: that of a connection which has nothing yet.
+/// A reader that gives its bytes in pieces of this length, and then the error of a connection that has no data yet.
 struct Pieces<'a>(&'a mut VecDeque<u8>, usize);
 
 impl Read for Pieces<'_> {
@@ -76,7 +77,7 @@ fn encoded(codec: Codec, groups: &[Vec<u8>]) -> Vec<Vec<u8>> {
     groups.iter().map(|group| encoder.encode(group.clone()).expect("memory")).collect()
 }
 
-/// All that the stream gives before it has to wait or ends.
+/// Everything that the stream yields before it must wait or ends.
 fn decoded(codec: Codec, bytes: Vec<u8>, piece: usize) -> (Vec<u8>, Option<io::ErrorKind>) {
     let mut queue = VecDeque::from(bytes);
     let mut from = decoder(codec, Pieces(&mut queue, piece)).expect("memory");
@@ -104,7 +105,7 @@ properties! {
     fn prop_stream_any_bytes_do_not_panic(bytes: Vec<u8>, groups: Vec<Vec<u8>>, at: usize) -> bool {
         for codec in CODECS {
             decoded(codec, bytes.clone(), 7);
-            // A good beginning, and then something else.
+            // The beginning of a valid stream, followed by other bytes.
             let mut sent = encoded(codec, &groups).concat();
             sent.truncate(at % (sent.len() + 1));
             sent.extend_from_slice(&bytes);
@@ -159,7 +160,7 @@ fn stream_that_gets_very_much_longer_takes_no_more_memory_than_its_window() {
             }
         });
         assert_eq!(read, 32 << 20);
-        // What the C of zstd takes is not counted: its window is, by the test above.
+        // Memory that zstd's C code takes is not counted; the test above bounds its window.
         assert!(memory.bytes_max < 1 << 20, "{codec:?}: {memory:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Drawings of hand-made stories: what stands where, and that nothing in a text can break out of it.
+//! Drawings of hand-made stories: the position of each element, and that no text can break out of its element.
 
 use replicheck::models::drawing::{Lanes, Lifetimes, Role, html, svg};
 use replicheck::models::story::{
@@ -23,7 +23,7 @@ fn holds(under_way: &str) -> Vec<Holds> {
     vec![hold(Lane::Master, ""), hold(Lane::Link, under_way), hold(Lane::Replica, "")]
 }
 
-/// Two messages are sent, time passes, one arrives late, and the replica removes what it finds dead.
+/// Two messages are sent, time passes, one message arrives late, and the replica removes a key that it finds dead.
 fn story(key: &str) -> Story {
     let step = |who: &str, what: &str, actor, arrows, link: &str, ms| Step {
         who: who.to_owned(),
@@ -134,7 +134,7 @@ fn lifetimes_deadline_far_away_does_not_squeeze_the_others() {
 
 const HOSTILE: &str = "</text><script>alert(1)</script>&\"'<svg onload=x>]]>";
 
-/// The text of a node and all below it.
+/// The text of a node and of all nodes below it.
 fn text_of(node: Node<'_, '_>) -> String {
     node.descendants().filter(|it| it.is_text()).filter_map(|it| it.text()).collect()
 }

@@ -1,4 +1,4 @@
-//! Key sets and effects: what touches what, and whose a write is. The epoch after an epoch.
+//! Key sets and effects: which key sets conflict, and to which keys a write belongs. Also the epoch that follows an epoch.
 
 use replicheck::apply::Applier;
 use replicheck::binlog::{Epoch, Lsn};
@@ -16,7 +16,7 @@ fn keys(names: &[&str]) -> KeySet {
     KeySet::of(names.iter().map(|name| key(name)))
 }
 
-/// What the command comes to on an empty store.
+/// The effect of the command on an empty store.
 fn effect(text: &str) -> Effect {
     let argv = line::split(text.as_bytes()).expect("a line");
     let command = Command::parse(0, argv).expect("a command");
@@ -70,7 +70,7 @@ fn writes_of_an_effect_belong_to_its_keys() {
         let owned = effect.writes.iter().filter(|write| write.owner().is_some()).count();
         assert_eq!(owned, parts.iter().map(|(_, count)| count).sum::<usize>(), "{text}");
     }
-    // A range within one key is that key's; a range over all keys is nobody's.
+    // A range within one key belongs to that key; a range over all keys belongs to none.
     let hash = effect("HSET h f 1").writes.into_iter().find_map(|write| match write {
         Write::Put { key, .. } => Some(key),
         _ => None,
@@ -122,12 +122,12 @@ fn applier_entry_in_parts_is_applied_with_its_last_part() {
             parts -= usize::from(is_of_first);
             assert_eq!(applier.watermark() >= Lsn(1), parts == 0, "{parts} parts left");
         }
-        assert!(wrote, "somebody can go on");
+        assert!(wrote, "a worker can go on");
     }
     assert_eq!(parts, 0);
 }
 
-/// What a machine does and says, step by step, on one log: three entries, one of no key, with a cut between.
+/// What a machine does and returns, step by step, on one log of four entries, one of which is on everything, with cuts between.
 fn run<O: Ordering>(mut machine: O) -> Vec<String> {
     let mut said = vec![format!("{:?} {}", machine.reads(), machine.interchangeable_workers())];
     let log = [(1, keys(&["a"])), (2, KeySet::Everything), (3, keys(&["a", "b"])), (4, keys(&["b"]))];

@@ -1,15 +1,15 @@
-//! Every strategy's machine against the one of which its theorem is, on every log of up to six entries over three keys,
-//! of up to four with batches of other sizes.
+//! Every strategy's machine against the machine that its theorem is about, on every log of up to six entries over three keys,
+//! and of up to four where batches have other sizes.
 //!
-//! `proofs/oracle/guards.ml` walks the machines extracted from the proofs, this walks the engine's, and both write the
-//! same lines, one a log. Up to five entries a line holds every state that any interleaving of admit, take, finish, cut
-//! and publish leads to: what is offered to each worker, which jobs in flight may be written, what may be published. Of
-//! six entries (with snapshots, of five too) it holds, with all admitted, every set of entries that can be finished:
-//! what is in flight then.
-//! A batch of several entries is there what the proofs' machine comes to when they are written and finished one after the
-//! other while nobody else does anything: the oracle fails where one of them is not offered in its turn.
-//! `tests/golden/guards/lines.txt` has the oracle's lines of one and two entries, and of longer logs a CRC32C of the
-//! lines that begin alike (`proofs/run --record` writes it, `proofs/run` compares).
+//! `proofs/oracle/guards.ml` walks the machines extracted from the proofs, this test walks the engine's machines, and both
+//! write the same lines, one for each log. For up to five entries, a line holds every state that any interleaving of admit,
+//! take, finish, cut and publish reaches: the jobs offered to each worker, the jobs in flight that may be written, and what may
+//! be published. For six entries (with snapshots, for five too) all entries are admitted, and the line holds every set of
+//! entries that can be finished, with the jobs then in flight.
+//! A batch of several entries is, on the proofs' side, the state after they are written and finished one after the other
+//! without any other step between; the oracle fails if one of them is not offered in its turn.
+//! `tests/golden/guards/lines.txt` has the oracle's lines of logs with one and two entries, and for longer logs a CRC32C of
+//! the lines that begin alike (`proofs/run --record` writes the file, `proofs/run` compares it).
 //!
 //! ```text
 //! writeset a,*  …  ..>1! o.>-!1 x.>2! xo>-!2 xx>-!      o in flight, x finished, . neither; > offered; ! writable
@@ -22,38 +22,38 @@ use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Strateg
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
 
-/// The oracle's lines.
+/// The oracle's lines, as recorded.
 const RECORDED: &str = include_str!("../golden/guards/lines.txt");
-/// Longer logs are recorded by their first so many entries.
+/// The number of first entries under which the lines of longer logs are recorded.
 const IN_FULL: usize = 2;
-/// What an entry may touch: keys by their letters, everything, nothing.
+/// The keys that an entry may touch: keys by their letters, `*` for everything, `-` for nothing.
 const KINDS: [&str; 9] = ["a", "b", "c", "ab", "ac", "bc", "abc", "*", "-"];
 
-/// A strategy, and what its machine is made of.
+/// A strategy, and the parameters of its machine.
 struct Case {
     name: &'static str,
     strategy: Strategy,
     workers: usize,
-    /// The lane of each of the three keys; any for strategies without lanes.
+    /// The lane of each of the three keys; without meaning for strategies that have no lanes.
     lanes: &'static [usize],
-    /// Entries of a batch, at most.
+    /// The most entries in a batch.
     limit: usize,
-    /// Entries of the longest logs.
+    /// The number of entries in the longest logs.
     entries: usize,
-    /// Up to so many entries all interleavings are walked, beyond it all sets of finished entries.
+    /// Up to this number of entries all interleavings are walked; for longer logs, all sets of finished entries.
     interleaved: usize,
 }
 
-/// A machine on its way through a log.
+/// The state of a machine on its way through a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
     machine: AnyOrdering,
-    /// Jobs, each with its worker; 0 where all workers are alike.
+    /// The jobs in flight, each with its worker; 0 where all workers are alike.
     in_flight: Vec<(Job, usize)>,
 }
 
-/// Where a state is: what is in flight, what is finished (four bits an entry, for the whole of it and for the part of
-/// each key), whether admission is closed, and of each entry in flight behind another one of its batch, which the first is.
+/// The identity of a state: what is in flight, what is finished (four bits for each entry: one for all of it and one for the
+/// part of each key), whether admission is closed, and for each entry in flight behind others of its batch, the batch's first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     closed: bool,
@@ -62,13 +62,13 @@ struct Place {
     behind: u32,
 }
 
-/// All states of a log, each with what is offered there.
+/// All states of a log, each with the jobs that are offered in it.
 type States = BTreeMap<Place, (State, String)>;
 
-/// Called with each log and its line.
+/// A callback for each log and its line.
 type Note<'a> = dyn FnMut(&[&'static str], &str) + 'a;
 
-/// `value` in the four bits of each entry of the job.
+/// `value` in the four bits of each of the job's entries.
 fn at_entries(job: &Job, value: impl Fn(Lsn) -> u32) -> u32 {
     job.lsns.iter().map(|&lsn| value(lsn) << (4 * (number(lsn) - 1))).sum()
 }
@@ -116,7 +116,7 @@ fn write_state(line: &mut String, log: &[&str], place: Place, state: &State, off
 }
 
 impl Case {
-    /// The key of this letter: a name that begins with it and that the engine's hash puts into the lane.
+    /// A key for this letter: its name begins with the letter, and the engine's hash puts it into the letter's lane.
     fn key(&self, letter: u8) -> Key {
         let lane = self.lanes.get(usize::from(letter - b'a'));
         let names = (0_u32..).map(|n| Key::new(0, format!("{}{n}", char::from(letter))));
@@ -143,7 +143,7 @@ impl Case {
         assert_eq!(all & new, 0, "{}: {job:?} is offered again", self.name);
         place.in_flight |= new;
         place.behind |= behind(&job);
-        // The legacy strategies forget a job when it is taken.
+        // The legacy strategies forget a job once it is taken.
         if !matches!(self.strategy, Strategy::FirstKey | Strategy::KeyHash) {
             let worker = if state.machine.interchangeable_workers() { 0 } else { worker };
             state.in_flight.push((job.clone(), worker));
@@ -160,7 +160,7 @@ impl Case {
         place.behind &= !behind(&job);
     }
 
-    /// What is offered there, and where one call leads from there.
+    /// The jobs offered in a state, and the states that one call leads to.
     fn next(&self, place: Place, state: &State) -> (String, Vec<(Place, State)>) {
         let (mut offered, mut next) = (String::from(">"), Vec::new());
         let mut same = state.clone();
@@ -196,7 +196,7 @@ impl Case {
         (offered, next)
     }
 
-    /// All that can be reached. A machine is the same whichever way it came to a place, so these are all interleavings.
+    /// All reachable states. The machine at a place does not depend on the way to it, so this covers all interleavings.
     fn reachable(&self, mut to_do: Vec<(Place, State)>) -> States {
         let mut states = States::new();
         while let Some((place, state)) = to_do.pop() {
@@ -214,7 +214,7 @@ impl Case {
         states
     }
 
-    /// Everything in flight that can be, then every set of entries finished, in log order.
+    /// Puts every job in flight that can be, then finishes every possible set of entries, in log order.
     fn finished_sets(&self, line: &mut String, log: &[&str], mut place: Place, mut state: State) {
         for worker in 0..self.workers {
             while self.take(worker, &mut place, &mut state).is_some() {}
@@ -239,7 +239,7 @@ impl Case {
         }
     }
 
-    /// Notes all logs that begin like `log`, whose states are given.
+    /// Notes all logs that begin like `log`, whose states are `states`.
     fn walk(&self, log: &mut Vec<&'static str>, states: &States, note: &mut Note<'_>) {
         for kind in KINDS {
             log.push(kind);
@@ -278,7 +278,7 @@ impl Case {
         self.walk(&mut Vec::new(), &start, note);
     }
 
-    /// Our side of the recorded lines.
+    /// Our lines, in the form in which the oracle's are recorded.
     fn lines(&self) -> Vec<String> {
         let mut recorded: Vec<(String, Vec<u32>)> = Vec::new();
         self.walk_all(&mut |log, line| match (log.len().checked_sub(IN_FULL + 1), recorded.last_mut()) {
@@ -296,7 +296,7 @@ impl Case {
         recorded.into_iter().map(digest).collect()
     }
 
-    /// Writes our lines of these logs beside the build, and says how to compare them.
+    /// Writes our lines of these logs beside the build; returns the command that compares them.
     fn show(&self, start: &str, entries: usize) -> String {
         let mut lines = String::new();
         self.walk_all(&mut |log, line| {
@@ -314,8 +314,8 @@ impl Case {
     }
 }
 
-/// The length of the shortest logs on which the two lines differ: of their own log, or of one of up to `entries` that
-/// begins like it.
+/// The length of the shortest logs on which the two lines differ: the length of their own log, or one up to `entries` for
+/// logs that begin like it.
 fn differ(ours: &str, recorded: &str, entries: usize) -> Option<usize> {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (ours, recorded) = (words(ours), words(recorded));
@@ -346,7 +346,7 @@ const fn case(name: &'static str, strategy: Strategy, workers: usize, lanes: &'s
     Case { name, strategy, workers, lanes, limit: 1, entries: 6, interleaved: 5 }
 }
 
-/// The case with batches of up to `limit` entries, of its name with the limit behind.
+/// Checks the case with batches of up to `limit` entries, under its name with the limit appended.
 fn check_batched(name: &'static str, limit: usize, case: Case) {
     check(&Case { name, limit, entries: 4, interleaved: 4, ..case });
 }
@@ -388,7 +388,7 @@ fn guards_of_writeset_are_those_of_the_proofs() {
 
 #[test]
 fn guards_of_writeset_snapshots_are_those_of_the_proofs() {
-    // Each state twice, before and after the cut; the machine inside is writeset's.
+    // Each state exists twice, before and after the cut; the machine inside is the one of writeset.
     check(&Case { interleaved: 4, ..case("writeset_snapshots", Strategy::WritesetSnapshots, 1, &[]) });
 }
 

@@ -8,8 +8,8 @@ type Split = Result<&'static [&'static [u8]], LineError>;
 
 const UNBALANCED: Split = Err(LineError::UnbalancedQuotes);
 
-/// As Redis 7.0.15 splits inline commands, but for the raw byte 00. 20 000 random lines were compared once: none
-/// differed.
+/// Lines and their words, as Redis 7.0.15 splits inline commands, except for the raw byte 00. A one-time comparison of 20 000
+/// random lines found no difference.
 const CASES: &[(&[u8], Split)] = &[
     (b"", Ok(&[])),
     (b" \t\r\n\x0b\x0c", Ok(&[])),
@@ -79,7 +79,7 @@ properties! {
     }
 
     fn prop_line_any_bytes_do_not_panic(line: Vec<u8>) -> bool {
-        // Mostly quotes, escapes and spaces, where the cases are.
+        // Mostly quotes, escapes and spaces, which matter most.
         let dense: Vec<u8> = line.iter().map(|byte| b"\"'\\xnab0f \t\r\x0b"[usize::from(*byte) % 13]).collect();
         let is_no_longer = |line: &[u8]| split(line).map_or(true, |argv| argv.concat().len() <= line.len());
         is_no_longer(&line) && is_no_longer(&dense)

@@ -5,14 +5,14 @@ use replicheck::models::program::{Program, parse};
 use replicheck::time::Millis;
 
 const FOUNDING: &[u8] = include_bytes!("../programs/founding.txt");
-/// What a real Redis printed; programs/capture.py made it.
+/// The output of a real Redis; programs/capture.py made it.
 const MONITOR: &[u8] = include_bytes!("../programs/monitor.txt");
 
 fn read(file: impl AsRef<[u8]>) -> Program {
     parse(file.as_ref()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Each write as `line: command (db)`, `@` the instant at which it ran.
+/// Each write as `line: command (db)`, with `@` and the instant at which it ran.
 fn listed(program: &Program) -> Vec<String> {
     let at = |at: Option<Millis>| at.map_or(String::new(), |at| format!(" @{}", at.0));
     program.commands.iter().map(|line| format!("{}: {:?}{}", line.line, line.command, at(line.at))).collect()
@@ -111,12 +111,12 @@ fn program_errors_name_their_line() {
 
 properties! {
     fn prop_program_any_bytes_do_not_panic(file: Vec<u8>, line: usize, byte: u8) -> bool {
-        // A capture with one damaged byte is read or refused, at any line from the damaged one on.
+        // A capture with one damaged byte is either read, or refused with the damaged line or a later one.
         let mut damaged = MONITOR.to_vec();
         let at = line % damaged.len();
         damaged[at] = byte;
         let first = 1 + MONITOR[..at].iter().filter(|&&byte| byte == b'\n').count();
-        // Damage to the first stamp makes it a file of typed commands, refused at its first line.
+        // Damage to the first time stamp turns the file into typed commands, which are refused at the first line.
         let stamp = MONITOR.iter().position(|&byte| byte == b'"').unwrap_or(0) + 1;
         let _ = parse(&file);
         parse(&damaged).map_or_else(|error| error.line >= first || at < stamp, |_| true)

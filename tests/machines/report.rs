@@ -122,7 +122,7 @@ fn told_stories_are_so_many_that_each_violation_is_in_one() {
     let story = few[1].counterexample.as_mut().expect("it is broken");
     story.steps[7].broken = vec!["convergence".to_owned(), "prefix".to_owned()];
     assert_eq!(told(&few), ["convergence"], "the first column's story breaks both");
-    // Of many choices, too.
+    // With many choices the result is the same.
     few.extend(["a", "b"].map(|choice| row(choice, "convergence", Verdict::Holds, Verdict::Holds)));
     assert_eq!(told(&few), ["convergence"]);
     let mut many = rows();

@@ -1,4 +1,4 @@
-//! Seeds: which one a run takes, and what a failed test says.
+//! Seeds: which seed a run takes, and what a failed test prints.
 
 use crate::property::properties;
 use crate::seed::{OF_UNKNOWN_COMMIT, Seed, VARIABLE, again, number};
@@ -10,7 +10,7 @@ fn seed_asked_for_goes_before_that_of_the_commit() {
     let commit = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d";
     assert_eq!(number(Some(7), commit), 7);
     assert_eq!(number(None, commit), 0x1a2b_3c4d);
-    assert_ne!(number(None, commit), number(None, "1a2b3c4e"), "another commit, other cases");
+    assert_ne!(number(None, commit), number(None, "1a2b3c4e"), "another commit draws other cases");
     for unknown in ["unknown", "", "1a2b"] {
         assert_eq!(number(None, unknown), OF_UNKNOWN_COMMIT, "{unknown}");
     }
@@ -28,11 +28,11 @@ fn seed_of_a_run_gives_the_same_numbers_and_cases_again() {
     assert_eq!(seed.and_next(2).last(), Some(seed.number().wrapping_add(1)));
 }
 
-/// Set for the child process that [`failed_property_run_by_its_last_line_fails_alike`] starts.
+/// An environment variable for the child process that [`failed_property_run_by_its_last_line_fails_alike`] starts.
 const CHILD: &str = "REPLICHECK_TEST_FAILS";
 
 properties! {
-    /// In a child process it breaks for every other number, and no smaller one is tried.
+    /// Fails in a child process for every second number; no smaller number is tried.
     fn prop_seed_child_fails(number: NoShrink<u64>) -> Result<(), String> {
         let is_broken = std::env::var_os(CHILD).is_some() && number.inner() % 2 == 1;
         if is_broken { Err(format!("breaks for {}", number.inner())) } else { Ok(()) }
@@ -67,7 +67,7 @@ fn failed_property_run_by_its_last_line_fails_alike() {
         line.unwrap_or_else(|| panic!("{text}"))
     };
     assert_eq!(case(&failed(5)), case(&text));
-    assert_ne!(case(&failed(6)), case(&text), "another seed, another case");
+    assert_ne!(case(&failed(6)), case(&text), "another seed draws another case");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The binlog's files on a disk that forgets, fails and rots, and on the real one.
+//! The binlog's files on a disk that forgets unsynced data, fails and rots, and on the real disk.
 
 mod crash;
 mod damage;

@@ -1,4 +1,4 @@
-//! The pure machines one by one: invariants, strategies, markers, pending writes, log time, deadlines in the log.
+//! The pure machines, each on its own: invariants, strategies, markers, pending writes, log time, deadlines in the log.
 
 use crate::property::properties;
 use quickcheck::{Arbitrary, Gen};
@@ -29,7 +29,7 @@ fn command(text: &str) -> Command {
     Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command")
 }
 
-/// The entries that a master logs for these commands, at these instants.
+/// The entries that a master logs for these commands, each at its instant.
 fn logged(policy: Policy, commands: &[(&str, u64)]) -> Vec<Entry> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let mut entries = Vec::new();
@@ -44,7 +44,7 @@ fn logged(policy: Policy, commands: &[(&str, u64)]) -> Vec<Entry> {
     entries
 }
 
-/// Versions after writes of these keys by entries 1, 2, …; `*` is everything.
+/// The versions after entries 1, 2, … wrote these keys; `*` is everything.
 fn versions(writes: &[&str]) -> Versions {
     let mut versions = Versions::default();
     for (name, lsn) in writes.iter().zip(1..) {
@@ -85,11 +85,11 @@ fn levels_versions_that_go_back_break_them() {
     assert!(!invariant::monotonic_reads(flushed.versions, set.versions));
     assert!(invariant::per_key_order(&history, set.versions, flushed));
     assert!(!invariant::per_key_order(&history, flushed.versions, set));
-    // A version that the master never gave this key.
+    // A version that the master never gave to this key.
     let mut invented = Versions::default();
     invented.write(&KeySet::of([key("a")]), Lsn(3));
     assert!(!invariant::per_key_order(&history, set.versions, State { versions: &invented, dump: &a }));
-    // The right version, another value; a key that is there although the last writer of everything left none.
+    // The right version with another value; a key that exists although the last writer of everything left none.
     let other = dump_of(&[("a", string("2", None))]);
     assert!(!invariant::per_key_order(&history, &unseen, State { dump: &other, ..set }));
     assert!(!invariant::per_key_order(&history, &unseen, State { dump: &none, ..set }));
@@ -110,7 +110,7 @@ fn prefix_no_length_or_a_shorter_one_breaks_it() {
     hole.write(&KeySet::of([key("c")]), Lsn(2));
     let only_c = dump_of(&[("c", one.clone())]);
     assert_eq!(invariant::prefix(&history, Lsn(0), State { versions: &hole, dump: &only_c }), None);
-    // The versions of a prefix, and other contents.
+    // The versions of a prefix with other contents.
     let other = dump_of(&[("a", one), ("c", two)]);
     assert_eq!(invariant::prefix(&history, Lsn(0), State { dump: &other, ..history[2] }), None);
 }
@@ -131,7 +131,7 @@ fn once_applied_the_second_time_changes_the_store_alone() {
     };
     let log = entries(&["INCR n", "MSET a 1 b 1", "INCR n"]);
     let key = |name: &str| Some(key(name));
-    // Entry and part; whether it was applied before; n in the store, and n where each entry counts once.
+    // For each run: entry, part, whether it was applied before, n in the store, and n if each entry counts once.
     let writes = [
         (0, None, false, "1", "1"),
         (0, None, true, "2", "1"),
@@ -197,7 +197,7 @@ fn same_lsn_invariants_tell_value_deadline_and_immortality_apart() {
     assert_eq!(nodes(&mortal, &[("k", string("5", Some(21)))], 10), (true, false, true));
     assert_eq!(nodes(&mortal, &[("k", string("5", None))], 10), (true, false, false));
     assert_eq!(nodes(&[], &[("k", string("1", None))], 10), (false, true, false));
-    // On one node only: dead by one of the clocks, or a difference.
+    // A key on one node only: either dead by one of the clocks, or a difference.
     assert_eq!(nodes(&mortal, &[], 20), (true, true, true));
     assert_eq!(nodes(&mortal, &[], 19), (false, true, true));
 }
@@ -232,7 +232,7 @@ fn applier_marker_is_the_watermark_once_the_batch_is_written() {
         assert!(applier.finish(worker).is_some());
         assert_eq!(applier.watermark(), Lsn(watermark));
     }
-    // What was finished between the take and the beginning of the write counts.
+    // Entries that finish between the take and the beginning of the write count.
     assert_eq!(applier.begin(2), Some(Lsn(3)));
 }
 
@@ -310,7 +310,7 @@ fn relative_deadline_counts_from_arrival_less_the_lag() {
         dump(&store).expect("whole")[&key("k")].deadline
     };
     assert_eq!(deadline_when_it_arrives_at(5200), Some(Millis(15_000)));
-    assert_eq!(deadline_when_it_arrives_at(4000), Some(Millis(14_000)), "a lag is never below zero");
+    assert_eq!(deadline_when_it_arrives_at(4000), Some(Millis(14_000)), "a lag is never negative");
 }
 
 #[test]
@@ -344,13 +344,13 @@ fn log_time_silent_past_the_limit_is_estimated_and_never_goes_back() {
     assert_eq!(read(&clock, 15_200), (5000, false));
     assert_eq!(read(&clock, 16_200), (6000, true));
     hear(&mut clock, 5500, 16_200);
-    assert_eq!(read(&clock, 16_200), (6000, true), "what was read is not taken back");
+    assert_eq!(read(&clock, 16_200), (6000, true), "a time that was read is not taken back");
     hear(&mut clock, 17_000, 17_200);
     assert_eq!(read(&clock, 17_200), (17_000, false));
     assert_eq!(
         clock.read(Elapsed(90_000), None, None).time,
         Millis(17_000),
-        "without a limit it stands still"
+        "without a limit the time stands still"
     );
 }
 

@@ -1,4 +1,4 @@
-//! The strategies as machines: what each gives to which worker, and when.
+//! The strategies as machines: which job each gives to which worker, and when.
 
 use replicheck::apply::Watermark;
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
@@ -16,16 +16,16 @@ fn command(text: &str) -> Command {
     Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command")
 }
 
-/// The worker of this key, of two.
+/// The worker, out of two, to which this key belongs.
 fn lane(name: &str) -> usize {
     lane_of(&key(name), 2)
 }
 
-/// A key of lane 0, and one of lane 1, of two.
+/// A key of lane 0 out of two, and one of lane 1.
 const LOW: &str = "c";
 const HIGH: &str = "a";
 
-/// Admits an entry of these keys; `*` is everything.
+/// Admits an entry on these keys; `*` is everything.
 fn admit(machine: &mut impl Ordering, lsn: u64, names: &[&str]) {
     let keys =
         if names == ["*"] { KeySet::Everything } else { KeySet::of(names.iter().map(|name| key(name))) };
@@ -79,8 +79,8 @@ fn serial_takes_a_run_and_nothing_else_meanwhile() {
     assert_eq!(serial.take(1), Some(Job::whole(Lsn(3))));
 }
 
-/// What worker 0 is given at a limit of three, and, once it has finished that, next. `LOW` is a key of its lane, `HIGH`
-/// of the other one.
+/// The first job of worker 0 at a limit of three entries, and its next job once it has finished the first. `LOW` is a key of its
+/// lane, `HIGH` one of the other lane.
 #[test]
 fn strategy_batches_take_what_may_go_together_and_no_more() {
     use Strategy::*;
@@ -98,13 +98,13 @@ fn strategy_batches_take_what_may_go_together_and_no_more() {
         (FirstKey, apart, whole(&[1, 3, 4]), Some(whole(&[5]))),
         (KeyHash, apart, whole(&[1, 3, 4]), Some(whole(&[5]))),
         (KeyHash, both, whole(&[1]), Some(Job::part(Lsn(2), key(LOW)))),
-        // 4 stands in the other lane, too, behind 2.
+        // Entry 4 is in the other lane, too, behind entry 2.
         (Barrier, apart, whole(&[1, 3]), None),
         (Barrier, both, whole(&[1]), Some(whole(&[2, 3]))),
-        // Who has an entry of both lanes has both lanes.
+        // A worker that has an entry of both lanes holds both lanes.
         (Barrier, both_first, whole(&[1, 2, 3]), None),
         (Barrier, everything_first, whole(&[1, 2, 3]), Some(whole(&[4]))),
-        // 3 waits for 1, and 4 for all of them.
+        // Entry 3 waits for 1, and entry 4 for all of them.
         (Writeset, apart, whole(&[1, 2]), Some(whole(&[3]))),
         (WritesetSnapshots, apart, whole(&[1, 2]), Some(whole(&[3]))),
         (Writeset, both_first, whole(&[1]), Some(whole(&[2]))),
@@ -127,7 +127,7 @@ fn barrier_batch_takes_what_stands_in_the_lanes_of_its_head_and_in_no_other() {
     let log: [&[&str]; 6] = [&[zero, one], &[one], &[zero], &[zero, two], &[zero], &[one]];
     (1..).zip(log).for_each(|(lsn, names)| admit(&mut barrier, lsn, names));
     let first = barrier.take(0).expect("a job");
-    assert_eq!(first, Job::run(Lsn(1), Lsn(3)), "4 stands in the third lane, too");
+    assert_eq!(first, Job::run(Lsn(1), Lsn(3)), "4 is in the third lane, too");
     assert_eq!((barrier.take(1), barrier.take(2)), (None, None));
     barrier.finish(0, &first);
     assert_eq!(barrier.take(1), Some(Job::whole(Lsn(6))));
@@ -152,14 +152,14 @@ fn key_hash_command_that_cannot_be_split_is_refused() {
     }
 }
 
-/// Nothing that a key set names: an effect on no key. It is kept where a keyless entry is.
+/// An effect on no key: its key set is empty. It is queued in every lane, as an entry on everything is.
 #[test]
 fn barrier_entry_without_keys_waits_as_everything_does() {
     let mut barrier = Strategy::Barrier.machine(2, 1);
     admit(&mut barrier, 1, &["a"]);
     admit(&mut barrier, 2, &[]);
     let first = barrier.take(lane("a")).expect("1");
-    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "2 stands in both lanes");
+    assert_eq!((barrier.take(0), barrier.take(1)), (None, None), "2 is in both lanes");
     barrier.finish(lane("a"), &first);
     assert_eq!(barrier.take(0), Some(Job::whole(Lsn(2))));
 }
@@ -189,7 +189,7 @@ fn lanes_give_the_older_of_own_and_keyless_first() {
     }
 }
 
-/// What a checker may take for one, and what a node may show its readers, for each strategy.
+/// Whether a checker may treat a strategy's workers as alike, and whether a node may show its states to readers.
 #[test]
 fn strategy_says_whether_its_workers_are_alike_and_its_states_are_prefixes() {
     let alike = |strategy: &Strategy| strategy.machine(2, 1).interchangeable_workers();
@@ -213,7 +213,7 @@ fn key_hash_splits_an_entry_of_several_keys_and_no_other() {
     assert_eq!(taken(&mut machine, lane("c")), [Job::part(Lsn(2), key("c"))]);
 }
 
-/// In a box a strategy is the same: nothing of it is lost to a default of the trait.
+/// A boxed strategy behaves the same: no default of the trait hides one of its methods.
 #[test]
 fn strategy_in_a_box_keeps_its_turn_and_its_snapshots() {
     let mut sequence: Box<dyn Ordering> = Box::new(Strategy::Sequence.machine(2, 1));
@@ -251,12 +251,12 @@ fn watermark_counts_what_is_done_from_where_it_starts() {
     let mut watermark = Watermark::at(Lsn(3));
     assert_eq!(watermark.low(), Lsn(3));
     watermark.done(Lsn(3));
-    assert_eq!(watermark, Watermark::at(Lsn(3)), "what is done already leaves no trace");
+    assert_eq!(watermark, Watermark::at(Lsn(3)), "an entry that is done already changes nothing");
     watermark.done(Lsn(5));
     assert_eq!(watermark.low(), Lsn(3));
     assert_eq!(watermark.with(&[Lsn(4)]), Lsn(5));
     watermark.done(Lsn(4));
     assert_eq!(watermark, Watermark::at(Lsn(5)));
     let again = [Lsn(4), Lsn(5), Lsn(6)];
-    assert_eq!(watermark.with(&again), Lsn(6), "what is done already does not hide what is next");
+    assert_eq!(watermark.with(&again), Lsn(6), "an entry that is done already does not hide the next one");
 }

@@ -1,8 +1,8 @@
-//! The command table as Coq reads it: `proofs/generated_tables.v`, judged by `proofs/tables.v`.
+//! The command table as Coq reads it: `proofs/generated_tables.v`, checked by `proofs/tables.v`.
 //!
-//! Written from the engine's own words: each command's kind and rule, the key sets that [`Command::keys`] comes to on
-//! sample arguments, whether any two of these conflict, and which arguments the effects touched that the transcripts of
-//! `golden/commands/` came to. `UPDATE_GOLDEN=1` writes the file; otherwise it is compared.
+//! The file is written from the engine's own tables: each command's kind and rule, the key sets that [`Command::keys`] returns
+//! for sample arguments, whether any two of these conflict, and which arguments the effects of the transcripts of
+//! `golden/commands/` touched. `UPDATE_GOLDEN=1` writes the file; otherwise it is compared.
 
 use super::commands::effects_of_transcripts;
 use replicheck::command::{Command, KeyArguments, Spec, table};
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Arguments are keys by number, as in `proofs/key_set.v`.
+/// A command whose arguments are keys by number, as in `proofs/key_set.v`.
 fn command(spec: &Spec, arguments: &[usize]) -> Command {
     let name = std::iter::once(spec.name.as_bytes().to_vec());
     let argv = name.chain(arguments.iter().map(|number| number.to_string().into_bytes()));
@@ -41,12 +41,12 @@ fn rule(keys: KeyArguments) -> String {
     }
 }
 
-/// The fewest arguments, without the name.
+/// The smallest number of arguments, without the name.
 fn fewest(spec: &Spec) -> usize {
     usize::try_from(spec.arity.unsigned_abs()).expect("few") - 1
 }
 
-/// Sample arguments: all different, by one and two more where there may be more; then all alike.
+/// Sample arguments: all different, with up to two more than the fewest where the command allows more; then all equal.
 fn samples(spec: &Spec) -> Vec<Vec<usize>> {
     let fewest = fewest(spec);
     let most = if spec.arity < 0 { fewest + 2 } else { fewest };
@@ -54,7 +54,7 @@ fn samples(spec: &Spec) -> Vec<Vec<usize>> {
     different.chain([vec![1; fewest]]).collect()
 }
 
-/// A definition, a line a row.
+/// Writes a definition, one line for each row.
 fn definition(text: &mut String, name: &str, of: &str, rows: impl IntoIterator<Item = String>) {
     let rows = rows.into_iter().collect::<Vec<_>>().join(";\n  ");
     write!(text, "\nDefinition {name} : list ({of}) := [\n  {rows}\n].\n").expect("a string");
@@ -76,7 +76,7 @@ fn verdicts() -> Vec<String> {
     all.iter().zip(&keys).map(row).collect()
 }
 
-/// For each key that an effect touched, at which places the command names it; `None` for everything.
+/// For each key that an effect touched: the places at which the command names it; `None` for everything.
 fn effects() -> BTreeSet<String> {
     let row = |(command, keys): &(Command, KeySet)| {
         let places = match keys {

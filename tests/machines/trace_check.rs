@@ -1,4 +1,4 @@
-//! The trace checker against the one that is proved, and on every strategy's own machine.
+//! The trace checker against the proved checker, and on every strategy's own machine.
 
 use crate::seed::Seed;
 use replicheck::apply::{Applier, Worker};
@@ -7,14 +7,14 @@ use replicheck::effect::{Key, KeySet};
 use replicheck::ordering::{Admission, AnyOrdering, Job, Strategy};
 use replicheck::trace_check::{Batch, Written, first_wrong, in_log_order};
 
-/// Random traces, and what the checker extracted from the proofs says of each (`proofs/run --record`).
+/// Random traces, with the verdict of the checker that is extracted from the proofs (`proofs/run --record`).
 const VERDICTS: &str = include_str!("../golden/trace_check/verdicts.txt");
 
 fn key(number: &str) -> Key {
     Key::new(0, number)
 }
 
-/// A batch as `KEYS@START-FINISH`: see proofs/oracle/verdicts.ml.
+/// A batch, parsed from `KEYS@START-FINISH`: see proofs/oracle/verdicts.ml.
 fn batch(word: &str) -> Batch {
     let (keys, ticks) = word.split_once('@').expect("KEYS@TICKS");
     let keys = match keys {
@@ -58,7 +58,7 @@ fn random_run(strategy: Strategy, log: &[KeySet], random: &mut fastrand::Rng) ->
         || applier.workers().iter().any(|worker| *worker != Worker::Idle)
     {
         steps += 1;
-        assert!(steps < 100_000, "{}: nobody gets on with {log:?}", strategy.name());
+        assert!(steps < 100_000, "{}: no worker gets on with {log:?}", strategy.name());
         let worker = random.usize(..=workers);
         if let Some(keys) = log.get(admitted).filter(|_| worker == workers && applier.admits()) {
             admitted += 1;

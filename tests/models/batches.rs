@@ -1,4 +1,4 @@
-//! Batches: one of any size is its entries one after the other, and a search with batches of three keeps every verdict.
+//! Batches: a batch of any size equals its entries one after the other, and a search with batches of three keeps every verdict.
 
 use replicheck::apply::{Instants, write_batch};
 use replicheck::binlog::{Entry, Lsn};
@@ -13,7 +13,7 @@ use replicheck::ordering::Strategy;
 use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 
-/// Every program of up to four commands, as effects and as commands, and every way to cut it into batches: 2^(n-1) ways
+/// Takes every program of up to four commands, as effects and as commands, and every way to cut it into batches: 2^(n-1) ways
 /// for n entries, batches of one to n entries.
 #[test]
 fn batch_of_any_size_is_its_entries_one_after_the_other() {

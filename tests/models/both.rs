@@ -1,4 +1,4 @@
-//! Ordering and expiry together: what breaks reads of the past over several keys, and that the model can find it.
+//! Ordering and expiry together: what breaks reads of a past state over several keys, and that the model can find it.
 
 use replicheck::expiry::Policy;
 use replicheck::models::both::{Action, BothModel, Choice, Setup};

@@ -1,8 +1,6 @@
-//! The catalogue: every row that counts is found in as many steps as recorded, and its cure holds; every bug has a row.
+//! The catalogue: every row that counts is found in the recorded number of steps, and its cure holds; every bug has a row.
 
-use replicheck::models::catalogue::{
-    self, Bug, Case, Cell, Judgement, Layers, Standing, parse_results,
-};
+use replicheck::models::catalogue::{self, Bug, Case, Cell, Judgement, Layers, Standing, parse_results};
 use replicheck::models::search::Progress;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -16,7 +14,7 @@ const IDS: [&str; 5] = [
     "H01 H02 H03 H04 H05 H06 H07 H08 H09 H10 H11 H12 H13 H14 H15 H16 H17 H18 H19 H20",
 ];
 
-/// Those that the models must show now.
+/// The bugs that the models must show now.
 const MUST_BE_COUNTED: &str = "R01 R03 R04 R05 R06 R07 R08 R29 R30 R31 R36 R37 R43 R58 R59 R60";
 
 fn judge(cases: &[&'static Case]) -> Vec<Judgement> {
@@ -98,7 +96,7 @@ fn catalogue_rows_say_what_they_must() {
     }
 }
 
-/// A fault must be what breaks it: without it, the same program under the same choice holds.
+/// The fault must be the cause: without it, the same program under the same choice holds.
 #[test]
 fn catalogue_seeded_bugs_off_hold() {
     let with_base_as_cure = |case: &Case| {
@@ -166,7 +164,7 @@ fn catalogue_seeded_bugs_are_named_nowhere_else() {
             }
             seen += 1;
             let text = std::fs::read_to_string(entry.path()).expect("text");
-            // The model that acts on a position names them all, in its own files.
+            // The ordering model, which acts on a position, names every position in its own files.
             let own = ["models/ordering/model.rs", "models/ordering/restart.rs"].contains(&path.as_str());
             let named = words.iter().filter(|word| text.contains(**word) && !own);
             assert_eq!(named.collect::<Vec<_>>(), [&""; 0], "{path}");
@@ -189,7 +187,7 @@ fn catalogue_results_of_tests_fill_the_cells() {
     let other = r#"{"tool": "loom", "case": "pool_stops", "outcome": "passed"}"#;
     assert_eq!(cells(&format!("[{found}, {other}]")).loom, Cell::Found);
     assert_eq!(cells(&format!("[{found}, {other}]")).shuttle, Cell::NotRun);
-    assert_eq!(cells(&format!("[{found}, {missed}]")).loom, Cell::Missed, "one miss is a miss");
+    assert_eq!(cells(&format!("[{found}, {missed}]")).loom, Cell::Missed, "a single miss counts as a miss");
     assert!(parse_results("{}").is_err());
     let error = parse_results(r#"[{"tool": "loom", "case": "R01", "outcome": "perhaps"}]"#)
         .expect_err("not an outcome");

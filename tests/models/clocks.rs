@@ -1,4 +1,4 @@
-//! Clocks that are set, and nodes that start again.
+//! Clocks that are set, and nodes that restart.
 
 use replicheck::expiry::Policy;
 use replicheck::models::clocks::{Action, Choice, ClocksModel, Fault, INVARIANTS, Setup};
@@ -42,7 +42,7 @@ fn step_of_a_wall_clock_breaks_every_policy_that_judges_by_it() {
     }
 }
 
-/// A fault, whether clocks are set, bounds, the invariant that it breaks, and the story.
+/// A fault, whether clocks are set, the bounds, the invariant that the fault breaks, and the steps of the counterexample.
 type Case = (Fault, bool, (usize, u8, bool), &'static str, &'static [&'static str]);
 
 #[test]
@@ -89,7 +89,7 @@ fn fault_that_the_engine_had_is_found_with_its_shortest_story() {
         let words: Vec<&str> = story.steps.iter().map(|step| step.what.as_str()).collect();
         assert_eq!(words, told, "{fault:?} breaks {:?}", broken(&found));
         let sound = Setup { fault: None, ..Setup::new(choice, length, passes, restarts) };
-        assert!(broken(&run(sound)).is_empty(), "{fault:?} put right");
+        assert!(broken(&run(sound)).is_empty(), "without {fault:?}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! The dispatcher: each of its calls is a run of steps that the ordering model has, so what it prefers is part of what the
-//! model explores.
+//! The dispatcher: each of its calls is a run of steps that the ordering model has, so the dispatcher's preferences are part of
+//! what the model explores.
 //!
 //! ```text
 //! call               steps of the model
@@ -7,7 +7,7 @@
 //! begin              begin, if the worker has a job
 //! wrote              write
 //! finish, settle     finish, publish if due, take …
-//! cut                cut, publish if due; nothing new: none
+//! cut                cut, publish if due; without new entries: no step
 //! ```
 
 use replicheck::apply::Worker;
@@ -29,11 +29,11 @@ type Model = Control<AnyOrdering>;
 #[derive(Clone)]
 struct Pool {
     dispatch: Dispatch<AnyOrdering>,
-    /// What each worker writes.
+    /// The batch that each worker is writing.
     hands: Vec<Option<Batch>>,
 }
 
-/// The model after these moves, and after takes until its workers stand where those of the pool stand.
+/// The model after these moves, and after further takes until its workers are in the same states as those of the pool.
 fn followed(model: &Model, moves: &[Move], pool: &Pool) -> Option<Model> {
     let Some((first, rest)) = moves.split_first() else { return after_takes(model, pool) };
     let (_, next, _) = model.moves(false).into_iter().find(|(possible, _, _)| possible == first)?;
@@ -57,7 +57,7 @@ struct Explored<'a> {
 }
 
 impl Explored<'_> {
-    /// Takes every call that is possible, from here on.
+    /// Makes every possible call from this state on, recursively.
     fn explore(&mut self, pool: &Pool, model: &Model) {
         if !self.seen.insert(model.clone()) {
             return;
@@ -74,7 +74,10 @@ impl Explored<'_> {
         let log: Vec<String> = self.programs.commands(self.place).map(ToString::to_string).collect();
         let applier = pool.dispatch.applier();
         let model = model.unwrap_or_else(|| {
-            panic!("{}, {log:?}: {call} is no run of steps of the model: {applier:?}", self.strategy.name())
+            panic!(
+                "{}, {log:?}: the call {call} is not a run of steps of the model: {applier:?}",
+                self.strategy.name()
+            )
         });
         self.explore(pool, &model);
     }
@@ -104,7 +107,7 @@ impl Explored<'_> {
         }
         match pool.dispatch.begin(worker) {
             Next::Wait => {}
-            Next::End => panic!("nobody closed the pool"),
+            Next::End => panic!("the pool was not closed"),
             Next::Write(batch) => {
                 let written = Worker::Writing(model_job(model, worker), batch.marker);
                 assert_eq!(pool.dispatch.applier().workers()[worker], written);
@@ -156,7 +159,7 @@ fn dispatcher_each_call_is_a_run_of_steps_of_the_model() {
     for strategy in Strategy::ALL {
         for batch in [1, 2] {
             for place in (0..programs.len()).map(|place| u16::try_from(place).expect("few programs")) {
-                // A longer program has the calls of a shorter one, too.
+                // A longer program includes the calls of a shorter one.
                 if programs.length(place).0 < 4 {
                     continue;
                 }

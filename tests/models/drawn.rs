@@ -1,7 +1,7 @@
-//! Known bugs of the catalogue by quickcheck: "no schedule breaks the row's invariant", asked of programs of the row's
-//! commands, in any number and order, must fail with the bug and hold with the cure.
+//! Known bugs of the catalogue, found by quickcheck. The property is "no schedule breaks the row's invariant", for programs of
+//! the row's commands in any number and order. It must fail with the bug and hold with the cure.
 //!
-//! Schedules (order of threads, crashes, delays, skew) are drawn through the models, which step the engine's machines.
+//! Schedules (order of threads, crashes, delays, skew) are drawn by the models, which step the engine's own machines.
 
 use crate::results::{Outcome, note};
 use crate::seed::Seed;
@@ -10,7 +10,7 @@ use replicheck::models::catalogue::{self, Bug};
 use replicheck::models::choice::Choice;
 use std::cell::Cell;
 
-/// What the property is asked of.
+/// The bug, and the configuration under which the property is tested.
 #[derive(Clone, Copy)]
 struct Row {
     bug: &'static Bug,
@@ -18,7 +18,7 @@ struct Row {
 }
 
 thread_local! {
-    // A property is a function without surroundings.
+    // A thread-local variable, because quickcheck takes a function without captured variables.
     static ROW: Cell<Option<Row>> = const { Cell::new(None) };
     static TRIED: Cell<usize> = const { Cell::new(0) };
 }
@@ -27,7 +27,7 @@ fn row() -> Row {
     ROW.get().expect("asked below")
 }
 
-/// A program, and what draws its schedules.
+/// A program, and the seed from which its schedules are drawn.
 #[derive(Clone, Debug)]
 struct Drawn {
     program: Vec<&'static str>,
@@ -52,7 +52,7 @@ impl Arbitrary for Drawn {
     }
 }
 
-/// How a failure begins that is the row's: quickcheck takes a panic for a failure, too.
+/// How a failure begins that breaks the row's invariant; quickcheck reports a panic as a failure, too.
 fn broken(bug: &Bug) -> String {
     format!("broken: {}", bug.invariant)
 }
@@ -60,7 +60,7 @@ fn broken(bug: &Bug) -> String {
 fn keeps_the_invariant(drawn: Drawn) -> Result<(), String> {
     TRIED.set(TRIED.get() + 1);
     let Row { bug, choice } = row();
-    // A row lives for ever, and so does this one: a few thousand small ones.
+    // The catalogue's functions take a row that lives for ever. A few thousand small rows are leaked.
     let bug = Box::leak(Box::new(Bug { program: drawn.program.leak(), ..*bug }));
     match catalogue::drawn(bug, choice, drawn.seed) {
         None => Ok(()),
@@ -68,8 +68,8 @@ fn keeps_the_invariant(drawn: Drawn) -> Result<(), String> {
     }
 }
 
-/// Asks the property of so many programs, `None`: of as many as quickcheck does. Gives how many were tried (of a failure
-/// with those that made it smaller), and the failure.
+/// Tests the property with `tests` programs; `None`: with quickcheck's default number. Returns how many programs were tried,
+/// those of shrinking included, and the failure.
 fn ask(row: Row, source: Gen, tests: Option<u64>) -> (usize, Option<String>) {
     ROW.set(Some(row));
     TRIED.set(0);
@@ -87,7 +87,7 @@ fn rows() -> impl Iterator<Item = (&'static str, &'static Bug)> {
 
 #[test]
 fn finds_known_bugs_by_quickcheck() {
-    // Pinned, and no setting: what is asked for is that a bug is found, and no commit may miss it by bad luck.
+    // Pinned, without a setting: the test asks that a bug is found, and no commit should miss it by bad luck.
     const SEED: u64 = 7;
     const PROGRAMS: u64 = 2000;
     for (id, bug) in rows() {

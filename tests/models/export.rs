@@ -1,5 +1,5 @@
-//! Counterexamples as files: what is written is what stands in `golden/export/`, and the Rust among it is compiled into
-//! this very binary and passes.
+//! Counterexamples as files: the exported text equals the files in `golden/export/`, and the Rust files among them are compiled
+//! into this test binary and pass.
 //!
 //! `UPDATE_GOLDEN=1` rewrites the files.
 
@@ -23,7 +23,7 @@ mod ordering_key_hash_convergence_flush;
 #[path = "../golden/export/ordering_writeset_snapshots_commands_exactly_once_crash.rs"]
 mod ordering_writeset_snapshots_commands_exactly_once_crash;
 
-/// Choice, invariant, program, and the program's name.
+/// Choice, invariant, program, and name of the program.
 const STORIES: &[(&str, &str, &str, &str)] = &[
     ("key_hash", "convergence", "SET a 1\nFLUSHDB", "flush"),
     ("barrier", "prefix", "SET a 1\nSET c 1", "two"),
@@ -32,7 +32,7 @@ const STORIES: &[(&str, &str, &str, &str)] = &[
     ("verbatim", "past_read", "SETEX k 10 100\nINCR k", "incr"),
 ];
 
-/// The row of a story, searched here.
+/// The row of a story, from a search.
 fn row((choice, invariant, program, name): (&str, &str, &str, &str)) -> Row {
     let program = program::parse(program.as_bytes()).expect("a program of ours");
     let tasks =

@@ -1,4 +1,5 @@
-//! Two nodes whose folders are copied and put back: which comparison takes two histories for one, and which follower is refused.
+//! Two nodes whose folders are copied and restored: which comparison takes two histories for one, and which follower is
+//! refused.
 
 use replicheck::models::expected;
 use replicheck::models::handshake::{
@@ -27,7 +28,7 @@ fn run(setup: Setup) -> (HandshakeModel, Found<Action>) {
     (model, found)
 }
 
-/// The steps of the shortest path that breaks *convergence*, a number a scenario in the order of [`SCENARIOS`]; 0: it holds.
+/// The length of the shortest path that breaks *convergence* in each scenario, in the order of [`SCENARIOS`]; 0: it holds.
 const CONVERGENCE: &[(&str, [usize; 7])] = &[
     ("numbers", [0, 5, 6, 5, 5, 6, 5]),
     ("clean_starts", [0, 0, 6, 6, 7, 6, 0]),
@@ -49,7 +50,7 @@ fn each_accident_is_told_apart_by_the_choices_of_the_table_and_no_follower_is_re
             assert_eq!(broken, [*steps, 0], "{words}");
             let expected = expected::handshake(choice, Some(scenario), INVARIANTS[0]);
             assert_eq!(expected == Verdict::Violated, *steps > 0, "{words}");
-            // Two logs parted and met, where they may; a replica with entries resumed after a start.
+            // Two logs parted and met where the scenario allows it; and a replica with entries resumed after a start.
             let tested = [0, 1].map(|index| model.witnesses().has(index));
             assert_eq!(tested, [scenario.may_part(), true], "{words}");
         }
@@ -60,14 +61,14 @@ fn each_accident_is_told_apart_by_the_choices_of_the_table_and_no_follower_is_re
 fn all_accidents_together_break_what_one_alone_breaks() {
     for choice in [NUMBERS, CLEAN_STARTS, EPOCHS, CHECKSUM, CHAIN] {
         let (_, found) = run(Setup::new(choice, EVERYTHING));
-        // Three writes are too few for two histories that end alike.
+        // Three writes are too few for two histories with equal last entries.
         let is_parted = choice.compares == Compares::Nothing;
         let broken: Vec<bool> = found.broken.iter().map(Option::is_some).collect();
         assert_eq!(broken, [is_parted, false], "{}", choice.name());
     }
 }
 
-/// With checksums over all entries nothing is left for epochs to tell apart, as long as no two of these are equal by chance.
+/// With checksums over all entries, epochs are not needed to tell histories apart, unless two checksums are equal by chance.
 #[test]
 fn checksum_over_all_entries_needs_no_epochs() {
     for epochs in [Epochs::One, Epochs::UncleanStarts] {
@@ -105,7 +106,7 @@ fn master_that_was_restored_from_a_backup_is_found_with_its_story() {
     assert!(conclusion.ends_with(parted), "{conclusion}");
 }
 
-/// A checksum covers its entry, and not the entries before it.
+/// A checksum of the last entry covers that entry, and not the entries before it.
 #[test]
 fn two_histories_that_end_in_the_same_bytes_are_taken_for_one_by_the_checksum_of_the_last_entry() {
     let (steps, conclusion) = told(Setup::new(CHECKSUM, scenario("revert")), "convergence");
@@ -113,7 +114,7 @@ fn two_histories_that_end_in_the_same_bytes_are_taken_for_one_by_the_checksum_of
     assert!(conclusion.ends_with("Their entries 2 are equal byte for byte."), "{conclusion}");
     let one_write_less = Scenario { writes_max: 3, ..scenario("revert") };
     let (_, found) = run(Setup::new(CHECKSUM, one_write_less));
-    assert!(found.broken.iter().all(Option::is_none), "two writes a history are needed");
+    assert!(found.broken.iter().all(Option::is_none), "each history needs two writes");
 }
 
 #[test]

@@ -13,12 +13,12 @@ use replicheck::time::Millis;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// What is wrong with a strategy.
+/// The fault of a strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Fault {
-    /// Each job is done for the strategy as soon as it is taken.
+    /// A job counts as finished for the strategy as soon as it is taken.
     ForgetsWhatIsInFlight,
-    /// Batches are written whenever they are built.
+    /// Batches are written as soon as they are built.
     WritesOutOfTurn,
     /// Only the first key of an entry is tracked.
     TracksFirstKeyOnly,
@@ -26,9 +26,9 @@ enum Fault {
     OverlooksEverything,
     /// A snapshot is published without draining.
     PublishesWithoutDraining,
-    /// Readers are given the store instead of the snapshot.
+    /// Readers see the store instead of the snapshot.
     ReadsPastTheSnapshot,
-    /// Nothing is ever taken.
+    /// No job is ever taken.
     NeverTakes,
 }
 
@@ -141,7 +141,7 @@ fn finds_mutants_of_safe_strategies() {
     }
 }
 
-/// A policy with another judging or removal.
+/// A policy with another judging or another removal.
 #[derive(Debug)]
 struct Changed {
     policy: Policy,
@@ -179,7 +179,7 @@ fn finds_mutants_of_safe_policies() {
     let cases = [
         (Changed { policy: Policy::LogClock, judging: local_judging, removal: None }, "past_read"),
         (Changed { policy: Policy::LogClock, judging: None, removal: local_removal }, "no_early_death"),
-        // A compaction filter by the replica's own clock (kvrocks#522): the hash loses its fields.
+        // A compaction filter that goes by the replica's own clock (kvrocks#522): the hash loses its fields.
         (Changed { policy: Policy::Effects, judging: None, removal: local_removal }, "same_value"),
         (Changed { policy: Policy::AtEntryTime, judging: None, removal: local_removal }, "same_value"),
         (Changed { policy: Policy::MasterExpires, judging: None, removal: local_removal }, "same_value"),

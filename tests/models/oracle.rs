@@ -1,4 +1,4 @@
-//! A second opinion: the fast models against searches as plain as can be, program by program, verdict by verdict.
+//! A second opinion: the fast models against searches that are as plain as possible, program by program, verdict by verdict.
 //!
 //! `cargo test` compares every short program and a sample of the longer ones, drawn from the seed of the run;
 //! `REPLICHECK_ORACLE=all` compares every case.
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::time::Instant;
 
-/// The invariants that the fast model breaks, each with the steps of its path.
+/// The invariants that the fast model breaks, each with the steps of the shortest path.
 type Broken = BTreeMap<&'static str, Vec<String>>;
 
 /// The two verdicts on one case.
@@ -29,7 +29,7 @@ struct Verdicts {
 }
 
 impl Verdicts {
-    /// Where the two disagree, in words.
+    /// Describes the invariants on which the two disagree; `None`: they agree.
     fn difference(&self) -> Option<String> {
         let names = |broken: &Broken| broken.keys().copied().collect::<BTreeSet<_>>();
         let (fast, plain) = (names(&self.fast), names(&self.plain.broken));
@@ -68,7 +68,7 @@ fn program(commands: &[Command]) -> String {
     commands.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Every program of these commands of some length.
+/// Every program of `length` of these commands.
 fn of_length(alphabet: &[Command], length: usize) -> Vec<Vec<Command>> {
     let mut all = vec![Vec::new()];
     for _ in 0..length {
@@ -80,7 +80,7 @@ fn of_length(alphabet: &[Command], length: usize) -> Vec<Vec<Command>> {
     all
 }
 
-/// Programs of these commands that one model searches together, so that what it remembers of one may be used for another.
+/// Programs of these commands that one model searches together, so that it may use for one what it remembers of another.
 #[derive(Clone)]
 struct Together<T> {
     alphabet: Vec<Command>,
@@ -95,7 +95,7 @@ impl<T: Display> Display for Together<T> {
 }
 
 impl<T> Together<T> {
-    /// The verdicts of the plain search on each program alone, put together.
+    /// The combined verdicts of the plain search on each program alone.
     fn plain(&self, opinion: impl Fn(Vec<Command>) -> Option<Opinion>) -> Opinion {
         let mut all = Opinion { broken: BTreeMap::new(), states: 0 };
         for commands in (1..=self.length_max).flat_map(|length| of_length(&self.alphabet, length)) {
@@ -107,7 +107,7 @@ impl<T> Together<T> {
     }
 }
 
-/// Adds the opinion on one case, which begins each path that is new.
+/// Adds the opinion on one case; the case's name becomes the first step of each path that is new.
 fn merge(all: &mut Opinion, case: &str, opinion: Opinion) {
     all.states += opinion.states;
     for (name, path) in opinion.broken {
@@ -119,11 +119,11 @@ fn is_complete() -> bool {
     std::env::var("REPLICHECK_ORACLE").is_ok_and(|what| what == "all")
 }
 
-/// How many differences a failure tells whole.
+/// How many differences a failure shows in full.
 const TOLD: usize = 5;
 
-/// Compares the `short` cases and so many of the `long` ones, drawn from the seed, or all. Gives the invariants that no
-/// case broke: they were put to no test. Panics: if some cases differ.
+/// Compares the `short` cases and `drawn` of the `long` ones, drawn from the seed, or all of them. Returns the invariants that no
+/// case broke, which were thus not tested. Panics if some cases differ.
 fn compare<C: Display>(
     what: &str,
     (short, mut long): (Vec<C>, Vec<C>),
@@ -154,7 +154,7 @@ fn compare<C: Display>(
     times_broken.into_iter().filter(|(_, times)| *times == 0).map(|(name, _)| name).collect()
 }
 
-/// So many commands of the alphabet.
+/// `count` commands of the alphabet, drawn at random.
 fn some_of(random: &mut fastrand::Rng, alphabet: &[Command], count: usize) -> Vec<Command> {
     let mut drawn = alphabet.to_vec();
     random.shuffle(&mut drawn);
@@ -162,7 +162,7 @@ fn some_of(random: &mut fastrand::Rng, alphabet: &[Command], count: usize) -> Ve
     drawn
 }
 
-/// The words of the difference, which there has to be.
+/// The text of the difference; panics if there is none.
 fn difference(case: &impl Display, verdicts: &Verdicts) -> String {
     verdicts.difference().unwrap_or_else(|| panic!("{case}: both break {:?}", verdicts.plain.broken.keys()))
 }

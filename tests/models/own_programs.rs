@@ -1,4 +1,4 @@
-//! Programs of the user's own: verdicts that were once not true, and what is expected of a choice.
+//! A user's own programs: verdicts that were once wrong, and the verdicts that are expected of a choice.
 
 use replicheck::models::assignment::{self, keys_of};
 use replicheck::models::bounds::{Bounds, OrderingBounds};
@@ -83,13 +83,12 @@ fn own_program_that_a_choice_declares_undefined_is_refused_in_every_row() {
     }
 }
 
-/// The broken invariants of one program under names that put its keys in these lanes.
+/// The broken invariants of one program whose keys have names that put them into these lanes.
 fn broken(strategy: Strategy, text: &[&str], lanes: &[usize]) -> search::Found<ordering::Action> {
     let commands = replicheck::models::scenario::commands(text);
     let keys = keys_of(&commands);
     let renamed = assignment::renamed_to(&commands, &keys, lanes, 2);
-    let choice =
-        replicheck::models::choice::OrderingChoice::effects(strategy);
+    let choice = replicheck::models::choice::OrderingChoice::effects(strategy);
     let policy = replicheck::expiry::Policy::Effects.get();
     let programs = ordering::Programs::only(&renamed, &*policy).expect("a short program");
     let setup = OrderingBounds::QUICK.setup(choice, programs, false);
@@ -98,7 +97,7 @@ fn broken(strategy: Strategy, text: &[&str], lanes: &[usize]) -> search::Found<o
     search::search(&model, &search::Limits::default(), &Progress::default())
 }
 
-/// Assignments number lanes by first use; to exchange the two lanes changes nothing that is found.
+/// Assignments number lanes by first use: exchanging the two lanes changes no result.
 #[test]
 fn lanes_exchanged_change_no_verdict_and_no_length() {
     for strategy in [Strategy::FirstKey, Strategy::KeyHash, Strategy::Barrier] {

@@ -1,8 +1,8 @@
-//! Program files drawn at random, from a seed that is printed: random bytes, captures of MONITOR, commands by their
-//! grammars with extreme arguments. A file that can be read is judged, told, drawn and exported as `check --program` does it,
-//! and nothing panics.
+//! Program files drawn at random, from a seed that is printed: random bytes, captures of MONITOR, and commands by their grammars
+//! with extreme arguments. Each file that can be read is judged, told, drawn and exported as by `check --program`, and nothing
+//! panics.
 //!
-//! A file is drawn from the seed and its number alone, so a failure names the seed of a run of that one file.
+//! A file depends only on the seed and its number, so a failure names the seed of a run of that one file.
 
 mod draw;
 
@@ -18,10 +18,9 @@ use replicheck::models::search::Progress;
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};
 
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Files of a run of default length.
+/// The number of files in a run of default length.
 const FILES: u64 = 500;
 
 /// How often each kind of outcome occurred.
@@ -48,7 +47,7 @@ fn program_files_random_bytes_and_commands_never_panic() {
         let judged = catch_unwind(AssertUnwindSafe(|| judge(&file, &mut random, &mut seen)));
         assert!(
             judged.is_ok(),
-            "a panic, told above, with this file:\n{}\nit alone: {}",
+            "a panic, shown above, with this file:\n{}\nto run it alone: {}",
             shown(&file),
             again(own_seed, &[("REPLICHECK_FILES", 1)])
         );
@@ -58,7 +57,7 @@ fn program_files_random_bytes_and_commands_never_panic() {
     assert!(files < FILES || all.iter().all(|&count| count > files / 200), "each must occur often: {seen:?}");
 }
 
-/// The file as text; of a long one the beginning.
+/// The file as text; only the beginning of a long one.
 fn shown(file: &[u8]) -> String {
     let cut = &file[..file.len().min(4000)];
     let lines: Vec<String> =
@@ -66,7 +65,7 @@ fn shown(file: &[u8]) -> String {
     lines.join("\n")
 }
 
-/// All that `check --program` does with a file.
+/// Does everything that `check --program` does with a file.
 fn judge(file: &[u8], random: &mut fastrand::Rng, seen: &mut Seen) {
     let program = match parse(file) {
         Ok(program) => program,
@@ -100,7 +99,7 @@ fn judge(file: &[u8], random: &mut fastrand::Rng, seen: &mut Seen) {
     }
 }
 
-/// All that is printed and written of the rows.
+/// Makes every text that is printed or written for the rows.
 fn tell(model: &str, rows: &[Row], seen: &mut Seen) {
     for width in [60, 100] {
         let report = Report { rows, own_program: true, width };
@@ -121,7 +120,7 @@ fn tell(model: &str, rows: &[Row], seen: &mut Seen) {
     }
 }
 
-/// A few steps, drawn at random, as the explorer's pages take them.
+/// Takes a few steps, drawn at random, in the way of the explorer's pages.
 fn step_by_step(choice: Choice, program: &Program, bounded: &Bounded, random: &mut fastrand::Rng) {
     let Ok(model) = Experiment::within(choice, program, bounded.extent()).model() else { return };
     let mut path = Vec::new();
@@ -135,7 +134,7 @@ fn step_by_step(choice: Choice, program: &Program, bounded: &Bounded, random: &m
 
 #[test]
 fn drawn_commands_cover_the_table() {
-    // Pinned: what is asked for is that every command is drawn, and no commit may miss one by bad luck.
+    // Pinned: the test asks that every command is drawn, and no commit should miss one by bad luck.
     let mut random = fastrand::Rng::with_seed(7);
     let mut accepted = std::collections::BTreeSet::new();
     for _ in 0..20_000 {

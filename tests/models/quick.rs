@@ -1,4 +1,4 @@
-//! The quick bounds, searched once for all tests here: verdicts, pinned counts, README's tables.
+//! The quick bounds, searched once for all tests of this file: verdicts, pinned counts, README's tables.
 
 use replicheck::models::bounds::{Bounds, OrderingBounds};
 use replicheck::models::check;
@@ -6,14 +6,14 @@ use replicheck::models::choice::Choice;
 use replicheck::models::experiment::{Experiment, commands, judges};
 use replicheck::models::path;
 use replicheck::models::program;
-use replicheck::models::story::Actions;
 use replicheck::models::report::{markdown_scenarios, markdown_table};
 use replicheck::models::search::Progress;
+use replicheck::models::story::Actions;
 use replicheck::models::verdict::Row;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
-/// All rows of the quick bounds, by task.
+/// All rows of the quick bounds, in the order of the tasks.
 fn rows() -> &'static [Row] {
     static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
     ROWS.get_or_init(|| {
@@ -73,7 +73,7 @@ fn model_broken_invariant_comes_with_its_story() {
     }
 }
 
-/// What each step of a counterexample breaks when it is walked on the model of its program alone.
+/// For each step of a counterexample, the invariants that it breaks when it is walked on the model of its own program.
 fn walked(row: &Row) -> Vec<Vec<&'static str>> {
     let story = row.counterexample.as_ref().expect("it is broken");
     let own = story.own.as_ref().expect("a choice of the crate");
@@ -95,7 +95,7 @@ fn walked(row: &Row) -> Vec<Vec<&'static str>> {
 
 #[test]
 fn model_counterexample_walked_again_breaks_the_same_at_its_last_step_only() {
-    // Those of the others are in `both.rs`, `clocks.rs` and `handshake.rs`: they have no model of one program.
+    // The other models have no model of one program: their counterexamples are in `both.rs`, `clocks.rs` and `handshake.rs`.
     let told = rows()
         .iter()
         .filter(|row| row.counterexample.is_some() && ["ordering", "expiry"].contains(&row.model));
@@ -108,8 +108,8 @@ fn model_counterexample_walked_again_breaks_the_same_at_its_last_step_only() {
     }
 }
 
-/// Unique states of the searches over every program: model, choice, states of each group of invariants (*progress* is a group
-/// of its own where all else is broken).
+/// The number of unique states of the searches over every program: model, choice, states for each group of invariants
+/// (*progress* is a group of its own where all others are broken).
 const PINNED: &[(&str, &str, &[usize])] = &[
     ("ordering", "first_key", &[70_394, 535_968]),
     ("ordering", "key_hash", &[190_579, 720_439]),

@@ -1,4 +1,4 @@
-//! The search against stateright's own, reductions against unreduced runs, and what must not pass for a result.
+//! The search against stateright's own, reductions against unreduced runs, and searches that must not count as a result.
 
 use crate::seed::{Seed, again};
 use replicheck::effect::Key;
@@ -44,13 +44,13 @@ fn run<M: Judged>(model: &M) -> Found<M::Action> {
     search(model, &Limits::default(), &Progress::default())
 }
 
-/// The length of the shortest path that breaks each invariant.
+/// The length of the shortest path that breaks each invariant; `None`: it holds.
 fn lengths<A>(found: &Found<A>) -> Vec<Option<usize>> {
     found.broken.iter().map(|path| path.as_ref().map(Vec::len)).collect()
 }
 
-/// Compares with stateright's breadth-first checker. Its discoveries are the last that it met, so only whether there
-/// is one is compared; the number of states only if the search did not end early.
+/// Compares with stateright's breadth-first checker. Its discoveries are the last ones that it met, so only their existence
+/// is compared, and the number of states only if the search did not end early.
 fn check_against_stateright<M>(name: &str, model: impl Fn() -> M)
 where
     M: Judged + Send + Sync + 'static,
@@ -131,7 +131,7 @@ fn search_that_looks_for_shorter_paths_finds_them_and_ends_where_there_is_none()
     let all = run(&ordering(choice, 3, |_| ()));
     let known = lengths(&all);
     let within = |more: usize| {
-        // Progress holds: it is left to another search.
+        // Progress holds: another search looks for it.
         let shorter_than = known.iter().map(|length| length.map_or(0, |length| length + more)).collect();
         let limits = Limits { shorter_than, ..Limits::default() };
         search(&ordering(choice, 3, |_| ()), &limits, &Progress::default())
@@ -140,7 +140,7 @@ fn search_that_looks_for_shorter_paths_finds_them_and_ends_where_there_is_none()
     assert_eq!(lengths(&within(1)), known);
     let none_shorter = within(0);
     assert!(none_shorter.finished && none_shorter.ended_early && none_shorter.unique < all.unique);
-    // The longest of them is where it ends.
+    // The search ends at the depth of the longest of the known paths.
     assert_eq!(Some(none_shorter.depth), known.iter().copied().max().flatten());
 }
 
@@ -184,7 +184,7 @@ fn search_that_tests_nothing_is_incomplete() {
 #[test]
 fn sample_same_seed_draws_the_same_schedules() {
     let choice = OrderingChoice::effects(Strategy::KeyHash);
-    // Pinned: the test is that one seed draws the same schedules twice. Seed 7 meets the bug at once.
+    // Pinned: the test is that one seed draws the same schedules twice. Seed 7 finds the bug at once.
     let new = || ordering(choice, 3, |_| ());
     let draw = |seed| sample((&new, &new()), WALKS, seed, &Progress::default());
     let (first, again, other) = (draw(7), draw(7), draw(8));

@@ -1,4 +1,4 @@
-//! Verdicts on time: programs whose verdict was once not true, what a verdict leaves out, and what a sample finds.
+//! Verdicts on time: programs whose verdict was once wrong, what a verdict does not cover, and what a sample finds.
 
 use crate::seed::{Seed, again};
 use replicheck::command::{Kind, table};
@@ -95,7 +95,7 @@ fn own_program_with_a_key_that_cannot_die_is_incomplete_and_names_it() {
     }
 }
 
-/// Writes of other keys, and then these.
+/// The writes of other keys, followed by `last`.
 fn at_the_end_of<'a>(writes: &'a [String], last: &[&'a str]) -> Vec<&'a str> {
     writes[last.len()..].iter().map(String::as_str).chain(last.iter().copied()).collect()
 }

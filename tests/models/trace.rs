@@ -1,4 +1,4 @@
-//! Traces: a row's path as a file and back, and walked again.
+//! Traces: a row's path is written as a file, read back, and followed again.
 
 use super::catalogue::judged;
 use replicheck::models::experiment::{Experiment, judges};
@@ -7,7 +7,7 @@ use replicheck::models::path::{PathError, follow};
 use replicheck::models::story::Story;
 use replicheck::models::trace::Trace;
 
-/// The trace of each row that counts, with what it is of.
+/// The trace of each row that counts, with its id and its experiment.
 fn traces() -> Vec<(&'static str, Experiment, Trace)> {
     let of = |judgement: &replicheck::models::catalogue::Judgement| {
         let bug = judgement.case.bug()?;
@@ -38,7 +38,7 @@ fn trace_of_each_row_round_trips_and_breaks_what_it_says() {
         let shorter = followed(&again, &read.path[..read.path.len() - 1], read.invariant.as_deref());
         assert!(
             matches!(shorter, Err(PathError::NotBroken(_))),
-            "{id}: a shortest path, and broken before its end"
+            "{id}: the path is a shortest one, and yet its invariant breaks before the end"
         );
     }
 }
@@ -52,7 +52,7 @@ fn trace_of_the_second_clock_is_walked_from_that_clock() {
     let both = both.experiment().expect("known names");
     let model = both.expiry_model(judges(&trace.invariant.clone().expect("named"))).expect("a policy");
     let taken = follow(&model, &trace.path, trace.invariant.as_deref()).expect("the second has it");
-    assert_eq!(taken[0].0.skew, 1, "with clocks that agree nothing is broken");
+    assert_eq!(taken[0].0.skew, 1, "with equal clocks nothing is broken");
     let (_, _, end) = taken.last().expect("steps");
     assert!(model.broken(end).0 != 0);
     assert_eq!(experiment.program, both.program);
@@ -68,7 +68,8 @@ fn trace_of_version_1_is_still_gone_to_the_same_end() {
         let trace: Trace = serde_json::from_str(text).expect("a trace");
         assert_eq!(trace.version, 1);
         let experiment = trace.experiment().expect("version 1 is known");
-        let story = followed(&experiment, &trace.path, trace.invariant.as_deref()).expect("it breaks what it says");
+        let story =
+            followed(&experiment, &trace.path, trace.invariant.as_deref()).expect("it breaks what it says");
         assert_eq!(story.in_words(), trace.steps);
     }
 }

@@ -1,4 +1,4 @@
-//! Walks: paths by number, forth and back, and another choice that follows.
+//! Walks: paths given by the numbers of their steps, forth and back, and another choice that follows a path.
 
 use replicheck::models::choice::{Choice, Kind};
 use replicheck::models::expected;
@@ -57,7 +57,7 @@ fn walk_preview_of_a_step_is_what_the_step_does() {
     ] {
         let walk = walk(model, choice, lines, Extent::default());
         let mut path = Path::default();
-        // The last step that can be taken, until nothing can: a path through every kind of step.
+        // Takes the last possible step until none is possible: a path through every kind of step.
         while let Some(number) = walk.at(&path).expect("a path").next.iter().rposition(|next| !next.waits) {
             let before = walk.at(&path).expect("a path");
             path.push(number);

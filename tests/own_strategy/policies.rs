@@ -1,4 +1,4 @@
-//! Policies of one's own: one good, others subtly wrong. `tests/wrong_policies.rs` has many more.
+//! A user's own policies: one good, others subtly wrong. `tests/wrong_policies.rs` has many more.
 
 use super::{table, verdict};
 use replicheck::apply::Instants;
@@ -11,8 +11,8 @@ use replicheck::models::verdict::{Row, Verdict};
 use replicheck::time::Millis;
 use std::sync::Arc;
 
-/// A policy that logs commands and runs them at the replica's clock, but judges what is stored by the entry's time:
-/// close to `at_entry_time`, and wrong about durations.
+/// A policy that logs commands and runs them at the replica's clock, but judges stored data by the entry's time. It is close
+/// to `at_entry_time`, and wrong about durations.
 #[derive(Debug)]
 struct HalfAtEntryTime;
 
@@ -74,7 +74,7 @@ fn own_policy_is_judged_on_commands_and_a_program_of_ones_own() {
     );
 }
 
-/// Runs every second command that it is asked about at the replica's clock.
+/// A policy that runs every second command at the replica's clock.
 #[derive(Debug, Default)]
 struct Forgetful(std::sync::atomic::AtomicBool);
 
@@ -95,7 +95,7 @@ impl ExpiryPolicy for Forgetful {
     }
 }
 
-/// The master logs a DEL for what it expires, and the replica's readers go by log time.
+/// A policy whose master logs a DEL for each key that it expires, and whose replica's readers go by log time.
 #[derive(Debug)]
 struct MasterExpiresByLogTime {
     always_estimates: bool,
@@ -129,7 +129,7 @@ fn own_policy_that_is_no_pure_function_gets_no_verdict() {
 
 #[test]
 fn own_policy_is_compared_with_the_master_after_each_entry() {
-    // SET k 5 comes to two entries, DEL and SET: between them the replica has no k, nor had the master.
+    // SET k 5 results in two entries, DEL and SET: between them the replica has no k, and the master had none either.
     let rows = judged_on("SETEX k 2 5; SET k 5", MasterExpiresByLogTime { always_estimates: false });
     let rows = rows.expect("a pure policy");
     assert_eq!(verdict(&rows, "no_early_death"), Verdict::Holds, "{}", table(&rows));

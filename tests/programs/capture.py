@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Writes monitor.txt: what `redis-cli monitor` prints while several clients work on a real Redis.
+"""Writes monitor.txt: the output of `redis-cli monitor` while several clients use a real Redis.
 
     python3 tests/programs/capture.py [--redis-server PATH] [--redis-cli PATH]
 
 It starts a Redis of its own on a free port of 127.0.0.1, persistence off, and stops it at the end. Clients take
 turns on several connections and databases with real pauses between the steps, so that keys expire in between.
-One of them is redis-cli, for the commands that it sends by itself. Every step is in STEPS; times and ports of
+One of the clients is redis-cli, because of the commands that it sends by itself. Every step is in STEPS; times and ports of
 the capture differ from run to run. Needs nothing but Python's standard library.
 """
 import argparse, os, socket, subprocess, sys, tempfile, time
 
 FULL = bytes(range(256))
-CLI = "redis-cli"  # in the place of a client's name: these lines are typed into redis-cli, database 0
+CLI = "redis-cli"  # in place of a client's name: these lines are typed into redis-cli, in database 0
 
 # (client, its database, [commands]) or a pause in seconds. A command is a line without quotes, or a list.
 STEPS = [
@@ -43,9 +43,9 @@ STEPS = [
     1.0,
     ("two", 3, ["HINCRBY h f1 1", "TTL h", "HSET h f1 1", "DEL g nothing", "UNLINK a"]),
     ("three", 5, ["SET e 2 XX", "SET f 2 NX GET", "SET f 3 GET", "INCR f", "EXPIRE f -1", "EXPIRE f 10"]),
-    # Refused by Redis, yet a part of the program: they come to nothing.
+    # Redis refuses these, but they are a part of the program: they have no effect.
     ("one", 0, ["SET list x", "HSET list f v", "INCR list", "SET list y EX 0", "EXPIRE list nan"]),
-    # A script is shown, and then its commands.
+    # MONITOR shows a script, and then its commands.
     ("two", 0, [["EVAL", "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('INCR', KEYS[1])", "1", "script", "41"]]),
     0.005,
     ("one", 0, ["INFO server", "set lower case", "FLUSHDB ASYNC", "SET last 1", "FLUSHALL", "SET after-all 1"]),
@@ -65,7 +65,7 @@ class Client:
     def send(self, argv):
         parts = [part if isinstance(part, bytes) else part.encode() for part in argv]
         self.socket.sendall(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts))
-        time.sleep(0.002)  # replies are small and of no interest: they are in by then
+        time.sleep(0.002)  # replies are small, are not used, and have arrived by then
         self.socket.recv(1 << 16)
 
     def run(self, db, commands):

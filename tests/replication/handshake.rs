@@ -10,7 +10,7 @@ use replicheck::time::Millis;
 
 const EXPIRY: &str = "log_clock";
 
-/// A replica without a log.
+/// The hello of a replica without a log.
 fn nobody() -> Hello {
     Hello { expiry: EXPIRY.to_owned(), ..Hello::default() }
 }
@@ -62,7 +62,7 @@ properties! {
                     .get(usize::from(byte % 16)).expect("16 of them");
             }
         }
-        // One text for one hello: what is taken is what this side would have said.
+        // Each hello has one text: arguments that are accepted are the ones that this side would send.
         Hello::parse(&argv).is_err() || Hello::parse(&argv).map(|hello| hello.argv()) == Ok(argv)
     }
 
@@ -163,7 +163,7 @@ fn hello_malformed_is_refused_with_the_argument() {
     };
     let many = rows(EPOCHS_MAX as u64);
     assert_eq!(Hello::parse(&many.argv()).as_ref(), Ok(&many));
-    let newest = Hello::parse(&rows(EPOCHS_MAX as u64 + 1).argv()).expect("the newest are told");
+    let newest = Hello::parse(&rows(EPOCHS_MAX as u64 + 1).argv()).expect("the newest epochs are sent");
     assert_eq!(newest.epochs, rows(EPOCHS_MAX as u64 + 1).epochs[1..]);
     let mut more = many.argv();
     more[2] = b"999999".to_vec();
@@ -200,7 +200,7 @@ fn history(log: &Log, epoch: u64) -> History {
     }
 }
 
-/// What the master's log holds after entry `at`: no checksum is compared.
+/// The place in the master's log after entry `at`; no checksum is compared.
 fn place(log: &Log) -> impl Fn(Lsn) -> Place + '_ {
     |at| Place { checksum: None, next: log.from(at.next()).first().map(|entry| entry.time) }
 }
@@ -209,7 +209,7 @@ fn hello(log: &Log) -> Hello {
     Hello { last: log.last(), epochs: log.epochs().to_vec(), ..nobody() }
 }
 
-/// Every list of up to three epochs that do not go back, out of these.
+/// Every list of up to three of these epochs that does not go back.
 fn lists(out_of: &[u64]) -> Vec<Vec<u64>> {
     let mut lists = vec![Vec::new()];
     for at in 0.. {
@@ -222,7 +222,7 @@ fn lists(out_of: &[u64]) -> Vec<Vec<u64>> {
     lists
 }
 
-/// Two nodes share a log; then each lost a part of its end, began an epoch that only it has, and wrote on.
+/// Two nodes share a log; then each loses a part of its end, begins an epoch of its own, and writes on.
 #[test]
 fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
     let (mut resumed, mut refused) = (0, 0);
@@ -235,7 +235,7 @@ fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
                 let master = log_of(&[&shared[..left], &mine].concat());
                 let replica = log_of(&[&shared[..right], &theirs].concat());
                 let is_prefix = master.from(Lsn(0)).starts_with(replica.from(Lsn(0)));
-                // Epoch 8 is one that the master began at its last start, and has no entry of.
+                // Epoch 8 began at the master's last start, and has no entry.
                 for epoch in [master.epochs().last().map_or(1, |(epoch, _)| epoch.0), 8] {
                     let answer = answer(&history(&master, epoch), &hello(&replica), place(&master));
                     let expected = Resume {
@@ -323,12 +323,12 @@ fn answer_replica_whose_last_entry_is_another_one_is_refused() {
             "{theirs:?} {ours:?}"
         );
     }
-    // A checksum of another kind.
+    // A checksum of an older kind.
     let older = Hello { version: 2, checksum: Some(7), ..hello(&log) };
     assert!(answer(&history(&log, 1), &older, |_| Place { checksum: Some(8), next: None }).is_ok());
 }
 
-/// A log of four entries of epochs 1, 1, 2, 3, the first of which may be purged.
+/// A log of four entries, of epochs 1, 1, 2 and 3; its first entries may be purged.
 #[test]
 fn answer_lists_of_epochs_that_lack_their_beginning_are_compared_from_where_both_are_known() {
     let log = log_of(&[1, 1, 2, 3]);
@@ -344,13 +344,13 @@ fn answer_lists_of_epochs_that_lack_their_beginning_are_compared_from_where_both
     {
         assert_eq!(answer(&history, epochs, place(&log)).map(|resume| resume.from), Ok(Lsn(5)));
     }
-    // It ends before all that the master still knows of: whatever its history is, the entries are gone.
+    // The replica's log ends before the oldest entry of the master: whatever its history is, the next entries are purged.
     let old = hello(&log_of(&[1, 1]));
     assert_eq!(
         answer(&from(2, 4), &old, place(&log)),
         Err(Refusal::Purged { first: Lsn(4), wanted: Lsn(3) })
     );
-    // Another history, whose list begins where the master's is not known any more.
+    // Another history, whose list begins where the master no longer knows its own.
     let other = hello(&log_of(&[1, 1, 4, 4]));
     assert_eq!(answer(&from(2, 4), &other, place(&log)), Err(Refusal::OtherHistory { last: Lsn(4) }));
 }

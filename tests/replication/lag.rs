@@ -28,7 +28,7 @@ fn lag_in_bytes_is_known_once_the_end_was_reached() {
     assert_eq!(marks.lag(Lsn(7)), lag(5, Some(240), Some(600)));
     assert_eq!(marks.lag(Lsn(8)), lag(4, Some(200), Some(500)));
     marks.pass(Lsn(8), 0, Millis(1400));
-    assert_eq!(marks.lag(Lsn(8)), lag(4, Some(200), Some(100)), "a heartbeat brought time");
+    assert_eq!(marks.lag(Lsn(8)), lag(4, Some(200), Some(100)), "a heartbeat advanced log time");
     assert_eq!(marks.lag(Lsn(12)), lag(0, Some(0), Some(0)));
 }
 

@@ -1,4 +1,4 @@
-//! Both sides over TCP: all arrives, in order, once, whatever happens to the connection.
+//! Both sides over TCP: every entry arrives, in order and once, whatever happens to the connection.
 
 use super::entries::entry;
 use super::master::{LogSource, Master, PATIENCE, timing};
@@ -17,7 +17,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// Every heartbeat says a time that both entries around it allow, and they never go back.
+/// Asserts that every heartbeat's time lies between those of the entries around it, and that heartbeats never go back.
 fn assert_in_place(log: &Log, heartbeats: &[Heartbeat]) {
     let time = |lsn: Lsn| log.get(lsn).map(|entry| entry.time);
     for heartbeat in heartbeats {
@@ -35,7 +35,7 @@ fn link_entries_and_heartbeats_arrive_in_log_order() {
 
 fn arrive_in_log_order(codec: Codec) {
     let source = LogSource::default();
-    // Several groups, so that the feed has to catch up.
+    // Several groups, so that the replica is behind at first and the feed must catch up.
     source.write(500, 1, 2000);
     let mut master = Master::new(source, 1, timing());
     let running = Running::new(&master.address, Recorder::asking_for(codec));
@@ -63,7 +63,7 @@ fn arrive_in_log_order(codec: Codec) {
     let is_all = |progress: &replicheck::replication::feed::Progress| {
         progress.ack.applied == Lsn(5540) && progress.sent == Lsn(5540) && progress.lag == Lag::NONE
     };
-    // One ack more than there are now is one of the last entry at the latest after `idle`.
+    // After `idle` at the latest, the replica acknowledges the last entry.
     let acked = || master.source.progress().last().is_some_and(is_all);
     while !acked() {
         master.source.wait_until_not_read(timing().idle);
@@ -73,7 +73,7 @@ fn arrive_in_log_order(codec: Codec) {
     master.stop();
 }
 
-/// The stream of one connection is cut after each number of bytes in turn. From where each went on.
+/// Cuts the stream of one connection after each number of bytes in turn. Returns the LSN from which each connection resumed.
 fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize, codec: Codec) -> Vec<Lsn> {
     let cuts = limits.len();
     let source = LogSource::default();
@@ -99,13 +99,13 @@ fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize, codec: Codec) ->
 
 #[test]
 fn link_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
-    // Entries of 78 bytes: connection n brings about n / 78 of them, and a part of one.
+    // Entries have 78 bytes: connection n delivers about n / 78 of them, and a part of one.
     cut_and_resume(Way::Down, (0..500).collect(), 2000, Codec::None);
 }
 
 #[test]
 fn link_compressed_and_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
-    // A group of 256 KB is some 3,000 of these entries and becomes some 50 KB, of which the first bytes give nothing yet.
+    // A group of 256 KB holds some 3,000 of these entries and compresses to some 50 KB; its first bytes yield no entry yet.
     let limits = || (0..150).chain([500, 3_000, 60_000, 90_000]).collect();
     for codec in [Codec::Lz4, Codec::Zstd] {
         let froms = cut_and_resume(Way::Down, limits(), 40_000, codec);
@@ -115,7 +115,7 @@ fn link_compressed_and_cut_after_any_number_of_bytes_resumes_without_loss_or_rep
 
 #[test]
 fn link_cut_in_the_hello_or_between_acks_resumes() {
-    // The hello takes about 70 bytes, and each ack 29, one every 20 ms.
+    // The hello takes about 70 bytes, and each ack 29; an ack is sent every 20 ms.
     cut_and_resume(Way::Up, (0..110).chain((110..260).step_by(11)).collect(), 200, Codec::None);
 }
 
@@ -129,11 +129,14 @@ fn link_follower_that_is_full_holds_the_master_back() {
     let recorder = Recorder::default();
     recorder.change(|state| state.is_full = true);
     let running = Running::with(&master.address, recorder, limits);
-    // Longer than the limit on silence: a replica that is slow and acknowledges is not cut.
+    // Longer than the limit on silence: a slow replica that acknowledges is not cut.
     master.source.wait_until_not_read(2 * limits.silence);
-    // What the kernel keeps for both sockets, and a group on either side: of 64 MB.
+    // The data that the kernel buffers for both sockets, and one group on either side, out of 64 MB.
     let under_way = master.source.read_bytes();
-    assert!(under_way > 0 && under_way < 24 << 20, "{under_way} bytes are read and not taken");
+    assert!(
+        under_way > 0 && under_way < 24 << 20,
+        "{under_way} bytes are read and not accepted by the follower"
+    );
     running.recorder.change(|state| {
         assert_eq!((state.log.last(), state.downs.len()), (Lsn::NONE, 0), "{:?}", state.downs);
         state.is_full = false;
@@ -144,7 +147,7 @@ fn link_follower_that_is_full_holds_the_master_back() {
         assert!(state.bytes > 65_536_000, "{} bytes", state.bytes);
         let catching_up =
             state.heartbeats.iter().filter(|heartbeat| heartbeat.after < heartbeat.tail.last).count();
-        assert!(catching_up > 0, "no heartbeat told how far it is");
+        assert!(catching_up > 0, "no heartbeat reported that the replica was behind");
     });
     master.stop();
 }
@@ -228,7 +231,11 @@ fn link_offset_stands_between_the_entries_between_which_it_was_measured() {
         .wait_until("the last offset", |state| state.offsets.last().is_some_and(|o| o.offset_ms == 9));
     running.recorder.change(|state| {
         let told: Vec<_> = state.offsets.iter().map(|offset| (offset.after.0, offset.offset_ms)).collect();
-        assert_eq!(told, [(0, 0), (3, 3_600_000), (7, 0), (8, 9)], "of two after one entry the later one");
+        assert_eq!(
+            told,
+            [(0, 0), (3, 3_600_000), (7, 0), (8, 9)],
+            "of two offsets after one entry, the later one is sent"
+        );
         assert_eq!(state.log, master.source.log());
     });
 }

@@ -1,4 +1,4 @@
-//! A master for these tests: a log in memory behind a lock, and a server that knows one command.
+//! A master for the tests of replication: a log in memory behind a lock, and a server that knows one command.
 
 use super::entries::entry;
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
@@ -15,10 +15,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Longer than anything here takes; who waits so long has found a defect.
+/// Longer than any step of these tests takes; a test that waits so long fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Time limits that let a test try often. Silence is long, for machines that are busy.
+/// Time limits with frequent retries. The limit on silence is long, for machines that are busy.
 pub fn timing() -> Timing {
     Timing {
         silence: PATIENCE,
@@ -34,12 +34,12 @@ pub fn timing() -> Timing {
 struct State {
     log: Log,
     tail: Tail,
-    /// Each with the entry after which it holds.
+    /// Each offset, with the entry from which on it holds.
     offsets: Vec<(Lsn, i64)>,
-    /// What was read of it, bytes.
+    /// How many bytes of the log were read.
     read_bytes: usize,
     is_stopped: bool,
-    /// How each feed ended, and whom the handshake refused.
+    /// How each feed ended, with the replicas that the handshake refused.
     ends: Vec<Result<(), FeedError>>,
     refusals: Vec<Refusal>,
     progress: Vec<Progress>,
@@ -60,7 +60,7 @@ impl LogSource {
         result
     }
 
-    /// Appends entries of log time one more each, and lets a heartbeat follow after every third.
+    /// Appends entries, each with a log time one higher than the one before; a heartbeat follows every third entry.
     pub fn write(&self, count: usize, epoch: u64, value_bytes: usize) {
         for _ in 0..count {
             self.change(|State { log, tail, .. }| {
@@ -76,12 +76,12 @@ impl LogSource {
         }
     }
 
-    /// Moves log time on.
+    /// Advances log time.
     pub fn tick(&self, ms: u64) {
         self.change(|state| state.tail.time.0 += ms);
     }
 
-    /// The offset is another one from here on.
+    /// Changes the offset from here on.
     pub fn step(&self, offset_ms: i64) {
         self.change(|state| state.offsets.push((state.tail.last, offset_ms)));
     }
@@ -110,7 +110,7 @@ impl LogSource {
         self.change(|state| state.refusals.clone())
     }
 
-    /// Waits until nobody has read of the log for `quiet`.
+    /// Waits until no feed has read the log for `quiet`.
     pub fn wait_until_not_read(&self, quiet: Duration) {
         let mut state = self.state.lock().expect("no panic before");
         loop {
@@ -126,7 +126,7 @@ impl LogSource {
         }
     }
 
-    /// Waits for that many feeds to end, and takes how they did.
+    /// Waits for that many feeds to end; takes their results.
     pub fn wait_for_ends(&self, count: usize) -> Vec<Result<(), FeedError>> {
         let state = self.state.lock().expect("no panic before");
         let (mut state, waited) = self
@@ -212,7 +212,7 @@ impl Master {
     pub fn stop(&mut self) {
         self.stop.set();
         self.source.change(|state| state.is_stopped = true);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(&self.address);
         if let Some(accepts) = self.accepts.take() {
             accepts.join().expect("no panic in a feed");
@@ -257,7 +257,7 @@ fn serve(mut socket: TcpStream, source: &LogSource, epoch: u64, timing: &Timing,
     }
 }
 
-/// A command from a client, and what was read after it; nothing if the client went before.
+/// A command from a client, and the bytes that were read after it; `None` if the client disconnected before.
 pub fn command(socket: &mut TcpStream) -> Option<(Vec<Vec<u8>>, Vec<u8>)> {
     let (mut bytes, mut buffer) = (Vec::new(), [0; 1000]);
     loop {

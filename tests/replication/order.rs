@@ -1,4 +1,4 @@
-//! What may come next, on either side of a session.
+//! The messages that may come next, on either side of a session.
 
 use super::entries::entry;
 use replicheck::binlog::{Epoch, Lsn};

@@ -1,18 +1,18 @@
-//! A proxy that closes a connection after so many bytes.
+//! A proxy that closes a connection after a given number of bytes.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-/// Which way the counted bytes go.
+/// The direction of the counted bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     Down,
     Up,
 }
 
-/// Address of a proxy before `master`: its n-th connection is closed after `limits[n]` bytes on that way, later ones
-/// never. Its threads end with their connections, and the one that accepts with the test.
+/// Starts a proxy before `master`; returns its address. Its n-th connection is closed after `limits[n]` bytes in that direction,
+/// later ones never. A connection's threads end with it, and the accepting thread ends with the test.
 pub fn proxy(master: &str, way: Way, limits: Vec<usize>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -30,7 +30,7 @@ pub fn proxy(master: &str, way: Way, limits: Vec<usize>) -> String {
     address
 }
 
-/// Carries `limit` bytes, in a thread, and then closes both ways.
+/// Forwards `limit` bytes in a thread, and then closes both directions.
 fn carry(from: &TcpStream, to: &TcpStream, limit: usize) {
     let mut from = from.try_clone().expect("a handle");
     let mut to = to.try_clone().expect("a handle");

@@ -1,4 +1,4 @@
-//! A follower that writes down what the link brings.
+//! A follower that records what the link delivers.
 
 use super::master::{PATIENCE, timing};
 use replicheck::binlog::{Entry, Log, Lsn, encode};
@@ -16,16 +16,16 @@ pub struct Recorded {
     pub heartbeats: Vec<Heartbeat>,
     pub offsets: Vec<Offset>,
     pub resumes: Vec<Resume>,
-    /// Why it was down, each time; and why it stopped.
+    /// The reason each time the link went down; and the reason why it stopped.
     pub downs: Vec<LinkError>,
     pub stopped: Option<LinkError>,
     pub bytes: usize,
     pub groups: usize,
-    /// What it asks for.
+    /// The codec that the follower asks for.
     pub codec: Codec,
-    /// It takes no entries for now.
+    /// Whether the follower accepts no entries for now.
     pub is_full: bool,
-    /// It fails at this entry.
+    /// The entry at which the follower fails.
     pub fails_at: Option<Lsn>,
 }
 
@@ -96,7 +96,7 @@ impl Follower for Recorder {
 
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
         self.change(|state| {
-            assert_eq!(heartbeat.after, state.log.last(), "a heartbeat stands where the log ends");
+            assert_eq!(heartbeat.after, state.log.last(), "a heartbeat is at the log's end");
             state.heartbeats.push(heartbeat);
         });
         Ok(())
@@ -133,7 +133,7 @@ impl Running {
     }
 
     pub fn with(address: &str, recorder: Recorder, timing: Timing) -> Running {
-        // Pinned: it draws nothing but how long the link waits before another try.
+        // Pinned: it only decides how long the link waits before another attempt.
         let link = Link { address: address.to_string(), timing, seed: 7 };
         let (recorder, stop) = (Arc::new(recorder), Stop::new());
         let (follower, stopped) = (Arc::clone(&recorder), stop.clone());
@@ -145,14 +145,14 @@ impl Running {
         self.recorder.wait_until(&format!("lsn {last}"), |state| state.log.last() >= last);
     }
 
-    /// Waits for the link to stop by itself, and says why.
+    /// Waits for the link to stop by itself; returns the reason.
     pub fn stopped(mut self) -> LinkError {
         self.recorder.wait_until("the link to stop", |state| state.stopped.is_some());
         self.thread.take().map_or(Ok(()), JoinHandle::join).expect("no panic in the link");
         self.recorder.change(|state| state.stopped.take()).expect("it stopped")
     }
 
-    /// Stops the link, and says why it did.
+    /// Stops the link; returns the reason with which it stopped.
     pub fn stop(self) -> LinkError {
         self.stop.set();
         self.stopped()

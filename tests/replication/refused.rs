@@ -1,4 +1,4 @@
-//! What ends a link for good, what only ends a connection, and garbage from either side.
+//! Errors that end a link for good, errors that only end a connection, and garbage from either side.
 
 use super::entries::entry;
 use super::master::{LogSource, Master, PATIENCE, command, timing};
@@ -38,7 +38,7 @@ fn link_refused_stops_for_good() {
          folder is enough if the master's log begins at lsn 1"
     );
     master.stop();
-    assert_eq!(master.source.connections(), 1, "it was asked once");
+    assert_eq!(master.source.connections(), 1, "the master was asked once");
     assert!(matches!(master.source.refusals()[..], [Refusal::Beyond { .. }]));
 }
 
@@ -55,7 +55,7 @@ fn link_follower_that_fails_stops_for_good() {
     assert_eq!(master.source.connections(), 1);
 }
 
-/// A server that answers its n-th connection with `answers[n]`; then it is what `master` is.
+/// A server that answers its n-th connection with `answers[n]`, then closes its port, and connects to `master` once.
 fn answering(answers: Vec<Vec<u8>>, master: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -65,7 +65,7 @@ fn answering(answers: Vec<Vec<u8>>, master: &str) -> String {
             let (mut socket, _) = listener.accept().expect("a connection");
             command(&mut socket);
             socket.write_all(&answer).expect("the link reads");
-            // Until the link has had enough: a close with bytes unread could overtake the answer.
+            // Waits until the link has read enough: a close with unread bytes could overtake the answer.
             let _ = socket.shutdown(std::net::Shutdown::Write);
             let _ = std::io::copy(&mut socket, &mut std::io::sink());
         }
@@ -109,7 +109,7 @@ fn link_garbage_from_the_master_is_an_error_and_another_try() {
         (resume(&[&encoded(2, 0)]), "lsn gap: expected 1, got 2 (epoch 1)"),
         (resume(&[&damaged]), "entry checksum is "),
         (resume(&[&heartbeat(1, 0)]), "heartbeat after lsn 1 came after lsn 0"),
-        // What was good before it stays: the next one goes on from there.
+        // The messages before the garbage are kept: the next connection resumes after them.
         (resume(&[&heartbeat(0, 3), &encoded(1, 5), b"\xb2"]), "unknown entry version 2"),
         (
             b"+CONTINUE 2 9 1\r\n".iter().chain(&encoded(2, 6)).chain(&heartbeat(1, 9)).copied().collect(),
@@ -149,7 +149,7 @@ fn link_to_a_master_of_version_1_asks_again_with_that_and_is_not_down_in_between
     });
 }
 
-/// Garbage in place of a compressed stream, and behind its beginning.
+/// Garbage in place of a compressed stream, and after a good beginning of one.
 #[test]
 fn link_garbage_in_a_compressed_stream_is_an_error_and_another_try() {
     let seed = Seed::of_this_run();
@@ -175,7 +175,7 @@ fn link_garbage_in_a_compressed_stream_is_an_error_and_another_try() {
         running.recorder.change(|state| {
             let told = state.downs[0].to_string();
             assert!(told.starts_with("compressed stream: "), "{told}");
-            // An entry has a checksum of its own: what came through is right.
+            // Every entry has its own checksum, so the entries that were delivered are right.
             let log: Vec<_> = state.log.from(Lsn(0)).to_vec();
             assert!(log.is_empty() || log == [entry(1, 1, 0, 5)], "{log:?}");
             assert!(state.stopped.is_none());
@@ -203,7 +203,7 @@ fn link_random_bytes_after_the_answer_never_panic() {
     running.recorder.change(|state| assert_eq!((state.log.last(), state.heartbeats.len()), (Lsn::NONE, 0)));
 }
 
-/// A connection to `master` after the handshake, by hand.
+/// A connection to `master` after a handshake by hand.
 fn by_hand(master: &Master) -> TcpStream {
     let mut socket = TcpStream::connect(&master.address).expect("it accepts");
     socket.set_read_timeout(Some(PATIENCE)).expect("a limit");

@@ -1,4 +1,4 @@
-//! A follower that has removed a key by itself, and a promoted master on which the key is still alive.
+//! A follower that has removed a key by itself, and a promoted master on which that key is still alive.
 
 use replicheck::binlog::{Entry, Epoch, Lsn};
 use replicheck::command::{Command, line};
@@ -26,8 +26,8 @@ fn apply(replica: &mut SerialReplica<MemoryStore>, entries: &[Entry]) {
     }
 }
 
-/// `h` dies at 100 s. C hears 105 s and removes it. B has heard 95 s, is promoted, and writes to `h` at `written_at`. The answer to C,
-/// and both stores if C goes on. `is_told`: the hello tells of the removal.
+/// `h` dies at 100 s. C hears 105 s and removes it. B has heard 95 s, is promoted, and writes to `h` at `written_at`. Returns
+/// both stores if C resumes, and the refusal otherwise. `is_told`: C's hello reports the removal.
 fn promoted(written_at: u64, is_told: bool) -> Result<(Dump, Dump), Refusal> {
     let mut a = Master::new(MemoryStore::new(), Epoch(1));
     let shared = [run(&mut a, 0, "HSET h f 1"), run(&mut a, 0, "PEXPIRE h 100000")].concat();
@@ -40,7 +40,7 @@ fn promoted(written_at: u64, is_told: bool) -> Result<(Dump, Dump), Refusal> {
     let heard = c.replica().heard();
     let mut store = c.shown().clone();
     let dead = removal_with_deadline(&store, &Key::new(0, "h"), heard).expect("memory");
-    let (effect, deadline) = dead.expect("it is dead there");
+    let (effect, deadline) = dead.expect("`h` is dead on C");
     store.write(&effect.writes).expect("memory");
     let mut c = SerialReplica::new(c.replica().clone(), store);
     let mut b = Master::resume(b.shown().clone(), Epoch(2), Lsn(2), Millis(95_000));
@@ -69,7 +69,7 @@ fn promoted(written_at: u64, is_told: bool) -> Result<(Dump, Dump), Refusal> {
 
 #[test]
 fn follower_that_does_not_tell_what_it_removed_differs_for_ever_and_one_that_does_is_refused() {
-    let (master, replica) = promoted(95_000, false).expect("nothing refuses it");
+    let (master, replica) = promoted(95_000, false).expect("the hello is accepted");
     assert_ne!(master, replica, "the fault: the replica has half of the hash");
     let refusal = Refusal::Removed { removed: Millis(100_000), next: Millis(95_000) };
     assert_eq!(promoted(95_000, true), Err(refusal));

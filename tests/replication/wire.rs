@@ -1,4 +1,4 @@
-//! Messages after the handshake: round trip, damage, cuts, and any bytes at all.
+//! Messages after the handshake: round trips, damage, cuts, and arbitrary bytes.
 
 use super::entries::entry;
 use crate::property::properties;
@@ -11,12 +11,12 @@ use replicheck::replication::wire::{
 use replicheck::replication::{Ack, Heartbeat, Offset, Tail};
 use replicheck::time::Millis;
 
-/// Messages of any content, in any order, with their bytes.
+/// Messages with any content, in any order, and their bytes.
 #[derive(Clone, Debug)]
 struct Stream {
     messages: Vec<Downstream>,
     bytes: Vec<u8>,
-    /// Where each message ends.
+    /// The end of each message.
     ends: Vec<usize>,
 }
 
@@ -45,7 +45,7 @@ impl Arbitrary for Stream {
     }
 }
 
-/// What is in bytes that come in these pieces, until an error.
+/// The messages in bytes that come in these pieces, up to the first error.
 fn decoded(bytes: &[u8], pieces: &[u8]) -> (Vec<Downstream>, Option<WireError>) {
     let (mut incoming, mut messages, mut rest) = (Incoming::default(), Vec::new(), bytes);
     let mut pieces = pieces.iter().cycle();
@@ -84,7 +84,7 @@ properties! {
         let bit = bit % (bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
         let good = stream.ends.iter().filter(|&&end| end <= bit / 8).count();
-        // A length that has grown makes it wait for more; nothing else goes without an error.
+        // A length that grew makes the decoder wait for more bytes; any other damage is an error.
         let (messages, error) = decoded(&bytes, &pieces);
         let at = bit / 8 - good.checked_sub(1).map_or(0, |before| stream.ends[before]);
         messages == stream.messages[..good] && (error.is_some() || (1..5).contains(&at))

@@ -1,11 +1,11 @@
-//! Commit — the commit of the checkout under test, as git tells it.
+//! Commit — the commit of the checkout under test, as git reports it.
 
 use std::process::Command;
 use std::sync::OnceLock;
 
 static COMMIT: OnceLock<String> = OnceLock::new();
 
-/// The commit's whole number; `unknown` where git cannot tell.
+/// The commit's full hash; `unknown` if git cannot tell.
 pub fn commit() -> &'static str {
     COMMIT.get_or_init(|| {
         let said = Command::new("git").args(["rev-parse", "HEAD"]).output();

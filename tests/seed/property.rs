@@ -1,15 +1,15 @@
-//! Property — quickcheck's properties, drawn from the run's seed.
+//! Property — quickcheck's properties, with cases drawn from the run's seed.
 
 use crate::seed::Seed;
 use quickcheck::{QuickCheck, Testable};
 
-/// Asks `property` of cases drawn from the run's seed. Panics with the smallest case found that breaks it.
+/// Tests `property` with cases drawn from the run's seed. Panics with the smallest case found that breaks it.
 pub fn holds(property: impl Testable) {
     let seed = Seed::of_this_run();
     QuickCheck::new().rng(seed.generator()).quickcheck(property);
 }
 
-/// Tests of properties, written as for the macro `quickcheck!`, which does not print its seed.
+/// Declares tests of properties, in the syntax of the macro `quickcheck!`, which does not print its seed.
 macro_rules! properties {
     ($($(#[$meta:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $returned:ty { $($code:tt)* })*) => {
         $(

@@ -1,4 +1,4 @@
-//! Connections and what they ask: order of replies, protocols, CLIENT, INFO, the hand-over of a replica.
+//! Connections and their requests: order of replies, protocols, CLIENT, INFO, the hand-over of a replica's socket.
 
 use super::harness::{PATIENCE, Running};
 use replicheck::server::Ended;
@@ -39,7 +39,7 @@ fn pipeline_longer_than_socket_buffers_needs_no_reader() {
     let server = Running::new();
     let mut client = server.connect();
     let (message, count) = ("m".repeat(10_000), 3000);
-    // All is written before anything is read: a server that stops reading too early would wait for ever.
+    // Everything is written before anything is read: a server that stops reading too early would wait for ever.
     client.send(format!("*2\r\n$4\r\nECHO\r\n$10000\r\n{message}\r\n").repeat(count));
     client.read(&format!("$10000\r\n{message}\r\n").repeat(count), "all messages");
 }
@@ -142,12 +142,12 @@ fn rcsync_hands_over_the_socket_and_what_was_read() {
     let server = Running::new();
     let mut client = server.connect();
     client.send("PING\r\nRCSYNC 1 abc\r\nraw *x bytes");
-    client.read("+PONG\r\n", "what came before");
+    client.read("+PONG\r\n", "the reply before the hand-over");
     let (argv, mut socket, already_read, _seat) =
         server.followed.recv_timeout(PATIENCE).expect("the node gets the socket");
     assert_eq!(argv, [b"RCSYNC".to_vec(), b"1".to_vec(), b"abc".to_vec()]);
     socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
-    // Bytes that came later than the command are read from the socket.
+    // Bytes that arrived after the command are read from the socket.
     let mut all = already_read;
     while all.len() < b"raw *x bytes".len() {
         let mut byte = [0];
@@ -157,7 +157,7 @@ fn rcsync_hands_over_the_socket_and_what_was_read() {
     assert_eq!(all, b"raw *x bytes");
     socket.write_all(b"from the node").expect("the other side reads");
     client.read("from the node", "the hand-over");
-    assert!(!server.connect().text("CLIENT LIST").contains("id=1 "), "it is no client any more");
+    assert!(!server.connect().text("CLIENT LIST").contains("id=1 "), "the replica is no longer a client");
 }
 
 #[test]
@@ -182,5 +182,5 @@ fn stop_from_outside_closes_everyone() {
     let addr = server.addr;
     assert_eq!(server.stopped(), Ended::Stop);
     assert_eq!(client.read_to_end(), "");
-    assert!(std::net::TcpStream::connect(addr).is_err(), "nobody listens");
+    assert!(std::net::TcpStream::connect(addr).is_err(), "no server listens");
 }

@@ -1,4 +1,4 @@
-//! A process that may hold few files open. It is a process of its own: the limit is the whole process's.
+//! A process that may have few files open. It is a process of its own, because the limit is for the whole process.
 
 use super::harness::{Client, Running};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -8,14 +8,15 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-/// Set in the process whose limit is low.
+/// The environment variable that is set in the process with the low limit.
 const IS_CHILD: &str = "REPLICHECK_FEW_DESCRIPTORS";
 const NAME: &str = "server::descriptors::clients_without_a_descriptor_wait_for_one_and_nobody_spins";
 /// More than the runtime needs.
 const DESCRIPTORS: u64 = 64;
-/// How long the server is watched while it cannot accept, and what it may compute in that time: eight attempts take less than
-/// 1 ms, and one that never rests takes all that a busy machine gives it.
+/// How long the server is watched while it cannot accept.
 const WATCHED: Duration = Duration::from_millis(400);
+/// The processor time that the server may use in [`WATCHED`]. Eight attempts take less than 1 ms, and a server that never rests
+/// uses all the time that a busy machine gives it.
 const COMPUTED_MAX: Duration = Duration::from_millis(20);
 
 #[test]
@@ -37,7 +38,7 @@ fn run_out_of_descriptors() {
     let mut served = server.connect();
     served.expect("PING", "+PONG\r\n");
     let mut clients: Vec<Client> = Vec::new();
-    // Both sides are in this process. The system lets clients in that the server has not accepted.
+    // Both sides are in this process. The system completes connections that the server has not accepted.
     while let Ok(socket) = TcpStream::connect(server.addr) {
         clients.push(server.connect_to(socket));
     }
@@ -50,14 +51,14 @@ fn run_out_of_descriptors() {
     let took = computed() - before;
     assert!(took < COMPUTED_MAX, "{took:?} of {WATCHED:?} were computed while nothing could be accepted");
     served.expect("PING", "+PONG\r\n");
-    // The others leave, and it is served.
+    // The other clients leave, and the waiting one is served.
     clients.clear();
     waits.socket.set_read_timeout(Some(super::harness::PATIENCE)).expect("a socket");
     waits.read("+PONG\r\n", "a descriptor is free");
 }
 
-/// The time that this process has computed.
+/// The processor time that this process has used.
 fn computed() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(time).expect("time goes on")
+    Duration::try_from(time).expect("processor time is not negative")
 }

@@ -1,4 +1,4 @@
-//! A server on a free port over the smallest node: a master in memory behind a lock. And a client that sends bytes.
+//! A server on a free port with the smallest node, a master in memory behind a lock; and a client that sends bytes.
 
 use replicheck::binlog::{Epoch, Fsync};
 use replicheck::command::Command;
@@ -18,13 +18,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long a test waits for what must come.
+/// How long a test waits for a condition that must come true.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a replica's RCSYNC handed over.
+/// What an RCSYNC handed over: its arguments, the socket, the bytes read after it, and the replica's seat.
 pub type Followed = (Vec<Vec<u8>>, TcpStream, Vec<u8>, Seat);
 
-/// A master in memory. Time stands still.
+/// A master in memory whose time stands still.
 pub struct MemoryNode {
     master: Mutex<Master<MemoryStore>>,
     facts: Mutex<Facts>,
@@ -159,19 +159,19 @@ impl Running {
         )
     }
 
-    /// A client on a socket that is connected.
+    /// A client on a connected socket.
     pub fn connect_to(&self, socket: TcpStream) -> Client {
         socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
         socket.set_write_timeout(Some(PATIENCE)).expect("a socket");
         Client { socket }
     }
 
-    /// Waits for the end that a client asked for.
+    /// Waits for the end that a client has asked for.
     pub fn ended(mut self) -> Ended {
         self.thread.take().expect("taken once").join().expect("the server did not panic")
     }
 
-    /// Stops it from outside, and waits for its end.
+    /// Stops the server from outside, and waits for its end.
     pub fn stopped(mut self) -> Ended {
         drop(self.stop.take());
         self.thread.take().expect("taken once").join().expect("the server did not panic")
@@ -216,7 +216,7 @@ impl Client {
                     panic!("{error} after {after}: {}", String::from_utf8_lossy(&seen[..at]))
                 }
             }
-            // Whatever differs is told now, not after the patience is over.
+            // A difference is reported at once, not only after the timeout.
             assert_eq!(
                 String::from_utf8_lossy(&seen[..at]),
                 String::from_utf8_lossy(&expected.as_bytes()[..at]),
@@ -230,13 +230,13 @@ impl Client {
     pub fn read_to_end(&mut self) -> String {
         let mut all = Vec::new();
         if let Err(error) = self.socket.read_to_end(&mut all) {
-            // A reset is an end too: the server closed before it had read all.
+            // A reset is an end, too: the server closed before it had read everything.
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the server does not close");
         }
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// Reads so many bytes, or fewer if the server closes; how many.
+    /// Reads so many bytes, or fewer if the server closes; returns how many.
     pub fn read_at_most(&mut self, bytes: usize) -> usize {
         let (mut chunk, mut read) = (vec![0; 1 << 20], 0);
         while read < bytes {
@@ -251,7 +251,7 @@ impl Client {
         read
     }
 
-    /// Reads a line, without its end.
+    /// Reads a line; returns it without its line end.
     pub fn line(&mut self) -> String {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {

@@ -1,11 +1,11 @@
-//! Strangers: HTTP on the port, peers of other machines.
+//! Hostile connections: HTTP on the port, and peers on other machines.
 
 use super::harness::Running;
 use replicheck::server::Config;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 
-/// What a browser can be made to send to any port, and what of it may be answered.
+/// Bytes that a browser can be made to send to any port, and the replies that they may get.
 #[test]
 fn http_is_closed_without_a_reply_and_nothing_behind_it_runs() {
     let cases = [
@@ -14,13 +14,13 @@ fn http_is_closed_without_a_reply_and_nothing_behind_it_runs() {
         ("host: a\r\nSET pwned yes\r\n", ""),
         ("*1\r\n$5\r\nHoSt:\r\nSET pwned yes\r\n", ""),
         ("*2\r\n$4\r\nPoSt\r\n$1\r\n/\r\nSET pwned yes\r\n", ""),
-        // What came before is answered.
+        // The command before it is answered.
         ("SET before 1\r\nPOST /\r\nSET pwned yes\r\n", "+OK\r\n"),
         (
             "GET / HTTP/1.1\r\nHost: a\r\n\r\nSET pwned yes\r\n",
             "-ERR wrong number of arguments for 'get' command\r\n",
         ),
-        // As in Redis, no other header closes.
+        // As in Redis, no other HTTP header closes the connection.
         ("Host\r\nQUIT\r\n", "-ERR unknown command 'Host', with args beginning with: \r\n+OK\r\n"),
     ];
     let server = Running::new();
@@ -33,10 +33,10 @@ fn http_is_closed_without_a_reply_and_nothing_behind_it_runs() {
     server.connect().expect("EXISTS before", ":1\r\n");
 }
 
-/// An address of this machine that is not the loopback one. No packet is sent for it.
+/// An address of this machine other than the loopback address. No packet is sent to find it.
 fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // An address for documentation: the system only looks up by which of its own it would go there.
+    // A documentation address: the system only looks up from which of its own addresses it would send.
     socket.connect((Ipv4Addr::new(198, 51, 100, 1), 9)).ok()?;
     socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
 }
@@ -51,7 +51,9 @@ fn peer_of_another_address_is_refused_as_long_as_the_mode_is_protected() {
     let server = Running::with(Config { bind, ..Config::default() });
     let (near, far) = ((Ipv4Addr::LOCALHOST, server.addr.port()), (own, server.addr.port()));
     let (near, far) = (SocketAddr::from(near), SocketAddr::from(far));
-    let connect = |addr: SocketAddr| server.connect_to(TcpStream::connect(addr).expect("it listens there"));
+    let connect = |addr: SocketAddr| {
+        server.connect_to(TcpStream::connect(addr).expect("the server listens on this address"))
+    };
     let refused = connect(far).read_to_end();
     let beginning = "-DENIED Redis is running in protected mode because protected mode is enabled";
     assert!(refused.starts_with(beginning) && refused.ends_with(".\r\n"), "{refused}");

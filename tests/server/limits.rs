@@ -1,4 +1,4 @@
-//! What a client may take: connections, bytes of a request, bytes of replies that wait, time.
+//! Limits on what a client may use: connections, bytes of a request, bytes of waiting replies, time.
 
 use super::harness::{PATIENCE, Running};
 use replicheck::server::config::OutputLimit;
@@ -30,7 +30,7 @@ fn bulk_beyond_its_limit_is_refused_by_its_header() {
     client.expect("STRLEN k", ":2097152\r\n");
     client.send(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", value.len() + 1));
     assert_eq!(client.read_to_end(), "-ERR Protocol error: invalid bulk length\r\n");
-    // The whole request has a limit too; Redis closes without a word.
+    // The whole request has a limit, too; Redis closes without a message.
     let mut client = server.connect();
     client.send(format!("PING\r\n*3\r\n$2\r\nab\r\n${}\r\n{value}\r\n$1048576\r\n", value.len()));
     assert_eq!(client.read_to_end(), "+PONG\r\n");
@@ -44,7 +44,7 @@ fn reader_that_takes_nothing_is_closed_at_the_hard_limit() {
     let value = "v".repeat(1 << 19);
     slow.send(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{value}\r\n", value.len()));
     slow.read("+OK\r\n", "SET");
-    // One reply is within the limit; a hundred that are not read are beyond any socket's buffers.
+    // One reply is within the limit; a hundred unread ones exceed the buffers of any socket.
     slow.send("GET k\r\n".repeat(100));
     other.expect("PING", "+PONG\r\n");
     let taken = slow.read_to_end().len();
@@ -61,9 +61,9 @@ fn reader_that_takes_nothing_is_closed_after_the_soft_limits_time() {
     slow.send(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{value}\r\n", value.len()));
     slow.read("+OK\r\n", "SET");
     slow.send("GET k\r\n".repeat(100));
-    // Not before the server has closed it does the client read: the list says when.
+    // The client reads only after the server has closed it: CLIENT LIST shows when.
     let closed = (0..1_000_000).any(|_| !other.text("CLIENT LIST").contains("id=1 "));
-    assert!(closed, "a million questions later it is still there");
+    assert!(closed, "after a million requests the client is still connected");
     let taken = slow.read_to_end().len();
     assert!(taken < 100 * value.len(), "{taken} bytes were sent");
 }
@@ -88,10 +88,10 @@ fn replicas_beyond_their_number_are_refused_and_count_as_connections() {
     let mut replicas: Vec<_> = (0..REPLICAS_MAX).map(&mut replica).collect();
     let mut one_more = server.connect();
     one_more.expect("RCSYNC 1 abc", "-ERR max number of replicas reached\r\n");
-    // That one is a connection still, and with the replicas all places are taken.
+    // The refused one is still a connection, and with the replicas it takes all places.
     assert_eq!(server.connect().read_to_end(), "-ERR max number of clients reached\r\n");
     one_more.expect("PING", "+PONG\r\n");
-    // The node closes a replica: its place is free.
+    // The node closes a replica, and its place becomes free.
     drop(replicas.pop());
     replica(0);
     asks.expect("PING", "+PONG\r\n");

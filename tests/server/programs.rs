@@ -1,4 +1,4 @@
-//! Programs that people use: the crate `redis`, redis-cli, redis-benchmark.
+//! Programs that people use, run against the server: the crate `redis`, redis-cli, redis-benchmark.
 
 use super::harness::Running;
 use redis::Commands as _;
@@ -38,7 +38,7 @@ fn crate_redis_talks_to_the_server_in_both_protocols() {
     }
 }
 
-/// What the program prints; `None`, said aloud, if it is not installed.
+/// The output of the program. `None`, with a line on standard error, if it is not installed.
 fn output(program: &str, server: &Running, arguments: &[&str], input: &str) -> Option<String> {
     let port = server.addr.port().to_string();
     let started = Command::new(program)
@@ -49,7 +49,7 @@ fn output(program: &str, server: &Running, arguments: &[&str], input: &str) -> O
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = started else {
-        // Not by `println!`, which a test that passes keeps to itself.
+        // Not with `println!`: the test harness hides its output when the test passes.
         let _ = writeln!(std::io::stderr(), "skipped: {program} not found");
         return None;
     };

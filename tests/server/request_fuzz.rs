@@ -1,5 +1,6 @@
-//! A million frames, random and mutated, from a seed that is printed: no panic, no memory beyond what was sent, the
-//! same requests and errors however the bytes are cut, and the argv that the crate `redis_protocol` reads.
+//! A million frames, random and mutated, from a seed that is printed. The server's reader must not panic, and must take no memory
+//! beyond the bytes sent. It must give the same requests and errors however the bytes are cut, and the same argv as the crate
+//! `redis_protocol`.
 
 use crate::seed::{Seed, setting};
 use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
@@ -18,7 +19,7 @@ fn requests_random_and_mutated_are_read_alike_in_any_pieces() {
     let mut seen = Seen::default();
     let mut at = 0;
     while at < frames {
-        // Several frames behind one another, so that a frame begins where another ended.
+        // Several frames one after the other, so that a frame begins right after the end of another one.
         let count = random.u64(1..=4).min(frames - at);
         let mut bytes: Vec<u8> = (0..count).flat_map(|_| frame(&mut random)).collect();
         if random.u8(..4) > 0 {
@@ -53,7 +54,7 @@ fn check(random: &mut fastrand::Rng, bytes: &[u8], seen: &mut Seen, at: u64) {
     seen.inline += u64::from(inline && !whole.0.is_empty());
     seen.errors += u64::from(whole.1.is_some());
     seen.waiting += u64::from(whole.1.is_none());
-    // The crate reads `+1` and `01` as lengths, which Redis refuses.
+    // The crate accepts `+1` and `01` as lengths, which Redis refuses.
     if let Some(argv) = decoded(bytes).filter(|_| whole.1.is_none()) {
         seen.decoded += 1;
         let ours = if argv.is_empty() { None } else { whole.0.first() };
@@ -65,7 +66,7 @@ fn check(random: &mut fastrand::Rng, bytes: &[u8], seen: &mut Seen, at: u64) {
     }
 }
 
-/// What [`Requests`] makes of `bytes` in pieces of the lengths that `piece` gives.
+/// The requests and the error that [`Requests`] reads from `bytes`, in pieces whose lengths `piece` returns.
 fn read(bytes: &[u8], mut piece: impl FnMut() -> usize) -> Read {
     let (mut requests, mut seen, mut rest) = (Requests::new(LIMITS), Vec::new(), bytes);
     while !rest.is_empty() {
@@ -85,7 +86,7 @@ fn read(bytes: &[u8], mut piece: impl FnMut() -> usize) -> Read {
                 }
             }
         }
-        // Memory grows with what was sent, not with what was announced: the shortest argument takes 6 bytes on the
+        // Memory grows with the bytes sent, not with the announced length: the shortest argument takes 6 bytes on the
         // wire and, in a vector that doubles, 48 in memory.
         let (held, bound) = (requests.held(), 4096 + 10 * bytes.len());
         assert!(held <= bound, "{} bytes sent, {held} held", bytes.len());

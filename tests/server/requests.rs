@@ -1,8 +1,8 @@
-//! Requests that break the protocol, with what a real Redis 7.0.15 answered; each sent whole and byte by byte.
+//! Requests that break the protocol, with the answers of a real Redis 7.0.15; each is sent whole and byte by byte.
 
 use replicheck::server::request::{Limits, ProtocolError, Requests};
 
-/// The requests in `bytes`, in pieces of `step`, and the error that ends them.
+/// The requests in `bytes`, read in pieces of `step` bytes, and the error that ends them.
 fn read(bytes: &[u8], step: usize, limits: Limits) -> (Vec<Vec<Vec<u8>>>, Option<ProtocolError>) {
     let (mut requests, mut seen) = (Requests::new(limits), Vec::new());
     for piece in bytes.chunks(step.max(1)) {
@@ -18,7 +18,7 @@ fn read(bytes: &[u8], step: usize, limits: Limits) -> (Vec<Vec<Vec<u8>>>, Option
     (seen, None)
 }
 
-/// Recorded from redis-server 7.0.15 over a socket: bytes, what it answered. `open` = the connection stays and waits.
+/// Bytes and the answer of redis-server 7.0.15, recorded over a socket. `open`: the connection stays open and waits.
 const RECORDED: &[(&[u8], &str)] = &[
     (b"*abc\r\n", "Protocol error: invalid multibulk length"),
     (b"*2147483647\r\n", "open"),

@@ -1,4 +1,4 @@
-//! Known bugs of the catalogue on threads: a row's program, logged and applied as the row says, and the row's invariant.
+//! Known bugs of the catalogue on threads: a row's program, logged and applied as the row says, and checked for its invariant.
 
 use crate::apply::pool::{Limits, Pool};
 use crate::log::logged;
@@ -13,10 +13,10 @@ use replicheck::models::fault::SeededFault;
 use replicheck::ordering::{Ordering, Reads, Strategy};
 use std::sync::Arc;
 
-/// As many as the model has.
+/// As many workers as the model has.
 const WORKERS: usize = OrderingBounds::QUICK.workers;
 
-/// The rows that threads can show, with their ids.
+/// The rows of the catalogue that threads can show, with their ids.
 pub fn rows() -> Vec<(&'static str, &'static Bug)> {
     let counted = catalogue::all().filter_map(|case| Some((case.id, case.bug()?)));
     let rows: Vec<_> = counted.filter(|(_, bug)| bug.not_by_threads().is_none()).collect();
@@ -24,7 +24,7 @@ pub fn rows() -> Vec<(&'static str, &'static Bug)> {
     rows
 }
 
-/// A row's program under its bug or its cure.
+/// A row's program, with its bug or with its cure.
 #[derive(Clone)]
 pub struct Case {
     bug: &'static Bug,
@@ -38,21 +38,21 @@ impl Case {
         Case { bug, choice, history: Arc::new(history) }
     }
 
-    /// What a run says in which the bug shows.
+    /// The words in the panic of a run that shows the bug.
     pub fn words(&self) -> String {
         match self.choice.fault() {
-            // Entries wait and no thread goes on.
+            // Entries wait, and no thread can proceed.
             Some(SeededFault::HoldsBackTheLast) => "deadlock".to_owned(),
             _ => format!("broken: [\"{}\"]", self.bug.invariant),
         }
     }
 
-    /// Admits all entries and is the second worker then; a reader looks after every batch.
+    /// Admits all entries, and then is the second worker; a reader reads after every batch.
     pub fn run(&self) {
         let machine = self.choice.machine(WORKERS);
-        assert_eq!(machine.reads(), Reads::Latest, "the reader below sees the store as it is");
+        assert_eq!(machine.reads(), Reads::Latest, "the reader below reads the live store");
         let limits = Limits { entries_max: self.history.entries.len(), bytes_max: 1000 };
-        // Not an Arc of the tool's: at a deadlock, dropping one panics once more.
+        // Not an `Arc` of the tool: at a deadlock, dropping one would panic again.
         let pool = Arc::new(Pool::new(Applier::new(machine, WORKERS, Lsn::NONE), limits, Default::default()));
         let judge = Judge::new(&self.history, Strategy::Serial, Wrong::Nothing).without_crash();
         let judge = Arc::new(judge);

@@ -1,4 +1,4 @@
-//! The gate: nothing is written that was not let through, and what the strategy has not given does not stand there.
+//! The gate: a job is written only after it was let through, and only jobs that the strategy has given wait at the gate.
 
 use super::pool::{ROOMY, spin_until};
 use crate::log::log;
@@ -14,12 +14,12 @@ fn gated(strategy: Strategy) -> Pool<AnyOrdering> {
     Pool::new(Applier::new(strategy.machine(2, 4), 2, Lsn::NONE), ROOMY, Schedule::Gated)
 }
 
-/// The first entries of the jobs at the gate.
+/// The first entries of the jobs that wait at the gate.
 fn at_gate(pool: &Pool<AnyOrdering>) -> Vec<u64> {
     pool.state().at_gate.iter().map(|job| job.first().0).collect()
 }
 
-/// Lets the jobs of these entries through, one after the other, with two workers; gives the order of the writes.
+/// Lets the jobs of these entries through, one after the other, with two workers; returns the order of the writes.
 fn written(pool: &Pool<AnyOrdering>, replica: &Recorder, order: &[u64]) -> Vec<u64> {
     thread::scope(|scope| {
         for worker in 0..2 {
@@ -27,13 +27,17 @@ fn written(pool: &Pool<AnyOrdering>, replica: &Recorder, order: &[u64]) -> Vec<u
         }
         for &lsn in order {
             let state = spin_until(pool, |state| state.at_gate.iter().any(|job| job.first() == Lsn(lsn)));
-            let job = state.at_gate.into_iter().find(|job| job.first() == Lsn(lsn)).expect("it is there");
+            let job = state
+                .at_gate
+                .into_iter()
+                .find(|job| job.first() == Lsn(lsn))
+                .expect("the job is at the gate");
             pool.let_write(job.clone());
             spin_until(pool, |state| state.unfinished.contains(&job));
             pool.let_finish(job.clone());
             spin_until(pool, |state| !state.begun.contains(&job));
         }
-        assert_eq!(replica.written().len(), order.len(), "nothing else was written");
+        assert_eq!(replica.written().len(), order.len(), "only these entries are written");
         pool.close();
     });
     replica.written().into_iter().map(|lsn| lsn.0).collect()
@@ -66,7 +70,7 @@ fn gate_shows_what_the_strategy_has_given_and_lets_be_written() {
     }
 }
 
-/// A worker that has written and not said so: the next batch's marker does not count it.
+/// A worker has written a job and not yet finished it: the marker of the next batch does not count that job.
 #[test]
 fn gate_job_that_is_written_and_not_finished_is_below_no_marker() {
     let log = log(&["SET a 1", "SET b 2", "SET b 3"]);
@@ -82,7 +86,7 @@ fn gate_job_that_is_written_and_not_finished_is_below_no_marker() {
         }
         let state = pool.state();
         assert_eq!((state.watermark, state.at_gate.len(), state.queued_entries), (Lsn::NONE, 0, 3));
-        assert_eq!(state.begun, [], "both stand at the gate");
+        assert_eq!(state.begun, [], "no job is being written or finished");
         pool.let_finish(second);
         let state = spin_until(pool, |state| state.at_gate.contains(&third));
         assert_eq!((state.watermark, state.unfinished), (Lsn::NONE, vec![first]));
@@ -91,11 +95,11 @@ fn gate_job_that_is_written_and_not_finished_is_below_no_marker() {
         assert_eq!(
             apply::marker(&lock(&replica.disk).store).expect("memory"),
             Lsn::NONE,
-            "entry 1 is not said to be done"
+            "entry 1 is not finished"
         );
         pool.close();
     });
-    assert_eq!(pool.watermark(), Lsn(3), "what is written is finished when the pool is closed");
+    assert_eq!(pool.watermark(), Lsn(3), "written jobs are finished when the pool is closed");
 }
 
 #[test]
@@ -103,7 +107,7 @@ fn gate_opens_when_the_pool_is_closed() {
     let log = log(&["SET a 1", "SET a 2", "FLUSHDB"]);
     let (pool, replica) = (gated(Strategy::Barrier), Recorder::new(Fault::None));
     log.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
-    assert_eq!(written(&pool, &replica, &[1]), [1, 2, 3], "all that is queued is finished");
+    assert_eq!(written(&pool, &replica, &[1]), [1, 2, 3], "all queued jobs are finished");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Holds: a forced schedule is kept as far as the strategy allows, and nothing hangs on it.
+//! Holds: a forced schedule is kept as far as the strategy allows, and no thread hangs because of it.
 
 use super::pool::ROOMY;
 use crate::log::{Data, log, states};
@@ -23,7 +23,7 @@ fn pool(strategy: Strategy, workers: usize, limits: Limits, holds: &[Hold]) -> P
     )
 }
 
-/// What became of the holds, in which order the entries were written, and what the replica ends with.
+/// The outcome of each hold, the order in which the entries were written, and the replica's final state.
 fn run(pool: &Pool<AnyOrdering>, workers: usize, log: &[Arc<Entry>]) -> (Vec<Outcome>, Vec<u64>, Data) {
     let replica = Recorder::of_parts();
     thread::scope(|scope| {
@@ -38,7 +38,7 @@ fn run(pool: &Pool<AnyOrdering>, workers: usize, log: &[Arc<Entry>]) -> (Vec<Out
     (outcomes, replica.written().into_iter().map(|lsn| lsn.0).collect(), replica.data())
 }
 
-/// Two keys, of worker 0 and of worker 1 of two.
+/// Two keys: with two workers, one belongs to worker 0 and one to worker 1.
 fn keys_of_two_lanes() -> [String; 2] {
     let key_of = |lane| {
         let names = (0..100).map(|at| format!("key{at}"));
@@ -55,7 +55,7 @@ fn hold_lets_key_hash_diverge_and_barrier_not() {
         let key_hash = pool(Strategy::KeyHash, 2, ROOMY, &[hold(1, 3)]);
         let (outcomes, written, data) = run(&key_hash, 2, &log);
         assert_eq!((outcomes, written), (vec![Outcome::Kept], vec![3, 1, 2]));
-        assert_eq!(data, states[2], "a has its second value, as if nothing had been flushed");
+        assert_eq!(data, states[2], "a has its second value, as if FLUSHDB had not run");
         for strategy in [Strategy::Barrier, Strategy::Serial, Strategy::Sequence, Strategy::Writeset] {
             let (outcomes, written, data) = run(&pool(strategy, 2, ROOMY, &[hold(1, 3)]), 2, &log);
             assert_eq!((outcomes, written), (vec![Outcome::Yielded], vec![1, 2, 3]), "{}", strategy.name());
@@ -71,7 +71,7 @@ fn hold_on_one_worker_yields() {
     assert_eq!((outcomes, written), (vec![Outcome::Yielded], vec![1, 2, 3]));
 }
 
-/// Worker 0 is to wait for an entry that is its own next one: no entry to come can change that.
+/// Worker 0 must wait for an entry that is its own next one: no later entry can change that.
 #[test]
 fn hold_for_the_last_entry_admitted_behind_it_yields_at_once() {
     let log = log(&["SET a 1", "SET a 2"]);

@@ -1,4 +1,4 @@
-//! Logs: the entries that a master writes for some commands, and the states that it goes through.
+//! Logs: the entries that a master writes for some commands, and the states that the master goes through.
 
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
@@ -11,19 +11,19 @@ use replicheck::time::Millis;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Raw records without the marker.
+/// Raw records, without the marker.
 pub type Data = BTreeMap<Vec<u8>, Vec<u8>>;
 
 pub fn command(text: &str) -> Command {
     Command::parse(0, line::split(text.as_bytes()).expect("a line")).expect("a command")
 }
 
-/// The entries of these commands, as effects, a millisecond apart.
+/// The entries of these commands, as effects, one millisecond apart.
 pub fn log(commands: &[&str]) -> Vec<Arc<Entry>> {
     logged(&*Policy::LogClock.get(), commands)
 }
 
-/// The entries of these commands by a policy, a millisecond apart.
+/// The entries of these commands under a policy, one millisecond apart.
 pub fn logged(policy: &dyn ExpiryPolicy, commands: &[&str]) -> Vec<Arc<Entry>> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let mut entries = Vec::new();
@@ -38,7 +38,7 @@ pub fn logged(policy: &dyn ExpiryPolicy, commands: &[&str]) -> Vec<Arc<Entry>> {
     entries
 }
 
-/// The entries of `commands` commands drawn with `seed`; a few of them come to nothing and have none.
+/// The entries of `commands` commands drawn with `seed`; a few of the commands have no effect and thus no entry.
 pub fn random_log(seed: u64, commands: usize) -> Vec<Arc<Entry>> {
     let mut random = fastrand::Rng::with_seed(seed);
     let key = |random: &mut fastrand::Rng| *random.choice(&["a", "b", "c", "d", "e"]).expect("a key");
@@ -63,7 +63,7 @@ pub fn data(store: &MemoryStore) -> Data {
     user.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
 }
 
-/// What the master held after entry 0, 1, … of the log.
+/// The master's state after entry 0, 1, … of the log.
 pub fn states(log: &[Arc<Entry>]) -> Vec<Data> {
     let mut store = MemoryStore::new();
     let mut states = vec![data(&store)];

@@ -1,15 +1,15 @@
-//! Safe strategies with a fault each: what the tools must find.
+//! Safe strategies, each with a fault that the tools must find.
 
 use replicheck::binlog::Lsn;
 use replicheck::effect::KeySet;
 use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Refused, Strategy};
 
-/// What is wrong with a strategy.
+/// The fault of a strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// An entry is done for the strategy as soon as it is taken.
+    /// An entry counts as finished for the strategy as soon as it is taken.
     ForgetsWhatIsInFlight,
-    /// Batches are written whenever they are built.
+    /// Batches are written as soon as they are built.
     WritesOutOfTurn,
     /// FLUSHDB conflicts with nothing.
     OverlooksEverything,
@@ -26,7 +26,7 @@ pub const MUTANTS: [(Strategy, Fault); 5] = [
     (Strategy::WritesetSnapshots, Fault::PublishesWithoutDraining),
 ];
 
-/// A strategy, with a fault or none.
+/// A strategy with a fault, or without one.
 #[derive(Clone, Debug)]
 pub struct Mutant {
     pub inner: AnyOrdering,

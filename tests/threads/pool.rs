@@ -60,7 +60,7 @@ fn pool_safe_strategy_ends_as_the_log_does() {
             if !matches!(strategy, Strategy::Barrier | Strategy::Writeset) {
                 for (lsn, shown) in published {
                     let state = states.get(usize::try_from(lsn.0).expect("small"));
-                    assert_eq!(Some(&shown), state, "{what}: published at {lsn} is no prefix");
+                    assert_eq!(Some(&shown), state, "{what}: published at {lsn} is not a prefix");
                 }
             }
             let state = pool.state();
@@ -69,7 +69,7 @@ fn pool_safe_strategy_ends_as_the_log_does() {
     }
 }
 
-/// Spins until the pool is as `is_so` wants it. Panics if the pool stops before.
+/// Spins until `is_so` holds for the pool's state. Panics if the pool stops before.
 pub fn spin_until(pool: &Pool<AnyOrdering>, is_so: impl Fn(&PoolState) -> bool) -> PoolState {
     loop {
         let state = pool.state();
@@ -81,7 +81,7 @@ pub fn spin_until(pool: &Pool<AnyOrdering>, is_so: impl Fn(&PoolState) -> bool) 
     }
 }
 
-/// The last entry admitted once `lsn` is, or who admits it waits.
+/// The last admitted entry, once `lsn` is admitted or the admitting thread waits.
 fn admitted_or_waits(pool: &Pool<AnyOrdering>, lsn: Lsn) -> Lsn {
     spin_until(pool, |state| state.admission_waits || state.admitted >= lsn).admitted
 }

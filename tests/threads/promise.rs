@@ -1,5 +1,5 @@
-//! What a strategy promises, by the functions of `src/invariant.rs`: checked after every batch, at the end, and after a
-//! crash at any moment.
+//! The promises of a strategy, as the functions of `src/invariant.rs`: they are checked after every batch, at the end, and after
+//! a crash at any moment.
 
 use crate::apply::pool::Work;
 use crate::publication::ReplicaPublication;
@@ -25,16 +25,16 @@ use std::sync::Arc;
 pub const INVARIANTS: [&str; 5] =
     ["convergence", "per_key_order", "prefix", "monotonic_reads", "exactly_once"];
 
-/// What `strategy` promises for effects.
+/// The invariants that `strategy` promises if the log holds effects.
 pub fn promised(strategy: Strategy) -> Vec<&'static str> {
     let choice = OrderingChoice::effects(strategy);
     INVARIANTS.into_iter().filter(|name| ordering(choice, name) == Verdict::Holds).collect()
 }
 
-/// No command of these logs asks for the time.
+/// The instants of an entry. No command of these logs asks for the time.
 const INSTANTS: fn(&Entry) -> Instants = |_| Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
 
-/// A log, and the master after 0, 1, 2, … entries of it.
+/// A log, and the master's state after 0, 1, 2, … entries of it.
 pub struct History {
     pub entries: Vec<Arc<Entry>>,
     pub versions: Vec<Versions>,
@@ -59,7 +59,7 @@ impl History {
         self.entries.last().map_or(Lsn::NONE, |entry| entry.lsn)
     }
 
-    /// The instant before which no reader of the first `lsn` entries judges, and the one beyond which none does.
+    /// The time before which no reader of the first `lsn` entries may judge, and the time after which none may.
     pub fn clocks(&self, lsn: Lsn) -> (Millis, Millis) {
         let at = usize::try_from(lsn.0).expect("small");
         let first = at.checked_sub(1).map_or(Millis::ZERO, |before| self.entries[before].time);
@@ -70,12 +70,12 @@ impl History {
         self.versions.iter().zip(&self.dumps).map(|(versions, dump)| State { versions, dump }).collect()
     }
 
-    /// The length of the prefix that a reader sees, if it is one.
+    /// The length of the prefix that a reader sees; `None` if it sees no prefix.
     pub fn prefix(&self, sees: &Seen) -> Option<Lsn> {
         invariant::prefix(&self.states(), Lsn::NONE, sees.state())
     }
 
-    /// What a reader who saw `saw` breaks by seeing `sees`.
+    /// The invariants that a reader breaks if it saw `saw` before and sees `sees` now.
     pub fn look(&self, saw: &Seen, sees: &Seen) -> BTreeSet<&'static str> {
         let states = self.states();
         let held = [
@@ -106,7 +106,7 @@ fn seen(held: &Data) -> Seen {
 
 struct Disk {
     held: Data,
-    /// What was held after 0, 1, 2, … batches, with the last entry of the log that was written by then.
+    /// The data after 0, 1, 2, … batches, each with the last entry of the log that was written by then.
     batches: Vec<(Data, Lsn)>,
     /// Readers are let in when this LSN is published.
     opens_at: Option<Lsn>,
@@ -114,24 +114,24 @@ struct Disk {
     broken: BTreeSet<&'static str>,
 }
 
-/// What is done wrong on purpose, outside the strategy.
+/// A fault on purpose, outside the strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
     Nothing,
-    /// The marker is the last entry of the batch, whatever is missing below it.
+    /// The marker is the last entry of the batch, even if entries below it are missing.
     MarkerSkipsGaps,
 }
 
-/// A replica's store in memory, with a reader who looks after every batch, or at what is published.
+/// A replica's store in memory, with a reader that reads after every batch, or the published state.
 pub struct Judge {
     pub history: Arc<History>,
     disk: Mutex<Disk>,
-    /// Whether readers see the store as it is.
+    /// Whether readers see the live store.
     live: bool,
     wrong: Wrong,
-    /// Whether a crash at any batch is looked at, too.
+    /// Whether a crash after any batch is checked, too.
     crashes: bool,
-    /// What other threads are given, as the engine does it.
+    /// The state for other threads, published as the engine does it.
     publication: Option<ReplicaPublication<Seen>>,
 }
 
@@ -155,12 +155,12 @@ impl Judge {
         }
     }
 
-    /// Of a replica that does not crash.
+    /// A judge of a replica that does not crash.
     pub fn without_crash(self) -> Judge {
         Judge { crashes: false, ..self }
     }
 
-    /// With a publication for other threads.
+    /// A judge that also publishes states for other threads.
     pub fn with_publication(self) -> Judge {
         let publication =
             ReplicaPublication::new(Replica::new(Lsn::NONE, LogTime::default(), None, Readers::In));
@@ -176,15 +176,15 @@ impl Judge {
         }
     }
 
-    /// What another thread reads: the last entry published, the instant to judge by, the state (`None`: the store as it
-    /// is, which may be ahead).
+    /// What another thread reads: the last published entry, the time to judge by, and the published state (`None`: the live
+    /// store, which may be ahead).
     pub fn read(&self) -> (Lsn, Millis, Option<Arc<Seen>>) {
         let publication = self.publication.as_ref().expect("a judge with a publication");
         let read = publication.read(&LogClock, Moment::default());
         (read.lsn, read.reading.time, read.snapshot)
     }
 
-    /// The store as it is.
+    /// The live store.
     pub fn latest(&self) -> Seen {
         seen(&lock(&self.disk).held)
     }
@@ -196,8 +196,8 @@ impl Judge {
         disk.seen = sees;
     }
 
-    /// The same replica after a crash: of its batches all but the first `kept` of so many are lost, and readers are let
-    /// in when `opens_at` is applied again.
+    /// The same replica after a crash. It keeps the first batches: `kept` returns how many, given the number of all. Readers are
+    /// let in when `opens_at` is applied again.
     pub fn crashed(self, kept: impl FnOnce(usize) -> usize, opens_at: Lsn) -> Judge {
         {
             let mut disk = lock(&self.disk);
@@ -213,7 +213,7 @@ impl Judge {
         lock(&self.disk).held.marker()
     }
 
-    /// What is broken: on the way, at the end if that was `reached`, and after a crash that left any of the batches.
+    /// The broken invariants: on the way, at the end if it was `reached`, and after a crash at any batch.
     fn broken(&self, reached: bool) -> BTreeSet<&'static str> {
         let disk = lock(&self.disk);
         let mut broken = disk.broken.clone();
@@ -221,7 +221,7 @@ impl Judge {
             broken.extend(self.broken_at(self.history.end(), &disk.held));
         }
         for (left, end) in disk.batches.iter().filter(|_| self.crashes) {
-            // The log has at least what was written.
+            // The log holds at least the written entries.
             let mut again = left.clone();
             let runs_again = |entry: &&Arc<Entry>| entry.lsn > left.marker() && entry.lsn <= *end;
             for entry in self.history.entries.iter().filter(runs_again) {
@@ -232,14 +232,14 @@ impl Judge {
         broken
     }
 
-    /// What is broken of a replica that has applied all up to `end`.
+    /// The invariants that a replica breaks if it has applied all entries up to `end`.
     fn broken_at(&self, end: Lsn, held: &Data) -> Vec<&'static str> {
         let end = usize::try_from(end.0).expect("small");
         let sees = seen(held);
         let master = State { versions: &self.history.versions[end], dump: &self.history.dumps[end] };
         let mut broken = Vec::new();
         if !invariant::convergence(sees.state(), master) {
-            // Both levels say convergence first.
+            // Both levels include convergence.
             broken.extend(["convergence", "per_key_order", "prefix"]);
         }
         let once = held.dump_once();
@@ -249,7 +249,7 @@ impl Judge {
         broken
     }
 
-    /// Panics where one of `promised` is broken; `reached` as the log was applied to its end.
+    /// Panics if one of `promised` is broken. `reached`: the log was applied to its end.
     pub fn assert_kept(&self, promised: &[&'static str], reached: bool) {
         let broken = self.broken(reached);
         let broken: Vec<_> = promised.iter().filter(|name| broken.contains(**name)).collect();

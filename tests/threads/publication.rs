@@ -1,4 +1,4 @@
-//! What readers are given.
+//! The state and the time that readers are given.
 
 use replicheck::binlog::Lsn;
 use replicheck::expiry::{self, Judging, LogTime, Reading};
@@ -7,12 +7,12 @@ use replicheck::publication::{MasterPublication, ReplicaPublication, ReplicaSigh
 use replicheck::time::{Elapsed, Millis, Moment};
 use std::sync::Arc;
 
-/// Both clocks say the same.
+/// A moment at which both clocks show `now`.
 fn at(now: u64) -> Moment {
     Moment { elapsed: Elapsed(now), wall: Millis(now) }
 }
 
-/// A clock that goes on from log time 10, which it has been when both clocks said 10.
+/// A clock that continues from log time 10, at a moment at which both clocks showed 10.
 fn clock() -> MasterClock {
     MasterClock::new(Judging::LogTime, (Millis(10), Elapsed(10)), Millis(10), at(10))
 }
@@ -38,7 +38,7 @@ fn master_clock_follows_time_up_to_the_ceiling_and_never_goes_back() {
     assert_eq!(
         publication.begin(at(60), no_step),
         (Millis(40), 0),
-        "a lower ceiling changes nothing, none is passed"
+        "a lower ceiling changes nothing, and no ceiling is passed"
     );
 }
 
@@ -85,7 +85,7 @@ fn replica_clock_is_log_time_and_moves_with_the_state() {
         (lsn.0, snapshot.as_deref().copied(), reading.time.0, reading.estimated)
     };
     let publish = |lsn, state| publication.publish(Lsn(lsn), |judged_at| Some((state, judged_at.0)));
-    assert_eq!(read(5200), (0, None, 4990, false), "the time before the start was no silence");
+    assert_eq!(read(5200), (0, None, 4990, false), "the time before the start does not count as silence");
     publication.tell(|replica| {
         replica.receive(Lsn(1), Millis(5000), Elapsed(5160));
         replica.heartbeat(Lsn(1), Millis(5030), Elapsed(5170));
@@ -108,8 +108,8 @@ fn replica_whose_worker_stands_still_is_no_silent_master() {
     for (at, time) in (5200..=6200).step_by(100).zip(5050u64..) {
         replica.heartbeat(Lsn(1), Millis(time), Elapsed(at));
     }
-    assert_eq!(times(&replica, 6250), (4990, false), "heartbeats came all the time");
-    assert_eq!(times(&replica, 6305), (4995, true), "now there are none");
+    assert_eq!(times(&replica, 6250), (4990, false), "heartbeats arrived all the time");
+    assert_eq!(times(&replica, 6305), (4995, true), "now no heartbeats arrive");
     assert_eq!(
         times(&replica, 90_000),
         (5000, true),
@@ -124,11 +124,11 @@ fn replica_estimate_never_passes_an_entry_that_readers_do_not_see() {
     let mut replica = replica();
     replica.receive(Lsn(1), Millis(5000), Elapsed(5160));
     replica.receive(Lsn(2), Millis(5010), Elapsed(5160));
-    assert_eq!(times(&replica, 90_000), (5000, true), "entry 1 was made at 5000");
+    assert_eq!(times(&replica, 90_000), (5000, true), "entry 1 has the time 5000");
     replica.publish(Lsn(1));
     assert_eq!(times(&replica, 90_000), (5010, true), "entry 2 at 5010");
     replica.publish(Lsn(2));
-    assert_eq!(times(&replica, 5270), (5020, true), "nothing is known beyond");
+    assert_eq!(times(&replica, 5270), (5020, true), "no later entry is known");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn replica_estimate_that_was_given_is_not_taken_back() {
     let mut replica = replica();
     assert_eq!(times(&replica, 5350), (5090, true));
     replica.receive(Lsn(1), Millis(5000), Elapsed(5350));
-    assert_eq!(times(&replica, 5350), (5090, true), "it was told before entry 1 came");
+    assert_eq!(times(&replica, 5350), (5090, true), "the estimate was given before entry 1 arrived");
     replica.publish(Lsn(1));
     assert_eq!(times(&replica, 5350), (5090, true));
     replica.heartbeat(Lsn(1), Millis(5100), Elapsed(5360));
@@ -149,11 +149,11 @@ fn replica_after_a_crash_lets_readers_in_once_a_time_after_the_tail_is_heard() {
         let log_time = LogTime::at(Millis(4990), Elapsed(5150));
         let mut replica = Replica::new(Lsn(3), log_time, Some(100), Readers::WaitForMaster);
         replica.heartbeat(Lsn(3), Millis(5000), Elapsed(5150));
-        assert_eq!(replica.readers(), Readers::WaitForMaster, "where the log ends is not known");
+        assert_eq!(replica.readers(), Readers::WaitForMaster, "the end of the master's log is not known");
         replica.resumed(Lsn(5));
         replica.receive(Lsn(4), Millis(5000), Elapsed(5150));
         replica.receive(Lsn(5), Millis(5000), Elapsed(5150));
-        assert_eq!(replica.readers(), Readers::WaitForTail(Lsn(5)), "no time after entry 5 came");
+        assert_eq!(replica.readers(), Readers::WaitForTail(Lsn(5)), "no time after entry 5 has arrived");
         replica
     };
     let mut by_heartbeat = begun();
@@ -172,7 +172,7 @@ fn replica_after_a_crash_lets_readers_in_once_a_time_after_the_tail_is_heard() {
     let mut idle = Replica::new(Lsn(3), LogTime::default(), None, Readers::WaitForMaster);
     idle.resumed(Lsn(3));
     idle.heartbeat(Lsn(3), Millis(5000), Elapsed(5150));
-    assert_eq!(idle.readers(), Readers::In, "all is published already");
+    assert_eq!(idle.readers(), Readers::In, "everything is published already");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn replica_is_told_no_heartbeat_and_no_estimate_beyond_the_ceiling() {
     assert_eq!(read(9_252), 9001);
     publication.receive([(Lsn(1), Millis(30_000))].into_iter(), Elapsed(9_253));
     publication.publish(Lsn(1), |_| None::<()>);
-    assert_eq!(read(9_253), 30_000, "an entry is in the log");
+    assert_eq!(read(9_253), 30_000, "the time of an entry is in the log");
     assert_eq!(publication.counted(Elapsed(9_263)), Some(Millis(30_010)));
 }
 
@@ -217,9 +217,9 @@ fn offset_is_applied_with_the_entry_after_which_it_holds() {
     publication.tell(|replica| replica.offset(Lsn(1), Millis(5006), -50, Elapsed(5_160)));
     publication.receive([(Lsn(2), Millis(5000))].into_iter(), Elapsed(5_160));
     publication.tell(|replica| replica.offset(Lsn(2), Millis(5007), 9, Elapsed(5_160)));
-    assert_eq!(offset(), (7, 4990), "what the folder said");
+    assert_eq!(offset(), (7, 4990), "the values that the folder recorded");
     publication.publish(Lsn(1), |_| None);
-    assert_eq!(offset(), (-50, 5006), "of two after one entry the later one, from its time on");
+    assert_eq!(offset(), (-50, 5006), "of two offsets after one entry, the later one holds from its time on");
     publication.publish(Lsn(2), |_| None);
     assert_eq!(offset(), (9, 5007));
 }

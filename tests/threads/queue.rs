@@ -38,11 +38,11 @@ fn queue_full_or_closed_takes_nothing_in() {
     assert_eq!([queue.push(1), queue.push(2), queue.push(3)], [Ok(()), Ok(()), Err(NotQueued::Full)]);
     let mut group = vec![9];
     assert!(queue.take(&mut group));
-    assert_eq!(group, [1, 2], "all that was there, and what the group held is gone");
+    assert_eq!(group, [1, 2], "the group holds all queued items, and no longer its old ones");
     assert_eq!(queue.push(4), Ok(()));
     queue.close();
     assert_eq!(queue.push(5), Err(NotQueued::Closed));
-    assert!(queue.take(&mut group), "what was queued before is taken");
+    assert!(queue.take(&mut group), "items that were queued before are still taken");
     assert_eq!(group, [4]);
     assert!(!queue.take(&mut group) && group.is_empty());
 }

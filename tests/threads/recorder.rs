@@ -1,4 +1,4 @@
-//! What the pools of these tests do their work on: a store in memory, a note of what was done, and a fault.
+//! The work that the pools of these tests do: they write to a store in memory, and the recorder notes each write and may fail.
 
 use crate::apply::pool::Work;
 use crate::apply::{Instants, write_batch};
@@ -12,7 +12,7 @@ use replicheck::time::Millis;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Where the work fails.
+/// The place where the work fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     None,
@@ -27,7 +27,7 @@ pub enum Fault {
 #[derive(Debug, Default)]
 pub struct Disk {
     pub store: MemoryStore,
-    /// Entries of which all or some was written, in order.
+    /// Entries that were written completely or in part, in order.
     pub written: Vec<Lsn>,
     pub published: Vec<(Lsn, Data)>,
 }
@@ -35,10 +35,10 @@ pub struct Disk {
 /// A store in memory behind a lock.
 #[derive(Debug)]
 pub struct Recorder {
-    /// What is written.
+    /// The store and the record of writes.
     pub disk: Mutex<Disk>,
     fault: Fault,
-    /// Whether a marker is looked at: of entries that are written in parts more may be missing than is seen here.
+    /// Whether markers are checked. They are not if entries are written in parts: then missing parts are not seen here.
     checks_marker: bool,
 }
 
@@ -47,7 +47,7 @@ impl Recorder {
         Recorder { disk: Mutex::new(Disk::default()), fault, checks_marker: true }
     }
 
-    /// One for a strategy that splits entries.
+    /// A recorder for a strategy that splits entries.
     pub fn of_parts() -> Recorder {
         Recorder { checks_marker: false, ..Recorder::new(Fault::None) }
     }

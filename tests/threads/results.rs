@@ -1,8 +1,8 @@
-//! What a tool found, for those who come later: `target/replicheck/TOOL.json`.
+//! The results of a tool, kept for later readers in `target/replicheck/TOOL.json`.
 //!
-//! An array of `{tool, case, outcome, exhaustive, executions, commit}`; `outcome` is `held`, or where a fault was put in
-//! `found`, or `missed` if the tool did not report it. `case` is a row's id where it is a known bug of the catalogue. Cases of one process stand in the file in the order of their names; those of an
-//! earlier process are gone.
+//! An array of `{tool, case, outcome, exhaustive, executions, commit}`. `outcome` is `held`, or for a case with a fault `found`,
+//! or `missed` if the tool did not report the fault. `case` is a row's id if it is a known bug of the catalogue. The cases of
+//! one process are in the file in the order of their names; those of an earlier process are removed.
 
 use crate::commit::commit;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub enum Outcome {
 
 static CASES: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
 
-/// Prints the result, and writes it with those before it. `limits` says why it is not exhaustive, if it is not.
+/// Prints the result, and writes it to the file with earlier ones of the process. `limits`: why it is not exhaustive, if so.
 pub fn note(tool: &str, case: &str, outcome: Outcome, limits: Option<&str>, executions: usize) {
     let (outcome, how) = match outcome {
         Outcome::Held => ("held", limits.unwrap_or("exhaustive")),
@@ -38,7 +38,7 @@ pub fn note(tool: &str, case: &str, outcome: Outcome, limits: Option<&str>, exec
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let folder = target.join("replicheck");
     let text = serde_json::to_string_pretty(&cases.values().collect::<Vec<_>>()).expect("JSON");
-    // Beside it first: a reader never meets half a file.
+    // Written beside the file first, so that no reader meets half a file.
     let written = fs::create_dir_all(&folder)
         .and_then(|()| fs::write(folder.join(format!("{tool}.json.new")), text))
         .and_then(|()| {

@@ -1,4 +1,4 @@
-//! How a pool ends: closed, abandoned, refused, an error, a panic. Whoever waits learns of it.
+//! How a pool ends: closed, abandoned, refused, by an error, by a panic. Every waiting thread learns the reason.
 
 use super::pool::{ROOMY, pool, spin_until};
 use crate::log::{command, end, log, random_log, states};
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-/// Work whose first write waits until it is let through.
+/// Work whose first write waits until the test lets it through.
 struct Gated {
     replica: Recorder,
     reached: AtomicBool,
@@ -38,7 +38,7 @@ impl Gated {
         self.opened.notify_all();
     }
 
-    /// Returns once a write waits.
+    /// Returns once a write is waiting.
     fn wait_for_a_write(&self) {
         while !self.reached.load(SeqCst) {
             thread::yield_now();
@@ -74,7 +74,7 @@ fn closed_pool_finishes_what_is_queued_and_admits_nothing() {
         before.iter().for_each(|entry| pool.admit(entry.clone(), 1).expect("nothing fails"));
         pool.close();
         assert_eq!(pool.admit(last.clone(), 1), Err(Stopped::Closed));
-        assert_eq!(pool.wait_for(last.lsn), Err(Stopped::Closed), "it never comes");
+        assert_eq!(pool.wait_for(last.lsn), Err(Stopped::Closed), "the entry never arrives");
         let workers = Pool::spawn(&pool, &replica);
         assert_eq!(workers.len(), 2);
         assert_eq!(pool.wait_for(Lsn(last.lsn.0 - 1)), Ok(()));
@@ -112,13 +112,13 @@ fn abandoned_pool_finishes_only_what_is_being_written() {
 fn abandoned_pool_publishes_no_snapshot() {
     let (pool, replica) = (pool(Strategy::WritesetSnapshots, 2, ROOMY), Recorder::new(Fault::None));
     pool.request_cut(&replica);
-    assert_eq!(replica.published().len(), 1, "nothing is under way: it is published at once");
+    assert_eq!(replica.published().len(), 1, "nothing is under way, so the state is published at once");
     pool.abandon();
     pool.request_cut(&replica);
     assert_eq!(replica.published().len(), 1);
 }
 
-/// Runs a pool of three entries, the first of which meets `fault`, with someone waiting in every way. Gives the reason.
+/// Runs a pool of three entries, the first of which fails with `fault`, while threads wait in every way. Returns the reason.
 fn stopped_by(fault: Fault, strategy: Strategy) -> (Stopped, Vec<Lsn>) {
     let log = log(&["SET a 1", "SET a 2", "SET a 3"]);
     let pool = pool(strategy, 2, Limits { entries_max: 2, bytes_max: 1000 });
@@ -138,7 +138,11 @@ fn stopped_by(fault: Fault, strategy: Strategy) -> (Stopped, Vec<Lsn>) {
         work.wait_for_a_write();
         work.let_through();
         let panics = workers.into_iter().filter_map(|worker| worker.join().err()).count();
-        assert_eq!(panics, usize::from(!matches!(fault, Fault::Error(_))), "a panic reaches who joins");
+        assert_eq!(
+            panics,
+            usize::from(!matches!(fault, Fault::Error(_))),
+            "a panic reaches the joining thread"
+        );
         [admits.join().expect("no panic"), waits.join().expect("no panic")]
     });
     let reason = pool.stopped().expect("it stopped");
@@ -183,7 +187,7 @@ fn refused_entry_stops_the_pool_for_good() {
     let pool: Pool<AnyOrdering> = pool(Strategy::KeyHash, 2, ROOMY);
     let outcome = pool.admit(Arc::new(entry.clone()), 1);
     assert!(matches!(outcome, Err(Stopped::Refused(_))), "{outcome:?}");
-    assert_eq!(pool.admit(Arc::new(entry), 1), outcome, "again, and no gap is seen");
+    assert_eq!(pool.admit(Arc::new(entry), 1), outcome, "the same refusal again, and no gap is reported");
     pool.run_worker(0, &Recorder::new(Fault::None));
     assert_eq!(pool.stopped(), outcome.err());
 }
@@ -198,5 +202,5 @@ fn wait_for_what_is_written_returns_at_once() {
     pool.run_worker(0, &Recorder::new(Fault::None));
     assert_eq!(pool.wait_for(end(&log)), Ok(()));
     pool.abandon();
-    assert_eq!(pool.wait_for(end(&log)), Ok(()), "what is written stays written");
+    assert_eq!(pool.wait_for(end(&log)), Ok(()), "written entries stay written");
 }

@@ -1,4 +1,4 @@
-//! Real threads, judged by when they wrote: every safe strategy.
+//! Real threads, judged by the times of their writes, under every safe strategy.
 
 use crate::log::{end, random_log};
 use crate::recorder::{Fault, Recorder};
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A replica that notes the ticks around each write.
+/// A replica that notes the ticks before and after each write.
 struct Traced {
     replica: Recorder,
     ticks: AtomicU64,
@@ -28,7 +28,7 @@ impl Work for Traced {
         let finish = self.ticks.fetch_add(1, Ordering::SeqCst);
         let lsns = entries.iter().map(|entry| entry.lsn).collect();
         let part = part.cloned();
-        self.written.lock().expect("nobody panics").push(Written { lsns, part, start, finish });
+        self.written.lock().expect("no thread panics").push(Written { lsns, part, start, finish });
         Ok(())
     }
 
@@ -61,7 +61,7 @@ fn trace_of_threads_under_every_safe_strategy_is_accepted() {
             pool.close();
         });
         let keys: Vec<KeySet> = log.iter().map(|entry| entry.keys().into_owned()).collect();
-        let written = traced.written.into_inner().expect("nobody panics");
+        let written = traced.written.into_inner().expect("no thread panics");
         let trace = in_log_order(&keys, &written).expect("the whole log");
         assert_eq!(first_wrong(&trace), None, "{}, seed={seed}: {trace:?}", strategy.name());
     }

@@ -1,4 +1,4 @@
-//! Known bugs of the catalogue: loom finds each that is about threads, and no interleaving breaks its cure.
+//! Known bugs of the catalogue: loom finds each bug that is about threads, and no interleaving breaks its cure.
 
 use super::explore::{explore, finds};
 use crate::bugs::{Case, rows};

@@ -1,4 +1,4 @@
-//! The queue, and a pool that is forced or fails.
+//! The queue, and pools whose schedule is forced or whose work fails.
 
 use super::explore::explore;
 use crate::apply::pool::{Hold, Limits, Pool, Schedule, Stopped};
@@ -42,7 +42,7 @@ fn loom_queue_two_producers_and_close_lose_nothing() {
 
 #[test]
 fn loom_queue_wake_that_comes_late_loses_nothing() {
-    explore("queue, two producers who wake late, consumer", None, || {
+    explore("queue, two producers that wake late, consumer", None, || {
         let queue = Arc::new(Queue::new(2));
         let producers: Vec<_> = (1..=2)
             .map(|item| {
@@ -93,9 +93,9 @@ fn loom_queue_close_wakes_the_consumer_and_no_item_is_half_queued() {
     });
 }
 
-/// Two workers, three entries admitted through a queue of two.
+/// A pool with two workers; three entries are admitted through a queue of two.
 fn pool(strategy: Strategy, holds: &'static [Hold], fault: Fault) {
-    // The two keys have different lanes, so 1 and 2 may be written at once, and 3 meets both.
+    // The two keys have different lanes, so entries 1 and 2 may be written at once, and entry 3 conflicts with both.
     assert_ne!(lane_of(&Key::new(0, b"a"), 2), lane_of(&Key::new(0, b"c"), 2));
     let log = log(&["SET a 1", "SET c 2", "MSET a 3 c 3"]);
     let states = states(&log);
@@ -118,7 +118,7 @@ fn pool(strategy: Strategy, holds: &'static [Hold], fault: Fault) {
     }
 }
 
-/// How far the pools are explored: with more, minutes.
+/// The bound for exploring the pools; with a higher one a test takes minutes.
 const PREEMPTIONS: Option<usize> = Some(3);
 
 #[test]

@@ -1,4 +1,4 @@
-//! What readers are given while entries arrive and are applied.
+//! The state and the time that readers are given while entries arrive and are applied.
 
 use super::explore::{explore, finds};
 use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
@@ -18,7 +18,7 @@ use replicheck::ordering::{AnyOrdering, Strategy};
 use replicheck::time::{Elapsed, Millis, Moment};
 use std::sync::Arc;
 
-/// Both clocks say the same.
+/// A moment at which both clocks show `now`.
 fn at(now: u64) -> Moment {
     Moment { elapsed: Elapsed(now), wall: Millis(now) }
 }
@@ -30,7 +30,7 @@ fn clock() -> MasterClock {
 #[test]
 fn loom_publication_reader_never_judges_beyond_an_unpublished_entry() {
     explore("publication, writer, reader", None, || {
-        // The snapshot is the instant of the next entry that the reader does not see.
+        // In place of a snapshot: the time of the next entry, which the reader does not see.
         let publication = Arc::new(MasterPublication::new(clock(), Lsn(0), 0));
         publication.raise(Millis(100));
         let writer = thread::spawn({
@@ -47,7 +47,7 @@ fn loom_publication_reader_never_judges_beyond_an_unpublished_entry() {
         let sights = [publication.read(at(50)), publication.read(at(40))];
         let stamped = writer.join().expect("no panic");
         for sight in &sights {
-            assert_eq!(sight.lsn.0, *sight.snapshot, "state and number are of one piece");
+            assert_eq!(sight.lsn.0, *sight.snapshot, "state and number belong together");
             let at = usize::try_from(sight.lsn.0).expect("small");
             assert!(stamped.get(at).is_none_or(|next| sight.clock <= *next), "{sight:?}, {stamped:?}");
             assert!(at == 0 || stamped[at - 1] <= sight.clock, "{sight:?}, {stamped:?}");
@@ -82,11 +82,11 @@ fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
         for _ in 0..2 {
             let ReplicaSight { lsn, reading: clock, snapshot, .. } =
                 publication.read(&expiry::log_clock::LogClock, Moment::default());
-            assert_eq!(snapshot.map_or(0, |snapshot| snapshot.0), lsn.0, "state and number are of one piece");
-            // The link may be behind the worker here, so there is no lower end.
+            assert_eq!(snapshot.map_or(0, |snapshot| snapshot.0), lsn.0, "state and number belong together");
+            // The link may be behind the worker here, so the time has no lower bound.
             let next = [10, 20, u64::MAX][usize::try_from(lsn.0).expect("small")];
             assert!(clock.time.0 <= next, "{} after entry {lsn}", clock.time);
-            assert!(before <= (lsn, clock.time) && before.1 <= clock.time, "it goes back");
+            assert!(before <= (lsn, clock.time) && before.1 <= clock.time, "the reader went back");
             before = (lsn, clock.time);
         }
         link.join().expect("no panic");
@@ -98,7 +98,7 @@ fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
     });
 }
 
-/// The steps of a hand-over.
+/// A way to hand received entries over: to the log, to the readers' clock and to the pool, in some order.
 type HandOver = fn(&Pool<AnyOrdering>, Vec<Entry>, &Mutex<Lsn>, &Judge) -> Result<(), Stopped>;
 
 fn append(received: &Mutex<Lsn>, entries: &[Entry]) -> Result<(), Stopped> {
@@ -149,8 +149,8 @@ fn appends_too_late(
     append(received, &entries)
 }
 
-/// A link hands two entries over, one worker applies them, and a reader looks: at what is published with its clock, and
-/// at how far the log has come.
+/// A link hands over two entries, one worker applies them, and a reader reads the published state, its clock, and how far the
+/// log has come.
 fn from_link_to_reader(history: &Arc<History>, steps: HandOver) {
     let limits = Limits { entries_max: 1, bytes_max: 1000 };
     let machine = Strategy::Serial.machine(1, 1);
@@ -179,7 +179,7 @@ fn from_link_to_reader(history: &Arc<History>, steps: HandOver) {
     worker.join().expect("no panic");
     assert!(applied <= received, "applied beyond the log: {applied}, {received}");
     assert!(is_between, "clock {clock} after entry {applied}, not in {first}..={last}");
-    assert_eq!(length, Some(applied), "what is seen is no prefix of that length");
+    assert_eq!(length, Some(applied), "the reader does not see the prefix of that length");
     judge.assert_kept(&["convergence", "prefix"], true);
 }
 
@@ -207,7 +207,7 @@ fn finds_hand_over_in_another_order() {
     });
 }
 
-/// (LSN, clock) without a lock: the clock first, so that whoever sees the LSN judges late enough.
+/// A pair (LSN, clock) without a lock: the clock is stored first, so that a reader that sees the LSN judges late enough.
 fn publication_by_atomics(publish: Memory, read: Memory) {
     let published = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
     let writer = thread::spawn({

@@ -1,4 +1,4 @@
-//! Every strategy with two workers: what it promises holds, and loom sees where it does not.
+//! Every strategy with two workers: its promises hold, and loom finds the promises that it does not keep.
 
 use super::explore::{explore, finds};
 use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
@@ -19,14 +19,14 @@ struct Case {
     fault: Option<Fault>,
     wrong: Wrong,
     history: Arc<History>,
-    /// Entries that the pool holds: fewer than there are, and admission waits.
+    /// How many entries the pool holds; with fewer than all, admission waits.
     entries_max: usize,
-    /// Whether entries are admitted while both workers run; if not, whoever admits them is the second worker.
+    /// Whether entries are admitted while both workers run. If not, the admitting thread becomes the second worker.
     beside: bool,
     promised: Vec<&'static str>,
 }
 
-/// Two keys of different lanes, so they may be written at once; then what meets both, and what meets everything.
+/// Two keys of different lanes, so they may be written at once; then a command on both keys, and one on everything.
 const COMMANDS: [&str; 4] = ["SET a 1", "SET c 2", "MSET a 3 c 3", "FLUSHDB"];
 
 impl Case {
@@ -49,7 +49,7 @@ impl Case {
         Pool::new(Applier::new(machine, 2, Lsn::NONE), limits, Schedule::Free)
     }
 
-    // Not an Arc of loom's: at a deadlock, dropping one panics once more.
+    // Not an `Arc` of loom: at a deadlock, dropping one would panic again.
     fn spawn(&self, pool: &Arc<Pool<Mutant>>, judge: &Arc<Judge>) -> Vec<sync::thread::JoinHandle<()>> {
         let start = |worker| {
             let (pool, judge) = (Arc::clone(pool), Arc::clone(judge));
@@ -91,7 +91,7 @@ const SAFE: [Strategy; 5] = [
     Strategy::WritesetSnapshots,
 ];
 
-/// Without a bound, three threads take more than a minute; with it, seconds.
+/// With this bound a test takes seconds; without it, three threads take more than a minute.
 const PREEMPTIONS: Option<usize> = Some(3);
 
 #[test]

@@ -1,4 +1,4 @@
-//! Known bugs of the catalogue: shuttle finds each that is about threads, and no schedule drawn breaks its cure.
+//! Known bugs of the catalogue: shuttle finds each bug that is about threads, and no drawn schedule breaks its cure.
 
 use super::explore::{explore, finds};
 use crate::bugs::{Case, rows};

@@ -1,4 +1,4 @@
-//! How a pool ends, whoever waits; and the queue.
+//! How a pool ends while threads wait; and the queue.
 
 use super::explore::{explore, seed};
 use crate::apply::pool::{Limits, Place, Pool, Schedule, Stopped, Work};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 const WORKERS: usize = 4;
 const COMMANDS: usize = 20;
 
-/// Says which thread panics, before it does.
+/// A recorder that says which thread is about to panic.
 struct Announced(Recorder, Fault);
 
 impl Work for Announced {
@@ -34,7 +34,7 @@ impl Work for Announced {
     }
 }
 
-/// A log that the run's seed gives, and an entry amid it.
+/// A log drawn with the run's seed, and the LSN of an entry in its middle.
 fn log_and_middle() -> (Arc<[Arc<Entry>]>, Lsn) {
     let log = random_log(seed(), COMMANDS);
     let middle = Lsn(end(&log).0.div_ceil(2));
@@ -53,7 +53,7 @@ fn run(strategy: Strategy, log: &[Arc<Entry>], fault: Fault) {
     let workers: Vec<_> = (0..WORKERS)
         .map(|worker| {
             let (pool, replica) = (Arc::clone(&pool), Arc::clone(&replica));
-            // Caught in its own thread: a panic that leaves it ends the run.
+            // Caught in its own thread, because a panic that leaves the thread ends the run.
             thread::spawn(move || {
                 catch_unwind(AssertUnwindSafe(|| pool.run_worker(worker, &*replica))).is_ok()
             })
@@ -135,7 +135,7 @@ fn shuttle_queue_producers_and_consumer_lose_nothing() {
         taken.sort_by_key(|(producer, _)| *producer);
         let expected: Vec<(u8, u8)> =
             (0..3).flat_map(|producer| (0..4).map(move |at| (producer, at))).collect();
-        assert_eq!(taken, expected, "each producer's in its order");
+        assert_eq!(taken, expected, "each producer's items are in order");
     };
     explore("queue, three producers, consumer", body);
 }

@@ -1,4 +1,4 @@
-//! How shuttle is run, and what is noted of it.
+//! Runs shuttle, and notes the results.
 
 use crate::commit::commit;
 use crate::results::{Outcome, note};
@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// Change points of PCT.
+/// The number of change points of the PCT scheduler.
 const DEPTH: usize = 3;
 const SCHEDULERS: [&str; 3] = ["random", "pct", "urw"];
 
@@ -22,7 +22,7 @@ fn scheduler(name: &str, seed: u64, iterations: usize) -> Box<dyn Scheduler + Se
     }
 }
 
-/// Runs `body` in so many schedules. Gives how many there were, and the panic that ended it.
+/// Runs `body` in `iterations` schedules. Returns the number of schedules run, and the panic that ended them.
 fn run(
     name: &str,
     seed: u64,
@@ -33,7 +33,7 @@ fn run(
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
     let mut config = Config::new();
-    // The seed and the number of the run say as much, in one line.
+    // The seed and the number of the run identify the schedule, in one line.
     config.failure_persistence = FailurePersistence::None;
     config.stack_size = 1 << 18;
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -49,7 +49,7 @@ fn run(
     (runs.load(SeqCst), panic)
 }
 
-/// What runs the failing schedule again, as the last of its runs.
+/// The command that runs the failing schedule again, as its last run.
 fn replay(scheduler: &str, seed: u64, run: usize) -> String {
     let command = again(seed, &[("REPLICHECK_ITERATIONS", run as u64)]);
     format!("scheduler={scheduler} seed={seed} commit={} run={run}\n{command}", commit())
@@ -60,7 +60,7 @@ pub fn seed() -> u64 {
     number(setting(VARIABLE), commit())
 }
 
-/// Explores `body`, which must not panic, by every scheduler, from the seed of this run.
+/// Explores `body`, which must not panic, with every scheduler, from the seed of this run.
 pub fn explore(case: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
     let seed = seed();
     let iterations = setting("REPLICHECK_ITERATIONS").unwrap_or(100);
@@ -76,10 +76,10 @@ pub fn explore(case: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
     note("shuttle", case, Outcome::Held, Some(&format!("sampled, seed={seed}")), runs);
 }
 
-/// Explores `body` until it panics, which it must under one of the schedulers, with `words`; and again when it is run as
-/// a failure says.
+/// Explores `body` until it panics. It must do so under one of the schedulers, with `words` in the message, and again when it
+/// is run with the printed seed and number.
 pub fn finds(case: &str, words: &str, body: impl Fn() + Send + Sync + Clone + 'static) {
-    // Pinned, and no setting: what is asked for is that the fault is found, and no commit may miss it by bad luck.
+    // Pinned, without a setting: the test asks that the fault is found, and no commit should miss it by bad luck.
     const SEED: u64 = 7;
     const ITERATIONS: usize = 1000;
     let mut runs = 0;
@@ -87,7 +87,7 @@ pub fn finds(case: &str, words: &str, body: impl Fn() + Send + Sync + Clone + 's
         let (ran, panic) = run(name, SEED, ITERATIONS, body.clone());
         runs += ran;
         if let Some(panic) = panic {
-            assert!(panic.contains(words), "{case}: found something else than {words}: {panic}");
+            assert!(panic.contains(words), "{case}: the panic does not contain '{words}': {panic}");
             assert_eq!(run(name, SEED, ran, body.clone()), (ran, Some(panic)), "{case}: not found again");
             note("shuttle", case, Outcome::Found, None, runs);
             return;

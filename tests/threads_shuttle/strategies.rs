@@ -1,4 +1,4 @@
-//! Every strategy with four workers on random entries, a reader all along, and a crash.
+//! Every strategy with four workers on random entries, with a reader that runs all the time, and with a crash.
 
 use super::explore::{explore, finds};
 use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 const WORKERS: usize = 4;
 const COMMANDS: usize = 25;
 
-/// A number below `limit`, which is at least 1, of the schedule's own.
+/// A number below `limit`, which is at least 1, drawn by the schedule's own generator.
 fn below(limit: usize) -> usize {
     usize::try_from(shuttle::rand::thread_rng().next_u64() % limit as u64).expect("small")
 }
@@ -31,7 +31,7 @@ struct Case {
     promised: Vec<&'static str>,
 }
 
-/// What a reader saw last, and what seeing it broke.
+/// The state that a reader saw last, and the invariants that its reads broke.
 #[derive(Default)]
 struct Reader {
     seen: Seen,
@@ -40,7 +40,7 @@ struct Reader {
 
 impl Reader {
     fn look(&mut self, judge: &Judge, shows_prefixes: bool) {
-        // Nothing published: not let in yet.
+        // Nothing is published: the reader is not let in yet.
         let (lsn, clock, Some(published)) = judge.read() else { return };
         let sees = if shows_prefixes { Seen::clone(&published) } else { judge.latest() };
         self.broken.extend(judge.history.look(&self.seen, &sees));
@@ -59,7 +59,7 @@ impl Case {
         Case { strategy, fault: None, wrong: Wrong::Nothing, promised: promised(strategy) }
     }
 
-    /// The replica applies the entries after its marker up to `to`, and stops: at the end of its log when all is done,
+    /// The replica applies the entries after its marker up to `to`, and stops: after all work if `to` is the end of its log,
     /// otherwise at once.
     fn apply(&self, judge: &Arc<Judge>, reader: Reader, to: usize) -> Reader {
         let marker = judge.marker();

@@ -1,17 +1,17 @@
-//! Arrows — which module of src/ may name which: a stage uses the stages before it. Pure.
+//! Arrows — which module of src/ may name which other modules: a stage uses the stages before it. Pure.
 
 use crate::source::{Keep, blanked, paths};
 use crate::{Finding, finding};
 
-/// Every module of src/ and what of the crate it may name, in the order in which they build on one another: a row names
-/// whole modules of the rows above it, or one item (`module::item`) of any. `*` is everything.
-/// A new module gets a row; a new arrow gets a reason in the commit that adds it.
+/// Every module of src/, and what it may name of the crate. The rows are in the order in which modules build on one another:
+/// a row may name whole modules of the rows above it, or single items (`module::item`) of any module. `*` is everything.
+/// A new module needs a row; a new arrow needs a reason in the commit that adds it.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("sync", &[]),
     ("queue", &["sync"]),
     ("compression", &[]),
-    // The one arrow that points back: an effect says whose raw keys it writes, and the key layout is the store's.
+    // The only arrow that points back: an effect says which key its raw keys belong to, and the store defines their layout.
     ("effect", &["store::key"]),
     ("store", &["effect", "time"]),
     ("command", &["effect", "store", "time"]),
@@ -56,7 +56,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("main", &["*"]),
 ];
 
-/// What a file of src/ names of its own crate and may not.
+/// The paths in a file of src/ that name something of the crate which the file may not name.
 pub fn arrows(path: &str, text: &str) -> Vec<Finding> {
     let Some(module) = path.strip_prefix("src/").and_then(|path| path.strip_suffix(".rs")) else {
         return Vec::new();
@@ -84,9 +84,9 @@ pub fn arrows(path: &str, text: &str) -> Vec<Finding> {
         if let Some(target) = from_root(&module, &named.segments).filter(|target| !is_allowed(target)) {
             let what = format!("`{}` may not name `crate::{}`", module[0], target.join("::"));
             let instead = if allowed.is_empty() {
-                "it stands first and names no other module".to_string()
+                "it is the first stage and names no other module".to_string()
             } else {
-                format!("it may name {}; let a later stage bring the two together", allowed.join(", "))
+                format!("it may name {}; let a later stage connect the two", allowed.join(", "))
             };
             findings.push(finding(path, named.line, what, instead));
         }
@@ -94,9 +94,9 @@ pub fn arrows(path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// A path of the module's text as one from the crate's root, if it names one of the crate's modules.
+/// A path in the module's text as a path from the crate's root; `None` if it names no module of the crate.
 /// Modules inside a file are not counted, so a `super` in one of them may look like one step too many: then the first
-/// segment is no module of the crate, and nothing is said.
+/// segment is not a module of the crate, and nothing is reported.
 fn from_root(module: &[&str], segments: &[String]) -> Option<Vec<String>> {
     let first = segments.first()?.as_str();
     let target = match first {
@@ -109,7 +109,7 @@ fn from_root(module: &[&str], segments: &[String]) -> Option<Vec<String>> {
         _ => return None,
     };
     let name = target.first()?.as_str();
-    let is_all = name == "*" && first != "super"; // `use super::*` is what a test module inside a file says.
+    let is_all = name == "*" && first != "super"; // A test module inside a file has `use super::*`.
     let known = name == "models" || is_all || MAY_NAME.iter().any(|(module, _)| *module == name);
     known.then_some(target)
 }

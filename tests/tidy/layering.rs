@@ -1,11 +1,11 @@
-//! Layering — no clock, thread, lock, socket, file, randomness or hash order in src/ outside the [io] places. Pure.
+//! Layering — no clock, thread, lock, socket, file, randomness or hash order in src/ outside the I/O places. Pure.
 //!
-//! `#[cfg(test)]` modules in src/ are held to it as well: a test that needs a clock or a file belongs into tests/.
+//! The rule also holds for `#[cfg(test)]` modules in src/: a test that needs a clock or a file belongs into tests/.
 
 use crate::source::{Keep, blanked, paths};
 use crate::{Finding, finding};
 
-/// Where a start of a path in src/ may do input and output, and why.
+/// Paths in src/, or beginnings of paths, where input and output are allowed, with the reason.
 pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/main.rs", "the program: arguments, exit code"),
     ("src/cli/", "the subcommands: they read files, print, and measure how long a search took"),
@@ -23,7 +23,7 @@ pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/binlog/segment", "the segment files, behind a file trait"),
     ("src/apply/pool", "the worker pool, through crate::sync"),
     ("src/handover.rs", "shares entries with the pool's threads"),
-    ("src/queue.rs", "a lock and who waits for it, through crate::sync"),
+    ("src/queue.rs", "a lock and the threads that wait for it, through crate::sync"),
     ("src/publication.rs", "a lock, through crate::sync"),
     (
         "src/engine/",
@@ -32,12 +32,12 @@ pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/trace.rs", "one JSON line a step, into a file"),
 ];
 
-/// Files that may have a hash map, and why nobody sees its order.
+/// Files that may have a hash map, with the reason why its order is never visible.
 const HASH_PLACES: &[(&str, &str)] =
     &[("src/ordering/last_of.rs", "it is looked up by key, and its hash is that of its sorted content")];
 
-/// Files that name the system's wall clock, and for what. Somebody may set it at any time: nothing that is stored or judged goes by
-/// it, but for what these say.
+/// Files that name the system's wall clock, with the purpose. That clock may be set at any time: nothing that is stored or
+/// judged depends on it, except in these files.
 const WALL_CLOCK_PLACES: &[(&str, &str)] = &[
     ("src/engine/clock.rs", "the clocks of a node"),
     ("src/server/clients.rs", "INFO's server_time_usec"),
@@ -45,22 +45,22 @@ const WALL_CLOCK_PLACES: &[(&str, &str)] = &[
     ("models/explorer/bench.rs", "how old a file is, to be shown"),
 ];
 
-/// Files that read a node's wall clock (`.wall`, with the elapsed one beside it), and for what.
+/// Files that read a node's wall clock (`.wall`, beside the elapsed one), with the purpose.
 const MOMENT_PLACES: &[(&str, &str)] = &[
     ("src/engine/clock.rs", "it makes them"),
-    ("src/engine/master.rs", "start, stop and readers of a master: its clock is given both"),
-    ("src/engine/writer.rs", "a group begins: its clock is given both"),
-    ("src/engine/ticker.rs", "what a start goes on from is written"),
+    ("src/engine/master.rs", "start, stop and readers of a master: its clock takes both times"),
+    ("src/engine/writer.rs", "the begin of a group: its clock takes both times"),
+    ("src/engine/ticker.rs", "it writes the state from which a start continues"),
     ("src/engine/by_hand.rs", "as src/engine/master.rs"),
     ("src/engine/replica.rs", "policies that judge locally"),
-    ("src/engine/following.rs", "policies that judge locally; what a start goes on from"),
+    ("src/engine/following.rs", "policies that judge locally; the state from which a start continues"),
     ("src/engine/open.rs", "policies that judge locally"),
     ("src/cli/replay/", "clocks that are set by hand"),
 ];
 
 struct Forbidden {
     what: &'static str,
-    /// Paths as [`crate::source::Path::names`] reads them.
+    /// Patterns for [`crate::source::Path::names`].
     paths: &'static [&'static str],
     instead: &'static str,
 }
@@ -95,7 +95,7 @@ const FORBIDDEN: &[Forbidden] = &[
             "loom::_",
             "shuttle::_",
         ],
-        instead: "own the state (`&mut self`); threads share it through crate::sync in an [io] place",
+        instead: "own the state (`&mut self`); threads share it through crate::sync in an I/O place",
     },
     Forbidden {
         what: "a socket",
@@ -120,7 +120,7 @@ const FORBIDDEN: &[Forbidden] = &[
     Forbidden { what: "all of std", paths: &["std::*"], instead: "name what is used" },
 ];
 
-/// What a file of src/ names and may not.
+/// The paths in a file of src/ that name something forbidden.
 pub fn layering(path: &str, text: &str) -> Vec<Finding> {
     if !path.starts_with("src/")
         || !path.ends_with(".rs")
@@ -143,7 +143,7 @@ pub fn layering(path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// What a file names of clocks and may not.
+/// The uses of clocks in a file that are not allowed there.
 pub fn clocks(path: &str, text: &str) -> Vec<Finding> {
     let is_in = |places: &[(&str, &str)]| places.iter().any(|(place, _)| path.starts_with(place));
     let is_held = ["src/", "models/"].iter().any(|folder| path.starts_with(folder)) && path.ends_with(".rs");
@@ -165,7 +165,7 @@ pub fn clocks(path: &str, text: &str) -> Vec<Finding> {
                 path,
                 line,
                 what,
-                "use `Clock::elapsed`, or add the file with what it is for",
+                "use `Clock::elapsed`, or add the file with its purpose",
             ));
         }
     }

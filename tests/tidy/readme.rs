@@ -1,13 +1,13 @@
-//! README — its verdict tables are what `check` prints. Pure.
+//! README — its verdict tables equal the output of `check`. Pure.
 //!
-//! A table stands between `<!-- verdicts:MODEL -->` and `<!-- /verdicts -->`.
+//! A table lies between `<!-- verdicts:MODEL -->` and `<!-- /verdicts -->`.
 
 use crate::{Finding, finding};
 
-/// Where README's table of `model` is not `printed`, line by line. Blank lines around a table do not count.
+/// The lines where README's table of `model` differs from `printed`. Blank lines around a table do not count.
 pub fn verdicts(path: &str, text: &str, model: &str, printed: &str) -> Vec<Finding> {
     let mark = format!("<!-- verdicts:{model} -->");
-    let instead = format!("put in what `replicheck check --model {model}` prints");
+    let instead = format!("replace it by the output of `replicheck check --model {model}`");
     let lines: Vec<&str> = text.lines().collect();
     let place = lines.iter().position(|line| line.trim() == mark).and_then(|open| {
         let length = lines[open + 1..].iter().position(|line| line.trim() == "<!-- /verdicts -->")?;

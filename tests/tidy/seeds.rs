@@ -1,13 +1,13 @@
-//! Seeds — a test draws from the run's seed (tests/seed/), or says why its seed is always the same. Pure.
+//! Seeds — a test draws from the run's seed (tests/seed/), or a comment says why its seed is always the same. Pure.
 
 use crate::source::{Keep, blanked, paths};
 use crate::{Finding, finding};
 
-/// Calls that draw from a seed which no output shows.
+/// Calls that draw from a seed that no output shows.
 const UNTOLD: &[&str] =
     &["quickcheck::quickcheck", "QuickCheck::default", "Gen::new", "Rng::new", "thread_rng", "RandomState"];
 
-/// Text that stands before a seed.
+/// Code that precedes a seed.
 const BEFORE_A_SEED: &[&str] = &[
     "with_seed(",
     "from_size_and_seed(",
@@ -19,10 +19,10 @@ const BEFORE_A_SEED: &[&str] = &[
     "WALKS,",
 ];
 
-/// How many lines a comment may stand above the seed that it is about.
+/// How many lines above a seed a comment about it may be.
 const LINES_ABOVE: usize = 2;
 
-/// Draws in tests/ that cannot be done again, and seeds that are pinned without a reason.
+/// Draws in tests/ that cannot be repeated, and seeds that are pinned without a reason.
 pub fn seeds(path: &str, text: &str) -> Vec<Finding> {
     if !path.starts_with("tests/") || path.starts_with("tests/seed/") || !path.ends_with(".rs") {
         return Vec::new();
@@ -31,7 +31,7 @@ pub fn seeds(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for named in paths(&code) {
         let is_global = named.names("fastrand::_") && !named.names("fastrand::Rng");
-        // Shuttle's numbers are its scheduler's own.
+        // Shuttle's random numbers come from its scheduler.
         let is_untold = UNTOLD.iter().any(|pattern| named.names(pattern)) && !named.names("shuttle::rand");
         if is_global || is_untold {
             let what = format!("`{}` draws from a seed that no output shows", named.segments.join("::"));
@@ -52,7 +52,7 @@ pub fn seeds(path: &str, text: &str) -> Vec<Finding> {
         }
         let is_number = |before: &&str| {
             let seeds = line.match_indices(*before).map(|(start, _)| &line[start + before.len()..]);
-            // The size of what quickcheck draws stands before the seed.
+            // In this call the size of quickcheck's cases precedes the seed.
             let mut seeds = seeds.map(|rest| match *before {
                 "from_size_and_seed(" => rest.split_once(',').map_or(rest, |(_, rest)| rest),
                 _ => rest,
@@ -65,7 +65,7 @@ pub fn seeds(path: &str, text: &str) -> Vec<Finding> {
             findings.push(finding(
                 path,
                 at + 1,
-                "the seed is always the same, and nothing says why",
+                "the seed is always the same, and no comment says why",
                 instead,
             ));
         }

@@ -1,14 +1,14 @@
-//! Shape — length and names of files, marks of unfinished work, paths of somebody's machine, the top level. Pure.
+//! Shape — length and names of files, marks of unfinished work, paths of one person's machine, the top level. Pure.
 //!
 //! `unwrap()` is not among the rules: clippy denies it (`Cargo.toml`).
 
 use crate::source::{Keep, blanked, paths};
 use crate::{Finding, finding};
 
-/// The lines of the longest file that one keeps in mind.
+/// The number of lines of the longest file that a reader can keep in mind.
 const LINES_MAX: usize = 500;
 
-/// What may stand at the top level beside dot-files.
+/// Names that are allowed at the top level, beside dot-files.
 const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
     "Cargo.lock",
@@ -22,14 +22,14 @@ const TOP_LEVEL: &[&str] = &[
     "CHANGELOG.md",
 ];
 
-/// Names that say nothing of what is inside.
+/// Names that say nothing about the content.
 const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "manager", "managers"];
 
 fn is_rust(path: &str) -> bool {
     path.ends_with(".rs")
 }
 
-/// Rust and proof files are not too long.
+/// Reports Rust and proof files that are too long.
 pub fn length(path: &str, text: &str) -> Vec<Finding> {
     let lines = text.lines().count();
     if lines <= LINES_MAX || !(is_rust(path) || path.ends_with(".v")) {
@@ -43,9 +43,9 @@ pub fn length(path: &str, text: &str) -> Vec<Finding> {
     )]
 }
 
-/// Files, folders and modules have names that say what is inside.
+/// Reports files, folders and modules whose names do not say what is inside.
 pub fn names(path: &str, text: &str) -> Vec<Finding> {
-    let instead = "name it for what it holds";
+    let instead = "name it after its content";
     let is_empty = |name: &str| name.split(['_', '-', '.']).any(|word| EMPTY_NAMES.contains(&word));
     let mut findings = Vec::new();
     if let Some(part) = path.split('/').find(|part| is_empty(part)) {
@@ -65,7 +65,7 @@ pub fn names(path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// No test is switched off, nothing is left for later, nothing is `unsafe`, no test sleeps.
+/// Reports tests that are switched off or sleep, unfinished work, and `unsafe`.
 pub fn marks(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     let is_script = path.ends_with(".v") || path.ends_with(".sh") || path.ends_with("/run");
@@ -87,10 +87,10 @@ pub fn marks(path: &str, text: &str) -> Vec<Finding> {
             (
                 dense.contains("#[ignore") || dense.contains(",ignore)"),
                 "a test is ignored",
-                "mend it or delete it",
+                "repair it or delete it",
             ),
-            (dense.contains("todo!("), "`todo!`", "write it, or leave its place away"),
-            (dense.contains("unimplemented!("), "`unimplemented!`", "write it, or leave its place away"),
+            (dense.contains("todo!("), "`todo!`", "write it, or remove it"),
+            (dense.contains("unimplemented!("), "`unimplemented!`", "write it, or remove it"),
             (has_word(line, "unsafe"), "`unsafe`", "a safe crate, or another design"),
         ];
         let seen = banned.iter().filter(|(seen, ..)| *seen);
@@ -116,7 +116,7 @@ fn has_word(line: &str, word: &str) -> bool {
     line.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|part| part == word)
 }
 
-/// No file names a folder of the machine that it was written on.
+/// Reports paths of the machine on which a file was written.
 pub fn machine_paths(path: &str, text: &str) -> Vec<Finding> {
     // In pieces, so that this file passes its own rule.
     let folders = [concat!("/wo", "rk/"), concat!("/tmp", "/w/"), concat!("/ro", "ot/")];
@@ -141,7 +141,7 @@ pub fn machine_paths(path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// Every file of tests/ itself is a test in Cargo.toml, which finds none by itself, and a row in tests/README.md.
+/// Reports test files in tests/ without an entry in Cargo.toml, which finds none by itself, or without a row in tests/README.md.
 pub fn registered(path: &str, manifest: &str, readme: &str) -> Vec<Finding> {
     let Some(name) = path.strip_prefix("tests/").and_then(|name| name.strip_suffix(".rs")) else {
         return Vec::new();
@@ -152,24 +152,24 @@ pub fn registered(path: &str, manifest: &str, readme: &str) -> Vec<Finding> {
             findings.push(finding(
                 path,
                 1,
-                "Cargo.toml does not know it: it is never run",
+                "Cargo.toml does not list it: it is never run",
                 "add a `[[test]]`",
             ));
         }
         if !readme.contains(&format!("`{name}`")) {
-            findings.push(finding(path, 1, "tests/README.md does not tell of it", "add a row to its table"));
+            findings.push(finding(path, 1, "tests/README.md does not list it", "add a row to its table"));
         }
     }
     findings
 }
 
-/// The top level holds the allowed names and dot-files only.
+/// Reports names at the top level that are neither allowed names nor dot-files.
 pub fn top_level(name: &str) -> Vec<Finding> {
     if name.starts_with('.') || TOP_LEVEL.contains(&name) {
         return Vec::new();
     }
     let instead = format!("a folder below one of {}, or a dot-file", TOP_LEVEL.join(" "));
-    vec![finding(name, 1, "it may not stand at the top level", instead)]
+    vec![finding(name, 1, "it is not allowed at the top level", instead)]
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Rust text → what the rules look at: code without comments and strings, and the paths that the code names. Pure.
+//! Rust text → the text that the rules check: code without comments and strings, and the paths that the code names. Pure.
 //!
 //! This is a lexer, not a parser: it is exact about comments, strings, character literals and `use` groups, and knows
-//! nothing of scopes. A macro that pastes names together would escape it; the project has none.
+//! nothing about scopes. It would miss a macro that joins names together; the project has none.
 
-/// Which parts of a Rust text are kept by [`blanked`].
+/// Which parts of a Rust text [`blanked`] keeps.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Code alone.
@@ -12,7 +12,7 @@ pub enum Keep {
     CodeAndComments,
 }
 
-/// The text with strings, and comments unless kept, turned into spaces. Every line keeps its number.
+/// The text in which spaces replace strings, and comments unless they are kept. Every line keeps its number.
 pub fn blanked(text: &str, keep: Keep) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -49,7 +49,7 @@ fn comment_end(chars: &[char], at: usize) -> Option<usize> {
     }
 }
 
-/// The end of a string or character literal that starts at `at`, its prefix (`b`, `c`, `r`, `br`, `cr`) included.
+/// The end of a string or character literal that starts at `at`, which may have a prefix (`b`, `c`, `r`, `br`, `cr`).
 fn literal_end(chars: &[char], at: usize) -> Option<usize> {
     let quote = (at..chars.len()).find(|&end| !matches!(chars[end], 'b' | 'c' | 'r'))?;
     if quote > at + 2 {
@@ -98,7 +98,7 @@ pub struct Path {
 }
 
 impl Path {
-    /// Whether the path's segments hold `pattern`'s one after the other, where `_` in the pattern is any segment.
+    /// Whether the path contains the segments of `pattern` in a row, where `_` in the pattern matches any segment.
     pub fn names(&self, pattern: &str) -> bool {
         let pattern: Vec<&str> = pattern.split("::").collect();
         self.segments
@@ -114,7 +114,7 @@ enum Token {
     Mark(char),
 }
 
-/// Every path of a text that [`blanked`] has gone over, `use` groups multiplied out.
+/// Every path in a text that [`blanked`] has returned; `use` groups are expanded.
 pub fn paths(code: &str) -> Vec<Path> {
     let tokens = tokens(code);
     let (mut found, mut at) = (Vec::new(), 0);
@@ -155,7 +155,7 @@ fn group_from(tokens: &[(usize, Token)], mut at: usize, prefix: &[String], found
         at = match token {
             Token::Mark('}') => return at + 1,
             Token::Mark(',') => at + 1,
-            // `x as y`: what is named is x.
+            // In `x as y` the path names x.
             Token::Word(word) if word == "as" => at + 2,
             Token::Word(_) | Token::Mark('*') => path_from(tokens, at, prefix, found),
             _ => at + 1,

@@ -1,4 +1,4 @@
-//! Commands and effects that the replica takes by a wrong clock.
+//! Commands and effects that the replica executes at a wrong time.
 
 use crate::wrong::Fault::{Arrives, Runs, RunsAll};
 use crate::wrong::{deadlines, of_effect};
@@ -10,20 +10,20 @@ use replicheck::expiry::Policy;
 use replicheck::store::key;
 use replicheck::time::Millis;
 
-/// What a key comes to that is made anew where the old one was alive on the master.
+/// What breaks for a key that is created on the replica where the old key was still alive on the master.
 const MADE_ANEW: &[&str] = &["same_value", "no_immortal_key"];
 
-/// All at the replica's clock.
+/// Everything at the replica's clock.
 fn local(_: &Entry, local: Millis) -> Instants {
     Instants { now: local, judged_at: local }
 }
 
-/// Durations from the entry's time; what is dead, by the replica's clock.
+/// Durations count from the entry's time; the replica's clock decides which keys are dead.
 fn judged_locally(entry: &Entry, local: Millis) -> Instants {
     Instants { now: entry.time, judged_at: local }
 }
 
-/// Durations from the replica's clock; what is dead, as of the entry.
+/// Durations count from the replica's clock; the entry's time decides which keys are dead.
 fn counted_locally(entry: &Entry, local: Millis) -> Instants {
     Instants { judged_at: entry.time, now: local }
 }
@@ -48,7 +48,7 @@ pub const CASES: &[Case] = &[
         &["same_deadline"],
     ),
     Case::new(
-        "of all that depends on the old value GETEX alone is logged as a command",
+        "of all commands that depend on the old value, only GETEX is logged as a command",
         Runs("getex", local),
         &["SET k 5", "GETEX k PX 2500"],
         &["same_deadline"],
@@ -60,7 +60,7 @@ pub const CASES: &[Case] = &[
         &["SETEX k 2 5", "EXPIRE k 3 GT"],
         &["same_deadline"],
     ),
-    // Dead on the master, alive for a replica that is behind: it does not set.
+    // Dead on the master, alive on a replica that is behind: there SETNX does not set.
     Case::new(
         "SETNX runs at the replica's clock",
         Runs("setnx", judged_locally),
@@ -100,7 +100,7 @@ pub const CASES: &[Case] = &[
         MADE_ANEW,
     )
     .of(Policy::AtEntryTime),
-    // INCR comes in the last millisecond of the key.
+    // INCR arrives in the last millisecond of the key's life.
     Case::new(
         "entries find dead what dies within a millisecond",
         RunsAll(|entry, _| Instants { now: entry.time, judged_at: entry.time.offset(1) }),
@@ -108,7 +108,7 @@ pub const CASES: &[Case] = &[
         MADE_ANEW,
     )
     .of(Policy::AtEntryTime),
-    // INCR comes when the key has just died.
+    // INCR arrives when the key has just died.
     Case::new(
         "entries find alive what died within a millisecond",
         RunsAll(|entry, _| Instants { now: entry.time, judged_at: entry.time.offset(-1) }),
@@ -152,7 +152,7 @@ pub const CASES: &[Case] = &[
     )
     .of(Policy::AtEntryTime),
     Case::new(
-        "what the master did not expire is dead by the replica's clock",
+        "keys that the master did not expire are dead by the replica's clock",
         RunsAll(judged_locally),
         &["SETEX k 2 5", "INCR k"],
         MADE_ANEW,
@@ -166,7 +166,7 @@ pub const CASES: &[Case] = &[
         &["same_value"],
     )
     .of(Policy::MasterExpires),
-    // Under way longer than the delay allows: the link was down.
+    // Under way for longer than the delay allows, because the link was down.
     Case::new(
         "entries that arrive more than four seconds late are dropped",
         Arrives(|entry, local| {
@@ -204,7 +204,7 @@ fn is_dead(effect: &Effect, now: Millis) -> bool {
     deadlines(effect).any(|deadline| now >= deadline)
 }
 
-/// Of an effect whose deadline has passed, metadata that is deleted in place of written; elements stay.
+/// The payload with the metadata deleted instead of written where the deadline has passed; elements stay.
 fn deleting_the_dead(payload: Payload, now: Millis) -> Payload {
     of_effect(payload, |mut effect| {
         if is_dead(&effect, now) {

@@ -1,17 +1,17 @@
-//! Commands that are logged as other commands: an option is misread, or one entry becomes two.
+//! Commands that are logged as other commands: an option is misread, or one entry becomes two entries.
 //!
-//! The programs are fixed, so a fault is told by what it makes of the program's line. Each command runs at its entry's
-//! time, so that no clock is in play.
+//! The programs are fixed, so a fault is described by what it logs for a line of the program. Each command runs at its entry's
+//! time, so clocks do not matter.
 //!
-//! A policy is asked only about a command that did something on the master. So an option that is a condition and is left
-//! away changes nothing: where the condition held on the master, it holds at the same entry of the replica. What is wrong
-//! is another condition in its place. The last test shows that the checker lets the first through.
+//! A policy is asked only about a command that changed something on the master. So leaving out an option that is a condition
+//! changes nothing: where the condition held on the master, it also holds at the same entry on the replica. The fault is
+//! another condition in its place. The last test shows that the checker accepts an option that is left out.
 
 use crate::wrong::Fault::{InTwo, Instead};
 use crate::{Case, assert_refuted, broken_promises, judged, told};
 use replicheck::expiry::Policy;
 
-/// What a key that keeps an old deadline comes to: it dies, and the master's does not.
+/// What breaks for a key that keeps an old deadline: it dies, and the master's key does not.
 const OLD_DEADLINE: &[&str] = &["same_deadline", "no_early_death"];
 const NO_DEADLINE: &[&str] = &["same_deadline", "no_immortal_key"];
 
@@ -40,7 +40,7 @@ pub const CASES: &[Case] = &[
         &["SETEX k 4 5", "EXPIRE k 2 LT"],
         &["same_deadline"],
     ),
-    // No deadline is later than all: LT sets one, GT does not.
+    // No deadline counts as later than all: LT sets one, GT does not.
     Case::new(
         "EXPIRE LT of a key without a deadline is taken for GT",
         Instead("EXPIRE k 2 LT", "EXPIRE k 2 GT"),
@@ -138,19 +138,19 @@ pub const CASES: &[Case] = &[
         &["past_read"],
     ),
     Case::new(
-        "RENAME is a copy and a DEL, each an entry",
+        "RENAME is logged as a copy and a DEL, two entries",
         InTwo("RENAME k j", ["COPY k j REPLACE", "DEL k"]),
         &["SET k 5", "RENAME k j"],
         &["past_read"],
     ),
     Case::new(
-        "APPEND is a DEL and a SET, each an entry",
+        "APPEND is logged as a DEL and a SET, two entries",
         InTwo("APPEND k 1", ["DEL k", "SET k 51"]),
         &["SET k 5", "APPEND k 1"],
         &["no_early_death", "past_read"],
     ),
     Case::new(
-        "SET is a DEL and a SETNX, each an entry",
+        "SET is logged as a DEL and a SETNX, two entries",
         InTwo("SET k 7", ["DEL k", "SETNX k 7"]),
         &["SET k 5", "SET k 7"],
         &["no_early_death", "past_read"],
@@ -169,7 +169,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// Odd, and not to be refuted.
+/// Policies that are odd, but must not be refuted.
 const RIGHT: &[Case] = &[
     Case::new(
         "EXPIRE NX is taken for plain",
@@ -207,7 +207,7 @@ const RIGHT: &[Case] = &[
         &["SETEX k 2 5", "MSETNX k 7 j 7"],
         &[],
     ),
-    // Between the two log time stands still at the time of both, when the key is alive on the master.
+    // Log time stands still between the two entries, at a time when the key is alive on the master.
     Case::new(
         "SETEX is logged as SET and EXPIRE",
         InTwo("SETEX k 2 5", ["SET k 5", "EXPIRE k 2"]),

@@ -1,4 +1,4 @@
-//! Deadlines that are another number in the log, or become one on the replica.
+//! Deadlines that get another value in the log, or on the replica.
 
 use crate::wrong::Fault::{KeepsDeadline, LogsDeadline};
 use crate::{Case, assert_refuted};
@@ -9,7 +9,7 @@ const SECOND: u64 = 1000;
 const DAY: u64 = 86_400 * SECOND;
 
 pub const CASES: &[Case] = &[
-    // A lifetime in whole seconds: seen only where the master's clock is between two seconds.
+    // A lifetime in whole seconds: visible only if the master's clock is between two seconds.
     Case::new(
         "deadlines are cut to whole seconds, lifetimes are whole",
         LogsDeadline(|_, deadline, _| Some(Millis(deadline.0 / SECOND * SECOND))),
@@ -40,7 +40,7 @@ pub const CASES: &[Case] = &[
         &["SETEX k 2 5"],
         &["same_deadline"],
     ),
-    // Seen only where a message is under way for no whole number of seconds.
+    // Visible only if a message is under way for a time that is not a whole number of seconds.
     Case::new(
         "deadlines carry the milliseconds of the network's jitter",
         KeepsDeadline(|deadline, ahead| deadline.offset(ahead.rem_euclid(1000))),
@@ -53,7 +53,7 @@ pub const CASES: &[Case] = &[
         &["SETEX k 2 5"],
         &["same_deadline"],
     ),
-    // The replica hears of deadline - 1 ms, when the key is alive on the master.
+    // The replica receives a time of deadline - 1 ms, when the key is alive on the master.
     Case::new(
         "deadlines are 1 ms early on the replica, and a reader comes in that millisecond",
         KeepsDeadline(|deadline, _| deadline.offset(-1)),
@@ -66,7 +66,7 @@ pub const CASES: &[Case] = &[
         &["SETEX k 2 5"],
         &["same_deadline"],
     ),
-    // At the deadline j is written: on the replica k is there beside it.
+    // At the deadline, j is written: on the replica, k exists beside it.
     Case::new(
         "deadlines are 1 ms late in the log, and a key is written in that millisecond",
         LogsDeadline(|_, deadline, _| Some(deadline.offset(1))),
@@ -81,7 +81,7 @@ pub const CASES: &[Case] = &[
     )
     .of(Policy::Effects),
     Case::new(
-        "deadlines are an hour late, as of another time zone",
+        "deadlines are an hour late, as if from another time zone",
         LogsDeadline(|_, deadline, _| Some(deadline.offset(3_600_000))),
         &["SETEX k 2 5", "SET j 1"],
         &["same_deadline", "past_read"],
@@ -93,7 +93,7 @@ pub const CASES: &[Case] = &[
         &["same_deadline", "no_early_death"],
     ),
     Case::new(
-        "keys live for ten seconds at least",
+        "keys live for at least ten seconds",
         LogsDeadline(|_, deadline, now| Some(deadline.max(now.offset(10_000)))),
         &["SETEX k 2 5"],
         &["same_deadline"],

@@ -1,4 +1,4 @@
-//! Deadlines and writes that do not get into the log, and writes that get into another database.
+//! Deadlines and writes that are missing from the log, and writes that go to another database.
 
 use crate::wrong::Fault::{DropsDeadline, Forgets, Logs};
 use crate::wrong::{metadata, without};
@@ -8,11 +8,11 @@ use replicheck::effect::{Effect, Key, KeySet, Write};
 use replicheck::store::key;
 use replicheck::store::record::{Record, Value};
 
-/// What a key without its deadline comes to.
+/// What breaks for a key that loses its deadline.
 const NO_DEADLINE: &[&str] = &["same_deadline", "no_immortal_key"];
-/// What a key that stays comes to, though the master has removed it.
+/// What breaks for a key that stays although the master has removed it.
 const STAYS: &[&str] = &["same_value", "no_immortal_key"];
-/// What a key that never comes comes to.
+/// What breaks for a key that never arrives.
 const NEVER_COMES: &[&str] = &["same_value", "no_early_death"];
 
 pub const CASES: &[Case] = &[
@@ -108,7 +108,7 @@ pub const CASES: &[Case] = &[
         STAYS,
     ),
     Case::new(
-        "HDEL does not count the fields anew",
+        "HDEL does not update the number of fields",
         Logs(|command, effect| if command.name() == "hdel" { without(effect, is_of_a_hash) } else { effect }),
         &["HSET h f 1 g 2", "HDEL h g"],
         &["same_value"],
@@ -157,7 +157,7 @@ pub const CASES: &[Case] = &[
     ),
 ];
 
-/// An EXPIRE that sets no deadline has removed its key.
+/// Keeps the key of an EXPIRE that removed it: the deletes are left out of the effect.
 fn keeps_the_expired(command: &Command, effect: Effect) -> Effect {
     if command.name() == "expire" {
         without(effect, |write| matches!(write, Write::Delete { .. }))
@@ -180,7 +180,7 @@ fn flushed(is_flush: bool, (from, to): (Vec<u8>, Vec<u8>), effect: Effect) -> Ef
     if is_flush { Effect { writes: vec![Write::DeleteRange { from, to }], ..effect } } else { effect }
 }
 
-/// The effect on strings with each key moved to database 0.
+/// The effect on strings, with each key moved to database 0.
 fn in_database_0(effect: Effect) -> Effect {
     let moved = |write| match write {
         Write::Put { key: raw, value } => {

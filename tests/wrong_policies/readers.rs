@@ -1,9 +1,9 @@
-//! Readers of a replica under `log_clock` who judge by another clock than log time.
+//! Readers of a replica under `log_clock` that judge by another clock than log time.
 //!
 //! ```text
-//! ahead of log time    a key is missed that is alive on the master                         no_early_death
-//! behind log time      a dead key stands beside one that was written when it was dead      past_read
-//! backwards            a dead key is there again                                           no_resurrection
+//! ahead of log time    a reader misses a key that is alive on the master                   no_early_death
+//! behind log time      a dead key is visible beside one that was written after its death   past_read
+//! backwards            a dead key is visible again                                         no_resurrection
 //! ```
 
 use crate::wrong::Fault::ReadsAt;
@@ -11,7 +11,7 @@ use crate::{Case, assert_refuted};
 use replicheck::expiry::{Clocks, Reading};
 use replicheck::time::Millis;
 
-/// That instant, not estimated; where log time is estimated, the reader is told so.
+/// A reading with this time; it is marked as estimated where log time is estimated.
 fn at(clocks: Clocks, time: Millis) -> Reading {
     Reading { time, ..clocks.log_time }
 }
@@ -22,9 +22,9 @@ fn moved(clocks: Clocks, delta: i64) -> Reading {
 }
 
 const K_DIES: &[&str] = &["SETEX k 2 5"];
-/// At the deadline of k, j is written.
+/// j is written at the deadline of k.
 const K_DIES_AND_J_COMES: &[&str] = &["SETEX k 2 5", "SET j 1"];
-/// Whoever finds k dead too early sees it come back.
+/// A reader that finds k dead too early sees it again later.
 const K_LIVES_ON: &[&str] = &["SETEX k 2 5", "PERSIST k"];
 
 pub const CASES: &[Case] = &[
@@ -41,7 +41,7 @@ pub const CASES: &[Case] = &[
         &["past_read"],
     ),
     Case::new(
-        "readers judge by the later of the replica's clock and what they were told",
+        "readers judge by the later of the replica's clock and the time that they were given",
         ReadsAt(|clocks| at(clocks, clocks.local.max(clocks.told))),
         K_LIVES_ON,
         &["no_resurrection", "no_early_death"],
@@ -96,7 +96,7 @@ pub const CASES: &[Case] = &[
         &["past_read"],
     ),
     Case::new(
-        "readers judge by an instant that never goes on",
+        "readers judge by an instant that never advances",
         ReadsAt(|clocks| at(clocks, Millis::ZERO)),
         K_DIES_AND_J_COMES,
         &["past_read"],
@@ -113,9 +113,9 @@ pub const CASES: &[Case] = &[
         &["PSETEX k 1500 5"],
         &["no_early_death"],
     ),
-    // While nothing is heard the lag grows, and the reader's clock goes back.
+    // While no heartbeat arrives the lag grows, and the reader's clock goes back.
     Case::new(
-        "readers take the lag off log time",
+        "readers subtract the lag from log time",
         ReadsAt(|clocks| {
             let lag = clocks.local.since(clocks.log_time.time);
             at(clocks, Millis(clocks.log_time.time.0.saturating_sub(lag)))
@@ -124,15 +124,15 @@ pub const CASES: &[Case] = &[
         &["no_resurrection"],
     ),
     Case::new(
-        "readers judge by log time in seconds of the replica's clock that are even, by a second less in odd ones",
+        "readers judge by log time in even seconds of the replica's clock, and by a second less in odd seconds",
         ReadsAt(|clocks| moved(clocks, if clocks.local.0 / 1000 % 2 == 0 { 0 } else { -1000 })),
         K_DIES,
-        // That k is seen again takes a look within a second after its death, where nothing else changes.
+        // k is seen again only by a read within a second after its death, while no other state changes.
         &["progress"],
     ),
     // The link is down for long: k is dead by the estimate, and PERSIST is under way.
     Case::new(
-        "an estimate of log time is given out as log time",
+        "an estimate of log time is presented as log time",
         ReadsAt(|clocks| Reading { estimated: false, ..clocks.log_time }),
         &[],
         &["no_resurrection", "past_read"],

@@ -1,11 +1,11 @@
-//! What is removed, by which clock, and how the master tells of it.
+//! Keys that are removed: by which clock, and how the master logs it.
 
 use crate::wrong::Fault::{Removes, TellsOfRemovals};
 use crate::{Case, assert_refuted, broken_promises, judged, told};
 use replicheck::expiry::{Policy, Removal, RemovalLog};
 
 pub const CASES: &[Case] = &[
-    // A reader sees k by log time; the replica, whose clock is ahead, removes it; the log brings it back without a write.
+    // A reader sees k by log time. The replica, whose clock is ahead, removes it. The log makes it visible again without a write.
     Case::new(
         "log_clock removes by the replica's clock, and PERSIST brings the key back",
         Removes(Removal::Local),
@@ -24,7 +24,7 @@ pub const CASES: &[Case] = &[
         &["SETEX k 2 5"],
         &["no_early_death", "past_read"],
     ),
-    // The hash is gone; the effect on one field brings back that field alone.
+    // The hash is removed; the effect on one field brings back only that field.
     Case::new(
         "effects removes by the replica's clock",
         Removes(Removal::Local),
@@ -39,38 +39,38 @@ pub const CASES: &[Case] = &[
         &["same_value", "no_immortal_key"],
     )
     .of(Policy::AtEntryTime),
-    // The master makes k anew; the replica, told of no removal, goes on from the old value.
+    // The master creates k again; the replica, which received no removal, continues from the old value.
     Case::new(
-        "removals are never told of, and INCR goes on from the old value",
+        "removals are never logged, and INCR continues from the old value",
         TellsOfRemovals(RemovalLog::Never),
         &["SETEX k 2 5", "INCR k"],
         &["same_value", "same_deadline"],
     )
     .of(Policy::MasterExpires),
     Case::new(
-        "removals are never told of, and SETNX finds the old value",
+        "removals are never logged, and SETNX finds the old value",
         TellsOfRemovals(RemovalLog::Never),
         &["SETEX k 2 5", "SETNX k 7"],
         &["same_value", "same_deadline"],
     )
     .of(Policy::MasterExpires),
     Case::new(
-        "removals are never told of, and HSET finds a string",
+        "removals are never logged, and HSET finds a string",
         TellsOfRemovals(RemovalLog::Never),
         &["SETEX k 2 5", "HSET k f 1"],
         &["same_value", "same_deadline"],
     )
     .of(Policy::MasterExpires),
-    // The DEL of the old key comes after the write of the new one: with the command after it, at the latest.
+    // The DEL of the old key follows the write of the new one: with the next command, at the latest.
     Case::new(
-        "removals are told of late, and remove a key written anew",
+        "removals are logged late, and remove a key that was written again",
         TellsOfRemovals(RemovalLog::Late),
         &["SETEX k 2 5", "SET k 7", "SET j 1"],
         &["same_value"],
     )
     .of(Policy::MasterExpires),
     Case::new(
-        "removals are told of late, and INCR goes on from the old value",
+        "removals are logged late, and INCR continues from the old value",
         TellsOfRemovals(RemovalLog::Late),
         &["SETEX k 2 5", "INCR k"],
         &["same_value", "same_deadline"],
@@ -85,9 +85,9 @@ pub const CASES: &[Case] = &[
     .of(Policy::MasterExpires),
 ];
 
-/// Odd, and not to be refuted: the second DEL stands right behind the first, before anything is written anew.
+/// Odd, but must not be refuted: the second DEL follows the first one directly, before the key is written again.
 const TOLD_TWICE: Case = Case::new(
-    "removals are told of twice",
+    "removals are logged twice",
     TellsOfRemovals(RemovalLog::Twice),
     &["SETEX k 2 5", "SET k 7", "SET j 1"],
     &[],

@@ -1,4 +1,4 @@
-//! A policy with one fault: all else is what its base does. Pure.
+//! A policy with one fault; otherwise it does what its base policy does. Pure.
 
 use replicheck::apply::Instants;
 use replicheck::binlog::{Entry, Payload};
@@ -16,34 +16,34 @@ pub struct Wrong {
     pub fault: Fault,
 }
 
-/// What is wrong. Every function is pure.
+/// The fault. Every function is pure.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// What commands of this name came to is not logged: their entries are empty.
+    /// Commands of this name are not logged: their entries are empty.
     Forgets(&'static str),
-    /// What commands of this name write has no deadline.
+    /// Keys that commands of this name write have no deadline.
     DropsDeadline(&'static str),
-    /// An effect is logged as this.
+    /// An effect is logged as the effect that this function returns.
     Logs(fn(&Command, Effect) -> Effect),
-    /// A deadline is logged as this, given the master's clock.
+    /// A deadline is logged as this function returns it. Its arguments: the command, the deadline, the master's clock.
     LogsDeadline(fn(&Command, Millis, Millis) -> Option<Millis>),
-    /// A deadline is kept as this, given by how many milliseconds the replica's clock is ahead of the entry's time.
+    /// A deadline is stored as this function returns it, given the replica's clock less the entry's time, in ms.
     KeepsDeadline(fn(Millis, i64) -> Millis),
-    /// This command is logged as that one, which runs at the entry's time.
+    /// The first command is logged as the second one, which runs at the entry's time.
     Instead(&'static str, &'static str),
-    /// This command is logged as two, each an entry of its own.
+    /// This command is logged as two commands, each in an entry of its own.
     InTwo(&'static str, [&'static str; 2]),
-    /// Commands of this name are logged as they came, and run at these instants.
+    /// Commands of this name are logged as commands, and run at these instants.
     Runs(&'static str, fn(&Entry, Millis) -> Instants),
     /// Every command of the log runs at these instants.
     RunsAll(fn(&Entry, Millis) -> Instants),
-    /// The replica keeps this of an entry.
+    /// The replica stores an entry as this function returns it.
     Arrives(fn(Entry, Millis) -> Entry),
     /// Readers of the replica judge by this instant.
     ReadsAt(fn(Clocks) -> Reading),
     /// The replica removes what is dead by another clock.
     Removes(Removal),
-    /// The master tells of its removals in another way.
+    /// The master logs its removals in another way.
     TellsOfRemovals(RemovalLog),
 }
 
@@ -160,7 +160,7 @@ pub fn deadlines(effect: &Effect) -> impl Iterator<Item = Millis> {
     })
 }
 
-/// The effect without the writes that `is_lost` names.
+/// The effect without the writes for which `is_lost` is true.
 pub fn without(mut effect: Effect, is_lost: impl Fn(&Write) -> bool) -> Effect {
     effect.writes.retain(|write| !is_lost(write));
     effect

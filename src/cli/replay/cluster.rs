@@ -8,8 +8,8 @@ use replicheck::binlog::Lsn;
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Command;
 use replicheck::engine::{Clock, Given, HandClock, Machine, Own, Settings};
-use replicheck::models::bounds::batch_entries_max;
 use replicheck::models::bounds::RECENT_START as START;
+use replicheck::models::bounds::batch_entries_max;
 use replicheck::models::choice::Choice;
 use replicheck::server::Node as _;
 use replicheck::server::facts::Role;
@@ -64,8 +64,7 @@ impl Cluster {
     /// Errors: as text.
     pub fn start(handle: &Handle, folder: &Path, setup: Setup) -> Result<Cluster, String> {
         let Setup { choice, workers, kind, replica_clock, clock } = setup;
-        let settings =
-            |name: &str, clock: &HandClock| settings(choice, workers, &folder.join(name), clock);
+        let settings = |name: &str, clock: &HandClock| settings(choice, workers, &folder.join(name), clock);
         let master = nodes::start(handle, settings("master", &clock), None)?;
         let link = Link::before(master.addr).map_err(in_words)?;
         let here = |schedule| {

@@ -11,14 +11,14 @@ use replicheck::engine::{Given, HandClock};
 use replicheck::invariant::{Visible, visible};
 use replicheck::models::choice::Choice;
 use replicheck::models::experiment::Experiment;
-use replicheck::models::fault::SeededFault;
 use replicheck::models::expiry::{
     self, Action, ExpiryModel, Moments, READ_INVARIANTS, ReplicaSide, STATE_INVARIANTS, Saw, at_same_lsn,
     moments_with, reader_looks, wrote,
 };
+use replicheck::models::fault::SeededFault;
 use replicheck::models::judged::InvariantSet;
-use replicheck::models::story::{Clocks, Instant, Lane, Step, key_rows, ms_since};
 use replicheck::models::path::Taken;
+use replicheck::models::story::{Clocks, Instant, Lane, Step, key_rows, ms_since};
 use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;

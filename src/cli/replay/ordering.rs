@@ -47,14 +47,8 @@ pub fn run(
     let cluster = Cluster::start(handle, folder, setup)?;
     let reads = choice.machine(workers).reads();
     let shows_prefixes = choice.strategy_and_policy().0.shows_prefixes();
-    let mut run = Run {
-        cluster,
-        reads,
-        shows_prefixes,
-        is_recorded,
-        ran: Ran::new(choice),
-        readers: Readers::new(),
-    };
+    let mut run =
+        Run { cluster, reads, shows_prefixes, is_recorded, ran: Ran::new(choice), readers: Readers::new() };
     for (number, (order, given)) in (1..).zip(orders) {
         run.follow(order)?;
         if let (Some(given), true) = (given, is_recorded) {

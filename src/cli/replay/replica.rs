@@ -38,12 +38,7 @@ const KILLED: &str = "the replica was killed";
 
 impl Apart {
     /// Starts it on an empty folder. Errors: as text.
-    pub fn start(
-        choice: Choice,
-        workers: usize,
-        dir: PathBuf,
-        master: SocketAddr,
-    ) -> Result<Apart, String> {
+    pub fn start(choice: Choice, workers: usize, dir: PathBuf, master: SocketAddr) -> Result<Apart, String> {
         if !matches!(choice.kind(), Kind::Ordering(_)) {
             return Err("only a replica of the ordering model can be killed".to_owned());
         }

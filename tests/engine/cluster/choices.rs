@@ -1,4 +1,4 @@
-//! Every ordering × every expiry policy, a mixed program and a random one: both stores are equal in the end.
+//! Every ordering strategy with every expiry policy, after a mixed program and a random one: both stores end up equal.
 
 use super::super::disks::Disks;
 use super::peer::Peer;
@@ -9,7 +9,7 @@ use replicheck::engine::Settings;
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 
-/// On one key each: even an unsafe strategy keeps their order.
+/// Commands on one key each: even an unsafe strategy applies them in order.
 const ONE_KEY: &[&str] = &[
     "SET a b",
     "INCR n",
@@ -45,12 +45,12 @@ const MANY_KEYS: &[&str] = &[
     "RENAMENX z q",
 ];
 
-/// Whether the strategy keeps the order of entries of several keys.
+/// Whether the strategy keeps the order of entries that touch several keys.
 fn is_safe(ordering: Strategy) -> bool {
     !matches!(ordering, Strategy::FirstKey | Strategy::KeyHash)
 }
 
-/// Lines drawn at random from those above and a few more keys; the same for the same seed.
+/// Lines drawn at random from `out_of`, on these keys and a few more. The same seed draws the same lines.
 fn random_lines(seed: u64, out_of: &[&str]) -> Vec<String> {
     let mut random = fastrand::Rng::with_seed(seed);
     let keys = ["a", "b", "h", "n", "x", "y"];
@@ -58,7 +58,7 @@ fn random_lines(seed: u64, out_of: &[&str]) -> Vec<String> {
         .map(|_| {
             let line = out_of[random.usize(..out_of.len())];
             let mut words: Vec<&str> = line.split(' ').collect();
-            // Another key for the first one: a string command may meet a hash.
+            // Replace the first key by another: a string command may meet a hash.
             if words.len() > 1 {
                 words[1] = keys[random.usize(..keys.len())];
             }
@@ -73,14 +73,14 @@ fn replicates(ordering: Strategy, expiry: Policy, first: &Seed) {
     let change = |settings: &mut Settings| (settings.ordering, settings.expiry) = (ordering, expiry);
     let master = Peer::master(&m, &change);
     let mut lines = ONE_KEY.to_vec();
-    // Under `verbatim` a deadline counts from the replica's own clock: it is not the master's.
+    // Under `verbatim` a deadline counts from the replica's own clock, so it differs from the master's.
     if expiry != Policy::Verbatim {
         lines.extend(DEADLINES);
     }
     if is_safe(ordering) {
         lines.extend(MANY_KEYS);
     }
-    // A part before the replica comes, and a part while it follows.
+    // One part before the replica starts, and one part while it follows.
     master.run(&lines);
     let replica = Peer::replica(&r, &change, master.port);
     replica.assert_equals(&master, &what);
@@ -91,7 +91,7 @@ fn replicates(ordering: Strategy, expiry: Policy, first: &Seed) {
         }
         replica.assert_equals(&master, &format!("{what}, random program, seed {seed}"));
     }
-    assert!(master.facts().progress.applied.0 > 100, "{what}: it wrote");
+    assert!(master.facts().progress.applied.0 > 100, "{what}: the program wrote entries");
     replica.stop().expect("it stops");
     master.stop().expect("it stops");
 }
@@ -126,7 +126,7 @@ fn cluster_small_queue_holds_the_link_back_and_loses_nothing() {
     });
 }
 
-/// The store of a replica with entry 1 held until 3 is finished equals its master's.
+/// Whether the store of a replica that holds back entry 1 until entry 3 is finished equals its master's.
 fn equal_under_a_hold(ordering: Strategy) -> bool {
     let (m, r) = (Disks::new(), Disks::new());
     let master = Peer::master(&m, &|_| {});
@@ -142,7 +142,7 @@ fn equal_under_a_hold(ordering: Strategy) -> bool {
 
 #[test]
 fn finds_key_hash_flushdb_that_overtakes_and_its_cures() {
-    assert!(!equal_under_a_hold(Strategy::KeyHash), "the founding bug");
+    assert!(!equal_under_a_hold(Strategy::KeyHash), "the bug that this project began with");
     for ordering in [
         Strategy::Barrier,
         Strategy::Serial,
@@ -169,10 +169,10 @@ fn writeset_snapshots_shows_what_was_published_and_nothing_after_it() {
     let replica = Peer::replica(&r, &rare, master.port);
     master.run(&["SET a 1", "SET b 2"]);
     super::super::disks::wait_until("both entries", || replica.facts().progress.durable == Lsn(2));
-    assert_eq!(replica.facts().progress.applied, Lsn(0), "no cut came");
+    assert_eq!(replica.facts().progress.applied, Lsn(0), "no snapshot was published");
     assert_eq!(replica.node.dump().expect("it reads").len(), 0);
     replica.stop().expect("it stops");
     let replica = Peer::replica(&r, &often, master.port);
     master.run(&["SET c 3"]);
-    replica.assert_equals(&master, "a cut each 10 ms");
+    replica.assert_equals(&master, "a snapshot every 10 ms");
 }

@@ -1,4 +1,4 @@
-//! Nodes that compress: closed segments are packed, the stream is compressed, and neither changes what anybody reads.
+//! Nodes that compress: closed segments are packed and the stream is compressed, and readers see the same as without.
 
 use super::super::disks::{Disks, wait_until};
 use super::super::forgetful::Forgetful;
@@ -10,7 +10,7 @@ use replicheck::engine::Settings;
 use replicheck::server::facts::{Follower, Link, Role};
 use replicheck::store::Dump;
 
-/// Writes that make some segments of [`compressing`] full, other ones for each `round`.
+/// Writes that fill some segments of a node with [`compressing`]; each `round` writes other values.
 fn write(master: &Peer, round: u64) {
     let lines = |at: u64| -> Vec<String> {
         (0..20).map(|n| format!("SET key{n} {}", format!("value-{round}-{at}-").repeat(20))).collect()
@@ -24,7 +24,7 @@ fn compressing(codec: Codec) -> impl Fn(&mut Settings) {
     move |settings| (settings.segment_bytes_max, settings.compression) = (8_000, codec)
 }
 
-/// How many segments are packed, and how many are not.
+/// The numbers of packed and of unpacked segments.
 fn packed(binlog: &Forgetful) -> (usize, usize) {
     let names = binlog.list().expect("a folder");
     let segments = names.iter().filter(|name| name.ends_with(".binlog"));
@@ -33,8 +33,8 @@ fn packed(binlog: &Forgetful) -> (usize, usize) {
     (packed.len(), plain.len())
 }
 
-/// Waits until every segment but the last is packed, `least` or more. A replica has fewer than its master when it receives
-/// much at a time: a group is never split.
+/// Waits until every segment but the last is packed, and at least `least` are. A replica has fewer segments than its master
+/// when it receives many entries at a time, because a group is never split.
 fn wait_until_packed(disks: &Disks, least: usize) {
     wait_until("every closed segment is packed", || {
         let (packed, plain) = packed(&disks.binlog);
@@ -57,18 +57,18 @@ fn cluster_with_each_codec_has_packed_logs_and_equal_stores() {
         assert_eq!(replica.link(), Link::Up { compression: codec });
         let Role::Master { replicas } = master.facts().role else { panic!("it is the master") };
         assert!(matches!(replicas[..], [Follower { compression, .. }] if compression == codec));
-        // It is away while the master writes on; the entry after its last is within a segment that gets packed.
+        // The replica is stopped while the master writes on; the entry after its last one lies within a segment that gets packed.
         replica.stop().expect("it stops");
         write(&master, 2);
         wait_until_packed(&m, 3);
         let replica = Peer::replica(&r, &compressing(codec), master.port);
         replica.assert_equals(&master, "resumed from within a packed segment");
         wait_until_packed(&r, 1);
-        // One that asks for nothing is sent what was packed, too.
+        // A replica that asks for no compression also gets entries from packed segments.
         let plain = Peer::replica(&s, AS_IT_IS, master.port);
-        plain.assert_equals(&master, "from the first entry on, not compressed");
+        plain.assert_equals(&master, "uncompressed, from the first entry on");
         assert_eq!((plain.link(), packed(&s.binlog)), (Link::Up { compression: Codec::None }, (0, 1)));
-        // Any value opens what another one wrote.
+        // A node with any setting of compression reads a log that was written with another one.
         let stored = dump(&master);
         master.stop().expect("it stops");
         let again = Peer::master(&m, AS_IT_IS);
@@ -103,7 +103,7 @@ fn link_compressed_and_cut_many_times_resumes_without_loss() {
         let (m, r) = (Disks::new(), Disks::new());
         let master = Peer::master(&m, AS_IT_IS);
         write(&master, 1);
-        // In the answer, in the header of the stream, in its first block, and in later ones.
+        // Cuts in the reply to the handshake, in the header of the stream, in its first block, and in later blocks.
         let cuts = vec![3, 21, 24, 30, 60, 200, 700, 1_500];
         let cut = proxy(&format!("127.0.0.1:{}", master.port), Way::Down, cuts);
         let port = cut.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");

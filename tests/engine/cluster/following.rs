@@ -1,4 +1,4 @@
-//! A replica that follows: restarts, cut links, and what both tell of it.
+//! A replica that follows: restarts, cut links, and the facts that both nodes report.
 
 use super::super::disks::{Disks, wait_until};
 use super::super::forgetful::Fault;
@@ -19,7 +19,7 @@ fn link_cut_many_times_resumes_without_loss() {
     let master = Peer::master(&m, AS_IT_IS);
     let lines: Vec<String> = (0..40).map(|n| format!("SET k{n} {n}")).collect();
     master.run(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-    // In the answer, in the first entries, and between them.
+    // Cuts in the reply to the handshake, in the first entries, and between them.
     let cut = proxy(&format!("127.0.0.1:{}", master.port), Way::Down, vec![3, 60, 200, 700]);
     let port = cut.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let replica = Peer::replica(&r, AS_IT_IS, port);
@@ -41,13 +41,13 @@ fn disk_full_on_a_replica_holds_it_back_until_there_is_room() {
     });
     let facts = replica.facts();
     assert_eq!(facts.progress.received, Lsn(1));
-    let why = facts.read_only.expect("it says why");
+    let why = facts.read_only.expect("the node is read-only");
     assert!(why.ends_with("no space left on device"), "{why}");
     assert_eq!((replica.link(), replica.one("GET a")), (UP, Reply::bulk("1")));
     r.binlog.mend();
-    replica.assert_equals(&master, "there is room again");
+    replica.assert_equals(&master, "after there is room again");
     assert_eq!(replica.facts().read_only, None);
-    // It stops although its disk is full.
+    // The replica stops although its disk is full.
     r.binlog.fail(0, Fault::Full);
     master.run(&["SET c 3"]);
     replica.stop().expect("it stops");
@@ -67,7 +67,7 @@ fn either_node_restarted_goes_on_where_it_was() {
     let epoch = master.facts().epoch;
     master.stop().expect("it stops");
     wait_until("the link is down", || matches!(replica.link(), Link::Down));
-    assert_eq!(replica.one("GET b"), Reply::bulk("2"), "reads go on");
+    assert_eq!(replica.one("GET b"), Reply::bulk("2"), "reads are still served");
     let master = Peer::master(&m, AS_IT_IS);
     assert!(master.facts().epoch > epoch, "every start begins an epoch");
     replica.replicate(Some(master.port)).expect("it follows");
@@ -86,7 +86,7 @@ fn replica_removes_what_is_dead_when_it_flushes() {
     replica.wait_for(&master);
     assert!(has_hash());
     master.run(&["PEXPIRE h 1"]);
-    // Each entry makes it flush; what its ticker has found dead by then goes.
+    // Each entry makes the replica flush, and the flush removes the keys that its ticker has found dead by then.
     wait_until("the removal of a dead hash", || {
         master.run(&["SET a 1"]);
         replica.wait_for(&master);
@@ -106,7 +106,7 @@ fn facts_of_both_come_to_no_lag_and_durable_follows() {
     let (m, r) = (Disks::new(), Disks::new());
     let master = Peer::master(&m, AS_IT_IS);
     let replica = Peer::replica(&r, AS_IT_IS, master.port);
-    // It connected before it knew its own port, which is a free one.
+    // The first connection was made before the replica knew its own port, which is a free one.
     replica.replicate(Some(master.port)).expect("it follows");
     master.run(&["SET a 1", "SET b 2"]);
     replica.wait_for(&master);
@@ -157,7 +157,7 @@ fn log_time_of_an_idle_replica_follows_its_master() {
     replica.wait_for(&master);
     let set = replica.facts().log_time;
     wait_until("the key is dead", || replica.one("GET a") == Reply::Null);
-    assert!(replica.facts().log_time.0 >= set.0 + 300, "it was judged by the master's time");
+    assert!(replica.facts().log_time.0 >= set.0 + 300, "the key was judged by the master's time");
     assert!(!replica.facts().log_time_estimated);
 }
 
@@ -176,7 +176,7 @@ fn log_time_of_a_replica_that_publishes_rarely_is_not_estimated_while_its_master
     let since = master.facts().log_time.0;
     wait_until("a time beyond the limit", || master.facts().log_time.0 > since + 4000);
     let facts = replica.facts();
-    assert_eq!(facts.progress.applied, Lsn(0), "no cut came");
+    assert_eq!(facts.progress.applied, Lsn(0), "no snapshot was published");
     assert!(!facts.log_time_estimated, "heartbeats came all the time: {:?}", facts.log_time);
 }
 
@@ -199,7 +199,7 @@ fn facts_while_the_link_is_down_say_that_the_lag_is_not_known_and_since_when() {
     assert_eq!(down_ms(), 0);
     drop(master);
     wait_until("the link is down", || replica.link() != UP);
-    // It tries again and again: what it tells is about the whole time.
+    // The link retries again and again; the reported time covers the whole outage.
     let (mut longest, mut tried) = (0, 0);
     let mut before = replica.link();
     while tried < 3 {
@@ -214,7 +214,7 @@ fn facts_while_the_link_is_down_say_that_the_lag_is_not_known_and_since_when() {
     assert!(longest > 0);
 }
 
-/// Bytes of the files in the store's folder.
+/// The total size of the files in the store's folder, in bytes.
 fn store_bytes(disks: &Disks) -> u64 {
     let files = std::fs::read_dir(disks.dir.path().join("store")).expect("a folder");
     files.filter_map(|file| Some(file.ok()?.metadata().ok()?.len())).sum()
@@ -232,7 +232,7 @@ fn flushall_gives_the_space_back_on_both_nodes() {
     }
     replica.wait_for(&master);
     for disks in [&m, &r] {
-        wait_until("it is on the disk", || store_bytes(disks) > 10_000_000);
+        wait_until("the data is on the disk", || store_bytes(disks) > 10_000_000);
     }
     master.run(&["FLUSHALL"]);
     for disks in [&m, &r] {

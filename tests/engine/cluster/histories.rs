@@ -1,4 +1,4 @@
-//! Two histories that have the same numbers: folders put back from a backup, cloned, and machines that went back.
+//! Two histories that share entry numbers: folders restored from a backup, cloned folders, and machines set back to a snapshot.
 
 use super::super::disks::{Disks, entries, log_of};
 use super::peer::{AS_IT_IS, Peer};
@@ -6,7 +6,7 @@ use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::command::Reply;
 
-/// The beginning of a refusal to a replica that has entries of another history.
+/// How the refusal of a replica that has entries of another history begins.
 const PARTED: &str = "NOSYNC replica has lsn ";
 
 #[test]
@@ -27,7 +27,7 @@ fn master_restored_from_a_backup_refuses_who_followed_the_one_that_went_on() {
     replica.replicate(Some(restored.port)).expect("it tries");
     let reason = replica.wait_until_refused();
     assert!(reason.starts_with(PARTED), "{reason}");
-    assert_eq!(replica.one("GET b"), Reply::bulk("old"), "it answers with what it has");
+    assert_eq!(replica.one("GET b"), Reply::bulk("old"), "it still serves its own data");
 }
 
 #[test]
@@ -78,7 +78,8 @@ fn clone_that_wrote_nothing_follows_the_other_one() {
     other.assert_equals(&one, "a clone");
 }
 
-/// What a master logs for three writes, the second with that value, in an epoch that all callers share and at one instant.
+/// The entries that a master logs for three writes, the second with the value `second`. All have one epoch, the same for all
+/// callers, and one time.
 fn history(second: &str) -> Vec<Entry> {
     let disks = Disks::new();
     let master = Peer::master(&disks, AS_IT_IS);
@@ -91,8 +92,8 @@ fn history(second: &str) -> Vec<Entry> {
     all.into_iter().map(|entry| Entry { epoch: replicheck::binlog::Epoch(7), time, ..entry }).collect()
 }
 
-/// A machine that went back to a snapshot goes on in the same epoch. It may come to write an entry of the same number that is
-/// the same to the byte.
+/// A machine that was set back to a snapshot continues in the same epoch, and may write an entry that has the same number
+/// and the same bytes as one that was lost.
 #[test]
 fn machine_that_went_back_and_wrote_on_refuses_who_followed_before() {
     let (before, after) = (history("old"), history("new"));
@@ -111,6 +112,6 @@ fn machine_that_went_back_and_wrote_on_refuses_who_followed_before() {
     let (m, r) = (of(&after), of(&before[..1]));
     let master = Peer::master(&m, AS_IT_IS);
     let replica = Peer::replica(&r, AS_IT_IS, master.port);
-    replica.assert_equals(&master, "who has no more than the snapshot resumes");
+    replica.assert_equals(&master, "a replica that has no more than the snapshot resumes");
     assert_eq!(replica.facts().progress.received, Lsn(3));
 }

@@ -1,4 +1,4 @@
-//! A node with its server on a free port, its log on a disk that forgets.
+//! A node with its server on a free port, and its log on a disk that forgets unsynced data.
 
 use super::super::disks::{Disks, Node, run, wait_until};
 use replicheck::binlog::{Fsync, Lsn};
@@ -19,22 +19,22 @@ pub struct Peer {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What a test changes about a node.
+/// A change that a test makes to a node's settings.
 pub type Change<'a> = &'a dyn Fn(&mut Settings);
 
-/// A link that is up, its stream as it is.
+/// A link that is up and does not compress.
 pub const UP: Link = Link::Up { compression: Codec::None };
 
-/// Nothing.
+/// Changes no setting.
 pub const AS_IT_IS: Change<'static> = &|_| {};
 
 impl Peer {
-    /// A master.
+    /// Starts a master.
     pub fn master(disks: &Disks, change: Change<'_>) -> Peer {
         Peer::start(disks, change, None)
     }
 
-    /// A replica of the node at `port`.
+    /// Starts a replica of the node at `port`.
     pub fn replica(disks: &Disks, change: Change<'_>, port: u16) -> Peer {
         Peer::start(disks, change, Some(port))
     }
@@ -74,7 +74,7 @@ impl Peer {
         self.node.facts()
     }
 
-    /// REPLICAOF.
+    /// Executes REPLICAOF.
     pub fn replicate(&self, port: Option<u16>) -> Result<(), Refused> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(self.node.replicate(port.map(|port| ("127.0.0.1".to_owned(), port))))
@@ -87,7 +87,7 @@ impl Peer {
         }
     }
 
-    /// Waits until it shows its readers all that `master` has.
+    /// Waits until its readers see all that `master` has.
     pub fn wait_for(&self, master: &Peer) {
         self.wait_for_lsn(master.facts().progress.applied);
     }
@@ -102,7 +102,7 @@ impl Peer {
         });
     }
 
-    /// Waits until its link has stopped for good; why.
+    /// Waits until its link has stopped for good; returns the reason.
     pub fn wait_until_refused(&self) -> String {
         let mut reason = String::new();
         wait_until("a refusal", || matches!(self.link(), Link::Stopped { .. }));
@@ -112,13 +112,13 @@ impl Peer {
         reason
     }
 
-    /// Waits until both show the same, once no more is written; `what` says which case it is.
+    /// Waits until both nodes have the same content. No more may be written meanwhile. `what` names the case.
     pub fn assert_equals(&self, master: &Peer, what: &str) {
         self.wait_for(master);
         assert_eq!(self.node.dump().expect("it reads"), master.node.dump().expect("it reads"), "{what}");
     }
 
-    /// Ends the server, then the node, which says whether all is safe.
+    /// Ends the server, then the node. Errors: the node could not make everything durable.
     pub fn stop(mut self) -> Result<(), String> {
         self.end_server();
         self.node.stop_now()

@@ -1,4 +1,4 @@
-//! Replicas that cannot follow, and what they are told.
+//! Replicas that cannot follow, and the reasons that they are given.
 
 use super::super::disks::{Disks, wait_until};
 use super::peer::{AS_IT_IS, Peer, UP};
@@ -25,7 +25,7 @@ fn replica_behind_the_purge_is_refused() {
     let reason = replica.wait_until_refused();
     assert!(reason.starts_with("NOSYNC replica needs lsn 1, but the master's log begins at "), "{reason}");
     assert!(reason.ends_with(START_AGAIN), "{reason}");
-    assert_eq!(replica.one("GET n"), Reply::Null, "it answers with what it has");
+    assert_eq!(replica.one("GET n"), Reply::Null, "it still serves its own data");
 }
 
 #[test]
@@ -40,7 +40,10 @@ fn copy_of_the_folder_of_a_master_with_a_purged_log_becomes_its_replica() {
     let refused = |disks: &Disks, port: Option<u16>| {
         let master = port.map(|port| Address { host: "127.0.0.1".to_owned(), port });
         let settings = Settings { takes_copy: true, ..disks.settings(Fsync::EverySec) };
-        Engine::start_on(disks.folders(), settings, master).err().expect("it does not start").to_string()
+        Engine::start_on(disks.folders(), settings, master)
+            .err()
+            .expect("the node does not start")
+            .to_string()
     };
     assert_eq!(refused(&Disks::new(), Some(master.port)), "--take-copy: there is no copy in the folder");
     let killed = Disks::with(m.node.copy(), m.binlog.copy());
@@ -53,7 +56,7 @@ fn copy_of_the_folder_of_a_master_with_a_purged_log_becomes_its_replica() {
     master.run(&["INCR n"]);
     let replica = Peer::replica(&copy, &takes, master.port);
     replica.assert_equals(&master, "a cold copy");
-    // It is a replica now: the flag may stay.
+    // The node is a replica now, so the flag may stay on its command line.
     replica.stop().expect("it stops");
     master.run(&["INCR n"]);
     let replica = Peer::replica(&copy, &takes, master.port);
@@ -80,19 +83,22 @@ fn replica_beyond_a_master_that_lost_its_tail_is_refused() {
     runtime.block_on(master.node.set_appendfsync(Fsync::No)).expect("it changes");
     master.run(&["SET c 3"]);
     replica.wait_for(&master);
-    // Power is lost: the third entry was never synced.
+    // The machine loses power: the third entry was never synced.
     let lost = Disks::with(m.node.bare(), m.binlog.bare());
     let again = Peer::master(&lost, AS_IT_IS);
     assert_eq!(again.run(&["GET b", "GET c"]), [Reply::bulk("2"), Reply::Null]);
-    assert!(again.facts().epoch > master.facts().epoch, "what was acknowledged is lost");
+    assert!(
+        again.facts().epoch > master.facts().epoch,
+        "an acknowledged entry is lost, so the epoch is a new one"
+    );
     drop(master);
-    // It wrote on: an lsn alone would not tell the two histories apart.
+    // The master wrote again: an LSN alone would not tell the two histories apart.
     again.run(&["SET d 4"]);
     again.run(&["SET e 5"]);
     replica.replicate(Some(again.port)).expect("it tries");
     let reason = replica.wait_until_refused();
     assert!(reason.starts_with("NOSYNC replica has lsn 3, but the histories fork after lsn 2;"), "{reason}");
-    assert_eq!(replica.one("GET c"), Reply::bulk("3"), "it answers with what it has");
+    assert_eq!(replica.one("GET c"), Reply::bulk("3"), "it still serves its own data");
 }
 
 #[test]
@@ -110,20 +116,20 @@ fn replica_of_a_replica_is_refused_until_that_one_is_a_master() {
         other => panic!("{other:?}"),
     }
     let third = Peer::master(&Disks::new(), AS_IT_IS);
-    let told = third.replicate(Some(replica.port)).expect_err("that is a replica").0;
+    let told = third.replicate(Some(replica.port)).expect_err("the address is a replica's").0;
     let expected = format!("ERR {address} is a replica of 127.0.0.1:{}: follow that one", master.port);
     assert_eq!(told, expected);
-    let told = master.replicate(Some(replica.port)).expect_err("it follows this node").0;
+    let told = master.replicate(Some(replica.port)).expect_err("the address is a follower of this node").0;
     assert_eq!(told, expected, "a circle");
     let own = master.port;
-    let told = master.replicate(Some(own)).expect_err("that is itself").0;
+    let told = master.replicate(Some(own)).expect_err("the address is the node's own").0;
     assert_eq!(told, format!("ERR a node cannot replicate itself, and 127.0.0.1:{own} is this node"));
-    assert!(matches!(master.facts().role, Role::Master { .. }), "it is what it was");
+    assert!(matches!(master.facts().role, Role::Master { .. }), "its role is unchanged");
     let second = Peer::replica(&s, AS_IT_IS, replica.port);
     wait_until("the link is down", || matches!(second.link(), Link::Down));
     replica.replicate(None).expect("it is promoted");
     replica.run(&["SET a 1"]);
-    second.assert_equals(&replica, "a refusal for now is no refusal for good");
+    second.assert_equals(&replica, "a temporary refusal ends");
 }
 
 #[test]
@@ -139,28 +145,28 @@ fn replica_refuses_writes_and_after_a_crash_reads() {
         assert_eq!(replica.run(&["SET a 2", "GET a"]), [read_only, Reply::bulk("1")]);
         let written = replica.facts().log_time;
         wait_until("heartbeats", || replica.facts().log_time.0 > written.0 + 200);
-        // The process dies. What its readers judged by is in no file, whatever the log's promise was.
+        // The process dies. No file holds the time that its readers were given, whatever appendfsync promised.
         let crashed = Disks::with(r.node.copy(), r.binlog.copy());
         let told = replica.facts().log_time;
         replica.stop().expect("it stops");
         let nobody = Disks::new();
         let silent = Peer::replica(&nobody, AS_IT_IS, master.port);
-        // A replica takes no replicas, so this one stays without its master.
+        // A replica accepts no followers, so a replica of `silent` has no master to hear from.
         let mut again = Peer::replica(&crashed, &change, silent.port);
         let loading =
             |peer: &Peer| matches!(peer.one("GET a"), Reply::Error(text) if text.starts_with("LOADING "));
         assert!(loading(&again) && again.one("PING") == Reply::Status("PONG"), "{}", fsync.name());
-        // A clean stop and another master's address do not make good what may be lost.
+        // Neither a clean stop nor the address of another master restores what may be lost.
         again.stop().expect("it stops");
         again = Peer::replica(&crashed, &change, silent.port);
         assert!(loading(&again), "{}", fsync.name());
-        // Nobody serves there.
+        // No process listens on port 1.
         again.replicate(Some(1)).expect("it tries");
         assert!(loading(&again), "{}", fsync.name());
         again.replicate(Some(master.port)).expect("it follows");
         wait_until("reads", || again.one("GET a") == Reply::bulk("1"));
-        assert!(again.facts().log_time >= told, "log time went back for its readers");
-        // After a clean stop they are let in at once.
+        assert!(again.facts().log_time >= told, "log time went back for the replica's readers");
+        // After a clean stop, readers are let in at once.
         again.stop().expect("it stops");
         again = Peer::replica(&Disks::with(crashed.node.copy(), crashed.binlog.copy()), &change, silent.port);
         assert_eq!(again.one("GET a"), Reply::bulk("1"));
@@ -170,7 +176,7 @@ fn replica_refuses_writes_and_after_a_crash_reads() {
 #[test]
 fn replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart() {
     let (m, r) = (Disks::new(), Disks::new());
-    // The estimate that was told is within the limit.
+    // The estimate that readers were given is within the limit.
     let change = |settings: &mut Settings| settings.log_clock_limit_ms = 3_600_000;
     let master = Peer::master(&m, AS_IT_IS);
     let replica = Peer::replica(&r, &change, master.port);
@@ -181,10 +187,10 @@ fn replica_that_told_an_estimate_removes_nothing_by_it_after_a_restart() {
     r.rewrite("ceiling_ms", (heard + 1_800_000).into());
     let replica = Peer::replica(&r, &change, master.port);
     wait_until("it is up", || replica.link() == UP);
-    assert_eq!(replica.one("GET a"), Reply::Null, "its readers were told that it is dead");
+    assert_eq!(replica.one("GET a"), Reply::Null, "the key is dead by the time that readers were given");
     let since = master.facts().log_time.0;
     wait_until("looks for dead keys", || master.facts().log_time.0 > since + 500);
-    // What it found dead it removes with the flush of its stop.
+    // The stop flushes the store, and the flush removes the keys that were found dead.
     replica.stop().expect("it stops");
     r.rewrite("ceiling_ms", (heard).into());
     let replica = Peer::replica(&r, &change, master.port);

@@ -5,7 +5,7 @@ use super::peer::{AS_IT_IS, Peer};
 use replicheck::command::Reply;
 use replicheck::server::facts::{Link, Role};
 
-/// A master with one entry and its replica, which has it.
+/// A master with one entry, and its replica, which has applied it.
 fn pair(m: &Disks, r: &Disks) -> (Peer, Peer) {
     let master = Peer::master(m, AS_IT_IS);
     let replica = Peer::replica(r, AS_IT_IS, master.port);
@@ -28,7 +28,7 @@ fn promotion_begins_an_epoch_and_the_old_master_follows() {
     old.assert_equals(&new, "what the new master wrote");
     assert_eq!(old.facts().epoch, promoted.epoch);
     assert!(matches!(old.one("SET c 3"), Reply::Error(text) if text.starts_with("READONLY ")));
-    // And back again.
+    // The roles change back.
     old.replicate(None).expect("it is promoted");
     new.replicate(Some(old.port)).expect("it follows");
     assert!(old.facts().epoch > promoted.epoch);
@@ -45,7 +45,7 @@ fn promotion_without_a_write_outlives_a_restart() {
     new.stop().expect("it stops");
     let new = Peer::master(&r, AS_IT_IS);
     assert!(new.facts().epoch > promoted, "every start begins an epoch");
-    // Both write: the same lsn, and yet not the same entry.
+    // Both nodes write: their entries have the same LSN and differ.
     old.run(&["SET b old"]);
     new.run(&["SET b new"]);
     new.run(&["SET c new"]);
@@ -66,8 +66,8 @@ fn old_master_that_wrote_on_is_refused() {
     let reason = old.wait_until_refused();
     assert!(reason.starts_with("NOSYNC replica has lsn 2, but the histories fork after lsn 1;"), "{reason}");
     assert!(matches!(old.link(), Link::Stopped { .. }));
-    assert_eq!(old.one("GET b"), Reply::bulk("old"), "it answers with what it has");
-    // It may be a master again, of its own history.
+    assert_eq!(old.one("GET b"), Reply::bulk("old"), "it still serves its own data");
+    // The node may become a master again, of its own history.
     old.replicate(None).expect("it is promoted");
     assert_eq!(old.one("SET c old"), Reply::Status("OK"));
 }
@@ -80,7 +80,7 @@ fn master_asked_to_be_one_stays_as_it_is() {
     let is_followed = || matches!(master.facts().role, Role::Master { replicas } if replicas.len() == 1);
     wait_until("its replica", is_followed);
     master.replicate(None).expect("nothing to do");
-    assert!(is_followed(), "its replica stays connected");
+    assert!(is_followed(), "the replica stays connected");
     assert_eq!((master.facts().epoch, master.one("GET a")), (epoch, Reply::bulk("1")));
 }
 
@@ -97,5 +97,5 @@ fn replica_under_writes_changes_its_role_and_keeps_a_prefix() {
     let kept = new.facts().progress.applied.0;
     assert!(kept > 20);
     let keys = new.node.dump().expect("it reads").len() as u64;
-    assert_eq!(keys, kept, "an entry a key: a prefix of what the master wrote");
+    assert_eq!(keys, kept, "each entry wrote one key: the keys are a prefix of what the master wrote");
 }

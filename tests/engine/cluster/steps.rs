@@ -1,6 +1,6 @@
-//! Wall clocks that are set while nodes run: lifetimes, reads of a replica, and the master's log time.
+//! Wall clocks that are set while nodes run: their effect on lifetimes, on reads of a replica, and on the master's log time.
 //!
-//! All clocks are set by hand, so heartbeats and removals come when a test says so.
+//! The tests move all clocks by hand, so heartbeats and removals come when a test asks for them.
 
 use super::super::disks::{Disks, wait_until};
 use super::peer::{Peer, UP};
@@ -52,7 +52,7 @@ fn stands() -> (Stand, Stand) {
     (Stand::new(clock), Stand::new(other))
 }
 
-/// The master sends a heartbeat, and the replica hears it.
+/// Makes the master send a heartbeat, and waits until the replica has received it.
 fn beat(master: &Peer, replica: &Peer) {
     master.node.heartbeat();
     let time = master.facts().log_time;
@@ -197,7 +197,7 @@ fn instants_of_clients_are_those_of_the_wall_clock_before_and_after_a_step() {
         }
     }
     assert_eq!((master.facts().clock_steps, master.facts().offset_ms), (3, 60));
-    // It is kept over a clean stop, without its master.
+    // The deadline survives a clean stop, while the master is away.
     let deadline = replica.one("PEXPIRETIME k");
     master.stop().expect("it stops");
     replica.stop().expect("it stops");
@@ -206,7 +206,7 @@ fn instants_of_clients_are_those_of_the_wall_clock_before_and_after_a_step() {
 }
 
 impl Stand {
-    /// A node that answers no replica.
+    /// Starts a replica whose master's address answers no replica.
     fn replica_of_nobody(&self) -> Peer {
         Peer::master(&Disks::new(), &|_| {})
     }
@@ -232,7 +232,7 @@ fn promotion_between_machines_whose_clocks_differ_keeps_what_is_left_of_a_lifeti
         assert_eq!(
             replica.one("PTTL k"),
             Reply::Integer(10_000),
-            "{skew_ms}: by the clock of the new master"
+            "{skew_ms}: by the clock of the new master, with the same lifetime left"
         );
         assert_eq!(replica.one("PEXPIRETIME k"), Reply::Integer(deadline.cast_signed()), "{skew_ms}");
     }
@@ -250,14 +250,14 @@ fn start_counts_the_time_that_the_node_was_down_within_bounds() {
         let expected = if left == 0 { -2 } else { left };
         assert_eq!(number(master.one("PTTL k")), expected, "{downtime_ms}");
         if downtime_ms == 25 * HOUR {
-            assert_eq!(number(master.one("PTTL day")), 60_000, "at most a day");
+            assert_eq!(number(master.one("PTTL day")), 60_000, "at most a day of downtime is counted");
         }
     }
 }
 
 #[test]
 fn replica_that_told_far_more_than_its_masters_time_forgets_it_and_lets_its_clients_go() {
-    // The master's machine stands still for an hour: each has its own elapsed time.
+    // The master's machine pauses for an hour; master and replica have separate elapsed clocks.
     let m = Stand::new(HandClock::new(Millis(START)));
     let r = Stand::new(HandClock::new(Millis(START)));
     let master = m.master();
@@ -270,15 +270,17 @@ fn replica_that_told_far_more_than_its_masters_time_forgets_it_and_lets_its_clie
     assert_eq!(
         client.call(&["EXISTS", "k"]).expect("a reply"),
         OwnedFrame::Integer(0),
-        "it is estimated to be dead"
+        "the replica estimates that the key is dead"
     );
     assert!(replica.facts().log_time_estimated);
     master.node.heartbeat();
     m.clock.advance(1);
     master.node.heartbeat();
-    wait_until("it is forgotten", || replica.facts().clients_disconnected == 1);
+    wait_until("the estimate is discarded", || replica.facts().clients_disconnected == 1);
     let client = std::cell::RefCell::new(client);
-    wait_until("the client that was told is let go of", || client.borrow_mut().call(&["PING"]).is_err());
+    wait_until("the client that was given the estimate is disconnected", || {
+        client.borrow_mut().call(&["PING"]).is_err()
+    });
     assert!(exists(&replica, "k") && !replica.facts().log_time_estimated);
     let text =
         Client::connect(&address, Duration::from_secs(5)).expect("it accepts").call(&["INFO", "replication"]);
@@ -286,7 +288,7 @@ fn replica_that_told_far_more_than_its_masters_time_forgets_it_and_lets_its_clie
     assert!(String::from_utf8_lossy(&text).contains("rc_clients_disconnected:1\r\n"));
 }
 
-/// C hears 105 s and removes `h`, which died at 100 s; B has heard 95 s, is promoted, and writes to `h`.
+/// C hears 105 s and removes `h`, which died at 100 s. B has heard 95 s, is promoted, and writes to `h`.
 #[test]
 fn follower_that_removed_what_a_promoted_one_writes_to_is_refused_or_waits() {
     for writes in [true, false] {
@@ -301,7 +303,7 @@ fn follower_that_removed_what_a_promoted_one_writes_to_is_refused_or_waits() {
         late.stop().expect("it stops");
         a.clock.advance(10_000);
         beat(&master, &early);
-        early.node.remove(&Key::new(0, "h")).expect("it is dead there");
+        early.node.remove(&Key::new(0, "h")).expect("the key is dead on this replica");
         master.stop().expect("it stops");
         let promoted = b.master();
         assert_eq!(promoted.facts().log_time, Millis(START + 95_000));
@@ -316,7 +318,7 @@ fn follower_that_removed_what_a_promoted_one_writes_to_is_refused_or_waits() {
             b.clock.advance(5_000);
             wait_until("it is up", || early.link() == UP);
             promoted.run(&["HSET h g 2"]);
-            early.assert_equals(&promoted, "h was dead there, too");
+            early.assert_equals(&promoted, "`h` has died on the promoted node, too");
         }
     }
 }
@@ -330,7 +332,7 @@ fn policies_that_judge_locally_go_by_the_wall_clock_that_never_goes_back() {
     m.clock.step(HOUR);
     let Facts { log_time, offset_ms, clock_steps, .. } = master.facts();
     assert_eq!((log_time, offset_ms, clock_steps), (Millis(START + HOUR.cast_unsigned()), 0, 0));
-    assert!(!exists(&master, "k"), "that is their point");
+    assert!(!exists(&master, "k"), "these policies judge by the wall clock");
     m.clock.step(-HOUR);
     assert_eq!(master.facts().log_time, log_time);
 }

@@ -1,4 +1,4 @@
-//! A store that is ahead of its log: the disk lost what a fsync had promised, or somebody took the log away.
+//! A store that is ahead of its log: the disk lost data that fsync had promised, or somebody removed the log.
 
 use super::super::cluster::{AS_IT_IS, Peer};
 use super::super::disks::{Disks, Node, copy_folder, entries, log_of, run};
@@ -12,10 +12,10 @@ use replicheck::server::Node as _;
 use replicheck::store::Dump;
 use std::path::Path;
 
-/// An entry each.
+/// Each line writes one entry.
 const PROGRAM: [&str; 4] = ["SET a 1", "SET b 2", "SET c 3", "SET d 4"];
 
-/// A master that ran the program and stopped.
+/// A master that ran the program and was stopped.
 struct Stopped {
     disks: Disks,
     entries: Vec<Entry>,
@@ -40,7 +40,7 @@ impl Stopped {
         self.disks.dir.path().join("store")
     }
 
-    /// Its folder with the first `kept` entries of its log; `None`: without the log's folder.
+    /// A copy of its folder with the first `kept` entries of its log. With `None` the log's folder is missing.
     fn with_log(&self, kept: Option<usize>) -> Disks {
         let log =
             kept.map_or_else(Forgetful::new, |kept| log_of(&self.entries[..kept], kept, Options::default()));
@@ -54,7 +54,7 @@ fn on_store(node: Forgetful, binlog: Forgetful, store: &Path) -> Disks {
     disks
 }
 
-/// The node has everything, in a newer epoch, and takes writes.
+/// Asserts that the node has all of the data, in a newer epoch, and accepts writes.
 fn assert_went_on(node: &Node, before: &Stopped, case: &str) -> Epoch {
     let facts = node.facts();
     assert_eq!(facts.progress.applied, Lsn(4), "{case}");
@@ -99,12 +99,12 @@ fn crash_at_every_change_while_the_log_begins_anew_is_made_good() {
                     let disks = before.with_log(kept);
                     pick(&disks).fail(at, fault);
                     let case = format!("{kept:?} left, change {at}, {fault:?}");
-                    // It may have come up: then the disk failed under a running node.
+                    // The start may succeed; in that case the disk fails under a running node.
                     if let Ok(node) = disks.try_start(disks.settings(Fsync::EverySec)) {
-                        // It may not be able to stop cleanly.
+                        // The clean stop may fail.
                         let _ = node.stop_now();
                     }
-                    // The machine loses power, too.
+                    // The machine loses power as well.
                     for binlog in disks.binlog.power_losses(|_| 1_000) {
                         let left = on_store(disks.node.bare(), binlog, &before.store());
                         let node = left.start(Fsync::EverySec);
@@ -130,7 +130,7 @@ fn store_ahead_of_its_log_refuses_every_follower_of_the_old_epoch() {
             master.run(&["SET e 5"]);
         }
         for has in 0..=4 {
-            // A folder of a replica that had received so many entries.
+            // The folder of a replica that has received `has` entries.
             let log = log_of(&before.entries[..has], has, Options::default());
             let replica = Peer::replica(&Disks::of_log(log), AS_IT_IS, master.port);
             let reason = replica.wait_until_refused();
@@ -158,7 +158,7 @@ fn store_ahead_of_its_log_refuses_a_replica() {
         "the store holds entries through 4, the log ends at 3: the disk lost what fsync had promised; {START_AGAIN}"
     );
     assert_eq!(refused(Some(master)), text);
-    // Nor is it promoted: what it lacks, its master may still have.
+    // The node is not promoted either: its master may still have the entries that the log lacks.
     disks.rewrite("follower", true.into());
     assert_eq!(refused(None), text);
 }

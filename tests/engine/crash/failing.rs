@@ -1,4 +1,4 @@
-//! Disks that fail under a running node, and folders that must not be taken.
+//! Disks that fail under a running node, and folders that a node must not open.
 
 use super::super::disks::{Disks, entries, is_misconf, log_of, run, wait_until};
 use super::super::forgetful::{Fault, Forgetful};
@@ -26,16 +26,16 @@ fn disk_full_refuses_writes_until_there_is_room() {
         for _ in 0..2 {
             let replies = run(&node, &["SET b 2", "GET b", "HSET h f 1", "GET a", "PING"]);
             assert!(is_misconf(&replies[0]) && is_misconf(&replies[2]), "{replies:?}");
-            assert_eq!(replies[1], Reply::Null, "nothing of a refused group is seen");
+            assert_eq!(replies[1], Reply::Null, "no write of a refused group is visible");
             assert_eq!(replies[3..], [Reply::bulk("1"), Reply::Status("PONG")], "reads are answered");
         }
         assert_eq!(node.dump().expect("it reads"), before);
-        let why = node.facts().read_only.expect("it says why");
+        let why = node.facts().read_only.expect("the node is read-only");
         assert!(why.ends_with("no space left on device"), "{why}");
         disks.binlog.mend();
         assert_eq!(run(&node, &["SET b 3", "GET b"]), [ok(), Reply::bulk("3")]);
-        assert_eq!(node.facts().read_only, None, "there is room again");
-        assert_eq!(node.facts().progress.applied, Lsn(2), "what was refused took no lsn");
+        assert_eq!(node.facts().read_only, None, "the node accepts writes when there is room again");
+        assert_eq!(node.facts().progress.applied, Lsn(2), "refused writes took no lsn");
         let after = node.dump().expect("it reads");
         node.stop_now().expect("it stops");
         drop(node);
@@ -45,13 +45,13 @@ fn disk_full_refuses_writes_until_there_is_room() {
     }
 }
 
-/// A node of which a fsync failed: it had acknowledged `SET a 1`, and, but for `always`, `SET b 2`.
+/// A node of which an fsync failed. It had acknowledged `SET a 1` and, unless fsync is `always`, `SET b 2`.
 fn poisoned(fsync: Fsync) -> (Disks, super::super::disks::Node) {
     let disks = Disks::new();
     let node = disks.start(fsync);
     run(&node, &["SET a 1"]);
     wait_until("the first entry is durable", || node.facts().progress.durable == Lsn(1));
-    // The change after the append.
+    // Change 1 is the sync that follows the append.
     disks.binlog.fail(1, Fault::Sync);
     let reply = run(&node, &["SET b 2"]);
     assert_eq!(is_misconf(&reply[0]), fsync == Fsync::Always, "{reply:?}");
@@ -63,7 +63,7 @@ fn poisoned(fsync: Fsync) -> (Disks, super::super::disks::Node) {
 fn fsync_failed_makes_the_node_read_only_for_good() {
     for fsync in [Fsync::Always, Fsync::EverySec] {
         let (disks, node) = poisoned(fsync);
-        let why = node.facts().read_only.expect("it says why");
+        let why = node.facts().read_only.expect("the node is read-only");
         assert!(why.contains("cannot sync") && why.contains("input/output error"), "{why}");
         disks.binlog.mend();
         let seen = if fsync == Fsync::Always { Reply::Null } else { Reply::bulk("2") };
@@ -73,9 +73,9 @@ fn fsync_failed_makes_the_node_read_only_for_good() {
             assert_eq!(replies[1..], [Reply::bulk("1"), seen.clone(), Reply::Null]);
         }
         assert!(node.facts().read_only.is_some());
-        assert!(node.stop_now().is_err(), "it cannot say that all is safe");
+        assert!(node.stop_now().is_err(), "the node cannot promise that everything is durable");
         drop(node);
-        // After a power loss the second write is gone; after the end of the process alone it may be there.
+        // After a power loss the second write is lost; when only the process ended, the second write may survive.
         for left in [disks.binlog.bare(), disks.binlog.copy()] {
             let found = entries(&left).len();
             let again = Disks { node: disks.node.copy(), ..Disks::with(Forgetful::new(), left) };
@@ -112,7 +112,7 @@ fn folder_of_another_expiry_policy_is_refused() {
         "the folder's log was written under expiry `log_clock`, not `relative`: start with --expiry log_clock, \
          or in an empty folder"
     );
-    disks.start(Fsync::EverySec).stop_now().expect("it is taken as it was");
+    disks.start(Fsync::EverySec).stop_now().expect("the folder's own policy opens it");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn bit_flipped_below_the_fsync_point_is_refused_and_above_it_cut() {
         } else {
             let node = damaged.start(Fsync::No);
             assert_eq!(node.facts().progress.applied, Lsn(entry as u64 - 1));
-            assert!(node.facts().epoch > all[0].epoch, "something may be lost");
+            assert!(node.facts().epoch > all[0].epoch, "entries may be lost, so the epoch is a new one");
             node.stop_now().expect("it stops");
         }
     }
@@ -173,12 +173,12 @@ fn ceiling_that_cannot_be_written_makes_log_time_stand_still() {
     assert_eq!(
         run(&node, &["SET a 1 PX 1", "GET a"]),
         [ok(), Reply::bulk("1")],
-        "it lives: time stands still"
+        "the key lives, because log time stands still"
     );
     assert_eq!(node.facts().log_time, ceiling);
     assert_eq!(entries(&disks.binlog)[0].time, ceiling);
     disks.node.mend();
-    wait_until("log time goes on", || node.facts().log_time > ceiling);
+    wait_until("log time advances", || node.facts().log_time > ceiling);
     wait_until("the key is dead", || run(&node, &["GET a"]) == [Reply::Null]);
     node.stop_now().expect("it stops");
 }

@@ -1,4 +1,4 @@
-//! Folders that are not one node's: a file `node` of another version, damaged, missing, or of another folder.
+//! Folders that do not belong to one node: a file `node` of another version, damaged, missing, or from another folder.
 
 use super::super::disks::{Disks, first_version, node_file, run, with_checksum};
 use super::super::forgetful::Forgetful;
@@ -7,7 +7,7 @@ use replicheck::command::Reply;
 use replicheck::server::Node as _;
 use replicheck::time::Millis;
 
-/// A folder with an entry whose node is stopped.
+/// A stopped node's folder with one entry.
 fn stopped() -> Disks {
     let disks = Disks::new();
     let node = disks.start(Fsync::EverySec);
@@ -27,8 +27,11 @@ fn node_file_of_each_version_is_taken_and_of_a_newer_one_refused() {
         node.stop_now().expect("it stops");
         let identity = disks.identity();
         assert_eq!(identity["version"], 3, "{text}");
-        assert_eq!(identity["heard_ms"], identity["ceiling_ms"], "a master heard what it told: {text}");
-        disks.start(Fsync::No).stop_now().expect("it is taken in its new version");
+        assert_eq!(
+            identity["heard_ms"], identity["ceiling_ms"],
+            "a master's heard time is the time that it told: {text}"
+        );
+        disks.start(Fsync::No).stop_now().expect("the new version is read, too");
     }
     for newer in [v2.replace("\"version\":2", "\"version\":4"), with_checksum(&v2.replace(":2,", ":4,"))] {
         let newer = Disks::with(node_file(&newer), Forgetful::new());
@@ -58,7 +61,7 @@ fn node_file_with_any_bit_flipped_or_cut_short_is_refused() {
         assert!(text.starts_with("the file `node` is damaged: "), "{length} bytes: {text}");
     }
     let node = disks.start(Fsync::EverySec);
-    assert_eq!(run(&node, &["GET a"]), [Reply::bulk("1")], "the whole file is taken");
+    assert_eq!(run(&node, &["GET a"]), [Reply::bulk("1")], "the undamaged file is accepted");
     node.stop_now().expect("it stops");
 }
 
@@ -81,7 +84,7 @@ fn folder_put_together_from_two_is_refused() {
     }
     let copy = one.copy();
     let node = copy.start(Fsync::EverySec);
-    assert_eq!(run(&node, &["GET a"]), [Reply::bulk("1")], "a whole copy is taken");
+    assert_eq!(run(&node, &["GET a"]), [Reply::bulk("1")], "a complete copy is accepted");
     node.stop_now().expect("it stops");
 }
 
@@ -100,7 +103,7 @@ fn data_without_its_node_file_is_refused() {
         assert!(text.starts_with(begins), "log {log}, store {store}: {text}");
     }
     let empty = without(false, false);
-    empty.start(Fsync::EverySec).stop_now().expect("an empty folder is a new one");
+    empty.start(Fsync::EverySec).stop_now().expect("an empty folder is initialised");
 }
 
 #[test]
@@ -109,7 +112,7 @@ fn first_start_that_ended_at_any_change_of_the_folder_is_gone_on_with() {
         let disks = Disks::new();
         disks.node.fail(at, super::super::forgetful::Fault::Death);
         if let Ok(node) = disks.try_start(disks.settings(Fsync::EverySec)) {
-            // It died later than that.
+            // The start succeeded, so the fault would come later.
             let _ = node.stop_now();
             assert!(at > 2, "a start changes the folder");
             break;

@@ -1,4 +1,4 @@
-//! Power losses: every tail of the log that may be left × every prefix of it that the store may have flushed.
+//! Power losses: every tail of the log that may survive × every prefix of the log that the store may have flushed.
 
 use super::super::disks::{Disks, copy_folder, entries, first_version, log_of, node_file, run};
 use super::super::forgetful::Forgetful;
@@ -10,7 +10,7 @@ use replicheck::time::Millis;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 
-/// An entry each.
+/// Each line writes one entry.
 const PROGRAM: [&str; 8] = [
     "SET a 1",
     "HSET h f 1 g 2",
@@ -21,17 +21,17 @@ const PROGRAM: [&str; 8] = [
     "HSET h f 9",
     "RENAME h k",
 ];
-/// How far the durable ceiling is ahead of the machine's clock, milliseconds: no deadline of the program is reached.
+/// How far the durable ceiling is ahead of the machine's clock, in milliseconds. No deadline of the program is that near.
 const AHEAD_MS: u64 = 3_600_000;
 
-/// What a master came to after each entry.
+/// The state of a master after each entry.
 struct Recorded {
     entries: Vec<Entry>,
     dumps: Vec<Dump>,
     epoch: Epoch,
-    /// Store folders flushed after so many entries.
+    /// Store folders; the one at index n was flushed after n entries.
     stores: Vec<TempDir>,
-    /// The file `node`, with a ceiling far ahead.
+    /// The file `node`, whose ceiling is far ahead.
     node: Forgetful,
     ceiling: Millis,
 }
@@ -47,27 +47,27 @@ fn record() -> Recorded {
     let facts = master.facts();
     let entries = entries(&disks.binlog);
     master.stop_now().expect("it stops");
-    assert_eq!(entries.len(), PROGRAM.len(), "an entry a command");
+    assert_eq!(entries.len(), PROGRAM.len(), "one entry for each command");
     let stores = (0..=entries.len()).map(|flushed| store_of(&entries[..flushed])).collect();
     let ceiling = Millis(facts.log_time.0 + AHEAD_MS);
     let node = node_file(&first_version(ceiling, facts.epoch));
     Recorded { entries, dumps, epoch: facts.epoch, stores, node, ceiling }
 }
 
-/// The store of a node whose log has these entries: it applied them and flushed.
+/// The folder of a node whose log has these entries, which it applied and flushed to its store.
 fn store_of(entries: &[Entry]) -> TempDir {
     let disks = Disks::of_log(log_of(entries, entries.len(), Options::default()));
     disks.start(Fsync::No).stop_now().expect("it stops");
     disks.dir
 }
 
-/// What a power loss may leave of this log, one folder for each outcome of recovery: its end, whether it was cut there,
-/// whether something may be lost.
+/// What a power loss may leave of this log, with one folder for each outcome of recovery. An outcome is the last LSN, whether
+/// the log was cut there, and whether the log was closed cleanly.
 fn outcomes(binlog: &Forgetful, options: Options) -> BTreeMap<(Lsn, bool, bool), Forgetful> {
     let step = |name: &str| if name == "durable" { 1_000 } else { 20 };
     let mut outcomes = BTreeMap::new();
     for left in binlog.power_losses(step) {
-        // A folder in which the log had not even begun is another matter.
+        // A folder in which the log was not yet created is another case.
         if let Ok((_, found)) = SegmentLog::open(left.copy(), options) {
             outcomes.entry((found.last, found.cut_bytes > 0, found.clean)).or_insert(left);
         }
@@ -134,7 +134,7 @@ fn epoch_begun_without_an_entry_is_never_begun_again() {
     let node = disks.start(Fsync::EverySec);
     run(&node, &["SET a 1"]);
     let mut begun = node.facts().epoch;
-    // The process dies: what it wrote is there, and nobody said that it was all.
+    // The process dies: what it wrote is in the files, and they have no mark of a clean stop.
     let crashed = Disks::with(disks.node.copy(), disks.binlog.copy());
     node.stop_now().expect("it stops");
     for start in ["after a crash", "after a clean stop", "after another one"] {

@@ -1,4 +1,4 @@
-//! Command entries are not idempotent: what the store has must not run again.
+//! Command entries are not idempotent: an entry that the store already has must not run again.
 
 use super::super::disks::{Disks, copy_folder, run};
 use replicheck::binlog::Fsync;
@@ -20,7 +20,7 @@ fn crash_with_a_flushed_prefix_runs_command_entries_once() {
                 copy_folder(&store, &disks.dir.path().join("flushed"));
             }
         }
-        // What a crash leaves when the store was last flushed after the second entry.
+        // What a crash leaves if the store was last flushed after the second entry.
         std::fs::remove_dir_all(&store).expect("the store's folder");
         copy_folder(&disks.dir.path().join("flushed"), &store);
         let master = disks.try_start(settings()).expect("it starts");

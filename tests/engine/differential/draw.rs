@@ -1,5 +1,5 @@
-//! Commands drawn at random: few keys, arguments that mean something to several commands, deadlines around the
-//! present, and now and then a mistake. Pure: a seed gives the same commands each time.
+//! Commands drawn at random: few keys, arguments that several commands understand, deadlines around the present, and now and
+//! then a mistake. Pure: a seed always gives the same commands.
 
 use super::{Case, Chore, START, Step};
 use quickcheck::{Arbitrary, Gen};
@@ -87,7 +87,7 @@ ECHO {value}
 SELECT {db}
 ";
 
-/// What makes something that other commands can find.
+/// Commands that create keys for other commands to find.
 const BUILDERS: &str = "
 SET {key} {value}
 SET {key} {value} PX {milliseconds}
@@ -153,7 +153,7 @@ const LONG: &str =
     "a long string, longer than what Redis keeps inside of small hashes and of short strings alike";
 const WORDS: &[&str] = &["", "x", "f", "ohmytext", "mynewtext", "a\0b\r\n", LONG];
 
-/// Replaces a word in braces: words parted by spaces, some of them in braces again. `None`: [`words`] knows how.
+/// Replacements of a word in braces: words separated by spaces, some of them in braces again. `None`: [`words`] makes them.
 fn choices(sort: &str) -> Option<&'static [&'static str]> {
     Some(match sort {
         "set" => &[
@@ -203,14 +203,14 @@ fn choices(sort: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// What a word of [`COMMANDS`] becomes at `now`.
+/// The words that replace a word of [`COMMANDS`] at the time `now`.
 fn words(source: &mut Gen, word: &str, now: u64) -> Vec<Vec<u8>> {
     let Some(sort) = word.strip_prefix('{').and_then(|word| word.strip_suffix('}')) else {
         return vec![in_some_case(source, word)];
     };
     if let Some(choices) = choices(sort) {
         let chosen = pick(source, choices);
-        // Quotes and line ends come whole: they are one word.
+        // Quotes and line ends are drawn whole, as one word.
         if sort == "foo" {
             return if chosen.is_empty() { Vec::new() } else { vec![chosen.as_bytes().to_vec()] };
         }
@@ -245,13 +245,13 @@ fn pick<T: Copy>(source: &mut Gen, choices: &[T]) -> T {
     *source.choose(choices).expect("not empty")
 }
 
-/// A word of one of these lists.
+/// One word out of all these lists.
 fn one_of(source: &mut Gen, lists: &[&[&str]]) -> Vec<u8> {
     let list = pick(source, lists);
     pick(source, list).into()
 }
 
-/// Up to 12 of these.
+/// Up to 12 of these letters.
 fn letters(source: &mut Gen, choices: &str) -> Vec<u8> {
     let length = usize::arbitrary(source) % 13;
     (0..length).map(|_| pick(source, choices.as_bytes())).collect()
@@ -275,8 +275,8 @@ fn from_lines(source: &mut Gen, now: u64) -> Vec<Vec<u8>> {
     line.split(' ').flat_map(|word| words(source, word, now)).collect()
 }
 
-/// A command of the engine's own table, with options of its grammar and other arguments in any order: also of one
-/// that [`COMMANDS`] does not know yet.
+/// A command of the engine's own table, with options of its grammar and other arguments in any order. So commands that
+/// [`COMMANDS`] does not list yet are drawn, too.
 fn from_grammar(source: &mut Gen, now: u64) -> Vec<Vec<u8>> {
     let specs: Vec<&Spec> = table().collect();
     let spec = pick(source, &specs);
@@ -295,7 +295,7 @@ fn from_grammar(source: &mut Gen, now: u64) -> Vec<Vec<u8>> {
     argv
 }
 
-/// The words in capitals of a command's grammar: its options.
+/// The options of a command's grammar: its words in capitals.
 pub(super) fn options(spec: &Spec) -> Vec<&'static str> {
     let words = spec.grammar.split(|c: char| !c.is_ascii_alphanumeric()).skip(1);
     words.filter(|word| word.len() > 1 && !word.contains(|c: char| c.is_ascii_lowercase())).collect()
@@ -317,9 +317,9 @@ fn argv(source: &mut Gen, now: u64) -> Vec<Vec<u8>> {
             0 => from_grammar(source, now),
             _ => from_lines(source, now),
         };
-        // Emptying commands are rare, so that there is something to empty.
+        // Commands that empty a database are rare, so that it has something to lose.
         let empties = argv[0].to_ascii_lowercase().starts_with(b"flush");
-        // And 2^63 fields, with repetitions, are more than anybody can answer.
+        // Nor can a reply hold 2^63 fields, with repetitions.
         let floods = argv[0].eq_ignore_ascii_case(b"hrandfield")
             && argv.get(2).is_some_and(|count| count == b"-9223372036854775807");
         if !floods && (!empties || usize::arbitrary(source).is_multiple_of(8)) {
@@ -331,7 +331,7 @@ fn argv(source: &mut Gen, now: u64) -> Vec<Vec<u8>> {
 impl Arbitrary for Case {
     fn arbitrary(source: &mut Gen) -> Case {
         let policy = pick(source, Policy::ALL);
-        // Chores cost much more than commands.
+        // Chores cost much more than commands, so few cases have them.
         let has_chores = usize::arbitrary(source).is_multiple_of(20);
         let count = 1 + usize::arbitrary(source) % (2 * source.size());
         let mut now = START.0;
@@ -352,7 +352,7 @@ impl Arbitrary for Case {
 }
 
 impl Step {
-    /// The same with something left out or shorter.
+    /// Variants of this step with something left out or shorter.
     pub(super) fn simpler(&self) -> Vec<Step> {
         let mut simpler = vec![
             Step { chore: Chore::Nothing, ..self.clone() },

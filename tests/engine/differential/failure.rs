@@ -1,4 +1,4 @@
-//! Failure — a case that differs → the shortest that does, as one would type it in redis-cli.
+//! Failure — a case that differs → the shortest case that still differs, as one would type it in redis-cli.
 
 use super::{Case, Chore, START};
 use crate::seed::again;
@@ -7,12 +7,12 @@ use replicheck::expiry::Policy;
 use replicheck::time::Millis;
 use std::fmt::{Debug, Write as _};
 
-/// What differs, and after which step of a case.
+/// A difference, and the step of a case after which it was seen.
 #[derive(Debug)]
 pub(super) struct Difference {
     pub(super) step: usize,
     pub(super) now: Millis,
-    /// Both sides.
+    /// What differs, with both sides.
     pub(super) what: String,
 }
 
@@ -27,22 +27,22 @@ impl Difference {
     }
 }
 
-/// A case with what differs in it.
+/// A case and the difference that it shows.
 pub(super) struct Found {
     pub(super) case: Case,
     difference: Difference,
-    /// How many steps it had before it was shrunk.
+    /// The number of steps before the case was shrunk.
     steps_drawn: usize,
 }
 
-/// The smallest case on the way from `case`, which differs, that `fails` finds, too: no step of it can be left out, and
-/// none can be simpler.
+/// Shrinks `case`, which differs, to a smaller case in which `fails` still finds a difference. No step of the result can be left
+/// out or made simpler.
 pub(super) fn shrunk(case: Case, difference: Difference, fails: &mut Fails<'_>) -> Found {
     let mut found = Found { steps_drawn: case.steps.len(), case, difference };
     found.case.steps.truncate(found.difference.step + 1);
     let plain = Case { policy: Policy::LogClock, steps: found.case.steps.clone() };
     found.take_if_it_differs(plain, fails);
-    // Chores cost most.
+    // Chores cost most, so they are removed first.
     let mut idle = found.case.clone();
     idle.steps.iter_mut().for_each(|step| step.chore = Chore::Nothing);
     found.take_if_it_differs(idle, fails);
@@ -50,7 +50,7 @@ pub(super) fn shrunk(case: Case, difference: Difference, fails: &mut Fails<'_>) 
     found
 }
 
-/// What differs in a case, if anything does.
+/// Returns the difference in a case, or `None`.
 type Fails<'a> = dyn FnMut(&Case) -> Option<Difference> + 'a;
 
 impl Found {
@@ -61,7 +61,7 @@ impl Found {
         true
     }
 
-    /// Leaves out half of the steps, quarters, and so on down to single steps, as long as it still differs.
+    /// Leaves out half of the steps, then quarters, and so on down to single steps, as long as the case still differs.
     fn leave_steps_out(&mut self, fails: &mut Fails<'_>) -> bool {
         let (mut some, mut size) = (false, self.case.steps.len().div_ceil(2));
         while size > 0 {
@@ -93,7 +93,7 @@ impl Found {
     }
 }
 
-/// What is broken, the bounds, the history, both sides, and how to run it again.
+/// The text of a failure: what differs, the bounds, the history, both sides, and the command that runs it again.
 pub(super) fn report(seed: u64, found: &Found) -> String {
     let Found { case, difference, steps_drawn } = found;
     let mut text = format!(
@@ -122,7 +122,7 @@ pub(super) fn report(seed: u64, found: &Found) -> String {
     }
     let Difference { step, now, what } = difference;
     let again = again(seed, &[("QUICKCHECK_TESTS", 1)]);
-    write!(text, "after step {step}, at {now}: {what}\nrun it again, this case alone: {again}")
+    write!(text, "after step {step}, at {now}: {what}\nto run this case alone again: {again}")
         .expect("writing to a string");
     text
 }

@@ -1,4 +1,4 @@
-//! Trial — one case on two stores and the reference → what differs first.
+//! Trial — one case on two stores and the reference → the first difference.
 
 use super::failure::Difference;
 use super::{Case, Chore, START};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
-/// Calls after which a scan must have ended.
+/// The number of calls after which a scan must have ended.
 const SCAN_CALLS_MAX: usize = 257;
 
 /// A master on a store.
@@ -29,7 +29,7 @@ impl<S: Store> Run<S> {
         Run { master: Master::new(store, Epoch(1)), policy }
     }
 
-    /// The reply; of a SCAN or HSCAN what this call and all those that follow it reply together.
+    /// The reply to a command. For SCAN and HSCAN: the items of this call and of all calls that continue its scan.
     fn reply(&mut self, command: &Command, now: Millis, random: u64) -> Reply {
         let reply = self.one_reply(command.clone(), now, random);
         let cursor_at = match command.name() {
@@ -62,7 +62,7 @@ impl<S: Store> Run<S> {
         reply.expect("a request gets a reply")
     }
 
-    /// All raw records.
+    /// All raw records of the store.
     fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut records = Vec::new();
         let visited = self.master.store().scan(&[], &[], &mut |key, value| {
@@ -73,8 +73,8 @@ impl<S: Store> Run<S> {
         records
     }
 
-    /// How many records of users' data are stored, and how many of them belong to a key, dead or alive: an element
-    /// that does not would stay for ever.
+    /// The number of stored records of users' data, and the number of those that belong to a key, dead or alive. A hash element
+    /// that belongs to no key would stay in the store for ever.
     fn data_records(&self) -> (usize, usize) {
         let stored = self.records().into_iter().filter(|(key, _)| owner(key).is_some());
         let dump = dump(self.master.store()).expect("sound records");
@@ -86,7 +86,7 @@ impl<S: Store> Run<S> {
         (stored.count(), reachable.sum())
     }
 
-    /// What is alive.
+    /// The keys that are alive at `now`.
     fn living(&self, now: Millis) -> Dump {
         let mut living = dump(self.master.store()).expect("sound records");
         living.retain(|_, stored| !stored.is_dead(now));
@@ -94,16 +94,16 @@ impl<S: Store> Run<S> {
     }
 }
 
-/// What happened in cases.
+/// Counts of what happened in cases.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     commands: usize,
     /// Commands that were refused.
     pub(super) errors: usize,
-    /// Keys that died, as far as they were there after one command and dead before the next.
+    /// Keys that died: they were alive after one command and dead before the next.
     pub(super) deaths: usize,
     pub(super) chores: usize,
-    /// How often a command was answered with no error, and how often with an option.
+    /// How often a command, and a command with an option, was answered without an error.
     answered: BTreeMap<String, usize>,
 }
 
@@ -118,7 +118,7 @@ impl Seen {
         }
     }
 
-    /// How often a command (`set`), or a command with an option (`set EX`), was answered with no error.
+    /// How often a command (`set`), or a command with an option (`set EX`), was answered without an error.
     pub(super) fn answered(&self, word: &str) -> usize {
         self.answered.get(word).copied().unwrap_or(0)
     }
@@ -155,7 +155,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// Does a case on `store`, on a store in memory and on the reference; `keep` does chores on `store` and gives its gate.
+/// Runs a case on `store`, on a store in memory and on the reference. `keep` does chores on `store` and returns its gate.
 pub(super) fn differ(
     case: &Case,
     store: impl Store,
@@ -193,8 +193,8 @@ pub(super) fn differ(
     Ok(seen)
 }
 
-/// Whether both stores hold the same. Once compaction may drop dead strings, what is alive is compared: a command that
-/// removes a dead string has an effect, and so an entry and an LSN, only where its bytes still are.
+/// Whether both stores hold the same records. Once compaction may drop dead strings, only living keys are compared: from then on
+/// a command that removes a dead string has an effect, and so an entry and an LSN, only on a store that still has its bytes.
 fn stores_agree<S: Store>(
     on_store: &Run<S>,
     in_memory: &Run<MemoryStore>,

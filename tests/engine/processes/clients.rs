@@ -1,11 +1,11 @@
-//! Programs that people use, against a master and its replica: redis-cli, redis-benchmark, the crate `redis`.
+//! Programs that people use, run against a master and its replica: redis-cli, redis-benchmark, and the crate `redis`.
 
 use super::node::{Node, folder, until};
 use redis::Commands as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// What the program prints; `None`, said aloud, if it is not installed.
+/// The output of the program. `None`, with a line on standard error, if it is not installed.
 fn output(program: &str, node: &Node, arguments: &[&str], input: &str) -> Option<String> {
     let address = node.address();
     let (host, port) = address.rsplit_once(':').unwrap();
@@ -13,7 +13,7 @@ fn output(program: &str, node: &Node, arguments: &[&str], input: &str) -> Option
     command.args(["-h", host, "-p", port]).args(arguments);
     let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let Ok(mut child) = started else {
-        // Not by `println!`, which a test that passes keeps to itself.
+        // Not with `println!`: the test harness hides its output when the test passes.
         let _ = writeln!(std::io::stderr(), "skipped: {program} not found");
         return None;
     };
@@ -24,7 +24,7 @@ fn output(program: &str, node: &Node, arguments: &[&str], input: &str) -> Option
     Some(text)
 }
 
-/// A master and a replica that has caught up with it before `replica` is called.
+/// A master and its replica. [`Pair::replica`] waits until the replica has caught up.
 struct Pair {
     _removed: tempfile::TempDir,
     master: Node,

@@ -1,7 +1,8 @@
-//! A crowd: many connections, half of which never read what they ask for, beside a master with two replicas and clients who do.
+//! A crowd: many connections, half of which never read the replies that they ask for, beside a master with two replicas and a
+//! client that does read.
 //!
-//! Few by default; `REPLICHECK_CROWD=5000 REPLICHECK_CROWD_SECONDS=600` is the drive that the figures are about. It needs twice
-//! as many file descriptors as connections (`ulimit -n`).
+//! There are few connections by default. The published figures come from `REPLICHECK_CROWD=5000 REPLICHECK_CROWD_SECONDS=600`,
+//! which needs twice as many file descriptors as connections (`ulimit -n`).
 
 use super::node::{Node, folder, until};
 use crate::seed::setting;
@@ -12,9 +13,9 @@ use std::time::{Duration, Instant};
 
 const CONNECTIONS: u64 = 200;
 const SECONDS: u64 = 3;
-/// What the replies of all clients may take, bytes.
+/// The limit for the replies of all clients, in bytes.
 const REPLIES_BYTES: u64 = 64 << 20;
-/// What a node takes beside replies here: the program, the store's memory, a connection's own.
+/// Memory that a node may take here beside replies, in bytes: the program, the store's memory, and that of connections.
 const REST_BYTES: u64 = 512 << 20;
 
 fn peak_bytes(node: &Node) -> u64 {
@@ -24,7 +25,7 @@ fn peak_bytes(node: &Node) -> u64 {
     peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// A socket that asks for a large reply again and again and reads none.
+/// A socket for a client that asks for a large reply again and again and reads none.
 fn deaf(node: &Node) -> Option<TcpStream> {
     let socket = TcpStream::connect(node.address()).ok()?;
     socket.set_nonblocking(true).ok()?;
@@ -57,7 +58,7 @@ fn crowd_that_does_not_read_takes_bounded_memory_and_others_are_answered() {
     while begun.elapsed() < seconds {
         for (at, socket) in crowd.iter_mut().enumerate() {
             let request = b"*2\r\n$3\r\nGET\r\n$5\r\nlarge\r\n".repeat(20);
-            // One that was closed comes again.
+            // A connection that the node has closed is made again.
             let sent = socket.as_mut().map(|socket| socket.write(&request));
             if !matches!(&sent, Some(Err(error)) if error.kind() == std::io::ErrorKind::WouldBlock)
                 && !matches!(sent, Some(Ok(_)))
@@ -89,7 +90,8 @@ fn crowd_that_does_not_read_takes_bounded_memory_and_others_are_answered() {
     drop((crowd, idle));
     for replica in &nodes[1..] {
         let has_it = || connect(replica).call(&["GET", "k"]).ok().filter(|value| *value == last);
-        until("the replica has all", has_it).unwrap_or_else(|text| panic!("{text}\n{}", replica.log_end()));
+        until("the replica has the last write", has_it)
+            .unwrap_or_else(|text| panic!("{text}\n{}", replica.log_end()));
     }
 }
 
@@ -100,7 +102,7 @@ fn idle_connections_beyond_the_soft_limit_of_files_leave_the_store_its_own() {
     let idle: Vec<Client> =
         (0..300).map(|_| Client::connect(&node.address(), Duration::from_secs(60)).unwrap()).collect();
     let mut client = Client::connect(&node.address(), Duration::from_secs(60)).unwrap();
-    // Each few of them flush the store, which opens files.
+    // Every few of these writes flush the store, which then opens files.
     for n in 0..30 {
         let reply = client.call(&["SET", &format!("k{n}"), &"v".repeat(20_000)]).unwrap();
         assert!(matches!(reply, OwnedFrame::SimpleString(_)), "{reply:?}");

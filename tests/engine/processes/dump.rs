@@ -1,4 +1,4 @@
-//! Dump — a database as clients see it: values and deadlines, through the wire.
+//! Dump — a database as clients see it over the wire: values and deadlines.
 
 use super::node::Node;
 use replicheck::client::{Client, ClientError, OwnedFrame};
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// Databases that the load writes.
 pub const DATABASES: u64 = 2;
-/// Characters of a value that a failure shows.
+/// How many characters of a value a failure shows.
 const SHOWN: usize = 90;
 
 /// A value.
@@ -17,7 +17,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// Its end, where the last writes are seen.
+    /// The end of the value, where the last writes are visible.
     pub fn end(&self) -> String {
         let text = match self {
             Value::Text(text) => text.clone(),
@@ -30,7 +30,7 @@ impl Value {
     }
 }
 
-/// A key's value and deadline, milliseconds since 1970.
+/// A key's value and deadline; the deadline is in milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub value: Value,
@@ -40,7 +40,7 @@ pub struct Row {
 /// The rows by key.
 pub type Database = BTreeMap<String, Row>;
 
-/// Why there is no dump now: a connection, a key that died meanwhile, readers who are not let in.
+/// Why no dump is possible now: a connection failed, a key died meanwhile, or readers are not let in.
 #[derive(Debug)]
 pub struct Failed(pub String);
 
@@ -50,7 +50,7 @@ impl From<ClientError> for Failed {
     }
 }
 
-/// The databases of a node that nobody writes to.
+/// The databases of a node. No client may write to it meanwhile.
 pub fn dump(node: &Node) -> Result<Vec<Database>, Failed> {
     let mut client = node.connect()?;
     (0..DATABASES).map(|db| database(&mut client, db)).collect()
@@ -96,7 +96,7 @@ fn texts(frame: OwnedFrame) -> Result<Vec<String>, Failed> {
     Ok(frames.into_iter().map(text).collect())
 }
 
-/// The keys that differ, one a line; empty if none does.
+/// The keys that differ, one a line; empty if none differs.
 pub fn difference(master: &[Database], replica: &[Database]) -> String {
     let mut text = String::new();
     for (db, (master, replica)) in master.iter().zip(replica).enumerate() {

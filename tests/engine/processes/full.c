@@ -1,5 +1,5 @@
-/* Preloaded into a node: while a file says so, its disk is full for each regular file whose path has the file's content in it.
-   Built by full.rs with the system's compiler. */
+/* Preloaded into a node. The file that DISK_FULL_FILE names holds a part of a path: while it is not empty, the disk is full for
+   each regular file whose path contains that part. Built by full.rs with the system's compiler. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-//! Nodes whose disks are full for a while: `full.c` is preloaded and refuses writes to the store's files, to the log's, or to
-//! both. Without a C compiler the tests are skipped, and say so.
+//! Nodes whose disks are full for a while. The library `full.c` is preloaded and refuses writes to the store's files, to the
+//! log's, or to both. Without a C compiler the tests are skipped, and say so.
 
 use super::node::{Node, folder, pause, until};
 use crate::seed::{Seed, setting};
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// A store is flushed about every fourth write.
+/// A flush threshold, in bytes, that about every fourth write reaches.
 const FLUSH_BYTES: &str = "40000";
 const VALUE_BYTES: usize = 10_000;
-/// How long a write waits for its answer.
+/// How long a write waits for its reply.
 const UNANSWERED: Duration = Duration::from_secs(2);
 
 /// A node whose disk can be filled.
@@ -31,7 +31,7 @@ impl Filled {
         Filled { node: Node::start_with(&dir.join(name), &options, &preloaded), full }
     }
 
-    /// From now on there is no room for files whose path has `part` in it; for none: there is room.
+    /// Makes writes fail, from now on, to files whose path contains `part`. With an empty `part` there is room again.
     fn fill(&self, part: &str) {
         let next = self.full.with_extension("next");
         fs::write(&next, part).unwrap();
@@ -42,8 +42,8 @@ impl Filled {
         self.node.connect().unwrap().call(words).unwrap()
     }
 
-    /// Writes key `n`; whether it was taken. A write that is logged when the store finds no room is not answered before there is
-    /// room; any other refusal is MISCONF.
+    /// Writes key `n`; returns whether the write was acknowledged. A write that is already logged when the store finds no room is
+    /// not answered until there is room; any other refusal must be MISCONF.
     fn write(&self, n: usize) -> bool {
         let mut client = Client::connect(&self.node.address(), UNANSWERED).unwrap();
         match client.call(&["SET", &format!("k{n}"), &"v".repeat(VALUE_BYTES)]) {
@@ -76,7 +76,7 @@ impl Filled {
 /// Waits until the replica has as many keys as the master.
 fn assert_follows(replica: &Filled, master: &Filled) {
     let all = master.keys();
-    until("the replica has all", || (replica.keys() == all).then_some(()))
+    until("the replica has all keys", || (replica.keys() == all).then_some(()))
         .unwrap_or_else(|text| replica.panic_with(&text));
 }
 
@@ -98,20 +98,23 @@ fn master_without_room_refuses_writes_and_goes_on_by_itself() {
         master.fill(part);
         until("a refusal", || (!write(&master)).then_some(()))
             .unwrap_or_else(|text| master.panic_with(&text));
-        // The next one is not under way with it.
+        // The next write was not under way together with the refused one, and is refused, too.
         assert!(!write(&master) && !master.node.has_ended(), "{part}");
         assert_eq!(master.fact("aof_last_write_status"), "err", "{part}");
         assert!(master.fact("rc_read_only").contains("No space left on device"), "{part}");
-        assert!(matches!(master.run(&["GET", "k0"]), OwnedFrame::BulkString(_)), "{part}: reads go on");
+        assert!(
+            matches!(master.run(&["GET", "k0"]), OwnedFrame::BulkString(_)),
+            "{part}: reads are still served"
+        );
         assert_eq!(replica.fact("master_link_status"), "up", "{part}");
         master.fill("");
-        until("it takes writes again", || write(&master).then_some(()))
+        until("the master accepts writes again", || write(&master).then_some(()))
             .unwrap_or_else(|text| master.panic_with(&format!("{part}: {text}")));
         until("INFO says so", || (master.fact("aof_last_write_status") == "ok").then_some(())).unwrap();
         assert_follows(&replica, &master);
     }
     let lost: Vec<&usize> = acknowledged.iter().filter(|n| !master.has(**n)).collect();
-    assert!(lost.is_empty(), "{lost:?} of {} that were acknowledged", acknowledged.len());
+    assert!(lost.is_empty(), "keys {lost:?} are lost, of {} acknowledged writes", acknowledged.len());
     let keys = master.keys();
     master.node.kill();
     master.node.restart();
@@ -134,27 +137,30 @@ fn replica_without_room_shows_what_it_has_and_catches_up_by_itself() {
         assert_follows(&replica, &master);
         replica.fill(part);
         (0..12).for_each(|_| write());
-        until("INFO says it", || (!replica.fact("rc_read_only").is_empty()).then_some(()))
+        until("INFO reports the full disk", || (!replica.fact("rc_read_only").is_empty()).then_some(()))
             .unwrap_or_else(|text| replica.panic_with(&format!("{part}: {text}")));
         assert!(replica.fact("rc_read_only").contains("No space left on device"), "{part}");
-        assert!(matches!(replica.run(&["GET", "k0"]), OwnedFrame::BulkString(_)), "{part}: reads go on");
+        assert!(
+            matches!(replica.run(&["GET", "k0"]), OwnedFrame::BulkString(_)),
+            "{part}: reads are still served"
+        );
         assert_eq!(replica.fact("master_link_status"), "up", "{part}");
         assert!(!replica.node.has_ended(), "{part}");
         replica.fill("");
         assert_follows(&replica, &master);
         until("INFO says so", || replica.fact("rc_read_only").is_empty().then_some(())).unwrap();
     }
-    // It stops while it has no room, and loses nothing.
+    // The replica is stopped while its disk is full, and must lose nothing.
     replica.fill("/store/");
     (0..12).for_each(|n| assert!(master.write(written + n)));
-    until("INFO says it", || (!replica.fact("rc_read_only").is_empty()).then_some(())).unwrap();
+    until("INFO reports the full disk", || (!replica.fact("rc_read_only").is_empty()).then_some(())).unwrap();
     replica.node.terminate();
     replica.fill("");
     replica.node.restart();
     assert_follows(&replica, &master);
 }
 
-/// Keys of one writer, each written once: those that were acknowledged.
+/// Writes keys of one writer, each once; returns those that were acknowledged.
 fn write_until(stop: &AtomicBool, address: &str, writer: usize) -> Vec<String> {
     let (mut acknowledged, mut n) = (Vec::new(), 0);
     let mut client = None;
@@ -177,7 +183,7 @@ fn write_until(stop: &AtomicBool, address: &str, writer: usize) -> Vec<String> {
     acknowledged
 }
 
-/// Kills, each while the disk is full under load; `REPLICHECK_FULL_KILLS` says how many.
+/// The number of kills, each while the disk is full under load; `REPLICHECK_FULL_KILLS` sets another one.
 const KILLS: u64 = 3;
 
 #[test]
@@ -208,7 +214,7 @@ fn crash_killed_while_its_disk_is_full_loses_nothing_that_was_acknowledged() {
                 part.to_owned()
             };
             killed.fill(&part);
-            until("it has no room", || (!killed.node.fact("rc_read_only").ok()?.is_empty()).then_some(()))
+            until("the disk is full", || (!killed.node.fact("rc_read_only").ok()?.is_empty()).then_some(()))
                 .unwrap_or_else(|text| killed.panic_with(&format!("{part}: {text}")));
             killed.node.kill();
             killed.fill("");

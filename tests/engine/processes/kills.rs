@@ -1,4 +1,4 @@
-//! Kills — rounds of load, SIGKILL, restart and a look at everything, for one choice.
+//! Kills — for one choice, rounds of load, SIGKILL, restart and a comparison of everything.
 
 use super::dump::{Database, Failed, difference, dump};
 use super::load::{Control, Writer};
@@ -14,26 +14,26 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-/// Small, so that stores are flushed while they are written, and markers differ from restart to restart.
+/// A small flush threshold, so that stores are flushed during the load, and markers differ from restart to restart.
 const FLUSH_BYTES: u64 = 200_000;
-/// Operations that are acknowledged before a kill, at most.
+/// The most operations that are acknowledged before a kill.
 const OPERATIONS_MAX: u64 = 1500;
 
-/// Who is killed.
+/// The node that is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
     Master,
     Replica,
 }
 
-/// How both nodes are run.
+/// The choices with which both nodes run.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
     pub ordering: Strategy,
     pub expiry: Policy,
-    /// Whether the replica's readers see only states that the master had.
+    /// Whether the replica's readers may see only states that the master had.
     pub prefixes: bool,
-    /// Whether a key that was seen dead on the replica stays dead.
+    /// Whether a key that a reader of the replica has seen dead must stay dead.
     pub no_resurrection: bool,
 }
 
@@ -43,7 +43,7 @@ impl Choice {
     }
 }
 
-/// What was done.
+/// Counts of what a run did.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub masters: u64,
@@ -54,19 +54,19 @@ pub struct Tally {
     pub flushes: usize,
 }
 
-/// A master, its replica, and those who use them.
+/// A master, its replica, and the writers of the load.
 struct Pair {
     master: Node,
     replica: Node,
     writers: Vec<Writer>,
     random: Rng,
-    /// The node that was killed.
+    /// The nodes that were killed, in order.
     killed: Vec<Victim>,
-    /// What was done, one line a step.
+    /// What was done, one line for each step.
     history: String,
 }
 
-/// Runs one choice through its kills. Errors: what is broken, with the history.
+/// Runs one choice through its kills. Errors: the invariant that broke, with the history.
 pub fn run(choice: Choice, seed: u64, victims: &[Victim]) -> Result<Tally, String> {
     let mut random = Rng::with_seed(seed);
     let fsync = ["always", "everysec", "no"][random.usize(..3)];
@@ -85,7 +85,7 @@ pub fn run(choice: Choice, seed: u64, victims: &[Victim]) -> Result<Tally, Strin
         stop.store(true, Ordering::Relaxed);
         reading.join().expect("the reader does not panic").and(rounds)
     });
-    // Before the stop, which flushes too.
+    // Counted before the stop, because the stop flushes, too.
     let flushes = [&pair.master, &pair.replica].map(|node| node.log().matches("store flushed").count());
     let outcome = outcome.and_then(|()| pair.stop());
     outcome.map_err(|what| {
@@ -125,7 +125,7 @@ impl Pair {
         Pair { master, replica, writers: Vec::new(), random, killed: Vec::new(), history: String::new() }
     }
 
-    /// Load, a kill under it, a restart; then all must be there, once, on both.
+    /// Runs load, a kill during the load, and a restart. Then both nodes must have every acknowledged write, once.
     fn round(&mut self, victim: Victim) -> Result<(), String> {
         let operations = self.random.u64(1..OPERATIONS_MAX);
         let _ = writeln!(self.history, "  {operations} operations, SIGKILL of the {victim:?}, restart");
@@ -166,7 +166,7 @@ impl Pair {
         self.writers.iter_mut().zip(&databases).try_for_each(|(writer, database)| writer.check(database))
     }
 
-    /// The load goes on while the replica is away, and when it is back.
+    /// Kills the replica and restarts it. The load continues while it is away and after it is back.
     fn kill_replica(&mut self, control: &Control) -> Result<(), String> {
         self.replica.kill();
         self.killed.push(Victim::Replica);
@@ -175,7 +175,7 @@ impl Pair {
         control.wait_for(self.random.u64(..OPERATIONS_MAX / 2))
     }
 
-    /// Waits until the replica has all; then both say the same. Keys that die meanwhile are asked for again.
+    /// Waits until the replica has applied everything; then both must have the same data. Repeats a dump if a key dies meanwhile.
     fn settle(&mut self) -> Result<Vec<Database>, String> {
         let mut last = String::new();
         let settled = until("the replica has all that the master has", || match self.compare() {
@@ -208,8 +208,8 @@ impl Pair {
             return Err(Unequal::Yet(format!("link {link}, applied {has} of {end}")));
         }
         let (mut master, mut replica) = (dump(&self.master)?, dump(&self.replica)?);
-        // Log time is ahead for a while after the master was killed, and a policy may judge by the replica's own clock:
-        // what is dead by any of them is not compared.
+        // After a kill of the master, log time is ahead for a while, and a policy may judge by the replica's own clock.
+        // So a key that is dead by any of these clocks is not compared.
         let now = clocks(&self.master)?.into_iter().chain(clocks(&self.replica)?).max();
         for database in master.iter_mut().chain(&mut replica) {
             database.retain(|_, row| row.deadline.is_none_or(|deadline| Some(deadline) > now));
@@ -218,7 +218,7 @@ impl Pair {
         if difference.is_empty() { Ok(master) } else { Err(Unequal::Forever(difference)) }
     }
 
-    /// SIGTERM: both end well.
+    /// Sends SIGTERM to both nodes; both must end well.
     fn stop(&mut self) -> Result<(), String> {
         self.history.push_str("  SIGTERM of both\n");
         for node in [&mut self.replica, &mut self.master] {
@@ -237,11 +237,11 @@ pub fn clocks(node: &Node) -> Result<[i64; 2], ClientError> {
     Ok([of("rc_log_time")?, of("server_time_usec")? / 1000])
 }
 
-/// Why two nodes do not say the same.
+/// Why two nodes do not have the same data.
 enum Unequal {
-    /// They may yet.
+    /// They may become equal later.
     Yet(String),
-    /// They will not.
+    /// They will never become equal.
     Forever(String),
 }
 

@@ -1,9 +1,9 @@
 //! Load — numbered writes whose outcome shows which of them were applied, how often and in which order.
 //!
 //! A writer's n-th operation is a function of (seed, writer, n), so the state after m operations is known without a log
-//! of them. After a kill the writer knows that the first `acked` were answered, and that no more than `sent` can have
-//! arrived: its database must be the state after m operations, `acked ≤ m ≤ sent`. An m below is a loss; a state that no
-//! m has is a double application, a wrong order, or half an operation.
+//! of them. After a kill the writer knows that the first `acked` operations were answered, and that no more than `sent` can have
+//! arrived: its database must be the state after m operations, `acked ≤ m ≤ sent`. A state of a smaller m is a loss; a state
+//! of no m is a double application, a wrong order, or half an operation.
 
 use super::dump::{Database, Row, Value};
 use fastrand::Rng;
@@ -12,17 +12,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};
 
-/// Commands that are under way at once, at most.
+/// The most commands that are under way at once.
 const PIPELINE_MAX: usize = 8;
-/// Keys of the model live for about so many seconds: none dies during a test.
+/// The lifetime, in seconds, that keys of the model get at least: none of them dies during a test.
 const LONG_S: u64 = 100_000;
-/// Keys whose value depends on whether they died before, which only master and replica can agree on, begin so.
+/// The prefix of keys whose value depends on whether they died before. Only master and replica can agree on such a value.
 pub const BRIEF: &str = "brief";
-/// Keys that are written once, to die soon, begin so.
+/// The prefix of keys that are written once and die soon.
 pub const ONCE: &str = "once";
-/// The counter that only grows in database 0.
+/// The counter in database 0; it only grows.
 pub const COUNTER: &str = "counter";
-/// The list that only grows in database 0.
+/// The list in database 0; it only grows.
 pub const LIST: &str = "list";
 
 /// The n-th operation of the writer of `db`, n from 1.
@@ -52,7 +52,7 @@ pub fn operation(seed: u64, db: u64, n: u64) -> Vec<String> {
     words.split(' ').map(str::to_owned).collect()
 }
 
-/// What an operation is answered, where that does not depend on time.
+/// The expected reply to an operation; `Any` where it depends on time.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Number(i64),
@@ -61,11 +61,11 @@ enum Answer {
     Any,
 }
 
-/// What a database holds after the first `operations` of its writer, but for keys whose state depends on time.
+/// The state of a database after the first `operations` of its writer, without the keys whose state depends on time.
 #[derive(Clone, Default)]
 pub struct Model {
     operations: u64,
-    /// Instead of the deadline the operation that gave it.
+    /// Each key's value, and in place of its deadline the number of the operation that set it.
     rows: BTreeMap<String, (Value, Option<u64>)>,
 }
 
@@ -170,14 +170,14 @@ fn show(row: Option<(&Value, bool)>) -> String {
     })
 }
 
-/// How far the writers are.
+/// The progress of the writers.
 #[derive(Default)]
 struct Progress {
     acked: u64,
     has_ended: bool,
 }
 
-/// How much was acknowledged, and whether the load goes on; the killer waits here.
+/// The progress of the load, and whether it goes on. The thread that kills nodes waits here.
 #[derive(Default)]
 pub struct Control {
     progress: Mutex<Progress>,
@@ -186,7 +186,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Waits until `more` operations are acknowledged from now on. Errors: they are not in time.
+    /// Waits until `more` further operations are acknowledged. Errors: they were not in time.
     pub fn wait_for(&self, more: u64) -> Result<(), String> {
         let progress = self.progress.lock().unwrap();
         let target = progress.acked + more;
@@ -194,7 +194,7 @@ impl Control {
         let waited = self.changed.wait_timeout_while(progress, super::node::PATIENCE, waits);
         match waited.unwrap().0.acked >= target {
             true => Ok(()),
-            false => Err(format!("{more} more operations are not answered")),
+            false => Err(format!("{more} more operations were not answered in time")),
         }
     }
 
@@ -203,7 +203,7 @@ impl Control {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    /// A writer has ended.
+    /// Records that a writer has ended.
     pub fn end(&self) {
         self.progress.lock().unwrap().has_ended = true;
         self.changed.notify_all();
@@ -215,15 +215,15 @@ impl Control {
     }
 }
 
-/// Who writes one database.
+/// The writer of one database.
 pub struct Writer {
     pub seed: u64,
     pub db: u64,
-    /// What is acknowledged.
+    /// The state after the acknowledged operations.
     model: Model,
-    /// Operations that may have arrived; at least those of the model.
+    /// The number of operations that may have arrived; at least those of the model.
     sent: u64,
-    /// The deadline that each key was given by the operation.
+    /// The deadline that each (key, operation) pair was first seen with.
     deadlines: BTreeMap<(String, u64), i64>,
 }
 
@@ -232,7 +232,7 @@ impl Writer {
         Writer { seed, db, model: Model::default(), sent: 0, deadlines: BTreeMap::new() }
     }
 
-    /// Operations that took place.
+    /// The number of operations that took place.
     pub fn operations(&self) -> u64 {
         self.model.operations
     }
@@ -271,7 +271,7 @@ impl Writer {
         Ok(true)
     }
 
-    /// Finds after which of the operations the master's database stands. Errors: none that may be.
+    /// Finds the number of operations after which the master's database has this state. Errors: no possible number fits.
     pub fn check(&mut self, master: &Database) -> Result<(), String> {
         let acked = self.model.operations;
         let mut model = self.model.clone();
@@ -292,7 +292,7 @@ impl Writer {
         self.check_deadlines(master)
     }
 
-    /// A deadline stays what it was when it was seen first.
+    /// Checks that each deadline is still the one that was seen first.
     fn check_deadlines(&mut self, master: &Database) -> Result<(), String> {
         for (key, (_, given_by)) in &self.model.rows {
             let (Some(given_by), Some(seen)) = (given_by, master[key].deadline) else { continue };

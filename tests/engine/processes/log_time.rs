@@ -4,14 +4,14 @@ use super::kills::clocks;
 use super::node::{Node, folder, pause, until};
 use replicheck::client::OwnedFrame;
 
-/// How far log time may be ahead of the clock after a kill, milliseconds: see `CEILING_AHEAD_MS` in the engine.
+/// How far log time may be ahead of the clock after a kill, in milliseconds: see `CEILING_AHEAD_MS` in the engine.
 const AHEAD_MS: i64 = 4_000;
 
 fn options(words: &str) -> Vec<String> {
     words.split(' ').map(str::to_owned).collect()
 }
 
-/// Whether the replica shows the key; `None` if it is not there, or lets no reader in.
+/// Whether the replica shows the key; `None` if the replica cannot be reached or lets no reader in.
 fn shows(replica: &Node, key: &str) -> Option<bool> {
     match replica.connect().ok()?.call(&["EXISTS", key]).ok()? {
         OwnedFrame::Integer(count) => Some(count == 1),
@@ -33,7 +33,7 @@ fn crash_replica_that_was_idle_shows_no_dead_key_again() {
             assert_eq!(set, OwnedFrame::SimpleString(b"OK".into()));
             until("k lives", || (shows(&replica, "k") == Some(true)).then_some(())).unwrap();
             until("k is dead", || (shows(&replica, "k") == Some(false)).then_some(())).unwrap();
-            // Nobody is there to tell the replica the time.
+            // With the master away, the replica receives no time.
             master.kill();
             replica.kill();
             replica.restart();

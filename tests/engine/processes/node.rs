@@ -1,4 +1,4 @@
-//! Node — the program `replicheck serve` as a child process, in a folder of its own, on a port that it keeps.
+//! Node — the program `replicheck serve` as a child process, in a folder of its own, on a port that it keeps over restarts.
 
 use replicheck::client::{Client, ClientError, OwnedFrame};
 use std::fs::{self, File, OpenOptions};
@@ -8,31 +8,31 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// How long anything may take that must come about.
+/// How long to wait for a condition that must come true.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// From one look at a condition to the next.
+/// The time between two checks of a condition.
 const LOOK: Duration = Duration::from_millis(2);
-/// Lines of a node's log that a failure shows.
+/// How many lines of a node's log a failure shows.
 const LOG_LINES: usize = 25;
 
-/// A node that runs, or was killed. It is killed and reaped when this is dropped.
+/// A node that runs or was killed. Dropping it kills and reaps the process.
 pub struct Node {
     child: Option<Child>,
     dir: PathBuf,
     options: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
-    /// The soft limit of file descriptors that it is started with.
+    /// The soft limit of file descriptors with which the process is started.
     files_max: Option<u32>,
     port: u16,
 }
 
 impl Node {
-    /// Starts a node in `dir`, which the logs stand beside, on any free port.
+    /// Starts a node in `dir` on any free port. Its logs are written beside `dir`.
     pub fn start(dir: &Path, options: &[String]) -> Node {
         Node::start_with(dir, options, &[])
     }
 
-    /// As [`Node::start`], with more in its environment.
+    /// Like [`Node::start`], with more environment variables.
     pub fn start_with(dir: &Path, options: &[String], environment: &[(&'static str, PathBuf)]) -> Node {
         let (dir, options, environment) = (dir.to_owned(), options.to_vec(), environment.to_vec());
         let mut node = Node { child: None, dir, options, environment, files_max: None, port: 0 };
@@ -40,7 +40,7 @@ impl Node {
         node
     }
 
-    /// As [`Node::start`], with a soft limit of file descriptors.
+    /// Like [`Node::start`], with a soft limit of file descriptors.
     pub fn start_with_files(dir: &Path, files_max: u32) -> Node {
         let (dir, options) = (dir.to_owned(), vec!["--flush-bytes".to_owned(), "40000".to_owned()]);
         let files_max = Some(files_max);
@@ -49,17 +49,17 @@ impl Node {
         node
     }
 
-    /// `host:port`.
+    /// The node's address, `host:port`.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Its folder.
+    /// The node's folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Starts it again, on its folder and its port.
+    /// Starts the node again, on its folder and its port.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs");
         let until = Instant::now() + PATIENCE;
@@ -74,7 +74,7 @@ impl Node {
             }
             let _ = child.kill();
             let ended = child.wait().unwrap();
-            // Somebody's outgoing connection may have taken the port meanwhile.
+            // An outgoing connection of another process may have taken the port meanwhile.
             let port_is_taken = self.log().contains("cannot listen on");
             assert!(port_is_taken && Instant::now() < until, "no start: {ended}, {heard:?}\n{}", self.log());
             pause();
@@ -98,15 +98,15 @@ impl Node {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap()
     }
 
-    /// SIGKILL, from one instruction to the next.
+    /// Sends SIGKILL, which ends the process between two instructions.
     pub fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");
         child.kill().unwrap();
         let ended = child.wait().unwrap();
-        assert_eq!(ended.code(), None, "it had ended before it was killed\n{}", self.log());
+        assert_eq!(ended.code(), None, "the node had ended before it was killed\n{}", self.log());
     }
 
-    /// SIGTERM, and its exit.
+    /// Sends SIGTERM, waits for the end, and returns the exit status.
     pub fn terminate(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
         let sent = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).status().unwrap();
@@ -115,7 +115,7 @@ impl Node {
         ended.unwrap_or_else(|text| panic!("{text}\n{}", self.log()))
     }
 
-    /// Whether it has ended by itself.
+    /// Whether the process has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some())
     }
@@ -124,7 +124,7 @@ impl Node {
         Client::connect(&self.address(), PATIENCE)
     }
 
-    /// One field of INFO; empty if there is none.
+    /// One field of INFO; empty if INFO does not have it.
     pub fn fact(&self, name: &str) -> Result<String, ClientError> {
         let reply = self.connect()?.call(&["INFO"])?;
         let OwnedFrame::BulkString(text) = reply else { panic!("INFO gave {reply:?}") };
@@ -137,14 +137,14 @@ impl Node {
         self.dir.with_extension("log")
     }
 
-    /// All that it has logged.
+    /// Everything that the node has logged.
     pub fn log(&self) -> String {
         let mut text = Vec::new();
         File::open(self.log_file()).unwrap().read_to_end(&mut text).unwrap();
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// The end of its log.
+    /// The last lines of the node's log.
     pub fn log_end(&self) -> String {
         let text = self.log();
         let lines: Vec<&str> = text.lines().collect();
@@ -161,7 +161,7 @@ impl Drop for Node {
     }
 }
 
-/// The first line that comes; whatever came, and why there is no more, if none does.
+/// The first line of the output. If there is none: what was read, and why there is no more.
 fn first_line(stdout: ChildStdout) -> String {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
@@ -172,7 +172,7 @@ fn first_line(stdout: ChildStdout) -> String {
     receiver.recv_timeout(PATIENCE).unwrap_or_else(|error| error.to_string())
 }
 
-/// Asks until there is an answer. Errors: there is none in time.
+/// Calls `ask` again and again until it returns an answer. Errors: no answer came in time.
 pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> Result<T, String> {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -186,12 +186,12 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> Result<T, Str
     }
 }
 
-/// Lets others run before a condition is looked at again.
+/// Lets other threads run before a condition is checked again.
 pub fn pause() {
     std::thread::park_timeout(LOOK);
 }
 
-/// A folder for nodes, and what removes it.
+/// A folder for nodes, and the guard that removes it.
 pub fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = fs::canonicalize(folder.path()).unwrap();

@@ -1,7 +1,7 @@
-//! What one client does, and how long others wait for it: PING beside long reads, SCAN in a large database, an idle node.
+//! How long clients wait because of others: PING beside long reads, SCAN in a large database, and what an idle node uses.
 //!
-//! Few records by default; `REPLICHECK_RECORDS=1000000` is what the figures are about. Bounds here are for a machine that does
-//! other things, too: each was far above before reads that cost much ran apart, and scans went on from where they were.
+//! There are few records by default; the published figures come from `REPLICHECK_RECORDS=1000000`. The bounds are for a machine
+//! that has other work, too. Before expensive reads ran apart and scans continued where they were, each was exceeded by far.
 
 use super::node::{Node, folder, until};
 use crate::seed::setting;
@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const RECORDS: u64 = 50_000;
-/// Fields, or keys, of one command.
+/// How many fields, or keys, one command writes.
 const BATCH: u64 = 1_000;
-/// Long values are of so many bytes a record.
+/// Bytes for each record in long values.
 const VALUE_BYTES: u64 = 500;
 
 fn records() -> u64 {
@@ -41,7 +41,7 @@ fn fill(node: &Node, of: impl Fn(u64) -> Vec<String>) {
     }
 }
 
-/// PINGs of one connection while `work` runs: how long each took, sorted.
+/// Sends PINGs on one connection while `work` runs; returns how long each took, sorted.
 fn pings_beside(node: &Node, work: impl FnOnce() + Send) -> Vec<Duration> {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -134,7 +134,7 @@ fn scan_of_many_keys_takes_no_longer_a_call_than_of_few_and_tells_each_once() {
         assert_eq!(u64::try_from(seen).unwrap(), expected, "{}", words[0]);
         assert!(median < Duration::from_millis(5), "{median:?}");
     }
-    // A cursor of before a start is refused.
+    // A cursor from before a restart is refused.
     let OwnedFrame::Array(parts) = call(&mut client, &["SCAN", "0"]) else { panic!("no array") };
     let OwnedFrame::BulkString(cursor) = &parts[0] else { panic!("{parts:?}") };
     let cursor = String::from_utf8(cursor.clone()).unwrap();
@@ -168,10 +168,12 @@ fn idle_node_rests_whatever_was_deleted() {
     for n in 0..100 {
         call(&mut client, &["SET", &format!("k{n}"), "v", "PX", "1"]);
     }
-    until("the dead are gone", || (call(&mut client, &["DBSIZE"]) == OwnedFrame::Integer(0)).then_some(()))
-        .unwrap();
+    until("the dead keys are removed", || {
+        (call(&mut client, &["DBSIZE"]) == OwnedFrame::Integer(0)).then_some(())
+    })
+    .unwrap();
     let pid = node.fact("process_id").unwrap();
-    // The store may be flushed and its files merged once more; then nothing is left to be done.
+    // The store may be flushed and its files merged once more; after that, no work is left.
     let rests = || {
         let before = used(&pid);
         std::thread::park_timeout(Duration::from_secs(2));

@@ -1,4 +1,4 @@
-//! Reader — somebody who reads the replica all the time, through kills and restarts, and remembers what he saw.
+//! Reader — a client that reads the replica all the time, through kills and restarts, and remembers what it saw.
 
 use super::load::{COUNTER, LIST, ONCE, operation};
 use replicheck::client::{Client, ClientError, OwnedFrame};
@@ -6,23 +6,23 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long a reader waits for a reply of a node that may be killed meanwhile.
+/// How long the reader waits for a reply of a node, which may be killed meanwhile.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Keys that die soon and are looked at each time: the last ones that were written.
+/// How many of the keys that die soon are read each time: the ones written last.
 const ONCE_KEYS: usize = 24;
 
-/// What a reader has seen.
+/// A reader and what it has seen.
 pub struct Reader {
     seed: u64,
-    /// Whether the replica promises states that the master had.
+    /// Whether the ordering promises that readers see only states that the master had.
     expects_prefixes: bool,
-    /// Whether the policy promises that what was seen dead stays dead.
+    /// Whether the policy promises that a key that was seen dead stays dead.
     expects_no_resurrection: bool,
     counter: i64,
     list_bytes: usize,
-    /// `increments[n]`: how many INCR of the counter are among the first n operations.
+    /// `increments[n]`: how many of the first n operations are an INCR of the counter.
     increments: Vec<i64>,
-    /// Numbers of the keys that die soon, in the order in which they are written.
+    /// The numbers of the keys that die soon, in the order in which they are written.
     once: Vec<u64>,
     alive: BTreeSet<u64>,
     dead: BTreeSet<u64>,
@@ -49,10 +49,10 @@ impl Reader {
         }
     }
 
-    /// Reads until it is told to stop. Errors: what went back.
+    /// Reads until `stop` is set. Errors: a value went back, or a promise was broken.
     pub fn run(&mut self, address: &str, stop: &AtomicBool) -> Result<(), String> {
         while !stop.load(Ordering::Relaxed) {
-            // The replica is killed now and then.
+            // The connection fails while the replica is killed and restarted.
             let Ok(mut client) = Client::connect(address, LIMIT) else {
                 super::node::pause();
                 continue;
@@ -121,18 +121,18 @@ impl Reader {
         (self.counter, self.list_bytes) = (number, list.len());
         let last: usize = list.trim_end_matches(';').rsplit(';').next().unwrap_or("").parse().unwrap_or(0);
         let next = self.know_until_append_after(last);
-        // The state is that after m operations, and the list says: last ≤ m < next.
+        // The state is the one after m operations, and the list says that last ≤ m < next.
         let (least, most) = (self.increments[last], self.increments[next - 1]);
         if self.expects_prefixes && !(least..=most).contains(&number) {
             return Err(format!(
-                "prefix: {LIST} ends with operation {last}, the one after it is {next}: {COUNTER} is from {least} to \
-                 {most} there, and a reader of the replica saw {number}"
+                "prefix: {LIST} ends with operation {last}, the next append is operation {next}: {COUNTER} is from {least} to \
+                 {most} between them, and a reader of the replica saw {number}"
             ));
         }
         Ok(())
     }
 
-    /// The operation that appends next after `last`.
+    /// The number of the first operation after `last` that appends to the list.
     fn know_until_append_after(&mut self, last: usize) -> usize {
         let mut at = last + 1;
         loop {

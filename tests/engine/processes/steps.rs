@@ -1,5 +1,5 @@
-//! Processes whose wall clocks are set, ahead and back, while they run and between two runs: `wall.c` is preloaded and shifts that
-//! clock alone. Without a C compiler the tests are skipped, and say so.
+//! Processes whose wall clocks are set, ahead and back, while they run and between two runs. The library `wall.c` is preloaded
+//! and shifts only that clock. Without a C compiler the tests are skipped, and say so.
 
 use super::node::{Node, folder, pause, until};
 use replicheck::client::OwnedFrame;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const HOUR: i64 = 3_600_000;
-/// How long keys live here.
+/// How long keys live in these tests.
 const LIFETIME: Duration = Duration::from_secs(4);
 
-/// The library that shifts wall clocks; `None`: this machine cannot build it.
+/// Builds the library that shifts wall clocks; `None`: this machine cannot build it.
 fn preload(dir: &Path) -> Option<PathBuf> {
     super::preload::build(dir, "wall", include_str!("wall.c"))
 }
@@ -32,9 +32,9 @@ impl Stepped {
         Stepped { node, ahead }
     }
 
-    /// Somebody sets its wall clock: so far ahead of the system's from now on.
+    /// Sets the node's wall clock: it is `ahead_ms` ahead of the system's from now on.
     fn set(&self, ahead_ms: i64) {
-        // By a rename: who reads it finds the old number or the new one.
+        // A rename: the library reads either the old number or the new one.
         let next = self.ahead.with_extension("next");
         fs::write(&next, ahead_ms.to_string()).unwrap();
         fs::rename(&next, &self.ahead).unwrap();
@@ -44,7 +44,7 @@ impl Stepped {
         self.node.connect().unwrap().call(words).unwrap()
     }
 
-    /// Whether the key is alive; `None`: no reader is let in.
+    /// Whether the key is alive; `None`: the node lets no reader in.
     fn shows(&self, key: &str) -> Option<bool> {
         match self.node.connect().ok()?.call(&["EXISTS", key]).ok()? {
             OwnedFrame::Integer(count) => Some(count == 1),
@@ -59,7 +59,7 @@ impl Stepped {
         Told { asked, time, answered: Instant::now() }
     }
 
-    /// Waits until its folder says how far its wall clock is ahead.
+    /// Waits until the node's folder records how far its wall clock is ahead.
     fn knows_of(&self, ahead_ms: i64) {
         until("the step is in the folder", || {
             let identity = fs::read_to_string(self.node.dir().join("node")).ok()?;
@@ -85,7 +85,7 @@ impl Stepped {
     }
 }
 
-/// A node's log time, and the two moments between which it was read.
+/// A node's log time, and the moments before and after it was read.
 struct Told {
     asked: Instant,
     time: i64,
@@ -93,7 +93,7 @@ struct Told {
 }
 
 impl Told {
-    /// How much more than elapsed time log time has gone on since `before`, milliseconds: at least, and at most.
+    /// By how much log time advanced more than elapsed time since `before`, in milliseconds: the least and the most.
     fn ahead_since(&self, before: &Told) -> (i64, i64) {
         let ms = |since: Duration| i64::try_from(since.as_millis()).unwrap();
         let counted = self.time - before.time;
@@ -102,7 +102,7 @@ impl Told {
     }
 }
 
-/// Runs `test` with a folder and the library, unless this machine cannot build it.
+/// Runs `test` with a folder and the library. Skips it if this machine cannot build the library.
 fn stepped(test: impl FnOnce(&Path, &Path)) {
     let (_removed, dir) = folder();
     if let Some(library) = preload(&dir) {
@@ -140,15 +140,15 @@ fn lifetime_is_kept(dir: &Path, library: &Path, (before, after): (i64, i64), how
     master.run(&["SET", "k", "v", "PX", &px]);
     until("k is there", || (replica.node.fact("rc_applied_lsn").ok()? == "2").then_some(())).unwrap();
     master.set(after);
-    // A step that the folder does not know at a kill would count as downtime.
+    // A step that the folder does not record before a kill would count as downtime.
     master.knows_of(after);
     let before = master.log_time();
     master.restart(how);
-    // After a kill log time goes on from the ceiling: a key may die up to 4 s early.
+    // After a kill, log time continues from the ceiling, so a key may die up to 4 s early.
     let keeps = |since: Instant| how != "SIGKILL" && since.elapsed() + Duration::from_millis(500) < LIFETIME;
     for node in [&master, &replica] {
         let seen = until(&case, || node.shows("k")).unwrap();
-        assert!(seen || !keeps(since), "{case}: it died early\n{}", node.node.log_end());
+        assert!(seen || !keeps(since), "{case}: the key died early\n{}", node.node.log_end());
     }
     for node in [&master, &replica] {
         for key in ["k", "earlier"] {
@@ -156,7 +156,7 @@ fn lifetime_is_kept(dir: &Path, library: &Path, (before, after): (i64, i64), how
                 .unwrap();
         }
     }
-    // Elapsed time was not faked, and log time counts it; after a kill it goes on from the ceiling, up to 4 s ahead.
+    // Elapsed time was not shifted, and log time counts it. After a kill log time continues from the ceiling, up to 4 s ahead.
     let (least, most) = master.log_time().ahead_since(&before);
     assert!(
         least <= 5_000 && most >= -1_000,
@@ -198,11 +198,11 @@ fn replica_is_moved_by_nothing(dir: &Path, library: &Path, ahead: i64, (how, exp
     let applied = || (replica.node.fact("rc_applied_lsn").ok()? == "1").then_some(());
     until("k is there", applied).unwrap();
     sees_k(&replica, "at first");
-    // 1.5 s with a clock that is wrong, then a right one.
+    // 1.5 s with a wrong clock, then 1.5 s with the right one.
     for ahead in [ahead, 0] {
         replica.set(ahead);
         let set = Instant::now();
-        until("it goes on", || {
+        until("the key is seen for 1.5 s", || {
             sees_k(&replica, "after a step");
             (set.elapsed() > Duration::from_millis(1_500)).then_some(())
         })
@@ -217,7 +217,7 @@ fn replica_is_moved_by_nothing(dir: &Path, library: &Path, ahead: i64, (how, exp
         least <= 1_000 && most >= -1_000,
         "{case}: the master's log time is ahead by {least} to {most} ms"
     );
-    // And with the link down.
+    // The key must be visible with the link down, too.
     master.node.kill();
     replica.set(ahead);
     for _ in 0..50 {
@@ -249,7 +249,7 @@ fn steps_before_a_promotion_change_no_lifetime() {
             let OwnedFrame::Integer(left) = left else { panic!("PTTL gave {left:?}") };
             let passed = i64::try_from(since.elapsed().as_millis()).unwrap();
             let lifetime = i64::try_from(LIFETIME.as_millis()).unwrap();
-            // What is left is longer by how late the replica was.
+            // The remaining lifetime is longer by the replica's delay behind the master.
             assert!((lifetime - passed..=lifetime).contains(&left), "{left} ms left after {passed} ms");
             until("k is dead", || (replica.shows("k") == Some(false)).then_some(())).unwrap();
         }

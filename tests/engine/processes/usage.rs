@@ -1,11 +1,11 @@
-//! How `serve` starts, refuses to start, and ends: one line that says why, and the exit codes 2 and 0.
+//! How `serve` starts, refuses to start, and ends. A refusal is one line with the reason; the exit codes are 2 and 0.
 
 use super::node::{Node, folder, until};
 use replicheck::client::OwnedFrame;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-/// Runs `serve`, which must not start; gives its standard error.
+/// Runs `serve`, which must not start; returns its standard error.
 fn refused(dir: &str, words: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
     command.args(["serve", "--dir", dir, "--log-level", "warn"]).args(words);
@@ -21,7 +21,7 @@ fn refused(dir: &str, words: &[&str]) -> String {
     said
 }
 
-/// As [`refused`]; what it says is one line.
+/// Like [`refused`]; the standard error must be one line.
 fn refused_in_a_line(dir: &str, words: &[&str]) -> String {
     let said = refused(dir, words);
     assert!(said.starts_with("error: ") && said.lines().count() == 1, "{words:?}: {said}");
@@ -68,7 +68,7 @@ fn serve_folder_that_cannot_be_taken_is_refused_in_a_line() {
     let path = dir.join("node").to_str().unwrap().to_owned();
     let said = refused_in_a_line(&path, &["--port", "0"]);
     assert!(said.contains("node: ") && said.contains("another process"), "{said}");
-    // Who was refused has touched nothing.
+    // The refused process has changed nothing in the folder.
     let set = node.connect().unwrap().call(&["SET", "k", "v"]).unwrap();
     assert_eq!(set, OwnedFrame::SimpleString(b"OK".into()));
     assert_eq!(node.terminate().code(), Some(0));
@@ -111,7 +111,7 @@ fn serve_told_to_stop_ends_with_code_0_and_starts_clean() {
         let recovered = log.lines().rfind(|line| line.contains("log recovered")).unwrap();
         assert!(recovered.contains("clean=true"), "{recovered}");
     }
-    // The master began an epoch, and its replica resumes: it has all that came before.
+    // The master has begun an epoch, and its replica, which has everything from before, resumes.
     master.connect().unwrap().call(&["SET", "k", "restarted"]).unwrap();
     let restarted = OwnedFrame::BulkString(b"restarted".to_vec());
     let has_it = || replica.connect().ok()?.call(&["GET", "k"]).ok().filter(|value| *value == restarted);

@@ -1,5 +1,5 @@
-/* Preloaded into a node: its wall clock is ahead of the system's by the milliseconds that a file says. Other clocks are not
-   touched. Built by steps.rs with the system's compiler. */
+/* Preloaded into a node. Its wall clock is ahead of the system's by the milliseconds in the file that WALL_AHEAD_FILE names, cut
+   to whole seconds. Other clocks are not changed. Built by steps.rs with the system's compiler. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,21 +1,21 @@
-//! Answer — which replies are right. Pure.
+//! Answer — which replies to a command are right. Pure.
 //!
-//! Redis promises no order of keys and fields, and draws some at random. This is the one place that says how replies
-//! are compared where there is more than one right reply:
+//! Redis promises no order of keys and fields, and draws some of them at random. This is the only place that says how replies
+//! are compared where more than one reply is right:
 //!
 //! ```text
-//! KEYS HKEYS HVALS             these items, each as often, in any order
+//! KEYS HKEYS HVALS             these items, each as often as here, in any order
 //! HGETALL                      these fields, each once, in any order
-//! RANDOMKEY, HRANDFIELD key    one of these, null if there are none
-//! HRANDFIELD key n             n different fields of these, or all; n < 0: |n| fields, with repetitions
-//! SCAN HSCAN                   all calls of a scan in one: from cursor 0 these items, each once; from any other
+//! RANDOMKEY, HRANDFIELD key    one of these, or null if there are none
+//! HRANDFIELD key n             n different fields of these, or all if there are fewer; n < 0: |n| fields, with repetitions
+//! SCAN HSCAN                   all calls of a scan together: from cursor 0 these items, each once; from any other
 //!                              cursor some of them, each at most once
 //! ```
 
 use super::Fields;
 use replicheck::command::Reply;
 
-/// What Redis may answer.
+/// The replies that Redis may give.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Answer {
     Exactly(Reply),
@@ -94,13 +94,13 @@ fn bulk(reply: &Reply) -> Option<Vec<u8>> {
     if let Reply::Bulk(bytes) = reply { Some(bytes.clone()) } else { None }
 }
 
-/// The items of an array of strings.
+/// The items of a reply that is an array of strings.
 fn bulks(reply: &Reply) -> Option<Vec<Vec<u8>>> {
     let Reply::Array(items) = reply else { return None };
     items.iter().map(bulk).collect()
 }
 
-/// Fields with their values.
+/// The fields and values of a reply.
 fn pairs(reply: &Reply) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
     let (Reply::Map(pairs) | Reply::Pairs(pairs)) = reply else { return None };
     pairs.iter().map(|(field, value)| Some((bulk(field)?, bulk(value)?))).collect()

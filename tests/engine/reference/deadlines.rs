@@ -3,12 +3,12 @@
 use super::numbers::integer;
 use super::{Call, Told, number, refused};
 
-/// The EXPIRE family: the argument counts `unit` milliseconds each, from `origin` on.
+/// The EXPIRE family: the argument counts in units of `unit` milliseconds, from `origin` on.
 pub(super) fn expire(call: &mut Call<'_>, unit: i128, origin: i128) -> Told {
     let words: Vec<String> = call.args[2..].iter().map(|word| super::upper(word)).collect();
     for (at, word) in words.iter().enumerate() {
         if !["NX", "XX", "GT", "LT"].contains(&word.as_str()) {
-            // As C prints a string: to the first byte 00.
+            // As C prints a string: up to the first byte 00.
             let shown = String::from_utf8_lossy(call.arg(at + 2)).into_owned();
             return refused(&format!("Unsupported option {}", shown.split('\0').next().expect("a part")));
         }
@@ -39,7 +39,7 @@ pub(super) fn expire(call: &mut Call<'_>, unit: i128, origin: i128) -> Told {
     number(i128::from(goes))
 }
 
-/// The TTL family: how many units from `origin` to the deadline, to the nearest.
+/// The TTL family: the number of units from `origin` to the deadline, rounded to the nearest.
 pub(super) fn left(call: &mut Call<'_>, unit: i128, origin: i128) -> Told {
     number(match call.held(0) {
         None => -2,

@@ -1,34 +1,34 @@
 //! The floats of INCRBYFLOAT and HINCRBYFLOAT: C's `long double` on x86-64, 64 bits of mantissa. Pure.
 //!
-//! A number is an exact fraction of big integers. Reading and adding are exact, and then rounded to 64 significant
-//! bits, halves to the even one, which is all that a `long double` is as long as exponents stay in range; results are
-//! written with 17 digits behind the point, zeros at the end cut. So replies are compared digit by digit, and no value
-//! is kept out. Left out: numbers below 2^-16382, which lose bits; 17 digits do not show them.
+//! A number is an exact fraction of big integers. Reading and adding are exact; the result is then rounded to 64 significant
+//! bits, halves to even. That is all that a `long double` does as long as exponents stay in range. Results are written with
+//! 17 digits after the point, without trailing zeros. So replies are compared digit by digit, and no value is excluded.
+//! Not modelled: numbers below 2^-16382, which lose bits; 17 digits do not show them.
 
 use num_bigint::{BigInt, Sign};
 
-/// The first power of two that is no `long double` any more.
+/// The first power of two that is too large for a `long double`.
 const EXPONENT_MAX: i64 = 16384;
 /// The smallest number above zero is 2 to this power.
 const EXPONENT_MIN: i64 = -16445;
-/// Redis reads no longer floats than this.
+/// The longest text that Redis reads as a float, in bytes.
 const LENGTH_MAX: usize = 5 * 1024 - 1;
 
 #[derive(Clone, Debug)]
 pub(super) enum Float {
     Infinite,
-    /// Numerator and denominator, which is above zero.
+    /// Numerator and denominator; the denominator is above zero.
     Fraction(BigInt, BigInt),
 }
 
-/// A sum is not finite.
+/// The error of a sum that is not finite.
 pub(super) struct NotFinite;
 
 fn power(base: u32, exponent: i64) -> BigInt {
     BigInt::from(base).pow(u32::try_from(exponent).expect("not negative"))
 }
 
-/// `over` / `under`, rounded to an integer, halves to the even one.
+/// `over` / `under`, rounded to an integer, halves to even.
 fn rounded(over: &BigInt, under: &BigInt) -> BigInt {
     let negative = over.sign() == Sign::Minus;
     let over = BigInt::from(over.magnitude().clone());
@@ -39,7 +39,7 @@ fn rounded(over: &BigInt, under: &BigInt) -> BigInt {
     if negative { -whole } else { whole }
 }
 
-/// To 64 significant bits. `None`: too large, or not zero and too small.
+/// The fraction, rounded to 64 significant bits. `None`: it is too large, or too small and not zero.
 fn to_64_bits(over: BigInt, under: BigInt) -> Option<Float> {
     if over.sign() == Sign::NoSign {
         return Some(Float::Fraction(over, under));
@@ -61,7 +61,7 @@ fn to_64_bits(over: BigInt, under: BigInt) -> Option<Float> {
 }
 
 impl Float {
-    /// A decimal or hexadecimal number with or without point and exponent, or infinity.
+    /// Reads a decimal or hexadecimal number, with or without point and exponent, or infinity.
     pub(super) fn read(bytes: &[u8]) -> Option<Float> {
         let text = std::str::from_utf8(bytes).ok()?.to_ascii_lowercase();
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(&text);
@@ -89,7 +89,7 @@ impl Float {
         if over.sign() == Sign::NoSign {
             return Some(Float::Fraction(over, BigInt::from(1)));
         }
-        // One that is longer is out of range, whatever the mantissa.
+        // A longer exponent is out of range, whatever the mantissa is.
         let exponent = exponent.parse::<i64>().ok().filter(|exponent| exponent.abs() < 50_000)?;
         let over = if text.starts_with('-') { -over } else { over };
         let under = power(radix, i64::try_from(fraction.len()).expect("short"));
@@ -109,7 +109,7 @@ impl Float {
         }
     }
 
-    /// With 17 digits behind the point, without the zeros at the end. Panics: infinity, which is never written.
+    /// Writes 17 digits after the point, without trailing zeros. Panics for infinity, which is never written.
     pub(super) fn written(&self) -> Vec<u8> {
         let Float::Fraction(over, under) = self else { panic!("infinity is refused") };
         let scaled = rounded(&(over * power(10, 17)), under);

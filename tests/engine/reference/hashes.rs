@@ -5,7 +5,7 @@ use super::{Answer, Call, Fields, Refused, Told, Value, bulk, count, number, ok,
 use super::{upper, wrong_type};
 use replicheck::command::Reply;
 
-/// The hash of the first argument; without the key it is a hash without fields.
+/// The hash of the first argument; without the key, a hash without fields.
 pub(super) fn fields(call: &Call<'_>) -> Result<Fields, Refused> {
     match call.held(0).map(|held| held.value) {
         None => Ok(Fields::new()),
@@ -14,7 +14,7 @@ pub(super) fn fields(call: &Call<'_>) -> Result<Fields, Refused> {
     }
 }
 
-/// A hash without fields is no key.
+/// Stores the fields; a hash without fields is removed.
 pub(super) fn put_fields(call: &mut Call<'_>, fields: Fields) {
     if fields.is_empty() {
         call.keys.remove(&call.id(0));
@@ -23,7 +23,7 @@ pub(super) fn put_fields(call: &mut Call<'_>, fields: Fields) {
     }
 }
 
-/// How many fields were created.
+/// Sets fields; returns how many were created.
 fn set_fields(call: &mut Call<'_>) -> Result<usize, Refused> {
     if call.args.len() % 2 != 1 {
         return refused(&format!("wrong number of arguments for '{}' command", call.name));
@@ -114,7 +114,7 @@ pub(super) fn hrandfield(call: &mut Call<'_>) -> Told {
         [word] if upper(word) == "WITHVALUES" => true,
         _ => return syntax_error(),
     };
-    // There are two items a field in the reply, and Redis counts them in 64 bits.
+    // The reply has two items for each field, and Redis counts them in 64 bits.
     if with_values && wanted.abs() * 2 > largest {
         return refused("value is out of range");
     }

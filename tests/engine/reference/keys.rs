@@ -83,7 +83,7 @@ pub(super) fn ping(call: &mut Call<'_>) -> Told {
     }
 }
 
-/// The database that an argument chooses: one of 16, read as a number of 32 bits.
+/// The database that an argument selects: one of 16, read as a 32-bit number.
 pub(super) fn database(argument: &[u8]) -> Result<u8, Refused> {
     let index = integer(argument)?;
     let (smallest, largest) = (i128::from(i32::MIN), i128::from(i32::MAX));

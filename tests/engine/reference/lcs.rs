@@ -1,7 +1,7 @@
 //! LCS. Pure.
 //!
-//! There may be several longest common subsequences. The page does not say which one is given; Redis, and so this,
-//! goes back from the ends of both strings and steps along the second one where both ways are equally good.
+//! There may be several longest common subsequences, and the page does not say which one is the reply. Redis, and so this code,
+//! goes back from the ends of both strings, and steps along the second one where both ways are equally good.
 
 use super::numbers::integer;
 use super::{Answer, Call, Told, Value, bulk, count, refused, syntax_error, upper};
@@ -33,7 +33,7 @@ pub(super) fn lcs(call: &mut Call<'_>) -> Told {
     if idx && len {
         return refused("If you want both the length and indexes, please just use IDX.");
     }
-    // The table of lengths, 4 bytes a cell, may be as large as the longest string.
+    // The table of lengths, with 4 bytes for each cell, may be as large as the longest string.
     if (texts[0].len() + 1) * (texts[1].len() + 1) * 4 > 512 * 1024 * 1024 {
         return refused("Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
     }
@@ -68,7 +68,7 @@ fn long(stretch: &[(usize, usize)]) -> i128 {
 
 /// The positions in `a` and `b` of a longest common subsequence.
 fn common(a: &[u8], b: &[u8]) -> Vec<(usize, usize)> {
-    // longest[i][j] belongs to the first i bytes of a and the first j of b.
+    // longest[i][j] is for the first i bytes of a and the first j bytes of b.
     let mut longest = vec![vec![0_usize; b.len() + 1]; a.len() + 1];
     for i in 1..=a.len() {
         for j in 1..=b.len() {
@@ -93,7 +93,7 @@ fn common(a: &[u8], b: &[u8]) -> Vec<(usize, usize)> {
     positions
 }
 
-/// Cut where a byte of either string is left out.
+/// The stretches of positions: a new one starts where a byte of either string is left out.
 fn stretches(positions: &[(usize, usize)]) -> Vec<Vec<(usize, usize)>> {
     positions.chunk_by(|one, next| next.0 == one.0 + 1 && next.1 == one.1 + 1).map(<[_]>::to_vec).collect()
 }

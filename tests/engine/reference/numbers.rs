@@ -7,7 +7,7 @@ use super::{Call, Refused, Told, Value, bulk, number, refused};
 const SMALLEST: i128 = i64::MIN as i128;
 const LARGEST: i128 = i64::MAX as i128;
 
-/// An integer as Redis reads it: 64 bits, in the spelling in which it would be written.
+/// An integer as Redis reads it: 64 bits, and only in the spelling in which Redis would write it.
 pub(super) fn integer(bytes: &[u8]) -> Result<i128, Refused> {
     read(bytes).map_or_else(|| refused("value is not an integer or out of range"), Ok)
 }
@@ -50,7 +50,7 @@ pub(super) fn incrby(call: &mut Call<'_>) -> Told {
 
 pub(super) fn decrby(call: &mut Call<'_>) -> Told {
     let less = integer(call.arg(1))?;
-    // Its opposite is no number of 64 bits.
+    // Its negation does not fit into 64 bits.
     if less == SMALLEST {
         return refused("decrement would overflow");
     }

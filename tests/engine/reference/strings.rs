@@ -5,13 +5,13 @@ use super::{Answer, Call, Refused, Told, Value, bulk, count, number, ok, refused
 use replicheck::command::Reply;
 
 const EXPIRIES: [&str; 4] = ["EX", "PX", "EXAT", "PXAT"];
-/// 512 MB.
+/// The longest string: 512 MB.
 const LONGEST: i128 = 1 << 29;
 
-/// Options that were given: each word in capitals with its number, if it takes one.
+/// The given options: each word in capitals, with its number if it takes one.
 type Options = Vec<(String, Vec<u8>)>;
 
-/// Reads the options of SET and GETEX: `alone` are those that take no number.
+/// Reads the options of SET and GETEX; `alone` are the ones that take no number.
 fn options(args: &[Vec<u8>], alone: &[&str]) -> Result<Options, Refused> {
     let mut given = Options::new();
     let mut words = args.iter();
@@ -37,7 +37,7 @@ fn options(args: &[Vec<u8>], alone: &[&str]) -> Result<Options, Refused> {
     Ok(given)
 }
 
-/// The grammar has `|` between them. The same option twice is no mistake: the last one counts.
+/// Whether the grammar has `|` between the two options. The same option twice is allowed: the last one counts.
 fn exclude(one: &str, other: &str) -> bool {
     let groups: [&[&str]; 2] = [&["NX", "XX"], &["EX", "PX", "EXAT", "PXAT", "KEEPTTL", "PERSIST"]];
     one != other && groups.iter().any(|group| group.contains(&one) && group.contains(&other))
@@ -109,7 +109,7 @@ pub(super) fn getset(call: &mut Call<'_>) -> Told {
 pub(super) fn getex(call: &mut Call<'_>) -> Told {
     let options = options(&call.args[1..], &["PERSIST"])?;
     let Some(value) = call.string(0)? else { return bulk(None) };
-    // Only now: what there is not to expire is not told that its time is wrong.
+    // Only now: for a key that does not exist, Redis does not report a wrong time.
     match deadline(call, &options)? {
         Some(deadline) => call.replace(0, &value, Some(deadline)),
         None if given(&options, "PERSIST") => call.replace(0, &value, None),
@@ -193,7 +193,7 @@ pub(super) fn getrange(call: &mut Call<'_>) -> Told {
     let (start, end) = (integer(call.arg(1))?, integer(call.arg(2))?);
     let value = call.string(0)?.unwrap_or_default();
     let length = i128::try_from(value.len()).expect("small");
-    // -1 is the last byte. What lies before the first byte means the first byte, at either end of the range.
+    // -1 is the last byte. A position before the first byte means the first byte, at either end of the range.
     let from_front = |at: i128| if at < 0 { (at + length).max(0) } else { at };
     let backwards = start < 0 && end < 0 && start > end;
     let within = |at: &i128| !backwards && (from_front(start)..=from_front(end)).contains(at);

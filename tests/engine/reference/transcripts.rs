@@ -1,4 +1,4 @@
-//! The reference against what a real Redis said: the transcripts of `tests/golden/commands/` (format: `record.py`).
+//! The reference against the replies of a real Redis: the transcripts of `tests/golden/commands/` (format: `record.py`).
 
 use super::{Answer, Reference};
 use replicheck::command::{Command, CommandError, Reply, line};
@@ -6,7 +6,7 @@ use replicheck::time::Millis;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// The instant at which every transcript starts: in 2027.
+/// The instant at which every transcript starts, in 2027.
 const START: Millis = Millis(1_800_000_000_000);
 
 #[test]
@@ -31,7 +31,7 @@ fn finds_a_reply_that_redis_did_not_give() {
     }
 }
 
-/// Notes what differs; how many replies were compared.
+/// Notes differences in `failures`; returns how many replies were compared.
 fn replay(name: &str, text: &str, failures: &mut String) -> usize {
     let (mut reference, mut now, mut db, mut compared) = (Reference::default(), START, 0, 0);
     let lines: Vec<&str> = text.lines().collect();
@@ -52,7 +52,7 @@ fn replay(name: &str, text: &str, failures: &mut String) -> usize {
             Err(CommandError::Client(text)) => Answer::Exactly(Reply::Error(text)),
             Err(error) => panic!("{error}"),
         };
-        // Of what Redis drew at random the transcript does not hold all.
+        // The transcript does not hold all values from which Redis drew at random.
         if mark != "?" {
             compared += 1;
             let recorded = recorded(&mut lines[at + 1..].iter().copied(), 0);
@@ -67,7 +67,7 @@ fn replay(name: &str, text: &str, failures: &mut String) -> usize {
     compared
 }
 
-/// The reply that these lines begin with.
+/// The first reply in these lines.
 fn recorded<'a>(lines: &mut impl Iterator<Item = &'a str>, depth: usize) -> Option<Reply> {
     let text = lines.next()?.strip_prefix(&"  ".repeat(depth))?;
     let (kind, rest) = text.split_at_checked(1)?;
@@ -85,7 +85,7 @@ fn recorded<'a>(lines: &mut impl Iterator<Item = &'a str>, depth: usize) -> Opti
     })
 }
 
-/// Whether the answer accepts what RESP2 showed, in which maps and pairs are flat.
+/// Whether the answer accepts a RESP2 reply, in which maps and pairs are flat.
 fn accepts(answer: Answer, recorded: &Reply) -> bool {
     let pairs = || match recorded {
         Reply::Array(items) => items.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),

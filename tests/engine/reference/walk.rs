@@ -18,7 +18,7 @@ pub(super) fn randomkey(call: &mut Call<'_>) -> Told {
     Ok(Answer::OneOf(names(call)))
 }
 
-/// What SCAN and HSCAN are asked for.
+/// The options of a SCAN or HSCAN.
 #[derive(Default)]
 struct Asked {
     pattern: Option<Vec<u8>>,
@@ -75,7 +75,7 @@ pub(super) fn hscan(call: &mut Call<'_>) -> Told {
     let from_the_start = starts(call.arg(1))?;
     let hash = fields(call)?;
     if hash.is_empty() {
-        // Options of a hash that is not there are not looked at.
+        // Redis does not look at the options of a hash that does not exist.
         return Ok(Answer::Scanned { items: Vec::new(), from_the_start });
     }
     let asked = options(&call.args[2..], false)?;
@@ -87,13 +87,13 @@ pub(super) fn hscan(call: &mut Call<'_>) -> Told {
 /// A part of a pattern.
 enum Token {
     AnyBytes,
-    /// One byte, which has to be one of these.
+    /// One byte, which must be one of these.
     One(Vec<u8>),
 }
 
-/// Glob patterns, malformed ones as Redis reads them.
+/// Glob patterns. Malformed ones are read as Redis reads them.
 fn matches(pattern: &[u8], name: &[u8]) -> bool {
-    // Redis does not look at a pattern once nothing is left of the name, so little finds the empty name.
+    // Redis ignores the rest of a pattern once the name is used up, so few patterns match the empty name.
     if name.is_empty() {
         return pattern.is_empty() || pattern == b"*";
     }
@@ -143,7 +143,7 @@ fn tokens(pattern: &[u8]) -> Vec<Token> {
     }
 }
 
-/// The bytes between brackets, and what comes after the second one. Without it the pattern ends here.
+/// The bytes between brackets, and the text after the closing bracket. Without a closing bracket the pattern ends here.
 fn listed(mut rest: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut listed = Vec::new();
     loop {

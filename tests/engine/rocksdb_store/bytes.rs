@@ -17,18 +17,18 @@ enum Step {
     /// One batch.
     Write(Vec<Write>),
     Flush,
-    /// Flushes, too.
+    /// Flushes, then compacts.
     Compact(Vec<u8>, Vec<u8>),
-    /// Flushes and opens again.
+    /// Flushes, then closes and opens the store again.
     Restart,
-    /// Opens again without a flush.
+    /// Closes and opens the store again without a flush.
     Crash,
     Snapshot,
-    /// Lets the oldest snapshot go.
+    /// Drops the oldest snapshot.
     Forget,
 }
 
-/// Few keys that are close to one another, some with the bytes at which ranges end.
+/// A few keys that are close to one another, some with the bytes at which ranges end.
 fn any_key(source: &mut Gen) -> Vec<u8> {
     let length = usize::arbitrary(source) % 4;
     (0..length).map(|_| *source.choose(&[0, 1, 1, 2, 254, 255]).expect("not empty")).collect()
@@ -69,7 +69,7 @@ impl Arbitrary for Step {
     }
 }
 
-/// Both stores, and what the one in memory was at the last flush and at each snapshot.
+/// Both stores, with the state of the store in memory at the last flush and at each snapshot.
 struct Pairing {
     folder: TempDir,
     rocks: Option<RocksStore>,

@@ -1,4 +1,4 @@
-//! What compaction drops: nothing that a reader at or after the gate sees, and what is dead at the gate.
+//! What compaction drops: what is dead at the gate, and nothing that a reader at or after the gate sees.
 
 use super::{all, mark, new_store, put};
 use crate::property::properties;
@@ -17,14 +17,14 @@ fn string(name: &[u8], value: &[u8], deadline: Option<u64>) -> Write {
     record(name, Value::String(value.to_vec()), deadline)
 }
 
-/// A hash of one field.
+/// A hash with one field.
 fn hash(name: &[u8], incarnation: u64, deadline: Option<u64>) -> [Write; 2] {
     let metadata = record(name, Value::Hash(Collection { incarnation, count: 1 }), deadline);
     let element = key::element(&Key::new(0, name), incarnation, b"f");
     [metadata, Write::Put { key: element, value: encode_element(b"v") }]
 }
 
-/// A reader of the store sees this at `now`.
+/// What a reader of the store sees at `now`.
 fn seen(reader: &dyn Read, now: u64) -> Dump {
     let mut seen = dump(reader).expect("sound records");
     seen.retain(|_, stored| !stored.is_dead(Millis(now)));
@@ -35,7 +35,7 @@ fn names(reader: &dyn Read) -> Vec<Vec<u8>> {
     dump(reader).expect("sound records").into_keys().map(|key| key.name).collect()
 }
 
-/// Opens the gate at `gate` and merges all files.
+/// Raises the gate to `gate` and merges all files.
 fn drop_dead(store: &RocksStore, gate: u64) {
     store.flush().expect("a flush");
     store.set_gate(Millis(gate));
@@ -43,8 +43,8 @@ fn drop_dead(store: &RocksStore, gate: u64) {
 }
 
 properties! {
-    /// Keys get deadlines over and over, with flushes in between; a reader stands somewhere in the middle. `None` in
-    /// place of a write flushes.
+    /// Keys get deadlines again and again, with flushes in between, and a snapshot is taken in the middle. `None` in place of a
+    /// write is a flush.
     fn prop_compaction_changes_nothing_for_who_judges_at_or_after_the_gate(
         before: Vec<Option<(u8, u8, bool)>>, after: Vec<Option<(u8, u8, bool)>>, clock: u8, gate: u8
     ) -> bool {
@@ -119,7 +119,7 @@ fn compaction_waits_for_the_oldest_snapshot() {
     drop_dead(&store, 120);
     assert_eq!(store.gate(), Millis(99));
     assert_eq!(seen(&early, 99).len(), 1);
-    assert!(store.snapshot(Millis(98)).is_none(), "too late for a reader who judges before the gate");
+    assert!(store.snapshot(Millis(98)).is_none(), "a reader that judges before the gate comes too late");
     drop(early);
     assert_eq!(store.gate(), Millis(120));
     assert!(store.snapshot(Millis(119)).is_none());
@@ -128,10 +128,10 @@ fn compaction_waits_for_the_oldest_snapshot() {
     drop(late);
     assert_eq!(store.gate(), Millis(120), "the limit");
     drop_dead(&store, 50);
-    assert_eq!(store.gate(), Millis(120), "it never goes back");
+    assert_eq!(store.gate(), Millis(120), "the gate never goes back");
 }
 
-/// 4 MB in database 0, on the lowest level.
+/// A store with 4 MB in database 0, on the lowest level.
 fn filled() -> (tempfile::TempDir, RocksStore) {
     let (folder, mut store) = new_store();
     for name in 0_u16..1024 {
@@ -161,7 +161,7 @@ fn flushed_database_gives_its_space_back_and_keeps_what_came_later() {
     store.write(&[string(b"latest", b"1", None), mark(3)]).expect("a batch is written");
     store.compact(&from, &to).expect("a compaction");
     assert_eq!(names(&store), [b"later".to_vec(), b"latest".to_vec()]);
-    assert!(store.file_bytes().expect("a number") < 16 << 10, "the space is given back");
+    assert!(store.file_bytes().expect("a number") < 16 << 10, "the space is released");
     drop(store);
     let store = RocksStore::open(folder.path()).expect("a store that was closed");
     assert_eq!(names(&store), [b"later".to_vec(), b"latest".to_vec()]);

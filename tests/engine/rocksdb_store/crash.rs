@@ -1,6 +1,6 @@
-//! A process that writes is killed: what is left is a prefix of its batches, flushed ones included.
+//! A process that writes is killed: its store then holds a prefix of its batches, with at least the flushed ones.
 //!
-//! The writer is this very test binary, started again with the folder in its environment.
+//! The writer is this test binary, started again with the folder in its environment.
 
 use super::{all, mark, put};
 use replicheck::apply;
@@ -14,8 +14,8 @@ use std::process::{Child, Command, Stdio};
 const FOLDER: &str = "REPLICHECK_CRASH_FOLDER";
 const KILLS: u64 = 10;
 
-/// What the writer does, for ever: batch n puts n under one of seven keys, and every eleventh batch is flushed and told
-/// of; every other time that goes on while it writes.
+/// The writer's endless loop. Batch n puts n under one of seven keys. Every eleventh batch is flushed and reported; every other
+/// of these flushes runs while the writer goes on.
 fn write_for_ever(folder: &str) {
     let mut store = RocksStore::open(folder.as_ref()).expect("a store that can be opened");
     let marker = apply::marker(&store).expect("a marker").0;
@@ -45,7 +45,7 @@ fn batch(number: u64) -> Vec<replicheck::effect::Write> {
     vec![put(&[1, name], &number.to_be_bytes()), mark(number)]
 }
 
-/// Reads up to the `count`th line that tells of a flush, then kills; gives the last flush that was told of.
+/// Reads up to the `count`th line that reports a flush, then kills the writer. Returns the last batch reported as flushed.
 fn kill_after(mut writer: Child, count: u64) -> u64 {
     let output = BufReader::new(writer.stdout.take().expect("a pipe"));
     let told = output.lines().map_while(Result::ok);

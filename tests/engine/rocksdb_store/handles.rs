@@ -1,4 +1,4 @@
-//! Handles on one store, shared by threads; and what goes wrong when it is opened.
+//! Handles on one store, shared by threads, and errors on opening it.
 
 use super::super::disks::wait_until;
 use super::{all, new_store, put};
@@ -11,7 +11,7 @@ use std::thread;
 const WRITERS: u8 = 4;
 const BATCHES: u32 = 200;
 
-/// A batch of one writer: his number of batches so far, in two places, and his old record gone.
+/// A batch of one writer: the number of its batches so far, in two places, and a deletion of its old record.
 fn batch(writer: u8, number: u32) -> Vec<Write> {
     let count = number.to_be_bytes();
     let range = Write::DeleteRange { from: vec![2, writer], to: vec![2, writer + 1] };
@@ -19,7 +19,7 @@ fn batch(writer: u8, number: u32) -> Vec<Write> {
     vec![put(&[1, writer], &count), range, put(&record, b""), put(&[3, writer], &count)]
 }
 
-/// Whether each writer's batches are seen whole.
+/// Whether the snapshot shows each writer's batches whole.
 fn is_whole(snapshot: &Snapshot) -> bool {
     let records = all(snapshot);
     let part = |first: u8| records.iter().filter(move |(key, _)| key[0] == first);
@@ -106,7 +106,7 @@ fn flush_that_fails_in_the_background_is_an_error() {
     std::fs::remove_dir_all(folder.path()).expect("the store's folder");
     store.begin_flush().expect("it begins");
     wait_until("the error", || store.is_flushing().is_err());
-    assert!(store.flush().is_err(), "it is not lost sight of");
+    assert!(store.flush().is_err(), "the failed flush is reported");
 }
 
 #[test]

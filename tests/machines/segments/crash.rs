@@ -1,4 +1,4 @@
-//! Crashes — power losses after every step and in every change, and disks that fail at every change.
+//! Crashes — power losses after every step and during every change, and disks that fail at every change.
 
 use super::forgetful::{Fault, Forgetful};
 use super::history::{History, MANY, Step, entry, options, read_all};
@@ -7,7 +7,7 @@ use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Fsync, Lsn, SegmentLog};
 use replicheck::compression::Codec;
 
-/// Every byte of the segments, and of the file of points a few places: a torn slot is a torn slot.
+/// Tears a segment at every byte, and the file of points at a few places: all torn slots are alike.
 fn fine(name: &str) -> usize {
     if name.starts_with("durable") { 25 } else { 1 }
 }
@@ -16,7 +16,7 @@ fn coarse(_: &str) -> usize {
     37
 }
 
-/// All groups of one to two entries, with a fsync after those that the mask names.
+/// All groups of one to two entries, with a fsync after the groups that the mask selects.
 fn script(mask: u32) -> Vec<Step> {
     let groups = [1, 2, 1].into_iter().enumerate();
     let steps = groups.flat_map(|(at, count)| {
@@ -51,7 +51,7 @@ fn crash_every_tail_at_every_fsync_point_keeps_what_was_synced() {
     assert!(cuts > 0 && lost > 0 && whole > 0);
 }
 
-/// A script in which every kind of change comes up.
+/// A script that has every kind of change.
 const LONG: &[Step] = &[
     Append(1),
     Append(2),
@@ -79,7 +79,7 @@ const LONG: &[Step] = &[
     Stop,
 ];
 
-/// How many changes the script makes on a disk that works.
+/// The number of changes that the script makes on a disk that works.
 fn changes(options: Options, script: &[Step]) -> usize {
     let (files, mut history) = (Forgetful::new(), History::default());
     history.run(&files, options, script);
@@ -89,7 +89,7 @@ fn changes(options: Options, script: &[Step]) -> usize {
     files.changes().len()
 }
 
-/// Runs every beginning of the long script with the fault at every change, and gives each end to `check`.
+/// Runs every prefix of the long script with the fault at every change, and passes each end state to `check`.
 fn at_every_change(fault: Fault, mut check: impl FnMut(&Forgetful, &History, Options)) {
     for segment_bytes_max in [MANY, 150] {
         for fsync in [Fsync::EverySec, Fsync::Always] {
@@ -129,7 +129,7 @@ fn crash_at_every_change_of_a_start_keeps_what_was_synced() {
         for script in [&[Append(2), Sync, Append(2)][..], &[Append(1), Sync, Append(2), Stop], &[]] {
             let (files, mut history) = (Forgetful::new(), History::default());
             history.run(&files, options, script);
-            // The start that fails may have synced all that it found.
+            // The start that fails may have synced everything that it found.
             history.durable_max = history.last();
             for before in files.power_losses(coarse).into_iter().chain([files.copy()]) {
                 for fault in [Fault::Death, Fault::Sync, Fault::Once, Fault::Full] {
@@ -160,7 +160,7 @@ fn disk_full_at_every_change_leaves_a_good_prefix() {
     at_every_change(Fault::Full, |files, history, options| {
         poisoned += u32::from(history.poisoned);
         refused += u32::from(!history.errors.is_empty());
-        assert!(history.doubtful.is_empty(), "a refused group that may come back: {history:?}");
+        assert!(history.doubtful.is_empty(), "a refused group may come back: {history:?}");
         let mut errors = history.errors.iter().chain(&history.not_packed);
         assert!(errors.all(|error| error.contains("no space left")), "{history:?}");
         files.mend();
@@ -170,7 +170,7 @@ fn disk_full_at_every_change_leaves_a_good_prefix() {
         }
     });
     eprintln!("{refused} disks full");
-    assert!(refused > 100 && poisoned == 0, "a full disk poisons nothing: {poisoned}");
+    assert!(refused > 100 && poisoned == 0, "a full disk must poison no log: {poisoned}");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn fsync_failed_at_every_change_poisons_and_claims_nothing() {
             let refused = |error: &String| error.starts_with("log takes no more entries: cannot sync");
             assert!(later.iter().all(refused), "{later:?}");
         }
-        // The process starts again on the same machine: it reads from pages that are not on the disk.
+        // The process starts again on the same machine, and reads pages that are not on the disk.
         history.assert_goes_on(&files.copy(), options);
         for after in files.power_losses(coarse) {
             history.assert_kept(&after, options);
@@ -219,7 +219,7 @@ fn disk_error_at_every_change_once_or_for_ever_loses_nothing_durable() {
     for fault in [Fault::Once, Fault::Forever] {
         at_every_change(fault, |files, history, options| {
             let heard = history.errors.len() + history.not_packed.len();
-            assert!(heard > 0, "an error that nobody heard of: {history:?}");
+            assert!(heard > 0, "an error that was not reported: {history:?}");
             files.mend();
             history.assert_goes_on(&files.copy(), options);
             for after in files.power_losses(coarse) {

@@ -1,4 +1,4 @@
-//! Damage — bits that flip and files that go, below the fsync point and above it; and what a clean stop proves.
+//! Damage — bits that flip and files that vanish, below the fsync point and above it; and what a clean stop proves.
 
 use super::forgetful::Forgetful;
 use super::history::{History, MANY, Step, entry, options, read_all};
@@ -20,7 +20,7 @@ fn start(files: &Forgetful, options: Options) -> Result<Recovered, SegmentError>
 const NEVER_SYNCED: Options = Options { segment_bytes_max: MANY, fsync: Fsync::EverySec };
 const FIRST: &str = "00000000000000000001.binlog";
 
-/// The segment's length after each step.
+/// The length of the segment after each step.
 fn lengths(script: &[Step]) -> Vec<usize> {
     (0..=script.len()).map(|end| ran(NEVER_SYNCED, &script[..end]).bytes(FIRST).len()).collect()
 }
@@ -30,7 +30,7 @@ fn damage_any_bit_below_the_fsync_point_is_refused_and_above_it_cut() {
     let script = [Append(1), Append(1), Sync, Append(1), Append(1)];
     let ends = lengths(&script);
     let (files, synced, whole) = (ran(NEVER_SYNCED, &script), ends[2], ends[5]);
-    // Where each entry begins.
+    // The offset at which each entry begins.
     let begins = [ends[0], ends[1], ends[2], ends[4]];
     let (mut refused, mut cut) = (0, 0);
     for bit in 0..whole * 8 {
@@ -40,7 +40,10 @@ fn damage_any_bit_below_the_fsync_point_is_refused_and_above_it_cut() {
         let begin = entries_before.checked_sub(1).map_or(0, |last| begins[last]);
         match start(&damaged, NEVER_SYNCED) {
             Ok(found) => {
-                assert!(bit / 8 >= synced, "bit {bit} was synced, and the start took it: {found:?}");
+                assert!(
+                    bit / 8 >= synced,
+                    "bit {bit} was synced, and the start accepted the damage: {found:?}"
+                );
                 assert_eq!(found.last, Lsn(entries_before as u64 - 1), "bit {bit}");
                 assert_eq!(found.cut_bytes, (whole - begin) as u64, "bit {bit}");
                 assert_eq!((found.durable, found.clean), (Lsn(2), false), "bit {bit}");
@@ -51,7 +54,7 @@ fn damage_any_bit_below_the_fsync_point_is_refused_and_above_it_cut() {
                 let place =
                     format!("{FIRST} is damaged at byte {begin}, where lsn {} begins", entries_before.max(1));
                 assert!(error.to_string().starts_with(&place), "bit {bit}: {error} for {place}");
-                assert_eq!(damaged.bytes(FIRST).len(), whole, "a refusal that changes the file");
+                assert_eq!(damaged.bytes(FIRST).len(), whole, "a refusal must not change the file");
                 refused += 1;
             }
             Err(error) => panic!("bit {bit}: {error}"),
@@ -137,7 +140,7 @@ fn damage_entry_of_another_version_is_never_cut() {
         let newer = files.copy();
         newer.damage(FIRST, |bytes| {
             bytes[end] = first_byte;
-            bytes[end + 29] = 9; // A kind of payload that is not known.
+            bytes[end + 29] = 9; // An unknown kind of payload.
             let content = bytes.len() - 4;
             let checksum = crc32c::crc32c(&bytes[end..content]).to_be_bytes();
             bytes[content..].copy_from_slice(&checksum);
@@ -200,7 +203,7 @@ fn missing_segment_is_refused_wherever_it_stood() {
     assert!(matches!(error, SegmentError::Missing { expected: Lsn(1), found: Found::Nothing }), "{error}");
 }
 
-/// The files of the segments of entries 2 and 3 change places.
+/// The files of the segments that hold entries 2 and 3 are exchanged.
 #[test]
 fn segment_under_another_name_is_refused() {
     let options = options(1, Fsync::No);
@@ -219,7 +222,7 @@ fn segment_under_another_name_is_refused() {
     );
 }
 
-/// Whatever is there, all of it goes; what was acknowledged may be lost, and a start says so.
+/// `begin_after` removes everything that is there. Acknowledged entries may be lost, and a start reports the log as not clean.
 #[test]
 fn begin_after_leaves_a_log_that_goes_on_there_and_is_not_clean() {
     let scripts: [&[Step]; 3] = [&[], &[Append(1), Append(2)], &[Append(3), Stop]];
@@ -242,7 +245,7 @@ fn begin_after_leaves_a_log_that_goes_on_there_and_is_not_clean() {
             "{script:?}"
         );
         assert_eq!((&found.epochs[..], found.clean), (&[(Epoch(5), Lsn(7))][..], false), "{script:?}");
-        log.append(&[entry(8, 5, 8)]).expect("what comes next");
+        log.append(&[entry(8, 5, 8)]).expect("the next entry");
         assert_eq!(read_all(&log), [entry(8, 5, 8)]);
     }
 }
@@ -306,7 +309,7 @@ fn epochs_outlive_restarts_rotation_and_purge() {
         log.append(&[entry(lsn, epoch, lsn)]).expect("the disk works");
     }
     assert_eq!(log.epochs(), [(Epoch(1), Lsn(1)), (Epoch(4), Lsn(3)), (Epoch(9), Lsn(5))]);
-    // Those of purged entries leave the list, but for the newest.
+    // The epochs of purged entries leave the list, except for the newest.
     assert_eq!((log.purge(Lsn(4)).expect("the disk works"), log.first()), (3, Lsn(4)));
     assert_eq!(log.epochs(), [(Epoch(4), Lsn(3)), (Epoch(9), Lsn(5))]);
     let epochs = [(Epoch(9), Lsn(5))];

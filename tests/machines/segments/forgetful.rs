@@ -1,35 +1,34 @@
-//! Forgetful files — a disk in memory that keeps apart what is *live* (what a process reads) and what is *durable*
-//! (what a power loss leaves), bytes and names apart, and that fails on demand at the n-th change.
+//! Forgetful files — a disk in memory that keeps *live* content (which a process reads) apart from *durable* content (which a
+//! power loss leaves), and bytes apart from names. It fails at the n-th change if a test asks for it.
 //!
 //! ```text
 //! write_at, truncate    live; pending on the file       sync             pending of the file → durable
 //! create, rename, ...   live; pending on the folder     sync_directory   pending of the folder → durable
-//! sync that fails       nothing → durable, pending forgotten: the pages count as clean now (fsyncgate)
-//! sync_directory fails  nothing → durable, pending still
+//! sync that fails       nothing → durable, pending writes are forgotten: the pages count as clean now (fsyncgate)
+//! sync_directory fails  nothing → durable, pending changes stay
 //! ```
 //!
-//! A power loss keeps of each file's pending writes any prefix, cut at any byte; any one of them lost with all others
-//! there (write-back in another order: a hole of zeros); all of them by half; and of the folder's pending changes
-//! any subset.
+//! A power loss may leave of each file's pending writes: any prefix, cut at any byte; all but any one of them (written back in
+//! another order: a hole of zeros); or one half of each. Of the folder's pending changes it may leave any subset.
 
 use replicheck::binlog::files::{File, Files};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// What happens at the n-th change, counted from 0.
+/// What goes wrong at the n-th change, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This change and all after it do nothing: the process is dead. A write gets half way.
+    /// This change and all later ones do nothing: the process is dead. A write is done half.
     Death,
-    /// From this change on a write that makes a file longer gets half way and says that the disk is full, and no
-    /// file is created, until [`Forgetful::mend`].
+    /// From this change on, a write that makes a file longer is done half and reports a full disk, and no file can be
+    /// created, until [`Forgetful::mend`].
     Full,
-    /// This fsync (of a file or of the folder) fails; other changes are left alone.
+    /// This fsync (of a file or of the folder) fails; other changes succeed.
     Sync,
-    /// This change fails with an error of the device; a write gets half way. Nothing else fails.
+    /// This change fails with a device error; a write is done half. No other change fails.
     Once,
-    /// This change and all after it fail; a write gets half way.
+    /// This change and all later ones fail; a write is done half.
     Forever,
 }
 
@@ -59,13 +58,13 @@ struct State {
     live: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
     pending: Vec<NameChange>,
-    /// Every change so far, in words.
+    /// Every change so far, described in words.
     changes: Vec<String>,
     fault: Option<(usize, Fault)>,
     full: bool,
 }
 
-/// The folder. Clones are the same folder; [`Forgetful::copy`] is another one.
+/// The folder. A clone is the same folder; [`Forgetful::copy`] makes another one.
 #[derive(Clone, Debug, Default)]
 pub struct Forgetful(Arc<Mutex<State>>);
 
@@ -77,7 +76,7 @@ pub struct ForgetfulFile {
     name: String,
 }
 
-/// A number of bytes or entries of a test.
+/// A number of bytes or entries as a `usize`.
 pub fn size(number: u64) -> usize {
     usize::try_from(number).expect("small")
 }
@@ -87,7 +86,7 @@ fn error(kind: io::ErrorKind, text: &str) -> io::Error {
 }
 
 impl State {
-    /// Notes a change; what is to go wrong with it.
+    /// Notes a change; returns the fault that it suffers.
     fn change(&mut self, what: String) -> Option<Fault> {
         let at = self.changes.len();
         self.changes.push(what);
@@ -129,7 +128,7 @@ impl NameChange {
 }
 
 impl Change {
-    /// Applies the first `bytes` bytes of the change; a truncation takes place for one byte or more.
+    /// Applies the first `bytes` bytes of the change; a truncation is applied from one byte on.
     fn apply(&self, file: &mut Vec<u8>, bytes: usize) {
         match self {
             Change::Truncate(length) if bytes > 0 => file.resize(size(*length), 0),
@@ -151,7 +150,7 @@ impl Change {
 }
 
 impl Inode {
-    /// Every content that a power loss may leave, the whole and the bare durable one included, none twice.
+    /// Every content that a power loss may leave, each once; the whole content and the durable content are among them.
     fn survivors(&self, step: usize) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         let mut base = self.durable.clone();
@@ -190,38 +189,38 @@ impl Forgetful {
         Forgetful(Arc::new(Mutex::new(state)))
     }
 
-    /// Another folder with the same content, live and durable: what the next process finds if only the process died.
+    /// Another folder with the same live and durable content: what the next process finds if only the process died.
     pub fn copy(&self) -> Forgetful {
         let copy = Forgetful::from_state(self.state().clone());
         copy.mend();
         copy
     }
 
-    /// A copy in which the change number `at`, counted from now, goes wrong.
+    /// A copy in which change number `at`, counted from now, fails.
     pub fn failing(&self, at: usize, fault: Fault) -> Forgetful {
         let copy = self.copy();
         copy.fail(at, fault);
         copy
     }
 
-    /// Makes the change number `at`, counted from now, go wrong.
+    /// Makes change number `at`, counted from now, fail.
     pub fn fail(&self, at: usize, fault: Fault) {
         let mut state = self.state();
         state.fault = Some((state.changes.len() + at, fault));
     }
 
-    /// The disk works again.
+    /// Makes the disk work again.
     pub fn mend(&self) {
         let mut state = self.state();
         (state.fault, state.full) = (None, false);
     }
 
-    /// Every change so far, in words.
+    /// Every change so far, described in words.
     pub fn changes(&self) -> Vec<String> {
         self.state().changes.clone()
     }
 
-    /// The folder after a power loss that took everything that was not synced.
+    /// The folder after a power loss that took everything unsynced.
     pub fn bare(&self) -> Forgetful {
         let state = self.state();
         let after = |inode: &Inode| Inode::settled(inode.durable.clone());
@@ -233,7 +232,7 @@ impl Forgetful {
         Forgetful::from_state(State { inodes, live: names.clone(), durable: names, ..State::default() })
     }
 
-    /// Every folder that a power loss may leave. `step` says of a file's name after how many bytes a write may tear.
+    /// Every folder that a power loss may leave. `step` returns, for a file's name, after how many bytes a write may tear.
     pub fn power_losses(&self, step: impl Fn(&str) -> usize) -> Vec<Forgetful> {
         let state = self.state();
         let mut folders = Vec::new();
@@ -269,7 +268,7 @@ impl Forgetful {
         state.inodes[state.live[name]].live.clone()
     }
 
-    /// Damages a file as a disk does by itself. All of it is taken as written back before.
+    /// Damages a file as a disk does on its own. Everything before counts as written back.
     pub fn damage(&self, name: &str, mut damage: impl FnMut(&mut Vec<u8>)) {
         let mut state = self.state();
         let inode = state.live[name];
@@ -289,7 +288,7 @@ impl Files for Forgetful {
     type File = ForgetfulFile;
 
     fn list(&self) -> io::Result<Vec<String>> {
-        // Not in order: no file system promises one.
+        // In no order: file systems promise none.
         Ok(self.state().live.keys().rev().cloned().collect())
     }
 
@@ -333,8 +332,8 @@ impl Files for Forgetful {
                 pending.iter().for_each(|change| change.apply(&mut state.durable));
                 Ok(())
             }
-            // Unlike pages, names are journalled: a journal that fails stops the file system, it drops nothing and
-            // says yes afterwards. A later start may find them pending still.
+            // Unlike pages, names are journalled. A journal that fails stops the file system; it does not drop changes and then
+            // report success. A later start may still find the names pending.
             Some(_) => {
                 state.pending = pending;
                 Err(error(io::ErrorKind::Other, "input/output error"))
@@ -366,7 +365,7 @@ impl File for ForgetfulFile {
         let grows = size(offset) + bytes.len() > state.inodes[self.inode].live.len();
         state.full |= fault == Some(Fault::Full);
         if state.full {
-            // To write over what is there takes no room.
+            // Overwriting needs no room.
             fault = grows.then_some(Fault::Full);
         }
         let kept = if matches!(fault, None | Some(Fault::Sync)) { bytes.len() } else { bytes.len() / 2 };
@@ -410,7 +409,7 @@ impl File for ForgetfulFile {
                 inode.pending = pending;
                 Err(error(io::ErrorKind::Other, "dead"))
             }
-            // The pages are clean now, and not on the disk: a later fsync has nothing to do.
+            // The pages are clean now and not on the disk: a later fsync has nothing to do.
             Some(_) => Err(error(io::ErrorKind::Other, "input/output error")),
         }
     }

@@ -1,4 +1,4 @@
-//! History — a script run against the log, what was promised on the way, and whether a start keeps it.
+//! History — runs a script against the log, records its promises, and checks that a start keeps them.
 
 use super::forgetful::{Forgetful, size};
 use replicheck::binlog::segment::Options;
@@ -7,41 +7,41 @@ use replicheck::compression::Codec;
 use replicheck::effect::{Effect, Key, KeySet, Write};
 use replicheck::time::Millis;
 
-/// What the caller of the log does.
+/// A step that the caller of the log takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A group of that many entries.
+    /// Appends a group of that many entries.
     Append(u64),
     Sync,
-    /// Everything before this LSN may go.
+    /// Purges everything before this LSN.
     Purge(u64),
     Policy(Fsync),
-    /// The oldest closed segment that is plain is packed.
+    /// Packs the oldest closed segment that is not packed.
     Pack(Codec),
-    /// A clean stop and a start.
+    /// A clean stop, then a start.
     Restart,
     /// A clean stop.
     Stop,
 }
 
-/// What was done and promised.
+/// What was done and what was promised.
 #[derive(Debug, Default)]
 pub struct History {
-    /// Entries whose append said yes, in order: what is there, if nothing is lost.
+    /// Entries whose append succeeded, in order: the content of the log if nothing is lost.
     pub accepted: Vec<Entry>,
-    /// Entries of a group whose append said no in the end: a start may find them after the accepted ones.
+    /// Entries of a last group whose append failed: a start may find them after the accepted ones.
     pub doubtful: Vec<Entry>,
-    /// The last LSN of which a call said that it is durable.
+    /// The last LSN that a call reported as durable.
     pub durable: Lsn,
-    /// The last LSN that may be durable: that of a stop which failed half way, too.
+    /// The last LSN that may be durable, including that of a stop which failed half way.
     pub durable_max: Lsn,
-    /// The last LSN whose point was made durable too: by a start, or a change of policy.
+    /// The last LSN whose point is durable, too: by a start, or by a change of policy.
     pub sealed: Lsn,
-    /// The highest LSN from which on a purge was asked to keep.
+    /// The highest LSN from which on a purge was asked to keep entries.
     pub keep_from: Lsn,
     pub poisoned: bool,
     pub errors: Vec<String>,
-    /// Of packing, where the log went on as it was.
+    /// Errors of packing after which the log went on as before.
     pub not_packed: Vec<String>,
     pub packed: usize,
     pub is_always: bool,
@@ -61,7 +61,7 @@ pub fn entry(lsn: u64, epoch: u64, value: u64) -> Entry {
 }
 
 impl History {
-    /// Runs the script until it ends or the log is gone; the log, if it is still open.
+    /// Runs the script until it ends or the log fails; returns the log if it is still open.
     pub fn run(
         &mut self,
         files: &Forgetful,
@@ -83,7 +83,7 @@ impl History {
                 }
                 Step::Policy(fsync) => {
                     let changed = log.set_fsync(fsync);
-                    // After a failed change the caller promises what it did before.
+                    // After a failed change of policy the caller keeps its earlier promise.
                     if changed.is_ok() && self.is_always != (fsync == Fsync::Always) {
                         self.sealed = log.durable();
                     }
@@ -156,7 +156,7 @@ impl History {
         Lsn(self.accepted.len() as u64)
     }
 
-    /// Starts on `files` and asserts that every promise is kept; what the start found.
+    /// Starts on `files` and asserts that every promise is kept; returns what the start found.
     pub fn assert_kept(&self, files: &Forgetful, options: Options) -> Recovered {
         let context = || format!("{self:#?}\nthe start's changes {:#?}", files.changes());
         let (log, found) = SegmentLog::open(files.clone(), options)
@@ -181,10 +181,10 @@ impl History {
         found
     }
 
-    /// Starts as [`History::assert_kept`], goes on in a new epoch, and loses power again.
+    /// Starts like [`History::assert_kept`], continues in a new epoch, and loses power again.
     pub fn assert_goes_on(&self, files: &Forgetful, options: Options) {
         let found = self.assert_kept(files, options);
-        // All that the start kept is durable now, whatever the page cache had said.
+        // Everything that the start kept is durable now, whatever the page cache had reported.
         let (log, again) = SegmentLog::open(files.bare(), options).expect("a start after a start");
         assert_eq!((again.last, again.durable), (found.last, found.last), "{self:#?}");
         drop(log);
@@ -194,7 +194,7 @@ impl History {
     }
 }
 
-/// Packs the oldest closed segment that is plain; whether there was one.
+/// Packs the oldest closed segment that is not packed; returns whether there was one.
 pub fn pack<F: Files>(log: &mut SegmentLog<F>, codec: Codec) -> Result<bool, SegmentError> {
     let Some(packing) = log.begin_pack(codec)? else { return Ok(false) };
     let outcome = packing.run();

@@ -1,4 +1,4 @@
-//! Packed segments — what is read of them, damage of every byte, hostile ones, and what happens meanwhile.
+//! Packed segments — reading them, damage of every byte, hostile files, and changes of the log while one is packed.
 
 use super::forgetful::{Forgetful, size};
 use super::history::{options, pack, read_all};
@@ -15,11 +15,11 @@ const FIRST: &str = "00000000000000000001.binlog";
 const SEGMENT_BYTES: u64 = 100_000;
 const CODECS: [Codec; 2] = [Codec::Lz4, Codec::Zstd];
 
-/// An entry of 30 KB or so: words, and every fifth one bytes that no codec makes fewer.
+/// An entry of about 30 KB: words, but every fifth entry has bytes that no codec can compress.
 fn entry(lsn: u64) -> Entry {
     let mut value: Vec<u8> = format!("entry {lsn} ").bytes().cycle().take(30_000).collect();
     if lsn.is_multiple_of(5) {
-        // Pinned: an entry is a function of its number, and golden files hold some of them.
+        // Pinned: an entry is a function of its number, and golden files contain some of them.
         let mut random = fastrand::Rng::with_seed(lsn);
         value = std::iter::repeat_with(|| random.u8(..)).take(70_000).collect();
     }
@@ -32,7 +32,7 @@ fn entries(through: u64) -> Vec<Entry> {
     (1..=through).map(entry).collect()
 }
 
-/// A log of these entries in segments of two blocks or so, each closed one packed by the next of `codecs` in turn.
+/// A log of these entries in segments of about two blocks. Each closed segment is packed by the next of `codecs` in turn.
 fn packed<F: Files>(files: F, through: u64, codecs: &[Codec]) -> SegmentLog<F> {
     let (mut log, _) = SegmentLog::open(files, options(SEGMENT_BYTES, Fsync::No)).expect("an empty folder");
     entries(through).chunks(2).for_each(|group| log.append(group).expect("the disk works"));
@@ -56,7 +56,7 @@ fn names(files: &impl Files) -> Vec<String> {
     names
 }
 
-/// Whether the file is packed, and by which codec: its number.
+/// The number of the codec with which the file is packed; `None` if it is not packed.
 fn codec_in(bytes: &[u8]) -> Option<u8> {
     bytes.starts_with(b"RCPACKED").then(|| bytes[15])
 }
@@ -82,7 +82,7 @@ fn packed_log_of_all_codecs_mixed_reads_back_from_any_lsn() {
             }
         }
     }
-    assert!(files.bytes(FIRST).len() < 10_000, "words get fewer: {}", files.bytes(FIRST).len());
+    assert!(files.bytes(FIRST).len() < 10_000, "words are compressed: {}", files.bytes(FIRST).len());
 }
 
 #[test]
@@ -138,8 +138,8 @@ fn packing_that_fails_leaves_the_plain_segment_and_is_tried_again() {
     let shorter = log.begin_pack(Codec::Zstd).expect("the disk works").expect("it is still plain");
     files.damage(FIRST, |bytes| *bytes = plain.clone());
     let error = log.end_pack(packing, Err(SegmentError::Poisoned { reason: "gone".to_owned() }));
-    assert_eq!(error.expect_err("its outcome").to_string(), "log takes no more entries: gone");
-    log.end_pack(shorter, Ok(())).expect_err("its file went with the first");
+    assert_eq!(error.expect_err("the outcome is returned").to_string(), "log takes no more entries: gone");
+    log.end_pack(shorter, Ok(())).expect_err("its file was removed with the first");
     assert_eq!((files.bytes(FIRST) == plain, log.poisoned()), (true, None));
     assert!(!names(&files).iter().any(|name| name.ends_with(".new")));
     assert!(pack(&mut log, Codec::Zstd).expect("the disk works"));
@@ -151,23 +151,23 @@ fn packed_segment_that_is_the_last_is_a_segment_missing() {
     let files = Forgetful::new();
     drop(packed(files.clone(), 5, &CODECS));
     assert_eq!(names(&files), [FIRST, "00000000000000000005.binlog"]);
-    // The recorded point is in the segment before it, so that alone would not tell.
+    // The recorded point lies in the segment before, so the point alone would not show the loss.
     files.remove("00000000000000000005.binlog").expect("it is there");
     let error = open(&files).expect_err("entries are lost").to_string();
     assert_eq!(error, "segment with lsn 5 is missing: no file follows");
-    // Where nothing says what was there, the log goes on behind it.
+    // Without a recorded point nothing shows that entries were there, and the log continues after the segment.
     files.remove("durable").expect("it is there");
     let mut log = open(&files).expect("it starts");
     log.append(&[entry(5)]).expect("a segment that takes entries");
     assert_eq!(read_all(&log), entries(5));
 }
 
-/// Damage that a reader may meet while the log is open, and a start.
+/// Damage must be reported both to a reader while the log is open and at a start; returns both errors.
 fn both_refuse(files: &Forgetful, log: &SegmentLog<Forgetful>) -> (SegmentError, SegmentError) {
     let (mut cursor, mut read) = (log.cursor(Lsn(1)).expect("nothing is purged"), Vec::new());
     let reading = loop {
         match log.read(&mut cursor, log.last(), 1) {
-            Ok(some) if some.is_empty() => panic!("all was read of a damaged file"),
+            Ok(some) if some.is_empty() => panic!("a damaged file was read completely"),
             Ok(some) => read.extend(some),
             Err(error) => break error,
         }
@@ -204,7 +204,7 @@ fn packed_segment_with_any_byte_flipped_is_refused_by_name_and_gives_no_wrong_en
     }
 }
 
-/// Puts the right checksum under an index that was changed.
+/// Writes the right checksum under a changed index.
 fn sealed(bytes: &mut [u8], blocks: usize) {
     let end = 24 + 8 * blocks;
     let checksum = crc32c::crc32c(&bytes[..end]).to_be_bytes();
@@ -222,13 +222,13 @@ fn packed_segment_that_lies_with_the_right_checksum_is_refused_and_takes_no_memo
         (|bytes| bytes[15] = 9, "damaged at byte 0: unknown codec 9 of a packed segment"),
         (|bytes| bytes[15] = 1, "damaged at byte 44: block 0 cannot be decompressed: "),
         (|bytes| bytes[16] = 0xff, "but its index says 22430037206"),
-        // One byte less in a plain segment of as many blocks.
+        // One byte less in a plain segment with the same number of blocks.
         (|bytes| bytes[23] -= 1, "block 1 cannot be decompressed: "),
         (|bytes| bytes[24] = 0xff, "but its index says 427819"),
         (|bytes| bytes.truncate(30), "packed segment has 30 bytes, but its index says 44"),
         (
             |bytes| {
-                // A first block of 64 KB and a byte, with all of the file behind it.
+                // A first block of 64 KB and one byte, with the rest of the file behind it.
                 bytes[24..28].copy_from_slice(&65_537_u32.to_be_bytes());
                 let second = u32::from_be_bytes([bytes[32], bytes[33], bytes[34], bytes[35]]);
                 bytes.resize(44 + 65_537 + size(second.into()), 0);
@@ -279,8 +279,8 @@ fn packed_any_index_with_the_right_checksum_is_read_or_refused() {
     assert!(refused > 1_900, "{refused}");
 }
 
-/// The first release's bytes: later programs must read them. `UPDATE_GOLDEN=1` writes them anew; a change of them is a new
-/// version, unless a codec found a shorter form of the same blocks.
+/// The bytes of the first release: later programs must be able to read them. `UPDATE_GOLDEN=1` rewrites them. A change of them
+/// is a new version, unless a codec found a shorter form of the same blocks.
 #[test]
 fn packed_golden_version_1_is_read() {
     for codec in CODECS {
@@ -297,7 +297,7 @@ fn packed_golden_version_1_is_read() {
         let alone = Forgetful::new();
         alone.create(FIRST).and_then(|file| file.write_at(0, &golden)).expect("the disk works");
         assert_eq!(read_all(&open(&alone).expect("version 1 is read")), entries(4));
-        // The segment's own header is longer than in the first release, and so is the length that follows.
+        // The segment's own header is longer than in the first release, and so is the length that follows it.
         assert_eq!(now[..16], golden[..16], "version 1 is written differently");
     }
 }

@@ -1,4 +1,4 @@
-//! Reading and purging, what append refuses, and the real disk.
+//! Reading and purging, the groups that append refuses, and the real disk.
 
 use super::forgetful::{Fault, Forgetful, size};
 use super::history::{MANY, entry, options, read_all};
@@ -10,7 +10,7 @@ fn entries(through: u64) -> Vec<Entry> {
     (1..=through).map(|lsn| entry(lsn, 1, lsn)).collect()
 }
 
-/// As they stand in a segment.
+/// The entries as they are laid out in a segment.
 fn stretch(entries: &[Entry]) -> Stretch {
     let mut bytes = Vec::new();
     entries.iter().for_each(|entry| encode(entry, &mut bytes).expect("small"));
@@ -18,12 +18,12 @@ fn stretch(entries: &[Entry]) -> Stretch {
     Stretch { bytes, last }
 }
 
-/// What they take in a segment.
+/// The number of bytes that the entries take in a segment.
 fn bytes_of(entries: &[Entry]) -> usize {
     stretch(entries).bytes.len()
 }
 
-/// Entries 1 to 9 in groups of up to three, in segments of that length.
+/// A log of entries 1 to 9 in groups of up to three, in segments of at most that length.
 fn nine(files: &Forgetful, segment_bytes_max: u64) -> SegmentLog<Forgetful> {
     let (mut log, _) =
         SegmentLog::open(files.clone(), options(segment_bytes_max, Fsync::No)).expect("it starts");
@@ -44,7 +44,7 @@ fn append_a_group_is_one_write() {
     log.sync().expect("the disk works");
     assert_eq!(files.changes().len() - before, 3, "one fsync, one point: {:?}", &files.changes()[before..]);
     log.sync().expect("the disk works");
-    assert_eq!(files.changes().len() - before, 3, "nothing new, nothing done");
+    assert_eq!(files.changes().len() - before, 3, "without new entries a sync does nothing");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn append_out_of_order_leaves_the_log_as_it_was() {
     assert_eq!(read_all(&log), entries(10));
 }
 
-/// The disk works without the log: what comes meanwhile is not said to be durable, and a new segment is no step back.
+/// While the disk syncs, the log goes on: entries appended meanwhile do not count as durable, and a new segment is no step back.
 #[test]
 fn sync_entries_that_come_meanwhile_are_not_counted() {
     for segment_bytes_max in [1, 150, MANY] {
@@ -235,7 +235,7 @@ fn sync_whose_point_is_not_written_says_so_and_tries_again() {
     assert_eq!(
         (found(&files).durable, found(&files).last),
         (Lsn(0), Lsn(9)),
-        "less is known, nothing is lost"
+        "the point is older, no entry is lost"
     );
     log.sync().expect("the disk works");
     assert_eq!(found(&files).durable, Lsn(9));
@@ -278,7 +278,7 @@ fn crash_in_a_purge_of_many_leaves_no_hole() {
     assert!(ends > 12, "{ends} ends");
 }
 
-/// A folder below the system's for temporary files, taken away in the end.
+/// A folder in the system's folder for temporary files; it is removed in the end.
 struct TempFolder(PathBuf);
 
 impl TempFolder {

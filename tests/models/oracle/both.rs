@@ -8,7 +8,7 @@ use replicheck::models::bounds::{ExpiryBounds, batch_entries_max};
 use replicheck::models::oracle::both as plain;
 use std::fmt::{self, Display};
 
-/// How many programs with a crash are compared, unless all are.
+/// How many programs with a crash are compared by default.
 const DRAWN: usize = 6;
 
 /// One program under one choice.
@@ -44,7 +44,7 @@ impl Case {
     }
 }
 
-/// Every program of two commands with time that passes once, under every choice, as the engine publishes and with the live store.
+/// Every program of two commands in which time passes once, under every choice, as the engine publishes and with the live store.
 fn cases(crashes_max: u8) -> Vec<Case> {
     let bounds = ExpiryBounds { length_max: 2, passes_max: 1, ..ExpiryBounds::QUICK };
     let mut cases = Vec::new();
@@ -64,7 +64,7 @@ fn both_agrees_with_the_plain_search_program_by_program() {
     let seed = Seed::of_this_run();
     let cases = (cases(0), cases(1));
     let never_broken = compare("both", cases, (DRAWN, &seed), INVARIANTS, |case| Some(case.verdicts()));
-    // No strategy of the crate stands still.
+    // No strategy of the crate gets stuck.
     assert_eq!(never_broken, ["progress"]);
 }
 

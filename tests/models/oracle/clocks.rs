@@ -8,7 +8,7 @@ use replicheck::models::clocks::{Choice, ClocksModel, Fault, INVARIANTS, Setup};
 use replicheck::models::oracle::clocks as plain;
 use std::fmt::{self, Display};
 
-/// How many of the longer cases are compared, unless all are.
+/// How many of the longer cases are compared by default.
 const DRAWN: usize = 16;
 
 const POLICIES: [Policy; 5] =
@@ -42,7 +42,7 @@ impl Case {
     }
 }
 
-/// Every program of these commands with a length of `lengths`.
+/// Every program of these commands with one of these lengths.
 fn cases(choice: Choice, lengths: &[usize], passes_max: u8, restarts: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for &length in lengths {
@@ -53,7 +53,7 @@ fn cases(choice: Choice, lengths: &[usize], passes_max: u8, restarts: bool) -> V
     cases
 }
 
-/// The searches of the quick bounds: those of one command, and the others.
+/// The searches of the quick bounds: first those of one command, then the others.
 fn short_and_long() -> (Vec<Case>, Vec<Case>) {
     let (mut short, mut long) = (Vec::new(), Vec::new());
     for policy in POLICIES {
@@ -82,7 +82,7 @@ fn short_and_long() -> (Vec<Case>, Vec<Case>) {
 fn clocks_agree_with_the_plain_search_program_by_program() {
     let seed = Seed::of_this_run();
     let never = compare("clocks", short_and_long(), (DRAWN, &seed), INVARIANTS, |case| Some(case.verdicts()));
-    // Every policy tells what it has.
+    // Under every policy, a replica at rest gives its readers all that it has.
     assert!(never.iter().all(|name| *name == "progress"), "{never:?}");
 }
 

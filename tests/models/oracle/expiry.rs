@@ -1,4 +1,4 @@
-//! The expiry model: its cases, what it is compared on, and differences that must be seen.
+//! The expiry model: its cases, the comparison, and differences that must be detected.
 
 use super::{Broken, Together, Verdicts, compare, difference, fast, of_length, program, some_of};
 use crate::seed::Seed;
@@ -13,14 +13,14 @@ use replicheck::models::oracle::expiry as plain;
 use replicheck::models::scenario;
 use std::fmt::{self, Display};
 
-/// Programs of two and three commands that `cargo test` draws.
+/// How many programs of two and three commands `cargo test` draws.
 const DRAWN: usize = 60;
-/// Pairs of a family of commands, drawn, that it may choose among.
+/// How many drawn pairs of each family of commands are candidates.
 const OF_A_FAMILY: usize = 10;
-/// Programs of two that it compares whatever it draws: with them each invariant is broken by some policy.
+/// Programs of two commands that are always compared: with them, each invariant is broken by some policy.
 const ALWAYS: &[&str] = &["PSETEX k 2003 5; INCR k", "PSETEX k 2003 5; PERSIST k"];
 
-/// What else may happen.
+/// What may happen beside the commands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Beside {
     Nothing,
@@ -69,7 +69,7 @@ impl Case {
         Case { policy, skew, beside: Beside::Nothing, commands: scenario::commands(lines) }
     }
 
-    /// Time passes once less where the plain search would take too long.
+    /// The bounds; time passes once less where the plain search would take too long.
     fn bounds(&self) -> ExpiryBounds {
         let passes_max = if self.commands.len() < 3 { 2 } else { 1 };
         ExpiryBounds { passes_max, ..ExpiryBounds::QUICK }
@@ -91,7 +91,7 @@ impl Case {
         })
     }
 
-    /// What the fast model breaks under `policy`, with something changed.
+    /// The verdicts of the fast model under `policy`, after `change` has changed its setup.
     fn fast(&self, change: impl Fn(&mut Setup), policy: Policy) -> Broken {
         let of = |judges| {
             let bounds = self.bounds();
@@ -109,7 +109,8 @@ impl Case {
     }
 }
 
-/// Every program up to two commands and, drawn, a tenth of those of three and some pairs of each family, under every policy and each clock.
+/// Every program of up to two commands, a drawn tenth of those of three, and some drawn pairs of each family; each under every
+/// policy and each clock.
 fn cases(random: &mut fastrand::Rng) -> Vec<Case> {
     let mut programs = Vec::new();
     for (_, alphabet) in EXPIRY_ALPHABETS {
@@ -134,7 +135,7 @@ fn cases(random: &mut fastrand::Rng) -> Vec<Case> {
     {
         for commands in &programs {
             for beside in [Beside::Nothing, Beside::LinkDown, Beside::StepsApart] {
-                // The plain search takes minutes for three commands whose steps are apart.
+                // The plain search takes minutes for three commands with separate steps.
                 if beside != Beside::StepsApart || commands.len() <= 2 {
                     cases.push(Case { policy, skew, beside, commands: commands.clone() });
                 }
@@ -166,7 +167,7 @@ fn expiry_agrees_with_the_fast_model() {
     let invariants = [STATE_INVARIANTS, READ_INVARIANTS].concat();
     let verdicts = |case: &Case| Some(case.verdicts());
     let never_broken = compare("expiry", cases, (DRAWN, &seed), &invariants, verdicts);
-    // A replica of this model applies what is delivered: `at_rest` is red by hand (`machines`: `stages`).
+    // A replica of this model applies what is delivered, so `at_rest` is only tested by hand (`machines`: `stages`).
     assert_eq!(never_broken, ["progress"]);
 }
 
@@ -190,8 +191,8 @@ fn expiry_agrees_where_programs_are_searched_together() {
 
 #[test]
 fn difference_of_a_wrong_expiry_model_is_seen() {
-    /// The policy that is judged, the replica's clock and the program; what is changed for the fast model, and the policy
-    /// that it is given; the invariant on which the two then differ.
+    /// The policy that is judged, the replica's clock and the program; the change of the fast model and the policy that it is
+    /// given; the invariant on which the two then differ.
     type Wrong<'a> = (Policy, i8, &'a [&'a str], fn(&mut Setup), Policy, &'a str);
     let changes: [Wrong<'_>; 5] = [
         (

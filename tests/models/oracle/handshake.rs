@@ -8,7 +8,7 @@ use replicheck::models::oracle::handshake::{May, Question, shortest};
 use replicheck::models::search::{Limits, Progress, search};
 use std::collections::BTreeMap;
 
-/// Writes that both searches go to: the plain one has every state whole.
+/// The most writes in both searches: the plain search stores every state whole.
 const WRITES_MAX: u8 = 4;
 
 fn question(choice: Choice, scenario: &Scenario) -> Question {
@@ -39,7 +39,7 @@ fn fast(setup: Setup) -> BTreeMap<&'static str, usize> {
     paths.filter_map(|(name, path)| Some((*name, path.as_ref()?.len()))).collect()
 }
 
-/// Scenarios of a size that the plain search goes through in seconds; the others with fewer writes and starts.
+/// Scenarios of a size that the plain search finishes in seconds; larger ones get fewer writes and starts.
 fn cases() -> Vec<Scenario> {
     let smaller = |scenario: &Scenario| match scenario.name {
         "clone" => Scenario { writes_max: 3, ..*scenario },

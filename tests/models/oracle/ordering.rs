@@ -1,4 +1,4 @@
-//! The ordering model: its cases, what it is compared on, and differences that must be seen.
+//! The ordering model: its cases, the comparison, and differences that must be detected.
 
 use super::{Together, Verdicts, compare, difference, fast, of_length, program, some_of};
 use crate::seed::Seed;
@@ -14,9 +14,9 @@ use replicheck::models::scenario;
 use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Refused, Strategy};
 use std::fmt::{self, Display};
 
-/// Programs of three commands that `cargo test` draws.
+/// How many programs of three commands `cargo test` draws.
 const DRAWN: usize = 300;
-/// Alphabets that it draws for each choice and batch size.
+/// How many alphabets it draws for each choice and batch size.
 const ALPHABETS_DRAWN: usize = 2;
 
 /// A program under an ordering choice.
@@ -56,7 +56,7 @@ impl Case {
         if self.choice.commands { Policy::AtEntryTime } else { Policy::Effects }
     }
 
-    /// `None`: some command changes nothing, so the program is a shorter one, which is a case of its own.
+    /// `None`: some command changes nothing, so the program equals a shorter one, which is a case of its own.
     pub fn programs(&self) -> Option<Programs> {
         let programs = Programs::only(&self.commands, &*self.log_policy().get()).expect("a short program");
         (programs.length_max() == self.commands.len()).then_some(programs)
@@ -80,7 +80,7 @@ impl Case {
         self.verdicts_of(|_| (), new, new)
     }
 
-    /// The verdicts with something changed for the fast model, and a machine for each of the two.
+    /// The verdicts after a change of the fast model, with a machine for each of the two.
     fn verdicts_of<F: Machine, P: Machine>(
         &self,
         change: impl Fn(&mut Setup),
@@ -96,7 +96,7 @@ impl Case {
     }
 }
 
-/// The program under names that share lanes in each way, where the strategy has lanes.
+/// The program under names that share lanes in each possible way, if the strategy has lanes.
 pub fn under_each_assignment(strategy: Strategy, commands: &[Command]) -> Vec<Vec<Command>> {
     let lanes = OrderingBounds::QUICK.workers;
     let keys = assignment::keys_of(commands);
@@ -107,8 +107,7 @@ pub fn under_each_assignment(strategy: Strategy, commands: &[Command]) -> Vec<Ve
     assignments.iter().map(|lane_of| assignment::renamed(commands, &keys, lane_of, lanes)).collect()
 }
 
-/// Every program up to three commands under every choice, every batch size and, where lanes matter, every way to share
-/// them.
+/// Every program of up to three commands under every choice, every batch size and, if lanes matter, every way to share them.
 fn cases() -> Vec<Case> {
     let programs: Vec<Vec<Command>> =
         (1..=3).flat_map(|length| of_length(&ordering_alphabet(), length)).collect();
@@ -149,7 +148,7 @@ fn ordering_agrees_with_the_fast_model() {
     let seed = Seed::of_this_run();
     let cases = cases().into_iter().partition(|case| case.commands.len() <= 2);
     let never_broken = compare("ordering", cases, (DRAWN, &seed), INVARIANTS, Case::verdicts);
-    // No strategy of the crate stands still; `Stalls` does.
+    // No strategy of the crate gets stuck; `Stalls` does.
     assert_eq!(never_broken, ["progress"]);
 }
 
@@ -245,7 +244,7 @@ fn difference_of_another_batch_size_or_strategy_is_seen() {
         difference(&case, &differ.expect("each command writes"))
             .contains("prefix is broken by the plain search alone")
     );
-    // Both see a replica that stands still; where only one of them is given it, they differ.
+    // Both see that a replica gets stuck. If only one of them is given the strategy, they differ.
     let both = case.verdicts_of(|_| (), Stalls::new, Stalls::new).expect("each command writes");
     assert_eq!((both.difference(), both.plain.broken.contains_key("progress")), (None, true));
     let differ = case.verdicts_of(|_| (), Stalls::new, one);

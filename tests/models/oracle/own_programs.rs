@@ -1,4 +1,4 @@
-//! Programs of one's own: the verdicts of `check --program` against plain searches, one for each way to share lanes and each
+//! A user's own programs: the verdicts of `check --program` against plain searches, one for each way to share lanes and each
 //! batch size.
 
 use super::ordering::{Case, under_each_assignment};
@@ -17,7 +17,7 @@ use replicheck::models::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
-/// Programs that are drawn, each under every choice.
+/// The number of programs that are drawn; each is judged under every choice.
 const DRAWN: usize = 6;
 
 struct OwnProgram {
@@ -32,7 +32,7 @@ impl Display for OwnProgram {
 }
 
 impl OwnProgram {
-    /// `None`: the choice refuses it, or a command of it changes nothing.
+    /// `None`: the choice refuses the program, or one of its commands changes nothing.
     fn verdicts(&self) -> Option<Verdicts> {
         let line =
             |(line, command): (usize, &Command)| ProgramLine { line, command: command.clone(), at: None };
@@ -78,7 +78,7 @@ fn own_program_verdicts_are_those_of_every_way_to_share_lanes() {
     let alphabet = [ordering_alphabet(), more].concat();
     let drawn = (0..DRAWN)
         .map(|_| (0..2).map(|_| random.choice(&alphabet).expect("there are some").clone()).collect());
-    // `a` and `b` share a lane under their own names: convergence breaks only where they do not.
+    // `a` and `b` share a lane under their own names: convergence breaks only if they do not.
     let parted = ["SET a 1; RENAME a b; SET b 2; SET a 3", "MSETNX a 1 b 2; SET b 3"];
     let parted = parted.map(|text| scenario::commands(&text.split("; ").collect::<Vec<_>>()));
     let named = |name: &str| OrderingChoice::all().into_iter().find(|choice| choice.name() == name);

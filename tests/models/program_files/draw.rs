@@ -1,5 +1,5 @@
-//! What is drawn: files, their commands by the grammars of the command table, arguments at the ends of their ranges, and
-//! the bounds within which a file is judged.
+//! Draws files, their commands by the grammars of the command table, arguments at the ends of their ranges, and the bounds
+//! within which a file is judged.
 
 use replicheck::command::line::Quoted;
 use replicheck::command::table;
@@ -7,11 +7,11 @@ use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
 use replicheck::models::choice::Choice;
 use replicheck::models::experiment::Extent;
 
-/// Bounds of one file, small enough for hundreds of files in seconds.
+/// The bounds of one file, small enough to judge hundreds of files in seconds.
 pub struct Bounded {
     pub ordering: OrderingBounds,
     pub expiry: ExpiryBounds,
-    /// Steps of the walk.
+    /// The number of steps of the walk.
     pub steps: usize,
 }
 
@@ -25,7 +25,7 @@ pub fn bounds(random: &mut fastrand::Rng) -> Bounded {
             states_max,
             ..OrderingBounds::QUICK
         },
-        // Rarely, as far as the numbers go.
+        // Rarely, the bounds are as large as the numbers allow.
         expiry: ExpiryBounds {
             passes_max: of(&[2, 3, 4, 4, 4, 4, 4, u8::MAX]),
             delay_ticks_max: of(&[0, 1, 3, 3, 3, 3, 3, u8::MAX]),
@@ -38,7 +38,7 @@ pub fn bounds(random: &mut fastrand::Rng) -> Bounded {
 }
 
 impl Bounded {
-    /// The choices under which the file is judged: one of each model, now and then all.
+    /// The choices under which the file is judged: one of each model, and sometimes all.
     pub fn choices(&self, random: &mut fastrand::Rng) -> Vec<Choice> {
         let all = Choice::all();
         if random.u8(..64) == 0 {
@@ -48,7 +48,7 @@ impl Bounded {
         ["ordering", "expiry"].iter().filter_map(|model| random.choice(of(model))).collect()
     }
 
-    /// The same for a walk.
+    /// The same bounds for a walk.
     pub fn extent(&self) -> Extent {
         Extent {
             workers: self.ordering.workers,
@@ -61,7 +61,7 @@ impl Bounded {
     }
 }
 
-/// A file: typed commands, a capture, or bytes; now and then damaged.
+/// Draws a file: typed commands, a capture, or bytes; sometimes damaged.
 pub fn file(random: &mut fastrand::Rng) -> Vec<u8> {
     let mut file = match random.u8(..16) {
         0 => (0..random.usize(..200)).map(|_| random.u8(..)).collect(),
@@ -74,7 +74,7 @@ pub fn file(random: &mut fastrand::Rng) -> Vec<u8> {
     file
 }
 
-/// How many commands: few, so that schedules are searched; sometimes so many that they are drawn.
+/// The number of commands: mostly few, so that schedules are searched, and sometimes so many that schedules are drawn.
 fn length(random: &mut fastrand::Rng) -> usize {
     match random.u8(..16) {
         0 => random.usize(6..=9),
@@ -109,7 +109,7 @@ fn capture(random: &mut fastrand::Rng) -> Vec<u8> {
     file
 }
 
-/// As MONITOR prints an argument.
+/// The argument as MONITOR prints it.
 fn escaped(argument: &[u8]) -> String {
     let one = |byte: &u8| match byte {
         b'"' | b'\\' => format!("\\{}", char::from(*byte)),
@@ -143,9 +143,9 @@ fn damage(random: &mut fastrand::Rng, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Mostly a command that writes: reads are left out of a program.
+/// Mostly a command that writes, because a program does not contain reads.
 fn write(random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
-    // These make the values and deadlines that others then meet.
+    // These commands make the values and deadlines that other commands then find.
     let usual = [
         "SET key value EX seconds",
         "SETEX key seconds value",
@@ -169,7 +169,7 @@ fn write(random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
     }
 }
 
-/// Any command of the table by its grammar; now and then an unknown one, or one with arguments too few or too many.
+/// Any command of the table by its grammar; sometimes an unknown one, or one with too few or too many arguments.
 pub fn command(random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
     let grammars: Vec<&str> = table().map(|spec| spec.grammar).collect();
     let grammar = grammars[random.usize(..grammars.len())];
@@ -183,8 +183,8 @@ pub fn command(random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
     if argv.is_empty() { vec![b"FLUSHALL".to_vec()] } else { argv }
 }
 
-/// The arguments of one command by a grammar as redis.io writes it: `[…]` may be left out, `|` is one of several, `...`
-/// goes on, small letters are an argument.
+/// The arguments of one command by a grammar in the notation of redis.io: `[…]` is optional, `|` separates alternatives, `...`
+/// repeats, small letters are an argument.
 fn expanded(random: &mut fastrand::Rng, grammar: &str) -> Vec<Vec<u8>> {
     let spaced = grammar.replace('[', " [ ").replace(']', " ] ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
@@ -238,7 +238,7 @@ fn key(random: &mut fastrand::Rng) -> Vec<u8> {
         0 => Vec::new(),
         1 => b"\x00\xff \"'\\\n".to_vec(),
         2 => vec![b'k'; random.usize(..3000)],
-        // Names that options have, too.
+        // Option names, used as keys.
         3 => b"PXAT".to_vec(),
         _ => pick(random, &["a", "a", "a", "b", "c", "h"]).as_bytes().to_vec(),
     }
@@ -256,7 +256,7 @@ fn value(random: &mut fastrand::Rng) -> Vec<u8> {
     }
 }
 
-/// An integer, mostly one at the end of a range.
+/// An integer, mostly at the end of a range.
 fn number(random: &mut fastrand::Rng) -> Vec<u8> {
     let ends =
         [0, 1, 1 << 31, 1 << 32, 1 << 53, 1 << 62, i128::from(i64::MAX), i128::from(u64::MAX), i128::MAX];
@@ -277,7 +277,7 @@ fn float(random: &mut fastrand::Rng) -> Vec<u8> {
     pick(random, &floats).as_bytes().to_vec()
 }
 
-/// A time to live, or an instant: near, at the beginning of a run or a capture, in the past, at the end of time.
+/// A time to live, or an instant: soon, at the beginning of a run or a capture, in the past, or at the end of time.
 fn deadline(random: &mut fastrand::Rng, unit: &str) -> Vec<u8> {
     let (base, step) = match unit {
         "seconds" => (0, 1),
