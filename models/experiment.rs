@@ -189,7 +189,10 @@ impl Experiment {
     fn programs(&self, choice: OrderingChoice) -> Result<Programs, ProgramsError> {
         let programs = Programs::only(&self.program, &*choice.log_policy().get())?;
         let log = self.choice.fault().and_then(|fault| fault.log(programs.length_max()));
-        Ok(log.map_or_else(|| programs.clone(), |log| programs.with_log(&log)))
+        Ok(match log {
+            Some(log) => programs.with_log(&log),
+            None => programs,
+        })
     }
 
     /// The model of an expiry policy, as far as it judges these invariants. Errors: it is not an expiry policy or setting.

@@ -1,6 +1,5 @@
 //! Judge — the searches of one choice → its rows.
 
-use super::judged::Judged;
 use super::path;
 use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};

@@ -247,8 +247,8 @@ impl Story {
     /// The steps in words, instants of the log counted from the beginning: `PXAT +10000`. Stories that differ in nothing
     /// but when they began have the same.
     pub fn since_its_start(&self) -> Vec<String> {
-        let start = match &self.taken {
-            Some(Path::Expiry { times, .. }) => times.start.0,
+        let start = match self.own.as_ref().map(|own| &own.setting) {
+            Some(Setting::Clocks(clocks)) => clocks.start.0,
             _ => return self.in_words(),
         };
         let since = |line: String| {

@@ -5,6 +5,8 @@
 
 #[path = "tidy/arrows.rs"]
 mod arrows;
+#[path = "tidy/circles.rs"]
+mod circles;
 #[path = "tidy/layering.rs"]
 mod layering;
 #[path = "tidy/readme.rs"]
@@ -114,7 +116,9 @@ fn tree_as_it_is_keeps_the_layering() {
 
 #[test]
 fn tree_as_it_is_keeps_the_arrows() {
-    assert_none(Tree::read().findings(arrows::arrows));
+    let tree = Tree::read();
+    assert_none(tree.findings(arrows::arrows));
+    assert_none(circles::circles(&tree.files));
 }
 
 #[test]

@@ -2,11 +2,10 @@
 
 use super::lifetime::{Allowed, DOWNTIME_MAX_MS, Given, LEAD_MS};
 use super::model::Node;
-use super::world::{Folder, LIMIT_MS, Logged, Measured, Message, World};
+use super::world::{Folder, LIMIT_MS, Logged, Measured, Message, World, key};
 use super::{Fault, TICK_MS};
 use crate::binlog::{Epoch, Lsn};
 use crate::command::{Command, parse_integer};
-use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging, LogTime};
 use crate::models::expiry::wrote;
 use crate::node::{Master, MasterClock, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
@@ -14,11 +13,6 @@ use crate::store::{Dump, dump};
 use crate::time::Millis;
 
 const MEMORY: &str = "the store in memory does not fail";
-
-/// The one key.
-pub(super) fn key() -> Key {
-    Key::new(0, "k")
-}
 
 impl World {
     /// The master's ticker writes the folder: the next ceiling, and the pair.

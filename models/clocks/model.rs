@@ -1,7 +1,6 @@
 //! The model: states, actions, transitions.
 
-use super::acts::key;
-use super::world::World;
+use super::world::{World, key};
 use super::{Fault, INVARIANTS, SOMETIMES, Setup};
 use crate::expiry::{ExpiryPolicy, Judging};
 use crate::models::intern::Interner;

@@ -1,8 +1,7 @@
 //! Reads — the checks after each step: reads of both nodes, and a replica at rest.
 
-use super::acts::key;
 use super::model::{ClocksModel, MEMORY};
-use super::world::{LIMIT_MS, Seen, World, seen};
+use super::world::{LIMIT_MS, Seen, World, key, seen};
 use crate::binlog::Lsn;
 use crate::effect::Key;
 use crate::invariant::Sight::{Alive, Dead};

@@ -1,8 +1,8 @@
 //! A path in words and arrows.
 
+use super::TICK_MS;
 use super::model::{Action, ClocksModel, Node, State};
-use super::world::{Message, World, seen};
-use super::{TICK_MS, acts};
+use super::world::{Message, World, key, seen};
 use crate::models::bounds::START;
 use crate::models::judged::Judged;
 use crate::models::path::start_of;
@@ -72,7 +72,7 @@ fn told(model: &ClocksModel, state: &State, action: Action, next: &State) -> (Op
         }
         Action::MasterRemoves | Action::ReplicaRemoves => {
             let lane = if action == Action::MasterRemoves { Lane::Master } else { Lane::Replica };
-            (lane, format!("removes {}, which is dead", acts::key()))
+            (lane, format!("removes {}, which is dead", key()))
         }
         Action::Step(node, by) => {
             let way = if by > 0 { "ahead" } else { "back" };
@@ -189,7 +189,7 @@ fn conclusion(model: &ClocksModel, last: &State) -> String {
         let given = world.given.map_or((0, 0), |given| (given.duration, world.elapsed - given.at));
         words.push(format!(
             "Broken: lifetime. {} was given {} s; {} s of elapsed time have passed since.",
-            acts::key(),
+            key(),
             given.0 as f64 / 1000.0,
             given.1 as f64 / 1000.0
         ));

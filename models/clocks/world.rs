@@ -13,6 +13,11 @@ use crate::store::{Content, Dump};
 use crate::time::{Elapsed, Millis, Moment};
 use std::collections::BTreeMap;
 
+/// The one key.
+pub(super) fn key() -> Key {
+    Key::new(0, "k")
+}
+
 /// Silence after which log time is estimated, milliseconds.
 pub(super) const LIMIT_MS: u64 = 2 * TICK_MS;
 

@@ -10,14 +10,15 @@
 //!            └ a known bug's own program and setting    └ what cures it, in place of what has it
 //! ```
 
-use super::Asked;
 use super::problem::Problem;
+use super::{Asked, words};
 use crate::models::catalogue::{self, Bug, Case};
 use crate::models::choice::{Choice, Kind};
 use crate::models::experiment::{Experiment, Extent};
 use crate::models::path::Path;
 use crate::models::program::{self, Program};
 use crate::models::story::Story;
+use maud::{Markup, html};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -117,8 +118,8 @@ impl Typed {
 
     /// What a URL asks for. Problems: no such choice, a setting out of range.
     pub fn of(model: &str, choice: &str, asked: &Asked) -> Result<Typed, Problem> {
-        let choice =
-            Choice::named(model, choice, None).map_err(|error| Problem::unknown(error.to_string()))?;
+        let choice = Choice::named(model, choice, None)
+            .map_err(|error| Problem::unknown(error.to_string(), choices()))?;
         let typed = Typed::default_of(choice);
         let text = asked.get("program").map_or(typed.text, |text| lines(text));
         Ok(Typed { text, extent: extent(asked)?, choice, bug: None })
@@ -157,6 +158,13 @@ impl Typed {
             Some(of) => of.experiment().at_skew(self.extent.skew_ms),
             None => Experiment::within(self.choice, program, self.extent),
         }
+    }
+
+    /// What is walked, in a sentence or two: what the choice does, and the fault on it.
+    pub fn in_words(&self) -> String {
+        let fault = self.bug.and_then(|of| of.choice().fault());
+        let fault = fault.map(|fault| format!(" With a fault: {}.", fault.in_words())).unwrap_or_default();
+        words::choice(self.choice) + &fault
     }
 
     /// The program. Errors: it cannot be explored.
@@ -223,6 +231,20 @@ impl Typed {
             query.append_pair("at", &at.to_string());
         }
         format!("{page}?{}", query.finish())
+    }
+}
+
+/// Every choice as a link to its page.
+pub fn choices() -> Markup {
+    html! {
+        @for model in ["ordering", "expiry"] {
+            h2 { (words::model(model)) }
+            ul.choices {
+                @for choice in Choice::all().into_iter().filter(|choice| choice.model() == model) {
+                    li { a href=(Typed::default_of(choice).explore()) { (choice.name()) } }
+                }
+            }
+        }
     }
 }
 

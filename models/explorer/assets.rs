@@ -20,6 +20,6 @@ pub async fn get(Path(name): Path<String>) -> Response {
         Some((_, kind, text)) => {
             ([(CONTENT_TYPE, *kind), (CACHE_CONTROL, "no-cache")], *text).into_response()
         }
-        None => Problem::no_page().into_response(),
+        None => Problem::no_page(&super::address::choices()).into_response(),
     }
 }

@@ -1,9 +1,9 @@
 //! Compare — a path of one choice beside the same schedule under another, as far as both allow. Pure.
 
-use super::address::{self, OfBug, Typed};
+use super::address::{self, OfBug, Typed, choices};
 use super::lanes::lanes_beside;
 use super::problem::Problem;
-use super::{Answer, Asked, explore, page, words};
+use super::{Answer, Asked, explore, opened, page};
 use crate::models::choice::Choice;
 use crate::models::follow::{Followed, Stop, follow};
 use crate::models::story::Step;
@@ -13,7 +13,8 @@ use maud::{Markup, html};
 /// The page of two choices.
 pub fn compare((model, own, other): &(String, String, String), asked: &Asked) -> Answer {
     let typed = Typed::of(model, own, asked)?;
-    let other = Choice::named(model, other, None).map_err(|error| Problem::unknown(error.to_string()))?;
+    let other =
+        Choice::named(model, other, None).map_err(|error| Problem::unknown(error.to_string(), choices()))?;
     beside(&typed, &typed.under(other), asked)
 }
 
@@ -28,8 +29,8 @@ pub fn cured(id: &str, asked: &Asked) -> Answer {
 fn beside(typed: &Typed, under: &Typed, asked: &Asked) -> Answer {
     let (path, at) = address::path(asked)?;
     let path = &path[..at];
-    let (own_model, other_model) = (explore::model(typed)?, explore::model(under)?);
-    let no_path = |error| explore::no_path(typed, path, &error);
+    let (own_model, other_model) = (opened::model(typed)?, opened::model(under)?);
+    let no_path = |error| opened::no_path(typed, path, &error);
     let view = own_model.at(path).map_err(no_path)?;
     let followed = follow(&own_model, path, &other_model).map_err(no_path)?;
     let there = other_model.at(&followed.path).map_err(no_path)?;
@@ -67,7 +68,7 @@ fn side(side: usize, typed: &Typed, path: &[usize], view: &View) -> Markup {
     html! {
         section aria-label=(typed.name()) {
             h2 { a href=(typed.explore_path(path, None)) { code { (typed.name()) } } }
-            p.quiet { (words::walked(typed)) }
+            p.quiet { (typed.in_words()) }
             @if view.story.steps.is_empty() { p.quiet { "No step." } } @else { (lanes_beside(&view.story, &format!("lanes-{side}"))) }
             h3 { "Master and replica" }
             (explore::nodes(&view.story, &format!("lives-{side}")))

@@ -1,19 +1,17 @@
 //! Explore — one path of one choice: what happened, what may come next, what both nodes hold, what holds. Pure.
 
-use super::address::{self, BadProgram, OfBug, Typed};
+use super::address::{self, OfBug, Typed};
 use super::export::Files;
 use super::lanes::lanes_html;
-use super::problem::Problem;
-use super::{Answer, Asked, page, program, words};
+use super::opened::{form, model, no_path};
+use super::{Answer, Asked, page};
 use crate::models::choice::Choice;
 use crate::models::cost::thousands;
 use crate::models::drawing::html as drawing;
-use crate::models::experiment::Model;
-use crate::models::path::PathError;
 use crate::models::report::promise;
 use crate::models::search::{Limits, Progress};
 use crate::models::story::{KeyRow, Story};
-use crate::models::walk::{Finding, Next, NoPath, View};
+use crate::models::walk::{Finding, Next, View};
 use maud::{Markup, html};
 
 /// States that a page looks at to say what the program can break: a tenth of a second.
@@ -47,37 +45,6 @@ pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
     Ok(page::page(&format!("{} · {of}", typed.name()), &spot.body()))
 }
 
-/// The model. Problems: the program cannot be explored, or the choice is not defined for it.
-pub fn model(typed: &Typed) -> Result<Model, Problem> {
-    let bad = |error| Problem::program(program::in_words(&error), form(typed, Some(&error)));
-    let experiment = typed.experiment(&typed.parse().map_err(bad)?);
-    let refused = |text: String| Problem::program(text, form(typed, None));
-    match experiment.refusal() {
-        Ok(None) => experiment.model().map_err(|error| refused(format!("{error}."))),
-        Ok(Some(error)) => Err(refused(format!("this program is not defined for the choice: {error}."))),
-        Err(error) => Err(refused(format!("{error}."))),
-    }
-}
-
-/// A path that does not exist, with the part of it that does.
-pub fn no_path(typed: &Typed, path: &[usize], error: &NoPath) -> Problem {
-    let good = match error {
-        NoPath::Waits { step, .. }
-        | NoPath::Path(
-            PathError::NoSuchStep { step, .. }
-            | PathError::Waits { step, .. }
-            | PathError::NotPossible { step, .. },
-        ) => &path[..step - 1],
-        NoPath::Path(PathError::NotBroken(_)) => path,
-    };
-    let mut nearest = vec![(typed.explore(), "the beginning of this program".to_owned())];
-    if !good.is_empty() {
-        nearest
-            .push((typed.explore_path(good, None), format!("the first {} steps of this path", good.len())));
-    }
-    Problem::path(format!("{error}."), &nearest)
-}
-
 impl Spot<'_> {
     fn body(&self) -> Markup {
         html! {
@@ -85,7 +52,7 @@ impl Spot<'_> {
                 p.quiet { a href="/catalogue" { "Known bugs" } " · " a href={ "/catalogue/" (case.id) } { (case.id) ": " (case.system) } }
             }
             h1 { code { (self.typed.name()) } }
-            p.lead { (words::walked(self.typed)) }
+            p.lead { (self.typed.in_words()) }
             (self.program())
             (self.steps())
             (self.outcome())
@@ -323,22 +290,4 @@ fn changes(before: &[KeyRow], after: &[KeyRow]) -> Vec<String> {
         }
     }
     changes
-}
-
-/// The form that asks for another program or setting; `bad` is what is wrong with this program.
-pub fn form(typed: &Typed, bad: Option<&BadProgram>) -> Markup {
-    let page = format!("/explore/{}/{}", typed.choice.model(), typed.choice.name());
-    html! {
-        form.program method="get" action=(page) {
-            (program::editor(&typed.text, bad))
-            div.fields {
-                @for ((model, name, label, range), value) in address::SETTINGS.iter().zip(address::values(&typed.extent)) {
-                    @if *model == typed.choice.model() {
-                        label { (label) " " input type="number" name=(name) value=(value) min=(range.start()) max=(range.end()); }
-                    }
-                }
-                button type="submit" { "Explore" }
-            }
-        }
-    }
 }

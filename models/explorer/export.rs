@@ -3,7 +3,7 @@
 
 use super::address::{self, Typed};
 use super::problem::Problem;
-use super::{Asked, explore};
+use super::{Asked, opened};
 use crate::models::drawing::{html as drawing, svg};
 use crate::models::experiment::commands;
 use crate::models::export::{What, rust_test};
@@ -89,7 +89,7 @@ impl<'a> Files<'a> {
 pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Problem> {
     let (path, at) = address::path(asked)?;
     let path = &path[..at];
-    let view = explore::model(typed)?.at(path).map_err(|error| explore::no_path(typed, path, &error))?;
+    let view = opened::model(typed)?.at(path).map_err(|error| opened::no_path(typed, path, &error))?;
     let files = Files::of(typed, &view);
     let known = FILES.iter().find(|(known, ..)| *known == ending);
     let Some(((_, kind, _), text)) = known.zip(files.text(ending)) else {

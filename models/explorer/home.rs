@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// The page.
 pub fn home(searches: &Arc<Searches>, asked: &Asked, progress: &Progress) -> Answer {
     let reach = Reach::of(asked)?;
-    let known = searches.known(&reach);
+    let known = searches.known(&reach.query());
     let is_over = known.len() == 2 * Choice::all().len();
     let body = html! {
         (why(progress))
@@ -94,7 +94,7 @@ pub fn status(known: &Finished, watched: &[(String, Watched)], is_over: bool) ->
     html! {
         span #status {
             (known.len()) " of " (all) " searches done"
-            @if is_over { "." } @else { (super::stream::watched_in_words(watched)) }
+            @if is_over { "." } @else { (matrix::watched_in_words(watched)) }
         }
     }
 }

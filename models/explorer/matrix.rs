@@ -7,7 +7,7 @@ use super::{Asked, words};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::check::tasks_within;
 use crate::models::choice::Choice;
-use crate::models::cost::{Cost, thousands};
+use crate::models::cost::{Cost, rounded, thousands};
 use crate::models::experiment::Extent;
 use crate::models::judge::Task;
 use crate::models::report::{promise, steps};
@@ -248,6 +248,18 @@ pub fn bounds_in_words(lines: &[Line<'_>]) -> Markup {
     html! { @if !bounds.is_empty() {
         details.bounds { summary { "What ✓ rests on: the bounds" } ul { @for bounds in bounds { li { (bounds) } } } }
     } }
+}
+
+/// The searches under way: states, states a second, depth.
+pub fn watched_in_words(watched: &[(String, Watched)]) -> Markup {
+    html! {
+        @for (name, watched) in watched {
+            span.watched { " · " code { (name) } " "
+                (thousands(watched.unique)) " states, "
+                (thousands(rounded(watched.unique as f64 / watched.seconds.max(0.1)))) " states/s, depth " (watched.depth)
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ mod export;
 mod home;
 mod lanes;
 mod matrix;
+mod opened;
 mod page;
 mod pivot;
 mod problem;
@@ -105,8 +106,8 @@ pub fn router(checkout: Checkout) -> Router {
         .route("/catalogue/{id}/export/{ending}", get(bug_export))
         .route("/bench", get(bench))
         .route("/assets/{name}", get(assets::get))
-        .fallback(async || Problem::no_page())
-        .method_not_allowed_fallback(async || Problem::no_page())
+        .fallback(async || Problem::no_page(&address::choices()))
+        .method_not_allowed_fallback(async || Problem::no_page(&address::choices()))
         .layer(axum::middleware::map_response(with_headers))
         .with_state(Shared { searches: Arc::new(run::Searches::default()), checkout: Arc::new(checkout) })
 }

@@ -1,9 +1,6 @@
 //! Problem — what is wrong with a request → a page that says so and links to what is right. Pure.
 
-use super::address::Typed;
 use super::page;
-use super::words;
-use crate::models::choice::Choice;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
@@ -20,20 +17,20 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// No page has this address.
-    pub fn no_page() -> Problem {
+    /// No page has this address; `choices` are links to all choices.
+    pub fn no_page(choices: &Markup) -> Problem {
         Problem {
             status: StatusCode::NOT_FOUND,
             title: "No such page",
             text: "Nothing has this address.".to_owned(),
             help: html! { p { "There are the " a href="/" { "verdicts of all choices" } ", a page for each of them, and a page to "
-            a href="/program" { "judge a program of your own" } "." } (choices()) },
+            a href="/program" { "judge a program of your own" } "." } (choices) },
         }
     }
 
-    /// A model or choice is not known.
-    pub fn unknown(text: String) -> Problem {
-        Problem { status: StatusCode::NOT_FOUND, title: "No such choice", text, help: choices() }
+    /// A model or choice is not known; `choices` are links to all choices.
+    pub fn unknown(text: String, choices: Markup) -> Problem {
+        Problem { status: StatusCode::NOT_FOUND, title: "No such choice", text, help: choices }
     }
 
     /// No row of the catalogue has this id.
@@ -73,20 +70,6 @@ impl Problem {
             title: "This page failed",
             text: "That is a fault of replicheck, not yours: its terminal says where.".to_owned(),
             help: html! { p { "Go " a href="/" { "back to the verdicts" } "." } },
-        }
-    }
-}
-
-/// Every choice as a link to its page.
-fn choices() -> Markup {
-    html! {
-        @for model in ["ordering", "expiry"] {
-            h2 { (words::model(model)) }
-            ul.choices {
-                @for choice in Choice::all().into_iter().filter(|choice| choice.model() == model) {
-                    li { a href=(Typed::default_of(choice).explore()) { (choice.name()) } }
-                }
-            }
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Program — commands that a visitor types → the verdicts on exactly this program, under the choices picked. Pure.
 
-use super::address::{self, BadProgram, Typed, WRITES_MAX};
+use super::address::{self, BadProgram, Typed, WRITES_MAX, choices};
 use super::matrix::{self, Line};
 use super::problem::Problem;
 use super::run::{Finished, STATES_MAX, Watched};
-use super::{Answer, Asked, page, stream};
+use super::{Answer, Asked, page};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::choice::{Choice, Kind};
 use crate::models::experiment::Extent;
@@ -78,7 +78,7 @@ impl Order {
             }
             let choice = (name != "all").then_some(name.as_str());
             let found = program_tasks_within(&program, ("your program", seed), bounds, Some(model), choice)
-                .map_err(|error| Problem::unknown(error.to_string()))?;
+                .map_err(|error| Problem::unknown(error.to_string(), choices()))?;
             tasks.extend(found);
         }
         Ok(tasks)
@@ -178,7 +178,7 @@ pub fn status(done: usize, all: usize, watched: &[(String, Watched)], is_over: b
     html! {
         span #status {
             (done) " of " (all) " searches done"
-            @if is_over { "." } @else { (stream::watched_in_words(watched)) }
+            @if is_over { "." } @else { (matrix::watched_in_words(watched)) }
         }
     }
 }

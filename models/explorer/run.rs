@@ -7,7 +7,6 @@
 
 use super::address::Typed;
 use super::crew::Crew;
-use super::matrix::Reach;
 use crate::models::experiment::Extent;
 use crate::models::judge::Task;
 use crate::models::search::Progress;
@@ -54,7 +53,7 @@ pub struct Searches {
     permits: Arc<Semaphore>,
     /// Pages that are computed at a time.
     pub pages: Arc<Semaphore>,
-    kept: Mutex<BTreeMap<Reach, Finished>>,
+    kept: Mutex<BTreeMap<String, Finished>>,
 }
 
 impl Default for Searches {
@@ -69,8 +68,8 @@ impl Default for Searches {
 }
 
 impl Searches {
-    /// The rows that are known for these bounds.
-    pub fn known(&self, reach: &Reach) -> Finished {
+    /// The rows that are known for the bounds with this query.
+    pub fn known(&self, reach: &str) -> Finished {
         lock(&self.kept).get(reach).cloned().unwrap_or_default()
     }
 
@@ -81,11 +80,11 @@ impl Searches {
         self.permits.acquire_many(all).await.expect("never closed").forget();
     }
 
-    fn keep(&self, reach: &Reach, number: usize, done: &Arc<Done>) {
+    fn keep(&self, reach: &str, number: usize, done: &Arc<Done>) {
         let mut kept = lock(&self.kept);
-        kept.entry(reach.clone()).or_default().insert(number, Arc::clone(done));
+        kept.entry(reach.to_owned()).or_default().insert(number, Arc::clone(done));
         while kept.len() > REACHES_MAX {
-            let other = kept.keys().find(|other| *other != reach).cloned();
+            let other = kept.keys().find(|other| other.as_str() != reach).cloned();
             other.map(|other| kept.remove(&other));
         }
     }
@@ -105,7 +104,7 @@ pub struct Run {
     finished: Mutex<Finished>,
     stopped: AtomicBool,
     link: Link,
-    reach: Option<Reach>,
+    reach: Option<String>,
 }
 
 /// A run under way; it stops when this is dropped.
@@ -139,11 +138,11 @@ pub struct Watched {
 }
 
 impl Run {
-    /// The tasks but those of `known`; `link` gives the address of a counterexample. With `reach`, rows are kept for it.
+    /// The tasks but those of `known`; `link` gives the address of a counterexample. With `reach`, the query of its bounds, rows are kept for it.
     pub fn new(
         tasks: Vec<Task>,
         known: Finished,
-        reach: Option<Reach>,
+        reach: Option<String>,
         link: impl Fn(&Row, &Story) -> Option<String> + Send + Sync + 'static,
     ) -> Run {
         Run {

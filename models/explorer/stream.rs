@@ -46,7 +46,8 @@ pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query
         let choice = Choice::named(row.model, &row.choice).ok()?;
         address_of(&Typed { choice, text: story.program.join("\n"), extent, bug: None }, story)
     };
-    let run = Run::new(reach.tasks(), searches.known(&reach), Some(reach), link).start(&searches);
+    let run =
+        Run::new(reach.tasks(), searches.known(&reach.query()), Some(reach.query()), link).start(&searches);
     Ok(tell(run, None, |run, finished, is_over| {
         let (choices, watched) = (Choice::all(), run.watched());
         let lines = matrix::lines(&choices, |number| finished.get(&number).map(Arc::as_ref), &watched);
@@ -125,18 +126,6 @@ fn tell(
         }
     });
     Sse::new(Events(receiver)).keep_alive(KeepAlive::default())
-}
-
-/// The searches under way: states, states a second, depth.
-pub fn watched_in_words(watched: &[(String, Watched)]) -> Markup {
-    html! {
-        @for (name, watched) in watched {
-            span.watched { " · " code { (name) } " "
-                (thousands(watched.unique)) " states, "
-                (thousands(rounded(watched.unique as f64 / watched.seconds.max(0.1)))) " states/s, depth " (watched.depth)
-            }
-        }
-    }
 }
 
 #[cfg(test)]

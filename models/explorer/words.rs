@@ -1,6 +1,5 @@
 //! Words — what a choice does, in a sentence for someone who has never seen it. Pure.
 
-use super::address::Typed;
 use crate::expiry::Policy;
 use crate::models::choice::{Choice, Kind};
 use crate::ordering::Strategy;
@@ -11,13 +10,6 @@ pub fn model(name: &str) -> &'static str {
         "ordering" => "In which order a replica applies the log",
         _ => "Who decides when a key expires",
     }
-}
-
-/// What is walked: a choice, or one with a fault put into it.
-pub fn walked(typed: &Typed) -> String {
-    let fault = typed.bug.and_then(|of| of.choice().fault());
-    let fault = fault.map(|fault| format!(" With a fault: {}.", fault.in_words())).unwrap_or_default();
-    choice(typed.choice) + &fault
 }
 
 /// What a choice does.

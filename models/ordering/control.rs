@@ -1,6 +1,7 @@
 //! Control — the strategy, the workers and what readers may see: one interned part of a state, moved by the engine's own
 //! code.
 
+use super::action::Move;
 use crate::apply::{Applier, Worker};
 use crate::binlog::Lsn;
 use crate::effect::KeySet;

@@ -4,7 +4,6 @@ use super::Machine;
 use super::action::{Action, Move};
 use super::control::Control;
 use super::model::{OrderingModel, State};
-use super::told::name;
 use crate::apply::Worker;
 use crate::binlog::Lsn;
 use crate::effect::KeySet;
@@ -204,4 +203,12 @@ pub(super) fn short(job: &Job) -> String {
     let entries: Vec<String> = job.lsns.iter().map(|&lsn| lsn.to_string()).collect();
     let part = job.part.as_ref().map(|key| format!(" ({key})")).unwrap_or_default();
     format!("{}{part}", entries.join("+"))
+}
+
+/// An entry's command.
+pub(super) fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String {
+    let commands = &model.setup().programs;
+    let program = commands.at(commands.prefix(state.place, lsn));
+    let logged = || program.command.as_ref().map(ToString::to_string).unwrap_or_default();
+    program.wrong.as_ref().map_or_else(logged, |wrong| wrong.carries.clone())
 }

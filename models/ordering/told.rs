@@ -3,7 +3,7 @@
 use super::Machine;
 use super::action::{Action, Move};
 use super::control::Control;
-use super::drawn::{held, new_job, recovered};
+use super::drawn::{held, name, new_job, recovered};
 use super::log::WrongLog;
 use super::model::{OrderingModel, State};
 use crate::apply::Worker;
@@ -141,14 +141,6 @@ fn crash<O: Machine>(model: &OrderingModel<O>, next: &State, flushed: u16, lost:
         lost => format!("; the last {lost} entries of its log are lost"),
     };
     format!("is killed and starts again; {batches}{log}; it goes on after entry {marker}{readers}")
-}
-
-/// An entry's command.
-pub(super) fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String {
-    let commands = &model.setup().programs;
-    let program = commands.at(commands.prefix(state.place, lsn));
-    let logged = || program.command.as_ref().map(ToString::to_string).unwrap_or_default();
-    program.wrong.as_ref().map_or_else(logged, |wrong| wrong.carries.clone())
 }
 
 fn job<O: Machine>(model: &OrderingModel<O>, state: &State, job: &Job) -> String {
