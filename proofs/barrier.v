@@ -1,8 +1,8 @@
 (* `barrier` (src/ordering/barrier.rs): FIFO lanes in which an entry stands in every lane that it touches.
 
-   An entry starts when it heads each of its lanes. Two that conflict share a lane, and lanes are in log order: the later
-   one cannot head that lane before the earlier one has left it. So lanes with rendezvous refine "wait for all that you
-   conflict with", for any number of lanes and any hash; per_key_order follows. *)
+   An entry starts when it is at the head of each of its lanes. Two entries that conflict share a lane, and lanes are in log
+   order: the later entry cannot reach the head of that lane before the earlier one has left it. So lanes with rendezvous
+   refine "wait for every entry that you conflict with", for any number of lanes and any hash; per_key_order follows. *)
 
 Require Import List Bool Sorted Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline.
@@ -40,7 +40,7 @@ Definition heads (m : machine) (lane n : nat) : bool :=
 Definition stands (m : machine) (n : nat) : option (list nat) :=
   match find (fun e => fst e =? n) (stands_in m) with Some (_, set) => Some set | None => None end.
 
-(* The worker of the lowest lane does it; the others wait behind the same entry. *)
+(* The worker of the entry's lowest lane takes it; the workers of its other lanes wait behind the same entry. *)
 Definition take (m : machine) (worker : nat) : option (job * machine) :=
   match lanes m worker with
   | [] => None

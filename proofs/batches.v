@@ -1,8 +1,10 @@
-(* A batch of any size is its entries one after the other: src/apply/mod.rs, write_batch, and src/store/overlay.rs.
+(* A batch of any size has the effect of its entries one after the other: src/apply/mod.rs, write_batch, and
+   src/store/overlay.rs.
 
-   A store is what it holds under each key; a batch is a list of writes, written as one: all of it or nothing, in order. The
-   entries of a batch are run before anything is written, each on the store seen through an overlay that has the writes of
-   those before it. An entry may read all but the marker: a command; one that is an effect reads nothing. *)
+   A store maps keys to values. A batch is a list of writes that are written in order, all of them or none. The entries of
+   a batch are run before anything is written, each on the store seen through an overlay that has the writes of the
+   entries before it. An entry that is a command may read everything except the marker; an entry that is an effect reads
+   nothing. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.replica.
@@ -30,12 +32,12 @@ Definition apply_write (s : store) (w : write) : store := fun k =>
 (* Store::write_all *)
 Definition write_all (s : store) (ws : list write) : store := fold_left apply_write ws s.
 
-(* Overlay: what was put or deleted since, and ranges deleted before that. *)
+(* Overlay: the records put or deleted, and the ranges deleted before those. *)
 Record overlay := { records : list (Key * option Value); deleted : list (Key -> bool) }.
 
 Definition no_writes : overlay := {| records := []; deleted := [] |}.
 
-(* The newest record of a key stands first: BTreeMap::insert. *)
+(* The newest record of a key comes first: BTreeMap::insert. *)
 Definition add (o : overlay) (w : write) : overlay :=
   match w with
   | Put k v => {| records := (k, Some v) :: records o; deleted := deleted o |}
@@ -82,7 +84,7 @@ Proof.
   destruct w as [p v|p|within]; simpl; [destruct (same p k) | destruct (same p k) | destruct (within k)]; auto.
 Qed.
 
-(* Reading through pending writes is reading after they were written. *)
+(* To read through pending writes is to read after they were written. *)
 Theorem overlay_reads_what_will_be s ws : equal (read s (fold_left add ws no_writes)) (write_all s ws).
 Proof.
   assert (G : forall ws o t, equal (read s o) t -> equal (read s (fold_left add ws o)) (write_all t ws)).
@@ -91,11 +93,11 @@ Proof.
   apply G. intros k. reflexivity.
 Qed.
 
-(* The marker: how far the node has come. Entries neither read it nor depend on it. *)
+(* The marker: the last entry that the store contains. Entries neither read it nor depend on it. *)
 Variable marker : Key.
 Definition alike (s t : store) : Prop := forall k, k <> marker -> s k = t k.
 
-(* Entry by its number: what it comes to on a store. *)
+(* The entry of a number: its effect on a store. *)
 Variable entry : nat -> store -> list write.
 Hypothesis reads_no_marker : forall n s t, alike s t -> entry n s = entry n t.
 
@@ -130,7 +132,7 @@ Proof.
   assert (same marker marker = true) by now apply same_iff. congruence.
 Qed.
 
-(* `pending` is over s, and reads as t does. *)
+(* `pending` lies over s, and reads through it give what reads of t give. *)
 Lemma run_batch_is_one_by_one es : forall s pending t,
   alike (read s pending) t ->
   alike (write_all t (run_batch s pending (map fst es))) (fold_left one es t).
@@ -154,7 +156,7 @@ Proof.
   rewrite R. now apply write_all_alike.
 Qed.
 
-(* A batch of any size: its writes as one are those of its entries one after the other, the marker included. *)
+(* A batch of any size: written as one, it leaves what its entries leave one after the other, the marker included. *)
 Theorem batch_is_its_entries es n v s :
   equal (write_batch s (map fst (es ++ [(n, v)])) v) (fold_left one (es ++ [(n, v)]) s).
 Proof.
@@ -184,7 +186,7 @@ Qed.
 Lemma write_batch_equal ns v s t : equal s t -> equal (write_batch s ns v) (write_batch t ns v).
 Proof. intros E. unfold write_batch. rewrite (run_batch_equal ns s t no_writes E). now apply write_all_equal. Qed.
 
-(* A replica's batches, whatever their sizes, leave what the entries in that order do: `entries` of replica.v. *)
+(* A replica's batches, whatever their sizes, leave what the entries leave in that order: `entries` of replica.v. *)
 Theorem batches_are_their_entries (mark : nat -> Value) (d : list job) : (forall j, In j d -> first j <= last j) ->
   forall s, equal (fold_left (fun s j => write_batch s (lsns j) (mark (last j))) d s)
     (fold_left (fun s n => write_batch s [n] (mark n)) (entries d) s).

@@ -1,7 +1,7 @@
 (* Which arguments of a command are keys: KeyArguments and Kind of src/command/mod.rs.
 
-   Said by position, not by counting on as Command::key_arguments does. The rows are in generated_tables.v, which a test in
-   Rust writes; tables.v judges them. *)
+   The rules are given by position, where Command::key_arguments counts from one key to the next. The rows are in
+   generated_tables.v, which a test in Rust writes; tables.v judges them. *)
 
 Require Import List Bool Arith ZArith Lia.
 Require Import Replicheck.key_set.
@@ -17,7 +17,7 @@ Inductive rule :=
 | EveryKey
 | Range (from : nat) (until : Z) (step : nat).  (* until: -1 is the last argument *)
 
-(* Whether the argument at this place is a key; `count` arguments with the name, which is at 0. *)
+(* Whether the argument at `place` is a key. `count` arguments, the name included, which is at 0. *)
 Definition is_key (r : rule) (count place : nat) : bool :=
   match r with
   | Range from until step =>
@@ -36,7 +36,7 @@ Definition keys_of (r : rule) (arguments : list key) : key_set :=
       Keys (map snd chosen)
   end.
 
-(* The keys that a command is told to touch are among its arguments, unless it is told to touch all. *)
+(* The keys that the rule says a command touches are among its arguments, unless the rule says that it touches everything. *)
 Theorem keys_are_arguments r arguments k :
   r <> EveryKey -> contains (keys_of r arguments) k = true -> In k arguments.
 Proof.

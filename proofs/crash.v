@@ -1,10 +1,10 @@
 (* Crash and restart: the marker in each batch is enough, for effects, under any number of crashes.
 
-   Each batch carries the watermark that holds once it is written (src/apply/mod.rs). So does one that a checkpoint writes
-   with nothing else in it (src/engine/checkpoint.rs). A crash leaves some first batches;
-   the replica starts again after the marker of the last of them. Entries above that marker run twice. For effects, which
-   overwrite and never read, that ends in the master's state, and a reader who waits until the replica has reached the
-   end of its recovered log sees no version go back. For commands, and for readers who do not wait, it does not.
+   Each batch carries the watermark that holds once it is written (src/apply/mod.rs). So does the batch that a checkpoint
+   writes with nothing else in it (src/engine/checkpoint.rs). A crash leaves a prefix of the batches; the replica starts
+   again after the marker of the last of them. Entries above that marker run twice. For effects, which overwrite and
+   never read, this ends in the master's state, and a reader that waits until the replica has reached the end of its
+   recovered log sees no version go back. For commands, and for readers that do not wait, neither holds.
    serial needs none of this: its marker is exact, and every entry, command or effect, runs once. *)
 
 Require Import List Bool PArith Arith Lia.
@@ -19,12 +19,12 @@ Notation version := (version log).
 Notation touches := (touches log).
 Notation conflict := (conflict log).
 
-(* A batch: an entry, or none, and the marker that went with it. *)
+(* A batch: an entry, or none, and the marker written with it. *)
 Definition batch := (option nat * nat)%type.
 Definition entries (disk : list batch) : list nat := flat_map (fun b => match fst b with Some j => [j] | None => [] end) disk.
 Definition marker (disk : list batch) : nat := match rev disk with [] => 0 | (_, m) :: _ => m end.
 
-(* `life disk m now`: what is on the disk; the marker after which this run began; what it has written. *)
+(* `life disk m now`: the batches on the disk, the marker after which this run began, the entries that it has written. *)
 Inductive life : list batch -> nat -> list nat -> Prop :=
 | born : life [] 0 []
 | writes disk m now j marker' : life disk m now ->
@@ -37,7 +37,7 @@ Inductive life : list batch -> nat -> list nat -> Prop :=
     life (disk ++ [(None, marker')]) m now
 | crashes left lost m now : life (left ++ lost) m now -> life left (marker left) [].
 
-(* Nothing up to m is missing, or covered by something older. *)
+(* No entry up to m is missing, or covered by an older one. *)
 Definition holds (m : nat) (d : list nat) : Prop := forall k i, 1 <= i <= m -> touches k i = true -> i <= version d k.
 
 Lemma version_after d e k :
@@ -73,7 +73,7 @@ Proof.
   - now apply (touch_conflict log j i k).
 Qed.
 
-(* A run on top of what is there holds as far as it has come. *)
+(* A run on top of what is on the disk extends `holds` to every entry that the run has reached. *)
 Lemma run_holds m m' d e : holds m d -> NoDup e -> waited_from m e -> (forall x, In x e -> m < x) ->
   (forall i, m < i <= m' -> In i e) -> holds m' (d ++ e).
 Proof.
@@ -143,8 +143,8 @@ Proof.
     + contradiction.
 Qed.
 
-(* monotonic_reads, beside crashes: whoever waits until all through `reached`, the last entry that was ever on the
-   disk, is written again, sees no version older than any that was ever seen. *)
+(* monotonic_reads, with crashes: a reader waits until all entries up to `reached`, the last entry that was ever on the
+   disk, are written again. It then sees no version older than any that was ever seen. *)
 Theorem readers_who_wait_never_go_back disk m now reached before k :
   life disk m now -> (forall i, m < i <= reached -> In i now) ->
   (forall i, In i before -> 1 <= i <= reached) -> version before k <= version (entries disk) k.
@@ -156,7 +156,7 @@ Proof.
   apply X; [now apply R | assumption].
 Qed.
 
-(* Convergence, of versions: a run that has reached the end. *)
+(* Convergence of versions: for a run that has reached the end. *)
 Theorem rerun_has_the_masters_versions disk m now k :
   life disk m now -> (forall i, m < i <= length -> In i now) -> version (entries disk) k = version (prefix length) k.
 Proof.
@@ -169,8 +169,8 @@ Proof.
 Qed.
 End Crash.
 
-(* Effects over raw keys: what an entry does to a raw key is to overwrite it (Some) or to leave it (None). `owner` is the
-   key to which a raw key belongs. *)
+(* Effects over raw keys: an entry overwrites a raw key (Some) or leaves it (None). `owner` is the key to which a raw key
+   belongs. *)
 Section Effects.
 Variable log : nat -> key_set.
 Variable length : nat.
@@ -182,7 +182,7 @@ Hypothesis writes_its_keys : forall n r, effect n r <> None -> contains (log n) 
 Definition apply (s : Raw -> Value) (n : nat) : Raw -> Value :=
   fun r => match effect n r with Some v => v | None => s r end.
 
-(* Seen from one raw key, the log is one of entries that touch it and entries that do not. *)
+(* Seen from one raw key, the log consists of entries that touch it and entries that do not. *)
 Definition at_raw (r : Raw) (n : nat) : key_set := match effect n r with Some _ => Keys [owner r] | None => Keys [] end.
 
 Lemma at_raw_touches r n : touches (at_raw r) (owner r) n = match effect n r with Some _ => true | None => false end.
@@ -213,7 +213,7 @@ Proof.
     + intros Z N. apply IH'; [assumption|]. intros I. apply N, in_or_app. now left.
 Qed.
 
-(* Convergence, of bytes, under any number of crashes. *)
+(* Convergence of bytes, under any number of crashes. *)
 Theorem effects_converge_after_crashes disk m now s r :
   life log length disk m now -> (forall i, m < i <= length -> In i now) ->
   fold_left apply (entries disk) s r = fold_left apply (prefix length) s r.

@@ -1,5 +1,5 @@
-(* The disk of crash_runs.v: batches of any number of entries, and the same disk for crash.v, which writes one entry at a
-   time. *)
+(* The disk of crash_runs.v, with batches of any number of entries, and the same disk as crash.v sees it, where one entry
+   is written at a time. *)
 
 Require Import List Bool Permutation Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica.
@@ -12,14 +12,14 @@ Local Arguments Nat.sub _ _ : simpl never.
 Local Arguments entries _ : simpl never.
 Local Arguments lsns _ : simpl never.
 
-(* A batch on the disk: its entries, in order, and its marker. A marker may go there alone. *)
+(* A batch on the disk: its entries, in order, and its marker. A marker may be written alone. *)
 Definition batch := (list nat * nat)%type.
 Definition entries_on (disk : list batch) : list nat := flat_map fst disk.
 Definition marker_on (disk : list batch) : nat := match rev disk with [] => 0 | (_, m) :: _ => m end.
 
-(* The same disk for crash.v, which writes one entry at a time. The last entry of a batch has the batch's marker. The
-   others have it as far as it does not pass themselves: a marker must not count what is still to come. A disk that ends
-   between two of them is no disk of this machine. *)
+(* The same disk for crash.v, which writes one entry at a time. The last entry of a batch has the batch's marker. Each
+   other entry has the marker up to its own number at most, because a marker must not count entries that are not written
+   yet. A disk that ends between two of these entries is not a disk of this machine. *)
 Fixpoint singles_of (ns : list nat) (m : nat) : list crash.batch :=
   match ns with
   | [] => [(None, m)]
@@ -109,7 +109,7 @@ Qed.
 
 End Lives.
 
-(* The entries of a job of a run that began after `n` entries, as the log numbers them; a watermark with more done. *)
+(* The entries of a job, as the log numbers them, in a run that began after `n` entries; and a watermark with more done. *)
 Definition numbers (n : nat) (j : job) : list nat := map (Nat.add n) (lsns j).
 Definition finished (w : watermark.watermark) (ns : list nat) : watermark.watermark := fold_left watermark.done ns w.
 

@@ -1,10 +1,11 @@
-(* Exactly once: serial's marker is exact, so even commands run once; and what a low watermark does not give. *)
+(* Exactly once: serial's marker is exact, so even commands run once. Also: what a marker below the last written entry does
+   not give. *)
 
 Require Import List Bool PArith Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.crash.
 Import ListNotations.
 
-(* serial: each batch is the run after the marker, and carries its own end as the marker. *)
+(* serial: each batch is the run of entries after the marker, and its marker is its own last entry. *)
 Inductive serial_life (length : nat) : list (list nat * nat) -> nat -> Prop :=
 | serial_born : serial_life length [] 0
 | serial_writes disk m last : serial_life length disk m -> m < last <= length ->
@@ -29,12 +30,12 @@ Proof.
   - split; [now apply (P left lost)|]. intros p q Q. apply (P p (q ++ lost)). now rewrite Q, app_assoc.
 Qed.
 
-(* Whatever an entry does, INCR included: the store is always that of the log up to the marker, each entry run once. *)
+(* Whatever an entry does, INCR included: the store is always that of the log up to the marker, with each entry run once. *)
 Theorem serial_runs_each_entry_once (State : Type) (apply : State -> nat -> State) length disk m s :
   serial_life length disk m -> fold_left apply (written_by disk) s = fold_left apply (prefix m) s.
 Proof. intros H. now rewrite (proj1 (serial_prefixes length disk m H)). Qed.
 
-(* A parallel strategy on SET a; INCR b, entry 2 done first, crash, both again. *)
+(* A parallel strategy on SET a; INCR b: entry 2 is done first, then a crash, then both run again. *)
 Definition two_keys (n : nat) : key_set := match n with 1 => Keys [1%positive] | _ => Keys [2%positive] end.
 
 Ltac write_next := eapply writes; [|lia|simpl; lia|
@@ -62,7 +63,8 @@ Proof.
   - cbv. discriminate.
 Qed.
 
-(* SET a; SET b; SET b: both of b are written, a is not; crash; the first of b runs again, and a reader looks. *)
+(* SET a; SET b; SET b: both writes of b are done, that of a is not; after a crash the first write of b runs again, and then
+   a reader reads. *)
 Theorem readers_who_do_not_wait_go_back :
   exists disk before m now k, life two_keys 3 disk m now /\ (exists more, entries disk = before ++ more)
     /\ version two_keys (entries disk) k < version two_keys before k.

@@ -1,19 +1,19 @@
-(* Runs with crashes: the machine of replica.v, with the watermark of watermark.v, leads the life of crash.v.
+(* Runs with crashes: the machine of replica.v, with the watermark of watermark.v, produces a life of crash.v.
 
-   crash.v says of any `life` that it ends in the master's state, and that readers who wait see no version go back. `life`
-   assumes two things: an entry is written after all that it conflicts with, and a marker counts nothing that is not on the
-   disk. Here both are consequences, for a node with a log, a disk, a strategy, workers, a watermark, any number of crashes.
+   crash.v proves for any `life` that it ends in the master's state, and that readers that wait see no version go back. `life`
+   assumes that an entry is written after all entries that it conflicts with, and that a marker counts nothing that is not on
+   the disk. Here both are proved, for a node with a log, a disk, a strategy, workers, a watermark, any number of crashes.
 
-   A job: given, writing, written, finished (src/apply/applier.rs). Its marker is settled when a worker begins to write:
-   the watermark of what is finished, with the job's own entries. Others may begin, write and finish before its batch is on
-   the disk, so markers on the disk may go back. A batch gets to the disk at some moment between `begin` and `finish`; the
-   applier learns of it later, and nobody asks in between. A checkpoint writes the watermark alone.
-   A restart: the entries after the marker of the last batch left, in log order, as one batch or several, each with its
-   last entry as its marker (src/engine/open.rs, `write_recovered`); then a fresh strategy, which knows nothing of them.
+   A job is given, writing, written, finished (src/apply/applier.rs). Its marker is settled when a worker begins to write:
+   the watermark of what is finished, with the job's own entries. Other jobs may begin, write and finish before its batch is
+   on the disk, so markers on the disk may go back. A batch reaches the disk at some moment between `begin` and `finish`;
+   the applier learns of it later, and no step depends on it in between. A checkpoint writes the watermark alone.
+   A restart writes the entries after the marker of the last batch left, in log order, as one batch or several, each with
+   its last entry as its marker (src/engine/open.rs, `write_recovered`). Then a fresh strategy begins, without these entries.
 
    A batch has any number of entries. A job is a run of whole entries: parts of entries, and batches that leave out an entry
-   between two others, are not modelled. Strategies are covered by `waits` (crash_waits.v): crash_strategies.v. The machine
-   of a strategy counts from 1 in every run; in Rust it counts on from the base. One strategy serves all runs. *)
+   between two others, are not modelled. Strategies are covered by `waits` (crash_waits.v) in crash_strategies.v. The machine
+   of a strategy counts from 1 in every run; in Rust it counts from the base. One strategy is used in all runs. *)
 
 Require Import List Bool Permutation Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica.
@@ -29,17 +29,17 @@ Section Runs.
 Variable log : nat -> key_set.
 Variable length : nat.
 Variable s : strategy.
-(* What a strategy is told of the log in a run that began after `n` entries. *)
+(* The log as the strategy sees it in a run that began after `n` entries. *)
 Definition after (n : nat) : nat -> key_set := fun i => log (n + i).
 
 (* A run, once it has recovered. A worker is in one of three lists, or has no job. *)
 Record pool := {
-  base : nat;                          (* the last entry recovered: the strategy's entry 1 is the next *)
+  base : nat;                          (* the last recovered entry; the next is the strategy's entry 1 *)
   at_ : machine s;
   admitted : nat;
   given : list (nat * job);
   writing : list (nat * job * nat);    (* with the marker *)
-  unfinished : list (nat * job);       (* the batch is on the disk, the strategy not told *)
+  unfinished : list (nat * job);       (* the batch is on the disk, the strategy does not know *)
   mark : watermark.watermark;
 }.
 
@@ -49,7 +49,7 @@ Definition open (n : nat) : pool :=
   {| base := n; at_ := fresh s; admitted := 0; given := []; writing := []; unfinished := [];
      mark := {| watermark.low := n; watermark.above := [] |} |}.
 
-(* `works received p out q`: a step of a run of which `received` entries of the log are there; `out` goes to the disk. *)
+(* `works received p out q`: a step of a run whose log has `received` entries; `out` is written to the disk. *)
 Inductive works (received : nat) : pool -> list batch -> pool -> Prop :=
 | Admit n m a g r u w : admits s m = true -> n + a < received ->
     works received {| base := n; at_ := m; admitted := a; given := g; writing := r; unfinished := u; mark := w |} []
@@ -85,10 +85,10 @@ Inductive works (received : nat) : pool -> list batch -> pool -> Prop :=
       {| base := n; at_ := published s m; admitted := a; given := g; writing := r; unfinished := u; mark := w |}.
 
 Inductive phase :=
-| Recovering (through : nat)  (* all through this entry is written again, or was before the marker *)
+| Recovering (through : nat)  (* all up to this entry is written again, or was before the marker *)
 | Running (p : pool).
 
-(* The disk is in two parts: what this run found when it began, and what it has added. *)
+(* The disk has two parts: what this run found when it began, and what it has added. *)
 Record state := { received : nat; found : list batch; added : list batch; doing : phase }.
 Definition disk (x : state) : list batch := found x ++ added x.
 (* A new node: nothing received, nothing on the disk. *)
@@ -151,7 +151,7 @@ Proof.
   - contradiction.
 Qed.
 
-(* What is finished, and some entries more, settle this marker. *)
+(* A step that changes only the strategy's machine, what is admitted and which jobs are given keeps `pool_kept`. *)
 Lemma same_kept e e' m now p q b :
   pool_kept e m now p b -> base q = base p -> e <= e' -> base q + admitted q <= e' ->
   worked (after (base q)) s (at_ q) (admitted q) (map snd (given q)) (begun q) b ->
@@ -223,7 +223,7 @@ Proof.
     eapply same_kept; [exact K | | | | | | |]; cbn; try reflexivity; try lia. now constructor.
 Qed.
 
-(* What the watermark counts is finished. *)
+(* The entries that the watermark counts are finished. *)
 Lemma mark_counts e m now p b : pool_kept e m now p b -> base p <= watermark.low (mark p)
   /\ forall i, base p < i <= watermark.low (mark p) -> In (i - base p) (entries b).
 Proof.
@@ -322,7 +322,7 @@ Proof.
     + split; [lia|]. now rewrite Nat.sub_diag.
 Qed.
 
-(* Wherever a node gets to, what is on its disk is a life. *)
+(* In every state that a node reaches, what is on its disk is a life. *)
 Theorem reachable_kept x : reachable x -> kept x.
 Proof.
   unfold reachable. intros R. remember start as o eqn:O. revert O.
@@ -333,11 +333,11 @@ Theorem runs_are_lives x : reachable x ->
   crash.life log length (singles (disk x)) (marker_on (found x)) (entries_on (added x)).
 Proof. intros R. exact (lives x (reachable_kept x R)). Qed.
 
-(* This run has written all through entry `n` that was not behind the marker that it found. *)
+(* This run has written all entries up to `n` that were not covered by the marker that it found. *)
 Definition rerun_through (n : nat) (x : state) : Prop :=
   forall i, marker_on (found x) < i <= n -> In i (entries_on (added x)).
 
-(* A run that has recovered has written all that the log held when it began. *)
+(* A run that has recovered has written every entry that the log had when the run began. *)
 Lemma recovered_is_rerun x p : reachable x -> doing x = Running p -> rerun_through (base p) x.
 Proof.
   intros R D i B. pose proof (this_run x (reachable_kept x R)) as K. rewrite D in K.
@@ -350,7 +350,7 @@ Proof.
   now rewrite entries_singles.
 Qed.
 
-(* convergence: a run that has come to the end of the log has the master's versions … *)
+(* convergence: a run that has reached the end of the log has the master's versions … *)
 Theorem runs_end_as_the_master x k : reachable x -> rerun_through length x ->
   version log (entries_on (disk x)) k = version log (prefix length) k.
 Proof.
@@ -358,7 +358,7 @@ Proof.
   exact (crash.rerun_has_the_masters_versions log length _ _ _ k (runs_are_lives x R) C).
 Qed.
 
-(* … and, with effects, his bytes. *)
+(* … and, with effects, the master's bytes. *)
 Theorem runs_end_in_the_masters_state (Raw Value : Type) (owner : Raw -> key) (effect : nat -> Raw -> option Value) :
   (forall n r, effect n r <> None -> contains (log n) (owner r) = true) ->
   forall x s0 r, reachable x -> rerun_through length x ->
@@ -369,8 +369,8 @@ Proof.
   exact (crash.effects_converge_after_crashes log length Raw Value owner effect O _ _ _ s0 r (runs_are_lives x R) C).
 Qed.
 
-(* monotonic_reads: a reader sees nothing older than what was on the disk at any other time, if all that was there then
-   is written again by now: all through `n`, and what came after `n` in this very run. *)
+(* monotonic_reads: a reader sees nothing older than what was on the disk at any other time, if everything that was there at
+   that time is written again by now: all entries up to `n`, and those that this run wrote after `n`. *)
 Theorem readers_of_runs_never_go_back x y n k : reachable x -> reachable y -> rerun_through n y ->
   (forall i, In i (entries_on (disk x)) -> i <= n \/ In i (entries_on (added y))) ->
   version log (entries_on (disk x)) k <= version log (entries_on (disk y)) k.
@@ -453,7 +453,7 @@ Proof.
   - exact (step_within x y (reachable_kept x (safe_steps _ _ R)) (IH eq_refl) S L).
 Qed.
 
-(* No crash is the last: while the log is left as it was received, a node starts again from any first batches. *)
+(* No crash is the last: while crashes leave the log as it was received, a node starts again from any prefix of its batches. *)
 Theorem every_crash_restarts x left lost : log_safe start x -> disk x = left ++ lost ->
   step x {| received := received x; found := left; added := []; doing := Recovering (marker_on left) |}.
 Proof.
@@ -463,7 +463,7 @@ Proof.
   apply in_or_app. left. apply in_or_app. right. now left.
 Qed.
 
-(* What was on the disk at x is on it again, or will be before readers are let in. *)
+(* What was on the disk at x is on it again, or will be before readers are admitted. *)
 Definition there_again (x y : state) : Prop := forall i, In i (entries_on (disk x)) ->
   match doing y with Recovering _ => i <= received y | Running p => i <= base p \/ In i (entries_on (added y)) end.
 
@@ -484,8 +484,8 @@ Proof.
       * enough (i <= received y) by lia. apply EW. unfold disk. rewrite entries_on_app. apply in_or_app. now right.
 Qed.
 
-(* monotonic_reads of the machine: readers are served while a run goes on that has recovered, and by no other; none of
-   them sees a version go back, in one run or over any number of crashes. *)
+(* monotonic_reads of the machine: only a run that has recovered serves readers. No reader sees a version go back, within
+   one run or over any number of crashes. *)
 Theorem served_readers_never_go_back x y p q k : log_safe start x -> log_safe x y ->
   doing x = Running p -> doing y = Running q ->
   version log (entries_on (disk x)) k <= version log (entries_on (disk y)) k.

@@ -1,7 +1,7 @@
-(* The safe strategies lead the lives of crash.v: crash_runs.v, of each of them, for any log.
+(* The safe strategies produce lives of crash.v: the theorems of crash_runs.v for each of them, for any log.
 
    `writeset`, `writeset_snapshots` and `barrier` are disciplined. `serial` hands out runs, and `sequence` hands out entries
-   before they may be written, so these two are not; but they wait before they write, and no more is asked. *)
+   before they may be written, so these two are not disciplined. But they wait before they write, which is sufficient. *)
 
 Require Import List Bool PArith Permutation Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.crash_runs Replicheck.in_sequence.
@@ -15,7 +15,7 @@ Local Arguments Nat.min _ _ : simpl never.
 Local Arguments entries _ : simpl never.
 Local Arguments lsns _ : simpl never.
 
-(* Strategies that are disciplined, whatever the log: after a restart, the log is what is left of it. *)
+(* Strategies that are disciplined for any log: after a restart the log is the rest of the log. *)
 Section Disciplined.
 Variable log : nat -> key_set.
 Variable length : nat.
@@ -49,7 +49,7 @@ Section Serial.
 Variable batch_max : nat.
 Variable log : nat -> key_set.
 
-(* One run is out at most; everything before the next one is out or has come back. *)
+(* At most one run is handed out; every entry before the next one is handed out or has come back. *)
 Record in_turn (m : serial_machine) (a : nat) (out back : list job) : Prop := {
   up_to : last m = a /\ 1 <= next m <= S a;
   one_out : out = [] \/ busy m = true /\ exists f l, out = [run_of f l] /\ 1 <= f <= l;
@@ -182,8 +182,8 @@ Proof.
 Qed.
 End Sequence.
 
-(* Such runs there are: a batch with a lower marker goes to the disk after one with a higher, and after a crash that loses
-   neither, both entries are written again. *)
+(* A run in which this happens: a batch with a lower marker is written to the disk after one with a higher marker, and after
+   a crash that loses neither, both entries are written again. *)
 Section Goes_back.
 Let log (n : nat) : key_set := Keys [Pos.of_nat n].
 Let s := writeset.writeset.

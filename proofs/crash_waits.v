@@ -1,4 +1,4 @@
-(* What crash_runs.v asks of a strategy: it waits before it writes. A disciplined strategy does. *)
+(* What crash_runs.v requires of a strategy: it waits before it writes. A disciplined strategy does this. *)
 
 Require Import List Bool Permutation Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica.
@@ -29,8 +29,8 @@ Proof.
   - apply IH; auto. intros i I. apply D. now right.
 Qed.
 
-(* The strategy's machine within one run: jobs given, begun, and come back. Unlike `machine_reach`, it asks whether a job
-   may be written before it comes back. *)
+(* The strategy's machine within one run: jobs that are given, begun, and back. Unlike `machine_reach`, it asks whether a
+   job may be written before the job comes back. *)
 Section Machine.
 Variable log : nat -> key_set.
 Variable s : strategy.
@@ -45,8 +45,8 @@ Inductive worked : machine s -> nat -> list job -> list job -> list job -> Prop 
 | w_publish m a g u b : worked m a g u b -> worked (published s m) a g u b
 | w_same m a g g' u u' b : worked m a g u b -> Permutation g g' -> Permutation u u' -> worked m a g' u' b.
 
-(* What a life asks of a strategy. Each entry is handed out once, as part of a run. A run is not written before all that
-   its entries conflict with, but for what is in the run itself, has come back. *)
+(* What a life requires of a strategy. Each entry is handed out once, as part of a run. A run is written only when every
+   entry that conflicts with one of its entries, except those in the run itself, has come back. *)
 Record waits : Prop := {
   takes_new : forall m a g u b w j m', worked m a g u b -> take s m w = Some (j, m') ->
     part j = None /\ 1 <= first j <= last j /\ last j <= a /\ forall i, In i (lsns j) -> ~ In i (entries (g ++ u ++ b));

@@ -1,9 +1,9 @@
 (* Expiry: under which policies the replica's state does not depend on when entries are applied.
 
-   `policy` is the trait ExpiryPolicy of src/expiry/mod.rs; commands are anything that reads the living records and comes
-   to an effect. Entry n carries its number, from which collections take their incarnation, so they are in this, too. A
-   policy is *faithful* if an entry comes to the master's effect on the master's state, whatever the replica's clock
-   says; then state and deadlines are the master's at every entry (same_value, same_deadline, no_immortal_key). *)
+   `policy` is the trait ExpiryPolicy of src/expiry/mod.rs. A command is anything that reads the living records and has an
+   effect. Entry n carries its number, from which collections take their incarnation, so collections are covered, too. A
+   policy is *faithful* if an entry has the master's effect on the master's state, whatever the replica's clock says. Then
+   state and deadlines are the master's at every entry (same_value, same_deadline, no_immortal_key). *)
 
 Require Import List Arith Lia.
 Import ListNotations.
@@ -17,7 +17,7 @@ Definition store := Key -> option record.
 (* Record::is_dead *)
 Definition is_dead (r : record) (now : nat) : bool := match deadline r with Some d => d <=? now | None => false end.
 
-(* What whoever judges at `now` sees. *)
+(* What a reader that judges at `now` sees. *)
 Definition alive (s : store) (now : nat) : store :=
   fun k => match s k with Some r => if is_dead r now then None else Some r | None => None end.
 
@@ -25,7 +25,7 @@ Definition alive (s : store) (now : nat) : store :=
 Definition effect := Key -> option (option record).
 Definition apply (s : store) (e : effect) : store := fun k => match e k with Some w => w | None => s k end.
 
-(* Command::execute: entry number, command, what it sees, the instant from which durations count. *)
+(* Command::execute: entry number, command, the records that it sees, the instant from which durations count. *)
 Variable execute : nat -> Command -> store -> nat -> effect.
 
 Inductive payload := Effect (e : effect) | Cmd (c : Command).
@@ -84,7 +84,7 @@ Definition effects : policy :=
 Definition at_entry_time : policy :=
   {| logged := fun c _ _ => Cmd c; arrived := as_it_came; counts_from := at_its_time; judges_at := at_its_time |}.
 
-(* A command that does not depend on what is stored comes to the same effect everywhere once its deadline is absolute. *)
+(* A command that does not depend on what is stored has the same effect on any store once its deadline is absolute. *)
 Variable depends_on_stored : Command -> bool.
 Variable with_absolute_deadline : Command -> nat -> Command.
 Hypothesis independent_is_the_same : forall n c t v v', depends_on_stored c = false ->
@@ -122,7 +122,7 @@ Definition happen (s : store) (h : happens) : store :=
 Definition without_compaction (s : store) (h : happens) : store :=
   match h with Applies e => apply s e | Compacts _ => s end.
 
-(* As long as no gate is beyond the clock of a reader, now or later, he reads what he would have read. *)
+(* As long as no gate is beyond the clock of a reader, now or later, compaction does not change what the reader reads. *)
 Theorem gated_compaction_changes_no_read l s clock k :
   (forall g, In (Compacts g) l -> g <= clock) ->
   alive (fold_left happen l s) clock k = alive (fold_left without_compaction l s) clock k.

@@ -35,7 +35,7 @@ Definition absolute : policy :=
 Definition with_deadlines (f : nat -> nat) (e : effect unit nat) : effect unit nat :=
   fun k => option_map (option_map (fun r => {| content := content nat r; deadline := option_map f (deadline nat r) |})) (e k).
 
-(* What remains is logged; on arrival it counts from the replica's clock, less the lag that this clock shows. *)
+(* The remaining time is logged; on arrival it counts from the replica's clock, less the lag that this clock shows. *)
 Definition relative : policy :=
   {| logged := fun _ e t => Effect _ _ _ (with_deadlines (fun d => Nat.max 1 (d - t)) e);
      arrived := fun e local =>
@@ -65,19 +65,19 @@ Proof. exists founding, late, 101, 1, 10. split; reflexivity. Qed.
 Theorem verbatim_makes_immortal_keys : immortal verbatim.
 Proof. exists founding, late, 101, 1, 10. split; reflexivity. Qed.
 
-(* The value goes with it. *)
+(* The value changes, too. *)
 Theorem absolute_changes_values : exists program local,
   fst (both absolute local program) tt <> snd (both absolute local program) tt.
 Proof. exists founding, late. discriminate. Qed.
 
-(* A replica whose clock is behind: the lag does not show, and the deadline is another instant. *)
+(* A replica whose clock is behind: the clock does not show the lag, and the deadline is another instant. *)
 Theorem relative_moves_deadlines : exists program local v d d', d <> d'
   /\ fst (both relative local program) tt = Some {| content := v; deadline := Some d |}
   /\ snd (both relative local program) tt = Some {| content := v; deadline := Some d' |}.
 Proof. exists [(Setex 10 7, 5)], (fun _ => 0), 7, 15, 10. repeat split; discriminate. Qed.
 
-(* State is right and reads are not: under `effects` and `at_entry_time` readers judge by the replica's clock. A key is
-   seen dead while the master's time, 5, is before its deadline: the master did not answer so at any moment since. *)
+(* State is correct and reads are not: under `effects` and `at_entry_time` readers judge by the replica's clock. A key is
+   seen dead while the master's time, 5, is before its deadline: the master has given this answer at no moment since. *)
 Theorem local_judging_reads_what_never_was :
   forall p, p = effects unit nat command \/ p = at_entry_time unit nat command ->
   exists local now, let s := snd (both p local [(Setex 10 7, 0)]) in
@@ -87,14 +87,14 @@ Proof.
     intros c L; do 6 (destruct c as [|c]; [discriminate|]); lia.
 Qed.
 
-(* … and alive again, without a write to its value, when the master, for whom it lived, has moved its deadline
+(* … and alive again, without a write to its value, when the master, where it was still alive, has moved its deadline
    (no_resurrection). *)
 Theorem local_judging_resurrects : forall p, p = effects unit nat command \/ p = at_entry_time unit nat command ->
   exists local now, let replica_after program := alive unit nat (snd (both p local program)) now tt in
     replica_after [(Setex 10 7, 0)] = None /\ replica_after [(Setex 10 7, 0); (Expire 100, 5)] <> None.
 Proof. intros p [-> | ->]; exists (fun _ => 12), 12; (split; [reflexivity | discriminate]). Qed.
 
-(* Compaction by a local clock that runs ahead takes a record from a reader for whom it lives. *)
+(* Compaction by a local clock that is ahead removes a record that is still alive by the clock of a reader. *)
 Theorem ungated_compaction_changes_reads :
   exists s gate clock, clock < gate /\ alive unit nat (compact unit nat gate s) clock tt <> alive unit nat s clock tt.
 Proof.

@@ -1,5 +1,5 @@
 (* The trace checker and the strategies' machines as OCaml programs: oracle/verdicts.ml and oracle/guards.ml drive them.
-   Numbers stay as they were proved; only lists, options, pairs and truth values become OCaml's own. *)
+   Numbers are those of the proofs; only lists, options, pairs and truth values become OCaml's own. *)
 
 Require Import Replicheck.key_set Replicheck.trace_check.
 Require Replicheck.refuted Replicheck.in_sequence Replicheck.barrier Replicheck.writeset Replicheck.snapshots.

@@ -1,8 +1,8 @@
 (* `serial` and `sequence` (src/ordering/serial.rs, sequence.rs): readers see only prefixes of the log.
 
-   `serial` hands out one run of entries at a time; `sequence` hands out many and lets them write in turn. Either way the
-   entries written are 1, 2, … n at every moment: the prefix level, and nothing about the entries is needed, not even
-   that independent ones commute. *)
+   `serial` hands out one run of entries at a time; `sequence` hands out many entries and lets them write in turn. Either
+   way the written entries are 1, 2, … n at every moment. This is the prefix level. It needs no hypothesis about the
+   entries, not even that independent ones commute. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline.
@@ -76,7 +76,7 @@ Variable batch_max : nat.
 Variable log : nat -> key_set.
 Variable length : nat.
 
-(* Nobody works, or one worker has a run that follows what is written, or ends it. *)
+(* No worker has a job, or one worker has a run. The run is the next one after the written entries, or the last of them. *)
 Definition works (x : state (serial batch_max)) : Prop :=
   (hands x = [] /\ busy (at_ x) = false /\ entries (done x) = prefix (next (at_ x) - 1))
   \/ exists w f l, 1 <= f <= l /\ next (at_ x) = S l /\ busy (at_ x) = true

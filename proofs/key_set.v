@@ -3,7 +3,7 @@
 Require Import List Bool PArith.
 Import ListNotations.
 
-(* Keys by number: the log's distinct keys 1, 2, … Any number of them. *)
+(* Keys as numbers: the distinct keys of the log are 1, 2, …, any number of them. *)
 Definition key := positive.
 
 Inductive key_set :=
@@ -34,7 +34,7 @@ Proof.
   - intros H. exists k. split; [assumption | apply Pos.eqb_refl].
 Qed.
 
-(* What "conflict" means: some key is in both. *)
+(* The meaning of "conflict": some key is in both sets. *)
 Theorem conflicts_iff a b : conflicts a b = true <-> exists k, contains a k = true /\ contains b k = true.
 Proof.
   destruct a as [l|], b as [r|]; simpl.

@@ -1,15 +1,15 @@
-(* Log time: what a replica reads by it, the master could have answered, at any lag and any skew.
+(* Log time: a read of a replica by log time is one that the master could have answered, at any lag and any skew.
 
-   The stream carries entries and heartbeats, each with the master's time, which never goes back. The replica applies
-   some first part of it, in order (a strategy that keeps prefix: in_sequence.v, snapshots.v), and judges by the machine
-   LogTime of src/expiry/log_clock.rs, whose clock stands still while nothing is heard (no limit is set; with one:
+   The stream carries entries and heartbeats, each with the master's time, which never goes back. The replica applies a
+   prefix of the stream, in order (a strategy that keeps prefix: in_sequence.v, snapshots.v), and judges by the machine
+   LogTime of src/expiry/log_clock.rs. Its clock stands still while nothing is heard (without a limit; with one:
    log_time_limit.v). *)
 
 Require Import List Arith Lia.
 Require Import Replicheck.expiry.
 Import ListNotations.
 
-(* LogTime with the limit `None`: received_at is then not looked at. `local` is the replica's own clock. *)
+(* LogTime with the limit `None`: received_at is then not used. `local` is the replica's own clock. *)
 Record log_time := { heard : nat; estimate : nat }.
 Definition read (c : log_time) (_local : nat) : nat := Nat.max (heard c) (estimate c).
 Definition hear (c : log_time) (t _local : nat) : log_time :=
@@ -29,8 +29,8 @@ Definition never_back (from : nat) (stream : list item) : Prop :=
   forall i j a b, i <= j -> nth_error stream i = Some a -> nth_error stream j = Some b ->
     from <= time_of a /\ time_of a <= time_of b.
 
-(* Moment n of the master: it has done the first n items, its time is that of item n or later, and not later than the
-   next one's. Its readers are answered by its state and time then. *)
+(* Moment n of the master: it has executed the first n items, its time is that of item n or later, and not later than that
+   of the next item. Readers of the master at this moment are answered by this state and time. *)
 Definition masters_moment (from : nat) (stream : list item) (n c : nat) : Prop :=
   n <= length stream
   /\ (forall a, nth_error stream (n - 1) = Some a -> 1 <= n -> time_of a <= c) /\ from <= c
@@ -39,7 +39,7 @@ Definition masters_moment (from : nat) (stream : list item) (n c : nat) : Prop :
 Definition answer (s : store) (stream : list item) (n c : nat) : store :=
   alive Key Value (fold_left does (firstn n stream) s) c.
 
-(* The replica has applied n items, each when its own clock said something, and reads when it says something else. *)
+(* The replica has applied n items, each at some time of its own clock, and reads at another time of this clock. *)
 Definition clock_after (from : nat) (local : nat -> nat) (stream : list item) (n : nat) : log_time :=
   snd (fold_left (fun x i => (S (fst x), hear (snd x) (time_of i) (local (fst x)))) (firstn n stream)
     (0, {| heard := from; estimate := 0 |})).
@@ -89,7 +89,8 @@ Proof.
     [cbn; lia|]. unfold read. rewrite H in *. cbn [heard] in *. rewrite <- (max_is_last _ _ (never_back_firstn _ _ n N)). lia.
 Qed.
 
-(* past_read: whatever the replica's clock says, and however late it is, it reads what the master answered at moment n. *)
+(* past_read: whatever the replica's clock says, and however late the replica is, it reads what the master answered at
+   moment n. *)
 Theorem reads_are_past_reads s from local stream n now : never_back from stream -> n <= length stream ->
   exists c, masters_moment from stream n c /\ forall k, replica_reads s from local stream n now k = answer s stream n c k.
 Proof.
@@ -109,7 +110,7 @@ Proof.
     + intros b B. apply (N n (S n) a b); auto.
 Qed.
 
-(* … and moments do not go back: whoever has applied more reads at no earlier time. *)
+(* … and moments do not go back: a replica that has applied more reads at no earlier time. *)
 Theorem read_times_never_go_back from local local' stream n m now now' : never_back from stream -> n <= m ->
   read (clock_after from local stream n) now <= read (clock_after from local' stream m) now'.
 Proof.

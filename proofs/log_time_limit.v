@@ -1,13 +1,13 @@
-(* Log time with a limit: when the master has been silent for longer than it, the clock goes on at the replica's own rate.
+(* Log time with a limit: once the master has been silent for longer than the limit, the clock runs at the replica's own rate.
 
-   The machine is Replica of src/node/replica.rs with LogTime of src/expiry/log_clock.rs, as far as they have to do with
-   time: entries and heartbeats are received, all through an entry is published, and readers ask at any moment. Nothing is
-   assumed of the order or the times of what is received, nor of when entries are published. *)
+   The machine is Replica of src/node/replica.rs with LogTime of src/expiry/log_clock.rs, reduced to time: entries and
+   heartbeats are received, all entries up to some entry are published, and readers read at any moment. Nothing is assumed
+   about the order or the times of what is received, nor about when entries are published. *)
 
 Require Import List Arith Lia.
 Import ListNotations.
 
-(* Times after one entry that was received and is not published: the entry's own, and the last. *)
+(* Times received after one entry that is not published yet: the entry's own time, and the last one. *)
 Record waiting := { after : nat; first : nat; last : nat }.
 
 Record replica := {
@@ -20,7 +20,7 @@ Variable limit : option nat.
 Definition beyond (r : replica) (local : nat) : nat :=
   match limit with Some l => local - received_at r - l | None => 0 end.
 
-(* No estimate passes the time of the next entry, if it was received. *)
+(* No estimate passes the time of the next entry, if this entry was received. *)
 Definition capped (r : replica) (time : nat) : nat :=
   match waits r with [] => time | w :: _ => Nat.min time (Nat.max (first w) (heard r)) end.
 
@@ -50,8 +50,8 @@ Definition pushed (n t : nat) (ws : list waiting) : list waiting :=
   end.
 
 Inductive step :=
-  | Receive (n t : nat)    (* entry n, made at t; or a heartbeat t after entry n *)
-  | Publish (n : nat).     (* all through entry n is applied, and readers see it *)
+  | Receive (n t : nat)    (* entry n, of time t; or a heartbeat of time t after entry n *)
+  | Publish (n : nat).     (* all up to entry n is applied, and readers see it *)
 
 Definition does (r : replica) (local : nat) (s : step) : replica :=
   match s with
@@ -97,7 +97,7 @@ Proof.
   - pose proof (hears_well n (waits r) (heard r) (estimate r) W) as H. destruct (hears _ _ _ _) as [[h e] ws]. exact H.
 Qed.
 
-(* What was told is kept: the greater of the two clocks does not fall. *)
+(* The told time is kept: the greater of the two clocks does not decrease. *)
 Lemma hears_up p ws : forall h e, let '(h', e', _) := hears p h e ws in Nat.max h e <= Nat.max h' e' /\ h <= h'.
 Proof.
   induction ws as [|w rest IH]; intros h e; [cbn; lia|]. cbn [hears]. destruct (after w <=? p); [|lia].
@@ -116,8 +116,8 @@ Lemma same r r' local : heard r = heard r' -> received_at r = received_at r' -> 
   waits r = waits r' -> read r local = read r' local.
 Proof. intros H A E W. unfold read, capped, beyond. now rewrite H, A, E, W. Qed.
 
-(* The instant to judge by never goes back while the replica's own clock does not: not when something is received, not when
-   it is published, not when a silence ends. *)
+(* The instant to judge by never goes back as long as the replica's own clock does not: not when something is received, not
+   when it is published, not when a silence ends. *)
 Theorem estimates_never_go_back r before at_ now s : well r -> before <= at_ -> at_ <= now ->
   read r before <= read (does r at_ s) now.
 Proof.
@@ -144,16 +144,17 @@ Proof.
       * apply (Nat.le_trans _ (read r now)); [apply read_up_in_time; lia | apply Nat.eq_le_incl, same; cbn; congruence].
 Qed.
 
-(* An estimate stops at the time of the next entry, if that was received, unless it was beyond it when the entry came. *)
+(* An estimate stops at the time of the next received entry, unless it was already beyond this time when the entry arrived. *)
 Theorem estimates_stop_at_the_next_entry r local w rest : waits r = w :: rest -> heard r <= first w ->
   read r local <= Nat.max (first w) (estimate r).
 Proof. intros W H. unfold read, capped. rewrite W. lia. Qed.
 
-(* What is not estimated is the time that was heard last: of that log_time.v says that the master could have answered. *)
+(* A time that is not estimated is the time heard last. For reads at that time log_time.v proves that the master could have
+   answered them. *)
 Theorem unestimated_reads_are_heard r local : ~ is_estimated r local -> read r local = heard r.
 Proof. unfold is_estimated. pose proof (read_at_least r local). lia. Qed.
 
-(* A master that is heard of is not estimated, however long nothing is published. *)
+(* While messages of the master arrive, its time is not estimated, however long nothing is published. *)
 Theorem no_estimate_within_the_limit r local l : limit = Some l -> estimate r = 0 -> local <= received_at r + l ->
   ~ is_estimated r local.
 Proof. intros L E B. unfold is_estimated, read, capped, beyond. rewrite L. destruct (waits r); lia. Qed.

@@ -16,13 +16,13 @@ Notation starts := (starts downtime_max).
 Open Scope Z_scope.
 Notation "# n" := (Z.of_nat n) (at level 9, format "# n").
 
-(* How far the count is before real time. Within one run it stays. *)
+(* How far the count is ahead of real time. Within one run this is constant. *)
 Definition drift (n : node) : Z := #(counted n) - #(truth n).
 
 (* The pair was written in this run, not before its start. *)
 Definition is_own (n : node) : Prop := #(log (kept n)) - #(kept_truth (kept n)) = drift n.
 
-(* Real time from the pair to a start, and how much more than that the wall clock went on: the steps, their sum. *)
+(* Real time from the pair to a start, and how much more than this the wall clock advanced: the sum of its steps. *)
 Definition gap (n : node) (down : nat) : nat := truth n + down - kept_truth (kept n).
 Definition gained (n : node) (down w : nat) : Z := #w - #(kept_wall (kept n)) - #(gap n down).
 Definition forward (n : node) (down w : nat) : Z := Z.max 0 (gained n down w).
@@ -37,7 +37,7 @@ Proof.
   pose proof (truth_up lead downtime_max l n). unfold drift. lia.
 Qed.
 
-(* A pair is the run's own once it was written in it, and stays so. *)
+(* A pair is the run's own once it was written in the run, and remains so. *)
 Theorem pairs_stay_own l : forall n, one_run l -> (since (its n) <= elapsed (now n))%nat ->
   (is_own n -> is_own (run n l)) /\ is_own (run n (l ++ [Keeps])) /\ is_own (run n (l ++ [Raises])).
 Proof.
@@ -53,7 +53,7 @@ Theorem stops_keep_what_was_told n down : let disk := left true n in
   is_own disk /\ gap disk down = down /\ ceiling (its disk) = floor (its n).
 Proof. intros disk. split; [reflexivity|]. split; [unfold gap; cbn; lia | reflexivity]. Qed.
 
-(* A start moves the count, against real time, by the steps. Real time is not counted beyond the maximum, and the count does
+(* A start moves the count, against real time, by the steps. Real time beyond the maximum is not counted, and the count does
    not go back. *)
 Theorem a_start_moves_the_count n down w boot : is_own n -> (kept_truth (kept n) <= truth n)%nat ->
   let moved := drift (starts n down w boot) - drift n in
@@ -64,8 +64,8 @@ Proof.
   unfold counted, candidate in *. cbn. lia.
 Qed.
 
-(* Over any number of starts a lifetime differs from its duration by what the starts moved the count, and beyond that by
-   `ahead` at most, once. *)
+(* Over any number of starts a lifetime differs from its duration by what the starts moved the count, and beyond that by at
+   most `ahead`, once. *)
 Theorem durations_over_any_run ahead n d l : (lead <= ahead)%nat -> well ahead n ->
   let e := run (does n (Executes (For d))) l in let passed := #(truth e) - #(truth n) + (drift e - drift n) in
   (is_ahead n -> dead e (deadline n (For d)) -> #d <= passed + #ahead)
@@ -80,11 +80,11 @@ Proof.
   unfold passed, drift, dead, is_ahead, well in *. repeat split; intros; lia.
 Qed.
 
-(* Over one start a key lives longer by as much as log time stood when the key was given its duration, and by the steps
-   back or by the time beyond the maximum, whichever is more. It lives shorter by the steps forward if its deadline is
-   beyond the ceiling on disk. Log time goes on from there; a deadline that is not beyond it comes at the start. After a
-   stop the ceiling is what was told, so that no living key has such a deadline. After a crash it is later: a key may
-   die early by what is left of `ahead`, without any step. *)
+(* Over one start a key lives longer by the time for which log time stood still when the key was given its duration, and by
+   the steps back or by the time beyond the maximum, whichever is more. It lives shorter by the steps forward if its deadline
+   is beyond the ceiling on disk. Log time continues from this ceiling, so a deadline that is not beyond it is reached at the
+   start. After a stop the ceiling is the time that was told, so no living key has such a deadline. After a crash the ceiling
+   is later: a key may die early by what is left of `ahead`, without any step. *)
 Theorem durations_over_a_start ahead n d before stopped down w boot after :
   (lead <= ahead)%nat -> well ahead n -> one_run before -> one_run after ->
   let disk := left stopped (run (does n (Executes (For d))) before) in
@@ -122,40 +122,41 @@ Qed.
 
 End Starts.
 
-(* What happens at the edges: computed runs with a lead of 4 and a maximum of 100. *)
+(* Edge cases: computed runs with a lead of 4 and a maximum of 100. *)
 
 Open Scope nat_scope.
 Notation play := (run 4 100).
 Definition noon : moment := {| elapsed := 7; wall := 1000 |}.
 Definition master : node := first_start 4 noon 0 0.
 
-(* A crash without any step kills a key at once that was given what the ceiling is ahead. *)
+(* A crash without any step kills a key at once if its duration is no longer than the ceiling is ahead. *)
 Theorem a_crash_kills_early : let n := master in let e := play n [Executes (For 4); Restarts false 0 1000 7] in
   is_ahead n /\ is_ahead e /\ truth e = truth n /\ dead e (deadline n (For 4)).
 Proof. repeat split; apply Nat.leb_le; reflexivity. Qed.
 
 (* A start after a stop finds the count beyond the ceiling. A key that is given a duration before the ceiling is raised dies
-   early by all the time that the node was down. *)
+   early by the whole time that the node was down. *)
 Theorem given_before_a_raise_dies_early :
   let n := play master [Beats; Restarts true 60 1060 67] in let e := play n [Executes (For 10); Raises] in
   ~ is_ahead n /\ is_ahead e /\ truth e = truth n /\ dead e (deadline n (For 10)).
 Proof. split; [apply Nat.lt_nge|repeat split]; apply Nat.leb_le; reflexivity. Qed.
 
-(* A promoted replica whose floor is only what it told, and that stops before it tells anything, goes on behind its log. *)
+(* A promoted replica takes only the time that it told as its floor. If it stops before it tells a time, its log time
+   continues behind its log. *)
 Theorem promotion_by_what_was_told_goes_back : exists received ago, let n := sets_out 4 noon (received + ago) 0 0 0 in
   log_time (play n [Restarts true 0 1000 7]) < received.
 Proof. exists 500, 1. apply Nat.leb_le. reflexivity. Qed.
 
-(* Log time by the wall clock, as the engine had it, is the greater of the floor and the wall clock. `walls` is what the wall
-   clock says at each reading. *)
+(* Log time by the wall clock, as the engine once had it, is the greater of the floor and the wall clock. `walls` is what the
+   wall clock says at each reading. *)
 Definition told_by_wall (floor : nat) (walls : list nat) : nat := fold_left Nat.max walls floor.
 
-(* The wall clock goes forward by h and back. A key that is given d in between lives for h longer, exactly. *)
+(* The wall clock is set forward by h and back. A key that is given d in between lives longer by exactly h. *)
 Theorem by_wall_a_step_there_and_back_lengthens w h d passed : 0 < d ->
   let r := told_by_wall 0 [w; w + h] in r + d <= told_by_wall r [w; w + passed] <-> h + d <= passed.
 Proof. intros D r. unfold r, told_by_wall. cbn [fold_left]. lia. Qed.
 
-(* The same in numbers, and by this machine: 3600 forward and back, a key is given 10. *)
+(* The same in numbers, and then with this machine: 3600 forward and back, a key is given 10. *)
 Example by_wall_ten_last_for_3610 : let r := told_by_wall 0 [1000; 4600] in
   (r + 10 <=? told_by_wall r [1000; 1000 + 3609]) = false /\ (r + 10 <=? told_by_wall r [1000; 1000 + 3610]) = true.
 Proof. split; reflexivity. Qed.
@@ -165,7 +166,7 @@ Example counted_ten_last_for_10 : let n := play master [Steps 4600] in
   is_dead_after 9 = false /\ is_dead_after 10 = true.
 Proof. split; reflexivity. Qed.
 
-(* A follower that lifts its master's floor by what it says kills a key at once, whatever the key was given. *)
+(* A follower that can lift its master's floor by a time that it sends kills a key at once, whatever the key's duration. *)
 Definition lifted (n : node) (said : nat) : node := with_floor n (Nat.max (floor (its n)) said).
 Theorem lifting_kills_at_once n d : exists said, let e := lifted (tells n) said in
   truth e = truth n /\ dead e (deadline n (For d)).

@@ -1,13 +1,13 @@
-(* Log time of a master under any steps of any wall clock: the machine, that it never goes back, and lifetimes within one
-   run of the process. Lifetimes over crashes, stops and starts: log_time_starts.v.
+(* Log time of a master under any steps of any wall clock: the machine, the proof that its time never goes back, and
+   lifetimes within one run of the process. Lifetimes over crashes, stops and starts: log_time_starts.v.
 
    A node has two clocks. The elapsed clock only goes forward within one run. The wall clock may say anything at any
    moment. Log time is counted by the elapsed clock. The wall clock is read only where the pair (log time, wall time) is
    written to disk, where a start counts how long the node was down, where a folder has no pair to start from, and where
    a command names an instant of wall time, which is translated before it is logged.
 
-   The machine is the one that DESIGN.md describes (*Log time*). Real time is a part of the state that no step reads. It
-   is there because lifetimes are measured by it. *)
+   The machine is MasterClock of src/node/clock.rs. Real time is a part of the state that no step reads. It is there because
+   lifetimes are measured by it. *)
 
 Require Import List Arith Lia.
 Require Replicheck.expiry Replicheck.log_time.
@@ -23,7 +23,7 @@ Record pair := { log : nat; kept_wall : nat; kept_truth : nat }.
 
 Record node := { now : moment; its : clock; kept : pair; truth : nat }.
 
-(* Log time counts from `base`. It stands at the floor until the count has come there, and stops at the ceiling. *)
+(* Log time counts from `base`. It stands at the floor until the count has reached the floor, and stops at the ceiling. *)
 Definition candidate (c : clock) (m : moment) : nat := base c + (elapsed m - since c).
 Definition read (c : clock) (m : moment) : nat := Nat.max (floor c) (Nat.min (candidate c m) (ceiling c)).
 
@@ -32,14 +32,14 @@ Definition log_time (n : node) : nat := read (its n) (now n).
 Definition is_ahead (n : node) : Prop := counted n <= ceiling (its n).
 Definition dead (n : node) (deadline : nat) : Prop := deadline <= log_time n.
 
-(* A command gives a key a duration, or an instant of wall time. Log time plus the duration is logged, or the instant less
-   what the wall clock is before the count. *)
+(* A command gives a key a duration, or an instant of wall time. The deadline that is logged is log time plus the duration,
+   or the instant less the amount by which the wall clock is ahead of the count. *)
 Inductive lifetime := For (duration : nat) | Until (instant : nat).
 Definition deadline (n : node) (l : lifetime) : nat :=
   match l with For d => log_time n + d | Until i => Nat.max 1 (counted n + i - wall (now n)) end.
 
 Inductive event :=
-  | Passes (d : nat)                                  (* both clocks go on *)
+  | Passes (d : nat)                                  (* both clocks run *)
   | Steps (w : nat)                                   (* the wall clock is set *)
   | Executes (l : lifetime)                           (* a command, logged with log time and the key's deadline *)
   | Beats                                             (* a heartbeat, or a reader *)
@@ -81,7 +81,7 @@ Definition does (n : node) (e : event) : node :=
   end.
 Definition run (n : node) (events : list event) : node := fold_left does events n.
 
-(* What the stream carries: log time, and the deadline of a command. *)
+(* What the event adds to the stream: log time, and the deadline of a command. *)
 Definition said (n : node) (e : event) : list (nat * option nat) :=
   match e with Executes l => [(log_time n, Some (deadline n l))] | Beats => [(log_time n, None)] | _ => [] end.
 Fixpoint logged (n : node) (events : list event) : list (nat * option nat) :=
@@ -89,8 +89,8 @@ Fixpoint logged (n : node) (events : list event) : list (nat * option nat) :=
 Definition times (n : node) (events : list event) : list nat := map fst (logged n events).
 
 (* A node becomes a master by `Restarts`, or in one of two other ways. A folder without a pair counts from the wall clock.
-   A promoted replica counts from the time that it received last. Its floor is that time or what it told, whichever is
-   later: its log has entries of that time, and readers may not have asked since. *)
+   A promoted replica counts from the time that it received last. Its floor is that time or the time that it told,
+   whichever is later: its log has entries of that time, and perhaps no reader has read since. *)
 Definition sets_out (m : moment) (b f c t : nat) : node :=
   let c := Nat.max c (b + lead) in
   {| now := m; its := {| base := b; since := elapsed m; floor := f; ceiling := c |};
@@ -99,8 +99,8 @@ Definition first_start (m : moment) (old_ceiling t : nat) : node := sets_out m (
 Definition promoted (m : moment) (received ago told old_ceiling t : nat) : node :=
   sets_out m (received + ago) (Nat.max received told) old_ceiling t.
 
-(* `ahead` bounds how far the ceiling is beyond the pair. It is `lead`, or more where a node set out with an
-   older ceiling. *)
+(* `ahead` bounds how far the ceiling is beyond the pair. It is `lead`, or more where a node began with an older
+   ceiling. *)
 Definition well (ahead : nat) (n : node) : Prop :=
   since (its n) <= elapsed (now n) /\ floor (its n) <= ceiling (its n) /\ log (kept n) <= counted n
   /\ ceiling (its n) <= log (kept n) + ahead /\ kept_truth (kept n) <= truth n.
@@ -128,15 +128,15 @@ Qed.
 Lemma run_well ahead l : forall n, lead <= ahead -> well ahead n -> well ahead (run n l).
 Proof. induction l as [|e l IH]; intros n L W; [assumption|]. apply IH; [assumption | now apply does_well]. Qed.
 
-(* Log time is never more than `ahead` beyond the count, however many crashes there were: after one it stands for at most
-   that long, and crashes do not add up. *)
+(* Log time is never more than `ahead` beyond the count, however many crashes there were: after a crash it stands still for
+   at most that long, and crashes do not add up. *)
 Theorem crashes_do_not_add_up ahead n l : lead <= ahead -> well ahead n ->
   let e := run n l in floor (its e) <= counted e + ahead /\ log_time e <= counted e + ahead.
 Proof.
   intros L W e. pose proof (run_well ahead l n L W) as V. fold e in V. unfold well, log_time, read, counted in *. lia.
 Qed.
 
-(* Never back *)
+(* Log time never goes back. *)
 
 Lemma floor_up n e : floor (its n) <= ceiling (its n) ->
   floor (its n) <= floor (its (does n e)) /\ floor (its (does n e)) <= ceiling (its (does n e)).
@@ -187,7 +187,7 @@ Proof.
   pose proof (from_the_start (l ++ [Beats]) n F j _ _ _ (Nat.lt_le_incl _ _ J) (proj1 T) (proj2 T)). lia.
 Qed.
 
-(* Replicas. `stream` is what the master sends. log_time.v asks of it only that its times never go back. *)
+(* Replicas. `stream` is what the master sends. log_time.v requires only that its times never go back. *)
 Theorem streams_never_go_back (Key Value : Type) n l stream : floor (its n) <= ceiling (its n) ->
   map (log_time.time_of Key Value) stream = times n l -> log_time.never_back Key Value (floor (its n)) stream.
 Proof.
@@ -195,8 +195,8 @@ Proof.
   destruct (log_time_never_goes_back n l i j _ _ F L A B) as (? & ? & _). auto.
 Qed.
 
-(* A replica reads what the master could have answered, whatever clocks step and however often the master starts anew.
-   `local` is the replica's own clock, and may say anything, too. *)
+(* A read of a replica is one that the master could have answered, whichever clocks step and however often the master starts
+   again. `local` is the replica's own clock, which may say anything, too. *)
 Theorem reads_are_past_reads_under_steps (Key Value : Type) (s : expiry.store Key Value) local n l stream applied asked :
   floor (its n) <= ceiling (its n) -> map (log_time.time_of Key Value) stream = times n l -> applied <= length stream ->
   exists c, log_time.masters_moment Key Value (floor (its n)) stream applied c
@@ -257,7 +257,7 @@ Proof.
   destruct e as [d|w|x| | | |[] down w boot]; cbn; lia.
 Qed.
 
-(* The count goes on as real time passes, and no time is told that was neither told before nor counted. *)
+(* The count grows as real time passes, and every told time was told before or counted. *)
 Lemma counts l : forall n, one_run l -> since (its n) <= elapsed (now n) ->
   counted (run n l) = counted n + (truth (run n l) - truth n)
   /\ floor (its (run n l)) <= Nat.max (floor (its n)) (counted (run n l)).
@@ -282,8 +282,8 @@ Proof.
   assert (C' : counted e = counted n + (truth e - truth n)) by exact C. unfold is_ahead, raised in *. lia.
 Qed.
 
-(* The exact lifetime: a key is dead just when the count has come to its deadline. Log time may have stood beyond the count
-   when the deadline was given; the deadline is later by that. *)
+(* The exact lifetime: a key is dead exactly when the count has reached its deadline. If log time was beyond the count when
+   the deadline was given, the deadline is later by this difference. *)
 Theorem deadlines_come_by_elapsed_time n x l t : well t n -> one_run l -> log_time n < deadline n x ->
   let e := run (does n (Executes x)) l in let passed := truth e - truth n in
   (dead e (deadline n x) -> deadline n x <= counted n + passed)
@@ -294,9 +294,9 @@ Proof.
   cbn [its tells with_floor floor] in F. unfold dead, is_ahead, log_time, read, passed. fold (counted e). lia.
 Qed.
 
-(* A duration lasts `d`, and longer by as much as log time stands when the key is given it. A key dies early if it is given
-   its duration while the count is beyond the ceiling, by as much as it is beyond. It dies late if the count is beyond the
-   ceiling afterwards. *)
+(* A duration lasts `d`, and longer by the time for which log time stands still when the duration is given. If the count is
+   beyond the ceiling when the duration is given, the key dies early by the amount that it is beyond. If the count is beyond
+   the ceiling afterwards, the key dies late. *)
 Theorem durations_in_one_run n d l t : well t n -> one_run l -> 0 < d ->
   let e := run (does n (Executes (For d))) l in let passed := truth e - truth n in
   (dead e (deadline n (For d)) -> d <= passed + (counted n - ceiling (its n)))
@@ -310,7 +310,7 @@ Proof.
   repeat split; intros; try apply B; try match goal with D : dead _ _ |- _ => apply A in D end; lia.
 Qed.
 
-(* An instant comes when it was to come by the wall clock of the moment at which it was named. *)
+(* An instant is reached when the wall clock of the moment at which the instant was named would have reached it. *)
 Theorem instants_in_one_run n i l t : well t n -> one_run l -> wall (now n) < i -> log_time n < deadline n (Until i) ->
   let e := run (does n (Executes (Until i))) l in let passed := truth e - truth n in
   (dead e (deadline n (Until i)) -> i <= wall (now n) + passed)

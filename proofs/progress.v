@@ -1,9 +1,9 @@
-(* Progress: what a strategy owes besides order. One that hands out nothing keeps every level of replica.v.
+(* Progress: what a strategy must do besides keeping order. A strategy that hands out nothing keeps every level of replica.v.
 
-   `progress`: wherever one gets to, a job can be taken, written or finished, or all that is admitted is applied; then the
-   next entry would be admitted, where readers see snapshots once that is published. `every_run_ends` is what it is for:
-   of a log of any length, without crashes, every run comes to its end, and the end is the master's state. That all is
-   written is no hypothesis there, as it is of `converges`. *)
+   `progress`: in every reachable state a job can be taken, written or finished, or all that is admitted is applied. In the
+   second case the next entry would be admitted; where readers see snapshots, once all of that is published. From this
+   `every_run_ends` follows: for a log of any length, without crashes, every run reaches its end, and the end is the master's
+   state. That everything is written is a hypothesis of `converges`, but not of `every_run_ends`. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline.
@@ -31,7 +31,7 @@ Definition complete (x : state s) : Prop := admitted x = length /\ all_applied x
 
 Definition by_workers (x y : state s) : Prop := forall w j, hands y = (w, j, false) :: hands x -> w < workers.
 
-(* A take by one of the workers, a write or a finish: the steps that change what is in hand. *)
+(* A take by one of the workers, a write or a finish: the steps that change which jobs the workers hold. *)
 Definition works (x y : state s) : Prop := step log length s x y /\ by_workers x y /\ hands y <> hands x.
 
 Definition opens (m : machine s) : Prop :=
@@ -40,15 +40,15 @@ Definition opens (m : machine s) : Prop :=
 Definition progress : Prop := forall x, reachable log length s x ->
   (all_applied x \/ exists y, works x y) /\ (all_applied x -> opens (at_ x)).
 
-(* What models/ordering/control.rs calls worth it: a cut where readers see snapshots, none is under way, and something
-   admitted is not shown. Cuts without end would make a run without end. *)
+(* `worth_it` of models/ordering/control.rs: a cut is due where readers see snapshots, no cut is under way, and something
+   admitted is not shown. With unlimited cuts a run would never end. *)
 Definition cut_due (x : state s) : Prop := reads_latest s = false /\ admits s (at_ x) = true
   /\ exists i, 1 <= i <= admitted x /\ ~ In i (entries (shown x)).
 
 Definition after_cut (x : state s) : state s := {| at_ := cut s (at_ x); admitted := admitted x; hands := hands x;
   done := done x; shown := shown x |}.
 
-(* Any step of these workers, but for cuts that are not due. *)
+(* Any step of these workers, except cuts that are not due. *)
 Definition move (x y : state s) : Prop := step log length s x y /\ by_workers x y /\ (y = after_cut x -> cut_due x).
 
 Inductive run : nat -> state s -> state s -> Prop :=
@@ -63,8 +63,8 @@ Definition as_the_master (x : state s) : Prop := is_whole (done x) /\
     fold_left apply (entries (done x)) s0 = fold_left apply (prefix length) s0 /\
     fold_left apply (entries (shown x)) s0 = fold_left apply (prefix length) s0.
 
-(* No run has more moves than this; where none is left, all is admitted, applied and shown, and nowhere else; every run
-   gets there; and there store and readers have what the master has. *)
+(* No run has more moves than this bound. A state has no move left if and only if all is admitted, applied and shown. Every
+   run can reach such a state, and there the store and the readers have what the master has. *)
 Record every_run_ends : Prop := {
   bounded : forall n x, run n (start s) x -> n <= 6 * length + 1;
   rests_complete : forall n x, run n (start s) x -> (at_rest x <-> complete x);
@@ -72,7 +72,7 @@ Record every_run_ends : Prop := {
   masters : forall x, reachable log length s x -> at_rest x -> as_the_master x;
 }.
 
-(* The entries of the batches in hand that are written, or that are not. *)
+(* The entries of the jobs that workers hold and whose batch is written (`f` true) or not. *)
 Definition in_hands (h : list (nat * job * bool)) (f : bool) : list nat :=
   flat_map (fun e => if Bool.eqb (snd e) f then lsns (snd (fst e)) else []) h.
 Definition entries_held (f : bool) (x : state s) : list nat := in_hands (hands x) f.
@@ -93,7 +93,7 @@ Record accountable : Prop := {
     /\ forall i, In i (entries (done x) ++ entries_held false x) -> 1 <= i <= admitted x;
 }.
 
-(* Where all may be written at once, only an empty hand needs looking at. *)
+(* Where every job may be written at once, only the states in which no worker holds a job need a proof. *)
 Lemma hands_work : (forall m j, may_write s m j = true) -> forall x, hands x <> [] -> exists y, works x y.
 Proof.
   intros MW [m a h d v] H. cbn in H. destruct h as [|((w & j) & f) r]; [now elim H|]. destruct f.

@@ -1,7 +1,7 @@
 (* Progress of `barrier`, for any number of lanes and any hash.
 
-   Once nothing is in flight, the oldest unfinished entry heads each of its lanes, as these are in log order; the worker of
-   the lowest of them takes it. An entry without keys stands in all lanes, so there is a lowest one. *)
+   Once nothing is in flight, the oldest unfinished entry is at the head of each of its lanes, because lanes are in log order.
+   The worker of its lowest lane takes it. An entry without keys stands in all lanes, so there is always a lowest one. *)
 
 Require Import List Bool Sorted Arith PArith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline Replicheck.barrier.
@@ -39,7 +39,7 @@ Proof.
   exists first, set. split; [reflexivity|]. apply B. now left.
 Qed.
 
-(* The least of those that stand in its lanes heads each of them. *)
+(* The lowest unfinished entry is at the head of each of its lanes. *)
 Lemma oldest_heads m a o b n lane : good workers lane_of log m a o b -> In n (unfinished m) ->
   (forall i, In i (unfinished m) -> n <= i) -> in_lane workers lane_of log n lane -> exists t, lanes m lane = n :: t.
 Proof.

@@ -1,4 +1,4 @@
-(* Progress of strategies that wait for all they conflict with: enough that an idle machine hands something out. *)
+(* Progress of strategies that wait for every conflicting entry: it is enough that an idle machine hands something out. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline Replicheck.progress.
@@ -33,7 +33,7 @@ Proof.
   - intros i I. apply in_app_or in I as [I|I]; [now apply IR | now apply IL].
 Qed.
 
-(* A machine of which nothing is out has work for one of the workers, or all is back. *)
+(* A machine that has no job handed out has work for one of the workers, or all its entries are back. *)
 Definition idle_hands_out : Prop := forall m a b, machine_reach log s m a [] b ->
   (forall i, 1 <= i <= a -> In (whole i) b) \/ exists w j m', w < workers /\ take s m w = Some (j, m').
 

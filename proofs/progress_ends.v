@@ -1,7 +1,7 @@
-(* Progress ends every run (progress.v), in the master's state: the argument, of any strategy.
+(* A strategy that makes progress ends every run (progress.v) in the master's state: the argument for any strategy.
 
-   Each move raises a rank that the log's length bounds: entries admitted, taken, written, finished and shown, and whether
-   admission is closed. Where no move is left, `progress` says that all is admitted, applied and shown. *)
+   Each move raises a rank, which the length of the log bounds: entries admitted, taken, written, finished and shown, and
+   whether admission is closed. Where no move is left, `progress` says that all is admitted, applied and shown. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline Replicheck.progress.
@@ -41,7 +41,7 @@ Qed.
 Lemma entries_snoc d j : entries (d ++ [j]) = entries d ++ lsns j.
 Proof. unfold entries. rewrite flat_map_app. simpl. now rewrite app_nil_r. Qed.
 
-(* Holds wherever one gets to. *)
+(* Holds in every reachable state. *)
 Record kept_count (x : state s) : Prop := {
   in_the_log : admitted x <= length;
   written_before : List.length (entries_held true x) <= List.length (entries (done x));
@@ -69,12 +69,12 @@ Proof.
     + destruct (reads_latest s); [now exists more | exists []; now rewrite app_nil_r].
 Qed.
 
-(* How far a run has come: every move raises it. *)
+(* How far a run has come. Every move raises the rank. *)
 Definition rank (x : state s) : nat := admitted x + 2 * List.length (entries (done x))
   + (List.length (entries (done x)) - List.length (entries_held true x)) + List.length (entries_held false x)
   + 2 * List.length (entries (shown x)) + (if admits s (at_ x) then 0 else 1).
 
-(* Where only due cuts are made, admission is closed only if there is something to show. *)
+(* If only due cuts are made, admission is closed only while there is something to show. *)
 Definition closed_for_cause (x : state s) : Prop := admits s (at_ x) = true
   \/ reads_latest s = false /\ exists i, 1 <= i <= admitted x /\ ~ In i (entries (shown x)).
 

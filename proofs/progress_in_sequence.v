@@ -58,7 +58,7 @@ Variable length : nat.
 Variable workers : nat.
 Hypothesis somebody : 0 < workers.
 
-(* An entry that is taken and not yet written is in hand. *)
+(* A worker holds every entry that is taken and not yet written. *)
 Definition in_hand (x : state sequence) : Prop :=
   (latest (at_ x) = 0 -> turn (at_ x) = upcoming (at_ x)) /\
   forall i, turn (at_ x) <= i < upcoming (at_ x) -> exists w f, In (w, whole i, f) (hands x).

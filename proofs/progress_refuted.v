@@ -1,12 +1,13 @@
-(* Strategies that do less than they may keep every level, and do not progress: those that hand out nothing, admit nothing
-   after an entry that touches everything, or hold back the last entry. *)
+(* Strategies that do less than they could keep every level but do not progress: they hand out nothing, admit nothing after
+   an entry that touches everything, or hold back the last entry. *)
 
 Require Import List Bool Arith PArith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.in_sequence Replicheck.runs.
 Require Import Replicheck.progress.
 Import ListNotations.
 
-(* `s`, but it hands out only where `offers` says so, and admits nothing more after an entry that `shuts`. *)
+(* The strategy `s`, restrained: it hands out only where `offers` is true, and admits nothing after an entry for which `shuts`
+   is true. *)
 Definition restrained (s : strategy) (offers : machine s -> bool) (shuts : key_set -> bool) : strategy := {|
   replica.machine := machine s * bool;
   replica.fresh := (fresh s, true);
@@ -54,7 +55,7 @@ Qed.
 Lemma inner_steps x y : steps log length less x y -> steps log length s (inner x) (inner y).
 Proof. induction 1 as [|x y z H IH S]; [constructor | exact (steps_more _ _ _ _ _ _ IH (inner_step _ _ S))]. Qed.
 
-(* Every run of it is one of `s`: the levels say nothing of what is left out. *)
+(* Every run of it is a run of `s`: the levels say nothing about steps that are left out. *)
 Theorem restrained_keeps_prefix : prefix_level log length s -> prefix_level log length less.
 Proof.
   intros [C P]. split; [intros x R A; exact (C _ (inner_steps _ _ R) A)|].
@@ -68,7 +69,7 @@ Proof.
 Qed.
 End Restrained.
 
-(* With nothing in hand and nothing offered no worker has anything to do. *)
+(* If no worker holds a job and none is offered, no worker can take a step. *)
 Lemma nobody_works log length workers s x y : hands x = [] -> (forall w, take s (at_ x) w = None) ->
   ~ works log length workers s x y.
 Proof.

@@ -1,7 +1,7 @@
 (* Progress of `writeset` and `writeset_snapshots`, for any number of workers.
 
-   An entry waits for older unfinished ones only, so the oldest waits for nothing once nothing is in flight. Snapshots: when
-   admission is closed and all is applied, the snapshot can be published, and admission is open again. *)
+   An entry waits only for older unfinished entries, so the oldest one waits for nothing once nothing is in flight. Snapshots:
+   when admission is closed and all is applied, the snapshot can be published, and admission opens again. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline.
@@ -15,7 +15,7 @@ Variable length : nat.
 Variable workers : nat.
 Hypothesis somebody : 0 < workers.
 
-(* New entries wait for unfinished ones. So do entries that wait, and theirs are older. *)
+(* New entries wait for unfinished entries. Waiting entries do, too, and those that they wait for are older. *)
 Record waits_for_older (m : writeset.machine) : Prop := {
   last_unfinished : forall k i, last_of m k = Some i -> In i (unfinished m);
   last_everything_unfinished : forall i, last_everything m = Some i -> In i (unfinished m);
@@ -108,14 +108,14 @@ Proof.
   split; cbn; try reflexivity; try discriminate; [exact takes_whole | apply disciplined_once, writeset_disciplined].
 Qed.
 
-(* Snapshots: the machine inside is writeset's. *)
+(* Snapshots: the inner machine is that of writeset. *)
 Lemma snapshots_idle_hands_out : idle_hands_out log workers snapshots.
 Proof.
   intros m a b R. apply reach_inner in R. destruct (writeset_idle_hands_out _ _ _ R) as [A|(w & j & i & L & T)]; [now left|].
   right. exists w, j. eexists. split; [assumption|]. cbn in *. now rewrite T.
 Qed.
 
-(* With nothing in hand and all admitted entries written, the machine is idle. *)
+(* If all admitted entries are applied, the machine is idle. *)
 Lemma applied_is_idle x : reachable log length snapshots x -> all_applied snapshots x -> is_idle (inner (at_ x)) = true.
 Proof.
   intros R [H A]. destruct (reachable_kept log length snapshots (snapshots_disciplined log) x R) as [(b & M & B) _ _ _ _ RD].

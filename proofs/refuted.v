@@ -1,12 +1,12 @@
-(* What the strategies do not keep, each refuted by a run: the legacy lanes do not converge, and `barrier` and
-   `writeset` do not keep prefix. *)
+(* Levels that strategies do not keep, each refuted by a run: the legacy lanes do not converge, and `barrier` and `writeset`
+   do not keep prefix. *)
 
 Require Import List Bool Arith PArith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.runs.
 Require Replicheck.writeset Replicheck.barrier.
 Import ListNotations.
 
-(* src/ordering/lanes.rs: a FIFO lane a worker, and one for jobs without a key, which any worker takes. *)
+(* src/ordering/lanes.rs: a FIFO lane for each worker, and one lane for jobs without a key, which any worker takes. *)
 Record lanes := { queues : nat -> list job; keyless : list job }.
 
 Definition no_lanes : lanes := {| queues := fun _ => []; keyless := [] |}.
@@ -16,7 +16,7 @@ Definition push (lane : nat) (j : job) (m : lanes) : lanes :=
 
 Definition push_keyless (j : job) (m : lanes) : lanes := {| queues := queues m; keyless := keyless m ++ [j] |}.
 
-(* The older of what heads the worker's own queue and what heads the keyless one. *)
+(* The older of the two heads: that of the worker's own queue and that of the keyless queue. *)
 Definition pop (m : lanes) (w : nat) : option (job * lanes) :=
   let own := match queues m w with
              | [] => None
@@ -51,7 +51,7 @@ Definition flush_overtakes : list move :=
   [Admits; Takes 0; Admits; Takes 1; Writes 1; Finishes 1; Writes 0; Finishes 0].
 Definition two_lanes (k : key) : nat := if Pos.eqb k 1 then 0 else 1.
 
-(* On a store that remembers the last entry: the replica ends with SET, the master with FLUSHDB. *)
+(* On a store that holds only its last entry: the replica ends with SET, the master with FLUSHDB. *)
 Lemma overtaken_diverges s :
   option_map (fun x => entries (done x)) (play set_then_flush 2 s (start s) flush_overtakes) = Some [2; 1] ->
   ~ converges set_then_flush 2 s.

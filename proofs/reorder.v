@@ -1,7 +1,7 @@
 (* Reordering independent entries keeps the state: for any states, any entries, any length.
 
-   Entries carry their place in the log, so that equal ones are told apart. An order of them is *dependable* if every
-   two that depend on each other stand in the order of the log. All dependable orders of the same entries end alike. *)
+   Entries carry their place in the log, so that equal entries can be distinguished. An order of them is *dependable* if any
+   two entries that depend on each other are in log order. All dependable orders of the same entries end in the same state. *)
 
 Require Import List Permutation Sorted Arith Lia.
 Import ListNotations.
@@ -19,7 +19,7 @@ Definition run (s : State) (l : list Entry) : State := fold_left step l s.
 Definition in_log_order (a b : Entry) : Prop := place a < place b \/ dependent a b = false.
 Definition dependable (l : list Entry) : Prop := ForallOrdPairs in_log_order l.
 
-(* Two independent neighbours may be swapped, wherever they stand. *)
+(* Two independent neighbours may be swapped at any place. *)
 Theorem swap_keeps_state s l a b r :
   dependent a b = false -> run s (l ++ a :: b :: r) = run s (l ++ b :: a :: r).
 Proof.
@@ -109,7 +109,7 @@ Proof.
   - rewrite by_place_permutes, P. symmetry. apply by_place_permutes.
 Qed.
 
-(* The log itself is such an order. *)
+(* The log itself is a dependable order. *)
 Lemma log_is_dependable l : StronglySorted (fun x y => place x < place y) l -> dependable l.
 Proof.
   induction 1 as [|a l S IH A]; constructor; [|assumption].

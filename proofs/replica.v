@@ -1,9 +1,9 @@
 (* A replica: an ordering strategy, its workers, and what readers are shown.
 
-   `strategy` is the trait Ordering of src/ordering/mod.rs, `step` what src/apply and the worker pool do with it: admit in
-   log order, take, write, finish, each apart; any number of workers, any interleaving. A strategy is *disciplined* if
-   what it hands out has waited for the end of all that it conflicts with. discipline.v draws the
-   consequences. *)
+   `strategy` is the trait Ordering of src/ordering/mod.rs. `step` is what src/apply and the worker pool do with it: admit in
+   log order, take, write, finish, each as a step of its own; any number of workers, any interleaving. A strategy is
+   *disciplined* if it hands out an entry only after every entry that conflicts with it has finished. discipline.v proves
+   the consequences. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written.
@@ -39,8 +39,8 @@ Record state := {
   at_ : machine s;
   admitted : nat;
   hands : list (nat * job * bool);  (* a worker, its job, whether the batch is written *)
-  done : list job;                  (* batches written, in this order *)
-  shown : list job;                 (* the batches whose outcome readers see *)
+  done : list job;                  (* the written batches, in the order of their writes *)
+  shown : list job;                 (* the batches whose effects readers see *)
 }.
 
 Definition start : state := {| at_ := fresh s; admitted := 0; hands := []; done := []; shown := [] |}.
@@ -77,7 +77,7 @@ Definition reachable (x : state) : Prop := steps start x.
 Definition entries (d : list job) : list nat := flat_map lsns d.
 Definition is_whole (d : list job) : Prop := Forall (fun j => part j = None) d.
 
-(* The levels of DESIGN.md, said of every run of every length. *)
+(* The levels of src/invariant.rs, for every run of every length. *)
 Definition all_written (x : state) : Prop := forall i, 1 <= i <= length -> In i (entries (done x)).
 
 Definition converges : Prop := forall x, reachable x -> all_written x ->
@@ -102,12 +102,12 @@ Proof.
   exact (steps_more _ _ _ (IH H) S).
 Qed.
 
-(* An invariant of single steps holds wherever one gets to. *)
+(* An invariant of single steps holds in every reachable state. *)
 Lemma invariant (P : state -> Prop) :
   P start -> (forall x y, P x -> step x y -> P y) -> forall x, reachable x -> P x.
 Proof. intros B S x R. unfold reachable in R. remember start as o. induction R; subst; eauto. Qed.
 
-(* The machine alone, with what it has handed out (`out`) and what has come back (`back`). *)
+(* The machine alone, with the jobs that it has handed out (`out`) and those that have come back (`back`). *)
 Inductive machine_reach : machine s -> nat -> list job -> list job -> Prop :=
 | mr_fresh : machine_reach (fresh s) 0 [] []
 | mr_admit m a o b : machine_reach m a o b -> admits s m = true ->

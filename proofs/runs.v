@@ -1,4 +1,4 @@
-(* Runs of a replica as lists of moves, so that a counterexample is written as it happens and found by computing. *)
+(* Runs of a replica as lists of moves, so that a counterexample is written step by step and checked by computing. *)
 
 Require Import List Bool Arith.
 Require Import Replicheck.key_set Replicheck.replica.
@@ -11,7 +11,7 @@ Variable log : nat -> key_set.
 Variable length : nat.
 Variable s : strategy.
 
-(* The hand of that worker, with those before and after it. *)
+(* The job that worker `w` holds, written (`f` true) or not, with the hands before and after it. *)
 Fixpoint hand (w : nat) (f : bool) (h : list (nat * job * bool)) :
   option (list (nat * job * bool) * job * list (nat * job * bool)) :=
   match h with

@@ -1,7 +1,7 @@
 (* `writeset_snapshots` (src/ordering/writeset_snapshots.rs): readers on published snapshots see only prefixes.
 
-   Workers run ahead of each other as under `writeset`. A snapshot is published when admission is closed and nothing is
-   unfinished: then all admitted entries are written, and the store is the master's after the last of them. *)
+   Workers run out of order as under `writeset`. A snapshot is published when admission is closed and nothing is unfinished:
+   then all admitted entries are written, and the store is the master's store after the last of them. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline Replicheck.writeset.
@@ -54,7 +54,7 @@ Proof.
   exact (writeset_disciplined log _ _ _ _ _ _ _ R E).
 Qed.
 
-(* What is published is whole: all entries up to some n, and nothing else. *)
+(* A published snapshot is whole: it has all entries up to some n, and nothing else. *)
 Definition shows (x : state snapshots) (n : nat) : Prop :=
   exists ns, shown x = map whole ns /\ well_written log n ns /\ (forall i, 1 <= i <= n -> In i ns).
 

@@ -1,4 +1,4 @@
-(* The command table of src/command/ judged by computation: see command_rules.v. *)
+(* The command table of src/command/, judged by computation; the rules are in command_rules.v. *)
 
 Require Import String Ascii List Bool Arith.
 Require Import Replicheck.key_set Replicheck.command_rules Replicheck.generated_tables.
@@ -33,7 +33,7 @@ Theorem every_command_is_sampled row :
   In row commands -> existsb (fun s => String.eqb (fst (fst s)) (fst (fst row))) samples = true.
 Proof. revert row. apply forallb_forall. vm_compute. reflexivity. Qed.
 
-(* KeySet::conflicts_with on any two of the rows of `verdicts` is what the rules and `conflicts` say. *)
+(* KeySet::conflicts_with on any two rows of `verdicts` is what the rules and `conflicts` say. *)
 Definition bits_are (bits : list bool) (expected : list (option bool)) : bool :=
   (length bits =? length expected)
   && forallb (fun b => match snd b with Some e => Bool.eqb (fst b) e | None => false end) (combine bits expected).
@@ -56,7 +56,7 @@ Theorem every_command_has_a_verdict row :
   In row commands -> existsb (fun v => String.eqb (fst (fst v)) (fst (fst row))) verdicts = true.
 Proof. revert row. apply forallb_forall. vm_compute. reflexivity. Qed.
 
-(* Effects that were seen: by a command that writes, on keys that its rule names. *)
+(* The effects that were seen are of a command that writes, on keys that its rule names. *)
 Definition effect_is_covered (e : string * nat * option (list (list nat))) : bool :=
   let '(name, count, places) := e in
   match row_of name, places with

@@ -1,9 +1,9 @@
-(* The trace checker: may these batches, with these ticks, be what a correct replica did?
+(* The trace checker: could a correct replica have written these batches at these ticks?
 
    A trace gives each batch, in the order of the log, with the tick before its write and the tick after it. The checker
    accepts if each batch that depends on an earlier one started after that one had finished. It goes through the trace
-   once and keeps, for each key, the first tick at which the next batch of that key may start. `accepts_iff` says that
-   it computes just this; trace_exact.v says why this is the right question. *)
+   once and keeps, for each key, the first tick at which the next batch of that key may start. `accepts_iff` proves that it
+   computes exactly this; trace_exact.v proves why this is the right question. *)
 
 Require Import List Bool PArith NArith Lia FMapPositive.
 Require Import Replicheck.key_set.
@@ -14,7 +14,7 @@ Module Map := PositiveMap.
 
 Record batch := { keys : key_set; start : N; finish : N }.
 
-(* First ticks at which a batch may start, 0 = any: for each key as the last batches that name it say, … *)
+(* First ticks at which a batch may start, 0 = any: for each key after the last batches that name it, … *)
 Record floors := {
   of_key : Map.t N;
   everything : N;  (* … after the last batches that touch everything, … *)
@@ -48,7 +48,7 @@ Definition raise (f : floors) (b : batch) : floors :=
       {| of_key := fold_left (raise_key after) ks (of_key f); everything := everything f; all := N.max (all f) after |}
   end.
 
-(* The place of the first batch that may not be, if there is one. *)
+(* The place of the first batch that starts too early, if there is one. *)
 Fixpoint first_wrong (f : floors) (place : N) (trace : list batch) : option N :=
   match trace with
   | [] => None
@@ -59,11 +59,11 @@ Fixpoint first_wrong (f : floors) (place : N) (trace : list batch) : option N :=
 Definition accepts (trace : list batch) : bool :=
   match first_wrong no_floors 0 trace with None => true | Some _ => false end.
 
-(* What it is to say. *)
+(* The specification. *)
 Definition sane (b : batch) : Prop := start b <= finish b.
 Definition apart (a b : batch) : Prop := conflicts (keys a) (keys b) = true -> finish a < start b.
 
-(* The floors stand for the batches before. *)
+(* The floors represent the batches before. *)
 Definition stands_for (f : floors) (before : list batch) : Prop :=
   (forall k tick, floor_of f k <= tick <->
      forall b ks, In b before -> keys b = Keys ks -> In k ks -> finish b < tick)

@@ -1,10 +1,10 @@
-(* Why the trace checker asks the right question: accepted = consistent, whatever happened inside the ticks.
+(* Why the trace checker asks the right question: accepted = consistent, whatever happened between the ticks.
 
-   A batch takes effect at some instant between its two ticks; nobody knows which. What may have happened is any order
-   of the batches in which none that finished before another started comes after it (an order in time). The checker
-   accepts a trace exactly if every such order keeps dependent batches in log order, so
+   A batch takes effect at some unknown instant between its two ticks. An *order in time* is any order of the batches that
+   the ticks permit: a batch that finished before another one started does not come after it. The checker accepts a trace
+   if and only if every order in time keeps dependent batches in log order. Therefore
    - soundness: an accepted trace ends in the master's state, in whatever order its batches took effect;
-   - completeness: a refused one has an order in time that puts a batch before one that it depends on. *)
+   - completeness: a refused trace has an order in time that puts a batch before one that it depends on. *)
 
 Require Import List Bool Permutation Sorted NArith Arith Lia.
 Require Import Replicheck.key_set Replicheck.reorder Replicheck.trace_check.
@@ -20,7 +20,7 @@ Definition dependent (a b : placed) : bool := conflicts (keys (snd a)) (keys (sn
 
 Definition not_after (a b : placed) : Prop := ~ (finish (snd b) < start (snd a))%N.
 
-(* What may have happened: the batches of the trace, each once, in an order that the ticks permit. *)
+(* An order in time: the batches of the trace, each once, in an order that the ticks permit. *)
 Definition order_in_time (trace : list batch) (l : list placed) : Prop :=
   Permutation (number 0 trace) l /\ ForallOrdPairs not_after l.
 
@@ -82,7 +82,7 @@ Proof.
   destruct Ia as [->|Ia], Ib as [->|Ib]; auto; exfalso; apply NI; [rewrite E | rewrite <- E]; now apply in_map.
 Qed.
 
-(* Soundness, of orders. *)
+(* Soundness for orders. *)
 Theorem accepted_orders_are_dependable trace l :
   accepts trace = true -> order_in_time trace l -> dependable placed fst dependent l.
 Proof.
@@ -97,7 +97,7 @@ Proof.
   - exfalso. apply N. apply (number_pairs trace 0 O b a Ib Ia G). now rewrite conflicts_sym.
 Qed.
 
-(* Soundness, of states: for any store on which batches that share no key commute. *)
+(* Soundness for states: on any store on which batches that share no key commute. *)
 Theorem accepted_traces_end_as_the_log (State : Type) (write : State -> batch -> State) :
   (forall s a b, conflicts (keys a) (keys b) = false -> write (write s a) b = write (write s b) a) ->
   forall trace l s, accepts trace = true -> order_in_time trace l ->
@@ -115,8 +115,8 @@ Proof.
   - apply (accepted_orders_are_dependable trace); [assumption | now split].
 Qed.
 
-(* Completeness. A batch b starts before an earlier one, a, has finished: let b take effect at its start, a at its
-   finish and every other at its start. *)
+(* Completeness. A batch b starts before an earlier batch a has finished: let b take effect at its start, a at its finish,
+   and every other batch at its start. *)
 Section Completeness.
 Variable instant : placed -> N.
 

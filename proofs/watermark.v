@@ -1,4 +1,4 @@
-(* The watermark (src/apply/watermark.rs) is what it says: all entries up to it are done, and the next is not. *)
+(* The watermark (src/apply/watermark.rs) is correct: all entries up to it are done, and the next one is not. *)
 
 Require Import List Bool Arith Lia.
 Import ListNotations.
@@ -8,7 +8,7 @@ Record watermark := { low : nat; above : list nat }.
 Definition has (n : nat) (l : list nat) : bool := existsb (Nat.eqb n) l.
 Definition without (n : nat) (l : list nat) : list nat := filter (fun x => negb (x =? n)) l.
 
-(* `while above.remove(low + 1)`: each round takes one away, so as many rounds as there are suffice. *)
+(* `while above.remove(low + 1)`: each round removes one element, so as many rounds as there are elements suffice. *)
 Fixpoint advance (rounds : nat) (w : watermark) : watermark :=
   match rounds with
   | 0 => w
@@ -39,7 +39,7 @@ Proof.
   destruct (Nat.eqb_spec x n); simpl; [lia|]. destruct I as [->|I]; [congruence|]. specialize (IH I). lia.
 Qed.
 
-(* The entries that are done are those up to `low` and those in `above`; `low + 1` is none of them. *)
+(* The done entries are those up to `low` and those in `above`; `low + 1` is not done. *)
 Definition marks (w : watermark) (d : nat -> Prop) : Prop :=
   (forall n, 1 <= n -> d n <-> n <= low w \/ In n (above w)) /\ (forall n, In n (above w) -> low w < n).
 
@@ -70,7 +70,7 @@ Proof.
     destruct I as [->|I]; [assumption|]. apply in_without in I as [I _]. now apply A.
 Qed.
 
-(* After any entries, in any order, once or more often: the highest mark up to which all are done. *)
+(* After any entries were done, in any order, once or more often: the highest number up to which all are done. *)
 Theorem watermark_is_the_highest from ns : Forall (fun n => 1 <= n) ns ->
   let w := fold_left done ns {| low := from; above := [] |} in
   (forall n, 1 <= n <= low w -> n <= from \/ In n ns) /\ ~ (S (low w) <= from \/ In (S (low w)) ns).

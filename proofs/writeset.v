@@ -1,13 +1,13 @@
-(* `writeset` (src/ordering/writeset.rs): waiting for the last entry that touched each key is waiting for all of them.
+(* `writeset` (src/ordering/writeset.rs): to wait for the last entry that touched each key is to wait for all of them.
 
-   An entry waits for the last unfinished entry of each of its keys only. Whoever conflicted before was waited for by
-   that one, and is done when it is done. So the strategy is disciplined and keeps per_key_order; it does not keep
-   prefix, as a run of two entries shows.
+   An entry waits only for the last unfinished entry of each of its keys. That entry waited for the conflicting entries
+   before it, so they have finished when it has finished. So the strategy is disciplined and keeps per_key_order. It does
+   not keep prefix, as a run of two entries shows.
 
-   What Rust has otherwise: a waiting entry knows how many it waits for, and each unfinished one who waits for it; here the
-   list of those waited for stands with the waiting entry. Everything waits here for all that is unfinished, there only
-   from the last everything on, which waited for the rest. That both offer the same entries is compared, not proved:
-   tests/machines/guards.rs. *)
+   The Rust machine differs in two points. There a waiting entry has the number of entries that it waits for, and each
+   unfinished entry has the list of those that wait for it; here a waiting entry has the list of those that it waits for. Here
+   `Everything` waits for all that is unfinished; there only for entries from the last `Everything` on, which itself waited
+   for the rest. That both offer the same entries is compared, not proved: tests/machines/guards.rs. *)
 
 Require Import List Bool Arith Lia.
 Require Import Replicheck.key_set Replicheck.written Replicheck.replica Replicheck.discipline.
@@ -16,7 +16,7 @@ Import ListNotations.
 Record machine := {
   last_of : key -> option nat;         (* the last unfinished entry that touches a key *)
   last_everything : option nat;        (* … and that touches everything *)
-  waiting : list (nat * list nat);     (* not taken yet, with the unfinished entries waited for; oldest first *)
+  waiting : list (nat * list nat);     (* not taken yet, with the unfinished entries that each waits for; oldest first *)
   in_flight : list nat;
 }.
 

@@ -1,9 +1,9 @@
-(* What the order in which entries were written says about what readers see.
+(* From the order in which entries were written to what readers see.
 
    Entries are 1, 2, …; `log n` gives the keys of entry n. `done` lists the entries in the order in which they were
    written. It is *well written* if each is written once, after every earlier entry that it conflicts with. Then
-   - when all are there, the store is the master's (convergence), whatever the entries do, as long as those that share
-     no key commute;
+   - when all entries are written, the store is the master's (convergence), whatever the entries do, as long as entries
+     that share no key commute;
    - the version of a key, the last entry written that touches it, never goes back and is one that the master had
      (per_key_order: src/invariant.rs). *)
 
@@ -17,7 +17,7 @@ Variable log : nat -> key_set.
 Definition touches (k : key) (n : nat) : bool := contains (log n) k.
 Definition conflict (i j : nat) : bool := conflicts (log i) (log j).
 
-(* Versions::of after these entries *)
+(* Versions::of after these entries. *)
 Definition version (done : list nat) (k : key) : nat :=
   fold_left (fun v n => if touches k n then n else v) done 0.
 
@@ -39,7 +39,7 @@ Proof. unfold version. apply fold_left_app. Qed.
 Lemma version_snoc p j k : version (p ++ [j]) k = if touches k j then j else version p k.
 Proof. rewrite version_app. reflexivity. Qed.
 
-(* A version is a written entry that touches the key, or nothing did. *)
+(* A version is a written entry that touches the key, or 0 if no such entry is written. *)
 Lemma version_written done k :
   (version done k = 0 /\ forall i, In i done -> touches k i = false)
   \/ (In (version done k) done /\ touches k (version done k) = true).
@@ -59,7 +59,7 @@ Qed.
 Lemma touch_conflict i j k : touches k i = true -> touches k j = true -> conflict i j = true.
 Proof. apply shared_key_conflicts. Qed.
 
-(* Of the entries that touch a key, the last one written is the greatest. *)
+(* Of the entries that touch a key, the one written last has the greatest number. *)
 Lemma version_greatest done k i : NoDup done -> waited done -> (forall x, In x done -> 1 <= x) ->
   In i done -> touches k i = true -> i <= version done k.
 Proof.
@@ -71,7 +71,7 @@ Proof.
   assert (R' : forall x, In x done -> 1 <= x) by (intros; apply R, in_or_app; now left).
   apply in_app_or in I as [I|[->|[]]]; [|rewrite T; lia].
   destruct (touches k j) eqn:TJ; [|auto].
-  (* were i > j, j would stand before i *)
+  (* if i > j, j would be before i *)
   destruct (le_lt_dec i j) as [|G]; [assumption|]. exfalso. apply NJ.
   apply in_split in I as (p & q & ->).
   apply in_or_app. left. apply (W' p i q j eq_refl).
@@ -87,7 +87,7 @@ Proof.
   apply version_greatest; auto; [intros x Ix; now apply R | apply in_or_app; now left].
 Qed.
 
-(* per_key_order, second half: each version is one that the master had, and he had it right after that entry. *)
+(* per_key_order, second half: each version is one that the master had, namely right after that entry. *)
 Theorem versions_were_the_masters done k :
   version (prefix (version done k)) k = version done k.
 Proof.
@@ -136,7 +136,7 @@ Proof.
   - apply IH. exists (h ++ [a]). now rewrite <- app_assoc.
 Qed.
 
-(* Convergence: when every entry is written, the store is the master's; the same for any prefix that is complete. *)
+(* Convergence: when every entry is written, the store is the master's. The same holds for any complete prefix. *)
 Theorem complete_is_the_masters (State : Type) (apply : State -> nat -> State) n done s :
   (forall s i j, conflict i j = false -> apply (apply s i) j = apply (apply s j) i) ->
   well_written n done -> (forall i, 1 <= i <= n -> In i done) ->

@@ -1,14 +1,15 @@
-(* Drives the strategies' machines extracted from the proofs: every log of up to six entries over three keys, of up to four
-   with batches of other sizes.
+(* Drives the strategies' machines extracted from the proofs: over every log of up to six entries over three keys, and of up
+   to four entries with batches of other sizes.
 
-     guards lines            what tests/golden/guards/lines.txt holds
-     guards show NAME LOG N  the lines of all logs of N entries that begin with LOG: to look at a difference
+     guards lines            prints the content of tests/golden/guards/lines.txt
+     guards show NAME LOG N  prints the lines of all logs of N entries that begin with LOG, to look at a difference
 
-   tests/machines/guards.rs walks the engine's machines in the same way, and says what a line is. Where two ways lead to
-   one place, the two machines are compared by all that they are: what holds is of every interleaving.
+   tests/machines/guards.rs walks the engine's machines in the same way, and describes the format of a line. Where two ways
+   lead to one place, the whole states of the two machines are compared: so the result holds for every interleaving.
 
-   A batch of several entries is what the machine, which has no batches but `serial`'s, does with them one by one while
-   nobody else does anything: each entry has to be offered, and to be allowed to be written, when its turn comes. *)
+   Only the machine of `serial` has batches of several entries. For every other strategy a batch is what the machine does
+   with its entries one by one while no other worker takes a step: each entry must be offered, and must be allowed to be
+   written, when its turn comes. *)
 
 open Machines
 
@@ -25,25 +26,25 @@ let keys = function
   | "-" -> Keys []
   | letters -> Keys (List.map (fun letter -> positive (Char.code letter - 96)) (List.of_seq (String.to_seq letters)))
 
-(* How a batch of several entries comes of a machine that hands out one at a time. *)
+(* How a batch of several entries is formed with a machine that hands out one entry at a time. *)
 type batches =
   | As_handed_out  (* one job of the machine: `serial` has runs of several *)
-  | Taken_together  (* as many as are offered at once, up to the limit; written and finished in their order *)
-  | Held_lanes  (* one, then those behind it that stand in its lanes only: taken once the one before is finished *)
+  | Taken_together  (* as many entries as are offered at once, up to the limit; written and finished in their order *)
+  | Held_lanes  (* one entry, then those behind it that are in its lanes only; each is taken once the one before has finished *)
 
 type case = {
   name : string;
   workers : int;
   machine : strategy;
   batches : batches;
-  limit : int;  (* entries of a batch, at most *)
+  limit : int;  (* most entries of a batch *)
   forgets : bool;  (* a job is forgotten when it is taken *)
-  entries : int;  (* of the longest logs *)
-  interleaved : int;  (* up to so many entries all interleavings, beyond it all sets of finished entries *)
+  entries : int;  (* length of the longest logs *)
+  interleaved : int;  (* all interleavings up to this length, all sets of finished entries for longer logs *)
   plain : Obj.t -> Obj.t * Obj.t;
 }
 
-(* `plain`: the machine with its functions as tables, and the same as data that can be compared: sets are in order. *)
+(* `plain`: the machine with its functions as tables, and the same as data that can be compared, with sorted sets. *)
 let table read count f =
   let values = Array.init count f in
   (values, fun argument -> values.(read argument))
@@ -106,8 +107,8 @@ let cases = [
   batched 3 Taken_together snapshots_case;
 ]
 
-(* `flying` and `finished`: four bits an entry, for the whole of it and for the part of each key; `behind`: of an entry in
-   flight the first one of its batch, 0 if it is that. *)
+(* `flying` and `finished`: four bits for each entry, one for the whole entry and one for the part of each key. `behind`: for
+   an entry in flight the first entry of its batch, 0 if it is that entry itself. *)
 type place = { closed : bool; finished : int; flying : int; behind : int }
 type state = { at : Obj.t; hands : job list list }  (* batches in flight, in order *)
 
@@ -150,7 +151,7 @@ let write_state case line log place state offered =
   | Some lsn -> Buffer.add_char line '='; Buffer.add_string line (string_of_int (int lsn))
   | None -> ()
 
-(* Of the lanes held the oldest head, with the worker who is to take it; none if it stands in another lane, too. *)
+(* The oldest head of the held lanes, with the worker that must take it; none if this entry is in another lane, too. *)
 let follower held at =
   let machine : machine0 = Obj.obj at in
   let head lane = match machine.lanes (nat lane) with n :: _ -> Some n | [] -> None in
@@ -162,7 +163,7 @@ let follower held at =
 
 let held at job = List.map int (List.assoc job.first (Obj.obj at : machine0).stands_in)
 
-(* One entry of a batch, when its turn comes. *)
+(* Writes and finishes one entry of a batch, when its turn comes. *)
 let write_and_finish case at job =
   if not (case.machine.may_write at job) then failwith (case.name ^ ": an entry of a batch may not be written in its turn");
   case.machine.finish at job
@@ -172,7 +173,7 @@ let take_behind case at (worker, n) =
   | Some (job, at) when job = { first = n; last = n; part = None } -> (job, at)
   | _ -> failwith (case.name ^ ": an entry of a batch is not offered in its turn")
 
-(* The jobs that go along with one that was taken, and the machine that has handed all of them out. *)
+(* The other jobs of the batch of a job that was taken, and the machine that has handed out all of them. *)
 let along case worker job at =
   let rec together left at =
     match if left = 0 then None else case.machine.take at (nat worker) with
@@ -201,7 +202,7 @@ let take case worker (place, state) =
       let place = { place with flying = place.flying lor bits batch; behind = place.behind lor behind batch } in
       Some (batch, (place, { at; hands }))
 
-(* The machine once all of the batch is written and finished, one entry after the other. *)
+(* The machine after the entries of the batch were written and finished, one after the other. *)
 let after case at batch =
   match case.batches with
   | As_handed_out | Taken_together -> List.fold_left (write_and_finish case) at batch
@@ -212,7 +213,7 @@ let after case at batch =
         | Some (worker, n) when n = job.first ->
             let job, at = take_behind case at (worker, n) in
             write_and_finish case at job
-        | _ -> failwith (case.name ^ ": another entry has come into a batch")
+        | _ -> failwith (case.name ^ ": another entry is next in a batch")
       in
       List.fold_left next (write_and_finish case at (List.hd batch)) (List.tl batch)
 
@@ -222,7 +223,7 @@ let finish case batch (place, state) =
   ( { left with finished = place.finished lor taken },
     { at = fst (case.plain (after case state.at batch)); hands = List.filter (fun other -> other != batch) state.hands } )
 
-(* What is offered there, and where one call leads from there. *)
+(* What is offered in this state, and the states to which one call leads. *)
 let next case (place, state) =
   let offered = Buffer.create 8 in
   Buffer.add_char offered '>';
@@ -251,14 +252,14 @@ let reachable case to_do =
         let state = { state with at } in
         match Places.find_opt place states with
         | Some (_, _, known) when known = seen -> go states to_do
-        | Some _ -> failwith (case.name ^ ": two ways, two machines")
+        | Some _ -> failwith (case.name ^ ": two ways to one state give two different machines")
         | None ->
             let offered, next = next case (place, state) in
             go (Places.add place (state, offered, seen) states) (next @ to_do))
   in
   go Places.empty to_do
 
-(* Everything in flight that can be, then every set of entries finished, in log order. *)
+(* Puts everything in flight that can be, then finishes every set of entries, in log order. *)
 let rec finished_sets case line log there =
   let rec drain worker there =
     if worker = case.workers then there
@@ -301,7 +302,7 @@ let walk_all case note =
   let start = ({ closed = false; finished = 0; flying = 0; behind = 0 }, { at = case.machine.fresh; hands = [] }) in
   walk case [] (reachable case [ start ]) note
 
-(* CRC32C, as the engine's crate has it. *)
+(* CRC32C, as the crate of the engine computes it. *)
 let crc_table =
   let shift byte = if byte land 1 = 1 then (byte lsr 1) lxor 0x82f63b78 else byte lsr 1 in
   Array.init 256 (fun byte -> List.fold_left (fun byte _ -> shift byte) byte (List.init 8 Fun.id))

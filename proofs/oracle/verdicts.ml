@@ -1,11 +1,11 @@
 (* Drives the extracted trace checker.
 
-     verdicts corpus SEED COUNT   random traces with its verdicts, one a line; the same seed, the same lines
-     verdicts judge               reads such lines, judges them anew and prints them
-     verdicts speed ENTRIES       judges a long trace, accepted and refused; prints the seconds
+     verdicts corpus SEED COUNT   prints random traces with the checker's verdicts, one a line; one seed gives the same lines
+     verdicts judge               reads such lines, judges them again and prints them
+     verdicts speed ENTRIES       judges a long trace that is accepted and one that is refused; prints the seconds
 
-   A line: batches in log order as KEYS@START-FINISH, then the verdict: `ok`, or the place of the first batch that may
-   not be (from 0). KEYS: numbers from 1, `*` for everything, `-` for none.
+   A line has the batches in log order as KEYS@START-FINISH, then the verdict: `ok`, or the place (from 0) of the first batch
+   that starts too early or finishes before it starts. KEYS: numbers from 1, `*` for everything, `-` for none.
      1,2@0-3 *@4-5 -@0-9 2@5-6 : 3 *)
 
 open Checker
@@ -61,7 +61,7 @@ let parse line =
   let rec rows = function ":" :: _ -> [] | word :: rest -> row word :: rows rest | [] -> failwith "no verdict" in
   rows words
 
-(* A generator of our own, so that the lines do not depend on OCaml's version. *)
+(* A random generator of our own, so that the lines do not depend on the version of OCaml. *)
 let state = ref 1
 let below n =
   state := ((!state * 1103515245) + 12345) land 0x3fffffff;
@@ -84,8 +84,8 @@ let share a b =
   | All, _ | _, All -> true
   | Some_keys a, Some_keys b -> List.exists (fun key -> List.mem key b) a
 
-(* Batches that mostly start when those that they depend on are done, sometimes a tick too early, and now and then with
-   ticks of any kind. *)
+(* Draws a trace. Most batches start after those that they depend on have finished, a few one tick too early, and a few at
+   any tick. *)
 let draw_trace () =
   let rec grow before left =
     if left = 0 then List.rev before else
@@ -104,8 +104,8 @@ let seconds work =
   let result = work () in
   (result, Sys.time () -. started)
 
-(* Ten or so batches at a time, all keys apart, and every thousandth touches everything; if `wrong`, the last one starts
-   before the last but one that touches its key has finished. *)
+(* A long trace: about ten batches overlap, with different keys, and every thousandth batch touches everything. If `wrong`,
+   the last batch starts before the last but one, which touches the same keys, has finished. *)
 let long entries wrong =
   let keys i = [ 1 + (i mod 499); 1000 + (i mod 997) ] in
   let row i =

@@ -1,12 +1,12 @@
-/* Liveness of `barrier` (src/ordering/barrier.rs): with weakly fair workers every entry is applied, and nobody hangs.
+/* Liveness of `barrier` (src/ordering/barrier.rs): with weakly fair workers every entry is applied, and no worker hangs.
 
-   WORKERS lanes, ENTRIES entries of every kind: the log is chosen entry by entry, so every log of that length is in the
-   search. An entry stands in the lanes of its set (a bit a lane; all of them for FLUSHDB); it starts when it heads each,
-   is written, and leaves them when it is finished. `noise` runs for ever beside them: without fairness nothing would
-   ever have to happen.
+   There are WORKERS lanes and ENTRIES entries of every kind. The log is chosen entry by entry, so the search covers every
+   log of that length. An entry is in the lanes of its set (one bit for each lane; all of them for FLUSHDB). It starts when
+   it is at the head of each of its lanes, is written, and leaves the lanes when it has finished. `noise` runs for ever
+   beside the workers, so without fairness no other process would ever have to take a step.
 
-   FAULT 1: an entry is finished without leaving its last lane. FAULT 2: lanes are not filled in log order: entries of
-   several lanes are put in front of the highest one. Both must be found. */
+   FAULT 1: an entry finishes without leaving its last lane. FAULT 2: lanes are not filled in log order: in the highest lane
+   an entry of several lanes is put at the front. Both must be found. */
 
 #ifndef WORKERS
 #define WORKERS 3
@@ -60,7 +60,7 @@ active proctype admission() {
   od
 }
 
-/* Entry n heads every lane of its set, and worker w has the lowest of them. */
+/* Entry n is at the head of every lane of its set, and worker w has the lowest of these lanes. */
 #define heads(l, n) (lane[l].length > 0 && lane[l].at[0] == n)
 #define in_set(l, n) (set[n] & (1 << (l)))
 #define lowest(w, n) (in_set(w, n) && (set[n] & ((1 << (w)) - 1)) == 0)
