@@ -184,7 +184,11 @@ fn numbered<M: Judged>(
 
 /// The steps of a path: from the first initial state that has it and, if `invariant` is named, ends with that broken.
 /// Errors: no initial state has it, or ends so.
-pub fn follow<M: Judged>(model: &M, path: &[usize], invariant: Option<&str>) -> Result<Walked<M>, PathError> {
+pub fn walk_to<M: Judged>(
+    model: &M,
+    path: &[usize],
+    invariant: Option<&str>,
+) -> Result<Walked<M>, PathError> {
     let index = |name: &str| model.invariants().iter().position(|known| *known == name);
     let mut error = None;
     for initial in model.init_states() {

@@ -89,9 +89,9 @@ impl Model {
 
     /// The story of a path: from the first initial state that has it and, if `invariant` is named, ends with that broken. Errors:
     /// no initial state has it, or ends so.
-    pub fn follow(&self, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
+    pub fn story_of(&self, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
         fn told<M: Narrate>(model: &M, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
-            let actions = path::follow(model, path, invariant)?.into_iter().map(|(_, action, _)| action);
+            let actions = path::walk_to(model, path, invariant)?.into_iter().map(|(_, action, _)| action);
             Ok(Story { path: Path::from(path), ..model.story(&actions.collect::<Vec<_>>()) })
         }
         match self {

@@ -3,7 +3,7 @@
 use super::catalogue::judged;
 use replicheck::models::experiment::{Experiment, judges};
 use replicheck::models::judged::Judged;
-use replicheck::models::path::{PathError, follow};
+use replicheck::models::path::{PathError, walk_to};
 use replicheck::models::story::Story;
 use replicheck::models::trace::Trace;
 
@@ -21,7 +21,7 @@ fn traces() -> Vec<(&'static str, Experiment, Trace)> {
 
 /// The story of a path by number. Errors: there is no such path, or it does not break `invariant`.
 fn followed(experiment: &Experiment, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
-    experiment.model().expect("a short program").follow(path, invariant)
+    experiment.model().expect("a short program").story_of(path, invariant)
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn trace_of_the_second_clock_is_walked_from_that_clock() {
         serde_json::from_str(r#"{"tick_ms": 1000, "delay_ticks": 0, "skews": [0, 1]}"#).expect("it is one");
     let both = both.experiment().expect("known names");
     let model = both.expiry_model(judges(&trace.invariant.clone().expect("named"))).expect("a policy");
-    let taken = follow(&model, &trace.path, trace.invariant.as_deref()).expect("the second has it");
+    let taken = walk_to(&model, &trace.path, trace.invariant.as_deref()).expect("the second has it");
     assert_eq!(taken[0].0.skew, 1, "with equal clocks nothing is broken");
     let (_, _, end) = taken.last().expect("steps");
     assert!(model.broken(end).0 != 0);

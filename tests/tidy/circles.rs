@@ -128,7 +128,11 @@ fn circles_of_two_and_three_files_are_reported() {
     ];
     let found = circles(&two);
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found[0].to_string().contains("models/path.rs → models/story.rs → models/path.rs"), "{}", found[0]);
+    assert!(
+        found[0].to_string().contains("models/path.rs → models/story.rs → models/path.rs"),
+        "{}",
+        found[0]
+    );
     let three = [
         file("models/a/mod.rs", "mod b;\nfn f() { b::g() }"),
         file("models/a/b.rs", "use super::super::c::h;"),

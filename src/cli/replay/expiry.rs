@@ -99,7 +99,7 @@ pub fn run(
     let cluster = Cluster::start(handle, folder, setup)?;
     let mut run = Run { cluster, start, ran: Ran::new(choice), readers: Readers::new(start) };
     for (number, (order, stored)) in (1..).zip(orders) {
-        run.follow(order)?;
+        run.carry_out(order)?;
         if is_recorded {
             run.compare(number, stored)?;
         }
@@ -140,7 +140,7 @@ struct Readers {
 }
 
 impl Run {
-    fn follow(&mut self, order: &Order) -> Result<(), String> {
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
         match order {
             Order::Send(command) => self.send(command),
             Order::Pass(ms) => {

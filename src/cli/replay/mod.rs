@@ -20,7 +20,7 @@ use replicheck::models::choice::{Choice, Kind};
 use replicheck::models::experiment::{Experiment, Model, judges};
 use replicheck::models::expiry::Judges;
 use replicheck::models::judged::InvariantSet;
-use replicheck::models::path::{PathError, follow};
+use replicheck::models::path::{PathError, walk_to};
 use replicheck::models::story::{KeyRow, Story};
 use replicheck::models::trace::{Trace, TraceError};
 use std::io::Write;
@@ -254,7 +254,7 @@ fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, String> {
     let in_words = |error: PathError| error.to_string();
     match experiment.model().map_err(|error| error.to_string())? {
         Model::Ordering(model) => {
-            let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;
+            let path = walk_to(&*model, &trace.path, invariant).map_err(in_words)?;
             Ok(Orders::Ordering(orders::orders(&model, &path)?))
         }
         Model::Expiry(models) => {
@@ -263,7 +263,7 @@ fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, String> {
                 Some(Judges::Reads) => reads,
                 Some(Judges::State) | None => state,
             };
-            let path = follow(model, &trace.path, invariant).map_err(in_words)?;
+            let path = walk_to(model, &trace.path, invariant).map_err(in_words)?;
             let (orders, skew) = expiry::orders(model, &path)?;
             Ok(Orders::Expiry(orders, skew))
         }

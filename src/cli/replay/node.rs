@@ -55,14 +55,14 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     answer(&see(&node.engine).map(Into::into))?;
     for line in std::io::stdin().lock().lines() {
         let order = serde_json::from_str(&line?).map_err(std::io::Error::from)?;
-        answer(&follow(&node.engine, order))?;
+        answer(&carry_out(&node.engine, order))?;
     }
     // The process that gave the orders has ended.
     node.engine.abandon();
     Ok(Outcome::Expected)
 }
 
-fn follow(engine: &Engine, order: Order) -> Answer {
+fn carry_out(engine: &Engine, order: Order) -> Answer {
     match order {
         Order::Look => {}
         Order::LetBegin(line) => engine.let_begin(&job(line)),

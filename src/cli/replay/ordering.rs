@@ -50,7 +50,7 @@ pub fn run(
     let mut run =
         Run { cluster, reads, shows_prefixes, is_recorded, ran: Ran::new(choice), readers: Readers::new() };
     for (number, (order, given)) in (1..).zip(orders) {
-        run.follow(order)?;
+        run.carry_out(order)?;
         if let (Some(given), true) = (given, is_recorded) {
             run.compare(number, given)?;
         }
@@ -79,7 +79,7 @@ struct Run {
 }
 
 impl Run {
-    fn follow(&mut self, order: &Order) -> Result<(), String> {
+    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
         match order {
             Order::Send(command) => self.send(command),
             Order::Begin(job) => self.begin(job),
@@ -239,7 +239,7 @@ impl Run {
             self.finish(|_| true)?;
         }
         if self.reads == Reads::Published {
-            self.follow(&Order::Cut)?;
+            self.carry_out(&Order::Cut)?;
         }
         Ok(())
     }
