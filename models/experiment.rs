@@ -12,7 +12,7 @@
 
 use super::bounds::{ExpiryBounds, OrderingBounds};
 use super::choice::{Choice, Kind, OrderingChoice, UnknownName};
-use super::expiry::{self, ExpiryModel, Judges, READ_INVARIANTS};
+use super::expiry::{self, ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
 use super::fault::SeededFault;
 use super::judge::Part;
 use super::ordering::{self, OrderingModel, Position, Programs, ProgramsError};
@@ -221,6 +221,16 @@ impl Experiment {
                 })
             }
         })
+    }
+}
+
+impl Choice {
+    /// The invariants that are judged of it, in the order of the tables.
+    pub fn invariants(self) -> Vec<&'static str> {
+        match self.kind() {
+            Kind::Ordering(_) => ordering::INVARIANTS.to_vec(),
+            Kind::Expiry(_) => [STATE_INVARIANTS, READ_INVARIANTS].concat(),
+        }
     }
 }
 

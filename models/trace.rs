@@ -12,8 +12,7 @@
 use super::bounds::{ODD_START, RECENT_START, TICK_MS_MAX};
 use super::choice::{Choice, Kind, UnknownName};
 use super::experiment::{Clocks, Experiment, Model, Passing, Schedules, Setting};
-use super::expiry::{READ_INVARIANTS, STATE_INVARIANTS, skew_ms};
-use super::ordering;
+use super::expiry::skew_ms;
 use super::path::{self, Path, PathError};
 use super::setting::TICKS;
 use super::story::{Actions, Narrate, OwnPath, Story};
@@ -250,10 +249,7 @@ impl Trace {
         let program = (1..).zip(&self.program).map(|(line, text)| parsed(line, text));
         let program: Vec<Command> = program.collect::<Result<_, _>>()?;
         if let Some(name) = &self.invariant {
-            let known = match choice.kind() {
-                Kind::Ordering(_) => ordering::INVARIANTS.to_vec(),
-                Kind::Expiry(_) => [STATE_INVARIANTS, READ_INVARIANTS].concat(),
-            };
+            let known = choice.invariants();
             if !known.contains(&name.as_str()) {
                 return Err(UnknownName::new("invariant", name, known).into());
             }

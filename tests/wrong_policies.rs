@@ -178,17 +178,18 @@ fn plainly_broken(case: &Case, commands: &[Command]) -> BTreeSet<&'static str> {
         bounds.setup(Judges::State, commands.to_vec()),
         bounds.setup(Judges::State, commands.to_vec()).with_link_down(),
     ] {
-        let limit_ms = setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * setup.tick_ms);
+        let limit_ms =
+            setup.clocks.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * setup.clocks.tick_ms);
         let opinion = plain::opinion(&plain::Question {
             policy: &*case.policy(),
             program: commands,
-            start: setup.start,
-            passes_max: setup.passes_max,
+            start: setup.clocks.start,
+            passes_max: setup.clocks.passes_max,
             delay_ms: setup.delay_ms(),
-            skews_ms: &setup.skews_ms,
+            skews_ms: &setup.clocks.skews_ms,
             limit_ms,
-            link_down: setup.link_down,
-            apart: setup.apart,
+            link_down: setup.clocks.link_down,
+            apart: setup.clocks.apart,
         });
         broken.extend(opinion.broken.into_keys());
     }

@@ -160,6 +160,11 @@ impl Typed {
         }
     }
 
+    /// The name of what is walked: the choice's, with the fault's if there is one.
+    pub fn name(&self) -> String {
+        self.bug.map_or_else(|| self.choice.name(), |of| of.choice().name())
+    }
+
     /// What is walked, in a sentence or two: what the choice does, and the fault on it.
     pub fn in_words(&self) -> String {
         let fault = self.bug.and_then(|of| of.choice().fault());

@@ -4,7 +4,7 @@ use super::address::{self, OfBug, Typed};
 use super::export::Files;
 use super::lanes::lanes_html;
 use super::opened::{form, model, no_path};
-use super::{Answer, Asked, page};
+use super::{Answer, Asked, page, program};
 use crate::models::choice::Choice;
 use crate::models::cost::thousands;
 use crate::models::drawing::html as drawing;
@@ -112,7 +112,7 @@ impl Spot<'_> {
                     @if let Some(step) = first_broken {
                         a.button #broken href=(self.here(step)) { "First break: step " (step) }
                     }
-                    @if let Some(path) = counterexample.filter(|path| path.as_slice() != self.path) {
+                    @if let Some(path) = counterexample.filter(|path| path[..] != *self.path) {
                         a.button #counterexample data-key="counterexample" href=(self.typed.explore_path(path, None)) {
                             "Shortest counterexample: " (path.len()) " steps"
                         }

@@ -68,7 +68,7 @@ fn links(model: &str, choice: &str, invariant: &str, cures: &[&str], progress: &
     html! {
         p.watch {
             a.button.first href=(typed.explore_path(&path, None)) { "Watch it go wrong: " (path.len()) " steps" }
-            @for cure in cures.iter().filter_map(|cure| Choice::named(model, cure).ok()) {
+            @for cure in cures.iter().filter_map(|cure| Choice::named(model, cure, None).ok()) {
                 " " a.button href=(typed.compare(cure, &path)) { "The same schedule under " (cure.name()) }
             }
         }

@@ -186,7 +186,7 @@ pub fn status(done: usize, all: usize, watched: &[(String, Watched)], is_over: b
 /// The address of this page for a program and a choice of the explore page.
 pub fn address(typed: &Typed) -> String {
     let name = typed.choice.name();
-    let (strategy, policy) = match typed.choice {
+    let (strategy, policy) = match typed.choice.kind() {
         Kind::Ordering(_) => (name, "none".to_owned()),
         Kind::Expiry(_) => ("none".to_owned(), name),
     };

@@ -7,7 +7,6 @@ use super::problem::Problem;
 use super::run::{Finished, Run, Running, Searches, Watched, address_of};
 use super::{Asked, home, program};
 use crate::models::choice::Choice;
-use crate::models::cost::{rounded, thousands};
 use crate::models::story::Story;
 use crate::models::verdict::Row;
 use axum::extract::{Query, State};
@@ -43,7 +42,7 @@ pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query
     let reach = Reach::of(&asked)?;
     let extent = reach.extent;
     let link = move |row: &Row, story: &Story| {
-        let choice = Choice::named(row.model, &row.choice).ok()?;
+        let choice = Choice::named(row.model, &row.choice, None).ok()?;
         address_of(&Typed { choice, text: story.program.join("\n"), extent, bug: None }, story)
     };
     let run =
@@ -65,7 +64,7 @@ pub async fn one_program(State(searches): State<Arc<Searches>>, Query(asked): Qu
     let (tasks, seconds) = (order.tasks()?, order.seconds);
     let (text, extent) = (order.text.clone(), order.extent());
     let link = move |row: &Row, story: &Story| {
-        let choice = Choice::named(row.model, &row.choice).ok()?;
+        let choice = Choice::named(row.model, &row.choice, None).ok()?;
         address_of(&Typed { choice, text: text.clone(), extent, bug: None }, story)
     };
     let run = Run::new(tasks, Finished::new(), None, link).start(&searches);

@@ -4,6 +4,7 @@ use super::caught::{Panicked, caught};
 use super::{Outcome, UsageError, export, json, paint, watch};
 use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
+use replicheck::models::choice::UnknownName;
 use replicheck::models::cost::{Cost, rounded, thousands};
 use replicheck::models::export::{Export, exports};
 use replicheck::models::grid::wrapped;
@@ -119,7 +120,7 @@ pub(super) fn create(file: &str) -> Result<std::fs::File, UsageError> {
 
 fn tasks(args: &Args, program: Option<&Program>, seed: u64) -> Result<Vec<Task>, UsageError> {
     let (bounds, model, choice) = (args.bounds, args.model.as_deref(), args.choice.as_deref());
-    let unknown = |error: check::UnknownName| UsageError::Unknown(error.to_string());
+    let unknown = |error: UnknownName| UsageError::Unknown(error.to_string());
     match program {
         Some(program) => {
             own_program::program_tasks(program, (&program_name(args), seed), bounds, model, choice).map_err(

@@ -62,8 +62,8 @@ fn story(key: &str) -> Story {
         keys: steps[3].keys.clone(),
         steps,
         conclusion: format!("Broken: no_early_death, {key} is gone."),
-        taken: None,
-        path: Vec::new(),
+        own: None,
+        path: Default::default(),
     }
 }
 

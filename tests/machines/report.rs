@@ -43,12 +43,12 @@ fn story(steps: usize) -> Story {
     };
     Story {
         lanes: String::new(),
-        path: Vec::new(),
+        path: Default::default(),
         program: vec!["SET a b".to_owned(), "FLUSHDB".to_owned()],
         steps: (1..=steps).map(step).collect(),
         keys: vec![key("a", "\"b\""), key("c", "-")],
         conclusion: "The replica holds what the master deleted.".to_owned(),
-        taken: None,
+        own: None,
     }
 }
 

@@ -5,6 +5,7 @@ use replicheck::models::both::{Action, BothModel, Choice, Setup};
 use replicheck::models::bounds::ExpiryBounds;
 use replicheck::models::judged::Judged;
 use replicheck::models::search::{Found, Limits, Progress, search};
+use replicheck::models::story::Narrate;
 use replicheck::ordering::Strategy;
 use stateright::{Checker, Model};
 

@@ -1,6 +1,8 @@
 //! The catalogue: every row that counts is found in the recorded number of steps, and its cure holds; every bug has a row.
 
 use replicheck::models::catalogue::{self, Bug, Case, Cell, Judgement, Layers, Standing, parse_results};
+use replicheck::models::choice::Choice;
+use replicheck::models::fault::SeededFault;
 use replicheck::models::search::Progress;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;

@@ -3,8 +3,8 @@
 use replicheck::expiry::Policy;
 use replicheck::models::clocks::{Action, Choice, ClocksModel, Fault, INVARIANTS, Setup};
 use replicheck::models::expected;
-use replicheck::models::judged::Judged;
 use replicheck::models::search::{Found, Limits, Progress, search};
+use replicheck::models::story::Narrate;
 use replicheck::models::verdict::Verdict;
 use stateright::{Checker, Model};
 

@@ -8,6 +8,7 @@ use replicheck::models::handshake::{
 };
 use replicheck::models::judged::Judged;
 use replicheck::models::search::{Found, Limits, Progress, search};
+use replicheck::models::story::Narrate;
 use replicheck::models::verdict::Verdict;
 use stateright::{Checker, Model};
 

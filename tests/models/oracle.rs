@@ -12,9 +12,9 @@ mod own_programs;
 
 use crate::seed::{Seed, again};
 use replicheck::command::Command;
-use replicheck::models::judged::Judged;
 use replicheck::models::oracle::Opinion;
 use replicheck::models::search::{Limits, Progress, search};
+use replicheck::models::story::Narrate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::time::Instant;
@@ -53,7 +53,7 @@ impl Verdicts {
     }
 }
 
-fn fast<M: Judged>(model: &M) -> Broken {
+fn fast<M: Narrate>(model: &M) -> Broken {
     let found = search(model, &Limits::default(), &Progress::default());
     assert!(found.finished, "the bounds of one program are small");
     let paths = model.invariants().iter().zip(&found.broken);

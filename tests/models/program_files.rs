@@ -10,6 +10,8 @@ use crate::seed::{Seed, again, setting};
 
 use draw::{Bounded, bounds, file};
 use replicheck::command::table;
+use replicheck::models::choice::Choice;
+use replicheck::models::experiment::Experiment;
 use replicheck::models::export::exports;
 use replicheck::models::own_program::program_tasks_within;
 use replicheck::models::program::{Program, parse};

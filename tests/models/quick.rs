@@ -1,6 +1,6 @@
 //! The quick bounds, searched once for all tests of this file: verdicts, pinned counts, README's tables.
 
-use replicheck::models::bounds::{Bounds, OrderingBounds};
+use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
 use replicheck::models::choice::Choice;
 use replicheck::models::experiment::{Experiment, commands, judges};

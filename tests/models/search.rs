@@ -12,6 +12,7 @@ use replicheck::models::own_machine::{OrderingTrial, judge_ordering};
 use replicheck::models::sample::{Walks, sample};
 use replicheck::models::scenario;
 use replicheck::models::search::{Found, Limits, Progress, search};
+use replicheck::models::story::Narrate;
 use replicheck::models::verdict::{Row, Verdict};
 use replicheck::ordering::lane_of;
 use replicheck::ordering::{AnyOrdering, Strategy};

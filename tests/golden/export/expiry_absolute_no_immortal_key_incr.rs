@@ -1,25 +1,27 @@
 //! expiry / absolute breaks no_immortal_key in 5 steps.
 //! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.
 
-use replicheck::models::expiry::{Action, Passing};
-use replicheck::models::path::{self, Times};
+use replicheck::models::experiment::{Clocks, Experiment, Passing, judges};
+use replicheck::models::expiry::Action;
+use replicheck::models::path;
 use replicheck::time::Millis;
 
 #[test]
 fn absolute_shortest_path_breaks_no_immortal_key() {
-    let times = Times {
+    let clocks = Clocks {
         start: Millis(1000000457),
         passing: Passing::Instants,
         tick_ms: 5001,
         passes_max: 2,
         delay_ticks_max: 3,
-        skew_ms: 0,
+        skews_ms: vec![0],
         log_clock_limit_ticks: None,
         link_down: false,
         apart: false,
     };
     let program = ["SETEX k 10 100", "INCR k"];
-    let model = path::expiry("absolute", &program, "no_immortal_key", times).expect("known names");
+    let experiment = Experiment::expiry("absolute", &program, clocks).expect("known names");
+    let model = experiment.expiry_model(judges("no_immortal_key")).expect("a policy");
     let path = [
         // client: SETEX k 10 100 on the master; logged: entry 1: SET k 100 PXAT 1000010457 (t = 10 s)
         Action::Command(0),

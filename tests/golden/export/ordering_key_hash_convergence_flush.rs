@@ -1,16 +1,17 @@
 //! ordering / key_hash breaks convergence in 8 steps.
 //! Written by replicheck: put it into the folder `tests` of a package that depends on replicheck.
 
-use replicheck::models::bounds::OrderingBounds;
+use replicheck::models::experiment::{Experiment, Schedules};
 use replicheck::models::ordering::{Action, Move};
 use replicheck::models::path;
 
 #[test]
 fn key_hash_shortest_path_breaks_convergence() {
-    let bounds = OrderingBounds { workers: 2, crashes_max: 1, ..OrderingBounds::QUICK };
+    let schedules = Schedules { workers: 2, crashes_max: 1 };
     let program = ["SET a 1", "FLUSHDB"];
-    let model = path::ordering("key_hash", &program, bounds).expect("known names");
-    // Workers whom the strategy cannot tell apart stand sorted: a number is a place, and the words say who it is.
+    let experiment = Experiment::ordering("key_hash", &program, schedules).expect("known names");
+    let model = experiment.ordering_model().expect("a short program");
+    // Workers that the strategy cannot tell apart are sorted: a number is a place, and the words name the worker.
     let path = [
         // client: SET a 1 on the master; the replica receives it as entry 1
         Action::Command(0),

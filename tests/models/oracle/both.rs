@@ -35,10 +35,10 @@ impl Case {
             program: &self.commands,
             workers: *workers,
             crashes_max: *crashes_max,
-            start: times.start,
-            passes_max: times.passes_max,
+            start: times.clocks.start,
+            passes_max: times.clocks.passes_max,
             delay_ms: times.delay_ms(),
-            skew_ms: times.skews_ms[0],
+            skew_ms: times.clocks.skews_ms[0],
         });
         Verdicts { fast: fast(&BothModel::new(self.setup.clone())), plain }
     }

@@ -81,13 +81,13 @@ impl Case {
         plain::opinion(&plain::Question {
             policy: &*policy,
             program: &self.commands,
-            start: setup.start,
+            start: setup.clocks.start,
             passes_max: bounds.passes_max,
             delay_ms: setup.delay_ms(),
-            skews_ms: &[skew_ms(self.skew, setup.tick_ms, setup.start)],
-            limit_ms: setup.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * setup.tick_ms),
-            link_down: setup.link_down,
-            apart: setup.apart,
+            skews_ms: &[skew_ms(self.skew, setup.clocks.tick_ms, setup.clocks.start)],
+            limit_ms: setup.clocks.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * setup.clocks.tick_ms),
+            link_down: setup.clocks.link_down,
+            apart: setup.clocks.apart,
         })
     }
 
@@ -97,7 +97,7 @@ impl Case {
             let bounds = self.bounds();
             let mut setup = self.beside.of(bounds.setup(judges, self.commands.clone()));
             (setup.begins, setup.length_max) = (self.commands.len(), self.commands.len());
-            setup.skews_ms = vec![skew_ms(self.skew, setup.tick_ms, setup.start)];
+            setup.clocks.skews_ms = vec![skew_ms(self.skew, setup.clocks.tick_ms, setup.clocks.start)];
             change(&mut setup);
             fast(&ExpiryModel::new(setup, policy.get()))
         };
@@ -207,7 +207,7 @@ fn difference_of_a_wrong_expiry_model_is_seen() {
             Policy::Effects,
             0,
             &["PSETEX k 2003 5", "PERSIST k"],
-            |setup| setup.delay_ticks_max = 0,
+            |setup| setup.clocks.delay_ticks_max = 0,
             Policy::Effects,
             "no_resurrection",
         ),
@@ -215,7 +215,7 @@ fn difference_of_a_wrong_expiry_model_is_seen() {
             Policy::Effects,
             1,
             &["PSETEX k 2003 5"],
-            |setup| setup.skews_ms = vec![0],
+            |setup| setup.clocks.skews_ms = vec![0],
             Policy::Effects,
             "no_early_death",
         ),
@@ -224,7 +224,7 @@ fn difference_of_a_wrong_expiry_model_is_seen() {
             Policy::Absolute,
             0,
             &["PSETEX k 2003 5", "INCR k"],
-            |setup| setup.passes_max = 0,
+            |setup| setup.clocks.passes_max = 0,
             Policy::Absolute,
             "same_value",
         ),
