@@ -3,7 +3,6 @@
 //! Every program of a family begins with the commands that create a key with a deadline, and continues with one or two of
 //! the other commands. Every write command of the command table is in a family or in an alphabet of `bounds.rs`
 //! (`tests/models/times.rs`). Pairs of commands from different families are not searched.
-//! across families are not searched.
 
 use crate::command::{Command, line};
 
