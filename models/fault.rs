@@ -124,9 +124,7 @@ impl SeededFault {
             SeededFault::RemovesByOwnClock(_) => {
                 "the replica removes keys that are dead by its own clock, before it receives later writes of them"
             }
-            SeededFault::ReadersSeeTheDead => {
-                "readers of the replica see dead keys until these are removed"
-            }
+            SeededFault::ReadersSeeTheDead => "readers of the replica see dead keys until these are removed",
         }
     }
 
