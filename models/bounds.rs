@@ -65,7 +65,7 @@ pub(super) const ODD_START: Millis = Millis(1_000_000_457);
 pub(super) const INSTANT_MAX: Millis = Millis(1 << 53);
 pub(super) const TICK_MS_MAX: u64 = 1 << 53;
 
-/// Maximum number of entries in a batch, in the searches whose counterexamples are told first: two for `serial`, one for
+/// Maximum number of entries in a batch, in the searches whose counterexamples are shown first: two for `serial`, one for
 /// the other strategies, so that their counterexamples concern single entries. Further searches use the other sizes of
 /// [`BATCHES`].
 pub fn batch_entries_max(strategy: Strategy) -> usize {
@@ -133,7 +133,7 @@ impl OrderingBounds {
         states_max: 200_000_000,
     };
 
-    /// What one search explores, in words.
+    /// The bounds of one search, in words.
     pub fn in_words(&self, length: usize, alphabet: &[Command], crash_when_quiet: bool) -> String {
         let moment = if crash_when_quiet { "when the replica is quiet" } else { "at any moment" };
         format!(

@@ -30,7 +30,7 @@ pub struct Experiment {
     pub choice: Choice,
     /// The commands that clients send, in order.
     pub program: Vec<Command>,
-    /// What else may happen. Its variant fits the choice's model.
+    /// The other events that may happen. Its variant fits the choice's model.
     pub setting: Setting,
 }
 

@@ -54,7 +54,7 @@ fn stem(row: &Row) -> String {
     parts.join("_").chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
 }
 
-/// What a path was found for, by names, and the invariant that its last step breaks.
+/// The model and the choice that a path was found on, by names, and the invariant that its last step breaks.
 #[derive(Clone, Copy, Debug)]
 pub struct What<'a> {
     /// The model: `ordering` or `expiry`.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// One measured number, as `target/bench/summary.json` has it.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Measured {
-    /// What was measured.
+    /// The name of the measurement.
     pub bench: String,
     /// The strategy or policy.
     pub choice: String,
@@ -28,9 +28,9 @@ pub struct Measured {
 /// Style of the tables, for a page that has no style of its own.
 pub const STYLE: &str = include_str!("measured.css");
 
-/// What one bench measured in one unit, arranged for comparison.
+/// The results of one bench in one unit, arranged for comparison.
 pub struct Comparison<'a> {
-    /// What was measured.
+    /// The name of the measurement.
     pub bench: &'a str,
     /// The unit of the values.
     pub unit: &'a str,

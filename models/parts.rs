@@ -70,7 +70,7 @@ pub(super) struct Search {
     pub crash_when_quiet: bool,
     /// Whether a crash may lose the end of the log.
     pub tail_may_be_lost: bool,
-    /// Whether batches have the size that they have in the searches whose counterexamples are told first.
+    /// Whether batches have the size that they have in the searches whose counterexamples are shown first.
     pub shipped_batches: bool,
     /// Record of which worker took which key; `None`: not recorded.
     pub routes: Option<Arc<Routes>>,

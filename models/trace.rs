@@ -44,7 +44,7 @@ pub struct Trace {
     pub seeded: Option<String>,
     /// The commands of clients, in order.
     pub program: Vec<String>,
-    /// What else may happen.
+    /// The setting: what else may happen.
     pub setting: Written,
     /// The invariant that the last step breaks; `None`: not stated.
     pub invariant: Option<String>,
@@ -122,7 +122,7 @@ pub enum TraceError {
     Setting {
         /// The model.
         model: &'static str,
-        /// What its setting needs.
+        /// The values that its setting needs.
         needed: &'static str,
     },
     /// A line of the program is wrong.
@@ -130,7 +130,7 @@ pub enum TraceError {
     Program {
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The error in it.
         reason: String,
     },
     /// The path does not exist in the model, or does not end by breaking the named invariant.

@@ -72,7 +72,7 @@ impl Choice {
 /// deadline.
 const ALPHABET: &[&str] = &["PSETEX a 2003 1", "SET c 1", "MSET a 2 c 2"];
 
-/// What is explored.
+/// The choice, bounds and options of a search.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The choice.
@@ -112,7 +112,7 @@ impl Setup {
         Setup { times, ..self.clone() }
     }
 
-    /// What one search explores, in words.
+    /// The bounds of one search, in words.
     pub fn in_words(&self) -> String {
         let named: Vec<String> = self.times.alphabet.iter().map(ToString::to_string).collect();
         let programs = format!("programs up to {} of {}", self.times.length_max, named.join(", "));

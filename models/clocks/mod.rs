@@ -46,7 +46,7 @@ pub const TICK_MS: u64 = 1_000;
 /// An expiry policy, and whether wall clocks are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What the log carries, and by which clock readers judge.
+    /// The policy: what the log carries, and by which clock readers judge.
     pub policy: Policy,
     /// Whether either wall clock may be set.
     pub steps: bool,
@@ -114,7 +114,7 @@ impl Setup {
         Setup { alphabet, is_program: true, length_max, ..self.clone() }
     }
 
-    /// What one search explores, in words.
+    /// The bounds of one search, in words.
     pub fn in_words(&self) -> String {
         let named: Vec<String> = self.alphabet.iter().map(ToString::to_string).collect();
         let steps = if self.choice.steps {

@@ -15,7 +15,7 @@ pub(super) const MEMORY: &str = "the store in memory does not fail";
 /// A state of the model: the number of the world, and what the last step broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// Number of the [`World`].
+    /// Number of the `World`.
     pub world: u32,
     /// The invariants that the last step broke.
     pub broken: InvariantSet,

@@ -49,7 +49,7 @@ pub(super) struct Logged {
     pub entry: Entry,
     /// The keys whose value it wrote.
     pub wrote: KeySet,
-    /// What the master stored after it.
+    /// The master's store after it.
     pub then: Dump,
     /// When its command ran, in milliseconds of elapsed time.
     pub at: u64,

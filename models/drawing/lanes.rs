@@ -24,9 +24,9 @@ pub struct LaneRow {
     pub number: usize,
     /// The actor.
     pub who: String,
-    /// What it does, in words, cut if there are very many.
+    /// The action in words, cut if there are very many.
     pub what: String,
-    /// What is drawn in each lane.
+    /// The content of each lane.
     pub cells: Vec<Cell>,
     /// The arrows.
     pub spans: Vec<Span>,
@@ -38,7 +38,7 @@ pub struct LaneRow {
     pub broken: Vec<String>,
 }
 
-/// What is drawn in one lane in one row.
+/// The content of one lane in one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
     /// The lane's part in the step.
@@ -70,7 +70,7 @@ pub struct Span {
     pub from: usize,
     /// The lane where it ends.
     pub to: usize,
-    /// What is sent.
+    /// The label of the message.
     pub label: String,
     /// Whether it is the beginning or the end of a [`Flight`].
     pub in_flight: bool,
@@ -89,7 +89,7 @@ pub struct Flight {
     pub to: usize,
     /// Whether it arrives.
     pub arrives: bool,
-    /// What is sent.
+    /// The label of the message.
     pub label: String,
 }
 

@@ -17,9 +17,9 @@ use std::collections::BTreeSet;
 
 /// The parts of a state that decide when something changes.
 pub(in crate::models) struct Pending<'a> {
-    /// What the master stores.
+    /// The master's store.
     pub master: &'a Dump,
-    /// What the replica stores.
+    /// The replica's store.
     pub replica: &'a Dump,
     /// Deadlines that messages carry, or that their keys had on the master.
     pub under_way: Vec<Millis>,

@@ -133,7 +133,7 @@ impl ExpiryModel {
         }
     }
 
-    /// What is explored.
+    /// The setup of this model.
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
@@ -167,7 +167,7 @@ impl ExpiryModel {
         self.setup.clocks.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * self.setup.clocks.tick_ms)
     }
 
-    /// What the master with that number stores.
+    /// The store of the master with that number.
     pub fn master_dump(&self, master: u32) -> &Dump {
         self.masters.facts(master, |master| dump(master.store()).expect(MEMORY))
     }

@@ -14,7 +14,7 @@ pub enum Judges {
     Reads,
 }
 
-/// What is explored.
+/// The commands, clocks and options of a search.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// Which invariants are judged.
@@ -58,7 +58,7 @@ impl Setup {
         Setup { clocks: self.clocks.with_steps_apart(), ..self }
     }
 
-    /// What one search explores, in words. `programs`: the words for its programs.
+    /// The bounds of one search, in words. `programs`: the words for its programs.
     pub fn in_words(&self, programs: &str) -> String {
         let clocks = &self.clocks;
         let times = clocks.passes_max;

@@ -21,7 +21,7 @@ pub enum Message {
         entry: Entry,
         /// The keys whose value it wrote; empty if it changed deadlines only.
         wrote: KeySet,
-        /// What the master stored right after it; empty if the stored state is not needed.
+        /// The master's store right after it; empty if it is not needed.
         master: Dump,
         /// The deadlines of its keys on the master, right before it and right after it, in their order.
         deadlines: Vec<Millis>,
@@ -50,7 +50,7 @@ pub type Link = Vec<(u64, u32)>;
 pub struct ReplicaSide {
     /// The engine's replica.
     pub replica: SerialReplica<MemoryStore>,
-    /// What the master stored after the entries that the replica has published.
+    /// The master's store after the entries that the replica has published.
     pub master_then: Dump,
     /// The last entry that wrote the value of each key.
     pub writers: BTreeMap<Key, Lsn>,
@@ -105,7 +105,7 @@ impl ReplicaSide {
 /// How readers of the replica saw each key last.
 pub type Saw = BTreeMap<Key, Sight>;
 
-/// What the master's readers could see, oldest first, from the moment on that the replica's reader saw last.
+/// The views that the master's readers could have, oldest first, from the moment on that the replica's reader saw last.
 pub type Moments = Vec<Arc<Visible>>;
 
 /// The keys whose value a command of the master wrote, given the entry that it resulted in.

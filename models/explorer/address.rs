@@ -116,7 +116,7 @@ impl Typed {
         Typed { choice, text: text.to_owned(), extent: Extent::default(), bug: None }
     }
 
-    /// What a URL asks for. Problems: an unknown choice, or a setting out of range.
+    /// The choice, program and setting in a URL. Problems: an unknown choice, or a setting out of range.
     pub fn of(model: &str, choice: &str, asked: &Asked) -> Result<Typed, Problem> {
         let choice = Choice::named(model, choice, None)
             .map_err(|error| Problem::unknown(error.to_string(), choices()))?;
@@ -125,7 +125,7 @@ impl Typed {
         Ok(Typed { text, extent: extent(asked)?, choice, bug: None })
     }
 
-    /// What a URL asks for about a known bug. Problems: an unknown bug, or one that is not shown; a skew that the bug
+    /// The bug, choice and skew in a URL of a known bug. Problems: an unknown bug, or one that is not shown; a skew that the bug
     /// does not have.
     pub fn of_bug(id: &str, asked: &Asked) -> Result<Typed, Problem> {
         let case = catalogue::find(id).ok_or_else(|| Problem::no_bug(id))?;
@@ -163,7 +163,7 @@ impl Typed {
         }
     }
 
-    /// What is walked, in a sentence or two: what the choice does, and the fault in it.
+    /// A description of what is walked, in a sentence or two: what the choice does, and the fault in it.
     pub fn in_words(&self) -> String {
         let fault = self.bug.and_then(|of| of.choice().fault());
         let fault = fault.map(|fault| format!(" With a fault: {}.", fault.in_words())).unwrap_or_default();

@@ -246,7 +246,7 @@ impl Spot<'_> {
     }
 }
 
-/// What the last step broke, one line for each invariant; nothing if it broke none.
+/// The invariants that the last step broke, one in each line; nothing if it broke none.
 pub fn broken(story: &Story) -> Markup {
     let conclusion = story.conclusion.replace(" Broken: ", "\nBroken: ");
     html! { @if !conclusion.is_empty() {

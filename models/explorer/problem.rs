@@ -10,9 +10,9 @@ use maud::{Markup, html};
 pub struct Problem {
     status: StatusCode,
     title: &'static str,
-    /// What is wrong, in a sentence.
+    /// The error, in a sentence.
     text: String,
-    /// What is shown below that sentence.
+    /// The content shown below that sentence.
     help: Markup,
 }
 

@@ -202,7 +202,7 @@ pub fn address(typed: &Typed) -> String {
     format!("/program?{}", order.query())
 }
 
-/// What is wrong with a program, in a sentence.
+/// The error in a program, in a sentence.
 pub fn in_words(error: &BadProgram) -> String {
     match error {
         BadProgram::Line(error) => format!("Line {}: {}.", error.line, error.reason),

@@ -12,7 +12,7 @@ pub fn model(name: &str) -> &'static str {
     }
 }
 
-/// What a choice does, in a few sentences.
+/// A description of a choice, in a few sentences.
 pub fn choice(choice: Choice) -> String {
     match choice.kind() {
         Kind::Expiry(policy) => expiry(policy).to_owned(),

@@ -45,7 +45,7 @@ pub enum Epochs {
     Starts,
 }
 
-/// What the handshake compares in addition to LSNs and epochs.
+/// The data that the handshake compares in addition to LSNs and epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compares {
     /// Nothing: version 1 of the protocol.
@@ -207,7 +207,7 @@ impl Setup {
         self.scenario.may.contains(&event)
     }
 
-    /// What one search explores, in words.
+    /// The bounds of one search, in words.
     pub fn in_words(&self) -> String {
         let Scenario { writes_max, starts_max, .. } = self.scenario;
         let mut words = vec![

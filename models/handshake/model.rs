@@ -48,7 +48,7 @@ pub enum Down {
     Killed(u8),
 }
 
-/// What a node starts with.
+/// The folder that a node starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum With {
     /// Its own folder.
@@ -84,7 +84,7 @@ pub enum Action {
         node: Node,
         /// How it goes down.
         down: Down,
-        /// What it starts with.
+        /// The folder that it starts with.
         with: With,
         /// Whether it starts as master; otherwise as replica.
         as_master: bool,

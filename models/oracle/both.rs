@@ -31,7 +31,7 @@ use std::rc::Rc;
 /// The instants to apply an entry at. Unused, as entries are effects and the replica executes no command.
 const INSTANTS: fn(&Entry) -> Instants = |_| Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
 
-/// What the oracle is asked to judge.
+/// A question to the oracle: what to judge, and within which bounds.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// Makes a strategy that has not been given anything.
@@ -108,7 +108,7 @@ struct State {
     received: Lsn,
     /// Whether it has started and has not yet applied its own log.
     recovers: bool,
-    /// What the master's readers could see, oldest first, from the moment on that a reader of the replica saw last.
+    /// The views that the master's readers could have, oldest first, from the moment on that a reader of the replica saw last.
     moments: Vec<Visible>,
     /// The master's clock.
     now: Millis,

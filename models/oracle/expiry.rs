@@ -27,7 +27,7 @@ use crate::time::{Elapsed, Millis, Moment};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-/// What the oracle is asked to judge.
+/// A question to the oracle: what to judge, and within which bounds.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The expiry policy.
@@ -102,7 +102,7 @@ struct State {
     /// Undelivered messages, oldest first, each with the time at which it was sent.
     link: VecDeque<(Millis, Message)>,
     replica: SerialReplica<MemoryStore>,
-    /// What the master stored after the entries that the replica has published.
+    /// The master's store after the entries that the replica has published.
     master_then: Dump,
     /// The last entry, of those published, that wrote the value of a key.
     writers: BTreeMap<Key, Lsn>,
@@ -114,7 +114,7 @@ struct State {
     silent_since: Millis,
     /// How readers of the replica saw the keys.
     saw: BTreeMap<Key, Sight>,
-    /// What the master's readers could see, oldest first, from the moment on that a reader of the replica saw last.
+    /// The views that the master's readers could have, oldest first, from the moment on that a reader of the replica saw last.
     moments: Vec<Visible>,
     /// The master's clock.
     now: Millis,

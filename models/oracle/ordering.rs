@@ -24,7 +24,7 @@ use crate::time::Millis;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// What the oracle is asked to judge.
+/// A question to the oracle: what to judge, and within which bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// The programs and their logs.

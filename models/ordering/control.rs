@@ -48,7 +48,7 @@ impl std::fmt::Display for Fault {
 pub struct Control<O> {
     /// The pure part of the worker pool.
     pub applier: Applier<O>,
-    /// What is published, and whether readers are let in. The ordering model does not use its log time.
+    /// The published watermark, and whether readers are let in. The ordering model does not use its log time.
     pub replica: Replica,
     /// Whether a cut was made whose snapshot is not published yet.
     pub cutting: bool,

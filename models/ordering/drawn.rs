@@ -154,7 +154,7 @@ pub(super) fn log<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<St
     (1..=length).map(|lsn| format!("{lsn} {}", name(model, state, Lsn(lsn)))).collect()
 }
 
-/// What the log holds that no worker has taken, and what each worker holds.
+/// The entries in the log that no worker has taken, and the content of each worker.
 pub(super) fn holds<O: Machine>(
     model: &OrderingModel<O>,
     state: &State,

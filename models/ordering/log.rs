@@ -30,7 +30,7 @@ pub struct Program {
     pub entry: Option<(Entry, Admission<'static>)>,
     /// Number of the last entry: equal entries of different programs have the same number.
     pub entry_number: u32,
-    /// What is wrong with the log; `None` if it holds the master's writes in their order.
+    /// The error in the log; `None` if it holds the master's writes in their order.
     pub wrong: Option<WrongLog>,
     /// The places of the program's beginnings with 0, 1, 2, … entries; the last one is its own place.
     pub prefixes: Vec<Place>,
@@ -42,10 +42,10 @@ pub struct Program {
     pub children: Vec<Option<Place>>,
 }
 
-/// What went wrong in a log up to its last entry, in words.
+/// The errors in a log up to its last entry, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongLog {
-    /// What the last entry carries.
+    /// The command whose effect the last entry carries, or `nothing`.
     pub carries: String,
     /// The commands that the master has run since the previous entry.
     pub newly_run: Vec<String>,

@@ -30,7 +30,7 @@ const SOMETIMES: &[&str] = &[
     "an entry is written a second time, or a crash leaves entries and the log goes on after them",
 ];
 
-/// What is explored.
+/// The programs, bounds and options of a search.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The programs and their logs.
@@ -91,7 +91,7 @@ pub struct State {
     pub broken: InvariantSet,
 }
 
-/// What the model needs to know of a [`Control`], computed once.
+/// The facts about a [`Control`] that the model needs, computed once.
 pub(super) struct ControlFacts {
     /// The moves. With each: the number of the control that it leads to and, for a write, the number of its task.
     pub(super) moves: Box<[(Move, u32, Option<u32>)]>,
@@ -145,7 +145,7 @@ pub struct OrderingModel<O> {
     witnesses: Witnesses,
 }
 
-/// What the checks need to know of a [`Data`], computed once.
+/// The facts about a [`Data`] that the checks need, computed once.
 pub(super) struct DataFacts {
     pub(super) dump: Dump,
     /// The store as it would be if nothing had been applied twice; `None` if it would be the same.
@@ -177,7 +177,7 @@ impl<O: Machine> OrderingModel<O> {
         }
     }
 
-    /// What is explored.
+    /// The setup of this model.
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
@@ -322,8 +322,8 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// What a reader that has seen the versions `seen` breaks by seeing `data`, and which invariants that look puts to
-    /// the test.
+    /// The invariants that a reader which has seen the versions `seen` breaks by seeing `data`, and those that this look
+    /// puts to the test.
     fn look(&self, place: Place, seen: u32, data: u32) -> (InvariantSet, InvariantSet) {
         self.checks.get((place, seen, data), || {
             let programs = &self.setup.programs;

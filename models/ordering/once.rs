@@ -27,8 +27,8 @@ pub(super) const INSTANTS: fn(&Entry) -> Instants =
 /// The entries that were applied, and the store as it would be without the repetitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Once {
-    /// What was applied. Entries are never removed: a marker may be older than one that was written before it, so a crash
-    /// may cause any entry to be applied again.
+    /// The entries and parts that were applied. They are never removed: a marker may be older than one that was written
+    /// before it, so a crash may cause any entry to be applied again.
     applied: BTreeSet<Piece>,
     /// The store without the repetitions. `None`: it equals the real store.
     store: Option<MemoryStore>,

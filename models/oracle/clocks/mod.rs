@@ -43,7 +43,7 @@ const MASTER: usize = 0;
 const REPLICA: usize = 1;
 const NODES: [&str; 2] = ["master", "replica"];
 
-/// What the oracle is asked to judge.
+/// A question to the oracle: what to judge, and within which bounds.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The expiry policy.
@@ -111,7 +111,7 @@ struct Logged {
     entry: Entry,
     /// Whether it wrote the value of the key.
     wrote: bool,
-    /// What the master stored right after it.
+    /// The master's store right after it.
     then: Dump,
     /// When its command ran.
     at: u64,
@@ -193,7 +193,7 @@ struct State {
     heard_at: u64,
     /// How readers of the replica saw the key.
     saw: BTreeMap<Key, Sight>,
-    /// What the master's readers could see, oldest first, from the moment on that a reader of the replica saw last.
+    /// The views that the master's readers could have, oldest first, from the moment on that a reader of the replica saw last.
     moments: Vec<View>,
     /// The latest instant by which a reader of the replica was answered.
     told: Millis,
