@@ -1,8 +1,9 @@
-//! Asked — a policy of one's own that is asked everything twice, the second time in another order, so that one which is no
-//! pure function is found.
+//! Asked — a user's own policy, wrapped so that every question can be asked twice. It exposes a policy that is not a pure
+//! function.
 //!
-//! A search keeps what a policy answered and does not ask again. A policy that answers by more than its arguments (the number
-//! of calls, what came before, a clock) would be given verdicts on answers that it gives no more.
+//! A search keeps the policy's answers and does not ask again. If a policy answers by more than its arguments (the number
+//! of calls, earlier calls, a clock), verdicts would rest on answers that the policy no longer gives. So everything is
+//! asked a second time, in another order, and the answers are compared.
 
 use crate::apply::Instants;
 use crate::binlog::{Entry, Payload};
@@ -13,10 +14,10 @@ use crate::time::Millis;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Questions that are kept, at most.
+/// Maximum number of questions kept.
 const KEPT: usize = 4096;
 
-/// What a policy is asked.
+/// A question to a policy: a call with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Question {
     Logged(Command, Effect, Millis),
@@ -27,7 +28,7 @@ enum Question {
     Settings,
 }
 
-/// What it answers.
+/// A policy's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answer {
     Payload(Payload),
@@ -70,24 +71,24 @@ impl Question {
 struct Kept {
     questions: Vec<Question>,
     answers: FxHashMap<Question, Answer>,
-    /// The first question that was answered in two ways.
+    /// The first question that got two different answers, in words.
     differs: Option<String>,
 }
 
-/// A policy whose answers are kept.
+/// A policy whose answers are recorded.
 pub(super) struct Asked {
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     kept: Mutex<Kept>,
 }
 
 impl Asked {
-    /// Keeps what `policy` answers.
+    /// Wraps `policy` and records its answers.
     pub fn new(policy: Arc<dyn ExpiryPolicy + Send + Sync>) -> Asked {
         Asked { policy, kept: Mutex::default() }
     }
 
-    /// Asks everything again, what came last first. The first question that was answered in two ways, in words; `None`: the
-    /// policy is a pure function as far as it was asked.
+    /// Asks every recorded question again, the last one first. Returns the first question that got two different answers,
+    /// in words; `None` if the policy behaved like a pure function.
     pub fn answered_in_two_ways(&self) -> Option<String> {
         let questions = self.kept().questions.clone();
         for question in questions.into_iter().rev() {
@@ -97,7 +98,7 @@ impl Asked {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        // A panic elsewhere leaves it whole: a question is kept in one step.
+        // A panic of another thread leaves the record consistent: each question is recorded in one step.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,22 +1,22 @@
-//! Assignment — the keys of a program × lanes → the same program under names that put each key in its lane. Pure.
+//! Assignment — keys of a program × lanes → the same program with key names that put each key into its lane. Pure.
 //!
-//! Where a strategy has lanes ([`lane_of`]), the names of keys decide which entries wait for which. A verdict on one set
-//! of names says nothing of others, so each way to share lanes is searched:
+//! If a strategy has lanes ([`lane_of`]), the names of the keys decide which entries wait for which. A verdict on one set
+//! of names says nothing about other names, so every way to share lanes is searched:
 //!
 //! ```text
 //! SET a 1; RENAME a b; SET b 2      two workers      a b │ –      SET a 1; RENAME a b; SET b 2
 //!                                                    a │ b        SET a 1; RENAME a b.1; SET b.1 2
 //! ```
 //!
-//! Lanes are numbered by first use: to exchange two lanes is to exchange their workers, which changes no verdict
-//! (`tests/models/lanes.rs`). Names are replaced and nothing else, so stories, traces and replay need no change.
+//! Lanes are numbered by first use: exchanging two lanes only exchanges their workers, which changes no verdict
+//! (`tests/models/lanes.rs`). Only names are replaced, so stories, traces and replay need no change.
 
 use crate::command::Command;
 use crate::effect::{Key, KeySet};
 use crate::ordering::lane_of;
 use std::collections::BTreeMap;
 
-/// Keys of a program of which each assignment is searched.
+/// Maximum number of keys of a program for which every assignment is searched.
 pub const KEYS_MAX: usize = 5;
 
 /// The keys that the commands name, in the order of first use.
@@ -30,7 +30,7 @@ pub fn keys_of(commands: &[Command]) -> Vec<Key> {
     keys
 }
 
-/// Each way to give so many keys a lane, the lanes numbered by first use.
+/// Every way to give this many keys a lane, with lanes numbered by first use.
 pub fn assignments(keys: usize, lanes: usize) -> Vec<Vec<usize>> {
     let mut all = vec![Vec::new()];
     for _ in 0..keys {
@@ -45,7 +45,7 @@ pub fn assignments(keys: usize, lanes: usize) -> Vec<Vec<usize>> {
     all
 }
 
-/// The assignment that the names of these keys are, the lanes numbered by first use.
+/// The assignment that the names of these keys result in, with lanes numbered by first use.
 pub fn assignment_of(keys: &[Key], lanes: usize) -> Vec<usize> {
     let mut numbers: Vec<usize> = Vec::new();
     keys.iter()
@@ -59,19 +59,19 @@ pub fn assignment_of(keys: &[Key], lanes: usize) -> Vec<usize> {
         .collect()
 }
 
-/// The commands under names that give the n-th of `keys` the n-th lane of `assignment`. A key keeps its name where that
-/// is possible.
+/// The commands with names that put the n-th of `keys` into the n-th lane of `assignment`. A key keeps its own name where
+/// that is possible.
 pub fn renamed(commands: &[Command], keys: &[Key], assignment: &[usize], lanes: usize) -> Vec<Command> {
     if assignment_of(keys, lanes) == assignment {
         return commands.to_vec();
     }
-    // Lane 0 is that of the first key; the others follow it around.
+    // Assignment lane 0 becomes the lane of the first key's own name; the other lanes follow in order.
     let offset = keys.first().map_or(0, |key| lane_of(key, lanes));
     let wanted: Vec<usize> = assignment.iter().map(|lane| (lane + offset) % lanes).collect();
     renamed_to(commands, keys, &wanted, lanes)
 }
 
-/// The commands under names that give the n-th of `keys` the lane of number `wanted[n]`.
+/// The commands with names that put the n-th of `keys` into the lane number `wanted[n]`.
 pub fn renamed_to(commands: &[Command], keys: &[Key], wanted: &[usize], lanes: usize) -> Vec<Command> {
     let mut names: BTreeMap<Key, Key> = BTreeMap::new();
     for (key, &wanted) in keys.iter().zip(wanted) {
@@ -94,7 +94,7 @@ pub fn renamed_by(commands: &[Command], names: &BTreeMap<Key, Key>) -> Vec<Comma
     commands.iter().map(|command| command.renamed(&name_of)).collect()
 }
 
-/// `a b │ c`: which keys share a lane.
+/// Which keys share a lane, in words like `a b │ c`.
 pub fn in_words(keys: &[Key], assignment: &[usize]) -> String {
     let lanes = assignment.iter().max().map_or(0, |last| last + 1);
     let of_lane = |lane: usize| {

@@ -1,4 +1,4 @@
-//! Bounds — how far programs, time and faults go, as numbers and in words.
+//! Bounds — limits on programs, time and faults, as numbers and in words.
 
 use super::choice::OrderingChoice;
 use super::expiry::{self, Judges};
@@ -10,12 +10,12 @@ use crate::ordering::Strategy;
 use crate::time::Millis;
 use std::str::FromStr;
 
-/// How far programs and time go.
+/// A pair of bounds: for programs and for time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bounds {
-    /// Within a minute on two cores.
+    /// A check of all choices ends within a minute on two cores.
     Quick,
-    /// One more of each: commands, workers, passes of time.
+    /// One more of each than `Quick`: commands, workers, passages of time.
     Deep,
 }
 
@@ -32,7 +32,7 @@ impl FromStr for Bounds {
 }
 
 impl Bounds {
-    /// Those of the ordering model.
+    /// The bounds of the ordering model.
     pub fn ordering(self) -> OrderingBounds {
         match self {
             Bounds::Quick => OrderingBounds::QUICK,
@@ -40,7 +40,7 @@ impl Bounds {
         }
     }
 
-    /// Those of the expiry model.
+    /// The bounds of the expiry model.
     pub fn expiry(self) -> ExpiryBounds {
         match self {
             Bounds::Quick => ExpiryBounds::QUICK,
@@ -49,38 +49,40 @@ impl Bounds {
     }
 }
 
-/// When a story in round numbers begins: far later than any time that a key is given to live.
+/// The instant at which a story in round numbers begins: far later than any lifetime that a key is given.
 pub(super) const START: Millis = Millis(1_000_000_000);
 
-/// When a catalogue row's run begins: an instant of our days, as deadlines in bugs are.
+/// The instant at which the run of a catalogue row begins: a recent date, as the deadlines of reported bugs are.
 pub const RECENT_START: Millis = Millis(1_700_000_000_000);
 
-/// When any other run of the expiry model begins: no whole second, so that what is cut to seconds is seen to be.
+/// The instant at which any other run of the expiry model begins. It is not a whole second, so that rounding to seconds
+/// shows.
 pub(super) const ODD_START: Millis = Millis(1_000_000_457);
 
-/// The latest instant at which a run may begin, and the longest tick, in milliseconds: each 285 thousand years. However
-/// many ticks a run has (at most 255, and 128 of skew), its clocks stay far below the end of the instants that commands can
-/// name, 2^63.
+/// The latest instant at which a run may begin, and the longest tick, in milliseconds: each 285 thousand years. With any
+/// possible number of ticks (at most 255, plus 128 of skew) the clocks of a run stay far below 2^63, the end of the
+/// instants that commands can name.
 pub(super) const INSTANT_MAX: Millis = Millis(1 << 53);
 pub(super) const TICK_MS_MAX: u64 = 1 << 53;
 
-/// Entries in one batch at most, in the searches whose counterexamples are told first: two of `serial`; one of the others,
-/// so that their counterexamples tell of entries. [`BATCHES`] are searched beside them.
+/// Maximum number of entries in a batch, in the searches whose counterexamples are shown first: two for `serial`, one for
+/// the other strategies, so that their counterexamples concern single entries. Further searches use the other sizes of
+/// [`BATCHES`].
 pub fn batch_entries_max(strategy: Strategy) -> usize {
     if strategy == Strategy::Serial { 2 } else { 1 }
 }
 
-/// Batch sizes that are searched for each strategy.
+/// The batch sizes that are searched for each strategy.
 pub const BATCHES: std::ops::RangeInclusive<usize> = 1..=3;
 
-/// The commands on strings of the ordering model. Of two workers, `a` and `b` have one, `c` has the other.
+/// The ordering model's commands on strings. With two workers, `a` and `b` go to one worker and `c` to the other.
 const STRINGS: &[&str] =
     &["SET a 1", "SET a 2", "SET b 1", "SET c 1", "MSET a 3 c 3", "INCR b", "DEL a", "FLUSHDB"];
 
-/// Writes of a part of a value: what an effect leaves depends on what was there.
+/// Writes of a part of a value: the result of such an effect depends on what was there before.
 const HASHES: &[&str] = &["HSET h f 1", "HINCRBY h f 1"];
 
-/// The commands on strings of the ordering model.
+/// The ordering model's commands on strings, parsed.
 pub fn ordering_strings() -> Vec<Command> {
     scenario::commands(STRINGS)
 }
@@ -90,7 +92,7 @@ pub fn ordering_alphabet() -> Vec<Command> {
     scenario::commands(&[STRINGS, HASHES].concat())
 }
 
-/// The commands of the expiry model: every program is over one of these sets.
+/// The command sets of the expiry model: every program uses one of these sets.
 pub const EXPIRY_ALPHABETS: &[(&str, &[&str])] = &[
     ("one string", &["SET k 5", "PSETEX k 2003 5", "INCR k", "PEXPIRE k 1507", "PERSIST k", "DEL k"]),
     ("one hash", &["HSET h f 1", "HINCRBY h g 1", "PEXPIRE h 2003", "PERSIST h", "DEL h"]),
@@ -100,20 +102,21 @@ pub const EXPIRY_ALPHABETS: &[(&str, &[&str])] = &[
 /// Bounds of the ordering model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderingBounds {
-    /// Commands of a program, at least 1. With a crash at any moment, with other lanes, with other batches: one less.
+    /// Maximum length of a program, at least 1. Searches with a crash at any moment, with other lanes or with other
+    /// batches: one less.
     pub length_max: usize,
-    /// Workers.
+    /// Number of workers.
     pub workers: usize,
-    /// Crashes.
+    /// Maximum number of crashes.
     pub crashes_max: u8,
-    /// Whether one more search loses the end of the log with a crash. It needs twice the memory a state.
+    /// Whether one more search loses the end of the log in a crash. It needs twice the memory per state.
     pub loses_tails: bool,
-    /// Unique states of one search.
+    /// Maximum number of unique states of one search.
     pub states_max: usize,
 }
 
 impl OrderingBounds {
-    /// Within half a minute on two cores.
+    /// The quick bounds: half a minute on two cores.
     pub const QUICK: OrderingBounds = OrderingBounds {
         length_max: 4,
         workers: 2,
@@ -121,7 +124,7 @@ impl OrderingBounds {
         loses_tails: true,
         states_max: 40_000_000,
     };
-    /// One more of each.
+    /// The deep bounds: one more of each.
     pub const DEEP: OrderingBounds = OrderingBounds {
         length_max: 5,
         workers: 3,
@@ -130,7 +133,7 @@ impl OrderingBounds {
         states_max: 200_000_000,
     };
 
-    /// What one search explores, in words.
+    /// The bounds of one search, in words.
     pub fn in_words(&self, length: usize, alphabet: &[Command], crash_when_quiet: bool) -> String {
         let moment = if crash_when_quiet { "when the replica is quiet" } else { "at any moment" };
         format!(
@@ -142,7 +145,7 @@ impl OrderingBounds {
         )
     }
 
-    /// The model's setup for these programs.
+    /// The setup of the model for these programs.
     pub fn setup(
         &self,
         choice: OrderingChoice,
@@ -167,20 +170,20 @@ impl OrderingBounds {
 /// Bounds of the expiry model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpiryBounds {
-    /// Commands of a program.
+    /// Maximum length of a program.
     pub length_max: usize,
-    /// How many times time may pass.
+    /// Maximum number of times that time passes.
     pub passes_max: u8,
-    /// Ticks (half of the longest lifetime each) that a message may be under way.
+    /// Maximum delay of a message in ticks; a tick is half of the longest lifetime.
     pub delay_ticks_max: u8,
-    /// Ticks between the two clocks.
+    /// Maximum number of ticks between the two clocks.
     pub skew_ticks_max: i8,
-    /// Unique states of one search.
+    /// Maximum number of unique states of one search.
     pub states_max: usize,
 }
 
 impl ExpiryBounds {
-    /// Within half a minute on two cores.
+    /// The quick bounds: half a minute on two cores.
     pub const QUICK: ExpiryBounds = ExpiryBounds {
         length_max: 3,
         passes_max: 2,
@@ -188,7 +191,7 @@ impl ExpiryBounds {
         skew_ticks_max: 1,
         states_max: 40_000_000,
     };
-    /// One more of each.
+    /// The deep bounds: one more of each.
     pub const DEEP: ExpiryBounds = ExpiryBounds {
         length_max: 4,
         passes_max: 3,
@@ -197,13 +200,14 @@ impl ExpiryBounds {
         states_max: 200_000_000,
     };
 
-    /// The model's setup for programs over this alphabet.
+    /// The setup of the model for programs over this alphabet.
     pub fn setup(&self, judges: Judges, alphabet: Vec<Command>) -> expiry::Setup {
         self.setup_from(judges, alphabet, ODD_START)
     }
 
-    /// The setups for a user's own program or alphabet, from `start` on. There are three for each group of invariants: a link that
-    /// stays up; skews of just under and just over a lifetime, where time passes once less; a link that goes down once.
+    /// The setups for a user's own program or alphabet, starting at `start`. For each group of invariants there are
+    /// three: a link that stays up; skews of just under and just over a lifetime, where time passes once less; a link
+    /// that goes down once.
     pub fn own_setups(&self, alphabet: &[Command], start: Millis) -> Vec<expiry::Setup> {
         let of = |judges| {
             let setup = self.setup_from(judges, alphabet.to_vec(), start);
@@ -217,7 +221,7 @@ impl ExpiryBounds {
         [of(Judges::State), of(Judges::Reads)].into_iter().flatten().flatten().collect()
     }
 
-    /// The model's setup for programs over this alphabet, from `start` on.
+    /// The setup of the model for programs over this alphabet, starting at `start`.
     pub fn setup_from(&self, judges: Judges, alphabet: Vec<Command>, start: Millis) -> expiry::Setup {
         expiry::Setup {
             judges,
@@ -229,9 +233,9 @@ impl ExpiryBounds {
         }
     }
 
-    /// How time passes in programs of these commands, from `start` on.
+    /// How time passes in programs of these commands that start at `start`.
     pub fn clocks(&self, commands: &[Command], start: Millis) -> Clocks {
-        // No skew first: of counterexamples equally long the plainest comes first.
+        // The skew 0 comes first, so that of equally long counterexamples the simplest one is found first.
         let mut skews: Vec<i8> = (-self.skew_ticks_max..=self.skew_ticks_max).collect();
         skews.sort_by_key(|skew| (skew.unsigned_abs(), *skew));
         let tick_ms = expiry::tick_ms(commands, start);
@@ -248,12 +252,13 @@ impl ExpiryBounds {
         }
     }
 
-    /// The setup for a family of commands: every program begins alike and goes on with up to two of the other commands, or with
-    /// one if programs have at most two commands. With three there would be nine times as many programs, which is too many.
+    /// The setup for a family of commands: every program begins with the same commands and continues with up to two of
+    /// the others, or with one if programs have at most two commands. Three would mean nine times as many programs, which
+    /// is too many.
     pub fn family_setup(&self, judges: Judges, family: &expiry::Family) -> expiry::Setup {
         let begins = family.begins.len();
         let mut setup = self.setup(judges, family.alphabet());
-        // Clocks that agree are searched with the other alphabets.
+        // Equal clocks are searched with the other alphabets.
         setup.clocks.skews_ms.retain(|skew| *skew != 0 || self.skew_ticks_max == 0);
         let others = self.length_max.saturating_sub(1).clamp(1, 2);
         expiry::Setup { begins, length_max: begins + others, ..setup }

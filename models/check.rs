@@ -1,7 +1,7 @@
-//! Check — choices × bounds → tasks, each of which gives the rows of one choice.
+//! Check — choices × bounds → tasks; each task produces the rows of one choice.
 //!
-//! A task is one search or a few, on one thread. Its caller (the command line, a test, a page) runs as many at a time as there are
-//! cores and may watch the [`Progress`](super::search::Progress) of each.
+//! A task is one search or a few, on one thread. The caller (the command line, a test, a page) runs as many tasks at a
+//! time as there are cores, and may watch the [`Progress`](super::search::Progress) of each.
 
 use super::both;
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
@@ -19,21 +19,21 @@ use crate::expiry::Policy;
 use crate::ordering::Strategy;
 use std::fmt::Debug;
 
-/// The models by name.
+/// The names of the models.
 const MODELS: [&str; 5] = ["ordering", "expiry", "both", "clocks", "handshake"];
 
 /// A choice of any model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Candidate {
-    /// Of the ordering model.
+    /// A choice of the ordering model.
     Ordering(OrderingChoice),
-    /// Of the expiry model.
+    /// A choice of the expiry model.
     Expiry(Policy),
-    /// Of the model of both.
+    /// A choice of the model of both.
     Both(both::Choice),
-    /// Of the model of clocks.
+    /// A choice of the clocks model.
     Clocks(clocks::Choice),
-    /// Of the model of the handshake.
+    /// A choice of the handshake model.
     Handshake(handshake::Choice),
 }
 
@@ -48,7 +48,7 @@ impl Candidate {
         orderings.chain(policies).chain(both).chain(clocks).chain(handshakes).collect()
     }
 
-    /// The model that judges it.
+    /// The name of the model that judges it.
     fn model(self) -> &'static str {
         match self {
             Candidate::Ordering(_) => "ordering",
@@ -70,7 +70,8 @@ impl Candidate {
         }
     }
 
-    /// Its searches over programs. A handshake's accidents have tasks of their own.
+    /// The task of its searches over programs. For a handshake: of all accidents together; each single accident has its
+    /// own task.
     fn task(self, bounds: Bounds) -> Task {
         match self {
             Candidate::Ordering(choice) => ordering_task(choice, bounds.ordering()),
@@ -94,7 +95,7 @@ impl Candidate {
     }
 }
 
-/// Every search over programs, and every named scenario, of the models and choices asked for. Errors: a name that nothing has.
+/// Every search over programs, and every named scenario, of the models and choices asked for. Errors: an unknown name.
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
     let candidates = candidates(model, choice)?;
     let mut tasks: Vec<Task> = candidates.iter().map(|candidate| candidate.task(bounds)).collect();
@@ -119,8 +120,8 @@ pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Resul
     Ok(tasks)
 }
 
-/// Every search over programs of the ordering and the expiry model, for the choices asked for, within the caller's bounds.
-/// Errors: a name that nothing has.
+/// Every search over programs of the ordering and the expiry model, for the choices asked for, within the caller's
+/// bounds. Errors: an unknown name.
 pub fn tasks_within(
     ordering: OrderingBounds,
     expiry: ExpiryBounds,
@@ -135,7 +136,7 @@ pub fn tasks_within(
     Ok(candidates(model, choice)?.into_iter().filter_map(task).collect())
 }
 
-/// The choices of these names; all where none is named. Errors: a name that nothing has.
+/// The choices with these names; all choices if no name is given. Errors: an unknown name.
 pub(super) fn candidates(model: Option<&str>, choice: Option<&str>) -> Result<Vec<Candidate>, UnknownName> {
     if let Some(unknown) = model.filter(|model| !MODELS.contains(model)) {
         return Err(UnknownName::new("model", unknown, MODELS));
@@ -169,7 +170,7 @@ fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
     Candidate::Expiry(policy).task_of(parts, move |invariant| expected::expiry(policy, invariant))
 }
 
-/// An accident alone, or all of them together. *Convergence* is not judged where nothing puts it to the test.
+/// The task of one accident, or of all accidents together. *convergence* is not judged if nothing puts it to the test.
 fn handshake_task(
     choice: handshake::Choice,
     scenario: Option<&'static handshake::Scenario>,
@@ -196,7 +197,7 @@ fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice
     scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(choice))
 }
 
-/// Its story is told in ticks, from a round instant on.
+/// The task of a named scenario. Its story is told in ticks and begins at a round instant.
 fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
     let program = scenario::commands(scenario.program);
     let clocks = Clocks {

@@ -1,4 +1,5 @@
-//! Choice — an ordering choice or an expiry policy, perhaps with a seeded fault; and the one parser of their names. Pure.
+//! Choice — an ordering choice or an expiry policy, perhaps with a seeded fault; and the only parser of their names.
+//! Pure.
 //!
 //! ```text
 //! writeset+commands            an ordering choice: a strategy, and what the log carries
@@ -10,14 +11,14 @@ use super::fault::SeededFault;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
 
-/// A way for a replica to apply the log: a strategy and what is added to it.
+/// A way for a replica to apply the log: a strategy and its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrderingChoice {
     /// The strategy.
     pub strategy: Strategy,
     /// Whether the log carries commands instead of effects.
     pub commands: bool,
-    /// Whether readers are let in after a restart before the replica has caught up.
+    /// Whether readers are let in right after a restart, before the replica has caught up.
     pub reads_after_crash: bool,
 }
 
@@ -32,7 +33,7 @@ impl OrderingChoice {
         OrderingChoice { strategy, commands: true, reads_after_crash: false }
     }
 
-    /// All choices that are judged: every strategy on effects, every strategy on commands, and the one that lets
+    /// All choices that are judged: every strategy on effects, every strategy on commands, and the one choice that lets
     /// readers in too early.
     pub fn all() -> Vec<OrderingChoice> {
         let strategies = || Strategy::ALL.iter().copied();
@@ -53,18 +54,18 @@ impl OrderingChoice {
         name
     }
 
-    /// The policy by which the log is written.
+    /// The expiry policy by which the log is written.
     pub fn log_policy(self) -> Policy {
         if self.commands { Policy::AtEntryTime } else { Policy::Effects }
     }
 }
 
-/// What a choice is about, each with the model that judges it.
+/// The subject of a choice. Each subject has a model that judges it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// How a replica orders the log.
+    /// The order in which a replica applies the log.
     Ordering(OrderingChoice),
-    /// What is logged of time, and by which clock it is judged.
+    /// What the log says about time, and by which clock readers judge.
     Expiry(Policy),
 }
 
@@ -96,7 +97,7 @@ impl Choice {
         Choice { kind: Kind::Expiry(policy), fault: None }
     }
 
-    /// A fault on the choice that it is made for.
+    /// The choice that a fault is made for, with the fault.
     pub const fn faulty(fault: SeededFault) -> Choice {
         Choice { kind: fault.kind(), fault: Some(fault) }
     }
@@ -107,17 +108,17 @@ impl Choice {
         orderings.chain(Policy::ALL.iter().copied().map(Choice::expiry)).collect()
     }
 
-    /// What it is about.
+    /// The subject of the choice.
     pub const fn kind(self) -> Kind {
         self.kind
     }
 
-    /// The fault, if it has one.
+    /// Its fault, if any.
     pub const fn fault(self) -> Option<SeededFault> {
         self.fault
     }
 
-    /// The same without a fault.
+    /// The same choice without a fault.
     #[must_use]
     pub const fn without_fault(self) -> Choice {
         Choice { kind: self.kind, fault: None }
@@ -131,7 +132,7 @@ impl Choice {
         }
     }
 
-    /// The name that users write; with a fault also the fault's: `serial!logged_late`.
+    /// The name that users write; with a fault, followed by the fault's name: `serial!logged_late`.
     pub fn name(self) -> String {
         let name = match self.kind {
             Kind::Ordering(choice) => choice.name(),
@@ -140,7 +141,7 @@ impl Choice {
         self.fault.map_or(name.clone(), |fault| format!("{name}!{}", fault.name()))
     }
 
-    /// The strategy and the policy by which the nodes run.
+    /// The strategy and the policy that the nodes run.
     pub fn strategy_and_policy(self) -> (Strategy, Policy) {
         match self.kind {
             Kind::Ordering(choice) => (choice.strategy, choice.log_policy()),
@@ -148,7 +149,7 @@ impl Choice {
         }
     }
 
-    /// The choice of that name, with the fault of that name. Errors: a name that nothing has.
+    /// The choice with that name, with the fault of that name. Errors: an unknown name.
     pub fn named(model: &str, name: &str, fault: Option<&str>) -> Result<Choice, UnknownName> {
         let models = ["ordering", "expiry"];
         if !models.contains(&model) {
@@ -165,7 +166,7 @@ impl Choice {
 }
 
 impl SeededFault {
-    /// What the fault is put on. Without the fault the catalogue's program is safe under it.
+    /// The choice that the fault is put on. Without the fault, the catalogue's program is safe under it.
     pub const fn kind(self) -> Kind {
         let choice = match self {
             SeededFault::FlushInEveryFlow => OrderingChoice::effects(Strategy::Barrier),
@@ -188,20 +189,20 @@ impl SeededFault {
     }
 }
 
-/// A name that nothing has.
+/// An unknown name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} '{name}' (known: {})", known.join(", "))]
 pub struct UnknownName {
-    /// What it should name: `model`, `choice`, `fault`, `invariant`.
+    /// The kind of thing that it should name: `model`, `choice`, `fault` or `invariant`.
     pub what: &'static str,
     /// The name.
     pub name: String,
-    /// The names that are known.
+    /// The names that exist.
     pub known: Vec<String>,
 }
 
 impl UnknownName {
-    /// `name` is not one of `known`.
+    /// The error that `name` is not one of `known`.
     pub fn new<N: Into<String>>(
         what: &'static str,
         name: &str,
@@ -211,7 +212,7 @@ impl UnknownName {
     }
 }
 
-/// The one of `all` that has the name. Errors: none has it.
+/// The element of `all` with that name. Errors: there is none.
 pub fn find<T: Copy>(
     what: &'static str,
     name: &str,

@@ -1,14 +1,14 @@
 //! Experiment — a choice, a program and a setting → the model that runs them. Pure.
 //!
-//! A named scenario of `check`, a row of the catalogue, a trace file, an address of the explorer and an exported test are each an
-//! experiment: what they judge, walk and replay is built here and nowhere else.
+//! A named scenario of `check`, a row of the catalogue, a trace file, an address of the explorer and an exported test are
+//! each an experiment. Everything that is judged, walked or replayed for them is built here and nowhere else.
 //!
-//! | from | choice | program | setting |
+//! | source | choice | program | setting |
 //! |---|---|---|---|
-//! | a scenario | each of its model | the scenario's | the quick bounds, or ticks |
-//! | a row of the catalogue | the bug's, the cure's | the row's | the row's |
-//! | a trace file | by name | its lines | of the file |
-//! | an address of the explorer | by name | of the address | of the address |
+//! | a scenario | each choice of its model | the scenario's | the quick bounds, or ticks |
+//! | a row of the catalogue | the bug's, or the cure's | the row's | the row's |
+//! | a trace file | by name | its lines | from the file |
+//! | an address of the explorer | by name | from the address | from the address |
 
 use super::bounds::{ExpiryBounds, OrderingBounds};
 use super::choice::{Choice, Kind, OrderingChoice, UnknownName};
@@ -23,36 +23,36 @@ use crate::command::Command;
 use crate::ordering::Refused;
 use crate::time::Millis;
 
-/// A program with what it is run on, and what else may happen.
+/// A program, the choice that runs it, and what else may happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Experiment {
-    /// What it is run on.
+    /// The choice that runs the program.
     pub choice: Choice,
     /// The commands that clients send, in order.
     pub program: Vec<Command>,
-    /// What else may happen. It is that of the choice's model.
+    /// The other events that may happen. Its variant fits the choice's model.
     pub setting: Setting,
 }
 
-/// How far the run of a program goes, in the numbers that a user gives.
+/// The bounds of one program's run, as a user gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Extent {
-    /// Workers of the replica, at least 1 (ordering).
+    /// Number of the replica's workers, at least 1 (ordering).
     pub workers: usize,
-    /// Crashes at most (ordering).
+    /// Maximum number of crashes (ordering).
     pub crashes: u8,
-    /// How many times time may pass (expiry).
+    /// Maximum number of times that time passes (expiry).
     pub passes: u8,
-    /// Ticks, half of the longest lifetime each, that a message may be under way (expiry).
+    /// Maximum delay of a message in ticks; a tick is half of the longest lifetime (expiry).
     pub delay: u8,
-    /// Milliseconds that the replica's clock is ahead of the master's (expiry).
+    /// By how many milliseconds the replica's clock is ahead of the master's (expiry).
     pub skew_ms: i64,
-    /// Whether delivery, application and publication are steps of their own (expiry).
+    /// Whether delivery, application and publication are separate steps (expiry).
     pub apart: bool,
 }
 
 impl Default for Extent {
-    /// That of the quick bounds, with clocks that agree.
+    /// The extent of the quick bounds, with clocks that agree.
     fn default() -> Extent {
         let (ordering, expiry) = (OrderingBounds::QUICK, ExpiryBounds::QUICK);
         Extent {
@@ -66,33 +66,34 @@ impl Default for Extent {
     }
 }
 
-/// The model of an experiment.
+/// The model that runs an experiment.
 pub enum Model {
-    /// Its replica has worker threads.
+    /// A replica with worker threads.
     Ordering(Box<OrderingModel<Rigged>>),
-    /// Its nodes have clocks: the model that judges what is stored, and the one that judges reads. Their steps are the same.
+    /// Nodes with clocks: the model that judges the stored state, and the model that judges reads. Both have the same
+    /// steps.
     Expiry(Box<[ExpiryModel; 2]>),
 }
 
-/// Why there is no experiment.
+/// The reasons why an experiment cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExperimentError {
-    /// A name that nothing has.
+    /// An unknown name.
     #[error(transparent)]
     Unknown(#[from] UnknownName),
-    /// A line of the program.
+    /// A line of the program is wrong.
     #[error(transparent)]
     Program(#[from] ProgramError),
-    /// The program cannot be laid out.
+    /// The program's log cannot be built.
     #[error(transparent)]
     Programs(#[from] ProgramsError),
-    /// The setting is that of the other model.
+    /// The setting belongs to another model.
     #[error("this setting does not fit the {0} model")]
     Setting(&'static str),
 }
 
 impl Experiment {
-    /// An ordering choice by name. Errors: a name that nothing has, a line that is no write.
+    /// An experiment with an ordering choice, by name. Errors: an unknown name, a line that is not a write.
     pub fn ordering(
         choice: &str,
         program: &[&str],
@@ -102,13 +103,13 @@ impl Experiment {
         Ok(Experiment { choice, program: parsed(program)?, setting: Setting::Schedules(schedules) })
     }
 
-    /// An expiry policy by name. Errors: a name that nothing has, a line that is no write.
+    /// An experiment with an expiry policy, by name. Errors: an unknown name, a line that is not a write.
     pub fn expiry(policy: &str, program: &[&str], clocks: Clocks) -> Result<Experiment, ExperimentError> {
         let choice = Choice::named("expiry", policy, None)?;
         Ok(Experiment { choice, program: parsed(program)?, setting: Setting::Clocks(clocks) })
     }
 
-    /// A program of a user, within that extent.
+    /// An experiment with a user's program, within that extent.
     pub fn within(choice: Choice, program: &Program, extent: Extent) -> Experiment {
         let Extent { workers, crashes, passes, delay, skew_ms, apart } = extent;
         let start = program.begins();
@@ -125,7 +126,7 @@ impl Experiment {
         Experiment { choice, program, setting }
     }
 
-    /// When its run begins.
+    /// The instant at which its run begins.
     pub fn start(&self) -> Millis {
         match &self.setting {
             Setting::Clocks(clocks) => clocks.start,
@@ -133,7 +134,7 @@ impl Experiment {
         }
     }
 
-    /// Skews of the replica's clock: milliseconds ahead of the master's. The ordering model has one clock that agrees.
+    /// The skews of the replica's clock: milliseconds ahead of the master's. In the ordering model there is one skew, 0.
     pub fn skews_ms(&self) -> &[i64] {
         match &self.setting {
             Setting::Clocks(clocks) => &clocks.skews_ms,
@@ -141,7 +142,7 @@ impl Experiment {
         }
     }
 
-    /// The same under one skew; in the ordering model the same.
+    /// The same experiment under one skew; unchanged in the ordering model.
     #[must_use]
     pub fn at_skew(mut self, skew_ms: i64) -> Experiment {
         if let Setting::Clocks(clocks) = &mut self.setting {
@@ -150,7 +151,7 @@ impl Experiment {
         self
     }
 
-    /// Why the choice declares itself undefined for the program; `None`: it does not. Errors: the program is too long.
+    /// Why the choice declares itself undefined for the program; `None` if it does not. Errors: the program is too long.
     pub fn refusal(&self) -> Result<Option<Refused>, ProgramsError> {
         match self.choice.kind() {
             Kind::Ordering(choice) => Ok(self.programs(choice)?.refusal(self.choice.machine(2))),
@@ -158,7 +159,7 @@ impl Experiment {
         }
     }
 
-    /// The model. Errors: the program is too long, the setting is of the other model.
+    /// Its model. Errors: the program is too long, or the setting belongs to another model.
     pub fn model(&self) -> Result<Model, ExperimentError> {
         match self.choice.kind() {
             Kind::Ordering(_) => self.ordering_model().map(|model| Model::Ordering(Box::new(model))),
@@ -169,7 +170,8 @@ impl Experiment {
         }
     }
 
-    /// The model of an ordering choice. Errors: the program is too long, it is not an ordering choice or setting.
+    /// The model of an ordering choice. Errors: the program is too long, or the choice or the setting is not one of the
+    /// ordering model.
     pub fn ordering_model(&self) -> Result<OrderingModel<Rigged>, ExperimentError> {
         let (Kind::Ordering(ordering), Setting::Schedules(schedules)) = (self.choice.kind(), &self.setting)
         else {
@@ -195,7 +197,8 @@ impl Experiment {
         })
     }
 
-    /// The model of an expiry policy, as far as it judges these invariants. Errors: it is not an expiry policy or setting.
+    /// The model of an expiry policy that judges this group of invariants. Errors: the choice or the setting is not one
+    /// of the expiry model.
     pub fn expiry_model(&self, judges: Judges) -> Result<ExpiryModel, ExperimentError> {
         let (Kind::Expiry(_), Setting::Clocks(clocks)) = (self.choice.kind(), &self.setting) else {
             return Err(ExperimentError::Setting("expiry"));
@@ -205,9 +208,9 @@ impl Experiment {
         Ok(ExpiryModel::new(expiry::Setup { readers_see_the_dead, ..setup }, self.choice.policy()))
     }
 
-    /// A search of its model that judges `invariant`; `words` are its bounds. Errors: as of [`Experiment::model`].
+    /// A search of its model that judges `invariant`. `words`: its bounds in words. Errors: as for [`Experiment::model`].
     pub fn part(&self, words: String, invariant: &str) -> Result<Part, ExperimentError> {
-        // What a search cannot build is found out before it runs.
+        // A model that cannot be built is reported now, before the search runs.
         self.model()?;
         let experiment = self.clone();
         Ok(match self.choice.kind() {
@@ -234,7 +237,7 @@ impl Choice {
     }
 }
 
-/// Which search judges an invariant of the expiry model.
+/// The group of invariants, hence the search of the expiry model, that an invariant belongs to.
 pub fn judges(invariant: &str) -> Judges {
     if READ_INVARIANTS.contains(&invariant) { Judges::Reads } else { Judges::State }
 }

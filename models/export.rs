@@ -1,4 +1,4 @@
-//! Export — a counterexample → files that stand alone: a page, a drawing, a test in Rust, a trace. Pure.
+//! Export — a counterexample → self-contained files: a page, a drawing, a test in Rust, a trace. Pure.
 
 use super::choice::Choice;
 use super::drawing::{html, svg};
@@ -15,12 +15,12 @@ use std::fmt::Write;
 pub struct Export {
     /// Its name without folders: letters, digits, `_` and one dot.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub text: String,
 }
 
-/// The files of a row's counterexample: HTML, SVG, and Rust and a trace where the choice is one of the crate's; none if
-/// there is no counterexample. `again` is the command that finds it again.
+/// The files of a row's counterexample: HTML and SVG, and also Rust and a trace if the choice is built in. Empty if there
+/// is no counterexample. `again`: the command that finds the counterexample again.
 pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     let Some(story) = &row.counterexample else { return Vec::new() };
     let steps = story.steps.len();
@@ -38,7 +38,7 @@ pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     files
 }
 
-/// The story's path as `replicheck replay` takes it: [`Trace::of_story`].
+/// The story's path as `replicheck replay` reads it, from [`Trace::of_story`].
 fn trace(row: &Row, story: &Story) -> Option<Trace> {
     let program = program::parse(story.program.join("\n").as_bytes()).ok()?;
     let program = program.commands.into_iter().map(|line| line.command).collect();
@@ -46,18 +46,18 @@ fn trace(row: &Row, story: &Story) -> Option<Trace> {
     Trace::of_story(choice, program, Some(row.invariant), story)
 }
 
-/// The files' name: model, choice, invariant, and the scenario if there is one. As a Rust test's file it is the name
-/// of a crate, so it has letters, digits and `_` only.
+/// The name of the files without extension: model, choice, invariant, and the scenario if there is one. The name of a
+/// Rust test's file is also the name of a crate, so it has letters, digits and `_` only.
 fn stem(row: &Row) -> String {
     let scenario = row.scenario.iter().map(String::as_str);
     let parts: Vec<&str> = [row.model, &row.choice, row.invariant].into_iter().chain(scenario).collect();
     parts.join("_").chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
 }
 
-/// What a path is of, by names, and what its last step breaks.
+/// The model and the choice that a path was found on, by names, and the invariant that its last step breaks.
 #[derive(Clone, Copy, Debug)]
 pub struct What<'a> {
-    /// `ordering` or `expiry`.
+    /// The model: `ordering` or `expiry`.
     pub model: &'a str,
     /// The strategy or policy.
     pub choice: &'a str,
@@ -65,8 +65,8 @@ pub struct What<'a> {
     pub invariant: &'a str,
 }
 
-/// A test that walks the story's path and asserts what it breaks. `None` where nothing public builds the model: a
-/// choice of one's own, a seeded fault, a database other than 0.
+/// The text of a test that walks the story's path and asserts what it breaks. `None` if the public API cannot build the
+/// model: for a user's own choice, for a seeded fault, and for a database other than 0.
 pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
     let own = story.own.as_ref()?;
     Choice::named(what.model, what.choice, None).ok()?;
@@ -97,7 +97,7 @@ pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
         what.invariant,
         path.len()
     );
-    // A story may begin with a step of its own, which tells how the clocks stand.
+    // A story may begin with a step that is not in the path and that describes the clocks.
     let told = &story.steps[story.steps.len() - path.len().min(story.steps.len())..];
     for (step, action) in told.iter().zip(path) {
         let _ = write!(text, "        // {}\n        {action},\n", comment(step));

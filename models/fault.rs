@@ -1,24 +1,24 @@
-//! Fault — a seeded bug that no strategy and no policy of the crate has, put on one that is safe. Pure.
+//! Fault — a seeded bug that no built-in strategy or policy has, put on a safe one. Pure.
 //!
-//! Only the catalogue, `replay` and tests can reach a fault: it has no name on the command line of `check` or `serve`, and no other
-//! search knows it. What a fault does to a machine is in [`super::rigged`].
+//! Only the catalogue, `replay` and tests can use a fault: it has no name on the command line of `check` or `serve`, and
+//! no other search uses it. What a fault does to a machine is in [`super::rigged`].
 
 use crate::expiry::Policy;
 
 /// A seeded fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SeededFault {
-    /// Lanes do not meet: each runs FLUSHALL when it comes to it.
+    /// Lanes have no barrier: each lane runs FLUSHALL when it reaches it.
     FlushInEveryFlow,
-    /// An entry goes to the lane of its last key, which it writes, and not of the one that it reads.
+    /// An entry goes to the lane of its last key, which it writes, and not to the lane of the key that it reads.
     RoutedByDestination,
-    /// The last entry waits until there is one more.
+    /// The last entry waits until another entry arrives.
     HoldsBackTheLast,
-    /// The last write but one is logged after the last.
+    /// The last but one write is logged after the last write.
     LoggedLate,
     /// The last write is not logged.
     NotLogged,
-    /// After a crash the replica goes on from what it had received.
+    /// After a crash the replica resumes after the last entry that it had received.
     ResumesAtReceived,
     /// The marker is written after its batch.
     MarkerBehindData,
@@ -26,17 +26,17 @@ pub enum SeededFault {
     MarkerAheadOfData,
     /// The result of a write that depends on the old value is logged without its deadline.
     ResultWithoutDeadline,
-    /// Deadlines go through 32 bits.
+    /// Deadlines are cut to 32 bits.
     DeadlineInInt32,
     /// PSETEX's milliseconds are logged as seconds.
     MillisecondsAsSeconds,
-    /// APPEND to a new key logs the empty value that was there before.
+    /// APPEND to a new key logs the old value, which is empty.
     AppendLogsOldValue,
-    /// Deletions of ranges do not reach the log.
+    /// Deletions of key ranges are not logged.
     RangesDropped,
-    /// The replica removes what is dead by its own clock.
+    /// The replica removes dead keys by its own clock.
     RemovesByOwnClock(Policy),
-    /// Readers of the replica see what is dead until it is removed.
+    /// Readers of the replica see dead keys until these are removed.
     ReadersSeeTheDead,
 }
 
@@ -87,50 +87,48 @@ impl SeededFault {
     pub fn in_words(self) -> &'static str {
         match self {
             SeededFault::FlushInEveryFlow => {
-                "lanes do not meet at FLUSHALL: it stands in each of them, and each runs it when it comes to it"
+                "lanes do not meet at FLUSHALL: it is queued in every lane, and each lane runs it when it reaches it"
             }
             SeededFault::RoutedByDestination => {
-                "an entry goes to the lane of the key that it writes, its last one, whatever other keys it reads"
+                "an entry goes to the lane of its last key, which it writes, no matter which other keys it reads"
             }
             SeededFault::HoldsBackTheLast => {
-                "the last entry is handed to the workers only when one more has come"
+                "the last entry is given to the workers only when another entry has arrived"
             }
             SeededFault::LoggedLate => {
-                "the master lets go of the last write but one before it is logged: the last one is logged first"
+                "the master releases the last but one write before it is logged, so the last write is logged first"
             }
             SeededFault::NotLogged => "the last write is in the master's store and not in the log",
             SeededFault::ResumesAtReceived => {
-                "the position that survives a crash is that of the last entry received, applied or not"
+                "the position that survives a crash is that of the last received entry, applied or not"
             }
             SeededFault::MarkerBehindData => {
-                "the marker is written after its batch, not with it: a crash between the two leaves the one before"
+                "the marker is written after its batch, not with it: a crash between the two leaves the previous marker"
             }
             SeededFault::MarkerAheadOfData => {
-                "the marker that a crash leaves counts an entry that was not written"
+                "the marker that a crash leaves includes an entry that was not written"
             }
             SeededFault::ResultWithoutDeadline => {
                 "a write whose outcome depends on the old value logs its result, and the result has no deadline"
             }
             SeededFault::DeadlineInInt32 => {
-                "of a deadline in milliseconds only the low 31 bits reach the log"
+                "only the low 31 bits of a deadline in milliseconds reach the log"
             }
             SeededFault::MillisecondsAsSeconds => {
-                "the time that PSETEX gives is logged as if it were in seconds"
+                "the milliseconds that PSETEX gives are logged as if they were seconds"
             }
             SeededFault::AppendLogsOldValue => {
-                "APPEND logs the value from before it, which is empty for a new key"
+                "APPEND logs the value from before the command, which is empty for a new key"
             }
-            SeededFault::RangesDropped => "deletions of ranges of keys are left out of the log",
+            SeededFault::RangesDropped => "deletions of key ranges are left out of the log",
             SeededFault::RemovesByOwnClock(_) => {
-                "the replica removes what is dead by its own clock, before the log has told it of later writes"
+                "the replica removes keys that are dead by its own clock, before it receives later writes of them"
             }
-            SeededFault::ReadersSeeTheDead => {
-                "readers of the replica are shown what is dead until it is removed"
-            }
+            SeededFault::ReadersSeeTheDead => "readers of the replica see dead keys until these are removed",
         }
     }
 
-    /// Whether a node of the engine can run with the fault: as its strategy, its policy, or its clock.
+    /// Whether a node of the engine can run with this fault: in its strategy, its policy, or its clock.
     pub fn has_place_in_engine(self) -> bool {
         match self {
             SeededFault::LoggedLate

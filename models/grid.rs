@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 
-/// A table without frame that fits `width` columns; its rows are wrapped, not cut.
+/// A table without a frame that fits into `width` columns; rows are wrapped, not cut.
 pub(super) fn grid(width: u16, heading: Option<Vec<String>>) -> Table {
     let mut table = Table::new();
     let line = LineStyle::none().fill('─').junction('─');
@@ -14,7 +14,8 @@ pub(super) fn grid(width: u16, heading: Option<Vec<String>>) -> Table {
     table
 }
 
-/// Sets the space between columns; the columns in `fixed` are never wrapped, those in `right` end in line.
+/// Sets the space between columns and returns the table's text. Columns in `fixed` are never wrapped, columns in `right`
+/// are right-aligned.
 pub(super) fn settle(table: &mut Table, fixed: &[usize], right: &[usize]) -> String {
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if index == 0 { 0 } else { 1 }, 0));

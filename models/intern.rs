@@ -1,11 +1,11 @@
 //! Interning — big parts of a state → small numbers, so that a state is a handful of integers.
 //!
-//! A replica's strategy, its store, the versions of its keys change one at a time and take few values each. A
-//! model keeps every value once, numbers it, and puts numbers into the state (Holzmann's *collapse*, SPIN). A
-//! transition of a part runs the engine's own code once and is looked up from then on.
+//! A replica's strategy, its store and the versions of its keys change one at a time, and each takes few values. A model
+//! keeps every value once, numbers it, and puts the number into the state (Holzmann's *collapse*, SPIN). A transition of
+//! a part runs the engine's own code once and is looked up from then on.
 //!
-//! Numbers are given in the order of discovery: the same in every single-threaded run, different but
-//! consistent in others.
+//! Numbers are given in the order of discovery. They are the same in every single-threaded run. With more threads they
+//! differ between runs, but are consistent within each.
 
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -13,19 +13,19 @@ use std::fmt::Debug;
 use std::hash::{BuildHasher, Hash};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Values and their numbers, and for each value what is asked of it again and again (`F`).
+/// Values and their numbers, and for each value the facts that are needed again and again (`F`).
 pub struct Interner<T, F = ()> {
     values: boxcar::Vec<(T, OnceLock<F>)>,
     numbers: Mutex<HashTable<u32>>,
 }
 
 impl<T: Eq + Hash, F> Interner<T, F> {
-    /// No values.
+    /// An interner without values.
     pub fn new() -> Interner<T, F> {
         Interner { values: boxcar::Vec::new(), numbers: Mutex::new(HashTable::new()) }
     }
 
-    /// The number of `value`: a new one if it was never seen. Panics: at 2³² values, which no bounds reach.
+    /// The number of `value`; a new number if the value is new. Panics: at 2³² values, which no bounds reach.
     pub fn number(&self, value: T) -> u32 {
         let hash = FxBuildHasher.hash_one(&value);
         let mut numbers = lock(&self.numbers);
@@ -43,18 +43,18 @@ impl<T: Eq + Hash, F> Interner<T, F> {
         &self.values[number as usize].0
     }
 
-    /// What `compute` says of the value of a number; it runs once.
+    /// The facts about the value of a number. `compute` runs once per value.
     pub fn facts(&self, number: u32, compute: impl FnOnce(&T) -> F) -> &F {
         let (value, facts) = &self.values[number as usize];
         facts.get_or_init(|| compute(value))
     }
 
-    /// How many values there are.
+    /// Number of values.
     pub fn len(&self) -> usize {
         self.values.count()
     }
 
-    /// Whether there are none.
+    /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -73,12 +73,12 @@ pub struct Memo<K, V> {
 }
 
 impl<K: Eq + Hash + Clone, V: Clone> Memo<K, V> {
-    /// No results.
+    /// A memo without results.
     pub fn new() -> Memo<K, V> {
         Memo { results: Mutex::new(FxHashMap::default()) }
     }
 
-    /// The result for `key`: `compute` runs if it is not kept yet. Two threads may both compute it; the results
+    /// The result for `key`: `compute` runs if the result is not kept yet. Two threads may both compute it; their results
     /// are equal.
     pub fn get(&self, key: K, compute: impl FnOnce() -> V) -> V {
         let known = lock(&self.results).get(&key).cloned();
@@ -97,7 +97,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Default for Memo<K, V> {
     }
 }
 
-/// A panic elsewhere leaves these tables whole: each insertion is one step.
+/// Locks a table. A panic of another thread leaves it consistent: each insertion is one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

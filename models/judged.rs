@@ -1,5 +1,5 @@
-//! Judged — what every model of replicheck gives beside stateright's [`Model`]: which invariants it judges, which are
-//! broken, and which were put to the test at all. Pure.
+//! Judged — what every model of replicheck provides in addition to stateright's [`Model`]: which invariants it judges,
+//! which of them are broken, and which were put to the test at all. Pure.
 
 use stateright::Model;
 use std::fmt::Debug;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub struct InvariantSet(pub u8);
 
 impl InvariantSet {
-    /// The set with invariant `index`, if `yes`.
+    /// The set, with invariant `index` added if `yes`.
     #[must_use]
     pub fn with(self, index: usize, yes: bool) -> InvariantSet {
         InvariantSet(self.0 | (u8::from(yes) << index))
@@ -22,13 +22,14 @@ impl InvariantSet {
         self.0 >> index & 1 == 1
     }
 
-    /// Those of `names`, the model's invariants, that are in it.
+    /// The names in this set; `names` are the model's invariants.
     pub fn names(self, names: &'static [&'static str]) -> Vec<&'static str> {
         names.iter().enumerate().filter(|(index, _)| self.has(*index)).map(|(_, name)| *name).collect()
     }
 }
 
-/// Which invariants a search has put to the test: for each *always* a *sometimes* that shows it is not vacuous.
+/// Which invariants a search has put to the test: for each *always* property, a *sometimes* that shows that it is not
+/// vacuous.
 #[derive(Debug, Default)]
 pub struct Witnesses(AtomicU32);
 
@@ -40,7 +41,7 @@ impl Witnesses {
         }
     }
 
-    /// Notes all that the other has.
+    /// Adds everything that `other` has noted.
     pub fn take_over(&self, other: &Witnesses) {
         self.0.fetch_or(other.0.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -51,23 +52,23 @@ impl Witnesses {
     }
 }
 
-/// A place in a schedule that is drawn at random, at which time is to pass.
+/// A point in a randomly drawn schedule at which time should pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pause {
-    /// When so many commands were sent.
+    /// It comes once this many commands were sent.
     pub after: u16,
-    /// When no more messages than these are under way.
+    /// It comes once at most this many messages are under way.
     pub waiting_max: u8,
 }
 
-/// A model whose states know which invariants the last step broke.
+/// A model whose states record which invariants the last step broke.
 pub trait Judged:
     Model<State: Copy + Eq + Hash + Debug + Send + Sync, Action: Clone + PartialEq + Debug>
 {
-    /// Names of the invariants, as in [`crate::invariant`] and in DESIGN's tables.
+    /// Names of the invariants, as in [`crate::invariant`].
     fn invariants(&self) -> &'static [&'static str];
 
-    /// For each invariant, what a run must have seen for a verdict *holds* to mean anything.
+    /// For each invariant, a situation in words that a search must have met; otherwise a verdict *holds* means nothing.
     fn sometimes(&self) -> &'static [&'static str];
 
     /// The invariants that the step into `state` broke.
@@ -76,26 +77,27 @@ pub trait Judged:
     /// Which invariants were put to the test so far.
     fn witnesses(&self) -> &Witnesses;
 
-    /// What a verdict *holds* needs besides the witnesses: that each key dies, that each command comes late. Each is named by the
-    /// words that are printed if it is missing, with whether the search met it. *progress* does not need it.
+    /// Further situations that a verdict *holds* needs: each key dies, each command is applied late. Each is given by the
+    /// words to print if it is missing, and by whether the search met it. *progress* does not need them.
     fn coverage(&self) -> Vec<(String, bool)> {
         Vec::new()
     }
 
-    /// Takes over what another model with the same setup was put to.
+    /// Adds the witnesses and the coverage of another model with the same setup.
     fn take_over(&self, other: &Self);
 
-    /// Where in a schedule time is to pass, drawn before any step is, so that it is not all spent at the beginning.
+    /// The points at which time should pass in a schedule, drawn before the first step, so that not all time passes at
+    /// the beginning.
     fn plan(&self, _random: &mut fastrand::Rng) -> Vec<Pause> {
         Vec::new()
     }
 
-    /// Whether the step goes with a plan.
+    /// Whether the step fits the plan.
     fn suits(&self, _state: &Self::State, _action: &Self::Action, _plan: &[Pause]) -> bool {
         true
     }
 
-    /// Whether this step is one of the faults that a schedule drawn at random should meet rarely.
+    /// Whether this step is a fault that should occur rarely in a randomly drawn schedule.
     fn is_rare(&self, _action: &Self::Action) -> bool {
         false
     }

@@ -1,6 +1,6 @@
-//! Measured — numbers that benches left → tables with bars, choices beside each other. Pure.
+//! Measured — numbers measured by the benches → tables with bars that put choices side by side. Pure.
 //!
-//! One renderer for the page that `cargo bench` leaves and for the explorer's.
+//! One renderer serves both the page that `cargo bench` writes and the explorer's page.
 
 use super::cost::{rounded, thousands};
 use maud::{Markup, html};
@@ -11,36 +11,36 @@ use std::collections::BTreeMap;
 /// One measured number, as `target/bench/summary.json` has it.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Measured {
-    /// What was measured.
+    /// The name of the measurement.
     pub bench: String,
     /// The strategy or policy.
     pub choice: String,
-    /// What else was set: workers, the share of FLUSHDB; a word or a name and its value each.
+    /// The other parameters: workers, the share of FLUSHDB, and so on. A word, or a name with its value for each.
     pub params: Value,
-    /// How much.
+    /// The measured value.
     pub value: f64,
-    /// Of what.
+    /// Its unit.
     pub unit: String,
-    /// The part of what the machine can do at all that was reached; 1 is all of it.
+    /// The share of the machine's limit that was reached; 1 is all of it.
     pub share_of_limit: Option<f64>,
 }
 
-/// Style of the tables for a page that has no other.
+/// Style of the tables, for a page that has no style of its own.
 pub const STYLE: &str = include_str!("measured.css");
 
-/// What one bench measured in one unit, as it is compared.
+/// The results of one bench in one unit, arranged for comparison.
 pub struct Comparison<'a> {
-    /// What was measured.
+    /// The name of the measurement.
     pub bench: &'a str,
-    /// Of what the values are.
+    /// The unit of the values.
     pub unit: &'a str,
-    /// The names of what was set.
+    /// The names of the parameters.
     pub names: Vec<String>,
-    /// What was set alike stands together, so that choices can be compared.
+    /// The rows. Rows with equal parameters are adjacent, so that choices can be compared.
     pub rows: Vec<&'a Measured>,
 }
 
-/// The comparisons of `measured`, in its order.
+/// The comparisons in `measured`, in order of first appearance.
 pub fn comparisons(measured: &[Measured]) -> Vec<Comparison<'_>> {
     let mut comparisons: Vec<Comparison<'_>> = Vec::new();
     for one in measured {
@@ -64,7 +64,7 @@ pub fn comparisons(measured: &[Measured]) -> Vec<Comparison<'_>> {
     comparisons
 }
 
-/// A table a bench and unit.
+/// One table for each bench and unit.
 pub fn tables(measured: &[Measured]) -> Markup {
     html! { @for comparison in &comparisons(measured) { (table(comparison)) } }
 }
@@ -97,14 +97,14 @@ fn table(comparison: &Comparison<'_>) -> Markup {
     }
 }
 
-/// A bar of that part of its room, and what it says.
+/// A bar that fills this share of its space, followed by `words`.
 fn bar(share: f64, words: &str) -> Markup {
     let percent = if share.is_finite() { (share * 100.0).clamp(0.0, 100.0) } else { 0.0 };
     let width = format!("{percent:.1}%");
     html! { svg.bar aria-hidden="true" { rect width=(width) height="100%" {} } " " (words) }
 }
 
-/// A measured number in words: four digits or so of it.
+/// A measured number in words, with about four digits.
 pub fn amount(value: f64) -> String {
     if value >= 1000.0 {
         return thousands(rounded(value));
@@ -112,7 +112,7 @@ pub fn amount(value: f64) -> String {
     format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What was set, by name.
+/// The parameters by name.
 pub fn params(one: &Measured) -> BTreeMap<String, Value> {
     match &one.params {
         Value::Object(params) => params.clone().into_iter().collect(),
@@ -121,12 +121,12 @@ pub fn params(one: &Measured) -> BTreeMap<String, Value> {
     }
 }
 
-/// A value in words.
+/// A parameter's value in words.
 pub fn in_words(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// By each name in turn, numbers by their size.
+/// Compares two rows by each name in turn; numbers compare by size.
 fn in_order(
     one: &BTreeMap<String, Value>,
     other: &BTreeMap<String, Value>,

@@ -1,4 +1,4 @@
-//! Models — stateright models over the engine's own machines, and what searches them.
+//! Models — stateright models of the engine's own machines, and the code that searches them.
 
 mod asked;
 pub mod assignment;

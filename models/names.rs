@@ -1,8 +1,8 @@
-//! Names — sets of names for the keys of programs, so that any way to route by name shows what it does.
+//! Names — sets of names for the keys of programs, so that every way to route by name is exercised.
 //!
-//! A strategy of one's own may give a key its worker by any function of the name. Under one set of names two keys may
-//! always share a worker, and a fault that needs two workers stays unseen. So sets are drawn (lengths, bytes and
-//! `{tags}` vary) until each pair of keys goes to one worker under some set, and to two under some set:
+//! A user's own strategy may choose a key's worker by any function of the key's name. Under one set of names two keys may
+//! always share a worker, and then a fault that needs two workers stays hidden. So sets are drawn at random (lengths,
+//! bytes and `{tags}` vary) until each pair of keys goes to one worker under some set, and to two workers under some set:
 //!
 //! ```text
 //! a b c h                        a | b c h
@@ -17,20 +17,20 @@ use crate::effect::{Key, KeySet};
 use crate::ordering::Admission;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// New names by key.
+/// The new name of each key.
 pub(super) type Names = BTreeMap<Key, Key>;
 
-/// Sets of names that are tried.
+/// Maximum number of sets of names that are tried.
 const DRAWS: u64 = 2_000;
 
-/// The workers that take an entry of each key.
+/// For each key, the workers that take an entry of it.
 type Workers = Vec<BTreeSet<u8>>;
 
-/// Two keys by number, and whether they go to one worker or to two.
+/// Two keys by number; true if they go to one worker, false if they go to two.
 type Meeting = (usize, usize, bool);
 
-/// Sets of names under which each pair of keys meets both ways, as far as a machine that `new` makes shows it when it is
-/// given one entry; the first are the keys' own names.
+/// Sets of names under which each pair of keys meets in both ways, judged by the worker of a machine from `new` that
+/// takes the only entry given to it. The first set is the keys' own names.
 pub(super) fn sets<O: Machine>(keys: &[Key], workers: usize, new: &dyn Fn(usize) -> O) -> Vec<Names> {
     let own: Names = keys.iter().map(|key| (key.clone(), key.clone())).collect();
     let meets = |names: &Names| {
@@ -53,8 +53,9 @@ pub(super) fn sets<O: Machine>(keys: &[Key], workers: usize, new: &dyn Fn(usize)
     chosen
 }
 
-/// The pairs of keys that did not meet both ways in any search, in words; `None` where all did, or where only one worker
-/// was ever used. Keys that no entry touches alone are left out. `searched`: each set of names with the routes that its searches took.
+/// The pairs of keys that did not meet in both ways in any search, in words. `None` if all did, or if only one worker was
+/// ever used. Keys that no entry touches alone are left out. `searched`: each set of names with the routes that its
+/// searches took.
 pub(super) fn unmet(keys: &[Key], searched: &[(Names, &Routes)]) -> Option<String> {
     let workers =
         |(names, routes): &(Names, &Routes)| keys.iter().map(|key| routes.of(&names[key])).collect();
@@ -64,7 +65,7 @@ pub(super) fn unmet(keys: &[Key], searched: &[(Names, &Routes)]) -> Option<Strin
         return None;
     }
     let met: BTreeSet<Meeting> = all.iter().flat_map(meetings).collect();
-    // Of a key that no entry touches alone nothing can be seen.
+    // A key that no entry touches alone leaves no trace in the routes.
     let is_seen = |key: &usize| all.iter().any(|workers| !workers[*key].is_empty());
     let seen: Vec<usize> = (0..keys.len()).filter(is_seen).collect();
     let pairs = seen
@@ -81,7 +82,7 @@ pub(super) fn unmet(keys: &[Key], searched: &[(Names, &Routes)]) -> Option<Strin
     (!missing.is_empty()).then(|| format!("never met: {}", missing.join(", ")))
 }
 
-/// The workers that take an entry of `key` from a machine that was given no other.
+/// The workers that take an entry of `key` from a machine that was given no other entry.
 fn takers<O: Machine>(key: &Key, workers: usize, mut machine: O) -> BTreeSet<u8> {
     let entry = Admission::new(Lsn(1), KeySet::of([key.clone()]), Some(key.clone()), true);
     if machine.admit(&entry).is_err() {
@@ -106,7 +107,7 @@ fn meetings(workers: &Workers) -> BTreeSet<Meeting> {
     met
 }
 
-/// A name for each key: its own with something before or after it, no two alike.
+/// A new name for each key: its own name with something before or after it. All names differ.
 fn drawn(keys: &[Key], seed: u64) -> Names {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut names = Names::new();
@@ -130,7 +131,7 @@ fn drawn(keys: &[Key], seed: u64) -> Names {
     names
 }
 
-/// The commands under these names.
+/// The commands with these names for their keys.
 pub(super) fn under(commands: &[Command], names: &Names) -> Vec<Command> {
     renamed_by(commands, names)
 }

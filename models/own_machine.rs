@@ -1,4 +1,4 @@
-//! A strategy or a policy of the user's own → rows, judged as those of the crate are.
+//! Own machine — a user's own strategy or policy → rows, judged like the built-in ones.
 //!
 //! ```
 //! use replicheck::models::bounds::OrderingBounds;
@@ -28,40 +28,40 @@ use crate::expiry::ExpiryPolicy;
 use crate::ordering::Strategy;
 use std::sync::Arc;
 
-/// A trial of a strategy: its programs and bounds.
+/// The trial of a strategy: its programs and bounds.
 #[derive(Clone, Debug)]
 pub struct OrderingTrial {
-    /// Workers, crashes, states; of every program also its length.
+    /// The bounds: workers, crashes, states; with every program, also the length.
     pub bounds: OrderingBounds,
-    /// Every program of these commands, or one program.
+    /// The programs: every program of some commands, or one program.
     pub programs: Programs,
-    /// Whether the log carries the commands, not the effects that they came to.
+    /// Whether the log carries commands instead of effects.
     pub commands: bool,
 }
 
-/// Which programs are explored.
+/// The programs that are explored.
 #[derive(Clone, Debug)]
 pub enum Programs {
-    /// Every program of these commands, up to the length of the bounds.
+    /// Every program of these commands up to the length in the bounds.
     Every(Vec<Command>),
-    /// This one: typed, or a capture.
+    /// One program: typed, or from a capture.
     Only(Program),
 }
 
 impl OrderingTrial {
-    /// Every program of the crate's own commands, as effects.
+    /// A trial with every program of the built-in commands, on a log of effects.
     pub fn within(bounds: OrderingBounds) -> OrderingTrial {
         OrderingTrial { bounds, programs: Programs::Every(bounds::ordering_alphabet()), commands: false }
     }
 }
 
-/// Why a machine cannot be judged.
+/// The reasons why a machine cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JudgeError {
-    /// No program has a command.
+    /// No program would have a command.
     #[error("nothing to explore: the length and the number of commands must be at least 1")]
     NoProgram,
-    /// Nobody would apply anything.
+    /// Without a worker no entry would be applied; a worker's number has 8 bits.
     #[error("a replica has 1 to 255 workers, not {0}")]
     Workers(usize),
     /// The program is too long.
@@ -70,19 +70,20 @@ pub enum JudgeError {
     /// There are too many programs.
     #[error(transparent)]
     Programs(#[from] ordering::ProgramsError),
-    /// The policy is no pure function.
+    /// The policy is not a pure function.
     #[error("asked twice, the policy gave two answers ({0}): a verdict needs a pure function")]
     NotPure(String),
 }
 
-/// Commands of a program at most under other names than the caller's.
+/// Maximum length of a program under other names than the caller's.
 const LENGTH_UNDER_OTHER_NAMES: usize = 3;
 
-/// Judges a strategy of one's own as the strategies here are judged. `new` makes a machine for a number of workers, with
-/// batches of any size. `expected` are the verdicts that it claims; the rows say what was found.
+/// Judges a user's own strategy as the built-in strategies are judged. `new` makes a machine for a number of workers,
+/// with batches of any size. `expected` gives the verdicts that the strategy claims; the rows say what was found.
 ///
-/// It may route keys by any function of their names: it is judged under several sets of names, until each pair of keys was
-/// met on one worker and on two. Where that cannot be had, what holds is *incomplete*. Errors: see [`JudgeError`].
+/// The strategy may route keys by any function of their names: it is judged under several sets of names, until each pair
+/// of keys has met on one worker and on two. If that cannot be reached, *holds* becomes *incomplete*. Errors: see
+/// [`JudgeError`].
 pub fn judge_ordering<O: Machine>(
     name: &str,
     trial: &OrderingTrial,
@@ -138,8 +139,9 @@ fn check(search: &Search) -> Result<(), JudgeError> {
     }
 }
 
-/// The searches under the set of names of that number. Under the caller's own names: crashes at any moment with one
-/// command less, and at quiet moments with the full length. Under others: one of them.
+/// The searches under the set of names with that number. Under the caller's own names there are two: crashes at any
+/// moment with one command less, and crashes at quiet moments with the full length. Under other names there is one of the
+/// two.
 fn under(search: &Search, names: &names::Names, number: usize, keys: &[crate::effect::Key]) -> Vec<Search> {
     let commands = names::under(search.of.commands(), names);
     let shown = keys.iter().map(|key| names[key].to_string()).collect::<Vec<_>>().join(" ");
@@ -154,26 +156,27 @@ fn under(search: &Search, names: &names::Names, number: usize, keys: &[crate::ef
     }
 }
 
-/// A trial of a policy: its programs and bounds.
+/// The trial of a policy: its programs and bounds.
 #[derive(Clone, Debug)]
 pub struct ExpiryTrial {
-    /// Ticks, delays, skew, states; of every program also its length.
+    /// The bounds: ticks, delays, skew, states; with every program, also the length.
     pub bounds: ExpiryBounds,
-    /// Every program of some commands, or one program; `None`: those of the crate, the families of commands among them.
+    /// Every program of some commands, or one program. `None`: the built-in commands, including the families of commands.
     pub programs: Option<Programs>,
-    /// Where a program is too long for a search: from which number schedules are drawn.
+    /// The seed of the schedules that are drawn if a program is too long for a search.
     pub seed: u64,
 }
 
 impl ExpiryTrial {
-    /// Every program of the crate's own commands.
+    /// A trial with every program of the built-in commands.
     pub fn within(bounds: ExpiryBounds) -> ExpiryTrial {
         ExpiryTrial { bounds, programs: None, seed: 1 }
     }
 }
 
-/// Judges a policy of one's own by all the searches that the policies here are judged by: of the stored state and of
-/// reads, with a link that stays up and with one that goes down. A policy that is no pure function gets no verdict. Errors: see [`JudgeError`].
+/// Judges a user's own policy by all the searches that judge the built-in policies: of the stored state and of reads,
+/// with a link that stays up and with one that goes down. A policy that is not a pure function gets no verdict. Errors:
+/// see [`JudgeError`].
 pub fn judge_expiry(
     name: &str,
     trial: &ExpiryTrial,

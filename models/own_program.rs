@@ -1,7 +1,8 @@
-//! A program of the user's own → tasks that judge exactly it under every choice.
+//! Own program — a user's own program → tasks that judge exactly this program under every choice.
 //!
-//! Every schedule is searched of a program of up to [`ORDERING_WRITES_MAX`] writes (ordering) or [`EXPIRY_WRITES_MAX`] (expiry,
-//! and [`EXPIRY_WRITES_AND_KEYS_MAX`]). Of a longer program schedules are drawn at random, and the verdict says *sampled*.
+//! If the program has at most [`ORDERING_WRITES_MAX`] writes (ordering) or [`EXPIRY_WRITES_MAX`] (expiry, also limited by
+//! [`EXPIRY_WRITES_AND_KEYS_MAX`]), every schedule is searched. For a longer program, schedules are drawn at random, and
+//! the verdict says *sampled*.
 
 use super::assignment::{KEYS_MAX, keys_of};
 use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries_max};
@@ -21,18 +22,18 @@ use crate::expiry::{ExpiryPolicy, Policy};
 use crate::ordering::{Ordering, Refused};
 use std::sync::Arc;
 
-/// Writes of a program whose every schedule the ordering model searches.
+/// Maximum number of writes of a program whose every schedule the ordering model searches.
 pub const ORDERING_WRITES_MAX: usize = 6;
-/// Writes of a program whose every schedule the expiry model searches.
+/// Maximum number of writes of a program whose every schedule the expiry model searches.
 pub const EXPIRY_WRITES_MAX: usize = 5;
-/// Writes and keys with a deadline, added up, of a program whose every schedule the expiry model searches. Each such key
-/// multiplies the states.
+/// Maximum of writes plus keys with a deadline, for a program whose every schedule the expiry model searches. Each such
+/// key multiplies the states.
 pub const EXPIRY_WRITES_AND_KEYS_MAX: usize = 7;
 
-/// Writes of a program that is judged at all: the master's state after each write is kept.
+/// Maximum number of writes of a program that can be judged: the master's state after each write is kept in memory.
 pub const WRITES_MAX: usize = 300;
 
-/// Why a program cannot be judged.
+/// The reasons why a program cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OwnProgramError {
     /// There is no such model or choice.
@@ -41,15 +42,16 @@ pub enum OwnProgramError {
     /// It has too many writes.
     #[error("{0} writes, but a program of at most {WRITES_MAX} can be judged: cut the capture")]
     TooLong(usize),
-    /// Its writes come to too many bytes.
+    /// Its writes amount to too many bytes.
     #[error(transparent)]
     TooHeavy(#[from] ProgramError),
-    /// The model that was asked for takes no program.
+    /// The model that was asked for takes no program of a user.
     #[error("models both and clocks have programs of their own only: --program goes with ordering or expiry")]
     OwnProgramsOnly,
 }
 
-/// The tasks that judge `program`, named `name`, under the choices asked for. Where schedules are drawn, they are from `seed`.
+/// The tasks that judge `program`, named `name`, under the choices asked for. Schedules are drawn, where necessary, from
+/// `seed`.
 pub fn program_tasks(
     program: &Program,
     (name, seed): (&str, u64),
@@ -60,7 +62,7 @@ pub fn program_tasks(
     program_tasks_within(program, (name, seed), (bounds.ordering(), bounds.expiry()), model, choice)
 }
 
-/// As [`program_tasks`], within bounds of the caller's own; of their program lengths nothing is asked.
+/// Like [`program_tasks`], within the caller's own bounds; the bounds' program lengths are ignored.
 pub fn program_tasks_within(
     program: &Program,
     (name, seed): (&str, u64),
@@ -99,7 +101,7 @@ fn refusal(choice: OrderingChoice, programs: &Programs) -> Option<Refused> {
     programs.refusal(choice.strategy.machine(2, batch_entries_max(choice.strategy)))
 }
 
-/// Nothing is searched: the choice says of itself that it is not defined for the program.
+/// A task without a search: the choice declares itself undefined for the program.
 fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
     let scenario = Some(name.to_owned());
     Task::new("ordering", choice.name(), scenario.clone(), move |_| {
@@ -109,7 +111,7 @@ fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
     })
 }
 
-/// Ways to share lanes that are drawn where a program has too many keys, or writes, for all of them.
+/// Number of ways to share lanes that are drawn if a program has too many keys, or writes, to search all ways.
 const DRAWN_ASSIGNMENTS: u64 = 4;
 
 fn ordering_task(
@@ -154,11 +156,11 @@ fn expiry_task(policy: Policy, program: &Program, (name, seed): (&str, u64), bou
     })
 }
 
-/// How many times more time passes in a schedule that is drawn.
+/// Factor by which time passes more often in a drawn schedule.
 const DRAWN_PASSES: u8 = 2;
 
-/// The searches of a policy on one program: of the stored state and of reads, with a link that stays up and with one that
-/// goes down.
+/// The searches of a policy on one program: of the stored state and of reads, with a link that stays up and with a link
+/// that goes down.
 pub(super) fn expiry_parts(
     policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
     program: &Program,

@@ -1,18 +1,19 @@
 //! Parts — a choice within bounds → the searches that judge it.
 //!
-//! Each dimension that grows has a search of its own. One search over all of them would be their product:
+//! Each dimension that can grow has its own search. One search over all dimensions would need the product of their
+//! states:
 //!
 //! | ordering | programs | crash |
 //! |---|---|---|
 //! | every command, the shipped names | one command less | at any moment |
 //! | every command, batches of 2 and 3 | one command less | at any moment |
 //! | every command, each other way to share lanes | one command less | at any moment |
-//! | every command, the log's end lost, too | one command less | at any moment |
+//! | every command, with the log's end lost, too | one command less | at any moment |
 //! | commands on strings | the full length | when the replica is quiet |
 //!
-//! The searches of a choice run one after another. Where one has found an invariant broken, the later ones only look for a
-//! shorter counterexample, and end where none can be shorter. In the ordering model the first search decides *progress*; in the
-//! expiry model each search that judges it does.
+//! The searches of a choice run one after another. When one search has found an invariant broken, later searches only
+//! look for a shorter counterexample, and end when none can be shorter. In the ordering model the first search decides
+//! *progress*; in the expiry model each search that judges *progress* decides it.
 
 use super::assignment;
 use super::both::{self, BothModel};
@@ -30,12 +31,12 @@ use crate::expiry::{ExpiryPolicy, Judging};
 use crate::ordering::Ordering;
 use std::sync::Arc;
 
-/// Which programs a search explores.
+/// The programs that a search explores.
 #[derive(Clone, Debug)]
 pub(super) enum Of {
-    /// Every program of these commands, up to that length.
+    /// Every program of these commands up to that length.
     Every(Vec<Command>, usize),
-    /// This one.
+    /// Only this program.
     Only(Vec<Command>),
 }
 
@@ -47,7 +48,7 @@ impl Of {
         }
     }
 
-    /// The same of other commands.
+    /// The same kind of programs with other commands.
     pub fn with(&self, commands: Vec<Command>) -> Of {
         match self {
             Of::Every(_, length) => Of::Every(commands, *length),
@@ -61,24 +62,24 @@ impl Of {
 pub(super) struct Search {
     /// The programs.
     pub of: Of,
-    /// The payload of the log, and when readers are let in.
+    /// The payload of the log, and the moment when readers are let in.
     pub choice: OrderingChoice,
-    /// Workers, crashes, states.
+    /// Limits on workers, crashes and states.
     pub bounds: OrderingBounds,
     /// Whether the replica crashes only when it is quiet.
     pub crash_when_quiet: bool,
     /// Whether a crash may lose the end of the log.
     pub tail_may_be_lost: bool,
-    /// Whether a batch holds what it holds in the searches that are told first.
+    /// Whether batches have the size that they have in the searches whose counterexamples are shown first.
     pub shipped_batches: bool,
-    /// Where it is noted which worker took which key.
+    /// Record of which worker took which key; `None`: not recorded.
     pub routes: Option<Arc<Routes>>,
-    /// Words that follow its bounds.
+    /// Words to add to those of its bounds.
     pub words: String,
 }
 
 impl Search {
-    /// The search of a choice of the crate, or of a strategy of one's own on such a log.
+    /// The search of a built-in choice, or of a user's own strategy on such a log.
     pub fn new(of: Of, choice: OrderingChoice, bounds: OrderingBounds) -> Search {
         Search {
             of,
@@ -92,14 +93,14 @@ impl Search {
         }
     }
 
-    /// Of other commands, which are the same under other names.
+    /// The same search with other commands: the same commands under other names.
     #[must_use]
     pub fn under(&self, commands: Vec<Command>, words: String) -> Search {
         Search { of: self.of.with(commands), words, ..self.clone() }
     }
 
-    /// The part. Programs that the strategy declares undefined are left out and counted. Errors: more programs than there
-    /// are numbers.
+    /// The part that runs this search. Programs for which the strategy declares itself undefined are left out and
+    /// counted. Errors: more programs than there are numbers.
     pub fn part<O: Machine>(
         &self,
         new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
@@ -133,7 +134,7 @@ impl Search {
         }))
     }
 
-    /// The search under each other way to share lanes than the one that the names are.
+    /// This search under every other way to share lanes than the one of the present names.
     pub fn with_other_lanes(&self) -> Vec<Search> {
         let (commands, lanes) = (self.of.commands(), self.bounds.workers);
         let keys = assignment::keys_of(commands);
@@ -146,7 +147,7 @@ impl Search {
         others.map(under).collect()
     }
 
-    /// The search under a way to share lanes that is drawn.
+    /// This search under a randomly drawn way to share lanes.
     pub fn with_drawn_lanes(&self, keys: &[Key], seed: u64) -> Search {
         let lanes = self.bounds.workers;
         let mut random = fastrand::Rng::with_seed(seed);
@@ -156,7 +157,7 @@ impl Search {
     }
 }
 
-/// The searches of a choice of the crate. Panics: more programs than there are numbers, which no bounds of the crate
+/// The searches of a built-in choice. Panics: more programs than there are numbers, which the built-in bounds do not
 /// reach.
 pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<Part> {
     let strategy = choice.strategy;
@@ -186,8 +187,9 @@ pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<P
     [first].into_iter().chain(others.into_iter().map(|part| part.not_needed_for("progress"))).collect()
 }
 
-/// One string key, one hash key, two string keys; two string keys with delivery, application and publication apart; one string
-/// key with time passing once more, at one command less; each family of commands; a link that goes down.
+/// The searches of an expiry policy: one string key, one hash key, two string keys; two string keys with delivery,
+/// application and publication as separate steps; one string key with time passing once more, at one command less; each
+/// family of commands; a link that goes down.
 pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: ExpiryBounds) -> Vec<Part> {
     let (length, passes) = (bounds.length_max, bounds.passes_max);
     let shorter = ExpiryBounds { length_max: length.saturating_sub(1).max(1), ..bounds };
@@ -200,7 +202,7 @@ pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: Ex
         for (keys, lines) in bounds::EXPIRY_ALPHABETS {
             parts.push(part(keys, bounds.setup(judges, scenario::commands(lines))));
         }
-        // Early, as it alone finds some of what is broken.
+        // This search comes early, because some violations are found only here.
         let (two_strings, lines) = bounds::EXPIRY_ALPHABETS[2];
         let apart = shorter.setup(judges, scenario::commands(lines)).with_steps_apart();
         parts.push(part(two_strings, apart));
@@ -212,7 +214,7 @@ pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: Ex
     parts
 }
 
-/// Every program of these commands.
+/// The searches of an expiry policy over every program of these commands.
 pub(super) fn of_policy_over(
     policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
     bounds: ExpiryBounds,
@@ -235,8 +237,8 @@ fn expiry_part(
     Part::of(words, states_max, move || ExpiryModel::new(setup.clone(), Arc::clone(&policy)))
 }
 
-/// Ordering and expiry together. Each dimension that grows has a search of its own: the programs; how many times time passes;
-/// a crash.
+/// The searches of ordering and expiry together. Each dimension that grows has its own search: the programs, the number
+/// of times that time passes, and a crash.
 pub(super) fn of_both(choice: both::Choice, bounds: ExpiryBounds) -> Vec<Part> {
     let once = ExpiryBounds { passes_max: bounds.passes_max.saturating_sub(1), ..bounds };
     let shorter = |bounds: ExpiryBounds| ExpiryBounds { length_max: bounds.length_max - 1, ..bounds };
@@ -247,11 +249,12 @@ pub(super) fn of_both(choice: both::Choice, bounds: ExpiryBounds) -> Vec<Part> {
     [(once, 0), (shorter(bounds), 0), (shorter(once), 1)].map(part).into()
 }
 
-/// Unique states of one search of the model of clocks. Its states are whole, not of shared parts, and need up to 6 kB each.
+/// Maximum number of unique states of one search of the clocks model. Its states do not share parts, and need up to 6 kB
+/// each.
 const CLOCKS_STATES_MAX: usize = 1_200_000;
 
-/// Clocks that are set. Restarts have searches of their own; so have programs of two commands, and steps and restarts together. A
-/// policy that judges by the wall clock is broken in a few steps: its searches are fewer.
+/// The searches of the clocks model. Restarts have their own searches; so do programs of two commands, and steps and
+/// restarts together. A policy that judges by the wall clock breaks within a few steps and has fewer searches.
 pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
     let part = |(length, passes, restarts): (usize, u8, bool)| {
         let setup = clocks::Setup::new(choice, length, passes, restarts);
@@ -269,11 +272,12 @@ pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
     }
 }
 
-/// Unique states of one search of the model of the handshake.
+/// Maximum number of unique states of one search of the handshake model.
 const HANDSHAKE_STATES_MAX: usize = 10_000_000;
 
-/// An accident alone, or all of them together. The deep bounds have one write and one start more; all together one start. Together there
-/// are too few writes for two histories that end alike, so a machine that goes back is searched alone, too.
+/// The searches of one accident, or of all accidents together. The deep bounds have one more write and one more start;
+/// all accidents together have one start. Together they have too few writes for two histories with equal ends, so a
+/// revert is also searched alone.
 pub(super) fn of_handshake(
     choice: handshake::Choice,
     scenario: Option<&handshake::Scenario>,

@@ -1,14 +1,15 @@
 //! Path — the steps of a path by number, and the only code that walks a model. Pure.
 //!
-//! A path is a list of numbers: at each state, the place of the step taken in the model's own list of enabled actions, from 0 on.
-//! A model's list is a function of its state, so a path means the same wherever it is walked, as long as the model is the same.
+//! A path is a list of numbers: for each state, the index of the step taken, counted from 0, in the model's own list of
+//! enabled actions. This list is a function of the state, so a path means the same everywhere as long as the model is the
+//! same.
 //!
 //! ```text
-//! 0.0.1     the first enabled step, the first one then, the second one then
+//! 0.0.1     the first enabled step, then again the first, then the second
 //! ```
 //!
-//! A search finds a path among all programs. Walked again on the model of the path's own program, it is a test that says what it
-//! is about:
+//! A search finds a path among all programs. Walked again on the model of the path's own program, it becomes a test that
+//! names its program:
 //!
 //! ```
 //! use replicheck::models::experiment::{Experiment, Schedules};
@@ -29,7 +30,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-/// The number of each step among those that are enabled, counted from 0.
+/// The index of each step among the enabled ones, counted from 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Path(Vec<usize>);
@@ -46,7 +47,7 @@ impl Path {
         self.0.push(number);
     }
 
-    /// Takes the last step away.
+    /// Removes the last step.
     pub fn pop(&mut self) -> Option<usize> {
         self.0.pop()
     }
@@ -85,7 +86,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// The text is not the numbers of steps.
+/// The error that a text is not a list of step numbers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not numbers of steps with dots between them, such as 0.3.1")]
 pub struct NotAPath(String);
@@ -100,23 +101,23 @@ impl FromStr for Path {
     }
 }
 
-/// Why a path cannot be walked; steps are counted from 1.
+/// The reasons why a path cannot be walked; steps are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// There are fewer steps than the number says.
+    /// The number is too large: fewer steps are enabled.
     #[error("step {step} of the path is number {number}, but only {possible} steps are possible there")]
     NoSuchStep {
-        /// Which step of the path.
+        /// The step of the path.
         step: usize,
         /// Its number.
         number: usize,
-        /// How many are possible.
+        /// How many steps are possible.
         possible: usize,
     },
-    /// The step is enabled and cannot be taken: something else has to happen first.
+    /// The step is enabled but cannot be taken yet: something else has to happen first.
     #[error("step {step} of the path, number {number}, has to wait there")]
     Waits {
-        /// Which step of the path.
+        /// The step of the path.
         step: usize,
         /// Its number.
         number: usize,
@@ -124,30 +125,30 @@ pub enum PathError {
     /// The model does not allow the action.
     #[error("step {step} is not possible: {action}")]
     NotPossible {
-        /// Which step of the path.
+        /// The step of the path.
         step: usize,
         /// The action, as Rust's `Debug` shows it.
         action: String,
     },
-    /// The path does not end where it says.
+    /// The path does not end by breaking the named invariant.
     #[error("the path does not break {0}")]
     NotBroken(String),
 }
 
-/// A step: the state before it, what happens, the state after it.
+/// A step taken: the state before it, the action, the state after it.
 pub type Taken<S, A> = (S, A, S);
 
 /// The steps of a path through the model `M`.
 pub type Walked<M> = Vec<Taken<<M as stateright::Model>::State, <M as stateright::Model>::Action>>;
 
-/// The actions that the model's state lists, in its order; some of them may have to wait.
+/// The actions that the model lists for a state, in its order; some of them may have to wait.
 pub fn enabled<M: Judged>(model: &M, state: &M::State) -> Vec<M::Action> {
     let mut actions = Vec::new();
     model.actions(state, &mut actions);
     actions
 }
 
-/// The steps from `initial` on. Errors: a number that is none there, a step that has to wait.
+/// The steps from `initial` on. Errors: a number that is too large, or a step that has to wait.
 pub fn walk<M: Judged>(model: &M, initial: M::State, path: &[usize]) -> Result<Walked<M>, PathError> {
     let (mut state, mut taken) = (initial, Vec::new());
     for (step, &number) in (1..).zip(path) {
@@ -164,7 +165,8 @@ pub fn walk<M: Judged>(model: &M, initial: M::State, path: &[usize]) -> Result<W
     Ok(taken)
 }
 
-/// The numbers of these actions, and the state after the last, from `initial` on. Errors: the model does not allow one of them.
+/// The numbers of these actions and the state after the last one, from `initial` on. Errors: the model does not allow an
+/// action.
 fn numbered<M: Judged>(
     model: &M,
     initial: M::State,
@@ -182,8 +184,8 @@ fn numbered<M: Judged>(
     Ok((path, state))
 }
 
-/// The steps of a path: from the first initial state that has it and, if `invariant` is named, ends with that broken.
-/// Errors: no initial state has it, or ends so.
+/// The steps of a path, from the first initial state that has the path and, if `invariant` is named, ends by breaking it.
+/// Errors: there is no such initial state.
 pub fn walk_to<M: Judged>(
     model: &M,
     path: &[usize],
@@ -209,13 +211,13 @@ pub fn walk_to<M: Judged>(
     Err(error.unwrap_or(PathError::NoSuchStep { step: 1, number: 0, possible: 0 }))
 }
 
-/// The numbers of these actions: from the first initial state that allows them and ends with something broken, or, if none
-/// does, from the first that allows them. `None`: none allows them.
+/// The numbers of these actions, from the first initial state that allows them and ends with a broken invariant, or, if
+/// there is none, from the first that allows them. `None`: no initial state allows them.
 pub fn numbers<M: Judged>(model: &M, actions: &[M::Action]) -> Option<Path> {
     from_best_start(model, actions).map(|(_, path)| path)
 }
 
-/// The state from which these actions start, found as [`numbers`] finds it. Panics: no initial state allows them.
+/// The state from which these actions start, found as [`numbers`] finds it. Panics: if no initial state allows them.
 pub fn start_of<M: Judged>(model: &M, actions: &[M::Action]) -> M::State {
     from_best_start(model, actions).expect("a path of this model").0
 }
@@ -229,7 +231,8 @@ fn from_best_start<M: Judged>(model: &M, actions: &[M::Action]) -> Option<(M::St
     starts.min_by_key(|(is_whole, ..)| *is_whole).map(|(_, initial, path)| (initial, path))
 }
 
-/// The invariants that each of these actions breaks, from the first initial state on. Errors: the model does not allow one of them.
+/// The invariants that each of these actions breaks, from the first initial state on. Errors: the model does not allow an
+/// action.
 pub fn broken_by_each<M: Judged>(
     model: &M,
     actions: &[M::Action],

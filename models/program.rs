@@ -9,10 +9,9 @@
 //! FLUSHDB                           1700000000.200010 [0 unix:/run/redis.sock] "FLUSHDB"
 //! ```
 //!
-//! Reads change nothing: they are counted and left out. In a capture the same goes for what clients say about
-//! themselves (`CLIENT`, `COMMAND DOCS`…) and for scripts, whose commands follow on lines of their own. What it
-//! deliberately does not do: transactions. Leaving out MULTI and EXEC would check another program than the one
-//! that ran.
+//! Reads change nothing: they are counted and left out. In a capture the same applies to what clients say about
+//! themselves (`CLIENT`, `COMMAND DOCS`…), and to scripts, because their commands follow on lines of their own.
+//! Transactions are not supported, on purpose: without MULTI and EXEC the checked program would not be the one that ran.
 
 use super::bounds::{INSTANT_MAX, ODD_START};
 use crate::binlog::{Entry, Epoch, Payload};
@@ -25,8 +24,8 @@ use crate::store::memory::MemoryStore;
 use crate::time::Millis;
 use std::collections::BTreeMap;
 
-/// Bytes that the writes of a program may come to where it is searched: their arguments, and what each of them stores. A
-/// search keeps many stores, and each counterexample tells their content step by step.
+/// Maximum number of bytes that the writes of a searched program may amount to: their arguments plus what each of them
+/// stores. A search keeps many stores, and each counterexample shows their content step by step.
 pub const BYTES_MAX: usize = 128 * 1024;
 
 /// The writes of a program file.
@@ -36,29 +35,30 @@ pub struct Program {
     pub commands: Vec<ProgramLine>,
     /// Number of reads that were left out.
     pub reads: usize,
-    /// Names of the other commands that were left out, in lower case, and how many of each there were.
+    /// Names of the other commands that were left out, in lower case, each with its count.
     pub skipped: BTreeMap<String, usize>,
-    /// When the capture began, by the clock of the captured server; `None` for typed commands. Absolute
-    /// deadlines (EXPIREAT) count from the Unix epoch, the instants of [`ProgramLine::at`] from here.
+    /// The instant at which the capture began, by the clock of the captured server; `None` for typed commands. Absolute
+    /// deadlines (EXPIREAT) count from the Unix epoch; the instants in [`ProgramLine::at`] count from this one.
     pub started: Option<Millis>,
 }
 
 /// One write of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProgramLine {
-    /// Its line in the file, from 1 on.
+    /// Its line in the file, counted from 1.
     pub line: usize,
     /// The write.
     pub command: Command,
-    /// When it ran, from the first line of the capture on; it never goes back. `None` for typed commands.
+    /// When it ran, counted from the first line of the capture; never earlier than the previous write. `None` for typed
+    /// commands.
     pub at: Option<Millis>,
 }
 
-/// What is wrong with a program file, and in which line.
+/// An error in a program file, with its line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
 pub struct ProgramError {
-    /// The line, from 1 on.
+    /// The line, counted from 1.
     pub line: usize,
     /// What is wrong.
     pub reason: ProgramErrorReason,
@@ -76,16 +76,16 @@ pub enum ProgramErrorReason {
     /// SELECT without the number of a database, or a capture in a database with too high a number.
     #[error("DB index is out of range")]
     Database,
-    /// A command of a transaction; the name as it was written.
+    /// A command of a transaction, with its name as written.
     #[error("transactions are not supported yet: '{0}'")]
     Transaction(String),
-    /// The writes up to this one are too heavy to be searched.
+    /// The writes up to this one amount to too many bytes to be searched.
     #[error(
         "too much to keep: with this write the program comes to {bytes} bytes, and at most {BYTES_MAX} can be judged \
          (its arguments, and what it stores)"
     )]
     TooHeavy {
-        /// What the writes up to this one come to, this one at least.
+        /// What the writes up to this one amount to, or a lower bound of it.
         bytes: usize,
     },
     /// A line of a capture that MONITOR does not print.
@@ -98,8 +98,8 @@ fn without_code(error: &CommandError) -> String {
     text.strip_prefix("ERR ").unwrap_or(&text).to_owned()
 }
 
-/// What a capture may hold that no replica is ever told: commands about the connection, the server or a
-/// subscription. In the order of their names.
+/// Commands of a capture that do not change data and are not replicated: about the connection, the server or a
+/// subscription. In alphabetical order.
 const NOT_DATA: &str = "acl auth bgrewriteaof bgsave client cluster command config eval eval_ro evalsha evalsha_ro \
     fcall fcall_ro function hello info lastsave latency lolwut memory monitor psubscribe psync publish pubsub \
     punsubscribe quit readonly readwrite replconf reset role save script slowlog spublish ssubscribe subscribe \
@@ -111,7 +111,7 @@ const TRANSACTION: &str = "multi exec discard watch unwatch";
 pub fn parse(file: &[u8]) -> Result<Program, ProgramError> {
     let mut program = Program::default();
     let lines = || (1..).zip(file.split(|&byte| byte == b'\n')).filter(|(_, text)| is_content(text));
-    // `OK` is what redis-cli prints when MONITOR begins. It is no command.
+    // redis-cli prints `OK` when MONITOR begins. That is not a command.
     let is_greeting = |text: &[u8]| text.trim_ascii() == b"OK";
     let first = lines().find(|(_, text)| !is_greeting(text));
     let captured = first.is_none_or(|(_, text)| Stamp::parse(text).is_some());
@@ -129,13 +129,14 @@ fn is_content(text: &[u8]) -> bool {
 }
 
 impl Program {
-    /// When a run of the program begins: a capture's when it began, but late enough for any skew of the clocks.
+    /// When a run of the program begins: for a capture when it began, but late enough for any skew of the clocks.
     pub(super) fn begins(&self) -> Millis {
         self.started.map_or(ODD_START, |started| started.max(ODD_START))
     }
 
-    /// Whether a search can keep what the writes come to: they run once, one after the other, on a master in memory.
-    /// Errors: [`ProgramErrorReason::TooHeavy`], for the first write that goes beyond [`BYTES_MAX`]; it does not run.
+    /// Checks that a search can keep what the writes store: they run once, one after the other, on a master in memory.
+    /// Errors: [`ProgramErrorReason::TooHeavy`] for the first write that goes beyond [`BYTES_MAX`]; that write does not
+    /// run.
     pub fn check_weight(&self) -> Result<(), ProgramError> {
         let now = self.begins();
         let mut master = Master::new(MemoryStore::new(), Epoch(1));
@@ -146,7 +147,7 @@ impl Program {
                 _ => Err(ProgramError { line: *line, reason: ProgramErrorReason::TooHeavy { bytes } }),
             };
             bytes += command.argv().iter().map(Vec::len).sum::<usize>();
-            // A huge value is not made in order to be weighed.
+            // A huge value is not created only to measure it.
             fits(bytes.saturating_add(command.length_asked_for()))?;
             let done = master.request(&*Policy::Effects.get(), command, now, 0, &mut entries);
             done.expect("the store in memory does not fail");
@@ -177,7 +178,7 @@ impl Program {
         let name = lower_case_name(&argv);
         match Command::parse(db, argv) {
             Ok(command) => {
-                // The captured server's clock may have been set back; the program's time is a log's time.
+                // The captured server's clock may have been set back, but the program's times must not decrease.
                 let last = self.commands.last().and_then(|last| last.at).unwrap_or(Millis::ZERO);
                 let at = last.max(Millis(stamp.time.since(started)));
                 self.add(line, command, Some(at));
@@ -229,7 +230,7 @@ fn refuse_transaction(argv: &[Vec<u8>]) -> Result<(), ProgramErrorReason> {
     Ok(())
 }
 
-/// A line of MONITOR, taken apart.
+/// The parsed beginning of a line of MONITOR.
 struct Stamp<'a> {
     time: Millis,
     db: Option<u8>,
@@ -243,7 +244,7 @@ impl Stamp<'_> {
         let (micros, rest) = number(rest.strip_prefix(b".")?)?;
         let (db, rest) = number(rest.strip_prefix(b" [")?)?;
         let rest = rest.strip_prefix(b" ")?;
-        // The client may be a path with brackets in it; the command's opening quote tells its end.
+        // The client may be a path that contains brackets; the opening quote of the command marks its end.
         let end = rest.windows(3).position(|window| window == b"] \"")?;
         let time = Millis(seconds.checked_mul(1000)?.checked_add(micros / 1000)?);
         if time > INSTANT_MAX {

@@ -1,4 +1,4 @@
-//! Rigged — a choice → the strategy and the policy by which its nodes run, its fault in them: small changes around the
+//! Rigged — a choice → the strategy and the policy that its nodes run, with its fault in them: small changes around the
 //! engine's own machines. Pure.
 
 use super::bounds;
@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Choice {
-    /// A machine of its strategy for so many workers, the fault in it.
+    /// A machine of its strategy for this many workers, with the fault in it.
     pub fn machine(self, workers: usize) -> Rigged {
         let (strategy, _) = self.strategy_and_policy();
         let plain = strategy.machine(workers, bounds::batch_entries_max(strategy));
@@ -31,7 +31,7 @@ impl Choice {
         }
     }
 
-    /// Its policy, the fault in it.
+    /// Its policy, with the fault in it.
     pub fn policy(self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
         let (_, policy) = self.strategy_and_policy();
         self.fault().map_or_else(|| policy.get(), |fault| fault.policy(policy))
@@ -39,7 +39,7 @@ impl Choice {
 }
 
 impl SeededFault {
-    /// From where a replica with it goes on after a crash.
+    /// The position after which a replica with this fault resumes after a crash.
     pub(super) fn position(self) -> Position {
         match self {
             SeededFault::ResumesAtReceived => Position::Received,
@@ -49,7 +49,8 @@ impl SeededFault {
         }
     }
 
-    /// What the entries of a log of so many writes carry, where it is not the writes in their order.
+    /// For a log of this many writes, the write that each entry carries; `None` if the log holds the writes in their
+    /// order.
     pub(super) fn log(self, writes: usize) -> Option<Vec<Option<usize>>> {
         let mut log: Vec<Option<usize>> = (0..writes).map(Some).collect();
         match self {
@@ -60,7 +61,7 @@ impl SeededFault {
         Some(log)
     }
 
-    /// The policy that has it.
+    /// The policy `base` with this fault.
     fn policy(self, base: Policy) -> Arc<dyn ExpiryPolicy + Send + Sync> {
         let fault = match self {
             SeededFault::ResultWithoutDeadline => PolicyFault::ResultWithoutDeadline,
@@ -75,7 +76,8 @@ impl SeededFault {
     }
 }
 
-/// A lane a worker, each a machine of its own; what has no key stands in all of them, and each runs it.
+/// One lane for each worker, each lane a machine of its own. An entry without a key is queued in every lane, and each
+/// runs it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Flows(Vec<FirstKey>);
 
@@ -103,7 +105,7 @@ impl Ordering for Flows {
     }
 }
 
-/// Lanes by the last key in the order of keys.
+/// Lanes chosen by the last key in key order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ByDestination(AnyOrdering);
 
@@ -131,7 +133,7 @@ impl Ordering for ByDestination {
     }
 }
 
-/// A strategy that is told of an entry when the next one comes.
+/// A strategy that is given an entry only when the next one arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HoldsBack {
     inner: AnyOrdering,
@@ -162,16 +164,16 @@ impl Ordering for HoldsBack {
     }
 }
 
-/// A strategy, with a fault or without.
+/// A strategy with or without a fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Rigged {
-    /// Without.
+    /// Without a fault.
     Plain(AnyOrdering),
-    /// A lane a worker; what has no key is run by each.
+    /// One lane for each worker; each lane runs the entries without a key.
     Flows(Flows),
-    /// Lanes by the last key.
+    /// Lanes chosen by the last key.
     ByDestination(ByDestination),
-    /// Told of an entry when the next one comes.
+    /// Each entry is admitted only when the next one arrives.
     HoldsBack(HoldsBack),
 }
 
@@ -241,7 +243,7 @@ impl Ordering for Rigged {
     }
 }
 
-/// What is wrong with a policy.
+/// The ways in which a policy can be faulty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PolicyFault {
     ResultWithoutDeadline,
@@ -260,7 +262,7 @@ struct WrongPolicy {
 }
 
 impl WrongPolicy {
-    /// What the fault makes of an effect of `command`.
+    /// The effect of `command` as the fault changes it.
     fn mangled(&self, command: &Command, mut effect: Effect, now: Millis) -> Effect {
         match self.fault {
             PolicyFault::ResultWithoutDeadline if command.depends_on_stored() => {
@@ -315,7 +317,7 @@ fn with_deadlines(effect: Effect, replace: impl Fn(Millis) -> Millis) -> Effect 
     with_records(effect, |record| Record { deadline: record.deadline.map(&replace), ..record })
 }
 
-/// The effect with each metadata record in it replaced.
+/// The effect with each of its metadata records replaced.
 fn with_records(mut effect: Effect, replace: impl Fn(Record) -> Record) -> Effect {
     for write in &mut effect.writes {
         if let Write::Put { key, value } = write

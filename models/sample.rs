@@ -1,24 +1,24 @@
 //! Sample — a model too large to search → schedules drawn at random from a seed.
 //!
-//! Nothing is proved by it: a verdict says *sampled*. The same seed draws the same schedules.
+//! A sample proves nothing, so a verdict says *sampled*. The same seed draws the same schedules.
 
 use super::judged::{Judged, Pause};
 use super::search::{Found, Progress};
 use rustc_hash::FxHashSet;
 use std::sync::atomic::Ordering;
 
-/// How many schedules are drawn, and how many of them one model serves: it remembers every state that it met.
+/// The number of schedules to draw, and how many of them use one model: a model remembers every state that it has met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walks {
-    /// Schedules.
+    /// Number of schedules.
     pub all: u64,
-    /// Schedules before a new model takes over.
+    /// Number of schedules until a new model replaces the old one.
     pub a_model: u64,
 }
 
 impl Walks {
-    /// Those for a program of so many writes: 200, but fewer where each would take long. Time and memory of one grow
-    /// with the square of the program, as every batch leaves a store of its own.
+    /// The number for a program of this many writes: 200, but fewer if each would take long. The time and the memory of
+    /// one schedule grow with the square of the program's length, as every batch leaves a store of its own.
     pub fn for_program(writes: usize) -> Walks {
         let writes = u64::try_from(writes).unwrap_or(u64::MAX).max(1);
         let square = writes.saturating_mul(writes);
@@ -26,15 +26,15 @@ impl Walks {
     }
 }
 
-/// Steps of one schedule at most: far beyond what a program of a thousand commands takes.
+/// Maximum number of steps of one schedule: far more than a program of a thousand commands needs.
 const STEPS_MAX: usize = 100_000;
 
-/// One in so many steps is one that happens rarely (a crash, a link that goes down).
+/// One step in this many is a rare one (a crash, a link that goes down).
 const RARELY: usize = 64;
 
-/// Draws schedules and keeps the shortest that breaks each invariant. Every schedule goes on until nothing
-/// can happen any more. The same seed and the same numbers draw the same schedules. What they put to the test is noted
-/// `into` a model of the same.
+/// Draws schedules and keeps the shortest one that breaks each invariant. Every schedule continues until no step is
+/// possible. The same seed and the same numbers draw the same schedules. Notes `into`, a model of the same setup, what
+/// was put to the test.
 pub fn sample<M: Judged>(
     (model, into): (&dyn Fn() -> M, &M),
     walks: Walks,
@@ -69,7 +69,7 @@ pub fn sample<M: Judged>(
     found
 }
 
-/// One schedule, to its end.
+/// Runs one schedule to its end.
 fn walk<M: Judged>(
     model: &M,
     random: &mut fastrand::Rng,
@@ -96,7 +96,7 @@ fn walk<M: Judged>(
     found.depth = found.depth.max(path.len());
 }
 
-/// A step that is possible, drawn at random: one that goes with the plan, if there is one.
+/// Draws a possible step at random; if there is a plan, a step that fits it.
 fn draw<M: Judged>(
     model: &M,
     state: &M::State,

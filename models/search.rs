@@ -1,9 +1,9 @@
 //! Search — a model → verdicts with shortest counterexamples, breadth first.
 //!
-//! stateright's models, with a search of our own: its breadth-first checker keeps for each property the *last*
-//! violation that it met, not the first (0.31, `bfs.rs`), and carries the whole path with every state. Here the
-//! visited set is the queue: states stand in the order of discovery, found again by a table of their numbers.
-//! States are compared whole, so no collision of fingerprints can hide one. `tests/models.rs` compares verdicts
+//! The models are stateright's, but the search is our own. stateright's breadth-first checker keeps for each property the
+//! *last* violation that it met, not the first (0.31, `bfs.rs`), and carries the whole path with every state. Here the
+//! visited set is also the queue: states are kept in the order of discovery, and a hash table of their numbers finds them
+//! again. States are compared in full, so no collision of fingerprints can hide one. `tests/models.rs` compares verdicts
 //! and counts with stateright's.
 
 use super::judged::{InvariantSet, Judged};
@@ -12,69 +12,71 @@ use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Where a search stops before it is finished.
+/// When a search stops before it is finished.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Unique states.
+    /// Maximum number of unique states.
     pub states_max: usize,
-    /// For each invariant, by its number: only a path with fewer steps than this is wanted, as another search has found one with
-    /// so many. 0 = another search decides the invariant. Invariants beyond the end have no limit.
+    /// For each invariant, by its number: only a path with fewer steps than this is wanted, because another search has
+    /// found one of this length. 0: another search decides the invariant. Invariants beyond the end of the list have no
+    /// limit.
     pub shorter_than: Vec<usize>,
 }
 
 impl Limits {
-    /// So many unique states, and every invariant is to be decided.
+    /// Limits of this many unique states, with every invariant to be decided.
     pub fn of(states_max: usize) -> Limits {
         Limits { states_max, shorter_than: Vec::new() }
     }
 
-    /// Whether no path of `depth` steps or more is wanted for invariant `index`.
+    /// Whether a path of `depth` or more steps is of no interest for invariant `index`.
     fn is_settled(&self, index: usize, depth: usize) -> bool {
         self.shorter_than.get(index).is_some_and(|steps| depth >= *steps)
     }
 }
 
 impl Default for Limits {
-    /// What fits in four gigabytes.
+    /// A number of states that fits into four gigabytes.
     fn default() -> Limits {
         Limits::of(60_000_000)
     }
 }
 
-/// How far a search is, for whoever watches it, and the way to stop it.
+/// How far a search has come, for an observer on another thread, and the way to stop it.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Unique states found.
     pub unique: AtomicU64,
-    /// States generated, found before or not.
+    /// Number of states generated, repeated ones included.
     pub generated: AtomicU64,
-    /// Steps of the path to the state looked at now.
+    /// Number of steps to the state that is looked at now.
     pub depth: AtomicU64,
-    /// Set by whoever wants the search to stop.
+    /// Set by an observer to stop the search.
     pub stop: AtomicBool,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Clone, Debug)]
 pub struct Found<A> {
-    /// Unique states.
+    /// Number of unique states.
     pub unique: usize,
-    /// States generated, found before or not.
+    /// Number of states generated, repeated ones included.
     pub generated: u64,
-    /// Steps of the longest of the shortest paths.
+    /// Number of steps to the farthest state.
     pub depth: usize,
-    /// Bytes of memory a unique state, visited set and queue together.
+    /// Bytes of memory per unique state, visited set and queue together.
     pub state_bytes: usize,
-    /// Whether every reachable state was looked at, or every invariant was decided as far as [`Limits`] ask.
+    /// Whether every reachable state was looked at, or every invariant was decided as far as [`Limits`] asks.
     pub finished: bool,
-    /// Whether it ended because every invariant was decided so far: of one that it did not find broken it says nothing.
+    /// Whether it ended early because every invariant was decided. Then it says nothing about an invariant that it did
+    /// not find broken.
     pub ended_early: bool,
     /// For each invariant, the actions of a shortest path that breaks it.
     pub broken: Vec<Option<Vec<A>>>,
 }
 
-/// Looks at every state of `model`, nearest first, until all are seen, all invariants are decided, a limit is
-/// reached, or it is told to stop.
+/// Looks at every state of `model`, nearest first, until all states are seen, all invariants are decided, a limit is
+/// reached, or the search is told to stop.
 pub fn search<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Found<M::Action> {
     let mut visited = Visited::new(model.init_states());
     let mut first_broken: Vec<Option<usize>> = vec![None; model.invariants().len()];
@@ -133,7 +135,7 @@ pub fn search<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Fou
     }
 }
 
-/// States in the order of discovery, each with the state it was reached from.
+/// The states in the order of discovery, each with its predecessor.
 struct Visited<S> {
     states: Vec<S>,
     parents: Vec<u32>,
@@ -154,7 +156,7 @@ impl<S: Copy + Eq + std::hash::Hash> Visited<S> {
         let states = &self.states;
         let known = self.numbers.find(hash, |&number| states[number as usize] == state).is_some();
         if !known {
-            // Limits::states_max is far below 2^32.
+            // The number fits: Limits::states_max is far below 2^32.
             let number = u32::try_from(states.len()).unwrap_or(u32::MAX);
             let rehash = |&number: &u32| FxBuildHasher.hash_one(states[number as usize]);
             self.numbers.insert_unique(hash, number, rehash);

@@ -5,21 +5,21 @@ use crate::time::Millis;
 /// How many times time passes in a story that is told in ticks.
 pub const TICKS: u8 = 4;
 
-/// What else may happen while a program runs: that of one of the two models which run programs.
+/// What else may happen while a program runs; one variant for each of the two models that run a user's programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// Of the ordering model.
+    /// For the ordering model.
     Schedules(Schedules),
-    /// Of the expiry model.
+    /// For the expiry model.
     Clocks(Clocks),
 }
 
 /// How a replica's workers are scheduled: in every order, with crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedules {
-    /// Workers of the replica, at least 1.
+    /// Number of the replica's workers, at least 1.
     pub workers: usize,
-    /// Crashes at most.
+    /// Maximum number of crashes.
     pub crashes_max: u8,
 }
 
@@ -28,36 +28,36 @@ pub struct Schedules {
 pub struct Clocks {
     /// The master's clock at the beginning; late enough for any skew.
     pub start: Millis,
-    /// Tick by tick, or to where something changes.
+    /// Whether time passes tick by tick, or to instants at which something changes.
     pub passing: Passing,
-    /// Milliseconds a tick.
+    /// Length of a tick in milliseconds.
     pub tick_ms: u64,
-    /// How many times time may pass.
+    /// Maximum number of times that time passes.
     pub passes_max: u8,
-    /// How many ticks a message may be under way while the link is up.
+    /// Maximum delay of a message, in ticks, while the link is up.
     pub delay_ticks_max: u8,
-    /// The replica's clock less the master's, in milliseconds: a run for each.
+    /// The replica's clock minus the master's, in milliseconds; each skew is a separate run.
     pub skews_ms: Vec<i64>,
-    /// How long log time may stand still before it is estimated, in ticks; `None` = for ever.
+    /// How long log time may stand still before it is estimated, in ticks; `None`: it is never estimated.
     pub log_clock_limit_ticks: Option<u8>,
-    /// Whether the link may go down (once) and come back.
+    /// Whether the link may go down (once) and come up again.
     pub link_down: bool,
-    /// Whether delivery, application and publication are steps of their own.
+    /// Whether delivery, application and publication are separate steps.
     pub apart: bool,
 }
 
-/// Ticks for which log time may stand still where it is estimated.
+/// The limit of `log_clock_limit_ticks`, if log time is estimated.
 const LOG_CLOCK_LIMIT_TICKS: u8 = 2;
 
 impl Clocks {
-    /// The same with a link that goes down once, and with log time that is estimated after a long silence.
+    /// The same setting with a link that goes down once, and with log time that is estimated after a long silence.
     #[must_use]
     pub fn with_link_down(self) -> Clocks {
         Clocks { log_clock_limit_ticks: Some(LOG_CLOCK_LIMIT_TICKS), link_down: true, ..self }
     }
 
-    /// The same with delivery, application and publication as steps of their own, and with log time that is estimated after
-    /// a long silence.
+    /// The same setting with delivery, application and publication as separate steps, and with log time that is estimated
+    /// after a long silence.
     #[must_use]
     pub fn with_steps_apart(self) -> Clocks {
         Clocks { log_clock_limit_ticks: Some(LOG_CLOCK_LIMIT_TICKS), apart: true, ..self }
@@ -67,7 +67,7 @@ impl Clocks {
 /// How time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passing {
-    /// One tick after the other.
+    /// By one tick at a time.
     Ticks,
     /// To an instant at which something changes.
     Instants,

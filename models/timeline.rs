@@ -1,4 +1,4 @@
-//! Timeline — a story → lines of text: swim lanes, both nodes' keys, what is broken. Pure.
+//! Timeline — a story → lines of text: swim lanes, the keys of both nodes, the broken invariant. Pure.
 //!
 //! ```text
 //! program   SET a b; FLUSHDB
@@ -9,28 +9,28 @@
 //!  2   │      │      ○─────▶●1   │    │        takes 1 (SET a b)
 //! ```
 //!
-//! The layout is [`Lanes`]; pages and files draw the same one.
+//! The layout is [`Lanes`], which pages and files draw, too.
 
 use super::drawing::{Cell, LaneRow, Lanes, Lifetimes, Role, seconds};
 use super::grid::{grid, settle, wrapped};
 use super::story::{Clocks, Holding, KeyRow, Lane, Sign, Step, Story};
 use std::fmt::Write;
 
-/// Steps shown at the beginning and at the end of a story that is longer than both together.
+/// Number of steps shown at the beginning and at the end of a story that is longer than both together.
 const STEPS_FIRST: usize = 4;
 const STEPS_LAST: usize = 20;
 
-/// Commands or entries shown at the beginning and at the end of a long program.
+/// Number of commands or entries shown at the beginning and at the end of a long program.
 const ITEMS_FIRST: usize = 3;
 const ITEMS_LAST: usize = 9;
-/// Characters shown of one of them, and of a key.
+/// Maximum number of characters shown of one of them, and of a key.
 const ITEM_CHARS_MAX: usize = 60;
-/// Characters shown of what a node holds under a key.
+/// Maximum number of characters shown of what a node holds under a key.
 const CELL_CHARS_MAX: usize = 1000;
 
-/// Characters of what stands in a lane, at most.
+/// Maximum number of characters of a label in a lane.
 const LABEL_CHARS_MAX: usize = 6;
-/// With less room than this beside the lanes the words stand below them.
+/// Minimum width for words beside the lanes; if there is less room, the words are put below the lanes.
 const WORDS_CHARS_MIN: usize = 24;
 
 /// The story as text of `width` columns, from the program to the conclusion.
@@ -60,7 +60,7 @@ pub fn timeline(story: &Story, width: u16) -> String {
     text
 }
 
-/// The items in one line; of many the first and the last, of long ones the beginning.
+/// The items in one line: of many items the first and the last ones, of a long item its beginning.
 pub(super) fn elided<T: AsRef<str>>(items: &[T], between: &str) -> String {
     let short = |item: &T| {
         let cut: String = item.as_ref().chars().take(ITEM_CHARS_MAX).collect();
@@ -74,7 +74,7 @@ pub(super) fn elided<T: AsRef<str>>(items: &[T], between: &str) -> String {
     shown.join(between)
 }
 
-/// Every entry that stood in the log at some time, in the order of appearance.
+/// Every entry that was in the log at some time, in the order of appearance.
 pub(super) fn log(story: &Story) -> Vec<&str> {
     let mut log: Vec<&str> = Vec::new();
     for entry in story.steps.iter().flat_map(|step| &step.log) {
@@ -85,7 +85,7 @@ pub(super) fn log(story: &Story) -> Vec<&str> {
     log
 }
 
-/// What stands in a lane, if need be without its end.
+/// A label of a lane, cut at its end if it is too long.
 pub(super) fn shortened(label: &str, chars_max: usize) -> String {
     if label.chars().count() <= chars_max {
         return label.to_owned();
@@ -108,18 +108,18 @@ fn steps(lanes: &Lanes, width: u16) -> String {
     text
 }
 
-/// Where the columns of the lanes stand.
+/// The positions of the columns.
 struct Columns<'a> {
     lanes: &'a Lanes,
-    /// The place of each lane, and at last of what follows them.
+    /// The position of each lane, and finally of what follows the lanes.
     places: Vec<usize>,
-    /// Columns of the number, and what marks a broken step.
+    /// Width of the step number and of the sign of a broken step.
     number: usize,
-    /// The columns of the clocks; none where there are none.
+    /// Positions of the clocks' columns; empty if the story has no clocks.
     clocks: Vec<usize>,
-    /// Columns of the words.
+    /// Width of the words.
     words: u16,
-    /// Whether the words stand beside the lanes, not below.
+    /// Whether the words are beside the lanes; otherwise they are below.
     is_beside: bool,
 }
 
@@ -195,7 +195,7 @@ impl Columns<'_> {
         let _ = writeln!(text, "{}", (line + words).trim_end());
     }
 
-    /// The lanes of a row without its step.
+    /// The lanes of a row without the drawing of its step.
     fn still(&self, row: Option<&LaneRow>) -> Vec<char> {
         let mut line = vec![' '; self.places.last().copied().unwrap_or_default()];
         for (at, &place) in self.places.iter().take(self.lanes.lanes.len()).enumerate() {
@@ -205,7 +205,7 @@ impl Columns<'_> {
         line
     }
 
-    /// The lanes of a row.
+    /// The lanes of a row with the drawing of its step.
     fn drawn(&self, row: &LaneRow) -> Vec<char> {
         let mut line = self.still(Some(row));
         if row.is_everywhere {
@@ -238,14 +238,14 @@ impl Columns<'_> {
     }
 }
 
-/// Writes over what is there, but not over the head of an arrow.
+/// Overwrites what is there, except the head of an arrow.
 fn put(line: &mut [char], place: usize, text: &str) {
     for (to, letter) in line[place..].iter_mut().zip(text.chars()).take_while(|(to, _)| **to != '▶') {
         *to = letter;
     }
 }
 
-/// What stands in a lane; `…` where it waits for others.
+/// The label of a cell; it ends with `…` if it waits for others.
 fn label(cell: &Cell) -> String {
     let waits = if cell.state == Holding::Waits { "…" } else { "" };
     shortened(&cell.label, LABEL_CHARS_MAX) + waits
@@ -271,14 +271,14 @@ fn glyph(sign: Sign) -> char {
     }
 }
 
-/// What both clocks say.
+/// The readings of both clocks in words.
 pub(super) fn clock_words(clocks: Clocks) -> [String; 2] {
     let replica = clocks.replica_ms.map_or("-".to_owned(), seconds);
     let mark = if clocks.estimated { " ?" } else { "" };
     [seconds(clocks.master_ms), replica + mark]
 }
 
-/// Master and replica side by side; `≠` where they differ. Of a long key or value the beginning.
+/// The keys of master and replica side by side, with `≠` where they differ. A long key or value is cut.
 pub fn keys(rows: &[KeyRow], width: u16) -> String {
     let mut table = grid(width, Some(["", "key", "master", "replica"].map(str::to_owned).into()));
     for row in rows {
@@ -289,10 +289,10 @@ pub fn keys(rows: &[KeyRow], width: u16) -> String {
     settle(&mut table, &[0, 1], &[])
 }
 
-/// Columns of an axis of time, at most.
+/// Maximum width of a time axis.
 const AXIS_COLUMNS_MAX: usize = 50;
 
-/// The deadlines after these steps as bars, below an empty line; nothing where there are none.
+/// The deadlines after these steps as bars, after an empty line; an empty string if there are none.
 fn lifetimes(steps: &[Step], width: u16) -> String {
     let Some(lives) = Lifetimes::after(steps) else { return String::new() };
     let names: Vec<String> = lives

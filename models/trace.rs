@@ -1,5 +1,5 @@
-//! Trace — a path through a model as a file: what was run and how it was set, and which of the possible steps was taken
-//! each time. Pure.
+//! Trace — a path through a model as a file: the experiment that was run, and which of the possible steps was taken each
+//! time. Pure.
 //!
 //! ```text
 //! {"version": 2, "model": "ordering", "choice": "key_hash", "seeded": null, "program": ["SET a 1", "FLUSHDB"],
@@ -7,7 +7,7 @@
 //!  "steps": ["client: SET a 1 on the master; …", …]}
 //! ```
 //!
-//! `path` is what counts ([`Path`]). `steps` says the same in words, for people.
+//! `path` is authoritative ([`Path`]); `steps` repeats it in words, for human readers.
 
 use super::bounds::{ODD_START, RECENT_START, TICK_MS_MAX};
 use super::choice::{Choice, Kind, UnknownName};
@@ -19,32 +19,33 @@ use super::story::{Actions, Narrate, OwnPath, Story};
 use crate::command::{Command, line};
 use serde::{Deserialize, Serialize};
 
-/// The version of the format that this program writes. It reads the earlier ones, too: version 1 had no `passes`.
+/// The version of the format that this program writes. It also reads the earlier one: version 1 had no `passes`.
 pub const VERSION: u32 = 2;
 
-/// Workers and crashes that a trace may ask for: what a state of the model has room for, and more than a person reads.
+/// Maximum number of workers in a trace. The limits are what a state of the model has room for, and more than a person
+/// reads.
 const WORKERS_MAX: usize = 8;
 const CRASHES_MAX: u8 = 4;
-/// Skews that a trace may name.
+/// Maximum number of skews in a trace.
 const SKEWS_MAX: usize = 256;
 
 /// A path through a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trace {
-    /// [`VERSION`].
+    /// Version of the format: [`VERSION`].
     pub version: u32,
-    /// `ordering` or `expiry`.
+    /// The model: `ordering` or `expiry`.
     pub model: String,
     /// A strategy or a policy, by name.
     pub choice: String,
-    /// A fault put on it, by name.
+    /// The fault put on it, by name.
     pub seeded: Option<String>,
     /// The commands of clients, in order.
     pub program: Vec<String>,
-    /// What else may happen.
+    /// The setting: what else may happen.
     pub setting: Written,
-    /// What the last step breaks; `None`: nothing is said of it.
+    /// The invariant that the last step breaks; `None`: not stated.
     pub invariant: Option<String>,
     /// The number of each step among the possible ones.
     pub path: Path,
@@ -52,32 +53,34 @@ pub struct Trace {
     pub steps: Vec<String>,
 }
 
-/// A setting as the file has it.
+/// A setting as the file holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, from = "AnyVersion")]
 pub enum Written {
-    /// Of the ordering model.
+    /// A setting of the ordering model.
     Schedules {
-        /// Workers of the replica.
+        /// Number of the replica's workers.
         workers: usize,
-        /// Crashes at most.
+        /// Maximum number of crashes.
         crashes: u8,
     },
-    /// Of the expiry model.
+    /// A setting of the expiry model.
     Clocks {
-        /// Milliseconds a tick.
+        /// Length of a tick in milliseconds.
         tick_ms: u64,
-        /// Ticks that a message may be under way.
+        /// Maximum delay of a message in ticks.
         delay_ticks: u8,
-        /// The replica's clocks, in milliseconds ahead of the master's: the path is that of the first which has it.
+        /// The replica's skews, in milliseconds ahead of the master's clock. The path belongs to the first skew under
+        /// which it exists.
         skews_ms: Vec<i64>,
-        /// How many times time may pass, each time to an instant at which something changes. Not there: four ticks.
+        /// Maximum number of times that time passes, each time to an instant at which something changes. Missing: four
+        /// ticks.
         #[serde(skip_serializing_if = "Option::is_none")]
         passes: Option<u8>,
     },
 }
 
-/// A setting of any version. In version 1 the clocks differ by ticks, and time passes in four ticks.
+/// A setting of any version. In version 1 skews are given in ticks, and time passes in four ticks.
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum AnyVersion {
@@ -101,35 +104,35 @@ impl From<AnyVersion> for Written {
     }
 }
 
-/// Why a trace cannot be followed.
+/// The reasons why a trace cannot be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// It is no trace.
+    /// The file is not a trace.
     #[error("not a trace: {0}")]
     Json(#[from] serde_json::Error),
-    /// It is of another version.
+    /// The trace is of an unknown version.
     #[error("trace of version {0}; this program knows versions 1 to {VERSION}")]
     Version(u32),
-    /// A name that nothing has.
+    /// An unknown name.
     #[error(transparent)]
     Unknown(#[from] UnknownName),
-    /// The setting is that of the other model, or beyond what a model takes.
+    /// The setting belongs to another model, or exceeds what the model takes.
     #[error("this setting does not fit the {model} model: it takes {needed}")]
     Setting {
         /// The model.
         model: &'static str,
-        /// What it needs.
+        /// The values that its setting needs.
         needed: &'static str,
     },
-    /// A line of the program.
+    /// A line of the program is wrong.
     #[error("line {line} of the program: {reason}")]
     Program {
-        /// The line, from 1 on.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The error in it.
         reason: String,
     },
-    /// The path leaves the model, or does not end where it says.
+    /// The path does not exist in the model, or does not end by breaking the named invariant.
     #[error(transparent)]
     Path(#[from] PathError),
 }
@@ -149,7 +152,7 @@ impl Written {
         }
     }
 
-    /// The setting that is meant. A run in ticks begins at a round instant of our days.
+    /// The setting that the file means. A run in ticks begins at a recent, round instant.
     fn setting(&self) -> Setting {
         match self {
             Written::Schedules { workers, crashes } => {
@@ -169,7 +172,7 @@ impl Written {
         }
     }
 
-    /// Errors: it does not fit the choice's model.
+    /// Checks that the setting fits the choice's model. Errors: it does not.
     fn check(&self, choice: Choice) -> Result<(), TraceError> {
         let fits = match (self, choice.kind()) {
             (Written::Schedules { workers, crashes }, Kind::Ordering(_)) => {
@@ -194,7 +197,7 @@ impl Written {
 }
 
 impl Trace {
-    /// A path of the experiment's model, which ends with `invariant` broken.
+    /// The trace of a story of the experiment's model that ends with `invariant` broken.
     pub fn of(experiment: &Experiment, invariant: Option<&str>, story: &Story) -> Trace {
         let choice = experiment.choice;
         Trace {
@@ -210,9 +213,10 @@ impl Trace {
         }
     }
 
-    /// A story that a model told as a trace that can be replayed, of `choice` and the story's own program. `None`: the model of
-    /// a trace has no such path or tells it otherwise, but for the instant at which it begins (replay has one database, four ticks,
-    /// and no link that goes down); no real node runs by the choice; the story has no path of its own.
+    /// The replayable trace of a story that a model of `choice` told, with the story's own program. `None`: the story has
+    /// no path of its own; or no real node can run the choice; or the model of a trace lacks the path or tells another
+    /// story, apart from the instant at which it begins (replay has one database, four ticks, and no link that goes
+    /// down).
     pub fn of_story(
         choice: Choice,
         program: Vec<Command>,
@@ -223,7 +227,7 @@ impl Trace {
             return None;
         }
         let own = story.own.as_ref()?;
-        // A node publishes what it applies at once.
+        // A real node publishes at once what it applies.
         if matches!(&own.setting, Setting::Clocks(clocks) if clocks.apart) {
             return None;
         }
@@ -231,7 +235,7 @@ impl Trace {
         Trace::retold(&experiment, invariant, story)
     }
 
-    /// As [`Trace::of_story`], of an experiment that is known.
+    /// Like [`Trace::of_story`], for a known experiment.
     pub fn retold(experiment: &Experiment, invariant: Option<&str>, story: &Story) -> Option<Trace> {
         let own = retold(&experiment.model().ok()?, story.own.as_ref()?)?;
         let trace = Trace::of(experiment, invariant, &own);
@@ -239,7 +243,7 @@ impl Trace {
         (is_same && trace.experiment().is_ok_and(|read| read == *experiment)).then_some(trace)
     }
 
-    /// What it is of. Errors: a version, a name, a command, a setting that is not known.
+    /// The experiment of this trace. Errors: an unknown version, name, command or setting.
     pub fn experiment(&self) -> Result<Experiment, TraceError> {
         if !(1..=VERSION).contains(&self.version) {
             return Err(TraceError::Version(self.version));
@@ -258,7 +262,7 @@ impl Trace {
     }
 }
 
-/// The story of a path, if the model has it.
+/// The story of a path, if the model has that path.
 fn retold(model: &Model, own: &OwnPath) -> Option<Story> {
     fn told<M: Narrate>(model: &M, actions: &[M::Action]) -> Option<Story> {
         Some(Story { path: path::numbers(model, actions)?, ..model.story(actions) })

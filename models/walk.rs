@@ -1,6 +1,7 @@
-//! Walk — an experiment's model and a path → the story so far, and each step that may come next. Pure.
+//! Walk — the model of an experiment and a path → the story so far, and each step that may come next. Pure.
 //!
-//! The expiry model judges its invariants in two searches. A walk goes through both at once, as their actions are the same.
+//! The expiry model judges its invariants in two searches. A walk goes through both models at once, as their actions are
+//! the same.
 //!
 //! ```text
 //! key_hash, SET a b; FLUSHDB, path 0.0 →  1 client  SET a b on the master …      next  0 worker 0 takes 2 (FLUSHDB)
@@ -16,35 +17,35 @@ use super::rigged::Rigged;
 use super::search::{Limits, Progress, search};
 use super::story::{Actions, Narrate, Step, Story};
 
-/// Why a path cannot be shown; steps are counted from 1.
+/// The reasons why a path cannot be shown; steps are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPath {
-    /// The model does not have the path.
+    /// The path does not exist in the model.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// The step has to wait.
+    /// A step of the path has to wait.
     #[error("step {step} of the path cannot be taken there: {what}")]
     Waits {
-        /// Which step of the path.
+        /// The step of the path.
         step: usize,
-        /// What has to wait, and for what.
+        /// Which action has to wait, and what for.
         what: String,
     },
 }
 
-/// Where a path leads.
+/// The state that a path leads to, and how it got there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The path in words. Under a skew the first step is not of the path: it says how the clocks stand.
+    /// The path in words. Under a skew the first step is not part of the path: it describes the clocks.
     pub story: Story,
-    /// For each step of the path the invariants that it broke.
+    /// For each step of the path, the invariants that it broke.
     pub broken: Vec<Vec<&'static str>>,
     /// Every enabled action, in the model's order.
     pub next: Vec<Next>,
 }
 
 impl View {
-    /// Steps of the story that are not of the path.
+    /// Number of steps at the beginning of the story that are not part of the path.
     pub fn prelude(&self) -> usize {
         self.story.steps.len() - self.broken.len()
     }
@@ -53,29 +54,29 @@ impl View {
 /// A step that may come next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Next {
-    /// The step, and what is there after it. What has to wait says so, and changes nothing.
+    /// The step and the state after it. For a step that has to wait, its words say so, and the state is unchanged.
     pub step: Step,
     /// Whether it has to wait.
     pub waits: bool,
-    /// What it breaks.
+    /// The invariants that it breaks.
     pub breaks: Vec<&'static str>,
 }
 
-/// What a search says of one invariant of a walk.
+/// The result of a search for one invariant of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The invariant.
     pub invariant: &'static str,
     /// A shortest path that breaks it.
     pub path: Option<Path>,
-    /// Unique states looked at.
+    /// Number of unique states looked at.
     pub unique: usize,
-    /// Whether these are all.
+    /// Whether these are all states.
     pub finished: bool,
 }
 
 impl Model {
-    /// What is there after `path`. Errors: there is no such path.
+    /// The view after `path`. Errors: there is no such path.
     pub fn at(&self, path: &[usize]) -> Result<View, NoPath> {
         match self {
             Model::Ordering(model) => {
@@ -87,8 +88,8 @@ impl Model {
         }
     }
 
-    /// The story of a path: from the first initial state that has it and, if `invariant` is named, ends with that broken. Errors:
-    /// no initial state has it, or ends so.
+    /// The story of a path, from the first initial state that has the path and, if `invariant` is named, ends by breaking
+    /// it. Errors: there is no such initial state.
     pub fn story_of(&self, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
         fn told<M: Narrate>(model: &M, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
             let actions = path::walk_to(model, path, invariant)?.into_iter().map(|(_, action, _)| action);
@@ -100,7 +101,7 @@ impl Model {
         }
     }
 
-    /// The shortest path to each broken invariant, breadth first.
+    /// The shortest path to each broken invariant, found breadth first.
     pub fn find(&self, limits: &Limits, progress: &Progress) -> Vec<Finding> {
         match self {
             Model::Ordering(model) => find(&**model, limits, progress),
@@ -108,7 +109,7 @@ impl Model {
         }
     }
 
-    /// The numbers of these steps, if the model has them.
+    /// The path that takes these actions, if the model has it.
     pub fn path_by(&self, actions: &Actions) -> Option<Path> {
         match (self, actions) {
             (Model::Ordering(model), Actions::Ordering(actions)) => path::numbers(&**model, actions),
@@ -118,7 +119,7 @@ impl Model {
     }
 }
 
-/// Which of the two expiry models judges the invariant.
+/// Which of the two expiry models judges the invariant: its index.
 fn index_of(invariant: Option<&str>) -> usize {
     usize::from(invariant.is_some_and(|name| judges(name) == Judges::Reads))
 }
@@ -150,12 +151,12 @@ fn stepped<M: Judged>(models: &[M], states: &[M::State], action: &M::Action) -> 
     models.iter().zip(states).map(|(model, state)| model.next_state(state, action.clone())).collect()
 }
 
-/// The path's story, with what each of the models says that its steps broke.
+/// The path's story, with the invariants that its steps broke in any of the models.
 fn told<M: Narrate>(models: &[M], path: &[M::Action]) -> Story {
     let mut stories: Vec<Story> = models.iter().map(|model| model.story(path)).collect();
     let mut conclusion = String::new();
     for story in stories.iter().rev().filter(|story| !story.conclusion.is_empty()) {
-        // What a reader sees ends each of them; once is enough.
+        // Each conclusion ends with what a reader sees; one of them is enough.
         let sees = story.conclusion.rfind(" A reader of the replica sees").unwrap_or(story.conclusion.len());
         let (breaks, sees) = story.conclusion.split_at(sees);
         conclusion = match conclusion.is_empty() {
@@ -187,7 +188,7 @@ fn at<M: Narrate>(
     })?;
     let (mut taken, mut broken) = (Vec::new(), Vec::new());
     for (_, action, _) in walked {
-        // All models have the steps of the first.
+        // The other models have the same steps as the first.
         states =
             stepped(models, &states, &action).ok_or(PathError::Waits { step: taken.len() + 1, number: 0 })?;
         broken.push(names(models, &states));
@@ -205,7 +206,7 @@ fn at<M: Narrate>(
     Ok(View { story: told(models, &taken), broken, next })
 }
 
-/// What has to wait in the step of that number after the steps before it.
+/// What has to wait if the step of that number is taken after the steps `before`.
 fn what_waits<M: Judged>(
     model: &M,
     initial: M::State,

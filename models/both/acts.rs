@@ -26,7 +26,7 @@ impl BothModel {
         (state.master, state.link) = (self.masters.number(master), self.links.number(link));
     }
 
-    /// The entry of that number.
+    /// The entry with that LSN.
     pub(super) fn entry(&self, state: &State, lsn: Lsn) -> &Entry {
         let place = usize::try_from(lsn.0 - 1).expect("a short log");
         &self.logs.value(state.log)[place]
@@ -40,10 +40,10 @@ impl BothModel {
         }
     }
 
-    /// The oldest message delivered; `None`: there is none, or admission is closed.
+    /// The state after the oldest message is delivered; `None` if there is none, or if admission is closed.
     pub(super) fn delivered(&self, state: &State) -> Option<State> {
         let (&(_, message), rest) = self.links.value(state.link).split_first()?;
-        // Log time is never estimated, so the moment of the receipt does not matter.
+        // Log time is never estimated here, so the moment of the receipt does not matter.
         let mut next = State { link: self.links.number(rest.to_vec()), ..*state };
         let now = Elapsed::default();
         let mut control = self.controls.value(state.control).clone();
@@ -52,7 +52,7 @@ impl BothModel {
             Message::Entry(lsn) => {
                 let entry = self.entry(state, lsn);
                 control.replica.receive(lsn, entry.time, now);
-                // No strategy of the crate refuses a command of the alphabet.
+                // No built-in strategy refuses a command of this alphabet.
                 control = control.admit(&Admission::of(entry))?.expect("a command of the alphabet");
                 next.received = lsn;
             }
@@ -74,7 +74,7 @@ impl BothModel {
         })
     }
 
-    /// How many batches a crash may lose.
+    /// Number of batches that a crash may lose.
     pub(super) fn batches(&self, data: u32) -> u16 {
         self.datas.value(data).before.map_or(0, |before| self.batches(before) + 1)
     }
@@ -108,8 +108,8 @@ impl BothModel {
         self.start_if_recovered(state);
     }
 
-    /// Once the replica has applied its own log, its link starts: the master says where its log ends, and sends what the replica
-    /// does not have, then the time.
+    /// Starts the link once the replica has applied its own log. The master then says where its log ends, and sends the
+    /// entries that the replica does not have, followed by its time.
     pub(super) fn start_if_recovered(&self, state: &mut State) {
         if self.controls.value(state.control).applier.admitted() < state.received {
             return;

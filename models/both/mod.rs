@@ -1,19 +1,22 @@
-//! Both — ordering and expiry together: what a reader of several keys sees of a replica with workers, lag, clocks and a crash.
+//! Both — ordering and expiry together: what a reader of several keys sees on a replica with workers, lag, clocks and a
+//! crash.
 //!
-//! The ordering model has no clocks, the expiry model applies in log order. Here one replica has all: the master's commands
-//! and heartbeats, a link that delays them, a strategy with its workers, publication, log time, a clock that is ahead, a crash
-//! with its recovery. Each part is the engine's own machine ([`crate::node::Master`], [`crate::node::Replica`],
-//! [`crate::apply::Applier`]), moved as the other two models move it.
+//! The ordering model has no clocks, and the expiry model applies entries in log order. Here one replica has everything:
+//! the master's commands and heartbeats, a link that delays them, a strategy with its workers, publication, log time, a
+//! clock that is ahead, and a crash with its recovery. Each part is the engine's own machine ([`crate::node::Master`],
+//! [`crate::node::Replica`], [`crate::apply::Applier`]), and is moved as the other two models move it.
 //!
 //! ```text
 //! master's moments   {}   {a}   {a, c}   {c}            a dies between the last two
-//! reader             {}         {a, c}   {c}   ✓        {c} before {a, c}, or {c} alone at first  ✗ past_read
+//! reader             {}         {a, c}   {c}   ✓        {c} before {a, c}, or {c} first          ✗ past_read
 //! ```
 //!
-//! Judged are *past_read*, over all keys at once, and *progress*, so that a replica which shows nothing does not pass.
+//! The model judges *past_read*, over all keys at once. It also judges *progress*, so that a replica that publishes
+//! nothing does not pass.
 //!
-//! A crash keeps the replica's log. After it the log is applied in batches, the link starts anew, and readers wait as
-//! [`crate::node::Replica`] says. Dead keys are not removed here, and log time is never estimated: the expiry model has both.
+//! A crash keeps the replica's log. Afterwards the replica applies the log in batches, its link connects again, and
+//! readers wait as [`crate::node::Replica`] says. Dead keys are not removed here, and log time is never estimated: the
+//! expiry model covers both.
 
 mod acts;
 mod model;
@@ -29,66 +32,68 @@ use crate::models::expiry::{self, Judges};
 use crate::models::scenario;
 use crate::ordering::Strategy;
 
-/// The invariants, in the order of the bits.
+/// Names of the invariants, in the order of their bits.
 pub const INVARIANTS: &[&str] = &["progress", "past_read"];
 
 const SOMETIMES: &[&str] = &[
     "a replica at rest that was sent an entry",
-    "a reader who sees what the master has left behind, of two keys",
+    "a reader that sees what the master has left behind, of two keys",
 ];
 
-/// A way to apply the log and a way to judge what is dead.
+/// An ordering strategy together with an expiry policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// How the log is applied.
+    /// The strategy that orders the application of the log.
     pub strategy: Strategy,
-    /// What the log carries, and by which clock readers judge: `effects` or `log_clock`. Both log effects.
+    /// The policy: what the log carries, and by which clock readers judge. `effects` or `log_clock`; both log effects.
     pub policy: Policy,
 }
 
 impl Choice {
-    /// Each strategy with each of the two policies.
+    /// All choices: each strategy with each of the two policies.
     pub fn all() -> Vec<Choice> {
         let policies = [Policy::LogClock, Policy::Effects];
         let with = |policy| Strategy::ALL.iter().map(move |&strategy| Choice { strategy, policy });
         policies.into_iter().flat_map(with).collect()
     }
 
-    /// `serial+log_clock`.
+    /// The name of the choice, like `serial+log_clock`.
     pub fn name(self) -> String {
         format!("{}+{}", self.strategy.name(), self.policy.name())
     }
 
-    /// Whether its reads are the master's past, whatever lag and skew are.
+    /// Whether its reads always show a past state of the master, whatever the lag and the skew are.
     pub fn reads_the_past(self) -> bool {
         self.strategy.shows_prefixes() && self.policy == Policy::LogClock
     }
 }
 
-/// Two keys, which two workers share between them: one that dies, a write of both that takes its deadline away.
+/// The commands. Two keys, which go to different workers: one key that dies, and a write of both keys that removes its
+/// deadline.
 const ALPHABET: &[&str] = &["PSETEX a 2003 1", "SET c 1", "MSET a 2 c 2"];
 
-/// What is explored.
+/// The choice, bounds and options of a search.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The choice.
     pub choice: Choice,
     /// Commands, time, delay and skew.
     pub times: expiry::Setup,
-    /// Workers of the replica.
+    /// Number of the replica's workers.
     pub workers: usize,
-    /// Crashes at most.
+    /// Maximum number of crashes.
     pub crashes_max: u8,
-    /// Whether readers are given a snapshot that is published together with log time, as by the engine under a strategy that
-    /// shows prefixes; otherwise the store as it is.
+    /// Whether readers see a snapshot that is published together with log time, as the engine does under a strategy that
+    /// publishes prefixes. Otherwise they see the live store.
     pub snapshots: bool,
 }
 
 impl Setup {
-    /// Every program of the alphabet within `bounds`, with at most `crashes_max` crashes.
+    /// The setup of every program of the alphabet within `bounds`, with at most `crashes_max` crashes.
     pub fn new(choice: Choice, bounds: ExpiryBounds, crashes_max: u8) -> Setup {
         let mut times = bounds.setup(Judges::Reads, scenario::commands(ALPHABET));
-        // The replica's clock is ahead. Clocks that agree, or with the other sign, are cases of the expiry model.
+        // Only skews with the replica's clock ahead. Equal clocks and clocks that are behind are cases of the expiry
+        // model.
         times.clocks.skews_ms.retain(|skew| *skew > 0);
         Setup {
             choice,
@@ -99,7 +104,7 @@ impl Setup {
         }
     }
 
-    /// The same of one program.
+    /// The same setup for one program.
     #[must_use]
     pub fn of_program(&self, commands: &[Command]) -> Setup {
         let (begins, length_max) = (commands.len(), commands.len());
@@ -107,7 +112,7 @@ impl Setup {
         Setup { times, ..self.clone() }
     }
 
-    /// What one search explores, in words.
+    /// The bounds of one search, in words.
     pub fn in_words(&self) -> String {
         let named: Vec<String> = self.times.alphabet.iter().map(ToString::to_string).collect();
         let programs = format!("programs up to {} of {}", self.times.length_max, named.join(", "));

@@ -1,4 +1,4 @@
-//! The model: states, actions, transitions, and the checks after each.
+//! The model of ordering and expiry together: states, actions, transitions, and the checks after each transition.
 
 use super::{INVARIANTS, SOMETIMES, Setup};
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
@@ -21,19 +21,19 @@ use std::sync::Arc;
 
 pub(super) const MEMORY: &str = "the store in memory does not fail";
 
-/// What is under way to the replica, with the milliseconds from the start at which it was sent.
+/// The messages under way to the replica, oldest first, each with the millisecond since the start at which it was sent.
 pub(super) type Link = Vec<(u64, Message)>;
 
-/// A message.
+/// A message to the replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Message {
-    /// The entry of this number.
+    /// The entry with this LSN.
     Entry(Lsn),
-    /// The master's log time, after all entries before it.
+    /// The master's log time, sent after all earlier entries.
     Heartbeat(Millis),
 }
 
-/// A state: numbers of interned parts and small counters.
+/// A state of the model, made of the numbers of interned parts and of small counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// Number of the master.
@@ -46,13 +46,13 @@ pub struct State {
     pub control: u32,
     /// Number of the replica's store.
     pub data: u32,
-    /// Number of the store that readers are given: the one that was published last, or the live one.
+    /// Number of the store that readers see: the one that was published last, or the live one.
     pub published: u32,
     /// The last entry in the replica's own log.
     pub received: Lsn,
-    /// Whether the replica has started and not applied its own log yet.
+    /// Whether the replica has started and has not yet applied all of its own log.
     pub recovers: bool,
-    /// Number of the master's moments, from the one that a reader saw last.
+    /// Number of the master's moments, from the one on that a reader saw last.
     pub moments: u32,
     /// Milliseconds since the beginning.
     pub elapsed: u64,
@@ -62,11 +62,11 @@ pub struct State {
     pub told: Millis,
     /// Number of the skew.
     pub skew: u16,
-    /// Commands sent.
+    /// Number of commands sent.
     pub sent: u16,
     /// Crashes that may still happen.
     pub crashes_left: u8,
-    /// What the last step broke.
+    /// The invariants that the last step broke.
     pub broken: InvariantSet,
 }
 
@@ -75,37 +75,37 @@ pub struct State {
 pub enum Action {
     /// A client sends this command of the alphabet to the master.
     Command(usize),
-    /// The link delivers its oldest message: an entry is written to the replica's log, and its strategy admits it. A message waits
-    /// while admission is closed.
+    /// The link delivers its oldest message. An entry is written to the replica's log, and the replica's strategy admits
+    /// it. A message waits while admission is closed.
     Deliver,
     /// A step of the strategy or of a worker.
     Move(Move),
-    /// So many milliseconds pass.
+    /// This many milliseconds pass.
     Pass(u64),
     /// The master sends a heartbeat.
     Heartbeat,
-    /// The replica is killed and starts again; of its batches, the first so many had been flushed.
+    /// The replica is killed and starts again. The number: how many of its batches, the oldest ones, had been flushed.
     Crash(u16),
-    /// After a restart the replica applies the next so many entries of its log, as one batch.
+    /// After a restart, the replica applies this many entries of its log, the next ones, as one batch.
     Recover(u16),
 }
 
 /// A replica's workers, publication and log time.
 pub(super) type Pool = Control<AnyOrdering>;
 
-/// What is asked of a control, once: its moves, each with what comes of it and, for a write, its task.
+/// The moves of a control, computed once. With each: the control that it leads to and, for a write, its task.
 pub(super) type Moves = Box<[(Move, u32, Option<Task>)]>;
 
-/// What decides how long time may pass: master, store, log, skew, when the oldest message was sent.
+/// Everything that decides how much time may pass: master, store, log, skew, when the oldest message was sent.
 type Waiting = (u32, u32, u32, u16, Option<u64>);
 
-/// The model of one choice.
+/// The model of one strategy with one policy.
 pub struct BothModel {
     pub(super) setup: Setup,
     pub(super) policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     pub(super) heartbeats_matter: bool,
     pub(super) masters: Interner<Master<MemoryStore>, Dump>,
-    /// Each with the deadlines that its entries give.
+    /// The logs, each with the deadlines that its entries set.
     pub(super) logs: Interner<Vec<Entry>, Vec<Millis>>,
     pub(super) links: Interner<Link>,
     pub(super) controls: Interner<Pool, Moves>,
@@ -119,7 +119,7 @@ pub struct BothModel {
 }
 
 impl BothModel {
-    /// The model of these bounds.
+    /// Makes the model of this setup.
     pub fn new(setup: Setup) -> BothModel {
         let policy = setup.choice.policy.get();
         BothModel {
@@ -160,7 +160,7 @@ impl BothModel {
         &self.controls.value(state.control).replica
     }
 
-    /// By which instant readers of the replica judge.
+    /// The instant by which readers of the replica judge.
     pub(super) fn readers_judge_at(&self, state: &State) -> Millis {
         let now = Moment { elapsed: Elapsed(self.master_clock(state).0), wall: self.replica_clock(state) };
         self.replica(state).reads_at(&*self.policy, now, state.told).time
@@ -181,7 +181,7 @@ impl BothModel {
         strategy.machine(self.setup.workers, batch_entries_max(strategy))
     }
 
-    /// The control of a replica that has just started.
+    /// The number of the control of a replica that has just started.
     pub(super) fn fresh(&self, replica: Replica, may_crash: bool) -> u32 {
         self.controls.number(Control::new(self.strategy(), self.setup.workers, replica, Lsn::NONE, may_crash))
     }
@@ -210,7 +210,7 @@ impl BothModel {
     }
 }
 
-/// The deadlines that the effects of these entries give to keys.
+/// The deadlines that the effects of these entries set.
 fn deadlines(log: &[Entry]) -> Vec<Millis> {
     let effects = log.iter().filter_map(|entry| match &entry.payload {
         Payload::Effect(effect) => Some(effect),
@@ -254,7 +254,7 @@ impl Model for BothModel {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let (times, sent) = (&self.setup.times, usize::from(state.sent));
         if sent < times.length_max {
-            // Where the alphabet is a program each command is sent once, in its place.
+            // If the alphabet is a program, each of its commands is sent once, in its place.
             let is_program = times.begins > 0;
             let symbols = if is_program { sent..sent + 1 } else { 0..times.alphabet.len() };
             actions.extend(symbols.map(Action::Command));
@@ -297,7 +297,7 @@ impl Model for BothModel {
                 }
                 let [was, is] = [state, &next].map(|state| self.replica(state).published());
                 if is > was {
-                    // Log time and a snapshot are published together, as by the engine (`publication.rs`).
+                    // Log time and the snapshot are published together, as in the engine (`publication.rs`).
                     next.published = next.data;
                 }
             }

@@ -1,4 +1,4 @@
-//! Reads — what a reader of the replica finds after each step, and a replica at rest.
+//! Reads — what readers of the replica see after each step, and whether a replica at rest has made progress.
 
 use super::model::{BothModel, State};
 use crate::binlog::Lsn;
@@ -9,7 +9,7 @@ use crate::node::Readers;
 use crate::time::Millis;
 
 impl BothModel {
-    /// Lets readers look, and notes what is broken.
+    /// Lets readers read, and notes what is broken.
     pub(super) fn observed(&self, before: u64, mut state: State) -> State {
         let control = self.controls.value(state.control);
         if !self.setup.snapshots {
@@ -44,7 +44,7 @@ impl BothModel {
         state
     }
 
-    /// The master's moments from the one that a reader sees; `None`: it is none of them.
+    /// The number of the master's moments from the one on that a reader sees now; `None` if its view matches no moment.
     fn looked(&self, (data, judged, moments): (u32, Millis, u32)) -> Option<u32> {
         self.looks.get((data, judged, moments), || {
             let sees = invariant::visible(self.replica_dump(data), judged);
@@ -54,8 +54,8 @@ impl BothModel {
         })
     }
 
-    /// The state of a replica at rest: no step of it is possible, the link is empty, and the master's time is told. `None`: it is not
-    /// at rest.
+    /// The facts of a replica at rest: it has no step left, the link is empty, and it has received the master's current
+    /// time. `None` if it is not at rest.
     fn at_rest(&self, state: &State) -> Option<AtRest> {
         let master = self.masters.value(state.master);
         let is_told = !self.heartbeats_matter || master.time() == self.master_clock(state);

@@ -1,4 +1,4 @@
-//! Section B — commands that do not come to the same on two nodes.
+//! Section B — commands whose result differs between two nodes.
 
 use super::row::Standing::{Counted, Later, OutOfScope};
 use super::row::{Case, clocks, row};
@@ -10,13 +10,13 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R23",
         ("Pika, Redis", "pika#2407, redis#2139, redis#12082"),
-        "SPOP removes a member at random, on each node another.",
-        Later("sets: no write of today draws at random"),
+        "SPOP removes a random member, and each node picks its own.",
+        Later("sets: no present write picks at random"),
     ),
     row(
         "R24",
         ("Redis", "redis#5256, redis#5817, redis#7483"),
-        "INCRBYFLOAT is logged as SET, which takes the deadline away on the replica.",
+        "INCRBYFLOAT is logged as SET, which removes the deadline on the replica.",
         Counted(clocks(
             &["SET k 1 EX 100", "INCRBYFLOAT k 1"],
             10_000,
@@ -34,13 +34,13 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R27",
         ("Redis", "redis#1525"),
-        "A script that is sent as it is sees its key die in the middle, on one of the nodes.",
+        "A script is sent as a script, and on one of the nodes its key dies while it runs.",
         OutOfScope("Lua"),
     ),
     row(
         "R28",
         ("Redis", "redis#4966"),
-        "EVALSHA names a script that the replica has not got.",
+        "EVALSHA names a script that the replica does not have.",
         OutOfScope("Lua"),
     ),
 ];

@@ -1,5 +1,5 @@
-//! Drawn — a bug with a program of one's own → schedules drawn at random, and the shortest that breaks its invariant.
-//! Pure.
+//! Drawn — a bug with a program of the caller → schedules drawn at random, and the shortest one that breaks the bug's
+//! invariant. Pure.
 
 use super::judge::part;
 use super::row::Bug;
@@ -10,11 +10,11 @@ use crate::models::search::Progress;
 use crate::models::story::Story;
 use crate::models::verdict::Verdict;
 
-/// Few for one program: who asks draws many programs.
+/// Few schedules for one program, because the caller draws many programs.
 const WALKS: Walks = Walks { all: 8, a_model: 8 };
 
-/// What breaks the invariant of `bug` in its setting, under `choice`: in one of eight schedules (order of threads,
-/// crashes, delays, skew) of its program that `seed` draws. `None`: none of them does.
+/// A story that breaks the invariant of `bug` in its setting, under `choice`. It is found in one of eight schedules
+/// (order of threads, crashes, delays, skew) of the bug's program, drawn from `seed`. `None`: none of them breaks it.
 pub fn drawn(bug: &'static Bug, choice: Choice, seed: u64) -> Option<Story> {
     let parts = [part(bug, choice).drawing(WALKS, seed)];
     let cell = ("catalogue", choice.name(), None);

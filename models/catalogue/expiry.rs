@@ -9,14 +9,14 @@ use crate::models::fault::SeededFault;
 const WITHOUT_DEADLINE: Choice = Choice::faulty(SeededFault::ResultWithoutDeadline);
 const SEES_THE_DEAD: Choice = Choice::faulty(SeededFault::ReadersSeeTheDead);
 
-/// No message is late and the clocks agree, so that nothing but the fault is left.
+/// No message is late and the clocks agree, so that the fault is the only cause.
 const AT_ONCE: Given = Given::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[0] };
 
 pub(super) const CASES: &[Case] = &[
     row(
         "R29",
         ("Pika", "pika#2760, cured in pika#2833"),
-        "INCR is run again where the key has expired, and creates one that never dies.",
+        "INCR is run again on a replica where the key has expired, and creates a key that never dies.",
         Counted(clocks(
             &["SETEX k 10 100", "INCR k"],
             10_000,
@@ -28,7 +28,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R30",
         ("Pika", "pika#2417"),
-        "The inverse: the key has expired on the master and not on the replica, where INCR goes on from the old value.",
+        "The key has expired on the master and not on the replica, where INCR continues from the old value.",
         Counted(
             clocks(
                 &["SETEX k 10 5", "INCR k"],
@@ -55,7 +55,7 @@ pub(super) const CASES: &[Case] = &[
     hypothesis(
         "R32",
         "Pika 3.5.5",
-        "An assignment that is never reached: INCR is logged without the deadline.",
+        "An assignment is never reached, so INCR is logged without the deadline.",
         Counted(clocks(
             &["SETEX k 10 100", "INCR k"],
             10_000,
@@ -67,7 +67,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R33",
         ("Pika", "pika#3012, pika#3117, cured in pika#3133"),
-        "A deadline in milliseconds goes through an int32: the replica takes the key for long dead.",
+        "A deadline in milliseconds is cut to an int32, so the replica considers the key long dead.",
         Counted(clocks(
             &["SETEX k 3600 v"],
             1_000_000,
@@ -89,7 +89,7 @@ pub(super) const CASES: &[Case] = &[
                 Choice::expiry(Effects),
             )
             .standing_for(
-                "the wrong unit only; that the replica fails to parse it is about Pika's text format",
+                "only the wrong unit is modelled; that the replica cannot parse the entry is due to Pika's text format",
             ),
         ),
     ),
@@ -107,8 +107,8 @@ pub(super) const CASES: &[Case] = &[
     ),
     row(
         "R36",
-        ("Pika", "from its public code: DECR, HINCRBY, SADD, LPUSH, ZADD and SET NX are logged as they came"),
-        "A write to a collection is run again where the collection has expired, and creates one that never dies.",
+        ("Pika", "from its public code: DECR, HINCRBY, SADD, LPUSH, ZADD and SET NX are logged as they were sent"),
+        "A write to a collection is run again on a replica where the collection has expired, and creates one that never dies.",
         Counted(
             clocks(
                 &["HSET h a 1", "EXPIRE h 1", "HSET h b 1"],
@@ -117,14 +117,14 @@ pub(super) const CASES: &[Case] = &[
                 ("no_immortal_key", 7),
                 Choice::expiry(Effects),
             )
-            .standing_for("HSET for SADD"),
+            .standing_for("HSET stands for SADD"),
         ),
     ),
     row(
         "R37",
         ("Kvrocks, Pika", "kvrocks#522, kvrocks#523"),
-        "The replica's compaction removes a hash that is dead by its own clock before a later write to it arrives, \
-         and its fields are gone for good.",
+        "The replica's compaction removes a hash that is dead by the replica's own clock before a later write to it \
+         arrives, and its fields are lost for good.",
         Counted(clocks(
             &["HSET h f 1", "EXPIRE h 10", "EXPIRE h 100", "HINCRBY h g 1"],
             10_000,
@@ -136,7 +136,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R38",
         ("AxeDB", "nosql-cn/AxeDB#1"),
-        "The same between commit and apply: the command that is run after the removal starts from nothing.",
+        "The replica removes a dead key between commit and apply, and the command that runs next starts from nothing.",
         Counted(clocks(
             &["SETEX x 10 5", "INCRBY x 10", "EXPIRE x 20"],
             10_000,
@@ -148,19 +148,19 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R39",
         ("Kvrocks", "kvrocks#2079"),
-        "An expiry is extended between the snapshot of a slot that moves and the log that follows it.",
+        "An expiry is extended between the snapshot of a moving slot and the log that follows the snapshot.",
         OutOfScope("cluster slots"),
     ),
     row(
         "R40",
         ("Kvrocks", "kvrocks#2315"),
-        "A filter drops the newest version of a key, dead, and an older one in a lower level shows again.",
+        "A filter drops the newest version of a dead key, and an older version in a lower level becomes visible again.",
         NotShown("the models' store has no levels; what compaction may drop is tested on RocksDB itself"),
     ),
     row(
         "R41",
         ("Redis", "redis#187, redis#3198, redis#1768, redis#1770, redis#3127"),
-        "A replica answers with a value whose deadline has passed, until the master's DEL arrives.",
+        "A replica returns a value whose deadline has passed, until the master's DEL arrives.",
         Counted(
             clocks(
                 &["SETEX foo 10 v", "SET bar 1"],
@@ -170,13 +170,13 @@ pub(super) const CASES: &[Case] = &[
                 Choice::expiry(MasterExpires),
             )
             .given(AT_ONCE)
-            .standing_for("SET bar shows to a reader that the deadline has passed"),
+            .standing_for("SET bar lets a reader see that the deadline has passed"),
         ),
     ),
     row(
         "R42",
         ("Redis", "redis#5015, redis#5021, redis#8016"),
-        "EXISTS and OBJECT on a replica still see what has expired.",
+        "EXISTS and OBJECT on a replica still see expired keys.",
         Counted(
             clocks(
                 &["HSET h f 1", "EXPIRE h 10", "SET bar 1"],
@@ -186,13 +186,13 @@ pub(super) const CASES: &[Case] = &[
                 Choice::expiry(MasterExpires),
             )
             .given(AT_ONCE)
-            .standing_for("SET bar shows to a reader that the deadline has passed"),
+            .standing_for("SET bar lets a reader see that the deadline has passed"),
         ),
     ),
     row(
         "R43",
         ("Redis", "redis#1770"),
-        "The replica's clock is ahead: EXPIRE from the master finds the key dead, and does nothing.",
+        "The replica's clock is ahead, so EXPIRE from the master finds the key dead and does nothing.",
         Counted(
             clocks(
                 &["SETEX k 2 v", "EXPIRE k 100"],
@@ -207,13 +207,13 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R45",
         ("Redis", "redis#296, redis#2015, redis#4950"),
-        "Expired keys are left out when a replica loads or saves its file, and the master's log then meets no key.",
+        "Expired keys are left out when a replica loads or saves its file, and then entries of the master's log find no key.",
         Later("lists, blocking commands and full sync"),
     ),
     row(
         "R46",
         ("Redis", "redis#5171, redis#8357, cured in redis#8433 and redis#8474"),
-        "A time to live counts again from its arrival: on the replica the key lives longer by the lag.",
+        "A time to live counts from its arrival at the replica, where the key lives longer by the lag.",
         Counted(
             clocks(
                 &["SET k v EX 10"],
@@ -222,19 +222,19 @@ pub(super) const CASES: &[Case] = &[
                 ("same_deadline", 3),
                 Choice::expiry(Effects),
             )
-            .standing_for("the deadline differs at once; a fail-over only shows it"),
+            .standing_for("the deadlines differ at once; a fail-over only makes that visible"),
         ),
     ),
     row(
         "R50",
         ("Redis", "redis#14784 (claimed, not confirmed)"),
-        "RESTORE with a deadline that has passed changes nothing on the master and is sent all the same.",
+        "RESTORE with a deadline in the past changes nothing on the master and is sent nevertheless.",
         Later("RESTORE"),
     ),
     row(
         "R53",
         ("Dragonfly", "dragonfly#582, dragonfly#6984"),
-        "The replica removes expired keys itself, and what the master then does to them finds nothing.",
+        "The replica removes expired keys itself, and the master's later commands on them find nothing.",
         Counted(clocks(
             &["SETEX k 10 v", "PERSIST k"],
             10_000,
@@ -246,7 +246,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R54",
         ("Dragonfly", "dragonfly#2052, dragonfly#4906"),
-        "A member dies while it is looked at, and that its key is empty now is not journaled.",
+        "A member dies while it is read, and the journal does not record that its key is now empty.",
         Later("deadlines of single members, and full sync"),
     ),
     row(
@@ -265,16 +265,16 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R80",
         ("Redis, Valkey", "redis#416, redis#217, valkey#2651, valkey#4345"),
-        "The wall clock is set: keys die at once, live longer, or never die while it stands still.",
+        "The wall clock is set, so keys die at once, live longer, or do not die while it stands still.",
         NotShown(
-            "the catalogue's models have no clock that is set; `check --model clocks` has: effects+steps breaks lifetime \
+            "no clock is set in the catalogue's models; in `check --model clocks` one is: effects+steps breaks lifetime \
              in two steps, log_clock+steps holds",
         ),
     ),
     row(
         "R81",
         ("Tarantool, Redis", "tarantool#12037, redis#8433 (discussion)"),
-        "A replica whose clock is off hides keys that live, and nobody notices.",
+        "A replica with a wrong clock hides living keys without any warning.",
         Counted(
             clocks(
                 &["SETEX k 600 v"],

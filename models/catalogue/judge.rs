@@ -8,7 +8,7 @@ use crate::models::scenario;
 use crate::models::setting::TICKS;
 use crate::models::verdict::{Row, Verdict};
 
-/// What the models say of a row.
+/// The models' verdicts on a row.
 #[derive(Clone, Debug)]
 pub struct Judgement {
     /// The row.
@@ -23,7 +23,7 @@ impl Judgement {
         self.rows.as_ref().is_some_and(|[bug, _]| bug.verdict == Verdict::Violated)
     }
 
-    /// Whether the bug breaks the invariant in as many steps as recorded.
+    /// Whether the bug breaks the invariant in exactly the recorded number of steps.
     pub fn is_found(&self) -> bool {
         let rows = self.rows.as_ref().zip(self.case.bug());
         self.is_broken() && rows.is_some_and(|([bug, _], recorded)| steps(bug) == Some(recorded.steps))
@@ -35,18 +35,19 @@ impl Judgement {
     }
 }
 
-/// Steps of the counterexample.
+/// Number of steps of the counterexample.
 pub(super) fn steps(row: &Row) -> Option<usize> {
     row.counterexample.as_ref().map(|story| story.steps.len())
 }
 
-/// Two searches for each row that counts: the bug's, then the cure's. Each gives one row of verdicts.
+/// Two searches for each row that counts: with the bug, then with the cure. Each produces one row of verdicts.
 pub fn tasks(cases: &[&'static Case]) -> Vec<Task> {
     let counted = cases.iter().filter_map(|case| Some((*case, case.bug()?)));
     counted.flat_map(|(case, bug)| [task(case, bug, bug.with), task(case, bug, bug.cure)]).collect()
 }
 
-/// The rows that [`tasks`] of the same cases gave, each with its case. Panics: if they are not these.
+/// The judgement of each case, from the `rows` that [`tasks`] of the same cases produced. Panics: if the rows are not
+/// these.
 pub fn judgements(cases: &[&'static Case], rows: Vec<Row>) -> Vec<Judgement> {
     let mut rows = rows.into_iter();
     let mut next = || rows.next().expect("a row a task");
@@ -64,7 +65,7 @@ fn task(case: &'static Case, bug: &'static Bug, choice: Choice) -> Task {
     })
 }
 
-/// The search of a row's program. Panics: the choice is not of the row's model.
+/// The search of a row's program. Panics: if the choice does not belong to the row's model.
 pub(super) fn part(bug: &'static Bug, choice: Choice) -> Part {
     let writes = bug.program.len();
     let words = match bug.given {

@@ -1,45 +1,46 @@
-//! Layers — judgements, and results that tests left behind → where each bug was found. Pure.
+//! Layers — judgements, and the results that tests left → where each bug was found. Pure.
 //!
-//! The model is run live. What loom, shuttle and quickcheck found is read from results of `cargo test`: arrays of
+//! The model is run live. The findings of loom, shuttle and quickcheck are read from results of `cargo test`, arrays of
 //!
 //! ```text
 //! {"tool": "loom", "case": "R01", "outcome": "found", "exhaustive": true, "executions": 812, "commit": "1a2b3c"}
 //! ```
 //!
-//! `case` is the id of a row, in upper or lower case; other cases are the tools' own and left out here. `found`: the tool
-//! broke the row's invariant with the bug; where the cure broke it, the test failed. What another commit left behind is
-//! *stale*: it counts as if nobody had looked. (A commit says nothing of changes that were not committed.)
+//! `case` is the id of a row, in upper or lower case; other cases are the tools' own and are left out here. `found`: the
+//! tool broke the row's invariant with the bug. (If the cure had broken it, the test would have failed.) Results of
+//! another commit are *stale*: they count as if the test had not run. (A commit does not identify changes that were not
+//! committed.)
 
 use super::{Case, Judgement, find};
 use serde::{Deserialize, Serialize};
 
-/// Where a bug was looked for, and what came of it.
+/// The result of looking for a bug in one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Cell {
-    /// It was found.
+    /// The bug was found.
     #[serde(rename = "found")]
     Found,
-    /// It cannot be seen there.
+    /// The bug cannot show in this layer.
     #[serde(rename = "n/a")]
     NotApplicable,
-    /// It should have been found and was not.
+    /// The bug should have been found and was not.
     #[serde(rename = "missed")]
     Missed,
-    /// Nobody has looked yet.
+    /// The test has not run yet.
     #[serde(rename = "not_run")]
     NotRun,
-    /// Nobody has looked since the code is what it is: the results are another commit's. In JSON as [`Cell::NotRun`].
+    /// The test has not run on the present code: its results are of another commit. In JSON the same as [`Cell::NotRun`].
     #[serde(rename = "not_run")]
     Stale,
 }
 
-/// The layers in the order of the columns.
+/// The names of the layers in the order of the columns.
 pub const LAYERS: [&str; 5] = ["model", "loom", "shuttle", "quickcheck", "replay"];
 
-/// What each layer came to.
+/// The result of each layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Layers {
-    /// The models, live.
+    /// The models, run live.
     pub model: Cell,
     /// Every interleaving of a few real threads.
     pub loom: Cell,
@@ -47,11 +48,11 @@ pub struct Layers {
     pub shuttle: Cell,
     /// Programs drawn at random.
     pub quickcheck: Cell,
-    /// The model's path on real nodes, live.
+    /// The model's path on real nodes, run live.
     pub replay: Cell,
 }
 
-/// What a tool said of a case.
+/// The result of a tool for one case.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TestResult {
     /// `loom`, `shuttle`, `quickcheck`.
@@ -60,46 +61,46 @@ pub struct TestResult {
     pub case: String,
     /// `found` or `missed`.
     pub outcome: String,
-    /// Whether the tool had looked at everything within its bounds.
+    /// Whether the tool examined everything within its bounds.
     #[serde(default)]
     pub exhaustive: bool,
-    /// How many executions it looked at.
+    /// Number of executions that it examined.
     #[serde(default)]
     pub executions: u64,
-    /// The commit of the code that was tested; empty or `unknown` where git could not tell.
+    /// The commit of the tested code; empty or `unknown` if git could not tell.
     #[serde(default)]
     pub commit: String,
-    /// Whether it is about other code than ours: see [`TestResult::compare`].
+    /// Whether the result is of other code than the present code: see [`TestResult::compare`].
     #[serde(skip)]
     pub is_stale: bool,
 }
 
 impl TestResult {
-    /// Notes that our code is that of the commit `head`.
+    /// Compares the result's commit with `head`, the commit of the present code.
     pub fn compare(&mut self, head: &str) {
         self.is_stale = !["", "unknown", head].contains(&self.commit.as_str());
     }
 }
 
-/// Why results cannot be read.
+/// The reasons why results cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
-    /// They are not an array of results.
+    /// The text is not an array of results.
     #[error("not an array of test results: {0}")]
     Json(#[from] serde_json::Error),
-    /// A row of the catalogue with an outcome that is not known.
+    /// A row of the catalogue has an unknown outcome.
     #[error("{tool} says '{outcome}' of {case} (known: found, missed)")]
     Outcome {
         /// The tool.
         tool: String,
         /// The row.
         case: String,
-        /// What it says.
+        /// The outcome.
         outcome: String,
     },
 }
 
-/// The results in the text of a file that are about rows of the catalogue.
+/// The results in the text of a file, as far as they are about rows of the catalogue.
 pub fn parse_results(text: &str) -> Result<Vec<TestResult>, ResultsError> {
     let mut results: Vec<TestResult> = serde_json::from_str(text)?;
     results.retain(|result| find(&result.case).is_some());
@@ -112,7 +113,7 @@ pub fn parse_results(text: &str) -> Result<Vec<TestResult>, ResultsError> {
 }
 
 impl Cell {
-    /// The word in JSON.
+    /// The cell's word in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Cell::Found => "found",
@@ -124,7 +125,7 @@ impl Cell {
 }
 
 impl Layers {
-    /// What the layers came to for a judged row, given what tests left behind.
+    /// The result of each layer for a judged row, given the results that tests left.
     pub fn of(judgement: &Judgement, results: &[TestResult]) -> Layers {
         let case = judgement.case;
         let Some(bug) = case.bug() else {
@@ -147,7 +148,7 @@ impl Layers {
     }
 }
 
-/// One miss is a miss, whoever else found it.
+/// The cell of a tool. A single `missed` counts as missed, even if other results are `found`.
 fn tested(tool: &str, case: &Case, results: &[TestResult], is_applicable: bool) -> Cell {
     let ours = |result: &&TestResult| result.tool == tool && result.case.eq_ignore_ascii_case(case.id);
     let (stale, current): (Vec<_>, Vec<_>) = results.iter().filter(ours).partition(|result| result.is_stale);

@@ -1,4 +1,4 @@
-//! Section A — in which order writes are applied.
+//! Section A — the order in which writes are applied.
 
 use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::row::{Case, hypothesis, row, schedules};
@@ -7,16 +7,17 @@ use crate::models::fault::SeededFault;
 use crate::ordering::Strategy::{Barrier, FirstKey, KeyHash, Sequence, Serial};
 
 const LOGGED_LATE: Choice = Choice::faulty(SeededFault::LoggedLate);
-/// A second lane that comes to the same entry finds nothing.
-const ONCE: &str = "the engine's workers forget an entry when it is written: no second one can run it again";
-/// The engine runs, logs and applies in one thread: the fault has no place in it.
-const ONE_WRITER: &str = "the engine has one writer, which logs in the order in which it runs";
+/// A second lane that reaches the same entry finds nothing to run.
+const ONCE: &str =
+    "the engine's workers drop an entry when it is written, so no second worker can run it again";
+/// The engine executes, logs and applies in one thread, so the fault cannot be put into it.
+const ONE_WRITER: &str = "the engine has one writer, which logs commands in the order in which it runs them";
 
 pub(super) const CASES: &[Case] = &[
     row(
         "R01",
         ("Pika", "pika#2708, pika#2526"),
-        "A command without keys goes to whichever worker, so nothing orders FLUSHDB against the writes around it.",
+        "A command without keys goes to an arbitrary worker, so nothing orders FLUSHDB against the writes around it.",
         Counted(schedules(
             &["SET k a", "SET k b", "FLUSHDB", "SET k c"],
             Choice::effects(KeyHash),
@@ -27,7 +28,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R02",
         ("Pika", "pika#2846"),
-        "The same with FLUSHALL, over more than one database.",
+        "FLUSHALL goes to an arbitrary worker, so nothing orders it against the writes in several databases.",
         Counted(
             schedules(
                 &["SET a 1", "COPY a a DB 1", "FLUSHALL"],
@@ -35,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
                 ("convergence", 12),
                 Choice::effects(Barrier),
             )
-            .standing_for("COPY … DB 1 puts the key into a second database in place of SELECT 1; SET"),
+            .standing_for("COPY … DB 1 puts the key into a second database; it stands for SELECT 1; SET"),
         ),
     ),
     row(
@@ -50,14 +51,14 @@ pub(super) const CASES: &[Case] = &[
                 Choice::effects(KeyHash),
             )
             .standing_for(
-                "RENAME a c for RPOPLPUSH a b, SET c for LPUSH b; the cure is Pika's: one part a key",
+                "RENAME a c stands for RPOPLPUSH a b, SET c for LPUSH b; the cure is Pika's: one part for each key",
             ),
         ),
     ),
     row(
         "R04",
         ("Pika", "pika#1638, cured in pika#1658"),
-        "DEL of two keys is routed by the first, and a SET of the second in another worker overtakes it.",
+        "DEL of two keys is routed by the first key, and a SET of the second key in another worker overtakes it.",
         Counted(schedules(
             &["SET c 1", "SET a 1", "DEL a c", "SET c 2"],
             Choice::commands(FirstKey),
@@ -68,7 +69,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R05",
         ("Pika", "pika#1638"),
-        "A command reads a key that it is not routed by, and is run before or after its turn.",
+        "A command reads a key that it is not routed by, so it may run before or after its turn.",
         Counted(
             schedules(
                 &["SET a 1", "COPY a c"],
@@ -76,14 +77,14 @@ pub(super) const CASES: &[Case] = &[
                 ("convergence", 8),
                 Choice::effects(KeyHash),
             )
-            .standing_for("COPY a c for SUNIONSTORE c a: routed by c, it reads a; the cure logs the result"),
+            .standing_for("COPY a c stands for SUNIONSTORE c a: routed by c, it reads a; the cure logs the result"),
         ),
     ),
     hypothesis(
         "R06",
         "Pika",
-        "FLUSHDB lets go of its lock before its entry is logged: a SET between the two is logged first, and \
-         erased on the replica only.",
+        "FLUSHDB releases its lock before its entry is logged: a SET in between is logged first, and is then \
+         deleted on the replica only.",
         Counted(
             schedules(
                 &["SET k 1", "FLUSHDB", "SET k 2"],
@@ -97,7 +98,7 @@ pub(super) const CASES: &[Case] = &[
     hypothesis(
         "R07",
         "Pika",
-        "Deletion by pattern takes no key locks: the DEL of a key can be logged after a newer SET of it.",
+        "Deletion by pattern takes no key locks, so the DEL of a key can be logged after a newer SET of the key.",
         Counted(
             schedules(
                 &["SET k1 1", "DEL k1", "SET k1 v"],
@@ -105,14 +106,14 @@ pub(super) const CASES: &[Case] = &[
                 ("convergence", 9),
                 Choice::effects(Serial),
             )
-            .standing_for("DEL k1 for what PKPATTERNMATCHDEL k* logs")
+            .standing_for("DEL k1 stands for the log entry of PKPATTERNMATCHDEL k*")
             .not_replayed(ONE_WRITER),
         ),
     ),
     row(
         "R08",
         ("Pika", "pika#363"),
-        "Writes to two keys are applied by two workers, and a reader sees the second without the first.",
+        "Two workers apply writes to two keys, and a reader sees the second write without the first.",
         Counted(
             schedules(
                 &["HSET h f 1", "HSET q id 1"],
@@ -120,13 +121,13 @@ pub(super) const CASES: &[Case] = &[
                 ("prefix", 4),
                 Choice::effects(Sequence),
             )
-            .standing_for("HSET q for SADD q; Pika keeps it by design"),
+            .standing_for("HSET q stands for SADD q; Pika keeps this by design"),
         ),
     ),
     row(
         "R09",
         ("Dragonfly", "dragonfly#580, dragonfly#591"),
-        "FLUSHALL arrives in a flow a shard; each flow that runs it deletes newer writes of the others.",
+        "FLUSHALL arrives in one flow per shard, and each flow that runs it deletes newer writes of the others.",
         Counted(
             schedules(
                 &["SET a 1", "SET c 1", "FLUSHALL", "SET a 2", "SET c 2"],
@@ -140,7 +141,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R10",
         ("Dragonfly", "dragonfly#1231, dragonfly#1331"),
-        "FLUSHALL while the snapshot of a full sync streams.",
+        "FLUSHALL runs while the snapshot of a full sync is being sent.",
         Later("full sync"),
     ),
     row(
@@ -152,7 +153,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R12",
         ("Dragonfly", "dragonfly#583, dragonfly#598, dragonfly#4374, dragonfly#3289"),
-        "A write to two shards is applied shard by shard, and a reader of the replica sees half of it.",
+        "A write to two shards is applied shard by shard, and a reader of the replica sees only half of it.",
         Counted(
             schedules(
                 &["SET a 1", "MSET a 2 c 2"],
@@ -160,7 +161,7 @@ pub(super) const CASES: &[Case] = &[
                 ("prefix", 4),
                 Choice::effects(Serial),
             )
-            .standing_for("shards are the parts of key_hash, one a key"),
+            .standing_for("the shards are the parts of key_hash, one for each key"),
         ),
     ),
     row(
@@ -172,37 +173,37 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R14",
         ("Redis", "redis#10969"),
-        "What a module writes when it is told of a change is sent to replicas before the change.",
+        "A module writes when it is notified of a change, and its write is sent to replicas before that change.",
         Counted(
             schedules(&["SET x 1", "INCR c"], LOGGED_LATE, ("prefix", 3), Choice::effects(Serial))
-                .standing_for("INCR c is the module's write, a client's here")
+                .standing_for("INCR c, sent by a client, stands for the module's write")
                 .not_replayed(ONE_WRITER),
         ),
     ),
     row(
         "R15",
         ("Redis", "redis#11377"),
-        "The same for the DEL of keys whose slot goes to another node.",
+        "The DEL of keys whose slot moves to another node is sent to replicas before the change that caused it.",
         OutOfScope("cluster slots"),
     ),
     row(
         "R16",
         ("Redis", "redis#9890"),
-        "The DEL of an expired key and the write that met it are sent together, DEL first.",
+        "The DEL of an expired key and the write that found it expired are sent together, the DEL first.",
         NotShown(
-            "it asks for this order and was answered that it is meant; master_expires logs in this order",
+            "the report asks about this order, and the answer was that it is intended; master_expires logs in this order",
         ),
     ),
     row(
         "R17",
         ("Redis", "redis#5250"),
-        "The DEL of an evicted key is sent before the script that made room necessary.",
+        "The DEL of an evicted key is sent before the script that needed the memory.",
         OutOfScope("eviction and Lua"),
     ),
     row(
         "R18",
         ("Redis", "redis#6152, cured in redis#6615"),
-        "One command is sent as several, and a reader (or a cut link) sees some of them.",
+        "One command is sent as several, and a reader (or a cut link) sees only some of them.",
         Counted(
             schedules(
                 &["SET a 1", "RENAME a c"],
@@ -210,7 +211,7 @@ pub(super) const CASES: &[Case] = &[
                 ("prefix", 4),
                 Choice::effects(Serial),
             )
-            .standing_for("RENAME a c, in a part a key, for SPOP s 10 and BRPOPLPUSH a c"),
+            .standing_for("RENAME a c, in one part for each key, stands for SPOP s 10 and BRPOPLPUSH a c"),
         ),
     ),
     row(
@@ -222,7 +223,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R20",
         ("Redis", "redis#7022"),
-        "EXEC while a script runs past its time leaves half of a transaction.",
+        "EXEC during a script that exceeds its time limit leaves half of a transaction.",
         OutOfScope("Lua"),
     ),
     hypothesis(
@@ -236,7 +237,7 @@ pub(super) const CASES: &[Case] = &[
                 ("convergence", 5),
                 Choice::effects(Serial),
             )
-            .standing_for("the commands of the transaction, one by one: there are no transactions yet")
+            .standing_for("the commands of the transaction are sent one by one, as there are no transactions yet")
             .not_replayed(ONE_WRITER),
         ),
     ),
@@ -244,6 +245,6 @@ pub(super) const CASES: &[Case] = &[
         "R22",
         ("Pika", "pika#2674"),
         "Two threads share the command object of SREM.",
-        NotShown("a data race inside one process; commands here are values that nothing changes"),
+        NotShown("it is a data race inside one process; commands here are immutable values"),
     ),
 ];

@@ -8,8 +8,8 @@ use crate::models::fault::SeededFault;
 use crate::ordering::Strategy::Serial;
 
 const ONE_CRASH: Given = Given::Schedules { crashes: 1 };
-/// The marker is part of the engine's batch, and the batch of the one log: the two cannot be parted.
-const ONE_BATCH: &str = "in the engine the marker is part of the batch, and no switch parts the two";
+/// In the engine the marker is part of the batch, so the two cannot be written separately.
+const ONE_BATCH: &str = "in the engine the marker is part of the batch, and no switch separates the two";
 
 /// A bug of a replica that is killed and starts again.
 const fn after_crash(
@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R58",
         ("Pika", "pika#220, pika#2108"),
-        "Store and log are two writes: when the second fails, the master holds what no replica will ever be sent.",
+        "Store and log are two writes: when the second fails, the master holds data that no replica will ever receive.",
         Counted(
             schedules(
                 &["SET a 1", "SET a 2"],
@@ -33,15 +33,15 @@ pub(super) const CASES: &[Case] = &[
                 ("convergence", 5),
                 Choice::effects(Serial),
             )
-            .standing_for("the second SET meets a full disk of the log")
-            .not_replayed("the engine writes its log first, and its store from it"),
+            .standing_for("the second SET fails because the disk of the log is full")
+            .not_replayed("the engine writes its log first, and its store from the log"),
         ),
     ),
     hypothesis(
         "R59",
         "Pika",
-        "The replica acknowledges, and keeps as its position, what it has received and not applied: killed, it \
-         never applies it.",
+        "The replica acknowledges what it has received, and keeps that as its position, before it is applied. If it is \
+         killed, it never applies it.",
         Counted(after_crash(
             &["SET a 1", "SET a 2"],
             SeededFault::ResumesAtReceived,
@@ -52,7 +52,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R60",
         ("Pika", "pika#2659, pika#2655, pika#2665, pika#2805, pika#2795"),
-        "The point from which a replica goes on is older than its data: entries are applied twice.",
+        "The position from which a replica resumes is older than its data, so entries are applied twice.",
         Counted(
             after_crash(
                 &["INCR a", "INCR a"],
@@ -60,19 +60,19 @@ pub(super) const CASES: &[Case] = &[
                 ("exactly_once", 5),
                 Choice::commands(Serial),
             )
-            .standing_for("a crash for the reconnect after a stall"),
+            .standing_for("a crash stands for the reconnect after a stall"),
         ),
     ),
     row(
         "R62",
         ("Pika", "pika#2742, pika#2746, pika#2756, pika#2433"),
-        "A full sync that was cut short is taken for whole, and an empty store is opened.",
+        "A full sync that was cut short is taken for complete, and an empty store is opened.",
         Later("full sync"),
     ),
     row(
         "R63",
         ("Kvrocks", "kvrocks#346"),
-        "The last batch is not sent until more is written, while the lag is shown as 0.",
+        "The last batch is not sent until more is written, although the lag is shown as 0.",
         Counted(
             schedules(
                 &["HSET h f 1", "HSET h g 1"],
@@ -80,13 +80,13 @@ pub(super) const CASES: &[Case] = &[
                 ("progress", 1),
                 Choice::effects(Serial),
             )
-            .standing_for("held back before the workers, not before the link"),
+            .standing_for("the entry is held back before the workers, not before the link"),
         ),
     ),
     row(
         "R64",
         ("Kvrocks", "kvrocks#136, kvrocks#2214, kvrocks#3243"),
-        "A sequence of the log is skipped, and nobody notices the gap.",
+        "A sequence of the log is skipped, and the gap is not detected.",
         Counted(
             schedules(
                 &["SET a 1", "INCR a"],
@@ -107,7 +107,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R67",
         ("Kvrocks", "kvrocks#2177, kvrocks#3564"),
-        "The reader of the log does not understand a deletion of a range: FLUSHDB leaves all keys downstream.",
+        "The reader of the log does not understand deletions of ranges, so FLUSHDB deletes no key downstream.",
         Counted(clocks(
             &["SET a 1", "FLUSHDB"],
             1000,
@@ -119,7 +119,7 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R68",
         ("Kvrocks", "kvrocks#1281"),
-        "EXEC is more than one batch, and a crash leaves half of a transaction.",
+        "EXEC is written in several batches, and a crash leaves half of a transaction.",
         Later("transactions"),
     ),
     row(
@@ -129,37 +129,37 @@ pub(super) const CASES: &[Case] = &[
             "redis#3899, redis#2694, redis#7314, redis#9448, redis#11905, redis#7306, valkey#2548, valkey#2904, \
              valkey#2905",
         ),
-        "The offset by which nodes are compared is not what they have applied.",
+        "The offset by which nodes are compared does not say what they have applied.",
         Later("chains of replicas and fail-over"),
     ),
     row(
         "R71",
         ("Redis, Valkey", "redis-doc#1687, redis#9572, redis#6219, valkey#2952, valkey#2953"),
-        "Keys that were written on a replica itself leak there, or stay after a promotion.",
+        "Keys that were written on a replica itself leak there, or remain after a promotion.",
         OutOfScope("replicas that take writes"),
     ),
     row(
         "R72",
         ("KeyDB", "KeyDB#80, KeyDB#111, KeyDB#142, KeyDB#442"),
-        "Several masters: counters differ, deleted keys come back.",
+        "With several masters, counters differ and deleted keys come back.",
         OutOfScope("more than one master"),
     ),
     row(
         "R73",
         ("Tendis", "Tendis#447, Tendis#448, Tendis#196, Tendis#161"),
-        "A busy replica is sent a batch again, and its check for repeated ones stops the link.",
-        NotShown("nothing diverges, the link stops; a replica here asks again from its own log"),
+        "A busy replica receives a batch twice, and its check for repeated batches stops the link.",
+        NotShown("nothing diverges, as the link stops; a replica here resumes from its own log"),
     ),
     row(
         "R74",
         ("SSDB", "SSDB#1045, SSDB#1148, SSDB#1333"),
-        "The log is too small for a bulk load, and the replica has to be wiped by hand.",
+        "The log is too small for a bulk load, and the replica must be wiped by hand.",
         Later("full sync"),
     ),
     row(
         "R75",
         ("kiwi", "kiwi#333, kiwi#373"),
-        "The position is moved on before the write is durable: a write that failed is never tried again.",
+        "The position advances before the write is durable, so a failed write is never tried again.",
         Counted(
             after_crash(
                 &["SET a 1", "SET a 2"],
@@ -167,13 +167,13 @@ pub(super) const CASES: &[Case] = &[
                 ("convergence", 2),
                 Choice::effects(Serial),
             )
-            .standing_for("a crash for the write that fails"),
+            .standing_for("a crash stands for the write that fails"),
         ),
     ),
     row(
         "R76",
         ("kiwi", "kiwi#339, kiwi#335, kiwi#265"),
-        "The data and how far the log is applied are written apart: a crash between the two runs entries again.",
+        "The data and the position in the log are written separately: after a crash in between, entries run again.",
         Counted(after_crash(
             &["SET c 1", "INCRBY c 5"],
             SeededFault::MarkerBehindData,

@@ -1,15 +1,15 @@
-//! Reach — a bug → whether threads can show it, and if not, why. Pure.
+//! Reach — a bug → whether threads can show it, and if they cannot, why. Pure.
 //!
 //! ```text
-//! wrong is …                                             model   loom, shuttle   quickcheck
+//! what is wrong                                          model   loom, shuttle   quickcheck
 //! the order in which entries are applied                 yes     yes             yes
-//! the log, or what a crash leaves                        yes     n/a             yes
-//! what an entry says of time, or the clock that judges   yes     n/a             yes
+//! the log, or the data that survive a crash              yes     n/a             yes
+//! an entry's deadline, or the clock that judges it       yes     n/a             yes
 //! ```
 //!
-//! Tests under loom and shuttle run the shipped worker pool, so a fault that is not in it, nor in the machine that it is
-//! given, would be the test's own and found without a second thread. Property tests draw programs and schedules for any
-//! row ([`super::drawn()`]).
+//! Tests under loom and shuttle run the engine's worker pool. A fault that is neither in the pool nor in the machine
+//! given to it would be the test's own, and it would be found without a second thread. Property tests draw programs and
+//! schedules for any row ([`super::drawn()`]).
 
 use super::row::{Bug, Given};
 use crate::models::fault::SeededFault;
@@ -25,7 +25,9 @@ impl Bug {
                 Some("the log is wrong before the replica's threads see it")
             }
             Given::Schedules { crashes: 0 } => None,
-            Given::Schedules { .. } => Some("what a crash leaves is wrong, whichever thread wrote it"),
+            Given::Schedules { .. } => {
+                Some("the data that survive a crash are wrong, whichever thread wrote them")
+            }
         }
     }
 }

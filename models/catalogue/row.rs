@@ -1,4 +1,4 @@
-//! Row — what the catalogue knows of a bug: where it was reported, how the models show it, and what cures it. Pure.
+//! Row — what the catalogue knows about a bug: where it was reported, how the models show it, and what the cure is. Pure.
 
 use crate::models::bounds::{OrderingBounds, RECENT_START as START};
 use crate::models::choice::Choice;
@@ -10,30 +10,31 @@ use crate::models::setting::{Clocks, Passing, Schedules, Setting, TICKS};
 /// One known bug.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// `R01`, `R02`, …
+    /// The row's id: `R01`, `R02`, …
     pub id: &'static str,
-    /// Whose bug it is.
+    /// The system that has the bug.
     pub system: &'static str,
-    /// Where it was reported; for a hypothesis, from what it was read.
+    /// Where it was reported; for a hypothesis, the source from which it was read.
     pub report: &'static str,
     /// What goes wrong, in a sentence.
     pub mechanism: &'static str,
-    /// Whether nobody has reported or run it: then the verdict says *confirmed* or *refuted for this mechanism*.
+    /// Whether the bug was neither reported nor observed. Then the verdict says *confirmed* or *refuted for this
+    /// mechanism*.
     pub hypothesis: bool,
-    /// What the catalogue does about it.
+    /// How the catalogue treats it.
     pub standing: Standing,
 }
 
-/// What the catalogue does about a bug.
+/// How the catalogue treats a bug.
 #[derive(Clone, Copy, Debug)]
 pub enum Standing {
-    /// The models show it: it counts.
+    /// The models show it, so it counts.
     Counted(Bug),
-    /// It needs what is not built yet.
+    /// It needs a feature that is not built yet.
     Later(&'static str),
-    /// It is outside of what the engine does.
+    /// It is outside the engine's scope.
     OutOfScope(&'static str),
-    /// The models cannot show it, or there is nothing to show; why.
+    /// The models cannot show it, or there is nothing to show; the text says why.
     NotShown(&'static str),
     /// It was a fault of this kit: a verdict that was not true.
     FoundHere {
@@ -49,43 +50,43 @@ pub enum Standing {
 pub struct Bug {
     /// The commands that clients send to the master, in order.
     pub program: &'static [&'static str],
-    /// How the program stands for that of the report; empty where it is the same.
+    /// How the program differs from that of the report and stands for it; empty if it is the same.
     pub stands_for: &'static str,
     /// What else may happen.
     pub given: Given,
-    /// What has the bug.
+    /// The choice that has the bug.
     pub with: Choice,
-    /// What it breaks.
+    /// The invariant that it breaks.
     pub invariant: &'static str,
-    /// Steps of the shortest counterexample.
+    /// Number of steps of the shortest counterexample.
     pub steps: usize,
-    /// What cures it, on the same program and in the same setting.
+    /// The choice that cures it, on the same program and in the same setting.
     pub cure: Choice,
-    /// Why the path is not replayed on real nodes; empty where it may be.
+    /// Why the path is not replayed on real nodes; empty if it can be.
     pub no_replay: &'static str,
 }
 
-/// What a row says of its setting.
+/// The setting as a row gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Given {
     /// Two workers, every schedule.
     Schedules {
-        /// Crashes at most.
+        /// Maximum number of crashes.
         crashes: u8,
     },
     /// Up to [`TICKS`] ticks pass.
     Clocks {
-        /// Milliseconds a tick.
+        /// Length of a tick in milliseconds.
         tick_ms: u64,
-        /// Ticks that a message may be under way.
+        /// Maximum delay of a message in ticks.
         delay_ticks: u8,
-        /// The replica's clocks: ticks that they are ahead of the master's.
+        /// The replica's skews, in ticks ahead of the master's clock.
         skews: &'static [i8],
     },
 }
 
 impl Given {
-    /// The setting that is meant.
+    /// The setting that it means.
     pub fn setting(self) -> Setting {
         match self {
             Given::Schedules { crashes } => {
@@ -108,7 +109,8 @@ impl Given {
 }
 
 impl Bug {
-    /// The program on what has the bug, or on its cure. Panics: a command of the row that is none.
+    /// The experiment of the program under `choice`: the bug's, or the cure's. Panics: if a line of the row is not a
+    /// command.
     pub fn experiment(&self, choice: Choice) -> Experiment {
         let program = scenario::commands(self.program);
         Experiment { choice, program, setting: self.given.setting() }
@@ -124,7 +126,7 @@ impl Case {
         }
     }
 
-    /// Why it does not count, in a line.
+    /// Why it does not count, in one line; `None` if it counts.
     pub fn reason(&self) -> Option<String> {
         match self.standing {
             Standing::Counted(_) => None,
@@ -148,7 +150,7 @@ pub(super) const fn row(
     Case { id, system, report, mechanism, hypothesis: false, standing }
 }
 
-/// A row that nobody has reported: it was read out of public code.
+/// A row for a bug that was not reported, but read from public code.
 pub(super) const fn hypothesis(
     id: &'static str,
     system: &'static str,
@@ -159,7 +161,7 @@ pub(super) const fn hypothesis(
     Case { id, system, report, mechanism, hypothesis: true, standing }
 }
 
-/// A bug of an ordering that needs no crash.
+/// A bug of ordering that needs no crash.
 pub(super) const fn schedules(
     program: &'static [&'static str],
     with: Choice,
@@ -170,7 +172,7 @@ pub(super) const fn schedules(
     Bug { program, stands_for: "", given, with, invariant, steps, cure, no_replay: "" }
 }
 
-/// A bug of expiry that needs no clock that is wrong: messages are up to three ticks late.
+/// A bug of expiry that needs no wrong clock: messages are up to three ticks late.
 pub(super) const fn clocks(
     program: &'static [&'static str],
     tick_ms: u64,
@@ -183,17 +185,17 @@ pub(super) const fn clocks(
 }
 
 impl Bug {
-    /// With what the program stands for.
+    /// The bug with a note how its program stands for that of the report.
     pub(super) const fn standing_for(self, stands_for: &'static str) -> Bug {
         Bug { stands_for, ..self }
     }
 
-    /// In another setting.
+    /// The bug in another setting.
     pub(super) const fn given(self, given: Given) -> Bug {
         Bug { given, ..self }
     }
 
-    /// Not to be replayed, and why.
+    /// The bug with the reason why it is not replayed.
     pub(super) const fn not_replayed(self, no_replay: &'static str) -> Bug {
         Bug { no_replay, ..self }
     }

@@ -15,7 +15,8 @@ use crate::models::grid::{grid, settle, wrapped};
 use crate::models::timeline::timeline;
 use crate::models::verdict::Row;
 
-/// Bug × layer: a line a row that counts; below, a line a row that does not, with the reason.
+/// The table bug × layer: one line for each row that counts. Below it, one line with the reason for each row that does
+/// not.
 pub fn table(judged: &[(Judgement, Layers)], width: u16) -> String {
     let mut counted = grid(
         width,
@@ -74,7 +75,7 @@ pub fn in_full(judgement: &Judgement, layers: &Layers, width: u16) -> String {
     text
 }
 
-/// What there is to say of a row, each with its name: report, mechanism, configuration, verdicts, layers.
+/// The facts about a row, each with its name: report, mechanism, configuration, verdicts, layers.
 pub fn facts(judgement: &Judgement, layers: &Layers) -> Vec<(&'static str, String)> {
     let case = judgement.case;
     let mut facts = vec![("report", case.report.to_owned()), ("mechanism", case.mechanism.to_owned())];
@@ -106,16 +107,16 @@ pub fn facts(judgement: &Judgement, layers: &Layers) -> Vec<(&'static str, Strin
     facts
 }
 
-const CONFIRMED: &str = "confirmed for this mechanism: a system that does this breaks it. Whether the system does, \
-                         only the system can say";
+const CONFIRMED: &str = "confirmed for this mechanism: a system that does this breaks it. Only a test of the system can show \
+                         whether it does";
 const REFUTED: &str = "refuted for this mechanism: it is not broken";
 
-/// What is wrong if a bug that counts was not found as recorded.
+/// The difference, in words, if a bug that counts was not found as recorded.
 pub fn unlike_recorded(judgement: &Judgement) -> Option<String> {
     let (bug, [found, _]) = judgement.case.bug().zip(judgement.rows.as_ref())?;
     match steps(found) {
         Some(steps) if steps == bug.steps => None,
-        Some(steps) => Some(format!("missed: found in {steps} steps, recorded are {}", bug.steps)),
+        Some(steps) => Some(format!("missed: found in {steps} steps, recorded with {}", bug.steps)),
         None => Some("missed: the model does not break it".to_owned()),
     }
 }

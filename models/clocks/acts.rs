@@ -15,7 +15,7 @@ use crate::time::Millis;
 const MEMORY: &str = "the store in memory does not fail";
 
 impl World {
-    /// The master's ticker writes the folder: the next ceiling, and the pair.
+    /// The master's ticker writes the folder: the next ceiling, and the pair of log time and wall time.
     pub fn write_folder(&mut self) {
         let now = self.now(0);
         let ceiling = self.clock.next_ceiling(now, LEAD_MS);
@@ -23,7 +23,7 @@ impl World {
         self.folder = Folder { pair: self.clock.pair(now), ceiling, at: self.elapsed, stepped_ms: 0 };
     }
 
-    /// The master measures the offset of its wall clock, and sends it if it is another one.
+    /// The master measures the offset of its wall clock, and sends it if it has changed.
     pub fn measure(&mut self) {
         if let Some(step) = self.clock.measure(self.now(0)) {
             let (after, time, offset_ms) = (self.master.last(), step.time, step.offset_ms);
@@ -52,7 +52,8 @@ impl World {
         let mut then = self.master.clone();
         let outputs = self.master.step(policy, request).expect(MEMORY);
         self.clock.end();
-        // An entry before the command's own is the DEL of a dead key. The command has not written yet.
+        // An entry before the command's own entry is the DEL of a dead key. At that entry the command has not written
+        // yet.
         then.step(policy, MasterInput::Expire { key: key(), now: time }).expect(MEMORY);
         let removed = dump(then.store()).expect(MEMORY);
         self.take(outputs, Some((command, removed)));
@@ -60,14 +61,15 @@ impl World {
         let duration = (command.name() == "psetex")
             .then(|| parse_integer(&command.argv()[2]).and_then(|ms| u64::try_from(ms).ok()))
             .flatten();
-        // After a start log time may stand at the old ceiling, ahead of the count.
+        // After a start, log time may stand still at the old ceiling until the counted time reaches it.
         let stands = time.since(self.clock.counted(now)).min(LEAD_MS);
         let allowed = Allowed { longer: if self.has_started { stands } else { 0 }, shorter: 0 };
         self.given =
             duration.map(|duration| Given { lsn: self.master.last(), at: self.elapsed, duration, allowed });
     }
 
-    /// Logs and sends the master's outputs. `command`: the command of the last entry, with the store as it was before the command.
+    /// Logs and sends the master's outputs. `command`: the command that caused the last entry, with the store as it was
+    /// before that command.
     fn take(&mut self, outputs: Vec<MasterOutput>, command: Option<(&Command, Dump)>) {
         let last = self.master.last();
         for output in outputs {
@@ -131,7 +133,8 @@ impl World {
             Message::Entry(lsn) => self.logged(lsn).entry.time,
             Message::Heartbeat(time) | Message::Offset { time, .. } => time,
         };
-        // The replica's ticker has raised the ceiling. A heartbeat that waits for the ceiling is the same as a late heartbeat.
+        // By now the replica's ticker has raised the ceiling. A heartbeat that waits for the ceiling is no different from
+        // a late one.
         let ceiling = self.side.replica.replica().ceiling().max(Millis(time.0 + LEAD_MS));
         self.side.replica.set_ceiling(ceiling);
         match message {
@@ -154,17 +157,19 @@ impl World {
         &self.log[usize::try_from(lsn.0).expect("a short log") - 1]
     }
 
-    /// The replica connects anew: it is sent the offset, what it does not have, and the time at the log's end.
+    /// The replica connects again. The master sends the offset, the entries that the replica lacks, and the time at its
+    /// log's end.
     fn connect(&mut self) {
         self.measure();
         self.link.clear();
         let (replica, last) = (self.side.replica.replica(), self.master.last());
         let (received, known) = (replica.published(), replica.offset_ms());
         let holds = self.offsets.iter().rev().find(|measured| measured.after <= received).copied();
-        // The master does not know the offsets before its start. It sends the first one after it.
+        // The master does not know the offsets from before its start. Instead of them it sends the first one measured
+        // after its start.
         let first = Measured { time: Millis::ZERO, at: self.newest, ..self.offsets[0] };
         let holds = holds.unwrap_or(first);
-        // A feed tells an offset only if it is another one.
+        // A feed sends an offset only if it differs from the last one sent.
         let mut told = known;
         if holds.offset_ms != told {
             told = holds.offset_ms;
@@ -224,14 +229,14 @@ impl World {
             heard = told;
         }
         self.elapsed += u64::from(down) * TICK_MS;
-        // The master runs while the replica is down.
+        // The master keeps running while the replica is down.
         self.write_folder();
         let log_time = LogTime::resumed(heard, told, self.now(1).elapsed);
         let mut replica = Replica::new(received, log_time, Some(LIMIT_MS), readers).with_offset(offset_ms);
         replica.set_ceiling(told);
         let store = self.side.replica.shown().clone();
         self.side.replica = SerialReplica::new(replica, store);
-        // A killed node may have told its readers any time up to its ceiling.
+        // A killed node may have given its readers any time up to its ceiling.
         self.exempt = self.exempt.max(if told > heard { told } else { Millis::ZERO });
         self.receipt = self.elapsed;
         self.may_restart = false;

@@ -1,13 +1,13 @@
-//! Lifetime — how long a key has to live, and how far a start may move that.
+//! Lifetime — how long a key must live, and by how much a start of the master may change that.
 
 use super::TICK_MS;
 use crate::binlog::Lsn;
 
-/// The ceiling's lead, and how much of a downtime counts at most, milliseconds: small, as time is.
+/// The lead of the ceiling, and the maximum of a downtime that counts, in milliseconds: small, because runs are short.
 pub(super) const LEAD_MS: u64 = TICK_MS;
 pub(super) const DOWNTIME_MAX_MS: u64 = TICK_MS;
 
-/// By how much a lifetime may be off, milliseconds of elapsed time.
+/// By how much a lifetime may be longer or shorter, in milliseconds of elapsed time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Allowed {
     pub longer: u64,
@@ -15,8 +15,8 @@ pub(super) struct Allowed {
 }
 
 impl Allowed {
-    /// How far a start of the master may move a lifetime. `stepped_ms`: the sum of the wall clock's steps since the folder was written.
-    /// `since_ms`: the time since then. `is_killed`: log time goes on from the ceiling.
+    /// By how much a start of the master may change a lifetime. `stepped_ms`: the sum of the wall clock's steps since the
+    /// folder was written. `since_ms`: the time since then. `is_killed`: log time resumes from the ceiling.
     pub fn by_start(stepped_ms: i64, since_ms: u64, is_killed: bool) -> Allowed {
         let [back, ahead] = [stepped_ms.min(0), stepped_ms.max(0)].map(i64::unsigned_abs);
         let lead = if is_killed { LEAD_MS } else { 0 };
@@ -24,19 +24,19 @@ impl Allowed {
     }
 }
 
-/// A key that was given a duration.
+/// A key that was given a duration to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Given {
-    /// The entry that says so.
+    /// The entry that gave it.
     pub lsn: Lsn,
-    /// When, and for how long, milliseconds of elapsed time.
+    /// When it was given, and for how long, in milliseconds of elapsed time.
     pub at: u64,
     pub duration: u64,
     pub allowed: Allowed,
 }
 
 impl Given {
-    /// Whether the master may show the key, alive or dead, at `elapsed`.
+    /// Whether the master may show the key as alive (`is_alive`) or as dead at `elapsed`.
     pub fn may_be(&self, is_alive: bool, elapsed: u64) -> bool {
         let end = self.at + self.duration;
         if is_alive { elapsed < end + self.allowed.longer } else { elapsed + self.allowed.shorter >= end }

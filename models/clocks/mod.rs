@@ -1,20 +1,20 @@
-//! Clocks — the model of wall clocks that somebody sets, and of nodes that start again.
+//! Clocks — the model of wall clocks that are set during a run, and of nodes that restart.
 //!
-//! The expiry model has clocks that are apart by as much for a whole run, and no start. Here either wall clock may be set, once, and
-//! either node may stop or be killed, once, and be down for a while. Master and replica are the engine's own machines
-//! ([`crate::node::Master`], [`crate::node::MasterClock`], [`crate::node::SerialReplica`]). A start goes on from the engine's
-//! [`crate::node::Pair`].
+//! In the expiry model the skew is constant for a whole run, and there is no restart. Here one of the wall clocks may be
+//! set once, and one of the nodes may be stopped or killed once and be down for a while. Master and replica are the
+//! engine's own machines ([`crate::node::Master`], [`crate::node::MasterClock`], [`crate::node::SerialReplica`]). A start
+//! resumes from the engine's [`crate::node::Pair`].
 //!
 //! ```text
 //! elapsed   0        1 s                  2 s
 //! master    PSETEX k 1000 1   +1 h        k is dead: it was given a second, whatever the wall clock says
 //! ```
 //!
-//! Judged are *progress*, the invariants of reads, where a reader also learns what EXPIRETIME answers, and *lifetime*. A start
-//! may lengthen a lifetime and shorten it: `lifetime.rs` says by how much.
+//! The model judges *progress*, *lifetime* and the invariants of reads; here a reader also sees the answer of EXPIRETIME.
+//! A start may lengthen or shorten a lifetime: `lifetime.rs` says by how much.
 //!
-//! One key, whole ticks; an entry that is delivered is applied and published in the same step, and a killed node keeps its store
-//! and its log. The expiry model covers the rest.
+//! There is one key, and time passes in whole ticks. A delivered entry is applied and published in the same step, and a
+//! killed node keeps its store and its log. The expiry model covers the rest.
 
 mod acts;
 mod lifetime;
@@ -29,7 +29,7 @@ use crate::command::Command;
 use crate::expiry::Policy;
 use crate::models::scenario;
 
-/// The invariants, in the order of the bits.
+/// Names of the invariants, in the order of their bits.
 pub const INVARIANTS: &[&str] = &["progress", "lifetime", "no_resurrection", "no_early_death", "past_read"];
 
 const SOMETIMES: &[&str] = &[
@@ -40,40 +40,40 @@ const SOMETIMES: &[&str] = &[
     "a reader that sees what the master has left behind",
 ];
 
-/// Milliseconds a tick: keys live for one, clocks are set by whole ones.
+/// Length of a tick in milliseconds: keys live for one tick, and clocks are set by whole ticks.
 pub const TICK_MS: u64 = 1_000;
 
-/// A policy, and whether wall clocks are set.
+/// An expiry policy, and whether wall clocks are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What the log carries, and by which clock readers judge.
+    /// The policy: what the log carries, and by which clock readers judge.
     pub policy: Policy,
     /// Whether either wall clock may be set.
     pub steps: bool,
 }
 
 impl Choice {
-    /// Each policy without steps, and with them.
+    /// All choices: each policy without steps of the wall clock, and with them.
     pub fn all() -> Vec<Choice> {
         let with = |steps| Policy::ALL.iter().map(move |&policy| Choice { policy, steps });
         [false, true].into_iter().flat_map(with).collect()
     }
 
-    /// `log_clock`, `log_clock+steps`.
+    /// The name of the choice, like `log_clock` or `log_clock+steps`.
     pub fn name(self) -> String {
         let steps = if self.steps { "+steps" } else { "" };
         format!("{}{steps}", self.policy.name())
     }
 }
 
-/// A fault to put in. The engine had each of them until it had two clocks.
+/// A fault that the catalogue seeds. The engine had each of them before it distinguished wall time from elapsed time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Log time follows the wall clock, on both nodes.
     WallClock,
-    /// A replica tells its master a log time at each start, and the master goes there.
+    /// At each start a replica sends its master a log time, and the master moves its log time there.
     FollowerLiftsMaster,
-    /// A replica that starts takes the time that it told its readers for a time that it heard.
+    /// A replica that starts takes the time that it told its readers for a time that it has heard.
     ToldTakenForHeard,
 }
 
@@ -84,36 +84,37 @@ pub struct Setup {
     pub choice: Choice,
     /// The commands that a client may send.
     pub alphabet: Vec<Command>,
-    /// Whether the alphabet is a program: each of it is sent once, in order.
+    /// Whether the alphabet is a program: each of its commands is sent once, in order.
     pub is_program: bool,
-    /// How many commands at most.
+    /// Maximum number of commands.
     pub length_max: usize,
-    /// How many ticks may pass at most, those of a downtime not counted.
+    /// Maximum number of ticks that pass; the ticks of a downtime do not count.
     pub passes_max: u8,
-    /// Whether either node may start again, once.
+    /// Whether one of the nodes may restart, once.
     pub restarts: bool,
-    /// The fault.
+    /// The seeded fault, if any.
     pub fault: Option<Fault>,
 }
 
-/// A key that dies of itself, one that does not, an instant that a client names.
+/// The commands: one that makes a key that dies, one that makes a key without a deadline, one with an instant that a
+/// client names.
 const ALPHABET: &[&str] = &["PSETEX k 1000 1", "SET k 2", "PEXPIREAT k 1000002000"];
 
 impl Setup {
-    /// Every program of the alphabet up to `length_max`, with up to `passes_max` ticks.
+    /// The setup of every program of the alphabet up to `length_max`, with up to `passes_max` ticks.
     pub fn new(choice: Choice, length_max: usize, passes_max: u8, restarts: bool) -> Setup {
         let alphabet = scenario::commands(ALPHABET);
         Setup { choice, alphabet, is_program: false, length_max, passes_max, restarts, fault: None }
     }
 
-    /// The same of one program.
+    /// The same setup for one program.
     #[must_use]
     pub fn of_program(&self, commands: &[Command]) -> Setup {
         let (alphabet, length_max) = (commands.to_vec(), commands.len());
         Setup { alphabet, is_program: true, length_max, ..self.clone() }
     }
 
-    /// What one search explores, in words.
+    /// The bounds of one search, in words.
     pub fn in_words(&self) -> String {
         let named: Vec<String> = self.alphabet.iter().map(ToString::to_string).collect();
         let steps = if self.choice.steps {

@@ -1,4 +1,4 @@
-//! The model: states, actions, transitions.
+//! The clocks model itself: states, actions, transitions.
 
 use super::world::{World, key};
 use super::{Fault, INVARIANTS, SOMETIMES, Setup};
@@ -12,16 +12,16 @@ use std::sync::Arc;
 
 pub(super) const MEMORY: &str = "the store in memory does not fail";
 
-/// A state: the number of all that there is, and what the last step broke.
+/// A state of the model: the number of the world, and what the last step broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// The number.
+    /// Number of the `World`.
     pub world: u32,
-    /// What the last step broke.
+    /// The invariants that the last step broke.
     pub broken: InvariantSet,
 }
 
-/// Which node.
+/// One of the two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Node {
     /// The master.
@@ -47,35 +47,35 @@ pub enum Action {
     Pass,
     /// The master sends a heartbeat.
     Heartbeat,
-    /// The master removes the key, which is dead.
+    /// The master removes the key. It is dead.
     MasterRemoves,
-    /// The replica removes the key, which it finds dead.
+    /// The replica removes the key. It is dead by its policy.
     ReplicaRemoves,
-    /// Somebody sets a wall clock ahead by so many ticks; below 0: back.
+    /// The wall clock of this node is set ahead by this many ticks; below 0: back.
     Step(Node, i8),
-    /// A node is stopped, or killed, and starts again so many ticks later.
+    /// A node is stopped or killed, and starts again after this many ticks.
     Restart {
-        /// Which.
+        /// Which node.
         node: Node,
-        /// Whether it is killed.
+        /// Whether it is killed; otherwise it is stopped.
         is_killed: bool,
-        /// The ticks.
+        /// How many ticks it is down.
         down: u8,
     },
 }
 
-/// The model of one choice.
+/// The model of one policy, with or without steps of the wall clocks.
 pub struct ClocksModel {
     pub(super) setup: Setup,
     pub(super) policy: Arc<dyn ExpiryPolicy + Send + Sync>,
-    /// By which clock the master counts log time.
+    /// The clock by which the master counts log time.
     judging: Judging,
     pub(super) worlds: Interner<World>,
     pub(super) witnesses: Witnesses,
 }
 
 impl ClocksModel {
-    /// The model of these bounds.
+    /// Makes the model of this setup.
     pub fn new(setup: Setup) -> ClocksModel {
         let policy = setup.choice.policy.get();
         let judging = if setup.fault == Some(Fault::WallClock) { Judging::Local } else { policy.judging() };
@@ -86,7 +86,7 @@ impl ClocksModel {
         self.worlds.value(state.world)
     }
 
-    /// Whether the master has something to tell with a heartbeat.
+    /// Whether a heartbeat of the master would carry news.
     pub(super) fn has_news(&self, world: &World) -> bool {
         let mut clock = world.clock.clone();
         let now = world.now(0);

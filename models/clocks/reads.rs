@@ -11,7 +11,7 @@ use crate::node::Readers;
 use crate::store::{Content, dump};
 
 impl World {
-    /// The master's readers see what it stores now.
+    /// Adds what the master's readers see now to its moments, if that is new.
     pub fn note_moment(&mut self) {
         let time = self.clock.read(self.now(0));
         let sees = seen(&dump(self.master.store()).expect(MEMORY), time, self.clock.offset_ms());
@@ -20,7 +20,7 @@ impl World {
         }
     }
 
-    /// Reads both nodes. Gives the invariants that are broken, and those that were put to the test.
+    /// Reads both nodes. Returns the invariants that are broken, and those that were put to the test.
     pub fn observed(&mut self, model: &ClocksModel) -> (InvariantSet, InvariantSet) {
         self.note_moment();
         let (mut broken, mut tested) = self.master_judged();
@@ -36,7 +36,7 @@ impl World {
         (broken, tested)
     }
 
-    /// *lifetime* on the master.
+    /// Judges *lifetime* on the master.
     fn master_judged(&self) -> (InvariantSet, InvariantSet) {
         let Some(given) = self.given else { return Default::default() };
         let is_alive = self.moments.last().is_some_and(|sees| sees.contains_key(&key()));
@@ -45,7 +45,7 @@ impl World {
         (InvariantSet::default().with(1, broken), InvariantSet::default().with(1, is_over))
     }
 
-    /// The checks of a read of the replica.
+    /// Judges a read of the replica.
     fn reads_judged(&mut self, model: &ClocksModel) -> (InvariantSet, InvariantSet) {
         let now = self.now(1);
         let replica = self.side.replica.replica();
@@ -68,7 +68,7 @@ impl World {
         } else {
             invariant::past_read(&self.moments, &sees)
         };
-        // A key that was dead by the latest time delivered must be dead on the replica.
+        // A key that was dead on the master by the latest delivered time must be dead on the replica.
         let is_late = self.given.is_some_and(|given| {
             published >= given.lsn && sees.contains_key(&key()) && !given.may_be(true, self.newest)
         });
@@ -88,7 +88,8 @@ impl World {
         (broken, tested)
     }
 
-    /// The state of a replica at rest: the link is empty, and the master has nothing to tell. `None`: it is not at rest.
+    /// The facts of a replica at rest: the link is empty, and the master has no news to send. `None` if it is not at
+    /// rest.
     fn at_rest(&self, model: &ClocksModel) -> Option<AtRest> {
         if !self.link.is_empty() || model.has_news(self) {
             return None;

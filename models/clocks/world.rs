@@ -13,18 +13,18 @@ use crate::store::{Content, Dump};
 use crate::time::{Elapsed, Millis, Moment};
 use std::collections::BTreeMap;
 
-/// The one key.
+/// The only key of this model.
 pub(super) fn key() -> Key {
     Key::new(0, "k")
 }
 
-/// Silence after which log time is estimated, milliseconds.
+/// How long the link must be silent before log time is estimated, in milliseconds.
 pub(super) const LIMIT_MS: u64 = 2 * TICK_MS;
 
 /// A reader's view: the living keys, each with its value and the answer of PEXPIRETIME.
 pub(super) type Seen = BTreeMap<Key, (Content, Option<Millis>)>;
 
-/// The view of a reader that judges `dump` at `now`. `offset_ms`: wall time − log time.
+/// The view of a reader that judges `dump` at `now`. `offset_ms`: wall time minus log time.
 pub(super) fn seen(dump: &Dump, now: Millis, offset_ms: i64) -> Seen {
     let alive = dump.iter().filter(|(_, stored)| !stored.is_dead(now));
     let told = |deadline: Millis| deadline.offset(offset_ms);
@@ -36,29 +36,29 @@ pub(super) fn seen(dump: &Dump, now: Millis, offset_ms: i64) -> Seen {
 pub(super) enum Message {
     Entry(Lsn),
     Heartbeat(Millis),
-    /// The master's offset, from log time `time` on.
+    /// The master's offset, valid from log time `time` on.
     Offset {
         time: Millis,
         offset_ms: i64,
     },
 }
 
-/// An entry with the data that the checks need.
+/// An entry with what the checks must know about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Logged {
     pub entry: Entry,
     /// The keys whose value it wrote.
     pub wrote: KeySet,
-    /// What the master stored after it.
+    /// The master's store after it.
     pub then: Dump,
-    /// When it was executed.
+    /// When its command ran, in milliseconds of elapsed time.
     pub at: u64,
 }
 
-/// An offset of the master.
+/// An offset that the master measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Measured {
-    /// It holds after this entry, from this log time on.
+    /// It is valid for the entries after this one, from this log time on.
     pub after: Lsn,
     pub time: Millis,
     pub offset_ms: i64,
@@ -66,39 +66,41 @@ pub(super) struct Measured {
     pub at: u64,
 }
 
-/// The content of the master's folder, and what has happened since it was written.
+/// The content of the master's folder, and what has happened since the folder was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Folder {
     pub pair: Pair,
     pub ceiling: Millis,
     /// When it was written.
     pub at: u64,
-    /// By how much the wall clock was set since.
+    /// By how much the wall clock has been set since then.
     pub stepped_ms: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
-    /// Milliseconds since the beginning.
+    /// Milliseconds since the start.
     pub elapsed: u64,
-    /// How far the wall clocks of master and replica are ahead of what they would say had nobody set them.
+    /// How far the wall clocks of master and replica have been set ahead, in total.
     pub ahead_ms: [i64; 2],
     pub master: Master<MemoryStore>,
     pub clock: MasterClock,
     pub folder: Folder,
     pub log: Vec<Logged>,
-    /// The master's offsets since its start, oldest first.
+    /// The offsets that the master has measured since its start, oldest first.
     pub offsets: Vec<Measured>,
-    /// Each with the moment at which its time was the master's time.
+    /// The undelivered messages, each with the moment at which its time was the master's time.
     pub link: Vec<(u64, Message)>,
     pub side: ReplicaSide,
-    /// `newest`: when the latest time that was delivered was the master's time. `receipt`: when a message was delivered last.
+    /// `newest`: when the latest delivered time was the master's time. `receipt`: when a message was delivered last.
     pub newest: u64,
     pub receipt: u64,
-    /// The last sights of the replica's readers; the master's moments, from the one that they saw last.
+    /// `saw`: how the replica's readers saw the key last. `moments`: the master's moments, from the one on that they saw
+    /// last.
     pub saw: Saw,
     pub moments: Vec<Seen>,
-    /// The latest instant that readers of the replica were told; the latest estimate that is exempt from promises.
+    /// `told`: the latest instant that readers of the replica were told. `exempt`: the latest estimate that the
+    /// invariants exempt.
     pub told: Millis,
     pub exempt: Millis,
     pub given: Option<Given>,
@@ -108,7 +110,7 @@ pub(super) struct World {
     pub may_restart: bool,
     /// Whether the master has started again.
     pub has_started: bool,
-    /// Whether the replica still receives entries from before that start. The master has forgotten their offsets.
+    /// Whether the replica still receives entries from before that start, whose offsets the master no longer knows.
     pub catches_up: bool,
 }
 
@@ -150,7 +152,7 @@ impl World {
         world
     }
 
-    /// What both clocks of a node say: 0 = the master, 1 = the replica.
+    /// The readings of both clocks of a node: 0 = the master, 1 = the replica.
     pub fn now(&self, node: usize) -> Moment {
         let elapsed = START.0 + self.elapsed;
         Moment { elapsed: Elapsed(elapsed), wall: Millis(elapsed).offset(self.ahead_ms[node]) }

@@ -1,20 +1,20 @@
-//! HTML — a story → parts of a page, or a page of its own that needs nothing else. Pure.
+//! HTML — a story → parts of a page, or a self-contained page. Pure.
 //!
-//! Each drawing stands there twice, for a wide and for a narrow screen; the style shows one of them. The steps in words
-//! are a list for who cannot see it, and for who wants to copy it.
+//! Each drawing is included twice, for wide and for narrow screens, and the style shows one of the two. The steps are
+//! also a list of words, for readers who cannot see the drawing or want to copy the text.
 
 use super::svg;
 use crate::models::story::{KeyRow, Step, Story};
 use crate::models::timeline::{elided, log};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// Pixels of a drawing on a wide screen, on half of one, and on a narrow one.
+/// Width of a drawing in pixels: on a wide screen, on half of one, and on a narrow one.
 pub const WIDE: i32 = 1140;
-/// Of one of two that stand side by side.
+/// Width of each of two drawings that are side by side.
 pub const HALF: i32 = 580;
 const NARROW: i32 = 358;
 
-/// What the parts need of a page's style.
+/// The rules that the parts need in a page's style.
 pub const STYLE: &str = "\
 .rc-narrow{display:none}@media (max-width:760px){.rc-wide{display:none}.rc-narrow{display:block}}\
 .rc-keys{border-collapse:collapse;margin:.5rem 0}.rc-keys caption{text-align:left;font-weight:600;padding:.3rem 0}\
@@ -28,10 +28,10 @@ background:#fff;color:#1b1f24}h1{font-size:1.25rem}h2{font-size:1rem;margin:1.2r
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;margin:.5rem 0 1rem}dt{font-weight:600}dd{margin:0}\
 @media (prefers-color-scheme:dark){body{background:#15191e;color:#e6e9ed}}";
 
-/// The swim lanes of a story, and its steps in words. `id` is another for each story of a page; `wide` the pixels that a
-/// wide screen has for it.
+/// The swim lanes of a story, and its steps in words. `id` must be unique among the stories of a page; `wide`: width in
+/// pixels on a wide screen.
 pub fn lanes(story: &Story, id: &str, title: &str, wide: i32) -> Markup {
-    let text = "The same steps stand below in words.";
+    let text = "The same steps are listed below in words.";
     html! {
         div.rc-wide { (svg::lanes(story, wide).element(&format!("{id}-wide"), title, text)) }
         div.rc-narrow { (svg::lanes(story, NARROW).element(&format!("{id}-narrow"), title, text)) }
@@ -49,7 +49,7 @@ pub fn lanes(story: &Story, id: &str, title: &str, wide: i32) -> Markup {
     }
 }
 
-/// Master and replica side by side, `≠` where they differ.
+/// The keys of master and replica side by side, with `≠` where they differ.
 pub fn keys(rows: &[KeyRow], caption: &str) -> Markup {
     html! {
         table.rc-keys {
@@ -70,10 +70,10 @@ pub fn keys(rows: &[KeyRow], caption: &str) -> Markup {
     }
 }
 
-/// The deadlines after these steps as bars; nothing where there are none.
+/// The deadlines after these steps as bars; nothing if there are none.
 pub fn lifetimes(steps: &[Step], id: &str) -> Markup {
     let title = "How long each key lives, by master and replica";
-    let text = "The same deadlines stand in the table of keys.";
+    let text = "The same deadlines are in the table of keys.";
     html! {
         @for (class, width) in [("wide", WIDE / 2), ("narrow", NARROW)] {
             @if let Some(drawing) = svg::lifetimes(steps, width) {
@@ -83,7 +83,7 @@ pub fn lifetimes(steps: &[Step], id: &str) -> Markup {
     }
 }
 
-/// A story as a page of its own. `facts` stand below its title: a name and what it is.
+/// A story as a self-contained page. `facts` follow the title: each a name and its text.
 pub fn document(story: &Story, title: &str, facts: &[(&str, String)]) -> String {
     let page = html! {
         (DOCTYPE)

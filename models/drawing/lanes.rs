@@ -1,60 +1,60 @@
-//! Lanes — a story → swim lanes: a column for each who acts, a row a step, arrows between. Pure.
+//! Lanes — a story → swim lanes: a column for each actor, a row for each step, arrows in between. Pure.
 
 use crate::models::story::{Arrow, Clocks, Holding, Lane, Sign, Step, Story};
 use crate::models::timeline::shortened;
 
-/// Characters of what a step did, at most: a value of many thousand bytes would hide the lanes.
+/// Maximum number of characters of a step's words: a value of many thousand bytes would hide the lanes.
 const WORDS_CHARS_MAX: usize = 1000;
 
-/// What stands where.
+/// The layout of the swim lanes of a story.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lanes {
     /// The columns, from left to right.
     pub lanes: Vec<Lane>,
-    /// The rows, a step each.
+    /// The rows, one for each step.
     pub rows: Vec<LaneRow>,
-    /// What is sent in one row and arrives in a later one, or never.
+    /// Messages that are sent in one row and arrive in a later one, or never.
     pub flights: Vec<Flight>,
 }
 
-/// One step.
+/// The row of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneRow {
-    /// Its number, from 1; that of a step before the path is 0.
+    /// The step's number, counted from 1; 0 for a step before the path.
     pub number: usize,
-    /// Who acts.
+    /// The actor.
     pub who: String,
-    /// What is done, in words; of very many the beginning.
+    /// The action in words, cut if there are very many.
     pub what: String,
-    /// What is in each lane.
+    /// The content of each lane.
     pub cells: Vec<Cell>,
     /// The arrows.
     pub spans: Vec<Span>,
-    /// Whether it happens in all lanes: time passes.
+    /// Whether the step happens in all lanes, as the passing of time does.
     pub is_everywhere: bool,
-    /// What the clocks say afterwards.
+    /// The readings of the clocks afterwards.
     pub clocks: Option<Clocks>,
-    /// The invariants that it broke.
+    /// The invariants that the step broke.
     pub broken: Vec<String>,
 }
 
-/// What is in one lane in one row.
+/// The content of one lane in one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
-    /// What it has to do with the step.
+    /// The lane's part in the step.
     pub role: Role,
-    /// What happens in it.
+    /// The sign of what happens in it.
     pub sign: Option<Sign>,
-    /// How something stands in it afterwards.
+    /// How the lane holds its content afterwards.
     pub state: Holding,
-    /// What stands in it.
+    /// The content that it holds.
     pub label: String,
 }
 
-/// What a lane has to do with a step.
+/// The part of a lane in a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Nothing.
+    /// It takes no part.
     #[default]
     Still,
     /// It acts.
@@ -66,11 +66,11 @@ pub enum Role {
 /// An arrow within a row, by the numbers of its lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// From where.
+    /// The lane where it begins.
     pub from: usize,
-    /// To where.
+    /// The lane where it ends.
     pub to: usize,
-    /// What goes over.
+    /// The label of the message.
     pub label: String,
     /// Whether it is the beginning or the end of a [`Flight`].
     pub in_flight: bool,
@@ -79,17 +79,17 @@ pub struct Span {
 /// An arrow from row to row, by the numbers (from 0) of rows and lanes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flight {
-    /// The row in which it is sent.
+    /// The row in which the message is sent.
     pub sent_in: usize,
-    /// From where.
+    /// The lane where it begins.
     pub from: usize,
-    /// The row in which it arrives; of one that never does, the last row.
+    /// The row in which it arrives; the last row if it never arrives.
     pub arrives_in: usize,
-    /// To where; of one that never arrives, the link.
+    /// The lane where it ends; the link if it never arrives.
     pub to: usize,
     /// Whether it arrives.
     pub arrives: bool,
-    /// What goes over.
+    /// The label of the message.
     pub label: String,
 }
 
@@ -106,7 +106,7 @@ impl Lanes {
     }
 }
 
-/// The lanes that a step names.
+/// The lanes that occur in a step.
 fn named(step: &Step) -> Vec<Lane> {
     let arrows = step.arrows.iter().flat_map(|arrow| [arrow.from, arrow.to]);
     let marks = step.marks.iter().map(|mark| mark.lane);
@@ -149,7 +149,7 @@ fn row(step: &Step, number: usize, lanes: &[Lane]) -> LaneRow {
     }
 }
 
-/// Each message from the row that sent it to the row that delivers it. A link keeps their order.
+/// The flight of each message, from the row that sends it to the row that delivers it. A link delivers messages in order.
 fn flights(steps: &[Step], lanes: &[Lane]) -> Vec<Flight> {
     let place = |lane: Lane| lanes.iter().position(|known| *known == lane).unwrap_or_default();
     let mut flights: Vec<Flight> = Vec::new();

@@ -1,7 +1,7 @@
 //! Drawing — a story → a space-time diagram and tables of keys, in one layout for the terminal, the pages and files. Pure.
 //!
-//! [`Lanes`] and [`Lifetimes`] say what stands where, without a unit. Three thin outputs draw them: text
-//! ([`super::timeline`]), SVG ([`svg`]) and HTML ([`html`]).
+//! [`Lanes`] and [`Lifetimes`] compute the layout, without units. Three thin outputs draw it: text ([`super::timeline`]),
+//! SVG ([`svg`]) and HTML ([`html`]).
 //!
 //! ```text
 //! client master log    w0   w1   replica
@@ -10,8 +10,8 @@
 //! │      │      │      ●1───┼───▶○        worker 0 writes it
 //! ```
 //!
-//! After ShiViz's diagrams (Beschastnikh et al., *Debugging distributed systems*, ACM Queue 14-2, 2016): time runs down,
-//! who acts stands in columns.
+//! The form follows ShiViz's diagrams (Beschastnikh et al., *Debugging distributed systems*, ACM Queue 14-2, 2016): time
+//! runs downwards, and each actor has a column.
 
 pub mod html;
 mod lanes;

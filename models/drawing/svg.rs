@@ -1,7 +1,7 @@
-//! SVG — lanes and lifetimes → drawings for pages and files, light or dark as the reader's system is. Pure.
+//! SVG — lanes and lifetimes → drawings for pages and files, light or dark like the reader's system. Pure.
 //!
-//! Everything that a colour says a shape or a word says, too. Text is escaped by `maud`; what comes in has no control
-//! characters, as keys and commands are quoted where stories are told.
+//! A shape or a word repeats everything that a colour says. `maud` escapes text; the input has no control characters,
+//! because stories quote keys and commands.
 
 use super::{Bar, Cell, Flight, LaneRow, Lanes, Lifetimes, Role, seconds};
 use crate::models::grid::wrapped;
@@ -9,19 +9,19 @@ use crate::models::story::{Holding, Lane, Sign, Step, Story};
 use crate::models::timeline::shortened;
 use maud::{Markup, html};
 
-/// A drawing of so many pixels.
+/// A drawing with its size in pixels.
 pub struct Drawing {
-    /// Pixels from left to right.
+    /// Width in pixels.
     pub width: i32,
-    /// Pixels from top to bottom.
+    /// Height in pixels.
     pub height: i32,
-    /// What is drawn.
+    /// The content.
     pub body: Markup,
 }
 
 impl Drawing {
-    /// As an element of a page. `title` is what it is, `text` what it shows, for who cannot see it; `id` begins the
-    /// names of its parts and is another for each drawing of a page.
+    /// The drawing as an element of a page. `title` names it, and `text` describes it for readers who cannot see it. `id`
+    /// is the prefix of the names of its parts, and must be unique on the page.
     pub fn element(&self, id: &str, title: &str, text: &str) -> Markup {
         let (title_id, text_id) = (format!("{id}-title"), format!("{id}-text"));
         html! {
@@ -37,7 +37,7 @@ impl Drawing {
     }
 }
 
-/// Colours and strokes. Each class begins with `rc-`, so that a page's own rules stay apart.
+/// Colours and strokes. Each class begins with `rc-`, so that it does not meet a page's own rules.
 pub const STYLE: &str = "\
 .rc-drawing{--rc-paper:#fff;--rc-ink:#1b1f24;--rc-dim:#6a737d;--rc-line:#9aa4af;--rc-blue:#0b5cad;--rc-soft:#d6e6f7;--rc-bad:#b3261e;\
 font:13px system-ui,sans-serif;max-width:100%;height:auto}\
@@ -61,21 +61,21 @@ font:13px system-ui,sans-serif;max-width:100%;height:auto}\
 .rc-dead{fill:none;stroke:var(--rc-dim);stroke-width:1.5;stroke-dasharray:3 3}\
 .rc-now{stroke:var(--rc-ink);stroke-width:1.5;stroke-dasharray:6 3}";
 
-/// Pixels of a row without words, and of a line of words.
+/// Height in pixels of a row without words, and of a line of words.
 const ROW: i32 = 40;
 const LINE: i32 = 17;
-/// Pixels of a letter, a little more than most are wide.
+/// Width of a letter in pixels, a little more than that of most letters.
 const LETTER: i32 = 7;
-/// Pixels of the column of numbers.
+/// Width in pixels of the column of numbers.
 const NUMBERS: i32 = 34;
-/// From this width on words stand beside the lanes.
+/// From this width on, words are beside the lanes.
 const BESIDE: i32 = 700;
 const LANE_MAX: i32 = 100;
 
 /// A line of words, and whether it says that something is broken.
 struct Words(String, bool);
 
-/// Where all stands.
+/// The positions of all parts of a drawing.
 struct Frame<'a> {
     lanes: &'a Lanes,
     width: i32,
@@ -84,7 +84,7 @@ struct Frame<'a> {
     is_beside: bool,
     /// The lines of words of each row.
     words: Vec<Vec<Words>>,
-    /// The top of each row, and the end of the last.
+    /// The top of each row, and the bottom of the last row.
     tops: Vec<i32>,
 }
 
@@ -136,12 +136,12 @@ impl Frame<'_> {
         Frame { lanes, width, lane_width, words_left, is_beside, words, tops }
     }
 
-    /// The middle of a lane.
+    /// The x of the middle of a lane.
     fn x(&self, lane: usize) -> i32 {
         NUMBERS + self.lane_width * i32::try_from(lane).unwrap_or(0) + self.lane_width / 2
     }
 
-    /// Where a row's step is drawn.
+    /// The y at which a row's step is drawn.
     fn y(&self, row: usize) -> i32 {
         self.tops[row] + ROW / 2
     }
@@ -165,7 +165,7 @@ impl Frame<'_> {
         }
     }
 
-    /// Both ends of a flight. What is still under way ends in the link.
+    /// Both ends of a flight. A message that does not arrive ends in the link.
     fn ends(&self, flight: &Flight) -> ((i32, i32), (i32, i32)) {
         let from = (self.x(flight.from), self.y(flight.sent_in));
         let end =
@@ -178,12 +178,12 @@ impl Frame<'_> {
         arrow(from, to)
     }
 
-    /// What flies, where the arrow crosses the link, or at the end of what is still under way.
+    /// The label of a flight: where the arrow crosses the link, or at the end of an arrow that does not arrive.
     fn flight_label(&self, flight: &Flight) -> Markup {
         let (from, to) = self.ends(flight);
         html! {
             @if flight.arrives && !self.is_beside {
-                // Between the rows stand their words.
+                // Here the rows' words are between the rows, so the label is put beside the head of the arrow.
                 text.rc-label x=(to.0 + 8) y=(to.1 - 6) { (flight.label) }
             } @else if flight.arrives {
                 text.rc-label x=((from.0 + to.0) / 2) y=((from.1 + to.1) / 2 - 4) text-anchor="middle" {
@@ -224,7 +224,7 @@ impl Frame<'_> {
         }
     }
 
-    /// What a lane does in a row, and what is new in it.
+    /// The part of a lane in a row, and its new content.
     fn cell(&self, at: usize, lane: usize, cell: &Cell) -> Markup {
         let (x, y) = (self.x(lane), self.y(at));
         let before = at.checked_sub(1).map(|before| &self.lanes.rows[before].cells[lane]);
@@ -241,9 +241,9 @@ impl Frame<'_> {
             _ => None,
         };
         let letters = usize::try_from((self.lane_width - 12) / LETTER).unwrap_or(4).max(4);
-        // Where there is no room for words, the shape alone says how it is held, and the row's words say it, too.
+        // If there is no room for words, the shape alone says how the lane holds it; the row's words say it, too.
         let says = says.map(|says| if says.chars().count() > letters { cell.label.clone() } else { says });
-        // What goes over the link crosses it somewhere between two rows.
+        // A message crosses the link somewhere between two rows, so the link has no point in a row.
         let role = if self.lanes.lanes[lane] == Lane::Link { Role::Still } else { cell.role };
         html! {
             @match (cell.sign, role) {
@@ -258,7 +258,7 @@ impl Frame<'_> {
         }
     }
 
-    /// The instants of clocks that are not what they were in the row before, beside the nodes whose they are.
+    /// The clock readings that differ from those of the row before, each beside its node.
     fn clocks(&self, at: usize, row: &LaneRow) -> Markup {
         let before = at.checked_sub(1).and_then(|before| self.lanes.rows[before].clocks);
         let place = |lane: Lane| self.lanes.lanes.iter().position(|known| *known == lane);
@@ -296,7 +296,7 @@ fn glyph(sign: Sign) -> &'static str {
     }
 }
 
-/// A line with a head, a little short of both ends.
+/// A line with an arrowhead, a little shorter than the distance.
 fn arrow((x1, y1): (i32, i32), (x2, y2): (i32, i32)) -> Markup {
     let (dx, dy) = (f64::from(x2 - x1), f64::from(y2 - y1));
     let length = dx.hypot(dy).max(1.0);
@@ -315,7 +315,7 @@ fn arrow((x1, y1): (i32, i32), (x2, y2): (i32, i32)) -> Markup {
     }
 }
 
-/// The deadlines after these steps as bars on an axis of time; `None` where there are none.
+/// The deadlines after these steps as bars on a time axis; `None` if there are none.
 pub fn lifetimes(steps: &[Step], width: i32) -> Option<Drawing> {
     let lives = Lifetimes::after(steps)?;
     let (left, right) = (14, width - 40);
@@ -370,10 +370,10 @@ fn life_in_words(bar: &Bar, y: i32, x: i32, width: i32) -> Markup {
     }
 }
 
-/// Pixels of the width of a file.
+/// Width of a file's drawing in pixels.
 const FILE_WIDTH: i32 = 1140;
 
-/// A story as a file of its own: heading, swim lanes, keys, deadlines, what is broken.
+/// A story as a self-contained file: heading, swim lanes, keys, deadlines, broken invariants.
 pub fn document(story: &Story, title: &str) -> String {
     let mut y = 36;
     let mut body = vec![html! { text.rc-title x="16" y=(y) { (title) } }];
@@ -414,7 +414,7 @@ pub fn document(story: &Story, title: &str) -> String {
     Drawing { width: FILE_WIDTH, height, body }.element("story", title, &text).into_string() + "\n"
 }
 
-/// Both nodes' keys as lines of a table.
+/// The keys of both nodes as lines of a table.
 fn keys(story: &Story) -> Drawing {
     let text = crate::models::timeline::keys(&story.keys, u16::try_from(FILE_WIDTH / 8).unwrap_or(100));
     let lines: Vec<&str> = text.lines().collect();

@@ -1,4 +1,4 @@
-//! Acts — what the nodes do in a step, and how long time may pass.
+//! Acts — what the nodes do in a step, and how much time may pass in one.
 
 use super::action::Action;
 use super::instants::{Pending, instants};
@@ -16,7 +16,7 @@ use crate::time::{Elapsed, Millis, Moment};
 use std::collections::BTreeSet;
 
 impl ExpiryModel {
-    /// Lets the master do its part of `action`, and sends what comes of it.
+    /// Lets the master do its part of `action`, and sends the messages that result.
     pub(super) fn master_acts(&self, state: &mut State, action: Action) {
         let (master, sent) = self.master_steps.get((state.master, action, state.elapsed), || {
             self.master_step(state.master, action, self.master_clock(state.elapsed))
@@ -66,8 +66,9 @@ impl ExpiryModel {
         (self.masters.number(master), sent)
     }
 
-    /// An entry with what the checks must know of it. `own`: the command that it is the last entry of; any other removes
-    /// what is dead, or comes before the command's own. `then`: the master as it was before it.
+    /// An entry with what the checks must know about it. `own`: the command whose last entry this is; `None` for an entry
+    /// that removes a dead key or that comes before the command's own entry. `then`: the master as it was before the
+    /// entry.
     fn message(
         &self,
         entry: Entry,
@@ -124,7 +125,7 @@ impl ExpiryModel {
     }
 
     fn received(&self, side: &mut ReplicaSide, message: u32, now: Moment) {
-        // Without a limit the moment of the receipt does not matter.
+        // Log time is never estimated without a limit, so the moment of the receipt does not matter then.
         side.received_at = self.limit_ms().map_or(Elapsed::default(), |_| now.elapsed);
         match self.messages.value(message) {
             Message::Entry { entry, .. } => {
@@ -135,7 +136,7 @@ impl ExpiryModel {
         }
     }
 
-    /// The oldest entry that was received is applied, if there is one.
+    /// Applies the oldest received entry that is not applied yet, if there is one.
     fn applied(&self, side: &mut ReplicaSide, wall: Millis, now: Millis) {
         let Some(&message) = side.unapplied().first() else { return };
         if let Message::Entry { entry, deadlines, command: Some(number), .. } = self.messages.value(message) {
@@ -159,7 +160,8 @@ impl ExpiryModel {
         side.replica.publish();
     }
 
-    /// How long time may pass: to each instant at which something changes, while the oldest message may wait.
+    /// The passages of time that are possible: one to each instant at which something changes, as long as the oldest
+    /// message may stay undelivered until then.
     pub(super) fn passes(&self, state: &State, actions: &mut Vec<Action>) {
         if state.passes == self.setup.clocks.passes_max {
             return;
@@ -197,7 +199,7 @@ impl ExpiryModel {
         actions.extend(passes.map(|elapsed| Action::Pass(elapsed - state.elapsed)));
     }
 
-    /// Notes which keys of the master die while time passes.
+    /// Notes which of the master's keys die while time passes.
     pub(super) fn note_deaths(&self, (master, from, to): (u32, u64, u64)) {
         let (from, to) = (self.master_clock(from), self.master_clock(to));
         for (key, stored) in self.master_dump(master) {
@@ -213,7 +215,7 @@ impl ExpiryModel {
         let local = self.replica_clock(state.elapsed, state.skew);
         let side = self.replicas.value(state.replica);
         let Some(by) = side.replica.replica().removes_at(self.policy(), local) else { return };
-        // No worker writes while a replica removes what is dead.
+        // A replica removes dead keys only while no worker writes.
         if !side.unpublished.is_empty() {
             return;
         }
@@ -221,7 +223,7 @@ impl ExpiryModel {
     }
 }
 
-/// Places in the dump of the keys that are dead at `now`.
+/// Places in the dump, by key order, of the keys that are dead at `now`.
 fn dead(dump: &Dump, now: Millis) -> impl Iterator<Item = u16> {
     (0u16..).zip(dump.values()).filter(move |(_, stored)| stored.is_dead(now)).map(|(place, _)| place)
 }

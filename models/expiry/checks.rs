@@ -1,4 +1,4 @@
-//! What the model checks after each step, by the functions of [`crate::invariant`].
+//! Checks — what the expiry model checks after each step, by the functions of [`crate::invariant`].
 
 use super::world::{Moments, ReplicaSide, Saw};
 use crate::binlog::Lsn;
@@ -10,9 +10,9 @@ use crate::store::Dump;
 use crate::time::Millis;
 use std::sync::Arc;
 
-/// What is judged of the stored state, in the order of the bits.
+/// Names of the invariants of the stored state, in the order of their bits.
 pub const STATE_INVARIANTS: &[&str] = &["progress", "same_value", "same_deadline", "no_immortal_key"];
-/// What is judged of reads, in the order of the bits.
+/// Names of the invariants of reads, in the order of their bits.
 pub const READ_INVARIANTS: &[&str] = &["no_resurrection", "no_early_death", "past_read"];
 
 pub(super) const STATE_SOMETIMES: &[&str] = &[
@@ -27,10 +27,10 @@ pub(super) const READ_SOMETIMES: &[&str] = &[
     "a reader of the replica sees what the master has left behind",
 ];
 
-/// What a check came to: what is broken, and what was put to the test.
+/// The result of a check: the invariants that are broken, and those that were put to the test.
 pub type Judgement = (InvariantSet, InvariantSet);
 
-/// What holds when the replica has applied all that the master logged.
+/// Judges both stores when the replica has applied everything that the master has logged.
 pub fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judgement {
     let nodes = SameLsn { master, replica, latest_clock };
     let broken = InvariantSet::default()
@@ -45,9 +45,10 @@ pub fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judge
     (broken, tested)
 }
 
-/// Judges a replica whose link is up and empty, with the master's time told: it must have applied every entry, and its
-/// readers must be given what it has heard of. It applies what is delivered at once and has no admission that could close.
-/// `reads`: by which instant its readers judge; `heard`: the earlier of its log time and its own clock.
+/// Judges a replica whose link is up and empty and that has received the master's current time. It must have applied
+/// every entry, and its readers must judge by an instant no earlier than `heard`. Its admission is never closed, as it
+/// applies each message at delivery. `reads`: the instant by which its readers judge; `heard`: the earlier of its log
+/// time and its own clock.
 pub fn at_rest(logged: Lsn, applied: Lsn, (reads, heard): (Millis, Millis)) -> Judgement {
     let replica = AtRest {
         logged,
@@ -61,8 +62,8 @@ pub fn at_rest(logged: Lsn, applied: Lsn, (reads, heard): (Millis, Millis)) -> J
     (broken, InvariantSet::default().with(0, logged > Lsn::NONE))
 }
 
-/// What a reader of the replica finds who judges at `judged_at`; gives what the reader knows from now on: the
-/// sights, and how many of the master's moments are behind.
+/// Judges what a reader of the replica sees that judges at `judged_at`. Returns the judgement and what the reader knows
+/// from now on: the sights, and how many of the master's moments lie before the one that it has seen.
 pub fn reader_looks(
     side: &ReplicaSide,
     stored: &Dump,

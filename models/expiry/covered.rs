@@ -1,37 +1,38 @@
-//! Covered — what a search has met of each key and each command, so that a verdict names what it says nothing of.
+//! Covered — which situations a search has met for each key and each command, so that a verdict can name what it does not
+//! cover.
 
 use crate::command::Command;
 use crate::effect::Key;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What was met of a command.
+/// The situations met for a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Met {
-    /// A key of it had a deadline on the master when it ran.
+    /// When the command ran, one of its keys had a deadline on the master.
     dated: bool,
-    /// It was delivered when such a deadline had passed since.
+    /// When its entry was applied, such a deadline had passed in the meantime.
     late: bool,
 }
 
-/// What was met of all keys and commands.
+/// The situations met for all keys and commands.
 #[derive(Debug, Default)]
 pub(super) struct Covered(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// The keys that had a deadline on the master, and whether each of them died there.
+    /// The keys that had a deadline on the master; for each, whether it died there.
     keys: BTreeMap<Key, bool>,
     commands: BTreeMap<u16, Met>,
 }
 
 impl Covered {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        // A panic elsewhere leaves the maps whole: each note is one step.
+        // A panic of another thread leaves the maps consistent: each note is one step.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that the master stores `key` with a deadline, which its clock has passed if `is_dead`.
+    /// Notes that the master stores `key` with a deadline. `is_dead`: the master's clock has passed it.
     pub fn key(&self, key: &Key, is_dead: bool) {
         let mut inner = self.inner();
         match inner.keys.get_mut(key) {
@@ -40,16 +41,18 @@ impl Covered {
         }
     }
 
-    /// Notes that an entry of the command of that number was delivered. `is_dated`: a key of it had a deadline on the
-    /// master; `is_late`: on either clock such a deadline had passed by then, and had not when it ran.
+    /// Notes that an entry of the command with that number was applied. `is_dated`: one of its keys had a deadline on the
+    /// master. `is_late`: when the command ran, such a deadline had not passed, and by the application it had passed on
+    /// either clock.
     pub fn command(&self, number: u16, is_dated: bool, is_late: bool) {
         let mut inner = self.inner();
         let met = inner.commands.entry(number).or_default();
         (met.dated, met.late) = (met.dated | is_dated, met.late | is_late);
     }
 
-    /// The keys with a deadline, each with whether it died. The commands on such keys, each with whether it came late. A command
-    /// that never changed anything is left out, as there was nothing to replicate. Commands of a program are numbered.
+    /// The coverage: each key with a deadline, with whether it died, and each command on such keys, with whether it was
+    /// applied late. A command that never changed anything is left out, as there was nothing to replicate. Commands of a
+    /// program are numbered.
     pub fn coverage(&self, alphabet: &[Command], is_program: bool) -> Vec<(String, bool)> {
         let inner = self.inner();
         let keys = inner.keys.iter().map(|(key, died)| (format!("{key} never dies"), *died));
@@ -62,7 +65,7 @@ impl Covered {
         keys.chain(commands).collect()
     }
 
-    /// Notes all that the other has.
+    /// Adds everything that `other` has noted.
     pub fn take_over(&self, other: &Covered) {
         let others = other.inner();
         for (key, died) in &others.keys {

@@ -1,24 +1,25 @@
-//! Families — the write commands that have to do with a deadline, in alphabets that one search can take.
+//! Families — the write commands that concern deadlines, grouped into alphabets small enough for one search each.
 //!
-//! Every program of a family begins with the commands that make a key with a deadline, and goes on with one or two of the other
-//! commands. Every write command of the table is in a family or in an alphabet of `bounds.rs` (`tests/models/times.rs`). Pairs
-//! across families are not searched.
+//! Every program of a family begins with the commands that create a key with a deadline, and continues with one or two of
+//! the other commands. Every write command of the command table is in a family or in an alphabet of `bounds.rs`
+//! (`tests/models/times.rs`). Pairs of commands from different families are not searched.
 
 use crate::command::{Command, line};
 
-/// Commands of one family.
+/// A group of related commands that one search explores.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
-    /// What it is about.
+    /// Its subject.
     pub name: &'static str,
     /// The commands that every program begins with.
     pub begins: &'static [&'static str],
-    /// The others. `1> ` before one: in database 1.
+    /// The other commands. A prefix `1> ` means: in database 1.
     pub commands: &'static [&'static str],
 }
 
 impl Family {
-    /// The commands, those first with which a program begins. Panics: on a line that is none, which a test rules out.
+    /// The commands, those that every program begins with first. Panics: on a line that is not a command, which a test
+    /// rules out.
     pub fn alphabet(&self) -> Vec<Command> {
         self.begins.iter().chain(self.commands).map(|text| parsed(text)).collect()
     }
@@ -35,7 +36,7 @@ const STRING: &[&str] = &["PSETEX k 2003 5"];
 /// A hash that lives for 2.003 s.
 const HASH: &[&str] = &["HSET h f 1", "PEXPIRE h 2003"];
 
-/// The families. Instants are odd ones within two seconds of the beginning of a run, 1,000,000.457 s.
+/// All families. The instants are odd numbers within two seconds of the beginning of a run, which is at 1,000,000.457 s.
 pub const FAMILIES: &[Family] = &[
     Family {
         name: "SET and its options",

@@ -1,45 +1,45 @@
-//! Instants — a state → how long time may pass before something is different.
+//! Instants — a state → the instants to which time may pass, because something changes there.
 //!
-//! Where time passed in ticks of one length, a key that lives for less than a tick and one that lives for a hundred could
-//! not both die. So it passes to any instant at which an answer may change:
+//! If time passed in ticks of one length, a key that lives for less than a tick and a key that lives for a hundred ticks
+//! could not both die. So time passes to any instant at which an answer may change:
 //!
 //! ```text
-//! master's clock     ──────────d─1 d─────────── b ──    d: a deadline that is stored or under way
+//! master's clock     ──────────d─1 d─────────── b ──    d: a deadline, stored or in a message
 //! replica's clock    ──────d─1 d─────────────────────   b: the oldest message must be delivered
 //! ```
 //!
-//! The deadlines on either node are met on both clocks: readers may judge by log time, which is the master's.
+//! The deadlines of either node count on both clocks, because readers may judge by log time, which is the master's.
 
 use super::setup::Setup;
 use crate::store::Dump;
 use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
 
-/// What decides when something changes.
+/// The parts of a state that decide when something changes.
 pub(in crate::models) struct Pending<'a> {
-    /// What the master stores.
+    /// The master's store.
     pub master: &'a Dump,
-    /// What the replica stores.
+    /// The replica's store.
     pub replica: &'a Dump,
     /// Deadlines that messages carry, or that their keys had on the master.
     pub under_way: Vec<Millis>,
-    /// The elapsed clock when the replica last received something, if log time may be estimated.
+    /// The elapsed clock at the last receipt of the replica, if log time may be estimated.
     pub received_at: Option<Elapsed>,
-    /// When the oldest message was sent, in milliseconds from the start.
+    /// When the oldest message was sent, in milliseconds since the start.
     pub oldest: Option<u64>,
     /// Whether the link is down.
     pub is_down: bool,
 }
 
-/// Milliseconds from the start at which something changes, in their order. `skew_ms`: the replica's clock less the
-/// master's.
+/// The instants at which something changes, in milliseconds since the start, in ascending order. `skew_ms`: the replica's
+/// clock minus the master's.
 pub(in crate::models) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending<'_>) -> Vec<u64> {
     let stored = |dump: &Dump| dump.values().filter_map(|stored| stored.deadline).collect::<Vec<_>>();
     let [masters, replicas] = [stored(pending.master), stored(pending.replica)];
     let mut found = BTreeSet::new();
     let start = i128::from(setup.clocks.start.0);
     let mut note = |at: i128| {
-        // Beyond any instant that a run comes to nothing dies.
+        // A deadline beyond the end of any run never takes effect.
         if let Ok(at) = u64::try_from(at - start)
             && at <= super::ELAPSED_MS_MAX
         {

@@ -1,4 +1,4 @@
-//! Lifetimes — commands → how long keys live by them, which is what delays and skews are measured by.
+//! Lifetimes — commands → the lifetimes that they give to keys. Delays and skews are measured in them.
 
 use super::ELAPSED_MS_MAX;
 use crate::binlog::Epoch;
@@ -11,11 +11,11 @@ use crate::store::{Dump, dump};
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
-/// The tick where no key has a deadline.
+/// The length of a tick if no key has a deadline.
 const TICK_MS: u64 = 1001;
 
-/// For each command the instant at which it ran, and what was stored after it; the list ends at a command that fails. All
-/// commands run at `start`. With `after_deaths` each runs when every key is dead that can die within a run.
+/// For each command, the instant at which it ran and what was stored after it. The list ends before a command that fails.
+/// All commands run at `start`; with `after_deaths`, each runs when every key is dead that can die within a run.
 fn stored_after_each(commands: &[Command], start: Millis, after_deaths: bool) -> Vec<(Millis, Dump)> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let (mut now, mut stored) = (start, Vec::new());
@@ -33,7 +33,7 @@ fn stored_after_each(commands: &[Command], start: Millis, after_deaths: bool) ->
     stored
 }
 
-/// How many commands were run each time that a key of the last one has a deadline afterwards.
+/// The numbers n for which a key of the n-th command (counted from 1) has a deadline right after that command.
 pub(super) fn dated(program: &[Command], start: Millis) -> Vec<u16> {
     let is_dated = |command: &Command, stored: &Dump| match command.keys() {
         KeySet::Everything => false,
@@ -46,7 +46,7 @@ pub(super) fn dated(program: &[Command], start: Millis) -> Vec<u16> {
     numbered.filter(|(_, (command, (_, stored)))| is_dated(command, stored)).map(|(count, _)| count).collect()
 }
 
-/// How many keys have a deadline at some time.
+/// The number of keys that have a deadline after some command.
 pub fn dated_keys(commands: &[Command], start: Millis) -> usize {
     let stored = stored_after_each(commands, start, false);
     let keys = stored.iter().flat_map(|(_, stored)| stored);
@@ -54,8 +54,8 @@ pub fn dated_keys(commands: &[Command], start: Millis) -> usize {
     dated.map(|(key, _)| key).collect::<BTreeSet<_>>().len()
 }
 
-/// The lifetimes that these commands give to keys, in milliseconds, as far as they end within a run. Some keys live only after
-/// a death (`SET k 5 PX 2000 NX`).
+/// The lifetimes that these commands give to keys, in milliseconds, if they end within a run. Some keys get one only
+/// after another key's death or their own (`SET k 5 PX 2000 NX`).
 fn lifetimes(commands: &[Command], start: Millis) -> BTreeSet<u64> {
     let both = [false, true].map(|after_deaths| stored_after_each(commands, start, after_deaths));
     let stored = both.iter().flatten().flat_map(|(now, stored)| stored.values().map(move |it| (now, it)));
@@ -63,20 +63,20 @@ fn lifetimes(commands: &[Command], start: Millis) -> BTreeSet<u64> {
     lifetimes.filter(|lifetime| (1..=ELAPSED_MS_MAX).contains(lifetime)).collect()
 }
 
-/// A tick in milliseconds for these commands: half of the longest lifetime that ends within a run, and 1 ms more. Two ticks
-/// are just over that lifetime.
+/// The length of a tick for these commands, in milliseconds: half of the longest lifetime that ends within a run, plus 1
+/// ms, so that two ticks are just over that lifetime.
 pub fn tick_ms(commands: &[Command], start: Millis) -> u64 {
     lifetimes(commands, start).last().map_or(TICK_MS, |longest| longest / 2 + 1)
 }
 
-/// The milliseconds by which a clock is ahead that is ahead by `ticks`. A long tick is cut, so that no clock begins before the
-/// instant 0.
+/// The skew in milliseconds of a clock that is ahead by `ticks`. A long tick is shortened so that no clock begins before
+/// the instant 0.
 pub fn skew_ms(ticks: i8, tick_ms: u64, start: Millis) -> i64 {
     i64::from(ticks) * tick_ms.min(start.0 / 128).cast_signed()
 }
 
-/// Skews in milliseconds, ahead and behind: just under and just over the shortest and the longest lifetime of these commands.
-/// Skews by which a clock would begin before the instant 0 are left out.
+/// The skews in milliseconds, ahead and behind, that are just under and just over the shortest and the longest lifetime
+/// of these commands. A skew that would make a clock begin before the instant 0 is left out.
 pub fn skews_at_lifetimes(commands: &[Command], start: Millis) -> Vec<i64> {
     let lifetimes = lifetimes(commands, start);
     let ends = [lifetimes.first(), lifetimes.last()].into_iter().flatten();

@@ -1,4 +1,4 @@
-//! The model: states, actions, transitions.
+//! The expiry model itself: states, actions, transitions.
 
 use super::action::Action;
 use super::checks::{self, Judgement};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub(super) const MEMORY: &str = "the store in memory does not fail";
 
-/// A state: numbers of interned parts and small counters.
+/// A state of the model, made of the numbers of interned parts and of small counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// Number of the master.
@@ -30,55 +30,56 @@ pub struct State {
     pub link: u32,
     /// Number of the [`ReplicaSide`].
     pub replica: u32,
-    /// Number of what the replica's readers saw.
+    /// Number of what the replica's readers have seen.
     pub saw: u32,
-    /// Number of the master's moments.
+    /// Number of the master's moments, from the one on that the replica's readers saw last.
     pub moments: u32,
     /// Milliseconds since the beginning.
     pub elapsed: u64,
     /// How many times time has passed.
     pub passes: u8,
-    /// The latest instant by which a reader was answered; of the stored state nobody asks.
+    /// The latest instant by which a reader was answered; unused where only the stored state is judged.
     pub told: Millis,
-    /// Whether that was an estimate after a long silence.
+    /// Whether that answer was an estimate after a long silence.
     pub guessed: bool,
     /// Number of the skew, in [`Setup::skews_ms`].
     pub skew: u16,
-    /// Commands sent.
+    /// Number of commands sent.
     pub sent: u16,
-    /// Whether the link is down; `None` when it may not go down any more.
+    /// Whether the link is down; `None` if it may not go down any more.
     pub down: Option<bool>,
-    /// What the last step broke.
+    /// The invariants that the last step broke.
     pub broken: InvariantSet,
 }
 
-/// What a step of the master comes to: its number afterwards, and that of the list of messages that it sends.
+/// The result of a step of the master: its number afterwards, and the number of the list of messages that it sends.
 pub(super) type MasterStep = (u32, u32);
 
-/// What decides how long time may pass: master, link, replica, skew, whether the link is down.
+/// Everything that decides how much time may pass: master, link, replica, skew, whether the link is down.
 type Waiting = (u32, u32, u32, u16, bool);
 
-/// A look of the readers: replica, what they saw, the master's moments, the clock, the skew, what they were told, and whether
-/// that was an estimate.
+/// Everything that decides what readers see: replica, what they saw, the master's moments, the clock, the skew, the
+/// instant that they were told, and whether that was an estimate.
 type Sight = (u32, u32, u32, u64, u16, Millis, bool);
 
-/// What a look of the readers comes to: broken and tested, and what they know and were told afterwards.
+/// The result of a look of the readers: the judgement, then what they saw, the moments, told and guessed, as in
+/// [`State`].
 type Look = (Judgement, u32, u32, Millis, bool);
 
-/// The model of one policy.
+/// The model of one expiry policy.
 pub struct ExpiryModel {
     pub(super) setup: Setup,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     pub(super) masters: Interner<Master<MemoryStore>, Dump>,
     pub(super) messages: Interner<Message>,
-    /// Each with the number of the link that is left when its oldest message is delivered.
+    /// The links, each with the number of the link that is left after its oldest message is delivered.
     pub(super) links: Interner<Link, u32>,
-    /// The link after so many milliseconds with a list of messages sent.
+    /// The link after this many milliseconds and with this list of messages sent.
     pub(super) links_after: Memo<(u32, u64, u32), u32>,
     pub(super) sendings: Interner<Vec<u32>>,
     pub(super) replicas: Interner<ReplicaSide, Dump>,
     saws: Interner<Saw>,
-    /// Moments of different numbers share what could be seen.
+    /// The lists of moments. Equal moments in different lists are shared.
     moments: Interner<Moments>,
     pub(super) master_steps: Memo<(u32, Action, u64), MasterStep>,
     pub(super) replica_steps: Memo<(u32, ReplicaStep, Moment), u32>,
@@ -87,15 +88,15 @@ pub struct ExpiryModel {
     deaths: Memo<(u32, u64, u64), ()>,
     looks: Memo<Sight, Look>,
     pub(super) instants: Memo<Waiting, Arc<[u64]>>,
-    /// Numbers of commands after which a key of the last one has a deadline, where the alphabet is a program.
+    /// The numbers of commands after which a key of the last command has a deadline, if the alphabet is a program.
     dated: Vec<u16>,
-    /// Whether anybody goes by log time. Where not, heartbeats would only be noise.
+    /// Whether anything depends on log time. If nothing does, heartbeats would only add states.
     heartbeats_matter: bool,
     witnesses: Witnesses,
     pub(super) covered: Covered,
 }
 
-/// What the replica does.
+/// A step of the replica.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum ReplicaStep {
     Message(u32),
@@ -105,7 +106,7 @@ pub(super) enum ReplicaStep {
 }
 
 impl ExpiryModel {
-    /// The model of `policy`.
+    /// Makes the model of `policy`.
     pub fn new(setup: Setup, policy: Arc<dyn ExpiryPolicy + Send + Sync>) -> ExpiryModel {
         ExpiryModel {
             heartbeats_matter: heartbeats_matter(&*policy),
@@ -132,7 +133,7 @@ impl ExpiryModel {
         }
     }
 
-    /// What is explored.
+    /// The setup of this model.
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
@@ -142,22 +143,22 @@ impl ExpiryModel {
         &*self.policy
     }
 
-    /// The master's clock after so many milliseconds.
+    /// The master's clock after this many milliseconds.
     pub fn master_clock(&self, elapsed: u64) -> Millis {
         Millis(self.setup.clocks.start.0 + elapsed)
     }
 
-    /// The replica's clock after so many milliseconds of the master's.
+    /// The replica's clock when this many milliseconds have passed.
     pub fn replica_clock(&self, elapsed: u64, skew: u16) -> Millis {
         self.master_clock(elapsed).offset(self.skew_ms(skew))
     }
 
-    /// What the replica's two clocks say. Elapsed time is the same on both nodes.
+    /// The readings of the replica's two clocks. Elapsed time is the same on both nodes.
     pub(super) fn replica_moment(&self, elapsed: u64, skew: u16) -> Moment {
         Moment { elapsed: Elapsed(self.master_clock(elapsed).0), wall: self.replica_clock(elapsed, skew) }
     }
 
-    /// The skew of that number, in milliseconds.
+    /// The skew with that number, in milliseconds.
     pub fn skew_ms(&self, skew: u16) -> i64 {
         self.setup.skew_ms(skew)
     }
@@ -166,17 +167,17 @@ impl ExpiryModel {
         self.setup.clocks.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * self.setup.clocks.tick_ms)
     }
 
-    /// What the master of that number stores.
+    /// The store of the master with that number.
     pub fn master_dump(&self, master: u32) -> &Dump {
         self.masters.facts(master, |master| dump(master.store()).expect(MEMORY))
     }
 
-    /// The store that readers of replica number `replica` see.
+    /// The store that readers of the replica with number `replica` see.
     pub fn replica_dump(&self, replica: u32) -> &Dump {
         self.replicas.facts(replica, |side| dump(side.replica.shown()).expect(MEMORY))
     }
 
-    /// By which instant readers of the replica judge.
+    /// The reading by which readers of the replica judge.
     pub(super) fn readers_judge_at(&self, state: &State) -> Reading {
         if self.setup.readers_see_the_dead {
             return Reading { time: Millis::ZERO, estimated: false };
@@ -191,7 +192,7 @@ impl ExpiryModel {
         stored.keys().nth(n.into()).cloned().expect("an action names a stored key")
     }
 
-    /// Checks the state, and lets readers look.
+    /// Checks the state, and lets readers read.
     fn observed(&self, before: &State, mut state: State) -> State {
         let (broken, tested) = match self.setup.judges {
             Judges::State => self.state_judged(&state),
@@ -230,7 +231,7 @@ impl ExpiryModel {
 
     fn reads_judged(&self, before: &State, state: &mut State) -> Judgement {
         let master_now = self.master_clock(state.elapsed);
-        // The last moment is the master's, until that changes or time passes.
+        // The last moment stays current until the master changes or time passes.
         if (before.master, before.elapsed) != (state.master, state.elapsed) {
             let since = (state.moments, state.master, before.elapsed, state.elapsed);
             let times = (self.master_clock(before.elapsed), self.master_clock(state.elapsed));
@@ -261,9 +262,9 @@ impl ExpiryModel {
         judgement
     }
 
-    /// Whether the reading may be an estimate, of which nothing is promised. It may if the link was silent for longer than the
-    /// limit, and if the estimate does not pass the time of a received entry that still has to be published. It may also
-    /// repeat an earlier estimate of this kind.
+    /// Whether the reading is an estimate that the invariants exempt. It is exempt if the link was silent for longer than
+    /// the limit and the estimate is not later than the time of a received entry that is still unpublished. It is also
+    /// exempt if it repeats an earlier exempt estimate.
     fn is_guess(&self, state: &State, judged: Reading) -> bool {
         let Some(limit) = self.limit_ms().filter(|_| judged.estimated) else { return false };
         let side = self.replicas.value(state.replica);
@@ -275,7 +276,8 @@ impl ExpiryModel {
     }
 }
 
-/// Whether readers or removal go by log time, which heartbeats carry, or removals are told with one.
+/// Whether heartbeats matter: whether readers or removals go by log time, which heartbeats carry, or removals are logged
+/// with one.
 pub(in crate::models) fn heartbeats_matter(policy: &dyn ExpiryPolicy) -> bool {
     let reads_at = |heard: u64| {
         let log_time = Reading { time: Millis(heard), estimated: false };
@@ -315,7 +317,8 @@ impl Model for ExpiryModel {
         let is_down = state.down == Some(true);
         if usize::from(state.sent) < self.setup.length_max {
             let (sent, begins) = (usize::from(state.sent), self.setup.begins);
-            // What a program begins with is made once, unless the whole alphabet is free.
+            // The commands that a program begins with are sent once, in order; in the rest of the program any other
+            // command may come.
             let symbols = if sent < begins { sent..sent + 1 } else { begins..self.setup.alphabet.len() };
             actions.extend(symbols.map(Action::Command));
         }
@@ -348,7 +351,7 @@ impl Model for ExpiryModel {
             Action::Command(symbol) => {
                 self.setup.alphabet.get(symbol)?;
                 self.master_acts(&mut next, action);
-                // A command that changed nothing is a step that nobody can tell from none.
+                // A command that changed nothing leads to a state that no check can tell from the previous one.
                 if symbol >= self.setup.begins && next.master == state.master {
                     return None;
                 }
@@ -413,7 +416,7 @@ impl Judged for ExpiryModel {
         let is_program = self.setup.begins == self.setup.alphabet.len();
         match self.setup.clocks.passing {
             Passing::Instants => self.covered.coverage(&self.setup.alphabet, is_program),
-            // A story in ticks has a setting that says how far time goes in it.
+            // In ticks, the setting of the story says how far time passes.
             Passing::Ticks => Vec::new(),
         }
     }
@@ -435,7 +438,8 @@ impl Judged for ExpiryModel {
         plan
     }
 
-    /// Time passes where it is planned to, before the next command is sent and when enough was delivered.
+    /// Whether a planned pause allows the action: time passes only where it is planned, before the next command and after
+    /// enough deliveries.
     fn suits(&self, state: &State, action: &Action, plan: &[Pause]) -> bool {
         let Some(next) = plan.get(usize::from(state.passes)).filter(|pause| pause.after <= state.sent) else {
             return !matches!(action, Action::Pass(_));

@@ -1,10 +1,10 @@
-//! Setup — what a model of the expiry policies explores.
+//! Setup — what the model of one expiry policy explores.
 
 use crate::command::Command;
 use crate::models::setting::{Clocks, Passing};
 use std::collections::BTreeSet;
 
-/// Which invariants a model judges. They are apart because what readers know multiplies the states, and the
+/// Which invariants a model judges. The two groups are separate because what readers know multiplies the states, and the
 /// stored state does not depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Judges {
@@ -14,20 +14,20 @@ pub enum Judges {
     Reads,
 }
 
-/// What is explored.
+/// The commands, clocks and options of a search.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// Which invariants are judged.
     pub judges: Judges,
-    /// How time passes. A state holds the number of one of the skews.
+    /// How time passes, and the skews. A state holds the number of one of these skews.
     pub clocks: Clocks,
     /// The commands that a client may send.
     pub alphabet: Vec<Command>,
-    /// So many of the first of them come first, in order: all, where the alphabet is a program.
+    /// How many commands of the alphabet every program begins with, in order: all of them if the alphabet is a program.
     pub begins: usize,
-    /// How many commands at most.
+    /// Maximum number of commands.
     pub length_max: usize,
-    /// Whether readers of the replica are shown what is dead: a bug that the catalogue seeds.
+    /// Whether readers of the replica see dead keys: a bug that the catalogue seeds.
     pub readers_see_the_dead: bool,
 }
 
@@ -45,20 +45,20 @@ impl Setup {
         }
     }
 
-    /// The same with a link that goes down once, and with log time that is estimated after a long silence.
+    /// The same setup with a link that goes down once, and with log time that is estimated after a long silence.
     #[must_use]
     pub fn with_link_down(self) -> Setup {
         Setup { clocks: self.clocks.with_link_down(), ..self }
     }
 
-    /// The same with delivery, application and publication as steps of their own, and with log time that is estimated after
-    /// a long silence.
+    /// The same setup with delivery, application and publication as separate steps, and with log time that is estimated
+    /// after a long silence.
     #[must_use]
     pub fn with_steps_apart(self) -> Setup {
         Setup { clocks: self.clocks.with_steps_apart(), ..self }
     }
 
-    /// What one search explores, in words; `programs` says of what.
+    /// The bounds of one search, in words. `programs`: the words for its programs.
     pub fn in_words(&self, programs: &str) -> String {
         let clocks = &self.clocks;
         let times = clocks.passes_max;
@@ -89,12 +89,12 @@ impl Setup {
         words
     }
 
-    /// The skew of that number, in milliseconds. Panics: there is none.
+    /// The skew with that number, in milliseconds. Panics: if there is none.
     pub fn skew_ms(&self, number: u16) -> i64 {
         self.clocks.skews_ms[usize::from(number)]
     }
 
-    /// How long a message may be under way while the link is up.
+    /// How long a message may stay undelivered while the link is up, in milliseconds.
     pub fn delay_ms(&self) -> u64 {
         u64::from(self.clocks.delay_ticks_max) * self.clocks.tick_ms
     }

@@ -1,4 +1,4 @@
-//! The interned parts of a state: what is under way, the replica, and what readers know.
+//! World — the interned parts of a state: messages under way, the replica, and what readers know.
 
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::{Command, Kind};
@@ -12,20 +12,20 @@ use crate::time::{Elapsed, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is under way to the replica.
+/// A message under way to the replica.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
-    /// An entry, with what the checks must know of it.
+    /// An entry, with what the checks must know about it.
     Entry {
         /// The entry.
         entry: Entry,
         /// The keys whose value it wrote; empty if it changed deadlines only.
         wrote: KeySet,
-        /// What the master stored right after it; empty where nobody asks.
+        /// The master's store right after it; empty if it is not needed.
         master: Dump,
         /// The deadlines of its keys on the master, right before it and right after it, in their order.
         deadlines: Vec<Millis>,
-        /// The command of the alphabet that it was logged for, if it is one of its own.
+        /// The number, in the alphabet, of the command whose own entry this is; `None` for any other entry.
         command: Option<u16>,
     },
     /// The master's log time.
@@ -33,7 +33,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// The master's time that it carries.
+    /// The master's log time that the message carries.
     pub fn time(&self) -> Millis {
         match self {
             Message::Entry { entry, .. } => entry.time,
@@ -42,26 +42,26 @@ impl Message {
     }
 }
 
-/// Undelivered messages by number, oldest first, each with the millisecond from the start at which it was sent.
+/// The numbers of the undelivered messages, oldest first, each with the millisecond since the start at which it was sent.
 pub type Link = Vec<(u64, u32)>;
 
 /// The replica, and what is needed to judge it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReplicaSide {
-    /// The machine.
+    /// The engine's replica.
     pub replica: SerialReplica<MemoryStore>,
-    /// What the master stored after the entries that the replica has published.
+    /// The master's store after the entries that the replica has published.
     pub master_then: Dump,
-    /// The last entry that wrote the value of a key.
+    /// The last entry that wrote the value of each key.
     pub writers: BTreeMap<Key, Lsn>,
-    /// Numbers of the messages whose entries still have to be published, oldest first.
+    /// Numbers of the messages whose entries are received and not published yet, oldest first.
     pub unpublished: Vec<u32>,
     /// The elapsed clock at the last receipt, if log time may be estimated.
     pub received_at: Elapsed,
 }
 
 impl ReplicaSide {
-    /// A replica of an empty history; `limit_ms` is how long silence may last before its log time is estimated.
+    /// A replica of an empty history. `limit_ms`: how long the link may be silent before log time is estimated.
     pub fn new(limit_ms: Option<u64>) -> ReplicaSide {
         ReplicaSide {
             replica: SerialReplica::new(
@@ -75,12 +75,12 @@ impl ReplicaSide {
         }
     }
 
-    /// Those of them whose entries still have to be applied.
+    /// The part of `unpublished` whose entries are not applied yet.
     pub fn unapplied(&self) -> &[u32] {
         &self.unpublished[self.unpublished.len() - self.replica.received().count()..]
     }
 
-    /// Notes what an entry that was just published wrote, and what the master stored after it.
+    /// Notes what a newly published entry wrote, and what the master stored after it.
     pub fn note(&mut self, lsn: Lsn, wrote: &KeySet, master: Dump) {
         match wrote {
             KeySet::Everything => self.writers.values_mut().for_each(|writer| *writer = lsn),
@@ -89,8 +89,8 @@ impl ReplicaSide {
         self.master_then = master;
     }
 
-    /// How a reader who judges at `now` sees the keys that were ever written. A key that is not stored is seen dead,
-    /// whoever removed it: only an entry that writes its value may bring it back.
+    /// How a reader that judges at `now` sees each key that was ever written. A key that is not stored is seen dead, no
+    /// matter which node removed it: only an entry that writes its value may make it alive again.
     pub fn sights(&self, stored: &Dump, now: Millis) -> Saw {
         let keys = self.writers.keys().chain(stored.keys());
         let sight = |key: &Key| {
@@ -102,13 +102,13 @@ impl ReplicaSide {
     }
 }
 
-/// How readers of the replica saw the keys.
+/// How readers of the replica saw each key last.
 pub type Saw = BTreeMap<Key, Sight>;
 
-/// What the master's readers could see, oldest first, from the moment that the replica's reader saw last.
+/// The views that the master's readers could have, oldest first, from the moment on that the replica's reader saw last.
 pub type Moments = Vec<Arc<Visible>>;
 
-/// The keys whose value a master's command wrote, given the entry that it came to.
+/// The keys whose value a command of the master wrote, given the entry that it resulted in.
 pub fn wrote(command: &Command, entry: &Entry) -> KeySet {
     match (command.kind(), &entry.payload) {
         (Kind::Deadline, _) => KeySet::empty(),
@@ -117,7 +117,7 @@ pub fn wrote(command: &Command, entry: &Entry) -> KeySet {
     }
 }
 
-/// The master's `moments` with those added that come after `from`, up to `to`, while it stores `stored`.
+/// The master's `moments`, plus those that follow after `from` and up to `to` while it stores `stored`.
 pub fn moments_with(moments: &[Arc<Visible>], stored: &Dump, (from, to): (Millis, Millis)) -> Moments {
     let mut moments = moments.to_vec();
     for instant in instants_between(stored, from, to) {
@@ -129,8 +129,8 @@ pub fn moments_with(moments: &[Arc<Visible>], stored: &Dump, (from, to): (Millis
     moments
 }
 
-/// The instants after `from`, to `to` itself, at which readers of what is stored see something else: keys that die on the way
-/// do so one after the other.
+/// The instants after `from` and up to `to`, `to` included, at which readers of `stored` see something new: keys that die
+/// in between die one after the other.
 fn instants_between(stored: &Dump, from: Millis, to: Millis) -> BTreeSet<Millis> {
     let deadlines = stored.values().filter_map(|stored| stored.deadline);
     deadlines.filter(|deadline| from < *deadline && *deadline < to).chain([to]).collect()

@@ -1,13 +1,13 @@
-//! Address — a URL → choice, program, setting and path; and back, so that every view can be opened elsewhere. Pure.
+//! Address — a URL ↔ choice, program, setting and path, so that every view can be opened again elsewhere. Pure.
 //!
 //! ```text
 //! /explore/ordering/key_hash?program=SET a 1; FLUSHDB&workers=3&path=0.0.2&at=1
-//!          └ model  └ choice          │               │         │           └ of the path's steps the first is shown
+//!          └ model  └ choice          │               │         │           └ how many of the path's steps are shown
 //!                                     │               │         └ numbers of steps, in the model's order
-//!                                     │               └ what is not as usual
+//!                                     │               └ a setting that is not the default
 //!                                     └ lines, or commands with `;` between them
 //! /catalogue/R06/explore?path=0.0.2&skew=1000&under=cure
-//!            └ a known bug's own program and setting    └ what cures it, in place of what has it
+//!            └ a known bug's own program and setting    └ the cure in place of the choice that has the bug
 //! ```
 
 use super::problem::Problem;
@@ -22,15 +22,15 @@ use maud::{Markup, html};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// Writes of a program that can be explored: each step's page tells the whole path again.
+/// Maximum number of writes of a program that can be explored: the page of each step shows the whole path again.
 pub const WRITES_MAX: usize = 24;
-/// Steps of a path.
+/// Maximum number of steps of a path.
 const STEPS_MAX: usize = 400;
 
-/// The largest skew in milliseconds: no clock begins before the instant 0.
+/// The largest skew in milliseconds: with it no clock begins before the instant 0.
 const SKEW_MS_MAX: i64 = 999_999_999;
 
-/// What may be set, and how far: name, label, range.
+/// The settings, each with its name, label and range.
 pub const SETTINGS: &[(&str, &str, &str, RangeInclusive<i64>)] = &[
     ("ordering", "workers", "workers", 1..=4),
     ("ordering", "crashes", "crashes at most", 0..=2),
@@ -40,29 +40,29 @@ pub const SETTINGS: &[(&str, &str, &str, RangeInclusive<i64>)] = &[
     ("expiry", "apart", "1: delivered, applied and published in steps", 0..=1),
 ];
 
-/// A known bug, or its cure.
+/// A known bug, under the choice that has it or under its cure.
 #[derive(Clone, Copy, Debug)]
 pub struct OfBug {
-    /// Its row.
+    /// Its row in the catalogue.
     pub case: &'static Case,
     /// How the models show it.
     pub bug: &'static Bug,
-    /// Whether what cures it takes the place of what has it.
+    /// Whether the cure runs instead of the choice that has the bug.
     pub is_cured: bool,
 }
 
 impl OfBug {
-    /// What the program is run on.
+    /// The choice that runs the program.
     pub fn choice(self) -> Choice {
         if self.is_cured { self.bug.cure } else { self.bug.with }
     }
 
-    /// The program with what it is run on.
+    /// The experiment of the program under this choice.
     pub fn experiment(self) -> Experiment {
         self.bug.experiment(self.choice())
     }
 
-    /// Where this story of the bug can be walked; the beginning where it cannot.
+    /// The page and the path on which this story of the bug can be walked; the beginning if it has no such path.
     pub fn same_path(self, story: &Story) -> (Typed, Path) {
         let experiment = self.experiment();
         let is_there = |skew_ms: &i64| {
@@ -77,26 +77,26 @@ impl OfBug {
     }
 }
 
-/// A choice, a program as it was typed, and a setting.
+/// A choice, a program as typed, and a setting.
 #[derive(Clone, Debug)]
 pub struct Typed {
     /// The choice.
     pub choice: Choice,
     /// The program's lines.
     pub text: String,
-    /// How far time and faults go.
+    /// The bounds on time and faults.
     pub extent: Extent,
-    /// The known bug whose program, setting and fault are walked; of `extent` only the skew counts then.
+    /// The known bug whose program, setting and fault are walked, if any. Then only the skew of `extent` is used.
     pub bug: Option<OfBug>,
 }
 
-/// Why a program cannot be explored.
+/// The reasons why a program cannot be explored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadProgram {
     /// A line is wrong.
     #[error(transparent)]
     Line(#[from] program::ProgramError),
-    /// There is nothing to replicate.
+    /// It has no write, so there is nothing to replicate.
     #[error("there is no write in it, so there is nothing to replicate")]
     Empty,
     /// It is too long.
@@ -107,7 +107,7 @@ pub enum BadProgram {
 }
 
 impl Typed {
-    /// The choice's own example.
+    /// The choice with its own example program.
     pub fn default_of(choice: Choice) -> Typed {
         let text = match choice.kind() {
             Kind::Ordering(_) => "SET a 1\nFLUSHDB",
@@ -116,7 +116,7 @@ impl Typed {
         Typed { choice, text: text.to_owned(), extent: Extent::default(), bug: None }
     }
 
-    /// What a URL asks for. Problems: no such choice, a setting out of range.
+    /// The choice, program and setting in a URL. Problems: an unknown choice, or a setting out of range.
     pub fn of(model: &str, choice: &str, asked: &Asked) -> Result<Typed, Problem> {
         let choice = Choice::named(model, choice, None)
             .map_err(|error| Problem::unknown(error.to_string(), choices()))?;
@@ -125,14 +125,17 @@ impl Typed {
         Ok(Typed { text, extent: extent(asked)?, choice, bug: None })
     }
 
-    /// What a URL asks for of a known bug. Problems: no such bug, or none that is shown; a skew that is not its own.
+    /// The bug, choice and skew in a URL of a known bug. Problems: an unknown bug, or one that is not shown; a skew that the bug
+    /// does not have.
     pub fn of_bug(id: &str, asked: &Asked) -> Result<Typed, Problem> {
         let case = catalogue::find(id).ok_or_else(|| Problem::no_bug(id))?;
         let bug = case.bug().ok_or_else(|| Problem::no_bug(id))?;
         let is_cured = match asked.get("under").map(String::as_str) {
             None | Some("bug") => false,
             Some("cure") => true,
-            Some(other) => return Err(Problem::value(format!("under: '{other}' is neither bug nor cure"))),
+            Some(other) => {
+                return Err(Problem::value(format!("under: '{other}' is neither 'bug' nor 'cure'")));
+            }
         };
         let of = OfBug { case, bug, is_cured };
         let experiment = of.experiment();
@@ -140,8 +143,8 @@ impl Typed {
         let usual = skews_ms.first().copied().unwrap_or_default();
         let skew_ms = asked.get("skew").map_or(Some(usual), |text| i64::from_str(text).ok());
         let skew_ms = skew_ms.filter(|skew_ms| skews_ms.contains(skew_ms));
-        let skew_ms =
-            skew_ms.ok_or_else(|| Problem::value(format!("skew: it is one of {skews_ms:?} here")))?;
+        let skew_ms = skew_ms
+            .ok_or_else(|| Problem::value(format!("skew: for this bug it must be one of {skews_ms:?}")))?;
         Ok(Typed::at_bug(of, skew_ms))
     }
 
@@ -152,7 +155,7 @@ impl Typed {
         Typed { choice, text: of.bug.program.join("\n"), extent, bug: Some(of) }
     }
 
-    /// The experiment that is walked; of a known bug under one skew.
+    /// The experiment that is walked; for a known bug, under one skew.
     pub fn experiment(&self, program: &Program) -> Experiment {
         match self.bug {
             Some(of) => of.experiment().at_skew(self.extent.skew_ms),
@@ -165,14 +168,14 @@ impl Typed {
         self.bug.map_or_else(|| self.choice.name(), |of| of.choice().name())
     }
 
-    /// What is walked, in a sentence or two: what the choice does, and the fault on it.
+    /// A description of what is walked, in a sentence or two: what the choice does, and the fault in it.
     pub fn in_words(&self) -> String {
         let fault = self.bug.and_then(|of| of.choice().fault());
         let fault = fault.map(|fault| format!(" With a fault: {}.", fault.in_words())).unwrap_or_default();
         words::choice(self.choice) + &fault
     }
 
-    /// The program. Errors: it cannot be explored.
+    /// The parsed program. Errors: it cannot be explored.
     pub fn parse(&self) -> Result<Program, BadProgram> {
         let program = program::parse(self.text.as_bytes())?;
         match program.commands.len() {
@@ -182,12 +185,12 @@ impl Typed {
         }
     }
 
-    /// The same under another choice.
+    /// The same program and setting under another choice.
     pub fn under(&self, choice: Choice) -> Typed {
         Typed { choice, ..self.clone() }
     }
 
-    /// The address of the explore page, at the beginning.
+    /// The address of the explore page, at the beginning of the path.
     pub fn explore(&self) -> String {
         self.explore_path(&[], None)
     }
@@ -197,12 +200,12 @@ impl Typed {
         self.address("explore", "", path, at)
     }
 
-    /// The address of the page that goes this path under `other`, too; of a known bug, under its cure.
+    /// The address of the page that also follows this path under `other`; for a known bug, under its cure.
     pub fn compare(&self, other: Choice, path: &[usize]) -> String {
         self.address("compare", &format!("/{}", other.name()), path, None)
     }
 
-    /// The address of a file of the path's first `at` steps.
+    /// The address of a file for the path's first `at` steps.
     pub fn export(&self, file: &str, path: &[usize], at: usize) -> String {
         self.address("export", &format!("/{file}"), path, Some(at))
     }
@@ -268,7 +271,7 @@ fn extent(asked: &Asked) -> Result<Extent, Problem> {
             number(asked, name, *value, range).map_err(|text| Problem::value(format!("{label}: {text}")))?;
     }
     let [workers, crashes, passes, delay, skew_ms, apart] = got;
-    // In range, so each fits.
+    // The numbers are in range, so each fits its type.
     Ok(Extent {
         workers: usize::try_from(workers).unwrap_or(usual.workers),
         crashes: u8::try_from(crashes).unwrap_or(usual.crashes),
@@ -279,14 +282,14 @@ fn extent(asked: &Asked) -> Result<Extent, Problem> {
     })
 }
 
-/// A number of the query, or what it usually is.
+/// A number in the query, or `usual` if it is missing.
 pub fn number(asked: &Asked, name: &str, usual: i64, range: &RangeInclusive<i64>) -> Result<i64, String> {
     let Some(text) = asked.get(name).filter(|text| !text.is_empty()) else { return Ok(usual) };
     let number = i64::from_str(text).ok().filter(|number| range.contains(number));
     number.ok_or_else(|| format!("'{text}' is not a number from {} to {}", range.start(), range.end()))
 }
 
-/// The numbers of a path, and how many of them are shown.
+/// The numbers of a path, and how many of its steps are shown.
 pub fn path(asked: &Asked) -> Result<(Path, usize), Problem> {
     let text = asked.get("path").map_or("", String::as_str);
     let path = Path::from_str(text).map_err(|error| Problem::value(format!("path: {error}")))?;
@@ -299,7 +302,7 @@ pub fn path(asked: &Asked) -> Result<(Path, usize), Problem> {
     Ok((path, usize::try_from(at).unwrap_or_default()))
 }
 
-/// A program of a URL as lines: it has some already, or commands with `;` between them.
+/// A program of a URL as lines: the URL has lines, or commands with `;` between them.
 pub fn lines(text: &str) -> String {
     if text.contains('\n') {
         return text.replace('\r', "");
@@ -307,7 +310,7 @@ pub fn lines(text: &str) -> String {
     text.split(';').map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
-/// The inverse of [`lines`]: in one line where that is not ambiguous.
+/// The inverse of [`lines`]: one line if that is unambiguous.
 fn in_line(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let is_plain = lines.len() > 1 && !lines.iter().any(|line| line.is_empty() || line.contains(';'));

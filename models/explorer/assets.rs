@@ -14,7 +14,7 @@ const ASSETS: &[(&str, &str, &str)] = &[
     ("htmx.LICENSE", "text/plain; charset=utf-8", include_str!("assets/htmx.LICENSE")),
 ];
 
-/// The asset of that name.
+/// Answers with the asset of that name.
 pub async fn get(Path(name): Path<String>) -> Response {
     match ASSETS.iter().find(|(known, ..)| *known == name) {
         Some((_, kind, text)) => {

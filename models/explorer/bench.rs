@@ -8,57 +8,57 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Bytes of a summary that are read: thousands of rows.
+/// Maximum number of bytes of a summary that are read: enough for thousands of rows.
 const BYTES_MAX: u64 = 4 << 20;
 
-/// Figures that are shown without a click.
+/// Maximum number of figures that are shown without a click.
 const FEW: usize = 12;
 
-/// What measured it, as `target/bench/machine.json` has it.
+/// The machine that measured, as `target/bench/machine.json` describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 struct Machine {
     machine: String,
     cores: u64,
-    /// ISO 8601.
+    /// The date in ISO 8601.
     date: String,
     commit: String,
 }
 
-/// Why there is nothing to compare.
+/// The reasons why there is nothing to compare.
 enum Nothing {
-    /// Nobody has run the benches.
+    /// The benches have not run.
     NotRun,
     /// The file cannot be read.
     Damaged(String),
 }
 
-/// The page. `folder` is where the benches left their results.
+/// The page. `folder`: where the benches write their results.
 pub fn page_of(folder: &Path) -> Markup {
     let file = folder.join("summary.json");
     let body = html! {
         h1 { "Benches" }
         @match read(&file) {
             Ok((measured, since)) => {
-                p.lead { "How fast each way of replicating is, as measured in this checkout." }
+                p.lead { "The speed of each way of replicating, as measured in this checkout." }
                 (measured_on(machine(&folder.join("machine.json")).as_ref(), since))
-                p.quiet { "Bars: each value beside the greatest of its table. The percentage is the share of the limit: the part of what this machine could do without any ordering." }
+                p.quiet { "Bars: each value relative to the greatest in its table. The percentage is the share of the limit, which is what this machine could do without any ordering." }
                 (pivot::tables(&measured))
                 details open[measured.len() <= FEW] { summary { "Every figure" } (tables(&measured)) }
             }
             Err(Nothing::NotRun) => {
                 p.lead { "Nothing has been measured in this checkout yet." }
-                p.note { code { "cargo bench" } " measures and leaves its results where this page looks for them, " code { (file.display()) } "; then load the page again." }
+                p.note { code { "cargo bench" } " measures and writes its results to the file that this page reads, " code { (file.display()) } "; then load the page again." }
             }
             Err(Nothing::Damaged(why)) => {
                 p.problem role="alert" { "The results in " code { (file.display()) } " cannot be read: " (why) "." }
-                p { code { "cargo bench" } " makes them anew." }
+                p { code { "cargo bench" } " writes them again." }
             }
         }
     };
     page::page("Benches", &body)
 }
 
-/// When, on what machine, of which commit.
+/// When it was measured, on which machine, and at which commit.
 fn measured_on(machine: Option<&Machine>, since: Option<SystemTime>) -> Markup {
     html! {
         dl.facts {
@@ -80,7 +80,7 @@ fn measured_on(machine: Option<&Machine>, since: Option<SystemTime>) -> Markup {
     }
 }
 
-/// What the benches said of the machine. `None`: nothing, or nothing that can be read.
+/// The benches' description of the machine. `None`: there is none, or it cannot be read.
 fn machine(file: &Path) -> Option<Machine> {
     let mut text = String::new();
     std::fs::File::open(file).ok()?.take(BYTES_MAX).read_to_string(&mut text).ok()?;
@@ -101,6 +101,6 @@ fn read(file: &Path) -> Result<(Vec<Measured>, Option<SystemTime>), Nothing> {
     match measured.iter().find(|one| one.value < 0.0 || !one.share_of_limit.is_none_or(|it| it >= 0.0)) {
         None if measured.is_empty() => Err(Nothing::Damaged("there is nothing in it".to_owned())),
         None => Ok((measured, since)),
-        Some(odd) => Err(Nothing::Damaged(format!("{} of {} is less than nothing", odd.bench, odd.choice))),
+        Some(odd) => Err(Nothing::Damaged(format!("{} of {} is below zero", odd.bench, odd.choice))),
     }
 }

@@ -1,5 +1,5 @@
-//! Catalogue — the known bugs → a table with filters, and a page a bug: its shortest counterexample, found while the
-//! page is made, and its cure. Pure.
+//! Catalogue — the known bugs → a table with filters, and a page for each bug with its cure and its shortest
+//! counterexample, which is found while the page is made. Pure.
 
 use super::address::{OfBug, Typed};
 use super::lanes::lanes_html;
@@ -11,7 +11,7 @@ use crate::models::story::Story;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
 
-/// Which rows are asked for: nothing is everything.
+/// The rows that are asked for. An empty filter asks for all rows.
 #[derive(Clone, Copy)]
 struct Filter<'a> {
     system: Option<&'a str>,
@@ -36,9 +36,9 @@ impl Filter<'_> {
     }
 }
 
-/// Whose bug it is: some are of several systems.
+/// The systems that have the bug; some bugs are of several systems.
 fn systems(case: &Case) -> impl Iterator<Item = &'static str> {
-    // `Pika 3.5.5` is Pika.
+    // The version is dropped: `Pika 3.5.5` is Pika.
     case.system.split(", ").filter_map(|name| name.split(' ').next())
 }
 
@@ -47,7 +47,7 @@ fn kind_of(case: &Case) -> &'static str {
     section.map_or("", |section| section.name)
 }
 
-/// The table of all rows, or of those that the address asks for. Problems: no such system or kind.
+/// The table of all rows, or of the rows that the address asks for. Problems: an unknown system or kind.
 pub fn table(asked: &Asked) -> Answer {
     let filter = Filter {
         system: asked.get("system").map(String::as_str),
@@ -59,15 +59,15 @@ pub fn table(asked: &Asked) -> Answer {
         return Err(Problem::value(format!("system: no bug of '{name}' is known")));
     }
     if let Some(name) = filter.kind.filter(|name| !kinds.contains(name)) {
-        return Err(Problem::value(format!("kind: '{name}' is none of {}", kinds.join(", "))));
+        return Err(Problem::value(format!("kind: '{name}' is not one of {}", kinds.join(", "))));
     }
     let of_system = |system| Filter { system, ..filter };
     let of_kind = |kind| Filter { kind, ..filter };
     let shown = catalogue::all().filter(|case| filter.takes(case)).count();
     let body = html! {
         h1 { "Known bugs" }
-        p.lead { "Replication bugs of Pika and its peers, each on the shortest program that shows it: what has the bug breaks a promise, and what \
-            cures it keeps the promise in every schedule. A bug's page runs both searches when it is opened." }
+        p.lead { "Replication bugs of Pika and its peers, each on the shortest program that shows it. The choice with the bug breaks an invariant; the \
+            cure keeps the invariant in every schedule. A bug's page runs both searches when it is opened." }
         nav.filters aria-label="Which bugs" {
             (filters("system", filter.system, all.into_iter().collect(), &of_system))
             (filters("kind", filter.kind, kinds, &of_kind))
@@ -77,12 +77,12 @@ pub fn table(asked: &Asked) -> Answer {
             @let cases: Vec<&Case> = section.cases.iter().filter(|case| filter.takes(case)).collect();
             @if !cases.is_empty() { (rows(section.title, &cases)) }
         }
-        @if shown == 0 { p.note { "No row is of both. " a href="/catalogue" { "Show all" } "." } }
+        @if shown == 0 { p.note { "No row matches both filters. " a href="/catalogue" { "Show all" } "." } }
     };
     Ok(page::page("Known bugs", &body))
 }
 
-/// One line of links; the one that is chosen leads back to all.
+/// One line of links; the link of the chosen filter leads back to all rows.
 fn filters<'a>(
     name: &str,
     chosen: Option<&str>,
@@ -122,7 +122,7 @@ fn rows(title: &str, cases: &[&Case]) -> Markup {
     }
 }
 
-/// The page of one bug. `results` are what tests left behind. Problems: no such bug.
+/// The page of one bug. `results`: what tests left. Problems: an unknown bug.
 pub fn bug(id: &str, results: &[TestResult], progress: &Progress) -> Answer {
     let case = catalogue::find(id).ok_or_else(|| Problem::no_bug(id))?;
     let rows = catalogue::tasks(&[case]).iter().flat_map(|task| task.run(progress)).collect();
@@ -148,7 +148,7 @@ pub fn bug(id: &str, results: &[TestResult], progress: &Progress) -> Answer {
     Ok(page::page(&format!("{}: {}", case.id, case.system), &body))
 }
 
-/// The shortest counterexample, and where to go on with it.
+/// The shortest counterexample, and links to continue with it.
 fn told(case: &'static Case, bug: &'static Bug, story: &Story) -> Markup {
     html! {
         section aria-labelledby="happened" {
@@ -164,7 +164,7 @@ fn told(case: &'static Case, bug: &'static Bug, story: &Story) -> Markup {
     }
 }
 
-/// Links to the same path step by step, and beside the cure.
+/// Links to the same path step by step, and side by side with the cure.
 fn explored(case: &'static Case, bug: &'static Bug, story: &Story) -> Markup {
     let (typed, path) = OfBug { case, bug, is_cured: false }.same_path(story);
     let cure = Typed::at_bug(OfBug { case, bug, is_cured: true }, typed.extent.skew_ms);

@@ -1,7 +1,8 @@
-//! Crew — the few threads on which all searches of all pages run, for as long as the explorer does.
+//! Crew — the few threads on which the searches of all pages run, for as long as the explorer runs.
 //!
-//! Threads of their own and not of a pool that grows and shrinks: what a search frees, the allocator keeps for the
-//! thread that it ran on. So the next search takes it again, and memory does not grow with the number of searches.
+//! These threads are fixed; they do not belong to a pool that grows and shrinks. The allocator keeps what a search frees
+//! for the thread that the search ran on. So the next search uses that memory again, and memory does not grow with the
+//! number of searches.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
@@ -9,12 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Threads that wait for jobs; they end when this is dropped and their jobs are done.
+/// Threads that wait for jobs. When the crew is dropped, they finish their jobs and end.
 #[derive(Debug)]
 pub struct Crew(Mutex<Sender<Job>>);
 
 impl Crew {
-    /// So many threads. Panics: if the system has no thread left.
+    /// A crew of this many threads. Panics: if the system cannot start a thread.
     pub fn new(threads: usize) -> Crew {
         let (sender, receiver) = channel::<Job>();
         let receiver = Arc::new(Mutex::new(receiver));
@@ -24,7 +25,7 @@ impl Crew {
                 loop {
                     let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(job) = job else { return };
-                    // Whoever waits for its result learns of a panic by the result that never comes.
+                    // A caller that waits for the job's result notices a panic because the result's channel closes.
                     let _ = catch_unwind(AssertUnwindSafe(job));
                 }
             });
@@ -32,10 +33,10 @@ impl Crew {
         Crew(Mutex::new(sender))
     }
 
-    /// Hands over a job; the first thread that is free does it.
+    /// Queues a job; the first free thread runs it.
     pub fn give(&self, job: impl FnOnce() + Send + 'static) {
         let sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The threads live as long as the sender.
+        // The threads live as long as the sender, so this cannot fail.
         let _ = sender.send(Box::new(job));
     }
 }

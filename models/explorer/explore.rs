@@ -1,4 +1,4 @@
-//! Explore — one path of one choice: what happened, what may come next, what both nodes hold, what holds. Pure.
+//! Explore — one path of one choice: its steps, the possible next steps, the content of both nodes, the invariants. Pure.
 
 use super::address::{self, OfBug, Typed};
 use super::export::Files;
@@ -14,23 +14,23 @@ use crate::models::story::{KeyRow, Story};
 use crate::models::walk::{Finding, Next, View};
 use maud::{Markup, html};
 
-/// States that a page looks at to say what the program can break: a tenth of a second.
+/// Maximum number of states that a page looks at to say what the program can break: a tenth of a second.
 const STATES_MAX: usize = 50_000;
 
-/// Where the page stands: the path of its URL, of which the first `at` steps are shown.
+/// The position of the page: the path of its URL, of which the first `at` steps are shown.
 struct Spot<'a> {
     typed: &'a Typed,
     path: &'a [usize],
     at: usize,
-    /// After these steps.
+    /// The view after these steps.
     view: &'a View,
-    /// For each step of the path what it broke.
+    /// For each step of the path, the invariants that it broke.
     broken: &'a [Vec<&'static str>],
     found: &'a [Finding],
     files: &'a Files<'a>,
 }
 
-/// The page, as far as `progress` lets its search go. Problems: the program, the setting or the path is not what it should be.
+/// Builds the page, as far as `progress` lets its search run. Problems: the program, the setting or the path is wrong.
 pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
     let (path, at) = address::path(asked)?;
     let model = model(typed)?;
@@ -78,7 +78,7 @@ impl Spot<'_> {
         }
     }
 
-    /// What clients send, with what they have sent already.
+    /// The commands of clients, with those already sent marked.
     fn program(&self) -> Markup {
         let sent = self.view.story.steps.iter().filter(|step| step.who == "client").count();
         html! {
@@ -95,7 +95,7 @@ impl Spot<'_> {
         self.typed.explore_path(self.path, Some(at))
     }
 
-    /// Back, forward, play, the jumps; and every step of the path by its number.
+    /// Back, forward, play and the jumps, and a link with its number for every step of the path.
     fn steps(&self) -> Markup {
         let end = self.path.len();
         let first_broken = self.broken.iter().position(|names| !names.is_empty()).map(|step| step + 1);
@@ -143,7 +143,7 @@ impl Spot<'_> {
         let went_on = self.path.get(self.at).copied();
         html! {
             h2 #next { "What may come next" }
-            @if self.view.next.is_empty() { p.quiet { "Nothing: this is an end. Go back, or choose another program." } }
+            @if self.view.next.is_empty() { p.quiet { "Nothing: no step is possible here. Go back, or choose another program." } }
             ol.possible hx-boost="true" hx-target="#main" hx-select="#main" hx-swap="outerHTML show:none" {
                 @for (number, next) in self.view.next.iter().enumerate() {
                     li { (self.one(number, next, went_on == Some(number))) }
@@ -155,7 +155,7 @@ impl Spot<'_> {
     fn one(&self, number: usize, next: &Next, is_ahead: bool) -> Markup {
         let digit = (number < 9).then_some(number + 1);
         let path: Vec<usize> = self.path[..self.at].iter().copied().chain([number]).collect();
-        // A step along the path keeps what comes after it.
+        // A step along the path keeps the rest of the path.
         let href = if is_ahead { self.here(self.at + 1) } else { self.typed.explore_path(&path, None) };
         let changes = changes(&self.view.story.keys, &next.step.keys);
         html! {
@@ -205,11 +205,12 @@ impl Spot<'_> {
         }
     }
 
-    /// A known bug beside its cure; and its program under any choice, where what has it is one.
+    /// A known bug side by side with its cure; also its program under any choice, if the choice that has the bug is built
+    /// in.
     fn other_side(&self, of: OfBug) -> Markup {
         let there = Typed::at_bug(OfBug { is_cured: !of.is_cured, ..of }, self.typed.extent.skew_ms);
         let free = Typed { bug: None, ..self.typed.clone() };
-        let words = if of.is_cured { "What has the bug" } else { "The cure" };
+        let words = if of.is_cured { "The choice with the bug" } else { "The cure" };
         html! {
             section aria-labelledby="others" {
                 h2 #others { (words) ": " code { (there.name()) } }
@@ -245,7 +246,7 @@ impl Spot<'_> {
     }
 }
 
-/// What the last step broke, an invariant a line; nothing where it broke none.
+/// The invariants that the last step broke, one in each line; nothing if it broke none.
 pub fn broken(story: &Story) -> Markup {
     let conclusion = story.conclusion.replace(" Broken: ", "\nBroken: ");
     html! { @if !conclusion.is_empty() {
@@ -253,7 +254,7 @@ pub fn broken(story: &Story) -> Markup {
     } }
 }
 
-/// A link that looks like a button, or what says that there is nowhere to go.
+/// A link that looks like a button; if there is nowhere to go, a disabled button.
 fn button(key: &str, sign: &str, words: &str, href: Option<String>) -> Markup {
     html! {
         @match href {
@@ -263,7 +264,7 @@ fn button(key: &str, sign: &str, words: &str, href: Option<String>) -> Markup {
     }
 }
 
-/// Both nodes side by side, and how long their keys live. `id` is another for each story of a page.
+/// The keys of both nodes side by side, and the lifetimes of their keys. `id` must be unique among the stories of a page.
 pub fn nodes(story: &Story, id: &str) -> Markup {
     html! {
         (drawing::keys(&story.keys, "Both nodes after the last step"))
@@ -271,7 +272,7 @@ pub fn nodes(story: &Story, id: &str) -> Markup {
     }
 }
 
-/// What a step changes in the keys, in words.
+/// The changes that a step makes to the keys, in words.
 fn changes(before: &[KeyRow], after: &[KeyRow]) -> Vec<String> {
     let mut changes = Vec::new();
     let find = |rows: &[KeyRow], key: &str| rows.iter().find(|row| row.key == key).cloned();

@@ -1,5 +1,5 @@
-//! Export — a path of an explore page → files to take along: a page, a drawing, a trace for `replicheck replay`, a test
-//! in Rust. Pure.
+//! Export — a path of an explore page → files to save: a page, a drawing, a trace for `replicheck replay`, a test in
+//! Rust. Pure.
 
 use super::address::{self, Typed};
 use super::problem::Problem;
@@ -14,17 +14,17 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-/// The steps shown, and what can be written of them.
+/// The steps shown, and the files that can be made of them.
 pub struct Files<'a> {
     typed: &'a Typed,
     story: &'a Story,
-    /// What the last step breaks and no earlier one did.
+    /// The first invariant that the last step breaks and no earlier step broke.
     invariant: Option<&'static str>,
-    /// The steps on the model that `replay` has.
+    /// The steps on the model that `replay` uses.
     trace: Option<Trace>,
 }
 
-/// A file: its ending, its type, what it is.
+/// The files, each with its extension, its media type, and what it is.
 const FILES: [(&str, &str, &str); 4] = [
     ("html", "text/html; charset=utf-8", "a page of its own"),
     ("svg", "image/svg+xml", "the drawing"),
@@ -33,7 +33,7 @@ const FILES: [(&str, &str, &str); 4] = [
 ];
 
 impl<'a> Files<'a> {
-    /// Of the path that `view` is the end of.
+    /// The files of the path that ends in `view`.
     pub fn of(typed: &'a Typed, view: &'a View) -> Files<'a> {
         let invariant = view.broken.split_last().and_then(|(last, before)| {
             last.iter().copied().find(|name| !before.iter().any(|names| names.contains(name)))
@@ -41,20 +41,20 @@ impl<'a> Files<'a> {
         Files { typed, story: &view.story, invariant, trace: trace(typed, &view.story, invariant) }
     }
 
-    /// The links below the drawing. Nothing before the first step.
+    /// The links below the drawing. Empty before the first step.
     pub fn links(&self, path: &[usize], at: usize) -> Markup {
         let there = |ending: &str| self.text(ending).is_some();
         html! {
             @if at > 0 {
                 p.files {
-                    "Take these steps along: "
+                    "Save these steps as: "
                     @for (number, (ending, _, what)) in FILES.iter().filter(|(ending, ..)| there(ending)).enumerate() {
                         @if number > 0 { " · " }
                         a href=(self.typed.export(ending, path, at)) download { (what) " (." (ending) ")" }
                     }
                     "."
                     @if self.trace.is_none() { " " span.quiet { "Real nodes cannot go this path, so there is no trace for " code { "replicheck replay" } "." } }
-                    @if self.invariant.is_none() { " " span.quiet { "There is a test in Rust where the last step breaks something." } }
+                    @if self.invariant.is_none() { " " span.quiet { "A test in Rust is available where the last step breaks an invariant." } }
                 }
             }
         }
@@ -67,14 +67,14 @@ impl<'a> Files<'a> {
         format!("{} / {name}{breaks} in {steps} steps", self.typed.choice.model())
     }
 
-    /// The text of the file with this ending, if there is one.
+    /// The text of the file with this extension, if there is one.
     fn text(&self, ending: &str) -> Option<String> {
         let choice = self.typed.choice.name();
         match ending {
             "html" => Some(drawing::document(self.story, &self.title(), &[])),
             "svg" => Some(svg::document(self.story, &self.title())),
             "json" => Some(serde_json::to_string_pretty(self.trace.as_ref()?).ok()? + "\n"),
-            // What has a fault put into it nothing public builds.
+            // The public API cannot build a choice with a seeded fault.
             "rs" if self.typed.bug.is_some_and(|of| of.choice().fault().is_some()) => None,
             "rs" => {
                 let model = self.typed.choice.model();
@@ -85,7 +85,7 @@ impl<'a> Files<'a> {
     }
 }
 
-/// The file. Problems: the path is not what it should be, or there is no such file of it.
+/// Answers with the file. Problems: the path is wrong, or it has no such file.
 pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Problem> {
     let (path, at) = address::path(asked)?;
     let path = &path[..at];
@@ -106,7 +106,7 @@ pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Prob
     Ok(([(CONTENT_TYPE, (*kind).to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response())
 }
 
-/// The steps as the model of `replay` has them.
+/// The steps as a trace on the model that `replay` uses.
 fn trace(typed: &Typed, story: &Story, invariant: Option<&str>) -> Option<Trace> {
     match typed.bug {
         Some(of) if !of.bug.no_replay.is_empty() => None,

@@ -1,4 +1,4 @@
-//! Home — why FLUSHDB breaks a replica and what cures it; the matrices of all choices. Pure.
+//! Home — why FLUSHDB breaks a replica and what the cure is; the matrices of all choices. Pure.
 
 use super::address::Typed;
 use super::matrix::{self, Line, Reach};
@@ -18,8 +18,8 @@ pub fn home(searches: &Arc<Searches>, asked: &Asked, progress: &Progress) -> Ans
         (why(progress))
         section aria-labelledby="verdicts" {
             h2 #verdicts { "Every choice, every short program, every schedule" }
-            p { "Each line is a way of replicating, each column a promise: " span.bad { "✗ n" } " broken, and the link shows the \
-                shortest way there, n steps; " span.good { "✓" } " holds in every state that can be reached within the bounds." }
+            p { "Each line is a way of replicating, each column an invariant: " span.bad { "✗ n" } " means broken, and the link shows the \
+                shortest path to it, of n steps; " span.good { "✓" } " means that it holds in every state that can be reached within the bounds." }
             div #run data-stream={ "/matrix/stream?" (reach.query()) } data-over=(is_over) {
                 p.run {
                     button #toggle type="button" hidden { "Stop" }
@@ -34,7 +34,7 @@ pub fn home(searches: &Arc<Searches>, asked: &Asked, progress: &Progress) -> Ans
     Ok(page::page("Which ways of replicating are safe", &body))
 }
 
-/// The first screen: the founding bugs, each in two sentences with one link to watch it.
+/// The first screen: the founding bugs, each in two sentences, with one link to watch it.
 fn why(progress: &Progress) -> Markup {
     html! {
         h1 { "Why FLUSHDB breaks a replica" }
@@ -55,7 +55,7 @@ fn why(progress: &Progress) -> Markup {
     }
 }
 
-/// Watch it go wrong; the same schedule under the cures.
+/// Links: watch the bug happen, and the same schedule under the cures.
 fn links(model: &str, choice: &str, invariant: &str, cures: &[&str], progress: &Progress) -> Markup {
     let Ok(choice) = Choice::named(model, choice, None) else { return html! {} };
     let typed = Typed::default_of(choice);
@@ -75,7 +75,7 @@ fn links(model: &str, choice: &str, invariant: &str, cures: &[&str], progress: &
     }
 }
 
-/// Both matrices and their bounds, with what is known.
+/// Both matrices and their bounds, with the results known so far.
 fn tables(known: &Finished) -> Markup {
     let choices = Choice::all();
     let lines = matrix::lines(&choices, |number| known.get(&number).map(Arc::as_ref), &[]);
@@ -88,7 +88,7 @@ fn tables(known: &Finished) -> Markup {
     }
 }
 
-/// How far the searches are, in words.
+/// How far the searches have come, in words.
 pub fn status(known: &Finished, watched: &[(String, Watched)], is_over: bool) -> Markup {
     let all = 2 * Choice::all().len();
     html! {
@@ -102,7 +102,7 @@ pub fn status(known: &Finished, watched: &[(String, Watched)], is_over: bool) ->
 fn form(reach: &Reach) -> Markup {
     html! {
         form.fields.reach method="get" action="/" {
-            h3 { "Look further, or less far" }
+            h3 { "Change the bounds" }
             @for ((name, label, range), value) in matrix::FIELDS.iter().zip(reach.values()) {
                 label { (label) " " input type="number" name=(name) value=(value) min=(range.start()) max=(range.end()); }
             }

@@ -1,15 +1,15 @@
-//! Lanes — a story → its drawing, as the terminal and the exports have it. Pure.
+//! Lanes — a story → its drawing, the same as in the terminal and in exported files. Pure.
 
 use crate::models::drawing::html;
 use crate::models::story::Story;
 use maud::Markup;
 
-/// The swim lanes of a story, and the steps in words. `id` is another for each story of a page.
+/// The swim lanes of a story, and its steps in words. `id` must be unique among the stories of a page.
 pub fn lanes_html(story: &Story, id: &str) -> Markup {
-    html::lanes(story, id, "What happened, a step a row", html::WIDE)
+    html::lanes(story, id, "What happened, one row for each step", html::WIDE)
 }
 
-/// The same beside another story.
+/// The swim lanes of a story that is side by side with another story.
 pub fn lanes_beside(story: &Story, id: &str) -> Markup {
-    html::lanes(story, id, "What happened, a step a row", html::HALF)
+    html::lanes(story, id, "What happened, one row for each step", html::HALF)
 }

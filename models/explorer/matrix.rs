@@ -1,4 +1,5 @@
-//! Matrix — rows of verdicts → a table a model, a choice a line; and the bounds that a visitor may choose. Pure.
+//! Matrix — rows of verdicts → a table for each model, with a line for each choice; and the bounds that a visitor may
+//! choose. Pure.
 
 use super::address::{self, Typed};
 use super::problem::Problem;
@@ -14,24 +15,24 @@ use crate::models::report::{promise, steps};
 use crate::models::verdict::{Row, Verdict};
 use maud::{Markup, html};
 
-/// How far a matrix's searches go.
+/// The bounds of a matrix's searches.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reach {
-    /// Commands of a program.
+    /// Maximum number of commands of a program.
     pub length: usize,
-    /// Workers, crashes, passes of time, delay.
+    /// Bounds on workers, crashes, passages of time, delay.
     pub extent: Extent,
     /// The largest skew, either way, in ticks of half of the longest lifetime.
     pub skew_ticks: i8,
 }
 
-/// Commands of a program, at least and at most: with one less nothing is put to the test.
+/// The range of `length`: with fewer commands nothing is put to the test.
 const LENGTHS: std::ops::RangeInclusive<i64> = 2..=5;
 const LENGTH_USUAL: i64 = 3;
-/// The length that is searched before all others, so that what is broken shows at once.
+/// The length that is searched first, so that broken invariants show at once.
 const LENGTH_EARLY: usize = 2;
 
-/// What may be chosen: name, label, range.
+/// The bounds that may be chosen, each with its name, label and range.
 pub const FIELDS: &[(&str, &str, std::ops::RangeInclusive<i64>)] = &[
     ("length", "commands of a program", LENGTHS),
     ("workers", "workers", 1..=3),
@@ -42,7 +43,7 @@ pub const FIELDS: &[(&str, &str, std::ops::RangeInclusive<i64>)] = &[
 ];
 
 impl Reach {
-    /// What a URL asks for. Problems: a number out of range.
+    /// The bounds that a URL asks for. Problems: a number out of range.
     pub fn of(asked: &Asked) -> Result<Reach, Problem> {
         let (usual, usual_skew) = (Extent::default(), ExpiryBounds::QUICK.skew_ticks_max);
         let mut got = Reach { length: 0, extent: usual, skew_ticks: usual_skew }.values();
@@ -52,7 +53,7 @@ impl Reach {
                 .map_err(|text| Problem::value(format!("{label}: {text}")))?;
         }
         let [length, workers, crashes, passes, delay, skew] = got;
-        // In range, so each fits.
+        // The numbers are in range, so each fits its type.
         Ok(Reach {
             length: usize::try_from(length).unwrap_or_default(),
             extent: Extent {
@@ -73,7 +74,7 @@ impl Reach {
         [length, workers, crashes, passes, delay, self.skew_ticks.into()]
     }
 
-    /// The query that asks for it.
+    /// The query that asks for these bounds.
     pub fn query(&self) -> String {
         let pairs = FIELDS.iter().zip(self.values()).map(|((name, ..), value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("&")
@@ -97,8 +98,8 @@ impl Reach {
         (ordering, expiry)
     }
 
-    /// First every choice on the shortest programs, then every choice as far as asked: task n + number of choices is
-    /// task n again, further.
+    /// The tasks: first every choice on the shortest programs, then every choice within the bounds asked for. With c
+    /// choices, task n + c is for the same choice as task n, with longer programs.
     pub fn tasks(&self) -> Vec<Task> {
         self.tasks_of(STATES_MAX)
     }
@@ -112,19 +113,19 @@ impl Reach {
     }
 }
 
-/// A choice and what is known of it.
+/// A choice and its known results.
 pub struct Line<'a> {
     /// The choice.
     pub choice: Choice,
-    /// What the search came to.
+    /// The result of the search.
     pub done: Option<&'a Done>,
-    /// What the search of the shortest programs came to.
+    /// The result of the search of the shortest programs.
     pub early: Option<&'a Done>,
-    /// The search under way.
+    /// The search that is running.
     pub watched: Option<Watched>,
-    /// Whether a program of the visitor's own is judged.
+    /// Whether a visitor's own program is judged.
     pub own_program: bool,
-    /// Where the choice's name leads to.
+    /// The address that the choice's name links to.
     pub href: String,
 }
 
@@ -146,7 +147,7 @@ pub fn table(model: &str, lines: &[Line<'_>]) -> Markup {
     }
 }
 
-/// A name that may be broken after its underscores.
+/// A name in which a line may break after underscores.
 fn broken_name(name: &str) -> Markup {
     html! { @for (at, part) in name.split('_').enumerate() { @if at > 0 { "_" wbr; } (part) } }
 }
@@ -167,7 +168,7 @@ pub fn row(line: &Line<'_>) -> Markup {
         tr id=(id(line.choice)) class=[line.watched.map(|_| "running")] {
             th scope="row" {
                 a href=(line.href) { code { (line.choice.name().replacen('+', "\u{200b}+", 1)) } }
-                // On a narrow screen, in place of the column.
+                // On a narrow screen this replaces the column.
                 @if !state.is_empty() { small.count aria-hidden="true" { (state) " states" } }
             }
             @for name in line.choice.invariants() { td { (line.cell(name)) } }
@@ -219,7 +220,7 @@ impl Line<'_> {
     }
 }
 
-/// The lines of a matrix that is filled.
+/// The lines of a matrix, with the results known so far.
 pub fn lines<'a>(
     choices: &[Choice],
     done: impl Fn(usize) -> Option<&'a Done>,
@@ -237,7 +238,7 @@ pub fn lines<'a>(
     choices.iter().enumerate().map(line).collect()
 }
 
-/// What ✓ rests on: the bounds of the finished searches, each once.
+/// The bounds of the finished searches, each once: ✓ is relative to them.
 pub fn bounds_in_words(lines: &[Line<'_>]) -> Markup {
     let mut bounds: Vec<&str> = Vec::new();
     for row in lines.iter().filter_map(|line| line.done).flat_map(|done| &done.rows) {
@@ -250,7 +251,7 @@ pub fn bounds_in_words(lines: &[Line<'_>]) -> Markup {
     } }
 }
 
-/// The searches under way: states, states a second, depth.
+/// The running searches: states, states per second, depth.
 pub fn watched_in_words(watched: &[(String, Watched)]) -> Markup {
     html! {
         @for (name, watched) in watched {
@@ -269,7 +270,7 @@ mod tests {
     use crate::models::search::Progress;
     use allocation_counter::measure;
 
-    /// A 64th, so that tables which double are as full as with all.
+    /// A 64th, at which tables that double in size are as full as with all states.
     const PART: usize = 64;
 
     fn furthest(length: Option<usize>) -> Reach {
@@ -278,8 +279,8 @@ mod tests {
         Reach { length: length.unwrap_or(reach.length), ..reach }
     }
 
-    /// Runs the model's searches with `few` and with `many` states, and holds the memory of the difference to what is promised.
-    /// Gives how many of the longer searches reach their limit.
+    /// Runs the model's searches with `few` and with `many` states, and checks the difference in memory against the
+    /// promised limits. Returns how many of the longer searches reach their limit.
     fn run(model: &str, reach: &Reach, (few, many): (usize, usize)) -> usize {
         let (short, tasks) = (reach.tasks_of(few), reach.tasks_of(many));
         let mut cut_short = 0;
@@ -299,7 +300,8 @@ mod tests {
 
     #[test]
     fn reach_the_furthest_of_orderings_needs_no_more_memory_than_is_promised() {
-        // The longest programs need most before the first state, and hide what states need; shorter ones show it.
+        // The longest programs need the most memory before the first state, which hides what the states need; shorter
+        // ones show it.
         let of = |length| run("ordering", &furthest(length), (1, STATES_MAX / PART));
         let cut_short: usize = [Some(3), None].map(of).into_iter().sum();
         assert!(cut_short > 15, "{cut_short} searches reach their limit");
@@ -307,7 +309,8 @@ mod tests {
 
     #[test]
     fn reach_the_furthest_of_policies_needs_no_more_memory_than_is_promised() {
-        // Nodes and messages take most of the memory of a short search, and are soon all known: what follows is measured.
+        // In a short search most memory is for nodes and messages, and soon no new ones are found. What follows after
+        // that is measured.
         let few = STATES_MAX / PART;
         let cut_short = run("expiry", &furthest(None), (few, 4 * few));
         assert_eq!(cut_short, crate::expiry::Policy::ALL.len(), "each reaches its limit");

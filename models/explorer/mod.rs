@@ -1,20 +1,21 @@
-//! Explorer — a browser's requests → pages: verdicts, any path step by step, two choices side by side. Does I/O:
-//! sockets, threads, the clock that a search's limit needs.
+//! Explorer — a browser's requests → pages: verdicts, any path step by step, two choices side by side. Does I/O: sockets,
+//! threads, and a clock for the time limit of a search.
 //!
 //! ```text
 //! /                       why FLUSHDB breaks a replica; the matrices, filled while the searches run
 //! /explore/MODEL/CHOICE   one path: ?program=SET a 1; FLUSHDB&path=0.0.1&at=2&workers=2…
-//! /compare/MODEL/A/B      A's path, and how far B can follow
-//! /program                a program of one's own, judged under any choices
-//! /export/MODEL/CHOICE/E  a path as a file with the ending E
+//! /compare/MODEL/A/B      A's path, and how far B can follow it
+//! /program                a visitor's own program, judged under any choices
+//! /export/MODEL/CHOICE/E  a path as a file with the extension E
 //! /catalogue              known bugs; /catalogue/ID is one of them, with its shortest counterexample
-//! /catalogue/ID/explore   its path step by step; …/compare beside the cure; …/export/E as a file
+//! /catalogue/ID/explore   its path step by step; …/compare side by side with the cure; …/export/E as a file
 //! /bench                  strategies compared by what `cargo bench` measured in this checkout
 //! ```
 //!
-//! Every page but the matrices is computed from its URL and forgotten: nothing is kept for a visitor. A search lives
-//! as long as the connection that watches it. What is kept is bounded: the rows of finished searches, one set for
-//! each bounds that the form offers. No page needs a script to be read; scripts add keys, play and live numbers.
+//! Every page except the matrices is computed from its URL alone, and no state is kept for a visitor. A search runs as
+//! long as the connection that watches it is open. The state that is kept is bounded: the rows of finished searches, one
+//! set for each combination of bounds that the form offers. Every page can be read without scripts; scripts add keys,
+//! play and live numbers.
 
 mod address;
 mod assets;
@@ -52,25 +53,25 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::net::TcpListener;
 
-/// What a URL asks for: names and values, percent-decoded.
+/// The query of a URL: names and values, percent-decoded.
 type Asked = BTreeMap<String, String>;
 
 type Answer = Result<Markup, Problem>;
 
-/// Only what this server sends is loaded, and nobody else may frame it.
+/// The browser loads only what this server sends, and no other site may embed a page in a frame.
 const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     frame-ancestors 'none'; form-action 'self'; base-uri 'none'";
 
-/// What the pages show of this checkout.
+/// The files of this checkout that pages show.
 #[derive(Clone, Debug, Default)]
 pub struct Checkout {
-    /// What `cargo test` left behind of the catalogue's bugs.
+    /// The results that `cargo test` left for the catalogue's bugs.
     pub results: Vec<TestResult>,
-    /// The folder in which `cargo bench` leaves its results.
+    /// The folder to which `cargo bench` writes its results.
     pub bench_results: PathBuf,
 }
 
-/// What all pages share.
+/// The state that all pages share.
 #[derive(Clone)]
 struct Shared {
     searches: Arc<run::Searches>,
@@ -89,7 +90,7 @@ impl FromRef<Shared> for Arc<Checkout> {
     }
 }
 
-/// The pages.
+/// The routes of all pages.
 pub fn router(checkout: Checkout) -> Router {
     Router::new()
         .route("/", get(home))
@@ -196,7 +197,7 @@ async fn bench(State(searches): Pages, State(checkout): State<Arc<Checkout>>) ->
     blocking(&searches, move |_| Ok(bench::page_of(&checkout.bench_results))).await
 }
 
-/// Ends the searches of a page when its request goes.
+/// Stops the searches of a page when its request is dropped.
 struct EndsWithRequest(Arc<Progress>);
 
 impl Drop for EndsWithRequest {
@@ -205,8 +206,8 @@ impl Drop for EndsWithRequest {
     }
 }
 
-/// A page takes milliseconds of work: not on the threads that answer others, and only a few at a time. Its searches,
-/// one after the other, go by the progress that it is given.
+/// Runs the work for a page, which takes milliseconds, outside the threads that answer other requests, and only a few at
+/// a time. Its searches run one after the other, under the progress that it is given.
 async fn blocking<T: Send + 'static>(
     searches: &run::Searches,
     page: impl FnOnce(&Progress) -> Result<T, Problem> + Send + 'static,
@@ -215,7 +216,7 @@ async fn blocking<T: Send + 'static>(
     let progress = Arc::new(Progress::default());
     let _ends = EndsWithRequest(Arc::clone(&progress));
     let work = move || {
-        // Until the work ends, whether or not anybody still waits for it.
+        // The permit is held until the work ends, even if the request was dropped.
         let _permit = permit;
         page(&progress)
     };
@@ -227,7 +228,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::channel;
 
-    /// Spins until it is told to stop, and says when it began and when it ended.
+    /// A job that spins until it is told to stop, and reports when it began and when it ended.
     fn endless(said: std::sync::mpsc::Sender<&'static str>) -> impl FnOnce(&Progress) -> Result<(), Problem> {
         move |progress| {
             let _ = said.send("began");
@@ -251,6 +252,6 @@ mod tests {
         request.abort();
         let ended = heard.recv_timeout(std::time::Duration::from_secs(60));
         runtime.shutdown_background();
-        assert_eq!(ended, Ok("ended"), "the search goes on though its page is gone");
+        assert_eq!(ended, Ok("ended"), "the search goes on though its request was dropped");
     }
 }

@@ -1,4 +1,4 @@
-//! Opened — an address → the model that its page walks, or the problem that is shown in its place. Pure.
+//! Opened — an address → the model that its page walks, or the problem that is shown instead. Pure.
 
 use super::address::{self, BadProgram, Typed};
 use super::problem::Problem;
@@ -20,7 +20,7 @@ pub fn model(typed: &Typed) -> Result<Model, Problem> {
     }
 }
 
-/// A path that does not exist, with the part of it that does.
+/// The problem of a path that does not exist, with links to the part of it that does.
 pub fn no_path(typed: &Typed, path: &[usize], error: &NoPath) -> Problem {
     let good = match error {
         NoPath::Waits { step, .. }
@@ -39,7 +39,7 @@ pub fn no_path(typed: &Typed, path: &[usize], error: &NoPath) -> Problem {
     Problem::path(format!("{error}."), &nearest)
 }
 
-/// The form that asks for another program or setting; `bad` is what is wrong with this program.
+/// The form for another program or setting. `bad`: what is wrong with this program.
 pub fn form(typed: &Typed, bad: Option<&BadProgram>) -> Markup {
     let page = format!("/explore/{}/{}", typed.choice.model(), typed.choice.name());
     html! {

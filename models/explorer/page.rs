@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-/// A document that loads nothing from anywhere else.
+/// A document that loads nothing from other sites.
 pub fn page(title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -37,7 +37,7 @@ pub fn page(title: &str, body: &Markup) -> Markup {
     }
 }
 
-/// No style of its own, nothing evaluated, and a step keeps the place on the page.
+/// htmx adds no style and evaluates no code, and a step keeps the scroll position.
 const HTMX: &str = r#"{"includeIndicatorStyles":false,"allowEval":false,"scrollIntoViewOnBoost":false,"historyCacheSize":0}"#;
 
 fn keys() -> Markup {

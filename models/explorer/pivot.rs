@@ -1,4 +1,5 @@
-//! Pivot — measured numbers → for each thing that was varied a small table: a choice a line, a value of it a column. Pure.
+//! Pivot — measured numbers → a small table for each varied parameter: one line for each choice, one column for each
+//! value. Pure.
 //!
 //! ```text
 //! entries/s by workers (flushdb 1%)        1          2          4
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 type Params = BTreeMap<String, Value>;
 
-/// One table: what was varied, and all else alike.
+/// One table: one parameter is varied, all others are equal.
 struct Pivot<'a> {
     bench: &'a str,
     unit: &'a str,
@@ -23,10 +24,10 @@ struct Pivot<'a> {
     rows: Vec<&'a Measured>,
 }
 
-/// Choices compared on fewer values than this show no course.
+/// Minimum number of values in a table: fewer show no trend.
 const VALUES_MIN: usize = 2;
 
-/// A table for each thing that was varied while all else stayed alike.
+/// The tables, one for each parameter that was varied while all others were equal.
 pub fn tables(measured: &[Measured]) -> Markup {
     html! { @for pivot in &pivots(measured) { (table(pivot)) } }
 }
@@ -63,7 +64,7 @@ fn pivots(measured: &[Measured]) -> Vec<Pivot<'_>> {
     pivots
 }
 
-/// A number, or the one that a word begins with: `1%`.
+/// A number, or the number at the beginning of a word: `1%`.
 fn size(value: &Value) -> f64 {
     let word = || value.as_str()?.trim_end_matches(|letter: char| !letter.is_ascii_digit()).parse().ok();
     value.as_f64().or_else(word).unwrap_or(f64::MAX)
@@ -100,12 +101,12 @@ fn table(pivot: &Pivot<'_>) -> Markup {
     }
 }
 
-/// What was varied, in words.
+/// The varied parameter, in words.
 fn varied_in_words(name: &str) -> &str {
     if name == "flushdb" { "share of FLUSHDB" } else { name }
 }
 
-/// A bar beside the greatest of its table, the value, and the share of the limit.
+/// A bar relative to the greatest value of the table, the value, and the share of the limit.
 fn cell(one: &Measured, greatest: f64) -> Markup {
     let percent = if greatest > 0.0 { (one.value / greatest * 100.0).clamp(0.0, 100.0) } else { 0.0 };
     html! {

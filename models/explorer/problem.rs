@@ -1,23 +1,23 @@
-//! Problem — what is wrong with a request → a page that says so and links to what is right. Pure.
+//! Problem — what is wrong with a request → a page that says so and links to valid addresses. Pure.
 
 use super::page;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-/// Why a page cannot be shown.
+/// The reason why a page cannot be shown.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
     title: &'static str,
-    /// What is wrong, in a sentence.
+    /// The error, in a sentence.
     text: String,
-    /// What is shown below it.
+    /// The content shown below that sentence.
     help: Markup,
 }
 
 impl Problem {
-    /// No page has this address; `choices` are links to all choices.
+    /// No page has this address. `choices`: links to all choices.
     pub fn no_page(choices: &Markup) -> Problem {
         Problem {
             status: StatusCode::NOT_FOUND,
@@ -28,7 +28,7 @@ impl Problem {
         }
     }
 
-    /// A model or choice is not known; `choices` are links to all choices.
+    /// A model or choice is unknown. `choices`: links to all choices.
     pub fn unknown(text: String, choices: Markup) -> Problem {
         Problem { status: StatusCode::NOT_FOUND, title: "No such choice", text, help: choices }
     }
@@ -41,19 +41,19 @@ impl Problem {
         Problem { status: StatusCode::NOT_FOUND, title: "No such bug", text, help }
     }
 
-    /// A value in the URL is not what it should be.
+    /// A value in the URL is invalid.
     pub fn value(text: String) -> Problem {
         let help = html! { p { "Go " a href="/" { "back to the verdicts" } "." } };
-        Problem { status: StatusCode::BAD_REQUEST, title: "This address says something odd", text, help }
+        Problem { status: StatusCode::BAD_REQUEST, title: "This address is not valid", text, help }
     }
 
-    /// A path cannot be gone; `nearest` are addresses of what can.
+    /// A path does not exist. `nearest`: addresses of paths that do.
     pub fn path(text: String, nearest: &[(String, String)]) -> Problem {
         let help = html! { ul { @for (href, words) in nearest { li { a href=(href) { (words) } } } } };
         Problem { status: StatusCode::NOT_FOUND, title: "No such path", text, help }
     }
 
-    /// A program that cannot be explored, in a form in which it can be mended.
+    /// A program cannot be explored. `form`: the program in a form, to be corrected.
     pub fn program(text: String, form: Markup) -> Problem {
         Problem {
             status: StatusCode::BAD_REQUEST,

@@ -1,4 +1,5 @@
-//! Program — commands that a visitor types → the verdicts on exactly this program, under the choices picked. Pure.
+//! Program — commands that a visitor types → the verdicts on exactly this program, under the choices that are picked.
+//! Pure.
 
 use super::address::{self, BadProgram, Typed, WRITES_MAX, choices};
 use super::matrix::{self, Line};
@@ -18,7 +19,7 @@ const EXAMPLE: &str = "SET a 1\nSET b 1\nMSET a 2 b 2\nFLUSHDB";
 const SECONDS: std::ops::RangeInclusive<i64> = 1..=300;
 const STATES: std::ops::RangeInclusive<i64> = 1_000..=400_000;
 
-/// What a visitor wants judged.
+/// A visitor's order to judge a program.
 pub struct Order {
     /// The program's lines.
     pub text: String,
@@ -28,12 +29,12 @@ pub struct Order {
     policy: String,
     workers: usize,
     states_max: usize,
-    /// When all searches are stopped.
+    /// After how many seconds all searches are stopped.
     pub seconds: u64,
 }
 
 impl Order {
-    /// What a URL asks for. Problems: a number out of range.
+    /// The order in a URL. Problems: a number out of range.
     pub fn of(asked: &Asked) -> Result<Order, Problem> {
         let number = |name: &str, usual: i64, range| {
             address::number(asked, name, usual, range)
@@ -51,7 +52,7 @@ impl Order {
         })
     }
 
-    /// How the choices' pages go on from here.
+    /// The extent of the choices' pages that this page links to.
     pub fn extent(&self) -> Extent {
         Extent { workers: self.workers, ..Extent::default() }
     }
@@ -61,7 +62,7 @@ impl Order {
         Typed { text: self.text.clone(), ..Typed::default_of(any) }.parse()
     }
 
-    /// The searches. Problems: the program or a choice is not what it should be.
+    /// The searches. Problems: the program or a choice is wrong.
     pub fn tasks(&self) -> Result<Vec<Task>, Problem> {
         let program =
             self.program().map_err(|error| Problem::program(in_words(&error), self.form(Some(&error))))?;
@@ -69,7 +70,7 @@ impl Order {
             OrderingBounds { workers: self.workers, states_max: self.states_max, ..OrderingBounds::QUICK },
             ExpiryBounds { states_max: self.states_max, ..ExpiryBounds::QUICK },
         );
-        // A note tells it, and another run draws other schedules.
+        // A note shows the seed; another run draws other schedules.
         let seed = fastrand::u64(..1_000_000);
         let mut tasks = Vec::new();
         for (model, name) in [("ordering", &self.strategy), ("expiry", &self.policy)] {
@@ -110,8 +111,8 @@ impl Order {
                     (select("strategy", "strategy", "ordering", &self.strategy))
                     (select("policy", "expiry policy", "expiry", &self.policy))
                     label { "workers " input type="number" name="workers" value=(self.workers) min="1" max="4"; }
-                    label { "seconds at most " input type="number" name="seconds" value=(self.seconds) min=(SECONDS.start()) max=(SECONDS.end()); }
-                    label { "states of a search at most " input type="number" name="states" value=(self.states_max) min=(STATES.start()) max=(STATES.end()); }
+                    label { "maximum seconds " input type="number" name="seconds" value=(self.seconds) min=(SECONDS.start()) max=(SECONDS.end()); }
+                    label { "maximum states of a search " input type="number" name="states" value=(self.states_max) min=(STATES.start()) max=(STATES.end()); }
                     button type="submit" { "Check this program" }
                 }
             }
@@ -125,8 +126,8 @@ pub fn program(asked: &Asked) -> Answer {
     let judged = asked.contains_key("program").then(|| order.tasks()).transpose()?;
     let body = html! {
         h1 { "Your own program" }
-        p.lead { "Type what clients send to the master. Every schedule of exactly this program is tried: who goes next, how late the link \
-            delivers, where a crash hits. Beyond six writes (five where time counts) schedules are drawn at random, and the verdict says "
+        p.lead { "Type what clients send to the master. Every schedule of exactly this program is tried: the order of steps, the delays of \
+            the link, the moment of a crash. Beyond six writes (five where time counts) schedules are drawn at random, and the verdict says "
             em { "sampled" } "." }
         (order.form(None))
         @if let Some(judged) = &judged { (verdicts(&order, judged)) }
@@ -173,7 +174,7 @@ pub fn lines<'a>(
     tasks.iter().enumerate().filter_map(line).collect()
 }
 
-/// How far the searches are, in words.
+/// How far the searches have come, in words.
 pub fn status(done: usize, all: usize, watched: &[(String, Watched)], is_over: bool) -> Markup {
     html! {
         span #status {
@@ -201,15 +202,15 @@ pub fn address(typed: &Typed) -> String {
     format!("/program?{}", order.query())
 }
 
-/// What is wrong with a program, in a sentence.
+/// The error in a program, in a sentence.
 pub fn in_words(error: &BadProgram) -> String {
     match error {
         BadProgram::Line(error) => format!("Line {}: {}.", error.line, error.reason),
-        other => format!("Of this program: {other}."),
+        other => format!("Error in this program: {other}."),
     }
 }
 
-/// The field for a program; a line that is wrong stands above it with the reason.
+/// The field for a program; above it, a line that is wrong with the reason.
 pub fn editor(text: &str, bad: Option<&BadProgram>) -> Markup {
     let bad = bad.and_then(|error| if let BadProgram::Line(error) = error { Some(error) } else { None });
     html! {

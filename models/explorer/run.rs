@@ -1,9 +1,9 @@
-//! Run — the searches that one page watches, one at a time and a few at a time for all pages together, ended when the
-//! page goes.
+//! Run — the searches that one page watches. They run one at a time, and only a few at a time for all pages together.
+//! They end when the page's connection closes.
 //!
-//! Memory: at most [`SEARCHES_MAX`] searches run, of at most [`STATES_MAX`] states each; a state needs at most
-//! [`STATE_BYTES_MAX`], a model with all its programs at most [`MODEL_BYTES_MAX`]. A search's model and states are dropped
-//! when it ends. What stays are the rows of finished ones, for the last [`REACHES_MAX`] bounds.
+//! Memory: at most [`SEARCHES_MAX`] searches run, with at most [`STATES_MAX`] states each; a state needs at most
+//! [`STATE_BYTES_MAX`], and a model with all its programs at most [`MODEL_BYTES_MAX`]. A search's model and states are
+//! dropped when it ends. Only the rows of finished searches are kept, for the last [`REACHES_MAX`] bounds.
 
 use super::address::Typed;
 use super::crew::Crew;
@@ -19,39 +19,39 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Semaphore, oneshot};
 
-/// Searches that run at a time, whoever watches them.
+/// Maximum number of searches that run at a time, for all pages together.
 pub const SEARCHES_MAX: usize = 2;
-/// Unique states of one search.
+/// Maximum number of unique states of one search.
 pub const STATES_MAX: usize = 400_000;
-/// Bytes that a search needs for each of its states, all tables included; a test holds it.
+/// Maximum number of bytes that a search needs for each state, all tables included; checked by a test.
 pub const STATE_BYTES_MAX: usize = 980;
-/// Bytes that a model needs before its first state, its programs above all; a test holds it.
+/// Maximum number of bytes that a model needs before its first state, mostly for its programs; checked by a test.
 pub const MODEL_BYTES_MAX: usize = 57_000_000;
-/// What is left of one gigabyte is for pages, and for what the allocator keeps.
+/// The rest of one gigabyte is for pages, and for memory that the allocator keeps.
 const _: () = assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + STATES_MAX * STATE_BYTES_MAX) <= 900_000_000);
-/// Pages that are computed at a time, each with a small search of its own.
+/// Maximum number of pages that are computed at a time, each with a small search of its own.
 pub const PAGES_MAX: usize = 4;
-/// Bounds of which rows are kept.
+/// Maximum number of bounds for which rows are kept.
 const REACHES_MAX: usize = 8;
 
-/// What a finished task came to, with an address for each counterexample.
+/// The result of a finished task, with an address for each counterexample.
 #[derive(Debug)]
 pub struct Done {
     /// The task's rows.
     pub rows: Vec<Row>,
-    /// For each of them the address of its counterexample.
+    /// For each row, the address of its counterexample.
     pub links: Vec<Option<String>>,
 }
 
 /// Finished tasks by their numbers.
 pub type Finished = BTreeMap<usize, Arc<Done>>;
 
-/// What all pages share.
+/// The state that all pages share.
 #[derive(Debug)]
 pub struct Searches {
     crew: Crew,
     permits: Arc<Semaphore>,
-    /// Pages that are computed at a time.
+    /// Permits for the pages that are computed at a time.
     pub pages: Arc<Semaphore>,
     kept: Mutex<BTreeMap<String, Finished>>,
 }
@@ -68,7 +68,7 @@ impl Default for Searches {
 }
 
 impl Searches {
-    /// The rows that are known for the bounds with this query.
+    /// The known rows for the bounds with this query.
     pub fn known(&self, reach: &str) -> Finished {
         lock(&self.kept).get(reach).cloned().unwrap_or_default()
     }
@@ -90,14 +90,14 @@ impl Searches {
     }
 }
 
-/// Gives the address of a counterexample.
+/// Returns the address of a counterexample.
 type Link = Box<dyn Fn(&Row, &Story) -> Option<String> + Send + Sync>;
 
 /// The tasks of one page.
 pub struct Run {
     tasks: Vec<Task>,
     progress: Vec<Progress>,
-    /// Tasks that are not known from before, in the order in which they are begun.
+    /// The numbers of the tasks without a known result, in the order in which they start.
     order: Vec<usize>,
     begun: AtomicUsize,
     running: Mutex<BTreeMap<usize, Instant>>,
@@ -107,7 +107,7 @@ pub struct Run {
     reach: Option<String>,
 }
 
-/// A run under way; it stops when this is dropped.
+/// A run in progress; it stops when this is dropped.
 pub struct Running(Arc<Run>);
 
 impl std::ops::Deref for Running {
@@ -124,21 +124,22 @@ impl Drop for Running {
     }
 }
 
-/// A task under way.
+/// A running task.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Watched {
     /// Its number.
     pub number: usize,
     /// Unique states so far.
     pub unique: u64,
-    /// Steps of the path to the state looked at now.
+    /// Number of steps to the state that is looked at now.
     pub depth: u64,
     /// Seconds since it began.
     pub seconds: f64,
 }
 
 impl Run {
-    /// The tasks but those of `known`; `link` gives the address of a counterexample. With `reach`, the query of its bounds, rows are kept for it.
+    /// A run of the tasks, except those with a result in `known`. `link` returns the address of a counterexample. With
+    /// `reach`, the query of its bounds, the rows are kept for these bounds.
     pub fn new(
         tasks: Vec<Task>,
         known: Finished,
@@ -158,20 +159,20 @@ impl Run {
         }
     }
 
-    /// Begins: one search after the other, as soon as the searches of other pages leave a thread.
+    /// Starts the run: one search after the other, whenever the searches of other pages leave a thread free.
     pub fn start(self, searches: &Arc<Searches>) -> Running {
         let run = Arc::new(self);
         tokio::spawn(work(Arc::clone(&run), Arc::clone(searches)));
         Running(run)
     }
 
-    /// Ends all searches for good.
+    /// Stops all searches for good.
     fn stop(&self) {
         self.stopped.store(true, Relaxed);
         self.stop_searching();
     }
 
-    /// Ends the searches under way, and those to come, at their first look: their rows say *incomplete*.
+    /// Stops the running searches, and those to come as soon as they start: their rows say *incomplete*.
     pub fn stop_searching(&self) {
         self.progress.iter().for_each(|progress| progress.stop.store(true, Relaxed));
     }
@@ -191,7 +192,7 @@ impl Run {
         &self.tasks
     }
 
-    /// The tasks under way.
+    /// The running tasks.
     pub fn watched(&self) -> Vec<Watched> {
         let watched = |(&number, since): (&usize, &Instant)| Watched {
             number,
@@ -226,10 +227,10 @@ async fn work(run: Arc<Run>, searches: Arc<Searches>) {
         searches.crew.give(move || {
             let done = own.run(number);
             drop(permit);
-            // Nobody waits any more when the explorer ends.
+            // This fails if the explorer has ended; then the result is not needed.
             let _ = sender.send(done);
         });
-        // A search that panicked has told the terminal; its rows stay empty.
+        // A search that panicked has written to the terminal; its rows stay empty.
         let done = searched.await.unwrap_or_else(|_| Done { rows: Vec::new(), links: Vec::new() });
         let done = Arc::new(done);
         lock(&run.running).remove(&number);
@@ -240,8 +241,8 @@ async fn work(run: Arc<Run>, searches: Arc<Searches>) {
     }
 }
 
-/// The address of a counterexample's path. `typed` has its program and choice; its skew is the story's. `None`: the program
-/// alone does not have the path.
+/// The address of a counterexample's path. `typed` has its program and choice; the skew is the story's. `None`: the model
+/// of the program alone does not have this path.
 pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
     let program = typed.parse().ok()?;
     let own = story.own.as_ref()?;
@@ -256,7 +257,7 @@ pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
     is_the_same.then(|| typed.explore_path(&path, None))
 }
 
-/// A panic elsewhere leaves these whole: each change is one step.
+/// Locks a mutex. A panic of another thread leaves its content consistent: each change is one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! Stream — a run under way → server-sent events: the parts of the page that changed. When the connection goes, the
-//! run is stopped.
+//! Stream — a run in progress → server-sent events with the changed parts of the page. The run stops when the connection
+//! closes.
 
 use super::address::Typed;
 use super::matrix::{self, Line, Reach};
@@ -21,10 +21,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How often a page hears of what changed.
+/// How often a page receives changes.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
-/// Events, as they come.
+/// A stream of events as they are sent.
 pub struct Events(mpsc::Receiver<Event>);
 
 impl Stream for Events {
@@ -37,7 +37,7 @@ impl Stream for Events {
 
 type Answer = Result<Sse<axum::response::sse::KeepAliveStream<Events>>, Problem>;
 
-/// The matrices, as their searches go on.
+/// The events of the matrices while their searches run.
 pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
     let reach = Reach::of(&asked)?;
     let extent = reach.extent;
@@ -58,7 +58,7 @@ pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query
     }))
 }
 
-/// The verdicts on one program, as their searches go on.
+/// The events of the verdicts on one program while its searches run.
 pub async fn one_program(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
     let order = program::Order::of(&asked)?;
     let (tasks, seconds) = (order.tasks()?, order.seconds);
@@ -85,7 +85,7 @@ fn named(run: &Run, watched: &[Watched]) -> Vec<(String, Watched)> {
     watched.iter().map(|watched| (name(watched.number), *watched)).collect()
 }
 
-/// Tells what changed until the run is over, its time is up, or nobody listens any more; each end stops the run.
+/// Sends changes until the run is over, its time is up, or the connection has closed; in each case the run then stops.
 fn tell(
     run: Running,
     time_limit: Option<Duration>,
@@ -134,7 +134,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
     use std::sync::atomic::Ordering::Relaxed;
 
-    /// A search that ends only when it is told to.
+    /// A task whose search ends only when it is told to stop.
     fn endless() -> Task {
         Task::new("ordering", "serial".to_owned(), None, |progress| {
             while !progress.stop.load(Relaxed) {
@@ -144,7 +144,7 @@ mod tests {
         })
     }
 
-    /// Waits until no search runs, a minute at most.
+    /// Waits until no search runs, for at most a minute. Returns whether that was reached.
     async fn is_quiet(searches: &Searches) -> bool {
         tokio::time::timeout(Duration::from_secs(60), searches.all_permits()).await.is_ok()
     }
@@ -168,7 +168,7 @@ mod tests {
             is_quiet(&searches).await
         });
         runtime.shutdown_background();
-        assert!(quiet, "the searches go on though nobody listens");
+        assert!(quiet, "the searches go on though the connection has closed");
     }
 
     #[test]

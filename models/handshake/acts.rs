@@ -28,14 +28,15 @@ impl HandshakeModel {
         state.is_later |= later;
     }
 
-    /// The entry that the replica lacks next.
+    /// The next entry that the replica lacks.
     pub(super) fn next_entry(&self, state: &State) -> Option<&Entry> {
         let master = state.master()?;
         let [log, follower] = [master, master.other()].map(|node| self.log(state.folder(node)));
         log.get(follower.last().next())
     }
 
-    /// The replica logs the next entry; one that cannot come next ends the connection. `None`: there is none.
+    /// Delivers the next entry to the replica's log; an entry that cannot come next ends the connection. `None` if there
+    /// is none.
     pub(super) fn deliver(&self, state: &mut State) -> Option<()> {
         let entry = self.next_entry(state)?.clone();
         let replica = state.master()?.other();
@@ -47,7 +48,7 @@ impl HandshakeModel {
         Some(())
     }
 
-    /// A node goes down and starts. `None`: it is to start with a copy that there is not.
+    /// A node goes down and starts. `None` if it would start with a copy that does not exist.
     pub(super) fn restart(
         &self,
         state: &mut State,
@@ -71,7 +72,7 @@ impl HandshakeModel {
         Some(())
     }
 
-    /// A node starts on its folder.
+    /// A node starts with the folder that it has.
     pub(super) fn start(&self, state: &mut State, node: Node, as_master: bool) {
         let mut folder = *state.folder(node);
         if as_master {
@@ -89,7 +90,8 @@ impl HandshakeModel {
         state.is_up = false;
     }
 
-    /// The replica connects. Whether it is refused although its log is a beginning of its master's; `None`: there is no master.
+    /// The replica connects. Returns whether it is refused although its log is a beginning of its master's; `None` if
+    /// there is no master.
     pub(super) fn connect(&self, state: &mut State) -> Option<bool> {
         let node = state.master()?;
         let [master, replica] = [node, node.other()].map(|node| *state.folder(node));
@@ -103,7 +105,7 @@ impl HandshakeModel {
         Some(is_beginning && !state.is_up)
     }
 
-    /// What the master answers.
+    /// The master's answer to the replica's handshake.
     pub(super) fn handshake(&self, master: &Folder, replica: &Folder) -> Result<Resume, Refusal> {
         let [log, follower] = [master, replica].map(|folder| self.log(folder));
         let hello = Hello {
@@ -135,7 +137,7 @@ impl HandshakeModel {
         answer(&history, &hello, place)
     }
 
-    /// The epochs of a log, as the handshake is told of them.
+    /// The history of a log: its epochs, each with its first LSN, as the handshake uses them.
     fn told(&self, log: &Log) -> Vec<(Epoch, Lsn)> {
         match self.setup.choice.epochs {
             Epochs::One if log.last() == Lsn::NONE => Vec::new(),
@@ -144,7 +146,8 @@ impl HandshakeModel {
         }
     }
 
-    /// The checksum at an entry: the number of what it is of. `None`: there is no such entry, or nothing is compared.
+    /// The checksum at an entry: the number of the entries that it covers. `None` if there is no such entry, or nothing
+    /// is compared.
     fn checksum(&self, log: &Log, at: Lsn) -> Option<u32> {
         let entry = log.get(at)?;
         match self.setup.choice.compares {
@@ -158,7 +161,7 @@ impl HandshakeModel {
         }
     }
 
-    /// Whether the replica's log is a beginning of its master's. `None`: there is no master.
+    /// Whether the replica's log is a beginning of its master's. `None` if there is no master.
     pub(super) fn is_beginning(&self, state: &State) -> Option<bool> {
         let master = state.master()?;
         let logs = [master.other(), master].map(|node| state.folder(node).log);
@@ -169,7 +172,7 @@ impl HandshakeModel {
     }
 }
 
-/// The time of an entry; `None`: there is none.
+/// The time of an entry; `None` if there is no such entry.
 pub(super) fn time_of(log: &Log, at: Lsn) -> Option<Millis> {
     log.get(at).map(|entry| entry.time)
 }

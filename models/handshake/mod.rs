@@ -1,20 +1,23 @@
-//! Handshake — the model of two nodes whose folders are copied, put back and started: whose log goes on from whose?
+//! Handshake — the model of two nodes whose folders are copied, restored and started: may the replica's log resume from
+//! the master's?
 //!
-//! Each node is master or replica, and may change. A start takes the folder as it is: as the last run left it, a copy that was put
-//! back, a copy of the other node's, or one without the file `node`. A machine may go back to a snapshot, with the process that runs
-//! on it. The engine's own code says which epoch a start begins ([`crate::binlog::log::epoch_of_start`]), what a log takes
-//! ([`crate::binlog::Log`]) and whether a replica resumes ([`crate::replication::handshake::answer`]).
+//! Each node is a master or a replica, and may change its role. A node starts with its folder as it was left, with a
+//! restored copy, with a copy of the other node's folder, or with a folder without the file `node`. A machine may also
+//! return to a snapshot, together with the process that runs on it. The engine's own code decides which epoch a start
+//! begins ([`crate::binlog::log::epoch_of_start`]), which entries a log takes ([`crate::binlog::Log`]) and whether a
+//! replica resumes ([`crate::replication::handshake::answer`]).
 //!
 //! ```text
-//! node A   1:x          the copy of before entry 1 is put back; 1:y
+//! node A   1:x          a copy from before entry 1 is restored; 1:y
 //! node B   1:x                                                        says: my last entry is 1
 //! ```
 //!
-//! Judged are *convergence*: while the link is up, the replica's log is a beginning of the master's; and *resume*: a replica whose
-//! log is one is not refused. Nothing is purged, and no replica removes a key by itself.
+//! The model judges *convergence*: while the link is up, the replica's log is a beginning of the master's. It also judges
+//! *resume*: a replica whose log is such a beginning is not refused. Nothing is purged, and no replica removes a key by
+//! itself.
 //!
-//! What it deliberately leaves out: two starts never draw the same bits, and two checksums are equal only if what they are of is. A
-//! running engine draws 32 bits a start and compares 32 bits of checksum.
+//! One thing is left out on purpose: in the model two starts never draw the same bits, and two checksums are equal only
+//! if they cover equal entries. A running engine draws 32 bits a start and compares 32 bits of checksum.
 
 mod acts;
 mod model;
@@ -22,7 +25,7 @@ mod story;
 
 pub use model::{Action, Down, Folder, HandshakeModel, Node, State, With};
 
-/// The invariants, in the order of the bits.
+/// Names of the invariants, in the order of their bits.
 pub const INVARIANTS: &[&str] = &["convergence", "resume"];
 
 const SOMETIMES: &[&str] = &[
@@ -30,29 +33,30 @@ const SOMETIMES: &[&str] = &[
     "a replica with entries that resumes after a start or a revert",
 ];
 
-/// Which epochs there are, as far as the handshake is told of them.
+/// Which epochs exist, as far as the handshake sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Epochs {
-    /// One: only numbers are compared.
+    /// One epoch only, so the handshake compares only LSNs.
     One,
-    /// A promotion begins one, and so does a start as master that may have lost entries: the engine's rule until November 2026.
+    /// A promotion begins an epoch, and so does a start as master that may have lost entries: the engine's rule until
+    /// November 2026.
     UncleanStarts,
-    /// Every start as master begins one.
+    /// Every start as master begins an epoch.
     Starts,
 }
 
-/// What the handshake compares beside numbers and epochs.
+/// The data that the handshake compares in addition to LSNs and epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compares {
     /// Nothing: version 1 of the protocol.
     Nothing,
-    /// The checksum of the replica's last entry with that of the master's entry of that number.
+    /// The checksum of the replica's last entry with that of the master's entry at the same LSN.
     LastEntry,
-    /// A checksum of the entries of its epoch up to that one, as nodes do.
+    /// A checksum over the entries of the last entry's epoch up to that entry: the engine's way.
     EntriesOfEpoch,
 }
 
-/// How two histories are told apart.
+/// How a handshake distinguishes two histories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// By epochs.
@@ -62,7 +66,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// Those that are judged, from the weakest to the strongest.
+    /// The choices that are judged, from the weakest to the strongest.
     pub fn all() -> Vec<Choice> {
         [
             (Epochs::One, Compares::Nothing),
@@ -76,7 +80,7 @@ impl Choice {
         .into()
     }
 
-    /// `numbers`, `clean_starts`, `epochs+checksum`.
+    /// The name of the choice, like `numbers`, `clean_starts` or `epochs+checksum`.
     pub fn name(self) -> String {
         let epochs = match self.epochs {
             Epochs::One => "numbers",
@@ -92,39 +96,39 @@ impl Choice {
     }
 }
 
-/// What may happen to a node beside writes and the link.
+/// An event that may happen to a node, besides writes and deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It loses its connection. A start cuts it in any case.
+    /// It loses its connection. A restart cuts the connection in any case.
     Cut,
-    /// It is killed; of its log the last entry may be lost.
+    /// It is killed; the last entry of its log may be lost.
     Kill,
-    /// Its folder is copied, and the copy is put back later.
+    /// Its folder is copied, and the copy is restored later.
     Restore,
-    /// Its folder is copied, and the copy takes the place of the other node's.
+    /// Its folder is copied, and the copy replaces the other node's folder.
     Clone,
     /// The file `node` is removed while it is stopped.
     Removal,
-    /// A master's machine goes back to a snapshot, with the process that runs on it.
+    /// A master's machine returns to a snapshot, together with the process that runs on it.
     Revert,
-    /// It becomes master if it is a replica, replica if it is master.
+    /// It changes its role: a replica becomes master, a master becomes replica.
     Promotion,
 }
 
-/// A kind of accident: its name, what happens, and the writes and starts that its stories need.
+/// A kind of accident: its name, the events, and the numbers of writes and starts that its stories need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// Its name.
     pub name: &'static str,
-    /// What may happen beside stops and starts.
+    /// The events that may happen besides stops and starts.
     pub may: &'static [Event],
-    /// Writes at most.
+    /// Maximum number of writes.
     pub writes_max: u8,
-    /// Starts at most.
+    /// Maximum number of starts.
     pub starts_max: u8,
 }
 
-/// The accidents, each alone.
+/// The accidents, each by itself.
 pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "restart", may: &[Event::Cut], writes_max: 3, starts_max: 3 },
     Scenario { name: "kill", may: &[Event::Kill], writes_max: 3, starts_max: 2 },
@@ -140,10 +144,10 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "promotion", may: &[Event::Promotion], writes_max: 3, starts_max: 3 },
 ];
 
-/// A machine goes back to a snapshot.
+/// A machine returns to a snapshot.
 pub const REVERT: Scenario = Scenario { name: "revert", may: &[Event::Revert], writes_max: 4, starts_max: 1 };
 
-/// All of them together.
+/// All accidents together.
 pub const EVERYTHING: Scenario = Scenario {
     name: "everything",
     may: &[
@@ -160,22 +164,22 @@ pub const EVERYTHING: Scenario = Scenario {
 };
 
 impl Scenario {
-    /// Whether it can part two logs: without that nothing puts *convergence* to the test.
+    /// Whether its events can make two logs diverge: otherwise nothing puts *convergence* to the test.
     pub fn may_part(&self) -> bool {
         self.may.iter().any(|event| *event != Event::Cut)
     }
 
-    /// With so many writes and so many starts more.
+    /// The same scenario with this many writes and this many starts more.
     #[must_use]
     pub fn and(self, writes: u8, starts: u8) -> Scenario {
         Scenario { writes_max: self.writes_max + writes, starts_max: self.starts_max + starts, ..self }
     }
 }
 
-/// A fault to put in.
+/// A fault that the catalogue seeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The master tells of its newest epoch only: who stands in an older one is refused.
+    /// The master knows only its newest epoch: a replica in an older one is refused.
     ForgetsEpochs,
 }
 
@@ -184,17 +188,17 @@ pub enum Fault {
 pub struct Setup {
     /// The choice.
     pub choice: Choice,
-    /// What may happen.
+    /// The events that may happen.
     pub scenario: Scenario,
-    /// The fault.
+    /// The seeded fault, if any.
     pub fault: Option<Fault>,
 }
 
-/// What clients write.
+/// The commands that clients send.
 pub(super) const CONTENTS: [&str; 2] = ["SET x 1", "SET y 1"];
 
 impl Setup {
-    /// Everything that may happen in the scenario.
+    /// The setup with everything that may happen in the scenario.
     pub fn new(choice: Choice, scenario: Scenario) -> Setup {
         Setup { choice, scenario, fault: None }
     }
@@ -203,7 +207,7 @@ impl Setup {
         self.scenario.may.contains(&event)
     }
 
-    /// What one search explores, in words.
+    /// The bounds of one search, in words.
     pub fn in_words(&self) -> String {
         let Scenario { writes_max, starts_max, .. } = self.scenario;
         let mut words = vec![

@@ -1,4 +1,4 @@
-//! The model: states, actions, transitions.
+//! The handshake model itself: states, actions, transitions.
 
 use super::{CONTENTS, Event, Fault, INVARIANTS, SOMETIMES, Setup};
 use crate::binlog::{Entry, Epoch, Log, Payload};
@@ -7,12 +7,12 @@ use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::scenario;
 use stateright::{Model, Property};
 
-/// Which node.
+/// One of the two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Node {
-    /// The one that is master at the beginning.
+    /// The node that is master at the beginning.
     A,
-    /// The other.
+    /// The other node.
     B,
 }
 
@@ -26,36 +26,36 @@ impl Node {
     }
 }
 
-/// A node's folder. What a node runs as, and in which epoch, stands in it before it takes a write: a process has nothing else.
+/// A node's folder. It records the node's role and epoch before the node takes a write; a process has no other state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Folder {
-    /// Number of the log.
+    /// Number of its log.
     pub log: u32,
-    /// The file `node`: the last epoch that was begun here; 0 if it says none.
+    /// The file `node`: the epoch that was last begun in this folder; 0 if it names none.
     pub noted: Epoch,
     /// The file `node`: whether the node follows a master.
     pub follower: bool,
-    /// Whether its files say that nothing can be lost. With fsync *always* they say so while a node runs, too.
+    /// Whether its files say that no entry can be lost. With fsync *always* they say so while the node runs, too.
     pub clean: bool,
 }
 
 /// How a node goes down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Down {
-    /// It is stopped, or killed when all is durable.
+    /// It is stopped, or killed when everything is durable.
     Stopped,
-    /// It is killed when not all is durable; so many entries are lost.
+    /// It is killed when not everything is durable; this many entries are lost.
     Killed(u8),
 }
 
-/// What a node starts with.
+/// The folder that a node starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum With {
-    /// Its folder.
+    /// Its own folder.
     Own,
     /// The copy.
     Copy,
-    /// Its folder, from which the file `node` was removed.
+    /// Its own folder, from which the file `node` was removed.
     NodeRemoved,
 }
 
@@ -64,60 +64,61 @@ pub enum With {
 pub enum Action {
     /// A client sends this write to a master.
     Write {
-        /// To which.
+        /// Which node.
         node: Node,
-        /// Which of the contents.
+        /// Number of the content that it writes.
         content: usize,
-        /// Whether log time has gone on since the entry before.
+        /// Whether log time has advanced since the previous entry.
         later: bool,
     },
     /// The replica receives the next entry.
     Deliver,
     /// The link breaks.
     Cut,
-    /// The replica connects, and says where it is.
+    /// The replica connects, and says how far its log goes.
     Connect,
-    /// A node goes down and starts again. A change of roles of a running node is the same: it opens its folder anew.
+    /// A node goes down and starts again. This covers a running node that changes its role, as it opens its folder again,
+    /// too.
     Restart {
-        /// Which.
+        /// Which node.
         node: Node,
         /// How it goes down.
         down: Down,
-        /// With what it starts.
+        /// The folder that it starts with.
         with: With,
-        /// As what.
+        /// Whether it starts as master; otherwise as replica.
         as_master: bool,
     },
-    /// The folder of a node, which may run, is copied.
+    /// The folder of a node is copied, while the node may be running.
     Copy(Node),
     /// A snapshot of a master's machine is taken.
     Snapshot(Node),
-    /// The machine goes back to it.
+    /// The machine returns to its snapshot.
     Revert,
 }
 
-/// A state.
+/// A state of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// The folders of both nodes.
     pub folders: [Folder; 2],
     /// Whether the link is up.
     pub is_up: bool,
-    /// The copy, and whose it is.
+    /// The copy, and which node's folder it is of.
     pub copy: Option<(Node, Folder)>,
-    /// The snapshot, and of whose machine it is.
+    /// The snapshot, and which node's machine it is of.
     pub snapshot: Option<(Node, Folder)>,
-    /// Whether the machine went back to it.
+    /// Whether the machine has returned to it.
     pub reverted: bool,
-    /// Epochs begun: the bits that the last one drew.
+    /// Number of epochs begun. It stands for the bits that the last one drew.
     pub drawn: u32,
-    /// Writes so far.
+    /// Number of writes so far.
     pub writes: u8,
-    /// Whether log time has gone on.
+    /// Whether log time has advanced since the start.
     pub is_later: bool,
-    /// Starts so far, those at the beginning not counted.
+    /// Number of starts so far, not counting the first start of each node.
     pub starts: u8,
-    /// What the last step broke.
+    /// The invariants that the last step broke.
     pub broken: InvariantSet,
 }
 
@@ -126,7 +127,7 @@ impl State {
         &self.folders[node.index()]
     }
 
-    /// The master, if the other node is a replica.
+    /// The node that is master while the other node is a replica; `None` if there is no such pair.
     pub(super) fn master(&self) -> Option<Node> {
         match self.folders.map(|folder| folder.follower) {
             [false, true] => Some(Node::A),
@@ -136,23 +137,23 @@ impl State {
     }
 }
 
-/// The model of one choice.
+/// The model of one way to distinguish histories.
 pub struct HandshakeModel {
     pub(super) setup: Setup,
     pub(super) contents: Vec<Payload>,
     pub(super) logs: Interner<Log>,
     pub(super) appended: Memo<(u32, Epoch, usize, bool), u32>,
-    /// What checksums are of.
+    /// The lists of entries that checksums cover.
     pub(super) summed: Interner<Vec<Entry>>,
-    /// Of the master's log, its epoch, the replica's log: whether it resumes.
+    /// For the master's log, its epoch and the replica's log: whether the replica resumes.
     pub(super) handshakes: Memo<(u32, Epoch, u32), bool>,
-    /// Of two logs: whether the first is a beginning of the second.
+    /// For two logs: whether the first is a beginning of the second.
     pub(super) beginnings: Memo<(u32, u32), bool>,
     pub(super) witnesses: Witnesses,
 }
 
 impl HandshakeModel {
-    /// The model of these bounds.
+    /// Makes the model of this setup.
     pub fn new(setup: Setup) -> HandshakeModel {
         let contents = scenario::commands(&CONTENTS);
         HandshakeModel {
@@ -172,7 +173,7 @@ impl HandshakeModel {
             return;
         }
         for node in [Node::A, Node::B].into_iter().filter(|node| !state.folder(*node).follower) {
-            // Contents are alike but for their names: the first write is of the first.
+            // Contents differ only in their names, so the first write is always the first content.
             let contents = if state.writes == 0 { 1 } else { self.contents.len() };
             for later in [false, true].into_iter().filter(|later| !later || !state.is_later) {
                 actions.extend((0..contents).map(|content| Action::Write { node, content, later }));
@@ -261,7 +262,7 @@ impl Model for HandshakeModel {
             broken: InvariantSet::default(),
         };
         self.start(&mut state, Node::A, true);
-        // Both had nothing when they met.
+        // Both nodes begin empty and connected.
         vec![State { is_up: true, ..state }]
     }
 

@@ -1,15 +1,16 @@
-//! Ordering and expiry together, plainly — one program × one choice → which invariants break. Pure.
+//! Ordering and expiry together, without optimizations — one program × one choice → the invariants that break. Pure.
 //!
-//! Of the engine: [`Master`], [`Replica`], [`Applier`] with its strategy, the policy, [`crate::invariant`]. A step is one of
-//! these, at any moment:
+//! The engine provides [`Master`], [`Replica`], [`Applier`] with its strategy, the policy, and [`crate::invariant`]. A
+//! step is one of these, at any moment:
 //!
 //! ```text
 //! next command · time passes · heartbeat · oldest message received · next received entry admitted
-//! a worker takes, begins, writes, finishes · cut · publish · crash, then the log from the marker on, in batches of any size
+//! a worker takes, begins, writes, finishes · cut · publish · crash, then recovery from the marker on, in batches of any size
 //! ```
 //!
-//! A strategy that shows prefixes publishes the store as it is with the log time of what is applied; under any other readers are
-//! given the store as it is at any moment. Heartbeats are sent under every policy. A state holds what readers saw *before* it.
+//! A strategy that publishes prefixes publishes the present store with the log time of what is applied. Under any other
+//! strategy, readers see the live store at any moment. Heartbeats are sent under every policy. A state holds what readers
+//! saw *before* it.
 
 use super::{MEMORY, Opinion, Visit, search};
 use crate::apply::{self, Applier, Instants, Worker};
@@ -27,35 +28,35 @@ use crate::time::{Elapsed, Millis, Moment};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
-/// Entries are effects: nothing is executed on the replica.
+/// The instants to apply an entry at. Unused, as entries are effects and the replica executes no command.
 const INSTANTS: fn(&Entry) -> Instants = |_| Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
 
-/// What is asked.
+/// A question to the oracle: what to judge, and within which bounds.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
-    /// A strategy that has been given nothing yet.
+    /// Makes a strategy that has not been given anything.
     pub new: &'a dyn Fn() -> AnyOrdering,
-    /// Whether readers are given a snapshot that is published with its log time.
+    /// Whether readers see a snapshot that is published together with its log time.
     pub snapshots: bool,
-    /// The policy.
+    /// The expiry policy.
     pub policy: &'a dyn ExpiryPolicy,
     /// The commands, each sent once, in their order.
     pub program: &'a [Command],
-    /// Workers of the replica.
+    /// Number of the replica's workers.
     pub workers: usize,
-    /// Crashes at most.
+    /// Maximum number of crashes.
     pub crashes_max: u8,
     /// The master's clock at the beginning.
     pub start: Millis,
-    /// How many times time may pass.
+    /// Maximum number of times that time passes.
     pub passes_max: u8,
-    /// How long a message may be under way.
+    /// How long a message may stay undelivered, in milliseconds.
     pub delay_ms: u64,
-    /// The replica's clock less the master's, in milliseconds.
+    /// The replica's clock minus the master's, in milliseconds.
     pub skew_ms: i64,
 }
 
-/// Which invariants break: *progress* and *past_read* are judged.
+/// The invariants that break, of *progress* and *past_read*.
 pub fn opinion(question: &Question<'_>) -> Opinion {
     let store = Rc::new(MemoryStore::new());
     let replica = Replica::new(Lsn::NONE, LogTime::default(), None, Readers::In);
@@ -81,7 +82,7 @@ pub fn opinion(question: &Question<'_>) -> Opinion {
     search(vec![started], |state| question.visit(state))
 }
 
-/// What is under way to the replica.
+/// A message under way to the replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Message {
     Entry(Lsn),
@@ -95,19 +96,19 @@ struct State {
     /// Undelivered messages, oldest first, each with the time at which it was sent.
     link: VecDeque<(Millis, Message)>,
     applier: Applier<AnyOrdering>,
-    /// Whether a snapshot was asked for and is not published yet.
+    /// Whether a cut was made whose snapshot is not published yet.
     cutting: bool,
     replica: Replica,
     store: Rc<MemoryStore>,
-    /// The store that readers see, where snapshots are published.
+    /// The store that readers see, if snapshots are published.
     given: Rc<MemoryStore>,
     /// The store before each batch since the start, as long as a crash may bring it back.
     before: Vec<Rc<MemoryStore>>,
     /// The end of the replica's own log.
     received: Lsn,
-    /// Whether it has started and its own log is not applied yet.
+    /// Whether it has started and has not yet applied its own log.
     recovers: bool,
-    /// What the master's readers could see, oldest first, from the moment on that a reader of the replica saw last.
+    /// The views that the master's readers could have, oldest first, from the moment on that a reader of the replica saw last.
     moments: Vec<Visible>,
     /// The master's clock.
     now: Millis,
@@ -204,7 +205,7 @@ impl Question<'_> {
         }
     }
 
-    /// A command, a heartbeat if it has news.
+    /// The master's steps: the next command, and a heartbeat if it has news.
     fn of_master(&self, state: &State) -> Steps {
         let now = state.now;
         let command = self.program.get(state.sent).map(|command| {
@@ -236,7 +237,7 @@ impl Question<'_> {
         next
     }
 
-    /// Time passes to a deadline, or to 1 ms before it, on either clock, or to the last moment of the oldest message.
+    /// Time passes to a deadline or to 1 ms before it, on either clock, or to the last moment of the oldest message.
     fn time(&self, state: &State) -> Steps {
         if state.passes == self.passes_max {
             return Vec::new();
@@ -263,7 +264,7 @@ impl Question<'_> {
         found.into_iter().filter(may_come).map(to).collect()
     }
 
-    /// The oldest message is received: an entry is in the replica's log from now on.
+    /// The oldest message is received; an entry is then in the replica's log.
     fn reception(&self, state: &State) -> Steps {
         let mut next = state.clone();
         let Some((_, message)) = next.link.pop_front().filter(|_| !state.recovers) else { return Vec::new() };
@@ -335,7 +336,7 @@ impl Question<'_> {
         Some((format!("worker {} {words}", worker + 1), next))
     }
 
-    /// The next entries of the replica's log applied as one batch: one of them, two, and so on.
+    /// The recovery steps: the next entry of the replica's log, the next two, and so on, are applied as one batch.
     fn recoveries(&self, state: &State) -> Steps {
         let from = state.applier.admitted();
         let recovered = |to: u64| {
@@ -349,7 +350,8 @@ impl Question<'_> {
         (from.0 + 1..=state.received.0).map(recovered).collect()
     }
 
-    /// Once the replica's log is applied, its master says where its own ends, and sends what is missing, then the time.
+    /// Starts the link once the replica has applied its log: the master says where its own log ends, and sends the
+    /// missing entries, then the time.
     fn linked(&self, mut state: State) -> State {
         state.recovers = state.applier.admitted() < state.received;
         if state.recovers {
@@ -364,7 +366,7 @@ impl Question<'_> {
         state
     }
 
-    /// The replica is killed and starts again, with the first so many of its batches on disk and all of its log.
+    /// The replica is killed and starts again. Any number of its first batches may be on disk; its log is complete.
     fn crashes(&self, state: &State) -> Steps {
         if state.crashes_left == 0 || state.received == Lsn::NONE {
             return Vec::new();

@@ -1,18 +1,18 @@
-//! Expiry, plainly — one program × one policy → which invariants break. Pure.
+//! Expiry, without optimizations — one program × one policy → the invariants that break. Pure.
 //!
-//! Of the engine: [`Master`], [`Replica`], the policy, the functions of [`crate::invariant`]. A step is one of these, at any
-//! moment:
+//! The engine provides [`Master`], [`Replica`], the policy, and the functions of [`crate::invariant`]. A step is one of
+//! these, at any moment:
 //!
 //! ```text
 //! next command · time passes · heartbeat · oldest message delivered · master or replica removes one dead key
-//! link goes down, once, and comes back · delivery, application and publication apart
+//! link goes down, once, and comes up again · delivery, application and publication as separate steps
 //! ```
 //!
-//! Time passes to any instant that is worth looking at: a deadline of either node or of a message, or 1 ms before it, on
-//! either clock; the last moment at which the oldest message may come; the end of the patience of log time.
+//! Time passes to any instant at which an answer may change: a deadline of either node or of a message, or 1 ms before
+//! it, on either clock; the last moment at which the oldest message may be delivered; the end of the limit of log time.
 //!
-//! Both groups of invariants, of what is stored and of reads, are judged in one state. Heartbeats are sent under every
-//! policy, whether anybody goes by log time or not. A state holds what readers saw *before* it, as in [`super::ordering`].
+//! Both groups of invariants, of the stored state and of reads, are judged in one state. Heartbeats are sent under every
+//! policy, whether or not it uses log time. A state holds what readers saw *before* it, as in [`super::ordering`].
 
 use super::{MEMORY, Opinion, Visit, search};
 use crate::binlog::{Entry, Epoch, Lsn};
@@ -27,30 +27,30 @@ use crate::time::{Elapsed, Millis, Moment};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
-/// What is asked.
+/// A question to the oracle: what to judge, and within which bounds.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
-    /// The policy.
+    /// The expiry policy.
     pub policy: &'a dyn ExpiryPolicy,
     /// The commands, each sent once, in their order.
     pub program: &'a [Command],
     /// The master's clock at the beginning.
     pub start: Millis,
-    /// How many times time may pass.
+    /// Maximum number of times that time passes.
     pub passes_max: u8,
-    /// How long a message may be under way.
+    /// How long a message may stay undelivered, in milliseconds.
     pub delay_ms: u64,
-    /// The replica's clocks: milliseconds that they are ahead of the master's.
+    /// The replica's skews, in milliseconds ahead of the master's clock.
     pub skews_ms: &'a [i64],
-    /// After which silence log time is estimated; `None`: never.
+    /// The silence after which log time is estimated, in milliseconds; `None`: it is never estimated.
     pub limit_ms: Option<u64>,
     /// Whether the link may go down.
     pub link_down: bool,
-    /// Whether what is delivered is applied and published in steps of their own.
+    /// Whether delivery, application and publication are separate steps.
     pub apart: bool,
 }
 
-/// Which invariants break.
+/// The invariants that break.
 pub fn opinion(question: &Question<'_>) -> Opinion {
     let started = |&skew_ms: &i64| State {
         master: Master::new(MemoryStore::new(), Epoch(1)),
@@ -77,7 +77,7 @@ pub fn opinion(question: &Question<'_>) -> Opinion {
     search(question.skews_ms.iter().map(started).collect(), |state| question.visit(state))
 }
 
-/// What is under way to the replica.
+/// A message under way to the replica.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Message {
     /// An entry, the keys whose value it wrote, what the master stored right after it, and the deadlines that its keys had
@@ -102,19 +102,19 @@ struct State {
     /// Undelivered messages, oldest first, each with the time at which it was sent.
     link: VecDeque<(Millis, Message)>,
     replica: SerialReplica<MemoryStore>,
-    /// What the master stored after the entries that the replica has published.
+    /// The master's store after the entries that the replica has published.
     master_then: Dump,
     /// The last entry, of those published, that wrote the value of a key.
     writers: BTreeMap<Key, Lsn>,
-    /// The received entries that still have to be published, oldest first.
+    /// The received entries that are not published yet, oldest first.
     unpublished: VecDeque<Message>,
-    /// How many of them, the last ones, still have to be applied.
+    /// How many of them, the last ones, are not applied yet.
     unapplied: usize,
     /// The replica's clock at the last receipt.
     silent_since: Millis,
     /// How readers of the replica saw the keys.
     saw: BTreeMap<Key, Sight>,
-    /// What the master's readers could see, oldest first, from the moment on that a reader of the replica saw last.
+    /// The views that the master's readers could have, oldest first, from the moment on that a reader of the replica saw last.
     moments: Vec<Visible>,
     /// The master's clock.
     now: Millis,
@@ -122,13 +122,13 @@ struct State {
     passes: u8,
     /// The latest instant by which a reader of the replica was answered.
     told: Millis,
-    /// Whether that was an estimate of which nothing is promised.
+    /// Whether that was an estimate that the invariants exempt.
     guessed: bool,
-    /// The replica's clock less the master's.
+    /// The replica's clock minus the master's.
     skew_ms: i64,
-    /// Whether the link is down; `None`: it will not go down any more.
+    /// Whether the link is down; `None`: it may not go down any more.
     down: Option<bool>,
-    /// Commands sent.
+    /// Number of commands sent.
     sent: usize,
 }
 
@@ -138,7 +138,7 @@ impl State {
         self.now.offset(self.skew_ms)
     }
 
-    /// What the replica's two clocks say.
+    /// The readings of the replica's two clocks.
     fn moment(&self) -> Moment {
         Moment { elapsed: Elapsed(self.now.0), wall: self.local() }
     }
@@ -178,7 +178,8 @@ impl Question<'_> {
         let (mut saw, mut moments) = (state.saw.clone(), state.moments.clone());
         see(&mut moments, &state.master_holds(), state.now);
         let judges = state.replica.replica().reads_at(self.policy, state.moment(), state.told);
-        // Nothing is refused: a replica to which nothing more can be told may owe an entry, or its readers the time.
+        // No message can come any more, and nothing was refused. Even then the replica may lack an entry, or its readers
+        // the time.
         let is_all_told = state.link.is_empty()
             && state.down != Some(true)
             && state.master.time() == state.now
@@ -229,7 +230,8 @@ impl Question<'_> {
         Visit { broken, steps: steps.into_iter().flatten().map(noted).collect() }
     }
 
-    /// Whether an estimate of `time` comes of a long silence, and passes no entry that was received.
+    /// Whether an estimate of `time` follows a long silence and is not later than the oldest unpublished entry, or
+    /// repeats an earlier estimate of this kind.
     fn is_rightly_estimated(&self, state: &State, time: Millis) -> bool {
         let Some(limit_ms) = self.limit_ms else { return false };
         let is_silent = state.now.0.saturating_sub(state.silent_since.0) > limit_ms;
@@ -255,12 +257,12 @@ impl Question<'_> {
         verdicts.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect()
     }
 
-    /// The master does what `input` asks for, and sends what comes of it. `command`: the client's, if it is one.
+    /// The master executes `input` and sends the results. `command`: the client's command, if `input` is one.
     fn master_acts(&self, state: &State, input: MasterInput, command: Option<&Command>) -> State {
         let (mut next, now) = (state.clone(), state.now);
         let outputs = next.master.step(self.policy, input).expect(MEMORY);
         let around = [state.master_holds(), next.master_holds()];
-        // The master as it was after each entry: before a command's own come those that remove the dead of its keys.
+        // The master as it was after each entry: entries that remove dead keys come before the command's own entry.
         let mut then = state.master.clone();
         for output in outputs {
             let message = match (output, command) {
@@ -312,7 +314,7 @@ impl Question<'_> {
         }
     }
 
-    /// Time passes, if no message is under way for too long by it.
+    /// Time passes, as long as no message stays undelivered for too long.
     fn time(&self, state: &State) -> Steps {
         if state.passes == self.passes_max {
             return Vec::new();
@@ -326,7 +328,8 @@ impl Question<'_> {
         self.worth_looking_at(state, latest, is_down).into_iter().filter(may_come).map(to).collect()
     }
 
-    /// `latest`: the last moment at which the oldest message may come.
+    /// The instants at which an answer may change. `latest`: the last moment at which the oldest message may be
+    /// delivered.
     fn worth_looking_at(&self, state: &State, latest: Option<Millis>, is_down: bool) -> BTreeSet<Millis> {
         let mut all = deadlines(&state.master_holds());
         all.extend(deadlines(&state.replica_holds()));
@@ -442,12 +445,12 @@ fn see(moments: &mut Vec<Visible>, held: &Dump, now: Millis) {
     }
 }
 
-/// The keys whose value an entry wrote for a command: none if that changes deadlines only.
+/// The keys whose value an entry wrote for a command: none if the command changes only deadlines.
 fn wrote(entry: &Entry, command: &Command) -> KeySet {
     if command.kind() == Kind::Deadline { KeySet::empty() } else { entry.keys().into_owned() }
 }
 
-/// How a reader of the replica who judges at `now` sees each key that was ever written.
+/// How a reader of the replica that judges at `now` sees each key that was ever written.
 fn sights(state: &State, held: &Dump, now: Millis) -> BTreeMap<Key, Sight> {
     let mut sights = BTreeMap::new();
     for key in state.writers.keys().chain(held.keys()) {

@@ -1,14 +1,17 @@
-//! Two nodes whose folders are copied and put back, plainly — a choice × what may happen → the shortest way to break each invariant. Pure.
+//! Two nodes whose folders are copied and restored, without optimizations — a choice × possible events → the shortest way
+//! to break each invariant. Pure.
 //!
-//! Of the engine: [`Log`], [`encode`], [`epoch_of_start`], [`answer`]. The rest is written anew: a node is its log and three words
-//! of the file `node`; a step makes a node whole again. Checksums are those of the entries' bytes, not numbers that stand for them.
+//! The engine provides [`Log`], [`encode`], [`epoch_of_start`] and [`answer`]. The rest is written again: a node is its
+//! log and three facts of its files, and each step builds complete nodes. Checksums cover the entries' bytes; no numbers
+//! stand for them.
 //!
 //! ```text
 //! a write · the next entry received · the link cut · the replica connects · a node stopped or killed, and started
-//! a folder copied, once · a snapshot of a master's machine, once · the machine goes back to it, once
+//! a folder copied, once · a snapshot of a master's machine, once · the machine returns to it, once
 //! ```
 //!
-//! Breadth first, level by level, states whole. No step is left out because another one is like it.
+//! The search goes breadth first, level by level, with complete states. No step is left out because of its likeness to
+//! another one.
 
 use crate::binlog::log::epoch_of_start;
 use crate::binlog::{Entry, Epoch, Log, Lsn, Payload, encode};
@@ -19,61 +22,61 @@ use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::mem;
 
-/// How two histories are told apart, and what may happen.
+/// How two histories are distinguished, and which events may happen.
 #[derive(Clone, Copy, Debug)]
 pub struct Question {
     /// Whether epochs are compared.
     pub epochs: bool,
-    /// Whether a start as master that looks clean goes on in the epoch of the last run.
+    /// Whether a start as master that looks clean continues in the epoch of the last run.
     pub clean_starts_go_on: bool,
     /// Whether the checksum of the replica's last entry is compared.
     pub checksum: bool,
-    /// Whether it is that of all entries of its epoch up to there.
+    /// Whether that checksum covers all entries of its epoch up to the last entry.
     pub chained: bool,
-    /// What may happen beside stops and starts.
+    /// The events that may happen besides stops and starts.
     pub may: May,
-    /// Writes at most.
+    /// Maximum number of writes.
     pub writes_max: u8,
-    /// Starts at most.
+    /// Maximum number of starts.
     pub starts_max: u8,
 }
 
-/// What may happen.
+/// The events that may happen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct May {
     /// The link is cut.
     pub cut: bool,
     /// A node is killed.
     pub kill: bool,
-    /// A node's folder is copied, and put back.
+    /// A node's folder is copied, and the copy is restored.
     pub restore: bool,
     /// A node's folder is copied to the other node.
     pub clone: bool,
     /// The file `node` is removed.
     pub removal: bool,
-    /// A master's machine goes back to a snapshot.
+    /// A master's machine returns to a snapshot.
     pub revert: bool,
     /// A node changes its role at a start.
     pub promotion: bool,
 }
 
-/// What the search came to.
+/// The result of the search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shortest {
-    /// Each invariant that breaks, with the steps of a shortest path to there.
+    /// Each invariant that breaks, with the number of steps of a shortest path that breaks it.
     pub broken: BTreeMap<&'static str, usize>,
     /// States visited.
     pub states: usize,
 }
 
-/// A node's folder, which tells what runs on it, too.
+/// A node's folder. It also determines what runs on it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Machine {
     log: Log,
-    /// The file `node`: the epoch begun last, and whether it leads.
+    /// The file `node`: the epoch that was begun last, and whether the node is a master.
     noted: Epoch,
     leads: bool,
-    /// Whether a start would find that nothing is lost.
+    /// Whether a start would find that no entry can be lost.
     sound: bool,
 }
 
@@ -81,7 +84,7 @@ struct Machine {
 struct State {
     machines: [Machine; 2],
     linked: bool,
-    /// Of which node, and what.
+    /// The node whose folder was copied, and the copy.
     copied: Option<(usize, Machine)>,
     frozen: Option<(usize, Machine)>,
     went_back: bool,
@@ -91,7 +94,7 @@ struct State {
     started: u8,
 }
 
-/// Which invariants break, and after how many steps first.
+/// The invariants that break, each with the smallest number of steps.
 pub fn shortest(question: &Question) -> Shortest {
     let new = Machine { log: Log::new(), noted: Epoch(0), leads: false, sound: true };
     let master = Machine { noted: epoch_of_start(&[], Epoch(0), 1), leads: true, ..new.clone() };
@@ -132,7 +135,7 @@ pub fn shortest(question: &Question) -> Shortest {
 }
 
 impl State {
-    /// The node that leads and the one that follows it.
+    /// The master and its replica, if there are both.
     fn pair(&self) -> Option<(usize, usize)> {
         match (self.machines[0].leads, self.machines[1].leads) {
             (true, false) => Some((0, 1)),
@@ -141,7 +144,7 @@ impl State {
         }
     }
 
-    /// Whether each entry of the follower is its master's.
+    /// Whether each entry of the replica is equal to its master's.
     fn follows(&self) -> bool {
         self.pair().is_some_and(|(master, replica)| {
             let [its, own] = [master, replica].map(|node| &self.machines[node].log);
@@ -150,7 +153,7 @@ impl State {
     }
 }
 
-/// States, each with whether the step into it refused a replica whose entries are all its master's.
+/// States, each with whether the step into it refused a replica whose entries are all equal to its master's.
 type Steps = Vec<(State, bool)>;
 
 impl Question {
@@ -269,7 +272,7 @@ impl Question {
         }
     }
 
-    /// The handshake.
+    /// Whether the handshake lets the replica resume.
     fn resumes(&self, master: &Machine, replica: &Machine) -> bool {
         let epochs = |log: &Log| {
             let one = log.from(Lsn(1)).first().map(|entry| (Epoch(7), entry.lsn));
@@ -301,7 +304,7 @@ impl Question {
         let mut bytes = Vec::new();
         for entry in log.from(first).iter().filter(|entry| entry.epoch == epoch && entry.lsn <= at) {
             encode(entry, &mut bytes).expect("a short entry");
-            // An entry's own checksum stands at its end. The sum of both would have half of the bits.
+            // An entry ends with its own checksum. A checksum over both would have only half of the bits.
             bytes.truncate(bytes.len() - 4);
         }
         Some(crc32c::crc32c(&bytes))

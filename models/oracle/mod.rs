@@ -1,19 +1,18 @@
-//! Oracle — one program × one choice → which invariants break, found by a search as plain as can be. Pure.
+//! Oracle — one program × one choice → the invariants that break, found by a search that is as simple as possible. Pure.
 //!
-//! A second opinion on the verdicts of the fast models ([`super::search`] over [`super::ordering`], [`super::expiry`],
-//! [`super::both`], [`super::clocks`] and [`super::handshake`]). It shares the engine's machines, the invariants and the
-//! programs' logs with them, and nothing else:
+//! It is a second opinion on the verdicts of the fast models ([`super::search`] over [`super::ordering`],
+//! [`super::expiry`], [`super::both`], [`super::clocks`] and [`super::handshake`]). It shares with them the engine's
+//! machines, the invariants and the programs' logs, and nothing else:
 //!
 //! | | fast model | here |
 //! |---|---|---|
-//! | state | numbers of interned parts | every part whole |
-//! | step | looked up in memos | computed anew |
-//! | workers that are alike | sorted | each one for itself |
+//! | state | numbers of interned parts | every part complete |
+//! | step | looked up in memos | computed again |
+//! | equal workers | sorted | each one separately |
 //! | end | when every invariant is broken | when every state was visited |
-//! | counterexample | shortest | the first one that is met |
+//! | counterexample | shortest | the first one found |
 //!
-//! Its rules are written anew from DESIGN, not copied: where the two disagree, one of them is wrong
-//! (`tests/models/oracle.rs`).
+//! Its rules are written independently, not copied: if the two disagree, one of them is wrong (`tests/models/oracle.rs`).
 
 pub mod both;
 pub mod clocks;
@@ -31,9 +30,9 @@ const MEMORY: &str = "the store in memory does not fail";
 /// The verdict of a plain search on one program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
-    /// Each invariant that breaks, with the steps of the first path on which it was seen to.
+    /// Each invariant that breaks, with the steps of the first path found that breaks it.
     pub broken: BTreeMap<&'static str, Vec<String>>,
-    /// States visited.
+    /// Number of states visited.
     pub states: usize,
 }
 
@@ -41,11 +40,11 @@ pub struct Opinion {
 struct Visit<S> {
     /// The invariants that it breaks.
     broken: Vec<&'static str>,
-    /// The steps that lead on from it, each in words and with the state that it leads to.
+    /// The steps that leave it, each in words and with the state that it leads to.
     steps: Vec<(String, S)>,
 }
 
-/// Visits every state that can be reached from the `initial` ones, depth first.
+/// Visits every state that is reachable from the `initial` ones, depth first.
 fn search<S: Eq + Hash>(initial: Vec<S>, visit: impl Fn(&S) -> Visit<S>) -> Opinion {
     let mut visited = FxHashSet::default();
     let mut broken = BTreeMap::new();

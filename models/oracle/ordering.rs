@@ -1,15 +1,15 @@
-//! Ordering, plainly — one program × one strategy → which invariants break. Pure.
+//! Ordering, without optimizations — one program × one strategy → the invariants that break. Pure.
 //!
-//! Of the engine: [`Applier`] with its strategy, [`apply::write_batch`], the master's log ([`Programs`]), the functions of
-//! [`crate::invariant`]. A step is one of these, by any worker and at any moment:
+//! The engine provides [`Applier`] with its strategy, [`apply::write_batch`], the master's log ([`Programs`]), and the
+//! functions of [`crate::invariant`]. A step is one of these, by any worker and at any moment:
 //!
 //! ```text
 //! next command logged and admitted · worker takes, begins, writes, finishes · cut · publish · crash
-//! after a crash: the log from the marker on, in batches of any size, before anything else; then what the log lost is sent
-//! again
+//! after a crash: recovery from the marker on, in batches of any size, before anything else; then the master sends the lost
+//! entries again
 //! ```
 //!
-//! A state holds what readers saw *before* it. A visit lets them look, so the states after it hold what they saw here.
+//! A state holds what readers saw *before* it. A visit lets readers read, so the states after it hold what they saw here.
 
 use super::{MEMORY, Opinion, Visit, search};
 use crate::apply::{self, Applier, Instants, Worker};
@@ -24,47 +24,48 @@ use crate::time::Millis;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// What is asked.
+/// A question to the oracle: what to judge, and within which bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// The programs and their logs.
     pub programs: &'a Programs,
     /// Number of workers.
     pub workers: usize,
-    /// Number of crashes at most.
+    /// Maximum number of crashes.
     pub crashes_max: u8,
     /// Whether readers are let in right after a restart.
     pub reads_after_crash: bool,
-    /// Whether a crash may lose the end of the log, as far as the store does not hold it.
+    /// Whether a crash may lose the end of the log, as far as the store does not hold those entries.
     pub tail_may_be_lost: bool,
 }
 
-/// Which invariants break under the strategy that `new` makes for a number of workers. Panics: on a strategy that gives
-/// out a job without entries or with one that was not admitted, or publishes an old snapshot; none of the crate does.
+/// The invariants that break under the strategy that `new` makes for a number of workers. Panics: on a strategy that
+/// gives out a job without entries or with an entry that was not admitted, or that publishes an old snapshot; no built-in
+/// strategy does.
 pub fn opinion<O: Machine>(question: &Question<'_>, new: &dyn Fn(usize) -> O) -> Opinion {
     let plain = Plain { question, new };
     search(vec![plain.started(Rc::default())], |state| plain.visit(state))
 }
 
-/// No command of the ordering model asks for the time.
+/// The instants to apply an entry at. Unused, as no command of the ordering model asks for the time.
 fn instants(_: &Entry) -> Instants {
     Instants { now: Millis::ZERO, judged_at: Millis::ZERO }
 }
 
-/// The content of a replica.
+/// The data of a replica.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Held {
     store: MemoryStore,
     /// The last writer of each key.
     versions: Versions,
-    /// Each entry that was applied, with each of its keys; without a key if it wrote everything.
+    /// Each entry that was applied, with each of its keys; without a key if it wrote every key.
     applied: BTreeSet<(Lsn, Option<Key>)>,
-    /// A second store, on which nothing was applied but the first time. Its marker is never set.
+    /// A second store, to which each entry was applied only the first time. Its marker is never set.
     once: MemoryStore,
 }
 
 impl Held {
-    /// With a batch of these entries written, or of their part for one key.
+    /// The data after a batch of these entries, or of their part for one key, is written.
     fn written(&self, entries: &[&Entry], part: Option<&Key>, marker: Lsn) -> Held {
         let mut next = self.clone();
         apply::write_batch(&mut next.store, entries, part, marker, &instants).expect(MEMORY);
@@ -76,7 +77,8 @@ impl Held {
         next
     }
 
-    /// Writes to the second store what was not applied yet of an entry, or of its part, that touches `keys`.
+    /// Writes to the second store whatever of the entry, or of its part, was not applied yet. `keys`: the keys that it
+    /// touches.
     fn write_once(&mut self, entry: &Entry, part: Option<&Key>, keys: &KeySet) {
         let pieces: Vec<Option<Key>> = match keys {
             KeySet::Everything => vec![None],
@@ -84,7 +86,7 @@ impl Held {
         };
         let is_new = |piece: &&Option<Key>| !self.applied.contains(&(entry.lsn, (*piece).clone()));
         let new: Vec<Option<Key>> = pieces.iter().filter(is_new).cloned().collect();
-        // A command may be split only where it must be: where some of it was applied.
+        // A command is split only if necessary: if some of its pieces were applied before.
         let parts = if new == pieces { vec![part.cloned()] } else { new };
         for part in &parts {
             apply::write_batch(&mut self.once, &[entry], part.as_ref(), Lsn::NONE, &instants).expect(MEMORY);
@@ -100,27 +102,27 @@ impl Held {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State<O> {
     applier: Applier<O>,
-    /// Whether a snapshot was asked for and is not published yet.
+    /// Whether a cut was made whose snapshot is not published yet.
     cutting: bool,
-    /// The last entry of the snapshot that was published last, or that the store began with.
+    /// The last entry in the latest published snapshot, or in the store at the start.
     published: Lsn,
     held: Rc<Held>,
-    /// The state that readers see.
+    /// The data that readers see.
     given: Rc<Held>,
-    /// The content before each batch since the start, as long as a crash may bring it back.
+    /// The data before each batch since the start, as long as a crash may bring them back.
     before: Vec<Rc<Held>>,
-    /// The versions that readers saw last.
+    /// The versions that readers have seen so far.
     saw: Versions,
     place: Place,
     /// The last entry of the log that the replica had when it started.
     log: Lsn,
-    /// Readers are let in when all up to this entry is shown; 0: they are in.
+    /// Readers are let in when everything up to this entry is published; 0: they are in.
     opens_at: Lsn,
     crashes_left: u8,
 }
 
 impl<O: Machine> State<O> {
-    /// How far readers may see.
+    /// The last entry that readers may see.
     fn shown(&self) -> Lsn {
         match self.applier.ordering().reads() {
             Reads::Latest => self.applier.watermark(),
@@ -140,7 +142,8 @@ impl<O: Machine> State<O> {
         self.held = Rc::new(self.held.written(entries, part, marker));
     }
 
-    /// After a step: readers are given what there is to give, and are let in if it is enough.
+    /// The state after a step in which readers get the newest data that they may see, and are let in if these are new
+    /// enough.
     fn given_to_readers(mut self) -> State<O> {
         if self.applier.ordering().reads() == Reads::Latest {
             self.given = Rc::clone(&self.held);
@@ -160,7 +163,7 @@ struct Plain<'a, O> {
 }
 
 impl<O: Machine> Plain<'_, O> {
-    /// A replica that starts with what it holds, before any command.
+    /// A replica that starts with this data, before any command.
     fn started(&self, held: Rc<Held>) -> State<O> {
         let marker = apply::marker(&held.store).expect(MEMORY);
         State {
@@ -247,7 +250,7 @@ impl<O: Machine> Plain<'_, O> {
         }
     }
 
-    /// The places with one command more.
+    /// The programs with one more command.
     fn longer(&self, state: &State<O>) -> Vec<Place> {
         self.question.programs.at(state.place).children.iter().flatten().copied().collect()
     }
@@ -262,7 +265,7 @@ impl<O: Machine> Plain<'_, O> {
         Some(next.applier.admit(admission).map(|()| next))
     }
 
-    /// The steps of the replica itself: no command, no crash.
+    /// The steps of the replica itself, without commands and crashes.
     fn steps_of_replica(&self, state: &State<O>) -> Steps<O> {
         if state.applier.admitted() < state.log {
             return self.recoveries(state);
@@ -321,7 +324,7 @@ impl<O: Machine> Plain<'_, O> {
         Some((format!("worker {} {words}", worker + 1), next))
     }
 
-    /// The next entries of the log applied as one batch: one of them, two, and so on.
+    /// The recovery steps: the next entry of the log, the next two, and so on, are applied as one batch.
     fn recoveries(&self, state: &State<O>) -> Steps<O> {
         let from = state.applier.admitted();
         let to = (from.0 + 1..=state.log.0).map(Lsn);
@@ -339,7 +342,7 @@ impl<O: Machine> Plain<'_, O> {
         to.map(recovered).collect()
     }
 
-    /// A client's next command: a node runs its log again before its port opens.
+    /// A client's next command. There is none during recovery, because a node applies its log before it opens its port.
     fn commands(&self, state: &State<O>) -> Steps<O> {
         if !state.readers_are_in() || state.applier.admitted() < self.length(state) {
             return Vec::new();
@@ -385,7 +388,7 @@ impl<O: Machine> Plain<'_, O> {
     }
 }
 
-/// `entries 1 and 2`, or `the part of entry 1 for a`.
+/// A job in words: `entries 1 and 2`, or `the part of entry 1 for a`.
 fn in_words(job: &Job) -> String {
     let lsns: Vec<String> = job.lsns.iter().map(ToString::to_string).collect();
     let lsns = lsns.join(" and ");

@@ -3,33 +3,33 @@
 /// A step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// A client sends this command of the alphabet; the master logs it, the replica admits the entry.
+    /// A client sends this command of the alphabet (by number); the master logs it and the replica admits the entry.
     Command(usize),
-    /// After a restart the replica applies the next so many entries of its log, as one batch.
+    /// After a restart, the replica applies this many entries of its log, the next ones, as one batch.
     Recover(u16),
-    /// The master sends an entry again that the replica's log lost.
+    /// The master sends again an entry that the replica's log has lost.
     Resend,
     /// A step of the strategy or of a worker.
     Move(Move),
-    /// The replica is killed and starts again. Of its batches, the first so many had been flushed; of its log, the last so many
-    /// entries are lost.
+    /// The replica is killed and starts again. First number: how many of its batches, the oldest ones, had been flushed.
+    /// Second number: how many entries at the end of its log are lost.
     Crash(u16, u16),
 }
 
-/// A step that needs nothing but the strategy and the workers.
+/// A step that involves only the strategy and the workers. The number is the worker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Move {
-    /// Worker takes a job.
+    /// The worker takes a job.
     Take(u8),
-    /// Worker writes its batch; it begins in the same step, if it has not yet.
+    /// The worker writes its batch; if it has not begun yet, it begins in the same step.
     Write(u8),
-    /// Worker says that it is done.
+    /// The worker reports its job as finished.
     Finish(u8),
     /// Admission closes, so that a snapshot can be published.
     Cut,
-    /// A snapshot is taken and published; admission goes on.
+    /// A snapshot is taken and published; admission resumes.
     Publish,
-    /// Worker begins to write, and no more: its marker is settled. Only a crash brings a marker back, so it is offered only
-    /// where one may follow.
+    /// The worker begins to write and does not write yet: its marker is fixed. A marker is read back only after a crash,
+    /// so this step is offered only where a crash can follow.
     Begin(u8),
 }

@@ -1,15 +1,15 @@
 //! Alike — commands that differ only in a value that nothing reads.
 //!
-//! `SET a 1` and `SET a 2` are alike where the other commands of the alphabet neither read `a` nor give it one of these values.
-//! A strategy is told of keys, not of values ([`Admission`](crate::ordering::Admission)), and the checks ask only whether two
-//! values are equal. So two programs behave alike if they differ only by an exchange of such commands, and the search takes
-//! one of them: that in which commands that are alike first come in the order of the alphabet (symmetry reduction; Ip and
-//! Dill, 1996). `tests/models/search.rs` compares with a search of all.
+//! `SET a 1` and `SET a 2` are alike if the other commands of the alphabet neither read `a` nor give it one of these
+//! values. A strategy sees keys, not values ([`Admission`](crate::ordering::Admission)), and the checks ask only whether
+//! two values are equal. So two programs that differ only by exchanging such commands behave alike, and the search
+//! explores only one of them: the program in which commands that are alike first occur in the order of the alphabet
+//! (symmetry reduction; Ip and Dill, 1996). `tests/models/search.rs` compares this with a search of all programs.
 
 use crate::command::Command;
 use crate::effect::{Key, KeySet};
 
-/// For each command of the alphabet, the place of the first one that it is like: its own, if it is like no other.
+/// For each command of the alphabet: the place of the first command that is like it, or its own place if there is none.
 pub(super) fn alike(alphabet: &[Command]) -> Vec<usize> {
     let first = |place: usize| {
         let set = opaque_set(alphabet, place)?;
@@ -18,7 +18,8 @@ pub(super) fn alike(alphabet: &[Command]) -> Vec<usize> {
     (0..alphabet.len()).map(|place| first(place).unwrap_or(place)).collect()
 }
 
-/// The commands that are like an earlier one, in words that follow their number: ` (SET a 2 as SET a 1)`, or nothing.
+/// The commands that are like an earlier one, as words to follow their number: ` (SET a 2 as SET a 1)`, or an empty
+/// string.
 pub fn alike_in_words(alphabet: &[Command]) -> String {
     let places = alike(alphabet).into_iter().zip(alphabet);
     let later = places.filter(|(first, command)| alphabet[*first] != **command);
@@ -27,13 +28,13 @@ pub fn alike_in_words(alphabet: &[Command]) -> String {
     if pairs.is_empty() { String::new() } else { format!(" ({})", pairs.join(", ")) }
 }
 
-/// Whether the command at `place` may come next in a program of these commands, by their places: each earlier one that it is
-/// like has come.
+/// Whether the command at `place` may come next in a program, given as places in the alphabet: every earlier command that
+/// is like it must have occurred already.
 pub(super) fn may_follow(alike: &[usize], program: &[usize], place: usize) -> bool {
     (0..place).filter(|other| alike[*other] == alike[place]).all(|other| program.contains(&other))
 }
 
-/// The key and the value of the command, if it is a plain SET of a value that no other command gives that key or can read.
+/// The key and the value of the command if it is a plain SET whose value no other command can give to that key or read.
 fn opaque_set(alphabet: &[Command], place: usize) -> Option<(Key, &[u8])> {
     let set = |command: &Command| command.name() == "set" && command.argv().len() == 3;
     let (command, value) = (&alphabet[place], alphabet[place].argv().last()?);
@@ -65,7 +66,7 @@ mod tests {
         let cases: &[(&[&str], &[usize])] = &[
             (&["SET a 1", "SET a 2", "DEL a", "FLUSHDB", "FLUSHALL"], &[0, 0, 2, 3, 4]),
             (&["SET b 1", "SET a 2", "MSET a 3 b 4", "SET a 1", "SET a 5"], &[0, 1, 2, 1, 1]),
-            // One that is given twice is no other.
+            // A command that is given twice is alike to itself, but it is no other command.
             (&["SET a 1", "SET a 1"], &[0, 1]),
             (&["SET a 1", "SET a 2", "INCR a"], &[0, 1, 2]),
             (&["SET a 1", "SET a 2", "RENAME a b"], &[0, 1, 2]),

@@ -1,10 +1,10 @@
-//! What the model checks after each step, by the functions of [`crate::invariant`].
+//! Checks — what the ordering model checks after each step, by the functions of [`crate::invariant`].
 
 use crate::invariant::{self, State, Versions};
 use crate::models::judged::InvariantSet;
 use crate::store::Dump;
 
-/// Names of the invariants, in the order of their bits.
+/// Names of the invariants, in the order of their bits in an [`InvariantSet`].
 pub const INVARIANTS: &[&str] =
     &["progress", "convergence", "per_key_order", "prefix", "monotonic_reads", "exactly_once"];
 pub(super) const PROGRESS: usize = 0;
@@ -14,8 +14,8 @@ pub(super) const PREFIX: usize = 3;
 pub(super) const MONOTONIC_READS: usize = 4;
 pub(super) const EXACTLY_ONCE: usize = 5;
 
-/// What a reader of the replica breaks who saw the versions `saw` and is given `sees` now. `history` is the master after
-/// 0, 1, 2, … entries; `once` is what would be held if nothing had been applied twice.
+/// The invariants broken when a reader that has seen the versions `saw` now sees `sees`. `history`: the master's state
+/// after 0, 1, 2, … entries. `once`: what the store would hold if nothing had been applied twice.
 pub fn reader_looks(history: &[State<'_>], saw: &Versions, sees: State<'_>, once: &Dump) -> InvariantSet {
     InvariantSet::default()
         .with(PER_KEY_ORDER, !invariant::per_key_order(history, saw, sees))
@@ -24,13 +24,14 @@ pub fn reader_looks(history: &[State<'_>], saw: &Versions, sees: State<'_>, once
         .with(EXACTLY_ONCE, !invariant::exactly_once(sees.dump, once))
 }
 
-/// Both levels say convergence first (DESIGN, *Guarantee levels*).
+/// The set with what a missing convergence breaks: each guarantee level demands convergence, so it breaks the invariants
+/// of both levels.
 #[must_use]
 pub fn with_convergence(broken: InvariantSet, converged: bool) -> InvariantSet {
     broken.with(CONVERGENCE, !converged).with(PER_KEY_ORDER, !converged).with(PREFIX, !converged)
 }
 
-/// With *progress* judged, too.
+/// The set `broken` with *progress* in it, if the replica does not progress.
 #[must_use]
 pub fn with_progress(broken: InvariantSet, progresses: bool) -> InvariantSet {
     broken.with(PROGRESS, !progresses)

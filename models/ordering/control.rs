@@ -1,5 +1,5 @@
-//! Control — the strategy, the workers and what readers may see: one interned part of a state, moved by the engine's own
-//! code.
+//! Control — the strategy, the workers and what readers may see: one interned part of a state. The engine's own code
+//! moves it.
 
 use super::action::Move;
 use crate::apply::{Applier, Worker};
@@ -13,22 +13,22 @@ use crate::time::{Elapsed, Millis};
 /// A batch to be written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Task {
-    /// Its entries, or the part of one.
+    /// Its entries, or the part of one entry for one key.
     pub job: Job,
-    /// Its marker; `None`: its last entry, as at a restart.
+    /// Its marker. `None`: its last entry, as at a restart.
     pub marker: Option<Lsn>,
 }
 
-/// A step of a strategy that no pool can follow. Nothing comes after it, so it breaks *progress*.
+/// A step of a strategy that no worker pool can carry out. No step follows it, so it breaks *progress*.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// A job without entries.
     EmptyJob,
     /// A job with an entry that was not admitted.
     NotAdmitted(Lsn),
-    /// A job with an entry that each worker may have had already: it would go on for ever.
+    /// A job with an entry that every worker may have had already: the strategy would give it out for ever.
     Again(Lsn),
-    /// A snapshot at an entry that is not after the one of the last snapshot.
+    /// A snapshot at an entry that is not later than the entry of the last snapshot.
     PublishedAgain(Lsn),
 }
 
@@ -48,22 +48,22 @@ impl std::fmt::Display for Fault {
 pub struct Control<O> {
     /// The pure part of the worker pool.
     pub applier: Applier<O>,
-    /// What is published, and whether readers are let in. Nothing here asks for log time.
+    /// The published watermark, and whether readers are let in. The ordering model does not use its log time.
     pub replica: Replica,
-    /// Whether a snapshot was asked for and is not published yet.
+    /// Whether a cut was made whose snapshot is not published yet.
     pub cutting: bool,
     /// The last entry of the log that the replica had when it started.
     log: Lsn,
     /// Whether a crash may follow.
     may_crash: bool,
-    /// Entries and parts that were admitted, and that were finished, since the start.
+    /// Number of entries and parts that were admitted since the start, and number of those that were finished.
     pieces: (usize, usize),
-    /// The last fault of the strategy.
+    /// The fault that the strategy committed, if any.
     pub fault: Option<Fault>,
 }
 
-/// The core of a replica that has just started with all up to `published`. `tail`: the last entry of its master's log, which
-/// readers wait for; `None`: readers are let in at once.
+/// The core of a replica that has just started with all entries up to `published` applied. `tail`: the last entry of its
+/// master's log, which readers wait for; `None`: readers are let in at once.
 pub fn started(published: Lsn, tail: Option<Lsn>) -> Replica {
     let readers = if tail.is_some() { Readers::WaitForMaster } else { Readers::In };
     let mut replica = Replica::new(published, LogTime::default(), None, readers);
@@ -75,14 +75,15 @@ pub fn started(published: Lsn, tail: Option<Lsn>) -> Replica {
 }
 
 impl<O: Ordering + Clone> Control<O> {
-    /// Idle workers and a store that holds what `replica` has published. `log`: the last entry of its log. `may_crash`:
-    /// whether a crash may follow.
+    /// Makes a control of idle workers and a store that holds what `replica` has published. `log`: the last entry of its
+    /// log. `may_crash`: whether a crash may follow.
     pub fn new(ordering: O, workers: usize, replica: Replica, log: Lsn, may_crash: bool) -> Control<O> {
         let applier = Applier::new(ordering, workers, replica.published());
         Control { applier, replica, cutting: false, log, may_crash, pieces: (0, 0), fault: None }
     }
 
-    /// With the log applied up to `lsn` by a restart; `ordering` knows nothing of it.
+    /// The control after a restart has applied the log up to `lsn`. `ordering` is a new strategy that has not seen these
+    /// entries.
     pub fn recovered(&self, ordering: O, lsn: Lsn) -> Control<O> {
         let mut replica = self.replica.clone();
         replica.publish(lsn);
@@ -94,7 +95,8 @@ impl<O: Ordering + Clone> Control<O> {
         self.log.0.saturating_sub(self.applier.admitted().0)
     }
 
-    /// How far the workers are: of each entry or part, 1 if it is given, 2 begun, 3 written, 4 finished.
+    /// How far along the workers are: the sum over entries and parts of 1 if taken, 2 if begun, 3 if written, 4 if
+    /// finished.
     pub fn work(&self) -> usize {
         let in_hand = self.applier.workers().iter().map(|worker| match worker {
             Worker::Idle => 0,
@@ -105,11 +107,11 @@ impl<O: Ordering + Clone> Control<O> {
         4 * self.pieces.1 + in_hand.sum::<usize>()
     }
 
-    /// The fault of a job that was just taken.
+    /// The fault in a job that was just taken, if there is one.
     fn fault_of(&self, job: &Job) -> Option<Fault> {
         let beyond = job.lsns.iter().find(|lsn| !(Lsn(1)..=self.applier.admitted()).contains(lsn));
         let in_hand = self.applier.workers().iter().filter_map(Worker::job).map(|job| job.lsns.len());
-        // Each worker may run an entry once (`flush_in_every_flow`, where each lane does).
+        // Each worker may get an entry once: in `flush_in_every_flow` each lane gets the flush.
         let taken = self.pieces.1 + in_hand.sum::<usize>() + job.lsns.len();
         match (beyond, job.lsns.is_empty()) {
             (_, true) => Some(Fault::EmptyJob),
@@ -119,7 +121,7 @@ impl<O: Ordering + Clone> Control<O> {
         }
     }
 
-    /// With the next entry admitted; `None` while the strategy admits nothing.
+    /// The control with the next entry admitted; `None` while the strategy admits nothing.
     pub fn admit(&self, entry: &Admission) -> Option<Result<Control<O>, Refused>> {
         if !self.applier.admits() {
             return None;
@@ -132,9 +134,9 @@ impl<O: Ordering + Clone> Control<O> {
         Some(next.applier.admit(entry).map(|()| next))
     }
 
-    /// The moves that are possible, each with what comes of it and, for [`Move::Write`], with the task. With
-    /// `canonical`, workers that a strategy cannot tell apart are sorted. [`Move::Begin`] comes last: of paths equally long
-    /// the plainest is told.
+    /// The possible moves, each with the control that it leads to and, for [`Move::Write`], with its task. With
+    /// `canonical`, workers that the strategy cannot tell apart are sorted. [`Move::Begin`] comes last, so that of
+    /// equally long paths the simplest one is found first.
     pub fn moves(&self, canonical: bool) -> Vec<(Move, Control<O>, Option<Task>)> {
         let interchangeable = canonical && self.applier.ordering().interchangeable_workers();
         let mut moves = Vec::new();
@@ -142,7 +144,7 @@ impl<O: Ordering + Clone> Control<O> {
             return moves;
         }
         let workers = self.applier.workers();
-        // Workers alike do alike: one of them is enough.
+        // Equal workers have equal steps, so the first of them is enough.
         let is_first = |worker: usize| !interchangeable || !workers[..worker].contains(&workers[worker]);
         let numbered = || (0..workers.len()).zip(0u8..).filter(|(worker, _)| is_first(*worker));
         moves.extend(numbered().filter_map(|(worker, number)| self.step_of(worker, number)));
@@ -159,7 +161,7 @@ impl<O: Ordering + Clone> Control<O> {
         moves
     }
 
-    /// The next step of `worker`, whose number is `number`: it takes, writes or finishes.
+    /// The next step of `worker`, whose number as a `u8` is `number`: it takes, writes or finishes.
     fn step_of(&self, worker: usize, number: u8) -> Option<(Move, Control<O>, Option<Task>)> {
         let mut next = self.clone();
         match &self.applier.workers()[worker] {
@@ -183,7 +185,7 @@ impl<O: Ordering + Clone> Control<O> {
         }
     }
 
-    /// Publishes the watermark, if readers of the strategy see the store as it is.
+    /// Publishes the watermark if the strategy lets readers see the live store.
     fn publish_latest(&mut self) {
         let low = self.applier.watermark();
         if self.applier.ordering().reads() == Reads::Latest && low > self.replica.published() {

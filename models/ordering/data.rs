@@ -1,4 +1,4 @@
-//! Data — the replica's store with what the checks need to know of it: one interned part of a state.
+//! Data — the replica's store and what the checks need to know about it: one interned part of a state.
 
 use super::once::{INSTANTS, Once};
 use crate::apply;
@@ -9,22 +9,22 @@ use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
 use std::borrow::Cow;
 
-/// A store, the last writer of each key, and what was applied.
+/// A store, the last writer of each key, and the set of entries that were applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Data {
-    /// The bytes, marker included.
+    /// The store's bytes, marker included.
     pub store: MemoryStore,
     /// The last writer of each key.
     pub versions: Versions,
     /// The entries that were applied, and the store as it would be if nothing had been applied twice.
     pub once: Once,
-    /// Number of the data before the last batch, as long as a crash may come back to it.
+    /// Number of the data before the last batch, as long as a crash may bring them back.
     pub before: Option<u32>,
 }
 
 impl Data {
-    /// With the batch of a job written by the engine's own code, and whether any of it was written before. `before`
-    /// as in [`Data::before`]. Panics: if the store in memory fails, which it does not.
+    /// Writes the batch of a job by the engine's own code. Returns the data afterwards, and whether any of the batch had
+    /// been written before. `before`: as in [`Data::before`]. Panics: if the store in memory fails, which it does not.
     #[must_use]
     pub fn write(
         &self,
@@ -39,7 +39,7 @@ impl Data {
         (next, repeats)
     }
 
-    /// With entries after the marker written as at a restart, by the engine's own code. All else as for [`Data::write`].
+    /// Writes entries after the marker as a restart does, by the engine's own code. All else is as for [`Data::write`].
     #[must_use]
     pub fn recover(&self, entries: &[&Entry], before: Option<u32>) -> (Data, bool) {
         let mut next = Data { before, ..self.clone() };
@@ -48,7 +48,7 @@ impl Data {
         (next, repeats)
     }
 
-    /// Notes what was written to the store, which was `store` before. Says whether any of it had been written before.
+    /// Notes what was written to the store, which was `store` before. Returns whether any of it had been written before.
     fn note(&mut self, store: &MemoryStore, entries: &[&Entry], part: Option<&Key>) -> bool {
         let repeats = self.once.write((store, &self.store), entries, part);
         for entry in entries {
@@ -58,7 +58,7 @@ impl Data {
         repeats
     }
 
-    /// As a crash leaves it: on disk, so that no later one loses it.
+    /// The data as a crash leaves them: all on disk, so that no later crash loses them.
     #[must_use]
     pub fn survived(&self) -> Data {
         Data { before: None, ..self.clone() }
@@ -69,12 +69,13 @@ impl Data {
         apply::marker(&self.store).expect("written by write_batch")
     }
 
-    /// The keys as users know them.
+    /// The keys and values as users see them.
     pub fn dump(&self) -> Dump {
         dump(&self.store).expect("written by write_batch")
     }
 
-    /// The keys as they would be if nothing had been applied twice; `None`: as they are.
+    /// The keys and values as they would be if nothing had been applied twice; `None` if they are the same as in the
+    /// store.
     pub fn dump_once(&self) -> Option<Dump> {
         self.once.store().map(|store| dump(store).expect("written by write_batch"))
     }

@@ -1,4 +1,4 @@
-//! A step of the ordering model as arrows and signs, and what lies where after it.
+//! Drawn — a step of the ordering model as arrows and signs, and what each lane holds after it.
 
 use super::Machine;
 use super::action::{Action, Move};
@@ -11,7 +11,7 @@ use crate::models::story::{Arrow, Holding, Holds, Lane, Mark, Sign, Step};
 use crate::ordering::Job;
 use std::collections::BTreeMap;
 
-/// How often entries, or parts of one, were taken since the replica started.
+/// How often each entry, or parts of it, was taken since the replica started.
 #[derive(Default)]
 pub(super) struct Taken(BTreeMap<Lsn, (usize, bool)>);
 
@@ -39,13 +39,13 @@ impl Taken {
         }
     }
 
-    /// Whether all of an entry of so many keys was taken.
+    /// Whether all of an entry that touches `keys` keys was taken.
     fn has(&self, lsn: Lsn, keys: usize) -> bool {
         self.0.get(&lsn).is_some_and(|(times, in_parts)| !in_parts || *times >= keys)
     }
 }
 
-/// Who stands where after a step.
+/// The names of the workers by place, after a step: sorting may have moved workers to other places.
 pub(super) fn named_after<O: Machine>(
     model: &OrderingModel<O>,
     state: &State,
@@ -71,7 +71,7 @@ pub(super) fn named_after<O: Machine>(
     places.into_iter().map(|place| names[place]).collect()
 }
 
-/// The arrows and signs of a step, and where it is done; all else is the caller's.
+/// The arrows and signs of a step, and the lane that acts; the caller fills in the rest.
 pub(super) fn drawn<O: Machine>(
     model: &OrderingModel<O>,
     state: &State,
@@ -132,7 +132,7 @@ pub(super) fn drawn<O: Machine>(
     Step { actor: Some(actor), arrows, marks, ..Step::default() }
 }
 
-/// The batch of a recovery.
+/// The batch that a recovery step applied.
 pub(super) fn recovered<O: Machine>(before: &Control<O>, after: &Control<O>) -> Job {
     Job::run(before.applier.admitted().next(), after.applier.admitted())
 }
@@ -142,10 +142,10 @@ pub(super) fn held<O: Machine>(control: &Control<O>, worker: u8) -> Option<&Job>
     control.applier.workers().get(usize::from(worker)).and_then(Worker::job)
 }
 
-/// The job of the worker that took one.
+/// The new job of the worker that has just taken one.
 pub(super) fn new_job<'a, O: Machine>(before: &Control<O>, after: &'a Control<O>) -> Option<&'a Job> {
     let before = before.applier.workers();
-    // A worker that holds just what another holds cannot be: a job is in flight once.
+    // No two workers hold the same job, because a job is in flight only once.
     after.applier.workers().iter().find(|worker| !before.contains(worker)).and_then(Worker::job)
 }
 
@@ -154,7 +154,7 @@ pub(super) fn log<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<St
     (1..=length).map(|lsn| format!("{lsn} {}", name(model, state, Lsn(lsn)))).collect()
 }
 
-/// What lies in the log untaken, and what each worker has.
+/// The entries in the log that no worker has taken, and the content of each worker.
 pub(super) fn holds<O: Machine>(
     model: &OrderingModel<O>,
     state: &State,
@@ -205,7 +205,7 @@ pub(super) fn short(job: &Job) -> String {
     format!("{}{part}", entries.join("+"))
 }
 
-/// An entry's command.
+/// The command of an entry.
 pub(super) fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String {
     let commands = &model.setup().programs;
     let program = commands.at(commands.prefix(state.place, lsn));

@@ -1,7 +1,7 @@
-//! Programs — every sequence of commands up to a length → the log that each comes to, as a tree.
+//! Programs — every sequence of commands up to a length and the log that each one results in, as a tree.
 //!
-//! The master runs each command once per place in the tree, by the engine's own code. A command that changes
-//! nothing (DEL of a key that is not there) gets no entry and no place: its program is a shorter one.
+//! The master, the engine's own code, runs each command once per place in the tree. A command that changes nothing (DEL
+//! of a missing key) gets no entry and no place: its program equals a shorter one.
 
 use super::alike::{alike, may_follow};
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 /// Place of a program in the tree; 0 is the empty program.
 pub type Place = u16;
 
-/// One program and what its log is.
+/// One program and its log.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The program without its last command.
@@ -28,30 +28,30 @@ pub struct Program {
     pub command: Option<Command>,
     /// The last entry; `None` for the empty program.
     pub entry: Option<(Entry, Admission<'static>)>,
-    /// Number of the last entry: equal entries of different programs have the same.
+    /// Number of the last entry: equal entries of different programs have the same number.
     pub entry_number: u32,
-    /// What is wrong with the log, if it is not the master's writes in their order.
+    /// The error in the log; `None` if it holds the master's writes in their order.
     pub wrong: Option<WrongLog>,
-    /// The places after 0, 1, 2, … entries, this one last.
+    /// The places of the program's beginnings with 0, 1, 2, … entries; the last one is its own place.
     pub prefixes: Vec<Place>,
-    /// The master's store after the log.
+    /// The master's store after the whole log.
     pub dump: Dump,
-    /// Versions of the keys after the log.
+    /// The versions of the keys after the whole log.
     pub versions: Versions,
-    /// The programs with one command more, by the number of that command in the alphabet.
+    /// The programs with one command more, indexed by that command's number in the alphabet.
     pub children: Vec<Option<Place>>,
 }
 
-/// A place in a log that went wrong, in words.
+/// The errors in a log up to its last entry, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongLog {
-    /// What the last entry carries.
+    /// The command whose effect the last entry carries, or `nothing`.
     pub carries: String,
-    /// The commands that the master has run since the entry before.
+    /// The commands that the master has run since the previous entry.
     pub newly_run: Vec<String>,
     /// All commands that the master has run.
     pub run: Vec<String>,
-    /// Whether one of them is still to be logged.
+    /// Whether one of them will be logged only later.
     pub is_behind: bool,
 }
 
@@ -62,10 +62,10 @@ pub struct Programs {
     numbers: FxHashMap<Entry, u32>,
 }
 
-/// Why programs could not be laid out.
+/// The reasons why the tree of programs could not be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProgramsError {
-    /// Too many to number.
+    /// There are too many programs to number.
     #[error("more than {max} programs: use fewer commands or a shorter length", max = Place::MAX)]
     TooMany,
     /// The store failed, which the store in memory does not.
@@ -74,8 +74,8 @@ pub enum ProgramsError {
 }
 
 impl Programs {
-    /// Every program of at most `length_max` of the commands of `alphabet`, logged as `policy` says. Errors:
-    /// more than 65,535 programs.
+    /// Builds every program of at most `length_max` commands of `alphabet`, logged as `policy` says. Errors: more than
+    /// 65,535 programs.
     pub fn every(
         alphabet: &[Command],
         length_max: usize,
@@ -85,7 +85,8 @@ impl Programs {
         Programs::of_each_kind(alphabet, &unlike, length_max, policy)
     }
 
-    /// The same, but of programs that differ only in values that nothing reads the first one only.
+    /// Like [`Programs::every`], but keeps only the first of several programs that differ only in values that nothing
+    /// reads.
     pub fn every_unlike(
         alphabet: &[Command],
         length_max: usize,
@@ -117,7 +118,7 @@ impl Programs {
         Ok(tree)
     }
 
-    /// One program and its beginnings.
+    /// Builds one program and its beginnings.
     pub fn only(commands: &[Command], policy: &dyn ExpiryPolicy) -> Result<Programs, ProgramsError> {
         let mut tree = Programs::root(1);
         let mut masters = vec![Master::new(MemoryStore::new(), Epoch(1))];
@@ -128,9 +129,10 @@ impl Programs {
         Ok(tree)
     }
 
-    /// One program with a log that went wrong: entry n carries what write `log[n - 1]` (counted from 0) came to, or
-    /// nothing. The master runs its writes in their order, as many as the entries so far need. Only the catalogue
-    /// asks for it. Panics: if `log` has not one place for each write of a single program.
+    /// Replaces the log of a single program by one that went wrong: entry n carries the effect of the write number `log[n
+    /// - 1]` (counted from 0), or nothing. The master runs its writes in their order, as many as the entries so far need.
+    /// Only the catalogue uses this. Panics: if the length of `log` is not the number of writes, or if there is more than
+    /// one program.
     #[must_use]
     pub fn with_log(mut self, log: &[Option<usize>]) -> Programs {
         let own = self.programs.clone();
@@ -147,7 +149,8 @@ impl Programs {
             program.dump = own[run].dump.clone();
             program.versions = Versions::default();
             for number in 0..run {
-                // A version is the number of the entry that carries the write; of one that is not logged, its place.
+                // A version is the number of the entry that carries the write; for a write that is not logged, the
+                // write's own place.
                 let lsn = write(carrier(number).unwrap_or(number)).lsn;
                 program.versions.write(&write(number).keys(), lsn);
             }
@@ -165,7 +168,7 @@ impl Programs {
         self
     }
 
-    /// How many programs have an entry for which a machine that `new` makes declares itself undefined.
+    /// The number of programs with an entry for which the strategy that `new` makes declares itself undefined.
     pub fn left_out<O: Ordering>(&self, new: &dyn Fn() -> O) -> usize {
         (1..self.programs.len()).filter(|&place| self.declared_undefined(place, new()).is_some()).count()
     }
@@ -188,7 +191,7 @@ impl Programs {
         &self.programs[usize::from(place)]
     }
 
-    /// The entry of that LSN in the log of a place. Panics: if the log has no such entry.
+    /// The entry with that LSN in the log of a place. Panics: if the log has no such entry.
     pub fn entry(&self, place: Place, lsn: Lsn) -> &(Entry, Admission<'static>) {
         self.at(self.prefix(place, lsn)).entry.as_ref().expect("only the empty program has no entry")
     }
@@ -198,7 +201,7 @@ impl Programs {
         self.at(place).prefixes.iter().filter_map(|&prefix| self.at(prefix).command.as_ref())
     }
 
-    /// The place of the beginning of a program that has `length` entries. Panics: if it has fewer.
+    /// The place of a program's beginning that has `length` entries. Panics: if the program has fewer.
     pub fn prefix(&self, place: Place, length: Lsn) -> Place {
         let length = usize::try_from(length.0).expect("an lsn of a short log");
         self.at(place).prefixes[length]
@@ -209,17 +212,17 @@ impl Programs {
         Lsn(self.at(place).prefixes.len() as u64 - 1)
     }
 
-    /// How many there are, the empty one included.
+    /// Number of programs, the empty one included.
     pub fn len(&self) -> usize {
         self.programs.len()
     }
 
-    /// Never: the empty program is always there.
+    /// Always false: the empty program is always there.
     pub fn is_empty(&self) -> bool {
         false
     }
 
-    /// The greatest length.
+    /// The number of entries of the longest program.
     pub fn length_max(&self) -> usize {
         self.programs.last().map_or(0, |program| program.prefixes.len() - 1)
     }
@@ -239,7 +242,8 @@ impl Programs {
         Programs { programs: vec![root], numbers: FxHashMap::default() }
     }
 
-    /// Adds the program at a place with one command more, if that comes to an entry; says whether it does.
+    /// Adds the program at place `at` with one more command, if that command results in an entry. Returns whether it
+    /// does.
     fn grow(
         &mut self,
         masters: &mut Vec<Master<MemoryStore>>,

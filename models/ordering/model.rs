@@ -1,4 +1,4 @@
-//! The model: states, actions, transitions, and the checks after each.
+//! The ordering model itself: states, actions, transitions, and the checks after each transition.
 
 use super::Machine;
 use super::action::{Action, Move};
@@ -26,72 +26,74 @@ const SOMETIMES: &[&str] = &[
     "the watermark reaches the end of a log of two entries or more",
     "a reader sees one key at two versions",
     "a reader sees a state between the first and the last of its log",
-    "a reader who saw a key is let in again after a restart",
+    "a reader that saw a key is let in again after a restart",
     "an entry is written a second time, or a crash leaves entries and the log goes on after them",
 ];
 
-/// What is explored.
+/// The programs, bounds and options of a search.
 #[derive(Clone, Debug)]
 pub struct Setup {
     /// The programs and their logs.
     pub programs: Programs,
     /// Number of workers.
     pub workers: usize,
-    /// Number of crashes at most.
+    /// Maximum number of crashes.
     pub crashes_max: u8,
     /// Whether readers are let in right after a restart, before the replica has caught up.
     pub reads_after_crash: bool,
-    /// Whether workers that the strategy cannot tell apart are sorted.
+    /// Whether workers that the strategy cannot tell apart are sorted, so that states that differ only in their order are
+    /// one.
     pub canonical: bool,
-    /// Whether the replica crashes only when it has applied all that it admitted (see the module's text).
+    /// Whether the replica crashes only when it has applied everything that it admitted (see the module docs).
     pub crash_when_quiet: bool,
-    /// From where the replica goes on after a crash.
+    /// The entry after which the replica resumes after a crash.
     pub position: Position,
-    /// Whether a crash may lose the end of the log, as far as the store does not hold it.
+    /// Whether a crash may lose the end of the log, as far as the store does not hold those entries.
     pub tail_may_be_lost: bool,
-    /// Whether batches hold as many entries as [`batch_entries_max`](crate::models::bounds::batch_entries_max) says: only
-    /// then can a path be exported.
+    /// Whether batches hold as many entries as [`batch_entries_max`](crate::models::bounds::batch_entries_max) says. A
+    /// path can be exported only then.
     pub shipped_batches: bool,
-    /// Where it is noted which worker took which key, if anybody asks.
+    /// Record of which worker took which key; `None`: not recorded.
     pub routes: Option<Arc<Routes>>,
 }
 
-/// From where a replica goes on after a crash. All but the first are bugs that the catalogue seeds.
+/// The entry after which a replica resumes after a crash. All variants but the first are bugs that the catalogue seeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Position {
-    /// From the marker, which is part of each batch: the engine's way.
+    /// After the marker, which is part of each batch: the engine's way.
     #[default]
     Marker,
-    /// From the last entry that it received, applied or not.
+    /// After the last entry that it received, applied or not.
     Received,
-    /// From a marker that is written after its batch: what a crash leaves is the one from before.
+    /// After a marker that is written after its batch, so that a crash leaves the previous batch's marker.
     BehindBatch,
-    /// From the entry after the marker, as if that one were written, too.
+    /// After the entry that follows the marker, as if that entry had been written, too.
     AheadOfBatch,
 }
 
-/// A state: numbers of interned parts.
+/// A state of the model, made of the numbers of interned parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// Number of the [`Control`].
     pub control: u32,
     /// Number of the replica's [`Data`].
     pub data: u32,
-    /// Number of the data that was published last; the live data where readers read that.
+    /// Number of the data that was published last; for a strategy whose readers read the live store, number of the live
+    /// data.
     pub published: u32,
-    /// Number of the versions that readers saw last.
+    /// Number of the versions that readers have seen so far.
     pub seen: u32,
     /// The program so far.
     pub place: Place,
     /// Crashes that may still happen.
     pub crashes_left: u8,
-    /// What the last step broke.
+    /// The invariants that the last step broke.
     pub broken: InvariantSet,
 }
 
-/// What a step asks of a [`Control`], once.
+/// The facts about a [`Control`] that the model needs, computed once.
 pub(super) struct ControlFacts {
-    /// The moves, each with the number of the control that it leads to and, for a write, of its task.
+    /// The moves. With each: the number of the control that it leads to and, for a write, the number of its task.
     pub(super) moves: Box<[(Move, u32, Option<u32>)]>,
     pub(super) admits: bool,
     pub(super) fault: Option<Fault>,
@@ -100,14 +102,14 @@ pub(super) struct ControlFacts {
     pub(super) admitted: Lsn,
     pub(super) to_recover: u64,
     pub(super) watermark: Lsn,
-    /// The last entry that readers see.
+    /// The last entry that readers can see.
     pub(super) published: Lsn,
     pub(super) readers_are_in: bool,
     pub(super) reads: Reads,
 }
 
 impl ControlFacts {
-    /// Whether every admitted entry is applied, and no worker has anything left of one.
+    /// Whether every admitted entry is applied, and no worker has a step of its own left to do.
     pub(super) fn is_quiet(&self) -> bool {
         let works = |step: &Move| matches!(step, Move::Take(_) | Move::Write(_) | Move::Finish(_));
         self.watermark == self.admitted && !self.moves.iter().any(|(step, _, _)| works(step))
@@ -117,11 +119,11 @@ impl ControlFacts {
 /// The result of admitting an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admitted {
-    /// The strategy admits nothing now.
+    /// The strategy admits nothing at the moment.
     Waits,
-    /// It refuses the entry.
+    /// The strategy refuses the entry.
     Refused(Refused),
-    /// Number of the control afterwards.
+    /// The entry is admitted; number of the control afterwards.
     Next(u32),
 }
 
@@ -143,18 +145,18 @@ pub struct OrderingModel<O> {
     witnesses: Witnesses,
 }
 
-/// What the checks ask of a [`Data`], once.
+/// The facts about a [`Data`] that the checks need, computed once.
 pub(super) struct DataFacts {
     pub(super) dump: Dump,
-    /// The store as it would be if nothing had been applied twice, where it differs.
+    /// The store as it would be if nothing had been applied twice; `None` if it would be the same.
     pub(super) once: Option<Dump>,
     pub(super) versions: u32,
-    /// How many batches were written that a crash may lose.
+    /// Number of batches that a crash may lose.
     pub(super) batches: u16,
 }
 
 impl<O: Machine> OrderingModel<O> {
-    /// The model of the strategy that `new` makes for a number of workers.
+    /// Makes the model of the strategy that `new` makes for a given number of workers.
     pub fn new(setup: Setup, new: impl Fn(usize) -> O + Send + Sync + 'static) -> OrderingModel<O> {
         let versions = Interner::new();
         OrderingModel {
@@ -175,12 +177,12 @@ impl<O: Machine> OrderingModel<O> {
         }
     }
 
-    /// What is explored.
+    /// The setup of this model.
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
 
-    /// The versions of that number.
+    /// The versions with that number.
     pub(super) fn versions_of(&self, number: u32) -> &Versions {
         self.versions.value(number)
     }
@@ -206,7 +208,7 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// The result of admitting the entry after the last admitted one.
+    /// The result of admitting the entry that follows the last admitted one.
     pub(super) fn admission(&self, control: u32, place: Place) -> Admitted {
         let lsn = self.control(control).admitted.next();
         let prefix = self.setup.programs.at(self.setup.programs.prefix(place, lsn));
@@ -227,8 +229,9 @@ impl<O: Machine> OrderingModel<O> {
         }
     }
 
-    /// The data after the batch of a task, and whether any of it was written before. The key of the memo is all that it
-    /// depends on: the data, the task, every entry of it, and whether a crash may come back.
+    /// The number of the data after the task's batch is written, and whether an entry of the batch had been written
+    /// before. The key of the memo is everything that the result depends on: the data, the task, each of its entries, and
+    /// whether a crash may follow.
     pub(super) fn written(&self, state: &State, task: u32) -> (u32, bool) {
         let (data, may_crash) = (state.data, state.crashes_left > 0);
         let value = self.tasks.value(task);
@@ -242,7 +245,7 @@ impl<O: Machine> OrderingModel<O> {
                 value.job.lsns.iter().map(|&lsn| &programs.entry(state.place, lsn).0).collect();
             let before = may_crash.then_some(data);
             let marker = value.marker.map(|marker| match self.setup.position {
-                // A marker that no crash can bring back is no difference.
+                // A marker that no crash can bring back must not make states differ.
                 _ if !may_crash => Lsn::NONE,
                 Position::BehindBatch => Lsn(value.job.first().0 - 1),
                 _ => marker,
@@ -264,8 +267,8 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// Lets readers look where they may, and notes what is broken. `again`: the step wrote an entry a second time, or the log
-    /// went on after entries that a crash left.
+    /// Lets readers read if they may, and notes what is broken. `again`: the step wrote an entry a second time, or the
+    /// log continued after entries that a crash had left.
     fn observed(&self, before: &State, again: bool, mut state: State) -> State {
         let control = self.control(state.control);
         if control.reads == Reads::Latest {
@@ -286,7 +289,7 @@ impl<O: Machine> OrderingModel<O> {
             .with(PREFIX, is_between && are_in)
             .with(EXACTLY_ONCE, again);
         let mut broken = InvariantSet::default();
-        // Readers who were in before and are given the same data again see nothing new.
+        // Readers that were already let in and are given the same data again see nothing new.
         if are_in && (!were_in || before.published != state.published) {
             let (violated, looked_at) = self.look(state.place, state.seen, state.published);
             broken = violated;
@@ -299,8 +302,8 @@ impl<O: Machine> OrderingModel<O> {
         state
     }
 
-    /// The moves of the strategy and of the workers that are possible in a state: none while the replica recovers, as its
-    /// pool has not started.
+    /// The moves of the strategy and of the workers that are possible in a state. While the replica recovers there are
+    /// none, because its worker pool has not started.
     pub(super) fn moves<'a>(&'a self, state: &State) -> impl Iterator<Item = Move> + 'a {
         let moves = if self.recovers(state) { &[][..] } else { &self.control(state.control).moves };
         moves.iter().map(|(step, _, _)| *step)
@@ -310,7 +313,7 @@ impl<O: Machine> OrderingModel<O> {
         self.converged.get((place, data), || {
             let program = self.setup.programs.at(place);
             if program.wrong.as_ref().is_some_and(|wrong| wrong.is_behind) {
-                // The master is about to log what it has run: this is not the end.
+                // The master has run a write that it has not logged yet, so this is not the end.
                 return true;
             }
             let value = self.datas.value(data);
@@ -319,7 +322,8 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// What a reader who saw the versions `seen` breaks by seeing `data`, and what that puts to the test.
+    /// The invariants that a reader which has seen the versions `seen` breaks by seeing `data`, and those that this look
+    /// puts to the test.
     fn look(&self, place: Place, seen: u32, data: u32) -> (InvariantSet, InvariantSet) {
         self.checks.get((place, seen, data), || {
             let programs = &self.setup.programs;
@@ -352,7 +356,7 @@ impl<O: Machine> Model for OrderingModel<O> {
             crashes_left: self.setup.crashes_max,
             broken: InvariantSet::default(),
         };
-        // A strategy may admit nothing at all.
+        // Even the initial state may break something: a strategy may admit nothing at all.
         vec![self.observed(&initial, false, initial)]
     }
 
@@ -360,8 +364,8 @@ impl<O: Machine> Model for OrderingModel<O> {
         let control = self.control(state.control);
         let program = self.setup.programs.at(state.place);
         if self.recovers(state) {
-            // A node applies its log before its port and its link open. A place is a u16, and no program is longer than there
-            // are places.
+            // A node applies its whole log before it opens its port and its link. The number fits: a place is a u16, and
+            // no program has more entries than there are places.
             let left = u16::try_from(control.to_recover).unwrap_or(u16::MAX);
             actions.extend((1..=left).map(Action::Recover));
         } else if control.admitted < self.setup.programs.length(state.place) {

@@ -1,7 +1,7 @@
-//! Once — the batches of a replica → what its store would hold if nothing had been applied a second time. Pure.
+//! Once — the batches of a replica → what its store would hold if no entry had been applied a second time. Pure.
 //!
 //! A batch is applied a second time after a crash that lost its marker, or by a strategy that gives an entry to two
-//! workers. Whether that can be seen is the difference between the store and the one kept here:
+//! workers. The repetition is visible if and only if the store differs from the one kept here:
 //!
 //! ```text
 //! writes              store     once
@@ -20,23 +20,24 @@ use std::collections::BTreeSet;
 /// An entry, or its part for one key.
 type Piece = (Lsn, Option<Key>);
 
-/// No command of the ordering model asks for the time.
+/// The instants to apply an entry at. All zero, because no command of the ordering model asks for the time.
 pub(super) const INSTANTS: fn(&Entry) -> Instants =
     |_| Instants { now: Millis::ZERO, judged_at: Millis::ZERO };
 
 /// The entries that were applied, and the store as it would be without the repetitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Once {
-    /// What was applied. Nothing is forgotten: a marker may be older than one that was written before it, so a crash
-    /// may bring back any entry.
+    /// The entries and parts that were applied. They are never removed: a marker may be older than one that was written
+    /// before it, so a crash may cause any entry to be applied again.
     applied: BTreeSet<Piece>,
-    /// `None`: what the store itself holds.
+    /// The store without the repetitions. `None`: it equals the real store.
     store: Option<MemoryStore>,
 }
 
 impl Once {
-    /// Notes that the batch of these entries, or of their part for one key, has led from the store `before` to `after`.
-    /// Says whether any of it had been applied before. Panics: if the store in memory fails, which it does not.
+    /// Notes that the batch of these entries, or of their part for the key `part`, has turned the store `before` into
+    /// `after`. Returns whether any of it had been applied before. Panics: if the store in memory fails, which it does
+    /// not.
     pub fn write(
         &mut self,
         (before, after): (&MemoryStore, &MemoryStore),
@@ -55,7 +56,7 @@ impl Once {
                         .expect("memory does not fail");
                 }
             }
-            // One marker on either side: only what users see counts.
+            // Both stores get the same marker: only what users see counts.
             let marker = apply::marker(after).expect("written by write_batch");
             apply::write_effects(&mut store, std::iter::empty(), marker).expect("memory does not fail");
             self.store = (store != *after).then_some(store);
@@ -64,7 +65,7 @@ impl Once {
         repeats
     }
 
-    /// The pieces of what is written that were not applied yet: all of it, nothing, or the keys that are left.
+    /// The pieces of the entry that were not applied yet: all of it, nothing, or the remaining keys.
     fn not_applied(&self, entry: &Entry, part: Option<&Key>) -> Vec<Option<Key>> {
         let is_applied = |part: Option<&Key>| self.applied.contains(&(entry.lsn, part.cloned()));
         match part {
@@ -79,7 +80,7 @@ impl Once {
         }
     }
 
-    /// The store as it would be; `None`: as it is.
+    /// The store as it would be without repetitions; `None` if it equals the real one.
     pub fn store(&self) -> Option<&MemoryStore> {
         self.store.as_ref()
     }

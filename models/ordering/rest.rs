@@ -1,4 +1,4 @@
-//! Rest — whether a replica can do nothing more, and what it still owes; how far it is.
+//! Rest — whether a replica has no step left, what it then still owes, and how far along a state is.
 
 use super::Machine;
 use super::log::Place;
@@ -8,14 +8,14 @@ use crate::invariant::AtRest;
 use crate::ordering::Refused;
 
 impl<O: Machine> OrderingModel<O> {
-    /// Whether no step of the replica is possible, unless it crashes or a command comes.
+    /// Whether no step of the replica is possible except a crash or the arrival of a command.
     pub fn is_at_rest(&self, state: &State) -> bool {
         let is_sent = || self.control(state.control).admitted == self.setup.programs.length(state.place);
         let waits = || is_sent() || self.admitted(state.control, state.place).is_none();
         !self.recovers(state) && self.moves(state).next().is_none() && waits()
     }
 
-    /// What is asked of a replica at rest.
+    /// The facts that *progress* judges, if the replica is at rest.
     pub(super) fn at_rest(&self, state: &State) -> Option<AtRest> {
         let control = self.control(state.control);
         self.is_at_rest(state).then(|| AtRest {
@@ -28,8 +28,8 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// The command that would come next whose entry the strategy refuses, and why, unless its pair with the choice is
-    /// declared undefined: such programs are left out.
+    /// The place of the first next command whose entry the strategy refuses, and the refusal; `None` if there is none.
+    /// Pairs of a choice and a program that are declared undefined are left out.
     pub(super) fn refused(&self, state: &State) -> Option<(Place, Refused)> {
         let programs = &self.setup.programs;
         if self.control(state.control).admitted < programs.length(state.place) {
@@ -46,7 +46,8 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// How far a state is. Every step raises it, so that no run of a finite log is endless and each ends at rest.
+    /// How far along a state is. Every step raises this rank, so no run of a finite log is endless, and each run ends at
+    /// rest.
     pub(super) fn rank(&self, state: &State) -> Rank {
         let control = self.control(state.control);
         Rank {
@@ -60,7 +61,7 @@ impl<O: Machine> OrderingModel<O> {
     }
 }
 
-/// How far a state is, what counts most first.
+/// How far along a state is; the fields are in the order of their weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     crashes: u8,

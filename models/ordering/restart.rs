@@ -1,4 +1,4 @@
-//! Restart — a crash, the data that it leaves, and the recovery of a replica from its log before its pool starts.
+//! Restart — a crash, the data that survive it, and the replica's recovery from its log before its worker pool starts.
 
 use super::Machine;
 use super::action::Action;
@@ -8,19 +8,20 @@ use crate::binlog::Lsn;
 use crate::ordering::Job;
 
 impl<O: Machine> OrderingModel<O> {
-    /// The control of a replica that has just started (see [`started`]) with a log that ends with entry `log`.
+    /// The number of the control of a replica that has just started (see [`started`]) with a log that ends with entry
+    /// `log`.
     pub(super) fn fresh_control(&self, published: Lsn, tail: Option<Lsn>, log: Lsn, may_crash: bool) -> u32 {
         let workers = self.setup.workers;
         let control = Control::new((self.new)(workers), workers, started(published, tail), log, may_crash);
         self.controls.number(control)
     }
 
-    /// Whether the replica has started and not yet applied all of its log.
+    /// Whether the replica has started and has not yet applied all of its log.
     pub fn recovers(&self, state: &State) -> bool {
         self.control(state.control).to_recover > 0
     }
 
-    /// Whether the replica may be killed now.
+    /// Whether the replica may be killed in this state.
     pub(super) fn may_crash(&self, state: &State) -> bool {
         let control = self.control(state.control);
         let caught_up = control.is_quiet() && control.published == control.admitted;
@@ -28,7 +29,7 @@ impl<O: Machine> OrderingModel<O> {
         state.crashes_left > 0 && !nothing_to_lose && (!self.setup.crash_when_quiet || caught_up)
     }
 
-    /// The crashes that are possible: first those that leave the log whole.
+    /// Adds the crashes that are possible: first those that leave the log whole.
     pub(super) fn crashes(&self, state: &State, actions: &mut Vec<Action>) {
         let batches = self.data(state.data).batches;
         actions.extend((0..=batches).map(|flushed| Action::Crash(flushed, 0)));
@@ -43,7 +44,7 @@ impl<O: Machine> OrderingModel<O> {
         }
     }
 
-    /// Number of the data that a crash leaves of which the first so many batches had been flushed.
+    /// The number of the data that a crash leaves if the first `flushed_batches` batches had been flushed.
     fn left(&self, state: &State, flushed_batches: u16) -> Option<u32> {
         let lost = self.data(state.data).batches.checked_sub(flushed_batches)?;
         let mut left = state.data;
@@ -53,8 +54,8 @@ impl<O: Machine> OrderingModel<O> {
         Some(left)
     }
 
-    /// The replica is killed and starts: of its batches the first so many had been flushed, the last so many entries of its log
-    /// are lost.
+    /// The state after the replica was killed and started again: of its batches the first `flushed_batches` had been
+    /// flushed, and the last `lost` entries of its log are lost.
     pub(super) fn crashed(&self, state: &State, flushed_batches: u16, lost: u16) -> Option<State> {
         let left = self.datas.value(self.left(state, flushed_batches)?);
         let crashes_left = state.crashes_left - 1;
@@ -71,7 +72,7 @@ impl<O: Machine> OrderingModel<O> {
         Some(State { control, data, published: data, crashes_left, ..*state })
     }
 
-    /// The next `count` entries of the log are applied as one batch. Gives the state, and whether an entry was written a
+    /// Applies the next `count` entries of the log as one batch. Returns the state, and whether an entry was written a
     /// second time.
     pub(super) fn recovered(&self, state: &State, count: u16) -> (State, bool) {
         let control = self.controls.value(state.control);

@@ -4,17 +4,17 @@ use crate::effect::{Key, KeySet};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// The workers that took an entry of one key, by key.
+/// The set of (key, worker) pairs: this worker took an entry that touches only this key.
 #[derive(Debug, Default)]
 pub struct Routes(Mutex<BTreeSet<(Key, u8)>>);
 
 impl Routes {
-    /// Notes that `worker` took an entry that touches `keys`; only entries of one key count.
+    /// Notes that `worker` took an entry that touches `keys`. Only entries of one key are noted.
     pub fn note(&self, keys: &KeySet, worker: u8) {
         if let KeySet::Keys(keys) = keys
             && let (1, Some(key)) = (keys.len(), keys.first())
         {
-            // A panic elsewhere leaves the set whole: each insertion is one step.
+            // A panic of another thread leaves the set consistent: each insertion is one step.
             self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((key.clone(), worker));
         }
     }

@@ -1,4 +1,4 @@
-//! Seen — what stories, replay and routes ask of a state.
+//! Seen — what stories, replay and routes ask about a state.
 
 use super::Machine;
 use super::action::Move;
@@ -27,7 +27,7 @@ impl<O: Machine> OrderingModel<O> {
         }
     }
 
-    /// The job that a worker has written and not said so yet.
+    /// The job that a worker has written and not reported as finished yet.
     pub fn unfinished(&self, state: &State, worker: u8) -> Option<&Job> {
         match self.controls.value(state.control).applier.workers().get(usize::from(worker))? {
             Worker::Written(job) => Some(job),
@@ -40,7 +40,7 @@ impl<O: Machine> OrderingModel<O> {
         self.control(state.control).readers_are_in
     }
 
-    /// Whether a snapshot can be published, and is not yet.
+    /// Whether a snapshot can be published and is not published yet.
     pub fn publication_is_due(&self, state: &State) -> bool {
         self.control(state.control).moves.iter().any(|(step, _, _)| *step == Move::Publish)
     }
@@ -56,7 +56,8 @@ impl<O: Machine> OrderingModel<O> {
         facts.once.as_ref().unwrap_or(&facts.dump).clone()
     }
 
-    /// The highest L with all entries ≤ L written; right after a crash: the entry after which the log runs again.
+    /// The watermark: the highest L with all entries ≤ L written. Right after a crash: the entry after which the replica
+    /// resumes its log.
     pub fn watermark(&self, state: &State) -> Lsn {
         self.control(state.control).watermark
     }

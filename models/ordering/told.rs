@@ -1,4 +1,4 @@
-//! A step of the ordering model in words.
+//! Told — a step of the ordering model in words.
 
 use super::Machine;
 use super::action::{Action, Move};
@@ -11,7 +11,7 @@ use crate::binlog::Lsn;
 use crate::node::Readers;
 use crate::ordering::Job;
 
-/// Who does what, in words.
+/// The actor of a step and what it does, in words.
 pub(super) fn told<O: Machine>(
     model: &OrderingModel<O>,
     state: &State,
@@ -62,7 +62,7 @@ pub(super) fn told<O: Machine>(
     }
 }
 
-/// Who does what where entry `entry` of a log that went wrong is received.
+/// The actor and the words for a step in which the replica receives entry `entry` of a log that went wrong.
 fn received_wrong(wrong: &WrongLog, entry: Lsn) -> (String, String) {
     let received = format!("the replica receives as entry {entry}: {}", wrong.carries);
     match wrong.newly_run.as_slice() {
@@ -76,7 +76,7 @@ fn received_wrong(wrong: &WrongLog, entry: Lsn) -> (String, String) {
     }
 }
 
-/// What a worker holds after a take that it did not hold before.
+/// The job that a worker holds after a take and did not hold before, in words.
 fn in_hand<O: Machine>(
     model: &OrderingModel<O>,
     state: &State,
@@ -86,7 +86,7 @@ fn in_hand<O: Machine>(
     new_job(before, after).map_or("a job".to_owned(), |new| job(model, state, new))
 }
 
-/// The marker of the batch that a worker begins, in words.
+/// The batch that a worker begins to write, and its marker, in words.
 fn begin<O: Machine>(model: &OrderingModel<O>, state: &State, before: &Control<O>, worker: u8) -> String {
     let Some(begun) = held(before, worker) else { return "begins".to_owned() };
     format!("begins to write {}, marker {}", job(model, state, begun), marker(before, worker))
@@ -97,7 +97,7 @@ fn write<O: Machine>(model: &OrderingModel<O>, state: &State, before: &Control<O
     format!("writes {}, marker {}", job(model, state, written), marker(before, worker))
 }
 
-/// The marker of a worker that writes, or begins to.
+/// The marker of a worker that writes, or that is about to begin.
 fn marker<O: Machine>(before: &Control<O>, worker: u8) -> Lsn {
     let worker = usize::from(worker);
     match before.applier.workers()[worker] {

@@ -30,7 +30,7 @@
       stopStream();
       toggle.hidden = true;
     });
-    // A search that was lost is begun again by whoever wants it, not by itself.
+    // A lost search does not begin again by itself: the visitor must ask for it.
     source.addEventListener("error", stopStream);
   };
   const beginStream = () => {

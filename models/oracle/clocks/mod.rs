@@ -1,15 +1,16 @@
-//! Clocks that are set and nodes that start again, plainly — one program × one choice → which invariants break. Pure.
+//! Wall clocks that are set and nodes that restart, without optimizations — one program × one choice → the invariants
+//! that break. Pure.
 //!
-//! Of the engine: [`Master`], [`MasterClock`], [`Pair`], [`SerialReplica`], the policy, [`crate::invariant`]. A step is one of
-//! these, at any moment:
+//! The engine provides [`Master`], [`MasterClock`], [`Pair`], [`SerialReplica`], the policy, and [`crate::invariant`]. A
+//! step is one of these, at any moment:
 //!
 //! ```text
 //! next command · a tick passes · heartbeat · oldest message delivered, applied, published · either node removes the dead key
 //! a wall clock is set, once · a node is stopped or killed, once, and starts again
 //! ```
 //!
-//! Elapsed time is the same on both nodes. Only the wall clocks differ. The master's ticker writes the folder after each tick and
-//! with each heartbeat.
+//! Elapsed time is the same on both nodes; only the wall clocks differ. The master's ticker writes the folder after each
+//! tick and with each heartbeat.
 //!
 //! A state holds what readers saw *before* it, as in [`super::expiry`].
 
@@ -29,35 +30,35 @@ use crate::time::{Elapsed, Millis, Moment};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-/// How far time goes at once, milliseconds.
+/// Length of a tick in milliseconds.
 const TICK_MS: u64 = 1_000;
-/// How far a ceiling is ahead of what is counted or was heard.
+/// By how much a ceiling is ahead of the counted or heard log time, in milliseconds.
 const LEAD_MS: u64 = 1_000;
-/// After which silence log time is estimated.
+/// The silence after which log time is estimated, in milliseconds.
 const LIMIT_MS: u64 = 2_000;
-/// What a wall clock may be set by, ticks.
+/// The steps by which a wall clock may be set, in ticks.
 const SET_BY: [i64; 4] = [1, -1, 2, -2];
 
 const MASTER: usize = 0;
 const REPLICA: usize = 1;
 const NODES: [&str; 2] = ["master", "replica"];
 
-/// What is asked.
+/// A question to the oracle: what to judge, and within which bounds.
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
-    /// The policy.
+    /// The expiry policy.
     pub policy: &'a dyn ExpiryPolicy,
     /// The commands, each sent once, in their order.
     pub program: &'a [Command],
-    /// How many ticks may pass, those of a downtime not counted.
+    /// Maximum number of ticks that pass; the ticks of a downtime do not count.
     pub passes_max: u8,
     /// Whether a wall clock may be set.
     pub steps: bool,
-    /// Whether a node may start again.
+    /// Whether a node may restart.
     pub restarts: bool,
 }
 
-/// Which invariants break.
+/// The invariants that break.
 pub fn opinion(question: &Question<'_>) -> Opinion {
     let now = Moment { elapsed: Elapsed(START.0), wall: START };
     let clock = MasterClock::started(question.policy.judging(), None, 0, START, now);
@@ -93,7 +94,7 @@ pub fn opinion(question: &Question<'_>) -> Opinion {
     search(vec![started], |state| question.visit(state))
 }
 
-/// What a reader learns: the living keys, each with its value and what PEXPIRETIME answers.
+/// A reader's view: the living keys, each with its value and the answer of PEXPIRETIME.
 type View = BTreeMap<Key, (Content, Option<Millis>)>;
 
 fn view(held: &Dump, now: Millis, offset_ms: i64) -> View {
@@ -110,13 +111,13 @@ struct Logged {
     entry: Entry,
     /// Whether it wrote the value of the key.
     wrote: bool,
-    /// What the master stored right after it.
+    /// The master's store right after it.
     then: Dump,
-    /// When it was executed.
+    /// When its command ran.
     at: u64,
 }
 
-/// An offset of the master, which holds after entry `after`, from log time `time` on.
+/// An offset of the master, valid after entry `after`, from log time `time` on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Offset {
     after: Lsn,
@@ -126,7 +127,7 @@ struct Offset {
     at: u64,
 }
 
-/// What is under way to the replica.
+/// A message under way to the replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Message {
     Entry(Lsn),
@@ -147,23 +148,23 @@ impl fmt::Display for Message {
     }
 }
 
-/// What the master's folder says.
+/// The content of the master's folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Folder {
     pair: Pair,
     ceiling: Millis,
     /// When it was written.
     at: u64,
-    /// By how much the master's wall clock was set since.
+    /// By how much the master's wall clock has been set since then.
     set_by_ms: i64,
 }
 
-/// A key that was given a duration, and no command was sent since.
+/// A key that was given a duration, while no other command has been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Given {
-    /// The entry that says so.
+    /// The entry that gave it.
     lsn: Lsn,
-    /// When the key is to die, and by how much later or earlier it may die.
+    /// `end`: when the key must die. The others: by how much later or earlier it may die.
     end: u64,
     longer: u64,
     shorter: u64,
@@ -171,47 +172,47 @@ struct Given {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct State {
-    /// Milliseconds since the beginning.
+    /// Milliseconds since the start.
     elapsed: u64,
-    /// How far each wall clock is ahead of what it would say had nobody set it.
+    /// How far each wall clock has been set ahead, in total.
     ahead_ms: [i64; 2],
     clock: MasterClock,
     master: Master<MemoryStore>,
     folder: Folder,
     log: Vec<Logged>,
-    /// The master's offsets since its start, oldest first.
+    /// The offsets that the master has measured since its start, oldest first.
     offsets: Vec<Offset>,
     /// Undelivered messages, oldest first.
     link: VecDeque<Message>,
     replica: SerialReplica<MemoryStore>,
-    /// The durable ceiling of what the replica's readers are told.
+    /// The durable ceiling of the time that the replica tells its readers.
     ceiling_of_replica: Millis,
-    /// When something was delivered last, or the replica started.
+    /// When a message was delivered last, or the replica started.
     delivered_at: u64,
-    /// The moment at which the latest time that was delivered was the master's.
+    /// The moment at which the latest delivered time was the master's time.
     heard_at: u64,
     /// How readers of the replica saw the key.
     saw: BTreeMap<Key, Sight>,
-    /// What the master's readers learned, oldest first, from the moment on that a reader of the replica saw last.
+    /// The views that the master's readers could have, oldest first, from the moment on that a reader of the replica saw last.
     moments: Vec<View>,
     /// The latest instant by which a reader of the replica was answered.
     told: Millis,
-    /// The latest instant that was an estimate of which nothing is promised.
+    /// The latest estimate that the invariants exempt.
     guessed: Millis,
     given: Option<Given>,
     /// Whether the master has started again.
     master_started: bool,
-    /// Whether the replica is sent what was logged before that start.
+    /// Whether the replica still receives entries from before that start.
     is_sent_old: bool,
     passes: u8,
     may_set: bool,
     may_restart: bool,
-    /// Commands sent.
+    /// Number of commands sent.
     sent: usize,
 }
 
 impl State {
-    /// What both clocks of a node say.
+    /// The readings of both clocks of a node.
     fn moment(&self, node: usize) -> Moment {
         let unset = START.0 + self.elapsed;
         Moment { elapsed: Elapsed(unset), wall: Millis(unset).offset(self.ahead_ms[node]) }
@@ -237,7 +238,7 @@ impl State {
         dump(self.replica.shown()).expect(MEMORY)
     }
 
-    /// Readers of the master look.
+    /// Readers of the master read.
     fn master_is_seen(&mut self) -> View {
         let sees = view(&self.master_holds(), self.read(), self.clock.offset_ms());
         if self.moments.last() != Some(&sees) {
@@ -252,7 +253,7 @@ impl State {
         self.log.iter().filter(move |logged| logged.entry.lsn <= last)
     }
 
-    /// The master measures its offset, and tells of it if it is another one.
+    /// The master measures its offset, and sends it if it has changed.
     fn measure(&mut self) {
         let Some(step) = self.clock.measure(self.moment(MASTER)) else { return };
         let (after, at) = (self.master.last(), self.elapsed);
@@ -262,7 +263,7 @@ impl State {
         self.master_is_seen();
     }
 
-    /// Whether a heartbeat would tell anything new.
+    /// Whether a heartbeat would carry news.
     fn has_news(&self) -> bool {
         let (mut clock, now) = (self.clock.clone(), self.moment(MASTER));
         clock.read(now) > self.master.time() || clock.measure(now).is_some()
@@ -287,7 +288,7 @@ impl Question<'_> {
         Visit { broken, steps: steps.into_iter().flatten().collect() }
     }
 
-    /// Readers of both nodes look: what is broken.
+    /// Readers of both nodes read. Returns the broken invariants.
     fn look(&self, state: &mut State) -> Vec<&'static str> {
         let mut broken = Vec::new();
         let master_sees = state.master_is_seen();
@@ -345,9 +346,9 @@ impl Question<'_> {
         broken
     }
 
-    /// The master does what `input` asks for. `command`: the client's, if it is one.
+    /// The master executes `input`. `command`: the client's command, if `input` is one.
     fn master_acts(&self, next: &mut State, input: MasterInput, command: Option<&Command>) {
-        // The master as it was after each entry: before a command's own come those that remove the dead of its keys.
+        // The master as it was after each entry: entries that remove dead keys come before the command's own entry.
         let (mut then, at) = (next.master.clone(), next.elapsed);
         for output in next.master.step(self.policy, input).expect(MEMORY) {
             match output {
@@ -380,7 +381,7 @@ impl Question<'_> {
         self.master_acts(&mut next, request, Some(command));
         next.clock.end();
         next.given = duration(command).map(|duration| {
-            // Log time that is ahead of what is counted stands still.
+            // Log time that is ahead of the counted time stands still.
             let stands_ms = if next.master_started { now.since(next.clock.counted(moment)) } else { 0 };
             let (lsn, end) = (next.master.last(), next.elapsed + duration);
             Given { lsn, end, longer: stands_ms.min(LEAD_MS), shorter: 0 }
@@ -460,7 +461,7 @@ impl Question<'_> {
         vec![("a tick passes".to_owned(), next)]
     }
 
-    /// Somebody sets a wall clock.
+    /// The steps in which a wall clock is set.
     fn settings(state: &State) -> Steps {
         let set = |node: usize, ticks: i64| {
             let by_ms = ticks * TICK_MS.cast_signed();
@@ -476,7 +477,7 @@ impl Question<'_> {
     }
 }
 
-/// The one key.
+/// The only key.
 fn key() -> Key {
     Key { db: 0, name: b"k".to_vec() }
 }
@@ -485,7 +486,7 @@ fn contents(view: &View) -> impl Iterator<Item = (&Key, &Content)> {
     view.iter().map(|(key, (content, _))| (key, content))
 }
 
-/// How long a command lets the key live from now on; `None`: it does not say.
+/// The lifetime that a command gives the key, in milliseconds; `None` if it gives none.
 fn duration(command: &Command) -> Option<u64> {
     let is_one = command.name() == "psetex";
     is_one.then(|| String::from_utf8_lossy(&command.argv()[2]).parse().expect("a number of the alphabet"))

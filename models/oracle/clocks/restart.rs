@@ -1,4 +1,4 @@
-//! Restart — a node is stopped or killed, and starts again; then the replica connects anew.
+//! Restart — a node is stopped or killed, and starts again; then the replica connects again.
 
 use super::{
     Folder, LEAD_MS, LIMIT_MS, MASTER, Message, NODES, Offset, Question, REPLICA, State, Steps, TICK_MS,
@@ -8,13 +8,13 @@ use crate::expiry::LogTime;
 use crate::node::{Master, MasterClock, MasterInput, Readers, Replica, SerialReplica};
 use crate::time::Millis;
 
-/// How much of a downtime counts at most, milliseconds.
+/// Maximum of a downtime that counts, in milliseconds.
 const DOWNTIME_MAX_MS: u64 = 1_000;
-/// How long a node may be down, ticks.
+/// Maximum number of ticks that a node is down.
 const DOWN_MAX: u64 = 2;
 
 impl Question<'_> {
-    /// Each way in which a node starts again.
+    /// Every way in which a node restarts.
     pub(super) fn restarts(&self, state: &State) -> Steps {
         let mut steps = Vec::new();
         for (is_killed, down) in [false, true].into_iter().flat_map(|it| (0..=DOWN_MAX).map(move |n| (it, n)))
@@ -53,7 +53,7 @@ impl Question<'_> {
         next.write_folder();
         let (store, last, time) = (next.master.store().clone(), next.master.last(), next.read());
         next.master = Master::resume(store, Epoch(1), last, time);
-        // Which offset held at each entry before the start is not known any more.
+        // The offset that was valid at each entry before the start is no longer known.
         let offset_ms = next.clock.offset_ms();
         next.offsets = vec![Offset { after: Lsn::NONE, time: Millis::ZERO, offset_ms, at: 0 }];
         (next.master_started, next.is_sent_old) = (true, true);
@@ -79,7 +79,8 @@ impl Question<'_> {
         }
     }
 
-    /// The replica connects anew: it is sent the offset, the entries that it lacks, and the time at the log's end.
+    /// The replica connects again. The master sends the offset, the entries that the replica lacks, and the time at the
+    /// log's end.
     fn connect(&self, next: &mut State) {
         next.link.clear();
         let at = next.replica.replica().published();
