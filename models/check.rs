@@ -14,27 +14,12 @@ use super::ordering::{OrderingModel, Programs};
 use super::parts;
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
 use crate::expiry::Policy;
-use crate::ordering::Strategy;
+use crate::names::UnknownName;
+use crate::ordering::Reads;
 use std::fmt::Debug;
 
 /// The models by name.
 const MODELS: [&str; 5] = ["ordering", "expiry", "both", "clocks", "handshake"];
-
-/// A model or a choice that does not exist.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownName {
-    /// No model has this name.
-    #[error("unknown model '{0}' (known: {known})", known = MODELS.join(", "))]
-    Model(String),
-    /// No choice of the model, or of any model, has this name.
-    #[error("unknown choice '{name}' (known: {})", known.join(", "))]
-    Choice {
-        /// The name.
-        name: String,
-        /// The names that are known.
-        known: Vec<String>,
-    },
-}
 
 /// Every search over programs, and every named scenario, of the models and choices asked for.
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
@@ -85,7 +70,7 @@ pub(super) struct Chosen {
 /// The choices of these names; all where none is named.
 pub(super) fn chosen(model: Option<&str>, choice: Option<&str>) -> Result<Chosen, UnknownName> {
     if let Some(unknown) = model.filter(|model| !MODELS.contains(model)) {
-        return Err(UnknownName::Model(unknown.to_owned()));
+        return Err(UnknownName::new("model", unknown, MODELS));
     }
     let is_asked = |name: &str| model.is_none_or(|model| model == name);
     let mut chosen = Chosen {
@@ -104,7 +89,7 @@ pub(super) fn chosen(model: Option<&str>, choice: Option<&str>) -> Result<Chosen
     known.sort_unstable();
     known.dedup();
     if !known.iter().any(|known| known == name) {
-        return Err(UnknownName::Choice { name: name.to_owned(), known });
+        return Err(UnknownName::new("choice", name, known));
     }
     chosen.orderings.retain(|choice| choice.name() == name);
     chosen.policies.retain(|policy| policy.name() == name);
@@ -126,10 +111,11 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     Task::new("ordering", choice.name(), None, move |progress| {
         rows_of(("ordering", choice.name(), None), &parts, &expected, progress)
     })
-    .weighing(match strategy {
-        Strategy::KeyHash => 3,
-        Strategy::WritesetSnapshots => 2,
-        _ => 1,
+    // Parts of entries, and moments at which a snapshot is published, make more states.
+    .weighing(match (expected::splits_entries(strategy), strategy.reads()) {
+        (true, _) => 3,
+        (false, Reads::Published) => 2,
+        (false, Reads::Latest | Reads::BetweenBatches) => 1,
     })
 }
 

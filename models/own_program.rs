@@ -5,7 +5,7 @@
 
 use super::assignment::{KEYS_MAX, keys_of};
 use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries_max};
-use super::check::{Chosen, UnknownName, chosen, log_policy};
+use super::check::{Chosen, chosen, log_policy};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges};
 use super::judge::{Part, Task, rows_of};
@@ -16,6 +16,7 @@ use super::sample::Walks;
 use super::verdict::Row;
 use crate::command::Command;
 use crate::expiry::{ExpiryPolicy, Policy};
+use crate::names::UnknownName;
 use crate::ordering::{Ordering, Refused};
 use std::sync::Arc;
 

@@ -14,12 +14,13 @@
 //! ```
 
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
-use super::check::{UnknownName, chosen, log_policy};
+use super::check::{chosen, log_policy};
 use super::expiry::{self, ExpiryModel, Passing};
 use super::judged::Judged;
 use super::ordering::{self, OrderingModel, Programs, ProgramsError};
 use super::program::{self, ProgramError};
 use crate::command::Command;
+use crate::names::UnknownName;
 use crate::ordering::AnyOrdering;
 use crate::time::Millis;
 

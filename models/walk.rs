@@ -11,7 +11,7 @@
 
 use super::bounds::{ExpiryBounds, OrderingBounds};
 use super::catalogue::{Configuration, Model, Rigged, Subject};
-use super::check::{Chosen, UnknownName, chosen, log_policy};
+use super::check::{Chosen, chosen, log_policy};
 use super::expected::OrderingChoice;
 use super::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
 use super::judged::Judged;
@@ -24,6 +24,7 @@ use super::story::{Step, Story};
 use super::trace;
 use crate::command::Command;
 use crate::expiry::Policy;
+use crate::names::UnknownName;
 use crate::ordering::Refused;
 
 /// A choice of either model.
@@ -47,7 +48,7 @@ impl Choice {
         let Chosen { orderings, policies, .. } = chosen(Some(model), Some(name))?;
         let ordering = orderings.first().copied().map(Choice::Ordering);
         let found = ordering.or_else(|| policies.first().copied().map(Choice::Expiry));
-        found.ok_or_else(|| UnknownName::Choice { name: name.to_owned(), known: Vec::new() })
+        found.ok_or_else(|| UnknownName::new("choice", name, Vec::<String>::new()))
     }
 
     /// `ordering` or `expiry`.

@@ -23,11 +23,11 @@ mod story;
 pub use model::{Action, BothModel, State};
 
 use crate::command::Command;
-use crate::expiry::Policy;
+use crate::expiry::{Guarantee, Policy};
 use crate::models::bounds::{self, ExpiryBounds};
 use crate::models::expiry::{self, Judges};
 use crate::models::scenario;
-use crate::ordering::Strategy;
+use crate::ordering::{Level, Reads, Strategy};
 
 /// The invariants, in the order of the bits.
 pub const INVARIANTS: &[&str] = &["progress", "past_read"];
@@ -61,7 +61,7 @@ impl Choice {
 
     /// Whether its reads are the master's past, whatever lag and skew are.
     pub fn reads_the_past(self) -> bool {
-        self.strategy.shows_prefixes() && self.policy == Policy::LogClock
+        self.strategy.promises() == Level::Prefix && self.policy.promises() == Guarantee::SameReads
     }
 }
 
@@ -79,8 +79,8 @@ pub struct Setup {
     pub workers: usize,
     /// Crashes at most.
     pub crashes_max: u8,
-    /// Whether readers are given a snapshot that is published together with log time, as by the engine under a strategy that
-    /// shows prefixes; otherwise the store as it is.
+    /// Whether readers are given a snapshot that is published together with log time, as by the engine; otherwise the store as
+    /// it is ([`Reads::Latest`]).
     pub snapshots: bool,
 }
 
@@ -95,7 +95,7 @@ impl Setup {
             times,
             workers: bounds::OrderingBounds::QUICK.workers,
             crashes_max,
-            snapshots: choice.strategy.shows_prefixes(),
+            snapshots: choice.strategy.reads() != Reads::Latest,
         }
     }
 

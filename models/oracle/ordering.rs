@@ -123,7 +123,7 @@ impl<O: Machine> State<O> {
     /// How far readers may see.
     fn shown(&self) -> Lsn {
         match self.applier.ordering().reads() {
-            Reads::Latest => self.applier.watermark(),
+            Reads::Latest | Reads::BetweenBatches => self.applier.watermark(),
             Reads::Published => self.published,
         }
     }
@@ -142,7 +142,7 @@ impl<O: Machine> State<O> {
 
     /// After a step: readers are given what there is to give, and are let in if it is enough.
     fn given_to_readers(mut self) -> State<O> {
-        if self.applier.ordering().reads() == Reads::Latest {
+        if self.applier.ordering().reads() != Reads::Published {
             self.given = Rc::clone(&self.held);
         }
         if self.shown() >= self.opens_at {

@@ -13,6 +13,7 @@ use replicheck::models::program::{self, Program};
 use replicheck::models::report::{Report, distinct, sign, steps};
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::Row;
+use replicheck::names::UnknownName;
 use std::io::{ErrorKind, Write};
 use std::time::Instant;
 
@@ -118,7 +119,7 @@ pub(super) fn create(file: &str) -> Result<std::fs::File, UsageError> {
 
 fn tasks(args: &Args, program: Option<&Program>, seed: u64) -> Result<Vec<Task>, UsageError> {
     let (bounds, model, choice) = (args.bounds, args.model.as_deref(), args.choice.as_deref());
-    let unknown = |error: check::UnknownName| UsageError::Unknown(error.to_string());
+    let unknown = |error: UnknownName| UsageError::Unknown(error.to_string());
     match program {
         Some(program) => {
             own_program::program_tasks(program, (&program_name(args), seed), bounds, model, choice).map_err(

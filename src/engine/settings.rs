@@ -5,7 +5,7 @@ use crate::apply::pool::Schedule;
 use crate::binlog::Fsync;
 use crate::compression::Codec;
 use crate::expiry::{ExpiryPolicy, Policy};
-use crate::ordering::{Ordering, Strategy};
+use crate::ordering::{Ordering, Reads, Strategy};
 use crate::server::REPLICAS_MAX;
 use crate::store::rocksdb::OPEN_FILES_MAX;
 use crate::sync::Arc;
@@ -106,6 +106,11 @@ impl Settings {
         }
     }
 
+    /// What readers of a replica are given.
+    pub fn reads(&self) -> Reads {
+        self.machine().reads()
+    }
+
     /// Its policy.
     pub fn policy(&self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
         self.own.policy.clone().unwrap_or_else(|| self.expiry.get())
@@ -119,8 +124,7 @@ pub type Machine = Box<dyn Ordering + Send>;
 /// others that are replayed.
 #[derive(Clone, Default)]
 pub struct Own {
-    /// For so many workers, with so many entries in one batch at most. What readers see of it is what they see of
-    /// [`Settings::ordering`].
+    /// For so many workers, with so many entries in one batch at most. Nodes take it for [`Settings::ordering`].
     pub ordering: Option<Arc<dyn Fn(usize, usize) -> Machine + Send + Sync>>,
     /// Nodes take it for [`Settings::expiry`].
     pub policy: Option<Arc<dyn ExpiryPolicy + Send + Sync>>,

@@ -7,16 +7,16 @@
 //!                                  `effects`:  k = 101 with the master's deadline, whenever it arrives
 //! ```
 //!
-//! | policy | logged | run at | readers judge by |
-//! |---|---|---|---|
-//! | [`verbatim`] | the command | replica's clock | replica's clock |
-//! | [`absolute`] | the command, deadlines absolute | replica's clock | replica's clock |
-//! | [`at_entry_time`] | the command | entry's time | replica's clock |
-//! | [`pksetat`] | result, if it depends on the old value | entry's time | replica's clock |
-//! | [`master_expires`] | the command, deadlines absolute; a DEL for each expired key | as if nothing had expired | replica's clock |
-//! | [`relative`] | effect with the remaining time | – | replica's clock |
-//! | [`effects`] | effect | – | replica's clock |
-//! | [`log_clock`] | effect | – | log time |
+//! | policy | logged | run at | readers judge by | promises |
+//! |---|---|---|---|---|
+//! | [`verbatim`] | the command | replica's clock | replica's clock | nothing |
+//! | [`absolute`] | the command, deadlines absolute | replica's clock | replica's clock | nothing |
+//! | [`at_entry_time`] | the command | entry's time | replica's clock | same_state |
+//! | [`pksetat`] | result, if it depends on the old value | entry's time | replica's clock | same_state |
+//! | [`master_expires`] | the command, deadlines absolute; a DEL for each expired key | as if nothing had expired | replica's clock | same_state |
+//! | [`relative`] | effect with the remaining time | – | replica's clock | no_immortal_key |
+//! | [`effects`] | effect | – | replica's clock | same_state |
+//! | [`log_clock`] | effect | – | log time | same_reads |
 
 pub mod absolute;
 pub mod at_entry_time;
@@ -29,7 +29,7 @@ pub mod relative;
 pub mod verbatim;
 
 pub use log_clock::{LogTime, Reading};
-pub use policy::Policy;
+pub use policy::{Guarantee, Policy};
 
 use crate::apply::Instants;
 use crate::binlog::{Entry, Payload};

@@ -15,12 +15,14 @@
 //! | strategy | file | promises |
 //! |---|---|---|
 //! | `first_key` | [`first_key`] | nothing |
-//! | `key_hash` | [`key_hash`] | nothing (the first founding bug) |
+//! | `key_hash` | [`key_hash`] | nothing |
 //! | `serial` | [`serial`] | prefix |
 //! | `barrier` | [`barrier`] | per_key_order |
 //! | `sequence` | [`sequence`] | prefix |
 //! | `writeset` | [`writeset`] | per_key_order |
 //! | `writeset_snapshots` | [`writeset_snapshots`] | prefix |
+//!
+//! The rows of [`Strategy`] say all of this once; `tests/README.md` says how to add one. `key_hash` is the first founding bug.
 //!
 //! A strategy of your own implements [`Ordering`] and derives `Clone, Debug, PartialEq, Eq, Hash`; the models
 //! judge it as they judge these (`tests/own_strategy.rs`).
@@ -34,13 +36,15 @@ mod places;
 pub mod sequence;
 pub mod serial;
 mod strategy;
+mod wrapper;
 pub mod writeset;
 pub mod writeset_snapshots;
 
 pub use lanes::lane_of;
 pub use last_of::LastOf;
 pub use places::Places;
-pub use strategy::{AnyOrdering, Strategy};
+pub use strategy::{AnyOrdering, Level, Strategy};
+pub use wrapper::Wrapper;
 
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::effect::{Key, KeySet};
@@ -130,12 +134,15 @@ impl Job {
     }
 }
 
-/// The state that readers of the replica see.
+/// What readers of the replica are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reads {
-    /// The store as it is.
+    /// The store as it is, which may be a state that the master never had.
     Latest,
-    /// The snapshot that was published last.
+    /// The store between two batches, published together with its clock. Batches are written one at a time in log order, so each
+    /// such state is one that the master had.
+    BetweenBatches,
+    /// The snapshot that was published last: see [`Snapshots`].
     Published,
 }
 
@@ -179,21 +186,20 @@ pub trait Ordering {
     /// Notes that `worker` is done with `job`: its batch is written.
     fn finish(&mut self, worker: usize, job: &Job);
 
-    /// What readers are given.
-    fn reads(&self) -> Reads {
-        Reads::Latest
-    }
-
-    /// Asks for a snapshot to be published at the last admitted entry.
-    fn cut(&mut self) {}
-
-    /// The LSN at which a snapshot taken now can be published.
-    fn publishable(&self) -> Option<Lsn> {
+    /// How snapshots are published; `None`: the strategy publishes none.
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
         None
     }
 
-    /// Notes that the snapshot was published.
-    fn published(&mut self) {}
+    /// As [`Ordering::snapshots`], to be changed.
+    fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
+        None
+    }
+
+    /// What readers are given.
+    fn reads(&self) -> Reads {
+        if self.snapshots().is_some() { Reads::Published } else { Reads::Latest }
+    }
 
     /// Whether `take` and `finish` treat all workers alike. A checker may then take states that differ only in
     /// which worker does what for one.
@@ -207,48 +213,16 @@ pub trait Ordering {
     }
 }
 
-impl<O: Ordering + ?Sized> Ordering for Box<O> {
-    fn admits(&self) -> bool {
-        (**self).admits()
-    }
+/// What a strategy does that publishes snapshots, beside [`Ordering`].
+///
+/// Order of calls: `cut`; then, as soon as there is something `publishable`, a snapshot is taken and `published`.
+pub trait Snapshots {
+    /// Asks for a snapshot to be published at the last admitted entry.
+    fn cut(&mut self);
 
-    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        (**self).admit(entry)
-    }
+    /// The LSN at which a snapshot taken now can be published.
+    fn publishable(&self) -> Option<Lsn>;
 
-    fn take(&mut self, worker: usize) -> Option<Job> {
-        (**self).take(worker)
-    }
-
-    fn may_write(&self, job: &Job) -> bool {
-        (**self).may_write(job)
-    }
-
-    fn finish(&mut self, worker: usize, job: &Job) {
-        (**self).finish(worker, job);
-    }
-
-    fn reads(&self) -> Reads {
-        (**self).reads()
-    }
-
-    fn cut(&mut self) {
-        (**self).cut();
-    }
-
-    fn publishable(&self) -> Option<Lsn> {
-        (**self).publishable()
-    }
-
-    fn published(&mut self) {
-        (**self).published();
-    }
-
-    fn interchangeable_workers(&self) -> bool {
-        (**self).interchangeable_workers()
-    }
-
-    fn has_lanes(&self) -> bool {
-        (**self).has_lanes()
-    }
+    /// Notes that the snapshot was published.
+    fn published(&mut self);
 }

@@ -9,7 +9,7 @@
 //! worker 0:  build 1 ── write 1                 worker 1:  build 2 ──────── (1 is finished) ── write 2
 //! ```
 
-use super::{Admission, Job, Ordering, Refused};
+use super::{Admission, Job, Ordering, Reads, Refused};
 use crate::binlog::Lsn;
 
 /// Log order at the write. Promises prefix.
@@ -57,6 +57,10 @@ impl Ordering for Sequence {
 
     fn finish(&mut self, _worker: usize, job: &Job) {
         self.turn = job.last().next();
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::BetweenBatches
     }
 
     fn interchangeable_workers(&self) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! The default. Readers see only prefixes of the log: a batch is atomic, and no second one is under way.
 
-use super::{Admission, Job, Ordering, Refused};
+use super::{Admission, Job, Ordering, Reads, Refused};
 use crate::binlog::Lsn;
 
 /// Log order. Promises prefix.
@@ -45,6 +45,10 @@ impl Ordering for Serial {
 
     fn finish(&mut self, _worker: usize, _job: &Job) {
         self.busy = false;
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::BetweenBatches
     }
 
     fn interchangeable_workers(&self) -> bool {

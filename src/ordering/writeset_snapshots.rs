@@ -9,7 +9,7 @@
 //! ```
 
 use super::writeset::Writeset;
-use super::{Admission, Job, Ordering, Reads, Refused};
+use super::{Admission, Job, Ordering, Refused, Snapshots};
 use crate::binlog::Lsn;
 
 /// Dependencies by last writer, reads from snapshots. Promises prefix.
@@ -46,10 +46,20 @@ impl Ordering for WritesetSnapshots {
         self.writeset.finish(worker, job);
     }
 
-    fn reads(&self) -> Reads {
-        Reads::Published
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        Some(self)
     }
 
+    fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
+        Some(self)
+    }
+
+    fn interchangeable_workers(&self) -> bool {
+        true
+    }
+}
+
+impl Snapshots for WritesetSnapshots {
     fn cut(&mut self) {
         self.cut = Some(self.last);
     }
@@ -60,9 +70,5 @@ impl Ordering for WritesetSnapshots {
 
     fn published(&mut self) {
         self.cut = None;
-    }
-
-    fn interchangeable_workers(&self) -> bool {
-        true
     }
 }
