@@ -98,8 +98,8 @@ pub fn ordering_promises(choice: OrderingChoice, invariant: &str) -> bool {
     }
 }
 
-/// As [`ordering_promises`], of a policy: the cells of the table that hold. A policy under which the replica's state may differ from
-/// the master's promises nothing but *progress*.
+/// As [`ordering_promises`], of a policy: the cells of the table that hold. A policy under which the replica's state may
+/// differ from the master's promises nothing but *progress*.
 pub fn expiry_promises(policy: Policy, invariant: &str) -> bool {
     let is_safe = policy.promises() >= Guarantee::SameState;
     invariant == "progress" || (is_safe && expiry(policy, invariant) == Verdict::Holds)
@@ -112,10 +112,10 @@ pub fn promised(promises: bool) -> Verdict {
 
 /// What the tables say of one invariant of the expiry model: what the policy promises.
 ///
-/// Two of the promises are weaker than one would think. `relative` breaks `same_value` for collections: the replica's clock is ahead,
-/// so the lag is over-estimated and the deadline comes early; the replica removes the hash, and then an effect on one field arrives,
-/// which brings back that field alone. `verbatim` and `absolute` break `no_resurrection`: PERSIST is applied just before the key dies
-/// and published just after, and a reader in between sees no key.
+/// Two of the promises are weaker than one would think. `relative` breaks `same_value` for collections: the replica's clock
+/// is ahead, so the lag is over-estimated and the deadline comes early; the replica removes the hash, and then an effect on one
+/// field arrives, which brings back that field alone. `verbatim` and `absolute` break `no_resurrection`: PERSIST is applied just
+/// before the key dies and published just after, and a reader in between sees no key.
 pub fn expiry(policy: Policy, invariant: &str) -> Verdict {
     let needed = match invariant {
         "progress" => Guarantee::Nothing,

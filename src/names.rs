@@ -26,8 +26,8 @@ impl UnknownName {
     }
 }
 
-/// Makes an enum of choices, a row each, with all that follows from a row: `ALL`, `name`, `summary`, `promises` and `FromStr`. `what`
-/// is the kind of choice in the error of an unknown name; `promises` is the type of what a choice promises.
+/// Makes an enum of choices, a row each, with all that follows from a row: `ALL`, `name`, `summary`, `promises` and `FromStr`.
+/// `what` is the kind of choice in the error of an unknown name; `promises` is the type of what a choice promises.
 macro_rules! choices {
     (
         $(#[$doc:meta])* $choice:ident, what $what:literal, promises $promise:ident;
