@@ -2,11 +2,12 @@
 
 use super::{Admission, Job, Ordering, Reads, Refused, Snapshots};
 
-/// A machine around another one: each method does what the inner machine does, unless the wrapper says otherwise. A wrapper is an
-/// [`Ordering`].
+/// A machine around another one: each method does what the inner machine does, unless the wrapper says otherwise. A wrapper
+/// is an [`Ordering`].
 ///
-/// The two traits have methods of the same names. So a file that calls them imports [`Ordering`] alone, implements this trait by its
-/// path (`impl ordering::Wrapper for …`), and in there calls the inner machine in full: `Ordering::take(&mut self.inner, worker)`.
+/// The two traits have methods of the same names. So a file that calls them imports [`Ordering`] alone, and implements this
+/// trait by its path: `impl ordering::Wrapper for …`. In such an `impl`, a call of the inner machine names the trait:
+/// `Ordering::take(&mut self.inner, worker)`.
 pub trait Wrapper {
     /// The type of the inner machine.
     type Inner: Ordering + ?Sized;

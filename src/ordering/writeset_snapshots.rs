@@ -1,8 +1,8 @@
 //! `writeset_snapshots` — writeset, with readers on published snapshots. Pure.
 //!
 //! Workers run ahead of each other as under [`writeset`](super::writeset), so the store passes through states
-//! that the master never had. Readers do not see them: at a cut, admission closes, workers drain, the store is
-//! then the master's after the last admitted entry, and a snapshot of it is published.
+//! that the master never had. Readers do not see them: at a cut, admission closes and the workers finish what was
+//! admitted. The store then holds what the master held after the last admitted entry, and a snapshot of it is published.
 //!
 //! ```text
 //! admit 1 2 3 │ cut at 3 │ drain … │ snapshot, publish (3) │ admit 4 …       readers: 0 0 0 0 3 3 3
@@ -17,7 +17,7 @@ use crate::binlog::Lsn;
 pub struct WritesetSnapshots {
     writeset: Writeset,
     last: Lsn,
-    /// Where the cut is, while admission is closed.
+    /// The last entry before the cut, while admission is closed.
     cut: Option<Lsn>,
 }
 
