@@ -5,7 +5,7 @@
 
 use super::both;
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
-use super::choice::{Choice, OrderingChoice, UnknownName};
+use super::choice::{Choice, OrderingChoice};
 use super::clocks;
 use super::expected;
 use super::experiment::{Clocks, Experiment, Passing, Schedules, Setting};
@@ -16,7 +16,8 @@ use super::scenario::{self, ExpiryScenario, OrderingScenario};
 use super::setting::TICKS;
 use super::verdict::Verdict;
 use crate::expiry::Policy;
-use crate::ordering::Strategy;
+use crate::names::UnknownName;
+use crate::ordering::Reads;
 use std::fmt::Debug;
 
 /// The names of the models.
@@ -158,10 +159,11 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     let parts = parts::of_choice(choice, bounds);
     let task =
         Candidate::Ordering(choice).task_of(parts, move |invariant| expected::ordering(choice, invariant));
-    task.weighing(match choice.strategy {
-        Strategy::KeyHash => 3,
-        Strategy::WritesetSnapshots => 2,
-        _ => 1,
+    // Parts of entries, and moments at which a snapshot is published, make more states.
+    task.weighing(match (expected::splits_entries(choice.strategy), choice.strategy.reads()) {
+        (true, _) => 3,
+        (false, Reads::Published) => 2,
+        (false, Reads::Latest | Reads::BetweenBatches) => 1,
     })
 }
 

@@ -9,6 +9,7 @@
 
 use super::fault::SeededFault;
 use crate::expiry::Policy;
+use crate::names::UnknownName;
 use crate::ordering::Strategy;
 
 /// A way for a replica to apply the log: a strategy and its options.
@@ -186,29 +187,6 @@ impl SeededFault {
             SeededFault::ReadersSeeTheDead => return Kind::Expiry(Policy::MasterExpires),
         };
         Kind::Ordering(choice)
-    }
-}
-
-/// An unknown name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} '{name}' (known: {})", known.join(", "))]
-pub struct UnknownName {
-    /// The kind of thing that it should name: `model`, `choice`, `fault` or `invariant`.
-    pub what: &'static str,
-    /// The name.
-    pub name: String,
-    /// The names that exist.
-    pub known: Vec<String>,
-}
-
-impl UnknownName {
-    /// The error that `name` is not one of `known`.
-    pub fn new<N: Into<String>>(
-        what: &'static str,
-        name: &str,
-        known: impl IntoIterator<Item = N>,
-    ) -> UnknownName {
-        UnknownName { what, name: name.to_owned(), known: known.into_iter().map(Into::into).collect() }
     }
 }
 

@@ -1,60 +1,69 @@
-//! Expected verdicts: DESIGN's tables, with the corrections that finished searches made, each with its reason.
+//! Expected verdicts — what a choice's row promises, and what is added to it → a verdict for each invariant. Pure.
+//!
+//! Finished searches corrected some of these; each correction stands here with its reason.
 
 use super::both::Choice;
 use super::choice::OrderingChoice;
 use super::clocks;
 use super::handshake::{self, Compares, Epochs, Event};
 use super::verdict::Verdict;
-use crate::expiry::Policy;
-use crate::ordering::Strategy;
+use crate::binlog::Lsn;
+use crate::effect::{Key, KeySet};
+use crate::expiry::{Guarantee, Policy};
+use crate::ordering::{Admission, Level, Ordering as _, Reads, Strategy};
 
-/// Whether more than one entry may be under way between the take and the end of the write.
-fn writes_out_of_order(strategy: Strategy) -> bool {
-    !matches!(strategy, Strategy::Serial | Strategy::Sequence)
+/// Whether batches may be written in another order than the log's, so that a crash may leave what was applied beyond the marker.
+pub(super) fn writes_out_of_order(strategy: Strategy) -> bool {
+    strategy.reads() != Reads::BetweenBatches
 }
 
-/// What the tables say of one invariant of the ordering model, over every program of the search.
+/// Whether an entry of several keys is applied one key at a time. Each part is then ordered with the other entries of its key.
+pub(super) fn splits_entries(strategy: Strategy) -> bool {
+    let keys = ["a", "b"].map(|name| Key::new(0, name));
+    let entry = Admission::new(Lsn(1), KeySet::of(keys.clone()), keys.first().cloned(), true);
+    let mut machine = strategy.machine(1, 1);
+    machine.admit(&entry).is_ok() && machine.take(0).is_some_and(|job| job.part.is_some())
+}
+
+/// What the tables say of one invariant of the ordering model, over every program of the search: what the strategy promises, and
+/// what is added to it.
 ///
-/// Where they say more than DESIGN's: a parallel strategy on *commands* breaks `exactly_once` after a crash, and
-/// with it `convergence` and the levels above it, since what ran twice (INCR) is a value that the master does not
-/// have. Versions still never go back, so `monotonic_reads` holds. The legacy strategies break `exactly_once` on effects,
-/// too: FLUSHDB may be applied between two runs of a SET that came before it.
+/// A strategy that writes out of order breaks `exactly_once` on *commands* after a crash, and with it `convergence` and the levels
+/// above it: a command that ran twice (INCR) leaves a value that the master does not have. Versions still never go back, so
+/// `monotonic_reads` holds. A strategy that promises nothing breaks `exactly_once` on effects, too: FLUSHDB may be applied between
+/// two runs of a SET that came before it.
 pub fn ordering(choice: OrderingChoice, invariant: &str) -> Verdict {
-    let unordered = is_unordered(choice.strategy);
+    let level = choice.strategy.promises();
+    let unordered = level == Level::Nothing;
     let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
     let broken = match invariant {
         "progress" => false,
         "convergence" => unordered || runs_twice,
-        "per_key_order" => unordered || runs_twice || choice.reads_after_crash,
-        "prefix" => !choice.strategy.shows_prefixes() || runs_twice || choice.reads_after_crash,
+        "per_key_order" => level < Level::PerKeyOrder || runs_twice || choice.reads_after_crash,
+        "prefix" => level < Level::Prefix || runs_twice || choice.reads_after_crash,
         "monotonic_reads" => unordered || choice.reads_after_crash,
         _ => unordered || runs_twice || choice.reads_after_crash,
     };
     verdict(broken)
 }
 
-fn is_unordered(strategy: Strategy) -> bool {
-    matches!(strategy, Strategy::FirstKey | Strategy::KeyHash)
-}
-
-/// Whether a choice promises the invariant for any program: a ✗ of a promised one is a fault of the choice. All of them promise *progress*; a choice
-/// that is unsafe in one way promises nothing else, whatever a table over a few commands says of it.
+/// Whether a choice promises the invariant for any program: a ✗ of a promised one is a fault of the choice. All of them promise
+/// *progress*; a choice that is unsafe in one way promises nothing else, whatever a table over a few commands says of it.
 pub fn ordering_promises(choice: OrderingChoice, invariant: &str) -> bool {
+    let level = choice.strategy.promises();
     let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
-    let is_safe = !is_unordered(choice.strategy) && !runs_twice && !choice.reads_after_crash;
+    let is_safe = level > Level::Nothing && !runs_twice && !choice.reads_after_crash;
     match invariant {
         "progress" => true,
-        "prefix" => is_safe && choice.strategy.shows_prefixes(),
+        "prefix" => is_safe && level >= Level::Prefix,
         _ => is_safe,
     }
 }
 
-/// As [`ordering_promises`], of a policy: the cells of the table that hold, of the policies that log what a write came to.
+/// As [`ordering_promises`], of a policy: the cells of the table that hold. A policy under which the replica's state may
+/// differ from the master's promises nothing but *progress*.
 pub fn expiry_promises(policy: Policy, invariant: &str) -> bool {
-    let is_safe = matches!(
-        policy,
-        Policy::LogClock | Policy::Effects | Policy::Pksetat | Policy::AtEntryTime | Policy::MasterExpires
-    );
+    let is_safe = policy.promises() >= Guarantee::SameState;
     invariant == "progress" || (is_safe && expiry(policy, invariant) == Verdict::Holds)
 }
 
@@ -63,22 +72,20 @@ pub fn promised(promises: bool) -> Verdict {
     verdict(!promises)
 }
 
-/// What the tables say of one invariant of the expiry model.
+/// What the tables say of one invariant of the expiry model: what the policy promises.
 ///
-/// Three verdicts are not DESIGN's, whose table was searched over one string that is applied as it arrives. `relative`
-/// breaks `same_value` for collections: the replica's clock is ahead, so the lag is over-estimated and the deadline comes
-/// early; the replica removes the hash, and then an effect on one field arrives, which brings back that field alone.
-/// `verbatim` and `absolute` break `no_resurrection`: PERSIST is applied just before the key dies and published just after,
-/// and a reader in between sees no key.
+/// Two of the promises are weaker than one would think. `relative` breaks `same_value` for collections: the replica's clock
+/// is ahead, so the lag is over-estimated and the deadline comes early; the replica removes the hash, and then an effect on one
+/// field arrives, which brings back that field alone. `verbatim` and `absolute` break `no_resurrection`: PERSIST is applied just
+/// before the key dies and published just after, and a reader in between sees no key.
 pub fn expiry(policy: Policy, invariant: &str) -> Verdict {
-    let at_replicas_clock = matches!(policy, Policy::Verbatim | Policy::Absolute);
-    let broken = match invariant {
-        "progress" => false,
-        "no_immortal_key" => at_replicas_clock,
-        "same_value" | "same_deadline" => at_replicas_clock || policy == Policy::Relative,
-        _ => policy != Policy::LogClock,
+    let needed = match invariant {
+        "progress" => Guarantee::Nothing,
+        "no_immortal_key" => Guarantee::NoImmortalKey,
+        "same_value" | "same_deadline" => Guarantee::SameState,
+        _ => Guarantee::SameReads,
     };
-    verdict(broken)
+    verdict(policy.promises() < needed)
 }
 
 /// What the table of ordering and expiry together says: readers see the master's past if they see prefixes and judge by log
@@ -94,11 +101,11 @@ pub fn clocks(choice: clocks::Choice, invariant: &str) -> Verdict {
     let clocks::Choice { policy, steps } = choice;
     let broken = match invariant {
         "progress" => false,
-        _ if policy == Policy::LogClock => false,
+        _ if policy.promises() == Guarantee::SameReads => false,
         _ if steps => true,
         "lifetime" => policy == Policy::Verbatim,
-        "no_resurrection" => !matches!(policy, Policy::Verbatim | Policy::Absolute),
-        "no_early_death" => matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::Relative),
+        "no_resurrection" => policy.promises() > Guarantee::Nothing,
+        "no_early_death" => policy.promises() < Guarantee::SameState,
         _ => true,
     };
     verdict(broken)

@@ -11,7 +11,7 @@
 //! | an address of the explorer | by name | from the address | from the address |
 
 use super::bounds::{ExpiryBounds, OrderingBounds};
-use super::choice::{Choice, Kind, OrderingChoice, UnknownName};
+use super::choice::{Choice, Kind, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
 use super::fault::SeededFault;
 use super::judge::Part;
@@ -20,6 +20,7 @@ use super::program::{self, Program, ProgramError};
 use super::rigged::Rigged;
 pub use super::setting::{Clocks, Passing, Schedules, Setting};
 use crate::command::Command;
+use crate::names::UnknownName;
 use crate::ordering::Refused;
 use crate::time::Millis;
 

@@ -7,7 +7,7 @@
 use super::assignment::{KEYS_MAX, keys_of};
 use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries_max};
 use super::check::{Candidate, candidates};
-use super::choice::{OrderingChoice, UnknownName};
+use super::choice::OrderingChoice;
 use super::expected;
 use super::experiment::commands;
 use super::expiry::{self, ExpiryModel};
@@ -19,6 +19,7 @@ use super::sample::Walks;
 use super::verdict::Row;
 use crate::command::Command;
 use crate::expiry::{ExpiryPolicy, Policy};
+use crate::names::UnknownName;
 use crate::ordering::{Ordering, Refused};
 use std::sync::Arc;
 

@@ -6,12 +6,12 @@ use super::choice::Choice;
 use super::fault::SeededFault;
 use super::ordering::Position;
 use crate::apply::Instants;
-use crate::binlog::{Entry, Lsn, Payload};
+use crate::binlog::{Entry, Payload};
 use crate::command::Command;
 use crate::effect::{Effect, KeySet, Write};
 use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
 use crate::ordering::first_key::FirstKey;
-use crate::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Refused, lane_of};
+use crate::ordering::{Admission, AnyOrdering, Job, Ordering, Refused, lane_of};
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
@@ -115,21 +115,23 @@ impl ByDestination {
     }
 }
 
-impl Ordering for ByDestination {
+impl crate::ordering::Wrapper for ByDestination {
+    type Inner = AnyOrdering;
+
+    fn inner(&self) -> &AnyOrdering {
+        &self.0
+    }
+
+    fn inner_mut(&mut self) -> &mut AnyOrdering {
+        &mut self.0
+    }
+
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         let first_key = match &*entry.keys {
             KeySet::Keys(keys) => keys.last().cloned().map(Cow::Owned),
             KeySet::Everything => None,
         };
-        self.0.admit(&Admission { first_key, ..entry.clone() })
-    }
-
-    fn take(&mut self, worker: usize) -> Option<Job> {
-        self.0.take(worker)
-    }
-
-    fn finish(&mut self, worker: usize, job: &Job) {
-        self.0.finish(worker, job);
+        Ordering::admit(&mut self.0, &Admission { first_key, ..entry.clone() })
     }
 }
 
@@ -146,21 +148,20 @@ impl HoldsBack {
     }
 }
 
-impl Ordering for HoldsBack {
+impl crate::ordering::Wrapper for HoldsBack {
+    type Inner = AnyOrdering;
+
+    fn inner(&self) -> &AnyOrdering {
+        &self.inner
+    }
+
+    fn inner_mut(&mut self) -> &mut AnyOrdering {
+        &mut self.inner
+    }
+
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        self.held.replace(entry.clone().into_owned()).map_or(Ok(()), |before| self.inner.admit(&before))
-    }
-
-    fn take(&mut self, worker: usize) -> Option<Job> {
-        self.inner.take(worker)
-    }
-
-    fn may_write(&self, job: &Job) -> bool {
-        self.inner.may_write(job)
-    }
-
-    fn finish(&mut self, worker: usize, job: &Job) {
-        self.inner.finish(worker, job);
+        let before = self.held.replace(entry.clone().into_owned());
+        before.map_or(Ok(()), |before| Ordering::admit(&mut self.inner, &before))
     }
 }
 
@@ -177,8 +178,10 @@ pub enum Rigged {
     HoldsBack(HoldsBack),
 }
 
-impl Rigged {
-    fn get(&self) -> &dyn Ordering {
+impl crate::ordering::Wrapper for Rigged {
+    type Inner = dyn Ordering;
+
+    fn inner(&self) -> &(dyn Ordering + 'static) {
         match self {
             Rigged::Plain(machine) => machine,
             Rigged::Flows(machine) => machine,
@@ -187,59 +190,13 @@ impl Rigged {
         }
     }
 
-    fn get_mut(&mut self) -> &mut dyn Ordering {
+    fn inner_mut(&mut self) -> &mut (dyn Ordering + 'static) {
         match self {
             Rigged::Plain(machine) => machine,
             Rigged::Flows(machine) => machine,
             Rigged::ByDestination(machine) => machine,
             Rigged::HoldsBack(machine) => machine,
         }
-    }
-}
-
-impl Ordering for Rigged {
-    fn admits(&self) -> bool {
-        self.get().admits()
-    }
-
-    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        self.get_mut().admit(entry)
-    }
-
-    fn take(&mut self, worker: usize) -> Option<Job> {
-        self.get_mut().take(worker)
-    }
-
-    fn may_write(&self, job: &Job) -> bool {
-        self.get().may_write(job)
-    }
-
-    fn finish(&mut self, worker: usize, job: &Job) {
-        self.get_mut().finish(worker, job);
-    }
-
-    fn reads(&self) -> Reads {
-        self.get().reads()
-    }
-
-    fn cut(&mut self) {
-        self.get_mut().cut();
-    }
-
-    fn publishable(&self) -> Option<Lsn> {
-        self.get().publishable()
-    }
-
-    fn published(&mut self) {
-        self.get_mut().published();
-    }
-
-    fn interchangeable_workers(&self) -> bool {
-        self.get().interchangeable_workers()
-    }
-
-    fn has_lanes(&self) -> bool {
-        self.get().has_lanes()
     }
 }
 

@@ -10,13 +10,14 @@
 //! `path` is authoritative ([`Path`]); `steps` repeats it in words, for human readers.
 
 use super::bounds::{ODD_START, RECENT_START, TICK_MS_MAX};
-use super::choice::{Choice, Kind, UnknownName};
+use super::choice::{Choice, Kind};
 use super::experiment::{Clocks, Experiment, Model, Passing, Schedules, Setting};
 use super::expiry::skew_ms;
 use super::path::{self, Path, PathError};
 use super::setting::TICKS;
 use super::story::{Actions, Narrate, OwnPath, Story};
 use crate::command::{Command, line};
+use crate::names::UnknownName;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this program writes. It also reads the earlier one: version 1 had no `passes`.

@@ -24,7 +24,7 @@ Record strategy := {
   take : machine -> nat -> option (job * machine);
   may_write : machine -> job -> bool;
   finish : machine -> job -> machine;
-  reads_latest : bool;  (* Reads::Latest, or Reads::Published *)
+  reads_latest : bool;  (* Reads::Latest or Reads::BetweenBatches, or Reads::Published *)
   cut : machine -> machine;
   publishable : machine -> option nat;
   published : machine -> machine;

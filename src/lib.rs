@@ -22,6 +22,7 @@ pub mod handover;
 pub mod invariant;
 #[path = "../models/mod.rs"]
 pub mod models;
+pub mod names;
 pub mod node;
 pub mod ordering;
 pub mod publication;

@@ -177,7 +177,17 @@ impl Idle {
     }
 }
 
-impl Ordering for Idle {
+impl replicheck::ordering::Wrapper for Idle {
+    type Inner = Serial;
+
+    fn inner(&self) -> &Serial {
+        &self.inner
+    }
+
+    fn inner_mut(&mut self) -> &mut Serial {
+        &mut self.inner
+    }
+
     fn admits(&self) -> bool {
         !self.closed
     }
@@ -191,15 +201,11 @@ impl Ordering for Idle {
             (AtFlush::ClosesForEver, true) => self.closed = true,
             _ => {}
         }
-        self.inner.admit(entry)
+        Ordering::admit(&mut self.inner, entry)
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
-        if self.never_takes { None } else { self.inner.take(worker) }
-    }
-
-    fn finish(&mut self, worker: usize, job: &Job) {
-        self.inner.finish(worker, job);
+        if self.never_takes { None } else { Ordering::take(&mut self.inner, worker) }
     }
 }
 

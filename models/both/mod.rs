@@ -26,11 +26,11 @@ mod story;
 pub use model::{Action, BothModel, State};
 
 use crate::command::Command;
-use crate::expiry::Policy;
+use crate::expiry::{Guarantee, Policy};
 use crate::models::bounds::{self, ExpiryBounds};
 use crate::models::expiry::{self, Judges};
 use crate::models::scenario;
-use crate::ordering::Strategy;
+use crate::ordering::{Level, Reads, Strategy};
 
 /// Names of the invariants, in the order of their bits.
 pub const INVARIANTS: &[&str] = &["progress", "past_read"];
@@ -64,7 +64,7 @@ impl Choice {
 
     /// Whether its reads always show a past state of the master, whatever the lag and the skew are.
     pub fn reads_the_past(self) -> bool {
-        self.strategy.shows_prefixes() && self.policy == Policy::LogClock
+        self.strategy.promises() == Level::Prefix && self.policy.promises() == Guarantee::SameReads
     }
 }
 
@@ -83,8 +83,8 @@ pub struct Setup {
     pub workers: usize,
     /// Maximum number of crashes.
     pub crashes_max: u8,
-    /// Whether readers see a snapshot that is published together with log time, as the engine does under a strategy that
-    /// publishes prefixes. Otherwise they see the live store.
+    /// Whether readers see a snapshot that is published together with log time, as the engine does. Otherwise they see the live
+    /// store ([`Reads::Latest`]).
     pub snapshots: bool,
 }
 
@@ -100,7 +100,7 @@ impl Setup {
             times,
             workers: bounds::OrderingBounds::QUICK.workers,
             crashes_max,
-            snapshots: choice.strategy.shows_prefixes(),
+            snapshots: choice.strategy.reads() != Reads::Latest,
         }
     }
 

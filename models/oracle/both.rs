@@ -325,7 +325,7 @@ impl Question<'_> {
             Worker::Written(job) => {
                 next.applier.finish(worker)?;
                 let low = next.applier.watermark();
-                let is_shown = state.applier.ordering().reads() == Reads::Latest;
+                let is_shown = state.applier.ordering().reads() != Reads::Published;
                 if is_shown && low > state.replica.published() {
                     next.replica.publish(low);
                     next.given = Rc::clone(&state.store);

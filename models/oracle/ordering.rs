@@ -125,7 +125,7 @@ impl<O: Machine> State<O> {
     /// The last entry that readers may see.
     fn shown(&self) -> Lsn {
         match self.applier.ordering().reads() {
-            Reads::Latest => self.applier.watermark(),
+            Reads::Latest | Reads::BetweenBatches => self.applier.watermark(),
             Reads::Published => self.published,
         }
     }
@@ -145,7 +145,7 @@ impl<O: Machine> State<O> {
     /// The state after a step in which readers get the newest data that they may see, and are let in if these are new
     /// enough.
     fn given_to_readers(mut self) -> State<O> {
-        if self.applier.ordering().reads() == Reads::Latest {
+        if self.applier.ordering().reads() != Reads::Published {
             self.given = Rc::clone(&self.held);
         }
         if self.shown() >= self.opens_at {

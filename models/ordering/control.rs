@@ -185,10 +185,10 @@ impl<O: Ordering + Clone> Control<O> {
         }
     }
 
-    /// Publishes the watermark if the strategy lets readers see the live store.
+    /// Publishes the watermark, unless readers of the strategy are given snapshots.
     fn publish_latest(&mut self) {
         let low = self.applier.watermark();
-        if self.applier.ordering().reads() == Reads::Latest && low > self.replica.published() {
+        if self.applier.ordering().reads() != Reads::Published && low > self.replica.published() {
             self.replica.publish(low);
         }
     }

@@ -271,7 +271,7 @@ impl<O: Machine> OrderingModel<O> {
     /// log continued after entries that a crash had left.
     fn observed(&self, before: &State, again: bool, mut state: State) -> State {
         let control = self.control(state.control);
-        if control.reads == Reads::Latest {
+        if control.reads != Reads::Published {
             state.published = state.data;
         }
         let are_in = control.readers_are_in;

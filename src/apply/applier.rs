@@ -190,19 +190,23 @@ impl<O: Ordering> Applier<O> {
         Some(job)
     }
 
-    /// See [`Ordering::cut`].
+    /// See [`crate::ordering::Snapshots::cut`]. Nothing happens if the strategy publishes no snapshots.
     pub fn cut(&mut self) {
-        self.ordering.cut();
+        if let Some(snapshots) = self.ordering.snapshots_mut() {
+            snapshots.cut();
+        }
     }
 
-    /// See [`Ordering::publishable`]. Before it gets its first entry, a strategy may publish the state with which
-    /// the store began.
+    /// See [`crate::ordering::Snapshots::publishable`]. Before it gets its first entry, a strategy may publish the state with
+    /// which the store began.
     pub fn publishable(&self) -> Option<Lsn> {
-        self.ordering.publishable().map(|at| at.max(self.began_at))
+        self.ordering.snapshots()?.publishable().map(|at| at.max(self.began_at))
     }
 
-    /// See [`Ordering::published`].
+    /// See [`crate::ordering::Snapshots::published`]. Nothing happens if the strategy publishes no snapshots.
     pub fn published(&mut self) {
-        self.ordering.published();
+        if let Some(snapshots) = self.ordering.snapshots_mut() {
+            snapshots.published();
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::caught::{Panicked, caught};
 use super::{Outcome, UsageError, export, json, paint, watch};
 use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
-use replicheck::models::choice::UnknownName;
+
 use replicheck::models::cost::{Cost, rounded, thousands};
 use replicheck::models::export::{Export, exports};
 use replicheck::models::grid::wrapped;
@@ -14,6 +14,7 @@ use replicheck::models::program::{self, Program};
 use replicheck::models::report::{Report, distinct, sign, steps};
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::Row;
+use replicheck::names::UnknownName;
 use std::io::{ErrorKind, Write};
 use std::time::Instant;
 

@@ -15,6 +15,8 @@ mod json;
 #[cfg(feature = "rocksdb")]
 mod log;
 #[cfg(feature = "rocksdb")]
+mod named;
+#[cfg(feature = "rocksdb")]
 mod nodes;
 mod paint;
 #[cfg(feature = "rocksdb")]

@@ -1,5 +1,6 @@
 //! `replicheck serve` — a folder and a port → a node that serves Redis clients until it is told to stop.
 
+use super::named::Named;
 use super::{Outcome, UsageError, log};
 use replicheck::binlog::Fsync;
 use replicheck::compression::Codec;
@@ -43,10 +44,10 @@ pub struct Args {
     #[arg(long, requires = "replicaof")]
     take_copy: bool,
     /// Ordering strategy: the order in which a replica applies the log
-    #[arg(long, value_name = "NAME", default_value = "serial")]
+    #[arg(long, value_name = "NAME", default_value = "serial", value_parser = Named::STRATEGIES)]
     ordering: Strategy,
     /// Expiry policy: what a master logs of writes that depend on time, and by which clock a replica judges
-    #[arg(long, value_name = "NAME", default_value = "log_clock")]
+    #[arg(long, value_name = "NAME", default_value = "log_clock", value_parser = Named::POLICIES)]
     expiry: Policy,
     /// Threads on which a replica applies entries [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]

@@ -17,6 +17,7 @@ use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging, LogTime, Reading, Removal};
 use crate::node::{Readers, Replica, removal_with_deadline};
+use crate::ordering::Reads;
 use crate::publication::{ReplicaPublication, ReplicaSight};
 use crate::replication::session::Stop;
 use crate::replication::{Heartbeat, Offset};
@@ -45,7 +46,7 @@ pub struct Sight {
 pub struct Applied {
     store: RocksStore,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
-    shows_prefixes: bool,
+    reads: Reads,
     trace: Option<Arc<Trace>>,
     clock: Clock,
     publication: ReplicaPublication<Snapshot>,
@@ -78,7 +79,7 @@ impl Applied {
         let applied = Applied {
             store,
             policy: settings.policy(),
-            shows_prefixes: settings.ordering.shows_prefixes(),
+            reads: settings.reads(),
             trace: settings.trace.clone(),
             clock: settings.clock.clone(),
             publication: ReplicaPublication::new(replica),
@@ -262,7 +263,7 @@ impl Work for Applied {
     fn publish(&self, watermark: Lsn) {
         // The gate does not prevent this snapshot: its readers judge by log time, or by the local clock, under which the
         // gate is never raised.
-        let snapshot = |judged_at| self.store.snapshot(judged_at).filter(|_| self.shows_prefixes);
+        let snapshot = |judged_at| self.store.snapshot(judged_at).filter(|_| self.reads != Reads::Latest);
         self.publication.publish(watermark, snapshot);
     }
 }

@@ -5,7 +5,7 @@ use crate::apply::pool::Schedule;
 use crate::binlog::Fsync;
 use crate::compression::Codec;
 use crate::expiry::{ExpiryPolicy, Policy};
-use crate::ordering::{Ordering, Strategy};
+use crate::ordering::{Ordering, Reads, Strategy};
 use crate::server::REPLICAS_MAX;
 use crate::store::rocksdb::OPEN_FILES_MAX;
 use crate::sync::Arc;
@@ -110,6 +110,11 @@ impl Settings {
         }
     }
 
+    /// The state that readers of a replica are given.
+    pub fn reads(&self) -> Reads {
+        self.machine().reads()
+    }
+
     /// The expiry policy.
     pub fn policy(&self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
         self.own.policy.clone().unwrap_or_else(|| self.expiry.get())
@@ -123,8 +128,8 @@ pub type Machine = Box<dyn Ordering + Send>;
 /// of other systems.
 #[derive(Clone, Default)]
 pub struct Own {
-    /// Makes the state machine, from the number of workers and the most entries in one batch. Readers are given its states
-    /// in the way of [`Settings::ordering`].
+    /// Makes the state machine, from the number of workers and the most entries in one batch. Nodes take it for
+    /// [`Settings::ordering`].
     pub ordering: Option<Arc<dyn Fn(usize, usize) -> Machine + Send + Sync>>,
     /// The policy to run. Other nodes and the folder are told that it is [`Settings::expiry`].
     pub policy: Option<Arc<dyn ExpiryPolicy + Send + Sync>>,

@@ -1,5 +1,5 @@
-//! `absolute` — SETEX, EXPIRE and friends with an absolute deadline, all else as it came, run at the replica's
-//! clock. Pure.
+//! `absolute` — SETEX, EXPIRE and the like are logged with an absolute deadline, other commands as they came; the replica
+//! runs them by its own clock. Pure.
 //!
 //! Pika before #2833: the second founding bug. Unsafe on purpose: INCR on a key that is dead on the replica and
 //! was alive on the master makes a key without a deadline.

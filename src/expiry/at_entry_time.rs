@@ -1,7 +1,7 @@
 //! `at_entry_time` — the command as it came, run at the time that its entry carries. Pure.
 //!
 //! The cheapest cure: the replica's state is the master's, whenever entries arrive. Readers still judge by the
-//! replica's own clock, so what they see is not.
+//! replica's own clock, so they may see what no reader of the master saw.
 
 use super::ExpiryPolicy;
 use crate::binlog::Payload;

@@ -1,4 +1,4 @@
-//! `effects` — every write logs its bytes, deadlines in them; readers judge by the replica's clock. Pure.
+//! `effects` — every write is logged as bytes, with deadlines in them; readers judge by the replica's clock. Pure.
 
 use super::ExpiryPolicy;
 

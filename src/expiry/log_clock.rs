@@ -5,8 +5,8 @@
 //! that the master could have answered at c.
 //!
 //! While nothing is received, log time stands still. After a silence of `limit` it goes on at the rate of the replica's elapsed
-//! clock, and reads are *estimated* until log time has caught up. An estimate stops at the time of the first entry that was received and
-//! is not published:
+//! clock, and reads are *estimated* until the master's time has caught up. An estimate stops at the time of the first entry that
+//! was received and is not published:
 //!
 //! ```text
 //! heard 5000 at elapsed 200, limit 10000
@@ -29,41 +29,42 @@ impl ExpiryPolicy for LogClock {
 
 /// A replica's log time.
 ///
-/// Invariants: what [`LogTime::read`] gives never goes back, but for [`LogTime::forget_estimate`].
+/// Invariants: what [`LogTime::read`] gives never goes back, except after [`LogTime::forget_estimate`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LogTime {
     /// The master's time that was heard last.
     heard: Millis,
     /// The elapsed clock at the last receipt.
     received_at: Elapsed,
-    /// The latest estimate that was given, if it is later than what was heard; else 0. Log time never goes back behind it.
+    /// The latest estimate that was given, if it is later than what was heard; else 0. Log time never goes back before it.
     estimate: Millis,
 }
 
-/// What a log clock says.
+/// A reading of log time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reading {
     /// The instant to judge by.
     pub time: Millis,
-    /// Whether it runs ahead of what was heard, at the replica's own rate.
+    /// Whether it is later than what was heard: an estimate at the rate of the replica's own clock.
     pub estimated: bool,
 }
 
 impl LogTime {
-    /// Log time `time`, as if heard when the elapsed clock said `now`: where a node goes on after a start. To `hear` it instead
-    /// would take all the time before `now` for silence, and make an estimate of it.
+    /// Log time `time`, as if it was heard when the elapsed clock said `now`: a node continues from there after a start. After
+    /// [`LogTime::hear`] instead, all the time before `now` would count as silence and be estimated.
     pub fn at(time: Millis, now: Elapsed) -> LogTime {
         LogTime { heard: time, received_at: now, estimate: Millis::ZERO }
     }
 
-    /// As [`LogTime::at`], for a replica whose readers were told `told` before it stopped. It may be later than what was heard: an
-    /// estimate. Log time does not go back behind it, and what is dead by it only is not removed.
+    /// As [`LogTime::at`], for a replica whose readers were given the instant `told` before it stopped. If `told` is later than
+    /// `heard`, it was an estimate: log time does not go back before it, but keys that are dead only by the estimate are not
+    /// removed.
     pub fn resumed(heard: Millis, told: Millis, now: Elapsed) -> LogTime {
         let estimate = if told > heard { told } else { Millis::ZERO };
         LogTime { estimate, ..LogTime::at(heard, now) }
     }
 
-    /// Notes a receipt when the elapsed clock said `now`: silence begins anew. `limit_ms` and `next` as in
+    /// Notes a receipt when the elapsed clock said `now`: silence is counted from there. `limit_ms` and `next` as in
     /// [`LogTime::read`]; `next` is the value before the receipt.
     pub fn receive(&mut self, now: Elapsed, limit_ms: Option<u64>, next: Option<Millis>) {
         let Reading { time, estimated } = self.read(now, limit_ms, next);
@@ -90,7 +91,7 @@ impl LogTime {
         self.received_at
     }
 
-    /// Forgets the estimate that was given, if it is later than `limit`; whether it did. Log time goes back then, so readers that
+    /// Forgets the estimate that was given, if it is later than `limit`. Gives whether it did: log time then goes back, so readers that
     /// were given it must be disconnected.
     pub fn forget_estimate(&mut self, limit: Millis) -> bool {
         let is_beyond = self.estimate > limit;

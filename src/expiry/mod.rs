@@ -7,16 +7,16 @@
 //!                                  `effects`:  k = 101 with the master's deadline, whenever it arrives
 //! ```
 //!
-//! | policy | logged | run at | readers judge by |
-//! |---|---|---|---|
-//! | [`verbatim`] | the command | replica's clock | replica's clock |
-//! | [`absolute`] | the command, deadlines absolute | replica's clock | replica's clock |
-//! | [`at_entry_time`] | the command | entry's time | replica's clock |
-//! | [`pksetat`] | result, if it depends on the old value | entry's time | replica's clock |
-//! | [`master_expires`] | the command, deadlines absolute; a DEL for each expired key | as if nothing had expired | replica's clock |
-//! | [`relative`] | effect with the remaining time | – | replica's clock |
-//! | [`effects`] | effect | – | replica's clock |
-//! | [`log_clock`] | effect | – | log time |
+//! | policy | logged | run at | readers judge by | promises |
+//! |---|---|---|---|---|
+//! | [`verbatim`] | the command | replica's clock | replica's clock | nothing |
+//! | [`absolute`] | the command, deadlines absolute | replica's clock | replica's clock | nothing |
+//! | [`at_entry_time`] | the command | entry's time | replica's clock | same_state |
+//! | [`pksetat`] | result, if it depends on the old value | entry's time | replica's clock | same_state |
+//! | [`master_expires`] | the command, deadlines absolute; a DEL for each expired key | as if nothing had expired | replica's clock | same_state |
+//! | [`relative`] | effect with the remaining time | – | replica's clock | no_immortal_key |
+//! | [`effects`] | effect | – | replica's clock | same_state |
+//! | [`log_clock`] | effect | – | log time | same_reads |
 
 pub mod absolute;
 pub mod at_entry_time;
@@ -29,7 +29,7 @@ pub mod relative;
 pub mod verbatim;
 
 pub use log_clock::{LogTime, Reading};
-pub use policy::Policy;
+pub use policy::{Guarantee, Policy};
 
 use crate::apply::Instants;
 use crate::binlog::{Entry, Payload};
@@ -37,10 +37,10 @@ use crate::command::Command;
 use crate::effect::Effect;
 use crate::time::Millis;
 
-/// By which clock readers of a replica judge what is dead.
+/// The clock by which readers of a replica judge what is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Judging {
-    /// The replica's own.
+    /// The replica's own clock.
     Local,
     /// Log time: the master's time as the log carried it here.
     LogTime,
@@ -70,27 +70,27 @@ pub enum RemovalLog {
     Never,
 }
 
-/// The clocks of a replica when a reader comes.
+/// The clocks of a replica when a reader asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Clocks {
     /// Log time.
     pub log_time: Reading,
     /// The replica's own clock.
     pub local: Millis,
-    /// The latest instant by which a reader was answered before.
+    /// The latest instant by which an earlier reader was answered.
     pub told: Millis,
 }
 
-/// What is logged, and which clock judges it.
+/// An expiry policy: what is logged for a command, and by which clock the replica runs and judges it.
 ///
 /// The default methods are those of `effects`: the log carries bytes with absolute deadlines, and the replica
 /// does nothing but write them.
 ///
 /// A policy is a pure function: what a method gives depends on its arguments only. A checker asks once and keeps the
-/// answer, so a policy with a state of its own would be given verdicts that are not true
-/// (`models::own_machine::judge_expiry` finds one that is not pure).
+/// answer, so a policy with state would get wrong verdicts (`models::own_machine::judge_expiry` finds a policy that is not
+/// pure).
 pub trait ExpiryPolicy {
-    /// What the log carries for `command`, which came to `effect` at `now` on the master.
+    /// What the log carries for `command`, which had the effect `effect` at `now` on the master.
     fn logged(&self, command: &Command, effect: Effect, now: Millis) -> Payload {
         let _ = (command, now);
         Payload::Effect(effect)
@@ -108,13 +108,13 @@ pub trait ExpiryPolicy {
         entry
     }
 
-    /// At which instants the replica runs a command entry when its own clock says `local`.
+    /// The instants at which the replica runs a command entry when its own clock says `local`.
     fn instants(&self, entry: &Entry, local: Millis) -> Instants {
         let _ = local;
         Instants { now: entry.time, judged_at: entry.time }
     }
 
-    /// By which clock readers of the replica judge.
+    /// The clock by which readers of the replica judge.
     fn judging(&self) -> Judging {
         Judging::Local
     }

@@ -1,4 +1,4 @@
-//! The policies by name. Pure.
+//! The policies by name: one row each. Pure.
 
 use super::ExpiryPolicy;
 use super::absolute::Absolute;
@@ -9,58 +9,70 @@ use super::master_expires::MasterExpires;
 use super::pksetat::Pksetat;
 use super::relative::Relative;
 use super::verbatim::Verbatim;
+use crate::names::choices;
+use std::sync::Arc;
 
-/// Names the policies once.
+/// What a policy promises, whatever the lag and the skew of clocks are. Weakest first: each level includes the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Guarantee {
+    /// Nothing. The policies of this level run commands by the replica's clock.
+    Nothing,
+    /// `no_immortal_key`: no key without a deadline stays on the replica that has one on the master.
+    NoImmortalKey,
+    /// `same_value` and `same_deadline`: the replica holds what the master holds. What readers see of it is not promised.
+    SameState,
+    /// `past_read`, `no_resurrection` and `no_early_death`: readers see what readers of the master saw.
+    SameReads,
+}
+
+impl Guarantee {
+    /// `nothing`, `no_immortal_key`, `same_state` or `same_reads`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Guarantee::Nothing => "nothing",
+            Guarantee::NoImmortalKey => "no_immortal_key",
+            Guarantee::SameState => "same_state",
+            Guarantee::SameReads => "same_reads",
+        }
+    }
+}
+
+/// Makes [`Policy`] of a row for each policy: its type, which is its variant, too, its name, what it promises, and its summary.
 macro_rules! policies {
-    ($($policy:ident $name:literal;)*) => {
-        /// An expiry policy by name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Policy {
-            $(#[doc = concat!("`", $name, "`")] $policy,)*
+    ($($policy:ident $name:literal promises $guarantee:ident, $summary:literal;)*) => {
+        choices! {
+            /// An expiry policy by name.
+            Policy, what "expiry", promises Guarantee;
+            $($policy $name promises $guarantee, $summary;)*
         }
 
         impl Policy {
-            /// All of them, the unsafe ones first.
-            pub const ALL: &[Policy] = &[$(Policy::$policy,)*];
-
-            /// The name that users write.
-            pub fn name(self) -> &'static str {
-                match self { $(Policy::$policy => $name,)* }
-            }
-
             /// The policy.
-            pub fn get(self) -> std::sync::Arc<dyn ExpiryPolicy + Send + Sync> {
-                match self { $(Policy::$policy => std::sync::Arc::new($policy),)* }
+            pub fn get(self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
+                match self { $(Policy::$policy => Arc::new($policy),)* }
             }
         }
     };
 }
 
 policies! {
-    Verbatim "verbatim";
-    Absolute "absolute";
-    AtEntryTime "at_entry_time";
-    Pksetat "pksetat";
-    MasterExpires "master_expires";
-    Relative "relative";
-    Effects "effects";
-    LogClock "log_clock";
-}
-
-impl std::str::FromStr for Policy {
-    type Err = UnknownPolicy;
-
-    fn from_str(name: &str) -> Result<Policy, UnknownPolicy> {
-        let known = Policy::ALL.iter().find(|policy| policy.name() == name);
-        known.copied().ok_or_else(|| UnknownPolicy(name.to_owned()))
-    }
-}
-
-/// No policy has this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown expiry '{0}' (known: {known})", known = known())]
-pub struct UnknownPolicy(String);
-
-fn known() -> String {
-    Policy::ALL.iter().map(|policy| policy.name()).collect::<Vec<_>>().join(", ")
+    Verbatim "verbatim" promises Nothing,
+        "The command is logged as it came; the replica runs it by its own clock when it arrives.";
+    Absolute "absolute" promises Nothing,
+        "SETEX and EXPIRE are logged with the instant of death, INCR and its like as they came; the replica runs those by its \
+         own clock. (Pika before #2833.)";
+    AtEntryTime "at_entry_time" promises SameState,
+        "The command is logged, and the replica runs it at the time at which the master ran it; reads go by the reader's clock.";
+    Pksetat "pksetat" promises SameState,
+        "A write whose outcome depends on the old value is logged as its result, deadline included; reads go by the reader's \
+         clock.";
+    MasterExpires "master_expires" promises SameState,
+        "Deadlines are logged as instants, and the master logs a DEL for each key that it expires; reads go by the reader's \
+         clock. (Redis.)";
+    Relative "relative" promises NoImmortalKey,
+        "The time that is left is logged; the replica counts it from the entry's arrival.";
+    Effects "effects" promises SameState,
+        "Every write is logged as bytes with the deadline in them; reads go by the reader's clock.";
+    LogClock "log_clock" promises SameReads,
+        "Every write is logged as bytes; the replica judges by the time that the log carries, never by its own clock.";
 }

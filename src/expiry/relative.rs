@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The lag is measured as a replica can measure it: its own clock less the entry's time, never below zero. So
-//! the difference of the two clocks is in it. Deadlines on the replica are in the replica's own time, and so is
-//! the removal of what is dead: gating it by log time would remove at the wrong moment.
+//! the lag includes the difference of the two clocks. Deadlines on the replica are in the replica's own time, and so is
+//! the removal of dead keys: by log time it would come at the wrong moment.
 
 use super::{ExpiryPolicy, Removal};
 use crate::binlog::{Entry, Payload};
@@ -24,7 +24,7 @@ pub struct Relative;
 
 impl ExpiryPolicy for Relative {
     fn logged(&self, _command: &Command, effect: Effect, now: Millis) -> Payload {
-        // A deadline of 0 means none, so what is about to die has one millisecond left.
+        // A deadline of 0 means none, so a key that is about to die has one millisecond left.
         Payload::Effect(with_deadlines(effect, |deadline| Millis(deadline.since(now).max(1))))
     }
 

@@ -1,14 +1,14 @@
-//! `barrier` — lanes by key hash; an entry of several keys stands in every lane that it touches, FLUSHDB in
-//! all of them. Pure.
+//! `barrier` — lanes by key hash; an entry of several keys queues in the lane of each of its keys, FLUSHDB in all
+//! lanes. Pure.
 //!
-//! Pika's cure (#2808), made precise: an entry starts when it has reached the head of each of its lanes, and
-//! leaves them when it is done. So *everything* waits for all before it and holds all after it, and an entry of
-//! two keys meets only the lanes of those keys. Whoever has it holds its lanes, and what follows in these, and stands
-//! in no other, goes along in its batch: nobody has to be woken up after a FLUSHDB.
+//! Pika's cure (#2808), made precise: an entry starts when it is at the head of each of its lanes, and leaves them when
+//! it is done. So an entry that touches *everything* waits for all entries before it and holds back all entries after it; an
+//! entry of two keys waits in the lanes of those keys only. The worker that runs an entry owns its lanes until the entry is
+//! done. Entries behind it that are in no other lane join its batch, so no worker has to be woken after a FLUSHDB.
 //!
 //! ```text
 //! lane 0:  SET a ─ FLUSHDB ─ SET a          FLUSHDB starts when both SETs before it are done;
-//! lane 1:  SET c ─ FLUSHDB                  the SET a behind it waits although lane 0 is its own
+//! lane 1:  SET c ─ FLUSHDB                  the SET a behind it waits, although only lane 0 is its own
 //! ```
 
 use super::{Admission, Job, Ordering, Refused, lane_of};
@@ -16,13 +16,13 @@ use crate::binlog::Lsn;
 use crate::effect::KeySet;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Lanes with rendezvous. Promises per_key_order.
+/// Lanes by key, where an entry of several keys waits in all of its lanes. Promises per_key_order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Barrier {
     lanes: Vec<VecDeque<Lsn>>,
-    /// The lanes of an unfinished entry that stands in more than one, in ascending order.
+    /// The lanes of each unfinished entry that is in more than one, in ascending order.
     stands_in: BTreeMap<Lsn, Vec<usize>>,
-    /// How many entries, from its lane's head on, each worker has in hand.
+    /// How many entries each worker has taken and not finished.
     in_hand: Vec<usize>,
     batch_entries_max: usize,
 }
@@ -61,7 +61,7 @@ impl Ordering for Barrier {
     fn take(&mut self, worker: usize) -> Option<Job> {
         let head = *self.lanes.get(worker)?.front()?;
         let is_at_head = |lane: &usize| self.lanes[*lane].front() == Some(&head);
-        // The worker of the lowest lane does it; the others wait behind the same entry.
+        // The worker of the entry's lowest lane runs it; the workers of its other lanes wait for it.
         let is_ours = |lanes: &Vec<usize>| lanes.first() == Some(&worker) && lanes.iter().all(is_at_head);
         if self.in_hand[worker] > 0 || !self.stands_in.get(&head).is_none_or(is_ours) {
             return None;
@@ -78,7 +78,7 @@ impl Ordering for Barrier {
                 Some(lanes) => lanes.into_iter().for_each(|lane| {
                     self.lanes[lane].pop_front();
                 }),
-                // The worker's own, but after an entry of several lanes.
+                // It is in one lane: the worker's own, or another one if it joined the batch of an entry of several lanes.
                 None => {
                     let mut lanes = [worker].into_iter().chain(0..self.lanes.len());
                     if let Some(lane) = lanes.find(|&lane| self.lanes[lane].front() == Some(lsn)) {
@@ -95,8 +95,8 @@ impl Ordering for Barrier {
 }
 
 impl Barrier {
-    /// The entries at the heads of the lanes `held`, in log order, as many as a batch holds: what stands in no other lane
-    /// waits for nothing but those before it.
+    /// The entries at the heads of the lanes `held`, in log order, as many as a batch holds. An entry that is in no other lane
+    /// waits only for the entries before it in these.
     fn run_of(&self, held: &[usize]) -> Vec<Lsn> {
         let mut lanes: Vec<_> =
             held.iter().map(|&lane| self.lanes[lane].iter().copied().peekable()).collect();

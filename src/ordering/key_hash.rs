@@ -1,5 +1,5 @@
-//! `key_hash` — entries of several keys are split, one part a key; worker by key hash; a command without keys
-//! goes to any worker. Pure.
+//! `key_hash` — an entry of several keys is split, one part per key; the worker is given by the key's hash; a command
+//! without keys goes to any worker. Pure.
 //!
 //! Pika before #2808: the first founding bug. Unsafe on purpose: FLUSHDB is ordered against nothing, and a
 //! reader may see half of an MSET.

@@ -1,4 +1,4 @@
-//! FIFO lanes, one a worker, and the hash that gives a key its lane. Pure.
+//! FIFO lanes, one per worker, and the hash that gives a key its lane. Pure.
 
 use super::Job;
 use crate::binlog::Lsn;
@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 /// The lane of `key` among `workers` (at least 1): CRC32C over database and name.
 pub fn lane_of(key: &Key, workers: usize) -> usize {
     let hash = crc32c::crc32c_append(crc32c::crc32c(&[key.db]), &key.name);
-    // A remainder of a u32 fits in usize on every target that RocksDB has.
+    // A remainder of a u32 fits in usize on every target that RocksDB supports.
     usize::try_from(hash).unwrap_or(0) % workers.max(1)
 }
 
@@ -19,7 +19,7 @@ pub(super) struct Piece {
     pub(super) part: Option<Key>,
 }
 
-/// One queue a worker, and one for entries without a key, which any worker takes.
+/// One queue per worker, and one queue of entries without a key, from which any worker takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Lanes {
     queues: Vec<VecDeque<Piece>>,
@@ -36,23 +36,24 @@ impl Lanes {
         }
     }
 
-    /// The whole entry `lsn`, into the lane of `key`.
+    /// Adds the whole entry `lsn` to the lane of `key`.
     pub(super) fn push(&mut self, key: &Key, lsn: Lsn) {
         let lane = lane_of(key, self.queues.len());
         self.queues[lane].push_back(Piece { lsn, part: None });
     }
 
-    /// The part of entry `lsn` that touches `key`, into its lane.
+    /// Adds the part of entry `lsn` that touches `key` to the lane of `key`.
     pub(super) fn push_part(&mut self, key: &Key, lsn: Lsn) {
         let lane = lane_of(key, self.queues.len());
         self.queues[lane].push_back(Piece { lsn, part: Some(key.clone()) });
     }
 
+    /// Adds entry `lsn`, which has no key.
     pub(super) fn push_keyless(&mut self, lsn: Lsn) {
         self.keyless.push_back(Piece { lsn, part: None });
     }
 
-    /// What the worker's own queue and the keyless one have, the older first: a part alone, or whole entries.
+    /// Takes from the worker's own queue and from the keyless queue, the older entry first: one part, or a batch of whole entries.
     pub(super) fn pop(&mut self, worker: usize) -> Option<Job> {
         if let Some(Piece { lsn, part: Some(key) }) = self.next(worker) {
             let job = Job::part(*lsn, key.clone());

@@ -6,13 +6,13 @@ use hashbrown::hash_map::Entry;
 use rustc_hash::FxBuildHasher;
 use std::hash::{Hash, Hasher};
 
-/// The last entry of each hash. Two of the same content are equal and have the same hash, for checkers that compare
+/// The last entry of each key hash. Two maps of the same content are equal and have the same hash, for checkers that compare
 /// states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastOf(HashMap<u64, Lsn, FxBuildHasher>);
 
 impl LastOf {
-    /// No entries.
+    /// An empty map.
     pub fn new() -> LastOf {
         LastOf::default()
     }
@@ -31,7 +31,7 @@ impl LastOf {
         }
     }
 
-    /// Forgets all.
+    /// Forgets all entries.
     pub fn clear(&mut self) {
         self.0.clear();
     }

@@ -2,25 +2,27 @@
 //!
 //! A replica has the entries of the log in order and W workers to apply them. An ordering strategy decides when
 //! an entry may start and on which worker; everything else (what an entry does, when it is durable, how far the
-//! watermark has come) is the same for all. The life of an entry:
+//! watermark has come) is the same for all strategies. The life of an entry:
 //!
 //! ```text
 //! admit ──▶ take ──▶ write ──▶ finish
-//!   │         │        │          └ the strategy learns of it; what waited may be taken now
+//!   │         │        │          └ the strategy is told; entries that waited may be taken now
 //!   │         │        └ one atomic batch on the store, marker included
-//!   │         └ a worker asks for work and gets a job: whole entries, one or more, or one key's part of one
+//!   │         └ a worker asks for work and gets a job: one or more whole entries, or one key's part of one entry
 //!   └ in log order, one after the other
 //! ```
 //!
 //! | strategy | file | promises |
 //! |---|---|---|
 //! | `first_key` | [`first_key`] | nothing |
-//! | `key_hash` | [`key_hash`] | nothing (the first founding bug) |
+//! | `key_hash` | [`key_hash`] | nothing |
 //! | `serial` | [`serial`] | prefix |
 //! | `barrier` | [`barrier`] | per_key_order |
 //! | `sequence` | [`sequence`] | prefix |
 //! | `writeset` | [`writeset`] | per_key_order |
 //! | `writeset_snapshots` | [`writeset_snapshots`] | prefix |
+//!
+//! The rows of [`Strategy`] say all of this once; `tests/README.md` says how to add one. `key_hash` is the first founding bug.
 //!
 //! A strategy of your own implements [`Ordering`] and derives `Clone, Debug, PartialEq, Eq, Hash`; the models
 //! judge it as they judge these (`tests/own_strategy.rs`).
@@ -34,33 +36,35 @@ mod places;
 pub mod sequence;
 pub mod serial;
 mod strategy;
+mod wrapper;
 pub mod writeset;
 pub mod writeset_snapshots;
 
 pub use lanes::lane_of;
 pub use last_of::LastOf;
 pub use places::Places;
-pub use strategy::{AnyOrdering, Strategy};
+pub use strategy::{AnyOrdering, Level, Strategy};
+pub use wrapper::Wrapper;
 
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::effect::{Key, KeySet};
 use std::borrow::Cow;
 
-/// What a strategy is told of an entry.
+/// The facts of an entry by which a strategy decides.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Admission<'a> {
     /// The entry's number: one more than that of the entry admitted before it.
     pub lsn: Lsn,
-    /// The keys that it touches (for a command entry: reads, too).
+    /// The keys that it touches; for a command entry also those that it reads.
     pub keys: Cow<'a, KeySet>,
     /// Its first key as the command named it; `None` if it has no key.
     pub first_key: Option<Cow<'a, Key>>,
-    /// Whether it can be applied one key at a time: any effect, and the commands that a master can split.
+    /// Whether it can be applied one key at a time. Every effect can, and so can the commands that a master can split.
     pub splittable: bool,
 }
 
 impl Admission<'_> {
-    /// What strategies are told of `entry`.
+    /// The facts of `entry`.
     pub fn of(entry: &Entry) -> Admission<'_> {
         let (first_key, splittable) = match &entry.payload {
             Payload::Effect(effect) => (effect.first_key(), true),
@@ -69,12 +73,12 @@ impl Admission<'_> {
         Admission { lsn: entry.lsn, keys: entry.keys(), first_key, splittable }
     }
 
-    /// An entry that touches `keys`; the others as the fields say.
+    /// An entry that touches `keys`; the other arguments are as the fields say.
     pub fn new(lsn: Lsn, keys: KeySet, first_key: Option<Key>, splittable: bool) -> Admission<'static> {
         Admission { lsn, keys: Cow::Owned(keys), first_key: first_key.map(Cow::Owned), splittable }
     }
 
-    /// The same, of an entry that is gone.
+    /// The same facts, no longer borrowed from the entry.
     pub fn into_owned(self) -> Admission<'static> {
         Admission {
             lsn: self.lsn,
@@ -88,13 +92,13 @@ impl Admission<'_> {
 /// A piece of work for one worker, written as one batch.
 ///
 /// Entries of one batch take effect together, in their order in the log, as if workers had taken, written and
-/// finished them one after the other, never two at once. So a batch may hold an entry with those that it
+/// finished them one after the other, never two at once. So a batch may hold an entry together with the entries that it
 /// depends on, and entries that are not next to each other in the log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Job {
     /// The entries, at least one, in the order of the log.
     pub lsns: Vec<Lsn>,
-    /// The key whose part of the one entry this is; `None` for whole entries.
+    /// The key, if this is one key's part of one entry; `None` for whole entries.
     pub part: Option<Key>,
 }
 
@@ -130,16 +134,19 @@ impl Job {
     }
 }
 
-/// The state that readers of the replica see.
+/// What readers of the replica are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reads {
-    /// The store as it is.
+    /// The store as it is, which may be a state that the master never had.
     Latest,
-    /// The snapshot that was published last.
+    /// The store between two batches, published together with its clock. Batches are written one at a time in log order, so each
+    /// such state is one that the master had.
+    BetweenBatches,
+    /// The snapshot that was published last: see [`Snapshots`].
     Published,
 }
 
-/// A strategy refuses an entry that it is not defined for. The replica stops with this error.
+/// The error of a strategy that is given an entry for which it is not defined. The replica stops with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{strategy} cannot apply entry {lsn}: {reason}")]
 pub struct Refused {
@@ -149,14 +156,14 @@ pub struct Refused {
     pub lsn: Lsn,
     /// Why.
     pub reason: &'static str,
-    /// Whether the strategy says of itself that it is not defined for such entries. A checker leaves programs with them
-    /// out; any other refusal stops a replica for good, and breaks *progress*.
+    /// Whether the strategy declares that it is not defined for such entries. A checker leaves out programs that have them;
+    /// any other refusal stops a replica for good, and breaks *progress*.
     pub declared: bool,
 }
 
-/// When may an entry start, and on which worker? A pure state machine.
+/// A pure state machine that decides when an entry may start, and on which worker.
 ///
-/// Order of calls: `admit` in log order while [`Ordering::admits`]; `take(w)` by a worker that holds nothing;
+/// Order of calls: `admit` in log order while [`Ordering::admits`]; `take(w)` by a worker that has no job;
 /// `finish(w, job)` by the worker that took the job, after its batch was written. The default methods are those
 /// of a strategy without a commit order and without snapshots.
 pub trait Ordering {
@@ -165,10 +172,10 @@ pub trait Ordering {
         true
     }
 
-    /// Notes the next entry of the log. Errors: [`Refused`], for good: the replica stops.
+    /// Notes the next entry of the log. Errors: [`Refused`]; the replica then stops for good.
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused>;
 
-    /// A job that `worker` (0, 1, …) may start now. The strategy counts it as in flight from here on.
+    /// Gives a job that `worker` (0, 1, …) may start now. The strategy counts the job as in flight from then on.
     fn take(&mut self, worker: usize) -> Option<Job>;
 
     /// Whether the batch of this job in flight may be written now.
@@ -179,76 +186,43 @@ pub trait Ordering {
     /// Notes that `worker` is done with `job`: its batch is written.
     fn finish(&mut self, worker: usize, job: &Job);
 
-    /// What readers are given.
-    fn reads(&self) -> Reads {
-        Reads::Latest
-    }
-
-    /// Asks for a snapshot to be published at the last admitted entry.
-    fn cut(&mut self) {}
-
-    /// The LSN at which a snapshot taken now can be published.
-    fn publishable(&self) -> Option<Lsn> {
+    /// How snapshots are published; `None`: the strategy publishes none.
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
         None
     }
 
-    /// Notes that the snapshot was published.
-    fn published(&mut self) {}
+    /// As [`Ordering::snapshots`], to be changed.
+    fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
+        None
+    }
 
-    /// Whether `take` and `finish` treat all workers alike. A checker may then take states that differ only in
-    /// which worker does what for one.
+    /// What readers are given.
+    fn reads(&self) -> Reads {
+        if self.snapshots().is_some() { Reads::Published } else { Reads::Latest }
+    }
+
+    /// Whether `take` and `finish` treat all workers alike. A checker may then treat two states as one if they differ only in
+    /// which worker does what.
     fn interchangeable_workers(&self) -> bool {
         false
     }
 
-    /// Whether a key's worker is that of [`lane_of`]. Which keys share a lane is then part of what a checker explores.
+    /// Whether the worker of a key is given by [`lane_of`]. A checker then also explores which keys share a lane.
     fn has_lanes(&self) -> bool {
         false
     }
 }
 
-impl<O: Ordering + ?Sized> Ordering for Box<O> {
-    fn admits(&self) -> bool {
-        (**self).admits()
-    }
+/// What a strategy does that publishes snapshots, beside [`Ordering`].
+///
+/// Order of calls: `cut`; then, as soon as there is something `publishable`, a snapshot is taken and `published`.
+pub trait Snapshots {
+    /// Asks for a snapshot to be published at the last admitted entry.
+    fn cut(&mut self);
 
-    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        (**self).admit(entry)
-    }
+    /// The LSN at which a snapshot taken now can be published.
+    fn publishable(&self) -> Option<Lsn>;
 
-    fn take(&mut self, worker: usize) -> Option<Job> {
-        (**self).take(worker)
-    }
-
-    fn may_write(&self, job: &Job) -> bool {
-        (**self).may_write(job)
-    }
-
-    fn finish(&mut self, worker: usize, job: &Job) {
-        (**self).finish(worker, job);
-    }
-
-    fn reads(&self) -> Reads {
-        (**self).reads()
-    }
-
-    fn cut(&mut self) {
-        (**self).cut();
-    }
-
-    fn publishable(&self) -> Option<Lsn> {
-        (**self).publishable()
-    }
-
-    fn published(&mut self) {
-        (**self).published();
-    }
-
-    fn interchangeable_workers(&self) -> bool {
-        (**self).interchangeable_workers()
-    }
-
-    fn has_lanes(&self) -> bool {
-        (**self).has_lanes()
-    }
+    /// Notes that the snapshot was published.
+    fn published(&mut self);
 }

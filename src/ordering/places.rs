@@ -1,13 +1,13 @@
 //! Places — unfinished entries by their number, in log order. Pure.
 //!
-//! Entries come in log order and go in any. So each has a place in a row, found by counting from the end.
+//! Entries come in log order and leave in any order. Each has a place in a row, which is found by counting back from the end.
 
 use crate::binlog::Lsn;
 use std::collections::VecDeque;
 
-/// Something of each unfinished entry.
+/// A value for each unfinished entry.
 ///
-/// Invariants: the first place is taken; `len` are.
+/// Invariants: the first place is taken; `len` places are taken.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Places<T> {
     /// The entry after the last place.
@@ -17,35 +17,35 @@ pub struct Places<T> {
 }
 
 impl<T> Places<T> {
-    /// None taken.
+    /// No place is taken.
     pub fn new() -> Places<T> {
         Places { next: Lsn::NONE, places: VecDeque::new(), len: 0 }
     }
 
-    /// How many are taken.
+    /// How many places are taken.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether none is.
+    /// Whether no place is taken.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Takes the place of `lsn`, the entry after the last one that took one.
+    /// Takes the place of `lsn`, which follows the entry that took a place last.
     pub fn push(&mut self, lsn: Lsn, thing: T) {
         self.next = lsn.next();
         self.places.push_back(Some(thing));
         self.len += 1;
     }
 
-    /// What is in the place of `lsn`.
+    /// The value in the place of `lsn`.
     pub fn get_mut(&mut self, lsn: Lsn) -> Option<&mut T> {
         let place = self.place(lsn)?;
         self.places.get_mut(place)?.as_mut()
     }
 
-    /// Leaves the place of `lsn`.
+    /// Frees the place of `lsn` and gives its value.
     pub fn remove(&mut self, lsn: Lsn) -> Option<T> {
         let place = self.place(lsn)?;
         let thing = self.places.get_mut(place)?.take()?;
@@ -54,7 +54,7 @@ impl<T> Places<T> {
             self.places.pop_front();
         }
         if self.is_empty() {
-            // As new: a checker compares states.
+            // Equal to a new one, because a checker compares states.
             self.next = Lsn::NONE;
         }
         Some(thing)

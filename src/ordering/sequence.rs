@@ -1,26 +1,26 @@
 //! `sequence` — workers decode entries and build batches in parallel; batches are written in log order. Pure.
 //!
 //! A global sequence: the expensive part is parallel, the visible part is not. A command entry is executed when
-//! it is its turn to be written, so it reads what all entries before it wrote.
+//! its turn to be written comes, so it reads what all entries before it wrote.
 //!
-//! The engine's pool builds and writes in one step, at the entry's turn: what is parallel there is only the taking.
+//! The engine's pool builds and writes in one step, at the entry's turn: only the taking of jobs is parallel there.
 //!
 //! ```text
 //! worker 0:  build 1 ── write 1                 worker 1:  build 2 ──────── (1 is finished) ── write 2
 //! ```
 
-use super::{Admission, Job, Ordering, Refused};
+use super::{Admission, Job, Ordering, Reads, Refused};
 use crate::binlog::Lsn;
 
-/// Log order at the write. Promises prefix.
+/// Batches that are written in log order. Promises prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sequence {
     batch_entries_max: u64,
-    /// First entry not taken.
+    /// The first entry that is not taken.
     next: Lsn,
-    /// Last entry admitted.
+    /// The last admitted entry.
     last: Lsn,
-    /// The entry whose batch may be written.
+    /// The first entry of the batch that may be written.
     turn: Lsn,
 }
 
@@ -57,6 +57,10 @@ impl Ordering for Sequence {
 
     fn finish(&mut self, _worker: usize, job: &Job) {
         self.turn = job.last().next();
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::BetweenBatches
     }
 
     fn interchangeable_workers(&self) -> bool {

@@ -2,16 +2,18 @@
 //!
 //! The default. Readers see only prefixes of the log: a batch is atomic, and no second one is under way.
 
-use super::{Admission, Job, Ordering, Refused};
+use super::{Admission, Job, Ordering, Reads, Refused};
 use crate::binlog::Lsn;
 
-/// Log order. Promises prefix.
+/// One batch after the other, in log order. Promises prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Serial {
     batch_entries_max: u64,
-    /// First entry that is admitted and not taken, and the last admitted one; empty when `next` is past it.
+    /// The first entry that is admitted and not taken; past `last` if there is none.
     next: Lsn,
+    /// The last admitted entry.
     last: Lsn,
+    /// Whether a job is in flight.
     busy: bool,
 }
 
@@ -45,6 +47,10 @@ impl Ordering for Serial {
 
     fn finish(&mut self, _worker: usize, _job: &Job) {
         self.busy = false;
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::BetweenBatches
     }
 
     fn interchangeable_workers(&self) -> bool {

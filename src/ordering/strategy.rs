@@ -1,4 +1,4 @@
-//! The strategies by name. Pure.
+//! The strategies by name: one row each. Pure.
 
 use super::barrier::Barrier;
 use super::first_key::FirstKey;
@@ -7,25 +7,46 @@ use super::sequence::Sequence;
 use super::serial::Serial;
 use super::writeset::Writeset;
 use super::writeset_snapshots::WritesetSnapshots;
-use super::{Admission, Job, Ordering, Reads, Refused};
-use crate::binlog::Lsn;
+use super::{Ordering, Reads, Wrapper};
+use crate::names::choices;
 
-/// Names the strategies once: the enum of names, the enum of machines, and the delegation to them.
+/// What a strategy promises of what readers of the replica see, for any log of effects. Weakest first: each level includes the
+/// one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Nothing: even after the whole log is applied the replica may differ from the master.
+    Nothing,
+    /// The values of each key come in the master's order, and the end is the master's state.
+    PerKeyOrder,
+    /// Each state that a reader sees is a state that the master had.
+    Prefix,
+}
+
+impl Level {
+    /// `nothing`, `per_key_order` or `prefix`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Nothing => "nothing",
+            Level::PerKeyOrder => "per_key_order",
+            Level::Prefix => "prefix",
+        }
+    }
+}
+
+/// Makes [`Strategy`] and [`AnyOrdering`] of a row for each strategy: its variant, its name, what it promises, its machine with the
+/// function (workers, entries in a batch at most) that makes one, and its summary.
 macro_rules! strategies {
-    ($($variant:ident($machine:ty) $name:literal $new:expr;)*) => {
-        /// An ordering strategy by name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Strategy {
-            $(#[doc = concat!("`", $name, "`")] $variant,)*
+    ($($variant:ident $name:literal promises $level:ident, $machine:ty = $new:expr, $summary:literal;)*) => {
+        choices! {
+            /// An ordering strategy by name.
+            Strategy, what "ordering", promises Level;
+            $($variant $name promises $level, $summary;)*
         }
 
         impl Strategy {
-            /// All of them, the unsafe ones first.
-            pub const ALL: &[Strategy] = &[$(Strategy::$variant,)*];
-
-            /// The name that users write.
-            pub fn name(self) -> &'static str {
-                match self { $(Strategy::$variant => $name,)* }
+            /// The strategies that promise something.
+            pub fn safe() -> impl Iterator<Item = Strategy> + Clone {
+                Strategy::ALL.iter().copied().filter(|strategy| strategy.promises() > Level::Nothing)
             }
 
             /// A machine with no entries for `workers` (at least 1); a batch holds at most `batch_entries_max`
@@ -38,6 +59,11 @@ macro_rules! strategies {
                     })*
                 }
             }
+
+            /// What readers are given of its machines: see [`Ordering::reads`].
+            pub fn reads(self) -> Reads {
+                Ordering::reads(&self.machine(1, 1))
+            }
         }
 
         /// A machine of any of the strategies.
@@ -46,12 +72,14 @@ macro_rules! strategies {
             $(#[doc = concat!("`", $name, "`")] $variant($machine),)*
         }
 
-        impl AnyOrdering {
-            fn get(&self) -> &dyn Ordering {
+        impl Wrapper for AnyOrdering {
+            type Inner = dyn Ordering;
+
+            fn inner(&self) -> &(dyn Ordering + 'static) {
                 match self { $(AnyOrdering::$variant(machine) => machine,)* }
             }
 
-            fn get_mut(&mut self) -> &mut dyn Ordering {
+            fn inner_mut(&mut self) -> &mut (dyn Ordering + 'static) {
                 match self { $(AnyOrdering::$variant(machine) => machine,)* }
             }
         }
@@ -59,86 +87,21 @@ macro_rules! strategies {
 }
 
 strategies! {
-    FirstKey(FirstKey) "first_key" FirstKey::new;
-    KeyHash(KeyHash) "key_hash" KeyHash::new;
-    Serial(Serial) "serial" |_, batch| Serial::new(batch);
-    Barrier(Barrier) "barrier" Barrier::new;
-    Sequence(Sequence) "sequence" |_, batch| Sequence::new(batch);
-    Writeset(Writeset) "writeset" |_, batch| Writeset::new(batch);
-    WritesetSnapshots(WritesetSnapshots) "writeset_snapshots" |_, batch| WritesetSnapshots::new(batch);
-}
-
-impl Strategy {
-    /// Whether every state between two batches is a state of the master. A node's readers are then given what was
-    /// published with its clock; otherwise the store as it is.
-    pub fn shows_prefixes(self) -> bool {
-        match self {
-            Strategy::Serial | Strategy::Sequence | Strategy::WritesetSnapshots => true,
-            Strategy::FirstKey | Strategy::KeyHash | Strategy::Barrier | Strategy::Writeset => false,
-        }
-    }
-}
-
-impl std::str::FromStr for Strategy {
-    type Err = UnknownStrategy;
-
-    fn from_str(name: &str) -> Result<Strategy, UnknownStrategy> {
-        let known = Strategy::ALL.iter().find(|strategy| strategy.name() == name);
-        known.copied().ok_or_else(|| UnknownStrategy(name.to_owned()))
-    }
-}
-
-/// No strategy has this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown ordering '{0}' (known: {known})", known = known())]
-pub struct UnknownStrategy(String);
-
-fn known() -> String {
-    Strategy::ALL.iter().map(|strategy| strategy.name()).collect::<Vec<_>>().join(", ")
-}
-
-impl Ordering for AnyOrdering {
-    fn admits(&self) -> bool {
-        self.get().admits()
-    }
-
-    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        self.get_mut().admit(entry)
-    }
-
-    fn take(&mut self, worker: usize) -> Option<Job> {
-        self.get_mut().take(worker)
-    }
-
-    fn may_write(&self, job: &Job) -> bool {
-        self.get().may_write(job)
-    }
-
-    fn finish(&mut self, worker: usize, job: &Job) {
-        self.get_mut().finish(worker, job);
-    }
-
-    fn reads(&self) -> Reads {
-        self.get().reads()
-    }
-
-    fn cut(&mut self) {
-        self.get_mut().cut();
-    }
-
-    fn publishable(&self) -> Option<Lsn> {
-        self.get().publishable()
-    }
-
-    fn published(&mut self) {
-        self.get_mut().published();
-    }
-
-    fn interchangeable_workers(&self) -> bool {
-        self.get().interchangeable_workers()
-    }
-
-    fn has_lanes(&self) -> bool {
-        self.get().has_lanes()
-    }
+    FirstKey "first_key" promises Nothing, FirstKey = FirstKey::new,
+        "Each entry goes to the worker of its first key, an entry without a key, such as FLUSHDB, to any worker. Workers do not \
+         wait for each other. (The oldest Pika.)";
+    KeyHash "key_hash" promises Nothing, KeyHash = KeyHash::new,
+        "Each key has its worker, and an entry of several keys is split; an entry without a key, such as FLUSHDB, goes to any \
+         worker. Workers do not wait for each other. (Pika before #2808.)";
+    Serial "serial" promises Prefix, Serial = |_, batch| Serial::new(batch),
+        "One entry after the other in the order of the log, a run of them as one batch.";
+    Barrier "barrier" promises PerKeyOrder, Barrier = Barrier::new,
+        "Each key has its worker; an entry of several keys waits for the workers of all of them, and FLUSHDB for all entries \
+         before it.";
+    Sequence "sequence" promises Prefix, Sequence = |_, batch| Sequence::new(batch),
+        "Workers build batches side by side, which are written one after the other in the order of the log.";
+    Writeset "writeset" promises PerKeyOrder, Writeset = |_, batch| Writeset::new(batch),
+        "An entry starts when the last entry before it that touches one of its keys is done.";
+    WritesetSnapshots "writeset_snapshots" promises Prefix, WritesetSnapshots = |_, batch| WritesetSnapshots::new(batch),
+        "As writeset, but readers are given snapshots, each taken when all entries up to some entry are done.";
 }

@@ -1,9 +1,9 @@
-//! `writeset` — an entry starts when the last entry that conflicts on each of its keys is done. Pure.
+//! `writeset` — an entry starts when, for each of its keys, the last entry before it that touches the key is done. Pure.
 //!
-//! MySQL's WRITESET tracking: a map from key to the last entry that touched it. An entry waits for those last
-//! entries only; they wait for the ones before them. Keys are known by a hash, as in MySQL: two keys of one hash wait
-//! for each other, which is never wrong. *Everything* waits for all that is unfinished, and all
-//! that comes after waits for it. Entries that wait for nothing are independent of each other: a batch takes the
+//! MySQL's WRITESET tracking: a map from key to the last entry that touched it. An entry waits only for the last entries on
+//! its keys, and those wait for the entries before them. Keys are compared by a hash, as in MySQL: entries of two keys with
+//! one hash wait for each other, which is never wrong. An entry that touches *everything* waits for all unfinished entries, and
+//! all later entries wait for it. Entries that wait for nothing are independent of each other: a batch takes the
 //! oldest of them.
 //!
 //! ```text
@@ -20,12 +20,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Writeset {
     batch_entries_max: usize,
-    /// The last unfinished entry that touches a key of this hash.
+    /// By the hash of a key: the last unfinished entry that touches it.
     last_of: LastOf,
     /// The last unfinished entry that touches everything.
     last_everything: Option<Lsn>,
     unfinished: Places<Unfinished>,
-    /// Those of them that wait for nothing and are not taken yet, in ascending order.
+    /// The unfinished entries that wait for nothing and are not taken yet, in ascending order.
     ready: VecDeque<Lsn>,
 }
 
@@ -59,15 +59,15 @@ impl Writeset {
     /// Notes entry `lsn` as the last one that touches `keys`. Gives the unfinished entries that it has to wait for.
     fn touch(&mut self, lsn: Lsn, keys: &[u64]) -> BTreeSet<Lsn> {
         let last_of = keys.iter().filter_map(|&key| self.last_of.touch(key, lsn));
-        // Two of its own keys may be of one hash.
+        // Two of its own keys may have one hash.
         last_of.chain(self.last_everything).filter(|&earlier| earlier != lsn).collect()
     }
 
     /// Notes entry `lsn` as the last one that touches everything. Gives the unfinished entries before it.
     fn touch_everything(&mut self, lsn: Lsn) -> BTreeSet<Lsn> {
-        // What came before the last one of its kind is done before that is.
+        // The last entry that touches everything waits for all entries before it, so they need not be named.
         let before = self.unfinished.from(self.last_everything.unwrap_or(Lsn::NONE)).collect();
-        // Whoever comes later waits for this entry, and through it for all before it.
+        // Later entries wait for this entry, and through it for all entries before it.
         self.last_of.clear();
         self.last_everything = Some(lsn);
         before
@@ -132,7 +132,7 @@ impl Writeset {
     }
 }
 
-/// The same in every run, for checkers that compare states.
+/// A hash of `key` that is the same in every run, for checkers that compare states.
 fn hash(key: &Key) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);

@@ -1,15 +1,15 @@
 //! `writeset_snapshots` — writeset, with readers on published snapshots. Pure.
 //!
 //! Workers run ahead of each other as under [`writeset`](super::writeset), so the store passes through states
-//! that the master never had. Readers do not see them: at a cut, admission closes, workers drain, the store is
-//! then the master's after the last admitted entry, and a snapshot of it is published.
+//! that the master never had. Readers do not see them: at a cut, admission closes and the workers finish what was
+//! admitted. The store then holds what the master held after the last admitted entry, and a snapshot of it is published.
 //!
 //! ```text
 //! admit 1 2 3 │ cut at 3 │ drain … │ snapshot, publish (3) │ admit 4 …       readers: 0 0 0 0 3 3 3
 //! ```
 
 use super::writeset::Writeset;
-use super::{Admission, Job, Ordering, Reads, Refused};
+use super::{Admission, Job, Ordering, Refused, Snapshots};
 use crate::binlog::Lsn;
 
 /// Dependencies by last writer, reads from snapshots. Promises prefix.
@@ -17,7 +17,7 @@ use crate::binlog::Lsn;
 pub struct WritesetSnapshots {
     writeset: Writeset,
     last: Lsn,
-    /// Where the cut is, while admission is closed.
+    /// The last entry before the cut, while admission is closed.
     cut: Option<Lsn>,
 }
 
@@ -46,10 +46,20 @@ impl Ordering for WritesetSnapshots {
         self.writeset.finish(worker, job);
     }
 
-    fn reads(&self) -> Reads {
-        Reads::Published
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        Some(self)
     }
 
+    fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
+        Some(self)
+    }
+
+    fn interchangeable_workers(&self) -> bool {
+        true
+    }
+}
+
+impl Snapshots for WritesetSnapshots {
     fn cut(&mut self) {
         self.cut = Some(self.last);
     }
@@ -60,9 +70,5 @@ impl Ordering for WritesetSnapshots {
 
     fn published(&mut self) {
         self.cut = None;
-    }
-
-    fn interchangeable_workers(&self) -> bool {
-        true
     }
 }

@@ -4,7 +4,7 @@ use replicheck::apply::Applier;
 use replicheck::binlog::{Epoch, Lsn};
 use replicheck::command::{Command, View, line};
 use replicheck::effect::{Effect, Key, KeySet, Write};
-use replicheck::ordering::{Admission, Ordering, Reads, Strategy};
+use replicheck::ordering::{Admission, Ordering, Reads, Snapshots, Strategy};
 use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 
@@ -141,7 +141,7 @@ fn run<O: Ordering>(mut machine: O) -> Vec<String> {
             said.push(format!("admits {lsn}: {}", refused.is_ok()));
         }
         if step % 10 == 3 {
-            machine.cut();
+            machine.snapshots_mut().into_iter().for_each(Snapshots::cut);
             said.push(format!("cut, admits {}", machine.admits()));
         }
         let taken: Vec<_> = (0..2).filter_map(|worker| Some((worker, machine.take(worker)?))).collect();
@@ -149,9 +149,10 @@ fn run<O: Ordering>(mut machine: O) -> Vec<String> {
             said.push(format!("{worker} takes {job:?}, may write {}", machine.may_write(&job)));
             machine.finish(worker, &job);
         }
-        if let Some(lsn) = machine.publishable() {
-            machine.published();
-            said.push(format!("published {lsn}, then {:?}", machine.publishable()));
+        let publishable = |machine: &O| machine.snapshots().and_then(Snapshots::publishable);
+        if let Some(lsn) = publishable(&machine) {
+            machine.snapshots_mut().into_iter().for_each(Snapshots::published);
+            said.push(format!("published {lsn}, then {:?}", publishable(&machine)));
         }
     }
     said

@@ -5,7 +5,7 @@ use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
 use replicheck::effect::{Key, KeySet};
 use replicheck::expiry::Policy;
-use replicheck::ordering::{Admission, Job, Ordering, Strategy, lane_of};
+use replicheck::ordering::{Admission, Job, Level, Ordering, Reads, Snapshots, Strategy, lane_of};
 use replicheck::time::Millis;
 
 fn key(name: &str) -> Key {
@@ -198,8 +198,40 @@ fn strategy_says_whether_its_workers_are_alike_and_its_states_are_prefixes() {
     assert_eq!(alike, [Serial, Sequence, Writeset, WritesetSnapshots]);
     assert_eq!(lanes, [FirstKey, KeyHash, Barrier]);
     let prefixes: Vec<_> =
-        Strategy::ALL.iter().copied().filter(|strategy| strategy.shows_prefixes()).collect();
+        Strategy::ALL.iter().copied().filter(|strategy| strategy.reads() != Reads::Latest).collect();
     assert_eq!(prefixes, [Serial, Sequence, WritesetSnapshots]);
+}
+
+/// Where readers are given the store as it is, nobody promises them prefixes; where they are given more, it is for that promise.
+#[test]
+fn strategy_promises_prefix_where_readers_are_given_more_than_the_store_as_it_is() {
+    for strategy in Strategy::ALL {
+        let promises_prefix = strategy.promises() == Level::Prefix;
+        assert_eq!(promises_prefix, strategy.reads() != Reads::Latest, "{}", strategy.name());
+        let publishes = strategy.machine(2, 1).snapshots().is_some();
+        assert_eq!(publishes, strategy.reads() == Reads::Published, "{}", strategy.name());
+    }
+}
+
+#[test]
+fn strategy_and_policy_have_a_row_in_the_table_of_their_module() {
+    let strategies = include_str!("../../src/ordering/mod.rs");
+    for strategy in Strategy::ALL {
+        let (name, level) = (strategy.name(), strategy.promises().name());
+        let row = format!("//! | `{name}` | [`{name}`] | {level} |");
+        assert!(strategies.contains(&row), "src/ordering/mod.rs lacks the row {row}");
+    }
+    let policies = include_str!("../../src/expiry/mod.rs");
+    for policy in Policy::ALL {
+        let (name, guarantee) = (policy.name(), policy.promises().name());
+        let begins = format!("//! | [`{name}`] |");
+        let row = policies.lines().find(|line| line.starts_with(&begins));
+        let ends = format!("| {guarantee} |");
+        assert!(
+            row.is_some_and(|row| row.ends_with(&ends)),
+            "src/expiry/mod.rs lacks a row {begins} … {ends}"
+        );
+    }
 }
 
 #[test]
@@ -223,12 +255,13 @@ fn strategy_in_a_box_keeps_its_turn_and_its_snapshots() {
     assert!(sequence.interchangeable_workers());
     let mut cuts: Box<dyn Ordering> = Box::new(Strategy::WritesetSnapshots.machine(2, 1));
     admit(&mut cuts, 1, &["a"]);
-    cuts.cut();
-    assert_eq!((cuts.admits(), cuts.publishable()), (false, None));
+    cuts.snapshots_mut().expect("it publishes snapshots").cut();
+    let publishable = |cuts: &dyn Ordering| cuts.snapshots().and_then(Snapshots::publishable);
+    assert_eq!((cuts.admits(), publishable(&*cuts)), (false, None));
     let job = cuts.take(0).expect("1");
     cuts.finish(0, &job);
-    assert_eq!(cuts.publishable(), Some(Lsn(1)));
-    cuts.published();
+    assert_eq!(publishable(&*cuts), Some(Lsn(1)));
+    cuts.snapshots_mut().expect("it publishes snapshots").published();
     assert!(cuts.admits());
 }
 

@@ -2,7 +2,7 @@
 
 use replicheck::binlog::Lsn;
 use replicheck::effect::KeySet;
-use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Reads, Refused, Strategy};
+use replicheck::ordering::{self, Admission, AnyOrdering, Job, Ordering, Refused, Snapshots, Strategy};
 
 /// The fault of a strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +17,21 @@ pub enum Fault {
     PublishesWithoutDraining,
 }
 
+/// A fault that a strategy does not stand: `None` where it promises nothing.
+fn fault_of(strategy: Strategy) -> Option<Fault> {
+    match strategy {
+        Strategy::FirstKey | Strategy::KeyHash => None,
+        Strategy::Serial | Strategy::Barrier => Some(Fault::ForgetsWhatIsInFlight),
+        Strategy::Sequence => Some(Fault::WritesOutOfTurn),
+        Strategy::Writeset => Some(Fault::OverlooksEverything),
+        Strategy::WritesetSnapshots => Some(Fault::PublishesWithoutDraining),
+    }
+}
+
 /// One mutant of each safe strategy.
-pub const MUTANTS: [(Strategy, Fault); 5] = [
-    (Strategy::Serial, Fault::ForgetsWhatIsInFlight),
-    (Strategy::Barrier, Fault::ForgetsWhatIsInFlight),
-    (Strategy::Sequence, Fault::WritesOutOfTurn),
-    (Strategy::Writeset, Fault::OverlooksEverything),
-    (Strategy::WritesetSnapshots, Fault::PublishesWithoutDraining),
-];
+pub fn mutants() -> impl Iterator<Item = (Strategy, Fault)> {
+    Strategy::safe().map(|strategy| (strategy, fault_of(strategy).expect("a fault of a safe strategy")))
+}
 
 /// A strategy with a fault, or without one.
 #[derive(Clone, Debug)]
@@ -41,9 +48,15 @@ impl Mutant {
     }
 }
 
-impl Ordering for Mutant {
-    fn admits(&self) -> bool {
-        self.inner.admits()
+impl ordering::Wrapper for Mutant {
+    type Inner = AnyOrdering;
+
+    fn inner(&self) -> &AnyOrdering {
+        &self.inner
+    }
+
+    fn inner_mut(&mut self) -> &mut AnyOrdering {
+        &mut self.inner
     }
 
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
@@ -52,49 +65,51 @@ impl Ordering for Mutant {
             entry.keys = std::borrow::Cow::Owned(KeySet::empty());
         }
         self.last = entry.lsn;
-        self.inner.admit(&entry)
+        Ordering::admit(&mut self.inner, &entry)
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
-        let job = self.inner.take(worker)?;
+        let job = Ordering::take(&mut self.inner, worker)?;
         if self.fault == Some(Fault::ForgetsWhatIsInFlight) {
-            self.inner.finish(worker, &job);
+            Ordering::finish(&mut self.inner, worker, &job);
         }
         Some(job)
     }
 
     fn may_write(&self, job: &Job) -> bool {
-        self.fault == Some(Fault::WritesOutOfTurn) || self.inner.may_write(job)
+        self.fault == Some(Fault::WritesOutOfTurn) || Ordering::may_write(&self.inner, job)
     }
 
     fn finish(&mut self, worker: usize, job: &Job) {
         if self.fault != Some(Fault::ForgetsWhatIsInFlight) {
-            self.inner.finish(worker, job);
+            Ordering::finish(&mut self.inner, worker, job);
         }
     }
 
-    fn reads(&self) -> Reads {
-        self.inner.reads()
+    fn snapshots(&self) -> Option<&dyn Snapshots> {
+        Ordering::snapshots(&self.inner).map(|_| self as &dyn Snapshots)
     }
 
+    fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
+        if Ordering::snapshots(&self.inner).is_some() { Some(self) } else { None }
+    }
+}
+
+impl Snapshots for Mutant {
     fn cut(&mut self) {
         self.cut = true;
-        self.inner.cut();
+        self.inner.snapshots_mut().into_iter().for_each(Snapshots::cut);
     }
 
     fn publishable(&self) -> Option<Lsn> {
         if self.fault == Some(Fault::PublishesWithoutDraining) {
             return self.cut.then_some(self.last);
         }
-        self.inner.publishable()
+        self.inner.snapshots()?.publishable()
     }
 
     fn published(&mut self) {
         self.cut = false;
-        self.inner.published();
-    }
-
-    fn interchangeable_workers(&self) -> bool {
-        self.inner.interchangeable_workers()
+        self.inner.snapshots_mut().into_iter().for_each(Snapshots::published);
     }
 }

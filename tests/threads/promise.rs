@@ -15,7 +15,7 @@ use replicheck::models::expected::ordering;
 use replicheck::models::ordering::Data;
 use replicheck::models::verdict::Verdict;
 use replicheck::node::{Readers, Replica};
-use replicheck::ordering::Strategy;
+use replicheck::ordering::{Reads, Strategy};
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::{Dump, StoreError, dump};
 use replicheck::time::{Elapsed, Millis, Moment};
@@ -144,7 +144,7 @@ impl Judge {
             seen: Seen::default(),
             broken: BTreeSet::new(),
         };
-        let live = strategy != Strategy::WritesetSnapshots;
+        let live = strategy.reads() != Reads::Published;
         Judge {
             history: Arc::clone(history),
             disk: Mutex::new(disk),

@@ -39,9 +39,9 @@ impl Work for Traced {
 
 #[test]
 fn trace_of_threads_under_every_safe_strategy_is_accepted() {
-    let safe = Strategy::ALL.iter().filter(|s| !matches!(s, Strategy::FirstKey | Strategy::KeyHash));
+    let safe = Strategy::safe();
     let first = Seed::of_this_run();
-    for (&strategy, seed) in safe.flat_map(|strategy| first.and_next(4).map(move |seed| (strategy, seed))) {
+    for (strategy, seed) in safe.flat_map(|strategy| first.and_next(4).map(move |seed| (strategy, seed))) {
         let log = random_log(seed, 200);
         let pool = pool(strategy, 4, Limits { entries_max: 16, bytes_max: 1 << 20 });
         let traced = Traced {

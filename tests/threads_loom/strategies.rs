@@ -3,7 +3,7 @@
 use super::explore::{explore, finds};
 use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
 use crate::log::log;
-use crate::mutant::{Fault, MUTANTS, Mutant};
+use crate::mutant::{Fault, Mutant, mutants};
 use crate::promise::{History, Judge, Wrong, promised};
 use crate::sync;
 use replicheck::apply::Applier;
@@ -83,20 +83,12 @@ impl Case {
     }
 }
 
-const SAFE: [Strategy; 5] = [
-    Strategy::Serial,
-    Strategy::Barrier,
-    Strategy::Sequence,
-    Strategy::Writeset,
-    Strategy::WritesetSnapshots,
-];
-
 /// With this bound a test takes seconds; without it, three threads take more than a minute.
 const PREEMPTIONS: Option<usize> = Some(3);
 
 #[test]
 fn loom_strategies_that_drain_a_full_pool_keep_their_promise() {
-    for strategy in SAFE {
+    for strategy in Strategy::safe() {
         Case::of(strategy, false).explore(strategy.name(), None);
     }
 }
@@ -139,7 +131,7 @@ fn finds_legacy_strategies_under_loom() {
 
 #[test]
 fn finds_mutants_of_safe_strategies_under_loom() {
-    for (strategy, fault) in MUTANTS {
+    for (strategy, fault) in mutants() {
         let case = Case { fault: Some(fault), ..Case::of(strategy, true) };
         let name = format!("{} that {fault:?}", strategy.name());
         finds(&name, "broken: ", PREEMPTIONS, move || case.run());
@@ -154,7 +146,7 @@ fn finds_watermark_that_skips_gaps_under_loom() {
 
 #[test]
 fn loom_pool_abandoned_with_work_queued_ends_and_recovers() {
-    for strategy in SAFE {
+    for strategy in Strategy::safe() {
         let case = Case::of(strategy, true);
         explore(&format!("{}, abandoned with work queued", strategy.name()), PREEMPTIONS, move || {
             let pool = Arc::new(case.pool());

@@ -4,7 +4,7 @@ use super::explore::{explore, finds};
 use crate::apply::pool::{Limits, Pool, Schedule, Stopped};
 use crate::handover::hand_over;
 use crate::log::random_log;
-use crate::mutant::{Fault, MUTANTS, Mutant};
+use crate::mutant::{Fault, Mutant, mutants};
 use crate::promise::{History, Judge, Seen, Wrong, promised};
 use crate::sync;
 use replicheck::apply::Applier;
@@ -132,17 +132,9 @@ impl Case {
     }
 }
 
-const SAFE: [Strategy; 5] = [
-    Strategy::Serial,
-    Strategy::Barrier,
-    Strategy::Sequence,
-    Strategy::Writeset,
-    Strategy::WritesetSnapshots,
-];
-
 #[test]
 fn shuttle_strategies_keep_their_promise_through_a_crash() {
-    for strategy in SAFE {
+    for strategy in Strategy::safe() {
         let case = Case::of(strategy);
         explore(strategy.name(), move || case.run());
     }
@@ -161,7 +153,7 @@ fn finds_legacy_strategies_under_shuttle() {
 
 #[test]
 fn finds_mutants_of_safe_strategies_under_shuttle() {
-    for (strategy, fault) in MUTANTS {
+    for (strategy, fault) in mutants() {
         let case = Case { fault: Some(fault), ..Case::of(strategy) };
         finds(&format!("{} that {fault:?}", strategy.name()), "broken", move || case.run());
     }

@@ -8,6 +8,7 @@ use crate::{Finding, finding};
 /// A new module needs a row; a new arrow needs a reason in the commit that adds it.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("time", &[]),
+    ("names", &[]),
     ("sync", &[]),
     ("queue", &["sync"]),
     ("compression", &[]),
@@ -18,10 +19,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("binlog", &["command", "compression", "effect", "time"]),
     ("replication", &["binlog", "compression", "time"]),
     ("client", &["binlog", "compression", "replication", "time"]),
-    ("ordering", &["binlog", "effect"]),
+    ("ordering", &["binlog", "effect", "names"]),
     ("apply", &["binlog", "command", "effect", "ordering", "store", "sync", "time"]),
     ("handover", &["apply", "binlog", "ordering"]),
-    ("expiry", &["apply::Instants", "binlog", "command", "effect", "store", "time"]),
+    ("expiry", &["apply::Instants", "binlog", "command", "effect", "names", "store", "time"]),
     ("node", &["apply", "binlog", "command", "effect", "expiry", "ordering", "store", "time"]),
     ("publication", &["binlog", "expiry", "node", "sync", "time"]),
     ("invariant", &["binlog", "effect", "store", "time"]),

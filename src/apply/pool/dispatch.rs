@@ -194,7 +194,7 @@ impl<O: Ordering> Dispatch<O> {
         }
         match self.applier.ordering().reads() {
             _ if matches!(self.phase, Phase::Stopped(_)) => None,
-            Reads::Latest => (after > before).then_some(after),
+            Reads::Latest | Reads::BetweenBatches => (after > before).then_some(after),
             Reads::Published => self.applier.publishable(),
         }
     }
@@ -210,7 +210,7 @@ impl<O: Ordering> Dispatch<O> {
     /// done at once.
     pub fn cut(&mut self) -> Option<Lsn> {
         let stopped = matches!(self.phase, Phase::Stopped(_));
-        if stopped || self.applier.ordering().reads() == Reads::Latest {
+        if stopped || self.applier.ordering().reads() != Reads::Published {
             return None;
         }
         if self.applier.admits() {

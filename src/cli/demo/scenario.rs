@@ -2,8 +2,8 @@
 
 use replicheck::apply::pool::Hold;
 use replicheck::binlog::Lsn;
-use replicheck::expiry::Policy;
-use replicheck::ordering::Strategy;
+use replicheck::expiry::{Guarantee, Policy};
+use replicheck::ordering::{Level, Strategy};
 use std::time::Duration;
 
 /// A scenario: a founding bug, or a clock that is set.
@@ -52,7 +52,7 @@ fn order() -> Scenario {
         ordering,
         expiry: Policy::LogClock,
         name: ordering.name(),
-        is_legacy: matches!(ordering, Strategy::FirstKey | Strategy::KeyHash),
+        is_legacy: ordering.promises() == Level::Nothing,
     });
     Scenario {
         name: "order",
@@ -72,7 +72,7 @@ fn expiry() -> Scenario {
         ordering: Strategy::Serial,
         expiry,
         name: expiry.name(),
-        is_legacy: matches!(expiry, Policy::Verbatim | Policy::Absolute),
+        is_legacy: expiry.promises() < Guarantee::NoImmortalKey,
     });
     Scenario {
         name: "expiry",
@@ -92,7 +92,7 @@ fn clock() -> Scenario {
         ordering: Strategy::Serial,
         expiry,
         name: expiry.name(),
-        is_legacy: expiry == Policy::Effects,
+        is_legacy: expiry.promises() < Guarantee::SameReads,
     });
     Scenario {
         name: "clock",

@@ -11,7 +11,7 @@ use replicheck::models::oracle::Opinion;
 use replicheck::models::oracle::ordering as plain;
 use replicheck::models::ordering::{INVARIANTS, Machine, OrderingModel, Position, Programs, Setup};
 use replicheck::models::scenario;
-use replicheck::ordering::{Admission, AnyOrdering, Job, Ordering, Refused, Strategy};
+use replicheck::ordering::{self, Admission, AnyOrdering, Job, Ordering, Refused, Strategy};
 use std::fmt::{self, Display};
 
 /// How many programs of three commands `cargo test` draws.
@@ -183,18 +183,24 @@ impl Stalls {
     }
 }
 
-impl Ordering for Stalls {
+impl ordering::Wrapper for Stalls {
+    type Inner = AnyOrdering;
+
+    fn inner(&self) -> &AnyOrdering {
+        &self.inner
+    }
+
+    fn inner_mut(&mut self) -> &mut AnyOrdering {
+        &mut self.inner
+    }
+
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         self.admitted += 1;
-        self.inner.admit(entry)
+        Ordering::admit(&mut self.inner, entry)
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
-        if self.admitted > 1 { None } else { self.inner.take(worker) }
-    }
-
-    fn finish(&mut self, worker: usize, job: &Job) {
-        self.inner.finish(worker, job);
+        if self.admitted > 1 { None } else { Ordering::take(&mut self.inner, worker) }
     }
 }
 
