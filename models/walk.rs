@@ -20,7 +20,7 @@ use super::own_program::{expiry_setup, refusal};
 use super::path::Path;
 use super::program::Program;
 use super::search::{Limits, Progress, search};
-use super::story::{Step, Story};
+use super::story::{Actor, Conclusion, Deed, Lane, Step, Story};
 use super::trace;
 use crate::command::Command;
 use crate::expiry::Policy;
@@ -273,19 +273,19 @@ impl Walk {
         }
     }
 
-    /// The path whose story has these words ([`Story::in_words`]), if there is one.
-    pub fn path_of(&self, words: &[String]) -> Option<Vec<usize>> {
-        let prelude = self.at(&[]).ok()?.story.in_words();
-        let rest = words.strip_prefix(&prelude[..])?;
+    /// The path whose story has these deeds ([`Story::deeds`]), if there is one.
+    pub fn path_of(&self, deeds: &[(Actor, &Deed)]) -> Option<Vec<usize>> {
+        let prelude = self.at(&[]).ok()?.story;
+        let rest = deeds.strip_prefix(&prelude.deeds()[..])?;
         let mut path = Vec::new();
         self.completes(&mut path, rest).then_some(path)
     }
 
-    fn completes(&self, path: &mut Vec<usize>, words: &[String]) -> bool {
-        let Some((first, rest)) = words.split_first() else { return true };
+    fn completes(&self, path: &mut Vec<usize>, deeds: &[(Actor, &Deed)]) -> bool {
+        let Some((first, rest)) = deeds.split_first() else { return true };
         let Ok(view) = self.at(path) else { return false };
         for (number, next) in view.next.iter().enumerate() {
-            if !next.waits && next.step.in_words() == *first {
+            if !next.waits && (next.step.actor(), &next.step.deed) == *first {
                 path.push(number);
                 if self.completes(path, rest) {
                     return true;
@@ -299,16 +299,14 @@ impl Walk {
 
 fn waiting(model: &OrderingModel<Rigged>, state: &ordering::State, action: &ordering::Action) -> Step {
     let programs = &model.setup().programs;
-    let (who, what) = match action {
+    let (lane, command) = match action {
         ordering::Action::Command(symbol) => {
             let child = programs.at(state.place).children.get(*symbol).copied().flatten();
-            let command = child.and_then(|place| programs.at(place).command.as_ref());
-            ("client", command.map(ToString::to_string).unwrap_or_default())
+            (Lane::Client, child.and_then(|place| programs.at(place).command.clone()))
         }
-        _ => ("replica", "the next entry of its log".to_owned()),
+        _ => (Lane::Replica, None),
     };
-    let what = format!("{what} has to wait: the replica admits no entry now");
-    Step { who: who.to_owned(), what, ..Step::default() }
+    Step { deed: Deed::Wait(command), lane: Some(lane), ..Step::default() }
 }
 
 fn names<M: Judged>(models: &[M], states: &[M::State]) -> Vec<&'static str> {
@@ -333,16 +331,8 @@ fn stepped<M: Judged>(models: &[M], states: &[M::State], action: &M::Action) -> 
 /// The path's story, with what each of the models says that its steps broke.
 fn told<M: Judged>(models: &[M], path: &[M::Action]) -> Story {
     let mut stories: Vec<Story> = models.iter().map(|model| model.story(path)).collect();
-    let mut conclusion = String::new();
-    for story in stories.iter().rev().filter(|story| !story.conclusion.is_empty()) {
-        // What a reader sees ends each of them; once is enough.
-        let sees = story.conclusion.rfind(" A reader of the replica sees").unwrap_or(story.conclusion.len());
-        let (breaks, sees) = story.conclusion.split_at(sees);
-        conclusion = match conclusion.is_empty() {
-            true => format!("{breaks}{sees}"),
-            false => format!("{breaks} {conclusion}"),
-        };
-    }
+    let conclusion = stories.iter_mut().map(|story| std::mem::take(&mut story.conclusion));
+    let conclusion = conclusion.reduce(Conclusion::and).unwrap_or_default();
     let mut first = stories.swap_remove(0);
     for other in stories {
         for (step, other) in first.steps.iter_mut().zip(other.steps) {
@@ -364,7 +354,7 @@ fn at<M: Judged>(
         let no_such = || NoPath::NoSuchStep { step, number, possible: actions.len() };
         let action = actions.get(number).cloned().ok_or_else(no_such)?;
         states = stepped(models, &states, &action)
-            .ok_or_else(|| NoPath::Waits { step, what: waits(&states[0], &action).what })?;
+            .ok_or_else(|| NoPath::Waits { step, what: waits(&states[0], &action).what() })?;
         broken.push(names(models, &states));
         taken.push(action);
     }

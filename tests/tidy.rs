@@ -15,6 +15,8 @@ mod seeds;
 mod shape;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/words.rs"]
+mod words;
 
 use std::fmt;
 use std::fs;
@@ -115,6 +117,11 @@ fn tree_as_it_is_keeps_the_layering() {
 #[test]
 fn tree_as_it_is_keeps_the_arrows() {
     assert_none(Tree::read().findings(arrows::arrows));
+}
+
+#[test]
+fn tree_as_it_is_reads_no_words_back() {
+    assert_none(Tree::read().findings(words::words));
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl OfBug {
         let subject = self.subject();
         let is_there = |skew_ms: &i64| {
             let view = Walk::of(&subject, *skew_ms).at(&story.path);
-            view.is_ok_and(|view| view.story.in_words() == story.in_words())
+            view.is_ok_and(|view| view.story.deeds() == story.deeds())
         };
         match self.bug.setting.skews_ms().into_iter().find(is_there) {
             Some(skew_ms) => (Typed::at_bug(self, skew_ms), story.path.clone()),

@@ -250,7 +250,7 @@ pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
         _ => (0, false),
     };
     let typed = Typed { setting: Setting { skew_ms, apart, ..typed.setting }, ..typed.clone() };
-    let path = Walk::new(typed.choice, &program, typed.setting).ok()?.path_of(&story.in_words())?;
+    let path = Walk::new(typed.choice, &program, typed.setting).ok()?.path_of(&story.deeds())?;
     Some(typed.explore_path(&path, None))
 }
 
