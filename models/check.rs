@@ -5,7 +5,7 @@
 
 use super::both;
 use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
-use super::choice::{Choice, OrderingChoice};
+use super::choice::{Choice, OrderingChoice, splits_entries};
 use super::clocks;
 use super::expected;
 use super::experiment::{Clocks, Experiment, Passing, Schedules, Setting};
@@ -160,7 +160,7 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     let task =
         Candidate::Ordering(choice).task_of(parts, move |invariant| expected::ordering(choice, invariant));
     // Parts of entries, and moments at which a snapshot is published, make more states.
-    task.weighing(match (expected::splits_entries(choice.strategy), choice.strategy.reads()) {
+    task.weighing(match (splits_entries(choice.strategy), choice.strategy.reads()) {
         (true, _) => 3,
         (false, Reads::Published) => 2,
         (false, Reads::Latest | Reads::BetweenBatches) => 1,

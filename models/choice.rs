@@ -8,9 +8,11 @@
 //! ```
 
 use super::fault::SeededFault;
+use crate::binlog::Lsn;
+use crate::effect::{Key, KeySet};
 use crate::expiry::Policy;
 use crate::names::UnknownName;
-use crate::ordering::Strategy;
+use crate::ordering::{Admission, Ordering as _, Reads, Strategy};
 
 /// A way for a replica to apply the log: a strategy and its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -199,4 +201,17 @@ pub fn find<T: Copy>(
 ) -> Result<T, UnknownName> {
     let found = all.iter().copied().find(|&one| name_of(one) == name);
     found.ok_or_else(|| UnknownName::new(what, name, all.iter().map(|&one| name_of(one))))
+}
+
+/// Whether batches may be written in another order than the log's, so that a crash may leave what was applied beyond the marker.
+pub(super) fn writes_out_of_order(strategy: Strategy) -> bool {
+    strategy.reads() != Reads::BetweenBatches
+}
+
+/// Whether an entry of several keys is applied one key at a time. Each part is then ordered with the other entries of its key.
+pub(super) fn splits_entries(strategy: Strategy) -> bool {
+    let keys = ["a", "b"].map(|name| Key::new(0, name));
+    let entry = Admission::new(Lsn(1), KeySet::of(keys.clone()), keys.first().cloned(), true);
+    let mut machine = strategy.machine(1, 1);
+    machine.admit(&entry).is_ok() && machine.take(0).is_some_and(|job| job.part.is_some())
 }

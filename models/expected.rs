@@ -3,27 +3,12 @@
 //! Finished searches corrected some of these; each correction stands here with its reason.
 
 use super::both::Choice;
-use super::choice::OrderingChoice;
+use super::choice::{OrderingChoice, writes_out_of_order};
 use super::clocks;
 use super::handshake::{self, Compares, Epochs, Event};
 use super::verdict::Verdict;
-use crate::binlog::Lsn;
-use crate::effect::{Key, KeySet};
 use crate::expiry::{Guarantee, Policy};
-use crate::ordering::{Admission, Level, Ordering as _, Reads, Strategy};
-
-/// Whether batches may be written in another order than the log's, so that a crash may leave what was applied beyond the marker.
-pub(super) fn writes_out_of_order(strategy: Strategy) -> bool {
-    strategy.reads() != Reads::BetweenBatches
-}
-
-/// Whether an entry of several keys is applied one key at a time. Each part is then ordered with the other entries of its key.
-pub(super) fn splits_entries(strategy: Strategy) -> bool {
-    let keys = ["a", "b"].map(|name| Key::new(0, name));
-    let entry = Admission::new(Lsn(1), KeySet::of(keys.clone()), keys.first().cloned(), true);
-    let mut machine = strategy.machine(1, 1);
-    machine.admit(&entry).is_ok() && machine.take(0).is_some_and(|job| job.part.is_some())
-}
+use crate::ordering::Level;
 
 /// What the tables say of one invariant of the ordering model, over every program of the search: what the strategy promises, and
 /// what is added to it.

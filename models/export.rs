@@ -120,7 +120,7 @@ fn stem_of(choice: &str) -> String {
 
 /// A step in one line of a comment.
 fn comment(step: &Step) -> String {
-    format!("{}: {}", step.who, step.what).replace(char::is_control, " ")
+    step.in_words().replace(char::is_control, " ")
 }
 
 fn ordering_source(what: What<'_>, program: &str, schedules: &Schedules) -> String {

@@ -317,6 +317,8 @@ fn tells(other: &Row, row: &Row) -> bool {
 
 /// The verdicts of a scenario in words, each with the choices that came to it, what is broken first.
 fn by_verdict(rows: &[Row]) -> Vec<(String, Vec<&str>)> {
+    let is_broken =
+        |choice: &str| rows.iter().any(|row| row.choice == choice && row.verdict == Verdict::Violated);
     let mut found: Vec<(String, Vec<&str>)> = Vec::new();
     for choice in distinct(rows, |row| row.choice.as_str()) {
         let judged: Vec<&Row> = rows.iter().filter(|row| row.choice == choice).collect();
@@ -326,7 +328,7 @@ fn by_verdict(rows: &[Row]) -> Vec<(String, Vec<&str>)> {
             None => found.push((verdict, vec![choice])),
         }
     }
-    found.sort_by_key(|(verdict, _)| !verdict.starts_with('✗'));
+    found.sort_by_key(|(_, choices)| !choices.iter().any(|choice| is_broken(choice)));
     found
 }
 

@@ -1,7 +1,6 @@
 //! Named scenarios — fixed programs beside the search over every program: the stories that one tells.
 
-use super::choice::OrderingChoice;
-use super::expected::{splits_entries, writes_out_of_order};
+use super::choice::{OrderingChoice, splits_entries, writes_out_of_order};
 use super::verdict::Verdict;
 use crate::command::{Command, line};
 use crate::expiry::{Guarantee, Policy};

@@ -13,7 +13,7 @@
 
 use super::drawing::{Cell, LaneRow, Lanes, Lifetimes, Role, seconds};
 use super::grid::{grid, settle, wrapped};
-use super::story::{Clocks, Holding, KeyRow, Lane, Sign, Step, Story};
+use super::story::{Clocks, Held, Holding, KeyRow, Lane, Sign, Step, Story};
 use std::fmt::Write;
 
 /// Number of steps shown at the beginning and at the end of a story that is longer than both together.
@@ -54,7 +54,7 @@ pub fn timeline(story: &Story, width: u16) -> String {
     text += &lifetimes(&story.steps, width);
     if !story.conclusion.is_empty() {
         let mut conclusion = grid(width, None);
-        conclusion.add_row(["⇒", &story.conclusion]);
+        conclusion.add_row(["⇒", &story.conclusion.to_string()]);
         text += &format!("\n{}", settle(&mut conclusion, &[0], &[]));
     }
     text
@@ -282,9 +282,10 @@ pub(super) fn clock_words(clocks: Clocks) -> [String; 2] {
 pub fn keys(rows: &[KeyRow], width: u16) -> String {
     let mut table = grid(width, Some(["", "key", "master", "replica"].map(str::to_owned).into()));
     for row in rows {
-        let cell = |text: &str| shortened(text, CELL_CHARS_MAX);
+        let cell = |held: &Held| shortened(&held.to_string(), CELL_CHARS_MAX);
         let key = shortened(&row.key, ITEM_CHARS_MAX);
-        table.add_row([cell(if row.differs { "≠" } else { "" }), key, cell(&row.master), cell(&row.replica)]);
+        let sign = if row.differs { "≠" } else { "" }.to_owned();
+        table.add_row([sign, key, cell(&row.master), cell(&row.replica)]);
     }
     settle(&mut table, &[0, 1], &[])
 }

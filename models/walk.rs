@@ -15,7 +15,7 @@ use super::ordering::{self, OrderingModel};
 use super::path::{self, Path, PathError, enabled};
 use super::rigged::Rigged;
 use super::search::{Limits, Progress, search};
-use super::story::{Actions, Narrate, Step, Story};
+use super::story::{Actions, Conclusion, Deed, Lane, Narrate, Step, Story};
 
 /// The reasons why a path cannot be shown; steps are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,16 +126,14 @@ fn index_of(invariant: Option<&str>) -> usize {
 
 fn waiting(model: &OrderingModel<Rigged>, state: &ordering::State, action: &ordering::Action) -> Step {
     let programs = &model.setup().programs;
-    let (who, what) = match action {
+    let (lane, command) = match action {
         ordering::Action::Command(symbol) => {
             let child = programs.at(state.place).children.get(*symbol).copied().flatten();
-            let command = child.and_then(|place| programs.at(place).command.as_ref());
-            ("client", command.map(ToString::to_string).unwrap_or_default())
+            (Lane::Client, child.and_then(|place| programs.at(place).command.clone()))
         }
-        _ => ("replica", "the next entry of its log".to_owned()),
+        _ => (Lane::Replica, None),
     };
-    let what = format!("{what} has to wait: the replica admits no entry now");
-    Step { who: who.to_owned(), what, ..Step::default() }
+    Step { deed: Deed::Wait(command), lane: Some(lane), ..Step::default() }
 }
 
 fn names<M: Judged>(models: &[M], states: &[M::State]) -> Vec<&'static str> {
@@ -154,16 +152,8 @@ fn stepped<M: Judged>(models: &[M], states: &[M::State], action: &M::Action) -> 
 /// The path's story, with the invariants that its steps broke in any of the models.
 fn told<M: Narrate>(models: &[M], path: &[M::Action]) -> Story {
     let mut stories: Vec<Story> = models.iter().map(|model| model.story(path)).collect();
-    let mut conclusion = String::new();
-    for story in stories.iter().rev().filter(|story| !story.conclusion.is_empty()) {
-        // Each conclusion ends with what a reader sees; one of them is enough.
-        let sees = story.conclusion.rfind(" A reader of the replica sees").unwrap_or(story.conclusion.len());
-        let (breaks, sees) = story.conclusion.split_at(sees);
-        conclusion = match conclusion.is_empty() {
-            true => format!("{breaks}{sees}"),
-            false => format!("{breaks} {conclusion}"),
-        };
-    }
+    let conclusion = stories.iter_mut().map(|story| std::mem::take(&mut story.conclusion));
+    let conclusion = conclusion.reduce(Conclusion::and).unwrap_or_default();
     let mut first = stories.swap_remove(0);
     for other in stories {
         for (step, other) in first.steps.iter_mut().zip(other.steps) {
@@ -215,7 +205,7 @@ fn what_waits<M: Judged>(
 ) -> Option<String> {
     let walked = path::walk(model, initial, before).ok()?;
     let state = walked.last().map_or(initial, |(_, _, after)| *after);
-    Some(waits(&state, enabled(model, &state).get(number)?).what)
+    Some(waits(&state, enabled(model, &state).get(number)?).what())
 }
 
 fn find<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Vec<Finding> {

@@ -229,7 +229,7 @@ fn finds_own_strategies_that_pass_by_doing_nothing() {
         let rows = judged("idle", move |_| machine.clone());
         let row = rows.iter().find(|row| row.invariant == "progress").expect("it is judged");
         assert_eq!(row.verdict, expected, "{name}\n{}", table(&rows));
-        let told = row.counterexample.as_ref().map(|story| story.conclusion.clone()).unwrap_or_default();
+        let told = row.counterexample.as_ref().map(|story| story.conclusion.to_string()).unwrap_or_default();
         assert!(told.contains(why), "{name}: {told}");
         let declared = name.contains("declared: true");
         assert_eq!(row.bounds.contains("left out"), declared, "{name}: {}", row.bounds);

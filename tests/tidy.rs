@@ -17,6 +17,8 @@ mod seeds;
 mod shape;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/words.rs"]
+mod words;
 
 use std::fmt;
 use std::fs;
@@ -119,6 +121,11 @@ fn tree_as_it_is_keeps_the_arrows() {
     let tree = Tree::read();
     assert_none(tree.findings(arrows::arrows));
     assert_none(circles::circles(&tree.files));
+}
+
+#[test]
+fn tree_as_it_is_reads_no_words_back() {
+    assert_none(Tree::read().findings(words::words));
 }
 
 #[test]

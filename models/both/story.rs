@@ -1,11 +1,12 @@
-//! A path in words and arrows.
+//! A path as a story.
 
 use super::model::{Action, BothModel, Message, State};
 use crate::apply::Worker;
 use crate::binlog::Lsn;
 use crate::models::judged::Judged;
-use crate::models::ordering::{Move, Task};
+use crate::models::ordering::Move;
 use crate::models::path::start_of;
+use crate::models::story::{self as told, Conclusion, Deed, Entrance, Logged, Part, Work};
 use crate::models::story::{
     Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows,
     ms_since,
@@ -31,15 +32,13 @@ fn tell(model: &BothModel, path: &[Action]) -> Story {
     let mut under_way = UnderWay::new();
     let skew_ms = model.setup.times.skew_ms(state.skew);
     if skew_ms != 0 {
-        let what = format!("the replica's clock is {} ahead of the master's", seconds(skew_ms));
-        story.steps.push(Step { who: "time".to_owned(), what, ..state_of(model, &state, &under_way) });
+        story.steps.push(Step { deed: Deed::Skew(skew_ms), ..state_of(model, &state, &under_way) });
     }
     for action in path {
         let next = model.next_state(&state, *action).expect("a path of this model");
         let arrows = arrows(model, (&state, &next), *action, story.steps.len(), &mut under_way);
-        let (actor, who, what) = told(model, &state, *action, &next);
-        let step =
-            Step { who, what, actor, arrows, marks: marks(*action), ..state_of(model, &next, &under_way) };
+        let (lane, deed) = told(model, &state, *action, &next);
+        let step = Step { deed, lane, arrows, marks: marks(*action), ..state_of(model, &next, &under_way) };
         story.steps.push(step);
         if let Action::Command(symbol) = action {
             story.program.push(model.setup.times.alphabet[*symbol].to_string());
@@ -51,84 +50,61 @@ fn tell(model: &BothModel, path: &[Action]) -> Story {
     story
 }
 
-fn seconds(ms: i64) -> String {
-    format!("{} s", ms as f64 / 1000.0)
-}
-
-/// Where, who and what.
-fn told(model: &BothModel, state: &State, action: Action, next: &State) -> (Option<Lane>, String, String) {
-    let (lane, what) = match action {
+/// Where, and what.
+fn told(model: &BothModel, state: &State, action: Action, next: &State) -> (Option<Lane>, Deed) {
+    let (lane, deed) = match action {
         Action::Command(symbol) => {
-            let command = &model.setup.times.alphabet[symbol];
+            let commands = vec![model.setup.times.alphabet[symbol].clone()];
             let (before, after) = (model.logs.value(state.log).len(), model.logs.value(next.log));
-            let logged = after[before..].last().map(|entry| format!("logged as entry {}", entry.lsn));
-            let logged = logged.unwrap_or_else(|| "nothing to log".to_owned());
-            (Lane::Client, format!("{command} on the master; {logged}"))
+            let logged = after[before..].last().map_or(Logged::Nothing, |entry| Logged::As(entry.lsn));
+            (Lane::Client, Deed::Send { commands, logged })
         }
-        Action::Heartbeat => (Lane::Master, "sends a heartbeat with its time".to_owned()),
-        Action::Pass(ms) => {
-            return (None, "time".to_owned(), format!("goes on by {}", seconds(ms.cast_signed())));
-        }
+        Action::Heartbeat => (Lane::Master, Deed::Heartbeat),
+        Action::Pass(ms) => return (None, Deed::Pass(ms)),
         Action::Deliver => {
             let (sent, message) = model.links.value(state.link)[0];
-            let late = match state.elapsed - sent {
-                0 => "at once".to_owned(),
-                late => format!("{} late", seconds(late.cast_signed())),
+            let message = match message {
+                Message::Entry(lsn) => told::Message::Entry(told::Entry::numbered(lsn)),
+                Message::Heartbeat(_) => told::Message::Heartbeat(None),
             };
-            (Lane::Link, format!("delivers {}, {late}", in_words(message)))
+            (Lane::Link, Deed::Deliver { message, late_ms: Some(state.elapsed - sent) })
         }
         Action::Move(step) => worked(model, state, step, next),
         Action::Crash(flushed) => {
-            let left = match flushed {
-                0 => "nothing of the store had been flushed".to_owned(),
-                1 => "the first batch had been flushed".to_owned(),
-                count => format!("the first {count} batches had been flushed"),
-            };
-            (Lane::Replica, format!("is killed and starts again; {left}; readers wait"))
+            let readers = Some(Entrance::Later);
+            (Lane::Replica, Deed::Crash { flushed, lost: 0, after: None, readers })
         }
         Action::Recover(_) => {
             let [from, to] =
                 [state, next].map(|state| model.controls.value(state.control).applier.admitted());
-            (Lane::Replica, format!("applies {} of its log", entries(&Job::run(from.next(), to))))
+            (Lane::Replica, Deed::Recover(work(&Job::run(from.next(), to))))
         }
     };
-    let who = if lane == Lane::Log { "replica".to_owned() } else { lane.name() };
-    (Some(lane), who, what)
+    (Some(lane), deed)
 }
 
 /// A step of the strategy or of a worker.
-fn worked(model: &BothModel, state: &State, step: Move, next: &State) -> (Lane, String) {
+fn worked(model: &BothModel, state: &State, step: Move, next: &State) -> (Lane, Deed) {
     let [before, after] = [state, next].map(|state| model.controls.value(state.control));
     let held = |worker: u8, control: &super::model::Pool| {
-        control.applier.workers()[usize::from(worker)].job().map_or("nothing".to_owned(), entries)
+        control.applier.workers()[usize::from(worker)].job().map(work).unwrap_or_default()
     };
     let lane = |worker: u8| Lane::Worker(worker.into());
     match step {
-        Move::Take(worker) => (lane(worker), format!("takes {}", held(worker, after))),
-        Move::Begin(worker) => (lane(worker), format!("begins to write {}", held(worker, before))),
-        Move::Write(worker) => (lane(worker), format!("writes {}", held(worker, before))),
+        Move::Take(worker) => (lane(worker), Deed::Take(held(worker, after))),
+        Move::Begin(worker) => (lane(worker), Deed::Begin { work: held(worker, before), marker: None }),
+        Move::Write(worker) => (lane(worker), Deed::Write { work: held(worker, before), marker: None }),
         Move::Finish(worker) => {
-            let low = after.applier.watermark();
-            (lane(worker), format!("is done with {}; all up to entry {low} is applied", held(worker, before)))
+            let applied = after.applier.watermark();
+            (lane(worker), Deed::Finish { work: held(worker, before), applied })
         }
-        Move::Cut => (Lane::Replica, "closes admission to publish a snapshot".to_owned()),
-        Move::Publish => {
-            (Lane::Replica, format!("publishes a snapshot at entry {}", after.replica.published()))
-        }
+        Move::Cut => (Lane::Replica, Deed::Cut(None)),
+        Move::Publish => (Lane::Replica, Deed::Publish(after.replica.published())),
     }
 }
 
-fn entries(job: &Job) -> String {
-    let numbers: Vec<String> = job.lsns.iter().map(ToString::to_string).collect();
-    let part = job.part.as_ref().map(|key| format!(" ({key})")).unwrap_or_default();
-    format!("{} {}{part}", if job.lsns.len() == 1 { "entry" } else { "entries" }, numbers.join(", "))
-}
-
-fn in_words(message: Message) -> String {
-    match message {
-        Message::Entry(lsn) => format!("entry {lsn}"),
-        Message::Heartbeat(_) => "a heartbeat".to_owned(),
-    }
+fn work(job: &Job) -> Work {
+    Work { entries: job.lsns.iter().map(|&lsn| told::Entry::numbered(lsn)).collect(), part: job.part.clone() }
 }
 
 /// A message's name in the drawing.
@@ -147,34 +123,33 @@ fn arrows(
     number: usize,
     under_way: &mut UnderWay,
 ) -> Vec<Arrow> {
-    let arrow = |from, to, label: &str| Arrow { from, to, label: label.to_owned(), left_in: None };
+    let arrow = |from, to, carries: Vec<String>| Arrow { from, to, carries, left_in: None };
     let mut arrows = Vec::new();
-    let label = |task: &Task| task.job.lsns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     match action {
         Action::Deliver => {
             let (sent, name) = under_way.remove(0);
-            return vec![Arrow { left_in: Some(sent), ..arrow(Lane::Link, Lane::Log, &name) }];
+            return vec![Arrow { left_in: Some(sent), ..arrow(Lane::Link, Lane::Log, vec![name]) }];
         }
         Action::Crash(_) => under_way.clear(),
-        Action::Command(_) => arrows.push(arrow(Lane::Client, Lane::Master, "")),
+        Action::Command(_) => arrows.push(arrow(Lane::Client, Lane::Master, Vec::new())),
         Action::Move(step @ (Move::Take(worker) | Move::Write(worker) | Move::Finish(worker))) => {
             let lane = Lane::Worker(worker.into());
             let held = if matches!(step, Move::Take(_)) { next } else { state };
             let job = model.controls.value(held.control).applier.workers()[usize::from(worker)].job();
-            let label = job.map(|job| label(&Task { job: job.clone(), marker: None })).unwrap_or_default();
+            let lsns = job.into_iter().flat_map(|job| &job.lsns).map(ToString::to_string).collect();
             arrows.push(match step {
-                Move::Take(_) => arrow(Lane::Log, lane, &label),
-                Move::Write(_) => arrow(lane, Lane::Replica, &label),
-                _ => arrow(lane, Lane::Log, ""),
+                Move::Take(_) => arrow(Lane::Log, lane, lsns),
+                Move::Write(_) => arrow(lane, Lane::Replica, lsns),
+                _ => arrow(lane, Lane::Log, Vec::new()),
             });
         }
-        Action::Recover(_) => arrows.push(arrow(Lane::Log, Lane::Replica, "")),
+        Action::Recover(_) => arrows.push(arrow(Lane::Log, Lane::Replica, Vec::new())),
         _ => {}
     }
     let new = model.links.value(next.link).get(under_way.len()..).unwrap_or_default();
     let names: Vec<String> = new.iter().map(|(_, message)| short(*message)).collect();
     if !names.is_empty() {
-        arrows.push(arrow(Lane::Master, Lane::Link, &names.join(" ")));
+        arrows.push(arrow(Lane::Master, Lane::Link, names.clone()));
     }
     under_way.extend(names.into_iter().map(|name| (number, name)));
     arrows
@@ -239,25 +214,24 @@ fn keys(model: &BothModel, state: &State) -> Vec<KeyRow> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// What the last step broke, in sentences.
-fn conclusion(model: &BothModel, last: &State) -> String {
+/// What the last step broke, and how.
+fn conclusion(model: &BothModel, last: &State) -> Conclusion {
     let control = model.controls.value(last.control);
-    let mut words = Vec::new();
+    let mut parts = Vec::new();
     if last.broken.has(0) {
         let waits = if control.replica.readers() == Readers::In { "" } else { " Readers wait." };
         let (low, last) = (control.applier.watermark(), model.masters.value(last.master).last());
         let applied = format!("All up to entry {low} is applied, of {last}.");
-        words.push(format!("Broken: progress. No step of the replica is possible. {applied}{waits}"));
+        let how = format!("No step of the replica is possible. {applied}{waits}");
+        parts.push(Part::Broken { invariants: vec!["progress"], how });
     }
     if last.broken.has(1) {
         let sees =
             crate::invariant::visible(model.replica_dump(last.published), model.readers_judge_at(last));
         let seen: Vec<String> = sees.iter().map(|(key, content)| format!("{key} = {content}")).collect();
-        let seen = if seen.is_empty() { "no key".to_owned() } else { seen.join(", ") };
-        words.push(format!(
-            "Broken: past_read. The master could not have answered this read of the replica at any moment up to now. A \
-             reader of the replica sees {seen}."
-        ));
+        let how = "The master could not have answered this read of the replica at any moment up to now.";
+        parts.push(Part::Broken { invariants: vec!["past_read"], how: how.to_owned() });
+        parts.push(Part::Sees(if seen.is_empty() { "no key".to_owned() } else { seen.join(", ") }));
     }
-    words.join(" ")
+    Conclusion(parts)
 }

@@ -1,11 +1,13 @@
-//! A path in words and arrows.
+//! A path as a story.
 
 use super::TICK_MS;
 use super::model::{Action, ClocksModel, Node, State};
 use super::world::{Message, World, key, seen};
+use crate::binlog::Lsn;
 use crate::models::bounds::START;
 use crate::models::judged::Judged;
 use crate::models::path::start_of;
+use crate::models::story::{self as told, Conclusion, Deed, Logged, Part};
 use crate::models::story::{
     Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows,
     ms_since,
@@ -14,6 +16,9 @@ use crate::node::Readers;
 use crate::store::dump;
 use crate::time::Millis;
 use stateright::Model;
+
+/// The bit of *past_read*.
+const PAST_READ: usize = 4;
 
 /// Messages under way, oldest first: the step in which each was sent, and its name.
 type UnderWay = Vec<(usize, String)>;
@@ -32,9 +37,8 @@ fn tell(model: &ClocksModel, path: &[Action]) -> Story {
     for (number, action) in path.iter().enumerate() {
         let next = model.next_state(&state, *action).expect("a path of this model");
         let arrows = arrows(model.world(&next), *action, number, &mut under_way);
-        let (actor, who, what) = told(model, &state, *action, &next);
-        let step =
-            Step { who, what, actor, arrows, marks: marks(*action), ..state_of(model, &next, &under_way) };
+        let (lane, deed) = told(model, &state, *action, &next);
+        let step = Step { deed, lane, arrows, marks: marks(*action), ..state_of(model, &next, &under_way) };
         story.steps.push(step);
         if let Action::Command(symbol) = action {
             story.program.push(model.setup.alphabet[*symbol].to_string());
@@ -46,55 +50,39 @@ fn tell(model: &ClocksModel, path: &[Action]) -> Story {
     story
 }
 
-fn ticks(count: u8) -> String {
-    format!("{} s", u64::from(count) * TICK_MS / 1000)
-}
-
 fn lane_of(node: Node) -> Lane {
     if node == Node::Master { Lane::Master } else { Lane::Replica }
 }
 
-/// Where, who and what.
-fn told(model: &ClocksModel, state: &State, action: Action, next: &State) -> (Option<Lane>, String, String) {
-    let (lane, what) = match action {
+/// Where, and what.
+fn told(model: &ClocksModel, state: &State, action: Action, next: &State) -> (Option<Lane>, Deed) {
+    let (lane, deed) = match action {
         Action::Command(symbol) => {
-            let command = &model.setup.alphabet[symbol];
-            let [before, after] = [state, next].map(|state| model.world(state).log.len());
-            let logged =
-                if after > before { format!("logged as entry {after}") } else { "nothing to log".to_owned() };
-            (Lane::Client, format!("{command} on the master; {logged}"))
+            let commands = vec![model.setup.alphabet[symbol].clone()];
+            let [before, after] = [state, next].map(|state| model.world(state).log.len() as u64);
+            let logged = if after > before { Logged::As(Lsn(after)) } else { Logged::Nothing };
+            (Lane::Client, Deed::Send { commands, logged })
         }
-        Action::Heartbeat => (Lane::Master, "sends a heartbeat with its time".to_owned()),
-        Action::Pass => return (None, "time".to_owned(), format!("goes on by {}", ticks(1))),
+        Action::Heartbeat => (Lane::Master, Deed::Heartbeat),
+        Action::Pass => return (None, Deed::Pass(TICK_MS)),
         Action::Deliver => {
-            let (_, message) = model.world(state).link[0];
-            (Lane::Link, format!("delivers {}", in_words(message)))
+            let message = match model.world(state).link[0].1 {
+                Message::Entry(lsn) => told::Message::Entry(told::Entry::numbered(lsn)),
+                Message::Heartbeat(_) => told::Message::Heartbeat(None),
+                Message::Offset { offset_ms, .. } => told::Message::Offset(offset_ms),
+            };
+            (Lane::Link, Deed::Deliver { message, late_ms: None })
         }
         Action::MasterRemoves | Action::ReplicaRemoves => {
             let lane = if action == Action::MasterRemoves { Lane::Master } else { Lane::Replica };
-            (lane, format!("removes {}, which is dead", key()))
+            (lane, Deed::Remove { key: key(), logged: Vec::new() })
         }
-        Action::Step(node, by) => {
-            let way = if by > 0 { "ahead" } else { "back" };
-            (lane_of(node), format!("has its wall clock set {way} by {}", ticks(by.unsigned_abs())))
-        }
+        Action::Step(node, by) => (lane_of(node), Deed::SetClock(i64::from(by) * TICK_MS.cast_signed())),
         Action::Restart { node, is_killed, down } => {
-            let how = if is_killed { "is killed" } else { "is stopped" };
-            let when = if down == 0 { "at once".to_owned() } else { format!("{} later", ticks(down)) };
-            (lane_of(node), format!("{how}, and starts again {when}"))
+            (lane_of(node), Deed::Restart { is_killed, down_ms: u64::from(down) * TICK_MS })
         }
     };
-    (Some(lane), lane.name(), what)
-}
-
-fn in_words(message: Message) -> String {
-    match message {
-        Message::Entry(lsn) => format!("entry {lsn}"),
-        Message::Heartbeat(_) => "a heartbeat".to_owned(),
-        Message::Offset { offset_ms, .. } => {
-            format!("the master's offset, {} s", offset_ms as f64 / 1000.0)
-        }
-    }
+    (Some(lane), deed)
 }
 
 /// A message's name in the drawing.
@@ -108,21 +96,21 @@ fn short(message: Message) -> String {
 
 /// The arrows of step `number`. Notes what it sends and delivers.
 fn arrows(next: &World, action: Action, number: usize, under_way: &mut UnderWay) -> Vec<Arrow> {
-    let arrow = |from, to, label: &str| Arrow { from, to, label: label.to_owned(), left_in: None };
+    let arrow = |from, to, carries: Vec<String>| Arrow { from, to, carries, left_in: None };
     let mut arrows = Vec::new();
     match action {
         Action::Deliver => {
             let (sent, name) = under_way.remove(0);
-            return vec![Arrow { left_in: Some(sent), ..arrow(Lane::Link, Lane::Replica, &name) }];
+            return vec![Arrow { left_in: Some(sent), ..arrow(Lane::Link, Lane::Replica, vec![name]) }];
         }
         Action::Restart { .. } => under_way.clear(),
-        Action::Command(_) => arrows.push(arrow(Lane::Client, Lane::Master, "")),
+        Action::Command(_) => arrows.push(arrow(Lane::Client, Lane::Master, Vec::new())),
         _ => {}
     }
     let new = next.link.get(under_way.len()..).unwrap_or_default();
     let names: Vec<String> = new.iter().map(|(_, message)| short(*message)).collect();
     if !names.is_empty() {
-        arrows.push(arrow(Lane::Master, Lane::Link, &names.join(" ")));
+        arrows.push(arrow(Lane::Master, Lane::Link, names.clone()));
     }
     under_way.extend(names.into_iter().map(|name| (number, name)));
     arrows
@@ -174,55 +162,55 @@ fn keys(model: &ClocksModel, world: &World) -> Vec<KeyRow> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// What the last step broke, in sentences.
-fn conclusion(model: &ClocksModel, last: &State) -> String {
-    let world = model.world(last);
-    let replica = world.side.replica.replica();
-    let mut words = Vec::new();
-    if last.broken.has(0) {
-        let waits = if replica.readers() == Readers::In { "" } else { " Readers wait." };
-        words.push(format!(
-            "Broken: progress. The replica is at rest, and readers are not given all that it has.{waits}"
-        ));
+/// What the last step broke, and how.
+fn conclusion(model: &ClocksModel, last: &State) -> Conclusion {
+    let mut parts: Vec<Part> = last
+        .broken
+        .names(model.invariants())
+        .into_iter()
+        .map(|name| Part::Broken { invariants: vec![name], how: how(model.world(last), name) })
+        .collect();
+    if last.broken.has(PAST_READ) {
+        parts.push(Part::Sees(sees(model, model.world(last))));
     }
-    if last.broken.has(1) {
-        let given = world.given.map_or((0, 0), |given| (given.duration, world.elapsed - given.at));
-        words.push(format!(
-            "Broken: lifetime. {} was given {} s; {} s of elapsed time have passed since.",
-            key(),
-            given.0 as f64 / 1000.0,
-            given.1 as f64 / 1000.0
-        ));
-    }
-    for (bit, text) in [
-        (
-            2,
-            "Broken: no_resurrection. A reader of the replica saw the key dead, and now sees it alive, with no write in between.",
-        ),
-        (
-            3,
-            "Broken: no_early_death. The replica does not show a key that the master, at its own time, still has.",
-        ),
-        (
-            4,
-            "Broken: past_read. The master could not have answered this read of the replica at any moment up to now.",
-        ),
-    ] {
-        if last.broken.has(bit) {
-            words.push(text.to_owned());
+    Conclusion(parts)
+}
+
+fn how(world: &World, invariant: &str) -> String {
+    match invariant {
+        "progress" => {
+            let is_let_in = world.side.replica.replica().readers() == Readers::In;
+            let waits = if is_let_in { "" } else { " Readers wait." };
+            format!("The replica is at rest, and readers are not given all that it has.{waits}")
+        }
+        "lifetime" => {
+            let given = world.given.map_or((0, 0), |given| (given.duration, world.elapsed - given.at));
+            let [given, passed] = [given.0, given.1].map(|ms| ms as f64 / 1000.0);
+            let key = key();
+            format!("{key} was given {given} s; {passed} s of elapsed time have passed since.")
+        }
+        "no_resurrection" => {
+            "A reader of the replica saw the key dead, and now sees it alive, with no write in between."
+                .to_owned()
+        }
+        "no_early_death" => {
+            "The replica does not show a key that the master, at its own time, still has.".to_owned()
+        }
+        _ => {
+            "The master could not have answered this read of the replica at any moment up to now.".to_owned()
         }
     }
-    if last.broken.has(4) {
-        let (_, judged, _) = instants(model, world);
-        let stored = dump(world.side.replica.shown()).expect(super::model::MEMORY);
-        let sees = seen(&stored, judged, replica.offset_ms());
-        let named = sees.iter().map(|(key, (content, until))| match until {
-            Some(until) => format!("{key} = {content} until {} s", ms_since(START, *until) as f64 / 1000.0),
-            None => format!("{key} = {content}"),
-        });
-        let named: Vec<String> = named.collect();
-        let named = if named.is_empty() { "no key".to_owned() } else { named.join(", ") };
-        words.push(format!("A reader of the replica sees {named}."));
-    }
-    words.join(" ")
+}
+
+/// What a reader of the replica sees.
+fn sees(model: &ClocksModel, world: &World) -> String {
+    let (_, judged, _) = instants(model, world);
+    let stored = dump(world.side.replica.shown()).expect(super::model::MEMORY);
+    let sees = seen(&stored, judged, world.side.replica.replica().offset_ms());
+    let named = sees.iter().map(|(key, (content, until))| match until {
+        Some(until) => format!("{key} = {content} until {} s", ms_since(START, *until) as f64 / 1000.0),
+        None => format!("{key} = {content}"),
+    });
+    let named: Vec<String> = named.collect();
+    if named.is_empty() { "no key".to_owned() } else { named.join(", ") }
 }

@@ -40,7 +40,7 @@ pub fn lanes(story: &Story, id: &str, title: &str, wide: i32) -> Markup {
             ol {
                 @for step in &story.steps {
                     li {
-                        (step.who) ": " (step.what)
+                        (step.in_words())
                         @if !step.broken.is_empty() { strong { " ✗ breaks " (step.broken.join(", ")) } }
                     }
                 }

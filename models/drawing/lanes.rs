@@ -1,6 +1,6 @@
 //! Lanes — a story → swim lanes: a column for each actor, a row for each step, arrows in between. Pure.
 
-use crate::models::story::{Arrow, Clocks, Holding, Lane, Sign, Step, Story};
+use crate::models::story::{Actor, Arrow, Clocks, Holding, Lane, Sign, Step, Story};
 use crate::models::timeline::shortened;
 
 /// Maximum number of characters of a step's words: a value of many thousand bytes would hide the lanes.
@@ -22,9 +22,9 @@ pub struct Lanes {
 pub struct LaneRow {
     /// The step's number, counted from 1; 0 for a step before the path.
     pub number: usize,
-    /// The actor.
-    pub who: String,
-    /// The action in words, cut if there are very many.
+    /// Who acts.
+    pub who: Actor,
+    /// What is done, in words; of very many the beginning.
     pub what: String,
     /// The content of each lane.
     pub cells: Vec<Cell>,
@@ -111,7 +111,7 @@ fn named(step: &Step) -> Vec<Lane> {
     let arrows = step.arrows.iter().flat_map(|arrow| [arrow.from, arrow.to]);
     let marks = step.marks.iter().map(|mark| mark.lane);
     let holds = step.holds.iter().map(|holds| holds.lane);
-    step.actor.into_iter().chain(arrows).chain(marks).chain(holds).collect()
+    step.lane.into_iter().chain(arrows).chain(marks).chain(holds).collect()
 }
 
 fn row(step: &Step, number: usize, lanes: &[Lane]) -> LaneRow {
@@ -119,7 +119,7 @@ fn row(step: &Step, number: usize, lanes: &[Lane]) -> LaneRow {
         let holds = step.holds.iter().find(|holds| holds.lane == *lane);
         let meets = step.arrows.iter().any(|arrow| arrow.from == *lane || arrow.to == *lane);
         let role = match () {
-            () if step.actor == Some(*lane) => Role::Acts,
+            () if step.lane == Some(*lane) => Role::Acts,
             () if meets => Role::Meets,
             () => Role::Still,
         };
@@ -134,16 +134,16 @@ fn row(step: &Step, number: usize, lanes: &[Lane]) -> LaneRow {
     let span = |arrow: &Arrow| Span {
         from: place(arrow.from),
         to: place(arrow.to),
-        label: arrow.label.clone(),
+        label: arrow.label(),
         in_flight: arrow.left_in.is_some() || arrow.to == Lane::Link,
     };
     LaneRow {
         number,
-        who: step.who.clone(),
-        what: shortened(&step.what, WORDS_CHARS_MAX),
+        who: step.actor(),
+        what: shortened(&step.what(), WORDS_CHARS_MAX),
         cells: lanes.iter().map(cell).collect(),
         spans: step.arrows.iter().map(span).collect(),
-        is_everywhere: step.actor.is_none() && !step.holds.is_empty(),
+        is_everywhere: step.lane.is_none() && !step.holds.is_empty(),
         clocks: step.clocks,
         broken: step.broken.clone(),
     }
@@ -157,13 +157,13 @@ fn flights(steps: &[Step], lanes: &[Lane]) -> Vec<Flight> {
         steps.iter().enumerate().flat_map(|(row, step)| step.arrows.iter().map(move |it| (row, it)))
     {
         if arrow.to == Lane::Link {
-            flights.extend(arrow.label.split(' ').map(|label| Flight {
+            flights.extend(arrow.carries.iter().map(|message| Flight {
                 sent_in: row,
                 from: place(arrow.from),
                 arrives_in: steps.len() - 1,
                 to: place(Lane::Link),
                 arrives: false,
-                label: label.to_owned(),
+                label: message.clone(),
             }));
         } else if let Some(sent_in) = arrow.left_in
             && let Some(flight) = flights.iter_mut().find(|it| it.sent_in == sent_in && !it.arrives)

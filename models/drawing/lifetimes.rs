@@ -44,9 +44,8 @@ impl Lifetimes {
     pub fn after(steps: &[Step]) -> Option<Lifetimes> {
         let last = steps.last()?;
         let clocks = last.clocks?;
-        let has_deadline = |row: &KeyRow| {
-            matches!(row.master_until, Until::Ms(_)) || matches!(row.replica_until, Until::Ms(_))
-        };
+        let has_deadline =
+            |row: &KeyRow| [&row.master, &row.replica].iter().any(|held| matches!(held.until, Until::Ms(_)));
         if !last.keys.iter().any(has_deadline) {
             return None;
         }
@@ -89,9 +88,9 @@ fn tick_ms(end: i64) -> i64 {
 }
 
 fn bar(steps: &[Step], row: &KeyRow, on_master: bool) -> Option<Bar> {
-    let side = |row: &KeyRow| match on_master {
-        true => (value(&row.master).to_owned(), row.master_until),
-        false => (value(&row.replica).to_owned(), row.replica_until),
+    let side = |row: &KeyRow| {
+        let held = if on_master { &row.master } else { &row.replica };
+        (held.content.clone(), held.until)
     };
     let now = side(row);
     let until_ms = match now.1 {
@@ -109,13 +108,8 @@ fn bar(steps: &[Step], row: &KeyRow, on_master: bool) -> Option<Bar> {
         from_ms: since.map_or(0, |clocks| clocks.master_ms),
         until_ms,
         is_dead: until_ms.zip(judged_at).is_some_and(|(until, now)| until <= now),
-        differs: row.master_until != row.replica_until,
+        differs: row.master.until != row.replica.until,
     })
-}
-
-/// What a cell holds without what it says of time.
-fn value(cell: &str) -> &str {
-    cell.split_once(", until ").or_else(|| cell.split_once(", no deadline")).map_or(cell, |(value, _)| value)
 }
 
 /// Milliseconds as seconds: `1.5 s`.

@@ -1,15 +1,16 @@
-//! A path through the expiry model in words.
+//! A path through the expiry model as a story.
 
 use super::action::Action;
 use super::model::{ExpiryModel, State};
 use super::world::Message;
-use crate::binlog::{Entry, Payload};
+use crate::binlog::Payload;
 use crate::command::Command;
-use crate::effect::{Effect, Write};
+use crate::effect::Write;
 use crate::invariant;
 use crate::models::judged::Judged;
 use crate::models::path::start_of;
 use crate::models::setting::{Clocks as Times, Setting};
+use crate::models::story::{self as told, Carried, Change, Conclusion, Deed, Lives, Logged, Named, Part};
 use crate::models::story::{
     Actions, Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, OwnPath, Sign, Step, Story,
     key_rows, ms_since,
@@ -34,19 +35,14 @@ fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     let mut under_way = UnderWay::default();
     let skew_ms = model.skew_ms(state.skew);
     if skew_ms != 0 {
-        story.steps.push(Step {
-            who: "time".to_owned(),
-            what: format!("the replica's clock is {} the master's", apart(skew_ms)),
-            ..state_of(model, &state, &under_way)
-        });
+        story.steps.push(Step { deed: Deed::Skew(skew_ms), ..state_of(model, &state, &under_way) });
     }
     for action in path {
         let next = model.next_state(&state, *action).expect("a path of this model");
-        let (who, what) = told(model, &state, *action, &next);
+        let deed = deed(model, &state, *action, &next);
         let (arrows, marks) = drawn(model, &state, *action, &next, story.steps.len(), &mut under_way);
-        let actor = actor(*action);
         let step = state_of(model, &next, &under_way);
-        story.steps.push(Step { who: who.to_owned(), what, actor, arrows, marks, ..step });
+        story.steps.push(Step { deed, lane: lane(*action), arrows, marks, ..step });
         if let Action::Command(symbol) = action {
             story.program.push(model.setup().alphabet[*symbol].to_string());
         }
@@ -81,7 +77,7 @@ fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<OwnP
 struct UnderWay(Vec<(usize, String)>);
 
 /// Where a step is done; `None` where it is everywhere.
-fn actor(action: Action) -> Option<Lane> {
+fn lane(action: Action) -> Option<Lane> {
     match action {
         Action::Command(_) => Some(Lane::Client),
         Action::Pass(_) => None,
@@ -102,19 +98,24 @@ fn drawn(
 ) -> (Vec<Arrow>, Vec<Mark>) {
     let mut arrows = Vec::new();
     if action == Action::Deliver {
-        let (sent_in, label) = under_way.0.remove(0);
-        arrows.push(Arrow { from: Lane::Link, to: Lane::Replica, label, left_in: Some(sent_in) });
+        let (sent_in, name) = under_way.0.remove(0);
+        arrows.push(Arrow {
+            from: Lane::Link,
+            to: Lane::Replica,
+            carries: vec![name],
+            left_in: Some(sent_in),
+        });
     } else {
         if matches!(action, Action::Command(_)) {
-            let label = String::new();
-            arrows.push(Arrow { from: Lane::Client, to: Lane::Master, label, left_in: None });
+            let carries = Vec::new();
+            arrows.push(Arrow { from: Lane::Client, to: Lane::Master, carries, left_in: None });
         }
         let before = model.links.value(state.link).len();
         let new = model.links.value(next.link)[before..].iter();
         let names: Vec<String> = new.map(|(_, message)| short(model, *message)).collect();
         if !names.is_empty() {
-            let label = names.join(" ");
-            arrows.push(Arrow { from: Lane::Master, to: Lane::Link, label, left_in: None });
+            let carries = names.clone();
+            arrows.push(Arrow { from: Lane::Master, to: Lane::Link, carries, left_in: None });
         }
         under_way.0.extend(names.into_iter().map(|name| (number, name)));
     }
@@ -138,120 +139,103 @@ fn short(model: &ExpiryModel, message: u32) -> String {
     }
 }
 
-fn apart(ms: i64) -> String {
-    let seconds = ms.unsigned_abs() as f64 / 1000.0;
-    if ms > 0 { format!("{seconds} s ahead of") } else { format!("{seconds} s behind") }
-}
-
-fn told(model: &ExpiryModel, state: &State, action: Action, next: &State) -> (&'static str, String) {
-    let stored = |dump: &crate::store::Dump, n| ExpiryModel::nth_key(dump, n);
+fn deed(model: &ExpiryModel, state: &State, action: Action, next: &State) -> Deed {
     match action {
-        Action::Command(symbol) => {
-            let sent = sent(model, state, next);
-            ("client", format!("{} on the master; logged: {sent}", model.setup().alphabet[symbol]))
-        }
-        Action::Pass(ms) => ("time", format!("goes on by {} s", ms as f64 / 1000.0)),
-        Action::Heartbeat => ("master", "sends a heartbeat with its time".to_owned()),
+        Action::Command(symbol) => Deed::Send {
+            commands: vec![model.setup().alphabet[symbol].clone()],
+            logged: Logged::Messages(sent(model, state, next)),
+        },
+        Action::Pass(ms) => Deed::Pass(ms),
+        Action::Heartbeat => Deed::Heartbeat,
         Action::Deliver => {
-            let (sent_at, message) = model.links.value(state.link)[0];
-            let late = state.elapsed - sent_at;
-            let late =
-                if late == 0 { "at once".to_owned() } else { format!("{} s late", late as f64 / 1000.0) };
-            ("link", format!("delivers {}, {late}", message_in_words(model, message)))
+            let (sent_at, number) = model.links.value(state.link)[0];
+            Deed::Deliver { message: message(model, number), late_ms: Some(state.elapsed - sent_at) }
         }
-        Action::MasterRemoves(n) => {
-            let key = stored(model.master_dump(state.master), n);
-            let sent = sent(model, state, next);
-            let logged = if sent == "nothing" { String::new() } else { format!("; logged: {sent}") };
-            ("master", format!("removes {key}, which is dead{logged}"))
+        Action::MasterRemoves(n) => Deed::Remove {
+            key: ExpiryModel::nth_key(model.master_dump(state.master), n),
+            logged: sent(model, state, next),
+        },
+        Action::ReplicaRemoves(n) => {
+            Deed::RemoveFound(ExpiryModel::nth_key(model.replica_dump(state.replica), n))
         }
-        Action::ReplicaRemoves(n) => (
-            "replica",
-            format!("removes {}, which it finds dead", stored(model.replica_dump(state.replica), n)),
-        ),
         Action::Apply => {
             let entry = model.replicas.value(state.replica).replica.received().next();
-            ("replica", format!("applies entry {}", entry.map(|entry| entry.lsn).unwrap_or_default()))
+            Deed::Apply(entry.map(|entry| entry.lsn).unwrap_or_default())
         }
-        Action::Publish => {
-            let shown = model.replicas.value(next.replica).replica.replica().published();
-            ("replica", format!("gives readers all up to entry {shown}"))
-        }
-        Action::LinkDown => ("link", "goes down".to_owned()),
-        Action::LinkUp => ("link", "comes back".to_owned()),
+        Action::Publish => Deed::Show(model.replicas.value(next.replica).replica.replica().published()),
+        Action::LinkDown => Deed::LinkDown,
+        Action::LinkUp => Deed::LinkUp,
     }
 }
 
 /// The messages that a step sent.
-fn sent(model: &ExpiryModel, state: &State, next: &State) -> String {
+fn sent(model: &ExpiryModel, state: &State, next: &State) -> Vec<told::Message> {
     let before = model.links.value(state.link).len();
     let new = &model.links.value(next.link)[before..];
-    let words: Vec<String> = new.iter().map(|(_, message)| message_in_words(model, *message)).collect();
-    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    new.iter().map(|(_, number)| message(model, *number)).collect()
 }
 
-fn message_in_words(model: &ExpiryModel, message: u32) -> String {
-    match model.messages.value(message) {
-        Message::Heartbeat(time) => format!("the heartbeat of {}", at(model, *time)),
-        Message::Entry { entry, .. } => entry_in_words(model, entry),
-    }
-}
-
-fn entry_in_words(model: &ExpiryModel, entry: &Entry) -> String {
-    match &entry.payload {
-        Payload::Command(command) => {
-            format!("entry {}: {command}{}", entry.lsn, absolute_deadline(model, command))
-        }
-        Payload::Effect(effect) => format!("entry {}: {}", entry.lsn, effect_in_words(model, effect)),
-    }
-}
-
-fn effect_in_words(model: &ExpiryModel, effect: &Effect) -> String {
-    let write = |write: &Write| match write {
-        Write::Put { key: raw, value } => match (key::metadata_key(raw), Record::decode(raw, value)) {
-            (Some(name), Ok(record)) => {
-                let until = record.deadline.map(|it| until(model, it));
-                let until = until.unwrap_or_else(|| " without deadline".to_owned());
-                match record.value {
-                    Value::String(text) => format!("{name} = \"{}\"{until}", text.escape_ascii()),
-                    Value::Hash(hash) => format!("{name} = hash of {}{until}", hash.count),
+fn message(model: &ExpiryModel, number: u32) -> told::Message {
+    match model.messages.value(number) {
+        Message::Heartbeat(time) => told::Message::Heartbeat(Some(since(model, *time))),
+        Message::Entry { entry, .. } => told::Message::Entry(told::Entry {
+            lsn: entry.lsn,
+            carries: Some(match &entry.payload {
+                Payload::Command(command) => {
+                    let deadline = absolute_deadline(model, command);
+                    Carried::Command { argv: command.argv().to_vec(), deadline }
                 }
-            }
-            _ => "a field".to_owned(),
-        },
-        Write::Delete { key: raw } => match key::metadata_key(raw) {
-            Some(name) => format!("delete {name}"),
-            None => "delete a field".to_owned(),
-        },
-        Write::DeleteRange { .. } => "delete all fields".to_owned(),
-    };
-    effect.writes.iter().map(write).collect::<Vec<_>>().join(", ")
+                Payload::Effect(effect) => {
+                    Carried::Effect(effect.writes.iter().map(|write| change(model, write)).collect())
+                }
+            }),
+        }),
+    }
 }
 
-/// An instant as seconds from the beginning.
-fn at(model: &ExpiryModel, instant: Millis) -> String {
-    let ms = i128::from(instant.0) - i128::from(model.setup().clocks.start.0);
-    format!("t = {} s", ms as f64 / 1000.0)
+fn change(model: &ExpiryModel, write: &Write) -> Change {
+    match write {
+        Write::Put { key: raw, value } => match (key::metadata_key(raw), Record::decode(raw, value)) {
+            (Some(name), Ok(record)) => Change::Put {
+                key: name.to_string(),
+                value: match record.value {
+                    Value::String(text) => format!("\"{}\"", text.escape_ascii()),
+                    Value::Hash(hash) => format!("hash of {}", hash.count),
+                },
+                lives: record.deadline.map_or(Lives::WithoutDeadline, |it| lives(model, it)),
+            },
+            _ => Change::PutField,
+        },
+        Write::Delete { key: raw } => {
+            key::metadata_key(raw).map_or(Change::DeleteField, |name| Change::Delete(name.to_string()))
+        }
+        Write::DeleteRange { .. } => Change::DeleteFields,
+    }
+}
+
+/// Milliseconds from the beginning.
+fn since(model: &ExpiryModel, instant: Millis) -> i128 {
+    i128::from(instant.0) - i128::from(model.setup().clocks.start.0)
 }
 
 /// Until when an entry says that a key lives: an instant, or (`relative`) a time from its arrival on, which is far
 /// smaller than any instant.
-fn until(model: &ExpiryModel, deadline: Millis) -> String {
-    if deadline.0 < model.setup().clocks.start.0 / 2 {
-        return format!(" for {} s from arrival", deadline.0 as f64 / 1000.0);
+fn lives(model: &ExpiryModel, deadline: Millis) -> Lives {
+    match deadline.0 < model.setup().clocks.start.0 / 2 {
+        true => Lives::FromArrival(deadline.0),
+        false => Lives::Until(since(model, deadline)),
     }
-    format!(" until {}", at(model, deadline))
 }
 
-/// The deadline that a command names as a number of milliseconds, as the story's other instants.
-fn absolute_deadline(model: &ExpiryModel, command: &Command) -> String {
+/// The deadline that a command names as a number of milliseconds.
+fn absolute_deadline(model: &ExpiryModel, command: &Command) -> Option<Named> {
     let argv = command.argv();
-    let named = match command.name() {
-        "pexpireat" => argv.get(2),
-        _ => argv.iter().position(|word| word.eq_ignore_ascii_case(b"PXAT")).and_then(|at| argv.get(at + 1)),
+    let place = match command.name() {
+        "pexpireat" => 2,
+        _ => argv.iter().position(|word| word.eq_ignore_ascii_case(b"PXAT"))? + 1,
     };
-    let ms = named.and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
-    ms.map_or(String::new(), |ms| format!(" ({})", at(model, Millis(ms))))
+    let ms = std::str::from_utf8(argv.get(place)?).ok()?.parse().ok()?;
+    Some(Named { place, since_ms: since(model, Millis(ms)) })
 }
 
 /// Log, clocks and keys of a state; what was done is the caller's.
@@ -267,7 +251,7 @@ fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
     };
     let idle = |lane| Holds { lane, state: Holding::Idle, label: String::new() };
     Step {
-        log: log.map(|(_, message)| message_in_words(model, *message)).collect(),
+        log: log.map(|(_, number)| message(model, *number).to_string()).collect(),
         holds: vec![
             idle(Lane::Client),
             idle(Lane::Master),
@@ -296,8 +280,8 @@ fn keys(model: &ExpiryModel, state: &State) -> Vec<KeyRow> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// What the last step broke, in sentences.
-fn conclusion(model: &ExpiryModel, last: &State) -> String {
+/// What the last step broke, and how.
+fn conclusion(model: &ExpiryModel, last: &State) -> Conclusion {
     let explained = |name: &str| match name {
         "same_value" => "With the same log applied, the two hold different values.",
         "same_deadline" => "With the same log applied, the deadlines differ.",
@@ -309,17 +293,15 @@ fn conclusion(model: &ExpiryModel, last: &State) -> String {
         "no_early_death" => "A key is gone for readers of the replica that the master still has.",
         _ => "The master could not have answered this read of the replica at any moment up to now.",
     };
-    let broken = model.invariants().iter().enumerate().filter(|(index, _)| last.broken.has(*index));
-    let words: Vec<String> = broken.map(|(_, name)| format!("Broken: {name}. {}", explained(name))).collect();
-    let sees = || {
-        let judged = model.readers_judge_at(last);
-        invariant::visible(model.replica_dump(last.replica), judged.time)
-    };
-    let seen: Vec<String> = sees().iter().map(|(key, content)| format!("{key} = {content}")).collect();
-    let seen = if seen.is_empty() { "no key".to_owned() } else { seen.join(", ") };
-    if words.is_empty() {
-        String::new()
-    } else {
-        format!("{} A reader of the replica sees {seen}.", words.join(" "))
+    let broken = last.broken.names(model.invariants()).into_iter();
+    let mut parts: Vec<Part> =
+        broken.map(|name| Part::Broken { invariants: vec![name], how: explained(name).to_owned() }).collect();
+    if parts.is_empty() {
+        return Conclusion::default();
     }
+    let judged = model.readers_judge_at(last);
+    let sees = invariant::visible(model.replica_dump(last.replica), judged.time);
+    let seen: Vec<String> = sees.iter().map(|(key, content)| format!("{key} = {content}")).collect();
+    parts.push(Part::Sees(if seen.is_empty() { "no key".to_owned() } else { seen.join(", ") }));
+    Conclusion(parts)
 }

@@ -68,7 +68,7 @@ impl OfBug {
         let is_there = |skew_ms: &i64| {
             let model = experiment.clone().at_skew(*skew_ms).model().ok();
             let view = model.and_then(|model| model.at(&story.path).ok());
-            view.is_some_and(|view| view.story.in_words() == story.in_words())
+            view.is_some_and(|view| view.story.deeds() == story.deeds())
         };
         match experiment.skews_ms().iter().copied().find(is_there) {
             Some(skew_ms) => (Typed::at_bug(self, skew_ms), story.path.clone()),

@@ -113,28 +113,25 @@ fn verdict(typed: &Typed, under: &Typed, length: usize, followed: &Followed, the
 
 /// What has to wait, in a sentence.
 fn waits(wanted: &Step) -> String {
-    // `takes 2 (FLUSHDB)`: what is in brackets is the command.
-    let command =
-        wanted.what.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')).map(|(command, _)| command);
-    match command {
-        Some(command) if wanted.what.starts_with("takes") => format!("{command} has to wait here."),
-        _ => format!("“{}: {}” has to wait here.", wanted.who, wanted.what),
+    match wanted.deed.taken() {
+        Some(command) => format!("{command} has to wait here."),
+        None => format!("“{}” has to wait here.", wanted.in_words()),
     }
 }
 
 /// Why the step cannot be taken, as the other choice's own model has it.
 fn reason(stop: &Stop) -> Markup {
-    let wanted = format!("“{}”", stop.wanted.what);
+    let wanted = format!("“{}”", stop.wanted.deed);
     html! {
         @match &stop.way {
             None => p { "Nothing within reach makes " (wanted) " possible: this choice never does it that way." },
             Some((first, as_taken)) if first.is_empty() => {
-                p { "Here it is done in one with what stands before it: " b { (as_taken.who) } " " (as_taken.what) "." }
+                p { "Here it is done in one with what stands before it: " b { (as_taken.actor()) } " " (as_taken.deed) "." }
             }
             Some((first, as_taken)) => {
                 p { (waits(&stop.wanted)) " First comes:" }
-                ol { @for step in first { li { b { (step.who) } " " (step.what) } } }
-                p { "And only then: " b { (as_taken.who) } " " (as_taken.what) "." }
+                ol { @for step in first { li { b { (step.actor()) } " " (step.deed) } } }
+                p { "And only then: " b { (as_taken.actor()) } " " (as_taken.deed) "." }
             }
         }
     }

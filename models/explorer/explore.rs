@@ -10,7 +10,7 @@ use crate::models::cost::thousands;
 use crate::models::drawing::html as drawing;
 use crate::models::report::promise;
 use crate::models::search::{Limits, Progress};
-use crate::models::story::{KeyRow, Story};
+use crate::models::story::{Actor, Held, KeyRow, Story};
 use crate::models::walk::{Finding, Next, View};
 use maud::{Markup, html};
 
@@ -80,7 +80,7 @@ impl Spot<'_> {
 
     /// The commands of clients, with those already sent marked.
     fn program(&self) -> Markup {
-        let sent = self.view.story.steps.iter().filter(|step| step.who == "client").count();
+        let sent = self.view.story.steps.iter().filter(|step| step.actor() == Actor::Client).count();
         html! {
             p.sends { "Clients send "
                 @for (number, line) in self.typed.text.lines().filter(|line| !line.trim().is_empty()).enumerate() {
@@ -160,11 +160,11 @@ impl Spot<'_> {
         let changes = changes(&self.view.story.keys, &next.step.keys);
         html! {
             @if next.waits {
-                p.waits { b { (next.step.who) } " " (next.step.what) }
+                p.waits { b { (next.step.actor()) } " " (next.step.deed) }
             } @else {
                 a.step href=(href) data-digit=[digit] id={ "next-" (number) } {
                     @if let Some(digit) = digit { kbd aria-hidden="true" { (digit) } }
-                    span.words { b { (next.step.who) } " " (next.step.what) }
+                    span.words { b { (next.step.actor()) } " " (next.step.deed) }
                     @if !changes.is_empty() { span.changes { (changes.join(" · ")) } }
                     @if !next.breaks.is_empty() { span.bad { "✗ breaks " (next.breaks.join(", ")) } }
                     @if is_ahead { span.quiet { "the path goes on here" } }
@@ -248,9 +248,8 @@ impl Spot<'_> {
 
 /// The invariants that the last step broke, one in each line; nothing if it broke none.
 pub fn broken(story: &Story) -> Markup {
-    let conclusion = story.conclusion.replace(" Broken: ", "\nBroken: ");
-    html! { @if !conclusion.is_empty() {
-        p.broken { @for line in conclusion.lines() { span.line { span.bad { "✗ " } (line) } } }
+    html! { @if !story.conclusion.is_empty() {
+        p.broken { @for line in story.conclusion.lines() { span.line { span.bad { "✗ " } (line) } } }
     } }
 }
 
@@ -281,7 +280,7 @@ fn changes(before: &[KeyRow], after: &[KeyRow]) -> Vec<String> {
     names.dedup();
     for key in names {
         let side = |row: Option<KeyRow>| {
-            row.map_or(("-".to_owned(), "-".to_owned()), |row| (row.master, row.replica))
+            row.map_or((Held::default(), Held::default()), |row| (row.master, row.replica))
         };
         let (was, is) = (side(find(before, key)), side(find(after, key)));
         for (node, was, is) in [("master", was.0, is.0), ("replica", was.1, is.1)] {

@@ -253,7 +253,7 @@ pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
     let typed = Typed { extent: Extent { skew_ms, apart, ..typed.extent }, ..typed.clone() };
     let model = typed.experiment(&program).model().ok()?;
     let path = model.path_by(&own.actions)?;
-    let is_the_same = model.at(&path).is_ok_and(|view| view.story.in_words() == story.in_words());
+    let is_the_same = model.at(&path).is_ok_and(|view| view.story.deeds() == story.deeds());
     is_the_same.then(|| typed.explore_path(&path, None))
 }
 

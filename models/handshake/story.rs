@@ -1,12 +1,17 @@
-//! A path in words and arrows.
+//! A path as a story.
 
 use super::CONTENTS;
-use super::model::{Action, Down, Folder, HandshakeModel, Node, State, With};
+use super::model::{Action, Down, HandshakeModel, Node, State, With};
 use crate::binlog::{Entry, Lsn, Payload};
+use crate::command::Command;
 use crate::models::bounds::START;
 use crate::models::judged::Judged;
 use crate::models::path::start_of;
-use crate::models::story::{Arrow, Holding, Holds, KeyRow, Lane, Mark, Narrate, Sign, Step, Story};
+use crate::models::story::handshake::{self as told, NodeDeed, Start};
+use crate::models::story::{
+    Arrow, Conclusion, Deed, Held, Holding, Holds, KeyRow, Lane, Logged, Mark, Narrate, Part, Sign, Step,
+    Story,
+};
 use stateright::Model;
 
 impl Narrate for HandshakeModel {
@@ -21,11 +26,10 @@ fn tell(model: &HandshakeModel, path: &[Action]) -> Story {
     let mut state = start_of(model, path);
     for action in path {
         let next = model.next_state(&state, *action).expect("a path of this model");
-        let (lane, what) = told(model, &state, *action, &next);
+        let (lane, deed) = told(model, &state, *action, &next);
         story.steps.push(Step {
-            who: lane.name(),
-            what,
-            actor: Some(lane),
+            deed,
+            lane: Some(lane),
             arrows: arrows(model, &state, *action, &next),
             marks: marks(*action),
             holds: [Node::A, Node::B].map(|node| holds(model, &next, node)).into(),
@@ -52,51 +56,37 @@ fn replica(state: &State) -> Node {
     state.master().map_or(Node::B, Node::other)
 }
 
-/// Who does what.
-fn told(model: &HandshakeModel, state: &State, action: Action, next: &State) -> (Lane, String) {
+/// Where, and what.
+fn told(model: &HandshakeModel, state: &State, action: Action, next: &State) -> (Lane, Deed) {
     let lane = replica(state);
-    match action {
+    let (node, deed) = match action {
         Action::Write { node, content, .. } => {
-            let folder = next.folder(node);
-            let entry = model.log(folder).get(model.log(folder).last()).expect("it was written just now");
-            let (at, content) = (entry.time.0 - START.0, CONTENTS[content]);
-            let logged = format!("logged as entry {} of epoch {}, at {at} ms", entry.lsn, entry.epoch);
-            (Lane::Client, format!("{content} on {}; {logged}", lane_of(node).name()))
+            let log = model.log(next.folder(node));
+            let entry = log.get(log.last()).expect("it was written just now");
+            let (lsn, epoch, at_ms) = (entry.lsn, entry.epoch, entry.time.0 - START.0);
+            let logged = Logged::On { node: node.index(), lsn, epoch, at_ms };
+            let commands = commands_of(&model.contents[content]).cloned().collect();
+            return (Lane::Client, Deed::Send { commands, logged });
         }
-        Action::Deliver if !next.is_up => {
-            (lane_of(lane), "gets an entry that cannot come next, and hangs up".to_owned())
+        Action::Deliver if !next.is_up => (lane, NodeDeed::HangUp),
+        Action::Deliver => (lane, NodeDeed::Receive(model.log(next.folder(lane)).last())),
+        Action::Cut => (lane, NodeDeed::LoseLink),
+        Action::Connect => {
+            let [master, own] = [lane.other(), lane].map(|node| state.folder(node));
+            let answer = model.handshake(master, own).map(|resume| resume.from);
+            (lane, NodeDeed::Connect { last: model.log(own).last(), answer })
         }
-        Action::Deliver => (lane_of(lane), format!("receives entry {}", model.log(next.folder(lane)).last())),
-        Action::Cut => (lane_of(lane), "loses its connection".to_owned()),
-        Action::Connect => (lane_of(lane), connected(model, state)),
         Action::Restart { node, down, with, as_master } => {
-            (lane_of(node), restarted(model, state, next, (node, down, with, as_master)))
+            (node, restarted(model, state, next, (node, down, with, as_master)))
         }
-        Action::Copy(node) => (lane_of(node), "runs, and its folder is copied".to_owned()),
-        Action::Snapshot(node) => (lane_of(node), "runs, and a snapshot of its machine is taken".to_owned()),
+        Action::Copy(node) => (node, NodeDeed::Copied),
+        Action::Snapshot(node) => (node, NodeDeed::Snapshot),
         Action::Revert => {
             let node = state.snapshot.map_or(Node::A, |(node, _)| node);
-            let last = model.log(next.folder(node)).last();
-            let log =
-                if last == Lsn::NONE { "an empty log".to_owned() } else { format!("a log through {last}") };
-            (lane_of(node), format!("goes back to the snapshot with its machine: it runs on, with {log}"))
+            (node, NodeDeed::Revert(model.log(next.folder(node)).last()))
         }
-    }
-}
-
-/// What comes of a handshake.
-fn connected(model: &HandshakeModel, state: &State) -> String {
-    let lane = replica(state);
-    let [master, own] = [lane.other(), lane].map(|node| state.folder(node));
-    let last = model.log(own).last();
-    let says = if last == Lsn::NONE { "has no entry".to_owned() } else { format!("has entry {last} last") };
-    match model.handshake(master, own) {
-        Ok(resume) => format!("connects, {says}, and resumes from {}", resume.from),
-        Err(refusal) => {
-            let text = refusal.to_string();
-            format!("connects, {says}, and is refused: {}", text.split(';').next().unwrap_or_default())
-        }
-    }
+    };
+    (lane_of(node), Deed::Node(deed))
 }
 
 /// How a node went down and started.
@@ -105,41 +95,41 @@ fn restarted(
     state: &State,
     next: &State,
     (node, down, with, as_master): (Node, Down, With, bool),
-) -> String {
-    let last = model.log(state.folder(node)).last();
-    let down = match down {
-        Down::Stopped => "is stopped".to_owned(),
-        Down::Killed(0) => "is killed".to_owned(),
-        Down::Killed(_) => format!("is killed and loses entry {last}"),
-    };
-    let with = match with {
-        With::Own => String::new(),
-        With::Copy if state.copy.is_some_and(|(from, _)| from != node) => {
-            format!(", is given the copy of {}'s folder", lane_of(node.other()).name())
-        }
-        With::Copy => ", is given the copy of its folder".to_owned(),
-        With::NodeRemoved => ", loses the file `node`".to_owned(),
-    };
-    let starts = if as_master {
-        let Folder { noted, .. } = next.folder(node);
-        let is_new = next.drawn > state.drawn;
-        format!("starts as master in {} epoch {noted}", if is_new { "the new" } else { "the old" })
-    } else {
-        "starts as replica".to_owned()
-    };
-    format!("{down}{with}, and {starts}")
+) -> NodeDeed {
+    NodeDeed::Restart {
+        down: match down {
+            Down::Stopped => told::Down::Stopped,
+            Down::Killed(0) => told::Down::Killed,
+            Down::Killed(_) => told::Down::Losing(model.log(state.folder(node)).last()),
+        },
+        folder: match with {
+            With::Own => told::Folder::Own,
+            With::Copy => {
+                let from = state.copy.map(|(from, _)| from).filter(|from| *from != node);
+                told::Folder::Copy(from.map(Node::index))
+            }
+            With::NodeRemoved => told::Folder::NodeRemoved,
+        },
+        start: match as_master {
+            true => Start::Master { epoch: next.folder(node).noted, is_new: next.drawn > state.drawn },
+            false => Start::Replica,
+        },
+    }
 }
 
 fn arrows(model: &HandshakeModel, state: &State, action: Action, next: &State) -> Vec<Arrow> {
-    let arrow = |from, to, label: String| vec![Arrow { from, to, label, left_in: None }];
+    let arrow = |from, to, lsn: Option<Lsn>| {
+        let carries = lsn.iter().map(ToString::to_string).collect();
+        vec![Arrow { from, to, carries, left_in: None }]
+    };
     let lane = replica(state);
     match action {
-        Action::Write { node, .. } => arrow(Lane::Client, lane_of(node), String::new()),
+        Action::Write { node, .. } => arrow(Lane::Client, lane_of(node), None),
         Action::Deliver => {
             let last = model.log(next.folder(lane)).last();
-            arrow(lane_of(lane.other()), lane_of(lane), last.to_string())
+            arrow(lane_of(lane.other()), lane_of(lane), Some(last))
         }
-        Action::Connect => arrow(lane_of(lane), lane_of(lane.other()), String::new()),
+        Action::Connect => arrow(lane_of(lane), lane_of(lane.other()), None),
         _ => Vec::new(),
     }
 }
@@ -155,20 +145,22 @@ fn marks(action: Action) -> Vec<Mark> {
 /// What a node's log holds: a letter an entry, the key that it writes.
 fn holds(model: &HandshakeModel, state: &State, node: Node) -> Holds {
     let entries = model.log(state.folder(node)).from(Lsn::NONE);
-    let label: String = entries.iter().map(key_of).collect();
+    let label: String = entries.iter().map(|entry| key_of(&entry.payload)).collect();
     let holding = if label.is_empty() { Holding::Idle } else { Holding::Lies };
     Holds { lane: lane_of(node), state: holding, label }
 }
 
-/// The key that an entry writes.
-fn key_of(entry: &Entry) -> String {
-    content_of(entry).split(' ').nth(1).unwrap_or_default().to_owned()
+/// The key that a payload writes.
+fn key_of(payload: &Payload) -> String {
+    let keys = commands_of(payload).flat_map(Command::key_arguments);
+    keys.map(|key| key.escape_ascii().to_string()).collect()
 }
 
-fn content_of(entry: &Entry) -> String {
-    match &entry.payload {
-        Payload::Command(command) => command.to_string(),
-        Payload::Effect(_) => String::new(),
+/// The command that a payload is: clients write commands only.
+fn commands_of(payload: &Payload) -> impl Iterator<Item = &Command> {
+    match payload {
+        Payload::Command(command) => Some(command).into_iter(),
+        Payload::Effect(_) => None.into_iter(),
     }
 }
 
@@ -177,38 +169,35 @@ fn keys(model: &HandshakeModel, state: &State) -> Vec<KeyRow> {
     let Some(master) = state.master() else { return Vec::new() };
     let held = [master, master.other()].map(|node| {
         let entries = model.log(state.folder(node)).from(Lsn::NONE);
-        entries.iter().map(key_of).collect::<Vec<String>>()
+        entries.iter().map(|entry| key_of(&entry.payload)).collect::<Vec<String>>()
     });
-    let row = |content: &&str| {
-        let key = content.split(' ').nth(1).unwrap_or_default().to_owned();
-        let [master, replica] =
-            [0, 1].map(|side| if held[side].contains(&key) { "\"1\"" } else { "-" }.to_owned());
-        KeyRow { differs: master != replica, key, master, replica, ..KeyRow::default() }
+    let row = |content: &Payload| {
+        let key = key_of(content);
+        let [master, replica] = [0, 1].map(|side| match held[side].contains(&key) {
+            true => Held::plain("\"1\""),
+            false => Held::default(),
+        });
+        KeyRow { differs: master != replica, key, master, replica }
     };
     let is_held = |row: &KeyRow| held.iter().any(|keys| keys.contains(&row.key));
-    CONTENTS.iter().map(row).filter(is_held).collect()
+    model.contents.iter().map(row).filter(is_held).collect()
 }
 
-/// What the last step broke, in sentences.
-fn conclusion(model: &HandshakeModel, last: &State) -> String {
+/// What the last step broke, and how.
+fn conclusion(model: &HandshakeModel, last: &State) -> Conclusion {
     let lane = replica(last);
-    let names = [lane_of(lane).name(), lane_of(lane.other()).name()];
-    let mut words = Vec::new();
+    let [own, its] = [lane_of(lane).name(), lane_of(lane.other()).name()];
+    let mut parts = Vec::new();
     if last.broken.has(0) {
-        words.push(format!(
-            "Broken: convergence. The link is up, and the log of {} is no beginning of that of {}: {}",
-            names[0],
-            names[1],
-            parted(model, last, lane)
-        ));
+        let parted = parted(model, last, lane);
+        let how = format!("The link is up, and the log of {own} is no beginning of that of {its}: {parted}");
+        parts.push(Part::Broken { invariants: vec!["convergence"], how });
     }
     if last.broken.has(1) {
-        words.push(format!(
-            "Broken: resume. The log of {} is a beginning of that of {}, and it is refused.",
-            names[0], names[1]
-        ));
+        let how = format!("The log of {own} is a beginning of that of {its}, and it is refused.");
+        parts.push(Part::Broken { invariants: vec!["resume"], how });
     }
-    words.join(" ")
+    Conclusion(parts)
 }
 
 /// The first entry in which the logs differ.
@@ -218,7 +207,8 @@ fn parted(model: &HandshakeModel, state: &State, lane: Node) -> String {
     let first = lsns.into_iter().find(|lsn| own.get(*lsn) != its.get(*lsn)).unwrap_or_default();
     let said = |entry: Option<&Entry>| {
         entry.map_or("nothing".to_owned(), |entry| {
-            format!("{} of epoch {} at {} ms", content_of(entry), entry.epoch, entry.time.0 - START.0)
+            let content: String = commands_of(&entry.payload).map(ToString::to_string).collect();
+            format!("{content} of epoch {} at {} ms", entry.epoch, entry.time.0 - START.0)
         })
     };
     let same = if own.last() > first && own.get(own.last()) == its.get(own.last()) {

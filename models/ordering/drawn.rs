@@ -7,7 +7,7 @@ use super::model::{OrderingModel, State};
 use crate::apply::Worker;
 use crate::binlog::Lsn;
 use crate::effect::KeySet;
-use crate::models::story::{Arrow, Holding, Holds, Lane, Mark, Sign, Step};
+use crate::models::story::{Arrow, Carried, Holding, Holds, Lane, Mark, Sign, Step};
 use crate::ordering::Job;
 use std::collections::BTreeMap;
 
@@ -82,9 +82,14 @@ pub(super) fn drawn<O: Machine>(
     let before = model.controls.value(state.control);
     let after = model.controls.value(next.control);
     let worker = |place: u8| Lane::Worker(names[usize::from(place)]);
-    let in_hand = |place: u8| held(before, place).map(short).unwrap_or_default();
-    let arrow = |from, to, label: &str| Arrow { from, to, label: label.to_owned(), left_in: None };
-    let (actor, arrows, sign) = match action {
+    let in_hand = |place: u8| held(before, place).map(short);
+    let arrow = |from, to, label: Option<String>| Arrow {
+        from,
+        to,
+        carries: label.into_iter().collect(),
+        left_in: None,
+    };
+    let (lane, arrows, sign) = match action {
         Action::Command(_) => {
             let entry = model.setup().programs.length(next.place).to_string();
             let is_run = model
@@ -94,30 +99,30 @@ pub(super) fn drawn<O: Machine>(
                 .wrong
                 .as_ref()
                 .is_none_or(|wrong| !wrong.newly_run.is_empty());
-            let received = arrow(Lane::Master, Lane::Log, &entry);
+            let received = arrow(Lane::Master, Lane::Log, Some(entry));
             match is_run {
-                true => (Lane::Client, vec![arrow(Lane::Client, Lane::Master, ""), received], None),
+                true => (Lane::Client, vec![arrow(Lane::Client, Lane::Master, None), received], None),
                 false => (Lane::Master, vec![received], None),
             }
         }
         Action::Recover(_) => {
             let batch = short(&recovered(before, after));
-            (Lane::Log, vec![arrow(Lane::Log, Lane::Replica, &batch)], Some(Sign::Again))
+            (Lane::Log, vec![arrow(Lane::Log, Lane::Replica, Some(batch))], Some(Sign::Again))
         }
         Action::Resend => {
             let entry = after.applier.admitted().to_string();
-            (Lane::Master, vec![arrow(Lane::Master, Lane::Log, &entry)], None)
+            (Lane::Master, vec![arrow(Lane::Master, Lane::Log, Some(entry))], None)
         }
         Action::Move(Move::Take(number)) => {
-            let label = new_job(before, after).map(short).unwrap_or_default();
-            (worker(number), vec![arrow(Lane::Log, worker(number), &label)], None)
+            let label = new_job(before, after).map(short);
+            (worker(number), vec![arrow(Lane::Log, worker(number), label)], None)
         }
         Action::Move(Move::Begin(number)) => (worker(number), Vec::new(), None),
         Action::Move(Move::Write(number)) => {
-            (worker(number), vec![arrow(worker(number), Lane::Replica, &in_hand(number))], None)
+            (worker(number), vec![arrow(worker(number), Lane::Replica, in_hand(number))], None)
         }
         Action::Move(Move::Finish(number)) => {
-            (worker(number), vec![arrow(worker(number), Lane::Log, "")], None)
+            (worker(number), vec![arrow(worker(number), Lane::Log, None)], None)
         }
         Action::Move(Move::Cut) => (Lane::Log, Vec::new(), Some(Sign::Cut)),
         Action::Move(Move::Publish) => (Lane::Replica, Vec::new(), Some(Sign::Publish)),
@@ -125,11 +130,11 @@ pub(super) fn drawn<O: Machine>(
             let workers = names.iter().map(|&name| Lane::Worker(name));
             let all = [Lane::Log].into_iter().chain(workers).chain([Lane::Replica]);
             let marks = all.map(|lane| Mark { lane, sign: Sign::Down }).collect();
-            return Step { actor: Some(Lane::Replica), marks, ..Step::default() };
+            return Step { lane: Some(Lane::Replica), marks, ..Step::default() };
         }
     };
-    let marks = sign.map(|sign| Mark { lane: actor, sign }).into_iter().collect();
-    Step { actor: Some(actor), arrows, marks, ..Step::default() }
+    let marks = sign.map(|sign| Mark { lane, sign }).into_iter().collect();
+    Step { lane: Some(lane), arrows, marks, ..Step::default() }
 }
 
 /// The batch that a recovery step applied.
@@ -151,7 +156,8 @@ pub(super) fn new_job<'a, O: Machine>(before: &Control<O>, after: &'a Control<O>
 
 pub(super) fn log<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<String> {
     let length = model.setup().programs.length(state.place).0;
-    (1..=length).map(|lsn| format!("{lsn} {}", name(model, state, Lsn(lsn)))).collect()
+    let line = |lsn| format!("{lsn} {}", carried(model, state, Lsn(lsn)));
+    (1..=length).map(line).collect()
 }
 
 /// The entries in the log that no worker has taken, and the content of each worker.
@@ -205,10 +211,13 @@ pub(super) fn short(job: &Job) -> String {
     format!("{}{part}", entries.join("+"))
 }
 
-/// The command of an entry.
-pub(super) fn name<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> String {
-    let commands = &model.setup().programs;
-    let program = commands.at(commands.prefix(state.place, lsn));
-    let logged = || program.command.as_ref().map(ToString::to_string).unwrap_or_default();
-    program.wrong.as_ref().map_or_else(logged, |wrong| wrong.carries.clone())
+/// What an entry carries.
+pub(super) fn carried<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: Lsn) -> Carried {
+    let programs = &model.setup().programs;
+    let program = programs.at(programs.prefix(state.place, lsn));
+    let logged = match &program.wrong {
+        None => &program.command,
+        Some(wrong) => &wrong.carries,
+    };
+    logged.as_ref().map_or(Carried::Nothing, Carried::command)
 }

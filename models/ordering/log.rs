@@ -42,16 +42,16 @@ pub struct Program {
     pub children: Vec<Option<Place>>,
 }
 
-/// The errors in a log up to its last entry, in words.
+/// A place in a log that went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongLog {
-    /// The command whose effect the last entry carries, or `nothing`.
-    pub carries: String,
-    /// The commands that the master has run since the previous entry.
-    pub newly_run: Vec<String>,
+    /// What the last entry carries; `None` for nothing.
+    pub carries: Option<Command>,
+    /// The commands that the master has run since the entry before.
+    pub newly_run: Vec<Command>,
     /// All commands that the master has run.
-    pub run: Vec<String>,
-    /// Whether one of them will be logged only later.
+    pub run: Vec<Command>,
+    /// Whether one of them is still to be logged.
     pub is_behind: bool,
 }
 
@@ -137,8 +137,7 @@ impl Programs {
     pub fn with_log(mut self, log: &[Option<usize>]) -> Programs {
         let own = self.programs.clone();
         let write = |number: usize| own[number + 1].entry.as_ref().map(|(entry, _)| entry).expect("a write");
-        let words =
-            |number: usize| own[number + 1].command.as_ref().map(ToString::to_string).unwrap_or_default();
+        let command = |number: usize| own[number + 1].command.clone();
         assert_eq!(own.len() - 1, log.len(), "a place in the log for each write");
         let carrier = |number: usize| log.iter().position(|of| *of == Some(number));
         let mut run = 0;
@@ -159,9 +158,9 @@ impl Programs {
             let entry = Entry { payload, ..write(place - 1).clone() };
             program.entry = Some((entry.clone(), Admission::of(&entry).into_owned()));
             program.wrong = Some(WrongLog {
-                carries: carried.map_or_else(|| "nothing".to_owned(), words),
-                newly_run: (run_before..run).map(words).collect(),
-                run: (0..run).map(words).collect(),
+                carries: carried.and_then(command),
+                newly_run: (run_before..run).filter_map(command).collect(),
+                run: (0..run).filter_map(command).collect(),
                 is_behind: (0..run).any(|number| carrier(number).is_some_and(|at| at >= place)),
             });
         }

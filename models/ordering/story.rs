@@ -1,11 +1,11 @@
-//! A path through the ordering model in words.
+//! A path through the ordering model as a story.
 
 use super::Machine;
 use super::action::Action;
 use super::checks::{CONVERGENCE, EXACTLY_ONCE, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS};
 use super::drawn::{Taken, drawn, holds, log, named_after};
 use super::model::{OrderingModel, Position, State};
-use super::told::told;
+use super::told::deed;
 use crate::binlog::Lsn;
 use crate::command::Command;
 use crate::effect::Key;
@@ -13,7 +13,9 @@ use crate::invariant::Versions;
 use crate::models::assignment;
 use crate::models::judged::{InvariantSet, Judged};
 use crate::models::setting::{Schedules, Setting};
-use crate::models::story::{Actions, KeyRow, Narrate, OwnPath, Step, Story, key_rows};
+use crate::models::story::{
+    Actions, Conclusion, Held, KeyRow, Narrate, OwnPath, Part, Step, Story, key_rows,
+};
 use crate::node::Readers;
 use crate::ordering::Reads;
 use crate::store::Dump;
@@ -37,10 +39,8 @@ fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
         let next = model.next_state(&state, *action).expect("a path of this model");
         let after = named_after(model, &state, *action, &next, &names);
         taken.note(model, &state, *action, &next);
-        let (who, what) = told(model, &state, *action, &next, &names);
         story.steps.push(Step {
-            who,
-            what,
+            deed: deed(model, &state, *action, &next),
             log: log(model, &next),
             holds: holds(model, &next, &after, &taken),
             keys: keys(model, &next),
@@ -51,8 +51,11 @@ fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
         (seen, state) = (state, next);
     }
     let programs = &model.setup().programs;
-    let sent = || programs.commands(state.place).map(ToString::to_string).collect();
-    story.program = programs.at(state.place).wrong.as_ref().map_or_else(sent, |wrong| wrong.run.clone());
+    let sent: Vec<&Command> = match &programs.at(state.place).wrong {
+        None => programs.commands(state.place).collect(),
+        Some(wrong) => wrong.run.iter().collect(),
+    };
+    story.program = sent.into_iter().map(ToString::to_string).collect();
     story.lanes = lanes(model, &state);
     story.keys = keys(model, &state);
     story.conclusion = conclusion(model, &seen, &state);
@@ -93,30 +96,26 @@ fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) 
 fn keys<O: Machine>(model: &OrderingModel<O>, state: &State) -> Vec<KeyRow> {
     let program = model.setup().programs.at(state.place);
     let replica = model.datas.value(state.data);
-    let written = |versions: &Versions, key: &Key, holds: &str| match holds {
-        "-" => "-".to_owned(),
-        holds => format!("{holds}, by entry {}", versions.of(key)),
+    let written = |versions: &Versions, key: &Key, held: Held| Held {
+        by_entry: held.content.is_some().then(|| versions.of(key)),
+        ..held
     };
     let rows = key_rows(&program.dump, &replica.dump(), None);
     let with_versions = rows.into_iter().map(|(key, row)| {
-        let master = written(&program.versions, &key, &row.master);
-        let here = written(&replica.versions, &key, &row.replica);
-        KeyRow { differs: row.differs || master != here, master, replica: here, ..row }
+        let master = written(&program.versions, &key, row.master);
+        let here = written(&replica.versions, &key, row.replica);
+        KeyRow { differs: row.differs || master != here, master, replica: here, key: row.key }
     });
     with_versions.collect()
 }
 
-/// The invariants that the last step broke, in sentences.
-fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State) -> String {
+/// The invariants that the last step broke, and how.
+fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State) -> Conclusion {
     if last.broken == InvariantSet::default() {
-        return String::new();
+        return Conclusion::default();
     }
-    let mut words = format!("Broken: {}.", last.broken.names(model.invariants()).join(", "));
-    let mut say = |yes: bool, what: &dyn Fn() -> String| {
-        if yes {
-            words += &format!(" {}", what());
-        }
-    };
+    let mut how = Vec::new();
+    let mut say = |yes: bool, what: &dyn Fn() -> String| how.extend(yes.then(what));
     let converges = !last.broken.has(CONVERGENCE);
     let reads = [PER_KEY_ORDER, PREFIX, MONOTONIC_READS].iter().any(|&of| last.broken.has(of));
     say(last.broken.has(PROGRESS), &|| stuck(model, last));
@@ -142,7 +141,8 @@ fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State
             contents(model.given(last))
         )
     });
-    words
+    let invariants = last.broken.names(model.invariants());
+    Conclusion(vec![Part::Broken { invariants, how: how.join(" ") }])
 }
 
 /// The work that a replica at rest still owes.

@@ -2,13 +2,13 @@
 
 use replicheck::models::drawing::{Lanes, Lifetimes, Role, html, svg};
 use replicheck::models::story::{
-    Arrow, Clocks, Holding, Holds, KeyRow, Lane, Mark, Sign, Step, Story, Until,
+    Arrow, Clocks, Conclusion, Deed, Held, Holding, Holds, KeyRow, Lane, Mark, Part, Sign, Step, Story, Until,
 };
 use replicheck::models::timeline::timeline;
 use roxmltree::{Document, Node};
 
 fn arrow(from: Lane, to: Lane, label: &str, left_in: Option<usize>) -> Arrow {
-    Arrow { from, to, label: label.to_owned(), left_in }
+    Arrow { from, to, carries: label.split_whitespace().map(str::to_owned).collect(), left_in }
 }
 
 fn clocks(ms: i64) -> Option<Clocks> {
@@ -25,43 +25,39 @@ fn holds(under_way: &str) -> Vec<Holds> {
 
 /// Two messages are sent, time passes, one message arrives late, and the replica removes a key that it finds dead.
 fn story(key: &str) -> Story {
-    let step = |who: &str, what: &str, actor, arrows, link: &str, ms| Step {
-        who: who.to_owned(),
-        what: what.to_owned(),
-        actor,
+    let step = |what: &str, lane, arrows, link: &str, ms| Step {
+        deed: Deed::Ran(what.to_owned()),
+        lane,
         arrows,
         holds: holds(link),
         clocks: clocks(ms),
         keys: vec![KeyRow {
             key: key.to_owned(),
-            master: format!("\"{key}\", until t = 2 s"),
-            replica: "-".to_owned(),
+            master: Held { until: Until::Ms(2000), ..Held::plain(format!("\"{key}\"")) },
+            replica: Held::default(),
             differs: true,
-            master_until: Until::Ms(2000),
-            replica_until: Until::Untold,
         }],
         ..Step::default()
     };
     let sends =
         vec![arrow(Lane::Client, Lane::Master, "", None), arrow(Lane::Master, Lane::Link, "1 2", None)];
     let delivers = vec![arrow(Lane::Link, Lane::Replica, "1", Some(0))];
-    let mut removes = step("replica", "removes it", Some(Lane::Replica), Vec::new(), "2", 1000);
+    let mut removes = step("removes it", Some(Lane::Replica), Vec::new(), "2", 1000);
     removes.marks = vec![Mark { lane: Lane::Replica, sign: Sign::Remove }];
     removes.broken = vec!["no_early_death".to_owned()];
     let mut steps = vec![
-        step("client", &format!("SET {key}"), Some(Lane::Client), sends, "1 2", 0),
-        step("time", "goes on by 1 s", None, Vec::new(), "1 2", 1000),
-        step("link", "delivers 1", Some(Lane::Link), delivers, "2", 1000),
+        step(&format!("SET {key}"), Some(Lane::Client), sends, "1 2", 0),
+        step("goes on by 1 s", None, Vec::new(), "1 2", 1000),
+        step("delivers 1", Some(Lane::Link), delivers, "2", 1000),
         removes,
     ];
-    steps[2].keys[0].replica = "\"5\", no deadline".to_owned();
-    steps[2].keys[0].replica_until = Until::Forever;
+    steps[2].keys[0].replica = Held { until: Until::Forever, ..Held::plain("\"5\"") };
     Story {
         lanes: String::new(),
         program: vec![format!("SET {key}")],
         keys: steps[3].keys.clone(),
         steps,
-        conclusion: format!("Broken: no_early_death, {key} is gone."),
+        conclusion: Conclusion(vec![Part::Said(format!("Broken: no_early_death, {key} is gone."))]),
         own: None,
         path: Default::default(),
     }
@@ -123,8 +119,8 @@ fn lifetimes_bar_begins_where_the_key_became_what_it_is() {
 #[test]
 fn lifetimes_deadline_far_away_does_not_squeeze_the_others() {
     let mut story = story("k");
-    story.steps[3].keys[0].replica_until = Until::Ms(i64::MAX);
-    story.steps[3].keys[0].replica = "\"5\", until t = 9 s".to_owned();
+    story.steps[3].keys[0].replica =
+        Held { until: Until::Ms(i64::MAX), ..Held::plain("\"5\", until t = 9 s") };
     let lives = Lifetimes::after(&story.steps).expect("there is a deadline");
     assert!(lives.end_ms < 10_000, "{lives:?}");
     for width in [60, 80, 100] {

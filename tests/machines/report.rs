@@ -2,7 +2,7 @@
 
 use replicheck::models::cost::{Cost, thousands};
 use replicheck::models::report::{Report, markdown_table};
-use replicheck::models::story::{KeyRow, Step, Story};
+use replicheck::models::story::{Conclusion, Deed, Held, KeyRow, Part, Step, Story};
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};
 
@@ -29,17 +29,15 @@ fn row(choice: &str, invariant: &'static str, verdict: Verdict, expected: Verdic
 
 fn story(steps: usize) -> Story {
     let step = |number| Step {
-        who: format!("worker {}", number % 2),
-        what: format!("writes batch {number}"),
+        deed: Deed::Ran(format!("writes batch {number}")),
         log: vec!["1 SET a b".to_owned()],
         ..Step::default()
     };
     let key = |key: &str, replica: &str| KeyRow {
         key: key.to_owned(),
-        master: "-".to_owned(),
-        replica: replica.to_owned(),
+        master: Held::default(),
+        replica: if replica == "-" { Held::default() } else { Held::plain(replica) },
         differs: replica != "-",
-        ..KeyRow::default()
     };
     Story {
         lanes: String::new(),
@@ -47,7 +45,7 @@ fn story(steps: usize) -> Story {
         program: vec!["SET a b".to_owned(), "FLUSHDB".to_owned()],
         steps: (1..=steps).map(step).collect(),
         keys: vec![key("a", "\"b\""), key("c", "-")],
-        conclusion: "The replica holds what the master deleted.".to_owned(),
+        conclusion: Conclusion(vec![Part::Said("The replica holds what the master deleted.".to_owned())]),
         own: None,
     }
 }
@@ -155,7 +153,7 @@ fn timeline_too_long_shows_both_ends() {
 #[test]
 fn timeline_too_wide_is_wrapped() {
     let mut story = story(3);
-    story.steps[1].what = "writes the batch of the entry with the number two ".repeat(3);
+    story.steps[1].deed = Deed::Ran("writes the batch of the entry with the number two ".repeat(3));
     let text = timeline(&story, 60);
     assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
 }

@@ -4,7 +4,7 @@ use replicheck::expiry::Policy;
 use replicheck::models::clocks::{Action, Choice, ClocksModel, Fault, INVARIANTS, Setup};
 use replicheck::models::expected;
 use replicheck::models::search::{Found, Limits, Progress, search};
-use replicheck::models::story::Narrate;
+use replicheck::models::story::{Narrate, Step};
 use replicheck::models::verdict::Verdict;
 use stateright::{Checker, Model};
 
@@ -86,7 +86,7 @@ fn fault_that_the_engine_had_is_found_with_its_shortest_story() {
         let index = INVARIANTS.iter().position(|name| *name == invariant).expect("an invariant");
         let path = found.broken[index].as_ref().unwrap_or_else(|| panic!("{fault:?}: {:?}", broken(&found)));
         let story = ClocksModel::new(setup).story(path);
-        let words: Vec<&str> = story.steps.iter().map(|step| step.what.as_str()).collect();
+        let words: Vec<String> = story.steps.iter().map(Step::what).collect();
         assert_eq!(words, told, "{fault:?} breaks {:?}", broken(&found));
         let sound = Setup { fault: None, ..Setup::new(choice, length, passes, restarts) };
         assert!(broken(&run(sound)).is_empty(), "without {fault:?}");

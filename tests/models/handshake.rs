@@ -86,7 +86,7 @@ fn told(setup: Setup, invariant: &str) -> (Vec<String>, String) {
     let index = INVARIANTS.iter().position(|name| *name == invariant).expect("an invariant");
     let path = found.broken[index].as_ref().expect("it is broken");
     let story = model.story(path);
-    (story.steps.iter().map(|step| format!("{}: {}", step.who, step.what)).collect(), story.conclusion)
+    (story.in_words(), story.conclusion.to_string())
 }
 
 #[test]

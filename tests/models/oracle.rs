@@ -59,7 +59,7 @@ fn fast<M: Narrate>(model: &M) -> Broken {
     let paths = model.invariants().iter().zip(&found.broken);
     let in_words = |path: &Vec<M::Action>| {
         let steps = model.story(path).steps;
-        steps.iter().map(|step| format!("{}: {}", step.who, step.what)).collect()
+        steps.iter().map(|step| step.in_words()).collect()
     };
     paths.filter_map(|(name, path)| Some((*name, in_words(path.as_ref()?)))).collect()
 }

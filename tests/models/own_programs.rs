@@ -33,7 +33,7 @@ fn own_program_entry_written_twice_after_a_marker_that_went_back_breaks_exactly_
         let rows = judged(choice, text);
         let row = row(&rows, "exactly_once");
         assert_eq!(row.verdict, Verdict::Violated, "{choice}: {text}");
-        let told = &row.counterexample.as_ref().expect("it is broken").conclusion;
+        let told = &row.counterexample.as_ref().expect("it is broken").conclusion.to_string();
         assert!(told.contains("applied twice"), "{told}");
     }
 }

@@ -69,7 +69,12 @@ fn model_broken_invariant_comes_with_its_story() {
         assert_eq!(row.counterexample.is_some(), broken, "{}/{} {}", row.model, row.choice, row.invariant);
         let Some(story) = &row.counterexample else { continue };
         assert!(!story.steps.is_empty() && !story.program.is_empty());
-        assert!(story.conclusion.contains(row.invariant), "{}: {}", row.invariant, story.conclusion);
+        assert!(
+            story.conclusion.to_string().contains(row.invariant),
+            "{}: {}",
+            row.invariant,
+            story.conclusion
+        );
     }
 }
 

@@ -33,7 +33,11 @@ fn walk_every_counterexample_breaks_what_it_should_and_is_found_again_by_its_act
                 let view = walk.at(&path).expect("a path that was found");
                 let last = view.broken.last().expect("a step");
                 assert!(last.contains(&found.invariant), "{choice:?} {path:?}: {last:?}");
-                assert!(view.story.conclusion.contains(found.invariant), "{}", view.story.conclusion);
+                assert!(
+                    view.story.conclusion.to_string().contains(found.invariant),
+                    "{}",
+                    view.story.conclusion
+                );
                 assert_eq!(view.prelude(), usize::from(skew_ms != 0 && choice.model() == "expiry"));
                 let own = view.story.own.as_ref().expect("a choice of the crate");
                 let again = walk.path_by(&own.actions).expect("its own steps");
@@ -88,12 +92,12 @@ fn follow_barrier_flushdb_waits_for_the_set_before_it() {
     let barrier = walk("ordering", "barrier", lines, Extent::default());
     let followed = follow(&own, &path, &barrier).expect("a path");
     let stop = followed.stop.expect("FLUSHDB has to wait");
-    assert_eq!((stop.step, stop.wanted.what.as_str()), (3, "takes 2 (FLUSHDB)"));
+    assert_eq!((stop.step, stop.wanted.what().as_str()), (3, "takes 2 (FLUSHDB)"));
     let (first, taken) = stop.way.expect("in the end it is taken");
     let words: Vec<String> = first.iter().map(|step| step.in_words()).collect();
     assert_eq!(words[0], "worker 1: takes 1 (SET a 1)");
     assert_eq!(words.len(), 3);
-    assert_eq!(taken.what, "takes 2 (FLUSHDB)");
+    assert_eq!(taken.what(), "takes 2 (FLUSHDB)");
     let itself = follow(&own, &path, &own).expect("a path");
     assert_eq!((itself.path, itself.stop), (path, None));
 }
@@ -106,7 +110,7 @@ fn follow_heartbeats_that_tell_nothing_are_left_out() {
     let mut path = Path::default();
     for words in ["SETEX", "goes on", "sends a heartbeat", "delivers entry 1", "delivers the heartbeat"] {
         let next = own.at(&path).expect("a path").next;
-        path.push(next.iter().position(|next| next.step.what.contains(words)).expect(words));
+        path.push(next.iter().position(|next| next.step.what().contains(words)).expect(words));
     }
     let followed = follow(&own, &path, &other).expect("a path");
     assert_eq!((followed.skipped, followed.stop), (vec![3, 5], None));

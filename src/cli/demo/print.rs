@@ -2,7 +2,7 @@
 
 use super::cluster::Shown;
 use super::scenario::Scenario;
-use replicheck::models::story::{Instant, KeyRow, key_rows};
+use replicheck::models::story::{Held, Instant, KeyRow, key_rows};
 use replicheck::models::timeline;
 use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
@@ -93,10 +93,9 @@ pub fn choice(scenario: &Scenario, shown: &Shown, start: Millis, width: u16) -> 
 fn reads(shown: &Shown, width: u16) -> String {
     let row = |(command, master, replica): &(String, String, String)| KeyRow {
         key: command.clone(),
-        master: master.clone(),
-        replica: replica.clone(),
+        master: Held::plain(master.clone()),
+        replica: Held::plain(replica.clone()),
         differs: master != replica,
-        ..KeyRow::default()
     };
     timeline::keys(&shown.reads.iter().map(row).collect::<Vec<_>>(), width)
 }

@@ -18,7 +18,7 @@ use replicheck::models::expiry::{
 use replicheck::models::fault::SeededFault;
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::path::Taken;
-use replicheck::models::story::{Clocks, Instant, Lane, Step, key_rows, ms_since};
+use replicheck::models::story::{Clocks, Deed, Instant, Lane, Step, key_rows, ms_since};
 use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
@@ -202,14 +202,13 @@ impl Run {
     }
 
     /// Readers of both nodes read, and the results are judged.
-    fn look(&mut self, actor: Option<Lane>, what: String) -> Result<(), String> {
+    fn look(&mut self, lane: Option<Lane>, what: String) -> Result<(), String> {
         let [master, replica] = self.cluster.given()?;
         self.readers.look(&self.cluster, &master, &replica);
         let sees = visible(&replica.stored, replica.judged_at);
         self.ran.story.steps.push(Step {
-            who: actor.map_or_else(|| "time".to_owned(), Lane::name),
-            what: format!("{what}; a reader of the replica sees {}", seen(&sees)),
-            actor,
+            deed: Deed::Ran(format!("{what}; a reader of the replica sees {}", seen(&sees))),
+            lane,
             clocks: Some(Clocks {
                 master_ms: ms_since(self.start, self.cluster.clock.now()),
                 replica_ms: Some(ms_since(self.start, replica.judged_at)),

@@ -22,7 +22,7 @@ use replicheck::models::bounds::RECENT_START as START;
 use replicheck::models::choice::Choice;
 use replicheck::models::experiment::{Experiment, Setting};
 use replicheck::models::ordering::INVARIANTS;
-use replicheck::models::story::{Arrow, Lane, Mark, Sign, Step, key_rows};
+use replicheck::models::story::{Arrow, Deed, Lane, Mark, Sign, Step, key_rows};
 use replicheck::ordering::{Job, Ordering as _, Reads};
 use replicheck::store::{Content, Dump};
 use std::path::Path;
@@ -115,10 +115,10 @@ impl Run {
             self.wait_until_admitted(lsn)?;
             what += &format!("; the replica receives it as entry {lsn}");
         }
-        let label = || lsns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let arrow = |from, to, label| Arrow { from, to, label, left_in: None };
+        let carries = lsns.iter().map(ToString::to_string).collect();
+        let arrow = |from, to, carries| Arrow { from, to, carries, left_in: None };
         let arrows =
-            vec![arrow(Lane::Client, Lane::Master, String::new()), arrow(Lane::Master, Lane::Log, label())];
+            vec![arrow(Lane::Client, Lane::Master, Vec::new()), arrow(Lane::Master, Lane::Log, carries)];
         self.look(Lane::Client, arrows, what)
     }
 
@@ -174,9 +174,9 @@ impl Run {
         self.cluster.replica.let_write(job.clone())?;
         self.wait_until_over(&job)?;
         let what = format!("writes {}", self.readers.name(&job));
-        let label = job.first().to_string();
+        let carries = vec![job.first().to_string()];
         self.readers.wrote(job);
-        let arrow = Arrow { from: Lane::Log, to: Lane::Replica, label, left_in: None };
+        let arrow = Arrow { from: Lane::Log, to: Lane::Replica, carries, left_in: None };
         self.look(Lane::Replica, vec![arrow], what)
     }
 
@@ -204,9 +204,8 @@ impl Run {
         }
         let sign = |sign| vec![Mark { lane: Lane::Replica, sign }];
         self.ran.story.steps.push(Step {
-            who: Lane::Replica.name(),
-            what: format!("its process aborts; on disk it left {}, marker {marker}", seen(&found)),
-            actor: Some(Lane::Replica),
+            deed: Deed::Ran(format!("its process aborts; on disk it left {}, marker {marker}", seen(&found))),
+            lane: Some(Lane::Replica),
             marks: sign(Sign::Down),
             ..Step::default()
         });
@@ -240,7 +239,7 @@ impl Run {
     }
 
     /// A reader of the replica reads, and the result is judged.
-    fn look(&mut self, actor: Lane, arrows: Vec<Arrow>, what: String) -> Result<(), String> {
+    fn look(&mut self, lane: Lane, arrows: Vec<Arrow>, what: String) -> Result<(), String> {
         let [_, given] = self.cluster.given()?;
         let applied = self.cluster.applied();
         // Readers of a strategy that shows prefixes are given the published state, not the current store.
@@ -251,9 +250,8 @@ impl Run {
         let is_stuck = pool.watermark < pool.admitted && is_idle;
         self.readers.look(&given.stored, is_new, is_stuck);
         self.ran.story.steps.push(Step {
-            who: actor.name(),
-            what: format!("{what}; a reader of the replica sees {}", seen(&given.stored)),
-            actor: Some(actor),
+            deed: Deed::Ran(format!("{what}; a reader of the replica sees {}", seen(&given.stored))),
+            lane: Some(lane),
             arrows,
             ..Step::default()
         });

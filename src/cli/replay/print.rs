@@ -3,7 +3,7 @@
 use super::{Ran, Replayed};
 use crate::cli::paint;
 use replicheck::models::grid::wrapped;
-use replicheck::models::story::{KeyRow, Story};
+use replicheck::models::story::{Conclusion, KeyRow, Part, Story};
 use replicheck::models::timeline::timeline;
 use serde::Serialize;
 use std::fmt::Write;
@@ -112,17 +112,18 @@ pub fn in_full(one: &Replayed, width: u16) -> String {
 }
 
 fn run(one: &Replayed, ran: &Ran, verdict: &str, width: u16) -> String {
-    let mut conclusion = format!("{verdict}.");
+    let mut parts = vec![Part::Said(format!("{verdict}."))];
     if !ran.broken.is_empty() {
-        conclusion += &format!(" Broken: {}.", ran.broken.join(", "));
+        parts.push(Part::Broken { invariants: ran.broken.clone(), how: String::new() });
     }
-    if let Some(unlike) = &ran.unlike {
-        conclusion += &format!(" The first difference from the model: {unlike}.");
-    }
-    for note in &ran.notes {
-        conclusion += &format!(" {note}.");
-    }
-    let story =
-        Story { program: one.trace.program.clone(), keys: ran.keys.clone(), conclusion, ..ran.story.clone() };
+    let unlike = ran.unlike.iter().map(|unlike| format!("The first difference from the model: {unlike}."));
+    let notes = ran.notes.iter().map(|note| format!("{note}."));
+    parts.extend(unlike.chain(notes).map(Part::Said));
+    let story = Story {
+        program: one.trace.program.clone(),
+        keys: ran.keys.clone(),
+        conclusion: Conclusion(parts),
+        ..ran.story.clone()
+    };
     format!("{}\n{}", paint::title(&ran.choice.name()), timeline(&story, width))
 }

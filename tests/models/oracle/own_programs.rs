@@ -47,10 +47,7 @@ impl OwnProgram {
         }
         let broken = rows.iter().filter_map(|row| {
             let story = row.counterexample.as_ref()?;
-            Some((
-                row.invariant,
-                story.steps.iter().map(|step| format!("{}: {}", step.who, step.what)).collect(),
-            ))
+            Some((row.invariant, story.steps.iter().map(|step| step.in_words()).collect()))
         });
         Some(Verdicts { fast: broken.collect(), plain: self.plain()? })
     }
