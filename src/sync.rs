@@ -1,4 +1,8 @@
-//! Sync — the only import of threads, locks and atomics, so that std, loom and shuttle can take each other's place.
+//! Sync — threads, locks and atomics of the files that are also built for loom and shuttle, which take the place of std there.
+//!
+//! These files are `apply/pool/`, `publication.rs`, `queue.rs` and `handover.rs`: all that threads of a node share to order
+//! entries and to show them. `tests/tidy/layering.rs` holds them to this import. The engine's threads use it, too, for its
+//! locks. Other files import std itself: what they share goes with sockets, files or RocksDB, which neither tool can run.
 //!
 //! A lock whose holder panicked is taken all the same. Who panics while others wait says so himself: the worker pool
 //! stops for good, with the panic as the reason, and lets nobody go on with what may be half done. An error at each

@@ -11,6 +11,8 @@ mod demo;
 mod explore;
 mod export;
 mod json;
+#[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
+mod lacking;
 #[cfg(feature = "rocksdb")]
 mod log;
 #[cfg(feature = "rocksdb")]
@@ -62,16 +64,32 @@ enum Command {
     Check(check::Args),
     #[cfg(feature = "rocksdb")]
     Demo(demo::Args),
+    /// Not in this build: it needs the feature `rocksdb`.
+    #[cfg(not(feature = "rocksdb"))]
+    #[command(hide = true)]
+    Demo(lacking::Args),
     #[cfg(feature = "explorer")]
     Explore(explore::Args),
+    /// Not in this build: it needs the feature `explorer`.
+    #[cfg(not(feature = "explorer"))]
+    #[command(hide = true)]
+    Explore(lacking::Args),
     #[cfg(feature = "rocksdb")]
     Replay(replay::Args),
+    /// Not in this build: it needs the feature `rocksdb`.
+    #[cfg(not(feature = "rocksdb"))]
+    #[command(hide = true)]
+    Replay(lacking::Args),
     /// What `replay` starts as a process of its own, to be killed.
     #[cfg(feature = "rocksdb")]
     #[command(hide = true)]
     ReplayNode(replay::node::Args),
     #[cfg(feature = "rocksdb")]
     Serve(serve::Args),
+    /// Not in this build: it needs the feature `rocksdb`.
+    #[cfg(not(feature = "rocksdb"))]
+    #[command(hide = true)]
+    Serve(lacking::Args),
 }
 
 /// What a subcommand came to.
@@ -96,6 +114,18 @@ pub enum UsageError {
     /// A name that is not known, with those that are.
     #[error("{0}")]
     Unknown(String),
+    /// A subcommand that this build does not have.
+    #[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
+    #[error(
+        "`{command}` is not in this build: it needs the feature `{feature}` \
+         (cargo run --release --features {feature} -- {command})"
+    )]
+    Lacking {
+        /// Its name.
+        command: &'static str,
+        /// The feature of the crate that it needs.
+        feature: &'static str,
+    },
     /// The answer cannot be written to the terminal or pipe.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -108,14 +138,22 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(not(feature = "rocksdb"))]
+        Command::Demo(_) => Err(lacking::refused("demo", "rocksdb")),
         #[cfg(feature = "explorer")]
         Command::Explore(args) => explore::run(&args),
+        #[cfg(not(feature = "explorer"))]
+        Command::Explore(_) => Err(lacking::refused("explore", "explorer")),
         #[cfg(feature = "rocksdb")]
         Command::Replay(args) => replay::run(&args),
+        #[cfg(not(feature = "rocksdb"))]
+        Command::Replay(_) => Err(lacking::refused("replay", "rocksdb")),
         #[cfg(feature = "rocksdb")]
         Command::ReplayNode(args) => replay::node::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(not(feature = "rocksdb"))]
+        Command::Serve(_) => Err(lacking::refused("serve", "rocksdb")),
     };
     match outcome {
         Ok(Outcome::Expected) => ExitCode::SUCCESS,

@@ -6,7 +6,8 @@
 //! | the stream from master to replica | [`stream`]: one stream, flushed after each group, so that nothing waits |
 //!
 //! The work is done by the crates `lz4_flex` and `zstd`. What is read back may come from a bad disk or a bad peer: it takes
-//! no more memory than a block, or a window, whatever it says of itself.
+//! no more memory than a block, or a window, whatever it says of itself. Both crates come with the feature `compression`. Without
+//! it the names of the codecs are known, and bytes that one of them made are refused.
 
 pub mod block;
 pub mod stream;
@@ -24,6 +25,7 @@ pub enum Codec {
 }
 
 /// The level of `zstd`, its own default.
+#[cfg(feature = "compression")]
 const ZSTD_LEVEL: i32 = 3;
 
 impl Codec {
@@ -38,6 +40,13 @@ impl Codec {
             Codec::Zstd => "zstd",
         }
     }
+}
+
+/// What is said of a codec that this build does not have.
+#[cfg(not(feature = "compression"))]
+fn lacking(codec: Codec) -> std::io::Error {
+    let text = format!("{} is not in this build: build it with the feature `compression`", codec.name());
+    std::io::Error::new(std::io::ErrorKind::Unsupported, text)
 }
 
 impl std::str::FromStr for Codec {

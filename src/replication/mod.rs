@@ -14,10 +14,12 @@
 //! The master pushes as fast as TCP takes it; a replica that cannot keep up does not read, and that is all the
 //! flow control there is. What it deliberately does not do yet: a full sync. A replica that cannot resume is told so.
 
+#[cfg(feature = "server")]
 pub mod feed;
 pub mod handshake;
 pub mod lag;
 pub mod order;
+#[cfg(feature = "server")]
 pub mod session;
 pub mod wire;
 
