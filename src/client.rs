@@ -1,6 +1,8 @@
 //! Client — a blocking client of any server that speaks RESP2, and the replica's link. Does I/O: sockets.
 
+#[doc(hidden)]
 pub mod link;
+#[doc(hidden)]
 pub mod served;
 
 use redis_protocol::resp2::decode::decode;
@@ -17,6 +19,7 @@ const READ_BYTES: usize = 64 << 10;
 
 /// Why there is no reply. The connection is of no more use.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// No address of the server takes a connection.
     #[error("cannot connect to {address}: {source}")]

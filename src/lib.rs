@@ -76,20 +76,25 @@ pub mod effect;
 #[cfg(feature = "rocksdb")]
 pub mod engine;
 pub mod expiry;
+#[doc(hidden)]
 pub mod handover;
 pub mod invariant;
 #[path = "../models/mod.rs"]
 pub mod models;
 pub mod node;
 pub mod ordering;
+#[doc(hidden)]
 pub mod publication;
+#[doc(hidden)]
 pub mod queue;
 pub mod replication;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;
+#[doc(hidden)]
 pub mod sync;
 pub mod time;
 #[cfg(feature = "server")]
 pub mod trace;
+#[doc(hidden)]
 pub mod trace_check;

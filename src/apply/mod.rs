@@ -14,6 +14,7 @@
 //! good (INCR): the models say where.
 
 mod applier;
+#[doc(hidden)]
 pub mod pool;
 mod watermark;
 

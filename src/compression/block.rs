@@ -38,7 +38,7 @@ impl Compressor {
 
     /// What is stored of a block: fewer bytes than it has, or itself. Errors: no memory.
     pub fn compress<'a>(&mut self, block: &'a [u8]) -> io::Result<Cow<'a, [u8]>> {
-        let compressed = match &mut self.0 {
+        let compressed: Option<Vec<u8>> = match &mut self.0 {
             Compress::None => None,
             #[cfg(feature = "compression")]
             Compress::Lz4 => Some(lz4_flex::block::compress(block)),

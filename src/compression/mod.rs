@@ -9,7 +9,9 @@
 //! no more memory than a block, or a window, whatever it says of itself. Both crates come with the feature `compression`. Without
 //! it the names of the codecs are known, and bytes that one of them made are refused.
 
+#[doc(hidden)]
 pub mod block;
+#[doc(hidden)]
 pub mod stream;
 
 /// How bytes are made fewer.

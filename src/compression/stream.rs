@@ -83,7 +83,9 @@ fn flushed(encoder: &mut impl Write, group: &[u8]) -> io::Result<()> {
 pub fn decoder<'a>(codec: Codec, from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match codec {
         Codec::None => Box::new(from),
+        #[cfg(feature = "compression")]
         Codec::Lz4 => Box::new(FrameDecoder::new(BufReader::new(from))),
+        #[cfg(feature = "compression")]
         Codec::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::new(from)?;
             decoder.window_log_max(WINDOW_LOG)?;

@@ -64,6 +64,7 @@ struct Counted {
 
 /// Why a folder is not taken.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// The disk's word.
     #[error("cannot read or write the file `node`: {0}")]

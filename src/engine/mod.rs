@@ -42,6 +42,7 @@ pub use open::{Folders, OpenError};
 pub use replica::Applied;
 pub use settings::{DESCRIPTORS_RESERVED, Machine, Own, Port, Settings};
 
+pub use crate::apply::pool::Schedule;
 use crate::binlog::Files;
 use crate::command::{Command, Reply};
 use crate::publication::Sight;
@@ -54,6 +55,7 @@ use tokio::sync::watch;
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// Its folder.
     #[error(transparent)]

@@ -72,6 +72,7 @@ impl Folders<Disk> {
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// The folder cannot be made or read.
     #[error("cannot open the folder: {0}")]

@@ -86,6 +86,7 @@ pub struct Progress {
 
 /// Why a feed ended. The connection is closed; the replica connects again, or does not.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FeedError {
     /// Its connection ended.
     #[error(transparent)]

@@ -253,6 +253,7 @@ impl Resume {
 
 /// Why a replica cannot resume. The text is the error reply, without the `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The command is not a hello; what is wrong with it.
     #[error("ERR rcsync: invalid {0}")]

@@ -15,12 +15,17 @@
 //! flow control there is. What it deliberately does not do yet: a full sync. A replica that cannot resume is told so.
 
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod feed;
 pub mod handshake;
+#[doc(hidden)]
 pub mod lag;
+#[doc(hidden)]
 pub mod order;
 #[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod session;
+#[doc(hidden)]
 pub mod wire;
 
 use crate::binlog::Lsn;

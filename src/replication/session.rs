@@ -74,6 +74,7 @@ impl Stop {
 
 /// Why a session ended, as far as its socket knows.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum End {
     /// It was told to.
     #[error("stopped")]

@@ -41,6 +41,7 @@ pub enum Downstream {
 
 /// Why bytes are not the message that may come next. The connection is closed, and what was received before it is good.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WireError {
     /// They are no entry.
     #[error(transparent)]

@@ -45,6 +45,7 @@ impl Default for Limits {
 
 /// Why a connection cannot be read any further. The text is what the client is told after `ERR `.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProtocolError {
     /// An array's length is no number, or beyond 2147483647.
     #[error("Protocol error: invalid multibulk length")]

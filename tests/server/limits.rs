@@ -1,7 +1,7 @@
 //! What a client may take: connections, bytes of a request, bytes of replies that wait, time.
 
 use super::harness::{PATIENCE, Running};
-use replicheck::server::config::OutputLimit;
+use replicheck::server::OutputLimit;
 use replicheck::server::request::Limits;
 use replicheck::server::{Config, REPLICAS_MAX};
 

@@ -205,12 +205,17 @@ pub fn clocks(path: &str, text: &str) -> Vec<Finding> {
 
 #[test]
 fn explored_file_that_names_a_lock_of_std_is_reported() {
-    for bad in ["use std::sync::{Arc, Mutex};", "std::thread::spawn(f);", "use std::sync::atomic::AtomicU64;"] {
-        let lines: Vec<usize> = explored("src/queue.rs", &format!("\n{bad}")).iter().map(|f| f.line).collect();
+    for bad in ["use std::sync::{Arc, Mutex};", "std::thread::spawn(f);", "use std::sync::atomic::AtomicU64;"]
+    {
+        let lines: Vec<usize> =
+            explored("src/queue.rs", &format!("\n{bad}")).iter().map(|f| f.line).collect();
         assert_eq!(lines, [2], "{bad}");
         assert_eq!(explored("src/engine/reads.rs", bad), []);
     }
-    assert_eq!(explored("src/apply/pool/mod.rs", "use std::sync::Arc; use crate::sync::{Mutex, thread};"), []);
+    assert_eq!(
+        explored("src/apply/pool/mod.rs", "use std::sync::Arc; use crate::sync::{Mutex, thread};"),
+        []
+    );
 }
 
 #[test]

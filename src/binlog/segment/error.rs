@@ -7,6 +7,7 @@ use std::io;
 
 /// Why the segment files did not do what they were asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SegmentError {
     /// The disk refused, and the log is as before: the caller refuses the write, and may try again.
     #[error("cannot {doing} {file}: {source}")]
@@ -86,6 +87,7 @@ pub enum SegmentError {
 
 /// What is wrong with bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Damage {
     /// They are no entry.
     #[error(transparent)]

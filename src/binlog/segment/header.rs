@@ -36,6 +36,7 @@ pub(super) struct Header {
 
 /// Why bytes are not a segment's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HeaderError {
     /// They do not begin as one, or end too early.
     #[error("not the header of a segment")]

@@ -31,6 +31,7 @@ const CHECKSUM_BYTES: usize = 4;
 
 /// Why a packed segment does not give its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PackedError {
     /// The version is another one.
     #[error("unknown version {0} of a packed segment")]
