@@ -114,6 +114,25 @@ pub enum UsageError {
     /// A name that is not known, with those that are.
     #[error("{0}")]
     Unknown(String),
+    /// What was asked for cannot be done, and why: ask for something else.
+    #[cfg(feature = "rocksdb")]
+    #[error("{0}")]
+    Refused(String),
+    /// A program or a path could not be run on nodes.
+    #[cfg(feature = "rocksdb")]
+    #[error(transparent)]
+    Run(#[from] nodes::RunError),
+    /// The address is taken, or is none of this machine: choose another one.
+    #[cfg(any(feature = "rocksdb", feature = "explorer"))]
+    #[error("cannot listen on {bind}:{port}: {source}")]
+    Listen {
+        /// The address that was asked for.
+        bind: std::net::IpAddr,
+        /// The port that was asked for.
+        port: u16,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A subcommand that this build does not have.
     #[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
     #[error(

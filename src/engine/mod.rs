@@ -34,7 +34,7 @@ mod tail;
 mod ticker;
 mod writer;
 
-pub use by_hand::Given;
+pub use by_hand::{Given, GivenError};
 pub use clock::{Ahead, Clock, HandClock};
 pub use identity::IdentityError;
 pub use node::Engine;

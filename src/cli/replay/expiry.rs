@@ -3,7 +3,7 @@
 use super::Ran;
 use super::cluster::{Cluster, Kind, Setup};
 use super::link::Message;
-use crate::cli::nodes::wait_until;
+use crate::cli::nodes::{RunError, wait_until};
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
 use replicheck::effect::{Key, KeySet};
@@ -48,7 +48,7 @@ pub type Told = (Order, [Dump; 2]);
 pub fn orders(
     model: &ExpiryModel,
     path: &[Taken<expiry::State, Action>],
-) -> Result<(Vec<Told>, i64), String> {
+) -> Result<(Vec<Told>, i64), RunError> {
     let mut orders = Vec::new();
     for (before, action, after) in path {
         let order = match *action {
@@ -63,12 +63,11 @@ pub fn orders(
                 Order::ReplicaRemoves(ExpiryModel::nth_key(model.replica_dump(before.replica), n))
             }
             Action::Apply | Action::Publish => {
-                return Err(
-                    "a node publishes what it applies at once, so the path cannot be driven".to_owned()
-                );
+                let why = "a node publishes what it applies at once, so the path cannot be driven";
+                return Err(RunError::not_driven(why));
             }
             Action::LinkDown | Action::LinkUp => {
-                return Err("the path has a link that goes down: that is not replayed".to_owned());
+                return Err(RunError::not_driven("the path has a link that goes down: that is not replayed"));
             }
         };
         let stored = [model.master_dump(after.master).clone(), model.replica_dump(after.replica).clone()];
@@ -78,14 +77,14 @@ pub fn orders(
 }
 
 /// Runs the orders on nodes of `configuration`. `is_recorded`: they are of its own path, so both must store what the
-/// model's store. Errors: in words.
+/// model's store. Errors: [`RunError`].
 pub fn run(
     handle: &Handle,
     folder: &Path,
     subject: &Subject,
     configuration: Configuration,
     (orders, skew_ms, is_recorded): (&[Told], i64, bool),
-) -> Result<Ran, String> {
+) -> Result<Ran, RunError> {
     let start = subject.start();
     let clock = HandClock::new(start);
     let replica_clock = match configuration.seeded() {
@@ -137,7 +136,7 @@ struct Readers {
 }
 
 impl Run {
-    fn follow(&mut self, order: &Order) -> Result<(), String> {
+    fn follow(&mut self, order: &Order) -> Result<(), RunError> {
         match order {
             Order::Send(command) => self.send(command),
             Order::Pass(ms) => {
@@ -157,7 +156,7 @@ impl Run {
             }
             Order::MasterRemoves(key) => {
                 let before = self.cluster.last();
-                self.cluster.master.engine.remove(key)?;
+                self.cluster.master.engine.remove(key).map_err(RunError::Node)?;
                 let lsns = self.cluster.sent_since(before)?;
                 self.readers.sent(&self.cluster, None, &lsns)?;
                 self.look(Some(Lane::Master), format!("removes {key} if it is dead{}", logged(&lsns)))
@@ -172,7 +171,7 @@ impl Run {
         }
     }
 
-    fn send(&mut self, command: &Command) -> Result<(), String> {
+    fn send(&mut self, command: &Command) -> Result<(), RunError> {
         let (lsns, error) = self.cluster.send(command)?;
         self.readers.sent(&self.cluster, Some(command), &lsns)?;
         let answered = error.map(|error| format!(" (answered: {error})")).unwrap_or_default();
@@ -180,7 +179,7 @@ impl Run {
     }
 
     /// Whether there was anything to deliver.
-    fn deliver(&mut self) -> Result<bool, String> {
+    fn deliver(&mut self) -> Result<bool, RunError> {
         let what = match self.cluster.link.deliver()? {
             None => return Ok(false),
             Some(Message::Entry(lsn)) => {
@@ -199,7 +198,7 @@ impl Run {
     }
 
     /// Readers of both look, and are judged.
-    fn look(&mut self, actor: Option<Lane>, what: String) -> Result<(), String> {
+    fn look(&mut self, actor: Option<Lane>, what: String) -> Result<(), RunError> {
         let [master, replica] = self.cluster.given()?;
         self.readers.look(&self.cluster, &master, &replica);
         let sees = visible(&replica.stored, replica.judged_at);
@@ -217,7 +216,7 @@ impl Run {
         Ok(())
     }
 
-    fn compare(&mut self, number: usize, expected: &[Dump; 2]) -> Result<(), String> {
+    fn compare(&mut self, number: usize, expected: &[Dump; 2]) -> Result<(), RunError> {
         let given = self.cluster.given()?;
         for ((given, expected), who) in given.iter().zip(expected).zip(["master", "replica"]) {
             if given.stored != *expected {
@@ -245,10 +244,10 @@ impl Readers {
     }
 
     /// Notes what the entries wrote: the last of a command's is its own, the others remove what is dead.
-    fn sent(&mut self, cluster: &Cluster, command: Option<&Command>, lsns: &[Lsn]) -> Result<(), String> {
+    fn sent(&mut self, cluster: &Cluster, command: Option<&Command>, lsns: &[Lsn]) -> Result<(), RunError> {
         let [master, _] = cluster.given()?;
         for lsn in lsns {
-            let entry = cluster.link.entry(*lsn).ok_or("the entry was not sent")?;
+            let entry = cluster.link.entry(*lsn).ok_or_else(|| RunError::node("the entry was not sent"))?;
             let keys = match command {
                 Some(command) if lsns.last() == Some(lsn) => wrote(command, &entry),
                 _ => entry.keys().into_owned(),

@@ -13,6 +13,7 @@ mod replica;
 mod wire;
 
 use super::check::{self, create};
+use super::nodes::RunError;
 use super::{Outcome, UsageError, paint, watch};
 use indicatif::{ProgressBar, ProgressStyle};
 use replicheck::models::catalogue::{self, Bug, Case, Cell, Configuration, Judgement, Model, Subject};
@@ -170,12 +171,12 @@ fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageErr
     };
     let Some(case) = catalogue::find(what) else { return of_file(what, cure).map(|path| vec![path]) };
     if cure.is_some() {
-        return Err(UsageError::Unknown(format!(
+        return Err(UsageError::Refused(format!(
             "{} has a cure of its own: --cure is for trace files",
             case.id
         )));
     }
-    let not_replayed = |why: &str| UsageError::Unknown(format!("{} is not replayed: {why}", case.id));
+    let not_replayed = |why: &str| UsageError::Refused(format!("{} is not replayed: {why}", case.id));
     match case.bug() {
         None => Err(not_replayed(&case.reason().unwrap_or_default())),
         Some(bug) if !bug.no_replay.is_empty() => Err(not_replayed(bug.no_replay)),
@@ -186,7 +187,7 @@ fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageErr
 fn of_rows(cases: &[&'static Case]) -> Result<Vec<Replay>, UsageError> {
     let rows = watch::run_all(&catalogue::tasks(cases)).of_every_task();
     let judgements = catalogue::judgements(cases, rows);
-    let missed = |case: &Case| UsageError::Unknown(format!("{}: the model has no counterexample", case.id));
+    let missed = |case: &Case| UsageError::Refused(format!("{}: the model has no counterexample", case.id));
     judgements.iter().map(|judgement| of_row(judgement).ok_or_else(|| missed(judgement.case))).collect()
 }
 
@@ -209,13 +210,13 @@ fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
     let subject = Subject::of_trace(&trace).map_err(|error| wrong(error.to_string()))?;
     let named = |cure| Configuration::named(&trace.model, cure, None);
     let cure = cure.map(named).transpose().map_err(|error| UsageError::Unknown(error.to_string()))?;
-    cure.map_or(Ok(()), has_engine).map_err(UsageError::Unknown)?;
+    cure.map_or(Ok(()), has_engine)?;
     Ok((name.to_owned(), subject, trace, cure))
 }
 
 fn export(file: &str, subject: &Subject, trace: &Trace) -> Result<Outcome, UsageError> {
     // What is written can be read.
-    prepared(subject, trace).map_err(UsageError::Unknown)?;
+    prepared(subject, trace)?;
     let json = serde_json::to_string_pretty(trace).map_err(std::io::Error::from)? + "\n";
     match file {
         "-" => check::print(std::io::stdout(), &json)?,
@@ -231,43 +232,45 @@ enum Orders {
 }
 
 /// Errors: a choice that no node runs by.
-fn has_engine(configuration: Configuration) -> Result<(), String> {
+fn has_engine(configuration: Configuration) -> Result<(), RunError> {
     match configuration {
         Configuration::Ordering(choice) if choice.reads_after_crash => {
-            Err("real nodes let no reader in too early: this choice is the model's alone".to_owned())
+            let why = "real nodes let no reader in too early: this choice is the model's alone";
+            Err(RunError::not_driven(why))
         }
         _ => Ok(()),
     }
 }
 
-fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
+fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, RunError> {
     has_engine(subject.configuration)?;
     if let Some(fault) = subject.configuration.seeded().filter(|fault| !fault.has_place_in_engine()) {
-        return Err(format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words()));
+        let why = format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words());
+        return Err(RunError::NotDriven(why));
     }
     let invariant = trace.invariant.as_deref();
-    let in_words = |error: TraceError| error.to_string();
+    let not_driven = |error: TraceError| RunError::not_driven(error);
     match subject.model() {
         Model::Ordering(model) => {
-            let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;
+            let path = follow(&*model, &trace.path, invariant).map_err(not_driven)?;
             Ok(Orders::Ordering(orders::orders(&model, &path)?))
         }
         Model::Expiry(model) => {
-            let path = follow(&*model, &trace.path, invariant).map_err(in_words)?;
+            let path = follow(&*model, &trace.path, invariant).map_err(not_driven)?;
             let (orders, skew) = expiry::orders(&model, &path)?;
             Ok(Orders::Expiry(orders, skew))
         }
     }
 }
 
-/// Replays the path under its own configuration, then under the cure. `folder` is not there yet. Errors: in words.
+/// Replays the path under its own configuration, then under the cure. `folder` is not there yet. Errors: [`RunError`].
 fn replay(
     handle: &Handle,
     folder: &Path,
     (name, subject, trace, cure): &Replay,
 ) -> Result<Replayed, UsageError> {
     let wrong = |reason: String| UsageError::File { file: name.clone(), reason };
-    let orders = prepared(subject, trace).map_err(wrong)?;
+    let orders = prepared(subject, trace).map_err(|error| wrong(error.to_string()))?;
     let run = |configuration: Configuration, is_recorded: bool| {
         let folder = folder.join(if is_recorded { "recorded" } else { "cure" });
         let ran = match &orders {

@@ -11,7 +11,7 @@ use super::Ran;
 use super::cluster::{Cluster, Kind, Setup};
 use super::orders::{Order, Told, has_crash};
 use super::readers::Readers;
-use crate::cli::nodes::wait_until;
+use crate::cli::nodes::{RunError, wait_until};
 use replicheck::apply::pool::PoolState;
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
@@ -25,14 +25,14 @@ use std::path::Path;
 use tokio::runtime::Handle;
 
 /// Runs the orders on nodes of `configuration`, as far as it lets them. `is_recorded`: they are of its own path, so its
-/// readers must be given what the model's are. Errors: in words.
+/// readers must be given what the model's are. Errors: [`RunError`].
 pub fn run(
     handle: &Handle,
     folder: &Path,
     subject: &Subject,
     configuration: Configuration,
     (orders, is_recorded): (&[Told], bool),
-) -> Result<Ran, String> {
+) -> Result<Ran, RunError> {
     let clock = HandClock::new(START);
     let workers = match subject.setting {
         replicheck::models::trace::Setting::Schedules { workers, .. } => workers,
@@ -80,7 +80,7 @@ struct Run {
 }
 
 impl Run {
-    fn follow(&mut self, order: &Order) -> Result<(), String> {
+    fn follow(&mut self, order: &Order) -> Result<(), RunError> {
         match order {
             Order::Send(command) => self.send(command),
             Order::Begin(job) => self.begin(job),
@@ -108,14 +108,15 @@ impl Run {
         }
     }
 
-    fn send(&mut self, command: &Command) -> Result<(), String> {
+    fn send(&mut self, command: &Command) -> Result<(), RunError> {
         let (lsns, error) = self.cluster.send(command)?;
         let mut what = format!("{command} on the master");
         if let Some(error) = error {
             what += &format!(" (answered: {error})");
         }
         for &lsn in &lsns {
-            let entry = self.cluster.link.entry(lsn).ok_or("the entry was not sent")?;
+            let entry =
+                self.cluster.link.entry(lsn).ok_or_else(|| RunError::node("the entry was not sent"))?;
             self.readers.sent(entry, command.to_string(), &self.cluster.given()?[0]);
             self.cluster.link.deliver()?;
             self.wait_until_admitted(lsn)?;
@@ -129,7 +130,7 @@ impl Run {
     }
 
     /// Waits until the pool has the entry, or keeps it waiting at a cut.
-    fn wait_until_admitted(&self, lsn: Lsn) -> Result<(), String> {
+    fn wait_until_admitted(&self, lsn: Lsn) -> Result<(), RunError> {
         let has_come = || {
             let state = self.cluster.pool();
             state.map_or(true, |state| state.admitted >= lsn || state.admission_waits)
@@ -140,7 +141,7 @@ impl Run {
 
     /// Lets the worker of `job` begin. Under another strategy no worker may have the job yet: its marker is settled when it
     /// is written.
-    fn begin(&mut self, job: &Job) -> Result<(), String> {
+    fn begin(&mut self, job: &Job) -> Result<(), RunError> {
         if !self.cluster.pool()?.at_gate.contains(job) {
             return Ok(());
         }
@@ -150,7 +151,7 @@ impl Run {
     }
 
     /// Lets `wanted` be written; where the strategy has not given it to a worker, what stands before it.
-    fn write(&mut self, wanted: &Job) -> Result<(), String> {
+    fn write(&mut self, wanted: &Job) -> Result<(), RunError> {
         let name = self.readers.name(wanted);
         let mut before = Vec::new();
         while !self.readers.is_written(wanted) {
@@ -175,7 +176,7 @@ impl Run {
         Ok(())
     }
 
-    fn let_write(&mut self, job: Job) -> Result<(), String> {
+    fn let_write(&mut self, job: Job) -> Result<(), RunError> {
         self.cluster.replica.let_write(job.clone())?;
         self.wait_until_over(&job)?;
         let what = format!("writes {}", self.readers.name(&job));
@@ -186,7 +187,7 @@ impl Run {
     }
 
     /// Lets jobs that are written be finished.
-    fn finish(&mut self, which: impl Fn(&Job) -> bool) -> Result<(), String> {
+    fn finish(&mut self, which: impl Fn(&Job) -> bool) -> Result<(), RunError> {
         for job in self.cluster.pool()?.unfinished.into_iter().filter(which) {
             self.cluster.replica.let_finish(job.clone())?;
             self.wait_until_over(&job)?;
@@ -196,13 +197,13 @@ impl Run {
         Ok(())
     }
 
-    fn wait_until_over(&self, job: &Job) -> Result<(), String> {
+    fn wait_until_over(&self, job: &Job) -> Result<(), RunError> {
         let is_over = || self.cluster.pool().map_or(true, |state| !state.begun.contains(job));
         wait_until(format_args!("{job:?}"), is_over)
     }
 
     /// The replica is killed, leaves what was flushed, and starts again.
-    fn crash(&mut self, left: &Dump, after: Lsn) -> Result<(), String> {
+    fn crash(&mut self, left: &Dump, after: Lsn) -> Result<(), RunError> {
         let (found, marker) = self.cluster.kill_replica()?;
         if let (true, Some(unlike)) = (self.is_recorded, other_crash((&found, marker), (left, after))) {
             self.ran.unlike(unlike);
@@ -232,7 +233,7 @@ impl Run {
     }
 
     /// Writes what is left, in the order of the log, and publishes it.
-    fn go_to_the_end(&mut self) -> Result<(), String> {
+    fn go_to_the_end(&mut self) -> Result<(), RunError> {
         self.finish(|_| true)?;
         while let Some(job) = self.cluster.pool()?.at_gate.first().cloned() {
             self.let_write(job)?;
@@ -245,7 +246,7 @@ impl Run {
     }
 
     /// A reader of the replica looks, and is judged.
-    fn look(&mut self, actor: Lane, arrows: Vec<Arrow>, what: String) -> Result<(), String> {
+    fn look(&mut self, actor: Lane, arrows: Vec<Arrow>, what: String) -> Result<(), RunError> {
         let [_, given] = self.cluster.given()?;
         let applied = self.cluster.applied();
         // Readers of a strategy that shows prefixes are given what was published, not the store as it is.
@@ -266,7 +267,7 @@ impl Run {
         Ok(())
     }
 
-    fn compare(&mut self, number: usize, expected: &Dump) -> Result<(), String> {
+    fn compare(&mut self, number: usize, expected: &Dump) -> Result<(), RunError> {
         if self.shows_prefixes && !self.cluster.pool()?.unfinished.is_empty() {
             return Ok(());
         }
