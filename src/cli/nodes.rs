@@ -42,7 +42,7 @@ pub enum RunError {
     #[error("{0}")]
     Node(String),
     /// Something did not come within [`LIMIT`].
-    #[error("waited {} s for {0}", LIMIT.as_secs())]
+    #[error("waited {limit} s for {0}", limit = LIMIT.as_secs())]
     Late(String),
     /// Real nodes cannot be told to do this: choose another path, or another choice.
     #[error("{0}")]
