@@ -1,6 +1,8 @@
 //! Client — a blocking client for any server that speaks RESP2, and a replica's link to its master. Does I/O: sockets.
 
+#[doc(hidden)]
 pub mod link;
+#[doc(hidden)]
 pub mod served;
 
 use redis_protocol::resp2::decode::decode;
@@ -17,6 +19,7 @@ const READ_BYTES: usize = 64 << 10;
 
 /// The reason for which there is no reply. The connection cannot be used any further.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// No address of the server accepts a connection.
     #[error("cannot connect to {address}: {source}")]

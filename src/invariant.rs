@@ -1,8 +1,12 @@
 //! Invariants — the properties that must hold for a replica; each is a named pure function. Pure.
 //!
-//! Models, tests and the engine's own assertions call these same functions; grep for a name to find every place
-//! where it is checked. They compare *versions* of keys (LSN of the last writer), not values, so that a value
-//! that was overwritten and then written again is not mistaken for one that never changed.
+//! Models and tests call these same functions; grep for a name to find every place where it is checked. They compare
+//! *versions* of keys (LSN of the last writer), not values, so that a value that was overwritten and then written again is
+//! not mistaken for one that never changed.
+//!
+//! Most of them compare whole states of both nodes, which only a checker has. The machines that the engine runs assert, in
+//! builds with debug assertions, those that take a few numbers: [`published_in_order`], [`marker_in_reach`],
+//! [`judged_at_what_is_seen`].
 //!
 //! ```text
 //! log      1 SET a 1    2 SET c 1    3 SET a 2
@@ -124,6 +128,24 @@ pub fn monotonic_reads(seen: &Versions, sees: &Versions) -> bool {
 /// it.
 pub fn exactly_once(replica: &Dump, once: &Dump) -> bool {
     replica == once
+}
+
+/// **published_in_order**: what readers are given never goes back: neither the last entry that they see, nor the instant by
+/// which they judge.
+pub fn published_in_order<T: PartialOrd>(before: T, after: T) -> bool {
+    before <= after
+}
+
+/// **marker_in_reach**: the marker of a batch is not behind the watermark at which the batch begins, and not beyond the last
+/// admitted entry.
+pub fn marker_in_reach(watermark: Lsn, marker: Lsn, admitted: Lsn) -> bool {
+    watermark <= marker && marker <= admitted
+}
+
+/// **judged_at_what_is_seen**: readers judge at an instant that is not before the times of the entries that they see: `heard`
+/// is the latest of these.
+pub fn judged_at_what_is_seen(heard: Millis, judged_at: Millis) -> bool {
+    heard <= judged_at
 }
 
 /// A replica that can take no step unless it crashes or a new entry is logged.

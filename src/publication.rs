@@ -13,6 +13,7 @@
 
 use crate::binlog::Lsn;
 use crate::expiry::{ExpiryPolicy, Reading};
+use crate::invariant;
 use crate::node::{MasterClock, Replica, Step};
 use crate::sync::{Mutex, lock};
 use crate::time::{Elapsed, Millis, Moment};
@@ -89,6 +90,7 @@ impl<S> MasterPublication<S> {
         let before = {
             let mut published = lock(&self.published);
             published.clock.end();
+            debug_assert!(invariant::published_in_order(published.lsn, lsn), "{lsn} after {}", published.lsn);
             published.lsn = lsn;
             std::mem::replace(&mut published.snapshot, snapshot)
         };

@@ -1,4 +1,8 @@
-//! Sync — the only import of threads, locks and atomics, so that loom or shuttle can replace std.
+//! Sync — threads, locks and atomics for the files that are also built for loom and shuttle, which replace std there.
+//!
+//! These files are `apply/pool/`, `publication.rs`, `queue.rs` and `handover.rs`: all that threads of a node share to order
+//! entries and to show them. `tests/tidy/layering.rs` holds them to this import. The engine's threads use it, too, for its
+//! locks. Other files import std itself: what they share goes with sockets, files or RocksDB, which neither tool can run.
 //!
 //! A lock is taken even if a holder panicked. A thread that panics while others wait reports the panic itself: the
 //! worker pool stops permanently, with the panic as the reason, and lets no thread continue with data that may be

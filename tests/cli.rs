@@ -51,6 +51,23 @@ fn unknown_names_are_refused_with_the_known_ones() {
 }
 
 #[test]
+fn subcommand_without_its_feature_is_refused_with_the_feature() {
+    let rows = [
+        ("demo", "rocksdb", cfg!(feature = "rocksdb")),
+        ("replay", "rocksdb", cfg!(feature = "rocksdb")),
+        ("serve", "rocksdb", cfg!(feature = "rocksdb")),
+        ("explore", "explorer", cfg!(feature = "explorer")),
+    ];
+    for (command, feature, is_there) in rows {
+        if !is_there {
+            let said = refused(&[command, "--port", "0", "anything"]);
+            assert!(said.starts_with(&format!("error: `{command}` is not in this build: ")), "{said}");
+            assert!(said.contains(&format!("--features {feature}")), "{said}");
+        }
+    }
+}
+
+#[test]
 fn program_that_cannot_be_read_is_refused_with_line_and_reason() {
     let bad = file("bad_program.txt", "SET a b\n\nSET a\n");
     let said = refused(&["check", "--program", &bad]);

@@ -10,6 +10,7 @@ mod machines {
     mod binlog_golden;
     mod clock;
     mod commands;
+    #[cfg(feature = "compression")]
     mod compression;
     mod drawing;
     mod effects;

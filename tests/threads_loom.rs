@@ -34,7 +34,7 @@ mod apply {
     pub(crate) use crate::pool;
     pub use replicheck::apply::{Applier, Instants, Worker, write_batch};
 }
-use replicheck::{binlog, effect, expiry, node, ordering, store, time};
+use replicheck::{binlog, effect, expiry, invariant, node, ordering, store, time};
 
 /// Replaces `src/sync.rs`.
 mod sync {

@@ -114,6 +114,7 @@ fn assert_none(findings: Vec<Finding>) {
 fn tree_as_it_is_keeps_the_layering() {
     assert_none(Tree::read().findings(layering::layering));
     assert_none(Tree::read().findings(layering::clocks));
+    assert_none(Tree::read().findings(layering::explored));
 }
 
 #[test]

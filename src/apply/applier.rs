@@ -13,6 +13,7 @@
 use super::Watermark;
 use crate::binlog::Lsn;
 use crate::effect::KeySet;
+use crate::invariant;
 use crate::ordering::{Admission, Job, Ordering, Refused};
 use std::collections::BTreeMap;
 use std::mem;
@@ -146,6 +147,7 @@ impl<O: Ordering> Applier<O> {
         let is_last_part = |lsn| self.parts.get(lsn).is_none_or(|&parts| parts == 1);
         let completes = job.part.is_none() || job.lsns.iter().all(is_last_part);
         let marker = self.watermark.with(if completes { job.lsns.as_slice() } else { &[] });
+        debug_assert!(invariant::marker_in_reach(self.watermark(), marker, self.admitted), "marker {marker}");
         self.change(worker, |before| match before {
             Worker::Given(job) => Worker::Writing(job, marker),
             other => other,

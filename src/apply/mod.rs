@@ -15,6 +15,7 @@
 //! permanently (INCR): the models show where.
 
 mod applier;
+#[doc(hidden)]
 pub mod pool;
 mod watermark;
 

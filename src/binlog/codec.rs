@@ -66,6 +66,7 @@ pub struct TooLarge {
 
 /// Why bytes are not an entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// The bytes end before the entry does: wait for more, or, at the end of a log, cut the tail off.
     #[error("entry is cut short: needs {needed} bytes")]

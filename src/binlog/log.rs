@@ -14,6 +14,7 @@ use crate::time::Millis;
 /// The reason why an entry cannot be the next one. The caller has lost entries or mixes two histories: it
 /// drops the connection or the file that the entry came from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum LogError {
     /// The entry does not have the LSN that follows the last one.
     #[error("lsn gap: expected {expected}, got {got} (epoch {epoch})")]

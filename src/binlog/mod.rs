@@ -14,16 +14,23 @@
 //!
 //! The binlog is the only write-ahead log. RocksDB's own is off: two logs would have to agree.
 
+#[doc(hidden)]
 pub mod codec;
+#[doc(hidden)]
 pub mod files;
+#[doc(hidden)]
 pub mod log;
+#[doc(hidden)]
 pub mod segment;
-pub mod segment_disk;
+mod segment_disk;
 
+#[doc(hidden)]
 pub use codec::{DecodeError, Head, TooLarge, decode, decode_head, encode};
 pub use files::Files;
 pub use log::{Log, LogError};
-pub use segment::{Fsync, Packing, Recovered, SegmentError, SegmentLog, Stretch, Syncing};
+pub use segment::{Fsync, SegmentError};
+#[doc(hidden)]
+pub use segment::{Packing, Recovered, SegmentLog, Stretch, Syncing};
 pub use segment_disk::Disk;
 
 use crate::command::Command;

@@ -6,6 +6,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// The message of a panic.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PanicMessage(pub String);
+
 /// A part of the answer that is missing because of a panic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Panicked {
@@ -21,11 +26,11 @@ pub struct Panicked {
 
 /// Runs `work` and returns its result. Errors: `work` panicked; the error is the panic's message. Data that `work`
 /// may leave half changed must not be used after that.
-pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, PanicMessage> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        text.unwrap_or("a panic without a message").to_owned()
+        PanicMessage(text.unwrap_or("a panic without a message").to_owned())
     })
 }
 
@@ -37,8 +42,8 @@ mod tests {
     fn caught_gives_the_value_or_the_message() {
         assert_eq!(caught(|| 7), Ok(7));
         let number = std::hint::black_box(7);
-        assert_eq!(caught(|| panic!("number {number}")), Err::<(), _>("number 7".to_owned()));
-        assert_eq!(caught(|| panic!("plain")), Err::<(), _>("plain".to_owned()));
+        assert_eq!(caught(|| panic!("number {number}")), Err::<(), _>(PanicMessage("number 7".to_owned())));
+        assert_eq!(caught(|| panic!("plain")), Err::<(), _>(PanicMessage("plain".to_owned())));
         assert!(caught(|| std::panic::panic_any(number)).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! `replicheck check` — bounds, or a program of the user's own → tables, counterexamples and JSON.
 
-use super::caught::{Panicked, caught};
+use super::caught::{PanicMessage, Panicked, caught};
 use super::{Outcome, UsageError, export, json, paint, watch};
 use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
@@ -179,7 +179,7 @@ impl Run<'_> {
 
     /// The result of `work` for a row. If it panics, the panic is recorded and the result is `None`.
     fn noting<T>(&mut self, row: &Row, kind: &str, work: impl FnOnce() -> T) -> Option<T> {
-        let note = |message| {
+        let note = |PanicMessage(message)| {
             let (choice, what) = (row.choice.clone(), format!("{kind} of {}", row.invariant));
             self.panicked.push(Panicked { model: row.model, choice, what, message });
         };

@@ -44,8 +44,7 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     let results = super::catalogue::results(Path::new(&args.results))?;
     let checkout = explorer::Checkout { results, bench_results: PathBuf::from(&args.bench_results) };
-    let cannot =
-        |error| UsageError::Unknown(format!("cannot listen on {}:{}: {error}", args.bind, args.port));
+    let cannot = |source| UsageError::Listen { bind: args.bind, port: args.port, source };
     let listener = TcpListener::bind((args.bind, args.port)).await.map_err(cannot)?;
     writeln!(std::io::stdout(), "http://{}/", listener.local_addr()?)?;
     std::io::stdout().flush()?;

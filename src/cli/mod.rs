@@ -12,6 +12,8 @@ mod demo;
 mod explore;
 mod export;
 mod json;
+#[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
+mod lacking;
 #[cfg(feature = "rocksdb")]
 mod log;
 #[cfg(feature = "rocksdb")]
@@ -65,16 +67,32 @@ enum Command {
     Check(check::Args),
     #[cfg(feature = "rocksdb")]
     Demo(demo::Args),
+    /// Not in this build: it needs the feature `rocksdb`.
+    #[cfg(not(feature = "rocksdb"))]
+    #[command(hide = true)]
+    Demo(lacking::Args),
     #[cfg(feature = "explorer")]
     Explore(explore::Args),
+    /// Not in this build: it needs the feature `explorer`.
+    #[cfg(not(feature = "explorer"))]
+    #[command(hide = true)]
+    Explore(lacking::Args),
     #[cfg(feature = "rocksdb")]
     Replay(replay::Args),
+    /// Not in this build: it needs the feature `rocksdb`.
+    #[cfg(not(feature = "rocksdb"))]
+    #[command(hide = true)]
+    Replay(lacking::Args),
     /// The separate process that `replay` starts, and kills at a crash.
     #[cfg(feature = "rocksdb")]
     #[command(hide = true)]
     ReplayNode(replay::node::Args),
     #[cfg(feature = "rocksdb")]
     Serve(serve::Args),
+    /// Not in this build: it needs the feature `rocksdb`.
+    #[cfg(not(feature = "rocksdb"))]
+    #[command(hide = true)]
+    Serve(lacking::Args),
 }
 
 /// The outcome of a subcommand.
@@ -99,6 +117,37 @@ pub enum UsageError {
     /// A name is not known; the text lists the known names.
     #[error("{0}")]
     Unknown(String),
+    /// What was asked for cannot be done, and why: ask for something else.
+    #[cfg(feature = "rocksdb")]
+    #[error("{0}")]
+    Refused(String),
+    /// A program or a path could not be run on nodes.
+    #[cfg(feature = "rocksdb")]
+    #[error(transparent)]
+    Run(#[from] nodes::RunError),
+    /// The address is taken, or is none of this machine: choose another one.
+    #[cfg(any(feature = "rocksdb", feature = "explorer"))]
+    #[error("cannot listen on {bind}:{port}: {source}")]
+    Listen {
+        /// The address that was asked for.
+        bind: std::net::IpAddr,
+        /// The port that was asked for.
+        port: u16,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A subcommand that this build does not have.
+    #[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
+    #[error(
+        "`{command}` is not in this build: it needs the feature `{feature}` \
+         (cargo run --release --features {feature} -- {command})"
+    )]
+    Lacking {
+        /// Its name.
+        command: &'static str,
+        /// The feature of the crate that it needs.
+        feature: &'static str,
+    },
     /// The answer cannot be written to the terminal or pipe.
     #[error("cannot write: {0}")]
     Output(#[from] std::io::Error),
@@ -111,14 +160,22 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(not(feature = "rocksdb"))]
+        Command::Demo(_) => Err(lacking::refused("demo", "rocksdb")),
         #[cfg(feature = "explorer")]
         Command::Explore(args) => explore::run(&args),
+        #[cfg(not(feature = "explorer"))]
+        Command::Explore(_) => Err(lacking::refused("explore", "explorer")),
         #[cfg(feature = "rocksdb")]
         Command::Replay(args) => replay::run(&args),
+        #[cfg(not(feature = "rocksdb"))]
+        Command::Replay(_) => Err(lacking::refused("replay", "rocksdb")),
         #[cfg(feature = "rocksdb")]
         Command::ReplayNode(args) => replay::node::run(&args),
         #[cfg(feature = "rocksdb")]
         Command::Serve(args) => serve::run(&args),
+        #[cfg(not(feature = "rocksdb"))]
+        Command::Serve(_) => Err(lacking::refused("serve", "rocksdb")),
     };
     match outcome {
         Ok(Outcome::Expected) => ExitCode::SUCCESS,

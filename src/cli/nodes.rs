@@ -1,8 +1,12 @@
 //! Nodes of this process: folders, RocksDB, TCP, threads. Does I/O.
 
-use replicheck::engine::{Address, Engine, Settings};
+use replicheck::client::ClientError;
+use replicheck::command::line::LineError;
+use replicheck::engine::{Address, Engine, GivenError, Settings, StartError};
 use replicheck::server::{Config, Server};
+use replicheck::store::StoreError;
 use std::fmt::Display;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -12,6 +16,50 @@ use tokio::runtime::Handle;
 /// Maximum time of a wait; if it takes longer, something other than the choice is wrong.
 pub const LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_micros(200);
+
+/// Why a program or a path could not be run on nodes.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// This machine failed: a folder, a port, a pipe. Nothing is said of what was run: run it again.
+    #[error(transparent)]
+    Machine(#[from] io::Error),
+    /// A node does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A node's store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A node gives its readers nothing.
+    #[error(transparent)]
+    Given(#[from] GivenError),
+    /// A node does not answer its client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A command of a program is no command.
+    #[error(transparent)]
+    Command(#[from] LineError),
+    /// A node, or the process of one, says that it cannot go on, or is gone.
+    #[error("{0}")]
+    Node(String),
+    /// Something did not come within [`LIMIT`].
+    #[error("waited {limit} s for {0}", limit = LIMIT.as_secs())]
+    Late(String),
+    /// Real nodes cannot be told to do this: choose another path, or another choice.
+    #[error("{0}")]
+    NotDriven(String),
+}
+
+impl RunError {
+    /// A path that real nodes cannot be told to take.
+    pub fn not_driven(why: impl Display) -> RunError {
+        RunError::NotDriven(why.to_string())
+    }
+
+    /// A node that cannot go on; in its words.
+    pub fn node(why: impl Display) -> RunError {
+        RunError::Node(why.to_string())
+    }
+}
 
 /// A node with its server.
 pub struct Running {
@@ -23,13 +71,13 @@ pub struct Running {
     _stop: tokio::sync::oneshot::Sender<()>,
 }
 
-/// Starts a node on a free port, as a replica of `master` or as a master. Errors: as text.
-pub fn start(handle: &Handle, settings: Settings, master: Option<SocketAddr>) -> Result<Running, String> {
-    std::fs::create_dir_all(&settings.dir).map_err(in_words)?;
+/// Starts a node on a free port, as a replica of `master` or as a master. Errors: [`RunError`].
+pub fn start(handle: &Handle, settings: Settings, master: Option<SocketAddr>) -> Result<Running, RunError> {
+    std::fs::create_dir_all(&settings.dir)?;
     let master = master.map(|addr| Address { host: addr.ip().to_string(), port: addr.port() });
-    let engine = Engine::start(settings, master).map_err(in_words)?;
+    let engine = Engine::start(settings, master)?;
     let config = Config { port: 0, ..Config::default() };
-    let server = handle.block_on(Server::bind(Arc::clone(&engine), config)).map_err(in_words)?;
+    let server = handle.block_on(Server::bind(Arc::clone(&engine), config))?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let addr = server.local_addr();
     handle.spawn(server.serve(async {
@@ -39,18 +87,13 @@ pub fn start(handle: &Handle, settings: Settings, master: Option<SocketAddr>) ->
 }
 
 /// Polls until `is_so` is true. Errors: it was not true within [`LIMIT`].
-pub fn wait_until(what: impl Display, is_so: impl Fn() -> bool) -> Result<(), String> {
+pub fn wait_until(what: impl Display, is_so: impl Fn() -> bool) -> Result<(), RunError> {
     let since = Instant::now();
     while !is_so() {
         if since.elapsed() > LIMIT {
-            return Err(format!("waited {} s for {what}", LIMIT.as_secs()));
+            return Err(RunError::Late(what.to_string()));
         }
         thread::sleep(POLL);
     }
     Ok(())
-}
-
-/// An error as its text.
-pub fn in_words(error: impl Display) -> String {
-    error.to_string()
 }

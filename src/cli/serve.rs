@@ -115,7 +115,7 @@ fn is_own(master: &Address, bind: IpAddr, port: u16) -> bool {
 
 async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     if let Some(master) = args.replicaof.as_ref().filter(|master| is_own(master, args.bind, args.port)) {
-        return Err(UsageError::Unknown(format!(
+        return Err(UsageError::Refused(format!(
             "a node cannot replicate itself, and --replicaof {master} is this node"
         )));
     }
@@ -126,7 +126,7 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
         tracing::warn!(dir = %args.dir.display(), "the folder is open to other users: chmod 700 closes it");
     }
     let maxclients = descriptors::make_room(args.maxclients, DESCRIPTORS_RESERVED)
-        .map_err(|error| UsageError::Unknown(error.to_string()))?;
+        .map_err(|error| UsageError::Refused(error.to_string()))?;
     let (settings, master) = (settings(args)?, args.replicaof.clone());
     let started = tokio::task::spawn_blocking(move || Engine::start(settings, master)).await;
     let engine =
@@ -142,13 +142,10 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     let bound = Server::bind(Arc::clone(&engine), config).await;
     let server = match bound {
         Ok(server) => server,
-        Err(error) => {
+        Err(source) => {
             // The work of recovery is kept.
             let _ = engine.stop().await;
-            return Err(UsageError::Unknown(format!(
-                "cannot listen on {}:{}: {error}",
-                args.bind, args.port
-            )));
+            return Err(UsageError::Listen { bind: args.bind, port: args.port, source });
         }
     };
     engine.serves_on(server.local_addr().port());

@@ -3,7 +3,7 @@
 //! On a terminal: one line per running task (cell, unique states, states/s, depth) and a bar of finished tasks.
 //! Elsewhere: one line when a task begins, so that a log shows progress.
 
-use super::caught::{Panicked, caught};
+use super::caught::{PanicMessage, Panicked, caught};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use replicheck::models::cost::{rounded, thousands};
 use replicheck::models::judge::Task;
@@ -63,7 +63,7 @@ pub fn run_all(tasks: &[Task]) -> Judged {
         is_terminal: std::io::stderr().is_terminal(),
     };
     let work = &work;
-    let mut done: Vec<(usize, Result<Vec<Row>, String>)> = thread::scope(|scope| {
+    let mut done: Vec<(usize, Result<Vec<Row>, PanicMessage>)> = thread::scope(|scope| {
         let workers: Vec<_> =
             (0..work.running.len()).map(|thread| scope.spawn(move || work.run_some(thread))).collect();
         if work.is_terminal {
@@ -79,7 +79,7 @@ pub fn run_all(tasks: &[Task]) -> Judged {
     for (number, rows) in done {
         match rows {
             Ok(rows) => judged.rows.extend(rows),
-            Err(message) => judged.panicked.push(Panicked {
+            Err(PanicMessage(message)) => judged.panicked.push(Panicked {
                 model: tasks[number].model,
                 choice: tasks[number].choice.clone(),
                 what: "the search".to_owned(),
@@ -98,7 +98,7 @@ fn heaviest_first(tasks: &[Task]) -> Vec<usize> {
 
 impl Work<'_> {
     /// Runs tasks that no other thread has begun, until none is left.
-    fn run_some(&self, thread: usize) -> Vec<(usize, Result<Vec<Row>, String>)> {
+    fn run_some(&self, thread: usize) -> Vec<(usize, Result<Vec<Row>, PanicMessage>)> {
         let mut done = Vec::new();
         loop {
             let begun = self.next.fetch_add(1, Relaxed);

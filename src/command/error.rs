@@ -5,6 +5,7 @@ use crate::store::StoreError;
 
 /// A command that could not be carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommandError {
     /// The client made a mistake. The text is the error reply, with its code first. The command changed
     /// nothing.

@@ -16,6 +16,7 @@ use std::fmt;
 
 /// Why a line cannot be split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum LineError {
     /// A quote is not closed, or its closing quote is not followed by a space.
     #[error("unbalanced quotes")]

@@ -15,6 +15,7 @@ mod error;
 mod fixture;
 mod hash;
 mod keys;
+#[doc(hidden)]
 pub mod line;
 mod number;
 mod options;
@@ -29,6 +30,7 @@ mod view;
 pub use draft::Draft;
 pub use error::CommandError;
 pub(crate) use number::parse_integer;
+#[cfg(feature = "server")]
 pub(crate) use pattern::matches;
 pub use reply::Reply;
 pub use view::{StringValue, View};

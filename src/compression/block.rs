@@ -3,7 +3,9 @@
 //! A block that does not get shorter is stored unchanged. A stored length equal to the length of the block
 //! marks such a block.
 
-use super::{Codec, ZSTD_LEVEL};
+use super::Codec;
+#[cfg(feature = "compression")]
+use super::ZSTD_LEVEL;
 use std::borrow::Cow;
 use std::io;
 
@@ -15,28 +17,37 @@ pub struct Compressor(Compress);
 
 enum Compress {
     None,
+    #[cfg(feature = "compression")]
     Lz4,
+    #[cfg(feature = "compression")]
     Zstd(zstd::bulk::Compressor<'static>),
 }
 
 impl Compressor {
-    /// A compressor for `codec`. Errors: out of memory.
+    /// A compressor for `codec`. Errors: out of memory; `Unsupported` without the feature `compression`.
     pub fn new(codec: Codec) -> io::Result<Compressor> {
         Ok(Compressor(match codec {
             Codec::None => Compress::None,
+            #[cfg(feature = "compression")]
             Codec::Lz4 => Compress::Lz4,
+            #[cfg(feature = "compression")]
             Codec::Zstd => Compress::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
+            #[cfg(not(feature = "compression"))]
+            Codec::Lz4 | Codec::Zstd => return Err(super::lacking(codec)),
         }))
     }
 
     /// The stored bytes of a block: fewer bytes than the block, or the block itself. Errors: out of memory.
     pub fn compress<'a>(&mut self, block: &'a [u8]) -> io::Result<Cow<'a, [u8]>> {
-        let shorter = match &mut self.0 {
-            Compress::None => return Ok(Cow::Borrowed(block)),
-            Compress::Lz4 => lz4_flex::block::compress(block),
-            Compress::Zstd(zstd) => zstd.compress(block)?,
+        let compressed: Option<Vec<u8>> = match &mut self.0 {
+            Compress::None => None,
+            #[cfg(feature = "compression")]
+            Compress::Lz4 => Some(lz4_flex::block::compress(block)),
+            #[cfg(feature = "compression")]
+            Compress::Zstd(zstd) => Some(zstd.compress(block)?),
         };
-        Ok(if shorter.len() < block.len() { Cow::Owned(shorter) } else { Cow::Borrowed(block) })
+        let shorter = compressed.filter(|compressed| compressed.len() < block.len());
+        Ok(shorter.map_or(Cow::Borrowed(block), Cow::Owned))
     }
 }
 
@@ -45,17 +56,23 @@ pub struct Decompressor(Decompress);
 
 enum Decompress {
     None,
+    #[cfg(feature = "compression")]
     Lz4,
+    #[cfg(feature = "compression")]
     Zstd(zstd::bulk::Decompressor<'static>),
 }
 
 impl Decompressor {
-    /// A decompressor for `codec`. Errors: out of memory.
+    /// A decompressor for `codec`. Errors: out of memory; `Unsupported` without the feature `compression`.
     pub fn new(codec: Codec) -> io::Result<Decompressor> {
         Ok(Decompressor(match codec {
             Codec::None => Decompress::None,
+            #[cfg(feature = "compression")]
             Codec::Lz4 => Decompress::Lz4,
+            #[cfg(feature = "compression")]
             Codec::Zstd => Decompress::Zstd(zstd::bulk::Decompressor::new()?),
+            #[cfg(not(feature = "compression"))]
+            Codec::Lz4 | Codec::Zstd => return Err(super::lacking(codec)),
         }))
     }
 
@@ -67,7 +84,9 @@ impl Decompressor {
         }
         let block = match &mut self.0 {
             Decompress::None => stored,
+            #[cfg(feature = "compression")]
             Decompress::Lz4 => lz4_flex::block::decompress(&stored, bytes).map_err(io::Error::other)?,
+            #[cfg(feature = "compression")]
             Decompress::Zstd(zstd) => zstd.decompress(&stored, bytes)?,
         };
         let length = block.len();

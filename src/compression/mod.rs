@@ -6,9 +6,12 @@
 //! | the stream from master to replica | [`stream`]: one stream, flushed after each group, so that no entry waits |
 //!
 //! The work is done by the crates `lz4_flex` and `zstd`. Input may come from a bad disk or a bad peer: decompression uses
-//! no more memory than one block or one window, whatever lengths the input claims.
+//! no more memory than one block or one window, whatever lengths the input claims. Both crates come with the feature
+//! `compression`. Without it the names of the codecs are known, and bytes that one of them made are refused.
 
+#[doc(hidden)]
 pub mod block;
+#[doc(hidden)]
 pub mod stream;
 
 /// A compression method.
@@ -24,6 +27,7 @@ pub enum Codec {
 }
 
 /// The level for `zstd`, which is its own default.
+#[cfg(feature = "compression")]
 const ZSTD_LEVEL: i32 = 3;
 
 impl Codec {
@@ -38,6 +42,13 @@ impl Codec {
             Codec::Zstd => "zstd",
         }
     }
+}
+
+/// What is said of a codec that this build does not have.
+#[cfg(not(feature = "compression"))]
+fn lacking(codec: Codec) -> std::io::Error {
+    let text = format!("{} is not in this build: build it with the feature `compression`", codec.name());
+    std::io::Error::new(std::io::ErrorKind::Unsupported, text)
 }
 
 impl std::str::FromStr for Codec {

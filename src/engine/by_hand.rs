@@ -23,20 +23,34 @@ pub struct Given {
     pub judged_at: Millis,
 }
 
+/// Why readers are given nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GivenError {
+    /// The store cannot be read: the node stops.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state was compacted meanwhile: ask again.
+    #[error("the state was compacted meanwhile")]
+    Compacted,
+    /// The node is stopped, or changes its role.
+    #[error("the node is stopped")]
+    Stopped,
+}
+
 impl<F: Place> Engine<F> {
-    /// The state and the instant that readers are given now. Errors: the store's; the node is stopped.
-    pub fn given(&self) -> Result<Given, StoreError> {
+    /// The state and the instant that readers are given now. Errors: see [`GivenError`].
+    pub fn given(&self) -> Result<Given, GivenError> {
         match self.role() {
             Role::Master(shared) => {
                 let sight = shared.publication.read(shared.clock.moment());
                 Ok(Given { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
             }
             Role::Replica(shared) => {
-                let overtaken = || StoreError::Io("the state was compacted meanwhile".to_owned());
-                let sight = shared.applied.sight().ok_or_else(overtaken)?;
+                let sight = shared.applied.sight().ok_or(GivenError::Compacted)?;
                 Ok(Given { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
             }
-            Role::None => Err(StoreError::Io("the node is stopped".to_owned())),
+            Role::None => Err(GivenError::Stopped),
         }
     }
 

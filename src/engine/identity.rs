@@ -73,6 +73,7 @@ struct Counted {
 
 /// The reason for which an identity file cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// The disk returned an error.
     #[error("cannot read or write the file `node`: {0}")]

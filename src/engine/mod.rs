@@ -34,7 +34,7 @@ mod tail;
 mod ticker;
 mod writer;
 
-pub use by_hand::Given;
+pub use by_hand::{Given, GivenError};
 pub use clock::{Ahead, Clock, HandClock};
 pub use identity::IdentityError;
 pub use node::Engine;
@@ -42,6 +42,7 @@ pub use open::{Folders, OpenError};
 pub use replica::Applied;
 pub use settings::{DESCRIPTORS_RESERVED, Machine, Own, Port, Settings};
 
+pub use crate::apply::pool::Schedule;
 use crate::binlog::Files;
 use crate::command::{Command, Reply};
 use crate::publication::Sight;
@@ -54,6 +55,7 @@ use tokio::sync::watch;
 
 /// The reason for which a node does not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// Its folder cannot be opened.
     #[error(transparent)]

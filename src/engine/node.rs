@@ -1,5 +1,6 @@
 //! Node — the engine as the server calls it, whether it is a master or a replica at the moment.
 
+use super::by_hand::GivenError;
 use super::facts::facts;
 use super::following::{self, Following};
 use super::master::{self, Master};
@@ -12,8 +13,8 @@ use crate::client::served::{self, Served};
 use crate::command::Command;
 use crate::server::room::{Replies, Room};
 use crate::server::{Facts, Node, Refused, Seat};
+use crate::store::Dump;
 use crate::store::rocksdb::RocksStore;
-use crate::store::{Dump, StoreError};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Mutex, lock};
 use crate::time::{Elapsed, Millis};
@@ -105,9 +106,9 @@ impl<F: Place> Engine<F> {
         &self.failure
     }
 
-    /// Everything that is stored, as readers see it now, dead keys included. Cost: O(records). Errors: the store's; the
-    /// node is stopped.
-    pub fn dump(&self) -> Result<Dump, StoreError> {
+    /// Everything that is stored, as readers see it now, dead keys included. Cost: O(records). Errors: as of
+    /// [`Engine::given`].
+    pub fn dump(&self) -> Result<Dump, GivenError> {
         self.given().map(|given| given.stored)
     }
 

@@ -73,6 +73,7 @@ impl Folders<Disk> {
 
 /// The reason for which a folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// The folder cannot be created or read.
     #[error("cannot open the folder: {0}")]

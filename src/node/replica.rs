@@ -16,6 +16,7 @@
 
 use crate::binlog::Lsn;
 use crate::expiry::{Clocks, ExpiryPolicy, LogTime, Reading, Removal};
+use crate::invariant;
 use crate::time::{Elapsed, Millis, Moment};
 use std::collections::VecDeque;
 
@@ -166,6 +167,7 @@ impl Replica {
 
     /// Notes that all entries up to `lsn` are applied, and that readers see them from now on.
     pub fn publish(&mut self, lsn: Lsn) {
+        debug_assert!(invariant::published_in_order(self.published, lsn), "{} after {}", lsn, self.published);
         self.published = lsn;
         self.hear_what_is_due();
         self.take_offsets_that_are_due();
@@ -224,7 +226,9 @@ impl Replica {
     /// Log time when the elapsed clock says `now`.
     pub fn log_time(&self, now: Elapsed) -> Reading {
         let reading = self.log_time.read(now, self.limit_ms, self.next_time());
-        Reading { time: self.bounded(reading.time), ..reading }
+        let reading = Reading { time: self.bounded(reading.time), ..reading };
+        debug_assert!(invariant::judged_at_what_is_seen(self.heard(), reading.time), "{reading:?}");
+        reading
     }
 
     /// The instant by which readers judge at `now`. `told`: the latest instant by which a reader was answered.

@@ -86,6 +86,7 @@ pub struct Progress {
 
 /// The reason for which a feed ended. The connection is closed; the replica may connect again.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FeedError {
     /// The connection ended.
     #[error(transparent)]

@@ -258,6 +258,7 @@ impl Resume {
 
 /// The reason for which a replica cannot resume. The text is the error reply, without the `-`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The command is not a valid hello; the invalid part.
     #[error("ERR rcsync: invalid {0}")]

@@ -14,11 +14,18 @@
 //! The master sends as fast as TCP accepts it. A replica that cannot keep up stops reading, and there is no other flow
 //! control. A full sync is deliberately not built yet: a replica that cannot resume is refused.
 
+#[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod feed;
 pub mod handshake;
+#[doc(hidden)]
 pub mod lag;
+#[doc(hidden)]
 pub mod order;
+#[cfg(feature = "server")]
+#[doc(hidden)]
 pub mod session;
+#[doc(hidden)]
 pub mod wire;
 
 use crate::binlog::Lsn;

@@ -74,6 +74,7 @@ impl Stop {
 
 /// The reason for which a session ended.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum End {
     /// It was ended on request.
     #[error("stopped")]

@@ -42,6 +42,7 @@ pub enum Downstream {
 /// The reason for which bytes are not a message that may come next. The connection is closed, and everything received
 /// before remains valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WireError {
     /// The bytes are not a valid entry.
     #[error(transparent)]

@@ -13,25 +13,31 @@
 //! together (`connection`, [`room`]).
 
 mod asked;
-pub mod client_command;
+mod client_command;
 mod clients;
-pub mod config;
+mod config;
 mod connection;
 mod describe;
+#[doc(hidden)]
 pub mod descriptors;
+#[doc(hidden)]
 pub mod facts;
-pub mod info;
+mod info;
 mod node;
 mod output;
 mod protected;
+#[doc(hidden)]
 pub mod reply;
+#[doc(hidden)]
 pub mod request;
+#[doc(hidden)]
 pub mod room;
+#[doc(hidden)]
 pub mod session;
 mod table;
 
 pub use clients::{REPLICAS_MAX, Seat};
-pub use config::Config;
+pub use config::{Config, OutputLimit};
 pub use facts::Facts;
 pub use node::{Node, Refused};
 

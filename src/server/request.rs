@@ -46,6 +46,7 @@ impl Default for Limits {
 
 /// The reason for which a connection cannot be read any further. The text is sent to the client after `ERR `.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProtocolError {
     /// The length of an array is not a number, or is greater than 2147483647.
     #[error("Protocol error: invalid multibulk length")]

@@ -5,10 +5,13 @@
 //! work on exactly the bytes that RocksDB holds.
 
 mod dump;
+#[doc(hidden)]
 pub mod gate;
 pub mod key;
 pub mod memory;
+#[doc(hidden)]
 pub mod overlay;
+#[doc(hidden)]
 pub mod record;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
@@ -20,6 +23,7 @@ use std::ops::ControlFlow;
 
 /// An error of a store. The node stops after it: a write that may or may not have happened cannot be skipped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The store's own I/O failed.
     #[error("store i/o failed: {0}")]

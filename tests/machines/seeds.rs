@@ -51,13 +51,9 @@ fn failed(seed: u64) -> String {
 #[test]
 fn failed_property_run_by_its_last_line_fails_alike() {
     let text = failed(5);
+    let features = crate::seed::features();
     let again =
-        "cargo test --no-default-features --test machines -- --exact machines::seeds::prop_seed_child_fails";
-    let again = if cfg!(feature = "rocksdb") {
-        again.replace(" --no-default-features", "")
-    } else {
-        again.to_owned()
-    };
+        format!("cargo test{features} --test machines -- --exact machines::seeds::prop_seed_child_fails");
     let line =
         text.lines().find(|line| line.starts_with("run it again: ")).unwrap_or_else(|| panic!("{text}"));
     assert!(line.ends_with(&format!("{VARIABLE}=5 {again}")), "{text}");

@@ -93,10 +93,25 @@ pub fn again(seed: u64, instead: &[(&str, u64)]) -> String {
     command(&settings, thread::current().name())
 }
 
+/// The options of cargo that build this binary as it is.
+pub fn features() -> String {
+    let there = [
+        ("server", cfg!(feature = "server")),
+        ("compression", cfg!(feature = "compression")),
+        ("explorer", cfg!(feature = "explorer")),
+    ];
+    let names: Vec<&str> = there.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| *name).collect();
+    match (cfg!(feature = "rocksdb"), names.is_empty()) {
+        (true, _) => String::new(),
+        (false, true) => " --no-default-features".to_owned(),
+        (false, false) => format!(" --no-default-features --features {}", names.join(",")),
+    }
+}
+
 /// The command that runs one test of this binary.
 fn command(settings: &BTreeMap<&str, u64>, test: Option<&str>) -> String {
     let settings: String = settings.iter().map(|(name, number)| format!("{name}={number} ")).collect();
-    let features = if cfg!(feature = "rocksdb") { "" } else { " --no-default-features" };
+    let features = features();
     // The thread has another name if libtest did not start it for a test; then the command runs all tests of the binary.
     let test = test.filter(|name| name.contains("::")).map(|name| format!(" -- --exact {name}"));
     let binary = env!("CARGO_CRATE_NAME");

@@ -1,7 +1,7 @@
 //! Limits on what a client may use: connections, bytes of a request, bytes of waiting replies, time.
 
 use super::harness::{PATIENCE, Running};
-use replicheck::server::config::OutputLimit;
+use replicheck::server::OutputLimit;
 use replicheck::server::request::Limits;
 use replicheck::server::{Config, REPLICAS_MAX};
 

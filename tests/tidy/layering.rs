@@ -17,7 +17,7 @@ pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/replication/session.rs", "reads and writes of a socket that end when they are told to"),
     (
         "src/sync.rs",
-        "the only import of threads, locks and atomics: std, loom and shuttle change places here",
+        "threads, locks and atomics of what loom and shuttle explore: they change places with std here",
     ),
     ("src/store/rocksdb/", "the store on disk"),
     ("src/binlog/segment", "the segment files, behind a file trait"),
@@ -30,6 +30,22 @@ pub const IO_PLACES: &[(&str, &str)] = &[
         "a node as it runs: folder, threads, clock, randomness; everything it decides is decided elsewhere",
     ),
     ("src/trace.rs", "one JSON line a step, into a file"),
+];
+
+/// Files that are built for loom and shuttle, too (`tests/threads_loom.rs`, `tests/threads_shuttle.rs`).
+const EXPLORED: &[&str] = &["src/apply/pool/", "src/handover.rs", "src/publication.rs", "src/queue.rs"];
+
+/// What only `crate::sync` may give them. Not `Arc`: what is only read needs no exploring.
+const ONLY_BY_SYNC: &[&str] = &[
+    "std::thread",
+    "std::sync::*",
+    "std::sync::atomic",
+    "std::sync::Mutex",
+    "std::sync::MutexGuard",
+    "std::sync::Condvar",
+    "std::sync::RwLock",
+    "std::sync::OnceLock",
+    "std::sync::mpsc",
 ];
 
 /// Files that may have a hash map, with the reason why its order is never visible.
@@ -143,6 +159,21 @@ pub fn layering(path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
+/// The paths of std in an explored file that loom and shuttle could not replace.
+pub fn explored(path: &str, text: &str) -> Vec<Finding> {
+    if !EXPLORED.iter().any(|place| path.starts_with(place)) {
+        return Vec::new();
+    }
+    let named = paths(&blanked(text, Keep::Code));
+    let wrong = named.iter().filter(|named| ONLY_BY_SYNC.iter().any(|pattern| named.names(pattern)));
+    wrong
+        .map(|named| {
+            let what = format!("`{}` in a file that loom and shuttle explore", named.segments.join("::"));
+            finding(path, named.line, what, "import it from crate::sync")
+        })
+        .collect()
+}
+
 /// The uses of clocks in a file that are not allowed there.
 pub fn clocks(path: &str, text: &str) -> Vec<Finding> {
     let is_in = |places: &[(&str, &str)]| places.iter().any(|(place, _)| path.starts_with(place));
@@ -170,6 +201,21 @@ pub fn clocks(path: &str, text: &str) -> Vec<Finding> {
         }
     }
     findings
+}
+
+#[test]
+fn explored_file_that_names_a_lock_of_std_is_reported() {
+    for bad in ["use std::sync::{Arc, Mutex};", "std::thread::spawn(f);", "use std::sync::atomic::AtomicU64;"]
+    {
+        let lines: Vec<usize> =
+            explored("src/queue.rs", &format!("\n{bad}")).iter().map(|f| f.line).collect();
+        assert_eq!(lines, [2], "{bad}");
+        assert_eq!(explored("src/engine/reads.rs", bad), []);
+    }
+    assert_eq!(
+        explored("src/apply/pool/mod.rs", "use std::sync::Arc; use crate::sync::{Mutex, thread};"),
+        []
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::io;
 
 /// An error of the segment files.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SegmentError {
     /// An I/O error, and the log is unchanged: the caller refuses the write, and may try again.
     #[error("cannot {doing} {file}: {source}")]
@@ -86,6 +87,7 @@ pub enum SegmentError {
 
 /// The damage of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Damage {
     /// They are not an entry.
     #[error(transparent)]

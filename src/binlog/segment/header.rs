@@ -36,6 +36,7 @@ pub(super) struct Header {
 
 /// The reason why bytes are not a segment's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HeaderError {
     /// They do not begin like a header, or end too early.
     #[error("not the header of a segment")]

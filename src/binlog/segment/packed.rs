@@ -31,6 +31,7 @@ const CHECKSUM_BYTES: usize = 4;
 
 /// The reason why a packed segment cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PackedError {
     /// The version is unknown.
     #[error("unknown version {0} of a packed segment")]

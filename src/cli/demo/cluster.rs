@@ -2,7 +2,7 @@
 
 use super::delay::delayed;
 use super::scenario::{Choice, Scenario};
-use crate::cli::nodes::{LIMIT, in_words, start, wait_until};
+use crate::cli::nodes::{LIMIT, RunError, start, wait_until};
 use replicheck::apply::pool::{Outcome, Schedule};
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::line;
@@ -38,10 +38,10 @@ impl Shown {
 }
 
 /// Runs the scenario's program on a master with this choice, and waits for its replica. `folder` must be empty.
-/// Errors: as text.
-pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice) -> Result<Shown, String> {
+/// Errors: [`RunError`].
+pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice) -> Result<Shown, RunError> {
     let master = start(handle, settings(&folder.join("master"), choice), None)?;
-    let to_master = delayed(master.addr, scenario.delay).map_err(in_words)?;
+    let to_master = delayed(master.addr, scenario.delay)?;
     let ahead = Ahead::default();
     let follows = Settings {
         schedule: Schedule::Held(scenario.holds.clone()),
@@ -51,21 +51,21 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
         ..settings(&folder.join("replica"), choice)
     };
     let replica = start(handle, follows, Some(to_master))?;
-    let mut client = Client::connect(&master.addr.to_string(), LIMIT).map_err(in_words)?;
+    let mut client = Client::connect(&master.addr.to_string(), LIMIT)?;
     for text in scenario.program {
-        let argv = line::split(text.as_bytes()).map_err(in_words)?;
-        if let OwnedFrame::Error(error) = client.call(&argv).map_err(in_words)? {
-            return Err(format!("{text}: {error}"));
+        let argv = line::split(text.as_bytes())?;
+        if let OwnedFrame::Error(error) = client.call(&argv)? {
+            return Err(RunError::Node(format!("{text}: {error}")));
         }
     }
     // The store is read now and not later: once the counter is dead, the master removes it.
     let shown = |engine: &Engine| {
-        let given = engine.given().map_err(in_words)?;
+        let given = engine.given()?;
         let mut shown = given.stored;
         if scenario.sets_ahead_ms.is_some() {
             shown.retain(|_, stored| !stored.is_dead(given.judged_at));
         }
-        Ok::<Dump, String>(shown)
+        Ok::<Dump, RunError>(shown)
     };
     let stored = shown(&master.engine)?;
     let last = master.engine.facts().progress.applied;
@@ -79,7 +79,7 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
     let schedule_kept =
         (!holds.is_empty()).then(|| holds.iter().all(|(_, outcome)| *outcome == Outcome::Kept));
     for node in [replica, master] {
-        node.engine.stop_now()?;
+        node.engine.stop_now().map_err(RunError::Node)?;
     }
     Ok(Shown { choice, master: stored, replica: received, reads, schedule_kept })
 }
@@ -94,9 +94,9 @@ fn reads(
     replica: &Dump,
     master_at: SocketAddr,
     replica_at: SocketAddr,
-) -> Result<Vec<(String, String, String)>, String> {
+) -> Result<Vec<(String, String, String)>, RunError> {
     let mut clients = [master_at, replica_at]
-        .map(|at| Client::connect(&at.to_string(), LIMIT).map_err(in_words))
+        .map(|at| Client::connect(&at.to_string(), LIMIT))
         .into_iter()
         .collect::<Result<Vec<_>, _>>()?;
     let mut keys: Vec<_> = master.keys().chain(replica.keys()).collect();
@@ -108,7 +108,7 @@ fn reads(
             let argv = [command.as_bytes(), &key.name];
             let answers = clients
                 .iter_mut()
-                .map(|client| client.call(&argv).map(|reply| shown(&reply)).map_err(in_words))
+                .map(|client| client.call(&argv).map(|reply| shown(&reply)))
                 .collect::<Result<Vec<_>, _>>()?;
             if let [master, replica] = answers.as_slice() {
                 reads.push((format!("{command} {key}"), master.clone(), replica.clone()));

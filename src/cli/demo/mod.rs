@@ -6,6 +6,7 @@ mod delay;
 mod print;
 mod scenario;
 
+use super::nodes::RunError;
 use super::{Outcome, UsageError, check, paint};
 use cluster::Shown;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -106,8 +107,8 @@ fn show_all(handle: &Handle, folder: &Path, scenario: &Scenario) -> Result<Vec<S
         threads
             .into_iter()
             .map(|(choice, thread)| {
-                let outcome = thread.join().unwrap_or_else(|_| Err("it panicked".to_owned()));
-                outcome.map_err(|reason| UsageError::Unknown(format!("{}: {reason}", choice.name)))
+                let outcome = thread.join().unwrap_or_else(|_| Err(RunError::node("it panicked")));
+                outcome.map_err(|reason| UsageError::Refused(format!("{}: {reason}", choice.name)))
             })
             .collect()
     });
@@ -117,7 +118,7 @@ fn show_all(handle: &Handle, folder: &Path, scenario: &Scenario) -> Result<Vec<S
 
 /// The model's shortest counterexample for the scenario's program under this choice.
 fn counterexample(scenario: &Scenario, choice: Choice, width: u16) -> Result<String, UsageError> {
-    let wrong = |error: String| UsageError::Unknown(error);
+    let wrong = |error: String| UsageError::Refused(error);
     let lines = scenario.program.join("\n");
     let program = program::parse(lines.as_bytes()).map_err(|error| wrong(error.to_string()))?;
     let model = Some(scenario.model);

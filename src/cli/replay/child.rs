@@ -1,8 +1,8 @@
 //! A replica in a separate process, as seen by the process that gives it orders. Does I/O: processes, pipes, a thread.
 
 use super::wire::{Answer, Order, Seen};
-use crate::cli::nodes::{LIMIT, in_words};
-use std::io::{BufRead, BufReader, Write};
+use crate::cli::nodes::{LIMIT, RunError};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{self, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -17,20 +17,20 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts the process, and waits for its first answer. Errors: as text; the process did not start, or did not answer
+    /// Starts the process, and waits for its first answer. Errors: [`RunError`]; the process did not start, or did not answer
     /// in time.
-    pub fn start(command: &mut Command) -> Result<(Child, Seen), String> {
+    pub fn start(command: &mut Command) -> Result<(Child, Seen), RunError> {
         let child = Child::spawn(command, LIMIT)?;
         let seen = child.answer()?;
         Ok((child, seen))
     }
 
-    fn spawn(command: &mut Command, limit: Duration) -> Result<Child, String> {
+    fn spawn(command: &mut Command, limit: Duration) -> Result<Child, RunError> {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let wrong = |error| format!("the replica's process does not start: {error}");
+        let wrong = |error| RunError::Node(format!("the replica's process does not start: {error}"));
         let mut process = command.spawn().map_err(wrong)?;
         let pipes = process.stdin.take().zip(process.stdout.take());
-        let (stdin, stdout) = pipes.ok_or("the replica's process has no pipes")?;
+        let (stdin, stdout) = pipes.ok_or_else(|| RunError::node("the replica's process has no pipes"))?;
         let (send, answers) = channel();
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
@@ -42,40 +42,47 @@ impl Child {
         Ok(Child { process, stdin, answers, limit })
     }
 
-    /// Sends an order, and waits for the answer. Errors: as text; the error in the answer, or no answer in
+    /// Sends an order, and waits for the answer. Errors: [`RunError`]; the error in the answer, or no answer in
     /// time.
-    pub fn tell(&self, order: &Order) -> Result<Seen, String> {
+    pub fn tell(&self, order: &Order) -> Result<Seen, RunError> {
         self.say(order)?;
         self.answer()
     }
 
-    fn say(&self, order: &Order) -> Result<(), String> {
-        let line = serde_json::to_string(order).map_err(in_words)? + "\n";
-        (&self.stdin).write_all(line.as_bytes()).map_err(|_| "the replica's process has ended".to_owned())
+    fn say(&self, order: &Order) -> Result<(), RunError> {
+        let line = serde_json::to_string(order).map_err(io::Error::from)? + "\n";
+        (&self.stdin).write_all(line.as_bytes()).map_err(|_| RunError::node("the replica's process is gone"))
     }
 
-    fn answer(&self) -> Result<Seen, String> {
+    fn answer(&self) -> Result<Seen, RunError> {
         let line = self.answers.recv_timeout(self.limit).map_err(|error| match error {
             RecvTimeoutError::Timeout => {
-                format!("the replica's process did not answer within {:?}", self.limit)
+                RunError::Node(format!("the replica's process did not answer within {:?}", self.limit))
             }
-            RecvTimeoutError::Disconnected => "the replica's process ended without an answer".to_owned(),
+            RecvTimeoutError::Disconnected => RunError::node("the replica's process ended without an answer"),
         })?;
-        let answer: Answer = serde_json::from_str(&line)
-            .map_err(|error| format!("the replica's process sent an invalid answer: {error}"))?;
-        answer.map(Seen::from)
+        let answer: Answer = serde_json::from_str(&line).map_err(|error| {
+            RunError::Node(format!("the replica's process sent an invalid answer: {error}"))
+        })?;
+        answer.map(Seen::from).map_err(RunError::Node)
     }
 
-    /// Makes the process abort, and waits until it has ended. Errors: as text; it ended in another way, or did
-    /// not end in time.
-    pub fn abort(mut self) -> Result<(), String> {
+    /// Makes the process abort, and waits until it has ended. Errors: [`RunError`]; it ended in another way, or did not end in
+    /// time.
+    pub fn abort(mut self) -> Result<(), RunError> {
         self.say(&Order::Abort)?;
         match self.answers.recv_timeout(self.limit) {
             Err(RecvTimeoutError::Disconnected) => {}
-            _ => return Err(format!("the replica's process did not abort within {:?}", self.limit)),
+            _ => {
+                let text = format!("the replica's process did not abort within {:?}", self.limit);
+                return Err(RunError::Node(text));
+            }
         }
-        let status = self.process.wait().map_err(in_words)?;
-        if is_abort(status) { Ok(()) } else { Err(format!("the replica's process did not abort: {status}")) }
+        let status = self.process.wait()?;
+        if is_abort(status) {
+            return Ok(());
+        }
+        Err(RunError::Node(format!("the replica's process did not abort: {status}")))
     }
 }
 
@@ -111,21 +118,29 @@ mod tests {
     fn child_that_does_not_answer_is_an_error_in_time() {
         let child = of("exec sleep 600");
         let error = child.tell(&Order::Look).expect_err("it sleeps");
-        assert_eq!(error, "the replica's process did not answer within 300ms");
-        assert!(child.abort().expect_err("it sleeps").contains("did not abort within 300ms"));
+        assert_eq!(error.to_string(), "the replica's process did not answer within 300ms");
+        assert!(child.abort().expect_err("it sleeps").to_string().contains("did not abort within 300ms"));
     }
 
     #[test]
     fn child_that_ends_is_an_error() {
-        assert!(of("read line").tell(&Order::Look).expect_err("it ends").contains("ended without an answer"));
+        assert!(
+            of("read line")
+                .tell(&Order::Look)
+                .expect_err("it ends")
+                .to_string()
+                .contains("ended without an answer")
+        );
         let error = of("read line; exit 0").abort().expect_err("it ends, and does not abort");
-        assert!(error.contains("did not abort: exit status: 0"), "{error}");
+        assert!(error.to_string().contains("did not abort: exit status: 0"), "{error}");
     }
 
     #[test]
     fn child_that_answers_something_else_is_an_error() {
-        assert!(of("cat").tell(&Order::Look).expect_err("an echo").contains("sent an invalid answer"));
+        assert!(
+            of("cat").tell(&Order::Look).expect_err("an echo").to_string().contains("sent an invalid answer")
+        );
         let refusal = of(r#"echo '{"Err":"no room"}'; cat"#).tell(&Order::Look);
-        assert_eq!(refusal, Err("no room".to_owned()));
+        assert_eq!(refusal.expect_err("it refuses").to_string(), "no room");
     }
 }

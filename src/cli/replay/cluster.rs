@@ -2,7 +2,7 @@
 
 use super::link::{Link, Message};
 use super::replica::{Apart, Replica};
-use crate::cli::nodes::{self, LIMIT, Running, in_words, wait_until};
+use crate::cli::nodes::{self, LIMIT, RunError, Running, wait_until};
 use replicheck::apply::pool::{PoolState, Schedule};
 use replicheck::binlog::Lsn;
 use replicheck::client::{Client, OwnedFrame};
@@ -61,12 +61,12 @@ pub struct Cluster {
 
 impl Cluster {
     /// Starts both nodes with empty folders in `folder`. They are connected, and no message is in transit.
-    /// Errors: as text.
-    pub fn start(handle: &Handle, folder: &Path, setup: Setup) -> Result<Cluster, String> {
+    /// Errors: [`RunError`].
+    pub fn start(handle: &Handle, folder: &Path, setup: Setup) -> Result<Cluster, RunError> {
         let Setup { choice, workers, kind, replica_clock, clock } = setup;
         let settings = |name: &str, clock: &HandClock| settings(choice, workers, &folder.join(name), clock);
         let master = nodes::start(handle, settings("master", &clock), None)?;
-        let link = Link::before(master.addr).map_err(in_words)?;
+        let link = Link::before(master.addr)?;
         let here = |schedule| {
             let settings = Settings { schedule, ..settings("replica", &replica_clock) };
             nodes::start(handle, settings, Some(link.addr)).map(Replica::Here)
@@ -85,15 +85,15 @@ impl Cluster {
         wait_until("the link", || replica.log_time().map_or(true, |time| time >= START))?;
         replica.look()?;
         link.hold();
-        let client = Client::connect(&master.addr.to_string(), LIMIT).map_err(in_words)?;
+        let client = Client::connect(&master.addr.to_string(), LIMIT)?;
         Ok(Cluster { master, replica, link, clock, replica_clock, client })
     }
 
     /// A client sends a command to the master. Returns the entries that result, which are now in transit, and the error
-    /// reply, if any. Errors: as text.
-    pub fn send(&mut self, command: &Command) -> Result<(Vec<Lsn>, Option<String>), String> {
+    /// reply, if any. Errors: [`RunError`].
+    pub fn send(&mut self, command: &Command) -> Result<(Vec<Lsn>, Option<String>), RunError> {
         let before = self.last();
-        let error = match self.client.call(command.argv()).map_err(in_words)? {
+        let error = match self.client.call(command.argv())? {
             OwnedFrame::Error(error) => Some(error.to_string()),
             _ => None,
         };
@@ -101,7 +101,7 @@ impl Cluster {
     }
 
     /// The entries after `before`, which are now in transit.
-    pub fn sent_since(&self, before: Lsn) -> Result<Vec<Lsn>, String> {
+    pub fn sent_since(&self, before: Lsn) -> Result<Vec<Lsn>, RunError> {
         let last = self.last();
         if last > before {
             self.link.wait_for(Message::Entry(last))?;
@@ -121,12 +121,12 @@ impl Cluster {
     }
 
     /// The replica's workers. Errors: they have stopped.
-    pub fn pool(&self) -> Result<PoolState, String> {
+    pub fn pool(&self) -> Result<PoolState, RunError> {
         self.replica.pool()
     }
 
-    /// Makes the replica abort. Returns its store as left on disk, and the marker in it. Errors: as text.
-    pub fn kill_replica(&mut self) -> Result<(Dump, Lsn), String> {
+    /// Makes the replica abort. Returns its store as left on disk, and the marker in it. Errors: [`RunError`].
+    pub fn kill_replica(&mut self) -> Result<(Dump, Lsn), RunError> {
         self.replica.apart()?.kill()?;
         // Until the master has noticed, it may send on the link to the replica that has ended.
         wait_until("the master to drop its replica", || match self.master.engine.facts().role {
@@ -137,8 +137,8 @@ impl Cluster {
     }
 
     /// Starts the replica again on its folder and waits until it lets readers in; then the link is held again.
-    /// Errors: as text.
-    pub fn restart_replica(&mut self) -> Result<(), String> {
+    /// Errors: [`RunError`].
+    pub fn restart_replica(&mut self) -> Result<(), RunError> {
         self.link.release();
         self.replica.apart()?.restart()?;
         let is_open = || self.replica.look().map_or(true, |seen| seen.lets_readers_in);
@@ -149,12 +149,12 @@ impl Cluster {
     }
 
     /// The states that readers of both nodes are given.
-    pub fn given(&self) -> Result<[Given; 2], String> {
-        Ok([self.master.engine.given().map_err(in_words)?, self.replica.given()?])
+    pub fn given(&self) -> Result<[Given; 2], RunError> {
+        Ok([self.master.engine.given()?, self.replica.given()?])
     }
 
     /// Waits until the replica's log time is this.
-    pub fn wait_for_time(&self, time: Millis) -> Result<(), String> {
+    pub fn wait_for_time(&self, time: Millis) -> Result<(), RunError> {
         wait_until("a heartbeat", || self.replica.log_time().map_or(true, |heard| heard >= time))?;
         self.replica.log_time().map(|_| ())
     }

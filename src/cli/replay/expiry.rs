@@ -3,7 +3,7 @@
 use super::Ran;
 use super::cluster::{Cluster, Kind, Setup};
 use super::link::Message;
-use crate::cli::nodes::wait_until;
+use crate::cli::nodes::{RunError, wait_until};
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
 use replicheck::effect::{Key, KeySet};
@@ -50,7 +50,7 @@ pub type Told = (Order, [Dump; 2]);
 pub fn orders(
     model: &ExpiryModel,
     path: &[Taken<expiry::State, Action>],
-) -> Result<(Vec<Told>, i64), String> {
+) -> Result<(Vec<Told>, i64), RunError> {
     let mut orders = Vec::new();
     for (before, action, after) in path {
         let order = match *action {
@@ -65,12 +65,11 @@ pub fn orders(
                 Order::ReplicaRemoves(ExpiryModel::nth_key(model.replica_dump(before.replica), n))
             }
             Action::Apply | Action::Publish => {
-                return Err(
-                    "a node publishes what it applies at once, so the path cannot be replayed".to_owned()
-                );
+                let why = "a node publishes what it applies at once, so the path cannot be driven";
+                return Err(RunError::not_driven(why));
             }
             Action::LinkDown | Action::LinkUp => {
-                return Err("in the path the link goes down, which cannot be replayed".to_owned());
+                return Err(RunError::not_driven("the path has a link that goes down: that is not replayed"));
             }
         };
         let stored = [model.master_dump(after.master).clone(), model.replica_dump(after.replica).clone()];
@@ -80,14 +79,14 @@ pub fn orders(
 }
 
 /// Runs the orders on nodes of `choice`. `is_recorded`: the orders are those of its own path, so both nodes
-/// must store the same as in the model. Errors: as text.
+/// must store the same as in the model. Errors: [`RunError`].
 pub fn run(
     handle: &Handle,
     folder: &Path,
     experiment: &Experiment,
     choice: Choice,
     (orders, skew_ms, is_recorded): (&[Told], i64, bool),
-) -> Result<Ran, String> {
+) -> Result<Ran, RunError> {
     let start = experiment.start();
     let clock = HandClock::new(start);
     let replica_clock = match choice.fault() {
@@ -140,7 +139,7 @@ struct Readers {
 }
 
 impl Run {
-    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+    fn carry_out(&mut self, order: &Order) -> Result<(), RunError> {
         match order {
             Order::Send(command) => self.send(command),
             Order::Pass(ms) => {
@@ -160,7 +159,7 @@ impl Run {
             }
             Order::MasterRemoves(key) => {
                 let before = self.cluster.last();
-                self.cluster.master.engine.remove(key)?;
+                self.cluster.master.engine.remove(key).map_err(RunError::Node)?;
                 let lsns = self.cluster.sent_since(before)?;
                 self.readers.sent(&self.cluster, None, &lsns)?;
                 self.look(Some(Lane::Master), format!("removes {key} if it is dead{}", logged(&lsns)))
@@ -175,7 +174,7 @@ impl Run {
         }
     }
 
-    fn send(&mut self, command: &Command) -> Result<(), String> {
+    fn send(&mut self, command: &Command) -> Result<(), RunError> {
         let (lsns, error) = self.cluster.send(command)?;
         self.readers.sent(&self.cluster, Some(command), &lsns)?;
         let answered = error.map(|error| format!(" (answered: {error})")).unwrap_or_default();
@@ -183,7 +182,7 @@ impl Run {
     }
 
     /// Whether there was anything to deliver.
-    fn deliver(&mut self) -> Result<bool, String> {
+    fn deliver(&mut self) -> Result<bool, RunError> {
         let what = match self.cluster.link.deliver()? {
             None => return Ok(false),
             Some(Message::Entry(lsn)) => {
@@ -202,7 +201,7 @@ impl Run {
     }
 
     /// Readers of both nodes read, and the results are judged.
-    fn look(&mut self, lane: Option<Lane>, what: String) -> Result<(), String> {
+    fn look(&mut self, lane: Option<Lane>, what: String) -> Result<(), RunError> {
         let [master, replica] = self.cluster.given()?;
         self.readers.look(&self.cluster, &master, &replica);
         let sees = visible(&replica.stored, replica.judged_at);
@@ -219,7 +218,7 @@ impl Run {
         Ok(())
     }
 
-    fn compare(&mut self, number: usize, expected: &[Dump; 2]) -> Result<(), String> {
+    fn compare(&mut self, number: usize, expected: &[Dump; 2]) -> Result<(), RunError> {
         let given = self.cluster.given()?;
         for ((given, expected), who) in given.iter().zip(expected).zip(["master", "replica"]) {
             if given.stored != *expected {
@@ -247,10 +246,10 @@ impl Readers {
     }
 
     /// Records what the entries wrote. The last entry of a command is its own; the others remove dead keys.
-    fn sent(&mut self, cluster: &Cluster, command: Option<&Command>, lsns: &[Lsn]) -> Result<(), String> {
+    fn sent(&mut self, cluster: &Cluster, command: Option<&Command>, lsns: &[Lsn]) -> Result<(), RunError> {
         let [master, _] = cluster.given()?;
         for lsn in lsns {
-            let entry = cluster.link.entry(*lsn).ok_or("the entry was not sent")?;
+            let entry = cluster.link.entry(*lsn).ok_or_else(|| RunError::node("the entry was not sent"))?;
             let keys = match command {
                 Some(command) if lsns.last() == Some(lsn) => wrote(command, &entry),
                 _ => entry.keys().into_owned(),

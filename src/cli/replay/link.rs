@@ -7,7 +7,7 @@
 //! Before [`Link::hold`], and again after [`Link::release`], everything passes. While the link is held, a heartbeat
 //! without news is dropped (each side repeats itself once a second).
 
-use crate::cli::nodes::{LIMIT, in_words};
+use crate::cli::nodes::{LIMIT, RunError};
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::replication::wire::{Downstream, Incoming, decode_downstream};
 use replicheck::time::Millis;
@@ -89,7 +89,7 @@ impl Link {
     }
 
     /// Waits until `message` has been sent. Errors: it was not.
-    pub fn wait_for(&self, message: Message) -> Result<(), String> {
+    pub fn wait_for(&self, message: Message) -> Result<(), RunError> {
         let was_sent = |under_way: &UnderWay| match message {
             Message::Entry(lsn) => under_way.entries.contains_key(&lsn),
             Message::Heartbeat(time) => under_way.time >= time,
@@ -100,15 +100,15 @@ impl Link {
             .came
             .wait_timeout_while(self.shared.lock(), LIMIT, waits)
             .unwrap_or_else(PoisonError::into_inner);
-        if was_sent(&under_way) { Ok(()) } else { Err(format!("{message:?} was not sent")) }
+        if was_sent(&under_way) { Ok(()) } else { Err(RunError::Node(format!("{message:?} was not sent"))) }
     }
 
     /// Delivers the oldest message in transit; `None`: there is none. Errors: the replica is not connected.
-    pub fn deliver(&self) -> Result<Option<Message>, String> {
+    pub fn deliver(&self) -> Result<Option<Message>, RunError> {
         let mut under_way = self.shared.lock();
         let Some((message, bytes)) = under_way.messages.pop_front() else { return Ok(None) };
-        let near = under_way.near.as_mut().ok_or("the replica is not connected")?;
-        near.write_all(&bytes).map_err(in_words)?;
+        let near = under_way.near.as_mut().ok_or_else(|| RunError::node("the replica is not connected"))?;
+        near.write_all(&bytes)?;
         Ok(Some(message))
     }
 

@@ -13,6 +13,7 @@ mod replica;
 mod wire;
 
 use super::check::{self, create};
+use super::nodes::RunError;
 use super::{Outcome, UsageError, paint, watch};
 use indicatif::{ProgressBar, ProgressStyle};
 use replicheck::models::catalogue::{self, Bug, Case, Cell, Judgement};
@@ -175,12 +176,12 @@ fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageErr
     };
     let Some(case) = catalogue::find(what) else { return of_file(what, cure).map(|path| vec![path]) };
     if cure.is_some() {
-        return Err(UsageError::Unknown(format!(
+        return Err(UsageError::Refused(format!(
             "{} has a cure of its own: --cure is for trace files",
             case.id
         )));
     }
-    let not_replayed = |why: &str| UsageError::Unknown(format!("{} is not replayed: {why}", case.id));
+    let not_replayed = |why: &str| UsageError::Refused(format!("{} is not replayed: {why}", case.id));
     match case.bug() {
         None => Err(not_replayed(&case.reason().unwrap_or_default())),
         Some(bug) if !bug.no_replay.is_empty() => Err(not_replayed(bug.no_replay)),
@@ -191,7 +192,7 @@ fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageErr
 fn of_rows(cases: &[&'static Case]) -> Result<Vec<Replay>, UsageError> {
     let rows = watch::run_all(&catalogue::tasks(cases)).of_every_task();
     let judgements = catalogue::judgements(cases, rows);
-    let missed = |case: &Case| UsageError::Unknown(format!("{}: the model has no counterexample", case.id));
+    let missed = |case: &Case| UsageError::Refused(format!("{}: the model has no counterexample", case.id));
     judgements.iter().map(|judgement| of_row(judgement).ok_or_else(|| missed(judgement.case))).collect()
 }
 
@@ -214,13 +215,13 @@ fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
     let experiment = trace.experiment().map_err(|error| wrong(error.to_string()))?;
     let named = |cure| Choice::named(&trace.model, cure, None);
     let cure = cure.map(named).transpose().map_err(|error| UsageError::Unknown(error.to_string()))?;
-    cure.map_or(Ok(()), has_engine).map_err(UsageError::Unknown)?;
+    cure.map_or(Ok(()), has_engine)?;
     Ok((name.to_owned(), experiment, trace, cure))
 }
 
 fn export(file: &str, experiment: &Experiment, trace: &Trace) -> Result<Outcome, UsageError> {
     // Only a path that can be replayed is written.
-    prepared(experiment, trace).map_err(UsageError::Unknown)?;
+    prepared(experiment, trace)?;
     let json = serde_json::to_string_pretty(trace).map_err(std::io::Error::from)? + "\n";
     match file {
         "-" => check::print(std::io::stdout(), &json)?,
@@ -236,25 +237,27 @@ enum Orders {
 }
 
 /// Checks that a node can run by this choice. Errors: no node can.
-fn has_engine(choice: Choice) -> Result<(), String> {
+fn has_engine(choice: Choice) -> Result<(), RunError> {
     match choice.kind() {
         Kind::Ordering(ordering) if ordering.reads_after_crash => {
-            Err("real nodes let no reader in too early: this choice is the model's alone".to_owned())
+            let why = "real nodes let no reader in too early: this choice is the model's alone";
+            Err(RunError::not_driven(why))
         }
         _ => Ok(()),
     }
 }
 
-fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, String> {
+fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, RunError> {
     has_engine(experiment.choice)?;
     if let Some(fault) = experiment.choice.fault().filter(|fault| !fault.has_place_in_engine()) {
-        return Err(format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words()));
+        let why = format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words());
+        return Err(RunError::NotDriven(why));
     }
     let invariant = trace.invariant.as_deref();
-    let in_words = |error: PathError| error.to_string();
-    match experiment.model().map_err(|error| error.to_string())? {
+    let not_driven = |error: PathError| RunError::not_driven(error);
+    match experiment.model().map_err(RunError::not_driven)? {
         Model::Ordering(model) => {
-            let path = walk_to(&*model, &trace.path, invariant).map_err(in_words)?;
+            let path = walk_to(&*model, &trace.path, invariant).map_err(not_driven)?;
             Ok(Orders::Ordering(orders::orders(&model, &path)?))
         }
         Model::Expiry(models) => {
@@ -263,22 +266,21 @@ fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, String> {
                 Some(Judges::Reads) => reads,
                 Some(Judges::State) | None => state,
             };
-            let path = walk_to(model, &trace.path, invariant).map_err(in_words)?;
+            let path = walk_to(model, &trace.path, invariant).map_err(not_driven)?;
             let (orders, skew) = expiry::orders(model, &path)?;
             Ok(Orders::Expiry(orders, skew))
         }
     }
 }
 
-/// Replays the path under its own choice, then under the cure. `folder` must not exist yet. Errors: as
-/// text.
+/// Replays the path under its own choice, then under the cure. `folder` must not exist yet. Errors: [`RunError`].
 fn replay(
     handle: &Handle,
     folder: &Path,
     (name, experiment, trace, cure): &Replay,
 ) -> Result<Replayed, UsageError> {
     let wrong = |reason: String| UsageError::File { file: name.clone(), reason };
-    let orders = prepared(experiment, trace).map_err(wrong)?;
+    let orders = prepared(experiment, trace).map_err(|error| wrong(error.to_string()))?;
     let run = |choice: Choice, is_recorded: bool| {
         let folder = folder.join(if is_recorded { "recorded" } else { "cure" });
         let ran = match &orders {

@@ -48,11 +48,11 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let node = match nodes::start(runtime.handle(), settings, Some(args.master)) {
         Ok(node) => node,
         Err(error) => {
-            answer(&Err(error))?;
+            answer(&Err(error.to_string()))?;
             return Ok(Outcome::Differs);
         }
     };
-    answer(&see(&node.engine).map(Into::into))?;
+    answer(&seen(&node.engine))?;
     for line in std::io::stdin().lock().lines() {
         let order = serde_json::from_str(&line?).map_err(std::io::Error::from)?;
         answer(&carry_out(&node.engine, order))?;
@@ -72,7 +72,11 @@ fn carry_out(engine: &Engine, order: Order) -> Answer {
         Order::Flush => engine.flush()?,
         Order::Abort => std::process::abort(),
     }
-    see(engine).map(Into::into)
+    seen(engine)
+}
+
+fn seen(engine: &Engine) -> Answer {
+    see(engine).map(Into::into).map_err(|error| error.to_string())
 }
 
 fn answer(answer: &Answer) -> std::io::Result<()> {

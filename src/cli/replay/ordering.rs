@@ -13,7 +13,7 @@ use super::Ran;
 use super::cluster::{Cluster, Kind, Setup};
 use super::orders::{Order, Told, has_crash};
 use super::readers::Readers;
-use crate::cli::nodes::wait_until;
+use crate::cli::nodes::{RunError, wait_until};
 use replicheck::apply::pool::PoolState;
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
@@ -29,14 +29,14 @@ use std::path::Path;
 use tokio::runtime::Handle;
 
 /// Runs the orders on nodes of `choice`, as far as it allows them. `is_recorded`: the orders are those of its
-/// own path, so its readers must be given the same state as the model's readers. Errors: as text.
+/// own path, so its readers must be given the same state as the model's readers. Errors: [`RunError`].
 pub fn run(
     handle: &Handle,
     folder: &Path,
     experiment: &Experiment,
     choice: Choice,
     (orders, is_recorded): (&[Told], bool),
-) -> Result<Ran, String> {
+) -> Result<Ran, RunError> {
     let clock = HandClock::new(START);
     let workers = match &experiment.setting {
         Setting::Schedules(schedules) => schedules.workers,
@@ -74,7 +74,7 @@ struct Run {
 }
 
 impl Run {
-    fn carry_out(&mut self, order: &Order) -> Result<(), String> {
+    fn carry_out(&mut self, order: &Order) -> Result<(), RunError> {
         match order {
             Order::Send(command) => self.send(command),
             Order::Begin(job) => self.begin(job),
@@ -102,14 +102,15 @@ impl Run {
         }
     }
 
-    fn send(&mut self, command: &Command) -> Result<(), String> {
+    fn send(&mut self, command: &Command) -> Result<(), RunError> {
         let (lsns, error) = self.cluster.send(command)?;
         let mut what = format!("{command} on the master");
         if let Some(error) = error {
             what += &format!(" (answered: {error})");
         }
         for &lsn in &lsns {
-            let entry = self.cluster.link.entry(lsn).ok_or("the entry was not sent")?;
+            let entry =
+                self.cluster.link.entry(lsn).ok_or_else(|| RunError::node("the entry was not sent"))?;
             self.readers.sent(entry, command.to_string(), &self.cluster.given()?[0]);
             self.cluster.link.deliver()?;
             self.wait_until_admitted(lsn)?;
@@ -123,7 +124,7 @@ impl Run {
     }
 
     /// Waits until the pool has admitted the entry, or the entry waits for a cut.
-    fn wait_until_admitted(&self, lsn: Lsn) -> Result<(), String> {
+    fn wait_until_admitted(&self, lsn: Lsn) -> Result<(), RunError> {
         let has_come = || {
             let state = self.cluster.pool();
             state.map_or(true, |state| state.admitted >= lsn || state.admission_waits)
@@ -134,7 +135,7 @@ impl Run {
 
     /// Lets the worker of `job` begin. Under another strategy perhaps no worker has the job yet; then its marker is settled
     /// when it is written.
-    fn begin(&mut self, job: &Job) -> Result<(), String> {
+    fn begin(&mut self, job: &Job) -> Result<(), RunError> {
         if !self.cluster.pool()?.at_gate.contains(job) {
             return Ok(());
         }
@@ -145,7 +146,7 @@ impl Run {
 
     /// Lets `wanted` be written. If the strategy has not given it to a worker, the jobs before it are written
     /// first.
-    fn write(&mut self, wanted: &Job) -> Result<(), String> {
+    fn write(&mut self, wanted: &Job) -> Result<(), RunError> {
         let name = self.readers.name(wanted);
         let mut before = Vec::new();
         while !self.readers.is_written(wanted) {
@@ -170,7 +171,7 @@ impl Run {
         Ok(())
     }
 
-    fn let_write(&mut self, job: Job) -> Result<(), String> {
+    fn let_write(&mut self, job: Job) -> Result<(), RunError> {
         self.cluster.replica.let_write(job.clone())?;
         self.wait_until_over(&job)?;
         let what = format!("writes {}", self.readers.name(&job));
@@ -181,7 +182,7 @@ impl Run {
     }
 
     /// Lets written jobs be finished.
-    fn finish(&mut self, which: impl Fn(&Job) -> bool) -> Result<(), String> {
+    fn finish(&mut self, which: impl Fn(&Job) -> bool) -> Result<(), RunError> {
         for job in self.cluster.pool()?.unfinished.into_iter().filter(which) {
             self.cluster.replica.let_finish(job.clone())?;
             self.wait_until_over(&job)?;
@@ -191,13 +192,13 @@ impl Run {
         Ok(())
     }
 
-    fn wait_until_over(&self, job: &Job) -> Result<(), String> {
+    fn wait_until_over(&self, job: &Job) -> Result<(), RunError> {
         let is_over = || self.cluster.pool().map_or(true, |state| !state.begun.contains(job));
         wait_until(format_args!("{job:?}"), is_over)
     }
 
     /// Kills the replica, which leaves the flushed batches, and starts it again.
-    fn crash(&mut self, left: &Dump, after: Lsn) -> Result<(), String> {
+    fn crash(&mut self, left: &Dump, after: Lsn) -> Result<(), RunError> {
         let (found, marker) = self.cluster.kill_replica()?;
         if let (true, Some(unlike)) = (self.is_recorded, other_crash((&found, marker), (left, after))) {
             self.ran.unlike(unlike);
@@ -226,7 +227,7 @@ impl Run {
     }
 
     /// Writes the remaining jobs in the order of the log, and publishes them.
-    fn go_to_the_end(&mut self) -> Result<(), String> {
+    fn go_to_the_end(&mut self) -> Result<(), RunError> {
         self.finish(|_| true)?;
         while let Some(job) = self.cluster.pool()?.at_gate.first().cloned() {
             self.let_write(job)?;
@@ -239,7 +240,7 @@ impl Run {
     }
 
     /// A reader of the replica reads, and the result is judged.
-    fn look(&mut self, lane: Lane, arrows: Vec<Arrow>, what: String) -> Result<(), String> {
+    fn look(&mut self, lane: Lane, arrows: Vec<Arrow>, what: String) -> Result<(), RunError> {
         let [_, given] = self.cluster.given()?;
         let applied = self.cluster.applied();
         // Readers of a strategy that shows prefixes are given the published state, not the current store.
@@ -258,7 +259,7 @@ impl Run {
         Ok(())
     }
 
-    fn compare(&mut self, number: usize, expected: &Dump) -> Result<(), String> {
+    fn compare(&mut self, number: usize, expected: &Dump) -> Result<(), RunError> {
         // What is published is what a worker has said to be done; readers of the model see it as soon as it is written.
         if self.reads != Reads::Latest && !self.cluster.pool()?.unfinished.is_empty() {
             return Ok(());

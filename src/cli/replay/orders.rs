@@ -9,6 +9,7 @@
 //! last batch of the prefix, and the batches after it are lost. There are no orders for the recovery after a crash: a
 //! node applies its log again before its port opens, in the order of the log.
 
+use crate::cli::nodes::RunError;
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
 use replicheck::models::ordering::{self, Action, Move, OrderingModel};
@@ -51,17 +52,18 @@ pub fn has_crash(orders: &[Told]) -> bool {
 pub fn orders(
     model: &OrderingModel<Rigged>,
     path: &[Taken<ordering::State, Action>],
-) -> Result<Vec<Told>, String> {
+) -> Result<Vec<Told>, RunError> {
     let crashes: Vec<u16> = path.iter().filter_map(|(_, action, _)| flushed(action)).collect();
     if crashes.len() > 1 {
-        return Err(format!(
-            "the path has {} crashes: after the first one a node writes its log again as one batch, so it cannot be ordered \
-             which batches to leave at the second one",
+        return Err(RunError::NotDriven(format!(
+            "the path has {} crashes: after the first one a node writes its log again as one batch, so it cannot be told \
+             which batches the second one leaves",
             crashes.len()
-        ));
+        )));
     }
     if path.iter().any(|(_, action, _)| matches!(action, Action::Crash(_, 1..))) {
-        return Err("the crash loses entries of the log, but a node that is killed keeps its log".to_owned());
+        let why = "the crash loses entries of the log: a node that is killed keeps its own";
+        return Err(RunError::not_driven(why));
     }
     let (mut orders, mut batches, mut recovering) = (Vec::new(), 0, None);
     for (before, action, after) in path {
@@ -76,15 +78,20 @@ pub fn orders(
         match action {
             Action::Command(_) => {
                 let program = model.setup().programs.at(after.place);
-                let command = program.command.clone().ok_or("the path sends nothing")?;
+                let command =
+                    program.command.clone().ok_or_else(|| RunError::not_driven("the path sends nothing"))?;
                 orders.push((Order::Send(command), given()));
             }
             Action::Move(Move::Begin(worker)) => {
-                let job = model.in_hand(before, *worker).ok_or("the path begins nothing")?;
+                let job = model
+                    .in_hand(before, *worker)
+                    .ok_or_else(|| RunError::not_driven("the path begins nothing"))?;
                 orders.push((Order::Begin(job.clone()), None));
             }
             Action::Move(Move::Write(worker)) => {
-                let job = model.in_hand(before, *worker).ok_or("the path writes nothing")?;
+                let job = model
+                    .in_hand(before, *worker)
+                    .ok_or_else(|| RunError::not_driven("the path writes nothing"))?;
                 // After a crash no entry that was in the log at the crash is left to write.
                 orders.push((Order::Write(job.clone()), given()));
                 batches += 1;
@@ -94,7 +101,9 @@ pub fn orders(
             }
             Action::Move(Move::Cut) => orders.push((Order::Cut, None)),
             Action::Move(Move::Finish(worker)) => {
-                let job = model.unfinished(before, *worker).ok_or("the path finishes nothing")?;
+                let job = model
+                    .unfinished(before, *worker)
+                    .ok_or_else(|| RunError::not_driven("the path finishes nothing"))?;
                 orders.push((Order::Finish(job.clone()), given()));
             }
             Action::Move(Move::Take(_) | Move::Publish) | Action::Recover(_) | Action::Resend => {}

@@ -2,7 +2,7 @@
 
 use super::child::Child;
 use super::wire::{Order, Seen, job_line};
-use crate::cli::nodes::{Running, in_words};
+use crate::cli::nodes::{RunError, Running};
 use replicheck::apply;
 use replicheck::apply::pool::PoolState;
 use replicheck::binlog::Lsn;
@@ -37,11 +37,16 @@ pub struct Apart {
 const KILLED: &str = "the replica was killed";
 
 impl Apart {
-    /// Starts it on an empty folder. Errors: as text.
-    pub fn start(choice: Choice, workers: usize, dir: PathBuf, master: SocketAddr) -> Result<Apart, String> {
-        if !matches!(choice.kind(), Kind::Ordering(_)) {
-            return Err("only a replica of the ordering model can be killed".to_owned());
-        }
+    /// Starts it on an empty folder. Errors: [`RunError`].
+    pub fn start(
+        choice: Choice,
+        workers: usize,
+        dir: PathBuf,
+        master: SocketAddr,
+    ) -> Result<Apart, RunError> {
+        let Base::Ordering(choice) = choice.base() else {
+            return Err(RunError::not_driven("only a replica of the ordering model can be killed"));
+        };
         let seeded = choice.fault().map(|seeded| seeded.name().to_owned());
         let named = [
             ("--dir", Some(dir.display().to_string())),
@@ -57,24 +62,24 @@ impl Apart {
         Ok(apart)
     }
 
-    fn child(&self) -> Result<&Child, String> {
-        self.child.as_ref().ok_or_else(|| KILLED.to_owned())
+    fn child(&self) -> Result<&Child, RunError> {
+        self.child.as_ref().ok_or_else(|| RunError::node(KILLED))
     }
 
-    /// Makes it abort. Errors: as text.
-    pub fn kill(&mut self) -> Result<(), String> {
-        self.child.take().ok_or(KILLED)?.abort()
+    /// Makes it abort. Errors: [`RunError`].
+    pub fn kill(&mut self) -> Result<(), RunError> {
+        self.child.take().ok_or_else(|| RunError::node(KILLED))?.abort()
     }
 
-    /// The store that it left on disk, and the marker in it. Errors: as text.
-    pub fn left(&self) -> Result<(Dump, Lsn), String> {
-        let store = RocksStore::open(&self.dir.join("store")).map_err(in_words)?;
-        Ok((dump(&store).map_err(in_words)?, apply::marker(&store).map_err(in_words)?))
+    /// The store that it left on disk, and the marker in it. Errors: [`RunError`].
+    pub fn left(&self) -> Result<(Dump, Lsn), RunError> {
+        let store = RocksStore::open(&self.dir.join("store"))?;
+        Ok((dump(&store)?, apply::marker(&store)?))
     }
 
-    /// Starts it again on its folder; it has recovered when this returns. Errors: as text.
-    pub fn restart(&mut self) -> Result<(), String> {
-        let program = std::env::current_exe().map_err(in_words)?;
+    /// Starts it again on its folder; it has recovered when this returns. Errors: [`RunError`].
+    pub fn restart(&mut self) -> Result<(), RunError> {
+        let program = std::env::current_exe()?;
         let (child, _) = Child::start(Command::new(program).args(&self.arguments))?;
         self.child = Some(child);
         Ok(())
@@ -82,8 +87,8 @@ impl Apart {
 }
 
 impl Replica {
-    /// Its state, as [`Seen`]. Errors: as text.
-    pub fn look(&self) -> Result<Seen, String> {
+    /// Its state, as [`Seen`]. Errors: [`RunError`].
+    pub fn look(&self) -> Result<Seen, RunError> {
         match self {
             Replica::Here(node) => see(&node.engine),
             Replica::Apart(apart) => apart.child()?.tell(&Order::Look),
@@ -91,31 +96,31 @@ impl Replica {
     }
 
     /// The state of its workers. Errors: they have stopped.
-    pub fn pool(&self) -> Result<PoolState, String> {
+    pub fn pool(&self) -> Result<PoolState, RunError> {
         match self {
             Replica::Here(node) => pool(&node.engine),
             Replica::Apart(_) => self.look().map(|seen| seen.pool),
         }
     }
 
-    /// The state that its readers are given. Errors: as text.
-    pub fn given(&self) -> Result<Given, String> {
+    /// The state that its readers are given. Errors: [`RunError`].
+    pub fn given(&self) -> Result<Given, RunError> {
         match self {
-            Replica::Here(node) => node.engine.given().map_err(in_words),
+            Replica::Here(node) => Ok(node.engine.given()?),
             Replica::Apart(_) => self.look().map(|seen| seen.given),
         }
     }
 
-    /// The last entry that its readers see. Errors: as text.
-    pub fn applied(&self) -> Result<Lsn, String> {
+    /// The last entry that its readers see. Errors: [`RunError`].
+    pub fn applied(&self) -> Result<Lsn, RunError> {
         match self {
             Replica::Here(node) => Ok(node.engine.facts().progress.applied),
             Replica::Apart(_) => self.look().map(|seen| seen.applied),
         }
     }
 
-    /// Its log time. Errors: as text.
-    pub fn log_time(&self) -> Result<Millis, String> {
+    /// Its log time. Errors: [`RunError`].
+    pub fn log_time(&self) -> Result<Millis, RunError> {
         match self {
             Replica::Here(node) => Ok(node.engine.facts().log_time),
             Replica::Apart(_) => self.look().map(|seen| seen.log_time),
@@ -123,7 +128,7 @@ impl Replica {
     }
 
     /// Settles the marker of a job at the gate.
-    pub fn let_begin(&self, job: &Job) -> Result<(), String> {
+    pub fn let_begin(&self, job: &Job) -> Result<(), RunError> {
         match self {
             Replica::Here(node) => {
                 node.engine.let_begin(job);
@@ -134,7 +139,7 @@ impl Replica {
     }
 
     /// Lets a job through the gate, to be written.
-    pub fn let_write(&self, job: Job) -> Result<(), String> {
+    pub fn let_write(&self, job: Job) -> Result<(), RunError> {
         match self {
             Replica::Here(node) => {
                 node.engine.let_write(job);
@@ -145,7 +150,7 @@ impl Replica {
     }
 
     /// Lets a written job through the gate, to be finished.
-    pub fn let_finish(&self, job: Job) -> Result<(), String> {
+    pub fn let_finish(&self, job: Job) -> Result<(), RunError> {
         match self {
             Replica::Here(node) => {
                 node.engine.let_finish(job);
@@ -156,7 +161,7 @@ impl Replica {
     }
 
     /// Closes admission to publish a snapshot.
-    pub fn cut(&self) -> Result<(), String> {
+    pub fn cut(&self) -> Result<(), RunError> {
         match self {
             Replica::Here(node) => {
                 node.engine.cut();
@@ -167,25 +172,25 @@ impl Replica {
     }
 
     /// Flushes its store as it is.
-    pub fn flush(&self) -> Result<(), String> {
+    pub fn flush(&self) -> Result<(), RunError> {
         match self {
-            Replica::Here(node) => node.engine.flush(),
+            Replica::Here(node) => node.engine.flush().map_err(RunError::Node),
             Replica::Apart(apart) => apart.child()?.tell(&Order::Flush).map(|_| ()),
         }
     }
 
     /// Removes a key that is dead.
-    pub fn remove(&self, key: &Key) -> Result<(), String> {
+    pub fn remove(&self, key: &Key) -> Result<(), RunError> {
         match self {
-            Replica::Here(node) => node.engine.remove(key),
-            Replica::Apart(_) => Err("only a replica of this process removes keys".to_owned()),
+            Replica::Here(node) => node.engine.remove(key).map_err(RunError::Node),
+            Replica::Apart(_) => Err(RunError::not_driven("only a replica of this process removes keys")),
         }
     }
 
     /// The replica as one that can be killed. Errors: it cannot be killed.
-    pub fn apart(&mut self) -> Result<&mut Apart, String> {
+    pub fn apart(&mut self) -> Result<&mut Apart, RunError> {
         match self {
-            Replica::Here(_) => Err("a replica of this process cannot be killed".to_owned()),
+            Replica::Here(_) => Err(RunError::not_driven("a replica of this process cannot be killed")),
             Replica::Apart(apart) => Ok(apart),
         }
     }
@@ -200,22 +205,22 @@ impl Replica {
     }
 }
 
-/// The state of a replica, as [`Seen`]. Errors: as text; its workers have stopped.
-pub fn see(engine: &Engine) -> Result<Seen, String> {
+/// The state of a replica, as [`Seen`]. Errors: [`RunError`]; its workers have stopped.
+pub fn see(engine: &Engine) -> Result<Seen, RunError> {
     let facts = engine.facts();
     Ok(Seen {
         pool: pool(engine)?,
         applied: facts.progress.applied,
         log_time: facts.log_time,
         lets_readers_in: engine.lets_readers_in(),
-        given: engine.given().map_err(in_words)?,
+        given: engine.given()?,
     })
 }
 
-fn pool(engine: &Engine) -> Result<PoolState, String> {
-    let state = engine.pool_state().ok_or("the node is no longer a replica")?;
+fn pool(engine: &Engine) -> Result<PoolState, RunError> {
+    let state = engine.pool_state().ok_or_else(|| RunError::node("the replica is none any more"))?;
     match &state.stopped {
-        Some(stopped) => Err(format!("the replica stopped: {stopped}")),
+        Some(stopped) => Err(RunError::Node(format!("the replica stopped: {stopped}"))),
         None => Ok(state),
     }
 }
