@@ -22,7 +22,7 @@ mod apply {
     pub(crate) use crate::pool;
     pub use replicheck::apply::{Applier, Worker};
 }
-use replicheck::{binlog, effect, expiry, node, ordering, store, time};
+use replicheck::{binlog, effect, expiry, invariant, node, ordering, store, time};
 
 use log::log;
 use measure::Bench;
