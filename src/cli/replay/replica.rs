@@ -44,9 +44,9 @@ impl Apart {
         dir: PathBuf,
         master: SocketAddr,
     ) -> Result<Apart, RunError> {
-        let Base::Ordering(choice) = choice.base() else {
+        if !matches!(choice.kind(), Kind::Ordering(_)) {
             return Err(RunError::not_driven("only a replica of the ordering model can be killed"));
-        };
+        }
         let seeded = choice.fault().map(|seeded| seeded.name().to_owned());
         let named = [
             ("--dir", Some(dir.display().to_string())),
