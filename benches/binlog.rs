@@ -11,7 +11,7 @@ mod workload;
 use measure::{Bench, Run};
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Disk, Entry, Fsync, SegmentLog, encode};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::compression::block::{BLOCK_BYTES, Compressor, Decompressor};
 use replicheck::compression::stream::{self, Encoder};
 use serde_json::json;
@@ -98,14 +98,14 @@ fn recover(bench: &mut Bench) {
 }
 
 /// The stored bytes of each block.
-fn packed(codec: Codec, blocks: &[Vec<u8>]) -> Vec<Vec<u8>> {
+fn packed(codec: CompressionMethod, blocks: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut compressor = Compressor::new(codec).expect("in memory");
     let stored = blocks.iter().map(|block| compressor.compress(block).expect("in memory").into_owned());
     stored.collect()
 }
 
 /// The blocks decompressed again; all blocks except the last have the full length.
-fn unpacked(codec: Codec, stored: &[Vec<u8>], number: usize) -> Vec<u8> {
+fn unpacked(codec: CompressionMethod, stored: &[Vec<u8>], number: usize) -> Vec<u8> {
     let mut decompressor = Decompressor::new(codec).expect("in memory");
     let mut all = Vec::with_capacity(number);
     for block in stored {
@@ -116,14 +116,14 @@ fn unpacked(codec: Codec, stored: &[Vec<u8>], number: usize) -> Vec<u8> {
 }
 
 /// One stream of all groups, flushed after each group, so that the replica can decode the group at once.
-fn sent(codec: Codec, groups: &[Vec<u8>]) -> Vec<u8> {
+fn sent(codec: CompressionMethod, groups: &[Vec<u8>]) -> Vec<u8> {
     let mut encoder = Encoder::new(codec).expect("in memory");
     let mut all = Vec::new();
     groups.iter().for_each(|group| all.extend(encoder.encode(group.clone()).expect("in memory")));
     all
 }
 
-fn received(codec: Codec, sent: &[u8], number: usize) -> Vec<u8> {
+fn received(codec: CompressionMethod, sent: &[u8], number: usize) -> Vec<u8> {
     let mut all = Vec::with_capacity(number);
     let from = stream::decoder(codec, sent).expect("in memory");
     from.take(number as u64).read_to_end(&mut all).expect("what was sent");
@@ -137,7 +137,7 @@ fn compress(bench: &mut Bench) {
         let number = all.len();
         let blocks: Vec<Vec<u8>> = all.chunks(BLOCK_BYTES).map(<[u8]>::to_vec).collect();
         let groups: Vec<Vec<u8>> = entries.chunks(STREAM_GROUP).map(bytes_of).collect();
-        for codec in Codec::ALL {
+        for codec in CompressionMethod::ALL {
             let name = codec.name();
             let params = |of: &str| json!({ "of": of, "value_bytes": value_bytes });
             let (stored, stream) = (packed(codec, &blocks), sent(codec, &groups));

@@ -12,7 +12,7 @@ use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
 use crate::expiry::Policy;
 use crate::names::UnknownName;
-use crate::ordering::{Admission, Ordering as _, Reads, Strategy};
+use crate::ordering::{Admission, OrderingStrategy as _, Reads, Strategy};
 
 /// A way for a replica to apply the log: a strategy and its options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

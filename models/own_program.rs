@@ -20,7 +20,7 @@ use super::verdict::Row;
 use crate::command::Command;
 use crate::expiry::{ExpiryPolicy, Policy};
 use crate::names::UnknownName;
-use crate::ordering::{Ordering, Refused};
+use crate::ordering::{OrderingStrategy, Refused};
 use std::sync::Arc;
 
 /// Maximum number of writes of a program whose every schedule the ordering model searches.

@@ -28,7 +28,7 @@ use super::scenario;
 use crate::command::Command;
 use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging};
-use crate::ordering::Ordering;
+use crate::ordering::OrderingStrategy;
 use std::sync::Arc;
 
 /// The programs that a search explores.

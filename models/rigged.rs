@@ -11,7 +11,7 @@ use crate::command::Command;
 use crate::effect::{Effect, KeySet, Write};
 use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
 use crate::ordering::first_key::FirstKey;
-use crate::ordering::{Admission, AnyOrdering, Job, Ordering, Refused, lane_of};
+use crate::ordering::{Admission, AnyStrategy, Job, OrderingStrategy, Refused, lane_of};
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
@@ -87,7 +87,7 @@ impl Flows {
     }
 }
 
-impl Ordering for Flows {
+impl OrderingStrategy for Flows {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         let flows = self.0.len();
         match &entry.first_key {
@@ -107,22 +107,22 @@ impl Ordering for Flows {
 
 /// Lanes chosen by the last key in key order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ByDestination(AnyOrdering);
+pub struct ByDestination(AnyStrategy);
 
 impl ByDestination {
-    fn new(inner: AnyOrdering) -> ByDestination {
+    fn new(inner: AnyStrategy) -> ByDestination {
         ByDestination(inner)
     }
 }
 
 impl crate::ordering::Wrapper for ByDestination {
-    type Inner = AnyOrdering;
+    type Inner = AnyStrategy;
 
-    fn inner(&self) -> &AnyOrdering {
+    fn inner(&self) -> &AnyStrategy {
         &self.0
     }
 
-    fn inner_mut(&mut self) -> &mut AnyOrdering {
+    fn inner_mut(&mut self) -> &mut AnyStrategy {
         &mut self.0
     }
 
@@ -131,37 +131,37 @@ impl crate::ordering::Wrapper for ByDestination {
             KeySet::Keys(keys) => keys.last().cloned().map(Cow::Owned),
             KeySet::Everything => None,
         };
-        Ordering::admit(&mut self.0, &Admission { first_key, ..entry.clone() })
+        OrderingStrategy::admit(&mut self.0, &Admission { first_key, ..entry.clone() })
     }
 }
 
 /// A strategy that is given an entry only when the next one arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HoldsBack {
-    inner: AnyOrdering,
+    inner: AnyStrategy,
     held: Option<Admission<'static>>,
 }
 
 impl HoldsBack {
-    fn new(inner: AnyOrdering) -> HoldsBack {
+    fn new(inner: AnyStrategy) -> HoldsBack {
         HoldsBack { inner, held: None }
     }
 }
 
 impl crate::ordering::Wrapper for HoldsBack {
-    type Inner = AnyOrdering;
+    type Inner = AnyStrategy;
 
-    fn inner(&self) -> &AnyOrdering {
+    fn inner(&self) -> &AnyStrategy {
         &self.inner
     }
 
-    fn inner_mut(&mut self) -> &mut AnyOrdering {
+    fn inner_mut(&mut self) -> &mut AnyStrategy {
         &mut self.inner
     }
 
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         let before = self.held.replace(entry.clone().into_owned());
-        before.map_or(Ok(()), |before| Ordering::admit(&mut self.inner, &before))
+        before.map_or(Ok(()), |before| OrderingStrategy::admit(&mut self.inner, &before))
     }
 }
 
@@ -169,7 +169,7 @@ impl crate::ordering::Wrapper for HoldsBack {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Rigged {
     /// Without a fault.
-    Plain(AnyOrdering),
+    Plain(AnyStrategy),
     /// One lane for each worker; each lane runs the entries without a key.
     Flows(Flows),
     /// Lanes chosen by the last key.
@@ -179,9 +179,9 @@ pub enum Rigged {
 }
 
 impl crate::ordering::Wrapper for Rigged {
-    type Inner = dyn Ordering;
+    type Inner = dyn OrderingStrategy;
 
-    fn inner(&self) -> &(dyn Ordering + 'static) {
+    fn inner(&self) -> &(dyn OrderingStrategy + 'static) {
         match self {
             Rigged::Plain(machine) => machine,
             Rigged::Flows(machine) => machine,
@@ -190,7 +190,7 @@ impl crate::ordering::Wrapper for Rigged {
         }
     }
 
-    fn inner_mut(&mut self) -> &mut (dyn Ordering + 'static) {
+    fn inner_mut(&mut self) -> &mut (dyn OrderingStrategy + 'static) {
         match self {
             Rigged::Plain(machine) => machine,
             Rigged::Flows(machine) => machine,

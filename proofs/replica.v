@@ -1,6 +1,6 @@
 (* A replica: an ordering strategy, its workers, and what readers are shown.
 
-   `strategy` is the trait Ordering of src/ordering/mod.rs. `step` is what src/apply and the worker pool do with it: admit in
+   `strategy` is the trait OrderingStrategy of src/ordering/mod.rs. `step` is what src/apply and the worker pool do with it: admit in
    log order, take, write, finish, each as a step of its own; any number of workers, any interleaving. A strategy is
    *disciplined* if it hands out an entry only after every entry that conflicts with it has finished. discipline.v proves
    the consequences. *)

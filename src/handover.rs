@@ -11,14 +11,14 @@
 
 use crate::apply::pool::{Pool, Stopped};
 use crate::binlog::Entry;
-use crate::ordering::Ordering;
+use crate::ordering::OrderingStrategy;
 use std::sync::Arc;
 
 /// Appends `entries` to the log, notes them as received, and admits them to `pool`. They are the next entries of the log,
 /// of about `share` bytes each. `append` appends all of them. `receive` notes all of them before the first is admitted.
 /// `arrived` makes the entry that the workers get from a received one. Only one thread may call this. Errors: those of
 /// `append`; then nothing is admitted. [`Stopped`]: the log has the entries, but not all of them are admitted.
-pub fn hand_over<O: Ordering, E: From<Stopped>>(
+pub fn hand_over<O: OrderingStrategy, E: From<Stopped>>(
     pool: &Pool<O>,
     entries: Vec<Entry>,
     share: usize,

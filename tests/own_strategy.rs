@@ -18,7 +18,7 @@ use replicheck::models::report::Report;
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};
 use replicheck::ordering::serial::Serial;
-use replicheck::ordering::{Admission, Job, Ordering, Refused};
+use replicheck::ordering::{Admission, Job, OrderingStrategy, Refused};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Any worker takes the oldest waiting entry, while fewer than `in_flight_max` are under way. With a maximum of one it is
@@ -36,7 +36,7 @@ impl Turnstile {
     }
 }
 
-impl Ordering for Turnstile {
+impl OrderingStrategy for Turnstile {
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
         self.waiting.push_back(entry.lsn);
         Ok(())
@@ -64,7 +64,7 @@ struct ForgetfulBarrier {
     in_flight: Vec<Admission<'static>>,
 }
 
-impl Ordering for ForgetfulBarrier {
+impl OrderingStrategy for ForgetfulBarrier {
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
         self.waiting.push_back(entry.clone().into_owned());
         Ok(())
@@ -201,11 +201,11 @@ impl replicheck::ordering::Wrapper for Idle {
             (AtFlush::ClosesForEver, true) => self.closed = true,
             _ => {}
         }
-        Ordering::admit(&mut self.inner, entry)
+        OrderingStrategy::admit(&mut self.inner, entry)
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
-        if self.never_takes { None } else { Ordering::take(&mut self.inner, worker) }
+        if self.never_takes { None } else { OrderingStrategy::take(&mut self.inner, worker) }
     }
 }
 
@@ -277,7 +277,7 @@ impl ByFirstKey {
     }
 }
 
-impl Ordering for ByFirstKey {
+impl OrderingStrategy for ByFirstKey {
     fn admit(&mut self, entry: &Admission) -> Result<(), Refused> {
         let lane = entry.first_key.as_ref().map(|key| self.hash.of(&key.name) % self.workers);
         self.waiting.push_back((entry.lsn, lane));

@@ -11,7 +11,7 @@ use crate::models::intern::{Interner, Memo};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::ordering::{Control, Data, Move, Task};
 use crate::node::{Master, MasterInput, Readers, Replica};
-use crate::ordering::AnyOrdering;
+use crate::ordering::AnyStrategy;
 use crate::store::memory::MemoryStore;
 use crate::store::record::Record;
 use crate::store::{Dump, dump};
@@ -91,7 +91,7 @@ pub enum Action {
 }
 
 /// A replica's workers, publication and log time.
-pub(super) type Pool = Control<AnyOrdering>;
+pub(super) type Pool = Control<AnyStrategy>;
 
 /// The moves of a control, computed once. With each: the control that it leads to and, for a write, its task.
 pub(super) type Moves = Box<[(Move, u32, Option<Task>)]>;
@@ -176,7 +176,7 @@ impl BothModel {
         })
     }
 
-    pub(super) fn strategy(&self) -> AnyOrdering {
+    pub(super) fn strategy(&self) -> AnyStrategy {
         let strategy = self.setup.choice.strategy;
         strategy.machine(self.setup.workers, batch_entries_max(strategy))
     }

@@ -73,19 +73,19 @@ pub struct Checkout {
 
 /// The state that all pages share.
 #[derive(Clone)]
-struct Shared {
+struct SiteState {
     searches: Arc<run::Searches>,
     checkout: Arc<Checkout>,
 }
 
-impl FromRef<Shared> for Arc<run::Searches> {
-    fn from_ref(shop: &Shared) -> Arc<run::Searches> {
+impl FromRef<SiteState> for Arc<run::Searches> {
+    fn from_ref(shop: &SiteState) -> Arc<run::Searches> {
         Arc::clone(&shop.searches)
     }
 }
 
-impl FromRef<Shared> for Arc<Checkout> {
-    fn from_ref(shop: &Shared) -> Arc<Checkout> {
+impl FromRef<SiteState> for Arc<Checkout> {
+    fn from_ref(shop: &SiteState) -> Arc<Checkout> {
         Arc::clone(&shop.checkout)
     }
 }
@@ -110,7 +110,7 @@ pub fn router(checkout: Checkout) -> Router {
         .fallback(async || Problem::no_page(&address::choices()))
         .method_not_allowed_fallback(async || Problem::no_page(&address::choices()))
         .layer(axum::middleware::map_response(with_headers))
-        .with_state(Shared { searches: Arc::new(run::Searches::default()), checkout: Arc::new(checkout) })
+        .with_state(SiteState { searches: Arc::new(run::Searches::default()), checkout: Arc::new(checkout) })
 }
 
 /// Serves the pages until the listener fails.

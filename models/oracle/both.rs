@@ -20,7 +20,7 @@ use crate::effect::Write;
 use crate::expiry::{ExpiryPolicy, LogTime};
 use crate::invariant::{self, AtRest, Visible};
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
-use crate::ordering::{Admission, AnyOrdering, Ordering, Reads};
+use crate::ordering::{Admission, AnyStrategy, OrderingStrategy, Reads};
 use crate::store::memory::MemoryStore;
 use crate::store::record::Record;
 use crate::store::{Dump, dump};
@@ -35,7 +35,7 @@ const INSTANTS: fn(&Entry) -> Instants = |_| Instants { now: Millis::ZERO, judge
 #[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// Makes a strategy that has not been given anything.
-    pub new: &'a dyn Fn() -> AnyOrdering,
+    pub new: &'a dyn Fn() -> AnyStrategy,
     /// Whether readers see a snapshot that is published together with its log time.
     pub snapshots: bool,
     /// The expiry policy.
@@ -95,7 +95,7 @@ struct State {
     log: Vec<Entry>,
     /// Undelivered messages, oldest first, each with the time at which it was sent.
     link: VecDeque<(Millis, Message)>,
-    applier: Applier<AnyOrdering>,
+    applier: Applier<AnyStrategy>,
     /// Whether a cut was made whose snapshot is not published yet.
     cutting: bool,
     replica: Replica,

@@ -7,7 +7,7 @@ use crate::binlog::Lsn;
 use crate::effect::KeySet;
 use crate::expiry::LogTime;
 use crate::node::{Readers, Replica};
-use crate::ordering::{Admission, Job, Ordering, Reads, Refused};
+use crate::ordering::{Admission, Job, OrderingStrategy, Reads, Refused};
 use crate::time::{Elapsed, Millis};
 
 /// A batch to be written.
@@ -74,7 +74,7 @@ pub fn started(published: Lsn, tail: Option<Lsn>) -> Replica {
     replica
 }
 
-impl<O: Ordering + Clone> Control<O> {
+impl<O: OrderingStrategy + Clone> Control<O> {
     /// Makes a control of idle workers and a store that holds what `replica` has published. `log`: the last entry of its
     /// log. `may_crash`: whether a crash may follow.
     pub fn new(ordering: O, workers: usize, replica: Replica, log: Lsn, may_crash: bool) -> Control<O> {

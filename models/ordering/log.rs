@@ -10,7 +10,7 @@ use crate::effect::Effect;
 use crate::expiry::ExpiryPolicy;
 use crate::invariant::Versions;
 use crate::node::{Master, MasterInput, MasterOutput};
-use crate::ordering::{Admission, Ordering, Refused};
+use crate::ordering::{Admission, OrderingStrategy, Refused};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, StoreError, dump};
 use crate::time::Millis;
@@ -168,12 +168,12 @@ impl Programs {
     }
 
     /// The number of programs with an entry for which the strategy that `new` makes declares itself undefined.
-    pub fn left_out<O: Ordering>(&self, new: &dyn Fn() -> O) -> usize {
+    pub fn left_out<O: OrderingStrategy>(&self, new: &dyn Fn() -> O) -> usize {
         (1..self.programs.len()).filter(|&place| self.declared_undefined(place, new()).is_some()).count()
     }
 
     /// Why the strategy declares itself undefined for the program at a place, if it does.
-    fn declared_undefined(&self, place: usize, mut machine: impl Ordering) -> Option<Refused> {
+    fn declared_undefined(&self, place: usize, mut machine: impl OrderingStrategy) -> Option<Refused> {
         let entries =
             self.programs[place].prefixes.iter().filter_map(|&prefix| self.at(prefix).entry.as_ref());
         let refusals = entries.filter_map(|(_, admission)| machine.admit(admission).err());
@@ -181,7 +181,7 @@ impl Programs {
     }
 
     /// Why the strategy declares itself undefined for the longest program, if it does.
-    pub fn refusal(&self, machine: impl Ordering) -> Option<Refused> {
+    pub fn refusal(&self, machine: impl OrderingStrategy) -> Option<Refused> {
         self.declared_undefined(self.programs.len() - 1, machine)
     }
 

@@ -39,14 +39,14 @@
 //! Queues have no limit here. A full queue would only delay admission, and the model allows admission at any later moment
 //! anyway.
 
-use crate::ordering::Ordering;
+use crate::ordering::OrderingStrategy;
 use std::fmt::Debug;
 use std::hash::Hash;
 
 /// A strategy that can be part of a state of the model.
-pub trait Machine: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static {}
+pub trait Machine: OrderingStrategy + Clone + Eq + Hash + Debug + Send + Sync + 'static {}
 
-impl<O: Ordering + Clone + Eq + Hash + Debug + Send + Sync + 'static> Machine for O {}
+impl<O: OrderingStrategy + Clone + Eq + Hash + Debug + Send + Sync + 'static> Machine for O {}
 
 pub mod action;
 mod alike;

@@ -14,7 +14,7 @@ use super::Watermark;
 use crate::binlog::Lsn;
 use crate::effect::KeySet;
 use crate::invariant;
-use crate::ordering::{Admission, Job, Ordering, Refused};
+use crate::ordering::{Admission, Job, OrderingStrategy, Refused};
 use std::collections::BTreeMap;
 use std::mem;
 
@@ -58,7 +58,7 @@ pub struct Applier<O> {
     parts: BTreeMap<Lsn, usize>,
 }
 
-impl<O: Ordering> Applier<O> {
+impl<O: OrderingStrategy> Applier<O> {
     /// An applier with nothing admitted and `workers` (at least 1) idle workers; the store holds all entries
     /// up to `marker`.
     pub fn new(ordering: O, workers: usize, marker: Lsn) -> Applier<O> {
@@ -83,7 +83,7 @@ impl<O: Ordering> Applier<O> {
     }
 
     /// Sorts the workers. A checker does this if the strategy treats workers alike
-    /// ([`Ordering::interchangeable_workers`]): states that differ only in which worker does what then become
+    /// ([`OrderingStrategy::interchangeable_workers`]): states that differ only in which worker does what then become
     /// equal.
     pub fn sort_workers(&mut self) {
         self.workers.sort_unstable();

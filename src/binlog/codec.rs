@@ -1,4 +1,4 @@
-//! Codec — an entry → its bytes, in the log and on the wire, and back. Pure.
+//! CompressionMethod — an entry → its bytes, in the log and on the wire, and back. Pure.
 //!
 //! Numbers are big-endian, as in raw keys. Version 1:
 //!

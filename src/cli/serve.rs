@@ -3,7 +3,7 @@
 use super::named::Named;
 use super::{Outcome, UsageError, log};
 use replicheck::binlog::Fsync;
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::engine::{Address, DESCRIPTORS_RESERVED, Engine, Port, Settings};
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
@@ -59,7 +59,7 @@ pub struct Args {
     /// none, lz4 (half the bytes), zstd (a quarter, for more time). Data written with any value can be read with every
     /// other one
     #[arg(long, value_name = "CODEC", default_value = "none")]
-    compression: Codec,
+    compression: CompressionMethod,
     /// How long a replica may receive nothing from its master before it estimates log time, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     log_clock_limit: u64,

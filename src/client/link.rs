@@ -11,7 +11,7 @@
 
 use super::{ClientError, OwnedFrame, command_bytes, connect, reply_in};
 use crate::binlog::{Entry, Epoch};
-use crate::compression::{Codec, stream};
+use crate::compression::{CompressionMethod, stream};
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::order::Receiver;
 use crate::replication::session::{End, EndOnDrop, Session, Stop, Timing};
@@ -72,7 +72,7 @@ pub enum LinkState {
     /// The handshake was accepted.
     Up {
         /// The codec that compresses the master's stream.
-        codec: Codec,
+        codec: CompressionMethod,
     },
     /// The connection is lost, and will be retried after a pause.
     Down {
@@ -264,7 +264,7 @@ impl Link {
 /// Whether a master's answer fits the hello. A master may send an uncompressed stream although the hello asked for
 /// compression.
 fn is_asked_for(resume: &Resume, hello: &Hello) -> bool {
-    resume.from == hello.last.next() && [Codec::None, hello.codec].contains(&resume.codec)
+    resume.from == hello.last.next() && [CompressionMethod::None, hello.codec].contains(&resume.codec)
 }
 
 /// Passes each message to the follower. The entries of one read are passed as one group.

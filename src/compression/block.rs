@@ -3,7 +3,7 @@
 //! A block that does not get shorter is stored unchanged. A stored length equal to the length of the block
 //! marks such a block.
 
-use super::Codec;
+use super::CompressionMethod;
 #[cfg(feature = "compression")]
 use super::ZSTD_LEVEL;
 use std::borrow::Cow;
@@ -25,15 +25,15 @@ enum Compress {
 
 impl Compressor {
     /// A compressor for `codec`. Errors: out of memory; `Unsupported` without the feature `compression`.
-    pub fn new(codec: Codec) -> io::Result<Compressor> {
+    pub fn new(codec: CompressionMethod) -> io::Result<Compressor> {
         Ok(Compressor(match codec {
-            Codec::None => Compress::None,
+            CompressionMethod::None => Compress::None,
             #[cfg(feature = "compression")]
-            Codec::Lz4 => Compress::Lz4,
+            CompressionMethod::Lz4 => Compress::Lz4,
             #[cfg(feature = "compression")]
-            Codec::Zstd => Compress::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
+            CompressionMethod::Zstd => Compress::Zstd(zstd::bulk::Compressor::new(ZSTD_LEVEL)?),
             #[cfg(not(feature = "compression"))]
-            Codec::Lz4 | Codec::Zstd => return Err(super::lacking(codec)),
+            CompressionMethod::Lz4 | CompressionMethod::Zstd => return Err(super::lacking(codec)),
         }))
     }
 
@@ -64,15 +64,15 @@ enum Decompress {
 
 impl Decompressor {
     /// A decompressor for `codec`. Errors: out of memory; `Unsupported` without the feature `compression`.
-    pub fn new(codec: Codec) -> io::Result<Decompressor> {
+    pub fn new(codec: CompressionMethod) -> io::Result<Decompressor> {
         Ok(Decompressor(match codec {
-            Codec::None => Decompress::None,
+            CompressionMethod::None => Decompress::None,
             #[cfg(feature = "compression")]
-            Codec::Lz4 => Decompress::Lz4,
+            CompressionMethod::Lz4 => Decompress::Lz4,
             #[cfg(feature = "compression")]
-            Codec::Zstd => Decompress::Zstd(zstd::bulk::Decompressor::new()?),
+            CompressionMethod::Zstd => Decompress::Zstd(zstd::bulk::Decompressor::new()?),
             #[cfg(not(feature = "compression"))]
-            Codec::Lz4 | Codec::Zstd => return Err(super::lacking(codec)),
+            CompressionMethod::Lz4 | CompressionMethod::Zstd => return Err(super::lacking(codec)),
         }))
     }
 

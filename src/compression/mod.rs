@@ -16,7 +16,7 @@ pub mod stream;
 
 /// A compression method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Codec {
+pub enum CompressionMethod {
     /// No compression.
     #[default]
     None,
@@ -30,32 +30,33 @@ pub enum Codec {
 #[cfg(feature = "compression")]
 const ZSTD_LEVEL: i32 = 3;
 
-impl Codec {
+impl CompressionMethod {
     /// All codecs.
-    pub const ALL: [Codec; 3] = [Codec::None, Codec::Lz4, Codec::Zstd];
+    pub const ALL: [CompressionMethod; 3] =
+        [CompressionMethod::None, CompressionMethod::Lz4, CompressionMethod::Zstd];
 
     /// The name that users write, and that peers send each other.
     pub fn name(self) -> &'static str {
         match self {
-            Codec::None => "none",
-            Codec::Lz4 => "lz4",
-            Codec::Zstd => "zstd",
+            CompressionMethod::None => "none",
+            CompressionMethod::Lz4 => "lz4",
+            CompressionMethod::Zstd => "zstd",
         }
     }
 }
 
 /// What is said of a codec that this build does not have.
 #[cfg(not(feature = "compression"))]
-fn lacking(codec: Codec) -> std::io::Error {
+fn lacking(codec: CompressionMethod) -> std::io::Error {
     let text = format!("{} is not in this build: build it with the feature `compression`", codec.name());
     std::io::Error::new(std::io::ErrorKind::Unsupported, text)
 }
 
-impl std::str::FromStr for Codec {
+impl std::str::FromStr for CompressionMethod {
     type Err = UnknownCodec;
 
-    fn from_str(name: &str) -> Result<Codec, UnknownCodec> {
-        let known = Codec::ALL.into_iter().find(|codec| codec.name() == name);
+    fn from_str(name: &str) -> Result<CompressionMethod, UnknownCodec> {
+        let known = CompressionMethod::ALL.into_iter().find(|codec| codec.name() == name);
         known.ok_or_else(|| UnknownCodec(name.to_owned()))
     }
 }

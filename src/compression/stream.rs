@@ -3,7 +3,7 @@
 //! Both formats are the public ones: an LZ4 frame of linked blocks of up to 256 KB, and a Zstandard frame with a window of
 //! at most 1 MB. A frame never ends; the connection does. The frames carry no checksums, because messages have their own.
 
-use super::Codec;
+use super::CompressionMethod;
 #[cfg(feature = "compression")]
 use super::ZSTD_LEVEL;
 #[cfg(feature = "compression")]
@@ -29,22 +29,22 @@ enum Encode {
 
 impl Encoder {
     /// A new stream. Errors: out of memory; `Unsupported` without the feature `compression`.
-    pub fn new(codec: Codec) -> io::Result<Encoder> {
+    pub fn new(codec: CompressionMethod) -> io::Result<Encoder> {
         Ok(Encoder(match codec {
-            Codec::None => Encode::None,
+            CompressionMethod::None => Encode::None,
             #[cfg(feature = "compression")]
-            Codec::Lz4 => {
+            CompressionMethod::Lz4 => {
                 let info = FrameInfo::new().block_mode(BlockMode::Linked).block_size(BlockSize::Max256KB);
                 Encode::Lz4(Box::new(FrameEncoder::with_frame_info(info, Vec::new())))
             }
             #[cfg(feature = "compression")]
-            Codec::Zstd => {
+            CompressionMethod::Zstd => {
                 let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
                 encoder.window_log(WINDOW_LOG)?;
                 Encode::Zstd(encoder)
             }
             #[cfg(not(feature = "compression"))]
-            Codec::Lz4 | Codec::Zstd => return Err(super::lacking(codec)),
+            CompressionMethod::Lz4 | CompressionMethod::Zstd => return Err(super::lacking(codec)),
         }))
     }
 
@@ -81,18 +81,18 @@ fn flushed(encoder: &mut impl Write, group: &[u8]) -> io::Result<()> {
 ///
 /// Errors: those of `from`, unchanged; the bytes are not such a stream; `Unsupported` without the feature `compression`. No
 /// input makes it use more memory than the window and the block of the format: 1 MB for `zstd`, at most some 16 MB for `lz4`.
-pub fn decoder<'a>(codec: Codec, from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub fn decoder<'a>(codec: CompressionMethod, from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match codec {
-        Codec::None => Box::new(from),
+        CompressionMethod::None => Box::new(from),
         #[cfg(feature = "compression")]
-        Codec::Lz4 => Box::new(FrameDecoder::new(BufReader::new(from))),
+        CompressionMethod::Lz4 => Box::new(FrameDecoder::new(BufReader::new(from))),
         #[cfg(feature = "compression")]
-        Codec::Zstd => {
+        CompressionMethod::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::new(from)?;
             decoder.window_log_max(WINDOW_LOG)?;
             Box::new(decoder)
         }
         #[cfg(not(feature = "compression"))]
-        Codec::Lz4 | Codec::Zstd => return Err(super::lacking(codec)),
+        CompressionMethod::Lz4 | CompressionMethod::Zstd => return Err(super::lacking(codec)),
     })
 }

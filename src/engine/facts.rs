@@ -39,7 +39,7 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
     facts
 }
 
-fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
+fn of_master<F: Files>(facts: &mut Facts, shared: &master::MasterState<F>) {
     let (applied, time, offset_ms) = shared.seen();
     (facts.offset_ms, facts.clock_steps) = (offset_ms, shared.tail.steps());
     let log = shared.log.state();
@@ -67,7 +67,7 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::Shared<F>) {
     facts.role = RoleFacts::Master { replicas: replicas.collect() };
 }
 
-fn of_replica<F: Files>(facts: &mut Facts, shared: &following::Shared<F>) {
+fn of_replica<F: Files>(facts: &mut Facts, shared: &following::ReplicaState<F>) {
     let (applied, log_time) = shared.applied.seen();
     let log = shared.log.state();
     (facts.offset_ms, facts.clients_disconnected) = (shared.applied.offset_ms(), shared.applied.forgotten());

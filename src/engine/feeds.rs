@@ -3,11 +3,11 @@
 
 use super::Place;
 use super::following;
-use super::master::Shared;
+use super::master::MasterState;
 use super::node::Role;
 use crate::binlog::segment::Cursor;
 use crate::binlog::{Files, Lsn, SegmentError, Stretch};
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
 use crate::replication::handshake::{self, Hello, History};
 use crate::replication::session::{Stop, Timing};
@@ -28,7 +28,7 @@ pub struct Fed {
     /// The port on which it serves clients; 0 if it serves none.
     pub port: u16,
     /// The codec that compresses its stream.
-    pub compression: Codec,
+    pub compression: CompressionMethod,
     /// Its progress.
     pub progress: Progress,
 }
@@ -93,7 +93,7 @@ pub fn take<F: Place>(
     }
 }
 
-fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), String> {
+fn accept<F: Files>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), String> {
     let hello = Hello::parse(argv).map_err(|refusal| refusal.to_string())?;
     let log = shared.log.state();
     // An entry that is in the log but not published yet must not be sent to a replica.
@@ -121,7 +121,7 @@ fn accept<F: Files>(shared: &Shared<F>, argv: &[Vec<u8>]) -> Result<(Hello, hand
     Ok((hello, resume))
 }
 
-fn follows_itself<F: Files>(shared: &following::Shared<F>) -> String {
+fn follows_itself<F: Files>(shared: &following::ReplicaState<F>) -> String {
     format!("ERR this node is a replica of {}: follow that one", shared.master)
 }
 
@@ -131,7 +131,7 @@ fn refuse(mut socket: TcpStream, text: &str) {
     let _ = socket.write_all(format!("-{text}\r\n").as_bytes());
 }
 
-fn run<F: Place>(shared: &Shared<F>, accepted: Accepted, hello: &Hello) {
+fn run<F: Place>(shared: &MasterState<F>, accepted: Accepted, hello: &Hello) {
     let id = fastrand::u64(..);
     let addr = accepted.socket.peer_addr().ok();
     let at = Lsn(accepted.resume.from.0.saturating_sub(1));
@@ -158,14 +158,14 @@ fn run<F: Place>(shared: &Shared<F>, accepted: Accepted, hello: &Hello) {
 
 /// Updates the first LSN that a purge of the log has to keep: the entry after the last one that the slowest replica has
 /// received.
-fn note_needed<F: Files>(shared: &Shared<F>) {
+fn note_needed<F: Files>(shared: &MasterState<F>) {
     let fed = lock(&shared.feeds.fed);
     let needed = fed.values().map(|fed| fed.progress.ack.received.next()).min();
     shared.needed.store(needed.unwrap_or(Lsn(u64::MAX)).0, Ordering::Release);
 }
 
 /// The master's log, as the feeds read it.
-struct Log<'a, F: Files>(&'a Shared<F>);
+struct Log<'a, F: Files>(&'a MasterState<F>);
 
 impl<F: Place> Source for Log<'_, F> {
     type Position = Cursor;

@@ -21,7 +21,7 @@ use crate::apply::{self, Applier};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
 use crate::client::link::{Follower, FollowerError, Link, LinkState};
 use crate::command::{Command, Kind, Reply};
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging, Policy};
 use crate::handover::hand_over;
@@ -42,7 +42,7 @@ use tokio::sync::Notify;
 const DEAD_MAX: usize = 10_000;
 
 /// The state that a replica's threads share.
-pub struct Shared<F: Files> {
+pub struct ReplicaState<F: Files> {
     /// Its master.
     pub master: Address,
     /// The work of the workers, and the state that readers see.
@@ -64,7 +64,7 @@ pub struct Shared<F: Files> {
 
 /// A running replica.
 pub struct Following<F: Files> {
-    shared: Arc<Shared<F>>,
+    shared: Arc<ReplicaState<F>>,
     workers: Vec<thread::JoinHandle<()>>,
     link: thread::JoinHandle<Sink<F>>,
     stop: Stop,
@@ -93,7 +93,7 @@ impl<F: Place> Following<F> {
         let machine = settings.machine();
         let workers = settings.workers.max(1);
         let readers = if stopped { Readers::In } else { Readers::WaitForMaster };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ReplicaState {
             applied: Applied::new(settings, store.clone(), last, (heard, told, offset_ms), readers),
             pool: Pool::new(Applier::new(machine, workers, last), limits, settings.schedule.clone()),
             log: Arc::new(SharedLog::new(log)),
@@ -148,7 +148,7 @@ impl<F: Place> Following<F> {
     }
 
     /// The state that its threads share.
-    pub fn shared(&self) -> &Arc<Shared<F>> {
+    pub fn shared(&self) -> &Arc<ReplicaState<F>> {
         &self.shared
     }
 
@@ -183,7 +183,7 @@ impl<F: Place> Following<F> {
     }
 }
 
-impl<F: Files> Shared<F> {
+impl<F: Files> ReplicaState<F> {
     /// Answers one command of a connection; `None`: the read costs more than `cost`.
     pub fn run(&self, command: &Command, cost: Cost) -> Option<Reply> {
         let error = |text: &str| Some(Reply::Error(text.to_owned()));
@@ -227,10 +227,10 @@ impl<F: Files> Shared<F> {
 
 /// The link's follower: it takes everything that the link receives.
 struct Sink<F: Files> {
-    shared: Arc<Shared<F>>,
+    shared: Arc<ReplicaState<F>>,
     expiry: Policy,
     /// The codec that it requests from its master.
-    compression: Codec,
+    compression: CompressionMethod,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     store: RocksStore,
     port: Port,

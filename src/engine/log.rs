@@ -3,7 +3,7 @@
 
 use crate::binlog::segment::{Around, Cursor};
 use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError, SegmentLog, Stretch};
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 use crate::sync::{Mutex, lock};
 
 /// The least number of segments that a purge keeps, for replicas that reconnect: a quarter of a GB by default.
@@ -91,7 +91,7 @@ impl<F: Files> SharedLog<F> {
 
     /// Packs the oldest segment that is closed and not packed, see [`SegmentLog::begin_pack`]. Returns whether there was
     /// one. Entries can be appended and read meanwhile.
-    pub fn pack(&self, codec: Codec) -> Result<bool, SegmentError> {
+    pub fn pack(&self, codec: CompressionMethod) -> Result<bool, SegmentError> {
         let begun = lock(&self.log).begin_pack(codec)?;
         let Some(packing) = begun else { return Ok(false) };
         let outcome = packing.run();

@@ -38,7 +38,7 @@ use tokio::sync::oneshot;
 const QUEUE_ITEMS_MAX: usize = 100_000;
 
 /// The state that a master's threads share.
-pub struct Shared<F: Files> {
+pub struct MasterState<F: Files> {
     /// The store; only the writer writes it.
     pub store: RocksStore,
     /// The log; only the writer appends to it.
@@ -67,7 +67,7 @@ pub struct Shared<F: Files> {
 
 /// A running master.
 pub struct Master<F: Files> {
-    shared: Arc<Shared<F>>,
+    shared: Arc<MasterState<F>>,
     writer: thread::JoinHandle<Result<Writer<F>, StoreError>>,
     ticker: Ticker<F>,
     packer: Packer,
@@ -111,7 +111,7 @@ impl<F: Place> Master<F> {
         let errors = Arc::new(DiskErrors::default());
         let checkpoints =
             Checkpoints::new(settings.flush_bytes, raises_gate, Arc::clone(&needed), Arc::clone(&errors));
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(MasterState {
             store: store.clone(),
             log: Arc::clone(&log),
             publication: Arc::clone(&publication),
@@ -157,7 +157,7 @@ impl<F: Place> Master<F> {
     }
 
     /// The state that its threads share.
-    pub fn shared(&self) -> &Arc<Shared<F>> {
+    pub fn shared(&self) -> &Arc<MasterState<F>> {
         &self.shared
     }
 
@@ -184,7 +184,7 @@ impl<F: Place> Master<F> {
     }
 }
 
-impl<F: Files> Shared<F> {
+impl<F: Files> MasterState<F> {
     /// The state and the times for a reader now.
     pub fn sight(&self) -> Sight<Snapshot> {
         self.publication.read(self.clock.moment())
@@ -241,7 +241,7 @@ impl<F: Files> Shared<F> {
         (lsn, time)
     }
 
-    /// Like [`Shared::last`], with the offset of the wall clock in milliseconds.
+    /// Like [`MasterState::last`], with the offset of the wall clock in milliseconds.
     pub fn seen(&self) -> (Lsn, Millis, i64) {
         let sight = self.publication.read(self.clock.moment());
         (sight.lsn, sight.clock, sight.offset_ms)

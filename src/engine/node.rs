@@ -31,9 +31,9 @@ enum Running<F: Files> {
 /// The role as connections see it.
 pub(super) enum Role<F: Files> {
     /// The node takes writes.
-    Master(Arc<master::Shared<F>>),
+    Master(Arc<master::MasterState<F>>),
     /// The node follows a master.
-    Replica(Arc<following::Shared<F>>),
+    Replica(Arc<following::ReplicaState<F>>),
     /// The node is changing its role, or is stopped.
     None,
 }

@@ -6,7 +6,7 @@
 use super::Place;
 use super::log::SharedLog;
 use crate::binlog::{Files, SegmentError};
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 use crate::replication::session::Stop;
 use crate::sync::{Arc, thread};
 use std::io;
@@ -23,8 +23,8 @@ pub struct Packer(Option<(Stop, thread::JoinHandle<()>)>);
 impl Packer {
     /// Starts to pack closed segments of `log`, the oldest first. With the codec `none` there is no thread. Errors: the
     /// thread cannot be started.
-    pub fn start<F: Place>(log: Arc<SharedLog<F>>, codec: Codec) -> io::Result<Packer> {
-        if codec == Codec::None {
+    pub fn start<F: Place>(log: Arc<SharedLog<F>>, codec: CompressionMethod) -> io::Result<Packer> {
+        if codec == CompressionMethod::None {
             return Ok(Packer(None));
         }
         let stop = Stop::new();
@@ -58,7 +58,11 @@ impl Drop for Packer {
     }
 }
 
-fn pack_all<F: Files>(log: &SharedLog<F>, codec: Codec, stopped: &Stop) -> Result<(), SegmentError> {
+fn pack_all<F: Files>(
+    log: &SharedLog<F>,
+    codec: CompressionMethod,
+    stopped: &Stop,
+) -> Result<(), SegmentError> {
     while !stopped.is_set() && log.pack(codec)? {}
     Ok(())
 }

@@ -3,9 +3,9 @@
 use super::Clock;
 use crate::apply::pool::Schedule;
 use crate::binlog::Fsync;
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 use crate::expiry::{ExpiryPolicy, Policy};
-use crate::ordering::{Ordering, Reads, Strategy};
+use crate::ordering::{OrderingStrategy, Reads, Strategy};
 use crate::server::REPLICAS_MAX;
 use crate::store::rocksdb::OPEN_FILES_MAX;
 use crate::sync::Arc;
@@ -46,7 +46,7 @@ pub struct Settings {
     /// Length at which a binlog segment is full, in bytes.
     pub segment_bytes_max: u64,
     /// The codec that packs closed segments. A replica also asks its master to compress the stream with it.
-    pub compression: Codec,
+    pub compression: CompressionMethod,
     /// The store is flushed once this many bytes are written to it since the last flush.
     pub flush_bytes: u64,
     /// Milliseconds of silence from the master after which a replica estimates log time.
@@ -86,7 +86,7 @@ impl Settings {
             batch_entries_max: 4096,
             fsync: Fsync::EverySec,
             segment_bytes_max: 64 << 20,
-            compression: Codec::None,
+            compression: CompressionMethod::None,
             flush_bytes: 64 << 20,
             log_clock_limit_ms: 10_000,
             downtime_max_ms: 24 * 3_600_000,
@@ -122,7 +122,7 @@ impl Settings {
 }
 
 /// The state machine of an ordering strategy, as a node runs it.
-pub type Machine = Box<dyn Ordering + Send>;
+pub type Machine = Box<dyn OrderingStrategy + Send>;
 
 /// A strategy and a policy without a name. No option of the program sets them: they are used by tests, and to replay bugs
 /// of other systems.

@@ -2,7 +2,7 @@
 
 use super::following;
 use super::identity::{Identity, IdentityError};
-use super::master::Shared;
+use super::master::MasterState;
 use super::writer::Request;
 use super::{Clock, Place};
 use crate::binlog::Files;
@@ -39,7 +39,7 @@ pub fn raise_ceiling(
 /// Keeps a replica's ceiling well ahead of the master's time, as the replica counts it. The ceiling is lowered only after
 /// clients were disconnected; `forgotten` is how often that had happened at the last call.
 fn raise_replicas_ceiling<F: Files>(
-    shared: &following::Shared<F>,
+    shared: &following::ReplicaState<F>,
     files: &impl Files,
     identity: &mut Identity,
     forgotten: &mut u64,
@@ -71,7 +71,7 @@ pub struct Ticker<F> {
 
 impl<F: Place> Ticker<F> {
     /// Starts the ticker of a master: heartbeats, removal of dead keys, fsync, the ceiling. Errors: the thread's.
-    pub fn of_master(shared: Arc<Shared<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
+    pub fn of_master(shared: Arc<MasterState<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
         let mut duties = MasterDuties { shared, files, identity, swept: Vec::new(), steps: 0 };
         Ticker::spawn(move |stopped| {
             let mut kept = Instant::now();
@@ -93,7 +93,7 @@ impl<F: Place> Ticker<F> {
     /// Starts the ticker of a replica: cuts for strategies that publish snapshots, dead keys, fsync, the ceiling. Errors:
     /// the thread's.
     pub fn of_replica(
-        shared: Arc<following::Shared<F>>,
+        shared: Arc<following::ReplicaState<F>>,
         snapshot_interval_ms: u64,
         files: F,
         mut identity: Identity,
@@ -148,7 +148,7 @@ fn tick(stopped: &Receiver<()>, interval: Duration, clock: &Clock) -> bool {
 }
 
 struct MasterDuties<F: Files> {
-    shared: Arc<Shared<F>>,
+    shared: Arc<MasterState<F>>,
     files: F,
     identity: Identity,
     /// The place in the store where the sweep for dead keys continues.

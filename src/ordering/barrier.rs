@@ -11,7 +11,7 @@
 //! lane 1:  SET c ─ FLUSHDB                  the SET a behind it waits, although only lane 0 is its own
 //! ```
 
-use super::{Admission, Job, Ordering, Refused, lane_of};
+use super::{Admission, Job, OrderingStrategy, Refused, lane_of};
 use crate::binlog::Lsn;
 use crate::effect::KeySet;
 use std::collections::{BTreeMap, VecDeque};
@@ -39,7 +39,7 @@ impl Barrier {
     }
 }
 
-impl Ordering for Barrier {
+impl OrderingStrategy for Barrier {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         let mut lanes: Vec<usize> = match &*entry.keys {
             KeySet::Keys(keys) if !keys.is_empty() => {

@@ -8,7 +8,7 @@
 //! ```
 
 use super::lanes::Lanes;
-use super::{Admission, Job, Ordering, Refused};
+use super::{Admission, Job, OrderingStrategy, Refused};
 
 /// Lanes by the first key. Promises nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ impl FirstKey {
     }
 }
 
-impl Ordering for FirstKey {
+impl OrderingStrategy for FirstKey {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         match &entry.first_key {
             Some(key) => self.lanes.push(key, entry.lsn),

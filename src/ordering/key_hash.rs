@@ -9,7 +9,7 @@
 //! ```
 
 use super::lanes::Lanes;
-use super::{Admission, Job, Ordering, Refused};
+use super::{Admission, Job, OrderingStrategy, Refused};
 use crate::effect::KeySet;
 
 /// Lanes by key, entries split. Promises nothing.
@@ -25,7 +25,7 @@ impl KeyHash {
     }
 }
 
-impl Ordering for KeyHash {
+impl OrderingStrategy for KeyHash {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         match &*entry.keys {
             KeySet::Keys(keys) if keys.len() > 1 && entry.splittable => {

@@ -24,7 +24,7 @@
 //!
 //! The rows of [`Strategy`] say all of this once; `tests/README.md` says how to add one. `key_hash` is the first founding bug.
 //!
-//! A strategy of your own implements [`Ordering`] and derives `Clone, Debug, PartialEq, Eq, Hash`; the models
+//! A strategy of your own implements [`OrderingStrategy`] and derives `Clone, Debug, PartialEq, Eq, Hash`; the models
 //! judge it as they judge these (`tests/own_strategy.rs`).
 
 pub mod barrier;
@@ -43,7 +43,7 @@ pub mod writeset_snapshots;
 pub use lanes::lane_of;
 pub use last_of::LastOf;
 pub use places::Places;
-pub use strategy::{AnyOrdering, Level, Strategy};
+pub use strategy::{AnyStrategy, Level, Strategy};
 pub use wrapper::Wrapper;
 
 use crate::binlog::{Entry, Lsn, Payload};
@@ -163,10 +163,10 @@ pub struct Refused {
 
 /// A pure state machine that decides when an entry may start, and on which worker.
 ///
-/// Order of calls: `admit` in log order while [`Ordering::admits`]; `take(w)` by a worker that has no job;
+/// Order of calls: `admit` in log order while [`OrderingStrategy::admits`]; `take(w)` by a worker that has no job;
 /// `finish(w, job)` by the worker that took the job, after its batch was written. The default methods are those
 /// of a strategy without a commit order and without snapshots.
-pub trait Ordering {
+pub trait OrderingStrategy {
     /// Whether the next entry may be admitted now.
     fn admits(&self) -> bool {
         true
@@ -191,7 +191,7 @@ pub trait Ordering {
         None
     }
 
-    /// As [`Ordering::snapshots`], to be changed.
+    /// As [`OrderingStrategy::snapshots`], to be changed.
     fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
         None
     }
@@ -213,7 +213,7 @@ pub trait Ordering {
     }
 }
 
-/// What a strategy does that publishes snapshots, beside [`Ordering`].
+/// What a strategy does that publishes snapshots, beside [`OrderingStrategy`].
 ///
 /// Order of calls: `cut`; then, as soon as there is something `publishable`, a snapshot is taken and `published`.
 pub trait Snapshots {

@@ -9,7 +9,7 @@
 //! worker 0:  build 1 ── write 1                 worker 1:  build 2 ──────── (1 is finished) ── write 2
 //! ```
 
-use super::{Admission, Job, Ordering, Reads, Refused};
+use super::{Admission, Job, OrderingStrategy, Reads, Refused};
 use crate::binlog::Lsn;
 
 /// Batches that are written in log order. Promises prefix.
@@ -32,7 +32,7 @@ impl Sequence {
     }
 }
 
-impl Ordering for Sequence {
+impl OrderingStrategy for Sequence {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         if self.last == Lsn(0) {
             (self.next, self.turn) = (entry.lsn, entry.lsn);

@@ -2,7 +2,7 @@
 //!
 //! The default. Readers see only prefixes of the log: a batch is atomic, and no second one is under way.
 
-use super::{Admission, Job, Ordering, Reads, Refused};
+use super::{Admission, Job, OrderingStrategy, Reads, Refused};
 use crate::binlog::Lsn;
 
 /// One batch after the other, in log order. Promises prefix.
@@ -25,7 +25,7 @@ impl Serial {
     }
 }
 
-impl Ordering for Serial {
+impl OrderingStrategy for Serial {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         if self.next > self.last {
             self.next = entry.lsn;

@@ -7,7 +7,7 @@ use super::sequence::Sequence;
 use super::serial::Serial;
 use super::writeset::Writeset;
 use super::writeset_snapshots::WritesetSnapshots;
-use super::{Ordering, Reads, Wrapper};
+use super::{OrderingStrategy, Reads, Wrapper};
 use crate::names::choices;
 
 /// What a strategy promises of what readers of the replica see, for any log of effects. Weakest first: each level includes the
@@ -33,7 +33,7 @@ impl Level {
     }
 }
 
-/// Makes [`Strategy`] and [`AnyOrdering`] of a row for each strategy: its variant, its name, what it promises, its machine with the
+/// Makes [`Strategy`] and [`AnyStrategy`] of a row for each strategy: its variant, its name, what it promises, its machine with the
 /// function (workers, entries in a batch at most) that makes one, and its summary.
 macro_rules! strategies {
     ($($variant:ident $name:literal promises $level:ident, $machine:ty = $new:expr, $summary:literal;)*) => {
@@ -51,36 +51,36 @@ macro_rules! strategies {
 
             /// A machine with no entries for `workers` (at least 1); a batch holds at most `batch_entries_max`
             /// (at least 1).
-            pub fn machine(self, workers: usize, batch_entries_max: usize) -> AnyOrdering {
+            pub fn machine(self, workers: usize, batch_entries_max: usize) -> AnyStrategy {
                 match self {
                     $(Strategy::$variant => {
                         let new: fn(usize, usize) -> $machine = $new;
-                        AnyOrdering::$variant(new(workers, batch_entries_max))
+                        AnyStrategy::$variant(new(workers, batch_entries_max))
                     })*
                 }
             }
 
-            /// What readers are given of its machines: see [`Ordering::reads`].
+            /// What readers are given of its machines: see [`OrderingStrategy::reads`].
             pub fn reads(self) -> Reads {
-                Ordering::reads(&self.machine(1, 1))
+                OrderingStrategy::reads(&self.machine(1, 1))
             }
         }
 
         /// A machine of any of the strategies.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub enum AnyOrdering {
+        pub enum AnyStrategy {
             $(#[doc = concat!("`", $name, "`")] $variant($machine),)*
         }
 
-        impl Wrapper for AnyOrdering {
-            type Inner = dyn Ordering;
+        impl Wrapper for AnyStrategy {
+            type Inner = dyn OrderingStrategy;
 
-            fn inner(&self) -> &(dyn Ordering + 'static) {
-                match self { $(AnyOrdering::$variant(machine) => machine,)* }
+            fn inner(&self) -> &(dyn OrderingStrategy + 'static) {
+                match self { $(AnyStrategy::$variant(machine) => machine,)* }
             }
 
-            fn inner_mut(&mut self) -> &mut (dyn Ordering + 'static) {
-                match self { $(AnyOrdering::$variant(machine) => machine,)* }
+            fn inner_mut(&mut self) -> &mut (dyn OrderingStrategy + 'static) {
+                match self { $(AnyStrategy::$variant(machine) => machine,)* }
             }
         }
     };

@@ -1,16 +1,16 @@
 //! Wrappers — a machine around another one. Pure.
 
-use super::{Admission, Job, Ordering, Reads, Refused, Snapshots};
+use super::{Admission, Job, OrderingStrategy, Reads, Refused, Snapshots};
 
 /// A machine around another one: each method does what the inner machine does, unless the wrapper says otherwise. A wrapper
-/// is an [`Ordering`].
+/// is an [`OrderingStrategy`].
 ///
-/// The two traits have methods of the same names. So a file that calls them imports [`Ordering`] alone, and implements this
+/// The two traits have methods of the same names. So a file that calls them imports [`OrderingStrategy`] alone, and implements this
 /// trait by its path: `impl ordering::Wrapper for …`. In such an `impl`, a call of the inner machine names the trait:
-/// `Ordering::take(&mut self.inner, worker)`.
+/// `OrderingStrategy::take(&mut self.inner, worker)`.
 pub trait Wrapper {
     /// The type of the inner machine.
-    type Inner: Ordering + ?Sized;
+    type Inner: OrderingStrategy + ?Sized;
 
     /// The inner machine.
     fn inner(&self) -> &Self::Inner;
@@ -18,58 +18,58 @@ pub trait Wrapper {
     /// The inner machine.
     fn inner_mut(&mut self) -> &mut Self::Inner;
 
-    /// See [`Ordering::admits`].
+    /// See [`OrderingStrategy::admits`].
     fn admits(&self) -> bool {
         self.inner().admits()
     }
 
-    /// See [`Ordering::admit`].
+    /// See [`OrderingStrategy::admit`].
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         self.inner_mut().admit(entry)
     }
 
-    /// See [`Ordering::take`].
+    /// See [`OrderingStrategy::take`].
     fn take(&mut self, worker: usize) -> Option<Job> {
         self.inner_mut().take(worker)
     }
 
-    /// See [`Ordering::may_write`].
+    /// See [`OrderingStrategy::may_write`].
     fn may_write(&self, job: &Job) -> bool {
         self.inner().may_write(job)
     }
 
-    /// See [`Ordering::finish`].
+    /// See [`OrderingStrategy::finish`].
     fn finish(&mut self, worker: usize, job: &Job) {
         self.inner_mut().finish(worker, job);
     }
 
-    /// See [`Ordering::snapshots`].
+    /// See [`OrderingStrategy::snapshots`].
     fn snapshots(&self) -> Option<&dyn Snapshots> {
         self.inner().snapshots()
     }
 
-    /// See [`Ordering::snapshots_mut`].
+    /// See [`OrderingStrategy::snapshots_mut`].
     fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
         self.inner_mut().snapshots_mut()
     }
 
-    /// See [`Ordering::reads`].
+    /// See [`OrderingStrategy::reads`].
     fn reads(&self) -> Reads {
         self.inner().reads()
     }
 
-    /// See [`Ordering::interchangeable_workers`].
+    /// See [`OrderingStrategy::interchangeable_workers`].
     fn interchangeable_workers(&self) -> bool {
         self.inner().interchangeable_workers()
     }
 
-    /// See [`Ordering::has_lanes`].
+    /// See [`OrderingStrategy::has_lanes`].
     fn has_lanes(&self) -> bool {
         self.inner().has_lanes()
     }
 }
 
-impl<O: Ordering + ?Sized> Wrapper for Box<O> {
+impl<O: OrderingStrategy + ?Sized> Wrapper for Box<O> {
     type Inner = O;
 
     fn inner(&self) -> &O {
@@ -81,7 +81,7 @@ impl<O: Ordering + ?Sized> Wrapper for Box<O> {
     }
 }
 
-impl<W: Wrapper> Ordering for W {
+impl<W: Wrapper> OrderingStrategy for W {
     fn admits(&self) -> bool {
         Wrapper::admits(self)
     }

@@ -10,7 +10,7 @@
 //! 1 SET a   2 SET b   3 MSET a b   4 SET c      1, 2 and 4 at once; 3 when 1 and 2 are done
 //! ```
 
-use super::{Admission, Job, LastOf, Ordering, Places, Refused};
+use super::{Admission, Job, LastOf, OrderingStrategy, Places, Refused};
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
 use std::collections::{BTreeSet, VecDeque};
@@ -74,7 +74,7 @@ impl Writeset {
     }
 }
 
-impl Ordering for Writeset {
+impl OrderingStrategy for Writeset {
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         let keys: Vec<u64> = match &*entry.keys {
             KeySet::Everything => Vec::new(),

@@ -9,7 +9,7 @@
 //! ```
 
 use super::writeset::Writeset;
-use super::{Admission, Job, Ordering, Refused, Snapshots};
+use super::{Admission, Job, OrderingStrategy, Refused, Snapshots};
 use crate::binlog::Lsn;
 
 /// Dependencies by last writer, reads from snapshots. Promises prefix.
@@ -28,7 +28,7 @@ impl WritesetSnapshots {
     }
 }
 
-impl Ordering for WritesetSnapshots {
+impl OrderingStrategy for WritesetSnapshots {
     fn admits(&self) -> bool {
         self.cut.is_none()
     }

@@ -117,7 +117,7 @@ impl From<io::Error> for FeedError {
 }
 
 /// The state that both threads of a feed share.
-struct Shared {
+struct FeedState {
     sent: Lsn,
     marks: Marks,
     cause: Option<FeedError>,
@@ -137,7 +137,7 @@ pub fn feed<S: Source>(
     let Accepted { socket, already_read, resume } = accepted;
     let session = Session::new(socket, stop)?;
     let before = Lsn(resume.from.0.saturating_sub(1));
-    let shared = Mutex::new(Shared { sent: before, marks: Marks::new(before), cause: None });
+    let shared = Mutex::new(FeedState { sent: before, marks: Marks::new(before), cause: None });
     let feed = Feed { session, shared, source, timing };
     thread::scope(|scope| {
         scope.spawn(|| feed.run(|| feed.read_acks(already_read, report)));
@@ -151,13 +151,13 @@ pub fn feed<S: Source>(
 
 struct Feed<'a, S: Source> {
     session: Session<'a>,
-    shared: Mutex<Shared>,
+    shared: Mutex<FeedState>,
     source: &'a S,
     timing: &'a Timing,
 }
 
 impl<S: Source> Feed<'_, S> {
-    fn shared(&self) -> MutexGuard<'_, Shared> {
+    fn shared(&self) -> MutexGuard<'_, FeedState> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -30,7 +30,7 @@
 use super::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
 use crate::binlog::log::fork;
 use crate::binlog::{Epoch, Lsn};
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 use crate::time::Millis;
 use std::str;
 
@@ -73,7 +73,7 @@ pub struct Hello {
     /// [`EPOCHS_MAX`] are sent.
     pub epochs: Vec<(Epoch, Lsn)>,
     /// The codec by which the master should compress its stream.
-    pub codec: Codec,
+    pub codec: CompressionMethod,
 }
 
 impl Default for Hello {
@@ -87,7 +87,7 @@ impl Default for Hello {
             port: 0,
             expiry: String::new(),
             epochs: Vec::new(),
-            codec: Codec::None,
+            codec: CompressionMethod::None,
         }
     }
 }
@@ -139,7 +139,7 @@ impl Hello {
         let expiry = parse_expiry(expiry).ok_or(Refusal::Malformed("expiry policy"))?;
         let epochs = parse_epochs(epochs, last).ok_or(Refusal::Malformed("list of epochs"))?;
         let codec = match codec {
-            [] => Codec::None,
+            [] => CompressionMethod::None,
             [name] => parse_codec(name).ok_or(Refusal::Malformed("compression (known: lz4, zstd)"))?,
             _ => return Err(Refusal::Malformed("number of arguments")),
         };
@@ -160,12 +160,14 @@ fn parse_expiry(name: &[u8]) -> Option<String> {
 }
 
 /// The word for a codec in the handshake; `None` for no compression.
-fn named(codec: Codec) -> Option<String> {
-    (codec != Codec::None).then(|| codec.name().to_owned())
+fn named(codec: CompressionMethod) -> Option<String> {
+    (codec != CompressionMethod::None).then(|| codec.name().to_owned())
 }
 
-fn parse_codec(name: &[u8]) -> Option<Codec> {
-    Codec::ALL.into_iter().find(|&codec| codec != Codec::None && codec.name().as_bytes() == name)
+fn parse_codec(name: &[u8]) -> Option<CompressionMethod> {
+    CompressionMethod::ALL
+        .into_iter()
+        .find(|&codec| codec != CompressionMethod::None && codec.name().as_bytes() == name)
 }
 
 fn parse_epochs(text: &[u8], last: Lsn) -> Option<Vec<(Epoch, Lsn)>> {
@@ -232,7 +234,7 @@ pub struct Resume {
     /// The master's epoch at that time.
     pub epoch: Epoch,
     /// The codec that compresses everything after the answer.
-    pub codec: Codec,
+    pub codec: CompressionMethod,
     /// The version that both sides speak from now on. It is the hello's version, so it is not part of the status reply.
     pub version: u64,
 }
@@ -250,7 +252,7 @@ impl Resume {
         let name = words.next()?;
         let mut next = || number(words.next()?);
         let (from, last, epoch) = (Lsn(next()?), Lsn(next()?), Epoch(next()?));
-        let codec = words.next().map_or(Some(Codec::None), parse_codec)?;
+        let codec = words.next().map_or(Some(CompressionMethod::None), parse_codec)?;
         let resume = Resume { from, last, epoch, codec, version: PROTOCOL_VERSION };
         (name == b"CONTINUE" && words.next().is_none()).then_some(resume)
     }

@@ -1,4 +1,4 @@
-//! Clients — the list of connected clients, which CLIENT LIST shows and CLIENT KILL ends. Shared by all connections.
+//! Clients — the list of connected clients, which CLIENT LIST shows and CLIENT KILL ends. ServerState by all connections.
 
 use super::client_command::{Kill, Listed};
 use super::info::Counts;

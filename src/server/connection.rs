@@ -11,7 +11,7 @@ use super::reply::Protocol;
 use super::request::{ProtocolError, Requests};
 use super::room::Replies;
 use super::session::{self, Session, Step};
-use super::{Config, Ended, Node, Shared};
+use super::{Config, Ended, Node, ServerState};
 use crate::command::{Command, Reply};
 use std::io;
 use std::mem::MaybeUninit;
@@ -88,7 +88,7 @@ enum Next {
 
 /// The connection of one client.
 pub(super) struct Connection<N> {
-    pub(super) shared: Arc<Shared<N>>,
+    pub(super) shared: Arc<ServerState<N>>,
     socket: TcpStream,
     pub(super) client: Arc<Client>,
     ended: watch::Receiver<Option<Ended>>,
@@ -106,7 +106,7 @@ pub(super) struct Connection<N> {
 type Queued = (Command, Option<Protocol>);
 
 impl<N: Node> Connection<N> {
-    pub(super) fn new(shared: Arc<Shared<N>>, socket: TcpStream, client: Arc<Client>) -> Connection<N> {
+    pub(super) fn new(shared: Arc<ServerState<N>>, socket: TcpStream, client: Arc<Client>) -> Connection<N> {
         let (config, ended) = (shared.config(), shared.ended.subscribe());
         let (session, requests) = (Session::new(client.id), Requests::new(config.limits));
         let (output, last, active) = (Output::new(&client.room), Last::default(), Instant::now());

@@ -1,7 +1,7 @@
 //! Facts — the state that a node reports about itself, from which INFO and ROLE are made. Pure.
 
 use crate::binlog::{Epoch, Fsync, Lsn};
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
 use crate::time::Millis;
@@ -37,7 +37,7 @@ pub struct Facts {
     pub appendfsync: Fsync,
     /// The codec that compresses closed segments of the binlog. A replica also asks its master to compress the stream with
     /// it.
-    pub compression: Codec,
+    pub compression: CompressionMethod,
     /// The reason for which writes are refused; `None`: they are accepted.
     pub read_only: Option<String>,
     /// Databases that hold keys, by number. Empty if the node does not count its keys.
@@ -77,7 +77,7 @@ pub struct Follower {
     /// What the master sends to it now.
     pub state: FollowerState,
     /// The codec that compresses the stream.
-    pub compression: Codec,
+    pub compression: CompressionMethod,
     /// The LSNs that it acknowledged, and its lag.
     pub progress: Progress,
 }
@@ -133,7 +133,7 @@ pub enum Link {
     /// It receives entries.
     Up {
         /// The codec that compresses them.
-        compression: Codec,
+        compression: CompressionMethod,
     },
     /// The connection is lost, and will be retried.
     Down,

@@ -67,7 +67,7 @@ pub enum Ended {
 }
 
 /// The state that all connections of a server share.
-pub(super) struct Shared<N> {
+pub(super) struct ServerState<N> {
     node: Arc<N>,
     config: Mutex<Config>,
     /// Locked while a CONFIG SET calls the node, so that two of them cannot overwrite each other's change.
@@ -77,7 +77,7 @@ pub(super) struct Shared<N> {
     ended: watch::Sender<Option<Ended>>,
 }
 
-impl<N> Shared<N> {
+impl<N> ServerState<N> {
     fn config(&self) -> Config {
         locked(&self.config).clone()
     }
@@ -91,7 +91,7 @@ async fn first_end(ended: &mut watch::Receiver<Option<Ended>>) -> Ended {
 
 /// A server that is bound to its address and listens.
 pub struct Server<N> {
-    shared: Arc<Shared<N>>,
+    shared: Arc<ServerState<N>>,
     listener: TcpListener,
     local_addr: SocketAddr,
 }
@@ -104,7 +104,7 @@ impl<N: Node> Server<N> {
         let local_addr = listener.local_addr()?;
         config.port = local_addr.port();
         let (protected, memory_limit) = (config.protected_mode, config.maxmemory_clients);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ServerState {
             node,
             config: Mutex::new(config),
             changing: tokio::sync::Mutex::default(),

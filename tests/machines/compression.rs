@@ -3,20 +3,20 @@
 
 use crate::property::properties;
 use crate::seed::Seed;
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::compression::block::{BLOCK_BYTES, Compressor, Decompressor};
 use replicheck::compression::stream::{Encoder, decoder};
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-const CODECS: [Codec; 2] = [Codec::Lz4, Codec::Zstd];
+const CODECS: [CompressionMethod; 2] = [CompressionMethod::Lz4, CompressionMethod::Zstd];
 
 #[test]
 fn codec_names_are_read_back_and_others_refused() {
-    for codec in Codec::ALL {
+    for codec in CompressionMethod::ALL {
         assert_eq!(codec.name().parse(), Ok(codec));
     }
-    let error = "LZ4".parse::<Codec>().expect_err("lower case");
+    let error = "LZ4".parse::<CompressionMethod>().expect_err("lower case");
     assert_eq!(error.to_string(), "unknown compression 'LZ4' (known: none, lz4, zstd)");
 }
 
@@ -30,7 +30,7 @@ fn blocks(mut random: fastrand::Rng) -> Vec<Vec<u8>> {
 #[test]
 fn block_comes_back_and_is_never_longer() {
     let seed = Seed::of_this_run();
-    for codec in Codec::ALL {
+    for codec in CompressionMethod::ALL {
         let mut compressor = Compressor::new(codec).expect("memory");
         let mut decompressor = Decompressor::new(codec).expect("memory");
         for block in blocks(seed.rng()) {
@@ -39,7 +39,7 @@ fn block_comes_back_and_is_never_longer() {
             assert!(stored.len() <= block.len());
             assert_eq!(
                 stored.len() < block.len() / 2 + 1,
-                is_text && codec != Codec::None || block.is_empty()
+                is_text && codec != CompressionMethod::None || block.is_empty()
             );
             assert_eq!(decompressor.decompress(stored, block.len()).expect("what was stored"), block);
         }
@@ -72,13 +72,13 @@ impl Read for Pieces<'_> {
     }
 }
 
-fn encoded(codec: Codec, groups: &[Vec<u8>]) -> Vec<Vec<u8>> {
+fn encoded(codec: CompressionMethod, groups: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut encoder = Encoder::new(codec).expect("memory");
     groups.iter().map(|group| encoder.encode(group.clone()).expect("memory")).collect()
 }
 
 /// Everything that the stream yields before it must wait or ends.
-fn decoded(codec: Codec, bytes: Vec<u8>, piece: usize) -> (Vec<u8>, Option<io::ErrorKind>) {
+fn decoded(codec: CompressionMethod, bytes: Vec<u8>, piece: usize) -> (Vec<u8>, Option<io::ErrorKind>) {
     let mut queue = VecDeque::from(bytes);
     let mut from = decoder(codec, Pieces(&mut queue, piece)).expect("memory");
     let (mut all, mut buffer) = (Vec::new(), [0; 1000]);
@@ -93,7 +93,7 @@ fn decoded(codec: Codec, bytes: Vec<u8>, piece: usize) -> (Vec<u8>, Option<io::E
 
 properties! {
     fn prop_stream_each_group_is_there_with_its_last_byte(groups: Vec<Vec<u8>>, piece: u8) -> bool {
-        Codec::ALL.into_iter().all(|codec| {
+        CompressionMethod::ALL.into_iter().all(|codec| {
             let sent = encoded(codec, &groups);
             (0..=groups.len()).all(|through| {
                 let (all, end) = decoded(codec, sent[..through].concat(), usize::from(piece) + 1);
@@ -141,7 +141,7 @@ fn stream_that_asks_for_a_large_window_is_refused() {
     io::Write::write_all(&mut encoder, &vec![7; 3 << 20]).expect("memory");
     let large = encoder.finish().expect("memory");
     let mut queue = VecDeque::from(large);
-    let mut from = decoder(Codec::Zstd, Pieces(&mut queue, 1000)).expect("memory");
+    let mut from = decoder(CompressionMethod::Zstd, Pieces(&mut queue, 1000)).expect("memory");
     let error = from.read(&mut [0; 1000]).expect_err("2 MB").to_string();
     assert_eq!(error, "Frame requires too much memory for decoding");
 }

@@ -4,7 +4,7 @@ use replicheck::apply::Applier;
 use replicheck::binlog::{Epoch, Lsn};
 use replicheck::command::{Command, View, line};
 use replicheck::effect::{Effect, Key, KeySet, Write};
-use replicheck::ordering::{Admission, Ordering, Reads, Snapshots, Strategy};
+use replicheck::ordering::{Admission, OrderingStrategy, Reads, Snapshots, Strategy};
 use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 
@@ -128,7 +128,7 @@ fn applier_entry_in_parts_is_applied_with_its_last_part() {
 }
 
 /// What a machine does and returns, step by step, on one log of four entries, one of which is on everything, with cuts between.
-fn run<O: Ordering>(mut machine: O) -> Vec<String> {
+fn run<O: OrderingStrategy>(mut machine: O) -> Vec<String> {
     let mut said = vec![format!("{:?} {}", machine.reads(), machine.interchangeable_workers())];
     let log = [(1, keys(&["a"])), (2, KeySet::Everything), (3, keys(&["a", "b"])), (4, keys(&["b"]))];
     let mut next = log.into_iter().peekable();
@@ -166,7 +166,7 @@ fn machine_in_a_box_does_as_it_does_outside() {
         assert!(plain.len() > 8, "{}: {plain:#?}", strategy.name());
         let publishes = plain.iter().any(|line| line.starts_with("published"));
         assert_eq!(publishes, machine().reads() == Reads::Published, "{}: {plain:#?}", strategy.name());
-        let boxed: Box<dyn Ordering + Send> = Box::new(machine());
+        let boxed: Box<dyn OrderingStrategy + Send> = Box::new(machine());
         assert_eq!(run(boxed), plain, "{}", strategy.name());
     }
 }

@@ -19,7 +19,7 @@
 use replicheck::binlog::Lsn;
 use replicheck::effect::{Key, KeySet};
 use replicheck::ordering::{
-    Admission, AnyOrdering, Job, Level, Ordering, Reads, Snapshots, Strategy, lane_of,
+    Admission, AnyStrategy, Job, Level, OrderingStrategy, Reads, Snapshots, Strategy, lane_of,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -49,7 +49,7 @@ struct Case {
 /// The state of a machine on its way through a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
-    machine: AnyOrdering,
+    machine: AnyStrategy,
     /// The jobs in flight, each with its worker; 0 where all workers are alike.
     in_flight: Vec<(Job, usize)>,
 }

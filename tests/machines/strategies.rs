@@ -5,7 +5,7 @@ use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
 use replicheck::effect::{Key, KeySet};
 use replicheck::expiry::Policy;
-use replicheck::ordering::{Admission, Job, Level, Ordering, Reads, Snapshots, Strategy, lane_of};
+use replicheck::ordering::{Admission, Job, Level, OrderingStrategy, Reads, Snapshots, Strategy, lane_of};
 use replicheck::time::Millis;
 
 fn key(name: &str) -> Key {
@@ -26,7 +26,7 @@ const LOW: &str = "c";
 const HIGH: &str = "a";
 
 /// Admits an entry on these keys; `*` is everything.
-fn admit(machine: &mut impl Ordering, lsn: u64, names: &[&str]) {
+fn admit(machine: &mut impl OrderingStrategy, lsn: u64, names: &[&str]) {
     let keys =
         if names == ["*"] { KeySet::Everything } else { KeySet::of(names.iter().map(|name| key(name))) };
     let first_key = names.iter().find(|name| **name != "*").map(|name| key(name));
@@ -239,8 +239,9 @@ fn key_hash_splits_an_entry_of_several_keys_and_no_other() {
     let mut machine = Strategy::KeyHash.machine(2, 1);
     admit(&mut machine, 1, &["a"]);
     admit(&mut machine, 2, &["a", "c"]);
-    let taken =
-        |machine: &mut _, worker| std::iter::from_fn(|| Ordering::take(machine, worker)).collect::<Vec<_>>();
+    let taken = |machine: &mut _, worker| {
+        std::iter::from_fn(|| OrderingStrategy::take(machine, worker)).collect::<Vec<_>>()
+    };
     assert_eq!(taken(&mut machine, lane("a")), [Job::whole(Lsn(1)), Job::part(Lsn(2), key("a"))]);
     assert_eq!(taken(&mut machine, lane("c")), [Job::part(Lsn(2), key("c"))]);
 }
@@ -248,15 +249,15 @@ fn key_hash_splits_an_entry_of_several_keys_and_no_other() {
 /// A boxed strategy behaves the same: no default of the trait hides one of its methods.
 #[test]
 fn strategy_in_a_box_keeps_its_turn_and_its_snapshots() {
-    let mut sequence: Box<dyn Ordering> = Box::new(Strategy::Sequence.machine(2, 1));
+    let mut sequence: Box<dyn OrderingStrategy> = Box::new(Strategy::Sequence.machine(2, 1));
     (1..=2).for_each(|lsn| admit(&mut sequence, lsn, &["a"]));
     let jobs: Vec<Job> = (0..2).filter_map(|worker| sequence.take(worker)).collect();
     assert_eq!(jobs.iter().map(|job| sequence.may_write(job)).collect::<Vec<_>>(), [true, false]);
     assert!(sequence.interchangeable_workers());
-    let mut cuts: Box<dyn Ordering> = Box::new(Strategy::WritesetSnapshots.machine(2, 1));
+    let mut cuts: Box<dyn OrderingStrategy> = Box::new(Strategy::WritesetSnapshots.machine(2, 1));
     admit(&mut cuts, 1, &["a"]);
     cuts.snapshots_mut().expect("it publishes snapshots").cut();
-    let publishable = |cuts: &dyn Ordering| cuts.snapshots().and_then(Snapshots::publishable);
+    let publishable = |cuts: &dyn OrderingStrategy| cuts.snapshots().and_then(Snapshots::publishable);
     assert_eq!((cuts.admits(), publishable(&*cuts)), (false, None));
     let job = cuts.take(0).expect("1");
     cuts.finish(0, &job);

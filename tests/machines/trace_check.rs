@@ -4,7 +4,7 @@ use crate::seed::Seed;
 use replicheck::apply::{Applier, Worker};
 use replicheck::binlog::Lsn;
 use replicheck::effect::{Key, KeySet};
-use replicheck::ordering::{Admission, AnyOrdering, Job, Level, Strategy};
+use replicheck::ordering::{Admission, AnyStrategy, Job, Level, Strategy};
 use replicheck::trace_check::{Batch, Written, first_wrong, in_log_order};
 
 /// Random traces, with the verdict of the checker that is extracted from the proofs (`proofs/run --record`).
@@ -50,7 +50,7 @@ fn random_log(random: &mut fastrand::Rng) -> Vec<KeySet> {
 /// The trace of a run in which workers move in random order; each is idle, writes, or has written.
 fn random_run(strategy: Strategy, log: &[KeySet], random: &mut fastrand::Rng) -> Vec<Written> {
     let workers = 3;
-    let mut applier: Applier<AnyOrdering> = Applier::new(strategy.machine(workers, 3), workers, Lsn::NONE);
+    let mut applier: Applier<AnyStrategy> = Applier::new(strategy.machine(workers, 3), workers, Lsn::NONE);
     let mut starts = vec![0; workers];
     let (mut ticks, mut written) = (0.., Vec::new());
     let (mut admitted, mut steps) = (0, 0);

@@ -17,18 +17,18 @@ use replicheck::binlog::Lsn;
 use replicheck::expiry::Policy;
 use replicheck::models::ordering::{Control, Move, Place, Programs, started};
 use replicheck::models::scenario::commands;
-use replicheck::ordering::{AnyOrdering, Job, Ordering as _, Reads, Strategy};
+use replicheck::ordering::{AnyStrategy, Job, OrderingStrategy as _, Reads, Strategy};
 use std::collections::HashSet;
 use std::sync::Arc;
 
 const LIMITS: Limits = Limits { entries_max: 100, bytes_max: 100 };
 const WORKERS: usize = 2;
 
-type Model = Control<AnyOrdering>;
+type Model = Control<AnyStrategy>;
 
 #[derive(Clone)]
 struct Pool {
-    dispatch: Dispatch<AnyOrdering>,
+    dispatch: Dispatch<AnyStrategy>,
     /// The batch that each worker is writing.
     hands: Vec<Option<Batch>>,
 }

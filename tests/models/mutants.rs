@@ -9,7 +9,7 @@ use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
 use replicheck::models::own_machine::{ExpiryTrial, OrderingTrial, judge_expiry, judge_ordering};
 use replicheck::models::verdict::{Row, Verdict};
 use replicheck::ordering::{
-    self, Admission, AnyOrdering, Job, Ordering, Reads, Refused, Snapshots, Strategy,
+    self, Admission, AnyStrategy, Job, OrderingStrategy, Reads, Refused, Snapshots, Strategy,
 };
 use replicheck::time::Millis;
 use std::borrow::Cow;
@@ -37,20 +37,20 @@ enum Fault {
 /// A strategy with a fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Mutant {
-    inner: AnyOrdering,
+    inner: AnyStrategy,
     fault: Fault,
     last: Lsn,
     cut: bool,
 }
 
 impl ordering::Wrapper for Mutant {
-    type Inner = AnyOrdering;
+    type Inner = AnyStrategy;
 
-    fn inner(&self) -> &AnyOrdering {
+    fn inner(&self) -> &AnyStrategy {
         &self.inner
     }
 
-    fn inner_mut(&mut self) -> &mut AnyOrdering {
+    fn inner_mut(&mut self) -> &mut AnyStrategy {
         &mut self.inner
     }
 
@@ -64,40 +64,44 @@ impl ordering::Wrapper for Mutant {
             _ => {}
         }
         self.last = entry.lsn;
-        Ordering::admit(&mut self.inner, &entry)
+        OrderingStrategy::admit(&mut self.inner, &entry)
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
         if self.fault == Fault::NeverTakes {
             return None;
         }
-        let job = Ordering::take(&mut self.inner, worker)?;
+        let job = OrderingStrategy::take(&mut self.inner, worker)?;
         if self.fault == Fault::ForgetsWhatIsInFlight {
-            Ordering::finish(&mut self.inner, worker, &job);
+            OrderingStrategy::finish(&mut self.inner, worker, &job);
         }
         Some(job)
     }
 
     fn may_write(&self, job: &Job) -> bool {
-        self.fault == Fault::WritesOutOfTurn || Ordering::may_write(&self.inner, job)
+        self.fault == Fault::WritesOutOfTurn || OrderingStrategy::may_write(&self.inner, job)
     }
 
     fn finish(&mut self, worker: usize, job: &Job) {
         if self.fault != Fault::ForgetsWhatIsInFlight {
-            Ordering::finish(&mut self.inner, worker, job);
+            OrderingStrategy::finish(&mut self.inner, worker, job);
         }
     }
 
     fn reads(&self) -> Reads {
-        if self.fault == Fault::ReadsPastTheSnapshot { Reads::Latest } else { Ordering::reads(&self.inner) }
+        if self.fault == Fault::ReadsPastTheSnapshot {
+            Reads::Latest
+        } else {
+            OrderingStrategy::reads(&self.inner)
+        }
     }
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
-        Ordering::snapshots(&self.inner).map(|_| self as &dyn Snapshots)
+        OrderingStrategy::snapshots(&self.inner).map(|_| self as &dyn Snapshots)
     }
 
     fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
-        if Ordering::snapshots(&self.inner).is_some() { Some(self) } else { None }
+        if OrderingStrategy::snapshots(&self.inner).is_some() { Some(self) } else { None }
     }
 }
 

@@ -14,7 +14,7 @@ use replicheck::models::scenario;
 use replicheck::models::search::{Found, Limits, Progress, search};
 use replicheck::models::story::Narrate;
 use replicheck::models::verdict::{Row, Verdict};
-use replicheck::ordering::{AnyOrdering, Ordering, Strategy, lane_of};
+use replicheck::ordering::{AnyStrategy, OrderingStrategy, Strategy, lane_of};
 use stateright::{Checker, Model};
 
 const WALKS: Walks = Walks { all: 200, a_model: 50 };
@@ -23,7 +23,7 @@ fn ordering(
     choice: OrderingChoice,
     length: usize,
     change: impl Fn(&mut Setup),
-) -> OrderingModel<AnyOrdering> {
+) -> OrderingModel<AnyStrategy> {
     let policy = if choice.commands { Policy::AtEntryTime } else { Policy::Effects };
     let alphabet = replicheck::models::bounds::ordering_alphabet();
     let programs = Programs::every(&alphabet, length, &*policy.get()).expect("a short length");

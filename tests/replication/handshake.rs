@@ -4,7 +4,7 @@ use super::entries::log_of;
 use crate::property::properties;
 use quickcheck::{Arbitrary, Gen};
 use replicheck::binlog::{Epoch, Log, Lsn};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Place, Refusal, Resume, answer};
 use replicheck::time::Millis;
 
@@ -33,7 +33,7 @@ impl Arbitrary for AnyHello {
         let (removed, port) = (Millis(u64::arbitrary(source)), u16::arbitrary(source));
         let checksum = Option::arbitrary(source);
         let expiry = ["log_clock", "relative", "x"][usize::from(port) % 3].to_owned();
-        let codec = Codec::ALL[usize::from(port) % 7 % 3];
+        let codec = CompressionMethod::ALL[usize::from(port) % 7 % 3];
         AnyHello(Hello {
             last: Lsn(last),
             checksum,
@@ -72,7 +72,7 @@ properties! {
     }
 
     fn prop_resume_parsed_is_what_was_said(from: u64, last: u64, epoch: u64) -> bool {
-        let codec = Codec::ALL[usize::from(epoch.to_be_bytes()[7]) % 3];
+        let codec = CompressionMethod::ALL[usize::from(epoch.to_be_bytes()[7]) % 3];
         let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch), codec, version: 3 };
         Resume::parse(resume.status().as_bytes()) == Some(resume)
     }
@@ -98,11 +98,12 @@ fn hello_is_a_line_that_a_person_can_read() {
     assert_eq!(hello.argv(), argv("RCSYNC 3 5 4294967295 1020 7002 log_clock 1:1,2:4"));
     assert_eq!(nobody().argv(), argv("RCSYNC 3 0 - 0 0 log_clock -"));
     assert_eq!(Hello::parse(&argv("rcsync 3 5 4294967295 1020 7002 log_clock 1:1,2:4")).as_ref(), Ok(&hello));
-    let asking = Hello { codec: Codec::Zstd, ..hello };
+    let asking = Hello { codec: CompressionMethod::Zstd, ..hello };
     assert_eq!(asking.argv(), argv("RCSYNC 3 5 4294967295 1020 7002 log_clock 1:1,2:4 zstd"));
-    let resume = Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: Codec::None, version: 3 };
+    let resume =
+        Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: CompressionMethod::None, version: 3 };
     assert_eq!(resume.status(), "CONTINUE 6 9 2");
-    assert_eq!(Resume { codec: Codec::Lz4, ..resume }.status(), "CONTINUE 6 9 2 lz4");
+    assert_eq!(Resume { codec: CompressionMethod::Lz4, ..resume }.status(), "CONTINUE 6 9 2 lz4");
     for other in ["CONTINUE 6 9 2 none", "CONTINUE 6 9 2 lz4 more", "CONTINUE 6 9 2 "] {
         assert_eq!(Resume::parse(other.as_bytes()), None, "{other}");
     }
@@ -242,7 +243,7 @@ fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
                         from: replica.last().next(),
                         last: master.last(),
                         epoch: Epoch(epoch),
-                        codec: Codec::None,
+                        codec: CompressionMethod::None,
                         version: 3,
                     };
                     assert_eq!(

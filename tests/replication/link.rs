@@ -6,7 +6,7 @@ use super::proxy::{Way, proxy};
 use super::recorder::{Recorder, Running};
 use replicheck::binlog::{Epoch, Log, Lsn};
 use replicheck::client::link::LinkError;
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::replication::Heartbeat;
 use replicheck::replication::handshake::Resume;
 use replicheck::replication::lag::Lag;
@@ -30,10 +30,10 @@ fn assert_in_place(log: &Log, heartbeats: &[Heartbeat]) {
 
 #[test]
 fn link_entries_and_heartbeats_arrive_in_log_order() {
-    Codec::ALL.into_iter().for_each(arrive_in_log_order);
+    CompressionMethod::ALL.into_iter().for_each(arrive_in_log_order);
 }
 
-fn arrive_in_log_order(codec: Codec) {
+fn arrive_in_log_order(codec: CompressionMethod) {
     let source = LogSource::default();
     // Several groups, so that the replica is behind at first and the feed must catch up.
     source.write(500, 1, 2000);
@@ -74,7 +74,7 @@ fn arrive_in_log_order(codec: Codec) {
 }
 
 /// Cuts the stream of one connection after each number of bytes in turn. Returns the LSN from which each connection resumed.
-fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize, codec: Codec) -> Vec<Lsn> {
+fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize, codec: CompressionMethod) -> Vec<Lsn> {
     let cuts = limits.len();
     let source = LogSource::default();
     source.write(entries, 1, 5);
@@ -100,14 +100,14 @@ fn cut_and_resume(way: Way, limits: Vec<usize>, entries: usize, codec: Codec) ->
 #[test]
 fn link_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
     // Entries have 78 bytes: connection n delivers about n / 78 of them, and a part of one.
-    cut_and_resume(Way::Down, (0..500).collect(), 2000, Codec::None);
+    cut_and_resume(Way::Down, (0..500).collect(), 2000, CompressionMethod::None);
 }
 
 #[test]
 fn link_compressed_and_cut_after_any_number_of_bytes_resumes_without_loss_or_repetition() {
     // A group of 256 KB holds some 3,000 of these entries and compresses to some 50 KB; its first bytes yield no entry yet.
     let limits = || (0..150).chain([500, 3_000, 60_000, 90_000]).collect();
-    for codec in [Codec::Lz4, Codec::Zstd] {
+    for codec in [CompressionMethod::Lz4, CompressionMethod::Zstd] {
         let froms = cut_and_resume(Way::Down, limits(), 40_000, codec);
         assert!(froms.iter().any(|from| (2..40_000).contains(&from.0)), "{codec:?}: {froms:?}");
     }
@@ -116,7 +116,7 @@ fn link_compressed_and_cut_after_any_number_of_bytes_resumes_without_loss_or_rep
 #[test]
 fn link_cut_in_the_hello_or_between_acks_resumes() {
     // The hello takes about 70 bytes, and each ack 29; an ack is sent every 20 ms.
-    cut_and_resume(Way::Up, (0..110).chain((110..260).step_by(11)).collect(), 200, Codec::None);
+    cut_and_resume(Way::Up, (0..110).chain((110..260).step_by(11)).collect(), 200, CompressionMethod::None);
 }
 
 #[test]
@@ -202,7 +202,13 @@ fn link_resumes_across_a_new_epoch_from_its_own_log() {
     running.recorder.change(|state| {
         assert_eq!(
             state.resumes,
-            [Resume { from: Lsn(13), last: Lsn(25), epoch: Epoch(3), codec: Codec::None, version: 3 }]
+            [Resume {
+                from: Lsn(13),
+                last: Lsn(25),
+                epoch: Epoch(3),
+                codec: CompressionMethod::None,
+                version: 3
+            }]
         );
         assert_eq!(state.log, master.source.log());
         assert_eq!(state.log.get(Lsn(21)), Some(&entry(21, 3, state.log.from(Lsn(21))[0].time.0, 5)));

@@ -3,7 +3,7 @@
 use super::master::{PATIENCE, timing};
 use replicheck::binlog::{Entry, Log, Lsn, encode};
 use replicheck::client::link::{Follower, FollowerError, Link, LinkError, LinkState};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::replication::handshake::{Hello, Resume};
 use replicheck::replication::session::{Stop, Timing};
 use replicheck::replication::{Ack, Heartbeat, Offset};
@@ -22,7 +22,7 @@ pub struct Recorded {
     pub bytes: usize,
     pub groups: usize,
     /// The codec that the follower asks for.
-    pub codec: Codec,
+    pub codec: CompressionMethod,
     /// Whether the follower accepts no entries for now.
     pub is_full: bool,
     /// The entry at which the follower fails.
@@ -36,7 +36,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    pub fn asking_for(codec: Codec) -> Recorder {
+    pub fn asking_for(codec: CompressionMethod) -> Recorder {
         let recorder = Recorder::default();
         recorder.change(|state| state.codec = codec);
         recorder

@@ -7,7 +7,7 @@ use crate::seed::Seed;
 use replicheck::binlog::{Lsn, encode};
 use replicheck::client::link::LinkError;
 use replicheck::client::{Client, OwnedFrame};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::compression::stream::Encoder;
 use replicheck::replication::feed::FeedError;
 use replicheck::replication::handshake::{Hello, Refusal};
@@ -153,7 +153,7 @@ fn link_to_a_master_of_version_1_asks_again_with_that_and_is_not_down_in_between
 #[test]
 fn link_garbage_in_a_compressed_stream_is_an_error_and_another_try() {
     let seed = Seed::of_this_run();
-    for codec in [Codec::Lz4, Codec::Zstd] {
+    for codec in [CompressionMethod::Lz4, CompressionMethod::Zstd] {
         let mut encoder = Encoder::new(codec).expect("memory");
         let mut stream = format!("+CONTINUE 1 9 1 {}\r\n", codec.name()).into_bytes();
         let garbage = [stream.clone(), b"garbage, and more of it".to_vec()].concat();

@@ -2,7 +2,7 @@
 
 use replicheck::binlog::{Epoch, Fsync};
 use replicheck::command::Command;
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::expiry::Policy;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::ordering::Strategy;
@@ -48,7 +48,7 @@ impl MemoryNode {
             expiry: Policy::LogClock,
             workers: 2,
             appendfsync: Fsync::EverySec,
-            compression: Codec::None,
+            compression: CompressionMethod::None,
             read_only: None,
             keyspace: Vec::new(),
             dir: "data".to_owned(),

@@ -10,7 +10,7 @@ use replicheck::models::bounds::OrderingBounds;
 use replicheck::models::catalogue::{self, Bug};
 use replicheck::models::choice::Choice;
 use replicheck::models::fault::SeededFault;
-use replicheck::ordering::{Ordering, Reads, Strategy};
+use replicheck::ordering::{OrderingStrategy, Reads, Strategy};
 use std::sync::Arc;
 
 /// As many workers as the model has.

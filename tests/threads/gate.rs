@@ -6,21 +6,21 @@ use crate::recorder::{Fault, Recorder};
 use replicheck::apply::pool::{Pool, Schedule};
 use replicheck::apply::{self, Applier};
 use replicheck::binlog::Lsn;
-use replicheck::ordering::{AnyOrdering, Job, Strategy};
+use replicheck::ordering::{AnyStrategy, Job, Strategy};
 use replicheck::sync::lock;
 use std::thread;
 
-fn gated(strategy: Strategy) -> Pool<AnyOrdering> {
+fn gated(strategy: Strategy) -> Pool<AnyStrategy> {
     Pool::new(Applier::new(strategy.machine(2, 4), 2, Lsn::NONE), ROOMY, Schedule::Gated)
 }
 
 /// The first entries of the jobs that wait at the gate.
-fn at_gate(pool: &Pool<AnyOrdering>) -> Vec<u64> {
+fn at_gate(pool: &Pool<AnyStrategy>) -> Vec<u64> {
     pool.state().at_gate.iter().map(|job| job.first().0).collect()
 }
 
 /// Lets the jobs of these entries through, one after the other, with two workers; returns the order of the writes.
-fn written(pool: &Pool<AnyOrdering>, replica: &Recorder, order: &[u64]) -> Vec<u64> {
+fn written(pool: &Pool<AnyStrategy>, replica: &Recorder, order: &[u64]) -> Vec<u64> {
     thread::scope(|scope| {
         for worker in 0..2 {
             scope.spawn(move || pool.run_worker(worker, replica));

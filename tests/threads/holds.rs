@@ -7,7 +7,7 @@ use replicheck::apply::Applier;
 use replicheck::apply::pool::{Hold, Limits, Outcome, Pool, Schedule};
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::Key;
-use replicheck::ordering::{AnyOrdering, Strategy, lane_of};
+use replicheck::ordering::{AnyStrategy, Strategy, lane_of};
 use std::sync::Arc;
 use std::thread;
 
@@ -15,7 +15,7 @@ fn hold(entry: u64, until_finished: u64) -> Hold {
     Hold { entry: Lsn(entry), until_finished: Lsn(until_finished) }
 }
 
-fn pool(strategy: Strategy, workers: usize, limits: Limits, holds: &[Hold]) -> Pool<AnyOrdering> {
+fn pool(strategy: Strategy, workers: usize, limits: Limits, holds: &[Hold]) -> Pool<AnyStrategy> {
     Pool::new(
         Applier::new(strategy.machine(workers, 4), workers, Lsn::NONE),
         limits,
@@ -24,7 +24,7 @@ fn pool(strategy: Strategy, workers: usize, limits: Limits, holds: &[Hold]) -> P
 }
 
 /// The outcome of each hold, the order in which the entries were written, and the replica's final state.
-fn run(pool: &Pool<AnyOrdering>, workers: usize, log: &[Arc<Entry>]) -> (Vec<Outcome>, Vec<u64>, Data) {
+fn run(pool: &Pool<AnyStrategy>, workers: usize, log: &[Arc<Entry>]) -> (Vec<Outcome>, Vec<u64>, Data) {
     let replica = Recorder::of_parts();
     thread::scope(|scope| {
         for worker in 0..workers {

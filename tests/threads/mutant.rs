@@ -2,7 +2,9 @@
 
 use replicheck::binlog::Lsn;
 use replicheck::effect::KeySet;
-use replicheck::ordering::{self, Admission, AnyOrdering, Job, Ordering, Refused, Snapshots, Strategy};
+use replicheck::ordering::{
+    self, Admission, AnyStrategy, Job, OrderingStrategy, Refused, Snapshots, Strategy,
+};
 
 /// The fault of a strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,26 +38,26 @@ pub fn mutants() -> impl Iterator<Item = (Strategy, Fault)> {
 /// A strategy with a fault, or without one.
 #[derive(Clone, Debug)]
 pub struct Mutant {
-    pub inner: AnyOrdering,
+    pub inner: AnyStrategy,
     pub fault: Option<Fault>,
     last: Lsn,
     cut: bool,
 }
 
 impl Mutant {
-    pub fn new(inner: AnyOrdering, fault: Option<Fault>) -> Mutant {
+    pub fn new(inner: AnyStrategy, fault: Option<Fault>) -> Mutant {
         Mutant { inner, fault, last: Lsn::NONE, cut: false }
     }
 }
 
 impl ordering::Wrapper for Mutant {
-    type Inner = AnyOrdering;
+    type Inner = AnyStrategy;
 
-    fn inner(&self) -> &AnyOrdering {
+    fn inner(&self) -> &AnyStrategy {
         &self.inner
     }
 
-    fn inner_mut(&mut self) -> &mut AnyOrdering {
+    fn inner_mut(&mut self) -> &mut AnyStrategy {
         &mut self.inner
     }
 
@@ -65,33 +67,33 @@ impl ordering::Wrapper for Mutant {
             entry.keys = std::borrow::Cow::Owned(KeySet::empty());
         }
         self.last = entry.lsn;
-        Ordering::admit(&mut self.inner, &entry)
+        OrderingStrategy::admit(&mut self.inner, &entry)
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
-        let job = Ordering::take(&mut self.inner, worker)?;
+        let job = OrderingStrategy::take(&mut self.inner, worker)?;
         if self.fault == Some(Fault::ForgetsWhatIsInFlight) {
-            Ordering::finish(&mut self.inner, worker, &job);
+            OrderingStrategy::finish(&mut self.inner, worker, &job);
         }
         Some(job)
     }
 
     fn may_write(&self, job: &Job) -> bool {
-        self.fault == Some(Fault::WritesOutOfTurn) || Ordering::may_write(&self.inner, job)
+        self.fault == Some(Fault::WritesOutOfTurn) || OrderingStrategy::may_write(&self.inner, job)
     }
 
     fn finish(&mut self, worker: usize, job: &Job) {
         if self.fault != Some(Fault::ForgetsWhatIsInFlight) {
-            Ordering::finish(&mut self.inner, worker, job);
+            OrderingStrategy::finish(&mut self.inner, worker, job);
         }
     }
 
     fn snapshots(&self) -> Option<&dyn Snapshots> {
-        Ordering::snapshots(&self.inner).map(|_| self as &dyn Snapshots)
+        OrderingStrategy::snapshots(&self.inner).map(|_| self as &dyn Snapshots)
     }
 
     fn snapshots_mut(&mut self) -> Option<&mut dyn Snapshots> {
-        if Ordering::snapshots(&self.inner).is_some() { Some(self) } else { None }
+        if OrderingStrategy::snapshots(&self.inner).is_some() { Some(self) } else { None }
     }
 }
 

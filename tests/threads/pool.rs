@@ -6,12 +6,12 @@ use crate::seed::Seed;
 use replicheck::apply::Applier;
 use replicheck::apply::pool::{Limits, Pool, PoolState, Schedule};
 use replicheck::binlog::Lsn;
-use replicheck::ordering::{AnyOrdering, Level, Strategy};
+use replicheck::ordering::{AnyStrategy, Level, Strategy};
 use std::thread;
 
 pub const ROOMY: Limits = Limits { entries_max: 1000, bytes_max: 1 << 20 };
 
-pub fn pool(strategy: Strategy, workers: usize, limits: Limits) -> Pool<AnyOrdering> {
+pub fn pool(strategy: Strategy, workers: usize, limits: Limits) -> Pool<AnyStrategy> {
     Pool::new(Applier::new(strategy.machine(workers, 4), workers, Lsn::NONE), limits, Schedule::Free)
 }
 
@@ -62,7 +62,7 @@ fn pool_safe_strategy_ends_as_the_log_does() {
 }
 
 /// Spins until `is_so` holds for the pool's state. Panics if the pool stops before.
-pub fn spin_until(pool: &Pool<AnyOrdering>, is_so: impl Fn(&PoolState) -> bool) -> PoolState {
+pub fn spin_until(pool: &Pool<AnyStrategy>, is_so: impl Fn(&PoolState) -> bool) -> PoolState {
     loop {
         let state = pool.state();
         if is_so(&state) {
@@ -74,7 +74,7 @@ pub fn spin_until(pool: &Pool<AnyOrdering>, is_so: impl Fn(&PoolState) -> bool) 
 }
 
 /// The last admitted entry, once `lsn` is admitted or the admitting thread waits.
-fn admitted_or_waits(pool: &Pool<AnyOrdering>, lsn: Lsn) -> Lsn {
+fn admitted_or_waits(pool: &Pool<AnyStrategy>, lsn: Lsn) -> Lsn {
     spin_until(pool, |state| state.admission_waits || state.admitted >= lsn).admitted
 }
 

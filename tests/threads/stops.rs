@@ -7,7 +7,7 @@ use crate::seed::Seed;
 use replicheck::apply::pool::{Limits, Place, Pool, Stopped, Work};
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::effect::Key;
-use replicheck::ordering::{AnyOrdering, Strategy};
+use replicheck::ordering::{AnyStrategy, Strategy};
 use replicheck::store::StoreError;
 use replicheck::sync;
 use replicheck::time::Millis;
@@ -184,7 +184,7 @@ fn publication_that_panics_under_the_lock_stops_the_pool() {
 fn refused_entry_stops_the_pool_for_good() {
     let payload = Payload::Command(command("RENAME a b"));
     let entry = Entry { lsn: Lsn(1), epoch: Epoch(1), time: Millis(1), payload };
-    let pool: Pool<AnyOrdering> = pool(Strategy::KeyHash, 2, ROOMY);
+    let pool: Pool<AnyStrategy> = pool(Strategy::KeyHash, 2, ROOMY);
     let outcome = pool.admit(Arc::new(entry.clone()), 1);
     assert!(matches!(outcome, Err(Stopped::Refused(_))), "{outcome:?}");
     assert_eq!(pool.admit(Arc::new(entry), 1), outcome, "the same refusal again, and no gap is reported");

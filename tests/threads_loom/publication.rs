@@ -14,7 +14,7 @@ use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::KeySet;
 use replicheck::expiry::{self, Judging, LogTime};
 use replicheck::node::{MasterClock, Readers, Replica};
-use replicheck::ordering::{AnyOrdering, Strategy};
+use replicheck::ordering::{AnyStrategy, Strategy};
 use replicheck::time::{Elapsed, Millis, Moment};
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ fn loom_replica_publication_reader_judges_between_what_it_sees_and_the_next() {
 }
 
 /// A way to hand received entries over: to the log, to the readers' clock and to the pool, in some order.
-type HandOver = fn(&Pool<AnyOrdering>, Vec<Entry>, &Mutex<Lsn>, &Judge) -> Result<(), Stopped>;
+type HandOver = fn(&Pool<AnyStrategy>, Vec<Entry>, &Mutex<Lsn>, &Judge) -> Result<(), Stopped>;
 
 fn append(received: &Mutex<Lsn>, entries: &[Entry]) -> Result<(), Stopped> {
     *lock(received) = entries.last().map_or(Lsn::NONE, |entry| entry.lsn);
@@ -107,7 +107,7 @@ fn append(received: &Mutex<Lsn>, entries: &[Entry]) -> Result<(), Stopped> {
 }
 
 fn shipped(
-    pool: &Pool<AnyOrdering>,
+    pool: &Pool<AnyStrategy>,
     entries: Vec<Entry>,
     received: &Mutex<Lsn>,
     judge: &Judge,
@@ -123,7 +123,7 @@ fn shipped(
 }
 
 fn tells_time_too_late(
-    pool: &Pool<AnyOrdering>,
+    pool: &Pool<AnyStrategy>,
     entries: Vec<Entry>,
     received: &Mutex<Lsn>,
     judge: &Judge,
@@ -137,7 +137,7 @@ fn tells_time_too_late(
 }
 
 fn appends_too_late(
-    pool: &Pool<AnyOrdering>,
+    pool: &Pool<AnyStrategy>,
     entries: Vec<Entry>,
     received: &Mutex<Lsn>,
     judge: &Judge,

@@ -118,7 +118,7 @@ fn from_root(module: &[&str], segments: &[String]) -> Option<Vec<String>> {
 #[test]
 fn arrows_a_stage_names_a_later_one_is_reported() {
     let bad = [
-        ("src/store/memory.rs", "use crate::ordering::Ordering;"),
+        ("src/store/memory.rs", "use crate::ordering::OrderingStrategy;"),
         ("src/store/key.rs", "use crate::{effect::Key, node::Master};"),
         ("src/effect.rs", "use crate::store::Store;"),
         ("src/effect.rs", "use super::store::Store;"),

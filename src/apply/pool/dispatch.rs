@@ -19,7 +19,7 @@ use super::{Limits, PoolState, Schedule, Stopped};
 use crate::apply::{Applier, Worker};
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::ordering::{Admission, Job, Ordering, Places, Reads};
+use crate::ordering::{Admission, Job, OrderingStrategy, Places, Reads};
 use std::mem;
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ pub struct Dispatch<O> {
     waiting_bytes: Option<usize>,
 }
 
-impl<O: Ordering> Dispatch<O> {
+impl<O: OrderingStrategy> Dispatch<O> {
     /// A pool that admits entries; `applier` determines where the log continues.
     pub fn new(applier: Applier<O>, limits: Limits, schedule: Schedule) -> Dispatch<O> {
         let wakes_below = match schedule {

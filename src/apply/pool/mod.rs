@@ -24,7 +24,7 @@ pub use holds::{Hold, Outcome};
 use crate::apply::Applier;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::ordering::{Job, Ordering, Refused};
+use crate::ordering::{Job, OrderingStrategy, Refused};
 use crate::store::StoreError;
 use crate::sync::{self, Condvar, Mutex, MutexGuard, lock, thread, wait};
 use dispatch::{Dispatch, Next};
@@ -135,7 +135,7 @@ pub struct PoolState {
 /// Maximum number of entries that are admitted before the lock is released: the workers need it, too.
 const ADMITTED_AT_ONCE: usize = 64;
 
-struct Shared<O> {
+struct Locked<O> {
     dispatch: Dispatch<O>,
     /// Whether each worker sleeps. The thread that wakes a worker clears its flag.
     asleep: Vec<bool>,
@@ -148,7 +148,7 @@ struct Shared<O> {
 /// Invariants: entries are admitted without gaps; published LSNs never go back; after an error no batch is begun.
 /// Checked by: tests/threads, tests/threads_loom, tests/threads_shuttle.
 pub struct Pool<O> {
-    shared: Mutex<Shared<O>>,
+    shared: Mutex<Locked<O>>,
     /// One per worker: it has something to do.
     workers: Vec<Condvar>,
     /// There is room, or there never will be.
@@ -157,14 +157,14 @@ pub struct Pool<O> {
     moved: Condvar,
 }
 
-impl<O: Ordering> Pool<O> {
+impl<O: OrderingStrategy> Pool<O> {
     /// A pool with the workers of `applier`. All of them must be run, because a job may be given to any of them.
     /// `applier` determines where the log continues.
     pub fn new(applier: Applier<O>, limits: Limits, schedule: Schedule) -> Pool<O> {
         let workers = applier.workers().len();
         let dispatch = Dispatch::new(applier, limits, schedule);
         Pool {
-            shared: Mutex::new(Shared { dispatch, asleep: vec![false; workers], waiting: 0 }),
+            shared: Mutex::new(Locked { dispatch, asleep: vec![false; workers], waiting: 0 }),
             workers: (0..workers).map(|_| Condvar::new()).collect(),
             room: Condvar::new(),
             moved: Condvar::new(),
@@ -208,9 +208,9 @@ impl<O: Ordering> Pool<O> {
 
     fn wait_for_room<'a>(
         &'a self,
-        mut shared: MutexGuard<'a, Shared<O>>,
+        mut shared: MutexGuard<'a, Locked<O>>,
         bytes: usize,
-    ) -> Result<MutexGuard<'a, Shared<O>>, Stopped> {
+    ) -> Result<MutexGuard<'a, Locked<O>>, Stopped> {
         while !shared.dispatch.admits(bytes)? {
             // A hold may wait for an entry for which there is no room: now it becomes known that this entry
             // cannot come.
@@ -263,7 +263,7 @@ impl<O: Ordering> Pool<O> {
         }
     }
 
-    fn finish(&self, shared: &mut Shared<O>, worker: usize, work: &impl Work) {
+    fn finish(&self, shared: &mut Locked<O>, worker: usize, work: &impl Work) {
         let before = shared.dispatch.watermark();
         let due = shared.dispatch.finish(worker);
         self.publish(shared, due, work);
@@ -273,7 +273,7 @@ impl<O: Ordering> Pool<O> {
         }
     }
 
-    fn publish(&self, shared: &mut Shared<O>, due: Option<Lsn>, work: &impl Work) {
+    fn publish(&self, shared: &mut Locked<O>, due: Option<Lsn>, work: &impl Work) {
         if let Some(lsn) = due {
             work.publish(lsn);
             shared.dispatch.published();
@@ -315,8 +315,8 @@ impl<O: Ordering> Pool<O> {
     }
 
     /// Wakes the threads that have something to do.
-    fn wake(&self, shared: &mut MutexGuard<'_, Shared<O>>) {
-        let Shared { dispatch, asleep, .. } = &mut **shared;
+    fn wake(&self, shared: &mut MutexGuard<'_, Locked<O>>) {
+        let Locked { dispatch, asleep, .. } = &mut **shared;
         for (worker, asleep) in asleep.iter_mut().enumerate() {
             if *asleep && dispatch.has_news_for(worker) {
                 *asleep = false;
@@ -382,7 +382,7 @@ impl<O: Ordering> Pool<O> {
     }
 }
 
-impl<O: Ordering + Send + 'static> Pool<O> {
+impl<O: OrderingStrategy + Send + 'static> Pool<O> {
     /// Starts a thread for each worker. They end as [`Pool::run_worker`] does; joining a thread returns its
     /// panic.
     pub fn spawn<W: Work + 'static>(
@@ -398,12 +398,12 @@ impl<O: Ordering + Send + 'static> Pool<O> {
 }
 
 /// Stops the pool when its thread panics, whether the lock was held or not.
-struct Sentinel<'a, O: Ordering> {
+struct Sentinel<'a, O: OrderingStrategy> {
     pool: &'a Pool<O>,
     place: Place,
 }
 
-impl<O: Ordering> Drop for Sentinel<'_, O> {
+impl<O: OrderingStrategy> Drop for Sentinel<'_, O> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.pool.stop(Stopped::Panicked(self.place));

@@ -16,13 +16,13 @@ use super::error::SegmentError;
 use super::header::segment_name;
 use super::packed::{self, Packed};
 use super::{Place, SegmentLog, new_name};
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 
 /// A segment that is being packed.
 #[derive(Debug)]
 pub struct Packing<F> {
     first: Lsn,
-    codec: Codec,
+    codec: CompressionMethod,
     from: F,
     to: F,
 }
@@ -42,13 +42,13 @@ impl<F: Files> SegmentLog<F> {
     /// is `none`. [`Packing::run`] does not need the log; [`SegmentLog::end_pack`] must follow.
     ///
     /// Errors: `Io` — the log is unchanged; `Poisoned`.
-    pub fn begin_pack(&self, codec: Codec) -> Result<Option<Packing<F::File>>, SegmentError> {
+    pub fn begin_pack(&self, codec: CompressionMethod) -> Result<Option<Packing<F::File>>, SegmentError> {
         self.refuse_if_poisoned()?;
         let closed = self.places.split_last().map_or(&[][..], |(_, closed)| closed);
         let Some(&Place { first, .. }) = closed.iter().find(|place| !place.is_packed) else {
             return Ok(None);
         };
-        if codec == Codec::None {
+        if codec == CompressionMethod::None {
             return Ok(None);
         }
         let name = segment_name(first);

@@ -19,7 +19,7 @@
 
 use super::super::files::File;
 use super::error::SegmentError;
-use crate::compression::Codec;
+use crate::compression::CompressionMethod;
 use crate::compression::block::{BLOCK_BYTES, Compressor, Decompressor};
 use std::io;
 
@@ -190,7 +190,7 @@ impl<F: File> Packed<F> {
 
 /// Writes the segment that is in `from` into the empty file `to`, packed, and syncs it. Errors: I/O errors; `to` is then
 /// useless. Cost: O(bytes); memory: a block and the index.
-pub(super) fn pack<F: File>(from: &F, to: &F, codec: Codec) -> io::Result<()> {
+pub(super) fn pack<F: File>(from: &F, to: &F, codec: CompressionMethod) -> io::Result<()> {
     let bytes = from.bytes()?;
     let blocks = usize::try_from(bytes.div_ceil(BLOCK_BYTES as u64)).map_err(io::Error::other)?;
     let mut index = MAGIC.to_vec();
@@ -217,16 +217,16 @@ pub(super) fn pack<F: File>(from: &F, to: &F, codec: Codec) -> io::Result<()> {
     to.sync()
 }
 
-fn number_of(codec: Codec) -> u32 {
+fn number_of(codec: CompressionMethod) -> u32 {
     match codec {
-        Codec::None => 0,
-        Codec::Lz4 => 1,
-        Codec::Zstd => 2,
+        CompressionMethod::None => 0,
+        CompressionMethod::Lz4 => 1,
+        CompressionMethod::Zstd => 2,
     }
 }
 
-fn codec_of(number: u32) -> Option<Codec> {
-    Codec::ALL.into_iter().find(|&codec| number_of(codec) == number)
+fn codec_of(number: u32) -> Option<CompressionMethod> {
+    CompressionMethod::ALL.into_iter().find(|&codec| number_of(codec) == number)
 }
 
 fn short(bytes: &[u8], at: usize) -> Option<u32> {

@@ -44,16 +44,16 @@ struct UnderWay {
 pub struct Link {
     /// The address at which the replica connects to it.
     pub addr: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<HeldMessages>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct HeldMessages {
     under_way: Mutex<UnderWay>,
     came: Condvar,
 }
 
-impl Shared {
+impl HeldMessages {
     fn lock(&self) -> MutexGuard<'_, UnderWay> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,7 +64,7 @@ impl Link {
     pub fn before(master: SocketAddr) -> io::Result<Link> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let addr = listener.local_addr()?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(HeldMessages::default());
         let couples = Arc::clone(&shared);
         thread::Builder::new().name("held link".to_owned()).spawn(move || {
             for near in listener.incoming().flatten() {
@@ -118,7 +118,7 @@ impl Link {
     }
 }
 
-fn couple(near: TcpStream, far: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
+fn couple(near: TcpStream, far: TcpStream, shared: &Arc<HeldMessages>) -> io::Result<()> {
     let (mut from_near, mut to_far) = (near.try_clone()?, far.try_clone()?);
     thread::Builder::new().spawn(move || {
         let _ = io::copy(&mut from_near, &mut to_far);
@@ -136,7 +136,7 @@ fn couple(near: TcpStream, far: TcpStream, shared: &Arc<Shared>) -> io::Result<(
 
 /// Splits the stream from the master: the line that answers the handshake passes, messages are kept in
 /// transit.
-fn carry(mut far: TcpStream, mut near: &TcpStream, shared: &Shared) -> io::Result<()> {
+fn carry(mut far: TcpStream, mut near: &TcpStream, shared: &HeldMessages) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut incoming: Option<Incoming> = None;
     let mut answer = Vec::new();

@@ -23,7 +23,7 @@ use replicheck::models::choice::Choice;
 use replicheck::models::experiment::{Experiment, Setting};
 use replicheck::models::ordering::INVARIANTS;
 use replicheck::models::story::{Arrow, Deed, Lane, Mark, Sign, Step, key_rows};
-use replicheck::ordering::{Job, Ordering as _, Reads};
+use replicheck::ordering::{Job, OrderingStrategy as _, Reads};
 use replicheck::store::{Content, Dump};
 use std::path::Path;
 use tokio::runtime::Handle;

@@ -26,9 +26,9 @@
 
 mod cursors;
 mod deadlines;
+mod open_store;
 mod options;
 mod owners;
-mod shared;
 mod snapshot;
 
 pub use options::OPEN_FILES_MAX;
@@ -38,7 +38,7 @@ use super::{Cursors, Read, Store, StoreError, Visit, key, record};
 use crate::effect::{Key, Write};
 use crate::time::Millis;
 use ::rocksdb::{DB, WriteBatch};
-use shared::Shared;
+use open_store::OpenStore;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -57,14 +57,14 @@ const NO_SPACE: &str = "No space left on device";
 /// takes a [`Snapshot`]. Errors: all of them are [`StoreError::Io`]; the node stops.
 #[derive(Clone)]
 pub struct RocksStore {
-    shared: Arc<Shared>,
+    shared: Arc<OpenStore>,
 }
 
 impl RocksStore {
     /// Opens the store in `folder`, which is created if it does not exist. The gate is shut. Errors: the files
     /// cannot be read or written, or the store is already open.
     pub fn open(folder: &Path) -> Result<RocksStore, StoreError> {
-        let store = RocksStore { shared: Arc::new(Shared::open(folder)?) };
+        let store = RocksStore { shared: Arc::new(OpenStore::open(folder)?) };
         for db in 0..=u8::MAX {
             let (from, to) = key::all_elements(db);
             store.scan(&from, &to, &mut |_, _| {

@@ -1,6 +1,6 @@
 //! Snapshot — one state of a RocksDB store, for one reader.
 
-use super::shared::Shared;
+use super::open_store::OpenStore;
 use super::{io_error, scan};
 use crate::store::{Cursors, Read, StoreError, Visit};
 use crate::time::Millis;
@@ -27,7 +27,7 @@ impl<'a> Pinned<'a> {
 self_cell!(
     /// RocksDB's snapshot together with the database that it belongs to.
     struct Held {
-        owner: Arc<Shared>,
+        owner: Arc<OpenStore>,
         #[covariant]
         dependent: Pinned,
     }
@@ -43,7 +43,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn take(shared: &Arc<Shared>, judged_at: Millis) -> Option<Snapshot> {
+    pub(super) fn take(shared: &Arc<OpenStore>, judged_at: Millis) -> Option<Snapshot> {
         // The gate comes first: once the reader has entered, no record that it may find alive is dropped.
         let admitted = shared.change_gate(|gate| gate.enter(judged_at));
         admitted.then(|| {

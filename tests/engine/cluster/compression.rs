@@ -5,7 +5,7 @@ use super::super::forgetful::Forgetful;
 use super::super::proxy::{Way, proxy};
 use super::peer::{AS_IT_IS, Peer};
 use replicheck::binlog::{Files as _, Lsn};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::engine::Settings;
 use replicheck::server::facts::{Follower, Link, Role};
 use replicheck::store::Dump;
@@ -20,7 +20,7 @@ fn write(master: &Peer, round: u64) {
     }
 }
 
-fn compressing(codec: Codec) -> impl Fn(&mut Settings) {
+fn compressing(codec: CompressionMethod) -> impl Fn(&mut Settings) {
     move |settings| (settings.segment_bytes_max, settings.compression) = (8_000, codec)
 }
 
@@ -48,7 +48,7 @@ fn dump(node: &Peer) -> Dump {
 
 #[test]
 fn cluster_with_each_codec_has_packed_logs_and_equal_stores() {
-    for codec in [Codec::Lz4, Codec::Zstd] {
+    for codec in [CompressionMethod::Lz4, CompressionMethod::Zstd] {
         let (m, r, s) = (Disks::new(), Disks::new(), Disks::new());
         let master = Peer::master(&m, &compressing(codec));
         let replica = Peer::replica(&r, &compressing(codec), master.port);
@@ -67,7 +67,10 @@ fn cluster_with_each_codec_has_packed_logs_and_equal_stores() {
         // A replica that asks for no compression also gets entries from packed segments.
         let plain = Peer::replica(&s, AS_IT_IS, master.port);
         plain.assert_equals(&master, "uncompressed, from the first entry on");
-        assert_eq!((plain.link(), packed(&s.binlog)), (Link::Up { compression: Codec::None }, (0, 1)));
+        assert_eq!(
+            (plain.link(), packed(&s.binlog)),
+            (Link::Up { compression: CompressionMethod::None }, (0, 1))
+        );
         // A node with any setting of compression reads a log that was written with another one.
         let stored = dump(&master);
         master.stop().expect("it stops");
@@ -75,7 +78,8 @@ fn cluster_with_each_codec_has_packed_logs_and_equal_stores() {
         assert_eq!(dump(&again), stored);
         write(&again, 3);
         again.stop().expect("it stops");
-        let other = if codec == Codec::Lz4 { Codec::Zstd } else { Codec::Lz4 };
+        let other =
+            if codec == CompressionMethod::Lz4 { CompressionMethod::Zstd } else { CompressionMethod::Lz4 };
         let again = Peer::master(&m, &compressing(other));
         write(&again, 4);
         wait_until_packed(&m, 3);
@@ -87,19 +91,19 @@ fn cluster_with_each_codec_has_packed_logs_and_equal_stores() {
 #[test]
 fn crash_of_a_node_that_packs_loses_nothing_that_was_synced() {
     let m = Disks::new();
-    let master = Peer::master(&m, &compressing(Codec::Zstd));
+    let master = Peer::master(&m, &compressing(CompressionMethod::Zstd));
     write(&master, 1);
     wait_until_packed(&m, 3);
     wait_until("the last sync", || master.facts().progress.durable == master.facts().progress.applied);
     let lost = Disks::with(m.node.bare(), m.binlog.bare());
-    let again = Peer::master(&lost, &compressing(Codec::Lz4));
+    let again = Peer::master(&lost, &compressing(CompressionMethod::Lz4));
     assert_eq!(dump(&again), dump(&master));
     assert!(again.facts().progress.applied > Lsn(100));
 }
 
 #[test]
 fn link_compressed_and_cut_many_times_resumes_without_loss() {
-    for codec in [Codec::Lz4, Codec::Zstd] {
+    for codec in [CompressionMethod::Lz4, CompressionMethod::Zstd] {
         let (m, r) = (Disks::new(), Disks::new());
         let master = Peer::master(&m, AS_IT_IS);
         write(&master, 1);

@@ -3,7 +3,7 @@
 use super::super::disks::{Disks, Node, run, wait_until};
 use replicheck::binlog::{Fsync, Lsn};
 use replicheck::command::Reply;
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::engine::{Address, Engine, Settings};
 use replicheck::server::facts::{Link, Role};
 use replicheck::server::{Config, Facts, Node as _, Refused, Server};
@@ -23,7 +23,7 @@ pub struct Peer {
 pub type Change<'a> = &'a dyn Fn(&mut Settings);
 
 /// A link that is up and does not compress.
-pub const UP: Link = Link::Up { compression: Codec::None };
+pub const UP: Link = Link::Up { compression: CompressionMethod::None };
 
 /// Changes no setting.
 pub const AS_IT_IS: Change<'static> = &|_| {};

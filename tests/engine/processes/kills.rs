@@ -6,7 +6,7 @@ use super::node::{Node, folder, until};
 use super::reader::Reader;
 use fastrand::Rng;
 use replicheck::client::ClientError;
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use std::fmt::Write as _;
@@ -111,7 +111,7 @@ pub fn run(choice: Choice, seed: u64, victims: &[Victim]) -> Result<Tally, Strin
 
 impl Pair {
     fn start(choice: Choice, fsync: &str, dir: &Path, mut random: Rng) -> Pair {
-        let compression = Codec::ALL[random.usize(..Codec::ALL.len())].name();
+        let compression = CompressionMethod::ALL[random.usize(..CompressionMethod::ALL.len())].name();
         let words = format!(
             "--ordering {} --expiry {} --appendfsync {fsync} --workers 4 --flush-bytes {FLUSH_BYTES} \
              --compression {compression}",

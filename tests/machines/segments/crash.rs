@@ -5,7 +5,7 @@ use super::history::{History, MANY, Step, entry, options, read_all};
 use Step::{Append, Pack, Policy, Purge, Restart, Stop, Sync};
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Fsync, Lsn, SegmentLog};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 
 /// Tears a segment at every byte, and the file of points at a few places: all torn slots are alike.
 fn fine(name: &str) -> usize {
@@ -61,9 +61,9 @@ const LONG: &[Step] = &[
     Append(2),
     Append(1),
     Sync,
-    Pack(Codec::Lz4),
+    Pack(CompressionMethod::Lz4),
     Purge(4),
-    Pack(Codec::Zstd),
+    Pack(CompressionMethod::Zstd),
     Append(2),
     Policy(Fsync::Always),
     Append(1),
@@ -71,7 +71,7 @@ const LONG: &[Step] = &[
     Append(1),
     Policy(Fsync::No),
     Append(1),
-    Pack(Codec::Zstd),
+    Pack(CompressionMethod::Zstd),
     Purge(9),
     Append(2),
     Sync,

@@ -3,7 +3,7 @@
 use super::forgetful::{Forgetful, size};
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Epoch, Files, Fsync, Lsn, Payload, Recovered, SegmentError, SegmentLog};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::effect::{Effect, Key, KeySet, Write};
 use replicheck::time::Millis;
 
@@ -17,7 +17,7 @@ pub enum Step {
     Purge(u64),
     Policy(Fsync),
     /// Packs the oldest closed segment that is not packed.
-    Pack(Codec),
+    Pack(CompressionMethod),
     /// A clean stop, then a start.
     Restart,
     /// A clean stop.
@@ -195,7 +195,7 @@ impl History {
 }
 
 /// Packs the oldest closed segment that is not packed; returns whether there was one.
-pub fn pack<F: Files>(log: &mut SegmentLog<F>, codec: Codec) -> Result<bool, SegmentError> {
+pub fn pack<F: Files>(log: &mut SegmentLog<F>, codec: CompressionMethod) -> Result<bool, SegmentError> {
     let Some(packing) = log.begin_pack(codec)? else { return Ok(false) };
     let outcome = packing.run();
     log.end_pack(packing, outcome).map(|()| true)

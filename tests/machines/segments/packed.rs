@@ -6,14 +6,14 @@ use crate::seed::Seed;
 use replicheck::binlog::files::File;
 use replicheck::binlog::segment::PackedError;
 use replicheck::binlog::{Disk, Entry, Epoch, Files, Fsync, Lsn, Payload, SegmentError, SegmentLog};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::effect::{Effect, Key, KeySet, Write};
 use replicheck::time::Millis;
 use std::path::Path;
 
 const FIRST: &str = "00000000000000000001.binlog";
 const SEGMENT_BYTES: u64 = 100_000;
-const CODECS: [Codec; 2] = [Codec::Lz4, Codec::Zstd];
+const CODECS: [CompressionMethod; 2] = [CompressionMethod::Lz4, CompressionMethod::Zstd];
 
 /// An entry of about 30 KB: words, but every fifth entry has bytes that no codec can compress.
 fn entry(lsn: u64) -> Entry {
@@ -33,7 +33,7 @@ fn entries(through: u64) -> Vec<Entry> {
 }
 
 /// A log of these entries in segments of about two blocks. Each closed segment is packed by the next of `codecs` in turn.
-fn packed<F: Files>(files: F, through: u64, codecs: &[Codec]) -> SegmentLog<F> {
+fn packed<F: Files>(files: F, through: u64, codecs: &[CompressionMethod]) -> SegmentLog<F> {
     let (mut log, _) = SegmentLog::open(files, options(SEGMENT_BYTES, Fsync::No)).expect("an empty folder");
     entries(through).chunks(2).for_each(|group| log.append(group).expect("the disk works"));
     for &codec in codecs.iter().cycle().take_while(|_| !codecs.is_empty()) {
@@ -64,7 +64,7 @@ fn codec_in(bytes: &[u8]) -> Option<u8> {
 #[test]
 fn packed_log_of_all_codecs_mixed_reads_back_from_any_lsn() {
     let files = Forgetful::new();
-    let mut log = packed(files.clone(), 30, &[Codec::Lz4, Codec::Zstd]);
+    let mut log = packed(files.clone(), 30, &[CompressionMethod::Lz4, CompressionMethod::Zstd]);
     log.append(&(31..40).map(entry).collect::<Vec<_>>()).expect("the disk works");
     log.append(&[entry(40)]).expect("the disk works");
     let found: Vec<_> = names(&files).iter().map(|name| codec_in(&files.bytes(name))).collect();
@@ -90,12 +90,12 @@ fn packed_none_leaves_segments_plain_and_a_packed_one_is_not_packed_again() {
     let files = Forgetful::new();
     let mut log = packed(files.clone(), 10, &[]);
     let before = files.changes().len();
-    assert!(!pack(&mut log, Codec::None).expect("nothing to do"));
+    assert!(!pack(&mut log, CompressionMethod::None).expect("nothing to do"));
     assert_eq!(files.changes().len(), before);
-    while pack(&mut log, Codec::Lz4).expect("the disk works") {}
+    while pack(&mut log, CompressionMethod::Lz4).expect("the disk works") {}
     let bytes = files.bytes(FIRST);
     let mut again = open(&files).expect("it starts");
-    assert!(!pack(&mut again, Codec::Zstd).expect("nothing to do"));
+    assert!(!pack(&mut again, CompressionMethod::Zstd).expect("nothing to do"));
     assert_eq!((codec_in(&bytes), files.bytes(FIRST)), (Some(1), bytes));
 }
 
@@ -120,7 +120,7 @@ fn packed_segments_are_purged_and_one_purged_meanwhile_stays_away() {
     let mut log = packed(files.clone(), 12, &CODECS);
     log.append(&entries(20)[12..]).expect("the disk works");
     log.append(&[entry(21)]).expect("the disk works");
-    let packing = log.begin_pack(Codec::Lz4).expect("the disk works").expect("one is plain");
+    let packing = log.begin_pack(CompressionMethod::Lz4).expect("the disk works").expect("one is plain");
     let outcome = packing.run();
     assert!(log.purge(Lsn(21)).expect("the disk works") > 2);
     log.end_pack(packing, outcome).expect("nothing is wrong");
@@ -133,16 +133,17 @@ fn packing_that_fails_leaves_the_plain_segment_and_is_tried_again() {
     let files = Forgetful::new();
     let mut log = packed(files.clone(), 12, &[]);
     let plain = files.bytes(FIRST);
-    let packing = log.begin_pack(Codec::Zstd).expect("the disk works").expect("one is plain");
+    let packing = log.begin_pack(CompressionMethod::Zstd).expect("the disk works").expect("one is plain");
     files.damage(FIRST, |bytes| bytes.truncate(90_000));
-    let shorter = log.begin_pack(Codec::Zstd).expect("the disk works").expect("it is still plain");
+    let shorter =
+        log.begin_pack(CompressionMethod::Zstd).expect("the disk works").expect("it is still plain");
     files.damage(FIRST, |bytes| *bytes = plain.clone());
     let error = log.end_pack(packing, Err(SegmentError::Poisoned { reason: "gone".to_owned() }));
     assert_eq!(error.expect_err("the outcome is returned").to_string(), "log takes no more entries: gone");
     log.end_pack(shorter, Ok(())).expect_err("its file was removed with the first");
     assert_eq!((files.bytes(FIRST) == plain, log.poisoned()), (true, None));
     assert!(!names(&files).iter().any(|name| name.ends_with(".new")));
-    assert!(pack(&mut log, Codec::Zstd).expect("the disk works"));
+    assert!(pack(&mut log, CompressionMethod::Zstd).expect("the disk works"));
     assert_eq!((codec_in(&files.bytes(FIRST)), read_all(&log)), (Some(2), entries(12)));
 }
 
@@ -214,7 +215,7 @@ fn sealed(bytes: &mut [u8], blocks: usize) {
 #[test]
 fn packed_segment_that_lies_with_the_right_checksum_is_refused_and_takes_no_memory() {
     let files = Forgetful::new();
-    drop(packed(files.clone(), 6, &[Codec::Zstd]));
+    drop(packed(files.clone(), 6, &[CompressionMethod::Zstd]));
     let whole = files.bytes(FIRST);
     type Lie = fn(&mut Vec<u8>);
     let lies: [(Lie, &str); 8] = [
@@ -255,7 +256,7 @@ fn packed_segment_that_lies_with_the_right_checksum_is_refused_and_takes_no_memo
 #[test]
 fn packed_any_index_with_the_right_checksum_is_read_or_refused() {
     let files = Forgetful::new();
-    drop(packed(files.clone(), 6, &[Codec::Lz4]));
+    drop(packed(files.clone(), 6, &[CompressionMethod::Lz4]));
     let whole = files.bytes(FIRST);
     let seed = Seed::of_this_run();
     let (mut random, mut refused) = (seed.rng(), 0);

@@ -4,7 +4,7 @@ use super::forgetful::Forgetful;
 use super::history::options;
 use replicheck::binlog::files::File;
 use replicheck::binlog::{Files, Fsync, SegmentLog};
-use replicheck::compression::Codec;
+use replicheck::compression::CompressionMethod;
 use replicheck::compression::block::{Compressor, Decompressor};
 use replicheck::compression::stream::{Encoder, decoder};
 use std::path::Path;
@@ -24,7 +24,7 @@ fn packed_segment_without_compression_is_refused_with_the_feature() {
 
 #[test]
 fn blocks_and_streams_without_compression_are_refused_with_the_feature() {
-    for codec in [Codec::Lz4, Codec::Zstd] {
+    for codec in [CompressionMethod::Lz4, CompressionMethod::Zstd] {
         let errors = [
             Compressor::new(codec).err(),
             Decompressor::new(codec).err(),

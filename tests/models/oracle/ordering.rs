@@ -11,7 +11,7 @@ use replicheck::models::oracle::Opinion;
 use replicheck::models::oracle::ordering as plain;
 use replicheck::models::ordering::{INVARIANTS, Machine, OrderingModel, Position, Programs, Setup};
 use replicheck::models::scenario;
-use replicheck::ordering::{self, Admission, AnyOrdering, Job, Ordering, Refused, Strategy};
+use replicheck::ordering::{self, Admission, AnyStrategy, Job, OrderingStrategy, Refused, Strategy};
 use std::fmt::{self, Display};
 
 /// How many programs of three commands `cargo test` draws.
@@ -173,7 +173,7 @@ fn ordering_agrees_where_programs_are_searched_together() {
 /// A strategy that gives out no job from its second entry on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Stalls {
-    inner: AnyOrdering,
+    inner: AnyStrategy,
     admitted: usize,
 }
 
@@ -184,23 +184,23 @@ impl Stalls {
 }
 
 impl ordering::Wrapper for Stalls {
-    type Inner = AnyOrdering;
+    type Inner = AnyStrategy;
 
-    fn inner(&self) -> &AnyOrdering {
+    fn inner(&self) -> &AnyStrategy {
         &self.inner
     }
 
-    fn inner_mut(&mut self) -> &mut AnyOrdering {
+    fn inner_mut(&mut self) -> &mut AnyStrategy {
         &mut self.inner
     }
 
     fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
         self.admitted += 1;
-        Ordering::admit(&mut self.inner, entry)
+        OrderingStrategy::admit(&mut self.inner, entry)
     }
 
     fn take(&mut self, worker: usize) -> Option<Job> {
-        if self.admitted > 1 { None } else { Ordering::take(&mut self.inner, worker) }
+        if self.admitted > 1 { None } else { OrderingStrategy::take(&mut self.inner, worker) }
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const BATCH_BYTES_FORETOLD_MAX: usize = 1 << 20;
 
 /// An open database with its gate.
-pub(super) struct Shared {
+pub(super) struct OpenStore {
     pub(super) db: DB,
     /// Options for reading the newest batch. Both kinds of options are C++ objects, so they are created once
     /// and not at each call.
@@ -40,8 +40,8 @@ pub(super) struct Shared {
     batch_bytes: AtomicUsize,
 }
 
-impl Shared {
-    pub(super) fn open(folder: &Path) -> Result<Shared, StoreError> {
+impl OpenStore {
+    pub(super) fn open(folder: &Path) -> Result<OpenStore, StoreError> {
         let gate_at = Arc::new(AtomicU64::new(Millis::ZERO.0));
         let mut options = options::for_opening()?;
         let at = Arc::clone(&gate_at);
@@ -54,7 +54,7 @@ impl Shared {
         });
         let db = DB::open(&options, folder).map_err(io_error)?;
         db.set_options(&[options::WRITE_BUFFER]).map_err(io_error)?;
-        Ok(Shared {
+        Ok(OpenStore {
             db,
             reading: ReadOptions::default(),
             writing: options::for_writing(),
