@@ -2,6 +2,7 @@
 
 use super::expected::OrderingChoice;
 use super::expiry::{self, Judges, READ_INVARIANTS};
+use super::invariants::Invariant;
 use super::ordering::{self, Programs};
 use super::scenario;
 use crate::command::Command;
@@ -252,6 +253,6 @@ impl ExpiryBounds {
 }
 
 /// Which search judges an invariant of the expiry model.
-pub fn judges(invariant: &str) -> Judges {
+pub fn judges(invariant: Invariant) -> Judges {
     if READ_INVARIANTS.contains(&invariant) { Judges::Reads } else { Judges::State }
 }

@@ -9,6 +9,7 @@ use super::clocks;
 use super::expected::{self, OrderingChoice};
 use super::expiry::{ExpiryModel, Passing};
 use super::handshake;
+use super::invariants::Invariant;
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{OrderingModel, Programs};
 use super::parts;
@@ -121,7 +122,7 @@ pub(super) fn log_policy(choice: OrderingChoice) -> Policy {
 
 fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
     let strategy = choice.strategy;
-    let expected = move |invariant: &str| expected::ordering(choice, invariant);
+    let expected = move |invariant: Invariant| expected::ordering(choice, invariant);
     let parts = parts::of_choice(choice, bounds);
     Task::new("ordering", choice.name(), None, move |progress| {
         rows_of(("ordering", choice.name(), None), &parts, &expected, progress)
@@ -134,7 +135,7 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
 }
 
 fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
-    let expected = move |invariant: &str| expected::expiry(policy, invariant);
+    let expected = move |invariant: Invariant| expected::expiry(policy, invariant);
     let parts = parts::of_policy(&policy.get(), bounds);
     Task::new("expiry", policy.name().to_owned(), None, move |progress| {
         rows_of(("expiry", policy.name().to_owned(), None), &parts, &expected, progress)
@@ -142,7 +143,7 @@ fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
 }
 
 fn both_task(choice: both::Choice, bounds: ExpiryBounds) -> Task {
-    let expected = move |invariant: &str| expected::both(choice, invariant);
+    let expected = move |invariant: Invariant| expected::both(choice, invariant);
     let parts = parts::of_both(choice, bounds);
     Task::new("both", choice.name(), None, move |progress| {
         rows_of(("both", choice.name(), None), &parts, &expected, progress)
@@ -150,7 +151,7 @@ fn both_task(choice: both::Choice, bounds: ExpiryBounds) -> Task {
 }
 
 fn clocks_task(choice: clocks::Choice, bounds: Bounds) -> Task {
-    let expected = move |invariant: &str| expected::clocks(choice, invariant);
+    let expected = move |invariant: Invariant| expected::clocks(choice, invariant);
     let parts = parts::of_clocks(choice, bounds);
     Task::new("clocks", choice.name(), None, move |progress| {
         rows_of(("clocks", choice.name(), None), &parts, &expected, progress)
@@ -163,13 +164,13 @@ fn handshake_task(
     scenario: Option<&'static handshake::Scenario>,
     bounds: Bounds,
 ) -> Task {
-    let expected = move |invariant: &str| expected::handshake(choice, scenario, invariant);
+    let expected = move |invariant: Invariant| expected::handshake(choice, scenario, invariant);
     let parts = parts::of_handshake(choice, scenario, bounds);
     let name = scenario.map(|scenario| scenario.name.to_owned());
     let may_part = scenario.is_none_or(handshake::Scenario::may_part);
     Task::new("handshake", choice.name(), name.clone(), move |progress| {
         let mut rows = rows_of(("handshake", choice.name(), name.as_ref()), &parts, &expected, progress);
-        rows.retain(|row| may_part || row.invariant != "convergence");
+        rows.retain(|row| may_part || row.invariant != Invariant::Convergence);
         rows
     })
 }
@@ -186,7 +187,7 @@ fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice
             strategy.machine(workers, bounds::batch_entries_max(strategy))
         })
     });
-    let expected = move |_: &str| scenario::expected((scenario.broken_by)(choice));
+    let expected = move |_: Invariant| scenario::expected((scenario.broken_by)(choice));
     Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
         let rows = rows_of(
             ("ordering", choice.name(), Some(&name)),
@@ -209,7 +210,7 @@ fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
         setup.passes_max = super::catalogue::TICKS;
         ExpiryModel::new(setup, policy.get())
     });
-    let expected = move |_: &str| scenario::expected((scenario.broken_by)(policy));
+    let expected = move |_: Invariant| scenario::expected((scenario.broken_by)(policy));
     Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
         let key = ("expiry", policy.name().to_owned(), Some(&name));
         let rows = rows_of(key, std::slice::from_ref(&part), &expected, progress);

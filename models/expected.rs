@@ -3,6 +3,7 @@
 use super::both::Choice;
 use super::clocks;
 use super::handshake::{self, Compares, Epochs, Event};
+use super::invariants::Invariant::{self, *};
 use super::verdict::Verdict;
 use crate::expiry::Policy;
 use crate::ordering::Strategy;
@@ -57,16 +58,18 @@ fn writes_out_of_order(strategy: Strategy) -> bool {
 /// with it `convergence` and the levels above it, since what ran twice (INCR) is a value that the master does not
 /// have. Versions still never go back, so `monotonic_reads` holds. The legacy strategies break `exactly_once` on effects,
 /// too: FLUSHDB may be applied between two runs of a SET that came before it.
-pub fn ordering(choice: OrderingChoice, invariant: &str) -> Verdict {
+pub fn ordering(choice: OrderingChoice, invariant: Invariant) -> Verdict {
     let unordered = is_unordered(choice.strategy);
     let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
     let broken = match invariant {
-        "progress" => false,
-        "convergence" => unordered || runs_twice,
-        "per_key_order" => unordered || runs_twice || choice.reads_after_crash,
-        "prefix" => !choice.strategy.shows_prefixes() || runs_twice || choice.reads_after_crash,
-        "monotonic_reads" => unordered || choice.reads_after_crash,
-        _ => unordered || runs_twice || choice.reads_after_crash,
+        Convergence => unordered || runs_twice,
+        PerKeyOrder | ExactlyOnce => unordered || runs_twice || choice.reads_after_crash,
+        Prefix => !choice.strategy.shows_prefixes() || runs_twice || choice.reads_after_crash,
+        MonotonicReads => unordered || choice.reads_after_crash,
+        Progress => false,
+        // Not judged.
+        SameValue | SameDeadline | NoImmortalKey | Lifetime | NoResurrection | NoEarlyDeath | Resume
+        | PastRead => false,
     };
     verdict(broken)
 }
@@ -77,23 +80,26 @@ fn is_unordered(strategy: Strategy) -> bool {
 
 /// Whether a choice promises the invariant for any program: a ✗ of a promised one is a fault of the choice. All of them promise *progress*; a choice
 /// that is unsafe in one way promises nothing else, whatever a table over a few commands says of it.
-pub fn ordering_promises(choice: OrderingChoice, invariant: &str) -> bool {
+pub fn ordering_promises(choice: OrderingChoice, invariant: Invariant) -> bool {
     let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
     let is_safe = !is_unordered(choice.strategy) && !runs_twice && !choice.reads_after_crash;
     match invariant {
-        "progress" => true,
-        "prefix" => is_safe && choice.strategy.shows_prefixes(),
-        _ => is_safe,
+        Progress => true,
+        Prefix => is_safe && choice.strategy.shows_prefixes(),
+        Convergence | PerKeyOrder | MonotonicReads | ExactlyOnce => is_safe,
+        // Not judged.
+        SameValue | SameDeadline | NoImmortalKey | Lifetime | NoResurrection | NoEarlyDeath | Resume
+        | PastRead => is_safe,
     }
 }
 
 /// As [`ordering_promises`], of a policy: the cells of the table that hold, of the policies that log what a write came to.
-pub fn expiry_promises(policy: Policy, invariant: &str) -> bool {
+pub fn expiry_promises(policy: Policy, invariant: Invariant) -> bool {
     let is_safe = matches!(
         policy,
         Policy::LogClock | Policy::Effects | Policy::Pksetat | Policy::AtEntryTime | Policy::MasterExpires
     );
-    invariant == "progress" || (is_safe && expiry(policy, invariant) == Verdict::Holds)
+    invariant == Progress || (is_safe && expiry(policy, invariant) == Verdict::Holds)
 }
 
 /// The expectation of a program of the user's own: a promised invariant holds, any other may be broken.
@@ -108,36 +114,42 @@ pub fn promised(promises: bool) -> Verdict {
 /// early; the replica removes the hash, and then an effect on one field arrives, which brings back that field alone.
 /// `verbatim` and `absolute` break `no_resurrection`: PERSIST is applied just before the key dies and published just after,
 /// and a reader in between sees no key.
-pub fn expiry(policy: Policy, invariant: &str) -> Verdict {
+pub fn expiry(policy: Policy, invariant: Invariant) -> Verdict {
     let at_replicas_clock = matches!(policy, Policy::Verbatim | Policy::Absolute);
     let broken = match invariant {
-        "progress" => false,
-        "no_immortal_key" => at_replicas_clock,
-        "same_value" | "same_deadline" => at_replicas_clock || policy == Policy::Relative,
-        _ => policy != Policy::LogClock,
+        Progress => false,
+        NoImmortalKey => at_replicas_clock,
+        SameValue | SameDeadline => at_replicas_clock || policy == Policy::Relative,
+        NoResurrection | NoEarlyDeath | PastRead => policy != Policy::LogClock,
+        // Not judged.
+        Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | Lifetime | Resume => false,
     };
     verdict(broken)
 }
 
 /// What the table of ordering and expiry together says: readers see the master's past if they see prefixes and judge by log
 /// time.
-pub fn both(choice: Choice, invariant: &str) -> Verdict {
-    verdict(invariant == "past_read" && !choice.reads_the_past())
+pub fn both(choice: Choice, invariant: Invariant) -> Verdict {
+    verdict(invariant == PastRead && !choice.reads_the_past())
 }
 
 /// What the table of clocks says: nothing moves `log_clock`. Any other policy is moved by each step of a wall clock. Where clocks
 /// agree, a reader of a replica that is late finds keys dead that the master has given more time (`SETEX k 1 1; PEXPIREAT k …`), and
 /// where the replica counts the time itself, they live too long.
-pub fn clocks(choice: clocks::Choice, invariant: &str) -> Verdict {
+pub fn clocks(choice: clocks::Choice, invariant: Invariant) -> Verdict {
     let clocks::Choice { policy, steps } = choice;
+    let is_moved = steps && policy != Policy::LogClock;
     let broken = match invariant {
-        "progress" => false,
-        _ if policy == Policy::LogClock => false,
-        _ if steps => true,
-        "lifetime" => policy == Policy::Verbatim,
-        "no_resurrection" => !matches!(policy, Policy::Verbatim | Policy::Absolute),
-        "no_early_death" => matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::Relative),
-        _ => true,
+        Progress => false,
+        Lifetime => is_moved || policy == Policy::Verbatim,
+        NoResurrection => {
+            is_moved || !matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::LogClock)
+        }
+        NoEarlyDeath => is_moved || matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::Relative),
+        PastRead => policy != Policy::LogClock,
+        // Not judged.
+        Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | SameValue | SameDeadline
+        | NoImmortalKey | Resume => false,
     };
     verdict(broken)
 }
@@ -149,7 +161,7 @@ pub fn clocks(choice: clocks::Choice, invariant: &str) -> Verdict {
 pub fn handshake(
     choice: handshake::Choice,
     scenario: Option<&handshake::Scenario>,
-    invariant: &str,
+    invariant: Invariant,
 ) -> Verdict {
     let scenario = scenario.unwrap_or(&handshake::EVERYTHING);
     let may = scenario.may;
@@ -159,7 +171,7 @@ pub fn handshake(
         Epochs::UncleanStarts => has(&[Event::Restore, Event::Clone, Event::Removal, Event::Revert]),
         Epochs::Starts => has(&[Event::Revert]),
     };
-    verdict(invariant == "convergence" && parts && choice.compares != Compares::EntriesOfEpoch)
+    verdict(invariant == Convergence && parts && choice.compares != Compares::EntriesOfEpoch)
 }
 
 fn verdict(broken: bool) -> Verdict {

@@ -2,6 +2,7 @@
 
 use super::catalogue::Subject;
 use super::drawing::{html, svg};
+use super::invariants::Invariant;
 use super::ordering::Move;
 use super::path::{Path, Times};
 use super::story::{Step, Story};
@@ -49,7 +50,8 @@ fn trace(row: &Row, story: &Story) -> Option<Trace> {
 /// of a crate, so it has letters, digits and `_` only.
 fn stem(row: &Row) -> String {
     let scenario = row.scenario.iter().map(String::as_str);
-    let parts: Vec<&str> = [row.model, &row.choice, row.invariant].into_iter().chain(scenario).collect();
+    let parts: Vec<&str> =
+        [row.model, &row.choice, row.invariant.name()].into_iter().chain(scenario).collect();
     parts.join("_").chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
 }
 
@@ -61,7 +63,7 @@ pub struct What<'a> {
     /// The strategy or policy.
     pub choice: &'a str,
     /// The invariant.
-    pub invariant: &'a str,
+    pub invariant: Invariant,
 }
 
 /// A test that walks the story's path and asserts what it breaks. `None` where nothing public builds the model: a
@@ -99,7 +101,7 @@ pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
     for (step, action) in told.iter().zip(path) {
         let _ = write!(text, "        // {}\n        {action},\n", comment(step));
     }
-    let invariant = what.invariant;
+    let invariant = what.invariant.name();
     let _ = write!(
         text,
         "    ];\n    \
@@ -149,7 +151,9 @@ fn expiry_source(what: What<'_>, program: &str, times: &Times) -> String {
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n        apart: {apart},\n    }};\n    \
          let program = [{program}];\n    \
          let model = path::expiry({:?}, &program, {:?}, times).expect(\"known names\");\n",
-        start.0, what.choice, what.invariant
+        start.0,
+        what.choice,
+        what.invariant.name()
     )
 }
 

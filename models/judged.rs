@@ -1,6 +1,7 @@
 //! What every model of replicheck gives beside stateright's [`Model`]: which invariants it judges, which are
 //! broken, which were put to the test at all, and how a path reads as a story.
 
+use super::invariants::Invariant;
 use super::story::Story;
 use stateright::Model;
 use std::fmt::Debug;
@@ -23,9 +24,9 @@ impl InvariantSet {
         self.0 >> index & 1 == 1
     }
 
-    /// Those of `names`, the model's invariants, that are in it.
-    pub fn names(self, names: &'static [&'static str]) -> Vec<&'static str> {
-        names.iter().enumerate().filter(|(index, _)| self.has(*index)).map(|(_, name)| *name).collect()
+    /// Those of `judged`, the model's invariants, that are in it.
+    pub fn of(self, judged: &'static [Invariant]) -> Vec<Invariant> {
+        judged.iter().enumerate().filter(|(index, _)| self.has(*index)).map(|(_, name)| *name).collect()
     }
 }
 
@@ -65,8 +66,8 @@ pub struct Pause {
 pub trait Judged:
     Model<State: Copy + Eq + Hash + Debug + Send + Sync, Action: Clone + PartialEq + Debug>
 {
-    /// Names of the invariants, as in [`crate::invariant`] and in DESIGN's tables.
-    fn invariants(&self) -> &'static [&'static str];
+    /// The invariants, in the order of their bits.
+    fn invariants(&self) -> &'static [Invariant];
 
     /// For each invariant, what a run must have seen for a verdict *holds* to mean anything.
     fn sometimes(&self) -> &'static [&'static str];

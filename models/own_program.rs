@@ -8,6 +8,7 @@ use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries
 use super::check::{Chosen, UnknownName, chosen, log_policy};
 use super::expected::{self, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges};
+use super::invariants::Invariant;
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{INVARIANTS, Programs};
 use super::parts::{Of, Search};
@@ -97,7 +98,7 @@ fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
     let scenario = Some(name.to_owned());
     Task::new("ordering", choice.name(), scenario.clone(), move |_| {
         let row =
-            |invariant: &&'static str| Row::refused(&choice.name(), invariant, scenario.clone(), &refused);
+            |invariant: &Invariant| Row::refused(&choice.name(), *invariant, scenario.clone(), &refused);
         INVARIANTS.iter().map(row).collect()
     })
 }
@@ -132,7 +133,8 @@ fn ordering_task(
     };
     let parts: Vec<Part> = searches.into_iter().map(part).collect();
     let name = name.to_owned();
-    let expected = move |invariant: &str| expected::promised(expected::ordering_promises(choice, invariant));
+    let expected =
+        move |invariant: Invariant| expected::promised(expected::ordering_promises(choice, invariant));
     Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
         rows_of(("ordering", choice.name(), Some(&name)), &parts, &expected, progress)
     })
@@ -141,7 +143,8 @@ fn ordering_task(
 fn expiry_task(policy: Policy, program: &Program, (name, seed): (&str, u64), bounds: ExpiryBounds) -> Task {
     let parts = expiry_parts(&policy.get(), program, seed, bounds);
     let name = name.to_owned();
-    let expected = move |invariant: &str| expected::promised(expected::expiry_promises(policy, invariant));
+    let expected =
+        move |invariant: Invariant| expected::promised(expected::expiry_promises(policy, invariant));
     Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
         rows_of(("expiry", policy.name().to_owned(), Some(&name)), &parts, &expected, progress)
     })

@@ -16,6 +16,7 @@
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
 use super::check::{UnknownName, chosen, log_policy};
 use super::expiry::{self, ExpiryModel, Passing};
+use super::invariants::{Invariant, UnknownInvariant};
 use super::judged::Judged;
 use super::ordering::{self, OrderingModel, Programs, ProgramsError};
 use super::program::{self, ProgramError};
@@ -73,6 +74,9 @@ pub enum PathError {
     /// There is no such choice.
     #[error(transparent)]
     Unknown(#[from] UnknownName),
+    /// There is no such invariant.
+    #[error(transparent)]
+    Invariant(#[from] UnknownInvariant),
     /// The program cannot be read.
     #[error(transparent)]
     Program(#[from] ProgramError),
@@ -122,7 +126,7 @@ pub fn expiry(
         log_clock_limit_ticks: times.log_clock_limit_ticks,
         link_down: times.link_down,
         apart: times.apart,
-        ..ExpiryBounds::QUICK.setup(bounds::judges(invariant), commands)
+        ..ExpiryBounds::QUICK.setup(bounds::judges(invariant.parse()?), commands)
     };
     Ok(ExpiryModel::new(setup, policies[0].get()))
 }
@@ -141,7 +145,7 @@ pub fn broken_by_each<M: Judged>(model: &M, path: &[M::Action]) -> Result<Vec<Ve
         model.actions(&state, &mut possible);
         let next = possible.contains(action).then(|| model.next_state(&state, action.clone())).flatten();
         state = next.ok_or_else(|| PathError::Step { number, action: format!("{action:?}") })?;
-        broken.push(model.broken(&state).names(model.invariants()));
+        broken.push(model.broken(&state).of(model.invariants()).into_iter().map(Invariant::name).collect());
     }
     Ok(broken)
 }

@@ -4,6 +4,7 @@ use super::expected::OrderingChoice;
 use super::verdict::Verdict;
 use crate::command::{Command, line};
 use crate::expiry::Policy;
+use crate::models::invariants::Invariant;
 use crate::ordering::Strategy;
 
 /// A fixed program for the ordering model.
@@ -14,7 +15,7 @@ pub struct OrderingScenario {
     /// The commands.
     pub program: &'static [&'static str],
     /// The invariant that it is about.
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// Which choices break it.
     pub broken_by: fn(OrderingChoice) -> bool,
 }
@@ -24,25 +25,25 @@ pub const ORDERING: &[OrderingScenario] = &[
     OrderingScenario {
         name: "flushdb_reordered",
         program: &["SET a b", "SET a c", "FLUSHDB"],
-        invariant: "convergence",
+        invariant: Invariant::Convergence,
         broken_by: |choice| matches!(choice.strategy, Strategy::FirstKey | Strategy::KeyHash),
     },
     OrderingScenario {
         name: "flushdb_reordered_then_set",
         program: &["SET a b", "SET a c", "FLUSHDB", "SET a d"],
-        invariant: "convergence",
+        invariant: Invariant::Convergence,
         broken_by: |choice| matches!(choice.strategy, Strategy::FirstKey | Strategy::KeyHash),
     },
     OrderingScenario {
         name: "multi_key_by_first_key",
         program: &["MSET a 1 c 1", "SET c 2"],
-        invariant: "convergence",
+        invariant: Invariant::Convergence,
         broken_by: |choice| choice.strategy == Strategy::FirstKey,
     },
     OrderingScenario {
         name: "incr_twice_after_crash",
         program: &["SET a 1", "INCR c"],
-        invariant: "exactly_once",
+        invariant: Invariant::ExactlyOnce,
         broken_by: |choice| {
             choice.commands && !matches!(choice.strategy, Strategy::Serial | Strategy::Sequence)
         },
@@ -50,7 +51,7 @@ pub const ORDERING: &[OrderingScenario] = &[
     OrderingScenario {
         name: "hash_seen_half_again",
         program: &["SET a 1", "HSET h f 1", "HSET h g 2"],
-        invariant: "exactly_once",
+        invariant: Invariant::ExactlyOnce,
         broken_by: |choice| choice.reads_after_crash,
     },
 ];
@@ -65,7 +66,7 @@ pub struct ExpiryScenario {
     /// Milliseconds a tick.
     pub tick_ms: u64,
     /// The invariant that it is about.
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// Which policies break it.
     pub broken_by: fn(Policy) -> bool,
 }
@@ -76,14 +77,14 @@ pub const EXPIRY: &[ExpiryScenario] = &[
         name: "incr_after_expiry",
         program: &["SETEX k 10 100", "INCR k"],
         tick_ms: 10_000,
-        invariant: "no_immortal_key",
+        invariant: Invariant::NoImmortalKey,
         broken_by: |policy| matches!(policy, Policy::Verbatim | Policy::Absolute),
     },
     ExpiryScenario {
         name: "persist_arrives_late",
         program: &["SETEX k 10 100", "PERSIST k"],
         tick_ms: 10_000,
-        invariant: "no_resurrection",
+        invariant: Invariant::NoResurrection,
         broken_by: |policy| !matches!(policy, Policy::Verbatim | Policy::Absolute | Policy::LogClock),
     },
 ];

@@ -13,6 +13,7 @@
 
 use super::bounds::RECENT_START;
 use super::expiry::skew_ms;
+use super::invariants::Invariant;
 use super::judged::Judged;
 use serde::{Deserialize, Serialize};
 use stateright::Model;
@@ -37,7 +38,7 @@ pub struct Trace {
     /// What else may happen.
     pub setting: Setting,
     /// What the last step breaks; `None`: nothing is said of it.
-    pub invariant: Option<String>,
+    pub invariant: Option<Invariant>,
     /// The number of each step among the possible ones.
     pub path: Vec<usize>,
     /// The steps in words.
@@ -140,7 +141,7 @@ pub enum TraceError {
     },
     /// The path does not end where it says.
     #[error("the path does not break {0}")]
-    NotBroken(String),
+    NotBroken(Invariant),
 }
 
 /// A step: the state before it, what happens, the state after it.
@@ -151,7 +152,11 @@ type Path<M> = Vec<Taken<<M as Model>::State, <M as Model>::Action>>;
 
 /// The steps of a path: from the first initial state that has it and, if `invariant` is named, ends with that broken.
 /// Errors: no initial state has it ([`TraceError::Step`]), or ends so.
-pub fn follow<M: Judged>(model: &M, path: &[usize], invariant: Option<&str>) -> Result<Path<M>, TraceError> {
+pub fn follow<M: Judged>(
+    model: &M,
+    path: &[usize],
+    invariant: Option<Invariant>,
+) -> Result<Path<M>, TraceError> {
     let wanted = invariant.map(|name| (name, model.invariants().iter().position(|known| *known == name)));
     let mut error = None;
     for initial in model.init_states() {
@@ -160,7 +165,7 @@ pub fn follow<M: Judged>(model: &M, path: &[usize], invariant: Option<&str>) -> 
                 let end = taken.last().map_or(initial, |(_, _, after)| *after);
                 match wanted {
                     Some((name, index)) if !index.is_some_and(|index| model.broken(&end).has(index)) => {
-                        error.get_or_insert(TraceError::NotBroken(name.to_owned()));
+                        error.get_or_insert(TraceError::NotBroken(name));
                     }
                     _ => return Ok(taken),
                 }

@@ -14,6 +14,7 @@ use super::catalogue::{Configuration, Model, Rigged, Subject};
 use super::check::{Chosen, UnknownName, chosen, log_policy};
 use super::expected::OrderingChoice;
 use super::expiry::{ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
+use super::invariants::Invariant;
 use super::judged::Judged;
 use super::ordering::{self, OrderingModel, Programs, ProgramsError};
 use super::own_program::{expiry_setup, refusal};
@@ -67,7 +68,7 @@ impl Choice {
     }
 
     /// The invariants that are judged of it, in the order of the tables.
-    pub fn invariants(self) -> Vec<&'static str> {
+    pub fn invariants(self) -> Vec<Invariant> {
         match self {
             Choice::Ordering(_) => ordering::INVARIANTS.to_vec(),
             Choice::Expiry(_) => STATE_INVARIANTS.iter().chain(READ_INVARIANTS).copied().collect(),
@@ -147,7 +148,7 @@ pub struct View {
     /// The path in words. Under a skew the first step is not of the path: it says how the clocks stand.
     pub story: Story,
     /// For each step of the path the invariants that it broke.
-    pub broken: Vec<Vec<&'static str>>,
+    pub broken: Vec<Vec<Invariant>>,
     /// Every enabled action, in the model's order.
     pub next: Vec<Next>,
 }
@@ -167,14 +168,14 @@ pub struct Next {
     /// Whether it has to wait.
     pub waits: bool,
     /// What it breaks.
-    pub breaks: Vec<&'static str>,
+    pub breaks: Vec<Invariant>,
 }
 
 /// What a search says of one invariant of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The invariant.
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// A shortest path that breaks it.
     pub path: Option<Vec<usize>>,
     /// Unique states looked at.
@@ -233,8 +234,8 @@ impl Walk {
             }
             trace::Setting::Schedules { .. } => subject.setting.clone(),
         };
-        let judging = |invariant: &str| {
-            let invariant = Some(invariant.to_owned());
+        let judging = |invariant: Invariant| {
+            let invariant = Some(invariant);
             Subject { setting: setting.clone(), invariant, ..subject.clone() }.model()
         };
         match (judging(STATE_INVARIANTS[0]), judging(READ_INVARIANTS[0])) {
@@ -309,12 +310,8 @@ fn waiting(model: &OrderingModel<Rigged>, state: &ordering::State, action: &orde
     Step { deed: Deed::Wait(command), lane: Some(lane), ..Step::default() }
 }
 
-fn names<M: Judged>(models: &[M], states: &[M::State]) -> Vec<&'static str> {
-    let one = |(model, state): (&M, &M::State)| {
-        let broken = model.broken(state);
-        let names = model.invariants().iter().enumerate();
-        names.filter(|(index, _)| broken.has(*index)).map(|(_, name)| *name).collect::<Vec<_>>()
-    };
+fn names<M: Judged>(models: &[M], states: &[M::State]) -> Vec<Invariant> {
+    let one = |(model, state): (&M, &M::State)| model.broken(state).of(model.invariants());
     models.iter().zip(states).flat_map(one).collect()
 }
 
@@ -372,8 +369,8 @@ fn at<M: Judged>(
 
 fn find<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Vec<Finding> {
     let found = search(model, limits, progress);
-    let finding = |(invariant, path): (&&'static str, &Option<Vec<M::Action>>)| Finding {
-        invariant,
+    let finding = |(invariant, path): (&Invariant, &Option<Vec<M::Action>>)| Finding {
+        invariant: *invariant,
         path: path.as_ref().and_then(|path| trace::numbers(model, path)),
         unique: found.unique,
         finished: found.finished,

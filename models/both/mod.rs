@@ -26,16 +26,12 @@ use crate::command::Command;
 use crate::expiry::Policy;
 use crate::models::bounds::{self, ExpiryBounds};
 use crate::models::expiry::{self, Judges};
+use crate::models::invariants::{self, Invariant};
 use crate::models::scenario;
 use crate::ordering::Strategy;
 
 /// The invariants, in the order of the bits.
-pub const INVARIANTS: &[&str] = &["progress", "past_read"];
-
-const SOMETIMES: &[&str] = &[
-    "a replica at rest that was sent an entry",
-    "a reader who sees what the master has left behind, of two keys",
-];
+pub const INVARIANTS: &[Invariant] = invariants::BOTH.invariants;
 
 /// A way to apply the log and a way to judge what is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

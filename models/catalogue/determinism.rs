@@ -3,6 +3,7 @@
 use super::Standing::{Counted, Later, OutOfScope};
 use super::{Case, Configuration, Seeded, clocks, row};
 use crate::expiry::Policy::Pksetat;
+use crate::models::invariants::Invariant;
 
 pub(super) const CASES: &[Case] = &[
     row(
@@ -19,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
             &["SET k 1 EX 100", "INCRBYFLOAT k 1"],
             10_000,
             Configuration::Seeded(Seeded::ResultWithoutDeadline),
-            ("no_immortal_key", 4),
+            (Invariant::NoImmortalKey, 4),
             Configuration::Expiry(Pksetat),
         )),
     ),

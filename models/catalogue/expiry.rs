@@ -3,6 +3,7 @@
 use super::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::{Case, Configuration, Seeded, Setting, clocks, hypothesis, row};
 use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, Verbatim};
+use crate::models::invariants::Invariant;
 
 const WITHOUT_DEADLINE: Configuration = Configuration::Seeded(Seeded::ResultWithoutDeadline);
 const SEES_THE_DEAD: Configuration = Configuration::Seeded(Seeded::ReadersSeeTheDead);
@@ -19,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX k 10 100", "INCR k"],
             10_000,
             Configuration::Expiry(Absolute),
-            ("no_immortal_key", 5),
+            (Invariant::NoImmortalKey, 5),
             Configuration::Expiry(Pksetat),
         )),
     ),
@@ -32,7 +33,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SETEX k 10 5", "INCR k"],
                 10_000,
                 Configuration::Expiry(Absolute),
-                ("same_value", 6),
+                (Invariant::SameValue, 6),
                 Configuration::Expiry(Pksetat),
             )
             .in_setting(Setting::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[-1] }),
@@ -46,7 +47,7 @@ pub(super) const CASES: &[Case] = &[
             &["SET a 1 EX 10000", "INCR a"],
             10_000,
             WITHOUT_DEADLINE,
-            ("no_immortal_key", 4),
+            (Invariant::NoImmortalKey, 4),
             Configuration::Expiry(Pksetat),
         )),
     ),
@@ -58,7 +59,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX k 10 100", "INCR k"],
             10_000,
             WITHOUT_DEADLINE,
-            ("no_immortal_key", 4),
+            (Invariant::NoImmortalKey, 4),
             Configuration::Expiry(Pksetat),
         )),
     ),
@@ -70,7 +71,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX k 3600 v"],
             1_000_000,
             Configuration::Seeded(Seeded::DeadlineInInt32),
-            ("no_early_death", 2),
+            (Invariant::NoEarlyDeath, 2),
             Configuration::Expiry(Effects),
         )),
     ),
@@ -83,7 +84,7 @@ pub(super) const CASES: &[Case] = &[
                 &["PSETEX k 5000 v"],
                 1000,
                 Configuration::Seeded(Seeded::MillisecondsAsSeconds),
-                ("same_deadline", 2),
+                (Invariant::SameDeadline, 2),
                 Configuration::Expiry(Effects),
             )
             .standing_for(
@@ -99,7 +100,7 @@ pub(super) const CASES: &[Case] = &[
             &["APPEND n hello"],
             1000,
             Configuration::Seeded(Seeded::AppendLogsOldValue),
-            ("same_value", 2),
+            (Invariant::SameValue, 2),
             Configuration::Expiry(Effects),
         )),
     ),
@@ -112,7 +113,7 @@ pub(super) const CASES: &[Case] = &[
                 &["HSET h a 1", "EXPIRE h 1", "HSET h b 1"],
                 1000,
                 Configuration::Expiry(Absolute),
-                ("no_immortal_key", 7),
+                (Invariant::NoImmortalKey, 7),
                 Configuration::Expiry(Effects),
             )
             .standing_for("HSET for SADD"),
@@ -127,7 +128,7 @@ pub(super) const CASES: &[Case] = &[
             &["HSET h f 1", "EXPIRE h 10", "EXPIRE h 100", "HINCRBY h g 1"],
             10_000,
             Configuration::Seeded(Seeded::RemovesByOwnClock(Effects)),
-            ("same_value", 8),
+            (Invariant::SameValue, 8),
             Configuration::Expiry(Effects),
         )),
     ),
@@ -139,7 +140,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX x 10 5", "INCRBY x 10", "EXPIRE x 20"],
             10_000,
             Configuration::Seeded(Seeded::RemovesByOwnClock(AtEntryTime)),
-            ("same_value", 6),
+            (Invariant::SameValue, 6),
             Configuration::Expiry(MasterExpires),
         )),
     ),
@@ -164,7 +165,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SETEX foo 10 v", "SET bar 1"],
                 10_000,
                 SEES_THE_DEAD,
-                ("past_read", 5),
+                (Invariant::PastRead, 5),
                 Configuration::Expiry(MasterExpires),
             )
             .in_setting(AT_ONCE)
@@ -180,7 +181,7 @@ pub(super) const CASES: &[Case] = &[
                 &["HSET h f 1", "EXPIRE h 10", "SET bar 1"],
                 10_000,
                 SEES_THE_DEAD,
-                ("past_read", 7),
+                (Invariant::PastRead, 7),
                 Configuration::Expiry(MasterExpires),
             )
             .in_setting(AT_ONCE)
@@ -196,7 +197,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SETEX k 2 v", "EXPIRE k 100"],
                 1000,
                 Configuration::Expiry(Absolute),
-                ("same_deadline", 6),
+                (Invariant::SameDeadline, 6),
                 Configuration::Expiry(MasterExpires),
             )
             .in_setting(Setting::Clocks { tick_ms: 1000, delay_ticks: 0, skews: &[1] }),
@@ -217,7 +218,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SET k v EX 10"],
                 1000,
                 Configuration::Expiry(Verbatim),
-                ("same_deadline", 3),
+                (Invariant::SameDeadline, 3),
                 Configuration::Expiry(Effects),
             )
             .standing_for("the deadline differs at once; a fail-over only shows it"),
@@ -237,7 +238,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX k 10 v", "PERSIST k"],
             10_000,
             Configuration::Seeded(Seeded::RemovesByOwnClock(MasterExpires)),
-            ("same_value", 6),
+            (Invariant::SameValue, 6),
             Configuration::Expiry(MasterExpires),
         )),
     ),
@@ -278,7 +279,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SETEX k 600 v"],
                 300_000,
                 Configuration::Expiry(Effects),
-                ("no_early_death", 4),
+                (Invariant::NoEarlyDeath, 4),
                 Configuration::Expiry(LogClock),
             )
             .in_setting(Setting::Clocks { tick_ms: 300_000, delay_ticks: 3, skews: &[1] }),

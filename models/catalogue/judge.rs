@@ -3,6 +3,7 @@
 use super::subject::{Model, Subject};
 use super::{Bug, Case, Configuration, Setting};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
+use crate::models::invariants::Invariant;
 use crate::models::judge::{Part, Task, rows_of};
 use crate::models::scenario;
 use crate::models::verdict::{Row, Verdict};
@@ -60,7 +61,7 @@ fn task(case: &'static Case, bug: &'static Bug, configuration: Configuration) ->
     };
     let (part, id) = (part(bug, configuration), case.id.to_owned());
     Task::new(model, configuration.name(), Some(id.clone()), move |progress| {
-        let expected = |_: &str| scenario::expected(expected);
+        let expected = |_: Invariant| scenario::expected(expected);
         let cell = (model, configuration.name(), Some(&id));
         let rows = rows_of(cell, std::slice::from_ref(&part), &expected, progress);
         rows.into_iter().filter(|row| row.invariant == bug.invariant).collect()

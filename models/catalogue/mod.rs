@@ -37,6 +37,7 @@ pub use table::{facts, in_full, table, unlike_recorded};
 use super::expected::OrderingChoice;
 use super::expiry::skew_ms;
 use crate::expiry::Policy;
+use crate::models::invariants::Invariant;
 use crate::ordering::Strategy;
 
 /// One known bug.
@@ -88,7 +89,7 @@ pub struct Bug {
     /// What has the bug.
     pub with: Configuration,
     /// What it breaks.
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// Steps of the shortest counterexample.
     pub steps: usize,
     /// What cures it, on the same program and in the same setting.
@@ -242,7 +243,7 @@ const fn hypothesis(
 const fn schedules(
     program: &'static [&'static str],
     with: Configuration,
-    (invariant, steps): (&'static str, usize),
+    (invariant, steps): (Invariant, usize),
     cure: Configuration,
 ) -> Bug {
     let setting = Setting::Schedules { crashes: 0 };
@@ -257,7 +258,7 @@ const fn clocks(
     program: &'static [&'static str],
     tick_ms: u64,
     with: Configuration,
-    (invariant, steps): (&'static str, usize),
+    (invariant, steps): (Invariant, usize),
     cure: Configuration,
 ) -> Bug {
     let setting = Setting::Clocks { tick_ms, delay_ticks: 3, skews: &[0] };

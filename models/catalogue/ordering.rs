@@ -2,6 +2,7 @@
 
 use super::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::{Case, Configuration, Seeded, hypothesis, row, schedules};
+use crate::models::invariants::Invariant;
 use crate::ordering::Strategy::{Barrier, FirstKey, KeyHash, Sequence, Serial};
 
 const LOGGED_LATE: Configuration = Configuration::Seeded(Seeded::LoggedLate);
@@ -18,7 +19,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(schedules(
             &["SET k a", "SET k b", "FLUSHDB", "SET k c"],
             Configuration::effects(KeyHash),
-            ("convergence", 12),
+            (Invariant::Convergence, 12),
             Configuration::effects(Barrier),
         )),
     ),
@@ -30,7 +31,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "COPY a a DB 1", "FLUSHALL"],
                 Configuration::effects(KeyHash),
-                ("convergence", 12),
+                (Invariant::Convergence, 12),
                 Configuration::effects(Barrier),
             )
             .standing_for("COPY … DB 1 puts the key into a second database in place of SELECT 1; SET"),
@@ -44,7 +45,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "RENAME a c", "SET c 2"],
                 Configuration::commands(FirstKey),
-                ("convergence", 12),
+                (Invariant::Convergence, 12),
                 Configuration::effects(KeyHash),
             )
             .standing_for(
@@ -59,7 +60,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(schedules(
             &["SET c 1", "SET a 1", "DEL a c", "SET c 2"],
             Configuration::commands(FirstKey),
-            ("convergence", 12),
+            (Invariant::Convergence, 12),
             Configuration::commands(KeyHash),
         )),
     ),
@@ -71,7 +72,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "COPY a c"],
                 Configuration::Seeded(Seeded::RoutedByDestination),
-                ("convergence", 8),
+                (Invariant::Convergence, 8),
                 Configuration::effects(KeyHash),
             )
             .standing_for("COPY a c for SUNIONSTORE c a: routed by c, it reads a; the cure logs the result"),
@@ -86,7 +87,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET k 1", "FLUSHDB", "SET k 2"],
                 LOGGED_LATE,
-                ("convergence", 9),
+                (Invariant::Convergence, 9),
                 Configuration::effects(Serial),
             )
             .not_replayed(ONE_WRITER),
@@ -100,7 +101,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET k1 1", "DEL k1", "SET k1 v"],
                 LOGGED_LATE,
-                ("convergence", 9),
+                (Invariant::Convergence, 9),
                 Configuration::effects(Serial),
             )
             .standing_for("DEL k1 for what PKPATTERNMATCHDEL k* logs")
@@ -115,7 +116,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["HSET h f 1", "HSET q id 1"],
                 Configuration::effects(Barrier),
-                ("prefix", 4),
+                (Invariant::Prefix, 4),
                 Configuration::effects(Sequence),
             )
             .standing_for("HSET q for SADD q; Pika keeps it by design"),
@@ -129,7 +130,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "SET c 1", "FLUSHALL", "SET a 2", "SET c 2"],
                 Configuration::Seeded(Seeded::FlushInEveryFlow),
-                ("convergence", 19),
+                (Invariant::Convergence, 19),
                 Configuration::effects(Barrier),
             )
             .not_replayed(ONCE),
@@ -155,7 +156,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "MSET a 2 c 2"],
                 Configuration::effects(KeyHash),
-                ("prefix", 4),
+                (Invariant::Prefix, 4),
                 Configuration::effects(Serial),
             )
             .standing_for("shards are the parts of key_hash, one a key"),
@@ -172,9 +173,14 @@ pub(super) const CASES: &[Case] = &[
         ("Redis", "redis#10969"),
         "What a module writes when it is told of a change is sent to replicas before the change.",
         Counted(
-            schedules(&["SET x 1", "INCR c"], LOGGED_LATE, ("prefix", 3), Configuration::effects(Serial))
-                .standing_for("INCR c is the module's write, a client's here")
-                .not_replayed(ONE_WRITER),
+            schedules(
+                &["SET x 1", "INCR c"],
+                LOGGED_LATE,
+                (Invariant::Prefix, 3),
+                Configuration::effects(Serial),
+            )
+            .standing_for("INCR c is the module's write, a client's here")
+            .not_replayed(ONE_WRITER),
         ),
     ),
     row(
@@ -205,7 +211,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "RENAME a c"],
                 Configuration::effects(KeyHash),
-                ("prefix", 4),
+                (Invariant::Prefix, 4),
                 Configuration::effects(Serial),
             )
             .standing_for("RENAME a c, in a part a key, for SPOP s 10 and BRPOPLPUSH a c"),
@@ -231,7 +237,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "FLUSHDB"],
                 Configuration::Seeded(Seeded::NotLogged),
-                ("convergence", 5),
+                (Invariant::Convergence, 5),
                 Configuration::effects(Serial),
             )
             .standing_for("the commands of the transaction, one by one: there are no transactions yet")

@@ -3,6 +3,7 @@
 use super::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::{Bug, Case, Configuration, Seeded, Setting, clocks, hypothesis, row, schedules};
 use crate::expiry::Policy::Effects;
+use crate::models::invariants::Invariant;
 use crate::ordering::Strategy::Serial;
 
 const ONE_CRASH: Setting = Setting::Schedules { crashes: 1 };
@@ -13,7 +14,7 @@ const ONE_BATCH: &str = "in the engine the marker is part of the batch, and no s
 const fn after_crash(
     program: &'static [&'static str],
     seeded: Seeded,
-    breaks: (&'static str, usize),
+    breaks: (Invariant, usize),
     cure: Configuration,
 ) -> Bug {
     schedules(program, Configuration::Seeded(seeded), breaks, cure)
@@ -30,7 +31,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "SET a 2"],
                 Configuration::Seeded(Seeded::NotLogged),
-                ("convergence", 5),
+                (Invariant::Convergence, 5),
                 Configuration::effects(Serial),
             )
             .standing_for("the second SET meets a full disk of the log")
@@ -45,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(after_crash(
             &["SET a 1", "SET a 2"],
             Seeded::ResumesAtReceived,
-            ("convergence", 2),
+            (Invariant::Convergence, 2),
             Configuration::effects(Serial),
         )),
     ),
@@ -57,7 +58,7 @@ pub(super) const CASES: &[Case] = &[
             after_crash(
                 &["INCR a", "INCR a"],
                 Seeded::MarkerBehindData,
-                ("exactly_once", 5),
+                (Invariant::ExactlyOnce, 5),
                 Configuration::commands(Serial),
             )
             .standing_for("a crash for the reconnect after a stall"),
@@ -77,7 +78,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["HSET h f 1", "HSET h g 1"],
                 Configuration::Seeded(Seeded::HoldsBackTheLast),
-                ("progress", 1),
+                (Invariant::Progress, 1),
                 Configuration::effects(Serial),
             )
             .standing_for("held back before the workers, not before the link"),
@@ -91,7 +92,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "INCR a"],
                 Configuration::Seeded(Seeded::NotLogged),
-                ("convergence", 5),
+                (Invariant::Convergence, 5),
                 Configuration::effects(Serial),
             )
             .standing_for("the skipped entry arrives without its writes")
@@ -112,7 +113,7 @@ pub(super) const CASES: &[Case] = &[
             &["SET a 1", "FLUSHDB"],
             1000,
             Configuration::Seeded(Seeded::RangesDropped),
-            ("same_value", 4),
+            (Invariant::SameValue, 4),
             Configuration::Expiry(Effects),
         )),
     ),
@@ -164,7 +165,7 @@ pub(super) const CASES: &[Case] = &[
             after_crash(
                 &["SET a 1", "SET a 2"],
                 Seeded::MarkerAheadOfData,
-                ("convergence", 2),
+                (Invariant::Convergence, 2),
                 Configuration::effects(Serial),
             )
             .standing_for("a crash for the write that fails"),
@@ -177,7 +178,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(after_crash(
             &["SET c 1", "INCRBY c 5"],
             Seeded::MarkerBehindData,
-            ("exactly_once", 9),
+            (Invariant::ExactlyOnce, 9),
             Configuration::commands(Serial),
         )),
     ),

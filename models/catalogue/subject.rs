@@ -10,6 +10,7 @@ use crate::models::bounds::{self, ExpiryBounds, ODD_START, OrderingBounds, RECEN
 use crate::models::check::log_policy;
 use crate::models::expected::OrderingChoice;
 use crate::models::expiry::{self, ExpiryModel, Judges, Passing};
+use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
 use crate::models::ordering::{self, OrderingModel, Position, Programs};
 use crate::models::path::Path;
@@ -35,7 +36,7 @@ pub struct Subject {
     /// What else may happen. It is that of the configuration's model.
     pub setting: Setting,
     /// The invariant that is judged.
-    pub invariant: Option<String>,
+    pub invariant: Option<Invariant>,
 }
 
 /// A model of one of both kinds.
@@ -134,7 +135,7 @@ impl Subject {
                 Setting::Clocks { tick_ms, delay_ticks, skews_ms: bug.setting.skews_ms(), passes: None }
             }
         };
-        let invariant = Some(bug.invariant.to_owned());
+        let invariant = Some(bug.invariant);
         let program = crate::models::scenario::commands(bug.program);
         Subject { configuration, program, setting, invariant }
     }
@@ -162,14 +163,15 @@ impl Subject {
         }
         let program = (1..).zip(&trace.program).map(|(line, text)| parsed(line, text));
         let program: Vec<Command> = program.collect::<Result<_, _>>()?;
-        let invariant = trace.invariant.clone();
-        if let Some(name) = &invariant {
+        let invariant = trace.invariant;
+        if let Some(invariant) = invariant {
             let known = match configuration.base() {
                 Base::Ordering(_) => ordering::INVARIANTS.to_vec(),
                 Base::Expiry(_) => [expiry::STATE_INVARIANTS, expiry::READ_INVARIANTS].concat(),
             };
-            if !known.contains(&name.as_str()) {
-                return Err(unknown("invariant", name, known.into_iter().map(str::to_owned).collect()));
+            if !known.contains(&invariant) {
+                let known = known.into_iter().map(|known| known.name().to_owned()).collect();
+                return Err(unknown("invariant", invariant.name(), known));
             }
         }
         Ok(Subject { configuration, program, setting: trace.setting.clone(), invariant })
@@ -180,7 +182,7 @@ impl Subject {
     pub fn told(
         (model, choice): (&str, &str),
         program: Vec<Command>,
-        invariant: Option<&str>,
+        invariant: Option<Invariant>,
         story: &Story,
     ) -> Option<Subject> {
         let configuration = Configuration::named(model, choice, None).ok()?;
@@ -200,7 +202,7 @@ impl Subject {
                 passes: (times.passing == Passing::Instants).then_some(times.passes_max),
             },
         };
-        Some(Subject { configuration, program, setting, invariant: invariant.map(str::to_owned) })
+        Some(Subject { configuration, program, setting, invariant })
     }
 
     /// A story that was told elsewhere, as a trace that can be replayed. `None`: the subject's own model has no such
@@ -229,7 +231,7 @@ impl Subject {
             seeded: self.configuration.seeded().map(|seeded| seeded.name().to_owned()),
             program: self.program.iter().map(ToString::to_string).collect(),
             setting: self.setting.clone(),
-            invariant: self.invariant.clone(),
+            invariant: self.invariant,
             path: story.path.clone(),
             steps: story.in_words(),
         }
@@ -274,7 +276,7 @@ impl Subject {
         passes: Option<u8>,
     ) -> ExpiryModel {
         let bounds = ExpiryBounds { delay_ticks_max: delay_ticks, ..ExpiryBounds::QUICK };
-        let judges = self.invariant.as_deref().map_or(Judges::State, bounds::judges);
+        let judges = self.invariant.map_or(Judges::State, bounds::judges);
         let setup = expiry::Setup {
             start: self.start(),
             passing: passes.map_or(Passing::Ticks, |_| Passing::Instants),

@@ -2,9 +2,10 @@
 
 use super::acts::key;
 use super::world::World;
-use super::{Fault, INVARIANTS, SOMETIMES, Setup};
+use super::{Fault, INVARIANTS, Setup};
 use crate::expiry::{ExpiryPolicy, Judging};
 use crate::models::intern::Interner;
+use crate::models::invariants::{self, Invariant};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::story::Story;
 use crate::node::STEP_MS;
@@ -183,17 +184,17 @@ impl Model for ClocksModel {
             |_, state| !state.broken.has(3),
             |_, state| !state.broken.has(4),
         ];
-        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
+        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name.name(), holds)).collect()
     }
 }
 
 impl Judged for ClocksModel {
-    fn invariants(&self) -> &'static [&'static str] {
+    fn invariants(&self) -> &'static [Invariant] {
         INVARIANTS
     }
 
     fn sometimes(&self) -> &'static [&'static str] {
-        SOMETIMES
+        invariants::CLOCKS.sometimes
     }
 
     fn broken(&self, state: &State) -> InvariantSet {

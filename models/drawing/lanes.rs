@@ -1,5 +1,6 @@
 //! Lanes — a story → swim lanes: a column for each who acts, a row a step, arrows between. Pure.
 
+use crate::models::invariants::Invariant;
 use crate::models::story::{Actor, Arrow, Clocks, Holding, Lane, Sign, Step, Story};
 use crate::models::timeline::shortened;
 
@@ -35,7 +36,7 @@ pub struct LaneRow {
     /// What the clocks say afterwards.
     pub clocks: Option<Clocks>,
     /// The invariants that it broke.
-    pub broken: Vec<String>,
+    pub broken: Vec<Invariant>,
 }
 
 /// What is in one lane in one row.

@@ -7,6 +7,7 @@ use super::{Asked, explore};
 use crate::models::catalogue::Subject;
 use crate::models::drawing::{html as drawing, svg};
 use crate::models::export::{What, rust_test};
+use crate::models::invariants::Invariant;
 use crate::models::story::Story;
 use crate::models::trace::Trace;
 use crate::models::walk::View;
@@ -19,7 +20,7 @@ pub struct Files<'a> {
     typed: &'a Typed,
     story: &'a Story,
     /// What the last step breaks and no earlier one did.
-    invariant: Option<&'static str>,
+    invariant: Option<Invariant>,
     /// The steps on the model that `replay` has.
     trace: Option<Trace>,
 }
@@ -100,17 +101,18 @@ pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Prob
             &there,
         ));
     };
-    let stem = [typed.choice.model(), &typed.name(), files.invariant.unwrap_or("path")].join("_");
+    let stem =
+        [typed.choice.model(), &typed.name(), files.invariant.map_or("path", Invariant::name)].join("_");
     let stem = stem.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
     let disposition = format!("attachment; filename=\"{stem}.{ending}\"");
     Ok(([(CONTENT_TYPE, (*kind).to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response())
 }
 
 /// The steps as the model of `replay` has them.
-fn trace(typed: &Typed, story: &Story, invariant: Option<&str>) -> Option<Trace> {
+fn trace(typed: &Typed, story: &Story, invariant: Option<Invariant>) -> Option<Trace> {
     let subject = match typed.bug {
         Some(of) if !of.bug.no_replay.is_empty() => return None,
-        Some(of) => Subject { invariant: invariant.map(str::to_owned), ..of.subject() },
+        Some(of) => Subject { invariant, ..of.subject() },
         None => {
             let program = typed.parse().ok()?.commands.into_iter().map(|line| line.command).collect();
             Subject::told((typed.choice.model(), &typed.choice.name()), program, invariant, story)?

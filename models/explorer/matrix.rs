@@ -7,8 +7,9 @@ use super::{Asked, words};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::check::tasks_within;
 use crate::models::cost::{Cost, thousands};
+use crate::models::invariants::Invariant;
 use crate::models::judge::Task;
-use crate::models::report::{promise, steps};
+use crate::models::report::steps;
 use crate::models::verdict::{Row, Verdict};
 use crate::models::walk::{Choice, Setting};
 use maud::{Markup, html};
@@ -136,7 +137,7 @@ pub fn table(model: &str, lines: &[Line<'_>]) -> Markup {
                 caption { (words::model(model)) }
                 thead { tr {
                     th scope="col" { "choice" }
-                    @for name in first.choice.invariants() { th scope="col" title=(promise(name)) { (broken_name(name)) } }
+                    @for name in first.choice.invariants() { th scope="col" title=(name.promise()) { (broken_name(name.name())) } }
                     th scope="col" { "states" }
                 } }
                 tbody { @for line in lines { (row(line)) } }
@@ -176,7 +177,7 @@ pub fn row(line: &Line<'_>) -> Markup {
 }
 
 impl Line<'_> {
-    fn cell(&self, invariant: &str) -> Markup {
+    fn cell(&self, invariant: Invariant) -> Markup {
         let find = |done: Option<&'_ Done>| {
             let done = done?;
             let at = done.rows.iter().position(|row| row.invariant == invariant)?;

@@ -21,6 +21,7 @@ pub mod expiry;
 pub mod handshake;
 pub mod ordering;
 
+use crate::models::invariants::Invariant;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::hash::Hash;
@@ -32,7 +33,7 @@ const MEMORY: &str = "the store in memory does not fail";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
     /// Each invariant that breaks, with the steps of the first path on which it was seen to.
-    pub broken: BTreeMap<&'static str, Vec<String>>,
+    pub broken: BTreeMap<Invariant, Vec<String>>,
     /// States visited.
     pub states: usize,
 }
@@ -40,7 +41,7 @@ pub struct Opinion {
 /// The result of a visit to one state.
 struct Visit<S> {
     /// The invariants that it breaks.
-    broken: Vec<&'static str>,
+    broken: Vec<Invariant>,
     /// The steps that lead on from it, each in words and with the state that it leads to.
     steps: Vec<(String, S)>,
 }

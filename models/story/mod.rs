@@ -19,6 +19,7 @@ pub use drawn::{Arrow, Clocks, Holding, Holds, Lane, Mark, Sign};
 pub use keys::{Held, Instant, KeyRow, Until, key_rows, ms_since};
 pub use message::{Carried, Change, Entry, Lives, Message, Named};
 
+use super::invariants::Invariant;
 use super::path::Path;
 
 /// A path, step by step.
@@ -60,13 +61,13 @@ pub struct Step {
     /// What the master and the replica hold now.
     pub keys: Vec<KeyRow>,
     /// The invariants that it broke.
-    pub broken: Vec<String>,
+    pub broken: Vec<Invariant>,
 }
 
 impl Story {
     /// Whether a step of it breaks the invariant.
-    pub fn breaks(&self, invariant: &str) -> bool {
-        self.steps.iter().any(|step| step.broken.iter().any(|broken| broken == invariant))
+    pub fn breaks(&self, invariant: Invariant) -> bool {
+        self.steps.iter().any(|step| step.broken.contains(&invariant))
     }
 
     /// How many of the steps are not of the path: under a skew the first says how the clocks stand.

@@ -31,29 +31,33 @@ use fastrand::Rng;
 use kills::{Choice, Tally, Victim};
 use replicheck::expiry::Policy;
 use replicheck::models::expected::{self, OrderingChoice};
+use replicheck::models::invariants::Invariant;
 use replicheck::models::verdict::Verdict;
 use replicheck::ordering::Strategy;
 use std::time::Instant;
 
 /// Whether the tables say so of the ordering, on effects.
-fn ordering_holds(strategy: Strategy, invariant: &str) -> bool {
+fn ordering_holds(strategy: Strategy, invariant: Invariant) -> bool {
     let choice = OrderingChoice { strategy, commands: false, reads_after_crash: false };
     expected::ordering(choice, invariant) == Verdict::Holds
 }
 
 fn choice(ordering: Strategy, expiry: Policy) -> Choice {
-    let no_resurrection = expected::expiry_promises(expiry, "no_resurrection");
-    Choice { ordering, expiry, prefixes: ordering_holds(ordering, "prefix"), no_resurrection }
+    let no_resurrection = expected::expiry_promises(expiry, Invariant::NoResurrection);
+    Choice { ordering, expiry, prefixes: ordering_holds(ordering, Invariant::Prefix), no_resurrection }
 }
 
 /// The node that is killed. The first has the most kills: it logs commands, which do harm if they run twice.
 fn choices() -> Vec<Choice> {
     let is_safe = |policy: Policy| {
-        ["same_value", "same_deadline"].iter().all(|name| expected::expiry(policy, name) == Verdict::Holds)
+        [Invariant::SameValue, Invariant::SameDeadline]
+            .iter()
+            .all(|name| expected::expiry(policy, *name) == Verdict::Holds)
     };
     let policies = Policy::ALL.iter().filter(|policy| is_safe(**policy) && **policy != Policy::LogClock);
     let policies = policies.map(|policy| choice(Strategy::Serial, *policy));
-    let orderings = Strategy::ALL.iter().filter(|ordering| ordering_holds(**ordering, "convergence"));
+    let orderings =
+        Strategy::ALL.iter().filter(|ordering| ordering_holds(**ordering, Invariant::Convergence));
     policies.chain(orderings.map(|ordering| choice(*ordering, Policy::LogClock))).collect()
 }
 

@@ -16,7 +16,7 @@ const FLUSHDB: &str = "program=SET+a+1%3B+FLUSHDB&path=0.0.0.0.0.0.0.0";
 /// The story of a trace's path, gone anew as `replay` goes it.
 fn retold(trace: &Trace) -> Story {
     fn told<M: Judged>(model: &M, trace: &Trace) -> Story {
-        let taken = follow(model, &trace.path, trace.invariant.as_deref()).expect("the path is there");
+        let taken = follow(model, &trace.path, trace.invariant).expect("the path is there");
         let actions: Vec<M::Action> = taken.into_iter().map(|(_, action, _)| action).collect();
         model.story(&actions)
     }

@@ -16,6 +16,7 @@ use super::check::{self, create};
 use super::{Outcome, UsageError, paint, watch};
 use indicatif::{ProgressBar, ProgressStyle};
 use replicheck::models::catalogue::{self, Bug, Case, Cell, Configuration, Judgement, Model, Subject};
+use replicheck::models::invariants::Invariant;
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::story::{KeyRow, Story};
 use replicheck::models::trace::{Trace, TraceError, follow};
@@ -72,7 +73,7 @@ pub struct Ran {
     /// Where it was not as the model first.
     pub unlike: Option<String>,
     /// What was broken.
-    pub broken: Vec<&'static str>,
+    pub broken: Vec<Invariant>,
     /// Whether the replica has all that the master logged.
     pub is_at_end: bool,
     /// Both stores at the end.
@@ -95,9 +96,8 @@ impl Ran {
         self.unlike.get_or_insert(text);
     }
 
-    fn broke(&mut self, names: &[&'static str], broken: InvariantSet) {
-        let named = names.iter().enumerate().filter(|(index, _)| broken.has(*index));
-        self.broken.extend(named.map(|(_, name)| *name));
+    fn broke(&mut self, judged: &'static [Invariant], broken: InvariantSet) {
+        self.broken.extend(broken.of(judged));
     }
 }
 
@@ -116,16 +116,14 @@ pub struct Replayed {
 impl Replayed {
     /// Whether the nodes did what the path says, and broke what it breaks.
     pub fn is_found(&self) -> bool {
-        let is_broken = |name: &String| self.bug.broken.contains(&name.as_str());
-        self.bug.unlike.is_none() && self.trace.invariant.as_ref().is_none_or(is_broken)
+        let is_broken = |invariant| self.bug.broken.contains(&invariant);
+        self.bug.unlike.is_none() && self.trace.invariant.is_none_or(is_broken)
     }
 
     /// Whether the cure, if there is one, came to the end and did not break it.
     pub fn is_cured(&self) -> bool {
-        let invariant = self.trace.invariant.as_deref();
-        self.cure
-            .as_ref()
-            .is_none_or(|ran| ran.is_at_end && !ran.broken.iter().any(|name| Some(*name) == invariant))
+        let is_broken = |ran: &Ran| self.trace.invariant.is_some_and(|it| ran.broken.contains(&it));
+        self.cure.as_ref().is_none_or(|ran| ran.is_at_end && !is_broken(ran))
     }
 }
 
@@ -245,7 +243,7 @@ fn prepared(subject: &Subject, trace: &Trace) -> Result<Orders, String> {
     if let Some(fault) = subject.configuration.seeded().filter(|fault| !fault.has_place_in_engine()) {
         return Err(format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words()));
     }
-    let invariant = trace.invariant.as_deref();
+    let invariant = trace.invariant;
     let in_words = |error: TraceError| error.to_string();
     match subject.model() {
         Model::Ordering(model) => {
