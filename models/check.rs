@@ -10,6 +10,7 @@ use super::clocks;
 use super::expected;
 use super::experiment::{Clocks, Experiment, Passing, Schedules, Setting};
 use super::handshake;
+use super::invariants::Invariant;
 use super::judge::{Part, Task, rows_of};
 use super::parts;
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
@@ -89,7 +90,11 @@ impl Candidate {
         }
     }
 
-    fn task_of(self, parts: Vec<Part>, expected: impl Fn(&str) -> Verdict + Send + Sync + 'static) -> Task {
+    fn task_of(
+        self,
+        parts: Vec<Part>,
+        expected: impl Fn(Invariant) -> Verdict + Send + Sync + 'static,
+    ) -> Task {
         Task::new(self.model(), self.name(), None, move |progress| {
             rows_of((self.model(), self.name(), None), &parts, &expected, progress)
         })
@@ -178,13 +183,13 @@ fn handshake_task(
     scenario: Option<&'static handshake::Scenario>,
     bounds: Bounds,
 ) -> Task {
-    let expected = move |invariant: &str| expected::handshake(choice, scenario, invariant);
+    let expected = move |invariant: Invariant| expected::handshake(choice, scenario, invariant);
     let parts = parts::of_handshake(choice, scenario, bounds);
     let name = scenario.map(|scenario| scenario.name.to_owned());
     let may_part = scenario.is_none_or(handshake::Scenario::may_part);
     Task::new("handshake", choice.name(), name.clone(), move |progress| {
         let mut rows = rows_of(("handshake", choice.name(), name.as_ref()), &parts, &expected, progress);
-        rows.retain(|row| may_part || row.invariant != "convergence");
+        rows.retain(|row| may_part || row.invariant != Invariant::Convergence);
         rows
     })
 }
@@ -213,7 +218,7 @@ fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
     scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(policy))
 }
 
-fn scenario_task(name: &str, experiment: &Experiment, invariant: &'static str, is_broken: bool) -> Task {
+fn scenario_task(name: &str, experiment: &Experiment, invariant: Invariant, is_broken: bool) -> Task {
     let program: Vec<String> = experiment.program.iter().map(ToString::to_string).collect();
     let part =
         experiment.part(program.join("; "), invariant).expect("a short program of ours, in its setting");

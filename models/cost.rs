@@ -22,18 +22,9 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The searches that gave these rows: rows of a choice with the same counts and time are of one search.
+    /// The searches that gave these rows: rows of one task that the same of its parts judged are of the same searches.
     pub fn of(rows: &[Row]) -> Cost {
-        let search = |row: &Row| {
-            (
-                row.model,
-                row.choice.clone(),
-                row.scenario.clone(),
-                row.unique_states,
-                row.generated_states,
-                row.seconds,
-            )
-        };
+        let search = |row: &Row| (row.model, row.choice.clone(), row.scenario.clone(), row.parts.clone());
         let mut cost = Cost::default();
         let mut seen = Vec::new();
         for row in rows {

@@ -6,6 +6,7 @@ use super::both::Choice;
 use super::choice::{OrderingChoice, writes_out_of_order};
 use super::clocks;
 use super::handshake::{self, Compares, Epochs, Event};
+use super::invariants::Invariant::{self, *};
 use super::verdict::Verdict;
 use crate::expiry::{Guarantee, Policy};
 use crate::ordering::Level;
@@ -17,39 +18,45 @@ use crate::ordering::Level;
 /// above it: a command that ran twice (INCR) leaves a value that the master does not have. Versions still never go back, so
 /// `monotonic_reads` holds. A strategy that promises nothing breaks `exactly_once` on effects, too: FLUSHDB may be applied between
 /// two runs of a SET that came before it.
-pub fn ordering(choice: OrderingChoice, invariant: &str) -> Verdict {
+pub fn ordering(choice: OrderingChoice, invariant: Invariant) -> Verdict {
     let level = choice.strategy.promises();
     let unordered = level == Level::Nothing;
     let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
     let broken = match invariant {
-        "progress" => false,
-        "convergence" => unordered || runs_twice,
-        "per_key_order" => level < Level::PerKeyOrder || runs_twice || choice.reads_after_crash,
-        "prefix" => level < Level::Prefix || runs_twice || choice.reads_after_crash,
-        "monotonic_reads" => unordered || choice.reads_after_crash,
-        _ => unordered || runs_twice || choice.reads_after_crash,
+        Progress => false,
+        Convergence => unordered || runs_twice,
+        PerKeyOrder => level < Level::PerKeyOrder || runs_twice || choice.reads_after_crash,
+        Prefix => level < Level::Prefix || runs_twice || choice.reads_after_crash,
+        MonotonicReads => unordered || choice.reads_after_crash,
+        ExactlyOnce => unordered || runs_twice || choice.reads_after_crash,
+        // Not judged by this model.
+        SameValue | SameDeadline | NoImmortalKey | Lifetime | NoResurrection | NoEarlyDeath | Resume
+        | PastRead => false,
     };
     verdict(broken)
 }
 
 /// Whether a choice promises the invariant for any program: a ✗ of a promised one is a fault of the choice. All of them promise
 /// *progress*; a choice that is unsafe in one way promises nothing else, whatever a table over a few commands says of it.
-pub fn ordering_promises(choice: OrderingChoice, invariant: &str) -> bool {
+pub fn ordering_promises(choice: OrderingChoice, invariant: Invariant) -> bool {
     let level = choice.strategy.promises();
     let runs_twice = choice.commands && writes_out_of_order(choice.strategy);
     let is_safe = level > Level::Nothing && !runs_twice && !choice.reads_after_crash;
     match invariant {
-        "progress" => true,
-        "prefix" => is_safe && level >= Level::Prefix,
-        _ => is_safe,
+        Progress => true,
+        Prefix => is_safe && level >= Level::Prefix,
+        Convergence | PerKeyOrder | MonotonicReads | ExactlyOnce => is_safe,
+        // Not judged by this model.
+        SameValue | SameDeadline | NoImmortalKey | Lifetime | NoResurrection | NoEarlyDeath | Resume
+        | PastRead => is_safe,
     }
 }
 
 /// As [`ordering_promises`], of a policy: the cells of the table that hold. A policy under which the replica's state may
 /// differ from the master's promises nothing but *progress*.
-pub fn expiry_promises(policy: Policy, invariant: &str) -> bool {
+pub fn expiry_promises(policy: Policy, invariant: Invariant) -> bool {
     let is_safe = policy.promises() >= Guarantee::SameState;
-    invariant == "progress" || (is_safe && expiry(policy, invariant) == Verdict::Holds)
+    invariant == Progress || (is_safe && expiry(policy, invariant) == Verdict::Holds)
 }
 
 /// The expectation of a program of the user's own: a promised invariant holds, any other may be broken.
@@ -63,35 +70,42 @@ pub fn promised(promises: bool) -> Verdict {
 /// is ahead, so the lag is over-estimated and the deadline comes early; the replica removes the hash, and then an effect on one
 /// field arrives, which brings back that field alone. `verbatim` and `absolute` break `no_resurrection`: PERSIST is applied just
 /// before the key dies and published just after, and a reader in between sees no key.
-pub fn expiry(policy: Policy, invariant: &str) -> Verdict {
+pub fn expiry(policy: Policy, invariant: Invariant) -> Verdict {
     let needed = match invariant {
-        "progress" => Guarantee::Nothing,
-        "no_immortal_key" => Guarantee::NoImmortalKey,
-        "same_value" | "same_deadline" => Guarantee::SameState,
-        _ => Guarantee::SameReads,
+        Progress => Guarantee::Nothing,
+        NoImmortalKey => Guarantee::NoImmortalKey,
+        SameValue | SameDeadline => Guarantee::SameState,
+        NoResurrection | NoEarlyDeath | PastRead => Guarantee::SameReads,
+        // Not judged by this model.
+        Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | Lifetime | Resume => {
+            Guarantee::Nothing
+        }
     };
     verdict(policy.promises() < needed)
 }
 
 /// What the table of ordering and expiry together says: readers see the master's past if they see prefixes and judge by log
 /// time.
-pub fn both(choice: Choice, invariant: &str) -> Verdict {
-    verdict(invariant == "past_read" && !choice.reads_the_past())
+pub fn both(choice: Choice, invariant: Invariant) -> Verdict {
+    verdict(invariant == PastRead && !choice.reads_the_past())
 }
 
 /// What the table of clocks says: nothing moves `log_clock`. Any other policy is moved by each step of a wall clock. Where clocks
 /// agree, a reader of a replica that is late finds keys dead that the master has given more time (`SETEX k 1 1; PEXPIREAT k …`), and
 /// where the replica counts the time itself, they live too long.
-pub fn clocks(choice: clocks::Choice, invariant: &str) -> Verdict {
+pub fn clocks(choice: clocks::Choice, invariant: Invariant) -> Verdict {
     let clocks::Choice { policy, steps } = choice;
+    let is_unmoved = policy.promises() == Guarantee::SameReads;
     let broken = match invariant {
-        "progress" => false,
-        _ if policy.promises() == Guarantee::SameReads => false,
-        _ if steps => true,
-        "lifetime" => policy == Policy::Verbatim,
-        "no_resurrection" => policy.promises() > Guarantee::Nothing,
-        "no_early_death" => policy.promises() < Guarantee::SameState,
-        _ => true,
+        Progress => false,
+        Lifetime | NoResurrection | NoEarlyDeath | PastRead if is_unmoved => false,
+        Lifetime => steps || policy == Policy::Verbatim,
+        NoResurrection => steps || policy.promises() > Guarantee::Nothing,
+        NoEarlyDeath => steps || policy.promises() < Guarantee::SameState,
+        PastRead => true,
+        // Not judged by this model.
+        Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | SameValue | SameDeadline
+        | NoImmortalKey | Resume => false,
     };
     verdict(broken)
 }
@@ -103,7 +117,7 @@ pub fn clocks(choice: clocks::Choice, invariant: &str) -> Verdict {
 pub fn handshake(
     choice: handshake::Choice,
     scenario: Option<&handshake::Scenario>,
-    invariant: &str,
+    invariant: Invariant,
 ) -> Verdict {
     let scenario = scenario.unwrap_or(&handshake::EVERYTHING);
     let may = scenario.may;
@@ -113,7 +127,7 @@ pub fn handshake(
         Epochs::UncleanStarts => has(&[Event::Restore, Event::Clone, Event::Removal, Event::Revert]),
         Epochs::Starts => has(&[Event::Revert]),
     };
-    verdict(invariant == "convergence" && parts && choice.compares != Compares::EntriesOfEpoch)
+    verdict(invariant == Convergence && parts && choice.compares != Compares::EntriesOfEpoch)
 }
 
 fn verdict(broken: bool) -> Verdict {

@@ -14,6 +14,7 @@ use super::bounds::{ExpiryBounds, OrderingBounds};
 use super::choice::{Choice, Kind, OrderingChoice};
 use super::expiry::{self, ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
 use super::fault::SeededFault;
+use super::invariants::Invariant;
 use super::judge::Part;
 use super::ordering::{self, OrderingModel, Position, Programs, ProgramsError};
 use super::program::{self, Program, ProgramError};
@@ -210,7 +211,7 @@ impl Experiment {
     }
 
     /// A search of its model that judges `invariant`. `words`: its bounds in words. Errors: as for [`Experiment::model`].
-    pub fn part(&self, words: String, invariant: &str) -> Result<Part, ExperimentError> {
+    pub fn part(&self, words: String, invariant: Invariant) -> Result<Part, ExperimentError> {
         // A model that cannot be built is reported now, before the search runs.
         self.model()?;
         let experiment = self.clone();
@@ -230,7 +231,7 @@ impl Experiment {
 
 impl Choice {
     /// The invariants that are judged of it, in the order of the tables.
-    pub fn invariants(self) -> Vec<&'static str> {
+    pub fn invariants(self) -> Vec<Invariant> {
         match self.kind() {
             Kind::Ordering(_) => ordering::INVARIANTS.to_vec(),
             Kind::Expiry(_) => [STATE_INVARIANTS, READ_INVARIANTS].concat(),
@@ -239,7 +240,7 @@ impl Choice {
 }
 
 /// The group of invariants, hence the search of the expiry model, that an invariant belongs to.
-pub fn judges(invariant: &str) -> Judges {
+pub fn judges(invariant: Invariant) -> Judges {
     if READ_INVARIANTS.contains(&invariant) { Judges::Reads } else { Judges::State }
 }
 

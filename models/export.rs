@@ -2,6 +2,7 @@
 
 use super::choice::Choice;
 use super::drawing::{html, svg};
+use super::invariants::Invariant;
 use super::ordering::Move;
 use super::setting::{Clocks, Schedules, Setting};
 use super::story::{Actions, Step, Story};
@@ -50,7 +51,8 @@ fn trace(row: &Row, story: &Story) -> Option<Trace> {
 /// Rust test's file is also the name of a crate, so it has letters, digits and `_` only.
 fn stem(row: &Row) -> String {
     let scenario = row.scenario.iter().map(String::as_str);
-    let parts: Vec<&str> = [row.model, &row.choice, row.invariant].into_iter().chain(scenario).collect();
+    let parts: Vec<&str> =
+        [row.model, &row.choice, row.invariant.name()].into_iter().chain(scenario).collect();
     parts.join("_").chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect()
 }
 
@@ -62,7 +64,7 @@ pub struct What<'a> {
     /// The strategy or policy.
     pub choice: &'a str,
     /// The invariant.
-    pub invariant: &'a str,
+    pub invariant: Invariant,
 }
 
 /// The text of a test that walks the story's path and asserts what it breaks. `None` if the public API cannot build the
@@ -78,7 +80,7 @@ pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
             ordering_source(what, &program, schedules),
         ),
         Setting::Clocks(clocks) => (
-            "use replicheck::models::experiment::{Clocks, Experiment, Passing, judges};\nuse replicheck::models::expiry::Action;\nuse replicheck::models::path;\nuse replicheck::time::Millis;\n",
+            "use replicheck::models::experiment::{Clocks, Experiment, Passing, judges};\nuse replicheck::models::expiry::Action;\nuse replicheck::models::invariants::Invariant;\nuse replicheck::models::path;\nuse replicheck::time::Millis;\n",
             expiry_source(what, &program, clocks),
         ),
     };
@@ -102,7 +104,7 @@ pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
     for (step, action) in told.iter().zip(path) {
         let _ = write!(text, "        // {}\n        {action},\n", comment(step));
     }
-    let invariant = what.invariant;
+    let invariant = what.invariant.name();
     let _ = write!(
         text,
         "    ];\n    \
@@ -154,7 +156,7 @@ fn expiry_source(what: What<'_>, program: &str, clocks: &Clocks) -> String {
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n        apart: {apart},\n    }};\n    \
          let program = [{program}];\n    \
          let experiment = Experiment::expiry({:?}, &program, clocks).expect(\"known names\");\n    \
-         let model = experiment.expiry_model(judges({:?})).expect(\"a policy\");\n",
+         let model = experiment.expiry_model(judges(Invariant::{:?})).expect(\"a policy\");\n",
         start.0, what.choice, what.invariant
     )
 }

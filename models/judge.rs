@@ -1,5 +1,6 @@
 //! Judge — the searches of one choice → its rows.
 
+use super::invariants::Invariant;
 use super::path;
 use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
@@ -51,14 +52,14 @@ impl Task {
 type Draws = (Walks, u64);
 
 /// For each invariant that is known to be broken, the steps of the shortest story that can be walked.
-type Shortest = BTreeMap<&'static str, usize>;
+type Shortest = BTreeMap<Invariant, usize>;
 
 /// How a model is explored.
 #[derive(Clone, Copy)]
 struct How {
     draws: Option<Draws>,
     /// An invariant that another search of the same rows decides.
-    optional: Option<&'static str>,
+    optional: Option<Invariant>,
 }
 type Search = Box<dyn Fn(How, &Shortest, &Progress) -> Outcome + Send + Sync>;
 
@@ -71,7 +72,9 @@ pub struct Part {
 
 /// What one search came to.
 struct Outcome {
-    invariants: &'static [&'static str],
+    /// The number of its part in the task.
+    number: usize,
+    invariants: &'static [Invariant],
     sometimes: &'static [&'static str],
     tested: Vec<bool>,
     /// See [`Judged::coverage`].
@@ -91,7 +94,7 @@ impl Part {
     ) -> Part {
         let run = move |how: How, shortest: &Shortest, progress: &Progress| match how.draws {
             None => outcome(&model(), None, |model| {
-                let steps = |name: &&'static str| match how.optional {
+                let steps = |name: &Invariant| match how.optional {
                     Some(optional) if optional == *name => 0,
                     _ => shortest.get(name).copied().unwrap_or(usize::MAX),
                 };
@@ -124,7 +127,7 @@ impl Part {
 
     /// A search that may end when all invariants but this one are broken; another part of the same rows decides that.
     #[must_use]
-    pub fn not_needed_for(self, optional: &'static str) -> Part {
+    pub fn not_needed_for(self, optional: Invariant) -> Part {
         Part { how: How { optional: Some(optional), ..self.how }, ..self }
     }
 }
@@ -135,6 +138,7 @@ fn outcome<M: Narrate>(model: &M, seed: Option<u64>, run: impl FnOnce(&M) -> Fou
     let seconds = started.elapsed().as_secs_f64();
     let stories = found.broken.iter().map(|path| path.as_ref().map(|path| told(model, path))).collect();
     Outcome {
+        number: 0,
         invariants: model.invariants(),
         sometimes: model.sometimes(),
         tested: (0..model.invariants().len()).map(|index| model.witnesses().has(index)).collect(),
@@ -162,8 +166,8 @@ fn told<M: Narrate>(model: &M, path: &[M::Action]) -> Story {
 /// What each search came to. Where one has found an invariant broken, the later ones look for shorter stories only.
 fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Outcome)> {
     let mut shortest = Shortest::new();
-    let outcome = |part: &'a Part| {
-        let outcome = (part.run)(part.how, &shortest, progress);
+    let outcome = |(number, part): (usize, &'a Part)| {
+        let outcome = Outcome { number, ..(part.run)(part.how, &shortest, progress) };
         for (name, story) in outcome.invariants.iter().zip(&outcome.stories) {
             if let Some(story) = story.as_ref().filter(|story| story.own.is_some()) {
                 // A story has at least the steps of its path.
@@ -173,24 +177,24 @@ fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Out
         }
         (part, outcome)
     };
-    parts.iter().map(outcome).collect()
+    parts.iter().enumerate().map(outcome).collect()
 }
 
 /// The rows of a choice: a row an invariant, over all searches that judge it.
 pub fn rows_of(
     (model, choice, scenario): (&'static str, String, Option<&String>),
     parts: &[Part],
-    expected: &dyn Fn(&str) -> Verdict,
+    expected: &dyn Fn(Invariant) -> Verdict,
     progress: &Progress,
 ) -> Vec<Row> {
     let outcomes = outcomes_of(parts, progress);
-    let mut invariants: Vec<&'static str> = Vec::new();
+    let mut invariants: Vec<Invariant> = Vec::new();
     for name in outcomes.iter().flat_map(|(_, outcome)| outcome.invariants) {
         if !invariants.contains(name) {
-            invariants.push(name);
+            invariants.push(*name);
         }
     }
-    let row = |invariant: &&'static str| {
+    let row = |invariant: &Invariant| {
         let judging: Vec<(&Part, &Outcome, usize)> = outcomes
             .iter()
             .filter_map(|(part, outcome)| {
@@ -200,7 +204,7 @@ pub fn rows_of(
                 (!is_open).then_some((*part, outcome, index))
             })
             .collect();
-        row_of(model, &choice, scenario, invariant, &judging, expected(invariant))
+        row_of(model, &choice, scenario, *invariant, &judging, expected(*invariant))
     };
     invariants.iter().map(row).collect()
 }
@@ -209,7 +213,7 @@ fn row_of(
     model: &'static str,
     choice: &str,
     scenario: Option<&String>,
-    invariant: &'static str,
+    invariant: Invariant,
     judging: &[(&Part, &Outcome, usize)],
     expected: Verdict,
 ) -> Row {
@@ -228,6 +232,7 @@ fn row_of(
         scenario: scenario.cloned(),
         verdict,
         expected,
+        parts: judging.iter().map(|(_, outcome, _)| outcome.number).collect(),
         unique_states: unique,
         generated_states: judging.iter().map(|(_, outcome, _)| outcome.found.generated).sum(),
         state_bytes: bytes / unique.max(1),
@@ -254,7 +259,7 @@ fn seed_of(judging: &[(&Part, &Outcome, usize)]) -> Option<u64> {
 
 /// The verdict over all searches that judge an invariant, and what must be said with it.
 fn verdict_of(
-    invariant: &str,
+    invariant: Invariant,
     judging: &[(&Part, &Outcome, usize)],
     is_broken: bool,
     is_fixed_program: bool,
@@ -269,7 +274,7 @@ fn verdict_of(
     {
         return (Verdict::Incomplete, format!("stopped at {} states", outcome.found.unique));
     }
-    let (left_out, of) = if invariant == "progress" { (Vec::new(), 0) } else { left_out(judging) };
+    let (left_out, of) = if invariant == Invariant::Progress { (Vec::new(), 0) } else { left_out(judging) };
     let tested = judging.iter().any(|(_, outcome, index)| outcome.tested[*index]);
     if let Some((_, outcome, index)) = judging.first().filter(|_| !tested) {
         notes.push(format!("never put to the test: {}", outcome.sometimes[*index]));

@@ -1,6 +1,7 @@
 //! Judged — what every model of replicheck provides in addition to stateright's [`Model`]: which invariants it judges,
 //! which of them are broken, and which were put to the test at all. Pure.
 
+use super::invariants::Invariant;
 use stateright::Model;
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -22,9 +23,9 @@ impl InvariantSet {
         self.0 >> index & 1 == 1
     }
 
-    /// The names in this set; `names` are the model's invariants.
-    pub fn names(self, names: &'static [&'static str]) -> Vec<&'static str> {
-        names.iter().enumerate().filter(|(index, _)| self.has(*index)).map(|(_, name)| *name).collect()
+    /// Those of `judged`, the model's invariants, that are in it.
+    pub fn of(self, judged: &'static [Invariant]) -> Vec<Invariant> {
+        judged.iter().enumerate().filter(|(index, _)| self.has(*index)).map(|(_, name)| *name).collect()
     }
 }
 
@@ -65,8 +66,8 @@ pub struct Pause {
 pub trait Judged:
     Model<State: Copy + Eq + Hash + Debug + Send + Sync, Action: Clone + PartialEq + Debug>
 {
-    /// Names of the invariants, as in [`crate::invariant`].
-    fn invariants(&self) -> &'static [&'static str];
+    /// The invariants, in the order of their bits.
+    fn invariants(&self) -> &'static [Invariant];
 
     /// For each invariant, a situation in words that a search must have met; otherwise a verdict *holds* means nothing.
     fn sometimes(&self) -> &'static [&'static str];

@@ -21,6 +21,7 @@ pub mod follow;
 pub mod grid;
 pub mod handshake;
 pub mod intern;
+pub mod invariants;
 pub mod judge;
 pub mod judged;
 pub mod measured;

@@ -16,6 +16,7 @@ use super::asked::Asked;
 use super::assignment::keys_of;
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
 use super::choice::OrderingChoice;
+use super::invariants::Invariant;
 use super::judge::{Part, rows_of};
 use super::names;
 use super::ordering::{self, Machine, Routes};
@@ -88,7 +89,7 @@ pub fn judge_ordering<O: Machine>(
     name: &str,
     trial: &OrderingTrial,
     new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
-    expected: fn(&str) -> Verdict,
+    expected: fn(Invariant) -> Verdict,
 ) -> Result<Vec<Row>, JudgeError> {
     let OrderingTrial { bounds, programs, commands } = trial;
     let choice = OrderingChoice { commands: *commands, ..OrderingChoice::effects(Strategy::Serial) };
@@ -181,7 +182,7 @@ pub fn judge_expiry(
     name: &str,
     trial: &ExpiryTrial,
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
-    expected: fn(&str) -> Verdict,
+    expected: fn(Invariant) -> Verdict,
 ) -> Result<Vec<Row>, JudgeError> {
     let bounds = trial.bounds;
     let asked = Arc::new(Asked::new(policy));

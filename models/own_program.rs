@@ -11,6 +11,7 @@ use super::choice::OrderingChoice;
 use super::expected;
 use super::experiment::commands;
 use super::expiry::{self, ExpiryModel};
+use super::invariants::Invariant;
 use super::judge::{Part, Task, rows_of};
 use super::ordering::{INVARIANTS, Programs};
 use super::parts::{Of, Search};
@@ -107,7 +108,7 @@ fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
     let scenario = Some(name.to_owned());
     Task::new("ordering", choice.name(), scenario.clone(), move |_| {
         let row =
-            |invariant: &&'static str| Row::refused(&choice.name(), invariant, scenario.clone(), &refused);
+            |invariant: &Invariant| Row::refused(&choice.name(), *invariant, scenario.clone(), &refused);
         INVARIANTS.iter().map(row).collect()
     })
 }
@@ -142,7 +143,8 @@ fn ordering_task(
     };
     let parts: Vec<Part> = searches.into_iter().map(part).collect();
     let name = name.to_owned();
-    let expected = move |invariant: &str| expected::promised(expected::ordering_promises(choice, invariant));
+    let expected =
+        move |invariant: Invariant| expected::promised(expected::ordering_promises(choice, invariant));
     Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
         rows_of(("ordering", choice.name(), Some(&name)), &parts, &expected, progress)
     })
@@ -151,7 +153,8 @@ fn ordering_task(
 fn expiry_task(policy: Policy, program: &Program, (name, seed): (&str, u64), bounds: ExpiryBounds) -> Task {
     let parts = expiry_parts(&policy.get(), program, seed, bounds);
     let name = name.to_owned();
-    let expected = move |invariant: &str| expected::promised(expected::expiry_promises(policy, invariant));
+    let expected =
+        move |invariant: Invariant| expected::promised(expected::expiry_promises(policy, invariant));
     Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
         rows_of(("expiry", policy.name().to_owned(), Some(&name)), &parts, &expected, progress)
     })

@@ -22,6 +22,7 @@ use super::choice::OrderingChoice;
 use super::clocks::{self, ClocksModel};
 use super::expiry::{self, ExpiryModel, Judges};
 use super::handshake::{self, HandshakeModel};
+use super::invariants::Invariant;
 use super::judge::Part;
 use super::ordering::{self, Machine, OrderingModel, Programs, ProgramsError, Routes};
 use super::scenario;
@@ -184,7 +185,10 @@ pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<P
     let longest = Of::Every(bounds::ordering_strings(), bounds.length_max);
     let longest = Search { crash_when_quiet: true, ..Search::new(longest, choice, bounds) };
     others.push(part(longest, shipped));
-    [first].into_iter().chain(others.into_iter().map(|part| part.not_needed_for("progress"))).collect()
+    [first]
+        .into_iter()
+        .chain(others.into_iter().map(|part| part.not_needed_for(Invariant::Progress)))
+        .collect()
 }
 
 /// The searches of an expiry policy: one string key, one hash key, two string keys; two string keys with delivery,

@@ -24,6 +24,7 @@
 //! assert!(broken.concat().is_empty());
 //! ```
 
+use super::invariants::Invariant;
 use super::judged::{InvariantSet, Judged};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -132,7 +133,7 @@ pub enum PathError {
     },
     /// The path does not end by breaking the named invariant.
     #[error("the path does not break {0}")]
-    NotBroken(String),
+    NotBroken(Invariant),
 }
 
 /// A step taken: the state before it, the action, the state after it.
@@ -189,16 +190,16 @@ fn numbered<M: Judged>(
 pub fn walk_to<M: Judged>(
     model: &M,
     path: &[usize],
-    invariant: Option<&str>,
+    invariant: Option<Invariant>,
 ) -> Result<Walked<M>, PathError> {
-    let index = |name: &str| model.invariants().iter().position(|known| *known == name);
+    let index = |invariant: Invariant| model.invariants().iter().position(|known| *known == invariant);
     let mut error = None;
     for initial in model.init_states() {
         let walked = walk(model, initial, path).and_then(|taken| {
             let end = taken.last().map_or(initial, |(_, _, after)| *after);
             match invariant {
-                Some(name) if !index(name).is_some_and(|index| model.broken(&end).has(index)) => {
-                    Err(PathError::NotBroken(name.to_owned()))
+                Some(wanted) if !index(wanted).is_some_and(|index| model.broken(&end).has(index)) => {
+                    Err(PathError::NotBroken(wanted))
                 }
                 _ => Ok(taken),
             }
@@ -231,7 +232,7 @@ fn from_best_start<M: Judged>(model: &M, actions: &[M::Action]) -> Option<(M::St
     starts.min_by_key(|(is_whole, ..)| *is_whole).map(|(_, initial, path)| (initial, path))
 }
 
-/// The invariants that each of these actions breaks, from the first initial state on. Errors: the model does not allow an
+/// The names of the invariants that each of these actions breaks, from the first initial state on. Errors: the model does not allow an
 /// action.
 pub fn broken_by_each<M: Judged>(
     model: &M,
@@ -239,6 +240,8 @@ pub fn broken_by_each<M: Judged>(
 ) -> Result<Vec<Vec<&'static str>>, PathError> {
     let initial = model.init_states()[0];
     let (path, _) = numbered(model, initial, actions)?;
-    let broken = |(_, _, after): &Taken<M::State, M::Action>| model.broken(after).names(model.invariants());
+    let broken = |(_, _, after): &Taken<M::State, M::Action>| {
+        model.broken(after).of(model.invariants()).into_iter().map(Invariant::name).collect()
+    };
     Ok(walk(model, initial, &path)?.iter().map(broken).collect())
 }

@@ -13,86 +13,13 @@
 
 use super::cost::{Cost, thousands};
 use super::grid::{grid, settle};
+use super::invariants::Invariant;
 use super::verdict::{Row, Verdict};
 
-/// Invariants in the order of the columns: name, heading in lines, and what it promises.
-const PROMISES: &[(&str, &str, &str)] = &[
-    (
-        "progress",
-        "pro-\ngress",
-        "a replica that can do nothing more has applied and shown all that was logged, and would take more",
-    ),
-    (
-        "convergence",
-        "conver-\ngence",
-        "when the replica has applied the whole log, it holds what the master holds",
-    ),
-    (
-        "per_key_order",
-        "per_key\n_order",
-        "convergence, and no key goes back or shows a version that the master never had",
-    ),
-    ("prefix", "prefix", "convergence, and a reader sees all keys as the master had them at one moment"),
-    (
-        "monotonic_reads",
-        "monotonic\n_reads",
-        "no reader sees an older version after a newer one, crash and restart included",
-    ),
-    ("exactly_once", "exactly\n_once", "no entry is seen to have been applied twice, crash included"),
-    (
-        "same_value",
-        "same\n_value",
-        "with the same log applied, both nodes store the same value under every key",
-    ),
-    (
-        "same_deadline",
-        "same_\ndeadline",
-        "with the same log applied, both store the same deadline, to the millisecond",
-    ),
-    (
-        "no_immortal_key",
-        "no_immor-\ntal_key",
-        "no key lives for ever on the replica that has a deadline on the master",
-    ),
-    (
-        "lifetime",
-        "lifetime",
-        "a key that is given a duration lives for that much elapsed time; on a replica no longer than its lag",
-    ),
-    (
-        "no_resurrection",
-        "no_resur-\nrection",
-        "a key that a reader saw dead is not seen alive again unless written",
-    ),
-    (
-        "no_early_death",
-        "no_early\n_death",
-        "no key is gone on the replica before the master's time reached its deadline",
-    ),
-    ("resume", "resume", "a replica whose log is a beginning of its master's is not refused"),
-    (
-        "past_read",
-        "past\n_read",
-        "each read of the replica is one that the master could have answered by then",
-    ),
-];
-
-/// What an invariant promises, in a clause; empty for one that is not known.
-pub fn promise(invariant: &str) -> &'static str {
-    PROMISES.iter().find(|known| known.0 == invariant).map_or("", |known| known.2)
-}
-
 /// The invariants of these rows in the order of the columns.
-pub fn invariants(rows: &[Row]) -> Vec<&'static str> {
-    let known = PROMISES.iter().map(|promise| promise.0);
-    let present = |name: &&str| rows.iter().any(|row| row.invariant == *name);
-    let mut names: Vec<&'static str> = known.filter(present).collect();
-    for row in rows {
-        if !names.contains(&row.invariant) {
-            names.push(row.invariant);
-        }
-    }
-    names
+pub fn invariants(rows: &[Row]) -> Vec<Invariant> {
+    let is_there = |invariant: &Invariant| rows.iter().any(|row| row.invariant == *invariant);
+    Invariant::ALL.iter().copied().filter(is_there).collect()
 }
 
 /// Each different value of `of`, in the order of first appearance.
@@ -223,10 +150,8 @@ impl Report<'_> {
             }
         };
         let names = invariants(rows);
-        let lines =
-            |name: &'static str| PROMISES.iter().find(|known| known.0 == name).map_or(name, |known| known.1);
         let mut heading = vec!["choice".to_owned()];
-        heading.extend(names.iter().map(|&name| lines(name).to_owned()));
+        heading.extend(names.iter().map(|name| name.heading().to_owned()));
         heading.extend(["unique\nstates", "depth", "time"].map(str::to_owned));
         let mut table = grid(self.width, Some(heading));
         for choice in distinct(rows, |row| row.choice.as_str()) {
@@ -279,8 +204,8 @@ impl Report<'_> {
         let cost = Cost::of(&all);
         table.add_row(["cost", &cost.in_words()]);
         table.add_row(["speed", &cost.speed_in_words()]);
-        for (name, _, promise) in PROMISES.iter().filter(|promise| invariants(&all).contains(&promise.0)) {
-            table.add_row([*name, *promise]);
+        for invariant in invariants(&all) {
+            table.add_row([invariant.name(), invariant.promise()]);
         }
         settle(&mut table, &[0], &[])
     }

@@ -1,6 +1,7 @@
 //! Named scenarios — fixed programs beside the search over every program: the stories that one tells.
 
 use super::choice::{OrderingChoice, splits_entries, writes_out_of_order};
+use super::invariants::Invariant;
 use super::verdict::Verdict;
 use crate::command::{Command, line};
 use crate::expiry::{Guarantee, Policy};
@@ -14,7 +15,7 @@ pub struct OrderingScenario {
     /// The commands.
     pub program: &'static [&'static str],
     /// The invariant that it is about.
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// Which choices break it.
     pub broken_by: fn(OrderingChoice) -> bool,
 }
@@ -24,31 +25,31 @@ pub const ORDERING: &[OrderingScenario] = &[
     OrderingScenario {
         name: "flushdb_reordered",
         program: &["SET a b", "SET a c", "FLUSHDB"],
-        invariant: "convergence",
+        invariant: Invariant::Convergence,
         broken_by: |choice| choice.strategy.promises() == Level::Nothing,
     },
     OrderingScenario {
         name: "flushdb_reordered_then_set",
         program: &["SET a b", "SET a c", "FLUSHDB", "SET a d"],
-        invariant: "convergence",
+        invariant: Invariant::Convergence,
         broken_by: |choice| choice.strategy.promises() == Level::Nothing,
     },
     OrderingScenario {
         name: "multi_key_by_first_key",
         program: &["MSET a 1 c 1", "SET c 2"],
-        invariant: "convergence",
+        invariant: Invariant::Convergence,
         broken_by: |choice| choice.strategy.promises() == Level::Nothing && !splits_entries(choice.strategy),
     },
     OrderingScenario {
         name: "incr_twice_after_crash",
         program: &["SET a 1", "INCR c"],
-        invariant: "exactly_once",
+        invariant: Invariant::ExactlyOnce,
         broken_by: |choice| choice.commands && writes_out_of_order(choice.strategy),
     },
     OrderingScenario {
         name: "hash_seen_half_again",
         program: &["SET a 1", "HSET h f 1", "HSET h g 2"],
-        invariant: "exactly_once",
+        invariant: Invariant::ExactlyOnce,
         broken_by: |choice| choice.reads_after_crash,
     },
 ];
@@ -63,7 +64,7 @@ pub struct ExpiryScenario {
     /// Milliseconds a tick.
     pub tick_ms: u64,
     /// The invariant that it is about.
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// Which policies break it.
     pub broken_by: fn(Policy) -> bool,
 }
@@ -74,14 +75,14 @@ pub const EXPIRY: &[ExpiryScenario] = &[
         name: "incr_after_expiry",
         program: &["SETEX k 10 100", "INCR k"],
         tick_ms: 10_000,
-        invariant: "no_immortal_key",
+        invariant: Invariant::NoImmortalKey,
         broken_by: |policy| policy.promises() < Guarantee::NoImmortalKey,
     },
     ExpiryScenario {
         name: "persist_arrives_late",
         program: &["SETEX k 10 100", "PERSIST k"],
         tick_ms: 10_000,
-        invariant: "no_resurrection",
+        invariant: Invariant::NoResurrection,
         // At the replica's clock PERSIST finds the key dead, and leaves it so.
         broken_by: |policy| (Guarantee::NoImmortalKey..Guarantee::SameReads).contains(&policy.promises()),
     },

@@ -13,6 +13,7 @@ use super::bounds::{ODD_START, RECENT_START, TICK_MS_MAX};
 use super::choice::{Choice, Kind};
 use super::experiment::{Clocks, Experiment, Model, Passing, Schedules, Setting};
 use super::expiry::skew_ms;
+use super::invariants::Invariant;
 use super::path::{self, Path, PathError};
 use super::setting::TICKS;
 use super::story::{Actions, Narrate, OwnPath, Story};
@@ -47,7 +48,7 @@ pub struct Trace {
     /// The setting: what else may happen.
     pub setting: Written,
     /// The invariant that the last step breaks; `None`: not stated.
-    pub invariant: Option<String>,
+    pub invariant: Option<Invariant>,
     /// The number of each step among the possible ones.
     pub path: Path,
     /// The steps in words.
@@ -199,7 +200,7 @@ impl Written {
 
 impl Trace {
     /// The trace of a story of the experiment's model that ends with `invariant` broken.
-    pub fn of(experiment: &Experiment, invariant: Option<&str>, story: &Story) -> Trace {
+    pub fn of(experiment: &Experiment, invariant: Option<Invariant>, story: &Story) -> Trace {
         let choice = experiment.choice;
         Trace {
             version: VERSION,
@@ -208,7 +209,7 @@ impl Trace {
             seeded: choice.fault().map(|fault| fault.name().to_owned()),
             program: experiment.program.iter().map(ToString::to_string).collect(),
             setting: Written::of(&experiment.setting),
-            invariant: invariant.map(str::to_owned),
+            invariant,
             path: story.path.clone(),
             steps: story.in_words(),
         }
@@ -221,7 +222,7 @@ impl Trace {
     pub fn of_story(
         choice: Choice,
         program: Vec<Command>,
-        invariant: Option<&str>,
+        invariant: Option<Invariant>,
         story: &Story,
     ) -> Option<Trace> {
         if matches!(choice.kind(), Kind::Ordering(ordering) if ordering.reads_after_crash) {
@@ -237,7 +238,7 @@ impl Trace {
     }
 
     /// Like [`Trace::of_story`], for a known experiment.
-    pub fn retold(experiment: &Experiment, invariant: Option<&str>, story: &Story) -> Option<Trace> {
+    pub fn retold(experiment: &Experiment, invariant: Option<Invariant>, story: &Story) -> Option<Trace> {
         let own = retold(&experiment.model().ok()?, story.own.as_ref()?)?;
         let trace = Trace::of(experiment, invariant, &own);
         let is_same = own.since_its_start() == story.since_its_start();
@@ -253,10 +254,11 @@ impl Trace {
         self.setting.check(choice)?;
         let program = (1..).zip(&self.program).map(|(line, text)| parsed(line, text));
         let program: Vec<Command> = program.collect::<Result<_, _>>()?;
-        if let Some(name) = &self.invariant {
+        if let Some(invariant) = self.invariant {
             let known = choice.invariants();
-            if !known.contains(&name.as_str()) {
-                return Err(UnknownName::new("invariant", name, known).into());
+            if !known.contains(&invariant) {
+                let known = known.into_iter().map(Invariant::name);
+                return Err(UnknownName::new("invariant", invariant.name(), known).into());
             }
         }
         Ok(Experiment { choice, program, setting: self.setting.setting() })

@@ -1,5 +1,6 @@
 //! Verdicts — what a check came to, a row an invariant.
 
+use super::invariants::Invariant;
 use super::story::Story;
 use serde::Serialize;
 
@@ -40,7 +41,7 @@ pub struct Row {
     /// The strategy or policy, with what is added to it (`writeset+commands`).
     pub choice: String,
     /// The invariant, as in [`crate::invariant`].
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// The named scenario or the program file; `None` for a search over every program.
     pub scenario: Option<String>,
     /// What was found.
@@ -48,6 +49,8 @@ pub struct Row {
     /// What the tables say: [`Verdict::Holds`], [`Verdict::Violated`] or [`Verdict::Refused`]. Of a program of the user's
     /// own: [`Verdict::Violated`] where nothing is promised.
     pub expected: Verdict,
+    /// The numbers of the searches that judged it, of those of its model, choice and scenario; none if nothing was searched.
+    pub parts: Vec<usize>,
     /// Unique states of the searches that judged it.
     pub unique_states: usize,
     /// States generated, found before or not.
@@ -74,7 +77,7 @@ impl Row {
     /// A row of a choice that declares itself undefined for a program.
     pub fn refused(
         choice: &str,
-        invariant: &'static str,
+        invariant: Invariant,
         scenario: Option<String>,
         refused: &crate::ordering::Refused,
     ) -> Row {
@@ -85,6 +88,7 @@ impl Row {
             scenario,
             verdict: Verdict::Refused,
             expected: Verdict::Refused,
+            parts: Vec::new(),
             unique_states: 0,
             generated_states: 0,
             state_bytes: 0,

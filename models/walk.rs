@@ -10,6 +10,7 @@
 
 use super::experiment::{Model, judges};
 use super::expiry::Judges;
+use super::invariants::Invariant;
 use super::judged::Judged;
 use super::ordering::{self, OrderingModel};
 use super::path::{self, Path, PathError, enabled};
@@ -38,8 +39,8 @@ pub enum NoPath {
 pub struct View {
     /// The path in words. Under a skew the first step is not part of the path: it describes the clocks.
     pub story: Story,
-    /// For each step of the path, the invariants that it broke.
-    pub broken: Vec<Vec<&'static str>>,
+    /// For each step of the path the invariants that it broke.
+    pub broken: Vec<Vec<Invariant>>,
     /// Every enabled action, in the model's order.
     pub next: Vec<Next>,
 }
@@ -58,15 +59,15 @@ pub struct Next {
     pub step: Step,
     /// Whether it has to wait.
     pub waits: bool,
-    /// The invariants that it breaks.
-    pub breaks: Vec<&'static str>,
+    /// What it breaks.
+    pub breaks: Vec<Invariant>,
 }
 
 /// The result of a search for one invariant of a walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The invariant.
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// A shortest path that breaks it.
     pub path: Option<Path>,
     /// Number of unique states looked at.
@@ -90,8 +91,12 @@ impl Model {
 
     /// The story of a path, from the first initial state that has the path and, if `invariant` is named, ends by breaking
     /// it. Errors: there is no such initial state.
-    pub fn story_of(&self, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
-        fn told<M: Narrate>(model: &M, path: &[usize], invariant: Option<&str>) -> Result<Story, PathError> {
+    pub fn story_of(&self, path: &[usize], invariant: Option<Invariant>) -> Result<Story, PathError> {
+        fn told<M: Narrate>(
+            model: &M,
+            path: &[usize],
+            invariant: Option<Invariant>,
+        ) -> Result<Story, PathError> {
             let actions = path::walk_to(model, path, invariant)?.into_iter().map(|(_, action, _)| action);
             Ok(Story { path: Path::from(path), ..model.story(&actions.collect::<Vec<_>>()) })
         }
@@ -120,8 +125,8 @@ impl Model {
 }
 
 /// Which of the two expiry models judges the invariant: its index.
-fn index_of(invariant: Option<&str>) -> usize {
-    usize::from(invariant.is_some_and(|name| judges(name) == Judges::Reads))
+fn index_of(invariant: Option<Invariant>) -> usize {
+    usize::from(invariant.is_some_and(|invariant| judges(invariant) == Judges::Reads))
 }
 
 fn waiting(model: &OrderingModel<Rigged>, state: &ordering::State, action: &ordering::Action) -> Step {
@@ -136,12 +141,8 @@ fn waiting(model: &OrderingModel<Rigged>, state: &ordering::State, action: &orde
     Step { deed: Deed::Wait(command), lane: Some(lane), ..Step::default() }
 }
 
-fn names<M: Judged>(models: &[M], states: &[M::State]) -> Vec<&'static str> {
-    let one = |(model, state): (&M, &M::State)| {
-        let broken = model.broken(state);
-        let names = model.invariants().iter().enumerate();
-        names.filter(|(index, _)| broken.has(*index)).map(|(_, name)| *name).collect::<Vec<_>>()
-    };
+fn names<M: Judged>(models: &[M], states: &[M::State]) -> Vec<Invariant> {
+    let one = |(model, state): (&M, &M::State)| model.broken(state).of(model.invariants());
     models.iter().zip(states).flat_map(one).collect()
 }
 
@@ -210,8 +211,8 @@ fn what_waits<M: Judged>(
 
 fn find<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Vec<Finding> {
     let found = search(model, limits, progress);
-    let finding = |(invariant, path): (&&'static str, &Option<Vec<M::Action>>)| Finding {
-        invariant,
+    let finding = |(invariant, path): (&Invariant, &Option<Vec<M::Action>>)| Finding {
+        invariant: *invariant,
         path: path.as_ref().and_then(|path| path::numbers(model, path)),
         unique: found.unique,
         finished: found.finished,

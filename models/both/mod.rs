@@ -29,16 +29,12 @@ use crate::command::Command;
 use crate::expiry::{Guarantee, Policy};
 use crate::models::bounds::{self, ExpiryBounds};
 use crate::models::expiry::{self, Judges};
+use crate::models::invariants::{self, Invariant};
 use crate::models::scenario;
 use crate::ordering::{Level, Reads, Strategy};
 
-/// Names of the invariants, in the order of their bits.
-pub const INVARIANTS: &[&str] = &["progress", "past_read"];
-
-const SOMETIMES: &[&str] = &[
-    "a replica at rest that was sent an entry",
-    "a reader that sees what the master has left behind, of two keys",
-];
+/// The invariants, in the order of the bits.
+pub const INVARIANTS: &[Invariant] = invariants::BOTH.invariants;
 
 /// An ordering strategy together with an expiry policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

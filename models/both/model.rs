@@ -1,6 +1,6 @@
 //! The model of ordering and expiry together: states, actions, transitions, and the checks after each transition.
 
-use super::{INVARIANTS, SOMETIMES, Setup};
+use super::{INVARIANTS, Setup};
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::effect::Write;
 use crate::expiry::{ExpiryPolicy, LogTime};
@@ -8,6 +8,7 @@ use crate::invariant::Visible;
 use crate::models::bounds::batch_entries_max;
 use crate::models::expiry::{Pending, heartbeats_matter, instants};
 use crate::models::intern::{Interner, Memo};
+use crate::models::invariants::{self, Invariant};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::ordering::{Control, Data, Move, Task};
 use crate::node::{Master, MasterInput, Readers, Replica};
@@ -311,17 +312,17 @@ impl Model for BothModel {
     fn properties(&self) -> Vec<Property<Self>> {
         let holds: [fn(&Self, &State) -> bool; 2] =
             [|_, state| !state.broken.has(0), |_, state| !state.broken.has(1)];
-        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
+        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name.name(), holds)).collect()
     }
 }
 
 impl Judged for BothModel {
-    fn invariants(&self) -> &'static [&'static str] {
+    fn invariants(&self) -> &'static [Invariant] {
         INVARIANTS
     }
 
     fn sometimes(&self) -> &'static [&'static str] {
-        SOMETIMES
+        invariants::BOTH.sometimes
     }
 
     fn broken(&self, state: &State) -> InvariantSet {

@@ -3,6 +3,7 @@
 use super::model::{Action, BothModel, Message, State};
 use crate::apply::Worker;
 use crate::binlog::Lsn;
+use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
 use crate::models::ordering::Move;
 use crate::models::path::start_of;
@@ -202,7 +203,7 @@ fn state_of(model: &BothModel, state: &State, under_way: &UnderWay) -> Step {
             estimated: false,
         }),
         keys: keys(model, state),
-        broken: state.broken.names(model.invariants()).into_iter().map(str::to_owned).collect(),
+        broken: state.broken.of(model.invariants()),
         ..Step::default()
     }
 }
@@ -223,14 +224,14 @@ fn conclusion(model: &BothModel, last: &State) -> Conclusion {
         let (low, last) = (control.applier.watermark(), model.masters.value(last.master).last());
         let applied = format!("All up to entry {low} is applied, of {last}.");
         let how = format!("No step of the replica is possible. {applied}{waits}");
-        parts.push(Part::Broken { invariants: vec!["progress"], how });
+        parts.push(Part::Broken { invariants: vec![Invariant::Progress], how });
     }
     if last.broken.has(1) {
         let sees =
             crate::invariant::visible(model.replica_dump(last.published), model.readers_judge_at(last));
         let seen: Vec<String> = sees.iter().map(|(key, content)| format!("{key} = {content}")).collect();
         let how = "The master could not have answered this read of the replica at any moment up to now.";
-        parts.push(Part::Broken { invariants: vec!["past_read"], how: how.to_owned() });
+        parts.push(Part::Broken { invariants: vec![Invariant::PastRead], how: how.to_owned() });
         parts.push(Part::Sees(if seen.is_empty() { "no key".to_owned() } else { seen.join(", ") }));
     }
     Conclusion(parts)

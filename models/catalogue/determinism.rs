@@ -5,6 +5,7 @@ use super::row::{Case, clocks, row};
 use crate::expiry::Policy::Pksetat;
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
+use crate::models::invariants::Invariant;
 
 pub(super) const CASES: &[Case] = &[
     row(
@@ -21,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
             &["SET k 1 EX 100", "INCRBYFLOAT k 1"],
             10_000,
             Choice::faulty(SeededFault::ResultWithoutDeadline),
-            ("no_immortal_key", 4),
+            (Invariant::NoImmortalKey, 4),
             Choice::expiry(Pksetat),
         )),
     ),

@@ -5,6 +5,7 @@ use super::row::{Case, Given, clocks, hypothesis, row};
 use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, Verbatim};
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
+use crate::models::invariants::Invariant;
 
 const WITHOUT_DEADLINE: Choice = Choice::faulty(SeededFault::ResultWithoutDeadline);
 const SEES_THE_DEAD: Choice = Choice::faulty(SeededFault::ReadersSeeTheDead);
@@ -21,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX k 10 100", "INCR k"],
             10_000,
             Choice::expiry(Absolute),
-            ("no_immortal_key", 5),
+            (Invariant::NoImmortalKey, 5),
             Choice::expiry(Pksetat),
         )),
     ),
@@ -34,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SETEX k 10 5", "INCR k"],
                 10_000,
                 Choice::expiry(Absolute),
-                ("same_value", 6),
+                (Invariant::SameValue, 6),
                 Choice::expiry(Pksetat),
             )
             .given(Given::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[-1] }),
@@ -48,7 +49,7 @@ pub(super) const CASES: &[Case] = &[
             &["SET a 1 EX 10000", "INCR a"],
             10_000,
             WITHOUT_DEADLINE,
-            ("no_immortal_key", 4),
+            (Invariant::NoImmortalKey, 4),
             Choice::expiry(Pksetat),
         )),
     ),
@@ -60,7 +61,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX k 10 100", "INCR k"],
             10_000,
             WITHOUT_DEADLINE,
-            ("no_immortal_key", 4),
+            (Invariant::NoImmortalKey, 4),
             Choice::expiry(Pksetat),
         )),
     ),
@@ -72,7 +73,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX k 3600 v"],
             1_000_000,
             Choice::faulty(SeededFault::DeadlineInInt32),
-            ("no_early_death", 2),
+            (Invariant::NoEarlyDeath, 2),
             Choice::expiry(Effects),
         )),
     ),
@@ -85,7 +86,7 @@ pub(super) const CASES: &[Case] = &[
                 &["PSETEX k 5000 v"],
                 1000,
                 Choice::faulty(SeededFault::MillisecondsAsSeconds),
-                ("same_deadline", 2),
+                (Invariant::SameDeadline, 2),
                 Choice::expiry(Effects),
             )
             .standing_for(
@@ -101,7 +102,7 @@ pub(super) const CASES: &[Case] = &[
             &["APPEND n hello"],
             1000,
             Choice::faulty(SeededFault::AppendLogsOldValue),
-            ("same_value", 2),
+            (Invariant::SameValue, 2),
             Choice::expiry(Effects),
         )),
     ),
@@ -114,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
                 &["HSET h a 1", "EXPIRE h 1", "HSET h b 1"],
                 1000,
                 Choice::expiry(Absolute),
-                ("no_immortal_key", 7),
+                (Invariant::NoImmortalKey, 7),
                 Choice::expiry(Effects),
             )
             .standing_for("HSET stands for SADD"),
@@ -129,7 +130,7 @@ pub(super) const CASES: &[Case] = &[
             &["HSET h f 1", "EXPIRE h 10", "EXPIRE h 100", "HINCRBY h g 1"],
             10_000,
             Choice::faulty(SeededFault::RemovesByOwnClock(Effects)),
-            ("same_value", 8),
+            (Invariant::SameValue, 8),
             Choice::expiry(Effects),
         )),
     ),
@@ -141,7 +142,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX x 10 5", "INCRBY x 10", "EXPIRE x 20"],
             10_000,
             Choice::faulty(SeededFault::RemovesByOwnClock(AtEntryTime)),
-            ("same_value", 6),
+            (Invariant::SameValue, 6),
             Choice::expiry(MasterExpires),
         )),
     ),
@@ -166,7 +167,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SETEX foo 10 v", "SET bar 1"],
                 10_000,
                 SEES_THE_DEAD,
-                ("past_read", 5),
+                (Invariant::PastRead, 5),
                 Choice::expiry(MasterExpires),
             )
             .given(AT_ONCE)
@@ -182,7 +183,7 @@ pub(super) const CASES: &[Case] = &[
                 &["HSET h f 1", "EXPIRE h 10", "SET bar 1"],
                 10_000,
                 SEES_THE_DEAD,
-                ("past_read", 7),
+                (Invariant::PastRead, 7),
                 Choice::expiry(MasterExpires),
             )
             .given(AT_ONCE)
@@ -198,7 +199,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SETEX k 2 v", "EXPIRE k 100"],
                 1000,
                 Choice::expiry(Absolute),
-                ("same_deadline", 6),
+                (Invariant::SameDeadline, 6),
                 Choice::expiry(MasterExpires),
             )
             .given(Given::Clocks { tick_ms: 1000, delay_ticks: 0, skews: &[1] }),
@@ -219,7 +220,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SET k v EX 10"],
                 1000,
                 Choice::expiry(Verbatim),
-                ("same_deadline", 3),
+                (Invariant::SameDeadline, 3),
                 Choice::expiry(Effects),
             )
             .standing_for("the deadlines differ at once; a fail-over only makes that visible"),
@@ -239,7 +240,7 @@ pub(super) const CASES: &[Case] = &[
             &["SETEX k 10 v", "PERSIST k"],
             10_000,
             Choice::faulty(SeededFault::RemovesByOwnClock(MasterExpires)),
-            ("same_value", 6),
+            (Invariant::SameValue, 6),
             Choice::expiry(MasterExpires),
         )),
     ),
@@ -280,7 +281,7 @@ pub(super) const CASES: &[Case] = &[
                 &["SETEX k 600 v"],
                 300_000,
                 Choice::expiry(Effects),
-                ("no_early_death", 4),
+                (Invariant::NoEarlyDeath, 4),
                 Choice::expiry(LogClock),
             )
             .given(Given::Clocks { tick_ms: 300_000, delay_ticks: 3, skews: &[1] }),

@@ -3,6 +3,7 @@
 use super::row::{Bug, Case, Given};
 use crate::models::bounds::OrderingBounds;
 use crate::models::choice::Choice;
+use crate::models::invariants::Invariant;
 use crate::models::judge::{Part, Task, rows_of};
 use crate::models::scenario;
 use crate::models::setting::TICKS;
@@ -58,7 +59,7 @@ pub fn judgements(cases: &[&'static Case], rows: Vec<Row>) -> Vec<Judgement> {
 fn task(case: &'static Case, bug: &'static Bug, choice: Choice) -> Task {
     let (part, id) = (part(bug, choice), case.id.to_owned());
     Task::new(choice.model(), choice.name(), Some(id.clone()), move |progress| {
-        let expected = |_: &str| scenario::expected(choice == bug.with);
+        let expected = |_: Invariant| scenario::expected(choice == bug.with);
         let cell = (choice.model(), choice.name(), Some(&id));
         let rows = rows_of(cell, std::slice::from_ref(&part), &expected, progress);
         rows.into_iter().filter(|row| row.invariant == bug.invariant).collect()

@@ -4,6 +4,7 @@ use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::row::{Case, hypothesis, row, schedules};
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
+use crate::models::invariants::Invariant;
 use crate::ordering::Strategy::{Barrier, FirstKey, KeyHash, Sequence, Serial};
 
 const LOGGED_LATE: Choice = Choice::faulty(SeededFault::LoggedLate);
@@ -21,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(schedules(
             &["SET k a", "SET k b", "FLUSHDB", "SET k c"],
             Choice::effects(KeyHash),
-            ("convergence", 12),
+            (Invariant::Convergence, 12),
             Choice::effects(Barrier),
         )),
     ),
@@ -33,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "COPY a a DB 1", "FLUSHALL"],
                 Choice::effects(KeyHash),
-                ("convergence", 12),
+                (Invariant::Convergence, 12),
                 Choice::effects(Barrier),
             )
             .standing_for("COPY … DB 1 puts the key into a second database; it stands for SELECT 1; SET"),
@@ -47,7 +48,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "RENAME a c", "SET c 2"],
                 Choice::commands(FirstKey),
-                ("convergence", 12),
+                (Invariant::Convergence, 12),
                 Choice::effects(KeyHash),
             )
             .standing_for(
@@ -62,7 +63,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(schedules(
             &["SET c 1", "SET a 1", "DEL a c", "SET c 2"],
             Choice::commands(FirstKey),
-            ("convergence", 12),
+            (Invariant::Convergence, 12),
             Choice::commands(KeyHash),
         )),
     ),
@@ -74,7 +75,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "COPY a c"],
                 Choice::faulty(SeededFault::RoutedByDestination),
-                ("convergence", 8),
+                (Invariant::Convergence, 8),
                 Choice::effects(KeyHash),
             )
             .standing_for("COPY a c stands for SUNIONSTORE c a: routed by c, it reads a; the cure logs the result"),
@@ -89,7 +90,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET k 1", "FLUSHDB", "SET k 2"],
                 LOGGED_LATE,
-                ("convergence", 9),
+                (Invariant::Convergence, 9),
                 Choice::effects(Serial),
             )
             .not_replayed(ONE_WRITER),
@@ -103,7 +104,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET k1 1", "DEL k1", "SET k1 v"],
                 LOGGED_LATE,
-                ("convergence", 9),
+                (Invariant::Convergence, 9),
                 Choice::effects(Serial),
             )
             .standing_for("DEL k1 stands for the log entry of PKPATTERNMATCHDEL k*")
@@ -118,7 +119,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["HSET h f 1", "HSET q id 1"],
                 Choice::effects(Barrier),
-                ("prefix", 4),
+                (Invariant::Prefix, 4),
                 Choice::effects(Sequence),
             )
             .standing_for("HSET q stands for SADD q; Pika keeps this by design"),
@@ -132,7 +133,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "SET c 1", "FLUSHALL", "SET a 2", "SET c 2"],
                 Choice::faulty(SeededFault::FlushInEveryFlow),
-                ("convergence", 19),
+                (Invariant::Convergence, 19),
                 Choice::effects(Barrier),
             )
             .not_replayed(ONCE),
@@ -158,7 +159,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "MSET a 2 c 2"],
                 Choice::effects(KeyHash),
-                ("prefix", 4),
+                (Invariant::Prefix, 4),
                 Choice::effects(Serial),
             )
             .standing_for("the shards are the parts of key_hash, one for each key"),
@@ -175,7 +176,7 @@ pub(super) const CASES: &[Case] = &[
         ("Redis", "redis#10969"),
         "A module writes when it is notified of a change, and its write is sent to replicas before that change.",
         Counted(
-            schedules(&["SET x 1", "INCR c"], LOGGED_LATE, ("prefix", 3), Choice::effects(Serial))
+            schedules(&["SET x 1", "INCR c"], LOGGED_LATE, (Invariant::Prefix, 3), Choice::effects(Serial))
                 .standing_for("INCR c, sent by a client, stands for the module's write")
                 .not_replayed(ONE_WRITER),
         ),
@@ -208,7 +209,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "RENAME a c"],
                 Choice::effects(KeyHash),
-                ("prefix", 4),
+                (Invariant::Prefix, 4),
                 Choice::effects(Serial),
             )
             .standing_for("RENAME a c, in one part for each key, stands for SPOP s 10 and BRPOPLPUSH a c"),
@@ -234,7 +235,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "FLUSHDB"],
                 Choice::faulty(SeededFault::NotLogged),
-                ("convergence", 5),
+                (Invariant::Convergence, 5),
                 Choice::effects(Serial),
             )
             .standing_for("the commands of the transaction are sent one by one, as there are no transactions yet")

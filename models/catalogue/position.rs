@@ -5,6 +5,7 @@ use super::row::{Bug, Case, Given, clocks, hypothesis, row, schedules};
 use crate::expiry::Policy::Effects;
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
+use crate::models::invariants::Invariant;
 use crate::ordering::Strategy::Serial;
 
 const ONE_CRASH: Given = Given::Schedules { crashes: 1 };
@@ -15,7 +16,7 @@ const ONE_BATCH: &str = "in the engine the marker is part of the batch, and no s
 const fn after_crash(
     program: &'static [&'static str],
     seeded: SeededFault,
-    breaks: (&'static str, usize),
+    breaks: (Invariant, usize),
     cure: Choice,
 ) -> Bug {
     schedules(program, Choice::faulty(seeded), breaks, cure).given(ONE_CRASH).not_replayed(ONE_BATCH)
@@ -30,7 +31,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "SET a 2"],
                 Choice::faulty(SeededFault::NotLogged),
-                ("convergence", 5),
+                (Invariant::Convergence, 5),
                 Choice::effects(Serial),
             )
             .standing_for("the second SET fails because the disk of the log is full")
@@ -45,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(after_crash(
             &["SET a 1", "SET a 2"],
             SeededFault::ResumesAtReceived,
-            ("convergence", 2),
+            (Invariant::Convergence, 2),
             Choice::effects(Serial),
         )),
     ),
@@ -57,7 +58,7 @@ pub(super) const CASES: &[Case] = &[
             after_crash(
                 &["INCR a", "INCR a"],
                 SeededFault::MarkerBehindData,
-                ("exactly_once", 5),
+                (Invariant::ExactlyOnce, 5),
                 Choice::commands(Serial),
             )
             .standing_for("a crash stands for the reconnect after a stall"),
@@ -77,7 +78,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["HSET h f 1", "HSET h g 1"],
                 Choice::faulty(SeededFault::HoldsBackTheLast),
-                ("progress", 1),
+                (Invariant::Progress, 1),
                 Choice::effects(Serial),
             )
             .standing_for("the entry is held back before the workers, not before the link"),
@@ -91,7 +92,7 @@ pub(super) const CASES: &[Case] = &[
             schedules(
                 &["SET a 1", "INCR a"],
                 Choice::faulty(SeededFault::NotLogged),
-                ("convergence", 5),
+                (Invariant::Convergence, 5),
                 Choice::effects(Serial),
             )
             .standing_for("the skipped entry arrives without its writes")
@@ -112,7 +113,7 @@ pub(super) const CASES: &[Case] = &[
             &["SET a 1", "FLUSHDB"],
             1000,
             Choice::faulty(SeededFault::RangesDropped),
-            ("same_value", 4),
+            (Invariant::SameValue, 4),
             Choice::expiry(Effects),
         )),
     ),
@@ -164,7 +165,7 @@ pub(super) const CASES: &[Case] = &[
             after_crash(
                 &["SET a 1", "SET a 2"],
                 SeededFault::MarkerAheadOfData,
-                ("convergence", 2),
+                (Invariant::Convergence, 2),
                 Choice::effects(Serial),
             )
             .standing_for("a crash stands for the write that fails"),
@@ -177,7 +178,7 @@ pub(super) const CASES: &[Case] = &[
         Counted(after_crash(
             &["SET c 1", "INCRBY c 5"],
             SeededFault::MarkerBehindData,
-            ("exactly_once", 9),
+            (Invariant::ExactlyOnce, 9),
             Choice::commands(Serial),
         )),
     ),

@@ -4,6 +4,7 @@ use crate::models::bounds::{OrderingBounds, RECENT_START as START};
 use crate::models::choice::Choice;
 use crate::models::experiment::Experiment;
 use crate::models::expiry::skew_ms;
+use crate::models::invariants::Invariant;
 use crate::models::scenario;
 use crate::models::setting::{Clocks, Passing, Schedules, Setting, TICKS};
 
@@ -57,7 +58,7 @@ pub struct Bug {
     /// The choice that has the bug.
     pub with: Choice,
     /// The invariant that it breaks.
-    pub invariant: &'static str,
+    pub invariant: Invariant,
     /// Number of steps of the shortest counterexample.
     pub steps: usize,
     /// The choice that cures it, on the same program and in the same setting.
@@ -165,7 +166,7 @@ pub(super) const fn hypothesis(
 pub(super) const fn schedules(
     program: &'static [&'static str],
     with: Choice,
-    (invariant, steps): (&'static str, usize),
+    (invariant, steps): (Invariant, usize),
     cure: Choice,
 ) -> Bug {
     let given = Given::Schedules { crashes: 0 };
@@ -177,7 +178,7 @@ pub(super) const fn clocks(
     program: &'static [&'static str],
     tick_ms: u64,
     with: Choice,
-    (invariant, steps): (&'static str, usize),
+    (invariant, steps): (Invariant, usize),
     cure: Choice,
 ) -> Bug {
     let given = Given::Clocks { tick_ms, delay_ticks: 3, skews: &[0] };

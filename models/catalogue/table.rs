@@ -34,7 +34,7 @@ pub fn table(judged: &[(Judgement, Layers)], width: u16) -> String {
         let case = judgement.case;
         match (case.bug(), case.reason()) {
             (Some(bug), _) => {
-                let mut line = vec![case.id.to_owned(), case.system.to_owned(), bug.invariant.to_owned()];
+                let mut line = vec![case.id.to_owned(), case.system.to_owned(), bug.invariant.to_string()];
                 line.extend(layers.cells().map(|cell| in_words(cell).to_owned()));
                 if let (Cell::Found, Some([found, _])) = (layers.model, &judgement.rows) {
                     line[3] = format!("● {}", steps(found).unwrap_or_default());

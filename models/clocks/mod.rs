@@ -27,18 +27,11 @@ pub use model::{Action, ClocksModel, Node, State};
 
 use crate::command::Command;
 use crate::expiry::Policy;
+use crate::models::invariants::{self, Invariant};
 use crate::models::scenario;
 
-/// Names of the invariants, in the order of their bits.
-pub const INVARIANTS: &[&str] = &["progress", "lifetime", "no_resurrection", "no_early_death", "past_read"];
-
-const SOMETIMES: &[&str] = &[
-    "a replica at rest that was sent an entry",
-    "a key that was given a duration, judged when it was over",
-    "a reader that saw a key alive and sees it dead",
-    "a reader that sees a stored key dead",
-    "a reader that sees what the master has left behind",
-];
+/// The invariants, in the order of the bits.
+pub const INVARIANTS: &[Invariant] = invariants::CLOCKS.invariants;
 
 /// Length of a tick in milliseconds: keys live for one tick, and clocks are set by whole ticks.
 pub const TICK_MS: u64 = 1_000;

@@ -1,9 +1,10 @@
 //! The clocks model itself: states, actions, transitions.
 
 use super::world::{World, key};
-use super::{Fault, INVARIANTS, SOMETIMES, Setup};
+use super::{Fault, INVARIANTS, Setup};
 use crate::expiry::{ExpiryPolicy, Judging};
 use crate::models::intern::Interner;
+use crate::models::invariants::{self, Invariant};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::node::STEP_MS;
 use crate::store::dump;
@@ -181,17 +182,17 @@ impl Model for ClocksModel {
             |_, state| !state.broken.has(3),
             |_, state| !state.broken.has(4),
         ];
-        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
+        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name.name(), holds)).collect()
     }
 }
 
 impl Judged for ClocksModel {
-    fn invariants(&self) -> &'static [&'static str] {
+    fn invariants(&self) -> &'static [Invariant] {
         INVARIANTS
     }
 
     fn sometimes(&self) -> &'static [&'static str] {
-        SOMETIMES
+        invariants::CLOCKS.sometimes
     }
 
     fn broken(&self, state: &State) -> InvariantSet {

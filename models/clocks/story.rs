@@ -5,6 +5,7 @@ use super::model::{Action, ClocksModel, Node, State};
 use super::world::{Message, World, key, seen};
 use crate::binlog::Lsn;
 use crate::models::bounds::START;
+use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
 use crate::models::path::start_of;
 use crate::models::story::{self as told, Conclusion, Deed, Logged, Part};
@@ -149,7 +150,7 @@ fn state_of(model: &ClocksModel, state: &State, under_way: &UnderWay) -> Step {
             estimated,
         }),
         keys: keys(model, world),
-        broken: state.broken.names(model.invariants()).into_iter().map(str::to_owned).collect(),
+        broken: state.broken.of(model.invariants()),
         ..Step::default()
     }
 }
@@ -166,7 +167,7 @@ fn keys(model: &ClocksModel, world: &World) -> Vec<KeyRow> {
 fn conclusion(model: &ClocksModel, last: &State) -> Conclusion {
     let mut parts: Vec<Part> = last
         .broken
-        .names(model.invariants())
+        .of(model.invariants())
         .into_iter()
         .map(|name| Part::Broken { invariants: vec![name], how: how(model.world(last), name) })
         .collect();
@@ -176,24 +177,24 @@ fn conclusion(model: &ClocksModel, last: &State) -> Conclusion {
     Conclusion(parts)
 }
 
-fn how(world: &World, invariant: &str) -> String {
+fn how(world: &World, invariant: Invariant) -> String {
     match invariant {
-        "progress" => {
+        Invariant::Progress => {
             let is_let_in = world.side.replica.replica().readers() == Readers::In;
             let waits = if is_let_in { "" } else { " Readers wait." };
             format!("The replica is at rest, and readers are not given all that it has.{waits}")
         }
-        "lifetime" => {
+        Invariant::Lifetime => {
             let given = world.given.map_or((0, 0), |given| (given.duration, world.elapsed - given.at));
             let [given, passed] = [given.0, given.1].map(|ms| ms as f64 / 1000.0);
             let key = key();
             format!("{key} was given {given} s; {passed} s of elapsed time have passed since.")
         }
-        "no_resurrection" => {
+        Invariant::NoResurrection => {
             "A reader of the replica saw the key dead, and now sees it alive, with no write in between."
                 .to_owned()
         }
-        "no_early_death" => {
+        Invariant::NoEarlyDeath => {
             "The replica does not show a key that the master, at its own time, still has.".to_owned()
         }
         _ => {

@@ -4,6 +4,7 @@
 //! also a list of words, for readers who cannot see the drawing or want to copy the text.
 
 use super::svg;
+use crate::models::invariants::listed;
 use crate::models::story::{KeyRow, Step, Story};
 use crate::models::timeline::{elided, log};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -41,7 +42,7 @@ pub fn lanes(story: &Story, id: &str, title: &str, wide: i32) -> Markup {
                 @for step in &story.steps {
                     li {
                         (step.in_words())
-                        @if !step.broken.is_empty() { strong { " ✗ breaks " (step.broken.join(", ")) } }
+                        @if !step.broken.is_empty() { strong { " ✗ breaks " (listed(&step.broken)) } }
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Lanes — a story → swim lanes: a column for each actor, a row for each step, arrows in between. Pure.
 
+use crate::models::invariants::Invariant;
 use crate::models::story::{Actor, Arrow, Clocks, Holding, Lane, Sign, Step, Story};
 use crate::models::timeline::shortened;
 
@@ -34,8 +35,8 @@ pub struct LaneRow {
     pub is_everywhere: bool,
     /// The readings of the clocks afterwards.
     pub clocks: Option<Clocks>,
-    /// The invariants that the step broke.
-    pub broken: Vec<String>,
+    /// The invariants that it broke.
+    pub broken: Vec<Invariant>,
 }
 
 /// The content of one lane in one row.

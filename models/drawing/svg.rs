@@ -5,6 +5,7 @@
 
 use super::{Bar, Cell, Flight, LaneRow, Lanes, Lifetimes, Role, seconds};
 use crate::models::grid::wrapped;
+use crate::models::invariants::listed;
 use crate::models::story::{Holding, Lane, Sign, Step, Story};
 use crate::models::timeline::shortened;
 use maud::{Markup, html};
@@ -122,7 +123,7 @@ impl Frame<'_> {
             let mut words = lines(format!("{}: {}", row.who, row.what), letters, false);
             if !row.broken.is_empty() {
                 // Bold letters are wider.
-                words.extend(lines(format!("✗ breaks {}", row.broken.join(", ")), letters * 7 / 8, true));
+                words.extend(lines(format!("✗ breaks {}", listed(&row.broken)), letters * 7 / 8, true));
             }
             words
         };

@@ -5,27 +5,16 @@ use crate::binlog::Lsn;
 use crate::effect::Key;
 use crate::invariant::Sight::{Alive, Dead};
 use crate::invariant::{self, AtRest, SameLsn};
+use crate::models::invariants::{self, Invariant};
 use crate::models::judged::InvariantSet;
 use crate::store::Dump;
 use crate::time::Millis;
 use std::sync::Arc;
 
-/// Names of the invariants of the stored state, in the order of their bits.
-pub const STATE_INVARIANTS: &[&str] = &["progress", "same_value", "same_deadline", "no_immortal_key"];
-/// Names of the invariants of reads, in the order of their bits.
-pub const READ_INVARIANTS: &[&str] = &["no_resurrection", "no_early_death", "past_read"];
-
-pub(super) const STATE_SOMETIMES: &[&str] = &[
-    "the link is up and empty, and the master has logged an entry",
-    "both nodes store the same key at the same LSN",
-    "both nodes store a key with a deadline at the same LSN",
-    "the replica stores a key with a deadline at the same LSN",
-];
-pub(super) const READ_SOMETIMES: &[&str] = &[
-    "a key that a reader saw dead is seen alive again, written anew",
-    "a reader sees a key die on the replica",
-    "a reader of the replica sees what the master has left behind",
-];
+/// What is judged of the stored state, in the order of the bits.
+pub const STATE_INVARIANTS: &[Invariant] = invariants::EXPIRY_STATE.invariants;
+/// What is judged of reads, in the order of the bits.
+pub const READ_INVARIANTS: &[Invariant] = invariants::EXPIRY_READS.invariants;
 
 /// The result of a check: the invariants that are broken, and those that were put to the test.
 pub type Judgement = (InvariantSet, InvariantSet);

@@ -10,6 +10,7 @@ use crate::binlog::Epoch;
 use crate::effect::Key;
 use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog};
 use crate::models::intern::{Interner, Memo};
+use crate::models::invariants::{self, Invariant};
 use crate::models::judged::{InvariantSet, Judged, Pause, Witnesses};
 use crate::models::setting::Passing;
 use crate::node::Master;
@@ -385,12 +386,16 @@ impl Model for ExpiryModel {
             |_, state| !state.broken.has(2),
             |_, state| !state.broken.has(3),
         ];
-        self.invariants().iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
+        self.invariants()
+            .iter()
+            .zip(holds)
+            .map(|(name, holds)| Property::always(name.name(), holds))
+            .collect()
     }
 }
 
 impl Judged for ExpiryModel {
-    fn invariants(&self) -> &'static [&'static str] {
+    fn invariants(&self) -> &'static [Invariant] {
         match self.setup.judges {
             Judges::State => checks::STATE_INVARIANTS,
             Judges::Reads => checks::READ_INVARIANTS,
@@ -399,8 +404,8 @@ impl Judged for ExpiryModel {
 
     fn sometimes(&self) -> &'static [&'static str] {
         match self.setup.judges {
-            Judges::State => checks::STATE_SOMETIMES,
-            Judges::Reads => checks::READ_SOMETIMES,
+            Judges::State => invariants::EXPIRY_STATE.sometimes,
+            Judges::Reads => invariants::EXPIRY_READS.sometimes,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::binlog::Payload;
 use crate::command::Command;
 use crate::effect::Write;
 use crate::invariant;
+use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
 use crate::models::path::start_of;
 use crate::models::setting::{Clocks as Times, Setting};
@@ -264,7 +265,7 @@ fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
             estimated: judged.estimated,
         }),
         keys: keys(model, state),
-        broken: state.broken.names(model.invariants()).into_iter().map(str::to_owned).collect(),
+        broken: state.broken.of(model.invariants()),
         ..Step::default()
     }
 }
@@ -282,18 +283,20 @@ fn keys(model: &ExpiryModel, state: &State) -> Vec<KeyRow> {
 
 /// What the last step broke, and how.
 fn conclusion(model: &ExpiryModel, last: &State) -> Conclusion {
-    let explained = |name: &str| match name {
-        "same_value" => "With the same log applied, the two hold different values.",
-        "same_deadline" => "With the same log applied, the deadlines differ.",
-        "no_immortal_key" => {
+    let explained = |invariant: Invariant| match invariant {
+        Invariant::SameValue => "With the same log applied, the two hold different values.",
+        Invariant::SameDeadline => "With the same log applied, the deadlines differ.",
+        Invariant::NoImmortalKey => {
             "The replica holds a key without a deadline that has one on the master, or is gone there: it lives \
              for ever."
         }
-        "no_resurrection" => "A reader of the replica saw the key dead, and now sees the same value alive.",
-        "no_early_death" => "A key is gone for readers of the replica that the master still has.",
+        Invariant::NoResurrection => {
+            "A reader of the replica saw the key dead, and now sees the same value alive."
+        }
+        Invariant::NoEarlyDeath => "A key is gone for readers of the replica that the master still has.",
         _ => "The master could not have answered this read of the replica at any moment up to now.",
     };
-    let broken = last.broken.names(model.invariants()).into_iter();
+    let broken = last.broken.of(model.invariants()).into_iter();
     let mut parts: Vec<Part> =
         broken.map(|name| Part::Broken { invariants: vec![name], how: explained(name).to_owned() }).collect();
     if parts.is_empty() {

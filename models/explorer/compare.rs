@@ -6,6 +6,7 @@ use super::problem::Problem;
 use super::{Answer, Asked, explore, opened, page};
 use crate::models::choice::Choice;
 use crate::models::follow::{Followed, Stop, follow};
+use crate::models::invariants::{Invariant, listed};
 use crate::models::story::Step;
 use crate::models::walk::View;
 use maud::{Markup, html};
@@ -80,7 +81,7 @@ fn side(side: usize, typed: &Typed, path: &[usize], view: &View) -> Markup {
 /// Whether the other choice went all the way, and if not, where it had to stop and why.
 fn verdict(typed: &Typed, under: &Typed, length: usize, followed: &Followed, there: &View) -> Markup {
     let name = under.name();
-    let mut broken: Vec<&str> = there.broken.concat();
+    let mut broken: Vec<Invariant> = there.broken.concat();
     broken.sort_unstable();
     broken.dedup();
     html! {
@@ -101,7 +102,7 @@ fn verdict(typed: &Typed, under: &Typed, length: usize, followed: &Followed, the
             p.note role="status" {
                 "All " (length) " steps can be gone under " code { (name) } ", too"
                 @if broken.is_empty() { ", " span.good { "✓" } " and they break nothing there." }
-                @else { ", and " span.bad { "✗" } " they break " (broken.join(", ")) " there." }
+                @else { ", and " span.bad { "✗" } " they break " (listed(&broken)) " there." }
             }
         }
         @if !followed.skipped.is_empty() {

@@ -8,7 +8,7 @@ use super::{Answer, Asked, page, program};
 use crate::models::choice::Choice;
 use crate::models::cost::thousands;
 use crate::models::drawing::html as drawing;
-use crate::models::report::promise;
+use crate::models::invariants::{Invariant, listed};
 use crate::models::search::{Limits, Progress};
 use crate::models::story::{Actor, Held, KeyRow, Story};
 use crate::models::walk::{Finding, Next, View};
@@ -24,8 +24,8 @@ struct Spot<'a> {
     at: usize,
     /// The view after these steps.
     view: &'a View,
-    /// For each step of the path, the invariants that it broke.
-    broken: &'a [Vec<&'static str>],
+    /// For each step of the path what it broke.
+    broken: &'a [Vec<Invariant>],
     found: &'a [Finding],
     files: &'a Files<'a>,
 }
@@ -125,7 +125,7 @@ impl Spot<'_> {
                                 a href=(self.here(step)) id={ "step-" (step) } aria-current=[(step == self.at).then_some("step")]
                                     class=[(step > self.at).then_some("ahead")] {
                                     span.unseen { "Step " } (step)
-                                    @if !names.is_empty() { span.bad { "✗" } span.unseen { " breaks " (names.join(", ")) } }
+                                    @if !names.is_empty() { span.bad { "✗" } span.unseen { " breaks " (listed(names)) } }
                                 }
                             }
                         }
@@ -166,7 +166,7 @@ impl Spot<'_> {
                     @if let Some(digit) = digit { kbd aria-hidden="true" { (digit) } }
                     span.words { b { (next.step.actor()) } " " (next.step.deed) }
                     @if !changes.is_empty() { span.changes { (changes.join(" · ")) } }
-                    @if !next.breaks.is_empty() { span.bad { "✗ breaks " (next.breaks.join(", ")) } }
+                    @if !next.breaks.is_empty() { span.bad { "✗ breaks " (listed(&next.breaks)) } }
                     @if is_ahead { span.quiet { "the path goes on here" } }
                 }
             }
@@ -174,13 +174,14 @@ impl Spot<'_> {
     }
 
     fn invariants(&self) -> Markup {
-        let state = |name: &str| (1..).zip(&self.broken[..self.at]).find(|(_, names)| names.contains(&name));
+        let state =
+            |name: Invariant| (1..).zip(&self.broken[..self.at]).find(|(_, names)| names.contains(&name));
         html! {
             h2 #invariants { "What must hold" }
             table.invariants {
                 thead { tr { th scope="col" { "invariant" } th scope="col" { "on this path" } th scope="col" { "for this program" } } }
                 tbody { @for name in self.typed.choice.invariants() { tr {
-                    th scope="row" title=(promise(name)) { code { (name) } small { (promise(name)) } }
+                    th scope="row" title=(name.promise()) { code { (name) } small { (name.promise()) } }
                     td { @match state(name) {
                         Some((step, _)) => a.bad href=(self.here(step)) { "✗ broken at step " (step) },
                         None => span.good { "✓ " span.quiet { "so far" } },

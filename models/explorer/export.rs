@@ -7,6 +7,7 @@ use super::{Asked, opened};
 use crate::models::drawing::{html as drawing, svg};
 use crate::models::experiment::commands;
 use crate::models::export::{What, rust_test};
+use crate::models::invariants::Invariant;
 use crate::models::story::Story;
 use crate::models::trace::Trace;
 use crate::models::walk::View;
@@ -19,7 +20,7 @@ pub struct Files<'a> {
     typed: &'a Typed,
     story: &'a Story,
     /// The first invariant that the last step breaks and no earlier step broke.
-    invariant: Option<&'static str>,
+    invariant: Option<Invariant>,
     /// The steps on the model that `replay` uses.
     trace: Option<Trace>,
 }
@@ -100,14 +101,15 @@ pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Prob
             &there,
         ));
     };
-    let stem = [typed.choice.model(), &typed.name(), files.invariant.unwrap_or("path")].join("_");
+    let stem =
+        [typed.choice.model(), &typed.name(), files.invariant.map_or("path", Invariant::name)].join("_");
     let stem = stem.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
     let disposition = format!("attachment; filename=\"{stem}.{ending}\"");
     Ok(([(CONTENT_TYPE, (*kind).to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response())
 }
 
 /// The steps as a trace on the model that `replay` uses.
-fn trace(typed: &Typed, story: &Story, invariant: Option<&str>) -> Option<Trace> {
+fn trace(typed: &Typed, story: &Story, invariant: Option<Invariant>) -> Option<Trace> {
     match typed.bug {
         Some(of) if !of.bug.no_replay.is_empty() => None,
         Some(of) => Trace::retold(&of.experiment(), invariant, story),

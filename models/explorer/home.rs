@@ -5,6 +5,7 @@ use super::matrix::{self, Line, Reach};
 use super::run::{Finished, Searches, Watched};
 use super::{Answer, Asked, page};
 use crate::models::choice::Choice;
+use crate::models::invariants::Invariant;
 use crate::models::search::{Limits, Progress};
 use maud::{Markup, html};
 use std::sync::Arc;
@@ -43,20 +44,20 @@ fn why(progress: &Progress) -> Markup {
                 may empty the store before a SET that came first is written, and the replica then keeps for ever a key that the master has dropped. \
                 The cure is to make FLUSHDB wait for all before it and hold all after it (" code { "barrier" } ", " code { "writeset" }
                 "), or to apply the log strictly in order (" code { "serial" } ")." }
-            (links("ordering", "key_hash", "convergence", &["barrier", "serial"], progress))
+            (links("ordering", "key_hash", Invariant::Convergence, &["barrier", "serial"], progress))
         }
         section.why {
             h2 { "And why INCR makes a key immortal" }
             p { "A replica that runs INCR by its own clock may find the counter dead that was alive on the master: it begins a new one, \
                 without a deadline, which never dies. The cure is to log what the write came to, deadline included (" code { "effects" }
                 "), and to judge by the time that the log carries (" code { "log_clock" } ")." }
-            (links("expiry", "absolute", "no_immortal_key", &["effects", "log_clock"], progress))
+            (links("expiry", "absolute", Invariant::NoImmortalKey, &["effects", "log_clock"], progress))
         }
     }
 }
 
 /// Links: watch the bug happen, and the same schedule under the cures.
-fn links(model: &str, choice: &str, invariant: &str, cures: &[&str], progress: &Progress) -> Markup {
+fn links(model: &str, choice: &str, invariant: Invariant, cures: &[&str], progress: &Progress) -> Markup {
     let Ok(choice) = Choice::named(model, choice, None) else { return html! {} };
     let typed = Typed::default_of(choice);
     let found = typed.parse().ok().and_then(|program| {

@@ -10,8 +10,9 @@ use crate::models::check::tasks_within;
 use crate::models::choice::Choice;
 use crate::models::cost::{Cost, rounded, thousands};
 use crate::models::experiment::Extent;
+use crate::models::invariants::Invariant;
 use crate::models::judge::Task;
-use crate::models::report::{promise, steps};
+use crate::models::report::steps;
 use crate::models::verdict::{Row, Verdict};
 use maud::{Markup, html};
 
@@ -138,7 +139,7 @@ pub fn table(model: &str, lines: &[Line<'_>]) -> Markup {
                 caption { (words::model(model)) }
                 thead { tr {
                     th scope="col" { "choice" }
-                    @for name in first.choice.invariants() { th scope="col" title=(promise(name)) { (broken_name(name)) } }
+                    @for name in first.choice.invariants() { th scope="col" title=(name.promise()) { (broken_name(name.name())) } }
                     th scope="col" { "states" }
                 } }
                 tbody { @for line in lines { (row(line)) } }
@@ -178,7 +179,7 @@ pub fn row(line: &Line<'_>) -> Markup {
 }
 
 impl Line<'_> {
-    fn cell(&self, invariant: &str) -> Markup {
+    fn cell(&self, invariant: Invariant) -> Markup {
         let find = |done: Option<&'_ Done>| {
             let done = done?;
             let at = done.rows.iter().position(|row| row.invariant == invariant)?;

@@ -25,13 +25,10 @@ mod story;
 
 pub use model::{Action, Down, Folder, HandshakeModel, Node, State, With};
 
-/// Names of the invariants, in the order of their bits.
-pub const INVARIANTS: &[&str] = &["convergence", "resume"];
+use crate::models::invariants::{self, Invariant};
 
-const SOMETIMES: &[&str] = &[
-    "a replica that connects with an entry which its master has not",
-    "a replica with entries that resumes after a start or a revert",
-];
+/// The invariants, in the order of the bits.
+pub const INVARIANTS: &[Invariant] = invariants::HANDSHAKE.invariants;
 
 /// Which epochs exist, as far as the handshake sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

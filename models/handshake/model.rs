@@ -1,8 +1,9 @@
 //! The handshake model itself: states, actions, transitions.
 
-use super::{CONTENTS, Event, Fault, INVARIANTS, SOMETIMES, Setup};
+use super::{CONTENTS, Event, Fault, INVARIANTS, Setup};
 use crate::binlog::{Entry, Epoch, Log, Payload};
 use crate::models::intern::{Interner, Memo};
+use crate::models::invariants::{self, Invariant};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::scenario;
 use stateright::{Model, Property};
@@ -302,17 +303,17 @@ impl Model for HandshakeModel {
     fn properties(&self) -> Vec<Property<Self>> {
         let holds: [fn(&Self, &State) -> bool; 2] =
             [|_, state| !state.broken.has(0), |_, state| !state.broken.has(1)];
-        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
+        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name.name(), holds)).collect()
     }
 }
 
 impl Judged for HandshakeModel {
-    fn invariants(&self) -> &'static [&'static str] {
+    fn invariants(&self) -> &'static [Invariant] {
         INVARIANTS
     }
 
     fn sometimes(&self) -> &'static [&'static str] {
-        SOMETIMES
+        invariants::HANDSHAKE.sometimes
     }
 
     fn broken(&self, state: &State) -> InvariantSet {

@@ -5,6 +5,7 @@ use super::model::{Action, Down, HandshakeModel, Node, State, With};
 use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::Command;
 use crate::models::bounds::START;
+use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
 use crate::models::path::start_of;
 use crate::models::story::handshake::{self as told, NodeDeed, Start};
@@ -34,7 +35,7 @@ fn tell(model: &HandshakeModel, path: &[Action]) -> Story {
             marks: marks(*action),
             holds: [Node::A, Node::B].map(|node| holds(model, &next, node)).into(),
             keys: keys(model, &next),
-            broken: next.broken.names(model.invariants()).into_iter().map(str::to_owned).collect(),
+            broken: next.broken.of(model.invariants()),
             ..Step::default()
         });
         if let Action::Write { content, .. } = action {
@@ -191,11 +192,11 @@ fn conclusion(model: &HandshakeModel, last: &State) -> Conclusion {
     if last.broken.has(0) {
         let parted = parted(model, last, lane);
         let how = format!("The link is up, and the log of {own} is no beginning of that of {its}: {parted}");
-        parts.push(Part::Broken { invariants: vec!["convergence"], how });
+        parts.push(Part::Broken { invariants: vec![Invariant::Convergence], how });
     }
     if last.broken.has(1) {
         let how = format!("The log of {own} is a beginning of that of {its}, and it is refused.");
-        parts.push(Part::Broken { invariants: vec!["resume"], how });
+        parts.push(Part::Broken { invariants: vec![Invariant::Resume], how });
     }
     Conclusion(parts)
 }

@@ -19,6 +19,7 @@ use crate::command::Command;
 use crate::effect::Write;
 use crate::expiry::{ExpiryPolicy, LogTime};
 use crate::invariant::{self, AtRest, Visible};
+use crate::models::invariants::Invariant;
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
 use crate::ordering::{Admission, AnyStrategy, OrderingStrategy, Reads};
 use crate::store::memory::MemoryStore;
@@ -169,7 +170,7 @@ impl Question<'_> {
         let judges = state.replica.reads_at(self.policy, self.moment(state), state.told).time;
         let is_all_told = state.link.is_empty() && state.master.time() == state.now;
         if own.is_empty() && is_all_told && !invariant::progress(self.at_rest(state, judges)) {
-            broken.push("progress");
+            broken.push(Invariant::Progress);
         }
         let (mut moments, mut told) = (state.moments.clone(), state.told);
         see(&mut moments, &held(state.master.store()), state.now);
@@ -178,7 +179,7 @@ impl Question<'_> {
             let given = if self.snapshots { &state.given } else { &state.store };
             match invariant::past_read(&moments, &invariant::visible(&held(given), judges)) {
                 Some(behind) => drop(moments.drain(..behind)),
-                None => broken.push("past_read"),
+                None => broken.push(Invariant::PastRead),
             }
         }
         let steps =

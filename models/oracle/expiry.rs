@@ -20,6 +20,7 @@ use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
 use crate::expiry::{ExpiryPolicy, LogTime, Removal};
 use crate::invariant::{self, SameLsn, Sight, Visible};
+use crate::models::invariants::Invariant;
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
@@ -187,7 +188,7 @@ impl Question<'_> {
         let heard = state.replica.replica().heard().min(state.local());
         if is_all_told && (state.replica.replica().published() != state.master.last() || judges.time < heard)
         {
-            broken.push("progress");
+            broken.push(Invariant::Progress);
         }
         let is_guess = judges.estimated && self.is_rightly_estimated(state, judges.time);
         let (told, guessed) =
@@ -197,14 +198,14 @@ impl Question<'_> {
             let sees = invariant::visible(&held, judges.time);
             let sights = sights(state, &held, judges.time);
             if !invariant::no_resurrection(&saw, &sights) {
-                broken.push("no_resurrection");
+                broken.push(Invariant::NoResurrection);
             }
             if !invariant::no_early_death(&state.master_then, state.now, &sees) {
-                broken.push("no_early_death");
+                broken.push(Invariant::NoEarlyDeath);
             }
             match invariant::past_read(&moments, &sees) {
                 Some(behind) => drop(moments.drain(..behind)),
-                None => broken.push("past_read"),
+                None => broken.push(Invariant::PastRead),
             }
             saw = sights;
         }
@@ -242,7 +243,7 @@ impl Question<'_> {
         (is_silent && !passes_one) || (state.guessed && time <= state.told)
     }
 
-    fn broken_at_same_lsn(&self, state: &State) -> Vec<&'static str> {
+    fn broken_at_same_lsn(&self, state: &State) -> Vec<Invariant> {
         if state.replica.replica().published() != state.master.last() {
             return Vec::new();
         }
@@ -250,9 +251,9 @@ impl Question<'_> {
         let latest_clock = state.now.max(state.local());
         let nodes = SameLsn { master, replica, latest_clock };
         let verdicts = [
-            ("same_value", invariant::same_value(nodes)),
-            ("same_deadline", invariant::same_deadline(nodes)),
-            ("no_immortal_key", invariant::no_immortal_key(nodes)),
+            (Invariant::SameValue, invariant::same_value(nodes)),
+            (Invariant::SameDeadline, invariant::same_deadline(nodes)),
+            (Invariant::NoImmortalKey, invariant::no_immortal_key(nodes)),
         ];
         verdicts.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect()
     }

@@ -16,6 +16,7 @@
 use crate::binlog::log::epoch_of_start;
 use crate::binlog::{Entry, Epoch, Log, Lsn, Payload, encode};
 use crate::command::Command;
+use crate::models::invariants::Invariant;
 use crate::replication::handshake::{Hello, History, Place, answer};
 use crate::time::Millis;
 use rustc_hash::FxHashSet;
@@ -63,8 +64,8 @@ pub struct May {
 /// The result of the search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shortest {
-    /// Each invariant that breaks, with the number of steps of a shortest path that breaks it.
-    pub broken: BTreeMap<&'static str, usize>,
+    /// Each invariant that breaks, with the steps of a shortest path to there.
+    pub broken: BTreeMap<Invariant, usize>,
     /// States visited.
     pub states: usize,
 }
@@ -116,8 +117,9 @@ pub fn shortest(question: &Question) -> Shortest {
         for state in mem::take(&mut level) {
             for (next, refused) in question.steps(&state) {
                 let parted = next.linked && !next.follows();
-                for name in
-                    [parted.then_some("convergence"), refused.then_some("resume")].into_iter().flatten()
+                for name in [parted.then_some(Invariant::Convergence), refused.then_some(Invariant::Resume)]
+                    .into_iter()
+                    .flatten()
                 {
                     found.broken.entry(name).or_insert(steps);
                 }

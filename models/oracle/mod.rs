@@ -20,6 +20,7 @@ pub mod expiry;
 pub mod handshake;
 pub mod ordering;
 
+use crate::models::invariants::Invariant;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 use std::hash::Hash;
@@ -30,17 +31,17 @@ const MEMORY: &str = "the store in memory does not fail";
 /// The verdict of a plain search on one program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
-    /// Each invariant that breaks, with the steps of the first path found that breaks it.
-    pub broken: BTreeMap<&'static str, Vec<String>>,
-    /// Number of states visited.
+    /// Each invariant that breaks, with the steps of the first path on which it was seen to.
+    pub broken: BTreeMap<Invariant, Vec<String>>,
+    /// States visited.
     pub states: usize,
 }
 
 /// The result of a visit to one state.
 struct Visit<S> {
     /// The invariants that it breaks.
-    broken: Vec<&'static str>,
-    /// The steps that leave it, each in words and with the state that it leads to.
+    broken: Vec<Invariant>,
+    /// The steps that lead on from it, each in words and with the state that it leads to.
     steps: Vec<(String, S)>,
 }
 

@@ -16,6 +16,7 @@ use crate::apply::{self, Applier, Instants, Worker};
 use crate::binlog::{Entry, Lsn};
 use crate::effect::{Key, KeySet};
 use crate::invariant::{self, AtRest, State as Holds, Versions};
+use crate::models::invariants::Invariant;
 use crate::models::ordering::{Machine, Place, Programs};
 use crate::ordering::{Job, Reads, Refused};
 use crate::store::memory::MemoryStore;
@@ -189,10 +190,10 @@ impl<O: Machine> Plain<'_, O> {
         let own = self.steps_of_replica(state);
         let mut broken = Vec::new();
         if own.is_empty() && !invariant::progress(self.at_rest(state)) {
-            broken.push("progress");
+            broken.push(Invariant::Progress);
         }
         if self.is_all_done(state) && !self.has_converged(state) {
-            broken.extend(["convergence", "per_key_order", "prefix"]);
+            broken.extend([Invariant::Convergence, Invariant::PerKeyOrder, Invariant::Prefix]);
         }
         let mut saw = &state.saw;
         if state.readers_are_in() {
@@ -216,7 +217,7 @@ impl<O: Machine> Plain<'_, O> {
         invariant::convergence(Holds { versions: &state.held.versions, dump: &state.held.dump() }, master)
     }
 
-    fn broken_by_look(&self, state: &State<O>) -> Vec<&'static str> {
+    fn broken_by_look(&self, state: &State<O>) -> Vec<Invariant> {
         let programs = self.question.programs;
         let prefixes = programs.at(state.place).prefixes.iter().map(|&at| programs.at(at));
         let history: Vec<Holds<'_>> =
@@ -224,10 +225,10 @@ impl<O: Machine> Plain<'_, O> {
         let (dumped, once) = (state.given.dump(), dump(&state.given.once).expect(MEMORY));
         let sees = Holds { versions: &state.given.versions, dump: &dumped };
         let verdicts = [
-            ("per_key_order", invariant::per_key_order(&history, &state.saw, sees)),
-            ("prefix", invariant::prefix(&history, state.saw.newest(), sees).is_some()),
-            ("monotonic_reads", invariant::monotonic_reads(&state.saw, sees.versions)),
-            ("exactly_once", invariant::exactly_once(&dumped, &once)),
+            (Invariant::PerKeyOrder, invariant::per_key_order(&history, &state.saw, sees)),
+            (Invariant::Prefix, invariant::prefix(&history, state.saw.newest(), sees).is_some()),
+            (Invariant::MonotonicReads, invariant::monotonic_reads(&state.saw, sees.versions)),
+            (Invariant::ExactlyOnce, invariant::exactly_once(&dumped, &once)),
         ];
         verdicts.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect()
     }

@@ -1,12 +1,12 @@
 //! Checks — what the ordering model checks after each step, by the functions of [`crate::invariant`].
 
 use crate::invariant::{self, State, Versions};
+use crate::models::invariants::{self, Invariant};
 use crate::models::judged::InvariantSet;
 use crate::store::Dump;
 
-/// Names of the invariants, in the order of their bits in an [`InvariantSet`].
-pub const INVARIANTS: &[&str] =
-    &["progress", "convergence", "per_key_order", "prefix", "monotonic_reads", "exactly_once"];
+/// The invariants, in the order of their bits.
+pub const INVARIANTS: &[Invariant] = invariants::ORDERING.invariants;
 pub(super) const PROGRESS: usize = 0;
 pub(super) const CONVERGENCE: usize = 1;
 pub(super) const PER_KEY_ORDER: usize = 2;

@@ -12,6 +12,7 @@ use super::routes::Routes;
 use crate::binlog::{Entry, Lsn};
 use crate::invariant::{self, State as Holds, Versions};
 use crate::models::intern::{Interner, Memo};
+use crate::models::invariants::{self, Invariant};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::node::Readers;
 use crate::ordering::{Reads, Refused};
@@ -20,15 +21,6 @@ use stateright::{Model, Property};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
-
-const SOMETIMES: &[&str] = &[
-    "a replica at rest that was sent an entry",
-    "the watermark reaches the end of a log of two entries or more",
-    "a reader sees one key at two versions",
-    "a reader sees a state between the first and the last of its log",
-    "a reader that saw a key is let in again after a restart",
-    "an entry is written a second time, or a crash leaves entries and the log goes on after them",
-];
 
 /// The programs, bounds and options of a search.
 #[derive(Clone, Debug)]
@@ -423,17 +415,17 @@ impl<O: Machine> Model for OrderingModel<O> {
             |_, state| !state.broken.has(MONOTONIC_READS),
             |_, state| !state.broken.has(EXACTLY_ONCE),
         ];
-        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name, holds)).collect()
+        INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name.name(), holds)).collect()
     }
 }
 
 impl<O: Machine> Judged for OrderingModel<O> {
-    fn invariants(&self) -> &'static [&'static str] {
+    fn invariants(&self) -> &'static [Invariant] {
         INVARIANTS
     }
 
     fn sometimes(&self) -> &'static [&'static str] {
-        SOMETIMES
+        invariants::ORDERING.sometimes
     }
 
     fn broken(&self, state: &State) -> InvariantSet {

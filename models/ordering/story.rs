@@ -44,7 +44,7 @@ fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
             log: log(model, &next),
             holds: holds(model, &next, &after, &taken),
             keys: keys(model, &next),
-            broken: next.broken.names(model.invariants()).into_iter().map(str::to_owned).collect(),
+            broken: next.broken.of(model.invariants()),
             ..drawn(model, &state, *action, &next, &names)
         });
         names = after;
@@ -141,7 +141,7 @@ fn conclusion<O: Machine>(model: &OrderingModel<O>, before: &State, last: &State
             contents(model.given(last))
         )
     });
-    let invariants = last.broken.names(model.invariants());
+    let invariants = last.broken.of(model.invariants());
     Conclusion(vec![Part::Broken { invariants, how: how.join(" ") }])
 }
 

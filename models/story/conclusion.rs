@@ -1,5 +1,6 @@
 //! Conclusion — what a path came to, in parts that are joined to sentences at the edge. Pure.
 
+use crate::models::invariants::{Invariant, listed};
 use std::fmt;
 
 /// What the last step broke, and what a reader of the replica sees then. Empty if nothing was broken.
@@ -12,7 +13,7 @@ pub enum Part {
     /// Invariants are broken.
     Broken {
         /// Which.
-        invariants: Vec<&'static str>,
+        invariants: Vec<Invariant>,
         /// How, in sentences; empty where the names say all.
         how: String,
     },
@@ -55,9 +56,9 @@ impl fmt::Display for Part {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Part::Broken { invariants, how } if how.is_empty() => {
-                write!(out, "Broken: {}.", invariants.join(", "))
+                write!(out, "Broken: {}.", listed(invariants))
             }
-            Part::Broken { invariants, how } => write!(out, "Broken: {}. {how}", invariants.join(", ")),
+            Part::Broken { invariants, how } => write!(out, "Broken: {}. {how}", listed(invariants)),
             Part::Sees(seen) => write!(out, "A reader of the replica sees {seen}."),
             Part::Said(text) => out.write_str(text),
         }

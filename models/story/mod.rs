@@ -20,6 +20,7 @@ pub use keys::{Held, Instant, KeyRow, Until, key_rows, ms_since};
 pub use message::{Carried, Change, Entry, Lives, Message, Named};
 
 use super::expiry::action as expiry;
+use super::invariants::Invariant;
 use super::judged::Judged;
 use super::ordering::action as ordering;
 use super::path::Path;
@@ -88,13 +89,13 @@ pub struct Step {
     /// What the master and the replica hold now.
     pub keys: Vec<KeyRow>,
     /// The invariants that it broke.
-    pub broken: Vec<String>,
+    pub broken: Vec<Invariant>,
 }
 
 impl Story {
     /// Whether a step of it breaks the invariant.
-    pub fn breaks(&self, invariant: &str) -> bool {
-        self.steps.iter().any(|step| step.broken.iter().any(|broken| broken == invariant))
+    pub fn breaks(&self, invariant: Invariant) -> bool {
+        self.steps.iter().any(|step| step.broken.contains(&invariant))
     }
 
     /// How many of the steps are not of the path: under a skew the first says how the clocks stand.

@@ -206,7 +206,7 @@ fn json_row((judgement, layers): &(Judgement, Layers)) -> JsonRow {
         id: case.id,
         system: case.system,
         report: case.report,
-        invariant: case.bug().map(|bug| bug.invariant),
+        invariant: case.bug().map(|bug| bug.invariant.name()),
         layers: *layers,
         counterexample: story.map(|story| story.in_words()),
         cure: case.bug().map(|bug| bug.cure.name()),

@@ -340,7 +340,7 @@ fn differs(rows: &[&Row]) -> String {
     let length = steps(row).map(|steps| format!(" {steps}")).unwrap_or_default();
     let note = if row.note.is_empty() { String::new() } else { format!(" ({})", row.note) };
     let (found, expected) = (sign(row.verdict), sign(row.expected));
-    let invariants = rows.iter().map(|row| row.invariant).collect::<Vec<_>>().join(", ");
+    let invariants = rows.iter().map(|row| row.invariant.name()).collect::<Vec<_>>().join(", ");
     let are = if rows.len() == 1 { "is" } else { "are" };
     format!(
         "{} / {}{scenario}: {invariants} {are} {found}{length}, expected {expected}{note}",
@@ -351,6 +351,7 @@ fn differs(rows: &[&Row]) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use replicheck::models::invariants::Invariant;
     use replicheck::models::story::Story;
     use replicheck::models::verdict::Verdict;
 
@@ -359,10 +360,11 @@ pub(super) mod tests {
         Row {
             model: "ordering",
             choice: "serial".to_owned(),
-            invariant: "prefix",
+            invariant: Invariant::Prefix,
             scenario: None,
             verdict,
             expected,
+            parts: vec![0],
             unique_states: 1234,
             generated_states: 5678,
             state_bytes: 50,
@@ -444,8 +446,11 @@ pub(super) mod tests {
             note: note.to_owned(),
             ..row(Verdict::Incomplete, Verdict::Holds)
         };
-        let rows =
-            [open("prefix", "k never dies"), open("convergence", "k never dies"), open("exactly_once", "")];
+        let rows = [
+            open(Invariant::Prefix, "k never dies"),
+            open(Invariant::Convergence, "k never dies"),
+            open(Invariant::ExactlyOnce, ""),
+        ];
         let (_, text) = check(&rows, false);
         assert!(text.contains(": prefix, convergence are incomplete, expected ✓ (k never dies)"), "{text}");
         assert!(text.contains(": exactly_once is incomplete, expected ✓\n"), "{text}");

@@ -33,7 +33,7 @@ fn row(row: &Row) -> JsonRow<'_> {
     JsonRow {
         model: row.model,
         choice: &row.choice,
-        invariant: row.invariant,
+        invariant: row.invariant.name(),
         scenario: row.scenario.as_deref(),
         verdict: row.verdict.name(),
         expected: row.expected.name(),

@@ -32,29 +32,33 @@ use kills::{Choice, Tally, Victim};
 use replicheck::expiry::Policy;
 use replicheck::models::choice::OrderingChoice;
 use replicheck::models::expected;
+use replicheck::models::invariants::Invariant;
 use replicheck::models::verdict::Verdict;
 use replicheck::ordering::Strategy;
 use std::time::Instant;
 
 /// Whether README's tables say that the invariant holds under this ordering, with effects in the log.
-fn ordering_holds(strategy: Strategy, invariant: &str) -> bool {
+fn ordering_holds(strategy: Strategy, invariant: Invariant) -> bool {
     let choice = OrderingChoice::effects(strategy);
     expected::ordering(choice, invariant) == Verdict::Holds
 }
 
 fn choice(ordering: Strategy, expiry: Policy) -> Choice {
-    let no_resurrection = expected::expiry_promises(expiry, "no_resurrection");
-    Choice { ordering, expiry, prefixes: ordering_holds(ordering, "prefix"), no_resurrection }
+    let no_resurrection = expected::expiry_promises(expiry, Invariant::NoResurrection);
+    Choice { ordering, expiry, prefixes: ordering_holds(ordering, Invariant::Prefix), no_resurrection }
 }
 
 /// The choices to test. The first ones get the most kills: they log commands, which do harm if they run twice.
 fn choices() -> Vec<Choice> {
     let is_safe = |policy: Policy| {
-        ["same_value", "same_deadline"].iter().all(|name| expected::expiry(policy, name) == Verdict::Holds)
+        [Invariant::SameValue, Invariant::SameDeadline]
+            .iter()
+            .all(|name| expected::expiry(policy, *name) == Verdict::Holds)
     };
     let policies = Policy::ALL.iter().filter(|policy| is_safe(**policy) && **policy != Policy::LogClock);
     let policies = policies.map(|policy| choice(Strategy::Serial, *policy));
-    let orderings = Strategy::ALL.iter().filter(|ordering| ordering_holds(**ordering, "convergence"));
+    let orderings =
+        Strategy::ALL.iter().filter(|ordering| ordering_holds(**ordering, Invariant::Convergence));
     policies.chain(orderings.map(|ordering| choice(*ordering, Policy::LogClock))).collect()
 }
 

@@ -16,7 +16,7 @@ const FLUSHDB: &str = "program=SET+a+1%3B+FLUSHDB&path=0.0.0.0.0.0.0.0";
 /// The story of a trace's path, walked again as `replay` walks it.
 fn retold(trace: &Trace) -> Story {
     let model = trace.experiment().expect("a trace of ours").model().expect("a short program");
-    model.story_of(&trace.path, trace.invariant.as_deref()).expect("the path is there")
+    model.story_of(&trace.path, trace.invariant).expect("the path is there")
 }
 
 async fn trace(address: &str) -> Trace {

@@ -1,6 +1,7 @@
 //! Drawings of hand-made stories: the position of each element, and that no text can break out of its element.
 
 use replicheck::models::drawing::{Lanes, Lifetimes, Role, html, svg};
+use replicheck::models::invariants::Invariant;
 use replicheck::models::story::{
     Arrow, Clocks, Conclusion, Deed, Held, Holding, Holds, KeyRow, Lane, Mark, Part, Sign, Step, Story, Until,
 };
@@ -44,7 +45,7 @@ fn story(key: &str) -> Story {
     let delivers = vec![arrow(Lane::Link, Lane::Replica, "1", Some(0))];
     let mut removes = step("removes it", Some(Lane::Replica), Vec::new(), "2", 1000);
     removes.marks = vec![Mark { lane: Lane::Replica, sign: Sign::Remove }];
-    removes.broken = vec!["no_early_death".to_owned()];
+    removes.broken = vec![Invariant::NoEarlyDeath];
     let mut steps = vec![
         step(&format!("SET {key}"), Some(Lane::Client), sends, "1 2", 0),
         step("goes on by 1 s", None, Vec::new(), "1 2", 1000),

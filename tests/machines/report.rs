@@ -1,12 +1,13 @@
 //! Tables and timelines of hand-made rows and stories.
 
 use replicheck::models::cost::{Cost, thousands};
+use replicheck::models::invariants::Invariant;
 use replicheck::models::report::{Report, markdown_table};
 use replicheck::models::story::{Conclusion, Deed, Held, KeyRow, Part, Step, Story};
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};
 
-fn row(choice: &str, invariant: &'static str, verdict: Verdict, expected: Verdict) -> Row {
+fn row(choice: &str, invariant: Invariant, verdict: Verdict, expected: Verdict) -> Row {
     Row {
         model: "ordering",
         choice: choice.to_owned(),
@@ -14,6 +15,7 @@ fn row(choice: &str, invariant: &'static str, verdict: Verdict, expected: Verdic
         scenario: None,
         verdict,
         expected,
+        parts: vec![0],
         unique_states: 1_234_567,
         generated_states: 9_000_000,
         state_bytes: 50,
@@ -53,10 +55,10 @@ fn story(steps: usize) -> Story {
 fn rows() -> Vec<Row> {
     use Verdict::{Holds, Incomplete, Violated};
     vec![
-        row("key_hash", "prefix", Violated, Violated),
-        row("key_hash", "convergence", Violated, Holds),
-        row("writeset_snapshots+commands", "prefix", Incomplete, Holds),
-        row("writeset_snapshots+commands", "convergence", Holds, Holds),
+        row("key_hash", Invariant::Prefix, Violated, Violated),
+        row("key_hash", Invariant::Convergence, Violated, Holds),
+        row("writeset_snapshots+commands", Invariant::Prefix, Incomplete, Holds),
+        row("writeset_snapshots+commands", Invariant::Convergence, Holds, Holds),
     ]
 }
 
@@ -116,16 +118,20 @@ fn scenario_table_names_what_is_broken_first() {
 fn told_stories_are_so_many_that_each_violation_is_in_one() {
     let told = |rows: &[Row]| report(rows, 100).told().iter().map(|row| row.invariant).collect::<Vec<_>>();
     let mut few = rows();
-    assert_eq!(told(&few), ["prefix", "convergence"], "neither story breaks the other's invariant");
+    assert_eq!(
+        told(&few),
+        [Invariant::Prefix, Invariant::Convergence],
+        "neither story breaks the other's invariant"
+    );
     let story = few[1].counterexample.as_mut().expect("it is broken");
-    story.steps[7].broken = vec!["convergence".to_owned(), "prefix".to_owned()];
-    assert_eq!(told(&few), ["convergence"], "the first column's story breaks both");
+    story.steps[7].broken = vec![Invariant::Convergence, Invariant::Prefix];
+    assert_eq!(told(&few), [Invariant::Convergence], "the first column's story breaks both");
     // With many choices the result is the same.
-    few.extend(["a", "b"].map(|choice| row(choice, "convergence", Verdict::Holds, Verdict::Holds)));
-    assert_eq!(told(&few), ["convergence"]);
+    few.extend(["a", "b"].map(|choice| row(choice, Invariant::Convergence, Verdict::Holds, Verdict::Holds)));
+    assert_eq!(told(&few), [Invariant::Convergence]);
     let mut many = rows();
-    many.extend(["a", "b"].map(|choice| row(choice, "convergence", Verdict::Holds, Verdict::Holds)));
-    assert_eq!(told(&many), ["prefix", "convergence"]);
+    many.extend(["a", "b"].map(|choice| row(choice, Invariant::Convergence, Verdict::Holds, Verdict::Holds)));
+    assert_eq!(told(&many), [Invariant::Prefix, Invariant::Convergence]);
 }
 
 #[test]

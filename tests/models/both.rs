@@ -3,6 +3,7 @@
 use replicheck::expiry::Policy;
 use replicheck::models::both::{Action, BothModel, Choice, Setup};
 use replicheck::models::bounds::ExpiryBounds;
+use replicheck::models::invariants::Invariant;
 use replicheck::models::judged::Judged;
 use replicheck::models::search::{Found, Limits, Progress, search};
 use replicheck::models::story::{Deed, Narrate};
@@ -48,7 +49,7 @@ fn search_of_both_agrees_with_stateright() {
         let ours = search(&model(), &Limits::default(), &Progress::default());
         let theirs = model().checker().threads(1).spawn_bfs().join();
         for (index, invariant) in model().invariants().iter().enumerate() {
-            let discovered = theirs.discovery(invariant).is_some();
+            let discovered = theirs.discovery(invariant.name()).is_some();
             assert_eq!(ours.broken[index].is_some(), discovered, "{}: {invariant}", choice.name());
         }
         assert_eq!(ours.unique, theirs.unique_state_count(), "{}", choice.name());
@@ -62,7 +63,7 @@ fn stories_of_both_break_at_their_last_step_only() {
         let found = run(setup.clone());
         let story = BothModel::new(setup).story(found.broken[1].as_ref().expect("it is broken"));
         let (last, before) = story.steps.split_last().expect("there are steps");
-        assert!(last.broken.iter().any(|name| name == "past_read"), "{}", choice.name());
+        assert!(last.broken.iter().any(|name| *name == Invariant::PastRead), "{}", choice.name());
         assert!(before.iter().all(|step| step.broken.is_empty()), "{}", choice.name());
         assert!(story.conclusion.to_string().contains("past_read"), "{}", story.conclusion);
     }

@@ -3,6 +3,7 @@
 use replicheck::expiry::Policy;
 use replicheck::models::clocks::{Action, Choice, ClocksModel, Fault, INVARIANTS, Setup};
 use replicheck::models::expected;
+use replicheck::models::invariants::Invariant;
 use replicheck::models::search::{Found, Limits, Progress, search};
 use replicheck::models::story::{Narrate, Step};
 use replicheck::models::verdict::Verdict;
@@ -15,7 +16,7 @@ fn run(setup: Setup) -> Found<Action> {
 }
 
 /// The invariants that the search breaks, each with the length of its counterexample.
-fn broken(found: &Found<Action>) -> Vec<(&'static str, usize)> {
+fn broken(found: &Found<Action>) -> Vec<(Invariant, usize)> {
     let paths = found.broken.iter().zip(INVARIANTS);
     paths.filter_map(|(path, name)| Some((*name, path.as_ref()?.len()))).collect()
 }
@@ -36,14 +37,14 @@ fn step_of_a_wall_clock_breaks_every_policy_that_judges_by_it() {
         let choice = Choice { policy: *policy, steps: true };
         let found = run(Setup::new(choice, 2, 1, false));
         for (index, invariant) in INVARIANTS.iter().enumerate() {
-            let expected = expected::clocks(choice, invariant) == Verdict::Violated;
+            let expected = expected::clocks(choice, *invariant) == Verdict::Violated;
             assert_eq!(found.broken[index].is_some(), expected, "{}: {invariant}", choice.name());
         }
     }
 }
 
 /// A fault, whether clocks are set, the bounds, the invariant that the fault breaks, and the steps of the counterexample.
-type Case = (Fault, bool, (usize, u8, bool), &'static str, &'static [&'static str]);
+type Case = (Fault, bool, (usize, u8, bool), Invariant, &'static [&'static str]);
 
 #[test]
 fn fault_that_the_engine_had_is_found_with_its_shortest_story() {
@@ -52,14 +53,14 @@ fn fault_that_the_engine_had_is_found_with_its_shortest_story() {
             Fault::WallClock,
             true,
             (1, 1, false),
-            "lifetime",
+            Invariant::Lifetime,
             &["PSETEX k 1000 1 on the master; logged as entry 1", "has its wall clock set ahead by 1 s"],
         ),
         (
             Fault::FollowerLiftsMaster,
             false,
             (1, 1, true),
-            "lifetime",
+            Invariant::Lifetime,
             &[
                 "PSETEX k 1000 1 on the master; logged as entry 1",
                 "delivers entry 1",
@@ -70,7 +71,7 @@ fn fault_that_the_engine_had_is_found_with_its_shortest_story() {
             Fault::ToldTakenForHeard,
             false,
             (1, 1, true),
-            "no_early_death",
+            Invariant::NoEarlyDeath,
             &[
                 "PSETEX k 1000 1 on the master; logged as entry 1",
                 "delivers entry 1",
@@ -100,7 +101,7 @@ fn search_of_clocks_agrees_with_stateright() {
         let ours = search(&model(), &Limits::default(), &Progress::default());
         let theirs = model().checker().threads(1).spawn_bfs().join();
         for (index, invariant) in INVARIANTS.iter().enumerate() {
-            let discovered = theirs.discovery(invariant).is_some();
+            let discovered = theirs.discovery(invariant.name()).is_some();
             assert_eq!(ours.broken[index].is_some(), discovered, "{}: {invariant}", choice.name());
         }
         assert_eq!(ours.unique, theirs.unique_state_count(), "{}", choice.name());

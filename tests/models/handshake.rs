@@ -6,6 +6,7 @@ use replicheck::models::handshake::{
     Action, Choice, Compares, EVERYTHING, Epochs, Fault, HandshakeModel, INVARIANTS, SCENARIOS, Scenario,
     Setup,
 };
+use replicheck::models::invariants::Invariant;
 use replicheck::models::judged::Judged;
 use replicheck::models::search::{Found, Limits, Progress, search};
 use replicheck::models::story::Narrate;
@@ -81,7 +82,7 @@ fn checksum_over_all_entries_needs_no_epochs() {
     }
 }
 
-fn told(setup: Setup, invariant: &str) -> (Vec<String>, String) {
+fn told(setup: Setup, invariant: Invariant) -> (Vec<String>, String) {
     let (model, found) = run(setup);
     let index = INVARIANTS.iter().position(|name| *name == invariant).expect("an invariant");
     let path = found.broken[index].as_ref().expect("it is broken");
@@ -91,7 +92,7 @@ fn told(setup: Setup, invariant: &str) -> (Vec<String>, String) {
 
 #[test]
 fn master_that_was_restored_from_a_backup_is_found_with_its_story() {
-    let (steps, conclusion) = told(Setup::new(CLEAN_STARTS, scenario("restore")), "convergence");
+    let (steps, conclusion) = told(Setup::new(CLEAN_STARTS, scenario("restore")), Invariant::Convergence);
     assert_eq!(
         steps,
         [
@@ -110,7 +111,7 @@ fn master_that_was_restored_from_a_backup_is_found_with_its_story() {
 /// A checksum of the last entry covers that entry, and not the entries before it.
 #[test]
 fn two_histories_that_end_in_the_same_bytes_are_taken_for_one_by_the_checksum_of_the_last_entry() {
-    let (steps, conclusion) = told(Setup::new(CHECKSUM, scenario("revert")), "convergence");
+    let (steps, conclusion) = told(Setup::new(CHECKSUM, scenario("revert")), Invariant::Convergence);
     assert_eq!(steps.len(), 9, "{steps:?}");
     assert!(conclusion.ends_with("Their entries 2 are equal byte for byte."), "{conclusion}");
     let one_write_less = Scenario { writes_max: 3, ..scenario("revert") };
@@ -121,7 +122,7 @@ fn two_histories_that_end_in_the_same_bytes_are_taken_for_one_by_the_checksum_of
 #[test]
 fn master_that_forgets_its_epochs_refuses_a_follower_for_nothing() {
     let sound = Setup::new(EPOCHS, scenario("restart"));
-    let (steps, conclusion) = told(Setup { fault: Some(Fault::ForgetsEpochs), ..sound }, "resume");
+    let (steps, conclusion) = told(Setup { fault: Some(Fault::ForgetsEpochs), ..sound }, Invariant::Resume);
     let last = steps.last().expect("there are steps");
     assert!(last.contains("is refused: NOSYNC") && conclusion.starts_with("Broken: resume."), "{steps:?}");
     let (_, found) = run(sound);
@@ -136,7 +137,7 @@ fn search_of_the_handshake_agrees_with_stateright() {
             let (_, ours) = run(setup);
             let theirs = HandshakeModel::new(setup).checker().threads(1).spawn_bfs().join();
             for (index, invariant) in INVARIANTS.iter().enumerate() {
-                let discovered = theirs.discovery(invariant).is_some();
+                let discovered = theirs.discovery(invariant.name()).is_some();
                 assert_eq!(ours.broken[index].is_some(), discovered, "{}: {invariant}", choice.name());
             }
             assert_eq!(ours.unique, theirs.unique_state_count(), "{}", choice.name());

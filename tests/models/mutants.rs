@@ -6,6 +6,7 @@ use replicheck::command::Command;
 use replicheck::effect::{Effect, KeySet};
 use replicheck::expiry::{ExpiryPolicy, Judging, Policy, Removal};
 use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
+use replicheck::models::invariants::Invariant;
 use replicheck::models::own_machine::{ExpiryTrial, OrderingTrial, judge_expiry, judge_ordering};
 use replicheck::models::verdict::{Row, Verdict};
 use replicheck::ordering::{
@@ -132,7 +133,7 @@ fn mutant(strategy: Strategy, fault: Fault) -> Vec<Row> {
     judge_ordering(strategy.name(), &trial, new, |_| Verdict::Holds).expect("short programs")
 }
 
-fn assert_finds(rows: &[Row], invariant: &str) {
+fn assert_finds(rows: &[Row], invariant: Invariant) {
     let row = rows.iter().find(|row| row.invariant == invariant).expect("it is judged");
     let found: Vec<_> = rows.iter().map(|row| (row.invariant, row.verdict)).collect();
     assert_eq!(row.verdict, Verdict::Violated, "{} keeps {invariant}: {found:?}", row.choice);
@@ -142,20 +143,20 @@ fn assert_finds(rows: &[Row], invariant: &str) {
 fn finds_mutants_of_safe_strategies() {
     use Fault::*;
     let cases = [
-        (Strategy::Serial, ForgetsWhatIsInFlight, "prefix"),
-        (Strategy::Serial, ForgetsWhatIsInFlight, "convergence"),
-        (Strategy::Serial, NeverTakes, "progress"),
-        (Strategy::Writeset, NeverTakes, "progress"),
-        (Strategy::Barrier, ForgetsWhatIsInFlight, "convergence"),
-        (Strategy::Barrier, TracksFirstKeyOnly, "convergence"),
-        (Strategy::Sequence, WritesOutOfTurn, "convergence"),
-        (Strategy::Sequence, WritesOutOfTurn, "prefix"),
-        (Strategy::Writeset, ForgetsWhatIsInFlight, "per_key_order"),
-        (Strategy::Writeset, TracksFirstKeyOnly, "convergence"),
-        (Strategy::Writeset, OverlooksEverything, "convergence"),
-        (Strategy::WritesetSnapshots, PublishesWithoutDraining, "prefix"),
-        (Strategy::WritesetSnapshots, ReadsPastTheSnapshot, "prefix"),
-        (Strategy::WritesetSnapshots, OverlooksEverything, "convergence"),
+        (Strategy::Serial, ForgetsWhatIsInFlight, Invariant::Prefix),
+        (Strategy::Serial, ForgetsWhatIsInFlight, Invariant::Convergence),
+        (Strategy::Serial, NeverTakes, Invariant::Progress),
+        (Strategy::Writeset, NeverTakes, Invariant::Progress),
+        (Strategy::Barrier, ForgetsWhatIsInFlight, Invariant::Convergence),
+        (Strategy::Barrier, TracksFirstKeyOnly, Invariant::Convergence),
+        (Strategy::Sequence, WritesOutOfTurn, Invariant::Convergence),
+        (Strategy::Sequence, WritesOutOfTurn, Invariant::Prefix),
+        (Strategy::Writeset, ForgetsWhatIsInFlight, Invariant::PerKeyOrder),
+        (Strategy::Writeset, TracksFirstKeyOnly, Invariant::Convergence),
+        (Strategy::Writeset, OverlooksEverything, Invariant::Convergence),
+        (Strategy::WritesetSnapshots, PublishesWithoutDraining, Invariant::Prefix),
+        (Strategy::WritesetSnapshots, ReadsPastTheSnapshot, Invariant::Prefix),
+        (Strategy::WritesetSnapshots, OverlooksEverything, Invariant::Convergence),
     ];
     for strategy in Strategy::safe() {
         assert!(cases.iter().any(|(of, ..)| *of == strategy), "no mutant of {}", strategy.name());
@@ -202,12 +203,21 @@ fn finds_mutants_of_safe_policies() {
     let local_judging = Some(Judging::Local);
     let local_removal = Some(Removal::Local);
     let cases = [
-        (Changed { policy: Policy::LogClock, judging: local_judging, removal: None }, "past_read"),
-        (Changed { policy: Policy::LogClock, judging: None, removal: local_removal }, "no_early_death"),
-        // A compaction filter that goes by the replica's own clock (kvrocks#522): the hash loses its fields.
-        (Changed { policy: Policy::Effects, judging: None, removal: local_removal }, "same_value"),
-        (Changed { policy: Policy::AtEntryTime, judging: None, removal: local_removal }, "same_value"),
-        (Changed { policy: Policy::MasterExpires, judging: None, removal: local_removal }, "same_value"),
+        (Changed { policy: Policy::LogClock, judging: local_judging, removal: None }, Invariant::PastRead),
+        (
+            Changed { policy: Policy::LogClock, judging: None, removal: local_removal },
+            Invariant::NoEarlyDeath,
+        ),
+        // A compaction filter by the replica's own clock (kvrocks#522): the hash loses its fields.
+        (Changed { policy: Policy::Effects, judging: None, removal: local_removal }, Invariant::SameValue),
+        (
+            Changed { policy: Policy::AtEntryTime, judging: None, removal: local_removal },
+            Invariant::SameValue,
+        ),
+        (
+            Changed { policy: Policy::MasterExpires, judging: None, removal: local_removal },
+            Invariant::SameValue,
+        ),
     ];
     for (changed, invariant) in cases {
         println!("{changed:?} {invariant}");

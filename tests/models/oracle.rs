@@ -12,6 +12,7 @@ mod own_programs;
 
 use crate::seed::{Seed, again};
 use replicheck::command::Command;
+use replicheck::models::invariants::{Invariant, listed};
 use replicheck::models::oracle::Opinion;
 use replicheck::models::search::{Limits, Progress, search};
 use replicheck::models::story::Narrate;
@@ -19,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::time::Instant;
 
-/// The invariants that the fast model breaks, each with the steps of the shortest path.
-type Broken = BTreeMap<&'static str, Vec<String>>;
+/// The invariants that the fast model breaks, each with the steps of its path.
+type Broken = BTreeMap<Invariant, Vec<String>>;
 
 /// The two verdicts on one case.
 struct Verdicts {
@@ -36,7 +37,7 @@ impl Verdicts {
         if fast == plain {
             return None;
         }
-        let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(", ");
+        let list = |names: &BTreeSet<Invariant>| listed(&names.iter().copied().collect::<Vec<_>>());
         let mut text =
             format!("  the fast model breaks: {}\n  the plain search breaks: {}", list(&fast), list(&plain));
         for (only, names, broken) in
@@ -45,7 +46,7 @@ impl Verdicts {
             for name in names {
                 text += &format!(
                     "\n  {name} is broken by the {only} alone:\n    {}",
-                    broken[name].join("\n    ")
+                    broken[&name].join("\n    ")
                 );
             }
         }
@@ -128,21 +129,21 @@ fn compare<C: Display>(
     what: &str,
     (short, mut long): (Vec<C>, Vec<C>),
     (drawn, seed): (usize, &Seed),
-    invariants: &[&'static str],
+    invariants: &[Invariant],
     verdicts: impl Fn(&C) -> Option<Verdicts>,
-) -> Vec<&'static str> {
+) -> Vec<Invariant> {
     let all = if is_complete() { "REPLICHECK_ORACLE=all " } else { "" };
     let again = format!("{all}{}", again(seed.number(), &[]));
     let (started, total) = (Instant::now(), short.len() + long.len());
     seed.rng().shuffle(&mut long);
     long.truncate(if is_complete() { total } else { drawn });
     let (mut compared, mut states, mut differences) = (0, 0, Vec::new());
-    let mut times_broken: BTreeMap<&'static str, usize> = invariants.iter().map(|name| (*name, 0)).collect();
+    let mut times_broken: BTreeMap<Invariant, usize> = invariants.iter().map(|name| (*name, 0)).collect();
     for case in short.iter().chain(&long) {
         let Some(verdicts) = verdicts(case) else { continue };
         differences.extend(verdicts.difference().map(|difference| format!("{case}\n{difference}\n")));
         (compared, states) = (compared + 1, states + verdicts.plain.states);
-        verdicts.plain.broken.keys().for_each(|name| *times_broken.entry(name).or_default() += 1);
+        verdicts.plain.broken.keys().for_each(|name| *times_broken.entry(*name).or_default() += 1);
     }
     println!(
         "{what}: {compared} programs x choices compared, of {total} cases; {states} plain states, {:.1} s; times broken: \

@@ -58,7 +58,7 @@ where
     let ours = run(&model());
     let theirs = model().checker().threads(1).spawn_bfs().join();
     for (index, invariant) in model().invariants().iter().enumerate() {
-        let discovered = theirs.discovery(invariant).is_some();
+        let discovered = theirs.discovery(invariant.name()).is_some();
         assert_eq!(ours.broken[index].is_some(), discovered, "{name}: {invariant}");
     }
     if ours.broken.iter().any(Option::is_none) {

@@ -34,7 +34,7 @@ fn walk_every_counterexample_breaks_what_it_should_and_is_found_again_by_its_act
                 let last = view.broken.last().expect("a step");
                 assert!(last.contains(&found.invariant), "{choice:?} {path:?}: {last:?}");
                 assert!(
-                    view.story.conclusion.to_string().contains(found.invariant),
+                    view.story.conclusion.to_string().contains(found.invariant.name()),
                     "{}",
                     view.story.conclusion
                 );

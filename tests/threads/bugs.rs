@@ -67,6 +67,6 @@ impl Case {
         pool.close();
         pool.run_worker(0, &*judge);
         workers.into_iter().for_each(|worker| worker.join().expect("no panic"));
-        judge.assert_kept(&[self.bug.invariant], true);
+        judge.assert_kept(&[self.bug.invariant.name()], true);
     }
 }

@@ -23,6 +23,7 @@ use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, LogTime};
 use crate::invariant::{self, Sight};
 use crate::models::bounds::START;
+use crate::models::invariants::Invariant;
 use crate::node::{Master, MasterClock, MasterInput, MasterOutput, Pair, Readers, Replica, SerialReplica};
 use crate::store::memory::MemoryStore;
 use crate::store::{Content, Dump, dump};
@@ -288,8 +289,8 @@ impl Question<'_> {
         Visit { broken, steps: steps.into_iter().flatten().collect() }
     }
 
-    /// Readers of both nodes read. Returns the broken invariants.
-    fn look(&self, state: &mut State) -> Vec<&'static str> {
+    /// Readers of both nodes look: what is broken.
+    fn look(&self, state: &mut State) -> Vec<Invariant> {
         let mut broken = Vec::new();
         let master_sees = state.master_is_seen();
         let replica = state.replica.replica().clone();
@@ -298,14 +299,14 @@ impl Question<'_> {
         if state.link.is_empty() && !state.has_news() {
             let is_behind = judges.time < replica.heard().min(now.wall);
             if replica.published() != state.master.last() || replica.readers() != Readers::In || is_behind {
-                broken.push("progress");
+                broken.push(Invariant::Progress);
             }
         }
         if let Some(Given { end, longer, shorter, .. }) = state.given {
             let is_alive = !master_sees.is_empty();
             let is_late = is_alive && state.elapsed >= end + longer;
             if is_late || (!is_alive && state.elapsed + shorter < end) {
-                broken.push("lifetime");
+                broken.push(Invariant::Lifetime);
             }
         }
         if replica.readers() != Readers::In {
@@ -324,15 +325,15 @@ impl Question<'_> {
             && !sees.is_empty()
             && state.heard_at >= end + longer
         {
-            broken.push("lifetime");
+            broken.push(Invariant::Lifetime);
         }
         let sights = sights(state, &sees);
         if !invariant::no_resurrection(&state.saw, &sights) {
-            broken.push("no_resurrection");
+            broken.push(Invariant::NoResurrection);
         }
         let then = state.published().next_back().map(|logged| logged.then.clone()).unwrap_or_default();
         if !invariant::no_early_death(&then, state.read(), &invariant::visible(&held, judges.time)) {
-            broken.push("no_early_death");
+            broken.push(Invariant::NoEarlyDeath);
         }
         let is_alike = |moment: &View| match state.is_sent_old {
             true => contents(moment).eq(contents(&sees)),
@@ -340,7 +341,7 @@ impl Question<'_> {
         };
         match state.moments.iter().position(is_alike) {
             Some(behind) => drop(state.moments.drain(..behind)),
-            None => broken.push("past_read"),
+            None => broken.push(Invariant::PastRead),
         }
         state.saw = sights;
         broken

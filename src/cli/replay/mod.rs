@@ -20,6 +20,7 @@ use replicheck::models::catalogue::{self, Bug, Case, Cell, Judgement};
 use replicheck::models::choice::{Choice, Kind};
 use replicheck::models::experiment::{Experiment, Model, judges};
 use replicheck::models::expiry::Judges;
+use replicheck::models::invariants::Invariant;
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::path::{PathError, walk_to};
 use replicheck::models::story::{KeyRow, Story};
@@ -77,7 +78,7 @@ pub struct Ran {
     /// The first difference from the model.
     pub unlike: Option<String>,
     /// The broken invariants.
-    pub broken: Vec<&'static str>,
+    pub broken: Vec<Invariant>,
     /// Whether the replica has applied all entries that the master logged.
     pub is_at_end: bool,
     /// Both stores at the end.
@@ -100,9 +101,8 @@ impl Ran {
         self.unlike.get_or_insert(text);
     }
 
-    fn broke(&mut self, names: &[&'static str], broken: InvariantSet) {
-        let named = names.iter().enumerate().filter(|(index, _)| broken.has(*index));
-        self.broken.extend(named.map(|(_, name)| *name));
+    fn broke(&mut self, judged: &'static [Invariant], broken: InvariantSet) {
+        self.broken.extend(broken.of(judged));
     }
 }
 
@@ -121,16 +121,14 @@ pub struct Replayed {
 impl Replayed {
     /// Whether the nodes followed the path, and broke the invariant that it breaks.
     pub fn is_found(&self) -> bool {
-        let is_broken = |name: &String| self.bug.broken.contains(&name.as_str());
-        self.bug.unlike.is_none() && self.trace.invariant.as_ref().is_none_or(is_broken)
+        let is_broken = |invariant| self.bug.broken.contains(&invariant);
+        self.bug.unlike.is_none() && self.trace.invariant.is_none_or(is_broken)
     }
 
     /// Whether the cure, if there is one, reached the end of the log and did not break the invariant.
     pub fn is_cured(&self) -> bool {
-        let invariant = self.trace.invariant.as_deref();
-        self.cure
-            .as_ref()
-            .is_none_or(|ran| ran.is_at_end && !ran.broken.iter().any(|name| Some(*name) == invariant))
+        let is_broken = |ran: &Ran| self.trace.invariant.is_some_and(|it| ran.broken.contains(&it));
+        self.cure.as_ref().is_none_or(|ran| ran.is_at_end && !is_broken(ran))
     }
 }
 
@@ -253,7 +251,7 @@ fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, RunError> 
         let why = format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words());
         return Err(RunError::NotDriven(why));
     }
-    let invariant = trace.invariant.as_deref();
+    let invariant = trace.invariant;
     let not_driven = |error: PathError| RunError::not_driven(error);
     match experiment.model().map_err(RunError::not_driven)? {
         Model::Ordering(model) => {

@@ -3,6 +3,7 @@
 use super::{Ran, Replayed};
 use crate::cli::paint;
 use replicheck::models::grid::wrapped;
+use replicheck::models::invariants::Invariant;
 use replicheck::models::story::{Conclusion, KeyRow, Part, Story};
 use replicheck::models::timeline::timeline;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use std::fmt::Write;
 #[derive(Serialize)]
 struct JsonReplay<'a> {
     id: &'a str,
-    invariant: Option<&'a str>,
+    invariant: Option<Invariant>,
     as_recorded: bool,
     runs: Vec<JsonRun<'a>>,
 }
@@ -21,7 +22,7 @@ struct JsonReplay<'a> {
 struct JsonRun<'a> {
     choice: String,
     role: &'static str,
-    broken: &'a [&'static str],
+    broken: &'a [Invariant],
     /// The first difference from the model; null: there is none, or the path belongs to another
     /// configuration.
     unlike_model: Option<&'a str>,
@@ -40,7 +41,7 @@ fn json_replay(one: &Replayed) -> JsonReplay<'_> {
     let runs = [Some(json_run(&one.bug, "bug")), one.cure.as_ref().map(|cure| json_run(cure, "cure"))];
     JsonReplay {
         id: &one.name,
-        invariant: one.trace.invariant.as_deref(),
+        invariant: one.trace.invariant,
         as_recorded: one.is_found() && one.is_cured(),
         runs: runs.into_iter().flatten().collect(),
     }
@@ -62,7 +63,7 @@ fn json_run<'a>(ran: &'a Ran, role: &'static str) -> JsonRun<'a> {
 pub fn table(replayed: &[Replayed], width: u16) -> String {
     let mut text = String::new();
     for one in replayed {
-        let invariant = one.trace.invariant.as_deref().unwrap_or("nothing");
+        let invariant = one.trace.invariant.map_or("nothing", Invariant::name);
         let bug = format!("{} {}", if one.is_found() { "●" } else { "✗" }, one.bug.choice.name());
         let cure = one
             .cure
@@ -85,7 +86,7 @@ pub fn table(replayed: &[Replayed], width: u16) -> String {
 
 /// A path in full: what was recorded, what happened, both stores, the cure.
 pub fn in_full(one: &Replayed, width: u16) -> String {
-    let invariant = one.trace.invariant.as_deref();
+    let invariant = one.trace.invariant.map(Invariant::name);
     let mut text = format!(
         "{}\nrecorded   {} breaks {} in {} steps of the model\n\n",
         paint::title(&one.name),

@@ -3,6 +3,7 @@
 
 use replicheck::models::experiment::{Clocks, Experiment, Passing, judges};
 use replicheck::models::expiry::Action;
+use replicheck::models::invariants::Invariant;
 use replicheck::models::path;
 use replicheck::time::Millis;
 
@@ -21,7 +22,7 @@ fn absolute_shortest_path_breaks_no_immortal_key() {
     };
     let program = ["SETEX k 10 100", "INCR k"];
     let experiment = Experiment::expiry("absolute", &program, clocks).expect("known names");
-    let model = experiment.expiry_model(judges("no_immortal_key")).expect("a policy");
+    let model = experiment.expiry_model(judges(Invariant::NoImmortalKey)).expect("a policy");
     let path = [
         // client: SETEX k 10 100 on the master; logged: entry 1: SET k 100 PXAT 1000010457 (t = 10 s)
         Action::Command(0),

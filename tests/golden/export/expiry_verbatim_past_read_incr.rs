@@ -3,6 +3,7 @@
 
 use replicheck::models::experiment::{Clocks, Experiment, Passing, judges};
 use replicheck::models::expiry::Action;
+use replicheck::models::invariants::Invariant;
 use replicheck::models::path;
 use replicheck::time::Millis;
 
@@ -21,7 +22,7 @@ fn verbatim_shortest_path_breaks_past_read() {
     };
     let program = ["SETEX k 10 100", "INCR k"];
     let experiment = Experiment::expiry("verbatim", &program, clocks).expect("known names");
-    let model = experiment.expiry_model(judges("past_read")).expect("a policy");
+    let model = experiment.expiry_model(judges(Invariant::PastRead)).expect("a policy");
     let path = [
         // client: SETEX k 10 100 on the master; logged: entry 1: SETEX k 10 100
         Action::Command(0),

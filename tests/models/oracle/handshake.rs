@@ -4,6 +4,7 @@ use replicheck::models::handshake::{
     Choice, Compares, EVERYTHING, Epochs, Event, Fault, HandshakeModel, INVARIANTS, SCENARIOS, Scenario,
     Setup,
 };
+use replicheck::models::invariants::Invariant;
 use replicheck::models::oracle::handshake::{May, Question, shortest};
 use replicheck::models::search::{Limits, Progress, search};
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ fn question(choice: Choice, scenario: &Scenario) -> Question {
     }
 }
 
-fn fast(setup: Setup) -> BTreeMap<&'static str, usize> {
+fn fast(setup: Setup) -> BTreeMap<Invariant, usize> {
     let found = search(&HandshakeModel::new(setup), &Limits::default(), &Progress::default());
     assert!(found.finished);
     let paths = INVARIANTS.iter().zip(&found.broken);
