@@ -129,8 +129,8 @@ impl Programs {
         Ok(tree)
     }
 
-    /// Replaces the log of a single program by one that went wrong: entry n carries the effect of the write number `log[n
-    /// - 1]` (counted from 0), or nothing. The master runs its writes in their order, as many as the entries so far need.
+    /// Replaces the log of a single program by one that went wrong: the entry after `n` others carries the effect of the write
+    /// number `log[n]` (counted from 0), or nothing. The master runs its writes in their order, as many as the entries so far need.
     /// Only the catalogue uses this. Panics: if the length of `log` is not the number of writes, or if there is more than
     /// one program.
     #[must_use]
