@@ -126,7 +126,7 @@ fn replay_path_that_breaks_nothing_is_as_the_model() {
 #[test]
 fn replay_damaged_trace_is_refused() {
     let step = refused("R08", |trace| trace["path"][1] = json!(99));
-    assert!(step.contains("step 2 is number 99 of "), "{step}");
+    assert!(step.contains("step 2 of the path is number 99, but only 2 steps are possible there"), "{step}");
     let shorter = refused("R08", |trace| {
         trace["path"].as_array_mut().expect("an array").pop();
     });
@@ -143,7 +143,7 @@ fn replay_damaged_trace_is_refused() {
     let version = refused("R08", |trace| trace["version"] = json!(3));
     assert!(version.contains("trace of version 3; this program knows versions 1 to 2"), "{version}");
     let setting = refused("R08", |trace| trace["setting"] = json!({"workers": 0, "crashes": 0}));
-    assert!(setting.contains("the setting is none of the ordering model"), "{setting}");
+    assert!(setting.contains("this setting does not fit the ordering model"), "{setting}");
     let program = refused("R08", |trace| trace["program"][1] = json!("GET h"));
     assert!(program.contains("line 2 of the program: 'get' writes nothing"), "{program}");
     let field = refused("R08", |trace| trace["paht"] = json!([]));
@@ -305,7 +305,7 @@ fn replay_snapshot_that_the_model_has_still_to_publish_is_not_held_against_the_n
     let rows = rows(&[&path]);
     assert_eq!((&rows[0]["as_recorded"], broken(&rows[0], 0).len()), (&json!(true), 0), "{:#}", rows[0]);
     let steps = rows[0]["runs"][0]["steps"].as_array().expect("steps");
-    assert!(steps.iter().any(|step| step.to_string().contains("says that entry 1")), "{steps:#?}");
+    assert!(steps.iter().any(|step| step.to_string().contains("reports that entry 1")), "{steps:#?}");
 }
 
 #[test]

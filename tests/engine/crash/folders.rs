@@ -99,7 +99,7 @@ fn data_without_its_node_file_is_refused() {
     for (log, store) in [(true, true), (true, false), (false, true)] {
         let disks = without(log, store);
         let text = disks.refused(disks.settings(Fsync::EverySec));
-        let begins = "the folder has a store or a log, and no file `node`: ";
+        let begins = "the folder has a store or a log, but no file `node`: ";
         assert!(text.starts_with(begins), "log {log}, store {store}: {text}");
     }
     let empty = without(false, false);
