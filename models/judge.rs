@@ -77,7 +77,7 @@ struct Outcome {
     invariants: &'static [Invariant],
     sometimes: &'static [&'static str],
     tested: Vec<bool>,
-    /// See [`Judged::coverage`].
+    /// See [`Judged::coverage`](super::judged::Judged::coverage).
     coverage: Vec<(String, bool)>,
     stories: Vec<Option<Story>>,
     found: Found<()>,

@@ -1,6 +1,6 @@
 //! Names — what users write → the choice of that name, or an error that lists the known names. Pure.
 //!
-//! Choices that users name (ordering strategies, expiry policies) are rows of [`choices!`]. One row says all that is the same
+//! Choices that users name (ordering strategies, expiry policies) are rows of the macro `choices!`. One row says all that is the same
 //! for every kind of choice: variant, name, promise and summary.
 
 /// No thing of this kind has this name.

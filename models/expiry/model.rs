@@ -43,7 +43,7 @@ pub struct State {
     pub told: Millis,
     /// Whether that answer was an estimate after a long silence.
     pub guessed: bool,
-    /// Number of the skew, in [`Setup::skews_ms`].
+    /// Number of the skew, in [`Clocks::skews_ms`](crate::models::setting::Clocks::skews_ms).
     pub skew: u16,
     /// Number of commands sent.
     pub sent: u16,

@@ -139,7 +139,7 @@ fn cost_counts_a_search_once() {
     let mut rows = rows();
     let cost = Cost::of(&rows);
     assert_eq!((cost.searches, cost.finished, cost.unique, cost.depth), (2, 1, 2 * 1_234_567, 17));
-    rows[0].unique_states = 33;
+    rows[0].parts = vec![1];
     assert_eq!(Cost::of(&rows).searches, 3);
 }
 

@@ -63,7 +63,7 @@ fn stories_of_both_break_at_their_last_step_only() {
         let found = run(setup.clone());
         let story = BothModel::new(setup).story(found.broken[1].as_ref().expect("it is broken"));
         let (last, before) = story.steps.split_last().expect("there are steps");
-        assert!(last.broken.iter().any(|name| *name == Invariant::PastRead), "{}", choice.name());
+        assert!(last.broken.contains(&Invariant::PastRead), "{}", choice.name());
         assert!(before.iter().all(|step| step.broken.is_empty()), "{}", choice.name());
         assert!(story.conclusion.to_string().contains("past_read"), "{}", story.conclusion);
     }
