@@ -130,7 +130,8 @@ fn ordering_source(what: What<'_>, program: &str, schedules: &Schedules) -> Stri
     format!(
         "    let schedules = Schedules {{ workers: {workers}, crashes_max: {crashes_max} }};\n    \
          let program = [{program}];\n    \
-         let experiment = Experiment::ordering({:?}, &program, schedules).expect(\"known names\");\n    \
+         let choice = {:?};\n    \
+         let experiment = Experiment::ordering(choice, &program, schedules).expect(\"known names\");\n    \
          let model = experiment.ordering_model().expect(\"a short program\");\n    \
          // Workers that the strategy cannot tell apart are sorted: a number is a place, and the words name the worker.\n",
         what.choice
@@ -155,7 +156,8 @@ fn expiry_source(what: What<'_>, program: &str, clocks: &Clocks) -> String {
          delay_ticks_max: {delay_ticks_max},\n        skews_ms: vec!{skews_ms:?},\n        \
          log_clock_limit_ticks: {log_clock_limit_ticks:?},\n        link_down: {link_down},\n        apart: {apart},\n    }};\n    \
          let program = [{program}];\n    \
-         let experiment = Experiment::expiry({:?}, &program, clocks).expect(\"known names\");\n    \
+         let policy = {:?};\n    \
+         let experiment = Experiment::expiry(policy, &program, clocks).expect(\"known names\");\n    \
          let model = experiment.expiry_model(judges(Invariant::{:?})).expect(\"a policy\");\n",
         start.0, what.choice, what.invariant
     )

@@ -176,7 +176,8 @@ fn numbered<M: Judged>(
     let (mut state, mut path) = (initial, Path::default());
     for (step, action) in (1..).zip(actions) {
         let place = enabled(model, &state).iter().position(|enabled| enabled == action);
-        let next = place.zip(model.next_state(&state, action.clone()));
+        // A model need not know what an action that it does not list would do.
+        let next = place.and_then(|number| Some((number, model.next_state(&state, action.clone())?)));
         let (number, after) =
             next.ok_or_else(|| PathError::NotPossible { step, action: format!("{action:?}") })?;
         path.push(number);

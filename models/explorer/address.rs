@@ -10,8 +10,8 @@
 //!            └ a known bug's own program and setting    └ the cure in place of the choice that has the bug
 //! ```
 
-use super::problem::Problem;
-use super::{Asked, words};
+use super::problem::{Asked, Problem};
+use super::words;
 use crate::models::catalogue::{self, Bug, Case};
 use crate::models::choice::{Choice, Kind};
 use crate::models::experiment::{Experiment, Extent};

@@ -3,8 +3,8 @@
 
 use super::address::{OfBug, Typed};
 use super::lanes::lanes_html;
-use super::problem::Problem;
-use super::{Answer, Asked, explore, page};
+use super::problem::{Answer, Asked, Problem};
+use super::{explore, page};
 use crate::models::catalogue::{self, Bug, Case, Layers, SECTIONS, TestResult, facts, unlike_recorded};
 use crate::models::search::Progress;
 use crate::models::story::Story;

@@ -2,8 +2,8 @@
 
 use super::address::{self, OfBug, Typed, choices};
 use super::lanes::lanes_beside;
-use super::problem::Problem;
-use super::{Answer, Asked, explore, opened, page};
+use super::problem::{Answer, Asked, Problem};
+use super::{explore, opened, page};
 use crate::models::choice::Choice;
 use crate::models::follow::{Followed, Stop, follow};
 use crate::models::invariants::{Invariant, listed};

@@ -2,8 +2,8 @@
 //! Rust. Pure.
 
 use super::address::{self, Typed};
-use super::problem::Problem;
-use super::{Asked, opened};
+use super::opened;
+use super::problem::{Asked, Problem};
 use crate::models::drawing::{html as drawing, svg};
 use crate::models::experiment::commands;
 use crate::models::export::{What, rust_test};

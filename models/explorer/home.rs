@@ -2,8 +2,9 @@
 
 use super::address::Typed;
 use super::matrix::{self, Line, Reach};
+use super::page;
+use super::problem::{Answer, Asked};
 use super::run::{Finished, Searches, Watched};
-use super::{Answer, Asked, page};
 use crate::models::choice::Choice;
 use crate::models::invariants::Invariant;
 use crate::models::search::{Limits, Progress};

@@ -2,9 +2,9 @@
 //! choose. Pure.
 
 use super::address::{self, Typed};
-use super::problem::Problem;
+use super::problem::{Asked, Problem};
 use super::run::{Done, STATES_MAX, Watched};
-use super::{Asked, words};
+use super::words;
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::check::tasks_within;
 use crate::models::choice::Choice;

@@ -45,18 +45,11 @@ use axum::extract::{FromRef, Path, Query, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::get;
-use maud::Markup;
-use problem::Problem;
-use std::collections::BTreeMap;
+use problem::{Answer, Asked, Problem};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::net::TcpListener;
-
-/// The query of a URL: names and values, percent-decoded.
-type Asked = BTreeMap<String, String>;
-
-type Answer = Result<Markup, Problem>;
 
 /// The browser loads only what this server sends, and no other site may embed a page in a frame.
 const CONTENT_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \

@@ -4,6 +4,13 @@ use super::page;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
+use std::collections::BTreeMap;
+
+/// The values of a request's query by name.
+pub type Asked = BTreeMap<String, String>;
+
+/// The body of a page, or the problem that is shown in its place.
+pub type Answer = Result<Markup, Problem>;
 
 /// The reason why a page cannot be shown.
 #[derive(Debug)]

@@ -3,9 +3,9 @@
 
 use super::address::{self, BadProgram, Typed, WRITES_MAX, choices};
 use super::matrix::{self, Line};
-use super::problem::Problem;
+use super::page;
+use super::problem::{Answer, Asked, Problem};
 use super::run::{Finished, STATES_MAX, Watched};
-use super::{Answer, Asked, page};
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::choice::{Choice, Kind};
 use crate::models::experiment::Extent;

@@ -3,9 +3,9 @@
 
 use super::address::Typed;
 use super::matrix::{self, Line, Reach};
-use super::problem::Problem;
+use super::problem::{Asked, Problem};
 use super::run::{Finished, Run, Running, Searches, Watched, address_of};
-use super::{Asked, home, program};
+use super::{home, program};
 use crate::models::choice::Choice;
 use crate::models::story::Story;
 use crate::models::verdict::Row;

@@ -3,7 +3,15 @@
 #[cfg(feature = "compression")]
 mod crash;
 mod damage;
+#[cfg_attr(
+    not(feature = "compression"),
+    allow(dead_code, reason = "`crash` needs the rest, with packed segments")
+)]
 mod forgetful;
+#[cfg_attr(
+    not(feature = "compression"),
+    allow(dead_code, reason = "`crash` needs the rest, with packed segments")
+)]
 mod history;
 #[cfg(feature = "compression")]
 mod packed;

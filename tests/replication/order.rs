@@ -80,7 +80,7 @@ fn acks_that_go_back_or_beyond_are_refused() {
     for bad in bad {
         let before = acks.clone();
         let text = acks.take(bad, Lsn(8)).expect_err("out of order").to_string();
-        assert!(text.ends_with("with lsn 8 sent"), "{text}");
+        assert!(text.ends_with("the last lsn sent is 8"), "{text}");
         assert_eq!(acks, before);
     }
     acks.take(ack(8, 8, 8), Lsn(8)).expect("what was sent");

@@ -108,12 +108,12 @@ fn link_garbage_from_the_master_is_an_error_and_another_try() {
         (resume(&[b"garbage"]), "no entry begins with byte 67"),
         (resume(&[&encoded(2, 0)]), "lsn gap: expected 1, got 2 (epoch 1)"),
         (resume(&[&damaged]), "entry checksum is "),
-        (resume(&[&heartbeat(1, 0)]), "heartbeat after lsn 1 came after lsn 0"),
+        (resume(&[&heartbeat(1, 0)]), "heartbeat belongs after lsn 1, but came after lsn 0"),
         // The messages before the garbage are kept: the next connection resumes after them.
         (resume(&[&heartbeat(0, 3), &encoded(1, 5), b"\xb2"]), "unknown entry version 2"),
         (
             b"+CONTINUE 2 9 1\r\n".iter().chain(&encoded(2, 6)).chain(&heartbeat(1, 9)).copied().collect(),
-            "heartbeat after lsn 1 came after lsn 2",
+            "heartbeat belongs after lsn 1, but came after lsn 2",
         ),
     ];
     let (answers, texts): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
@@ -235,8 +235,8 @@ fn feed_garbage_from_the_replica_ends_that_connection_alone() {
         (b"PING\r\n".to_vec(), "no ack begins with byte 50"),
         (b"\xa2".to_vec(), "unknown ack version 2"),
         (damaged, "ack checksum is "),
-        (ack(4, 0, 0), "ack of Ack"),
-        ([ack(0, 0, 0), ack(0, 1, 0)].concat(), "ack of Ack"),
+        (ack(4, 0, 0), "ack Ack { "),
+        ([ack(0, 0, 0), ack(0, 1, 0)].concat(), "ack Ack { "),
     ];
     for (garbage, text) in cases {
         let mut socket = by_hand(&master);

@@ -84,13 +84,15 @@ fn from_models(module: &Module, segments: &[String], modules: &BTreeMap<Module, 
         "crate" if segments.get(1).is_some_and(|second| second == "models") => Some(segments[2..].to_vec()),
         "super" => {
             let steps = segments.iter().take_while(|segment| *segment == "super").count();
-            let stem = module.len().checked_sub(steps)?;
+            // `pub(super)` names nothing.
+            let stem = module.len().checked_sub(steps).filter(|_| steps < segments.len())?;
             Some(module[..stem].iter().chain(&segments[steps..]).cloned().collect())
         }
         _ => {
             // A module of the file's own folder, by its bare name.
             let target: Module = module.iter().chain(segments).cloned().collect();
-            modules.contains_key(&target[..=module.len()]).then_some(target)
+            // A single word may be a method or a field of that name.
+            (segments.len() > 1 && modules.contains_key(&target[..=module.len()])).then_some(target)
         }
     }
 }

@@ -10,9 +10,7 @@
 //! ```
 //!
 //! Elapsed time is the same on both nodes; only the wall clocks differ. The master's ticker writes the folder after each
-//! tick and with each heartbeat.
-//!
-//! A state holds what readers saw *before* it, as in [`super::expiry`].
+//! tick and with each heartbeat. A state holds what readers saw *before* it, as in [`super::expiry`].
 
 mod restart;
 

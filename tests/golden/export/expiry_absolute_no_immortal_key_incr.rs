@@ -21,7 +21,8 @@ fn absolute_shortest_path_breaks_no_immortal_key() {
         apart: false,
     };
     let program = ["SETEX k 10 100", "INCR k"];
-    let experiment = Experiment::expiry("absolute", &program, clocks).expect("known names");
+    let policy = "absolute";
+    let experiment = Experiment::expiry(policy, &program, clocks).expect("known names");
     let model = experiment.expiry_model(judges(Invariant::NoImmortalKey)).expect("a policy");
     let path = [
         // client: SETEX k 10 100 on the master; logged: entry 1: SET k 100 PXAT 1000010457 (t = 10 s)

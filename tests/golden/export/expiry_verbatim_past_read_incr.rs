@@ -21,7 +21,8 @@ fn verbatim_shortest_path_breaks_past_read() {
         apart: false,
     };
     let program = ["SETEX k 10 100", "INCR k"];
-    let experiment = Experiment::expiry("verbatim", &program, clocks).expect("known names");
+    let policy = "verbatim";
+    let experiment = Experiment::expiry(policy, &program, clocks).expect("known names");
     let model = experiment.expiry_model(judges(Invariant::PastRead)).expect("a policy");
     let path = [
         // client: SETEX k 10 100 on the master; logged: entry 1: SETEX k 10 100

@@ -9,7 +9,8 @@ use replicheck::models::path;
 fn barrier_shortest_path_breaks_prefix() {
     let schedules = Schedules { workers: 2, crashes_max: 1 };
     let program = ["SET a 1", "SET c 1"];
-    let experiment = Experiment::ordering("barrier", &program, schedules).expect("known names");
+    let choice = "barrier";
+    let experiment = Experiment::ordering(choice, &program, schedules).expect("known names");
     let model = experiment.ordering_model().expect("a short program");
     // Workers that the strategy cannot tell apart are sorted: a number is a place, and the words name the worker.
     let path = [

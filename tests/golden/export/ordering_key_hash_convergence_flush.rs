@@ -9,7 +9,8 @@ use replicheck::models::path;
 fn key_hash_shortest_path_breaks_convergence() {
     let schedules = Schedules { workers: 2, crashes_max: 1 };
     let program = ["SET a 1", "FLUSHDB"];
-    let experiment = Experiment::ordering("key_hash", &program, schedules).expect("known names");
+    let choice = "key_hash";
+    let experiment = Experiment::ordering(choice, &program, schedules).expect("known names");
     let model = experiment.ordering_model().expect("a short program");
     // Workers that the strategy cannot tell apart are sorted: a number is a place, and the words name the worker.
     let path = [

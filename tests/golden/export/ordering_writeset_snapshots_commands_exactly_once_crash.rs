@@ -9,8 +9,8 @@ use replicheck::models::path;
 fn writeset_snapshots_commands_shortest_path_breaks_exactly_once() {
     let schedules = Schedules { workers: 2, crashes_max: 1 };
     let program = ["SET a 1", "SET c 1", "INCR b"];
-    let experiment =
-        Experiment::ordering("writeset_snapshots+commands", &program, schedules).expect("known names");
+    let choice = "writeset_snapshots+commands";
+    let experiment = Experiment::ordering(choice, &program, schedules).expect("known names");
     let model = experiment.ordering_model().expect("a short program");
     // Workers that the strategy cannot tell apart are sorted: a number is a place, and the words name the worker.
     let path = [
