@@ -16,7 +16,7 @@ use replicheck::command::Command;
 use replicheck::effect::Key;
 use replicheck::engine::{Engine, Settings};
 use replicheck::expiry::Policy;
-use replicheck::server::{Config, Node, Server};
+use replicheck::server::{Backend, Config, Server};
 use replicheck::store::key;
 use serde_json::json;
 use std::io::{Read, Write};

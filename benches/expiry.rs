@@ -13,7 +13,7 @@ use replicheck::binlog::Fsync;
 use replicheck::command::{Command, Reply};
 use replicheck::engine::{Engine, Settings};
 use replicheck::expiry::Policy;
-use replicheck::server::Node;
+use replicheck::server::Backend;
 use serde_json::json;
 use std::fs;
 use std::path::Path;

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Lanes are numbered by first use: exchanging two lanes only exchanges their workers, which changes no verdict
-//! (`tests/models/lanes.rs`). Only names are replaced, so stories, traces and replay need no change.
+//! (`tests/models/lanes.rs`). Only names are replaced, so stories, path files and replay need no change.
 
 use crate::command::Command;
 use crate::effect::{Key, KeySet};

@@ -1,13 +1,13 @@
 //! Experiment — a choice, a program and a setting → the model that runs them. Pure.
 //!
-//! A named scenario of `check`, a row of the catalogue, a trace file, an address of the explorer and an exported test are
+//! A named scenario of `check`, a row of the catalogue, a path file, an address of the explorer and an exported test are
 //! each an experiment. Everything that is judged, walked or replayed for them is built here and nowhere else.
 //!
 //! | source | choice | program | setting |
 //! |---|---|---|---|
 //! | a scenario | each choice of its model | the scenario's | the quick bounds, or ticks |
 //! | a row of the catalogue | the bug's, or the cure's | the row's | the row's |
-//! | a trace file | by name | its lines | from the file |
+//! | a path file | by name | its lines | from the file |
 //! | an address of the explorer | by name | from the address | from the address |
 
 use super::bounds::{ExpiryBounds, OrderingBounds};

@@ -1,12 +1,12 @@
-//! Export — a counterexample → self-contained files: a page, a drawing, a test in Rust, a trace. Pure.
+//! Export — a counterexample → self-contained files: a page, a drawing, a test in Rust, a path file. Pure.
 
 use super::choice::Choice;
 use super::drawing::{html, svg};
 use super::invariants::Invariant;
 use super::ordering::Move;
+use super::path_file::PathFile;
 use super::setting::{Clocks, Schedules, Setting};
 use super::story::{Actions, Step, Story};
-use super::trace::Trace;
 use super::verdict::Row;
 use super::{expiry, ordering, program};
 use std::fmt::Write;
@@ -20,7 +20,7 @@ pub struct Export {
     pub text: String,
 }
 
-/// The files of a row's counterexample: HTML and SVG, and also Rust and a trace if the choice is built in. Empty if there
+/// The files of a row's counterexample: HTML and SVG, and also Rust and a path file if the choice is built in. Empty if there
 /// is no counterexample. `again`: the command that finds the counterexample again.
 pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     let Some(story) = &row.counterexample else { return Vec::new() };
@@ -34,17 +34,17 @@ pub fn exports(row: &Row, again: &str) -> Vec<Export> {
         vec![file("html", html::document(story, &title, &facts)), file("svg", svg::document(story, &title))];
     let what = What { model: row.model, choice: &row.choice, invariant: row.invariant };
     files.extend(rust_test(what, story).map(|text| file("rs", text)));
-    let json = trace(row, story).and_then(|trace| serde_json::to_string_pretty(&trace).ok());
+    let json = path_file(row, story).and_then(|file| serde_json::to_string_pretty(&file).ok());
     files.extend(json.map(|text| file("json", text + "\n")));
     files
 }
 
-/// The story's path as `replicheck replay` reads it, from [`Trace::of_story`].
-fn trace(row: &Row, story: &Story) -> Option<Trace> {
+/// The story's path as `replicheck replay` reads it, from [`PathFile::of_story`].
+fn path_file(row: &Row, story: &Story) -> Option<PathFile> {
     let program = program::parse(story.program.join("\n").as_bytes()).ok()?;
     let program = program.commands.into_iter().map(|line| line.command).collect();
     let choice = Choice::named(row.model, &row.choice, None).ok()?;
-    Trace::of_story(choice, program, Some(row.invariant), story)
+    PathFile::of_story(choice, program, Some(row.invariant), story)
 }
 
 /// The name of the files without extension: model, choice, invariant, and the scenario if there is one. The name of a

@@ -62,7 +62,7 @@ impl SeededFault {
         SeededFault::ReadersSeeTheDead,
     ];
 
-    /// The name, as trace files have it.
+    /// The name, as path files have it.
     pub fn name(self) -> &'static str {
         match self {
             SeededFault::FlushInEveryFlow => "flush_in_every_flow",

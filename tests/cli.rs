@@ -126,7 +126,7 @@ fn json_on_stdout_has_the_fields_of_the_interface() {
 }
 
 #[test]
-fn export_writes_a_page_a_drawing_a_test_and_a_trace_for_each_counterexample() {
+fn export_writes_a_page_a_drawing_a_test_and_a_path_file_for_each_counterexample() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("stories").join("new");
     let _ = std::fs::remove_dir_all(&folder);
     let program = file("flush.txt", "SET a 1\nFLUSHDB\n");

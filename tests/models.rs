@@ -20,10 +20,10 @@ mod models {
     mod mutants;
     mod oracle;
     mod own_programs;
+    mod path_file;
     mod program_files;
     mod quick;
     mod search;
     mod times;
-    mod trace;
     mod walk;
 }

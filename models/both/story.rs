@@ -184,7 +184,7 @@ fn state_of(model: &BothModel, state: &State, under_way: &UnderWay) -> Step {
     let workers = (0..).zip(control.applier.workers()).map(|(place, worker)| {
         let state = match worker {
             Worker::Idle => Holding::Idle,
-            Worker::Given(_) | Worker::Writing(..) => Holding::Held,
+            Worker::Taken(_) | Worker::Writing(..) => Holding::Held,
             Worker::Written(_) => Holding::Written,
         };
         let job = worker.job().map(|job| job.lsns.iter().map(ToString::to_string).collect::<Vec<_>>());

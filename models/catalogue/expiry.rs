@@ -1,7 +1,7 @@
 //! Section C — deadlines, and the clocks that judge them.
 
 use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
-use super::row::{Case, Given, clocks, hypothesis, row};
+use super::row::{Case, RowSetting, clocks, hypothesis, row};
 use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, Verbatim};
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
@@ -11,7 +11,7 @@ const WITHOUT_DEADLINE: Choice = Choice::faulty(SeededFault::ResultWithoutDeadli
 const SEES_THE_DEAD: Choice = Choice::faulty(SeededFault::ReadersSeeTheDead);
 
 /// No message is late and the clocks agree, so that the fault is the only cause.
-const AT_ONCE: Given = Given::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[0] };
+const AT_ONCE: RowSetting = RowSetting::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[0] };
 
 pub(super) const CASES: &[Case] = &[
     row(
@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
                 (Invariant::SameValue, 6),
                 Choice::expiry(Pksetat),
             )
-            .given(Given::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[-1] }),
+            .given(RowSetting::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[-1] }),
         ),
     ),
     row(
@@ -202,7 +202,7 @@ pub(super) const CASES: &[Case] = &[
                 (Invariant::SameDeadline, 6),
                 Choice::expiry(MasterExpires),
             )
-            .given(Given::Clocks { tick_ms: 1000, delay_ticks: 0, skews: &[1] }),
+            .given(RowSetting::Clocks { tick_ms: 1000, delay_ticks: 0, skews: &[1] }),
         ),
     ),
     row(
@@ -284,7 +284,7 @@ pub(super) const CASES: &[Case] = &[
                 (Invariant::NoEarlyDeath, 4),
                 Choice::expiry(LogClock),
             )
-            .given(Given::Clocks { tick_ms: 300_000, delay_ticks: 3, skews: &[1] }),
+            .given(RowSetting::Clocks { tick_ms: 300_000, delay_ticks: 3, skews: &[1] }),
         ),
     ),
 ];

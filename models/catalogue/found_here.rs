@@ -124,7 +124,7 @@ pub(super) const CASES: &[Case] = &[
         "H14",
         BY_A_CHECK,
         "With two crashes in the ordering model, the second one could lose batches that the first one had left on disk.",
-        "no check: no bound has two crashes, but a trace may ask for up to four",
+        "no check: no bound has two crashes, but a path file may ask for up to four",
         "a side-by-side reading of the two searches; the data that survive a crash now have no earlier batch",
     ),
     fault(

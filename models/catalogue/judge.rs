@@ -1,6 +1,6 @@
 //! Judge — a row → two searches of its program: with the bug, and with the cure.
 
-use super::row::{Bug, Case, Given};
+use super::row::{Bug, Case, RowSetting};
 use crate::models::bounds::OrderingBounds;
 use crate::models::choice::Choice;
 use crate::models::invariants::Invariant;
@@ -70,12 +70,12 @@ fn task(case: &'static Case, bug: &'static Bug, choice: Choice) -> Task {
 pub(super) fn part(bug: &'static Bug, choice: Choice) -> Part {
     let writes = bug.program.len();
     let words = match bug.given {
-        Given::Schedules { crashes } => {
+        RowSetting::Schedules { crashes } => {
             let workers = OrderingBounds::QUICK.workers;
             let crash = if crashes == 0 { "no".to_owned() } else { format!("at most {crashes}") };
             format!("every schedule of {writes} writes, {workers} workers, {crash} crash")
         }
-        Given::Clocks { tick_ms, delay_ticks, skews } => format!(
+        RowSetting::Clocks { tick_ms, delay_ticks, skews } => format!(
             "every schedule of {writes} writes, {TICKS} ticks of {tick_ms} ms, delay up to {delay_ticks}, \
              skew {skews:?}"
         ),

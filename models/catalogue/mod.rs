@@ -26,7 +26,7 @@ mod table;
 pub use drawn::drawn;
 pub use judge::{Judgement, judgements, tasks};
 pub use layers::{Cell, LAYERS, Layers, ResultsError, TestResult, parse_results};
-pub use row::{Bug, Case, Given, Standing};
+pub use row::{Bug, Case, RowSetting, Standing};
 pub use table::{facts, in_full, table, unlike_recorded};
 
 /// A group of bugs of one kind.

@@ -1,14 +1,14 @@
 //! Section D — position, resync, crash, history.
 
 use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
-use super::row::{Bug, Case, Given, clocks, hypothesis, row, schedules};
+use super::row::{Bug, Case, RowSetting, clocks, hypothesis, row, schedules};
 use crate::expiry::Policy::Effects;
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
 use crate::models::invariants::Invariant;
 use crate::ordering::Strategy::Serial;
 
-const ONE_CRASH: Given = Given::Schedules { crashes: 1 };
+const ONE_CRASH: RowSetting = RowSetting::Schedules { crashes: 1 };
 /// In the engine the marker is part of the batch, so the two cannot be written separately.
 const ONE_BATCH: &str = "in the engine the marker is part of the batch, and no switch separates the two";
 

@@ -11,7 +11,7 @@
 //! given to it would be the test's own, and it would be found without a second thread. Property tests draw programs and
 //! schedules for any row ([`super::drawn()`]).
 
-use super::row::{Bug, Given};
+use super::row::{Bug, RowSetting};
 use crate::models::fault::SeededFault;
 
 impl Bug {
@@ -20,12 +20,14 @@ impl Bug {
         let is_log_wrong =
             matches!(self.with.fault(), Some(SeededFault::LoggedLate | SeededFault::NotLogged));
         match self.given {
-            Given::Clocks { .. } => Some("contents or clocks are wrong, in whatever order threads write"),
-            Given::Schedules { .. } if is_log_wrong => {
+            RowSetting::Clocks { .. } => {
+                Some("contents or clocks are wrong, in whatever order threads write")
+            }
+            RowSetting::Schedules { .. } if is_log_wrong => {
                 Some("the log is wrong before the replica's threads see it")
             }
-            Given::Schedules { crashes: 0 } => None,
-            Given::Schedules { .. } => {
+            RowSetting::Schedules { crashes: 0 } => None,
+            RowSetting::Schedules { .. } => {
                 Some("the data that survive a crash are wrong, whichever thread wrote them")
             }
         }

@@ -54,7 +54,7 @@ pub struct Bug {
     /// How the program differs from that of the report and stands for it; empty if it is the same.
     pub stands_for: &'static str,
     /// What else may happen.
-    pub given: Given,
+    pub given: RowSetting,
     /// The choice that has the bug.
     pub with: Choice,
     /// The invariant that it breaks.
@@ -69,7 +69,7 @@ pub struct Bug {
 
 /// The setting as a row gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Given {
+pub enum RowSetting {
     /// Two workers, every schedule.
     Schedules {
         /// Maximum number of crashes.
@@ -86,15 +86,15 @@ pub enum Given {
     },
 }
 
-impl Given {
+impl RowSetting {
     /// The setting that it means.
     pub fn setting(self) -> Setting {
         match self {
-            Given::Schedules { crashes } => {
+            RowSetting::Schedules { crashes } => {
                 let workers = OrderingBounds::QUICK.workers;
                 Setting::Schedules(Schedules { workers, crashes_max: crashes })
             }
-            Given::Clocks { tick_ms, delay_ticks, skews } => Setting::Clocks(Clocks {
+            RowSetting::Clocks { tick_ms, delay_ticks, skews } => Setting::Clocks(Clocks {
                 start: START,
                 passing: Passing::Ticks,
                 tick_ms,
@@ -169,7 +169,7 @@ pub(super) const fn schedules(
     (invariant, steps): (Invariant, usize),
     cure: Choice,
 ) -> Bug {
-    let given = Given::Schedules { crashes: 0 };
+    let given = RowSetting::Schedules { crashes: 0 };
     Bug { program, stands_for: "", given, with, invariant, steps, cure, no_replay: "" }
 }
 
@@ -181,7 +181,7 @@ pub(super) const fn clocks(
     (invariant, steps): (Invariant, usize),
     cure: Choice,
 ) -> Bug {
-    let given = Given::Clocks { tick_ms, delay_ticks: 3, skews: &[0] };
+    let given = RowSetting::Clocks { tick_ms, delay_ticks: 3, skews: &[0] };
     Bug { program, stands_for: "", given, with, invariant, steps, cure, no_replay: "" }
 }
 
@@ -192,7 +192,7 @@ impl Bug {
     }
 
     /// The bug in another setting.
-    pub(super) const fn given(self, given: Given) -> Bug {
+    pub(super) const fn given(self, given: RowSetting) -> Bug {
         Bug { given, ..self }
     }
 

@@ -7,7 +7,7 @@
 
 use super::judge::{Judgement, steps};
 use super::layers::{Cell, LAYERS, Layers};
-use super::row::Given;
+use super::row::RowSetting;
 use crate::models::bounds::RECENT_START as START;
 use crate::models::choice::Choice;
 use crate::models::expiry::skew_ms;
@@ -142,11 +142,11 @@ fn in_full_words(choice: Choice) -> String {
     })
 }
 
-fn setting(given: Given) -> String {
+fn setting(given: RowSetting) -> String {
     match given {
-        Given::Schedules { crashes: 0 } => "two workers, every schedule, no crash".to_owned(),
-        Given::Schedules { crashes } => format!("two workers, every schedule, at most {crashes} crash"),
-        Given::Clocks { tick_ms, delay_ticks, skews } => {
+        RowSetting::Schedules { crashes: 0 } => "two workers, every schedule, no crash".to_owned(),
+        RowSetting::Schedules { crashes } => format!("two workers, every schedule, at most {crashes} crash"),
+        RowSetting::Clocks { tick_ms, delay_ticks, skews } => {
             let tick = tick_ms as f64 / 1000.0;
             let late = match delay_ticks {
                 0 => "no message late".to_owned(),

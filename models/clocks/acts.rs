@@ -1,6 +1,6 @@
 //! Acts — what the nodes do in a step.
 
-use super::lifetime::{Allowed, DOWNTIME_MAX_MS, Given, LEAD_MS};
+use super::lifetime::{Allowed, DOWNTIME_MAX_MS, GivenDuration, LEAD_MS};
 use super::model::Node;
 use super::world::{Folder, LIMIT_MS, Logged, Measured, Message, World, key};
 use super::{Fault, TICK_MS};
@@ -64,8 +64,12 @@ impl World {
         // After a start, log time may stand still at the old ceiling until the counted time reaches it.
         let stands = time.since(self.clock.counted(now)).min(LEAD_MS);
         let allowed = Allowed { longer: if self.has_started { stands } else { 0 }, shorter: 0 };
-        self.given =
-            duration.map(|duration| Given { lsn: self.master.last(), at: self.elapsed, duration, allowed });
+        self.given = duration.map(|duration| GivenDuration {
+            lsn: self.master.last(),
+            at: self.elapsed,
+            duration,
+            allowed,
+        });
     }
 
     /// Logs and sends the master's outputs. `command`: the command that caused the last entry, with the store as it was

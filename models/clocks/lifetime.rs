@@ -26,7 +26,7 @@ impl Allowed {
 
 /// A key that was given a duration to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Given {
+pub(super) struct GivenDuration {
     /// The entry that gave it.
     pub lsn: Lsn,
     /// When it was given, and for how long, in milliseconds of elapsed time.
@@ -35,7 +35,7 @@ pub(super) struct Given {
     pub allowed: Allowed,
 }
 
-impl Given {
+impl GivenDuration {
     /// Whether the master may show the key as alive (`is_alive`) or as dead at `elapsed`.
     pub fn may_be(&self, is_alive: bool, elapsed: u64) -> bool {
         let end = self.at + self.duration;

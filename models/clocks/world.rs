@@ -1,6 +1,6 @@
 //! World — both nodes with their clocks and folders, the link, and what readers know.
 
-use super::lifetime::Given;
+use super::lifetime::GivenDuration;
 use super::{Setup, TICK_MS};
 use crate::binlog::{Entry, Epoch, Lsn};
 use crate::effect::{Key, KeySet};
@@ -103,7 +103,7 @@ pub(super) struct World {
     /// invariants exempt.
     pub told: Millis,
     pub exempt: Millis,
-    pub given: Option<Given>,
+    pub given: Option<GivenDuration>,
     pub sent: u8,
     pub passes: u8,
     pub may_step: bool,

@@ -1,4 +1,4 @@
-//! Export — a path of an explore page → files to save: a page, a drawing, a trace for `replicheck replay`, a test in
+//! Export — a path of an explore page → files to save: a page, a drawing, a path file for `replicheck replay`, a test in
 //! Rust. Pure.
 
 use super::address::{self, Typed};
@@ -8,8 +8,8 @@ use crate::models::drawing::{html as drawing, svg};
 use crate::models::experiment::commands;
 use crate::models::export::{What, rust_test};
 use crate::models::invariants::Invariant;
+use crate::models::path_file::PathFile;
 use crate::models::story::Story;
-use crate::models::trace::Trace;
 use crate::models::walk::View;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -22,14 +22,14 @@ pub struct Files<'a> {
     /// The first invariant that the last step breaks and no earlier step broke.
     invariant: Option<Invariant>,
     /// The steps on the model that `replay` uses.
-    trace: Option<Trace>,
+    path_file: Option<PathFile>,
 }
 
 /// The files, each with its extension, its media type, and what it is.
 const FILES: [(&str, &str, &str); 4] = [
     ("html", "text/html; charset=utf-8", "a page of its own"),
     ("svg", "image/svg+xml", "the drawing"),
-    ("json", "application/json", "a trace for replay"),
+    ("json", "application/json", "a path file for replay"),
     ("rs", "text/plain; charset=utf-8", "a test in Rust"),
 ];
 
@@ -39,7 +39,7 @@ impl<'a> Files<'a> {
         let invariant = view.broken.split_last().and_then(|(last, before)| {
             last.iter().copied().find(|name| !before.iter().any(|names| names.contains(name)))
         });
-        Files { typed, story: &view.story, invariant, trace: trace(typed, &view.story, invariant) }
+        Files { typed, story: &view.story, invariant, path_file: path_file(typed, &view.story, invariant) }
     }
 
     /// The links below the drawing. Empty before the first step.
@@ -54,7 +54,7 @@ impl<'a> Files<'a> {
                         a href=(self.typed.export(ending, path, at)) download { (what) " (." (ending) ")" }
                     }
                     "."
-                    @if self.trace.is_none() { " " span.quiet { "Real nodes cannot go this path, so there is no trace for " code { "replicheck replay" } "." } }
+                    @if self.path_file.is_none() { " " span.quiet { "Real nodes cannot go this path, so there is no path file for " code { "replicheck replay" } "." } }
                     @if self.invariant.is_none() { " " span.quiet { "A test in Rust is available where the last step breaks an invariant." } }
                 }
             }
@@ -74,7 +74,7 @@ impl<'a> Files<'a> {
         match ending {
             "html" => Some(drawing::document(self.story, &self.title(), &[])),
             "svg" => Some(svg::document(self.story, &self.title())),
-            "json" => Some(serde_json::to_string_pretty(self.trace.as_ref()?).ok()? + "\n"),
+            "json" => Some(serde_json::to_string_pretty(self.path_file.as_ref()?).ok()? + "\n"),
             // The public API cannot build a choice with a seeded fault.
             "rs" if self.typed.bug.is_some_and(|of| of.choice().fault().is_some()) => None,
             "rs" => {
@@ -108,14 +108,14 @@ pub fn file(typed: &Typed, ending: &str, asked: &Asked) -> Result<Response, Prob
     Ok(([(CONTENT_TYPE, (*kind).to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response())
 }
 
-/// The steps as a trace on the model that `replay` uses.
-fn trace(typed: &Typed, story: &Story, invariant: Option<Invariant>) -> Option<Trace> {
+/// The steps as a path file on the model that `replay` uses.
+fn path_file(typed: &Typed, story: &Story, invariant: Option<Invariant>) -> Option<PathFile> {
     match typed.bug {
         Some(of) if !of.bug.no_replay.is_empty() => None,
-        Some(of) => Trace::retold(&of.experiment(), invariant, story),
+        Some(of) => PathFile::retold(&of.experiment(), invariant, story),
         None => {
             let program = commands(&typed.parse().ok()?);
-            Trace::of_story(typed.choice, program, invariant, story)
+            PathFile::of_story(typed.choice, program, invariant, story)
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::binlog::{Entry, Epoch, Log, Lsn};
 use crate::expiry::Policy;
 use crate::models::bounds::START;
 use crate::models::judged::InvariantSet;
-use crate::replication::handshake::{Hello, History, Place, Refusal, Resume, answer};
+use crate::replication::handshake::{Hello, History, Refusal, Resume, ResumePoint, answer};
 use crate::replication::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
 use crate::time::Millis;
 
@@ -133,7 +133,7 @@ impl HandshakeModel {
             expiry: hello.expiry.clone(),
             time: time_of(log, log.last()).unwrap_or(START),
         };
-        let place = |at| Place { checksum: self.checksum(log, at), next: time_of(log, at.next()) };
+        let place = |at| ResumePoint { checksum: self.checksum(log, at), next: time_of(log, at.next()) };
         answer(&history, &hello, place)
     }
 

@@ -317,7 +317,7 @@ impl Question<'_> {
         let mut next = state.clone();
         let words = match &state.applier.workers()[worker] {
             Worker::Idle => format!("takes {:?}", next.applier.take(worker)?.lsns),
-            Worker::Given(job) => format!("begins {:?}, marker {}", job.lsns, next.applier.begin(worker)?),
+            Worker::Taken(job) => format!("begins {:?}, marker {}", job.lsns, next.applier.begin(worker)?),
             Worker::Writing(job, marker) => {
                 next.write(&job.lsns, job.part.as_ref(), *marker);
                 next.applier.wrote(worker);

@@ -17,7 +17,7 @@ use crate::binlog::log::epoch_of_start;
 use crate::binlog::{Entry, Epoch, Log, Lsn, Payload, encode};
 use crate::command::Command;
 use crate::models::invariants::Invariant;
-use crate::replication::handshake::{Hello, History, Place, answer};
+use crate::replication::handshake::{Hello, History, ResumePoint, answer};
 use crate::time::Millis;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
@@ -296,7 +296,7 @@ impl Question {
             epochs: epochs(&replica.log),
             ..Hello::default()
         };
-        answer(&history, &hello, |at| Place { checksum: self.sum(&master.log, at), next: None }).is_ok()
+        answer(&history, &hello, |at| ResumePoint { checksum: self.sum(&master.log, at), next: None }).is_ok()
     }
 
     /// CRC32C of an entry's bytes, or of those of all entries of its epoch up to it.

@@ -17,7 +17,7 @@ use crate::binlog::{Entry, Lsn};
 use crate::effect::{Key, KeySet};
 use crate::invariant::{self, AtRest, State as Holds, Versions};
 use crate::models::invariants::Invariant;
-use crate::models::ordering::{Machine, Place, Programs};
+use crate::models::ordering::{Machine, ProgramIndex, Programs};
 use crate::ordering::{Job, Reads, Refused};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
@@ -114,7 +114,7 @@ struct State<O> {
     before: Vec<Rc<Held>>,
     /// The versions that readers have seen so far.
     saw: Versions,
-    place: Place,
+    place: ProgramIndex,
     /// The last entry of the log that the replica had when it started.
     log: Lsn,
     /// Readers are let in when everything up to this entry is published; 0: they are in.
@@ -239,8 +239,7 @@ impl<O: Machine> Plain<'_, O> {
         } else {
             self.longer(state)
         };
-        let refuses =
-            |place: &Place| matches!(self.admission(state, *place), Some(Err(refused)) if !refused.declared);
+        let refuses = |place: &ProgramIndex| matches!(self.admission(state, *place), Some(Err(refused)) if !refused.declared);
         AtRest {
             logged: self.length(state),
             admitted: state.applier.admitted(),
@@ -252,12 +251,12 @@ impl<O: Machine> Plain<'_, O> {
     }
 
     /// The programs with one more command.
-    fn longer(&self, state: &State<O>) -> Vec<Place> {
+    fn longer(&self, state: &State<O>) -> Vec<ProgramIndex> {
         self.question.programs.at(state.place).children.iter().flatten().copied().collect()
     }
 
     /// The result of admitting the next entry of the log of `place`; `None` while the strategy admits nothing.
-    fn admission(&self, state: &State<O>, place: Place) -> Option<Result<State<O>, Refused>> {
+    fn admission(&self, state: &State<O>, place: ProgramIndex) -> Option<Result<State<O>, Refused>> {
         if !state.applier.admits() {
             return None;
         }
@@ -306,7 +305,7 @@ impl<O: Machine> Plain<'_, O> {
                 assert!(!job.lsns.is_empty() && job.lsns.iter().all(is_admitted), "not a job: {job:?}");
                 format!("takes {}", in_words(job))
             }
-            Worker::Given(job) => {
+            Worker::Taken(job) => {
                 let marker = next.applier.begin(worker)?;
                 format!("begins to write {}, marker {marker}", in_words(job))
             }

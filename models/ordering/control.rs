@@ -100,7 +100,7 @@ impl<O: OrderingStrategy + Clone> Control<O> {
     pub fn work(&self) -> usize {
         let in_hand = self.applier.workers().iter().map(|worker| match worker {
             Worker::Idle => 0,
-            Worker::Given(job) => job.lsns.len(),
+            Worker::Taken(job) => job.lsns.len(),
             Worker::Writing(job, _) => 2 * job.lsns.len(),
             Worker::Written(job) => 3 * job.lsns.len(),
         });
@@ -175,7 +175,7 @@ impl<O: OrderingStrategy + Clone> Control<O> {
                 next.publish_latest();
                 Some((Move::Finish(number), next, None))
             }
-            Worker::Given(_) | Worker::Writing(..) => {
+            Worker::Taken(_) | Worker::Writing(..) => {
                 next.applier.begin(worker);
                 let Worker::Writing(job, marker) = &next.applier.workers()[worker] else { return None };
                 let task = Task { job: job.clone(), marker: Some(*marker) };

@@ -173,8 +173,8 @@ pub(super) fn holds<O: Machine>(
     let worker = |(place, worker): (usize, &Worker)| {
         let (state, label) = match worker {
             Worker::Idle => (Holding::Idle, String::new()),
-            Worker::Given(job) if may_write(place) => (Holding::Held, short(job)),
-            Worker::Given(job) => (Holding::Waits, short(job)),
+            Worker::Taken(job) if may_write(place) => (Holding::Held, short(job)),
+            Worker::Taken(job) => (Holding::Waits, short(job)),
             Worker::Writing(job, _) => (Holding::Held, short(job)),
             Worker::Written(job) => (Holding::Written, short(job)),
         };

@@ -17,13 +17,13 @@ use crate::time::Millis;
 use rustc_hash::FxHashMap;
 
 /// Place of a program in the tree; 0 is the empty program.
-pub type Place = u16;
+pub type ProgramIndex = u16;
 
 /// One program and its log.
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The program without its last command.
-    pub parent: Place,
+    pub parent: ProgramIndex,
     /// The last command; `None` for the empty program.
     pub command: Option<Command>,
     /// The last entry; `None` for the empty program.
@@ -33,13 +33,13 @@ pub struct Program {
     /// The error in the log; `None` if it holds the master's writes in their order.
     pub wrong: Option<WrongLog>,
     /// The places of the program's beginnings with 0, 1, 2, … entries; the last one is its own place.
-    pub prefixes: Vec<Place>,
+    pub prefixes: Vec<ProgramIndex>,
     /// The master's store after the whole log.
     pub dump: Dump,
     /// The versions of the keys after the whole log.
     pub versions: Versions,
     /// The programs with one command more, indexed by that command's number in the alphabet.
-    pub children: Vec<Option<Place>>,
+    pub children: Vec<Option<ProgramIndex>>,
 }
 
 /// A place in a log that went wrong.
@@ -66,7 +66,7 @@ pub struct Programs {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProgramsError {
     /// There are too many programs to number.
-    #[error("more than {max} programs: use fewer commands or a shorter length", max = Place::MAX)]
+    #[error("more than {max} programs: use fewer commands or a shorter length", max = ProgramIndex::MAX)]
     TooMany,
     /// The store failed, which the store in memory does not.
     #[error(transparent)]
@@ -186,28 +186,28 @@ impl Programs {
     }
 
     /// The program at a place.
-    pub fn at(&self, place: Place) -> &Program {
+    pub fn at(&self, place: ProgramIndex) -> &Program {
         &self.programs[usize::from(place)]
     }
 
     /// The entry with that LSN in the log of a place. Panics: if the log has no such entry.
-    pub fn entry(&self, place: Place, lsn: Lsn) -> &(Entry, Admission<'static>) {
+    pub fn entry(&self, place: ProgramIndex, lsn: Lsn) -> &(Entry, Admission<'static>) {
         self.at(self.prefix(place, lsn)).entry.as_ref().expect("only the empty program has no entry")
     }
 
     /// The commands of the program at a place, in order.
-    pub fn commands(&self, place: Place) -> impl Iterator<Item = &Command> {
+    pub fn commands(&self, place: ProgramIndex) -> impl Iterator<Item = &Command> {
         self.at(place).prefixes.iter().filter_map(|&prefix| self.at(prefix).command.as_ref())
     }
 
     /// The place of a program's beginning that has `length` entries. Panics: if the program has fewer.
-    pub fn prefix(&self, place: Place, length: Lsn) -> Place {
+    pub fn prefix(&self, place: ProgramIndex, length: Lsn) -> ProgramIndex {
         let length = usize::try_from(length.0).expect("an lsn of a short log");
         self.at(place).prefixes[length]
     }
 
     /// The LSN of the last entry of a program.
-    pub fn length(&self, place: Place) -> Lsn {
+    pub fn length(&self, place: ProgramIndex) -> Lsn {
         Lsn(self.at(place).prefixes.len() as u64 - 1)
     }
 
@@ -259,7 +259,7 @@ impl Programs {
         });
         let Some(entry) = appended else { return Ok(false) };
         let parent = &self.programs[at];
-        let place = Place::try_from(self.programs.len()).map_err(|_| ProgramsError::TooMany)?;
+        let place = ProgramIndex::try_from(self.programs.len()).map_err(|_| ProgramsError::TooMany)?;
         let mut versions = parent.versions.clone();
         versions.write(&entry.keys(), entry.lsn);
         let next_number = u32::try_from(self.numbers.len()).map_err(|_| ProgramsError::TooMany)? + 1;
@@ -267,7 +267,7 @@ impl Programs {
         let program = Program {
             entry_number,
             wrong: None,
-            parent: Place::try_from(at).map_err(|_| ProgramsError::TooMany)?,
+            parent: ProgramIndex::try_from(at).map_err(|_| ProgramsError::TooMany)?,
             command: Some(command.clone()),
             prefixes: parent.prefixes.iter().copied().chain([place]).collect(),
             dump: dump(master.store())?,

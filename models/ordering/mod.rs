@@ -69,7 +69,7 @@ pub use alike::alike_in_words;
 pub use checks::{INVARIANTS, reader_looks, with_convergence, with_progress};
 pub use control::{Control, Fault, Task, started};
 pub use data::Data;
-pub use log::{Place, Program, Programs, ProgramsError, WrongLog};
+pub use log::{Program, ProgramIndex, Programs, ProgramsError, WrongLog};
 pub use model::{Admitted, OrderingModel, Position, Setup, State};
 pub use once::Once;
 pub use routes::Routes;

@@ -7,7 +7,7 @@ use super::checks::{
 };
 use super::control::{Control, Fault, Task};
 use super::data::Data;
-use super::log::{Place, Programs};
+use super::log::{ProgramIndex, Programs};
 use super::routes::Routes;
 use crate::binlog::{Entry, Lsn};
 use crate::invariant::{self, State as Holds, Versions};
@@ -76,7 +76,7 @@ pub struct State {
     /// Number of the versions that readers have seen so far.
     pub seen: u32,
     /// The program so far.
-    pub place: Place,
+    pub place: ProgramIndex,
     /// Crashes that may still happen.
     pub crashes_left: u8,
     /// The invariants that the last step broke.
@@ -130,10 +130,10 @@ pub struct OrderingModel<O> {
     pub(super) tasks: Interner<Task>,
     admissions: Memo<(u32, u32), Admitted>,
     runs: Interner<Vec<u32>>,
-    run_of: Memo<(Place, u32), u32>,
+    run_of: Memo<(ProgramIndex, u32), u32>,
     writes: Memo<(u32, u32, u32, bool), (u32, bool)>,
-    checks: Memo<(Place, u32, u32), (InvariantSet, InvariantSet)>,
-    converged: Memo<(Place, u32), bool>,
+    checks: Memo<(ProgramIndex, u32, u32), (InvariantSet, InvariantSet)>,
+    converged: Memo<(ProgramIndex, u32), bool>,
     witnesses: Witnesses,
 }
 
@@ -201,7 +201,7 @@ impl<O: Machine> OrderingModel<O> {
     }
 
     /// The result of admitting the entry that follows the last admitted one.
-    pub(super) fn admission(&self, control: u32, place: Place) -> Admitted {
+    pub(super) fn admission(&self, control: u32, place: ProgramIndex) -> Admitted {
         let lsn = self.control(control).admitted.next();
         let prefix = self.setup.programs.at(self.setup.programs.prefix(place, lsn));
         self.admissions.get((control, prefix.entry_number), || {
@@ -214,7 +214,7 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    pub(super) fn admitted(&self, control: u32, place: Place) -> Option<u32> {
+    pub(super) fn admitted(&self, control: u32, place: ProgramIndex) -> Option<u32> {
         match self.admission(control, place) {
             Admitted::Next(control) => Some(control),
             Admitted::Waits | Admitted::Refused(_) => None,
@@ -301,7 +301,7 @@ impl<O: Machine> OrderingModel<O> {
         moves.iter().map(|(step, _, _)| *step)
     }
 
-    fn has_converged(&self, place: Place, data: u32) -> bool {
+    fn has_converged(&self, place: ProgramIndex, data: u32) -> bool {
         self.converged.get((place, data), || {
             let program = self.setup.programs.at(place);
             if program.wrong.as_ref().is_some_and(|wrong| wrong.is_behind) {
@@ -316,7 +316,7 @@ impl<O: Machine> OrderingModel<O> {
 
     /// The invariants that a reader which has seen the versions `seen` breaks by seeing `data`, and those that this look
     /// puts to the test.
-    fn look(&self, place: Place, seen: u32, data: u32) -> (InvariantSet, InvariantSet) {
+    fn look(&self, place: ProgramIndex, seen: u32, data: u32) -> (InvariantSet, InvariantSet) {
         self.checks.get((place, seen, data), || {
             let programs = &self.setup.programs;
             let prefixes = programs.at(place).prefixes.iter().map(|&at| programs.at(at));

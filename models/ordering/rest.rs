@@ -1,7 +1,7 @@
 //! Rest — whether a replica has no step left, what it then still owes, and how far along a state is.
 
 use super::Machine;
-use super::log::Place;
+use super::log::ProgramIndex;
 use super::model::{Admitted, OrderingModel, State};
 use crate::binlog::Lsn;
 use crate::invariant::AtRest;
@@ -30,7 +30,7 @@ impl<O: Machine> OrderingModel<O> {
 
     /// The place of the first next command whose entry the strategy refuses, and the refusal; `None` if there is none.
     /// Pairs of a choice and a program that are declared undefined are left out.
-    pub(super) fn refused(&self, state: &State) -> Option<(Place, Refused)> {
+    pub(super) fn refused(&self, state: &State) -> Option<(ProgramIndex, Refused)> {
         let programs = &self.setup.programs;
         if self.control(state.control).admitted < programs.length(state.place) {
             return match self.admission(state.control, state.place) {

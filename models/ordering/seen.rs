@@ -12,7 +12,7 @@ impl<O: Machine> OrderingModel<O> {
     pub(super) fn note_route(&self, state: &State, step: Move, after: u32) {
         let (Some(routes), Move::Take(worker)) = (&self.setup.routes, step) else { return };
         let workers = self.controls.value(after).applier.workers();
-        if let Some(Worker::Given(job)) = workers.get(usize::from(worker)) {
+        if let Some(Worker::Taken(job)) = workers.get(usize::from(worker)) {
             for &lsn in job.lsns.iter().filter(|&&lsn| lsn <= self.setup.programs.length(state.place)) {
                 routes.note(&self.setup.programs.entry(state.place, lsn).1.keys, worker);
             }
@@ -22,7 +22,7 @@ impl<O: Machine> OrderingModel<O> {
     /// The job that a worker has taken and not written yet.
     pub fn in_hand(&self, state: &State, worker: u8) -> Option<&Job> {
         match self.controls.value(state.control).applier.workers().get(usize::from(worker))? {
-            Worker::Given(job) | Worker::Writing(job, _) => Some(job),
+            Worker::Taken(job) | Worker::Writing(job, _) => Some(job),
             Worker::Idle | Worker::Written(_) => None,
         }
     }
@@ -31,7 +31,7 @@ impl<O: Machine> OrderingModel<O> {
     pub fn unfinished(&self, state: &State, worker: u8) -> Option<&Job> {
         match self.controls.value(state.control).applier.workers().get(usize::from(worker))? {
             Worker::Written(job) => Some(job),
-            Worker::Idle | Worker::Given(_) | Worker::Writing(..) => None,
+            Worker::Idle | Worker::Taken(_) | Worker::Writing(..) => None,
         }
     }
 

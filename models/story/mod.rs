@@ -1,7 +1,7 @@
 //! Story — a path through a model, step by step, as data; its words are made where they are printed. Pure.
 //!
 //! ```text
-//! model and path ──▶ Story: steps of deeds ──▶ words (who, what, conclusion)   timeline, pages, JSON, traces
+//! model and path ──▶ Story: steps of deeds ──▶ words (who, what, conclusion)   timeline, pages, JSON, path files
 //!                                         └──▶ what two choices have in common, lifetimes, verdicts
 //! ```
 

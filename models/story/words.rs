@@ -1,6 +1,6 @@
 //! Words — who acts and what is done → a sentence. Pure.
 //!
-//! The only place where the words of a step are made. They go to people: drawings, tables, JSON, the `steps` of a trace.
+//! The only place where the words of a step are made. They go to people: drawings, tables, JSON, the `steps` of a path file.
 
 use super::deed::{Actor, Deed, Entrance, Logged, Work};
 use super::drawn::Lane;

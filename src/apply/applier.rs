@@ -25,7 +25,7 @@ pub enum Worker {
     #[default]
     Idle,
     /// It has a job that it has not begun to write.
-    Given(Job),
+    Taken(Job),
     /// It is writing a job as one batch with this marker in it.
     Writing(Job, Lsn),
     /// It has written a job, and the strategy does not know it yet.
@@ -37,7 +37,7 @@ impl Worker {
     pub fn job(&self) -> Option<&Job> {
         match self {
             Worker::Idle => None,
-            Worker::Given(job) | Worker::Writing(job, _) | Worker::Written(job) => Some(job),
+            Worker::Taken(job) | Worker::Writing(job, _) | Worker::Written(job) => Some(job),
         }
     }
 }
@@ -128,19 +128,19 @@ impl<O: OrderingStrategy> Applier<O> {
         if self.workers[worker] != Worker::Idle {
             return None;
         }
-        self.workers[worker] = Worker::Given(self.ordering.take(worker)?);
+        self.workers[worker] = Worker::Taken(self.ordering.take(worker)?);
         self.workers[worker].job()
     }
 
     /// Whether `worker` has a job that the strategy lets it write now. Panics: there is no such worker.
     pub fn may_begin(&self, worker: usize) -> bool {
-        matches!(&self.workers[worker], Worker::Given(job) if self.ordering.may_write(job))
+        matches!(&self.workers[worker], Worker::Taken(job) if self.ordering.may_write(job))
     }
 
     /// Lets `worker` begin to write its job. Returns the marker of its batch; `None`: it has no job that may be
     /// written now. Panics: there is no such worker.
     pub fn begin(&mut self, worker: usize) -> Option<Lsn> {
-        let Worker::Given(job) = &self.workers[worker] else { return None };
+        let Worker::Taken(job) = &self.workers[worker] else { return None };
         if !self.ordering.may_write(job) {
             return None;
         }
@@ -149,7 +149,7 @@ impl<O: OrderingStrategy> Applier<O> {
         let marker = self.watermark.with(if completes { job.lsns.as_slice() } else { &[] });
         debug_assert!(invariant::marker_in_reach(self.watermark(), marker, self.admitted), "marker {marker}");
         self.change(worker, |before| match before {
-            Worker::Given(job) => Worker::Writing(job, marker),
+            Worker::Taken(job) => Worker::Writing(job, marker),
             other => other,
         });
         Some(marker)

@@ -49,7 +49,7 @@ pub struct Args {
     /// Write the verdicts as JSON to this file; - is standard output (the tables then go to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
-    /// Write each shortest counterexample into this folder: a page, a drawing, a test in Rust, a trace
+    /// Write each shortest counterexample into this folder: a page, a drawing, a test in Rust, a path file
     #[arg(long, value_name = "DIR")]
     export: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use replicheck::client::ClientError;
 use replicheck::command::line::LineError;
-use replicheck::engine::{Address, Engine, GivenError, Settings, StartError};
+use replicheck::engine::{Address, Engine, Settings, StartError, ViewError};
 use replicheck::server::{Config, Server};
 use replicheck::store::StoreError;
 use std::fmt::Display;
@@ -31,7 +31,7 @@ pub enum RunError {
     Store(#[from] StoreError),
     /// A node gives its readers nothing.
     #[error(transparent)]
-    Given(#[from] GivenError),
+    View(#[from] ViewError),
     /// A node does not answer its client.
     #[error(transparent)]
     Client(#[from] ClientError),

@@ -7,7 +7,7 @@ use replicheck::compression::CompressionMethod;
 use replicheck::engine::{Address, DESCRIPTORS_RESERVED, Engine, Port, Settings};
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
-use replicheck::server::{Config, Ended, Node, Server, descriptors};
+use replicheck::server::{Backend, Config, Ended, Server, descriptors};
 use replicheck::trace::Trace;
 use std::io::Write;
 use std::net::{IpAddr, ToSocketAddrs};

@@ -225,6 +225,16 @@ impl Command {
         }
     }
 
+    /// Whether it is a write whose reply takes some bytes only, whatever is stored and given.
+    pub fn reply_is_short(&self) -> bool {
+        let returns_value = match self.name() {
+            "getset" | "getdel" | "getex" => true,
+            "set" => self.argv.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"get")),
+            _ => false,
+        };
+        self.is_write() && !returns_value
+    }
+
     /// Length in bytes of the string that the command creates because of a number, not because of a long argument:
     /// SETRANGE's offset plus its part. 0: any other command, or a SETRANGE that is refused or changes nothing.
     pub fn length_asked_for(&self) -> usize {
@@ -302,4 +312,70 @@ fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {
         shown.push_str(&format!("'{}' ", cut(&argument[..argument.len().min(room)])));
     }
     CommandError::err(format_args!("unknown command '{}', with args beginning with: {shown}", cut(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::Fixture;
+    use super::*;
+
+    const LARGE: usize = 100_000;
+
+    /// A line for each command that writes, and for SET's option, on a large string `s` and a hash `h` with a large field.
+    const WRITES: &[&str] = &[
+        "APPEND s v",
+        "SETRANGE s 0 v",
+        "INCR n",
+        "INCRBY n 1",
+        "DECR n",
+        "DECRBY n 1",
+        "INCRBYFLOAT n 1",
+        "SET s v",
+        "SET s v EX 10",
+        "SET s v GET",
+        "SETNX s v",
+        "SETEX s 10 v",
+        "PSETEX s 10 v",
+        "GETSET s v",
+        "GETEX s",
+        "GETDEL s",
+        "MSET s v",
+        "MSETNX s v",
+        "RENAME s t",
+        "RENAMENX s t",
+        "COPY s t",
+        "DEL s",
+        "UNLINK s",
+        "FLUSHDB",
+        "FLUSHALL",
+        "PERSIST s",
+        "EXPIRE s 10",
+        "PEXPIRE s 10",
+        "EXPIREAT s 10",
+        "PEXPIREAT s 10",
+        "HSET h f v",
+        "HMSET h f v",
+        "HSETNX h f v",
+        "HDEL h f",
+        "HINCRBY h n 1",
+        "HINCRBYFLOAT h n 1",
+    ];
+
+    #[test]
+    fn reply_is_short_for_the_writes_that_return_no_value() {
+        for spec in table().filter(|spec| matches!(spec.kind, Kind::Write | Kind::Deadline | Kind::Flush)) {
+            let name = spec.name.to_uppercase();
+            assert!(WRITES.iter().any(|line| line.split(' ').next() == Some(&name)), "a line for {name}");
+        }
+        let value = "v".repeat(LARGE);
+        for text in WRITES {
+            let mut fixture = Fixture::new();
+            fixture.run(&format!("SET s {value}"));
+            fixture.run(&format!("HSET h f {value}"));
+            let argv = text.split(' ').map(|word| word.as_bytes().to_vec()).collect();
+            let is_short = Command::parse(0, argv).expect("a command").reply_is_short();
+            let reply = format!("{:?}", fixture.run(text));
+            assert_eq!(is_short, reply.len() < 100, "{text}: {} bytes", reply.len());
+        }
+    }
 }

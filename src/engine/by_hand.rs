@@ -4,7 +4,7 @@
 //! [`Clock::ByHand`](super::Clock) and [`Schedule::Gated`](crate::apply::pool::Schedule) each of these steps happens only
 //! when it is requested here. A call runs the same code as the node's own threads.
 
-use super::Place;
+use super::SharedFiles;
 use super::node::{Engine, Role};
 use super::writer::Request;
 use crate::effect::Key;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 /// The state and the instant that a node's readers are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub struct ReaderView {
     /// Everything that is stored, dead keys included.
     pub stored: Dump,
     /// The instant by which readers judge what is dead.
@@ -26,7 +26,7 @@ pub struct Given {
 /// Why readers are given nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum GivenError {
+pub enum ViewError {
     /// The store cannot be read: the node stops.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -38,19 +38,19 @@ pub enum GivenError {
     Stopped,
 }
 
-impl<F: Place> Engine<F> {
-    /// The state and the instant that readers are given now. Errors: see [`GivenError`].
-    pub fn given(&self) -> Result<Given, GivenError> {
+impl<F: SharedFiles> Engine<F> {
+    /// The state and the instant that readers are given now. Errors: see [`ViewError`].
+    pub fn given(&self) -> Result<ReaderView, ViewError> {
         match self.role() {
             Role::Master(shared) => {
                 let sight = shared.publication.read(shared.clock.moment());
-                Ok(Given { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
+                Ok(ReaderView { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
             }
             Role::Replica(shared) => {
-                let sight = shared.applied.sight().ok_or(GivenError::Compacted)?;
-                Ok(Given { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
+                let sight = shared.applied.sight().ok_or(ViewError::Compacted)?;
+                Ok(ReaderView { stored: dump(&*sight.snapshot)?, judged_at: sight.clock })
             }
-            Role::None => Err(GivenError::Stopped),
+            Role::None => Err(ViewError::Stopped),
         }
     }
 

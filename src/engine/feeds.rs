@@ -1,7 +1,7 @@
 //! Feeds — a master's side of the links to its replicas, with a thread for each replica. Does I/O: threads, through
 //! `replication::feed`.
 
-use super::Place;
+use super::SharedFiles;
 use super::following;
 use super::master::MasterState;
 use super::node::Role;
@@ -59,7 +59,7 @@ impl Feeds {
 }
 
 /// Answers a replica's hello, and feeds the replica on a new thread. `seat` is dropped when the socket is closed.
-pub fn take<F: Place>(
+pub fn take<F: SharedFiles>(
     role: Role<F>,
     argv: Vec<Vec<u8>>,
     socket: TcpStream,
@@ -103,10 +103,12 @@ fn accept<F: Files>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<(Hello,
     let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch, expiry, time };
     let mut unread = None;
     let place = |at: Lsn| match shared.log.around(at) {
-        Ok(around) => handshake::Place { checksum: around.running, next: around.next.filter(|_| at < last) },
+        Ok(around) => {
+            handshake::ResumePoint { checksum: around.running, next: around.next.filter(|_| at < last) }
+        }
         Err(error) => {
             unread = Some(format!("TRYAGAIN the log around lsn {at} cannot be read: {error}"));
-            handshake::Place::default()
+            handshake::ResumePoint::default()
         }
     };
     let answered = handshake::answer(&history, &hello, place).map_err(|refusal| refusal.to_string());
@@ -131,7 +133,7 @@ fn refuse(mut socket: TcpStream, text: &str) {
     let _ = socket.write_all(format!("-{text}\r\n").as_bytes());
 }
 
-fn run<F: Place>(shared: &MasterState<F>, accepted: Accepted, hello: &Hello) {
+fn run<F: SharedFiles>(shared: &MasterState<F>, accepted: Accepted, hello: &Hello) {
     let id = fastrand::u64(..);
     let addr = accepted.socket.peer_addr().ok();
     let at = Lsn(accepted.resume.from.0.saturating_sub(1));
@@ -167,7 +169,7 @@ fn note_needed<F: Files>(shared: &MasterState<F>) {
 /// The master's log, as the feeds read it.
 struct Log<'a, F: Files>(&'a MasterState<F>);
 
-impl<F: Place> Source for Log<'_, F> {
+impl<F: SharedFiles> Source for Log<'_, F> {
     type Position = Cursor;
 
     fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail> {

@@ -15,7 +15,7 @@ use super::read::{self, Cost};
 use super::replica::{Applied, DISK_PAUSE};
 use super::settings::{Machine, Port};
 use super::ticker::Ticker;
-use super::{Address, Clock, Failure, Place, Settings, StartError};
+use super::{Address, Clock, Failure, Settings, SharedFiles, StartError};
 use crate::apply::pool::{Limits, Pool, Stopped};
 use crate::apply::{self, Applier};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
@@ -72,7 +72,7 @@ pub struct Following<F: Files> {
     packer: Packer,
 }
 
-impl<F: Place> Following<F> {
+impl<F: SharedFiles> Following<F> {
     /// Starts a replica of `master` on an open folder. `disconnect` is notified when all clients have to be disconnected.
     /// Errors: the disk's; a thread cannot be started.
     pub fn start(
@@ -307,7 +307,7 @@ fn failed(error: impl std::fmt::Display) -> FollowerError {
     FollowerError(error.to_string())
 }
 
-impl<F: Place> Follower for Sink<F> {
+impl<F: SharedFiles> Follower for Sink<F> {
     fn hello(&self) -> Hello {
         let log = self.shared.log.state();
         // If the store cannot be read, its next write stops the node. Until then this value makes every master refuse the

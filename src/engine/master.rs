@@ -16,7 +16,7 @@ use super::packer::Packer;
 use super::tail::SharedTail;
 use super::ticker::{self, Ticker};
 use super::writer::{Answer, Request, Writer};
-use super::{Clock, Failure, Place, Settings};
+use super::{Clock, Failure, Settings, SharedFiles};
 use crate::apply;
 use crate::binlog::log::epoch_of_start;
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
@@ -73,7 +73,7 @@ pub struct Master<F: Files> {
     packer: Packer,
 }
 
-impl<F: Place> Master<F> {
+impl<F: SharedFiles> Master<F> {
     /// Starts a master on an open folder, in a new epoch. `promoted_at`: the former master's time, as this node counted it
     /// while it was a replica, with the reading of the elapsed clock; `None`: log time continues from the folder's pair.
     /// Errors: the disk's; the store's; a thread cannot be started.

@@ -34,7 +34,7 @@ mod tail;
 mod ticker;
 mod writer;
 
-pub use by_hand::{Given, GivenError};
+pub use by_hand::{ReaderView, ViewError};
 pub use clock::{Ahead, Clock, HandClock};
 pub use identity::IdentityError;
 pub use node::Engine;
@@ -75,9 +75,9 @@ pub enum StartError {
 }
 
 /// The files of a folder, in a form that the threads of a node can share.
-pub trait Place: Files<File: Send + Sync> + Clone + Send + Sync + 'static {}
+pub trait SharedFiles: Files<File: Send + Sync> + Clone + Send + Sync + 'static {}
 
-impl<F: Files<File: Send + Sync> + Clone + Send + Sync + 'static> Place for F {}
+impl<F: Files<File: Send + Sync> + Clone + Send + Sync + 'static> SharedFiles for F {}
 
 /// The address of a master.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,18 +1,18 @@
 //! Node — the engine as the server calls it, whether it is a master or a replica at the moment.
 
-use super::by_hand::GivenError;
+use super::by_hand::ViewError;
 use super::facts::facts;
 use super::following::{self, Following};
 use super::master::{self, Master};
 use super::open::{self, Folders, OpenError};
 use super::reads;
-use super::{Address, Failure, Place, Settings, StartError};
+use super::{Address, Failure, Settings, SharedFiles, StartError};
 use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
 use crate::client::served::{self, Served};
 use crate::command::Command;
 use crate::server::room::{Replies, Room};
-use crate::server::{Facts, Node, Refused, Seat};
+use crate::server::{Backend, Facts, Refused, Seat};
 use crate::store::Dump;
 use crate::store::rocksdb::RocksStore;
 use crate::sync::atomic::Ordering;
@@ -74,7 +74,7 @@ impl Engine {
     }
 }
 
-impl<F: Place> Engine<F> {
+impl<F: SharedFiles> Engine<F> {
     /// Like [`Engine::start`], with the files in `folders`.
     pub fn start_on(
         folders: Folders<F>,
@@ -108,7 +108,7 @@ impl<F: Place> Engine<F> {
 
     /// Everything that is stored, as readers see it now, dead keys included. Cost: O(records). Errors: as of
     /// [`Engine::given`].
-    pub fn dump(&self) -> Result<Dump, GivenError> {
+    pub fn dump(&self) -> Result<Dump, ViewError> {
         self.given().map(|given| given.stored)
     }
 
@@ -178,7 +178,7 @@ impl<F: Place> Engine<F> {
     }
 }
 
-impl<F: Place> Running<F> {
+impl<F: SharedFiles> Running<F> {
     fn start(
         settings: &Settings,
         folders: Folders<F>,
@@ -225,7 +225,7 @@ fn stopped() -> Refused {
     Refused("ERR the node is stopped or is changing its role".to_owned())
 }
 
-impl<F: Place> Node for Engine<F> {
+impl<F: SharedFiles> Backend for Engine<F> {
     async fn answer(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         match self.role() {
             Role::Master(shared) if commands.iter().any(Command::is_write) => {

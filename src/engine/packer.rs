@@ -3,7 +3,7 @@
 //!
 //! The ticker cannot do this: to pack a segment takes longer than a heartbeat may be delayed.
 
-use super::Place;
+use super::SharedFiles;
 use super::log::SharedLog;
 use crate::binlog::{Files, SegmentError};
 use crate::compression::CompressionMethod;
@@ -23,7 +23,7 @@ pub struct Packer(Option<(Stop, thread::JoinHandle<()>)>);
 impl Packer {
     /// Starts to pack closed segments of `log`, the oldest first. With the codec `none` there is no thread. Errors: the
     /// thread cannot be started.
-    pub fn start<F: Place>(log: Arc<SharedLog<F>>, codec: CompressionMethod) -> io::Result<Packer> {
+    pub fn start<F: SharedFiles>(log: Arc<SharedLog<F>>, codec: CompressionMethod) -> io::Result<Packer> {
         if codec == CompressionMethod::None {
             return Ok(Packer(None));
         }

@@ -8,7 +8,7 @@
 
 use super::read::Cost;
 use crate::command::{Command, Reply};
-use crate::server::room::{Replies, Room};
+use crate::server::room::{Replies, Room, Size};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -35,7 +35,7 @@ pub async fn answer(
         let small = Arc::clone(&read);
         let run = move |mut replies: Replies, mut commands: Vec<Command>| {
             let before = replies.count();
-            let is_done = replies.fill_until(&commands, |command| small(command, Cost::Small));
+            let is_done = replies.fill_until(&commands, Size::Small, |command| small(command, Cost::Small));
             commands.drain(..replies.count() - before);
             (replies, commands, is_done)
         };

@@ -4,7 +4,7 @@ use super::following;
 use super::identity::{Identity, IdentityError};
 use super::master::MasterState;
 use super::writer::Request;
-use super::{Clock, Place};
+use super::{Clock, SharedFiles};
 use crate::binlog::Files;
 use crate::node::{MasterClock, Pair};
 use crate::sync::{Arc, thread};
@@ -69,7 +69,7 @@ pub struct Ticker<F> {
     thread: thread::JoinHandle<(Identity, F)>,
 }
 
-impl<F: Place> Ticker<F> {
+impl<F: SharedFiles> Ticker<F> {
     /// Starts the ticker of a master: heartbeats, removal of dead keys, fsync, the ceiling. Errors: the thread's.
     pub fn of_master(shared: Arc<MasterState<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
         let mut duties = MasterDuties { shared, files, identity, swept: Vec::new(), steps: 0 };

@@ -25,7 +25,7 @@ use crate::node::Master;
 use crate::publication::MasterPublication;
 use crate::queue::Queue;
 use crate::replication::Tail;
-use crate::server::room::{Replies, Room};
+use crate::server::room::{Replies, Room, Size};
 use crate::store::overlay::Overlay;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
@@ -220,7 +220,8 @@ impl<F: Files> Writer<F> {
                 Request::Run { commands, room, .. } => {
                     let answers = answers.insert(room.replies(commands.len()));
                     for command in commands {
-                        if !answers.has_room() {
+                        let size = if command.reply_is_short() { Size::Small } else { Size::Any };
+                        if !answers.has_room(size) {
                             break;
                         }
                         let random = fastrand::u64(..);

@@ -216,7 +216,7 @@ pub struct History {
 
 /// The entries of a master's log around the place at which a replica resumes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct ResumePoint {
     /// CRC32C over the checksums of the entries of one epoch, through the replica's last entry; `None`: the master does not
     /// have that entry, or the checksum is unknown.
     pub checksum: Option<u32>,
@@ -349,7 +349,11 @@ pub enum Refusal {
 ///
 /// It is also correct for a master that began a new epoch and has no entry of it yet: the fork is never greater than its
 /// last LSN.
-pub fn answer(history: &History, hello: &Hello, place: impl FnOnce(Lsn) -> Place) -> Result<Resume, Refusal> {
+pub fn answer(
+    history: &History,
+    hello: &Hello,
+    place: impl FnOnce(Lsn) -> ResumePoint,
+) -> Result<Resume, Refusal> {
     let &History { first, last, epoch, .. } = history;
     if hello.expiry != history.expiry {
         return Err(Refusal::Expiry { theirs: hello.expiry.clone(), ours: history.expiry.clone() });

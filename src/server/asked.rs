@@ -5,11 +5,11 @@ use super::clients::locked;
 use super::connection::{Connection, End};
 use super::info::{self, Sources};
 use super::session::Ask;
-use super::{Config, Ended, Node, config, descriptors};
+use super::{Backend, Config, Ended, config, descriptors};
 use crate::command::Reply;
 use std::sync::Arc;
 
-impl<N: Node> Connection<N> {
+impl<N: Backend> Connection<N> {
     /// Answers a request that the server itself handles. `Err` means that the connection ends, with a last reply if there
     /// is one.
     pub(super) async fn answer(&mut self, ask: Ask) -> Result<Option<Reply>, (Option<Reply>, End)> {

@@ -11,11 +11,17 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 /// The most replicas at a time. Each takes a thread, a socket and an open file of the log.
 pub const REPLICAS_MAX: u64 = 64;
+
+/// The time for which the replies of all clients may exceed their limit before clients are disconnected. Meanwhile only small
+/// replies are made. Clients that read have time to do so, and a crowd that reconnects does not occupy the processor.
+const EVICTION_DELAY: Duration = Duration::from_millis(100);
+/// An eviction also frees this part of the limit, so that those who wait can go on.
+const EVICTION_SHARE: usize = 16;
 
 /// A replica's place among the connections. It is counted until this is dropped.
 #[derive(Debug)]
@@ -237,10 +243,20 @@ impl Clients {
         (named.len(), named.iter().any(|client| client.id == me))
     }
 
-    /// Disconnects the clients that hold the most memory, until the others together are within the limit. CLIENT NO-EVICT
-    /// has no effect here: there are no passwords, so any client may send it.
-    pub(super) fn evict(&self) {
-        let Some(limit) = self.memory.limit() else { return };
+    /// Evicts clients whenever their replies have exceeded the limit for [`EVICTION_DELAY`]. It never completes.
+    pub(super) async fn evict_when_over(&self) {
+        loop {
+            self.memory.over().await;
+            tokio::time::sleep(EVICTION_DELAY).await;
+            if let Some(limit) = self.memory.limit().filter(|limit| self.memory.held() > *limit) {
+                self.evict(limit - limit / EVICTION_SHARE);
+            }
+        }
+    }
+
+    /// Disconnects the clients that hold the most memory, until the others together hold at most `limit` bytes. CLIENT
+    /// NO-EVICT has no effect here: there are no passwords, so any client may send it.
+    fn evict(&self, limit: usize) {
         let connected = locked(&self.connected);
         let staying = connected.values().filter(|client| !client.is_evicted());
         let mut by_held: Vec<(usize, &Arc<Client>)> =

@@ -3,7 +3,7 @@
 //! A run takes the requests that have arrived, up to a bound, so that no client occupies a worker thread for long. The node
 //! answers a run in pieces: while more than a bound of bytes waits for the client to read it, no further reply is made and
 //! nothing is read. A client beyond its output limit is disconnected. If the replies of all clients together exceed their
-//! limit, the clients that hold the most are disconnected.
+//! limit, only small replies are made, and the clients that hold the most are disconnected.
 
 use super::clients::{Client, Last, Seat};
 use super::output::Output;
@@ -11,7 +11,7 @@ use super::reply::Protocol;
 use super::request::{ProtocolError, Requests};
 use super::room::Replies;
 use super::session::{self, Session, Step};
-use super::{Config, Ended, Node, ServerState};
+use super::{Backend, Config, Ended, ServerState};
 use crate::command::{Command, Reply};
 use std::io;
 use std::mem::MaybeUninit;
@@ -105,7 +105,7 @@ pub(super) struct Connection<N> {
 /// A command for the node, with the protocol that frames its reply; `None`: the reply is not sent.
 type Queued = (Command, Option<Protocol>);
 
-impl<N: Node> Connection<N> {
+impl<N: Backend> Connection<N> {
     pub(super) fn new(shared: Arc<ServerState<N>>, socket: TcpStream, client: Arc<Client>) -> Connection<N> {
         let (config, ended) = (shared.config(), shared.ended.subscribe());
         let (session, requests) = (Session::new(client.id), Requests::new(config.limits));
@@ -221,29 +221,35 @@ impl<N: Node> Connection<N> {
         Ok(())
     }
 
-    /// Waits until another reply may be made: the bytes that wait for this client are within their bound, and the memory of
-    /// all clients' replies is within its limit.
+    /// Waits until another small reply may be made: the bytes that wait for this client are within their bound, and the
+    /// memory of all clients' replies is within its limit.
     async fn make_room(&mut self) -> Result<(), End> {
-        while self.output.waiting() >= OUTPUT_SENT_BYTES_MIN || self.client.room.is_over() {
+        while self.output.waiting() >= OUTPUT_SENT_BYTES_MIN || self.client.room.is_full() {
             self.send()?;
             self.check()?;
             if self.output.waiting() >= OUTPUT_PAUSE_BYTES {
                 self.note();
                 self.config = self.shared.config();
                 self.wait(false).await?;
-            } else if self.client.room.is_over() {
-                // The clients that hold the most are being disconnected, which frees memory.
-                tokio::select! {
-                    biased;
-                    () = self.client.killed.notified() => return Err(killed(&self.client)),
-                    _ = self.ended.wait_for(Option::is_some) => return Err(End::Server),
-                    () = self.client.room.freed() => {}
-                }
+            } else if self.client.room.is_full() {
+                let client = Arc::clone(&self.client);
+                self.unless_ended(client.room.freed_for_small()).await?;
             } else {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// Waits for `event`, which comes once the clients that hold the most are disconnected. Errors: this client is one of
+    /// them, was killed, or the server ends.
+    async fn unless_ended<T>(&mut self, event: impl Future<Output = T>) -> Result<T, End> {
+        tokio::select! {
+            biased;
+            () = self.client.killed.notified() => Err(killed(&self.client)),
+            _ = self.ended.wait_for(Option::is_some) => Err(End::Server),
+            came = event => Ok(came),
+        }
     }
 
     /// Writes as much as the socket takes at once, up to a bound. Without the bound, a client that reads as fast as the
@@ -274,13 +280,9 @@ impl<N: Node> Connection<N> {
         Ok(())
     }
 
-    /// Checks the output limits. Errors: too many bytes wait for this client, or it was evicted. If the replies of all
-    /// clients exceed their limit, the clients that hold the most are evicted first.
+    /// Checks the output limits. Errors: too many bytes wait for this client, or it was evicted.
     fn check(&mut self) -> Result<(), End> {
         self.output.check(self.config.output, Instant::now()).map_err(End::Output)?;
-        if self.client.room.is_over() {
-            self.shared.clients.evict();
-        }
         if self.client.is_evicted() { Err(End::Evicted) } else { Ok(()) }
     }
 
@@ -364,9 +366,16 @@ impl<N: Node> Connection<N> {
         }
         let (mut commands, framed): (Vec<Command>, Vec<Option<Protocol>>) = queued.drain(..).unzip();
         let mut framed = framed.into_iter();
+        let mut turn = None;
         while !commands.is_empty() {
             self.make_room().await?;
             let (replies, rest) = self.shared.node.answer(commands, self.client.room.clone()).await;
+            drop(turn.take());
+            if replies.count() == 0 {
+                // The next reply may be large.
+                let client = Arc::clone(&self.client);
+                turn = Some(self.unless_ended(client.room.freed()).await?);
+            }
             debug_assert_eq!(replies.count() + rest.len(), framed.len(), "one reply each");
             if replies.bytes() < ENCODED_APART_BYTES_MIN {
                 for (reply, framed) in replies.as_slice().iter().zip(&mut framed) {

@@ -6,13 +6,14 @@
 //!                          └ HELLO, CLIENT, CONFIG, COMMAND, INFO, …: answered here
 //! ```
 //!
-//! The engine is behind the trait [`Node`], so the whole server is built and tested without RocksDB.
+//! The engine is behind the trait [`Backend`], so the whole server is built and tested without RocksDB.
 //!
 //! Resources that an untrusted client can take are bounded: the number of connections and replicas (`clients`,
 //! `descriptors`), the size of a request (`request`), and the memory of replies, for one client and for all clients
 //! together (`connection`, [`room`]).
 
 mod asked;
+mod backend;
 mod client_command;
 mod clients;
 mod config;
@@ -23,7 +24,6 @@ pub mod descriptors;
 #[doc(hidden)]
 pub mod facts;
 mod info;
-mod node;
 mod output;
 mod protected;
 #[doc(hidden)]
@@ -36,10 +36,10 @@ pub mod room;
 pub mod session;
 mod table;
 
+pub use backend::{Backend, Refused};
 pub use clients::{REPLICAS_MAX, Seat};
 pub use config::{Config, OutputLimit};
 pub use facts::Facts;
-pub use node::{Node, Refused};
 
 use clients::{Clients, locked};
 use connection::Connection;
@@ -96,7 +96,7 @@ pub struct Server<N> {
     local_addr: SocketAddr,
 }
 
-impl<N: Node> Server<N> {
+impl<N: Backend> Server<N> {
     /// Listens on the address and port of `config`. Clients can connect from now on; [`Server::serve`] answers them.
     /// Errors: the address is in use, or is not an address of this machine.
     pub async fn bind(node: Arc<N>, mut config: Config) -> io::Result<Server<N>> {
@@ -128,11 +128,14 @@ impl<N: Node> Server<N> {
         let mut connections = JoinSet::new();
         let mut rests_until: Option<Instant> = None;
         let mut stop = std::pin::pin!(stop);
+        let shared = Arc::clone(&self.shared);
+        let mut evictions = std::pin::pin!(shared.clients.evict_when_over());
         let why = loop {
             tokio::select! {
                 biased;
                 () = &mut stop => break Ended::Stop,
                 why = first_end(&mut ended) => break why,
+                () = &mut evictions => {}
                 () = self.shared.node.disconnects() => self.shared.clients.kill_all(),
                 // Connections that ended are removed, so that the set does not grow.
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}

@@ -6,9 +6,12 @@
 //! client ◀─ bytes ◀─ Output ◀────────┘  counted until they are sent
 //! ```
 //!
-//! A reply is counted after it is made, because its size is unknown before. So the memory held is at most the limit plus,
-//! for each thread that answers commands, one reply and its encoded bytes. While the limit is exceeded no thread makes a
-//! further reply. The server then disconnects the clients that hold the most (`Clients::evict`), which frees memory.
+//! A reply is counted after it is made, because its size is unknown before. While the limit is exceeded no thread makes a
+//! further reply, except for replies that are known to be small: these may take a quarter of the limit more, so that clients
+//! with small requests do not wait for others. So the memory held is at most five quarters of the limit plus, for each
+//! thread that answers commands, one reply and its encoded bytes. The server disconnects the clients that hold the most
+//! (`Clients::evict`), which frees memory. Connections that wait for memory go on one after the other, in the order in
+//! which they came: if all went on at once, they would only occupy the processor and exceed the limit again.
 
 use crate::command::Reply;
 use std::sync::Arc;
@@ -28,8 +31,12 @@ pub(super) struct Memory {
     /// The limit in bytes; 0 = no limit.
     limit: AtomicUsize,
     held: AtomicUsize,
-    /// Notified when `held` is no longer above the limit.
+    /// Notified when `held` is above the limit.
+    over: Notify,
+    /// One waiting connection is notified when `held` is no longer above the limit.
     freed: Notify,
+    /// All connections that wait with a small reply are notified when `held` is no longer above the limit for them.
+    freed_for_small: Notify,
 }
 
 impl Memory {
@@ -39,7 +46,9 @@ impl Memory {
 
     pub(super) fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Relaxed);
+        self.over.notify_one();
         self.freed.notify_waiters();
+        self.freed_for_small.notify_waiters();
     }
 
     pub(super) fn held(&self) -> usize {
@@ -55,11 +64,51 @@ impl Memory {
         self.limit().is_some_and(|limit| self.held() > limit)
     }
 
+    /// Whether not even small replies may be made.
+    fn is_full(&self) -> bool {
+        self.limit().is_some_and(|limit| self.held() > limit_for_small(limit))
+    }
+
+    /// Waits until the limit is exceeded.
+    pub(super) async fn over(&self) {
+        while !self.is_over() {
+            self.over.notified().await;
+        }
+    }
+
+    fn take(&self, bytes: usize) {
+        let before = self.held.fetch_add(bytes, Relaxed);
+        let passed = |limit| before <= limit && before + bytes > limit;
+        if self.limit().is_some_and(passed) {
+            self.over.notify_one();
+        }
+    }
+
     fn free(&self, bytes: usize) {
         let before = self.held.fetch_sub(bytes, Relaxed);
         let passed = |limit| before > limit && before - bytes <= limit;
         if self.limit().is_some_and(passed) {
-            self.freed.notify_waiters();
+            self.freed.notify_one();
+        }
+        if self.limit().map(limit_for_small).is_some_and(passed) {
+            self.freed_for_small.notify_waiters();
+        }
+    }
+}
+
+/// The limit for small replies.
+fn limit_for_small(limit: usize) -> usize {
+    limit.saturating_add(limit / 4)
+}
+
+/// The turn of a connection that waited for memory. When it is dropped, the next one goes on if the limit allows.
+#[derive(Debug)]
+pub(super) struct Turn(Arc<Memory>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.0.is_over() {
+            self.0.freed.notify_one();
         }
     }
 }
@@ -86,18 +135,27 @@ impl Room {
         self.held.load(Relaxed)
     }
 
-    /// Whether all clients together hold more than the limit.
-    pub fn is_over(&self) -> bool {
-        self.all.is_over()
+    /// Whether all clients together hold so much that not even small replies may be made.
+    pub(super) fn is_full(&self) -> bool {
+        self.all.is_full()
     }
 
-    /// Waits until all clients together are within the limit.
-    pub(super) async fn freed(&self) {
+    /// Waits until all clients together are within the limit. A reply should be made before the turn is dropped.
+    pub(super) async fn freed(&self) -> Turn {
+        // A notification that nobody waits for is kept for the next one that waits, so none is missed.
+        while self.all.is_over() {
+            self.all.freed.notified().await;
+        }
+        Turn(Arc::clone(&self.all))
+    }
+
+    /// Waits until small replies may be made.
+    pub(super) async fn freed_for_small(&self) {
         loop {
             // It registers for the notification before it checks, so that it misses none.
-            let mut news = std::pin::pin!(self.all.freed.notified());
+            let mut news = std::pin::pin!(self.all.freed_for_small.notified());
             news.as_mut().enable();
-            if !self.is_over() {
+            if !self.is_full() {
                 return;
             }
             news.await;
@@ -140,7 +198,7 @@ impl Charge {
             Some(0) => {}
             Some(more) => {
                 self.room.held.fetch_add(more, Relaxed);
-                self.room.all.held.fetch_add(more, Relaxed);
+                self.room.all.take(more);
             }
             None => {
                 self.room.held.fetch_sub(self.bytes - bytes, Relaxed);
@@ -157,6 +215,15 @@ impl Drop for Charge {
     }
 }
 
+/// What is known of the size of a reply before it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// At most some 64 KB.
+    Small,
+    /// Nothing.
+    Any,
+}
+
 /// The replies of a run, in the order of its commands. Their memory is counted until this is dropped.
 #[derive(Debug)]
 pub struct Replies {
@@ -167,9 +234,13 @@ pub struct Replies {
 
 impl Replies {
     /// Whether a further command of the run may be answered. Call it before each command. It is false if the run has used
-    /// up its bytes, and for all runs while all clients together hold more than the limit.
-    pub fn has_room(&self) -> bool {
-        self.bytes < RUN_BYTES_MAX && !self.charge.room.is_over()
+    /// up its bytes, and for all runs while all clients together hold more than the limit for replies of this size.
+    pub fn has_room(&self, size: Size) -> bool {
+        let is_over = match size {
+            Size::Small => self.charge.room.is_full(),
+            Size::Any => self.charge.room.all.is_over(),
+        };
+        self.bytes < RUN_BYTES_MAX && !is_over
     }
 
     /// Adds the next reply of the run.
@@ -203,14 +274,19 @@ impl Replies {
 
     /// Answers `commands`, the next ones of the run, by calling `answer` for each in order, as long as there is room.
     pub fn fill<C>(&mut self, commands: &[C], mut answer: impl FnMut(&C) -> Reply) {
-        self.fill_until(commands, |command| Some(answer(command)));
+        self.fill_until(commands, Size::Any, |command| Some(answer(command)));
     }
 
-    /// Like [`Replies::fill`], but stops at the first command for which `answer` returns `None`. Returns whether there was
-    /// none.
-    pub fn fill_until<C>(&mut self, commands: &[C], mut answer: impl FnMut(&C) -> Option<Reply>) -> bool {
+    /// Like [`Replies::fill`], but for replies of this size, and it stops at the first command for which `answer` returns
+    /// `None`. Returns whether there was none.
+    pub fn fill_until<C>(
+        &mut self,
+        commands: &[C],
+        size: Size,
+        mut answer: impl FnMut(&C) -> Option<Reply>,
+    ) -> bool {
         for command in commands {
-            if !self.has_room() {
+            if !self.has_room(size) {
                 break;
             }
             let Some(reply) = answer(command) else { return false };
@@ -283,27 +359,69 @@ mod tests {
         assert_eq!((one.held(), all.held()), (0, 0));
     }
 
-    #[tokio::test]
-    async fn who_waits_for_memory_is_told_when_some_is_given_back() {
+    /// Polls once.
+    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match future.poll(&mut context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn freed_memory_lets_those_who_wait_go_on_one_after_the_other() {
         let all = Arc::new(Memory::new(100));
-        let (one, two) = (Room::of(&all), Room::of(&all));
-        let mut charge = one.charge();
+        let room = Room::of(&all);
+        let mut charge = room.charge();
         charge.set(200);
-        let mut freed = std::pin::pin!(two.freed());
-        let is_done = |freed: std::pin::Pin<&mut _>| {
-            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-            Future::poll(freed, &mut context) == std::task::Poll::Ready(())
-        };
-        assert!(!is_done(freed.as_mut()));
+        let (mut first, mut second) = (Box::pin(room.freed()), Box::pin(room.freed()));
+        assert!(poll(first.as_mut()).is_none() && poll(second.as_mut()).is_none());
         charge.set(101);
-        assert!(!is_done(freed.as_mut()));
+        assert!(poll(first.as_mut()).is_none());
         charge.set(100);
-        assert!(is_done(freed.as_mut()));
+        let turn = poll(first.as_mut()).expect("within the limit");
+        assert!(poll(second.as_mut()).is_none(), "it is the other's turn");
+        // The turn is passed on only if the reply that was made has left room.
+        charge.set(101);
+        drop(turn);
+        assert!(poll(second.as_mut()).is_none());
+        charge.set(100);
+        drop(poll(second.as_mut()).expect("within the limit"));
+        // A connection that ends while it waits does not keep the turn.
         charge.set(300);
-        let mut freed = std::pin::pin!(two.freed());
-        assert!(!is_done(freed.as_mut()));
+        let (mut third, mut fourth) = (Box::pin(room.freed()), Box::pin(room.freed()));
+        assert!(poll(third.as_mut()).is_none() && poll(fourth.as_mut()).is_none());
+        charge.set(0);
+        drop(third);
+        assert!(poll(fourth.as_mut()).is_some());
+        charge.set(300);
+        let mut fifth = Box::pin(room.freed());
+        assert!(poll(fifth.as_mut()).is_none());
         all.set_limit(0);
-        assert!(is_done(freed.as_mut()));
+        assert!(poll(fifth.as_mut()).is_some());
+    }
+
+    #[test]
+    fn small_replies_are_made_beyond_the_limit_up_to_a_quarter_of_it() {
+        let all = Arc::new(Memory::new(1000));
+        let room = Room::of(&all);
+        let mut charge = room.charge();
+        // (bytes held, a small reply may be made, any reply may be made)
+        for (held, small, any) in [
+            (0, true, true),
+            (1000, true, true),
+            (1001, true, false),
+            (1250, true, false),
+            (1251, false, false),
+        ] {
+            charge.set(held);
+            let replies = room.replies(1);
+            assert_eq!((replies.has_room(Size::Small), replies.has_room(Size::Any)), (small, any), "{held}");
+        }
+        let mut freed = Box::pin(room.freed_for_small());
+        assert!(poll(freed.as_mut()).is_none());
+        charge.set(1250);
+        assert!(poll(freed.as_mut()).is_some());
     }
 
     #[test]

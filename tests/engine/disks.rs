@@ -6,7 +6,7 @@ use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Epoch, Fsync, Lsn, SegmentLog};
 use replicheck::command::{Command, Reply, line};
 use replicheck::engine::{Engine, Folders, Settings, StartError};
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::time::Millis;
 use std::path::Path;
 use std::sync::Arc;

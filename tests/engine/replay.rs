@@ -23,23 +23,23 @@ fn rows(args: &[&str]) -> Vec<Value> {
 /// A file with this content, in a folder of its own.
 fn file(content: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("trace.json");
+    let path = folder.path().join("path.json");
     std::fs::write(&path, content).expect("a file");
     let path = path.display().to_string();
     (folder, path)
 }
 
-/// The exported trace of a row.
+/// The exported path file of a row.
 fn exported(id: &str) -> Value {
     let output = replay(&[id, "--export", "-"]);
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stderr)))
 }
 
-/// The error text for a row's trace with this change.
+/// The error text for a row's path file with this change.
 fn refused(id: &str, change: impl FnOnce(&mut Value)) -> String {
-    let mut trace = exported(id);
-    change(&mut trace);
-    let (_folder, path) = file(&trace.to_string());
+    let mut path_file = exported(id);
+    change(&mut path_file);
+    let (_folder, path) = file(&path_file.to_string());
     let output = replay(&[&path]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
     text(&output.stderr)
@@ -101,10 +101,10 @@ fn replay_tells_what_the_cure_does_not_allow() {
 }
 
 #[test]
-fn replay_exported_trace_comes_to_the_same() {
+fn replay_exported_path_file_comes_to_the_same() {
     for id in ["R08", "R30", "R38"] {
-        let trace = exported(id);
-        let (_folder, path) = file(&trace.to_string());
+        let path_file = exported(id);
+        let (_folder, path) = file(&path_file.to_string());
         let (from_file, from_row) = (rows(&[&path]), rows(&[id]));
         assert_eq!(from_file[0]["runs"][0], from_row[0]["runs"][0], "{id}");
         assert_eq!(from_file[0]["runs"].as_array().map(Vec::len), Some(1), "a file has no cure");
@@ -115,63 +115,63 @@ fn replay_exported_trace_comes_to_the_same() {
 /// A path that breaks nothing is replayed, too; then only the model's states are compared.
 #[test]
 fn replay_path_that_breaks_nothing_is_as_the_model() {
-    let mut trace = exported("R08");
-    trace["invariant"] = Value::Null;
-    trace["path"].as_array_mut().expect("an array").truncate(2);
-    let (_folder, path) = file(&trace.to_string());
+    let mut path_file = exported("R08");
+    path_file["invariant"] = Value::Null;
+    path_file["path"].as_array_mut().expect("an array").truncate(2);
+    let (_folder, path) = file(&path_file.to_string());
     let rows = rows(&[&path]);
     assert_eq!((&rows[0]["as_recorded"], broken(&rows[0], 0).len()), (&json!(true), 0), "{:#}", rows[0]);
 }
 
 #[test]
-fn replay_damaged_trace_is_refused() {
-    let step = refused("R08", |trace| trace["path"][1] = json!(99));
+fn replay_damaged_path_file_is_refused() {
+    let step = refused("R08", |path_file| path_file["path"][1] = json!(99));
     assert!(step.contains("step 2 of the path is number 99, but only 2 steps are possible there"), "{step}");
-    let shorter = refused("R08", |trace| {
-        trace["path"].as_array_mut().expect("an array").pop();
+    let shorter = refused("R08", |path_file| {
+        path_file["path"].as_array_mut().expect("an array").pop();
     });
     assert!(shorter.contains("the path does not break prefix"), "{shorter}");
-    let choice = refused("R08", |trace| trace["choice"] = json!("bolder"));
+    let choice = refused("R08", |path_file| path_file["choice"] = json!("bolder"));
     assert!(choice.contains("unknown choice 'bolder' (known: first_key, key_hash, "), "{choice}");
-    let fault = refused("R38", |trace| trace["seeded"] = json!("readers_see_the_dead"));
+    let fault = refused("R38", |path_file| path_file["seeded"] = json!("readers_see_the_dead"));
     assert!(fault.contains("unknown fault 'readers_see_the_dead' (known: removes_by_own_clock)"), "{fault}");
-    let invariant = refused("R08", |trace| trace["invariant"] = json!("same_value"));
+    let invariant = refused("R08", |path_file| path_file["invariant"] = json!("same_value"));
     assert!(
         invariant.contains("unknown invariant 'same_value' (known: progress, convergence, "),
         "{invariant}"
     );
-    let version = refused("R08", |trace| trace["version"] = json!(3));
-    assert!(version.contains("trace of version 3; this program knows versions 1 to 2"), "{version}");
-    let setting = refused("R08", |trace| trace["setting"] = json!({"workers": 0, "crashes": 0}));
+    let version = refused("R08", |path_file| path_file["version"] = json!(3));
+    assert!(version.contains("path file of version 3; this program knows versions 1 to 2"), "{version}");
+    let setting = refused("R08", |path_file| path_file["setting"] = json!({"workers": 0, "crashes": 0}));
     assert!(setting.contains("this setting does not fit the ordering model"), "{setting}");
-    let program = refused("R08", |trace| trace["program"][1] = json!("GET h"));
+    let program = refused("R08", |path_file| path_file["program"][1] = json!("GET h"));
     assert!(program.contains("line 2 of the program: 'get' writes nothing"), "{program}");
-    let field = refused("R08", |trace| trace["paht"] = json!([]));
+    let field = refused("R08", |path_file| path_file["paht"] = json!([]));
     assert!(field.contains("unknown field `paht`"), "{field}");
     let (_folder, path) = file("{\"version\": 1");
-    assert!(text(&replay(&[&path]).stderr).contains("not a trace: EOF"));
+    assert!(text(&replay(&[&path]).stderr).contains("not a path file: EOF"));
 }
 
 #[test]
 fn replay_what_real_nodes_cannot_be_told_is_refused() {
-    let crashes = refused("R08", |trace| {
-        trace["setting"] = json!({"workers": 2, "crashes": 2});
-        trace["invariant"] = Value::Null;
+    let crashes = refused("R08", |path_file| {
+        path_file["setting"] = json!({"workers": 2, "crashes": 2});
+        path_file["invariant"] = Value::Null;
         // A client sends. The crash is the last of the possible steps. After it the log can run again, or the node crash again.
-        trace["path"] = json!([0, 2, 1]);
+        path_file["path"] = json!([0, 2, 1]);
     });
     assert!(crashes.contains("the path has 2 crashes"), "{crashes}");
-    let early = refused("R08", |trace| {
-        trace["choice"] = json!("writeset+reads_after_crash");
-        trace["invariant"] = Value::Null;
-        trace["path"] = json!([0]);
+    let early = refused("R08", |path_file| {
+        path_file["choice"] = json!("writeset+reads_after_crash");
+        path_file["invariant"] = Value::Null;
+        path_file["path"] = json!([0]);
     });
     assert!(early.contains("real nodes let no reader in too early"), "{early}");
-    let fault = refused("R08", |trace| {
-        trace["choice"] = json!("serial");
-        trace["seeded"] = json!("logged_late");
-        trace["invariant"] = Value::Null;
-        trace["path"] = json!([0]);
+    let fault = refused("R08", |path_file| {
+        path_file["choice"] = json!("serial");
+        path_file["seeded"] = json!("logged_late");
+        path_file["invariant"] = Value::Null;
+        path_file["path"] = json!([0]);
     });
     assert!(fault.contains("'logged_late' has no place in the engine"), "{fault}");
     for (id, why) in [("R06", "the engine has one writer"), ("R10", "later: needs full sync")] {
@@ -184,7 +184,7 @@ fn replay_what_real_nodes_cannot_be_told_is_refused() {
     assert!(text(&nowhere.stderr).contains("no bug of the catalogue has this id"));
 }
 
-/// The trace that `check --export` writes for this choice: SET c, INCR b; INCR is written before SET, then a crash follows.
+/// The path file that `check --export` writes for this choice: SET c, INCR b; INCR is written before SET, then a crash follows.
 fn checked(choice: &str) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     let program = folder.path().join("crash.txt");
@@ -193,25 +193,25 @@ fn checked(choice: &str) -> Value {
     let args = ["check", "--model", "ordering", "--choice", choice, "--program", &lines, "--export", &dir];
     let output = Command::new(env!("CARGO_BIN_EXE_replicheck")).args(args).output().expect("the program");
     let files = std::fs::read_dir(folder.path()).expect("a folder").flatten().map(|file| file.path());
-    let trace = files.map(|file| file.display().to_string());
-    let trace = trace.into_iter().find(|file| file.ends_with("_exactly_once_crash_txt.json"));
-    let trace = trace.unwrap_or_else(|| panic!("no trace: {}", text(&output.stderr)));
-    serde_json::from_str(&std::fs::read_to_string(trace).expect("a file")).expect("a trace")
+    let path_file = files.map(|file| file.display().to_string());
+    let path_file = path_file.into_iter().find(|file| file.ends_with("_exactly_once_crash_txt.json"));
+    let path_file = path_file.unwrap_or_else(|| panic!("no path file: {}", text(&output.stderr)));
+    serde_json::from_str(&std::fs::read_to_string(path_file).expect("a file")).expect("a path file")
 }
 
-/// The trace of [`checked`], ended by a crash after INCR is written; the crash leaves `batches` of its batches.
+/// The path file of [`checked`], ended by a crash after INCR is written; the crash leaves `batches` of its batches.
 fn crash_after_incr(choice: &str, batches: u64) -> (tempfile::TempDir, String) {
-    let mut trace = checked(choice);
-    let steps = trace["steps"].as_array().expect("steps");
+    let mut path_file = checked(choice);
+    let steps = path_file["steps"].as_array().expect("steps");
     let incr =
         steps.iter().position(|step| step.as_str().is_some_and(|step| step.contains("writes 2 (INCR b)")));
     let incr = incr.expect("INCR is written");
-    let path = trace["path"].as_array_mut().expect("a path");
+    let path = path_file["path"].as_array_mut().expect("a path");
     path.truncate(incr + 1);
     // The possible steps: one worker writes, the other one finishes, a crash that leaves nothing, a crash that leaves one batch.
     path.push(json!(2 + batches));
-    trace["invariant"] = Value::Null;
-    file(&trace.to_string())
+    path_file["invariant"] = Value::Null;
+    file(&path_file.to_string())
 }
 
 /// The marker says that nothing is written, so INCR runs again.

@@ -6,26 +6,26 @@ use replicheck::models::catalogue;
 use replicheck::models::choice::Choice;
 use replicheck::models::experiment::{Experiment, Extent};
 use replicheck::models::explorer::Checkout;
+use replicheck::models::path_file::PathFile;
 use replicheck::models::program;
 use replicheck::models::search::{Limits, Progress};
 use replicheck::models::story::Story;
-use replicheck::models::trace::Trace;
 
 const FLUSHDB: &str = "program=SET+a+1%3B+FLUSHDB&path=0.0.0.0.0.0.0.0";
 
-/// The story of a trace's path, walked again as `replay` walks it.
-fn retold(trace: &Trace) -> Story {
-    let model = trace.experiment().expect("a trace of ours").model().expect("a short program");
-    model.story_of(&trace.path, trace.invariant).expect("the path is there")
+/// The story of a path file's path, walked again as `replay` walks it.
+fn retold(file: &PathFile) -> Story {
+    let model = file.experiment().expect("a path file of ours").model().expect("a short program");
+    model.story_of(&file.path, file.invariant).expect("the path is there")
 }
 
-async fn trace(address: &str) -> Trace {
+async fn path_file(address: &str) -> PathFile {
     let page = Visitor::new().open(address).await;
     serde_json::from_str(&page.text).unwrap_or_else(|error| panic!("{address}: {error}"))
 }
 
 #[tokio::test]
-async fn export_trace_of_a_walk_is_followed_to_the_same_words() {
+async fn export_path_file_of_a_walk_is_followed_to_the_same_words() {
     let extents = [
         Extent::default(),
         Extent { workers: 3, crashes: 0, passes: 3, skew_ms: 1001, ..Extent::default() },
@@ -47,17 +47,17 @@ async fn export_trace_of_a_walk_is_followed_to_the_same_words() {
                 let (kind, name) = (choice.model(), choice.name());
                 let program = text.replace('\n', "%3B").replace(' ', "+");
                 let query = format!("program={program}&path={path}&{set}");
-                let trace = trace(&format!("/export/{kind}/{name}/json?{query}")).await;
+                let file = path_file(&format!("/export/{kind}/{name}/json?{query}")).await;
                 let story = model.at(&path).expect("a path").story;
-                let again = retold(&trace);
-                assert_eq!(again.in_words(), trace.steps, "{query}");
+                let again = retold(&file);
+                assert_eq!(again.in_words(), file.steps, "{query}");
                 assert_eq!(again.since_its_start(), story.since_its_start(), "{query}");
-                assert!(trace.invariant.is_some(), "{query}");
+                assert!(file.invariant.is_some(), "{query}");
                 followed += 1;
             }
         }
     }
-    assert!(followed > 60, "{followed} traces");
+    assert!(followed > 60, "{followed} files");
 }
 
 #[tokio::test]
@@ -75,13 +75,13 @@ async fn export_files_stand_alone_and_say_what_they_are() {
         let named = format!("attachment; filename=\"ordering_key_hash_convergence.{}\"", ending(address));
         assert_eq!(file.disposition.as_deref(), Some(named.as_str()));
     }
-    // Nothing is broken yet: no test can be written, and the trace claims no violation.
+    // Nothing is broken yet: no test can be written, and the file claims no violation.
     let early = visitor.open(&format!("/explore/ordering/key_hash?{FLUSHDB}&at=2")).await;
     assert!(!early.text.contains("/key_hash/rs?") && early.text.contains("where the last step breaks"));
     let none = visitor.get(&format!("/export/ordering/key_hash/rs?{FLUSHDB}&at=2")).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
     assert!(none.text.contains("cannot be written") && none.text.contains("/explore/ordering/key_hash?"));
-    let claims = trace(&format!("/export/ordering/key_hash/json?{FLUSHDB}&at=2")).await;
+    let claims = path_file(&format!("/export/ordering/key_hash/json?{FLUSHDB}&at=2")).await;
     assert_eq!((claims.invariant, claims.path.len()), (None, 2));
 }
 
@@ -91,7 +91,7 @@ fn ending(address: &str) -> &str {
 }
 
 #[tokio::test]
-async fn export_trace_that_real_nodes_cannot_go_is_not_offered() {
+async fn export_path_file_that_real_nodes_cannot_go_is_not_offered() {
     let page = Visitor::new().open("/explore/ordering/writeset+reads_after_crash?path=0").await;
     assert!(!page.text.contains("/json?") && page.text.contains("Real nodes cannot go this path"));
 }

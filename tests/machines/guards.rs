@@ -68,7 +68,7 @@ impl State {
 /// The identity of a state: what is in flight, what is finished (four bits for each entry: one for all of it and one for the
 /// part of each key), whether admission is closed, and for each entry in flight behind others of its batch, the batch's first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct StateId {
     closed: bool,
     finished: u32,
     in_flight: u32,
@@ -76,7 +76,7 @@ struct Place {
 }
 
 /// All states of a log, each with the jobs that are offered in it.
-type States = BTreeMap<Place, (State, String)>;
+type States = BTreeMap<StateId, (State, String)>;
 
 /// A callback for each log and its line.
 type Note<'a> = dyn FnMut(&[&'static str], &str) + 'a;
@@ -109,7 +109,7 @@ fn write_job(line: &mut String, job: &Job) {
     line.extend(job.part.as_ref().map(|key| char::from(key.name[0])));
 }
 
-fn write_state(line: &mut String, log: &[&str], place: Place, state: &State, offered: &str) {
+fn write_state(line: &mut String, log: &[&str], place: StateId, state: &State, offered: &str) {
     line.push(if place.closed { '|' } else { ' ' });
     for entry in 0..log.len() {
         let of_entry = |all: u32| (all >> (4 * entry)) & 15;
@@ -150,7 +150,7 @@ impl Case {
         Admission::new(Lsn(lsn as u64), keys, first_key, true)
     }
 
-    fn take(&self, worker: usize, place: &mut Place, state: &mut State) -> Option<Job> {
+    fn take(&self, worker: usize, place: &mut StateId, state: &mut State) -> Option<Job> {
         let job = state.machine.take(worker)?;
         let (all, new) = (place.in_flight | place.finished, bits(&job));
         assert_eq!(all & new, 0, "{}: {job:?} is offered again", self.name);
@@ -165,7 +165,7 @@ impl Case {
         Some(job)
     }
 
-    fn finish(at: usize, place: &mut Place, state: &mut State) {
+    fn finish(at: usize, place: &mut StateId, state: &mut State) {
         let (job, worker) = state.in_flight.remove(at);
         state.machine.finish(worker, &job);
         place.finished |= bits(&job);
@@ -174,7 +174,7 @@ impl Case {
     }
 
     /// The jobs offered in a state, and the states that one call leads to.
-    fn next(&self, place: Place, state: &State) -> (String, Vec<(Place, State)>) {
+    fn next(&self, place: StateId, state: &State) -> (String, Vec<(StateId, State)>) {
         let (mut offered, mut next) = (String::from(">"), Vec::new());
         let mut same = state.clone();
         for worker in 0..self.workers {
@@ -202,13 +202,13 @@ impl Case {
             } else {
                 after.snapshots(|snapshots| snapshots.cut())
             }
-            next.push((Place { closed: !place.closed, ..place }, after));
+            next.push((StateId { closed: !place.closed, ..place }, after));
         }
         (offered, next)
     }
 
     /// All reachable states. The machine at a place does not depend on the way to it, so this covers all interleavings.
-    fn reachable(&self, mut to_do: Vec<(Place, State)>) -> States {
+    fn reachable(&self, mut to_do: Vec<(StateId, State)>) -> States {
         let mut states = States::new();
         while let Some((place, state)) = to_do.pop() {
             match states.entry(place) {
@@ -226,7 +226,7 @@ impl Case {
     }
 
     /// Puts every job in flight that can be, then finishes every possible set of entries, in log order.
-    fn finished_sets(&self, line: &mut String, log: &[&str], mut place: Place, mut state: State) {
+    fn finished_sets(&self, line: &mut String, log: &[&str], mut place: StateId, mut state: State) {
         for worker in 0..self.workers {
             while self.take(worker, &mut place, &mut state).is_some() {}
         }
@@ -255,7 +255,7 @@ impl Case {
         for kind in KINDS {
             log.push(kind);
             let entry = self.admission(log.len(), kind);
-            let admit = |(&place, (state, _)): (&Place, &(State, String))| {
+            let admit = |(&place, (state, _)): (&StateId, &(State, String))| {
                 let mut state = state.clone();
                 state.machine.admit(&entry).expect("effects are never refused");
                 (place, state)
@@ -285,7 +285,7 @@ impl Case {
 
     fn walk_all(&self, note: &mut Note<'_>) {
         let machine = self.strategy.machine(self.workers, self.limit);
-        let start = self.reachable(vec![(Place::default(), State { machine, in_flight: Vec::new() })]);
+        let start = self.reachable(vec![(StateId::default(), State { machine, in_flight: Vec::new() })]);
         self.walk(&mut Vec::new(), &start, note);
     }
 

@@ -250,7 +250,7 @@ fn applier_worker_goes_through_its_states_in_order_and_through_no_other() {
         "a job is given once, and not finished unwritten"
     );
     applier.wrote(0);
-    assert_eq!(applier.workers(), [Worker::Given(job.clone())]);
+    assert_eq!(applier.workers(), [Worker::Taken(job.clone())]);
     assert_eq!((applier.begin(0), applier.begin(0)), (Some(Lsn(1)), None));
     assert_eq!(applier.finish(0), None);
     assert_eq!(applier.workers(), [Worker::Writing(job.clone(), Lsn(1))]);

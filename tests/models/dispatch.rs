@@ -15,7 +15,7 @@ use replicheck::apply::pool::dispatch::{Batch, Dispatch, Next};
 use replicheck::apply::pool::{Limits, Schedule};
 use replicheck::binlog::Lsn;
 use replicheck::expiry::Policy;
-use replicheck::models::ordering::{Control, Move, Place, Programs, started};
+use replicheck::models::ordering::{Control, Move, ProgramIndex, Programs, started};
 use replicheck::models::scenario::commands;
 use replicheck::ordering::{AnyStrategy, Job, OrderingStrategy as _, Reads, Strategy};
 use std::collections::HashSet;
@@ -50,7 +50,7 @@ fn after_takes(model: &Model, pool: &Pool) -> Option<Model> {
 
 struct Explored<'a> {
     programs: &'a Programs,
-    place: Place,
+    place: ProgramIndex,
     strategy: Strategy,
     seen: HashSet<Model>,
     calls: usize,

@@ -5,7 +5,7 @@ use crate::property::properties;
 use quickcheck::{Arbitrary, Gen};
 use replicheck::binlog::{Epoch, Log, Lsn};
 use replicheck::compression::CompressionMethod;
-use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Place, Refusal, Resume, answer};
+use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Refusal, Resume, ResumePoint, answer};
 use replicheck::time::Millis;
 
 const EXPIRY: &str = "log_clock";
@@ -202,8 +202,8 @@ fn history(log: &Log, epoch: u64) -> History {
 }
 
 /// The place in the master's log after entry `at`; no checksum is compared.
-fn place(log: &Log) -> impl Fn(Lsn) -> Place + '_ {
-    |at| Place { checksum: None, next: log.from(at.next()).first().map(|entry| entry.time) }
+fn place(log: &Log) -> impl Fn(Lsn) -> ResumePoint + '_ {
+    |at| ResumePoint { checksum: None, next: log.from(at.next()).first().map(|entry| entry.time) }
 }
 
 fn hello(log: &Log) -> Hello {
@@ -274,7 +274,7 @@ fn answer_replica_beyond_a_master_that_lost_its_tail_is_refused() {
          full sync is not built yet: start the replica on a copy of its stopped master's folder, with --take-copy; an empty \
          folder is enough if the master's log begins at lsn 1"
     );
-    let other = answer(&history(&log_of(&[2]), 2), &hello(&replica), |_| Place::default())
+    let other = answer(&history(&log_of(&[2]), 2), &hello(&replica), |_| ResumePoint::default())
         .expect_err("another history");
     assert_eq!(other, Refusal::OtherHistory { last: Lsn(5) });
 }
@@ -317,7 +317,7 @@ fn answer_replica_whose_last_entry_is_another_one_is_refused() {
         [(Some(7), Some(8), true), (Some(7), Some(7), false), (None, Some(8), false), (Some(7), None, false)]
     {
         let replica = Hello { checksum: theirs, ..hello(&log) };
-        let answer = answer(&history(&log, 1), &replica, |_| Place { checksum: ours, next: None });
+        let answer = answer(&history(&log, 1), &replica, |_| ResumePoint { checksum: ours, next: None });
         assert_eq!(
             answer.err(),
             is_refused.then_some(Refusal::OtherEntry { last: Lsn(3) }),
@@ -326,7 +326,7 @@ fn answer_replica_whose_last_entry_is_another_one_is_refused() {
     }
     // A checksum of an older kind.
     let older = Hello { version: 2, checksum: Some(7), ..hello(&log) };
-    assert!(answer(&history(&log, 1), &older, |_| Place { checksum: Some(8), next: None }).is_ok());
+    assert!(answer(&history(&log, 1), &older, |_| ResumePoint { checksum: Some(8), next: None }).is_ok());
 }
 
 /// A log of four entries, of epochs 1, 1, 2 and 3; its first entries may be purged.
@@ -361,7 +361,7 @@ fn answer_replica_that_removed_what_lives_in_the_next_entry_is_refused_and_tries
     let log = log_of(&[1, 1, 1]);
     let removed = |removed| Hello { removed: Millis(removed), ..hello(&log) };
     let answered = |hello: &Hello, next: Option<u64>| {
-        answer(&history(&log, 1), hello, |_| Place { checksum: None, next: next.map(Millis) }).err()
+        answer(&history(&log, 1), hello, |_| ResumePoint { checksum: None, next: next.map(Millis) }).err()
     };
     assert_eq!(answered(&removed(100), Some(100)), None, "dead at the instant of the entry");
     let refusal = answered(&removed(101), Some(100)).expect("it lived");

@@ -5,7 +5,7 @@ use redis_protocol::resp2::{decode::decode, types::OwnedFrame};
 use replicheck::binlog::codec::encoded_bytes;
 use replicheck::binlog::{Entry, Epoch, Head, Log, Lsn, SegmentError, Stretch, encode};
 use replicheck::replication::feed::{Accepted, FeedError, Progress, Seen, Source, feed};
-use replicheck::replication::handshake::{Hello, History, Place, Refusal, answer};
+use replicheck::replication::handshake::{Hello, History, Refusal, ResumePoint, answer};
 use replicheck::replication::session::{Stop, Timing};
 use replicheck::replication::{Offset, Tail};
 use replicheck::time::Millis;
@@ -243,7 +243,7 @@ fn serve(mut socket: TcpStream, source: &LogSource, epoch: u64, timing: &Timing,
             time: state.tail.time,
         }
     });
-    match Hello::parse(&argv).and_then(|hello| answer(&history, &hello, |_| Place::default())) {
+    match Hello::parse(&argv).and_then(|hello| answer(&history, &hello, |_| ResumePoint::default())) {
         Ok(resume) => {
             let accepted = Accepted { socket, already_read, resume };
             let report = |progress| source.change(|state| state.progress.push(progress));

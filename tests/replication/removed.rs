@@ -5,7 +5,7 @@ use replicheck::command::{Command, line};
 use replicheck::effect::Key;
 use replicheck::expiry::{LogTime, Policy};
 use replicheck::node::{Master, Readers, Replica, SerialReplica, removal_with_deadline};
-use replicheck::replication::handshake::{Hello, History, Place, Refusal, Resume, answer};
+use replicheck::replication::handshake::{Hello, History, Refusal, Resume, ResumePoint, answer};
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::{Dump, Store, dump};
 use replicheck::time::{Elapsed, Millis, Moment};
@@ -61,7 +61,7 @@ fn promoted(written_at: u64, is_told: bool) -> Result<(Dump, Dump), Refusal> {
         ..Hello::default()
     };
     let Resume { from, .. } =
-        answer(&history, &hello, |_| Place { checksum: None, next: Some(written[0].time) })?;
+        answer(&history, &hello, |_| ResumePoint { checksum: None, next: Some(written[0].time) })?;
     assert_eq!(from, Lsn(3));
     apply(&mut c, &written);
     Ok((dump(b.store()).expect("memory"), dump(c.shown()).expect("memory")))

@@ -7,8 +7,8 @@ use replicheck::expiry::Policy;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::ordering::Strategy;
 use replicheck::server::facts::{Facts, Progress, Role};
-use replicheck::server::room::{Replies, Room};
-use replicheck::server::{Config, Ended, Node, Refused, Seat, Server};
+use replicheck::server::room::{Replies, Room, Size};
+use replicheck::server::{Backend, Config, Ended, Refused, Seat, Server};
 use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 use std::io::{Read, Write};
@@ -58,7 +58,7 @@ impl MemoryNode {
     }
 }
 
-impl Node for MemoryNode {
+impl Backend for MemoryNode {
     async fn answer(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         let mut master = self.master.lock().expect("no test panicked with it");
         let policy = Policy::LogClock.get();
@@ -73,7 +73,7 @@ impl Node for MemoryNode {
             reply.expect("one reply each")
         };
         let (mut replies, mut commands) = (room.replies(commands.len()), commands.into_iter());
-        while replies.has_room()
+        while replies.has_room(Size::Any)
             && let Some(command) = commands.next()
         {
             replies.push(one(command));

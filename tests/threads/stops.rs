@@ -4,7 +4,7 @@ use super::pool::{ROOMY, pool, spin_until};
 use crate::log::{command, end, log, random_log, states};
 use crate::recorder::{Fault, Recorder};
 use crate::seed::Seed;
-use replicheck::apply::pool::{Limits, Place, Pool, Stopped, Work};
+use replicheck::apply::pool::{Limits, Pool, Stopped, ThreadRole, Work};
 use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::effect::Key;
 use replicheck::ordering::{AnyStrategy, Strategy};
@@ -167,7 +167,7 @@ fn worker_that_errs_stops_the_pool_and_nothing_more_is_written() {
 fn worker_that_panics_stops_the_pool_and_nothing_more_is_written() {
     for strategy in [Strategy::Sequence, Strategy::Barrier, Strategy::Writeset] {
         let (reason, written) = stopped_by(Fault::Panic(Lsn(1)), strategy);
-        assert!(matches!(reason, Stopped::Panicked(Place::Worker(_))), "{}: {reason}", strategy.name());
+        assert!(matches!(reason, Stopped::Panicked(ThreadRole::Worker(_))), "{}: {reason}", strategy.name());
         assert_eq!(written, [], "{}", strategy.name());
     }
 }
@@ -175,7 +175,7 @@ fn worker_that_panics_stops_the_pool_and_nothing_more_is_written() {
 #[test]
 fn publication_that_panics_under_the_lock_stops_the_pool() {
     let (reason, written) = stopped_by(Fault::PanicInPublish(Lsn(1)), Strategy::Writeset);
-    assert!(matches!(reason, Stopped::Panicked(Place::Worker(_))), "{reason}");
+    assert!(matches!(reason, Stopped::Panicked(ThreadRole::Worker(_))), "{reason}");
     assert!(["worker 0 panicked", "worker 1 panicked"].contains(&&*reason.to_string()), "{reason}");
     assert_eq!(written, [Lsn(1)]);
 }

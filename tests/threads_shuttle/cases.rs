@@ -1,7 +1,7 @@
 //! How a pool ends while threads wait; and the queue.
 
 use super::explore::{explore, seed};
-use crate::apply::pool::{Limits, Place, Pool, Schedule, Stopped, Work};
+use crate::apply::pool::{Limits, Pool, Schedule, Stopped, ThreadRole, Work};
 use crate::log::{end, random_log};
 use crate::queue::Queue;
 use crate::recorder::{Fault, Recorder};
@@ -79,7 +79,7 @@ fn run(strategy: Strategy, log: &[Arc<Entry>], fault: Fault) {
             assert_eq!(pool.watermark(), end(log));
         }
         Fault::Error(_) => assert_eq!(reached, Err(Stopped::Store(StoreError::Io("disk full".into())))),
-        _ => assert!(matches!(reached, Err(Stopped::Panicked(Place::Worker(_)))), "{reached:?}"),
+        _ => assert!(matches!(reached, Err(Stopped::Panicked(ThreadRole::Worker(_)))), "{reached:?}"),
     }
 }
 

@@ -160,7 +160,7 @@ struct Folder {
 
 /// A key that was given a duration, while no other command has been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Given {
+struct GivenDuration {
     /// The entry that gave it.
     lsn: Lsn,
     /// `end`: when the key must die. The others: by how much later or earlier it may die.
@@ -198,7 +198,7 @@ struct State {
     told: Millis,
     /// The latest estimate that the invariants exempt.
     guessed: Millis,
-    given: Option<Given>,
+    given: Option<GivenDuration>,
     /// Whether the master has started again.
     master_started: bool,
     /// Whether the replica still receives entries from before that start.
@@ -300,7 +300,7 @@ impl Question<'_> {
                 broken.push(Invariant::Progress);
             }
         }
-        if let Some(Given { end, longer, shorter, .. }) = state.given {
+        if let Some(GivenDuration { end, longer, shorter, .. }) = state.given {
             let is_alive = !master_sees.is_empty();
             let is_late = is_alive && state.elapsed >= end + longer;
             if is_late || (!is_alive && state.elapsed + shorter < end) {
@@ -318,7 +318,7 @@ impl Question<'_> {
         }
         let held = state.replica_holds();
         let sees = view(&held, judges.time, replica.offset_ms());
-        if let Some(Given { lsn, end, longer, .. }) = state.given
+        if let Some(GivenDuration { lsn, end, longer, .. }) = state.given
             && replica.published() >= lsn
             && !sees.is_empty()
             && state.heard_at >= end + longer
@@ -383,7 +383,7 @@ impl Question<'_> {
             // Log time that is ahead of the counted time stands still.
             let stands_ms = if next.master_started { now.since(next.clock.counted(moment)) } else { 0 };
             let (lsn, end) = (next.master.last(), next.elapsed + duration);
-            Given { lsn, end, longer: stands_ms.min(LEAD_MS), shorter: 0 }
+            GivenDuration { lsn, end, longer: stands_ms.min(LEAD_MS), shorter: 0 }
         });
         vec![(format!("a client sends {command}"), next)]
     }

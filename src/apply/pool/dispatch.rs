@@ -265,7 +265,7 @@ impl<O: OrderingStrategy> Dispatch<O> {
     fn stuck(&self) -> Option<Lsn> {
         let goes_on = |worker: &Worker| match worker {
             Worker::Idle => false,
-            Worker::Given(job) => self.is_ready(job),
+            Worker::Taken(job) => self.is_ready(job),
             // A worker that writes or has written waits for nothing: a pool with holds has no gate.
             Worker::Writing(..) | Worker::Written(_) => true,
         };
@@ -285,7 +285,7 @@ impl<O: OrderingStrategy> Dispatch<O> {
 
     fn given(&self) -> impl Iterator<Item = &Job> {
         self.applier.workers().iter().filter_map(|worker| match worker {
-            Worker::Given(job) => Some(job),
+            Worker::Taken(job) => Some(job),
             Worker::Idle | Worker::Writing(..) | Worker::Written(_) => None,
         })
     }
@@ -301,7 +301,7 @@ impl<O: OrderingStrategy> Dispatch<O> {
     /// Fixes the marker of `job`, which still waits at the gate to be written. Does nothing if no worker has the job, or the
     /// strategy does not allow it to be written.
     pub fn let_begin(&mut self, job: &Job) {
-        let has_it = |worker: &Worker| matches!(worker, Worker::Given(given) if given == job);
+        let has_it = |worker: &Worker| matches!(worker, Worker::Taken(given) if given == job);
         if let Some(worker) = self.applier.workers().iter().position(has_it) {
             self.applier.begin(worker);
         }
@@ -316,7 +316,7 @@ impl<O: OrderingStrategy> Dispatch<O> {
     pub fn has_news_for(&self, worker: usize) -> bool {
         match (&self.phase, &self.applier.workers()[worker]) {
             (Phase::Stopped(_), _) => true,
-            (_, Worker::Given(job)) => self.is_ready(job),
+            (_, Worker::Taken(job)) => self.is_ready(job),
             (_, Worker::Writing(job, _)) => !self.gate.keeps(Step::Write, job),
             (_, Worker::Written(job)) => !self.gate.keeps(Step::Finish, job),
             (Phase::Closed, Worker::Idle) => self.entries.is_empty(),
@@ -350,7 +350,7 @@ impl<O: OrderingStrategy> Dispatch<O> {
     /// The jobs that only the gate keeps from being written, the oldest first.
     fn at_gate(&self) -> Vec<Job> {
         self.jobs(|worker| match worker {
-            Worker::Given(job) => self.gate.keeps(Step::Write, job) && self.applier.ordering().may_write(job),
+            Worker::Taken(job) => self.gate.keeps(Step::Write, job) && self.applier.ordering().may_write(job),
             Worker::Writing(job, _) => self.gate.keeps(Step::Write, job),
             Worker::Idle | Worker::Written(_) => false,
         })
@@ -366,7 +366,7 @@ impl<O: OrderingStrategy> Dispatch<O> {
     fn begun(&self) -> Vec<Job> {
         self.jobs(|worker| match worker {
             Worker::Idle => false,
-            Worker::Given(job) => self.is_ready(job),
+            Worker::Taken(job) => self.is_ready(job),
             Worker::Writing(job, _) => !self.gate.keeps(Step::Write, job),
             Worker::Written(job) => !self.gate.keeps(Step::Finish, job),
         })

@@ -78,7 +78,7 @@ pub enum Stopped {
     Store(#[from] StoreError),
     /// A thread panicked.
     #[error("{0} panicked")]
-    Panicked(Place),
+    Panicked(ThreadRole),
     /// Its owner closed it; what was admitted before is finished.
     #[error("the worker pool is closed")]
     Closed,
@@ -89,18 +89,18 @@ pub enum Stopped {
 
 /// Where a thread was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ThreadRole {
     /// In [`Pool::run_worker`], with its number.
     Worker(usize),
     /// In [`Pool::admit`] or [`Pool::request_cut`].
     Owner,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for ThreadRole {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Place::Worker(worker) => write!(out, "worker {worker}"),
-            Place::Owner => write!(out, "the admitting thread"),
+            ThreadRole::Worker(worker) => write!(out, "worker {worker}"),
+            ThreadRole::Owner => write!(out, "the admitting thread"),
         }
     }
 }
@@ -185,7 +185,7 @@ impl<O: OrderingStrategy> Pool<O> {
         entries: impl IntoIterator<Item = Arc<Entry>>,
         bytes: usize,
     ) -> Result<(), Stopped> {
-        let _sentinel = Sentinel { pool: self, place: Place::Owner };
+        let _sentinel = Sentinel { pool: self, place: ThreadRole::Owner };
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
             let mut shared = lock(&self.shared);
@@ -226,7 +226,7 @@ impl<O: OrderingStrategy> Pool<O> {
     /// The body of the thread of `worker` (0, 1, …): returns when the pool was closed and everything is finished, or
     /// when it is stopped. Panics: if `work` panics, or there is no such worker; the pool is then stopped.
     pub fn run_worker(&self, worker: usize, work: &impl Work) {
-        let _sentinel = Sentinel { pool: self, place: Place::Worker(worker) };
+        let _sentinel = Sentinel { pool: self, place: ThreadRole::Worker(worker) };
         let mut shared = lock(&self.shared);
         loop {
             match shared.dispatch.begin(worker) {
@@ -284,7 +284,7 @@ impl<O: OrderingStrategy> Pool<O> {
     /// admitted before it is published. `work` is that of the workers; the snapshot is published at once if everything is
     /// finished already.
     pub fn request_cut(&self, work: &impl Work) {
-        let _sentinel = Sentinel { pool: self, place: Place::Owner };
+        let _sentinel = Sentinel { pool: self, place: ThreadRole::Owner };
         let mut shared = lock(&self.shared);
         let due = shared.dispatch.cut();
         self.publish(&mut shared, due, work);
@@ -400,7 +400,7 @@ impl<O: OrderingStrategy + Send + 'static> Pool<O> {
 /// Stops the pool when its thread panics, whether the lock was held or not.
 struct Sentinel<'a, O: OrderingStrategy> {
     pool: &'a Pool<O>,
-    place: Place,
+    place: ThreadRole,
 }
 
 impl<O: OrderingStrategy> Drop for Sentinel<'_, O> {

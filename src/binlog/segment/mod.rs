@@ -119,7 +119,7 @@ impl<F: File> Syncing<F> {
 
 /// One segment: its first LSN, and the offset in the file at which that entry begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Place {
+struct SegmentStart {
     first: Lsn,
     start: u64,
     /// Whether its file is a packed one.
@@ -134,7 +134,7 @@ struct Place {
 pub struct SegmentLog<F: Files> {
     files: F,
     options: Options,
-    places: Vec<Place>,
+    places: Vec<SegmentStart>,
     /// The last segment.
     file: Arc<F::File>,
     /// The offset at which its entries end, in bytes.
@@ -259,7 +259,7 @@ impl<F: Files> SegmentLog<F> {
         let header = self.chain.next_header();
         let created = create_segment(&self.files, &header);
         let (file, start) = self.poison_if_fatal(created)?;
-        self.places.push(Place { first: header.first, start, is_packed: false });
+        self.places.push(SegmentStart { first: header.first, start, is_packed: false });
         (self.file, self.end) = (Arc::new(file), start);
         self.point = self.here();
         Ok(())
@@ -329,7 +329,7 @@ impl<F: Files> SegmentLog<F> {
         self.poison.as_deref()
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> SegmentStart {
         self.places.last().copied().unwrap_or_default()
     }
 

@@ -15,7 +15,7 @@ use super::super::files::{File, Files};
 use super::error::SegmentError;
 use super::header::segment_name;
 use super::packed::{self, Packed};
-use super::{Place, SegmentLog, new_name};
+use super::{SegmentLog, SegmentStart, new_name};
 use crate::compression::CompressionMethod;
 
 /// A segment that is being packed.
@@ -45,7 +45,7 @@ impl<F: Files> SegmentLog<F> {
     pub fn begin_pack(&self, codec: CompressionMethod) -> Result<Option<Packing<F::File>>, SegmentError> {
         self.refuse_if_poisoned()?;
         let closed = self.places.split_last().map_or(&[][..], |(_, closed)| closed);
-        let Some(&Place { first, .. }) = closed.iter().find(|place| !place.is_packed) else {
+        let Some(&SegmentStart { first, .. }) = closed.iter().find(|place| !place.is_packed) else {
             return Ok(None);
         };
         if codec == CompressionMethod::None {

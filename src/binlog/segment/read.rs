@@ -6,7 +6,7 @@ use super::chain::Running;
 use super::error::{Covered, SegmentError};
 use super::header::{Header, segment_name};
 use super::pack::Body;
-use super::{Place, SegmentLog};
+use super::{SegmentLog, SegmentStart};
 use crate::time::Millis;
 
 /// A place in the log, which a reader keeps between reads: a replica's link remembers its place and needs no
@@ -251,7 +251,7 @@ impl<F: Files> SegmentLog<F> {
             self.chain.forget_epochs_before(kept_from);
         }
         for _ in 0..whole {
-            let Place { first, .. } = self.places[0];
+            let SegmentStart { first, .. } = self.places[0];
             let name = segment_name(first);
             self.files.remove(&name).map_err(SegmentError::io("remove", &name))?;
             self.places.remove(0);

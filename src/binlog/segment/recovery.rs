@@ -22,7 +22,7 @@ use super::error::{Covered, Damage, Found, SegmentError};
 use super::header::{Header, first_lsn, segment_name};
 use super::pack::Body;
 use super::point::{POINTS, Point, Points, Run, Slot};
-use super::{NEW, Options, Place, SegmentLog, create_segment};
+use super::{NEW, Options, SegmentLog, SegmentStart, create_segment};
 use crate::time::Millis;
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub struct Recovered {
 
 /// The segments as read: the chain through all of them, and the state of the last one on the disk.
 struct Read {
-    places: Vec<Place>,
+    places: Vec<SegmentStart>,
     chain: Chain,
     /// Offset at which the good entries of the last segment end, in bytes.
     end: u64,
@@ -145,7 +145,7 @@ pub fn begin_after<F: Files>(files: &F, last: Lsn, epoch: Epoch, time: Millis) -
 }
 
 impl Read {
-    fn place(&self) -> Place {
+    fn place(&self) -> SegmentStart {
         self.places.last().copied().unwrap_or_default()
     }
 }
@@ -169,7 +169,7 @@ fn begin(files: &impl Files, has_points: bool, slot: Option<Slot>) -> Result<Rea
     let header = Header { first: Lsn(1), time: Millis::ZERO, epochs, running };
     let (_, start) = create_segment(files, &header)?;
     let synced = Point { segment: header.first, bytes: start, lsn: Lsn::NONE };
-    let places = vec![Place { first: header.first, start, is_packed: false }];
+    let places = vec![SegmentStart { first: header.first, start, is_packed: false }];
     Ok(Read { places, chain: Chain::before(&header), end: start, cut_bytes: 0, synced, tail: Vec::new() })
 }
 
@@ -212,7 +212,7 @@ fn read_segments(files: &impl Files, firsts: &[Lsn], slot: Option<Slot>) -> Resu
 fn go_on(files: &impl Files, mut read: Read) -> Result<Read, SegmentError> {
     let header = read.chain.next_header();
     let (_, start) = create_segment(files, &header)?;
-    read.places.push(Place { first: header.first, start, is_packed: false });
+    read.places.push(SegmentStart { first: header.first, start, is_packed: false });
     read.synced = Point { segment: header.first, bytes: start, lsn: read.chain.last };
     (read.end, read.tail) = (start, Vec::new());
     Ok(read)
@@ -269,7 +269,7 @@ fn read_segment(
         }
         _ => {}
     }
-    places.push(Place { first, start: start as u64, is_packed: false });
+    places.push(SegmentStart { first, start: start as u64, is_packed: false });
     let from = usize::try_from(synced.bytes).unwrap_or(usize::MAX).min(end);
     let (tail, cut_bytes) = (bytes[from..end].to_vec(), (bytes.len() - end) as u64);
     Ok(Read { places, chain, end: end as u64, cut_bytes, synced, tail })

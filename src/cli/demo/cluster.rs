@@ -7,7 +7,7 @@ use replicheck::apply::pool::{Outcome, Schedule};
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::line;
 use replicheck::engine::{Ahead, Clock, Engine, Settings};
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::store::Dump;
 use std::net::SocketAddr;
 use std::path::Path;

@@ -7,11 +7,11 @@ use replicheck::apply::pool::{PoolState, Schedule};
 use replicheck::binlog::Lsn;
 use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Command;
-use replicheck::engine::{Clock, Given, HandClock, Machine, Own, Settings};
+use replicheck::engine::{Clock, HandClock, Machine, Own, ReaderView, Settings};
 use replicheck::models::bounds::RECENT_START as START;
 use replicheck::models::bounds::batch_entries_max;
 use replicheck::models::choice::Choice;
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::server::facts::Role;
 use replicheck::store::Dump;
 use replicheck::time::Millis;
@@ -149,7 +149,7 @@ impl Cluster {
     }
 
     /// The states that readers of both nodes are given.
-    pub fn given(&self) -> Result<[Given; 2], RunError> {
+    pub fn given(&self) -> Result<[ReaderView; 2], RunError> {
         Ok([self.master.engine.given()?, self.replica.given()?])
     }
 

@@ -7,7 +7,7 @@ use crate::cli::nodes::{RunError, wait_until};
 use replicheck::binlog::Lsn;
 use replicheck::command::Command;
 use replicheck::effect::{Key, KeySet};
-use replicheck::engine::{Given, HandClock};
+use replicheck::engine::{HandClock, ReaderView};
 use replicheck::invariant::{Visible, visible};
 use replicheck::models::choice::Choice;
 use replicheck::models::experiment::Experiment;
@@ -259,7 +259,7 @@ impl Readers {
         Ok(())
     }
 
-    fn look(&mut self, cluster: &Cluster, master: &Given, replica: &Given) {
+    fn look(&mut self, cluster: &Cluster, master: &ReaderView, replica: &ReaderView) {
         let (master_now, replica_now) = (cluster.clock.now(), cluster.replica_clock.now());
         let (last, applied) = (cluster.last(), cluster.applied());
         for (lsn, (keys, stored)) in self.entries.range(self.noted.next()..) {

@@ -23,8 +23,8 @@ use replicheck::models::expiry::Judges;
 use replicheck::models::invariants::Invariant;
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::path::{PathError, walk_to};
+use replicheck::models::path_file::{PathFile, PathFileError};
 use replicheck::models::story::{KeyRow, Story};
-use replicheck::models::trace::{Trace, TraceError};
 use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -39,20 +39,20 @@ const THREADS: usize = 4;
 ///
 /// Clients, clocks, the link and the replica's workers follow the path, one step after the other. The state that readers
 /// of the replica are given is judged by the same functions as in the model, and compared with the model's own state.
-/// The cure runs the same program in the same order, as far as it allows this order. A trace file contains a path; its
+/// The cure runs the same program in the same order, as far as it allows this order. A path file contains a path; its
 /// cure is given by --cure. If the replica crashes in the path, it runs as a separate process, which aborts and starts
 /// again on its folder. Exit code: 0 = it behaved as recorded (and the cure held), 1 = it did not, 2 = the command was
 /// not understood, or the path cannot be replayed.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
-    /// A bug of the catalogue, or a trace file; without it, every bug that can be replayed
+    /// A bug of the catalogue, or a path file; without it, every bug that can be replayed
     #[arg(value_name = "ID|FILE")]
     what: Option<String>,
-    /// Write the bug's path to a trace file, and replay nothing; - is standard output
+    /// Write the bug's path to a path file, and replay nothing; - is standard output
     #[arg(long, value_name = "FILE", requires = "what", conflicts_with_all = ["json", "cure"])]
     export: Option<String>,
-    /// After a trace file, also replay its program under this choice of its model, which should cure it
+    /// After a path file, also replay its program under this choice of its model, which should cure it
     #[arg(long, value_name = "NAME", requires = "what")]
     cure: Option<String>,
     /// Write the results as JSON to this file; - is standard output (the text then goes to standard error)
@@ -62,9 +62,9 @@ pub struct Args {
 
 const EXAMPLES: &str = "Examples:
   replicheck replay R01
-  replicheck replay R29 --export trace.json
-  replicheck replay trace.json
-  replicheck replay trace.json --cure writeset
+  replicheck replay R29 --export path.json
+  replicheck replay path.json
+  replicheck replay path.json --cure writeset
   replicheck replay --json - 2> replay.txt | jq '.[] | select(.as_recorded | not) | .id'";
 
 /// The result of running one choice on real nodes.
@@ -111,7 +111,7 @@ pub struct Replayed {
     /// The row's id, or the file's name.
     pub name: String,
     /// The path.
-    pub trace: Trace,
+    pub file: PathFile,
     /// The run under its own choice.
     pub bug: Ran,
     /// The run under the cure, if there is one.
@@ -122,12 +122,12 @@ impl Replayed {
     /// Whether the nodes followed the path, and broke the invariant that it breaks.
     pub fn is_found(&self) -> bool {
         let is_broken = |invariant| self.bug.broken.contains(&invariant);
-        self.bug.unlike.is_none() && self.trace.invariant.is_none_or(is_broken)
+        self.bug.unlike.is_none() && self.file.invariant.is_none_or(is_broken)
     }
 
     /// Whether the cure, if there is one, reached the end of the log and did not break the invariant.
     pub fn is_cured(&self) -> bool {
-        let is_broken = |ran: &Ran| self.trace.invariant.is_some_and(|it| ran.broken.contains(&it));
+        let is_broken = |ran: &Ran| self.file.invariant.is_some_and(|it| ran.broken.contains(&it));
         self.cure.as_ref().is_none_or(|ran| ran.is_at_end && !is_broken(ran))
     }
 }
@@ -135,8 +135,8 @@ impl Replayed {
 /// Replays the requested paths, and prints the results.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let paths = paths(args.what.as_deref(), args.cure.as_deref())?;
-    if let (Some(file), Some((_, experiment, trace, _))) = (&args.export, paths.first()) {
-        return export(file, experiment, trace);
+    if let (Some(file), Some((_, experiment, path, _))) = (&args.export, paths.first()) {
+        return export(file, experiment, path);
     }
     let to_stderr = args.json.as_deref() == Some("-");
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
@@ -163,9 +163,9 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
 }
 
 /// A name, the experiment of the path, the path, and its cure.
-type Replay = (String, Experiment, Trace, Option<Choice>);
+type Replay = (String, Experiment, PathFile, Option<Choice>);
 
-/// The path of the row with this id, the path in this trace file, or the paths of all rows that can be
+/// The path of the row with this id, the path in this path file, or the paths of all rows that can be
 /// replayed.
 fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageError> {
     let Some(what) = what else {
@@ -175,7 +175,7 @@ fn paths(what: Option<&str>, cure: Option<&str>) -> Result<Vec<Replay>, UsageErr
     let Some(case) = catalogue::find(what) else { return of_file(what, cure).map(|path| vec![path]) };
     if cure.is_some() {
         return Err(UsageError::Refused(format!(
-            "{} has a cure of its own: --cure is for trace files",
+            "{} has a cure of its own: --cure is for path files",
             case.id
         )));
     }
@@ -199,8 +199,8 @@ fn of_row(judgement: &Judgement) -> Option<Replay> {
     let bug: &Bug = judgement.case.bug()?;
     let [found, _] = judgement.rows.as_ref()?;
     let experiment = bug.experiment(bug.with);
-    let trace = Trace::of(&experiment, Some(bug.invariant), found.counterexample.as_ref()?);
-    Some((judgement.case.id.to_owned(), experiment, trace, Some(bug.cure)))
+    let file = PathFile::of(&experiment, Some(bug.invariant), found.counterexample.as_ref()?);
+    Some((judgement.case.id.to_owned(), experiment, file, Some(bug.cure)))
 }
 
 fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
@@ -208,19 +208,19 @@ fn of_file(name: &str, cure: Option<&str>) -> Result<Replay, UsageError> {
     let text = std::fs::read_to_string(name).map_err(|error| {
         wrong(format!("{error}; and no bug of the catalogue has this id (replicheck catalogue lists them)"))
     })?;
-    let trace: Trace =
-        serde_json::from_str(&text).map_err(|error| wrong(TraceError::from(error).to_string()))?;
-    let experiment = trace.experiment().map_err(|error| wrong(error.to_string()))?;
-    let named = |cure| Choice::named(&trace.model, cure, None);
+    let file: PathFile =
+        serde_json::from_str(&text).map_err(|error| wrong(PathFileError::from(error).to_string()))?;
+    let experiment = file.experiment().map_err(|error| wrong(error.to_string()))?;
+    let named = |cure| Choice::named(&file.model, cure, None);
     let cure = cure.map(named).transpose().map_err(|error| UsageError::Unknown(error.to_string()))?;
     cure.map_or(Ok(()), has_engine)?;
-    Ok((name.to_owned(), experiment, trace, cure))
+    Ok((name.to_owned(), experiment, file, cure))
 }
 
-fn export(file: &str, experiment: &Experiment, trace: &Trace) -> Result<Outcome, UsageError> {
+fn export(file: &str, experiment: &Experiment, path: &PathFile) -> Result<Outcome, UsageError> {
     // Only a path that can be replayed is written.
-    prepared(experiment, trace)?;
-    let json = serde_json::to_string_pretty(trace).map_err(std::io::Error::from)? + "\n";
+    prepared(experiment, path)?;
+    let json = serde_json::to_string_pretty(path).map_err(std::io::Error::from)? + "\n";
     match file {
         "-" => check::print(std::io::stdout(), &json)?,
         file => create(file)?.write_all(json.as_bytes())?,
@@ -245,17 +245,17 @@ fn has_engine(choice: Choice) -> Result<(), RunError> {
     }
 }
 
-fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, RunError> {
+fn prepared(experiment: &Experiment, file: &PathFile) -> Result<Orders, RunError> {
     has_engine(experiment.choice)?;
     if let Some(fault) = experiment.choice.fault().filter(|fault| !fault.has_place_in_engine()) {
         let why = format!("'{}' has no place in the engine: {}", fault.name(), fault.in_words());
         return Err(RunError::NotDriven(why));
     }
-    let invariant = trace.invariant;
+    let invariant = file.invariant;
     let not_driven = |error: PathError| RunError::not_driven(error);
     match experiment.model().map_err(RunError::not_driven)? {
         Model::Ordering(model) => {
-            let path = walk_to(&*model, &trace.path, invariant).map_err(not_driven)?;
+            let path = walk_to(&*model, &file.path, invariant).map_err(not_driven)?;
             Ok(Orders::Ordering(orders::orders(&model, &path)?))
         }
         Model::Expiry(models) => {
@@ -264,7 +264,7 @@ fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, RunError> 
                 Some(Judges::Reads) => reads,
                 Some(Judges::State) | None => state,
             };
-            let path = walk_to(model, &trace.path, invariant).map_err(not_driven)?;
+            let path = walk_to(model, &file.path, invariant).map_err(not_driven)?;
             let (orders, skew) = expiry::orders(model, &path)?;
             Ok(Orders::Expiry(orders, skew))
         }
@@ -275,10 +275,10 @@ fn prepared(experiment: &Experiment, trace: &Trace) -> Result<Orders, RunError> 
 fn replay(
     handle: &Handle,
     folder: &Path,
-    (name, experiment, trace, cure): &Replay,
+    (name, experiment, file, cure): &Replay,
 ) -> Result<Replayed, UsageError> {
     let wrong = |reason: String| UsageError::File { file: name.clone(), reason };
-    let orders = prepared(experiment, trace).map_err(|error| wrong(error.to_string()))?;
+    let orders = prepared(experiment, file).map_err(|error| wrong(error.to_string()))?;
     let run = |choice: Choice, is_recorded: bool| {
         let folder = folder.join(if is_recorded { "recorded" } else { "cure" });
         let ran = match &orders {
@@ -293,7 +293,7 @@ fn replay(
     };
     let bug = run(experiment.choice, true)?;
     let cure = cure.map(|cure| run(cure, false)).transpose()?;
-    Ok(Replayed { name: name.clone(), trace: trace.clone(), bug, cure })
+    Ok(Replayed { name: name.clone(), file: file.clone(), bug, cure })
 }
 
 /// The cells of the catalogue's column for judged rows; each row may be replayed. Errors: no threads or no folder can be

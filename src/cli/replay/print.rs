@@ -41,7 +41,7 @@ fn json_replay(one: &Replayed) -> JsonReplay<'_> {
     let runs = [Some(json_run(&one.bug, "bug")), one.cure.as_ref().map(|cure| json_run(cure, "cure"))];
     JsonReplay {
         id: &one.name,
-        invariant: one.trace.invariant,
+        invariant: one.file.invariant,
         as_recorded: one.is_found() && one.is_cured(),
         runs: runs.into_iter().flatten().collect(),
     }
@@ -63,7 +63,7 @@ fn json_run<'a>(ran: &'a Ran, role: &'static str) -> JsonRun<'a> {
 pub fn table(replayed: &[Replayed], width: u16) -> String {
     let mut text = String::new();
     for one in replayed {
-        let invariant = one.trace.invariant.map_or("nothing", Invariant::name);
+        let invariant = one.file.invariant.map_or("nothing", Invariant::name);
         let bug = format!("{} {}", if one.is_found() { "●" } else { "✗" }, one.bug.choice.name());
         let cure = one
             .cure
@@ -86,13 +86,13 @@ pub fn table(replayed: &[Replayed], width: u16) -> String {
 
 /// A path in full: what was recorded, what happened, both stores, the cure.
 pub fn in_full(one: &Replayed, width: u16) -> String {
-    let invariant = one.trace.invariant.map(Invariant::name);
+    let invariant = one.file.invariant.map(Invariant::name);
     let mut text = format!(
         "{}\nrecorded   {} breaks {} in {} steps of the model\n\n",
         paint::title(&one.name),
         one.bug.choice.name(),
         invariant.unwrap_or("nothing"),
-        one.trace.path.len(),
+        one.file.path.len(),
     );
     let verdict = match (one.is_found(), invariant) {
         (true, Some(invariant)) => format!("✗ {invariant} is broken, as recorded"),
@@ -121,7 +121,7 @@ fn run(one: &Replayed, ran: &Ran, verdict: &str, width: u16) -> String {
     let notes = ran.notes.iter().map(|note| format!("{note}."));
     parts.extend(unlike.chain(notes).map(Part::Said));
     let story = Story {
-        program: one.trace.program.clone(),
+        program: one.file.program.clone(),
         keys: ran.keys.clone(),
         conclusion: Conclusion(parts),
         ..ran.story.clone()

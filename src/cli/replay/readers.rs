@@ -3,7 +3,7 @@
 
 use replicheck::binlog::{Entry, Lsn};
 use replicheck::effect::{Key, KeySet};
-use replicheck::engine::Given;
+use replicheck::engine::ReaderView;
 use replicheck::invariant::{State, Versions, convergence};
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::ordering::{Data, reader_looks, with_convergence, with_progress};
@@ -51,7 +51,7 @@ impl Readers {
     }
 
     /// Records that the master logged an entry.
-    pub fn sent(&mut self, entry: Entry, command: String, master: &Given) {
+    pub fn sent(&mut self, entry: Entry, command: String, master: &ReaderView) {
         let mut versions = self.versions.last().cloned().unwrap_or_default();
         versions.write(&entry.keys(), entry.lsn);
         self.versions.push(versions);

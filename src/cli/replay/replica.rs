@@ -7,10 +7,10 @@ use replicheck::apply;
 use replicheck::apply::pool::PoolState;
 use replicheck::binlog::Lsn;
 use replicheck::effect::Key;
-use replicheck::engine::{Engine, Given};
+use replicheck::engine::{Engine, ReaderView};
 use replicheck::models::choice::{Choice, Kind};
 use replicheck::ordering::Job;
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::store::rocksdb::RocksStore;
 use replicheck::store::{Dump, dump};
 use replicheck::time::Millis;
@@ -104,7 +104,7 @@ impl Replica {
     }
 
     /// The state that its readers are given. Errors: [`RunError`].
-    pub fn given(&self) -> Result<Given, RunError> {
+    pub fn given(&self) -> Result<ReaderView, RunError> {
         match self {
             Replica::Here(node) => Ok(node.engine.given()?),
             Replica::Apart(_) => self.look().map(|seen| seen.given),

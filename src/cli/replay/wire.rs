@@ -9,7 +9,7 @@
 use replicheck::apply::pool::PoolState;
 use replicheck::binlog::Lsn;
 use replicheck::effect::Key;
-use replicheck::engine::Given;
+use replicheck::engine::ReaderView;
 use replicheck::ordering::Job;
 use replicheck::store::{Content, Stored};
 use replicheck::time::Millis;
@@ -55,7 +55,7 @@ pub struct Seen {
     /// Whether readers are let in.
     pub lets_readers_in: bool,
     /// The state that readers are given.
-    pub given: Given,
+    pub given: ReaderView,
 }
 
 /// [`Seen`] as a line.
@@ -157,7 +157,7 @@ impl From<SeenLine> for Seen {
             applied: Lsn(line.applied),
             log_time: Millis(line.log_time),
             lets_readers_in: line.lets_readers_in,
-            given: Given { stored: stored.collect(), judged_at: Millis(line.judged_at) },
+            given: ReaderView { stored: stored.collect(), judged_at: Millis(line.judged_at) },
         }
     }
 }

@@ -27,7 +27,7 @@ const NUMBERS: u64 = 1 << 53;
 
 /// A place: after the element of this name.
 #[derive(Debug)]
-struct Place {
+struct Position {
     name: Vec<u8>,
     /// The cursor of the call before.
     before: u64,
@@ -35,7 +35,7 @@ struct Place {
 
 #[derive(Debug, Default)]
 struct Kept {
-    places: BTreeMap<u64, Place>,
+    places: BTreeMap<u64, Position>,
     /// Cursors in the order in which they were issued; those already forgotten are skipped.
     order: VecDeque<u64>,
     bytes: usize,
@@ -67,7 +67,7 @@ impl Cursors for KeptCursors {
             cursor = fastrand::u64(1..NUMBERS);
         }
         kept.bytes += name.len();
-        kept.places.insert(cursor, Place { name, before });
+        kept.places.insert(cursor, Position { name, before });
         kept.order.push_back(cursor);
         kept.limit();
         cursor

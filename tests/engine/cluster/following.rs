@@ -1,7 +1,7 @@
 //! A replica that follows: restarts, cut links, and the facts that both nodes report.
 
 use super::super::disks::{Disks, wait_until};
-use super::super::forgetful::Fault;
+use super::super::forgetful::DiskFault;
 use super::super::proxy::{Way, proxy};
 use super::peer::{AS_IT_IS, Peer, UP};
 use replicheck::binlog::Lsn;
@@ -34,7 +34,7 @@ fn disk_full_on_a_replica_holds_it_back_until_there_is_room() {
     let replica = Peer::replica(&r, AS_IT_IS, master.port);
     master.run(&["SET a 1"]);
     replica.wait_for(&master);
-    r.binlog.fail(0, Fault::Full);
+    r.binlog.fail(0, DiskFault::Full);
     master.run(&["SET b 2"]);
     wait_until("a write that fails", || {
         r.binlog.changes().iter().any(|change| change.starts_with("truncate"))
@@ -48,7 +48,7 @@ fn disk_full_on_a_replica_holds_it_back_until_there_is_room() {
     replica.assert_equals(&master, "after there is room again");
     assert_eq!(replica.facts().read_only, None);
     // The replica stops although its disk is full.
-    r.binlog.fail(0, Fault::Full);
+    r.binlog.fail(0, DiskFault::Full);
     master.run(&["SET c 3"]);
     replica.stop().expect("it stops");
 }

@@ -6,7 +6,7 @@ use replicheck::command::Reply;
 use replicheck::compression::CompressionMethod;
 use replicheck::engine::{Address, Engine, Settings};
 use replicheck::server::facts::{Link, Role};
-use replicheck::server::{Config, Facts, Node as _, Refused, Server};
+use replicheck::server::{Backend as _, Config, Facts, Refused, Server};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;

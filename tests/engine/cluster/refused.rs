@@ -8,7 +8,7 @@ use replicheck::command::Reply;
 use replicheck::engine::{Address, Engine, Settings};
 use replicheck::expiry::Policy;
 use replicheck::replication::handshake::START_AGAIN;
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::server::facts::{Link, Role};
 use std::time::Duration;
 

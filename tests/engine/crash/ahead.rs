@@ -2,13 +2,13 @@
 
 use super::super::cluster::{AS_IT_IS, Peer};
 use super::super::disks::{Disks, Node, copy_folder, entries, log_of, run};
-use super::super::forgetful::{Fault, Forgetful};
+use super::super::forgetful::{DiskFault, Forgetful};
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Epoch, Fsync, Lsn};
 use replicheck::command::Reply;
 use replicheck::engine::{Address, Engine};
 use replicheck::replication::handshake::START_AGAIN;
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::store::Dump;
 use std::path::Path;
 
@@ -95,7 +95,7 @@ fn crash_at_every_change_while_the_log_begins_anew_is_made_good() {
         };
         for pick in [(|disks| &disks.node) as fn(&Disks) -> &Forgetful, |disks| &disks.binlog] {
             for at in 0..changes(pick) {
-                for fault in [Fault::Death, Fault::Sync] {
+                for fault in [DiskFault::Death, DiskFault::Sync] {
                     let disks = before.with_log(kept);
                     pick(&disks).fail(at, fault);
                     let case = format!("{kept:?} left, change {at}, {fault:?}");

@@ -1,14 +1,14 @@
 //! Disks that fail under a running node, and folders that a node must not open.
 
 use super::super::disks::{Disks, entries, is_misconf, log_of, run, wait_until};
-use super::super::forgetful::{Fault, Forgetful};
+use super::super::forgetful::{DiskFault, Forgetful};
 use replicheck::binlog::files::Files;
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Fsync, Lsn};
 use replicheck::command::Reply;
 use replicheck::engine::Settings;
 use replicheck::expiry::Policy;
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::time::Millis;
 
 fn ok() -> Reply {
@@ -22,7 +22,7 @@ fn disk_full_refuses_writes_until_there_is_room() {
         let node = disks.start(fsync);
         assert_eq!(run(&node, &["SET a 1"]), [ok()]);
         let before = node.dump().expect("it reads");
-        disks.binlog.fail(0, Fault::Full);
+        disks.binlog.fail(0, DiskFault::Full);
         for _ in 0..2 {
             let replies = run(&node, &["SET b 2", "GET b", "HSET h f 1", "GET a", "PING"]);
             assert!(is_misconf(&replies[0]) && is_misconf(&replies[2]), "{replies:?}");
@@ -52,7 +52,7 @@ fn poisoned(fsync: Fsync) -> (Disks, super::super::disks::Node) {
     run(&node, &["SET a 1"]);
     wait_until("the first entry is durable", || node.facts().progress.durable == Lsn(1));
     // Change 1 is the sync that follows the append.
-    disks.binlog.fail(1, Fault::Sync);
+    disks.binlog.fail(1, DiskFault::Sync);
     let reply = run(&node, &["SET b 2"]);
     assert_eq!(is_misconf(&reply[0]), fsync == Fsync::Always, "{reply:?}");
     wait_until("the fsync failed", || node.facts().read_only.is_some());
@@ -167,7 +167,7 @@ fn segment_missing_is_refused() {
 fn ceiling_that_cannot_be_written_makes_log_time_stand_still() {
     let disks = Disks::new();
     let node = disks.start(Fsync::EverySec);
-    disks.node.fail(0, Fault::Forever);
+    disks.node.fail(0, DiskFault::Forever);
     let ceiling = Millis(disks.identity()["ceiling_ms"].as_u64().expect("a number"));
     wait_until("log time is at the ceiling", || node.facts().log_time >= ceiling);
     assert_eq!(

@@ -4,7 +4,7 @@ use super::super::disks::{Disks, first_version, node_file, run, with_checksum};
 use super::super::forgetful::Forgetful;
 use replicheck::binlog::{Epoch, Fsync};
 use replicheck::command::Reply;
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::time::Millis;
 
 /// A stopped node's folder with one entry.
@@ -110,7 +110,7 @@ fn data_without_its_node_file_is_refused() {
 fn first_start_that_ended_at_any_change_of_the_folder_is_gone_on_with() {
     for at in 0.. {
         let disks = Disks::new();
-        disks.node.fail(at, super::super::forgetful::Fault::Death);
+        disks.node.fail(at, super::super::forgetful::DiskFault::Death);
         if let Ok(node) = disks.try_start(disks.settings(Fsync::EverySec)) {
             // The start succeeded, so the fault would come later.
             let _ = node.stop_now();

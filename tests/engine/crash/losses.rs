@@ -4,7 +4,7 @@ use super::super::disks::{Disks, copy_folder, entries, first_version, log_of, no
 use super::super::forgetful::Forgetful;
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Epoch, Fsync, Lsn, SegmentLog};
-use replicheck::server::Node as _;
+use replicheck::server::Backend as _;
 use replicheck::store::Dump;
 use replicheck::time::Millis;
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use super::super::disks::wait_until;
 use super::{all, new_store, put};
 use replicheck::effect::{Key, Write};
+use replicheck::store::record::{Record, Value};
 use replicheck::store::rocksdb::{RocksStore, Snapshot};
 use replicheck::store::{Read, Store, StoreError, key};
 use replicheck::time::Millis;
@@ -148,4 +149,17 @@ fn store_knows_which_keys_have_no_elements_unless_it_had_some_when_it_was_opened
     drop(store);
     let store = RocksStore::open(folder.path()).expect("opens");
     assert_eq!(of(&store), [true, true, false]);
+}
+
+#[test]
+fn dead_key_of_a_stretch_scanned_before_is_found_before_all_other_databases_are_scanned() {
+    let (_folder, mut store) = new_store();
+    let (key, mut after) = (Key::new(0, "k"), Vec::new());
+    assert_eq!(store.dead_keys(Millis(1), &mut after).expect("it scans"), []);
+    let record = Record { deadline: Some(Millis(2)), value: Value::String(b"v".to_vec()) };
+    store.write(&[put(&key::metadata(&key), &record.encode())]).expect("written");
+    let calls =
+        (1..=256).find(|_| store.dead_keys(Millis(2), &mut after).expect("it scans") == [key.clone()]);
+    // An empty database takes some microseconds, and a call goes on for 300.
+    assert!(calls.is_some_and(|calls| calls <= 100), "found by call {calls:?} of 256");
 }

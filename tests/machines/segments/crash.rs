@@ -1,6 +1,6 @@
 //! Crashes — power losses after every step and during every change, and disks that fail at every change.
 
-use super::forgetful::{Fault, Forgetful};
+use super::forgetful::{DiskFault, Forgetful};
 use super::history::{History, MANY, Step, entry, options, read_all};
 use Step::{Append, Pack, Policy, Purge, Restart, Stop, Sync};
 use replicheck::binlog::segment::Options;
@@ -90,7 +90,7 @@ fn changes(options: Options, script: &[Step]) -> usize {
 }
 
 /// Runs every prefix of the long script with the fault at every change, and passes each end state to `check`.
-fn at_every_change(fault: Fault, mut check: impl FnMut(&Forgetful, &History, Options)) {
+fn at_every_change(fault: DiskFault, mut check: impl FnMut(&Forgetful, &History, Options)) {
     for segment_bytes_max in [MANY, 150] {
         for fsync in [Fsync::EverySec, Fsync::Always] {
             let options = options(segment_bytes_max, fsync);
@@ -109,7 +109,7 @@ fn at_every_change(fault: Fault, mut check: impl FnMut(&Forgetful, &History, Opt
 #[test]
 fn crash_at_every_change_keeps_what_was_synced() {
     let (mut ends, mut starts, mut cuts) = (0, 0, 0);
-    at_every_change(Fault::Death, |files, history, options| {
+    at_every_change(DiskFault::Death, |files, history, options| {
         ends += 1;
         history.assert_goes_on(&files.copy(), options);
         for after in files.power_losses(coarse) {
@@ -132,7 +132,7 @@ fn crash_at_every_change_of_a_start_keeps_what_was_synced() {
             // The start that fails may have synced everything that it found.
             history.durable_max = history.last();
             for before in files.power_losses(coarse).into_iter().chain([files.copy()]) {
-                for fault in [Fault::Death, Fault::Sync, Fault::Once, Fault::Full] {
+                for fault in [DiskFault::Death, DiskFault::Sync, DiskFault::Once, DiskFault::Full] {
                     for at in 0.. {
                         let failing = before.failing(at, fault);
                         let before = failing.changes().len();
@@ -157,7 +157,7 @@ fn crash_at_every_change_of_a_start_keeps_what_was_synced() {
 #[test]
 fn disk_full_at_every_change_leaves_a_good_prefix() {
     let (mut poisoned, mut refused) = (0, 0);
-    at_every_change(Fault::Full, |files, history, options| {
+    at_every_change(DiskFault::Full, |files, history, options| {
         poisoned += u32::from(history.poisoned);
         refused += u32::from(!history.errors.is_empty());
         assert!(history.doubtful.is_empty(), "a refused group may come back: {history:?}");
@@ -179,7 +179,7 @@ fn disk_full_then_room_again_goes_on_with_a_shorter_group() {
         let options = options(if at == 0 { MANY } else { 1 }, Fsync::No);
         let (files, mut history) = (Forgetful::new(), History::default());
         let mut log = history.run(&files, options, &[Append(1)]).expect("the disk works");
-        files.fail(at, Fault::Full);
+        files.fail(at, DiskFault::Full);
         let big: Vec<Entry> = (2..9).map(|lsn| entry(lsn, 1, 77)).collect();
         let error = log.append(&big).expect_err("the disk is full").to_string();
         assert!(error.contains("no space left on device"), "{error}");
@@ -196,7 +196,7 @@ fn disk_full_then_room_again_goes_on_with_a_shorter_group() {
 #[test]
 fn fsync_failed_at_every_change_poisons_and_claims_nothing() {
     let (mut failed, mut poisoned) = (0, 0);
-    at_every_change(Fault::Sync, |files, history, options| {
+    at_every_change(DiskFault::Sync, |files, history, options| {
         failed += u32::from(!history.errors.is_empty());
         poisoned += u32::from(history.poisoned);
         if let [first, later @ ..] = &history.errors[..] {
@@ -216,7 +216,7 @@ fn fsync_failed_at_every_change_poisons_and_claims_nothing() {
 
 #[test]
 fn disk_error_at_every_change_once_or_for_ever_loses_nothing_durable() {
-    for fault in [Fault::Once, Fault::Forever] {
+    for fault in [DiskFault::Once, DiskFault::Forever] {
         at_every_change(fault, |files, history, options| {
             let heard = history.errors.len() + history.not_packed.len();
             assert!(heard > 0, "an error that was not reported: {history:?}");

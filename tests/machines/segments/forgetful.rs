@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 /// What goes wrong at the n-th change, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum DiskFault {
     /// This change and all later ones do nothing: the process is dead. A write is done half.
     Death,
     /// From this change on, a write that makes a file longer is done half and reports a full disk, and no file can be
@@ -60,7 +60,7 @@ struct State {
     pending: Vec<NameChange>,
     /// Every change so far, described in words.
     changes: Vec<String>,
-    fault: Option<(usize, Fault)>,
+    fault: Option<(usize, DiskFault)>,
     full: bool,
 }
 
@@ -87,18 +87,18 @@ fn error(kind: io::ErrorKind, text: &str) -> io::Error {
 
 impl State {
     /// Notes a change; returns the fault that it suffers.
-    fn change(&mut self, what: String) -> Option<Fault> {
+    fn change(&mut self, what: String) -> Option<DiskFault> {
         let at = self.changes.len();
         self.changes.push(what);
         let (fault_at, fault) = self.fault?;
-        let lasts = matches!(fault, Fault::Death | Fault::Forever);
+        let lasts = matches!(fault, DiskFault::Death | DiskFault::Forever);
         (at == fault_at || at > fault_at && lasts).then_some(fault)
     }
 
     fn name_change(&mut self, what: String, change: NameChange) -> io::Result<()> {
         match self.change(what) {
-            Some(Fault::Full) => self.full = true,
-            None | Some(Fault::Sync) => {}
+            Some(DiskFault::Full) => self.full = true,
+            None | Some(DiskFault::Sync) => {}
             Some(_) => return Err(error(io::ErrorKind::Other, "input/output error")),
         }
         if self.full && matches!(change, NameChange::Set(..)) {
@@ -197,14 +197,14 @@ impl Forgetful {
     }
 
     /// A copy in which change number `at`, counted from now, fails.
-    pub fn failing(&self, at: usize, fault: Fault) -> Forgetful {
+    pub fn failing(&self, at: usize, fault: DiskFault) -> Forgetful {
         let copy = self.copy();
         copy.fail(at, fault);
         copy
     }
 
     /// Makes change number `at`, counted from now, fail.
-    pub fn fail(&self, at: usize, fault: Fault) {
+    pub fn fail(&self, at: usize, fault: DiskFault) {
         let mut state = self.state();
         state.fault = Some((state.changes.len() + at, fault));
     }
@@ -325,10 +325,10 @@ impl Files for Forgetful {
     fn sync_directory(&self) -> io::Result<()> {
         let mut state = self.state();
         let fault = state.change("sync folder".to_string());
-        state.full |= fault == Some(Fault::Full);
+        state.full |= fault == Some(DiskFault::Full);
         let pending = std::mem::take(&mut state.pending);
         match fault {
-            None | Some(Fault::Full) => {
+            None | Some(DiskFault::Full) => {
                 pending.iter().for_each(|change| change.apply(&mut state.durable));
                 Ok(())
             }
@@ -363,19 +363,19 @@ impl File for ForgetfulFile {
         let mut state = self.state();
         let mut fault = state.change(format!("write {} {offset} +{}", self.name, bytes.len()));
         let grows = size(offset) + bytes.len() > state.inodes[self.inode].live.len();
-        state.full |= fault == Some(Fault::Full);
+        state.full |= fault == Some(DiskFault::Full);
         if state.full {
             // Overwriting needs no room.
-            fault = grows.then_some(Fault::Full);
+            fault = grows.then_some(DiskFault::Full);
         }
-        let kept = if matches!(fault, None | Some(Fault::Sync)) { bytes.len() } else { bytes.len() / 2 };
+        let kept = if matches!(fault, None | Some(DiskFault::Sync)) { bytes.len() } else { bytes.len() / 2 };
         let change = Change::Write(offset, bytes[..kept].to_vec());
         let inode = &mut state.inodes[self.inode];
         change.apply(&mut inode.live, kept);
         inode.pending.push(change);
         match fault {
-            None | Some(Fault::Sync) => Ok(()),
-            Some(Fault::Full) => Err(error(io::ErrorKind::StorageFull, "no space left on device")),
+            None | Some(DiskFault::Sync) => Ok(()),
+            Some(DiskFault::Full) => Err(error(io::ErrorKind::StorageFull, "no space left on device")),
             Some(_) => Err(error(io::ErrorKind::Other, "input/output error")),
         }
     }
@@ -383,8 +383,8 @@ impl File for ForgetfulFile {
     fn truncate(&self, bytes: u64) -> io::Result<()> {
         let mut state = self.state();
         match state.change(format!("truncate {} {bytes}", self.name)) {
-            Some(Fault::Full) => state.full = true,
-            None | Some(Fault::Sync) => {}
+            Some(DiskFault::Full) => state.full = true,
+            None | Some(DiskFault::Sync) => {}
             Some(_) => return Err(error(io::ErrorKind::Other, "input/output error")),
         }
         let change = Change::Truncate(bytes);
@@ -397,15 +397,15 @@ impl File for ForgetfulFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state();
         let fault = state.change(format!("sync {}", self.name));
-        state.full |= fault == Some(Fault::Full);
+        state.full |= fault == Some(DiskFault::Full);
         let inode = &mut state.inodes[self.inode];
         let pending = std::mem::take(&mut inode.pending);
         match fault {
-            None | Some(Fault::Full) => {
+            None | Some(DiskFault::Full) => {
                 pending.iter().for_each(|change| change.apply(&mut inode.durable, change.bytes()));
                 Ok(())
             }
-            Some(Fault::Death) => {
+            Some(DiskFault::Death) => {
                 inode.pending = pending;
                 Err(error(io::ErrorKind::Other, "dead"))
             }

@@ -1,6 +1,6 @@
 //! Reading and purging, the groups that append refuses, and the real disk.
 
-use super::forgetful::{Fault, Forgetful, size};
+use super::forgetful::{DiskFault, Forgetful, size};
 use super::history::{MANY, entry, options, read_all};
 use replicheck::binlog::files::{File, Files};
 use replicheck::binlog::{Disk, Entry, Fsync, Head, Lsn, SegmentError, SegmentLog, Stretch, encode};
@@ -226,7 +226,7 @@ fn sync_that_failed_meanwhile_poisons_the_log() {
 fn sync_whose_point_is_not_written_says_so_and_tries_again() {
     let files = Forgetful::new();
     let mut log = nine(&files, MANY);
-    files.fail(1, Fault::Once);
+    files.fail(1, DiskFault::Once);
     let error = log.sync().expect_err("the point").to_string();
     assert_eq!(error, "cannot write durable: input/output error");
     assert_eq!((log.durable(), log.poisoned()), (Lsn(9), None));
@@ -248,7 +248,7 @@ fn sync_whose_point_is_torn_twice_leaves_the_one_before() {
     log.sync().expect("the disk works");
     log.append(&[entry(10, 1, 10)]).expect("the disk works");
     for write in [1, 0] {
-        files.fail(write, Fault::Once);
+        files.fail(write, DiskFault::Once);
         log.sync().expect_err("the point");
         let found = SegmentLog::open(files.copy(), options(MANY, Fsync::No)).expect("it starts").1;
         assert_eq!((found.durable, found.last), (Lsn(9), Lsn(10)), "one slot is torn, not both");
@@ -263,7 +263,7 @@ fn crash_in_a_purge_of_many_leaves_no_hole() {
         let mut log = nine(&files, 1);
         log.sync().expect("the disk works");
         let before = files.changes().len();
-        files.fail(at, Fault::Death);
+        files.fail(at, DiskFault::Death);
         let is_over = log.purge(Lsn(9)).is_ok();
         assert!(is_over || files.changes().len() > before + at);
         for after in files.power_losses(|_| 20) {

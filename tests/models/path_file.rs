@@ -5,17 +5,17 @@ use replicheck::models::experiment::{Experiment, judges};
 use replicheck::models::invariants::Invariant;
 use replicheck::models::judged::Judged;
 use replicheck::models::path::{PathError, walk_to};
+use replicheck::models::path_file::PathFile;
 use replicheck::models::story::Story;
-use replicheck::models::trace::Trace;
 
-/// The trace of each row that counts, with its id and its experiment.
-fn traces() -> Vec<(&'static str, Experiment, Trace)> {
+/// The path file of each row that counts, with its id and its experiment.
+fn path_files() -> Vec<(&'static str, Experiment, PathFile)> {
     let of = |judgement: &replicheck::models::catalogue::Judgement| {
         let bug = judgement.case.bug()?;
         let [found, _] = judgement.rows.as_ref()?;
         let experiment = bug.experiment(bug.with);
-        let trace = Trace::of(&experiment, Some(bug.invariant), found.counterexample.as_ref()?);
-        Some((judgement.case.id, experiment, trace))
+        let file = PathFile::of(&experiment, Some(bug.invariant), found.counterexample.as_ref()?);
+        Some((judgement.case.id, experiment, file))
     };
     judged().iter().filter_map(of).collect()
 }
@@ -30,13 +30,13 @@ fn followed(
 }
 
 #[test]
-fn trace_of_each_row_round_trips_and_breaks_what_it_says() {
-    let traces = traces();
-    assert!(traces.len() >= 20);
-    for (id, experiment, trace) in traces {
-        let text = serde_json::to_string(&trace).expect("plain data");
-        let read: Trace = serde_json::from_str(&text).expect("a trace");
-        assert_eq!(read, trace, "{id}");
+fn path_file_of_each_row_round_trips_and_breaks_what_it_says() {
+    let files = path_files();
+    assert!(files.len() >= 20);
+    for (id, experiment, file) in files {
+        let text = serde_json::to_string(&file).expect("plain data");
+        let read: PathFile = serde_json::from_str(&text).expect("a path file");
+        assert_eq!(read, file, "{id}");
         let again = read.experiment().expect("known names");
         assert_eq!(again, experiment, "{id}");
         followed(&again, &read.path, read.invariant).expect("a path");
@@ -49,14 +49,14 @@ fn trace_of_each_row_round_trips_and_breaks_what_it_says() {
 }
 
 #[test]
-fn trace_of_the_second_clock_is_walked_from_that_clock() {
-    let (_, experiment, trace) = traces().into_iter().find(|(id, ..)| *id == "R43").expect("it counts");
-    let mut both = trace.clone();
+fn path_file_of_the_second_clock_is_walked_from_that_clock() {
+    let (_, experiment, file) = path_files().into_iter().find(|(id, ..)| *id == "R43").expect("it counts");
+    let mut both = file.clone();
     both.setting =
         serde_json::from_str(r#"{"tick_ms": 1000, "delay_ticks": 0, "skews": [0, 1]}"#).expect("it is one");
     let both = both.experiment().expect("known names");
-    let model = both.expiry_model(judges(trace.invariant.expect("named"))).expect("a policy");
-    let taken = walk_to(&model, &trace.path, trace.invariant).expect("the second has it");
+    let model = both.expiry_model(judges(file.invariant.expect("named"))).expect("a policy");
+    let taken = walk_to(&model, &file.path, file.invariant).expect("the second has it");
     assert_eq!(taken[0].0.skew, 1, "with equal clocks nothing is broken");
     let (_, _, end) = taken.last().expect("steps");
     assert!(model.broken(end).0 != 0);
@@ -64,16 +64,16 @@ fn trace_of_the_second_clock_is_walked_from_that_clock() {
 }
 
 #[test]
-fn trace_of_version_1_is_still_gone_to_the_same_end() {
-    let traces = [
-        include_str!("../golden/trace/expiry_version_1.json"),
-        include_str!("../golden/trace/ordering_version_1.json"),
+fn path_file_of_version_1_is_still_gone_to_the_same_end() {
+    let files = [
+        include_str!("../golden/path_file/expiry_version_1.json"),
+        include_str!("../golden/path_file/ordering_version_1.json"),
     ];
-    for text in traces {
-        let trace: Trace = serde_json::from_str(text).expect("a trace");
-        assert_eq!(trace.version, 1);
-        let experiment = trace.experiment().expect("version 1 is known");
-        let story = followed(&experiment, &trace.path, trace.invariant).expect("it breaks what it says");
-        assert_eq!(story.in_words(), trace.steps);
+    for text in files {
+        let file: PathFile = serde_json::from_str(text).expect("a path file");
+        assert_eq!(file.version, 1);
+        let experiment = file.experiment().expect("version 1 is known");
+        let story = followed(&experiment, &file.path, file.invariant).expect("it breaks what it says");
+        assert_eq!(story.in_words(), file.steps);
     }
 }

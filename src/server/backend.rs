@@ -1,4 +1,4 @@
-//! Node — the interface between the server and the engine behind it.
+//! Backend — the interface between the server and the engine behind it.
 
 use super::clients::Seat;
 use super::facts::Facts;
@@ -13,7 +13,7 @@ use std::net::TcpStream;
 pub struct Refused(pub String);
 
 /// The engine of one node. All methods may be called at any time, from many connections at once.
-pub trait Node: Send + Sync + 'static {
+pub trait Backend: Send + Sync + 'static {
     /// Runs commands of one connection in order, as long as `room` has room for their replies (see [`Replies::has_room`]).
     /// Returns one reply for each command that was run, and the commands that were not run. The server passes these again
     /// once there is room. Refusals (`READONLY`, `MISCONF`, `LOADING`) are replies, and the node makes them. SELECT is
@@ -24,7 +24,7 @@ pub trait Node: Send + Sync + 'static {
         room: Room,
     ) -> impl Future<Output = (Replies, Vec<Command>)> + Send;
 
-    /// Like [`Node::answer`], but runs all commands, without a limit on the memory of the replies.
+    /// Like [`Backend::answer`], but runs all commands, without a limit on the memory of the replies.
     fn run(&self, mut commands: Vec<Command>) -> impl Future<Output = Vec<Reply>> + Send {
         async move {
             let mut all = Vec::with_capacity(commands.len());

@@ -1,4 +1,4 @@
-//! Trace — a path through a model as a file: the experiment that was run, and which of the possible steps was taken each
+//! Path file — a path through a model as a file: the experiment that was run, and which of the possible steps was taken each
 //! time. Pure.
 //!
 //! ```text
@@ -24,17 +24,17 @@ use serde::{Deserialize, Serialize};
 /// The version of the format that this program writes. It also reads the earlier one: version 1 had no `passes`.
 pub const VERSION: u32 = 2;
 
-/// Maximum number of workers in a trace. The limits are what a state of the model has room for, and more than a person
+/// Maximum number of workers in a path file. The limits are what a state of the model has room for, and more than a person
 /// reads.
 const WORKERS_MAX: usize = 8;
 const CRASHES_MAX: u8 = 4;
-/// Maximum number of skews in a trace.
+/// Maximum number of skews in a path file.
 const SKEWS_MAX: usize = 256;
 
 /// A path through a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Trace {
+pub struct PathFile {
     /// Version of the format: [`VERSION`].
     pub version: u32,
     /// The model: `ordering` or `expiry`.
@@ -106,14 +106,14 @@ impl From<AnyVersion> for Written {
     }
 }
 
-/// The reasons why a trace cannot be followed.
+/// The reasons why a path file cannot be followed.
 #[derive(Debug, thiserror::Error)]
-pub enum TraceError {
-    /// The file is not a trace.
-    #[error("not a trace: {0}")]
+pub enum PathFileError {
+    /// The file is not a path file.
+    #[error("not a path file: {0}")]
     Json(#[from] serde_json::Error),
-    /// The trace is of an unknown version.
-    #[error("trace of version {0}; this program knows versions 1 to {VERSION}")]
+    /// The path file is of an unknown version.
+    #[error("path file of version {0}; this program knows versions 1 to {VERSION}")]
     Version(u32),
     /// An unknown name.
     #[error(transparent)]
@@ -175,7 +175,7 @@ impl Written {
     }
 
     /// Checks that the setting fits the choice's model. Errors: it does not.
-    fn check(&self, choice: Choice) -> Result<(), TraceError> {
+    fn check(&self, choice: Choice) -> Result<(), PathFileError> {
         let fits = match (self, choice.kind()) {
             (Written::Schedules { workers, crashes }, Kind::Ordering(_)) => {
                 (1..=WORKERS_MAX).contains(workers) && *crashes <= CRASHES_MAX
@@ -194,15 +194,15 @@ impl Written {
                 "tick_ms (1 to 2^53), delay_ticks, skews_ms (1 to 256, from which no clock begins before 0)"
             }
         };
-        if fits { Ok(()) } else { Err(TraceError::Setting { model: choice.model(), needed }) }
+        if fits { Ok(()) } else { Err(PathFileError::Setting { model: choice.model(), needed }) }
     }
 }
 
-impl Trace {
-    /// The trace of a story of the experiment's model that ends with `invariant` broken.
-    pub fn of(experiment: &Experiment, invariant: Option<Invariant>, story: &Story) -> Trace {
+impl PathFile {
+    /// The path file of a story of the experiment's model that ends with `invariant` broken.
+    pub fn of(experiment: &Experiment, invariant: Option<Invariant>, story: &Story) -> PathFile {
         let choice = experiment.choice;
-        Trace {
+        PathFile {
             version: VERSION,
             model: choice.model().to_owned(),
             choice: choice.without_fault().name(),
@@ -215,8 +215,8 @@ impl Trace {
         }
     }
 
-    /// The replayable trace of a story that a model of `choice` told, with the story's own program. `None`: the story has
-    /// no path of its own; or no real node can run the choice; or the model of a trace lacks the path or tells another
+    /// The replayable path file of a story that a model of `choice` told, with the story's own program. `None`: the story has
+    /// no path of its own; or no real node can run the choice; or the model of a path file lacks the path or tells another
     /// story, apart from the instant at which it begins (replay has one database, four ticks, and no link that goes
     /// down).
     pub fn of_story(
@@ -224,7 +224,7 @@ impl Trace {
         program: Vec<Command>,
         invariant: Option<Invariant>,
         story: &Story,
-    ) -> Option<Trace> {
+    ) -> Option<PathFile> {
         if matches!(choice.kind(), Kind::Ordering(ordering) if ordering.reads_after_crash) {
             return None;
         }
@@ -234,21 +234,21 @@ impl Trace {
             return None;
         }
         let experiment = Experiment { choice, program, setting: Written::of(&own.setting).setting() };
-        Trace::retold(&experiment, invariant, story)
+        PathFile::retold(&experiment, invariant, story)
     }
 
-    /// Like [`Trace::of_story`], for a known experiment.
-    pub fn retold(experiment: &Experiment, invariant: Option<Invariant>, story: &Story) -> Option<Trace> {
+    /// Like [`PathFile::of_story`], for a known experiment.
+    pub fn retold(experiment: &Experiment, invariant: Option<Invariant>, story: &Story) -> Option<PathFile> {
         let own = retold(&experiment.model().ok()?, story.own.as_ref()?)?;
-        let trace = Trace::of(experiment, invariant, &own);
+        let file = PathFile::of(experiment, invariant, &own);
         let is_same = own.since_its_start() == story.since_its_start();
-        (is_same && trace.experiment().is_ok_and(|read| read == *experiment)).then_some(trace)
+        (is_same && file.experiment().is_ok_and(|read| read == *experiment)).then_some(file)
     }
 
-    /// The experiment of this trace. Errors: an unknown version, name, command or setting.
-    pub fn experiment(&self) -> Result<Experiment, TraceError> {
+    /// The experiment of this file. Errors: an unknown version, name, command or setting.
+    pub fn experiment(&self) -> Result<Experiment, PathFileError> {
         if !(1..=VERSION).contains(&self.version) {
-            return Err(TraceError::Version(self.version));
+            return Err(PathFileError::Version(self.version));
         }
         let choice = Choice::named(&self.model, &self.choice, self.seeded.as_deref())?;
         self.setting.check(choice)?;
@@ -277,8 +277,8 @@ fn retold(model: &Model, own: &OwnPath) -> Option<Story> {
     }
 }
 
-fn parsed(line: usize, text: &str) -> Result<Command, TraceError> {
-    let wrong = |reason: String| TraceError::Program { line, reason };
+fn parsed(line: usize, text: &str) -> Result<Command, PathFileError> {
+    let wrong = |reason: String| PathFileError::Program { line, reason };
     let argv = line::split(text.as_bytes()).map_err(|error| wrong(error.to_string()))?;
     let command = Command::parse(0, argv).map_err(|error| wrong(error.to_string()))?;
     if !command.is_write() {
