@@ -137,7 +137,7 @@ fn compress(bench: &mut Bench) {
         let number = all.len();
         let blocks: Vec<Vec<u8>> = all.chunks(BLOCK_BYTES).map(<[u8]>::to_vec).collect();
         let groups: Vec<Vec<u8>> = entries.chunks(STREAM_GROUP).map(bytes_of).collect();
-        for codec in CompressionMethod::ALL {
+        for &codec in CompressionMethod::ALL {
             let name = codec.name();
             let params = |of: &str| json!({ "of": of, "value_bytes": value_bytes });
             let (stored, stream) = (packed(codec, &blocks), sent(codec, &groups));

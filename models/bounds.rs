@@ -6,9 +6,9 @@ use super::ordering::{self, Programs};
 use super::scenario;
 use super::setting::{Clocks, Passing};
 use crate::command::Command;
+use crate::names::named;
 use crate::ordering::Strategy;
 use crate::time::Millis;
-use std::str::FromStr;
 
 /// A pair of bounds: for programs and for time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,17 +19,7 @@ pub enum Bounds {
     Deep,
 }
 
-impl FromStr for Bounds {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Bounds, String> {
-        match name {
-            "quick" => Ok(Bounds::Quick),
-            "deep" => Ok(Bounds::Deep),
-            _ => Err(format!("unknown bounds '{name}' (known: quick, deep)")),
-        }
-    }
-}
+named!(Bounds, what "bounds"; Quick "quick", Deep "deep");
 
 impl Bounds {
     /// The bounds of the ordering model.

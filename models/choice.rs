@@ -11,7 +11,7 @@ use super::fault::SeededFault;
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
 use crate::expiry::Policy;
-use crate::names::UnknownName;
+use crate::names::{UnknownName, find};
 use crate::ordering::{Admission, OrderingStrategy as _, Reads, Strategy};
 
 /// A way for a replica to apply the log: a strategy and its options.
@@ -164,7 +164,7 @@ impl Choice {
         let Some(name) = fault else { return Ok(choice) };
         let faults: Vec<SeededFault> =
             SeededFault::ALL.iter().copied().filter(|fault| fault.kind() == choice.kind).collect();
-        find("fault", name, &faults, |fault| fault.name().to_owned()).map(Choice::faulty)
+        find("fault", name, &faults, SeededFault::name).map(Choice::faulty)
     }
 }
 
@@ -190,17 +190,6 @@ impl SeededFault {
         };
         Kind::Ordering(choice)
     }
-}
-
-/// The element of `all` with that name. Errors: there is none.
-pub fn find<T: Copy>(
-    what: &'static str,
-    name: &str,
-    all: &[T],
-    name_of: impl Fn(T) -> String,
-) -> Result<T, UnknownName> {
-    let found = all.iter().copied().find(|&one| name_of(one) == name);
-    found.ok_or_else(|| UnknownName::new(what, name, all.iter().map(|&one| name_of(one))))
 }
 
 /// Whether batches may be written in another order than the log's, so that a crash may leave what was applied beyond the marker.

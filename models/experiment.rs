@@ -79,6 +79,7 @@ pub enum Model {
 
 /// The reasons why an experiment cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExperimentError {
     /// An unknown name.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 //!
 //! The functions that judge stand in [`crate::invariant`], under the same names.
 
-use crate::names::UnknownName;
+use crate::names::{self, UnknownName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -150,9 +150,7 @@ impl FromStr for Invariant {
     type Err = UnknownName;
 
     fn from_str(name: &str) -> Result<Invariant, UnknownName> {
-        let known = Invariant::ALL.iter().find(|known| known.name() == name);
-        let unknown = || UnknownName::new("invariant", name, Invariant::ALL.iter().map(|known| known.name()));
-        known.copied().ok_or_else(unknown)
+        names::find("invariant", name, Invariant::ALL, Invariant::name)
     }
 }
 

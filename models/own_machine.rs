@@ -58,6 +58,7 @@ impl OrderingTrial {
 
 /// The reasons why a machine cannot be judged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum JudgeError {
     /// No program would have a command.
     #[error("nothing to explore: the length and the number of commands must be at least 1")]

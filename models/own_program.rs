@@ -48,7 +48,9 @@ pub enum OwnProgramError {
     #[error(transparent)]
     TooHeavy(#[from] ProgramError),
     /// The model that was asked for takes no program of a user.
-    #[error("models both and clocks have programs of their own only: --program goes with ordering or expiry")]
+    #[error(
+        "models both, clocks and handshake have programs of their own: --program goes with ordering or expiry"
+    )]
     OwnProgramsOnly,
 }
 

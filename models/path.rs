@@ -104,6 +104,7 @@ impl FromStr for Path {
 
 /// The reasons why a path cannot be walked; steps are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PathError {
     /// The number is too large: fewer steps are enabled.
     #[error("step {step} of the path is number {number}, but only {possible} steps are possible there")]

@@ -108,6 +108,7 @@ impl From<AnyVersion> for Written {
 
 /// The reasons why a path file cannot be followed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PathFileError {
     /// The file is not a path file.
     #[error("not a path file: {0}")]

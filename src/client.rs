@@ -1,8 +1,8 @@
 //! Client — a blocking client for any server that speaks RESP2, and a replica's link to its master. Does I/O: sockets.
 
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod link;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod served;
 
 use redis_protocol::resp2::decode::decode;

@@ -76,26 +76,28 @@ pub mod effect;
 #[cfg(feature = "rocksdb")]
 pub mod engine;
 pub mod expiry;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod handover;
 pub mod invariant;
 #[path = "../models/mod.rs"]
 pub mod models;
 pub mod names;
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod node;
 pub mod ordering;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod publication;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod queue;
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod replication;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod sync;
 pub mod time;
 #[cfg(feature = "server")]
 pub mod trace;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod trace_check;

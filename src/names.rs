@@ -1,6 +1,6 @@
 //! Names — what users write → the choice of that name, or an error that lists the known names. Pure.
 //!
-//! Choices that users name (ordering strategies, expiry policies) are rows of the macro `choices!`. One row says all that is the same
+//! The macro `named!` gives an enum its names. Choices (ordering strategies, expiry policies) are rows of the macro `choices!`. One row says all that is the same
 //! for every kind of choice: variant, name, promise and summary.
 
 /// No thing of this kind has this name.
@@ -26,6 +26,40 @@ impl UnknownName {
     }
 }
 
+/// The element of `all` with this name. Errors: there is none.
+pub fn find<T: Copy, N: AsRef<str> + Into<String>>(
+    what: &'static str,
+    name: &str,
+    all: &[T],
+    name_of: impl Fn(T) -> N,
+) -> Result<T, UnknownName> {
+    let found = all.iter().copied().find(|&one| name_of(one).as_ref() == name);
+    found.ok_or_else(|| UnknownName::new(what, name, all.iter().map(|&one| name_of(one))))
+}
+
+/// Gives an enum its names: `ALL`, `name` and `FromStr`. `what` is the kind of thing in the error of an unknown name.
+macro_rules! named {
+    ($type:ident, what $what:literal; $($variant:ident $name:literal),* $(,)?) => {
+        impl $type {
+            /// All of them.
+            pub const ALL: &[$type] = &[$($type::$variant,)*];
+
+            /// The name that users write.
+            pub fn name(self) -> &'static str {
+                match self { $($type::$variant => $name,)* }
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::names::UnknownName;
+
+            fn from_str(name: &str) -> Result<$type, $crate::names::UnknownName> {
+                $crate::names::find($what, name, $type::ALL, $type::name)
+            }
+        }
+    };
+}
+
 /// Makes an enum of choices, a row each, with all that follows from a row: `ALL`, `name`, `summary`, `promises` and `FromStr`.
 /// `what` is the kind of choice in the error of an unknown name; `promises` is the type of what a choice promises.
 macro_rules! choices {
@@ -39,15 +73,9 @@ macro_rules! choices {
             $(#[doc = concat!("`", $name, "`. ", $summary)] $variant,)*
         }
 
+        $crate::names::named!($choice, what $what; $($variant $name),*);
+
         impl $choice {
-            /// All of them, the unsafe ones first.
-            pub const ALL: &[$choice] = &[$($choice::$variant,)*];
-
-            /// The name that users write.
-            pub fn name(self) -> &'static str {
-                match self { $($choice::$variant => $name,)* }
-            }
-
             /// What it does, in a sentence or two on one line.
             pub fn summary(self) -> &'static str {
                 match self { $($choice::$variant => $summary,)* }
@@ -59,16 +87,7 @@ macro_rules! choices {
             }
         }
 
-        impl std::str::FromStr for $choice {
-            type Err = $crate::names::UnknownName;
-
-            fn from_str(name: &str) -> Result<$choice, $crate::names::UnknownName> {
-                let all = || $choice::ALL.iter().copied();
-                let unknown = || $crate::names::UnknownName::new($what, name, all().map($choice::name));
-                all().find(|choice| choice.name() == name).ok_or_else(unknown)
-            }
-        }
     };
 }
 
-pub(crate) use choices;
+pub(crate) use {choices, named};

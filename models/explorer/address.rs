@@ -282,11 +282,19 @@ fn extent(asked: &Asked) -> Result<Extent, Problem> {
     })
 }
 
+/// A value in the query is not a number of the range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{text}' is not a number from {} to {}", .range.start(), .range.end())]
+pub struct NotInRange {
+    text: String,
+    range: RangeInclusive<i64>,
+}
+
 /// A number in the query, or `usual` if it is missing.
-pub fn number(asked: &Asked, name: &str, usual: i64, range: &RangeInclusive<i64>) -> Result<i64, String> {
+pub fn number(asked: &Asked, name: &str, usual: i64, range: &RangeInclusive<i64>) -> Result<i64, NotInRange> {
     let Some(text) = asked.get(name).filter(|text| !text.is_empty()) else { return Ok(usual) };
     let number = i64::from_str(text).ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| format!("'{text}' is not a number from {} to {}", range.start(), range.end()))
+    number.ok_or_else(|| NotInRange { text: text.clone(), range: range.clone() })
 }
 
 /// The numbers of a path, and how many of its steps are shown.

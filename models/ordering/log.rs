@@ -64,6 +64,7 @@ pub struct Programs {
 
 /// The reasons why the tree of programs could not be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProgramsError {
     /// There are too many programs to number.
     #[error("more than {max} programs: use fewer commands or a shorter length", max = ProgramIndex::MAX)]

@@ -15,7 +15,7 @@
 //! permanently (INCR): the models show where.
 
 mod applier;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod pool;
 mod watermark;
 

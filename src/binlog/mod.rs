@@ -14,22 +14,22 @@
 //!
 //! The binlog is the only write-ahead log. RocksDB's own is off: two logs would have to agree.
 
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod codec;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod files;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod log;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod segment;
 mod segment_disk;
 
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub use codec::{DecodeError, Head, TooLarge, decode, decode_head, encode};
 pub use files::Files;
 pub use log::{Log, LogError};
 pub use segment::{Fsync, SegmentError};
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub use segment::{Packing, Recovered, SegmentLog, Stretch, Syncing};
 pub use segment_disk::Disk;
 

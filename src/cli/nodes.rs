@@ -2,7 +2,7 @@
 
 use replicheck::client::ClientError;
 use replicheck::command::line::LineError;
-use replicheck::engine::{Address, Engine, Settings, StartError, ViewError};
+use replicheck::engine::{Address, Engine, NodeError, Settings, StartError, ViewError};
 use replicheck::server::{Config, Server};
 use replicheck::store::StoreError;
 use std::fmt::Display;
@@ -38,9 +38,12 @@ pub enum RunError {
     /// A command of a program is no command.
     #[error(transparent)]
     Command(#[from] LineError),
-    /// A node, or the process of one, says that it cannot go on, or is gone.
+    /// A node did not do what it was asked.
+    #[error(transparent)]
+    Node(Box<NodeError>),
+    /// The process of a node reports that it cannot go on, or it has ended.
     #[error("{0}")]
-    Node(String),
+    Process(String),
     /// Something did not come within [`LIMIT`].
     #[error("waited {limit} s for {0}", limit = LIMIT.as_secs())]
     Late(String),
@@ -49,15 +52,21 @@ pub enum RunError {
     NotDriven(String),
 }
 
+impl From<NodeError> for RunError {
+    fn from(error: NodeError) -> RunError {
+        RunError::Node(Box::new(error))
+    }
+}
+
 impl RunError {
     /// A path that real nodes cannot be told to take.
     pub fn not_driven(why: impl Display) -> RunError {
         RunError::NotDriven(why.to_string())
     }
 
-    /// A node that cannot go on; in its words.
+    /// A node that cannot go on, in its words.
     pub fn node(why: impl Display) -> RunError {
-        RunError::Node(why.to_string())
+        RunError::Process(why.to_string())
     }
 }
 

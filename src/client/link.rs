@@ -90,6 +90,7 @@ pub enum LinkState {
 
 /// The reason for which a link is down.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LinkError {
     /// There is no connection, or the bytes received are not a valid reply.
     #[error(transparent)]

@@ -15,7 +15,7 @@ mod error;
 mod fixture;
 mod hash;
 mod keys;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod line;
 mod number;
 mod options;

@@ -9,10 +9,12 @@
 //! no more memory than one block or one window, whatever lengths the input claims. Both crates come with the feature
 //! `compression`. Without it the names of the codecs are known, and bytes that one of them made are refused.
 
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod block;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod stream;
+
+use crate::names::named;
 
 /// A compression method.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -30,20 +32,7 @@ pub enum CompressionMethod {
 #[cfg(feature = "compression")]
 const ZSTD_LEVEL: i32 = 3;
 
-impl CompressionMethod {
-    /// All codecs.
-    pub const ALL: [CompressionMethod; 3] =
-        [CompressionMethod::None, CompressionMethod::Lz4, CompressionMethod::Zstd];
-
-    /// The name that users write, and that peers send each other.
-    pub fn name(self) -> &'static str {
-        match self {
-            CompressionMethod::None => "none",
-            CompressionMethod::Lz4 => "lz4",
-            CompressionMethod::Zstd => "zstd",
-        }
-    }
-}
+named!(CompressionMethod, what "compression"; None "none", Lz4 "lz4", Zstd "zstd");
 
 /// What is said of a codec that this build does not have.
 #[cfg(not(feature = "compression"))]
@@ -51,17 +40,3 @@ fn lacking(codec: CompressionMethod) -> std::io::Error {
     let text = format!("{} is not in this build: build it with the feature `compression`", codec.name());
     std::io::Error::new(std::io::ErrorKind::Unsupported, text)
 }
-
-impl std::str::FromStr for CompressionMethod {
-    type Err = UnknownCodec;
-
-    fn from_str(name: &str) -> Result<CompressionMethod, UnknownCodec> {
-        let known = CompressionMethod::ALL.into_iter().find(|codec| codec.name() == name);
-        known.ok_or_else(|| UnknownCodec(name.to_owned()))
-    }
-}
-
-/// No codec has this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown compression '{0}' (known: none, lz4, zstd)")]
-pub struct UnknownCodec(String);

@@ -4,9 +4,9 @@
 //! [`Clock::ByHand`](super::Clock) and [`Schedule::Gated`](crate::apply::pool::Schedule) each of these steps happens only
 //! when it is requested here. A call runs the same code as the node's own threads.
 
-use super::SharedFiles;
 use super::node::{Engine, Role};
 use super::writer::Request;
+use super::{NodeError, SharedFiles};
 use crate::effect::Key;
 use crate::ordering::Job;
 use crate::store::{Dump, StoreError, dump};
@@ -64,19 +64,18 @@ impl<F: SharedFiles> Engine<F> {
     /// Removes `key` if it is dead under the node's policy, and if the policy lets this node remove it. The removal is done
     /// when this returns. It blocks, so it must not be called within an async runtime. Errors: the store's; the node is
     /// stopped.
-    pub fn remove(&self, key: &Key) -> Result<(), String> {
+    pub fn remove(&self, key: &Key) -> Result<(), NodeError> {
         match self.role() {
             Role::Master(shared) => {
-                let in_words = |error: crate::queue::NotQueued| error.to_string();
-                shared.queue.push(Request::Expire(vec![key.clone()])).map_err(in_words)?;
+                shared.queue.push(Request::Expire(vec![key.clone()]))?;
                 // The writer handles its requests in order, so the answer to this one comes after the removal.
                 let (reply, done) = oneshot::channel();
                 let fsync = lock(&self.settings).fsync;
-                shared.queue.push(Request::Fsync { fsync, reply }).map_err(in_words)?;
-                done.blocking_recv().map_err(|_| "the node is stopped".to_owned())?
+                shared.queue.push(Request::Fsync { fsync, reply })?;
+                Ok(done.blocking_recv().map_err(|_| NodeError::Stopped)??)
             }
-            Role::Replica(shared) => shared.applied.remove(key).map_err(|error| error.to_string()),
-            Role::None => Err("the node is stopped".to_owned()),
+            Role::Replica(shared) => Ok(shared.applied.remove(key)?),
+            Role::None => Err(NodeError::Stopped),
         }
     }
 
@@ -90,11 +89,11 @@ impl<F: SharedFiles> Engine<F> {
 
     /// On a replica: makes the log durable, and flushes the store as it is, with its marker, so that both survive a crash.
     /// On a master: does nothing. Errors: the disk's.
-    pub fn flush(&self) -> Result<(), String> {
+    pub fn flush(&self) -> Result<(), NodeError> {
         let Role::Replica(shared) = self.role() else { return Ok(()) };
         // The log is synced first: otherwise a crash between the two could leave a store that is ahead of its log.
-        shared.log.sync().map_err(|error| error.to_string())?;
-        shared.applied.flush().map_err(|error| error.to_string())
+        shared.log.sync()?;
+        Ok(shared.applied.flush()?)
     }
 
     /// Whether readers are let in. The readers of a replica that was killed wait until it has caught up.

@@ -28,7 +28,6 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
         appendfsync: settings.fsync,
         compression: settings.compression,
         read_only: None,
-        keyspace: Vec::new(),
         dir: settings.dir.display().to_string(),
     };
     match role {

@@ -1,10 +1,9 @@
 //! Feeds — a master's side of the links to its replicas, with a thread for each replica. Does I/O: threads, through
 //! `replication::feed`.
 
-use super::SharedFiles;
-use super::following;
 use super::master::MasterState;
 use super::node::Role;
+use super::{Address, SharedFiles};
 use crate::binlog::segment::Cursor;
 use crate::binlog::{Files, Lsn, SegmentError, Stretch};
 use crate::compression::CompressionMethod;
@@ -42,15 +41,39 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    /// The connected replicas, in the order of their random ids.
+    /// The connected replicas, in the order in which they connected.
     pub fn list(&self) -> Vec<Fed> {
         lock(&self.fed).values().cloned().collect()
     }
 
-    /// Ends all feeds, and waits for their threads.
+    /// Adds a replica. Returns its number among the connected ones.
+    fn add(&self, replica: Fed) -> u64 {
+        let mut fed = lock(&self.fed);
+        let id = fed.keys().next_back().map_or(0, |last| last + 1);
+        fed.insert(id, replica);
+        id
+    }
+
+    /// Starts the thread of a feed, unless the feeds are stopped: then nothing would wait for it.
+    fn start(&self, feed: impl FnOnce() + Send + 'static) {
+        let mut threads = lock(&self.threads);
+        if self.stop.is_set() {
+            return;
+        }
+        match thread::Builder::new().name("feed".to_owned()).spawn(feed) {
+            Ok(thread) => {
+                threads.retain(|thread| !thread.is_finished());
+                threads.push(thread);
+            }
+            Err(error) => tracing::error!(%error, "cannot start a thread for a replica"),
+        }
+    }
+
+    /// Ends all feeds, and waits for their threads. None is started afterwards.
     pub fn stop(&self) {
         self.stop.set();
-        for thread in lock(&self.threads).drain(..) {
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a feed panicked");
             }
@@ -68,33 +91,38 @@ pub fn take<F: SharedFiles>(
 ) {
     let answer = match &role {
         Role::Master(shared) => accept(shared, &argv),
-        Role::Replica(shared) => Err(follows_itself(shared)),
-        Role::None => Err("LOADING the node is changing its role".to_owned()),
+        Role::Replica(shared) => Err(NotFed::IsReplica(shared.master.clone())),
+        Role::None => Err(NotFed::ChangesRole),
     };
     match (answer, role) {
         (Ok((hello, resume)), Role::Master(shared)) => {
             let accepted = Accepted { socket, already_read, resume };
             let feeding = Arc::clone(&shared);
-            let spawned = thread::Builder::new().name("feed".to_owned()).spawn(move || {
+            shared.feeds.start(move || {
                 run(&feeding, accepted, &hello);
                 drop(seat);
             });
-            match spawned {
-                Ok(thread) => {
-                    let mut threads = lock(&shared.feeds.threads);
-                    threads.retain(|thread| !thread.is_finished());
-                    threads.push(thread);
-                }
-                Err(error) => tracing::error!(%error, "cannot start a thread for a replica"),
-            }
         }
         (Ok(_), _) => {}
-        (Err(text), _) => refuse(socket, &text),
+        (Err(reason), _) => refuse(socket, &reason.to_string()),
     }
 }
 
-fn accept<F: Files>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), String> {
-    let hello = Hello::parse(argv).map_err(|refusal| refusal.to_string())?;
+/// The reason for which a replica is not fed. The text is the error reply.
+#[derive(Debug, thiserror::Error)]
+enum NotFed {
+    #[error(transparent)]
+    Refused(#[from] handshake::Refusal),
+    #[error("TRYAGAIN the log around lsn {at} cannot be read: {error}")]
+    Unreadable { at: Lsn, error: SegmentError },
+    #[error("ERR this node is a replica of {0}: follow that one")]
+    IsReplica(Address),
+    #[error("LOADING the node is changing its role")]
+    ChangesRole,
+}
+
+fn accept<F: Files>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), NotFed> {
+    let hello = Hello::parse(argv)?;
     let log = shared.log.state();
     // An entry that is in the log but not published yet must not be sent to a replica.
     let last = shared.tail.get().last.min(log.last);
@@ -107,11 +135,11 @@ fn accept<F: Files>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<(Hello,
             handshake::ResumePoint { checksum: around.running, next: around.next.filter(|_| at < last) }
         }
         Err(error) => {
-            unread = Some(format!("TRYAGAIN the log around lsn {at} cannot be read: {error}"));
+            unread = Some(NotFed::Unreadable { at, error });
             handshake::ResumePoint::default()
         }
     };
-    let answered = handshake::answer(&history, &hello, place).map_err(|refusal| refusal.to_string());
+    let answered = handshake::answer(&history, &hello, place).map_err(NotFed::from);
     let resume = unread.map_or(answered, Err)?;
     if hello.version < PROTOCOL_VERSION {
         tracing::warn!(
@@ -123,10 +151,6 @@ fn accept<F: Files>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<(Hello,
     Ok((hello, resume))
 }
 
-fn follows_itself<F: Files>(shared: &following::ReplicaState<F>) -> String {
-    format!("ERR this node is a replica of {}: follow that one", shared.master)
-}
-
 fn refuse(mut socket: TcpStream, text: &str) {
     tracing::warn!(reason = text, "replica refused");
     // An error is ignored: the other side may have disconnected.
@@ -134,13 +158,12 @@ fn refuse(mut socket: TcpStream, text: &str) {
 }
 
 fn run<F: SharedFiles>(shared: &MasterState<F>, accepted: Accepted, hello: &Hello) {
-    let id = fastrand::u64(..);
     let addr = accepted.socket.peer_addr().ok();
     let at = Lsn(accepted.resume.from.0.saturating_sub(1));
     let compression = accepted.resume.codec;
     let progress =
         Progress { sent: at, ack: Ack { received: at, ..Ack::default() }, lag: Default::default() };
-    lock(&shared.feeds.fed).insert(id, Fed { addr, port: hello.port, compression, progress });
+    let id = shared.feeds.add(Fed { addr, port: hello.port, compression, progress });
     note_needed(shared);
     tracing::info!(?addr, from = %accepted.resume.from, "replica attached");
     let report = |progress: Progress| {

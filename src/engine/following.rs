@@ -15,7 +15,7 @@ use super::read::{self, Cost};
 use super::replica::{Applied, DISK_PAUSE};
 use super::settings::{Machine, Port};
 use super::ticker::Ticker;
-use super::{Address, Clock, Failure, Settings, SharedFiles, StartError};
+use super::{Address, Clock, Failure, NodeError, Settings, SharedFiles, StartError};
 use crate::apply::pool::{Limits, Pool, Stopped};
 use crate::apply::{self, Applier};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
@@ -155,19 +155,19 @@ impl<F: SharedFiles> Following<F> {
     /// Stops the replica: all received entries are applied, everything is made durable, the store is flushed. Returns the
     /// store, which readers may still use, and the master's time as the replica counted it, with the reading of the elapsed
     /// clock; `None`: nothing was received. Errors: a thread failed, or a disk did.
-    pub fn stop(self) -> Result<(RocksStore, Option<(Millis, Elapsed)>), String> {
+    pub fn stop(self) -> Result<(RocksStore, Option<(Millis, Elapsed)>), NodeError> {
         self.stop.set();
-        let sink = self.link.join().map_err(|_| "the link panicked".to_owned())?;
+        let sink = self.link.join().map_err(|_| NodeError::Panicked("the link"))?;
         self.shared.pool.close();
         for worker in self.workers {
-            worker.join().map_err(|_| "a worker panicked".to_owned())?;
+            worker.join().map_err(|_| NodeError::Panicked("a worker"))?;
         }
         let (mut identity, files) = self.ticker.stop();
         drop(self.packer);
         if let Some(stopped) = self.shared.pool.stopped() {
-            return Err(stopped.to_string());
+            return Err(stopped.into());
         }
-        sink.flush(&mut lock(&sink.received)).map_err(|error| error.to_string())?;
+        sink.flush(&mut lock(&sink.received))?;
         // The ceiling has to cover estimates, too, because readers judged by them.
         let (_, told) = self.shared.applied.seen();
         identity.set_lost(!self.shared.applied.lets_readers_in());
@@ -177,8 +177,8 @@ impl<F: SharedFiles> Following<F> {
         if let Some(log) = counted {
             identity.set_pair(Pair { log, wall: now.wall });
         }
-        identity.write_ceiling(&files, told.time).map_err(|error| error.to_string())?;
-        self.shared.log.stop().map_err(|error| error.to_string())?;
+        identity.write_ceiling(&files, told.time)?;
+        self.shared.log.stop()?;
         Ok((sink.store, counted.map(|counted| (counted, now.elapsed))))
     }
 }
@@ -201,8 +201,8 @@ impl<F: Files> ReplicaState<F> {
     }
 
     /// Changes the policy by which the log is synced. Errors: the log's.
-    pub fn set_fsync(&self, fsync: Fsync) -> Result<(), String> {
-        self.log.set_fsync(fsync).map_err(|error| error.to_string())?;
+    pub fn set_fsync(&self, fsync: Fsync) -> Result<(), NodeError> {
+        self.log.set_fsync(fsync)?;
         *lock(&self.fsync) = fsync;
         Ok(())
     }

@@ -16,7 +16,7 @@ use super::packer::Packer;
 use super::tail::SharedTail;
 use super::ticker::{self, Ticker};
 use super::writer::{Answer, Request, Writer};
-use super::{Clock, Failure, Settings, SharedFiles};
+use super::{Clock, Failure, NodeError, Settings, SharedFiles};
 use crate::apply;
 use crate::binlog::log::epoch_of_start;
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
@@ -163,23 +163,22 @@ impl<F: SharedFiles> Master<F> {
 
     /// Stops the master: all queued requests are done, everything is made durable, the store is flushed. Returns the store,
     /// which readers may still use. Errors: a thread failed, or a disk did.
-    pub fn stop(self) -> Result<RocksStore, String> {
+    pub fn stop(self) -> Result<RocksStore, NodeError> {
         self.shared.queue.close();
         self.shared.tail.close();
         self.shared.feeds.stop();
-        let writer = self.writer.join().map_err(|_| "the writer panicked".to_owned())?;
-        let mut writer = writer.map_err(|error| error.to_string())?;
+        let writer = self.writer.join().map_err(|_| NodeError::Panicked("the writer"))?;
+        let mut writer = writer?;
         let (mut identity, files) = self.ticker.stop();
         drop(self.packer);
-        let flushed = writer.checkpoints.flush(&writer.store, &writer.log, writer.last, writer.time);
-        flushed.map_err(|error| error.to_string())?;
+        writer.checkpoints.flush(&writer.store, &writer.log, writer.last, writer.time)?;
         // Readers and replicas were told no later instant than this.
         let now = self.shared.clock.moment();
         let told = self.shared.publication.read(now).clock;
         identity.set_heard(told);
         identity.set_pair(self.shared.publication.clock().pair(now));
-        identity.write_ceiling(&files, told).map_err(|error| error.to_string())?;
-        self.shared.log.stop().map_err(|error| error.to_string())?;
+        identity.write_ceiling(&files, told)?;
+        self.shared.log.stop()?;
         Ok(writer.store)
     }
 }
@@ -214,10 +213,10 @@ impl<F: Files> MasterState<F> {
     }
 
     /// Changes the policy by which the log is synced. Errors: the log's; the node is stopped.
-    pub async fn set_fsync(&self, fsync: Fsync) -> Result<(), String> {
+    pub async fn set_fsync(&self, fsync: Fsync) -> Result<(), NodeError> {
         let (reply, outcome) = oneshot::channel();
-        self.queue.push(Request::Fsync { fsync, reply }).map_err(|error| error.to_string())?;
-        outcome.await.map_err(|_| "the node has stopped".to_owned())??;
+        self.queue.push(Request::Fsync { fsync, reply })?;
+        outcome.await.map_err(|_| NodeError::Stopped)??;
         self.every_second.store(fsync == Fsync::EverySec, Ordering::Relaxed);
         Ok(())
     }

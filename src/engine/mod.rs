@@ -16,6 +16,7 @@ mod by_hand;
 mod checkpoint;
 mod clock;
 mod disk_errors;
+mod error;
 mod facts;
 mod feeds;
 mod following;
@@ -36,6 +37,7 @@ mod writer;
 
 pub use by_hand::{ReaderView, ViewError};
 pub use clock::{Ahead, Clock, HandClock};
+pub use error::{NodeError, StartError};
 pub use identity::IdentityError;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
@@ -46,33 +48,11 @@ pub use crate::apply::pool::Schedule;
 use crate::binlog::Files;
 use crate::command::{Command, Reply};
 use crate::publication::Sight;
-use crate::store::StoreError;
 use crate::store::rocksdb::Snapshot;
 use crate::sync::Arc;
 use read::Cost;
 use std::fmt;
 use tokio::sync::watch;
-
-/// The reason for which a node does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// Its folder cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The identity file of its folder cannot be used.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// Its store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A thread cannot be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[from] std::io::Error),
-    /// Compaction has dropped records that were still alive at log time, which is a bug.
-    #[error("the store was compacted beyond log time")]
-    Gate,
-}
 
 /// The files of a folder, in a form that the threads of a node can share.
 pub trait SharedFiles: Files<File: Send + Sync> + Clone + Send + Sync + 'static {}

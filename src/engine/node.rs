@@ -6,7 +6,7 @@ use super::following::{self, Following};
 use super::master::{self, Master};
 use super::open::{self, Folders, OpenError};
 use super::reads;
-use super::{Address, Failure, Settings, SharedFiles, StartError};
+use super::{Address, Failure, NodeError, Settings, SharedFiles, StartError};
 use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
 use crate::client::served::{self, Served};
@@ -126,43 +126,38 @@ impl<F: SharedFiles> Engine<F> {
 
     /// Checks that the node at `address` is another node, and is a master. Errors: it reports that it is not. A node that
     /// does not answer passes, because it may be down.
-    fn check_is_master(&self, address: &Address) -> Result<(), String> {
+    fn check_is_master(&self, address: &Address) -> Result<(), NodeError> {
         match served::ask(&address.to_string()) {
-            Some(served) if served.run_id == self.run_id => {
-                Err(format!("a node cannot replicate itself, and {address} is this node"))
-            }
+            Some(served) if served.run_id == self.run_id => Err(NodeError::Itself(address.clone())),
             Some(Served { master: Some(master), .. }) => {
-                Err(format!("{address} is a replica of {master}: follow that one"))
+                Err(NodeError::OfAReplica { address: address.clone(), master })
             }
             _ => Ok(()),
         }
     }
 
-    fn change_role(&self, master: Option<Address>) -> Result<(), String> {
+    fn change_role(&self, master: Option<Address>) -> Result<(), NodeError> {
         let mut running = lock(&self.running);
         let settings = lock(&self.settings).clone();
-        let Some(before) = running.take() else { return Err("the node is stopped".to_owned()) };
+        let Some(before) = running.take() else { return Err(NodeError::Stopped) };
         if let (Running::Master(_), None) = (&before, &master) {
             *running = Some(before);
             return Ok(());
         }
         *lock(&self.role) = Role::None;
         // A node that cannot end its role cannot begin another one. It answers no more commands, and reports the failure.
-        let stopped = before.stop().inspect_err(|error| self.failure.report(error.clone()))?;
+        let stopped = before.stop().inspect_err(|error| self.failure.report(error.to_string()))?;
         let signals = (&self.failure, &self.disconnect);
         let started = Running::start(&settings, self.folders.clone(), Some(stopped), master, signals);
-        let after = started.map_err(|error| {
-            self.failure.report(error.to_string());
-            error.to_string()
-        })?;
+        let after = started.inspect_err(|error| self.failure.report(error.to_string()))?;
         *lock(&self.role) = after.role();
         *running = Some(after);
         Ok(())
     }
 
     /// Stops the node: everything is made durable, and its folder can be opened again. It blocks. A stopped node cannot be
-    /// started again. Errors: the text of the failure.
-    pub fn stop_now(&self) -> Result<(), String> {
+    /// started again. Errors: a thread or a disk failed.
+    pub fn stop_now(&self) -> Result<(), NodeError> {
         let running = lock(&self.running).take();
         *lock(&self.role) = Role::None;
         running.map_or(Ok(()), |running| running.stop().map(|_| ()))
@@ -170,11 +165,12 @@ impl<F: SharedFiles> Engine<F> {
 
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Engine<F>) -> Result<T, String> + Send + 'static,
+        work: impl FnOnce(&Engine<F>) -> Result<T, NodeError> + Send + 'static,
     ) -> Result<T, Refused> {
         let Some(this) = self.this.upgrade() else { return Err(stopped()) };
         let done = tokio::task::spawn_blocking(move || work(&this)).await;
-        done.map_err(|error| Refused(format!("ERR {error}")))?.map_err(|text| Refused(format!("ERR {text}")))
+        done.map_err(|error| Refused(format!("ERR {error}")))?
+            .map_err(|error| Refused(format!("ERR {error}")))
     }
 }
 
@@ -204,7 +200,7 @@ impl<F: SharedFiles> Running<F> {
         }
     }
 
-    fn stop(self) -> Result<Stopped, String> {
+    fn stop(self) -> Result<Stopped, NodeError> {
         match self {
             Running::Master(master) => master.stop().map(|store| Stopped { store, counted: None }),
             Running::Replica(following) => {
@@ -263,7 +259,7 @@ impl<F: SharedFiles> Backend for Engine<F> {
     async fn set_appendfsync(&self, fsync: Fsync) -> Result<(), Refused> {
         match self.role() {
             Role::Master(shared) => {
-                shared.set_fsync(fsync).await.map_err(|text| Refused(format!("ERR {text}")))?
+                shared.set_fsync(fsync).await.map_err(|error| Refused(format!("ERR {error}")))?
             }
             Role::Replica(shared) => {
                 self.blocking(move |_| shared.set_fsync(fsync)).await?;

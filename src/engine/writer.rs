@@ -57,7 +57,7 @@ pub enum Request {
         /// The new policy.
         fsync: Fsync,
         /// The channel for the result.
-        reply: oneshot::Sender<Result<(), String>>,
+        reply: oneshot::Sender<Result<(), SegmentError>>,
     },
 }
 
@@ -129,7 +129,7 @@ impl<F: Files> Writer<F> {
                 match request {
                     Request::Fsync { fsync, reply } => {
                         self.commit(std::mem::take(&mut group))?;
-                        let outcome = self.log.set_fsync(fsync).map_err(|error| error.to_string());
+                        let outcome = self.log.set_fsync(fsync);
                         if outcome.is_ok() {
                             self.fsync = fsync;
                         }

@@ -166,7 +166,8 @@ fn named(codec: CompressionMethod) -> Option<String> {
 
 fn parse_codec(name: &[u8]) -> Option<CompressionMethod> {
     CompressionMethod::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .find(|&codec| codec != CompressionMethod::None && codec.name().as_bytes() == name)
 }
 

@@ -15,17 +15,17 @@
 //! control. A full sync is deliberately not built yet: a replica that cannot resume is refused.
 
 #[cfg(feature = "server")]
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod feed;
 pub mod handshake;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod lag;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod order;
 #[cfg(feature = "server")]
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod session;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod wire;
 
 use crate::binlog::Lsn;

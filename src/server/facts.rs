@@ -9,7 +9,7 @@ use crate::time::Millis;
 /// The state that a node reports about itself at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// Identity of the running node, 40 hexadecimal digits. INFO shows it as `run_id` and as `master_replid`.
+    /// Identity of the running node, 40 hexadecimal digits. INFO shows it as `run_id`.
     pub run_id: String,
     /// Its role, and the state that belongs to the role.
     pub role: Role,
@@ -40,8 +40,6 @@ pub struct Facts {
     pub compression: CompressionMethod,
     /// The reason for which writes are refused; `None`: they are accepted.
     pub read_only: Option<String>,
-    /// Databases that hold keys, by number. Empty if the node does not count its keys.
-    pub keyspace: Vec<Keyspace>,
     /// The folder of its files.
     pub dir: String,
 }
@@ -142,15 +140,4 @@ pub enum Link {
         /// Why.
         reason: String,
     },
-}
-
-/// The number of keys in one database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keyspace {
-    /// The database's number.
-    pub db: u8,
-    /// Number of its keys.
-    pub keys: u64,
-    /// Number of its keys that have a deadline.
-    pub expires: u64,
 }

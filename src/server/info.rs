@@ -208,7 +208,8 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
             text.field("connected_slaves", 0);
         }
     }
-    text.field("master_replid", &facts.run_id);
+    // Redis's id of a history, which a replica has from its master. Here that is the epoch.
+    text.field("master_replid", format_args!("{:040x}", facts.epoch.0));
     text.field("master_repl_offset", facts.progress.received);
     text.field("rc_epoch", facts.epoch);
     text.field("rc_received_lsn", facts.progress.received);
@@ -243,13 +244,10 @@ fn follower(text: &mut Text, at: usize, replica: &Follower) {
     ));
 }
 
-fn keyspace(text: &mut Text, sources: &Sources<'_>) {
-    for of in &sources.facts.keyspace {
-        text.field(
-            format_args!("db{}", of.db),
-            format_args!("keys={},expires={},avg_ttl=0", of.keys, of.expires),
-        );
-    }
+/// Redis has a line for each database that holds keys. This node counts keys only when DBSIZE is called: the section says
+/// so, because an empty one would mean that there are none.
+fn keyspace(text: &mut Text, _: &Sources<'_>) {
+    text.field("rc_keys_counted_by", "DBSIZE");
 }
 
 /// Makes the reply to ROLE.

@@ -5,13 +5,13 @@
 //! work on exactly the bytes that RocksDB holds.
 
 mod dump;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod gate;
 pub mod key;
 pub mod memory;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod overlay;
-#[doc(hidden)]
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod record;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;

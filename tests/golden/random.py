@@ -3,7 +3,7 @@
 
     tests/golden/random.py --seed 7 --commands 6000 > tests/golden/commands/random.txt
     tests/golden/record.py --port 7399 tests/golden/commands/random.txt
-    cargo test --no-default-features --test commands
+    cargo test --no-default-features --test machines commands
 
 The transcript in the repository is short; try other seeds and more commands when a command changes. Commands whose
 replies Redis draws at random are left out, and deadlines are instants after the year 2100.

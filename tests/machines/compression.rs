@@ -13,7 +13,7 @@ const CODECS: [CompressionMethod; 2] = [CompressionMethod::Lz4, CompressionMetho
 
 #[test]
 fn codec_names_are_read_back_and_others_refused() {
-    for codec in CompressionMethod::ALL {
+    for &codec in CompressionMethod::ALL {
         assert_eq!(codec.name().parse(), Ok(codec));
     }
     let error = "LZ4".parse::<CompressionMethod>().expect_err("lower case");
@@ -30,7 +30,7 @@ fn blocks(mut random: fastrand::Rng) -> Vec<Vec<u8>> {
 #[test]
 fn block_comes_back_and_is_never_longer() {
     let seed = Seed::of_this_run();
-    for codec in CompressionMethod::ALL {
+    for &codec in CompressionMethod::ALL {
         let mut compressor = Compressor::new(codec).expect("memory");
         let mut decompressor = Decompressor::new(codec).expect("memory");
         for block in blocks(seed.rng()) {
@@ -93,7 +93,7 @@ fn decoded(codec: CompressionMethod, bytes: Vec<u8>, piece: usize) -> (Vec<u8>, 
 
 properties! {
     fn prop_stream_each_group_is_there_with_its_last_byte(groups: Vec<Vec<u8>>, piece: u8) -> bool {
-        CompressionMethod::ALL.into_iter().all(|codec| {
+        CompressionMethod::ALL.iter().copied().all(|codec| {
             let sent = encoded(codec, &groups);
             (0..=groups.len()).all(|through| {
                 let (all, end) = decoded(codec, sent[..through].concat(), usize::from(piece) + 1);

@@ -30,7 +30,7 @@ fn assert_in_place(log: &Log, heartbeats: &[Heartbeat]) {
 
 #[test]
 fn link_entries_and_heartbeats_arrive_in_log_order() {
-    CompressionMethod::ALL.into_iter().for_each(arrive_in_log_order);
+    CompressionMethod::ALL.iter().copied().for_each(arrive_in_log_order);
 }
 
 fn arrive_in_log_order(codec: CompressionMethod) {

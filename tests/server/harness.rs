@@ -50,7 +50,6 @@ impl MemoryNode {
             appendfsync: Fsync::EverySec,
             compression: CompressionMethod::None,
             read_only: None,
-            keyspace: Vec::new(),
             dir: "data".to_owned(),
         };
         let master = Mutex::new(Master::new(MemoryStore::new(), Epoch(1)));

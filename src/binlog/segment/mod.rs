@@ -38,6 +38,7 @@ pub use recovery::{Recovered, begin_after};
 
 use super::files::{File, Files};
 use super::{Entry, Epoch, FolderId, Lsn, codec};
+use crate::names::named;
 use chain::{Chain, GroupError};
 use header::{Header, segment_name};
 use point::{Point, Points, Run, Slot};
@@ -55,30 +56,9 @@ pub enum Fsync {
     No,
 }
 
-impl std::str::FromStr for Fsync {
-    type Err = UnknownFsync;
-
-    fn from_str(name: &str) -> Result<Fsync, UnknownFsync> {
-        let known = [Fsync::Always, Fsync::EverySec, Fsync::No];
-        known.into_iter().find(|fsync| fsync.name() == name).ok_or_else(|| UnknownFsync(name.to_owned()))
-    }
-}
-
-/// There is no promise with this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown appendfsync '{0}' (known: always, everysec, no)")]
-pub struct UnknownFsync(String);
+named!(Fsync, what "appendfsync"; Always "always", EverySec "everysec", No "no");
 
 impl Fsync {
-    /// The name that users write.
-    pub fn name(self) -> &'static str {
-        match self {
-            Fsync::Always => "always",
-            Fsync::EverySec => "everysec",
-            Fsync::No => "no",
-        }
-    }
-
     fn run(self) -> Run {
         match self {
             Fsync::Always => Run::Always,

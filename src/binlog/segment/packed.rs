@@ -226,7 +226,7 @@ fn number_of(codec: CompressionMethod) -> u32 {
 }
 
 fn codec_of(number: u32) -> Option<CompressionMethod> {
-    CompressionMethod::ALL.into_iter().find(|&codec| number_of(codec) == number)
+    CompressionMethod::ALL.iter().copied().find(|&codec| number_of(codec) == number)
 }
 
 fn short(bytes: &[u8], at: usize) -> Option<u32> {

@@ -55,7 +55,7 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
     for text in scenario.program {
         let argv = line::split(text.as_bytes())?;
         if let OwnedFrame::Error(error) = client.call(&argv)? {
-            return Err(RunError::Node(format!("{text}: {error}")));
+            return Err(RunError::Process(format!("{text}: {error}")));
         }
     }
     // The store is read now and not later: once the counter is dead, the master removes it.
@@ -79,7 +79,7 @@ pub fn show(handle: &Handle, folder: &Path, scenario: &Scenario, choice: Choice)
     let schedule_kept =
         (!holds.is_empty()).then(|| holds.iter().all(|(_, outcome)| *outcome == Outcome::Kept));
     for node in [replica, master] {
-        node.engine.stop_now().map_err(RunError::Node)?;
+        node.engine.stop_now()?;
     }
     Ok(Shown { choice, master: stored, replica: received, reads, schedule_kept })
 }

@@ -27,7 +27,7 @@ impl Child {
 
     fn spawn(command: &mut Command, limit: Duration) -> Result<Child, RunError> {
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let wrong = |error| RunError::Node(format!("the replica's process does not start: {error}"));
+        let wrong = |error| RunError::Process(format!("the replica's process does not start: {error}"));
         let mut process = command.spawn().map_err(wrong)?;
         let pipes = process.stdin.take().zip(process.stdout.take());
         let (stdin, stdout) = pipes.ok_or_else(|| RunError::node("the replica's process has no pipes"))?;
@@ -57,14 +57,14 @@ impl Child {
     fn answer(&self) -> Result<Seen, RunError> {
         let line = self.answers.recv_timeout(self.limit).map_err(|error| match error {
             RecvTimeoutError::Timeout => {
-                RunError::Node(format!("the replica's process did not answer within {:?}", self.limit))
+                RunError::Process(format!("the replica's process did not answer within {:?}", self.limit))
             }
             RecvTimeoutError::Disconnected => RunError::node("the replica's process ended without an answer"),
         })?;
         let answer: Answer = serde_json::from_str(&line).map_err(|error| {
-            RunError::Node(format!("the replica's process sent an invalid answer: {error}"))
+            RunError::Process(format!("the replica's process sent an invalid answer: {error}"))
         })?;
-        answer.map(Seen::from).map_err(RunError::Node)
+        answer.map(Seen::from).map_err(RunError::Process)
     }
 
     /// Makes the process abort, and waits until it has ended. Errors: [`RunError`]; it ended in another way, or did not end in
@@ -75,14 +75,14 @@ impl Child {
             Err(RecvTimeoutError::Disconnected) => {}
             _ => {
                 let text = format!("the replica's process did not abort within {:?}", self.limit);
-                return Err(RunError::Node(text));
+                return Err(RunError::Process(text));
             }
         }
         let status = self.process.wait()?;
         if is_abort(status) {
             return Ok(());
         }
-        Err(RunError::Node(format!("the replica's process did not abort: {status}")))
+        Err(RunError::Process(format!("the replica's process did not abort: {status}")))
     }
 }
 

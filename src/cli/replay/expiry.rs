@@ -159,7 +159,7 @@ impl Run {
             }
             Order::MasterRemoves(key) => {
                 let before = self.cluster.last();
-                self.cluster.master.engine.remove(key).map_err(RunError::Node)?;
+                self.cluster.master.engine.remove(key)?;
                 let lsns = self.cluster.sent_since(before)?;
                 self.readers.sent(&self.cluster, None, &lsns)?;
                 self.look(Some(Lane::Master), format!("removes {key} if it is dead{}", logged(&lsns)))

@@ -100,7 +100,11 @@ impl Link {
             .came
             .wait_timeout_while(self.shared.lock(), LIMIT, waits)
             .unwrap_or_else(PoisonError::into_inner);
-        if was_sent(&under_way) { Ok(()) } else { Err(RunError::Node(format!("{message:?} was not sent"))) }
+        if was_sent(&under_way) {
+            Ok(())
+        } else {
+            Err(RunError::Process(format!("{message:?} was not sent")))
+        }
     }
 
     /// Delivers the oldest message in transit; `None`: there is none. Errors: the replica is not connected.

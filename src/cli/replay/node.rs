@@ -69,7 +69,7 @@ fn carry_out(engine: &Engine, order: Order) -> Answer {
         Order::LetWrite(line) => engine.let_write(job(line)),
         Order::LetFinish(line) => engine.let_finish(job(line)),
         Order::Cut => engine.cut(),
-        Order::Flush => engine.flush()?,
+        Order::Flush => engine.flush().map_err(|error| error.to_string())?,
         Order::Abort => std::process::abort(),
     }
     seen(engine)

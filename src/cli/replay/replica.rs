@@ -174,7 +174,7 @@ impl Replica {
     /// Flushes its store as it is.
     pub fn flush(&self) -> Result<(), RunError> {
         match self {
-            Replica::Here(node) => node.engine.flush().map_err(RunError::Node),
+            Replica::Here(node) => Ok(node.engine.flush()?),
             Replica::Apart(apart) => apart.child()?.tell(&Order::Flush).map(|_| ()),
         }
     }
@@ -182,7 +182,7 @@ impl Replica {
     /// Removes a key that is dead.
     pub fn remove(&self, key: &Key) -> Result<(), RunError> {
         match self {
-            Replica::Here(node) => node.engine.remove(key).map_err(RunError::Node),
+            Replica::Here(node) => Ok(node.engine.remove(key)?),
             Replica::Apart(_) => Err(RunError::not_driven("only a replica of this process removes keys")),
         }
     }
@@ -220,7 +220,7 @@ pub fn see(engine: &Engine) -> Result<Seen, RunError> {
 fn pool(engine: &Engine) -> Result<PoolState, RunError> {
     let state = engine.pool_state().ok_or_else(|| RunError::node("the replica is none any more"))?;
     match &state.stopped {
-        Some(stopped) => Err(RunError::Node(format!("the replica stopped: {stopped}"))),
+        Some(stopped) => Err(RunError::Process(format!("the replica stopped: {stopped}"))),
         None => Ok(state),
     }
 }

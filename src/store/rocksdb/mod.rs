@@ -160,7 +160,7 @@ impl RocksStore {
 
     /// Some of the keys that are dead at `now`: those of one stretch (see `deadlines`), the next due one after the stretch that
     /// begins with `after` and has any. `after` is then set to the start of the last stretch scanned. The keys remain among
-    /// the dead until they are removed. Cost: at most one stretch after [`SWEEP_MIN`], nothing if no key is dead.
+    /// the dead until they are removed. Cost: at most one stretch after `SWEEP_MIN`, nothing if no key is dead.
     pub fn dead_keys(&self, now: Millis, after: &mut Vec<u8>) -> Result<Vec<Key>, StoreError> {
         let begun = Instant::now();
         while let Some(stretch) = self.shared.deadlines.next_due(now, after) {

@@ -121,7 +121,7 @@ impl Peer {
     /// Ends the server, then the node. Errors: the node could not make everything durable.
     pub fn stop(mut self) -> Result<(), String> {
         self.end_server();
-        self.node.stop_now()
+        self.node.stop_now().map_err(|error| error.to_string())
     }
 
     fn end_server(&mut self) {
