@@ -1,5 +1,6 @@
 //! The program's command line, as a shell sees it: exit codes, errors, JSON, no colours in a pipe.
 
+use replicheck::ordering::Strategy;
 use std::process::{Command, Output};
 
 fn replicheck(args: &[&str]) -> Output {
@@ -180,8 +181,8 @@ fn program_founding_is_searched_exhaustively() {
     let judged = judged("founding.txt");
     assert!(judged.iter().all(|(_, _, verdict)| verdict == "holds" || verdict == "violated"));
     assert_eq!(verdict(&judged, "key_hash", "convergence"), "violated");
-    for choice in ["serial", "barrier", "sequence", "writeset", "writeset_snapshots"] {
-        assert_eq!(verdict(&judged, choice, "convergence"), "holds");
+    for strategy in Strategy::safe() {
+        assert_eq!(verdict(&judged, strategy.name(), "convergence"), "holds");
     }
 }
 

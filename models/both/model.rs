@@ -310,7 +310,7 @@ impl Model for BothModel {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let holds: [fn(&Self, &State) -> bool; 2] =
+        let holds: [fn(&Self, &State) -> bool; INVARIANTS.len()] =
             [|_, state| !state.broken.has(0), |_, state| !state.broken.has(1)];
         INVARIANTS.iter().zip(holds).map(|(name, holds)| Property::always(name.name(), holds)).collect()
     }

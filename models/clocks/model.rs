@@ -175,7 +175,7 @@ impl Model for ClocksModel {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let holds: [fn(&Self, &State) -> bool; 5] = [
+        let holds: [fn(&Self, &State) -> bool; INVARIANTS.len()] = [
             |_, state| !state.broken.has(0),
             |_, state| !state.broken.has(1),
             |_, state| !state.broken.has(2),

@@ -197,9 +197,10 @@ fn how(world: &World, invariant: Invariant) -> String {
         Invariant::NoEarlyDeath => {
             "The replica does not show a key that the master, at its own time, still has.".to_owned()
         }
-        _ => {
+        Invariant::PastRead => {
             "The master could not have answered this read of the replica at any moment up to now.".to_owned()
         }
+        _ => format!("It is not so that {}.", invariant.promise()),
     }
 }
 

@@ -380,7 +380,7 @@ impl Model for ExpiryModel {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let holds: [fn(&Self, &State) -> bool; 4] = [
+        let holds: [fn(&Self, &State) -> bool; checks::STATE_INVARIANTS.len()] = [
             |_, state| !state.broken.has(0),
             |_, state| !state.broken.has(1),
             |_, state| !state.broken.has(2),

@@ -407,7 +407,7 @@ impl<O: Machine> Model for OrderingModel<O> {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let holds: [fn(&Self, &State) -> bool; 6] = [
+        let holds: [fn(&Self, &State) -> bool; INVARIANTS.len()] = [
             |_, state| !state.broken.has(PROGRESS),
             |_, state| !state.broken.has(CONVERGENCE),
             |_, state| !state.broken.has(PER_KEY_ORDER),

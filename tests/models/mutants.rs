@@ -4,7 +4,7 @@ use replicheck::apply::{Instants, Watermark};
 use replicheck::binlog::{Entry, Lsn, Payload};
 use replicheck::command::Command;
 use replicheck::effect::{Effect, KeySet};
-use replicheck::expiry::{ExpiryPolicy, Judging, Policy, Removal};
+use replicheck::expiry::{ExpiryPolicy, Guarantee, Judging, Policy, Removal};
 use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
 use replicheck::models::invariants::Invariant;
 use replicheck::models::own_machine::{ExpiryTrial, OrderingTrial, judge_expiry, judge_ordering};
@@ -214,11 +214,15 @@ fn finds_mutants_of_safe_policies() {
             Changed { policy: Policy::AtEntryTime, judging: None, removal: local_removal },
             Invariant::SameValue,
         ),
+        (Changed { policy: Policy::Pksetat, judging: None, removal: local_removal }, Invariant::SameValue),
         (
             Changed { policy: Policy::MasterExpires, judging: None, removal: local_removal },
             Invariant::SameValue,
         ),
     ];
+    for policy in Policy::ALL.iter().filter(|policy| policy.promises() >= Guarantee::SameState) {
+        assert!(cases.iter().any(|(of, _)| of.policy == *policy), "no mutant of {}", policy.name());
+    }
     for (changed, invariant) in cases {
         println!("{changed:?} {invariant}");
         let rows =

@@ -192,6 +192,12 @@ fn model_quick_bounds_have_the_pinned_number_of_states() {
     }
     let pinned: Vec<(&str, &str, Vec<usize>)> =
         PINNED.iter().map(|(model, choice, counts)| (*model, *choice, counts.to_vec())).collect();
+    let differing: Vec<String> = found
+        .iter()
+        .filter(|row| !pinned.contains(row))
+        .map(|(model, choice, counts)| format!("    ({model:?}, {choice:?}, &{counts:?}),"))
+        .collect();
+    assert_eq!(differing, [""; 0], "rows of PINNED as they are now:\n{}", differing.join("\n"));
     assert_eq!(found, pinned);
 }
 
@@ -203,10 +209,14 @@ fn readme_tables_equal_what_check_prints() {
     let mut tables: Vec<_> =
         ["ordering", "expiry", "both", "clocks"].map(|model| (model, verdicts(model))).into();
     tables.push(("handshake", markdown_scenarios("handshake", rows())));
+    let mut differing = Vec::new();
     for (model, table) in tables {
         let open = format!("<!-- verdicts:{model} -->");
         let printed = readme.split_once(&open).and_then(|(_, rest)| rest.split_once("<!-- /verdicts -->"));
         let (shown, _) = printed.expect("README has the table between its markers");
-        assert_eq!(shown.trim(), table.trim(), "README's table of {model}");
+        if shown.trim() != table.trim() {
+            differing.push(format!("README's table of {model} must be:\n\n{}", table.trim()));
+        }
     }
+    assert!(differing.is_empty(), "{}", differing.join("\n\n"));
 }

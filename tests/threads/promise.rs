@@ -28,6 +28,7 @@ pub const INVARIANTS: [&str; 5] =
 /// The invariants that `strategy` promises if the log holds effects.
 pub fn promised(strategy: Strategy) -> Vec<&'static str> {
     let choice = OrderingChoice::effects(strategy);
+    assert_eq!(INVARIANTS.len() + 1, replicheck::models::ordering::INVARIANTS.len(), "all but progress");
     let holds = |name: &&str| ordering(choice, name.parse().expect("an invariant")) == Verdict::Holds;
     INVARIANTS.into_iter().filter(holds).collect()
 }
