@@ -75,6 +75,25 @@ pub trait Judged:
     /// The invariants that the step into `state` broke.
     fn broken(&self, state: &Self::State) -> InvariantSet;
 
+    /// Whether a reduced exploration looks at fewer states: whether this model has [`Judged::merged`] and
+    /// [`Judged::stands_for_all`] of its own.
+    fn reduces(&self) -> bool {
+        false
+    }
+
+    /// `state` without the record of what the last step broke. It has the same steps as `state`, which lead to the same
+    /// states.
+    fn merged(&self, state: Self::State) -> Self::State {
+        state
+    }
+
+    /// A step that can stand for all steps of `state`: whatever breaks an invariant after `state` breaks it, too, if this step
+    /// is taken first (an *ample set* of one step: Peled, *All from one, one for all*, CAV 1993). `None`: no step can, or none
+    /// is known to. Such steps must come to an end.
+    fn stands_for_all(&self, _state: &Self::State) -> Option<Self::Action> {
+        None
+    }
+
     /// Which invariants were put to the test so far.
     fn witnesses(&self) -> &Witnesses;
 

@@ -75,34 +75,93 @@ pub struct Found<A> {
     pub broken: Vec<Option<Vec<A>>>,
 }
 
-/// Looks at every state of `model`, nearest first, until all states are seen, all invariants are decided, a limit is
-/// reached, or the search is told to stop.
+/// Which states an exploration looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Every reachable state: the paths found are shortest.
+    Whole,
+    /// Fewer states with the same verdicts: of steps that commute one order is taken ([`Judged::stands_for_all`]), and states
+    /// that differ only in what the last step broke are one ([`Judged::merged`]). The paths found may be longer than
+    /// necessary.
+    Reduced,
+}
+
+/// Judges every invariant of `model` that `limits` leave open, and finds a shortest path to each violation.
+///
+/// A reduced exploration decides which invariants are broken. Only for those a second one looks at whole states, nearest
+/// first, until it has found the shortest paths; where nothing is broken there is none.
 pub fn search<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Found<M::Action> {
-    let mut visited = Visited::new(model.init_states());
-    let mut first_broken: Vec<Option<usize>> = vec![None; model.invariants().len()];
-    let (mut actions, mut generated, mut depth, mut level_end) = (Vec::new(), 0u64, 0, 0);
-    let mut at = 0;
+    let wanted = |index| limits.shorter_than.get(index).copied().unwrap_or(usize::MAX);
+    let wanted: Vec<usize> = (0..model.invariants().len()).map(wanted).collect();
+    let is_open = |steps: usize| steps == usize::MAX;
+    if !model.reduces() || !wanted.iter().any(|&steps| is_open(steps)) {
+        return explore(model, Extent::Whole, limits, progress);
+    }
+    let open = wanted.iter().map(|&steps| if is_open(steps) { steps } else { 0 }).collect();
+    let open = Limits { shorter_than: open, ..limits.clone() };
+    let reduced = explore(model, Extent::Reduced, &open, progress);
+    let saw_all = reduced.finished && !reduced.ended_early;
+    let is_decided = |steps, path: &Option<_>| path.is_none() && (saw_all || is_open(steps));
+    let left = wanted.into_iter().zip(&reduced.broken);
+    let shorter_than: Vec<usize> =
+        left.map(|(steps, path)| if is_decided(steps, path) { 0 } else { steps }).collect();
+    if shorter_than.iter().all(|&steps| steps == 0) {
+        return reduced;
+    }
+    let shortest = explore(model, Extent::Whole, &Limits { shorter_than, ..limits.clone() }, progress);
+    reduced.then(shortest)
+}
+
+impl<A> Found<A> {
+    /// What this reduced exploration and `shortest`, the one for shortest paths, came to together.
+    fn then(self, shortest: Found<A>) -> Found<A> {
+        let unique = self.unique + shortest.unique;
+        let bytes = self.unique * self.state_bytes + shortest.unique * shortest.state_bytes;
+        let paths = shortest.broken.into_iter().zip(self.broken);
+        Found {
+            unique,
+            generated: self.generated + shortest.generated,
+            depth: self.depth.max(shortest.depth),
+            state_bytes: bytes / unique.max(1),
+            // If the second exploration was cut short, a path may be longer than necessary. The verdict stands.
+            finished: self.finished,
+            ended_early: self.ended_early,
+            broken: paths.map(|(shortest, any)| shortest.or(any)).collect(),
+        }
+    }
+}
+
+/// Looks at the states of `model`, nearest first, until all are seen, all invariants are decided, a limit is reached, or
+/// the search is told to stop.
+pub fn explore<M: Judged>(
+    model: &M,
+    extent: Extent,
+    limits: &Limits,
+    progress: &Progress,
+) -> Found<M::Action> {
+    let mut visited = Visited { extent, states: Vec::new(), parents: Vec::new(), numbers: HashTable::new() };
+    let mut first_broken: Vec<Option<Violation<M::Action>>> = vec![None; model.invariants().len()];
+    for state in model.init_states() {
+        let (kept, broken) = visited.kept(model, state, &mut Vec::new());
+        note(&mut first_broken, broken, || None);
+        visited.insert(kept, NONE);
+    }
+    let (mut actions, mut passed, mut generated) = (Vec::new(), Vec::new(), 0u64);
+    let (mut at, mut depth, mut level_end) = (0, 0, 0);
     let (mut cut_short, mut ended_early) = (false, false);
-    while at < visited.states.len() {
+    'states: while at < visited.states.len() {
         let is_new_level = at == level_end;
         if is_new_level {
             (depth, level_end) = (depth + usize::from(at > 0), visited.states.len());
         }
-        let state = visited.states[at];
-        let broken = model.broken(&state);
-        let is_any_broken = broken != InvariantSet::default();
-        if is_any_broken {
-            for (_, first) in first_broken.iter_mut().enumerate().filter(|(index, _)| broken.has(*index)) {
-                first.get_or_insert(at);
-            }
-        }
-        if is_any_broken || is_new_level {
-            let is_decided =
-                |(index, first): (usize, &Option<usize>)| first.is_some() || limits.is_settled(index, depth);
-            if first_broken.iter().enumerate().all(is_decided) {
-                ended_early = true;
-                break;
-            }
+        // The steps from this level end paths of `depth + 1` steps.
+        let is_decided = |first_broken: &[Option<_>]| {
+            let one = |(index, first): (usize, &Option<_>)| first.is_some() || limits.is_settled(index, depth + 1);
+            first_broken.iter().enumerate().all(one)
+        };
+        if is_new_level && is_decided(&first_broken) {
+            ended_early = true;
+            break;
         }
         if at % 1024 == 0 {
             progress.unique.store(visited.states.len() as u64, Ordering::Relaxed);
@@ -113,11 +172,20 @@ pub fn search<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Fou
                 break;
             }
         }
+        let state = visited.states[at];
         model.actions(&state, &mut actions);
         for action in actions.drain(..) {
-            if let Some(next) = model.next_state(&state, action) {
-                generated += 1;
-                visited.insert(next, at);
+            let Some(next) = model.next_state(&state, action.clone()) else { continue };
+            passed.clear();
+            let (next, broken) = visited.kept(model, next, &mut passed);
+            generated += 1 + passed.len() as u64;
+            visited.insert(next, at);
+            if broken != InvariantSet::default() {
+                note(&mut first_broken, broken, || Some((at, action.clone())));
+                if is_decided(&first_broken) {
+                    ended_early = true;
+                    break 'states;
+                }
             }
         }
         at += 1;
@@ -131,27 +199,60 @@ pub fn search<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Fou
         state_bytes: visited.bytes() / visited.states.len().max(1),
         finished: !cut_short,
         ended_early,
-        broken: first_broken.iter().map(|first| first.map(|at| visited.path(model, at))).collect(),
+        broken: first_broken.into_iter().map(|first| first.map(|step| visited.path(model, step))).collect(),
     }
 }
 
+/// The step that broke an invariant: the number of the state before it, and the action; `None`: an initial state breaks
+/// it.
+type Violation<A> = Option<(usize, A)>;
+
+/// Notes `step` for each invariant of `broken` that no earlier step broke.
+fn note<A>(
+    first_broken: &mut [Option<Violation<A>>],
+    broken: InvariantSet,
+    step: impl Fn() -> Violation<A>,
+) {
+    for (_, first) in first_broken.iter_mut().enumerate().filter(|(index, _)| broken.has(*index)) {
+        first.get_or_insert_with(&step);
+    }
+}
+
+/// The parent of an initial state.
+const NONE: u32 = u32::MAX;
+
 /// The states in the order of discovery, each with its predecessor.
 struct Visited<S> {
+    extent: Extent,
     states: Vec<S>,
     parents: Vec<u32>,
     numbers: HashTable<u32>,
 }
 
 impl<S: Copy + Eq + std::hash::Hash> Visited<S> {
-    fn new(initial: Vec<S>) -> Visited<S> {
-        let mut visited = Visited { states: Vec::new(), parents: Vec::new(), numbers: HashTable::new() };
-        for state in initial {
-            visited.insert(state, u32::MAX as usize);
+    /// The state that is kept for `state`, and what was broken on the way there. Adds the steps of that way to `passed`.
+    fn kept<M: Judged<State = S>>(
+        &self,
+        model: &M,
+        state: S,
+        passed: &mut Vec<M::Action>,
+    ) -> (S, InvariantSet) {
+        let mut broken = model.broken(&state);
+        if self.extent == Extent::Whole {
+            return (state, broken);
         }
-        visited
+        let mut kept = model.merged(state);
+        while let Some(step) = model.stands_for_all(&kept)
+            && let Some(next) = model.next_state(&kept, step.clone())
+        {
+            broken.0 |= model.broken(&next).0;
+            kept = model.merged(next);
+            passed.push(step);
+        }
+        (kept, broken)
     }
 
-    fn insert(&mut self, state: S, parent: usize) {
+    fn insert(&mut self, state: S, parent: impl TryInto<u32>) {
         let hash = FxBuildHasher.hash_one(state);
         let states = &self.states;
         let known = self.numbers.find(hash, |&number| states[number as usize] == state).is_some();
@@ -161,7 +262,7 @@ impl<S: Copy + Eq + std::hash::Hash> Visited<S> {
             let rehash = |&number: &u32| FxBuildHasher.hash_one(states[number as usize]);
             self.numbers.insert_unique(hash, number, rehash);
             self.states.push(state);
-            self.parents.push(u32::try_from(parent).unwrap_or(u32::MAX));
+            self.parents.push(parent.try_into().unwrap_or(NONE));
         }
     }
 
@@ -169,20 +270,42 @@ impl<S: Copy + Eq + std::hash::Hash> Visited<S> {
         self.states.len() * size_of::<S>() + self.parents.len() * 4 + self.numbers.capacity() * 5
     }
 
-    /// The actions from an initial state to state number `at`.
-    fn path<M: Judged<State = S>>(&self, model: &M, mut at: usize) -> Vec<M::Action> {
-        let mut path = Vec::new();
-        while self.parents[at] != u32::MAX {
+    /// The state that is kept after `action` in state number `at`. Adds the steps that it stands for to `passed`.
+    fn after<M: Judged<State = S>>(
+        &self,
+        model: &M,
+        (at, action): (usize, &M::Action),
+        passed: &mut Vec<M::Action>,
+    ) -> Option<S> {
+        let next = model.next_state(&self.states[at], action.clone())?;
+        Some(self.kept(model, next, passed).0)
+    }
+
+    /// The actions from an initial state to the end of the step `last`.
+    fn path<M: Judged<State = S>>(&self, model: &M, last: Violation<M::Action>) -> Vec<M::Action> {
+        let Some((mut at, action)) = last else { return Vec::new() };
+        let mut steps = vec![(at, action)];
+        while self.parents[at] != NONE {
             let parent = self.parents[at] as usize;
             let mut actions = Vec::new();
             model.actions(&self.states[parent], &mut actions);
             let leads_here = |action: &M::Action| {
-                model.next_state(&self.states[parent], action.clone()) == Some(self.states[at])
+                self.after(model, (parent, action), &mut Vec::new()) == Some(self.states[at])
             };
-            path.extend(actions.into_iter().find(leads_here));
+            steps.extend(actions.into_iter().find(leads_here).map(|action| (parent, action)));
             at = parent;
         }
-        path.reverse();
+        let mut path = Vec::new();
+        for state in model.init_states() {
+            path.clear();
+            if self.kept(model, state, &mut path).0 == self.states[at] {
+                break;
+            }
+        }
+        for (at, action) in steps.into_iter().rev() {
+            path.push(action.clone());
+            self.after(model, (at, &action), &mut path);
+        }
         path
     }
 }

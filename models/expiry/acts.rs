@@ -100,28 +100,51 @@ impl ExpiryModel {
     }
 
     pub(super) fn replica_acts(&self, state: &mut State, step: ReplicaStep) {
-        let now = self.master_clock(state.elapsed);
         let moment = self.replica_moment(state.elapsed, state.skew);
-        let wall = moment.wall;
         state.replica = self.replica_steps.get((state.replica, step, moment), || {
-            let mut side = self.replicas.value(state.replica).clone();
-            match step {
-                ReplicaStep::Remove(n) => {
-                    let key = Self::nth_key(self.replica_dump(state.replica), n);
-                    side.replica.remove(self.policy(), &key, wall).expect(MEMORY);
-                }
-                ReplicaStep::Message(message) => {
-                    self.received(&mut side, message, moment);
-                    if !self.setup.clocks.apart {
-                        self.applied(&mut side, wall, now);
-                        self.published(&mut side);
-                    }
-                }
-                ReplicaStep::Apply => self.applied(&mut side, wall, now),
-                ReplicaStep::Publish => self.published(&mut side),
+            let applied = match step {
+                ReplicaStep::Message(message) if !self.setup.clocks.apart => Some(message),
+                ReplicaStep::Apply => self.replicas.value(state.replica).unapplied().first().copied(),
+                _ => None,
+            };
+            if let Some(message) = applied {
+                self.note_application(message, self.master_clock(state.elapsed).max(moment.wall));
             }
-            self.replicas.number(side)
+            self.replica_after(state.replica, step, moment)
         });
+    }
+
+    /// The number of the replica after a step at that moment.
+    pub(super) fn replica_after(&self, replica: u32, step: ReplicaStep, moment: Moment) -> u32 {
+        let mut side = self.replicas.value(replica).clone();
+        match step {
+            ReplicaStep::Remove(n) => {
+                let key = Self::nth_key(self.replica_dump(replica), n);
+                side.replica.remove(self.policy(), &key, moment.wall).expect(MEMORY);
+            }
+            ReplicaStep::Message(message) => {
+                self.received(&mut side, message, moment);
+                if !self.setup.clocks.apart {
+                    side.replica.apply(self.policy(), moment.wall).expect(MEMORY);
+                    self.published(&mut side);
+                }
+            }
+            ReplicaStep::Apply => {
+                side.replica.apply(self.policy(), moment.wall).expect(MEMORY);
+            }
+            ReplicaStep::Publish => self.published(&mut side),
+        }
+        self.replicas.number(side)
+    }
+
+    /// Notes that the entry of a message is applied when the later of both clocks shows `came`.
+    pub(super) fn note_application(&self, message: u32, came: Millis) {
+        if let Message::Entry { entry, deadlines, command: Some(number), .. } = self.messages.value(message) {
+            let ran = entry.time;
+            let mut ahead = deadlines.iter().filter(|deadline| ran < **deadline);
+            let is_late = ahead.clone().any(|deadline| *deadline <= came);
+            self.covered.command(*number, ahead.next().is_some(), is_late);
+        }
     }
 
     fn received(&self, side: &mut ReplicaSide, message: u32, now: Moment) {
@@ -134,18 +157,6 @@ impl ExpiryModel {
             }
             Message::Heartbeat(time) => side.replica.heartbeat(*time, now.elapsed),
         }
-    }
-
-    /// Applies the oldest received entry that is not applied yet, if there is one.
-    fn applied(&self, side: &mut ReplicaSide, wall: Millis, now: Millis) {
-        let Some(&message) = side.unapplied().first() else { return };
-        if let Message::Entry { entry, deadlines, command: Some(number), .. } = self.messages.value(message) {
-            let (ran, came) = (entry.time, now.max(wall));
-            let mut ahead = deadlines.iter().filter(|deadline| ran < **deadline);
-            let is_late = ahead.clone().any(|deadline| *deadline <= came);
-            self.covered.command(*number, ahead.next().is_some(), is_late);
-        }
-        side.replica.apply(self.policy(), wall).expect(MEMORY);
     }
 
     fn published(&self, side: &mut ReplicaSide) {

@@ -19,12 +19,16 @@
 //! ticks where a story is to use round numbers. Delays are counted in ticks in both cases. A tick is half of the longest
 //! lifetime plus 1 ms, so that two ticks are just over that lifetime. Skews are in milliseconds.
 //!
+//! A message of which the replica makes the same whenever it comes is delivered at once where only the stored state is judged
+//! (`ample.rs`).
+//!
 //! Entries are delivered in log order and applied one at a time, at delivery; other orders belong to the ordering model.
 //! *progress* is judged where the link is up and empty and the replica has received the master's current time: everything
 //! logged must be applied, and readers must judge by no earlier instant than the replica has heard. There is no restart.
 
 pub mod action;
 mod acts;
+mod ample;
 mod checks;
 mod covered;
 mod families;

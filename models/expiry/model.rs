@@ -89,6 +89,9 @@ pub struct ExpiryModel {
     deaths: Memo<(u32, u64, u64), ()>,
     looks: Memo<Sight, Look>,
     pub(super) instants: Memo<Waiting, Arc<[u64]>>,
+    /// By replica and message: whether the replica makes the same of the message whenever it comes.
+    pub(super) timeless: Memo<(u32, u32), bool>,
+    pub(super) lateness: Memo<(u32, u32, u32, u16, u64, u8), ()>,
     /// The numbers of commands after which a key of the last command has a deadline, if the alphabet is a program.
     dated: Vec<u16>,
     /// Whether anything depends on log time. If nothing does, heartbeats would only add states.
@@ -129,6 +132,8 @@ impl ExpiryModel {
             deaths: Memo::new(),
             looks: Memo::new(),
             instants: Memo::new(),
+            timeless: Memo::new(),
+            lateness: Memo::new(),
             witnesses: Witnesses::default(),
             covered: Covered::default(),
         }
@@ -411,6 +416,18 @@ impl Judged for ExpiryModel {
 
     fn broken(&self, state: &State) -> InvariantSet {
         state.broken
+    }
+
+    fn reduces(&self) -> bool {
+        true
+    }
+
+    fn merged(&self, state: State) -> State {
+        State { broken: InvariantSet::default(), ..state }
+    }
+
+    fn stands_for_all(&self, state: &State) -> Option<Action> {
+        self.prompt_delivery(state)
     }
 
     fn witnesses(&self) -> &Witnesses {

@@ -29,6 +29,9 @@
 //!
 //! **Symmetry**: of several programs that differ only in values that nothing reads, one is explored (`alike.rs`).
 //!
+//! **Steps that commute**: a worker that takes a job or reports one as finished does so at once where that changes nothing
+//! (`ample.rs`). `models/README.md` has a table of all reductions.
+//!
 //! **Marker**: it is fixed when a worker begins to write, and the batch may be written later. A marker is read back only
 //! after a crash, so where no crash can follow, a worker begins and writes in one step.
 //!
@@ -50,6 +53,7 @@ impl<O: OrderingStrategy + Clone + Eq + Hash + Debug + Send + Sync + 'static> Ma
 
 pub mod action;
 mod alike;
+mod ample;
 mod checks;
 mod control;
 mod data;

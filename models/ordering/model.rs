@@ -2,6 +2,7 @@
 
 use super::Machine;
 use super::action::{Action, Move};
+use super::ample::admissions_of;
 use super::checks::{
     self, CONVERGENCE, EXACTLY_ONCE, INVARIANTS, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS,
 };
@@ -20,7 +21,7 @@ use crate::store::Dump;
 use stateright::{Model, Property};
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The programs, bounds and options of a search.
 #[derive(Clone, Debug)]
@@ -98,6 +99,8 @@ pub(super) struct ControlFacts {
     pub(super) published: Lsn,
     pub(super) readers_are_in: bool,
     pub(super) reads: Reads,
+    /// See [`OrderingModel::first_that_commutes`].
+    pub(super) first_that_commutes: OnceLock<Option<Move>>,
 }
 
 impl ControlFacts {
@@ -134,6 +137,10 @@ pub struct OrderingModel<O> {
     writes: Memo<(u32, u32, u32, bool), (u32, bool)>,
     checks: Memo<(ProgramIndex, u32, u32), (InvariantSet, InvariantSet)>,
     converged: Memo<(ProgramIndex, u32), bool>,
+    /// For each LSN, programs whose last entry has it: one for each way to admit such an entry.
+    pub(super) next_entries: Vec<Vec<ProgramIndex>>,
+    /// By control and number of a move: whether it commutes with every other step.
+    pub(super) commuting: Memo<(u32, usize), bool>,
     witnesses: Witnesses,
 }
 
@@ -153,6 +160,8 @@ impl<O: Machine> OrderingModel<O> {
         let versions = Interner::new();
         OrderingModel {
             nothing_seen: versions.number(Versions::default()),
+            next_entries: admissions_of(&setup.programs),
+            commuting: Memo::new(),
             setup,
             new: Box::new(new),
             controls: Interner::new(),
@@ -196,6 +205,7 @@ impl<O: Machine> OrderingModel<O> {
                 published: value.replica.published(),
                 readers_are_in: value.replica.readers() == Readers::In,
                 reads: value.applier.ordering().reads(),
+                first_that_commutes: OnceLock::new(),
             }
         })
     }
@@ -430,6 +440,18 @@ impl<O: Machine> Judged for OrderingModel<O> {
 
     fn broken(&self, state: &State) -> InvariantSet {
         state.broken
+    }
+
+    fn reduces(&self) -> bool {
+        true
+    }
+
+    fn merged(&self, state: State) -> State {
+        State { broken: InvariantSet::default(), ..state }
+    }
+
+    fn stands_for_all(&self, state: &State) -> Option<Action> {
+        self.first_that_commutes(state).map(Action::Move)
     }
 
     fn take_over(&self, other: &Self) {

@@ -1,0 +1,112 @@
+//! Ample — the one step of a state that can stand for all its steps, where there is one.
+//!
+//! A worker that takes a job, or that reports one as finished, changes neither the store nor what readers see. If such a
+//! step commutes with everything that can happen before it is taken, a run that takes it at once shows the same as one that
+//! takes it later:
+//!
+//! ```text
+//! c ──other──▶ c₁                   other: any other move, an admission, a crash
+//! │            │ step₁ commutes, too
+//! step         ▼
+//! ▼            ▲
+//! c′ ─other──▶ t                    with the same batch or entry
+//! ```
+//!
+//! Nothing about a strategy is assumed: whether a step commutes is computed on the strategy's own machine, for every control
+//! that other steps lead to until the step is taken. A crash needs no check: it forgets the control, and neither taking nor
+//! finishing changes what it leaves. Every step raises a rank, so no run puts a step off for ever.
+
+use super::Machine;
+use super::action::Move;
+use super::log::{ProgramIndex, Programs};
+use super::model::{Admitted, ControlFacts, OrderingModel, State};
+use crate::ordering::Admission;
+use std::mem::discriminant;
+
+/// A step of a control, by what it does outside the control.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// A move of this kind, which writes the batch of the task with that number.
+    Moves(std::mem::Discriminant<Move>, Option<u32>),
+    /// The admission of the last entry of that program.
+    Admits(ProgramIndex),
+}
+
+/// For each length of a log, one program for each admission that its last entry can be.
+pub(super) fn admissions_of(programs: &Programs) -> Vec<Vec<ProgramIndex>> {
+    let mut found: Vec<Vec<(&Admission<'static>, ProgramIndex)>> = vec![Vec::new(); programs.length_max() + 1];
+    for place in 0..programs.len() {
+        // The number fits: the tree numbers its programs by it.
+        let place = ProgramIndex::try_from(place).unwrap_or(ProgramIndex::MAX);
+        let Some((entry, admission)) = &programs.at(place).entry else { continue };
+        let known = &mut found[usize::try_from(entry.lsn.0).unwrap_or(usize::MAX)];
+        if !known.iter().any(|(other, _)| *other == admission) {
+            known.push((admission, place));
+        }
+    }
+    found.into_iter().map(|known| known.into_iter().map(|(_, place)| place).collect()).collect()
+}
+
+impl<O: Machine> OrderingModel<O> {
+    /// A step that can stand for all steps of this state; `None`: no step can.
+    pub(super) fn first_that_commutes(&self, state: &State) -> Option<Move> {
+        if self.recovers(state) {
+            return None;
+        }
+        let control = self.control(state.control);
+        *control.first_that_commutes.get_or_init(|| {
+            let of = |number: usize| self.commutes(state.control, number).then_some(control.moves[number].0);
+            (0..control.moves.len()).find_map(of)
+        })
+    }
+
+    /// Whether move `number` of this control is seen by nobody, and commutes with every step until it is taken.
+    fn commutes(&self, control: u32, number: usize) -> bool {
+        let before = self.control(control);
+        let (step, after, _) = before.moves[number];
+        if !matches!(step, Move::Take(_) | Move::Finish(_)) {
+            return false;
+        }
+        self.commuting.get((control, number), || {
+            is_unseen(before, self.control(after)) && {
+                let then = self.steps(after);
+                self.steps(control).into_iter().all(|(does, next)| {
+                    let is_itself = next == after && does == Does::Moves(discriminant(&step), None);
+                    is_itself || self.joins((does, next), step, &then)
+                })
+            }
+        })
+    }
+
+    /// Whether another step that leads to the control `next` can as well be taken after `step`, one of whose next steps
+    /// `then` it is.
+    fn joins(&self, (does, next): (Does, u32), step: Move, then: &[(Does, u32)]) -> bool {
+        let moves = &self.control(next).moves;
+        let is_join = |(number, (later, end, _)): (usize, &(Move, u32, Option<u32>))| {
+            discriminant(later) == discriminant(&step)
+                && then.contains(&(does, *end))
+                && self.commutes(next, number)
+        };
+        moves.iter().enumerate().any(is_join)
+    }
+
+    /// All steps of a control but crashes: its moves, and the admission of any next entry that some program has.
+    fn steps(&self, control: u32) -> Vec<(Does, u32)> {
+        let facts = self.control(control);
+        let moves =
+            facts.moves.iter().map(|(step, next, task)| (Does::Moves(discriminant(step), *task), *next));
+        let next = usize::try_from(facts.admitted.next().0).unwrap_or(usize::MAX);
+        let admitted = |&place: &ProgramIndex| match self.admission(control, place) {
+            Admitted::Next(next) => Some((Does::Admits(place), next)),
+            Admitted::Waits | Admitted::Refused(_) => None,
+        };
+        moves.chain(self.next_entries.get(next).into_iter().flatten().filter_map(admitted)).collect()
+    }
+}
+
+/// Whether nobody sees the step between these controls, and no fault is in it.
+fn is_unseen(before: &ControlFacts, after: &ControlFacts) -> bool {
+    after.fault.is_none()
+        && (before.readers_are_in, before.cutting, before.admitted, before.to_recover)
+            == (after.readers_are_in, after.cutting, after.admitted, after.to_recover)
+}
