@@ -189,6 +189,7 @@ fn canonical_workers_change_no_verdict_and_no_length() {
         let reduced = run(&ordering(choice, 3, |_| ()));
         let unreduced = run(&ordering(choice, 3, |setup| setup.canonical = false));
         assert_eq!(lengths(&reduced), lengths(&unreduced), "{}", choice.name());
+        print_factor(&choice.name(), [reduced.unique, unreduced.unique]);
         assert!(reduced.unique <= unreduced.unique);
         let tells_apart = choice.strategy.machine(2, 1).interchangeable_workers();
         let all_broken = unreduced.broken.iter().all(Option::is_some);
@@ -205,6 +206,7 @@ fn programs_that_are_alike_change_no_verdict_and_no_length() {
         let reduced = run(&ordering(choice, 3, |setup| setup.programs = unlike.clone()));
         let unreduced = run(&ordering(choice, 3, |_| ()));
         assert_eq!(lengths(&reduced), lengths(&unreduced), "{}", choice.name());
+        print_factor(&choice.name(), [reduced.unique, unreduced.unique]);
         let all_broken = unreduced.broken.iter().all(Option::is_some);
         assert!(all_broken || reduced.unique < unreduced.unique, "{}", choice.name());
     }
@@ -234,6 +236,7 @@ fn crashes_at_quiet_moments_change_no_verdict() {
     for choice in OrderingChoice::all() {
         let any = run(&ordering(choice, 3, |_| ()));
         let quiet = run(&ordering(choice, 3, |setup| setup.crash_when_quiet = true));
+        print_factor(&choice.name(), [quiet.unique, any.unique]);
         let broken = |found: &Found<_>| lengths(found).iter().map(Option::is_some).collect::<Vec<_>>();
         assert_eq!(broken(&any), broken(&quiet), "{}", choice.name());
     }
