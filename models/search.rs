@@ -156,7 +156,8 @@ pub fn explore<M: Judged>(
         }
         // The steps from this level end paths of `depth + 1` steps.
         let is_decided = |first_broken: &[Option<_>]| {
-            let one = |(index, first): (usize, &Option<_>)| first.is_some() || limits.is_settled(index, depth + 1);
+            let one =
+                |(index, first): (usize, &Option<_>)| first.is_some() || limits.is_settled(index, depth + 1);
             first_broken.iter().enumerate().all(one)
         };
         if is_new_level && is_decided(&first_broken) {
@@ -208,11 +209,7 @@ pub fn explore<M: Judged>(
 type Violation<A> = Option<(usize, A)>;
 
 /// Notes `step` for each invariant of `broken` that no earlier step broke.
-fn note<A>(
-    first_broken: &mut [Option<Violation<A>>],
-    broken: InvariantSet,
-    step: impl Fn() -> Violation<A>,
-) {
+fn note<A>(first_broken: &mut [Option<Violation<A>>], broken: InvariantSet, step: impl Fn() -> Violation<A>) {
     for (_, first) in first_broken.iter_mut().enumerate().filter(|(index, _)| broken.has(*index)) {
         first.get_or_insert_with(&step);
     }

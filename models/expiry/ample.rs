@@ -10,6 +10,9 @@
 //! the replica removes a key                       not possible before the delivery, at no time
 //! ```
 //!
+//! Once the message has come, time no longer passes to instants that matter for it alone: the last moment at which it may
+//! come, and deadlines that it carries and neither store has. At those nothing changes any more.
+//!
 //! Nothing about a policy is assumed: the replica is given the message at every moment at which something may change for
 //! either, and the results are compared. This holds for the stored state only. Readers see whether a message has come.
 
@@ -31,7 +34,8 @@ impl ExpiryModel {
             return None;
         }
         let (_, message) = *self.links.value(state.link).first()?;
-        let is_timeless = self.timeless.get((state.replica, message), || self.is_timeless(state.replica, message));
+        let is_timeless =
+            self.timeless.get((state.replica, message), || self.is_timeless(state.replica, message));
         is_timeless.then(|| {
             let seen = (state.master, state.link, state.replica, state.skew, state.elapsed, state.passes);
             self.lateness.get(seen, || self.note_lateness(state, message));

@@ -34,7 +34,8 @@ enum Does {
 
 /// For each length of a log, one program for each admission that its last entry can be.
 pub(super) fn admissions_of(programs: &Programs) -> Vec<Vec<ProgramIndex>> {
-    let mut found: Vec<Vec<(&Admission<'static>, ProgramIndex)>> = vec![Vec::new(); programs.length_max() + 1];
+    let mut found: Vec<Vec<(&Admission<'static>, ProgramIndex)>> =
+        vec![Vec::new(); programs.length_max() + 1];
     for place in 0..programs.len() {
         // The number fits: the tree numbers its programs by it.
         let place = ProgramIndex::try_from(place).unwrap_or(ProgramIndex::MAX);

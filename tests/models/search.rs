@@ -124,8 +124,7 @@ fn check_reduced<M: Judged>(name: &str, model: impl Fn() -> M) -> [usize; 2] {
     assert_eq!(actual, expected, "{name}");
     // A reduced exploration of its own finds the same broken, and its paths are paths of the model.
     let reduced = explore(&model(), Extent::Reduced, &Limits::default(), &Progress::default());
-    for (path, (shortest, invariant)) in
-        reduced.broken.iter().zip(all.broken.iter().zip(whole.invariants()))
+    for (path, (shortest, invariant)) in reduced.broken.iter().zip(all.broken.iter().zip(whole.invariants()))
     {
         assert_eq!(path.is_some(), shortest.is_some(), "{name}: {invariant}");
         let Some(path) = path else { continue };
@@ -167,7 +166,10 @@ fn reduced_search_of_orderings_changes_no_verdict_no_length_and_no_witness() {
             assert!(states[0] < states[1], "{name}");
         }
         let name = format!("{}, the log's end lost", choice.name());
-        print_factor(&name, check_reduced(&name, || ordering(choice, 2, |setup| setup.tail_may_be_lost = true)));
+        print_factor(
+            &name,
+            check_reduced(&name, || ordering(choice, 2, |setup| setup.tail_may_be_lost = true)),
+        );
     }
 }
 
