@@ -308,6 +308,14 @@ mod tests {
         assert!(cut_short > 15, "{cut_short} searches reach their limit");
     }
 
+    /// Within these bounds steps that commute are looked for, which goes through all controls before the second state.
+    #[test]
+    fn reach_of_reduced_searches_needs_no_more_memory_than_is_promised() {
+        let furthest = furthest(Some(4));
+        let reach = Reach { extent: Extent { workers: 2, ..furthest.extent }, ..furthest };
+        run("ordering", &reach, (1, STATES_MAX / PART));
+    }
+
     #[test]
     fn reach_the_furthest_of_policies_needs_no_more_memory_than_is_promised() {
         // In a short search most memory is for nodes and messages, and soon no new ones are found. What follows after

@@ -18,10 +18,14 @@
 
 use super::Machine;
 use super::action::Move;
-use super::log::{ProgramIndex, Programs};
+use super::log::ProgramIndex;
 use super::model::{Admitted, ControlFacts, OrderingModel, State};
-use crate::ordering::Admission;
 use std::mem::discriminant;
+
+/// Maximum number of workers, and of commands of a program, for which steps that commute are looked for. That goes through
+/// all controls; with more there are too many of them for the memory that a search may take.
+const WORKERS_MAX: usize = 2;
+const LENGTH_MAX: usize = 4;
 
 /// A step of a control, by what it does outside the control.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,23 +36,12 @@ enum Does {
     Admits(ProgramIndex),
 }
 
-/// For each length of a log, one program for each admission that its last entry can be.
-pub(super) fn admissions_of(programs: &Programs) -> Vec<Vec<ProgramIndex>> {
-    let mut found: Vec<Vec<(&Admission<'static>, ProgramIndex)>> =
-        vec![Vec::new(); programs.length_max() + 1];
-    for place in 0..programs.len() {
-        // The number fits: the tree numbers its programs by it.
-        let place = ProgramIndex::try_from(place).unwrap_or(ProgramIndex::MAX);
-        let Some((entry, admission)) = &programs.at(place).entry else { continue };
-        let known = &mut found[usize::try_from(entry.lsn.0).unwrap_or(usize::MAX)];
-        if !known.iter().any(|(other, _)| *other == admission) {
-            known.push((admission, place));
-        }
-    }
-    found.into_iter().map(|known| known.into_iter().map(|(_, place)| place).collect()).collect()
-}
-
 impl<O: Machine> OrderingModel<O> {
+    /// Whether steps that commute are looked for within the bounds of this model.
+    pub(super) fn looks_for_steps_that_commute(&self) -> bool {
+        self.setup.workers <= WORKERS_MAX && self.setup.programs.length_max() <= LENGTH_MAX
+    }
+
     /// A step that can stand for all steps of this state; `None`: no step can.
     pub(super) fn first_that_commutes(&self, state: &State) -> Option<Move> {
         if self.recovers(state) {

@@ -186,6 +186,20 @@ impl Programs {
         self.declared_undefined(self.programs.len() - 1, machine)
     }
 
+    /// For each LSN, one program for each admission that its last entry can be.
+    pub(super) fn admissions(&self) -> Vec<Vec<ProgramIndex>> {
+        let mut found: Vec<Vec<(&Admission<'static>, ProgramIndex)>> =
+            vec![Vec::new(); self.length_max() + 1];
+        for (place, program) in (0..).zip(&self.programs) {
+            let Some((_, admission)) = &program.entry else { continue };
+            let known = &mut found[program.prefixes.len() - 1];
+            if !known.iter().any(|(other, _)| *other == admission) {
+                known.push((admission, place));
+            }
+        }
+        found.into_iter().map(|known| known.into_iter().map(|(_, place)| place).collect()).collect()
+    }
+
     /// The program at a place.
     pub fn at(&self, place: ProgramIndex) -> &Program {
         &self.programs[usize::from(place)]

@@ -2,7 +2,6 @@
 
 use super::Machine;
 use super::action::{Action, Move};
-use super::ample::admissions_of;
 use super::checks::{
     self, CONVERGENCE, EXACTLY_ONCE, INVARIANTS, MONOTONIC_READS, PER_KEY_ORDER, PREFIX, PROGRESS,
 };
@@ -160,7 +159,7 @@ impl<O: Machine> OrderingModel<O> {
         let versions = Interner::new();
         OrderingModel {
             nothing_seen: versions.number(Versions::default()),
-            next_entries: admissions_of(&setup.programs),
+            next_entries: setup.programs.admissions(),
             commuting: Memo::new(),
             setup,
             new: Box::new(new),
@@ -443,7 +442,7 @@ impl<O: Machine> Judged for OrderingModel<O> {
     }
 
     fn reduces(&self) -> bool {
-        true
+        self.looks_for_steps_that_commute()
     }
 
     fn merged(&self, state: State) -> State {
