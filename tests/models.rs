@@ -23,6 +23,7 @@ mod models {
     mod path_file;
     mod program_files;
     mod quick;
+    mod reductions;
     mod search;
     mod times;
     mod walk;

@@ -19,7 +19,7 @@ use stateright::{Checker, Model};
 
 const WALKS: Walks = Walks { all: 200, a_model: 50 };
 
-fn ordering(
+pub fn ordering(
     choice: OrderingChoice,
     length: usize,
     change: impl Fn(&mut Setup),
@@ -34,20 +34,24 @@ fn ordering(
     })
 }
 
-fn expiry(policy: Policy, judges: Judges) -> ExpiryModel {
+pub fn expiry(policy: Policy, judges: Judges) -> ExpiryModel {
     let (_, alphabet) = EXPIRY_ALPHABETS[0];
     let bounds = ExpiryBounds { length_max: 2, passes_max: 2, ..ExpiryBounds::QUICK };
     ExpiryModel::new(bounds.setup(judges, scenario::commands(alphabet)), policy.get())
 }
 
 /// Looks at every state.
-fn run<M: Judged>(model: &M) -> Found<M::Action> {
+pub fn run<M: Judged>(model: &M) -> Found<M::Action> {
     explore(model, Extent::Whole, &Limits::default(), &Progress::default())
 }
 
 /// The length of the shortest path that breaks each invariant; `None`: it holds.
-fn lengths<A>(found: &Found<A>) -> Vec<Option<usize>> {
+pub fn lengths<A>(found: &Found<A>) -> Vec<Option<usize>> {
     found.broken.iter().map(|path| path.as_ref().map(Vec::len)).collect()
+}
+
+pub fn print_factor(name: &str, [reduced, whole]: [usize; 2]) {
+    println!("{name}: {whole} states, {reduced} reduced, factor {:.2}", whole as f64 / reduced.max(1) as f64);
 }
 
 /// Compares with stateright's breadth-first checker. Its discoveries are the last ones that it met, so only their existence
@@ -96,93 +100,6 @@ fn search_counterexamples_are_no_longer_than_stateright_s() {
     let theirs = theirs.discovery("convergence").expect("key_hash breaks convergence");
     assert_eq!(lengths(&ours)[1], Some(8));
     assert!(theirs.into_actions().len() >= 8);
-}
-
-/// What a search says of a model: the length of the shortest path to each violation, what was put to the test, and what it
-/// covers.
-type Said = (Vec<Option<usize>>, Vec<bool>, Vec<(String, bool)>);
-
-fn said<M: Judged>(model: &M, found: &Found<M::Action>) -> Said {
-    assert!(found.finished);
-    let tested = (0..model.invariants().len()).map(|index| model.witnesses().has(index)).collect();
-    (lengths(found), tested, model.coverage())
-}
-
-/// Compares a search with one of every state. Returns how many states each has: of the reduced exploration, and of the whole
-/// one.
-fn check_reduced<M: Judged>(name: &str, model: impl Fn() -> M) -> [usize; 2] {
-    let (whole, both) = (model(), model());
-    let all = run(&whole);
-    let found = search(&both, &Limits::default(), &Progress::default());
-    let all_broken = all.broken.iter().all(Option::is_some);
-    let (mut expected, mut actual) = (said(&whole, &all), said(&both, &found));
-    if all_broken {
-        // Both end early, so they need not have met the same.
-        (expected.1, expected.2) = (Vec::new(), Vec::new());
-        (actual.1, actual.2) = (Vec::new(), Vec::new());
-    }
-    assert_eq!(actual, expected, "{name}");
-    // A reduced exploration of its own finds the same broken, and its paths are paths of the model.
-    let reduced = explore(&model(), Extent::Reduced, &Limits::default(), &Progress::default());
-    for (path, (shortest, invariant)) in reduced.broken.iter().zip(all.broken.iter().zip(whole.invariants()))
-    {
-        assert_eq!(path.is_some(), shortest.is_some(), "{name}: {invariant}");
-        let Some(path) = path else { continue };
-        let index = whole.invariants().iter().position(|other| other == invariant).expect("it is judged");
-        let breaks = |state| {
-            let states = follow(&whole, state, path).unwrap_or_default();
-            states.iter().any(|state| whole.broken(state).has(index))
-        };
-        assert!(whole.init_states().into_iter().any(breaks), "{name}: {invariant} by {path:?}");
-    }
-    [reduced.unique, all.unique]
-}
-
-/// The states of a path from `state`; `None`: the path does not exist.
-fn follow<M: Judged>(model: &M, state: M::State, path: &[M::Action]) -> Option<Vec<M::State>> {
-    let mut states = vec![state];
-    for action in path {
-        let last = states.last()?;
-        let mut actions = Vec::new();
-        model.actions(last, &mut actions);
-        let next = actions.contains(action).then(|| model.next_state(last, action.clone()))??;
-        states.push(next);
-    }
-    Some(states)
-}
-
-fn print_factor(name: &str, [reduced, whole]: [usize; 2]) {
-    println!("{name}: {whole} states, {reduced} reduced, factor {:.2}", whole as f64 / reduced.max(1) as f64);
-}
-
-#[test]
-fn reduced_search_of_orderings_changes_no_verdict_no_length_and_no_witness() {
-    for choice in OrderingChoice::all() {
-        for (crash, crash_when_quiet) in [("at any moment", false), ("when quiet", true)] {
-            let name = format!("{}, crash {crash}", choice.name());
-            let model = || ordering(choice, 3, |setup| setup.crash_when_quiet = crash_when_quiet);
-            let states = check_reduced(&name, model);
-            print_factor(&name, states);
-            assert!(states[0] < states[1], "{name}");
-        }
-        let name = format!("{}, the log's end lost", choice.name());
-        print_factor(
-            &name,
-            check_reduced(&name, || ordering(choice, 2, |setup| setup.tail_may_be_lost = true)),
-        );
-    }
-}
-
-#[test]
-fn reduced_search_of_policies_changes_no_verdict_no_length_and_no_witness() {
-    for &policy in Policy::ALL {
-        for judges in [Judges::State, Judges::Reads] {
-            let name = format!("{}, {judges:?}", policy.name());
-            let states = check_reduced(&name, || expiry(policy, judges));
-            print_factor(&name, states);
-            assert!(states[0] <= states[1], "{name}");
-        }
-    }
 }
 
 #[test]
