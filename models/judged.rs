@@ -75,8 +75,7 @@ pub trait Judged:
     /// The invariants that the step into `state` broke.
     fn broken(&self, state: &Self::State) -> InvariantSet;
 
-    /// Whether a reduced exploration looks at fewer states: whether this model has [`Judged::merged`] and
-    /// [`Judged::stands_for_all`] of its own.
+    /// Whether a reduced exploration of this model looks at fewer states than a whole one.
     fn reduces(&self) -> bool {
         false
     }
@@ -87,10 +86,10 @@ pub trait Judged:
         state
     }
 
-    /// A step that can stand for all steps of `state`: whatever breaks an invariant after `state` breaks it, too, if this step
-    /// is taken first (an *ample set* of one step: Peled, *All from one, one for all*, CAV 1993). `None`: no step can, or none
-    /// is known to. Such steps must come to an end.
-    fn stands_for_all(&self, _state: &Self::State) -> Option<Self::Action> {
+    /// An *ample set* of one step (Peled, *All from one, one for all*, CAV 1993): every invariant that some run from `state`
+    /// breaks is also broken by a run that takes this step first. `None`: no such step is known. A run of ample steps alone
+    /// must end.
+    fn ample_step(&self, _state: &Self::State) -> Option<Self::Action> {
         None
     }
 

@@ -58,7 +58,7 @@ pub struct Progress {
 /// The result of a search.
 #[derive(Clone, Debug)]
 pub struct Found<A> {
-    /// Number of unique states.
+    /// Number of unique states. If a search explored twice, this is the sum of both explorations.
     pub unique: usize,
     /// Number of states generated, repeated ones included.
     pub generated: u64,
@@ -75,31 +75,31 @@ pub struct Found<A> {
     pub broken: Vec<Option<Vec<A>>>,
 }
 
-/// Which states an exploration looks at.
+/// The states that are explored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
+pub enum Exploration {
     /// Every reachable state: the paths found are shortest.
     Whole,
-    /// Fewer states with the same verdicts: of steps that commute one order is taken ([`Judged::stands_for_all`]), and states
-    /// that differ only in what the last step broke are one ([`Judged::merged`]). The paths found may be longer than
+    /// Fewer states with the same verdicts. Of steps that commute, one order is explored ([`Judged::ample_step`]). States that
+    /// differ only in what the last step broke are one state ([`Judged::merged`]). The paths found may be longer than
     /// necessary.
     Reduced,
 }
 
 /// Judges every invariant of `model` that `limits` leave open, and finds a shortest path to each violation.
 ///
-/// A reduced exploration decides which invariants are broken. Only for those a second one looks at whole states, nearest
-/// first, until it has found the shortest paths; where nothing is broken there is none.
+/// A reduced exploration decides which invariants are broken. If any are, a second exploration looks at every state, nearest
+/// first, until it has found their shortest paths.
 pub fn search<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Found<M::Action> {
     let wanted = |index| limits.shorter_than.get(index).copied().unwrap_or(usize::MAX);
     let wanted: Vec<usize> = (0..model.invariants().len()).map(wanted).collect();
     let is_open = |steps: usize| steps == usize::MAX;
     if !model.reduces() || !wanted.iter().any(|&steps| is_open(steps)) {
-        return explore(model, Extent::Whole, limits, progress);
+        return explore(model, Exploration::Whole, limits, progress);
     }
     let open = wanted.iter().map(|&steps| if is_open(steps) { steps } else { 0 }).collect();
     let open = Limits { shorter_than: open, ..limits.clone() };
-    let reduced = explore(model, Extent::Reduced, &open, progress);
+    let reduced = explore(model, Exploration::Reduced, &open, progress);
     let saw_all = reduced.finished && !reduced.ended_early;
     let is_decided = |steps, path: &Option<_>| path.is_none() && (saw_all || is_open(steps));
     let left = wanted.into_iter().zip(&reduced.broken);
@@ -108,12 +108,12 @@ pub fn search<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Fou
     if shorter_than.iter().all(|&steps| steps == 0) {
         return reduced;
     }
-    let shortest = explore(model, Extent::Whole, &Limits { shorter_than, ..limits.clone() }, progress);
+    let shortest = explore(model, Exploration::Whole, &Limits { shorter_than, ..limits.clone() }, progress);
     reduced.then(shortest)
 }
 
 impl<A> Found<A> {
-    /// What this reduced exploration and `shortest`, the one for shortest paths, came to together.
+    /// The result of a search: of this reduced exploration, and of `shortest`, which looked for the shortest paths.
     fn then(self, shortest: Found<A>) -> Found<A> {
         let unique = self.unique + shortest.unique;
         let bytes = self.unique * self.state_bytes + shortest.unique * shortest.state_bytes;
@@ -135,11 +135,12 @@ impl<A> Found<A> {
 /// the search is told to stop.
 pub fn explore<M: Judged>(
     model: &M,
-    extent: Extent,
+    exploration: Exploration,
     limits: &Limits,
     progress: &Progress,
 ) -> Found<M::Action> {
-    let mut visited = Visited { extent, states: Vec::new(), parents: Vec::new(), numbers: HashTable::new() };
+    let mut visited =
+        Visited { exploration, states: Vec::new(), parents: Vec::new(), numbers: HashTable::new() };
     let mut first_broken: Vec<Option<Violation<M::Action>>> = vec![None; model.invariants().len()];
     for state in model.init_states() {
         let (kept, broken) = visited.kept(model, state, &mut Vec::new());
@@ -154,7 +155,7 @@ pub fn explore<M: Judged>(
         if is_new_level {
             (depth, level_end) = (depth + usize::from(at > 0), visited.states.len());
         }
-        // The steps from this level end paths of `depth + 1` steps.
+        // A step from this level is the last step of a path of `depth + 1` steps.
         let is_decided = |first_broken: &[Option<_>]| {
             let one =
                 |(index, first): (usize, &Option<_>)| first.is_some() || limits.is_settled(index, depth + 1);
@@ -220,14 +221,15 @@ const NONE: u32 = u32::MAX;
 
 /// The states in the order of discovery, each with its predecessor.
 struct Visited<S> {
-    extent: Extent,
+    exploration: Exploration,
     states: Vec<S>,
     parents: Vec<u32>,
     numbers: HashTable<u32>,
 }
 
 impl<S: Copy + Eq + std::hash::Hash> Visited<S> {
-    /// The state that is kept for `state`, and what was broken on the way there. Adds the steps of that way to `passed`.
+    /// The state that is kept for `state`, and the invariants that were broken on the way from `state` to it. Adds the steps
+    /// of that way to `passed`.
     fn kept<M: Judged<State = S>>(
         &self,
         model: &M,
@@ -235,11 +237,11 @@ impl<S: Copy + Eq + std::hash::Hash> Visited<S> {
         passed: &mut Vec<M::Action>,
     ) -> (S, InvariantSet) {
         let mut broken = model.broken(&state);
-        if self.extent == Extent::Whole {
+        if self.exploration == Exploration::Whole {
             return (state, broken);
         }
         let mut kept = model.merged(state);
-        while let Some(step) = model.stands_for_all(&kept)
+        while let Some(step) = model.ample_step(&kept)
             && let Some(next) = model.next_state(&kept, step.clone())
         {
             broken.0 |= model.broken(&next).0;
@@ -267,7 +269,8 @@ impl<S: Copy + Eq + std::hash::Hash> Visited<S> {
         self.states.len() * size_of::<S>() + self.parents.len() * 4 + self.numbers.capacity() * 5
     }
 
-    /// The state that is kept after `action` in state number `at`. Adds the steps that it stands for to `passed`.
+    /// The state that is kept after `action` is taken in state number `at`. Adds the steps that follow `action` on the way to
+    /// it to `passed`.
     fn after<M: Judged<State = S>>(
         &self,
         model: &M,

@@ -15,7 +15,7 @@ use super::judged::Judged;
 use super::ordering::{self, OrderingModel};
 use super::path::{self, Path, PathError, enabled};
 use super::rigged::Rigged;
-use super::search::{Extent, Limits, Progress, explore};
+use super::search::{Exploration, Limits, Progress, explore};
 use super::story::{Actions, Conclusion, Deed, Lane, Narrate, Step, Story};
 
 /// The reasons why a path cannot be shown; steps are counted from 1.
@@ -210,8 +210,8 @@ fn what_waits<M: Judged>(
 }
 
 fn find<M: Judged>(model: &M, limits: &Limits, progress: &Progress) -> Vec<Finding> {
-    // Of one program every state is looked at: visitors walk through them, and are told their number.
-    let found = explore(model, Extent::Whole, limits, progress);
+    // Visitors walk through the states of one program and are told their number, so every state is explored.
+    let found = explore(model, Exploration::Whole, limits, progress);
     let finding = |(invariant, path): (&Invariant, &Option<Vec<M::Action>>)| Finding {
         invariant: *invariant,
         path: path.as_ref().and_then(|path| path::numbers(model, path)),

@@ -26,7 +26,7 @@ impl UnknownName {
     }
 }
 
-/// The element of `all` with this name. Errors: there is none.
+/// The element of `all` with this name. Errors: no element has it.
 pub fn find<T: Copy, N: AsRef<str> + Into<String>>(
     what: &'static str,
     name: &str,
@@ -41,7 +41,7 @@ pub fn find<T: Copy, N: AsRef<str> + Into<String>>(
 macro_rules! named {
     ($type:ident, what $what:literal; $($variant:ident $name:literal),* $(,)?) => {
         impl $type {
-            /// All of them.
+            /// All values, in the order of the tables.
             pub const ALL: &[$type] = &[$($type::$variant,)*];
 
             /// The name that users write.

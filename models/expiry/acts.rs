@@ -137,7 +137,7 @@ impl ExpiryModel {
         self.replicas.number(side)
     }
 
-    /// Notes that the entry of a message is applied when the later of both clocks shows `came`.
+    /// Notes that the entry of a message is applied when the later one of the two clocks shows `came`.
     pub(super) fn note_application(&self, message: u32, came: Millis) {
         if let Message::Entry { entry, deadlines, command: Some(number), .. } = self.messages.value(message) {
             let ran = entry.time;

@@ -1,20 +1,21 @@
-//! Ample — the delivery that can stand for all steps of a state, where it can.
+//! Ample — a state of the expiry model → the delivery that may be explored instead of all its steps, if it may.
 //!
-//! How long a message is under way matters if what the replica makes of it depends on when it comes. Under many policies it
-//! does not: an entry carries results, or is applied at its own time. Then the delivery commutes with everything that can
-//! happen before it, and a run that delivers at once comes to the same stores as one that delivers late:
+//! Under many policies the effect of a message on the replica does not depend on the time of delivery: an entry carries
+//! results, or is applied at its own time. Then the delivery commutes with every step that can come before it, and a run that
+//! delivers at once reaches the same stores as a run that delivers late:
 //!
 //! ```text
-//! command, heartbeat, the master removes a key    they add messages behind this one
-//! time passes                                     the replica makes the same of the message at any time
-//! the replica removes a key                       not possible before the delivery, at no time
+//! command, heartbeat, removal on the master    add messages behind this one
+//! time passes                                  the effect of the message stays the same
+//! removal on the replica                       is not possible before the delivery, at any time
 //! ```
 //!
-//! Once the message has come, time no longer passes to instants that matter for it alone: the last moment at which it may
-//! come, and deadlines that it carries and neither store has. At those nothing changes any more.
+//! After the delivery, time does not pass to the instants that concern the message alone: the last instant at which it may be
+//! delivered, and the deadlines that it carries and neither store has. Nothing changes at these instants any more.
 //!
-//! Nothing about a policy is assumed: the replica is given the message at every moment at which something may change for
-//! either, and the results are compared. This holds for the stored state only. Readers see whether a message has come.
+//! Nothing about a policy is assumed. The message is delivered to a copy of the replica at every instant at which something may
+//! change, and the results are compared. The reduction is for searches of the stored state only, because readers see whether
+//! a message was delivered.
 
 use super::action::Action;
 use super::model::{ExpiryModel, ReplicaStep, State};
@@ -26,7 +27,7 @@ use crate::time::{Elapsed, Millis, Moment};
 use std::collections::BTreeSet;
 
 impl ExpiryModel {
-    /// The delivery of the oldest message, if it can stand for all steps of this state.
+    /// The delivery of the oldest message, if it is an ample set; see [`Judged::ample_step`](crate::models::judged::Judged::ample_step).
     pub(super) fn prompt_delivery(&self, state: &State) -> Option<Action> {
         let clocks = &self.setup.clocks;
         let is_stored_state = self.setup.judges == Judges::State && !clocks.apart && state.down.is_none();
@@ -43,7 +44,8 @@ impl ExpiryModel {
         })
     }
 
-    /// Whether this replica makes the same of this message whenever it comes, and removes no key before.
+    /// Whether the effect of this message on this replica is the same at every time of delivery, and the replica can remove no
+    /// key before.
     fn is_timeless(&self, replica: u32, message: u32) -> bool {
         let after = |moment| self.replica_after(replica, ReplicaStep::Message(message), moment);
         let deadlines = |dump: &Dump| dump.values().filter_map(|stored| stored.deadline).collect::<Vec<_>>();
@@ -60,10 +62,9 @@ impl ExpiryModel {
             let by = side.removes_at(self.policy(), wall);
             by.is_some_and(|by| self.replica_dump(replica).values().any(|stored| stored.is_dead(by)))
         };
-        let skews = (0u16..).zip(&self.setup.clocks.skews_ms);
         let start = self.replica_moment(0, 0).wall;
         !removes(start)
-            && skews.into_iter().all(|(_, skew)| {
+            && self.setup.clocks.skews_ms.iter().all(|skew| {
                 walls.iter().all(|&wall| {
                     let elapsed = Elapsed(wall.offset(skew.saturating_neg()).0);
                     after(Moment { elapsed, wall }) == first && !removes(wall)
@@ -71,7 +72,7 @@ impl ExpiryModel {
             })
     }
 
-    /// Notes how late the oldest message may be delivered: the same as now comes of it then.
+    /// Notes the late deliveries of the oldest message, which were compared with the one now, as covered.
     fn note_lateness(&self, state: &State, message: u32) {
         let mut passes = Vec::new();
         self.passes(state, &mut passes);

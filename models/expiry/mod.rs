@@ -19,8 +19,8 @@
 //! ticks where a story is to use round numbers. Delays are counted in ticks in both cases. A tick is half of the longest
 //! lifetime plus 1 ms, so that two ticks are just over that lifetime. Skews are in milliseconds.
 //!
-//! A message of which the replica makes the same whenever it comes is delivered at once where only the stored state is judged
-//! (`ample.rs`).
+//! If only the stored state is judged, and the effect of a message on the replica does not depend on the time of delivery, the
+//! message is delivered at once (`ample.rs`).
 //!
 //! Entries are delivered in log order and applied one at a time, at delivery; other orders belong to the ordering model.
 //! *progress* is judged where the link is up and empty and the replica has received the master's current time: everything

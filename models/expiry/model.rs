@@ -89,8 +89,9 @@ pub struct ExpiryModel {
     deaths: Memo<(u32, u64, u64), ()>,
     looks: Memo<Sight, Look>,
     pub(super) instants: Memo<Waiting, Arc<[u64]>>,
-    /// By replica and message: whether the replica makes the same of the message whenever it comes.
+    /// For a replica and a message: whether the effect of the message does not depend on the time of delivery.
     pub(super) timeless: Memo<(u32, u32), bool>,
+    /// The states whose late deliveries are noted: master, link, replica, skew, elapsed time, number of passages of time.
     pub(super) lateness: Memo<(u32, u32, u32, u16, u64, u8), ()>,
     /// The numbers of commands after which a key of the last command has a deadline, if the alphabet is a program.
     dated: Vec<u16>,
@@ -426,7 +427,7 @@ impl Judged for ExpiryModel {
         State { broken: InvariantSet::default(), ..state }
     }
 
-    fn stands_for_all(&self, state: &State) -> Option<Action> {
+    fn ample_step(&self, state: &State) -> Option<Action> {
         self.prompt_delivery(state)
     }
 

@@ -308,7 +308,7 @@ mod tests {
         assert!(cut_short > 15, "{cut_short} searches reach their limit");
     }
 
-    /// Within these bounds steps that commute are looked for, which goes through all controls before the second state.
+    /// Within these bounds the analysis of `ordering/ample.rs` runs. It may visit all controls before the second state.
     #[test]
     fn reach_of_reduced_searches_needs_no_more_memory_than_is_promised() {
         let furthest = furthest(Some(4));

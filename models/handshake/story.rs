@@ -191,7 +191,7 @@ fn conclusion(model: &HandshakeModel, last: &State) -> Conclusion {
     let mut parts = Vec::new();
     if last.broken.has(0) {
         let parted = parted(model, last, lane);
-        let how = format!("The link is up, and the log of {own} is no beginning of that of {its}: {parted}");
+        let how = format!("The link is up, and the log of {own} is not a prefix of that of {its}: {parted}");
         parts.push(Part::Broken { invariants: vec![Invariant::Convergence], how });
     }
     if last.broken.has(1) {

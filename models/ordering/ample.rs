@@ -1,8 +1,8 @@
-//! Ample — the one step of a state that can stand for all its steps, where there is one.
+//! Ample — a state of the ordering model → one step that may be explored instead of all its steps, if there is such a step.
 //!
-//! A worker that takes a job, or that reports one as finished, changes neither the store nor what readers see. If such a
-//! step commutes with everything that can happen before it is taken, a run that takes it at once shows the same as one that
-//! takes it later:
+//! A worker that takes a job, or reports a job as finished, changes neither the store nor what readers see. Suppose that such
+//! a step commutes with every step that can come before it. Then a run that takes it at once breaks the same invariants as a
+//! run that takes it later:
 //!
 //! ```text
 //! c ──other──▶ c₁                   other: any other move, an admission, a crash
@@ -12,9 +12,9 @@
 //! c′ ─other──▶ t                    with the same batch or entry
 //! ```
 //!
-//! Nothing about a strategy is assumed: whether a step commutes is computed on the strategy's own machine, for every control
-//! that other steps lead to until the step is taken. A crash needs no check: it forgets the control, and neither taking nor
-//! finishing changes what it leaves. Every step raises a rank, so no run puts a step off for ever.
+//! Nothing about a strategy is assumed. Whether a step commutes is computed on the strategy's own machine, for every control
+//! that other steps can reach before the step is taken. A crash needs no check: it discards the control, and what it leaves
+//! does not depend on jobs that are taken or finished. Every step raises a rank, so no run postpones a step for ever.
 
 use super::Machine;
 use super::action::Move;
@@ -22,12 +22,12 @@ use super::log::ProgramIndex;
 use super::model::{Admitted, ControlFacts, OrderingModel, State};
 use std::mem::discriminant;
 
-/// Maximum number of workers, and of commands of a program, for which steps that commute are looked for. That goes through
-/// all controls; with more there are too many of them for the memory that a search may take.
+/// Maximum number of workers and of commands of a program for which the analysis runs. It visits all controls. Beyond these
+/// bounds they need more memory than a search may take.
 const WORKERS_MAX: usize = 2;
 const LENGTH_MAX: usize = 4;
 
-/// A step of a control, by what it does outside the control.
+/// The effect of a step outside the control.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Does {
     /// A move of this kind, which writes the batch of the task with that number.
@@ -37,12 +37,12 @@ enum Does {
 }
 
 impl<O: Machine> OrderingModel<O> {
-    /// Whether steps that commute are looked for within the bounds of this model.
+    /// Whether this model is small enough for the analysis.
     pub(super) fn looks_for_steps_that_commute(&self) -> bool {
         self.setup.workers <= WORKERS_MAX && self.setup.programs.length_max() <= LENGTH_MAX
     }
 
-    /// A step that can stand for all steps of this state; `None`: no step can.
+    /// The first move that changes nothing that a reader sees and commutes with every other step; `None`: there is none.
     pub(super) fn first_that_commutes(&self, state: &State) -> Option<Move> {
         if self.recovers(state) {
             return None;
@@ -54,7 +54,8 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// Whether move `number` of this control is seen by nobody, and commutes with every step until it is taken.
+    /// Whether move `number` of this control changes nothing that a reader sees, and commutes with every step that can come
+    /// before it.
     fn commutes(&self, control: u32, number: usize) -> bool {
         let before = self.control(control);
         let (step, after, _) = before.moves[number];
@@ -72,8 +73,8 @@ impl<O: Machine> OrderingModel<O> {
         })
     }
 
-    /// Whether another step that leads to the control `next` can as well be taken after `step`, one of whose next steps
-    /// `then` it is.
+    /// Whether another step, which leads to the control `next`, and `step` can be taken in either order with the same result.
+    /// `then`: the steps that are possible after `step`.
     fn joins(&self, (does, next): (Does, u32), step: Move, then: &[(Does, u32)]) -> bool {
         let moves = &self.control(next).moves;
         let is_join = |(number, (later, end, _)): (usize, &(Move, u32, Option<u32>))| {
@@ -84,7 +85,7 @@ impl<O: Machine> OrderingModel<O> {
         moves.iter().enumerate().any(is_join)
     }
 
-    /// All steps of a control but crashes: its moves, and the admission of any next entry that some program has.
+    /// All steps of a control except crashes: its moves, and the admission of each entry that may come next in some program.
     fn steps(&self, control: u32) -> Vec<(Does, u32)> {
         let facts = self.control(control);
         let moves =
@@ -98,7 +99,7 @@ impl<O: Machine> OrderingModel<O> {
     }
 }
 
-/// Whether nobody sees the step between these controls, and no fault is in it.
+/// Whether the step between these controls changes nothing that a reader sees, and commits no fault.
 fn is_unseen(before: &ControlFacts, after: &ControlFacts) -> bool {
     after.fault.is_none()
         && (before.readers_are_in, before.cutting, before.admitted, before.to_recover)

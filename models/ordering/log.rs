@@ -186,7 +186,7 @@ impl Programs {
         self.declared_undefined(self.programs.len() - 1, machine)
     }
 
-    /// For each LSN, one program for each admission that its last entry can be.
+    /// For each LSN, one program for each distinct [`Admission`] that an entry with this LSN has.
     pub(super) fn admissions(&self) -> Vec<Vec<ProgramIndex>> {
         let mut found: Vec<Vec<(&Admission<'static>, ProgramIndex)>> =
             vec![Vec::new(); self.length_max() + 1];

@@ -29,8 +29,8 @@
 //!
 //! **Symmetry**: of several programs that differ only in values that nothing reads, one is explored (`alike.rs`).
 //!
-//! **Steps that commute**: a worker that takes a job or reports one as finished does so at once where that changes nothing
-//! (`ample.rs`). `models/README.md` has a table of all reductions.
+//! **Steps that commute**: if it makes no difference when a worker takes a job or reports it as finished, the worker does so at
+//! once (`ample.rs`). `models/README.md` has a table of all reductions.
 //!
 //! **Marker**: it is fixed when a worker begins to write, and the batch may be written later. A marker is read back only
 //! after a crash, so where no crash can follow, a worker begins and writes in one step.

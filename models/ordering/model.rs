@@ -136,9 +136,9 @@ pub struct OrderingModel<O> {
     writes: Memo<(u32, u32, u32, bool), (u32, bool)>,
     checks: Memo<(ProgramIndex, u32, u32), (InvariantSet, InvariantSet)>,
     converged: Memo<(ProgramIndex, u32), bool>,
-    /// For each LSN, programs whose last entry has it: one for each way to admit such an entry.
+    /// See [`Programs::admissions`].
     pub(super) next_entries: Vec<Vec<ProgramIndex>>,
-    /// By control and number of a move: whether it commutes with every other step.
+    /// For a control and the number of a move: whether the move commutes, see `ample.rs`.
     pub(super) commuting: Memo<(u32, usize), bool>,
     witnesses: Witnesses,
 }
@@ -449,7 +449,7 @@ impl<O: Machine> Judged for OrderingModel<O> {
         State { broken: InvariantSet::default(), ..state }
     }
 
-    fn stands_for_all(&self, state: &State) -> Option<Action> {
+    fn ample_step(&self, state: &State) -> Option<Action> {
         self.first_that_commutes(state).map(Action::Move)
     }
 

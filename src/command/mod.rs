@@ -225,7 +225,7 @@ impl Command {
         }
     }
 
-    /// Whether it is a write whose reply takes some bytes only, whatever is stored and given.
+    /// Whether the command is a write with a reply of a few bytes, whatever the store and the arguments hold.
     pub fn reply_is_short(&self) -> bool {
         let returns_value = match self.name() {
             "getset" | "getdel" | "getex" => true,

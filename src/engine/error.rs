@@ -1,4 +1,4 @@
-//! Error — why a node does not start, or does not do what it was asked while it runs.
+//! Error — the reasons why a node does not start, or does not carry out a request while it runs.
 
 use super::Address;
 use super::identity::IdentityError;
@@ -9,7 +9,7 @@ use crate::client::link::FollowerError;
 use crate::queue::NotQueued;
 use crate::store::StoreError;
 
-/// The reason for which a node does not start.
+/// The reason why a node does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -30,8 +30,8 @@ pub enum StartError {
     Gate,
 }
 
-/// The reason for which a running node did not do what it was asked: to change its role, to stop, to sync its log in another
-/// way, to remove a key.
+/// The reason why a running node did not carry out a request: a change of its role, a stop, another way to sync its log, the
+/// removal of a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {

@@ -54,7 +54,7 @@ impl Feeds {
         id
     }
 
-    /// Starts the thread of a feed, unless the feeds are stopped: then nothing would wait for it.
+    /// Starts the thread of a feed. After the feeds are stopped it starts none, because nothing would wait for it.
     fn start(&self, feed: impl FnOnce() + Send + 'static) {
         let mut threads = lock(&self.threads);
         if self.stop.is_set() {
@@ -108,7 +108,7 @@ pub fn take<F: SharedFiles>(
     }
 }
 
-/// The reason for which a replica is not fed. The text is the error reply.
+/// The reason why a replica is not fed. The text is the error reply.
 #[derive(Debug, thiserror::Error)]
 enum NotFed {
     #[error(transparent)]

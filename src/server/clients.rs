@@ -20,7 +20,7 @@ pub const REPLICAS_MAX: u64 = 64;
 /// The time for which the replies of all clients may exceed their limit before clients are disconnected. Meanwhile only small
 /// replies are made. Clients that read have time to do so, and a crowd that reconnects does not occupy the processor.
 const EVICTION_DELAY: Duration = Duration::from_millis(100);
-/// An eviction also frees this part of the limit, so that those who wait can go on.
+/// An eviction also frees this fraction of the limit, so that connections that wait can go on.
 const EVICTION_SHARE: usize = 16;
 
 /// A replica's place among the connections. It is counted until this is dropped.

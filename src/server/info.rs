@@ -244,8 +244,8 @@ fn follower(text: &mut Text, at: usize, replica: &Follower) {
     ));
 }
 
-/// Redis has a line for each database that holds keys. This node counts keys only when DBSIZE is called: the section says
-/// so, because an empty one would mean that there are none.
+/// Redis has a line for each database that holds keys. This node counts keys only when DBSIZE is called. The section says so,
+/// because an empty section would mean that there are no keys.
 fn keyspace(text: &mut Text, _: &Sources<'_>) {
     text.field("rc_keys_counted_by", "DBSIZE");
 }

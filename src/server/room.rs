@@ -64,7 +64,7 @@ impl Memory {
         self.limit().is_some_and(|limit| self.held() > limit)
     }
 
-    /// Whether not even small replies may be made.
+    /// Whether small replies have to wait, too.
     fn is_full(&self) -> bool {
         self.limit().is_some_and(|limit| self.held() > limit_for_small(limit))
     }
@@ -135,7 +135,7 @@ impl Room {
         self.held.load(Relaxed)
     }
 
-    /// Whether all clients together hold so much that not even small replies may be made.
+    /// Whether all clients together hold so much that small replies have to wait, too.
     pub(super) fn is_full(&self) -> bool {
         self.all.is_full()
     }
@@ -215,12 +215,12 @@ impl Drop for Charge {
     }
 }
 
-/// What is known of the size of a reply before it is made.
+/// The size of a reply, as far as it is known before the reply is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// At most some 64 KB.
+    /// At most about 64 KB.
     Small,
-    /// Nothing.
+    /// Any size.
     Any,
 }
 

@@ -12,13 +12,13 @@ use replicheck::models::expiry::{ExpiryModel, Judges};
 use replicheck::models::judged::Judged;
 use replicheck::models::ordering::{OrderingModel, Programs};
 use replicheck::models::scenario;
-use replicheck::models::search::{Extent, Found, Limits, Progress, explore, search};
+use replicheck::models::search::{Exploration, Found, Limits, Progress, explore, search};
 use replicheck::ordering::{Admission, Job, OrderingStrategy, Refused, Strategy};
 use replicheck::time::Millis;
 use std::sync::Arc;
 
-/// What a search says of a model: the length of the shortest path to each violation, what was put to the test, and what it
-/// covers.
+/// The result of a search: the length of the shortest path to each violation, the invariants that were put to the test, and
+/// the coverage.
 type Said = (Vec<Option<usize>>, Vec<bool>, Vec<(String, bool)>);
 
 fn said<M: Judged>(model: &M, found: &Found<M::Action>) -> Said {
@@ -27,8 +27,8 @@ fn said<M: Judged>(model: &M, found: &Found<M::Action>) -> Said {
     (lengths(found), tested, model.coverage())
 }
 
-/// Compares a search with one of every state. Returns how many states each has: of the reduced exploration, and of the whole
-/// one.
+/// Compares a search with an exploration of every state. Returns the numbers of states of the reduced and of the whole
+/// exploration.
 fn check_reduced<M: Judged>(name: &str, model: impl Fn() -> M) -> [usize; 2] {
     let (whole, both) = (model(), model());
     let all = run(&whole);
@@ -36,13 +36,13 @@ fn check_reduced<M: Judged>(name: &str, model: impl Fn() -> M) -> [usize; 2] {
     let all_broken = all.broken.iter().all(Option::is_some);
     let (mut expected, mut actual) = (said(&whole, &all), said(&both, &found));
     if all_broken {
-        // Both end early, so they need not have met the same.
+        // Both end early, so their witnesses and their coverage may differ.
         (expected.1, expected.2) = (Vec::new(), Vec::new());
         (actual.1, actual.2) = (Vec::new(), Vec::new());
     }
     assert_eq!(actual, expected, "{name}");
-    // A reduced exploration of its own finds the same broken, and its paths are paths of the model.
-    let reduced = explore(&model(), Extent::Reduced, &Limits::default(), &Progress::default());
+    // The reduced exploration alone finds the same invariants broken, and its paths are paths of the model.
+    let reduced = explore(&model(), Exploration::Reduced, &Limits::default(), &Progress::default());
     for (path, (shortest, invariant)) in reduced.broken.iter().zip(all.broken.iter().zip(whole.invariants()))
     {
         assert_eq!(path.is_some(), shortest.is_some(), "{name}: {invariant}");
@@ -127,8 +127,8 @@ impl OrderingStrategy for Forgetful {
     }
 }
 
-/// A worker that takes late makes this strategy forget an entry. Were takes done at once without a look at what else may
-/// happen, no entry would be forgotten: with room for one the next step differs, with room for two the one after it.
+/// If a worker takes its job late, this strategy forgets an entry. A reduction that always takes at once would miss that. With
+/// a capacity of one the next step shows that a take does not commute, with a capacity of two the step after it.
 #[test]
 fn reduced_search_of_a_strategy_for_which_it_matters_when_a_worker_takes_finds_what_is_broken() {
     let choice = OrderingChoice::effects(Strategy::Serial);
@@ -170,7 +170,8 @@ impl ExpiryPolicy for RemovesByItsOwnClock {
     }
 }
 
-/// With equal clocks only a late delivery shows the fault: the key is removed before the entry that it would have changed.
+/// With equal clocks only a late delivery shows the fault: the replica removes the key before it applies the entry that
+/// changes the key.
 #[test]
 fn reduced_search_of_a_policy_for_which_it_matters_when_an_entry_comes_finds_what_is_broken() {
     let model = || {

@@ -11,7 +11,7 @@ use replicheck::models::ordering::{OrderingModel, Programs, Setup};
 use replicheck::models::own_machine::{OrderingTrial, judge_ordering};
 use replicheck::models::sample::{Walks, sample};
 use replicheck::models::scenario;
-use replicheck::models::search::{Extent, Found, Limits, Progress, explore, search};
+use replicheck::models::search::{Exploration, Found, Limits, Progress, explore, search};
 use replicheck::models::story::Narrate;
 use replicheck::models::verdict::{Row, Verdict};
 use replicheck::ordering::{AnyStrategy, OrderingStrategy, Strategy, lane_of};
@@ -42,7 +42,7 @@ pub fn expiry(policy: Policy, judges: Judges) -> ExpiryModel {
 
 /// Looks at every state.
 pub fn run<M: Judged>(model: &M) -> Found<M::Action> {
-    explore(model, Extent::Whole, &Limits::default(), &Progress::default())
+    explore(model, Exploration::Whole, &Limits::default(), &Progress::default())
 }
 
 /// The length of the shortest path that breaks each invariant; `None`: it holds.
@@ -146,7 +146,7 @@ fn search_that_looks_for_shorter_paths_finds_them_and_ends_where_there_is_none()
     assert_eq!(lengths(&within(1)), known);
     let none_shorter = within(0);
     assert!(none_shorter.finished && none_shorter.ended_early && none_shorter.unique < all.unique);
-    // The search ends with the states from which a step would end a path as long as the longest of the known ones.
+    // From the last level that is explored, a step ends a path that is as long as the longest known path.
     assert_eq!(Some(none_shorter.depth + 1), known.iter().copied().max().flatten());
 }
 

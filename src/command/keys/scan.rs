@@ -82,7 +82,7 @@ fn scan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((cursor::reply(cursor::next(view, from, last), shown), Effect::none()))
 }
 
-/// Whether no key lives. Dead keys do not count: a store may have removed them or not, and no reply may depend on that.
+/// Whether the database has no living key. No reply may depend on whether the store has removed a dead key already.
 fn is_empty(view: &View<'_>) -> Result<bool, crate::store::StoreError> {
     let mut is_empty = true;
     view.for_each_key(&mut |_, _| {

@@ -75,8 +75,8 @@ fn scan_of_a_changing_store_returns_each_lasting_key_once() {
     }
 }
 
-/// Missed by the drawn commands of `engine::differential` until a seed drew it: the dead key was still stored in memory,
-/// and RocksDB had removed it.
+/// `engine::differential` draws such a command rarely. It found that the replies of two stores differed: one of them had
+/// removed the dead key.
 #[test]
 fn scan_from_an_unknown_cursor_is_refused_only_if_a_key_lives() {
     let mut fixture = Fixture::new();

@@ -46,8 +46,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// A search for dead keys that has found none goes on to the next stretch for this long, which is what one full stretch takes.
-/// After a start each of the 256 databases has a stretch that nothing is known of, and nearly all of them are empty.
+/// How long a search for dead keys continues while it finds none. The scan of one full stretch takes about as long. After a
+/// start no stretch of the 256 databases has been scanned yet, and nearly all of them are empty.
 const SWEEP_MIN: Duration = Duration::from_micros(300);
 /// Property: the number of errors in RocksDB's background work since it was opened.
 const ERRORS: &str = "rocksdb.background-errors";

@@ -36,7 +36,7 @@ fn disk_full_on_a_replica_holds_it_back_until_there_is_room() {
     replica.wait_for(&master);
     r.binlog.fail(0, DiskFault::Full);
     master.run(&["SET b 2"]);
-    // The error stands until the disk accepts a write: the tries after the first one do not clear it.
+    // The error lasts until the disk accepts a write. Further tries do not clear it.
     wait_until("a write that is refused", || replica.facts().read_only.is_some());
     let facts = replica.facts();
     assert_eq!(facts.progress.received, Lsn(1));
