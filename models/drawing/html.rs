@@ -3,7 +3,7 @@
 //! Each drawing is included twice, for wide and for narrow screens, and the style shows one of the two. The steps are
 //! also a list of words, for readers who cannot see the drawing or want to copy the text.
 
-use super::svg;
+use super::{Lanes, svg};
 use crate::models::invariants::listed;
 use crate::models::story::{KeyRow, Step, Story};
 use crate::models::timeline::{elided, log};
@@ -32,10 +32,15 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .9rem;margin:.5r
 /// The swim lanes of a story, and its steps in words. `id` must be unique among the stories of a page; `wide`: width in
 /// pixels on a wide screen.
 pub fn lanes(story: &Story, id: &str, title: &str, wide: i32) -> Markup {
+    some_lanes(&Lanes::of(story), story, (id, title), wide)
+}
+
+/// The same with the rows of `lanes` only; the list of words has every step.
+pub fn some_lanes(lanes: &Lanes, story: &Story, (id, title): (&str, &str), wide: i32) -> Markup {
     let text = "The same steps are listed below in words.";
     html! {
-        div.rc-wide { (svg::lanes(story, wide).element(&format!("{id}-wide"), title, text)) }
-        div.rc-narrow { (svg::lanes(story, NARROW).element(&format!("{id}-narrow"), title, text)) }
+        div.rc-wide { (svg::lanes(lanes, wide).element(&format!("{id}-wide"), title, text)) }
+        div.rc-narrow { (svg::lanes(lanes, NARROW).element(&format!("{id}-narrow"), title, text)) }
         details {
             summary { "The steps in words" }
             ol {

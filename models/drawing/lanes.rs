@@ -105,6 +105,23 @@ impl Lanes {
         let flights = flights(&story.steps, &lanes);
         Lanes { lanes, rows, flights }
     }
+
+    /// Only the rows with these numbers, from 0 and in ascending order. A flight stays if both of its ends do.
+    #[must_use]
+    pub fn only(self, kept: &[usize]) -> Lanes {
+        let place = |row: usize| kept.binary_search(&row).ok();
+        let last = kept.len().saturating_sub(1);
+        let flight = |flight: Flight| {
+            let arrives_in = if flight.arrives { place(flight.arrives_in)? } else { last };
+            Some(Flight { sent_in: place(flight.sent_in)?, arrives_in, ..flight })
+        };
+        let mut rows: Vec<Option<LaneRow>> = self.rows.into_iter().map(Some).collect();
+        Lanes {
+            rows: kept.iter().filter_map(|&row| rows.get_mut(row)?.take()).collect(),
+            flights: self.flights.into_iter().filter_map(flight).collect(),
+            lanes: self.lanes,
+        }
+    }
 }
 
 /// The lanes that occur in a step.

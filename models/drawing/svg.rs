@@ -89,10 +89,9 @@ struct Frame<'a> {
     tops: Vec<i32>,
 }
 
-/// The swim lanes of a story, `width` pixels wide.
-pub fn lanes(story: &Story, width: i32) -> Drawing {
-    let lanes = Lanes::of(story);
-    let frame = Frame::of(&lanes, width);
+/// The swim lanes of a story, `width` pixels wide. `lanes` has at least one row.
+pub fn lanes(lanes: &Lanes, width: i32) -> Drawing {
+    let frame = Frame::of(lanes, width);
     let body = html! {
         @for (at, lane) in lanes.lanes.iter().enumerate() {
             text.rc-head x=(frame.x(at)) y="18" text-anchor="middle" {

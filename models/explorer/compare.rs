@@ -16,7 +16,7 @@ pub fn compare((model, own, other): &(String, String, String), asked: &Asked) ->
     let typed = Typed::of(model, own, asked)?;
     let other =
         Choice::named(model, other, None).map_err(|error| Problem::unknown(error.to_string(), choices()))?;
-    beside(&typed, &typed.under(other), asked)
+    page_of(&typed, &typed.under(other), asked)
 }
 
 /// The page of a known bug and its cure.
@@ -24,30 +24,38 @@ pub fn cured(id: &str, asked: &Asked) -> Answer {
     let typed = Typed::of_bug(id, asked)?;
     let other = typed.bug.map(|of| OfBug { is_cured: !of.is_cured, ..of });
     let other = other.map_or_else(|| typed.clone(), |of| Typed::at_bug(of, typed.extent.skew_ms));
-    beside(&typed, &other, asked)
+    page_of(&typed, &other, asked)
 }
 
-fn beside(typed: &Typed, under: &Typed, asked: &Asked) -> Answer {
+fn page_of(typed: &Typed, under: &Typed, asked: &Asked) -> Answer {
     let (path, at) = address::path(asked)?;
     let path = &path[..at];
-    let (own_model, other_model) = (opened::model(typed)?, opened::model(under)?);
-    let no_path = |error| opened::no_path(typed, path, &error);
-    let view = own_model.at(path).map_err(no_path)?;
-    let followed = follow(&own_model, path, &other_model).map_err(no_path)?;
-    let there = other_model.at(&followed.path).map_err(no_path)?;
     let body = html! {
         @if let Some(OfBug { case, .. }) = typed.bug {
             p.quiet { a href="/catalogue" { "Known bugs" } " · " a href={ "/catalogue/" (case.id) } { (case.id) ": " (case.system) } }
         }
         h1 { code { (typed.name()) } " and " code { (under.name()) } ", the same schedule" }
-        (verdict(typed, under, path.len(), &followed, &there))
+        (beside(typed, under, path)?)
+        @if typed.bug.is_none() { (others(typed, under.choice, path)) }
+    };
+    Ok(page::page(&format!("{} and {}", typed.name(), under.name()), &body))
+}
+
+/// A path of one choice, how far the other one can follow it, and the stories of both. Problems: the program or the path is
+/// wrong.
+pub fn beside(typed: &Typed, under: &Typed, path: &[usize]) -> Result<Markup, Problem> {
+    let (own_model, other_model) = (opened::model(typed)?, opened::model(under)?);
+    let no_path = |error| opened::no_path(typed, path, &error);
+    let view = own_model.at(path).map_err(no_path)?;
+    let followed = follow(&own_model, path, &other_model).map_err(no_path)?;
+    let there = other_model.at(&followed.path).map_err(no_path)?;
+    Ok(html! {
+        (verdict((typed, path), under, &followed, &there))
         div.beside {
             (side(1, typed, path, &view))
             (side(2, under, &followed.path, &there))
         }
-        @if typed.bug.is_none() { (others(typed, under.choice, path)) }
-    };
-    Ok(page::page(&format!("{} and {}", typed.name(), under.name()), &body))
+    })
 }
 
 fn others(typed: &Typed, shown: Choice, path: &[usize]) -> Markup {
@@ -79,8 +87,8 @@ fn side(side: usize, typed: &Typed, path: &[usize], view: &View) -> Markup {
 }
 
 /// Whether the other choice went all the way, and if not, where it had to stop and why.
-fn verdict(typed: &Typed, under: &Typed, length: usize, followed: &Followed, there: &View) -> Markup {
-    let name = under.name();
+fn verdict((typed, path): (&Typed, &[usize]), under: &Typed, followed: &Followed, there: &View) -> Markup {
+    let (name, length) = (under.name(), path.len());
     let mut broken: Vec<Invariant> = there.broken.concat();
     broken.sort_unstable();
     broken.dedup();
@@ -91,7 +99,8 @@ fn verdict(typed: &Typed, under: &Typed, length: usize, followed: &Followed, the
         }
         @if let Some(stop) = &followed.stop {
             div.note role="status" {
-                p { strong { "Step " (stop.step) " cannot be followed under " code { (name) } "." } }
+                p { strong { a href=(typed.explore_path(path, Some(stop.step))) { "Step " (stop.step) } " cannot be followed under "
+                    code { (name) } "." } }
                 (reason(stop))
                 @if !there.next.is_empty() {
                     p { "What may come next here instead: "
@@ -100,7 +109,7 @@ fn verdict(typed: &Typed, under: &Typed, length: usize, followed: &Followed, the
             }
         } @else if length > 0 {
             p.note role="status" {
-                "All " (length) " steps can be gone under " code { (name) } ", too"
+                "All " (length) " steps can be taken under " code { (name) } ", too"
                 @if broken.is_empty() { ", " span.good { "✓" } " and they break nothing there." }
                 @else { ", and " span.bad { "✗" } " they break " (listed(&broken)) " there." }
             }

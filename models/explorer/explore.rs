@@ -2,7 +2,7 @@
 
 use super::address::{self, OfBug, Typed};
 use super::export::Files;
-use super::lanes::lanes_html;
+use super::lanes::{Rows, shown_of};
 use super::opened::{form, model, no_path};
 use super::problem::{Answer, Asked};
 use super::{page, program};
@@ -29,11 +29,16 @@ struct Spot<'a> {
     broken: &'a [Vec<Invariant>],
     found: &'a [Finding],
     files: &'a Files<'a>,
+    /// The rows of the drawing.
+    rows: &'a Rows,
+    /// The steps of the path, counted from 1, to which there is a link even if it is long.
+    linked: &'a [usize],
 }
 
 /// Builds the page, as far as `progress` lets its search run. Problems: the program, the setting or the path is wrong.
 pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
     let (path, at) = address::path(asked)?;
+    let rows = Rows::of(asked)?;
     let model = model(typed)?;
     let whole = model.at(&path).map_err(|error| no_path(typed, &path, &error))?;
     let shorter = (at < path.len()).then(|| model.at(&path[..at])).transpose();
@@ -41,7 +46,11 @@ pub fn explore(typed: &Typed, asked: &Asked, progress: &Progress) -> Answer {
     let found = model.find(&Limits::of(STATES_MAX), progress);
     let view = shorter.as_ref().unwrap_or(&whole);
     let files = Files::of(typed, view);
-    let spot = Spot { typed, path: &path, at, view, broken: &whole.broken, found: &found, files: &files };
+    let (broken, prelude) = (&whole.broken, whole.story.prelude());
+    let number = |row: usize| (row + 1).checked_sub(prelude);
+    let linked: Vec<usize> = shown_of(&whole.story.steps).into_iter().filter_map(number).collect();
+    let (found, files, rows, linked) = (&found, &files, &rows, &linked);
+    let spot = Spot { typed, path: &path, at, view, broken, found, files, rows, linked };
     let of = typed.bug.map_or(typed.choice.model(), |of| of.case.id);
     Ok(page::page(&format!("{} · {of}", typed.name()), &spot.body()))
 }
@@ -65,7 +74,7 @@ impl Spot<'_> {
                 h2 #happened { "What happened" }
                 @if self.view.story.steps.is_empty() {
                     p.quiet { "Nothing yet: both nodes are empty. Choose a step." }
-                } @else { (lanes_html(&self.view.story, "lanes")) }
+                } @else { (self.rows.drawing(&self.view.story, "lanes", &self.typed.explore_path(self.path, Some(self.at)))) }
                 (self.files.links(self.path, self.at))
             }
             section.invariants aria-labelledby="invariants" { (self.invariants()) }
@@ -93,7 +102,7 @@ impl Spot<'_> {
     }
 
     fn here(&self, at: usize) -> String {
-        self.typed.explore_path(self.path, Some(at))
+        self.typed.explore_path(self.path, Some(at)) + &self.rows.query()
     }
 
     /// Back, forward, play and the jumps, and a link with its number for every step of the path.
@@ -121,7 +130,7 @@ impl Spot<'_> {
                 }
                 @if end > 0 {
                     ol.path {
-                        @for (step, names) in (1..).zip(self.broken) {
+                        @for (step, names) in (1..).zip(self.broken).filter(|(step, _)| *step == self.at || self.linked.contains(step)) {
                             li {
                                 a href=(self.here(step)) id={ "step-" (step) } aria-current=[(step == self.at).then_some("step")]
                                     class=[(step > self.at).then_some("ahead")] {

@@ -5,6 +5,7 @@ use super::matrix::{self, Line, Reach};
 use super::page;
 use super::problem::{Answer, Asked};
 use super::run::{Finished, Searches, Watched};
+use super::tour;
 use crate::models::choice::Choice;
 use crate::models::invariants::Invariant;
 use crate::models::search::{Limits, Progress};
@@ -40,6 +41,7 @@ pub fn home(searches: &Arc<Searches>, asked: &Asked, progress: &Progress) -> Ans
 fn why(progress: &Progress) -> Markup {
     html! {
         h1 { "Why FLUSHDB breaks a replica" }
+        p.watch { a.button.first href=(tour::START) { "See both bugs and their cures in a minute" } }
         section.why {
             p.lead { "A replica that applies its master's log with several workers, key by key, lets any worker run FLUSHDB at once: it \
                 may empty the store before a SET that came first is written, and the replica then keeps for ever a key that the master has dropped. \
@@ -69,7 +71,7 @@ fn links(model: &str, choice: &str, invariant: Invariant, cures: &[&str], progre
     let path = found.unwrap_or_default();
     html! {
         p.watch {
-            a.button.first href=(typed.explore_path(&path, None)) { "Watch it go wrong: " (path.len()) " steps" }
+            a.button href=(typed.explore_path(&path, None)) { "Watch it go wrong: " (path.len()) " steps" }
             @for cure in cures.iter().filter_map(|cure| Choice::named(model, cure, None).ok()) {
                 " " a.button href=(typed.compare(cure, &path)) { "The same schedule under " (cure.name()) }
             }

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! /                       why FLUSHDB breaks a replica; the matrices, filled while the searches run
+//! /tour/1 … /tour/5        the two founding bugs and their cures, one screen each
 //! /explore/MODEL/CHOICE   one path: ?program=SET a 1; FLUSHDB&path=0.0.1&at=2&workers=2…
 //! /compare/MODEL/A/B      A's path, and how far B can follow it
 //! /program                a visitor's own program, judged under any choices
@@ -35,6 +36,7 @@ mod problem;
 mod program;
 mod run;
 mod stream;
+mod tour;
 mod words;
 
 use crate::models::catalogue::TestResult;
@@ -88,6 +90,7 @@ pub fn router(checkout: Checkout) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/matrix/stream", get(stream::matrices))
+        .route("/tour/{number}", get(tour))
         .route("/explore/{model}/{choice}", get(explore))
         .route("/compare/{model}/{own}/{other}", get(compare))
         .route("/export/{model}/{choice}/{ending}", get(export))
@@ -124,6 +127,10 @@ type Pages = State<Arc<run::Searches>>;
 async fn home(State(searches): Pages, Query(asked): Query<Asked>) -> Answer {
     let all = Arc::clone(&searches);
     blocking(&searches, move |progress| home::home(&all, &asked, progress)).await
+}
+
+async fn tour(State(searches): Pages, Path(number): Path<String>) -> Answer {
+    blocking(&searches, move |progress| tour::tour(&number, progress)).await
 }
 
 async fn explore(

@@ -87,13 +87,13 @@ async fn compare_barrier_says_that_flushdb_has_to_wait_and_for_what() {
     let visitor = Visitor::new();
     let path = format!("{FLUSHDB}&path=0.0.0.0.0.0.0.0");
     let barrier = visitor.open(&format!("/compare/ordering/key_hash/barrier?{path}")).await;
-    for words in ["Step 3 cannot be followed", "FLUSHDB has to wait here.", "takes 1 (SET a 1)"] {
+    for words in [">Step 3</a> cannot be followed", "FLUSHDB has to wait here.", "takes 1 (SET a 1)"] {
         assert!(barrier.text.contains(words), "{words}");
     }
     let serial = visitor.open(&format!("/compare/ordering/key_hash/serial?{path}")).await;
     assert!(serial.text.contains("done in one with what stands before it"), "{}", serial.text);
     let itself = visitor.open(&format!("/compare/ordering/key_hash/key_hash?{path}")).await;
-    assert!(itself.text.contains("All 8 steps can be gone"));
+    assert!(itself.text.contains("All 8 steps can be taken"));
 }
 
 #[tokio::test]

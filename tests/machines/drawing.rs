@@ -181,7 +181,7 @@ fn drawing_ids_are_different_for_each_drawing_of_a_page() {
 
 #[test]
 fn lanes_fit_a_narrow_screen() {
-    let drawing = svg::lanes(&story("k"), 358);
+    let drawing = svg::lanes(&Lanes::of(&story("k")), 358);
     let text = drawing.element("x", "k", "k").into_string();
     let svg = Document::parse(&text).expect("well-formed XML");
     let wide = |it: &Node<'_, '_>| {
@@ -191,5 +191,5 @@ fn lanes_fit_a_narrow_screen() {
             .any(|at| at.parse::<f64>().is_ok_and(|at| at > 358.0))
     };
     assert_eq!(svg.descendants().filter(wide).count(), 0);
-    assert!(drawing.height > svg::lanes(&story("k"), 1140).height);
+    assert!(drawing.height > svg::lanes(&Lanes::of(&story("k")), 1140).height);
 }
