@@ -100,5 +100,5 @@ strategies! {
     Writeset "writeset" promises PerKeyOrder, Writeset = |_, batch| Writeset::new(batch),
         "An entry starts when the last entry before it on each of its keys is done.";
     WritesetSnapshots "writeset_snapshots" promises Prefix, WritesetSnapshots = |_, batch| WritesetSnapshots::new(batch),
-        "As writeset, but readers are given snapshots, each taken when all entries up to one are done.";
+        "As writeset, but readers are given snapshots, each of a prefix of the log.";
 }
