@@ -1,6 +1,6 @@
 //! Report — rows of verdicts → tables of text. Pure.
 //!
-//! The command line, the README's test and the pages share it. Plain text without colour: a choice a line, an
+//! The command line, the test of the READMEs and the pages share it. Plain text without colour: a choice a line, an
 //! invariant a column.
 //!
 //! ```text
@@ -33,7 +33,7 @@ pub fn distinct<'a, T: PartialEq>(rows: &'a [Row], of: impl Fn(&'a Row) -> T) ->
     found
 }
 
-/// The verdicts of `model` over every program as a table of Markdown: ✓ and ✗ only, for the README.
+/// The verdicts of `model` over every program as a table of Markdown: ✓ and ✗ only, for README and `models/README.md`.
 pub fn markdown_table(model: &str, rows: &[Row]) -> String {
     let rows: Vec<Row> =
         rows.iter().filter(|row| row.model == model && row.scenario.is_none()).cloned().collect();

@@ -56,7 +56,7 @@
 //! | none of them | the machines, the models, and the program's `check` and `catalogue` |
 //! | `compression` | lz4 and zstd: a little C. Without it, what is compressed is refused |
 //! | `server` | `server`, `client` and both sides of a link: tokio |
-//! | `rocksdb` | `engine`, and the program's `serve`, `demo` and `replay`; with `server` and `compression`. RocksDB's C++ takes 15 to 20 minutes on two cores |
+//! | `rocksdb` | `engine`, and the program's `serve`, `demo` and `replay`; with `server` and `compression`. RocksDB's C++ is most of a first build |
 //! | `explorer` | the program's `explore`: pages that show a model step by step |
 //! | `counted` | the bench that counts instructions |
 //!
@@ -65,6 +65,11 @@
 //! # Words
 //!
 #![doc = include_str!("book/words.md")]
+
+/// Its Rust is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../models/README.md")]
+struct ReadmeOfModels;
 
 pub mod apply;
 pub mod binlog;

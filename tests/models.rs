@@ -1,4 +1,4 @@
-//! The models: the verdicts and state counts of the quick bounds, README's tables, the assumptions of the search, and faults
+//! The models: the verdicts and state counts of the quick bounds, the tables of README and `models/README.md`, the assumptions of the search, and faults
 //! that the search must find.
 
 #[path = "threads/results.rs"]

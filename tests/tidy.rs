@@ -145,6 +145,19 @@ fn tree_as_it_is_keeps_its_shape() {
 }
 
 #[test]
+fn tree_as_it_is_has_documents_that_lead_on() {
+    let tree = Tree::read();
+    let mut findings = tree.findings(|path, text| readme::links(path, text, &tree.files));
+    findings.extend(tree.findings(|path, text| readme::documents(path, text, &tree.files)));
+    for rule in [readme::length, readme::durations] {
+        findings.extend(tree.findings(rule));
+    }
+    findings.extend(readme::figures(tree.text("README.md"), tree.text("benches/README.md")));
+    findings.extend(readme::code(tree.text("README.md"), tree.text("src/ordering/mod.rs")));
+    assert_none(findings);
+}
+
+#[test]
 fn tree_as_it_is_runs_and_tells_every_test() {
     let tree = Tree::read();
     let (manifest, readme) = (tree.text("Cargo.toml"), tree.text("tests/README.md"));

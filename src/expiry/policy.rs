@@ -57,22 +57,20 @@ macro_rules! policies {
 
 policies! {
     Verbatim "verbatim" promises Nothing,
-        "The command is logged as it came; the replica runs it by its own clock when it arrives.";
+        "The command is logged as it came; the replica runs it by its own clock.";
     Absolute "absolute" promises Nothing,
-        "SETEX and EXPIRE are logged with the instant of death, INCR and its like as they came; the replica runs those by its \
-         own clock. (Pika before #2833.)";
+        "SETEX and EXPIRE are logged with the instant of death, INCR and its like as they came, run by the replica's clock. \
+         (Pika before #2833.)";
     AtEntryTime "at_entry_time" promises SameState,
-        "The command is logged, and the replica runs it at the time at which the master ran it; reads go by the reader's clock.";
+        "The command is logged, and the replica runs it as of the master's time; reads go by the reader's clock.";
     Pksetat "pksetat" promises SameState,
-        "A write whose outcome depends on the old value is logged as its result, deadline included; reads go by the reader's \
-         clock.";
+        "A write that depends on the old value is logged as its result, with the deadline; reads go by the reader's clock.";
     MasterExpires "master_expires" promises SameState,
-        "Deadlines are logged as instants, and the master logs a DEL for each key that it expires; reads go by the reader's \
-         clock. (Redis.)";
+        "Deadlines are logged as instants, and a DEL when the master expires a key; reads go by the reader's clock. (Redis.)";
     Relative "relative" promises NoImmortalKey,
         "The time that is left is logged; the replica counts it from the entry's arrival.";
     Effects "effects" promises SameState,
-        "Every write is logged as bytes with the deadline in them; reads go by the reader's clock.";
+        "Every write is logged as bytes, with the deadline; reads go by the reader's clock.";
     LogClock "log_clock" promises SameReads,
-        "Every write is logged as bytes; the replica judges by the time that the log carries, never by its own clock.";
+        "Every write is logged as bytes; the replica judges by the time that the log carries.";
 }

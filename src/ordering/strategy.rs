@@ -88,20 +88,17 @@ macro_rules! strategies {
 
 strategies! {
     FirstKey "first_key" promises Nothing, FirstKey = FirstKey::new,
-        "Each entry goes to the worker of its first key, an entry without a key, such as FLUSHDB, to any worker. Workers do not \
-         wait for each other. (The oldest Pika.)";
+        "Each entry goes to the worker of its first key, FLUSHDB to any. No worker waits. (The oldest Pika.)";
     KeyHash "key_hash" promises Nothing, KeyHash = KeyHash::new,
-        "Each key has its worker, and an entry of several keys is split; an entry without a key, such as FLUSHDB, goes to any \
-         worker. Workers do not wait for each other. (Pika before #2808.)";
+        "Each key has its worker, an entry of several keys is split, FLUSHDB goes to any. No worker waits. (Pika before #2808.)";
     Serial "serial" promises Prefix, Serial = |_, batch| Serial::new(batch),
         "One entry after the other in the order of the log, a run of them as one batch.";
     Barrier "barrier" promises PerKeyOrder, Barrier = Barrier::new,
-        "Each key has its worker; an entry of several keys waits for the workers of all of them, and FLUSHDB for all entries \
-         before it.";
+        "Each key has its worker; an entry of several keys waits for all of theirs, FLUSHDB for all entries before it.";
     Sequence "sequence" promises Prefix, Sequence = |_, batch| Sequence::new(batch),
-        "Workers build batches side by side, which are written one after the other in the order of the log.";
+        "Workers build batches side by side, which are written in the order of the log.";
     Writeset "writeset" promises PerKeyOrder, Writeset = |_, batch| Writeset::new(batch),
-        "An entry starts when the last entry before it that touches one of its keys is done.";
+        "An entry starts when the last entry before it on each of its keys is done.";
     WritesetSnapshots "writeset_snapshots" promises Prefix, WritesetSnapshots = |_, batch| WritesetSnapshots::new(batch),
-        "As writeset, but readers are given snapshots, each taken when all entries up to some entry are done.";
+        "As writeset, but readers are given snapshots, each of a prefix of the log.";
 }

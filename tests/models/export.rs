@@ -1,5 +1,5 @@
 //! Counterexamples as files: the exported text equals the files in `golden/export/`, and the Rust files among them are compiled
-//! into this test binary and pass.
+//! into this test binary and pass. README and `models/README.md` show some of it.
 //!
 //! `UPDATE_GOLDEN=1` rewrites the files.
 
@@ -41,9 +41,13 @@ fn row((choice, invariant, program, name): (&str, &str, &str, &str)) -> Row {
     rows.into_iter().find(|row| row.invariant == invariant).expect("it judges that invariant")
 }
 
+/// The drawing that README shows, and its file.
+const SHOWN: (&str, &str) = ("expiry_absolute_no_immortal_key_incr.svg", "models/immortal_key.svg");
+
 /// Compares with a golden file, or rewrites it.
 fn check(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/export").join(name);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = if name == SHOWN.0 { root.join(SHOWN.1) } else { root.join("tests/golden/export").join(name) };
     if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
         assert!(std::env::var_os("CI").is_none(), "golden files are not rewritten in CI");
         std::fs::write(&path, text).expect("the file can be written");
@@ -77,6 +81,28 @@ fn timelines_of_known_counterexamples_are_the_golden_text_and_fit() {
             check(&format!("{choice}_{invariant}_{width}.txt"), &text);
         }
     }
+}
+
+/// The lines of the first fence of text.
+fn fence(document: &str) -> Vec<&str> {
+    let lines = document.lines().skip_while(|line| *line != "```text").skip(1);
+    lines.take_while(|line| *line != "```").collect()
+}
+
+#[test]
+fn counterexamples_in_readmes_are_what_check_prints() {
+    let row = row(STORIES[0]);
+    let text = timeline(row.counterexample.as_ref().expect("it is broken"), 100);
+    let whole = fence(include_str!("../../models/README.md")).join("\n");
+    assert!(whole.contains(text.trim_end()), "models/README.md must show all of\n{text}");
+    let mut printed = text.lines();
+    for line in fence(include_str!("../../README.md")).into_iter().filter(|line| !line.is_empty()) {
+        assert!(
+            printed.any(|other| other == line),
+            "README: `{line}` is no line of this, or not in its order:\n{text}"
+        );
+    }
+    assert!(printed.next().is_some(), "README shows a part");
 }
 
 #[test]

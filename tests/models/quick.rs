@@ -1,5 +1,6 @@
-//! The quick bounds, searched once for all tests of this file: verdicts, pinned counts, README's tables.
+//! The quick bounds, searched once for all tests of this file: verdicts, pinned counts, the tables of README and `models/README.md`.
 
+use replicheck::expiry::Policy;
 use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
 use replicheck::models::choice::Choice;
@@ -10,6 +11,8 @@ use replicheck::models::report::{markdown_scenarios, markdown_table};
 use replicheck::models::search::Progress;
 use replicheck::models::story::Actions;
 use replicheck::models::verdict::Row;
+use replicheck::ordering::Strategy;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
@@ -201,21 +204,65 @@ fn model_quick_bounds_have_the_pinned_number_of_states() {
     assert_eq!(found, pinned);
 }
 
+/// A table of Markdown, by lines and cells.
+type Table = Vec<Vec<String>>;
+
+/// The tables of `text`: every line that begins with `|`, except the lines of dashes.
+fn table(text: &str) -> Table {
+    let lines = text.lines().filter_map(|line| line.trim().strip_prefix('|')?.strip_suffix('|'));
+    let cells = lines.map(|line| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>());
+    cells.filter(|cells| cells.iter().any(|cell| cell.chars().any(|sign| sign != '-'))).collect()
+}
+
+/// The tables that the document has between the marks of `model`.
+fn shown(document: &str, model: &str) -> Table {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let text = std::fs::read_to_string(path).expect("the document is there");
+    let open = format!("<!-- verdicts:{model} -->");
+    let tables = text.split_once(&open).and_then(|(_, rest)| rest.split_once("<!-- /verdicts -->"));
+    table(tables.unwrap_or_else(|| panic!("{document} has no {open}")).0)
+}
+
+/// A table that README shows: without the column of `progress`, which every choice must keep, the choices that have a summary
+/// first, each beside it, and then their variants as a table of their own.
+fn folded(mut printed: Table, summary: impl Fn(&str) -> Option<&'static str>) -> Table {
+    for cells in &mut printed {
+        let progress = cells.remove(1);
+        assert!(
+            matches!(progress.as_str(), "progress" | "✓"),
+            "README says that every choice keeps it: {cells:?}"
+        );
+    }
+    let heading = printed.remove(0);
+    let (mut choices, variants): (Table, Table) =
+        printed.into_iter().partition(|cells| summary(cells[0].trim_matches('`')).is_some());
+    for cells in &mut choices {
+        let summary = summary(cells[0].trim_matches('`')).expect("it is of those that have one");
+        cells.push(summary.to_owned());
+    }
+    let with_summary = heading.iter().cloned().chain(["how it works".to_owned()]).collect();
+    let heading = (!variants.is_empty()).then_some(heading);
+    [with_summary].into_iter().chain(choices).chain(heading).chain(variants).collect()
+}
+
 #[test]
 fn readme_tables_equal_what_check_prints() {
-    let readme =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("README.md");
-    let verdicts = |model| markdown_table(model, rows());
-    let mut tables: Vec<_> =
-        ["ordering", "expiry", "both", "clocks"].map(|model| (model, verdicts(model))).into();
-    tables.push(("handshake", markdown_scenarios("handshake", rows())));
+    let verdicts = |model| table(&markdown_table(model, rows()));
+    let strategy = |name: &str| Strategy::ALL.iter().find(|s| s.name() == name).map(|s| s.summary());
+    let policy = |name: &str| Policy::ALL.iter().find(|p| p.name() == name).map(|p| p.summary());
     let mut differing = Vec::new();
-    for (model, table) in tables {
-        let open = format!("<!-- verdicts:{model} -->");
-        let printed = readme.split_once(&open).and_then(|(_, rest)| rest.split_once("<!-- /verdicts -->"));
-        let (shown, _) = printed.expect("README has the table between its markers");
-        if shown.trim() != table.trim() {
-            differing.push(format!("README's table of {model} must be:\n\n{}", table.trim()));
+    for (document, model, wanted) in [
+        ("README.md", "ordering", folded(verdicts("ordering"), strategy)),
+        ("README.md", "expiry", folded(verdicts("expiry"), policy)),
+        ("models/README.md", "both", verdicts("both")),
+        ("models/README.md", "clocks", verdicts("clocks")),
+        ("models/README.md", "handshake", table(&markdown_scenarios("handshake", rows()))),
+    ] {
+        assert!(wanted.len() > 2, "{model} has rows");
+        if shown(document, model) != wanted {
+            let lines: Vec<String> = wanted.iter().map(|cells| format!("|{}|", cells.join("|"))).collect();
+            differing
+                .push(format!("{document}, {model}: the lines of the table must be\n\n{}", lines.join("\n")));
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n\n"));
