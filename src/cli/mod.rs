@@ -6,17 +6,15 @@
 mod catalogue;
 mod caught;
 mod check;
+mod commit;
 #[cfg(feature = "rocksdb")]
 mod demo;
 #[cfg(feature = "explorer")]
 mod explore;
-mod export;
-mod json;
 #[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
 mod lacking;
 #[cfg(feature = "rocksdb")]
 mod log;
-#[cfg(feature = "rocksdb")]
 mod named;
 #[cfg(feature = "rocksdb")]
 mod nodes;

@@ -12,6 +12,7 @@ const LINES_MAX: usize = 500;
 const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
     "Cargo.lock",
+    "build.rs",
     "src",
     "models",
     "tests",

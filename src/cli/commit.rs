@@ -1,0 +1,8 @@
+//! Commit — the version of this program, and the commit that it was built from.
+
+/// The version of the crate.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit, as `build.rs` found it: forty hexadecimal digits, then `-changed` if the sources had changes that were not
+/// committed. `None`: it was not built from a checkout, or not for release.
+pub const COMMIT: Option<&str> = option_env!("REPLICHECK_COMMIT");
