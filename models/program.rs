@@ -143,8 +143,10 @@ pub fn parse_readable(file: &[u8]) -> (Program, Vec<UnreadLine>) {
         let added =
             if captured { program.add_captured(line, text) } else { program.add_typed(line, text, &mut db) };
         if let Err(reason) = added {
-            let command = command_of(text, captured).to_ascii_uppercase();
-            unread.push(UnreadLine { command, error: ProgramError { line, reason } });
+            unread.push(UnreadLine {
+                command: command_of(text, captured),
+                error: ProgramError { line, reason },
+            });
         }
     }
     (program, unread)
@@ -160,7 +162,7 @@ fn command_of(text: &[u8], captured: bool) -> String {
     let first = typed.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
     let name = line::split(first).ok().and_then(|words| words.into_iter().next());
     let name = name.unwrap_or_else(|| first.to_vec()).escape_ascii().to_string();
-    name.chars().take(NAME_CHARS_MAX).collect()
+    name.chars().take(NAME_CHARS_MAX).collect::<String>().to_ascii_uppercase()
 }
 
 fn is_content(text: &[u8]) -> bool {

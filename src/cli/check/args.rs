@@ -55,7 +55,8 @@ pub struct Args {
     /// Print the verdicts only: no counterexamples, and no program is cut down
     #[arg(long)]
     pub quiet: bool,
-    /// Write the verdicts as JSON to this file; - is standard output (the tables then go to standard error)
+    /// Write the verdicts as JSON to this file; - is standard output (the tables then go to standard error). Its schema is
+    /// src/cli/check/verdicts.schema.json
     #[arg(long, value_name = "FILE")]
     pub json: Option<String>,
     /// Write the verdicts as JUnit XML to this file: a suite for each choice, a case for each invariant
@@ -74,7 +75,7 @@ const EXAMPLES: &str = "Examples:
   replicheck check --bounds deep --model expiry
   replicheck check --program commands.txt
   redis-cli monitor > capture.txt; replicheck check --program capture.txt --skip-unsupported
-  replicheck check --program capture.txt --choice writeset --require per_key_order --allow-sampled --junit verdicts.xml
+  replicheck check --program own.txt --choice serial --require prefix --junit verdicts.xml
   replicheck check --program commands.txt --export stories
   replicheck check --json - 2> tables.txt | jq '.[] | select(.verdict == \"violated\") | .choice'";
 

@@ -9,7 +9,7 @@ use super::args::Args;
 use crate::cli::caught::Panicked;
 use crate::cli::{UsageError, watch};
 use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
-use replicheck::models::invariants::Invariant;
+use replicheck::models::invariants::{Invariant, listed};
 use replicheck::models::judge::Task;
 use replicheck::models::own_program::program_tasks_within;
 use replicheck::models::program::Program;
@@ -96,7 +96,7 @@ pub fn is_of(row: &Row, (model, choice, invariant): &(&'static str, String, Inva
     (row.model, &row.choice, row.invariant) == (*model, choice, *invariant)
 }
 
-/// Writes the programs, each once, and puts the stories into the rows.
+/// Writes the programs, each of a choice once, and puts the stories into the rows.
 fn write(
     args: &Args,
     program: &Program,
@@ -111,32 +111,32 @@ fn write(
     if !found.is_empty() {
         std::fs::create_dir_all(folder).map_err(|error| wrong(folder, error))?;
     }
-    let name = args.program_name();
+    let (name, from) = (args.program_name(), program.commands.len());
     let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-    let mut written: Vec<(Program, String)> = Vec::new();
-    let mut cuts = Vec::new();
-    for Found { of, shrunk: Shrunk { program: short, is_minimal }, story, is_sampled } in found {
-        let (from, to) = (program.commands.len(), short.commands.len());
-        let known = written.iter().find(|(program, _)| *program == short).map(|(_, file)| file.clone());
-        let file = match known {
-            Some(file) => file,
+    let is_same = |one: &Found, other: &Found| {
+        (one.of.0, &one.of.1, &one.shrunk.program) == (other.of.0, &other.of.1, &other.shrunk.program)
+    };
+    let mut cuts: Vec<Cut> = Vec::new();
+    for (number, one) in found.iter().enumerate() {
+        let Found { of, shrunk: Shrunk { program: short, is_minimal }, story, is_sampled } = one;
+        let first = found.iter().position(|other| is_same(one, other)).unwrap_or(number);
+        let file = match cuts.get(first) {
+            Some(cut) => cut.file.clone(),
             None => {
+                let alike = found.iter().filter(|other| is_same(one, other)).map(|other| other.of.2);
+                let broken = listed(&alike.collect::<Vec<_>>());
+                let remark = format!("Cut down from the {from} writes of {name}: {} breaks {broken}.", of.1);
                 let path = folder.join(format!("{stem}.{}.{}.txt", of.1, of.2));
-                let remark = format!(
-                    "Cut down from the {from} writes of {name} by replicheck: {} breaks {}.",
-                    of.1, of.2
-                );
-                std::fs::write(&path, program_file::text(&short, &[remark]))
-                    .map_err(|error| wrong(&path, error))?;
-                let file = path.display().to_string();
-                written.push((short, file.clone()));
-                file
+                let text = program_file::text(short, &[remark]);
+                std::fs::write(&path, text).map_err(|error| wrong(&path, error))?;
+                path.display().to_string()
             }
         };
-        if let Some(row) = rows.iter_mut().find(|row| is_of(row, &of)) {
-            row.counterexample = Some(story);
+        if let Some(row) = rows.iter_mut().find(|row| is_of(row, of)) {
+            row.counterexample = Some(story.clone());
         }
-        cuts.push(Cut { of, file, writes: (from, to), is_minimal, is_sampled });
+        let writes = (from, short.commands.len());
+        cuts.push(Cut { of: of.clone(), file, writes, is_minimal: *is_minimal, is_sampled: *is_sampled });
     }
     Ok(cuts)
 }
@@ -150,25 +150,44 @@ struct Judge {
 }
 
 impl Judge {
-    /// A shorter program for each row of one choice, where there is one. What was found for one row is tried for the next.
+    /// A shorter program for each row of one choice, where there is one. What was found for one row is tried for the others.
     fn shorter(&self, program: &Program, rows: &[Row]) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();
         for row in rows {
             let known: Vec<Program> = found.iter().map(|found| found.shrunk.program.clone()).collect();
             let shrunk = self.cut(program, &known, row);
-            let of = (row.model, row.choice.clone(), row.invariant);
-            let same = found.iter().find(|found| found.shrunk.program == shrunk.program);
-            let judged = match same {
-                Some(same) if same.story.breaks(row.invariant) => Some((same.story.clone(), same.is_sampled)),
-                _ => self.story(&shrunk.program, row),
-            };
-            if let Some((story, is_sampled)) =
-                judged.filter(|_| shrunk.program.commands.len() < program.commands.len())
-            {
-                found.push(Found { of, shrunk, story, is_sampled });
+            if shrunk.program.commands.len() < program.commands.len() {
+                found.extend(self.told(shrunk, row, &found));
+            }
+        }
+        for at in 0..found.len() {
+            let row =
+                rows.iter().find(|row| is_of(row, &found[at].of)).filter(|_| !found[at].shrunk.is_minimal);
+            let shorter =
+                row.and_then(|row| self.minimal_for(row, &found).and_then(|it| self.told(it, row, &found)));
+            if let Some(shorter) = shorter {
+                found[at] = shorter;
             }
         }
         found
+    }
+
+    /// A program of another row from which no command can be left out, and which breaks this row's invariant, too.
+    fn minimal_for(&self, row: &Row, found: &[Found]) -> Option<Shrunk> {
+        let progress = Progress { only: Some(row.invariant), ..Progress::default() };
+        let minimal = found.iter().map(|found| &found.shrunk).filter(|shrunk| shrunk.is_minimal);
+        minimal.cloned().find(|shrunk| self.breaks(&shrunk.program, row, &progress))
+    }
+
+    /// The shorter program with its shortest story of the row's ✗.
+    fn told(&self, shrunk: Shrunk, row: &Row, found: &[Found]) -> Option<Found> {
+        let of = (row.model, row.choice.clone(), row.invariant);
+        let same = found.iter().find(|found| found.shrunk.program == shrunk.program);
+        let (story, is_sampled) = match same {
+            Some(same) if same.story.breaks(row.invariant) => (same.story.clone(), same.is_sampled),
+            _ => self.story(&shrunk.program, row)?,
+        };
+        Some(Found { of, shrunk, story, is_sampled })
     }
 
     /// The program, cut down for this row within the limit of time.

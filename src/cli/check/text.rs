@@ -112,7 +112,7 @@ impl Run<'_> {
         let of_scripts =
             || format!("calls of scripts, whose commands are lines of their own ({})", counts(scripts));
         left_out.extend((!scripts.is_empty()).then(of_scripts));
-        let not_read = || format!("LINES THAT CANNOT BE READ ({})", unread::counts(unread));
+        let not_read = || format!("lines that cannot be read ({})", unread::counts(unread));
         left_out.extend((!unread.is_empty()).then(not_read));
         let left_out = match left_out.is_empty() {
             true => "nothing left out".to_owned(),
@@ -176,6 +176,7 @@ impl Run<'_> {
         }
         named += &self.lacking();
         let came_to = match differing.len() {
+            _ if !self.args.require.is_empty() => format!("{all} verdicts"),
             0 if report.own_program => {
                 format!("All {all} verdicts: nothing is broken except what an unsafe choice may break")
             }
@@ -244,7 +245,8 @@ fn cut_in_words(cut: &Cut) -> String {
         (false, _) => ": more might be left out, but time was over",
     };
     let searched = if cut.is_sampled { "; still sampled" } else { "; every schedule of these was searched" };
-    format!("The program was cut down from {from} to {to} writes{how}{searched}: {}", cut.file)
+    let writes = if to == 1 { "write" } else { "writes" };
+    format!("The program was cut down from {from} to {to} {writes}{how}{searched}: {}", cut.file)
 }
 
 /// A text with a mark before it, in lines that fit.
