@@ -191,7 +191,7 @@ fn pipe_gets_no_colours_and_at_most_100_columns() {
 /// The verdicts on a program of tests/programs: (choice, invariant, verdict).
 fn judged(name: &str) -> Vec<(String, String, String)> {
     let path = format!("{}/tests/programs/{name}", env!("CARGO_MANIFEST_DIR"));
-    let output = replicheck(&["check", "--program", &path, "--json", "-"]);
+    let output = replicheck(&["check", "--program", &path, "--json", "-", "--quiet"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");
     let word = |row: &serde_json::Value, field: &str| row[field].as_str().expect(field).to_owned();

@@ -12,7 +12,6 @@ const LINES_MAX: usize = 500;
 const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
     "Cargo.lock",
-    "build.rs",
     "src",
     "models",
     "tests",

@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// Only these strategies or policies, as the tables name them; several with commas, or with several --choice
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = ChoiceName, hide_possible_values = false)]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = ChoiceName)]
     pub choice: Vec<String>,
     /// How far to explore: quick (a minute on two cores) or deep (one more of each bound)
     #[arg(long, value_name = "quick|deep", default_value = "quick")]

@@ -1,7 +1,7 @@
 //! `replicheck check` — bounds, or a program of the user's own → tables, counterexamples, JSON and JUnit. Does I/O: files,
 //! terminal.
 
-mod args;
+pub(super) mod args;
 mod export;
 mod json;
 mod junit;
@@ -168,8 +168,12 @@ fn program_tasks(args: &Args, program: &Program, seed: u64) -> Result<Vec<Task>,
         }
     };
     let (name, bounds) = (args.program_name(), (args.ordering(), args.expiry()));
-    let mut choices: Vec<Option<&str>> = args.choice.iter().map(|choice| Some(choice.as_str())).collect();
-    choices.dedup();
+    let mut choices: Vec<Option<&str>> = Vec::new();
+    for choice in args.choice.iter().map(|choice| Some(choice.as_str())) {
+        if !choices.contains(&choice) {
+            choices.push(choice);
+        }
+    }
     if choices.is_empty() {
         choices.push(None);
     }

@@ -2,6 +2,7 @@
 
 use super::places::Places;
 use super::{Ran, Replayed};
+use crate::cli::check::args::quoted;
 use crate::cli::paint;
 use replicheck::models::catalogue;
 use replicheck::models::grid::{grid, settle, wrapped};
@@ -106,7 +107,10 @@ pub fn in_full(one: &Replayed, kept: bool, width: u16) -> String {
         };
         text += &format!("\n{}", run(one, cure, &verdict, width));
     }
-    text + "\n" + &wrapped(&real(kept), width)
+    let cure = one.cure.as_ref().filter(|_| catalogue::find(&one.name).is_none());
+    let cure = cure.map(|cure| format!(" --cure {}", cure.choice.name())).unwrap_or_default();
+    let again = format!("\nrun again: replicheck replay {}{cure}\n", quoted(&one.name));
+    text + "\n" + &wrapped(&real(kept), width) + &again
 }
 
 /// What the path is: the bug of the catalogue that it shows, and what the model recorded.

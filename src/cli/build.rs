@@ -9,7 +9,7 @@ use std::process::Command;
 const SOURCES: [&str; 4] = ["src", "models", "Cargo.toml", "Cargo.lock"];
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/cli/build.rs");
     if std::env::var("PROFILE").as_deref() != Ok("release") {
         return;
     }
