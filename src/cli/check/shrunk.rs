@@ -175,8 +175,8 @@ impl Judge {
     /// A program of another row from which no command can be left out, and which breaks this row's invariant, too.
     fn minimal_for(&self, row: &Row, found: &[Found]) -> Option<Shrunk> {
         let progress = Progress { only: Some(row.invariant), ..Progress::default() };
-        let minimal = found.iter().map(|found| &found.shrunk).filter(|shrunk| shrunk.is_minimal);
-        minimal.cloned().find(|shrunk| self.breaks(&shrunk.program, row, &progress))
+        let mut minimal = found.iter().map(|found| &found.shrunk).filter(|shrunk| shrunk.is_minimal);
+        minimal.find(|shrunk| self.breaks(&shrunk.program, row, &progress)).cloned()
     }
 
     /// The shorter program with its shortest story of the row's ✗.
