@@ -103,6 +103,8 @@ pub struct OrderingBounds {
     pub loses_tails: bool,
     /// Maximum number of unique states of one search.
     pub states_max: usize,
+    /// Number of schedules that are drawn of a program that is too long for a search. `None`: by the program's length.
+    pub schedules: Option<u64>,
 }
 
 impl OrderingBounds {
@@ -113,6 +115,7 @@ impl OrderingBounds {
         crashes_max: 1,
         loses_tails: true,
         states_max: 40_000_000,
+        schedules: None,
     };
     /// The deep bounds: one more of each.
     pub const DEEP: OrderingBounds = OrderingBounds {
@@ -121,6 +124,7 @@ impl OrderingBounds {
         crashes_max: 1,
         loses_tails: true,
         states_max: 200_000_000,
+        schedules: None,
     };
 
     /// The bounds of one search, in words.
@@ -170,6 +174,8 @@ pub struct ExpiryBounds {
     pub skew_ticks_max: i8,
     /// Maximum number of unique states of one search.
     pub states_max: usize,
+    /// Number of schedules that are drawn of a program that is too long for a search. `None`: by the program's length.
+    pub schedules: Option<u64>,
 }
 
 impl ExpiryBounds {
@@ -180,6 +186,7 @@ impl ExpiryBounds {
         delay_ticks_max: 3,
         skew_ticks_max: 1,
         states_max: 40_000_000,
+        schedules: None,
     };
     /// The deep bounds: one more of each.
     pub const DEEP: ExpiryBounds = ExpiryBounds {
@@ -188,6 +195,7 @@ impl ExpiryBounds {
         delay_ticks_max: 4,
         skew_ticks_max: 2,
         states_max: 200_000_000,
+        schedules: None,
     };
 
     /// The setup of the model for programs over this alphabet.

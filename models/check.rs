@@ -10,7 +10,7 @@ use super::clocks;
 use super::expected;
 use super::experiment::{Clocks, Experiment, Passing, Schedules, Setting};
 use super::handshake;
-use super::invariants::Invariant;
+use super::invariants::{self, Invariant, Judging};
 use super::judge::{Part, Task, rows_of};
 use super::parts;
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
@@ -72,11 +72,24 @@ impl Candidate {
         }
     }
 
-    /// The task of its searches over programs. For a handshake: of all accidents together; each single accident has its
-    /// own task.
-    fn task(self, bounds: Bounds) -> Task {
+    /// The invariants that its model judges.
+    fn invariants(self) -> Vec<Invariant> {
+        let of =
+            |searches: &[&Judging]| searches.iter().flat_map(|search| search.invariants).copied().collect();
         match self {
-            Candidate::Ordering(choice) => ordering_task(choice, bounds.ordering()),
+            Candidate::Ordering(_) => of(&[&invariants::ORDERING]),
+            Candidate::Expiry(_) => of(&[&invariants::EXPIRY_STATE, &invariants::EXPIRY_READS]),
+            Candidate::Both(_) => of(&[&invariants::BOTH]),
+            Candidate::Clocks(_) => of(&[&invariants::CLOCKS]),
+            Candidate::Handshake(_) => of(&[&invariants::HANDSHAKE]),
+        }
+    }
+
+    /// The task of its searches over programs; `ordering` are the bounds of an ordering choice. For a handshake: of all
+    /// accidents together; each single accident has its own task.
+    fn task(self, bounds: Bounds, ordering: OrderingBounds) -> Task {
+        match self {
+            Candidate::Ordering(choice) => ordering_task(choice, ordering),
             Candidate::Expiry(policy) => expiry_task(policy, bounds.expiry()),
             Candidate::Both(choice) => {
                 let parts = parts::of_both(choice, bounds.expiry());
@@ -103,8 +116,20 @@ impl Candidate {
 
 /// Every search over programs, and every named scenario, of the models and choices asked for. Errors: an unknown name.
 pub fn tasks(bounds: Bounds, model: Option<&str>, choice: Option<&str>) -> Result<Vec<Task>, UnknownName> {
-    let candidates = candidates(model, choice)?;
-    let mut tasks: Vec<Task> = candidates.iter().map(|candidate| candidate.task(bounds)).collect();
+    let choices: Vec<String> = choice.map(str::to_owned).into_iter().collect();
+    tasks_of(bounds, bounds.ordering(), model, &choices)
+}
+
+/// Like [`tasks`], for several choices, all if none is named. `ordering` are the bounds of the ordering model's searches;
+/// its named scenarios have bounds of their own.
+pub fn tasks_of(
+    bounds: Bounds,
+    ordering: OrderingBounds,
+    model: Option<&str>,
+    choices: &[String],
+) -> Result<Vec<Task>, UnknownName> {
+    let candidates = candidates_of(model, choices)?;
+    let mut tasks: Vec<Task> = candidates.iter().map(|candidate| candidate.task(bounds, ordering)).collect();
     for scenario in handshake::SCENARIOS {
         tasks.extend(candidates.iter().filter_map(|candidate| match candidate {
             Candidate::Handshake(choice) => Some(handshake_task(*choice, Some(scenario), bounds)),
@@ -142,7 +167,25 @@ pub fn tasks_within(
     Ok(candidates(model, choice)?.into_iter().filter_map(task).collect())
 }
 
-/// The choices with these names; all choices if no name is given. Errors: an unknown name.
+/// The models that judge a choice of this name, each with its invariants. Errors: an unknown name.
+pub fn judging(
+    model: Option<&str>,
+    choice: &str,
+) -> Result<Vec<(&'static str, Vec<Invariant>)>, UnknownName> {
+    let named = candidates(model, Some(choice))?;
+    Ok(named.into_iter().map(|candidate| (candidate.model(), candidate.invariants())).collect())
+}
+
+/// The choices with these names, in the order of the tables; all choices if none is named. Errors: an unknown name.
+fn candidates_of(model: Option<&str>, choices: &[String]) -> Result<Vec<Candidate>, UnknownName> {
+    for name in choices {
+        candidates(model, Some(name))?;
+    }
+    let is_named = |candidate: &Candidate| choices.is_empty() || choices.contains(&candidate.name());
+    Ok(candidates(model, None)?.into_iter().filter(is_named).collect())
+}
+
+/// The choices with this name; all choices if no name is given. Errors: an unknown name.
 pub(super) fn candidates(model: Option<&str>, choice: Option<&str>) -> Result<Vec<Candidate>, UnknownName> {
     if let Some(unknown) = model.filter(|model| !MODELS.contains(model)) {
         return Err(UnknownName::new("model", unknown, MODELS));

@@ -28,7 +28,7 @@ pub fn exports(row: &Row, again: &str) -> Vec<Export> {
     let title = format!("{} / {} breaks {} in {steps} steps", row.model, row.choice, row.invariant);
     let scenario = row.scenario.as_ref().map(|name| ("scenario", name.clone()));
     let mut facts: Vec<(&str, String)> = scenario.into_iter().collect();
-    facts.extend([("bounds", row.bounds.clone()), ("replay", again.to_owned())]);
+    facts.extend([("bounds", row.bounds.clone()), ("run again", again.to_owned())]);
     let file = |ending: &str, text: String| Export { name: format!("{}.{ending}", stem(row)), text };
     let mut files =
         vec![file("html", html::document(story, &title, &facts)), file("svg", svg::document(story, &title))];

@@ -95,6 +95,7 @@ impl Part {
         let run = move |how: How, shortest: &Shortest, progress: &Progress| match how.draws {
             None => outcome(&model(), None, |model| {
                 let steps = |name: &Invariant| match how.optional {
+                    _ if !progress.asks_for(*name) => 0,
                     Some(optional) if optional == *name => 0,
                     _ => shortest.get(name).copied().unwrap_or(usize::MAX),
                 };
@@ -166,7 +167,11 @@ fn told<M: Narrate>(model: &M, path: &[M::Action]) -> Story {
 /// What each search came to. Where one has found an invariant broken, the later ones look for shorter stories only.
 fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Outcome)> {
     let mut shortest = Shortest::new();
+    let mut is_decided = false;
     let outcome = |(number, part): (usize, &'a Part)| {
+        if is_decided {
+            return None;
+        }
         let outcome = Outcome { number, ..(part.run)(part.how, &shortest, progress) };
         for (name, story) in outcome.invariants.iter().zip(&outcome.stories) {
             if let Some(story) = story.as_ref().filter(|story| story.own.is_some()) {
@@ -174,10 +179,11 @@ fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Out
                 let steps = shortest.entry(*name).or_insert(usize::MAX);
                 *steps = story.steps.len().min(*steps);
             }
+            is_decided |= story.is_some() && progress.only == Some(*name);
         }
-        (part, outcome)
+        Some((part, outcome))
     };
-    parts.iter().enumerate().map(outcome).collect()
+    parts.iter().enumerate().map_while(outcome).collect()
 }
 
 /// The rows of a choice: a row an invariant, over all searches that judge it.

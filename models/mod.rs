@@ -54,6 +54,9 @@ mod parts;
 pub mod path;
 pub mod path_file;
 pub mod program;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod program_file;
+mod redis_reads;
 pub mod report;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod rigged;
@@ -64,8 +67,12 @@ pub mod scenario;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod search;
 pub mod setting;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod shrink;
 pub mod story;
 pub mod timeline;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod unread;
 pub mod verdict;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod walk;

@@ -141,7 +141,7 @@ fn ordering_task(
     }
     let part = |(search, batch): (Search, usize)| {
         let part = search.part(move |workers| strategy.machine(workers, batch)).expect("far below the limit");
-        if is_searched { part } else { part.drawing(Walks::for_program(commands.len()), seed) }
+        if is_searched { part } else { part.drawing(Walks::within(bounds.schedules, commands.len()), seed) }
     };
     let parts: Vec<Part> = searches.into_iter().map(part).collect();
     let name = name.to_owned();
@@ -185,7 +185,7 @@ pub(super) fn expiry_parts(
         let words = setup.in_words(&format!("{words}{count} writes"));
         let part =
             Part::of(words, bounds.states_max, move || ExpiryModel::new(setup.clone(), Arc::clone(&policy)));
-        if is_searched { part } else { part.drawing(Walks::for_program(count), seed) }
+        if is_searched { part } else { part.drawing(Walks::within(bounds.schedules, count), seed) }
     };
     setups.map(part).collect()
 }

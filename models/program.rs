@@ -9,11 +9,13 @@
 //! FLUSHDB                           1700000000.200010 [0 unix:/run/redis.sock] "FLUSHDB"
 //! ```
 //!
-//! Reads change nothing: they are counted and left out. In a capture the same applies to what clients say about
-//! themselves (`CLIENT`, `COMMAND DOCS`…), and to scripts, because their commands follow on lines of their own.
-//! Transactions are not supported, on purpose: without MULTI and EXEC the checked program would not be the one that ran.
+//! Reads change nothing: they are counted and left out, those of data types that are not supported, too. In a capture the
+//! same applies to what clients say about themselves (`CLIENT`, `COMMAND DOCS`…). Scripts are left out, because their
+//! commands follow on lines of their own. Transactions are not supported, on purpose: without MULTI and EXEC the checked
+//! program would not be the one that ran.
 
 use super::bounds::{INSTANT_MAX, ODD_START};
+use super::redis_reads::is_redis_read;
 use crate::binlog::{Entry, Epoch, Payload};
 use crate::command::line::{self, LineError};
 use crate::command::{Command, CommandError, DATABASES, Kind};
@@ -35,8 +37,12 @@ pub struct Program {
     pub commands: Vec<ProgramLine>,
     /// Number of reads that were left out.
     pub reads: usize,
-    /// Names of the other commands that were left out, in lower case, each with its count.
+    /// Names of the commands that were left out because they are about a connection or the server and change no key, in
+    /// lower case, each with its count.
     pub skipped: BTreeMap<String, usize>,
+    /// Names of the commands that run scripts, in lower case, each with its count. They were left out because the scripts'
+    /// commands are lines of their own.
+    pub scripts: BTreeMap<String, usize>,
     /// The instant at which the capture began, by the clock of the captured server; `None` for typed commands. Absolute
     /// deadlines (EXPIREAT) count from the Unix epoch; the instants in [`ProgramLine::at`] count from this one.
     pub started: Option<Millis>,
@@ -98,18 +104,35 @@ fn without_code(error: &CommandError) -> String {
     text.strip_prefix("ERR ").unwrap_or(&text).to_owned()
 }
 
-/// Commands of a capture that do not change data and are not replicated: about the connection, the server or a
-/// subscription. In alphabetical order.
-const NOT_DATA: &str = "acl auth bgrewriteaof bgsave client cluster command config eval eval_ro evalsha evalsha_ro \
-    fcall fcall_ro function hello info lastsave latency lolwut memory monitor psubscribe psync publish pubsub \
-    punsubscribe quit readonly readwrite replconf reset role save script slowlog spublish ssubscribe subscribe \
-    sunsubscribe sync time unsubscribe wait";
+/// Commands of a capture that do not change data: about the connection, the server or a subscription. In alphabetical
+/// order.
+const NOT_DATA: &str = "acl auth bgrewriteaof bgsave client cluster command config function hello info lastsave latency \
+    lolwut memory module monitor psubscribe psync publish pubsub punsubscribe quit readonly readwrite replconf reset role \
+    save script slowlog spublish ssubscribe subscribe sunsubscribe sync time unsubscribe wait waitaof";
+
+/// Commands of a capture that run a script. MONITOR shows the script's own commands after them.
+const SCRIPTS: &str = "eval eval_ro evalsha evalsha_ro fcall fcall_ro";
 
 const TRANSACTION: &str = "multi exec discard watch unwatch";
 
+/// A line of a program file that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadLine {
+    /// The name of its command in upper case, or what the line is instead.
+    pub command: String,
+    /// Where it is, and what is wrong.
+    pub error: ProgramError,
+}
+
 /// Reads a program file. Errors: the first line that is wrong. Cost: O(bytes).
 pub fn parse(file: &[u8]) -> Result<Program, ProgramError> {
-    let mut program = Program::default();
+    let (program, unread) = parse_readable(file);
+    unread.into_iter().next().map_or(Ok(program), |line| Err(line.error))
+}
+
+/// Reads the lines of a program file that can be read, and returns the other lines as well. Cost: O(bytes).
+pub fn parse_readable(file: &[u8]) -> (Program, Vec<UnreadLine>) {
+    let (mut program, mut unread) = (Program::default(), Vec::new());
     let lines = || (1..).zip(file.split(|&byte| byte == b'\n')).filter(|(_, text)| is_content(text));
     // redis-cli prints `OK` when MONITOR begins. That is not a command.
     let is_greeting = |text: &[u8]| text.trim_ascii() == b"OK";
@@ -119,9 +142,27 @@ pub fn parse(file: &[u8]) -> Result<Program, ProgramError> {
     for (line, text) in lines().skip_while(|(_, text)| captured && is_greeting(text)) {
         let added =
             if captured { program.add_captured(line, text) } else { program.add_typed(line, text, &mut db) };
-        added.map_err(|reason| ProgramError { line, reason })?;
+        if let Err(reason) = added {
+            unread.push(UnreadLine {
+                command: command_of(text, captured),
+                error: ProgramError { line, reason },
+            });
+        }
     }
-    Ok(program)
+    (program, unread)
+}
+
+/// Maximum number of characters of the name of a command that cannot be read.
+const NAME_CHARS_MAX: usize = 24;
+
+/// The name of the command on a line that cannot be read, or what the line is instead.
+fn command_of(text: &[u8], captured: bool) -> String {
+    let typed = if captured { Stamp::parse(text).map(|stamp| stamp.command) } else { Some(text) };
+    let Some(typed) = typed else { return "no line of MONITOR".to_owned() };
+    let first = typed.split(u8::is_ascii_whitespace).find(|word| !word.is_empty()).unwrap_or_default();
+    let name = line::split(first).ok().and_then(|words| words.into_iter().next());
+    let name = name.unwrap_or_else(|| first.to_vec()).escape_ascii().to_string();
+    name.chars().take(NAME_CHARS_MAX).collect::<String>().to_ascii_uppercase()
 }
 
 fn is_content(text: &[u8]) -> bool {
@@ -130,7 +171,7 @@ fn is_content(text: &[u8]) -> bool {
 
 impl Program {
     /// When a run of the program begins: for a capture when it began, but late enough for any skew of the clocks.
-    pub(super) fn begins(&self) -> Millis {
+    pub fn begins(&self) -> Millis {
         self.started.map_or(ODD_START, |started| started.max(ODD_START))
     }
 
@@ -160,12 +201,15 @@ impl Program {
     fn add_typed(&mut self, line: usize, text: &[u8], db: &mut u8) -> Result<(), ProgramErrorReason> {
         let argv = line::split(text)?;
         refuse_transaction(&argv)?;
-        let command = Command::parse(*db, argv)?;
-        if command.name() == "select" {
-            *db = command.selects().ok_or(ProgramErrorReason::Database)?;
-            return Ok(());
+        let is_read = is_redis_read(&argv);
+        match Command::parse(*db, argv) {
+            Ok(command) if command.name() == "select" => {
+                *db = command.selects().ok_or(ProgramErrorReason::Database)?;
+            }
+            Ok(command) => self.add(line, command, None),
+            Err(_) if is_read => self.reads += 1,
+            Err(error) => return Err(error.into()),
         }
-        self.add(line, command, None);
         Ok(())
     }
 
@@ -175,7 +219,7 @@ impl Program {
         let argv = line::split(stamp.command)?;
         refuse_transaction(&argv)?;
         let db = stamp.db.filter(|&db| db < DATABASES).ok_or(ProgramErrorReason::Database)?;
-        let name = lower_case_name(&argv);
+        let (name, is_read) = (lower_case_name(&argv), is_redis_read(&argv));
         match Command::parse(db, argv) {
             Ok(command) => {
                 // The captured server's clock may have been set back, but the program's times must not decrease.
@@ -184,8 +228,16 @@ impl Program {
                 self.add(line, command, Some(at));
                 Ok(())
             }
+            Err(_) if is_read => {
+                self.reads += 1;
+                Ok(())
+            }
             Err(_) if is_one_of(NOT_DATA, &name) => {
                 self.skip(name);
+                Ok(())
+            }
+            Err(_) if is_one_of(SCRIPTS, &name) => {
+                *self.scripts.entry(name).or_default() += 1;
                 Ok(())
             }
             Err(error) => Err(error.into()),

@@ -2,6 +2,7 @@
 //!
 //! A sample proves nothing, so a verdict says *sampled*. The same seed draws the same schedules.
 
+use super::invariants::Invariant;
 use super::judged::{Judged, Pause};
 use super::search::{Found, Progress};
 use rustc_hash::FxHashSet;
@@ -23,6 +24,12 @@ impl Walks {
         let writes = u64::try_from(writes).unwrap_or(u64::MAX).max(1);
         let square = writes.saturating_mul(writes);
         Walks { all: (2_000_000 / square).clamp(10, 200), a_model: (200_000 / square).max(1) }
+    }
+
+    /// So many schedules of a program of this many writes; the number for the program if none is given.
+    pub fn within(schedules: Option<u64>, writes: usize) -> Walks {
+        let own = Walks::for_program(writes);
+        Walks { all: schedules.unwrap_or(own.all), ..own }
     }
 }
 
@@ -52,12 +59,19 @@ pub fn sample<M: Judged>(
         broken: vec![None; into.invariants().len()],
     };
     let mut left = walks.all;
-    while left > 0 && !progress.stop.load(Ordering::Relaxed) {
+    let is_over = |found: &Found<M::Action>| {
+        let is_open = |(name, path): (&Invariant, &Option<_>)| progress.asks_for(*name) && path.is_none();
+        let is_decided = progress.only.is_some() && !into.invariants().iter().zip(&found.broken).any(is_open);
+        is_decided || progress.stop.load(Ordering::Relaxed)
+    };
+    while left > 0 && !is_over(&found) {
         let now = left.min(walks.a_model.max(1));
         let model = model();
         let mut met = FxHashSet::default();
         for _ in 0..now {
-            walk(&model, &mut random, &mut found, &mut met);
+            if !is_over(&found) {
+                walk(&model, &mut random, &mut found, &mut met);
+            }
         }
         found.unique += met.len();
         into.take_over(&model);

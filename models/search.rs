@@ -6,6 +6,7 @@
 //! again. States are compared in full, so no collision of fingerprints can hide one. `tests/models.rs` compares verdicts
 //! and counts with stateright's.
 
+use super::invariants::Invariant;
 use super::judged::{InvariantSet, Judged};
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
@@ -53,6 +54,15 @@ pub struct Progress {
     pub depth: AtomicU64,
     /// Set by an observer to stop the search.
     pub stop: AtomicBool,
+    /// The only invariant of interest: with its first violation the search ends, and its task with it. `None`: all of them.
+    pub only: Option<Invariant>,
+}
+
+impl Progress {
+    /// Whether this invariant is of interest.
+    pub fn asks_for(&self, invariant: Invariant) -> bool {
+        self.only.is_none_or(|only| only == invariant)
+    }
 }
 
 /// The result of a search.

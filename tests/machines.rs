@@ -21,6 +21,7 @@ mod machines {
     mod report;
     mod seeds;
     mod segments;
+    mod shrink;
     mod stages;
     mod strategies;
     mod tables;

@@ -88,6 +88,7 @@ impl Reach {
             crashes_max: self.extent.crashes,
             loses_tails: false,
             states_max,
+            ..OrderingBounds::QUICK
         };
         let expiry = ExpiryBounds {
             length_max: length,
@@ -95,6 +96,7 @@ impl Reach {
             delay_ticks_max: self.extent.delay,
             skew_ticks_max: self.skew_ticks,
             states_max,
+            ..ExpiryBounds::QUICK
         };
         (ordering, expiry)
     }

@@ -91,6 +91,22 @@ impl Choice {
         };
         format!("{epochs}{compares}")
     }
+
+    /// What tells two histories apart, in a sentence.
+    pub fn summary(self) -> &'static str {
+        match (self.epochs, self.compares) {
+            (Epochs::One, _) => "Entries are compared by their numbers alone.",
+            (Epochs::UncleanStarts, Compares::Nothing) => {
+                "A start after a crash begins an epoch; a start after a clean stop keeps it."
+            }
+            (Epochs::UncleanStarts, _) => "As clean_starts, and the last entry's checksum is compared.",
+            (Epochs::Starts, Compares::Nothing) => "Every start as master begins an epoch.",
+            (Epochs::Starts, Compares::LastEntry) => "As epochs, and the last entry's checksum is compared.",
+            (Epochs::Starts, Compares::EntriesOfEpoch) => {
+                "As epochs, and a checksum over all entries of the epoch is compared."
+            }
+        }
+    }
 }
 
 /// An event that may happen to a node, besides writes and deliveries.

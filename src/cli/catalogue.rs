@@ -62,7 +62,12 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let text = match (args.id.is_some(), judged.first()) {
         (true, Some((judgement, layers))) => {
             let title = format!("{} {}", judgement.case.id, judgement.case.system);
-            format!("{}\n{}", paint::title(&title), catalogue::in_full(judgement, layers, width))
+            format!(
+                "{}\n{}\n{}",
+                paint::title(&title),
+                catalogue::in_full(judgement, layers, width),
+                again(judgement.case)
+            )
         }
         _ => catalogue::table(&judged, width) + &end(&judged, &results, started.elapsed().as_secs_f64()),
     };
@@ -78,6 +83,17 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
         print(std::io::stdout(), &json(&judged)?)?;
     }
     Ok(if judged.iter().all(is_as_it_must_be) { Outcome::Expected } else { Outcome::Differs })
+}
+
+/// The commands that show a bug again; without a bug there is nothing to run.
+fn again(case: &Case) -> String {
+    let Some(bug) = case.bug() else { return String::new() };
+    let replay = if bug.no_replay.is_empty() {
+        format!("; on real nodes: replicheck replay {}", case.id)
+    } else {
+        String::new()
+    };
+    format!("run again: replicheck catalogue {}{replay}\n", case.id)
 }
 
 /// The layers that found each bug. Bugs that can be replayed are replayed, if this program is built with an

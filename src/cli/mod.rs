@@ -6,17 +6,15 @@
 mod catalogue;
 mod caught;
 mod check;
+mod commit;
 #[cfg(feature = "rocksdb")]
 mod demo;
 #[cfg(feature = "explorer")]
 mod explore;
-mod export;
-mod json;
 #[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
 mod lacking;
 #[cfg(feature = "rocksdb")]
 mod log;
-#[cfg(feature = "rocksdb")]
 mod named;
 #[cfg(feature = "rocksdb")]
 mod nodes;
@@ -34,7 +32,7 @@ use std::process::ExitCode;
 ///
 /// Which ways of replicating a Redis-like store are safe, which are not, and the shortest story of each failure.
 #[derive(Parser)]
-#[command(name = "replicheck", version, max_term_width = 100, after_help = [EXAMPLES, EXPLORER_EXAMPLES, ENGINE_EXAMPLES].concat())]
+#[command(name = "replicheck", version, max_term_width = 100, after_help = [EXAMPLES, EXPLORER_EXAMPLES, ENGINE_EXAMPLES, LACKING].concat())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -55,11 +53,23 @@ const EXPLORER_EXAMPLES: &str = "";
 
 #[cfg(feature = "rocksdb")]
 const ENGINE_EXAMPLES: &str = "
-  replicheck demo                            both founding bugs on real nodes, then the cures
+  replicheck demo                            both founding bugs on real nodes, under every choice
   replicheck replay R29                      a known bug's counterexample on real nodes, then its cure
   replicheck serve --port 7001 --dir master  a node for Redis clients";
 #[cfg(not(feature = "rocksdb"))]
 const ENGINE_EXAMPLES: &str = "";
+
+#[cfg(all(feature = "rocksdb", feature = "explorer"))]
+const LACKING: &str = "";
+#[cfg(all(not(feature = "rocksdb"), feature = "explorer"))]
+const LACKING: &str = "\n
+Not in this build: demo, replay, serve. Each says how to build it: replicheck demo";
+#[cfg(all(feature = "rocksdb", not(feature = "explorer")))]
+const LACKING: &str = "\n
+Not in this build: explore. It says how to build it: replicheck explore";
+#[cfg(not(any(feature = "rocksdb", feature = "explorer")))]
+const LACKING: &str = "\n
+Not in this build: demo, explore, replay, serve. Each says how to build it: replicheck demo";
 
 #[derive(Subcommand)]
 enum Command {
@@ -139,14 +149,17 @@ pub enum UsageError {
     /// A subcommand that this build does not have.
     #[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
     #[error(
-        "`{command}` is not in this build: it needs the feature `{feature}` \
-         (cargo run --release --features {feature} -- {command})"
+        "`{command}` is not in this build: it needs the feature `{feature}`, which {needs}.\n\
+         To build and run it: cargo run --release --features {feature} -- {command} --help\n\
+         To install it:       cargo install --path . --features {feature}"
     )]
     Lacking {
         /// Its name.
         command: &'static str,
         /// The feature of the crate that it needs.
         feature: &'static str,
+        /// What a build with the feature takes.
+        needs: &'static str,
     },
     /// The answer cannot be written to the terminal or pipe.
     #[error("cannot write: {0}")]

@@ -1,10 +1,10 @@
 //! Watch — tasks → their rows, on as many threads as there are cores, with a display of the running tasks.
 //!
-//! On a terminal: one line per running task (cell, unique states, states/s, depth) and a bar of finished tasks.
-//! Elsewhere: one line when a task begins, so that a log shows progress.
+//! On a terminal: one line that is overwritten, with the number of finished tasks and the running ones (cell, unique states,
+//! states/s, depth). Elsewhere: nothing, so that a log has the results only.
 
 use super::caught::{PanicMessage, Panicked, caught};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use replicheck::models::cost::{rounded, thousands};
 use replicheck::models::judge::Task;
 use replicheck::models::search::Progress;
@@ -108,52 +108,34 @@ impl Work<'_> {
             };
             let task = &self.tasks[number];
             self.running[thread].store(number, Relaxed);
-            if !self.is_terminal {
-                eprintln!("checking {} …", name(task));
-            }
             done.push((number, caught(|| task.run(&self.progress[number]))));
         }
     }
 
     /// Draws the display until every worker has finished.
     fn watch<T>(&self, workers: &[ScopedJoinHandle<'_, T>]) {
-        let lines = MultiProgress::new();
         let tasks = self.tasks.len() as u64;
-        let bars: Vec<ProgressBar> = self
-            .running
-            .iter()
-            .map(|_| lines.add(ProgressBar::no_length().with_style(style("{msg}"))))
-            .collect();
-        let style = style("[{elapsed}] {wide_bar} {pos} of {len} tasks done");
-        let overall = lines.add(ProgressBar::new(tasks).with_style(style));
-        let mut since: Vec<(usize, Instant)> = bars.iter().map(|_| (usize::MAX, Instant::now())).collect();
+        // The template is a constant; with a wrong one the line would only be drawn in the default style.
+        let style = ProgressStyle::with_template("[{elapsed}] {pos} of {len} done: {wide_msg}");
+        let line = ProgressBar::new(tasks).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let mut since = vec![(usize::MAX, Instant::now()); self.running.len()];
         while !workers.iter().all(ScopedJoinHandle::is_finished) {
-            for ((bar, running), since) in bars.iter().zip(&self.running).zip(&mut since) {
-                let number = running.load(Relaxed);
+            let mut running = Vec::new();
+            for (number, since) in self.running.iter().map(|running| running.load(Relaxed)).zip(&mut since) {
                 if since.0 != number {
                     *since = (number, Instant::now());
                 }
-                bar.set_message(
-                    self.tasks.get(number).map_or(String::new(), |task| {
-                        status(task, &self.progress[number], since.1.elapsed())
-                    }),
-                );
+                let task = self.tasks.get(number);
+                running.extend(task.map(|task| status(task, &self.progress[number], since.1.elapsed())));
             }
-            let busy =
-                self.running.iter().filter(|running| running.load(Relaxed) != usize::MAX).count() as u64;
             let begun = (self.next.load(Relaxed) as u64).min(tasks);
-            overall.set_position(begun.saturating_sub(busy));
+            line.set_position(begun.saturating_sub(running.len() as u64));
+            line.set_message(running.join(" · "));
             thread::sleep(REDRAW);
         }
-        // The following output is printed where the display was.
-        let _ = lines.clear();
+        // The following output is printed where the line was.
+        line.finish_and_clear();
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    // The templates are constants of this file; with a wrong one the bar would only be drawn in the default
-    // style.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn name(task: &Task) -> String {
@@ -165,7 +147,10 @@ fn status(task: &Task, progress: &Progress, elapsed: Duration) -> String {
     let unique = progress.unique.load(Relaxed);
     let rate = rounded(unique as f64 / elapsed.as_secs_f64().max(0.1));
     let (name, depth) = (name(task), progress.depth.load(Relaxed));
-    format!("{name:<44} {:>11} states {:>9}/s  depth {depth}", thousands(unique), thousands(rate))
+    if unique == 0 {
+        return name;
+    }
+    format!("{name} {} states, {}/s, depth {depth}", thousands(unique), thousands(rate))
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Program files: typed commands and captures of MONITOR.
 
 use crate::property::properties;
-use replicheck::models::program::{Program, parse};
+use replicheck::command::table;
+use replicheck::models::program::{Program, parse, parse_readable};
+use replicheck::models::program_file;
+use replicheck::models::unread;
 use replicheck::time::Millis;
 
 const FOUNDING: &[u8] = include_bytes!("../programs/founding.txt");
@@ -143,12 +146,100 @@ fn program_weight_of_a_huge_range_is_told_without_making_it() {
 fn program_capture_of_a_real_redis_is_read() {
     let program = read(MONITOR);
     assert_eq!((program.commands.len(), program.reads), (86, 28));
-    assert_eq!(skipped(&program), "client 1, command 2, echo 1, eval 1, hello 1, info 1, ping 1, select 12");
+    assert_eq!(skipped(&program), "client 1, command 2, echo 1, hello 1, info 1, ping 1, select 12");
+    assert_eq!(program.scripts.iter().collect::<Vec<_>>(), [(&"eval".to_owned(), &1)]);
     let flushes = program.commands.iter().filter(|line| line.command.name() == "flushdb");
     assert_eq!(flushes.count(), 4);
     let lasted = program.commands.last().and_then(|line| line.at).expect("the capture has instants");
     assert!(lasted > Millis(1500), "keys of the capture live up to a second: {lasted}");
     for pair in program.commands.windows(2) {
         assert!(pair[0].line < pair[1].line && pair[0].at <= pair[1].at);
+    }
+}
+
+#[test]
+fn program_reads_of_types_that_are_not_supported_are_reads() {
+    let monitor = |command: &str| format!("1700000000.000001 [0 127.0.0.1:6] {command}\n");
+    let typed = [
+        "LRANGE l 0 -1",
+        "ZRANGE z 0 -1 BYSCORE",
+        "smembers s",
+        "XREAD COUNT 1 STREAMS s 0",
+        "SORT l",
+        "BITFIELD b GET u8 0",
+        "GEORADIUS g 0 0 1 km",
+        "JSON.GET j $",
+        "FT.SEARCH i *",
+        "HTTL h FIELDS 1 f",
+        "VSIM v ELE a",
+        "OBJECT ENCODING k",
+    ];
+    for text in typed {
+        let quoted: String = text.split(' ').map(|word| format!(" \"{word}\"")).collect();
+        for file in [format!("SET a 1\n{text}\n"), monitor("\"SET\" \"a\" \"1\"") + &monitor(quoted.trim())] {
+            let program = read(&file);
+            assert_eq!((program.reads, program.commands.len(), program.skipped.len()), (1, 1, 0), "{file}");
+        }
+    }
+    let writes = [
+        "SORT l STORE k",
+        "BITFIELD b SET u8 0 1",
+        "GEORADIUS g 0 0 1 km STORE k",
+        "ZRANGESTORE k z 0 -1",
+        "XREADGROUP g",
+        "JSON.SET j $ 1",
+        "LPOP l",
+        "GETBIT2 k",
+    ];
+    for text in writes {
+        assert!(refused(text).starts_with("line 1: unknown command"), "{text}");
+    }
+}
+
+/// A wrong number of arguments for a command that is supported is an error, also of a read.
+#[test]
+fn program_supported_command_without_arguments_is_an_error() {
+    for spec in table().filter(|spec| spec.arity.unsigned_abs() > 1) {
+        assert!(refused(spec.name).starts_with("line 1: wrong number of arguments"), "{}", spec.name);
+    }
+}
+
+#[test]
+fn program_lines_that_cannot_be_read_are_all_given_with_counts_by_command() {
+    let (program, lines) = parse_readable(b"LPUSH l 1\nSET a 1\nlpush l 2\nMULTI\nSET a 'x\nGET a\nSET\n");
+    assert_eq!((program.commands.len(), program.reads), (1, 1));
+    let told: Vec<(&str, usize)> =
+        lines.iter().map(|line| (line.command.as_str(), line.error.line)).collect();
+    assert_eq!(told, [("LPUSH", 1), ("LPUSH", 3), ("MULTI", 4), ("SET", 5), ("SET", 7)]);
+    assert_eq!(unread::counts(&lines), "LPUSH: 2, SET: 2, MULTI: 1");
+    let words = unread::in_words(&lines);
+    assert!(
+        words.starts_with("5 lines cannot be read:\n  LPUSH: 2 (lines 1, 3): unknown command 'LPUSH'"),
+        "{words}"
+    );
+    assert!(
+        words.contains("\n  SET: 2 (lines 5, 7): unbalanced quotes\n  MULTI: 1 (line 4): transactions"),
+        "{words}"
+    );
+    assert_eq!(unread::in_words(&lines[4..]), "line 7: wrong number of arguments for 'set' command");
+}
+
+/// What a program file has of a program.
+fn kept(program: &Program) -> Vec<(String, Option<Millis>)> {
+    program.commands.iter().map(|line| (format!("{:?}", line.command), line.at)).collect()
+}
+
+#[test]
+fn program_written_to_a_file_is_read_back() {
+    let typed: &[u8] = b"SET a 1\nSELECT 3\nHSET h 'it\\'s' \"\\x00\xff\"\nSELECT 0\nFLUSHDB\n";
+    let late: &[u8] =
+        b"1700000000.250999 [0 a:1] \"GET\" \"a\"\n1700000001.007000 [2 a:1] \"SET\" \"a\" \"\\\"\\\\\"\n";
+    for file in [typed, late, MONITOR, FOUNDING] {
+        let program = read(file);
+        let text = program_file::text(&program, &["of a test".to_owned()]);
+        let again = read(&text);
+        assert_eq!(kept(&again), kept(&program), "{text}");
+        assert_eq!((again.started, again.begins()), (program.started, program.begins()), "{text}");
+        assert!(text.starts_with("# of a test\n"));
     }
 }

@@ -65,13 +65,13 @@ pub fn heading(scenario: &Scenario) -> String {
 /// One choice: both stores side by side. `start` is when the program was sent.
 pub fn choice(scenario: &Scenario, shown: &Shown, start: Millis, width: u16) -> String {
     let sign = if shown.diverged() { "✗ diverged" } else { "✓ equal" };
-    let kind = if shown.choice.is_legacy { "legacy" } else { "cure" };
     let schedule = match shown.schedule_kept {
-        Some(true) => ", the schedule was kept",
-        Some(false) => ", the strategy did not allow the schedule",
+        Some(true) => " (the schedule was kept)",
+        Some(false) => " (the strategy did not allow the schedule)",
         None => "",
     };
-    let mut text = format!("\n{sign:<12}{} ({kind}{schedule})\n", shown.choice.name);
+    let mut text = format!("\n{sign:<12}{}{schedule}\n", shown.choice.name);
+    let _ = writeln!(text, "  promises {}", shown.choice.promise);
     let judged = Instant { start, master: start, replica: start };
     let rows: Vec<_> =
         key_rows(&shown.master, &shown.replica, Some(judged)).into_iter().map(|(_, row)| row).collect();

@@ -1,4 +1,4 @@
-//! The scenarios of the demo: three programs, and the way in which each choice is made to fail if it can.
+//! The scenarios of the demo: three programs, what each choice promises, and the way in which it is made to fail if it can.
 
 use replicheck::apply::pool::Hold;
 use replicheck::binlog::Lsn;
@@ -38,8 +38,10 @@ pub struct Choice {
     pub expiry: Policy,
     /// The name of the strategy or the policy, whichever this scenario is about.
     pub name: &'static str,
-    /// Whether it is expected to diverge.
-    pub is_legacy: bool,
+    /// What the strategy or the policy promises, in words.
+    pub promise: &'static str,
+    /// Whether it is expected to diverge: it promises less than what this scenario compares.
+    pub may_diverge: bool,
 }
 
 /// All scenarios.
@@ -47,12 +49,30 @@ pub fn scenarios() -> Vec<Scenario> {
     vec![order(), expiry(), clock()]
 }
 
+fn of_strategy(strategy: Strategy) -> &'static str {
+    match strategy.promises() {
+        Level::Nothing => "nothing",
+        Level::PerKeyOrder => "per_key_order: the master's state at the end, no key goes back",
+        Level::Prefix => "prefix: readers see only states that the master had",
+    }
+}
+
+fn of_policy(policy: Policy) -> &'static str {
+    match policy.promises() {
+        Guarantee::Nothing => "nothing",
+        Guarantee::NoImmortalKey => "no_immortal_key: no key that never dies, but for the master's",
+        Guarantee::SameState => "same_state: the master's values and deadlines, not its reads",
+        Guarantee::SameReads => "same_reads: the master's values, deadlines and reads",
+    }
+}
+
 fn order() -> Scenario {
     let choices = Strategy::ALL.iter().map(|&ordering| Choice {
         ordering,
         expiry: Policy::LogClock,
         name: ordering.name(),
-        is_legacy: ordering.promises() == Level::Nothing,
+        promise: of_strategy(ordering),
+        may_diverge: ordering.promises() == Level::Nothing,
     });
     Scenario {
         name: "order",
@@ -72,7 +92,8 @@ fn expiry() -> Scenario {
         ordering: Strategy::Serial,
         expiry,
         name: expiry.name(),
-        is_legacy: expiry.promises() < Guarantee::NoImmortalKey,
+        promise: of_policy(expiry),
+        may_diverge: expiry.promises() < Guarantee::NoImmortalKey,
     });
     Scenario {
         name: "expiry",
@@ -92,7 +113,8 @@ fn clock() -> Scenario {
         ordering: Strategy::Serial,
         expiry,
         name: expiry.name(),
-        is_legacy: expiry.promises() < Guarantee::SameReads,
+        promise: of_policy(expiry),
+        may_diverge: expiry.promises() < Guarantee::SameReads,
     });
     Scenario {
         name: "clock",

@@ -42,6 +42,11 @@ impl Child {
         Ok(Child { process, stdin, answers, limit })
     }
 
+    /// The number of its process.
+    pub fn number(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends an order, and waits for the answer. Errors: [`RunError`]; the error in the answer, or no answer in
     /// time.
     pub fn tell(&self, order: &Order) -> Result<Seen, RunError> {

@@ -1,6 +1,7 @@
 //! A master, a link that is held, and a replica whose workers wait at a gate. Does I/O: folders, TCP, threads.
 
 use super::link::{Link, Message};
+use super::places::{Folder, Places};
 use super::replica::{Apart, Replica};
 use crate::cli::nodes::{self, LIMIT, RunError, Running, wait_until};
 use replicheck::apply::pool::{PoolState, Schedule};
@@ -15,7 +16,7 @@ use replicheck::server::Backend as _;
 use replicheck::server::facts::Role;
 use replicheck::store::Dump;
 use replicheck::time::Millis;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -56,6 +57,8 @@ pub struct Cluster {
     pub clock: HandClock,
     /// The replica's clock.
     pub replica_clock: HandClock,
+    /// The folder of both nodes' folders.
+    folder: PathBuf,
     client: Client,
 }
 
@@ -86,7 +89,7 @@ impl Cluster {
         replica.look()?;
         link.hold();
         let client = Client::connect(&master.addr.to_string(), LIMIT)?;
-        Ok(Cluster { master, replica, link, clock, replica_clock, client })
+        Ok(Cluster { master, replica, link, clock, replica_clock, folder: folder.to_owned(), client })
     }
 
     /// A client sends a command to the master. Returns the entries that result, which are now in transit, and the error
@@ -159,10 +162,13 @@ impl Cluster {
         self.replica.log_time().map(|_| ())
     }
 
-    /// Ends both nodes. The replica never writes what it has not written by then.
-    pub fn end(self) {
+    /// Ends both nodes, and returns where they were. The replica never writes what it has not written by then.
+    pub fn end(self) -> Places {
+        let (master, link, replica) = (self.master.addr, self.link.addr, self.replica.place());
         self.replica.end();
         let _ = self.master.engine.stop_now();
+        let folders = ["master", "replica"].map(|name| Folder::of(self.folder.join(name)));
+        Places { master, link, replica, folders }
     }
 }
 

@@ -112,7 +112,7 @@ pub fn run(
     ran.keys = rows.into_iter().map(|(_, row)| row).collect();
     ran.broke(STATE_INVARIANTS, readers.state);
     ran.broke(READ_INVARIANTS, readers.reads);
-    cluster.end();
+    ran.places = Some(cluster.end());
     Ok(ran)
 }
 

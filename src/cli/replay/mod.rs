@@ -7,6 +7,7 @@ mod link;
 pub mod node;
 mod ordering;
 mod orders;
+mod places;
 mod print;
 mod readers;
 mod replica;
@@ -16,6 +17,7 @@ use super::check::{self, create};
 use super::nodes::RunError;
 use super::{Outcome, UsageError, paint, watch};
 use indicatif::{ProgressBar, ProgressStyle};
+use places::Places;
 use replicheck::models::catalogue::{self, Bug, Case, Cell, Judgement};
 use replicheck::models::choice::{Choice, Kind};
 use replicheck::models::experiment::{Experiment, Model, judges};
@@ -26,7 +28,7 @@ use replicheck::models::path::{PathError, walk_to};
 use replicheck::models::path_file::{PathFile, PathFileError};
 use replicheck::models::story::{KeyRow, Story};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -55,6 +57,10 @@ pub struct Args {
     /// After a path file, also replay its program under this choice of its model, which should cure it
     #[arg(long, value_name = "NAME", requires = "what")]
     cure: Option<String>,
+    /// Run the nodes in this folder and keep it: a folder each for master and replica, with store and binlog. Without it
+    /// they run in a temporary folder, which is removed
+    #[arg(long, value_name = "DIR", conflicts_with = "export")]
+    keep: Option<String>,
     /// Write the results as JSON to this file; - is standard output (the text then goes to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
@@ -62,6 +68,7 @@ pub struct Args {
 
 const EXAMPLES: &str = "Examples:
   replicheck replay R01
+  replicheck replay R01 --keep nodes; ls -R nodes
   replicheck replay R29 --export path.json
   replicheck replay path.json
   replicheck replay path.json --cure writeset
@@ -83,6 +90,8 @@ pub struct Ran {
     pub is_at_end: bool,
     /// Both stores at the end.
     pub keys: Vec<KeyRow>,
+    /// Where the nodes were; known when they have ended.
+    pub places: Option<Places>,
 }
 
 impl Ran {
@@ -90,7 +99,7 @@ impl Ran {
     fn new(choice: Choice) -> Ran {
         let (story, notes) = (Story::default(), Vec::new());
         let (broken, keys) = (Vec::new(), Vec::new());
-        Ran { choice, story, notes, unlike: None, broken, is_at_end: false, keys }
+        Ran { choice, story, notes, unlike: None, broken, is_at_end: false, keys, places: None }
     }
 
     fn note(&mut self, text: String) {
@@ -140,10 +149,12 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     }
     let to_stderr = args.json.as_deref() == Some("-");
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
-    let replayed: Vec<Replayed> = replay_all(&paths)?.into_iter().collect::<Result<_, _>>()?;
+    let kept = args.keep.as_deref().map(empty_folder).transpose()?;
+    let replayed = replay_all(&paths, kept.as_deref())?;
+    let replayed: Vec<Replayed> = replayed.into_iter().collect::<Result<_, _>>()?;
     let width = check::width(to_stderr);
     let text = match (args.what.is_some(), replayed.as_slice()) {
-        (true, [one]) => print::in_full(one, width),
+        (true, [one]) => print::in_full(one, kept.is_some(), width),
         _ => print::table(&replayed, width),
     };
     let text = paint::signs(&text);
@@ -301,7 +312,7 @@ fn replay(
 pub fn cells(judgements: &[&Judgement]) -> Result<Vec<Cell>, UsageError> {
     let paths: Vec<Option<Replay>> = judgements.iter().map(|judgement| of_row(judgement)).collect();
     let there: Vec<Replay> = paths.iter().flatten().cloned().collect();
-    let mut replayed = replay_all(&there)?.into_iter();
+    let mut replayed = replay_all(&there, None)?.into_iter();
     let mut cell = |path: &Option<Replay>| match path.as_ref().and_then(|_| replayed.next()) {
         Some(Ok(one)) if one.is_found() && one.is_cured() => Cell::Found,
         Some(Err(error)) => {
@@ -313,10 +324,30 @@ pub fn cells(judgements: &[&Judgement]) -> Result<Vec<Cell>, UsageError> {
     Ok(paths.iter().map(&mut cell).collect())
 }
 
-/// Replays all paths, some at a time. The results are in the order of the paths.
-fn replay_all(paths: &[Replay]) -> Result<Vec<Result<Replayed, UsageError>>, UsageError> {
+/// The folder with this name, which is made if it does not exist. Errors: there is something in it.
+fn empty_folder(name: &str) -> Result<PathBuf, UsageError> {
+    let wrong = |reason: String| UsageError::File { file: name.to_owned(), reason };
+    std::fs::create_dir_all(name).map_err(|error| wrong(error.to_string()))?;
+    let mut files = std::fs::read_dir(name).map_err(|error| wrong(error.to_string()))?;
+    match files.next() {
+        Some(_) => Err(wrong("the folder is not empty, and nodes begin with empty folders".to_owned())),
+        None => Ok(PathBuf::from(name)),
+    }
+}
+
+/// Replays all paths, some at a time, in the folder `kept` or in a temporary one. The results are in the order of the paths.
+fn replay_all(
+    paths: &[Replay],
+    kept: Option<&Path>,
+) -> Result<Vec<Result<Replayed, UsageError>>, UsageError> {
     let runtime = Runtime::new()?;
-    let folder = tempfile::tempdir()?;
+    let temporary = tempfile::tempdir()?;
+    let folder = kept.unwrap_or(temporary.path());
+    // A bug's folder has its id; a path file's name may have folders in it.
+    let folder_of = |at: usize, (name, ..): &Replay| match catalogue::find(name) {
+        Some(case) => folder.join(case.id),
+        None => folder.join(at.to_string()),
+    };
     let style = ProgressStyle::with_template("replaying on real nodes {wide_bar} {pos} of {len}");
     let bar = ProgressBar::new(paths.len() as u64)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -327,7 +358,7 @@ fn replay_all(paths: &[Replay]) -> Result<Vec<Result<Replayed, UsageError>>, Usa
         while let Some((at, path)) =
             Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, paths.get(at)?)))
         {
-            done.push((at, replay(runtime.handle(), &folder.path().join(at.to_string()), path)));
+            done.push((at, replay(runtime.handle(), &folder_of(at, path), path)));
             bar.inc(1);
         }
         done

@@ -61,7 +61,7 @@ pub fn run(
     let [master, replica] = cluster.given()?;
     ran.keys = key_rows(&master.stored, &replica.stored, None).into_iter().map(|(_, row)| row).collect();
     ran.broke(INVARIANTS, readers.broken);
-    cluster.end();
+    ran.places = Some(cluster.end());
     Ok(ran)
 }
 

@@ -1,8 +1,11 @@
 //! Results of paths on real nodes → text and JSON. Pure.
 
+use super::places::Places;
 use super::{Ran, Replayed};
+use crate::cli::check::args::quoted;
 use crate::cli::paint;
-use replicheck::models::grid::wrapped;
+use replicheck::models::catalogue;
+use replicheck::models::grid::{grid, settle, wrapped};
 use replicheck::models::invariants::Invariant;
 use replicheck::models::story::{Conclusion, KeyRow, Part, Story};
 use replicheck::models::timeline::timeline;
@@ -84,16 +87,11 @@ pub fn table(replayed: &[Replayed], width: u16) -> String {
     )
 }
 
-/// A path in full: what was recorded, what happened, both stores, the cure.
-pub fn in_full(one: &Replayed, width: u16) -> String {
+/// A path in full: what it is, what was recorded, what happened on which nodes, both stores, the cure. `kept`: the nodes'
+/// folders are kept.
+pub fn in_full(one: &Replayed, kept: bool, width: u16) -> String {
     let invariant = one.file.invariant.map(Invariant::name);
-    let mut text = format!(
-        "{}\nrecorded   {} breaks {} in {} steps of the model\n\n",
-        paint::title(&one.name),
-        one.bug.choice.name(),
-        invariant.unwrap_or("nothing"),
-        one.file.path.len(),
-    );
+    let mut text = heading(one, width) + "\n";
     let verdict = match (one.is_found(), invariant) {
         (true, Some(invariant)) => format!("✗ {invariant} is broken, as recorded"),
         (true, None) => "✓ as recorded".to_owned(),
@@ -109,7 +107,42 @@ pub fn in_full(one: &Replayed, width: u16) -> String {
         };
         text += &format!("\n{}", run(one, cure, &verdict, width));
     }
-    text
+    let cure = one.cure.as_ref().filter(|_| catalogue::find(&one.name).is_none());
+    let cure = cure.map(|cure| format!(" --cure {}", cure.choice.name())).unwrap_or_default();
+    let again = format!("\nrun again: replicheck replay {}{cure}\n", quoted(&one.name));
+    text + "\n" + &wrapped(&real(kept), width) + &again
+}
+
+/// What the path is: the bug of the catalogue that it shows, and what the model recorded.
+fn heading(one: &Replayed, width: u16) -> String {
+    let mut facts = grid(width, None);
+    let mut title = one.name.clone();
+    if let Some(case) = catalogue::find(&one.name) {
+        title = format!("{} {}", case.id, case.system);
+        facts.add_row(["report", case.report]);
+        facts.add_row(["bug", case.mechanism]);
+    }
+    facts.add_row(["program", &one.file.program.join("; ")]);
+    let (choice, invariant) = (one.bug.choice.name(), one.file.invariant.map_or("nothing", Invariant::name));
+    let steps = one.file.path.len();
+    facts.add_row(["recorded", &format!("{choice} breaks {invariant} in {steps} steps of the model")]);
+    if let Some(cure) = &one.cure {
+        facts.add_row(["cure", &cure.choice.name()]);
+    }
+    format!("{}\n{}", paint::title(&title), settle(&mut facts, &[0], &[]))
+}
+
+/// How a reader can see that the nodes are real.
+fn real(kept: bool) -> String {
+    let folders = match kept {
+        true => "Their folders are kept: look at them with ls -R",
+        false => "Their folders are removed by now; --keep DIR keeps them",
+    };
+    format!(
+        "The nodes are those that `replicheck serve` runs: each has a RocksDB store and a binlog in its folder, serves Redis \
+         clients on its port, and sends the entries of the log over TCP. The path alone decides when a message is delivered \
+         and when a worker writes. {folders}."
+    )
 }
 
 fn run(one: &Replayed, ran: &Ran, verdict: &str, width: u16) -> String {
@@ -126,5 +159,10 @@ fn run(one: &Replayed, ran: &Ran, verdict: &str, width: u16) -> String {
         conclusion: Conclusion(parts),
         ..ran.story.clone()
     };
-    format!("{}\n{}", paint::title(&ran.choice.name()), timeline(&story, width))
+    let mut places = grid(width, None);
+    for (name, fact) in ran.places.iter().flat_map(Places::facts) {
+        places.add_row([name.to_owned(), fact]);
+    }
+    let places = if places.is_empty() { String::new() } else { settle(&mut places, &[0], &[]) };
+    format!("{}\n{places}\n{}", paint::title(&ran.choice.name()), timeline(&story, width))
 }

@@ -1,6 +1,7 @@
 //! The replica of a path: in this process or, if it is to be killed, in a separate process. Does I/O: processes, RocksDB.
 
 use super::child::Child;
+use super::places::ReplicaPlace;
 use super::wire::{Order, Seen, job_line};
 use crate::cli::nodes::{RunError, Running};
 use replicheck::apply;
@@ -192,6 +193,14 @@ impl Replica {
         match self {
             Replica::Here(_) => Err(RunError::not_driven("a replica of this process cannot be killed")),
             Replica::Apart(apart) => Ok(apart),
+        }
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> ReplicaPlace {
+        match self {
+            Replica::Here(node) => ReplicaPlace::Here(node.addr),
+            Replica::Apart(apart) => ReplicaPlace::Apart(apart.child.as_ref().map(Child::number)),
         }
     }
 

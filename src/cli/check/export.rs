@@ -1,6 +1,6 @@
 //! Export — counterexamples as files → a folder. Does I/O: creates the folder, writes the files.
 
-use super::UsageError;
+use crate::cli::UsageError;
 use replicheck::models::export::Export;
 use std::path::PathBuf;
 
