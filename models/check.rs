@@ -4,11 +4,11 @@
 //! time as there are cores, and may watch the [`Progress`](super::search::Progress) of each.
 
 use super::both;
-use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
+use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds, QUICK_STATES_MAX};
 use super::choice::{Choice, OrderingChoice, splits_entries};
 use super::clocks;
 use super::expected;
-use super::experiment::{Clocks, Experiment, Passing, Schedules, Setting};
+use super::experiment::{Clocks, Experiment, Passing, Setting, Workload};
 use super::handshake;
 use super::invariants::Invariant;
 use super::judge::{Part, Task, rows_of};
@@ -160,8 +160,17 @@ pub(super) fn candidates(model: Option<&str>, choice: Option<&str>) -> Result<Ve
     Ok(named)
 }
 
+/// Why a model can be built.
+const OF_OURS: &str = "the alphabets, the lengths and the settings are ours";
+
 fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
-    let parts = parts::of_choice(choice, bounds);
+    let parts = parts::parts(&parts::of_choice(choice, bounds), bounds.states_max).expect(OF_OURS);
+    // The first search decides *progress*.
+    let optional = |(number, part): (usize, Part)| match number {
+        0 => part,
+        _ => part.not_needed_for(Invariant::Progress),
+    };
+    let parts = parts.into_iter().enumerate().map(optional).collect();
     let task =
         Candidate::Ordering(choice).task_of(parts, move |invariant| expected::ordering(choice, invariant));
     // Parts of entries, and moments at which a snapshot is published, make more states.
@@ -173,7 +182,8 @@ fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
 }
 
 fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
-    let parts = parts::of_policy(&policy.get(), bounds);
+    let cell = parts::of_policy(&Choice::expiry(policy), bounds);
+    let parts = parts::parts(&cell, bounds.states_max).expect(OF_OURS);
     Candidate::Expiry(policy).task_of(parts, move |invariant| expected::expiry(policy, invariant))
 }
 
@@ -195,11 +205,10 @@ fn handshake_task(
 }
 
 fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice) -> Task {
-    let OrderingBounds { workers, crashes_max, .. } = OrderingBounds::QUICK;
     let experiment = Experiment {
         choice: Choice::ordering(choice),
-        program: scenario::commands(scenario.program),
-        setting: Setting::Schedules(Schedules { workers, crashes_max }),
+        workload: Workload::Program(scenario::commands(scenario.program)),
+        setting: OrderingBounds::QUICK.schedules().setting(),
     };
     scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(choice))
 }
@@ -214,14 +223,15 @@ fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
         passes_max: TICKS,
         ..ExpiryBounds::QUICK.clocks(&program, bounds::ODD_START)
     };
-    let experiment = Experiment { choice: Choice::expiry(policy), program, setting: Setting::Clocks(clocks) };
+    let (choice, workload) = (Choice::expiry(policy), Workload::Program(program));
+    let experiment = Experiment { choice, workload, setting: Setting::Clocks(clocks) };
     scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(policy))
 }
 
 fn scenario_task(name: &str, experiment: &Experiment, invariant: Invariant, is_broken: bool) -> Task {
-    let program: Vec<String> = experiment.program.iter().map(ToString::to_string).collect();
-    let part =
-        experiment.part(program.join("; "), invariant).expect("a short program of ours, in its setting");
+    let program: Vec<String> = experiment.workload.commands().iter().map(ToString::to_string).collect();
+    let words = |_| program.join("; ");
+    let part = Part::of_experiment(experiment, invariant, QUICK_STATES_MAX, words).expect(OF_OURS);
     let (choice, name) = (experiment.choice, name.to_owned());
     let expected = scenario::expected(is_broken);
     Task::new(choice.model(), choice.name(), Some(name.clone()), move |progress| {

@@ -1,6 +1,8 @@
 //! Judge — the searches of one choice → its rows.
 
+use super::experiment::{Experiment, ExperimentError, Setting, judges};
 use super::invariants::Invariant;
+use super::machines::Machines;
 use super::path;
 use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
@@ -108,14 +110,27 @@ impl Part {
         Part { bounds, how: How { draws: None, optional: None }, run: Box::new(run) }
     }
 
-    /// Schedules of that model drawn at random, for a program of so many writes.
-    pub fn sampled<M: Narrate>(
-        bounds: String,
-        writes: usize,
-        seed: u64,
-        model: impl Fn() -> M + Send + Sync + 'static,
-    ) -> Part {
-        Part::of(bounds, usize::MAX, model).drawing(Walks::for_program(writes), seed)
+    /// A search of the experiment's model that judges `invariant`, of at most `states_max` unique states. `words`: its
+    /// bounds in words, given the number of programs that are left out because the strategy declares itself undefined for
+    /// them. Errors: the model cannot be built.
+    pub fn of_experiment<C: Machines>(
+        experiment: &Experiment<C>,
+        invariant: Invariant,
+        states_max: usize,
+        words: impl FnOnce(usize) -> String,
+    ) -> Result<Part, ExperimentError> {
+        let experiment = experiment.clone();
+        if let Setting::Schedules(schedules, _) = experiment.setting {
+            let setup = experiment.ordering_setup()?;
+            let machine = || experiment.choice.machine(schedules.workers, experiment.batch());
+            let words = words(setup.programs.left_out(&machine));
+            return Ok(Part::of(words, states_max, move || experiment.ordering_model_of(setup.clone())));
+        }
+        let judges = judges(invariant);
+        // A model that cannot be built is reported now, before the search runs.
+        experiment.expiry_model(judges)?;
+        let model = move || experiment.expiry_model(judges).expect("it was built before");
+        Ok(Part::of(words(0), states_max, model))
     }
 
     /// Schedules drawn at random from `seed`, in place of the search.

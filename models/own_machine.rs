@@ -15,17 +15,19 @@
 use super::asked::Asked;
 use super::assignment::keys_of;
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
-use super::choice::OrderingChoice;
+use super::choice::{Choice, OrderingChoice};
+use super::experiment::{self, Dimension, Experiment, ExperimentError, Workload};
 use super::invariants::Invariant;
 use super::judge::{Part, rows_of};
+use super::machines::Own;
 use super::names;
-use super::ordering::{self, Machine, Routes};
+use super::ordering::{Machine, Routes};
 use super::own_program::{self, WRITES_MAX};
-use super::parts::{self, Of, Search};
+use super::parts::{self, Cell};
 use super::program::Program;
 use super::verdict::{Row, Verdict};
 use crate::command::Command;
-use crate::expiry::ExpiryPolicy;
+use crate::expiry::{ExpiryPolicy, Policy};
 use crate::ordering::Strategy;
 use std::sync::Arc;
 
@@ -71,7 +73,7 @@ pub enum JudgeError {
     TooLong(usize),
     /// There are too many programs.
     #[error(transparent)]
-    Programs(#[from] ordering::ProgramsError),
+    Programs(#[from] ExperimentError),
     /// The policy is not a pure function.
     #[error("asked twice, the policy gave two answers ({0}): a verdict needs a pure function")]
     NotPure(String),
@@ -94,27 +96,27 @@ pub fn judge_ordering<O: Machine>(
 ) -> Result<Vec<Row>, JudgeError> {
     let OrderingTrial { bounds, programs, commands } = trial;
     let choice = OrderingChoice { commands: *commands, ..OrderingChoice::effects(Strategy::Serial) };
-    let of = match programs {
-        Programs::Every(alphabet) => Of::Every(alphabet.clone(), bounds.length_max),
-        Programs::Only(program) => {
-            Of::Only(program.commands.iter().map(|line| line.command.clone()).collect())
-        }
+    let like = Choice::ordering(choice);
+    let workload = match programs {
+        Programs::Every(alphabet) => Workload::every(alphabet.clone(), bounds.length_max),
+        Programs::Only(program) => Workload::Program(experiment::commands(program)),
     };
-    let scenario = matches!(of, Of::Only(_)).then(|| "its own program".to_owned());
-    let search = Search { shipped_batches: false, ..Search::new(of, choice, *bounds) };
-    check(&search)?;
-    let keys = keys_of(search.of.commands());
+    let scenario = matches!(workload, Workload::Program(_)).then(|| "its own program".to_owned());
+    check(&workload, bounds.workers)?;
+    let keys = keys_of(workload.commands());
     let sets: Vec<(names::Names, Arc<Routes>)> =
         names::sets(&keys, bounds.workers, &new).into_iter().map(|names| (names, Arc::default())).collect();
-    let mut parts = Vec::new();
+    let mut cell = Vec::new();
     for (number, (names, routes)) in sets.iter().enumerate() {
-        let searches = under(&search, names, number, &keys);
-        for search in searches {
-            parts.push(Search { routes: Some(Arc::clone(routes)), ..search }.part(new.clone())?);
-        }
+        let routes = Some(Arc::clone(routes));
+        let choice = Own { like, new: new.clone(), policy: like.policy(), routes };
+        let setting = bounds.schedules().setting();
+        let experiment = Experiment { choice, workload: workload.clone(), setting };
+        cell.extend(under(&experiment, names, number, &keys));
     }
-    let cell = ("ordering", name.to_owned(), scenario.as_ref());
-    let mut rows = rows_of(cell, &parts, &expected, &Default::default());
+    let parts = parts::parts(&cell, bounds.states_max)?;
+    let row = ("ordering", name.to_owned(), scenario.as_ref());
+    let mut rows = rows_of(row, &parts, &expected, &Default::default());
     let searched: Vec<(names::Names, &Routes)> =
         sets.iter().map(|(names, routes)| (names.clone(), &**routes)).collect();
     if !new(bounds.workers).interchangeable_workers()
@@ -128,15 +130,16 @@ pub fn judge_ordering<O: Machine>(
     Ok(rows)
 }
 
-fn check(search: &Search) -> Result<(), JudgeError> {
-    let workers = search.bounds.workers;
+fn check(workload: &Workload, workers: usize) -> Result<(), JudgeError> {
     if workers == 0 || workers > usize::from(u8::MAX) {
         return Err(JudgeError::Workers(workers));
     }
-    match &search.of {
-        Of::Every(alphabet, length) if alphabet.is_empty() || *length == 0 => Err(JudgeError::NoProgram),
-        Of::Only(commands) if commands.is_empty() => Err(JudgeError::NoProgram),
-        Of::Only(commands) if commands.len() > WRITES_MAX => Err(JudgeError::TooLong(commands.len())),
+    match workload {
+        _ if workload.commands().is_empty() => Err(JudgeError::NoProgram),
+        Workload::Every { length_max: 0, .. } => Err(JudgeError::NoProgram),
+        Workload::Program(commands) if commands.len() > WRITES_MAX => {
+            Err(JudgeError::TooLong(commands.len()))
+        }
         _ => Ok(()),
     }
 }
@@ -144,17 +147,29 @@ fn check(search: &Search) -> Result<(), JudgeError> {
 /// The searches under the set of names with that number. Under the caller's own names there are two: crashes at any
 /// moment with one command less, and crashes at quiet moments with the full length. Under other names there is one of the
 /// two.
-fn under(search: &Search, names: &names::Names, number: usize, keys: &[crate::effect::Key]) -> Vec<Search> {
-    let commands = names::under(search.of.commands(), names);
+fn under<C: Clone>(
+    experiment: &Experiment<C>,
+    names: &names::Names,
+    number: usize,
+    keys: &[crate::effect::Key],
+) -> Cell<C> {
+    let commands = names::under(experiment.workload.commands(), names);
     let shown = keys.iter().map(|key| names[key].to_string()).collect::<Vec<_>>().join(" ");
     let words = if number == 0 { String::new() } else { format!(", keys named {shown}") };
-    let all = search.under(commands.clone(), words);
-    let Of::Every(_, length) = search.of else { return vec![all] };
-    let up_to = |length: usize| Search { of: Of::Every(commands.clone(), length), ..all.clone() };
+    let Workload::Every { length_max: length, .. } = experiment.workload else {
+        return vec![(words, experiment.under(commands))];
+    };
+    let up_to = |length, dimension| {
+        let workload = Workload::every(commands.clone(), length);
+        let setting = experiment.setting.clone().along(dimension);
+        (words.clone(), Experiment { workload, setting, ..experiment.clone() })
+    };
     match number {
-        0 if length > 1 => vec![up_to(length - 1), Search { crash_when_quiet: true, ..up_to(length) }],
-        0 => vec![up_to(length)],
-        _ => vec![up_to(length.min(LENGTH_UNDER_OTHER_NAMES))],
+        0 if length > 1 => {
+            vec![up_to(length - 1, Dimension::Plain), up_to(length, Dimension::QuietCrashes)]
+        }
+        0 => vec![up_to(length, Dimension::Plain)],
+        _ => vec![up_to(length.min(LENGTH_UNDER_OTHER_NAMES), Dimension::Plain)],
     }
 }
 
@@ -187,7 +202,15 @@ pub fn judge_expiry(
 ) -> Result<Vec<Row>, JudgeError> {
     let bounds = trial.bounds;
     let asked = Arc::new(Asked::new(policy));
-    let policy: Arc<dyn ExpiryPolicy + Send + Sync> = Arc::clone(&asked) as _;
+    // It is judged under the strategy of the built-in policies.
+    let like = Choice::expiry(Policy::Effects);
+    let policy = Own {
+        like,
+        new: move |workers| like.machine(workers),
+        policy: Arc::clone(&asked) as _,
+        routes: None,
+    };
+    let cell = |cell| parts::parts(&cell, bounds.states_max).map(|parts| (None, parts));
     let (scenario, parts): (Option<String>, Vec<Part>) = match &trial.programs {
         Some(Programs::Only(program)) => {
             if program.commands.is_empty() {
@@ -201,8 +224,8 @@ pub fn judge_expiry(
         }
         _ if bounds.length_max == 0 => return Err(JudgeError::NoProgram),
         Some(Programs::Every(alphabet)) if alphabet.is_empty() => return Err(JudgeError::NoProgram),
-        Some(Programs::Every(alphabet)) => (None, parts::of_policy_over(&policy, bounds, alphabet)),
-        None => (None, parts::of_policy(&policy, bounds)),
+        Some(Programs::Every(alphabet)) => cell(parts::of_policy_over(&policy, bounds, alphabet))?,
+        None => cell(parts::of_policy(&policy, bounds))?,
     };
     let rows =
         rows_of(("expiry", name.to_owned(), scenario.as_ref()), &parts, &expected, &Default::default());

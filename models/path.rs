@@ -238,9 +238,7 @@ fn from_best_start<M: Judged>(model: &M, actions: &[M::Action]) -> Option<(M::St
         Some((initial, path, taken))
     };
     let starts = model.init_states().into_iter().filter_map(from);
-    starts.min_by_key(|(initial, _, taken)| {
-        model.broken(&end_of(*initial, taken)) == InvariantSet::default()
-    })
+    starts.min_by_key(|(initial, _, taken)| model.broken(&end_of(*initial, taken)) == InvariantSet::default())
 }
 
 /// The names of the invariants that each of these actions breaks, from the first initial state on. Errors: the model does not allow an

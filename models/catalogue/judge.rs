@@ -1,7 +1,7 @@
 //! Judge — a row → two searches of its program: with the bug, and with the cure.
 
 use super::row::{Bug, Case, RowSetting};
-use crate::models::bounds::OrderingBounds;
+use crate::models::bounds::{OrderingBounds, QUICK_STATES_MAX};
 use crate::models::choice::Choice;
 use crate::models::invariants::Invariant;
 use crate::models::judge::{Part, Task, rows_of};
@@ -80,5 +80,6 @@ pub(super) fn part(bug: &'static Bug, choice: Choice) -> Part {
              skew {skews:?}"
         ),
     };
-    bug.experiment(choice).part(words, bug.invariant).expect("a row's choices are of its model")
+    let part = Part::of_experiment(&bug.experiment(choice), bug.invariant, QUICK_STATES_MAX, |_| words);
+    part.expect("a row's choices are of its model")
 }

@@ -13,7 +13,7 @@ use crate::invariant::Versions;
 use crate::models::assignment;
 use crate::models::judged::{InvariantSet, Judged};
 use crate::models::path;
-use crate::models::setting::{Schedules, Setting};
+use crate::models::setting::Schedules;
 use crate::models::story::{
     Actions, Conclusion, Held, KeyRow, Narrate, OwnPath, Part, Step, Story, key_rows,
 };
@@ -86,7 +86,7 @@ fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) 
     };
     let schedules = Schedules { workers: setup.workers, crashes_max: setup.crashes_max };
     (is_plain && in_db_0 && setup.canonical && setup.shipped_batches).then(|| OwnPath {
-        setting: Setting::Schedules(schedules),
+        setting: schedules.setting(),
         actions: Actions::Ordering(path.iter().map(of_its_own).collect()),
     })
 }
