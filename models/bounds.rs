@@ -132,19 +132,14 @@ impl OrderingBounds {
     }
 
     /// The setup of the model for these programs.
-    pub fn setup(
-        &self,
-        choice: OrderingChoice,
-        programs: Programs,
-        crash_when_quiet: bool,
-    ) -> ordering::Setup {
+    pub fn setup(&self, choice: OrderingChoice, programs: Programs) -> ordering::Setup {
         ordering::Setup {
             programs,
             workers: self.workers,
             crashes_max: self.crashes_max,
             reads_after_crash: choice.reads_after_crash,
             canonical: true,
-            crash_when_quiet,
+            crash_when_quiet: false,
             position: ordering::Position::Marker,
             tail_may_be_lost: false,
             shipped_batches: true,

@@ -150,7 +150,7 @@ impl Experiment {
     /// [`Experiment::model`].
     pub fn refusal(&self) -> Result<Option<Refused>, ExperimentError> {
         match self.choice.kind() {
-            Kind::Ordering(_) => Ok(self.ordering_setup()?.programs.refusal(self.choice.machine(2))),
+            Kind::Ordering(_) => Ok(self.ordering_model()?.setup().programs.refusal(self.choice.machine(2))),
             Kind::Expiry(_) => Ok(None),
         }
     }
@@ -160,7 +160,13 @@ impl<C: Clone> Experiment<C> {
     /// The same experiment with other commands in the place of each of its commands: the same under other names.
     #[must_use]
     pub fn under(&self, commands: Vec<Command>) -> Experiment<C> {
-        Experiment { workload: self.workload.with(commands), ..self.clone() }
+        let workload = match self.workload {
+            Workload::Program(_) => Workload::Program(commands),
+            Workload::Every { begins, length_max, .. } => {
+                Workload::Every { alphabet: commands, begins, length_max }
+            }
+        };
+        Experiment { workload, ..self.clone() }
     }
 }
 
@@ -193,17 +199,13 @@ impl<C: Machines> Experiment<C> {
     /// The model of an ordering choice. Errors: the programs are too many or too long, or the choice, the workload or the
     /// setting is not one of the ordering model.
     pub fn ordering_model(&self) -> Result<OrderingModel<C::Machine>, ExperimentError> {
-        self.ordering_setup().map(|setup| self.ordering_model_of(setup))
-    }
-
-    /// The setup of that model, which holds every program with its log. Errors: as for [`Experiment::ordering_model`].
-    pub(super) fn ordering_setup(&self) -> Result<ordering::Setup, ExperimentError> {
         let like = self.choice.like();
-        let (Kind::Ordering(choice), Setting::Schedules(schedules, dimension)) = (like.kind(), &self.setting)
+        let (Kind::Ordering(ordering), Setting::Schedules(schedules, dimension)) =
+            (like.kind(), &self.setting)
         else {
             return Err(ExperimentError::Setting("ordering"));
         };
-        let policy = choice.log_policy().get();
+        let policy = ordering.log_policy().get();
         let programs = match &self.workload {
             Workload::Program(commands) => Programs::only(commands, &*policy)?,
             Workload::Every { alphabet, begins: 0, length_max } => {
@@ -215,31 +217,23 @@ impl<C: Machines> Experiment<C> {
             Some(log) => programs.with_log(&log),
             None => programs,
         };
-        let Schedules { workers, crashes_max } = *schedules;
-        let bounds = OrderingBounds { workers, crashes_max, ..OrderingBounds::QUICK };
-        let routes = self.choice.routes();
-        Ok(ordering::Setup {
+        let (choice, routes) = (self.choice.clone(), self.choice.routes());
+        let batch = match dimension {
+            Dimension::Batches(batch) => Some(*batch),
+            _ => None,
+        };
+        let setup = ordering::Setup {
+            workers: schedules.workers,
+            crashes_max: schedules.crashes_max,
+            crash_when_quiet: *dimension == Dimension::QuietCrashes,
             position: like.fault().map_or(Position::Marker, SeededFault::position),
             tail_may_be_lost: *dimension == Dimension::LostTail,
             // A user's own strategy makes batches of any size.
-            shipped_batches: routes.is_none() && !matches!(dimension, Dimension::Batches(_)),
+            shipped_batches: batch.is_none() && routes.is_none(),
             routes,
-            ..bounds.setup(choice, programs, *dimension == Dimension::QuietCrashes)
-        })
-    }
-
-    /// The model of that setup.
-    pub(super) fn ordering_model_of(&self, setup: ordering::Setup) -> OrderingModel<C::Machine> {
-        let (choice, batch) = (self.choice.clone(), self.batch());
-        OrderingModel::new(setup, move |workers| choice.machine(workers, batch))
-    }
-
-    /// Maximum number of entries in a batch; `None`: the shipped size.
-    pub(super) fn batch(&self) -> Option<usize> {
-        match self.setting {
-            Setting::Schedules(_, Dimension::Batches(batch)) => Some(batch),
-            _ => None,
-        }
+            ..OrderingBounds::QUICK.setup(ordering, programs)
+        };
+        Ok(OrderingModel::new(setup, move |workers| choice.machine(workers, batch)))
     }
 
     /// The model of an expiry policy that judges this group of invariants. Errors: the choice or the setting is not one
@@ -249,7 +243,11 @@ impl<C: Machines> Experiment<C> {
         let (Kind::Expiry(_), Setting::Clocks(clocks)) = (like.kind(), &self.setting) else {
             return Err(ExperimentError::Setting("expiry"));
         };
-        let (begins, length_max) = self.workload.extent();
+        let (begins, length_max) = match &self.workload {
+            // A program is an alphabet of which every command comes first, in order.
+            Workload::Program(commands) => (commands.len(), commands.len()),
+            Workload::Every { begins, length_max, .. } => (*begins, *length_max),
+        };
         let setup = expiry::Setup {
             judges,
             clocks: clocks.clone(),

@@ -37,6 +37,18 @@ impl Task {
         Task { model, choice, scenario, weight: 0, run: Box::new(run) }
     }
 
+    /// A task that runs these searches for the choice of the model. `expected`: the expected verdict of an invariant; `None`
+    /// if it has no row.
+    pub fn of_parts(
+        (model, choice, scenario): (&'static str, String, Option<String>),
+        parts: Vec<Part>,
+        expected: impl Fn(Invariant) -> Option<Verdict> + Send + Sync + 'static,
+    ) -> Task {
+        Task::new(model, choice.clone(), scenario.clone(), move |progress| {
+            rows_of((model, choice.clone(), scenario.as_ref()), &parts, &expected, progress)
+        })
+    }
+
     /// With that weight.
     #[must_use]
     pub fn weighing(self, weight: u8) -> Task {
@@ -119,18 +131,20 @@ impl Part {
         states_max: usize,
         words: impl FnOnce(usize) -> String,
     ) -> Result<Part, ExperimentError> {
-        let experiment = experiment.clone();
-        if let Setting::Schedules(schedules, _) = experiment.setting {
-            let setup = experiment.ordering_setup()?;
-            let machine = || experiment.choice.machine(schedules.workers, experiment.batch());
-            let words = words(setup.programs.left_out(&machine));
-            return Ok(Part::of(words, states_max, move || experiment.ordering_model_of(setup.clone())));
-        }
-        let judges = judges(invariant);
         // A model that cannot be built is reported now, before the search runs.
-        experiment.expiry_model(judges)?;
-        let model = move || experiment.expiry_model(judges).expect("it was built before");
-        Ok(Part::of(words(0), states_max, model))
+        const BUILT: &str = "it was built before";
+        let experiment = experiment.clone();
+        Ok(match experiment.setting {
+            Setting::Schedules(..) => {
+                let words = words(experiment.ordering_model()?.left_out());
+                Part::of(words, states_max, move || experiment.ordering_model().expect(BUILT))
+            }
+            Setting::Clocks(_) => {
+                let judges = judges(invariant);
+                experiment.expiry_model(judges)?;
+                Part::of(words(0), states_max, move || experiment.expiry_model(judges).expect(BUILT))
+            }
+        })
     }
 
     /// Schedules drawn at random from `seed`, in place of the search.
@@ -195,11 +209,12 @@ fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Out
     parts.iter().enumerate().map(outcome).collect()
 }
 
-/// The rows of a choice: a row an invariant, over all searches that judge it.
+/// The rows of a choice: a row an invariant, over all searches that judge it. An invariant without an expected verdict has
+/// no row.
 pub fn rows_of(
     (model, choice, scenario): (&'static str, String, Option<&String>),
     parts: &[Part],
-    expected: &dyn Fn(Invariant) -> Verdict,
+    expected: &dyn Fn(Invariant) -> Option<Verdict>,
     progress: &Progress,
 ) -> Vec<Row> {
     let outcomes = outcomes_of(parts, progress);
@@ -219,9 +234,9 @@ pub fn rows_of(
                 (!is_open).then_some((*part, outcome, index))
             })
             .collect();
-        row_of(model, &choice, scenario, *invariant, &judging, expected(*invariant))
+        Some(row_of(model, &choice, scenario, *invariant, &judging, expected(*invariant)?))
     };
-    invariants.iter().map(row).collect()
+    invariants.iter().filter_map(row).collect()
 }
 
 fn row_of(

@@ -16,9 +16,9 @@ use super::asked::Asked;
 use super::assignment::keys_of;
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
 use super::choice::{Choice, OrderingChoice};
-use super::experiment::{self, Dimension, Experiment, ExperimentError, Workload};
+use super::experiment::{self, Dimension, Experiment, ExperimentError, Schedules, Setting, Workload};
 use super::invariants::Invariant;
-use super::judge::{Part, rows_of};
+use super::judge::rows_of;
 use super::machines::Own;
 use super::names;
 use super::ordering::{Machine, Routes};
@@ -27,6 +27,7 @@ use super::parts::{self, Cell};
 use super::program::Program;
 use super::verdict::{Row, Verdict};
 use crate::command::Command;
+use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Policy};
 use crate::ordering::Strategy;
 use std::sync::Arc;
@@ -49,6 +50,21 @@ pub enum Programs {
     Every(Vec<Command>),
     /// One program: typed, or from a capture.
     Only(Program),
+}
+
+impl Programs {
+    /// These programs as a workload. Errors: there is no program, or it is too long.
+    fn workload(&self, length_max: usize) -> Result<Workload, JudgeError> {
+        match self {
+            Programs::Every(alphabet) if alphabet.is_empty() || length_max == 0 => Err(JudgeError::NoProgram),
+            Programs::Every(alphabet) => Ok(Workload::every(alphabet.clone(), length_max)),
+            Programs::Only(Program { commands, .. }) if commands.is_empty() => Err(JudgeError::NoProgram),
+            Programs::Only(Program { commands, .. }) if commands.len() > WRITES_MAX => {
+                Err(JudgeError::TooLong(commands.len()))
+            }
+            Programs::Only(program) => Ok(Workload::Program(experiment::commands(program))),
+        }
+    }
 }
 
 impl OrderingTrial {
@@ -95,14 +111,13 @@ pub fn judge_ordering<O: Machine>(
     expected: fn(Invariant) -> Verdict,
 ) -> Result<Vec<Row>, JudgeError> {
     let OrderingTrial { bounds, programs, commands } = trial;
-    let choice = OrderingChoice { commands: *commands, ..OrderingChoice::effects(Strategy::Serial) };
-    let like = Choice::ordering(choice);
-    let workload = match programs {
-        Programs::Every(alphabet) => Workload::every(alphabet.clone(), bounds.length_max),
-        Programs::Only(program) => Workload::Program(experiment::commands(program)),
-    };
+    if bounds.workers == 0 || bounds.workers > usize::from(u8::MAX) {
+        return Err(JudgeError::Workers(bounds.workers));
+    }
+    let serial = OrderingChoice { commands: *commands, ..OrderingChoice::effects(Strategy::Serial) };
+    let like = Choice::ordering(serial);
+    let workload = programs.workload(bounds.length_max)?;
     let scenario = matches!(workload, Workload::Program(_)).then(|| "its own program".to_owned());
-    check(&workload, bounds.workers)?;
     let keys = keys_of(workload.commands());
     let sets: Vec<(names::Names, Arc<Routes>)> =
         names::sets(&keys, bounds.workers, &new).into_iter().map(|names| (names, Arc::default())).collect();
@@ -110,12 +125,11 @@ pub fn judge_ordering<O: Machine>(
     for (number, (names, routes)) in sets.iter().enumerate() {
         let routes = Some(Arc::clone(routes));
         let choice = Own { like, new: new.clone(), policy: like.policy(), routes };
-        let setting = bounds.schedules().setting();
-        let experiment = Experiment { choice, workload: workload.clone(), setting };
-        cell.extend(under(&experiment, names, number, &keys));
+        cell.extend(under(&choice, &workload, bounds.schedules(), (names, number, &keys)));
     }
     let parts = parts::parts(&cell, bounds.states_max)?;
     let row = ("ordering", name.to_owned(), scenario.as_ref());
+    let expected = |invariant| Some(expected(invariant));
     let mut rows = rows_of(row, &parts, &expected, &Default::default());
     let searched: Vec<(names::Names, &Routes)> =
         sets.iter().map(|(names, routes)| (names.clone(), &**routes)).collect();
@@ -130,46 +144,31 @@ pub fn judge_ordering<O: Machine>(
     Ok(rows)
 }
 
-fn check(workload: &Workload, workers: usize) -> Result<(), JudgeError> {
-    if workers == 0 || workers > usize::from(u8::MAX) {
-        return Err(JudgeError::Workers(workers));
-    }
-    match workload {
-        _ if workload.commands().is_empty() => Err(JudgeError::NoProgram),
-        Workload::Every { length_max: 0, .. } => Err(JudgeError::NoProgram),
-        Workload::Program(commands) if commands.len() > WRITES_MAX => {
-            Err(JudgeError::TooLong(commands.len()))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The searches under the set of names with that number. Under the caller's own names there are two: crashes at any
 /// moment with one command less, and crashes at quiet moments with the full length. Under other names there is one of the
 /// two.
 fn under<C: Clone>(
-    experiment: &Experiment<C>,
-    names: &names::Names,
-    number: usize,
-    keys: &[crate::effect::Key],
+    choice: &C,
+    workload: &Workload,
+    schedules: Schedules,
+    (names, number, keys): (&names::Names, usize, &[Key]),
 ) -> Cell<C> {
-    let commands = names::under(experiment.workload.commands(), names);
+    let commands = names::under(workload.commands(), names);
     let shown = keys.iter().map(|key| names[key].to_string()).collect::<Vec<_>>().join(" ");
     let words = if number == 0 { String::new() } else { format!(", keys named {shown}") };
-    let Workload::Every { length_max: length, .. } = experiment.workload else {
-        return vec![(words, experiment.under(commands))];
+    let search = |workload, dimension| {
+        let setting = Setting::Schedules(schedules, dimension);
+        (words.clone(), Experiment { choice: choice.clone(), workload, setting })
     };
-    let up_to = |length, dimension| {
-        let workload = Workload::every(commands.clone(), length);
-        let setting = experiment.setting.clone().along(dimension);
-        (words.clone(), Experiment { workload, setting, ..experiment.clone() })
-    };
-    match number {
-        0 if length > 1 => {
-            vec![up_to(length - 1, Dimension::Plain), up_to(length, Dimension::QuietCrashes)]
+    let up_to = |length| Workload::every(commands.clone(), length);
+    match (workload, number) {
+        (Workload::Program(_), _) => vec![search(Workload::Program(commands), Dimension::Plain)],
+        (Workload::Every { length_max: length @ 2.., .. }, 0) => {
+            vec![search(up_to(length - 1), Dimension::Plain), search(up_to(*length), Dimension::QuietCrashes)]
         }
-        0 => vec![up_to(length, Dimension::Plain)],
-        _ => vec![up_to(length.min(LENGTH_UNDER_OTHER_NAMES), Dimension::Plain)],
+        (Workload::Every { length_max, .. }, _) => {
+            vec![search(up_to(*length_max.min(&LENGTH_UNDER_OTHER_NAMES)), Dimension::Plain)]
+        }
     }
 }
 
@@ -210,24 +209,17 @@ pub fn judge_expiry(
         policy: Arc::clone(&asked) as _,
         routes: None,
     };
-    let cell = |cell| parts::parts(&cell, bounds.states_max).map(|parts| (None, parts));
-    let (scenario, parts): (Option<String>, Vec<Part>) = match &trial.programs {
-        Some(Programs::Only(program)) => {
-            if program.commands.is_empty() {
-                return Err(JudgeError::NoProgram);
-            }
-            if program.commands.len() > WRITES_MAX {
-                return Err(JudgeError::TooLong(program.commands.len()));
-            }
-            let parts = own_program::expiry_parts(&policy, program, trial.seed, bounds);
-            (Some("its own program".to_owned()), parts)
-        }
-        _ if bounds.length_max == 0 => return Err(JudgeError::NoProgram),
-        Some(Programs::Every(alphabet)) if alphabet.is_empty() => return Err(JudgeError::NoProgram),
-        Some(Programs::Every(alphabet)) => cell(parts::of_policy_over(&policy, bounds, alphabet))?,
-        None => cell(parts::of_policy(&policy, bounds))?,
+    let workload =
+        trial.programs.as_ref().map(|programs| programs.workload(bounds.length_max)).transpose()?;
+    let parts = match (&trial.programs, workload) {
+        (Some(Programs::Only(program)), _) => own_program::expiry_parts(&policy, program, trial.seed, bounds),
+        (_, Some(every)) => parts::parts(&parts::of_policy_over(&policy, bounds, &every), bounds.states_max)?,
+        (_, None) if bounds.length_max == 0 => return Err(JudgeError::NoProgram),
+        (_, None) => parts::parts(&parts::of_policy(&policy, bounds), bounds.states_max)?,
     };
-    let rows =
-        rows_of(("expiry", name.to_owned(), scenario.as_ref()), &parts, &expected, &Default::default());
+    let is_one = matches!(trial.programs, Some(Programs::Only(_)));
+    let scenario = is_one.then(|| "its own program".to_owned());
+    let row = ("expiry", name.to_owned(), scenario.as_ref());
+    let rows = rows_of(row, &parts, &|invariant| Some(expected(invariant)), &Default::default());
     asked.answered_in_two_ways().map_or(Ok(rows), |question| Err(JudgeError::NotPure(question)))
 }

@@ -7,19 +7,18 @@
 use super::assignment::{KEYS_MAX, keys_of};
 use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds};
 use super::check::{Candidate, candidates};
-use super::choice::{Choice, OrderingChoice};
+use super::choice::{Choice, Kind};
 use super::expected;
 use super::experiment::{Dimension, Experiment, Setting, Workload, commands};
 use super::expiry;
 use super::invariants::Invariant;
-use super::judge::{Part, Task, rows_of};
+use super::judge::{Part, Task};
 use super::machines::Machines;
 use super::ordering::INVARIANTS;
 use super::parts;
 use super::program::{Program, ProgramError};
 use super::sample::Walks;
 use super::verdict::Row;
-use crate::expiry::Policy;
 use crate::names::UnknownName;
 use crate::ordering::{OrderingStrategy, Refused};
 
@@ -74,36 +73,37 @@ pub fn program_tasks_within(
     choice: Option<&str>,
 ) -> Result<Vec<Task>, OwnProgramError> {
     let candidates = candidates(model, choice)?;
-    let runs_programs =
-        |candidate: &Candidate| matches!(candidate, Candidate::Ordering(_) | Candidate::Expiry(_));
-    if !candidates.iter().any(runs_programs) {
+    let choices: Vec<Choice> = candidates.into_iter().filter_map(Candidate::choice).collect();
+    if choices.is_empty() {
         return Err(OwnProgramError::OwnProgramsOnly);
     }
     if program.commands.len() > WRITES_MAX {
         return Err(OwnProgramError::TooLong(program.commands.len()));
     }
     program.check_weight()?;
-    let commands = commands(program);
-    let task = |candidate| match candidate {
-        Candidate::Ordering(choice) => {
-            let own = Experiment {
-                choice: Choice::ordering(choice),
-                workload: Workload::Program(commands.clone()),
-                setting: ordering.schedules().setting(),
-            };
-            Some(match own.refusal().expect("far below the limit") {
-                Some(refused) => refused_task(choice, name, refused),
-                None => ordering_task(choice, own, (name, seed), ordering),
-            })
-        }
-        Candidate::Expiry(policy) => Some(expiry_task(policy, program, (name, seed), expiry)),
-        Candidate::Both(_) | Candidate::Clocks(_) | Candidate::Handshake(_) => None,
+    let task = |choice: Choice| {
+        let parts = match choice.kind() {
+            Kind::Ordering(_) => {
+                let workload = Workload::Program(commands(program));
+                let own = Experiment { choice, workload, setting: ordering.schedules().setting() };
+                if let Some(refused) = own.refusal().expect(SHORT) {
+                    return refused_task(choice, name, refused);
+                }
+                ordering_parts(&own, seed, ordering)
+            }
+            Kind::Expiry(_) => expiry_parts(&choice, program, seed, expiry),
+        };
+        let expected = move |invariant| Some(expected::of_own_program(choice, invariant));
+        Task::of_parts((choice.model(), choice.name(), Some(name.to_owned())), parts, expected)
     };
-    Ok(candidates.into_iter().filter_map(task).collect())
+    Ok(choices.into_iter().map(task).collect())
 }
 
+/// Why the model of a program can be built.
+const SHORT: &str = "far below the limit";
+
 /// A task without a search: the choice declares itself undefined for the program.
-fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
+fn refused_task(choice: Choice, name: &str, refused: Refused) -> Task {
     let scenario = Some(name.to_owned());
     Task::new("ordering", choice.name(), scenario.clone(), move |_| {
         let row =
@@ -115,48 +115,27 @@ fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
 /// Number of ways to share lanes that are drawn if a program has too many keys, or writes, to search all ways.
 const DRAWN_ASSIGNMENTS: u64 = 4;
 
-fn ordering_task(
-    choice: OrderingChoice,
-    own: Experiment,
-    (name, seed): (&str, u64),
-    bounds: OrderingBounds,
-) -> Task {
-    let commands = own.workload.commands();
-    let (keys, writes) = (keys_of(commands), commands.len());
+/// The searches of an ordering choice on one program: as it is, in larger batches, and with lanes shared in other ways.
+fn ordering_parts(own: &Experiment, seed: u64, bounds: OrderingBounds) -> Vec<Part> {
+    let (keys, writes) = (keys_of(own.workload.commands()), own.workload.commands().len());
     let has_lanes = own.choice.machine(bounds.workers).has_lanes();
     let is_searched = writes <= ORDERING_WRITES_MAX && (!has_lanes || keys.len() <= KEYS_MAX);
-    let more_batches = own.setting.clone().along(Dimension::Batches(*BATCHES.end()));
+    let more_batches = Setting::Schedules(bounds.schedules(), Dimension::Batches(*BATCHES.end()));
     let more_batches = Experiment { setting: more_batches, ..own.clone() };
     let mut cell = vec![(String::new(), own.clone()), (String::new(), more_batches)];
     if has_lanes && is_searched {
-        cell.extend(parts::with_other_lanes(&own, bounds.workers));
+        cell.extend(parts::with_other_lanes(own, bounds.workers));
     } else if has_lanes {
         let seeds = (0..DRAWN_ASSIGNMENTS).map(|more| seed.wrapping_add(more));
-        cell.extend(seeds.map(|seed| parts::with_drawn_lanes(&own, bounds.workers, &keys, seed)));
+        cell.extend(seeds.map(|seed| parts::with_drawn_lanes(own, bounds.workers, &keys, seed)));
     }
-    let parts = parts::parts(&cell, bounds.states_max).expect("far below the limit");
-    let parts = if is_searched { parts } else { drawing(parts, writes, seed) };
-    let name = name.to_owned();
-    let expected =
-        move |invariant: Invariant| expected::promised(expected::ordering_promises(choice, invariant));
-    Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
-        rows_of(("ordering", choice.name(), Some(&name)), &parts, &expected, progress)
-    })
+    let parts = parts::parts(&cell, bounds.states_max).expect(SHORT);
+    if is_searched { parts } else { drawing(parts, writes, seed) }
 }
 
 /// The parts with schedules drawn at random in place of their searches.
 fn drawing(parts: Vec<Part>, writes: usize, seed: u64) -> Vec<Part> {
     parts.into_iter().map(|part| part.drawing(Walks::for_program(writes), seed)).collect()
-}
-
-fn expiry_task(policy: Policy, program: &Program, (name, seed): (&str, u64), bounds: ExpiryBounds) -> Task {
-    let parts = expiry_parts(&Choice::expiry(policy), program, seed, bounds);
-    let name = name.to_owned();
-    let expected =
-        move |invariant: Invariant| expected::promised(expected::expiry_promises(policy, invariant));
-    Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
-        rows_of(("expiry", policy.name().to_owned(), Some(&name)), &parts, &expected, progress)
-    })
 }
 
 /// Factor by which time passes more often in a drawn schedule.

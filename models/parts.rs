@@ -19,7 +19,7 @@
 use super::assignment;
 use super::both::{self, BothModel};
 use super::bounds::{self, BATCHES, Bounds, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
-use super::choice::{Choice, Kind, OrderingChoice};
+use super::choice::{Choice, Kind};
 use super::clocks::{self, ClocksModel};
 use super::experiment::{Clocks, Dimension, Experiment, ExperimentError, Setting, Workload};
 use super::expiry::{self, READ_INVARIANTS, STATE_INVARIANTS};
@@ -29,10 +29,9 @@ use super::judge::Part;
 use super::machines::Machines;
 use super::ordering;
 use super::scenario;
-use crate::command::Command;
 use crate::effect::Key;
 use crate::expiry::Judging;
-use crate::ordering::OrderingStrategy;
+use crate::ordering::{OrderingStrategy, Strategy};
 
 /// The searches of a cell, as data: each an experiment, with the words for its bounds that the experiment does not give
 /// (names of keys, how lanes are shared).
@@ -92,16 +91,6 @@ fn in_words<C>(experiment: &Experiment<C>, more: &str, left_out: usize) -> Strin
     }
 }
 
-/// The search of a workload that is named in the words for its bounds.
-fn search<C: Clone>(
-    words: &str,
-    choice: &C,
-    workload: Workload,
-    setting: Setting,
-) -> (String, Experiment<C>) {
-    (words.to_owned(), Experiment { choice: choice.clone(), workload, setting })
-}
-
 /// The same experiment under every other way to share lanes than the one of the present names.
 pub(super) fn with_other_lanes(experiment: &Experiment, lanes: usize) -> Cell {
     let commands = experiment.workload.commands();
@@ -129,18 +118,16 @@ pub(super) fn with_drawn_lanes(
 }
 
 /// The cell of an ordering choice over every program.
-pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Cell {
-    let (strategy, schedules) = (choice.strategy, bounds.schedules());
-    let shipped = batch_entries_max(strategy);
+pub(super) fn of_choice(choice: Choice, strategy: Strategy, bounds: OrderingBounds) -> Cell {
     let of = |workload: &Workload, dimension| {
-        let setting = Setting::Schedules(schedules, dimension);
-        search("", &Choice::ordering(choice), workload.clone(), setting)
+        let setting = Setting::Schedules(bounds.schedules(), dimension);
+        (String::new(), Experiment { choice, workload: workload.clone(), setting })
     };
     let shorter = Workload::every(bounds::ordering_alphabet(), bounds.length_max.saturating_sub(1));
     let mut cell = vec![of(&shorter, Dimension::Plain)];
-    let larger = BATCHES.filter(|&batch| batch > shipped);
+    let larger = BATCHES.filter(|&batch| batch > batch_entries_max(strategy));
     cell.extend(larger.map(|batch| of(&shorter, Dimension::Batches(batch))));
-    if strategy.machine(bounds.workers, shipped).has_lanes() {
+    if choice.machine(bounds.workers).has_lanes() {
         cell.extend(with_other_lanes(&cell[0].1, bounds.workers));
     }
     if bounds.loses_tails {
@@ -155,42 +142,44 @@ pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Cell 
 /// and publication as separate steps; one string key with time passing once more, at one command less; each family of
 /// commands; a link that goes down.
 pub(super) fn of_policy<C: Machines>(policy: &C, bounds: ExpiryBounds) -> Cell<C> {
-    let (length, passes) = (bounds.length_max, bounds.passes_max);
+    let length = bounds.length_max;
     let less = length.saturating_sub(1).max(1);
-    let longer = ExpiryBounds { passes_max: passes + 1, ..bounds };
+    let longer = ExpiryBounds { passes_max: bounds.passes_max + 1, ..bounds };
     let of = |(keys, lines): (&str, &[&str]), length, bounds: ExpiryBounds, beside: fn(Clocks) -> Clocks| {
         let alphabet = scenario::commands(lines);
-        let clocks = beside(bounds.clocks(&alphabet, ODD_START));
-        search(keys, policy, Workload::every(alphabet, length), Setting::Clocks(clocks))
+        let setting = Setting::Clocks(beside(bounds.clocks(&alphabet, ODD_START)));
+        let workload = Workload::every(alphabet, length);
+        (keys.to_owned(), Experiment { choice: policy.clone(), workload, setting })
+    };
+    // Every program of a family begins with the same commands and continues with up to two of the others, or with one if
+    // programs have at most two commands. Three would mean nine times as many programs, which is too many.
+    let of_family = |family: &expiry::Family| {
+        let (alphabet, begins) = (family.alphabet(), family.begins.len());
+        let mut clocks = bounds.clocks(&alphabet, ODD_START);
+        // Equal clocks are searched with the other alphabets.
+        clocks.skews_ms.retain(|skew| *skew != 0 || bounds.skew_ticks_max == 0);
+        let length_max = begins + length.saturating_sub(1).clamp(1, 2);
+        let workload = Workload::Every { alphabet, begins, length_max };
+        let setting = Setting::Clocks(clocks);
+        (family.name.to_owned(), Experiment { choice: policy.clone(), workload, setting })
     };
     let [one_string, _, two_strings] = bounds::EXPIRY_ALPHABETS;
-    let every = bounds::EXPIRY_ALPHABETS.into_iter().map(|keys| of(keys, length, bounds, |clocks| clocks));
+    let every = bounds::EXPIRY_ALPHABETS.map(|keys| of(keys, length, bounds, |clocks| clocks)).into_iter();
     // The search of separate steps comes early, because some violations are found only there.
     let apart = of(two_strings, less, bounds, Clocks::with_steps_apart);
     let once_more = of(one_string, less, longer, |clocks| clocks);
     let link_down = of(one_string, less, bounds, Clocks::with_link_down);
-    let families = expiry::FAMILIES.iter().map(|family| of_family(policy, family, bounds));
+    let families = expiry::FAMILIES.iter().map(of_family);
     every.chain([apart, once_more]).chain(families).chain([link_down]).collect()
 }
 
-/// The search of a family of commands: every program begins with the same commands and continues with up to two of the
-/// others, or with one if programs have at most two commands. Three would mean nine times as many programs, which is too
-/// many.
-fn of_family<C: Clone>(policy: &C, family: &expiry::Family, bounds: ExpiryBounds) -> (String, Experiment<C>) {
-    let workload = Workload::of_family(family, bounds.length_max.saturating_sub(1).clamp(1, 2));
-    let mut clocks = bounds.clocks(workload.commands(), ODD_START);
-    // Equal clocks are searched with the other alphabets.
-    clocks.skews_ms.retain(|skew| *skew != 0 || bounds.skew_ticks_max == 0);
-    search(family.name, policy, workload, Setting::Clocks(clocks))
-}
-
-/// The cell of an expiry policy over every program of these commands.
-pub(super) fn of_policy_over<C: Machines>(policy: &C, bounds: ExpiryBounds, alphabet: &[Command]) -> Cell<C> {
-    let workload = Workload::every(alphabet.to_vec(), bounds.length_max);
-    let clocks = bounds.own_clocks(alphabet, ODD_START).into_iter();
-    clocks
-        .map(|clocks| search("its own commands", policy, workload.clone(), Setting::Clocks(clocks)))
-        .collect()
+/// The cell of an expiry policy over a user's own programs.
+pub(super) fn of_policy_over<C: Machines>(policy: &C, bounds: ExpiryBounds, workload: &Workload) -> Cell<C> {
+    let search = |clocks| {
+        let (choice, workload, setting) = (policy.clone(), workload.clone(), Setting::Clocks(clocks));
+        ("its own commands".to_owned(), Experiment { choice, workload, setting })
+    };
+    bounds.own_clocks(workload.commands(), ODD_START).into_iter().map(search).collect()
 }
 
 /// The searches of ordering and expiry together. Each dimension that grows has its own search: the programs, the number

@@ -15,17 +15,6 @@ pub enum Setting {
     Clocks(Clocks),
 }
 
-impl Setting {
-    /// The same setting along that dimension; unchanged in the expiry model.
-    #[must_use]
-    pub fn along(self, dimension: Dimension) -> Setting {
-        match self {
-            Setting::Schedules(schedules, _) => Setting::Schedules(schedules, dimension),
-            clocks @ Setting::Clocks(_) => clocks,
-        }
-    }
-}
-
 /// How a replica's workers are scheduled: in every order, with crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schedules {

@@ -31,19 +31,6 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The same setup with a link that goes down once, and with log time that is estimated after a long silence.
-    #[must_use]
-    pub fn with_link_down(self) -> Setup {
-        Setup { clocks: self.clocks.with_link_down(), ..self }
-    }
-
-    /// The same setup with delivery, application and publication as separate steps, and with log time that is estimated
-    /// after a long silence.
-    #[must_use]
-    pub fn with_steps_apart(self) -> Setup {
-        Setup { clocks: self.clocks.with_steps_apart(), ..self }
-    }
-
     /// The skew with that number, in milliseconds. Panics: if there is none.
     pub fn skew_ms(&self, number: u16) -> i64 {
         self.clocks.skews_ms[usize::from(number)]
