@@ -4,7 +4,7 @@ use super::choice::OrderingChoice;
 use super::expiry::{self, Judges};
 use super::ordering::{self, Programs};
 use super::scenario;
-use super::setting::{Clocks, Passing};
+use super::setting::{Clocks, Passing, Schedules};
 use crate::command::Command;
 use crate::names::named;
 use crate::ordering::Strategy;
@@ -83,11 +83,14 @@ pub fn ordering_alphabet() -> Vec<Command> {
 }
 
 /// The command sets of the expiry model: every program uses one of these sets.
-pub const EXPIRY_ALPHABETS: &[(&str, &[&str])] = &[
+pub const EXPIRY_ALPHABETS: [(&str, &[&str]); 3] = [
     ("one string", &["SET k 5", "PSETEX k 2003 5", "INCR k", "PEXPIRE k 1507", "PERSIST k", "DEL k"]),
     ("one hash", &["HSET h f 1", "HINCRBY h g 1", "PEXPIRE h 2003", "PERSIST h", "DEL h"]),
     ("two strings", &["PSETEX k 2003 5", "INCR j", "PERSIST k"]),
 ];
+
+/// Maximum number of unique states of one search within the quick bounds.
+pub(super) const QUICK_STATES_MAX: usize = 40_000_000;
 
 /// Bounds of the ordering model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +107,7 @@ pub struct OrderingBounds {
     /// Maximum number of unique states of one search.
     pub states_max: usize,
     /// Number of schedules that are drawn of a program that is too long for a search. `None`: by the program's length.
-    pub schedules: Option<u64>,
+    pub draws: Option<u64>,
 }
 
 impl OrderingBounds {
@@ -114,8 +117,8 @@ impl OrderingBounds {
         workers: 2,
         crashes_max: 1,
         loses_tails: true,
-        states_max: 40_000_000,
-        schedules: None,
+        states_max: QUICK_STATES_MAX,
+        draws: None,
     };
     /// The deep bounds: one more of each.
     pub const DEEP: OrderingBounds = OrderingBounds {
@@ -124,35 +127,23 @@ impl OrderingBounds {
         crashes_max: 1,
         loses_tails: true,
         states_max: 200_000_000,
-        schedules: None,
+        draws: None,
     };
 
-    /// The bounds of one search, in words.
-    pub fn in_words(&self, length: usize, alphabet: &[Command], crash_when_quiet: bool) -> String {
-        let moment = if crash_when_quiet { "when the replica is quiet" } else { "at any moment" };
-        format!(
-            "programs up to {length} of {} commands{}, {} workers, at most {} crash {moment}",
-            alphabet.len(),
-            ordering::alike_in_words(alphabet),
-            self.workers,
-            self.crashes_max,
-        )
+    /// The limits on workers and crashes.
+    pub fn schedules(&self) -> Schedules {
+        Schedules { workers: self.workers, crashes_max: self.crashes_max }
     }
 
     /// The setup of the model for these programs.
-    pub fn setup(
-        &self,
-        choice: OrderingChoice,
-        programs: Programs,
-        crash_when_quiet: bool,
-    ) -> ordering::Setup {
+    pub fn setup(&self, choice: OrderingChoice, programs: Programs) -> ordering::Setup {
         ordering::Setup {
             programs,
             workers: self.workers,
             crashes_max: self.crashes_max,
             reads_after_crash: choice.reads_after_crash,
             canonical: true,
-            crash_when_quiet,
+            crash_when_quiet: false,
             position: ordering::Position::Marker,
             tail_may_be_lost: false,
             shipped_batches: true,
@@ -175,7 +166,7 @@ pub struct ExpiryBounds {
     /// Maximum number of unique states of one search.
     pub states_max: usize,
     /// Number of schedules that are drawn of a program that is too long for a search. `None`: by the program's length.
-    pub schedules: Option<u64>,
+    pub draws: Option<u64>,
 }
 
 impl ExpiryBounds {
@@ -185,8 +176,8 @@ impl ExpiryBounds {
         passes_max: 2,
         delay_ticks_max: 3,
         skew_ticks_max: 1,
-        states_max: 40_000_000,
-        schedules: None,
+        states_max: QUICK_STATES_MAX,
+        draws: None,
     };
     /// The deep bounds: one more of each.
     pub const DEEP: ExpiryBounds = ExpiryBounds {
@@ -195,35 +186,14 @@ impl ExpiryBounds {
         delay_ticks_max: 4,
         skew_ticks_max: 2,
         states_max: 200_000_000,
-        schedules: None,
+        draws: None,
     };
 
     /// The setup of the model for programs over this alphabet.
     pub fn setup(&self, judges: Judges, alphabet: Vec<Command>) -> expiry::Setup {
-        self.setup_from(judges, alphabet, ODD_START)
-    }
-
-    /// The setups for a user's own program or alphabet, starting at `start`. For each group of invariants there are
-    /// three: a link that stays up; skews of just under and just over a lifetime, where time passes once less; a link
-    /// that goes down once.
-    pub fn own_setups(&self, alphabet: &[Command], start: Millis) -> Vec<expiry::Setup> {
-        let of = |judges| {
-            let setup = self.setup_from(judges, alphabet.to_vec(), start);
-            let skews_ms = expiry::skews_at_lifetimes(alphabet, start);
-            let passes_max = self.passes_max.saturating_sub(1).max(1);
-            let is_apart = self.skew_ticks_max > 0 && !skews_ms.is_empty();
-            let clocks = Clocks { skews_ms, passes_max, ..setup.clocks.clone() };
-            let at_lifetimes = expiry::Setup { clocks, ..setup.clone() };
-            [Some(setup.clone()), is_apart.then_some(at_lifetimes), Some(setup.with_link_down())]
-        };
-        [of(Judges::State), of(Judges::Reads)].into_iter().flatten().flatten().collect()
-    }
-
-    /// The setup of the model for programs over this alphabet, starting at `start`.
-    pub fn setup_from(&self, judges: Judges, alphabet: Vec<Command>, start: Millis) -> expiry::Setup {
         expiry::Setup {
             judges,
-            clocks: self.clocks(&alphabet, start),
+            clocks: self.clocks(&alphabet, ODD_START),
             alphabet,
             begins: 0,
             length_max: self.length_max,
@@ -250,15 +220,14 @@ impl ExpiryBounds {
         }
     }
 
-    /// The setup for a family of commands: every program begins with the same commands and continues with up to two of
-    /// the others, or with one if programs have at most two commands. Three would mean nine times as many programs, which
-    /// is too many.
-    pub fn family_setup(&self, judges: Judges, family: &expiry::Family) -> expiry::Setup {
-        let begins = family.begins.len();
-        let mut setup = self.setup(judges, family.alphabet());
-        // Equal clocks are searched with the other alphabets.
-        setup.clocks.skews_ms.retain(|skew| *skew != 0 || self.skew_ticks_max == 0);
-        let others = self.length_max.saturating_sub(1).clamp(1, 2);
-        expiry::Setup { begins, length_max: begins + others, ..setup }
+    /// How time passes in a user's own programs of these commands, which start at `start`: with a link that stays up; with
+    /// skews of just under and just over a lifetime, where time passes once less; with a link that goes down once.
+    pub fn own_clocks(&self, commands: &[Command], start: Millis) -> Vec<Clocks> {
+        let clocks = self.clocks(commands, start);
+        let skews_ms = expiry::skews_at_lifetimes(commands, start);
+        let passes_max = self.passes_max.saturating_sub(1).max(1);
+        let is_apart = self.skew_ticks_max > 0 && !skews_ms.is_empty();
+        let at_lifetimes = is_apart.then(|| Clocks { skews_ms, passes_max, ..clocks.clone() });
+        [Some(clocks.clone()), at_lifetimes, Some(clocks.with_link_down())].into_iter().flatten().collect()
     }
 }

@@ -4,18 +4,17 @@
 //! time as there are cores, and may watch the [`Progress`](super::search::Progress) of each.
 
 use super::both;
-use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds};
-use super::choice::{Choice, OrderingChoice, splits_entries};
+use super::bounds::{self, Bounds, ExpiryBounds, OrderingBounds, QUICK_STATES_MAX};
+use super::choice::{Choice, Kind, OrderingChoice, splits_entries};
 use super::clocks;
 use super::expected;
-use super::experiment::{Clocks, Experiment, Passing, Schedules, Setting};
+use super::experiment::{Clocks, Experiment, Passing, Setting, Workload};
 use super::handshake;
-use super::invariants::{self, Invariant, Judging};
-use super::judge::{Part, Task, rows_of};
+use super::invariants::{self, Invariant};
+use super::judge::{Part, Task};
 use super::parts;
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
 use super::setting::TICKS;
-use super::verdict::Verdict;
 use crate::expiry::Policy;
 use crate::names::UnknownName;
 use crate::ordering::Reads;
@@ -27,10 +26,8 @@ const MODELS: [&str; 5] = ["ordering", "expiry", "both", "clocks", "handshake"];
 /// A choice of any model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Candidate {
-    /// A choice of the ordering model.
-    Ordering(OrderingChoice),
-    /// A choice of the expiry model.
-    Expiry(Policy),
+    /// A choice of the ordering or the expiry model, which run experiments.
+    Choice(Choice),
     /// A choice of the model of both.
     Both(both::Choice),
     /// A choice of the clocks model.
@@ -42,19 +39,17 @@ pub(super) enum Candidate {
 impl Candidate {
     /// Every choice of every model, in the order of the tables.
     fn all() -> Vec<Candidate> {
-        let orderings = OrderingChoice::all().into_iter().map(Candidate::Ordering);
-        let policies = Policy::ALL.iter().copied().map(Candidate::Expiry);
+        let choices = Choice::all().into_iter().map(Candidate::Choice);
         let both = both::Choice::all().into_iter().map(Candidate::Both);
         let clocks = clocks::Choice::all().into_iter().map(Candidate::Clocks);
         let handshakes = handshake::Choice::all().into_iter().map(Candidate::Handshake);
-        orderings.chain(policies).chain(both).chain(clocks).chain(handshakes).collect()
+        choices.chain(both).chain(clocks).chain(handshakes).collect()
     }
 
     /// The name of the model that judges it.
     fn model(self) -> &'static str {
         match self {
-            Candidate::Ordering(_) => "ordering",
-            Candidate::Expiry(_) => "expiry",
+            Candidate::Choice(choice) => choice.model(),
             Candidate::Both(_) => "both",
             Candidate::Clocks(_) => "clocks",
             Candidate::Handshake(_) => "handshake",
@@ -64,24 +59,28 @@ impl Candidate {
     /// The name that users write.
     fn name(self) -> String {
         match self {
-            Candidate::Ordering(choice) => choice.name(),
-            Candidate::Expiry(policy) => policy.name().to_owned(),
+            Candidate::Choice(choice) => choice.name(),
             Candidate::Both(choice) => choice.name(),
             Candidate::Clocks(choice) => choice.name(),
             Candidate::Handshake(choice) => choice.name(),
         }
     }
 
+    /// Its choice, if its model runs experiments.
+    pub(super) fn choice(self) -> Option<Choice> {
+        match self {
+            Candidate::Choice(choice) => Some(choice),
+            Candidate::Both(_) | Candidate::Clocks(_) | Candidate::Handshake(_) => None,
+        }
+    }
+
     /// The invariants that its model judges.
     fn invariants(self) -> Vec<Invariant> {
-        let of =
-            |searches: &[&Judging]| searches.iter().flat_map(|search| search.invariants).copied().collect();
         match self {
-            Candidate::Ordering(_) => of(&[&invariants::ORDERING]),
-            Candidate::Expiry(_) => of(&[&invariants::EXPIRY_STATE, &invariants::EXPIRY_READS]),
-            Candidate::Both(_) => of(&[&invariants::BOTH]),
-            Candidate::Clocks(_) => of(&[&invariants::CLOCKS]),
-            Candidate::Handshake(_) => of(&[&invariants::HANDSHAKE]),
+            Candidate::Choice(choice) => choice.invariants(),
+            Candidate::Both(_) => invariants::BOTH.invariants.to_vec(),
+            Candidate::Clocks(_) => invariants::CLOCKS.invariants.to_vec(),
+            Candidate::Handshake(_) => invariants::HANDSHAKE.invariants.to_vec(),
         }
     }
 
@@ -89,28 +88,19 @@ impl Candidate {
     /// accidents together; each single accident has its own task.
     fn task(self, bounds: Bounds, ordering: OrderingBounds) -> Task {
         match self {
-            Candidate::Ordering(choice) => ordering_task(choice, ordering),
-            Candidate::Expiry(policy) => expiry_task(policy, bounds.expiry()),
+            Candidate::Choice(choice) => cell_task(choice, ordering, bounds.expiry()),
             Candidate::Both(choice) => {
                 let parts = parts::of_both(choice, bounds.expiry());
-                self.task_of(parts, move |invariant| expected::both(choice, invariant))
+                let expected = move |invariant| Some(expected::both(choice, invariant));
+                Task::of_parts((self.model(), self.name(), None), parts, expected)
             }
             Candidate::Clocks(choice) => {
                 let parts = parts::of_clocks(choice, bounds);
-                self.task_of(parts, move |invariant| expected::clocks(choice, invariant))
+                let expected = move |invariant| Some(expected::clocks(choice, invariant));
+                Task::of_parts((self.model(), self.name(), None), parts, expected)
             }
             Candidate::Handshake(choice) => handshake_task(choice, None, bounds),
         }
-    }
-
-    fn task_of(
-        self,
-        parts: Vec<Part>,
-        expected: impl Fn(Invariant) -> Verdict + Send + Sync + 'static,
-    ) -> Task {
-        Task::new(self.model(), self.name(), None, move |progress| {
-            rows_of((self.model(), self.name(), None), &parts, &expected, progress)
-        })
     }
 }
 
@@ -136,16 +126,17 @@ pub fn tasks_of(
             _ => None,
         }));
     }
+    let kinds = || candidates.iter().filter_map(|candidate| Some(candidate.choice()?.kind()));
     for scenario in scenario::ORDERING {
-        tasks.extend(candidates.iter().filter_map(|candidate| match candidate {
-            Candidate::Ordering(choice) => Some(ordering_scenario(scenario, *choice)),
-            _ => None,
+        tasks.extend(kinds().filter_map(|kind| match kind {
+            Kind::Ordering(choice) => Some(ordering_scenario(scenario, choice)),
+            Kind::Expiry(_) => None,
         }));
     }
     for scenario in scenario::EXPIRY {
-        tasks.extend(candidates.iter().filter_map(|candidate| match candidate {
-            Candidate::Expiry(policy) => Some(expiry_scenario(scenario, *policy)),
-            _ => None,
+        tasks.extend(kinds().filter_map(|kind| match kind {
+            Kind::Expiry(policy) => Some(expiry_scenario(scenario, policy)),
+            Kind::Ordering(_) => None,
         }));
     }
     Ok(tasks)
@@ -159,12 +150,8 @@ pub fn tasks_within(
     model: Option<&str>,
     choice: Option<&str>,
 ) -> Result<Vec<Task>, UnknownName> {
-    let task = |candidate| match candidate {
-        Candidate::Ordering(choice) => Some(ordering_task(choice, ordering)),
-        Candidate::Expiry(policy) => Some(expiry_task(policy, expiry)),
-        Candidate::Both(_) | Candidate::Clocks(_) | Candidate::Handshake(_) => None,
-    };
-    Ok(candidates(model, choice)?.into_iter().filter_map(task).collect())
+    let choices = candidates(model, choice)?.into_iter().filter_map(Candidate::choice);
+    Ok(choices.map(|choice| cell_task(choice, ordering, expiry)).collect())
 }
 
 /// The models that judge a choice of this name, each with its invariants. Errors: an unknown name.
@@ -203,21 +190,34 @@ pub(super) fn candidates(model: Option<&str>, choice: Option<&str>) -> Result<Ve
     Ok(named)
 }
 
-fn ordering_task(choice: OrderingChoice, bounds: OrderingBounds) -> Task {
-    let parts = parts::of_choice(choice, bounds);
-    let task =
-        Candidate::Ordering(choice).task_of(parts, move |invariant| expected::ordering(choice, invariant));
-    // Parts of entries, and moments at which a snapshot is published, make more states.
-    task.weighing(match (splits_entries(choice.strategy), choice.strategy.reads()) {
-        (true, _) => 3,
-        (false, Reads::Published) => 2,
-        (false, Reads::Latest | Reads::BetweenBatches) => 1,
-    })
-}
+/// Why a model can be built.
+const OF_OURS: &str = "the alphabets, the lengths and the settings are ours";
 
-fn expiry_task(policy: Policy, bounds: ExpiryBounds) -> Task {
-    let parts = parts::of_policy(&policy.get(), bounds);
-    Candidate::Expiry(policy).task_of(parts, move |invariant| expected::expiry(policy, invariant))
+/// The task of a choice over every program within the bounds.
+fn cell_task(choice: Choice, ordering: OrderingBounds, expiry: ExpiryBounds) -> Task {
+    let (parts, weight) = match choice.kind() {
+        Kind::Ordering(OrderingChoice { strategy, .. }) => {
+            let parts = parts::parts(&parts::of_choice(choice, strategy, ordering), ordering.states_max);
+            // Parts of entries, and moments at which a snapshot is published, make more states.
+            let weight = match (splits_entries(strategy), strategy.reads()) {
+                (true, _) => 3,
+                (false, Reads::Published) => 2,
+                (false, Reads::Latest | Reads::BetweenBatches) => 1,
+            };
+            // The first search decides *progress*.
+            let decides = |(number, part): (usize, Part)| match number {
+                0 => part,
+                _ => part.not_needed_for(Invariant::Progress),
+            };
+            (parts.expect(OF_OURS).into_iter().enumerate().map(decides).collect(), weight)
+        }
+        Kind::Expiry(_) => {
+            let parts = parts::parts(&parts::of_policy(&choice, expiry), expiry.states_max);
+            (parts.expect(OF_OURS), 0)
+        }
+    };
+    let expected = move |invariant| Some(expected::of(choice, invariant));
+    Task::of_parts((choice.model(), choice.name(), None), parts, expected).weighing(weight)
 }
 
 /// The task of one accident, or of all accidents together. *convergence* is not judged if nothing puts it to the test.
@@ -226,23 +226,21 @@ fn handshake_task(
     scenario: Option<&'static handshake::Scenario>,
     bounds: Bounds,
 ) -> Task {
-    let expected = move |invariant: Invariant| expected::handshake(choice, scenario, invariant);
-    let parts = parts::of_handshake(choice, scenario, bounds);
-    let name = scenario.map(|scenario| scenario.name.to_owned());
     let may_part = scenario.is_none_or(handshake::Scenario::may_part);
-    Task::new("handshake", choice.name(), name.clone(), move |progress| {
-        let mut rows = rows_of(("handshake", choice.name(), name.as_ref()), &parts, &expected, progress);
-        rows.retain(|row| may_part || row.invariant != Invariant::Convergence);
-        rows
-    })
+    let expected = move |invariant| {
+        let is_judged = may_part || invariant != Invariant::Convergence;
+        is_judged.then(|| expected::handshake(choice, scenario, invariant))
+    };
+    let name = scenario.map(|scenario| scenario.name.to_owned());
+    let parts = parts::of_handshake(choice, scenario, bounds);
+    Task::of_parts(("handshake", choice.name(), name), parts, expected)
 }
 
 fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice) -> Task {
-    let OrderingBounds { workers, crashes_max, .. } = OrderingBounds::QUICK;
     let experiment = Experiment {
         choice: Choice::ordering(choice),
-        program: scenario::commands(scenario.program),
-        setting: Setting::Schedules(Schedules { workers, crashes_max }),
+        workload: Workload::Program(scenario::commands(scenario.program)),
+        setting: OrderingBounds::QUICK.schedules().setting(),
     };
     scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(choice))
 }
@@ -257,19 +255,16 @@ fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
         passes_max: TICKS,
         ..ExpiryBounds::QUICK.clocks(&program, bounds::ODD_START)
     };
-    let experiment = Experiment { choice: Choice::expiry(policy), program, setting: Setting::Clocks(clocks) };
+    let (choice, workload) = (Choice::expiry(policy), Workload::Program(program));
+    let experiment = Experiment { choice, workload, setting: Setting::Clocks(clocks) };
     scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(policy))
 }
 
 fn scenario_task(name: &str, experiment: &Experiment, invariant: Invariant, is_broken: bool) -> Task {
-    let program: Vec<String> = experiment.program.iter().map(ToString::to_string).collect();
-    let part =
-        experiment.part(program.join("; "), invariant).expect("a short program of ours, in its setting");
-    let (choice, name) = (experiment.choice, name.to_owned());
+    let program: Vec<String> = experiment.workload.commands().iter().map(ToString::to_string).collect();
+    let words = |_| program.join("; ");
+    let part = Part::of_experiment(experiment, invariant, QUICK_STATES_MAX, words).expect(OF_OURS);
+    let cell = (experiment.choice.model(), experiment.choice.name(), Some(name.to_owned()));
     let expected = scenario::expected(is_broken);
-    Task::new(choice.model(), choice.name(), Some(name.clone()), move |progress| {
-        let cell = (choice.model(), choice.name(), Some(&name));
-        let rows = rows_of(cell, std::slice::from_ref(&part), &|_| expected, progress);
-        rows.into_iter().filter(|row| row.invariant == invariant).collect()
-    })
+    Task::of_parts(cell, vec![part], move |judged| (judged == invariant).then_some(expected))
 }

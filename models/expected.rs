@@ -2,8 +2,8 @@
 //!
 //! Finished searches corrected some of these; each correction stands here with its reason.
 
-use super::both::Choice;
-use super::choice::{OrderingChoice, writes_out_of_order};
+use super::both;
+use super::choice::{Choice, Kind, OrderingChoice, writes_out_of_order};
 use super::clocks;
 use super::handshake::{self, Compares, Epochs, Event};
 use super::invariants::Invariant::{self, *};
@@ -59,9 +59,20 @@ pub fn expiry_promises(policy: Policy, invariant: Invariant) -> bool {
     invariant == Progress || (is_safe && expiry(policy, invariant) == Verdict::Holds)
 }
 
+/// What the tables say of one invariant of the choice's model, over every program of the searches.
+pub fn of(choice: Choice, invariant: Invariant) -> Verdict {
+    match choice.kind() {
+        Kind::Ordering(choice) => ordering(choice, invariant),
+        Kind::Expiry(policy) => expiry(policy, invariant),
+    }
+}
+
 /// The expectation of a program of the user's own: a promised invariant holds, any other may be broken.
-pub fn promised(promises: bool) -> Verdict {
-    verdict(!promises)
+pub fn of_own_program(choice: Choice, invariant: Invariant) -> Verdict {
+    verdict(!match choice.kind() {
+        Kind::Ordering(choice) => ordering_promises(choice, invariant),
+        Kind::Expiry(policy) => expiry_promises(policy, invariant),
+    })
 }
 
 /// What the tables say of one invariant of the expiry model: what the policy promises.
@@ -86,7 +97,7 @@ pub fn expiry(policy: Policy, invariant: Invariant) -> Verdict {
 
 /// What the table of ordering and expiry together says: readers see the master's past if they see prefixes and judge by log
 /// time.
-pub fn both(choice: Choice, invariant: Invariant) -> Verdict {
+pub fn both(choice: both::Choice, invariant: Invariant) -> Verdict {
     verdict(invariant == PastRead && !choice.reads_the_past())
 }
 

@@ -1,37 +1,43 @@
-//! Experiment — a choice, a program and a setting → the model that runs them. Pure.
+//! Experiment — a choice, a workload and a setting → the model that runs them. Pure.
 //!
-//! A named scenario of `check`, a row of the catalogue, a path file, an address of the explorer and an exported test are
-//! each an experiment. Everything that is judged, walked or replayed for them is built here and nowhere else.
+//! A cell of `check`, `--program`, a named scenario, a row of the catalogue, a path file, an address of the explorer and an
+//! exported test are experiments. Everything that is judged, walked or replayed for them is built here and nowhere else.
 //!
-//! | source | choice | program | setting |
+//! | source | choice | workload | setting |
 //! |---|---|---|---|
-//! | a scenario | each choice of its model | the scenario's | the quick bounds, or ticks |
-//! | a row of the catalogue | the bug's, or the cure's | the row's | the row's |
+//! | a cell of `check`: several experiments | each choice of its model | every program of an alphabet | within the bounds; each dimension has its own |
+//! | `--program`: several experiments | each choice of its model | the file's program | within the bounds; each dimension has its own |
+//! | a trial of `own_machine` | a user's own strategy or policy | every program of an alphabet, or one | within the bounds |
+//! | a named scenario | each choice of its model | the scenario's program | the quick bounds, or ticks |
+//! | a row of the catalogue | the bug's, or the cure's | the row's program | the row's |
 //! | a path file | by name | its lines | from the file |
 //! | an address of the explorer | by name | from the address | from the address |
+//!
+//! The models `both`, `clocks` and `handshake` have choices and programs of their own, and take no experiment.
 
 use super::bounds::{ExpiryBounds, OrderingBounds};
-use super::choice::{Choice, Kind, OrderingChoice};
+use super::choice::{Choice, Kind};
 use super::expiry::{self, ExpiryModel, Judges, READ_INVARIANTS, STATE_INVARIANTS};
 use super::fault::SeededFault;
 use super::invariants::Invariant;
-use super::judge::Part;
+use super::machines::Machines;
 use super::ordering::{self, OrderingModel, Position, Programs, ProgramsError};
 use super::program::{self, Program, ProgramError};
 use super::rigged::Rigged;
-pub use super::setting::{Clocks, Passing, Schedules, Setting};
+pub use super::setting::{Clocks, Dimension, Passing, Schedules, Setting};
+pub use super::workload::Workload;
 use crate::command::Command;
 use crate::names::UnknownName;
 use crate::ordering::Refused;
 use crate::time::Millis;
 
-/// A program, the choice that runs it, and what else may happen.
+/// Programs, the choice that runs them, and what else may happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Experiment {
-    /// The choice that runs the program.
-    pub choice: Choice,
-    /// The commands that clients send, in order.
-    pub program: Vec<Command>,
+pub struct Experiment<C = Choice> {
+    /// The choice that runs the programs: a built-in one, or a user's own strategy or policy.
+    pub choice: C,
+    /// The programs that clients send.
+    pub workload: Workload,
     /// The other events that may happen. Its variant fits the choice's model.
     pub setting: Setting,
 }
@@ -103,13 +109,13 @@ impl Experiment {
         schedules: Schedules,
     ) -> Result<Experiment, ExperimentError> {
         let choice = Choice::named("ordering", choice, None)?;
-        Ok(Experiment { choice, program: parsed(program)?, setting: Setting::Schedules(schedules) })
+        Ok(Experiment { choice, workload: parsed(program)?, setting: schedules.setting() })
     }
 
     /// An experiment with an expiry policy, by name. Errors: an unknown name, a line that is not a write.
     pub fn expiry(policy: &str, program: &[&str], clocks: Clocks) -> Result<Experiment, ExperimentError> {
         let choice = Choice::named("expiry", policy, None)?;
-        Ok(Experiment { choice, program: parsed(program)?, setting: Setting::Clocks(clocks) })
+        Ok(Experiment { choice, workload: parsed(program)?, setting: Setting::Clocks(clocks) })
     }
 
     /// An experiment with a user's program, within that extent.
@@ -118,7 +124,7 @@ impl Experiment {
         let start = program.begins();
         let program = commands(program);
         let setting = match choice.kind() {
-            Kind::Ordering(_) => Setting::Schedules(Schedules { workers, crashes_max: crashes }),
+            Kind::Ordering(_) => Schedules { workers, crashes_max: crashes }.setting(),
             Kind::Expiry(_) => {
                 let bounds =
                     ExpiryBounds { passes_max: passes, delay_ticks_max: delay, ..ExpiryBounds::QUICK };
@@ -126,43 +132,10 @@ impl Experiment {
                 Setting::Clocks(if apart { clocks.with_steps_apart() } else { clocks })
             }
         };
-        Experiment { choice, program, setting }
+        Experiment { choice, workload: Workload::Program(program), setting }
     }
 
-    /// The instant at which its run begins.
-    pub fn start(&self) -> Millis {
-        match &self.setting {
-            Setting::Clocks(clocks) => clocks.start,
-            Setting::Schedules(_) => super::bounds::RECENT_START,
-        }
-    }
-
-    /// The skews of the replica's clock: milliseconds ahead of the master's. In the ordering model there is one skew, 0.
-    pub fn skews_ms(&self) -> &[i64] {
-        match &self.setting {
-            Setting::Clocks(clocks) => &clocks.skews_ms,
-            Setting::Schedules(_) => &[0],
-        }
-    }
-
-    /// The same experiment under one skew; unchanged in the ordering model.
-    #[must_use]
-    pub fn at_skew(mut self, skew_ms: i64) -> Experiment {
-        if let Setting::Clocks(clocks) = &mut self.setting {
-            clocks.skews_ms = vec![skew_ms];
-        }
-        self
-    }
-
-    /// Why the choice declares itself undefined for the program; `None` if it does not. Errors: the program is too long.
-    pub fn refusal(&self) -> Result<Option<Refused>, ProgramsError> {
-        match self.choice.kind() {
-            Kind::Ordering(choice) => Ok(self.programs(choice)?.refusal(self.choice.machine(2))),
-            Kind::Expiry(_) => Ok(None),
-        }
-    }
-
-    /// Its model. Errors: the program is too long, or the setting belongs to another model.
+    /// Its model. Errors: the programs are too many or too long, or the setting belongs to another model.
     pub fn model(&self) -> Result<Model, ExperimentError> {
         match self.choice.kind() {
             Kind::Ordering(_) => self.ordering_model().map(|model| Model::Ordering(Box::new(model))),
@@ -173,60 +146,117 @@ impl Experiment {
         }
     }
 
-    /// The model of an ordering choice. Errors: the program is too long, or the choice or the setting is not one of the
-    /// ordering model.
-    pub fn ordering_model(&self) -> Result<OrderingModel<Rigged>, ExperimentError> {
-        let (Kind::Ordering(ordering), Setting::Schedules(schedules)) = (self.choice.kind(), &self.setting)
+    /// Why the choice declares itself undefined for the longest program; `None` if it does not. Errors: as for
+    /// [`Experiment::model`].
+    pub fn refusal(&self) -> Result<Option<Refused>, ExperimentError> {
+        match self.choice.kind() {
+            Kind::Ordering(_) => Ok(self.ordering_model()?.setup().programs.refusal(self.choice.machine(2))),
+            Kind::Expiry(_) => Ok(None),
+        }
+    }
+}
+
+impl<C: Clone> Experiment<C> {
+    /// The same experiment with other commands in the place of each of its commands: the same under other names.
+    #[must_use]
+    pub fn under(&self, commands: Vec<Command>) -> Experiment<C> {
+        let workload = match self.workload {
+            Workload::Program(_) => Workload::Program(commands),
+            Workload::Every { begins, length_max, .. } => {
+                Workload::Every { alphabet: commands, begins, length_max }
+            }
+        };
+        Experiment { workload, ..self.clone() }
+    }
+}
+
+impl<C: Machines> Experiment<C> {
+    /// The instant at which its run begins.
+    pub fn start(&self) -> Millis {
+        match &self.setting {
+            Setting::Clocks(clocks) => clocks.start,
+            Setting::Schedules(..) => super::bounds::RECENT_START,
+        }
+    }
+
+    /// The skews of the replica's clock: milliseconds ahead of the master's. In the ordering model there is one skew, 0.
+    pub fn skews_ms(&self) -> &[i64] {
+        match &self.setting {
+            Setting::Clocks(clocks) => &clocks.skews_ms,
+            Setting::Schedules(..) => &[0],
+        }
+    }
+
+    /// The same experiment under one skew; unchanged in the ordering model.
+    #[must_use]
+    pub fn at_skew(mut self, skew_ms: i64) -> Experiment<C> {
+        if let Setting::Clocks(clocks) = &mut self.setting {
+            clocks.skews_ms = vec![skew_ms];
+        }
+        self
+    }
+
+    /// The model of an ordering choice. Errors: the programs are too many or too long, or the choice, the workload or the
+    /// setting is not one of the ordering model.
+    pub fn ordering_model(&self) -> Result<OrderingModel<C::Machine>, ExperimentError> {
+        let like = self.choice.like();
+        let (Kind::Ordering(ordering), Setting::Schedules(schedules, dimension)) =
+            (like.kind(), &self.setting)
         else {
             return Err(ExperimentError::Setting("ordering"));
         };
-        let bounds = OrderingBounds {
-            workers: schedules.workers,
-            crashes_max: schedules.crashes_max,
-            ..OrderingBounds::QUICK
+        let policy = ordering.log_policy().get();
+        let programs = match &self.workload {
+            Workload::Program(commands) => Programs::only(commands, &*policy)?,
+            Workload::Every { alphabet, begins: 0, length_max } => {
+                Programs::every_unlike(alphabet, *length_max, &*policy)?
+            }
+            Workload::Every { .. } => return Err(ExperimentError::Setting("ordering")),
         };
-        let (choice, fault) = (self.choice, self.choice.fault());
-        let position = fault.map_or(Position::Marker, SeededFault::position);
-        let setup = ordering::Setup { position, ..bounds.setup(ordering, self.programs(ordering)?, false) };
-        Ok(OrderingModel::new(setup, move |workers| choice.machine(workers)))
-    }
-
-    fn programs(&self, choice: OrderingChoice) -> Result<Programs, ProgramsError> {
-        let programs = Programs::only(&self.program, &*choice.log_policy().get())?;
-        let log = self.choice.fault().and_then(|fault| fault.log(programs.length_max()));
-        Ok(match log {
+        let programs = match like.fault().and_then(|fault| fault.log(programs.length_max())) {
             Some(log) => programs.with_log(&log),
             None => programs,
-        })
+        };
+        let (choice, routes) = (self.choice.clone(), self.choice.routes());
+        let batch = match dimension {
+            Dimension::Batches(batch) => Some(*batch),
+            _ => None,
+        };
+        let setup = ordering::Setup {
+            workers: schedules.workers,
+            crashes_max: schedules.crashes_max,
+            crash_when_quiet: *dimension == Dimension::QuietCrashes,
+            position: like.fault().map_or(Position::Marker, SeededFault::position),
+            tail_may_be_lost: *dimension == Dimension::LostTail,
+            // A user's own strategy makes batches of any size.
+            shipped_batches: batch.is_none() && routes.is_none(),
+            routes,
+            ..OrderingBounds::QUICK.setup(ordering, programs)
+        };
+        Ok(OrderingModel::new(setup, move |workers| choice.machine(workers, batch)))
     }
 
     /// The model of an expiry policy that judges this group of invariants. Errors: the choice or the setting is not one
     /// of the expiry model.
     pub fn expiry_model(&self, judges: Judges) -> Result<ExpiryModel, ExperimentError> {
-        let (Kind::Expiry(_), Setting::Clocks(clocks)) = (self.choice.kind(), &self.setting) else {
+        let like = self.choice.like();
+        let (Kind::Expiry(_), Setting::Clocks(clocks)) = (like.kind(), &self.setting) else {
             return Err(ExperimentError::Setting("expiry"));
         };
-        let readers_see_the_dead = self.choice.fault() == Some(SeededFault::ReadersSeeTheDead);
-        let setup = expiry::Setup::of_program(judges, clocks.clone(), self.program.clone());
-        Ok(ExpiryModel::new(expiry::Setup { readers_see_the_dead, ..setup }, self.choice.policy()))
-    }
-
-    /// A search of its model that judges `invariant`. `words`: its bounds in words. Errors: as for [`Experiment::model`].
-    pub fn part(&self, words: String, invariant: Invariant) -> Result<Part, ExperimentError> {
-        // A model that cannot be built is reported now, before the search runs.
-        self.model()?;
-        let experiment = self.clone();
-        Ok(match self.choice.kind() {
-            Kind::Ordering(_) => Part::of(words, OrderingBounds::QUICK.states_max, move || {
-                experiment.ordering_model().expect("it was built before")
-            }),
-            Kind::Expiry(_) => {
-                let judges = judges(invariant);
-                Part::of(words, ExpiryBounds::QUICK.states_max, move || {
-                    experiment.expiry_model(judges).expect("it was built before")
-                })
-            }
-        })
+        let (begins, length_max) = match &self.workload {
+            // A program is an alphabet of which every command comes first, in order.
+            Workload::Program(commands) => (commands.len(), commands.len()),
+            Workload::Every { begins, length_max, .. } => (*begins, *length_max),
+        };
+        let setup = expiry::Setup {
+            judges,
+            clocks: clocks.clone(),
+            alphabet: self.workload.commands().to_vec(),
+            begins,
+            length_max,
+            readers_see_the_dead: like.fault() == Some(SeededFault::ReadersSeeTheDead),
+        };
+        Ok(ExpiryModel::new(setup, self.choice.policy()))
     }
 }
 
@@ -250,6 +280,6 @@ pub fn commands(program: &Program) -> Vec<Command> {
     program.commands.iter().map(|line| line.command.clone()).collect()
 }
 
-fn parsed(lines: &[&str]) -> Result<Vec<Command>, ProgramError> {
-    program::parse(lines.join("\n").as_bytes()).map(|program| commands(&program))
+fn parsed(lines: &[&str]) -> Result<Workload, ProgramError> {
+    program::parse(lines.join("\n").as_bytes()).map(|program| Workload::Program(commands(&program)))
 }

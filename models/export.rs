@@ -75,7 +75,7 @@ pub fn rust_test(what: What<'_>, story: &Story) -> Option<String> {
     let program: Vec<String> = story.program.iter().map(|line| format!("{line:?}")).collect();
     let program = program.join(", ");
     let (imports, model) = match &own.setting {
-        Setting::Schedules(schedules) => (
+        Setting::Schedules(schedules, _) => (
             "use replicheck::models::experiment::{Experiment, Schedules};\nuse replicheck::models::ordering::{Action, Move};\nuse replicheck::models::path;\n",
             ordering_source(what, &program, schedules),
         ),

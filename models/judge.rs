@@ -1,6 +1,8 @@
 //! Judge — the searches of one choice → its rows.
 
+use super::experiment::{Experiment, ExperimentError, Setting, judges};
 use super::invariants::Invariant;
+use super::machines::Machines;
 use super::path;
 use super::sample::{Walks, sample};
 use super::search::{Found, Limits, Progress, search};
@@ -33,6 +35,18 @@ impl Task {
         run: impl Fn(&Progress) -> Vec<Row> + Send + Sync + 'static,
     ) -> Task {
         Task { model, choice, scenario, weight: 0, run: Box::new(run) }
+    }
+
+    /// A task that runs these searches for the choice of the model. `expected`: the expected verdict of an invariant; `None`
+    /// if it has no row.
+    pub fn of_parts(
+        (model, choice, scenario): (&'static str, String, Option<String>),
+        parts: Vec<Part>,
+        expected: impl Fn(Invariant) -> Option<Verdict> + Send + Sync + 'static,
+    ) -> Task {
+        Task::new(model, choice.clone(), scenario.clone(), move |progress| {
+            rows_of((model, choice.clone(), scenario.as_ref()), &parts, &expected, progress)
+        })
     }
 
     /// With that weight.
@@ -109,14 +123,29 @@ impl Part {
         Part { bounds, how: How { draws: None, optional: None }, run: Box::new(run) }
     }
 
-    /// Schedules of that model drawn at random, for a program of so many writes.
-    pub fn sampled<M: Narrate>(
-        bounds: String,
-        writes: usize,
-        seed: u64,
-        model: impl Fn() -> M + Send + Sync + 'static,
-    ) -> Part {
-        Part::of(bounds, usize::MAX, model).drawing(Walks::for_program(writes), seed)
+    /// A search of the experiment's model that judges `invariant`, of at most `states_max` unique states. `words`: its
+    /// bounds in words, given the number of programs that are left out because the strategy declares itself undefined for
+    /// them. Errors: the model cannot be built.
+    pub fn of_experiment<C: Machines>(
+        experiment: &Experiment<C>,
+        invariant: Invariant,
+        states_max: usize,
+        words: impl FnOnce(usize) -> String,
+    ) -> Result<Part, ExperimentError> {
+        // A model that cannot be built is reported now, before the search runs.
+        const BUILT: &str = "it was built before";
+        let experiment = experiment.clone();
+        Ok(match experiment.setting {
+            Setting::Schedules(..) => {
+                let words = words(experiment.ordering_model()?.left_out());
+                Part::of(words, states_max, move || experiment.ordering_model().expect(BUILT))
+            }
+            Setting::Clocks(_) => {
+                let judges = judges(invariant);
+                experiment.expiry_model(judges)?;
+                Part::of(words(0), states_max, move || experiment.expiry_model(judges).expect(BUILT))
+            }
+        })
     }
 
     /// Schedules drawn at random from `seed`, in place of the search.
@@ -186,11 +215,12 @@ fn outcomes_of<'a>(parts: &'a [Part], progress: &Progress) -> Vec<(&'a Part, Out
     parts.iter().enumerate().map_while(outcome).collect()
 }
 
-/// The rows of a choice: a row an invariant, over all searches that judge it.
+/// The rows of a choice: a row an invariant, over all searches that judge it. An invariant without an expected verdict has
+/// no row.
 pub fn rows_of(
     (model, choice, scenario): (&'static str, String, Option<&String>),
     parts: &[Part],
-    expected: &dyn Fn(Invariant) -> Verdict,
+    expected: &dyn Fn(Invariant) -> Option<Verdict>,
     progress: &Progress,
 ) -> Vec<Row> {
     let outcomes = outcomes_of(parts, progress);
@@ -210,9 +240,9 @@ pub fn rows_of(
                 (!is_open).then_some((*part, outcome, index))
             })
             .collect();
-        row_of(model, &choice, scenario, *invariant, &judging, expected(*invariant))
+        Some(row_of(model, &choice, scenario, *invariant, &judging, expected(*invariant)?))
     };
-    invariants.iter().map(row).collect()
+    invariants.iter().filter_map(row).collect()
 }
 
 fn row_of(

@@ -42,6 +42,8 @@ pub mod judge;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod judged;
 #[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod machines;
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod measured;
 mod names;
 #[cfg_attr(not(inner_docs), doc(hidden))]
@@ -76,3 +78,4 @@ pub mod unread;
 pub mod verdict;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod walk;
+pub mod workload;

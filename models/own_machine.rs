@@ -15,17 +15,20 @@
 use super::asked::Asked;
 use super::assignment::keys_of;
 use super::bounds::{self, ExpiryBounds, OrderingBounds};
-use super::choice::OrderingChoice;
+use super::choice::{Choice, OrderingChoice};
+use super::experiment::{self, Dimension, Experiment, ExperimentError, Schedules, Setting, Workload};
 use super::invariants::Invariant;
-use super::judge::{Part, rows_of};
+use super::judge::rows_of;
+use super::machines::Own;
 use super::names;
-use super::ordering::{self, Machine, Routes};
+use super::ordering::{Machine, Routes};
 use super::own_program::{self, WRITES_MAX};
-use super::parts::{self, Of, Search};
+use super::parts::{self, Cell};
 use super::program::Program;
 use super::verdict::{Row, Verdict};
 use crate::command::Command;
-use crate::expiry::ExpiryPolicy;
+use crate::effect::Key;
+use crate::expiry::{ExpiryPolicy, Policy};
 use crate::ordering::Strategy;
 use std::sync::Arc;
 
@@ -47,6 +50,21 @@ pub enum Programs {
     Every(Vec<Command>),
     /// One program: typed, or from a capture.
     Only(Program),
+}
+
+impl Programs {
+    /// These programs as a workload. Errors: there is no program, or it is too long.
+    fn workload(&self, length_max: usize) -> Result<Workload, JudgeError> {
+        match self {
+            Programs::Every(alphabet) if alphabet.is_empty() || length_max == 0 => Err(JudgeError::NoProgram),
+            Programs::Every(alphabet) => Ok(Workload::every(alphabet.clone(), length_max)),
+            Programs::Only(Program { commands, .. }) if commands.is_empty() => Err(JudgeError::NoProgram),
+            Programs::Only(Program { commands, .. }) if commands.len() > WRITES_MAX => {
+                Err(JudgeError::TooLong(commands.len()))
+            }
+            Programs::Only(program) => Ok(Workload::Program(experiment::commands(program))),
+        }
+    }
 }
 
 impl OrderingTrial {
@@ -71,7 +89,7 @@ pub enum JudgeError {
     TooLong(usize),
     /// There are too many programs.
     #[error(transparent)]
-    Programs(#[from] ordering::ProgramsError),
+    Programs(#[from] ExperimentError),
     /// The policy is not a pure function.
     #[error("asked twice, the policy gave two answers ({0}): a verdict needs a pure function")]
     NotPure(String),
@@ -93,28 +111,26 @@ pub fn judge_ordering<O: Machine>(
     expected: fn(Invariant) -> Verdict,
 ) -> Result<Vec<Row>, JudgeError> {
     let OrderingTrial { bounds, programs, commands } = trial;
-    let choice = OrderingChoice { commands: *commands, ..OrderingChoice::effects(Strategy::Serial) };
-    let of = match programs {
-        Programs::Every(alphabet) => Of::Every(alphabet.clone(), bounds.length_max),
-        Programs::Only(program) => {
-            Of::Only(program.commands.iter().map(|line| line.command.clone()).collect())
-        }
-    };
-    let scenario = matches!(of, Of::Only(_)).then(|| "its own program".to_owned());
-    let search = Search { shipped_batches: false, ..Search::new(of, choice, *bounds) };
-    check(&search)?;
-    let keys = keys_of(search.of.commands());
+    if bounds.workers == 0 || bounds.workers > usize::from(u8::MAX) {
+        return Err(JudgeError::Workers(bounds.workers));
+    }
+    let serial = OrderingChoice { commands: *commands, ..OrderingChoice::effects(Strategy::Serial) };
+    let like = Choice::ordering(serial);
+    let workload = programs.workload(bounds.length_max)?;
+    let scenario = matches!(workload, Workload::Program(_)).then(|| "its own program".to_owned());
+    let keys = keys_of(workload.commands());
     let sets: Vec<(names::Names, Arc<Routes>)> =
         names::sets(&keys, bounds.workers, &new).into_iter().map(|names| (names, Arc::default())).collect();
-    let mut parts = Vec::new();
+    let mut cell = Vec::new();
     for (number, (names, routes)) in sets.iter().enumerate() {
-        let searches = under(&search, names, number, &keys);
-        for search in searches {
-            parts.push(Search { routes: Some(Arc::clone(routes)), ..search }.part(new.clone())?);
-        }
+        let routes = Some(Arc::clone(routes));
+        let choice = Own { like, new: new.clone(), policy: like.policy(), routes };
+        cell.extend(under(&choice, &workload, bounds.schedules(), (names, number, &keys)));
     }
-    let cell = ("ordering", name.to_owned(), scenario.as_ref());
-    let mut rows = rows_of(cell, &parts, &expected, &Default::default());
+    let parts = parts::parts(&cell, bounds.states_max)?;
+    let row = ("ordering", name.to_owned(), scenario.as_ref());
+    let expected = |invariant| Some(expected(invariant));
+    let mut rows = rows_of(row, &parts, &expected, &Default::default());
     let searched: Vec<(names::Names, &Routes)> =
         sets.iter().map(|(names, routes)| (names.clone(), &**routes)).collect();
     if !new(bounds.workers).interchangeable_workers()
@@ -128,33 +144,31 @@ pub fn judge_ordering<O: Machine>(
     Ok(rows)
 }
 
-fn check(search: &Search) -> Result<(), JudgeError> {
-    let workers = search.bounds.workers;
-    if workers == 0 || workers > usize::from(u8::MAX) {
-        return Err(JudgeError::Workers(workers));
-    }
-    match &search.of {
-        Of::Every(alphabet, length) if alphabet.is_empty() || *length == 0 => Err(JudgeError::NoProgram),
-        Of::Only(commands) if commands.is_empty() => Err(JudgeError::NoProgram),
-        Of::Only(commands) if commands.len() > WRITES_MAX => Err(JudgeError::TooLong(commands.len())),
-        _ => Ok(()),
-    }
-}
-
 /// The searches under the set of names with that number. Under the caller's own names there are two: crashes at any
 /// moment with one command less, and crashes at quiet moments with the full length. Under other names there is one of the
 /// two.
-fn under(search: &Search, names: &names::Names, number: usize, keys: &[crate::effect::Key]) -> Vec<Search> {
-    let commands = names::under(search.of.commands(), names);
+fn under<C: Clone>(
+    choice: &C,
+    workload: &Workload,
+    schedules: Schedules,
+    (names, number, keys): (&names::Names, usize, &[Key]),
+) -> Cell<C> {
+    let commands = names::under(workload.commands(), names);
     let shown = keys.iter().map(|key| names[key].to_string()).collect::<Vec<_>>().join(" ");
     let words = if number == 0 { String::new() } else { format!(", keys named {shown}") };
-    let all = search.under(commands.clone(), words);
-    let Of::Every(_, length) = search.of else { return vec![all] };
-    let up_to = |length: usize| Search { of: Of::Every(commands.clone(), length), ..all.clone() };
-    match number {
-        0 if length > 1 => vec![up_to(length - 1), Search { crash_when_quiet: true, ..up_to(length) }],
-        0 => vec![up_to(length)],
-        _ => vec![up_to(length.min(LENGTH_UNDER_OTHER_NAMES))],
+    let search = |workload, dimension| {
+        let setting = Setting::Schedules(schedules, dimension);
+        (words.clone(), Experiment { choice: choice.clone(), workload, setting })
+    };
+    let up_to = |length| Workload::every(commands.clone(), length);
+    match (workload, number) {
+        (Workload::Program(_), _) => vec![search(Workload::Program(commands), Dimension::Plain)],
+        (Workload::Every { length_max: length @ 2.., .. }, 0) => {
+            vec![search(up_to(length - 1), Dimension::Plain), search(up_to(*length), Dimension::QuietCrashes)]
+        }
+        (Workload::Every { length_max, .. }, _) => {
+            vec![search(up_to(*length_max.min(&LENGTH_UNDER_OTHER_NAMES)), Dimension::Plain)]
+        }
     }
 }
 
@@ -187,24 +201,25 @@ pub fn judge_expiry(
 ) -> Result<Vec<Row>, JudgeError> {
     let bounds = trial.bounds;
     let asked = Arc::new(Asked::new(policy));
-    let policy: Arc<dyn ExpiryPolicy + Send + Sync> = Arc::clone(&asked) as _;
-    let (scenario, parts): (Option<String>, Vec<Part>) = match &trial.programs {
-        Some(Programs::Only(program)) => {
-            if program.commands.is_empty() {
-                return Err(JudgeError::NoProgram);
-            }
-            if program.commands.len() > WRITES_MAX {
-                return Err(JudgeError::TooLong(program.commands.len()));
-            }
-            let parts = own_program::expiry_parts(&policy, program, trial.seed, bounds);
-            (Some("its own program".to_owned()), parts)
-        }
-        _ if bounds.length_max == 0 => return Err(JudgeError::NoProgram),
-        Some(Programs::Every(alphabet)) if alphabet.is_empty() => return Err(JudgeError::NoProgram),
-        Some(Programs::Every(alphabet)) => (None, parts::of_policy_over(&policy, bounds, alphabet)),
-        None => (None, parts::of_policy(&policy, bounds)),
+    // It is judged under the strategy of the built-in policies.
+    let like = Choice::expiry(Policy::Effects);
+    let policy = Own {
+        like,
+        new: move |workers| like.machine(workers),
+        policy: Arc::clone(&asked) as _,
+        routes: None,
     };
-    let rows =
-        rows_of(("expiry", name.to_owned(), scenario.as_ref()), &parts, &expected, &Default::default());
+    let workload =
+        trial.programs.as_ref().map(|programs| programs.workload(bounds.length_max)).transpose()?;
+    let parts = match (&trial.programs, workload) {
+        (Some(Programs::Only(program)), _) => own_program::expiry_parts(&policy, program, trial.seed, bounds),
+        (_, Some(every)) => parts::parts(&parts::of_policy_over(&policy, bounds, &every), bounds.states_max)?,
+        (_, None) if bounds.length_max == 0 => return Err(JudgeError::NoProgram),
+        (_, None) => parts::parts(&parts::of_policy(&policy, bounds), bounds.states_max)?,
+    };
+    let is_one = matches!(trial.programs, Some(Programs::Only(_)));
+    let scenario = is_one.then(|| "its own program".to_owned());
+    let row = ("expiry", name.to_owned(), scenario.as_ref());
+    let rows = rows_of(row, &parts, &|invariant| Some(expected(invariant)), &Default::default());
     asked.answered_in_two_ways().map_or(Ok(rows), |question| Err(JudgeError::NotPure(question)))
 }

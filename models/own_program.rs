@@ -5,24 +5,22 @@
 //! the verdict says *sampled*.
 
 use super::assignment::{KEYS_MAX, keys_of};
-use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds, batch_entries_max};
+use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds};
 use super::check::{Candidate, candidates};
-use super::choice::OrderingChoice;
+use super::choice::{Choice, Kind};
 use super::expected;
-use super::experiment::commands;
-use super::expiry::{self, ExpiryModel};
+use super::experiment::{Dimension, Experiment, Setting, Workload, commands};
+use super::expiry;
 use super::invariants::Invariant;
-use super::judge::{Part, Task, rows_of};
-use super::ordering::{INVARIANTS, Programs};
-use super::parts::{Of, Search};
+use super::judge::{Part, Task};
+use super::machines::Machines;
+use super::ordering::INVARIANTS;
+use super::parts;
 use super::program::{Program, ProgramError};
 use super::sample::Walks;
 use super::verdict::Row;
-use crate::command::Command;
-use crate::expiry::{ExpiryPolicy, Policy};
 use crate::names::UnknownName;
 use crate::ordering::{OrderingStrategy, Refused};
-use std::sync::Arc;
 
 /// Maximum number of writes of a program whose every schedule the ordering model searches.
 pub const ORDERING_WRITES_MAX: usize = 6;
@@ -75,38 +73,37 @@ pub fn program_tasks_within(
     choice: Option<&str>,
 ) -> Result<Vec<Task>, OwnProgramError> {
     let candidates = candidates(model, choice)?;
-    let runs_programs =
-        |candidate: &Candidate| matches!(candidate, Candidate::Ordering(_) | Candidate::Expiry(_));
-    if !candidates.iter().any(runs_programs) {
+    let choices: Vec<Choice> = candidates.into_iter().filter_map(Candidate::choice).collect();
+    if choices.is_empty() {
         return Err(OwnProgramError::OwnProgramsOnly);
     }
     if program.commands.len() > WRITES_MAX {
         return Err(OwnProgramError::TooLong(program.commands.len()));
     }
     program.check_weight()?;
-    let commands = commands(program);
-    let task = |candidate| match candidate {
-        Candidate::Ordering(choice) => {
-            let programs =
-                Programs::only(&commands, &*choice.log_policy().get()).expect("far below the limit");
-            Some(match refusal(choice, &programs) {
-                Some(refused) => refused_task(choice, name, refused),
-                None => ordering_task(choice, &commands, (name, seed), ordering),
-            })
-        }
-        Candidate::Expiry(policy) => Some(expiry_task(policy, program, (name, seed), expiry)),
-        Candidate::Both(_) | Candidate::Clocks(_) | Candidate::Handshake(_) => None,
+    let task = |choice: Choice| {
+        let parts = match choice.kind() {
+            Kind::Ordering(_) => {
+                let workload = Workload::Program(commands(program));
+                let own = Experiment { choice, workload, setting: ordering.schedules().setting() };
+                if let Some(refused) = own.refusal().expect(SHORT) {
+                    return refused_task(choice, name, refused);
+                }
+                ordering_parts(&own, seed, ordering)
+            }
+            Kind::Expiry(_) => expiry_parts(&choice, program, seed, expiry),
+        };
+        let expected = move |invariant| Some(expected::of_own_program(choice, invariant));
+        Task::of_parts((choice.model(), choice.name(), Some(name.to_owned())), parts, expected)
     };
-    Ok(candidates.into_iter().filter_map(task).collect())
+    Ok(choices.into_iter().map(task).collect())
 }
 
-/// Why the choice declares itself undefined for this program, if it does.
-fn refusal(choice: OrderingChoice, programs: &Programs) -> Option<Refused> {
-    programs.refusal(choice.strategy.machine(2, batch_entries_max(choice.strategy)))
-}
+/// Why the model of a program can be built.
+const SHORT: &str = "far below the limit";
 
 /// A task without a search: the choice declares itself undefined for the program.
-fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
+fn refused_task(choice: Choice, name: &str, refused: Refused) -> Task {
     let scenario = Some(name.to_owned());
     Task::new("ordering", choice.name(), scenario.clone(), move |_| {
         let row =
@@ -118,48 +115,27 @@ fn refused_task(choice: OrderingChoice, name: &str, refused: Refused) -> Task {
 /// Number of ways to share lanes that are drawn if a program has too many keys, or writes, to search all ways.
 const DRAWN_ASSIGNMENTS: u64 = 4;
 
-fn ordering_task(
-    choice: OrderingChoice,
-    commands: &[Command],
-    (name, seed): (&str, u64),
-    bounds: OrderingBounds,
-) -> Task {
-    let strategy = choice.strategy;
-    let shipped = batch_entries_max(strategy);
-    let own = Search::new(Of::Only(commands.to_vec()), choice, bounds);
-    let more_batches =
-        Search { shipped_batches: false, words: format!(", batches up to {}", BATCHES.end()), ..own.clone() };
-    let mut searches = vec![(own.clone(), shipped), (more_batches, *BATCHES.end())];
-    let keys = keys_of(commands);
-    let has_lanes = strategy.machine(bounds.workers, shipped).has_lanes();
-    let is_searched = commands.len() <= ORDERING_WRITES_MAX && (!has_lanes || keys.len() <= KEYS_MAX);
+/// The searches of an ordering choice on one program: as it is, in larger batches, and with lanes shared in other ways.
+fn ordering_parts(own: &Experiment, seed: u64, bounds: OrderingBounds) -> Vec<Part> {
+    let (keys, writes) = (keys_of(own.workload.commands()), own.workload.commands().len());
+    let has_lanes = own.choice.machine(bounds.workers).has_lanes();
+    let is_searched = writes <= ORDERING_WRITES_MAX && (!has_lanes || keys.len() <= KEYS_MAX);
+    let more_batches = Setting::Schedules(bounds.schedules(), Dimension::Batches(*BATCHES.end()));
+    let more_batches = Experiment { setting: more_batches, ..own.clone() };
+    let mut cell = vec![(String::new(), own.clone()), (String::new(), more_batches)];
     if has_lanes && is_searched {
-        searches.extend(own.with_other_lanes().into_iter().map(|search| (search, shipped)));
+        cell.extend(parts::with_other_lanes(own, bounds.workers));
     } else if has_lanes {
-        let drawn = (0..DRAWN_ASSIGNMENTS).map(|more| own.with_drawn_lanes(&keys, seed.wrapping_add(more)));
-        searches.extend(drawn.map(|search| (search, shipped)));
+        let seeds = (0..DRAWN_ASSIGNMENTS).map(|more| seed.wrapping_add(more));
+        cell.extend(seeds.map(|seed| parts::with_drawn_lanes(own, bounds.workers, &keys, seed)));
     }
-    let part = |(search, batch): (Search, usize)| {
-        let part = search.part(move |workers| strategy.machine(workers, batch)).expect("far below the limit");
-        if is_searched { part } else { part.drawing(Walks::within(bounds.schedules, commands.len()), seed) }
-    };
-    let parts: Vec<Part> = searches.into_iter().map(part).collect();
-    let name = name.to_owned();
-    let expected =
-        move |invariant: Invariant| expected::promised(expected::ordering_promises(choice, invariant));
-    Task::new("ordering", choice.name(), Some(name.clone()), move |progress| {
-        rows_of(("ordering", choice.name(), Some(&name)), &parts, &expected, progress)
-    })
+    let parts = parts::parts(&cell, bounds.states_max).expect(SHORT);
+    if is_searched { parts } else { drawing(parts, Walks::within(bounds.draws, writes), seed) }
 }
 
-fn expiry_task(policy: Policy, program: &Program, (name, seed): (&str, u64), bounds: ExpiryBounds) -> Task {
-    let parts = expiry_parts(&policy.get(), program, seed, bounds);
-    let name = name.to_owned();
-    let expected =
-        move |invariant: Invariant| expected::promised(expected::expiry_promises(policy, invariant));
-    Task::new("expiry", policy.name().to_owned(), Some(name.clone()), move |progress| {
-        rows_of(("expiry", policy.name().to_owned(), Some(&name)), &parts, &expected, progress)
-    })
+/// The parts with schedules drawn at random in place of their searches.
+fn drawing(parts: Vec<Part>, walks: Walks, seed: u64) -> Vec<Part> {
+    parts.into_iter().map(|part| part.drawing(walks, seed)).collect()
 }
 
 /// Factor by which time passes more often in a drawn schedule.
@@ -167,31 +143,24 @@ const DRAWN_PASSES: u8 = 2;
 
 /// The searches of a policy on one program: of the stored state and of reads, with a link that stays up and with a link
 /// that goes down.
-pub(super) fn expiry_parts(
-    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
+pub(super) fn expiry_parts<C: Machines>(
+    policy: &C,
     program: &Program,
     seed: u64,
     bounds: ExpiryBounds,
 ) -> Vec<Part> {
-    let count = program.commands.len();
-    let dated = expiry::dated_keys(&commands(program), program.begins());
+    let (commands, start) = (commands(program), program.begins());
+    let (count, dated) = (commands.len(), expiry::dated_keys(&commands, start));
     let is_searched = count <= EXPIRY_WRITES_MAX && count + dated <= EXPIRY_WRITES_AND_KEYS_MAX;
     let more_passes = if is_searched { 0 } else { DRAWN_PASSES };
-    let bounds = ExpiryBounds { passes_max: bounds.passes_max.saturating_add(more_passes), ..bounds };
-    let setups = bounds.own_setups(&commands(program), program.begins()).into_iter().map(in_order);
-    let part = |setup: expiry::Setup| {
-        let policy = Arc::clone(policy);
-        let words = if is_searched { "every schedule of " } else { "" };
-        let words = setup.in_words(&format!("{words}{count} writes"));
-        let part =
-            Part::of(words, bounds.states_max, move || ExpiryModel::new(setup.clone(), Arc::clone(&policy)));
-        if is_searched { part } else { part.drawing(Walks::within(bounds.schedules, count), seed) }
+    let within = ExpiryBounds { passes_max: bounds.passes_max.saturating_add(more_passes), ..bounds };
+    let words = if is_searched { "every schedule of " } else { "" };
+    let search = |clocks| {
+        let workload = Workload::Program(commands.clone());
+        let setting = Setting::Clocks(clocks);
+        (words.to_owned(), Experiment { choice: policy.clone(), workload, setting })
     };
-    setups.map(part).collect()
-}
-
-/// The setup for one program: all commands of the alphabet, in order.
-fn in_order(setup: expiry::Setup) -> expiry::Setup {
-    let length_max = setup.alphabet.len();
-    expiry::Setup { begins: length_max, length_max, ..setup }
+    let cell = within.own_clocks(&commands, start).into_iter().map(search).collect();
+    let parts = parts::parts(&cell, bounds.states_max).expect("a policy with clocks");
+    if is_searched { parts } else { drawing(parts, Walks::within(bounds.draws, count), seed) }
 }

@@ -1,4 +1,5 @@
-//! Parts — a choice within bounds → the searches that judge it.
+//! Parts — a choice within bounds → the searches that judge it. Of an ordering or expiry choice they are a list of
+//! experiments.
 //!
 //! Each dimension that can grow has its own search. One search over all dimensions would need the product of their
 //! states:
@@ -18,227 +19,167 @@
 use super::assignment;
 use super::both::{self, BothModel};
 use super::bounds::{self, BATCHES, Bounds, ExpiryBounds, ODD_START, OrderingBounds, batch_entries_max};
-use super::choice::OrderingChoice;
+use super::choice::{Choice, Kind};
 use super::clocks::{self, ClocksModel};
-use super::expiry::{self, ExpiryModel, Judges};
+use super::experiment::{Clocks, Dimension, Experiment, ExperimentError, Setting, Workload};
+use super::expiry::{self, READ_INVARIANTS, STATE_INVARIANTS};
 use super::handshake::{self, HandshakeModel};
 use super::invariants::Invariant;
 use super::judge::Part;
-use super::ordering::{self, Machine, OrderingModel, Programs, ProgramsError, Routes};
+use super::machines::Machines;
+use super::ordering;
 use super::scenario;
-use crate::command::Command;
 use crate::effect::Key;
-use crate::expiry::{ExpiryPolicy, Judging};
-use crate::ordering::OrderingStrategy;
-use std::sync::Arc;
+use crate::expiry::Judging;
+use crate::ordering::{OrderingStrategy, Strategy};
 
-/// The programs that a search explores.
-#[derive(Clone, Debug)]
-pub(super) enum Of {
-    /// Every program of these commands up to that length.
-    Every(Vec<Command>, usize),
-    /// Only this program.
-    Only(Vec<Command>),
-}
+/// The searches of a cell, as data: each an experiment, with the words for its bounds that the experiment does not give
+/// (names of keys, how lanes are shared).
+pub(super) type Cell<C = Choice> = Vec<(String, Experiment<C>)>;
 
-impl Of {
-    /// The commands.
-    pub fn commands(&self) -> &[Command] {
-        match self {
-            Of::Every(commands, _) | Of::Only(commands) => commands,
-        }
-    }
-
-    /// The same kind of programs with other commands.
-    pub fn with(&self, commands: Vec<Command>) -> Of {
-        match self {
-            Of::Every(_, length) => Of::Every(commands, *length),
-            Of::Only(_) => Of::Only(commands),
-        }
-    }
-}
-
-/// A search of a strategy.
-#[derive(Clone, Debug)]
-pub(super) struct Search {
-    /// The programs.
-    pub of: Of,
-    /// The payload of the log, and the moment when readers are let in.
-    pub choice: OrderingChoice,
-    /// Limits on workers, crashes and states.
-    pub bounds: OrderingBounds,
-    /// Whether the replica crashes only when it is quiet.
-    pub crash_when_quiet: bool,
-    /// Whether a crash may lose the end of the log.
-    pub tail_may_be_lost: bool,
-    /// Whether batches have the size that they have in the searches whose counterexamples are shown first.
-    pub shipped_batches: bool,
-    /// Record of which worker took which key; `None`: not recorded.
-    pub routes: Option<Arc<Routes>>,
-    /// Words to add to those of its bounds.
-    pub words: String,
-}
-
-impl Search {
-    /// The search of a built-in choice, or of a user's own strategy on such a log.
-    pub fn new(of: Of, choice: OrderingChoice, bounds: OrderingBounds) -> Search {
-        Search {
-            of,
-            choice,
-            bounds,
-            crash_when_quiet: false,
-            tail_may_be_lost: false,
-            shipped_batches: true,
-            routes: None,
-            words: String::new(),
-        }
-    }
-
-    /// The same search with other commands: the same commands under other names.
-    #[must_use]
-    pub fn under(&self, commands: Vec<Command>, words: String) -> Search {
-        Search { of: self.of.with(commands), words, ..self.clone() }
-    }
-
-    /// The part that runs this search. Programs for which the strategy declares itself undefined are left out and
-    /// counted. Errors: more programs than there are numbers.
-    pub fn part<O: Machine>(
-        &self,
-        new: impl Fn(usize) -> O + Clone + Send + Sync + 'static,
-    ) -> Result<Part, ProgramsError> {
-        let policy = self.choice.log_policy().get();
-        let programs = match &self.of {
-            Of::Every(alphabet, length) => Programs::every_unlike(alphabet, *length, &*policy)?,
-            Of::Only(commands) => Programs::only(commands, &*policy)?,
-        };
-        let mut words = match &self.of {
-            Of::Every(alphabet, length) => self.bounds.in_words(*length, alphabet, self.crash_when_quiet),
-            Of::Only(commands) => format!(
-                "every schedule of {} writes, {} workers, at most {} crash",
-                commands.len(),
-                self.bounds.workers,
-                self.bounds.crashes_max
-            ),
-        };
-        words += &self.words;
-        let left_out = programs.left_out(&|| new(self.bounds.workers));
-        if left_out > 0 {
-            words += &format!(", {left_out} programs left out that it declares undefined");
-        }
-        let search = self.clone();
-        Ok(Part::of(words, self.bounds.states_max, move || {
-            let setup = search.bounds.setup(search.choice, programs.clone(), search.crash_when_quiet);
-            let (shipped_batches, routes) = (search.shipped_batches, search.routes.clone());
-            let tail_may_be_lost = search.tail_may_be_lost;
-            let setup = ordering::Setup { shipped_batches, routes, tail_may_be_lost, ..setup };
-            OrderingModel::new(setup, new.clone())
-        }))
-    }
-
-    /// This search under every other way to share lanes than the one of the present names.
-    pub fn with_other_lanes(&self) -> Vec<Search> {
-        let (commands, lanes) = (self.of.commands(), self.bounds.workers);
-        let keys = assignment::keys_of(commands);
-        let own = assignment::assignment_of(&keys, lanes);
-        let others = assignment::assignments(keys.len(), lanes).into_iter().filter(|other| *other != own);
-        let under = |other: Vec<usize>| {
-            let words = format!("{}, lanes {}", self.words, assignment::in_words(&keys, &other));
-            self.under(assignment::renamed(commands, &keys, &other, lanes), words)
-        };
-        others.map(under).collect()
-    }
-
-    /// This search under a randomly drawn way to share lanes.
-    pub fn with_drawn_lanes(&self, keys: &[Key], seed: u64) -> Search {
-        let lanes = self.bounds.workers;
-        let mut random = fastrand::Rng::with_seed(seed);
-        let drawn: Vec<usize> = keys.iter().map(|_| random.usize(..lanes)).collect();
-        let commands = assignment::renamed(self.of.commands(), keys, &drawn, lanes);
-        self.under(commands, format!("{}, lanes drawn with seed {seed}", self.words))
-    }
-}
-
-/// The searches of a built-in choice. Panics: more programs than there are numbers, which the built-in bounds do not
-/// reach.
-pub(super) fn of_choice(choice: OrderingChoice, bounds: OrderingBounds) -> Vec<Part> {
-    let strategy = choice.strategy;
-    let shipped = batch_entries_max(strategy);
-    let part = |search: Search, batch: usize| {
-        let part = search.part(move |workers| strategy.machine(workers, batch));
-        part.expect("the alphabet and the lengths are ours")
+/// The parts of a cell: for each group of invariants that has a model of its own, a search of each experiment. Errors: a
+/// model cannot be built.
+pub(super) fn parts<C: Machines>(cell: &Cell<C>, states_max: usize) -> Result<Vec<Part>, ExperimentError> {
+    let groups: &[Invariant] = match cell.first().map(|(_, experiment)| experiment.choice.like().kind()) {
+        Some(Kind::Expiry(_)) => &[STATE_INVARIANTS[0], READ_INVARIANTS[0]],
+        _ => &ordering::INVARIANTS[..1],
     };
-    let shorter = Of::Every(bounds::ordering_alphabet(), bounds.length_max.saturating_sub(1));
-    let shorter = Search::new(shorter, choice, bounds);
-    let first = part(shorter.clone(), shipped);
-    let mut others = Vec::new();
-    for batch in BATCHES.filter(|&batch| batch > shipped) {
-        let words = format!(", batches up to {batch}");
-        others.push(part(Search { shipped_batches: false, words, ..shorter.clone() }, batch));
+    let searches = groups.iter().flat_map(|group| cell.iter().map(move |search| (*group, search)));
+    let part = |(group, (more, experiment)): (Invariant, &(String, Experiment<C>))| {
+        Part::of_experiment(experiment, group, states_max, |left_out| in_words(experiment, more, left_out))
+    };
+    searches.map(part).collect()
+}
+
+/// The bounds of a search in words.
+fn in_words<C>(experiment: &Experiment<C>, more: &str, left_out: usize) -> String {
+    match (&experiment.setting, &experiment.workload) {
+        (Setting::Clocks(clocks), Workload::Program(commands)) => {
+            format!("{more}{} writes, {}", commands.len(), clocks.in_words())
+        }
+        (Setting::Clocks(clocks), Workload::Every { alphabet, length_max, .. }) => {
+            let named: Vec<String> = alphabet.iter().map(ToString::to_string).collect();
+            let programs = format!("{more}: programs up to {length_max} of {}", named.join(", "));
+            format!("{programs}, {}", clocks.in_words())
+        }
+        (Setting::Schedules(schedules, dimension), workload) => {
+            let (workers, crashes) = (schedules.workers, schedules.crashes_max);
+            let programs = match workload {
+                Workload::Program(commands) => format!("every schedule of {} writes", commands.len()),
+                Workload::Every { alphabet, length_max, .. } => {
+                    let alike = ordering::alike_in_words(alphabet);
+                    format!("programs up to {length_max} of {} commands{alike}", alphabet.len())
+                }
+            };
+            let moment = match (workload, dimension) {
+                (Workload::Program(_), _) => "",
+                (_, Dimension::QuietCrashes) => " when the replica is quiet",
+                _ => " at any moment",
+            };
+            let mut words = format!("{programs}, {workers} workers, at most {crashes} crash{moment}");
+            match dimension {
+                Dimension::Batches(batch) => words += &format!(", batches up to {batch}"),
+                Dimension::LostTail => words += ", the log's end may be lost",
+                Dimension::Plain | Dimension::QuietCrashes => {}
+            }
+            words += more;
+            if left_out > 0 {
+                words += &format!(", {left_out} programs left out that it declares undefined");
+            }
+            words
+        }
     }
-    if strategy.machine(bounds.workers, shipped).has_lanes() {
-        others.extend(shorter.with_other_lanes().into_iter().map(|search| part(search, shipped)));
+}
+
+/// The same experiment under every other way to share lanes than the one of the present names.
+pub(super) fn with_other_lanes(experiment: &Experiment, lanes: usize) -> Cell {
+    let commands = experiment.workload.commands();
+    let keys = assignment::keys_of(commands);
+    let own = assignment::assignment_of(&keys, lanes);
+    let others = assignment::assignments(keys.len(), lanes).into_iter().filter(|other| *other != own);
+    let under = |other: Vec<usize>| {
+        let words = format!(", lanes {}", assignment::in_words(&keys, &other));
+        (words, experiment.under(assignment::renamed(commands, &keys, &other, lanes)))
+    };
+    others.map(under).collect()
+}
+
+/// The same experiment under a randomly drawn way to share lanes.
+pub(super) fn with_drawn_lanes(
+    experiment: &Experiment,
+    lanes: usize,
+    keys: &[Key],
+    seed: u64,
+) -> (String, Experiment) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let drawn: Vec<usize> = keys.iter().map(|_| random.usize(..lanes)).collect();
+    let commands = assignment::renamed(experiment.workload.commands(), keys, &drawn, lanes);
+    (format!(", lanes drawn with seed {seed}"), experiment.under(commands))
+}
+
+/// The cell of an ordering choice over every program.
+pub(super) fn of_choice(choice: Choice, strategy: Strategy, bounds: OrderingBounds) -> Cell {
+    let of = |workload: &Workload, dimension| {
+        let setting = Setting::Schedules(bounds.schedules(), dimension);
+        (String::new(), Experiment { choice, workload: workload.clone(), setting })
+    };
+    let shorter = Workload::every(bounds::ordering_alphabet(), bounds.length_max.saturating_sub(1));
+    let mut cell = vec![of(&shorter, Dimension::Plain)];
+    let larger = BATCHES.filter(|&batch| batch > batch_entries_max(strategy));
+    cell.extend(larger.map(|batch| of(&shorter, Dimension::Batches(batch))));
+    if choice.machine(bounds.workers).has_lanes() {
+        cell.extend(with_other_lanes(&cell[0].1, bounds.workers));
     }
     if bounds.loses_tails {
-        let words = ", the log's end may be lost".to_owned();
-        others.push(part(Search { tail_may_be_lost: true, words, ..shorter }, shipped));
+        cell.push(of(&shorter, Dimension::LostTail));
     }
-    let longest = Of::Every(bounds::ordering_strings(), bounds.length_max);
-    let longest = Search { crash_when_quiet: true, ..Search::new(longest, choice, bounds) };
-    others.push(part(longest, shipped));
-    [first]
-        .into_iter()
-        .chain(others.into_iter().map(|part| part.not_needed_for(Invariant::Progress)))
-        .collect()
+    let longest = Workload::every(bounds::ordering_strings(), bounds.length_max);
+    cell.push(of(&longest, Dimension::QuietCrashes));
+    cell
 }
 
-/// The searches of an expiry policy: one string key, one hash key, two string keys; two string keys with delivery,
-/// application and publication as separate steps; one string key with time passing once more, at one command less; each
-/// family of commands; a link that goes down.
-pub(super) fn of_policy(policy: &Arc<dyn ExpiryPolicy + Send + Sync>, bounds: ExpiryBounds) -> Vec<Part> {
-    let (length, passes) = (bounds.length_max, bounds.passes_max);
-    let shorter = ExpiryBounds { length_max: length.saturating_sub(1).max(1), ..bounds };
-    let longer = ExpiryBounds { passes_max: passes + 1, ..shorter };
-    let (one_string, lines) = bounds::EXPIRY_ALPHABETS[0];
-    let of_one_string = || scenario::commands(lines);
-    let part = |keys: &str, setup: expiry::Setup| expiry_part(policy, keys, setup, bounds.states_max);
-    let mut parts = Vec::new();
-    for judges in [Judges::State, Judges::Reads] {
-        for (keys, lines) in bounds::EXPIRY_ALPHABETS {
-            parts.push(part(keys, bounds.setup(judges, scenario::commands(lines))));
-        }
-        // This search comes early, because some violations are found only here.
-        let (two_strings, lines) = bounds::EXPIRY_ALPHABETS[2];
-        let apart = shorter.setup(judges, scenario::commands(lines)).with_steps_apart();
-        parts.push(part(two_strings, apart));
-        parts.push(part(one_string, longer.setup(judges, of_one_string())));
-        let families = expiry::FAMILIES.iter();
-        parts.extend(families.map(|family| part(family.name, bounds.family_setup(judges, family))));
-        parts.push(part(one_string, shorter.setup(judges, of_one_string()).with_link_down()));
-    }
-    parts
+/// The cell of an expiry policy: one string key, one hash key, two string keys; two string keys with delivery, application
+/// and publication as separate steps; one string key with time passing once more, at one command less; each family of
+/// commands; a link that goes down.
+pub(super) fn of_policy<C: Machines>(policy: &C, bounds: ExpiryBounds) -> Cell<C> {
+    let length = bounds.length_max;
+    let less = length.saturating_sub(1).max(1);
+    let longer = ExpiryBounds { passes_max: bounds.passes_max + 1, ..bounds };
+    let of = |(keys, lines): (&str, &[&str]), length, bounds: ExpiryBounds, beside: fn(Clocks) -> Clocks| {
+        let alphabet = scenario::commands(lines);
+        let setting = Setting::Clocks(beside(bounds.clocks(&alphabet, ODD_START)));
+        let workload = Workload::every(alphabet, length);
+        (keys.to_owned(), Experiment { choice: policy.clone(), workload, setting })
+    };
+    // Every program of a family begins with the same commands and continues with up to two of the others, or with one if
+    // programs have at most two commands. Three would mean nine times as many programs, which is too many.
+    let of_family = |family: &expiry::Family| {
+        let (alphabet, begins) = (family.alphabet(), family.begins.len());
+        let mut clocks = bounds.clocks(&alphabet, ODD_START);
+        // Equal clocks are searched with the other alphabets.
+        clocks.skews_ms.retain(|skew| *skew != 0 || bounds.skew_ticks_max == 0);
+        let length_max = begins + length.saturating_sub(1).clamp(1, 2);
+        let workload = Workload::Every { alphabet, begins, length_max };
+        let setting = Setting::Clocks(clocks);
+        (family.name.to_owned(), Experiment { choice: policy.clone(), workload, setting })
+    };
+    let [one_string, _, two_strings] = bounds::EXPIRY_ALPHABETS;
+    let every = bounds::EXPIRY_ALPHABETS.map(|keys| of(keys, length, bounds, |clocks| clocks)).into_iter();
+    // The search of separate steps comes early, because some violations are found only there.
+    let apart = of(two_strings, less, bounds, Clocks::with_steps_apart);
+    let once_more = of(one_string, less, longer, |clocks| clocks);
+    let link_down = of(one_string, less, bounds, Clocks::with_link_down);
+    let families = expiry::FAMILIES.iter().map(of_family);
+    every.chain([apart, once_more]).chain(families).chain([link_down]).collect()
 }
 
-/// The searches of an expiry policy over every program of these commands.
-pub(super) fn of_policy_over(
-    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
-    bounds: ExpiryBounds,
-    alphabet: &[Command],
-) -> Vec<Part> {
-    let setups = bounds.own_setups(alphabet, ODD_START).into_iter();
-    setups.map(|setup| expiry_part(policy, "its own commands", setup, bounds.states_max)).collect()
-}
-
-fn expiry_part(
-    policy: &Arc<dyn ExpiryPolicy + Send + Sync>,
-    keys: &str,
-    setup: expiry::Setup,
-    states_max: usize,
-) -> Part {
-    let named: Vec<String> = setup.alphabet.iter().map(ToString::to_string).collect();
-    let programs = format!("{keys}: programs up to {} of {}", setup.length_max, named.join(", "));
-    let policy = Arc::clone(policy);
-    let words = setup.in_words(&programs);
-    Part::of(words, states_max, move || ExpiryModel::new(setup.clone(), Arc::clone(&policy)))
+/// The cell of an expiry policy over a user's own programs.
+pub(super) fn of_policy_over<C: Machines>(policy: &C, bounds: ExpiryBounds, workload: &Workload) -> Cell<C> {
+    let search = |clocks| {
+        let (choice, workload, setting) = (policy.clone(), workload.clone(), Setting::Clocks(clocks));
+        ("its own commands".to_owned(), Experiment { choice, workload, setting })
+    };
+    bounds.own_clocks(workload.commands(), ODD_START).into_iter().map(search).collect()
 }
 
 /// The searches of ordering and expiry together. Each dimension that grows has its own search: the programs, the number

@@ -167,14 +167,13 @@ pub fn walk<M: Judged>(model: &M, initial: M::State, path: &[usize]) -> Result<W
     Ok(taken)
 }
 
-/// The numbers of these actions and the state after the last one, from `initial` on. Errors: the model does not allow an
-/// action.
+/// The numbers of these actions and their steps, from `initial` on. Errors: the model does not allow an action.
 fn numbered<M: Judged>(
     model: &M,
     initial: M::State,
     actions: &[M::Action],
-) -> Result<(Path, M::State), PathError> {
-    let (mut state, mut path) = (initial, Path::default());
+) -> Result<(Path, Walked<M>), PathError> {
+    let (mut state, mut path, mut taken) = (initial, Path::default(), Walked::<M>::new());
     for (step, action) in (1..).zip(actions) {
         let place = enabled(model, &state).iter().position(|enabled| enabled == action);
         // A model need not know what an action that it does not list would do.
@@ -182,9 +181,15 @@ fn numbered<M: Judged>(
         let (number, after) =
             next.ok_or_else(|| PathError::NotPossible { step, action: format!("{action:?}") })?;
         path.push(number);
+        taken.push((state, action.clone(), after));
         state = after;
     }
-    Ok((path, state))
+    Ok((path, taken))
+}
+
+/// The state at the end of the steps from `initial` on.
+pub fn end_of<S: Copy, A>(initial: S, taken: &[Taken<S, A>]) -> S {
+    taken.last().map_or(initial, |(_, _, after)| *after)
 }
 
 /// The steps of a path, from the first initial state that has the path and, if `invariant` is named, ends by breaking it.
@@ -198,7 +203,7 @@ pub fn walk_to<M: Judged>(
     let mut error = None;
     for initial in model.init_states() {
         let walked = walk(model, initial, path).and_then(|taken| {
-            let end = taken.last().map_or(initial, |(_, _, after)| *after);
+            let end = end_of(initial, &taken);
             match invariant {
                 Some(wanted) if !index(wanted).is_some_and(|index| model.broken(&end).has(index)) => {
                     Err(PathError::NotBroken(wanted))
@@ -217,21 +222,23 @@ pub fn walk_to<M: Judged>(
 /// The numbers of these actions, from the first initial state that allows them and ends with a broken invariant, or, if
 /// there is none, from the first that allows them. `None`: no initial state allows them.
 pub fn numbers<M: Judged>(model: &M, actions: &[M::Action]) -> Option<Path> {
-    from_best_start(model, actions).map(|(_, path)| path)
+    from_best_start(model, actions).map(|(_, path, _)| path)
 }
 
-/// The state from which these actions start, found as [`numbers`] finds it. Panics: if no initial state allows them.
-pub fn start_of<M: Judged>(model: &M, actions: &[M::Action]) -> M::State {
-    from_best_start(model, actions).expect("a path of this model").0
+/// The state from which these actions start, found as [`numbers`] finds it, and their steps. Panics: if no initial state
+/// allows them.
+pub fn steps<M: Judged>(model: &M, actions: &[M::Action]) -> (M::State, Walked<M>) {
+    let (initial, _, taken) = from_best_start(model, actions).expect("a path of this model");
+    (initial, taken)
 }
 
-fn from_best_start<M: Judged>(model: &M, actions: &[M::Action]) -> Option<(M::State, Path)> {
+fn from_best_start<M: Judged>(model: &M, actions: &[M::Action]) -> Option<(M::State, Path, Walked<M>)> {
     let from = |initial: M::State| {
-        let (path, end) = numbered(model, initial, actions).ok()?;
-        Some((model.broken(&end) == InvariantSet::default(), initial, path))
+        let (path, taken) = numbered(model, initial, actions).ok()?;
+        Some((initial, path, taken))
     };
     let starts = model.init_states().into_iter().filter_map(from);
-    starts.min_by_key(|(is_whole, ..)| *is_whole).map(|(_, initial, path)| (initial, path))
+    starts.min_by_key(|(initial, _, taken)| model.broken(&end_of(*initial, taken)) == InvariantSet::default())
 }
 
 /// The names of the invariants that each of these actions breaks, from the first initial state on. Errors: the model does not allow an
@@ -240,10 +247,9 @@ pub fn broken_by_each<M: Judged>(
     model: &M,
     actions: &[M::Action],
 ) -> Result<Vec<Vec<&'static str>>, PathError> {
-    let initial = model.init_states()[0];
-    let (path, _) = numbered(model, initial, actions)?;
+    let (_, taken) = numbered(model, model.init_states()[0], actions)?;
     let broken = |(_, _, after): &Taken<M::State, M::Action>| {
         model.broken(after).of(model.invariants()).into_iter().map(Invariant::name).collect()
     };
-    Ok(walk(model, initial, &path)?.iter().map(broken).collect())
+    Ok(taken.iter().map(broken).collect())
 }

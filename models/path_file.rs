@@ -11,7 +11,7 @@
 
 use super::bounds::{ODD_START, RECENT_START, TICK_MS_MAX};
 use super::choice::{Choice, Kind};
-use super::experiment::{Clocks, Experiment, Model, Passing, Schedules, Setting};
+use super::experiment::{Clocks, Experiment, Model, Passing, Schedules, Setting, Workload};
 use super::expiry::skew_ms;
 use super::invariants::Invariant;
 use super::path::{self, Path, PathError};
@@ -143,7 +143,7 @@ pub enum PathFileError {
 impl Written {
     fn of(setting: &Setting) -> Written {
         match setting {
-            Setting::Schedules(Schedules { workers, crashes_max }) => {
+            Setting::Schedules(Schedules { workers, crashes_max }, _) => {
                 Written::Schedules { workers: *workers, crashes: *crashes_max }
             }
             Setting::Clocks(clocks) => Written::Clocks {
@@ -159,7 +159,7 @@ impl Written {
     fn setting(&self) -> Setting {
         match self {
             Written::Schedules { workers, crashes } => {
-                Setting::Schedules(Schedules { workers: *workers, crashes_max: *crashes })
+                Schedules { workers: *workers, crashes_max: *crashes }.setting()
             }
             Written::Clocks { tick_ms, delay_ticks, skews_ms, passes } => Setting::Clocks(Clocks {
                 start: if passes.is_some() { ODD_START } else { RECENT_START },
@@ -200,7 +200,7 @@ impl Written {
 }
 
 impl PathFile {
-    /// The path file of a story of the experiment's model that ends with `invariant` broken.
+    /// The path file of a story of the experiment's model that ends with `invariant` broken. The experiment has one program.
     pub fn of(experiment: &Experiment, invariant: Option<Invariant>, story: &Story) -> PathFile {
         let choice = experiment.choice;
         PathFile {
@@ -208,7 +208,7 @@ impl PathFile {
             model: choice.model().to_owned(),
             choice: choice.without_fault().name(),
             seeded: choice.fault().map(|fault| fault.name().to_owned()),
-            program: experiment.program.iter().map(ToString::to_string).collect(),
+            program: experiment.workload.commands().iter().map(ToString::to_string).collect(),
             setting: Written::of(&experiment.setting),
             invariant,
             path: story.path.clone(),
@@ -234,7 +234,8 @@ impl PathFile {
         if matches!(&own.setting, Setting::Clocks(clocks) if clocks.apart) {
             return None;
         }
-        let experiment = Experiment { choice, program, setting: Written::of(&own.setting).setting() };
+        let (workload, setting) = (Workload::Program(program), Written::of(&own.setting).setting());
+        let experiment = Experiment { choice, workload, setting };
         PathFile::retold(&experiment, invariant, story)
     }
 
@@ -262,7 +263,7 @@ impl PathFile {
                 return Err(UnknownName::new("invariant", invariant.name(), known).into());
             }
         }
-        Ok(Experiment { choice, program, setting: self.setting.setting() })
+        Ok(Experiment { choice, workload: Workload::Program(program), setting: self.setting.setting() })
     }
 }
 

@@ -22,7 +22,13 @@ impl Choice {
     /// A machine of its strategy for this many workers, with the fault in it.
     pub fn machine(self, workers: usize) -> Rigged {
         let (strategy, _) = self.strategy_and_policy();
-        let plain = strategy.machine(workers, bounds::batch_entries_max(strategy));
+        self.machine_with(workers, bounds::batch_entries_max(strategy))
+    }
+
+    /// Like [`Choice::machine`], with batches of at most so many entries.
+    pub fn machine_with(self, workers: usize, batch: usize) -> Rigged {
+        let (strategy, _) = self.strategy_and_policy();
+        let plain = strategy.machine(workers, batch);
         match self.fault() {
             Some(SeededFault::FlushInEveryFlow) => Rigged::Flows(Flows::new(workers)),
             Some(SeededFault::RoutedByDestination) => Rigged::ByDestination(ByDestination::new(plain)),

@@ -1,6 +1,7 @@
 //! Setting — what else may happen while a program runs: schedules of workers and crashes, or clocks and delays. Pure.
 
 use crate::time::Millis;
+use std::collections::BTreeSet;
 
 /// How many times time passes in a story that is told in ticks.
 pub const TICKS: u8 = 4;
@@ -9,7 +10,7 @@ pub const TICKS: u8 = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// For the ordering model.
-    Schedules(Schedules),
+    Schedules(Schedules, Dimension),
     /// For the expiry model.
     Clocks(Clocks),
 }
@@ -21,6 +22,28 @@ pub struct Schedules {
     pub workers: usize,
     /// Maximum number of crashes.
     pub crashes_max: u8,
+}
+
+impl Schedules {
+    /// The setting with these schedules and nothing else.
+    pub fn setting(self) -> Setting {
+        Setting::Schedules(self, Dimension::Plain)
+    }
+}
+
+/// What a search of the ordering model varies beside the schedules. A search over all dimensions together would need the
+/// product of their states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// Nothing: batches have the shipped size, and the log survives a crash, which may happen at any moment.
+    Plain,
+    /// Batches of up to this many entries.
+    Batches(usize),
+    /// A crash may lose the end of the log, as far as the store does not hold those entries.
+    LostTail,
+    /// Nothing, and the replica crashes only when it has applied everything that it admitted: fewer states, for longer
+    /// programs.
+    QuietCrashes,
 }
 
 /// How time passes, on both nodes and on the link between them.
@@ -61,6 +84,41 @@ impl Clocks {
     #[must_use]
     pub fn with_steps_apart(self) -> Clocks {
         Clocks { log_clock_limit_ticks: Some(LOG_CLOCK_LIMIT_TICKS), apart: true, ..self }
+    }
+
+    /// The setting in words.
+    pub fn in_words(&self) -> String {
+        let times = self.passes_max;
+        let how = match self.passing {
+            Passing::Ticks => format!("{times} ticks of {} ms", self.tick_ms),
+            Passing::Instants if times == 1 => "time passes once, to where something changes".to_owned(),
+            Passing::Instants => format!("time passes up to {times} times to where something changes"),
+        };
+        let apart: BTreeSet<u64> = self.skews_ms.iter().map(|skew| skew.unsigned_abs()).collect();
+        let sign = |ms: u64| match [1, -1].map(|sign| self.skews_ms.contains(&(sign * ms.cast_signed()))) {
+            [true, false] => '+',
+            [false, true] => '-',
+            _ => '±',
+        };
+        let apart = apart.into_iter().filter(|ms| *ms > 0);
+        let apart: Vec<String> = apart.map(|ms| format!("{}{ms} ms", sign(ms))).collect();
+        let skew = if apart.is_empty() { "no skew".to_owned() } else { format!("skew {}", apart.join(", ")) };
+        let mut words = format!("{how}, delay up to {} ms, {skew}", self.delay_ms());
+        if self.link_down {
+            words += ", the link down once";
+        }
+        if self.apart {
+            words += ", entries delivered, applied and published in steps of their own";
+        }
+        if let Some(ticks) = self.log_clock_limit_ticks {
+            words += &format!(", log time estimated after {} silent ms", u64::from(ticks) * self.tick_ms);
+        }
+        words
+    }
+
+    /// How long a message may stay undelivered while the link is up, in milliseconds.
+    pub fn delay_ms(&self) -> u64 {
+        u64::from(self.delay_ticks_max) * self.tick_ms
     }
 }
 

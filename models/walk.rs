@@ -13,7 +13,7 @@ use super::expiry::Judges;
 use super::invariants::Invariant;
 use super::judged::Judged;
 use super::ordering::{self, OrderingModel};
-use super::path::{self, Path, PathError, enabled};
+use super::path::{self, Path, PathError, enabled, end_of};
 use super::rigged::Rigged;
 use super::search::{Exploration, Limits, Progress, explore};
 use super::story::{Actions, Conclusion, Deed, Lane, Narrate, Step, Story};
@@ -169,22 +169,21 @@ fn at<M: Narrate>(
     path: &[usize],
     waits: &dyn Fn(&M::State, &M::Action) -> Step,
 ) -> Result<View, NoPath> {
-    let mut states: Vec<M::State> = models.iter().map(|model| model.init_states()[0]).collect();
-    let walked = path::walk(&models[0], states[0], path).map_err(|error| match error {
+    let initial = models[0].init_states()[0];
+    // The other models have the same steps as the first, and take them under the same numbers.
+    let walks = models.iter().map(|model| path::walk(model, model.init_states()[0], path));
+    let walks: Vec<_> = walks.collect::<Result<_, _>>().map_err(|error| match error {
         PathError::Waits { step, number } => {
-            what_waits(&models[0], states[0], (&path[..step - 1], number), waits)
+            what_waits(&models[0], initial, (&path[..step - 1], number), waits)
                 .map_or(NoPath::Path(error), |what| NoPath::Waits { step, what })
         }
         error => NoPath::Path(error),
     })?;
-    let (mut taken, mut broken) = (Vec::new(), Vec::new());
-    for (_, action, _) in walked {
-        // The other models have the same steps as the first.
-        states =
-            stepped(models, &states, &action).ok_or(PathError::Waits { step: taken.len() + 1, number: 0 })?;
-        broken.push(names(models, &states));
-        taken.push(action);
-    }
+    let after = |step: usize| walks.iter().map(|walked| walked[step].2).collect::<Vec<_>>();
+    let broken = (0..path.len()).map(|step| names(models, &after(step))).collect();
+    let taken: Vec<M::Action> = walks[0].iter().map(|(_, action, _)| action.clone()).collect();
+    let states = models.iter().zip(&walks).map(|(model, walked)| end_of(model.init_states()[0], walked));
+    let states: Vec<M::State> = states.collect();
     let preview = |action: M::Action| match stepped(models, &states, &action) {
         None => Next { step: waits(&states[0], &action), waits: true, breaks: Vec::new() },
         Some(next) => {
@@ -205,7 +204,7 @@ fn what_waits<M: Judged>(
     waits: &dyn Fn(&M::State, &M::Action) -> Step,
 ) -> Option<String> {
     let walked = path::walk(model, initial, before).ok()?;
-    let state = walked.last().map_or(initial, |(_, _, after)| *after);
+    let state = end_of(initial, &walked);
     Some(waits(&state, enabled(model, &state).get(number)?).what())
 }
 

@@ -175,22 +175,19 @@ const DRAWN: usize = 12;
 fn plainly_broken(case: &Case, commands: &[Command]) -> BTreeSet<&'static str> {
     let bounds = ExpiryBounds::QUICK;
     let mut broken = BTreeSet::new();
-    for setup in [
-        bounds.setup(Judges::State, commands.to_vec()),
-        bounds.setup(Judges::State, commands.to_vec()).with_link_down(),
-    ] {
-        let limit_ms =
-            setup.clocks.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * setup.clocks.tick_ms);
+    let clocks = bounds.setup(Judges::State, commands.to_vec()).clocks;
+    for clocks in [clocks.clone(), clocks.with_link_down()] {
+        let limit_ms = clocks.log_clock_limit_ticks.map(|ticks| u64::from(ticks) * clocks.tick_ms);
         let opinion = plain::opinion(&plain::Question {
             policy: &*case.policy(),
             program: commands,
-            start: setup.clocks.start,
-            passes_max: setup.clocks.passes_max,
-            delay_ms: setup.delay_ms(),
-            skews_ms: &setup.clocks.skews_ms,
+            start: clocks.start,
+            passes_max: clocks.passes_max,
+            delay_ms: clocks.delay_ms(),
+            skews_ms: &clocks.skews_ms,
             limit_ms,
-            link_down: setup.clocks.link_down,
-            apart: setup.clocks.apart,
+            link_down: clocks.link_down,
+            apart: clocks.apart,
         });
         broken.extend(opinion.broken.into_keys().map(|broken| broken.name()));
     }

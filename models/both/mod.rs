@@ -113,6 +113,6 @@ impl Setup {
         let named: Vec<String> = self.times.alphabet.iter().map(ToString::to_string).collect();
         let programs = format!("programs up to {} of {}", self.times.length_max, named.join(", "));
         let crash = if self.crashes_max == 0 { "no crash" } else { "at most 1 crash at any moment" };
-        format!("{}, {} workers, {crash}", self.times.in_words(&programs), self.workers)
+        format!("{programs}, {}, {} workers, {crash}", self.times.clocks.in_words(), self.workers)
     }
 }

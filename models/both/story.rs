@@ -6,7 +6,7 @@ use crate::binlog::Lsn;
 use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
 use crate::models::ordering::Move;
-use crate::models::path::start_of;
+use crate::models::path;
 use crate::models::story::{self as told, Conclusion, Deed, Entrance, Logged, Part, Work};
 use crate::models::story::{
     Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows,
@@ -15,7 +15,6 @@ use crate::models::story::{
 use crate::node::Readers;
 use crate::ordering::Job;
 use crate::time::Millis;
-use stateright::Model;
 
 /// Messages under way, oldest first: the step in which each was sent, and its name.
 type UnderWay = Vec<(usize, String)>;
@@ -29,25 +28,24 @@ impl Narrate for BothModel {
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 fn tell(model: &BothModel, path: &[Action]) -> Story {
     let mut story = Story::default();
-    let mut state = start_of(model, path);
+    let (start, steps) = path::steps(model, path);
+    let last = path::end_of(start, &steps);
     let mut under_way = UnderWay::new();
-    let skew_ms = model.setup.times.skew_ms(state.skew);
+    let skew_ms = model.setup.times.skew_ms(start.skew);
     if skew_ms != 0 {
-        story.steps.push(Step { deed: Deed::Skew(skew_ms), ..state_of(model, &state, &under_way) });
+        story.steps.push(Step { deed: Deed::Skew(skew_ms), ..state_of(model, &start, &under_way) });
     }
-    for action in path {
-        let next = model.next_state(&state, *action).expect("a path of this model");
-        let arrows = arrows(model, (&state, &next), *action, story.steps.len(), &mut under_way);
-        let (lane, deed) = told(model, &state, *action, &next);
-        let step = Step { deed, lane, arrows, marks: marks(*action), ..state_of(model, &next, &under_way) };
+    for (state, action, next) in steps {
+        let arrows = arrows(model, (&state, &next), action, story.steps.len(), &mut under_way);
+        let (lane, deed) = told(model, &state, action, &next);
+        let step = Step { deed, lane, arrows, marks: marks(action), ..state_of(model, &next, &under_way) };
         story.steps.push(step);
         if let Action::Command(symbol) = action {
-            story.program.push(model.setup.times.alphabet[*symbol].to_string());
+            story.program.push(model.setup.times.alphabet[symbol].to_string());
         }
-        state = next;
     }
-    story.keys = keys(model, &state);
-    story.conclusion = conclusion(model, &state);
+    story.keys = keys(model, &last);
+    story.conclusion = conclusion(model, &last);
     story
 }
 

@@ -1,10 +1,9 @@
 //! Judge — a row → two searches of its program: with the bug, and with the cure.
 
 use super::row::{Bug, Case, RowSetting};
-use crate::models::bounds::OrderingBounds;
+use crate::models::bounds::{OrderingBounds, QUICK_STATES_MAX};
 use crate::models::choice::Choice;
-use crate::models::invariants::Invariant;
-use crate::models::judge::{Part, Task, rows_of};
+use crate::models::judge::{Part, Task};
 use crate::models::scenario;
 use crate::models::setting::TICKS;
 use crate::models::verdict::{Row, Verdict};
@@ -57,13 +56,10 @@ pub fn judgements(cases: &[&'static Case], rows: Vec<Row>) -> Vec<Judgement> {
 }
 
 fn task(case: &'static Case, bug: &'static Bug, choice: Choice) -> Task {
-    let (part, id) = (part(bug, choice), case.id.to_owned());
-    Task::new(choice.model(), choice.name(), Some(id.clone()), move |progress| {
-        let expected = |_: Invariant| scenario::expected(choice == bug.with);
-        let cell = (choice.model(), choice.name(), Some(&id));
-        let rows = rows_of(cell, std::slice::from_ref(&part), &expected, progress);
-        rows.into_iter().filter(|row| row.invariant == bug.invariant).collect()
-    })
+    let cell = (choice.model(), choice.name(), Some(case.id.to_owned()));
+    let expected = scenario::expected(choice == bug.with);
+    let expected = move |invariant| (invariant == bug.invariant).then_some(expected);
+    Task::of_parts(cell, vec![part(bug, choice)], expected)
 }
 
 /// The search of a row's program. Panics: if the choice does not belong to the row's model.
@@ -80,5 +76,6 @@ pub(super) fn part(bug: &'static Bug, choice: Choice) -> Part {
              skew {skews:?}"
         ),
     };
-    bug.experiment(choice).part(words, bug.invariant).expect("a row's choices are of its model")
+    let part = Part::of_experiment(&bug.experiment(choice), bug.invariant, QUICK_STATES_MAX, |_| words);
+    part.expect("a row's choices are of its model")
 }

@@ -2,7 +2,7 @@
 
 use crate::models::bounds::{OrderingBounds, RECENT_START as START};
 use crate::models::choice::Choice;
-use crate::models::experiment::Experiment;
+use crate::models::experiment::{Experiment, Workload};
 use crate::models::expiry::skew_ms;
 use crate::models::invariants::Invariant;
 use crate::models::scenario;
@@ -92,7 +92,7 @@ impl RowSetting {
         match self {
             RowSetting::Schedules { crashes } => {
                 let workers = OrderingBounds::QUICK.workers;
-                Setting::Schedules(Schedules { workers, crashes_max: crashes })
+                Schedules { workers, crashes_max: crashes }.setting()
             }
             RowSetting::Clocks { tick_ms, delay_ticks, skews } => Setting::Clocks(Clocks {
                 start: START,
@@ -113,8 +113,8 @@ impl Bug {
     /// The experiment of the program under `choice`: the bug's, or the cure's. Panics: if a line of the row is not a
     /// command.
     pub fn experiment(&self, choice: Choice) -> Experiment {
-        let program = scenario::commands(self.program);
-        Experiment { choice, program, setting: self.given.setting() }
+        let workload = Workload::Program(scenario::commands(self.program));
+        Experiment { choice, workload, setting: self.given.setting() }
     }
 }
 

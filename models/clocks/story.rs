@@ -7,7 +7,7 @@ use crate::binlog::Lsn;
 use crate::models::bounds::START;
 use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
-use crate::models::path::start_of;
+use crate::models::path;
 use crate::models::story::{self as told, Conclusion, Deed, Logged, Part};
 use crate::models::story::{
     Arrow, Clocks, Holding, Holds, Instant, KeyRow, Lane, Mark, Narrate, Sign, Step, Story, key_rows,
@@ -16,7 +16,6 @@ use crate::models::story::{
 use crate::node::Readers;
 use crate::store::dump;
 use crate::time::Millis;
-use stateright::Model;
 
 /// The bit of *past_read*.
 const PAST_READ: usize = 4;
@@ -33,21 +32,20 @@ impl Narrate for ClocksModel {
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 fn tell(model: &ClocksModel, path: &[Action]) -> Story {
     let mut story = Story::default();
-    let mut state = start_of(model, path);
+    let (start, steps) = path::steps(model, path);
+    let last = path::end_of(start, &steps);
     let mut under_way = UnderWay::new();
-    for (number, action) in path.iter().enumerate() {
-        let next = model.next_state(&state, *action).expect("a path of this model");
-        let arrows = arrows(model.world(&next), *action, number, &mut under_way);
-        let (lane, deed) = told(model, &state, *action, &next);
-        let step = Step { deed, lane, arrows, marks: marks(*action), ..state_of(model, &next, &under_way) };
+    for (number, (state, action, next)) in steps.into_iter().enumerate() {
+        let arrows = arrows(model.world(&next), action, number, &mut under_way);
+        let (lane, deed) = told(model, &state, action, &next);
+        let step = Step { deed, lane, arrows, marks: marks(action), ..state_of(model, &next, &under_way) };
         story.steps.push(step);
         if let Action::Command(symbol) = action {
-            story.program.push(model.setup.alphabet[*symbol].to_string());
+            story.program.push(model.setup.alphabet[symbol].to_string());
         }
-        state = next;
     }
-    story.keys = keys(model, model.world(&state));
-    story.conclusion = conclusion(model, &state);
+    story.keys = keys(model, model.world(&last));
+    story.conclusion = conclusion(model, &last);
     story
 }
 

@@ -393,7 +393,7 @@ pub fn document(story: &Story, title: &str) -> String {
         *y += drawing.height;
         part
     };
-    let mut rest = vec![placed(lanes(story, FILE_WIDTH - 32), &mut y)];
+    let mut rest = vec![placed(lanes(&Lanes::of(story), FILE_WIDTH - 32), &mut y)];
     y += 14;
     rest.push(placed(keys(story), &mut y));
     if let Some(drawing) = lifetimes(&story.steps, FILE_WIDTH / 2) {

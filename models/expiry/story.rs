@@ -9,7 +9,7 @@ use crate::effect::Write;
 use crate::invariant;
 use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
-use crate::models::path::start_of;
+use crate::models::path;
 use crate::models::setting::{Clocks as Times, Setting};
 use crate::models::story::{self as told, Carried, Change, Conclusion, Deed, Lives, Logged, Named, Part};
 use crate::models::story::{
@@ -19,7 +19,6 @@ use crate::models::story::{
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
-use stateright::Model;
 
 impl Narrate for ExpiryModel {
     fn story(&self, path: &[Action]) -> Story {
@@ -30,28 +29,25 @@ impl Narrate for ExpiryModel {
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
     let mut story = Story::default();
-    // Which skew the path belongs to.
-    let initial = start_of(model, path);
-    let mut state = initial;
+    let (start, steps) = path::steps(model, path);
+    let last = path::end_of(start, &steps);
     let mut under_way = UnderWay::default();
-    let skew_ms = model.skew_ms(state.skew);
+    let skew_ms = model.skew_ms(start.skew);
     if skew_ms != 0 {
-        story.steps.push(Step { deed: Deed::Skew(skew_ms), ..state_of(model, &state, &under_way) });
+        story.steps.push(Step { deed: Deed::Skew(skew_ms), ..state_of(model, &start, &under_way) });
     }
-    for action in path {
-        let next = model.next_state(&state, *action).expect("a path of this model");
-        let deed = deed(model, &state, *action, &next);
-        let (arrows, marks) = drawn(model, &state, *action, &next, story.steps.len(), &mut under_way);
+    for (state, action, next) in steps {
+        let deed = deed(model, &state, action, &next);
+        let (arrows, marks) = drawn(model, &state, action, &next, story.steps.len(), &mut under_way);
         let step = state_of(model, &next, &under_way);
-        story.steps.push(Step { deed, lane: lane(*action), arrows, marks, ..step });
+        story.steps.push(Step { deed, lane: lane(action), arrows, marks, ..step });
         if let Action::Command(symbol) = action {
-            story.program.push(model.setup().alphabet[*symbol].to_string());
+            story.program.push(model.setup().alphabet[symbol].to_string());
         }
-        state = next;
     }
-    story.keys = keys(model, &state);
-    story.conclusion = conclusion(model, &state);
-    story.own = path_of(model, &initial, path);
+    story.keys = keys(model, &last);
+    story.conclusion = conclusion(model, &last);
+    story.own = path_of(model, &start, path);
     story
 }
 

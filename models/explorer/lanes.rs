@@ -3,7 +3,7 @@
 
 use super::problem::{Asked, Problem};
 use crate::models::drawing::{Lanes, Role, html};
-use crate::models::story::{Lane, Step, Story};
+use crate::models::story::{Step, Story};
 use maud::{Markup, html as markup};
 use std::mem::discriminant;
 
@@ -128,7 +128,7 @@ pub fn shown_of(steps: &[Step]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::story::Deed;
+    use crate::models::story::{Deed, Lane};
 
     fn steps(runs: &[(usize, Lane)]) -> Vec<Step> {
         let one = |lane: Lane| Step { lane: Some(lane), deed: Deed::default(), ..Step::default() };

@@ -7,13 +7,12 @@ use crate::command::Command;
 use crate::models::bounds::START;
 use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
-use crate::models::path::start_of;
+use crate::models::path;
 use crate::models::story::handshake::{self as told, NodeDeed, Start};
 use crate::models::story::{
     Arrow, Conclusion, Deed, Held, Holding, Holds, KeyRow, Lane, Logged, Mark, Narrate, Part, Sign, Step,
     Story,
 };
-use stateright::Model;
 
 impl Narrate for HandshakeModel {
     fn story(&self, path: &[Action]) -> Story {
@@ -24,27 +23,26 @@ impl Narrate for HandshakeModel {
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 fn tell(model: &HandshakeModel, path: &[Action]) -> Story {
     let mut story = Story::default();
-    let mut state = start_of(model, path);
-    for action in path {
-        let next = model.next_state(&state, *action).expect("a path of this model");
-        let (lane, deed) = told(model, &state, *action, &next);
+    let (start, steps) = path::steps(model, path);
+    let last = path::end_of(start, &steps);
+    for (state, action, next) in steps {
+        let (lane, deed) = told(model, &state, action, &next);
         story.steps.push(Step {
             deed,
             lane: Some(lane),
-            arrows: arrows(model, &state, *action, &next),
-            marks: marks(*action),
+            arrows: arrows(model, &state, action, &next),
+            marks: marks(action),
             holds: [Node::A, Node::B].map(|node| holds(model, &next, node)).into(),
             keys: keys(model, &next),
             broken: next.broken.of(model.invariants()),
             ..Step::default()
         });
         if let Action::Write { content, .. } = action {
-            story.program.push(CONTENTS[*content].to_owned());
+            story.program.push(CONTENTS[content].to_owned());
         }
-        state = next;
     }
-    story.keys = keys(model, &state);
-    story.conclusion = conclusion(model, &state);
+    story.keys = keys(model, &last);
+    story.conclusion = conclusion(model, &last);
     story
 }
 

@@ -182,6 +182,11 @@ impl<O: Machine> OrderingModel<O> {
         &self.setup
     }
 
+    /// Number of programs with an entry for which the strategy declares itself undefined: they are not explored further.
+    pub fn left_out(&self) -> usize {
+        self.setup.programs.left_out(&|| (self.new)(self.setup.workers))
+    }
+
     /// The versions with that number.
     pub(super) fn versions_of(&self, number: u32) -> &Versions {
         self.versions.value(number)

@@ -12,14 +12,14 @@ use crate::effect::Key;
 use crate::invariant::Versions;
 use crate::models::assignment;
 use crate::models::judged::{InvariantSet, Judged};
-use crate::models::setting::{Schedules, Setting};
+use crate::models::path;
+use crate::models::setting::Schedules;
 use crate::models::story::{
     Actions, Conclusion, Held, KeyRow, Narrate, OwnPath, Part, Step, Story, key_rows,
 };
 use crate::node::Readers;
 use crate::ordering::Reads;
 use crate::store::Dump;
-use stateright::Model;
 
 impl<O: Machine> Narrate for OrderingModel<O> {
     fn story(&self, path: &[Action]) -> Story {
@@ -29,37 +29,36 @@ impl<O: Machine> Narrate for OrderingModel<O> {
 
 /// Tells the path that takes these actions. Panics: if the path does not exist.
 fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
-    let mut state = model.init_states()[0];
+    let (start, steps) = path::steps(model, path);
+    let seen = steps.last().map_or(start, |(before, _, _)| *before);
+    let last = path::end_of(start, &steps);
     let mut story = Story::default();
-    let mut seen = state;
     // Where a state keeps its workers sorted, a worker's place changes: this is who stands where.
     let mut names: Vec<usize> = (0..model.setup().workers).collect();
     let mut taken = Taken::default();
-    for action in path {
-        let next = model.next_state(&state, *action).expect("a path of this model");
-        let after = named_after(model, &state, *action, &next, &names);
-        taken.note(model, &state, *action, &next);
+    for (state, action, next) in steps {
+        let after = named_after(model, &state, action, &next, &names);
+        taken.note(model, &state, action, &next);
         story.steps.push(Step {
-            deed: deed(model, &state, *action, &next),
+            deed: deed(model, &state, action, &next),
             log: log(model, &next),
             holds: holds(model, &next, &after, &taken),
             keys: keys(model, &next),
             broken: next.broken.of(model.invariants()),
-            ..drawn(model, &state, *action, &next, &names)
+            ..drawn(model, &state, action, &next, &names)
         });
         names = after;
-        (seen, state) = (state, next);
     }
     let programs = &model.setup().programs;
-    let sent: Vec<&Command> = match &programs.at(state.place).wrong {
-        None => programs.commands(state.place).collect(),
+    let sent: Vec<&Command> = match &programs.at(last.place).wrong {
+        None => programs.commands(last.place).collect(),
         Some(wrong) => wrong.run.iter().collect(),
     };
     story.program = sent.into_iter().map(ToString::to_string).collect();
-    story.lanes = lanes(model, &state);
-    story.keys = keys(model, &state);
-    story.conclusion = conclusion(model, &seen, &state);
-    story.own = path_of(model, &state, path);
+    story.lanes = lanes(model, &last);
+    story.keys = keys(model, &last);
+    story.conclusion = conclusion(model, &seen, &last);
+    story.own = path_of(model, &last, path);
     story
 }
 
@@ -87,7 +86,7 @@ fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) 
     };
     let schedules = Schedules { workers: setup.workers, crashes_max: setup.crashes_max };
     (is_plain && in_db_0 && setup.canonical && setup.shipped_batches).then(|| OwnPath {
-        setting: Setting::Schedules(schedules),
+        setting: schedules.setting(),
         actions: Actions::Ordering(path.iter().map(of_its_own).collect()),
     })
 }

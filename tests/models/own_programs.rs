@@ -91,7 +91,7 @@ fn broken(strategy: Strategy, text: &[&str], lanes: &[usize]) -> search::Found<o
     let choice = replicheck::models::choice::OrderingChoice::effects(strategy);
     let policy = replicheck::expiry::Policy::Effects.get();
     let programs = ordering::Programs::only(&renamed, &*policy).expect("a short program");
-    let setup = OrderingBounds::QUICK.setup(choice, programs, false);
+    let setup = OrderingBounds::QUICK.setup(choice, programs);
     let batch = bounds::batch_entries_max(strategy);
     let model = ordering::OrderingModel::new(setup, move |workers| strategy.machine(workers, batch));
     search::search(&model, &search::Limits::default(), &Progress::default())

@@ -60,7 +60,7 @@ fn path_file_of_the_second_clock_is_walked_from_that_clock() {
     assert_eq!(taken[0].0.skew, 1, "with equal clocks nothing is broken");
     let (_, _, end) = taken.last().expect("steps");
     assert!(model.broken(end).0 != 0);
-    assert_eq!(experiment.program, both.program);
+    assert_eq!(experiment.workload, both.workload);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use replicheck::expiry::Policy;
 use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
 use replicheck::models::choice::Choice;
-use replicheck::models::experiment::{Experiment, commands, judges};
+use replicheck::models::experiment::{Experiment, Workload, commands, judges};
 use replicheck::models::path;
 use replicheck::models::program;
 use replicheck::models::report::{markdown_scenarios, markdown_table};
@@ -87,7 +87,8 @@ fn walked(row: &Row) -> Vec<Vec<&'static str>> {
     let own = story.own.as_ref().expect("a choice of the crate");
     let choice = Choice::named(row.model, &row.choice, None).expect("a choice of the crate");
     let program = program::parse(story.program.join("\n").as_bytes()).expect("its own program");
-    let experiment = Experiment { choice, program: commands(&program), setting: own.setting.clone() };
+    let workload = Workload::Program(commands(&program));
+    let experiment = Experiment { choice, workload, setting: own.setting.clone() };
     let broken = match &own.actions {
         Actions::Ordering(actions) => {
             let model = experiment.ordering_model().expect("an ordering choice");

@@ -137,7 +137,7 @@ fn reduced_search_of_a_strategy_for_which_it_matters_when_a_worker_takes_finds_w
             let policy = Policy::Effects.get();
             let programs =
                 Programs::every(&ordering_alphabet(), capacity + 1, &*policy).expect("a short length");
-            let mut setup = OrderingBounds::QUICK.setup(choice, programs, false);
+            let mut setup = OrderingBounds::QUICK.setup(choice, programs);
             setup.workers = 2;
             OrderingModel::new(setup, move |_| Forgetful { capacity, waiting: Vec::new() })
         };

@@ -27,7 +27,7 @@ pub fn ordering(
     let policy = if choice.commands { Policy::AtEntryTime } else { Policy::Effects };
     let alphabet = replicheck::models::bounds::ordering_alphabet();
     let programs = Programs::every(&alphabet, length, &*policy.get()).expect("a short length");
-    let mut setup = OrderingBounds::QUICK.setup(choice, programs, false);
+    let mut setup = OrderingBounds::QUICK.setup(choice, programs);
     change(&mut setup);
     OrderingModel::new(setup, move |workers| {
         choice.strategy.machine(workers, batch_entries_max(choice.strategy))

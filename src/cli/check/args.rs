@@ -84,12 +84,12 @@ impl Args {
     pub fn ordering(&self) -> OrderingBounds {
         let bounds = self.bounds.ordering();
         let workers = self.workers.map_or(bounds.workers, usize::from);
-        OrderingBounds { workers, schedules: self.schedules, ..bounds }
+        OrderingBounds { workers, draws: self.schedules, ..bounds }
     }
 
     /// The bounds of the expiry model's searches.
     pub fn expiry(&self) -> ExpiryBounds {
-        ExpiryBounds { schedules: self.schedules, ..self.bounds.expiry() }
+        ExpiryBounds { draws: self.schedules, ..self.bounds.expiry() }
     }
 
     /// The program's file without its folders; empty if there is no program.
@@ -145,7 +145,7 @@ pub mod tests {
         program: None,
         skip_unsupported: false,
         seed: None,
-        schedules: None,
+        draws: None,
         shrunk: String::new(),
         quiet: false,
         json: None,

@@ -230,8 +230,8 @@ impl Judge {
     fn breaks(&self, program: &Program, row: &Row, progress: &Progress) -> bool {
         let (ordering, expiry) = self.bounds;
         let few = |schedules: Option<u64>| Some(schedules.map_or(SCHEDULES, |all| all.min(SCHEDULES)));
-        let ordering = OrderingBounds { schedules: few(ordering.schedules), ..ordering };
-        let expiry = ExpiryBounds { schedules: few(expiry.schedules), ..expiry };
+        let ordering = OrderingBounds { draws: few(ordering.draws), ..ordering };
+        let expiry = ExpiryBounds { draws: few(expiry.draws), ..expiry };
         let rows = self.rows(program, (ordering, expiry), row, progress);
         rows.iter().any(|judged| judged.invariant == row.invariant && judged.verdict == Verdict::Violated)
     }

@@ -39,7 +39,7 @@ pub fn run(
 ) -> Result<Ran, RunError> {
     let clock = HandClock::new(START);
     let workers = match &experiment.setting {
-        Setting::Schedules(schedules) => schedules.workers,
+        Setting::Schedules(schedules, _) => schedules.workers,
         Setting::Clocks(_) => 1,
     };
     let kind = if has_crash(orders) { Kind::Apart } else { Kind::Gated };

@@ -31,11 +31,12 @@ enum Beside {
 
 impl Beside {
     fn of(self, setup: Setup) -> Setup {
-        match self {
-            Beside::Nothing => setup,
-            Beside::LinkDown => setup.with_link_down(),
-            Beside::StepsApart => setup.with_steps_apart(),
-        }
+        let clocks = match self {
+            Beside::Nothing => setup.clocks,
+            Beside::LinkDown => setup.clocks.with_link_down(),
+            Beside::StepsApart => setup.clocks.with_steps_apart(),
+        };
+        Setup { clocks, ..setup }
     }
 }
 

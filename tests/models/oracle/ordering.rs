@@ -90,7 +90,7 @@ impl Case {
     ) -> Option<Verdicts> {
         let programs = self.programs()?;
         let plain = self.opinion(&programs, new_plain);
-        let mut setup = OrderingBounds::QUICK.setup(self.choice, programs, false);
+        let mut setup = OrderingBounds::QUICK.setup(self.choice, programs);
         setup.tail_may_be_lost = self.tail_may_be_lost;
         change(&mut setup);
         Some(Verdicts { fast: fast(&OrderingModel::new(setup, new_fast)), plain })
@@ -134,7 +134,7 @@ impl Together<Case> {
         let (strategy, batch) = (case.choice.strategy, case.batch);
         let policy = case.log_policy().get();
         let programs = Programs::every(&self.alphabet, self.length_max, &*policy).expect("few commands");
-        let setup = bounds.setup(case.choice, programs, false);
+        let setup = bounds.setup(case.choice, programs);
         let fast = fast(&OrderingModel::new(setup, move |workers| strategy.machine(workers, batch)));
         let plain = self.plain(|commands| {
             let case = Case { commands, ..case.clone() };
