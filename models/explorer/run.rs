@@ -248,7 +248,7 @@ pub fn address_of(typed: &Typed, story: &Story) -> Option<String> {
     let own = story.own.as_ref()?;
     let (skew_ms, apart) = match &own.setting {
         Setting::Clocks(clocks) => (clocks.skews_ms.first().copied().unwrap_or_default(), clocks.apart),
-        Setting::Schedules(_) => (0, false),
+        Setting::Schedules(..) => (0, false),
     };
     let typed = Typed { extent: Extent { skew_ms, apart, ..typed.extent }, ..typed.clone() };
     let model = typed.experiment(&program).model().ok()?;
