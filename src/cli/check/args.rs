@@ -145,7 +145,7 @@ pub mod tests {
         program: None,
         skip_unsupported: false,
         seed: None,
-        draws: None,
+        schedules: None,
         shrunk: String::new(),
         quiet: false,
         json: None,
