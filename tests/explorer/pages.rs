@@ -106,3 +106,42 @@ async fn typed_text_is_escaped() {
         assert!(text.contains("&lt;script&gt;alert"), "{page}");
     }
 }
+
+#[tokio::test]
+async fn tour_screens_lead_from_both_bugs_to_their_cures_and_to_the_visitor() {
+    let visitor = Visitor::new();
+    let home = visitor.open("/").await;
+    assert!(home.addresses().contains(&"/tour/1".to_owned()));
+    let on_each: [&[&str]; 5] = [
+        &["FLUSHDB overtakes a SET", "breaks convergence"],
+        &["cannot be followed under", "FLUSHDB has to wait here."],
+        &["INCR makes an immortal key", "no_immortal_key"],
+        &["can be taken under", "they break nothing there"],
+        &["Your turn", "/program"],
+    ];
+    for (screen, expected) in (1..).zip(on_each) {
+        let page = visitor.open(&format!("/tour/{screen}")).await;
+        for words in expected {
+            assert!(page.text.contains(words), "screen {screen}: {words}");
+        }
+        let next = format!("/tour/{}", screen + 1);
+        assert_eq!(page.addresses().contains(&next), screen < on_each.len(), "screen {screen}");
+    }
+    for nowhere in ["/tour/0", "/tour/6", "/tour/x"] {
+        assert_eq!(visitor.get(nowhere).await.status, 400, "{nowhere}");
+    }
+}
+
+#[tokio::test]
+async fn explore_rows_of_one_lane_are_shown_and_kept_in_the_links_of_the_path() {
+    let visitor = Visitor::new();
+    let address = format!("/explore/ordering/key_hash?{FLUSHDB}&path=0.0.0.0.0.0.0.0");
+    let all = visitor.open(&address).await;
+    assert!(all.addresses().contains(&format!("{address}&rows=w1")), "{:?}", all.addresses());
+    let some = visitor.open(&format!("{address}&rows=w1")).await;
+    assert!(some.text.contains("3 of 8 rows are shown."), "{}", some.text);
+    assert!(some.addresses().contains(&format!("{address}&at=0&rows=w1")), "{:?}", some.addresses());
+    let none = visitor.open(&format!("{address}&rows=w7")).await;
+    assert!(none.text.contains("This lane takes no part in any step."));
+    assert_eq!(visitor.get(&format!("{address}&rows=much_too_long")).await.status, 400);
+}
