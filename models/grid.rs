@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 
 /// A table without a frame that fits into `width` columns; rows are wrapped, not cut.
-pub(super) fn grid(width: u16, heading: Option<Vec<String>>) -> Table {
+pub fn grid(width: u16, heading: Option<Vec<String>>) -> Table {
     let mut table = Table::new();
     let line = LineStyle::none().fill('─').junction('─');
     table.load_style(TableStyle::new().header_separator(line));
@@ -16,7 +16,7 @@ pub(super) fn grid(width: u16, heading: Option<Vec<String>>) -> Table {
 
 /// Sets the space between columns and returns the table's text. Columns in `fixed` are never wrapped, columns in `right`
 /// are right-aligned.
-pub(super) fn settle(table: &mut Table, fixed: &[usize], right: &[usize]) -> String {
+pub fn settle(table: &mut Table, fixed: &[usize], right: &[usize]) -> String {
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if index == 0 { 0 } else { 1 }, 0));
         if fixed.contains(&index) {
