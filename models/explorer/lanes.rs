@@ -95,7 +95,10 @@ impl Rows {
                 let lane = lanes.lanes.iter().position(|lane| lane.short_name() == *name);
                 let takes_part = |row: &usize| {
                     let row = &lanes.rows[*row];
-                    row.is_everywhere || lane.is_some_and(|lane| row.cells[lane].role != Role::Still || row.cells[lane].sign.is_some())
+                    row.is_everywhere
+                        || lane.is_some_and(|lane| {
+                            row.cells[lane].role != Role::Still || row.cells[lane].sign.is_some()
+                        })
                 };
                 all.filter(takes_part).collect()
             }

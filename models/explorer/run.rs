@@ -34,7 +34,8 @@ pub const EXPIRY_STATES_MAX: usize = 900_000;
 pub const EXPIRY_STATE_BYTES_MAX: usize = 430;
 /// The rest of one gigabyte is for pages, and for memory that the allocator keeps.
 const _: () = assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + STATES_MAX * STATE_BYTES_MAX) <= 900_000_000);
-const _: () = assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + EXPIRY_STATES_MAX * EXPIRY_STATE_BYTES_MAX) <= 900_000_000);
+const _: () =
+    assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + EXPIRY_STATES_MAX * EXPIRY_STATE_BYTES_MAX) <= 900_000_000);
 /// Maximum number of pages that are computed at a time, each with a small search of its own.
 pub const PAGES_MAX: usize = 4;
 /// Maximum number of bounds for which rows are kept.

@@ -76,8 +76,8 @@ pub const START: &str = "/tour/1";
 /// A screen. Problems: there is none of this number.
 pub fn tour(number: &str, progress: &Progress) -> Answer {
     let number = number.parse().ok().filter(|number| (1..=STOPS).contains(number));
-    let number: usize =
-        number.ok_or_else(|| Problem::value(format!("the tour has screens 1 to {STOPS}: begin with {START}")))?;
+    let number: usize = number
+        .ok_or_else(|| Problem::value(format!("the tour has screens 1 to {STOPS}: begin with {START}")))?;
     let founding = FOUNDING.get((number - 1) / 2);
     let (title, body) = match founding {
         Some(founding) if number % 2 == 1 => (founding.bug.title, founding.goes_wrong(progress)?),
@@ -110,13 +110,15 @@ impl Founding {
         let choice = Choice::named(self.model, self.choice, None).map_err(|_| Problem::broken())?;
         let typed = Typed::default_of(choice);
         let found = opened::model(&typed)?.find(&Limits::default(), progress);
-        let path = found.into_iter().find(|found| found.invariant == self.breaks).and_then(|found| found.path);
+        let path =
+            found.into_iter().find(|found| found.invariant == self.breaks).and_then(|found| found.path);
         Ok((typed, path.ok_or_else(Problem::broken)?))
     }
 
     fn goes_wrong(&self, progress: &Progress) -> Result<Markup, Problem> {
         let (typed, path) = self.found(progress)?;
-        let view = opened::model(&typed)?.at(&path).map_err(|error| opened::no_path(&typed, &path, &error))?;
+        let view =
+            opened::model(&typed)?.at(&path).map_err(|error| opened::no_path(&typed, &path, &error))?;
         Ok(html! {
             p.lead { (self.bug.words) }
             (lanes_html(&view.story, "lanes"))
