@@ -4,7 +4,7 @@ use super::address::Typed;
 use super::matrix::{self, Line, Reach};
 use super::page;
 use super::problem::{Answer, Asked};
-use super::run::{EXPIRY_STATES_MAX, Finished, STATES_MAX, Searches, Watched};
+use super::run::{Finished, STATES_MAX, Searches, USUAL_STATES_MAX, Watched};
 use super::tour;
 use crate::models::choice::Choice;
 use crate::models::cost::thousands;
@@ -112,7 +112,7 @@ fn form(reach: &Reach) -> Markup {
                 label { (label) " " input type="number" name=(name) value=(value) min=(range.start()) max=(range.end()); }
             }
             button type="submit" { "Check" }
-            p.quiet { "A search ends at " (thousands(STATES_MAX)) " states (ordering) or " (thousands(EXPIRY_STATES_MAX)) " states (expiry), and then says " em { "incomplete" }
+            p.quiet { "A search ends at " (thousands(STATES_MAX)) " states (within the usual bounds at " (thousands(USUAL_STATES_MAX)) "), and then says " em { "incomplete" }
                 "; " code { "replicheck check --bounds deep" } " goes on." }
         }
     }

@@ -3,7 +3,7 @@
 
 use super::address::{self, Typed};
 use super::problem::{Asked, Problem};
-use super::run::{Done, EXPIRY_STATES_MAX, STATES_MAX, Watched};
+use super::run::{Done, STATES_MAX, USUAL_STATES_MAX, Watched};
 use super::words;
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::check::tasks_within;
@@ -25,13 +25,6 @@ pub struct Reach {
     pub extent: Extent,
     /// The largest skew, either way, in ticks of half of the longest lifetime.
     pub skew_ticks: i8,
-}
-
-/// Maximum number of unique states of one search, by model.
-#[derive(Clone, Copy)]
-struct Limits {
-    ordering: usize,
-    expiry: usize,
 }
 
 /// The range of `length`: with fewer commands nothing is put to the test.
@@ -88,13 +81,13 @@ impl Reach {
         pairs.collect::<Vec<_>>().join("&")
     }
 
-    fn bounds(&self, length: usize, states_max: Limits) -> (OrderingBounds, ExpiryBounds) {
+    fn bounds(&self, length: usize, states_max: usize) -> (OrderingBounds, ExpiryBounds) {
         let ordering = OrderingBounds {
             length_max: length,
             workers: self.extent.workers,
             crashes_max: self.extent.crashes,
             loses_tails: false,
-            states_max: states_max.ordering,
+            states_max,
             ..OrderingBounds::QUICK
         };
         let expiry = ExpiryBounds {
@@ -102,7 +95,7 @@ impl Reach {
             passes_max: self.extent.passes,
             delay_ticks_max: self.extent.delay,
             skew_ticks_max: self.skew_ticks,
-            states_max: states_max.expiry,
+            states_max,
             ..ExpiryBounds::QUICK
         };
         (ordering, expiry)
@@ -111,10 +104,11 @@ impl Reach {
     /// The tasks: first every choice on the shortest programs, then every choice within the bounds asked for. With c
     /// choices, task n + c is for the same choice as task n, with longer programs.
     pub fn tasks(&self) -> Vec<Task> {
-        self.tasks_of(Limits { ordering: STATES_MAX, expiry: EXPIRY_STATES_MAX })
+        let is_usual = Reach::of(&Asked::default()).is_ok_and(|usual| usual == *self);
+        self.tasks_of(if is_usual { USUAL_STATES_MAX } else { STATES_MAX })
     }
 
-    fn tasks_of(&self, states_max: Limits) -> Vec<Task> {
+    fn tasks_of(&self, states_max: usize) -> Vec<Task> {
         let tasks = |length| {
             let (ordering, expiry) = self.bounds(length, states_max);
             tasks_within(ordering, expiry, None, None).expect("no names are given")
@@ -276,7 +270,7 @@ pub fn watched_in_words(watched: &[(String, Watched)]) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::explorer::run::{EXPIRY_STATE_BYTES_MAX, MODEL_BYTES_MAX, STATE_BYTES_MAX};
+    use crate::models::explorer::run::{MODEL_BYTES_MAX, SEARCH_BYTES_MAX, STATE_BYTES_MAX};
     use crate::models::search::Progress;
     use allocation_counter::measure;
 
@@ -292,9 +286,7 @@ mod tests {
     /// Runs the model's searches with `few` and with `many` states, and checks the difference in memory against the
     /// promised limits. Returns how many of the longer searches reach their limit.
     fn run(model: &str, reach: &Reach, (few, many): (usize, usize)) -> usize {
-        let limits = |states_max| Limits { ordering: states_max, expiry: states_max };
-        let (short, tasks) = (reach.tasks_of(limits(few)), reach.tasks_of(limits(many)));
-        let bytes_max = if model == "expiry" { EXPIRY_STATE_BYTES_MAX } else { STATE_BYTES_MAX };
+        let (short, tasks) = (reach.tasks_of(few), reach.tasks_of(many));
         let mut cut_short = 0;
         let both = tasks.iter().zip(&short).skip(tasks.len() / 2);
         for (task, short) in both.filter(|(task, _)| task.model == model) {
@@ -304,7 +296,7 @@ mod tests {
             let a_state = needed.saturating_sub(begun) / (many - few) as u64;
             println!("{name}, length {}: {begun} bytes, and {a_state} a state", reach.length);
             assert!(begun <= MODEL_BYTES_MAX as u64, "{name}: {begun} bytes before {few} states");
-            assert!(a_state <= bytes_max as u64, "{name}: {a_state} bytes a state");
+            assert!(a_state <= STATE_BYTES_MAX as u64, "{name}: {a_state} bytes a state");
             cut_short += usize::from(rows.iter().any(|row| !row.finished));
         }
         cut_short
@@ -334,5 +326,17 @@ mod tests {
         let few = STATES_MAX / PART;
         let cut_short = run("expiry", &furthest(None), (few, 4 * few));
         assert_eq!(cut_short, crate::expiry::Policy::ALL.len(), "each reaches its limit");
+    }
+
+    #[test]
+    fn reach_the_usual_ends_for_every_choice_within_the_memory_that_is_promised() {
+        let reach = Reach::of(&Asked::default()).expect("the usual bounds");
+        for task in reach.tasks() {
+            let mut rows = Vec::new();
+            let needed = measure(|| rows = task.run(&Progress::default())).bytes_max;
+            println!("{}: {needed} bytes", task.choice);
+            assert!(needed <= SEARCH_BYTES_MAX as u64, "{}: {needed} bytes", task.choice);
+            assert!(rows.iter().all(|row| row.finished), "{} is not finished", task.choice);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Run — the searches that one page watches. They run one at a time, and only a few at a time for all pages together.
 //! They end when the page's connection closes.
 //!
-//! Memory: at most [`SEARCHES_MAX`] searches run, with at most [`STATES_MAX`] states each, or [`EXPIRY_STATES_MAX`]; a state
-//! needs at most [`STATE_BYTES_MAX`], or [`EXPIRY_STATE_BYTES_MAX`], and a model with all its programs at most [`MODEL_BYTES_MAX`]. A search's model and states are
+//! Memory: at most [`SEARCHES_MAX`] searches run, with at most [`STATES_MAX`] states each, or [`USUAL_STATES_MAX`] within the
+//! usual bounds; a state needs at most [`STATE_BYTES_MAX`], and a model with all its programs at most [`MODEL_BYTES_MAX`]. A search's model and states are
 //! dropped when it ends. Only the rows of finished searches are kept, for the last [`REACHES_MAX`] bounds.
 
 use super::address::Typed;
@@ -27,15 +27,12 @@ pub const STATES_MAX: usize = 400_000;
 pub const STATE_BYTES_MAX: usize = 980;
 /// Maximum number of bytes that a model needs before its first state, mostly for its programs; checked by a test.
 pub const MODEL_BYTES_MAX: usize = 57_000_000;
-/// Maximum number of unique states of one search of the expiry model over every program. Its states need less memory than
-/// those of the ordering model. With the usual bounds the searches of every policy end within it.
-pub const EXPIRY_STATES_MAX: usize = 900_000;
-/// Maximum number of bytes that a search of the expiry model needs for each state; checked by a test.
-pub const EXPIRY_STATE_BYTES_MAX: usize = 430;
-/// The rest of one gigabyte is for pages, and for memory that the allocator keeps.
-const _: () = assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + STATES_MAX * STATE_BYTES_MAX) <= 900_000_000);
-const _: () =
-    assert!(SEARCHES_MAX * (MODEL_BYTES_MAX + EXPIRY_STATES_MAX * EXPIRY_STATE_BYTES_MAX) <= 900_000_000);
+/// Maximum number of unique states of one search within the usual bounds, where all searches end within it.
+pub const USUAL_STATES_MAX: usize = 900_000;
+/// Maximum number of bytes that a search and its model need; checked by a test within the usual bounds. The rest of one
+/// gigabyte is for pages, and for memory that the allocator keeps.
+pub const SEARCH_BYTES_MAX: usize = 900_000_000 / SEARCHES_MAX;
+const _: () = assert!(MODEL_BYTES_MAX + STATES_MAX * STATE_BYTES_MAX <= SEARCH_BYTES_MAX);
 /// Maximum number of pages that are computed at a time, each with a small search of its own.
 pub const PAGES_MAX: usize = 4;
 /// Maximum number of bounds for which rows are kept.
