@@ -17,6 +17,8 @@ mod seeds;
 mod shape;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/survivors.rs"]
+mod survivors;
 #[path = "tidy/words.rs"]
 mod words;
 
@@ -162,6 +164,13 @@ fn tree_as_it_is_runs_and_tells_every_test() {
     let tree = Tree::read();
     let (manifest, readme) = (tree.text("Cargo.toml"), tree.text("tests/README.md"));
     assert_none(tree.findings(|path, _| shape::registered(path, manifest, readme)));
+}
+
+#[test]
+fn tree_as_it_is_has_a_reason_for_each_mutant_that_survives() {
+    let tree = Tree::read();
+    let is_there = |path: &str| tree.files.iter().any(|(file, _)| file == path);
+    assert_none(survivors::survivors(tree.text(survivors::PATH), is_there));
 }
 
 #[test]
