@@ -204,3 +204,25 @@ fn master_logs_commands_in_log_time_and_refuses_what_redis_refuses_in_its_words(
         assert_eq!(replies[0], replies[1], "{text}");
     }
 }
+
+#[test]
+fn master_key_removed_without_an_entry_tells_its_deadline_under_log_time_alone() {
+    for policy in Policy::ALL.iter().copied() {
+        let mut master = master(0);
+        run(&mut master, policy, "SET k v PX 1000");
+        let (alive, dead) = (Millis(1_000_999), Millis(1_001_000));
+        let mut expire = |now| {
+            let mut entries = Vec::new();
+            let told = master.expire(&*policy.get(), &Key::new(0, "k"), now, &mut entries).expect("memory");
+            (told, entries.len())
+        };
+        assert_eq!(expire(alive), (None, 0), "{policy}");
+        let expected = match policy {
+            Policy::LogClock => (Some(dead), 0),
+            Policy::MasterExpires => (None, 1),
+            _ => (None, 0),
+        };
+        assert_eq!(expire(dead), expected, "{policy}");
+        assert_eq!(expire(dead), (None, 0), "{policy}: it is removed");
+    }
+}

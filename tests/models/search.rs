@@ -180,6 +180,15 @@ fn search_cut_short_is_incomplete() {
 }
 
 #[test]
+fn search_tells_more_bytes_for_a_state_than_the_state_has() {
+    let model = expiry(Policy::LogClock, Judges::Reads);
+    let found = run(&model);
+    let state = size_of_val(&model.init_states()[0]);
+    // Beside the state: the number of its parent, and its place in the table of numbers.
+    assert!((state + 9..3 * state).contains(&found.state_bytes), "{} of {state}", found.state_bytes);
+}
+
+#[test]
 fn search_that_tests_nothing_is_incomplete() {
     let bounds = OrderingBounds { length_max: 1, ..OrderingBounds::QUICK };
     let rows = serial_within(bounds);
