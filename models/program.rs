@@ -118,9 +118,9 @@ const TRANSACTION: &str = "multi exec discard watch unwatch";
 /// A line of a program file that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadLine {
-    /// The name of its command in upper case, or what the line is instead.
+    /// The name of its command in upper case, or a description of a line that is no command.
     pub command: String,
-    /// Where it is, and what is wrong.
+    /// The place of the line, and the reason.
     pub error: ProgramError,
 }
 

@@ -26,7 +26,7 @@ pub struct Shrunk {
 }
 
 /// Cuts `program`, which breaks an invariant, down. `breaks` says whether a program still breaks it; `is_over` says when to end
-/// with what was reached.
+/// with the shortest program so far.
 pub fn shrink(
     program: &Program,
     mut breaks: impl FnMut(&Program) -> bool,
@@ -57,8 +57,8 @@ pub fn shrink(
     Shrunk { is_minimal: kept.len() == 1, program: with(kept) }
 }
 
-/// The commands without each of so many parts of equal length. The last part comes first: what a violation needs is more often
-/// at the beginning.
+/// The commands without one of `parts` parts of equal length, for each part. The last part comes first: the commands that a
+/// violation needs are more often at the beginning.
 fn without_one(commands: &[ProgramLine], parts: usize) -> impl Iterator<Item = Vec<ProgramLine>> + '_ {
     let length = commands.len().div_ceil(parts);
     let starts: Vec<usize> = (0..commands.len()).step_by(length).collect();

@@ -26,7 +26,8 @@ pub fn counts(unread: &[UnreadLine]) -> String {
     by_command(unread).iter().map(count).collect::<Vec<_>>().join(", ")
 }
 
-/// All of them: for each command how many lines, which, and what is wrong with the first. A single line is told in one line.
+/// The lines in words: for each command the number of lines, their numbers, and the error of the first. A single line is one
+/// line of text.
 pub fn in_words(unread: &[UnreadLine]) -> String {
     if let [line] = unread {
         return line.error.to_string();

@@ -50,7 +50,7 @@ impl Rows {
         }
     }
 
-    /// What keeps these rows in an address that already has a query.
+    /// The field that asks for these rows, to be added to an address that already has a query.
     pub fn query(&self) -> String {
         let value = match self {
             Rows::Folded => return String::new(),
@@ -106,7 +106,7 @@ impl Rows {
     }
 }
 
-/// The numbers of the steps that remain when repeats are folded: of a run of steps of one kind by one actor, the first and
+/// The numbers of the steps that are shown when repeats are folded: of a run of steps of one kind by one actor, the first and
 /// the last, and those that break something. All of a short story.
 pub fn shown_of(steps: &[Step]) -> Vec<usize> {
     if steps.len() <= STEPS_WITHOUT_FOLDS {

@@ -158,7 +158,7 @@ pub enum UsageError {
         command: &'static str,
         /// The feature of the crate that it needs.
         feature: &'static str,
-        /// What a build with the feature takes.
+        /// The arguments that a build with the feature takes.
         needs: &'static str,
     },
     /// The answer cannot be written to the terminal or pipe.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use replicheck::models::report::sign;
 use replicheck::models::verdict::Row;
 
-/// What a case comes to.
+/// The result of a test case.
 enum Case {
     Passed,
     Failed(String),

@@ -7,7 +7,7 @@ use replicheck::models::invariants::{Invariant, listed};
 use replicheck::models::report::{sign, steps};
 use replicheck::models::verdict::{Row, Verdict};
 
-/// What a verdict is for `--require`.
+/// How `--require` counts a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counts {
     /// It is not about a required invariant.
@@ -40,7 +40,7 @@ pub fn check(args: &Args) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// What a row is for `--require`.
+/// How `--require` counts a row.
 pub fn counts(args: &Args, row: &Row) -> Counts {
     if !args.require.contains(&row.invariant) {
         return Counts::NotRequired;

@@ -2,7 +2,7 @@
 //! Does I/O: writes the files.
 //!
 //! A long program is judged by schedules drawn at random, so its stories are long. Each ✗ gets ten seconds: the program is cut
-//! down ([`replicheck::models::shrink`]) under the same choice, invariant and seed. What is left is judged like any program, by a
+//! down ([`replicheck::models::shrink`]) under the same choice, invariant and seed. The shorter program is judged like any program, by a
 //! search of every schedule if it is short enough.
 
 use super::args::Args;
@@ -150,7 +150,8 @@ struct Judge {
 }
 
 impl Judge {
-    /// A shorter program for each row of one choice, where there is one. What was found for one row is tried for the others.
+    /// A shorter program for each row of one choice, if there is one. A program that was found for one row is tried for the
+    /// others, too.
     fn shorter(&self, program: &Program, rows: &[Row]) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();
         for row in rows {
@@ -210,7 +211,7 @@ impl Judge {
         })
     }
 
-    /// Where to begin: a program that was found for another invariant, or the commands that the story sent, or all.
+    /// The program to begin with: one that was found for another invariant, or the commands that the story sent, or all.
     fn start(
         &self,
         program: &Program,

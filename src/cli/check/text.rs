@@ -38,7 +38,7 @@ impl Run<'_> {
         if self.panicked.is_empty() && is_fine { Outcome::Expected } else { Outcome::Differs }
     }
 
-    /// What is required and does not hold, in words.
+    /// The required invariants that do not hold, in words.
     fn not_enough(&self, report: &Report<'_>) -> Vec<String> {
         [failing(self.args, report.rows), unjudged(self.args, report.rows)].concat()
     }
@@ -100,7 +100,7 @@ impl Run<'_> {
         text + &stories.concat() + &self.end(report) + &wrapped(&self.exit_code(report), report.width)
     }
 
-    /// The program, and what was left out of it.
+    /// The program, and the lines that were left out of it.
     fn program_line(&self, program: &Program, unread: &[UnreadLine]) -> String {
         let counts = |names: &std::collections::BTreeMap<String, usize>| {
             names.iter().map(|(name, times)| format!("{name}: {times}")).collect::<Vec<_>>().join(", ")
@@ -236,7 +236,7 @@ impl Run<'_> {
     }
 }
 
-/// What a program was cut down to.
+/// The program that is left after cutting down.
 fn cut_in_words(cut: &Cut) -> String {
     let (from, to) = cut.writes;
     let how = match (cut.is_minimal, to) {

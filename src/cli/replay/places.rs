@@ -36,7 +36,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder as it is now.
+    /// The folder at `path` with the files that it has now.
     pub fn of(path: PathBuf) -> Folder {
         let mut folder = Folder { files: Vec::new(), bytes: 0, path };
         let root = folder.path.clone();
@@ -45,7 +45,7 @@ impl Folder {
         folder
     }
 
-    /// Adds the files in `folder`. What cannot be read is left out: it is only shown.
+    /// Adds the files in `folder`. An entry that cannot be read is left out, because the list is only shown.
     fn add(&mut self, folder: &Path) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
