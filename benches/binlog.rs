@@ -3,6 +3,7 @@
 //! Append and recovery measure the shipped segment log on a temporary folder. Compression measures the shipped code on the
 //! bytes of a real log, in memory: blocks of a packed segment, and a replica's stream that is flushed after each group.
 
+mod baseline;
 mod measure;
 mod results;
 #[allow(dead_code, reason = "for benches of keys")]

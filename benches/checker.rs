@@ -1,6 +1,7 @@
 //! Checker — states per second and bytes per state of the searches that `check` runs, by choice, and on all
 //! cores.
 
+mod baseline;
 mod measure;
 mod results;
 
@@ -9,6 +10,7 @@ use replicheck::models::bounds::{Bounds, ExpiryBounds, OrderingBounds};
 use replicheck::models::check::tasks_within;
 use replicheck::models::cost::Cost;
 use replicheck::models::judge::Task;
+use replicheck::models::verdict;
 use serde_json::json;
 use std::sync::Mutex;
 use std::thread;
@@ -32,7 +34,7 @@ fn searched(mut tasks: Vec<Task>, threads: usize) -> (Duration, Cost) {
             });
         }
     });
-    (since.elapsed(), Cost::of(&rows.into_inner().expect("no panic")))
+    (since.elapsed(), verdict::cost(&rows.into_inner().expect("no panic")))
 }
 
 fn main() {

@@ -1,6 +1,7 @@
 //! Checker under loom — the shipped worker pool, interleaving by interleaving: executions per second, by
 //! strategy.
 
+mod baseline;
 mod measure;
 mod results;
 

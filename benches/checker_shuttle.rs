@@ -1,6 +1,7 @@
 //! Checker under shuttle — the shipped worker pool in schedules drawn at random: executions per second, by
 //! strategy.
 
+mod baseline;
 mod measure;
 mod results;
 

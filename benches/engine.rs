@@ -3,6 +3,7 @@
 //! Fsync is everysec; the other settings are those of `replicheck serve`. The client is one thread that writes the
 //! pipelines of all connections and then reads all replies. It uses a part of the cores, as redis-benchmark does.
 
+mod baseline;
 mod measure;
 mod raw;
 mod results;

@@ -3,6 +3,7 @@
 //! It measures the shipped engine on RocksDB in a temporary folder, without a network: pipelines of writes, one
 //! connection, no fsync.
 
+mod baseline;
 mod measure;
 mod results;
 #[allow(dead_code, reason = "for benches of logs")]

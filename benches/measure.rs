@@ -4,7 +4,7 @@
 //! measured directly before or after it. So other load on the machine affects both, and the share is the median over
 //! such pairs.
 
-use crate::results;
+use crate::{baseline, results};
 use criterion::{Criterion, SamplingMode, Throughput};
 use replicheck::models::measured::{Measured, in_words};
 use serde_json::Value;
@@ -64,6 +64,16 @@ impl From<Duration> for Run {
     }
 }
 
+/// What a few runs took.
+struct Times {
+    /// The median time of a run.
+    seconds: f64,
+    /// The median share of the limit.
+    share: Option<f64>,
+    /// See [`spread`]: of the share, or as a part of the time where there is no limit.
+    spread: Option<f64>,
+}
+
 /// A bench, with its results so far.
 pub struct Bench {
     name: &'static str,
@@ -81,6 +91,14 @@ impl Bench {
                 "\nBench `{name}`: {about}\nAll: cargo bench [-- --quick]. This one: cargo bench --bench {name} [-- FILTER]\n"
             );
         }
+        if let Some(asked) = option("--baseline")
+            && let Err(error) = baseline::read(&asked, name)
+        {
+            eprintln!(
+                "{name}: no baseline {asked}: {error}. At the commit to compare with: cargo bench --bench {name} -- --save-baseline {asked}"
+            );
+            std::process::exit(2);
+        }
         let mode = Mode::asked();
         let criterion = Criterion::default()
             .sample_size(10)
@@ -97,16 +115,20 @@ impl Bench {
     /// Measures `run`, which does `amount` of `unit` per run (`entries`: the rows have the unit `entries/s`). Does
     /// nothing if the command line filters it out.
     pub fn rate(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
-        if let Some((time, share)) = self.measured(choice, &params, amount, run) {
-            self.row(choice, params, amount as f64 / time, &format!("{unit}/s"), share);
+        if let Some(Times { seconds, share, spread }) = self.measured(choice, &params, amount, run) {
+            let value = amount as f64 / seconds;
+            let spread = spread.map(|spread| if share.is_some() { spread } else { spread * value });
+            self.add(choice, params, value, &format!("{unit}/s"), share, spread);
         }
     }
 
     /// Like [`Bench::rate`], but in microseconds per unit (`write`: the rows have the unit `µs/write`).
     #[allow(dead_code, reason = "most benches tell rates")]
     pub fn cost(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
-        if let Some((time, share)) = self.measured(choice, &params, amount, run) {
-            self.row(choice, params, time * 1e6 / amount as f64, &format!("µs/{unit}"), share);
+        if let Some(Times { seconds, share, spread }) = self.measured(choice, &params, amount, run) {
+            let value = seconds * 1e6 / amount as f64;
+            let spread = spread.map(|spread| if share.is_some() { spread } else { spread * value });
+            self.add(choice, params, value, &format!("µs/{unit}"), share, spread);
         }
     }
 
@@ -114,8 +136,8 @@ impl Bench {
     /// the same work. The row says how many times as fast the first is.
     #[allow(dead_code, reason = "most benches compare with a limit")]
     pub fn ratio(&mut self, choice: &str, params: Value, run: impl FnMut() -> Run) {
-        if let Some((_, Some(ratio))) = self.measured(choice, &params, 1, run) {
-            self.row(choice, params, ratio, "times as fast", None);
+        if let Some(Times { share: Some(ratio), spread, .. }) = self.measured(choice, &params, 1, run) {
+            self.add(choice, params, ratio, "times as fast", None, spread);
         }
     }
 
@@ -141,17 +163,16 @@ impl Bench {
     /// The median time of a run in seconds, for a row that the caller adds itself.
     #[allow(dead_code, reason = "most benches know before what a run does")]
     pub fn seconds(&mut self, choice: &str, params: &Value, run: impl FnMut() -> Run) -> Option<f64> {
-        self.measured(choice, params, 1, run).map(|(time, _)| time)
+        self.measured(choice, params, 1, run).map(|times| times.seconds)
     }
 
-    /// The median time of a run in seconds, and the median share of the limit.
     fn measured(
         &mut self,
         choice: &str,
         params: &Value,
         amount: u64,
         mut run: impl FnMut() -> Run,
-    ) -> Option<(f64, Option<f64>)> {
+    ) -> Option<Times> {
         let mut runs: Vec<Run> = Vec::new();
         let mut group = self.criterion.benchmark_group(self.name);
         group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(amount));
@@ -165,12 +186,32 @@ impl Bench {
         group.finish();
         let seconds = |time: Duration| time.as_secs_f64().max(1e-9);
         let share = |run: &Run| run.limit.map(|limit| limit.as_secs_f64() / seconds(run.time));
-        let time = median(runs.iter().map(|run| seconds(run.time)).collect())?;
-        Some((time, median(runs.iter().filter_map(share).collect())))
+        let shares: Vec<f64> = runs.iter().filter_map(share).collect();
+        let all: Vec<f64> = runs.iter().map(|run| seconds(run.time)).collect();
+        let seconds = median(all.clone())?;
+        let spread = match shares.is_empty() {
+            true => spread(all).map(|spread| spread / seconds),
+            false => spread(shares.clone()),
+        };
+        Some(Times { seconds, share: median(shares), spread })
     }
 
     /// Adds a row with a given value.
+    #[allow(dead_code, reason = "some benches tell rates only")]
     pub fn row(&mut self, choice: &str, params: Value, value: f64, unit: &str, share_of_limit: Option<f64>) {
+        self.add(choice, params, value, unit, share_of_limit, None);
+    }
+
+    /// Adds a row with a given value and its spread.
+    pub fn add(
+        &mut self,
+        choice: &str,
+        params: Value,
+        value: f64,
+        unit: &str,
+        share_of_limit: Option<f64>,
+        spread: Option<f64>,
+    ) {
         self.rows.push(Measured {
             bench: self.name.to_owned(),
             choice: choice.to_owned(),
@@ -178,6 +219,7 @@ impl Bench {
             value,
             unit: unit.to_owned(),
             share_of_limit,
+            spread,
         });
     }
 
@@ -196,12 +238,32 @@ impl Bench {
         results::print(&self.rows);
         results::save(self.name, &self.rows, filters().next().is_none())
             .expect("target/bench can be written");
+        if let Some(baseline) = option("--save-baseline") {
+            baseline::keep(&baseline, self.name, &self.rows).expect("target/bench can be written");
+        }
+        if let Some(baseline) = option("--baseline") {
+            match baseline::read(&baseline, self.name) {
+                Ok(before) => println!("{}", baseline::compared(&before, &self.rows)),
+                Err(error) => eprintln!("no comparison of {} with baseline {baseline}: {error}", self.name),
+            }
+        }
     }
 }
 
-/// The arguments that restrict a run to some benches. The value of an option counts, too; then old rows stay.
+/// The arguments that restrict a run to some benches. The value of an option counts, too; then old rows stay. The name of a
+/// baseline does not.
 fn filters() -> impl Iterator<Item = String> {
-    env::args().skip(1).filter(|argument| !argument.starts_with('-'))
+    let names = [option("--save-baseline"), option("--baseline")];
+    let is_name = move |argument: &String| names.iter().flatten().any(|name| name == argument);
+    env::args().skip(1).filter(move |argument| !argument.starts_with('-') && !is_name(argument))
+}
+
+/// The value of an option: `--baseline NAME`, `--baseline=NAME`.
+fn option(name: &str) -> Option<String> {
+    let arguments: Vec<String> = env::args().collect();
+    let at = arguments.iter().position(|argument| argument == name);
+    let joined = || arguments.iter().find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='));
+    at.and_then(|at| arguments.get(at + 1)).map(String::as_str).or_else(joined).map(str::to_owned)
 }
 
 /// The name of a measurement in criterion: `serial/workers=2,keys=uniform`.
@@ -209,6 +271,19 @@ fn id(choice: &str, params: &Value) -> String {
     let set = params.as_object().into_iter().flatten();
     let set: Vec<String> = set.map(|(name, value)| format!("{name}={}", in_words(value))).collect();
     if set.is_empty() { choice.to_owned() } else { format!("{choice}/{}", set.join(",")) }
+}
+
+/// Half the distance between the lower and the upper quartile. `None`: there are fewer than three values.
+pub fn spread(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let last = values.len().checked_sub(1).filter(|last| *last >= 2)?;
+    // Between the two values next to the quartile, as far as it lies between them.
+    let quartile = |part: f64| {
+        let place = part * last as f64;
+        let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
+        below + (above - below) * place.fract()
+    };
+    Some((quartile(0.75) - quartile(0.25)) / 2.0)
 }
 
 /// The middle value; the mean of the two middle values if there are two.

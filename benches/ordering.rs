@@ -3,6 +3,7 @@
 //! It measures the shipped worker pool, strategy, batches and publication, on RocksDB in a temporary folder. It does
 //! not include the replica's own log (see `binlog`) and the network (see `peers`).
 
+mod baseline;
 mod measure;
 mod raw;
 mod results;
@@ -13,8 +14,9 @@ use raw::Raw;
 use replicheck::apply::Applier;
 use replicheck::apply::pool::{Limits, Pool, Stopped};
 use replicheck::binlog::{Entry, Lsn};
-use replicheck::engine::{Applied, Settings};
+use replicheck::engine::{Applied, Machine, Own, Settings};
 use replicheck::handover::hand_over;
+use replicheck::models::measured::{BEHIND, BEHIND_AT_MOST};
 use replicheck::node::Readers;
 use replicheck::ordering::Strategy;
 use replicheck::store::rocksdb::RocksStore;
@@ -29,10 +31,43 @@ use workload::{BASE, Keys, Workload};
 /// Number of entries that arrive from the link at a time.
 const GROUP: usize = 512;
 
+/// Strategies of your own: one line each, with a name and the function (workers, entries in a batch at most) that makes the
+/// machine. They are in every table beside the shipped ones:
+///
+/// ```ignore
+/// ("turnstile", |_workers, _batch| Box::new(Turnstile::new(1))),
+/// ```
+const OWN: &[(&str, fn(usize, usize) -> Machine)] = &[];
+
+/// A strategy that is measured.
+#[derive(Clone, Copy)]
+struct Candidate {
+    name: &'static str,
+    /// The shipped strategy.
+    strategy: Strategy,
+    /// What runs in its place.
+    own: Option<fn(usize, usize) -> Machine>,
+}
+
+impl Candidate {
+    fn of(strategy: Strategy) -> Candidate {
+        Candidate { name: strategy.name(), strategy, own: None }
+    }
+
+    fn all() -> Vec<Candidate> {
+        let own = OWN.iter().map(|&(name, new)| Candidate {
+            name,
+            own: Some(new),
+            ..Candidate::of(Strategy::Serial)
+        });
+        Strategy::ALL.iter().copied().map(Candidate::of).chain(own).collect()
+    }
+}
+
 /// The settings of a replica.
 #[derive(Clone, Copy)]
 struct Setup {
-    strategy: Strategy,
+    candidate: Candidate,
     workers: usize,
     batch: usize,
     interval_ms: u64,
@@ -51,7 +86,14 @@ impl Setup {
     fn apply(&self, log: &[Entry]) -> (Duration, Vec<f64>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let settings = Settings {
-            ordering: self.strategy,
+            ordering: self.candidate.strategy,
+            own: Own {
+                ordering: self
+                    .candidate
+                    .own
+                    .map(|new| -> Arc<dyn Fn(usize, usize) -> Machine + Send + Sync> { Arc::new(new) }),
+                policy: None,
+            },
             workers: self.workers,
             batch_entries_max: self.batch,
             ..Settings::new(folder.path())
@@ -106,7 +148,8 @@ fn main() {
     let mut bench =
         Bench::new("ordering", "how fast a replica applies a log, by strategy, workers, keys and batches");
     let commands = bench.mode.pick(300, 30_000, 100_000);
-    let base = Setup { strategy: Strategy::Serial, workers: 2, batch: 256, interval_ms: 100 };
+    let serial = Candidate::of(Strategy::Serial);
+    let base = Setup { candidate: serial, workers: 2, batch: 256, interval_ms: 100 };
     let of = |workload| (base, workload);
     let points = [
         of(BASE),
@@ -124,12 +167,9 @@ fn main() {
     ];
     for (setup, workload) in points {
         let log = workload.log(commands);
-        for &strategy in Strategy::ALL {
-            let setup = Setup { strategy, ..setup };
-            bench.rate(strategy.name(), setup.params(&workload), log.len() as u64, "entries", || {
-                let limit = Some(Raw::new().write(&log, setup.batch));
-                Run { time: setup.apply(&log).0, limit }
-            });
+        for candidate in Candidate::all() {
+            let setup = Setup { candidate, ..setup };
+            rate_and_ages(&mut bench, setup, setup.params(&workload), &log);
         }
         bench.rate("limit: raw WriteBatch", setup.params(&workload), log.len() as u64, "entries", || {
             Raw::new().write(&log, setup.batch).into()
@@ -140,11 +180,27 @@ fn main() {
     bench.finish();
 }
 
+/// Measures entries per second, and how old the state is that readers see.
+fn rate_and_ages(bench: &mut Bench, setup: Setup, params: Value, log: &[Entry]) {
+    let (name, mut ages) = (setup.candidate.name, Vec::new());
+    bench.rate(name, params.clone(), log.len() as u64, "entries", || {
+        let limit = Some(Raw::new().write(log, setup.batch));
+        let (time, seen) = setup.apply(log);
+        ages.extend(seen);
+        Run { time, limit }
+    });
+    let oldest = ages.iter().copied().reduce(f64::max);
+    if let (Some(middle), Some(oldest)) = (median(ages), oldest) {
+        bench.row(name, params.clone(), middle, BEHIND, None);
+        bench.row(name, params, oldest, BEHIND_AT_MOST, None);
+    }
+}
+
 /// Measures the cost of ordering; the two of each pair are measured in turn.
 fn ratios(bench: &mut Bench, base: Setup, commands: usize) {
     let plain = BASE.log(commands);
     let flushed = Workload { flushdb: 0.01, ..BASE }.log(commands);
-    let of = |strategy, workers, batch| Setup { strategy, workers, batch, ..base };
+    let of = |strategy, workers, batch| Setup { candidate: Candidate::of(strategy), workers, batch, ..base };
     let pairs = [
         ("serial / key_hash", of(Strategy::Serial, 4, 256), &plain, of(Strategy::KeyHash, 4, 256)),
         ("serial / key_hash", of(Strategy::Serial, 4, 1), &plain, of(Strategy::KeyHash, 4, 1)),
@@ -166,26 +222,9 @@ fn ratios(bench: &mut Bench, base: Setup, commands: usize) {
 fn snapshots(bench: &mut Bench, base: Setup) {
     let log = BASE.log(bench.mode.pick(300, 50_000, 300_000));
     for interval_ms in [1, 10, 100] {
-        let setup = Setup { strategy: Strategy::WritesetSnapshots, interval_ms, ..base };
+        let setup = Setup { candidate: Candidate::of(Strategy::WritesetSnapshots), interval_ms, ..base };
         let mut params = setup.params(&BASE);
         params["cut_interval_ms"] = interval_ms.into();
-        let mut ages = Vec::new();
-        bench.rate(setup.strategy.name(), params.clone(), log.len() as u64, "entries", || {
-            let limit = Some(Raw::new().write(&log, setup.batch));
-            let (time, looked) = setup.apply(&log);
-            ages.extend(looked);
-            Run { time, limit }
-        });
-        let oldest = ages.iter().copied().reduce(f64::max);
-        if let (Some(middle), Some(oldest)) = (median(ages), oldest) {
-            bench.row(
-                setup.strategy.name(),
-                params.clone(),
-                middle,
-                "ms that readers are behind, median",
-                None,
-            );
-            bench.row(setup.strategy.name(), params, oldest, "ms that readers are behind, greatest", None);
-        }
+        rate_and_ages(bench, setup, params, &log);
     }
 }

@@ -10,12 +10,13 @@
 //! `cargo bench --bench peers -- replica` runs one part; `REPLICHECK_RUNS` sets how often throughput is measured
 //! (default 5, with `--quick` 1). The share is the ratio to Redis's number in the same run.
 
+mod baseline;
 mod measure;
 #[path = "peers/process.rs"]
 mod process;
 mod results;
 
-use measure::{Bench, Mode, median};
+use measure::{Bench, Mode, median, spread};
 use process::{Peer, Server, benchmark};
 use serde_json::{Value, json};
 use std::thread::{scope, sleep};
@@ -52,11 +53,12 @@ fn main() {
 /// The median of each peer's numbers, and of their ratios in the same round.
 fn compare(bench: &mut Bench, params: &Value, unit: &str, rounds: &[[f64; 2]]) {
     let of = |peer: usize| median(rounds.iter().map(|round| round[peer]).collect()).unwrap_or_default();
-    let ratio = median(rounds.iter().map(|[redis, own]| own / redis.max(1e-9)).collect());
+    let ratios: Vec<f64> = rounds.iter().map(|[redis, own]| own / redis.max(1e-9)).collect();
     bench.row(Peer::Redis.name(), params.clone(), of(0), unit, None);
     // The ratio is given only for rates: a cost has no limit that it approaches.
-    let ratio = ratio.filter(|_| unit.starts_with("commands/s"));
-    bench.row(Peer::Replicheck.name(), params.clone(), of(1), unit, ratio);
+    let ratios = if unit.starts_with("commands/s") { ratios } else { Vec::new() };
+    let spread = spread(ratios.clone());
+    bench.add(Peer::Replicheck.name(), params.clone(), of(1), unit, median(ratios), spread);
 }
 
 fn throughput(bench: &mut Bench, keys: u64) {

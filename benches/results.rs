@@ -4,13 +4,14 @@
 //! ```text
 //! summary.json   an array of {bench, choice, params, value, unit, share_of_limit}; rows of other benches stay
 //! machine.json   {machine, cores, date, commit} of the last run
-//! index.html     both as one page that needs nothing else
+//! strategies.txt the table of strategies in Markdown, as README has it
+//! index.html     all of it as one page that needs nothing else
 //! ```
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use replicheck::models::measured::{
-    Comparison, Measured, STYLE, amount, comparisons, in_words, params, tables,
+    self, Comparison, Measured, Overview, STYLE, amount, comparisons, in_words, params,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ fn table(
     for row in rows {
         let mut cells: Vec<String> = names.iter().map(|name| set(row, name)).collect();
         cells.extend([row.choice.clone(), amount(row.value)]);
-        let share = row.share_of_limit.map(|share| format!("{:.0} %", share * 100.0));
+        let share = measured::share(row);
         cells.extend(has_limit.then(|| share.unwrap_or_default()));
         table.add_row(cells);
     }
@@ -56,7 +57,8 @@ fn table(
     table.trim_fmt()
 }
 
-fn folder() -> PathBuf {
+/// The folder of the results.
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target").join("bench")
 }
 
@@ -78,20 +80,25 @@ pub fn save(bench: &str, rows: &[Measured], is_whole: bool) -> io::Result<()> {
     let machine = Machine::here();
     fs::write(folder.join("machine.json"), serde_json::to_string_pretty(&machine.json())?)?;
     fs::write(folder.join("index.html"), page(&machine, &all).into_string())?;
+    if let Some(overview) = Overview::of(&all) {
+        fs::write(folder.join("strategies.txt"), overview.markdown())?;
+    }
     println!("\n{}", folder.join("index.html").display());
     Ok(())
 }
 
 /// The machine, the date and the commit of a run.
-struct Machine {
+pub struct Machine {
     machine: String,
     cores: usize,
     date: String,
-    commit: String,
+    /// The commit, with `-dirty` if there were uncommitted changes.
+    pub commit: String,
 }
 
 impl Machine {
-    fn here() -> Machine {
+    /// Those of this run.
+    pub fn here() -> Machine {
         let said = |program: &str, arguments: &[&str]| {
             let mut command = Command::new(program);
             let output = command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok();
@@ -127,8 +134,8 @@ fn page(machine: &Machine, measured: &[Measured]) -> Markup {
             body {
                 h1 { "Benches" }
                 p { (machine.machine) ", " (machine.cores) " cores · " (machine.date) " · commit " code { (machine.commit) } " (the last bench that ran)" }
-                p.quiet { "Bars: each value beside the greatest of its bench and unit. The share of the limit is the part of what this machine could do without any of it; benches/README.md says what each limit is, and what the figures do not say." }
-                (tables(measured))
+                (measured::page(measured))
+                p.quiet { "benches/README.md says what each limit is, and what the figures do not say." }
             }
         }
     }

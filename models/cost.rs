@@ -1,13 +1,30 @@
-//! Cost — rows → how many searches gave them, and their states, bytes and seconds. Pure.
+//! Cost — searches → how many they are, and their states, bytes and seconds. Pure.
 
-use super::verdict::Row;
+/// One search of a choice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Searched {
+    /// Its number among the searches of its model, choice and scenario.
+    pub number: usize,
+    /// Unique states. If it explored twice, the sum of both explorations.
+    pub unique: usize,
+    /// States generated, found before or not.
+    pub generated: u64,
+    /// Bytes of memory of its unique states.
+    pub bytes: usize,
+    /// Steps of the longest of the shortest paths.
+    pub depth: usize,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// Whether it ended by itself.
+    pub finished: bool,
+}
 
 /// What some searches cost together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// Searches.
     pub searches: usize,
-    /// Searches of which no row is *incomplete*.
+    /// Searches that ended by themselves.
     pub finished: usize,
     /// Unique states, summed.
     pub unique: usize,
@@ -22,27 +39,15 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The searches that gave these rows: rows of one task that the same of its parts judged are of the same searches.
-    pub fn of(rows: &[Row]) -> Cost {
-        let search = |row: &Row| (row.model, row.choice.clone(), row.scenario.clone(), row.parts.clone());
-        let mut cost = Cost::default();
-        let mut seen = Vec::new();
-        for row in rows {
-            let key = search(row);
-            if seen.contains(&key) {
-                continue;
-            }
-            let is_finished = rows.iter().all(|other| other.finished || search(other) != key);
-            seen.push(key);
-            cost.searches += 1;
-            cost.finished += usize::from(is_finished);
-            cost.unique += row.unique_states;
-            cost.generated += row.generated_states;
-            cost.bytes += row.unique_states * row.state_bytes;
-            cost.depth = cost.depth.max(row.max_depth);
-            cost.seconds += row.seconds;
-        }
-        cost
+    /// Adds one search.
+    pub(super) fn add(&mut self, search: &Searched) {
+        self.searches += 1;
+        self.finished += usize::from(search.finished);
+        self.unique += search.unique;
+        self.generated += search.generated;
+        self.bytes += search.bytes;
+        self.depth = self.depth.max(search.depth);
+        self.seconds += search.seconds;
     }
 
     /// States, bytes and searches in words.

@@ -1,5 +1,6 @@
 //! Judge — the searches of one choice → its rows.
 
+use super::cost::Searched;
 use super::experiment::{Experiment, ExperimentError, Setting, judges};
 use super::invariants::Invariant;
 use super::machines::Machines;
@@ -97,6 +98,21 @@ struct Outcome {
     found: Found<()>,
     seconds: f64,
     seed: Option<u64>,
+}
+
+impl Outcome {
+    fn searched(&self) -> Searched {
+        Searched {
+            number: self.number,
+            unique: self.found.unique,
+            generated: self.found.generated,
+            bytes: self.found.unique * self.found.state_bytes,
+            depth: self.found.depth,
+            seconds: self.seconds,
+            // Drawn schedules are never all schedules: their verdict says so, and they ended by themselves.
+            finished: self.seed.is_some() || self.found.finished,
+        }
+    }
 }
 
 impl Part {
@@ -253,9 +269,6 @@ fn row_of(
     judging: &[(&Part, &Outcome, usize)],
     expected: Verdict,
 ) -> Row {
-    let sum = |of: fn(&Found<()>) -> usize| judging.iter().map(|(_, outcome, _)| of(&outcome.found)).sum();
-    let unique: usize = sum(|found| found.unique);
-    let bytes: usize = sum(|found| found.unique * found.state_bytes);
     let stories = judging.iter().filter_map(|(_, outcome, index)| outcome.stories[*index].as_ref());
     // One that can be walked and replayed comes first: with larger batches there may be a shorter one.
     let counterexample = stories.min_by_key(|story| (story.own.is_none(), story.steps.len())).cloned();
@@ -268,13 +281,7 @@ fn row_of(
         scenario: scenario.cloned(),
         verdict,
         expected,
-        parts: judging.iter().map(|(_, outcome, _)| outcome.number).collect(),
-        unique_states: unique,
-        generated_states: judging.iter().map(|(_, outcome, _)| outcome.found.generated).sum(),
-        state_bytes: bytes / unique.max(1),
-        finished: seed_of(judging).is_some() || judging.iter().all(|(_, outcome, _)| outcome.found.finished),
-        max_depth: judging.iter().map(|(_, outcome, _)| outcome.found.depth).max().unwrap_or(0),
-        seconds: judging.iter().map(|(_, outcome, _)| outcome.seconds).sum(),
+        searches: judging.iter().map(|(_, outcome, _)| outcome.searched()).collect(),
         bounds: bounds.join("; "),
         witness: if matches!(verdict, Verdict::Holds | Verdict::Sampled) { witness(judging) } else { "" },
         note,
@@ -313,7 +320,11 @@ fn verdict_of(
     let (left_out, of) = if invariant == Invariant::Progress { (Vec::new(), 0) } else { left_out(judging) };
     let tested = judging.iter().any(|(_, outcome, index)| outcome.tested[*index]);
     if let Some((_, outcome, index)) = judging.first().filter(|_| !tested) {
-        notes.push(format!("never put to the test: {}", outcome.sometimes[*index]));
+        let never = outcome.sometimes[*index];
+        notes.push(match seed.is_none() && is_fixed_program {
+            true => format!("never put to the test, so ✓ says nothing: in no run {never}"),
+            false => format!("never put to the test: {never}"),
+        });
     }
     if !left_out.is_empty() {
         let share = format!("{} of {of} keys and writes with a deadline", left_out.len());

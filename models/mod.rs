@@ -14,6 +14,7 @@ pub mod choice;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod clocks;
 #[cfg_attr(not(inner_docs), doc(hidden))]
+mod condensed;
 pub mod cost;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod drawing;

@@ -11,10 +11,11 @@
 //!
 //! What it deliberately does not do: tell counterexamples ([`super::timeline`]).
 
-use super::cost::{Cost, thousands};
+use super::condensed::condensed;
+use super::cost::thousands;
 use super::grid::{grid, settle};
 use super::invariants::Invariant;
-use super::verdict::{Row, Verdict};
+use super::verdict::{Row, Verdict, cost};
 
 /// The invariants of these rows in the order of the columns.
 pub fn invariants(rows: &[Row]) -> Vec<Invariant> {
@@ -161,7 +162,7 @@ impl Report<'_> {
                 let row = own.iter().find(|row| row.invariant == *name);
                 broken(row.map_or("–".to_owned(), |row| cell(row, self.own_program)))
             }));
-            let cost = Cost::of(&own);
+            let cost = cost(&own);
             line.extend([thousands(cost.unique), cost.depth.to_string(), format!("{:.1} s", cost.seconds)]);
             table.add_row(line);
         }
@@ -196,12 +197,12 @@ impl Report<'_> {
         let mut table = grid(self.width, None);
         table.add_row(["signs", &signs(&all, self.own_program)]);
         for bounds in distinct(&rows, |row| row.bounds.as_str()) {
-            table.add_row(["bounds", &with_choices(&rows, |row| row.bounds == bounds, bounds)]);
+            table.add_row(["bounds", &with_choices(&rows, |row| row.bounds == bounds, &condensed(bounds))]);
         }
         for note in distinct(&all, |row| row.note.as_str()).into_iter().filter(|note| !note.is_empty()) {
             table.add_row(["note", &with_choices(&all, |row| row.note == note, note)]);
         }
-        let cost = Cost::of(&all);
+        let cost = cost(&all);
         table.add_row(["cost", &cost.in_words()]);
         table.add_row(["speed", &cost.speed_in_words()]);
         for invariant in invariants(&all) {

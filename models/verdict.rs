@@ -1,8 +1,10 @@
 //! Verdicts — what a check came to, a row an invariant.
 
+use super::cost::{Cost, Searched};
 use super::invariants::Invariant;
 use super::story::Story;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// What a search says of one invariant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -49,20 +51,8 @@ pub struct Row {
     /// What the tables say: [`Verdict::Holds`], [`Verdict::Violated`] or [`Verdict::Refused`]. Of a program of the user's
     /// own: [`Verdict::Violated`] where nothing is promised.
     pub expected: Verdict,
-    /// The numbers of the searches that judged it, of those of its model, choice and scenario; none if nothing was searched.
-    pub parts: Vec<usize>,
-    /// Unique states of the searches that judged it.
-    pub unique_states: usize,
-    /// States generated, found before or not.
-    pub generated_states: u64,
-    /// Bytes of memory a unique state.
-    pub state_bytes: usize,
-    /// Whether every search ended by itself.
-    pub finished: bool,
-    /// Steps of the longest of the shortest paths.
-    pub max_depth: usize,
-    /// Wall time of the searches.
-    pub seconds: f64,
+    /// The searches that judged it; none if nothing was searched.
+    pub searches: Vec<Searched>,
     /// What was explored, in words.
     pub bounds: String,
     /// The event that put it to the test, if it holds; empty otherwise.
@@ -71,6 +61,20 @@ pub struct Row {
     pub note: String,
     /// A shortest path that breaks it (of sampled schedules: the shortest that was met).
     pub counterexample: Option<Story>,
+}
+
+/// What the searches that gave these rows cost, each counted once, however many rows it judged.
+pub fn cost(rows: &[Row]) -> Cost {
+    let mut cost = Cost::default();
+    let mut seen = HashSet::new();
+    for row in rows {
+        for search in &row.searches {
+            if seen.insert((row.model, &row.choice, &row.scenario, search.number)) {
+                cost.add(search);
+            }
+        }
+    }
+    cost
 }
 
 impl Row {
@@ -88,18 +92,22 @@ impl Row {
             scenario,
             verdict: Verdict::Refused,
             expected: Verdict::Refused,
-            parts: Vec::new(),
-            unique_states: 0,
-            generated_states: 0,
-            state_bytes: 0,
-            finished: true,
-            max_depth: 0,
-            seconds: 0.0,
+            searches: Vec::new(),
             bounds: String::new(),
             witness: "",
             note: refused.to_string(),
             counterexample: None,
         }
+    }
+
+    /// What the searches that judged it cost.
+    pub fn cost(&self) -> Cost {
+        cost(std::slice::from_ref(self))
+    }
+
+    /// Whether every search that judged it ended by itself.
+    pub fn is_finished(&self) -> bool {
+        self.searches.iter().all(|search| search.finished)
     }
 
     /// Whether the verdict is the expected one. A program of the user's own is as expected unless it breaks what

@@ -167,5 +167,5 @@ fn setting(given: RowSetting) -> String {
 fn verdict(row: &Row) -> String {
     let steps =
         steps(row).map(|steps| format!(", shortest counterexample {steps} steps")).unwrap_or_default();
-    format!("{}{steps} ({} unique states; {})", row.verdict.name(), row.unique_states, row.bounds)
+    format!("{}{steps} ({} unique states; {})", row.verdict.name(), row.cost().unique, row.bounds)
 }

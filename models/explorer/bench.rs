@@ -1,7 +1,7 @@
 //! Bench — what `cargo bench` measured in this checkout → tables that compare strategies. Does I/O: reads two files.
 
-use super::{page, pivot};
-use crate::models::measured::{Measured, tables};
+use super::page;
+use crate::models::measured::{self, Measured};
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::io::{ErrorKind, Read};
@@ -10,9 +10,6 @@ use std::time::SystemTime;
 
 /// Maximum number of bytes of a summary that are read: enough for thousands of rows.
 const BYTES_MAX: u64 = 4 << 20;
-
-/// Maximum number of figures that are shown without a click.
-const FEW: usize = 12;
 
 /// The machine that measured, as `target/bench/machine.json` describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -41,9 +38,7 @@ pub fn page_of(folder: &Path) -> Markup {
             Ok((measured, since)) => {
                 p.lead { "The speed of each way of replicating, as measured in this checkout." }
                 (measured_on(machine(&folder.join("machine.json")).as_ref(), since))
-                p.quiet { "Bars: each value relative to the greatest in its table. The percentage is the share of the limit, which is what this machine could do without any ordering." }
-                (pivot::tables(&measured))
-                details open[measured.len() <= FEW] { summary { "Every figure" } (tables(&measured)) }
+                (measured::page(&measured))
             }
             Err(Nothing::NotRun) => {
                 p.lead { "Nothing has been measured in this checkout yet." }

@@ -8,12 +8,12 @@ use super::words;
 use crate::models::bounds::{ExpiryBounds, OrderingBounds};
 use crate::models::check::tasks_within;
 use crate::models::choice::Choice;
-use crate::models::cost::{Cost, rounded, thousands};
+use crate::models::cost::{rounded, thousands};
 use crate::models::experiment::Extent;
 use crate::models::invariants::Invariant;
 use crate::models::judge::Task;
 use crate::models::report::steps;
-use crate::models::verdict::{Row, Verdict};
+use crate::models::verdict::{self, Row, Verdict};
 use maud::{Markup, html};
 
 /// The bounds of a matrix's searches.
@@ -164,7 +164,7 @@ pub fn id(choice: Choice) -> String {
 /// The line of one choice.
 pub fn row(line: &Line<'_>) -> Markup {
     let state = match (line.done, line.watched) {
-        (Some(done), _) => thousands(Cost::of(&done.rows).unique),
+        (Some(done), _) => thousands(verdict::cost(&done.rows).unique),
         (None, Some(watched)) => format!("{} …", thousands(watched.unique)),
         (None, None) => String::new(),
     };
@@ -297,7 +297,7 @@ mod tests {
             println!("{name}, length {}: {begun} bytes, and {a_state} a state", reach.length);
             assert!(begun <= MODEL_BYTES_MAX as u64, "{name}: {begun} bytes before {few} states");
             assert!(a_state <= STATE_BYTES_MAX as u64, "{name}: {a_state} bytes a state");
-            cut_short += usize::from(rows.iter().any(|row| !row.finished));
+            cut_short += usize::from(rows.iter().any(|row| !row.is_finished()));
         }
         cut_short
     }
@@ -336,7 +336,7 @@ mod tests {
             let needed = measure(|| rows = task.run(&Progress::default())).bytes_max;
             println!("{}: {needed} bytes", task.choice);
             assert!(needed <= SEARCH_BYTES_MAX as u64, "{}: {needed} bytes", task.choice);
-            assert!(rows.iter().all(|row| row.finished), "{} is not finished", task.choice);
+            assert!(rows.iter().all(|row| row.is_finished()), "{} is not finished", task.choice);
         }
     }
 }

@@ -31,7 +31,6 @@ mod lanes;
 mod matrix;
 mod opened;
 mod page;
-mod pivot;
 mod problem;
 mod program;
 mod run;

@@ -39,7 +39,7 @@ struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  replicheck check                           every choice, every short program (a minute)
+  replicheck check                           every choice, every short program (half a minute)
   replicheck check --choice key_hash         one way of replicating
   replicheck check --program commands.txt    your own commands, or a capture of redis-cli monitor
   replicheck catalogue                       known bugs of Pika and its peers, and their cures

@@ -34,9 +34,9 @@ impl Level {
 }
 
 /// Makes [`Strategy`] and [`AnyStrategy`] of a row for each strategy: its variant, its name, what it promises, its machine with the
-/// function (workers, entries in a batch at most) that makes one, and its summary.
+/// function (workers, entries in a batch at most) that makes one, its summary, and when to choose it.
 macro_rules! strategies {
-    ($($variant:ident $name:literal promises $level:ident, $machine:ty = $new:expr, $summary:literal;)*) => {
+    ($($variant:ident $name:literal promises $level:ident, $machine:ty = $new:expr, $summary:literal, choose $when:literal;)*) => {
         choices! {
             /// An ordering strategy by name.
             Strategy, what "ordering", promises Level;
@@ -47,6 +47,11 @@ macro_rules! strategies {
             /// The strategies that promise something.
             pub fn safe() -> impl Iterator<Item = Strategy> + Clone {
                 Strategy::ALL.iter().copied().filter(|strategy| strategy.promises() > Level::Nothing)
+            }
+
+            /// When to choose it, in a few words.
+            pub fn when_to_choose(self) -> &'static str {
+                match self { $(Strategy::$variant => $when,)* }
             }
 
             /// A machine with no entries for `workers` (at least 1); a batch holds at most `batch_entries_max`
@@ -88,17 +93,24 @@ macro_rules! strategies {
 
 strategies! {
     FirstKey "first_key" promises Nothing, FirstKey = FirstKey::new,
-        "Each entry goes to the worker of its first key, FLUSHDB to any. No worker waits. (The oldest Pika.)";
+        "Each entry goes to the worker of its first key, FLUSHDB to any. No worker waits. (The oldest Pika.)",
+        choose "never";
     KeyHash "key_hash" promises Nothing, KeyHash = KeyHash::new,
-        "Each key has its worker, an entry of several keys is split, FLUSHDB goes to any. No worker waits. (Pika before #2808.)";
+        "Each key has its worker, an entry of several keys is split, FLUSHDB goes to any. No worker waits. (Pika before #2808.)",
+        choose "never";
     Serial "serial" promises Prefix, Serial = |_, batch| Serial::new(batch),
-        "One entry after the other in the order of the log, a run of them as one batch.";
+        "One entry after the other in the order of the log, a run of them as one batch.",
+        choose "first";
     Barrier "barrier" promises PerKeyOrder, Barrier = Barrier::new,
-        "Each key has its worker; an entry of several keys waits for all of theirs, FLUSHDB for all entries before it.";
+        "Each key has its worker; an entry of several keys waits for all of theirs, FLUSHDB for all entries before it.",
+        choose "many cores?";
     Sequence "sequence" promises Prefix, Sequence = |_, batch| Sequence::new(batch),
-        "Workers build batches side by side, which are written in the order of the log.";
+        "Workers build batches side by side, which are written in the order of the log.",
+        choose "as `serial`";
     Writeset "writeset" promises PerKeyOrder, Writeset = |_, batch| Writeset::new(batch),
-        "An entry starts when the last entry before it on each of its keys is done.";
+        "An entry starts when the last entry before it on each of its keys is done.",
+        choose "many cores?";
     WritesetSnapshots "writeset_snapshots" promises Prefix, WritesetSnapshots = |_, batch| WritesetSnapshots::new(batch),
-        "As writeset, but readers are given snapshots, each of a prefix of the log.";
+        "As writeset, but readers are given snapshots, each of a prefix of the log.",
+        choose "many cores?, late readers";
 }

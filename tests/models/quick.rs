@@ -187,11 +187,11 @@ fn model_quick_bounds_have_the_pinned_number_of_states() {
     for row in rows().iter().filter(|row| row.scenario.is_none()) {
         match found.last_mut() {
             Some((model, choice, counts)) if *model == row.model && *choice == row.choice => {
-                if !counts.contains(&row.unique_states) {
-                    counts.push(row.unique_states);
+                if !counts.contains(&row.cost().unique) {
+                    counts.push(row.cost().unique);
                 }
             }
-            _ => found.push((row.model, &row.choice, vec![row.unique_states])),
+            _ => found.push((row.model, &row.choice, vec![row.cost().unique])),
         }
     }
     let pinned: Vec<(&str, &str, Vec<usize>)> =

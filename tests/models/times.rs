@@ -91,7 +91,7 @@ fn own_program_with_a_key_that_cannot_die_is_incomplete_and_names_it() {
         assert_eq!(row.verdict, expected, "{}: {}", row.invariant, row.note);
         assert_eq!(row.note.contains("k never dies"), row.invariant != "progress", "{}", row.note);
         assert!(!row.note.contains("j never dies"), "{}", row.note);
-        assert!(row.finished, "all was searched");
+        assert!(row.is_finished(), "all was searched");
     }
 }
 

@@ -130,23 +130,26 @@ pub fn durations(path: &str, text: &str) -> Vec<Finding> {
     told.map(|(at, _)| finding(path, at + 1, "how long a build takes", "README alone says it")).collect()
 }
 
-/// Reports rows of README's table of strategies whose figures are not in a row of the benches that names the strategy.
+/// Reports rows of README's table of strategies that the benches' table does not have: both are what one run measured.
 pub fn figures(readme: &str, benches: &str) -> Vec<Finding> {
-    let numbers = |line: &str| -> BTreeSet<String> {
-        let words =
-            line.split(|c: char| !(c.is_ascii_digit() || c == '.')).map(|word| word.trim_matches('.'));
-        words.filter(|word| !word.is_empty()).map(str::to_string).collect()
-    };
-    let measured = section(benches, "## The last run");
-    let mut findings = Vec::new();
-    for (line, row) in section(readme, "## Which strategy to choose") {
-        let Some(name) = row.strip_prefix("|`").and_then(|row| row.split('`').next()) else { continue };
-        let asked = numbers(row);
-        let says = |row: &str| row.contains(&format!("`{name}`")) && asked.is_subset(&numbers(row));
-        if !measured.iter().any(|(_, row)| says(row)) {
-            let what = format!("no row of `{name}` in benches/README.md has these figures");
-            findings.push(finding("README.md", line, what, "take what the last run measured"));
-        }
+    const HEADING: &str = "## Which strategy to choose";
+    let measured = section(benches, HEADING);
+    let is_row = |row: &str| row.starts_with("|`");
+    let mut findings: Vec<Finding> = section(readme, HEADING)
+        .into_iter()
+        .filter(|(_, row)| is_row(row) && measured.iter().all(|(_, other)| other != row))
+        .map(|(line, row)| {
+            let what = format!("benches/README.md does not have the row {row}");
+            finding("README.md", line, what, "take the table that the last run wrote")
+        })
+        .collect();
+    if !measured.iter().any(|(_, row)| is_row(row)) {
+        findings.push(finding(
+            "benches/README.md",
+            1,
+            "no table of strategies",
+            "add the one that the last run wrote",
+        ));
     }
     findings
 }
@@ -252,14 +255,15 @@ fn durations_of_a_build_in_another_place_are_reported() {
 
 #[test]
 fn figures_that_no_bench_measured_are_reported() {
-    let benches = "## The last run\n| `serial`, 2 workers | 0.93 of 1 | 0.85 |\n| `sequence` | 0.65 |\n## After\n| `serial` | 0.5 |";
-    let found =
-        |row: &str| figures(&format!("## Which strategy to choose\n|strategy|\n|-|\n{row}\n"), benches).len();
-    assert_eq!(found("|`serial` (default)|0.93 of raw|"), 0);
-    assert_eq!(found("|`serial`|as fast|"), 0);
-    for bad in ["|`serial`|0.65|", "|`serial`|0.5|", "|`serial`|0.9|", "|`barrier`|0.93|"] {
-        assert_eq!(found(bad), 1, "{bad}");
+    let benches = "## Which strategy to choose\n|`serial`|93 ± 2|\n|`sequence`|65|\n## After\n|`barrier`|50|";
+    let found = |row: &str, benches: &str| {
+        figures(&format!("## Which strategy to choose\n|strategy|\n|-|\n{row}\n"), benches).len()
+    };
+    assert_eq!(found("|`serial`|93 ± 2|", benches), 0);
+    for bad in ["|`serial`|93|", "|`serial`|65|", "|`barrier`|50|"] {
+        assert_eq!(found(bad, benches), 1, "{bad}");
     }
+    assert_eq!(found("", "## Which strategy to choose\nnothing\n"), 1);
 }
 
 #[test]

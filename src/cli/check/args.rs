@@ -20,7 +20,7 @@ pub struct Args {
     /// Only these strategies or policies, as the tables name them; several with commas, or with several --choice
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = ChoiceName)]
     pub choice: Vec<String>,
-    /// How far to explore: quick (a minute on two cores) or deep (one more of each bound)
+    /// How far to explore: quick (half a minute on two cores) or deep (one more of each bound)
     #[arg(long, value_name = "quick|deep", default_value = "quick")]
     pub bounds: Bounds,
     /// Number of the replica's workers in the searches of the ordering model, 1 to 8 [default: 2, deep: 3]

@@ -5,7 +5,7 @@ use super::required::{Counts, counts};
 use crate::cli::commit::{COMMIT, VERSION};
 use maud::{Markup, html};
 use replicheck::models::report::sign;
-use replicheck::models::verdict::Row;
+use replicheck::models::verdict::{Row, cost};
 
 /// The result of a test case.
 enum Case {
@@ -45,9 +45,9 @@ fn suite_of(row: &Row) -> String {
     format!("{}/{}{scenario}", row.model, row.choice)
 }
 
-/// Seconds of the searches of a suite: its rows share them.
+/// Seconds of the searches of a suite.
 fn seconds(suite: &[Row]) -> String {
-    format!("{:.3}", suite.iter().map(|row| row.seconds).fold(0.0, f64::max))
+    format!("{:.3}", cost(suite).seconds)
 }
 
 fn testcase(row: &Row, args: &Args) -> Markup {

@@ -203,6 +203,7 @@ pub(super) fn print(mut to: impl Write, text: &str) -> Result<(), UsageError> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use replicheck::models::cost::Searched;
     use replicheck::models::invariants::Invariant;
     use replicheck::models::verdict::Verdict;
 
@@ -215,13 +216,15 @@ pub(super) mod tests {
             scenario: None,
             verdict,
             expected,
-            parts: vec![0],
-            unique_states: 1234,
-            generated_states: 5678,
-            state_bytes: 50,
-            finished: verdict != Verdict::Incomplete,
-            max_depth: 9,
-            seconds: 0.5,
+            searches: vec![Searched {
+                number: 0,
+                unique: 1234,
+                generated: 5678,
+                bytes: 61_700,
+                depth: 9,
+                seconds: 0.5,
+                finished: verdict != Verdict::Incomplete,
+            }],
             bounds: "all of it".to_owned(),
             witness: "",
             note: String::new(),

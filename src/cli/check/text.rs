@@ -5,7 +5,7 @@ use super::required::{failing, unjudged};
 use super::shrunk::{Cut, is_of, is_sampled};
 use crate::cli::caught::{PanicMessage, Panicked, caught};
 use crate::cli::{Outcome, paint};
-use replicheck::models::cost::{Cost, rounded, thousands};
+use replicheck::models::cost::{rounded, thousands};
 use replicheck::models::export::{Export, exports};
 use replicheck::models::grid::wrapped;
 use replicheck::models::invariants::listed;
@@ -13,7 +13,7 @@ use replicheck::models::program::{Program, UnreadLine};
 use replicheck::models::report::{Report, distinct, sign, steps};
 use replicheck::models::timeline::timeline;
 use replicheck::models::unread;
-use replicheck::models::verdict::{Row, Verdict};
+use replicheck::models::verdict::{Row, Verdict, cost};
 
 /// A finished run.
 pub struct Run<'a> {
@@ -191,7 +191,7 @@ impl Run<'_> {
                 )
             }
         };
-        let cost = Cost::of(report.rows);
+        let cost = cost(report.rows);
         let came_to = format!(
             "{came_to}; searches finished: {} of {}; {} unique states in {:.1} s ({} states/s, threads: {}).",
             cost.finished,

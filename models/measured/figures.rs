@@ -1,32 +1,9 @@
-//! Measured — numbers measured by the benches → tables with bars that put choices side by side. Pure.
-//!
-//! One renderer serves both the page that `cargo bench` writes and the explorer's page.
+//! Figures — measured numbers → a table for each bench and unit, with every figure. Pure.
 
-use super::cost::{rounded, thousands};
+use super::row::{Measured, amount, bar, in_words, params, place, share};
 use maud::{Markup, html};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// One measured number, as `target/bench/summary.json` has it.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct Measured {
-    /// The name of the measurement.
-    pub bench: String,
-    /// The strategy or policy.
-    pub choice: String,
-    /// The other parameters: workers, the share of FLUSHDB, and so on. A word, or a name with its value for each.
-    pub params: Value,
-    /// The measured value.
-    pub value: f64,
-    /// Its unit.
-    pub unit: String,
-    /// The share of the machine's limit that was reached; 1 is all of it.
-    pub share_of_limit: Option<f64>,
-}
-
-/// Style of the tables, for a page that has no style of its own.
-pub const STYLE: &str = include_str!("measured.css");
 
 /// The results of one bench in one unit, arranged for comparison.
 pub struct Comparison<'a> {
@@ -58,6 +35,8 @@ pub fn comparisons(measured: &[Measured]) -> Vec<Comparison<'_>> {
         }
         rows.push(one);
     }
+    // Stable: within a bench the order of first appearance stays.
+    comparisons.sort_by_key(|comparison| comparison.rows.first().map(|one| place(one)));
     for Comparison { names, rows, .. } in &mut comparisons {
         rows.sort_by(|one, other| in_order(&params(one), &params(other), names));
     }
@@ -65,7 +44,7 @@ pub fn comparisons(measured: &[Measured]) -> Vec<Comparison<'_>> {
 }
 
 /// One table for each bench and unit.
-pub fn tables(measured: &[Measured]) -> Markup {
+pub(super) fn tables(measured: &[Measured]) -> Markup {
     html! { @for comparison in &comparisons(measured) { (table(comparison)) } }
 }
 
@@ -88,42 +67,14 @@ fn table(comparison: &Comparison<'_>) -> Markup {
                     tr class=[(is_first && at > 0).then_some("apart")] {
                         @for name in names { td.number { (params(one).get(name).map(in_words).unwrap_or_default()) } }
                         th scope="row" { code { (one.choice) } }
-                        td { (bar(one.value / greatest, &amount(one.value))) }
-                        @if has_limit { td { @if let Some(share) = one.share_of_limit { (bar(share, &format!("{:.0} %", share * 100.0))) } } }
+                        @let own_spread = one.spread.filter(|_| one.share_of_limit.is_none());
+                        td { (bar(one.value / greatest, own_spread.map(|it| it / greatest), &amount(one.value))) }
+                        @if has_limit { td { @if let (Some(part), Some(words)) = (one.share_of_limit, share(one)) { (bar(part, one.spread, &words)) } } }
                     }
                 } }
             }
         }
     }
-}
-
-/// A bar that fills this share of its space, followed by `words`.
-fn bar(share: f64, words: &str) -> Markup {
-    let percent = if share.is_finite() { (share * 100.0).clamp(0.0, 100.0) } else { 0.0 };
-    let width = format!("{percent:.1}%");
-    html! { svg.bar aria-hidden="true" { rect width=(width) height="100%" {} } " " (words) }
-}
-
-/// A measured number in words, with about four digits.
-pub fn amount(value: f64) -> String {
-    if value >= 1000.0 {
-        return thousands(rounded(value));
-    }
-    format!("{value:.3}").trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// The parameters by name.
-pub fn params(one: &Measured) -> BTreeMap<String, Value> {
-    match &one.params {
-        Value::Object(params) => params.clone().into_iter().collect(),
-        Value::Null => BTreeMap::new(),
-        other => [("setting".to_owned(), other.clone())].into(),
-    }
-}
-
-/// A parameter's value in words.
-pub fn in_words(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Compares two rows by each name in turn; numbers compare by size.

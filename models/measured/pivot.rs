@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! entries/s by workers (flushdb 1%)        1          2          4
-//! serial                             402,346 90 %
-//! barrier                                       212,346 27 %  312,346 21 %
+//! serial                             90 ± 3 % 402 k
+//! barrier                                           27 ± 2 % 212 k  21 ± 2 % 312 k
 //! ```
 
-use crate::models::measured::{Measured, amount, in_words, params};
+use super::row::{Measured, amount, bar, in_words, params, place, share};
 use maud::{Markup, html};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ struct Pivot<'a> {
 const VALUES_MIN: usize = 2;
 
 /// The tables, one for each parameter that was varied while all others were equal.
-pub fn tables(measured: &[Measured]) -> Markup {
+pub(super) fn tables(measured: &[Measured]) -> Markup {
     html! { @for pivot in &pivots(measured) { (table(pivot)) } }
 }
 
@@ -58,8 +58,9 @@ fn pivots(measured: &[Measured]) -> Vec<Pivot<'_>> {
     for pivot in &mut pivots {
         pivot.values.sort_by(|one, other| size(one).total_cmp(&size(other)));
     }
+    // Each has a row.
     pivots.sort_by(|one, other| {
-        (one.bench, one.unit, &one.varied).cmp(&(other.bench, other.unit, &other.varied))
+        (place(one.rows[0]), one.unit, &one.varied).cmp(&(place(other.rows[0]), other.unit, &other.varied))
     });
     pivots
 }
@@ -87,7 +88,7 @@ fn table(pivot: &Pivot<'_>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label={ (bench) " by " (varied) } {
             table.pivot {
-                caption { (bench) ": " (unit) " by " (varied_in_words(varied)) @if !alike.is_empty() { small { " (" (alike.join(", ")) ")" } } }
+                caption { (question(varied)) " " span.quiet { (bench) ": " (unit) " by " (varied_in_words(varied)) } @if !alike.is_empty() { small { " (" (alike.join(", ")) ")" } } }
                 thead { tr {
                     th scope="col" { "choice" }
                     @for value in values { th scope="col" { span.unseen { (varied) " " } (in_words(value)) } }
@@ -101,17 +102,41 @@ fn table(pivot: &Pivot<'_>) -> Markup {
     }
 }
 
-/// The varied parameter, in words.
-fn varied_in_words(name: &str) -> &str {
-    if name == "flushdb" { "share of FLUSHDB" } else { name }
+/// The question that a table answers.
+fn question(varied: &str) -> String {
+    let known = match varied {
+        "workers" => "What do more workers change?",
+        "flushdb" => "What does FLUSHDB cost?",
+        "multi_key" => "What do writes of several keys cost?",
+        "keys" => "What do hot keys cost?",
+        "batch" => "What do batches save?",
+        "value_bytes" => "What do longer values cost?",
+        "cut_interval_ms" => "What do fresher snapshots cost?",
+        "command" => "What does each command cost?",
+        "pipeline" => "What do pipelines save?",
+        _ => return format!("By {varied}"),
+    };
+    known.to_owned()
 }
 
-/// A bar relative to the greatest value of the table, the value, and the share of the limit.
+/// The varied parameter, in words.
+fn varied_in_words(name: &str) -> &str {
+    match name {
+        "flushdb" => "share of FLUSHDB",
+        "multi_key" => "share of MSET of two keys",
+        other => other,
+    }
+}
+
+/// The share of the limit with a bar, if there is a limit; otherwise the value, with a bar relative to the greatest value of
+/// the table.
 fn cell(one: &Measured, greatest: f64) -> Markup {
-    let percent = if greatest > 0.0 { (one.value / greatest * 100.0).clamp(0.0, 100.0) } else { 0.0 };
-    html! {
-        svg.bar aria-hidden="true" { rect width=(format!("{percent:.1}%")) height="100%" {} }
-        span.amount { (amount(one.value)) }
-        @if let Some(share) = one.share_of_limit { small { (format!("{:.0} %", share * 100.0)) span.unseen { " of the limit" } } }
+    match (one.share_of_limit, share(one)) {
+        (Some(part), Some(words)) => html! {
+            (bar(part, one.spread, "")) span.amount { (words) } span.unseen { " of the limit" } " " small { (amount(one.value)) }
+        },
+        _ => html! {
+            (bar(one.value / greatest, one.spread.map(|it| it / greatest), "")) span.amount { (amount(one.value)) }
+        },
     }
 }
