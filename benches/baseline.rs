@@ -1,105 +1,169 @@
-//! Baseline — rows of an earlier run, kept under a name → what differs from them beyond noise. Does I/O: one file a name.
+//! Baseline — a bench's program as it was at another commit, kept under a name → what differs from it beyond noise. Does I/O:
+//! a folder a name; runs both programs.
 //!
-//! `target/bench/baselines/NAME.json` has for each bench the commit and the rows.
+//! Figures that were measured at another time cannot be compared: between two runs of one program they differ by up to a third.
+//! So both programs run in turn, and a figure differs beyond noise if one program is ahead in every round.
+//!
+//! ```text
+//! target/bench/baselines/NAME/BENCH         the program
+//! target/bench/baselines/NAME/BENCH.commit  the commit that it was built from
+//! target/bench/baselines/NAME/BENCH.json    what the last comparison came to
+//! ```
 
+use crate::measure::median;
 use crate::results::{Machine, folder};
-use replicheck::models::measured::{Measured, amount, in_words, params};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::{fs, io};
+use replicheck::models::measured::{self, Measured, amount};
+use serde::Serialize;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs, io};
+
+/// The variable that names the file into which a program writes its rows, in place of those in `target/bench`.
+pub const ROWS: &str = "REPLICHECK_BENCH_ROWS";
+
+/// Number of times that each program runs. Of figures that do not differ, one in 128 is still told: so often chance has the same
+/// program ahead in all eight rounds.
+const ROUNDS: usize = 8;
 
 /// The least change that is told, as a part of the earlier figure: below it nobody would act.
 const CHANGE_MIN: f64 = 0.02;
 
-/// The rows of one bench.
-#[derive(Debug, Deserialize, Serialize)]
-pub struct Kept {
-    commit: String,
-    rows: Vec<Measured>,
+fn kept(name: &str, bench: &str) -> PathBuf {
+    folder().join("baselines").join(name).join(bench)
 }
 
-fn file(name: &str) -> PathBuf {
-    folder().join("baselines").join(format!("{name}.json"))
-}
-
-fn all(name: &str) -> io::Result<BTreeMap<String, Kept>> {
-    Ok(serde_json::from_slice(&fs::read(file(name))?)?)
-}
-
-/// Keeps the rows of `bench` under that name. Errors: I/O errors.
-pub fn keep(name: &str, bench: &str, rows: &[Measured]) -> io::Result<()> {
-    // A damaged file is replaced.
-    let mut kept = all(name).unwrap_or_default();
-    kept.insert(bench.to_owned(), Kept { commit: Machine::here().commit, rows: rows.to_vec() });
-    let file = file(name);
-    fs::create_dir_all(file.parent().unwrap_or(&file))?;
-    fs::write(&file, serde_json::to_string_pretty(&kept)?)?;
-    println!("{bench} is kept as baseline {name}: {}", file.display());
+/// Keeps this program as `bench` of the baseline `name`. Errors: I/O errors.
+pub fn keep(name: &str, bench: &str) -> io::Result<()> {
+    let program = kept(name, bench);
+    fs::create_dir_all(program.parent().unwrap_or(&program))?;
+    fs::copy(env::current_exe()?, &program)?;
+    fs::write(program.with_extension("commit"), Machine::here().commit)?;
+    println!("{bench} is kept as baseline {name}: {}", program.display());
     Ok(())
 }
 
-/// The rows of `bench` that were kept under that name. Errors: there are none, or I/O errors.
-pub fn read(name: &str, bench: &str) -> io::Result<Kept> {
-    all(name)?.remove(bench).ok_or_else(|| io::Error::other(format!("it has no figures of {bench}")))
+/// One figure in all runs.
+#[derive(Debug, Serialize)]
+struct Pair {
+    choice: String,
+    params: Value,
+    unit: String,
+    before: Vec<f64>,
+    now: Vec<f64>,
+    /// Whether the same is ahead in every round, and the median change is greater than [`CHANGE_MIN`].
+    differs: bool,
 }
 
-/// What one row says now and said before.
-struct Pair<'a> {
-    now: &'a Measured,
-    before: f64,
-    after: f64,
-    /// Whether they are further apart than both spreads. `None`: a spread is not known.
-    differs: Option<bool>,
-}
-
-impl Pair<'_> {
-    fn change(&self) -> f64 {
-        self.after / self.before - 1.0
+/// Runs the kept program and this one in turn, for the rows that `filters` ask for, and returns what differs, as text. Errors:
+/// nothing is kept under that name, a program fails, I/O errors.
+pub fn compare(name: &str, bench: &str, filters: &[String]) -> io::Result<String> {
+    let old = kept(name, bench);
+    let commit = fs::read_to_string(old.with_extension("commit"))?;
+    let new = env::current_exe()?;
+    let (mut before, mut now) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        eprintln!("{bench}: round {round} of {ROUNDS}");
+        // The one that runs first changes, so that a machine that gets slower does not favour one of them.
+        if round % 2 == 1 {
+            before.push(rows(&old, filters)?);
+            now.push(rows(&new, filters)?);
+        } else {
+            now.push(rows(&new, filters)?);
+            before.push(rows(&old, filters)?);
+        }
     }
+    let pairs = pairs(&before, &now);
+    fs::write(old.with_extension("json"), serde_json::to_string_pretty(&pairs)?)?;
+    Ok(in_words(bench, &commit, &pairs))
 }
 
-fn pair<'a>(now: &'a Measured, before: &Measured) -> Pair<'a> {
-    let (old, new) = match (before.share_of_limit, now.share_of_limit) {
-        (Some(old), Some(new)) => (old, new),
-        _ => (before.value, now.value),
-    };
-    let differs = before.spread.zip(now.spread).map(|(old_spread, new_spread)| {
-        (new - old).abs() > old_spread + new_spread && (new / old - 1.0).abs() > CHANGE_MIN
-    });
-    Pair { now, before: old, after: new, differs }
+/// The rows of one run of a program.
+fn rows(program: &Path, filters: &[String]) -> io::Result<Vec<Measured>> {
+    let file = folder().join("baselines").join("rows.json");
+    let _ = fs::remove_file(&file);
+    let mut command = Command::new(program);
+    command
+        .args(["--bench", "--quick"])
+        .args(filters)
+        .env(ROWS, &file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let status = command.status()?;
+    if !status.success() {
+        return Err(io::Error::other(format!("{} ended with {status}", program.display())));
+    }
+    Ok(serde_json::from_slice(&fs::read(&file)?)?)
 }
 
-/// The rows that differ from those kept by more than both spreads, as text. A row with a limit is compared by its share of the
-/// limit, as the machine may be faster or slower than it was.
-pub fn compared(kept: &Kept, rows: &[Measured]) -> String {
+/// Writes the rows into the file that a comparison asks for. Returns whether one does. Errors: I/O errors.
+pub fn hand_over(rows: &[Measured]) -> io::Result<bool> {
+    let Some(file) = env::var_os(ROWS) else { return Ok(false) };
+    fs::write(file, serde_json::to_string(rows)?)?;
+    Ok(true)
+}
+
+/// The figures that every run of both programs has. A row with a limit is compared by its share of the limit.
+fn pairs(before: &[Vec<Measured>], now: &[Vec<Measured>]) -> Vec<Pair> {
     let is_same = |one: &Measured, other: &Measured| {
         (&one.choice, &one.params, &one.unit) == (&other.choice, &other.params, &other.unit)
     };
-    let pairs: Vec<Pair> = rows
-        .iter()
-        .filter_map(|now| Some(pair(now, kept.rows.iter().find(|before| is_same(before, now))?)))
-        .collect();
-    let count = |differs| pairs.iter().filter(|pair| pair.differs == differs).count();
+    let figure = |row: &Measured| row.share_of_limit.unwrap_or(row.value);
+    let of = |runs: &[Vec<Measured>], row: &Measured| -> Option<Vec<f64>> {
+        runs.iter().map(|rows| rows.iter().find(|one| is_same(one, row)).map(figure)).collect()
+    };
+    let rows = now.first().map(Vec::as_slice).unwrap_or_default();
+    let pair = |row: &Measured| {
+        let (before, now) = (of(before, row)?, of(now, row)?);
+        let changes = changes(&before, &now);
+        let is_one_way =
+            changes.iter().all(|change| *change > 0.0) || changes.iter().all(|change| *change < 0.0);
+        let differs = is_one_way && median(changes).is_some_and(|change| change.abs() > CHANGE_MIN);
+        let unit = if row.share_of_limit.is_some() { "share of the limit" } else { &row.unit };
+        Some(Pair {
+            choice: row.choice.clone(),
+            params: row.params.clone(),
+            unit: unit.to_owned(),
+            before,
+            now,
+            differs,
+        })
+    };
+    rows.iter().filter_map(pair).collect()
+}
+
+/// How much the second is above the first, as a part of it, in each round.
+fn changes(before: &[f64], now: &[f64]) -> Vec<f64> {
+    before.iter().zip(now).map(|(before, now)| now / before - 1.0).collect()
+}
+
+fn in_words(bench: &str, commit: &str, pairs: &[Pair]) -> String {
+    let differing: Vec<&Pair> = pairs.iter().filter(|pair| pair.differs).collect();
     let mut lines = vec![format!(
-        "\nBeside commit {}: {} figures differ beyond their spreads, {} do not; {} have too few runs for a spread, {} have no counterpart",
-        kept.commit,
-        count(Some(true)),
-        count(Some(false)),
-        count(None),
-        rows.len() - pairs.len()
+        "{bench} beside commit {commit}, {ROUNDS} runs of each in turn: {} of {} figures differ beyond noise",
+        differing.len(),
+        pairs.len()
     )];
-    for pair in pairs.iter().filter(|pair| pair.differs == Some(true)) {
-        let set: Vec<String> =
-            params(pair.now).iter().map(|(name, value)| format!("{name}={}", in_words(value))).collect();
-        let what = if pair.now.share_of_limit.is_some() { "share of the limit" } else { &pair.now.unit };
+    let middle = |values: &[f64]| median(values.to_vec()).map(amount).unwrap_or_default();
+    let percent = |change: f64| format!("{:+.0} %", change * 100.0);
+    for pair in differing {
+        let params = pair.params.as_object().into_iter().flatten();
+        let params: Vec<String> =
+            params.map(|(name, value)| format!("{name}={}", measured::in_words(value))).collect();
+        let mut changes = changes(&pair.before, &pair.now);
+        changes.sort_by(f64::total_cmp);
+        let (least, most) =
+            (changes.first().copied().unwrap_or_default(), changes.last().copied().unwrap_or_default());
         lines.push(format!(
-            "{:+.0} %  {} ({}): {what} {} → {}",
-            pair.change() * 100.0,
-            pair.now.choice,
-            set.join(", "),
-            amount(pair.before),
-            amount(pair.after)
+            "{} ({} to {})  {} ({}), {}: {} → {}",
+            percent(median(changes).unwrap_or_default()),
+            percent(least),
+            percent(most),
+            pair.choice,
+            params.join(", "),
+            pair.unit,
+            middle(&pair.before),
+            middle(&pair.now)
         ));
     }
     lines.join("\n")

@@ -91,13 +91,21 @@ impl Bench {
                 "\nBench `{name}`: {about}\nAll: cargo bench [-- --quick]. This one: cargo bench --bench {name} [-- FILTER]\n"
             );
         }
-        if let Some(asked) = option("--baseline")
-            && let Err(error) = baseline::read(&asked, name)
-        {
-            eprintln!(
-                "{name}: no baseline {asked}: {error}. At the commit to compare with: cargo bench --bench {name} -- --save-baseline {asked}"
-            );
-            std::process::exit(2);
+        if let Some(baseline) = option("--baseline").filter(|_| Mode::asked() != Mode::Once) {
+            let filters: Vec<String> = filters().collect();
+            let code = match baseline::compare(&baseline, name, &filters) {
+                Ok(text) => {
+                    println!("{text}");
+                    0
+                }
+                Err(error) => {
+                    eprintln!(
+                        "{name}: no comparison with baseline {baseline}: {error}. At the commit to compare with: cargo bench --bench {name} -- --save-baseline {baseline}"
+                    );
+                    2
+                }
+            };
+            std::process::exit(code);
         }
         let mode = Mode::asked();
         let criterion = Criterion::default()
@@ -235,17 +243,14 @@ impl Bench {
         if self.mode == Mode::Once || self.rows.is_empty() {
             return;
         }
+        if baseline::hand_over(&self.rows).expect("the file of a comparison can be written") {
+            return;
+        }
         results::print(&self.rows);
         results::save(self.name, &self.rows, filters().next().is_none())
             .expect("target/bench can be written");
         if let Some(baseline) = option("--save-baseline") {
-            baseline::keep(&baseline, self.name, &self.rows).expect("target/bench can be written");
-        }
-        if let Some(baseline) = option("--baseline") {
-            match baseline::read(&baseline, self.name) {
-                Ok(before) => println!("{}", baseline::compared(&before, &self.rows)),
-                Err(error) => eprintln!("no comparison of {} with baseline {baseline}: {error}", self.name),
-            }
+            baseline::keep(&baseline, self.name).expect("target/bench can be written");
         }
     }
 }
@@ -259,7 +264,7 @@ fn filters() -> impl Iterator<Item = String> {
 }
 
 /// The value of an option: `--baseline NAME`, `--baseline=NAME`.
-fn option(name: &str) -> Option<String> {
+pub fn option(name: &str) -> Option<String> {
     let arguments: Vec<String> = env::args().collect();
     let at = arguments.iter().position(|argument| argument == name);
     let joined = || arguments.iter().find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='));

@@ -25,6 +25,10 @@ use std::time::{Duration, Instant};
 const VALUE_BYTES: usize = 100;
 
 fn main() {
+    if measure::option("--baseline").or(measure::option("--save-baseline")).is_some() {
+        println!("skipped: the bench peers runs the server of this checkout; a baseline is of one program");
+        return;
+    }
     let mut bench =
         Bench::new("peers", "redis-server beside `replicheck serve`; parts: throughput, replica, start");
     if bench.mode == Mode::Once {
