@@ -177,6 +177,9 @@ impl Overview {
 
     /// As HTML, with the conclusion.
     pub fn markup(&self) -> Markup {
+        // What a full bar means: the limit, or what exceeds it.
+        let shares = self.rows.iter().flat_map(|row| row.speeds.iter().flatten()).map(|speed| speed.share);
+        let full = shares.fold(1.0, f64::max);
         html! {
             h2 { "Which strategy to choose" }
             p { (code(&self.conclusion())) }
@@ -193,7 +196,7 @@ impl Overview {
                         td { code { (row.promise()) } }
                         @for speed in &row.speeds { td {
                             @match speed {
-                                Some(speed) => (bar(speed.share, speed.spread, &speed.in_words())),
+                                Some(speed) => (bar(speed.share / full, speed.spread.map(|spread| spread / full), &speed.in_words())),
                                 None => "–",
                             }
                         } }
