@@ -257,7 +257,8 @@ fn state_of(model: &ExpiryModel, state: &State, under_way: &UnderWay) -> Step {
         ],
         clocks: Some(Clocks {
             master_ms: ms_since(setup.clocks.start, model.master_clock(state.elapsed)),
-            replica_ms: (!setup.readers_see_the_dead).then(|| ms_since(setup.clocks.start, judged.time)),
+            replica_ms: (!setup.readers_see_the_dead && judged.time > Millis::ZERO)
+                .then(|| ms_since(setup.clocks.start, judged.time)),
             estimated: judged.estimated,
         }),
         keys: keys(model, state),
