@@ -198,22 +198,28 @@ pub(super) fn of_both(choice: both::Choice, bounds: ExpiryBounds) -> Vec<Part> {
 /// each.
 const CLOCKS_STATES_MAX: usize = 1_200_000;
 
-/// The searches of the clocks model. Restarts have their own searches; so do programs of two commands, and steps and
-/// restarts together. A policy that judges by the wall clock breaks within a few steps and has fewer searches.
+/// The searches of the clocks model, one for each of [`clocks_reach`].
 pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
-    let part = |(length, passes, restarts): (usize, u8, bool)| {
+    let part = |(length, passes, restarts): ClocksReach| {
         let setup = clocks::Setup::new(choice, length, passes, restarts);
         Part::of(setup.in_words(), CLOCKS_STATES_MAX, move || ClocksModel::new(setup.clone()))
     };
     let judges_locally = choice.policy.get().judging() == Judging::Local;
-    match (bounds, judges_locally, choice.steps) {
-        (Bounds::Quick, true, true) => vec![part((2, 1, false))],
-        (Bounds::Quick, true, false) => vec![part((2, 2, false)), part((1, 2, true))],
-        (Bounds::Quick, false, true) => vec![part((2, 2, false)), part((1, 1, true))],
-        (Bounds::Quick, false, false) => {
-            vec![part((2, 2, false)), part((1, 2, true)), part((2, 1, true))]
-        }
-        (Bounds::Deep, ..) => vec![part((3, 2, false)), part((2, 1, true))],
+    clocks_reach(bounds, judges_locally, choice.steps).iter().copied().map(part).collect()
+}
+
+/// Maximum length of a program, maximum number of times that time passes, and whether nodes restart.
+type ClocksReach = (usize, u8, bool);
+
+/// How far the searches of the clocks model go. Restarts have their own searches; so do programs of two commands, and steps
+/// and restarts together. A policy that judges by the wall clock breaks within a few steps and has fewer searches.
+fn clocks_reach(bounds: Bounds, judges_locally: bool, steps: bool) -> &'static [ClocksReach] {
+    match (bounds, judges_locally, steps) {
+        (Bounds::Quick, true, true) => &[(2, 1, false)],
+        (Bounds::Quick, true, false) => &[(2, 2, false), (1, 2, true)],
+        (Bounds::Quick, false, true) => &[(2, 2, false), (1, 1, true)],
+        (Bounds::Quick, false, false) => &[(2, 2, false), (1, 2, true), (2, 1, true)],
+        (Bounds::Deep, ..) => &[(3, 2, false), (2, 1, true), (1, 2, true)],
     }
 }
 
@@ -236,5 +242,21 @@ pub(super) fn of_handshake(
     match scenario {
         Some(scenario) => vec![part(scenario.and(more, more))],
         None => vec![part(handshake::EVERYTHING.and(0, more)), part(handshake::REVERT.and(more, more))],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_reach_of_deep_bounds_covers_that_of_quick_bounds() {
+        for (judges_locally, steps) in [(true, true), (true, false), (false, true), (false, false)] {
+            let deep = clocks_reach(Bounds::Deep, judges_locally, steps);
+            for quick in clocks_reach(Bounds::Quick, judges_locally, steps) {
+                let covers = |one: &ClocksReach| one.0 >= quick.0 && one.1 >= quick.1 && one.2 == quick.2;
+                assert!(deep.iter().any(covers), "{quick:?} of {judges_locally}, {steps}");
+            }
+        }
     }
 }
