@@ -282,13 +282,10 @@ fn id(choice: &str, params: &Value) -> String {
 pub fn spread(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let last = values.len().checked_sub(1).filter(|last| *last >= 2)?;
-    // Between the two values next to the quartile, as far as it lies between them.
-    let quartile = |part: f64| {
-        let place = part * last as f64;
-        let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
-        below + (above - below) * place.fract()
-    };
-    Some((quartile(0.75) - quartile(0.25)) / 2.0)
+    // The quartiles are the medians of the two halves; both have the middle value, if there is one.
+    let lower = median(values[..=last / 2].to_vec())?;
+    let upper = median(values[last - last / 2..].to_vec())?;
+    Some((upper - lower) / 2.0)
 }
 
 /// The middle value; the mean of the two middle values if there are two.

@@ -37,7 +37,10 @@ const GROUP: usize = 512;
 /// ```ignore
 /// ("turnstile", |_workers, _batch| Box::new(Turnstile::new(1))),
 /// ```
-const OWN: &[(&str, fn(usize, usize) -> Machine)] = &[];
+const OWN: &[(&str, New)] = &[];
+
+/// Makes the machine of a strategy.
+type New = fn(usize, usize) -> Machine;
 
 /// A strategy that is measured.
 #[derive(Clone, Copy)]
@@ -46,7 +49,7 @@ struct Candidate {
     /// The shipped strategy.
     strategy: Strategy,
     /// What runs in its place.
-    own: Option<fn(usize, usize) -> Machine>,
+    own: Option<New>,
 }
 
 impl Candidate {
