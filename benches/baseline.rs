@@ -10,9 +10,9 @@
 //! target/bench/baselines/NAME/BENCH.json    what the last comparison came to
 //! ```
 
-use crate::measure::median;
+use crate::measure::{id, median};
 use crate::results::{Machine, folder};
-use replicheck::models::measured::{self, Measured, amount};
+use replicheck::models::measured::{Measured, amount};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ struct Pair {
     unit: String,
     before: Vec<f64>,
     now: Vec<f64>,
-    /// Whether the same is ahead in every round, and the median change is greater than [`CHANGE_MIN`].
+    /// Whether the same program is ahead in every round, and the median change is greater than [`CHANGE_MIN`].
     differs: bool,
 }
 
@@ -91,13 +91,17 @@ fn rows(program: &Path, filters: &[String]) -> io::Result<Vec<Measured>> {
         .stderr(Stdio::null());
     let status = command.status()?;
     if !status.success() {
-        return Err(io::Error::other(format!("{} ended with {status}", program.display())));
+        return Err(io::Error::other(format!(
+            "{status}: {} --bench --quick {}",
+            program.display(),
+            filters.join(" ")
+        )));
     }
     Ok(serde_json::from_slice(&fs::read(&file)?)?)
 }
 
 /// Writes the rows into the file that a comparison asks for. Returns whether one does. Errors: I/O errors.
-pub fn hand_over(rows: &[Measured]) -> io::Result<bool> {
+pub fn write_rows(rows: &[Measured]) -> io::Result<bool> {
     let Some(file) = env::var_os(ROWS) else { return Ok(false) };
     fs::write(file, serde_json::to_string(rows)?)?;
     Ok(true)
@@ -105,12 +109,9 @@ pub fn hand_over(rows: &[Measured]) -> io::Result<bool> {
 
 /// The figures that every run of both programs has. A row with a limit is compared by its share of the limit.
 fn pairs(before: &[Vec<Measured>], now: &[Vec<Measured>]) -> Vec<Pair> {
-    let is_same = |one: &Measured, other: &Measured| {
-        (&one.choice, &one.params, &one.unit) == (&other.choice, &other.params, &other.unit)
-    };
     let figure = |row: &Measured| row.share_of_limit.unwrap_or(row.value);
     let of = |runs: &[Vec<Measured>], row: &Measured| -> Option<Vec<f64>> {
-        runs.iter().map(|rows| rows.iter().find(|one| is_same(one, row)).map(figure)).collect()
+        runs.iter().map(|rows| rows.iter().find(|one| one.is_same_figure(row)).map(figure)).collect()
     };
     let rows = now.first().map(Vec::as_slice).unwrap_or_default();
     let pair = |row: &Measured| {
@@ -147,20 +148,16 @@ fn in_words(bench: &str, commit: &str, pairs: &[Pair]) -> String {
     let middle = |values: &[f64]| median(values.to_vec()).map(amount).unwrap_or_default();
     let percent = |change: f64| format!("{:+.0} %", change * 100.0);
     for pair in differing {
-        let params = pair.params.as_object().into_iter().flatten();
-        let params: Vec<String> =
-            params.map(|(name, value)| format!("{name}={}", measured::in_words(value))).collect();
         let mut changes = changes(&pair.before, &pair.now);
         changes.sort_by(f64::total_cmp);
         let (least, most) =
             (changes.first().copied().unwrap_or_default(), changes.last().copied().unwrap_or_default());
         lines.push(format!(
-            "{} ({} to {})  {} ({}), {}: {} → {}",
+            "{} ({} to {})  {}, {}: {} → {}",
             percent(median(changes).unwrap_or_default()),
             percent(least),
             percent(most),
-            pair.choice,
-            params.join(", "),
+            id(&pair.choice, &pair.params),
             pair.unit,
             middle(&pair.before),
             middle(&pair.now)

@@ -74,6 +74,13 @@ struct Times {
     spread: Option<f64>,
 }
 
+impl Times {
+    /// The spread of a row with this value: of its share, or of the value where there is no share.
+    fn spread_of(&self, value: f64) -> Option<f64> {
+        self.spread.map(|spread| if self.share.is_some() { spread } else { spread * value })
+    }
+}
+
 /// A bench, with its results so far.
 pub struct Bench {
     name: &'static str,
@@ -123,20 +130,18 @@ impl Bench {
     /// Measures `run`, which does `amount` of `unit` per run (`entries`: the rows have the unit `entries/s`). Does
     /// nothing if the command line filters it out.
     pub fn rate(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
-        if let Some(Times { seconds, share, spread }) = self.measured(choice, &params, amount, run) {
-            let value = amount as f64 / seconds;
-            let spread = spread.map(|spread| if share.is_some() { spread } else { spread * value });
-            self.add(choice, params, value, &format!("{unit}/s"), share, spread);
+        if let Some(times) = self.measured(choice, &params, amount, run) {
+            let (value, share) = (amount as f64 / times.seconds, times.share);
+            self.add(choice, params, value, &format!("{unit}/s"), share, times.spread_of(value));
         }
     }
 
     /// Like [`Bench::rate`], but in microseconds per unit (`write`: the rows have the unit `µs/write`).
     #[allow(dead_code, reason = "most benches tell rates")]
     pub fn cost(&mut self, choice: &str, params: Value, amount: u64, unit: &str, run: impl FnMut() -> Run) {
-        if let Some(Times { seconds, share, spread }) = self.measured(choice, &params, amount, run) {
-            let value = seconds * 1e6 / amount as f64;
-            let spread = spread.map(|spread| if share.is_some() { spread } else { spread * value });
-            self.add(choice, params, value, &format!("µs/{unit}"), share, spread);
+        if let Some(times) = self.measured(choice, &params, amount, run) {
+            let (value, share) = (times.seconds * 1e6 / amount as f64, times.share);
+            self.add(choice, params, value, &format!("µs/{unit}"), share, times.spread_of(value));
         }
     }
 
@@ -243,7 +248,7 @@ impl Bench {
         if self.mode == Mode::Once || self.rows.is_empty() {
             return;
         }
-        if baseline::hand_over(&self.rows).expect("the file of a comparison can be written") {
+        if baseline::write_rows(&self.rows).expect("the file of a comparison can be written") {
             return;
         }
         results::print(&self.rows);
@@ -272,7 +277,7 @@ pub fn option(name: &str) -> Option<String> {
 }
 
 /// The name of a measurement in criterion: `serial/workers=2,keys=uniform`.
-fn id(choice: &str, params: &Value) -> String {
+pub fn id(choice: &str, params: &Value) -> String {
     let set = params.as_object().into_iter().flatten();
     let set: Vec<String> = set.map(|(name, value)| format!("{name}={}", in_words(value))).collect();
     if set.is_empty() { choice.to_owned() } else { format!("{choice}/{}", set.join(",")) }

@@ -71,10 +71,7 @@ pub fn save(bench: &str, rows: &[Measured], is_whole: bool) -> io::Result<()> {
     // A damaged file is replaced.
     let mut all: Vec<Measured> =
         fs::read(&summary).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-    let is_same = |one: &Measured, other: &Measured| {
-        (&one.choice, &one.params, &one.unit) == (&other.choice, &other.params, &other.unit)
-    };
-    all.retain(|old| old.bench != bench || !(is_whole || rows.iter().any(|new| is_same(old, new))));
+    all.retain(|old| old.bench != bench || !(is_whole || rows.iter().any(|new| old.is_same_figure(new))));
     all.extend_from_slice(rows);
     fs::write(&summary, serde_json::to_string_pretty(&all)?)?;
     let machine = Machine::here();

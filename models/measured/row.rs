@@ -27,6 +27,13 @@ pub struct Measured {
     pub spread: Option<f64>,
 }
 
+impl Measured {
+    /// Whether `other` is the same figure of another run: choice, parameters and unit.
+    pub fn is_same_figure(&self, other: &Measured) -> bool {
+        (&self.choice, &self.params, &self.unit) == (&other.choice, &other.params, &other.unit)
+    }
+}
+
 /// The place of a bench on the page: what a strategy costs first, compression last.
 pub(super) fn place(one: &Measured) -> (usize, &str) {
     const BENCHES: [&str; 8] =
