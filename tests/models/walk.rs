@@ -116,3 +116,17 @@ fn follow_heartbeats_that_tell_nothing_are_left_out() {
     assert_eq!((followed.skipped, followed.stop), (vec![3, 5], None));
     assert_eq!(followed.path.len(), 3);
 }
+
+#[test]
+fn walk_replica_that_has_heard_nothing_has_no_log_time() {
+    let walk = walk("expiry", "log_clock", "SETEX k 2 5", Extent::default());
+    let mut path = Path::default();
+    let mut clocks = Vec::new();
+    for words in ["SETEX", "delivers entry 1"] {
+        let next = walk.at(&path).expect("a path").next;
+        let number = next.iter().position(|next| next.step.what().contains(words)).expect(words);
+        clocks.push(next[number].step.clocks.expect("a model with clocks").replica_ms.is_some());
+        path.push(number);
+    }
+    assert_eq!(clocks, [false, true]);
+}
