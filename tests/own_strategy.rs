@@ -1,6 +1,6 @@
 //! A user's own strategies and policies, judged like those of the crate: one good, one subtly wrong.
 //!
-//! `models/README.md` shows this example, and README the trait. A strategy is a state machine: which job may start now, and on which worker?
+//! `models/README.md` shows this example. A strategy is a state machine: which job may start now, and on which worker?
 
 #[path = "own_strategy/policies.rs"]
 mod policies;
