@@ -198,6 +198,9 @@ fn change(model: &ExpiryModel, write: &Write) -> Change {
                 value: match record.value {
                     Value::String(text) => format!("\"{}\"", text.escape_ascii()),
                     Value::Hash(hash) => format!("hash of {}", hash.count),
+                    Value::List(list, _) => format!("list of {}", list.count),
+                    Value::Set(set) => format!("set of {}", set.count),
+                    Value::SortedSet(set, _) => format!("sorted set of {}", set.count),
                 },
                 lives: record.deadline.map_or(Lives::WithoutDeadline, |it| lives(model, it)),
             },

@@ -49,6 +49,10 @@ impl Read for Scanned<'_> {
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.store.scan(from, to, visit)
     }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.store.scan_back(from, to, visit)
+    }
 }
 
 impl Fixture {

@@ -7,29 +7,36 @@
 //! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0.
 
 mod absolute;
+mod bit;
 mod connection;
 mod cursor;
 mod draft;
+mod edit;
 mod error;
 #[cfg(test)]
 mod fixture;
 mod hash;
+mod hyperloglog;
 mod keys;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod line;
+mod list;
 mod number;
 mod options;
 mod pattern;
 mod random;
 mod renamed;
 mod reply;
+mod set;
+mod sorted_set;
 mod split;
 mod string;
 mod view;
 
 pub use draft::Draft;
+pub use edit::Edit;
 pub use error::CommandError;
-pub(crate) use number::parse_integer;
+pub(crate) use number::{format_double, parse_integer};
 #[cfg(feature = "server")]
 pub(crate) use pattern::matches;
 pub use reply::Reply;
@@ -81,6 +88,13 @@ pub enum KeyArguments {
         last: isize,
         /// Distance from one key to the next.
         step: usize,
+    },
+    /// Some arguments are keys whose number is an argument before them: ZUNIONSTORE destination numkeys key …
+    Counted {
+        /// Whether the first argument is a key, too.
+        has_target: bool,
+        /// Position of the number.
+        count: usize,
     },
 }
 
@@ -140,7 +154,15 @@ pub fn table() -> impl Iterator<Item = &'static Spec> {
 pub fn table_by_group() -> impl Iterator<Item = (&'static str, &'static Spec)> {
     let strings = string::TABLES.into_iter().map(|table| ("string", table));
     let keys = keys::TABLES.into_iter().map(|table| ("generic", table));
-    let others = [("hash", hash::TABLE), ("connection", connection::TABLE)];
+    let others = [
+        ("hash", hash::TABLE),
+        ("list", list::TABLE),
+        ("set", set::TABLE),
+        ("sorted-set", sorted_set::TABLE),
+        ("bitmap", bit::TABLE),
+        ("hyperloglog", hyperloglog::TABLE),
+        ("connection", connection::TABLE),
+    ];
     strings.chain(keys).chain(others).flat_map(|(group, table)| table.iter().map(move |spec| (group, spec)))
 }
 
@@ -201,12 +223,31 @@ impl Command {
         (self.spec.depends_on_stored)(&self.argv)
     }
 
+    /// The positions of its key arguments in order. A command that will be refused because of its number of keys has none.
+    pub fn key_positions(&self) -> Vec<usize> {
+        let length = self.argv.len();
+        match self.spec.keys {
+            KeyArguments::None | KeyArguments::Everything => Vec::new(),
+            KeyArguments::Range { first, last, step } => {
+                let last =
+                    if last < 0 { length.saturating_sub(last.unsigned_abs()) } else { last.unsigned_abs() };
+                (first..=last).step_by(step).filter(|at| *at < length).collect()
+            }
+            KeyArguments::Counted { has_target, count } => {
+                let counted = self.argv.get(count).and_then(|number| parse_integer(number));
+                let counted = counted.and_then(|number| usize::try_from(number).ok()).unwrap_or(0);
+                let keys = count + 1..(count + 1).saturating_add(counted);
+                if keys.end > length || keys.is_empty() {
+                    return Vec::new();
+                }
+                has_target.then_some(1).into_iter().chain(keys).collect()
+            }
+        }
+    }
+
     /// Its key arguments in order, repetitions kept.
     pub fn key_arguments(&self) -> Vec<&[u8]> {
-        let KeyArguments::Range { first, last, step } = self.spec.keys else { return Vec::new() };
-        let last =
-            if last < 0 { self.argv.len().saturating_sub(last.unsigned_abs()) } else { last.unsigned_abs() };
-        (first..=last).step_by(step).filter_map(|at| self.argv.get(at)).map(Vec::as_slice).collect()
+        self.key_positions().into_iter().map(|at| self.argv[at].as_slice()).collect()
     }
 
     /// Whether its key set is everything: it names no key, and touches them all.
@@ -219,7 +260,7 @@ impl Command {
         match self.spec.keys {
             KeyArguments::None => KeySet::empty(),
             KeyArguments::Everything => KeySet::Everything,
-            KeyArguments::Range { .. } => {
+            KeyArguments::Range { .. } | KeyArguments::Counted { .. } => {
                 KeySet::of(keys::in_their_databases(self).into_iter().map(|(db, name)| Key::new(db, name)))
             }
         }

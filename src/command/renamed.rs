@@ -1,19 +1,18 @@
 //! Renaming the keys of a command. Pure.
 
-use super::{Command, KeyArguments, keys};
+use super::{Command, keys};
 use crate::effect::Key;
 
 impl Command {
     /// The command with the name of each key replaced. A key that is named twice is replaced twice.
     #[must_use]
     pub fn renamed(&self, name_of: &dyn Fn(&Key) -> Vec<u8>) -> Command {
-        let KeyArguments::Range { first, step, .. } = self.spec.keys else { return self.clone() };
         let names: Vec<Vec<u8>> = keys::in_their_databases(self)
             .into_iter()
             .map(|(db, name)| name_of(&Key::new(db, name)))
             .collect();
         let mut argv = self.argv.to_vec();
-        for (place, name) in (first..).step_by(step).zip(names) {
+        for (place, name) in self.key_positions().into_iter().zip(names) {
             if let Some(argument) = argv.get_mut(place) {
                 *argument = name;
             }

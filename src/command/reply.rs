@@ -1,5 +1,7 @@
 //! Reply — what a client reads, before it is framed as RESP2 or RESP3. Pure.
 
+use crate::store::element::Score;
+
 /// A reply to a command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reply {
@@ -13,8 +15,12 @@ pub enum Reply {
     Bulk(Vec<u8>),
     /// Text for human readers: a string in RESP2, marked as text in RESP3 (INFO, CLIENT LIST).
     Verbatim(Vec<u8>),
+    /// A number: a string in RESP2, a double in RESP3 (ZSCORE).
+    Double(Score),
     /// No value.
     Null,
+    /// No list: a null array in RESP2, the same as [`Reply::Null`] in RESP3 (LPOP with a count).
+    NullArray,
     /// A list of replies.
     Array(Vec<Reply>),
     /// Replies without order or repetition: a list in RESP2 (the flags of COMMAND INFO).

@@ -73,6 +73,16 @@ impl<'a> View<'a> {
         self.random
     }
 
+    /// The store that it reads.
+    pub(crate) fn reader(&self) -> &'a dyn Read {
+        self.reader
+    }
+
+    /// The same, read from another store.
+    pub(crate) fn of<'b>(&self, reader: &'b dyn Read) -> View<'b> {
+        View { reader, ..*self }
+    }
+
     /// The key `name` in this database.
     pub fn key(&self, name: &[u8]) -> Key {
         Key::new(self.db, name)
@@ -128,9 +138,8 @@ impl<'a> View<'a> {
         let Some(record) = self.stored_record(name)? else { return Ok((None, None)) };
         match (record.is_dead(self.judged_at), record.value) {
             (false, Value::String(value)) => Ok((Some((value, record.deadline)), None)),
-            (true, Value::String(_)) => Ok((None, None)),
-            (true, Value::Hash(collection)) => Ok((None, Some(collection))),
-            (false, Value::Hash(_)) => Err(CommandError::wrong_type()),
+            (true, value) => Ok((None, value.collection())),
+            (false, _) => Err(CommandError::wrong_type()),
         }
     }
 

@@ -77,6 +77,18 @@ impl<'a> Budget<'a> {
         self.bytes.set(bytes);
         true
     }
+
+    /// Visits a record of a scan if it is within the budget; `is_within` is set to whether it was.
+    fn visit(
+        &self,
+        is_within: &mut bool,
+        visit: &mut Visit<'_>,
+        raw: &[u8],
+        value: &[u8],
+    ) -> ControlFlow<()> {
+        *is_within = self.takes(raw.len() + value.len());
+        if *is_within { visit(raw, value) } else { ControlFlow::Break(()) }
+    }
 }
 
 impl Read for Budget<'_> {
@@ -109,10 +121,13 @@ impl Read for Budget<'_> {
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let mut is_within = true;
-        self.reader.scan(from, to, &mut |raw, value| {
-            is_within = self.takes(raw.len() + value.len());
-            if is_within { visit(raw, value) } else { ControlFlow::Break(()) }
-        })?;
+        self.reader.scan(from, to, &mut |raw, value| self.visit(&mut is_within, visit, raw, value))?;
+        if is_within { Ok(()) } else { Err(StoreError::TooMuch) }
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let mut is_within = true;
+        self.reader.scan_back(from, to, &mut |raw, value| self.visit(&mut is_within, visit, raw, value))?;
         if is_within { Ok(()) } else { Err(StoreError::TooMuch) }
     }
 }

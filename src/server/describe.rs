@@ -132,7 +132,8 @@ fn positions(keys: KeyArguments) -> (i64, i64, i64) {
         KeyArguments::Range { first, last, step } => {
             (number(first), i64::try_from(last).unwrap_or(-1), number(step))
         }
-        KeyArguments::None | KeyArguments::Everything => (0, 0, 0),
+        KeyArguments::Counted { has_target: true, .. } => (1, 1, 1),
+        KeyArguments::Counted { .. } | KeyArguments::None | KeyArguments::Everything => (0, 0, 0),
     }
 }
 
@@ -141,6 +142,11 @@ fn info(command: &Described) -> Reply {
     let category = match command.group {
         "string" => "@string",
         "hash" => "@hash",
+        "list" => "@list",
+        "set" => "@set",
+        "sorted-set" => "@sortedset",
+        "bitmap" => "@bitmap",
+        "hyperloglog" => "@hyperloglog",
         "generic" => "@keyspace",
         "connection" => "@connection",
         _ => "@admin",

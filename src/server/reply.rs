@@ -3,6 +3,8 @@
 //! ```text
 //! reply                 RESP2                     RESP3
 //! null                  $-1                       _
+//! no list               *-1                       _
+//! number 0.5            $3 0.5                    ,0.5
 //! map {a: 1}            *2 $1 a :1                %1 $1 a :1
 //! pairs (a, 1)          *2 $1 a :1                *1 *2 $1 a :1
 //! set, verbatim text    array, bulk               ~, =
@@ -71,8 +73,13 @@ pub fn encode(reply: &Reply, protocol: Protocol, out: &mut Vec<u8>) {
             out.extend_from_slice(bytes);
             out.extend_from_slice(b"\r\n");
         }
+        (Reply::Double(score), Protocol::Resp2) => {
+            encode(&Reply::Bulk(score.to_string().into_bytes()), protocol, out);
+        }
+        (Reply::Double(score), Protocol::Resp3) => line(b',', score.to_string().as_bytes(), out),
+        (Reply::NullArray, Protocol::Resp2) => out.extend_from_slice(b"*-1\r\n"),
         (Reply::Null, Protocol::Resp2) => out.extend_from_slice(b"$-1\r\n"),
-        (Reply::Null, Protocol::Resp3) => out.extend_from_slice(b"_\r\n"),
+        (Reply::Null | Reply::NullArray, Protocol::Resp3) => out.extend_from_slice(b"_\r\n"),
     }
 }
 
@@ -102,6 +109,7 @@ fn line(kind: u8, text: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::element::Score;
 
     #[test]
     fn reply_framed_is_what_redis_sends() {
@@ -115,6 +123,8 @@ mod tests {
             (Reply::bulk("a\r\nb"), "$4\r\na\r\nb\r\n", "$4\r\na\r\nb\r\n"),
             (Reply::Verbatim(b"hi".to_vec()), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
             (Reply::Null, "$-1\r\n", "_\r\n"),
+            (Reply::NullArray, "*-1\r\n", "_\r\n"),
+            (Reply::Double(Score::new(0.5).expect("a number")), "$3\r\n0.5\r\n", ",0.5\r\n"),
             (Reply::Array(vec![]), "*0\r\n", "*0\r\n"),
             (Reply::Array(vec![Reply::Null, Reply::OK]), "*2\r\n$-1\r\n+OK\r\n", "*2\r\n_\r\n+OK\r\n"),
             (Reply::Set(vec![Reply::OK]), "*1\r\n+OK\r\n", "~1\r\n+OK\r\n"),

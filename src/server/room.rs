@@ -310,7 +310,7 @@ pub(super) fn size(reply: &Reply) -> usize {
     let pairs = |pairs: &[(Reply, Reply)]| pairs.iter().map(|(a, b)| size(a) + size(b)).sum::<usize>();
     size_of::<Reply>()
         + match reply {
-            Reply::Status(_) | Reply::Integer(_) | Reply::Null => 0,
+            Reply::Status(_) | Reply::Integer(_) | Reply::Double(_) | Reply::Null | Reply::NullArray => 0,
             Reply::Error(text) => text.capacity(),
             Reply::Bulk(bytes) | Reply::Verbatim(bytes) => bytes.capacity(),
             Reply::Array(items) | Reply::Set(items) => all(items),

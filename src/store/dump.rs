@@ -1,10 +1,11 @@
 //! Dump — raw records → keys, values and deadlines as users know them. Pure.
 
-use super::record::{Record, Value, decode_element};
+use super::element::{self, Score};
+use super::record::{Collection, Record, Value, damaged, decode_element};
 use super::{Read, StoreError, key};
 use crate::effect::Key;
 use crate::time::Millis;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -18,15 +19,35 @@ pub enum Content {
     String(Vec<u8>),
     /// A hash: fields and values.
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
-    /// A hash whose record has a wrong number of fields, so that HLEN and HGETALL disagree. A master never has such a
-    /// state; a replica may, if it is read after a crash before it has applied its log again.
-    Miscounted(BTreeMap<Vec<u8>, Vec<u8>>, u64),
+    /// A list: its items in order.
+    List(Vec<Vec<u8>>),
+    /// A set: its members.
+    Set(BTreeSet<Vec<u8>>),
+    /// A sorted set: its members in the order of their scores.
+    SortedSet(BTreeSet<(Score, Vec<u8>)>),
+    /// A collection whose record has a wrong number of elements, so that HLEN and HGETALL disagree; for a sorted set also: the
+    /// number of members that have another score, or no place, in the order of scores. A master never has such a state; a
+    /// replica may, if it is read after a crash before it has applied its log again.
+    Miscounted(Box<Content>, u64),
 }
 
 impl Content {
-    /// A hash of these fields whose record counts `count`.
-    pub fn hash(fields: BTreeMap<Vec<u8>, Vec<u8>>, count: u64) -> Content {
-        if fields.len() as u64 == count { Content::Hash(fields) } else { Content::Miscounted(fields, count) }
+    /// Number of elements; 0 for a string.
+    pub fn elements(&self) -> usize {
+        match self {
+            Content::String(_) => 0,
+            Content::Hash(fields) => fields.len(),
+            Content::List(items) => items.len(),
+            Content::Set(members) => members.len(),
+            Content::SortedSet(members) => members.len(),
+            Content::Miscounted(content, _) => content.elements(),
+        }
+    }
+
+    /// This collection, whose record counts `count`.
+    #[must_use]
+    pub fn counted_as(self, count: u64) -> Content {
+        if self.elements() as u64 == count { self } else { Content::Miscounted(Box::new(self), count) }
     }
 }
 
@@ -34,18 +55,31 @@ impl fmt::Display for Content {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Content::String(value) => write!(out, "\"{}\"", value.escape_ascii()),
-            Content::Hash(fields) => write!(out, "{}", in_braces(fields)),
-            Content::Miscounted(fields, count) => write!(out, "{} (counted as {count})", in_braces(fields)),
+            Content::Hash(fields) => {
+                let field = |(name, value): (&Vec<u8>, &Vec<u8>)| {
+                    format!("{}: \"{}\"", name.escape_ascii(), value.escape_ascii())
+                };
+                write!(out, "{{{}}}", joined(fields.iter().map(field)))
+            }
+            Content::List(items) => write!(out, "[{}]", joined(items.iter().map(|item| quoted(item)))),
+            Content::Set(members) => {
+                write!(out, "{{{}}}", joined(members.iter().map(|member| quoted(member))))
+            }
+            Content::SortedSet(members) => {
+                let member = |(score, member): &(Score, Vec<u8>)| format!("{}: {score}", quoted(member));
+                write!(out, "{{{}}}", joined(members.iter().map(member)))
+            }
+            Content::Miscounted(content, count) => write!(out, "{content} (counted as {count})"),
         }
     }
 }
 
-fn in_braces(fields: &BTreeMap<Vec<u8>, Vec<u8>>) -> String {
-    let fields: Vec<String> = fields
-        .iter()
-        .map(|(name, value)| format!("{}: \"{}\"", name.escape_ascii(), value.escape_ascii()))
-        .collect();
-    format!("{{{}}}", fields.join(", "))
+fn quoted(bytes: &[u8]) -> String {
+    format!("\"{}\"", bytes.escape_ascii())
+}
+
+fn joined(elements: impl Iterator<Item = String>) -> String {
+    elements.collect::<Vec<_>>().join(", ")
 }
 
 /// A stored key, dead or alive: its value and its deadline.
@@ -83,12 +117,47 @@ pub fn dump(reader: &dyn Read) -> Result<Dump, StoreError> {
         let content = match record.value {
             Value::String(value) => Content::String(value),
             Value::Hash(hash) => {
-                Content::hash(elements(reader, &key, hash.incarnation)?.into_iter().collect(), hash.count)
+                Content::Hash(elements(reader, &key, hash.incarnation)?.into_iter().collect())
+                    .counted_as(hash.count)
             }
+            Value::List(list, _) => {
+                let items = elements(reader, &key, list.incarnation)?.into_iter().map(|(_, item)| item);
+                Content::List(items.collect()).counted_as(list.count)
+            }
+            Value::Set(set) => {
+                let names = elements(reader, &key, set.incarnation)?;
+                let members = names.iter().filter_map(|(name, _)| element::member(name));
+                Content::Set(members.map(<[u8]>::to_vec).collect()).counted_as(set.count)
+            }
+            Value::SortedSet(set, _) => sorted_set(reader, &key, set)?,
         };
         dump.insert(key, Stored { content, deadline: record.deadline });
     }
     Ok(dump)
+}
+
+/// The sorted set `key`.
+fn sorted_set(reader: &dyn Read, key: &Key, set: Collection) -> Result<Content, StoreError> {
+    let (mut members, mut ordered) = (BTreeSet::new(), BTreeSet::new());
+    for (name, value) in elements(reader, key, set.incarnation)? {
+        let scored = || damaged(&key::element(key, set.incarnation, &name), "no score");
+        match name.first() {
+            Some(&element::tag::MEMBER) => {
+                members.insert((Score::from_bytes(&value).ok_or_else(scored)?, name[1..].to_vec()));
+            }
+            Some(&element::tag::BY_SCORE) => {
+                let (score, member) = element::scored(&name).ok_or_else(scored)?;
+                ordered.insert((score, member.to_vec()));
+            }
+            _ => {}
+        }
+    }
+    let misplaced = members.symmetric_difference(&ordered).count();
+    let content = Content::SortedSet(members);
+    Ok(match misplaced {
+        0 => content.counted_as(set.count),
+        _ => Content::Miscounted(Box::new(content), misplaced as u64),
+    })
 }
 
 /// All elements of `key` in the given incarnation, in the order of their names. Cost: O(elements). Errors:

@@ -23,6 +23,13 @@ impl MemoryStore {
         self.records.iter().map(|(key, value)| (key.as_slice(), value.as_slice()))
     }
 
+    /// The records of `from..to`; an empty `to` is the end of the store.
+    fn range(&self, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (&Vec<u8>, &Vec<u8>)> {
+        // A map refuses a range that ends before it begins.
+        let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to.max(from)) };
+        self.records.range::<[u8], _>((Bound::Included(from), end))
+    }
+
     /// Applies one write.
     pub fn apply(&mut self, write: &Write) {
         match write {
@@ -50,15 +57,12 @@ impl Read for MemoryStore {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
-        let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
-        if !to.is_empty() && from >= to {
-            return Ok(());
-        }
-        for (key, value) in self.records.range::<[u8], _>((Bound::Included(from), end)) {
-            if visit(key, value).is_break() {
-                break;
-            }
-        }
+        let _ = self.range(from, to).try_for_each(|(key, value)| visit(key, value));
+        Ok(())
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let _ = self.range(from, to).rev().try_for_each(|(key, value)| visit(key, value));
         Ok(())
     }
 }

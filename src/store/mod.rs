@@ -5,6 +5,7 @@
 //! work on exactly the bytes that RocksDB holds.
 
 mod dump;
+pub mod element;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod gate;
 pub mod key;
@@ -88,6 +89,9 @@ pub trait Read {
     /// Calls `visit` for each record of `from..to` in the order of its keys, until it breaks. An empty `to` is
     /// the end of the store.
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
+
+    /// [`Read::scan`] in the reverse order.
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
 }
 
 impl<R: Read + ?Sized> Read for &R {
@@ -109,6 +113,10 @@ impl<R: Read + ?Sized> Read for &R {
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         (**self).scan(from, to, visit)
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        (**self).scan_back(from, to, visit)
     }
 }
 

@@ -8,6 +8,9 @@ use crate::effect::Write;
 use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
+/// A record that was put (`Some`) or deleted (`None`).
+type Pending<'a> = (&'a Vec<u8>, &'a Option<Vec<u8>>);
+
 /// Reads through pending writes to the store below.
 #[derive(Clone)]
 pub struct Overlay<B> {
@@ -63,6 +66,50 @@ impl<B: Read> Overlay<B> {
         ranges.chain(records).collect()
     }
 
+    /// The pending writes to records of `from..to`; an empty `to` is the end of the store.
+    fn pending(&self, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = Pending<'_>> {
+        // A map refuses a range that ends before it begins.
+        let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to.max(from)) };
+        self.records.range::<[u8], _>((Bound::Included(from), end))
+    }
+
+    /// Visits the records of the store below, which `scan` scans, merged with `pending`, which has the same order.
+    fn merge<'a>(
+        &self,
+        pending: impl Iterator<Item = Pending<'a>>,
+        comes_before: fn(&[u8], &[u8]) -> bool,
+        visit: &mut Visit<'_>,
+        scan: &dyn Fn(&mut Visit<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut show = |key: &[u8], put: Option<&[u8]>| match put {
+            Some(put) => visit(key, put),
+            None => ControlFlow::Continue(()),
+        };
+        let mut pending = pending.peekable();
+        let mut stopped = false;
+        scan(&mut |key, value| {
+            let mut outcome = ControlFlow::Continue(());
+            while outcome.is_continue()
+                && let Some((earlier, put)) = pending.next_if(|(own, _)| comes_before(own, key))
+            {
+                outcome = show(earlier, put.as_deref());
+            }
+            if outcome.is_continue() {
+                outcome = match pending.next_if(|(own, _)| own.as_slice() == key) {
+                    Some((_, put)) => show(key, put.as_deref()),
+                    None if self.is_deleted(key) => ControlFlow::Continue(()),
+                    None => show(key, Some(value)),
+                };
+            }
+            stopped = outcome.is_break();
+            outcome
+        })?;
+        if !stopped {
+            let _ = pending.try_for_each(|(key, put)| show(key, put.as_deref()));
+        }
+        Ok(())
+    }
+
     fn is_deleted(&self, key: &[u8]) -> bool {
         self.deleted.iter().any(|(from, to)| from.as_slice() <= key && key < to.as_slice())
     }
@@ -96,40 +143,14 @@ impl<B: Read> Read for Overlay<B> {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
-        if !to.is_empty() && from >= to {
-            return Ok(());
-        }
-        let end = if to.is_empty() { Bound::Unbounded } else { Bound::Excluded(to) };
-        let mut pending = self.records.range::<[u8], _>((Bound::Included(from), end)).peekable();
-        let mut stopped = false;
-        self.base.scan(from, to, &mut |key, value| {
-            while let Some((earlier, put)) = pending.next_if(|(own, _)| own.as_slice() < key) {
-                if let Some(put) = put
-                    && visit(earlier, put).is_break()
-                {
-                    stopped = true;
-                    return ControlFlow::Break(());
-                }
-            }
-            let outcome = match pending.next_if(|(own, _)| own.as_slice() == key) {
-                Some((_, Some(put))) => visit(key, put),
-                Some((_, None)) => ControlFlow::Continue(()),
-                None if self.is_deleted(key) => ControlFlow::Continue(()),
-                None => visit(key, value),
-            };
-            stopped = outcome.is_break();
-            outcome
-        })?;
-        if !stopped {
-            for (key, put) in pending {
-                if let Some(put) = put
-                    && visit(key, put).is_break()
-                {
-                    break;
-                }
-            }
-        }
-        Ok(())
+        let comes_before = |own: &[u8], key: &[u8]| own < key;
+        self.merge(self.pending(from, to), comes_before, visit, &|merged| self.base.scan(from, to, merged))
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let comes_before = |own: &[u8], key: &[u8]| own > key;
+        let pending = self.pending(from, to).rev();
+        self.merge(pending, comes_before, visit, &|merged| self.base.scan_back(from, to, merged))
     }
 }
 

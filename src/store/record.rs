@@ -2,28 +2,36 @@
 //!
 //! ```text
 //! type tag (1)  deadline (8, milliseconds, 0 = none)  then
-//!   string      the value's bytes
-//!   collection  incarnation (8)  number of elements (8)
+//!   0 string      the value's bytes
+//!   1 hash        incarnation (8)  number of elements (8)
+//!   2 list        incarnation (8)  number of elements (8)  first position (8)  last position (8)  1 = evenly spaced (1)
+//!   3 set         incarnation (8)  number of elements (8)
+//!   4 sorted set  incarnation (8)  number of elements (8)  1 = with counting records (1)
 //! ```
 //!
 //! A newly created collection gets a new incarnation (the LSN of the creating entry), so an element of a dead
 //! incarnation is never merged into a living one. The value of an element starts with a format byte (0 =
-//! plain bytes), which leaves room for elements with deadlines of their own.
+//! plain bytes), which leaves room for elements with deadlines of their own. [`element`](super::element) has the names of
+//! elements.
 
 use super::StoreError;
 use crate::time::Millis;
+use std::cmp::Ordering;
 
-const STRING: u8 = 0;
-const HASH: u8 = 1;
-
-/// Type of a key, as TYPE names it. The numbers are the type tags on disk; 2 to 4 are reserved for lists, sets
-/// and sorted sets.
+/// Type of a key, as TYPE names it. The numbers are the type tags on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 pub enum Type {
     /// Tag 0.
-    String,
+    String = 0,
     /// Tag 1.
-    Hash,
+    Hash = 1,
+    /// Tag 2.
+    List = 2,
+    /// Tag 3.
+    Set = 3,
+    /// Tag 4.
+    SortedSet = 4,
 }
 
 impl Type {
@@ -32,6 +40,9 @@ impl Type {
         match self {
             Type::String => "string",
             Type::Hash => "hash",
+            Type::List => "list",
+            Type::Set => "set",
+            Type::SortedSet => "zset",
         }
     }
 }
@@ -43,6 +54,49 @@ pub enum Value {
     String(Vec<u8>),
     /// A hash, whose elements have records of their own.
     Hash(Collection),
+    /// A list, whose elements have records of their own.
+    List(Collection, Ends),
+    /// A set, whose elements have records of their own.
+    Set(Collection),
+    /// A sorted set, whose elements have records of their own; whether it has counting records.
+    SortedSet(Collection, bool),
+}
+
+impl Value {
+    /// The metadata of a collection; `None`: it is a string.
+    pub fn collection(&self) -> Option<Collection> {
+        match self {
+            Value::String(_) => None,
+            Value::Hash(collection)
+            | Value::List(collection, _)
+            | Value::Set(collection)
+            | Value::SortedSet(collection, _) => Some(*collection),
+        }
+    }
+
+    /// The same collection in another incarnation; a string stays as it is.
+    #[must_use]
+    pub fn in_incarnation(mut self, new: u64) -> Value {
+        match &mut self {
+            Value::String(_) => {}
+            Value::Hash(collection)
+            | Value::List(collection, _)
+            | Value::Set(collection)
+            | Value::SortedSet(collection, _) => collection.incarnation = new,
+        }
+        self
+    }
+
+    /// The type.
+    pub fn kind(&self) -> Type {
+        match self {
+            Value::String(_) => Type::String,
+            Value::Hash(_) => Type::Hash,
+            Value::List(..) => Type::List,
+            Value::Set(_) => Type::Set,
+            Value::SortedSet(..) => Type::SortedSet,
+        }
+    }
 }
 
 /// Metadata of a collection.
@@ -52,6 +106,17 @@ pub struct Collection {
     pub incarnation: u64,
     /// Number of elements; never 0 in a stored record, as an empty collection does not exist.
     pub count: u64,
+}
+
+/// The positions of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ends {
+    /// The position of the first element.
+    pub first: u64,
+    /// The position of the last element.
+    pub last: u64,
+    /// Whether the positions of neighbours differ by one fixed step, so that an index tells the position.
+    pub is_even: bool,
 }
 
 /// A metadata record.
@@ -72,27 +137,35 @@ impl Record {
 
     /// The key's type.
     pub fn kind(&self) -> Type {
-        match self.value {
-            Value::String(_) => Type::String,
-            Value::Hash(_) => Type::Hash,
-        }
+        self.value.kind()
     }
 
     /// The record as bytes.
     pub fn encode(&self) -> Vec<u8> {
-        match &self.value {
-            Value::String(value) => encode_string(value, self.deadline),
-            Value::Hash(Collection { incarnation, count }) => {
-                let numbers = [incarnation.to_be_bytes(), count.to_be_bytes()];
-                encode(HASH, self.deadline, numbers.as_flattened())
+        let collection = match &self.value {
+            Value::String(value) => return encode_string(value, self.deadline),
+            Value::Hash(collection) | Value::Set(collection) => encode_collection(*collection),
+            Value::List(collection, Ends { first, last, is_even }) => {
+                let ends = [first.to_be_bytes(), last.to_be_bytes()];
+                [&encode_collection(*collection), ends.as_flattened(), &[u8::from(*is_even)]].concat()
             }
-        }
+            Value::SortedSet(collection, has_counts) => {
+                [encode_collection(*collection).as_slice(), &[u8::from(*has_counts)]].concat()
+            }
+        };
+        encode(self.kind(), self.deadline, &collection)
     }
 
     /// The record in `bytes`. Errors: [`StoreError::Damaged`] naming `key` if they are not a record.
     pub fn decode(key: &[u8], bytes: &[u8]) -> Result<Record, StoreError> {
-        let (Metadata { deadline, collection }, string) = parts(key, bytes)?;
-        let value = collection.map_or_else(|| Value::String(string.to_vec()), Value::Hash);
+        let (Metadata { deadline, kind, collection }, rest) = parts(key, bytes)?;
+        let value = match (kind, collection) {
+            (Type::String, _) | (_, None) => Value::String(rest.to_vec()),
+            (Type::Hash, Some(collection)) => Value::Hash(collection),
+            (Type::Set, Some(collection)) => Value::Set(collection),
+            (Type::List, Some(collection)) => Value::List(collection, ends(key, rest)?),
+            (Type::SortedSet, Some(collection)) => Value::SortedSet(collection, flag(key, rest)?),
+        };
         Ok(Record { deadline, value })
     }
 }
@@ -102,6 +175,8 @@ impl Record {
 pub struct Metadata {
     /// The instant at which the key dies; `None` = never.
     pub deadline: Option<Millis>,
+    /// The key's type.
+    pub kind: Type,
     /// The collection; `None`: it is a string.
     pub collection: Option<Collection>,
 }
@@ -112,11 +187,6 @@ impl Metadata {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// The key's type.
-    pub fn kind(&self) -> Type {
-        if self.collection.is_some() { Type::Hash } else { Type::String }
-    }
-
     /// Like [`Record::decode`].
     pub fn decode(key: &[u8], bytes: &[u8]) -> Result<Metadata, StoreError> {
         parts(key, bytes).map(|(metadata, _)| metadata)
@@ -125,42 +195,70 @@ impl Metadata {
 
 /// The record of the string `value` as bytes.
 pub fn encode_string(value: &[u8], deadline: Option<Millis>) -> Vec<u8> {
-    encode(STRING, deadline, value)
+    encode(Type::String, deadline, value)
 }
 
-fn encode(tag: u8, deadline: Option<Millis>, rest: &[u8]) -> Vec<u8> {
+fn encode_collection(Collection { incarnation, count }: Collection) -> Vec<u8> {
+    [incarnation.to_be_bytes(), count.to_be_bytes()].concat()
+}
+
+fn encode(kind: Type, deadline: Option<Millis>, rest: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(9 + rest.len());
-    bytes.push(tag);
+    bytes.push(kind as u8);
     bytes.extend_from_slice(&deadline.map_or(0, |deadline| deadline.0).to_be_bytes());
     bytes.extend_from_slice(rest);
     bytes
 }
 
-/// The metadata of a record, and its bytes after the deadline; for a string these are its value.
+/// The metadata of a record, and its bytes after the part that its type shares with others; for a string these are its
+/// value.
 fn parts<'a>(key: &[u8], bytes: &'a [u8]) -> Result<(Metadata, &'a [u8]), StoreError> {
-    let damaged = |reason| StoreError::Damaged { key: key.escape_ascii().to_string(), reason };
-    let (tag, rest) = bytes.split_first().ok_or_else(|| damaged("empty"))?;
-    let (deadline, rest) = take_u64(rest).ok_or_else(|| damaged("shorter than its deadline"))?;
+    let (tag, rest) = bytes.split_first().ok_or_else(|| damaged(key, "empty"))?;
+    let (deadline, rest) = take_u64(rest).ok_or_else(|| damaged(key, "shorter than its deadline"))?;
     let deadline = (deadline != 0).then_some(Millis(deadline));
-    let collection = match *tag {
-        STRING => None,
-        HASH => {
-            let (incarnation, rest) = take_u64(rest).ok_or_else(|| damaged("no incarnation"))?;
-            let (count, rest) = take_u64(rest).ok_or_else(|| damaged("no count"))?;
-            if !rest.is_empty() {
-                return Err(damaged("bytes after the count"));
-            }
-            Some(Collection { incarnation, count })
-        }
-        _ => return Err(damaged("unknown type tag")),
+    let (kind, more) = match *tag {
+        0 => return Ok((Metadata { deadline, kind: Type::String, collection: None }, rest)),
+        1 => (Type::Hash, 0),
+        2 => (Type::List, 17),
+        3 => (Type::Set, 0),
+        4 => (Type::SortedSet, 1),
+        _ => return Err(damaged(key, "unknown type tag")),
     };
-    Ok((Metadata { deadline, collection }, rest))
+    let (incarnation, rest) = take_u64(rest).ok_or_else(|| damaged(key, "no incarnation"))?;
+    let (count, rest) = take_u64(rest).ok_or_else(|| damaged(key, "no count"))?;
+    match rest.len().cmp(&more) {
+        Ordering::Less => Err(damaged(key, "shorter than its type")),
+        Ordering::Greater => Err(damaged(key, "bytes after the count")),
+        Ordering::Equal => {
+            Ok((Metadata { deadline, kind, collection: Some(Collection { incarnation, count }) }, rest))
+        }
+    }
+}
+
+/// The positions of a list in the last bytes of its record.
+fn ends(key: &[u8], bytes: &[u8]) -> Result<Ends, StoreError> {
+    let positions = take_u64(bytes).and_then(|(first, rest)| Some((first, take_u64(rest)?)));
+    let (first, (last, rest)) = positions.ok_or_else(|| damaged(key, "no positions"))?;
+    Ok(Ends { first, last, is_even: flag(key, rest)? })
+}
+
+fn flag(key: &[u8], bytes: &[u8]) -> Result<bool, StoreError> {
+    match bytes {
+        [0] => Ok(false),
+        [1] => Ok(true),
+        _ => Err(damaged(key, "a flag that is not 0 or 1")),
+    }
+}
+
+/// The error for the damaged record of `key`.
+pub fn damaged(key: &[u8], reason: &'static str) -> StoreError {
+    StoreError::Damaged { key: key.escape_ascii().to_string(), reason }
 }
 
 /// The deadline of a string whose record is `bytes`, without a copy of its value. `None`: it has none, or the bytes
 /// are not the record of a string.
 pub fn string_deadline(bytes: &[u8]) -> Option<Millis> {
-    let (deadline, _) = take_u64(bytes.strip_prefix(&[STRING])?)?;
+    let (deadline, _) = take_u64(bytes.strip_prefix(&[Type::String as u8])?)?;
     (deadline != 0).then_some(Millis(deadline))
 }
 
@@ -184,8 +282,6 @@ pub fn encode_element(value: &[u8]) -> Vec<u8> {
 pub fn decode_element(key: &[u8], raw: &[u8]) -> Result<Vec<u8>, StoreError> {
     match raw {
         [0, value @ ..] => Ok(value.to_vec()),
-        _ => {
-            Err(StoreError::Damaged { key: key.escape_ascii().to_string(), reason: "unknown element format" })
-        }
+        _ => Err(damaged(key, "unknown element format")),
     }
 }

@@ -166,6 +166,10 @@ impl Read for Forgetful {
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.0.scan(from, to, visit)
     }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        self.0.scan_back(from, to, visit)
+    }
 }
 
 impl Store for Forgetful {

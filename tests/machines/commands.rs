@@ -211,6 +211,8 @@ fn render_at(reply: &Reply, compare: Compare, depth: usize) -> Vec<String> {
         Reply::Array(items) | Reply::Set(items) => {
             render_array(&items.iter().collect::<Vec<_>>(), compare, depth)
         }
+        Reply::NullArray => vec![format!("{pad}*_")],
+        Reply::Double(score) => vec![format!("{pad}$\"{}\"", score)],
         Reply::Map(pairs) | Reply::Pairs(pairs) => {
             let items: Vec<&Reply> = pairs.iter().flat_map(|(name, value)| [name, value]).collect();
             render_array(&items, compare, depth)

@@ -11,10 +11,10 @@ use replicheck::binlog::Lsn;
 use replicheck::effect::Key;
 use replicheck::engine::ReaderView;
 use replicheck::ordering::Job;
+use replicheck::store::element::Score;
 use replicheck::store::{Content, Stored};
 use replicheck::time::Millis;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// An order to the replica: one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,13 @@ pub struct SeenLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum ContentLine {
     String(Vec<u8>),
-    Hash(Vec<(Vec<u8>, Vec<u8>)>, u64),
+    Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    List(Vec<Vec<u8>>),
+    Set(Vec<Vec<u8>>),
+    /// Members with the bytes of their scores.
+    SortedSet(Vec<([u8; 8], Vec<u8>)>),
+    /// A collection, and the number that its record counts.
+    Miscounted(Box<ContentLine>, u64),
 }
 
 /// A job in the form of a line.
@@ -98,19 +104,41 @@ fn key((db, name): KeyLine) -> Key {
     Key::new(db, name)
 }
 
-fn hash_line(fields: &BTreeMap<Vec<u8>, Vec<u8>>, count: u64) -> ContentLine {
-    ContentLine::Hash(fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect(), count)
+fn content_line(content: &Content) -> ContentLine {
+    match content {
+        Content::String(value) => ContentLine::String(value.clone()),
+        Content::Hash(fields) => ContentLine::Hash(fields.clone().into_iter().collect()),
+        Content::List(items) => ContentLine::List(items.clone()),
+        Content::Set(members) => ContentLine::Set(members.iter().cloned().collect()),
+        Content::SortedSet(members) => ContentLine::SortedSet(
+            members.iter().map(|(score, member)| (score.to_bytes(), member.clone())).collect(),
+        ),
+        Content::Miscounted(content, count) => {
+            ContentLine::Miscounted(Box::new(content_line(content)), *count)
+        }
+    }
+}
+
+fn content(line: ContentLine) -> Content {
+    match line {
+        ContentLine::String(value) => Content::String(value),
+        ContentLine::Hash(fields) => Content::Hash(fields.into_iter().collect()),
+        ContentLine::List(items) => Content::List(items),
+        ContentLine::Set(members) => Content::Set(members.into_iter().collect()),
+        ContentLine::SortedSet(members) => Content::SortedSet(
+            members
+                .into_iter()
+                .filter_map(|(score, member)| Some((Score::from_bytes(&score)?, member)))
+                .collect(),
+        ),
+        ContentLine::Miscounted(line, count) => Content::Miscounted(Box::new(content(*line)), count),
+    }
 }
 
 impl From<Seen> for SeenLine {
     fn from(seen: Seen) -> SeenLine {
-        let content = |content: &Content| match content {
-            Content::String(value) => ContentLine::String(value.clone()),
-            Content::Hash(fields) => hash_line(fields, fields.len() as u64),
-            Content::Miscounted(fields, count) => hash_line(fields, *count),
-        };
         let stored = seen.given.stored.iter().map(|(key, stored)| {
-            (key_line(key), content(&stored.content), stored.deadline.map(|deadline| deadline.0))
+            (key_line(key), content_line(&stored.content), stored.deadline.map(|deadline| deadline.0))
         });
         SeenLine {
             admitted: seen.pool.admitted.0,
@@ -132,10 +160,6 @@ impl From<SeenLine> for Seen {
     /// The lengths of the queue and the holds are left empty: they are not needed of a replica in a separate
     /// process.
     fn from(line: SeenLine) -> Seen {
-        let content = |content| match content {
-            ContentLine::String(value) => Content::String(value),
-            ContentLine::Hash(fields, count) => Content::hash(fields.into_iter().collect(), count),
-        };
         let stored = line.stored.into_iter().map(|(at, held, deadline)| {
             (key(at), Stored { content: content(held), deadline: deadline.map(Millis) })
         });

@@ -1,13 +1,13 @@
 //! Commands that give a value another name: RENAME RENAMENX COPY. Pure.
 //!
-//! The raw key of a hash element contains the name of the hash. So moving or copying a hash writes each
+//! The raw key of an element contains the name of its collection. So moving or copying a collection writes each
 //! element again, in a new incarnation. Cost: O(elements).
 
 use crate::command::connection::database_argument;
 use crate::command::{Command, CommandError, Draft, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
 use crate::effect::Effect;
 use crate::store::StoreError;
-use crate::store::record::{Collection, Record, Value};
+use crate::store::record::{Record, Value};
 use crate::time::Millis;
 
 pub(super) const TABLE: &[Spec] = &[
@@ -92,18 +92,18 @@ fn write_copy(
     record: Record,
 ) -> Result<(), StoreError> {
     let Record { deadline, value } = record;
-    let old = match value {
-        Value::String(value) => return draft.put_string(target, to, &value, deadline),
-        Value::Hash(old) => old,
-    };
+    if let Value::String(value) = &value {
+        return draft.put_string(target, to, value, deadline);
+    }
     // Old elements are cleared first: a key that was written in the same entry may already have this
     // incarnation.
     draft.clear_elements(target, to)?;
-    let new = Collection { incarnation: target.incarnation(), count: old.count };
-    for (element, value) in source.elements(from, old.incarnation)? {
-        draft.put_element(target, to, new.incarnation, &element, &value);
+    if let Some(old) = value.collection() {
+        for (element, value) in source.elements(from, old.incarnation)? {
+            draft.put_element(target, to, target.incarnation(), &element, &value);
+        }
     }
-    draft.put_hash(target, to, new, deadline);
+    draft.put_record(target, to, &Record { deadline, value: value.in_incarnation(target.incarnation()) });
     Ok(())
 }
 

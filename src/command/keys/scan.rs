@@ -74,7 +74,7 @@ fn scan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let mut shown = Vec::new();
     let count = cursor::count(view, &options);
     let last = view.some_keys(after.as_deref(), count, &mut |name, stored| {
-        if options.name_passes(name) && options.type_passes(stored.kind().name()) {
+        if options.name_passes(name) && options.type_passes(stored.kind.name()) {
             shown.push(Reply::bulk(name));
         }
         ControlFlow::Continue(())

@@ -218,7 +218,12 @@ impl Read for RocksStore {
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let db: &DB = &self.shared.db;
-        scan(from, to, visit, |bounds| db.raw_iterator_opt(bounds))
+        scan(from, to, visit, Order::Forth, |bounds| db.raw_iterator_opt(bounds))
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        let db: &DB = &self.shared.db;
+        scan(from, to, visit, Order::Back, |bounds| db.raw_iterator_opt(bounds))
     }
 }
 
@@ -260,11 +265,21 @@ fn in_key_order<'a>(writes: &mut dyn Iterator<Item = &'a Write>) -> Vec<&'a Writ
     writes
 }
 
-/// [`Read::scan`] over the iterator that `iterate` makes within the bounds.
+/// The order in which a scan visits raw keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// Ascending.
+    Forth,
+    /// Descending.
+    Back,
+}
+
+/// [`Read::scan`] or [`Read::scan_back`] over the iterator that `iterate` makes within the bounds.
 fn scan<'a>(
     from: &[u8],
     to: &[u8],
     visit: &mut Visit<'_>,
+    order: Order,
     iterate: impl FnOnce(::rocksdb::ReadOptions) -> ::rocksdb::DBRawIterator<'a>,
 ) -> Result<(), StoreError> {
     if !to.is_empty() && from >= to {
@@ -274,13 +289,22 @@ fn scan<'a>(
     if !to.is_empty() {
         bounds.set_iterate_upper_bound(to);
     }
+    if order == Order::Back {
+        bounds.set_iterate_lower_bound(from);
+    }
     let mut records = iterate(bounds);
-    records.seek(from);
+    match order {
+        Order::Forth => records.seek(from),
+        Order::Back => records.seek_to_last(),
+    }
     while let Some((key, value)) = records.item() {
         if visit(key, value).is_break() {
             return Ok(());
         }
-        records.next();
+        match order {
+            Order::Forth => records.next(),
+            Order::Back => records.prev(),
+        }
     }
     records.status().map_err(io_error)
 }

@@ -1,7 +1,7 @@
 //! Snapshot — one state of a RocksDB store, for one reader.
 
 use super::open_store::OpenStore;
-use super::{io_error, scan};
+use super::{Order, io_error, scan};
 use crate::store::{Cursors, Read, StoreError, Visit};
 use crate::time::Millis;
 use ::rocksdb::{DB, ReadOptions};
@@ -90,6 +90,14 @@ impl Read for Snapshot {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
-        scan(from, to, visit, |bounds| self.held.borrow_dependent().snapshot.raw_iterator_opt(bounds))
+        scan(from, to, visit, Order::Forth, |bounds| {
+            self.held.borrow_dependent().snapshot.raw_iterator_opt(bounds)
+        })
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        scan(from, to, visit, Order::Back, |bounds| {
+            self.held.borrow_dependent().snapshot.raw_iterator_opt(bounds)
+        })
     }
 }

@@ -307,6 +307,8 @@ fn is_key(spec: &Spec, position: usize) -> bool {
             let last = usize::try_from(last).unwrap_or(usize::MAX);
             (first..=last).contains(&position) && (position - first).is_multiple_of(step)
         }
+        // The number of keys is drawn like any other argument.
+        KeyArguments::Counted { has_target, count } => position > count || (has_target && position == 1),
         KeyArguments::None | KeyArguments::Everything => false,
     }
 }

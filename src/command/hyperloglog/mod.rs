@@ -1,0 +1,5 @@
+//! Commands on hyperloglogs. Pure.
+
+use super::Spec;
+
+pub(super) const TABLE: &[Spec] = &[];

@@ -1,0 +1,5 @@
+//! Commands on sorted sets. Pure.
+
+use super::Spec;
+
+pub(super) const TABLE: &[Spec] = &[];
