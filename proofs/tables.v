@@ -57,11 +57,11 @@ Theorem every_command_has_a_verdict row :
 Proof. revert row. apply forallb_forall. vm_compute. reflexivity. Qed.
 
 (* The effects that were seen are of a command that writes, on keys that its rule names. *)
-Definition effect_is_covered (e : string * nat * option (list (list nat))) : bool :=
-  let '(name, count, places) := e in
+Definition effect_is_covered (e : string * nat * nat * option (list (list nat))) : bool :=
+  let '(name, count, number, places) := e in
   match row_of name, places with
   | Some (k, EveryKey), _ => writes k
-  | Some (k, r), Some places => writes k && forallb (existsb (is_key r count)) places
+  | Some (k, r), Some places => writes k && forallb (existsb (is_key r count number)) places
   | _, _ => false
   end.
 
@@ -70,5 +70,5 @@ Proof. revert e. apply forallb_forall. vm_compute. reflexivity. Qed.
 
 Theorem every_writing_command_was_seen row :
   In row commands ->
-  Bool.eqb (writes (snd (fst row))) (existsb (fun e => String.eqb (fst (fst e)) (fst (fst row))) effects) = true.
+  Bool.eqb (writes (snd (fst row))) (existsb (fun e => String.eqb (fst (fst (fst e))) (fst (fst row))) effects) = true.
 Proof. revert row. apply forallb_forall. vm_compute. reflexivity. Qed.

@@ -17,6 +17,7 @@ mod machines {
     mod gate;
     mod guards;
     mod line;
+    mod logged;
     mod program;
     mod report;
     mod seeds;

@@ -1,12 +1,32 @@
-//! Rewriting of a command before a master logs it: durations become absolute deadlines, or wall-clock instants become log
-//! time. Pure.
+//! Rewriting of a command before a master logs it: durations become absolute deadlines, wall-clock instants become log
+//! time, and chance becomes its outcome. Pure.
 
 use super::Command;
 use super::number::parse_integer;
 use super::options::Unit;
+use crate::effect::{Effect, Write};
+use crate::store::{element, key};
 use crate::time::Millis;
 
 impl Command {
+    /// The command that makes the change `effect` of this one without chance: SPOP becomes SREM of the members that it
+    /// removed, or DEL if it removed the whole set, as in Redis. Any other command is returned as it is.
+    pub fn without_chance(&self, effect: &Effect) -> Command {
+        if self.name() != "spop" {
+            return self.clone();
+        }
+        let deleted = effect.writes.iter().filter_map(|write| match write {
+            Write::Delete { key } => Some(key.as_slice()),
+            Write::Put { .. } | Write::DeleteRange { .. } => None,
+        });
+        let members: Vec<&[u8]> =
+            deleted.clone().filter_map(|raw| element::member(key::element_of(raw)?)).collect();
+        let is_whole = deleted.clone().any(key::is_metadata);
+        let (name, members) = if is_whole { ("DEL", &[][..]) } else { ("SREM", &members[..]) };
+        let words = [name.as_bytes(), self.argv[1].as_slice()].into_iter().chain(members.iter().copied());
+        Command::parse(self.db, words.map(<[u8]>::to_vec).collect()).unwrap_or_else(|_| self.clone())
+    }
+
     /// The command that, run at any time, sets the deadline that this one sets at `now`: SETEX becomes SET …
     /// PXAT, EXPIRE becomes PEXPIREAT, EX and PX become PXAT. The caller passes a command that succeeded at
     /// `now`. A command with nothing to rewrite is returned as it is.

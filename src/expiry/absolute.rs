@@ -16,8 +16,8 @@ use crate::time::Millis;
 pub struct Absolute;
 
 impl ExpiryPolicy for Absolute {
-    fn logged(&self, command: &Command, _effect: Effect, now: Millis) -> Payload {
-        Payload::Command(command.with_absolute_deadline(now))
+    fn logged(&self, command: &Command, effect: Effect, now: Millis) -> Payload {
+        Payload::Command(command.without_chance(&effect).with_absolute_deadline(now))
     }
 
     fn instants(&self, _entry: &Entry, local: Millis) -> Instants {

@@ -15,8 +15,8 @@ use crate::time::Millis;
 pub struct MasterExpires;
 
 impl ExpiryPolicy for MasterExpires {
-    fn logged(&self, command: &Command, _effect: Effect, now: Millis) -> Payload {
-        Payload::Command(command.with_absolute_deadline(now))
+    fn logged(&self, command: &Command, effect: Effect, now: Millis) -> Payload {
+        Payload::Command(command.without_chance(&effect).with_absolute_deadline(now))
     }
 
     fn instants(&self, entry: &Entry, _local: Millis) -> Instants {

@@ -100,10 +100,23 @@ pub fn owner(raw: &[u8]) -> Option<Key> {
 
 /// Database and name of the key to which the element with this raw key belongs; `None` for any other raw key.
 pub fn element_owner(raw: &[u8]) -> Option<(u8, &[u8])> {
+    let (db, name, _) = owner_and_rest(raw)?;
+    Some((db, name))
+}
+
+/// The name of the element with this raw key; `None` for any other raw key.
+pub fn element_of(raw: &[u8]) -> Option<&[u8]> {
+    let (_, _, rest) = owner_and_rest(raw)?;
+    rest.get(8..)
+}
+
+/// Database and name of the key to which an element belongs, and the bytes after that name.
+fn owner_and_rest(raw: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let [DATA, db, ELEMENT, rest @ ..] = raw else { return None };
     let (length, rest) = rest.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    Some((*db, rest.get(..length)?))
+    let (name, rest) = rest.split_at_checked(length)?;
+    Some((*db, name, rest))
 }
 
 /// The range of raw keys of database `db`: start (included) and end (excluded).

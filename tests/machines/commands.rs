@@ -32,12 +32,12 @@ fn replay_all(see: &mut Seen<'_>, failures: &mut String) -> (usize, usize) {
     (commands, files.len())
 }
 
-/// The keys of every effect in the transcripts, with the command that had the effect.
-pub(super) fn effects_of_transcripts() -> Vec<(Command, KeySet)> {
+/// Every effect in the transcripts that changes something, with the command that had it and the instant.
+pub(super) fn effects_of_transcripts() -> Vec<(Command, Effect, Millis)> {
     let mut effects = Vec::new();
-    let mut see = |command: &Command, effect: &Effect| {
+    let mut see = |command: &Command, effect: &Effect, now| {
         if !effect.is_empty() {
-            effects.push((command.clone(), effect.keys.clone()));
+            effects.push((command.clone(), effect.clone(), now));
         }
     };
     replay_all(&mut see, &mut String::new());
@@ -47,13 +47,13 @@ pub(super) fn effects_of_transcripts() -> Vec<(Command, KeySet)> {
 #[test]
 fn transcripts_replayed_give_the_replies_of_redis() {
     let mut failures = String::new();
-    let (commands, files) = replay_all(&mut |_, _| (), &mut failures);
+    let (commands, files) = replay_all(&mut |_, _, _| (), &mut failures);
     println!("{commands} commands in {files} transcripts");
     assert!(failures.is_empty(), "replies differ from those of Redis:\n{failures}");
 }
 
-/// A callback for each command and its effect.
-type Seen<'a> = dyn FnMut(&Command, &Effect) + 'a;
+/// A callback for each command, its effect and its instant.
+type Seen<'a> = dyn FnMut(&Command, &Effect, Millis) + 'a;
 
 /// How the reply to a command is compared.
 #[derive(Clone, Copy)]
@@ -121,7 +121,7 @@ impl Replay {
         let view = View::new(&self.store, self.db, self.now).with_incarnation(self.lsn + 1);
         let (reply, effect) = command.execute(&view, self.now).expect("the store in memory never fails");
         check_promises(&command, &self.store, &view, self.now, (&reply, &effect));
-        see(&command, &effect);
+        see(&command, &effect, self.now);
         if !effect.is_empty() {
             self.lsn += 1;
             self.store.write(&effect.writes).expect("the store in memory never fails");

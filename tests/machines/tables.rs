@@ -6,7 +6,8 @@
 
 use super::commands::effects_of_transcripts;
 use replicheck::command::{Command, KeyArguments, Spec, table};
-use replicheck::effect::KeySet;
+use replicheck::effect::{Effect, KeySet};
+use replicheck::time::Millis;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,7 +30,10 @@ fn numbers(numbers: &[usize]) -> String {
 fn coq_keys(keys: &KeySet) -> String {
     match keys {
         KeySet::Everything => "Everything".to_owned(),
-        KeySet::Keys(keys) => format!("Keys {}", coq_list(keys.iter().map(|key| key.to_string()))),
+        // A key in another database (MOVE) has the same name.
+        KeySet::Keys(keys) => {
+            format!("Keys {}", coq_list(keys.iter().map(|key| key.name.escape_ascii().to_string())))
+        }
     }
 }
 
@@ -38,6 +42,7 @@ fn rule(keys: KeyArguments) -> String {
         KeyArguments::None => "NoKeys".to_owned(),
         KeyArguments::Everything => "EveryKey".to_owned(),
         KeyArguments::Range { first, last, step } => format!("Range {first} ({last}) {step}"),
+        KeyArguments::Counted { has_target, count } => format!("Counted {has_target} {count}"),
     }
 }
 
@@ -78,8 +83,8 @@ fn verdicts() -> Vec<String> {
 
 /// For each key that an effect touched: the places at which the command names it; `None` for everything.
 fn effects() -> BTreeSet<String> {
-    let row = |(command, keys): &(Command, KeySet)| {
-        let places = match keys {
+    let row = |(command, effect, _): &(Command, Effect, Millis)| {
+        let places = match &effect.keys {
             KeySet::Everything => "None".to_owned(),
             KeySet::Keys(keys) => {
                 let named = |name: &[u8]| {
@@ -92,7 +97,13 @@ fn effects() -> BTreeSet<String> {
                 format!("Some {}", coq_list(places))
             }
         };
-        format!("(\"{}\", {}, {places})", command.name(), command.argv().len())
+        let number = match command.spec().keys {
+            KeyArguments::Counted { has_target, .. } => {
+                command.key_positions().len() - usize::from(has_target)
+            }
+            _ => 0,
+        };
+        format!("(\"{}\", {}, {number}, {places})", command.name(), command.argv().len())
     };
     effects_of_transcripts().iter().map(row).collect()
 }
@@ -115,7 +126,7 @@ fn generated() -> String {
     definition(&mut text, "samples", "string * list key * key_set", table().flat_map(sample));
     definition(&mut text, "verdicts", "string * list key * string", verdicts());
     text.push_str("\nOpen Scope nat_scope.\n");
-    definition(&mut text, "effects", "string * nat * option (list (list nat))", effects());
+    definition(&mut text, "effects", "string * nat * nat * option (list (list nat))", effects());
     text
 }
 
