@@ -208,10 +208,9 @@ impl<C: Machines> Experiment<C> {
         let policy = ordering.log_policy().get();
         let programs = match &self.workload {
             Workload::Program(commands) => Programs::only(commands, &*policy)?,
-            Workload::Every { alphabet, begins: 0, length_max } => {
-                Programs::every_unlike(alphabet, *length_max, &*policy)?
+            Workload::Every { alphabet, begins, length_max } => {
+                Programs::every_unlike(alphabet, *begins, *length_max, &*policy)?
             }
-            Workload::Every { .. } => return Err(ExperimentError::Setting("ordering")),
         };
         let programs = match like.fault().and_then(|fault| fault.log(programs.length_max())) {
             Some(log) => programs.with_log(&log),

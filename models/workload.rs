@@ -11,7 +11,7 @@ pub enum Workload {
     Every {
         /// The commands that a client may send.
         alphabet: Vec<Command>,
-        /// How many commands of the alphabet every program begins with, in order (expiry; in the ordering model 0).
+        /// How many commands of the alphabet every program begins with, in order.
         begins: usize,
         /// Maximum number of commands.
         length_max: usize,

@@ -83,32 +83,35 @@ impl Programs {
         policy: &dyn ExpiryPolicy,
     ) -> Result<Programs, ProgramsError> {
         let unlike: Vec<usize> = (0..alphabet.len()).collect();
-        Programs::of_each_kind(alphabet, &unlike, length_max, policy)
+        Programs::of_each_kind(alphabet, &unlike, (0, length_max), policy)
     }
 
     /// Like [`Programs::every`], but keeps only the first of several programs that differ only in values that nothing
-    /// reads.
+    /// reads. Each program begins with the first `begins` commands of the alphabet, in order, which do not come again.
     pub fn every_unlike(
         alphabet: &[Command],
+        begins: usize,
         length_max: usize,
         policy: &dyn ExpiryPolicy,
     ) -> Result<Programs, ProgramsError> {
-        Programs::of_each_kind(alphabet, &alike(alphabet), length_max, policy)
+        Programs::of_each_kind(alphabet, &alike(alphabet), (begins, length_max), policy)
     }
 
     fn of_each_kind(
         alphabet: &[Command],
         alike: &[usize],
-        length_max: usize,
+        (begins, length_max): (usize, usize),
         policy: &dyn ExpiryPolicy,
     ) -> Result<Programs, ProgramsError> {
         let mut tree = Programs::root(alphabet.len());
         let (mut masters, mut taken) = (vec![Master::new(MemoryStore::new(), Epoch(1))], vec![Vec::new()]);
         let mut at = 0;
         while at < tree.programs.len() {
-            if tree.programs[at].prefixes.len() <= length_max {
+            let length = tree.programs[at].prefixes.len() - 1;
+            if length < length_max {
                 for (symbol, command) in alphabet.iter().enumerate() {
-                    let is_new = may_follow(alike, &taken[at], symbol);
+                    let is_due = if length < begins { symbol == length } else { symbol >= begins };
+                    let is_new = is_due && may_follow(alike, &taken[at], symbol);
                     if is_new && tree.grow(&mut masters, at, symbol, command, policy)? {
                         taken.push(taken[at].iter().copied().chain([symbol]).collect());
                     }

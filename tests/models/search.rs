@@ -121,7 +121,7 @@ fn programs_that_are_alike_change_no_verdict_and_no_length() {
     let alphabet = replicheck::models::bounds::ordering_alphabet();
     for choice in OrderingChoice::all() {
         let policy = if choice.commands { Policy::AtEntryTime } else { Policy::Effects };
-        let unlike = Programs::every_unlike(&alphabet, 3, &*policy.get()).expect("a short length");
+        let unlike = Programs::every_unlike(&alphabet, 0, 3, &*policy.get()).expect("a short length");
         let reduced = run(&ordering(choice, 3, |setup| setup.programs = unlike.clone()));
         let unreduced = run(&ordering(choice, 3, |_| ()));
         assert_eq!(lengths(&reduced), lengths(&unreduced), "{}", choice.name());
