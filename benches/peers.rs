@@ -2,15 +2,18 @@
 //! machine.
 //!
 //! ```text
-//! throughput   redis-benchmark -c 50 -d 100 at -P 1 and -P 16: SET, GET of existing keys, INCR, HSET
+//! throughput   redis-benchmark -c 50 -d 100 at -P 1 and -P 16: SET, GET, INCR, HSET, on a fresh and on a used store
 //! replica      lag under full load and after it, catching up after a stall, processor time compared with a master alone
 //! start        with keys in the store and a tail of the binlog; memory
+//! collections  commands on lists, sets, sorted sets and hashes of ten and of a million elements
 //! ```
 //!
 //! `cargo bench --bench peers -- replica` runs one part; `REPLICHECK_RUNS` sets how often throughput is measured
 //! (default 5, with `--quick` 1). The share is the ratio to Redis's number in the same run.
 
 mod baseline;
+#[path = "peers/collections.rs"]
+mod collections;
 mod measure;
 #[path = "peers/process.rs"]
 mod process;
@@ -29,8 +32,10 @@ fn main() {
         println!("skipped: the bench peers runs the server of this checkout; a baseline is of one program");
         return;
     }
-    let mut bench =
-        Bench::new("peers", "redis-server beside `replicheck serve`; parts: throughput, replica, start");
+    let mut bench = Bench::new(
+        "peers",
+        "redis-server beside `replicheck serve`; parts: throughput, replica, start, collections",
+    );
     if bench.mode == Mode::Once {
         return;
     }
@@ -51,6 +56,9 @@ fn main() {
     if bench.is_asked("start") {
         start(&mut bench, keys);
     }
+    if bench.is_asked("collections") {
+        collections::collections(&mut bench, keys, bench.mode.pick(0, 50_000, 100_000));
+    }
     bench.finish();
 }
 
@@ -65,26 +73,43 @@ fn compare(bench: &mut Bench, params: &Value, unit: &str, rounds: &[[f64; 2]]) {
     bench.add(Peer::Replicheck.name(), params.clone(), of(1), unit, median(ratios), spread);
 }
 
+/// A store without keys, and one with all the keys of the run.
+const FRESH: &str = "fresh";
+const USED: &str = "used";
+
+/// The tests of redis-benchmark, each with the store that it begins with. A GET needs keys.
+const TESTS: [(&str, &str); 7] = [
+    ("SET", FRESH),
+    ("SET", USED),
+    ("GET", USED),
+    ("INCR", FRESH),
+    ("INCR", USED),
+    ("HSET", FRESH),
+    ("HSET", USED),
+];
+
 fn throughput(bench: &mut Bench, keys: u64) {
     let runs = std::env::var("REPLICHECK_RUNS").ok().and_then(|runs| runs.parse().ok());
     let runs: usize = runs.unwrap_or(bench.mode.pick(1, 1, 5));
     for (pipeline, requests) in
         [(1, bench.mode.pick(0, 50_000, 300_000)), (16, bench.mode.pick(0, 300_000, 2_000_000))]
     {
-        for test in ["SET", "GET", "INCR", "HSET"] {
+        for (test, store) in TESTS {
             let rounds: Vec<[f64; 2]> = (0..runs)
                 .map(|_| {
                     // Only one server runs at a time, because even an idle server has threads and memory.
                     Peer::BOTH.map(|peer| {
                         let server = Server::start(peer, None);
-                        if test == "GET" {
+                        if store == USED {
                             server.load(0, keys, VALUE_BYTES);
                         }
                         benchmark(server.port, test, pipeline, requests, keys)
                     })
                 })
                 .collect();
-            let params = json!({ "part": "throughput", "command": test, "pipeline": pipeline, "keys": keys, "runs": runs });
+            let params = json!({
+                "part": "throughput", "command": test, "store": store, "pipeline": pipeline, "keys": keys, "runs": runs
+            });
             compare(bench, &params, "commands/s", &rounds);
         }
     }

@@ -4,6 +4,7 @@ use replicheck::client::{Client, OwnedFrame};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -167,15 +168,24 @@ impl Server {
 
     /// Sets `keys` keys with the names of redis-benchmark, from number `first` on.
     pub fn load(&self, first: u64, keys: u64, value_bytes: usize) {
+        let value = "x".repeat(value_bytes);
+        self.send(first..first + keys, |key| format!("SET key:{key:012} {value}"));
+    }
+
+    /// Sends a command for each number. `words`: its words, separated by spaces. Every reply has to be one line.
+    pub fn send(&self, numbers: Range<u64>, words: impl Fn(u64) -> String) {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("a server that answers");
-        let (value, mut buffer) = ("x".repeat(value_bytes), vec![0; 64 << 10]);
-        let mut at = first;
-        while at < first + keys {
-            let end = (at + LOADED_AT_A_TIME).min(first + keys);
+        let mut buffer = vec![0; 64 << 10];
+        let mut at = numbers.start;
+        while at < numbers.end {
+            let end = (at + LOADED_AT_A_TIME).min(numbers.end);
             let mut request = String::new();
-            for key in at..end {
-                request +=
-                    &format!("*3\r\n$3\r\nSET\r\n$16\r\nkey:{key:012}\r\n${value_bytes}\r\n{value}\r\n");
+            for number in at..end {
+                let words = words(number);
+                request += &format!("*{}\r\n", words.split(' ').count());
+                for word in words.split(' ') {
+                    request += &format!("${}\r\n{word}\r\n", word.len());
+                }
             }
             socket.write_all(request.as_bytes()).expect("the server reads");
             let mut awaited = end - at;
@@ -224,15 +234,25 @@ impl Drop for Server {
 /// Requests per second measured by redis-benchmark with 50 connections, 100-byte values, and keys drawn from
 /// `keys` keys.
 pub fn benchmark(port: u16, test: &str, pipeline: usize, requests: u64, keys: u64) -> f64 {
+    measured(port, &["-t", test, "-d", "100"], pipeline, requests, keys)
+}
+
+/// The same for a command of its own; each word `R` or word that ends with `:R` has a number below `drawn` in the place of `R`.
+pub fn benchmark_command(port: u16, text: &str, pipeline: usize, requests: u64, drawn: u64) -> f64 {
+    let text = format!("{text} ").replace(" R ", " __rand_int__ ").replace(":R ", ":__rand_int__ ");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    measured(port, &words, pipeline, requests, drawn)
+}
+
+fn measured(port: u16, what: &[&str], pipeline: usize, requests: u64, drawn: u64) -> f64 {
     let mut command = Command::new("redis-benchmark");
-    command.args(["-p", &port.to_string(), "-t", test, "-c", "50", "-d", "100", "--csv"]);
-    command.args(["-r", &keys.to_string(), "-P", &pipeline.to_string(), "-n", &requests.to_string()]);
-    let output = command.output().expect("redis-benchmark runs");
+    command.args(["-p", &port.to_string(), "-c", "50", "--csv", "-r", &drawn.to_string()]);
+    command.args(["-P", &pipeline.to_string(), "-n", &requests.to_string()]);
+    let output = command.args(what).output().expect("redis-benchmark runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    let row =
-        text.lines().find(|line| line.to_lowercase().starts_with(&format!("\"{}", test.to_lowercase())));
-    let rate = row.and_then(|row| row.split(',').nth(1)?.trim_matches('"').parse().ok());
+    // The last line is the row; its first field is the name in quotes.
+    let rate = text.lines().last().and_then(|row| row.split("\",\"").nth(1)?.trim_matches('"').parse().ok());
     rate.unwrap_or_else(|| {
-        panic!("redis-benchmark -t {test}: {text}{}", String::from_utf8_lossy(&output.stderr))
+        panic!("redis-benchmark {what:?}: {text}{}", String::from_utf8_lossy(&output.stderr))
     })
 }

@@ -35,6 +35,14 @@ fn parsed(text: &str) -> Command {
 const STRING: &[&str] = &["PSETEX k 2003 5"];
 /// A hash that lives for 2.003 s.
 const HASH: &[&str] = &["HSET h f 1", "PEXPIRE h 2003"];
+/// A list that lives for 2.003 s.
+const LIST: &[&str] = &["RPUSH l 1 2 3", "PEXPIRE l 2003"];
+/// A set that lives for 2.003 s.
+const SET: &[&str] = &["SADD s 1 2 3", "PEXPIRE s 2003"];
+/// A sorted set that lives for 2.003 s.
+const SORTED_SET: &[&str] = &["ZADD z 1 a 2 b 3 c", "PEXPIRE z 2003"];
+/// A HyperLogLog that lives for 2.003 s.
+const HYPERLOGLOG: &[&str] = &["PFADD p a", "PEXPIRE p 2003"];
 
 /// All families. The instants are odd numbers within two seconds of the beginning of a run, which is at 1,000,000.457 s.
 pub const FAMILIES: &[Family] = &[
@@ -124,12 +132,111 @@ pub const FAMILIES: &[Family] = &[
         ],
     },
     Family {
+        name: "a list",
+        begins: LIST,
+        commands: &[
+            "LPUSH l 0",
+            "RPUSH l 4",
+            "LPUSHX l 5",
+            "RPUSHX l 6",
+            "LPOP l",
+            "RPOP l 2",
+            "LSET l 0 9",
+            "LINSERT l BEFORE 2 7",
+            "LREM l 1 2",
+            "LTRIM l 1 -1",
+        ],
+    },
+    Family {
+        name: "two lists",
+        begins: LIST,
+        commands: &[
+            "RPUSH m 5",
+            "LMOVE l m LEFT RIGHT",
+            "RPOPLPUSH l m",
+            "RPOPLPUSH m l",
+            "LMPOP 2 m l LEFT",
+            "RENAME l m",
+        ],
+    },
+    Family {
+        name: "a set",
+        begins: SET,
+        commands: &["SADD s 4", "SADD s 1", "SREM s 1", "SPOP s", "SPOP s 2", "SPOP s 3", "PERSIST s"],
+    },
+    Family {
+        name: "two sets",
+        begins: SET,
+        commands: &[
+            "SADD t 1 5",
+            "SMOVE s t 1",
+            "SINTERSTORE t s t",
+            "SUNIONSTORE t s",
+            "SDIFFSTORE s s t",
+            "COPY s t",
+        ],
+    },
+    Family {
+        name: "a sorted set",
+        begins: SORTED_SET,
+        commands: &[
+            "ZADD z 4 d",
+            "ZADD z GT 5 a",
+            "ZADD z NX 9 a",
+            "ZADD z XX LT 0 b",
+            "ZINCRBY z 2 a",
+            "ZREM z a",
+            "ZPOPMIN z",
+            "ZPOPMAX z 3",
+        ],
+    },
+    Family {
+        name: "parts of a sorted set",
+        begins: SORTED_SET,
+        commands: &[
+            "ZREMRANGEBYRANK z 0 0",
+            "ZREMRANGEBYSCORE z 2 3",
+            "ZREMRANGEBYLEX z [a [b",
+            "ZMPOP 1 z MAX",
+            "ZADD z 7 a",
+        ],
+    },
+    Family {
+        name: "two sorted sets",
+        begins: SORTED_SET,
+        commands: &[
+            "ZADD y 9 a",
+            "ZRANGESTORE y z 0 1",
+            "ZUNIONSTORE y 2 y z",
+            "ZINTERSTORE y 2 y z",
+            "ZDIFFSTORE z 2 z y",
+        ],
+    },
+    Family {
+        name: "bits",
+        begins: STRING,
+        commands: &[
+            "SETBIT k 9 1",
+            "BITFIELD k INCRBY u8 0 1",
+            "BITOP NOT j k",
+            "BITOP OR k k j",
+            "PSETEX j 1507 6",
+        ],
+    },
+    Family {
+        name: "HyperLogLogs",
+        begins: HYPERLOGLOG,
+        commands: &["PFADD p b", "PFADD q c", "PFMERGE q p", "PFMERGE p q"],
+    },
+    Family {
         name: "databases",
         begins: STRING,
         commands: &[
             "1> PSETEX k 1507 6",
             "1> INCR k",
             "COPY k k DB 1",
+            "MOVE k 1",
+            "SWAPDB 0 1",
             "FLUSHDB",
             "1> FLUSHDB",
             "FLUSHALL",

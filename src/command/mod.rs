@@ -45,7 +45,7 @@ pub use view::{StringValue, View};
 use crate::effect::{Effect, Key, KeySet};
 use crate::time::Millis;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Number of databases that SELECT can choose from, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
@@ -338,7 +338,15 @@ impl fmt::Debug for Command {
 
 /// The row with this name; case is ignored.
 fn find(name: &[u8]) -> Option<&'static Spec> {
-    table().find(|spec| name.eq_ignore_ascii_case(spec.name.as_bytes()))
+    /// The rows by the length of their names: few have the same length.
+    static BY_LENGTH: LazyLock<Vec<Vec<&'static Spec>>> = LazyLock::new(|| {
+        let longest = table().map(|spec| spec.name.len()).max().unwrap_or(0);
+        let mut rows = vec![Vec::new(); longest + 1];
+        table().for_each(|spec| rows[spec.name.len()].push(spec));
+        rows
+    });
+    let rows = BY_LENGTH.get(name.len())?;
+    rows.iter().copied().find(|spec| name.eq_ignore_ascii_case(spec.name.as_bytes()))
 }
 
 fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {
