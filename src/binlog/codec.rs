@@ -28,16 +28,22 @@
 //! log is the master's log byte for byte, and golden files can fix the format. The key set is written
 //! although the raw keys of an effect name most of it, because *everything* cannot be derived from them.
 //!
-//! Magic, version and length are at the same place in every version. A reader of version 2 chooses the format
-//! of each entry by its first byte, so a log may begin in version 1 and continue in version 2.
+//! Version 2 has the same format. An entry is of version 2 if it writes the record of a list, a set or a sorted set, which
+//! programs that know only version 1 cannot read: they refuse the entry and name its version.
+//!
+//! Magic, version and length are at the same place in every version. A reader chooses the format of each entry by its first
+//! byte, so a log may begin in version 1 and continue in version 2.
 
 use super::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, CommandError};
 use crate::effect::{Effect, Key, KeySet, Write};
+use crate::store::{key, record};
 use crate::time::Millis;
 
 /// First byte of an entry in version 1.
 pub const VERSION_1: u8 = MAGIC | 1;
+/// First byte of an entry in version 2.
+pub const VERSION_2: u8 = MAGIC | 2;
 /// Maximum length of an entry, in bytes: one value of 512 MB, the longest in Redis, and what an entry adds to
 /// it. A larger length in an entry means that its bytes are damaged.
 pub const ENTRY_BYTES_MAX: usize = 513 << 20;
@@ -115,7 +121,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
     };
     out.reserve(bytes);
     let start = out.len();
-    out.push(VERSION_1);
+    out.push(version(&entry.payload));
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(&entry.lsn.0.to_be_bytes());
     out.extend_from_slice(&entry.epoch.0.to_be_bytes());
@@ -136,6 +142,18 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
     out.extend_from_slice(&checksum.to_be_bytes());
     debug_assert_eq!(out.len() - start, bytes, "encoded_bytes and encode disagree");
     Ok(())
+}
+
+/// The version of an entry with this payload, as its first byte.
+fn version(payload: &Payload) -> u8 {
+    let is_new = |write: &Write| match write {
+        Write::Put { key, value } => key::is_metadata(key) && record::is_of_version_2(value),
+        Write::Delete { .. } | Write::DeleteRange { .. } => false,
+    };
+    match payload {
+        Payload::Effect(effect) if effect.writes.iter().any(is_new) => VERSION_2,
+        Payload::Effect(_) | Payload::Command(_) => VERSION_1,
+    }
 }
 
 /// Length of the encoded entry, bytes. Cost: O(keys and writes), none of their bytes is read.
@@ -214,6 +232,9 @@ pub fn decode(bytes: &[u8]) -> Result<(Entry, usize), DecodeError> {
     let (mut content, used) = content(bytes)?;
     let Head { lsn, epoch, time } = content.head().map_err(DecodeError::Malformed)?;
     let payload = content.payload(lsn)?;
+    if version(&payload) != bytes[0] {
+        return Err(DecodeError::Malformed("another version than its records have"));
+    }
     Ok((Entry { lsn, epoch, time, payload }, used))
 }
 
@@ -236,7 +257,7 @@ pub fn checksum(entry: &[u8]) -> u32 {
 fn content(bytes: &[u8]) -> Result<(Reader<'_>, usize), DecodeError> {
     match bytes.first() {
         None => return Err(DecodeError::Truncated { needed: PREFIX_BYTES }),
-        Some(&VERSION_1) => {}
+        Some(&(VERSION_1 | VERSION_2)) => {}
         Some(&first) if first & 0xf0 == MAGIC => return Err(DecodeError::UnknownVersion(first & 0x0f)),
         Some(&first) => return Err(DecodeError::NotAnEntry(first)),
     }

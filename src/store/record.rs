@@ -255,6 +255,11 @@ pub fn damaged(key: &[u8], reason: &'static str) -> StoreError {
     StoreError::Damaged { key: key.escape_ascii().to_string(), reason }
 }
 
+/// Whether the record is of a type that version 2 of the binlog brought: a list, a set or a sorted set.
+pub fn is_of_version_2(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|tag| *tag > Type::Hash as u8)
+}
+
 /// The deadline of a string whose record is `bytes`, without a copy of its value. `None`: it has none, or the bytes
 /// are not the record of a string.
 pub fn string_deadline(bytes: &[u8]) -> Option<Millis> {

@@ -76,8 +76,27 @@ fn entries() -> Vec<Entry> {
         .collect()
 }
 
-fn listing(entries: &[Entry]) -> String {
-    let mut text = String::from("# What version1.bin holds. Written by tests/machines/binlog_golden.rs.\n");
+/// Entries that write the record of a list, a set and a sorted set.
+fn entries_of_version_2() -> Vec<Entry> {
+    let collection = b"\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x01";
+    let record = |tag: u8, rest: &[u8]| [&[tag], [0; 8].as_slice(), collection, rest].concat();
+    let ends = [[0x80, 0, 0, 0, 0, 0, 0, 0].as_slice(), &[0x80, 0, 0, 0, 0, 0, 0, 0], &[1]].concat();
+    let shapes = [
+        (record(2, &ends), b"\x01\x00e\0\0\0\x01a\0\0\0\0\0\0\0\x07\x80\0\0\0\0\0\0\0".as_slice()),
+        (record(3, &[]), b"\x01\x00e\0\0\0\x01a\0\0\0\0\0\0\0\x07\x93\xad\x88\x06member"),
+        (record(4, &[0]), b"\x01\x00e\0\0\0\x01a\0\0\0\0\0\0\0\x07mmember"),
+    ];
+    let entry = |(lsn, (record, element)): (u64, (Vec<u8>, &[u8]))| Entry {
+        lsn: Lsn(lsn),
+        epoch: Epoch(3),
+        time: Millis(1_800_000_000_000),
+        payload: effect(keys(&[(0, b"a")]), vec![put(b"\x01\x00ma", &record), put(element, b"\0")]),
+    };
+    (12..).zip(shapes).map(entry).collect()
+}
+
+fn listing(file: &str, entries: &[Entry]) -> String {
+    let mut text = format!("# What {file} holds. Written by tests/machines/binlog_golden.rs.\n");
     let mut offset = 0;
     for Entry { lsn, epoch, time, payload } in entries {
         let bytes = encoded(&[Entry { lsn: *lsn, epoch: *epoch, time: *time, payload: payload.clone() }]);
@@ -129,19 +148,35 @@ fn golden(name: &str, now: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn golden_version_1_is_read_and_written_byte_for_byte() {
-    let entries = entries();
-    let bytes = golden("version1.bin", &encoded(&entries));
-    let read = decoded(&bytes);
-    assert_eq!(read, entries, "version 1 is read differently");
-    assert_eq!(encoded(&read), bytes, "version 1 is written differently");
-    let listed = golden("version1.txt", listing(&read).as_bytes());
-    assert_eq!(String::from_utf8_lossy(&listed), listing(&read), "the listing is stale");
+fn golden_versions_are_read_and_written_byte_for_byte() {
+    for (name, first, entries) in [("version1", 0xb1, entries()), ("version2", 0xb2, entries_of_version_2())]
+    {
+        let bytes = golden(&format!("{name}.bin"), &encoded(&entries));
+        assert_eq!(bytes[0], first, "{name}");
+        let read = decoded(&bytes);
+        assert_eq!(read, entries, "{name} is read differently");
+        assert_eq!(encoded(&read), bytes, "{name} is written differently");
+        let listing = listing(&format!("{name}.bin"), &read);
+        let listed = golden(&format!("{name}.txt"), listing.as_bytes());
+        assert_eq!(String::from_utf8_lossy(&listed), listing, "the listing is stale");
+    }
+}
+
+#[test]
+fn golden_entry_under_another_version_is_refused() {
+    for (entry, other) in [(entries().remove(0), 0xb2), (entries_of_version_2().remove(0), 0xb1)] {
+        let mut bytes = encoded(&[entry]);
+        bytes[0] = other;
+        let end = bytes.len() - 4;
+        let checksum = crc32c::crc32c(&bytes[..end]);
+        bytes[end..].copy_from_slice(&checksum.to_be_bytes());
+        assert!(matches!(decode(&bytes), Err(DecodeError::Malformed(_))), "{other:02x}");
+    }
 }
 
 #[test]
 fn golden_every_flipped_bit_is_detected() {
-    let bytes = encoded(&entries());
+    let bytes = encoded(&[entries(), entries_of_version_2()].concat());
     let mut rest = bytes.as_slice();
     let mut flips = 0;
     while !rest.is_empty() {

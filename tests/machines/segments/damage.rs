@@ -136,7 +136,7 @@ fn damage_synced_entries_cut_off_are_refused() {
 fn damage_entry_of_another_version_is_never_cut() {
     let files = ran(NEVER_SYNCED, &[Append(1), Sync, Append(1)]);
     let end = lengths(&[Append(1)])[1];
-    for first_byte in [0xb2_u8, 0xb1] {
+    for first_byte in [0xb3_u8, 0xb1] {
         let newer = files.copy();
         newer.damage(FIRST, |bytes| {
             bytes[end] = first_byte;
