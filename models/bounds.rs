@@ -49,6 +49,10 @@ pub const RECENT_START: Millis = Millis(1_700_000_000_000);
 /// shows.
 pub(super) const ODD_START: Millis = Millis(1_000_000_457);
 
+/// The random number that a master draws for each command. A replica that runs a command draws 0 (`apply::effect_of`), so
+/// that commands with a random outcome differ on the two nodes.
+pub const DRAWN: u64 = 1;
+
 /// The latest instant at which a run may begin, and the longest tick, in milliseconds: each 285 thousand years. With any
 /// possible number of ticks (at most 255, plus 128 of skew) the clocks of a run stay far below 2^63, the end of the
 /// instants that commands can name.

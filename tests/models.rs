@@ -20,6 +20,7 @@ mod models {
     mod mutants;
     mod oracle;
     mod own_programs;
+    mod pairs;
     mod path_file;
     mod program_files;
     mod quick;

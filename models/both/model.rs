@@ -5,6 +5,7 @@ use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::effect::Write;
 use crate::expiry::{ExpiryPolicy, LogTime};
 use crate::invariant::Visible;
+use crate::models::bounds::DRAWN;
 use crate::models::bounds::batch_entries_max;
 use crate::models::expiry::{Pending, heartbeats_matter, instants};
 use crate::models::intern::{Interner, Memo};
@@ -286,7 +287,7 @@ impl Model for BothModel {
             Action::Command(symbol) => {
                 let command = self.setup.times.alphabet.get(symbol)?.clone();
                 next.sent += 1;
-                self.master_acts(&mut next, MasterInput::Request { command, now, random: 0 });
+                self.master_acts(&mut next, MasterInput::Request { command, now, random: DRAWN });
             }
             Action::Heartbeat => self.master_acts(&mut next, MasterInput::Heartbeat { now }),
             Action::Deliver => next = self.delivered(&next)?,

@@ -2,7 +2,7 @@
 
 use super::row::Standing::{Counted, Later, OutOfScope};
 use super::row::{Case, clocks, row};
-use crate::expiry::Policy::Pksetat;
+use crate::expiry::Policy::{AtEntryTime, Pksetat, Verbatim};
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
 use crate::models::invariants::Invariant;
@@ -12,7 +12,13 @@ pub(super) const CASES: &[Case] = &[
         "R23",
         ("Pika, Redis", "pika#2407, redis#2139, redis#12082"),
         "SPOP removes a random member, and each node picks its own.",
-        Later("sets: no present write picks at random"),
+        Counted(clocks(
+            &["SADD s a b c", "SPOP s"],
+            10_000,
+            Choice::expiry(Verbatim),
+            (Invariant::SameValue, 4),
+            Choice::expiry(AtEntryTime),
+        )),
     ),
     row(
         "R24",

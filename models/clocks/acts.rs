@@ -7,6 +7,7 @@ use super::{Fault, TICK_MS};
 use crate::binlog::{Epoch, Lsn};
 use crate::command::{Command, parse_integer};
 use crate::expiry::{ExpiryPolicy, Judging, LogTime};
+use crate::models::bounds::DRAWN;
 use crate::models::expiry::wrote;
 use crate::node::{Master, MasterClock, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::{Dump, dump};
@@ -48,7 +49,7 @@ impl World {
         let now = self.now(0);
         let time = self.clock.begin(now);
         self.master.set_offset(self.clock.offset_ms());
-        let request = MasterInput::Request { command: command.clone(), now: time, random: 0 };
+        let request = MasterInput::Request { command: command.clone(), now: time, random: DRAWN };
         let mut then = self.master.clone();
         let outputs = self.master.step(policy, request).expect(MEMORY);
         self.clock.end();

@@ -8,6 +8,7 @@ use super::world::{Message, ReplicaSide, wrote};
 use crate::binlog::Entry;
 use crate::command::Command;
 use crate::effect::KeySet;
+use crate::models::bounds::DRAWN;
 use crate::models::setting::Passing;
 use crate::node::{Master, MasterInput, MasterOutput};
 use crate::store::memory::MemoryStore;
@@ -39,7 +40,7 @@ impl ExpiryModel {
             Action::Command(symbol) => {
                 let command = &self.setup.alphabet[symbol];
                 let number = u16::try_from(symbol).ok();
-                let request = MasterInput::Request { command: command.clone(), now, random: 0 };
+                let request = MasterInput::Request { command: command.clone(), now, random: DRAWN };
                 (request, Some((command, number)))
             }
             Action::MasterRemoves(n) => {

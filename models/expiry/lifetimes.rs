@@ -5,6 +5,7 @@ use crate::binlog::Epoch;
 use crate::command::Command;
 use crate::effect::KeySet;
 use crate::expiry::Policy;
+use crate::models::bounds::DRAWN;
 use crate::node::{Master, MasterInput};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, dump};
@@ -20,7 +21,7 @@ fn stored_after_each(commands: &[Command], start: Millis, after_deaths: bool) ->
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let (mut now, mut stored) = (start, Vec::new());
     for command in commands {
-        let request = MasterInput::Request { command: command.clone(), now, random: 0 };
+        let request = MasterInput::Request { command: command.clone(), now, random: DRAWN };
         if master.step(&*Policy::Effects.get(), request).is_err() {
             break;
         }

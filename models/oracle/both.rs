@@ -19,6 +19,7 @@ use crate::command::Command;
 use crate::effect::Write;
 use crate::expiry::{ExpiryPolicy, LogTime};
 use crate::invariant::{self, AtRest, Visible};
+use crate::models::bounds::DRAWN;
 use crate::models::invariants::Invariant;
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
 use crate::ordering::{Admission, AnyStrategy, OrderingStrategy, Reads};
@@ -210,7 +211,7 @@ impl Question<'_> {
     fn of_master(&self, state: &State) -> Steps {
         let now = state.now;
         let command = self.program.get(state.sent).map(|command| {
-            let request = MasterInput::Request { command: command.clone(), now, random: 0 };
+            let request = MasterInput::Request { command: command.clone(), now, random: DRAWN };
             (
                 format!("a client sends {command}"),
                 State { sent: state.sent + 1, ..self.acted(state, request) },

@@ -20,6 +20,7 @@ use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
 use crate::expiry::{ExpiryPolicy, LogTime, Removal};
 use crate::invariant::{self, SameLsn, Sight, Visible};
+use crate::models::bounds::DRAWN;
 use crate::models::invariants::Invariant;
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::memory::MemoryStore;
@@ -291,7 +292,7 @@ impl Question<'_> {
 
     fn command(&self, state: &State) -> Steps {
         let Some(command) = self.program.get(state.sent) else { return Vec::new() };
-        let request = MasterInput::Request { command: command.clone(), now: state.now, random: 0 };
+        let request = MasterInput::Request { command: command.clone(), now: state.now, random: DRAWN };
         let next = State { sent: state.sent + 1, ..self.master_acts(state, request, Some(command)) };
         vec![(format!("a client sends {command}"), next)]
     }

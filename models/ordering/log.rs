@@ -9,6 +9,7 @@ use crate::command::Command;
 use crate::effect::Effect;
 use crate::expiry::ExpiryPolicy;
 use crate::invariant::Versions;
+use crate::models::bounds::DRAWN;
 use crate::node::{Master, MasterInput, MasterOutput};
 use crate::ordering::{Admission, OrderingStrategy, Refused};
 use crate::store::memory::MemoryStore;
@@ -270,7 +271,7 @@ impl Programs {
         policy: &dyn ExpiryPolicy,
     ) -> Result<bool, ProgramsError> {
         let mut master = masters[at].clone();
-        let request = MasterInput::Request { command: command.clone(), now: Millis::ZERO, random: 0 };
+        let request = MasterInput::Request { command: command.clone(), now: Millis::ZERO, random: DRAWN };
         let appended = master.step(policy, request)?.into_iter().find_map(|output| match output {
             MasterOutput::Append(entry) => Some(entry),
             _ => None,

@@ -37,7 +37,7 @@ impl<'a> View<'a> {
         View { incarnation, ..self }
     }
 
-    /// Sets the random number for RANDOMKEY and HRANDFIELD: any number. Writes never use it.
+    /// Sets the random number for commands with a random outcome: any number. SPOP is the only write among them.
     pub fn with_random(self, random: u64) -> View<'a> {
         View { random, ..self }
     }

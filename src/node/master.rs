@@ -18,7 +18,7 @@ pub enum Input {
         command: Command,
         /// The master's clock.
         now: Millis,
-        /// Randomness for RANDOMKEY and HRANDFIELD.
+        /// Randomness for commands with a random outcome.
         random: u64,
     },
     /// A heartbeat is due: replicas are sent the log time.

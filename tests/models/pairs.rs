@@ -6,10 +6,22 @@
 //! are sent to all.
 
 use replicheck::command::{Command, Kind, line, table};
-use replicheck::models::bounds::{ExpiryBounds, OrderingBounds};
-use replicheck::models::choice::Choice;
-use replicheck::models::experiment::{Experiment, Setting, Workload};
+use replicheck::models::bounds::ExpiryBounds;
+use replicheck::models::choice::{Choice, Kind as ChoiceKind};
+use replicheck::models::expected;
+use replicheck::models::experiment::{Experiment, Schedules, Setting, Workload};
+use replicheck::models::expiry::Judges;
+use replicheck::models::invariants::Invariant;
+use replicheck::models::judged::Judged;
+use replicheck::models::search::{Limits, Progress, search};
+use replicheck::models::verdict::Verdict;
+use replicheck::ordering::Level;
+use replicheck::time::Millis;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// The instant at which a run begins: not a whole second, so that rounding to seconds shows.
+const START: Millis = Millis(1_000_000_457);
 
 /// Commands that a key of any type takes. `a` stands for one key, `b` for another.
 const ANY: &[&str] = &[
@@ -117,4 +129,128 @@ fn command(text: &str) -> Command {
 /// The same command with the two keys exchanged.
 fn exchanged(command: &Command) -> Command {
     command.renamed(&|key| if key.name == b"a" { b"b".to_vec() } else { b"a".to_vec() })
+}
+
+/// Two commands that create `a` and `b`, then every command that keys of this type take, on either key.
+fn alphabet(creates: &str, own: &[&str]) -> Vec<Command> {
+    let creates = command(creates);
+    let mut alphabet = vec![creates.clone(), exchanged(&creates)];
+    for text in ANY.iter().chain(own) {
+        for command in [command(text), exchanged(&command(text))] {
+            if !alphabet.contains(&command) {
+                alphabet.push(command);
+            }
+        }
+    }
+    alphabet
+}
+
+/// Searches every pair. Returns how many pairs there are, and which invariants are broken. Panics: one that the tables promise
+/// is broken.
+fn judged<M: Judged>(
+    model: &M,
+    what: &str,
+    expected: impl Fn(Invariant) -> Verdict,
+) -> (usize, Vec<Invariant>)
+where
+    M::Action: std::fmt::Debug,
+{
+    let found = search(model, &Limits::of(40_000_000), &Progress::default());
+    let mut broken = Vec::new();
+    for (invariant, path) in model.invariants().iter().zip(&found.broken) {
+        match (expected(*invariant), path) {
+            (Verdict::Holds, Some(path)) => panic!("{what} breaks {invariant}: {path:?}"),
+            (_, Some(_)) => broken.push(*invariant),
+            (_, None) => {}
+        }
+    }
+    assert!(found.finished, "{what}: {} states are not all", found.unique);
+    (found.unique, broken)
+}
+
+/// Runs `judge` for each type and each of `choices` on all cores. Returns the sum of its numbers.
+fn for_each(choices: &[Choice], judge: impl Fn(Choice, &str, Vec<Command>) -> usize + Sync) -> usize {
+    let tasks: Vec<(Choice, &(&str, &str, &[&str]))> =
+        choices.iter().flat_map(|choice| TYPES.iter().map(move |of_type| (*choice, of_type))).collect();
+    let (next, states) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((choice, (name, creates, own))) = tasks.get(next.fetch_add(1, Relaxed)) {
+                    states.fetch_add(judge(*choice, name, alphabet(creates, own)), Relaxed);
+                }
+            });
+        }
+    });
+    states.into_inner()
+}
+
+fn pairs(commands: usize) -> usize {
+    (commands - 2) * (commands - 2)
+}
+
+/// Number of ordered pairs over all types.
+fn all_pairs() -> usize {
+    TYPES.iter().map(|(_, creates, own)| pairs(alphabet(creates, own).len())).sum()
+}
+
+#[test]
+fn every_pair_of_writes_keeps_what_its_ordering_choice_promises() {
+    let choices: Vec<Choice> = Choice::all()
+        .into_iter()
+        .filter(
+            |choice| matches!(choice.kind(), ChoiceKind::Ordering(ordering) if !ordering.reads_after_crash),
+        )
+        .collect();
+    let states = for_each(&choices, |choice, of_type, alphabet| {
+        let what = format!("{} of {of_type}", choice.name());
+        let workload = Workload::Every { alphabet, begins: 2, length_max: 4 };
+        let setting = Schedules { workers: 2, crashes_max: 0 }.setting();
+        let model = Experiment { choice, workload, setting }.ordering_model().expect("programs of ours");
+        let (states, broken) = judged(&model, &what, |invariant| expected::of(choice, invariant));
+        if expected::of(choice, Invariant::Convergence) == Verdict::Violated
+            && choice.like().fault().is_none()
+        {
+            let ChoiceKind::Ordering(ordering) = choice.kind() else { unreachable!("filtered above") };
+            let is_seen =
+                broken.contains(&Invariant::Convergence) || ordering.strategy.promises() > Level::Nothing;
+            assert!(is_seen, "{what}: FLUSHDB beside a write diverges");
+        }
+        states
+    });
+    println!("{} ordered pairs × {} ordering choices: {states} states", all_pairs(), choices.len());
+}
+
+#[test]
+fn every_pair_of_writes_keeps_what_its_expiry_policy_promises() {
+    let choices: Vec<Choice> =
+        Choice::all().into_iter().filter(|choice| matches!(choice.kind(), ChoiceKind::Expiry(_))).collect();
+    let bounds = ExpiryBounds { passes_max: 1, skew_ticks_max: 0, delay_ticks_max: 2, ..ExpiryBounds::QUICK };
+    let states = for_each(&choices, |choice, of_type, mut alphabet| {
+        alphabet.insert(1, command("PEXPIRE a 2003"));
+        let what = format!("{} of {of_type}", choice.name());
+        let setting = Setting::Clocks(bounds.clocks(&alphabet, START));
+        let workload = Workload::Every { alphabet, begins: 3, length_max: 5 };
+        let experiment = Experiment { choice, workload, setting };
+        let mut states = 0;
+        for judges in [Judges::State, Judges::Reads] {
+            let model = experiment.expiry_model(judges).expect("programs of ours");
+            states += judged(&model, &what, |invariant| expected::of(choice, invariant)).0;
+        }
+        states
+    });
+    println!("{} ordered pairs × {} expiry policies: {states} states", all_pairs(), choices.len());
+}
+
+#[test]
+fn every_write_command_is_in_a_pair() {
+    let texts = TYPES.iter().flat_map(|(_, creates, own)| [creates].into_iter().chain(*own)).chain(ANY);
+    let paired: BTreeSet<&str> = texts.map(|text| command(text).spec().name).collect();
+    let missing: Vec<&str> = table()
+        .filter(|spec| matches!(spec.kind, Kind::Write | Kind::Deadline | Kind::Flush))
+        .map(|spec| spec.name)
+        .filter(|name| !paired.contains(name))
+        .collect();
+    assert!(missing.is_empty(), "in no pair: {missing:?}");
 }

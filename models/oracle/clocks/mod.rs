@@ -20,6 +20,7 @@ use crate::command::{Command, Kind};
 use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, LogTime};
 use crate::invariant::{self, Sight};
+use crate::models::bounds::DRAWN;
 use crate::models::bounds::START;
 use crate::models::invariants::Invariant;
 use crate::node::{Master, MasterClock, MasterInput, MasterOutput, Pair, Readers, Replica, SerialReplica};
@@ -376,7 +377,7 @@ impl Question<'_> {
         let moment = next.moment(MASTER);
         let now = next.clock.begin(moment);
         next.master.set_offset(next.clock.offset_ms());
-        let request = MasterInput::Request { command: command.clone(), now, random: 0 };
+        let request = MasterInput::Request { command: command.clone(), now, random: DRAWN };
         self.master_acts(&mut next, request, Some(command));
         next.clock.end();
         next.given = duration(command).map(|duration| {
