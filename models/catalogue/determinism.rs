@@ -1,6 +1,6 @@
 //! Section B — commands whose result differs between two nodes.
 
-use super::row::Standing::{Counted, Later, OutOfScope};
+use super::row::Standing::{Counted, OutOfScope};
 use super::row::{Case, clocks, row};
 use crate::expiry::Policy::{AtEntryTime, Pksetat, Verbatim};
 use crate::models::choice::Choice;
