@@ -4,20 +4,17 @@
 
 /// The reads among the commands of Redis 8 and its modules that replicheck does not have, in alphabetical order. Commands that
 /// write with some of their options are in [`is_redis_read`] instead.
-const READS: &str = "bf.card bf.exists bf.info bf.mexists bf.scandump bitcount bitfield_ro bitpos cf.count cf.exists cf.info \
-    cf.mexists cf.scandump cms.info cms.query dump ft._list ft.aggregate ft.explain ft.explaincli ft.info ft.profile \
-    ft.search ft.spellcheck ft.sugget ft.suglen ft.tagvals geodist geohash geopos georadius_ro georadiusbymember_ro \
-    geosearch getbit hexpiretime hpexpiretime hpttl httl json.arrindex json.arrlen json.get json.mget json.objkeys \
-    json.objlen json.resp json.strlen json.type lindex llen lpos lrange object pfcount scard sdiff sinter sintercard \
-    sismember smembers smismember sort_ro srandmember sscan sunion tdigest.byrank tdigest.byrevrank tdigest.cdf \
-    tdigest.info tdigest.max tdigest.min tdigest.quantile tdigest.rank tdigest.revrank tdigest.trimmed_mean \
-    topk.count topk.info topk.list topk.query ts.get ts.info ts.mget ts.mrange ts.mrevrange ts.queryindex ts.range \
-    ts.revrange vcard vdim vemb vgetattr vinfo vismember vlinks vrandmember vrange vsim xinfo xlen xpending xrange \
-    xread xrevrange zcard zcount zdiff zinter zintercard zlexcount zmscore zrandmember zrange zrangebylex \
-    zrangebyscore zrank zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion";
+const READS: &str = "bf.card bf.exists bf.info bf.mexists bf.scandump cf.count cf.exists cf.info cf.mexists cf.scandump cms.info \
+    cms.query dump ft._list ft.aggregate ft.explain ft.explaincli ft.info ft.profile ft.search ft.spellcheck \
+    ft.sugget ft.suglen ft.tagvals geodist geohash geopos georadius_ro georadiusbymember_ro geosearch \
+    hexpiretime hpexpiretime hpttl httl json.arrindex json.arrlen json.get json.mget json.objkeys json.objlen \
+    json.resp json.strlen json.type sort_ro tdigest.byrank tdigest.byrevrank tdigest.cdf tdigest.info \
+    tdigest.max tdigest.min tdigest.quantile tdigest.rank tdigest.revrank tdigest.trimmed_mean topk.count \
+    topk.info topk.list topk.query ts.get ts.info ts.mget ts.mrange ts.mrevrange ts.queryindex ts.range \
+    ts.revrange vcard vdim vemb vgetattr vinfo vismember vlinks vrandmember vrange vsim xinfo xlen xpending \
+    xrange xread xrevrange";
 
-/// Whether a command that replicheck does not have changes no key. SORT and GEORADIUS store their result if they are told to; BITFIELD
-/// may only GET.
+/// Whether a command that replicheck does not have changes no key. SORT and GEORADIUS store their result if they are told to.
 pub(super) fn is_redis_read(argv: &[Vec<u8>]) -> bool {
     let lower = |argument: &Vec<u8>| String::from_utf8_lossy(argument).to_ascii_lowercase();
     let Some(name) = argv.first().map(lower) else { return false };
@@ -25,7 +22,6 @@ pub(super) fn is_redis_read(argv: &[Vec<u8>]) -> bool {
     match name.as_str() {
         "sort" => !has(&["store"]),
         "georadius" | "georadiusbymember" => !has(&["store", "storedist"]),
-        "bitfield" => !has(&["set", "incrby"]),
         name => READS.split_whitespace().any(|read| read == name),
     }
 }

@@ -20,7 +20,7 @@ fn by_command(unread: &[UnreadLine]) -> Vec<(&str, Vec<&UnreadLine>)> {
     found
 }
 
-/// `LPUSH: 5, ZADD: 2`
+/// `XADD: 5, GEOADD: 2`
 pub fn counts(unread: &[UnreadLine]) -> String {
     let count = |(command, lines): &(&str, Vec<&UnreadLine>)| format!("{command}: {}", lines.len());
     by_command(unread).iter().map(count).collect::<Vec<_>>().join(", ")

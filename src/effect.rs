@@ -10,6 +10,7 @@
 //!
 //! It deliberately does not merge with stored data: everything that a later state needs is in its bytes.
 
+use crate::store::{key, record};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -160,6 +161,14 @@ impl Effect {
 }
 
 impl Effect {
+    /// Whether it writes the record of a list, a set or a sorted set.
+    pub fn writes_new_types(&self) -> bool {
+        self.writes.iter().any(|write| match write {
+            Write::Put { key, value } => key::is_metadata(key) && record::is_of_version_2(value),
+            Write::Delete { .. } | Write::DeleteRange { .. } => false,
+        })
+    }
+
     /// The key of the first write; `None` if that write covers many keys.
     pub fn first_key(&self) -> Option<Cow<'_, Key>> {
         match (&self.keys, self.writes.first()?) {
@@ -180,8 +189,8 @@ impl Write {
     /// The key to which the written raw key belongs; for a range, that of its first raw key.
     pub fn owner(&self) -> Option<Key> {
         match self {
-            Write::Put { key, .. } | Write::Delete { key } => crate::store::key::owner(key),
-            Write::DeleteRange { from, .. } => crate::store::key::owner(from),
+            Write::Put { key, .. } | Write::Delete { key } => key::owner(key),
+            Write::DeleteRange { from, .. } => key::owner(from),
         }
     }
 }

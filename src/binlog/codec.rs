@@ -37,7 +37,6 @@
 use super::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, CommandError};
 use crate::effect::{Effect, Key, KeySet, Write};
-use crate::store::{key, record};
 use crate::time::Millis;
 
 /// First byte of an entry in version 1.
@@ -146,12 +145,8 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
 
 /// The version of an entry with this payload, as its first byte.
 fn version(payload: &Payload) -> u8 {
-    let is_new = |write: &Write| match write {
-        Write::Put { key, value } => key::is_metadata(key) && record::is_of_version_2(value),
-        Write::Delete { .. } | Write::DeleteRange { .. } => false,
-    };
     match payload {
-        Payload::Effect(effect) if effect.writes.iter().any(is_new) => VERSION_2,
+        Payload::Effect(effect) if effect.writes_new_types() => VERSION_2,
         Payload::Effect(_) | Payload::Command(_) => VERSION_1,
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn database_argument(argument: &[u8]) -> Result<u8, CommandError> {
 }
 
 /// The database with this number, if it exists.
-fn database(index: i64) -> Option<u8> {
+pub(super) fn database(index: i64) -> Option<u8> {
     u8::try_from(index).ok().filter(|&db| db < DATABASES)
 }
 

@@ -1,4 +1,4 @@
-//! Cursor — the part that SCAN and HSCAN share: their options, and a scan in calls that only a cursor
+//! Cursor — the part that SCAN, HSCAN and SSCAN share: their options, and a scan in calls that only a cursor
 //! connects. Pure.
 //!
 //! # The order of a scan
@@ -15,9 +15,16 @@
 //!
 //! [`Cursors`]: crate::store::Cursors
 
-use super::{CommandError, Reply, View, number, pattern};
+use super::{CommandError, Outcome, Reply, View, number, pattern};
+use crate::effect::Effect;
+use crate::store::Element;
+use crate::store::record::Collection;
 
-/// Options of SCAN and HSCAN.
+/// A collection of at most this many elements is returned whole, as Redis does (`hash-max-listpack-entries`,
+/// `set-max-intset-entries`).
+const WHOLE_MAX: u64 = 512;
+
+/// Options of SCAN and of the scans of collections.
 pub(super) struct Options<'a> {
     /// Number of elements that a call examines.
     pub(super) count: usize,
@@ -101,7 +108,34 @@ pub(super) fn next(view: &View<'_>, before: u64, last: Option<Vec<u8>>) -> u64 {
     last.zip(view.cursors()).map_or(0, |(last, cursors)| cursors.keep(before, last))
 }
 
-/// A reply of SCAN or HSCAN.
+/// The function that opens a collection by name; `None`: there is none. Errors: WRONGTYPE.
+pub(super) type Opens<'a> = dyn Fn(&[u8]) -> Result<Option<Collection>, CommandError> + 'a;
+
+/// The scan of the collection that `open` finds under a name; `show` makes the replies for an element, none if it does not
+/// pass the options. As in Redis, the options are not checked if the collection does not exist, and a small collection is
+/// returned whole at any cursor. A collection that grows large during the scan was returned whole before; one that becomes
+/// small during the scan is returned whole once more.
+pub(super) fn collection(
+    view: &View<'_>,
+    argv: &[Vec<u8>],
+    open: &Opens<'_>,
+    show: &dyn Fn(&Options<'_>, Element) -> Vec<Reply>,
+) -> Outcome {
+    let (name, from) = (&argv[1], parse(&argv[2])?);
+    let Some(Collection { incarnation, count: stored }) = open(name)? else {
+        return Ok((reply(0, Vec::new()), Effect::none()));
+    };
+    let options = Options::parse(&argv[3..], false)?;
+    let (after, count) = match stored <= WHOLE_MAX {
+        true => (None, usize::MAX),
+        false => (place(view, from)?, count(view, &options)),
+    };
+    let (elements, last) = view.some_elements(name, incarnation, after.as_deref(), count)?;
+    let shown = elements.into_iter().flat_map(|element| show(&options, element)).collect();
+    Ok((reply(next(view, from, last), shown), Effect::none()))
+}
+
+/// A reply of a scan.
 pub(super) fn reply(cursor: u64, shown: Vec<Reply>) -> Reply {
     Reply::Array(vec![Reply::bulk(cursor.to_string()), Reply::Array(shown)])
 }

@@ -36,7 +36,7 @@ mod view;
 pub use draft::Draft;
 pub use edit::Edit;
 pub use error::CommandError;
-pub(crate) use number::{format_double, parse_integer};
+pub(crate) use number::parse_integer;
 #[cfg(feature = "server")]
 pub(crate) use pattern::matches;
 pub use reply::Reply;
@@ -45,7 +45,7 @@ pub use view::{StringValue, View};
 use crate::effect::{Effect, Key, KeySet};
 use crate::time::Millis;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Number of databases that SELECT can choose from, as in Redis's default configuration.
 pub const DATABASES: u8 = 16;
@@ -145,6 +145,17 @@ pub(crate) fn never(_: &[Vec<u8>]) -> bool {
     false
 }
 
+/// The tables of the types that have one table, each with its group.
+const OTHERS: [(&str, &[Spec]); 7] = [
+    ("hash", hash::TABLE),
+    ("list", list::TABLE),
+    ("set", set::TABLE),
+    ("sorted-set", sorted_set::TABLE),
+    ("bitmap", bit::TABLE),
+    ("hyperloglog", hyperloglog::TABLE),
+    ("connection", connection::TABLE),
+];
+
 /// All commands: the rows of every table.
 pub fn table() -> impl Iterator<Item = &'static Spec> {
     table_by_group().map(|(_, spec)| spec)
@@ -154,15 +165,7 @@ pub fn table() -> impl Iterator<Item = &'static Spec> {
 pub fn table_by_group() -> impl Iterator<Item = (&'static str, &'static Spec)> {
     let strings = string::TABLES.into_iter().map(|table| ("string", table));
     let keys = keys::TABLES.into_iter().map(|table| ("generic", table));
-    let others = [
-        ("hash", hash::TABLE),
-        ("list", list::TABLE),
-        ("set", set::TABLE),
-        ("sorted-set", sorted_set::TABLE),
-        ("bitmap", bit::TABLE),
-        ("hyperloglog", hyperloglog::TABLE),
-        ("connection", connection::TABLE),
-    ];
+    let others = OTHERS.into_iter();
     strings.chain(keys).chain(others).flat_map(|(group, table)| table.iter().map(move |spec| (group, spec)))
 }
 
@@ -270,16 +273,22 @@ impl Command {
     pub fn reply_is_short(&self) -> bool {
         let returns_value = match self.name() {
             "getset" | "getdel" | "getex" => true,
+            "lpop" | "rpop" | "lmove" | "rpoplpush" | "lmpop" => true,
+            "spop" | "zpopmin" | "zpopmax" | "zmpop" | "bitfield" => true,
             "set" => self.argv.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"get")),
             _ => false,
         };
         self.is_write() && !returns_value
     }
 
-    /// Length in bytes of the string that the command creates because of a number, not because of a long argument:
-    /// SETRANGE's offset plus its part. 0: any other command, or a SETRANGE that is refused or changes nothing.
+    /// Length in bytes of the string that the command creates because of a number, not because of a long argument: the
+    /// offset of SETRANGE plus its part, and the offsets of SETBIT and BITFIELD. 0: any other command, or one that is refused
+    /// or changes nothing.
     pub fn length_asked_for(&self) -> usize {
-        if self.name() == "setrange" { string::length_asked_for(&self.argv) } else { 0 }
+        match self.name() {
+            "setrange" => string::length_asked_for(&self.argv),
+            _ => bit::length_asked_for(self),
+        }
     }
 
     /// The database that the connection is in after this command succeeded, if this is a SELECT.
@@ -338,15 +347,18 @@ impl fmt::Debug for Command {
 
 /// The row with this name; case is ignored.
 fn find(name: &[u8]) -> Option<&'static Spec> {
-    /// The rows by the length of their names: few have the same length.
-    static BY_LENGTH: LazyLock<Vec<Vec<&'static Spec>>> = LazyLock::new(|| {
-        let longest = table().map(|spec| spec.name.len()).max().unwrap_or(0);
-        let mut rows = vec![Vec::new(); longest + 1];
-        table().for_each(|spec| rows[spec.name.len()].push(spec));
-        rows
-    });
-    let rows = BY_LENGTH.get(name.len())?;
-    rows.iter().copied().find(|spec| name.eq_ignore_ascii_case(spec.name.as_bytes()))
+    // Few names have the same length, so most rows are passed over at once.
+    let is_named =
+        |spec: &&Spec| spec.name.len() == name.len() && name.eq_ignore_ascii_case(spec.name.as_bytes());
+    // Plain loops: every request comes through here, and a chain of iterators takes longer than the search.
+    for tables in [string::TABLES.as_slice(), keys::TABLES.as_slice()] {
+        for table in tables {
+            if let Some(spec) = table.iter().find(is_named) {
+                return Some(spec);
+            }
+        }
+    }
+    OTHERS.iter().find_map(|(_, table)| table.iter().find(is_named))
 }
 
 fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {
@@ -370,7 +382,8 @@ mod tests {
 
     const LARGE: usize = 100_000;
 
-    /// A line for each command that writes, and for SET's option, on a large string `s` and a hash `h` with a large field.
+    /// A line for each command that writes, and for SET's option, on a large string `s`, a hash `h` with a large field,
+    /// and a set `m` with a large member.
     const WRITES: &[&str] = &[
         "APPEND s v",
         "SETRANGE s 0 v",
@@ -408,6 +421,48 @@ mod tests {
         "HDEL h f",
         "HINCRBY h n 1",
         "HINCRBYFLOAT h n 1",
+        "LPUSH l v",
+        "RPUSH l v",
+        "LPUSHX l v",
+        "RPUSHX l v",
+        "LPOP l",
+        "RPOP l",
+        "LTRIM l 0 0",
+        "LSET l 0 v",
+        "LINSERT l BEFORE v w",
+        "LREM l 0 v",
+        "RPOPLPUSH l k",
+        "LMOVE l k LEFT RIGHT",
+        "LMPOP 1 l LEFT",
+        "SADD m v",
+        "SREM m v",
+        "SPOP m",
+        "SPOP m 1",
+        "SMOVE m n v",
+        "SINTERSTORE t m",
+        "SUNIONSTORE t m",
+        "SDIFFSTORE t m",
+        "ZADD z 1 m",
+        "ZADD z INCR 1 m",
+        "ZINCRBY z 1 m",
+        "ZREM z m",
+        "ZREMRANGEBYRANK z 0 -1",
+        "ZREMRANGEBYSCORE z 0 1",
+        "ZREMRANGEBYLEX z - +",
+        "ZPOPMIN z",
+        "ZPOPMAX z",
+        "ZMPOP 1 z MIN",
+        "ZRANGESTORE d z 0 -1",
+        "ZUNIONSTORE d 1 z",
+        "ZINTERSTORE d 1 z",
+        "ZDIFFSTORE d 1 z",
+        "SETBIT s 0 1",
+        "BITOP NOT s s",
+        "BITFIELD s GET i9 0 GET i9 0 GET i9 0 GET i9 0 GET i9 0 GET i9 0 GET i9 0 GET i9 0",
+        "PFADD p v",
+        "PFMERGE p q",
+        "MOVE s 1",
+        "SWAPDB 0 1",
     ];
 
     #[test]
@@ -421,6 +476,9 @@ mod tests {
             let mut fixture = Fixture::new();
             fixture.run(&format!("SET s {value}"));
             fixture.run(&format!("HSET h f {value}"));
+            fixture.run(&format!("RPUSH l {value}"));
+            fixture.run(&format!("SADD m {value}"));
+            fixture.run(&format!("ZADD z 1 {value}"));
             let argv = text.split(' ').map(|word| word.as_bytes().to_vec()).collect();
             let is_short = Command::parse(0, argv).expect("a command").reply_is_short();
             let reply = format!("{:?}", fixture.run(text));

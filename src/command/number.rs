@@ -112,27 +112,6 @@ fn parse_exponent(text: &str) -> Option<i32> {
     Some(if negative { -size } else { size })
 }
 
-/// A number as `%.17g` writes it, as Redis writes scores.
-pub(crate) fn format_double(number: f64) -> String {
-    const DIGITS: i32 = 17;
-    if number.is_infinite() {
-        return if number > 0.0 { "inf".to_owned() } else { "-inf".to_owned() };
-    }
-    let scientific = format!("{number:.16e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let trimmed = |digits: &str| match digits.contains('.') {
-        true => digits.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => digits.to_owned(),
-    };
-    if (-4..DIGITS).contains(&exponent) {
-        let decimals = usize::try_from(DIGITS - 1 - exponent).unwrap_or(0);
-        return trimmed(&format!("{number:.decimals$}"));
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", trimmed(mantissa), exponent.abs())
-}
-
 /// A finite number as `%.17Lf` writes it, without trailing zeros.
 fn format_float(value: Float) -> String {
     // Bit 79 is the sign, 64 to 78 the exponent, 0 to 63 the mantissa with its leading one.
@@ -166,27 +145,6 @@ fn shift(number: BigUint, exponent: i32) -> BigUint {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn double_is_written_as_printf_writes_it() {
-        let cases = [
-            (0.0, "0"),
-            (1.0, "1"),
-            (-2.5, "-2.5"),
-            (0.1, "0.10000000000000001"),
-            (1e16, "10000000000000000"),
-            (1e17, "1e+17"),
-            (123_456_789_012_345_678.0, "1.2345678901234568e+17"),
-            (0.0001, "0.0001"),
-            (0.000_01, "1.0000000000000001e-05"),
-            (1e300, "1.0000000000000001e+300"),
-            (f64::INFINITY, "inf"),
-            (f64::NEG_INFINITY, "-inf"),
-        ];
-        for (number, text) in cases {
-            assert_eq!(format_double(number), text);
-        }
-    }
 
     #[test]
     fn integer_other_spellings_are_refused() {

@@ -4,7 +4,8 @@ use super::{Command, keys};
 use crate::effect::Key;
 
 impl Command {
-    /// The command with the name of each key replaced. A key that is named twice is replaced twice.
+    /// The command with the name of each key replaced. A key that is named twice is replaced twice. The argument of MOVE is a
+    /// key in two databases: it is replaced by the new name of the key in the command's own database.
     #[must_use]
     pub fn renamed(&self, name_of: &dyn Fn(&Key) -> Vec<u8>) -> Command {
         let names: Vec<Vec<u8>> = keys::in_their_databases(self)
@@ -39,6 +40,7 @@ mod tests {
             ("RENAME a b", "RENAME a1 b1"),
             ("HSET a a b", "HSET a1 a b"),
             ("COPY a b DB 3 REPLACE", "COPY a1 b3 DB 3 REPLACE"),
+            ("MOVE a 3", "MOVE a1 3"),
             ("FLUSHDB", "FLUSHDB"),
         ];
         for (before, after) in cases {

@@ -126,6 +126,14 @@ pub fn database(db: u8) -> (Vec<u8>, Vec<u8>) {
     (from, to)
 }
 
+/// The raw key of the same record in database `db`. `raw` is a raw key of user data.
+pub fn in_database(mut raw: Vec<u8>, db: u8) -> Vec<u8> {
+    if let Some(byte) = raw.get_mut(1) {
+        *byte = db;
+    }
+    raw
+}
+
 /// Whether a range that begins with this raw key covers whole databases, like the ranges that FLUSHDB and
 /// FLUSHALL delete.
 pub fn begins_a_database(from: &[u8]) -> bool {

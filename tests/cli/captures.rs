@@ -5,10 +5,10 @@ use super::{file, refused, replicheck, text};
 /// A capture with lines of commands that replicheck does not have, reads of such types, and a script.
 const CAPTURE: &str = r#"OK
 1700000000.100000 [0 127.0.0.1:6] "SET" "session:1" "alice" "EX" "30"
-1700000000.200000 [0 127.0.0.1:6] "LPUSH" "jobs" "a"
-1700000000.300000 [0 127.0.0.1:6] "LRANGE" "jobs" "0" "-1"
-1700000000.400000 [0 127.0.0.1:6] "ZADD" "board" "1" "alice"
-1700000000.500000 [0 127.0.0.1:6] "lpush" "jobs" "b"
+1700000000.200000 [0 127.0.0.1:6] "XADD" "jobs" "a"
+1700000000.300000 [0 127.0.0.1:6] "XRANGE" "jobs" "-" "+"
+1700000000.400000 [0 127.0.0.1:6] "GEOADD" "board" "1" "alice"
+1700000000.500000 [0 127.0.0.1:6] "xadd" "jobs" "b"
 1700000000.600000 [0 127.0.0.1:6] "EVAL" "redis.call('SET', KEYS[1], '1')" "1" "s"
 1700000000.600001 [0 lua] "SET" "s" "1"
 1700000000.700000 [0 127.0.0.1:6] "FLUSHDB"
@@ -20,14 +20,14 @@ fn capture_with_unsupported_lines_tells_all_of_them_at_once() {
     let said = refused(&["check", "--program", &path]);
     for part in [
         "captured.txt: 4 lines cannot be read:",
-        "\n  LPUSH: 2 (lines 3, 6): unknown command 'LPUSH'",
-        "\n  ZADD: 1 (line 5): ",
+        "\n  XADD: 2 (lines 3, 6): unknown command 'XADD'",
+        "\n  GEOADD: 1 (line 5): ",
         "\n  no line of MONITOR: 1 (line 10): ",
         "\n--skip-unsupported goes on without them",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let nothing = file("captured_lists.txt", "LPUSH a 1\nLPUSH a 2\n");
+    let nothing = file("captured_lists.txt", "XADD a 1\nXADD a 2\n");
     assert!(refused(&["check", "--program", &nothing, "--skip-unsupported"]).contains("no write is left"));
 }
 
@@ -38,9 +38,9 @@ fn capture_without_unsupported_lines_says_so_with_every_verdict() {
     let output = replicheck(&args);
     let said = text(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(output.status.code(), Some(0), "{said}");
-    let without = "without lines that cannot be read (LPUSH: 2, ZADD: 1, no line of MONITOR: 1)";
+    let without = "without lines that cannot be read (XADD: 2, GEOADD: 1, no line of MONITOR: 1)";
     let left_out = "3 writes; left out: reads: 1; calls of scripts, whose commands are lines of their own (eval: 1); lines \
-                    that cannot be read (LPUSH: 2, ";
+                    that cannot be read (XADD: 2, ";
     assert!(said.contains(left_out) && said.contains(&format!("note {without}")), "{said}");
     assert!(said.contains(" --skip-unsupported"), "the command that runs it again: {said}");
     let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");

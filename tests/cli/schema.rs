@@ -24,7 +24,7 @@ fn rows(args: &[&str]) -> Value {
 fn json_of_each_kind_of_run_fits_the_schema() {
     let renames = file("schema_renames.txt", "SET a 1\nRENAME a b\nFLUSHDB\n");
     let long =
-        file("schema_long.txt", &format!("{}FLUSHDB\nSET a 2\nGET a\nLPUSH l 1\n", "INCR a\n".repeat(8)));
+        file("schema_long.txt", &format!("{}FLUSHDB\nSET a 2\nGET a\nXADD l 1\n", "INCR a\n".repeat(8)));
     let clocks = file("schema_clocks.txt", "SET k v EX 1\nINCR j\n");
     let forever = file("schema_forever.txt", "SET k v PXAT 6000000000000000000\n");
     let runs: [(&[&str], &str); 6] = [

@@ -234,11 +234,11 @@ pub(super) mod tests {
 
     #[test]
     fn say_left_out_is_in_the_note_of_every_verdict() {
-        let (_, unread) = program::parse_readable(b"SET a 1\nLPUSH l 1\nLPUSH l 2\nZADD z 1 a\n");
+        let (_, unread) = program::parse_readable(b"SET a 1\nXADD l 1\nXADD l 2\nGEOADD z 1 a\n");
         let sampled = Row { note: "sampled with seed 7".to_owned(), ..row(Verdict::Sampled, Verdict::Holds) };
         let mut rows = [row(Verdict::Holds, Verdict::Holds), sampled];
         say_left_out(&mut rows, &unread);
-        assert_eq!(rows[0].note, "without lines that cannot be read (LPUSH: 2, ZADD: 1)");
+        assert_eq!(rows[0].note, "without lines that cannot be read (XADD: 2, GEOADD: 1)");
         assert_eq!(rows[1].note, format!("sampled with seed 7; {}", rows[0].note));
     }
 }

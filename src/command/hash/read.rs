@@ -3,16 +3,12 @@
 //! An absent hash is read as a hash without fields. Fields come in the order of their names; Redis promises
 //! no order.
 
-use crate::command::cursor::{self, Options};
+use crate::command::cursor;
 use crate::command::{CommandError, Outcome, Reply, View};
 use crate::effect::Effect;
 use crate::store::Element;
 use crate::store::StoreError;
-use crate::store::record::Collection;
 use crate::time::Millis;
-
-/// HSCAN returns a hash of at most this many fields whole, as Redis does (`hash-max-listpack-entries`).
-const WHOLE_MAX: u64 = 512;
 
 /// The value of a field.
 fn field(view: &View<'_>, name: &[u8], field: &[u8]) -> Result<Option<Vec<u8>>, CommandError> {
@@ -79,23 +75,18 @@ pub(super) fn hstrlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     Ok((Reply::count(length), Effect::none()))
 }
 
-/// HSCAN: see [`cursor`] for order, guarantee and cost. As in Redis, the options are not checked if the hash
-/// does not exist, and a small hash is returned whole at any cursor. A hash that grows large during the scan
-/// was returned whole before; a hash that becomes small during the scan is returned whole once more.
+/// HSCAN: see [`cursor::collection`].
 pub(super) fn hscan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    let (name, from) = (&argv[1], cursor::parse(&argv[2])?);
-    let Some((Collection { incarnation, count }, _)) = view.hash(name)? else {
-        return Ok((cursor::reply(0, Vec::new()), Effect::none()));
-    };
-    let options = Options::parse(&argv[3..], false)?;
-    let is_small = count <= WHOLE_MAX;
-    let (after, count) = if is_small {
-        (None, usize::MAX)
-    } else {
-        (cursor::place(view, from)?, cursor::count(view, &options))
-    };
-    let (fields, last) = view.some_elements(name, incarnation, after.as_deref(), count)?;
-    let passing = fields.into_iter().filter(|(field, _)| options.name_passes(field));
-    let shown = passing.flat_map(|(field, value)| [Reply::Bulk(field), Reply::Bulk(value)]).collect();
-    Ok((cursor::reply(cursor::next(view, from, last), shown), Effect::none()))
+    cursor::collection(
+        view,
+        argv,
+        &|name| Ok(view.hash(name)?.map(|(hash, _)| hash)),
+        &|options, (field, value)| {
+            if options.name_passes(&field) {
+                vec![Reply::Bulk(field), Reply::Bulk(value)]
+            } else {
+                Vec::new()
+            }
+        },
+    )
 }

@@ -1,11 +1,16 @@
 //! Commands on keys of any type: DEL UNLINK EXISTS TOUCH TYPE FLUSHDB FLUSHALL. Other commands on keys are in
 //! the other files of this folder, by theme. Pure.
 
+mod encoding;
 mod expire;
+mod object;
 mod rename;
 mod scan;
+mod swap;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod type_tests;
 
 use super::{CommandError, Draft, KeyArguments, Kind, Outcome, Reply, Spec, View, always, never};
 use crate::effect::{Effect, KeySet, Write};
@@ -17,7 +22,8 @@ pub(super) use rename::in_their_databases;
 #[cfg(test)]
 pub(super) use tests::scanned;
 
-pub(super) const TABLES: [&[Spec]; 4] = [TABLE, expire::TABLE, rename::TABLE, scan::TABLE];
+pub(super) const TABLES: [&[Spec]; 6] =
+    [TABLE, expire::TABLE, rename::TABLE, scan::TABLE, swap::TABLE, object::TABLE];
 
 const TABLE: &[Spec] = &[
     Spec {

@@ -1,4 +1,4 @@
-//! Commands that give a value another name: RENAME RENAMENX COPY. Pure.
+//! Commands that give a value another name or another database: RENAME RENAMENX COPY MOVE. Pure.
 //!
 //! The raw key of an element contains the name of its collection. So moving or copying a collection writes each
 //! element again, in a new incarnation. Cost: O(elements).
@@ -38,6 +38,15 @@ pub(super) const TABLE: &[Spec] = &[
         grammar: "COPY source destination [DB destination-db] [REPLACE]",
         execute: copy,
     },
+    Spec {
+        name: "move",
+        arity: 3,
+        kind: Kind::Write,
+        keys: KeyArguments::FIRST,
+        depends_on_stored: always,
+        grammar: "MOVE key db",
+        execute: move_key,
+    },
 ];
 
 fn rename(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
@@ -45,7 +54,7 @@ fn rename(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     if argv[1] == argv[2] {
         return Ok((Reply::OK, Effect::none()));
     }
-    Ok((Reply::OK, move_to(view, &argv[1], &argv[2], record)?))
+    Ok((Reply::OK, move_to((view, &argv[1]), (view, &argv[2]), record)?))
 }
 
 fn renamenx(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
@@ -54,25 +63,44 @@ fn renamenx(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     if view.record(&argv[2])?.is_some() {
         return Ok((Reply::Integer(0), Effect::none()));
     }
-    Ok((Reply::Integer(1), move_to(view, &argv[1], &argv[2], record)?))
+    Ok((Reply::Integer(1), move_to((view, &argv[1]), (view, &argv[2]), record)?))
 }
 
 fn no_such_key() -> CommandError {
     CommandError::err("no such key")
 }
 
-fn move_to(view: &View<'_>, from: &[u8], to: &[u8], record: Record) -> Result<Effect, StoreError> {
+/// A key's name, and its database as a command sees it.
+type Place<'a> = (&'a View<'a>, &'a [u8]);
+
+fn move_to(from: Place<'_>, to: Place<'_>, record: Record) -> Result<Effect, StoreError> {
     let mut draft = Draft::new();
-    write_copy(&mut draft, (view, from), (view, to), record)?;
-    draft.remove(view, from)?;
+    write_copy(&mut draft, from, to, record)?;
+    draft.remove(from.0, from.1)?;
     Ok(draft.finish())
+}
+
+fn move_key(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    let target = view.in_database(database_argument(&argv[2])?);
+    if view.db() == target.db() {
+        return Err(same_object());
+    }
+    let Some(record) = view.record(&argv[1])? else { return Ok((Reply::Integer(0), Effect::none())) };
+    if target.record(&argv[1])?.is_some() {
+        return Ok((Reply::Integer(0), Effect::none()));
+    }
+    Ok((Reply::Integer(1), move_to((view, &argv[1]), (&target, &argv[1]), record)?))
+}
+
+fn same_object() -> CommandError {
+    CommandError::err("source and destination objects are the same")
 }
 
 fn copy(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let options = CopyOptions::parse(&argv[3..])?;
     let target = view.in_database(options.db.unwrap_or(view.db()));
     if view.db() == target.db() && argv[1] == argv[2] {
-        return Err(CommandError::err("source and destination objects are the same"));
+        return Err(same_object());
     }
     let Some(record) = view.record(&argv[1])? else { return Ok((Reply::Integer(0), Effect::none())) };
     if !options.replace && target.record(&argv[2])?.is_some() {
@@ -87,8 +115,8 @@ fn copy(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 /// deadline.
 fn write_copy(
     draft: &mut Draft,
-    (source, from): (&View<'_>, &[u8]),
-    (target, to): (&View<'_>, &[u8]),
+    (source, from): Place<'_>,
+    (target, to): Place<'_>,
     record: Record,
 ) -> Result<(), StoreError> {
     let Record { deadline, value } = record;
@@ -135,16 +163,22 @@ impl CopyOptions {
     }
 }
 
-/// The keys of `command`, each with its database: COPY … DB names a key in another database. If a COPY will be
-/// refused, both keys are taken to be in the command's own database.
+/// The keys of `command`, each with its database: COPY … DB names a key in another database, and MOVE's argument is a key in
+/// two databases. If a COPY or MOVE will be refused, its keys are taken to be in the command's own database.
 pub(in crate::command) fn in_their_databases(command: &Command) -> Vec<(u8, &[u8])> {
     let mut keys: Vec<(u8, &[u8])> =
         command.key_arguments().into_iter().map(|name| (command.db(), name)).collect();
-    if command.name() == "copy"
-        && let Ok(CopyOptions { db: Some(db), .. }) = CopyOptions::parse(&command.argv()[3..])
-        && let Some((target, _)) = keys.get_mut(1)
-    {
-        *target = db;
+    let argv = command.argv();
+    match command.name() {
+        "copy" => {
+            if let Ok(CopyOptions { db: Some(db), .. }) = CopyOptions::parse(&argv[3..])
+                && let Some((target, _)) = keys.get_mut(1)
+            {
+                *target = db;
+            }
+        }
+        "move" => keys.extend(database_argument(&argv[2]).map(|db| (db, argv[1].as_slice()))),
+        _ => {}
     }
     keys
 }

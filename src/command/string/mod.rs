@@ -20,17 +20,22 @@ use crate::time::Millis;
 pub(super) const TABLES: [&[Spec]; 5] = [set::TABLE, range::TABLE, number::TABLE, many::TABLE, lcs::TABLE];
 
 /// Longest string, in bytes: Redis's default `proto-max-bulk-len`.
-const LENGTH_MAX: u64 = 512 * 1024 * 1024;
+pub(super) const LENGTH_MAX: u64 = 512 * 1024 * 1024;
 
 /// The effect of setting `name` to the string `value`.
-fn put(view: &View<'_>, name: &[u8], value: &[u8], deadline: Option<Millis>) -> Result<Effect, CommandError> {
+pub(super) fn put(
+    view: &View<'_>,
+    name: &[u8],
+    value: &[u8],
+    deadline: Option<Millis>,
+) -> Result<Effect, CommandError> {
     let mut draft = Draft::new();
     draft.put_string(view, name, value, deadline)?;
     Ok(draft.finish())
 }
 
 /// Like [`put`], for a command that has already read what it replaces: see [`View::string_to_replace`].
-fn put_over(
+pub(super) fn put_over(
     view: &View<'_>,
     name: &[u8],
     value: &[u8],
@@ -43,7 +48,7 @@ fn put_over(
 }
 
 /// The effect of removing `name`.
-fn remove(view: &View<'_>, name: &[u8]) -> Result<Effect, CommandError> {
+pub(super) fn remove(view: &View<'_>, name: &[u8]) -> Result<Effect, CommandError> {
     let mut draft = Draft::new();
     draft.remove(view, name)?;
     Ok(draft.finish())
