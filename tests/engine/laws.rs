@@ -27,7 +27,7 @@ fn any_command(source: &mut Gen) -> String {
     let key = |source: &mut Gen| *source.choose(&["a", "b", "c", "d"]).expect("not empty");
     let (one, other) = (key(source), key(source));
     let (field, value) = (u8::arbitrary(source) % 3, u8::arbitrary(source));
-    match u8::arbitrary(source) % 16 {
+    match u8::arbitrary(source) % 30 {
         0 => "FLUSHDB".to_owned(),
         1 => format!("DEL {one} {other}"),
         2 => format!("MSET {one} {value} {other} {value}"),
@@ -39,6 +39,18 @@ fn any_command(source: &mut Gen) -> String {
         10 => format!("HDEL {one} f{field} f0"),
         11 => format!("HINCRBY {one} f{field} {value}"),
         12 => format!("INCR {one}"),
+        13 => format!("RPUSH {one} {value} {field}"),
+        14 => format!("LPOP {one}"),
+        15 => format!("LINSERT {one} BEFORE {field} {value}"),
+        16 => format!("LMOVE {one} {other} LEFT RIGHT"),
+        17..=18 => format!("SADD {one} {field} {value}"),
+        19 => format!("SPOP {one}"),
+        20 => format!("SMOVE {one} {other} {field}"),
+        21 => format!("SUNIONSTORE {one} {one} {other}"),
+        22..=23 => format!("ZADD {one} {value} m{field} {field} n"),
+        24 => format!("ZADD {one} GT {value} m{field}"),
+        25 => format!("ZPOPMIN {one}"),
+        26 => format!("SETBIT {one} {value} 1"),
         _ => format!("SET {one} {value}"),
     }
 }

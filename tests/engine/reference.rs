@@ -5,17 +5,31 @@
 //! argument, and floats are fractions. It deliberately is not fast, knows no effects, and does not refuse a wrong number of
 //! arguments, which is the task of `Command::parse`.
 //!
+//! Where Redis leaves the outcome of a write open, the reference follows the server once the server's reply or data has been
+//! accepted: [`Reference::follow`] removes the members that an SPOP drew, and [`Reference::take_spellings`] takes over the
+//! string that spells a HyperLogLog. What is not such an outcome is not taken over, and so shows as a difference.
+//!
 //! It is checked against the same transcripts of a real Redis as the engine (`transcripts`).
 
 mod answer;
+mod bits;
+mod commands;
 mod deadlines;
 mod float;
 mod hashes;
+mod hyperloglogs;
 mod keys;
 mod lcs;
+mod lists;
 mod numbers;
+mod scores;
+mod sets;
+mod sorted_algebra;
+mod sorted_ranges;
+mod sorted_sets;
 mod strings;
 mod transcripts;
+mod values;
 mod walk;
 
 pub(super) use answer::Answer;
@@ -25,15 +39,7 @@ use replicheck::effect::Key;
 use replicheck::store::{Content, Dump, Stored};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
-
-/// The fields of a hash with their values.
-pub(super) type Fields = BTreeMap<Vec<u8>, Vec<u8>>;
-
-#[derive(Clone, Debug)]
-enum Value {
-    String(Vec<u8>),
-    Hash(Fields),
-}
+use values::{Fields, Items, Members, Scores, Value};
 
 /// A key: its value, and the instant in milliseconds at which it dies.
 #[derive(Clone, Debug)]
@@ -95,11 +101,46 @@ impl Reference {
         let now = i128::from(now.0);
         self.bury(now);
         let name = String::from_utf8_lossy(&argv[0]).to_ascii_lowercase();
-        let told = answer(&mut Call { keys: &mut self.keys, now, db, name, args: &argv[1..] });
+        let told = commands::answer(&mut Call { keys: &mut self.keys, now, db, name, args: &argv[1..] });
         self.bury(now);
         // An error reply is one line, even if it quotes line ends.
         let line = |text: String| text.trim_end_matches(['\r', '\n']).replace(['\r', '\n'], " ");
         told.unwrap_or_else(|Refused(text)| Answer::Exactly(Reply::Error(line(text))))
+    }
+
+    /// Makes the choice that the server made, if `reply` to `argv`, which `answer` accepts, shows one.
+    pub(super) fn follow(&mut self, db: u8, argv: &[Vec<u8>], answer: &Answer, reply: &Reply) {
+        let id = || (db, argv[1].clone());
+        match (answer, reply) {
+            (Answer::Popped { from, .. }, Reply::Set(_) | Reply::Bulk(_)) => {
+                let one = [reply.clone()];
+                let drawn = if let Reply::Set(drawn) = reply { drawn.as_slice() } else { &one };
+                let mut left = from.clone();
+                left.retain(|member| !drawn.contains(&Reply::Bulk(member.clone())));
+                if left.is_empty() {
+                    self.keys.remove(&id());
+                } else if let Some(held) = self.keys.get_mut(&id()) {
+                    held.value = Value::Set(left);
+                }
+            }
+            (Answer::Spelling(_), Reply::Bulk(bytes)) => {
+                self.keys.get_mut(&id()).expect("held").value = Value::String(bytes.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes over the server's strings for those HyperLogLogs of which only the registers are known.
+    pub(super) fn take_spellings(&mut self, stored: &Dump) {
+        for ((db, name), held) in &mut self.keys {
+            let Value::HyperLogLog(registers) = &held.value else { continue };
+            let stored = stored.get(&Key::new(*db, name.clone())).map(|stored| &stored.content);
+            if let Some(Content::String(bytes)) = stored
+                && hyperloglogs::spells(bytes, registers)
+            {
+                held.value = Value::String(bytes.clone());
+            }
+        }
     }
 
     fn bury(&mut self, now: i128) {
@@ -110,10 +151,7 @@ impl Reference {
     pub(super) fn dump(&mut self, now: Millis) -> Dump {
         self.bury(i128::from(now.0));
         let stored = |held: &Held| Stored {
-            content: match &held.value {
-                Value::String(value) => Content::String(value.clone()),
-                Value::Hash(fields) => Content::Hash(fields.clone()),
-            },
+            content: held.value.content(),
             deadline: held.deadline.map(|deadline| Millis(u64::try_from(deadline).expect("after 1970"))),
         };
         self.keys.iter().map(|((db, name), held)| (Key::new(*db, name.clone()), stored(held))).collect()
@@ -151,7 +189,46 @@ impl<'a> Call<'a> {
         match self.held(at).map(|held| held.value) {
             None => Ok(None),
             Some(Value::String(value)) => Ok(Some(value)),
-            Some(Value::Hash(_)) => wrong_type(),
+            Some(Value::HyperLogLog(_)) => {
+                refused("the reference does not know how this HyperLogLog is spelt")
+            }
+            Some(_) => wrong_type(),
+        }
+    }
+
+    /// The hash in the key that argument `at` names; without the key, one without fields.
+    fn hash(&self, at: usize) -> Result<Fields, Refused> {
+        match self.held(at).map(|held| held.value) {
+            None => Ok(Fields::new()),
+            Some(Value::Hash(fields)) => Ok(fields),
+            Some(_) => wrong_type(),
+        }
+    }
+
+    /// The list in the key that argument `at` names; without the key, one without items.
+    fn list(&self, at: usize) -> Result<Items, Refused> {
+        match self.held(at).map(|held| held.value) {
+            None => Ok(Items::new()),
+            Some(Value::List(items)) => Ok(items),
+            Some(_) => wrong_type(),
+        }
+    }
+
+    /// The set in the key that argument `at` names; without the key, one without members.
+    fn set(&self, at: usize) -> Result<Members, Refused> {
+        match self.held(at).map(|held| held.value) {
+            None => Ok(Members::new()),
+            Some(Value::Set(members)) => Ok(members),
+            Some(_) => wrong_type(),
+        }
+    }
+
+    /// The sorted set in the key that argument `at` names; without the key, one without members.
+    fn sorted_set(&self, at: usize) -> Result<Scores, Refused> {
+        match self.held(at).map(|held| held.value) {
+            None => Ok(Scores::new()),
+            Some(Value::SortedSet(scores)) => Ok(scores),
+            Some(_) => wrong_type(),
         }
     }
 
@@ -160,75 +237,20 @@ impl<'a> Call<'a> {
         self.keys.insert(self.id(at), Held { value: Value::String(value.to_vec()), deadline });
     }
 
-    /// Changes the value of the key that argument `at` names, and keeps its deadline.
-    fn alter(&mut self, at: usize, value: Value) {
+    /// Changes the value of the key that argument `at` names, and keeps its deadline. An emptied collection is gone.
+    fn put(&mut self, at: usize, value: Value) {
         let deadline = self.held(at).and_then(|held| held.deadline);
-        self.keys.insert(self.id(at), Held { value, deadline });
+        self.store(at, value);
+        if let Some(held) = self.keys.get_mut(&self.id(at)) {
+            held.deadline = deadline;
+        }
     }
-}
 
-fn answer(call: &mut Call<'_>) -> Told {
-    match call.name.as_str() {
-        "get" => strings::get(call),
-        "set" => strings::set(call),
-        "setnx" => strings::setnx(call),
-        "setex" => strings::setex(call, "EX"),
-        "psetex" => strings::setex(call, "PX"),
-        "getset" => strings::getset(call),
-        "getex" => strings::getex(call),
-        "getdel" => strings::getdel(call),
-        "mget" => strings::mget(call),
-        "mset" => strings::mset(call),
-        "msetnx" => strings::msetnx(call),
-        "append" => strings::append(call),
-        "strlen" => strings::strlen(call),
-        "setrange" => strings::setrange(call),
-        "getrange" | "substr" => strings::getrange(call),
-        "lcs" => lcs::lcs(call),
-        "incr" => numbers::incr(call, 1),
-        "decr" => numbers::incr(call, -1),
-        "incrby" => numbers::incrby(call),
-        "decrby" => numbers::decrby(call),
-        "incrbyfloat" => numbers::incrbyfloat(call),
-        "hincrby" => numbers::hincrby(call),
-        "hincrbyfloat" => numbers::hincrbyfloat(call),
-        "hset" => hashes::hset(call),
-        "hmset" => hashes::hmset(call),
-        "hsetnx" => hashes::hsetnx(call),
-        "hdel" => hashes::hdel(call),
-        "hget" => hashes::hget(call),
-        "hmget" => hashes::hmget(call),
-        "hgetall" => hashes::hgetall(call),
-        "hkeys" => hashes::hkeys(call),
-        "hvals" => hashes::hvals(call),
-        "hlen" => hashes::hlen(call),
-        "hexists" => hashes::hexists(call),
-        "hstrlen" => hashes::hstrlen(call),
-        "hrandfield" => hashes::hrandfield(call),
-        "hscan" => walk::hscan(call),
-        "del" | "unlink" => keys::del(call),
-        "exists" | "touch" => keys::exists(call),
-        "type" => keys::kind(call),
-        "flushdb" | "flushall" => keys::flush(call),
-        "rename" => keys::rename(call),
-        "renamenx" => keys::renamenx(call),
-        "copy" => keys::copy(call),
-        "ping" => keys::ping(call),
-        "echo" => bulk(Some(call.arg(0).to_vec())),
-        "select" => keys::database(call.arg(0)).and_then(|_| ok()),
-        "expire" => deadlines::expire(call, 1000, call.now),
-        "pexpire" => deadlines::expire(call, 1, call.now),
-        "expireat" => deadlines::expire(call, 1000, 0),
-        "pexpireat" => deadlines::expire(call, 1, 0),
-        "ttl" => deadlines::left(call, 1000, call.now),
-        "pttl" => deadlines::left(call, 1, call.now),
-        "expiretime" => deadlines::left(call, 1000, 0),
-        "pexpiretime" => deadlines::left(call, 1, 0),
-        "persist" => deadlines::persist(call),
-        "keys" => walk::keys(call),
-        "scan" => walk::scan(call),
-        "randomkey" => walk::randomkey(call),
-        "dbsize" => count(walk::names(call).len()),
-        other => panic!("the reference does not know {other}: describe it in tests/engine/reference/"),
+    /// Sets the key that argument `at` names to this value, without a deadline. An empty collection is not stored.
+    fn store(&mut self, at: usize, value: Value) {
+        self.keys.remove(&self.id(at));
+        if !value.is_emptied() {
+            self.keys.insert(self.id(at), Held { value, deadline: None });
+        }
     }
 }

@@ -5,18 +5,21 @@ use super::{Case, Chore, START};
 use crate::engine::reference::Reference;
 use replicheck::binlog::Epoch;
 use replicheck::command::{Command, Reply};
+use replicheck::effect::Key;
 use replicheck::expiry::Policy;
 use replicheck::node::{Master, MasterInput, MasterOutput};
-use replicheck::store::key::owner;
+use replicheck::store::element::tag;
+use replicheck::store::key::{metadata_key, owner};
 use replicheck::store::memory::MemoryStore;
-use replicheck::store::{Content, Dump, Store, dump};
+use replicheck::store::record::{Collection, Record, Value};
+use replicheck::store::{Content, Dump, Store, dump, elements};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
-/// The number of calls after which a scan must have ended.
-const SCAN_CALLS_MAX: usize = 257;
+/// The number of calls after which a scan must have ended: more than a collection has elements.
+const SCAN_CALLS_MAX: usize = 8192;
 
 /// A master on a store.
 struct Run<S> {
@@ -29,12 +32,12 @@ impl<S: Store> Run<S> {
         Run { master: Master::new(store, Epoch(1)), policy }
     }
 
-    /// The reply to a command. For SCAN and HSCAN: the items of this call and of all calls that continue its scan.
+    /// The reply to a command. For a scan: the items of this call and of all calls that continue its scan.
     fn reply(&mut self, command: &Command, now: Millis, random: u64) -> Reply {
         let reply = self.one_reply(command.clone(), now, random);
         let cursor_at = match command.name() {
             "scan" => 1,
-            "hscan" => 2,
+            "hscan" | "sscan" | "zscan" => 2,
             _ => return reply,
         };
         let (mut argv, mut items, mut reply) = (command.argv().to_vec(), Vec::new(), reply);
@@ -73,17 +76,32 @@ impl<S: Store> Run<S> {
         records
     }
 
-    /// The number of stored records of users' data, and the number of those that belong to a key, dead or alive. A hash element
+    /// The number of stored records of users' data, and the number of those that belong to a key, dead or alive. An element
     /// that belongs to no key would stay in the store for ever.
     fn data_records(&self) -> (usize, usize) {
         let stored = self.records().into_iter().filter(|(key, _)| owner(key).is_some());
-        let dump = dump(self.master.store()).expect("sound records");
-        let reachable = dump.into_values().map(|stored| match stored.content {
-            Content::String(_) => 1,
-            Content::Hash(fields) => 1 + fields.len(),
-            Content::Miscounted(fields, count) => panic!("a hash of {} fields counts {count}", fields.len()),
-        });
-        (stored.count(), reachable.sum())
+        let mut reachable = 0;
+        for (raw, bytes) in self.records() {
+            let Some(key) = metadata_key(&raw) else { continue };
+            let value = Record::decode(&raw, &bytes).expect("a sound record").value;
+            reachable +=
+                1 + value.collection().map_or(0, |collection| self.elements(&key, &value, collection));
+        }
+        for (key, stored) in dump(self.master.store()).expect("sound records") {
+            assert!(!matches!(stored.content, Content::Miscounted(..)), "{key}: {}", stored.content);
+        }
+        (stored.count(), reachable)
+    }
+
+    /// The number of records of the elements of a collection. Panics if a sorted set's counting records do not add up.
+    fn elements(&self, key: &Key, value: &Value, collection: Collection) -> usize {
+        let elements = elements(self.master.store(), key, collection.incarnation).expect("sound records");
+        if let Value::SortedSet(_, true) = value {
+            let counting = elements.iter().filter(|(name, _)| name.first() == Some(&tag::COUNT));
+            let sum = counting.map(|(_, number)| u64::from_be_bytes(number[..].try_into().expect("8 bytes")));
+            assert_eq!(sum.sum::<u64>(), collection.count, "{key}: the sum of the counting records");
+        }
+        elements.len()
     }
 
     /// The keys that are alive at `now`.
@@ -228,6 +246,8 @@ pub(super) fn judge(
     if !answer.accepts(reply) {
         return Err(Difference::between("reply", ("reference", &answer), ("engine", reply)));
     }
+    reference.follow(command.db(), command.argv(), &answer, reply);
+    reference.take_spellings(living);
     let expected = reference.dump(now);
     if expected != *living {
         let all = expected.keys().chain(living.keys());

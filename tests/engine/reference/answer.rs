@@ -4,16 +4,24 @@
 //! are compared where more than one reply is right:
 //!
 //! ```text
-//! KEYS HKEYS HVALS             these items, each as often as here, in any order
-//! HGETALL                      these fields, each once, in any order
-//! RANDOMKEY, HRANDFIELD key    one of these, or null if there are none
-//! HRANDFIELD key n             n different fields of these, or all if there are fewer; n < 0: |n| fields, with repetitions
-//! SCAN HSCAN                   all calls of a scan together: from cursor 0 these items, each once; from any other
-//!                              cursor some of them, each at most once
+//! KEYS HKEYS HVALS                 these items, each as often as here, in any order
+//! HGETALL                          these fields, each once, in any order
+//! SMEMBERS SINTER SUNION SDIFF     these members, each once, in any order
+//! RANDOMKEY, HRANDFIELD key …      one of these, or null if there are none
+//! HRANDFIELD key n …               n different elements of these, or all if there are fewer; n < 0: |n| elements, with
+//!                                  repetitions
+//! SPOP                             as SRANDMEMBER; the reference then removes what the reply shows (`Reference::follow`)
+//! SCAN HSCAN SSCAN ZSCAN           all calls of a scan together: from cursor 0 these items, each once; from any other
+//!                                  cursor some of them, each at most once
+//! GET of a HyperLogLog             any string that spells these registers
+//! STRLEN, GETRANGE of one          any length and any string, as long as the reference does not know how it is spelt
+//! OBJECT                           any encoding that the type can have, any idle time and number of references, any help
 //! ```
 
-use super::Fields;
+use super::hyperloglogs::{Registers, spells};
+use super::values::{Fields, Members};
 use replicheck::command::Reply;
+use std::collections::BTreeMap;
 
 /// The replies that Redis may give.
 #[derive(Clone, Debug)]
@@ -21,49 +29,93 @@ pub(in super::super) enum Answer {
     Exactly(Reply),
     InAnyOrder(Vec<Vec<u8>>),
     AllFields(Fields),
+    Members(Members),
     OneOf(Vec<Vec<u8>>),
-    Drawn { from: Fields, wanted: i128, with_values: bool },
-    Scanned { items: Vec<Vec<Vec<u8>>>, from_the_start: bool },
+    /// Elements, each with the value or score that belongs to it.
+    Drawn {
+        from: BTreeMap<Vec<u8>, Reply>,
+        wanted: i128,
+        with_values: bool,
+    },
+    /// `wanted` is `None` if one member was asked for, without a count.
+    Popped {
+        from: Members,
+        wanted: Option<i128>,
+    },
+    Scanned {
+        items: Vec<Vec<Vec<u8>>>,
+        from_the_start: bool,
+    },
+    Spelling(Registers),
+    OfSomeSpelling,
+    AtLeast(i64),
+    Lines,
 }
 
 impl Answer {
     /// Whether `reply` is right.
     pub(in super::super) fn accepts(&self, reply: &Reply) -> bool {
         match self {
-            Answer::Exactly(expected) => reply == expected,
+            Answer::Exactly(expected) => {
+                reply == expected || (is_empty_list(reply) && is_empty_list(expected))
+            }
             Answer::InAnyOrder(items) => bulks(reply).is_some_and(|got| sorted(got) == sorted(items.clone())),
-            Answer::AllFields(fields) => pairs(reply).is_some_and(|got| {
+            Answer::AllFields(fields) => strings(reply).is_some_and(|got| {
                 got.len() == fields.len() && got.into_iter().collect::<Fields>() == *fields
             }),
+            Answer::Members(expected) => {
+                members(reply).is_some_and(|got| sorted(got).iter().eq(expected.iter()))
+            }
             Answer::OneOf(items) => match reply {
                 Reply::Null => items.is_empty(),
                 Reply::Bulk(item) => items.contains(item),
                 _ => false,
             },
             Answer::Drawn { from, wanted, with_values } => is_drawn(reply, from, *wanted, *with_values),
+            Answer::Popped { from, wanted: None } => {
+                Answer::OneOf(from.iter().cloned().collect()).accepts(reply)
+            }
+            Answer::Popped { from, wanted: Some(wanted) } => members(reply).is_some_and(|got| {
+                i128::try_from(got.len()) == Ok((*wanted).min(i128::try_from(from.len()).expect("small")))
+                    && got.iter().all(|member| from.contains(member))
+                    && got.iter().collect::<std::collections::BTreeSet<_>>().len() == got.len()
+            }),
             Answer::Scanned { items, from_the_start } => is_scanned(reply, items, *from_the_start),
+            Answer::Spelling(registers) => {
+                matches!(reply, Reply::Bulk(bytes) if spells(bytes, registers))
+            }
+            Answer::OfSomeSpelling => matches!(reply, Reply::Bulk(_) | Reply::Integer(_)),
+            Answer::AtLeast(least) => matches!(reply, Reply::Integer(number) if number >= least),
+            Answer::Lines => matches!(reply, Reply::Array(lines) if !lines.is_empty()),
         }
     }
 }
 
-fn is_drawn(reply: &Reply, from: &Fields, wanted: i128, with_values: bool) -> bool {
-    let fields = if with_values {
+/// Whether it is a list without items. The wire shows no difference between lists and lists of pairs then.
+fn is_empty_list(reply: &Reply) -> bool {
+    match reply {
+        Reply::Array(items) => items.is_empty(),
+        Reply::Pairs(pairs) => pairs.is_empty(),
+        _ => false,
+    }
+}
+
+fn is_drawn(reply: &Reply, from: &BTreeMap<Vec<u8>, Reply>, wanted: i128, with_values: bool) -> bool {
+    let names: Option<Vec<Vec<u8>>> = if with_values {
         let Some(got) = pairs(reply) else { return false };
-        if got.iter().any(|(field, value)| from.get(field) != Some(value)) {
-            return false;
-        }
-        got.into_iter().map(|(field, _)| field).collect()
+        let right = |(name, value)| bulk(name).filter(|name| from.get(name) == Some(value));
+        got.iter().map(|(name, value)| right((name, value))).collect()
     } else {
-        let Some(got) = bulks(reply) else { return false };
-        got
+        bulks(reply)
     };
-    let mut different = sorted(fields.clone());
+    let Some(names) = names else { return false };
+    let mut different = sorted(names.clone());
     different.dedup();
     let size = i128::try_from(from.len()).expect("small");
     let count = if wanted >= 0 { wanted.min(size) } else { wanted.abs() * size.min(1) };
-    i128::try_from(fields.len()) == Ok(count)
-        && fields.iter().all(|field| from.contains_key(field))
-        && (wanted < 0 || different.len() == fields.len())
+    i128::try_from(names.len()) == Ok(count)
+        && names.iter().all(|name| from.contains_key(name))
+        && (wanted < 0 || different.len() == names.len())
 }
 
 fn is_scanned(reply: &Reply, items: &[Vec<Vec<u8>>], from_the_start: bool) -> bool {
@@ -100,8 +152,18 @@ fn bulks(reply: &Reply) -> Option<Vec<Vec<u8>>> {
     items.iter().map(bulk).collect()
 }
 
+/// The members of a reply that is a set. If a member is there twice, so it is in the result.
+fn members(reply: &Reply) -> Option<Vec<Vec<u8>>> {
+    let Reply::Set(members) = reply else { return None };
+    members.iter().map(bulk).collect()
+}
+
+/// The pairs of a reply.
+fn pairs(reply: &Reply) -> Option<&[(Reply, Reply)]> {
+    if let Reply::Map(pairs) | Reply::Pairs(pairs) = reply { Some(pairs) } else { None }
+}
+
 /// The fields and values of a reply.
-fn pairs(reply: &Reply) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
-    let (Reply::Map(pairs) | Reply::Pairs(pairs)) = reply else { return None };
-    pairs.iter().map(|(field, value)| Some((bulk(field)?, bulk(value)?))).collect()
+fn strings(reply: &Reply) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    pairs(reply)?.iter().map(|(field, value)| Some((bulk(field)?, bulk(value)?))).collect()
 }

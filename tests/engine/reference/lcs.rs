@@ -13,7 +13,10 @@ pub(super) fn lcs(call: &mut Call<'_>) -> Told {
         texts.push(match call.held(at).map(|held| held.value) {
             None => Vec::new(),
             Some(Value::String(text)) => text,
-            Some(Value::Hash(_)) => return refused("The specified keys must contain string values"),
+            Some(Value::HyperLogLog(_)) => {
+                return refused("the reference does not know how this HyperLogLog is spelt");
+            }
+            Some(_) => return refused("The specified keys must contain string values"),
         });
     }
     let (mut idx, mut len, mut with_length, mut shortest) = (false, false, false, 0);

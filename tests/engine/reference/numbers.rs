@@ -1,8 +1,8 @@
 //! INCR DECR INCRBY DECRBY INCRBYFLOAT HINCRBY HINCRBYFLOAT. Pure.
 
 use super::float::{Float, NotFinite};
-use super::hashes::{fields, put_fields};
-use super::{Call, Refused, Told, Value, bulk, number, refused};
+use super::values::Value;
+use super::{Call, Refused, Told, bulk, number, refused};
 
 const SMALLEST: i128 = i64::MIN as i128;
 const LARGEST: i128 = i64::MAX as i128;
@@ -10,6 +10,19 @@ const LARGEST: i128 = i64::MAX as i128;
 /// An integer as Redis reads it: 64 bits, and only in the spelling in which Redis would write it.
 pub(super) fn integer(bytes: &[u8]) -> Result<i128, Refused> {
     read(bytes).map_or_else(|| refused("value is not an integer or out of range"), Ok)
+}
+
+/// An integer that is not below `least`; anything else is refused with `text`.
+pub(super) fn at_least(bytes: &[u8], least: i128, text: &str) -> Result<i128, Refused> {
+    read(bytes).filter(|number| *number >= least).map_or_else(|| refused(text), Ok)
+}
+
+/// An integer that stays one if its sign changes.
+pub(super) fn negatable(bytes: &[u8]) -> Result<i128, Refused> {
+    match integer(bytes)? {
+        SMALLEST => refused(&format!("value is out of range, value must between {} and {LARGEST}", -LARGEST)),
+        number => Ok(number),
+    }
 }
 
 fn read(bytes: &[u8]) -> Option<i128> {
@@ -39,7 +52,7 @@ pub(super) fn incr(call: &mut Call<'_>, more: i128) -> Told {
         Some(old) => integer(&old)?,
     };
     let new = sum(old, more)?;
-    call.alter(0, Value::String(new.to_string().into_bytes()));
+    call.put(0, Value::String(new.to_string().into_bytes()));
     number(new)
 }
 
@@ -65,7 +78,7 @@ pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Told {
     match old.plus(&more) {
         Err(NotFinite) => refused("increment would produce NaN or Infinity"),
         Ok(new) => {
-            call.alter(0, Value::String(new.written()));
+            call.put(0, Value::String(new.written()));
             bulk(Some(new.written()))
         }
     }
@@ -73,14 +86,14 @@ pub(super) fn incrbyfloat(call: &mut Call<'_>) -> Told {
 
 pub(super) fn hincrby(call: &mut Call<'_>) -> Told {
     let more = integer(call.arg(2))?;
-    let mut hash = fields(call)?;
+    let mut hash = call.hash(0)?;
     let old = match hash.get(call.arg(1)) {
         None => 0,
         Some(old) => read(old).map_or_else(|| refused("hash value is not an integer"), Ok)?,
     };
     let new = sum(old, more)?;
     hash.insert(call.arg(1).to_vec(), new.to_string().into_bytes());
-    put_fields(call, hash);
+    call.put(0, Value::Hash(hash));
     number(new)
 }
 
@@ -89,14 +102,14 @@ pub(super) fn hincrbyfloat(call: &mut Call<'_>) -> Told {
     if more.is_infinite() {
         return refused("value is NaN or Infinity");
     }
-    let mut hash = fields(call)?;
+    let mut hash = call.hash(0)?;
     let old = hash.get(call.arg(1)).cloned().unwrap_or(b"0".to_vec());
     let Some(old) = Float::read(&old) else { return refused("hash value is not a float") };
     match old.plus(&more) {
         Err(NotFinite) => refused("increment would produce NaN or Infinity"),
         Ok(new) => {
             hash.insert(call.arg(1).to_vec(), new.written());
-            put_fields(call, hash);
+            call.put(0, Value::Hash(hash));
             bulk(Some(new.written()))
         }
     }

@@ -1,12 +1,14 @@
 //! GET SET SETNX SETEX PSETEX GETSET GETEX GETDEL MGET MSET MSETNX APPEND STRLEN SETRANGE GETRANGE. Pure.
 
+use super::hyperloglogs::Registers;
 use super::numbers::integer;
-use super::{Answer, Call, Refused, Told, Value, bulk, count, number, ok, refused, syntax_error, upper};
+use super::values::Value;
+use super::{Answer, Call, Refused, Told, bulk, count, number, ok, refused, syntax_error, upper};
 use replicheck::command::Reply;
 
 const EXPIRIES: [&str; 4] = ["EX", "PX", "EXAT", "PXAT"];
 /// The longest string: 512 MB.
-const LONGEST: i128 = 1 << 29;
+pub(super) const LONGEST: i128 = 1 << 29;
 
 /// The given options: each word in capitals, with its number if it takes one.
 type Options = Vec<(String, Vec<u8>)>;
@@ -62,7 +64,18 @@ fn deadline(call: &Call<'_>, options: &Options) -> Result<Option<i128>, Refused>
     Ok(Some(deadline))
 }
 
+/// The registers of the first key, if it is a HyperLogLog of which the bytes are not known.
+fn unspelt(call: &Call<'_>) -> Option<Registers> {
+    match call.held(0).map(|held| held.value) {
+        Some(Value::HyperLogLog(registers)) => Some(registers),
+        _ => None,
+    }
+}
+
 pub(super) fn get(call: &mut Call<'_>) -> Told {
+    if let Some(registers) = unspelt(call) {
+        return Ok(Answer::Spelling(registers));
+    }
     bulk(call.string(0)?)
 }
 
@@ -157,11 +170,14 @@ pub(super) fn msetnx(call: &mut Call<'_>) -> Told {
 pub(super) fn append(call: &mut Call<'_>) -> Told {
     let value = [call.string(0)?.unwrap_or_default(), call.arg(1).to_vec()].concat();
     let length = value.len();
-    call.alter(0, Value::String(value));
+    call.put(0, Value::String(value));
     count(length)
 }
 
 pub(super) fn strlen(call: &mut Call<'_>) -> Told {
+    if unspelt(call).is_some() {
+        return Ok(Answer::OfSomeSpelling);
+    }
     count(call.string(0)?.map_or(0, |value| value.len()))
 }
 
@@ -185,12 +201,15 @@ pub(super) fn setrange(call: &mut Call<'_>) -> Told {
         value[at] = *byte;
     }
     let length = value.len();
-    call.alter(0, Value::String(value));
+    call.put(0, Value::String(value));
     count(length)
 }
 
 pub(super) fn getrange(call: &mut Call<'_>) -> Told {
     let (start, end) = (integer(call.arg(1))?, integer(call.arg(2))?);
+    if unspelt(call).is_some() {
+        return Ok(Answer::OfSomeSpelling);
+    }
     let value = call.string(0)?.unwrap_or_default();
     let length = i128::try_from(value.len()).expect("small");
     // -1 is the last byte. A position before the first byte means the first byte, at either end of the range.

@@ -1,5 +1,6 @@
 //! The reference against the replies of a real Redis: the transcripts of `tests/golden/commands/` (format: `record.py`).
 
+use super::scores::written;
 use super::{Answer, Reference};
 use replicheck::command::{Command, CommandError, Reply, line};
 use replicheck::time::Millis;
@@ -43,28 +44,42 @@ fn replay(name: &str, text: &str, failures: &mut String) -> usize {
             continue;
         };
         let argv = line::split(words.as_bytes()).expect("a command line");
-        let answer = match Command::parse(db, argv) {
-            Ok(command) => {
-                let answer = reference.answer(now, db, command.argv());
-                db = command.selects().unwrap_or(db);
-                answer
-            }
-            Err(CommandError::Client(text)) => Answer::Exactly(Reply::Error(text)),
+        let (answer, asked) = match Command::parse(db, argv) {
+            Ok(command) => (reference.answer(now, db, command.argv()), Some(command)),
+            Err(CommandError::Client(text)) => (Answer::Exactly(Reply::Error(text)), None),
             Err(error) => panic!("{error}"),
         };
         // The transcript does not hold all values from which Redis drew at random.
-        if mark != "?" {
+        let reply = if mark == "?" {
+            any_draw(&answer)
+        } else {
             compared += 1;
             let recorded = recorded(&mut lines[at + 1..].iter().copied(), 0);
-            if !recorded.iter().any(|recorded| accepts(answer.clone(), recorded)) {
+            let reply = recorded.clone().map(|recorded| in_the_shape_of(&answer, recorded));
+            let accepted = reply.filter(|reply| in_resp2(answer.clone()).accepts(reply));
+            if accepted.is_none() {
                 let cut = |shown: String| shown.chars().take(300).collect::<String>();
                 let (ours, theirs) = (cut(format!("{answer:?}")), cut(format!("{recorded:?}")));
                 let line = format!("{name}:{}  {typed}", at + 1);
                 writeln!(failures, "{line}\n  reference {ours}\n  redis     {theirs}").expect("a string");
             }
+            accepted
+        };
+        if let Some(command) = asked {
+            if let Some(reply) = reply {
+                reference.follow(db, command.argv(), &answer, &reply);
+            }
+            db = command.selects().unwrap_or(db);
         }
     }
     compared
+}
+
+/// One of the replies that Redis may have given to SPOP: what the transcript shows after it does not depend on the choice.
+fn any_draw(answer: &Answer) -> Option<Reply> {
+    let Answer::Popped { from, wanted } = answer else { return None };
+    let wanted = wanted.map_or(1, |wanted| usize::try_from(wanted).expect("not negative"));
+    Some(Reply::Set(from.iter().take(wanted).map(|member| Reply::Bulk(member.clone())).collect()))
 }
 
 /// The first reply in these lines.
@@ -77,6 +92,7 @@ fn recorded<'a>(lines: &mut impl Iterator<Item = &'a str>, depth: usize) -> Opti
         ":" => Reply::Integer(rest.parse().expect("an integer")),
         "$" => Reply::Bulk(line::split(rest.as_bytes()).expect("a quoted string").concat()),
         "_" => Reply::Null,
+        "*" if rest == "_" => Reply::NullArray,
         "*" => {
             let count = rest.parse::<usize>().expect("a count");
             Reply::Array((0..count).map(|_| recorded(lines, depth + 1).expect("an item")).collect())
@@ -85,19 +101,37 @@ fn recorded<'a>(lines: &mut impl Iterator<Item = &'a str>, depth: usize) -> Opti
     })
 }
 
-/// Whether the answer accepts a RESP2 reply, in which maps and pairs are flat.
-fn accepts(answer: Answer, recorded: &Reply) -> bool {
-    let pairs = || match recorded {
-        Reply::Array(items) => items.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
-        _ => Vec::new(),
-    };
+/// A RESP2 reply, in which sets, maps and pairs are flat lists, as the reply that it is if this is its answer.
+fn in_the_shape_of(answer: &Answer, recorded: Reply) -> Reply {
+    let Reply::Array(items) = recorded else { return recorded };
     match answer {
-        Answer::AllFields(_) => matches!(recorded, Reply::Array(_)) && answer.accepts(&Reply::Map(pairs())),
-        Answer::Drawn { with_values: true, .. } => answer.accepts(&Reply::Pairs(pairs())),
-        Answer::Exactly(Reply::Map(fields)) => {
-            let flat = fields.into_iter().flat_map(|(field, value)| [field, value]).collect();
-            Reply::Array(flat) == *recorded
+        Answer::AllFields(_) | Answer::Drawn { with_values: true, .. } => {
+            Reply::Pairs(items.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
         }
-        answer => answer.accepts(recorded),
+        Answer::Members(_) | Answer::Popped { wanted: Some(_), .. } => Reply::Set(items),
+        _ => Reply::Array(items),
+    }
+}
+
+/// The answer whose exact replies are those of RESP2, in which doubles are strings.
+fn in_resp2(answer: Answer) -> Answer {
+    match answer {
+        Answer::Exactly(reply) => Answer::Exactly(flat(reply)),
+        Answer::Drawn { from, wanted, with_values } => {
+            let from = from.into_iter().map(|(name, value)| (name, flat(value))).collect();
+            Answer::Drawn { from, wanted, with_values }
+        }
+        other => other,
+    }
+}
+
+fn flat(reply: Reply) -> Reply {
+    match reply {
+        Reply::Double(score) => Reply::Bulk(written(score.get())),
+        Reply::Array(items) | Reply::Set(items) => Reply::Array(items.into_iter().map(flat).collect()),
+        Reply::Map(pairs) | Reply::Pairs(pairs) => {
+            Reply::Array(pairs.into_iter().flat_map(|(one, other)| [flat(one), flat(other)]).collect())
+        }
+        other => other,
     }
 }

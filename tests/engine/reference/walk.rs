@@ -1,8 +1,8 @@
-//! KEYS SCAN HSCAN RANDOMKEY DBSIZE, and patterns. Pure.
+//! KEYS SCAN HSCAN SSCAN ZSCAN RANDOMKEY DBSIZE, and patterns. Pure.
 
-use super::hashes::fields;
 use super::numbers::integer;
-use super::{Answer, Call, Refused, Told, Value, refused, syntax_error, upper};
+use super::scores::written;
+use super::{Answer, Call, Refused, Told, refused, syntax_error, upper};
 
 /// The names of the keys of this database.
 pub(super) fn names(call: &Call<'_>) -> Vec<Vec<u8>> {
@@ -18,7 +18,7 @@ pub(super) fn randomkey(call: &mut Call<'_>) -> Told {
     Ok(Answer::OneOf(names(call)))
 }
 
-/// The options of a SCAN or HSCAN.
+/// The options of a scan.
 #[derive(Default)]
 struct Asked {
     pattern: Option<Vec<u8>>,
@@ -58,12 +58,9 @@ pub(super) fn scan(call: &mut Call<'_>) -> Told {
     let asked = options(&call.args[1..], true)?;
     let mut items = Vec::new();
     for name in names(call) {
-        let kind = match call.keys[&(call.db, name.clone())].value {
-            Value::String(_) => "STRING",
-            Value::Hash(_) => "HASH",
-        };
+        let kind = call.keys[&(call.db, name.clone())].value.kind().to_ascii_uppercase();
         if asked.pattern.as_ref().is_none_or(|pattern| matches(pattern, &name))
-            && asked.kind.as_ref().is_none_or(|asked| asked == kind)
+            && asked.kind.as_ref().is_none_or(|asked| *asked == kind)
         {
             items.push(vec![name]);
         }
@@ -72,16 +69,33 @@ pub(super) fn scan(call: &mut Call<'_>) -> Told {
 }
 
 pub(super) fn hscan(call: &mut Call<'_>) -> Told {
+    elements(call, |call| Ok(call.hash(0)?.into_iter().map(|(field, value)| vec![field, value]).collect()))
+}
+
+pub(super) fn sscan(call: &mut Call<'_>) -> Told {
+    elements(call, |call| Ok(call.set(0)?.into_iter().map(|member| vec![member]).collect()))
+}
+
+pub(super) fn zscan(call: &mut Call<'_>) -> Told {
+    elements(call, |call| {
+        Ok(call.sorted_set(0)?.into_iter().map(|(member, score)| vec![member, written(score)]).collect())
+    })
+}
+
+/// The elements of a collection: the words that a scan shows for each.
+type Items = Result<Vec<Vec<Vec<u8>>>, Refused>;
+
+/// A scan of a collection, each of whose elements is one or two items of the reply.
+fn elements(call: &Call<'_>, of: fn(&Call<'_>) -> Items) -> Told {
     let from_the_start = starts(call.arg(1))?;
-    let hash = fields(call)?;
-    if hash.is_empty() {
-        // Redis does not look at the options of a hash that does not exist.
-        return Ok(Answer::Scanned { items: Vec::new(), from_the_start });
+    let mut items = of(call)?;
+    if items.is_empty() {
+        // Redis does not look at the options if there is nothing to scan.
+        return Ok(Answer::Scanned { items, from_the_start });
     }
     let asked = options(&call.args[2..], false)?;
-    let passes = |field: &Vec<u8>| asked.pattern.as_ref().is_none_or(|pattern| matches(pattern, field));
-    let items = hash.into_iter().filter(|(field, _)| passes(field)).map(|(field, value)| vec![field, value]);
-    Ok(Answer::Scanned { items: items.collect(), from_the_start })
+    items.retain(|item| asked.pattern.as_ref().is_none_or(|pattern| matches(pattern, &item[0])));
+    Ok(Answer::Scanned { items, from_the_start })
 }
 
 /// A part of a pattern.
