@@ -31,10 +31,10 @@ const COMMANDS: usize = 1_000;
 const SET_BUDGET: u64 = 8_620_000;
 const GET_BUDGET: u64 = 3_563_000;
 const INCR_BUDGET: u64 = 8_758_000;
-const HSET_BUDGET: u64 = 1;
-const LPUSH_BUDGET: u64 = 1;
-const SADD_BUDGET: u64 = 1;
-const ZADD_BUDGET: u64 = 1;
+const HSET_BUDGET: u64 = 13_220_000;
+const LPUSH_BUDGET: u64 = 15_990_000;
+const SADD_BUDGET: u64 = 8_840_000;
+const ZADD_BUDGET: u64 = 12_600_000;
 
 /// A master, and the bytes that a client sends to it.
 struct Ready {

@@ -57,7 +57,8 @@ fn main() {
         start(&mut bench, keys);
     }
     if bench.is_asked("collections") {
-        collections::collections(&mut bench, keys, bench.mode.pick(0, 50_000, 100_000));
+        let requests = bench.mode.pick(0, 50_000, 100_000);
+        collections::collections(&mut bench, keys, requests);
     }
     bench.finish();
 }
