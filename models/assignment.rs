@@ -71,19 +71,30 @@ pub fn renamed(commands: &[Command], keys: &[Key], assignment: &[usize], lanes: 
     renamed_to(commands, keys, &wanted, lanes)
 }
 
-/// The commands with names that put the n-th of `keys` into the lane number `wanted[n]`.
+/// The commands with names that put the n-th of `keys` into the lane number `wanted[n]`. A key that MOVE or SWAPDB may take to
+/// another database has the same name in both.
 pub fn renamed_to(commands: &[Command], keys: &[Key], wanted: &[usize], lanes: usize) -> Vec<Command> {
+    let moves = commands.iter().any(|command| matches!(command.name(), "move" | "swapdb"));
     let mut names: BTreeMap<Key, Key> = BTreeMap::new();
-    for (key, &wanted) in keys.iter().zip(wanted) {
-        let is_free =
-            |name: &Key| !names.values().any(|taken| taken == name) && (name == key || !keys.contains(name));
-        let with_suffix = (1..)
-            .map(|number: u32| Key::new(key.db, [&key.name[..], format!(".{number}").as_bytes()].concat()));
-        let name = [key.clone()]
-            .into_iter()
-            .chain(with_suffix)
-            .find(|name| is_free(name) && lane_of(name, lanes) == wanted);
-        names.extend(name.map(|name| (key.clone(), name)));
+    for key in keys {
+        if names.contains_key(key) {
+            continue;
+        }
+        let alike = |other: &Key| other == key || (moves && other.name == key.name);
+        let own: Vec<(&Key, usize)> =
+            keys.iter().zip(wanted.iter().copied()).filter(|(other, _)| alike(other)).collect();
+        let fits = |name: &[u8]| {
+            own.iter().all(|(key, wanted)| {
+                let named = Key::new(key.db, name);
+                let is_free = named == **key || !keys.contains(&named);
+                is_free && !names.values().any(|taken| *taken == named) && lane_of(&named, lanes) == *wanted
+            })
+        };
+        let with_suffix = (1..).map(|number: u32| [&key.name[..], format!(".{number}").as_bytes()].concat());
+        let name = [key.name.clone()].into_iter().chain(with_suffix).find(|name| fits(name));
+        if let Some(name) = name {
+            names.extend(own.iter().map(|(key, _)| ((*key).clone(), Key::new(key.db, name.clone()))));
+        }
     }
     renamed_by(commands, &names)
 }
@@ -114,6 +125,18 @@ mod tests {
         assert_eq!([1, 2, 3, 4, 5].map(|keys| assignments(keys, 2).len()), [1, 2, 4, 8, 16]);
         assert_eq!([1, 2, 3, 4, 5].map(|keys| assignments(keys, 3).len()), [1, 2, 5, 14, 41]);
         assert_eq!(assignments(3, 1), [[0, 0, 0]]);
+    }
+
+    #[test]
+    fn renamed_key_that_moves_has_one_name_in_both_databases() {
+        let commands = super::super::scenario::commands(&["SET a 1", "MOVE a 1", "COPY b a DB 1"]);
+        let keys = keys_of(&commands);
+        for assignment in assignments(keys.len(), 2) {
+            let renamed = renamed(&commands, &keys, &assignment, 2);
+            assert_eq!(assignment_of(&keys_of(&renamed), 2), assignment, "{renamed:?}");
+            let name = renamed[0].argv()[1].clone();
+            assert_eq!((&renamed[1].argv()[1], &renamed[2].argv()[2]), (&name, &name), "{renamed:?}");
+        }
     }
 
     #[test]

@@ -81,7 +81,25 @@ pub fn ordering_strings() -> Vec<Command> {
     scenario::commands(STRINGS)
 }
 
-/// All commands of the ordering model.
+/// Writes of lists, sets and sorted sets. With two workers, the two lists are in different lanes, and so are the two sets.
+const COLLECTIONS: &[&str] = &[
+    "RPUSH a 1",
+    "LPOP a",
+    "LMOVE a c LEFT RIGHT",
+    "SADD l 1",
+    "SPOP l",
+    "SMOVE l k 1",
+    "ZADD z 1 m",
+    "ZADD z GT 2 m",
+    "FLUSHDB",
+];
+
+/// The ordering model's commands on lists, sets and sorted sets, parsed. They have a search of their own.
+pub fn ordering_collections() -> Vec<Command> {
+    scenario::commands(COLLECTIONS)
+}
+
+/// All commands of the ordering model's other searches.
 pub fn ordering_alphabet() -> Vec<Command> {
     scenario::commands(&[STRINGS, HASHES].concat())
 }

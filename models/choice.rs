@@ -173,7 +173,6 @@ impl SeededFault {
     pub const fn kind(self) -> Kind {
         let choice = match self {
             SeededFault::FlushInEveryFlow => OrderingChoice::effects(Strategy::Barrier),
-            SeededFault::RoutedByDestination => OrderingChoice::commands(Strategy::FirstKey),
             SeededFault::HoldsBackTheLast
             | SeededFault::LoggedLate
             | SeededFault::NotLogged

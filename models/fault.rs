@@ -10,8 +10,6 @@ use crate::expiry::Policy;
 pub enum SeededFault {
     /// Lanes have no barrier: each lane runs FLUSHALL when it reaches it.
     FlushInEveryFlow,
-    /// An entry goes to the lane of its last key, which it writes, and not to the lane of the key that it reads.
-    RoutedByDestination,
     /// The last entry waits until another entry arrives.
     HoldsBackTheLast,
     /// The last but one write is logged after the last write.
@@ -44,7 +42,6 @@ impl SeededFault {
     /// All faults.
     pub const ALL: &[SeededFault] = &[
         SeededFault::FlushInEveryFlow,
-        SeededFault::RoutedByDestination,
         SeededFault::HoldsBackTheLast,
         SeededFault::LoggedLate,
         SeededFault::NotLogged,
@@ -66,7 +63,6 @@ impl SeededFault {
     pub fn name(self) -> &'static str {
         match self {
             SeededFault::FlushInEveryFlow => "flush_in_every_flow",
-            SeededFault::RoutedByDestination => "routed_by_destination",
             SeededFault::HoldsBackTheLast => "holds_back_the_last",
             SeededFault::LoggedLate => "logged_late",
             SeededFault::NotLogged => "not_logged",
@@ -88,9 +84,6 @@ impl SeededFault {
         match self {
             SeededFault::FlushInEveryFlow => {
                 "lanes do not meet at FLUSHALL: it is queued in every lane, and each lane runs it when it reaches it"
-            }
-            SeededFault::RoutedByDestination => {
-                "an entry goes to the lane of its last key, which it writes, no matter which other keys it reads"
             }
             SeededFault::HoldsBackTheLast => {
                 "the last entry is given to the workers only when another entry has arrived"
@@ -137,8 +130,7 @@ impl SeededFault {
             | SeededFault::ResumesAtReceived
             | SeededFault::MarkerBehindData
             | SeededFault::MarkerAheadOfData => false,
-            SeededFault::RoutedByDestination
-            | SeededFault::HoldsBackTheLast
+            SeededFault::HoldsBackTheLast
             | SeededFault::ResultWithoutDeadline
             | SeededFault::DeadlineInInt32
             | SeededFault::MillisecondsAsSeconds

@@ -10,6 +10,7 @@
 //! | every command, batches of 2 and 3 | one command less | at any moment |
 //! | every command, each other way to share lanes | one command less | at any moment |
 //! | every command, with the log's end lost, too | one command less | at any moment |
+//! | commands on lists, sets and sorted sets | one command less | at any moment |
 //! | commands on strings | the full length | when the replica is quiet |
 //!
 //! The searches of a choice run one after another. When one search has found an invariant broken, later searches only
@@ -133,6 +134,8 @@ pub(super) fn of_choice(choice: Choice, strategy: Strategy, bounds: OrderingBoun
     if bounds.loses_tails {
         cell.push(of(&shorter, Dimension::LostTail));
     }
+    let collections = Workload::every(bounds::ordering_collections(), bounds.length_max.saturating_sub(1));
+    cell.push(of(&collections, Dimension::Plain));
     let longest = Workload::every(bounds::ordering_strings(), bounds.length_max);
     cell.push(of(&longest, Dimension::QuietCrashes));
     cell

@@ -8,14 +8,13 @@ use super::ordering::Position;
 use crate::apply::Instants;
 use crate::binlog::{Entry, Payload};
 use crate::command::Command;
-use crate::effect::{Effect, KeySet, Write};
+use crate::effect::{Effect, Write};
 use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
 use crate::ordering::first_key::FirstKey;
 use crate::ordering::{Admission, AnyStrategy, Job, OrderingStrategy, Refused, lane_of};
 use crate::store::key;
 use crate::store::record::{Record, Value};
 use crate::time::Millis;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Choice {
@@ -31,7 +30,6 @@ impl Choice {
         let plain = strategy.machine(workers, batch);
         match self.fault() {
             Some(SeededFault::FlushInEveryFlow) => Rigged::Flows(Flows::new(workers)),
-            Some(SeededFault::RoutedByDestination) => Rigged::ByDestination(ByDestination::new(plain)),
             Some(SeededFault::HoldsBackTheLast) => Rigged::HoldsBack(HoldsBack::new(plain)),
             _ => Rigged::Plain(plain),
         }
@@ -111,36 +109,6 @@ impl OrderingStrategy for Flows {
     }
 }
 
-/// Lanes chosen by the last key in key order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ByDestination(AnyStrategy);
-
-impl ByDestination {
-    fn new(inner: AnyStrategy) -> ByDestination {
-        ByDestination(inner)
-    }
-}
-
-impl crate::ordering::Wrapper for ByDestination {
-    type Inner = AnyStrategy;
-
-    fn inner(&self) -> &AnyStrategy {
-        &self.0
-    }
-
-    fn inner_mut(&mut self) -> &mut AnyStrategy {
-        &mut self.0
-    }
-
-    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
-        let first_key = match &*entry.keys {
-            KeySet::Keys(keys) => keys.last().cloned().map(Cow::Owned),
-            KeySet::Everything => None,
-        };
-        OrderingStrategy::admit(&mut self.0, &Admission { first_key, ..entry.clone() })
-    }
-}
-
 /// A strategy that is given an entry only when the next one arrives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HoldsBack {
@@ -178,8 +146,6 @@ pub enum Rigged {
     Plain(AnyStrategy),
     /// One lane for each worker; each lane runs the entries without a key.
     Flows(Flows),
-    /// Lanes chosen by the last key.
-    ByDestination(ByDestination),
     /// Each entry is admitted only when the next one arrives.
     HoldsBack(HoldsBack),
 }
@@ -191,7 +157,6 @@ impl crate::ordering::Wrapper for Rigged {
         match self {
             Rigged::Plain(machine) => machine,
             Rigged::Flows(machine) => machine,
-            Rigged::ByDestination(machine) => machine,
             Rigged::HoldsBack(machine) => machine,
         }
     }
@@ -200,7 +165,6 @@ impl crate::ordering::Wrapper for Rigged {
         match self {
             Rigged::Plain(machine) => machine,
             Rigged::Flows(machine) => machine,
-            Rigged::ByDestination(machine) => machine,
             Rigged::HoldsBack(machine) => machine,
         }
     }

@@ -143,11 +143,13 @@ fn catalogue_seeded_bugs_off_hold() {
 }
 
 #[test]
-fn catalogue_rows_with_a_fault_that_has_no_place_in_the_engine_say_so() {
+fn catalogue_rows_that_cannot_be_replayed_say_so() {
     for case in catalogue::all() {
         let Some(bug) = case.bug() else { continue };
         let has_place = bug.with.fault().is_none_or(SeededFault::has_place_in_engine);
-        assert_eq!(has_place, bug.no_replay.is_empty(), "{}: {}", case.id, bug.no_replay);
+        // A real master draws at random, so its run is not the one of the story.
+        let draws = bug.program.iter().any(|line| line.starts_with("SPOP"));
+        assert_eq!(has_place && !draws, bug.no_replay.is_empty(), "{}: {}", case.id, bug.no_replay);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::seed::Seed;
 use replicheck::command::Command;
 use replicheck::expiry::Policy;
 use replicheck::models::assignment;
-use replicheck::models::bounds::{BATCHES, OrderingBounds, ordering_alphabet};
+use replicheck::models::bounds::{BATCHES, OrderingBounds, ordering_alphabet, ordering_collections};
 use replicheck::models::choice::OrderingChoice;
 use replicheck::models::invariants::Invariant;
 use replicheck::models::oracle::Opinion;
@@ -160,10 +160,12 @@ fn ordering_agrees_where_programs_are_searched_together() {
     let mut cases = Vec::new();
     for choice in OrderingChoice::all() {
         for batch in BATCHES {
-            for _ in 0..ALPHABETS_DRAWN {
-                let alphabet = some_of(&mut random, &ordering_alphabet(), 2);
-                let of = Case { choice, batch, tail_may_be_lost: false, commands: alphabet.clone() };
-                cases.push(Together { alphabet, length_max: 3, of });
+            for commands in [ordering_alphabet(), ordering_collections()] {
+                for _ in 0..ALPHABETS_DRAWN {
+                    let alphabet = some_of(&mut random, &commands, 2);
+                    let of = Case { choice, batch, tail_may_be_lost: false, commands: alphabet.clone() };
+                    cases.push(Together { alphabet, length_max: 3, of });
+                }
             }
         }
     }

@@ -151,6 +151,8 @@ fn write(random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
         "SETEX key seconds value",
         "INCR key",
         "PEXPIREAT key unix-time-milliseconds",
+        // A large offset makes a program that weighs too much.
+        "SETRANGE key offset value",
     ];
     match random.u8(..8) {
         0 => command(random),
@@ -175,7 +177,7 @@ pub fn command(random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
     let grammar = grammars[random.usize(..grammars.len())];
     let mut argv = expanded(random, grammar);
     match random.u8(..) {
-        0 => argv[0] = pick(random, &["LPUSH", "MULTI", "CONFIG", "", "set\0"]).as_bytes().to_vec(),
+        0 => argv[0] = pick(random, &["XADD", "MULTI", "CONFIG", "", "set\0"]).as_bytes().to_vec(),
         1 => drop(argv.pop()),
         2 => argv.push(number(random)),
         _ => {}
@@ -183,10 +185,12 @@ pub fn command(random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
     if argv.is_empty() { vec![b"FLUSHALL".to_vec()] } else { argv }
 }
 
-/// The arguments of one command by a grammar in the notation of redis.io: `[…]` is optional, `|` separates alternatives, `...`
-/// repeats, small letters are an argument.
+/// The arguments of one command by a grammar in the notation of redis.io: `[…]` is optional, `<…>` is not, `|` separates
+/// alternatives, `...` repeats, small letters are an argument.
 fn expanded(random: &mut fastrand::Rng, grammar: &str) -> Vec<Vec<u8>> {
-    let spaced = grammar.replace('[', " [ ").replace(']', " ] ");
+    let spaced = ['[', ']', '<', '>']
+        .into_iter()
+        .fold(grammar.to_owned(), |text, bracket| text.replace(bracket, &format!(" {bracket} ")));
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
     let mut at = 0;
     sequence(random, &tokens, &mut at)
@@ -204,13 +208,17 @@ fn sequence(random: &mut fastrand::Rng, tokens: &[&str], at: &mut usize) -> Vec<
                     variants[last].extend(optional);
                 }
             }
-            "]" => break,
+            "<" => {
+                let one = sequence(random, tokens, at);
+                variants[last].extend(one);
+            }
+            "]" | ">" => break,
             "|" => variants.push(Vec::new()),
             "..." => {
                 let again = variants[last].clone();
                 variants[last].extend((0..random.usize(..3)).flat_map(|_| again.clone()));
             }
-            word if word.chars().all(|letter| letter.is_ascii_uppercase()) => {
+            word if word.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_') => {
                 variants[last].push(word.as_bytes().to_vec());
             }
             word => variants[last].push(argument(random, word)),
