@@ -5,11 +5,10 @@ use crate::effect::{Effect, Key, KeySet, Write};
 use crate::store::overlay::Overlay;
 use crate::store::record::{Collection, Record, encode_element};
 use crate::store::{Read, Store, StoreError, key};
-use crate::time::Millis;
 use std::collections::BTreeSet;
 
 /// An effect under construction. Each record is written once in the finished effect, however often it was changed.
-pub struct Edit<'a> {
+pub(super) struct Edit<'a> {
     view: View<'a>,
     pending: Overlay<&'a dyn Read>,
     keys: BTreeSet<Key>,
@@ -17,23 +16,23 @@ pub struct Edit<'a> {
 
 impl<'a> Edit<'a> {
     /// An edit of the state that `view` shows.
-    pub fn new(view: &View<'a>) -> Edit<'a> {
+    pub(super) fn new(view: &View<'a>) -> Edit<'a> {
         Edit { view: *view, pending: Overlay::new(view.reader()), keys: BTreeSet::new() }
     }
 
     /// The state with the writes so far, in database `db`.
-    pub fn view(&self, db: u8) -> View<'_> {
+    pub(super) fn view(&self, db: u8) -> View<'_> {
         self.view.of(&self.pending).in_database(db)
     }
 
     /// The living record of `key`.
-    pub fn record(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+    pub(super) fn record(&self, key: &Key) -> Result<Option<Record>, StoreError> {
         self.view(key.db).record(&key.name)
     }
 
     /// The metadata of a collection that is created now under `key`. The elements of a dead collection under that name are
     /// deleted. The caller writes the record and the elements.
-    pub fn create(&mut self, key: &Key) -> Result<Collection, StoreError> {
+    pub(super) fn create(&mut self, key: &Key) -> Result<Collection, StoreError> {
         if let Some(dead) = self.view(key.db).collection_to_clear(&key.name)? {
             self.clear(key, dead.incarnation)?;
         }
@@ -41,25 +40,12 @@ impl<'a> Edit<'a> {
     }
 
     /// Writes the metadata of `key`. The caller writes the elements.
-    pub fn put_record(&mut self, key: &Key, record: &Record) -> Result<(), StoreError> {
+    pub(super) fn put_record(&mut self, key: &Key, record: &Record) -> Result<(), StoreError> {
         self.write(key, Write::Put { key: key::metadata(key), value: record.encode() })
     }
 
-    /// Sets `key` to the string `value`, whatever its type was.
-    pub fn put_string(
-        &mut self,
-        key: &Key,
-        value: Vec<u8>,
-        deadline: Option<Millis>,
-    ) -> Result<(), StoreError> {
-        if let Some(old) = self.view(key.db).collection_to_clear(&key.name)? {
-            self.clear(key, old.incarnation)?;
-        }
-        self.put_record(key, &Record { deadline, value: crate::store::record::Value::String(value) })
-    }
-
     /// Removes `key` and its elements, dead or alive. Adds no write if no bytes are stored.
-    pub fn remove(&mut self, key: &Key) -> Result<(), StoreError> {
+    pub(super) fn remove(&mut self, key: &Key) -> Result<(), StoreError> {
         let Some(stored) = self.view(key.db).stored_metadata(&key.name)? else { return Ok(()) };
         if let Some(collection) = stored.collection {
             self.clear(key, collection.incarnation)?;
@@ -68,13 +54,13 @@ impl<'a> Edit<'a> {
     }
 
     /// Deletes all elements of `key` in the given incarnation.
-    pub fn clear(&mut self, key: &Key, incarnation: u64) -> Result<(), StoreError> {
+    pub(super) fn clear(&mut self, key: &Key, incarnation: u64) -> Result<(), StoreError> {
         let (from, to) = key::elements(key, incarnation);
         self.write(key, Write::DeleteRange { from, to })
     }
 
     /// Writes one element of `key` in the given incarnation.
-    pub fn put_element(
+    pub(super) fn put_element(
         &mut self,
         key: &Key,
         incarnation: u64,
@@ -86,12 +72,17 @@ impl<'a> Edit<'a> {
     }
 
     /// Deletes one element of `key` in the given incarnation.
-    pub fn delete_element(&mut self, key: &Key, incarnation: u64, name: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn delete_element(
+        &mut self,
+        key: &Key,
+        incarnation: u64,
+        name: &[u8],
+    ) -> Result<(), StoreError> {
         self.write(key, Write::Delete { key: key::element(key, incarnation, name) })
     }
 
     /// Deletes the elements of `key` in the given incarnation whose names are in `from..to`.
-    pub fn delete_elements(
+    pub(super) fn delete_elements(
         &mut self,
         key: &Key,
         incarnation: u64,
@@ -108,7 +99,7 @@ impl<'a> Edit<'a> {
     }
 
     /// The finished effect.
-    pub fn finish(self) -> Effect {
+    pub(super) fn finish(self) -> Effect {
         Effect { writes: self.pending.into_writes(), keys: KeySet::Keys(self.keys) }
     }
 }

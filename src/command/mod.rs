@@ -34,7 +34,6 @@ mod string;
 mod view;
 
 pub use draft::Draft;
-pub use edit::Edit;
 pub use error::CommandError;
 pub(crate) use number::parse_integer;
 #[cfg(feature = "server")]
@@ -44,6 +43,7 @@ pub use view::{StringValue, View};
 
 use crate::effect::{Effect, Key, KeySet};
 use crate::time::Millis;
+use edit::Edit;
 use std::fmt;
 use std::sync::Arc;
 

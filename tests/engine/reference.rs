@@ -7,7 +7,7 @@
 //!
 //! Where Redis leaves the outcome of a write open, the reference follows the server once the server's reply or data has been
 //! accepted: [`Reference::follow`] removes the members that an SPOP drew, and [`Reference::take_spellings`] takes over the
-//! string that spells a HyperLogLog. What is not such an outcome is not taken over, and so shows as a difference.
+//! string that spells a HyperLogLog. Anything else in the reply or the data has to be equal.
 //!
 //! It is checked against the same transcripts of a real Redis as the engine (`transcripts`).
 
@@ -237,7 +237,7 @@ impl<'a> Call<'a> {
         self.keys.insert(self.id(at), Held { value: Value::String(value.to_vec()), deadline });
     }
 
-    /// Changes the value of the key that argument `at` names, and keeps its deadline. An emptied collection is gone.
+    /// Changes the value of the key that argument `at` names, and keeps its deadline. An emptied collection is removed.
     fn put(&mut self, at: usize, value: Value) {
         let deadline = self.held(at).and_then(|held| held.deadline);
         self.store(at, value);

@@ -15,7 +15,7 @@ struct Encoding {
     bits: u32,
 }
 
-/// What becomes of a value that does not fit.
+/// The treatment of a value that does not fit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Overflow {
     /// Its lowest bits are stored.
@@ -26,7 +26,7 @@ enum Overflow {
     Fail,
 }
 
-/// What a subcommand does to its field.
+/// The effect of a subcommand on its field.
 #[derive(Clone, Copy)]
 enum Action {
     Get,

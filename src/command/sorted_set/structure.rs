@@ -17,7 +17,7 @@ const NAME: &[u8] = b"z";
 
 type Model = BTreeMap<Vec<u8>, Score>;
 
-/// The deeds that a run must have seen to be worth anything.
+/// The events that a run must contain, so that it tests what it should.
 #[derive(Debug, Default)]
 struct Seen {
     splits: usize,
@@ -79,10 +79,10 @@ impl Run {
         self.lsn += u64::from(!effect.is_empty());
     }
 
-    /// One command: some members are put or removed, or a part of the order is removed. `growth` of 10 deeds put.
+    /// One command: some members are put or removed, or a part of the order is removed. Of ten changes, `growth` put a member.
     fn step(&mut self, growth: usize) {
         let mut model = std::mem::take(&mut self.model);
-        let deeds: Vec<(bool, Vec<u8>, Score)> = (0..1 + self.random.below(6))
+        let changes: Vec<(bool, Vec<u8>, Score)> = (0..1 + self.random.below(6))
             .map(|_| (self.random.below(10) < growth, self.member(), self.score()))
             .collect();
         let removes_range = self.random.below(12) == 0;
@@ -97,7 +97,7 @@ impl Run {
                 model.remove(&scored.member);
             }
         } else {
-            for (puts, member, score) in deeds {
+            for (puts, member, score) in changes {
                 let old = writer.score(&member).expect("a score");
                 assert_eq!(old, model.get(&member).copied());
                 if puts {
