@@ -9,7 +9,8 @@ const FEW: u64 = 10;
 /// Number of commands that redis-benchmark sends at a time.
 const PIPELINE: usize = 16;
 
-/// A command in both sizes. `R` is a number that redis-benchmark draws: of a small collection, or of an element of the large one.
+/// A command in both sizes. `R` is a number of twelve digits that redis-benchmark draws: of a small collection, or of an element
+/// of the large one. `MIDDLE` is the middle of the large collection, as neither server takes twelve digits for an index.
 struct Measured {
     name: &'static str,
     few: &'static str,
@@ -18,12 +19,12 @@ struct Measured {
 
 /// All commands; those that add or remove elements come after those that read the same collection.
 const COMMANDS: &[Measured] = &[
-    Measured { name: "LINDEX", few: "LINDEX list:R 5", many: "LINDEX list:0 R" },
+    Measured { name: "LINDEX", few: "LINDEX list:R 5", many: "LINDEX list:0 MIDDLE" },
     Measured { name: "LPUSH", few: "LPUSH list:R value", many: "LPUSH list:0 value" },
     Measured { name: "SADD", few: "SADD set:R new", many: "SADD set:0 new:R" },
     Measured { name: "SPOP", few: "SPOP set:R", many: "SPOP set:0" },
     Measured { name: "ZRANK", few: "ZRANK zset:R 000000000005", many: "ZRANK zset:0 R" },
-    Measured { name: "ZRANGE", few: "ZRANGE zset:R 0 9", many: "ZRANGE zset:0 -50000 -49991" },
+    Measured { name: "ZRANGE", few: "ZRANGE zset:R 5 5", many: "ZRANGE zset:0 MIDDLE MIDDLE" },
     Measured { name: "ZADD", few: "ZADD zset:R 5 new", many: "ZADD zset:0 R new:R" },
     Measured { name: "HSET", few: "HSET hash:R 000000000005 value", many: "HSET hash:0 R value" },
 ];
@@ -38,8 +39,9 @@ pub fn collections(bench: &mut Bench, elements: u64, requests: u64) {
             fill(&server, size, keys);
             let rate = |measured: &Measured| {
                 let text = if keys == 1 { measured.many } else { measured.few };
+                let text = text.replace("MIDDLE", &(elements / 2).to_string());
                 let drawn = if keys == 1 { elements } else { keys };
-                benchmark_command(server.port, text, PIPELINE, requests, drawn)
+                benchmark_command(server.port, &text, PIPELINE, requests, drawn)
             };
             rates.push(COMMANDS.iter().map(rate).collect::<Vec<f64>>());
         }

@@ -4,7 +4,7 @@ use super::named::Named;
 use super::{Outcome, UsageError, log};
 use replicheck::binlog::Fsync;
 use replicheck::compression::CompressionMethod;
-use replicheck::engine::{Address, DESCRIPTORS_RESERVED, Engine, Port, Settings};
+use replicheck::engine::{Address, DESCRIPTORS_RESERVED, Engine, FLUSH_BYTES, Port, Settings};
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use replicheck::server::{Backend, Config, Ended, Server, descriptors};
@@ -75,7 +75,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
     /// Bytes written to the store at which it is flushed
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = FLUSH_BYTES)]
     flush_bytes: u64,
     /// Maximum number of connections at a time, replicas included. Fewer if the limit of open files (ulimit -n) does not
     /// allow that many

@@ -70,9 +70,9 @@ impl Checkpoints {
         self.unflushed_bytes >= self.flush_bytes
     }
 
-    /// Notes the databases that these writes clear. Returns whether a flush is due to free their disk space.
-    pub fn cleared<'a>(&mut self, store: &RocksStore, writes: impl IntoIterator<Item = &'a Write>) -> bool {
-        self.reclaim.note(store, writes)
+    /// Whether a flush is due to free the disk space of what batches have cleared since the last call.
+    pub fn frees_space(&mut self, store: &RocksStore) -> bool {
+        self.reclaim.note(store)
     }
 
     /// Begins a flush, after the previous one has ended. Returns whether it began. The store must hold all entries through
@@ -149,7 +149,7 @@ impl Checkpoints {
         }
     }
 
-    /// Does the work after a flush, if one has ended: raises the gate, frees the space of cleared databases, purges the
+    /// Does the work after a flush, if one has ended: raises the gate, frees the space of cleared data, purges the
     /// log. Errors: the store's; the node ends.
     pub fn end<F: Files>(&mut self, store: &RocksStore, log: &SharedLog<F>) -> Result<(), StoreError> {
         if self.begun.is_none() {

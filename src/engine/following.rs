@@ -12,6 +12,7 @@ use super::log::SharedLog;
 use super::open::Opened;
 use super::packer::Packer;
 use super::read::{self, Cost};
+use super::reclaim::is_large;
 use super::replica::{Applied, DISK_PAUSE};
 use super::settings::{Machine, Port};
 use super::ticker::Ticker;
@@ -30,9 +31,9 @@ use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
 use crate::replication::{Ack, Heartbeat, Offset};
-use crate::store::StoreError;
 use crate::store::rocksdb::RocksStore;
-use crate::sync::atomic::Ordering;
+use crate::store::{StoreError, key};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
@@ -58,6 +59,8 @@ pub struct ReplicaState<F: Files> {
     /// Its own clocks.
     pub clock: Clock,
     fsync: Mutex<Fsync>,
+    /// Whether a key that was found dead has much data in files. The store is then flushed at the next heartbeat.
+    has_large_dead: AtomicBool,
     /// Keys that were found dead, about [`DEAD_MAX`] at most. They are removed when the store is flushed.
     dead: Mutex<BTreeSet<Key>>,
 }
@@ -101,6 +104,7 @@ impl<F: SharedFiles> Following<F> {
             clock: settings.clock.clone(),
             marks: Mutex::new(Marks::new(last)),
             fsync: Mutex::new(settings.fsync),
+            has_large_dead: AtomicBool::new(false),
             dead: Mutex::default(),
             master,
         });
@@ -214,7 +218,16 @@ impl<F: Files> ReplicaState<F> {
             return;
         }
         match self.applied.store().dead_keys(now, swept) {
-            Ok(keys) => lock(&self.dead).extend(keys),
+            Ok(keys) => {
+                let has_large_elements = |key: &Key| {
+                    let (from, to) = key::elements_of(key);
+                    is_large(self.applied.store(), &from, &to)
+                };
+                if keys.iter().any(has_large_elements) {
+                    self.has_large_dead.store(true, Ordering::Relaxed);
+                }
+                lock(&self.dead).extend(keys);
+            }
             Err(error) => tracing::warn!(%error, "cannot search for dead keys"),
         }
     }
@@ -279,6 +292,20 @@ impl<F: Files> Sink<F> {
         self.remove_the_dead().map_err(failed)
     }
 
+    /// Does the work after a flush that has ended. Begins a flush if one is due: for the `bytes` that were received, or because
+    /// it frees much space.
+    fn checkpoint(&self, received: &mut Received, bytes: u64) -> Result<(), FollowerError> {
+        received.checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
+        let is_full = received.checkpoints.written(bytes);
+        let frees_space = received.checkpoints.frees_space(&self.store);
+        if is_full || frees_space || self.shared.has_large_dead.swap(false, Ordering::Relaxed) {
+            self.quiesce(received)?;
+            let Received { checkpoints, last, time } = received;
+            checkpoints.begin(&self.store, &self.shared.log, *last, *time).map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// Waits until all received entries are applied, and flushes the store.
     fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
         self.quiesce(received)?;
@@ -340,22 +367,13 @@ impl<F: SharedFiles> Follower for Sink<F> {
         let wall = self.shared.clock.moment().wall;
         let share = bytes.len() / entries.len().max(1);
         let end = entries.last().map(|entry| (entry.lsn, entry.time));
-        let writes =
-            entries.iter().filter_map(|entry| entry.payload.effect()).flat_map(|effect| &effect.writes);
-        let cleared = received.checkpoints.cleared(&self.store, writes);
         let append = |entries: &[Entry]| self.append(entries, bytes);
         let receive = |entries: &[Entry]| self.shared.applied.receive(entries);
         let arrived = |entry| self.policy.arrived(entry, wall);
         hand_over(&self.shared.pool, entries, share, append, receive, arrived)?;
         (received.last, received.time) = end.unwrap_or((received.last, received.time));
         lock(&self.shared.marks).pass(received.last, bytes.len() as u64, received.time);
-        received.checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
-        if received.checkpoints.written(bytes.len() as u64) || cleared {
-            self.quiesce(&received)?;
-            let Received { checkpoints, last, time } = &mut *received;
-            checkpoints.begin(&self.store, &self.shared.log, *last, *time).map_err(failed)?;
-        }
-        Ok(())
+        self.checkpoint(&mut received, bytes.len() as u64)
     }
 
     fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
@@ -367,7 +385,7 @@ impl<F: SharedFiles> Follower for Sink<F> {
             );
             self.disconnect.notify_one();
         }
-        lock(&self.received).checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
+        self.checkpoint(&mut lock(&self.received), 0)?;
         let mut marks = lock(&self.shared.marks);
         marks.pass(heartbeat.after, 0, heartbeat.time);
         marks.end(heartbeat.tail);

@@ -42,7 +42,7 @@ pub use identity::IdentityError;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
 pub use replica::Applied;
-pub use settings::{DESCRIPTORS_RESERVED, Machine, Own, Port, Settings};
+pub use settings::{DESCRIPTORS_RESERVED, FLUSH_BYTES, Machine, Own, Port, Settings};
 
 pub use crate::apply::pool::Schedule;
 use crate::binlog::Files;

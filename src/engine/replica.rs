@@ -164,11 +164,7 @@ impl Applied {
     /// Errors: the store's.
     pub fn remove(&self, key: &Key) -> Result<(), StoreError> {
         let Some(now) = self.removes_at() else { return Ok(()) };
-        self.remove_dead([key], now)?;
-        // Readers that are given snapshots need a new one to see the removal.
-        let (watermark, _) = self.seen();
-        self.publish(watermark);
-        Ok(())
+        self.remove_dead([key], now)
     }
 
     /// Removes those of `keys` that are dead at `now`, and writes their latest deadline to the store. No worker may write
@@ -192,9 +188,15 @@ impl Applied {
         }
         match self.store.clone().write(&writes) {
             // Without room nothing is removed: the keys will be found again.
-            Err(StoreError::NoSpace(_)) => Ok(()),
-            written => written,
+            Err(StoreError::NoSpace(_)) => return Ok(()),
+            written => written?,
         }
+        // A snapshot from before would keep the space of what was removed.
+        if !writes.is_empty() {
+            let (watermark, _) = self.seen();
+            self.publish(watermark);
+        }
+        Ok(())
     }
 
     /// Flushes the store as it is. The caller must have made the log durable through the last entry written. Errors: the

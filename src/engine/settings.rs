@@ -24,6 +24,10 @@ const STORE_FILES: u64 = OPEN_FILES_MAX as u64 + 64;
 /// covers. The replica's socket counts as a client's.
 const OTHER_FILES: u64 = 64;
 
+/// The default of [`Settings::flush_bytes`]: 16 MB. A write buffer of that size stays in the processor's caches: with 64 MB, HSET into
+/// a hash of a million fields and INCR were a third slower, SET a fifth.
+pub const FLUSH_BYTES: u64 = 16 << 20;
+
 /// The port on which a node serves clients; 0 while it serves none.
 pub type Port = Arc<AtomicU16>;
 
@@ -87,7 +91,7 @@ impl Settings {
             fsync: Fsync::EverySec,
             segment_bytes_max: 64 << 20,
             compression: CompressionMethod::None,
-            flush_bytes: 64 << 20,
+            flush_bytes: FLUSH_BYTES,
             log_clock_limit_ms: 10_000,
             downtime_max_ms: 24 * 3_600_000,
             takes_copy: false,

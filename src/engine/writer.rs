@@ -256,9 +256,8 @@ impl<F: Files> Writer<F> {
         if let Some(entry) = executed.entries.last() {
             self.last = entry.lsn;
         }
-        let cleared = self.checkpoints.cleared(&self.store, &executed.writes);
-        let due = self.checkpoints.written(bytes_of(&executed.writes)) || cleared;
-        if due {
+        let frees_space = self.checkpoints.frees_space(&self.store);
+        if self.checkpoints.written(bytes_of(&executed.writes)) || frees_space {
             self.checkpoints.begin(&self.store, &self.log, self.last, self.time)?;
         }
         Ok(())

@@ -83,6 +83,14 @@ pub fn elements(key: &Key, incarnation: u64) -> (Vec<u8>, Vec<u8>) {
     (from, to)
 }
 
+/// The range of raw keys of all elements of `key` in any incarnation: start (included) and end (excluded).
+pub fn elements_of(key: &Key) -> (Vec<u8>, Vec<u8>) {
+    let mut from = element(key, 0, &[]);
+    from.truncate(from.len() - 8);
+    let to = after_prefix(&from);
+    (from, to)
+}
+
 /// The name of the element whose raw key is `raw` (see [`element`]); `prefix` is the start of the range of
 /// [`elements`].
 pub fn element_name<'a>(raw: &'a [u8], prefix: &[u8]) -> &'a [u8] {

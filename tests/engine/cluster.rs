@@ -7,6 +7,7 @@ mod histories;
 mod peer;
 mod refused;
 mod roles;
+mod space;
 mod steps;
 
 pub use peer::{AS_IT_IS, Peer};

@@ -24,6 +24,7 @@
 //! [`flush`]: RocksStore::flush
 //! [`compact`]: RocksStore::compact
 
+mod cleared;
 mod cursors;
 mod deadlines;
 mod open_store;
@@ -31,6 +32,7 @@ mod options;
 mod owners;
 mod snapshot;
 
+pub use cleared::Range;
 pub use options::OPEN_FILES_MAX;
 pub use snapshot::Snapshot;
 
@@ -185,6 +187,17 @@ impl RocksStore {
         self.number("rocksdb.live-sst-files-size")
     }
 
+    /// About how many bytes of the files belong to records of `from..to`, deleted ones that are still in files included. Reads at
+    /// most some index blocks.
+    pub fn file_bytes_of(&self, from: &[u8], to: &[u8]) -> u64 {
+        self.shared.db.get_approximate_sizes(&[::rocksdb::Range::new(from, to)]).into_iter().sum()
+    }
+
+    /// The ranges that batches have cleared since the last call: the first 10,000 of them.
+    pub fn take_cleared(&self) -> Vec<Range> {
+        self.shared.cleared.take()
+    }
+
     fn number(&self, property: &str) -> Result<u64, StoreError> {
         let number = self.shared.db.property_int_value(property).map_err(io_error)?;
         number.ok_or_else(|| StoreError::Io(format!("{property} is unknown to this rocksdb")))
@@ -230,7 +243,7 @@ impl Read for RocksStore {
 impl Store for RocksStore {
     fn write_all(&mut self, writes: &mut dyn Iterator<Item = &Write>) -> Result<(), StoreError> {
         let mut batch = WriteBatch::with_capacity_bytes(self.shared.batch_bytes());
-        let mut deadlines = Vec::new();
+        let (mut deadlines, mut cleared) = (Vec::new(), Vec::new());
         for write in in_key_order(writes) {
             match write {
                 Write::Put { key, value } => {
@@ -243,10 +256,14 @@ impl Store for RocksStore {
                 // RocksDB refuses a range that ends before it begins; such a range is empty, so it is
                 // skipped.
                 Write::DeleteRange { from, to } if from >= to => {}
-                Write::DeleteRange { from, to } => batch.delete_range(from, to),
+                Write::DeleteRange { from, to } => {
+                    batch.delete_range(from, to);
+                    cleared.push((from.clone(), to.clone()));
+                }
             }
         }
         self.shared.write(batch)?;
+        self.shared.cleared.note(cleared);
         deadlines.into_iter().for_each(|(key, deadline)| self.shared.deadlines.note(key, deadline));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The state that all handles on one RocksDB share: the database and the gate.
 
+use super::cleared::Cleared;
 use super::cursors::KeptCursors;
 use super::deadlines::Deadlines;
 use super::owners::Owners;
@@ -27,6 +28,8 @@ pub(super) struct OpenStore {
     pub(super) cursors: KeptCursors,
     /// The earliest deadlines of the keys.
     pub(super) deadlines: Deadlines,
+    /// The ranges that were cleared.
+    pub(super) cleared: Cleared,
     /// Which keys may have elements.
     pub(super) owners: Owners,
     gate: Mutex<Gate>,
@@ -62,6 +65,7 @@ impl OpenStore {
             batch_bytes: AtomicUsize::new(0),
             cursors: KeptCursors::default(),
             deadlines: Deadlines::default(),
+            cleared: Cleared::default(),
             owners: Owners::new(),
             gate: Mutex::new(Gate::new()),
             gate_at,
