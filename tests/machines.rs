@@ -20,6 +20,7 @@ mod machines {
     mod logged;
     mod program;
     mod report;
+    mod results;
     mod seeds;
     mod segments;
     mod shrink;

@@ -193,4 +193,21 @@ mod tests {
         }
         assert!(parts.iter().all(|part| (800..1200).contains(part)), "{parts:?}");
     }
+
+    #[test]
+    fn names_of_elements_are_the_stored_format() {
+        for (member, hash) in
+            [(b"".as_slice(), b"\0\0\0\0"), (b"a", b"\x80\x10\x24\x30"), (b"123456789", b"\x66\xf0\x37\x93")]
+        {
+            assert_eq!(of_member(member), [hash, member].concat(), "{}", member.escape_ascii());
+        }
+        assert_eq!(at_position(258), [0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(position(&at_position(258)), Some(258));
+        assert_eq!((position(&[0; 7]), position(&[0; 9])), (None, None), "names of another length");
+        let one = Score::new(1.0).expect("a number");
+        let name = by_score(tag::COUNT, one, b"m");
+        assert_eq!(name, b"c\xbf\xf0\0\0\0\0\0\0m");
+        assert_eq!((scored(&name), scored(&name[..8])), (Some((one, b"m".as_slice())), None));
+        assert_eq!(of_scored(b"m"), b"mm");
+    }
 }

@@ -97,6 +97,35 @@ fn bit_writes_over_a_dead_hash_clear_its_fields() {
     assert!(fixture.effect("BITOP AND h none").is_empty(), "the node removes dead keys itself");
 }
 
+#[test]
+fn bitpos_of_a_single_bit_is_its_offset() {
+    let mut fixture = Fixture::new();
+    for offset in 0..24 {
+        let one: Vec<u8> = (0..3).map(|at| if at == offset / 8 { 0x80 >> (offset % 8) } else { 0 }).collect();
+        let zero: Vec<u8> = one.iter().map(|byte| !byte).collect();
+        for (bytes, line) in [(one, "BITPOS k 1"), (zero, "BITPOS k 0")] {
+            fixture.run_in(0, &[b"SET", b"k", &bytes]);
+            assert_eq!(fixture.run(line), Reply::count(offset), "{line} of {bytes:x?}");
+        }
+    }
+}
+
+#[test]
+fn bitfield_overflow_holds_for_all_fields_up_to_the_next_one() {
+    for (fields, values) in [
+        ("INCRBY u2 0 9 INCRBY u2 2 9", vec![Some(1), Some(1)]),
+        ("OVERFLOW SAT INCRBY u2 0 9 INCRBY u2 2 9", vec![Some(3), Some(3)]),
+        ("OVERFLOW FAIL SET u2 0 4 GET u2 0 INCRBY u2 2 9", vec![None, Some(0), None]),
+        (
+            "OVERFLOW SAT INCRBY u2 0 9 INCRBY u2 2 9 OVERFLOW WRAP INCRBY u2 4 9 INCRBY u2 6 9",
+            vec![Some(3), Some(3), Some(1), Some(1)],
+        ),
+    ] {
+        let replies = values.into_iter().map(|value| value.map_or(Reply::Null, Reply::Integer)).collect();
+        assert_eq!(Fixture::new().run(&format!("BITFIELD k {fields}")), Reply::Array(replies), "{fields}");
+    }
+}
+
 /// The integer that the bits from `offset` on are.
 fn number(bits: &[bool], offset: usize, width: usize, is_signed: bool) -> i64 {
     let of = |at: usize| i64::from(bits.get(at).copied().unwrap_or_default());

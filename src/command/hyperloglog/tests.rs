@@ -1,5 +1,6 @@
 //! Tests of properties that a transcript of a real server cannot show: effects, forms of the registers, the estimate's error.
 
+use super::estimate::{Histogram, estimate};
 use super::hash::place;
 use super::sparse::{self, Change};
 use super::value::{REGISTERS, Registers, Sketch};
@@ -107,7 +108,8 @@ fn sparse_runs_without_room_stay_as_they_are() {
     assert_eq!(sparse::raise(&mut runs, 100, 33, 100), Change::NoRoom);
     assert_eq!(sparse::raise(&mut runs, 100, 3, 5), Change::None);
     assert_eq!(runs, before);
-    assert_eq!(sparse::raise(&mut runs, 100, 32, 5), Change::Done, "a run is replaced by one of its size");
+    assert_eq!(sparse::raise(&mut runs, 100, 31, 5), Change::Done, "a run is replaced by one of its size");
+    assert_eq!(sparse::raise(&mut runs, 100, 32, 4), Change::Done, "and in runs that are too long already");
     assert_eq!(sparse::raise(&mut runs, REGISTERS, 1, 100), Change::Damaged);
 }
 
@@ -125,4 +127,130 @@ fn estimate_of_many_elements_is_close() {
         let error = (count / f64::from(target) - 1.0).abs();
         assert!(error < 0.025, "{count} instead of {target}: three times the standard error");
     }
+}
+
+/// The sparse run of `length` registers with `number`.
+fn run(number: u8, length: u8) -> u8 {
+    0x80 | (number - 1) << 2 | (length - 1)
+}
+
+/// Five runs are looked at, from the one before the change on. Zeros are never joined.
+#[test]
+fn sparse_runs_near_the_change_are_joined_as_in_redis() {
+    let cases: [(&[u8], usize, u8, &[u8]); 5] = [
+        (&[run(5, 3), 3], 3, 5, &[run(5, 4), 2]),
+        (&[run(5, 4), 3], 4, 5, &[run(5, 4), run(5, 1), 2]),
+        (&[0, 0, 0], 0, 5, &[run(5, 1), 0, 0]),
+        (
+            &[run(1, 1), run(2, 3), run(3, 1), run(3, 1)],
+            2,
+            9,
+            &[run(1, 1), run(2, 1), run(9, 1), run(2, 1), run(3, 2)],
+        ),
+        (
+            &[run(1, 1), run(2, 3), run(3, 1), run(4, 1), run(4, 1)],
+            2,
+            9,
+            &[run(1, 1), run(2, 1), run(9, 1), run(2, 1), run(3, 1), run(4, 1), run(4, 1)],
+        ),
+    ];
+    for (before, register, number, after) in cases {
+        let mut runs = before.to_vec();
+        assert_eq!(sparse::raise(&mut runs, register, number, 100), Change::Done);
+        assert_eq!(runs, after, "{before:x?}: register {register} raised to {number}");
+    }
+}
+
+/// A dense HyperLogLog with the stored number of elements 7; its first register is 3, the others are 0.
+fn dense() -> Vec<u8> {
+    let mut bytes = [b"HYLL".as_slice(), &[0; 4], &[7], &[0; 7]].concat();
+    bytes.resize(16 + REGISTERS * 6 / 8, 0);
+    bytes[16] = 3;
+    bytes
+}
+
+#[test]
+fn hyperloglog_that_was_merged_with_a_dense_one_is_dense() {
+    let (long, short) = (Reply::count(dense().len()), Reply::Integer(20));
+    for (line, length) in [
+        ("PFMERGE k d", &long),
+        ("PFMERGE k s d", &long),
+        ("PFMERGE k d s", &long),
+        ("PFMERGE k d none", &long),
+        ("PFMERGE k s", &short),
+    ] {
+        let mut fixture = Fixture::new();
+        fixture.run_in(0, &[b"SET", b"d", &dense()]);
+        fixture.run("PFADD s x");
+        fixture.run(line);
+        assert_eq!(fixture.run("STRLEN k"), *length, "{line}");
+    }
+}
+
+#[test]
+fn dense_hyperloglog_of_another_length_is_refused() {
+    for (length, is_refused) in [(12_303, true), (12_304, false), (12_305, true)] {
+        let (mut fixture, mut bytes) = (Fixture::new(), dense());
+        bytes.resize(length, 0);
+        fixture.run_in(0, &[b"SET", b"k", &bytes]);
+        for line in ["PFCOUNT k", "PFADD k x", "PFMERGE k"] {
+            assert_eq!(fixture.run(line).is_error(), is_refused, "{line}, {length} bytes");
+        }
+    }
+}
+
+#[test]
+fn stored_number_of_elements_is_valid_until_a_register_changes() {
+    let mut sketch = Sketch::parse(dense()).expect("it is one");
+    for (number, flag) in [(2, 0), (3, 0), (4, 0x80), (4, 0x80)] {
+        sketch.raise(0, number).expect("it is not damaged");
+        assert_eq!(sketch.bytes()[8..16], [7, 0, 0, 0, 0, 0, 0, flag], "raised to {number}");
+    }
+    let mut sparse = Sketch::empty().bytes().to_vec();
+    sparse[8] = 7;
+    let mut sketch = Sketch::parse(sparse).expect("it is one");
+    sketch.raise(0, 33).expect("it is not damaged");
+    assert!(sketch.is_dense());
+    assert_eq!(sketch.bytes()[8..16], [7, 0, 0, 0, 0, 0, 0, 0x80], "the dense form keeps the number");
+}
+
+/// The hashes of these elements have no bit, or only their highest bits, above those that choose the register.
+#[test]
+fn number_of_a_hash_of_zeros_is_51_at_most() {
+    for (element, expected) in [
+        (b"\xf4\x2f\xd7\x00\x8e\x52\x87\x12", (5, 51)),
+        (b"\x0e\x4d\x9a\xc1\x43\x11\x2b\xd9", (8_192, 51)),
+        (b"\xe9\x13\x2e\x1a\x88\x15\xdb\x74", (5, 50)),
+        (b"\xe6\x94\xe7\x60\x6e\x29\x8e\x72", (16_383, 49)),
+    ] {
+        assert_eq!(place(element), expected, "{}", element.escape_ascii());
+    }
+}
+
+/// How many registers have each number when `elements` were added, on average: a register is at most k with the probability
+/// exp(-elements / registers / 2^k).
+#[expect(clippy::cast_possible_truncation, reason = "at most the number of registers")]
+fn expected_registers(elements: f64) -> Histogram {
+    let all = REGISTERS as f64;
+    let at_most = |number: i32| (all * (-elements / all * 2_f64.powi(-number)).exp()).round() as u32;
+    let (mut histogram, mut below): (Histogram, u32) = ([0; 64], 0);
+    for (number, count) in (0..).zip(&mut histogram[..51]) {
+        (*count, below) = (at_most(number) - below, at_most(number));
+    }
+    histogram[51] = 16_384 - below;
+    histogram
+}
+
+/// With 2^60 elements and more, some registers are full.
+#[test]
+fn estimate_of_the_expected_registers_is_the_number_of_elements() {
+    for power in [4, 10, 20, 30, 40, 50, 60, 62, 63] {
+        let elements = 2_f64.powi(power);
+        let error = (estimate(&expected_registers(elements)) as f64 / elements - 1.0).abs();
+        assert!(error < 0.001, "2^{power} elements: error {error}");
+    }
+    let mut sketch = Sketch::empty();
+    (0..REGISTERS).for_each(|register| sketch.raise(register, 40).expect("it is not damaged"));
+    let count = sketch.count().expect("it is not damaged");
+    assert!((1 << 53..1 << 54).contains(&count), "{count} of 0.72 * 2^54, all registers being 40");
 }

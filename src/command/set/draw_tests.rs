@@ -1,4 +1,5 @@
-//! Tests of random choices: every member has the same probability, and a large set is not read.
+//! Tests of random choices: every member has the same probability, and a large set is not read. Also of what combinations of
+//! sets read.
 
 use crate::command::fixture::Fixture;
 use crate::command::{Command, Reply, View};
@@ -227,16 +228,34 @@ fn members_with_equal_hashes_are_drawn_too() {
         let argv = [&b"SADD"[..], b"s"].into_iter().chain(colliding.iter().map(Vec::as_slice));
         fixture.run_in(0, &argv.collect::<Vec<_>>());
         assert_eq!(fixture.run("SCARD s"), Reply::count(others + 256));
-        let mut times = BTreeMap::new();
+        let (mut times, mut seen) = (BTreeMap::new(), BTreeSet::new());
         for call in 0..1_000 {
             let member = drawn(&fixture, "SRANDMEMBER s", call).0.remove(0);
             *times.entry(colliding.contains(&member)).or_insert(0) += 1;
+            seen.insert(member);
         }
         println!("with {others} others, a member with the shared hash or another was drawn: {times:?}");
         assert!(times[&true] > 0, "one with the shared hash");
+        assert!(others > 0 || seen.len() > 200, "{} of 256: those beyond the window, too", seen.len());
         let (seven, ..) = drawn(&fixture, "SRANDMEMBER s 7", 7);
         assert_eq!(seven.into_iter().collect::<BTreeSet<_>>().len(), 7);
         assert_eq!(members(fixture.run("SPOP s 1256")).len(), others + 256);
         assert_eq!(fixture.records(), 0);
+    }
+}
+
+#[test]
+fn combination_of_sets_reads_the_small_ones() {
+    let mut fixture = with_members(MEMBERS);
+    fixture.run("SADD few 1 2 x");
+    for (line, count, most) in [
+        ("SINTER s few", 2, 10),
+        ("SINTER few s", 2, 10),
+        ("SDIFF few s", 1, 10),
+        ("SDIFF s few", MEMBERS - 2, MEMBERS + 10),
+    ] {
+        let (members, records, _) = drawn(&fixture, line, 0);
+        assert_eq!(members.len(), count, "{line}");
+        assert!(records <= most, "{line}: {records} records");
     }
 }

@@ -82,6 +82,12 @@ fn set_writes_that_change_nothing_have_no_effect() {
     for line in lines {
         assert_eq!(fixture.effect(line), Effect::none(), "{line}");
     }
+    fixture.run("SADD dead 1");
+    fixture.run("PEXPIRE dead 5");
+    fixture.now = Millis(2_000);
+    for line in ["SINTERSTORE dead s none", "SDIFFSTORE dead s s", "SREM dead 1", "SPOP dead 1"] {
+        assert_eq!(fixture.effect(line), Effect::none(), "{line}: the node removes dead keys itself");
+    }
 }
 
 #[test]
