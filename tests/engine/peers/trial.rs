@@ -156,8 +156,12 @@ pub(super) fn differ(
         let ours = ours.exchange(&bytes, count);
         (redis.join().expect("a thread that does not panic"), ours)
     });
-    let failed =
-        |side: &str, error| Difference::between("connection", (side, &error), ("expected", &"replies"));
+    // Any of the steps may be the one that a server does not survive, or for which it takes too long.
+    let step = case.steps.len().saturating_sub(1);
+    let failed = |side: &str, error: std::io::Error| {
+        let between = Difference::between("connection", (side, &error), ("expected", &"replies"));
+        Difference { step, now, ..between }
+    };
     let from_redis = from_redis.map_err(|error| failed("redis", error))?;
     let from_ours = from_ours.map_err(|error| failed("replicheck", error))?;
     for (Sent { step, asked }, place) in sent.iter().zip(places) {
