@@ -15,6 +15,7 @@ mod engine {
     #[allow(dead_code, reason = "the tests of the segments alone use all of it")]
     mod forgetful;
     mod laws;
+    mod peers;
     mod processes;
     #[path = "../replication/proxy.rs"]
     #[allow(dead_code, reason = "the tests of the link alone use all of it")]

@@ -22,7 +22,7 @@ mod words;
 
 use crate::engine::reference::Reference;
 use crate::seed::{Seed, setting};
-use failure::{Difference, shrunk};
+pub(super) use failure::{Difference, report, shrunk};
 use quickcheck::{Arbitrary, Gen};
 use replicheck::command::{Command, Reply, table};
 use replicheck::effect::{Key, Write};
@@ -35,7 +35,7 @@ use tempfile::TempDir;
 use trial::{Seen, differ};
 
 /// The clock before the first step.
-const START: Millis = Millis(1_000_000);
+pub(super) const START: Millis = Millis(1_000_000);
 
 /// Commands in a case, on average.
 const CASE_SIZE: usize = 125;
@@ -48,7 +48,7 @@ const CASES_BETWEEN_COMPACTIONS: u64 = 4;
 
 /// Maintenance that the RocksDB store does before a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Chore {
+pub(super) enum Chore {
     Nothing,
     Flush,
     /// Drops dead keys.
@@ -56,20 +56,20 @@ enum Chore {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Step {
-    chore: Chore,
+pub(super) struct Step {
+    pub(super) chore: Chore,
     /// How far the clock advances before the command, in milliseconds.
-    later_ms: u64,
-    db: u8,
-    argv: Vec<Vec<u8>>,
+    pub(super) later_ms: u64,
+    pub(super) db: u8,
+    pub(super) argv: Vec<Vec<u8>>,
     /// The number from which commands draw at random.
-    random: u64,
+    pub(super) random: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Case {
-    policy: Policy,
-    steps: Vec<Step>,
+pub(super) struct Case {
+    pub(super) policy: Policy,
+    pub(super) steps: Vec<Step>,
 }
 
 /// The RocksDB store that cases share, because opening a store takes as long as hundreds of commands.
@@ -118,7 +118,8 @@ fn keep(store: &RocksStore, policy: Policy, chore: Chore, now: Millis) -> Millis
     store.gate()
 }
 
-fn draw(seed: u64) -> Case {
+/// The case of a seed.
+pub(super) fn draw(seed: u64) -> Case {
     Case::arbitrary(&mut Gen::from_size_and_seed(CASE_SIZE, seed))
 }
 
@@ -133,7 +134,7 @@ fn prop_commands_on_both_stores_answer_as_the_reference() {
             Ok(more) => seen.add(more),
             Err(difference) => {
                 let found = shrunk(case, difference, &mut |case| ground.try_case(case).err());
-                panic!("{}", failure::report(seed, &found));
+                panic!("{}", report(seed, &found));
             }
         }
     }
@@ -190,7 +191,7 @@ fn finds_a_store_that_forgets_to_delete_ranges() {
     let (seed, difference) =
         (0..).find_map(|seed| Some((seed, forgetful(&draw(seed))?))).expect("seeds do not end");
     let found = shrunk(draw(seed), difference, &mut forgetful);
-    let report = failure::report(seed, &found);
+    let report = report(seed, &found);
     assert_eq!(found.case.steps.len(), 2, "one command that creates a key, one that removes it: {report}");
     assert!(report.contains(&format!("QUICKCHECK_TESTS=1 REPLICHECK_SEED={seed} cargo test ")), "{report}");
 }

@@ -19,7 +19,7 @@ mod full;
 mod kills;
 mod load;
 mod log_time;
-mod node;
+pub(super) mod node;
 mod others;
 mod preload;
 mod reader;

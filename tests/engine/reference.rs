@@ -22,6 +22,7 @@ mod keys;
 mod lcs;
 mod lists;
 mod numbers;
+mod resp2;
 mod scores;
 mod sets;
 mod sorted_algebra;
@@ -33,6 +34,7 @@ mod values;
 mod walk;
 
 pub(super) use answer::Answer;
+pub(super) use resp2::{in_resp2, in_the_shape_of};
 
 use replicheck::command::Reply;
 use replicheck::effect::Key;

@@ -164,6 +164,13 @@ impl Field {
         }
     }
 
+    /// Whether a number that is too small is stored as the largest value. In Redis, the distance from the number to that value is
+    /// a signed integer of 64 bits. If it overflows, the number is taken for one that is too large.
+    fn saturates_upwards(&self, number: i64) -> bool {
+        let distance = self.encoding.max() - i128::from(number);
+        self.overflow == Overflow::Saturate && self.encoding.bits < 64 && distance > i64::MAX.into()
+    }
+
     /// Does the subcommand to a string that has the field. Returns its reply.
     fn run(&self, bytes: &mut [u8]) -> Reply {
         let old = self.read(bytes);
@@ -171,6 +178,7 @@ impl Field {
             Action::Get => return integer(old),
             // An unsigned field takes a negative number as a number of 64 bits.
             Action::Set(number) if !self.encoding.is_signed => i128::from(number.cast_unsigned()),
+            Action::Set(number) if self.saturates_upwards(number) => self.encoding.max(),
             Action::Set(number) => i128::from(number),
             Action::Add(increment) => old + i128::from(increment),
         };

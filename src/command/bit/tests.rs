@@ -47,6 +47,30 @@ fn bitfield_number_of_a_field_beyond_64_bits_is_refused() {
     assert_eq!(fixture.records(), 0);
 }
 
+/// In Redis the distance from such a number to the largest value of the field overflows.
+#[test]
+fn bitfield_saturating_set_of_the_least_numbers_stores_the_largest_value() {
+    for (number, stored) in [
+        ("-9223372036854775808", 127),
+        ("-9223372036854775681", 127),
+        ("-9223372036854775680", -128),
+        ("-129", -128),
+        ("9223372036854775807", 127),
+    ] {
+        let mut fixture = Fixture::new();
+        fixture.run(&format!("BITFIELD k OVERFLOW SAT SET i8 0 {number}"));
+        let seen = fixture.run("BITFIELD k GET i8 0");
+        assert_eq!(seen, Reply::Array(vec![Reply::Integer(stored)]), "{number}");
+    }
+    let mut fixture = Fixture::new();
+    let added = fixture.run("BITFIELD k OVERFLOW SAT INCRBY i8 0 -128 INCRBY i8 0 -9223372036854775808");
+    assert_eq!(
+        added,
+        Reply::Array(vec![Reply::Integer(-128), Reply::Integer(-128)]),
+        "INCRBY has no such overflow"
+    );
+}
+
 #[test]
 fn bit_writes_that_change_nothing_have_no_effect() {
     let mut fixture = Fixture::new();

@@ -9,15 +9,15 @@ use std::fmt::{Debug, Write as _};
 
 /// A difference, and the step of a case after which it was seen.
 #[derive(Debug)]
-pub(super) struct Difference {
-    pub(super) step: usize,
-    pub(super) now: Millis,
+pub(in super::super) struct Difference {
+    pub(in super::super) step: usize,
+    pub(in super::super) now: Millis,
     /// What differs, with both sides.
-    pub(super) what: String,
+    pub(in super::super) what: String,
 }
 
 impl Difference {
-    pub(super) fn between(
+    pub(in super::super) fn between(
         what: &str,
         (left, one): (&str, &dyn Debug),
         (right, other): (&str, &dyn Debug),
@@ -28,8 +28,8 @@ impl Difference {
 }
 
 /// A case and the difference that it shows.
-pub(super) struct Found {
-    pub(super) case: Case,
+pub(in super::super) struct Found {
+    pub(in super::super) case: Case,
     difference: Difference,
     /// The number of steps before the case was shrunk.
     steps_drawn: usize,
@@ -37,7 +37,7 @@ pub(super) struct Found {
 
 /// Shrinks `case`, which differs, to a smaller case in which `fails` still finds a difference. No step of the result can be left
 /// out or made simpler.
-pub(super) fn shrunk(case: Case, difference: Difference, fails: &mut Fails<'_>) -> Found {
+pub(in super::super) fn shrunk(case: Case, difference: Difference, fails: &mut Fails<'_>) -> Found {
     let mut found = Found { steps_drawn: case.steps.len(), case, difference };
     found.case.steps.truncate(found.difference.step + 1);
     let plain = Case { policy: Policy::LogClock, steps: found.case.steps.clone() };
@@ -94,7 +94,7 @@ impl Found {
 }
 
 /// The text of a failure: what differs, the bounds, the history, both sides, and the command that runs it again.
-pub(super) fn report(seed: u64, found: &Found) -> String {
+pub(in super::super) fn report(seed: u64, found: &Found) -> String {
     let Found { case, difference, steps_drawn } = found;
     let mut text = format!(
         "a command of the engine differs\npolicy {}, seed {seed}, {} steps, shrunk from {steps_drawn}, clock from {START}\n",

@@ -231,6 +231,10 @@ impl Field {
             Action::Get => (old, Overflow::Wrap),
             // Redis reads a negative number for an unsigned field as one above 2^63.
             Action::Set(new, overflow) if !self.is_signed => (new.rem_euclid(1 << 64), *overflow),
+            // Redis computes `most - new` with 64 bits. A result above 2^63 is negative there, and `new` passes for too large.
+            Action::Set(new, Overflow::Saturate) if self.width < 64 && self.limits().1 - new >= 1 << 63 => {
+                (self.limits().1, Overflow::Saturate)
+            }
             Action::Set(new, overflow) => (*new, *overflow),
             Action::Add(more, overflow) => (old + more, *overflow),
         };

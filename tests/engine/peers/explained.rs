@@ -1,0 +1,217 @@
+//! Explained — all differences between the servers and the reference that are no faults, each with its reason. Pure.
+//!
+//! What `reference/answer.rs` leaves open (order of members and fields, random draws, how a HyperLogLog is spelt) is accepted
+//! there, and is no row here.
+
+use super::deadlines;
+use crate::engine::reference::Answer;
+use replicheck::command::Reply;
+use replicheck::time::Millis;
+
+/// The server that gave a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    Redis,
+    Replicheck,
+}
+
+/// A command that is sent, or is about to be.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The time at which the case began.
+    pub(super) now: Millis,
+    pub(super) db: u8,
+    pub(super) argv: Vec<Vec<u8>>,
+    /// The reply of the reference.
+    pub(super) answer: Answer,
+}
+
+impl Asked {
+    fn is(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.argv[0].eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+/// What a difference is explained by.
+pub(super) enum Rule {
+    /// The command is not sent: what it does to the data is left open.
+    NotSent(fn(&Asked) -> bool),
+    /// The reply of this server is right, too.
+    Right(fn(&Asked, Server, &Reply) -> bool),
+}
+
+/// A row of the table.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) reason: &'static str,
+    pub(super) rule: Rule,
+}
+
+/// How far apart two readings of a time to live may be, in milliseconds.
+const TOLERANCE_MS: i64 = 60_000;
+
+/// The table.
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "SPOP of some members",
+        reason: "each server draws others, and their data differ from then on; SPOP of all members is sent",
+        rule: Rule::NotSent(|asked| match &asked.answer {
+            Answer::Popped { from, wanted } => {
+                let size = i128::try_from(from.len()).unwrap_or(i128::MAX);
+                let taken = wanted.unwrap_or(1);
+                0 < taken && taken < size
+            }
+            _ => false,
+        }),
+    },
+    Row {
+        name: "deadline that is near",
+        reason: "it depends on the speed of this machine whether the key is still there",
+        rule: Rule::NotSent(|asked| deadlines::is_near(&asked.argv, asked.now)),
+    },
+    Row {
+        name: "ZRANK WITHSCORE",
+        reason: "an option of Redis 7.2: Redis 7.0 refuses ZRANK and ZREVRANK with more than two arguments",
+        rule: Rule::NotSent(|asked| asked.is(&["zrank", "zrevrank"]) && asked.argv.len() > 3),
+    },
+    Row {
+        name: "LPOS RANK of the least integer",
+        reason: "Redis 7.0 negates it, which overflows; newer versions refuse it, and so do we",
+        rule: Rule::NotSent(|asked| {
+            asked.is(&["lpos"]) && asked.argv.iter().any(|word| word == b"-9223372036854775808")
+        }),
+    },
+    Row {
+        name: "time to live",
+        reason: "a server reads its clock when it executes a command, the reference has one time for a case",
+        rule: Rule::Right(|asked, _, reply| {
+            let unit_ms = match () {
+                () if asked.is(&["ttl", "expiretime"]) => 1000,
+                () if asked.is(&["pttl", "pexpiretime"]) => 1,
+                () => return false,
+            };
+            let (Answer::Exactly(Reply::Integer(expected)), Reply::Integer(got)) = (&asked.answer, reply)
+            else {
+                return false;
+            };
+            // -1 and -2 are no times.
+            *expected > 0 && *got > 0 && got.abs_diff(*expected) <= TOLERANCE_MS.unsigned_abs() / unit_ms
+        }),
+    },
+    Row {
+        name: "DBSIZE",
+        reason: "Redis counts keys that are dead until it happens to remove them: SET a 1 PXAT 1, DBSIZE gives 1",
+        rule: Rule::Right(|asked, server, reply| {
+            let (Answer::Exactly(Reply::Integer(living)), Reply::Integer(got)) = (&asked.answer, reply)
+            else {
+                return false;
+            };
+            server == Server::Redis && asked.is(&["dbsize"]) && living <= got
+        }),
+    },
+    Row {
+        name: "scan",
+        reason: "cursors are a server's own, and so is how much one call returns; Redis reads any number as a cursor",
+        rule: Rule::Right(|asked, server, reply| match &asked.answer {
+            Answer::Scanned { items, from_the_start } => {
+                is_part_of_scan(items, *from_the_start, server, reply)
+            }
+            _ => false,
+        }),
+    },
+];
+
+/// Whether one call of a scan may return this: some of the items, and all of them if the scan starts and ends with this call.
+fn is_part_of_scan(items: &[Vec<Vec<u8>>], from_the_start: bool, server: Server, reply: &Reply) -> bool {
+    if let Reply::Error(text) = reply {
+        return server == Server::Replicheck && !from_the_start && text.starts_with("ERR invalid cursor: ");
+    }
+    let Reply::Array(parts) = reply else { return false };
+    let [Reply::Bulk(cursor), Reply::Array(words)] = parts.as_slice() else { return false };
+    let size = items.first().map_or(1, Vec::len);
+    let found: Vec<Vec<Vec<u8>>> = words
+        .chunks(size)
+        .map(|item| {
+            item.iter()
+                .filter_map(|word| if let Reply::Bulk(word) = word { Some(word.clone()) } else { None })
+        })
+        .map(Iterator::collect)
+        .collect();
+    let is_whole = cursor == b"0" && from_the_start;
+    found.iter().all(|item| items.contains(item))
+        && (!is_whole || items.iter().all(|item| found.contains(item)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use replicheck::command::line::split;
+
+    const NOW: Millis = Millis(1_800_000_000_000);
+
+    fn asked(line: &str, answer: Answer) -> Asked {
+        Asked { now: NOW, db: 0, argv: split(line.as_bytes()).expect("a line"), answer }
+    }
+
+    /// The names of the rows that explain a reply, or, without one, that the command is not sent.
+    fn explaining(asked: &Asked, reply: Option<&Reply>) -> Vec<&'static str> {
+        let rows = ROWS.iter().filter(|row| match (&row.rule, reply) {
+            (Rule::NotSent(is_left_out), None) => is_left_out(asked),
+            (Rule::Right(is_right), Some(reply)) => is_right(asked, Server::Replicheck, reply),
+            _ => false,
+        });
+        rows.map(|row| row.name).collect()
+    }
+
+    #[test]
+    fn commands_whose_data_are_left_open_are_not_sent() {
+        let members = ["a", "b"].map(|name| name.as_bytes().to_vec());
+        let popped = |wanted| Answer::Popped { from: members.clone().into(), wanted };
+        for (line, answer, expected) in [
+            ("SPOP s", popped(None), "SPOP of some members"),
+            ("SPOP s 1", popped(Some(1)), "SPOP of some members"),
+            ("SPOP s 2", popped(Some(2)), ""),
+            ("SPOP s 0", popped(Some(0)), ""),
+            ("EXPIRE s 10", Answer::Exactly(Reply::Integer(1)), "deadline that is near"),
+            ("ZRANK z m WITHSCORE", Answer::Exactly(Reply::Null), "ZRANK WITHSCORE"),
+            ("ZRANK z m", Answer::Exactly(Reply::Null), ""),
+            (
+                "LPOS l m RANK -9223372036854775808",
+                Answer::Exactly(Reply::Null),
+                "LPOS RANK of the least integer",
+            ),
+            ("EXPIRE s 1000000000", Answer::Exactly(Reply::Integer(1)), ""),
+        ] {
+            assert_eq!(explaining(&asked(line, answer), None).join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn replies_within_a_row_are_explained_and_others_are_not() {
+        let items = || vec![vec![b"a".to_vec()], vec![b"b".to_vec()]];
+        let scanned = |from_the_start| Answer::Scanned { items: items(), from_the_start };
+        let page = |cursor: &str, words: &[&str]| {
+            let words = words.iter().map(|word| Reply::bulk(*word)).collect();
+            Reply::Array(vec![Reply::bulk(cursor), Reply::Array(words)])
+        };
+        let time = |left| Answer::Exactly(Reply::Integer(left));
+        for (line, answer, reply, expected) in [
+            ("PTTL a", time(1_000_000), Reply::Integer(999_990), "time to live"),
+            ("PTTL a", time(1_000_000), Reply::Integer(900_000), ""),
+            ("TTL a", time(-1), Reply::Integer(-2), ""),
+            ("STRLEN a", time(1_000_000), Reply::Integer(999_990), ""),
+            ("SCAN 0", scanned(true), page("7", &["a"]), "scan"),
+            ("SCAN 0", scanned(true), page("0", &["a"]), ""),
+            ("SCAN 0", scanned(true), page("7", &["c"]), ""),
+            ("SCAN 7", scanned(false), page("0", &["a"]), "scan"),
+            ("SCAN 7", scanned(false), Reply::Error("ERR invalid cursor: 7".into()), "scan"),
+            ("SCAN 0", scanned(true), Reply::Error("ERR invalid cursor: 0".into()), ""),
+        ] {
+            assert_eq!(
+                explaining(&asked(line, answer), Some(&reply)).join(" "),
+                expected,
+                "{line} {reply:?}"
+            );
+        }
+    }
+}
