@@ -82,9 +82,10 @@ fn stored(store: &MemoryStore) -> Dump {
     dump(store).expect("a store in memory does not fail")
 }
 
-/// What is alive at `now`.
-fn living(store: &MemoryStore, now: Millis) -> Dump {
-    stored(store).into_iter().filter(|(_, stored)| !stored.is_dead(now)).collect()
+/// What is alive at `now` under the keys that `effect` writes.
+fn living(store: &MemoryStore, effect: &Effect, now: Millis) -> Dump {
+    let all = stored(store).into_iter();
+    all.filter(|(key, stored)| effect.keys.contains(key) && !stored.is_dead(now)).collect()
 }
 
 /// `command` and 300 elements of `k`; in `element`, `#` stands for the number of the element.
@@ -134,7 +135,7 @@ enum Copied {
 }
 
 /// Runs each case whose setup passes on a pair of its own at `now`. Returns how many had an effect, and those after which the
-/// replica's living keys are not the master's.
+/// living keys that it wrote are not the master's on the replica.
 fn run_all(policy: Policy, now: Millis, copy: Copied, passes: &dyn Fn(&str) -> bool) -> (usize, Vec<String>) {
     let (mut effects, mut different) = (0, Vec::new());
     for (setup, lines) in cases().into_iter().filter(|(setup, _)| passes(setup)) {
@@ -144,10 +145,11 @@ fn run_all(policy: Policy, now: Millis, copy: Copied, passes: &dyn Fn(&str) -> b
             if copy == Copied::Removed {
                 pair.remove();
             }
-            if pair.run(text, now).is_some() {
+            if let Some((_, effect)) = pair.run(text, now) {
                 effects += 1;
                 let name = setup.split(' ').next().unwrap_or_default();
-                let (ours, theirs) = (living(&pair.replica, now), living(&pair.master, now));
+                let (ours, theirs) =
+                    (living(&pair.replica, &effect, now), living(&pair.master, &effect, now));
                 different.extend((ours != theirs).then(|| format!("{name} k …; {text}")));
             }
         }
