@@ -98,7 +98,7 @@ pub fn log_of(policy: &dyn ExpiryPolicy, commands: impl Iterator<Item = Vec<Vec<
 pub fn writes(entry: &Entry) -> &[Write] {
     match &entry.payload {
         Payload::Effect(effect) => &effect.writes,
-        Payload::Command(_) => &[],
+        Payload::Command(_) | Payload::Transaction(_) => &[],
     }
 }
 

@@ -11,8 +11,8 @@
 //!
 //! Reads change nothing: they are counted and left out, those of data types that are not supported, too. In a capture the
 //! same applies to what clients say about themselves (`CLIENT`, `COMMAND DOCS`…). Scripts are left out, because their
-//! commands follow on lines of their own. Transactions are not supported, on purpose: without MULTI and EXEC the checked
-//! program would not be the one that ran.
+//! commands follow on lines of their own. Transactions are not supported, on purpose: the models run one command at a time,
+//! and without MULTI and EXEC the checked program would not be the one that ran.
 
 use super::bounds::{INSTANT_MAX, ODD_START};
 use super::redis_reads::is_redis_read;
@@ -261,9 +261,9 @@ impl Program {
 
 /// Bytes that an entry stores.
 fn stored(entry: &Entry) -> usize {
-    let Payload::Effect(effect) = &entry.payload else { return 0 };
     let put = |write: &Write| if let Write::Put { key, value } = write { key.len() + value.len() } else { 0 };
-    effect.writes.iter().map(put).sum()
+    let effects = entry.payload.parts().iter().filter_map(Payload::effect);
+    effects.flat_map(|effect| &effect.writes).map(put).sum()
 }
 
 fn is_one_of(names: &str, name: &str) -> bool {

@@ -169,6 +169,14 @@ impl Effect {
         })
     }
 
+    /// This effect, and then `next`, as one effect.
+    #[must_use]
+    pub fn then(mut self, next: Effect) -> Effect {
+        self.writes.extend(next.writes);
+        self.keys.extend(&next.keys);
+        self
+    }
+
     /// The key of the first write; `None` if that write covers many keys.
     pub fn first_key(&self) -> Option<Cow<'_, Key>> {
         match (&self.keys, self.writes.first()?) {

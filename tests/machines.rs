@@ -28,4 +28,6 @@ mod machines {
     mod strategies;
     mod tables;
     mod trace_check;
+    mod transactions;
+    mod watched;
 }

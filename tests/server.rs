@@ -13,5 +13,6 @@ mod server {
     mod programs;
     mod request_fuzz;
     mod requests;
+    mod transactions;
     mod transcript;
 }

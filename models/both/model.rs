@@ -214,10 +214,7 @@ impl BothModel {
 
 /// The deadlines that the effects of these entries set.
 fn deadlines(log: &[Entry]) -> Vec<Millis> {
-    let effects = log.iter().filter_map(|entry| match &entry.payload {
-        Payload::Effect(effect) => Some(effect),
-        Payload::Command(_) => None,
-    });
+    let effects = log.iter().flat_map(|entry| entry.payload.parts()).filter_map(Payload::effect);
     let given = effects.flat_map(|effect| &effect.writes).filter_map(|write| match write {
         Write::Put { key, value } => Record::decode(key, value).ok()?.deadline,
         Write::Delete { .. } | Write::DeleteRange { .. } => None,

@@ -177,16 +177,23 @@ fn message(model: &ExpiryModel, number: u32) -> told::Message {
         Message::Heartbeat(time) => told::Message::Heartbeat(Some(since(model, *time))),
         Message::Entry { entry, .. } => told::Message::Entry(told::Entry {
             lsn: entry.lsn,
-            carries: Some(match &entry.payload {
-                Payload::Command(command) => {
-                    let deadline = absolute_deadline(model, command);
-                    Carried::Command { argv: command.argv().to_vec(), deadline }
-                }
-                Payload::Effect(effect) => {
-                    Carried::Effect(effect.writes.iter().map(|write| change(model, write)).collect())
-                }
-            }),
+            carries: Some(carried(model, &entry.payload)),
         }),
+    }
+}
+
+fn carried(model: &ExpiryModel, payload: &Payload) -> Carried {
+    match payload {
+        Payload::Command(command) => {
+            let deadline = absolute_deadline(model, command);
+            Carried::Command { argv: command.argv().to_vec(), deadline }
+        }
+        Payload::Effect(effect) => {
+            Carried::Effect(effect.writes.iter().map(|write| change(model, write)).collect())
+        }
+        Payload::Transaction(parts) => {
+            Carried::Transaction(parts.iter().map(|part| carried(model, part)).collect())
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! World — the interned parts of a state: messages under way, the replica, and what readers know.
 
-use crate::binlog::{Entry, Lsn, Payload};
+use crate::binlog::{Entry, Lsn};
 use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
 use crate::expiry::LogTime;
@@ -112,8 +112,7 @@ pub type Moments = Vec<Arc<Visible>>;
 pub fn wrote(command: &Command, entry: &Entry) -> KeySet {
     match (command.kind(), &entry.payload) {
         (Kind::Deadline, _) => KeySet::empty(),
-        (_, Payload::Effect(effect)) => effect.keys.clone(),
-        (_, Payload::Command(command)) => command.keys(),
+        (_, payload) => payload.keys().into_owned(),
     }
 }
 

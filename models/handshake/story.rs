@@ -155,12 +155,12 @@ fn key_of(payload: &Payload) -> String {
     keys.map(|key| key.escape_ascii().to_string()).collect()
 }
 
-/// The command that a payload is: clients write commands only.
+/// The commands of a payload: clients write commands only.
 fn commands_of(payload: &Payload) -> impl Iterator<Item = &Command> {
-    match payload {
-        Payload::Command(command) => Some(command).into_iter(),
-        Payload::Effect(_) => None.into_iter(),
-    }
+    payload.parts().iter().filter_map(|part| match part {
+        Payload::Command(command) => Some(command),
+        Payload::Effect(_) | Payload::Transaction(_) => None,
+    })
 }
 
 /// The keys of master and replica, where there are both.

@@ -247,7 +247,8 @@ impl Question<'_> {
         let latest = state.link.front().map(|(sent, _)| Millis(sent.0 + self.delay_ms));
         let given = state.log.iter().flat_map(|entry| match &entry.payload {
             Payload::Effect(effect) => effect.writes.as_slice(),
-            Payload::Command(_) => &[],
+            // Commands of the model are single, so there is no transaction.
+            Payload::Command(_) | Payload::Transaction(_) => &[],
         });
         let given = given.filter_map(|write| match write {
             Write::Put { key, value } => Record::decode(key, value).ok()?.deadline,

@@ -39,6 +39,8 @@ pub enum Carried {
     },
     /// What a command came to.
     Effect(Vec<Change>),
+    /// These, all or none.
+    Transaction(Vec<Carried>),
 }
 
 /// An instant that a command names as a number of milliseconds.
@@ -95,6 +97,16 @@ impl Carried {
     pub fn command(command: &Command) -> Carried {
         Carried::Command { argv: command.argv().to_vec(), deadline: None }
     }
+
+    fn forget_numbers(&mut self) {
+        match self {
+            Carried::Command { argv, deadline: Some(named) } => {
+                argv.get_mut(named.place).into_iter().for_each(Vec::clear)
+            }
+            Carried::Transaction(parts) => parts.iter_mut().for_each(Carried::forget_numbers),
+            Carried::Nothing | Carried::Command { deadline: None, .. } | Carried::Effect(_) => {}
+        }
+    }
 }
 
 impl Message {
@@ -102,12 +114,8 @@ impl Message {
     /// instant lies in the story, it still says.
     #[must_use]
     pub fn since_its_start(mut self) -> Message {
-        if let Message::Entry(Entry {
-            carries: Some(Carried::Command { argv, deadline: Some(named) }), ..
-        }) = &mut self
-            && let Some(word) = argv.get_mut(named.place)
-        {
-            word.clear();
+        if let Message::Entry(Entry { carries: Some(carried), .. }) = &mut self {
+            carried.forget_numbers();
         }
         self
     }
@@ -147,6 +155,10 @@ impl fmt::Display for Carried {
             Carried::Effect(changes) => {
                 let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
                 out.write_str(&changes.join(", "))
+            }
+            Carried::Transaction(parts) => {
+                let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
+                write!(out, "all or none: {}", parts.join("; "))
             }
         }
     }

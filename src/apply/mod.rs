@@ -47,7 +47,17 @@ pub fn effect_of<'a>(
     part: Option<&Key>,
     instants: Instants,
 ) -> Result<Cow<'a, Effect>, StoreError> {
-    match (&entry.payload, part) {
+    effect_of_payload(reader, &entry.payload, entry.lsn, part, instants)
+}
+
+fn effect_of_payload<'a>(
+    reader: &dyn Read,
+    payload: &'a Payload,
+    lsn: Lsn,
+    part: Option<&Key>,
+    instants: Instants,
+) -> Result<Cow<'a, Effect>, StoreError> {
+    match (payload, part) {
         (Payload::Effect(effect), None) => Ok(Cow::Borrowed(effect)),
         (Payload::Effect(effect), Some(key)) => {
             let writes = effect.part(key).cloned().collect();
@@ -55,9 +65,19 @@ pub fn effect_of<'a>(
         }
         (Payload::Command(command), part) => {
             let command = part.map_or_else(|| command.clone(), |key| command.part(key));
-            let view = View::new(reader, command.db(), instants.judged_at).with_incarnation(entry.lsn.0);
+            let view = View::new(reader, command.db(), instants.judged_at).with_incarnation(lsn.0);
             // The replica ignores the reply, as Pika's does; only the effect matters.
             command.execute(&view, instants.now).map(|(_, effect)| Cow::Owned(effect))
+        }
+        (Payload::Transaction(parts), key) => {
+            let mut pending = Overlay::new(reader);
+            let mut whole = Effect::none();
+            for payload in parts.iter().filter(|part| key.is_none_or(|key| part.keys().contains(key))) {
+                let effect = effect_of_payload(&pending, payload, lsn, key, instants)?;
+                pending.add(&effect.writes);
+                whole = whole.then(effect.into_owned());
+            }
+            Ok(Cow::Owned(whole))
         }
     }
 }

@@ -9,7 +9,7 @@
 //! 5         8      LSN
 //! 13        8      epoch
 //! 21        8      master's log time, milliseconds
-//! 29        1      kind of payload: 01 effect, 02 command
+//! 29        1      kind of payload: 01 effect, 02 command, 03 transaction (version 3)
 //! 30        n-34   payload
 //! n-4       4      CRC32C of the bytes 0 .. n-4
 //!
@@ -20,6 +20,7 @@
 //!           02  raw key                                        delete
 //!           03  raw key  raw key                               delete range: first removed, first kept
 //! command:  db (1)  number of arguments, name included (4), each argument
+//! transaction:  number of parts (4), each: kind (1), 01 or 02, and its effect or command
 //!
 //! name, raw key, value, argument:  length (4)  bytes
 //! ```
@@ -30,6 +31,9 @@
 //!
 //! Version 2 has the same format. An entry is of version 2 if it writes the record of a list, a set or a sorted set, which
 //! programs that know only version 1 cannot read: they refuse the entry and name its version.
+//!
+//! Version 3 has transactions. A transaction has at least two parts, and a command among them: other transactions have a
+//! shorter form, see [`Payload::transaction`].
 //!
 //! Magic, version and length are at the same place in every version. A reader chooses the format of each entry by its first
 //! byte, so a log may begin in version 1 and continue in version 2.
@@ -43,6 +47,8 @@ use crate::time::Millis;
 pub const VERSION_1: u8 = MAGIC | 1;
 /// First byte of an entry in version 2.
 pub const VERSION_2: u8 = MAGIC | 2;
+/// First byte of an entry in version 3.
+pub const VERSION_3: u8 = MAGIC | 3;
 /// Maximum length of an entry, in bytes: one value of 512 MB, the longest in Redis, and what an entry adds to
 /// it. A larger length in an entry means that its bytes are damaged.
 pub const ENTRY_BYTES_MAX: usize = 513 << 20;
@@ -55,6 +61,9 @@ const ENTRY_BYTES_MIN: usize = HEADER_BYTES + CHECKSUM_BYTES;
 
 const EFFECT: u8 = 1;
 const COMMAND: u8 = 2;
+const TRANSACTION: u8 = 3;
+/// The shortest part of a transaction: a kind and a command without arguments.
+const PART_BYTES_MIN: usize = 6;
 const EVERYTHING: u8 = 0;
 const KEYS: u8 = 1;
 const PUT: u8 = 1;
@@ -125,18 +134,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
     out.extend_from_slice(&entry.lsn.0.to_be_bytes());
     out.extend_from_slice(&entry.epoch.0.to_be_bytes());
     out.extend_from_slice(&entry.time.0.to_be_bytes());
-    match &entry.payload {
-        Payload::Effect(effect) => {
-            out.push(EFFECT);
-            put_effect(effect, out);
-        }
-        Payload::Command(command) => {
-            out.push(COMMAND);
-            out.push(command.db());
-            put_number(command.argv().len(), out);
-            command.argv().iter().for_each(|argument| put_bytes(argument, out));
-        }
-    }
+    put_payload(&entry.payload, out);
     let checksum = crc32c::crc32c(&out[start..]);
     out.extend_from_slice(&checksum.to_be_bytes());
     debug_assert_eq!(out.len() - start, bytes, "encoded_bytes and encode disagree");
@@ -146,6 +144,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
 /// The version of an entry with this payload, as its first byte.
 fn version(payload: &Payload) -> u8 {
     match payload {
+        Payload::Transaction(_) => VERSION_3,
         Payload::Effect(effect) if effect.writes_new_types() => VERSION_2,
         Payload::Effect(_) | Payload::Command(_) => VERSION_1,
     }
@@ -153,8 +152,14 @@ fn version(payload: &Payload) -> u8 {
 
 /// Length of the encoded entry, bytes. Cost: O(keys and writes), none of their bytes is read.
 pub fn encoded_bytes(entry: &Entry) -> usize {
+    HEADER_BYTES + payload_bytes(&entry.payload) + CHECKSUM_BYTES
+}
+
+/// Length of the encoded payload without its kind, bytes.
+fn payload_bytes(payload: &Payload) -> usize {
     let long = |bytes: &[u8]| 4 + bytes.len();
-    let payload = match &entry.payload {
+    match payload {
+        Payload::Transaction(parts) => 4 + parts.iter().map(|part| 1 + payload_bytes(part)).sum::<usize>(),
         Payload::Command(command) => 5 + command.argv().iter().map(|argument| long(argument)).sum::<usize>(),
         Payload::Effect(effect) => {
             let keys = match &effect.keys {
@@ -168,8 +173,28 @@ pub fn encoded_bytes(entry: &Entry) -> usize {
             };
             keys + 4 + effect.writes.iter().map(write).sum::<usize>()
         }
-    };
-    HEADER_BYTES + payload + CHECKSUM_BYTES
+    }
+}
+
+/// Appends the kind of the payload, and the payload.
+fn put_payload(payload: &Payload, out: &mut Vec<u8>) {
+    match payload {
+        Payload::Effect(effect) => {
+            out.push(EFFECT);
+            put_effect(effect, out);
+        }
+        Payload::Command(command) => {
+            out.push(COMMAND);
+            out.push(command.db());
+            put_number(command.argv().len(), out);
+            command.argv().iter().for_each(|argument| put_bytes(argument, out));
+        }
+        Payload::Transaction(parts) => {
+            out.push(TRANSACTION);
+            put_number(parts.len(), out);
+            parts.iter().for_each(|part| put_payload(part, out));
+        }
+    }
 }
 
 fn put_effect(effect: &Effect, out: &mut Vec<u8>) {
@@ -252,7 +277,7 @@ pub fn checksum(entry: &[u8]) -> u32 {
 fn content(bytes: &[u8]) -> Result<(Reader<'_>, usize), DecodeError> {
     match bytes.first() {
         None => return Err(DecodeError::Truncated { needed: PREFIX_BYTES }),
-        Some(&(VERSION_1 | VERSION_2)) => {}
+        Some(&(VERSION_1 | VERSION_2 | VERSION_3)) => {}
         Some(&first) if first & 0xf0 == MAGIC => return Err(DecodeError::UnknownVersion(first & 0x0f)),
         Some(&first) => return Err(DecodeError::NotAnEntry(first)),
     }
@@ -282,20 +307,41 @@ impl<'a> Reader<'a> {
 
     /// Decodes the payload of entry `lsn`, which takes all remaining bytes.
     fn payload(&mut self, lsn: Lsn) -> Result<Payload, DecodeError> {
-        let payload = match self.u8() {
-            Some(EFFECT) => Payload::Effect(self.effect().map_err(DecodeError::Malformed)?),
-            Some(COMMAND) => {
-                let (db, argv) = self.command().map_err(DecodeError::Malformed)?;
-                let command =
-                    Command::parse(db, argv).map_err(|reason| DecodeError::Command { lsn, reason })?;
-                Payload::Command(command)
-            }
-            _ => return Err(DecodeError::Malformed("unknown kind of payload")),
-        };
+        let kind = self.u8();
+        let payload = if kind == Some(TRANSACTION) { self.transaction(lsn)? } else { self.part(kind, lsn)? };
         if !self.0.is_empty() {
             return Err(DecodeError::Malformed("bytes after the payload"));
         }
         Ok(payload)
+    }
+
+    /// Decodes a payload of this kind that is not a transaction.
+    fn part(&mut self, kind: Option<u8>, lsn: Lsn) -> Result<Payload, DecodeError> {
+        match kind {
+            Some(EFFECT) => Ok(Payload::Effect(self.effect().map_err(DecodeError::Malformed)?)),
+            Some(COMMAND) => {
+                let (db, argv) = self.command().map_err(DecodeError::Malformed)?;
+                let command = Command::parse(db, argv);
+                Ok(Payload::Command(command.map_err(|reason| DecodeError::Command { lsn, reason })?))
+            }
+            _ => Err(DecodeError::Malformed("unknown kind of payload")),
+        }
+    }
+
+    fn transaction(&mut self, lsn: Lsn) -> Result<Payload, DecodeError> {
+        let count = self.count(PART_BYTES_MIN).map_err(DecodeError::Malformed)?;
+        if count < 2 {
+            return Err(DecodeError::Malformed("a transaction of fewer than two parts"));
+        }
+        let mut parts = Vec::with_capacity(count);
+        for _ in 0..count {
+            let kind = self.u8();
+            parts.push(self.part(kind, lsn)?);
+        }
+        if parts.iter().all(|part| part.effect().is_some()) {
+            return Err(DecodeError::Malformed("a transaction without a command"));
+        }
+        Ok(Payload::Transaction(parts))
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {

@@ -1,8 +1,8 @@
 //! Binlog — the log in which the master records each write, and which it sends to replicas. Pure, except for the
 //! segment files.
 //!
-//! One entry is one write of a client: its effect or, for some expiry policies, the command itself. An entry
-//! carries everything that a replica needs to apply it, so a replica's log holds the same bytes.
+//! One entry is one write of a client, or one transaction: its effect or, for some expiry policies, its commands. An
+//! entry carries everything that a replica needs to apply it, so a replica's log holds the same bytes.
 //!
 //! ```text
 //! lsn    1            2            3            4            5
@@ -112,6 +112,9 @@ pub enum Payload {
     Effect(Effect),
     /// Run this command; its effect depends on the replica's state and, perhaps, its clock.
     Command(Command),
+    /// Do these parts in order, all or none: the commands of one MULTI … EXEC, and what is logged with them. There are at
+    /// least two parts, at least one of them is a command, and none is a transaction: see [`Payload::transaction`].
+    Transaction(Vec<Payload>),
 }
 
 impl Payload {
@@ -119,7 +122,60 @@ impl Payload {
     pub fn effect(&self) -> Option<&Effect> {
         match self {
             Payload::Effect(effect) => Some(effect),
-            Payload::Command(_) => None,
+            Payload::Command(_) | Payload::Transaction(_) => None,
+        }
+    }
+
+    /// The payload that does `parts` in order, all or none; `None` if there are none. One part is its own payload. Parts
+    /// that all are effects become one effect, which is all or none already.
+    pub fn transaction(parts: impl IntoIterator<Item = Payload>) -> Option<Payload> {
+        let mut flat = Vec::new();
+        for part in parts {
+            match part {
+                Payload::Transaction(inner) => flat.extend(inner),
+                part => flat.push(part),
+            }
+        }
+        if flat.len() > 1 && flat.iter().any(|part| part.effect().is_none()) {
+            return Some(Payload::Transaction(flat));
+        }
+        flat.into_iter().reduce(|before, part| match (before, part) {
+            (Payload::Effect(before), Payload::Effect(effect)) => Payload::Effect(before.then(effect)),
+            // With a command among them there is one part only.
+            (_, part) => part,
+        })
+    }
+
+    /// Its parts in order: those of a transaction, or itself.
+    pub fn parts(&self) -> &[Payload] {
+        match self {
+            Payload::Transaction(parts) => parts,
+            Payload::Effect(_) | Payload::Command(_) => std::slice::from_ref(self),
+        }
+    }
+
+    /// The same payload, with each effect in it replaced.
+    #[must_use]
+    pub fn map_effects(self, replace: &mut dyn FnMut(Effect) -> Effect) -> Payload {
+        match self {
+            Payload::Effect(effect) => Payload::Effect(replace(effect)),
+            Payload::Command(_) => self,
+            Payload::Transaction(parts) => {
+                Payload::Transaction(parts.into_iter().map(|part| part.map_effects(replace)).collect())
+            }
+        }
+    }
+
+    /// The keys that it touches; for a command this includes the keys that it reads.
+    pub fn keys(&self) -> Cow<'_, KeySet> {
+        match self {
+            Payload::Effect(effect) => Cow::Borrowed(&effect.keys),
+            Payload::Command(command) => Cow::Owned(command.keys()),
+            Payload::Transaction(parts) => {
+                let mut keys = KeySet::empty();
+                parts.iter().for_each(|part| keys.extend(&part.keys()));
+                Cow::Owned(keys)
+            }
         }
     }
 }
@@ -140,9 +196,6 @@ pub struct Entry {
 impl Entry {
     /// The keys that it touches; for a command entry this includes the keys that it reads.
     pub fn keys(&self) -> Cow<'_, KeySet> {
-        match &self.payload {
-            Payload::Effect(effect) => Cow::Borrowed(&effect.keys),
-            Payload::Command(command) => Cow::Owned(command.keys()),
-        }
+        self.payload.keys()
     }
 }

@@ -206,6 +206,12 @@ impl Command {
         self.db
     }
 
+    /// The same command in database `db`.
+    #[must_use]
+    pub fn in_database(self, db: u8) -> Command {
+        Command { db, ..self }
+    }
+
     /// Name and arguments as they came.
     pub fn argv(&self) -> &[Vec<u8>] {
         &self.argv

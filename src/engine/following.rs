@@ -13,7 +13,7 @@ use super::open::Opened;
 use super::packer::Packer;
 use super::read::{self, Cost};
 use super::reclaim::is_large;
-use super::replica::{Applied, DISK_PAUSE};
+use super::replica::{Applied, DISK_PAUSE, Sight};
 use super::settings::{Machine, Port};
 use super::ticker::Ticker;
 use super::{Address, Clock, Failure, NodeError, Settings, SharedFiles, StartError};
@@ -26,7 +26,7 @@ use crate::compression::CompressionMethod;
 use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Judging, Policy};
 use crate::handover::hand_over;
-use crate::node::{Pair, Readers};
+use crate::node::{Pair, Readers, Transaction, Watch};
 use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
@@ -63,6 +63,15 @@ pub struct ReplicaState<F: Files> {
     has_large_dead: AtomicBool,
     /// Keys that were found dead, about [`DEAD_MAX`] at most. They are removed when the store is flushed.
     dead: Mutex<BTreeSet<Key>>,
+}
+
+/// The reply to a write.
+pub const READONLY: &str = "READONLY You can't write against a read only replica.";
+
+/// The reply to a command that reads the state `sight`; `None`: it costs more than `cost`.
+pub fn read_at(sight: &Sight, command: &Command, cost: Cost) -> Option<Reply> {
+    let at = read::Instant { clock: sight.clock, offset_ms: sight.offset_ms };
+    read::read(&*sight.snapshot, command, at, cost)
 }
 
 /// A running replica.
@@ -192,16 +201,51 @@ impl<F: Files> ReplicaState<F> {
     pub fn run(&self, command: &Command, cost: Cost) -> Option<Reply> {
         let error = |text: &str| Some(Reply::Error(text.to_owned()));
         if command.is_write() {
-            return error("READONLY You can't write against a read only replica.");
+            return error(READONLY);
         }
+        match self.sight_for(command) {
+            Ok(sight) => read_at(&sight, command, cost),
+            Err(text) => error(text),
+        }
+    }
+
+    /// The state and the times for a command that reads. Errors: the error reply of a command that cannot be answered now.
+    fn sight_for(&self, command: &Command) -> Result<Sight, &'static str> {
         if command.kind() == Kind::Read && !self.applied.lets_readers_in() {
-            return error("LOADING replica is catching up after a crash");
+            return Err("LOADING replica is catching up after a crash");
         }
-        let Some(sight) = self.applied.sight() else {
-            return error("TRYAGAIN the state was compacted meanwhile");
+        self.applied.sight().ok_or("TRYAGAIN the state was compacted meanwhile")
+    }
+
+    /// Begins a transaction: the state for all of its reads; `None`: a watched key may have been changed. Errors: the reason for
+    /// which it is refused.
+    pub fn begin(&self, transaction: &Transaction) -> Result<Option<Sight>, String> {
+        if transaction.is_write() {
+            return Err(READONLY.to_owned());
+        }
+        let reads = transaction.commands.iter().find(|command| command.kind() == Kind::Read);
+        let sight = match reads {
+            Some(command) => self.sight_for(command)?,
+            None => self.applied.sight().ok_or("TRYAGAIN the state was compacted meanwhile")?,
         };
-        let at = read::Instant { clock: sight.clock, offset_ms: sight.offset_ms };
-        read::read(&*sight.snapshot, command, at, cost)
+        // An entry that is published after the state was taken counts as a change, too.
+        let (published, _) = self.applied.seen();
+        for watch in &transaction.watches {
+            let is_changed = watch.is_changed_on_replica(published, &*sight.snapshot, sight.clock);
+            if is_changed.map_err(|error| format!("ERR {error}"))? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(sight))
+    }
+
+    /// Watches `keys` from now on. Errors: the error reply.
+    pub fn watch(&self, keys: &[Key]) -> Result<Watch, String> {
+        // An entry that is published after this counts as a change, even if the state already shows it.
+        let (published, _) = self.applied.seen();
+        let sight = self.applied.sight().ok_or("TRYAGAIN the state was compacted meanwhile")?;
+        let watch = Watch::on_replica(published, &*sight.snapshot, keys, sight.clock);
+        watch.map_err(|error| format!("ERR {error}"))
     }
 
     /// Changes the policy by which the log is synced. Errors: the log's.

@@ -15,14 +15,15 @@ use super::open::Opened;
 use super::packer::Packer;
 use super::tail::SharedTail;
 use super::ticker::{self, Ticker};
-use super::writer::{Answer, Request, Writer};
+use super::writer::{Answer, ExecAnswer, MISCONF, Request, Writer};
 use super::{Clock, Failure, NodeError, Settings, SharedFiles};
 use crate::apply;
 use crate::binlog::log::epoch_of_start;
 use crate::binlog::{Epoch, Files, Fsync, Lsn};
 use crate::command::Command;
+use crate::effect::Key;
 use crate::expiry::{Policy, Removal};
-use crate::node::MasterClock;
+use crate::node::{Executed, MasterClock, Transaction, Watch, Watched};
 use crate::publication::{MasterPublication, Sight};
 use crate::queue::Queue;
 use crate::replication::Tail;
@@ -30,7 +31,7 @@ use crate::server::room::{Replies, Room};
 use crate::store::StoreError;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::{Elapsed, Millis};
 use tokio::sync::oneshot;
 
@@ -63,6 +64,8 @@ pub struct MasterState<F: Files> {
     pub errors: Arc<DiskErrors>,
     /// Whether the ticker syncs the log every second.
     every_second: AtomicBool,
+    /// The watches that connections ended. The writer, which has the table, takes them.
+    unwatched: Arc<Mutex<Vec<Watch>>>,
 }
 
 /// A running master.
@@ -109,6 +112,7 @@ impl<F: SharedFiles> Master<F> {
         let notes_gate = policy.removal() == Removal::LogTime;
         let removed = apply::removed(&store)?;
         let errors = Arc::new(DiskErrors::default());
+        let unwatched = Arc::new(Mutex::new(Vec::new()));
         let checkpoints =
             Checkpoints::new(settings.flush_bytes, raises_gate, Arc::clone(&needed), Arc::clone(&errors));
         let shared = Arc::new(MasterState {
@@ -124,6 +128,7 @@ impl<F: SharedFiles> Master<F> {
             feeds: Feeds::default(),
             errors: Arc::clone(&errors),
             every_second: AtomicBool::new(settings.fsync == Fsync::EverySec),
+            unwatched: Arc::clone(&unwatched),
         });
         let writer = Writer {
             store,
@@ -139,6 +144,8 @@ impl<F: SharedFiles> Master<F> {
             removed,
             checkpoints: checkpoints.of_master(notes_gate),
             errors,
+            watched: Watched::default(),
+            unwatched,
             waiting: None,
         };
         let queue = Arc::clone(&shared.queue);
@@ -194,22 +201,50 @@ impl<F: Files> MasterState<F> {
     pub async fn run(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         let count = commands.len();
         let (reply, answer) = oneshot::channel();
-        match self.queue.push_asleep(Request::Run { commands, room: room.clone(), reply }) {
+        match self.ask(Request::Run { commands, room: room.clone(), reply }, answer).await {
+            Ok(Answer { replies, mut commands }) => {
+                commands.drain(..replies.count());
+                (replies, commands)
+            }
+            Err(text) => room.failed(count, &text),
+        }
+    }
+
+    /// Has the writer run a transaction. Errors: the reason for which nothing was run.
+    pub async fn exec(&self, transaction: Transaction) -> Result<Executed, String> {
+        let (reply, answer) = oneshot::channel();
+        let ExecAnswer { ran, .. } = self.ask(Request::Exec { transaction, reply }, answer).await?;
+        ran
+    }
+
+    /// Watches `keys` from now on. Errors: the error reply.
+    pub async fn watch(&self, keys: Vec<Key>) -> Result<Watch, String> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Watch { keys, reply }, answer).await?
+    }
+
+    /// Ends `watch`.
+    pub fn unwatch(&self, watch: Watch) {
+        lock(&self.unwatched).push(watch);
+    }
+
+    /// The reason for which a write would be refused now without a try; `None`: it would be tried.
+    pub fn refusal(&self) -> Option<String> {
+        self.errors.store().map(|error| format!("{MISCONF}store: {error}"))
+    }
+
+    /// Queues a request, and waits for its answer. Errors: an error reply.
+    async fn ask<T>(&self, request: Request, answer: oneshot::Receiver<T>) -> Result<T, String> {
+        match self.queue.push_asleep(request) {
             Ok(None) => {}
             // Other connections that have something to run go first, so that the writer is woken once for all of them.
             Ok(Some(wake)) => {
                 tokio::task::yield_now().await;
                 drop(wake);
             }
-            Err(error) => return room.failed(count, &format!("ERR {error}")),
+            Err(error) => return Err(format!("ERR {error}")),
         }
-        match answer.await {
-            Ok(Answer { replies, mut commands }) => {
-                commands.drain(..replies.count());
-                (replies, commands)
-            }
-            Err(_) => room.failed(count, "ERR the node has stopped"),
-        }
+        answer.await.map_err(|_| "ERR the node has stopped".to_owned())
     }
 
     /// Changes the policy by which the log is synced. Errors: the log's; the node is stopped.

@@ -10,7 +10,9 @@ use super::{Address, Failure, NodeError, Settings, SharedFiles, StartError};
 use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
 use crate::client::served::{self, Served};
-use crate::command::Command;
+use crate::command::{Command, Reply};
+use crate::effect::Key;
+use crate::node::{Executed, Transaction, Watch};
 use crate::server::room::{Replies, Room};
 use crate::server::{Backend, Facts, Refused, Seat};
 use crate::store::Dump;
@@ -240,6 +242,56 @@ impl<F: SharedFiles> Backend for Engine<F> {
                 reads::answer(commands, room, &self.long_reads, read).await
             }
             Role::None => room.failed(commands.len(), &stopped().0),
+        }
+    }
+
+    async fn exec(&self, transaction: Transaction, _room: Room) -> Result<Executed, Refused> {
+        let (long, replies) = (&self.long_reads, |ran: Result<Vec<Reply>, &'static str>| {
+            ran.map(Executed::Ran).map_err(|text| Refused(text.to_owned()))
+        });
+        match self.role() {
+            Role::Master(shared) if transaction.is_write() || !transaction.watches.is_empty() => {
+                shared.exec(transaction).await.map_err(Refused)
+            }
+            Role::Master(shared) => {
+                let sight = shared.sight();
+                let read = move |command: &Command, cost| super::read(&sight, command, cost);
+                replies(reads::answer_all(transaction.commands, long, read).await)
+            }
+            Role::Replica(shared) => {
+                let Some(sight) = shared.begin(&transaction).map_err(Refused)? else {
+                    return Ok(Executed::Changed);
+                };
+                let read = move |command: &Command, cost| following::read_at(&sight, command, cost);
+                replies(reads::answer_all(transaction.commands, long, read).await)
+            }
+            Role::None => Err(stopped()),
+        }
+    }
+
+    fn refusal(&self, command: &Command) -> Option<Refused> {
+        if !command.is_write() {
+            return None;
+        }
+        match self.role() {
+            Role::Master(shared) => shared.refusal().map(Refused),
+            Role::Replica(_) => Some(Refused(following::READONLY.to_owned())),
+            Role::None => Some(stopped()),
+        }
+    }
+
+    async fn watch(&self, keys: Vec<Key>) -> Result<Watch, Refused> {
+        match self.role() {
+            Role::Master(shared) => shared.watch(keys).await.map_err(Refused),
+            Role::Replica(shared) => shared.watch(&keys).map_err(Refused),
+            Role::None => Err(stopped()),
+        }
+    }
+
+    fn unwatch(&self, watch: Watch) {
+        // A replica keeps no table, and a new master begins a new one.
+        if let Role::Master(shared) = self.role() {
+            shared.unwatch(watch);
         }
     }
 

@@ -66,6 +66,27 @@ pub async fn answer(
     }
 }
 
+/// Answers all commands of a transaction, which are reads. `read` as in [`answer`], of one state. Errors: a thread panicked.
+pub async fn answer_all(
+    commands: Vec<Command>,
+    long: &Semaphore,
+    read: impl Fn(&Command, Cost) -> Option<Reply> + Send + Sync + 'static,
+) -> Result<Vec<Reply>, &'static str> {
+    if commands.len() < MANY {
+        let small: Option<Vec<Reply>> = commands.iter().map(|command| read(command, Cost::Small)).collect();
+        if let Some(replies) = small {
+            return Ok(replies);
+        }
+    }
+    // The semaphore is never closed. Without a permit the reads would still run.
+    let _permit = long.acquire().await.ok();
+    let ran = spawn_blocking(move || {
+        let any = |command: &Command| read(command, Cost::Any).unwrap_or(Reply::Null);
+        commands.iter().map(any).collect()
+    });
+    ran.await.map_err(|_| PANICKED)
+}
+
 const PANICKED: &str = "ERR the command panicked";
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError};
 use crate::command::{Command, Reply};
 use crate::effect::{Key, Write};
 use crate::expiry::ExpiryPolicy;
-use crate::node::Master;
+use crate::node::{self, Master, Transaction, WATCHED_KEYS_MAX, Watch, Watched};
 use crate::publication::MasterPublication;
 use crate::queue::Queue;
 use crate::replication::Tail;
@@ -29,12 +29,12 @@ use crate::server::room::{Replies, Room, Size};
 use crate::store::overlay::Overlay;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
-use crate::sync::Arc;
+use crate::sync::{Arc, Mutex, lock};
 use crate::time::Millis;
 use tokio::sync::oneshot;
 
 /// The beginning of the reply to a write that is refused because of a disk.
-const MISCONF: &str = "MISCONF Errors writing to the ";
+pub const MISCONF: &str = "MISCONF Errors writing to the ";
 
 /// A request to the writer.
 #[derive(Debug)]
@@ -47,6 +47,20 @@ pub enum Request {
         room: Room,
         /// The channel for the answer. If the connection no longer waits, the answer is dropped.
         reply: oneshot::Sender<Answer>,
+    },
+    /// Run a transaction: all of its commands or none, as one entry.
+    Exec {
+        /// The transaction.
+        transaction: Transaction,
+        /// The channel for the answer. If the connection no longer waits, the answer is dropped.
+        reply: oneshot::Sender<ExecAnswer>,
+    },
+    /// Watch keys.
+    Watch {
+        /// The keys.
+        keys: Vec<Key>,
+        /// The channel for the watch, or the error reply.
+        reply: oneshot::Sender<Result<Watch, String>>,
     },
     /// Remove these keys, if they are dead.
     Expire(Vec<Key>),
@@ -69,6 +83,15 @@ pub struct Answer {
     /// All commands of the request. They are returned so that the connection frees them, not the writer, for which all
     /// connections wait.
     pub commands: Vec<Command>,
+}
+
+/// The answer to a [`Request::Exec`].
+#[derive(Debug)]
+pub struct ExecAnswer {
+    /// The replies; an error is the reason for which nothing was run.
+    pub ran: Result<node::Executed, String>,
+    /// The transaction, which the connection frees.
+    pub transaction: Transaction,
 }
 
 /// The writer's resources and its state.
@@ -99,6 +122,10 @@ pub struct Writer<F: Files> {
     pub checkpoints: Checkpoints,
     /// The current errors of the disks.
     pub errors: Arc<DiskErrors>,
+    /// The keys that clients watch.
+    pub watched: Watched,
+    /// The watches that connections ended and that the table still has.
+    pub unwatched: Arc<Mutex<Vec<Watch>>>,
     /// A group that is in the log, and for which the store had no room.
     pub waiting: Option<Waiting>,
 }
@@ -112,11 +139,21 @@ pub struct Waiting {
 /// The result of executing a group. It is not logged yet.
 struct Executed {
     entries: Vec<Entry>,
-    /// The replies to each request; `None` for a request without replies.
-    replies: Vec<Option<Replies>>,
+    /// What each request came to.
+    made: Vec<Made>,
     writes: Vec<Write>,
     time: Millis,
     removed: Millis,
+}
+
+/// What one request came to.
+enum Made {
+    /// The replies to a run.
+    Replies(Replies),
+    /// The replies to a transaction.
+    Exec(node::Executed),
+    /// Nothing that is answered.
+    Nothing,
 }
 
 impl<F: Files> Writer<F> {
@@ -124,6 +161,7 @@ impl<F: Files> Writer<F> {
     pub fn run(mut self, queue: &Queue<Request>) -> Result<Writer<F>, StoreError> {
         let mut requests = Vec::new();
         while queue.take(&mut requests) {
+            self.end_watches();
             let mut group = Vec::new();
             for request in requests.drain(..) {
                 match request {
@@ -135,6 +173,14 @@ impl<F: Files> Writer<F> {
                         }
                         let _ = reply.send(outcome);
                     }
+                    Request::Watch { keys, reply } => {
+                        // Between two groups: the client sees all of the earlier group, and every later one is a change.
+                        self.commit(std::mem::take(&mut group))?;
+                        // If the connection no longer waits, nobody will end the watch.
+                        if let Err(Ok(watch)) = reply.send(self.watch(&keys)?) {
+                            self.watched.unwatch(&watch, self.epoch);
+                        }
+                    }
                     Request::Look => self.settle()?,
                     other => group.push(other),
                 }
@@ -142,6 +188,25 @@ impl<F: Files> Writer<F> {
             self.commit(group)?;
         }
         Ok(self)
+    }
+
+    /// Ends the watches that connections ended.
+    fn end_watches(&mut self) {
+        for watch in std::mem::take(&mut *lock(&self.unwatched)) {
+            self.watched.unwatch(&watch, self.epoch);
+        }
+    }
+
+    /// Watches keys in the state that readers see. The inner error is an error reply. Errors: the store's.
+    fn watch(&mut self, keys: &[Key]) -> Result<Result<Watch, String>, StoreError> {
+        self.settle()?;
+        // A group that waits for room was counted as a change already, and readers do not see it yet.
+        if let (Some(_), Some(error)) = (&self.waiting, self.errors.store()) {
+            return Ok(Err(format!("{MISCONF}store: {error}")));
+        }
+        let now = self.publication.read(self.clock.moment()).clock.max(self.time);
+        let watch = self.watched.watch(self.epoch, &self.store, keys, now)?;
+        Ok(watch.ok_or_else(|| format!("ERR more than {WATCHED_KEYS_MAX} keys would be watched")))
     }
 
     /// Executes, logs, writes, publishes and answers one group.
@@ -161,6 +226,10 @@ impl<F: Files> Writer<F> {
         let is_refused = !matches!(&appended, Ok(()) | Err(SegmentError::TooLarge(_)));
         self.errors
             .set(Refused::Log, appended.as_ref().err().filter(|_| is_refused).map(ToString::to_string));
+        match &appended {
+            Ok(()) => self.watched.settle(),
+            Err(_) => self.watched.undo(),
+        }
         match appended {
             Ok(()) => self.apply(Waiting { group, executed }),
             // One of the requests makes an entry that is too large. To find it, each request is committed as its own group.
@@ -188,7 +257,7 @@ impl<F: Files> Writer<F> {
             Ok(()) => {
                 self.errors.set(Refused::Batch, None);
                 self.publish();
-                answer(logged.group, logged.executed.replies);
+                answer(logged.group, logged.executed.made);
                 Ok(())
             }
             Err(StoreError::NoSpace(error)) => {
@@ -208,17 +277,17 @@ impl<F: Files> Writer<F> {
         self.checkpoints.end(&self.store, &self.log)
     }
 
-    fn execute(&self, group: &[Request], now: Millis, offset_ms: i64) -> Result<Executed, StoreError> {
+    fn execute(&mut self, group: &[Request], now: Millis, offset_ms: i64) -> Result<Executed, StoreError> {
         let pending = Overlay::new(self.store.clone());
         let mut master = Master::resume(pending, self.epoch, self.last, now.max(self.time));
         master.set_offset(offset_ms);
-        let (mut entries, mut replies) = (Vec::new(), Vec::with_capacity(group.len()));
+        let mut master = master.with_watched(std::mem::take(&mut self.watched));
+        let (mut entries, mut made) = (Vec::new(), Vec::with_capacity(group.len()));
         let mut removed = self.removed;
         for request in group {
-            let mut answers = None;
-            match request {
+            made.push(match request {
                 Request::Run { commands, room, .. } => {
-                    let answers = answers.insert(room.replies(commands.len()));
+                    let mut answers = room.replies(commands.len());
                     for command in commands {
                         let size = if command.reply_is_short() { Size::Small } else { Size::Any };
                         if !answers.has_room(size) {
@@ -227,23 +296,29 @@ impl<F: Files> Writer<F> {
                         let random = fastrand::u64(..);
                         answers.push(master.request(&*self.policy, command, now, random, &mut entries)?);
                     }
+                    Made::Replies(answers)
+                }
+                Request::Exec { transaction, .. } => {
+                    let random = fastrand::u64(..);
+                    Made::Exec(master.exec(&*self.policy, transaction, now, random, &mut entries)?)
                 }
                 Request::Expire(keys) => {
                     for key in keys {
                         let deadline = master.expire(&*self.policy, key, now, &mut entries)?;
                         removed = removed.max(deadline.unwrap_or_default());
                     }
+                    Made::Nothing
                 }
-                Request::Fsync { .. } | Request::Look => {}
-            }
-            replies.push(answers);
+                Request::Watch { .. } | Request::Fsync { .. } | Request::Look => Made::Nothing,
+            });
         }
         let time = master.time();
+        self.watched = master.take_watched();
         let mut writes = master.into_store().into_writes();
         if removed > self.removed {
             writes.push(removed_write(removed));
         }
-        Ok(Executed { entries, replies, writes, time, removed })
+        Ok(Executed { entries, made, writes, time, removed })
     }
 
     /// Writes a logged group to the store, as one batch.
@@ -266,18 +341,39 @@ impl<F: Files> Writer<F> {
     /// Answers a group that was not logged. Its writes are refused with `text`, and its reads see the published state.
     fn refuse(&self, group: Vec<Request>, text: &str) {
         for request in group {
-            // A refused removal of dead keys is not reported: the keys are found again ten times a second.
-            if let Request::Run { commands, room, reply } = request {
-                tracing::error!(error = text, commands = commands.len(), "refused");
-                let sight = self.publication.read(self.clock.moment());
-                let answer = |command: &Command| match command.is_write() {
-                    true => Reply::Error(text.to_owned()),
-                    // With this cost there always is a reply.
-                    false => super::read(&sight, command, Cost::Any).unwrap_or(Reply::Null),
-                };
-                let mut replies = room.replies(commands.len());
-                replies.fill(&commands, answer);
-                let _ = reply.send(Answer { replies, commands });
+            let sight = self.publication.read(self.clock.moment());
+            // With this cost there always is a reply.
+            let read = |command: &Command| super::read(&sight, command, Cost::Any).unwrap_or(Reply::Null);
+            match request {
+                Request::Run { commands, room, reply } => {
+                    tracing::error!(error = text, commands = commands.len(), "refused");
+                    let answer = |command: &Command| match command.is_write() {
+                        true => Reply::Error(text.to_owned()),
+                        false => read(command),
+                    };
+                    let mut replies = room.replies(commands.len());
+                    replies.fill(&commands, answer);
+                    let _ = reply.send(Answer { replies, commands });
+                }
+                Request::Exec { transaction, reply } => {
+                    let is_changed = |watch: &Watch| {
+                        // A store that cannot be read here ends the node at its next write.
+                        self.watched
+                            .is_changed(watch, self.epoch, &*sight.snapshot, sight.clock)
+                            .unwrap_or(true)
+                    };
+                    let ran = if transaction.is_write() {
+                        tracing::error!(error = text, commands = transaction.commands.len(), "refused");
+                        Err(text.to_owned())
+                    } else if transaction.watches.iter().any(is_changed) {
+                        Ok(node::Executed::Changed)
+                    } else {
+                        Ok(node::Executed::Ran(transaction.commands.iter().map(read).collect()))
+                    };
+                    let _ = reply.send(ExecAnswer { ran, transaction });
+                }
+                // A refused removal of dead keys is not reported: the keys are found again ten times a second.
+                Request::Expire(_) | Request::Watch { .. } | Request::Fsync { .. } | Request::Look => {}
             }
         }
     }
@@ -296,10 +392,16 @@ impl<F: Files> Writer<F> {
     }
 }
 
-fn answer(group: Vec<Request>, replies: Vec<Option<Replies>>) {
-    for answered in group.into_iter().zip(replies) {
-        if let (Request::Run { commands, reply, .. }, Some(replies)) = answered {
-            let _ = reply.send(Answer { replies, commands });
+fn answer(group: Vec<Request>, made: Vec<Made>) {
+    for answered in group.into_iter().zip(made) {
+        match answered {
+            (Request::Run { commands, reply, .. }, Made::Replies(replies)) => {
+                let _ = reply.send(Answer { replies, commands });
+            }
+            (Request::Exec { transaction, reply }, Made::Exec(ran)) => {
+                let _ = reply.send(ExecAnswer { ran: Ok(ran), transaction });
+            }
+            _ => {}
         }
     }
 }

@@ -30,12 +30,8 @@ impl ExpiryPolicy for Relative {
 
     fn arrived(&self, entry: Entry, local: Millis) -> Entry {
         let lag = local.since(entry.time);
-        let payload = match entry.payload {
-            Payload::Effect(effect) => Payload::Effect(with_deadlines(effect, |remaining| {
-                Millis(local.0.saturating_add(remaining.0).saturating_sub(lag).max(1))
-            })),
-            command => command,
-        };
+        let here = |remaining: Millis| Millis(local.0.saturating_add(remaining.0).saturating_sub(lag).max(1));
+        let payload = entry.payload.map_effects(&mut |effect| with_deadlines(effect, here));
         Entry { payload, ..entry }
     }
 

@@ -1,6 +1,11 @@
 //! Master — turns requests into replies and log entries. Pure, except for its store.
 
+mod transaction;
+
+pub use transaction::{Executed, Transaction};
+
 use super::removal_with_deadline;
+use super::watched::Watched;
 use crate::apply;
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, Reply, View};
@@ -59,6 +64,8 @@ pub struct Master<S> {
     offset_ms: i64,
     /// Keys that it removed and whose DEL is not logged yet ([`RemovalLog::Late`]).
     untold: Vec<Key>,
+    /// The keys that clients watch.
+    watched: Watched,
 }
 
 impl<S: Store> Master<S> {
@@ -70,7 +77,8 @@ impl<S: Store> Master<S> {
     /// A master whose store holds a history through entry `last`. Its next entries are of `epoch`, and their time is at
     /// least `time`.
     pub fn resume(store: S, epoch: Epoch, last: Lsn, time: Millis) -> Master<S> {
-        Master { store, epoch, last, time, offset_ms: 0, untold: Vec::new() }
+        let (untold, watched) = (Vec::new(), Watched::default());
+        Master { store, epoch, last, time, offset_ms: 0, untold, watched }
     }
 
     /// Sets the offset by which the instants that clients name are translated: wall time less log time, in milliseconds.
@@ -145,6 +153,10 @@ impl<S: Store> Master<S> {
             .with_offset(self.offset_ms);
         let (reply, effect) = command.execute(&view, self.time)?;
         if !effect.is_empty() {
+            if !self.watched.is_empty() {
+                let changed = self.watched.changed_by(&self.store, command, &effect, self.time)?;
+                self.watched.change(changed);
+            }
             for payload in policy.logged_before(command, &effect, self.time) {
                 self.last = self.last.next();
                 entries.push(Entry { lsn: self.last, epoch: self.epoch, time: self.time, payload });
@@ -196,9 +208,8 @@ impl<S: Store> Master<S> {
 
     /// Writes `effect`, which removes `key`, and appends the DEL of `key` as an entry.
     fn append_del(&mut self, key: &Key, effect: Effect, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
-        // This always parses: DEL exists, and takes one key.
-        if let Ok(del) = Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]) {
-            entries.push(self.append(effect, |_, _| Payload::Command(del))?);
+        if let Some(del) = del(key) {
+            entries.push(self.append(effect, |_, _| del)?);
         }
         Ok(())
     }
@@ -214,4 +225,9 @@ impl<S: Store> Master<S> {
         self.last = lsn;
         Ok(Entry { lsn, epoch: self.epoch, time: self.time, payload: logged(effect, self.time) })
     }
+}
+
+/// The DEL of `key` as a payload. It always exists: DEL takes one key.
+fn del(key: &Key) -> Option<Payload> {
+    Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]).ok().map(Payload::Command)
 }

@@ -6,11 +6,13 @@ mod clock;
 mod master;
 mod replica;
 mod serial_replica;
+mod watched;
 
 pub use clock::{MasterClock, Pair, STEP_MS, Step};
-pub use master::{Input as MasterInput, Master, Output as MasterOutput};
+pub use master::{Executed, Input as MasterInput, Master, Output as MasterOutput, Transaction};
 pub use replica::{Readers, Replica};
 pub use serial_replica::SerialReplica;
+pub use watched::{WATCHED_KEYS_MAX, Watch, Watched, WatchedKey};
 
 use crate::command::{Draft, View};
 use crate::effect::{Effect, Key};

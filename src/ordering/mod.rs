@@ -59,17 +59,16 @@ pub struct Admission<'a> {
     pub keys: Cow<'a, KeySet>,
     /// Its first key as the command named it; `None` if it has no key.
     pub first_key: Option<Cow<'a, Key>>,
-    /// Whether it can be applied one key at a time. Every effect can, and so can the commands that a master can split.
+    /// Whether it can be applied one key at a time. Every effect can, and so can the commands that a master can split, and
+    /// transactions of these.
     pub splittable: bool,
 }
 
 impl Admission<'_> {
     /// The facts of `entry`.
     pub fn of(entry: &Entry) -> Admission<'_> {
-        let (first_key, splittable) = match &entry.payload {
-            Payload::Effect(effect) => (effect.first_key(), true),
-            Payload::Command(command) => (command.first_key().map(Cow::Owned), command.is_splittable()),
-        };
+        let parts = entry.payload.parts();
+        let (first_key, splittable) = (parts.iter().find_map(first_key), parts.iter().all(is_splittable));
         Admission { lsn: entry.lsn, keys: entry.keys(), first_key, splittable }
     }
 
@@ -86,6 +85,24 @@ impl Admission<'_> {
             first_key: self.first_key.map(|key| Cow::Owned(key.into_owned())),
             splittable: self.splittable,
         }
+    }
+}
+
+/// The first key of one part of an entry.
+fn first_key(part: &Payload) -> Option<Cow<'_, Key>> {
+    match part {
+        Payload::Effect(effect) => effect.first_key(),
+        Payload::Command(command) => command.first_key().map(Cow::Owned),
+        Payload::Transaction(parts) => parts.iter().find_map(first_key),
+    }
+}
+
+/// Whether one part of an entry can be applied one key at a time.
+fn is_splittable(part: &Payload) -> bool {
+    match part {
+        Payload::Effect(_) => true,
+        Payload::Command(command) => command.is_splittable(),
+        Payload::Transaction(parts) => parts.iter().all(is_splittable),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::clients::locked;
 use super::connection::{Connection, End};
+use super::exec::ABORTED;
 use super::info::{self, Sources};
 use super::session::Ask;
 use super::{Backend, Config, Ended, config, descriptors};
@@ -50,6 +51,34 @@ impl<N: Backend> Connection<N> {
                 Some(seat) => return Err((None, End::Follow(argv, seat))),
                 None => Reply::Error("ERR max number of replicas reached".to_owned()),
             },
+            Ask::Reset => {
+                self.end_transaction();
+                Reply::Status("RESET")
+            }
+            Ask::Multi => {
+                self.session.queued = Some(0);
+                self.transaction.begin();
+                Reply::OK
+            }
+            // A queued EXEC does not exist; `answer_step` runs the one that ends the queue.
+            Ask::Exec => Reply::Error("ERR EXEC without MULTI".to_owned()),
+            Ask::AbortExec(error) => {
+                self.end_transaction();
+                // Redis leaves the general code out here.
+                Reply::Error(format!("{ABORTED}: {}", error.trim_start_matches("ERR ")))
+            }
+            Ask::Discard if self.session.queued.is_none() => {
+                Reply::Error("ERR DISCARD without MULTI".to_owned())
+            }
+            Ask::Discard => {
+                self.end_transaction();
+                Reply::OK
+            }
+            Ask::Watch(keys) => self.watch(keys).await,
+            Ask::Unwatch => {
+                self.unwatch();
+                Reply::OK
+            }
             Ask::Quit => return Err((Some(Reply::OK), End::Client)),
             Ask::Shutdown => match shared.node.stop().await {
                 Ok(()) => {

@@ -5,6 +5,8 @@ use super::facts::Facts;
 use super::room::{Replies, Room};
 use crate::binlog::Fsync;
 use crate::command::{Command, Reply};
+use crate::effect::Key;
+use crate::node::{Executed, Transaction, Watch};
 use std::net::TcpStream;
 
 /// The node refused a request. The text is the error reply, which begins with its code.
@@ -36,6 +38,25 @@ pub trait Backend: Send + Sync + 'static {
             all
         }
     }
+
+    /// EXEC: runs the commands of `transaction` in order, all or none. If a key of its watches was changed, it runs nothing.
+    /// Readers see all of its writes at once, and it reads one state. The watches are not ended. `room`: the room for the
+    /// replies. Errors: nothing was run; the text is the reason, as in [`Backend::refusal`].
+    fn exec(
+        &self,
+        transaction: Transaction,
+        room: Room,
+    ) -> impl Future<Output = Result<Executed, Refused>> + Send;
+
+    /// The reason for which the node refuses `command` now, before it runs: `READONLY` or `MISCONF`. MULTI asks before it
+    /// queues a command. It is called for each of these commands, so it has to be cheap.
+    fn refusal(&self, command: &Command) -> Option<Refused>;
+
+    /// WATCH: notes changes of `keys` from now on, until [`Backend::unwatch`]. Errors: the node refuses; it watches nothing.
+    fn watch(&self, keys: Vec<Key>) -> impl Future<Output = Result<Watch, Refused>> + Send;
+
+    /// Ends a watch. Called once for each watch.
+    fn unwatch(&self, watch: Watch);
 
     /// The state that INFO and ROLE report. It is called for each of these commands, so it has to be cheap.
     fn facts(&self) -> Facts;

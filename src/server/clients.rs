@@ -82,7 +82,13 @@ impl Client {
         let session = &state.session;
         let name = String::from_utf8_lossy(&session.name);
         let (age, idle) = (self.since.elapsed().as_secs(), state.active.elapsed().as_secs());
-        let flags = if session.no_evict { "e" } else { "N" };
+        let flags = match (session.queued, session.no_evict) {
+            (None, false) => "N",
+            (None, true) => "e",
+            (Some(_), false) => "x",
+            (Some(_), true) => "xe",
+        };
+        let queued = session.queued.map_or("-1".to_owned(), |queued| queued.to_string());
         let resp = match session.protocol {
             Protocol::Resp2 => 2,
             Protocol::Resp3 => 3,
@@ -91,7 +97,7 @@ impl Client {
         let mut line = format!("id={} addr={} laddr={} fd=0 name={name}", self.id, self.addr, self.laddr);
         // Writing into a String does not fail.
         let _ = write!(line, " age={age} idle={idle} flags={flags} db={} sub=0 psub=0 ssub=0", session.db);
-        let _ = write!(line, " multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0", state.input_bytes);
+        let _ = write!(line, " multi={queued} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0", state.input_bytes);
         let held = self.room.held();
         let _ = write!(line, " rbs=0 rbp=0 obl={} oll=0 omem={held}", state.output_bytes);
         let _ = write!(line, " tot-mem={} events=r", held + state.input_bytes);

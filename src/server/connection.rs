@@ -10,7 +10,8 @@ use super::output::Output;
 use super::reply::Protocol;
 use super::request::{ProtocolError, Requests};
 use super::room::Replies;
-use super::session::{self, Session, Step};
+use super::session::{self, Ask, Session, Step};
+use super::transaction::Transaction;
 use super::{Backend, Config, Ended, ServerState};
 use crate::command::{Command, Reply};
 use std::io;
@@ -43,7 +44,7 @@ const OUTPUT_SENT_BYTES_MIN: usize = 64 * 1024;
 const SENT_BYTES_MAX: usize = 1 << 20;
 /// Replies of this many bytes or more are encoded on a separate thread: a million fields take a tenth of a second to
 /// encode, and as long to free.
-const ENCODED_APART_BYTES_MIN: usize = 256 * 1024;
+pub(super) const ENCODED_APART_BYTES_MIN: usize = 256 * 1024;
 
 /// The reason for which a connection ends.
 #[derive(Debug)]
@@ -97,6 +98,7 @@ pub(super) struct Connection<N> {
     pub(super) session: Session,
     requests: Requests,
     output: Output,
+    pub(super) transaction: Transaction,
     last: Last,
     /// The instant of the last read or write.
     active: Instant,
@@ -110,7 +112,20 @@ impl<N: Backend> Connection<N> {
         let (config, ended) = (shared.config(), shared.ended.subscribe());
         let (session, requests) = (Session::new(client.id), Requests::new(config.limits));
         let (output, last, active) = (Output::new(&client.room), Last::default(), Instant::now());
-        Connection { shared, socket, client, ended, config, session, requests, output, last, active }
+        let transaction = Transaction::new(&client.room);
+        Connection {
+            shared,
+            socket,
+            client,
+            ended,
+            config,
+            session,
+            requests,
+            output,
+            transaction,
+            last,
+            active,
+        }
     }
 
     /// Serves the client until either side ends.
@@ -123,6 +138,7 @@ impl<N: Backend> Connection<N> {
         };
         // Replies made before the end are still sent, as far as the socket takes them at once.
         let _ = self.send();
+        self.end_transaction();
         self.shared.clients.leave(&self.client);
         match end {
             End::Client => tracing::debug!(id, %addr, "client disconnected"),
@@ -223,7 +239,7 @@ impl<N: Backend> Connection<N> {
 
     /// Waits until another small reply may be made: the bytes that wait for this client are within their bound, and the
     /// memory of all clients' replies is within its limit.
-    async fn make_room(&mut self) -> Result<(), End> {
+    pub(super) async fn make_room(&mut self) -> Result<(), End> {
         while self.output.waiting() >= OUTPUT_SENT_BYTES_MIN || self.client.room.is_full() {
             self.send()?;
             self.check()?;
@@ -243,7 +259,7 @@ impl<N: Backend> Connection<N> {
 
     /// Waits for `event`, which comes once the clients that hold the most are disconnected. Errors: this client is one of
     /// them, was killed, or the server ends.
-    async fn unless_ended<T>(&mut self, event: impl Future<Output = T>) -> Result<T, End> {
+    pub(super) async fn unless_ended<T>(&mut self, event: impl Future<Output = T>) -> Result<T, End> {
         tokio::select! {
             biased;
             () = self.client.killed.notified() => Err(killed(&self.client)),
@@ -311,7 +327,7 @@ impl<N: Backend> Connection<N> {
             commands += 1;
             bytes += argv.iter().map(Vec::len).sum::<usize>();
             self.last.note(&argv);
-            let (step, told) = self.session.step(argv);
+            let (step, told) = self.step(argv);
             let framed = told.then_some(self.session.protocol);
             if let Step::Run(command) = step {
                 queued.push((command, framed));
@@ -340,11 +356,23 @@ impl<N: Backend> Connection<N> {
         Ok(next)
     }
 
+    /// The step for a request: MULTI queues it.
+    fn step(&mut self, argv: Vec<Vec<u8>>) -> (Step, bool) {
+        if self.session.queued.is_none() {
+            return self.session.step(argv);
+        }
+        let (node, transaction) = (&self.shared.node, &mut self.transaction);
+        let bytes_max = self.config.limits.query_bytes_max;
+        let refusal = |command: &Command| node.refusal(command);
+        self.session.step_by(|session| transaction.queue(session, argv, bytes_max, &refusal))
+    }
+
     /// Answers a step that the node does not run. Returns the reason if the step ends the connection.
     async fn answer_step(&mut self, step: Step, framed: Option<Protocol>) -> Result<Option<End>, End> {
         self.make_room().await?;
         let answered = match step {
             Step::Reply(reply) => Ok(Some(reply)),
+            Step::Ask(Ask::Exec) if self.session.queued.is_some() => return self.exec(framed).await,
             Step::Ask(ask) => {
                 self.client.note(&self.session, &self.last, self.requests.held(), 0);
                 self.answer(ask).await
@@ -391,7 +419,11 @@ impl<N: Backend> Connection<N> {
     }
 
     /// Encodes large replies on a thread that serves no other connection. Their memory is freed there, too.
-    async fn encode_apart(&mut self, replies: Replies, framed: Vec<Option<Protocol>>) -> Result<(), End> {
+    pub(super) async fn encode_apart(
+        &mut self,
+        replies: Replies,
+        framed: Vec<Option<Protocol>>,
+    ) -> Result<(), End> {
         let mut output = std::mem::replace(&mut self.output, Output::new(&self.client.room));
         let encoding = tokio::task::spawn_blocking(move || {
             output.extend(&replies, &framed);
@@ -401,7 +433,7 @@ impl<N: Backend> Connection<N> {
         Ok(())
     }
 
-    fn reply(&mut self, reply: &Reply, framed: Option<Protocol>) {
+    pub(super) fn reply(&mut self, reply: &Reply, framed: Option<Protocol>) {
         if let Some(protocol) = framed {
             self.output.push(reply, protocol);
         }

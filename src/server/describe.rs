@@ -59,17 +59,22 @@ fn all() -> impl Iterator<Item = Described> {
         name: row.name.text().to_owned(),
         arity: row.arity,
         flags: row.flags.to_vec(),
-        keys: KeyArguments::None,
+        keys: row.keys,
         group: row.group,
         summary: row.summary,
-        subcommands: match row.name {
-            table::Name::Client => client_command::SUBCOMMANDS,
-            table::Name::Config => config::SUBCOMMANDS,
-            table::Name::Command => SUBCOMMANDS,
-            _ => &[],
-        },
+        subcommands: subcommands_of(row.name),
     });
     of_node.chain(of_server)
+}
+
+/// The subcommands of a command, each with its arity; empty if it has none.
+pub(super) fn subcommands_of(name: table::Name) -> &'static [(&'static str, i32)] {
+    match name {
+        table::Name::Client => client_command::SUBCOMMANDS,
+        table::Name::Config => config::SUBCOMMANDS,
+        table::Name::Command => SUBCOMMANDS,
+        _ => &[],
+    }
 }
 
 fn named(name: &[u8]) -> Option<Described> {
@@ -146,6 +151,7 @@ fn info(command: &Described) -> Reply {
         "set" => "@set",
         "sorted-set" => "@sortedset",
         "bitmap" => "@bitmap",
+        "transactions" => "@transaction",
         "hyperloglog" => "@hyperloglog",
         "generic" => "@keyspace",
         "connection" => "@connection",
@@ -182,9 +188,14 @@ fn key_specification(command: &Described) -> Option<Reply> {
     let typed = |kind: &str, spec: Reply| map(vec![("type", Reply::bulk(kind)), ("spec", spec)]);
     // In this form the last key is counted from the first key, or from the end.
     let last = if last < 0 { last } else { last - first };
-    let access = if command.flags.contains(&"readonly") { ["RO", "access"] } else { ["RW", "update"] };
+    // WATCH reads no value, so it has no second flag.
+    let access: &[&str] = match command.flags.as_slice() {
+        flags if flags.contains(&"readonly") => &["RO", "access"],
+        flags if flags.contains(&"write") => &["RW", "update"],
+        _ => &["RO"],
+    };
     Some(map(vec![
-        ("flags", statuses(access)),
+        ("flags", statuses(access.iter().copied())),
         ("begin_search", typed("index", map(vec![("index", Reply::Integer(first))]))),
         (
             "find_keys",

@@ -21,6 +21,7 @@ mod connection;
 mod describe;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod descriptors;
+mod exec;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod facts;
 mod info;
@@ -35,6 +36,7 @@ pub mod room;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod session;
 mod table;
+mod transaction;
 
 pub use backend::{Backend, Refused};
 pub use clients::{REPLICAS_MAX, Seat};

@@ -8,6 +8,7 @@ use super::describe;
 use super::reply::Protocol;
 use super::table::{self, Name};
 use crate::command::{Command, CommandError, Reply, parse_integer};
+use crate::effect::Key;
 
 /// The choices of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Session {
     pub library: (Vec<u8>, Vec<u8>),
     /// Whether the client sent CLIENT NO-EVICT ON. It is only shown in CLIENT LIST.
     pub no_evict: bool,
+    /// The number of commands that wait for EXEC; `None`: there was no MULTI.
+    pub queued: Option<usize>,
     pub(super) quiet: Quiet,
 }
 
@@ -78,10 +81,24 @@ pub enum Ask {
     Shutdown,
     /// QUIT: reply OK, and end the connection.
     Quit,
+    /// RESET: end the transaction, and watch nothing. The session is already changed.
+    Reset,
+    /// MULTI: queue the following commands.
+    Multi,
+    /// EXEC: run the queued commands.
+    Exec,
+    /// EXEC that is refused with this error: drop the queued commands.
+    AbortExec(String),
+    /// DISCARD: drop the queued commands.
+    Discard,
+    /// WATCH these keys.
+    Watch(Vec<Key>),
+    /// UNWATCH.
+    Unwatch,
 }
 
 /// The step for a request, or the error that is its reply.
-type Answer = Result<Step, CommandError>;
+pub(super) type Answer = Result<Step, CommandError>;
 
 impl Session {
     /// A connection with the default choices.
@@ -93,13 +110,19 @@ impl Session {
             name: Vec::new(),
             library: (Vec::new(), Vec::new()),
             no_evict: false,
+            queued: None,
             quiet: Quiet::default(),
         }
     }
 
     /// Decides the step for `argv` (which has at least a name), and whether its reply is sent to the client.
     pub fn step(&mut self, argv: Vec<Vec<u8>>) -> (Step, bool) {
-        let step = self.answer(argv).unwrap_or_else(|error| Step::Reply(Reply::Error(error.to_string())));
+        self.step_by(|session| session.answer(argv))
+    }
+
+    /// Decides the step for a request by calling `answer`, and whether its reply is sent to the client.
+    pub(super) fn step_by(&mut self, answer: impl FnOnce(&mut Session) -> Answer) -> (Step, bool) {
+        let step = answer(self).unwrap_or_else(|error| Step::Reply(Reply::Error(error.to_string())));
         let told = self.is_told();
         self.quiet.skip = std::mem::take(&mut self.quiet.skip_next);
         (step, told)
@@ -110,9 +133,14 @@ impl Session {
         !self.quiet.off && !self.quiet.skip
     }
 
-    fn answer(&mut self, argv: Vec<Vec<u8>>) -> Answer {
+    /// The step for `argv`, whether MULTI was sent before or not.
+    pub(super) fn answer(&mut self, argv: Vec<Vec<u8>>) -> Answer {
         let Some(row) = table::find(&argv[0]) else { return self.command(argv) };
-        table::check_arity(row.name.text(), row.arity, &argv)?;
+        let arity = table::check_arity(row.name.text(), row.arity, &argv);
+        if let (Name::Exec, Err(error)) = (row.name, &arity) {
+            return Ok(Step::Ask(Ask::AbortExec(error.to_string())));
+        }
+        arity?;
         Ok(match row.name {
             Name::Auth => Step::Reply(auth(&argv)?),
             Name::Hello => self.hello(&argv)?,
@@ -127,8 +155,15 @@ impl Session {
             Name::Quit => Step::Ask(Ask::Quit),
             Name::Reset => {
                 *self = Session::new(self.id);
-                Step::Reply(Reply::Status("RESET"))
+                Step::Ask(Ask::Reset)
             }
+            Name::Multi => Step::Ask(Ask::Multi),
+            Name::Exec => Step::Ask(Ask::Exec),
+            Name::Discard => Step::Ask(Ask::Discard),
+            Name::Watch => {
+                Step::Ask(Ask::Watch(argv.into_iter().skip(1).map(|name| Key::new(self.db, name)).collect()))
+            }
+            Name::Unwatch => Step::Ask(Ask::Unwatch),
         })
     }
 

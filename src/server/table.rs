@@ -1,10 +1,10 @@
 //! Table — the commands that the server itself answers: names, arity, flags. Pure.
 
-use crate::command::CommandError;
+use crate::command::{CommandError, KeyArguments};
 
 /// Defines the enum of commands and their table from one list.
 macro_rules! names {
-    ($($name:ident $text:literal $arity:literal $flags:expr, $group:literal, $summary:literal;)*) => {
+    ($($name:ident $text:literal $arity:literal $flags:expr, $group:literal, $summary:literal $(, $keys:expr)?;)*) => {
         /// A command that the server itself answers.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Name { $($name,)* }
@@ -18,7 +18,14 @@ macro_rules! names {
 
         /// The rows of all these commands.
         pub(super) const ROWS: &[Row] = &[
-            $(Row { name: Name::$name, arity: $arity, flags: $flags, group: $group, summary: $summary },)*
+            $(Row {
+                name: Name::$name,
+                arity: $arity,
+                flags: $flags,
+                keys: [$($keys,)? KeyArguments::None][0],
+                group: $group,
+                summary: $summary,
+            },)*
         ];
     };
 }
@@ -30,6 +37,8 @@ pub(super) struct Row {
     pub(super) arity: i32,
     /// The flags that COMMAND INFO shows.
     pub(super) flags: &'static [&'static str],
+    /// Its key arguments.
+    pub(super) keys: KeyArguments,
     pub(super) group: &'static str,
     pub(super) summary: &'static str,
 }
@@ -37,21 +46,38 @@ pub(super) struct Row {
 const ANY_TIME: &[&str] = &["noscript", "loading", "stale"];
 const FAST: &[&str] = &["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"];
 const ADMIN: &[&str] = &["admin", "noscript", "stale"];
+const NO_MULTI: &[&str] = &["admin", "noscript", "stale", NOT_QUEUED];
+const TRANSACTION: &[&str] = &["noscript", "loading", "stale", "fast", "allow_busy"];
+
+/// The flag of commands that MULTI refuses to queue.
+const NOT_QUEUED: &str = "no_multi";
 
 names! {
     Auth "auth" -2 FAST, "connection", "Authenticate to the server";
     Client "client" -2 &[], "connection", "A container for client connection commands";
     Command "command" -1 &["loading", "stale"], "server", "Get array of Redis command details";
     Config "config" -2 &[], "server", "A container for server configuration commands";
+    Discard "discard" 1 TRANSACTION, "transactions", "Discard all commands issued after MULTI";
+    Exec "exec" 1 &["noscript", "loading", "stale", "skip_slowlog"], "transactions", "Execute all commands issued after MULTI";
     Hello "hello" -1 FAST, "connection", "Handshake with Redis";
     Info "info" -1 &["loading", "stale"], "server", "Get information and statistics about the server";
+    Multi "multi" 1 TRANSACTION, "transactions", "Mark the start of a transaction block";
     Quit "quit" -1 FAST, "connection", "Close the connection";
-    Rcsync "rcsync" -2 ADMIN, "server", "Follow this node as a replica; the connection leaves Redis's protocol";
+    Rcsync "rcsync" -2 NO_MULTI, "server", "Follow this node as a replica; the connection leaves Redis's protocol";
     Replicaof "replicaof" 3 ADMIN, "server", "Make the server a replica of another instance, or promote it as master.";
     Reset "reset" 1 FAST, "connection", "Reset the connection";
     Role "role" 1 &["noscript", "loading", "stale", "fast"], "server", "Return the role of the instance in the context of replication";
-    Shutdown "shutdown" -1 ADMIN, "server", "Synchronously save the dataset to disk and then shut down the server";
+    Shutdown "shutdown" -1 NO_MULTI, "server", "Synchronously save the dataset to disk and then shut down the server";
     Slaveof "slaveof" 3 ADMIN, "server", "Make the server a replica of another instance, or promote it as master.";
+    Unwatch "unwatch" 1 TRANSACTION, "transactions", "Forget about all watched keys";
+    Watch "watch" -2 TRANSACTION, "transactions", "Watch the given keys to determine execution of the MULTI/EXEC block", KeyArguments::ALL;
+}
+
+impl Row {
+    /// Whether MULTI queues the command.
+    pub(super) fn is_queued(&self) -> bool {
+        !self.flags.contains(&NOT_QUEUED)
+    }
 }
 
 /// The flags of subcommands.

@@ -20,6 +20,8 @@ A transcript, line by line:
                            array are sorted
     >~2 HGETALL h          the same, but items belong together in pairs
     >? RANDOMKEY           only the kind of the reply is compared (and the length of an array)
+    @client b              the following commands are sent by client b, which has a connection of its own; every file
+                           starts with client a (only in tests/golden/server/)
     @wait 20               lets 20 milliseconds pass: the recorder sleeps, the replay moves its clock
 
 Replies, as RESP2 shows them to a client, one on each line; items of an array are indented by two spaces:
@@ -123,16 +125,22 @@ def outline(reply):
     return [f"*{len(content)}?" if kind == "*" else kind if kind in ("_", "*_") else kind + "?"]
 
 
-def record(server, lines):
-    """The lines of a transcript with this server's replies."""
+def record(connect, lines):
+    """The lines of a transcript with a server's replies. `connect` opens a connection to it."""
+    server = connect()
     server.ask([b"FLUSHALL"])
     server.ask([b"SELECT", b"0"])
+    clients = {"a": server}
     out = []
     for line in lines:
         if line.startswith("@"):
-            directive, amount = line.split()
-            assert directive == "@wait", line
-            time.sleep(int(amount) / 1000 + 0.005)
+            directive, argument = line.split()
+            if directive == "@client":
+                # The following commands are sent by this client.
+                server = clients.get(argument) or clients.setdefault(argument, connect())
+            else:
+                assert directive == "@wait", line
+                time.sleep(int(argument) / 1000 + 0.005)
             out.append(line)
         elif line.startswith(">"):
             mark, _, command = line.partition(" ")
@@ -155,7 +163,7 @@ def main():
     for path in options.files:
         with open(path, encoding="ascii") as file:
             before = file.read().splitlines()
-        after = record(Server(options.host, options.port), before)
+        after = record(lambda: Server(options.host, options.port), before)
         if after == before:
             continue
         changed = True

@@ -16,15 +16,10 @@ struct AnyEntry(Entry);
 
 impl Arbitrary for AnyEntry {
     fn arbitrary(source: &mut Gen) -> AnyEntry {
-        let payload = if bool::arbitrary(source) {
-            let (name, arguments) = *source
-                .choose(&[("FlushAll", 0), ("hincrby", 3), ("RENAME", 2), ("del", 5)])
-                .unwrap_or(&("del", 1));
-            let mut argv = vec![name.as_bytes().to_vec()];
-            argv.extend((0..arguments).map(|_| Vec::arbitrary(source)));
-            Payload::Command(Command::parse(u8::arbitrary(source), argv).expect("a command of the table"))
-        } else {
-            Payload::Effect(any_effect(source))
+        let payload = match u8::arbitrary(source) % 3 {
+            0 => Payload::Command(any_command(source)),
+            1 => Payload::Effect(any_effect(source)),
+            _ => any_transaction(source),
         };
         AnyEntry(Entry {
             lsn: Lsn(u64::arbitrary(source)),
@@ -35,6 +30,14 @@ impl Arbitrary for AnyEntry {
     }
 
     fn shrink(&self) -> Box<dyn Iterator<Item = AnyEntry>> {
+        if let Payload::Transaction(parts) = &self.0.payload {
+            let (entry, parts) = (self.0.clone(), parts.clone());
+            let payloads = (0..parts.len()).filter_map(move |at| {
+                let others = parts.iter().enumerate().filter(|(other, _)| *other != at);
+                Payload::transaction(others.map(|(_, part)| part.clone()))
+            });
+            return Box::new(payloads.map(move |payload| AnyEntry(Entry { payload, ..entry.clone() })));
+        }
         let Payload::Effect(effect) = &self.0.payload else { return Box::new(std::iter::empty()) };
         let (entry, keys) = (self.0.clone(), effect.keys.clone());
         let fewer = move |count| {
@@ -45,6 +48,27 @@ impl Arbitrary for AnyEntry {
         };
         Box::new((0..effect.writes.len()).map(fewer))
     }
+}
+
+fn any_command(source: &mut Gen) -> Command {
+    let (name, arguments) =
+        *source.choose(&[("FlushAll", 0), ("hincrby", 3), ("RENAME", 2), ("del", 5)]).unwrap_or(&("del", 1));
+    let mut argv = vec![name.as_bytes().to_vec()];
+    argv.extend((0..arguments).map(|_| Vec::arbitrary(source)));
+    Command::parse(u8::arbitrary(source), argv).expect("a command of the table")
+}
+
+/// A transaction of two to six parts, at least one of them a command.
+fn any_transaction(source: &mut Gen) -> Payload {
+    let mut parts = vec![Payload::Command(any_command(source)), Payload::Effect(any_effect(source))];
+    for _ in 0..usize::arbitrary(source) % 5 {
+        let part = match bool::arbitrary(source) {
+            true => Payload::Command(any_command(source)),
+            false => Payload::Effect(any_effect(source)),
+        };
+        parts.insert(usize::arbitrary(source) % (parts.len() + 1), part);
+    }
+    Payload::Transaction(parts)
 }
 
 fn any_effect(source: &mut Gen) -> Effect {
@@ -217,6 +241,16 @@ fn codec_refuses_what_the_format_does_not_allow() {
         (b"\x01\x01\0\0\0\x02\x00\0\0\0\x01a\x00\0\0\0\x01a\0\0\0\0", "keys out of order"),
         (b"\x01\x00\0\0\0\x01\x04\0\0\0\0", "unknown kind of write"),
         (b"\x01\x00\0\0\0\0\x00", "bytes after the payload"),
+        (b"\x03\xff\xff\xff\xff", "a count beyond the end"),
+        (b"\x03\0\0\0\x02\x01\x00\0\0\0\0", "a count beyond the end"),
+        (b"\x03\0\0\0\0", "a transaction of fewer than two parts"),
+        (b"\x03\0\0\0\x01\x01\x00\0\0\0\0", "a transaction of fewer than two parts"),
+        (b"\x03\0\0\0\x02\x01\x00\0\0\0\0\x01\x00\0\0\0\0", "a transaction without a command"),
+        (b"\x03\0\0\0\x02\x01\x00\0\0\0\0\x03\0\0\0\0\0\0", "unknown kind of payload"),
+        (
+            b"\x03\0\0\0\x02\x01\x00\0\0\0\0\x02\x00\0\0\0\x01\0\0\0\x07flushdb",
+            "another version than its records have",
+        ),
     ];
     for (payload, reason) in malformed {
         assert_eq!(decode(&sealed(payload)), Err(DecodeError::Malformed(reason)), "{payload:02x?}");
@@ -233,7 +267,7 @@ fn codec_errors_are_worded_with_their_values() {
     let cases: &[(&[u8], &str)] = &[
         (&[], "entry is cut short: needs 5 bytes"),
         (&encoded(&entry(7, 1, 0))[..20], "entry is cut short: needs 43 bytes"),
-        (b"\xb3\0\0\0\x40", "unknown entry version 3"),
+        (b"\xb4\0\0\0\x40", "unknown entry version 4"),
         (b"\0\0\0\0\0\0\0\0", "no entry begins with byte 00"),
         (b"\xb1\0\0\0\x21", "entry length 33 is not within 34 and 537919488"),
         (&long, "entry length 4278190123 is not within 34 and 537919488"),

@@ -95,6 +95,45 @@ fn entries_of_version_2() -> Vec<Entry> {
     (12..).zip(shapes).map(entry).collect()
 }
 
+/// Transactions: the commands of one MULTI … EXEC, and parts that are effects beside commands.
+fn entries_of_version_3() -> Vec<Entry> {
+    let collection = b"\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x01";
+    let set = [&[3], [0; 8].as_slice(), collection].concat();
+    let shapes = [
+        vec![command(0, &[b"SET", b"a", b"1"]), command(3, &[b"incr", b"b"])],
+        vec![
+            effect(keys(&[(0, b"a")]), vec![delete(b"\x01\x00ma")]),
+            command(15, &[b"FLUSHDB"]),
+            effect(keys(&[(0, b"a")]), vec![put(b"\x01\x00ma", &set)]),
+            effect(keys(&[]), vec![]),
+        ],
+        vec![command(0, &[b"DEL", b"a"]), effect(KeySet::Everything, vec![delete_range(b"\x01", b"")])],
+    ];
+    let entry = |(lsn, parts)| Entry {
+        lsn: Lsn(lsn),
+        epoch: Epoch(4),
+        time: Millis(1_900_000_000_000),
+        payload: Payload::Transaction(parts),
+    };
+    (15..).zip(shapes).map(entry).collect()
+}
+
+/// What a payload holds, indented by `depth` steps.
+fn describe(payload: &Payload, depth: usize, text: &mut String) {
+    let pad = "  ".repeat(depth);
+    match payload {
+        Payload::Command(command) => writeln!(text, "{pad}command {command:?}").expect("text"),
+        Payload::Effect(effect) => {
+            writeln!(text, "{pad}effect {:?}", effect.keys).expect("text");
+            effect.writes.iter().for_each(|write| writeln!(text, "{pad}  {write:?}").expect("text"));
+        }
+        Payload::Transaction(parts) => {
+            writeln!(text, "{pad}transaction").expect("text");
+            parts.iter().for_each(|part| describe(part, depth + 1, text));
+        }
+    }
+}
+
 fn listing(file: &str, entries: &[Entry]) -> String {
     let mut text = format!("# What {file} holds. Written by tests/machines/binlog_golden.rs.\n");
     let mut offset = 0;
@@ -102,13 +141,7 @@ fn listing(file: &str, entries: &[Entry]) -> String {
         let bytes = encoded(&[Entry { lsn: *lsn, epoch: *epoch, time: *time, payload: payload.clone() }]);
         writeln!(text, "\nlsn {lsn}  epoch {epoch}  time {time}  at {offset}  length {}", bytes.len())
             .expect("text");
-        match payload {
-            Payload::Command(command) => writeln!(text, "  command {command:?}").expect("text"),
-            Payload::Effect(effect) => {
-                writeln!(text, "  effect {:?}", effect.keys).expect("text");
-                effect.writes.iter().for_each(|write| writeln!(text, "    {write:?}").expect("text"));
-            }
-        }
+        describe(payload, 1, &mut text);
         for row in bytes.chunks(32) {
             let row: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
             writeln!(text, "  {}", row.join(" ")).expect("text");
@@ -149,8 +182,11 @@ fn golden(name: &str, now: &[u8]) -> Vec<u8> {
 
 #[test]
 fn golden_versions_are_read_and_written_byte_for_byte() {
-    for (name, first, entries) in [("version1", 0xb1, entries()), ("version2", 0xb2, entries_of_version_2())]
-    {
+    for (name, first, entries) in [
+        ("version1", 0xb1, entries()),
+        ("version2", 0xb2, entries_of_version_2()),
+        ("version3", 0xb3, entries_of_version_3()),
+    ] {
         let bytes = golden(&format!("{name}.bin"), &encoded(&entries));
         assert_eq!(bytes[0], first, "{name}");
         let read = decoded(&bytes);
@@ -164,7 +200,14 @@ fn golden_versions_are_read_and_written_byte_for_byte() {
 
 #[test]
 fn golden_entry_under_another_version_is_refused() {
-    for (entry, other) in [(entries().remove(0), 0xb2), (entries_of_version_2().remove(0), 0xb1)] {
+    for (entry, other) in [
+        (entries().remove(0), 0xb2),
+        (entries_of_version_2().remove(0), 0xb1),
+        (entries().remove(0), 0xb3),
+        (entries_of_version_2().remove(0), 0xb3),
+        (entries_of_version_3().remove(0), 0xb1),
+        (entries_of_version_3().remove(1), 0xb2),
+    ] {
         let mut bytes = encoded(&[entry]);
         bytes[0] = other;
         let end = bytes.len() - 4;
@@ -176,7 +219,7 @@ fn golden_entry_under_another_version_is_refused() {
 
 #[test]
 fn golden_every_flipped_bit_is_detected() {
-    let bytes = encoded(&[entries(), entries_of_version_2()].concat());
+    let bytes = encoded(&[entries(), entries_of_version_2(), entries_of_version_3()].concat());
     let mut rest = bytes.as_slice();
     let mut flips = 0;
     while !rest.is_empty() {
@@ -197,7 +240,7 @@ fn golden_every_flipped_bit_is_detected() {
 
 #[test]
 fn golden_every_prefix_is_truncated() {
-    for entry in entries() {
+    for entry in [entries(), entries_of_version_3()].concat() {
         let bytes = encoded(&[entry]);
         for end in 0..bytes.len() {
             let needed = if end < 5 { 5 } else { bytes.len() };

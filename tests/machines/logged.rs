@@ -21,6 +21,7 @@ fn logged(policy: Policy, command: &Command, effect: &Effect, now: Millis) -> St
         Payload::Command(logged) => format!("as `{}`", logged.name().to_uppercase()),
         Payload::Effect(logged) if logged == *effect => "effect".to_owned(),
         Payload::Effect(_) => "effect, time left".to_owned(),
+        Payload::Transaction(_) => "more than one command".to_owned(),
     }
 }
 

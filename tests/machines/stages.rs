@@ -288,6 +288,7 @@ fn logged_second_founding_program_carries_what_each_policy_promises() {
             .map(|entry| match &entry.payload {
                 Payload::Command(command) => command.to_string(),
                 Payload::Effect(effect) => format!("{:?}", effect.writes[0]),
+                Payload::Transaction(parts) => panic!("no transaction was logged: {parts:?}"),
             })
             .collect()
     };
@@ -321,6 +322,7 @@ fn master_expires_logs_a_del_before_the_command_that_met_the_dead_key() {
         .map(|entry| match &entry.payload {
             Payload::Command(command) => command.to_string(),
             Payload::Effect(effect) => format!("{effect:?}"),
+            Payload::Transaction(parts) => panic!("no transaction was logged: {parts:?}"),
         })
         .collect();
     assert_eq!(words, ["SET k 5 PXAT 2000", "DEL k", "INCR k"]);

@@ -3,8 +3,9 @@
 use replicheck::binlog::{Epoch, Fsync};
 use replicheck::command::Command;
 use replicheck::compression::CompressionMethod;
+use replicheck::effect::Key;
 use replicheck::expiry::Policy;
-use replicheck::node::{Master, MasterInput, MasterOutput};
+use replicheck::node::{Executed, Master, MasterInput, MasterOutput, Transaction, Watch};
 use replicheck::ordering::Strategy;
 use replicheck::server::facts::{Facts, Progress, Role};
 use replicheck::server::room::{Replies, Room, Size};
@@ -13,10 +14,14 @@ use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// The reply of a replica to a write.
+const READONLY: &str = "READONLY You can't write against a read only replica.";
 
 /// How long a test waits for a condition that must come true.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,11 +29,15 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// What an RCSYNC handed over: its arguments, the socket, the bytes read after it, and the replica's seat.
 pub type Followed = (Vec<Vec<u8>>, TcpStream, Vec<u8>, Seat);
 
-/// A master in memory whose time stands still.
+/// A master in memory whose time stands still until a test changes it.
 pub struct MemoryNode {
     master: Mutex<Master<MemoryStore>>,
     facts: Mutex<Facts>,
     followed: mpsc::Sender<Followed>,
+    /// The time, milliseconds.
+    pub now_ms: AtomicU64,
+    /// Whether it refuses writes in transactions, as a replica does.
+    pub is_replica: AtomicBool,
 }
 
 impl MemoryNode {
@@ -53,7 +62,18 @@ impl MemoryNode {
             dir: "data".to_owned(),
         };
         let master = Mutex::new(Master::new(MemoryStore::new(), Epoch(1)));
-        (Arc::new(MemoryNode { master, facts: Mutex::new(facts), followed }), receiver)
+        let (now_ms, is_replica) = (AtomicU64::new(1_800_000_000_000), AtomicBool::new(false));
+        let facts = Mutex::new(facts);
+        (Arc::new(MemoryNode { master, facts, followed, now_ms, is_replica }), receiver)
+    }
+
+    fn now(&self) -> Millis {
+        Millis(self.now_ms.load(Ordering::Relaxed))
+    }
+
+    /// The number of keys that clients watch.
+    pub fn watched(&self) -> usize {
+        self.master.lock().expect("no test panicked with it").watched_mut().len()
     }
 }
 
@@ -62,13 +82,14 @@ impl Backend for MemoryNode {
         let mut master = self.master.lock().expect("no test panicked with it");
         let policy = Policy::LogClock.get();
         let mut one = |command| {
-            let input = MasterInput::Request { command, now: Millis(1_800_000_000_000), random: 0 };
+            let input = MasterInput::Request { command, now: self.now(), random: 0 };
             let outputs =
                 master.step(&*policy, input).expect("a fresh node, socket and thread serve the test");
             let reply = outputs.into_iter().find_map(|output| match output {
                 MasterOutput::Reply(reply) => Some(reply),
                 _ => None,
             });
+            master.watched_mut().settle();
             reply.expect("one reply each")
         };
         let (mut replies, mut commands) = (room.replies(commands.len()), commands.into_iter());
@@ -78,6 +99,34 @@ impl Backend for MemoryNode {
             replies.push(one(command));
         }
         (replies, commands.collect())
+    }
+
+    async fn exec(&self, transaction: Transaction, _room: Room) -> Result<Executed, Refused> {
+        let mut master = self.master.lock().expect("no test panicked with it");
+        let (policy, mut entries) = (Policy::LogClock.get(), Vec::new());
+        if self.is_replica.load(Ordering::Relaxed) && transaction.is_write() {
+            return Err(Refused(READONLY.to_owned()));
+        }
+        let now = self.now();
+        let ran = master.exec(&*policy, &transaction, now, 0, &mut entries).expect("memory does not fail");
+        master.watched_mut().settle();
+        assert!(entries.len() <= 1, "one entry for a transaction");
+        Ok(ran)
+    }
+
+    fn refusal(&self, command: &Command) -> Option<Refused> {
+        let is_replica = self.is_replica.load(Ordering::Relaxed);
+        (is_replica && command.is_write()).then(|| Refused(READONLY.to_owned()))
+    }
+
+    async fn watch(&self, keys: Vec<Key>) -> Result<Watch, Refused> {
+        let mut master = self.master.lock().expect("no test panicked with it");
+        let watch = master.watch(&keys, self.now()).expect("memory does not fail");
+        watch.ok_or_else(|| Refused("ERR too many keys are watched".to_owned()))
+    }
+
+    fn unwatch(&self, watch: Watch) {
+        self.master.lock().expect("no test panicked with it").unwatch(&watch);
     }
 
     fn facts(&self) -> Facts {
@@ -118,6 +167,7 @@ impl Backend for MemoryNode {
 /// A server that runs until it is dropped.
 pub struct Running {
     pub addr: SocketAddr,
+    pub node: Arc<MemoryNode>,
     pub followed: mpsc::Receiver<Followed>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Ended>>,
@@ -130,6 +180,7 @@ impl Running {
 
     pub fn with(config: Config) -> Running {
         let (node, followed) = MemoryNode::new();
+        let served = Arc::clone(&node);
         let (stop, stopped) = oneshot::channel();
         let (bound, addr) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -140,7 +191,7 @@ impl Running {
                 .build()
                 .expect("a fresh node, socket and thread serve the test");
             runtime.block_on(async move {
-                let server = Server::bind(node, Config { port: 0, ..config })
+                let server = Server::bind(served, Config { port: 0, ..config })
                     .await
                     .expect("a fresh node, socket and thread serve the test");
                 bound.send(server.local_addr()).expect("a fresh node, socket and thread serve the test");
@@ -149,7 +200,7 @@ impl Running {
             })
         });
         let addr = addr.recv_timeout(PATIENCE).expect("the server binds");
-        Running { addr, followed, stop: Some(stop), thread: Some(thread) }
+        Running { addr, node, followed, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn connect(&self) -> Client {

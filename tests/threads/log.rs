@@ -77,7 +77,7 @@ pub fn states(log: &[Arc<Entry>]) -> Vec<Data> {
 pub fn writes(entry: &Entry) -> &[Write] {
     match &entry.payload {
         Payload::Effect(effect) => &effect.writes,
-        Payload::Command(_) => &[],
+        Payload::Command(_) | Payload::Transaction(_) => &[],
     }
 }
 

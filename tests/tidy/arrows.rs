@@ -26,7 +26,10 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("expiry", &["apply::Instants", "binlog", "command", "effect", "names", "store", "time"]),
     ("node", &["apply", "binlog", "command", "effect", "expiry", "invariant", "ordering", "store", "time"]),
     ("publication", &["binlog", "expiry", "invariant", "node", "sync", "time"]),
-    ("server", &["binlog", "command", "compression", "expiry", "ordering", "store", "time"]),
+    (
+        "server",
+        &["binlog", "command", "compression", "effect", "expiry", "node", "ordering", "store", "time"],
+    ),
     ("trace", &["binlog", "effect", "sync"]),
     ("trace_check", &["binlog", "effect"]),
     (
