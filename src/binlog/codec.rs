@@ -29,10 +29,11 @@
 //! although the raw keys of an effect name most of it, because *everything* cannot be derived from them.
 //!
 //! Version 2 has the same format. An entry is of version 2 if it writes the record of a list, a set or a sorted set, which
-//! programs that know only version 1 cannot read: they refuse the entry and name its version.
+//! programs that know only version 1 cannot read: they refuse the entry and name its version. Likewise an entry is of
+//! version 3 if it writes or deletes a record about the deadline of a field of a hash.
 //!
 //! Magic, version and length are at the same place in every version. A reader chooses the format of each entry by its first
-//! byte, so a log may begin in version 1 and continue in version 2.
+//! byte, so a log may begin in version 1 and continue in later versions.
 
 use super::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, CommandError};
@@ -43,6 +44,8 @@ use crate::time::Millis;
 pub const VERSION_1: u8 = MAGIC | 1;
 /// First byte of an entry in version 2.
 pub const VERSION_2: u8 = MAGIC | 2;
+/// First byte of an entry in version 3.
+pub const VERSION_3: u8 = MAGIC | 3;
 /// Maximum length of an entry, in bytes: one value of 512 MB, the longest in Redis, and what an entry adds to
 /// it. A larger length in an entry means that its bytes are damaged.
 pub const ENTRY_BYTES_MAX: usize = 513 << 20;
@@ -146,8 +149,8 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
 /// The version of an entry with this payload, as its first byte.
 fn version(payload: &Payload) -> u8 {
     match payload {
-        Payload::Effect(effect) if effect.writes_new_types() => VERSION_2,
-        Payload::Effect(_) | Payload::Command(_) => VERSION_1,
+        Payload::Effect(effect) => MAGIC | effect.version(),
+        Payload::Command(_) => VERSION_1,
     }
 }
 
@@ -252,7 +255,7 @@ pub fn checksum(entry: &[u8]) -> u32 {
 fn content(bytes: &[u8]) -> Result<(Reader<'_>, usize), DecodeError> {
     match bytes.first() {
         None => return Err(DecodeError::Truncated { needed: PREFIX_BYTES }),
-        Some(&(VERSION_1 | VERSION_2)) => {}
+        Some(&(VERSION_1 | VERSION_2 | VERSION_3)) => {}
         Some(&first) if first & 0xf0 == MAGIC => return Err(DecodeError::UnknownVersion(first & 0x0f)),
         Some(&first) => return Err(DecodeError::NotAnEntry(first)),
     }
