@@ -1,6 +1,6 @@
 //! Master — turns requests into replies and log entries. Pure, except for its store.
 
-use super::removal_with_deadline;
+use super::{FIELDS_MAX, dead_fields, removal_of_key};
 use crate::apply;
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, Reply, View};
@@ -26,7 +26,7 @@ pub enum Input {
         /// The master's clock.
         now: Millis,
     },
-    /// A key is to be removed physically, if it is dead.
+    /// A key, or the dead fields of a hash, are to be removed physically.
     Expire {
         /// The key.
         key: Key,
@@ -57,8 +57,8 @@ pub struct Master<S> {
     time: Millis,
     /// Wall time less log time, in milliseconds; below 0: the wall clock is behind. Clients name instants by wall time.
     offset_ms: i64,
-    /// Keys that it removed and whose DEL is not logged yet ([`RemovalLog::Late`]).
-    untold: Vec<Key>,
+    /// Removals that are not logged yet ([`RemovalLog::Late`]): a DEL of each key, an HDEL of each group of fields.
+    untold: Vec<Command>,
 }
 
 impl<S: Store> Master<S> {
@@ -136,7 +136,10 @@ impl<S: Store> Master<S> {
             && let KeySet::Keys(keys) = command.keys()
         {
             for key in &keys {
-                self.expire(policy, key, now, entries)?;
+                if self.remove_key(policy, key, entries)?.is_none() {
+                    // A replica would find the fields that are left alive.
+                    while self.remove_fields(policy, key, entries)?.is_some() {}
+                }
             }
         }
         let view = View::new(&self.store, command.db(), self.time)
@@ -154,9 +157,9 @@ impl<S: Store> Master<S> {
         Ok(reply)
     }
 
-    /// Handles an [`Input::Expire`] without taking the key. If the policy logs removals, it appends the entries to
-    /// `entries`. Returns the deadline of the key if the key was removed by log time and without an entry. Errors: as
-    /// [`Master::step`].
+    /// Handles an [`Input::Expire`] without taking the key: removes the key if it is dead, and otherwise at most [`FIELDS_MAX`] dead
+    /// fields of a hash. If the policy logs removals, it appends the entries to `entries`. Returns the latest deadline of what was removed by
+    /// log time and without an entry. Errors: as [`Master::step`].
     pub fn expire(
         &mut self,
         policy: &dyn ExpiryPolicy,
@@ -165,41 +168,97 @@ impl<S: Store> Master<S> {
         entries: &mut Vec<Entry>,
     ) -> Result<Option<Millis>, StoreError> {
         self.time = self.time.max(now);
-        let Some((effect, deadline)) = removal_with_deadline(&self.store, key, self.time)? else {
-            return Ok(None);
+        let removed = match self.remove_key(policy, key, entries)? {
+            None => self.remove_fields(policy, key, entries)?,
+            removed => removed,
         };
-        match (policy.removal(), policy.removal_log()) {
-            (Removal::ByMaster, RemovalLog::Once) => self.append_del(key, effect, entries)?,
-            (Removal::ByMaster, RemovalLog::Twice) => {
-                self.append_del(key, effect, entries)?;
-                self.append_del(key, Effect::none(), entries)?;
-            }
-            (Removal::ByMaster, RemovalLog::Late) => {
-                self.untold.push(key.clone());
-                self.store.write(&effect.writes)?;
-            }
-            (removal, _) => {
-                self.store.write(&effect.writes)?;
-                return Ok((removal == Removal::LogTime).then_some(deadline));
-            }
-        }
-        Ok(None)
+        Ok(removed.filter(|_| policy.removal() == Removal::LogTime))
     }
 
-    /// Appends the DEL of each key that was removed and whose DEL is not logged yet.
-    fn tell_of_removals(&mut self, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
-        for key in std::mem::take(&mut self.untold) {
-            self.append_del(&key, Effect::none(), entries)?;
+    /// Removes `key` if it is dead. Returns the instant at which it died.
+    fn remove_key(
+        &mut self,
+        policy: &dyn ExpiryPolicy,
+        key: &Key,
+        entries: &mut Vec<Entry>,
+    ) -> Result<Option<Millis>, StoreError> {
+        let Some((effect, deadline)) = removal_of_key(&self.store, key, self.time)? else { return Ok(None) };
+        let del = vec![b"DEL".to_vec(), key.name.clone()];
+        self.remove(policy, effect, (key.db, del), entries)?;
+        Ok(Some(deadline))
+    }
+
+    /// Removes at most [`FIELDS_MAX`] dead fields of the hash `key`, which is not dead. Returns the latest deadline of them.
+    fn remove_fields(
+        &mut self,
+        policy: &dyn ExpiryPolicy,
+        key: &Key,
+        entries: &mut Vec<Entry>,
+    ) -> Result<Option<Millis>, StoreError> {
+        let Some(dead) = dead_fields(&self.store, key, self.time, FIELDS_MAX)? else { return Ok(None) };
+        if policy.removal() != Removal::ByMaster || dead.fields.is_empty() {
+            self.store.write(&dead.effect.writes)?;
+        } else {
+            let head = [b"HDEL".to_vec(), key.name.clone()];
+            let hdel = (key.db, head.into_iter().chain(dead.fields).collect());
+            // Replicas run the HDEL. The master's store gets the same bytes.
+            let effect = self.effect_on_replicas(&hdel)?;
+            self.remove(policy, effect, hdel, entries)?;
+        }
+        Ok(Some(dead.latest))
+    }
+
+    /// The effect of a command on a replica, which executes it as if nothing had expired.
+    fn effect_on_replicas(&self, (db, argv): &(u8, Vec<Vec<u8>>)) -> Result<Effect, StoreError> {
+        let view = View::new(&self.store, *db, Millis::ZERO);
+        match Command::parse(*db, argv.clone()) {
+            Ok(command) => Ok(command.execute(&view, self.time)?.1),
+            Err(_) => Ok(Effect::none()),
+        }
+    }
+
+    /// Writes `effect`, which removes what is dead. If the policy logs removals, `argv` is the command that removes the same
+    /// on replicas.
+    fn remove(
+        &mut self,
+        policy: &dyn ExpiryPolicy,
+        effect: Effect,
+        (db, argv): (u8, Vec<Vec<u8>>),
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        // This always parses: DEL takes a key, HDEL a key and fields.
+        let command = Command::parse(db, argv).ok().filter(|_| policy.removal() == Removal::ByMaster);
+        match (command, policy.removal_log()) {
+            (Some(command), RemovalLog::Once) => self.append_removal(command, effect, entries)?,
+            (Some(command), RemovalLog::Twice) => {
+                self.append_removal(command.clone(), effect, entries)?;
+                self.append_removal(command, Effect::none(), entries)?;
+            }
+            (Some(command), RemovalLog::Late) => {
+                self.untold.push(command);
+                self.store.write(&effect.writes)?;
+            }
+            (None, _) | (_, RemovalLog::Never) => self.store.write(&effect.writes)?,
         }
         Ok(())
     }
 
-    /// Writes `effect`, which removes `key`, and appends the DEL of `key` as an entry.
-    fn append_del(&mut self, key: &Key, effect: Effect, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
-        // This always parses: DEL exists, and takes one key.
-        if let Ok(del) = Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]) {
-            entries.push(self.append(effect, |_, _| Payload::Command(del))?);
+    /// Appends each removal that is not logged yet.
+    fn tell_of_removals(&mut self, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
+        for command in std::mem::take(&mut self.untold) {
+            self.append_removal(command, Effect::none(), entries)?;
         }
+        Ok(())
+    }
+
+    /// Writes `effect`, which removes what is dead, and appends `command` as its entry.
+    fn append_removal(
+        &mut self,
+        command: Command,
+        effect: Effect,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        entries.push(self.append(effect, |_, _| Payload::Command(command))?);
         Ok(())
     }
 
