@@ -29,8 +29,8 @@ impl Command {
     }
 
     /// The command that, run at any time, sets the deadline that this one sets at `now`: SETEX becomes SET …
-    /// PXAT, EXPIRE becomes PEXPIREAT, EX and PX become PXAT, HEXPIRE and HGETEX become HPEXPIREAT. The caller passes a command that succeeded at
-    /// `now`. A command with nothing to rewrite is returned as it is.
+    /// PXAT, EXPIRE becomes PEXPIREAT, EX and PX become PXAT, HEXPIRE and HGETEX become HPEXPIREAT. The caller passes a
+    /// command that succeeded at `now`. A command with nothing to rewrite is returned as it is.
     pub fn with_absolute_deadline(&self, now: Millis) -> Command {
         self.rewritten(now)
             .and_then(|argv| Command::parse(self.db, argv).ok())
@@ -38,8 +38,8 @@ impl Command {
     }
 
     /// This command with its instants converted from a wall clock that is `offset_ms` ahead to log time: EXPIREAT and EXAT
-    /// become PEXPIREAT and PXAT, HEXPIREAT becomes HPEXPIREAT, and each instant is moved back by the offset, to 1 ms at the earliest. `None`: the command
-    /// names no instant, or it will be refused.
+    /// become PEXPIREAT and PXAT, HEXPIREAT becomes HPEXPIREAT, and each instant is moved back by the offset, to 1 ms at the
+    /// earliest. `None`: the command names no instant, or it will be refused.
     pub fn in_log_time(&self, offset_ms: i64) -> Option<Command> {
         let first = match self.name() {
             "set" => 3,

@@ -4,8 +4,7 @@
 //! keys, and returns its changes as an [`Effect`]. A new command needs one function in the file of its data
 //! type and one row in that file's table. Randomness and time are inputs.
 //!
-//! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0, and of Redis
-//! 8.2 for deadlines of fields.
+//! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0, for deadlines of fields 8.2.
 
 mod absolute;
 mod bit;
@@ -276,7 +275,6 @@ impl Command {
     pub fn reply_is_short(&self) -> bool {
         let returns_value = match self.name() {
             "getset" | "getdel" | "getex" | "hgetex" | "hgetdel" => true,
-            // They reply a number for each field.
             "hexpire" | "hpexpire" | "hexpireat" | "hpexpireat" | "hpersist" => true,
             "lpop" | "rpop" | "lmove" | "rpoplpush" | "lmpop" => true,
             "spop" | "zpopmin" | "zpopmax" | "zmpop" | "bitfield" => true,
@@ -426,6 +424,7 @@ mod tests {
         "HDEL h f",
         "HINCRBY h n 1",
         "HINCRBYFLOAT h n 1",
+        // They reply a number for each field.
         "HEXPIRE h 10 FIELDS 9 f f f f f f f f f",
         "HPEXPIRE h 10 FIELDS 9 f f f f f f f f f",
         "HEXPIREAT h 10 FIELDS 9 f f f f f f f f f",

@@ -157,9 +157,9 @@ impl<S: Store> Master<S> {
         Ok(reply)
     }
 
-    /// Handles an [`Input::Expire`] without taking the key: removes the key if it is dead, and otherwise at most [`FIELDS_MAX`] dead
-    /// fields of a hash. If the policy logs removals, it appends the entries to `entries`. Returns the latest deadline of what was removed by
-    /// log time and without an entry. Errors: as [`Master::step`].
+    /// Handles an [`Input::Expire`] without taking the key: removes the key if it is dead, and otherwise at most
+    /// [`FIELDS_MAX`] dead fields of a hash. If the policy logs removals, it appends the entries to `entries`. Returns the
+    /// latest deadline of what was removed by log time and without an entry. Errors: as [`Master::step`].
     pub fn expire(
         &mut self,
         policy: &dyn ExpiryPolicy,

@@ -4,7 +4,7 @@
 //! 00  name…                                                  the node's own records (marker, latest removed deadline, folder id)
 //! 01  db  'm'  key name…                                     metadata of a key; a string's value is inside
 //! 01  db  'e'  length of name (4)  key name…  incarnation (8)  element name…    an element of a collection
-//! 01  db  'd'  length of name (4)  key name…  incarnation (8)  deadline (8)  field…    the deadline of a field, without a value
+//! 01  db  'd'  length of name (4)  key name…  incarnation (8)  deadline (8)  field…    a field's deadline; no value
 //! ```
 //!
 //! Numbers are big-endian, so bytes sort as numbers do. A database is one range of raw keys, which is what

@@ -1,8 +1,9 @@
 //! Deadlines — the earliest deadline in each stretch of raw keys, so that a sweep for dead keys can skip
 //! stretches. Threads share it through a lock.
 //!
-//! The raw keys of metadata, and those of deadlines of fields, are cut into stretches of at most [`RECORDS`] records. The earliest deadline of each stretch is
-//! kept, so that a sweep scans a stretch only if one of its keys, or a field of one, is dead:
+//! The raw keys of metadata, and those of deadlines of fields, are cut into stretches of at most [`RECORDS`] records. The
+//! earliest deadline of each stretch is kept, so that a sweep scans a stretch only if one of its keys, or a field of one, is
+//! dead:
 //!
 //! ```text
 //! raw keys          a ............ k ............ s ............
