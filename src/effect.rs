@@ -161,12 +161,10 @@ impl Effect {
 }
 
 impl Effect {
-    /// Whether it writes the record of a list, a set or a sorted set.
-    pub fn writes_new_types(&self) -> bool {
-        self.writes.iter().any(|write| match write {
-            Write::Put { key, value } => key::is_metadata(key) && record::is_of_version_2(value),
-            Write::Delete { .. } | Write::DeleteRange { .. } => false,
-        })
+    /// The version of the binlog that brought the records that it writes: 2 for a list, a set or a sorted set, 3 for deadlines
+    /// of fields, 1 if there are neither.
+    pub fn version(&self) -> u8 {
+        self.writes.iter().map(Write::version).max().unwrap_or(1)
     }
 
     /// This effect, and then `next`, as one effect.
@@ -194,6 +192,22 @@ impl Effect {
 }
 
 impl Write {
+    /// See [`Effect::version`].
+    fn version(&self) -> u8 {
+        match self {
+            Write::Put { key, .. } | Write::Delete { key } | Write::DeleteRange { from: key, .. }
+                if key::is_field_deadline(key) =>
+            {
+                3
+            }
+            Write::Put { key, value } if key::is_metadata(key) => record::version_of_type(value),
+            Write::Put { key, value } if key::element_owner(key).is_some() => {
+                record::version_of_element(value)
+            }
+            Write::Put { .. } | Write::Delete { .. } | Write::DeleteRange { .. } => 1,
+        }
+    }
+
     /// The key to which the written raw key belongs; for a range, that of its first raw key.
     pub fn owner(&self) -> Option<Key> {
         match self {

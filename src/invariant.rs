@@ -20,7 +20,7 @@
 
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
-use crate::store::{Content, Dump};
+use crate::store::{Content, Dump, Stored};
 use crate::time::Millis;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -190,22 +190,27 @@ pub fn same_value(nodes: SameLsn<'_>) -> bool {
     let lonely = |dump: &Dump, other: &Dump| {
         dump.iter().any(|(key, stored)| !other.contains_key(key) && !stored.is_dead(nodes.latest_clock))
     };
-    let equal = nodes
-        .master
-        .iter()
-        .filter_map(|(key, stored)| Some((stored, nodes.replica.get(key)?)))
-        .all(|(master, replica)| master.content == replica.content);
+    let equal = nodes.master.iter().filter_map(|(key, stored)| Some((stored, nodes.replica.get(key)?))).all(
+        |(master, replica)| {
+            let seen = |stored: &Stored| stored.content.seen_at(nodes.latest_clock);
+            master.content == replica.content || seen(master) == seen(replica)
+        },
+    );
     equal && !lonely(nodes.master, nodes.replica) && !lonely(nodes.replica, nodes.master)
 }
 
 /// **same_deadline**: at the same LSN every key that is stored on both nodes has the same deadline, to the
-/// millisecond.
+/// millisecond, and so has every field of a hash that is alive by both clocks.
 pub fn same_deadline(nodes: SameLsn<'_>) -> bool {
-    nodes
-        .master
-        .iter()
-        .filter_map(|(key, stored)| Some((stored, nodes.replica.get(key)?)))
-        .all(|(master, replica)| master.deadline == replica.deadline)
+    nodes.master.iter().filter_map(|(key, stored)| Some((stored, nodes.replica.get(key)?))).all(
+        |(master, replica)| {
+            let fields = |stored: &Stored| stored.content.living_fields(nodes.latest_clock);
+            let deadlines = |stored: &Stored| {
+                fields(stored).into_iter().flatten().map(|(field, (_, it))| (field, it)).collect::<Vec<_>>()
+            };
+            master.deadline == replica.deadline && deadlines(master) == deadlines(replica)
+        },
+    )
 }
 
 /// **no_immortal_key**: at the same LSN every key that has no deadline on the replica is stored on the
@@ -247,7 +252,7 @@ pub type Visible = BTreeMap<Key, Content>;
 /// The keys of `dump` that are visible to a reader that judges at `now`.
 pub fn visible(dump: &Dump, now: Millis) -> Visible {
     let alive = dump.iter().filter(|(_, stored)| !stored.is_dead(now));
-    alive.map(|(key, stored)| (key.clone(), stored.content.clone())).collect()
+    alive.map(|(key, stored)| (key.clone(), stored.content.seen_at(now))).collect()
 }
 
 /// **past_read**: the first of the master's `moments` (what its readers could see, oldest first, not older than

@@ -204,7 +204,8 @@ fn change(model: &ExpiryModel, write: &Write) -> Change {
                 key: name.to_string(),
                 value: match record.value {
                     Value::String(text) => format!("\"{}\"", text.escape_ascii()),
-                    Value::Hash(hash) => format!("hash of {}", hash.count),
+                    Value::Hash(hash, None) => format!("hash of {}", hash.count),
+                    Value::Hash(hash, Some(_)) => format!("hash of {} and fields with deadlines", hash.count),
                     Value::List(list, _) => format!("list of {}", list.count),
                     Value::Set(set) => format!("set of {}", set.count),
                     Value::SortedSet(set, _) => format!("sorted set of {}", set.count),

@@ -30,13 +30,14 @@
 //! although the raw keys of an effect name most of it, because *everything* cannot be derived from them.
 //!
 //! Version 2 has the same format. An entry is of version 2 if it writes the record of a list, a set or a sorted set, which
-//! programs that know only version 1 cannot read: they refuse the entry and name its version.
+//! programs that know only version 1 cannot read: they refuse the entry and name its version. Likewise an entry is of
+//! version 3 if it writes or deletes a record about the deadline of a field of a hash.
 //!
-//! Version 3 has transactions. A transaction has at least two parts, and a command among them: other transactions have a
+//! Version 3 also has transactions. A transaction has at least two parts, and a command among them: other transactions have a
 //! shorter form, see [`Payload::transaction`].
 //!
 //! Magic, version and length are at the same place in every version. A reader chooses the format of each entry by its first
-//! byte, so a log may begin in version 1 and continue in version 2.
+//! byte, so a log may begin in version 1 and continue in later versions.
 
 use super::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, CommandError};
@@ -145,8 +146,8 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
 fn version(payload: &Payload) -> u8 {
     match payload {
         Payload::Transaction(_) => VERSION_3,
-        Payload::Effect(effect) if effect.writes_new_types() => VERSION_2,
-        Payload::Effect(_) | Payload::Command(_) => VERSION_1,
+        Payload::Effect(effect) => MAGIC | effect.version(),
+        Payload::Command(_) => VERSION_1,
     }
 }
 

@@ -2,6 +2,7 @@
 //! time, and chance becomes its outcome. Pure.
 
 use super::Command;
+use super::hash;
 use super::number::parse_integer;
 use super::options::Unit;
 use crate::effect::{Effect, Write};
@@ -28,8 +29,8 @@ impl Command {
     }
 
     /// The command that, run at any time, sets the deadline that this one sets at `now`: SETEX becomes SET …
-    /// PXAT, EXPIRE becomes PEXPIREAT, EX and PX become PXAT. The caller passes a command that succeeded at
-    /// `now`. A command with nothing to rewrite is returned as it is.
+    /// PXAT, EXPIRE becomes PEXPIREAT, EX and PX become PXAT, HEXPIRE and HGETEX become HPEXPIREAT. The caller passes a
+    /// command that succeeded at `now`. A command with nothing to rewrite is returned as it is.
     pub fn with_absolute_deadline(&self, now: Millis) -> Command {
         self.rewritten(now)
             .and_then(|argv| Command::parse(self.db, argv).ok())
@@ -37,8 +38,8 @@ impl Command {
     }
 
     /// This command with its instants converted from a wall clock that is `offset_ms` ahead to log time: EXPIREAT and EXAT
-    /// become PEXPIREAT and PXAT, and each instant is moved back by the offset, to 1 ms at the earliest. `None`: the command
-    /// names no instant, or it will be refused.
+    /// become PEXPIREAT and PXAT, HEXPIREAT becomes HPEXPIREAT, and each instant is moved back by the offset, to 1 ms at the
+    /// earliest. `None`: the command names no instant, or it will be refused.
     pub fn in_log_time(&self, offset_ms: i64) -> Option<Command> {
         let first = match self.name() {
             "set" => 3,
@@ -48,6 +49,25 @@ impl Command {
                 let mut argv = self.argv.to_vec();
                 argv[2] = moved(argv.get(2)?, unit, offset_ms)?;
                 argv[0] = b"PEXPIREAT".to_vec();
+                return Command::parse(self.db, argv).ok();
+            }
+            "hexpireat" | "hpexpireat" => {
+                let unit = if self.name() == "hexpireat" { 1000 } else { 1 };
+                let mut argv = self.argv.to_vec();
+                argv[2] = moved_field_deadline(argv.get(2)?, unit, offset_ms)?;
+                argv[0] = b"HPEXPIREAT".to_vec();
+                return Command::parse(self.db, argv).ok();
+            }
+            "hsetex" | "hgetex" => {
+                let (at, unit) = hash::deadline_option(&self.argv)?;
+                let unit = match unit {
+                    Unit::AtSecond => 1000,
+                    Unit::AtMillisecond => 1,
+                    Unit::Seconds | Unit::Milliseconds => return None,
+                };
+                let mut argv = self.argv.to_vec();
+                argv[at + 1] = moved_field_deadline(argv.get(at + 1)?, unit, offset_ms)?;
+                argv[at] = b"PXAT".to_vec();
                 return Command::parse(self.db, argv).ok();
             }
             _ => return None,
@@ -95,6 +115,22 @@ impl Command {
                 argv[2] = instant(&argument(2)?, unit, origin)?;
                 Some(argv)
             }
+            "hexpire" | "hpexpire" | "hexpireat" => {
+                let (unit, origin) = match self.name() {
+                    "hexpire" => (1000, now),
+                    "hpexpire" => (1, now),
+                    _ => (1000, Millis::ZERO),
+                };
+                let mut argv = self.argv.to_vec();
+                argv[0] = b"HPEXPIREAT".to_vec();
+                argv[2] = instant(&argument(2)?, unit, origin)?;
+                Some(argv)
+            }
+            "hgetex" => hash::as_hpexpireat(&self.argv, now),
+            "hsetex" => {
+                let (at, unit) = hash::deadline_option(&self.argv)?;
+                if unit == Unit::AtMillisecond { None } else { self.with_options_rewritten(at, now) }
+            }
             "set" => self.with_options_rewritten(3, now),
             "getex" => self.with_options_rewritten(2, now),
             _ => None,
@@ -125,6 +161,12 @@ fn option(name: &[u8], now: Millis) -> Option<(i64, Millis)> {
 fn moved(amount: &[u8], unit: i64, offset_ms: i64) -> Option<Vec<u8>> {
     let instant = parse_integer(amount)?.checked_mul(unit)?;
     Some(instant.saturating_sub(offset_ms).max(1).to_string().into_bytes())
+}
+
+/// Like [`moved`], for the deadline of a field. `None`: a field cannot have it, and the command will be refused.
+fn moved_field_deadline(amount: &[u8], unit: i64, offset_ms: i64) -> Option<Vec<u8>> {
+    let instant = parse_integer(amount)?.checked_mul(unit)?;
+    if hash::is_a_deadline(instant) { moved(amount, unit, offset_ms) } else { None }
 }
 
 fn instant(amount: &[u8], unit: i64, origin: Millis) -> Option<Vec<u8>> {

@@ -22,7 +22,7 @@ use crate::store::record::Collection;
 
 /// A collection of at most this many elements is returned whole, as Redis does (`hash-max-listpack-entries`,
 /// `set-max-intset-entries`).
-const WHOLE_MAX: u64 = 512;
+pub(super) const WHOLE_MAX: u64 = 512;
 
 /// Options of SCAN and of the scans of collections.
 pub(super) struct Options<'a> {

@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::effect::{Effect, Key, KeySet, Write};
-use crate::store::record::{Collection, Record, Value, encode_element, encode_string};
+use crate::store::record::{Life, Record, encode_element, encode_field, encode_string};
 use crate::store::{StoreError, key};
 use crate::time::Millis;
 use std::collections::BTreeSet;
@@ -51,21 +51,10 @@ impl Draft {
         name: &[u8],
         value: &[u8],
         deadline: Option<Millis>,
-        collection: Option<Collection>,
+        collection: Option<Life>,
     ) {
-        collection.iter().for_each(|collection| self.clear(view, name, collection));
+        collection.into_iter().for_each(|life| self.clear(view, name, life));
         self.put(view, name, encode_string(value, deadline));
-    }
-
-    /// Makes `name` a hash with the metadata `collection`; the caller writes the elements.
-    pub fn put_hash(
-        &mut self,
-        view: &View<'_>,
-        name: &[u8],
-        collection: Collection,
-        deadline: Option<Millis>,
-    ) {
-        self.put_record(view, name, &Record { deadline, value: Value::Hash(collection) });
     }
 
     /// Writes one element of `name` in the given incarnation.
@@ -83,6 +72,38 @@ impl Draft {
         self.keys.insert(owner);
     }
 
+    /// Writes field `field` of the hash `name` in the given incarnation: its value, and its deadline if it has one.
+    pub fn put_field(
+        &mut self,
+        view: &View<'_>,
+        name: &[u8],
+        incarnation: u64,
+        field: &[u8],
+        (value, deadline): (&[u8], Option<Millis>),
+    ) {
+        let owner = view.key(name);
+        let raw = key::element(&owner, incarnation, field);
+        self.writes.push(Write::Put { key: raw, value: encode_field(value, deadline) });
+        if let Some(deadline) = deadline {
+            let raw = key::field_deadline(&owner, incarnation, deadline, field);
+            self.writes.push(Write::Put { key: raw, value: Vec::new() });
+        }
+        self.keys.insert(owner);
+    }
+
+    /// Removes the record that says that field `field` of the hash `name` in the given incarnation dies at `deadline`.
+    pub fn delete_field_deadline(
+        &mut self,
+        view: &View<'_>,
+        name: &[u8],
+        incarnation: u64,
+        (deadline, field): (Millis, &[u8]),
+    ) {
+        let owner = view.key(name);
+        self.writes.push(Write::Delete { key: key::field_deadline(&owner, incarnation, deadline, field) });
+        self.keys.insert(owner);
+    }
+
     /// Removes one element of `name` in the given incarnation.
     pub fn delete_element(&mut self, view: &View<'_>, name: &[u8], incarnation: u64, element: &[u8]) {
         let owner = view.key(name);
@@ -93,7 +114,7 @@ impl Draft {
     /// Removes `name` and its elements, dead or alive. Adds no write if no bytes are stored.
     pub fn remove(&mut self, view: &View<'_>, name: &[u8]) -> Result<(), StoreError> {
         if let Some(stored) = view.stored_metadata(name)? {
-            stored.collection.iter().for_each(|collection| self.clear(view, name, collection));
+            stored.life().into_iter().for_each(|life| self.clear(view, name, life));
             self.writes.push(Write::Delete { key: key::metadata_of(view.db(), name) });
             self.keys.insert(view.key(name));
         }
@@ -103,14 +124,13 @@ impl Draft {
     /// Deletes the elements of the collection stored under `name`, dead or alive, if there is one.
     pub fn clear_elements(&mut self, view: &View<'_>, name: &[u8]) -> Result<(), StoreError> {
         let collection = view.collection_to_clear(name)?;
-        collection.iter().for_each(|collection| self.clear(view, name, collection));
+        collection.into_iter().for_each(|life| self.clear(view, name, life));
         Ok(())
     }
 
-    fn clear(&mut self, view: &View<'_>, name: &[u8], collection: &Collection) {
+    fn clear(&mut self, view: &View<'_>, name: &[u8], life: Life) {
         let owner = view.key(name);
-        let (from, to) = key::elements(&owner, collection.incarnation);
-        self.writes.push(Write::DeleteRange { from, to });
+        self.writes.extend(clearing(&owner, life));
         self.keys.insert(owner);
     }
 
@@ -118,4 +138,11 @@ impl Draft {
     pub fn finish(self) -> Effect {
         Effect { writes: self.writes, keys: KeySet::Keys(self.keys) }
     }
+}
+
+/// The writes that delete the records of a collection of `owner` beside its metadata.
+pub(super) fn clearing(owner: &Key, life: Life) -> impl Iterator<Item = Write> {
+    let elements = key::elements(owner, life.incarnation);
+    let deadlines = life.has_deadlines.then(|| key::field_deadlines(owner, life.incarnation));
+    [elements].into_iter().chain(deadlines).map(|(from, to)| Write::DeleteRange { from, to })
 }

@@ -1,9 +1,10 @@
 //! Edit — the effect of a command on collections under construction: reads see the writes before them. Pure.
 
 use super::View;
+use super::draft::clearing;
 use crate::effect::{Effect, Key, KeySet, Write};
 use crate::store::overlay::Overlay;
-use crate::store::record::{Collection, Record, encode_element};
+use crate::store::record::{Collection, Life, Record, encode_element};
 use crate::store::{Read, Store, StoreError, key};
 use std::collections::BTreeSet;
 
@@ -34,7 +35,7 @@ impl<'a> Edit<'a> {
     /// deleted. The caller writes the record and the elements.
     pub(super) fn create(&mut self, key: &Key) -> Result<Collection, StoreError> {
         if let Some(dead) = self.view(key.db).collection_to_clear(&key.name)? {
-            self.clear(key, dead.incarnation)?;
+            self.clear_life(key, dead)?;
         }
         Ok(Collection { incarnation: self.view.incarnation(), count: 0 })
     }
@@ -47,13 +48,17 @@ impl<'a> Edit<'a> {
     /// Removes `key` and its elements, dead or alive. Adds no write if no bytes are stored.
     pub(super) fn remove(&mut self, key: &Key) -> Result<(), StoreError> {
         let Some(stored) = self.view(key.db).stored_metadata(&key.name)? else { return Ok(()) };
-        if let Some(collection) = stored.collection {
-            self.clear(key, collection.incarnation)?;
+        if let Some(life) = stored.life() {
+            self.clear_life(key, life)?;
         }
         self.write(key, Write::Delete { key: key::metadata(key) })
     }
 
-    /// Deletes all elements of `key` in the given incarnation.
+    fn clear_life(&mut self, key: &Key, life: Life) -> Result<(), StoreError> {
+        clearing(key, life).try_for_each(|write| self.write(key, write))
+    }
+
+    /// Deletes all elements of `key`, which has no deadlines of fields, in the given incarnation.
     pub(super) fn clear(&mut self, key: &Key, incarnation: u64) -> Result<(), StoreError> {
         let (from, to) = key::elements(key, incarnation);
         self.write(key, Write::DeleteRange { from, to })

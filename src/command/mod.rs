@@ -4,7 +4,7 @@
 //! keys, and returns its changes as an [`Effect`]. A new command needs one function in the file of its data
 //! type and one row in that file's table. Randomness and time are inputs.
 //!
-//! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0.
+//! Source: the command pages of redis.io; replies and error texts are those of Redis 7.0, for deadlines of fields 8.2.
 
 mod absolute;
 mod bit;
@@ -65,7 +65,7 @@ pub enum Kind {
     Read,
     /// May change a value.
     Write,
-    /// May change a deadline, never a value: EXPIRE and its family, PERSIST, GETEX.
+    /// May change a deadline, never a value: EXPIRE and its family, PERSIST, GETEX, and the same of fields.
     Deadline,
     /// Empties a database or all of them.
     Flush,
@@ -146,8 +146,10 @@ pub(crate) fn never(_: &[Vec<u8>]) -> bool {
 }
 
 /// The tables of the types that have one table, each with its group.
-const OTHERS: [(&str, &[Spec]); 7] = [
-    ("hash", hash::TABLE),
+const OTHERS: [(&str, &[Spec]); 9] = [
+    ("hash", hash::TABLES[0]),
+    ("hash", hash::TABLES[1]),
+    ("hash", hash::TABLES[2]),
     ("list", list::TABLE),
     ("set", set::TABLE),
     ("sorted-set", sorted_set::TABLE),
@@ -278,7 +280,8 @@ impl Command {
     /// Whether the command is a write with a reply of a few bytes, whatever the store and the arguments hold.
     pub fn reply_is_short(&self) -> bool {
         let returns_value = match self.name() {
-            "getset" | "getdel" | "getex" => true,
+            "getset" | "getdel" | "getex" | "hgetex" | "hgetdel" => true,
+            "hexpire" | "hpexpire" | "hexpireat" | "hpexpireat" | "hpersist" => true,
             "lpop" | "rpop" | "lmove" | "rpoplpush" | "lmpop" => true,
             "spop" | "zpopmin" | "zpopmax" | "zmpop" | "bitfield" => true,
             "set" => self.argv.iter().skip(3).any(|option| option.eq_ignore_ascii_case(b"get")),
@@ -427,6 +430,15 @@ mod tests {
         "HDEL h f",
         "HINCRBY h n 1",
         "HINCRBYFLOAT h n 1",
+        // They reply a number for each field.
+        "HEXPIRE h 10 FIELDS 9 f f f f f f f f f",
+        "HPEXPIRE h 10 FIELDS 9 f f f f f f f f f",
+        "HEXPIREAT h 10 FIELDS 9 f f f f f f f f f",
+        "HPEXPIREAT h 10 FIELDS 9 f f f f f f f f f",
+        "HPERSIST h FIELDS 9 f f f f f f f f f",
+        "HGETEX h FIELDS 1 f",
+        "HGETDEL h FIELDS 1 f",
+        "HSETEX h EX 10 FIELDS 1 f v",
         "LPUSH l v",
         "RPUSH l v",
         "LPUSHX l v",

@@ -3,13 +3,24 @@
 
 use super::CommandError;
 use crate::effect::Key;
-use crate::store::record::{Collection, Metadata, Record, Value, decode_element};
-use crate::store::{self, Cursors, Element, Read, StoreError, Visit, key};
+use crate::store::record::{Collection, Life, Metadata, Record, StoredElement, Value, decode_element};
+use crate::store::{Cursors, Element, Fields, Read, StoreError, Visit, key};
 use crate::time::Millis;
 use std::ops::ControlFlow;
 
 /// A string's value and its deadline.
 pub type StringValue = (Vec<u8>, Option<Millis>);
+
+/// A living hash: its metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredHash {
+    /// Its incarnation, and the number of its fields without a deadline.
+    pub collection: Collection,
+    /// The latest deadline of a field: see [`Value::last_field_deadline`].
+    pub last: Option<Millis>,
+    /// The deadline of the key.
+    pub deadline: Option<Millis>,
+}
 
 /// One consistent state of the store as a command sees it.
 ///
@@ -105,11 +116,11 @@ impl<'a> View<'a> {
 
     /// The collection stored under `name`, dead or alive. A command that stores something else under the name must
     /// clear its elements away. Reads only if the store may have elements of `name`.
-    pub fn collection_to_clear(&self, name: &[u8]) -> Result<Option<Collection>, StoreError> {
+    pub fn collection_to_clear(&self, name: &[u8]) -> Result<Option<Life>, StoreError> {
         if !self.reader.may_have_elements(self.db, name) {
             return Ok(None);
         }
-        Ok(self.stored_metadata(name)?.and_then(|stored| stored.collection))
+        Ok(self.stored_metadata(name)?.and_then(|stored| stored.life()))
     }
 
     fn look<T>(
@@ -134,22 +145,92 @@ impl<'a> View<'a> {
     pub fn string_to_replace(
         &self,
         name: &[u8],
-    ) -> Result<(Option<StringValue>, Option<Collection>), CommandError> {
+    ) -> Result<(Option<StringValue>, Option<Life>), CommandError> {
         let Some(record) = self.stored_record(name)? else { return Ok((None, None)) };
         match (record.is_dead(self.judged_at), record.value) {
             (false, Value::String(value)) => Ok((Some((value, record.deadline)), None)),
-            (true, value) => Ok((None, value.collection())),
+            (true, value) => Ok((None, value.life())),
             (false, _) => Err(CommandError::wrong_type()),
         }
     }
 
-    /// The living hash `name`: its metadata and deadline. Errors: WRONGTYPE.
-    pub fn hash(&self, name: &[u8]) -> Result<Option<(Collection, Option<Millis>)>, CommandError> {
+    /// The living hash `name`. Errors: WRONGTYPE.
+    pub fn hash(&self, name: &[u8]) -> Result<Option<StoredHash>, CommandError> {
         match self.record(name)? {
             None => Ok(None),
-            Some(Record { deadline, value: Value::Hash(collection) }) => Ok(Some((collection, deadline))),
+            Some(Record { deadline, value: Value::Hash(collection, last) }) => {
+                Ok(Some(StoredHash { collection, last, deadline }))
+            }
             Some(_) => Err(CommandError::wrong_type()),
         }
+    }
+
+    /// Number of living fields of the hash `name`, or `limit` if there are more. Cost: O(fields with a deadline, at most
+    /// `limit`); nothing is read if no field ever had one.
+    pub fn living_fields(&self, name: &[u8], hash: &StoredHash, limit: u64) -> Result<u64, StoreError> {
+        let mut living = hash.collection.count;
+        if hash.last.is_some() && living < limit {
+            self.for_each_deadline(name, hash.collection.incarnation, &mut |_, _| {
+                living += 1;
+                if living < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+        }
+        Ok(living.min(limit))
+    }
+
+    /// Calls `visit` for each living field of the hash `name` that has a deadline, in the reverse order of the deadlines,
+    /// until it breaks.
+    pub fn for_each_deadline(
+        &self,
+        name: &[u8],
+        incarnation: u64,
+        visit: &mut dyn FnMut(Millis, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let (from, to) = key::field_deadlines_after(&self.key(name), incarnation, self.judged_at);
+        self.reader.scan_back(&from, &to, &mut |raw, _| match key::deadline_and_field(raw) {
+            Some((deadline, field)) => visit(deadline, field),
+            None => ControlFlow::Continue(()),
+        })
+    }
+
+    /// The instant at which it judges.
+    pub fn judged_at(&self) -> Millis {
+        self.judged_at
+    }
+
+    /// Field `field` of the hash `name` in the given incarnation, dead or alive: its value and its deadline.
+    pub fn stored_field(
+        &self,
+        name: &[u8],
+        incarnation: u64,
+        field: &[u8],
+    ) -> Result<Option<StringValue>, StoreError> {
+        let raw = key::element(&self.key(name), incarnation, field);
+        let mut found = None;
+        self.reader.look(&raw, &mut |bytes| {
+            let stored = StoredElement::decode(&raw, bytes);
+            found = Some(stored.map(|stored| (stored.value.to_vec(), stored.deadline)));
+        })?;
+        found.transpose()
+    }
+
+    /// All living fields of the hash `name` in the given incarnation, each with its value and its deadline. Cost: O(fields).
+    pub fn stored_fields(&self, name: &[u8], incarnation: u64) -> Result<Fields, StoreError> {
+        let (from, to) = key::elements(&self.key(name), incarnation);
+        let (mut fields, mut damaged) = (Fields::new(), None);
+        self.reader.scan(&from, &to, &mut |raw, bytes| match StoredElement::decode(raw, bytes) {
+            Ok(stored) if stored.is_dead(self.judged_at) => ControlFlow::Continue(()),
+            Ok(stored) => {
+                let field = key::element_name(raw, &from).to_vec();
+                fields.insert(field, (stored.value.to_vec(), stored.deadline));
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                damaged = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        damaged.map_or(Ok(fields), Err)
     }
 
     /// Element `element` of `name` in the given incarnation.
@@ -161,13 +242,13 @@ impl<'a> View<'a> {
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let raw = key::element(&self.key(name), incarnation, element);
         let mut found = None;
-        self.reader.look(&raw, &mut |bytes| found = Some(decode_element(&raw, bytes)))?;
-        found.transpose()
+        self.reader.look(&raw, &mut |bytes| found = Some(decode_element(&raw, bytes, self.judged_at)))?;
+        Ok(found.transpose()?.flatten())
     }
 
     /// All elements of `name` in the given incarnation, in the order of their names. Cost: O(elements).
     pub fn elements(&self, name: &[u8], incarnation: u64) -> Result<Vec<Element>, StoreError> {
-        store::elements(self.reader, &self.key(name), incarnation)
+        Ok(self.some_elements(name, incarnation, None, usize::MAX)?.0)
     }
 
     /// The cursors of scans; `None`: the store keeps none.
@@ -208,8 +289,8 @@ impl<'a> View<'a> {
         damaged.map_or(Ok(last.map(|raw| raw[first.len()..].to_vec())), Err)
     }
 
-    /// The first `count` elements of `name` in the given incarnation whose names come after `after`, in the order of their
-    /// names, and the last name if there may be more.
+    /// The living ones of the first `count` elements of `name` in the given incarnation whose names come after `after`, in the
+    /// order of their names, and the last name if there may be more.
     pub fn some_elements(
         &self,
         name: &[u8],
@@ -223,8 +304,9 @@ impl<'a> View<'a> {
             after.map_or_else(|| first.clone(), |name| next_raw(key::element(&owner, incarnation, name)));
         let (mut elements, mut damaged) = (Vec::new(), None);
         let last = some_records(self.reader, &from, &to, count, &mut |raw, bytes| {
-            match decode_element(raw, bytes) {
-                Ok(value) => elements.push((key::element_name(raw, &first).to_vec(), value)),
+            match decode_element(raw, bytes, self.judged_at) {
+                Ok(Some(value)) => elements.push((key::element_name(raw, &first).to_vec(), value)),
+                Ok(None) => {}
                 Err(error) => damaged = Some(error),
             }
             if damaged.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

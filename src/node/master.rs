@@ -1,16 +1,16 @@
 //! Master — turns requests into replies and log entries. Pure, except for its store.
 
+mod removal;
 mod transaction;
 
 pub use transaction::{Executed, Transaction};
 
-use super::removal_with_deadline;
 use super::watched::Watched;
 use crate::apply;
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, Reply, View};
 use crate::effect::{Effect, Key, KeySet};
-use crate::expiry::{ExpiryPolicy, Removal, RemovalLog};
+use crate::expiry::{ExpiryPolicy, Removal};
 use crate::store::{Store, StoreError};
 use crate::time::Millis;
 
@@ -31,7 +31,7 @@ pub enum Input {
         /// The master's clock.
         now: Millis,
     },
-    /// A key is to be removed physically, if it is dead.
+    /// A key, or the dead fields of a hash, are to be removed physically.
     Expire {
         /// The key.
         key: Key,
@@ -62,8 +62,8 @@ pub struct Master<S> {
     time: Millis,
     /// Wall time less log time, in milliseconds; below 0: the wall clock is behind. Clients name instants by wall time.
     offset_ms: i64,
-    /// Keys that it removed and whose DEL is not logged yet ([`RemovalLog::Late`]).
-    untold: Vec<Key>,
+    /// Removals that are not logged yet ([`RemovalLog::Late`]): a DEL of each key, an HDEL of each group of fields.
+    untold: Vec<Command>,
     /// The keys that clients watch.
     watched: Watched,
 }
@@ -144,7 +144,8 @@ impl<S: Store> Master<S> {
             && let KeySet::Keys(keys) = command.keys()
         {
             for key in &keys {
-                self.expire(policy, key, now, entries)?;
+                // A replica would find the fields that are left alive.
+                while self.remove_dead(policy, key, entries)?.is_some() {}
             }
         }
         let view = View::new(&self.store, command.db(), self.time)
@@ -166,9 +167,9 @@ impl<S: Store> Master<S> {
         Ok(reply)
     }
 
-    /// Handles an [`Input::Expire`] without taking the key. If the policy logs removals, it appends the entries to
-    /// `entries`. Returns the deadline of the key if the key was removed by log time and without an entry. Errors: as
-    /// [`Master::step`].
+    /// Handles an [`Input::Expire`] without taking the key: removes the key if it is dead, and otherwise at most
+    /// [`FIELDS_MAX`](super::FIELDS_MAX) dead fields of a hash. If the policy logs removals, it appends the entries to `entries`. Returns the
+    /// latest deadline of what was removed by log time and without an entry. Errors: as [`Master::step`].
     pub fn expire(
         &mut self,
         policy: &dyn ExpiryPolicy,
@@ -177,41 +178,8 @@ impl<S: Store> Master<S> {
         entries: &mut Vec<Entry>,
     ) -> Result<Option<Millis>, StoreError> {
         self.time = self.time.max(now);
-        let Some((effect, deadline)) = removal_with_deadline(&self.store, key, self.time)? else {
-            return Ok(None);
-        };
-        match (policy.removal(), policy.removal_log()) {
-            (Removal::ByMaster, RemovalLog::Once) => self.append_del(key, effect, entries)?,
-            (Removal::ByMaster, RemovalLog::Twice) => {
-                self.append_del(key, effect, entries)?;
-                self.append_del(key, Effect::none(), entries)?;
-            }
-            (Removal::ByMaster, RemovalLog::Late) => {
-                self.untold.push(key.clone());
-                self.store.write(&effect.writes)?;
-            }
-            (removal, _) => {
-                self.store.write(&effect.writes)?;
-                return Ok((removal == Removal::LogTime).then_some(deadline));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Appends the DEL of each key that was removed and whose DEL is not logged yet.
-    fn tell_of_removals(&mut self, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
-        for key in std::mem::take(&mut self.untold) {
-            self.append_del(&key, Effect::none(), entries)?;
-        }
-        Ok(())
-    }
-
-    /// Writes `effect`, which removes `key`, and appends the DEL of `key` as an entry.
-    fn append_del(&mut self, key: &Key, effect: Effect, entries: &mut Vec<Entry>) -> Result<(), StoreError> {
-        if let Some(del) = del(key) {
-            entries.push(self.append(effect, |_, _| del)?);
-        }
-        Ok(())
+        let removed = self.remove_dead(policy, key, entries)?;
+        Ok(removed.filter(|_| policy.removal() == Removal::LogTime))
     }
 
     /// Writes `effect` to the store as the next entry. Returns the entry, with the payload that `logged` makes.
@@ -225,9 +193,4 @@ impl<S: Store> Master<S> {
         self.last = lsn;
         Ok(Entry { lsn, epoch: self.epoch, time: self.time, payload: logged(effect, self.time) })
     }
-}
-
-/// The DEL of `key` as a payload. It always exists: DEL takes one key.
-fn del(key: &Key) -> Option<Payload> {
-    Command::parse(key.db, vec![b"DEL".to_vec(), key.name.clone()]).ok().map(Payload::Command)
 }

@@ -1,7 +1,7 @@
 //! Dump — raw records → keys, values and deadlines as users know them. Pure.
 
 use super::element::{self, Score};
-use super::record::{Collection, Record, Value, damaged, decode_element};
+use super::record::{Collection, Record, StoredElement, Value, damaged, plain_element};
 use super::{Read, StoreError, key};
 use crate::effect::Key;
 use crate::time::Millis;
@@ -12,6 +12,9 @@ use std::ops::ControlFlow;
 /// The name and value of an element.
 pub type Element = (Vec<u8>, Vec<u8>);
 
+/// The fields of a hash, each with its value and its deadline.
+pub type Fields = BTreeMap<Vec<u8>, (Vec<u8>, Option<Millis>)>;
+
 /// A value as users know it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Content {
@@ -19,6 +22,8 @@ pub enum Content {
     String(Vec<u8>),
     /// A hash: fields and values.
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    /// A hash of which a field has, or had, a deadline of its own; dead fields included.
+    Fields(Fields),
     /// A list: its items in order.
     List(Vec<Vec<u8>>),
     /// A set: its members.
@@ -26,8 +31,9 @@ pub enum Content {
     /// A sorted set: its members in the order of their scores.
     SortedSet(BTreeSet<(Score, Vec<u8>)>),
     /// A collection whose record has a wrong number of elements, so that HLEN and HGETALL disagree; for a sorted set also: the
-    /// number of members that have another score, or no place, in the order of scores. A master never has such a state; a
-    /// replica may, if it is read after a crash before it has applied its log again.
+    /// number of members that have another score, or no place, in the order of scores; for a hash also: the number of fields
+    /// whose deadline is missing in the order of deadlines. A master never has such a state; a replica may, if it is
+    /// read after a crash before it has applied its log again.
     Miscounted(Box<Content>, u64),
 }
 
@@ -37,6 +43,7 @@ impl Content {
         match self {
             Content::String(_) => 0,
             Content::Hash(fields) => fields.len(),
+            Content::Fields(fields) => fields.len(),
             Content::List(items) => items.len(),
             Content::Set(members) => members.len(),
             Content::SortedSet(members) => members.len(),
@@ -47,7 +54,50 @@ impl Content {
     /// This collection, whose record counts `count`.
     #[must_use]
     pub fn counted_as(self, count: u64) -> Content {
-        if self.elements() as u64 == count { self } else { Content::Miscounted(Box::new(self), count) }
+        let elements = match &self {
+            Content::Fields(fields) => fields.values().filter(|(_, deadline)| deadline.is_none()).count(),
+            _ => self.elements(),
+        };
+        if elements as u64 == count { self } else { Content::Miscounted(Box::new(self), count) }
+    }
+
+    /// The instant at which the last field of a hash dies. `None`: it is another value, or a field has no deadline.
+    pub fn dies_at(&self) -> Option<Millis> {
+        match self {
+            Content::Fields(fields) => {
+                let last = fields.values().map(|(_, deadline)| deadline.unwrap_or(Millis(u64::MAX))).max();
+                Some(last.unwrap_or(Millis::ZERO)).filter(|last| *last < Millis(u64::MAX))
+            }
+            Content::Miscounted(content, _) => content.dies_at(),
+            _ => None,
+        }
+    }
+
+    /// The fields that are alive at `now`, each with its deadline. `None`: it is not a hash with deadlines of fields.
+    pub fn living_fields(&self, now: Millis) -> Option<Fields> {
+        let is_alive = |deadline: &Option<Millis>| deadline.is_none_or(|deadline| now < deadline);
+        match self {
+            Content::Fields(fields) => {
+                let living = fields.iter().filter(|(_, (_, deadline))| is_alive(deadline));
+                Some(living.map(|(field, stored)| (field.clone(), stored.clone())).collect())
+            }
+            Content::Miscounted(content, _) => content.living_fields(now),
+            _ => None,
+        }
+    }
+
+    /// The value that a reader sees at `now`: without fields that are dead, and without deadlines of fields.
+    #[must_use]
+    pub fn seen_at(&self, now: Millis) -> Content {
+        match (self, self.living_fields(now)) {
+            (Content::Miscounted(content, count), Some(_)) => {
+                Content::Miscounted(Box::new(content.seen_at(now)), *count)
+            }
+            (_, Some(living)) => {
+                Content::Hash(living.into_iter().map(|(field, (value, _))| (field, value)).collect())
+            }
+            (_, None) => self.clone(),
+        }
     }
 }
 
@@ -58,6 +108,14 @@ impl fmt::Display for Content {
             Content::Hash(fields) => {
                 let field = |(name, value): (&Vec<u8>, &Vec<u8>)| {
                     format!("{}: \"{}\"", name.escape_ascii(), value.escape_ascii())
+                };
+                write!(out, "{{{}}}", joined(fields.iter().map(field)))
+            }
+            Content::Fields(fields) => {
+                let field = |(name, (value, deadline)): (&Vec<u8>, &(Vec<u8>, Option<Millis>))| {
+                    let until =
+                        deadline.map_or_else(String::new, |deadline| format!(" until {}", deadline.0));
+                    format!("{}: \"{}\"{until}", name.escape_ascii(), value.escape_ascii())
                 };
                 write!(out, "{{{}}}", joined(fields.iter().map(field)))
             }
@@ -92,9 +150,14 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// The instant at which it dies: its deadline, or that of the last field of a hash; `None` = never.
+    pub fn dies_at(&self) -> Option<Millis> {
+        self.deadline.into_iter().chain(self.content.dies_at()).min()
+    }
+
     /// Whether it is dead at `now`.
     pub fn is_dead(&self, now: Millis) -> bool {
-        self.deadline.is_some_and(|deadline| now >= deadline)
+        self.dies_at().is_some_and(|instant| now >= instant)
     }
 }
 
@@ -116,7 +179,8 @@ pub fn dump(reader: &dyn Read) -> Result<Dump, StoreError> {
     for (key, record) in records {
         let content = match record.value {
             Value::String(value) => Content::String(value),
-            Value::Hash(hash) => {
+            Value::Hash(hash, Some(_)) => with_deadlines(reader, &key, hash)?,
+            Value::Hash(hash, None) => {
                 Content::Hash(elements(reader, &key, hash.incarnation)?.into_iter().collect())
                     .counted_as(hash.count)
             }
@@ -134,6 +198,33 @@ pub fn dump(reader: &dyn Read) -> Result<Dump, StoreError> {
         dump.insert(key, Stored { content, deadline: record.deadline });
     }
     Ok(dump)
+}
+
+/// The hash `key`, of which a field has, or had, a deadline.
+fn with_deadlines(reader: &dyn Read, key: &Key, hash: Collection) -> Result<Content, StoreError> {
+    let (from, to) = key::elements(key, hash.incarnation);
+    let mut fields = Fields::new();
+    scan_decoded(reader, &from, &to, &mut |raw, bytes| {
+        let stored = StoredElement::decode(raw, bytes)?;
+        fields.insert(key::element_name(raw, &from).to_vec(), (stored.value.to_vec(), stored.deadline));
+        Ok(())
+    })?;
+    let (from, to) = key::field_deadlines(key, hash.incarnation);
+    let mut ordered = BTreeSet::new();
+    scan_decoded(reader, &from, &to, &mut |raw, _| {
+        let (deadline, field) =
+            key::deadline_and_field(raw).ok_or_else(|| damaged(raw, "no deadline of a field"))?;
+        ordered.insert((deadline, field.to_vec()));
+        Ok(())
+    })?;
+    let own = fields.iter().filter_map(|(field, (_, deadline))| Some(((*deadline)?, field.clone())));
+    // A record of the order without its field is one of a dead field that was written since: see `node::dead_fields`.
+    let misplaced = own.filter(|own| !ordered.contains(own)).count();
+    let content = Content::Fields(fields);
+    Ok(match misplaced {
+        0 => content.counted_as(hash.count),
+        _ => Content::Miscounted(Box::new(content), misplaced as u64),
+    })
 }
 
 /// The sorted set `key`.
@@ -160,13 +251,13 @@ fn sorted_set(reader: &dyn Read, key: &Key, set: Collection) -> Result<Content, 
     })
 }
 
-/// All elements of `key` in the given incarnation, in the order of their names. Cost: O(elements). Errors:
+/// All elements of `key` in the given incarnation, dead fields included, in the order of their names. Cost: O(elements). Errors:
 /// those of the store, and damaged elements.
 pub fn elements(reader: &dyn Read, key: &Key, incarnation: u64) -> Result<Vec<Element>, StoreError> {
     let (from, to) = key::elements(key, incarnation);
     let mut elements = Vec::new();
     scan_decoded(reader, &from, &to, &mut |raw, bytes| {
-        elements.push((key::element_name(raw, &from).to_vec(), decode_element(raw, bytes)?));
+        elements.push((key::element_name(raw, &from).to_vec(), plain_element(raw, bytes)?));
         Ok(())
     })?;
     Ok(elements)

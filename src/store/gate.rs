@@ -94,7 +94,7 @@ mod tests {
         let name = Key::new(0, b"k");
         let string = |deadline| Record { deadline, value: Value::String(b"v".to_vec()) }.encode();
         let hash = Collection { incarnation: 1, count: 1 };
-        let hash = Record { deadline: Some(Millis(100)), value: Value::Hash(hash) }.encode();
+        let hash = Record { deadline: Some(Millis(100)), value: Value::Hash(hash, None) }.encode();
         let rows = [
             (key::metadata(&name), string(Some(Millis(100))), 99, false),
             (key::metadata(&name), string(Some(Millis(100))), 100, true),

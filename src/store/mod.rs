@@ -17,7 +17,7 @@ pub mod record;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
 
-pub use dump::{Content, Dump, Element, Stored, dump, elements};
+pub use dump::{Content, Dump, Element, Fields, Stored, dump, elements};
 
 use crate::effect::Write;
 use std::ops::ControlFlow;

@@ -4,21 +4,43 @@
 //! type tag (1)  deadline (8, milliseconds, 0 = none)  then
 //!   0 string      the value's bytes
 //!   1 hash        incarnation (8)  number of elements (8)
+//!   5 hash        incarnation (8)  number of fields without a deadline (8)  latest deadline of a field (8, 0 = none)
 //!   2 list        incarnation (8)  number of elements (8)  first position (8)  last position (8)  1 = evenly spaced (1)
 //!   3 set         incarnation (8)  number of elements (8)
 //!   4 sorted set  incarnation (8)  number of elements (8)  1 = with counting records (1)
 //! ```
 //!
 //! A newly created collection gets a new incarnation (the LSN of the creating entry), so an element of a dead
-//! incarnation is never merged into a living one. The value of an element starts with a format byte (0 =
-//! plain bytes), which leaves room for elements with deadlines of their own. [`element`](super::element) has the names of
-//! elements.
+//! incarnation is never merged into a living one. [`element`](super::element) has the names of elements. The value of
+//! an element starts with its format:
+//!
+//! ```text
+//! 0  value                  a plain element
+//! 1  deadline (8)  value    a field of a hash that dies at its own deadline
+//! ```
+//!
+//! # Hashes with deadlines of fields
+//!
+//! A hash has tag 5 from the first field that is given a deadline until the hash is removed or created anew. Its record
+//! does not count the fields that have deadlines, because a field dies without a write. Their number at an instant T is the
+//! number of records after T in the index of deadlines ([`key::field_deadline`](super::key::field_deadline)). So the
+//! physical removal of dead fields changes no metadata, and nodes that removed different dead fields have equal metadata.
+//!
+//! Such a hash dies at its own deadline, or, if no field is without a deadline, at the latest deadline of a field: see
+//! [`Record::dies_at`].
 
 use super::StoreError;
 use crate::time::Millis;
 use std::cmp::Ordering;
 
-/// Type of a key, as TYPE names it. The numbers are the type tags on disk.
+/// Type tag of a hash that has, or had, fields with deadlines.
+const HASH_WITH_DEADLINES: u8 = 5;
+/// Format of a plain element.
+const PLAIN: u8 = 0;
+/// Format of an element with a deadline.
+const WITH_DEADLINE: u8 = 1;
+
+/// Type of a key, as TYPE names it. The numbers are the type tags on disk; a hash may also have tag 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Type {
@@ -52,8 +74,9 @@ impl Type {
 pub enum Value {
     /// A string, whole.
     String(Vec<u8>),
-    /// A hash, whose elements have records of their own.
-    Hash(Collection),
+    /// A hash, whose elements have records of their own. The instant is the latest deadline of a stored field, or 0 if no
+    /// field has one; `None`: no field ever had one. Unless it is `None`, the count is that of fields without a deadline.
+    Hash(Collection, Option<Millis>),
     /// A list, whose elements have records of their own.
     List(Collection, Ends),
     /// A set, whose elements have records of their own.
@@ -67,11 +90,24 @@ impl Value {
     pub fn collection(&self) -> Option<Collection> {
         match self {
             Value::String(_) => None,
-            Value::Hash(collection)
+            Value::Hash(collection, _)
             | Value::List(collection, _)
             | Value::Set(collection)
             | Value::SortedSet(collection, _) => Some(*collection),
         }
+    }
+
+    /// The latest deadline of a stored field, if this is a hash that has, or had, fields with deadlines; 0: no field has one.
+    pub fn last_field_deadline(&self) -> Option<Millis> {
+        match self {
+            Value::Hash(_, last) => *last,
+            Value::String(_) | Value::List(..) | Value::Set(_) | Value::SortedSet(..) => None,
+        }
+    }
+
+    /// The records of a collection beside its metadata; `None`: it is a string.
+    pub fn life(&self) -> Option<Life> {
+        life(self.collection(), self.last_field_deadline())
     }
 
     /// The same collection in another incarnation; a string stays as it is.
@@ -79,7 +115,7 @@ impl Value {
     pub fn in_incarnation(mut self, new: u64) -> Value {
         match &mut self {
             Value::String(_) => {}
-            Value::Hash(collection)
+            Value::Hash(collection, _)
             | Value::List(collection, _)
             | Value::Set(collection)
             | Value::SortedSet(collection, _) => collection.incarnation = new,
@@ -91,7 +127,7 @@ impl Value {
     pub fn kind(&self) -> Type {
         match self {
             Value::String(_) => Type::String,
-            Value::Hash(_) => Type::Hash,
+            Value::Hash(..) => Type::Hash,
             Value::List(..) => Type::List,
             Value::Set(_) => Type::Set,
             Value::SortedSet(..) => Type::SortedSet,
@@ -104,8 +140,29 @@ impl Value {
 pub struct Collection {
     /// The life of the key that the elements belong to: the LSN of the entry that created the collection.
     pub incarnation: u64,
-    /// Number of elements; never 0 in a stored record, as an empty collection does not exist.
+    /// Number of elements; of a hash with deadlines of fields: the number of fields without a deadline. An empty collection
+    /// does not exist.
     pub count: u64,
+}
+
+/// What names the records of a collection beside its metadata. A command that replaces the collection deletes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// The incarnation of the collection.
+    pub incarnation: u64,
+    /// Whether the collection has an index of deadlines of fields.
+    pub has_deadlines: bool,
+}
+
+fn life(collection: Option<Collection>, last: Option<Millis>) -> Option<Life> {
+    collection.map(|Collection { incarnation, .. }| Life { incarnation, has_deadlines: last.is_some() })
+}
+
+/// The instant at which a key dies; `None`: never. `last`: the latest deadline of a field of a hash whose other fields are
+/// counted in `collection`.
+fn dies_at(deadline: Option<Millis>, collection: Option<Collection>, last: Option<Millis>) -> Option<Millis> {
+    let without_fields = last.filter(|_| collection.is_some_and(|collection| collection.count == 0));
+    deadline.into_iter().chain(without_fields).min()
 }
 
 /// The positions of a list.
@@ -129,10 +186,15 @@ pub struct Record {
 }
 
 impl Record {
+    /// The instant at which the key dies: its deadline, or the instant at which the last field of a hash dies. `None`: never.
+    pub fn dies_at(&self) -> Option<Millis> {
+        dies_at(self.deadline, self.value.collection(), self.value.last_field_deadline())
+    }
+
     /// Whether the key is dead at `now`: its deadline has been reached. A key with one millisecond to live is
     /// dead one millisecond later, and EXPIREAT with the present instant deletes, as in Redis.
     pub fn is_dead(&self, now: Millis) -> bool {
-        self.deadline.is_some_and(|deadline| now >= deadline)
+        self.dies_at().is_some_and(|instant| now >= instant)
     }
 
     /// The key's type.
@@ -144,7 +206,11 @@ impl Record {
     pub fn encode(&self) -> Vec<u8> {
         let collection = match &self.value {
             Value::String(value) => return encode_string(value, self.deadline),
-            Value::Hash(collection) | Value::Set(collection) => encode_collection(*collection),
+            Value::Hash(collection, Some(last)) => {
+                let fields = [encode_collection(*collection).as_slice(), &last.0.to_be_bytes()].concat();
+                return encode(HASH_WITH_DEADLINES, self.deadline, &fields);
+            }
+            Value::Hash(collection, None) | Value::Set(collection) => encode_collection(*collection),
             Value::List(collection, Ends { first, last, is_even }) => {
                 let ends = [first.to_be_bytes(), last.to_be_bytes()];
                 [&encode_collection(*collection), ends.as_flattened(), &[u8::from(*is_even)]].concat()
@@ -153,15 +219,15 @@ impl Record {
                 [encode_collection(*collection).as_slice(), &[u8::from(*has_counts)]].concat()
             }
         };
-        encode(self.kind(), self.deadline, &collection)
+        encode(self.kind() as u8, self.deadline, &collection)
     }
 
     /// The record in `bytes`. Errors: [`StoreError::Damaged`] naming `key` if they are not a record.
     pub fn decode(key: &[u8], bytes: &[u8]) -> Result<Record, StoreError> {
-        let (Metadata { deadline, kind, collection }, rest) = parts(key, bytes)?;
+        let (Metadata { deadline, kind, collection, last }, rest) = parts(key, bytes)?;
         let value = match (kind, collection) {
             (Type::String, _) | (_, None) => Value::String(rest.to_vec()),
-            (Type::Hash, Some(collection)) => Value::Hash(collection),
+            (Type::Hash, Some(collection)) => Value::Hash(collection, last),
             (Type::Set, Some(collection)) => Value::Set(collection),
             (Type::List, Some(collection)) => Value::List(collection, ends(key, rest)?),
             (Type::SortedSet, Some(collection)) => Value::SortedSet(collection, flag(key, rest)?),
@@ -179,12 +245,24 @@ pub struct Metadata {
     pub kind: Type,
     /// The collection; `None`: it is a string.
     pub collection: Option<Collection>,
+    /// Like [`Value::last_field_deadline`].
+    pub last: Option<Millis>,
 }
 
 impl Metadata {
+    /// Like [`Record::dies_at`].
+    pub fn dies_at(&self) -> Option<Millis> {
+        dies_at(self.deadline, self.collection, self.last)
+    }
+
     /// Like [`Record::is_dead`].
     pub fn is_dead(&self, now: Millis) -> bool {
-        self.deadline.is_some_and(|deadline| now >= deadline)
+        self.dies_at().is_some_and(|instant| now >= instant)
+    }
+
+    /// Like [`Value::life`].
+    pub fn life(&self) -> Option<Life> {
+        life(self.collection, self.last)
     }
 
     /// Like [`Record::decode`].
@@ -195,16 +273,16 @@ impl Metadata {
 
 /// The record of the string `value` as bytes.
 pub fn encode_string(value: &[u8], deadline: Option<Millis>) -> Vec<u8> {
-    encode(Type::String, deadline, value)
+    encode(Type::String as u8, deadline, value)
 }
 
 fn encode_collection(Collection { incarnation, count }: Collection) -> Vec<u8> {
     [incarnation.to_be_bytes(), count.to_be_bytes()].concat()
 }
 
-fn encode(kind: Type, deadline: Option<Millis>, rest: &[u8]) -> Vec<u8> {
+fn encode(tag: u8, deadline: Option<Millis>, rest: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(9 + rest.len());
-    bytes.push(kind as u8);
+    bytes.push(tag);
     bytes.extend_from_slice(&deadline.map_or(0, |deadline| deadline.0).to_be_bytes());
     bytes.extend_from_slice(rest);
     bytes
@@ -217,11 +295,12 @@ fn parts<'a>(key: &[u8], bytes: &'a [u8]) -> Result<(Metadata, &'a [u8]), StoreE
     let (deadline, rest) = take_u64(rest).ok_or_else(|| damaged(key, "shorter than its deadline"))?;
     let deadline = (deadline != 0).then_some(Millis(deadline));
     let (kind, more) = match *tag {
-        0 => return Ok((Metadata { deadline, kind: Type::String, collection: None }, rest)),
+        0 => return Ok((Metadata { deadline, kind: Type::String, collection: None, last: None }, rest)),
         1 => (Type::Hash, 0),
         2 => (Type::List, 17),
         3 => (Type::Set, 0),
         4 => (Type::SortedSet, 1),
+        HASH_WITH_DEADLINES => (Type::Hash, 8),
         _ => return Err(damaged(key, "unknown type tag")),
     };
     let (incarnation, rest) = take_u64(rest).ok_or_else(|| damaged(key, "no incarnation"))?;
@@ -230,7 +309,9 @@ fn parts<'a>(key: &[u8], bytes: &'a [u8]) -> Result<(Metadata, &'a [u8]), StoreE
         Ordering::Less => Err(damaged(key, "shorter than its type")),
         Ordering::Greater => Err(damaged(key, "bytes after the count")),
         Ordering::Equal => {
-            Ok((Metadata { deadline, kind, collection: Some(Collection { incarnation, count }) }, rest))
+            let last = (*tag == HASH_WITH_DEADLINES).then(|| take_u64(rest)).flatten();
+            let last = last.map(|(last, _)| Millis(last));
+            Ok((Metadata { deadline, kind, collection: Some(Collection { incarnation, count }), last }, rest))
         }
     }
 }
@@ -255,9 +336,19 @@ pub fn damaged(key: &[u8], reason: &'static str) -> StoreError {
     StoreError::Damaged { key: key.escape_ascii().to_string(), reason }
 }
 
-/// Whether the record is of a type that version 2 of the binlog brought: a list, a set or a sorted set.
-pub fn is_of_version_2(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|tag| *tag > Type::Hash as u8)
+/// The version of the binlog that brought the type of the metadata record `bytes`: 2 for a list, a set or a sorted set, 3
+/// for a hash with deadlines of fields, 1 for any other.
+pub fn version_of_type(bytes: &[u8]) -> u8 {
+    match bytes.first() {
+        Some(&HASH_WITH_DEADLINES) => 3,
+        Some(tag) if *tag > Type::Hash as u8 => 2,
+        _ => 1,
+    }
+}
+
+/// The version of the binlog that brought the format of the element `raw`.
+pub fn version_of_element(raw: &[u8]) -> u8 {
+    if raw.first() == Some(&WITH_DEADLINE) { 3 } else { 1 }
 }
 
 /// The deadline of a string whose record is `bytes`, without a copy of its value. `None`: it has none, or the bytes
@@ -267,10 +358,10 @@ pub fn string_deadline(bytes: &[u8]) -> Option<Millis> {
     (deadline != 0).then_some(Millis(deadline))
 }
 
-/// The deadline of a metadata record of any type. `None`: it has none, or the bytes are not a record.
-pub fn deadline(bytes: &[u8]) -> Option<Millis> {
-    let (deadline, _) = take_u64(bytes.split_first()?.1)?;
-    (deadline != 0).then_some(Millis(deadline))
+/// The instant at which the key of a metadata record dies: see [`Record::dies_at`]. `None`: never, or the bytes are not a
+/// record.
+pub fn dies_at_of(bytes: &[u8]) -> Option<Millis> {
+    parts(&[], bytes).ok()?.0.dies_at()
 }
 
 fn take_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
@@ -280,13 +371,99 @@ fn take_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
 
 /// The raw value of an element.
 pub fn encode_element(value: &[u8]) -> Vec<u8> {
-    [&[0], value].concat()
+    [&[PLAIN], value].concat()
 }
 
-/// The element in a raw value. Errors: [`StoreError::Damaged`] naming `key`.
-pub fn decode_element(key: &[u8], raw: &[u8]) -> Result<Vec<u8>, StoreError> {
-    match raw {
-        [0, value @ ..] => Ok(value.to_vec()),
-        _ => Err(damaged(key, "unknown element format")),
+/// The raw value of a field that dies at `deadline`; `None`: like [`encode_element`].
+pub fn encode_field(value: &[u8], deadline: Option<Millis>) -> Vec<u8> {
+    match deadline {
+        None => encode_element(value),
+        Some(deadline) => [&[WITH_DEADLINE], deadline.0.to_be_bytes().as_slice(), value].concat(),
+    }
+}
+
+/// A stored element, dead or alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredElement<'a> {
+    /// The value.
+    pub value: &'a [u8],
+    /// The instant at which it dies; `None` = with its collection.
+    pub deadline: Option<Millis>,
+}
+
+impl<'a> StoredElement<'a> {
+    /// The element in a raw value. Errors: [`StoreError::Damaged`] naming `key`.
+    pub fn decode(key: &[u8], raw: &'a [u8]) -> Result<StoredElement<'a>, StoreError> {
+        let (format, rest) = raw.split_first().ok_or_else(|| damaged(key, "unknown element format"))?;
+        match *format {
+            PLAIN => Ok(StoredElement { value: rest, deadline: None }),
+            WITH_DEADLINE => {
+                let (deadline, value) = take_u64(rest).ok_or_else(|| damaged(key, "no deadline"))?;
+                Ok(StoredElement { value, deadline: Some(Millis(deadline)) })
+            }
+            _ => Err(damaged(key, "unknown element format")),
+        }
+    }
+
+    /// Whether it is dead at `now`.
+    pub fn is_dead(&self, now: Millis) -> bool {
+        self.deadline.is_some_and(|deadline| now >= deadline)
+    }
+}
+
+/// The value of the element in a raw value, dead or alive. Only elements of a hash have deadlines. Errors:
+/// [`StoreError::Damaged`] naming `key`.
+pub fn plain_element(key: &[u8], raw: &[u8]) -> Result<Vec<u8>, StoreError> {
+    Ok(StoredElement::decode(key, raw)?.value.to_vec())
+}
+
+/// The value of the element in a raw value, as it is seen at `now`. `None`: it is dead. Errors: [`StoreError::Damaged`]
+/// naming `key`.
+pub fn decode_element(key: &[u8], raw: &[u8], now: Millis) -> Result<Option<Vec<u8>>, StoreError> {
+    let element = StoredElement::decode(key, raw)?;
+    Ok((!element.is_dead(now)).then(|| element.value.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(count: u64, last: Option<u64>, deadline: Option<u64>) -> Record {
+        let collection = Collection { incarnation: 7, count };
+        Record { deadline: deadline.map(Millis), value: Value::Hash(collection, last.map(Millis)) }
+    }
+
+    #[test]
+    fn hash_dies_at_its_deadline_or_with_its_last_field() {
+        for (count, last, deadline, expected) in [
+            (1, None, None, None),
+            (1, None, Some(50), Some(50)),
+            (1, Some(0), None, None),
+            (1, Some(90), None, None),
+            (1, Some(90), Some(50), Some(50)),
+            (0, Some(90), None, Some(90)),
+            (0, Some(90), Some(50), Some(50)),
+            (0, Some(90), Some(95), Some(90)),
+        ] {
+            let record = hash(count, last, deadline);
+            let bytes = record.encode();
+            assert_eq!(Record::decode(b"k", &bytes).as_ref(), Ok(&record));
+            let metadata = Metadata::decode(b"k", &bytes).expect("a record");
+            let expected = expected.map(Millis);
+            let told = [record.dies_at(), metadata.dies_at(), dies_at_of(&bytes)];
+            assert_eq!(told, [expected; 3], "{record:?}");
+            assert_eq!(metadata.life().map(|life| life.has_deadlines), Some(last.is_some()));
+        }
+    }
+
+    #[test]
+    fn element_with_a_deadline_is_read_until_it_is_reached() {
+        let raw = encode_field(b"v", Some(Millis(50)));
+        assert_eq!(decode_element(b"k", &raw, Millis(49)), Ok(Some(b"v".to_vec())));
+        assert_eq!(decode_element(b"k", &raw, Millis(50)), Ok(None));
+        assert_eq!(encode_field(b"v", None), encode_element(b"v"));
+        for damaged in [&[1, 0, 0][..], &[2], &[]] {
+            assert!(decode_element(b"k", damaged, Millis(0)).is_err(), "{damaged:?}");
+        }
     }
 }

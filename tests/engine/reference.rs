@@ -15,6 +15,7 @@ mod answer;
 mod bits;
 mod commands;
 mod deadlines;
+mod field_deadlines;
 mod float;
 mod hashes;
 mod hyperloglogs;
@@ -48,6 +49,30 @@ use values::{Fields, Items, Members, Scores, Value};
 struct Held {
     value: Value,
     deadline: Option<i128>,
+    /// The instants at which fields of a hash die.
+    until: BTreeMap<Vec<u8>, i128>,
+}
+
+impl Held {
+    /// The value as a dump shows it.
+    fn content(&self) -> Content {
+        let Value::Hash(fields) = &self.value else { return self.value.content() };
+        if self.until.is_empty() {
+            return self.value.content();
+        }
+        let until =
+            |field: &Vec<u8>| self.until.get(field).map(|until| u64::try_from(*until).expect("after 1970"));
+        let held =
+            fields.iter().map(|(field, value)| (field.clone(), (value.clone(), until(field).map(Millis))));
+        Content::Fields(held.collect())
+    }
+
+    /// Removes the fields that are dead at `now`.
+    fn bury_fields(&mut self, now: i128) {
+        let Value::Hash(fields) = &mut self.value else { return };
+        fields.retain(|field, _| self.until.get(field).is_none_or(|until| *until > now));
+        self.until.retain(|field, _| fields.contains_key(field));
+    }
 }
 
 /// The text of an error reply, with its code.
@@ -146,14 +171,17 @@ impl Reference {
     }
 
     fn bury(&mut self, now: i128) {
-        self.keys.retain(|_, held| held.deadline.is_none_or(|deadline| deadline > now));
+        self.keys.values_mut().for_each(|held| held.bury_fields(now));
+        self.keys.retain(|_, held| {
+            held.deadline.is_none_or(|deadline| deadline > now) && !held.value.is_emptied()
+        });
     }
 
     /// All keys that are alive at `now`.
     pub(super) fn dump(&mut self, now: Millis) -> Dump {
         self.bury(i128::from(now.0));
         let stored = |held: &Held| Stored {
-            content: held.value.content(),
+            content: held.content(),
             deadline: held.deadline.map(|deadline| Millis(u64::try_from(deadline).expect("after 1970"))),
         };
         self.keys.iter().map(|((db, name), held)| (Key::new(*db, name.clone()), stored(held))).collect()
@@ -236,15 +264,19 @@ impl<'a> Call<'a> {
 
     /// Sets the key that argument `at` names to this string, without a deadline or with `deadline`.
     fn replace(&mut self, at: usize, value: &[u8], deadline: Option<i128>) {
-        self.keys.insert(self.id(at), Held { value: Value::String(value.to_vec()), deadline });
+        self.keys.insert(
+            self.id(at),
+            Held { value: Value::String(value.to_vec()), deadline, until: BTreeMap::new() },
+        );
     }
 
-    /// Changes the value of the key that argument `at` names, and keeps its deadline. An emptied collection is removed.
+    /// Changes the value of the key that argument `at` names, and keeps its deadline and those of fields. An emptied collection is removed.
     fn put(&mut self, at: usize, value: Value) {
-        let deadline = self.held(at).and_then(|held| held.deadline);
+        let (deadline, until) = self.held(at).map(|held| (held.deadline, held.until)).unwrap_or_default();
         self.store(at, value);
         if let Some(held) = self.keys.get_mut(&self.id(at)) {
-            held.deadline = deadline;
+            (held.deadline, held.until) = (deadline, until);
+            held.bury_fields(self.now);
         }
     }
 
@@ -252,7 +284,7 @@ impl<'a> Call<'a> {
     fn store(&mut self, at: usize, value: Value) {
         self.keys.remove(&self.id(at));
         if !value.is_emptied() {
-            self.keys.insert(self.id(at), Held { value, deadline: None });
+            self.keys.insert(self.id(at), Held { value, deadline: None, until: BTreeMap::new() });
         }
     }
 }

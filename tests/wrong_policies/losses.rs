@@ -168,7 +168,7 @@ fn keeps_the_expired(command: &Command, effect: Effect) -> Effect {
 
 fn is_of_a_hash(write: &Write) -> bool {
     let Write::Put { key, value } = write else { return false };
-    metadata(key, value).is_some_and(|record| matches!(record.value, Value::Hash(_)))
+    metadata(key, value).is_some_and(|record| matches!(record.value, Value::Hash(..)))
 }
 
 fn is_empty_string(write: &Write) -> bool {

@@ -78,6 +78,8 @@ pub struct SeenLine {
 enum ContentLine {
     String(Vec<u8>),
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
+    /// Fields, each with its value and its deadline.
+    Fields(Vec<(Vec<u8>, (Vec<u8>, Option<u64>))>),
     List(Vec<Vec<u8>>),
     Set(Vec<Vec<u8>>),
     /// Members with the bytes of their scores.
@@ -108,6 +110,11 @@ fn content_line(content: &Content) -> ContentLine {
     match content {
         Content::String(value) => ContentLine::String(value.clone()),
         Content::Hash(fields) => ContentLine::Hash(fields.clone().into_iter().collect()),
+        Content::Fields(fields) => {
+            let line = |(value, deadline): (Vec<u8>, Option<Millis>)| (value, deadline.map(|it| it.0));
+            let lines = fields.clone().into_iter().map(|(field, stored)| (field, line(stored)));
+            ContentLine::Fields(lines.collect())
+        }
         Content::List(items) => ContentLine::List(items.clone()),
         Content::Set(members) => ContentLine::Set(members.iter().cloned().collect()),
         Content::SortedSet(members) => ContentLine::SortedSet(
@@ -123,6 +130,10 @@ fn content(line: ContentLine) -> Content {
     match line {
         ContentLine::String(value) => Content::String(value),
         ContentLine::Hash(fields) => Content::Hash(fields.into_iter().collect()),
+        ContentLine::Fields(fields) => {
+            let stored = |(value, deadline): (Vec<u8>, Option<u64>)| (value, deadline.map(Millis));
+            Content::Fields(fields.into_iter().map(|(field, line)| (field, stored(line))).collect())
+        }
         ContentLine::List(items) => Content::List(items),
         ContentLine::Set(members) => Content::Set(members.into_iter().collect()),
         ContentLine::SortedSet(members) => Content::SortedSet(

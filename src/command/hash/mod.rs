@@ -1,23 +1,55 @@
-//! Commands on hashes: HSET HMSET HSETNX HDEL HINCRBY HINCRBYFLOAT. The reads and HRANDFIELD are in the other
-//! files of this folder. Pure.
+//! Commands on hashes: HSET HMSET HSETNX HDEL HINCRBY HINCRBYFLOAT. The reads, HRANDFIELD and the commands on deadlines of
+//! fields are in the other files of this folder. Pure.
 //!
 //! A hash is a metadata record (incarnation, number of fields) and one record per field. The effect of a write
-//! holds the fields that it changes, and the metadata only if the number of fields changes. The deadline stays.
+//! holds the fields that it changes, and the metadata only if the number of fields changes. The deadline of the key stays.
+//!
+//! # Deadlines of fields
+//!
+//! A dead field does not exist for any command, and neither does a hash whose fields are all dead. HSET removes the deadline
+//! of a field; HINCRBY and HINCRBYFLOAT keep it. [`crate::store::record`] has the records. Replies and error texts are those
+//! of Redis 8.2. Valkey 9.1 differs:
+//!
+//! | | Redis 8.2, and here | Valkey 9.1 |
+//! |---|---|---|
+//! | latest deadline | 2^46 - 1 ms | 2^63 - 1 ms |
+//! | a negative time | `invalid expire time, must be >= 0` | `invalid expire time in 'hexpire' command` |
+//! | HEXPIRE … FIELDS 0 | ``Parameter `numFields` should be greater than 0`` | `numfields should be greater than 0 and match the provided number of fields` |
+//! | HTTL, HPERSIST, HGETEX, HGETDEL … FIELDS 0 | `Number of fields must be a positive integer` | the same text, or `syntax error` |
+//! | another number of fields | ``The `numfields` parameter must match the number of arguments`` | the same text, or `syntax error` |
+//! | no FIELDS | `Mandatory argument FIELDS is missing or not at the right position` | the same text, or `syntax error` |
+//! | two conditions of HEXPIRE | FIELDS is missing, as the second one is in its place | accepted, or `NX and XX, GT or LT options at the same time are not compatible` |
+//! | order of checks | the type of the key, then the arguments; HSETEX: the arguments first | the arguments first |
+//! | HSETEX … NX, XX | `unknown argument: NX` | the condition on the key |
+//! | HSETEX: two deadlines, FNX and FXX, or a wrong number | a text for each | `syntax error`, or the text above |
+//! | HLEN before dead fields are removed | counts them (here: does not) | counts them |
+//!
+//! HGETEX without a number after FIELDS reads beyond its arguments in Redis 8.2; here it has a wrong number of arguments.
 
+#[cfg(test)]
+mod deadline_tests;
+mod expire;
+mod fields;
+mod get_and_change;
 mod random;
 mod read;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use super::number::{self, FloatError};
-use super::{CommandError, Draft, Execute, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
+use super::{CommandError, Execute, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
 use crate::effect::Effect;
-use crate::store::StoreError;
-use crate::store::record::Collection;
 use crate::time::Millis;
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use writer::Writer;
 
-pub(super) const TABLE: &[Spec] = &[
+pub(super) use fields::{deadline_option, is_a_deadline};
+pub(super) use get_and_change::as_hpexpireat;
+
+pub(super) const TABLES: [&[Spec]; 3] = [TABLE, expire::TABLE, get_and_change::TABLE];
+
+const TABLE: &[Spec] = &[
     row("hset", -4, Kind::Write, "HSET key field value [field value ...]", hset),
     row("hmset", -4, Kind::Write, "HMSET key field value [field value ...]", hmset),
     row("hsetnx", 4, Kind::Write, "HSETNX key field value", hsetnx),
@@ -42,60 +74,6 @@ const fn row(name: &'static str, arity: i32, kind: Kind, grammar: &'static str, 
     Spec { name, arity, kind, keys: KeyArguments::FIRST, depends_on_stored: always, grammar, execute }
 }
 
-/// A hash that is being written.
-struct Writer<'a> {
-    view: &'a View<'a>,
-    name: &'a [u8],
-    /// The metadata as stored; `None` if this command creates the hash.
-    stored: Option<Collection>,
-    collection: Collection,
-    deadline: Option<Millis>,
-    draft: Draft,
-}
-
-impl<'a> Writer<'a> {
-    /// Opens the hash `name` for writing. It will be created if it is absent or dead. Errors: WRONGTYPE.
-    fn open(view: &'a View<'a>, name: &'a [u8]) -> Result<Writer<'a>, CommandError> {
-        let mut draft = Draft::new();
-        let (stored, deadline) = view.hash(name)?.unzip();
-        if stored.is_none() {
-            // The elements of a dead hash would otherwise stay forever, because no metadata points to them
-            // any more.
-            draft.clear_elements(view, name)?;
-        }
-        let collection = stored.unwrap_or(Collection { incarnation: view.incarnation(), count: 0 });
-        Ok(Writer { view, name, stored, collection, deadline: deadline.flatten(), draft })
-    }
-
-    /// The stored value of a field.
-    fn get(&self, field: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.stored {
-            Some(stored) => self.view.element(self.name, stored.incarnation, field),
-            None => Ok(None),
-        }
-    }
-
-    /// Sets a field to `value`. Must be called at most once per field.
-    fn put(&mut self, field: &[u8], is_new: bool, value: &[u8]) {
-        self.collection.count += u64::from(is_new);
-        self.draft.put_element(self.view, self.name, self.collection.incarnation, field, value);
-    }
-
-    /// The finished effect. It removes a hash that has no fields left, because such a hash does not exist.
-    fn finish(mut self) -> Result<Effect, StoreError> {
-        if self.stored == Some(self.collection) {
-            return Ok(self.draft.finish());
-        }
-        if self.collection.count == 0 {
-            let mut draft = Draft::new();
-            draft.remove(self.view, self.name)?;
-            return Ok(draft.finish());
-        }
-        self.draft.put_hash(self.view, self.name, self.collection, self.deadline);
-        Ok(self.draft.finish())
-    }
-}
-
 /// Sets the fields of an HSET or HMSET. Returns the number of new fields, and the effect.
 fn set_fields(view: &View<'_>, argv: &[Vec<u8>], command: &str) -> Result<(usize, Effect), CommandError> {
     if argv.len() % 2 == 1 {
@@ -103,13 +81,9 @@ fn set_fields(view: &View<'_>, argv: &[Vec<u8>], command: &str) -> Result<(usize
     }
     let mut hash = Writer::open(view, &argv[1])?;
     let mut created = 0;
-    // If a field is named twice, the last value counts.
-    let fields: BTreeMap<&[u8], &[u8]> =
-        argv[2..].chunks_exact(2).map(|pair| (pair[0].as_slice(), pair[1].as_slice())).collect();
-    for (field, value) in fields {
-        let is_new = hash.get(field)?.is_none();
-        created += usize::from(is_new);
-        hash.put(field, is_new, value);
+    for pair in argv[2..].chunks_exact(2) {
+        created += usize::from(hash.get(&pair[0])?.is_none());
+        hash.put(&pair[0], Cow::Borrowed(&pair[1]), None)?;
     }
     Ok((created, hash.finish()?))
 }
@@ -129,21 +103,16 @@ fn hsetnx(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     if hash.get(&argv[2])?.is_some() {
         return Ok((Reply::Integer(0), Effect::none()));
     }
-    hash.put(&argv[2], true, &argv[3]);
+    hash.put(&argv[2], Cow::Borrowed(&argv[3]), None)?;
     Ok((Reply::Integer(1), hash.finish()?))
 }
 
 fn hdel(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    if view.hash(&argv[1])?.is_none() {
-        return Ok((Reply::Integer(0), Effect::none()));
-    }
     let mut hash = Writer::open(view, &argv[1])?;
     let mut deleted = 0;
-    let fields: BTreeSet<&Vec<u8>> = argv[2..].iter().collect();
-    for field in fields {
+    for field in &argv[2..] {
         if hash.get(field)?.is_some() {
-            hash.draft.delete_element(view, &argv[1], hash.collection.incarnation, field);
-            hash.collection.count = hash.collection.count.saturating_sub(1);
+            hash.delete(field)?;
             deleted += 1;
         }
     }
@@ -153,17 +122,17 @@ fn hdel(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 fn hincrby(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let increment = number::parse_integer(&argv[3]).ok_or_else(CommandError::not_an_integer)?;
     let mut hash = Writer::open(view, &argv[1])?;
-    let old = hash.get(&argv[2])?;
-    let value = match &old {
-        None => 0,
-        Some(bytes) => {
-            number::parse_integer(bytes).ok_or_else(|| CommandError::err("hash value is not an integer"))?
+    let (value, deadline) = match hash.get(&argv[2])? {
+        None => (0, None),
+        Some((bytes, deadline)) => {
+            let value = number::parse_integer(bytes);
+            (value.ok_or_else(|| CommandError::err("hash value is not an integer"))?, deadline)
         }
     };
     let sum = value
         .checked_add(increment)
         .ok_or_else(|| CommandError::err("increment or decrement would overflow"))?;
-    hash.put(&argv[2], old.is_none(), sum.to_string().as_bytes());
+    hash.put(&argv[2], Cow::Owned(sum.to_string().into_bytes()), deadline)?;
     Ok((Reply::Integer(sum), hash.finish()?))
 }
 
@@ -174,12 +143,12 @@ fn hincrbyfloat(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
         FloatError::Increment | FloatError::Old => CommandError::not_a_float(),
     })?;
     let mut hash = Writer::open(view, &argv[1])?;
-    let old = hash.get(&argv[2])?;
-    let sum = number::add_float(old.as_deref(), &argv[3]).map_err(|error| match error {
+    let (old, deadline) = hash.get(&argv[2])?.unzip();
+    let sum = number::add_float(old, &argv[3]).map_err(|error| match error {
         FloatError::Infinite => CommandError::err("increment would produce NaN or Infinity"),
         FloatError::Increment => CommandError::not_a_float(),
         FloatError::Old => CommandError::err("hash value is not a float"),
     })?;
-    hash.put(&argv[2], old.is_none(), &sum);
+    hash.put(&argv[2], Cow::Owned(sum.clone()), deadline.flatten())?;
     Ok((Reply::Bulk(sum), hash.finish()?))
 }

@@ -8,12 +8,13 @@ use crate::command::{CommandError, Outcome, Reply, View};
 use crate::effect::Effect;
 use crate::store::Element;
 use crate::store::StoreError;
+use crate::store::record::Collection;
 use crate::time::Millis;
 
 /// The value of a field.
 fn field(view: &View<'_>, name: &[u8], field: &[u8]) -> Result<Option<Vec<u8>>, CommandError> {
     match view.hash(name)? {
-        Some((collection, _)) => Ok(view.element(name, collection.incarnation, field)?),
+        Some(hash) => Ok(view.element(name, hash.collection.incarnation, field)?),
         None => Ok(None),
     }
 }
@@ -21,7 +22,7 @@ fn field(view: &View<'_>, name: &[u8], field: &[u8]) -> Result<Option<Vec<u8>>, 
 /// All fields with their values. Cost: O(fields).
 pub(super) fn fields(view: &View<'_>, name: &[u8]) -> Result<Vec<Element>, CommandError> {
     match view.hash(name)? {
-        Some((collection, _)) => Ok(view.elements(name, collection.incarnation)?),
+        Some(hash) => Ok(view.elements(name, hash.collection.incarnation)?),
         None => Ok(Vec::new()),
     }
 }
@@ -35,9 +36,7 @@ pub(super) fn hmget(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let hash = view.hash(name)?;
     let value = |field: &Vec<u8>| -> Result<Reply, StoreError> {
         match hash {
-            Some((collection, _)) => {
-                Ok(Reply::bulk_or_null(view.element(name, collection.incarnation, field)?))
-            }
+            Some(hash) => Ok(Reply::bulk_or_null(view.element(name, hash.collection.incarnation, field)?)),
             None => Ok(Reply::Null),
         }
     };
@@ -62,7 +61,10 @@ pub(super) fn hvals(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
 }
 
 pub(super) fn hlen(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    let count = view.hash(&argv[1])?.map_or(0, |(collection, _)| collection.count);
+    let count = match view.hash(&argv[1])? {
+        Some(hash) => view.living_fields(&argv[1], &hash, u64::MAX)?,
+        None => 0,
+    };
     Ok((Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX)), Effect::none()))
 }
 
@@ -80,7 +82,11 @@ pub(super) fn hscan(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     cursor::collection(
         view,
         argv,
-        &|name| Ok(view.hash(name)?.map(|(hash, _)| hash)),
+        &|name| {
+            let Some(hash) = view.hash(name)? else { return Ok(None) };
+            let count = view.living_fields(name, &hash, cursor::WHOLE_MAX + 1)?;
+            Ok(Some(Collection { count, ..hash.collection }))
+        },
         &|options, (field, value)| {
             if options.name_passes(&field) {
                 vec![Reply::Bulk(field), Reply::Bulk(value)]

@@ -1,5 +1,7 @@
 //! The form in which Redis would keep a value in memory, for OBJECT ENCODING. Pure.
 //!
+//! A hash in which a field has, or had, a deadline is `listpackex` while it is small, as in Redis 8.
+//!
 //! The store has one form for each type. The replies are those of a Redis 7.2 with default settings that was just given the
 //! value as it is now. A real Redis also remembers: a value that was too large keeps its form when it shrinks, and a string
 //! that was changed in place (APPEND, SETRANGE, SETBIT) is `raw`, however short it is.
@@ -8,6 +10,7 @@
 
 use crate::command::View;
 use crate::command::number::parse_integer;
+use crate::command::view::StoredHash;
 use crate::store::record::{Collection, Value, decode_element};
 use crate::store::{StoreError, element, key};
 use std::ops::ControlFlow;
@@ -36,10 +39,16 @@ pub(super) fn encoding(view: &View<'_>, name: &[u8], value: &Value) -> Result<&'
     let is_short = |bytes: &[u8]| bytes.len() <= ELEMENT_BYTES_MAX;
     Ok(match value {
         Value::String(value) => of_string(value),
-        Value::Hash(hash) => {
+        Value::Hash(collection, last) => {
             let fits = |field: &[u8], value: &[u8]| is_short(field) && is_short(value);
-            let is_small = hash.count <= HASH_FIELDS_MAX && all(view, name, *hash, fits)?;
-            if is_small { "listpack" } else { "hashtable" }
+            let hash = StoredHash { collection: *collection, last: *last, deadline: None };
+            let is_small = view.living_fields(name, &hash, HASH_FIELDS_MAX + 1)? <= HASH_FIELDS_MAX
+                && all(view, name, *collection, fits)?;
+            match (is_small, last) {
+                (false, _) => "hashtable",
+                (true, None) => "listpack",
+                (true, Some(_)) => "listpackex",
+            }
         }
         Value::List(list, _) => {
             let mut bytes = LISTPACK_BYTES;
@@ -96,7 +105,8 @@ fn all(
     let (from, to) = key::elements(&view.key(name), collection.incarnation);
     let mut all_pass = Ok(true);
     view.reader().scan(&from, &to, &mut |raw, bytes| {
-        all_pass = decode_element(raw, bytes).map(|value| passes(key::element_name(raw, &from), &value));
+        all_pass = decode_element(raw, bytes, view.judged_at())
+            .map(|value| value.is_none_or(|value| passes(key::element_name(raw, &from), &value)));
         if all_pass == Ok(true) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     all_pass

@@ -7,7 +7,7 @@ use crate::command::connection::database_argument;
 use crate::command::{Command, CommandError, Draft, KeyArguments, Kind, Outcome, Reply, Spec, View, always};
 use crate::effect::Effect;
 use crate::store::StoreError;
-use crate::store::record::{Record, Value};
+use crate::store::record::{Collection, Record, Value};
 use crate::time::Millis;
 
 pub(super) const TABLE: &[Spec] = &[
@@ -126,13 +126,37 @@ fn write_copy(
     // Old elements are cleared first: a key that was written in the same entry may already have this
     // incarnation.
     draft.clear_elements(target, to)?;
-    if let Some(old) = value.collection() {
-        for (element, value) in source.elements(from, old.incarnation)? {
-            draft.put_element(target, to, target.incarnation(), &element, &value);
+    let value = match value {
+        Value::Hash(hash, Some(_)) => copy_fields(draft, (source, from), (target, to), hash)?,
+        value => {
+            if let Some(old) = value.collection() {
+                for (element, value) in source.elements(from, old.incarnation)? {
+                    draft.put_element(target, to, target.incarnation(), &element, &value);
+                }
+            }
+            value.in_incarnation(target.incarnation())
         }
-    }
-    draft.put_record(target, to, &Record { deadline, value: value.in_incarnation(target.incarnation()) });
+    };
+    draft.put_record(target, to, &Record { deadline, value });
     Ok(())
+}
+
+/// Writes the living fields of the hash of `from` to the key of `to`, each with its deadline. Returns the new hash.
+fn copy_fields(
+    draft: &mut Draft,
+    (source, from): Place<'_>,
+    (target, to): Place<'_>,
+    hash: Collection,
+) -> Result<Value, StoreError> {
+    let incarnation = target.incarnation();
+    let mut copy = Collection { incarnation, count: 0 };
+    let mut last = None;
+    for (field, (value, deadline)) in source.stored_fields(from, hash.incarnation)? {
+        draft.put_field(target, to, incarnation, &field, (&value, deadline));
+        copy.count += u64::from(deadline.is_none());
+        last = last.max(deadline);
+    }
+    Ok(Value::Hash(copy, last))
 }
 
 /// Options of COPY.

@@ -2,7 +2,7 @@
 
 use crate::command::{CommandError, View, options::is_option};
 use crate::effect::Key;
-use crate::store::record::{Collection, Ends, Record, Value, damaged, decode_element};
+use crate::store::record::{Collection, Ends, Record, Value, damaged, plain_element};
 use crate::store::{StoreError, element, key};
 use crate::time::Millis;
 use std::ops::{ControlFlow, RangeInclusive};
@@ -42,7 +42,7 @@ pub(super) struct Reached<'a> {
 impl Reached<'_> {
     /// The item. Errors: the element is damaged.
     pub(super) fn item(&self) -> Result<Vec<u8>, StoreError> {
-        decode_element(self.raw, self.bytes)
+        plain_element(self.raw, self.bytes)
     }
 }
 

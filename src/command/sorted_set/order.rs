@@ -15,7 +15,7 @@ use super::places::{Direction, END, Places, Scored, after};
 use crate::command::{CommandError, View};
 use crate::effect::Key;
 use crate::store::element::{self, Score, tag};
-use crate::store::record::{Collection, Record, Value, damaged, decode_element};
+use crate::store::record::{Collection, Record, Value, damaged, plain_element};
 use crate::store::{StoreError, key};
 use crate::time::Millis;
 use std::ops::ControlFlow;
@@ -258,7 +258,7 @@ impl<'a> Order<'a> {
         visit: &mut dyn FnMut(&[u8], u64) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         self.scan(tag::COUNT, places, direction, &mut |raw, name, bytes| {
-            let number = decode_element(raw, bytes)?.try_into();
+            let number = plain_element(raw, bytes)?.try_into();
             let number = number.map_err(|_| damaged(raw, "no number of members"))?;
             Ok(visit(&name[1..], u64::from_be_bytes(number)))
         })
@@ -273,7 +273,7 @@ impl<'a> Order<'a> {
         let from = after.map_or_else(|| vec![tag::MEMBER], |member| self::after(&element::of_scored(member)));
         let mut members: Vec<Scored> = Vec::new();
         self.scan_names(&from, &[tag::MEMBER + 1], Direction::Up, &mut |raw, name, bytes| {
-            let score = Score::from_bytes(&decode_element(raw, bytes)?);
+            let score = Score::from_bytes(&plain_element(raw, bytes)?);
             let score = score.ok_or_else(|| damaged(raw, "no score"))?;
             members.push(Scored { score, member: name[1..].to_vec() });
             Ok(if members.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })

@@ -13,7 +13,7 @@ pub(super) use range::length_asked_for;
 
 use super::{CommandError, Draft, Spec, View};
 use crate::effect::Effect;
-use crate::store::record::Collection;
+use crate::store::record::Life;
 use crate::time::Millis;
 
 /// The tables of this data type.
@@ -40,7 +40,7 @@ pub(super) fn put_over(
     name: &[u8],
     value: &[u8],
     deadline: Option<Millis>,
-    collection: Option<Collection>,
+    collection: Option<Life>,
 ) -> Effect {
     let mut draft = Draft::new();
     draft.put_string_over(view, name, value, deadline, collection);

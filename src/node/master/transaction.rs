@@ -4,12 +4,12 @@
 //! run on, as in Redis. The entry has one LSN and one time. A transaction that logs nothing has no entry.
 
 use super::Master;
+use super::removal::dead;
 use crate::apply;
 use crate::binlog::{Entry, Payload};
 use crate::command::{Command, Reply, View};
 use crate::effect::{Effect, Key, KeySet};
 use crate::expiry::{ExpiryPolicy, Removal, RemovalLog};
-use crate::node::removal_of_dead;
 use crate::node::watched::{Watch, Watched};
 use crate::store::overlay::Overlay;
 use crate::store::{Store, StoreError};
@@ -47,8 +47,8 @@ struct Run<'a, S> {
     parts: Vec<Payload>,
     /// The watched keys that were changed.
     changed: Vec<Key>,
-    /// Keys that were removed and whose DEL is logged later.
-    untold: Vec<Key>,
+    /// Removals that are logged later.
+    untold: Vec<Command>,
 }
 
 impl<S: Store> Master<S> {
@@ -153,8 +153,7 @@ impl<S: Store> Run<'_, S> {
         self.effects.push(effect);
     }
 
-    /// Removes the dead ones of the command's keys, if only the master removes what is dead, and logs their DEL as the policy
-    /// asks for.
+    /// Removes what is dead under the command's keys, if only the master removes it, and logs that as the policy asks for.
     fn expire(
         &mut self,
         policy: &dyn ExpiryPolicy,
@@ -166,19 +165,18 @@ impl<S: Store> Run<'_, S> {
         }
         let KeySet::Keys(keys) = command.keys() else { return Ok(()) };
         for key in keys {
-            let effect = removal_of_dead(&self.pending, &key, now)?;
-            if effect.is_empty() {
-                continue;
-            }
-            self.write(effect);
-            let dels = match policy.removal_log() {
-                RemovalLog::Once => 1,
-                RemovalLog::Twice => 2,
-                RemovalLog::Late | RemovalLog::Never => 0,
-            };
-            self.parts.extend(std::iter::repeat_n(super::del(&key), dels).flatten());
-            if policy.removal_log() == RemovalLog::Late {
-                self.untold.push(key);
+            while let Some(dead) = dead(&self.pending, &key, now, policy.removal())? {
+                self.write(dead.effect);
+                let Some(command) = dead.command else { continue };
+                let times = match policy.removal_log() {
+                    RemovalLog::Once => 1,
+                    RemovalLog::Twice => 2,
+                    RemovalLog::Late | RemovalLog::Never => 0,
+                };
+                self.parts.extend(std::iter::repeat_n(Payload::Command(command.clone()), times));
+                if policy.removal_log() == RemovalLog::Late {
+                    self.untold.push(command);
+                }
             }
         }
         Ok(())

@@ -1,8 +1,9 @@
 //! Deadlines — the earliest deadline in each stretch of raw keys, so that a sweep for dead keys can skip
 //! stretches. Threads share it through a lock.
 //!
-//! The raw keys of metadata are cut into stretches of at most [`RECORDS`] records. The earliest deadline of each stretch is
-//! kept, so that a sweep scans a stretch only if one of its keys is dead:
+//! The raw keys of metadata, and those of deadlines of fields, are cut into stretches of at most [`RECORDS`] records. The
+//! earliest deadline of each stretch is kept, so that a sweep scans a stretch only if one of its keys, or a field of one, is
+//! dead:
 //!
 //! ```text
 //! raw keys          a ............ k ............ s ............
@@ -36,6 +37,20 @@ pub(super) struct Deadlines {
     stretches: Mutex<BTreeMap<Vec<u8>, Millis>>,
 }
 
+/// The end of the range that is cut into the stretch that begins with `from`: metadata, or deadlines of fields.
+fn end(from: &[u8]) -> Vec<u8> {
+    let range = if key::is_field_deadline(from) { key::all_field_deadlines } else { key::all_metadata };
+    range(from[1]).1
+}
+
+/// The instant at which the key of a record, or a field of it, dies; `None`: never.
+pub(super) fn deadline(raw: &[u8], bytes: &[u8]) -> Option<Millis> {
+    match key::deadline_and_field(raw) {
+        Some((deadline, _)) => Some(deadline),
+        None => record::dies_at_of(bytes).filter(|_| key::is_metadata(raw)),
+    }
+}
+
 /// A stretch to scan: raw keys from `from` (included) to `to` (excluded).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stretch {
@@ -44,9 +59,10 @@ pub(super) struct Stretch {
 }
 
 impl Default for Deadlines {
-    /// The deadlines of a store about which nothing is known: one stretch for each database.
+    /// The deadlines of a store about which nothing is known: two stretches for each database.
     fn default() -> Deadlines {
-        let all = (0..=u8::MAX).map(|db| (key::all_metadata(db).0, NOT_KNOWN));
+        let of_database = |db| [key::all_metadata(db).0, key::all_field_deadlines(db).0];
+        let all = (0..=u8::MAX).flat_map(of_database).map(|from| (from, NOT_KNOWN));
         Deadlines { stretches: Mutex::new(all.collect()) }
     }
 }
@@ -73,13 +89,13 @@ impl Deadlines {
         let further = stretches.range::<[u8], _>((Excluded(after), Unbounded)).find(is_due);
         let from = further.or_else(|| stretches.iter().find(is_due))?.0.clone();
         let to = stretches.range::<[u8], _>((Excluded(from.as_slice()), Unbounded)).next();
-        let to = to.filter(|(to, _)| to[..2] == from[..2]);
-        let to = to.map_or_else(|| key::all_metadata(from[1]).1, |(to, _)| to.clone());
+        let to = to.filter(|(to, _)| to[..3] == from[..3]);
+        let to = to.map_or_else(|| end(&from), |(to, _)| to.clone());
         stretches.insert(from.clone(), NEVER);
         Some(Stretch { from, to })
     }
 
-    /// Scans a stretch with `scan` and returns the keys that are dead at `now`. They remain due until a later scan no
+    /// Scans a stretch with `scan` and returns the keys that are dead at `now`, or of which a field is. They remain due until a later scan no
     /// longer finds them. Errors: those of the store; the stretch is then due again.
     pub(super) fn look(
         &self,
@@ -94,9 +110,10 @@ impl Deadlines {
                 return ControlFlow::Break(());
             }
             seen += 1;
-            if let Some(deadline) = record::deadline(bytes) {
+            if let Some(deadline) = deadline(raw, bytes) {
                 earliest = earliest.min(deadline);
-                dead.extend(key::metadata_key(raw).filter(|_| now >= deadline));
+                let key = key::owner(raw).filter(|key| now >= deadline && dead.last() != Some(key));
+                dead.extend(key);
             }
             ControlFlow::Continue(())
         });
@@ -111,10 +128,7 @@ impl Deadlines {
             Some(rest) => {
                 stretches.insert(rest, NOT_KNOWN);
             }
-            None if seen < RECORDS_FEW
-                && looked.is_ok()
-                && stretch.to != key::all_metadata(stretch.from[1]).1 =>
-            {
+            None if seen < RECORDS_FEW && looked.is_ok() && stretch.to != end(&stretch.from) => {
                 let joined = stretches.remove(&stretch.to).unwrap_or(NEVER);
                 stretches
                     .entry(stretch.from.clone())
@@ -179,7 +193,7 @@ mod tests {
         }
         let (removed, first) = sweep(&mut records, &deadlines, 999);
         assert_eq!(removed, 0);
-        assert!(first > 256, "every database is scanned once: {first}");
+        assert!(first > 2 * 256, "every database is scanned once: {first}");
         assert_eq!(sweep(&mut records, &deadlines, 999), (0, 0), "nothing is due");
         let (removed, looks) = sweep(&mut records, &deadlines, 1_500);
         assert!(
@@ -198,10 +212,10 @@ mod tests {
             put(&mut records, &deadlines, name, Some(5_000));
         }
         sweep(&mut records, &deadlines, 0);
-        assert!(deadlines.lock().len() > 256 + 90);
+        assert!(deadlines.lock().len() > 2 * 256 + 90);
         let (removed, _) = sweep(&mut records, &deadlines, 5_000);
         assert_eq!(removed, 100_000);
-        assert!(deadlines.lock().len() < 256 + 60, "{}", deadlines.lock().len());
+        assert!(deadlines.lock().len() < 2 * 256 + 60, "{}", deadlines.lock().len());
         assert_eq!(sweep(&mut records, &deadlines, 1 << 40), (0, 0));
     }
 
@@ -219,12 +233,28 @@ mod tests {
     }
 
     #[test]
+    fn sweep_finds_a_hash_with_dead_fields_once_for_each_stretch() {
+        let (mut records, deadlines) = (Records::new(), Deadlines::default());
+        sweep(&mut records, &deadlines, 0);
+        let owner = Key::new(3, "h");
+        for field in 0..10_u64 {
+            let raw = key::field_deadline(&owner, 1, Millis(1_000 + field), b"f");
+            deadlines.note(&raw, Millis(1_000 + field));
+            records.insert(raw, Vec::new());
+        }
+        assert_eq!(deadlines.next_due(Millis(999), &[]), None);
+        let stretch = deadlines.next_due(Millis(1_005), &[]).expect("fields are dead");
+        let dead = deadlines.look(&stretch, Millis(1_005), scan(&records)).expect("it scans");
+        assert_eq!(dead, [owner]);
+    }
+
+    #[test]
     fn stretch_that_cannot_be_read_is_due_again() {
         let deadlines = Deadlines::default();
         let stretch = deadlines.next_due(Millis(0), &[]).expect("nothing is known");
         let failed = deadlines.look(&stretch, Millis(0), |_, _, _| Err(StoreError::Io("broken".to_owned())));
         assert!(failed.is_err());
-        let again = (0..256).filter_map(|_| deadlines.next_due(Millis(0), &[])).any(|due| due == stretch);
+        let again = (0..2 * 256).filter_map(|_| deadlines.next_due(Millis(0), &[])).any(|due| due == stretch);
         assert!(again);
     }
 }

@@ -36,7 +36,7 @@ pub use cleared::Range;
 pub use options::OPEN_FILES_MAX;
 pub use snapshot::Snapshot;
 
-use super::{Cursors, Read, Store, StoreError, Visit, key, record};
+use super::{Cursors, Read, Store, StoreError, Visit, key};
 use crate::effect::{Key, Write};
 use crate::time::Millis;
 use ::rocksdb::{DB, WriteBatch};
@@ -249,7 +249,7 @@ impl Store for RocksStore {
                 Write::Put { key, value } => {
                     self.shared.owners.note(key);
                     batch.put(key, value);
-                    let deadline = record::deadline(value).filter(|_| key::is_metadata(key));
+                    let deadline = deadlines::deadline(key, value);
                     deadlines.extend(deadline.map(|deadline| (key, deadline)));
                 }
                 Write::Delete { key } => batch.delete(key),

@@ -55,6 +55,24 @@ HRANDFIELD {key} {some}
 HRANDFIELD {key} {some} WITHVALUES
 HRANDFIELD {key} 4611686018427387904 WITHVALUES
 HRANDFIELD {key} {some} {foo}
+HEXPIRE {key} {seconds} {hcondition} FIELDS 1 {field}
+HEXPIRE {key} {seconds} FIELDS 2 {field} {field}
+HPEXPIRE {key} {milliseconds} {hcondition} FIELDS 2 {field} {field}
+HEXPIREAT {key} {second} {hcondition} FIELDS 1 {field}
+HPEXPIREAT {key} {millisecond} {hcondition} FIELDS 3 {field} {field} {field}
+HPEXPIREAT {key} {millisecond} {hcondition} FIELDS {some} {field} {field}
+HTTL {key} FIELDS 2 {field} {field}
+HPTTL {key} FIELDS 2 {field} {field}
+HEXPIRETIME {key} FIELDS 1 {field}
+HPEXPIRETIME {key} FIELDS 2 {field} {field}
+HPERSIST {key} FIELDS 2 {field} {field}
+HPERSIST {key} FIELDS {some} {field}
+HGETEX {key} {getex} FIELDS 2 {field} {field}
+HGETEX {key} FIELDS 1 {field}
+HGETDEL {key} FIELDS 2 {field} {field}
+HSETEX {key} {hset} {hsetting} FIELDS 1 {field} {value}
+HSETEX {key} {hsetting} {hset} FIELDS 2 {field} {value} {field} {value}
+HSETEX {key} {hsetting} FIELDS {some} {field} {value}
 DEL {all} {any}
 UNLINK {all}
 EXISTS {all} {any}

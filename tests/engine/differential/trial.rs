@@ -9,7 +9,7 @@ use replicheck::effect::Key;
 use replicheck::expiry::Policy;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::store::element::tag;
-use replicheck::store::key::{metadata_key, owner};
+use replicheck::store::key::{field_deadlines, metadata_key, owner};
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::record::{Collection, Record, Value};
 use replicheck::store::{Content, Dump, Store, dump, elements};
@@ -101,13 +101,34 @@ impl<S: Store> Run<S> {
             let sum = counting.map(|(_, number)| u64::from_be_bytes(number[..].try_into().expect("8 bytes")));
             assert_eq!(sum.sum::<u64>(), collection.count, "{key}: the sum of the counting records");
         }
-        elements.len()
+        let deadlines = value.last_field_deadline().map_or(0, |_| self.field_deadlines(key, collection));
+        elements.len() + deadlines
+    }
+
+    /// The number of records in the index of deadlines of fields.
+    fn field_deadlines(&self, key: &Key, collection: Collection) -> usize {
+        let (from, to) = field_deadlines(key, collection.incarnation);
+        let mut count = 0;
+        let visited = self.master.store().scan(&from, &to, &mut |_, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        });
+        visited.expect("a store that can be read");
+        count
     }
 
     /// The keys that are alive at `now`.
     fn living(&self, now: Millis) -> Dump {
         let mut living = dump(self.master.store()).expect("sound records");
         living.retain(|_, stored| !stored.is_dead(now));
+        for stored in living.values_mut() {
+            // Dead fields are left out. A hash whose living fields have no deadlines is one like any other.
+            let Some(fields) = stored.content.living_fields(now) else { continue };
+            stored.content = match fields.values().any(|(_, deadline)| deadline.is_some()) {
+                true => Content::Fields(fields),
+                false => stored.content.seen_at(now),
+            };
+        }
         living
     }
 }

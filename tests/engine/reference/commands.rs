@@ -4,7 +4,8 @@ use super::lists::End;
 use super::sets::Algebra;
 use super::sorted_ranges::By;
 use super::{
-    Call, Told, bits, bulk, count, deadlines, hashes, hyperloglogs, keys, lcs, lists, numbers, ok, sets,
+    Call, Told, bits, bulk, count, deadlines, field_deadlines, hashes, hyperloglogs, keys, lcs, lists,
+    numbers, ok, sets,
 };
 use super::{sorted_algebra, sorted_ranges, sorted_sets, strings, walk};
 
@@ -48,6 +49,18 @@ pub(super) fn answer(call: &mut Call<'_>) -> Told {
         "hstrlen" => hashes::hstrlen(call),
         "hrandfield" => hashes::hrandfield(call),
         "hscan" => walk::hscan(call),
+        "hexpire" => field_deadlines::hexpire(call, 1000, call.now),
+        "hpexpire" => field_deadlines::hexpire(call, 1, call.now),
+        "hexpireat" => field_deadlines::hexpire(call, 1000, 0),
+        "hpexpireat" => field_deadlines::hexpire(call, 1, 0),
+        "httl" => field_deadlines::left(call, 1000, call.now),
+        "hpttl" => field_deadlines::left(call, 1, call.now),
+        "hexpiretime" => field_deadlines::left(call, 1000, 0),
+        "hpexpiretime" => field_deadlines::left(call, 1, 0),
+        "hpersist" => field_deadlines::hpersist(call),
+        "hgetex" => field_deadlines::hgetex(call),
+        "hgetdel" => field_deadlines::hgetdel(call),
+        "hsetex" => field_deadlines::hsetex(call),
         "lpush" => lists::push(call, End::Left, false),
         "rpush" => lists::push(call, End::Right, false),
         "lpushx" => lists::push(call, End::Left, true),

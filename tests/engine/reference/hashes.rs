@@ -17,6 +17,9 @@ fn set_fields(call: &mut Call<'_>) -> Result<usize, Refused> {
     }
     let created = new.len() - old.len();
     call.put(0, Value::Hash(new));
+    for at in (1..call.args.len()).step_by(2) {
+        call.set_until(0, call.arg(at), None);
+    }
     Ok(created)
 }
 

@@ -42,7 +42,7 @@ impl Value {
     pub(super) fn encodings(&self) -> &'static [&'static str] {
         match self {
             Value::String(_) | Value::HyperLogLog(_) => &["int", "embstr", "raw"],
-            Value::Hash(_) => &["listpack", "hashtable"],
+            Value::Hash(_) => &["listpack", "listpackex", "hashtable"],
             Value::List(_) => &["listpack", "quicklist"],
             Value::Set(_) => &["intset", "listpack", "hashtable"],
             Value::SortedSet(_) => &["listpack", "skiplist"],

@@ -19,7 +19,7 @@ fn string(name: &[u8], value: &[u8], deadline: Option<u64>) -> Write {
 
 /// A hash with one field.
 fn hash(name: &[u8], incarnation: u64, deadline: Option<u64>) -> [Write; 2] {
-    let metadata = record(name, Value::Hash(Collection { incarnation, count: 1 }), deadline);
+    let metadata = record(name, Value::Hash(Collection { incarnation, count: 1 }, None), deadline);
     let element = key::element(&Key::new(0, name), incarnation, b"f");
     [metadata, Write::Put { key: element, value: encode_element(b"v") }]
 }
