@@ -7,7 +7,7 @@
 const READS: &str = "bf.card bf.exists bf.info bf.mexists bf.scandump cf.count cf.exists cf.info cf.mexists cf.scandump cms.info \
     cms.query dump ft._list ft.aggregate ft.explain ft.explaincli ft.info ft.profile ft.search ft.spellcheck \
     ft.sugget ft.suglen ft.tagvals geodist geohash geopos georadius_ro georadiusbymember_ro geosearch \
-    hexpiretime hpexpiretime hpttl httl json.arrindex json.arrlen json.get json.mget json.objkeys json.objlen \
+    json.arrindex json.arrlen json.get json.mget json.objkeys json.objlen \
     json.resp json.strlen json.type sort_ro tdigest.byrank tdigest.byrevrank tdigest.cdf tdigest.info \
     tdigest.max tdigest.min tdigest.quantile tdigest.rank tdigest.revrank tdigest.trimmed_mean topk.count \
     topk.info topk.list topk.query ts.get ts.info ts.mget ts.mrange ts.mrevrange ts.queryindex ts.range \

@@ -214,13 +214,16 @@ pub fn same_deadline(nodes: SameLsn<'_>) -> bool {
 }
 
 /// **no_immortal_key**: at the same LSN every key that has no deadline on the replica is stored on the
-/// master, too, and has no deadline there.
+/// master, too, and has no deadline there. The same holds for the fields of a hash that both store. A hash all of whose fields
+/// have deadlines has one itself.
 pub fn no_immortal_key(nodes: SameLsn<'_>) -> bool {
-    nodes
-        .replica
-        .iter()
-        .filter(|(_, stored)| stored.deadline.is_none())
-        .all(|(key, _)| nodes.master.get(key).is_some_and(|master| master.deadline.is_none()))
+    nodes.replica.iter().all(|(key, replica)| match nodes.master.get(key) {
+        None => replica.dies_at().is_some(),
+        Some(master) => {
+            (replica.deadline.is_some() || master.deadline.is_none())
+                && replica.content.lasting_fields().is_subset(&master.content.lasting_fields())
+        }
+    })
 }
 
 /// The state in which a reader of the replica saw a key.
@@ -241,9 +244,16 @@ pub fn no_resurrection(saw: &BTreeMap<Key, Sight>, sees: &BTreeMap<Key, Sight>) 
 }
 
 /// **no_early_death**: each key of the master's state directly after the entries that the replica has applied is
-/// visible on the replica until the master's own time reaches the key's deadline.
+/// visible on the replica until the master's own time reaches the key's deadline, and so is each field of a hash.
 pub fn no_early_death(master: &Dump, master_now: Millis, sees: &Visible) -> bool {
-    master.iter().filter(|(_, stored)| !stored.is_dead(master_now)).all(|(key, _)| sees.contains_key(key))
+    master.iter().filter(|(_, stored)| !stored.is_dead(master_now)).all(|(key, stored)| {
+        let has = |field: &Vec<u8>| match sees.get(key) {
+            Some(Content::Hash(seen)) => seen.contains_key(field),
+            _ => true,
+        };
+        let living = stored.content.living_fields(master_now);
+        sees.contains_key(key) && living.is_none_or(|living| living.keys().all(has))
+    })
 }
 
 /// All keys that a reader sees at one moment: the living keys, with their values.

@@ -51,7 +51,7 @@ impl ExpiryModel {
         let outputs = master.step(self.policy(), input).expect(MEMORY);
         let after = dump(master.store()).expect(MEMORY);
         for (key, stored) in &after {
-            if stored.deadline.is_some() {
+            if stored.deadlines().next().is_some() {
                 self.covered.key(key, false);
             }
         }
@@ -95,7 +95,7 @@ impl ExpiryModel {
                 KeySet::Everything => true,
                 KeySet::Keys(keys) => keys.contains(*key),
             });
-        let deadlines: BTreeSet<Millis> = deadlines.filter_map(|(_, stored)| stored.deadline).collect();
+        let deadlines: BTreeSet<Millis> = deadlines.flat_map(|(_, stored)| stored.deadlines()).collect();
         let command = own.and_then(|(_, number)| number);
         Message::Entry { entry, wrote, master, deadlines: deadlines.into_iter().collect(), command }
     }
@@ -215,7 +215,7 @@ impl ExpiryModel {
     pub(super) fn note_deaths(&self, (master, from, to): (u32, u64, u64)) {
         let (from, to) = (self.master_clock(from), self.master_clock(to));
         for (key, stored) in self.master_dump(master) {
-            if stored.is_dead(to) && !stored.is_dead(from) {
+            if stored.has_dead(to) && !stored.has_dead(from) {
                 self.covered.key(key, true);
             }
         }
@@ -237,5 +237,5 @@ impl ExpiryModel {
 
 /// Places in the dump, by key order, of the keys that are dead at `now`.
 fn dead(dump: &Dump, now: Millis) -> impl Iterator<Item = u16> {
-    (0u16..).zip(dump.values()).filter(move |(_, stored)| stored.is_dead(now)).map(|(place, _)| place)
+    (0u16..).zip(dump.values()).filter(move |(_, stored)| stored.has_dead(now)).map(|(place, _)| place)
 }

@@ -22,7 +22,7 @@ use super::model::{ExpiryModel, ReplicaStep, State};
 use super::setup::Judges;
 use super::world::Message;
 use crate::models::setting::Passing;
-use crate::store::Dump;
+use crate::store::{Dump, Stored};
 use crate::time::{Elapsed, Millis, Moment};
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ impl ExpiryModel {
     /// key before.
     fn is_timeless(&self, replica: u32, message: u32) -> bool {
         let after = |moment| self.replica_after(replica, ReplicaStep::Message(message), moment);
-        let deadlines = |dump: &Dump| dump.values().filter_map(|stored| stored.deadline).collect::<Vec<_>>();
+        let deadlines = |dump: &Dump| dump.values().flat_map(Stored::deadlines).collect::<Vec<_>>();
         let first = after(self.replica_moment(0, 0));
         let mut changes = deadlines(self.replica_dump(replica));
         changes.extend(deadlines(self.replica_dump(first)));
@@ -60,7 +60,7 @@ impl ExpiryModel {
         let side = self.replicas.value(replica).replica.replica();
         let removes = |wall| {
             let by = side.removes_at(self.policy(), wall);
-            by.is_some_and(|by| self.replica_dump(replica).values().any(|stored| stored.is_dead(by)))
+            by.is_some_and(|by| self.replica_dump(replica).values().any(|stored| stored.has_dead(by)))
         };
         let start = self.replica_moment(0, 0).wall;
         !removes(start)

@@ -35,6 +35,8 @@ fn parsed(text: &str) -> Command {
 const STRING: &[&str] = &["PSETEX k 2003 5"];
 /// A hash that lives for 2.003 s.
 const HASH: &[&str] = &["HSET h f 1", "PEXPIRE h 2003"];
+/// A hash of which one field lives for 2.003 s.
+const FIELDS: &[&str] = &["HSET h f 1 g 2", "HPEXPIRE h 2003 FIELDS 1 f"];
 /// A list that lives for 2.003 s.
 const LIST: &[&str] = &["RPUSH l 1 2 3", "PEXPIRE l 2003"];
 /// A set that lives for 2.003 s.
@@ -127,6 +129,35 @@ pub const FAMILIES: &[Family] = &[
             "HINCRBYFLOAT h f 0.5",
             "HDEL h f",
             "PERSIST h",
+            "RENAME h i",
+            "COPY h i",
+        ],
+    },
+    Family {
+        name: "deadlines of fields",
+        begins: FIELDS,
+        commands: &[
+            "HSET h f 3",
+            "HEXPIRE h 1 FIELDS 2 f g",
+            "HPEXPIRE h 1507 LT FIELDS 1 f",
+            "HEXPIREAT h 1000002 FIELDS 1 f",
+            "HPEXPIREAT h 1000001999 NX FIELDS 1 g",
+            "HPERSIST h FIELDS 1 f",
+            "HGETEX h PX 1507 FIELDS 1 g",
+            "HGETEX h PERSIST FIELDS 1 f",
+            "PEXPIRE h 1507",
+        ],
+    },
+    Family {
+        name: "fields written and removed",
+        begins: FIELDS,
+        commands: &[
+            "HSETNX h f 3",
+            "HSETEX h PX 1507 FIELDS 1 f 3",
+            "HSETEX h FXX KEEPTTL FIELDS 1 f 4",
+            "HINCRBY h f 1",
+            "HDEL h g",
+            "HGETDEL h FIELDS 1 g",
             "RENAME h i",
             "COPY h i",
         ],

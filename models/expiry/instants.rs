@@ -11,7 +11,7 @@
 //! The deadlines of either node count on both clocks, because readers may judge by log time, which is the master's.
 
 use super::setup::Setup;
-use crate::store::Dump;
+use crate::store::{Dump, Stored};
 use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ pub(in crate::models) struct Pending<'a> {
 /// The instants at which something changes, in milliseconds since the start, in ascending order. `skew_ms`: the replica's
 /// clock minus the master's.
 pub(in crate::models) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending<'_>) -> Vec<u64> {
-    let stored = |dump: &Dump| dump.values().filter_map(|stored| stored.deadline).collect::<Vec<_>>();
+    let stored = |dump: &Dump| dump.values().flat_map(Stored::deadlines).collect::<Vec<_>>();
     let [masters, replicas] = [stored(pending.master), stored(pending.replica)];
     let mut found = BTreeSet::new();
     let start = i128::from(setup.clocks.start.0);

@@ -8,7 +8,7 @@ use crate::expiry::Policy;
 use crate::models::bounds::DRAWN;
 use crate::node::{Master, MasterInput};
 use crate::store::memory::MemoryStore;
-use crate::store::{Dump, dump};
+use crate::store::{Dump, Stored, dump};
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ fn stored_after_each(commands: &[Command], start: Millis, after_deaths: bool) ->
             break;
         }
         let holds = dump(master.store()).unwrap_or_default();
-        let deadlines = holds.values().filter_map(|stored| stored.deadline);
+        let deadlines = holds.values().flat_map(Stored::deadlines);
         let last = deadlines.filter(|deadline| deadline.since(start) <= ELAPSED_MS_MAX).max();
         stored.push((now, holds));
         now = last.filter(|_| after_deaths).map_or(now, |last| last.max(now));
@@ -39,7 +39,7 @@ pub(super) fn dated(program: &[Command], start: Millis) -> Vec<u16> {
     let is_dated = |command: &Command, stored: &Dump| match command.keys() {
         KeySet::Everything => false,
         KeySet::Keys(keys) => {
-            keys.iter().any(|key| stored.get(key).is_some_and(|stored| stored.deadline.is_some()))
+            keys.iter().any(|key| stored.get(key).is_some_and(|stored| stored.deadlines().next().is_some()))
         }
     };
     let stored = stored_after_each(program, start, false);
@@ -51,7 +51,7 @@ pub(super) fn dated(program: &[Command], start: Millis) -> Vec<u16> {
 pub fn dated_keys(commands: &[Command], start: Millis) -> usize {
     let stored = stored_after_each(commands, start, false);
     let keys = stored.iter().flat_map(|(_, stored)| stored);
-    let dated = keys.filter(|(_, stored)| stored.deadline.is_some());
+    let dated = keys.filter(|(_, stored)| stored.deadlines().next().is_some());
     dated.map(|(key, _)| key).collect::<BTreeSet<_>>().len()
 }
 
@@ -60,7 +60,7 @@ pub fn dated_keys(commands: &[Command], start: Millis) -> usize {
 fn lifetimes(commands: &[Command], start: Millis) -> BTreeSet<u64> {
     let both = [false, true].map(|after_deaths| stored_after_each(commands, start, after_deaths));
     let stored = both.iter().flatten().flat_map(|(now, stored)| stored.values().map(move |it| (now, it)));
-    let lifetimes = stored.filter_map(|(now, stored)| Some(stored.deadline?.since(*now)));
+    let lifetimes = stored.flat_map(|(now, stored)| stored.deadlines().map(|deadline| deadline.since(*now)));
     lifetimes.filter(|lifetime| (1..=ELAPSED_MS_MAX).contains(lifetime)).collect()
 }
 

@@ -6,8 +6,8 @@ use crate::effect::{Key, KeySet};
 use crate::expiry::LogTime;
 use crate::invariant::{self, Sight, Visible};
 use crate::node::{Readers, Replica, SerialReplica};
-use crate::store::Dump;
 use crate::store::memory::MemoryStore;
+use crate::store::{Dump, Stored};
 use crate::time::{Elapsed, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -131,6 +131,6 @@ pub fn moments_with(moments: &[Arc<Visible>], stored: &Dump, (from, to): (Millis
 /// The instants after `from` and up to `to`, `to` included, at which readers of `stored` see something new: keys that die
 /// in between die one after the other.
 fn instants_between(stored: &Dump, from: Millis, to: Millis) -> BTreeSet<Millis> {
-    let deadlines = stored.values().filter_map(|stored| stored.deadline);
+    let deadlines = stored.values().flat_map(Stored::deadlines);
     deadlines.filter(|deadline| from < *deadline && *deadline < to).chain([to]).collect()
 }

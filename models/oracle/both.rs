@@ -25,7 +25,7 @@ use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
 use crate::ordering::{Admission, AnyStrategy, OrderingStrategy, Reads};
 use crate::store::memory::MemoryStore;
 use crate::store::record::Record;
-use crate::store::{Dump, dump};
+use crate::store::{Dump, Stored, dump};
 use crate::time::{Elapsed, Millis, Moment};
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -153,7 +153,7 @@ fn see(moments: &mut Vec<Visible>, stored: &Dump, now: Millis) {
 }
 
 fn deadlines(stored: &Dump) -> impl Iterator<Item = Millis> {
-    stored.values().filter_map(|stored| stored.deadline)
+    stored.values().flat_map(Stored::deadlines)
 }
 
 impl Question<'_> {

@@ -24,7 +24,7 @@ use crate::models::bounds::DRAWN;
 use crate::models::invariants::Invariant;
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::memory::MemoryStore;
-use crate::store::{Dump, dump};
+use crate::store::{Dump, Stored, dump};
 use crate::time::{Elapsed, Millis, Moment};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -423,11 +423,11 @@ impl Question<'_> {
 }
 
 fn dead(held: &Dump, now: Millis) -> Vec<Key> {
-    held.iter().filter(|(_, stored)| stored.is_dead(now)).map(|(key, _)| key.clone()).collect()
+    held.iter().filter(|(_, stored)| stored.has_dead(now)).map(|(key, _)| key.clone()).collect()
 }
 
 fn deadlines(held: &Dump) -> BTreeSet<Millis> {
-    held.values().filter_map(|stored| stored.deadline).collect()
+    held.values().flat_map(Stored::deadlines).collect()
 }
 
 fn deadlines_of(keys: &KeySet, held: &[Dump]) -> BTreeSet<Millis> {
@@ -436,7 +436,7 @@ fn deadlines_of(keys: &KeySet, held: &[Dump]) -> BTreeSet<Millis> {
         KeySet::Keys(keys) => keys.contains(key),
     };
     let stored = held.iter().flatten().filter(|(key, _)| is_one(key));
-    stored.filter_map(|(_, stored)| stored.deadline).collect()
+    stored.flat_map(|(_, stored)| stored.deadlines()).collect()
 }
 
 /// Notes what the master's readers see at `now`.

@@ -73,6 +73,32 @@ impl Content {
         }
     }
 
+    /// The deadlines of the fields of a hash.
+    fn field_deadlines(&self) -> impl Iterator<Item = Millis> {
+        let content = match self {
+            Content::Miscounted(content, _) => content,
+            content => content,
+        };
+        let fields = match content {
+            Content::Fields(fields) => Some(fields),
+            _ => None,
+        };
+        fields.into_iter().flat_map(|fields| fields.values()).filter_map(|(_, deadline)| *deadline)
+    }
+
+    /// The names of the fields of a hash that never die. It is empty for another value.
+    pub fn lasting_fields(&self) -> BTreeSet<&[u8]> {
+        match self {
+            Content::Hash(fields) => fields.keys().map(Vec::as_slice).collect(),
+            Content::Fields(fields) => {
+                let lasting = fields.iter().filter(|(_, (_, deadline))| deadline.is_none());
+                lasting.map(|(field, _)| field.as_slice()).collect()
+            }
+            Content::Miscounted(content, _) => content.lasting_fields(),
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// The fields that are alive at `now`, each with its deadline. `None`: it is not a hash with deadlines of fields.
     pub fn living_fields(&self, now: Millis) -> Option<Fields> {
         let is_alive = |deadline: &Option<Millis>| deadline.is_none_or(|deadline| now < deadline);
@@ -158,6 +184,16 @@ impl Stored {
     /// Whether it is dead at `now`.
     pub fn is_dead(&self, now: Millis) -> bool {
         self.dies_at().is_some_and(|instant| now >= instant)
+    }
+
+    /// All of its deadlines: its own, and those of the fields of a hash.
+    pub fn deadlines(&self) -> impl Iterator<Item = Millis> {
+        self.deadline.into_iter().chain(self.content.field_deadlines())
+    }
+
+    /// Whether something of it is dead at `now` and can be removed: the key, or a field of a hash.
+    pub fn has_dead(&self, now: Millis) -> bool {
+        self.deadlines().any(|deadline| now >= deadline)
     }
 }
 

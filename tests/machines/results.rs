@@ -102,7 +102,10 @@ fn cases() -> Vec<(String, Vec<&'static str>)> {
         EXPIREAT k 5; PEXPIREAT k 1700; PERSIST k; COPY k l; COPY other k REPLACE; RENAME k l; RENAMENX k l; RENAME other k; \
         MOVE k 1; SWAPDB 0 1";
     let hash = "HSET k f1 w; HSET k new w; HSETNX k new v; HMSET k f1 w g v; HINCRBY k n 1; HINCRBYFLOAT k n 0.5; HDEL k f1; \
-        PEXPIRE k 500; PERSIST k";
+        PEXPIRE k 500; PERSIST k; HPEXPIRE k 500 FIELDS 1 f1; HEXPIRE k 5 FIELDS 2 f1 f2; HEXPIREAT k 5 FIELDS 1 f1; \
+        HPEXPIREAT k 1700 FIELDS 1 f1; HSETEX k PX 500 FIELDS 1 f1 w; HGETEX k PX 500 FIELDS 1 f1; HGETDEL k FIELDS 1 f1";
+    let fields = "HPERSIST k FIELDS 1 f; HSET k f w; HSETNX k g w; HINCRBY k f 1; HDEL k f; HPEXPIRE k 500 FIELDS 1 f; \
+        HGETEX k PERSIST FIELDS 1 f; HSETEX k FXX KEEPTTL FIELDS 1 f 2; COPY k l; RENAME k l";
     let list = "LPUSH k x; LPUSHX k x; RPUSH k x y; RPUSHX k x; LPOP k; RPOP k 2; LINSERT k BEFORE 2 x; LSET k 0 x; LREM k 1 2; \
         LTRIM k 1 -1; LMOVE k l LEFT RIGHT; LMPOP 1 k LEFT; RPOPLPUSH k l; RPOPLPUSH k k";
     let set = "SADD k new; SADD k 1 new; SREM k 1 2; SMOVE k l 1; SPOP k; SPOP k 3; PEXPIRE k 500";
@@ -111,11 +114,13 @@ fn cases() -> Vec<(String, Vec<&'static str>)> {
     let sorted = "ZADD k 5 new; ZADD k 5 m1; ZINCRBY k 1 m1; ZREM k m1; ZPOPMIN k; ZPOPMAX k; ZMPOP 1 k MIN; \
         ZREMRANGEBYRANK k 0 0; ZREMRANGEBYSCORE k 1 1; PERSIST k";
     let sorteds = "ZUNIONSTORE l 1 k; ZINTERSTORE l 1 k; ZDIFFSTORE l 1 k; ZRANGESTORE l k 0 -1; ZREMRANGEBYLEX k [a [a";
-    let lines = [string, "PFADD k d e f; PFMERGE k; PFMERGE l k", hash, list, set, sets, sorted, sorteds];
+    let lines =
+        [string, "PFADD k d e f; PFMERGE k; PFMERGE l k", hash, fields, list, set, sets, sorted, sorteds];
     let setups = [
         "SET k 10".to_owned(),
         "PFADD k a b".to_owned(),
         many("HSET", "f# v"),
+        "HSETEX k PXAT 1090 FIELDS 1 f 1".to_owned(),
         many("RPUSH", "#"),
         many("SADD", "#"),
         "SADD k 1 2 3".to_owned(),

@@ -60,7 +60,7 @@ const ANY: &[&str] = &[
 type OfType = (&'static str, &'static str, &'static [&'static str]);
 
 /// For each type: the command that creates a key, and the commands that only a key of this type takes.
-const TYPES: [OfType; 6] = [
+const TYPES: [OfType; 7] = [
     (
         "strings",
         "SET a 5",
@@ -83,6 +83,24 @@ const TYPES: [OfType; 6] = [
         "hashes",
         "HSET a f 1 g 2",
         &["HSET a f 3", "HMSET a i 4", "HSETNX a j 5", "HDEL a f", "HINCRBY a g 1", "HINCRBYFLOAT a g 0.5"],
+    ),
+    (
+        "hashes of fields with deadlines",
+        "HSETEX a PX 1507 FIELDS 1 f 1",
+        &[
+            "HSET a f 3",
+            "HSETNX a f 4",
+            "HINCRBY a f 1",
+            "HDEL a f",
+            "HEXPIRE a 2 FIELDS 1 f",
+            "HPEXPIRE a 1001 LT FIELDS 1 f",
+            "HEXPIREAT a 1000002 FIELDS 1 f",
+            "HPEXPIREAT a 1000001999 FIELDS 1 f",
+            "HPERSIST a FIELDS 1 f",
+            "HSETEX a FXX KEEPTTL FIELDS 1 f 5",
+            "HGETEX a PX 1507 FIELDS 1 f",
+            "HGETDEL a FIELDS 1 f",
+        ],
     ),
     (
         "lists",
