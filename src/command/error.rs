@@ -56,6 +56,21 @@ impl CommandError {
         CommandError::err(format_args!("wrong number of arguments for '{name}' command"))
     }
 
+    /// `ERR unknown command 'name', with args beginning with: 'a' 'b' `. `argv` includes the name.
+    pub(super) fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {
+        // Redis cuts name and arguments to 128 bytes each, and stops adding arguments past 128 bytes in all.
+        let cut = |bytes: &[u8]| CommandError::quoted(&bytes[..bytes.len().min(128)]);
+        let mut shown = String::new();
+        for argument in argv.iter().skip(1) {
+            if shown.len() >= 128 {
+                break;
+            }
+            let room = 128 - shown.len();
+            shown.push_str(&format!("'{}' ", cut(&argument[..argument.len().min(room)])));
+        }
+        CommandError::err(format_args!("unknown command '{}', with args beginning with: {shown}", cut(name)))
+    }
+
     /// `ERR invalid expire time in 'name' command`
     pub fn invalid_expire(name: &str) -> CommandError {
         CommandError::err(format_args!("invalid expire time in '{name}' command"))

@@ -185,7 +185,7 @@ impl Command {
     /// `ERR wrong number of arguments …`, as Redis words them.
     pub fn parse(db: u8, argv: Vec<Vec<u8>>) -> Result<Command, CommandError> {
         let name = argv.first().map(Vec::as_slice).unwrap_or_default();
-        let spec = find(name).ok_or_else(|| unknown(name, &argv))?;
+        let spec = find(name).ok_or_else(|| CommandError::unknown(name, &argv))?;
         let count = i32::try_from(argv.len()).unwrap_or(i32::MAX);
         if (spec.arity >= 0 && count != spec.arity) || count < spec.arity.abs() {
             return Err(CommandError::arity(spec.name));
@@ -368,20 +368,6 @@ fn find(name: &[u8]) -> Option<&'static Spec> {
         }
     }
     OTHERS.iter().find_map(|(_, table)| table.iter().find(is_named))
-}
-
-fn unknown(name: &[u8], argv: &[Vec<u8>]) -> CommandError {
-    // Redis cuts name and arguments to 128 bytes each, and stops adding arguments past 128 bytes in all.
-    let cut = |bytes: &[u8]| CommandError::quoted(&bytes[..bytes.len().min(128)]);
-    let mut shown = String::new();
-    for argument in argv.iter().skip(1) {
-        if shown.len() >= 128 {
-            break;
-        }
-        let room = 128 - shown.len();
-        shown.push_str(&format!("'{}' ", cut(&argument[..argument.len().min(room)])));
-    }
-    CommandError::err(format_args!("unknown command '{}', with args beginning with: {shown}", cut(name)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Epoch, Fsync, Lsn, SegmentLog};
 use replicheck::command::{Command, Reply, line};
 use replicheck::engine::{Engine, Folders, Settings, StartError};
-use replicheck::server::Backend as _;
+use replicheck::node::{Executed, Transaction};
+use replicheck::server::room::Room;
+use replicheck::server::{Backend as _, Refused};
 use replicheck::time::Millis;
 use std::path::Path;
 use std::sync::Arc;
@@ -108,14 +110,33 @@ pub fn node_file(text: &str) -> Forgetful {
     files
 }
 
-/// Runs the lines as one connection's pipeline; returns the replies.
+/// Runs the lines as one connection's pipeline; returns the replies. A line of commands with `; ` between them is a transaction,
+/// and its reply is an array.
 pub fn run(node: &Node, lines: &[&str]) -> Vec<Reply> {
-    let command = |text: &&str| {
+    let command = |text: &str| {
         let argv = line::split(text.as_bytes()).expect("a line");
         Command::parse(0, argv).expect("a command")
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(node.run(lines.iter().map(command).collect()))
+    runtime.block_on(async {
+        let (mut replies, mut waiting) = (Vec::new(), Vec::new());
+        for line in lines {
+            if line.contains("; ") {
+                replies.extend(node.run(std::mem::take(&mut waiting)).await);
+                let commands = line.split("; ").map(command).collect();
+                let ran = node.exec(Transaction { commands, watches: Vec::new() }, Room::unlimited()).await;
+                replies.push(match ran {
+                    Ok(Executed::Ran(replies)) => Reply::Array(replies),
+                    Ok(Executed::Changed) => Reply::NullArray,
+                    Err(Refused(text)) => Reply::Error(text),
+                });
+            } else {
+                waiting.push(command(line));
+            }
+        }
+        replies.extend(node.run(waiting).await);
+        replies
+    })
 }
 
 pub fn is_misconf(reply: &Reply) -> bool {

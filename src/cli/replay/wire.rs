@@ -74,12 +74,15 @@ pub struct SeenLine {
     stored: Vec<(KeyLine, ContentLine, Option<u64>)>,
 }
 
+/// A field's value, and its deadline in milliseconds.
+type Field = (Vec<u8>, Option<u64>);
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum ContentLine {
     String(Vec<u8>),
     Hash(Vec<(Vec<u8>, Vec<u8>)>),
     /// Fields, each with its value and its deadline.
-    Fields(Vec<(Vec<u8>, (Vec<u8>, Option<u64>))>),
+    Fields(Vec<(Vec<u8>, Field)>),
     List(Vec<Vec<u8>>),
     Set(Vec<Vec<u8>>),
     /// Members with the bytes of their scores.

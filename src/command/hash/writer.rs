@@ -44,6 +44,9 @@ pub(super) struct Writer<'a> {
     fields: BTreeMap<&'a [u8], Touched<'a>>,
 }
 
+/// Value and deadline of a field.
+type Held<'b> = (&'b [u8], Option<Millis>);
+
 impl<'a> Writer<'a> {
     /// Opens the hash `name` for writing. It will be created if it is absent or dead. Errors: WRONGTYPE.
     pub(super) fn open(view: &'a View<'a>, name: &'a [u8]) -> Result<Writer<'a>, CommandError> {
@@ -56,7 +59,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Value and deadline of a field as the command has made them so far.
-    pub(super) fn get(&mut self, field: &'a [u8]) -> Result<Option<(&[u8], Option<Millis>)>, StoreError> {
+    pub(super) fn get(&mut self, field: &'a [u8]) -> Result<Option<Held<'_>>, StoreError> {
         let touched = self.touch(field)?;
         Ok(touched.now.as_ref().map(|(value, deadline)| (value.as_ref(), *deadline)))
     }

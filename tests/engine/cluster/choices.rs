@@ -32,6 +32,10 @@ const DEADLINES: &[&str] = &[
     "PEXPIREAT n 4102444800000",
     "GETEX x EX 500",
     "EXPIRE h -1",
+    "HSETEX h EX 500 FIELDS 1 t 1",
+    "HPEXPIREAT h 4102444800000 FIELDS 1 t",
+    "HINCRBY h t 1",
+    "HPERSIST h FIELDS 1 t",
 ];
 const MANY_KEYS: &[&str] = &[
     "MSET a 1 b 2 c 3",
@@ -43,6 +47,8 @@ const MANY_KEYS: &[&str] = &[
     "HSET h f 1",
     "COPY h k",
     "RENAMENX z q",
+    "SET a 1; RENAME a w; SET a 2; LPUSH a wrong; COPY a h REPLACE",
+    "MSET a 9 b 9; FLUSHDB; SET a 1",
 ];
 
 /// Lines drawn at random from `out_of`, on these keys and a few more. The same seed draws the same lines.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use tempfile::TempDir;
 
 /// Each line writes one entry.
-const PROGRAM: [&str; 8] = [
+const PROGRAM: [&str; 10] = [
     "SET a 1",
     "HSET h f 1 g 2",
     "SET d v PX 10000000",
@@ -20,6 +20,8 @@ const PROGRAM: [&str; 8] = [
     "FLUSHDB",
     "HSET h f 9",
     "RENAME h k",
+    "HSETEX k PX 10000000 FIELDS 1 g 2",
+    "SET a 5; RPUSH k wrong; DEL k; RPUSH k x y; EXPIRE a 9000",
 ];
 /// How far the durable ceiling is ahead of the machine's clock, in milliseconds. No deadline of the program is that near.
 const AHEAD_MS: u64 = 3_600_000;
