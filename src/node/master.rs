@@ -62,7 +62,7 @@ pub struct Master<S> {
     time: Millis,
     /// Wall time less log time, in milliseconds; below 0: the wall clock is behind. Clients name instants by wall time.
     offset_ms: i64,
-    /// Removals that are not logged yet ([`RemovalLog::Late`]): a DEL of each key, an HDEL of each group of fields.
+    /// Removals that are not logged yet ([`crate::expiry::RemovalLog::Late`]): a DEL of each key, an HDEL of each group of fields.
     untold: Vec<Command>,
     /// The keys that clients watch.
     watched: Watched,

@@ -68,7 +68,7 @@ impl Admission<'_> {
     /// The facts of `entry`.
     pub fn of(entry: &Entry) -> Admission<'_> {
         let parts = entry.payload.parts();
-        let (first_key, splittable) = (parts.iter().find_map(first_key), parts.iter().all(is_splittable));
+        let (first_key, splittable) = (parts.iter().find_map(first_key_of), parts.iter().all(is_splittable));
         Admission { lsn: entry.lsn, keys: entry.keys(), first_key, splittable }
     }
 
@@ -89,11 +89,11 @@ impl Admission<'_> {
 }
 
 /// The first key of one part of an entry.
-fn first_key(part: &Payload) -> Option<Cow<'_, Key>> {
+fn first_key_of(part: &Payload) -> Option<Cow<'_, Key>> {
     match part {
         Payload::Effect(effect) => effect.first_key(),
         Payload::Command(command) => command.first_key().map(Cow::Owned),
-        Payload::Transaction(parts) => parts.iter().find_map(first_key),
+        Payload::Transaction(parts) => parts.iter().find_map(first_key_of),
     }
 }
 
