@@ -50,6 +50,21 @@ pub(super) struct Row {
 /// How far apart two readings of a time to live may be, in milliseconds.
 const TOLERANCE_MS: i64 = 60_000;
 
+/// The commands on deadlines of fields.
+const OF_REDIS_8: &[&str] = &[
+    "hexpire",
+    "hpexpire",
+    "hexpireat",
+    "hpexpireat",
+    "httl",
+    "hpttl",
+    "hexpiretime",
+    "hpexpiretime",
+    "hpersist",
+    "hsetex",
+    "hgetex",
+    "hgetdel",
+];
 /// Most bytes of a string that a command creates because of a number.
 const LONG_BYTES: usize = 1 << 20;
 
@@ -79,6 +94,11 @@ pub(super) const ROWS: &[Row] = &[
             let command = Command::parse(asked.db, asked.argv.clone());
             command.is_ok_and(|command| command.length_asked_for() > LONG_BYTES)
         }),
+    },
+    Row {
+        name: "deadlines of fields",
+        reason: "commands of Redis 8, which Redis 7.0 does not have",
+        rule: Rule::NotSent(|asked| asked.is(OF_REDIS_8)),
     },
     Row {
         name: "ZRANK WITHSCORE",
@@ -184,6 +204,7 @@ mod tests {
             ("SPOP s 2", popped(Some(2)), ""),
             ("SPOP s 0", popped(Some(0)), ""),
             ("EXPIRE s 10", Answer::Exactly(Reply::Integer(1)), "deadline that is near"),
+            ("HPERSIST h FIELDS 1 f", Answer::Exactly(Reply::Null), "deadlines of fields"),
             ("SETBIT b 4294967295 1", Answer::Exactly(Reply::Integer(0)), "long string"),
             ("SETBIT b 7 1", Answer::Exactly(Reply::Integer(0)), ""),
             ("ZRANK z m WITHSCORE", Answer::Exactly(Reply::Null), "ZRANK WITHSCORE"),
