@@ -14,7 +14,7 @@
 
 use super::disk_errors::{DiskErrors, Refused};
 use super::log::SharedLog;
-use super::reclaim::Reclaim;
+use super::reclaim::{Noted, Reclaim};
 use crate::apply::{marker_write, removed, removed_write};
 use crate::binlog::{Files, Lsn, SegmentError};
 use crate::effect::Write;
@@ -23,6 +23,10 @@ use crate::store::{Store, StoreError};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::time::Millis;
+
+/// What a cleared range counts for, as if so many bytes had been written: 4,000 ranges make a flush due. RocksDB sorts the ranges of
+/// its write buffer anew at the first read after each new one. With 40,000 of them DEL of a small set was seven times as slow.
+const RANGE_BYTES: u64 = 4 << 10;
 
 /// The first LSN that some replica still needs. Entries from there on are kept within the bounds of [`SharedLog::purge`].
 pub type Needed = Arc<AtomicU64>;
@@ -70,9 +74,12 @@ impl Checkpoints {
         self.unflushed_bytes >= self.flush_bytes
     }
 
-    /// Whether a flush is due to free the disk space of what batches have cleared since the last call.
-    pub fn frees_space(&mut self, store: &RocksStore) -> bool {
-        self.reclaim.note(store)
+    /// Counts the ranges that batches have cleared since the last call. Returns whether a flush is due: to free their disk space,
+    /// or because there are many of them.
+    pub fn cleared(&mut self, store: &RocksStore) -> bool {
+        let Noted { ranges, frees_space } = self.reclaim.note(store);
+        let is_full = self.written(ranges * RANGE_BYTES);
+        is_full || frees_space
     }
 
     /// Begins a flush, after the previous one has ended. Returns whether it began. The store must hold all entries through

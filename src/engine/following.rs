@@ -341,8 +341,8 @@ impl<F: Files> Sink<F> {
     fn checkpoint(&self, received: &mut Received, bytes: u64) -> Result<(), FollowerError> {
         received.checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
         let is_full = received.checkpoints.written(bytes);
-        let frees_space = received.checkpoints.frees_space(&self.store);
-        if is_full || frees_space || self.shared.has_large_dead.swap(false, Ordering::Relaxed) {
+        let is_due = received.checkpoints.cleared(&self.store) || is_full;
+        if is_due || self.shared.has_large_dead.swap(false, Ordering::Relaxed) {
             self.quiesce(received)?;
             let Received { checkpoints, last, time } = received;
             checkpoints.begin(&self.store, &self.shared.log, *last, *time).map_err(failed)?;

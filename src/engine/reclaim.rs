@@ -21,6 +21,14 @@ const FILE_BYTES_MIN: u64 = 1 << 20;
 /// to a file.
 const RANGES_MAX: usize = 1_000;
 
+/// What [`Reclaim::note`] found.
+pub struct Noted {
+    /// Number of ranges that were cleared.
+    pub ranges: u64,
+    /// Whether a flush would free much space.
+    pub frees_space: bool,
+}
+
 /// Ranges of raw keys that were cleared, and the thread that merges earlier ones.
 #[derive(Default)]
 pub struct Reclaim {
@@ -29,11 +37,12 @@ pub struct Reclaim {
 }
 
 impl Reclaim {
-    /// Notes the databases and collections that batches have cleared since the last call. Returns whether a flush is due for
-    /// that. A range that is cleared while a merge is running waits for the next flush.
-    pub fn note(&mut self, store: &RocksStore) -> bool {
-        let mut is_due = false;
+    /// Notes the databases and collections that batches have cleared since the last call. A range that is cleared while a merge is
+    /// running waits for the next flush.
+    pub fn note(&mut self, store: &RocksStore) -> Noted {
+        let (mut is_due, mut ranges) = (false, 0);
         for range in store.take_cleared() {
+            ranges += 1;
             let (from, to) = &range;
             let is_large = is_large(store, from, to);
             is_due |= is_large;
@@ -46,7 +55,7 @@ impl Reclaim {
                 self.cleared.push(range);
             }
         }
-        is_due && !self.is_merging()
+        Noted { ranges, frees_space: is_due && !self.is_merging() }
     }
 
     fn is_merging(&self) -> bool {

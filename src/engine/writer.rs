@@ -331,8 +331,8 @@ impl<F: Files> Writer<F> {
         if let Some(entry) = executed.entries.last() {
             self.last = entry.lsn;
         }
-        let frees_space = self.checkpoints.frees_space(&self.store);
-        if self.checkpoints.written(bytes_of(&executed.writes)) || frees_space {
+        let is_full = self.checkpoints.written(bytes_of(&executed.writes));
+        if self.checkpoints.cleared(&self.store) || is_full {
             self.checkpoints.begin(&self.store, &self.log, self.last, self.time)?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The disk space of collections that are gone: it comes back on the master and on its replica, with no write after them.
 
 use super::super::disks::{Disks, wait_until};
-use super::peer::Peer;
+use super::peer::{AS_IT_IS, Peer};
 use replicheck::command::Reply;
 use replicheck::engine::Settings;
 use std::path::Path;
@@ -59,4 +59,16 @@ fn collection_removed_replaced_or_expired_gives_its_space_back_on_both_nodes() {
         replica.assert_equals(&master, removal);
         master.one("DEL big");
     }
+}
+
+/// Reads get slower with each cleared range that is not flushed.
+#[test]
+fn ranges_cleared_in_great_number_make_a_flush_due() {
+    let disks = Disks::new();
+    let master = Peer::master(&disks, AS_IT_IS);
+    let lines: Vec<String> = (0..4_100).flat_map(|n| [format!("SADD s{n} a"), format!("DEL s{n}")]).collect();
+    for group in lines.chunks(100) {
+        master.run(&group.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    wait_until("a flush", || file_bytes(&disks) > 0);
 }
