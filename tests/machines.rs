@@ -13,6 +13,7 @@ mod machines {
     #[cfg(feature = "compression")]
     mod compression;
     mod drawing;
+    mod drawn_fields;
     mod effects;
     mod gate;
     mod guards;

@@ -28,7 +28,7 @@ pub const STATE_BYTES_MAX: usize = 980;
 /// Maximum number of bytes that a model needs before its first state, mostly for its programs; checked by a test.
 pub const MODEL_BYTES_MAX: usize = 57_000_000;
 /// Maximum number of unique states of one search within the usual bounds, where all searches end within it.
-pub const USUAL_STATES_MAX: usize = 900_000;
+pub const USUAL_STATES_MAX: usize = 1_200_000;
 /// Maximum number of bytes that a search and its model need; checked by a test within the usual bounds. The rest of one
 /// gigabyte is for pages, and for memory that the allocator keeps.
 pub const SEARCH_BYTES_MAX: usize = 900_000_000 / SEARCHES_MAX;

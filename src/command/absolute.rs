@@ -104,25 +104,14 @@ impl Command {
                 let deadline = instant(&argument(2)?, unit, now)?;
                 Some(vec![b"SET".to_vec(), argument(1)?, argument(3)?, b"PXAT".to_vec(), deadline])
             }
-            "expire" | "pexpire" | "expireat" => {
-                let (unit, origin) = match self.name() {
-                    "expire" => (1000, now),
-                    "pexpire" => (1, now),
+            name @ ("expire" | "pexpire" | "expireat" | "hexpire" | "hpexpire" | "hexpireat") => {
+                let (unit, origin) = match name {
+                    "expire" | "hexpire" => (1000, now),
+                    "pexpire" | "hpexpire" => (1, now),
                     _ => (1000, Millis::ZERO),
                 };
                 let mut argv = self.argv.to_vec();
-                argv[0] = b"PEXPIREAT".to_vec();
-                argv[2] = instant(&argument(2)?, unit, origin)?;
-                Some(argv)
-            }
-            "hexpire" | "hpexpire" | "hexpireat" => {
-                let (unit, origin) = match self.name() {
-                    "hexpire" => (1000, now),
-                    "hpexpire" => (1, now),
-                    _ => (1000, Millis::ZERO),
-                };
-                let mut argv = self.argv.to_vec();
-                argv[0] = b"HPEXPIREAT".to_vec();
+                argv[0] = if name.starts_with('h') { b"HPEXPIREAT".to_vec() } else { b"PEXPIREAT".to_vec() };
                 argv[2] = instant(&argument(2)?, unit, origin)?;
                 Some(argv)
             }

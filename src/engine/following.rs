@@ -214,6 +214,11 @@ impl<F: Files> ReplicaState<F> {
         if command.kind() == Kind::Read && !self.applied.lets_readers_in() {
             return Err("LOADING replica is catching up after a crash");
         }
+        self.sight()
+    }
+
+    /// The state and the times for readers. Errors: the error reply.
+    fn sight(&self) -> Result<Sight, &'static str> {
         self.applied.sight().ok_or("TRYAGAIN the state was compacted meanwhile")
     }
 
@@ -226,7 +231,7 @@ impl<F: Files> ReplicaState<F> {
         let reads = transaction.commands.iter().find(|command| command.kind() == Kind::Read);
         let sight = match reads {
             Some(command) => self.sight_for(command)?,
-            None => self.applied.sight().ok_or("TRYAGAIN the state was compacted meanwhile")?,
+            None => self.sight()?,
         };
         // An entry that is published after the state was taken counts as a change, too.
         let (published, _) = self.applied.seen();
@@ -243,7 +248,7 @@ impl<F: Files> ReplicaState<F> {
     pub fn watch(&self, keys: &[Key]) -> Result<Watch, String> {
         // An entry that is published after this counts as a change, even if the state already shows it.
         let (published, _) = self.applied.seen();
-        let sight = self.applied.sight().ok_or("TRYAGAIN the state was compacted meanwhile")?;
+        let sight = self.sight()?;
         let watch = Watch::on_replica(published, &*sight.snapshot, keys, sight.clock);
         watch.map_err(|error| format!("ERR {error}"))
     }

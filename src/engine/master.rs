@@ -210,7 +210,7 @@ impl<F: Files> MasterState<F> {
         }
     }
 
-    /// Has the writer run a transaction. Errors: the reason for which nothing was run.
+    /// Runs a transaction on the writer. Errors: the reason for which nothing was run.
     pub async fn exec(&self, transaction: Transaction) -> Result<Executed, String> {
         let (reply, answer) = oneshot::channel();
         let ExecAnswer { ran, transaction } = self.ask(Request::Exec { transaction, reply }, answer).await?;

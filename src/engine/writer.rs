@@ -139,14 +139,14 @@ pub struct Waiting {
 /// The result of executing a group. It is not logged yet.
 struct Executed {
     entries: Vec<Entry>,
-    /// What each request came to.
+    /// The outcome of each request.
     made: Vec<Made>,
     writes: Vec<Write>,
     time: Millis,
     removed: Millis,
 }
 
-/// What one request came to.
+/// The outcome of one request.
 enum Made {
     /// The replies to a run.
     Replies(Replies),

@@ -11,7 +11,7 @@ use crate::binlog::{Entry, Epoch, Lsn, Payload};
 use crate::command::{Command, Reply, View};
 use crate::effect::{Effect, Key, KeySet};
 use crate::expiry::{ExpiryPolicy, Removal};
-use crate::store::{Store, StoreError};
+use crate::store::{Read, Store, StoreError};
 use crate::time::Millis;
 
 /// An input of a master.
@@ -148,10 +148,7 @@ impl<S: Store> Master<S> {
                 while self.remove_dead(policy, key, entries)?.is_some() {}
             }
         }
-        let view = View::new(&self.store, command.db(), self.time)
-            .with_incarnation(self.last.next().0)
-            .with_random(random)
-            .with_offset(self.offset_ms);
+        let view = self.view(&self.store, command, random);
         let (reply, effect) = command.execute(&view, self.time)?;
         if !effect.is_empty() {
             if !self.watched.is_empty() {
@@ -167,9 +164,17 @@ impl<S: Store> Master<S> {
         Ok(reply)
     }
 
+    /// The state that `reader` reads, as `command` sees it.
+    fn view<'a>(&self, reader: &'a dyn Read, command: &Command, random: u64) -> View<'a> {
+        View::new(reader, command.db(), self.time)
+            .with_incarnation(self.last.next().0)
+            .with_random(random)
+            .with_offset(self.offset_ms)
+    }
+
     /// Handles an [`Input::Expire`] without taking the key: removes the key if it is dead, and otherwise at most
-    /// [`FIELDS_MAX`](super::FIELDS_MAX) dead fields of a hash. If the policy logs removals, it appends the entries to `entries`. Returns the
-    /// latest deadline of what was removed by log time and without an entry. Errors: as [`Master::step`].
+    /// [`FIELDS_MAX`](super::FIELDS_MAX) dead fields of a hash. If the policy logs removals, it appends the entries to
+    /// `entries`. Returns the latest deadline of what was removed by log time and without an entry. Errors: as [`Master::step`].
     pub fn expire(
         &mut self,
         policy: &dyn ExpiryPolicy,

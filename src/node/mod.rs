@@ -4,8 +4,6 @@
 
 mod clock;
 #[cfg(test)]
-mod drawn_field_tests;
-#[cfg(test)]
 mod field_tests;
 mod fields;
 mod master;

@@ -153,10 +153,12 @@ impl Watched {
             }
             KeySet::Everything => {
                 for key in self.keys.keys() {
-                    let Some(moved_from) = moved_from(command, key.db) else { continue };
-                    let after = Key::new(moved_from.unwrap_or(key.db), key.name.clone());
-                    if is_alive(reader, key, now)? || (moved_from.is_some() && is_alive(reader, &after, now)?)
-                    {
+                    let becomes_alive = match of_database(command, key.db) {
+                        Whole::Kept => continue,
+                        Whole::Emptied => false,
+                        Whole::ReplacedBy(db) => is_alive(reader, &Key::new(db, key.name.clone()), now)?,
+                    };
+                    if becomes_alive || is_alive(reader, key, now)? {
                         changed.push(key.clone());
                     }
                 }
@@ -250,22 +252,31 @@ fn is_stored_by(effect: &Effect, of: &Key) -> bool {
     matches!(last, Some(Write::Put { .. }))
 }
 
-/// What a command that touches everything does to database `db`: `None`: nothing; `Some(None)`: it empties it; `Some(Some(other))`:
-/// it replaces its content by that of `other`.
-fn moved_from(command: &Command, db: u8) -> Option<Option<u8>> {
+/// The change that a command makes to a whole database.
+enum Whole {
+    /// None: the command is about other databases.
+    Kept,
+    /// Its keys are removed.
+    Emptied,
+    /// It has the keys that this database had.
+    ReplacedBy(u8),
+}
+
+/// The change that `command`, which touches every key, makes to database `db`.
+fn of_database(command: &Command, db: u8) -> Whole {
     match command.name() {
-        "flushdb" => (command.db() == db).then_some(None),
+        "flushdb" if command.db() != db => Whole::Kept,
         "swapdb" => {
             let [first, second] = [1, 2].map(|at| {
                 let number = crate::command::parse_integer(&command.argv()[at]);
                 number.and_then(|number| u8::try_from(number).ok())
             });
-            match Some(db) {
-                it if it == first => Some(second),
-                it if it == second => Some(first),
-                _ => None,
+            match (first, second) {
+                (Some(first), Some(second)) if first == db => Whole::ReplacedBy(second),
+                (Some(first), Some(second)) if second == db => Whole::ReplacedBy(first),
+                _ => Whole::Kept,
             }
         }
-        _ => Some(None),
+        _ => Whole::Emptied,
     }
 }

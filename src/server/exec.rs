@@ -70,7 +70,7 @@ impl<N: Backend> Connection<N> {
         (commands, steps)
     }
 
-    /// Has the node run the commands, once there is room for replies.
+    /// Runs the commands on the node, once there is room for replies.
     async fn run_commands(&mut self, commands: Vec<Command>) -> Result<Result<node::Executed, Refused>, End> {
         let watches = self.transaction.watches().to_vec();
         if commands.is_empty() && watches.is_empty() {

@@ -1,5 +1,5 @@
-//! Transactions on the pure master and on replicas: what is logged, that all is done or nothing, and that a transaction
-//! comes to what its commands come to one by one.
+//! Transactions on the pure master and on replicas: their entries, that all of a transaction is done or nothing, and that it has
+//! the same result as its commands one by one.
 
 use crate::seed::{Seed, again};
 use replicheck::apply::{marker, write_batch};

@@ -7,7 +7,8 @@
 use super::fields::{NUMBER, NUMBER_OF_HEXPIRE, deadline, fields};
 use super::row;
 use super::writer::Writer;
-use crate::command::options::{Unit, is_option};
+use crate::command::keys::{Condition, signed};
+use crate::command::options::Unit;
 use crate::command::{Kind, Outcome, Reply, Spec, View};
 use crate::effect::Effect;
 use crate::time::Millis;
@@ -75,51 +76,19 @@ fn hpexpireat(view: &View<'_>, now: Millis, argv: &[Vec<u8>]) -> Outcome {
     set_deadlines(view, now, argv, Unit::AtMillisecond)
 }
 
-/// The condition under which the deadline of a field is set.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition {
-    Always,
-    /// Only if the field has no deadline.
-    Nx,
-    /// Only if the field has a deadline.
-    Xx,
-    /// Only if the new deadline is later; no deadline counts as later than every deadline.
-    Gt,
-    /// Only if the new deadline is earlier; no deadline counts as later than every deadline.
-    Lt,
-}
-
-impl Condition {
-    /// The condition that an argument names.
-    fn parse(argument: &[u8]) -> Condition {
-        let conditions =
-            [("nx", Condition::Nx), ("xx", Condition::Xx), ("gt", Condition::Gt), ("lt", Condition::Lt)];
-        let named = conditions.into_iter().find(|(name, _)| is_option(argument, name));
-        named.map_or(Condition::Always, |(_, condition)| condition)
-    }
-
-    fn allows(self, current: Option<Millis>, wanted: Millis) -> bool {
-        match (self, current) {
-            (Condition::Always, _) | (Condition::Nx | Condition::Lt, None) | (Condition::Xx, Some(_)) => true,
-            (Condition::Nx, Some(_)) | (Condition::Xx | Condition::Gt, None) => false,
-            (Condition::Gt, Some(current)) => wanted > current,
-            (Condition::Lt, Some(current)) => wanted < current,
-        }
-    }
-}
-
 /// Runs a command of the HEXPIRE family. The checks have the order of Redis: key, number, FIELDS.
 fn set_deadlines(view: &View<'_>, now: Millis, argv: &[Vec<u8>], unit: Unit) -> Outcome {
     let mut hash = Writer::open(view, &argv[1])?;
     let wanted = deadline(argv, unit, &argv[2], now)?;
-    let condition = Condition::parse(&argv[3]);
-    let at = if condition == Condition::Always { 3 } else { 4 };
+    let condition = Condition::of_option(&argv[3]);
+    let at = if condition.is_some() { 4 } else { 3 };
+    let condition = condition.unwrap_or_default();
     let fields = fields(argv, at, NUMBER_OF_HEXPIRE)?;
     let mut replies = Vec::with_capacity(fields.len());
     for field in fields {
         let outcome = match hash.get(field)?.map(|(_, current)| current) {
             None => NO_FIELD,
-            Some(current) if !condition.allows(current, wanted) => CONDITION_NOT_MET,
+            Some(current) if !condition.allows(current.map(signed), signed(wanted)) => CONDITION_NOT_MET,
             Some(_) if wanted <= now => {
                 hash.delete(field)?;
                 DELETED

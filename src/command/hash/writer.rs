@@ -30,9 +30,19 @@ use std::ops::ControlFlow;
 struct Touched<'a> {
     /// Value and deadline as stored, dead or alive.
     stored: Option<StringValue>,
-    /// Value and deadline as the command has made them; `None`: the field does not exist.
-    now: Option<(Cow<'a, [u8]>, Option<Millis>)>,
-    is_written: bool,
+    /// Whether the stored field is alive.
+    was_alive: bool,
+    written: Written<'a>,
+}
+
+/// What the command has made of a field so far.
+enum Written<'a> {
+    /// It is as it was.
+    Nothing,
+    /// It has this value and this deadline.
+    Put(Cow<'a, [u8]>, Option<Millis>),
+    /// It does not exist.
+    Deleted,
 }
 
 /// A hash that is being written.
@@ -47,6 +57,24 @@ pub(super) struct Writer<'a> {
 /// Value and deadline of a field.
 type Held<'b> = (&'b [u8], Option<Millis>);
 
+impl Touched<'_> {
+    /// Value and deadline as the command has made them so far; `None`: the field does not exist.
+    fn now(&self) -> Option<Held<'_>> {
+        match &self.written {
+            Written::Nothing => {
+                let stored = self.stored.as_ref().filter(|_| self.was_alive);
+                stored.map(|(value, deadline)| (value.as_slice(), *deadline))
+            }
+            Written::Put(value, deadline) => Some((value, *deadline)),
+            Written::Deleted => None,
+        }
+    }
+
+    fn is_written(&self) -> bool {
+        !matches!(self.written, Written::Nothing)
+    }
+}
+
 impl<'a> Writer<'a> {
     /// Opens the hash `name` for writing. It will be created if it is absent or dead. Errors: WRONGTYPE.
     pub(super) fn open(view: &'a View<'a>, name: &'a [u8]) -> Result<Writer<'a>, CommandError> {
@@ -60,8 +88,7 @@ impl<'a> Writer<'a> {
 
     /// Value and deadline of a field as the command has made them so far.
     pub(super) fn get(&mut self, field: &'a [u8]) -> Result<Option<Held<'_>>, StoreError> {
-        let touched = self.touch(field)?;
-        Ok(touched.now.as_ref().map(|(value, deadline)| (value.as_ref(), *deadline)))
+        Ok(self.touch(field)?.now())
     }
 
     /// Sets a field to `value` with `deadline`.
@@ -71,8 +98,7 @@ impl<'a> Writer<'a> {
         value: Cow<'a, [u8]>,
         deadline: Option<Millis>,
     ) -> Result<(), StoreError> {
-        let touched = self.touch(field)?;
-        (touched.now, touched.is_written) = (Some((value, deadline)), true);
+        self.touch(field)?.written = Written::Put(value, deadline);
         Ok(())
     }
 
@@ -83,16 +109,15 @@ impl<'a> Writer<'a> {
         deadline: Option<Millis>,
     ) -> Result<(), StoreError> {
         let touched = self.touch(field)?;
-        if let Some((_, old)) = &mut touched.now {
-            (*old, touched.is_written) = (deadline, true);
+        if let Some((value, _)) = touched.now() {
+            touched.written = Written::Put(Cow::Owned(value.to_vec()), deadline);
         }
         Ok(())
     }
 
     /// Deletes a field.
     pub(super) fn delete(&mut self, field: &'a [u8]) -> Result<(), StoreError> {
-        let touched = self.touch(field)?;
-        (touched.now, touched.is_written) = (None, true);
+        self.touch(field)?.written = Written::Deleted;
         Ok(())
     }
 
@@ -106,14 +131,16 @@ impl<'a> Writer<'a> {
             None => None,
         };
         let judged_at = self.view.judged_at();
-        let is_alive = |(_, deadline): &&StringValue| deadline.is_none_or(|deadline| judged_at < deadline);
-        let now = stored.as_ref().filter(is_alive);
-        let now = now.map(|(value, deadline)| (Cow::Owned(value.clone()), *deadline));
-        Ok(vacant.insert(Touched { stored, now, is_written: false }))
+        let is_alive = |(_, deadline): &StringValue| deadline.is_none_or(|deadline| judged_at < deadline);
+        let was_alive = stored.as_ref().is_some_and(is_alive);
+        Ok(vacant.insert(Touched { stored, was_alive, written: Written::Nothing }))
     }
 
     fn written(&self) -> impl Iterator<Item = (&'a [u8], &Touched<'a>)> {
-        self.fields.iter().filter(|(_, touched)| touched.is_written).map(|(field, touched)| (*field, touched))
+        self.fields
+            .iter()
+            .filter(|(_, touched)| touched.is_written())
+            .map(|(field, touched)| (*field, touched))
     }
 
     /// The latest deadline of a living field before the command; 0: no living field has one.
@@ -125,9 +152,9 @@ impl<'a> Writer<'a> {
     /// Number of fields without a deadline after the command.
     fn lasting(&self) -> u64 {
         let before = self.stored.map_or(0, |hash| hash.collection.count);
-        self.written().fold(before, |lasting, (_, Touched { stored, now, .. })| {
-            let was_lasting = stored.as_ref().is_some_and(|(_, deadline)| deadline.is_none());
-            let is_lasting = now.as_ref().is_some_and(|(_, deadline)| deadline.is_none());
+        self.written().fold(before, |lasting, (_, touched)| {
+            let was_lasting = touched.stored.as_ref().is_some_and(|(_, deadline)| deadline.is_none());
+            let is_lasting = touched.now().is_some_and(|(_, deadline)| deadline.is_none());
             lasting.saturating_sub(u64::from(was_lasting)) + u64::from(is_lasting)
         })
     }
@@ -136,7 +163,7 @@ impl<'a> Writer<'a> {
     /// and only if the field with the latest deadline lost it.
     fn last_after(&self) -> Result<Millis, StoreError> {
         let before = self.last_before();
-        let deadlines = self.written().filter_map(|(_, touched)| touched.now.as_ref()?.1);
+        let deadlines = self.written().filter_map(|(_, touched)| touched.now()?.1);
         let written = deadlines.max().unwrap_or(Millis::ZERO);
         let held_last = |touched: &Touched<'_>| {
             touched.stored.as_ref().is_some_and(|(_, deadline)| *deadline == Some(before))
@@ -147,7 +174,7 @@ impl<'a> Writer<'a> {
         let mut kept = Millis::ZERO;
         let incarnation = self.incarnation();
         self.view.for_each_deadline(self.name, incarnation, &mut |deadline, field| {
-            if self.fields.get(field).is_some_and(|touched| touched.is_written) {
+            if self.fields.get(field).is_some_and(Touched::is_written) {
                 return ControlFlow::Continue(());
             }
             kept = deadline;
@@ -195,16 +222,15 @@ impl<'a> Writer<'a> {
 
     fn write_fields(&self, draft: &mut Draft) {
         let (view, name, incarnation) = (self.view, self.name, self.incarnation());
-        for (field, Touched { stored, now, .. }) in self.written() {
-            let deadline = now.as_ref().and_then(|(_, deadline)| *deadline);
+        for (field, touched) in self.written() {
+            let (stored, now) = (&touched.stored, touched.now());
+            let deadline = now.and_then(|(_, deadline)| deadline);
             let old = stored.as_ref().and_then(|(_, deadline)| *deadline);
             if let Some(old) = old.filter(|old| Some(*old) != deadline) {
                 draft.delete_field_deadline(view, name, incarnation, (old, field));
             }
             match now {
-                Some((value, deadline)) => {
-                    draft.put_field(view, name, incarnation, field, (value, *deadline));
-                }
+                Some(held) => draft.put_field(view, name, incarnation, field, held),
                 None if stored.is_some() => draft.delete_element(view, name, incarnation, field),
                 None => {}
             }

@@ -98,16 +98,16 @@ fn instant(argument: i64, unit: Unit, base: Millis) -> Option<i64> {
 }
 
 /// An instant as a signed number, as Redis stores it.
-fn signed(instant: Millis) -> i64 {
+pub(in crate::command) fn signed(instant: Millis) -> i64 {
     i64::try_from(instant.0).unwrap_or(i64::MAX)
 }
 
-/// The condition under which a command of the EXPIRE family may set the deadline.
+/// The condition under which a command of the EXPIRE or HEXPIRE family may set the deadline of a key or a field.
 #[derive(Clone, Copy, Default)]
-struct Condition {
-    /// Only if the key has no deadline.
+pub(in crate::command) struct Condition {
+    /// Only if there is no deadline.
     nx: bool,
-    /// Only if the key has a deadline.
+    /// Only if there is a deadline.
     xx: bool,
     /// Only if the new deadline is later than the current one; no deadline counts as later than every
     /// deadline.
@@ -121,15 +121,9 @@ impl Condition {
     fn parse(arguments: &[Vec<u8>]) -> Result<Condition, CommandError> {
         let mut condition = Condition::default();
         for argument in arguments {
-            let flag = match argument.to_ascii_lowercase().as_slice() {
-                b"nx" => &mut condition.nx,
-                b"xx" => &mut condition.xx,
-                b"gt" => &mut condition.gt,
-                b"lt" => &mut condition.lt,
-                _ => {
-                    let shown = CommandError::quoted(argument);
-                    return Err(CommandError::err(format_args!("Unsupported option {shown}")));
-                }
+            let Some(flag) = condition.flag(argument) else {
+                let shown = CommandError::quoted(argument);
+                return Err(CommandError::err(format_args!("Unsupported option {shown}")));
             };
             *flag = true;
         }
@@ -143,7 +137,25 @@ impl Condition {
         Ok(condition)
     }
 
-    fn allows(self, current: Option<i64>, wanted: i64) -> bool {
+    /// The condition that one argument names; `None`: it names none.
+    pub(in crate::command) fn of_option(argument: &[u8]) -> Option<Condition> {
+        let mut condition = Condition::default();
+        *condition.flag(argument)? = true;
+        Some(condition)
+    }
+
+    fn flag(&mut self, argument: &[u8]) -> Option<&mut bool> {
+        match argument.to_ascii_lowercase().as_slice() {
+            b"nx" => Some(&mut self.nx),
+            b"xx" => Some(&mut self.xx),
+            b"gt" => Some(&mut self.gt),
+            b"lt" => Some(&mut self.lt),
+            _ => None,
+        }
+    }
+
+    /// Whether the deadline `current` may become `wanted`.
+    pub(in crate::command) fn allows(self, current: Option<i64>, wanted: i64) -> bool {
         let Condition { nx, xx, gt, lt } = self;
         match current {
             None => !xx && !gt,

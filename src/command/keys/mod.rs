@@ -18,6 +18,7 @@ use crate::store::key;
 use crate::time::Millis;
 use std::collections::BTreeSet;
 
+pub(super) use expire::{Condition, signed};
 pub(super) use rename::in_their_databases;
 #[cfg(test)]
 pub(super) use tests::scanned;

@@ -7,7 +7,7 @@ use super::Master;
 use super::removal::dead;
 use crate::apply;
 use crate::binlog::{Entry, Payload};
-use crate::command::{Command, Reply, View};
+use crate::command::{Command, Reply};
 use crate::effect::{Effect, Key, KeySet};
 use crate::expiry::{ExpiryPolicy, Removal, RemovalLog};
 use crate::node::watched::{Watch, Watched};
@@ -40,7 +40,7 @@ pub enum Executed {
     Changed,
 }
 
-/// The commands that were run so far, and what they came to.
+/// The commands that were run so far, and their effects.
 struct Run<'a, S> {
     pending: Overlay<&'a S>,
     effects: Vec<Effect>,
@@ -108,10 +108,7 @@ impl<S: Store> Master<S> {
             let translated = if self.offset_ms == 0 { None } else { command.in_log_time(self.offset_ms) };
             let command = translated.as_ref().unwrap_or(command);
             run.expire(policy, command, self.time)?;
-            let view = View::new(&run.pending, command.db(), self.time)
-                .with_incarnation(self.last.next().0)
-                .with_random(random)
-                .with_offset(self.offset_ms);
+            let view = self.view(&run.pending, command, random);
             let (reply, effect) = command.execute(&view, self.time)?;
             replies.push(reply);
             if !effect.is_empty() {

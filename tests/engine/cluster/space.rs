@@ -1,4 +1,4 @@
-//! The disk space of collections that are gone: it comes back on the master and on its replica, with no write after them.
+//! The disk space of collections that were removed: it comes back on the master and on its replica, with no write after them.
 
 use super::super::disks::{Disks, wait_until};
 use super::peer::{AS_IT_IS, Peer};

@@ -32,7 +32,7 @@ impl Asked {
     }
 }
 
-/// What a difference is explained by.
+/// The reason for which a difference is no fault.
 pub(super) enum Rule {
     /// The command is not sent: what it does to the data is left open.
     NotSent(fn(&Asked) -> bool),

@@ -1,13 +1,15 @@
 //! Tests with drawn commands: a hash with deadlines of fields against a model, on two nodes that remove different dead
 //! fields at different times. Either of them is the master of a command.
 
-use super::{dead_fields, removal_with_deadline};
-use crate::command::{Command, Reply, View};
-use crate::effect::{Effect, Key};
-use crate::store::memory::MemoryStore;
-use crate::store::record::{Record, Value};
-use crate::store::{Content, Store, dump};
-use crate::time::Millis;
+use crate::seed::Seed;
+use fastrand::Rng;
+use replicheck::command::{Command, Reply, View};
+use replicheck::effect::{Effect, Key};
+use replicheck::node::{dead_fields, removal_with_deadline};
+use replicheck::store::memory::MemoryStore;
+use replicheck::store::record::{Record, Value};
+use replicheck::store::{Content, Store, dump};
+use replicheck::time::Millis;
 use std::collections::BTreeMap;
 
 const FIELDS: [&str; 4] = ["a", "b", "c", "d"];
@@ -15,28 +17,16 @@ const FIELDS: [&str; 4] = ["a", "b", "c", "d"];
 /// The living fields: value and deadline.
 type Model = BTreeMap<&'static str, (i64, Option<u64>)>;
 
-/// Numbers drawn from a seed: splitmix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
-    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[usize::try_from(self.below(items.len() as u64)).expect("an index")]
-    }
+fn pick<T: Copy>(random: &mut Rng, items: &[T]) -> T {
+    items[random.usize(..items.len())]
 }
 
 /// A draw of a command: its words, and the change of the model.
-fn draw(random: &mut Random, model: &mut Model, now: u64) -> (String, Option<Reply>) {
-    let field = random.pick(&FIELDS);
-    let other = random.pick(&FIELDS);
-    let number = i64::try_from(random.below(100)).expect("small");
-    let deadline = (now + 12).saturating_sub(random.below(15)).max(1);
+fn draw(random: &mut Rng, model: &mut Model, now: u64) -> (String, Option<Reply>) {
+    let field = pick(random, &FIELDS);
+    let other = pick(random, &FIELDS);
+    let number = random.i64(0..100);
+    let deadline = (now + 12).saturating_sub(random.u64(..15)).max(1);
     let current = model.get(field).copied();
     let set = |model: &mut Model, field, value, deadline: Option<u64>| {
         if deadline.is_some_and(|deadline| deadline <= now) {
@@ -45,7 +35,7 @@ fn draw(random: &mut Random, model: &mut Model, now: u64) -> (String, Option<Rep
             model.insert(field, (value, deadline));
         }
     };
-    match random.below(11) {
+    match random.u64(..11) {
         0 => {
             set(model, field, number, None);
             (format!("HSET h {field} {number}"), Some(Reply::Integer(i64::from(current.is_none()))))
@@ -64,7 +54,7 @@ fn draw(random: &mut Random, model: &mut Model, now: u64) -> (String, Option<Rep
             (format!("HINCRBY h {field} 1"), Some(Reply::Integer(value + 1)))
         }
         4 | 5 => {
-            let condition = random.pick(&["", "NX ", "XX ", "GT ", "LT "]);
+            let condition = pick(random, &["", "NX ", "XX ", "GT ", "LT "]);
             let mut outcome = |field: &'static str| match model.get(field).copied() {
                 None => -2,
                 Some((value, current)) => {
@@ -155,18 +145,18 @@ fn check(store: &MemoryStore, model: &Model, now: Millis) {
 
 #[test]
 fn drawn_commands_on_nodes_that_removed_different_fields_agree() {
-    for seed in 0..400 {
-        let mut random = Random(seed);
+    for seed in Seed::of_this_run().and_next(400) {
+        let mut random = Rng::with_seed(seed);
         let mut stores = [MemoryStore::new(), MemoryStore::new()];
         let (mut model, mut now) = (Model::new(), 1000);
         let mut lines = Vec::new();
         for lsn in 1..60 {
-            now += random.below(4);
+            now += random.u64(..4);
             model.retain(|_, (_, deadline)| deadline.is_none_or(|deadline| now < deadline));
             for store in &mut stores {
-                let most = random.pick(&[0, 1, 2]);
+                let most = pick(&mut random, &[0, 1, 2]);
                 let key = Key::new(0, "h");
-                let removed = match random.below(4) {
+                let removed = match random.u64(..4) {
                     0 => removal_with_deadline(store, &key, Millis(now))
                         .expect("memory")
                         .map(|(effect, _)| effect),
@@ -187,7 +177,7 @@ fn drawn_commands_on_nodes_that_removed_different_fields_agree() {
                 "seed {seed}: {:?}: {lines:#?}",
                 first.0
             );
-            let effect = if random.below(2) == 0 { first.1 } else { second.1 };
+            let effect = if random.u64(..2) == 0 { first.1 } else { second.1 };
             for store in &mut stores {
                 store.write(&effect.writes).expect("memory");
                 check(store, &model, Millis(now));
