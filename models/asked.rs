@@ -9,7 +9,7 @@ use crate::apply::Instants;
 use crate::binlog::{Entry, Payload};
 use crate::command::Command;
 use crate::effect::Effect;
-use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog};
+use crate::expiry::{Clocks, ExpiryPolicy, Judging, Reading, Removal, RemovalLog, Removed};
 use crate::time::Millis;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,7 @@ enum Question {
     Arrived(Entry, Millis),
     Instants(Entry, Millis),
     ReadsAt(Clocks),
+    LogsRemovalBefore(Command, Removed),
     Settings,
 }
 
@@ -36,6 +37,7 @@ enum Answer {
     Entry(Entry),
     Instants(Instants),
     Reading(Reading),
+    IsLogged(bool),
     Settings(Judging, Removal, RemovalLog),
 }
 
@@ -51,6 +53,9 @@ impl Question {
             Question::Arrived(entry, local) => Answer::Entry(policy.arrived(entry.clone(), *local)),
             Question::Instants(entry, local) => Answer::Instants(policy.instants(entry, *local)),
             Question::ReadsAt(clocks) => Answer::Reading(policy.reads_at(*clocks)),
+            Question::LogsRemovalBefore(command, removed) => {
+                Answer::IsLogged(policy.logs_removal_before(command, *removed))
+            }
             Question::Settings => Answer::Settings(policy.judging(), policy.removal(), policy.removal_log()),
         }
     }
@@ -62,6 +67,7 @@ impl Question {
             Question::Arrived(entry, local) => format!("arrived, entry {} at {local}", entry.lsn),
             Question::Instants(entry, local) => format!("instants, entry {} at {local}", entry.lsn),
             Question::ReadsAt(clocks) => format!("reads_at, the replica's clock at {}", clocks.local),
+            Question::LogsRemovalBefore(command, _) => format!("logs_removal_before, {command}"),
             Question::Settings => "judging, removal or removal_log".to_owned(),
         }
     }
@@ -173,5 +179,12 @@ impl ExpiryPolicy for Asked {
 
     fn removal_log(&self) -> RemovalLog {
         self.settings().2
+    }
+
+    fn logs_removal_before(&self, command: &Command, removed: Removed) -> bool {
+        match self.ask(Question::LogsRemovalBefore(command.clone(), removed)) {
+            Answer::IsLogged(is_logged) => is_logged,
+            _ => unreachable!("whether a removal is logged was asked for"),
+        }
     }
 }

@@ -11,7 +11,7 @@
 //! Lanes are numbered by first use: exchanging two lanes only exchanges their workers, which changes no verdict
 //! (`tests/models/lanes.rs`). Only names are replaced, so stories, path files and replay need no change.
 
-use crate::command::Command;
+use super::request::Request;
 use crate::effect::{Key, KeySet};
 use crate::ordering::lane_of;
 use std::collections::BTreeMap;
@@ -19,10 +19,10 @@ use std::collections::BTreeMap;
 /// Maximum number of keys of a program for which every assignment is searched.
 pub const KEYS_MAX: usize = 5;
 
-/// The keys that the commands name, in the order of first use.
-pub fn keys_of(commands: &[Command]) -> Vec<Key> {
+/// The keys that the requests name, in the order of first use.
+pub fn keys_of(requests: &[Request]) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
-    for command in commands {
+    for command in requests.iter().flat_map(Request::commands) {
         if let KeySet::Keys(own) = command.keys() {
             keys.extend(own.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>());
         }
@@ -59,22 +59,23 @@ pub fn assignment_of(keys: &[Key], lanes: usize) -> Vec<usize> {
         .collect()
 }
 
-/// The commands with names that put the n-th of `keys` into the n-th lane of `assignment`. A key keeps its own name where
+/// The requests with names that put the n-th of `keys` into the n-th lane of `assignment`. A key keeps its own name where
 /// that is possible.
-pub fn renamed(commands: &[Command], keys: &[Key], assignment: &[usize], lanes: usize) -> Vec<Command> {
+pub fn renamed(requests: &[Request], keys: &[Key], assignment: &[usize], lanes: usize) -> Vec<Request> {
     if assignment_of(keys, lanes) == assignment {
-        return commands.to_vec();
+        return requests.to_vec();
     }
     // Assignment lane 0 becomes the lane of the first key's own name; the other lanes follow in order.
     let offset = keys.first().map_or(0, |key| lane_of(key, lanes));
     let wanted: Vec<usize> = assignment.iter().map(|lane| (lane + offset) % lanes).collect();
-    renamed_to(commands, keys, &wanted, lanes)
+    renamed_to(requests, keys, &wanted, lanes)
 }
 
-/// The commands with names that put the n-th of `keys` into the lane number `wanted[n]`. A key that MOVE or SWAPDB may take to
+/// The requests with names that put the n-th of `keys` into the lane number `wanted[n]`. A key that MOVE or SWAPDB may take to
 /// another database has the same name in both.
-pub fn renamed_to(commands: &[Command], keys: &[Key], wanted: &[usize], lanes: usize) -> Vec<Command> {
-    let moves = commands.iter().any(|command| matches!(command.name(), "move" | "swapdb"));
+pub fn renamed_to(requests: &[Request], keys: &[Key], wanted: &[usize], lanes: usize) -> Vec<Request> {
+    let mut commands = requests.iter().flat_map(Request::commands);
+    let moves = commands.any(|command| matches!(command.name(), "move" | "swapdb"));
     let mut names: BTreeMap<Key, Key> = BTreeMap::new();
     for key in keys {
         if names.contains_key(key) {
@@ -96,13 +97,13 @@ pub fn renamed_to(commands: &[Command], keys: &[Key], wanted: &[usize], lanes: u
             names.extend(own.iter().map(|(key, _)| ((*key).clone(), Key::new(key.db, name.clone()))));
         }
     }
-    renamed_by(commands, &names)
+    renamed_by(requests, &names)
 }
 
-/// The commands with each key under its new name; a key without one keeps its own.
-pub fn renamed_by(commands: &[Command], names: &BTreeMap<Key, Key>) -> Vec<Command> {
+/// The requests with each key under its new name; a key without one keeps its own.
+pub fn renamed_by(requests: &[Request], names: &BTreeMap<Key, Key>) -> Vec<Request> {
     let name_of = |key: &Key| names.get(key).unwrap_or(key).name.clone();
-    commands.iter().map(|command| command.renamed(&name_of)).collect()
+    requests.iter().map(|request| request.renamed(&name_of)).collect()
 }
 
 /// Which keys share a lane, in words like `a b │ c`.
@@ -129,29 +130,30 @@ mod tests {
 
     #[test]
     fn renamed_key_that_moves_has_one_name_in_both_databases() {
-        let commands = super::super::scenario::commands(&["SET a 1", "MOVE a 1", "COPY b a DB 1"]);
-        let keys = keys_of(&commands);
+        let requests = super::super::scenario::requests(&["SET a 1", "MOVE a 1", "COPY b a DB 1"]);
+        let keys = keys_of(&requests);
         for assignment in assignments(keys.len(), 2) {
-            let renamed = renamed(&commands, &keys, &assignment, 2);
+            let renamed = renamed(&requests, &keys, &assignment, 2);
             assert_eq!(assignment_of(&keys_of(&renamed), 2), assignment, "{renamed:?}");
-            let name = renamed[0].argv()[1].clone();
-            assert_eq!((&renamed[1].argv()[1], &renamed[2].argv()[2]), (&name, &name), "{renamed:?}");
+            let argv = |place: usize| renamed[place].commands()[0].argv();
+            let name = argv(0)[1].clone();
+            assert_eq!((&argv(1)[1], &argv(2)[2]), (&name, &name), "{renamed:?}");
         }
     }
 
     #[test]
     fn renamed_programs_have_the_lanes_that_are_wanted() {
-        let commands =
-            super::super::scenario::commands(&["SET a 1", "MSET b 1 c 2", "RENAME c d", "FLUSHDB"]);
-        let keys = keys_of(&commands);
+        let requests =
+            super::super::scenario::requests(&["SET a 1", "MSET b 1 c 2", "RENAME c d", "FLUSHDB"]);
+        let keys = keys_of(&requests);
         assert_eq!(keys.len(), 4);
         for lanes in 1..=3 {
             for assignment in assignments(keys.len(), lanes) {
-                let renamed = renamed(&commands, &keys, &assignment, lanes);
+                let renamed = renamed(&requests, &keys, &assignment, lanes);
                 let keys = keys_of(&renamed);
                 assert_eq!(assignment_of(&keys, lanes), assignment, "{renamed:?}");
-                let own = assignment == assignment_of(&keys_of(&commands), lanes);
-                assert_eq!(renamed == commands, own, "{renamed:?}");
+                let own = assignment == assignment_of(&keys_of(&requests), lanes);
+                assert_eq!(renamed == requests, own, "{renamed:?}");
             }
         }
     }

@@ -3,9 +3,9 @@
 use super::choice::OrderingChoice;
 use super::expiry::{self, Judges};
 use super::ordering::{self, Programs};
+use super::request::Request;
 use super::scenario;
 use super::setting::{Clocks, Passing, Schedules};
-use crate::command::Command;
 use crate::names::named;
 use crate::ordering::Strategy;
 use crate::time::Millis;
@@ -77,8 +77,8 @@ const STRINGS: &[&str] =
 const HASHES: &[&str] = &["HSET h f 1", "HINCRBY h f 1"];
 
 /// The ordering model's commands on strings, parsed.
-pub fn ordering_strings() -> Vec<Command> {
-    scenario::commands(STRINGS)
+pub fn ordering_strings() -> Vec<Request> {
+    scenario::requests(STRINGS)
 }
 
 /// Writes of lists, sets and sorted sets. With two workers, the two lists are in different lanes, and so are the two sets.
@@ -95,13 +95,27 @@ const COLLECTIONS: &[&str] = &[
 ];
 
 /// The ordering model's commands on lists, sets and sorted sets, parsed. They have a search of their own.
-pub fn ordering_collections() -> Vec<Command> {
-    scenario::commands(COLLECTIONS)
+pub fn ordering_collections() -> Vec<Request> {
+    scenario::requests(COLLECTIONS)
+}
+
+/// Transactions, beside writes of their keys: one of two keys, which are in different lanes with two workers, and one with FLUSHDB
+/// as its last or its first command.
+const TRANSACTIONS: &[&str] = &[
+    "SET a 1", "SET c 1", "DEL a", //
+    "MULTI", "SET a 2", "SET c 2", "EXEC", //
+    "MULTI", "SET a 3", "FLUSHDB", "EXEC", //
+    "MULTI", "FLUSHDB", "SET a 4", "EXEC",
+];
+
+/// The ordering model's transactions, and writes beside them, parsed. They have a search of their own.
+pub fn ordering_transactions() -> Vec<Request> {
+    scenario::requests(TRANSACTIONS)
 }
 
 /// All commands of the ordering model's other searches.
-pub fn ordering_alphabet() -> Vec<Command> {
-    scenario::commands(&[STRINGS, HASHES].concat())
+pub fn ordering_alphabet() -> Vec<Request> {
+    scenario::requests(&[STRINGS, HASHES].concat())
 }
 
 /// The command sets of the expiry model: every program uses one of these sets.
@@ -212,7 +226,7 @@ impl ExpiryBounds {
     };
 
     /// The setup of the model for programs over this alphabet.
-    pub fn setup(&self, judges: Judges, alphabet: Vec<Command>) -> expiry::Setup {
+    pub fn setup(&self, judges: Judges, alphabet: Vec<Request>) -> expiry::Setup {
         expiry::Setup {
             judges,
             clocks: self.clocks(&alphabet, ODD_START),
@@ -224,11 +238,11 @@ impl ExpiryBounds {
     }
 
     /// How time passes in programs of these commands that start at `start`.
-    pub fn clocks(&self, commands: &[Command], start: Millis) -> Clocks {
+    pub fn clocks(&self, requests: &[Request], start: Millis) -> Clocks {
         // The skew 0 comes first, so that of equally long counterexamples the simplest one is found first.
         let mut skews: Vec<i8> = (-self.skew_ticks_max..=self.skew_ticks_max).collect();
         skews.sort_by_key(|skew| (skew.unsigned_abs(), *skew));
-        let tick_ms = expiry::tick_ms(commands, start);
+        let tick_ms = expiry::tick_ms(requests, start);
         Clocks {
             start,
             passing: Passing::Instants,
@@ -244,9 +258,9 @@ impl ExpiryBounds {
 
     /// How time passes in a user's own programs of these commands, which start at `start`: with a link that stays up; with
     /// skews of just under and just over a lifetime, where time passes once less; with a link that goes down once.
-    pub fn own_clocks(&self, commands: &[Command], start: Millis) -> Vec<Clocks> {
-        let clocks = self.clocks(commands, start);
-        let skews_ms = expiry::skews_at_lifetimes(commands, start);
+    pub fn own_clocks(&self, requests: &[Request], start: Millis) -> Vec<Clocks> {
+        let clocks = self.clocks(requests, start);
+        let skews_ms = expiry::skews_at_lifetimes(requests, start);
         let passes_max = self.passes_max.saturating_sub(1).max(1);
         let is_apart = self.skew_ticks_max > 0 && !skews_ms.is_empty();
         let at_lifetimes = is_apart.then(|| Clocks { skews_ms, passes_max, ..clocks.clone() });

@@ -9,10 +9,13 @@ use super::choice::{Choice, Kind, OrderingChoice, splits_entries};
 use super::clocks;
 use super::expected;
 use super::experiment::{Clocks, Experiment, Passing, Setting, Workload};
+use super::failover;
+use super::full_sync;
 use super::handshake;
 use super::invariants::{self, Invariant};
 use super::judge::{Part, Task};
 use super::parts;
+use super::request;
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
 use super::setting::TICKS;
 use crate::expiry::Policy;
@@ -21,7 +24,7 @@ use crate::ordering::Reads;
 use std::fmt::Debug;
 
 /// The names of the models.
-const MODELS: [&str; 5] = ["ordering", "expiry", "both", "clocks", "handshake"];
+const MODELS: [&str; 7] = ["ordering", "expiry", "both", "clocks", "handshake", "full_sync", "failover"];
 
 /// A choice of any model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,10 @@ pub(super) enum Candidate {
     Clocks(clocks::Choice),
     /// A choice of the handshake model.
     Handshake(handshake::Choice),
+    /// A choice of the model of a full sync.
+    FullSync(full_sync::Choice),
+    /// A choice of the model of a fail-over.
+    Failover(failover::Choice),
 }
 
 impl Candidate {
@@ -43,7 +50,9 @@ impl Candidate {
         let both = both::Choice::all().into_iter().map(Candidate::Both);
         let clocks = clocks::Choice::all().into_iter().map(Candidate::Clocks);
         let handshakes = handshake::Choice::all().into_iter().map(Candidate::Handshake);
-        choices.chain(both).chain(clocks).chain(handshakes).collect()
+        let full_syncs = full_sync::Choice::ALL.iter().copied().map(Candidate::FullSync);
+        let failovers = failover::Choice::ALL.iter().copied().map(Candidate::Failover);
+        choices.chain(both).chain(clocks).chain(handshakes).chain(full_syncs).chain(failovers).collect()
     }
 
     /// The name of the model that judges it.
@@ -53,6 +62,8 @@ impl Candidate {
             Candidate::Both(_) => "both",
             Candidate::Clocks(_) => "clocks",
             Candidate::Handshake(_) => "handshake",
+            Candidate::FullSync(_) => "full_sync",
+            Candidate::Failover(_) => "failover",
         }
     }
 
@@ -63,6 +74,8 @@ impl Candidate {
             Candidate::Both(choice) => choice.name(),
             Candidate::Clocks(choice) => choice.name(),
             Candidate::Handshake(choice) => choice.name(),
+            Candidate::FullSync(choice) => choice.name().to_owned(),
+            Candidate::Failover(choice) => choice.name().to_owned(),
         }
     }
 
@@ -70,7 +83,11 @@ impl Candidate {
     pub(super) fn choice(self) -> Option<Choice> {
         match self {
             Candidate::Choice(choice) => Some(choice),
-            Candidate::Both(_) | Candidate::Clocks(_) | Candidate::Handshake(_) => None,
+            Candidate::Both(_)
+            | Candidate::Clocks(_)
+            | Candidate::Handshake(_)
+            | Candidate::FullSync(_)
+            | Candidate::Failover(_) => None,
         }
     }
 
@@ -81,11 +98,13 @@ impl Candidate {
             Candidate::Both(_) => invariants::BOTH.invariants.to_vec(),
             Candidate::Clocks(_) => invariants::CLOCKS.invariants.to_vec(),
             Candidate::Handshake(_) => invariants::HANDSHAKE.invariants.to_vec(),
+            Candidate::FullSync(_) => invariants::FULL_SYNC.invariants.to_vec(),
+            Candidate::Failover(_) => invariants::FAILOVER.invariants.to_vec(),
         }
     }
 
-    /// The task of its searches over programs; `ordering` are the bounds of an ordering choice. For a handshake: of all
-    /// accidents together; each single accident has its own task.
+    /// The task of its searches over programs; `ordering` are the bounds of an ordering choice. For a handshake and a fail-over:
+    /// of all accidents together; each single accident has its own task.
     fn task(self, bounds: Bounds, ordering: OrderingBounds) -> Task {
         match self {
             Candidate::Choice(choice) => cell_task(choice, ordering, bounds.expiry()),
@@ -100,6 +119,12 @@ impl Candidate {
                 Task::of_parts((self.model(), self.name(), None), parts, expected)
             }
             Candidate::Handshake(choice) => handshake_task(choice, None, bounds),
+            Candidate::FullSync(choice) => {
+                let parts = parts::of_full_sync(choice, bounds);
+                let expected = move |invariant| expected::full_sync(choice, invariant);
+                Task::of_parts((self.model(), self.name(), None), parts, expected)
+            }
+            Candidate::Failover(choice) => failover_task(choice, None, bounds),
         }
     }
 }
@@ -123,6 +148,12 @@ pub fn tasks_of(
     for scenario in handshake::SCENARIOS {
         tasks.extend(candidates.iter().filter_map(|candidate| match candidate {
             Candidate::Handshake(choice) => Some(handshake_task(*choice, Some(scenario), bounds)),
+            _ => None,
+        }));
+    }
+    for scenario in failover::SCENARIOS {
+        tasks.extend(candidates.iter().filter_map(|candidate| match candidate {
+            Candidate::Failover(choice) => Some(failover_task(*choice, Some(scenario), bounds)),
             _ => None,
         }));
     }
@@ -236,10 +267,22 @@ fn handshake_task(
     Task::of_parts(("handshake", choice.name(), name), parts, expected)
 }
 
+/// The task of one accident of a fail-over, or of all accidents together.
+fn failover_task(
+    choice: failover::Choice,
+    scenario: Option<&'static failover::Scenario>,
+    bounds: Bounds,
+) -> Task {
+    let expected = move |invariant| Some(expected::failover(choice, scenario, invariant));
+    let name = scenario.map(|scenario| scenario.name.to_owned());
+    let parts = parts::of_failover(choice, scenario, bounds);
+    Task::of_parts(("failover", choice.name().to_owned(), name), parts, expected)
+}
+
 fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice) -> Task {
     let experiment = Experiment {
         choice: Choice::ordering(choice),
-        workload: Workload::Program(scenario::commands(scenario.program)),
+        workload: Workload::Program(scenario::requests(scenario.program)),
         setting: OrderingBounds::QUICK.schedules().setting(),
     };
     scenario_task(scenario.name, &experiment, scenario.invariant, (scenario.broken_by)(choice))
@@ -247,7 +290,7 @@ fn ordering_scenario(scenario: &'static OrderingScenario, choice: OrderingChoice
 
 /// The task of a named scenario. Its story is told in ticks and begins at a round instant.
 fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
-    let program = scenario::commands(scenario.program);
+    let program = scenario::requests(scenario.program);
     let clocks = Clocks {
         start: bounds::START,
         passing: Passing::Ticks,
@@ -261,7 +304,7 @@ fn expiry_scenario(scenario: &'static ExpiryScenario, policy: Policy) -> Task {
 }
 
 fn scenario_task(name: &str, experiment: &Experiment, invariant: Invariant, is_broken: bool) -> Task {
-    let program: Vec<String> = experiment.workload.commands().iter().map(ToString::to_string).collect();
+    let program: Vec<String> = request::lines(experiment.workload.requests());
     let words = |_| program.join("; ");
     let part = Part::of_experiment(experiment, invariant, QUICK_STATES_MAX, words).expect(OF_OURS);
     let cell = (experiment.choice.model(), experiment.choice.name(), Some(name.to_owned()));

@@ -179,13 +179,18 @@ impl SeededFault {
             | SeededFault::ResumesAtReceived
             | SeededFault::MarkerAheadOfData => OrderingChoice::effects(Strategy::Serial),
             SeededFault::MarkerBehindData => OrderingChoice::commands(Strategy::Serial),
+            SeededFault::MarkerWithFirstPart => OrderingChoice::effects(Strategy::KeyHash),
             SeededFault::ResultWithoutDeadline => return Kind::Expiry(Policy::Pksetat),
             SeededFault::DeadlineInInt32
             | SeededFault::MillisecondsAsSeconds
             | SeededFault::AppendLogsOldValue
             | SeededFault::RangesDropped => return Kind::Expiry(Policy::Effects),
             SeededFault::RemovesByOwnClock(policy) => return Kind::Expiry(policy),
-            SeededFault::ReadersSeeTheDead => return Kind::Expiry(Policy::MasterExpires),
+            SeededFault::ReadersSeeTheDead
+            | SeededFault::ConversionDropsFields
+            | SeededFault::EmptiedHashUntold
+            | SeededFault::ProbedFieldsUntold
+            | SeededFault::FieldDurationsLogged => return Kind::Expiry(Policy::MasterExpires),
         };
         Kind::Ordering(choice)
     }

@@ -5,6 +5,8 @@
 use super::both;
 use super::choice::{Choice, Kind, OrderingChoice, writes_out_of_order};
 use super::clocks;
+use super::failover;
+use super::full_sync;
 use super::handshake::{self, Compares, Epochs, Event};
 use super::invariants::Invariant::{self, *};
 use super::verdict::Verdict;
@@ -31,7 +33,7 @@ pub fn ordering(choice: OrderingChoice, invariant: Invariant) -> Verdict {
         ExactlyOnce => unordered || runs_twice || choice.reads_after_crash,
         // Not judged by this model.
         SameValue | SameDeadline | NoImmortalKey | Lifetime | NoResurrection | NoEarlyDeath | Resume
-        | PastRead => false,
+        | Durability | PastRead => false,
     };
     verdict(broken)
 }
@@ -48,7 +50,7 @@ pub fn ordering_promises(choice: OrderingChoice, invariant: Invariant) -> bool {
         Convergence | PerKeyOrder | MonotonicReads | ExactlyOnce => is_safe,
         // Not judged by this model.
         SameValue | SameDeadline | NoImmortalKey | Lifetime | NoResurrection | NoEarlyDeath | Resume
-        | PastRead => is_safe,
+        | Durability | PastRead => is_safe,
     }
 }
 
@@ -88,9 +90,8 @@ pub fn expiry(policy: Policy, invariant: Invariant) -> Verdict {
         SameValue | SameDeadline => Guarantee::SameState,
         NoResurrection | NoEarlyDeath | PastRead => Guarantee::SameReads,
         // Not judged by this model.
-        Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | Lifetime | Resume => {
-            Guarantee::Nothing
-        }
+        Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | Lifetime | Resume
+        | Durability => Guarantee::Nothing,
     };
     verdict(policy.promises() < needed)
 }
@@ -116,7 +117,7 @@ pub fn clocks(choice: clocks::Choice, invariant: Invariant) -> Verdict {
         PastRead => true,
         // Not judged by this model.
         Convergence | PerKeyOrder | Prefix | MonotonicReads | ExactlyOnce | SameValue | SameDeadline
-        | NoImmortalKey | Resume => false,
+        | NoImmortalKey | Resume | Durability => false,
     };
     verdict(broken)
 }
@@ -139,6 +140,21 @@ pub fn handshake(
         Epochs::Starts => has(&[Event::Revert]),
     };
     verdict(invariant == Convergence && parts && choice.compares != Compares::EntriesOfEpoch)
+}
+
+/// What the table of the full sync says: each choice breaks what its fault concerns, and the engine's way nothing. `None`: nothing
+/// puts the invariant to the test.
+pub fn full_sync(choice: full_sync::Choice, invariant: Invariant) -> Option<Verdict> {
+    choice.tests(invariant).then(|| verdict(choice.breaks().contains(&invariant)))
+}
+
+/// What the table of the fail-over says: when an acknowledged write may be lost, and what a fault breaks beside that.
+pub fn failover(
+    choice: failover::Choice,
+    scenario: Option<&failover::Scenario>,
+    invariant: Invariant,
+) -> Verdict {
+    verdict(choice.is_expected_to_break(invariant, scenario.unwrap_or(&failover::EVERYTHING)))
 }
 
 fn verdict(broken: bool) -> Verdict {

@@ -13,7 +13,7 @@
 //! | a path file | by name | its lines | from the file |
 //! | an address of the explorer | by name | from the address | from the address |
 //!
-//! The models `both`, `clocks` and `handshake` have choices and programs of their own, and take no experiment.
+//! The models `both`, `clocks`, `handshake`, `full_sync` and `failover` have choices and programs of their own, and take no experiment.
 
 use super::bounds::{ExpiryBounds, OrderingBounds};
 use super::choice::{Choice, Kind};
@@ -23,10 +23,10 @@ use super::invariants::Invariant;
 use super::machines::Machines;
 use super::ordering::{self, OrderingModel, Position, Programs, ProgramsError};
 use super::program::{self, Program, ProgramError};
+use super::request::Request;
 use super::rigged::Rigged;
 pub use super::setting::{Clocks, Dimension, Passing, Schedules, Setting};
 pub use super::workload::Workload;
-use crate::command::Command;
 use crate::names::UnknownName;
 use crate::ordering::Refused;
 use crate::time::Millis;
@@ -122,7 +122,7 @@ impl Experiment {
     pub fn within(choice: Choice, program: &Program, extent: Extent) -> Experiment {
         let Extent { workers, crashes, passes, delay, skew_ms, apart } = extent;
         let start = program.begins();
-        let program = commands(program);
+        let program = requests(program);
         let setting = match choice.kind() {
             Kind::Ordering(_) => Schedules { workers, crashes_max: crashes }.setting(),
             Kind::Expiry(_) => {
@@ -157,13 +157,13 @@ impl Experiment {
 }
 
 impl<C: Clone> Experiment<C> {
-    /// The same experiment with other commands in the place of each of its commands: the same under other names.
+    /// The same experiment with another request in the place of each of its requests: the same under other names.
     #[must_use]
-    pub fn under(&self, commands: Vec<Command>) -> Experiment<C> {
+    pub fn under(&self, requests: Vec<Request>) -> Experiment<C> {
         let workload = match self.workload {
-            Workload::Program(_) => Workload::Program(commands),
+            Workload::Program(_) => Workload::Program(requests),
             Workload::Every { begins, length_max, .. } => {
-                Workload::Every { alphabet: commands, begins, length_max }
+                Workload::Every { alphabet: requests, begins, length_max }
             }
         };
         Experiment { workload, ..self.clone() }
@@ -250,12 +250,12 @@ impl<C: Machines> Experiment<C> {
         let setup = expiry::Setup {
             judges,
             clocks: clocks.clone(),
-            alphabet: self.workload.commands().to_vec(),
+            alphabet: self.workload.requests().to_vec(),
             begins,
             length_max,
             readers_see_the_dead: like.fault() == Some(SeededFault::ReadersSeeTheDead),
         };
-        Ok(ExpiryModel::new(setup, self.choice.policy()))
+        Ok(ExpiryModel::new(setup, self.choice.policy_within(clocks.tick_ms)))
     }
 }
 
@@ -275,10 +275,10 @@ pub fn judges(invariant: Invariant) -> Judges {
 }
 
 /// The writes of a program.
-pub fn commands(program: &Program) -> Vec<Command> {
-    program.commands.iter().map(|line| line.command.clone()).collect()
+pub fn requests(program: &Program) -> Vec<Request> {
+    program.commands.iter().map(|line| line.request.clone()).collect()
 }
 
 fn parsed(lines: &[&str]) -> Result<Workload, ProgramError> {
-    program::parse(lines.join("\n").as_bytes()).map(|program| Workload::Program(commands(&program)))
+    program::parse(lines.join("\n").as_bytes()).map(|program| Workload::Program(requests(&program)))
 }

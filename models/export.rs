@@ -42,7 +42,7 @@ pub fn exports(row: &Row, again: &str) -> Vec<Export> {
 /// The story's path as `replicheck replay` reads it, from [`PathFile::of_story`].
 fn path_file(row: &Row, story: &Story) -> Option<PathFile> {
     let program = program::parse(story.program.join("\n").as_bytes()).ok()?;
-    let program = program.commands.into_iter().map(|line| line.command).collect();
+    let program = program.commands.into_iter().map(|line| line.request).collect();
     let choice = Choice::named(row.model, &row.choice, None).ok()?;
     PathFile::of_story(choice, program, Some(row.invariant), story)
 }

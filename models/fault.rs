@@ -22,6 +22,8 @@ pub enum SeededFault {
     MarkerBehindData,
     /// The marker is one entry ahead of the data.
     MarkerAheadOfData,
+    /// An entry is written in several batches, and the first one carries its marker.
+    MarkerWithFirstPart,
     /// The result of a write that depends on the old value is logged without its deadline.
     ResultWithoutDeadline,
     /// Deadlines are cut to 32 bits.
@@ -36,6 +38,14 @@ pub enum SeededFault {
     RemovesByOwnClock(Policy),
     /// Readers of the replica see dead keys until these are removed.
     ReadersSeeTheDead,
+    /// A change of a hash's encoding drops dead fields, and this is not logged.
+    ConversionDropsFields,
+    /// The removal of a hash that a command on fields finds emptied is not logged.
+    EmptiedHashUntold,
+    /// The removal of dead fields that a command on fields finds is not logged.
+    ProbedFieldsUntold,
+    /// Deadlines of fields are logged as durations.
+    FieldDurationsLogged,
 }
 
 impl SeededFault {
@@ -48,6 +58,7 @@ impl SeededFault {
         SeededFault::ResumesAtReceived,
         SeededFault::MarkerBehindData,
         SeededFault::MarkerAheadOfData,
+        SeededFault::MarkerWithFirstPart,
         SeededFault::ResultWithoutDeadline,
         SeededFault::DeadlineInInt32,
         SeededFault::MillisecondsAsSeconds,
@@ -57,6 +68,10 @@ impl SeededFault {
         SeededFault::RemovesByOwnClock(Policy::AtEntryTime),
         SeededFault::RemovesByOwnClock(Policy::MasterExpires),
         SeededFault::ReadersSeeTheDead,
+        SeededFault::ConversionDropsFields,
+        SeededFault::EmptiedHashUntold,
+        SeededFault::ProbedFieldsUntold,
+        SeededFault::FieldDurationsLogged,
     ];
 
     /// The name, as path files have it.
@@ -69,6 +84,7 @@ impl SeededFault {
             SeededFault::ResumesAtReceived => "resumes_at_received",
             SeededFault::MarkerBehindData => "marker_behind_data",
             SeededFault::MarkerAheadOfData => "marker_ahead_of_data",
+            SeededFault::MarkerWithFirstPart => "marker_with_first_part",
             SeededFault::ResultWithoutDeadline => "result_without_deadline",
             SeededFault::DeadlineInInt32 => "deadline_in_int32",
             SeededFault::MillisecondsAsSeconds => "milliseconds_as_seconds",
@@ -76,6 +92,10 @@ impl SeededFault {
             SeededFault::RangesDropped => "ranges_dropped",
             SeededFault::RemovesByOwnClock(_) => "removes_by_own_clock",
             SeededFault::ReadersSeeTheDead => "readers_see_the_dead",
+            SeededFault::ConversionDropsFields => "conversion_drops_fields",
+            SeededFault::EmptiedHashUntold => "emptied_hash_untold",
+            SeededFault::ProbedFieldsUntold => "probed_fields_untold",
+            SeededFault::FieldDurationsLogged => "field_durations_logged",
         }
     }
 
@@ -101,6 +121,9 @@ impl SeededFault {
             SeededFault::MarkerAheadOfData => {
                 "the marker that a crash leaves includes an entry that was not written"
             }
+            SeededFault::MarkerWithFirstPart => {
+                "an entry is written in one batch for each key, and the first of them carries the marker of the whole entry"
+            }
             SeededFault::ResultWithoutDeadline => {
                 "a write whose outcome depends on the old value logs its result, and the result has no deadline"
             }
@@ -118,6 +141,20 @@ impl SeededFault {
                 "the replica removes keys that are dead by its own clock, before it receives later writes of them"
             }
             SeededFault::ReadersSeeTheDead => "readers of the replica see dead keys until these are removed",
+            SeededFault::ConversionDropsFields => {
+                "a field or value of more than 64 bytes changes the encoding of a hash, which drops the dead fields from the \
+                 master's store without an HDEL in the log"
+            }
+            SeededFault::EmptiedHashUntold => {
+                "a command on fields that finds all fields dead deletes the hash on the master without a DEL in the log"
+            }
+            SeededFault::ProbedFieldsUntold => {
+                "a command on fields removes the fields that it finds dead without an HDEL in the log, and is logged with \
+                 its own list of fields and its condition"
+            }
+            SeededFault::FieldDurationsLogged => {
+                "commands that give fields a duration are logged as they came, and the replica counts from their arrival"
+            }
         }
     }
 
@@ -129,7 +166,8 @@ impl SeededFault {
             | SeededFault::FlushInEveryFlow
             | SeededFault::ResumesAtReceived
             | SeededFault::MarkerBehindData
-            | SeededFault::MarkerAheadOfData => false,
+            | SeededFault::MarkerAheadOfData
+            | SeededFault::MarkerWithFirstPart => false,
             SeededFault::HoldsBackTheLast
             | SeededFault::ResultWithoutDeadline
             | SeededFault::DeadlineInInt32
@@ -137,7 +175,11 @@ impl SeededFault {
             | SeededFault::AppendLogsOldValue
             | SeededFault::RangesDropped
             | SeededFault::RemovesByOwnClock(_)
-            | SeededFault::ReadersSeeTheDead => true,
+            | SeededFault::ReadersSeeTheDead
+            | SeededFault::ConversionDropsFields
+            | SeededFault::EmptiedHashUntold
+            | SeededFault::ProbedFieldsUntold
+            | SeededFault::FieldDurationsLogged => true,
         }
     }
 }

@@ -75,6 +75,9 @@ invariants! {
         "no key is gone on the replica before the master's time reached its deadline"
     /// A replica that may resume does.
     Resume "resume" "resume" "a replica whose log is a beginning of its master's is not refused"
+    /// An acknowledged write stays.
+    Durability "durability" "dura-\nbility"
+        "after a promotion each acknowledged write is in the history of the node that was promoted last"
     /// Readers see the master's past.
     PastRead "past_read" "past\n_read"
         "each read of the replica is one that the master could have answered by then"
@@ -111,8 +114,8 @@ judging! {
     EXPIRY_STATE {
         Progress "the link is up and empty, and the master has logged an entry"
         SameValue "both nodes store the same key at the same LSN"
-        SameDeadline "both nodes store a key with a deadline at the same LSN"
-        NoImmortalKey "the replica stores a key with a deadline at the same LSN"
+        SameDeadline "both nodes store a key that has a deadline, or a field with one, at the same LSN"
+        NoImmortalKey "the replica stores a key that has a deadline, or a field with one, at the same LSN"
     }
     /// The expiry model, of reads.
     EXPIRY_READS {
@@ -137,6 +140,20 @@ judging! {
     HANDSHAKE {
         Convergence "a replica that connects with an entry which its master has not"
         Resume "a replica with entries that resumes after a start or a revert"
+    }
+    /// The model of a full sync.
+    FULL_SYNC {
+        Progress "a replica with a copy at rest, after the master wrote on"
+        Convergence "a replica that has applied its copy and entries after it"
+        Resume "a replica with a copy that resumes after the master wrote on"
+        PastRead "a reader of a copy that sees what the master has left behind"
+    }
+    /// The model of a fail-over.
+    FAILOVER {
+        Progress "a node that follows a promoted one and has all of its entries"
+        Convergence "a node that follows a promoted one and has all of its entries"
+        Resume "a node with entries that resumes after a promotion"
+        Durability "a promotion of another node than the one that acknowledged a write"
     }
 }
 

@@ -103,7 +103,9 @@ pub trait Judged:
     }
 
     /// Adds the witnesses and the coverage of another model with the same setup.
-    fn take_over(&self, other: &Self);
+    fn take_over(&self, other: &Self) {
+        self.witnesses().take_over(other.witnesses());
+    }
 
     /// The points at which time should pass in a schedule, drawn before the first step, so that not all time passes at
     /// the beginning.

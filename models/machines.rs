@@ -17,8 +17,8 @@ pub trait Machines: Clone + Send + Sync + 'static {
     /// A machine of the strategy for this many workers, with batches of at most `batch` entries if that is given.
     fn machine(&self, workers: usize, batch: Option<usize>) -> Self::Machine;
 
-    /// The expiry policy.
-    fn policy(&self) -> Arc<dyn ExpiryPolicy + Send + Sync>;
+    /// The expiry policy in a run whose ticks have this length.
+    fn policy_within(&self, tick_ms: u64) -> Arc<dyn ExpiryPolicy + Send + Sync>;
 
     /// Record of which worker took which key. Only a user's own strategy has one: the routes of the others are known.
     fn routes(&self) -> Option<Arc<Routes>> {
@@ -37,8 +37,8 @@ impl Machines for Choice {
         batch.map_or_else(|| Choice::machine(*self, workers), |batch| self.machine_with(workers, batch))
     }
 
-    fn policy(&self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
-        Choice::policy(*self)
+    fn policy_within(&self, tick_ms: u64) -> Arc<dyn ExpiryPolicy + Send + Sync> {
+        Choice::policy_within(*self, tick_ms)
     }
 }
 
@@ -66,7 +66,7 @@ impl<O: Machine, F: Fn(usize) -> O + Clone + Send + Sync + 'static> Machines for
         (self.new)(workers)
     }
 
-    fn policy(&self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
+    fn policy_within(&self, _tick_ms: u64) -> Arc<dyn ExpiryPolicy + Send + Sync> {
         Arc::clone(&self.policy)
     }
 

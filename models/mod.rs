@@ -28,9 +28,13 @@ pub mod explorer;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod export;
 #[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod failover;
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod fault;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod follow;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod full_sync;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod grid;
 #[cfg_attr(not(inner_docs), doc(hidden))]
@@ -59,12 +63,17 @@ pub mod path_file;
 pub mod program;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod program_file;
+mod queues;
 mod redis_reads;
 pub mod report;
 #[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod request;
+
 pub mod rigged;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod sample;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod scaled;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod scenario;
 #[cfg_attr(not(inner_docs), doc(hidden))]

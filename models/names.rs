@@ -11,8 +11,8 @@
 
 use super::assignment::renamed_by;
 use super::ordering::{Machine, Routes};
+use super::request::Request;
 use crate::binlog::Lsn;
-use crate::command::Command;
 use crate::effect::{Key, KeySet};
 use crate::ordering::Admission;
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,7 +131,7 @@ fn drawn(keys: &[Key], seed: u64) -> Names {
     names
 }
 
-/// The commands with these names for their keys.
-pub(super) fn under(commands: &[Command], names: &Names) -> Vec<Command> {
-    renamed_by(commands, names)
+/// The requests with these names for their keys.
+pub(super) fn under(requests: &[Request], names: &Names) -> Vec<Request> {
+    renamed_by(requests, names)
 }

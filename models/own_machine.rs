@@ -25,8 +25,8 @@ use super::ordering::{Machine, Routes};
 use super::own_program::{self, WRITES_MAX};
 use super::parts::{self, Cell};
 use super::program::Program;
+use super::request::Request;
 use super::verdict::{Row, Verdict};
-use crate::command::Command;
 use crate::effect::Key;
 use crate::expiry::{ExpiryPolicy, Policy};
 use crate::ordering::Strategy;
@@ -47,7 +47,7 @@ pub struct OrderingTrial {
 #[derive(Clone, Debug)]
 pub enum Programs {
     /// Every program of these commands up to the length in the bounds.
-    Every(Vec<Command>),
+    Every(Vec<Request>),
     /// One program: typed, or from a capture.
     Only(Program),
 }
@@ -62,7 +62,7 @@ impl Programs {
             Programs::Only(Program { commands, .. }) if commands.len() > WRITES_MAX => {
                 Err(JudgeError::TooLong(commands.len()))
             }
-            Programs::Only(program) => Ok(Workload::Program(experiment::commands(program))),
+            Programs::Only(program) => Ok(Workload::Program(experiment::requests(program))),
         }
     }
 }
@@ -118,7 +118,7 @@ pub fn judge_ordering<O: Machine>(
     let like = Choice::ordering(serial);
     let workload = programs.workload(bounds.length_max)?;
     let scenario = matches!(workload, Workload::Program(_)).then(|| "its own program".to_owned());
-    let keys = keys_of(workload.commands());
+    let keys = keys_of(workload.requests());
     let sets: Vec<(names::Names, Arc<Routes>)> =
         names::sets(&keys, bounds.workers, &new).into_iter().map(|names| (names, Arc::default())).collect();
     let mut cell = Vec::new();
@@ -153,16 +153,16 @@ fn under<C: Clone>(
     schedules: Schedules,
     (names, number, keys): (&names::Names, usize, &[Key]),
 ) -> Cell<C> {
-    let commands = names::under(workload.commands(), names);
+    let requests = names::under(workload.requests(), names);
     let shown = keys.iter().map(|key| names[key].to_string()).collect::<Vec<_>>().join(" ");
     let words = if number == 0 { String::new() } else { format!(", keys named {shown}") };
     let search = |workload, dimension| {
         let setting = Setting::Schedules(schedules, dimension);
         (words.clone(), Experiment { choice: choice.clone(), workload, setting })
     };
-    let up_to = |length| Workload::every(commands.clone(), length);
+    let up_to = |length| Workload::every(requests.clone(), length);
     match (workload, number) {
-        (Workload::Program(_), _) => vec![search(Workload::Program(commands), Dimension::Plain)],
+        (Workload::Program(_), _) => vec![search(Workload::Program(requests), Dimension::Plain)],
         (Workload::Every { length_max: length @ 2.., .. }, 0) => {
             vec![search(up_to(length - 1), Dimension::Plain), search(up_to(*length), Dimension::QuietCrashes)]
         }

@@ -9,7 +9,7 @@ use super::bounds::{BATCHES, Bounds, ExpiryBounds, OrderingBounds};
 use super::check::{Candidate, candidates};
 use super::choice::{Choice, Kind};
 use super::expected;
-use super::experiment::{Dimension, Experiment, Setting, Workload, commands};
+use super::experiment::{Dimension, Experiment, Setting, Workload, requests};
 use super::expiry;
 use super::invariants::Invariant;
 use super::judge::{Part, Task};
@@ -47,7 +47,8 @@ pub enum OwnProgramError {
     TooHeavy(#[from] ProgramError),
     /// The model that was asked for takes no program of a user.
     #[error(
-        "models both, clocks and handshake have programs of their own: --program goes with ordering or expiry"
+        "models both, clocks, handshake, full_sync and failover have programs of their own: --program goes with ordering \
+         or expiry"
     )]
     OwnProgramsOnly,
 }
@@ -84,7 +85,7 @@ pub fn program_tasks_within(
     let task = |choice: Choice| {
         let parts = match choice.kind() {
             Kind::Ordering(_) => {
-                let workload = Workload::Program(commands(program));
+                let workload = Workload::Program(requests(program));
                 let own = Experiment { choice, workload, setting: ordering.schedules().setting() };
                 if let Some(refused) = own.refusal().expect(SHORT) {
                     return refused_task(choice, name, refused);
@@ -117,7 +118,7 @@ const DRAWN_ASSIGNMENTS: u64 = 4;
 
 /// The searches of an ordering choice on one program: as it is, in larger batches, and with lanes shared in other ways.
 fn ordering_parts(own: &Experiment, seed: u64, bounds: OrderingBounds) -> Vec<Part> {
-    let (keys, writes) = (keys_of(own.workload.commands()), own.workload.commands().len());
+    let (keys, writes) = (keys_of(own.workload.requests()), own.workload.requests().len());
     let has_lanes = own.choice.machine(bounds.workers).has_lanes();
     let is_searched = writes <= ORDERING_WRITES_MAX && (!has_lanes || keys.len() <= KEYS_MAX);
     let more_batches = Setting::Schedules(bounds.schedules(), Dimension::Batches(*BATCHES.end()));
@@ -149,18 +150,18 @@ pub(super) fn expiry_parts<C: Machines>(
     seed: u64,
     bounds: ExpiryBounds,
 ) -> Vec<Part> {
-    let (commands, start) = (commands(program), program.begins());
-    let (count, dated) = (commands.len(), expiry::dated_keys(&commands, start));
+    let (requests, start) = (requests(program), program.begins());
+    let (count, dated) = (requests.len(), expiry::dated_keys(&requests, start));
     let is_searched = count <= EXPIRY_WRITES_MAX && count + dated <= EXPIRY_WRITES_AND_KEYS_MAX;
     let more_passes = if is_searched { 0 } else { DRAWN_PASSES };
     let within = ExpiryBounds { passes_max: bounds.passes_max.saturating_add(more_passes), ..bounds };
     let words = if is_searched { "every schedule of " } else { "" };
     let search = |clocks| {
-        let workload = Workload::Program(commands.clone());
+        let workload = Workload::Program(requests.clone());
         let setting = Setting::Clocks(clocks);
         (words.to_owned(), Experiment { choice: policy.clone(), workload, setting })
     };
-    let cell = within.own_clocks(&commands, start).into_iter().map(search).collect();
+    let cell = within.own_clocks(&requests, start).into_iter().map(search).collect();
     let parts = parts::parts(&cell, bounds.states_max).expect("a policy with clocks");
     if is_searched { parts } else { drawing(parts, Walks::within(bounds.draws, count), seed) }
 }

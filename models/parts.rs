@@ -11,6 +11,7 @@
 //! | every command, each other way to share lanes | one command less | at any moment |
 //! | every command, with the log's end lost, too | one command less | at any moment |
 //! | commands on lists, sets and sorted sets | one command less | at any moment |
+//! | transactions, and writes beside them | one command less | at any moment |
 //! | commands on strings | the full length | when the replica is quiet |
 //!
 //! The searches of a choice run one after another. When one search has found an invariant broken, later searches only
@@ -24,11 +25,14 @@ use super::choice::{Choice, Kind};
 use super::clocks::{self, ClocksModel};
 use super::experiment::{Clocks, Dimension, Experiment, ExperimentError, Setting, Workload};
 use super::expiry::{self, READ_INVARIANTS, STATE_INVARIANTS};
+use super::failover::{self, FailoverModel};
+use super::full_sync::{self, FullSyncModel};
 use super::handshake::{self, HandshakeModel};
 use super::invariants::Invariant;
 use super::judge::Part;
 use super::machines::Machines;
 use super::ordering;
+use super::scaled;
 use super::scenario;
 use crate::effect::Key;
 use crate::expiry::Judging;
@@ -53,15 +57,19 @@ pub(super) fn parts<C: Machines>(cell: &Cell<C>, states_max: usize) -> Result<Ve
 }
 
 /// The bounds of a search in words.
-fn in_words<C>(experiment: &Experiment<C>, more: &str, left_out: usize) -> String {
+fn in_words<C: Machines>(experiment: &Experiment<C>, more: &str, left_out: usize) -> String {
+    let floor = |clocks: &Clocks| match experiment.choice.like().kind() {
+        Kind::Expiry(policy) => scaled::floor_as_bound(policy, clocks.tick_ms),
+        Kind::Ordering(_) => String::new(),
+    };
     match (&experiment.setting, &experiment.workload) {
         (Setting::Clocks(clocks), Workload::Program(commands)) => {
-            format!("{more}{} writes, {}", commands.len(), clocks.in_words())
+            format!("{more}{} writes, {}{}", commands.len(), clocks.in_words(), floor(clocks))
         }
         (Setting::Clocks(clocks), Workload::Every { alphabet, length_max, .. }) => {
             let named: Vec<String> = alphabet.iter().map(ToString::to_string).collect();
             let programs = format!("{more}: programs up to {length_max} of {}", named.join(", "));
-            format!("{programs}, {}", clocks.in_words())
+            format!("{programs}, {}{}", clocks.in_words(), floor(clocks))
         }
         (Setting::Schedules(schedules, dimension), workload) => {
             let (workers, crashes) = (schedules.workers, schedules.crashes_max);
@@ -94,13 +102,13 @@ fn in_words<C>(experiment: &Experiment<C>, more: &str, left_out: usize) -> Strin
 
 /// The same experiment under every other way to share lanes than the one of the present names.
 pub(super) fn with_other_lanes(experiment: &Experiment, lanes: usize) -> Cell {
-    let commands = experiment.workload.commands();
-    let keys = assignment::keys_of(commands);
+    let requests = experiment.workload.requests();
+    let keys = assignment::keys_of(requests);
     let own = assignment::assignment_of(&keys, lanes);
     let others = assignment::assignments(keys.len(), lanes).into_iter().filter(|other| *other != own);
     let under = |other: Vec<usize>| {
         let words = format!(", lanes {}", assignment::in_words(&keys, &other));
-        (words, experiment.under(assignment::renamed(commands, &keys, &other, lanes)))
+        (words, experiment.under(assignment::renamed(requests, &keys, &other, lanes)))
     };
     others.map(under).collect()
 }
@@ -114,8 +122,8 @@ pub(super) fn with_drawn_lanes(
 ) -> (String, Experiment) {
     let mut random = fastrand::Rng::with_seed(seed);
     let drawn: Vec<usize> = keys.iter().map(|_| random.usize(..lanes)).collect();
-    let commands = assignment::renamed(experiment.workload.commands(), keys, &drawn, lanes);
-    (format!(", lanes drawn with seed {seed}"), experiment.under(commands))
+    let requests = assignment::renamed(experiment.workload.requests(), keys, &drawn, lanes);
+    (format!(", lanes drawn with seed {seed}"), experiment.under(requests))
 }
 
 /// The cell of an ordering choice over every program.
@@ -136,6 +144,8 @@ pub(super) fn of_choice(choice: Choice, strategy: Strategy, bounds: OrderingBoun
     }
     let collections = Workload::every(bounds::ordering_collections(), bounds.length_max.saturating_sub(1));
     cell.push(of(&collections, Dimension::Plain));
+    let transactions = Workload::every(bounds::ordering_transactions(), bounds.length_max.saturating_sub(1));
+    cell.push(of(&transactions, Dimension::Plain));
     let longest = Workload::every(bounds::ordering_strings(), bounds.length_max);
     cell.push(of(&longest, Dimension::QuietCrashes));
     cell
@@ -149,7 +159,7 @@ pub(super) fn of_policy<C: Machines>(policy: &C, bounds: ExpiryBounds) -> Cell<C
     let less = length.saturating_sub(1).max(1);
     let longer = ExpiryBounds { passes_max: bounds.passes_max + 1, ..bounds };
     let of = |(keys, lines): (&str, &[&str]), length, bounds: ExpiryBounds, beside: fn(Clocks) -> Clocks| {
-        let alphabet = scenario::commands(lines);
+        let alphabet = scenario::requests(lines);
         let setting = Setting::Clocks(beside(bounds.clocks(&alphabet, ODD_START)));
         let workload = Workload::every(alphabet, length);
         (keys.to_owned(), Experiment { choice: policy.clone(), workload, setting })
@@ -182,7 +192,7 @@ pub(super) fn of_policy_over<C: Machines>(policy: &C, bounds: ExpiryBounds, work
         let (choice, workload, setting) = (policy.clone(), workload.clone(), Setting::Clocks(clocks));
         ("its own commands".to_owned(), Experiment { choice, workload, setting })
     };
-    bounds.own_clocks(workload.commands(), ODD_START).into_iter().map(search).collect()
+    bounds.own_clocks(workload.requests(), ODD_START).into_iter().map(search).collect()
 }
 
 /// The searches of ordering and expiry together. Each dimension that grows has its own search: the programs, the number
@@ -207,7 +217,7 @@ pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
         let setup = clocks::Setup::new(choice, length, passes, restarts);
         Part::of(setup.in_words(), CLOCKS_STATES_MAX, move || ClocksModel::new(setup.clone()))
     };
-    let judges_locally = choice.policy.get().judging() == Judging::Local;
+    let judges_locally = choice.policy.get().judging() != Judging::LogTime;
     clocks_reach(bounds, judges_locally, choice.steps).iter().copied().map(part).collect()
 }
 
@@ -215,7 +225,8 @@ pub(super) fn of_clocks(choice: clocks::Choice, bounds: Bounds) -> Vec<Part> {
 type ClocksReach = (usize, u8, bool);
 
 /// How far the searches of the clocks model go. Restarts have their own searches; so do programs of two commands, and steps
-/// and restarts together. A policy that judges by the wall clock breaks within a few steps and has fewer searches.
+/// and restarts together. A policy that judges by the wall clock, with a floor too, breaks within a few steps and has fewer
+/// searches.
 fn clocks_reach(bounds: Bounds, judges_locally: bool, steps: bool) -> &'static [ClocksReach] {
     match (bounds, judges_locally, steps) {
         (Bounds::Quick, true, true) => &[(2, 1, false)],
@@ -245,6 +256,45 @@ pub(super) fn of_handshake(
     match scenario {
         Some(scenario) => vec![part(scenario.and(more, more))],
         None => vec![part(handshake::EVERYTHING.and(0, more)), part(handshake::REVERT.and(more, more))],
+    }
+}
+
+/// Maximum number of unique states of one search of the model of a full sync.
+const FULL_SYNC_STATES_MAX: usize = 10_000_000;
+
+/// The searches of a way to copy a store: writes and a cut, fewer writes and a kill, and keys that die. The deep bounds have one
+/// more of each.
+pub(super) fn of_full_sync(choice: full_sync::Choice, bounds: Bounds) -> Vec<Part> {
+    let more = u8::from(bounds == Bounds::Deep);
+    let setups = [
+        full_sync::Setup::of_writes(choice, 3 + more, 1 + more, 0),
+        full_sync::Setup::of_writes(choice, 2 + more, 1 + more, 1 + more),
+        full_sync::Setup::of_time(choice, 2 + more, 1 + more, 1),
+    ];
+    let part = |setup: full_sync::Setup| {
+        Part::of(setup.in_words(), FULL_SYNC_STATES_MAX, move || FullSyncModel::new(setup))
+    };
+    setups.map(part).into()
+}
+
+/// Maximum number of unique states of one search of the model of a fail-over.
+const FAILOVER_STATES_MAX: usize = 20_000_000;
+
+/// The searches of one accident of a fail-over, or of all accidents together. The deep bounds have one more of each. Together they
+/// have one write, so promotions are searched alone, too.
+pub(super) fn of_failover(
+    choice: failover::Choice,
+    scenario: Option<&failover::Scenario>,
+    bounds: Bounds,
+) -> Vec<Part> {
+    let more = u8::from(bounds == Bounds::Deep);
+    let part = |scenario: failover::Scenario| {
+        let setup = failover::Setup { choice, scenario: scenario.and(more) };
+        Part::of(setup.in_words(), FAILOVER_STATES_MAX, move || FailoverModel::new(setup))
+    };
+    match scenario {
+        Some(scenario) => vec![part(*scenario)],
+        None => vec![part(failover::EVERYTHING), part(failover::SCENARIOS[0])],
     }
 }
 

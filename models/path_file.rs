@@ -15,6 +15,7 @@ use super::experiment::{Clocks, Experiment, Model, Passing, Schedules, Setting, 
 use super::expiry::skew_ms;
 use super::invariants::Invariant;
 use super::path::{self, Path, PathError};
+use super::request::{self, Request};
 use super::setting::TICKS;
 use super::story::{Actions, Narrate, OwnPath, Story};
 use crate::command::{Command, line};
@@ -43,7 +44,7 @@ pub struct PathFile {
     pub choice: String,
     /// The fault put on it, by name.
     pub seeded: Option<String>,
-    /// The commands of clients, in order.
+    /// The commands of clients, in order; `MULTI`, the commands of a transaction and `EXEC` are lines of their own.
     pub program: Vec<String>,
     /// The setting: what else may happen.
     pub setting: Written,
@@ -208,7 +209,7 @@ impl PathFile {
             model: choice.model().to_owned(),
             choice: choice.without_fault().name(),
             seeded: choice.fault().map(|fault| fault.name().to_owned()),
-            program: experiment.workload.commands().iter().map(ToString::to_string).collect(),
+            program: request::lines(experiment.workload.requests()),
             setting: Written::of(&experiment.setting),
             invariant,
             path: story.path.clone(),
@@ -222,7 +223,7 @@ impl PathFile {
     /// down).
     pub fn of_story(
         choice: Choice,
-        program: Vec<Command>,
+        program: Vec<Request>,
         invariant: Option<Invariant>,
         story: &Story,
     ) -> Option<PathFile> {
@@ -254,8 +255,10 @@ impl PathFile {
         }
         let choice = Choice::named(&self.model, &self.choice, self.seeded.as_deref())?;
         self.setting.check(choice)?;
-        let program = (1..).zip(&self.program).map(|(line, text)| parsed(line, text));
-        let program: Vec<Command> = program.collect::<Result<_, _>>()?;
+        let program = request::of_lines(&self.program, parsed, |place| PathFileError::Program {
+            line: place + 1,
+            reason: "MULTI and EXEC are not in pairs".to_owned(),
+        })?;
         if let Some(invariant) = self.invariant {
             let known = choice.invariants();
             if !known.contains(&invariant) {
@@ -279,8 +282,8 @@ fn retold(model: &Model, own: &OwnPath) -> Option<Story> {
     }
 }
 
-fn parsed(line: usize, text: &str) -> Result<Command, PathFileError> {
-    let wrong = |reason: String| PathFileError::Program { line, reason };
+fn parsed(place: usize, text: &str) -> Result<Command, PathFileError> {
+    let wrong = |reason: String| PathFileError::Program { line: place + 1, reason };
     let argv = line::split(text.as_bytes()).map_err(|error| wrong(error.to_string()))?;
     let command = Command::parse(0, argv).map_err(|error| wrong(error.to_string()))?;
     if !command.is_write() {

@@ -11,11 +11,13 @@
 //!
 //! Reads change nothing: they are counted and left out, those of data types that are not supported, too. In a capture the
 //! same applies to what clients say about themselves (`CLIENT`, `COMMAND DOCS`…). Scripts are left out, because their
-//! commands follow on lines of their own. Transactions are not supported, on purpose: the models run one command at a time,
-//! and without MULTI and EXEC the checked program would not be the one that ran.
+//! commands follow on lines of their own. The writes between MULTI and EXEC of a client are one write of the program, in the place
+//! of its EXEC; WATCH and UNWATCH are left out, because what a capture shows is what ran.
 
-use super::bounds::{INSTANT_MAX, ODD_START};
+use super::bounds::{DRAWN, INSTANT_MAX, ODD_START};
+use super::queues::{Client, QueueError, Queues};
 use super::redis_reads::is_redis_read;
+use super::request::{self, Request};
 use crate::binlog::{Entry, Epoch, Payload};
 use crate::command::line::{self, LineError};
 use crate::command::{Command, CommandError, DATABASES, Kind};
@@ -51,10 +53,10 @@ pub struct Program {
 /// One write of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ProgramLine {
-    /// Its line in the file, counted from 1.
+    /// Its line in the file, counted from 1; of a transaction, the line of EXEC.
     pub line: usize,
-    /// The write.
-    pub command: Command,
+    /// The write: a command or a transaction.
+    pub request: Request,
     /// When it ran, counted from the first line of the capture; never earlier than the previous write. `None` for typed
     /// commands.
     pub at: Option<Millis>,
@@ -82,9 +84,9 @@ pub enum ProgramErrorReason {
     /// SELECT without the number of a database, or a capture in a database with too high a number.
     #[error("DB index is out of range")]
     Database,
-    /// A command of a transaction, with its name as written.
-    #[error("transactions are not supported yet: '{0}'")]
-    Transaction(String),
+    /// MULTI and EXEC are not in pairs.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The writes up to this one amount to too many bytes to be searched.
     #[error(
         "too much to keep: with this write the program comes to {bytes} bytes, and at most {BYTES_MAX} can be judged \
@@ -107,13 +109,17 @@ fn without_code(error: &CommandError) -> String {
 /// Commands of a capture that do not change data: about the connection, the server or a subscription. In alphabetical
 /// order.
 const NOT_DATA: &str = "acl auth bgrewriteaof bgsave client cluster command config function hello info lastsave latency \
-    lolwut memory module monitor psubscribe psync publish pubsub punsubscribe quit readonly readwrite replconf reset role \
+    lolwut memory module monitor psubscribe psync publish pubsub punsubscribe quit readonly readwrite replconf role \
     save script slowlog spublish ssubscribe subscribe sunsubscribe sync time unsubscribe wait waitaof";
 
 /// Commands of a capture that run a script. MONITOR shows the script's own commands after them.
 const SCRIPTS: &str = "eval eval_ro evalsha evalsha_ro fcall fcall_ro";
 
-const TRANSACTION: &str = "multi exec discard watch unwatch";
+/// Commands that concern the keys that a client watches. Whether an EXEC ran shows without them.
+const WATCHES: &str = "watch unwatch";
+
+/// The client of typed commands.
+const TYPED: Client<'_> = b"";
 
 /// A line of a program file that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,7 +138,7 @@ pub fn parse(file: &[u8]) -> Result<Program, ProgramError> {
 
 /// Reads the lines of a program file that can be read, and returns the other lines as well. Cost: O(bytes).
 pub fn parse_readable(file: &[u8]) -> (Program, Vec<UnreadLine>) {
-    let (mut program, mut unread) = (Program::default(), Vec::new());
+    let (mut program, mut queues, mut unread) = (Program::default(), Queues::default(), Vec::new());
     let lines = || (1..).zip(file.split(|&byte| byte == b'\n')).filter(|(_, text)| is_content(text));
     // redis-cli prints `OK` when MONITOR begins. That is not a command.
     let is_greeting = |text: &[u8]| text.trim_ascii() == b"OK";
@@ -140,8 +146,10 @@ pub fn parse_readable(file: &[u8]) -> (Program, Vec<UnreadLine>) {
     let captured = first.is_none_or(|(_, text)| Stamp::parse(text).is_some());
     let mut db = 0;
     for (line, text) in lines().skip_while(|(_, text)| captured && is_greeting(text)) {
-        let added =
-            if captured { program.add_captured(line, text) } else { program.add_typed(line, text, &mut db) };
+        let added = match captured {
+            true => program.add_captured(line, text, &mut queues),
+            false => program.add_typed(line, text, (&mut queues, &mut db)),
+        };
         if let Err(reason) = added {
             unread.push(UnreadLine {
                 command: command_of(text, captured),
@@ -149,6 +157,11 @@ pub fn parse_readable(file: &[u8]) -> (Program, Vec<UnreadLine>) {
             });
         }
     }
+    unread.extend(queues.unfinished().map(|line| {
+        let error = ProgramError { line, reason: QueueError::NotRun.into() };
+        UnreadLine { command: request::MULTI.to_owned(), error }
+    }));
+    unread.sort_by_key(|unread| unread.error.line);
     (program, unread)
 }
 
@@ -181,77 +194,111 @@ impl Program {
     pub fn check_weight(&self) -> Result<(), ProgramError> {
         let now = self.begins();
         let mut master = Master::new(MemoryStore::new(), Epoch(1));
-        let (mut bytes, mut entries) = (0_usize, Vec::new());
-        for ProgramLine { line, command, .. } in &self.commands {
+        let mut bytes = 0_usize;
+        for ProgramLine { line, request, .. } in &self.commands {
             let fits = |bytes| match bytes {
                 0..=BYTES_MAX => Ok(()),
                 _ => Err(ProgramError { line: *line, reason: ProgramErrorReason::TooHeavy { bytes } }),
             };
-            bytes += command.argv().iter().map(Vec::len).sum::<usize>();
             // A huge value is not created only to measure it.
-            fits(bytes.saturating_add(command.length_asked_for()))?;
-            let done = master.request(&*Policy::Effects.get(), command, now, 0, &mut entries);
-            done.expect("the store in memory does not fail");
-            bytes += entries.drain(..).map(|entry| stored(&entry)).sum::<usize>();
+            let asked_for = request.commands().iter().map(Command::length_asked_for);
+            let arguments = request.commands().iter().flat_map(Command::argv).map(Vec::len);
+            bytes += arguments.sum::<usize>();
+            fits(asked_for.fold(bytes, usize::saturating_add))?;
+            let entries = request.run(&mut master, &*Policy::Effects.get(), (now, DRAWN));
+            let entries = entries.expect("the store in memory does not fail");
+            bytes += entries.iter().map(stored).sum::<usize>();
             fits(bytes)?;
         }
         Ok(())
     }
 
-    fn add_typed(&mut self, line: usize, text: &[u8], db: &mut u8) -> Result<(), ProgramErrorReason> {
+    fn add_typed(
+        &mut self,
+        line: usize,
+        text: &[u8],
+        (queues, db): (&mut Queues, &mut u8),
+    ) -> Result<(), ProgramErrorReason> {
         let argv = line::split(text)?;
-        refuse_transaction(&argv)?;
-        let is_read = is_redis_read(&argv);
-        match Command::parse(*db, argv) {
-            Ok(command) if command.name() == "select" => {
-                *db = command.selects().ok_or(ProgramErrorReason::Database)?;
+        let name = lower_case_name(&argv);
+        match name.as_str() {
+            "multi" => queues.begin(TYPED, (line, *db))?,
+            "exec" => self.add_run(line, queues.run(TYPED)?, None),
+            "discard" => {
+                *db = queues.discard(TYPED).unwrap_or(*db);
+                self.skip(name);
             }
-            Ok(command) => self.add(line, command, None),
-            Err(_) if is_read => self.reads += 1,
-            Err(error) => return Err(error.into()),
+            name if is_one_of(WATCHES, name) => self.skip(name.to_owned()),
+            _ => {
+                let is_read = is_redis_read(&argv);
+                match Command::parse(*db, argv) {
+                    Ok(command) if command.name() == "select" => {
+                        *db = command.selects().ok_or(ProgramErrorReason::Database)?;
+                    }
+                    Ok(command) => self.add(line, (command, None), (queues, TYPED)),
+                    Err(_) if is_read => self.reads += 1,
+                    Err(error) => return Err(error.into()),
+                }
+            }
         }
         Ok(())
     }
 
-    fn add_captured(&mut self, line: usize, text: &[u8]) -> Result<(), ProgramErrorReason> {
+    fn add_captured(
+        &mut self,
+        line: usize,
+        text: &[u8],
+        queues: &mut Queues,
+    ) -> Result<(), ProgramErrorReason> {
         let stamp = Stamp::parse(text).ok_or(ProgramErrorReason::NotMonitor)?;
         let started = *self.started.get_or_insert(stamp.time);
         let argv = line::split(stamp.command)?;
-        refuse_transaction(&argv)?;
         let db = stamp.db.filter(|&db| db < DATABASES).ok_or(ProgramErrorReason::Database)?;
+        // The captured server's clock may have been set back, but the program's times must not decrease.
+        let last = self.commands.last().and_then(|last| last.at).unwrap_or(Millis::ZERO);
+        let at = Some(last.max(Millis(stamp.time.since(started))));
         let (name, is_read) = (lower_case_name(&argv), is_redis_read(&argv));
-        match Command::parse(db, argv) {
-            Ok(command) => {
-                // The captured server's clock may have been set back, but the program's times must not decrease.
-                let last = self.commands.last().and_then(|last| last.at).unwrap_or(Millis::ZERO);
-                let at = last.max(Millis(stamp.time.since(started)));
-                self.add(line, command, Some(at));
-                Ok(())
-            }
-            Err(_) if is_read => {
-                self.reads += 1;
-                Ok(())
-            }
-            Err(_) if is_one_of(NOT_DATA, &name) => {
+        match name.as_str() {
+            // The server refused a MULTI within MULTI, and went on with the transaction.
+            "multi" => drop(queues.begin(stamp.client, (line, db))),
+            "exec" => self.add_run(line, queues.run(stamp.client)?, at),
+            "discard" | "reset" => {
+                queues.discard(stamp.client);
                 self.skip(name);
-                Ok(())
             }
-            Err(_) if is_one_of(SCRIPTS, &name) => {
-                *self.scripts.entry(name).or_default() += 1;
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
+            name if is_one_of(WATCHES, name) => self.skip(name.to_owned()),
+            _ => match Command::parse(db, argv) {
+                Ok(command) => self.add(line, (command, at), (queues, stamp.client)),
+                Err(_) if is_read => self.reads += 1,
+                Err(_) if is_one_of(NOT_DATA, &name) => self.skip(name),
+                Err(_) if is_one_of(SCRIPTS, &name) => {
+                    queues.script(stamp.client);
+                    *self.scripts.entry(name).or_default() += 1;
+                }
+                Err(error) => return Err(error.into()),
+            },
         }
+        Ok(())
     }
 
-    fn add(&mut self, line: usize, command: Command, at: Option<Millis>) {
+    fn add(
+        &mut self,
+        line: usize,
+        (command, at): (Command, Option<Millis>),
+        (queues, client): (&mut Queues, Client<'_>),
+    ) {
         match command.kind() {
             Kind::Read => self.reads += 1,
             Kind::Connection => self.skip(command.name().to_owned()),
             Kind::Write | Kind::Deadline | Kind::Flush => {
-                self.commands.push(ProgramLine { line, command, at })
+                self.add_run(line, queues.add(client, command).map(Request::from), at);
             }
         }
+    }
+
+    /// Adds what ran at that line, if it writes.
+    fn add_run(&mut self, line: usize, request: Option<Request>, at: Option<Millis>) {
+        self.commands.extend(request.map(|request| ProgramLine { line, request, at }));
     }
 
     fn skip(&mut self, name: String) {
@@ -274,18 +321,11 @@ fn lower_case_name(argv: &[Vec<u8>]) -> String {
     String::from_utf8_lossy(argv.first().map(Vec::as_slice).unwrap_or_default()).to_ascii_lowercase()
 }
 
-fn refuse_transaction(argv: &[Vec<u8>]) -> Result<(), ProgramErrorReason> {
-    let name = lower_case_name(argv);
-    if is_one_of(TRANSACTION, &name) {
-        return Err(ProgramErrorReason::Transaction(name.to_ascii_uppercase()));
-    }
-    Ok(())
-}
-
 /// The parsed beginning of a line of MONITOR.
 struct Stamp<'a> {
     time: Millis,
     db: Option<u8>,
+    client: Client<'a>,
     command: &'a [u8],
 }
 
@@ -302,7 +342,8 @@ impl Stamp<'_> {
         if time > INSTANT_MAX {
             return None;
         }
-        Some(Stamp { time, db: u8::try_from(db).ok(), command: &rest[end + 2..] })
+        let (client, command) = (&rest[..end], &rest[end + 2..]);
+        Some(Stamp { time, db: u8::try_from(db).ok(), client, command })
     }
 }
 

@@ -5,11 +5,12 @@ use super::bounds;
 use super::choice::Choice;
 use super::fault::SeededFault;
 use super::ordering::Position;
+use super::scaled;
 use crate::apply::Instants;
 use crate::binlog::{Entry, Payload};
 use crate::command::Command;
 use crate::effect::{Effect, Write};
-use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal};
+use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal, Removed};
 use crate::ordering::first_key::FirstKey;
 use crate::ordering::{Admission, AnyStrategy, Job, OrderingStrategy, Refused, lane_of};
 use crate::store::key;
@@ -35,10 +36,16 @@ impl Choice {
         }
     }
 
-    /// Its policy, with the fault in it.
+    /// Its policy as the engine runs it, with the fault in it.
     pub fn policy(self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
         let (_, policy) = self.strategy_and_policy();
         self.fault().map_or_else(|| policy.get(), |fault| fault.policy(policy))
+    }
+
+    /// Its policy in a run whose ticks have this length, with the fault in it.
+    pub fn policy_within(self, tick_ms: u64) -> Arc<dyn ExpiryPolicy + Send + Sync> {
+        let (_, policy) = self.strategy_and_policy();
+        if self.fault().is_some() { self.policy() } else { scaled::policy(policy, tick_ms) }
     }
 }
 
@@ -49,6 +56,7 @@ impl SeededFault {
             SeededFault::ResumesAtReceived => Position::Received,
             SeededFault::MarkerBehindData => Position::BehindBatch,
             SeededFault::MarkerAheadOfData => Position::AheadOfBatch,
+            SeededFault::MarkerWithFirstPart => Position::WithFirstPart,
             _ => Position::Marker,
         }
     }
@@ -74,6 +82,10 @@ impl SeededFault {
             SeededFault::AppendLogsOldValue => PolicyFault::AppendLogsOldValue,
             SeededFault::RangesDropped => PolicyFault::RangesDropped,
             SeededFault::RemovesByOwnClock(_) => PolicyFault::RemovesByOwnClock,
+            SeededFault::ConversionDropsFields => PolicyFault::ConversionDropsFields,
+            SeededFault::EmptiedHashUntold => PolicyFault::EmptiedHashUntold,
+            SeededFault::ProbedFieldsUntold => PolicyFault::ProbedFieldsUntold,
+            SeededFault::FieldDurationsLogged => PolicyFault::FieldDurationsLogged,
             _ => return base.get(),
         };
         Arc::new(WrongPolicy { base, fault })
@@ -179,6 +191,10 @@ enum PolicyFault {
     AppendLogsOldValue,
     RangesDropped,
     RemovesByOwnClock,
+    ConversionDropsFields,
+    EmptiedHashUntold,
+    ProbedFieldsUntold,
+    FieldDurationsLogged,
 }
 
 /// A policy with a fault.
@@ -189,6 +205,18 @@ struct WrongPolicy {
 }
 
 impl WrongPolicy {
+    /// Whether `command` gives fields a duration, and the fault logs it as it came.
+    fn logs_duration_of(&self, command: &Command) -> bool {
+        let gives_duration = match command.name() {
+            "hexpire" | "hpexpire" => true,
+            "hsetex" | "hgetex" => {
+                command.argv().iter().any(|word| [&b"EX"[..], b"PX"].contains(&&*word.to_ascii_uppercase()))
+            }
+            _ => false,
+        };
+        self.fault == PolicyFault::FieldDurationsLogged && gives_duration
+    }
+
     /// The effect of `command` as the fault changes it.
     fn mangled(&self, command: &Command, mut effect: Effect, now: Millis) -> Effect {
         match self.fault {
@@ -219,6 +247,7 @@ impl ExpiryPolicy for WrongPolicy {
     fn logged(&self, command: &Command, effect: Effect, now: Millis) -> Payload {
         match self.base.get().logged(command, effect, now) {
             Payload::Effect(effect) => Payload::Effect(self.mangled(command, effect, now)),
+            _ if self.logs_duration_of(command) => Payload::Command(command.clone()),
             command => command,
         }
     }
@@ -228,7 +257,13 @@ impl ExpiryPolicy for WrongPolicy {
     }
 
     fn instants(&self, entry: &Entry, local: Millis) -> Instants {
-        self.base.get().instants(entry, local)
+        let instants = self.base.get().instants(entry, local);
+        match &entry.payload {
+            Payload::Command(command) if self.logs_duration_of(command) => {
+                Instants { now: local, ..instants }
+            }
+            _ => instants,
+        }
     }
 
     fn judging(&self) -> Judging {
@@ -238,6 +273,29 @@ impl ExpiryPolicy for WrongPolicy {
     fn removal(&self) -> Removal {
         if self.fault == PolicyFault::RemovesByOwnClock { Removal::Local } else { self.base.get().removal() }
     }
+
+    fn logs_removal_before(&self, command: &Command, removed: Removed) -> bool {
+        let is_untold = match self.fault {
+            PolicyFault::ConversionDropsFields => removed == Removed::Fields && converts(command),
+            PolicyFault::EmptiedHashUntold => removed == Removed::Key && probes_fields(command),
+            PolicyFault::ProbedFieldsUntold => removed == Removed::Fields && probes_fields(command),
+            _ => false,
+        };
+        !is_untold
+    }
+}
+
+/// Whether `command` looks for fields and treats those that are dead as missing.
+fn probes_fields(command: &Command) -> bool {
+    let probing = ["hexpire", "hpexpire", "hexpireat", "hpexpireat", "hpersist", "hgetex", "hsetex"];
+    probing.contains(&command.name())
+}
+
+/// Whether `command` changes the encoding of a hash: Valkey keeps a hash in one piece while its fields and values have at
+/// most 64 bytes.
+fn converts(command: &Command) -> bool {
+    let writes = ["hset", "hmset", "hsetnx", "hsetex"].contains(&command.name());
+    writes && command.argv().iter().skip(2).any(|word| word.len() > 64)
 }
 
 fn with_deadlines(effect: Effect, replace: impl Fn(Millis) -> Millis) -> Effect {

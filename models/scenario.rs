@@ -2,8 +2,9 @@
 
 use super::choice::{OrderingChoice, splits_entries, writes_out_of_order};
 use super::invariants::Invariant;
+use super::request::{self, Request};
 use super::verdict::Verdict;
-use crate::command::{Command, line};
+use crate::command::Command;
 use crate::expiry::{Guarantee, Policy};
 use crate::ordering::Level;
 
@@ -88,13 +89,15 @@ pub const EXPIRY: &[ExpiryScenario] = &[
     },
 ];
 
-/// The commands of lines that are known to be good. Panics: on one that is not.
+/// The requests of lines that are known to be good: MULTI, the lines after it and EXEC are one. Panics: on a line that is not good.
+pub fn requests(lines: &[&str]) -> Vec<Request> {
+    request::of_ours(lines)
+}
+
+/// The commands of lines that are known to be good, without transactions. Panics: on a line that is not good.
 pub fn commands(lines: &[&str]) -> Vec<Command> {
-    let parse = |text: &&str| {
-        let argv = line::split(text.as_bytes()).expect("a line of ours");
-        Command::parse(0, argv).expect("a command of ours")
-    };
-    lines.iter().map(parse).collect()
+    let one = |request: Request| request.command().cloned().expect("a command, not a transaction");
+    requests(lines).into_iter().map(one).collect()
 }
 
 /// What a scenario is expected to come to.

@@ -131,14 +131,14 @@ fn index_of(invariant: Option<Invariant>) -> usize {
 
 fn waiting(model: &OrderingModel<Rigged>, state: &ordering::State, action: &ordering::Action) -> Step {
     let programs = &model.setup().programs;
-    let (lane, command) = match action {
+    let (lane, request) = match action {
         ordering::Action::Command(symbol) => {
             let child = programs.at(state.place).children.get(*symbol).copied().flatten();
-            (Lane::Client, child.and_then(|place| programs.at(place).command.clone()))
+            (Lane::Client, child.and_then(|place| programs.at(place).request.clone()))
         }
         _ => (Lane::Replica, None),
     };
-    Step { deed: Deed::Wait(command), lane: Some(lane), ..Step::default() }
+    Step { deed: Deed::Wait(request), lane: Some(lane), ..Step::default() }
 }
 
 fn names<M: Judged>(models: &[M], states: &[M::State]) -> Vec<Invariant> {

@@ -1,6 +1,8 @@
 //! Client — a blocking client for any server that speaks RESP2, and a replica's link to its master. Does I/O: sockets.
 
 #[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod full_sync;
+#[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod link;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod served;

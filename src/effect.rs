@@ -162,7 +162,7 @@ impl Effect {
 
 impl Effect {
     /// The version of the binlog that brought the records that it writes: 2 for a list, a set or a sorted set, 3 for deadlines
-    /// of fields, 1 if there are neither.
+    /// of fields, 4 for a sorted set with two levels of counting records, 1 if there are none of these.
     pub fn version(&self) -> u8 {
         self.writes.iter().map(Write::version).max().unwrap_or(1)
     }

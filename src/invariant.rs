@@ -256,6 +256,12 @@ pub fn no_early_death(master: &Dump, master_now: Millis, sees: &Visible) -> bool
     })
 }
 
+/// **durability**: after a promotion each write that a client was told of is in `history`, that of the node that was promoted
+/// last. A write is told from others by what `W` says of it.
+pub fn durability<W: PartialEq>(acknowledged: impl IntoIterator<Item = W>, history: &[W]) -> bool {
+    acknowledged.into_iter().all(|write| history.contains(&write))
+}
+
 /// All keys that a reader sees at one moment: the living keys, with their values.
 pub type Visible = BTreeMap<Key, Content>;
 

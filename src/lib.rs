@@ -97,6 +97,9 @@ pub mod queue;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod replication;
 #[cfg(feature = "server")]
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod secret;
+#[cfg(feature = "server")]
 pub mod server;
 pub mod store;
 #[cfg_attr(not(inner_docs), doc(hidden))]

@@ -2,6 +2,9 @@
 
 #[path = "seed/property.rs"]
 mod property;
+#[path = "seed/scrape.rs"]
+#[allow(dead_code, reason = "shared by the tests of the server and of the engine")]
+mod scrape;
 #[allow(dead_code, reason = "shared with the other tests that draw")]
 mod seed;
 
@@ -18,7 +21,7 @@ mod engine {
     mod peers;
     mod processes;
     #[path = "../replication/proxy.rs"]
-    #[allow(dead_code, reason = "the tests of the link alone use all of it")]
+    #[allow(dead_code, reason = "the tests of the link use more of it")]
     mod proxy;
     mod reference;
     mod replay;

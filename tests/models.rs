@@ -16,6 +16,8 @@ mod models {
     mod dispatch;
     mod drawn;
     mod export;
+    mod failover;
+    mod full_sync;
     mod handshake;
     mod mutants;
     mod oracle;
@@ -26,6 +28,7 @@ mod models {
     mod quick;
     mod reductions;
     mod search;
+    mod stream_clock;
     mod times;
     mod walk;
 }

@@ -12,9 +12,11 @@ mod replication {
     mod link;
     mod master;
     mod order;
+    #[allow(dead_code, reason = "the tests of the engine alone use all of it")]
     mod proxy;
     mod recorder;
     mod refused;
     mod removed;
+    mod snapshot;
     mod wire;
 }

@@ -18,4 +18,5 @@ mod threads {
     mod queue;
     mod stops;
     mod traced;
+    mod waits;
 }

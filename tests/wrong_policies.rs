@@ -22,7 +22,6 @@ mod removals;
 #[path = "wrong_policies/wrong.rs"]
 mod wrong;
 
-use replicheck::command::Command;
 use replicheck::expiry::{ExpiryPolicy, Policy};
 use replicheck::models::bounds::ExpiryBounds;
 use replicheck::models::expected::expiry_promises;
@@ -30,6 +29,7 @@ use replicheck::models::expiry::Judges;
 use replicheck::models::oracle::expiry as plain;
 use replicheck::models::own_machine::{ExpiryTrial, Programs, judge_expiry};
 use replicheck::models::program::{self, Program};
+use replicheck::models::request::Request;
 use replicheck::models::verdict::{Row, Verdict};
 use seed::{Seed, again};
 use std::collections::BTreeSet;
@@ -90,7 +90,7 @@ fn judged(name: &str, policy: Arc<dyn ExpiryPolicy + Send + Sync>, on: On) -> Ve
     let (programs, length_max) = match on {
         On::Program(lines) => (Programs::Only(parsed(lines)), 2),
         On::Every(lines, length_max) => {
-            let commands = parsed(lines).commands.into_iter().map(|line| line.command).collect();
+            let commands = parsed(lines).commands.into_iter().map(|line| line.request).collect();
             (Programs::Every(commands), length_max)
         }
     };
@@ -172,7 +172,7 @@ const DRAWN: usize = 12;
 
 /// The invariants that a plain search finds broken by the case's program, for every difference of the clocks, with a link that
 /// stays up and with one that goes down.
-fn plainly_broken(case: &Case, commands: &[Command]) -> BTreeSet<&'static str> {
+fn plainly_broken(case: &Case, commands: &[Request]) -> BTreeSet<&'static str> {
     let bounds = ExpiryBounds::QUICK;
     let mut broken = BTreeSet::new();
     let clocks = bounds.setup(Judges::State, commands.to_vec()).clocks;
@@ -204,7 +204,7 @@ fn wrong_policies_are_refuted_alike_by_a_plain_search() {
     let mut differing = Vec::new();
     for case in cases.into_iter().take(DRAWN) {
         let On::Program(lines) = case.on else { continue };
-        let commands: Vec<Command> = parsed(lines).commands.into_iter().map(|line| line.command).collect();
+        let commands: Vec<Request> = parsed(lines).commands.into_iter().map(|line| line.request).collect();
         let rows = judged(case.name, case.policy(), case.on);
         let fast: BTreeSet<&str> = rows
             .iter()

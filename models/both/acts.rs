@@ -4,15 +4,20 @@ use super::model::{BothModel, Link, MEMORY, Message, State};
 use crate::binlog::{Entry, Lsn};
 use crate::expiry::LogTime;
 use crate::models::ordering::Task;
-use crate::node::{MasterInput, MasterOutput, Readers, Replica};
+use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
 use crate::ordering::{Admission, Job};
+use crate::store::memory::MemoryStore;
 use crate::time::{Elapsed, Millis};
 
 impl BothModel {
-    pub(super) fn master_acts(&self, state: &mut State, input: MasterInput) {
+    pub(super) fn master_acts(
+        &self,
+        state: &mut State,
+        step: impl FnOnce(&mut Master<MemoryStore>) -> Vec<MasterOutput>,
+    ) {
         let mut master = self.masters.value(state.master).clone();
         let mut link = self.links.value(state.link).clone();
-        for output in master.step(&*self.policy, input).expect(MEMORY) {
+        for output in step(&mut master) {
             match output {
                 MasterOutput::Append(entry) => {
                     link.push((state.elapsed, Message::Entry(entry.lsn)));

@@ -25,11 +25,11 @@ mod story;
 
 pub use model::{Action, BothModel, State};
 
-use crate::command::Command;
 use crate::expiry::{Guarantee, Policy};
 use crate::models::bounds::{self, ExpiryBounds};
 use crate::models::expiry::{self, Judges};
 use crate::models::invariants::{self, Invariant};
+use crate::models::request::Request;
 use crate::models::scenario;
 use crate::ordering::{Level, Reads, Strategy};
 
@@ -87,7 +87,7 @@ pub struct Setup {
 impl Setup {
     /// The setup of every program of the alphabet within `bounds`, with at most `crashes_max` crashes.
     pub fn new(choice: Choice, bounds: ExpiryBounds, crashes_max: u8) -> Setup {
-        let mut times = bounds.setup(Judges::Reads, scenario::commands(ALPHABET));
+        let mut times = bounds.setup(Judges::Reads, scenario::requests(ALPHABET));
         // Only skews with the replica's clock ahead. Equal clocks and clocks that are behind are cases of the expiry
         // model.
         times.clocks.skews_ms.retain(|skew| *skew > 0);
@@ -102,9 +102,9 @@ impl Setup {
 
     /// The same setup for one program.
     #[must_use]
-    pub fn of_program(&self, commands: &[Command]) -> Setup {
-        let (begins, length_max) = (commands.len(), commands.len());
-        let times = expiry::Setup { alphabet: commands.to_vec(), begins, length_max, ..self.times.clone() };
+    pub fn of_program(&self, requests: &[Request]) -> Setup {
+        let (begins, length_max) = (requests.len(), requests.len());
+        let times = expiry::Setup { alphabet: requests.to_vec(), begins, length_max, ..self.times.clone() };
         Setup { times, ..self.clone() }
     }
 

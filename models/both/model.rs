@@ -12,7 +12,7 @@ use crate::models::intern::{Interner, Memo};
 use crate::models::invariants::{self, Invariant};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
 use crate::models::ordering::{Control, Data, Move, Task};
-use crate::node::{Master, MasterInput, Readers, Replica};
+use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
 use crate::ordering::AnyStrategy;
 use crate::store::memory::MemoryStore;
 use crate::store::record::Record;
@@ -203,6 +203,7 @@ impl BothModel {
                 received_at: None,
                 oldest,
                 is_down: false,
+                floor_ms: self.policy.judging().floor_ms(),
             };
             instants(times, times.skew_ms(state.skew), &pending).into()
         });
@@ -282,11 +283,16 @@ impl Model for BothModel {
         let now = self.master_clock(state);
         match action {
             Action::Command(symbol) => {
-                let command = self.setup.times.alphabet.get(symbol)?.clone();
+                let request = self.setup.times.alphabet.get(symbol)?;
                 next.sent += 1;
-                self.master_acts(&mut next, MasterInput::Request { command, now, random: DRAWN });
+                self.master_acts(&mut next, |master| {
+                    let entries = request.run(master, &*self.policy, (now, DRAWN)).expect(MEMORY);
+                    entries.into_iter().map(MasterOutput::Append).collect()
+                });
             }
-            Action::Heartbeat => self.master_acts(&mut next, MasterInput::Heartbeat { now }),
+            Action::Heartbeat => self.master_acts(&mut next, |master| {
+                master.step(&*self.policy, MasterInput::Heartbeat { now }).expect(MEMORY)
+            }),
             Action::Deliver => next = self.delivered(&next)?,
             Action::Move(step) => {
                 let (_, after, task) = self.moves(state).iter().find(|(possible, _, _)| *possible == step)?;
@@ -329,10 +335,6 @@ impl Judged for BothModel {
 
     fn witnesses(&self) -> &Witnesses {
         &self.witnesses
-    }
-
-    fn take_over(&self, other: &Self) {
-        self.witnesses.take_over(&other.witnesses);
     }
 
     fn is_rare(&self, action: &Action) -> bool {

@@ -41,7 +41,7 @@ fn tell(model: &BothModel, path: &[Action]) -> Story {
         let step = Step { deed, lane, arrows, marks: marks(action), ..state_of(model, &next, &under_way) };
         story.steps.push(step);
         if let Action::Command(symbol) = action {
-            story.program.push(model.setup.times.alphabet[symbol].to_string());
+            story.program.extend(model.setup.times.alphabet[symbol].lines());
         }
     }
     story.keys = keys(model, &last);
@@ -53,10 +53,10 @@ fn tell(model: &BothModel, path: &[Action]) -> Story {
 fn told(model: &BothModel, state: &State, action: Action, next: &State) -> (Option<Lane>, Deed) {
     let (lane, deed) = match action {
         Action::Command(symbol) => {
-            let commands = vec![model.setup.times.alphabet[symbol].clone()];
+            let requests = vec![model.setup.times.alphabet[symbol].clone()];
             let (before, after) = (model.logs.value(state.log).len(), model.logs.value(next.log));
             let logged = after[before..].last().map_or(Logged::Nothing, |entry| Logged::As(entry.lsn));
-            (Lane::Client, Deed::Send { commands, logged })
+            (Lane::Client, Deed::Send { requests, logged })
         }
         Action::Heartbeat => (Lane::Master, Deed::Heartbeat),
         Action::Pass(ms) => return (None, Deed::Pass(ms)),

@@ -2,7 +2,9 @@
 
 use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
 use super::row::{Case, RowSetting, clocks, hypothesis, row};
-use crate::expiry::Policy::{Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, Verbatim};
+use crate::expiry::Policy::{
+    Absolute, AtEntryTime, Effects, LogClock, MasterExpires, Pksetat, StreamClock, Verbatim,
+};
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
 use crate::models::invariants::Invariant;
@@ -12,6 +14,9 @@ const SEES_THE_DEAD: Choice = Choice::faulty(SeededFault::ReadersSeeTheDead);
 
 /// No message is late and the clocks agree, so that the fault is the only cause.
 const AT_ONCE: RowSetting = RowSetting::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[0] };
+
+/// A value of 65 bytes.
+const LONG: &str = "HSET h g xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
 pub(super) const CASES: &[Case] = &[
     row(
@@ -208,7 +213,7 @@ pub(super) const CASES: &[Case] = &[
         "R45",
         ("Redis", "redis#296, redis#2015, redis#4950"),
         "Expired keys are left out when a replica loads or saves its file, and then entries of the master's log find no key.",
-        Later("lists, blocking commands and full sync"),
+        Later("blocking commands, and a full sync that leaves out dead keys"),
     ),
     row(
         "R46",
@@ -247,7 +252,7 @@ pub(super) const CASES: &[Case] = &[
         "R54",
         ("Dragonfly", "dragonfly#2052, dragonfly#4906"),
         "A member dies while it is read, and the journal does not record that its key is now empty.",
-        Later("deadlines of single members, and full sync"),
+        Later("a full sync with members that die; that the journal does not record an emptied key is R84"),
     ),
     row(
         "R55",
@@ -261,7 +266,7 @@ pub(super) const CASES: &[Case] = &[
         "The two masters count different numbers of expired keys.",
         OutOfScope("more than one master"),
     ),
-    row("R57", ("ardb", "ardb#487"), "A full sync does not honour slave-ignore-expire.", Later("full sync")),
+    row("R57", ("ardb", "ardb#487"), "A full sync does not honour slave-ignore-expire.", Later("a full sync that removes keys")),
     row(
         "R80",
         ("Redis, Valkey", "redis#416, redis#217, valkey#2651, valkey#4345"),
@@ -286,4 +291,151 @@ pub(super) const CASES: &[Case] = &[
             .given(RowSetting::Clocks { tick_ms: 300_000, delay_ticks: 3, skews: &[1] }),
         ),
     ),
+    row(
+        "R83",
+        ("Valkey", "valkey#4699, cured in valkey#4704"),
+        "A long value changes the encoding of a hash, which drops the expired fields; no HDEL tells the replica, where a \
+         later command revives them.",
+        Counted(
+            clocks(
+                &["HSET h f 1 g 2", "HPEXPIRE h 300 FIELDS 1 f", LONG, "HEXPIRE h 100 FIELDS 2 f g"],
+                1000,
+                Choice::faulty(SeededFault::ConversionDropsFields),
+                (Invariant::SameValue, 9),
+                Choice::expiry(MasterExpires),
+            )
+            .standing_for("HEXPIRE names the dropped field, so that the field which is left on the replica is seen"),
+        ),
+    ),
+    row(
+        "R84",
+        ("Dragonfly", "dragonfly#7936, dragonfly#7937, dragonfly#7938, dragonfly#6994"),
+        "A command finds all fields of a hash expired and deletes the hash on the master; the journal has no DEL, so the \
+         replica keeps it.",
+        Counted(
+            clocks(
+                &["HSET h f 1", "HPEXPIRE h 300 FIELDS 1 f", "HPEXPIRE h 5000 FIELDS 1 f", "HSETNX h f 2"],
+                1000,
+                Choice::faulty(SeededFault::EmptiedHashUntold),
+                (Invariant::SameValue, 8),
+                Choice::expiry(MasterExpires),
+            )
+            .standing_for(
+                "Dragonfly journals the second HPEXPIRE, which changed nothing; this master does not, and HSETNX finds \
+                 what is left on the replica",
+            ),
+        ),
+    ),
+    row(
+        "R85",
+        ("Dragonfly", "dragonfly#7948"),
+        "A command removes the fields that it finds expired without an HDEL and is journaled with its condition, which a \
+         replica that still has the fields judges differently.",
+        Counted(clocks(
+            &["HSET h f 1 g 2", "HPEXPIRE h 300 FIELDS 1 f", "HSETEX h FNX PX 5000 FIELDS 1 f 3"],
+            1000,
+            Choice::faulty(SeededFault::ProbedFieldsUntold),
+            (Invariant::SameValue, 7),
+            Choice::expiry(MasterExpires),
+        )),
+    ),
+    row(
+        "R86",
+        ("Dragonfly", "dragonfly#8272, cured in dragonfly#8340"),
+        "The duration of a field is journaled as it came, and the replica counts it from its arrival.",
+        Counted(
+            clocks(
+                &["HSET h f 1", "HEXPIRE h 1 FIELDS 1 f"],
+                300,
+                Choice::faulty(SeededFault::FieldDurationsLogged),
+                (Invariant::SameDeadline, 5),
+                Choice::expiry(MasterExpires),
+            )
+            .standing_for(
+                "only the duration in the journal is modelled; that each node counts from its last whole second is the \
+                 fault of one node and needs no replica",
+            ),
+        ),
+    ),
+    row(
+        "R87",
+        ("Kvrocks, Pika", "kvrocks#522, kvrocks#523"),
+        "The replica removes a field that is dead by the replica's own clock before a later command on it arrives, which \
+         then finds no field.",
+        Counted(
+            clocks(
+                &["HSET h f 1 g 2", "HPEXPIRE h 10000 FIELDS 1 f", "HPERSIST h FIELDS 1 f"],
+                10_000,
+                Choice::faulty(SeededFault::RemovesByOwnClock(MasterExpires)),
+                (Invariant::SameValue, 8),
+                Choice::expiry(MasterExpires),
+            )
+            .standing_for(
+                "R37 with fields, on a log of commands as Pika has; Kvrocks logs bytes, which write a renewed field again. \
+                 kvrocks#3635 is left out: a new field that inherits the deadline of an emptied hash is the fault of one node",
+            ),
+        ),
+    ),
+    row(
+        "R88",
+        ("EloqKV, Valkey", "eloqkv#509, valkey#3500"),
+        "A conditional write is forwarded with its condition, and the replica judges the condition again.",
+        Counted(
+            clocks(
+                &["SET k 1 EX 5", "SET k 2 NX"],
+                10_000,
+                Choice::expiry(Absolute),
+                (Invariant::SameValue, 6),
+                Choice::expiry(Pksetat),
+            )
+            .given(RowSetting::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[-1] })
+            .standing_for("NX stands for Valkey's IFEQ, and a clock that is behind for a replica that differs"),
+        ),
+    ),
+    row(
+        "R89",
+        ("TemporalStore", "TemporalStore#1755"),
+        "SET with KEEPTTL is logged as it came, and a replica where the key has expired keeps no deadline.",
+        Counted(clocks(
+            &["SET k 1 EX 10", "SET k 2 KEEPTTL"],
+            10_000,
+            Choice::expiry(Absolute),
+            (Invariant::NoImmortalKey, 5),
+            Choice::expiry(Pksetat),
+        )),
+    ),
+    row(
+        "R90",
+        ("RedisShake", "RedisShake#244, RedisShake#981"),
+        "A key that is renewed in time at its source is dead at the target when the renewal arrives there, and stays dead.",
+        Counted(clocks(
+            &["SET a 1 PX 400", "EXPIRE a 100"],
+            1200,
+            Choice::expiry(Absolute),
+            (Invariant::SameValue, 5),
+            Choice::expiry(MasterExpires),
+        )),
+    ),
+    Case {
+        report: "hypothesis, read from a design note (2026-10)",
+        ..hypothesis(
+            "R105",
+            "drakeydb",
+            "The replica judges by a clock that the link's pings carry, but by no instant that is more than 60 s behind its own \
+             clock: a PERSIST that is later than that comes when readers have seen its key dead.",
+            Counted(
+                clocks(
+                    &["SETEX k 60 v", "PERSIST k", "SET k w"],
+                    120_000,
+                    Choice::expiry(StreamClock),
+                    (Invariant::NoResurrection, 5),
+                    Choice::expiry(LogClock),
+                )
+                .standing_for(
+                    "the floor decides for readers alone, where the note also loses PERSIST and SET XX; SET k w is there so that a \
+                     reader of the cure sees k written anew",
+                ),
+            ),
+        )
+    },
 ];

@@ -64,7 +64,8 @@ fn task(case: &'static Case, bug: &'static Bug, choice: Choice) -> Task {
 
 /// The search of a row's program. Panics: if the choice does not belong to the row's model.
 pub(super) fn part(bug: &'static Bug, choice: Choice) -> Part {
-    let writes = bug.program.len();
+    let experiment = bug.experiment(choice);
+    let writes = experiment.workload.requests().len();
     let words = match bug.given {
         RowSetting::Schedules { crashes } => {
             let workers = OrderingBounds::QUICK.workers;
@@ -76,6 +77,6 @@ pub(super) fn part(bug: &'static Bug, choice: Choice) -> Part {
              skew {skews:?}"
         ),
     };
-    let part = Part::of_experiment(&bug.experiment(choice), bug.invariant, QUICK_STATES_MAX, |_| words);
+    let part = Part::of_experiment(&experiment, bug.invariant, QUICK_STATES_MAX, |_| words);
     part.expect("a row's choices are of its model")
 }

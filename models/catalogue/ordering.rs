@@ -1,7 +1,8 @@
 //! Section A — the order in which writes are applied.
 
-use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
-use super::row::{Case, hypothesis, row, schedules};
+use super::row::Standing::{Counted, Later, NotShown, OutOfScope, ShownBy};
+use super::row::{Case, clocks, hypothesis, row, schedules};
+use crate::expiry::Policy::Effects;
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
 use crate::models::invariants::Invariant;
@@ -141,7 +142,7 @@ pub(super) const CASES: &[Case] = &[
         "R10",
         ("Dragonfly", "dragonfly#1231, dragonfly#1331"),
         "FLUSHALL runs while the snapshot of a full sync is being sent.",
-        Later("full sync"),
+        ShownBy { model: "full_sync", choice: "interleaved", invariant: Invariant::Convergence },
     ),
     row(
         "R11",
@@ -152,10 +153,10 @@ pub(super) const CASES: &[Case] = &[
     row(
         "R12",
         ("Dragonfly", "dragonfly#583, dragonfly#598, dragonfly#4374, dragonfly#3289"),
-        "A write to two shards is applied shard by shard, and a reader of the replica sees only half of it.",
+        "A transaction on two shards is applied shard by shard, and a reader of the replica sees only half of it.",
         Counted(
             schedules(
-                &["SET a 1", "MSET a 2 c 2"],
+                &["SET a 1", "MULTI", "SET a 2", "SET c 2", "EXEC"],
                 Choice::effects(KeyHash),
                 (Invariant::Prefix, 4),
                 Choice::effects(Serial),
@@ -217,7 +218,7 @@ pub(super) const CASES: &[Case] = &[
         "R19",
         ("Redis", "redis#5666"),
         "Writes after a REPLICAOF inside MULTI are not sent.",
-        Later("transactions and fail-over"),
+        Later("a model of fail-over that has transactions"),
     ),
     row(
         "R20",
@@ -230,16 +231,14 @@ pub(super) const CASES: &[Case] = &[
         "Pika",
         "FLUSHDB within MULTI writes no entry.",
         Counted(
-            schedules(
-                &["SET a 1", "FLUSHDB"],
-                Choice::faulty(SeededFault::NotLogged),
-                (Invariant::Convergence, 5),
-                Choice::effects(Serial),
+            clocks(
+                &["SET a 1", "MULTI", "SET b 1", "FLUSHDB", "EXEC"],
+                1000,
+                Choice::faulty(SeededFault::RangesDropped),
+                (Invariant::SameValue, 4),
+                Choice::expiry(Effects),
             )
-            .standing_for(
-                "the commands of the transaction are sent one by one, as there are no transactions yet",
-            )
-            .not_replayed(ONE_WRITER),
+            .standing_for("the fault leaves FLUSHDB out of the log outside of MULTI, too"),
         ),
     ),
     row(

@@ -1,6 +1,6 @@
 //! Section D — position, resync, crash, history.
 
-use super::row::Standing::{Counted, Later, NotShown, OutOfScope};
+use super::row::Standing::{Counted, Later, NotShown, OutOfScope, ShownBy};
 use super::row::{Bug, Case, RowSetting, clocks, hypothesis, row, schedules};
 use crate::expiry::Policy::Effects;
 use crate::models::choice::Choice;
@@ -68,7 +68,7 @@ pub(super) const CASES: &[Case] = &[
         "R62",
         ("Pika", "pika#2742, pika#2746, pika#2756, pika#2433"),
         "A full sync that was cut short is taken for complete, and an empty store is opened.",
-        Later("full sync"),
+        ShownBy { model: "full_sync", choice: "no_end", invariant: Invariant::Convergence },
     ),
     row(
         "R63",
@@ -103,7 +103,7 @@ pub(super) const CASES: &[Case] = &[
         "R65",
         ("Kvrocks", "kvrocks#3356, kvrocks#3357"),
         "A slow replica blocks the feed until the log that it needs is purged.",
-        Later("full sync"),
+        Later("a model of a feed that is slow; check --model full_sync has the purge, and the copy after it"),
     ),
     row(
         "R67",
@@ -121,7 +121,17 @@ pub(super) const CASES: &[Case] = &[
         "R68",
         ("Kvrocks", "kvrocks#1281"),
         "EXEC is written in several batches, and a crash leaves half of a transaction.",
-        Later("transactions"),
+        Counted(
+            after_crash(
+                &["SET a 1", "MULTI", "SET a 2", "SET c 2", "EXEC"],
+                SeededFault::MarkerWithFirstPart,
+                (Invariant::Convergence, 5),
+                Choice::effects(Serial),
+            )
+            .standing_for(
+                "the batches are the parts of key_hash, one for each key; the crash of a replica stands for that of the master",
+            ),
+        ),
     ),
     row(
         "R69",
@@ -131,7 +141,7 @@ pub(super) const CASES: &[Case] = &[
              valkey#2905",
         ),
         "The offset by which nodes are compared does not say what they have applied.",
-        Later("chains of replicas and fail-over"),
+        Later("chains of replicas"),
     ),
     row(
         "R71",
@@ -155,7 +165,7 @@ pub(super) const CASES: &[Case] = &[
         "R74",
         ("SSDB", "SSDB#1045, SSDB#1148, SSDB#1333"),
         "The log is too small for a bulk load, and the replica must be wiped by hand.",
-        Later("full sync"),
+        ShownBy { model: "full_sync", choice: "by_hand", invariant: Invariant::Progress },
     ),
     row(
         "R75",
@@ -181,5 +191,11 @@ pub(super) const CASES: &[Case] = &[
             (Invariant::ExactlyOnce, 9),
             Choice::commands(Serial),
         )),
+    ),
+    row(
+        "R103",
+        ("Kvrocks", "kvrocks-controller#317"),
+        "A replica empties its database before a full sync, and is promoted while it is empty.",
+        ShownBy { model: "failover", choice: "emptied_first", invariant: Invariant::Durability },
     ),
 ];

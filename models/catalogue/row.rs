@@ -35,6 +35,15 @@ pub enum Standing {
     Later(&'static str),
     /// It is outside the engine's scope.
     OutOfScope(&'static str),
+    /// A model without programs of its own shows it, so it has no row of its own that could count.
+    ShownBy {
+        /// The model.
+        model: &'static str,
+        /// The choice that has the bug.
+        choice: &'static str,
+        /// The invariant that the choice breaks.
+        invariant: Invariant,
+    },
     /// The models cannot show it, or there is nothing to show; the text says why.
     NotShown(&'static str),
     /// It was a fault of this kit: a verdict that was not true.
@@ -113,7 +122,7 @@ impl Bug {
     /// The experiment of the program under `choice`: the bug's, or the cure's. Panics: if a line of the row is not a
     /// command.
     pub fn experiment(&self, choice: Choice) -> Experiment {
-        let workload = Workload::Program(scenario::commands(self.program));
+        let workload = Workload::Program(scenario::requests(self.program));
         Experiment { choice, workload, setting: self.given.setting() }
     }
 }
@@ -133,6 +142,9 @@ impl Case {
             Standing::Counted(_) => None,
             Standing::Later(what) => Some(format!("later: needs {what}")),
             Standing::OutOfScope(what) => Some(format!("outside of the engine's scope: {what}")),
+            Standing::ShownBy { model, choice, invariant } => {
+                Some(format!("shown by check --model {model}: {choice} breaks {invariant}"))
+            }
             Standing::NotShown(why) => Some(format!("not shown: {why}")),
             Standing::FoundHere { missed, finds } => {
                 Some(format!("found here: missed by {missed}; found now by {finds}"))

@@ -9,6 +9,7 @@ use crate::command::{Command, parse_integer};
 use crate::expiry::{ExpiryPolicy, Judging, LogTime};
 use crate::models::bounds::DRAWN;
 use crate::models::expiry::wrote;
+use crate::models::request::Request;
 use crate::node::{Master, MasterClock, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::{Dump, dump};
 use crate::time::Millis;
@@ -81,7 +82,10 @@ impl World {
             match output {
                 MasterOutput::Append(entry) => {
                     let own = command.as_ref().filter(|_| entry.lsn == last);
-                    let wrote = own.map_or_else(|| entry.keys().into_owned(), |(own, _)| wrote(own, &entry));
+                    let wrote = own.map_or_else(
+                        || entry.keys().into_owned(),
+                        |(own, _)| wrote(&Request::from((*own).clone()), &entry),
+                    );
                     let then = match (&command, own) {
                         (Some((_, removed)), None) => removed.clone(),
                         _ => dump(self.master.store()).expect(MEMORY),

@@ -28,7 +28,7 @@ pub use model::{Action, ClocksModel, Node, State};
 use crate::command::Command;
 use crate::expiry::Policy;
 use crate::models::invariants::{self, Invariant};
-use crate::models::scenario;
+use crate::models::{scaled, scenario};
 
 /// The invariants, in the order of the bits.
 pub const INVARIANTS: &[Invariant] = invariants::CLOCKS.invariants;
@@ -120,8 +120,9 @@ impl Setup {
         } else {
             "no restart"
         };
+        let floor = scaled::floor_as_bound(self.choice.policy, TICK_MS);
         format!(
-            "programs up to {} of {}, up to {} of {TICK_MS} ms, {steps}, {restarts}, log time estimated after 2 silent ticks",
+            "programs up to {} of {}, up to {} of {TICK_MS} ms, {steps}, {restarts}, log time estimated after 2 silent ticks{floor}",
             self.length_max,
             named.join(", "),
             if self.passes_max == 1 { "1 tick".to_owned() } else { format!("{} ticks", self.passes_max) }

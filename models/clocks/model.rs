@@ -1,11 +1,12 @@
 //! The clocks model itself: states, actions, transitions.
 
 use super::world::{World, key};
-use super::{Fault, INVARIANTS, Setup};
+use super::{Fault, INVARIANTS, Setup, TICK_MS};
 use crate::expiry::{ExpiryPolicy, Judging};
 use crate::models::intern::Interner;
 use crate::models::invariants::{self, Invariant};
 use crate::models::judged::{InvariantSet, Judged, Witnesses};
+use crate::models::scaled;
 use crate::node::STEP_MS;
 use crate::store::dump;
 use stateright::{Model, Property};
@@ -78,7 +79,7 @@ pub struct ClocksModel {
 impl ClocksModel {
     /// Makes the model of this setup.
     pub fn new(setup: Setup) -> ClocksModel {
-        let policy = setup.choice.policy.get();
+        let policy = scaled::policy(setup.choice.policy, TICK_MS);
         let judging = if setup.fault == Some(Fault::WallClock) { Judging::Local } else { policy.judging() };
         ClocksModel { setup, policy, judging, worlds: Interner::new(), witnesses: Witnesses::default() }
     }
@@ -201,10 +202,6 @@ impl Judged for ClocksModel {
 
     fn witnesses(&self) -> &Witnesses {
         &self.witnesses
-    }
-
-    fn take_over(&self, other: &Self) {
-        self.witnesses.take_over(&other.witnesses);
     }
 
     fn is_rare(&self, action: &Action) -> bool {

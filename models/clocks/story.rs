@@ -57,10 +57,10 @@ fn lane_of(node: Node) -> Lane {
 fn told(model: &ClocksModel, state: &State, action: Action, next: &State) -> (Option<Lane>, Deed) {
     let (lane, deed) = match action {
         Action::Command(symbol) => {
-            let commands = vec![model.setup.alphabet[symbol].clone()];
+            let requests = vec![model.setup.alphabet[symbol].clone().into()];
             let [before, after] = [state, next].map(|state| model.world(state).log.len() as u64);
             let logged = if after > before { Logged::As(Lsn(after)) } else { Logged::Nothing };
-            (Lane::Client, Deed::Send { commands, logged })
+            (Lane::Client, Deed::Send { requests, logged })
         }
         Action::Heartbeat => (Lane::Master, Deed::Heartbeat),
         Action::Pass => return (None, Deed::Pass(TICK_MS)),

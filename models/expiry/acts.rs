@@ -6,9 +6,9 @@ use super::model::{ExpiryModel, MEMORY, MasterStep, ReplicaStep, State};
 use super::setup::Judges;
 use super::world::{Message, ReplicaSide, wrote};
 use crate::binlog::Entry;
-use crate::command::Command;
 use crate::effect::KeySet;
 use crate::models::bounds::DRAWN;
+use crate::models::request::Request;
 use crate::models::setting::Passing;
 use crate::node::{Master, MasterInput, MasterOutput};
 use crate::store::memory::MemoryStore;
@@ -36,19 +36,19 @@ impl ExpiryModel {
     fn master_step(&self, before: u32, action: Action, now: Millis) -> MasterStep {
         let mut master = self.masters.value(before).clone();
         let mut then = master.clone();
-        let (input, command) = match action {
+        let (outputs, request) = match action {
             Action::Command(symbol) => {
-                let command = &self.setup.alphabet[symbol];
+                let request = &self.setup.alphabet[symbol];
+                let entries = request.run(&mut master, self.policy(), (now, DRAWN)).expect(MEMORY);
                 let number = u16::try_from(symbol).ok();
-                let request = MasterInput::Request { command: command.clone(), now, random: DRAWN };
-                (request, Some((command, number)))
+                (entries.into_iter().map(MasterOutput::Append).collect(), Some((request, number)))
             }
             Action::MasterRemoves(n) => {
-                (MasterInput::Expire { key: Self::nth_key(self.master_dump(before), n), now }, None)
+                let key = Self::nth_key(self.master_dump(before), n);
+                (master.step(self.policy(), MasterInput::Expire { key, now }).expect(MEMORY), None)
             }
-            _ => (MasterInput::Heartbeat { now }, None),
+            _ => (master.step(self.policy(), MasterInput::Heartbeat { now }).expect(MEMORY), None),
         };
-        let outputs = master.step(self.policy(), input).expect(MEMORY);
         let after = dump(master.store()).expect(MEMORY);
         for (key, stored) in &after {
             if stored.deadlines().next().is_some() {
@@ -57,7 +57,7 @@ impl ExpiryModel {
         }
         let messages = outputs.into_iter().filter_map(|output| match output {
             MasterOutput::Append(entry) => {
-                let own = command.filter(|_| entry.lsn == master.last());
+                let own = request.filter(|_| entry.lsn == master.last());
                 Some(self.messages.number(self.message(entry, own, (before, &after), &mut then, now)))
             }
             MasterOutput::Heartbeat(time) => Some(self.messages.number(Message::Heartbeat(time))),
@@ -67,19 +67,19 @@ impl ExpiryModel {
         (self.masters.number(master), sent)
     }
 
-    /// An entry with what the checks must know about it. `own`: the command whose last entry this is; `None` for an entry
-    /// that removes a dead key or that comes before the command's own entry. `then`: the master as it was before the
+    /// An entry with what the checks must know about it. `own`: the request whose last entry this is; `None` for an entry
+    /// that removes a dead key or that comes before the request's own entry. `then`: the master as it was before the
     /// entry.
     fn message(
         &self,
         entry: Entry,
-        own: Option<(&Command, Option<u16>)>,
+        own: Option<(&Request, Option<u16>)>,
         (before, after): (u32, &Dump),
         then: &mut Master<MemoryStore>,
         now: Millis,
     ) -> Message {
-        let wrote = own.map_or_else(|| entry.keys().into_owned(), |(command, _)| wrote(command, &entry));
-        let touched = own.map_or_else(|| entry.keys().into_owned(), |(command, _)| command.keys());
+        let wrote = own.map_or_else(|| entry.keys().into_owned(), |(request, _)| wrote(request, &entry));
+        let touched = own.map_or_else(|| entry.keys().into_owned(), |(request, _)| request.keys());
         if let (None, KeySet::Keys(keys)) = (own, &touched) {
             for key in keys {
                 then.step(self.policy(), MasterInput::Expire { key: key.clone(), now }).expect(MEMORY);
@@ -204,6 +204,7 @@ impl ExpiryModel {
                 received_at: self.limit_ms().map(|_| self.replicas.value(state.replica).received_at),
                 oldest: link.first().map(|(sent, _)| *sent),
                 is_down,
+                floor_ms: self.policy().judging().floor_ms(),
             };
             instants(&self.setup, self.skew_ms(state.skew), &pending).into()
         });

@@ -7,7 +7,7 @@ use crate::invariant::Sight::{Alive, Dead};
 use crate::invariant::{self, AtRest, SameLsn};
 use crate::models::invariants::{self, Invariant};
 use crate::models::judged::InvariantSet;
-use crate::store::Dump;
+use crate::store::{Dump, Stored};
 use crate::time::Millis;
 use std::sync::Arc;
 
@@ -26,11 +26,12 @@ pub fn at_same_lsn(master: &Dump, replica: &Dump, latest_clock: Millis) -> Judge
         .with(1, !invariant::same_value(nodes))
         .with(2, !invariant::same_deadline(nodes))
         .with(3, !invariant::no_immortal_key(nodes));
+    let has_deadline = |stored: &Stored| stored.deadlines().next().is_some();
     let both = || replica.iter().filter_map(|(key, stored)| Some((stored, master.get(key)?)));
     let tested = InvariantSet::default()
         .with(1, both().next().is_some())
-        .with(2, both().any(|(here, there)| here.deadline.is_some() && there.deadline.is_some()))
-        .with(3, replica.values().any(|stored| stored.deadline.is_some()));
+        .with(2, both().any(|(here, there)| has_deadline(here) && has_deadline(there)))
+        .with(3, replica.values().any(has_deadline));
     (broken, tested)
 }
 

@@ -1,8 +1,8 @@
 //! Covered — which situations a search has met for each key and each command, so that a verdict can name what it does not
 //! cover.
 
-use crate::command::Command;
 use crate::effect::Key;
+use crate::models::request::Request;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -53,13 +53,13 @@ impl Covered {
     /// The coverage: each key with a deadline, with whether it died, and each command on such keys, with whether it was
     /// applied late. A command that never changed anything is left out, as there was nothing to replicate. Commands of a
     /// program are numbered.
-    pub fn coverage(&self, alphabet: &[Command], is_program: bool) -> Vec<(String, bool)> {
+    pub fn coverage(&self, alphabet: &[Request], is_program: bool) -> Vec<(String, bool)> {
         let inner = self.inner();
         let keys = inner.keys.iter().map(|(key, died)| (format!("{key} never dies"), *died));
-        let commands = (0u16..).zip(alphabet).filter_map(|(number, command)| {
+        let commands = (0u16..).zip(alphabet).filter_map(|(number, request)| {
             let met = inner.commands.get(&number).filter(|met| met.dated)?;
             let name =
-                if is_program { format!("write {} ({command})", number + 1) } else { command.to_string() };
+                if is_program { format!("write {} ({request})", number + 1) } else { request.to_string() };
             Some((format!("{name} never comes after a deadline of its keys"), met.late))
         });
         keys.chain(commands).collect()

@@ -4,7 +4,7 @@
 //! the other commands. Every write command of the command table is in a family or in an alphabet of `bounds.rs`
 //! (`tests/models/times.rs`). Pairs of commands from different families are not searched.
 
-use crate::command::{Command, line};
+use crate::models::request::{self, Request};
 
 /// A group of related commands that one search explores.
 #[derive(Clone, Copy, Debug)]
@@ -13,22 +13,16 @@ pub struct Family {
     pub name: &'static str,
     /// The commands that every program begins with.
     pub begins: &'static [&'static str],
-    /// The other commands. A prefix `1> ` means: in database 1.
+    /// The other commands, and transactions from MULTI to EXEC. A prefix `1> ` means: in database 1.
     pub commands: &'static [&'static str],
 }
 
 impl Family {
     /// The commands, those that every program begins with first. Panics: on a line that is not a command, which a test
     /// rules out.
-    pub fn alphabet(&self) -> Vec<Command> {
-        self.begins.iter().chain(self.commands).map(|text| parsed(text)).collect()
+    pub fn alphabet(&self) -> Vec<Request> {
+        request::of_ours(&[self.begins, self.commands].concat())
     }
-}
-
-fn parsed(text: &str) -> Command {
-    let (db, text) = text.strip_prefix("1> ").map_or((0, text), |text| (1, text));
-    let argv = line::split(text.as_bytes()).expect("a line of ours");
-    Command::parse(db, argv).expect("a command of ours")
 }
 
 /// A string that lives for 2.003 s.
@@ -258,6 +252,25 @@ pub const FAMILIES: &[Family] = &[
         name: "HyperLogLogs",
         begins: HYPERLOGLOG,
         commands: &["PFADD p b", "PFADD q c", "PFMERGE q p", "PFMERGE p q"],
+    },
+    Family {
+        name: "transactions",
+        begins: STRING,
+        commands: &[
+            "MULTI",
+            "INCR k",
+            "PSETEX j 1507 6",
+            "EXEC",
+            "MULTI",
+            "PEXPIRE k 1507",
+            "INCR k",
+            "EXEC",
+            "MULTI",
+            "PERSIST k",
+            "INCR j",
+            "EXEC",
+            "INCR k",
+        ],
     },
     Family {
         name: "databases",

@@ -8,7 +8,8 @@
 //! replica's clock    ──────d─1 d─────────────────────   b: the oldest message must be delivered
 //! ```
 //!
-//! The deadlines of either node count on both clocks, because readers may judge by log time, which is the master's.
+//! The deadlines of either node count on both clocks, because readers may judge by log time, which is the master's. Where readers
+//! may judge by the replica's clock less a floor, the deadlines count on that clock, too.
 
 use super::setup::Setup;
 use crate::store::{Dump, Stored};
@@ -29,6 +30,8 @@ pub(in crate::models) struct Pending<'a> {
     pub oldest: Option<u64>,
     /// Whether the link is down.
     pub is_down: bool,
+    /// How far readers may judge behind the replica's own clock, in milliseconds; `None`: there is no such floor.
+    pub floor_ms: Option<u64>,
 }
 
 /// The instants at which something changes, in milliseconds since the start, in ascending order. `skew_ms`: the replica's
@@ -48,7 +51,9 @@ pub(in crate::models) fn instants(setup: &Setup, skew_ms: i64, pending: &Pending
     };
     for deadline in masters.iter().chain(&replicas).chain(&pending.under_way) {
         let on_masters_clock = i128::from(deadline.0);
-        for at in [on_masters_clock, on_masters_clock - i128::from(skew_ms)] {
+        let on_replicas_clock = on_masters_clock - i128::from(skew_ms);
+        let by_floor = pending.floor_ms.map(|floor| on_replicas_clock + i128::from(floor));
+        for at in [on_masters_clock, on_replicas_clock].into_iter().chain(by_floor) {
             note(at - 1);
             note(at);
         }

@@ -1,6 +1,6 @@
 //! Setup — what the model of one expiry policy explores.
 
-use crate::command::Command;
+use crate::models::request::Request;
 use crate::models::setting::Clocks;
 
 /// Which invariants a model judges. The two groups are separate because what readers know multiplies the states, and the
@@ -20,8 +20,8 @@ pub struct Setup {
     pub judges: Judges,
     /// How time passes, and the skews. A state holds the number of one of these skews.
     pub clocks: Clocks,
-    /// The commands that a client may send.
-    pub alphabet: Vec<Command>,
+    /// The commands and transactions that a client may send.
+    pub alphabet: Vec<Request>,
     /// How many commands of the alphabet every program begins with, in order: all of them if the alphabet is a program.
     pub begins: usize,
     /// Maximum number of commands.

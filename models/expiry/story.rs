@@ -10,6 +10,7 @@ use crate::invariant;
 use crate::models::invariants::Invariant;
 use crate::models::judged::Judged;
 use crate::models::path;
+use crate::models::request::Request;
 use crate::models::setting::{Clocks as Times, Setting};
 use crate::models::story::{self as told, Carried, Change, Conclusion, Deed, Lives, Logged, Named, Part};
 use crate::models::story::{
@@ -42,7 +43,7 @@ fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
         let step = state_of(model, &next, &under_way);
         story.steps.push(Step { deed, lane: lane(action), arrows, marks, ..step });
         if let Action::Command(symbol) = action {
-            story.program.push(model.setup().alphabet[symbol].to_string());
+            story.program.extend(model.setup().alphabet[symbol].lines());
         }
     }
     story.keys = keys(model, &last);
@@ -54,7 +55,7 @@ fn tell(model: &ExpiryModel, path: &[Action]) -> Story {
 /// The path on the model of this program alone, whose commands are numbered in their order.
 fn path_of(model: &ExpiryModel, initial: &State, path: &[Action]) -> Option<OwnPath> {
     let setup = model.setup();
-    let in_db_0 = setup.alphabet.iter().all(|command| command.db() == 0);
+    let in_db_0 = setup.alphabet.iter().all(Request::is_in_db_0);
     let mut sent = 0..;
     let of_its_own = |action: &Action| match action {
         Action::Command(_) => Action::Command(sent.next().unwrap_or_default()),
@@ -139,7 +140,7 @@ fn short(model: &ExpiryModel, message: u32) -> String {
 fn deed(model: &ExpiryModel, state: &State, action: Action, next: &State) -> Deed {
     match action {
         Action::Command(symbol) => Deed::Send {
-            commands: vec![model.setup().alphabet[symbol].clone()],
+            requests: vec![model.setup().alphabet[symbol].clone()],
             logged: Logged::Messages(sent(model, state, next)),
         },
         Action::Pass(ms) => Deed::Pass(ms),

@@ -1,10 +1,10 @@
 //! World — the interned parts of a state: messages under way, the replica, and what readers know.
 
 use crate::binlog::{Entry, Lsn};
-use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
 use crate::expiry::LogTime;
 use crate::invariant::{self, Sight, Visible};
+use crate::models::request::Request;
 use crate::node::{Readers, Replica, SerialReplica};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, Stored};
@@ -108,11 +108,16 @@ pub type Saw = BTreeMap<Key, Sight>;
 /// The views that the master's readers could have, oldest first, from the moment on that the replica's reader saw last.
 pub type Moments = Vec<Arc<Visible>>;
 
-/// The keys whose value a command of the master wrote, given the entry that it resulted in.
-pub fn wrote(command: &Command, entry: &Entry) -> KeySet {
-    match (command.kind(), &entry.payload) {
-        (Kind::Deadline, _) => KeySet::empty(),
-        (_, payload) => payload.keys().into_owned(),
+/// The keys whose value a request wrote on the master, given the entry that it resulted in. Of a transaction that also changes
+/// deadlines: those keys of the entry that its other commands name.
+pub fn wrote(request: &Request, entry: &Entry) -> KeySet {
+    let entry = entry.keys().into_owned();
+    match (request.written_keys(), entry) {
+        (named, _) if named.is_empty() => named,
+        (KeySet::Keys(named), KeySet::Keys(keys)) if request.command().is_none() => {
+            KeySet::of(keys.into_iter().filter(|key| named.contains(key)))
+        }
+        (_, keys) => keys,
     }
 }
 

@@ -14,9 +14,10 @@ use super::problem::{Asked, Problem};
 use super::words;
 use crate::models::catalogue::{self, Bug, Case};
 use crate::models::choice::{Choice, Kind};
-use crate::models::experiment::{Experiment, Extent};
+use crate::models::experiment::{Experiment, Extent, Setting};
 use crate::models::path::Path;
 use crate::models::program::{self, Program};
+use crate::models::scaled;
 use crate::models::story::Story;
 use maud::{Markup, html};
 use std::ops::RangeInclusive;
@@ -168,11 +169,22 @@ impl Typed {
         self.bug.map_or_else(|| self.choice.name(), |of| of.choice().name())
     }
 
-    /// A description of what is walked, in a sentence or two: what the choice does, and the fault in it.
+    /// A description of what is walked, in a sentence or two: what the choice does, a number that is scaled to this run, and the
+    /// fault in it.
     pub fn in_words(&self) -> String {
+        let floor = self.floor_in_words().map(|floor| format!(" Here with {floor}.")).unwrap_or_default();
         let fault = self.bug.and_then(|of| of.choice().fault());
         let fault = fault.map(|fault| format!(" With a fault: {}.", fault.in_words())).unwrap_or_default();
-        words::choice(self.choice) + &fault
+        words::choice(self.choice) + &floor + &fault
+    }
+
+    /// The floor of a policy that has one, as the model runs it on this program.
+    fn floor_in_words(&self) -> Option<String> {
+        let Kind::Expiry(policy) = self.choice.kind() else { return None };
+        match self.experiment(&self.parse().ok()?).setting {
+            Setting::Clocks(clocks) => scaled::floor_in_words(policy, clocks.tick_ms),
+            Setting::Schedules(..) => None,
+        }
     }
 
     /// The parsed program. Errors: it cannot be explored.

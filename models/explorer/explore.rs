@@ -11,7 +11,7 @@ use crate::models::cost::thousands;
 use crate::models::drawing::html as drawing;
 use crate::models::invariants::{Invariant, listed};
 use crate::models::search::{Limits, Progress};
-use crate::models::story::{Actor, Held, KeyRow, Story};
+use crate::models::story::{Held, KeyRow, Story};
 use crate::models::walk::{Finding, Next, View};
 use maud::{Markup, html};
 
@@ -90,7 +90,8 @@ impl Spot<'_> {
 
     /// The commands of clients, with those already sent marked.
     fn program(&self) -> Markup {
-        let sent = self.view.story.steps.iter().filter(|step| step.actor() == Actor::Client).count();
+        // The story's program has the lines of what was sent so far.
+        let sent = self.view.story.program.len();
         html! {
             p.sends { "Clients send "
                 @for (number, line) in self.typed.text.lines().filter(|line| !line.trim().is_empty()).enumerate() {

@@ -5,7 +5,7 @@ use super::address::{self, Typed};
 use super::opened;
 use super::problem::{Asked, Problem};
 use crate::models::drawing::{html as drawing, svg};
-use crate::models::experiment::commands;
+use crate::models::experiment::requests;
 use crate::models::export::{What, rust_test};
 use crate::models::invariants::Invariant;
 use crate::models::path_file::PathFile;
@@ -114,7 +114,7 @@ fn path_file(typed: &Typed, story: &Story, invariant: Option<Invariant>) -> Opti
         Some(of) if !of.bug.no_replay.is_empty() => None,
         Some(of) => PathFile::retold(&of.experiment(), invariant, story),
         None => {
-            let program = commands(&typed.parse().ok()?);
+            let program = requests(&typed.parse().ok()?);
             PathFile::of_story(typed.choice, program, invariant, story)
         }
     }

@@ -149,16 +149,12 @@ impl HandshakeModel {
     /// The checksum at an entry: the number of the entries that it covers. `None` if there is no such entry, or nothing
     /// is compared.
     fn checksum(&self, log: &Log, at: Lsn) -> Option<u32> {
-        let entry = log.get(at)?;
-        match self.setup.choice.compares {
-            Compares::Nothing => None,
-            Compares::LastEntry => Some(self.summed.number(vec![entry.clone()])),
-            Compares::EntriesOfEpoch => {
-                let epoch = entry.epoch;
-                let upto = log.from(Lsn::NONE).iter().filter(|entry| entry.epoch == epoch && entry.lsn <= at);
-                Some(self.summed.number(upto.cloned().collect()))
-            }
-        }
+        let covered = match self.setup.choice.compares {
+            Compares::Nothing => return None,
+            Compares::LastEntry => vec![log.get(at)?.clone()],
+            Compares::EntriesOfEpoch => log.epoch_through(at)?.to_vec(),
+        };
+        Some(self.summed.number(covered))
     }
 
     /// Whether the replica's log is a beginning of its master's. `None` if there is no master.

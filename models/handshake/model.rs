@@ -324,10 +324,6 @@ impl Judged for HandshakeModel {
         &self.witnesses
     }
 
-    fn take_over(&self, other: &Self) {
-        self.witnesses.take_over(&other.witnesses);
-    }
-
     fn is_rare(&self, action: &Action) -> bool {
         matches!(action, Action::Restart { .. } | Action::Revert)
     }

@@ -64,8 +64,8 @@ fn told(model: &HandshakeModel, state: &State, action: Action, next: &State) -> 
             let entry = log.get(log.last()).expect("it was written just now");
             let (lsn, epoch, at_ms) = (entry.lsn, entry.epoch, entry.time.0 - START.0);
             let logged = Logged::On { node: node.index(), lsn, epoch, at_ms };
-            let commands = commands_of(&model.contents[content]).cloned().collect();
-            return (Lane::Client, Deed::Send { commands, logged });
+            let requests = commands_of(&model.contents[content]).cloned().map(Into::into).collect();
+            return (Lane::Client, Deed::Send { requests, logged });
         }
         Action::Deliver if !next.is_up => (lane, NodeDeed::HangUp),
         Action::Deliver => (lane, NodeDeed::Receive(model.log(next.folder(lane)).last())),

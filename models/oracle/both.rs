@@ -15,12 +15,12 @@
 use super::{MEMORY, Opinion, Visit, search};
 use crate::apply::{self, Applier, Instants, Worker};
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
-use crate::command::Command;
 use crate::effect::Write;
 use crate::expiry::{ExpiryPolicy, LogTime};
 use crate::invariant::{self, AtRest, Visible};
 use crate::models::bounds::DRAWN;
 use crate::models::invariants::Invariant;
+use crate::models::request::Request;
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica};
 use crate::ordering::{Admission, AnyStrategy, OrderingStrategy, Reads};
 use crate::store::memory::MemoryStore;
@@ -43,7 +43,7 @@ pub struct Question<'a> {
     /// The expiry policy.
     pub policy: &'a dyn ExpiryPolicy,
     /// The commands, each sent once, in their order.
-    pub program: &'a [Command],
+    pub program: &'a [Request],
     /// Number of the replica's workers.
     pub workers: usize,
     /// Maximum number of crashes.
@@ -210,22 +210,24 @@ impl Question<'_> {
     /// The master's steps: the next command, and a heartbeat if it has news.
     fn of_master(&self, state: &State) -> Steps {
         let now = state.now;
-        let command = self.program.get(state.sent).map(|command| {
-            let request = MasterInput::Request { command: command.clone(), now, random: DRAWN };
-            (
-                format!("a client sends {command}"),
-                State { sent: state.sent + 1, ..self.acted(state, request) },
-            )
+        let command = self.program.get(state.sent).map(|request| {
+            let acted = self.acted(state, |master| {
+                let entries = request.run(master, self.policy, (now, DRAWN)).expect(MEMORY);
+                entries.into_iter().map(MasterOutput::Append).collect()
+            });
+            (format!("a client sends {request}"), State { sent: state.sent + 1, ..acted })
         });
         let heartbeat = (state.master.time() < now).then(|| {
-            ("the master sends a heartbeat".to_owned(), self.acted(state, MasterInput::Heartbeat { now }))
+            let beat = MasterInput::Heartbeat { now };
+            let acted = self.acted(state, |master| master.step(self.policy, beat).expect(MEMORY));
+            ("the master sends a heartbeat".to_owned(), acted)
         });
         command.into_iter().chain(heartbeat).collect()
     }
 
-    fn acted(&self, state: &State, input: MasterInput) -> State {
+    fn acted(&self, state: &State, act: impl FnOnce(&mut Master<MemoryStore>) -> Vec<MasterOutput>) -> State {
         let mut next = state.clone();
-        for output in next.master.step(self.policy, input).expect(MEMORY) {
+        for output in act(&mut next.master) {
             let message = match output {
                 MasterOutput::Append(entry) => {
                     next.log.push(entry.clone());

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Time passes to any instant at which an answer may change: a deadline of either node or of a message, or 1 ms before
-//! it, on either clock; the last moment at which the oldest message may be delivered; the end of the limit of log time.
+//! it, on either clock, and on the replica's clock less a floor; the last moment at which the oldest message may be delivered; the
+//! end of the limit of log time.
 //!
 //! Both groups of invariants, of the stored state and of reads, are judged in one state. Heartbeats are sent under every
 //! policy, whether or not it uses log time. A state holds what readers saw *before* it, as in [`super::ordering`].
@@ -18,10 +19,11 @@ use super::{MEMORY, Opinion, Visit, search};
 use crate::binlog::{Entry, Epoch, Lsn};
 use crate::command::{Command, Kind};
 use crate::effect::{Key, KeySet};
-use crate::expiry::{ExpiryPolicy, LogTime, Removal};
+use crate::expiry::{ExpiryPolicy, Judging, LogTime, Removal};
 use crate::invariant::{self, SameLsn, Sight, Visible};
 use crate::models::bounds::DRAWN;
 use crate::models::invariants::Invariant;
+use crate::models::request::Request;
 use crate::node::{Master, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, Stored, dump};
@@ -34,8 +36,8 @@ use std::fmt;
 pub struct Question<'a> {
     /// The expiry policy.
     pub policy: &'a dyn ExpiryPolicy,
-    /// The commands, each sent once, in their order.
-    pub program: &'a [Command],
+    /// The commands and transactions, each sent once, in their order.
+    pub program: &'a [Request],
     /// The master's clock at the beginning.
     pub start: Millis,
     /// Maximum number of times that time passes.
@@ -259,17 +261,23 @@ impl Question<'_> {
         verdicts.into_iter().filter(|(_, holds)| !holds).map(|(name, _)| name).collect()
     }
 
-    /// The master executes `input` and sends the results. `command`: the client's command, if `input` is one.
-    fn master_acts(&self, state: &State, input: MasterInput, command: Option<&Command>) -> State {
+    /// The master does `act` and sends the results.
+    fn master_acts(&self, state: &State, act: Act<'_>) -> State {
         let (mut next, now) = (state.clone(), state.now);
-        let outputs = next.master.step(self.policy, input).expect(MEMORY);
+        let (outputs, request) = match act {
+            Act::Of(input) => (next.master.step(self.policy, input).expect(MEMORY), None),
+            Act::Runs(request) => {
+                let entries = request.run(&mut next.master, self.policy, (now, DRAWN)).expect(MEMORY);
+                (entries.into_iter().map(MasterOutput::Append).collect(), Some(request))
+            }
+        };
         let around = [state.master_holds(), next.master_holds()];
         // The master as it was after each entry: entries that remove dead keys come before the command's own entry.
         let mut then = state.master.clone();
         for output in outputs {
-            let message = match (output, command) {
-                (MasterOutput::Append(entry), Some(command)) if entry.lsn == next.master.last() => {
-                    let (wrote, deadlines) = (wrote(&entry, command), deadlines_of(&command.keys(), &around));
+            let message = match (output, request) {
+                (MasterOutput::Append(entry), Some(request)) if entry.lsn == next.master.last() => {
+                    let (wrote, deadlines) = (wrote(&entry, request), deadlines_of(&request.keys(), &around));
                     Message::Entry(entry, wrote, next.master_holds(), deadlines)
                 }
                 (MasterOutput::Append(entry), _) => {
@@ -291,10 +299,9 @@ impl Question<'_> {
     }
 
     fn command(&self, state: &State) -> Steps {
-        let Some(command) = self.program.get(state.sent) else { return Vec::new() };
-        let request = MasterInput::Request { command: command.clone(), now: state.now, random: DRAWN };
-        let next = State { sent: state.sent + 1, ..self.master_acts(state, request, Some(command)) };
-        vec![(format!("a client sends {command}"), next)]
+        let Some(request) = self.program.get(state.sent) else { return Vec::new() };
+        let next = State { sent: state.sent + 1, ..self.master_acts(state, Act::Runs(request)) };
+        vec![(format!("a client sends {request}"), next)]
     }
 
     /// A heartbeat, if it has news.
@@ -302,7 +309,7 @@ impl Question<'_> {
         if state.down == Some(true) || state.master.time() == state.now {
             return Vec::new();
         }
-        let next = self.master_acts(state, MasterInput::Heartbeat { now: state.now }, None);
+        let next = self.master_acts(state, Act::Of(MasterInput::Heartbeat { now: state.now }));
         vec![("the master sends a heartbeat".to_owned(), next)]
     }
 
@@ -344,6 +351,10 @@ impl Question<'_> {
         for deadline in all {
             for on_clock in [deadline, deadline.offset(-state.skew_ms)] {
                 found.extend([on_clock, on_clock.offset(-1)]);
+            }
+            if let Judging::LogTimeWithFloor { floor_ms } = self.policy.judging() {
+                let by_floor = Millis(deadline.0 + floor_ms).offset(-state.skew_ms);
+                found.extend([by_floor, by_floor.offset(-1)]);
             }
         }
         if let Some(limit) = self.limit_ms {
@@ -403,7 +414,7 @@ impl Question<'_> {
         let now = state.now;
         for key in dead(&state.master_holds(), now) {
             let words = format!("the master removes {key}");
-            steps.push((words, self.master_acts(state, MasterInput::Expire { key, now }, None)));
+            steps.push((words, self.master_acts(state, Act::Of(MasterInput::Expire { key, now }))));
         }
         let by = match self.policy.removal() {
             Removal::ByMaster => return steps,
@@ -447,9 +458,27 @@ fn see(moments: &mut Vec<Visible>, held: &Dump, now: Millis) {
     }
 }
 
-/// The keys whose value an entry wrote for a command: none if the command changes only deadlines.
-fn wrote(entry: &Entry, command: &Command) -> KeySet {
-    if command.kind() == Kind::Deadline { KeySet::empty() } else { entry.keys().into_owned() }
+/// An act of the master.
+enum Act<'a> {
+    /// A step of its own.
+    Of(MasterInput),
+    /// It runs what a client sends.
+    Runs(&'a Request),
+}
+
+/// The keys whose value an entry wrote for a request: none for a command that changes only deadlines; for a transaction, no key of
+/// which all its commands change only the deadline.
+fn wrote(entry: &Entry, request: &Request) -> KeySet {
+    let writes = |command: &&Command| command.kind() != Kind::Deadline;
+    let writers: Vec<&Command> = request.commands().iter().filter(writes).collect();
+    match (&*entry.keys(), writers.as_slice()) {
+        (_, []) => KeySet::empty(),
+        (KeySet::Keys(keys), writers) if request.commands().len() > 1 => {
+            let is_written = |key: &&Key| writers.iter().any(|command| command.keys().contains(key));
+            KeySet::of(keys.iter().filter(is_written).cloned())
+        }
+        (keys, _) => keys.clone(),
+    }
 }
 
 /// How a reader of the replica that judges at `now` sees each key that was ever written.

@@ -8,9 +8,10 @@
 
 use crate::command::Command;
 use crate::effect::{Key, KeySet};
+use crate::models::request::Request;
 
 /// For each command of the alphabet: the place of the first command that is like it, or its own place if there is none.
-pub(super) fn alike(alphabet: &[Command]) -> Vec<usize> {
+pub(super) fn alike(alphabet: &[Request]) -> Vec<usize> {
     let first = |place: usize| {
         let set = opaque_set(alphabet, place)?;
         (0..place).find(|&other| opaque_set(alphabet, other).is_some_and(|(key, _)| key == set.0))
@@ -20,7 +21,7 @@ pub(super) fn alike(alphabet: &[Command]) -> Vec<usize> {
 
 /// The commands that are like an earlier one, as words to follow their number: ` (SET a 2 as SET a 1)`, or an empty
 /// string.
-pub fn alike_in_words(alphabet: &[Command]) -> String {
+pub fn alike_in_words(alphabet: &[Request]) -> String {
     let places = alike(alphabet).into_iter().zip(alphabet);
     let later = places.filter(|(first, command)| alphabet[*first] != **command);
     let pairs: Vec<String> =
@@ -35,9 +36,10 @@ pub(super) fn may_follow(alike: &[usize], program: &[usize], place: usize) -> bo
 }
 
 /// The key and the value of the command if it is a plain SET whose value no other command can give to that key or read.
-fn opaque_set(alphabet: &[Command], place: usize) -> Option<(Key, &[u8])> {
+fn opaque_set(alphabet: &[Request], place: usize) -> Option<(Key, &[u8])> {
     let set = |command: &Command| command.name() == "set" && command.argv().len() == 3;
-    let (command, value) = (&alphabet[place], alphabet[place].argv().last()?);
+    let command = alphabet[place].command()?;
+    let value = command.argv().last()?;
     let KeySet::Keys(keys) = command.keys() else { return None };
     let key = keys.into_iter().next().filter(|_| set(command))?;
     let is_opaque = |(other, at): (&Command, usize)| {
@@ -53,13 +55,16 @@ fn opaque_set(alphabet: &[Command], place: usize) -> Option<(Key, &[u8])> {
                 _ => false,
             }
     };
-    alphabet.iter().zip(0..).all(is_opaque).then_some((key, value))
+    let others = alphabet.iter().zip(0..);
+    let mut commands =
+        others.flat_map(|(other, at)| other.commands().iter().map(move |command| (command, at)));
+    commands.all(is_opaque).then_some((key, value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::scenario::commands;
+    use crate::models::scenario::requests;
 
     #[test]
     fn alike_are_plain_sets_of_values_that_nothing_else_gives_or_reads() {
@@ -74,15 +79,18 @@ mod tests {
             (&["SET a 1", "SET a 2", "SET a 2 EX 5"], &[0, 1, 2]),
             (&["SET a 1", "SET a 2 NX"], &[0, 1]),
             (&["SET a 1", "SET b 2"], &[0, 1]),
+            (&["SET a 1", "SET a 2", "MULTI", "SET a 3", "FLUSHDB", "EXEC"], &[0, 0, 2]),
+            (&["SET a 1", "SET a 2", "MULTI", "SET b 1", "SET a 2", "EXEC"], &[0, 1, 2]),
+            (&["SET a 1", "SET a 2", "MULTI", "INCR a", "EXEC"], &[0, 1, 2]),
         ];
         for (lines, expected) in cases {
-            assert_eq!(alike(&commands(lines)), *expected, "{lines:?}");
+            assert_eq!(alike(&requests(lines)), *expected, "{lines:?}");
         }
     }
 
     #[test]
     fn programs_one_of_each_two_that_are_alike_remain() {
-        let alike = alike(&commands(&["SET a 1", "SET a 2", "DEL a"]));
+        let alike = alike(&requests(&["SET a 1", "SET a 2", "DEL a"]));
         assert!(may_follow(&alike, &[], 0) && may_follow(&alike, &[], 2));
         assert!(!may_follow(&alike, &[2], 1));
         assert!(may_follow(&alike, &[0, 2], 1));

@@ -216,8 +216,8 @@ pub(super) fn carried<O: Machine>(model: &OrderingModel<O>, state: &State, lsn: 
     let programs = &model.setup().programs;
     let program = programs.at(programs.prefix(state.place, lsn));
     let logged = match &program.wrong {
-        None => &program.command,
+        None => &program.request,
         Some(wrong) => &wrong.carries,
     };
-    logged.as_ref().map_or(Carried::Nothing, Carried::command)
+    logged.as_ref().map_or(Carried::Nothing, Carried::request)
 }

@@ -5,12 +5,12 @@
 
 use super::alike::{alike, may_follow};
 use crate::binlog::{Entry, Epoch, Lsn, Payload};
-use crate::command::Command;
 use crate::effect::Effect;
 use crate::expiry::ExpiryPolicy;
 use crate::invariant::Versions;
 use crate::models::bounds::DRAWN;
-use crate::node::{Master, MasterInput, MasterOutput};
+use crate::models::request::Request;
+use crate::node::Master;
 use crate::ordering::{Admission, OrderingStrategy, Refused};
 use crate::store::memory::MemoryStore;
 use crate::store::{Dump, StoreError, dump};
@@ -25,8 +25,8 @@ pub type ProgramIndex = u16;
 pub struct Program {
     /// The program without its last command.
     pub parent: ProgramIndex,
-    /// The last command; `None` for the empty program.
-    pub command: Option<Command>,
+    /// The last request; `None` for the empty program.
+    pub request: Option<Request>,
     /// The last entry; `None` for the empty program.
     pub entry: Option<(Entry, Admission<'static>)>,
     /// Number of the last entry: equal entries of different programs have the same number.
@@ -47,11 +47,11 @@ pub struct Program {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongLog {
     /// What the last entry carries; `None` for nothing.
-    pub carries: Option<Command>,
-    /// The commands that the master has run since the entry before.
-    pub newly_run: Vec<Command>,
-    /// All commands that the master has run.
-    pub run: Vec<Command>,
+    pub carries: Option<Request>,
+    /// The requests that the master has run since the entry before.
+    pub newly_run: Vec<Request>,
+    /// All requests that the master has run.
+    pub run: Vec<Request>,
     /// Whether one of them is still to be logged.
     pub is_behind: bool,
 }
@@ -79,7 +79,7 @@ impl Programs {
     /// Builds every program of at most `length_max` commands of `alphabet`, logged as `policy` says. Errors: more than
     /// 65,535 programs.
     pub fn every(
-        alphabet: &[Command],
+        alphabet: &[Request],
         length_max: usize,
         policy: &dyn ExpiryPolicy,
     ) -> Result<Programs, ProgramsError> {
@@ -90,7 +90,7 @@ impl Programs {
     /// Like [`Programs::every`], but keeps only the first of several programs that differ only in values that nothing
     /// reads. Each program begins with the first `begins` commands of the alphabet, in order, which do not come again.
     pub fn every_unlike(
-        alphabet: &[Command],
+        alphabet: &[Request],
         begins: usize,
         length_max: usize,
         policy: &dyn ExpiryPolicy,
@@ -99,7 +99,7 @@ impl Programs {
     }
 
     fn of_each_kind(
-        alphabet: &[Command],
+        alphabet: &[Request],
         alike: &[usize],
         (begins, length_max): (usize, usize),
         policy: &dyn ExpiryPolicy,
@@ -110,10 +110,10 @@ impl Programs {
         while at < tree.programs.len() {
             let length = tree.programs[at].prefixes.len() - 1;
             if length < length_max {
-                for (symbol, command) in alphabet.iter().enumerate() {
+                for (symbol, request) in alphabet.iter().enumerate() {
                     let is_due = if length < begins { symbol == length } else { symbol >= begins };
                     let is_new = is_due && may_follow(alike, &taken[at], symbol);
-                    if is_new && tree.grow(&mut masters, at, symbol, command, policy)? {
+                    if is_new && tree.grow(&mut masters, at, symbol, request, policy)? {
                         taken.push(taken[at].iter().copied().chain([symbol]).collect());
                     }
                 }
@@ -124,12 +124,12 @@ impl Programs {
     }
 
     /// Builds one program and its beginnings.
-    pub fn only(commands: &[Command], policy: &dyn ExpiryPolicy) -> Result<Programs, ProgramsError> {
+    pub fn only(requests: &[Request], policy: &dyn ExpiryPolicy) -> Result<Programs, ProgramsError> {
         let mut tree = Programs::root(1);
         let mut masters = vec![Master::new(MemoryStore::new(), Epoch(1))];
-        for command in commands {
+        for request in requests {
             let at = tree.programs.len() - 1;
-            tree.grow(&mut masters, at, 0, command, policy)?;
+            tree.grow(&mut masters, at, 0, request, policy)?;
         }
         Ok(tree)
     }
@@ -142,7 +142,7 @@ impl Programs {
     pub fn with_log(mut self, log: &[Option<usize>]) -> Programs {
         let own = self.programs.clone();
         let write = |number: usize| own[number + 1].entry.as_ref().map(|(entry, _)| entry).expect("a write");
-        let command = |number: usize| own[number + 1].command.clone();
+        let request = |number: usize| own[number + 1].request.clone();
         assert_eq!(own.len() - 1, log.len(), "a place in the log for each write");
         let carrier = |number: usize| log.iter().position(|of| *of == Some(number));
         let mut run = 0;
@@ -163,9 +163,9 @@ impl Programs {
             let entry = Entry { payload, ..write(place - 1).clone() };
             program.entry = Some((entry.clone(), Admission::of(&entry).into_owned()));
             program.wrong = Some(WrongLog {
-                carries: carried.and_then(command),
-                newly_run: (run_before..run).filter_map(command).collect(),
-                run: (0..run).filter_map(command).collect(),
+                carries: carried.and_then(request),
+                newly_run: (run_before..run).filter_map(request).collect(),
+                run: (0..run).filter_map(request).collect(),
                 is_behind: (0..run).any(|number| carrier(number).is_some_and(|at| at >= place)),
             });
         }
@@ -214,9 +214,9 @@ impl Programs {
         self.at(self.prefix(place, lsn)).entry.as_ref().expect("only the empty program has no entry")
     }
 
-    /// The commands of the program at a place, in order.
-    pub fn commands(&self, place: ProgramIndex) -> impl Iterator<Item = &Command> {
-        self.at(place).prefixes.iter().filter_map(|&prefix| self.at(prefix).command.as_ref())
+    /// The requests of the program at a place, in order.
+    pub fn requests(&self, place: ProgramIndex) -> impl Iterator<Item = &Request> {
+        self.at(place).prefixes.iter().filter_map(|&prefix| self.at(prefix).request.as_ref())
     }
 
     /// The place of a program's beginning that has `length` entries. Panics: if the program has fewer.
@@ -248,7 +248,7 @@ impl Programs {
     fn root(alphabet_len: usize) -> Programs {
         let root = Program {
             parent: 0,
-            command: None,
+            request: None,
             entry: None,
             entry_number: 0,
             wrong: None,
@@ -267,16 +267,12 @@ impl Programs {
         masters: &mut Vec<Master<MemoryStore>>,
         at: usize,
         symbol: usize,
-        command: &Command,
+        request: &Request,
         policy: &dyn ExpiryPolicy,
     ) -> Result<bool, ProgramsError> {
         let mut master = masters[at].clone();
-        let request = MasterInput::Request { command: command.clone(), now: Millis::ZERO, random: DRAWN };
-        let appended = master.step(policy, request)?.into_iter().find_map(|output| match output {
-            MasterOutput::Append(entry) => Some(entry),
-            _ => None,
-        });
-        let Some(entry) = appended else { return Ok(false) };
+        let logged = request.run(&mut master, policy, (Millis::ZERO, DRAWN))?;
+        let Some(entry) = logged.into_iter().next() else { return Ok(false) };
         let parent = &self.programs[at];
         let place = ProgramIndex::try_from(self.programs.len()).map_err(|_| ProgramsError::TooMany)?;
         let mut versions = parent.versions.clone();
@@ -287,7 +283,7 @@ impl Programs {
             entry_number,
             wrong: None,
             parent: ProgramIndex::try_from(at).map_err(|_| ProgramsError::TooMany)?,
-            command: Some(command.clone()),
+            request: Some(request.clone()),
             prefixes: parent.prefixes.iter().copied().chain([place]).collect(),
             dump: dump(master.store())?,
             versions,

@@ -61,6 +61,8 @@ pub enum Position {
     BehindBatch,
     /// After the entry that follows the marker, as if that entry had been written, too.
     AheadOfBatch,
+    /// After a marker that each part of an entry carries as if it were the whole entry.
+    WithFirstPart,
 }
 
 /// A state of the model, made of the numbers of interned parts.
@@ -254,6 +256,7 @@ impl<O: Machine> OrderingModel<O> {
                 // A marker that no crash can bring back must not make states differ.
                 _ if !may_crash => Lsn::NONE,
                 Position::BehindBatch => Lsn(value.job.first().0 - 1),
+                Position::WithFirstPart => value.job.last(),
                 _ => marker,
             });
             let data = self.datas.value(data);
@@ -456,10 +459,6 @@ impl<O: Machine> Judged for OrderingModel<O> {
 
     fn ample_step(&self, state: &State) -> Option<Action> {
         self.first_that_commutes(state).map(Action::Move)
-    }
-
-    fn take_over(&self, other: &Self) {
-        self.witnesses.take_over(&other.witnesses);
     }
 
     fn witnesses(&self) -> &Witnesses {

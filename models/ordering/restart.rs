@@ -62,7 +62,7 @@ impl<O: Machine> OrderingModel<O> {
         let data = self.datas.number(left.survived());
         let length = self.setup.programs.length(state.place);
         let goes_on_after = match self.setup.position {
-            Position::Marker | Position::BehindBatch => left.marker(),
+            Position::Marker | Position::BehindBatch | Position::WithFirstPart => left.marker(),
             Position::Received => self.control(state.control).admitted,
             Position::AheadOfBatch => left.marker().next().min(length),
         };

@@ -7,12 +7,12 @@ use super::drawn::{Taken, drawn, holds, log, named_after};
 use super::model::{OrderingModel, Position, State};
 use super::told::deed;
 use crate::binlog::Lsn;
-use crate::command::Command;
 use crate::effect::Key;
 use crate::invariant::Versions;
 use crate::models::assignment;
 use crate::models::judged::{InvariantSet, Judged};
 use crate::models::path;
+use crate::models::request::{self, Request};
 use crate::models::setting::Schedules;
 use crate::models::story::{
     Actions, Conclusion, Held, KeyRow, Narrate, OwnPath, Part, Step, Story, key_rows,
@@ -50,11 +50,11 @@ fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
         names = after;
     }
     let programs = &model.setup().programs;
-    let sent: Vec<&Command> = match &programs.at(last.place).wrong {
-        None => programs.commands(last.place).collect(),
-        Some(wrong) => wrong.run.iter().collect(),
+    let sent: Vec<Request> = match &programs.at(last.place).wrong {
+        None => programs.requests(last.place).cloned().collect(),
+        Some(wrong) => wrong.run.clone(),
     };
-    story.program = sent.into_iter().map(ToString::to_string).collect();
+    story.program = request::lines(&sent);
     story.lanes = lanes(model, &last);
     story.keys = keys(model, &last);
     story.conclusion = conclusion(model, &seen, &last);
@@ -64,8 +64,8 @@ fn tell<O: Machine>(model: &OrderingModel<O>, path: &[Action]) -> Story {
 
 /// Which keys of the program share a lane.
 fn lanes<O: Machine>(model: &OrderingModel<O>, state: &State) -> String {
-    let commands: Vec<Command> = model.setup().programs.commands(state.place).cloned().collect();
-    let keys = assignment::keys_of(&commands);
+    let requests: Vec<Request> = model.setup().programs.requests(state.place).cloned().collect();
+    let keys = assignment::keys_of(&requests);
     if keys.is_empty() || !model.controls.value(state.control).applier.ordering().has_lanes() {
         return String::new();
     }
@@ -79,7 +79,7 @@ fn path_of<O: Machine>(model: &OrderingModel<O>, last: &State, path: &[Action]) 
     let is_plain = setup.position == Position::Marker
         && !setup.tail_may_be_lost
         && setup.programs.at(last.place).wrong.is_none();
-    let in_db_0 = setup.programs.commands(last.place).all(|command| command.db() == 0);
+    let in_db_0 = setup.programs.requests(last.place).all(Request::is_in_db_0);
     let of_its_own = |action: &Action| match action {
         Action::Command(_) => Action::Command(0),
         action => *action,
@@ -153,8 +153,8 @@ fn stuck<O: Machine>(model: &OrderingModel<O>, last: &State) -> String {
     }
     if let Some((place, refused)) = model.refused(last) {
         let programs = &model.setup().programs;
-        let command = programs.at(place).command.as_ref().map(ToString::to_string).unwrap_or_default();
-        return format!("Where {command} comes next, the replica stops for good: {refused}.");
+        let request = programs.at(place).request.as_ref().map(ToString::to_string).unwrap_or_default();
+        return format!("Where {request} comes next, the replica stops for good: {refused}.");
     }
     let (admitted, applied) = (control.applier.admitted(), control.applier.watermark());
     if admitted < length {

@@ -26,9 +26,9 @@ pub(super) fn deed<O: Machine>(
         Action::Command(_) => {
             let program = model.setup().programs.at(next.place);
             let lsn = model.setup().programs.length(next.place);
-            let commands = program.command.clone().into_iter().collect();
+            let requests = program.request.clone().into_iter().collect();
             match &program.wrong {
-                None => Deed::Send { commands, logged: Logged::Received(Entry::numbered(lsn)) },
+                None => Deed::Send { requests, logged: Logged::Received(Entry::numbered(lsn)) },
                 Some(wrong) => received_wrong(wrong, lsn),
             }
         }
@@ -61,9 +61,9 @@ pub(super) fn deed<O: Machine>(
 
 /// What is done where entry `lsn` of a log that went wrong is received.
 fn received_wrong(wrong: &WrongLog, lsn: Lsn) -> Deed {
-    let carries = wrong.carries.as_ref().map_or(Carried::Nothing, Carried::command);
+    let carries = wrong.carries.as_ref().map_or(Carried::Nothing, Carried::request);
     let entry = Entry { lsn, carries: Some(carries) };
-    let send = |entry| Deed::Send { commands: wrong.newly_run.clone(), logged: Logged::Received(entry) };
+    let send = |entry| Deed::Send { requests: wrong.newly_run.clone(), logged: Logged::Received(entry) };
     match wrong.newly_run.as_slice() {
         [] => Deed::LogLate(entry),
         [only] if Some(only) == wrong.carries.as_ref() => send(Entry::numbered(lsn)),

@@ -2,11 +2,13 @@
 //!
 //! Code that asks what a step did matches on the deed. Its words are made of it in `words.rs`, and nothing reads them back.
 
+use super::failover::FailoverDeed;
+use super::full_sync::CopyDeed;
 use super::handshake::NodeDeed;
 use super::message::{Carried, Entry, Message};
 use crate::binlog::Lsn;
-use crate::command::Command;
 use crate::effect::Key;
+use crate::models::request::Request;
 
 /// Who does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +39,15 @@ impl Actor {
 /// What is done in one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// A client sends commands, and the master runs them.
+    /// A client sends requests, and the master runs them.
     Send {
         /// Which: one, or several where the log is late.
-        commands: Vec<Command>,
+        requests: Vec<Request>,
         /// What comes of them.
         logged: Logged,
     },
-    /// A client's command, or the next entry, has to wait. `None` is the entry.
-    Wait(Option<Command>),
+    /// A client's request, or the next entry, has to wait. `None` is the entry.
+    Wait(Option<Request>),
     /// The master logs only now what it ran before, and the replica receives it.
     LogLate(Entry),
     /// The master sends an entry again.
@@ -131,6 +133,10 @@ pub enum Deed {
     },
     /// What nodes of the handshake do.
     Node(NodeDeed),
+    /// A step of a full sync.
+    Copy(CopyDeed),
+    /// A step of a fail-over.
+    Failover(FailoverDeed),
     /// A step of a run on real nodes, told by what ran it.
     Ran(String),
 }
@@ -192,7 +198,7 @@ impl Deed {
     pub fn is_same(&self, other: &Deed) -> bool {
         use Deed::{Begin, Crash, Deliver, Finish, LogLate, Remove, Send, Write};
         match (self, other) {
-            (Send { commands, .. }, Send { commands: others, .. }) => commands == others,
+            (Send { requests, .. }, Send { requests: others, .. }) => requests == others,
             (LogLate(entry), LogLate(other)) => entry.carries == other.carries,
             (
                 Deliver { message: Message::Entry(entry), .. },
@@ -222,8 +228,8 @@ impl Deed {
     pub fn since_its_start(&self) -> Deed {
         let all = |messages: &[Message]| messages.iter().cloned().map(Message::since_its_start).collect();
         match self {
-            Deed::Send { commands, logged: Logged::Messages(sent) } => {
-                Deed::Send { commands: commands.clone(), logged: Logged::Messages(all(sent)) }
+            Deed::Send { requests, logged: Logged::Messages(sent) } => {
+                Deed::Send { requests: requests.clone(), logged: Logged::Messages(all(sent)) }
             }
             Deed::Remove { key, logged } => Deed::Remove { key: key.clone(), logged: all(logged) },
             Deed::Deliver { message, late_ms } => {

@@ -5,7 +5,7 @@
 pub enum Lane {
     /// Clients.
     Client,
-    /// One of two nodes, 0 or 1, where either may be master or replica.
+    /// One of two or three nodes, 0 to 2, where each may be master or replica.
     Node(usize),
     /// The master.
     Master,

@@ -3,6 +3,7 @@
 use crate::binlog::Lsn;
 use crate::command::Command;
 use crate::command::line::Quoted;
+use crate::models::request::Request;
 use std::fmt;
 
 /// A message on the link.
@@ -96,6 +97,16 @@ impl Carried {
     /// A command, its deadline among its words like any other.
     pub fn command(command: &Command) -> Carried {
         Carried::Command { argv: command.argv().to_vec(), deadline: None }
+    }
+
+    /// The commands of a request, to be run again: those of a transaction all or none.
+    pub fn request(request: &Request) -> Carried {
+        match request {
+            Request::Command(command) => Carried::command(command),
+            Request::Transaction(commands) => {
+                Carried::Transaction(commands.iter().map(Carried::command).collect())
+            }
+        }
     }
 
     fn forget_numbers(&mut self) {

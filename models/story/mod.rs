@@ -8,6 +8,8 @@
 mod conclusion;
 mod deed;
 mod drawn;
+pub mod failover;
+pub mod full_sync;
 pub mod handshake;
 mod keys;
 mod message;

@@ -6,7 +6,7 @@ use super::deed::{Actor, Deed, Entrance, Logged, Work};
 use super::drawn::Lane;
 use super::message::{Entry, Message};
 use crate::binlog::Lsn;
-use crate::command::Command;
+use crate::models::request::Request;
 use std::fmt;
 
 impl fmt::Display for Actor {
@@ -27,10 +27,10 @@ impl fmt::Display for Actor {
 impl fmt::Display for Deed {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Deed::Send { commands, logged } => sent(out, commands, logged),
-            Deed::Wait(command) => {
+            Deed::Send { requests, logged } => sent(out, requests, logged),
+            Deed::Wait(request) => {
                 let what =
-                    command.as_ref().map_or("the next entry of its log".to_owned(), Command::to_string);
+                    request.as_ref().map_or("the next entry of its log".to_owned(), Request::to_string);
                 write!(out, "{what} has to wait: the replica admits no entry now")
             }
             Deed::LogLate(Entry { lsn, carries }) => {
@@ -74,6 +74,8 @@ impl fmt::Display for Deed {
                 }
             }
             Deed::Node(deed) => deed.fmt(out),
+            Deed::Copy(deed) => deed.fmt(out),
+            Deed::Failover(deed) => deed.fmt(out),
             Deed::Ran(text) => out.write_str(text),
             Deed::Take(_)
             | Deed::Begin { .. }
@@ -103,9 +105,9 @@ fn worked(out: &mut fmt::Formatter<'_>, deed: &Deed) -> fmt::Result {
     }
 }
 
-fn sent(out: &mut fmt::Formatter<'_>, commands: &[Command], logged: &Logged) -> fmt::Result {
-    let commands: Vec<String> = commands.iter().map(ToString::to_string).collect();
-    let (commands, master) = (commands.join(", then "), "the master");
+fn sent(out: &mut fmt::Formatter<'_>, requests: &[Request], logged: &Logged) -> fmt::Result {
+    let requests: Vec<String> = requests.iter().map(ToString::to_string).collect();
+    let (commands, master) = (requests.join(", then "), "the master");
     match logged {
         Logged::Nothing => write!(out, "{commands} on {master}; nothing to log"),
         Logged::As(lsn) => write!(out, "{commands} on {master}; logged as entry {lsn}"),

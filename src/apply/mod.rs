@@ -15,6 +15,7 @@
 //! permanently (INCR): the models show where.
 
 mod applier;
+mod orphans;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod pool;
 mod watermark;
@@ -94,13 +95,23 @@ pub fn write_batch<S: Store>(
     let entries = entries.iter().map(Borrow::borrow);
     // Whole effects can be written as they are: nothing is read, and nothing is copied.
     if part.is_none() && entries.clone().all(|entry| entry.payload.effect().is_some()) {
-        return write_effects(store, entries.filter_map(|entry| entry.payload.effect()), marker);
+        let effects = entries.clone().filter_map(|entry| Some((entry.lsn, entry.payload.effect()?)));
+        if !orphans::may_arise(&*store, effects.clone()) {
+            return write_effects(store, effects.map(|(_, effect)| effect), marker);
+        }
     }
     let mut effects = Vec::with_capacity(entries.len());
     {
         let mut pending = Overlay::new(&*store);
         for entry in entries {
-            let effect = effect_of(&pending, entry, part, instants(entry))?;
+            let mut effect = effect_of(&pending, entry, part, instants(entry))?;
+            // A command that runs here finds what is stored here, and clears it away itself.
+            if !matches!(entry.payload, Payload::Command(_)) {
+                let clears = orphans::of(&pending, entry.lsn, &effect)?;
+                if !clears.is_empty() {
+                    effect.to_mut().writes.splice(0..0, clears);
+                }
+            }
             pending.add(&effect.writes);
             effects.push(effect);
         }

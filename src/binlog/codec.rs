@@ -31,10 +31,11 @@
 //!
 //! Version 2 has the same format. An entry is of version 2 if it writes the record of a list, a set or a sorted set, which
 //! programs that know only version 1 cannot read: they refuse the entry and name its version. Likewise an entry is of
-//! version 3 if it writes or deletes a record about the deadline of a field of a hash.
+//! version 3 if it writes or deletes a record about the deadline of a field of a hash, and of version 4 if it writes the record of
+//! a sorted set with two levels of counting records.
 //!
 //! Version 3 also has transactions. A transaction has at least two parts, and a command among them: other transactions have a
-//! shorter form, see [`Payload::transaction`].
+//! shorter form, see [`Payload::transaction`]. It is of version 4 if one of its parts is.
 //!
 //! Magic, version and length are at the same place in every version. A reader chooses the format of each entry by its first
 //! byte, so a log may begin in version 1 and continue in later versions.
@@ -50,6 +51,8 @@ pub const VERSION_1: u8 = MAGIC | 1;
 pub const VERSION_2: u8 = MAGIC | 2;
 /// First byte of an entry in version 3.
 pub const VERSION_3: u8 = MAGIC | 3;
+/// First byte of an entry in version 4.
+pub const VERSION_4: u8 = MAGIC | 4;
 /// Maximum length of an entry, in bytes: one value of 512 MB, the longest in Redis, and what an entry adds to
 /// it. A larger length in an entry means that its bytes are damaged.
 pub const ENTRY_BYTES_MAX: usize = 513 << 20;
@@ -145,7 +148,7 @@ pub fn encode(entry: &Entry, out: &mut Vec<u8>) -> Result<(), TooLarge> {
 /// The version of an entry with this payload, as its first byte.
 fn version(payload: &Payload) -> u8 {
     match payload {
-        Payload::Transaction(_) => VERSION_3,
+        Payload::Transaction(parts) => parts.iter().map(version).max().unwrap_or(VERSION_3).max(VERSION_3),
         Payload::Effect(effect) => MAGIC | effect.version(),
         Payload::Command(_) => VERSION_1,
     }
@@ -278,7 +281,7 @@ pub fn checksum(entry: &[u8]) -> u32 {
 fn content(bytes: &[u8]) -> Result<(Reader<'_>, usize), DecodeError> {
     match bytes.first() {
         None => return Err(DecodeError::Truncated { needed: PREFIX_BYTES }),
-        Some(&(VERSION_1 | VERSION_2 | VERSION_3)) => {}
+        Some(&(VERSION_1 | VERSION_2 | VERSION_3 | VERSION_4)) => {}
         Some(&first) if first & 0xf0 == MAGIC => return Err(DecodeError::UnknownVersion(first & 0x0f)),
         Some(&first) => return Err(DecodeError::NotAnEntry(first)),
     }

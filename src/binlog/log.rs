@@ -92,6 +92,14 @@ impl Log {
         self.entries.get(position(lsn).unwrap_or(0)..).unwrap_or_default()
     }
 
+    /// The entries of one epoch through entry `at`, which is of that epoch; `None`: there is no entry `at`. A running checksum covers
+    /// them.
+    pub fn epoch_through(&self, at: Lsn) -> Option<&[Entry]> {
+        let epoch = self.get(at)?.epoch;
+        let through = self.entries.get(..=position(at)?)?;
+        Some(&through[through.partition_point(|entry| entry.epoch < epoch)..])
+    }
+
     /// Removes the entries after `lsn`, and the epochs that begin after it.
     pub fn truncate_after(&mut self, lsn: Lsn) {
         self.entries.truncate(usize::try_from(lsn.0).unwrap_or(usize::MAX));

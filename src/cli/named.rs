@@ -3,6 +3,8 @@
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 use replicheck::expiry::Policy;
+use replicheck::models::failover;
+use replicheck::models::full_sync;
 use replicheck::models::handshake;
 use replicheck::models::invariants::Invariant;
 use replicheck::names::UnknownName;
@@ -77,7 +79,10 @@ impl TypedValueParser for ChoiceName {
         let policies = Policy::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
         let composed = COMPOSED.iter().map(|(name, summary)| ((*name).to_owned(), *summary));
         let handshakes = handshake::Choice::all().into_iter().map(|one| (one.name(), one.summary()));
-        let all = strategies.chain(policies).chain(composed).chain(handshakes);
+        let full_syncs = full_sync::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
+        let failovers = failover::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
+        let all =
+            strategies.chain(policies).chain(composed).chain(handshakes).chain(full_syncs).chain(failovers);
         Some(Box::new(all.map(move |(name, summary)| value(name, summary))))
     }
 }

@@ -7,13 +7,15 @@ use replicheck::compression::CompressionMethod;
 use replicheck::engine::{Address, DESCRIPTORS_RESERVED, Engine, FLUSH_BYTES, Port, Settings};
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
-use replicheck::server::{Backend, Config, Ended, Server, descriptors};
+use replicheck::secret::Secret;
+use replicheck::server::{Backend, Config, Ended, MetricsPort, MinReplicas, Server, descriptors};
 use replicheck::trace::Trace;
 use std::io::Write;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serve a node to Redis clients: a master, or a replica of one.
@@ -29,20 +31,37 @@ pub struct Args {
     /// The node's folder: created if it does not exist, used as it is if it does
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
-    /// Address to listen on. There are no passwords: see --protected-mode
+    /// Address to listen on. See --protected-mode and --requirepass-file
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     bind: IpAddr,
     /// Whether connections from other machines are refused, including those of replicas: yes, no. With no, everyone who can
     /// reach the address can read and write
     #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = yes_or_no, action = clap::ArgAction::Set)]
     protected_mode: bool,
+    /// File whose first line is the password that clients and replicas have to send with AUTH. With a password, connections from
+    /// other machines are accepted in protected mode, too
+    #[arg(long, value_name = "FILE")]
+    requirepass_file: Option<PathBuf>,
+    /// File whose first line is the password that this node sends to its master
+    #[arg(long, value_name = "FILE")]
+    masterauth_file: Option<PathBuf>,
+    /// Number of good replicas that a master needs: with fewer it refuses writes (NOREPLICAS). 0 = none is needed
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=i32::MAX as u64))]
+    min_replicas_to_write: u64,
+    /// A replica is good if its last acknowledgement is at most this many seconds old; 0 = none is needed
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(..=i32::MAX as u64))]
+    min_replicas_max_lag: u64,
     /// Follow this master
     #[arg(long, value_name = "HOST:PORT")]
     replicaof: Option<Address>,
-    /// Accept the folder as a copy of the stopped master's folder: for a replica whose master's log no longer begins at lsn 1.
+    /// Accept the folder as a copy of the stopped master's folder: for a replica that need not copy a large store over the network.
     /// Refused if it is not such a copy; without effect once the folder belongs to a replica
     #[arg(long, requires = "replicaof")]
     take_copy: bool,
+    /// Whether a replica that cannot resume replaces its data by a copy of its master's: yes, no. With no, its link stops with the
+    /// reason. Until the copy is complete, the replica keeps and serves what it has
+    #[arg(long, value_name = "YES|NO", default_value = "yes", value_parser = yes_or_no, action = clap::ArgAction::Set)]
+    full_sync: bool,
     /// Ordering strategy: the order in which a replica applies the log
     #[arg(long, value_name = "NAME", default_value = "serial", value_parser = Named::STRATEGIES)]
     ordering: Strategy,
@@ -81,6 +100,10 @@ pub struct Args {
     /// allow that many
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     maxclients: u64,
+    /// Port on which Prometheus reads the node's figures, at /metrics; 0 = any free one, which is printed. It has the address of
+    /// --bind, and asks for no password
+    #[arg(long, value_name = "PORT")]
+    metrics: Option<u16>,
     /// How logs are written to standard error
     #[command(flatten)]
     log: log::Args,
@@ -90,7 +113,8 @@ const EXAMPLES: &str = "Examples:
   replicheck serve --port 7001 --dir master
   replicheck serve --port 7002 --dir replica --replicaof 127.0.0.1:7001
   redis-cli -p 7001 set k v; redis-cli -p 7002 get k; redis-cli -p 7002 info replication
-  replicheck serve --port 7003 --dir legacy --replicaof 127.0.0.1:7001 --ordering key_hash";
+  replicheck serve --port 7003 --dir legacy --replicaof 127.0.0.1:7001 --ordering key_hash
+  replicheck serve --port 7004 --dir measured --replicaof 127.0.0.1:7001 --metrics 9104; curl 127.0.0.1:9104/metrics";
 
 /// Serves until a signal, SHUTDOWN, or a failure of the node.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
@@ -104,6 +128,16 @@ pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     runtime.worker_threads(cores.saturating_sub(1).max(1)).max_blocking_threads(2 * cores);
     let runtime = runtime.enable_all().build()?;
     runtime.block_on(serve(args))
+}
+
+/// The password in the first line of a file. Errors: the file cannot be read, or has none.
+fn password(file: Option<&Path>) -> Result<Option<Secret>, UsageError> {
+    let Some(path) = file else { return Ok(None) };
+    let failed = |reason: String| UsageError::File { file: path.display().to_string(), reason };
+    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let secret = Secret::new(line.strip_suffix(b"\r").unwrap_or(line));
+    secret.map(Some).ok_or_else(|| failed("the first line, which is the password, is empty".to_owned()))
 }
 
 /// Whether `master` is the address at which the node itself will serve.
@@ -127,7 +161,19 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     }
     let maxclients = descriptors::make_room(args.maxclients, DESCRIPTORS_RESERVED)
         .map_err(|error| UsageError::Refused(error.to_string()))?;
+    let requirepass = password(args.requirepass_file.as_deref())?;
+    let masterauth = password(args.masterauth_file.as_deref())?;
+    let metrics = match args.metrics {
+        Some(port) => {
+            let cannot = |source| UsageError::Listen { bind: args.bind, port, source };
+            Some(MetricsPort::bind(args.bind, port).await.map_err(cannot)?)
+        }
+        None => None,
+    };
     let (settings, master) = (settings(args)?, args.replicaof.clone());
+    let settings = Settings { masterauth: Arc::new(masterauth.clone().into()), ..settings };
+    // A replica may connect to its master before the port is open. It names its own port then.
+    settings.port.store(args.port, Ordering::Relaxed);
     let started = tokio::task::spawn_blocking(move || Engine::start(settings, master)).await;
     let engine =
         started.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
@@ -137,6 +183,12 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
         protected_mode: args.protected_mode,
         maxclients,
         descriptors_reserved: Some(DESCRIPTORS_RESERVED),
+        min_replicas: MinReplicas {
+            to_write: args.min_replicas_to_write,
+            lag_max_s: args.min_replicas_max_lag,
+        },
+        requirepass,
+        masterauth,
         ..Config::default()
     };
     let bound = Server::bind(Arc::clone(&engine), config).await;
@@ -150,6 +202,10 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     };
     engine.serves_on(server.local_addr().port());
     writeln!(std::io::stdout(), "listening on {}", server.local_addr())?;
+    if let Some(port) = metrics {
+        writeln!(std::io::stdout(), "metrics at http://{}/metrics", port.local_addr()?)?;
+        tokio::spawn(server.metrics(port));
+    }
     std::io::stdout().flush()?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let failure = engine.failure().clone();
@@ -206,6 +262,7 @@ fn settings(args: &Args) -> Result<Settings, UsageError> {
         log_clock_limit_ms: args.log_clock_limit,
         downtime_max_ms: args.downtime_max,
         takes_copy: args.take_copy,
+        full_sync: args.full_sync,
         snapshot_interval_ms: args.snapshot_interval,
         trace: args.trace.as_ref().map(trace).transpose()?,
         ..defaults

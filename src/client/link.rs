@@ -2,23 +2,29 @@
 //!
 //! ```text
 //! connecting ──▶ up ──▶ down ── pause ──▶ connecting …            pauses 50 ms, 100, 200, … 5 s, each less a random part
-//!     └─▶ down     └─▶ stopped: refused, or the follower failed
+//!     ├─▶ down     └─▶ stopped: refused, or the follower failed
+//!     └─▶ syncing ─▶ stopped: the whole store has arrived (`full_sync`), and the follower starts again on it
 //! ```
 //!
 //! The follower takes entries on the link's thread. While it is busy nothing is read, the TCP window fills, and the master
 //! waits: this is the back-pressure. Meanwhile a second thread sends acks, so that the master can distinguish a slow
 //! replica from a lost one.
 
+use super::full_sync::Destination;
 use super::{ClientError, OwnedFrame, command_bytes, connect, reply_in};
 use crate::binlog::{Entry, Epoch};
 use crate::compression::{CompressionMethod, stream};
-use crate::replication::handshake::{Hello, Resume};
+use crate::replication::handshake::{FULL_SYNC, Hello, Resume, without_full_sync};
 use crate::replication::order::Receiver;
 use crate::replication::session::{End, EndOnDrop, Session, Stop, Timing};
+use crate::replication::snapshot::{Request, Totals};
 use crate::replication::wire::{Downstream, Incoming, WireError, decode_downstream, encode_ack};
-use crate::replication::{Ack, Heartbeat, Offset, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
+use crate::replication::{
+    Ack, Heartbeat, Offset, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_RUNNING,
+};
+use crate::secret::Secret;
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -62,6 +68,17 @@ pub trait Follower: Sync {
 
     /// Takes a new state of the link.
     fn link(&self, state: LinkState);
+
+    /// The password for the master; `None`: none is sent.
+    fn password(&self) -> Option<Secret> {
+        None
+    }
+
+    /// The place for a full sync, which the replica needs for this reason; `None`: it takes none, and the link stops.
+    fn full_sync(&self, reason: &str) -> Option<Box<dyn Destination + '_>> {
+        let _ = reason;
+        None
+    }
 }
 
 /// State of a link.
@@ -69,6 +86,13 @@ pub trait Follower: Sync {
 pub enum LinkState {
     /// It is trying to connect.
     Connecting,
+    /// The master's whole store is being received.
+    Syncing {
+        /// Bytes of records that have arrived.
+        received: u64,
+        /// About how many bytes will arrive in all.
+        expected: u64,
+    },
     /// The handshake was accepted.
     Up {
         /// The codec that compresses the master's stream.
@@ -98,12 +122,24 @@ pub enum LinkError {
     /// The connection ended.
     #[error(transparent)]
     End(#[from] End),
+    /// The master does not accept the password. A retry may succeed once it is set on either side.
+    #[error("masterauth is not accepted: {0}")]
+    Password(String),
     /// The master answered something unexpected: it is loading, or is not a master of this kind.
     #[error("master answered {0}")]
     Answer(String),
     /// The master will never accept this replica as it is. The text is the master's.
     #[error("{0}")]
     Refused(String),
+    /// The replica cannot resume, and may ask for a full sync. The text is the master's reason.
+    #[error("{0}")]
+    NeedsFullSync(String),
+    /// A full sync cannot be stored.
+    #[error("full sync: {0}")]
+    FullSync(String),
+    /// A full sync has arrived. The follower continues on it with a new link.
+    #[error("the full sync has arrived, and the replica starts again on it")]
+    Replaced,
     /// The stream has a message that is invalid or may not come next.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -118,7 +154,8 @@ pub enum LinkError {
 impl LinkError {
     /// Whether a retry may succeed.
     fn is_for_now(&self) -> bool {
-        !matches!(self, LinkError::Refused(_) | LinkError::Follower(_) | LinkError::End(End::Stopped))
+        let ends_it = matches!(self, LinkError::Refused(_) | LinkError::Follower(_) | LinkError::Replaced);
+        !ends_it && !matches!(self, LinkError::End(End::Stopped))
     }
 }
 
@@ -165,9 +202,10 @@ impl Link {
         let (session, hello, (resume, rest)) = loop {
             let socket = connect(&self.address, self.timing.connect)?;
             let session = Session::new(socket, stop).map_err(End::Io)?;
+            self.authenticate(&session, follower.password().as_ref())?;
             let own = follower.hello();
             // An older version uses another kind of checksum, so it is left out.
-            let checksum = own.checksum.filter(|_| version == PROTOCOL_VERSION);
+            let checksum = own.checksum.filter(|_| version >= PROTOCOL_VERSION_RUNNING);
             let hello = Hello { version, checksum, ..own };
             session.write(&command_bytes(&hello.argv())?)?;
             match self.answer(&session, &hello) {
@@ -178,9 +216,12 @@ impl Link {
                     tracing::warn!(
                         master = self.address,
                         version,
-                        "the master speaks an older version: histories are compared by epochs only, and with version 1 \
-                         the master does not send the offset of its wall clock"
+                        "the master speaks an older version: it has no full sync; with version 2 or 1 histories are compared by \
+                         epochs only, and with version 1 the master does not send the offset of its wall clock"
                     );
+                }
+                Err(LinkError::NeedsFullSync(reason)) => {
+                    return self.full_sync(follower, &hello, &reason, stop);
                 }
                 answered => break (session, hello, answered?),
             }
@@ -200,21 +241,72 @@ impl Link {
         let mut from = stream::decoder(codec, from).map_err(LinkError::Stream)?;
         let mut receiver =
             Receiver::new(hello.last, hello.epochs.last().map_or(Epoch(0), |&(epoch, _)| epoch));
-        let cause = Mutex::new(None);
+        let (cause, due) = (Mutex::new(None), Due::default());
         let run = |part: &mut dyn FnMut() -> Result<(), LinkError>| {
             let _end = EndOnDrop(&session);
             let error = part().err().unwrap_or(End::Stopped.into());
             cause.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         };
         thread::scope(|scope| {
-            scope.spawn(|| run(&mut || Ok(self.send_acks(&session, follower)?)));
-            run(&mut || receive(&mut *from, follower, &mut receiver, heard));
+            scope.spawn(|| run(&mut || Ok(self.send_acks(&session, follower, &due)?)));
+            run(&mut || receive(&mut *from, follower, &mut receiver, heard, &due));
+            due.set();
         });
         Err(cause.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(End::Stopped.into()))
     }
 
+    /// Receives the master's whole store, which the replica needs for this `reason`. Errors: `Replaced` once it has arrived.
+    fn full_sync(
+        &self,
+        follower: &impl Follower,
+        hello: &Hello,
+        reason: &str,
+        stop: &Stop,
+    ) -> Result<(), LinkError> {
+        let Some(mut to) = follower.full_sync(reason) else {
+            return Err(LinkError::Refused(without_full_sync(reason)));
+        };
+        tracing::info!(master = self.address, reason, "full sync begins");
+        let Hello { port, ref expiry, codec, version, .. } = *hello;
+        let request = Request { version, port, expiry: expiry.clone(), codec };
+        let report = |arrived: Totals, expected| {
+            follower.link(LinkState::Syncing { received: arrived.bytes, expected });
+        };
+        report(Totals::default(), 0);
+        self.copy(&request, follower.password().as_ref(), &mut *to, &report, stop)?;
+        Err(LinkError::Replaced)
+    }
+
+    /// Sends the password, if there is one. Errors: `Password` if the master does not accept it.
+    pub(super) fn authenticate(
+        &self,
+        session: &Session<'_>,
+        password: Option<&Secret>,
+    ) -> Result<(), LinkError> {
+        let Some(password) = password else { return Ok(()) };
+        session.write(&command_bytes(&[b"AUTH", password.reveal()])?)?;
+        match self.reply(session)? {
+            (Some(OwnedFrame::SimpleString(_)), rest) if rest.is_empty() => Ok(()),
+            (Some(OwnedFrame::Error(error)), _) => Err(LinkError::Password(error)),
+            (reply, rest) => Err(unexpected(reply, &rest)),
+        }
+    }
+
     /// Reads the master's answer to the hello. Also returns the bytes that arrived after the answer.
     fn answer(&self, session: &Session<'_>, hello: &Hello) -> Result<(Resume, Vec<u8>), LinkError> {
+        let (reply, rest) = self.reply(session)?;
+        let resume = match &reply {
+            Some(OwnedFrame::SimpleString(status)) => Resume::parse(status),
+            _ => None,
+        };
+        match resume.filter(|resume| is_asked_for(resume, hello)) {
+            Some(resume) => Ok((Resume { version: hello.version, ..resume }, rest)),
+            None => Err(unexpected(reply, &rest)),
+        }
+    }
+
+    /// Reads a one-line reply; `None`: the bytes are no reply. Also returns the bytes that arrived after it, or all bytes.
+    pub(super) fn reply(&self, session: &Session<'_>) -> Result<(Option<OwnedFrame>, Vec<u8>), LinkError> {
         let (mut bytes, mut buffer) = (Vec::new(), [0; ANSWER_BYTES_MAX]);
         while !bytes.contains(&b'\n') {
             if bytes.len() > ANSWER_BYTES_MAX || bytes.first().is_some_and(|first| !b"+-".contains(first)) {
@@ -223,29 +315,17 @@ impl Link {
             let length = session.read(&mut buffer, self.timing.silence)?;
             bytes.extend_from_slice(&buffer[..length]);
         }
-        let text =
-            |bytes: &[u8]| bytes.iter().take(80).copied().collect::<Vec<_>>().escape_ascii().to_string();
         // Only one line is decoded: every answer is one line, so nothing is nested in it.
         let line = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
         let is_line = bytes.first().is_some_and(|first| b"+-".contains(first));
-        let reply = if is_line { reply_in(&bytes[..line])? } else { None };
-        match reply {
-            Some((OwnedFrame::SimpleString(status), used)) => match Resume::parse(&status) {
-                Some(resume) if is_asked_for(&resume, hello) => {
-                    Ok((Resume { version: hello.version, ..resume }, bytes.split_off(used)))
-                }
-                _ => Err(LinkError::Answer(text(&status))),
-            },
-            Some((OwnedFrame::Error(error), _)) if error.split(' ').next() == Some(REFUSED) => {
-                Err(LinkError::Refused(error))
-            }
-            Some((OwnedFrame::Error(error), _)) => Err(LinkError::Answer(error)),
-            _ => Err(LinkError::Answer(text(&bytes))),
-        }
+        Ok(match if is_line { reply_in(&bytes[..line])? } else { None } {
+            Some((reply, used)) => (Some(reply), bytes.split_off(used)),
+            None => (None, bytes),
+        })
     }
 
     /// Sends acks to the master until the session ends.
-    fn send_acks(&self, session: &Session<'_>, follower: &impl Follower) -> Result<(), End> {
+    fn send_acks(&self, session: &Session<'_>, follower: &impl Follower, due: &Due) -> Result<(), End> {
         let (mut last, mut bytes) = (None::<(Ack, Instant)>, Vec::new());
         loop {
             let ack = follower.acks();
@@ -255,10 +335,43 @@ impl Link {
                 session.write(&bytes)?;
                 last = Some((ack, Instant::now()));
             }
-            if session.wait(self.timing.ack.min(self.timing.idle)) {
+            due.wait(self.timing.ack.min(self.timing.idle));
+            if session.is_ended() {
                 return Ok(());
             }
         }
+    }
+}
+
+/// The error for a reply that does not accept what was asked for. `rest`: the bytes after it, or all bytes.
+pub(super) fn unexpected(reply: Option<OwnedFrame>, rest: &[u8]) -> LinkError {
+    let text = |bytes: &[u8]| bytes.iter().take(80).copied().collect::<Vec<_>>().escape_ascii().to_string();
+    match reply {
+        Some(OwnedFrame::Error(error)) => match error.split_once(' ') {
+            Some((REFUSED, _)) => LinkError::Refused(error),
+            Some((FULL_SYNC, reason)) => LinkError::NeedsFullSync(reason.to_owned()),
+            _ => LinkError::Answer(error),
+        },
+        Some(OwnedFrame::SimpleString(status)) => LinkError::Answer(text(&status)),
+        _ => LinkError::Answer(text(rest)),
+    }
+}
+
+/// A request to send an ack now. The master may wait for it.
+#[derive(Default)]
+struct Due(Mutex<bool>, Condvar);
+
+impl Due {
+    fn set(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.1.notify_one();
+    }
+
+    /// Waits for a request, but no longer than `at_most`, and forgets it.
+    fn wait(&self, at_most: Duration) {
+        let is_due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.1.wait_timeout_while(is_due, at_most, |is_due| !*is_due);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
     }
 }
 
@@ -274,6 +387,7 @@ fn receive(
     follower: &impl Follower,
     receiver: &mut Receiver,
     heard: &mut bool,
+    due: &Due,
 ) -> Result<(), LinkError> {
     let (mut incoming, mut buffer) = (Incoming::default(), vec![0; READ_BYTES]);
     loop {
@@ -294,6 +408,7 @@ fn receive(
                 Ok(Some(Downstream::Heartbeat(heartbeat))) => {
                     group.give(follower)?;
                     follower.heartbeat(heartbeat)?;
+                    due.set();
                 }
                 Ok(Some(Downstream::Offset(offset))) => {
                     group.give(follower)?;

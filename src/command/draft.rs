@@ -141,7 +141,7 @@ impl Draft {
 }
 
 /// The writes that delete the records of a collection of `owner` beside its metadata.
-pub(super) fn clearing(owner: &Key, life: Life) -> impl Iterator<Item = Write> {
+pub(crate) fn clearing(owner: &Key, life: Life) -> impl Iterator<Item = Write> {
     let elements = key::elements(owner, life.incarnation);
     let deadlines = life.has_deadlines.then(|| key::field_deadlines(owner, life.incarnation));
     [elements].into_iter().chain(deadlines).map(|(from, to)| Write::DeleteRange { from, to })

@@ -34,6 +34,7 @@ mod string;
 mod view;
 
 pub use draft::Draft;
+pub(crate) use draft::clearing;
 pub use error::CommandError;
 pub(crate) use number::parse_integer;
 #[cfg(feature = "server")]
@@ -191,6 +192,12 @@ impl Command {
             return Err(CommandError::arity(spec.name));
         }
         Ok(Command { spec, db, argv: argv.into() })
+    }
+
+    /// Checks its subcommand, which Redis does before a command is run or queued. OBJECT is the only command on data that has
+    /// some. Errors: `ERR unknown subcommand …` and `ERR wrong number of arguments …`.
+    pub fn check_subcommand(&self) -> Result<(), CommandError> {
+        if self.name() == "object" { keys::check_object(&self.argv) } else { Ok(()) }
     }
 
     /// Its row in the table.

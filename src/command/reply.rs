@@ -55,6 +55,21 @@ impl Reply {
         Reply::Integer(i64::from(yes))
     }
 
+    /// Bytes of memory that it takes. Its encoded form is at most a few bytes longer.
+    pub fn bytes(&self) -> usize {
+        let all = |replies: &[Reply]| replies.iter().map(Reply::bytes).sum::<usize>();
+        let pairs =
+            |pairs: &[(Reply, Reply)]| pairs.iter().map(|(a, b)| a.bytes() + b.bytes()).sum::<usize>();
+        size_of::<Reply>()
+            + match self {
+                Reply::Status(_) | Reply::Integer(_) | Reply::Double(_) | Reply::Null | Reply::NullArray => 0,
+                Reply::Error(text) => text.capacity(),
+                Reply::Bulk(bytes) | Reply::Verbatim(bytes) => bytes.capacity(),
+                Reply::Array(items) | Reply::Set(items) => all(items),
+                Reply::Map(items) | Reply::Pairs(items) => pairs(items),
+            }
+    }
+
     /// Whether it is an error.
     pub fn is_error(&self) -> bool {
         matches!(self, Reply::Error(_))

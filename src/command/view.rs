@@ -179,7 +179,8 @@ impl<'a> View<'a> {
     }
 
     /// Calls `visit` for each living field of the hash `name` that has a deadline, in the reverse order of the deadlines,
-    /// until it breaks.
+    /// until it breaks. An index record whose field has another deadline is passed over: a replica under `relative` keeps those of
+    /// fields that were written again, because its deadlines are not the master's.
     pub fn for_each_deadline(
         &self,
         name: &[u8],
@@ -187,10 +188,21 @@ impl<'a> View<'a> {
         visit: &mut dyn FnMut(Millis, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let (from, to) = key::field_deadlines_after(&self.key(name), incarnation, self.judged_at);
-        self.reader.scan_back(&from, &to, &mut |raw, _| match key::deadline_and_field(raw) {
-            Some((deadline, field)) => visit(deadline, field),
-            None => ControlFlow::Continue(()),
-        })
+        let mut outcome = Ok(());
+        self.reader.scan_back(&from, &to, &mut |raw, _| {
+            let Some((deadline, field)) = key::deadline_and_field(raw) else {
+                return ControlFlow::Continue(());
+            };
+            match self.stored_field(name, incarnation, field) {
+                Ok(Some((_, Some(own)))) if own == deadline => visit(deadline, field),
+                Ok(_) => ControlFlow::Continue(()),
+                Err(error) => {
+                    outcome = Err(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        outcome
     }
 
     /// The instant at which it judges.

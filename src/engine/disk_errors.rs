@@ -1,7 +1,8 @@
 //! Disk errors — the kinds of writes that a node's disks refuse at present, for its writers and for INFO. Pure, except for
 //! its lock.
 
-use crate::sync::{Mutex, lock};
+use super::Meters;
+use crate::sync::{Arc, Mutex, lock};
 
 /// A kind of write that a disk may refuse. An error lasts until the disk accepts a write of the same kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +19,15 @@ pub enum Refused {
 #[derive(Debug, Default)]
 pub struct DiskErrors {
     now: Mutex<[Option<String>; 3]>,
+    meters: Arc<Meters>,
 }
 
 impl DiskErrors {
+    /// No errors; `meters` keep the last one.
+    pub fn new(meters: Arc<Meters>) -> DiskErrors {
+        DiskErrors { meters, ..DiskErrors::default() }
+    }
+
     /// Notes that `what` was refused with `error`, or that it was accepted (`None`).
     pub fn set(&self, what: Refused, error: Option<String>) {
         let mut now = lock(&self.now);
@@ -31,6 +38,9 @@ impl DiskErrors {
             }
             (Some(_), None) => tracing::info!(?what, "the disk accepts writes again"),
             _ => {}
+        }
+        if let Some(error) = &error {
+            self.meters.failed(if what == Refused::Log { "log" } else { "store" }, error.clone());
         }
         *before = error;
     }

@@ -3,10 +3,12 @@
 use super::node::Role;
 use super::{Settings, following, master};
 use crate::binlog::{Epoch, Files};
-use crate::client::link::LinkState;
+use crate::client::link::{LinkError, LinkState};
 use crate::replication::lag::Lag;
 use crate::server::Facts;
-use crate::server::facts::{Follower, FollowerState, Link, Progress, Role as RoleFacts};
+use crate::server::facts::{Follower, Link, Progress, Role as RoleFacts, Syncs};
+use crate::server::measured::Measured;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::lock;
 use crate::time::Millis;
 
@@ -20,19 +22,37 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
         log_time: Millis::ZERO,
         log_time_estimated: false,
         offset_ms: 0,
-        clock_steps: 0,
-        clients_disconnected: 0,
+        clock_steps: count(&settings.meters.clock_steps),
+        clients_disconnected: count(&settings.meters.forgotten),
         ordering: settings.ordering,
         expiry: settings.expiry,
         workers: settings.workers,
         appendfsync: settings.fsync,
         compression: settings.compression,
         read_only: None,
+        good_replicas: 0,
+        syncs: Syncs {
+            full: settings.meters.syncs.sent().begun,
+            resumed: count(&settings.meters.syncs.resumed),
+            refused: count(&settings.meters.syncs.refused),
+        },
+        measured: None,
         dir: settings.dir.display().to_string(),
     };
     match role {
-        Role::Master(shared) => of_master(&mut facts, shared),
-        Role::Replica(shared) => of_replica(&mut facts, shared),
+        Role::Master(shared) => {
+            of_master(&mut facts, shared);
+            facts.measured = Some(Measured {
+                // The writer publishes what it has written at once.
+                applied: facts.progress.applied,
+                queued: vec![0; settings.workers],
+                in_hand: vec![0; settings.workers],
+                ..settings.meters.measured()
+            });
+        }
+        Role::Replica(shared) => {
+            facts.measured = Some(of_replica(&mut facts, shared, settings.meters.measured()));
+        }
         Role::None => facts.read_only = Some("the node is stopped or is changing its role".to_owned()),
     }
     facts
@@ -40,7 +60,7 @@ pub fn facts<F: Files>(settings: &Settings, run_id: &str, role: &Role<F>) -> Fac
 
 fn of_master<F: Files>(facts: &mut Facts, shared: &master::MasterState<F>) {
     let (applied, time, offset_ms) = shared.seen();
-    (facts.offset_ms, facts.clock_steps) = (offset_ms, shared.tail.steps());
+    facts.offset_ms = offset_ms;
     let log = shared.log.state();
     facts.epoch = shared.epoch;
     facts.log_time = time;
@@ -58,7 +78,7 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::MasterState<F>) {
         Follower {
             addr: fed.addr.map(|addr| addr.ip().to_string()).unwrap_or_default(),
             port: fed.port,
-            state: FollowerState::Online,
+            state: fed.state,
             compression: fed.compression,
             progress: with_lag(reached, fed.progress.lag),
         }
@@ -66,16 +86,25 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::MasterState<F>) {
     facts.role = RoleFacts::Master { replicas: replicas.collect() };
 }
 
-fn of_replica<F: Files>(facts: &mut Facts, shared: &following::ReplicaState<F>) {
+/// Returns `measured` with the figures of the workers.
+fn of_replica<F: Files>(
+    facts: &mut Facts,
+    shared: &following::ReplicaState<F>,
+    measured: Measured,
+) -> Measured {
+    // In this order, so that published ≤ applied ≤ received.
     let (applied, log_time) = shared.applied.seen();
+    let (watermark, queued, in_hand) = shared.pool.queued();
     let log = shared.log.state();
-    (facts.offset_ms, facts.clients_disconnected) = (shared.applied.offset_ms(), shared.applied.forgotten());
+    facts.offset_ms = shared.applied.offset_ms();
     facts.epoch = log.epochs.last().map(|&(epoch, _)| epoch).unwrap_or_default();
     facts.read_only = log.poisoned.or_else(|| shared.applied.errors().first());
     (facts.log_time, facts.log_time_estimated) = (log_time.time, log_time.estimated);
     let (state, since) = &*lock(&shared.link);
     let link = match state {
         LinkState::Connecting => Link::Connecting,
+        &LinkState::Syncing { received, expected } => Link::Sync { received, expected },
+        LinkState::Stopped { reason: LinkError::Replaced } => Link::Connecting,
         LinkState::Up { codec } => Link::Up { compression: *codec },
         LinkState::Down { .. } => Link::Down,
         LinkState::Stopped { reason } => Link::Stopped { reason: reason.to_string() },
@@ -88,6 +117,11 @@ fn of_replica<F: Files>(facts: &mut Facts, shared: &following::ReplicaState<F>) 
     let down_ms = if is_up { 0 } else { shared.clock.elapsed().since(*since) };
     let (host, port) = (shared.master.host.clone(), shared.master.port);
     facts.role = RoleFacts::Replica { host, port, link, down_ms };
+    Measured { applied: watermark, queued: queued.workers, queued_for_any: queued.any, in_hand, ..measured }
+}
+
+fn count(number: &AtomicU64) -> u64 {
+    number.load(Ordering::Relaxed)
 }
 
 fn with_lag(reached: Progress, lag: Lag) -> Progress {

@@ -1,7 +1,9 @@
 //! Feeds — a master's side of the links to its replicas, with a thread for each replica. Does I/O: threads, through
 //! `replication::feed`.
 
+use super::copies;
 use super::master::MasterState;
+use super::meters::Outcomes;
 use super::node::Role;
 use super::{Address, SharedFiles};
 use crate::binlog::segment::Cursor;
@@ -10,14 +12,18 @@ use crate::compression::CompressionMethod;
 use crate::replication::feed::{Accepted, Progress, Seen, Source, feed};
 use crate::replication::handshake::{self, Hello, History};
 use crate::replication::session::{Stop, Timing};
-use crate::replication::{Ack, Offset, PROTOCOL_VERSION, Tail};
+use crate::replication::{Ack, Offset, PROTOCOL_VERSION, PROTOCOL_VERSION_RUNNING, Tail, snapshot};
 use crate::server::Seat;
-use crate::sync::atomic::Ordering;
+use crate::server::facts::FollowerState;
+use crate::server::measured::FullSyncs;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock, thread};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// A replica as its master sees it.
 #[derive(Clone, Debug)]
@@ -28,8 +34,14 @@ pub struct Fed {
     pub port: u16,
     /// The codec that compresses its stream.
     pub compression: CompressionMethod,
-    /// Its progress.
+    /// What is sent to it now.
+    pub state: FollowerState,
+    /// Its progress. During a full sync the entry after the state that is sent counts as received.
     pub progress: Progress,
+    /// The instant of its last acknowledgement, or that of its connection.
+    pub heard: Instant,
+    /// The full sync is done, and the entries after it are kept until this instant, or until the replica is connected again.
+    pub until: Option<Instant>,
 }
 
 /// The replicas of a master, and the threads of their feeds.
@@ -38,24 +50,86 @@ pub struct Feeds {
     fed: Mutex<BTreeMap<u64, Fed>>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
     stop: Stop,
+    /// The answers that replicas got.
+    pub syncs: Arc<Syncs>,
+    /// Notified when a replica has acknowledged entries, and when the feeds end.
+    acked: Notify,
+}
+
+/// How often replicas were answered, since the node started.
+#[derive(Debug, Default)]
+pub struct Syncs {
+    /// Full syncs.
+    pub(super) full: Outcomes,
+    /// A replica resumed.
+    pub resumed: AtomicU64,
+    /// A replica could not resume.
+    pub refused: AtomicU64,
+}
+
+impl Syncs {
+    /// The full syncs.
+    pub fn sent(&self) -> FullSyncs {
+        self.full.get()
+    }
 }
 
 impl Feeds {
+    /// No replicas; their answers are counted in `syncs`.
+    pub fn new(syncs: Arc<Syncs>) -> Feeds {
+        Feeds { syncs, ..Feeds::default() }
+    }
+
     /// The connected replicas, in the order in which they connected.
     pub fn list(&self) -> Vec<Fed> {
-        lock(&self.fed).values().cloned().collect()
+        lock(&self.fed).values().filter(|fed| fed.until.is_none()).cloned().collect()
     }
 
     /// Adds a replica. Returns its number among the connected ones.
-    fn add(&self, replica: Fed) -> u64 {
+    pub fn add(&self, replica: Fed) -> u64 {
         let mut fed = lock(&self.fed);
         let id = fed.keys().next_back().map_or(0, |last| last + 1);
         fed.insert(id, replica);
         id
     }
 
+    /// Changes replica `id`, if it is there.
+    pub fn change(&self, id: u64, change: impl FnOnce(&mut Fed)) {
+        if let Some(fed) = lock(&self.fed).get_mut(&id) {
+            change(fed);
+        }
+    }
+
+    /// Removes replica `id`.
+    pub fn remove(&self, id: u64) {
+        lock(&self.fed).remove(&id);
+    }
+
+    /// Waits until a replica acknowledges entries, or until the feeds end.
+    pub fn acked(&self) -> Notified<'_> {
+        self.acked.notified()
+    }
+
+    /// The number of replicas for which `has` holds.
+    pub fn count(&self, has: impl Fn(&Ack) -> bool) -> usize {
+        let fed = lock(&self.fed);
+        fed.values().filter(|fed| fed.state == FollowerState::Online && has(&fed.progress.ack)).count()
+    }
+
+    /// The number of replicas that are sent entries and whose last acknowledgement is less than `age` old.
+    pub fn heard(&self, age: Duration) -> u64 {
+        let fed = lock(&self.fed);
+        let is_good = |fed: &&Fed| fed.state == FollowerState::Online && fed.heard.elapsed() < age;
+        fed.values().filter(is_good).count() as u64
+    }
+
+    /// The request to end.
+    pub fn stopping(&self) -> &Stop {
+        &self.stop
+    }
+
     /// Starts the thread of a feed. After the feeds are stopped it starts none, because nothing would wait for it.
-    fn start(&self, feed: impl FnOnce() + Send + 'static) {
+    pub fn start(&self, feed: impl FnOnce() + Send + 'static) {
         let mut threads = lock(&self.threads);
         if self.stop.is_set() {
             return;
@@ -72,6 +146,7 @@ impl Feeds {
     /// Ends all feeds, and waits for their threads. None is started afterwards.
     pub fn stop(&self) {
         self.stop.set();
+        self.acked.notify_waiters();
         let threads = std::mem::take(&mut *lock(&self.threads));
         for thread in threads {
             if thread.join().is_err() {
@@ -89,7 +164,12 @@ pub fn take<F: SharedFiles>(
     already_read: Vec<u8>,
     seat: Seat,
 ) {
+    let asks_for_all = snapshot::Request::is_in(&argv);
     let answer = match &role {
+        Role::Master(shared) if asks_for_all => match copies::accept(shared, &argv) {
+            Ok(request) => return copies::start(Arc::clone(shared), request, (socket, already_read), seat),
+            Err(reason) => Err(reason),
+        },
         Role::Master(shared) => accept(shared, &argv),
         Role::Replica(shared) => Err(NotFed::IsReplica(shared.master.clone())),
         Role::None => Err(NotFed::ChangesRole),
@@ -104,13 +184,20 @@ pub fn take<F: SharedFiles>(
             });
         }
         (Ok(_), _) => {}
+        (Err(NotFed::Refused(reason)), role) => {
+            if let Role::Master(shared) = &role {
+                shared.feeds.syncs.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            let version = Hello::parse(&argv).map_or(PROTOCOL_VERSION, |hello| hello.version);
+            refuse(socket, &reason.reply(version));
+        }
         (Err(reason), _) => refuse(socket, &reason.to_string()),
     }
 }
 
 /// The reason why a replica is not fed. The text is the error reply.
 #[derive(Debug, thiserror::Error)]
-enum NotFed {
+pub(super) enum NotFed {
     #[error(transparent)]
     Refused(#[from] handshake::Refusal),
     #[error("TRYAGAIN the log around lsn {at} cannot be read: {error}")]
@@ -141,7 +228,7 @@ fn accept<F: Files>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<(Hello,
     };
     let answered = handshake::answer(&history, &hello, place).map_err(NotFed::from);
     let resume = unread.map_or(answered, Err)?;
-    if hello.version < PROTOCOL_VERSION {
+    if hello.version < PROTOCOL_VERSION_RUNNING {
         tracing::warn!(
             version = hello.version,
             "a replica speaks an older version: its history is compared by epochs only, and with version 1 it is not \
@@ -163,17 +250,19 @@ fn run<F: SharedFiles>(shared: &MasterState<F>, accepted: Accepted, hello: &Hell
     let compression = accepted.resume.codec;
     let progress =
         Progress { sent: at, ack: Ack { received: at, ..Ack::default() }, lag: Default::default() };
-    let id = shared.feeds.add(Fed { addr, port: hello.port, compression, progress });
+    shared.feeds.syncs.resumed.fetch_add(1, Ordering::Relaxed);
+    let state = FollowerState::Online;
+    let (port, heard) = (hello.port, Instant::now());
+    let id = shared.feeds.add(Fed { addr, port, compression, state, progress, heard, until: None });
     note_needed(shared);
     tracing::info!(?addr, from = %accepted.resume.from, "replica attached");
     let report = |progress: Progress| {
-        if let Some(fed) = lock(&shared.feeds.fed).get_mut(&id) {
-            fed.progress = progress;
-        }
+        shared.feeds.change(id, |fed| (fed.progress, fed.heard) = (progress, Instant::now()));
+        shared.feeds.acked.notify_waiters();
         note_needed(shared);
     };
     let ended = feed(accepted, &Log(shared), &report, &Timing::default(), &shared.feeds.stop);
-    lock(&shared.feeds.fed).remove(&id);
+    shared.feeds.remove(id);
     note_needed(shared);
     match ended {
         Ok(()) => tracing::info!(?addr, "replica detached"),
@@ -183,8 +272,9 @@ fn run<F: SharedFiles>(shared: &MasterState<F>, accepted: Accepted, hello: &Hell
 
 /// Updates the first LSN that a purge of the log has to keep: the entry after the last one that the slowest replica has
 /// received.
-fn note_needed<F: Files>(shared: &MasterState<F>) {
-    let fed = lock(&shared.feeds.fed);
+pub(super) fn note_needed<F: Files>(shared: &MasterState<F>) {
+    let mut fed = lock(&shared.feeds.fed);
+    fed.retain(|_, fed| fed.until.is_none_or(|until| Instant::now() < until));
     let needed = fed.values().map(|fed| fed.progress.ack.received.next()).min();
     shared.needed.store(needed.unwrap_or(Lsn(u64::MAX)).0, Ordering::Release);
 }

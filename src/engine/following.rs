@@ -8,19 +8,21 @@
 
 use super::checkpoint::{Checkpoints, Needed};
 use super::disk_errors::Refused;
+use super::full_sync::{Arrived, Arriving, Ready, Taking};
 use super::log::SharedLog;
 use super::open::Opened;
 use super::packer::Packer;
 use super::read::{self, Cost};
 use super::reclaim::is_large;
 use super::replica::{Applied, DISK_PAUSE, Sight};
-use super::settings::{Machine, Port};
+use super::settings::{Machine, Masterauth, Port};
 use super::ticker::Ticker;
 use super::{Address, Clock, Failure, NodeError, Settings, SharedFiles, StartError};
 use crate::apply::pool::{Limits, Pool, Stopped};
 use crate::apply::{self, Applier};
 use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
-use crate::client::link::{Follower, FollowerError, Link, LinkState};
+use crate::client::full_sync::Destination;
+use crate::client::link::{Follower, FollowerError, Link, LinkError, LinkState};
 use crate::command::{Command, Kind, Reply};
 use crate::compression::CompressionMethod;
 use crate::effect::Key;
@@ -31,6 +33,7 @@ use crate::replication::handshake::{Hello, Resume};
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
 use crate::replication::{Ack, Heartbeat, Offset};
+use crate::secret::Secret;
 use crate::store::rocksdb::RocksStore;
 use crate::store::{StoreError, key};
 use crate::sync::atomic::{AtomicBool, Ordering};
@@ -85,14 +88,15 @@ pub struct Following<F: Files> {
 }
 
 impl<F: SharedFiles> Following<F> {
-    /// Starts a replica of `master` on an open folder. `disconnect` is notified when all clients have to be disconnected.
+    /// Starts a replica of `master` on an open folder. `disconnect` is notified when all clients have to be disconnected. `taking`:
+    /// the way in which it takes a full sync; `None`: it takes none.
     /// Errors: the disk's; a thread cannot be started.
     pub fn start(
         settings: &Settings,
         opened: Opened<F>,
         master: Address,
-        failure: Failure,
-        disconnect: Arc<Notify>,
+        (failure, disconnect): (Failure, Arc<Notify>),
+        taking: Option<Taking<F>>,
     ) -> Result<Following<F>, StartError> {
         let Opened { store, log, files, mut identity, last, time: told, heard, stopped, .. } = opened;
         let offset_ms = identity.offset_ms();
@@ -107,7 +111,8 @@ impl<F: SharedFiles> Following<F> {
         let readers = if stopped { Readers::In } else { Readers::WaitForMaster };
         let shared = Arc::new(ReplicaState {
             applied: Applied::new(settings, store.clone(), last, (heard, told, offset_ms), readers),
-            pool: Pool::new(Applier::new(machine, workers, last), limits, settings.schedule.clone()),
+            pool: Pool::new(Applier::new(machine, workers, last), limits, settings.schedule.clone())
+                .with_waits(Arc::clone(&settings.meters) as _),
             log: Arc::new(SharedLog::new(log)),
             link: Mutex::new((LinkState::Connecting, settings.clock.elapsed())),
             clock: settings.clock.clone(),
@@ -128,11 +133,17 @@ impl<F: SharedFiles> Following<F> {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        // A policy that judges by the local clock may later judge at an earlier instant, so compaction may not drop keys.
+        // A policy that judges by the local clock, with a floor too, may later judge at an earlier instant, so compaction may
+        // not drop keys.
         let raises_gate = policy.judging() == Judging::LogTime;
         let errors = Arc::clone(shared.applied.errors());
-        let checkpoints =
-            Checkpoints::new(settings.flush_bytes, raises_gate, Needed::new(u64::MAX.into()), errors);
+        let checkpoints = Checkpoints::new(
+            settings.flush_bytes,
+            raises_gate,
+            Needed::new(u64::MAX.into()),
+            errors,
+            Arc::clone(&settings.meters),
+        );
         let received = Mutex::new(Received { checkpoints, last, time: heard });
         let stop = shared.applied.stop().clone();
         let sink = Sink {
@@ -142,9 +153,12 @@ impl<F: SharedFiles> Following<F> {
             policy,
             store,
             port: Arc::clone(&settings.port),
+            masterauth: Arc::clone(&settings.masterauth),
             received,
             disconnect,
             stop: stop.clone(),
+            taking: taking.filter(|_| settings.full_sync).map(|taking| (taking, settings.clone())),
+            arrived: Arc::default(),
         };
         let link =
             Link { address: shared.master.to_string(), timing: Timing::default(), seed: fastrand::u64(..) };
@@ -235,13 +249,8 @@ impl<F: Files> ReplicaState<F> {
         };
         // An entry that is published after the state was taken counts as a change, too.
         let (published, _) = self.applied.seen();
-        for watch in &transaction.watches {
-            let is_changed = watch.is_changed_on_replica(published, &*sight.snapshot, sight.clock);
-            if is_changed.map_err(|error| format!("ERR {error}"))? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(sight))
+        let is_changed = |watch: &Watch| watch.is_changed_on_replica(published, sight.clock);
+        Ok((!transaction.watches.iter().any(is_changed)).then_some(sight))
     }
 
     /// Watches `keys` from now on. Errors: the error reply.
@@ -296,11 +305,16 @@ struct Sink<F: Files> {
     policy: Arc<dyn ExpiryPolicy + Send + Sync>,
     store: RocksStore,
     port: Port,
+    masterauth: Masterauth,
     received: Mutex<Received>,
     /// Notified when all clients have to be disconnected.
     disconnect: Arc<Notify>,
     /// Set when the link has to end.
     stop: Stop,
+    /// The way in which it takes full syncs, and the node's settings; `None`: it takes none.
+    taking: Option<(Taking<F>, Settings)>,
+    /// A full sync that has arrived.
+    arrived: Arc<Mutex<Option<Arrived<F>>>>,
 }
 
 /// The place in the log that the link has reached.
@@ -452,7 +466,28 @@ impl<F: SharedFiles> Follower for Sink<F> {
         Ack { received: log.last, durable: log.durable, applied }
     }
 
+    fn password(&self) -> Option<Secret> {
+        lock(&self.masterauth).clone()
+    }
+
+    fn full_sync(&self, reason: &str) -> Option<Box<dyn Destination + '_>> {
+        let Some((taking, settings)) = &self.taking else {
+            tracing::warn!(reason, "this replica takes no full sync");
+            return None;
+        };
+        Some(Box::new(Arriving::new(taking, settings, Arc::clone(&self.arrived))))
+    }
+
     fn link(&self, state: LinkState) {
+        self.shared.applied.meters().link(&state);
+        if matches!(state, LinkState::Stopped { reason: LinkError::Replaced })
+            && let Some((taking, _)) = &self.taking
+            && let Some(arrived) = lock(&self.arrived).take()
+        {
+            let replica = Arc::downgrade(&self.shared);
+            // Nobody receives it only if the node stops; then the next start removes the generation.
+            let _ = taking.ready.send(Ready { arrived, replica });
+        }
         let mut link = lock(&self.shared.link);
         let is_up = |state: &LinkState| matches!(state, LinkState::Up { .. });
         if is_up(&state) != is_up(&link.0) {

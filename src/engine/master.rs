@@ -26,17 +26,25 @@ use crate::expiry::{Policy, Removal};
 use crate::node::{Executed, MasterClock, Transaction, Watch, Watched};
 use crate::publication::{MasterPublication, Sight};
 use crate::queue::Queue;
-use crate::replication::Tail;
+use crate::replication::{Ack, Tail};
 use crate::server::room::{Replies, Room};
+use crate::server::{Awaited, Reached};
 use crate::store::StoreError;
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::{Elapsed, Millis};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// The most requests that may wait for the writer. Each connection has at most one.
 const QUEUE_ITEMS_MAX: usize = 100_000;
+
+/// How often WAITAOF checks whether the node's own log is durable.
+const OWN_LOOK: Duration = Duration::from_millis(10);
+/// Redis's reply to a client that waits when its master becomes a replica.
+const UNBLOCKED: &str =
+    "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 
 /// The state that a master's threads share.
 pub struct MasterState<F: Files> {
@@ -62,6 +70,8 @@ pub struct MasterState<F: Files> {
     pub feeds: Feeds,
     /// The current errors of the disks.
     pub errors: Arc<DiskErrors>,
+    /// No dead key is removed before this instant; `None`: they are removed now.
+    removals_from: Mutex<Option<Instant>>,
     /// Whether the ticker syncs the log every second.
     every_second: AtomicBool,
     /// The watches that connections ended. The writer, which has the table, takes them.
@@ -105,16 +115,25 @@ impl<F: SharedFiles> Master<F> {
         let offset_ms = clock.offset_ms();
         let snapshot = store.snapshot(judged_at).ok_or(super::StartError::Gate)?;
         let publication = Arc::new(MasterPublication::new(clock, last, snapshot));
-        let tail = Arc::new(SharedTail::new(Tail { last, time: judged_at, bytes: 0 }, offset_ms));
+        let tail = Arc::new(SharedTail::new(
+            Tail { last, time: judged_at, bytes: 0 },
+            offset_ms,
+            Arc::clone(&settings.meters),
+        ));
         let needed: Needed = Arc::new(AtomicU64::new(u64::MAX));
         let policy = settings.policy();
         let raises_gate = policy.removal() != Removal::ByMaster;
         let notes_gate = policy.removal() == Removal::LogTime;
         let removed = apply::removed(&store)?;
-        let errors = Arc::new(DiskErrors::default());
+        let errors = Arc::new(DiskErrors::new(Arc::clone(&settings.meters)));
         let unwatched = Arc::new(Mutex::new(Vec::new()));
-        let checkpoints =
-            Checkpoints::new(settings.flush_bytes, raises_gate, Arc::clone(&needed), Arc::clone(&errors));
+        let checkpoints = Checkpoints::new(
+            settings.flush_bytes,
+            raises_gate,
+            Arc::clone(&needed),
+            Arc::clone(&errors),
+            Arc::clone(&settings.meters),
+        );
         let shared = Arc::new(MasterState {
             store: store.clone(),
             log: Arc::clone(&log),
@@ -125,8 +144,9 @@ impl<F: SharedFiles> Master<F> {
             epoch,
             expiry: settings.expiry,
             clock: settings.clock.clone(),
-            feeds: Feeds::default(),
+            feeds: Feeds::new(Arc::clone(&settings.meters.syncs)),
             errors: Arc::clone(&errors),
+            removals_from: Mutex::new(None),
             every_second: AtomicBool::new(settings.fsync == Fsync::EverySec),
             unwatched: Arc::clone(&unwatched),
         });
@@ -147,6 +167,7 @@ impl<F: SharedFiles> Master<F> {
             watched: Watched::default(),
             unwatched,
             waiting: None,
+            meters: Arc::clone(&settings.meters),
         };
         let queue = Arc::clone(&shared.queue);
         let writer = thread::Builder::new().name("writer".to_owned()).spawn(move || {
@@ -248,6 +269,36 @@ impl<F: Files> MasterState<F> {
         answer.await.map_err(|_| "ERR the node has stopped".to_owned())
     }
 
+    /// Waits until what readers see has reached where `awaited` says, or until its timeout. Errors: the node stops to be a master.
+    pub async fn wait(&self, awaited: Awaited) -> Result<Reached, String> {
+        let (target, _) = self.last();
+        let end = awaited.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+        // Replicas acknowledge at once what comes before a heartbeat.
+        self.heartbeat();
+        loop {
+            let acked = self.feeds.acked();
+            tokio::pin!(acked);
+            // From here on no ack is missed.
+            acked.as_mut().enable();
+            if self.feeds.stopping().is_set() {
+                return Err(UNBLOCKED.to_owned());
+            }
+            let own = self.log.state().durable >= target;
+            let has = |ack: &Ack| ack.counts(target, awaited.durable);
+            let reached = Reached { own, replicas: self.feeds.count(has) };
+            let is_enough = (own || !awaited.own) && reached.replicas >= awaited.replicas;
+            let now = tokio::time::Instant::now();
+            if is_enough || end.is_some_and(|end| now >= end) {
+                return Ok(reached);
+            }
+            // Nobody tells that the node's own log was synced.
+            let look = now + if awaited.own && !own { OWN_LOOK } else { Duration::from_secs(3600) };
+            let until = end.map_or(look, |end| end.min(look));
+            // A timeout is not an error: the loop looks at what has been reached.
+            let _ = tokio::time::timeout_at(until, acked).await;
+        }
+    }
+
     /// Changes the policy by which the log is synced. Errors: the log's; the node is stopped.
     pub async fn set_fsync(&self, fsync: Fsync) -> Result<(), NodeError> {
         let (reply, outcome) = oneshot::channel();
@@ -255,6 +306,16 @@ impl<F: Files> MasterState<F> {
         outcome.await.map_err(|_| NodeError::Stopped)??;
         self.every_second.store(fsync == Fsync::EverySec, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Removes no dead key before the instant `until`; `None`: removes them again.
+    pub fn hold_removals(&self, until: Option<Instant>) {
+        *lock(&self.removals_from) = until;
+    }
+
+    /// Whether dead keys are removed now.
+    pub fn removes(&self) -> bool {
+        lock(&self.removals_from).is_none_or(|from| from <= Instant::now())
     }
 
     /// Whether the ticker syncs the log every second.

@@ -7,6 +7,11 @@
 //! | `master` | a master's threads |
 //! | `replica` | how a replica applies entries and heartbeats, and what its readers see |
 //! | `following` | a replica's threads |
+//! | `copies` | a master's side of full syncs |
+//! | `full_sync`, `generations` | how a replica takes its master's whole store, and where it is put |
+//! | `good_replicas` | refuses writes while too few replicas follow |
+//! | `failover` | a master and a replica exchange their roles |
+//! | `meters`, `facts` | what a node measures, and the state that it reports |
 //! | `checkpoint` | when the store is flushed and the log purged |
 //! | `ticker` | periodic work |
 //! | `packer` | compresses closed segments of the log |
@@ -15,14 +20,20 @@
 mod by_hand;
 mod checkpoint;
 mod clock;
+mod copies;
 mod disk_errors;
 mod error;
 mod facts;
+mod failover;
 mod feeds;
 mod following;
+mod full_sync;
+mod generations;
+mod good_replicas;
 mod identity;
 mod log;
 mod master;
+mod meters;
 mod node;
 mod open;
 mod packer;
@@ -39,10 +50,11 @@ pub use by_hand::{ReaderView, ViewError};
 pub use clock::{Ahead, Clock, HandClock};
 pub use error::{NodeError, StartError};
 pub use identity::IdentityError;
+pub use meters::Meters;
 pub use node::Engine;
 pub use open::{Folders, OpenError};
 pub use replica::Applied;
-pub use settings::{DESCRIPTORS_RESERVED, FLUSH_BYTES, Machine, Own, Port, Settings};
+pub use settings::{DESCRIPTORS_RESERVED, FLUSH_BYTES, Machine, Masterauth, Own, Port, Settings};
 
 pub use crate::apply::pool::Schedule;
 use crate::binlog::Files;

@@ -3,25 +3,30 @@
 use super::by_hand::ViewError;
 use super::facts::facts;
 use super::following::{self, Following};
+use super::full_sync::{Ready, Taking};
+use super::generations::{Generations, OnDisk};
+use super::good_replicas::{GoodReplicas, NO_REPLICAS};
 use super::master::{self, Master};
 use super::open::{self, Folders, OpenError};
 use super::reads;
-use super::{Address, Failure, NodeError, Settings, SharedFiles, StartError};
+use super::{Address, Failure, Meters, NodeError, Settings, SharedFiles, StartError};
 use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
 use crate::client::served::{self, Served};
 use crate::command::{Command, Reply};
 use crate::effect::Key;
 use crate::node::{Executed, Transaction, Watch};
+use crate::secret::Secret;
 use crate::server::room::{Replies, Room};
-use crate::server::{Backend, Facts, Refused, Seat};
+use crate::server::{Awaited, Backend, Facts, MinReplicas, Reached, Refused, Seat};
 use crate::store::Dump;
 use crate::store::rocksdb::RocksStore;
 use crate::sync::atomic::Ordering;
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::{Elapsed, Millis};
 use std::net::TcpStream;
-use std::sync::{OnceLock, Weak};
+use std::sync::{OnceLock, Weak, mpsc};
+use std::time::Instant;
 use tokio::sync::{Notify, Semaphore};
 
 /// The running role, with its threads.
@@ -53,7 +58,10 @@ impl<F: Files> Clone for Role<F> {
 /// A node: its folders and its role. The log's files are on a disk, or on the replacement of a test.
 pub struct Engine<F: Files = Disk> {
     pub(super) settings: Mutex<Settings>,
-    folders: Folders<F>,
+    /// The folders of the current generation.
+    folders: Mutex<Folders<F>>,
+    /// The way in which a replica takes full syncs; `None`: it takes none.
+    taking: Option<Taking<F>>,
     /// 40 hexadecimal digits, drawn at each start.
     run_id: String,
     role: Mutex<Role<F>>,
@@ -62,6 +70,7 @@ pub struct Engine<F: Files = Disk> {
     failure: Failure,
     /// Notified when all clients have to be disconnected.
     disconnect: Arc<Notify>,
+    good_replicas: GoodReplicas,
     /// Each long read holds a permit.
     long_reads: Semaphore,
     this: Weak<Engine<F>>,
@@ -71,31 +80,107 @@ impl Engine {
     /// Starts a node on its folder, as a replica of `master` or, for `None`, as a master. When this returns, all entries of
     /// the node's log are applied. Errors: [`StartError`].
     pub fn start(settings: Settings, master: Option<Address>) -> Result<Arc<Engine>, StartError> {
-        let folders = Folders::in_dir(&settings.dir).map_err(OpenError::Folder)?;
-        Engine::start_on(folders, settings, master)
+        let (generations, folders) = OnDisk::open(&settings.dir).map_err(OpenError::Folder)?;
+        let generations = Arc::new(generations);
+        let engine = Engine::start_with(folders, Some(Arc::clone(&generations) as _), settings, master)?;
+        generations.clean();
+        Ok(engine)
     }
 }
 
 impl<F: SharedFiles> Engine<F> {
-    /// Like [`Engine::start`], with the files in `folders`.
+    /// Like [`Engine::start`], with the files in `folders`. Such a replica takes no full sync.
     pub fn start_on(
         folders: Folders<F>,
         settings: Settings,
         master: Option<Address>,
     ) -> Result<Arc<Engine<F>>, StartError> {
+        Engine::start_with(folders, None, settings, master)
+    }
+
+    fn start_with(
+        folders: Folders<F>,
+        generations: Option<Arc<dyn Generations<F>>>,
+        settings: Settings,
+        master: Option<Address>,
+    ) -> Result<Arc<Engine<F>>, StartError> {
+        let settings = Settings { meters: Arc::new(Meters::default()), ..settings };
         let (failure, disconnect) = (Failure::new(), Arc::new(Notify::new()));
-        let running = Running::start(&settings, folders.clone(), None, master, (&failure, &disconnect))?;
-        Ok(Arc::new_cyclic(|this| Engine {
+        let (ready, arriving) = mpsc::channel();
+        let taking = generations.map(|generations| Taking { generations, ready });
+        let surroundings =
+            Surroundings { failure: &failure, disconnect: &disconnect, taking: taking.as_ref() };
+        let running = Running::start(&settings, folders.clone(), None, master, surroundings)?;
+        let engine = Arc::new_cyclic(|this| Engine {
             run_id: (0..5).map(|_| format!("{:08x}", fastrand::u32(..))).collect(),
             role: Mutex::new(running.role()),
             settings: Mutex::new(settings),
-            folders,
+            folders: Mutex::new(folders),
+            taking,
             running: Mutex::new(Some(running)),
             failure,
             disconnect,
+            good_replicas: GoodReplicas::default(),
             long_reads: Semaphore::new(reads::LONG_MAX),
             this: Weak::clone(this),
-        }))
+        });
+        let this = Arc::downgrade(&engine);
+        thread::Builder::new().name("full sync".to_owned()).spawn(move || {
+            // The channel is closed when the engine is dropped.
+            while let Ok(ready) = arriving.recv() {
+                let Some(engine) = this.upgrade() else { return };
+                engine.switch(ready);
+            }
+        })?;
+        Ok(engine)
+    }
+
+    /// Replaces the replica's data by the full sync that has arrived, and starts the replica again on them. If the node has
+    /// changed its role meanwhile, the full sync is removed.
+    fn switch(&self, ready: Ready<F>) {
+        let Some(taking) = &self.taking else { return };
+        let (generations, Ready { arrived, replica }) = (&*taking.generations, ready);
+        let mut running = lock(&self.running);
+        let following = match running.take() {
+            Some(Running::Replica(following)) if replica.ptr_eq(&Arc::downgrade(following.shared())) => {
+                following
+            }
+            other => {
+                *running = other;
+                return generations.remove(arrived.number);
+            }
+        };
+        let settings = lock(&self.settings).clone();
+        let master = following.shared().master.clone();
+        *lock(&self.role) = Role::None;
+        let before = match Running::Replica(following).stop() {
+            Ok(before) => before,
+            Err(error) => return self.failure.report(error.to_string()),
+        };
+        let mut folders = lock(&self.folders);
+        let store = match arrived.make_current(&folders.node, settings.expiry, generations) {
+            Ok(()) => {
+                generations.retire(before.store);
+                *folders = arrived.folders;
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "the full sync cannot be taken, the replica continues on its old data");
+                generations.remove(arrived.number);
+                Some(before)
+            }
+        };
+        match Running::start(&settings, folders.clone(), store, Some(master), self.surroundings()) {
+            Ok(after) => {
+                *lock(&self.role) = after.role();
+                *running = Some(after);
+            }
+            Err(error) => self.failure.report(error.to_string()),
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings<'_, F> {
+        Surroundings { failure: &self.failure, disconnect: &self.disconnect, taking: self.taking.as_ref() }
     }
 
     /// Sets the port on which the node serves clients. A replica sends it to its master.
@@ -126,10 +211,15 @@ impl<F: SharedFiles> Engine<F> {
         lock(&self.role).clone()
     }
 
+    /// The password that the node sends to its master.
+    pub(super) fn masterauth(&self) -> Option<Secret> {
+        lock(&lock(&self.settings).masterauth).clone()
+    }
+
     /// Checks that the node at `address` is another node, and is a master. Errors: it reports that it is not. A node that
     /// does not answer passes, because it may be down.
     fn check_is_master(&self, address: &Address) -> Result<(), NodeError> {
-        match served::ask(&address.to_string()) {
+        match served::ask(&address.to_string(), self.masterauth().as_ref()) {
             Some(served) if served.run_id == self.run_id => Err(NodeError::Itself(address.clone())),
             Some(Served { master: Some(master), .. }) => {
                 Err(NodeError::OfAReplica { address: address.clone(), master })
@@ -138,7 +228,7 @@ impl<F: SharedFiles> Engine<F> {
         }
     }
 
-    fn change_role(&self, master: Option<Address>) -> Result<(), NodeError> {
+    pub(super) fn change_role(&self, master: Option<Address>) -> Result<(), NodeError> {
         let mut running = lock(&self.running);
         let settings = lock(&self.settings).clone();
         let Some(before) = running.take() else { return Err(NodeError::Stopped) };
@@ -149,8 +239,8 @@ impl<F: SharedFiles> Engine<F> {
         *lock(&self.role) = Role::None;
         // A node that cannot end its role cannot begin another one. It answers no more commands, and reports the failure.
         let stopped = before.stop().inspect_err(|error| self.failure.report(error.to_string()))?;
-        let signals = (&self.failure, &self.disconnect);
-        let started = Running::start(&settings, self.folders.clone(), Some(stopped), master, signals);
+        let folders = lock(&self.folders).clone();
+        let started = Running::start(&settings, folders, Some(stopped), master, self.surroundings());
         let after = started.inspect_err(|error| self.failure.report(error.to_string()))?;
         *lock(&self.role) = after.role();
         *running = Some(after);
@@ -165,7 +255,7 @@ impl<F: SharedFiles> Engine<F> {
         running.map_or(Ok(()), |running| running.stop().map(|_| ()))
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Engine<F>) -> Result<T, NodeError> + Send + 'static,
     ) -> Result<T, Refused> {
@@ -182,15 +272,16 @@ impl<F: SharedFiles> Running<F> {
         folders: Folders<F>,
         stopped: Option<Stopped>,
         master: Option<Address>,
-        (failure, disconnect): (&Failure, &Arc<Notify>),
+        around: Surroundings<'_, F>,
     ) -> Result<Running<F>, StartError> {
         let (store, counted) = stopped.map_or((None, None), |stopped| (Some(stopped.store), stopped.counted));
         let opened = open::open(settings, folders, store, master.is_some())?;
         Ok(match master {
-            None => Running::Master(Master::start(settings, opened, counted, failure.clone())?),
+            None => Running::Master(Master::start(settings, opened, counted, around.failure.clone())?),
             Some(master) => {
-                let (failure, disconnect) = (failure.clone(), Arc::clone(disconnect));
-                Running::Replica(Following::start(settings, opened, master, failure, disconnect)?)
+                let signals = (around.failure.clone(), Arc::clone(around.disconnect));
+                let taking = around.taking.cloned();
+                Running::Replica(Following::start(settings, opened, master, signals, taking)?)
             }
         })
     }
@@ -212,6 +303,14 @@ impl<F: SharedFiles> Running<F> {
     }
 }
 
+/// The parts of a node that every role uses.
+struct Surroundings<'a, F: Files> {
+    failure: &'a Failure,
+    disconnect: &'a Arc<Notify>,
+    /// The way in which a replica takes full syncs.
+    taking: Option<&'a Taking<F>>,
+}
+
 /// The state that a role leaves to the next role.
 struct Stopped {
     store: RocksStore,
@@ -219,21 +318,25 @@ struct Stopped {
     counted: Option<(Millis, Elapsed)>,
 }
 
-fn stopped() -> Refused {
+pub(super) fn stopped() -> Refused {
     Refused("ERR the node is stopped or is changing its role".to_owned())
 }
 
 impl<F: SharedFiles> Backend for Engine<F> {
     async fn answer(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         match self.role() {
-            Role::Master(shared) if commands.iter().any(Command::is_write) => {
+            Role::Master(shared)
+                if commands.iter().any(Command::is_write)
+                    && !self.good_replicas.are_too_few(&shared.feeds) =>
+            {
                 shared.run(commands, room).await
             }
             Role::Master(shared) => {
                 // All reads use one snapshot. It is taken after the commands arrived, so it is not too old for any of them.
                 let sight = OnceLock::new();
-                let read = move |command: &Command, cost| {
-                    super::read(sight.get_or_init(|| shared.sight()), command, cost)
+                let read = move |command: &Command, cost| match command.is_write() {
+                    true => Some(Reply::Error(NO_REPLICAS.to_owned())),
+                    false => super::read(sight.get_or_init(|| shared.sight()), command, cost),
                 };
                 reads::answer(commands, room, &self.long_reads, read).await
             }
@@ -246,24 +349,27 @@ impl<F: SharedFiles> Backend for Engine<F> {
     }
 
     async fn exec(&self, transaction: Transaction, _room: Room) -> Result<Executed, Refused> {
-        let (long, replies) = (&self.long_reads, |ran: Result<Vec<Reply>, &'static str>| {
-            ran.map(Executed::Ran).map_err(|text| Refused(text.to_owned()))
-        });
+        let (long, refused) = (&self.long_reads, |text: &'static str| Refused(text.to_owned()));
         match self.role() {
+            Role::Master(shared)
+                if transaction.is_write() && self.good_replicas.are_too_few(&shared.feeds) =>
+            {
+                Err(Refused(NO_REPLICAS.to_owned()))
+            }
             Role::Master(shared) if transaction.is_write() || !transaction.watches.is_empty() => {
                 shared.exec(transaction).await.map_err(Refused)
             }
             Role::Master(shared) => {
                 let sight = shared.sight();
                 let read = move |command: &Command, cost| super::read(&sight, command, cost);
-                replies(reads::answer_all(transaction.commands, long, read).await)
+                reads::answer_all(transaction, long, read).await.map_err(refused)
             }
             Role::Replica(shared) => {
                 let Some(sight) = shared.begin(&transaction).map_err(Refused)? else {
                     return Ok(Executed::Changed);
                 };
                 let read = move |command: &Command, cost| following::read_at(&sight, command, cost);
-                replies(reads::answer_all(transaction.commands, long, read).await)
+                reads::answer_all(transaction, long, read).await.map_err(refused)
             }
             Role::None => Err(stopped()),
         }
@@ -274,7 +380,9 @@ impl<F: SharedFiles> Backend for Engine<F> {
             return None;
         }
         match self.role() {
-            Role::Master(shared) => shared.refusal().map(Refused),
+            Role::Master(shared) => shared.refusal().map(Refused).or_else(|| {
+                self.good_replicas.are_too_few(&shared.feeds).then(|| Refused(NO_REPLICAS.to_owned()))
+            }),
             Role::Replica(_) => Some(Refused(following::READONLY.to_owned())),
             Role::None => Some(stopped()),
         }
@@ -288,6 +396,14 @@ impl<F: SharedFiles> Backend for Engine<F> {
         }
     }
 
+    async fn wait(&self, awaited: Awaited) -> Result<Reached, Refused> {
+        match self.role() {
+            Role::Master(shared) => shared.wait(awaited).await.map_err(Refused),
+            // The server refuses it on a replica.
+            Role::Replica(_) | Role::None => Err(stopped()),
+        }
+    }
+
     fn unwatch(&self, watch: Watch) {
         // A replica keeps no table, and a new master begins a new one.
         if let Role::Master(shared) = self.role() {
@@ -296,7 +412,12 @@ impl<F: SharedFiles> Backend for Engine<F> {
     }
 
     fn facts(&self) -> Facts {
-        facts(&lock(&self.settings), &self.run_id, &self.role())
+        let role = self.role();
+        let mut facts = facts(&lock(&self.settings), &self.run_id, &role);
+        if let Role::Master(shared) = &role {
+            facts.good_replicas = self.good_replicas.count(&shared.feeds);
+        }
+        facts
     }
 
     async fn replicate(&self, master: Option<(String, u16)>) -> Result<(), Refused> {
@@ -320,6 +441,28 @@ impl<F: SharedFiles> Backend for Engine<F> {
         }
         lock(&self.settings).fsync = fsync;
         Ok(())
+    }
+
+    fn set_masterauth(&self, password: Option<Secret>) {
+        *lock(&lock(&self.settings).masterauth) = password;
+    }
+
+    fn set_min_replicas(&self, min: MinReplicas) {
+        self.good_replicas.set(min);
+    }
+
+    fn hold_removals(&self, until: Option<Instant>) {
+        if let Role::Master(shared) = self.role() {
+            shared.hold_removals(until);
+        }
+    }
+
+    async fn caught_up(&self, to: Option<(String, u16)>) -> Result<(String, u16), Refused> {
+        self.replica_caught_up(to).await
+    }
+
+    async fn hand_over(&self, replica: (String, u16), behind: bool) -> Result<(), Refused> {
+        self.hand_over_to(replica, behind).await
     }
 
     fn follow(&self, argv: Vec<Vec<u8>>, socket: TcpStream, already_read: Vec<u8>, seat: Seat) {

@@ -20,12 +20,11 @@ use crate::apply;
 use crate::binlog::log::epoch_of_start;
 use crate::binlog::segment::{Options, begin_after};
 use crate::binlog::{Disk, Entry, Epoch, Files, FolderId, Lsn, SegmentError, SegmentLog};
-use crate::replication::handshake::START_AGAIN;
 use crate::store::rocksdb::RocksStore;
 use crate::store::{Store as _, StoreError};
 use crate::time::Millis;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Bytes of one read of the log.
 const READ_BYTES: usize = 4 << 20;
@@ -55,19 +54,22 @@ pub struct Opened<F: Files> {
     pub stopped: bool,
 }
 
-/// The folders of a node's files, except for those of its store.
+/// The folders of a node's files.
 #[derive(Clone, Debug)]
 pub struct Folders<F> {
     /// The folder of the identity file `node`.
     pub node: F,
     /// The folder of the log's segments.
     pub binlog: F,
+    /// The folder of the store.
+    pub store: PathBuf,
 }
 
 impl Folders<Disk> {
     /// Opens the folders of a node in `dir`, and creates them if they do not exist. Errors: the disk's.
     pub fn in_dir(dir: &Path) -> io::Result<Folders<Disk>> {
-        Ok(Folders { node: Disk::open(dir)?, binlog: Disk::open(dir.join("binlog"))? })
+        let (node, binlog) = (Disk::open(dir)?, Disk::open(dir.join("binlog"))?);
+        Ok(Folders { node, binlog, store: dir.join("store") })
     }
 }
 
@@ -115,7 +117,7 @@ pub enum OpenError {
     /// A replica's store holds entries that its log does not have: the disk lost data after an fsync.
     #[error(
         "the store holds entries through {marker}, the log ends at {last}: the disk lost what fsync had promised; \
-         {START_AGAIN}"
+         start the replica in an empty folder"
     )]
     Ahead {
         /// The store's marker.
@@ -136,7 +138,7 @@ pub fn open<F: Files + Clone>(
     store: Option<RocksStore>,
     follows: bool,
 ) -> Result<Opened<F>, OpenError> {
-    let Folders { node: files, binlog } = folders;
+    let Folders { node: files, binlog, store: of_rocksdb } = folders;
     let stored = Identity::read(&files)?;
     if let Some(identity) = &stored {
         identity.check(settings.expiry)?;
@@ -144,7 +146,7 @@ pub fn open<F: Files + Clone>(
     let options = Options { segment_bytes_max: settings.segment_bytes_max, fsync: settings.fsync };
     let mut store = match store {
         Some(store) => store,
-        None => RocksStore::open(&settings.dir.join("store")).map_err(in_use)?,
+        None => RocksStore::open(&of_rocksdb).map_err(in_use)?,
     };
     let marker = apply::marker(&store)?;
     let (mut log, mut recovered) = SegmentLog::open(binlog.clone(), options)?;

@@ -8,6 +8,7 @@
 
 use super::read::Cost;
 use crate::command::{Command, Reply};
+use crate::node::{self, Executed, Transaction};
 use crate::server::room::{Replies, Room, Size};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -66,25 +67,31 @@ pub async fn answer(
     }
 }
 
-/// Answers all commands of a transaction, which are reads. `read` as in [`answer`], of one state. Errors: a thread panicked.
+/// Runs a transaction whose commands are all reads. `read` as in [`answer`], of one state. Errors: a thread panicked.
 pub async fn answer_all(
-    commands: Vec<Command>,
+    transaction: Transaction,
     long: &Semaphore,
     read: impl Fn(&Command, Cost) -> Option<Reply> + Send + Sync + 'static,
-) -> Result<Vec<Reply>, &'static str> {
-    if commands.len() < MANY {
-        let small: Option<Vec<Reply>> = commands.iter().map(|command| read(command, Cost::Small)).collect();
-        if let Some(replies) = small {
-            return Ok(replies);
-        }
+) -> Result<Executed, &'static str> {
+    if transaction.commands.len() < MANY
+        && let Some(ran) = run(&transaction, |command| read(command, Cost::Small))
+    {
+        return Ok(ran);
     }
     // The semaphore is never closed. Without a permit the reads would still run.
     let _permit = long.acquire().await.ok();
-    let ran = spawn_blocking(move || {
-        let any = |command: &Command| read(command, Cost::Any).unwrap_or(Reply::Null);
-        commands.iter().map(any).collect()
-    });
-    ran.await.map_err(|_| PANICKED)
+    let any = move |command: &Command| Some(read(command, Cost::Any).unwrap_or(Reply::Null));
+    let ran = spawn_blocking(move || run(&transaction, any));
+    ran.await.ok().flatten().ok_or(PANICKED)
+}
+
+/// `None`: `read` did not answer one of the commands.
+fn run(transaction: &Transaction, read: impl Fn(&Command) -> Option<Reply>) -> Option<Executed> {
+    let mut replies = node::Replies::to(transaction);
+    for command in &transaction.commands {
+        replies.push(read(command)?);
+    }
+    Some(replies.ran())
 }
 
 const PANICKED: &str = "ERR the command panicked";

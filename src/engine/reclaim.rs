@@ -14,6 +14,7 @@
 use crate::store::key;
 use crate::store::rocksdb::{Range, RocksStore};
 use crate::sync::thread;
+use std::ops::AddAssign;
 
 /// Less data than this in files is not worth a flush or a merge.
 const FILE_BYTES_MIN: u64 = 1 << 20;
@@ -23,10 +24,31 @@ const RANGES_MAX: usize = 1_000;
 
 /// What [`Reclaim::note`] found.
 pub struct Noted {
-    /// Number of ranges that were cleared.
-    pub ranges: u64,
+    /// The ranges that were cleared.
+    pub ranges: Ranges,
     /// Whether a flush would free much space.
     pub frees_space: bool,
+}
+
+/// Numbers of ranges of raw keys that were cleared.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Ranges {
+    collections: u64,
+    databases: u64,
+}
+
+impl Ranges {
+    /// A cleared database overlaps each of the ranges, so each such pair counts, and each range by itself.
+    pub fn weight(&self) -> u64 {
+        (self.collections + self.databases) * (self.databases + 1)
+    }
+}
+
+impl AddAssign for Ranges {
+    fn add_assign(&mut self, more: Ranges) {
+        self.collections += more.collections;
+        self.databases += more.databases;
+    }
 }
 
 /// Ranges of raw keys that were cleared, and the thread that merges earlier ones.
@@ -40,13 +62,17 @@ impl Reclaim {
     /// Notes the databases and collections that batches have cleared since the last call. A range that is cleared while a merge is
     /// running waits for the next flush.
     pub fn note(&mut self, store: &RocksStore) -> Noted {
-        let (mut is_due, mut ranges) = (false, 0);
+        let (mut is_due, mut ranges) = (false, Ranges::default());
         for range in store.take_cleared() {
-            ranges += 1;
             let (from, to) = &range;
+            let is_database = key::begins_a_database(from);
+            ranges += match is_database {
+                true => Ranges { collections: 0, databases: 1 },
+                false => Ranges { collections: 1, databases: 0 },
+            };
             let is_large = is_large(store, from, to);
             is_due |= is_large;
-            let is_kept = match key::begins_a_database(from) {
+            let is_kept = match is_database {
                 true => !self.cleared.contains(&range),
                 // A collection is cleared once: the next one under its name has another range.
                 false => is_large || self.cleared.len() < RANGES_MAX,

@@ -10,7 +10,7 @@
 //! published.
 
 use super::disk_errors::{DiskErrors, Refused};
-use super::{Clock, Settings};
+use super::{Clock, Meters, Settings};
 use crate::apply;
 use crate::apply::pool::Work;
 use crate::binlog::{Entry, Lsn};
@@ -24,7 +24,7 @@ use crate::replication::{Heartbeat, Offset};
 use crate::store::rocksdb::{RocksStore, Snapshot};
 use crate::store::{Store, StoreError};
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::Ordering;
 use crate::time::Millis;
 use crate::trace::Trace;
 use std::time::Duration;
@@ -50,8 +50,8 @@ pub struct Applied {
     trace: Option<Arc<Trace>>,
     clock: Clock,
     publication: ReplicaPublication<Snapshot>,
-    /// How often all clients were disconnected, because an estimate was forgotten.
-    forgotten: AtomicU64,
+    /// What the node measures.
+    meters: Arc<Meters>,
     /// The current errors of the disks.
     errors: Arc<DiskErrors>,
     /// Set when refused writes must not be retried, because the node stops.
@@ -83,8 +83,8 @@ impl Applied {
             trace: settings.trace.clone(),
             clock: settings.clock.clone(),
             publication: ReplicaPublication::new(replica),
-            forgotten: AtomicU64::new(0),
-            errors: Arc::default(),
+            meters: Arc::clone(&settings.meters),
+            errors: Arc::new(DiskErrors::new(Arc::clone(&settings.meters))),
             stop: Stop::new(),
         };
         applied.publish(watermark);
@@ -129,6 +129,11 @@ impl Applied {
         &self.errors
     }
 
+    /// What the node measures.
+    pub fn meters(&self) -> &Arc<Meters> {
+        &self.meters
+    }
+
     /// The request to stop. Once it is set, a batch for which the disk has no room is not retried.
     pub fn stop(&self) -> &Stop {
         &self.stop
@@ -136,7 +141,7 @@ impl Applied {
 
     /// How often all clients were disconnected, because they had been told a log time far beyond the master's.
     pub fn forgotten(&self) -> u64 {
-        self.forgotten.load(Ordering::Relaxed)
+        self.meters.forgotten.load(Ordering::Relaxed)
     }
 
     /// The latest log time that was heard.
@@ -215,9 +220,9 @@ impl Applied {
     pub fn heartbeat(&self, heartbeat: Heartbeat) -> bool {
         let Heartbeat { after, time, tail } = heartbeat;
         let is_forgotten = self.publication.heartbeat(after, time, tail.time, self.clock.elapsed());
-        // Under any other policy readers judge by the replica's own clock, not by the forgotten estimate.
-        let is_forgotten = is_forgotten && self.policy.judging() == Judging::LogTime;
-        self.forgotten.fetch_add(u64::from(is_forgotten), Ordering::Relaxed);
+        // Where readers judge by the replica's own clock alone, none was given the forgotten estimate.
+        let is_forgotten = is_forgotten && self.policy.judging() != Judging::Local;
+        self.meters.forgotten.fetch_add(u64::from(is_forgotten), Ordering::Relaxed);
         is_forgotten
     }
 
@@ -255,6 +260,7 @@ impl Work for Applied {
                 }
                 Ok(()) => {
                     self.errors.set(Refused::Batch, None);
+                    self.meters.wrote(entries.len());
                     return Ok(());
                 }
                 Err(error) => return Err(error),

@@ -1,21 +1,22 @@
 //! Settings — the settings of a node. Plain data.
 
-use super::Clock;
+use super::{Clock, Meters};
 use crate::apply::pool::Schedule;
 use crate::binlog::Fsync;
 use crate::compression::CompressionMethod;
 use crate::expiry::{ExpiryPolicy, Policy};
 use crate::ordering::{OrderingStrategy, Reads, Strategy};
+use crate::secret::Secret;
 use crate::server::REPLICAS_MAX;
 use crate::store::rocksdb::OPEN_FILES_MAX;
-use crate::sync::Arc;
 use crate::sync::atomic::AtomicU16;
+use crate::sync::{Arc, Mutex};
 use crate::trace::Trace;
 use std::fmt;
 use std::path::PathBuf;
 
-/// File descriptors that a node needs beside those of its clients.
-pub const DESCRIPTORS_RESERVED: u64 = STORE_FILES + OTHER_FILES + REPLICAS_MAX;
+/// File descriptors that a node needs beside those of its clients. While a full sync arrives there are two stores.
+pub const DESCRIPTORS_RESERVED: u64 = 2 * STORE_FILES + OTHER_FILES + REPLICAS_MAX;
 /// RocksDB's tables, and 64 for the other files that it opens: the output of a compaction, its manifest, its own log, the
 /// lock.
 const STORE_FILES: u64 = OPEN_FILES_MAX as u64 + 64;
@@ -30,6 +31,9 @@ pub const FLUSH_BYTES: u64 = 16 << 20;
 
 /// The port on which a node serves clients; 0 while it serves none.
 pub type Port = Arc<AtomicU16>;
+
+/// The password that a replica sends to its master at its next connection; `None`: none. Clones share it.
+pub type Masterauth = Arc<Mutex<Option<Secret>>>;
 
 /// The settings of a node. Of these only the expiry policy is stored in the node's folder, because the log's entries depend
 /// on it.
@@ -61,6 +65,8 @@ pub struct Settings {
     /// Whether the folder is a copy of a master's folder that now becomes a replica's. At the first start a folder that is
     /// not such a copy is refused.
     pub takes_copy: bool,
+    /// Whether a replica that cannot resume replaces its data by a full sync. If not, its link stops with the reason.
+    pub full_sync: bool,
     /// How often a replica under `writeset_snapshots` publishes a snapshot, milliseconds.
     pub snapshot_interval_ms: u64,
     /// The most received entries that may wait to be applied.
@@ -69,6 +75,10 @@ pub struct Settings {
     pub queue_bytes_max: usize,
     /// The port on which this node serves clients. A replica sends it to its master.
     pub port: Port,
+    /// The password that a replica sends to its master.
+    pub masterauth: Masterauth,
+    /// What the node measures. [`Engine::start`](super::Engine::start) makes new ones, so clones of the settings may start several nodes.
+    pub meters: Arc<Meters>,
     /// The schedule of a replica's worker pool.
     pub schedule: Schedule,
     /// The source of the node's time.
@@ -95,10 +105,13 @@ impl Settings {
             log_clock_limit_ms: 10_000,
             downtime_max_ms: 24 * 3_600_000,
             takes_copy: false,
+            full_sync: true,
             snapshot_interval_ms: 100,
             queue_entries_max: 10_000,
             queue_bytes_max: 64 << 20,
             port: Port::default(),
+            masterauth: Masterauth::default(),
+            meters: Arc::default(),
             schedule: Schedule::Free,
             clock: Clock::System,
             own: Own::default(),

@@ -1,10 +1,12 @@
 //! Tail — the end of a master's log as replicas may see it. Feeds wait here for new entries.
 
+use super::Meters;
 use crate::binlog::Lsn;
 use crate::node::Step;
 use crate::replication::feed::Seen;
 use crate::replication::{Offset, Tail};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::time::Millis;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -17,6 +19,7 @@ const OFFSETS_MAX: usize = 64;
 pub struct SharedTail {
     state: Mutex<State>,
     moved: Condvar,
+    meters: Arc<Meters>,
 }
 
 #[derive(Debug)]
@@ -25,19 +28,18 @@ struct State {
     /// The master's offsets since its start, oldest first. There is always at least one.
     offsets: Vec<Offset>,
     closed: bool,
-    /// Number of steps of the wall clock.
-    steps: u64,
     /// Number of threads that wait. A notification costs a system call even if no thread waits, so it is skipped then.
     waiting: usize,
 }
 
 impl SharedTail {
-    /// The tail at the start of a master, with the offset there.
-    pub fn new(tail: Tail, offset_ms: i64) -> SharedTail {
+    /// The tail at the start of a master, with the offset there. `meters` count its clock's steps.
+    pub fn new(tail: Tail, offset_ms: i64, meters: Arc<Meters>) -> SharedTail {
         let offsets = vec![Offset { time: tail.time, after: tail.last, offset_ms }];
         SharedTail {
-            state: Mutex::new(State { tail, offsets, closed: false, steps: 0, waiting: 0 }),
+            state: Mutex::new(State { tail, offsets, closed: false, waiting: 0 }),
             moved: Condvar::new(),
+            meters,
         }
     }
 
@@ -50,7 +52,7 @@ impl SharedTail {
     /// Notes a new offset of the master.
     fn note_offset(&self, offset: Offset) {
         let mut state = lock(&self.state);
-        state.steps += 1;
+        self.meters.clock_steps.fetch_add(1, Ordering::Relaxed);
         state.offsets.retain(|before| before.after < offset.after);
         state.offsets.push(offset);
         let late = state.offsets.len().saturating_sub(OFFSETS_MAX);
@@ -87,9 +89,9 @@ impl SharedTail {
         }
     }
 
-    /// Number of steps of the wall clock since the start.
+    /// Number of steps of the wall clock since the start of the node.
     pub fn steps(&self) -> u64 {
-        lock(&self.state).steps
+        self.meters.clock_steps.load(Ordering::Relaxed)
     }
 
     /// The current tail.

@@ -72,7 +72,8 @@ pub struct Ticker<F> {
 impl<F: SharedFiles> Ticker<F> {
     /// Starts the ticker of a master: heartbeats, removal of dead keys, fsync, the ceiling. Errors: the thread's.
     pub fn of_master(shared: Arc<MasterState<F>>, files: F, identity: Identity) -> io::Result<Ticker<F>> {
-        let mut duties = MasterDuties { shared, files, identity, swept: Vec::new(), steps: 0 };
+        let steps = shared.tail.steps();
+        let mut duties = MasterDuties { shared, files, identity, swept: Vec::new(), steps };
         Ticker::spawn(move |stopped| {
             let mut kept = Instant::now();
             while tick(&stopped, TICK, &duties.shared.clock) {
@@ -101,7 +102,7 @@ impl<F: SharedFiles> Ticker<F> {
         let interval = Duration::from_millis(snapshot_interval_ms.max(1));
         Ticker::spawn(move |stopped| {
             let [mut synced, mut cut, mut looked] = [Instant::now(); 3];
-            let (mut swept, mut forgotten) = (Vec::new(), 0);
+            let (mut swept, mut forgotten) = (Vec::new(), shared.applied.forgotten());
             while tick(&stopped, interval.min(TICK), &shared.clock) {
                 if cut.elapsed() >= interval {
                     cut = Instant::now();
@@ -158,8 +159,17 @@ struct MasterDuties<F: Files> {
 }
 
 impl<F: Files> MasterDuties<F> {
-    /// Finds some dead keys, and asks the writer to remove them.
+    /// Finds some dead keys, and asks the writer to remove them. Has the writer look at disks that were full.
     fn expire(&mut self) {
+        if self.shared.removes() {
+            self.remove_dead();
+        }
+        if self.shared.errors.store().is_some() {
+            let _ = self.shared.queue.push(Request::Look);
+        }
+    }
+
+    fn remove_dead(&mut self) {
         let (_, now) = self.shared.last();
         let keys = match self.shared.store.dead_keys(now, &mut self.swept) {
             Ok(keys) => keys,
@@ -168,9 +178,6 @@ impl<F: Files> MasterDuties<F> {
         // If the queue is full or closed the request is dropped: the keys will be found again.
         if !keys.is_empty() {
             let _ = self.shared.queue.push(Request::Expire(keys));
-        }
-        if self.shared.errors.store().is_some() {
-            let _ = self.shared.queue.push(Request::Look);
         }
     }
 

@@ -10,12 +10,12 @@
 //! is one exception: if the disk has no room, the group waits, unanswered, until there is room, and later writes are
 //! refused meanwhile.
 
-use super::Clock;
 use super::checkpoint::{Checkpoints, bytes_of};
 use super::disk_errors::{DiskErrors, Refused};
 use super::log::SharedLog;
 use super::read::Cost;
 use super::tail::SharedTail;
+use super::{Clock, Meters};
 use crate::apply::removed_write;
 use crate::binlog::{Entry, Epoch, Files, Fsync, Lsn, SegmentError};
 use crate::command::{Command, Reply};
@@ -128,6 +128,8 @@ pub struct Writer<F: Files> {
     pub unwatched: Arc<Mutex<Vec<Watch>>>,
     /// A group that is in the log, and for which the store had no room.
     pub waiting: Option<Waiting>,
+    /// What the node measures.
+    pub meters: Arc<Meters>,
 }
 
 /// A group that is in the log, but not in the store.
@@ -325,6 +327,7 @@ impl<F: Files> Writer<F> {
     fn write(&mut self, executed: &Executed) -> Result<(), StoreError> {
         if !executed.writes.is_empty() {
             self.store.write(&executed.writes)?;
+            self.meters.wrote(executed.entries.len());
         }
         self.time = executed.time;
         self.removed = executed.removed;
@@ -356,19 +359,16 @@ impl<F: Files> Writer<F> {
                     let _ = reply.send(Answer { replies, commands });
                 }
                 Request::Exec { transaction, reply } => {
-                    let is_changed = |watch: &Watch| {
-                        // A store that cannot be read here ends the node at its next write.
-                        self.watched
-                            .is_changed(watch, self.epoch, &*sight.snapshot, sight.clock)
-                            .unwrap_or(true)
-                    };
+                    let is_changed = |watch: &Watch| self.watched.is_changed(watch, self.epoch, sight.clock);
                     let ran = if transaction.is_write() {
                         tracing::error!(error = text, commands = transaction.commands.len(), "refused");
                         Err(text.to_owned())
                     } else if transaction.watches.iter().any(is_changed) {
                         Ok(node::Executed::Changed)
                     } else {
-                        Ok(node::Executed::Ran(transaction.commands.iter().map(read).collect()))
+                        let mut replies = node::Replies::to(&transaction);
+                        transaction.commands.iter().map(read).for_each(|reply| replies.push(reply));
+                        Ok(replies.ran())
                     };
                     let _ = reply.send(ExecAnswer { ran, transaction });
                 }

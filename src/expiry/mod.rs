@@ -16,6 +16,7 @@
 //! | [`master_expires`] | the command, deadlines absolute; a DEL for each expired key | as if nothing had expired | replica's clock | same_state |
 //! | [`relative`] | effect with the remaining time | – | replica's clock | no_immortal_key |
 //! | [`effects`] | effect | – | replica's clock | same_state |
+//! | [`stream_clock`] | the command | entry's time | log time, at most 60 s behind the replica's clock | same_state |
 //! | [`log_clock`] | effect | – | log time | same_reads |
 
 pub mod absolute;
@@ -26,6 +27,7 @@ pub mod master_expires;
 pub mod pksetat;
 mod policy;
 pub mod relative;
+pub mod stream_clock;
 pub mod verbatim;
 
 pub use log_clock::{LogTime, Reading};
@@ -44,6 +46,21 @@ pub enum Judging {
     Local,
     /// Log time: the master's time as the log carried it here.
     LogTime,
+    /// Log time, but no instant that is more than this behind the replica's own clock.
+    LogTimeWithFloor {
+        /// How far behind it may be, in milliseconds.
+        floor_ms: u64,
+    },
+}
+
+impl Judging {
+    /// How far readers may judge behind the replica's own clock, in milliseconds; `None`: there is no such floor.
+    pub fn floor_ms(self) -> Option<u64> {
+        match self {
+            Judging::Local | Judging::LogTime => None,
+            Judging::LogTimeWithFloor { floor_ms } => Some(floor_ms),
+        }
+    }
 }
 
 /// What a replica may remove physically.
@@ -68,6 +85,15 @@ pub enum RemovalLog {
     Late,
     /// Never.
     Never,
+}
+
+/// The kind of data that a master removed because they were dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Removed {
+    /// A key. A hash all of whose fields are dead is one.
+    Key,
+    /// Fields of a hash that has others.
+    Fields,
 }
 
 /// The clocks of a replica when a reader asks.
@@ -124,6 +150,14 @@ pub trait ExpiryPolicy {
         match self.judging() {
             Judging::Local => Reading { time: clocks.local, estimated: false },
             Judging::LogTime => clocks.log_time,
+            Judging::LogTimeWithFloor { floor_ms } => {
+                let floor = Millis(clocks.local.0.saturating_sub(floor_ms));
+                if floor > clocks.log_time.time {
+                    Reading { time: floor, estimated: false }
+                } else {
+                    clocks.log_time
+                }
+            }
         }
     }
 
@@ -135,5 +169,12 @@ pub trait ExpiryPolicy {
     /// How often the master logs the DEL of a key that it removed, where [`ExpiryPolicy::removal`] is `ByMaster`.
     fn removal_log(&self) -> RemovalLog {
         RemovalLog::Once
+    }
+
+    /// Whether the master logs a removal of dead data under the keys of `command`, which is about to run. The master asks where
+    /// [`ExpiryPolicy::removal`] is `ByMaster`. It logs every removal at another moment.
+    fn logs_removal_before(&self, command: &Command, removed: Removed) -> bool {
+        let _ = (command, removed);
+        true
     }
 }

@@ -8,6 +8,7 @@ use super::log_clock::LogClock;
 use super::master_expires::MasterExpires;
 use super::pksetat::Pksetat;
 use super::relative::Relative;
+use super::stream_clock::{FLOOR_MS, StreamClock};
 use super::verbatim::Verbatim;
 use crate::names::choices;
 use std::sync::Arc;
@@ -37,9 +38,12 @@ impl Guarantee {
     }
 }
 
-/// Makes [`Policy`] of a row for each policy: its type, which is its variant, too, its name, what it promises, and its summary.
+/// Makes [`Policy`] of a row for each policy: its type, which is its variant, too, with the values of its fields, if any; its name,
+/// what it promises, and its summary.
 macro_rules! policies {
-    ($($policy:ident $name:literal promises $guarantee:ident, $summary:literal;)*) => {
+    ($(
+        $policy:ident $({ $($field:ident: $value:expr),* })? $name:literal promises $guarantee:ident, $summary:literal;
+    )*) => {
         choices! {
             /// An expiry policy by name.
             Policy, what "expiry", promises Guarantee;
@@ -49,7 +53,7 @@ macro_rules! policies {
         impl Policy {
             /// The policy.
             pub fn get(self) -> Arc<dyn ExpiryPolicy + Send + Sync> {
-                match self { $(Policy::$policy => Arc::new($policy),)* }
+                match self { $(Policy::$policy => Arc::new($policy $({ $($field: $value),* })?),)* }
             }
         }
     };
@@ -71,6 +75,8 @@ policies! {
         "The time that is left is logged; the replica counts it from the entry's arrival.";
     Effects "effects" promises SameState,
         "Every write is logged as bytes, with the deadline; reads go by the reader's clock.";
+    StreamClock { floor_ms: FLOOR_MS } "stream_clock" promises SameState,
+        "As at_entry_time, but reads go by the log's time, at most 60 s behind the reader's clock.";
     LogClock "log_clock" promises SameReads,
         "Every write is logged as bytes; the replica judges by the time that the log carries.";
 }

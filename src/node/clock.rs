@@ -98,7 +98,8 @@ impl MasterClock {
     /// Log time as the clocks alone count it, without floor and ceiling.
     pub fn counted(&self, now: Moment) -> Millis {
         match self.judging {
-            Judging::Local => now.wall,
+            // A floor compares log time with wall clocks.
+            Judging::Local | Judging::LogTimeWithFloor { .. } => now.wall,
             Judging::LogTime => Millis(self.base.0.saturating_add(now.elapsed.since(self.since))),
         }
     }

@@ -173,3 +173,27 @@ fn replica_has_the_fields_of_the_master_under_every_policy() {
         }
     }
 }
+
+/// The deadlines of such a replica are not the master's, so it keeps index records that the master's effects delete.
+#[test]
+fn replica_under_relative_counts_a_field_once_however_often_its_deadline_was_changed() {
+    let policy = Policy::Relative.get();
+    let lines =
+        ["HSET h a 1 b 2", "HEXPIRE h 100 FIELDS 1 a", "HEXPIRE h 200 FIELDS 1 a", "HPERSIST h FIELDS 1 a"];
+    for count in 1..=lines.len() {
+        let (master, entries) = master_with(&lines[..count], &*policy);
+        let mut replica = MemoryStore::new();
+        // The replica's clock is behind the master's, by something else at each entry.
+        for (entry, behind) in entries.into_iter().zip([7, 600, 45, 300]) {
+            let local = Millis(1000 - behind);
+            let entry = policy.arrived(entry, local);
+            let instants = |entry: &Entry| policy.instants(entry, local);
+            apply::write_batch(&mut replica, &[&entry], None, entry.lsn, &instants).expect("memory");
+        }
+        for store in [master.store(), &replica] {
+            let view = View::new(store, 0, Millis(2_500));
+            let (length, _) = command("HLEN h").execute(&view, Millis(2_500)).expect("memory");
+            assert_eq!(length, Reply::Integer(2), "{:?}", &lines[..count]);
+        }
+    }
+}

@@ -49,16 +49,48 @@ pub fn dead_fields(
     let (mut writes, mut fields) = (Vec::new(), Vec::new());
     for (deadline, field) in due {
         writes.push(Write::Delete { key: key::field_deadline(key, life.incarnation, deadline, &field) });
-        let raw = key::element(key, life.incarnation, &field);
-        let bytes = reader.get(&raw)?;
-        let element = bytes.as_deref().map(|bytes| StoredElement::decode(&raw, bytes)).transpose()?;
-        if element.is_some_and(|element| element.deadline == Some(deadline)) {
-            writes.push(Write::Delete { key: raw });
+        if has_deadline(reader, key, life.incarnation, (&field, deadline))? {
+            writes.push(Write::Delete { key: key::element(key, life.incarnation, &field) });
             fields.push(field);
         }
     }
     let effect = Effect { writes, keys: KeySet::of([key.clone()]) };
     Ok(Some(DeadFields { effect, fields, latest }))
+}
+
+/// The first instant after `now` at which `key`, or a field of it, dies if nobody writes to it; `None`: it is not stored, is dead at
+/// `now`, or has no deadline. Errors: the store's. Cost: O(1), plus the index records that belong to no field.
+pub fn first_death(reader: &dyn Read, key: &Key, now: Millis) -> Result<Option<Millis>, StoreError> {
+    let stored = View::new(reader, key.db, now).stored_metadata(&key.name)?;
+    let Some(stored) = stored.filter(|stored| !stored.is_dead(now)) else { return Ok(None) };
+    let of_key = stored.dies_at();
+    let Some(life) = stored.life().filter(|life| life.has_deadlines) else { return Ok(of_key) };
+    let (from, to) = key::field_deadlines_after(key, life.incarnation, now);
+    let (mut of_field, mut outcome) = (None, Ok(()));
+    reader.scan(&from, &to, &mut |raw, _| {
+        let Some((deadline, field)) = key::deadline_and_field(raw) else { return ControlFlow::Continue(()) };
+        match has_deadline(reader, key, life.incarnation, (field, deadline)) {
+            Ok(false) => return ControlFlow::Continue(()),
+            Ok(true) => of_field = Some(deadline),
+            Err(error) => outcome = Err(error),
+        }
+        ControlFlow::Break(())
+    })?;
+    outcome?;
+    Ok(of_key.into_iter().chain(of_field).min())
+}
+
+/// Whether a field is stored with that deadline. An index record of another one is left from an earlier write.
+fn has_deadline(
+    reader: &dyn Read,
+    key: &Key,
+    incarnation: u64,
+    (field, deadline): (&[u8], Millis),
+) -> Result<bool, StoreError> {
+    let raw = key::element(key, incarnation, field);
+    let bytes = reader.get(&raw)?;
+    let element = bytes.as_deref().map(|bytes| StoredElement::decode(&raw, bytes)).transpose()?;
+    Ok(element.is_some_and(|element| element.deadline == Some(deadline)))
 }
 
 /// The first `most` index records whose deadline is reached at `now`.

@@ -3,7 +3,7 @@
 mod removal;
 mod transaction;
 
-pub use transaction::{Executed, Transaction};
+pub use transaction::{Executed, Replies, Transaction};
 
 use super::watched::Watched;
 use crate::apply;
@@ -145,7 +145,7 @@ impl<S: Store> Master<S> {
         {
             for key in &keys {
                 // A replica would find the fields that are left alive.
-                while self.remove_dead(policy, key, entries)?.is_some() {}
+                while self.remove_dead(policy, key, Some(command), entries)?.is_some() {}
             }
         }
         let view = self.view(&self.store, command, random);
@@ -183,7 +183,7 @@ impl<S: Store> Master<S> {
         entries: &mut Vec<Entry>,
     ) -> Result<Option<Millis>, StoreError> {
         self.time = self.time.max(now);
-        let removed = self.remove_dead(policy, key, entries)?;
+        let removed = self.remove_dead(policy, key, None, entries)?;
         Ok(removed.filter(|_| policy.removal() == Removal::LogTime))
     }
 

@@ -7,13 +7,15 @@ mod clock;
 mod field_tests;
 mod fields;
 mod master;
+#[cfg(test)]
+mod orphan_tests;
 mod replica;
 mod serial_replica;
 mod watched;
 
 pub use clock::{MasterClock, Pair, STEP_MS, Step};
 pub use fields::{DeadFields, FIELDS_MAX, dead_fields};
-pub use master::{Executed, Input as MasterInput, Master, Output as MasterOutput, Transaction};
+pub use master::{Executed, Input as MasterInput, Master, Output as MasterOutput, Replies, Transaction};
 pub use replica::{Readers, Replica};
 pub use serial_replica::SerialReplica;
 pub use watched::{WATCHED_KEYS_MAX, Watch, Watched, WatchedKey};

@@ -7,10 +7,13 @@
 //!
 //! A change is a write that a client could see: a key that a command wrote counts if it was alive before the command or is
 //! stored after it. The value is not compared, so a key that is written and written back was changed. A key that was
-//! alive at WATCH and is dead at EXEC was changed, too; a key that was dead at WATCH and is removed was not.
+//! alive at WATCH and is dead at EXEC was changed, too, and so was a hash with a field that has died meanwhile; a key or field that
+//! was dead at WATCH and is removed was not.
 //!
-//! Source: <https://redis.io/docs/latest/develop/interact/transactions/>; `touchWatchedKey` in multi.c, Redis 7.0.
+//! Source: <https://redis.io/docs/latest/develop/interact/transactions/>; `touchWatchedKey` in multi.c, Redis 7.0. For fields:
+//! the replies of Valkey 9.1.
 
+use super::fields::first_death;
 use crate::binlog::{Epoch, Lsn};
 use crate::command::{Command, View};
 use crate::effect::{Effect, Key, KeySet, Write};
@@ -64,7 +67,8 @@ enum On {
 pub struct WatchedKey {
     key: Key,
     changed: u64,
-    is_alive: bool,
+    /// The first instant at which the key, or a field of it, dies if nobody writes to it.
+    dies_at: Option<Millis>,
 }
 
 impl Watched {
@@ -115,19 +119,10 @@ impl Watched {
         }
     }
 
-    /// Whether a key of `watch` was changed since its WATCH, in the state that `reader` reads at `now`. Errors: the store's.
-    pub fn is_changed(
-        &self,
-        watch: &Watch,
-        epoch: Epoch,
-        reader: &dyn Read,
-        now: Millis,
-    ) -> Result<bool, StoreError> {
+    /// Whether a key of `watch` was changed from its WATCH until `now`.
+    pub fn is_changed(&self, watch: &Watch, epoch: Epoch, now: Millis) -> bool {
         let is_same = |of: &WatchedKey| self.keys.get(&of.key).is_some_and(|slot| slot.changed == of.changed);
-        if watch.on != On::Master(epoch) || !watch.keys.iter().all(is_same) {
-            return Ok(true);
-        }
-        watch.has_died(reader, now)
+        watch.on != On::Master(epoch) || !watch.keys.iter().all(is_same) || watch.has_died(now)
     }
 
     /// The watched keys that `command` changes, if it has this effect on the state that `reader` reads at `now`. Errors: the
@@ -205,33 +200,21 @@ impl Watch {
         Ok(Watch { on: On::Replica(published), keys: watched_keys(reader, keys, now)?.into() })
     }
 
-    /// Whether a key may have been changed since its WATCH on a replica: its readers see entry `published` last, in the state
-    /// that `reader` reads at `now`. Errors: the store's.
-    pub fn is_changed_on_replica(
-        &self,
-        published: Lsn,
-        reader: &dyn Read,
-        now: Millis,
-    ) -> Result<bool, StoreError> {
-        Ok(self.on != On::Replica(published) || self.has_died(reader, now)?)
+    /// Whether a key may have been changed since its WATCH on a replica whose readers see entry `published` last, at `now`.
+    pub fn is_changed_on_replica(&self, published: Lsn, now: Millis) -> bool {
+        self.on != On::Replica(published) || self.has_died(now)
     }
 
-    /// Whether a key that was alive is not alive any more.
-    fn has_died(&self, reader: &dyn Read, now: Millis) -> Result<bool, StoreError> {
-        for WatchedKey { key, is_alive: was_alive, .. } in self.keys.iter() {
-            if *was_alive && !is_alive(reader, key, now)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// Whether a key or a field that was alive is dead. A write that would have kept it alive counts as a change by itself.
+    fn has_died(&self, now: Millis) -> bool {
+        self.keys.iter().any(|key| key.dies_at.is_some_and(|instant| now >= instant))
     }
 }
 
 /// The keys as they are in the state that `reader` reads at `now`.
 fn watched_keys(reader: &dyn Read, keys: &[Key], now: Millis) -> Result<Vec<WatchedKey>, StoreError> {
     let watched = |key: &Key| -> Result<WatchedKey, StoreError> {
-        let is_alive = is_alive(reader, key, now)?;
-        Ok(WatchedKey { key: key.clone(), changed: 0, is_alive })
+        Ok(WatchedKey { key: key.clone(), changed: 0, dies_at: first_death(reader, key, now)? })
     };
     keys.iter().map(watched).collect()
 }

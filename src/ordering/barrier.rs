@@ -11,7 +11,7 @@
 //! lane 1:  SET c ─ FLUSHDB                  the SET a behind it waits, although only lane 0 is its own
 //! ```
 
-use super::{Admission, Job, OrderingStrategy, Refused, lane_of};
+use super::{Admission, Job, OrderingStrategy, Queued, Refused, lane_of};
 use crate::binlog::Lsn;
 use crate::effect::KeySet;
 use std::collections::{BTreeMap, VecDeque};
@@ -87,6 +87,20 @@ impl OrderingStrategy for Barrier {
                 }
             }
         }
+    }
+
+    /// An entry stays in its lanes until it is finished.
+    fn queued(&self) -> Option<Queued> {
+        Some(Queued { workers: self.lanes.iter().map(VecDeque::len).collect(), any: 0 })
+    }
+
+    fn held_up_by(&self, worker: usize) -> Option<Lsn> {
+        let lane = self.lanes.get(worker)?;
+        let head = lane.front().copied()?;
+        let lanes = self.stands_in.get(&head)?;
+        let is_at_head = |lane: &usize| self.lanes[*lane].front() == Some(&head);
+        let is_ours = lanes.first() == Some(&worker) && !lanes.iter().all(is_at_head);
+        (is_ours || lane.len() > 1).then_some(head)
     }
 
     fn has_lanes(&self) -> bool {

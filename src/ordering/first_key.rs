@@ -8,7 +8,7 @@
 //! ```
 
 use super::lanes::Lanes;
-use super::{Admission, Job, OrderingStrategy, Refused};
+use super::{Admission, Job, OrderingStrategy, Queued, Refused};
 
 /// Lanes by the first key. Promises nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +37,10 @@ impl OrderingStrategy for FirstKey {
     }
 
     fn finish(&mut self, _worker: usize, _job: &Job) {}
+
+    fn queued(&self) -> Option<Queued> {
+        Some(self.lanes.queued())
+    }
 
     fn has_lanes(&self) -> bool {
         true

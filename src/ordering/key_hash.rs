@@ -2,14 +2,15 @@
 //! without keys goes to any worker. Pure.
 //!
 //! Pika before #2808: the first founding bug. Unsafe on purpose: FLUSHDB is ordered against nothing, and a
-//! reader may see half of an MSET.
+//! reader may see half of an MSET, or of a transaction: its entry is split as an effect, or if each of its commands can be
+//! split; otherwise it is refused.
 //!
 //! ```text
 //! lane 0:  SET a b   SET a c          lane 1:  FLUSHDB      done in the order FLUSHDB, SET, SET: a = c
 //! ```
 
 use super::lanes::Lanes;
-use super::{Admission, Job, OrderingStrategy, Refused};
+use super::{Admission, Job, OrderingStrategy, Queued, Refused};
 use crate::effect::KeySet;
 
 /// Lanes by key, entries split. Promises nothing.
@@ -55,6 +56,10 @@ impl OrderingStrategy for KeyHash {
     }
 
     fn finish(&mut self, _worker: usize, _job: &Job) {}
+
+    fn queued(&self) -> Option<Queued> {
+        Some(self.lanes.queued())
+    }
 
     fn has_lanes(&self) -> bool {
         true

@@ -1,6 +1,6 @@
 //! FIFO lanes, one per worker, and the hash that gives a key its lane. Pure.
 
-use super::Job;
+use super::{Job, Queued};
 use crate::binlog::Lsn;
 use crate::effect::Key;
 use std::collections::VecDeque;
@@ -72,6 +72,11 @@ impl Lanes {
             };
         }
         Job::of(lsns)
+    }
+
+    /// The pieces that no worker has taken.
+    pub(super) fn queued(&self) -> Queued {
+        Queued { workers: self.queues.iter().map(VecDeque::len).collect(), any: self.keyless.len() }
     }
 
     fn next(&self, worker: usize) -> Option<&Piece> {

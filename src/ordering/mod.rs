@@ -151,6 +151,15 @@ impl Job {
     }
 }
 
+/// How many entries, or parts of entries, wait for which worker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queued {
+    /// In the lane of each worker. An entry in several lanes counts in each.
+    pub workers: Vec<usize>,
+    /// For any worker.
+    pub any: usize,
+}
+
 /// What readers of the replica are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reads {
@@ -216,6 +225,17 @@ pub trait OrderingStrategy {
     /// What readers are given.
     fn reads(&self) -> Reads {
         if self.snapshots().is_some() { Reads::Published } else { Reads::Latest }
+    }
+
+    /// The entries that wait for a worker, for figures alone; `None`: one queue for all workers.
+    fn queued(&self) -> Option<Queued> {
+        None
+    }
+
+    /// The entry because of which `worker`, which has no job and gets none, may not start what waits for it, for figures alone;
+    /// `None`: nothing waits for it.
+    fn held_up_by(&self, _worker: usize) -> Option<Lsn> {
+        None
     }
 
     /// Whether `take` and `finish` treat all workers alike. A checker may then treat two states as one if they differ only in

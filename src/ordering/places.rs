@@ -60,11 +60,20 @@ impl<T> Places<T> {
         Some(thing)
     }
 
+    /// The value in the place of `lsn`, to be read.
+    pub fn get(&self, lsn: Lsn) -> Option<&T> {
+        self.places.get(self.place(lsn)?)?.as_ref()
+    }
+
+    /// The entries that have a place, each with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (Lsn, &T)> {
+        let first = self.next.0 - self.places.len() as u64;
+        (first..).zip(&self.places).filter_map(|(lsn, place)| Some((Lsn(lsn), place.as_ref()?)))
+    }
+
     /// The entries that have a place, from `from` on.
     pub fn from(&self, from: Lsn) -> impl Iterator<Item = Lsn> + '_ {
-        let first = self.next.0 - self.places.len() as u64;
-        let taken = (first..).zip(&self.places).filter(|(_, place)| place.is_some());
-        taken.map(|(lsn, _)| Lsn(lsn)).skip_while(move |&lsn| lsn < from)
+        self.iter().map(|(lsn, _)| lsn).skip_while(move |&lsn| lsn < from)
     }
 
     fn place(&self, lsn: Lsn) -> Option<usize> {

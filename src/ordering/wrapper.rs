@@ -1,6 +1,7 @@
 //! Wrappers — a machine around another one. Pure.
 
-use super::{Admission, Job, OrderingStrategy, Reads, Refused, Snapshots};
+use super::{Admission, Job, OrderingStrategy, Queued, Reads, Refused, Snapshots};
+use crate::binlog::Lsn;
 
 /// A machine around another one: each method does what the inner machine does, unless the wrapper says otherwise. A wrapper
 /// is an [`OrderingStrategy`].
@@ -58,6 +59,16 @@ pub trait Wrapper {
         self.inner().reads()
     }
 
+    /// See [`OrderingStrategy::queued`].
+    fn queued(&self) -> Option<Queued> {
+        self.inner().queued()
+    }
+
+    /// See [`OrderingStrategy::held_up_by`].
+    fn held_up_by(&self, worker: usize) -> Option<Lsn> {
+        self.inner().held_up_by(worker)
+    }
+
     /// See [`OrderingStrategy::interchangeable_workers`].
     fn interchangeable_workers(&self) -> bool {
         self.inner().interchangeable_workers()
@@ -112,6 +123,14 @@ impl<W: Wrapper> OrderingStrategy for W {
 
     fn reads(&self) -> Reads {
         Wrapper::reads(self)
+    }
+
+    fn queued(&self) -> Option<Queued> {
+        Wrapper::queued(self)
+    }
+
+    fn held_up_by(&self, worker: usize) -> Option<Lsn> {
+        Wrapper::held_up_by(self, worker)
     }
 
     fn interchangeable_workers(&self) -> bool {

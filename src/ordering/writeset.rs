@@ -106,6 +106,23 @@ impl OrderingStrategy for Writeset {
         job.lsns.iter().for_each(|&lsn| self.finished(lsn));
     }
 
+    /// The oldest entry that waits for another one. If an entry before it touches everything, it is the one that is waited for.
+    fn held_up_by(&self, _worker: usize) -> Option<Lsn> {
+        if !self.ready.is_empty() {
+            return None;
+        }
+        let mut everything = None;
+        for (lsn, unfinished) in self.unfinished.iter() {
+            if unfinished.keys.is_empty() {
+                everything = everything.or(Some(lsn));
+            }
+            if unfinished.waits_for > 0 {
+                return everything.or(Some(lsn));
+            }
+        }
+        None
+    }
+
     fn interchangeable_workers(&self) -> bool {
         true
     }

@@ -54,6 +54,10 @@ impl OrderingStrategy for WritesetSnapshots {
         Some(self)
     }
 
+    fn held_up_by(&self, worker: usize) -> Option<Lsn> {
+        self.writeset.held_up_by(worker)
+    }
+
     fn interchangeable_workers(&self) -> bool {
         true
     }

@@ -100,6 +100,9 @@ pub enum FeedError {
     /// The compressor failed, for example for lack of memory.
     #[error("cannot compress: {0}")]
     Compress(io::Error),
+    /// The store cannot be read.
+    #[error("cannot read the store: {0}")]
+    Store(String),
     /// The source returned no entry although its tail is later.
     #[error("log returned no entry after lsn {after}, although it has entries through lsn {last}")]
     Nothing {

@@ -3,12 +3,13 @@
 //! It is a command and a one-line reply, so that a capture of the network is readable:
 //!
 //! ```text
-//! RCSYNC  3        5         3735928559    1020     7002            log_clock  1:1,2:4  lz4
+//! RCSYNC  4        5         3735928559    1020     7002            log_clock  1:1,2:4  lz4  crc=7671631b
 //!         version  last lsn  running       removed  listening port  expiry     epochs, each with its first lsn;
 //!                            checksum, - without one                           - if there are none
 //!
-//! +CONTINUE 6      9                   2               lz4        the first entry that will come, the master's last, its epoch
-//! -NOSYNC …                                            this replica can never resume from this master
+//! +CONTINUE 6      9                   2               lz4  crc=…  the first entry that will come, the master's last, its epoch
+//! -FULLSYNC …                                          this replica cannot resume; it may ask for the whole store (`snapshot`)
+//! -NOSYNC …                                            this replica can never follow this master
 //! ```
 //!
 //! *Removed* is the latest deadline of a key that the replica has removed by itself. An entry with an earlier time may
@@ -19,15 +20,20 @@
 //! with equal LSNs and epochs. These exist: if a machine is reset to a snapshot while the process runs, the process goes on
 //! in the same epoch.
 //!
+//! A replica that speaks version 3 or less knows no full sync, and gets `-NOSYNC` in place of `-FULLSYNC`.
+//!
 //! Version 2 has a checksum of only the last entry in that place. It is not compared, because two histories may have one
 //! equal entry. Version 1 has log time in the place of checksum and *removed*. It is parsed but not used: nothing that a
 //! replica sends changes a master's log time.
 //!
-//! The last word is the codec that compresses everything that the master sends after its answer. Without compression both
+//! The last word of hello and answer is their checksum, from version 4 on (`sealed`).
+//!
+//! The word before it is the codec that compresses everything that the master sends after its answer. Without compression both
 //! sides leave it out. The replica asks for a codec, and the master agrees or refuses. This version refuses a codec that it
 //! does not know. An older master that knows no compression refuses any codec, because there is one argument too many.
 
-use super::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
+use super::sealed::{Damaged, opened, seal};
+use super::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_RUNNING, PROTOCOL_VERSION_SNAPSHOT};
 use crate::binlog::log::fork;
 use crate::binlog::{Epoch, Lsn};
 use crate::compression::CompressionMethod;
@@ -45,8 +51,10 @@ pub const EPOCHS_MAX: usize = 10_000;
 const EXPIRY_BYTES_MAX: usize = 32;
 /// The longest row `epoch:first` with its comma, in bytes.
 const ROW_BYTES_MAX: usize = 42;
-/// The end of the text of every refusal that a full sync would solve.
-pub const START_AGAIN: &str = "full sync is not built yet: start the replica on a copy of its stopped master's folder, with \
+/// The first word of the error reply to a replica that cannot resume, but may ask for a full sync ([`super::snapshot`]).
+pub const FULL_SYNC: &str = "FULLSYNC";
+/// The end of the text of every refusal that a full sync would solve, for a replica that takes none.
+pub const START_AGAIN: &str = "this replica takes no full sync: start it on a copy of its stopped master's folder, with \
     --take-copy; an empty folder is enough if the master's log begins at lsn 1";
 
 /// A replica's position and history: its first message on each connection.
@@ -107,19 +115,23 @@ impl Hello {
             words.push(self.removed.0.to_string());
         }
         words.extend([self.port.to_string(), self.expiry.clone(), epochs]);
-        words.into_iter().chain(named(self.codec)).map(String::into_bytes).collect()
+        words.extend(named(self.codec));
+        let seal = seal(&words[1..], self.version);
+        words.into_iter().chain(seal).map(String::into_bytes).collect()
     }
 
-    /// Parses the hello in a command, of which the caller has checked the name. Errors: `Malformed`, `Version`. Cost:
+    /// Parses the hello in a command, of which the caller has checked the name. Errors: `Malformed`, `Version`, `Damaged`. Cost:
     /// O(bytes); the memory is at most a small multiple of the bytes.
     pub fn parse(argv: &[Vec<u8>]) -> Result<Hello, Refusal> {
+        let words = opened(argv.get(1..).unwrap_or_default()).map_err(|Damaged| Refusal::Damaged)?;
         // The version comes first: another version may have other arguments after it.
-        let theirs = argv.get(1).and_then(|version| number(version)).ok_or(Refusal::Malformed("version"))?;
+        let theirs =
+            words.first().and_then(|version| number(version)).ok_or(Refusal::Malformed("version"))?;
         if !(PROTOCOL_VERSION_MIN..=PROTOCOL_VERSION).contains(&theirs) {
             return Err(Refusal::Version { theirs });
         }
         let count = Refusal::Malformed("number of arguments");
-        let [_, _, last, rest @ ..] = argv else { return Err(count) };
+        let [_, last, rest @ ..] = words else { return Err(count) };
         let last = Lsn(number(last).ok_or(Refusal::Malformed("last lsn"))?);
         let (checksum, removed, rest) = match (theirs, rest) {
             (1, [time, rest @ ..]) => {
@@ -153,18 +165,18 @@ fn parse_checksum(text: &[u8]) -> Option<Option<u32>> {
 }
 
 /// Parses a name that is safe to print. It does not check that the policy exists: another version may have more policies.
-fn parse_expiry(name: &[u8]) -> Option<String> {
+pub(super) fn parse_expiry(name: &[u8]) -> Option<String> {
     let is_name = !name.is_empty() && name.len() <= EXPIRY_BYTES_MAX;
     let is_plain = name.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_');
     if is_name && is_plain { String::from_utf8(name.to_vec()).ok() } else { None }
 }
 
 /// The word for a codec in the handshake; `None` for no compression.
-fn named(codec: CompressionMethod) -> Option<String> {
+pub(super) fn named(codec: CompressionMethod) -> Option<String> {
     (codec != CompressionMethod::None).then(|| codec.name().to_owned())
 }
 
-fn parse_codec(name: &[u8]) -> Option<CompressionMethod> {
+pub(super) fn parse_codec(name: &[u8]) -> Option<CompressionMethod> {
     CompressionMethod::ALL
         .iter()
         .copied()
@@ -192,7 +204,7 @@ fn parse_epochs(text: &[u8], last: Lsn) -> Option<Vec<(Epoch, Lsn)>> {
 }
 
 /// Parses a number in its canonical decimal form, without sign and leading zeros.
-fn number(text: &[u8]) -> Option<u64> {
+pub(super) fn number(text: &[u8]) -> Option<u64> {
     let is_canonical = text == b"0" || text.first().is_some_and(|first| (b'1'..=b'9').contains(first));
     if is_canonical { str::from_utf8(text).ok()?.parse().ok() } else { None }
 }
@@ -243,13 +255,17 @@ pub struct Resume {
 impl Resume {
     /// The status reply, without the `+`.
     pub fn status(&self) -> String {
-        let codec = named(self.codec).map_or_else(String::new, |name| format!(" {name}"));
-        format!("CONTINUE {} {} {}{codec}", self.from, self.last, self.epoch.0)
+        let name = "CONTINUE".to_owned();
+        let mut words = vec![name, self.from.to_string(), self.last.to_string(), self.epoch.0.to_string()];
+        words.extend(named(self.codec));
+        words.extend(seal(&words, self.version));
+        words.join(" ")
     }
 
-    /// Parses the status reply; `None` if it is another one.
+    /// Parses the status reply; `None` if it is another one, or is damaged.
     pub fn parse(status: &[u8]) -> Option<Resume> {
-        let mut words = status.split(|&byte| byte == b' ');
+        let words: Vec<&[u8]> = status.split(|&byte| byte == b' ').collect();
+        let mut words = opened(&words).ok()?.iter().copied();
         let name = words.next()?;
         let mut next = || number(words.next()?);
         let (from, last, epoch) = (Lsn(next()?), Lsn(next()?), Epoch(next()?));
@@ -266,6 +282,9 @@ pub enum Refusal {
     /// The command is not a valid hello; the invalid part.
     #[error("ERR rcsync: invalid {0}")]
     Malformed(&'static str),
+    /// The command has another checksum than it names. A retry may succeed.
+    #[error("TRYAGAIN rcsync: the command was damaged on its way")]
+    Damaged,
     /// The replica speaks another version of the protocol.
     #[error(
         "NOSYNC replica speaks replication version {theirs}, this node {PROTOCOL_VERSION}: \
@@ -344,6 +363,25 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// The error reply, without the `-`, to a replica that speaks `version`. Where a full sync helps, and the replica knows it,
+    /// the reply begins with [`FULL_SYNC`].
+    pub fn reply(&self, version: u64) -> String {
+        let text = self.to_string();
+        let reason =
+            text.strip_prefix("NOSYNC ").and_then(|text| text.strip_suffix(START_AGAIN)?.strip_suffix("; "));
+        match reason {
+            Some(reason) if version >= PROTOCOL_VERSION_SNAPSHOT => format!("{FULL_SYNC} {reason}"),
+            _ => text,
+        }
+    }
+}
+
+/// The text of a refusal of which the master's reply, after [`FULL_SYNC`], gives `reason`: for a replica that takes no full sync.
+pub fn without_full_sync(reason: &str) -> String {
+    format!("NOSYNC {reason}; {START_AGAIN}")
+}
+
 /// Answers a hello. The replica resumes if the master's log has every entry of the replica's log, see
 /// [`crate::binlog::log::fork`]. `place` returns the state of the master's log after a given entry; it is called only if
 /// both logs have that entry. Errors: `Expiry`, `OtherHistory`, `Beyond`, `OtherEntry`, `Purged`, `Removed`, `Ahead`.
@@ -380,7 +418,7 @@ pub fn answer(
     let (place, removed) = (place(hello.last), hello.removed);
     match (hello.checksum, place.checksum) {
         // An older version sends another kind of checksum.
-        (Some(theirs), Some(ours)) if theirs != ours && hello.version == PROTOCOL_VERSION => {
+        (Some(theirs), Some(ours)) if theirs != ours && hello.version >= PROTOCOL_VERSION_RUNNING => {
             return Err(Refusal::OtherEntry { last: hello.last });
         }
         _ => {}

@@ -1,8 +1,8 @@
-//! Replication — the protocol that copies a master's log to a replica. Pure, except for `feed` and `session`.
+//! Replication — the protocol that copies a master's log to a replica. Pure, except for the two feeds and `session`.
 //!
 //! ```text
 //! replica                                  master
-//! RCSYNC 2 5 3735928559 0 7002 log_clock 1:1,2:4  →                          replica's position, history, perhaps a codec
+//! RCSYNC 4 5 3735928559 0 7002 log_clock 1:1,2:4  →                          replica's position, history, perhaps a codec
 //!                                  ←       +CONTINUE 6 9 2                   the next entries come, or -NOSYNC and what to do
 //!                                  ←       offset  6  7  heartbeat  8  9     in log order: `wire`, `order`
 //! ack (received, durable, applied) →                                         whenever they change, and when idle
@@ -12,7 +12,7 @@
 //! ([`crate::compression::stream`]). It is flushed after each group. Acks are not compressed.
 //!
 //! The master sends as fast as TCP accepts it. A replica that cannot keep up stops reading, and there is no other flow
-//! control. A full sync is deliberately not built yet: a replica that cannot resume is refused.
+//! control. A replica that cannot resume asks for the whole store first: `snapshot`.
 
 #[cfg(feature = "server")]
 #[cfg_attr(not(inner_docs), doc(hidden))]
@@ -22,9 +22,15 @@ pub mod handshake;
 pub mod lag;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod order;
+mod sealed;
 #[cfg(feature = "server")]
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod session;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod snapshot;
+#[cfg(feature = "server")]
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod snapshot_feed;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod wire;
 
@@ -32,7 +38,13 @@ use crate::binlog::Lsn;
 use crate::time::Millis;
 
 /// Version of the handshake and of the messages after it.
-pub const PROTOCOL_VERSION: u64 = 3;
+pub const PROTOCOL_VERSION: u64 = 4;
+/// From this version on a replica that cannot resume may ask for a full sync.
+pub const PROTOCOL_VERSION_SNAPSHOT: u64 = 4;
+/// From this version on the lines of the handshake end with a checksum.
+pub const PROTOCOL_VERSION_SEALED: u64 = 4;
+/// From this version on a replica sends the running checksum of its log.
+pub const PROTOCOL_VERSION_RUNNING: u64 = 3;
 /// From this version on a master sends the offset of its wall clock, and a replica sends the latest deadline that it
 /// removed.
 pub const PROTOCOL_VERSION_OFFSET: u64 = 2;
@@ -82,4 +94,11 @@ pub struct Ack {
     pub durable: Lsn,
     /// The last entry that the replica's readers see.
     pub applied: Lsn,
+}
+
+impl Ack {
+    /// Whether the replica that sent it counts for WAIT on all entries through `target`; `durable`: for WAITAOF.
+    pub fn counts(&self, target: Lsn, durable: bool) -> bool {
+        target <= if durable { self.durable } else { self.received }
+    }
 }

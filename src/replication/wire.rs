@@ -101,6 +101,9 @@ pub enum WireError {
         /// The log time at the end of the log, which may not be earlier than the heartbeat's.
         tail: Millis,
     },
+    /// A message of a full sync is not valid, or may not come next; what is wrong with it.
+    #[error("full sync: invalid {0}")]
+    Snapshot(&'static str),
     /// The ack acknowledges entries that were not sent or not received, or less than an earlier ack.
     #[error("ack {got:?} cannot follow {before:?}; the last lsn sent is {sent}")]
     AckOrder {

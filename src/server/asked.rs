@@ -6,7 +6,7 @@ use super::connection::{Connection, End};
 use super::exec::ABORTED;
 use super::info::{self, Sources};
 use super::session::Ask;
-use super::{Backend, Config, Ended, config, descriptors};
+use super::{Backend, Config, Ended, config, descriptors, failover, pause};
 use crate::command::Reply;
 use std::sync::Arc;
 
@@ -20,7 +20,9 @@ impl<N: Backend> Connection<N> {
             Ask::Hello => info::hello(&shared.node.facts(), self.session.id, self.session.protocol),
             Ask::Info(sections) => {
                 let (facts, config, counts) = (shared.node.facts(), shared.config(), clients.counts());
-                info::info(&Sources { facts: &facts, config: &config, counts: &counts }, &sections)
+                let (failover, aborted) = (shared.failovers.stage(), shared.failovers.aborted());
+                let (facts, config, counts, aborted) = (&facts, &config, &counts, aborted.as_deref());
+                info::info(&Sources { facts, config, counts, failover, aborted }, &sections)
             }
             Ask::Role => info::role(&shared.node.facts()),
             Ask::ClientList(listed) => Reply::Verbatim(clients.list(&listed)),
@@ -37,11 +39,25 @@ impl<N: Backend> Connection<N> {
                 }
                 reply
             }
+            Ask::ClientPause(paused, timeout) => {
+                shared.pauses.pause(paused, pause::after(timeout)).await;
+                shared.hold_removals();
+                Reply::OK
+            }
+            Ask::ClientUnpause => {
+                shared.pauses.unpause().await;
+                shared.hold_removals();
+                Reply::OK
+            }
+            Ask::Failover(asked) => failover::answer(&shared, asked).await,
             Ask::ConfigGet(patterns) => config::get(&shared.config(), &shared.node.facts(), &patterns),
             Ask::ConfigSet(pairs) => self.set_config(&pairs).await,
             Ask::ResetStatistics => {
                 clients.reset_counts();
                 Reply::OK
+            }
+            Ask::Replicate(_) if shared.failovers.stage() != failover::Stage::None => {
+                Reply::Error("ERR REPLICAOF not allowed while failing over.".to_owned())
             }
             Ask::Replicate(master) => {
                 tracing::info!(?master, "replicaof");
@@ -79,6 +95,10 @@ impl<N: Backend> Connection<N> {
                 self.unwatch();
                 Reply::OK
             }
+            Ask::Wait(argv) => match self.wait_for_replicas(&argv, true).await {
+                Ok(reply) => reply,
+                Err(end) => return Err((None, end)),
+            },
             Ask::Quit => return Err((Some(Reply::OK), End::Client)),
             Ask::Shutdown => match shared.node.stop().await {
                 Ok(()) => {
@@ -109,6 +129,8 @@ impl<N: Backend> Connection<N> {
             }
         }
         self.shared.clients.memory.set_limit(change.config.maxmemory_clients);
+        self.shared.node.set_masterauth(change.config.masterauth.clone());
+        self.shared.node.set_min_replicas(change.config.min_replicas);
         *locked(&self.shared.config) = change.config;
         Reply::OK
     }

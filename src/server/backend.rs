@@ -1,18 +1,43 @@
 //! Backend — the interface between the server and the engine behind it.
 
 use super::clients::Seat;
+use super::config::MinReplicas;
 use super::facts::Facts;
 use super::room::{Replies, Room};
 use crate::binlog::Fsync;
 use crate::command::{Command, Reply};
 use crate::effect::Key;
 use crate::node::{Executed, Transaction, Watch};
+use crate::secret::Secret;
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 /// The node refused a request. The text is the error reply, which begins with its code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
+
+/// What WAIT or WAITAOF waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// Whether it waits until the node's own log is durable.
+    pub own: bool,
+    /// The number of replicas.
+    pub replicas: usize,
+    /// Whether the replicas' logs have to be durable; otherwise it is enough that they received it.
+    pub durable: bool,
+    /// The longest time to wait; `None`: without an end.
+    pub timeout: Option<Duration>,
+}
+
+/// How far the entries have come that WAIT or WAITAOF waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Whether they are durable in the node's own log.
+    pub own: bool,
+    /// The number of replicas that they have reached.
+    pub replicas: usize,
+}
 
 /// The engine of one node. All methods may be called at any time, from many connections at once.
 pub trait Backend: Send + Sync + 'static {
@@ -66,6 +91,37 @@ pub trait Backend: Send + Sync + 'static {
 
     /// CONFIG SET appendfsync: changes when the binlog is synced.
     fn set_appendfsync(&self, fsync: Fsync) -> impl Future<Output = Result<(), Refused>> + Send;
+
+    /// WAIT and WAITAOF: waits until everything that was written before the call has reached where `awaited` says, or until its
+    /// timeout. Returns what it has reached. Errors: the node is no master, or does not stay one; the text is the error reply.
+    fn wait(&self, awaited: Awaited) -> impl Future<Output = Result<Reached, Refused>> + Send;
+
+    /// CONFIG SET masterauth: the password that the node sends to its master from the next connection on; `None`: none.
+    fn set_masterauth(&self, password: Option<Secret>);
+
+    /// CONFIG SET min-replicas-to-write and min-replicas-max-lag: the replicas that the node needs to accept writes from now on.
+    fn set_min_replicas(&self, min: MinReplicas);
+
+    /// CLIENT PAUSE and FAILOVER: removes no dead key before the instant `until`; `None`: removes them again. A node that changes
+    /// its role forgets it.
+    fn hold_removals(&self, until: Option<Instant>);
+
+    /// FAILOVER: waits until a replica has received all that the node has written, and acknowledged it. The server holds back
+    /// writes and removals of dead keys meanwhile. `to`: the replica's address; `None`: any one. Returns its address. Errors: the
+    /// node is no master.
+    fn caught_up(
+        &self,
+        to: Option<(String, u16)>,
+    ) -> impl Future<Output = Result<(String, u16), Refused>> + Send;
+
+    /// FAILOVER: makes the replica at this address a master, and then follows it. It asks again until the replica answers; the
+    /// server may drop the future, and then the replica may be a master. `behind`: whether it may lack entries. Errors: the roles
+    /// are as they were.
+    fn hand_over(
+        &self,
+        replica: (String, u16),
+        behind: bool,
+    ) -> impl Future<Output = Result<(), Refused>> + Send;
 
     /// Takes over the connection of a replica that sent `argv`, an RCSYNC. `socket` is in blocking mode and belongs to the
     /// node from now on; `already_read` is what the replica sent after the command. No reply was sent yet. This is called

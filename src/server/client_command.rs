@@ -1,7 +1,9 @@
 //! CLIENT — parses its subcommands, and changes the session or asks the server. Pure.
 
+use super::pause::Paused;
 use super::session::{Ask, Session, Step};
 use super::table;
+use super::wait::timeout;
 use crate::command::{CommandError, Reply, parse_integer};
 
 /// The subcommands of CLIENT, each with its arity.
@@ -13,9 +15,11 @@ pub(super) const SUBCOMMANDS: &[(&str, i32)] = &[
     ("kill", -3),
     ("list", -2),
     ("no-evict", 3),
+    ("pause", -3),
     ("reply", 3),
     ("setinfo", 4),
     ("setname", 3),
+    ("unpause", 2),
 ];
 
 const HELP: &[&str] = &[
@@ -33,12 +37,16 @@ const HELP: &[&str] = &[
     "    Return information about client connections.",
     "NO-EVICT (ON|OFF)",
     "    Protect the current client connection from eviction.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Suspend all, or just write, clients for <timeout> milliseconds.",
     "REPLY (ON|OFF|SKIP)",
     "    Control the replies sent to the current connection.",
     "SETINFO (LIB-NAME|LIB-VER) <value>",
     "    Tell the library of the current connection.",
     "SETNAME <name>",
     "    Assign the name <name> to the current connection.",
+    "UNPAUSE",
+    "    Stop the current client pause, resuming traffic.",
 ];
 
 /// The clients that a CLIENT LIST shows.
@@ -87,6 +95,8 @@ pub(super) fn step(session: &mut Session, argv: &[Vec<u8>]) -> Result<Step, Comm
         "info" => Step::Ask(Ask::ClientInfo),
         "list" => Step::Ask(Ask::ClientList(listed(&argv[2..])?)),
         "kill" => Step::Ask(Ask::ClientKill(kill(&argv[2..])?)),
+        "pause" => pause(argv)?,
+        "unpause" => Step::Ask(Ask::ClientUnpause),
         "no-evict" => {
             session.no_evict = on_or_off(&argv[2])?;
             Step::Reply(Reply::OK)
@@ -133,6 +143,21 @@ fn set_info(session: &mut Session, attribute: &[u8], value: &[u8]) -> Result<Rep
     }
     *place = value.to_vec();
     Ok(Reply::OK)
+}
+
+fn pause(argv: &[Vec<u8>]) -> Result<Step, CommandError> {
+    let paused = match argv {
+        [_, _, _] => Paused::All,
+        [_, _, _, kind] if kind.eq_ignore_ascii_case(b"write") => Paused::Writes,
+        [_, _, _, kind] if kind.eq_ignore_ascii_case(b"all") => Paused::All,
+        [_, _, _, _] => return Err(CommandError::err("CLIENT PAUSE mode must be WRITE or ALL")),
+        _ => {
+            let shown = String::from_utf8_lossy(&argv[1]);
+            let text = "unknown subcommand or wrong number of arguments for";
+            return Err(CommandError::err(format_args!("{text} '{shown}'. Try CLIENT HELP.")));
+        }
+    };
+    Ok(Step::Ask(Ask::ClientPause(paused, timeout(&argv[2])?)))
 }
 
 fn listed(options: &[Vec<u8>]) -> Result<Listed, CommandError> {

@@ -33,6 +33,15 @@ impl Drop for Seat {
     }
 }
 
+/// A client that waits in a command is counted until this is dropped.
+pub(super) struct Blocked<'a>(&'a AtomicU64);
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// One connection, as the other connections see it.
 pub(super) struct Client {
     pub(super) id: u64,
@@ -167,6 +176,8 @@ pub(super) struct Clients {
     pub(super) over_output_limit: AtomicU64,
     /// Number of clients that were disconnected because all clients together held too much.
     pub(super) evicted: AtomicU64,
+    /// Number of clients that wait in a command now.
+    blocked: AtomicU64,
 }
 
 impl Clients {
@@ -185,6 +196,7 @@ impl Clients {
             output_bytes: AtomicU64::new(0),
             over_output_limit: AtomicU64::new(0),
             evicted: AtomicU64::new(0),
+            blocked: AtomicU64::new(0),
         }
     }
 
@@ -212,6 +224,12 @@ impl Clients {
         let taken = Seat(Arc::clone(&self.replicas));
         // If it is not returned, `taken` is dropped here, and the seat is free again.
         (self.replicas.fetch_add(1, Ordering::Relaxed) < REPLICAS_MAX).then_some(taken)
+    }
+
+    /// Counts a client that waits in a command.
+    pub(super) fn block(&self) -> Blocked<'_> {
+        self.blocked.fetch_add(1, Ordering::Relaxed);
+        Blocked(&self.blocked)
     }
 
     /// Removes a connection.
@@ -296,6 +314,7 @@ impl Clients {
             output_bytes: read(&self.output_bytes),
             over_output_limit: read(&self.over_output_limit),
             evicted: read(&self.evicted),
+            blocked: read(&self.blocked),
             held_bytes: self.memory.held() as u64,
             uptime_s: self.started.elapsed().as_secs(),
             rss_bytes: resident_bytes(),

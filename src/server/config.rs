@@ -9,6 +9,7 @@ use super::session::{Ask, Step};
 use super::table;
 use crate::binlog::Fsync;
 use crate::command::{CommandError, DATABASES, Reply, matches, parse_integer};
+use crate::secret::Secret;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The subcommands of CONFIG, each with its arity.
@@ -33,6 +34,8 @@ pub struct Config {
     pub bind: IpAddr,
     /// Port to listen on; 0 = any free port. After the server is bound, it is the actual port.
     pub port: u16,
+    /// Port of the metrics; 0: there is none.
+    pub metrics_port: u16,
     /// Whether connections from other machines are refused.
     pub protected_mode: bool,
     /// The most connections at a time, including those of replicas.
@@ -50,6 +53,12 @@ pub struct Config {
     pub maxmemory_clients: usize,
     /// Seconds after which a silent client is closed; 0 = never.
     pub timeout_s: u64,
+    /// The replicas that a master needs to accept writes.
+    pub min_replicas: MinReplicas,
+    /// The password of the clients; `None`: they need none.
+    pub requirepass: Option<Secret>,
+    /// The password that the node sends to its master; `None`: none.
+    pub masterauth: Option<Secret>,
 }
 
 impl Default for Config {
@@ -59,6 +68,7 @@ impl Default for Config {
         Config {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 6379,
+            metrics_port: 0,
             protected_mode: true,
             maxclients: 10_000,
             descriptors_reserved: None,
@@ -66,6 +76,9 @@ impl Default for Config {
             output: OutputLimit { hard: 1 << 30, soft: 0, soft_seconds: 0 },
             maxmemory_clients: 1 << 30,
             timeout_s: 0,
+            min_replicas: MinReplicas::default(),
+            requirepass: None,
+            masterauth: None,
         }
     }
 }
@@ -79,6 +92,29 @@ pub struct OutputLimit {
     pub soft: usize,
     /// For how many seconds `soft` may be exceeded.
     pub soft_seconds: u64,
+}
+
+/// How many replicas a master needs to accept writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinReplicas {
+    /// The number of good replicas that it needs; 0: none.
+    pub to_write: u64,
+    /// A replica is good if its last acknowledgement is at most this many seconds old. 0: none is needed.
+    pub lag_max_s: u64,
+}
+
+impl Default for MinReplicas {
+    /// Redis's values.
+    fn default() -> MinReplicas {
+        MinReplicas { to_write: 0, lag_max_s: 10 }
+    }
+}
+
+impl MinReplicas {
+    /// Whether any replica is needed.
+    pub fn is_set(&self) -> bool {
+        self.to_write > 0 && self.lag_max_s > 0
+    }
 }
 
 /// The result of a CONFIG SET.
@@ -187,8 +223,30 @@ const PARAMETERS: &[Parameter] = &[
         get: |_, _| String::new(),
         set: Some(|_, text| if text.is_empty() { Ok(()) } else { Err("Invalid save parameters".to_owned()) }),
     },
+    replicas_to_write("min-replicas-to-write"),
+    replicas_lag_max("min-replicas-max-lag"),
+    // The names before Redis 5.
+    replicas_to_write("min-slaves-to-write"),
+    replicas_lag_max("min-slaves-max-lag"),
+    Parameter {
+        name: "requirepass",
+        get: |config, _| revealed(config.requirepass.as_ref()),
+        set: Some(|change, text| {
+            change.config.requirepass = Secret::new(text.as_bytes());
+            Ok(())
+        }),
+    },
+    Parameter {
+        name: "masterauth",
+        get: |config, _| revealed(config.masterauth.as_ref()),
+        set: Some(|change, text| {
+            change.config.masterauth = Secret::new(text.as_bytes());
+            Ok(())
+        }),
+    },
     Parameter { name: "bind", get: |config, _| config.bind.to_string(), set: None },
     Parameter { name: "port", get: |config, _| config.port.to_string(), set: None },
+    Parameter { name: "metrics-port", get: |config, _| config.metrics_port.to_string(), set: None },
     Parameter { name: "databases", get: |_, _| DATABASES.to_string(), set: None },
     Parameter { name: "dir", get: |_, facts| facts.dir.clone(), set: None },
     Parameter { name: "ordering", get: |_, facts| facts.ordering.name().to_owned(), set: None },
@@ -196,6 +254,31 @@ const PARAMETERS: &[Parameter] = &[
     Parameter { name: "compression", get: |_, facts| facts.compression.name().to_owned(), set: None },
     Parameter { name: "workers", get: |_, facts| facts.workers.to_string(), set: None },
 ];
+
+const fn replicas_to_write(name: &'static str) -> Parameter {
+    Parameter {
+        name,
+        get: |config, _| config.min_replicas.to_write.to_string(),
+        set: Some(|change, text| {
+            integer(text, 0, i32::MAX as u64).map(|n| change.config.min_replicas.to_write = n)
+        }),
+    }
+}
+
+const fn replicas_lag_max(name: &'static str) -> Parameter {
+    Parameter {
+        name,
+        get: |config, _| config.min_replicas.lag_max_s.to_string(),
+        set: Some(|change, text| {
+            integer(text, 0, i32::MAX as u64).map(|n| change.config.min_replicas.lag_max_s = n)
+        }),
+    }
+}
+
+/// As in Redis, CONFIG GET shows passwords to those who may use it.
+fn revealed(secret: Option<&Secret>) -> String {
+    secret.map_or_else(String::new, |secret| String::from_utf8_lossy(secret.reveal()).into_owned())
+}
 
 /// The value of `appendfsync` in CONFIG for this policy.
 pub fn fsync_name(fsync: Fsync) -> &'static str {

@@ -7,6 +7,7 @@
 
 use super::clients::{Client, Last, Seat};
 use super::output::Output;
+use super::pause::{Admitted, Paused};
 use super::reply::Protocol;
 use super::request::{ProtocolError, Requests};
 use super::room::Replies;
@@ -15,15 +16,9 @@ use super::transaction::Transaction;
 use super::{Backend, Config, Ended, ServerState};
 use crate::command::{Command, Reply};
 use std::io;
-use std::mem::MaybeUninit;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Poll, ready};
-use std::time::Duration;
-use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::net::tcp::ReadHalf;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -31,14 +26,6 @@ use tokio::time::Instant;
 const RUN_COMMANDS_MAX: usize = 1024;
 /// A run ends once its arguments have this many bytes.
 const RUN_BYTES_MAX: usize = 1 << 20;
-/// Bytes of one read.
-const READ_BYTES: usize = 16 * 1024;
-/// While this many bytes wait for the client, nothing is read from it. The bound is generous: a client that sends a long
-/// pipeline before it reads any reply would otherwise deadlock, with both sides waiting for the other to read.
-const OUTPUT_PAUSE_BYTES: usize = 32 << 20;
-/// Bytes of replies that are collected within a run before they are sent: a system call for each piece of small replies
-/// would cost more than the replies.
-const OUTPUT_SENT_BYTES_MIN: usize = 64 * 1024;
 
 /// The most bytes that are written before other connections get their turn.
 const SENT_BYTES_MAX: usize = 1 << 20;
@@ -90,18 +77,18 @@ enum Next {
 /// The connection of one client.
 pub(super) struct Connection<N> {
     pub(super) shared: Arc<ServerState<N>>,
-    socket: TcpStream,
+    pub(super) socket: TcpStream,
     pub(super) client: Arc<Client>,
-    ended: watch::Receiver<Option<Ended>>,
+    pub(super) ended: watch::Receiver<Option<Ended>>,
     /// The server's configuration, as it was when this run began.
-    config: Config,
+    pub(super) config: Config,
     pub(super) session: Session,
-    requests: Requests,
-    output: Output,
+    pub(super) requests: Requests,
+    pub(super) output: Output,
     pub(super) transaction: Transaction,
     last: Last,
     /// The instant of the last read or write.
-    active: Instant,
+    pub(super) active: Instant,
 }
 
 /// A command for the node, with the protocol that frames its reply; `None`: the reply is not sent.
@@ -110,7 +97,9 @@ type Queued = (Command, Option<Protocol>);
 impl<N: Backend> Connection<N> {
     pub(super) fn new(shared: Arc<ServerState<N>>, socket: TcpStream, client: Arc<Client>) -> Connection<N> {
         let (config, ended) = (shared.config(), shared.ended.subscribe());
-        let (session, requests) = (Session::new(client.id), Requests::new(config.limits));
+        let session = Session::with_password(client.id, config.requirepass.clone());
+        let mut requests = Requests::new(config.limits);
+        requests.set_unknown(!session.is_authenticated);
         let (output, last, active) = (Output::new(&client.room), Last::default(), Instant::now());
         let transaction = Transaction::new(&client.room);
         Connection {
@@ -184,6 +173,7 @@ impl<N: Backend> Connection<N> {
         loop {
             self.config = self.shared.config();
             self.requests.set_limits(self.config.limits);
+            self.session.password.clone_from(&self.config.requirepass);
             match self.run().await? {
                 Next::End(end) => {
                     self.send_all().await?;
@@ -203,74 +193,9 @@ impl<N: Backend> Connection<N> {
         }
     }
 
-    /// Waits for the socket, and then reads or writes as much as possible. It reads only if `reads` is set, which means
-    /// that no request is left to run.
-    async fn wait(&mut self, reads: bool) -> Result<(), End> {
-        let waiting = self.output.waiting();
-        let (pending, reads) = (waiting > 0, reads && waiting < OUTPUT_PAUSE_BYTES);
-        let timeout_s = self.config.timeout_s;
-        let idle_at = (timeout_s > 0).then(|| self.active + Duration::from_secs(timeout_s));
-        let soft_at = self.output.soft_end(self.config.output);
-        let (mut reader, writer) = self.socket.split();
-        let count = tokio::select! {
-            biased;
-            () = self.client.killed.notified() => return Err(killed(&self.client)),
-            _ = self.ended.wait_for(Option::is_some) => return Err(End::Server),
-            () = until(soft_at) => return Err(End::Output(waiting)),
-            () = until(idle_at) => return Err(End::Idle),
-            writable = writer.writable(), if pending => { writable?; None }
-            count = read(&mut reader, &mut self.requests), if reads => Some(count?),
-        };
-        match count {
-            Some(0) => return Err(End::Client),
-            Some(count) => {
-                self.active = Instant::now();
-                self.shared.clients.input_bytes.fetch_add(count as u64, Relaxed);
-            }
-            None => {
-                self.send()?;
-                self.check()?;
-                // The socket may be writable again at once, and other connections wait for this thread.
-                tokio::task::yield_now().await;
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until another small reply may be made: the bytes that wait for this client are within their bound, and the
-    /// memory of all clients' replies is within its limit.
-    pub(super) async fn make_room(&mut self) -> Result<(), End> {
-        while self.output.waiting() >= OUTPUT_SENT_BYTES_MIN || self.client.room.is_full() {
-            self.send()?;
-            self.check()?;
-            if self.output.waiting() >= OUTPUT_PAUSE_BYTES {
-                self.note();
-                self.config = self.shared.config();
-                self.wait(false).await?;
-            } else if self.client.room.is_full() {
-                let client = Arc::clone(&self.client);
-                self.unless_ended(client.room.freed_for_small()).await?;
-            } else {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits for `event`, which comes once the clients that hold the most are disconnected. Errors: this client is one of
-    /// them, was killed, or the server ends.
-    pub(super) async fn unless_ended<T>(&mut self, event: impl Future<Output = T>) -> Result<T, End> {
-        tokio::select! {
-            biased;
-            () = self.client.killed.notified() => Err(killed(&self.client)),
-            _ = self.ended.wait_for(Option::is_some) => Err(End::Server),
-            came = event => Ok(came),
-        }
-    }
-
     /// Writes as much as the socket takes at once, up to a bound. Without the bound, a client that reads as fast as the
     /// server writes would occupy the thread until its whole reply is sent.
-    fn send(&mut self) -> Result<(), End> {
+    pub(super) fn send(&mut self) -> Result<(), End> {
         let enough = self.output.waiting().saturating_sub(SENT_BYTES_MAX);
         while self.output.waiting() > enough {
             match self.socket.try_write(self.output.front()) {
@@ -297,13 +222,13 @@ impl<N: Backend> Connection<N> {
     }
 
     /// Checks the output limits. Errors: too many bytes wait for this client, or it was evicted.
-    fn check(&mut self) -> Result<(), End> {
+    pub(super) fn check(&mut self) -> Result<(), End> {
         self.output.check(self.config.output, Instant::now()).map_err(End::Output)?;
         if self.client.is_evicted() { Err(End::Evicted) } else { Ok(()) }
     }
 
     /// Publishes the state of this connection for CLIENT LIST.
-    fn note(&self) {
+    pub(super) fn note(&self) {
         let (held, pending) = (self.requests.held(), self.output.waiting());
         self.client.note(&self.session, &self.last, held, pending);
     }
@@ -316,6 +241,7 @@ impl<N: Backend> Connection<N> {
             if commands == RUN_COMMANDS_MAX || bytes >= RUN_BYTES_MAX {
                 break Next::Run;
             }
+            self.end_of_pause(Paused::All, &mut queued).await?;
             let argv = match self.requests.next_request() {
                 Ok(Some(argv)) => argv,
                 Ok(None) => break Next::Wait,
@@ -328,8 +254,12 @@ impl<N: Backend> Connection<N> {
             bytes += argv.iter().map(Vec::len).sum::<usize>();
             self.last.note(&argv);
             let (step, told) = self.step(argv);
+            self.requests.set_unknown(!self.session.is_authenticated);
             let framed = told.then_some(self.session.protocol);
             if let Step::Run(command) = step {
+                if command.is_write() {
+                    self.end_of_pause(Paused::Writes, &mut queued).await?;
+                }
                 queued.push((command, framed));
                 continue;
             }
@@ -354,6 +284,31 @@ impl<N: Backend> Connection<N> {
             self.note();
         }
         Ok(next)
+    }
+
+    /// Waits until no pause holds back requests of this kind. The earlier requests are answered first.
+    async fn end_of_pause(&mut self, kind: Paused, queued: &mut Vec<Queued>) -> Result<(), End> {
+        if self.shared.pauses.now() < kind {
+            return Ok(());
+        }
+        self.run_queued(queued).await?;
+        let shared = Arc::clone(&self.shared);
+        self.unless_closed(shared.pauses.end(kind)).await
+    }
+
+    /// Waits until the node may be passed requests, which are writes or not. A pause waits for the end of what is admitted.
+    pub(super) async fn admitted<'a>(
+        &mut self,
+        shared: &'a ServerState<N>,
+        is_write: bool,
+    ) -> Result<Option<Admitted<'a>>, End> {
+        if !is_write {
+            return Ok(None);
+        }
+        if let Some(admitted) = shared.pauses.try_admit() {
+            return Ok(Some(admitted));
+        }
+        self.unless_closed(shared.pauses.admit()).await.map(Some)
     }
 
     /// The step for a request: MULTI queues it.
@@ -397,7 +352,9 @@ impl<N: Backend> Connection<N> {
         let mut turn = None;
         while !commands.is_empty() {
             self.make_room().await?;
-            let (replies, rest) = self.shared.node.answer(commands, self.client.room.clone()).await;
+            let shared = Arc::clone(&self.shared);
+            let _admitted = self.admitted(&shared, commands.iter().any(Command::is_write)).await?;
+            let (replies, rest) = shared.node.answer(commands, self.client.room.clone()).await;
             drop(turn.take());
             if replies.count() == 0 {
                 // The next reply may be large.
@@ -437,32 +394,5 @@ impl<N: Backend> Connection<N> {
         if let Some(protocol) = framed {
             self.output.push(reply, protocol);
         }
-    }
-}
-
-/// The reason for which a client was killed.
-fn killed(client: &Client) -> End {
-    if client.is_evicted() { End::Evicted } else { End::Killed }
-}
-
-/// Waits for bytes from the client and takes them. Returns how many, 0 at the end of the stream. The buffer is on the
-/// stack, so a waiting connection has no buffer. There is one read for each wait: a second one would usually find nothing
-/// and cost a useless system call for each request.
-async fn read(socket: &mut ReadHalf<'_>, requests: &mut Requests) -> io::Result<usize> {
-    std::future::poll_fn(|context| {
-        let mut chunk = [MaybeUninit::uninit(); READ_BYTES];
-        let mut chunk = ReadBuf::uninit(&mut chunk);
-        ready!(Pin::new(&mut *socket).poll_read(context, &mut chunk))?;
-        requests.fill(chunk.filled());
-        Poll::Ready(Ok(chunk.filled().len()))
-    })
-    .await
-}
-
-/// Waits until the instant `at`; for ever if it is `None`.
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }

@@ -7,7 +7,7 @@
 use super::connection::{Connection, ENCODED_APART_BYTES_MIN, End};
 use super::reply::Protocol;
 use super::room::Size;
-use super::session::Step;
+use super::session::{Ask, Step};
 use super::transaction::Queued;
 use super::{Backend, Refused};
 use crate::command::{Command, Reply};
@@ -33,6 +33,8 @@ impl<N: Backend> Connection<N> {
         self.unwatch();
         let (reply, end) = match ran {
             Ok(node::Executed::Ran(replies)) => self.answer_queued(steps, replies).await,
+            // As in Redis, a client beyond its limit is disconnected, and its writes stay.
+            Ok(node::Executed::RanBeyondReplies) => return Err(End::Output(self.reply_bytes_max())),
             Ok(node::Executed::Changed) => {
                 self.session = before;
                 (Reply::NullArray, None)
@@ -82,10 +84,18 @@ impl<N: Backend> Connection<N> {
             let client = Arc::clone(&self.client);
             turn = Some(self.unless_ended(client.room.freed()).await?);
         }
-        let transaction = node::Transaction { commands, watches };
-        let ran = self.shared.node.exec(transaction, self.client.room.clone()).await;
-        drop(turn);
+        let transaction = node::Transaction { commands, watches, reply_bytes_max: self.reply_bytes_max() };
+        let shared = Arc::clone(&self.shared);
+        let admitted = self.admitted(&shared, transaction.is_write()).await?;
+        let ran = shared.node.exec(transaction, self.client.room.clone()).await;
+        drop((turn, admitted));
         Ok(ran)
+    }
+
+    /// The most bytes that the replies of one transaction may take: as many as may wait for the client.
+    fn reply_bytes_max(&self) -> usize {
+        let hard = self.shared.config().output.hard;
+        if hard == 0 { usize::MAX } else { hard }
     }
 
     /// The reply to EXEC: that to each request in order.
@@ -98,6 +108,13 @@ impl<N: Backend> Connection<N> {
                 Some(Step::Reply(reply)) => reply,
                 // An array of replies has no place for a missing one.
                 Some(Step::Silent) => Reply::OK,
+                Some(Step::Ask(Ask::Wait(argv))) => match self.wait_for_replicas(&argv, false).await {
+                    Ok(reply) => reply,
+                    Err(why) => {
+                        end = Some(why);
+                        Reply::Null
+                    }
+                },
                 Some(Step::Ask(ask)) => match self.answer(ask).await {
                     Ok(reply) => reply.unwrap_or(Reply::Null),
                     Err((reply, why)) => {

@@ -1,5 +1,6 @@
 //! Facts — the state that a node reports about itself, from which INFO and ROLE are made. Pure.
 
+use super::measured::Measured;
 use crate::binlog::{Epoch, Fsync, Lsn};
 use crate::compression::CompressionMethod;
 use crate::expiry::Policy;
@@ -23,7 +24,7 @@ pub struct Facts {
     pub log_time_estimated: bool,
     /// The master's wall time less log time, milliseconds. EXPIRETIME uses it for its reply.
     pub offset_ms: i64,
-    /// Number of steps of this master's wall clock since the start.
+    /// Number of steps of the wall clock while this node was a master, since its start.
     pub clock_steps: u64,
     /// How often this replica disconnected its clients, because it had answered them at a log time far beyond the master's.
     pub clients_disconnected: u64,
@@ -40,8 +41,25 @@ pub struct Facts {
     pub compression: CompressionMethod,
     /// The reason for which writes are refused; `None`: they are accepted.
     pub read_only: Option<String>,
+    /// Replicas of this master whose last acknowledgement is at most `min-replicas-max-lag` old.
+    pub good_replicas: u64,
+    /// How often this node answered replicas as a master, since its start.
+    pub syncs: Syncs,
     /// The folder of its files.
     pub dir: String,
+    /// What the node measured; `None`: it is stopped or changes its role.
+    pub measured: Option<Measured>,
+}
+
+/// A master's answers to replicas that connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Syncs {
+    /// Full syncs that began.
+    pub full: u64,
+    /// Replicas that resumed.
+    pub resumed: u64,
+    /// Replicas that could not resume.
+    pub refused: u64,
 }
 
 /// Master or replica.
@@ -126,8 +144,13 @@ pub struct Progress {
 pub enum Link {
     /// It is trying to connect.
     Connecting,
-    /// It is copying the master's store.
-    Sync,
+    /// It receives a copy of the master's store.
+    Sync {
+        /// Bytes that have arrived.
+        received: u64,
+        /// About how many bytes will arrive in all.
+        expected: u64,
+    },
     /// It receives entries.
     Up {
         /// The codec that compresses them.

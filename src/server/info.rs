@@ -4,6 +4,8 @@
 
 use super::config::{Config, fsync_name};
 use super::facts::{Facts, Follower, Link, Progress, Role};
+use super::failover::Stage;
+use super::measured::FullSyncs;
 use super::reply::Protocol;
 use crate::command::Reply;
 use std::fmt::{Display, Write as _};
@@ -30,6 +32,8 @@ pub struct Counts {
     pub over_output_limit: u64,
     /// Connections that were closed because too many bytes of replies waited for all clients, and most of them for these.
     pub evicted: u64,
+    /// Connections that wait in a command now: WAIT, WAITAOF, or a pause.
+    pub blocked: u64,
     /// Memory of all replies that are made and not sent yet, in bytes.
     pub held_bytes: u64,
     /// Seconds since the server was bound.
@@ -49,6 +53,10 @@ pub struct Sources<'a> {
     pub config: &'a Config,
     /// The server's counters.
     pub counts: &'a Counts,
+    /// The progress of a failover.
+    pub failover: Stage,
+    /// The reason for which the last failover was aborted.
+    pub aborted: Option<&'a str>,
 }
 
 /// The text of INFO while it is written: `# Section`, then `name:value` lines.
@@ -79,6 +87,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("Persistence", persistence),
     ("Stats", stats),
     ("Replication", replication),
+    ("Replicheck", replicheck),
     ("Keyspace", keyspace),
 ];
 
@@ -122,7 +131,7 @@ fn server(text: &mut Text, sources: &Sources<'_>) {
 fn clients(text: &mut Text, sources: &Sources<'_>) {
     text.field("connected_clients", sources.counts.clients);
     text.field("maxclients", sources.config.maxclients);
-    text.field("blocked_clients", 0);
+    text.field("blocked_clients", sources.counts.blocked);
 }
 
 fn memory(text: &mut Text, sources: &Sources<'_>) {
@@ -151,8 +160,8 @@ fn human(bytes: u64) -> String {
 
 fn persistence(text: &mut Text, sources: &Sources<'_>) {
     let facts = sources.facts;
-    let is_syncing = matches!(&facts.role, Role::Replica { link: Link::Sync, .. });
-    text.field("loading", u8::from(is_syncing));
+    // During a full sync a replica serves the data that it has.
+    text.field("loading", 0);
     text.field("aof_enabled", 1);
     text.field("rc_appendfsync", fsync_name(facts.appendfsync));
     text.field("rc_log_compression", facts.compression.name());
@@ -174,6 +183,9 @@ fn stats(text: &mut Text, sources: &Sources<'_>) {
     text.field("total_net_input_bytes", counts.input_bytes);
     text.field("total_net_output_bytes", counts.output_bytes);
     text.field("rejected_connections", counts.rejected);
+    text.field("sync_full", sources.facts.syncs.full);
+    text.field("sync_partial_ok", sources.facts.syncs.resumed);
+    text.field("sync_partial_err", sources.facts.syncs.refused);
     text.field("evicted_clients", counts.evicted);
     text.field("client_output_buffer_limit_disconnections", counts.over_output_limit);
 }
@@ -184,6 +196,9 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
         Role::Master { replicas } => {
             text.field("role", "master");
             text.field("connected_slaves", replicas.len());
+            if sources.config.min_replicas.is_set() {
+                text.field("min_slaves_good_slaves", facts.good_replicas);
+            }
             for (at, replica) in replicas.iter().enumerate() {
                 follower(text, at, replica);
             }
@@ -196,8 +211,14 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
             if let Link::Up { compression } = link {
                 text.field("rc_link_compression", compression.name());
             }
-            text.field("master_sync_in_progress", u8::from(*link == Link::Sync));
+            text.field("master_sync_in_progress", u8::from(matches!(link, Link::Sync { .. })));
             text.field("slave_repl_offset", facts.progress.applied);
+            if let &Link::Sync { received, expected } = link {
+                // The number of bytes is not known before the end: it is estimated from the size of the files.
+                text.field("master_sync_total_bytes", expected);
+                text.field("master_sync_read_bytes", received);
+                text.field("master_sync_left_bytes", expected.saturating_sub(received));
+            }
             if !matches!(link, Link::Up { .. }) {
                 text.field("master_link_down_since_seconds", down_ms / 1000);
             }
@@ -207,6 +228,10 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
             text.field("slave_read_only", 1);
             text.field("connected_slaves", 0);
         }
+    }
+    text.field("master_failover_state", sources.failover.name());
+    if let Some(reason) = sources.aborted {
+        text.field("rc_failover_aborted", one_line(reason));
     }
     // Redis's id of a history, which a replica has from its master. Here that is the epoch.
     text.field("master_replid", format_args!("{:040x}", facts.epoch.0));
@@ -244,6 +269,38 @@ fn follower(text: &mut Text, at: usize, replica: &Follower) {
     ));
 }
 
+/// What the node measured: what its strategy and its policy cost.
+fn replicheck(text: &mut Text, sources: &Sources<'_>) {
+    let Some(measured) = &sources.facts.measured else { return };
+    let progress = sources.facts.progress;
+    text.field("rc_written_lsn", measured.applied);
+    text.field("rc_published_lsn", progress.applied);
+    text.field("rc_watermark_gap_entries", progress.received.0.saturating_sub(progress.applied.0));
+    text.field("rc_queue_entries_any", measured.queued_for_any);
+    for (worker, queued) in measured.queued.iter().enumerate() {
+        let in_hand = measured.in_hand.get(worker).copied().unwrap_or_default();
+        text.field(format_args!("rc_worker{worker}"), format_args!("queued={queued},in_hand={in_hand}"));
+    }
+    for (name, time) in &measured.waited {
+        text.field(format_args!("rc_wait_{name}_us"), time.as_micros());
+    }
+    text.field("rc_batches", measured.batches.number());
+    text.field("rc_batch_entries", measured.batches.entries);
+    text.field("rc_flushes", measured.flushes);
+    for (name, syncs) in [("sent", measured.sent), ("received", measured.received)] {
+        let FullSyncs { begun, complete, failed } = syncs;
+        let counts = format_args!("begun={begun},complete={complete},failed={failed}");
+        text.field(format_args!("rc_full_syncs_{name}"), counts);
+    }
+    match &measured.last_error {
+        None => text.field("rc_last_error", "none"),
+        Some(error) => {
+            text.field("rc_last_error", format_args!("{}: {}", error.place, one_line(&error.text)));
+            text.field("rc_last_error_age_seconds", error.age.as_secs());
+        }
+    }
+}
+
 /// Redis has a line for each database that holds keys. This node counts keys only when DBSIZE is called. The section says so,
 /// because an empty section would mean that there are no keys.
 fn keyspace(text: &mut Text, _: &Sources<'_>) {
@@ -269,7 +326,7 @@ pub fn role(facts: &Facts) -> Reply {
         Role::Replica { host, port, link, .. } => {
             let state = match link {
                 Link::Connecting => "connecting",
-                Link::Sync => "sync",
+                Link::Sync { .. } => "sync",
                 Link::Up { .. } => "connected",
                 Link::Down | Link::Stopped { .. } => "connect",
             };

@@ -24,8 +24,14 @@ pub mod descriptors;
 mod exec;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod facts;
+mod failover;
 mod info;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod measured;
+mod metrics;
+mod metrics_port;
 mod output;
+mod pause;
 mod protected;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod reply;
@@ -37,14 +43,19 @@ pub mod room;
 pub mod session;
 mod table;
 mod transaction;
+mod wait;
+mod waiting;
 
-pub use backend::{Backend, Refused};
+pub use backend::{Awaited, Backend, Reached, Refused};
 pub use clients::{REPLICAS_MAX, Seat};
-pub use config::{Config, OutputLimit};
+pub use config::{Config, MinReplicas, OutputLimit};
 pub use facts::Facts;
+pub use metrics_port::MetricsPort;
 
 use clients::{Clients, locked};
 use connection::Connection;
+use failover::Failovers;
+use pause::Pauses;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -75,6 +86,10 @@ pub(super) struct ServerState<N> {
     /// Locked while a CONFIG SET calls the node, so that two of them cannot overwrite each other's change.
     changing: tokio::sync::Mutex<()>,
     clients: Clients,
+    pauses: Pauses,
+    /// Locked while the node is told how long it removes no dead key.
+    removals: Mutex<()>,
+    failovers: Failovers,
     /// The reason for which the server ends; `None` while it serves.
     ended: watch::Sender<Option<Ended>>,
 }
@@ -82,6 +97,15 @@ pub(super) struct ServerState<N> {
 impl<N> ServerState<N> {
     fn config(&self) -> Config {
         locked(&self.config).clone()
+    }
+}
+
+impl<N: Backend> ServerState<N> {
+    /// Has the node remove no dead key as long as a pause lasts.
+    fn hold_removals(&self) {
+        // Without the lock an older answer could overwrite a newer one.
+        let _alone = locked(&self.removals);
+        self.node.hold_removals(self.pauses.until().map(Instant::into_std));
     }
 }
 
@@ -105,12 +129,16 @@ impl<N: Backend> Server<N> {
         let listener = TcpListener::bind((config.bind, config.port)).await?;
         let local_addr = listener.local_addr()?;
         config.port = local_addr.port();
+        node.set_min_replicas(config.min_replicas);
         let (protected, memory_limit) = (config.protected_mode, config.maxmemory_clients);
         let shared = Arc::new(ServerState {
             node,
             config: Mutex::new(config),
             changing: tokio::sync::Mutex::default(),
             clients: Clients::new(memory_limit),
+            pauses: Pauses::default(),
+            removals: Mutex::new(()),
+            failovers: Failovers::default(),
             ended: watch::Sender::new(None),
         });
         tracing::info!(addr = %local_addr, "listening");
@@ -165,7 +193,7 @@ impl<N: Backend> Server<N> {
 
     fn welcome(&self, socket: TcpStream, addr: SocketAddr, connections: &mut JoinSet<()>) {
         let config = self.shared.config();
-        if protected::is_refused(config.protected_mode, addr.ip()) {
+        if protected::is_refused(config.protected_mode && config.requirepass.is_none(), addr.ip()) {
             self.shared.clients.rejected.fetch_add(1, Relaxed);
             tracing::warn!(%addr, "client refused: protected-mode is on, and the client is on another machine");
             return refuse(socket, protected::REFUSAL);

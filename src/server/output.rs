@@ -2,7 +2,7 @@
 
 use super::config::OutputLimit;
 use super::reply::{Protocol, encode};
-use super::room::{Charge, Replies, Room, size};
+use super::room::{Charge, Replies, Room};
 use crate::command::Reply;
 use std::collections::VecDeque;
 use tokio::time::{Duration, Instant};
@@ -51,7 +51,7 @@ impl Output {
         }
         let before = self.last.len();
         // Without the reservation a large reply would take up to twice its bytes, because the buffer grows by doubling.
-        let expected = size(reply);
+        let expected = reply.bytes();
         if expected > BUFFER_BYTES {
             self.last.reserve_exact(expected);
         }

@@ -1,4 +1,4 @@
-//! Protected mode — decides which connections are refused, because there are no passwords. Pure.
+//! Protected mode — decides which connections are refused, because there is no password. Pure.
 
 use std::net::IpAddr;
 

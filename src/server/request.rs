@@ -37,6 +37,10 @@ pub struct Limits {
     pub query_bytes_max: usize,
 }
 
+/// The most arguments of a request, and the most bytes of one argument, of a client that has not sent the password.
+const UNKNOWN_ARGUMENTS_MAX: usize = 10;
+const UNKNOWN_BULK_BYTES_MAX: usize = 16 << 10;
+
 impl Default for Limits {
     /// Redis's limits: 512 MB for an argument, 1 GB for a request.
     fn default() -> Limits {
@@ -54,6 +58,12 @@ pub enum ProtocolError {
     /// The length of a bulk is not a number, is negative, or exceeds the limit.
     #[error("Protocol error: invalid bulk length")]
     BulkLength,
+    /// A client that has not sent the password sent an array of more than 10.
+    #[error("Protocol error: unauthenticated multibulk length")]
+    UnknownMultibulk,
+    /// A client that has not sent the password sent a bulk of more than 16 KB.
+    #[error("Protocol error: unauthenticated bulk length")]
+    UnknownBulk,
     /// An argument does not begin with `$`, as a bulk does.
     #[error("Protocol error: expected '$', got '{}'", printed(*.0))]
     NoBulk(u8),
@@ -90,6 +100,8 @@ fn printed(byte: u8) -> char {
 #[derive(Clone, Debug)]
 pub struct Requests {
     limits: Limits,
+    /// Whether the client has not sent the password. It may then send only small requests.
+    is_unknown: bool,
     buffer: Vec<u8>,
     /// Number of bytes of the buffer that are parsed.
     at: usize,
@@ -142,12 +154,17 @@ fn plain_header(bytes: &[u8]) -> Option<(usize, usize)> {
 impl Requests {
     /// The state of a connection that has sent nothing.
     pub fn new(limits: Limits) -> Requests {
-        Requests { limits, buffer: Vec::new(), at: 0, searched: 0, partial: None }
+        Requests { limits, is_unknown: false, buffer: Vec::new(), at: 0, searched: 0, partial: None }
     }
 
     /// Sets the limits for the following requests.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+    }
+
+    /// Sets for the following requests whether the client still has to send the password.
+    pub fn set_unknown(&mut self, is_unknown: bool) {
+        self.is_unknown = is_unknown;
     }
 
     /// Adds bytes that the client sent. Call [`Requests::next_request`] until it returns `None` before calling this again,
@@ -217,6 +234,7 @@ impl Requests {
     fn begin_array(&mut self) -> Result<bool, ProtocolError> {
         if let Some((missing, bytes)) = plain_header(&self.buffer[self.at..])
             && missing > 0
+            && !(self.is_unknown && missing > UNKNOWN_ARGUMENTS_MAX)
         {
             self.take(bytes);
             self.partial = Some(Partial::of(missing));
@@ -229,6 +247,9 @@ impl Requests {
         let length = parse_integer(&self.buffer[self.at + 1..self.at + end])
             .filter(|&length| length <= ARGUMENTS_MAX)
             .ok_or(ProtocolError::MultibulkLength)?;
+        if self.is_unknown && usize::try_from(length).is_ok_and(|length| length > UNKNOWN_ARGUMENTS_MAX) {
+            return Err(ProtocolError::UnknownMultibulk);
+        }
         self.take(end + 2);
         // A negative length means no array, as zero does.
         if let Some(missing) = usize::try_from(length).ok().filter(|&missing| missing > 0) {
@@ -267,7 +288,8 @@ impl Requests {
             return false;
         };
         let cost = partial.cost.saturating_add(length).saturating_add(ARGUMENT_COST);
-        if length > self.limits.bulk_bytes_max || cost > self.limits.query_bytes_max {
+        let is_within = !self.is_unknown || length <= UNKNOWN_BULK_BYTES_MAX;
+        if !is_within || length > self.limits.bulk_bytes_max || cost > self.limits.query_bytes_max {
             return false;
         }
         let end = header + length;
@@ -295,6 +317,9 @@ impl Requests {
             .and_then(|length| usize::try_from(length).ok())
             .filter(|&length| length <= self.limits.bulk_bytes_max)
             .ok_or(ProtocolError::BulkLength)?;
+        if self.is_unknown && length > UNKNOWN_BULK_BYTES_MAX {
+            return Err(ProtocolError::UnknownBulk);
+        }
         let Some(partial) = &mut self.partial else { return Ok(false) };
         let cost = partial.cost.saturating_add(length).saturating_add(ARGUMENT_COST);
         if cost > self.limits.query_bytes_max {

@@ -245,7 +245,7 @@ impl Replies {
 
     /// Adds the next reply of the run.
     pub fn push(&mut self, reply: Reply) {
-        self.bytes += size(&reply);
+        self.bytes += reply.bytes();
         if self.bytes - self.charge.bytes > UNCOUNTED_BYTES_MAX {
             self.charge.set(self.bytes);
         }
@@ -302,20 +302,6 @@ impl Replies {
         commands.drain(..self.count() - before);
         (self, commands)
     }
-}
-
-/// Bytes of memory that a reply takes. Its encoded form is at most a few bytes longer.
-pub(super) fn size(reply: &Reply) -> usize {
-    let all = |replies: &[Reply]| replies.iter().map(size).sum::<usize>();
-    let pairs = |pairs: &[(Reply, Reply)]| pairs.iter().map(|(a, b)| size(a) + size(b)).sum::<usize>();
-    size_of::<Reply>()
-        + match reply {
-            Reply::Status(_) | Reply::Integer(_) | Reply::Double(_) | Reply::Null | Reply::NullArray => 0,
-            Reply::Error(text) => text.capacity(),
-            Reply::Bulk(bytes) | Reply::Verbatim(bytes) => bytes.capacity(),
-            Reply::Array(items) | Reply::Set(items) => all(items),
-            Reply::Map(items) | Reply::Pairs(items) => pairs(items),
-        }
 }
 
 #[cfg(test)]
@@ -435,7 +421,7 @@ mod tests {
             (Reply::Map(vec![(Reply::OK, Reply::bulk(vec![0; 10]))]), 3 * own + 10),
         ];
         for (reply, expected) in cases {
-            assert_eq!(size(&reply), expected, "{reply:?}");
+            assert_eq!(reply.bytes(), expected, "{reply:?}");
         }
     }
 }

@@ -5,10 +5,14 @@
 use super::client_command;
 use super::config;
 use super::describe;
+use super::failover;
+use super::pause::Paused;
 use super::reply::Protocol;
-use super::table::{self, Name};
+use super::table::{self, Name, Row};
 use crate::command::{Command, CommandError, Reply, parse_integer};
 use crate::effect::Key;
+use crate::secret::Secret;
+use std::time::Duration;
 
 /// The choices of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +32,15 @@ pub struct Session {
     /// The number of commands that wait for EXEC; `None`: there was no MULTI.
     pub queued: Option<usize>,
     pub(super) quiet: Quiet,
+    /// The password of the node, as it is now; `None`: there is none.
+    pub(super) password: Option<Secret>,
+    /// Whether the client sent the password, or connected when there was none.
+    pub(super) is_authenticated: bool,
 }
+
+/// Redis's error for a HELLO without the password.
+const NO_AUTH_AT_HELLO: &str = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH \
+    <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
 
 /// The replies that CLIENT REPLY suppresses: all (`off`), that of this request (`skip`), that of the next one
 /// (`skip_next`).
@@ -75,8 +87,16 @@ pub enum Ask {
     ResetStatistics,
     /// REPLICAOF: the master's host and port; `None` = NO ONE.
     Replicate(Option<(String, u16)>),
+    /// CLIENT PAUSE: what is paused, and for how long.
+    ClientPause(Paused, Duration),
+    /// CLIENT UNPAUSE.
+    ClientUnpause,
+    /// FAILOVER.
+    Failover(failover::Asked),
     /// RCSYNC with its argv: the node takes over the socket.
     Follow(Vec<Vec<u8>>),
+    /// WAIT or WAITAOF with its argv.
+    Wait(Vec<Vec<u8>>),
     /// SHUTDOWN.
     Shutdown,
     /// QUIT: reply OK, and end the connection.
@@ -112,7 +132,15 @@ impl Session {
             no_evict: false,
             queued: None,
             quiet: Quiet::default(),
+            password: None,
+            is_authenticated: true,
         }
+    }
+
+    /// A connection to a node with this password.
+    pub fn with_password(id: u64, password: Option<Secret>) -> Session {
+        let is_authenticated = password.is_none();
+        Session { password, is_authenticated, ..Session::new(id) }
     }
 
     /// Decides the step for `argv` (which has at least a name), and whether its reply is sent to the client.
@@ -136,13 +164,18 @@ impl Session {
     /// The step for `argv`, whether MULTI was sent before or not.
     pub(super) fn answer(&mut self, argv: Vec<Vec<u8>>) -> Answer {
         let Some(row) = table::find(&argv[0]) else { return self.command(argv) };
+        let is_open = [Name::Auth, Name::Hello, Name::Quit, Name::Reset].contains(&row.name);
         let arity = table::check_arity(row.name.text(), row.arity, &argv);
         if let (Name::Exec, Err(error)) = (row.name, &arity) {
             return Ok(Step::Ask(Ask::AbortExec(error.to_string())));
         }
         arity?;
+        if !self.is_authenticated && !is_open {
+            return locked(row, &argv);
+        }
         Ok(match row.name {
-            Name::Auth => Step::Reply(auth(&argv)?),
+            Name::Auth => Step::Reply(self.auth(&argv)?),
+            Name::Failover => Step::Ask(Ask::Failover(failover::parse(&argv)?)),
             Name::Hello => self.hello(&argv)?,
             Name::Client => client_command::step(self, &argv)?,
             Name::Command => Step::Reply(describe::command(&argv)?),
@@ -151,10 +184,11 @@ impl Session {
             Name::Role => Step::Ask(Ask::Role),
             Name::Replicaof | Name::Slaveof => Step::Ask(Ask::Replicate(master_argument(&argv)?)),
             Name::Rcsync => Step::Ask(Ask::Follow(argv)),
+            Name::Wait | Name::Waitaof => Step::Ask(Ask::Wait(argv)),
             Name::Shutdown => shutdown(&argv)?,
             Name::Quit => Step::Ask(Ask::Quit),
             Name::Reset => {
-                *self = Session::new(self.id);
+                *self = Session::with_password(self.id, self.password.take());
                 Step::Ask(Ask::Reset)
             }
             Name::Multi => Step::Ask(Ask::Multi),
@@ -168,7 +202,11 @@ impl Session {
     }
 
     fn command(&mut self, argv: Vec<Vec<u8>>) -> Answer {
+        // As in Redis, an unknown command and a wrong number of arguments are refused first.
         let command = Command::parse(self.db, argv)?;
+        if !self.is_authenticated {
+            return Err(no_auth());
+        }
         if command.name() != "select" {
             return Ok(Step::Run(command));
         }
@@ -197,8 +235,8 @@ impl Session {
         let mut options = argv.get(2..).unwrap_or_default();
         while let Some((option, rest)) = options.split_first() {
             options = match rest {
-                [user, _, rest @ ..] if option.eq_ignore_ascii_case(b"auth") => {
-                    authenticate(user)?;
+                [user, password, rest @ ..] if option.eq_ignore_ascii_case(b"auth") => {
+                    self.authenticate(user, password)?;
                     rest
                 }
                 [name, rest @ ..] if option.eq_ignore_ascii_case(b"setname") => {
@@ -211,8 +249,33 @@ impl Session {
                 }
             };
         }
+        if !self.is_authenticated {
+            return Err(CommandError::Client(NO_AUTH_AT_HELLO.to_owned()));
+        }
         self.protocol = protocol;
         Ok(Step::Ask(Ask::Hello))
+    }
+
+    /// Checks the password of `user`. Without a password of the node, the user `default` is accepted with any one. Errors:
+    /// WRONGPASS.
+    fn authenticate(&mut self, user: &[u8], password: &[u8]) -> Result<(), CommandError> {
+        if user == b"default" && self.password.as_ref().is_none_or(|own| own.is(password)) {
+            self.is_authenticated = true;
+            return Ok(());
+        }
+        Err(CommandError::Client("WRONGPASS invalid username-password pair or user is disabled.".to_owned()))
+    }
+
+    fn auth(&mut self, argv: &[Vec<u8>]) -> Result<Reply, CommandError> {
+        match argv {
+            [_, _] if self.password.is_none() => Err(CommandError::err(
+                "AUTH <password> called without any password configured for the default user. Are you sure your \
+                 configuration is correct?",
+            )),
+            [_, password] => self.authenticate(b"default", password).map(|()| Reply::OK),
+            [_, user, password] => self.authenticate(user, password).map(|()| Reply::OK),
+            _ => Err(CommandError::syntax()),
+        }
     }
 
     pub(super) fn set_name(&mut self, name: &[u8]) -> Result<(), CommandError> {
@@ -231,23 +294,21 @@ pub(super) fn is_http(argv: &[Vec<u8>]) -> bool {
     [&b"post"[..], b"host:"].iter().any(|name| argv[0].eq_ignore_ascii_case(name))
 }
 
-/// Accepts the user `default` with any password, because there are no passwords. Errors: any other user.
-fn authenticate(user: &[u8]) -> Result<(), CommandError> {
-    if user == b"default" {
-        return Ok(());
+/// The answer to a request of a client that has not sent the password. As in Redis, an unknown subcommand is refused first.
+fn locked(row: &Row, argv: &[Vec<u8>]) -> Answer {
+    let subcommands = describe::subcommands_of(row.name);
+    if argv.len() > 1 && !subcommands.is_empty() {
+        table::subcommand(row.name.text(), subcommands, argv)?;
     }
-    Err(CommandError::Client("WRONGPASS invalid username-password pair or user is disabled.".to_owned()))
+    match row.name {
+        Name::Exec => Ok(Step::Ask(Ask::AbortExec(no_auth().to_string()))),
+        _ => Err(no_auth()),
+    }
 }
 
-fn auth(argv: &[Vec<u8>]) -> Result<Reply, CommandError> {
-    match argv {
-        [_, _] => Err(CommandError::err(
-            "AUTH <password> called without any password configured for the default user. Are you sure your \
-             configuration is correct?",
-        )),
-        [_, user, _] => authenticate(user).map(|()| Reply::OK),
-        _ => Err(CommandError::syntax()),
-    }
+/// The error for a client that has not sent the password.
+fn no_auth() -> CommandError {
+    CommandError::Client("NOAUTH Authentication required.".to_owned())
 }
 
 fn master_argument(argv: &[Vec<u8>]) -> Result<Option<(String, u16)>, CommandError> {

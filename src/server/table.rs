@@ -59,6 +59,7 @@ names! {
     Config "config" -2 &[], "server", "A container for server configuration commands";
     Discard "discard" 1 TRANSACTION, "transactions", "Discard all commands issued after MULTI";
     Exec "exec" 1 &["noscript", "loading", "stale", "skip_slowlog"], "transactions", "Execute all commands issued after MULTI";
+    Failover "failover" -1 ADMIN, "server", "Start a coordinated failover between this server and one of its replicas.";
     Hello "hello" -1 FAST, "connection", "Handshake with Redis";
     Info "info" -1 &["loading", "stale"], "server", "Get information and statistics about the server";
     Multi "multi" 1 TRANSACTION, "transactions", "Mark the start of a transaction block";
@@ -70,6 +71,8 @@ names! {
     Shutdown "shutdown" -1 NO_MULTI, "server", "Synchronously save the dataset to disk and then shut down the server";
     Slaveof "slaveof" 3 ADMIN, "server", "Make the server a replica of another instance, or promote it as master.";
     Unwatch "unwatch" 1 TRANSACTION, "transactions", "Forget about all watched keys";
+    Wait "wait" 3 &["noscript"], "generic", "Wait for the synchronous replication of all the write commands sent in the context of the current connection";
+    Waitaof "waitaof" 4 &["noscript"], "generic", "Wait for all write commands sent in the context of the current connection to be synced to AOF of local host and/or replicas";
     Watch "watch" -2 TRANSACTION, "transactions", "Watch the given keys to determine execution of the MULTI/EXEC block", KeyArguments::ALL;
 }
 

@@ -153,6 +153,7 @@ fn checked(
 ) -> Result<Queued, CommandError> {
     let Some(row) = row else {
         let command = Command::parse(session.db, argv)?;
+        command.check_subcommand()?;
         if let Some(Refused(text)) = refusal(&command) {
             return Err(CommandError::Client(text));
         }

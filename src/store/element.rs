@@ -8,6 +8,7 @@
 //! sorted set   'm'  member                      → score (8)
 //!              's'  score (8)  member           → nothing            the members in the order of their scores
 //!              'c'  score (8)  member           → number (8)         the number of members from this one to the next such record
+//!              'b'  score (8)  member           → number (8)         the same, over many records 'c'; each has one at its place
 //! ```
 //!
 //! Scores and positions are big-endian and sort as numbers do. A set is in the order of a hash, so that a member can be
@@ -84,8 +85,10 @@ pub mod tag {
     pub const MEMBER: u8 = b'm';
     /// A member in the order of the scores.
     pub const BY_SCORE: u8 = b's';
-    /// The number of members from one place in that order to the next.
+    /// The number of members of a chunk: from one place in that order to the next.
     pub const COUNT: u8 = b'c';
+    /// The number of members of a block, which consists of chunks.
+    pub const BLOCK: u8 = b'b';
 }
 
 /// The name of the element of a list at `position`.
@@ -113,7 +116,7 @@ pub fn of_scored(member: &[u8]) -> Vec<u8> {
     [&[tag::MEMBER], member].concat()
 }
 
-/// The name of the record of kind `tag` for `member` with this score: [`tag::BY_SCORE`] or [`tag::COUNT`].
+/// The name of the record of kind `tag` for `member` with this score: [`tag::BY_SCORE`], [`tag::COUNT`] or [`tag::BLOCK`].
 pub fn by_score(tag: u8, score: Score, member: &[u8]) -> Vec<u8> {
     [&[tag], score.to_bytes().as_slice(), member].concat()
 }

@@ -14,6 +14,8 @@ pub mod memory;
 pub mod overlay;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod record;
+#[cfg(test)]
+mod record_tests;
 #[cfg(feature = "rocksdb")]
 pub mod rocksdb;
 

@@ -8,6 +8,7 @@
 //!   2 list        incarnation (8)  number of elements (8)  first position (8)  last position (8)  1 = evenly spaced (1)
 //!   3 set         incarnation (8)  number of elements (8)
 //!   4 sorted set  incarnation (8)  number of elements (8)  1 = with counting records (1)
+//!   6 sorted set  incarnation (8)  number of elements (8)
 //! ```
 //!
 //! A newly created collection gets a new incarnation (the LSN of the creating entry), so an element of a dead
@@ -28,6 +29,11 @@
 //!
 //! Such a hash dies at its own deadline, or, if no field is without a deadline, at the latest deadline of a field: see
 //! [`Record::dies_at`].
+//!
+//! # Sorted sets with two levels of counting records
+//!
+//! A sorted set has tag 6 from its first write as a large set until it is removed or created anew. Programs that know one level
+//! only would leave the second one wrong, so they must not read such a record.
 
 use super::StoreError;
 use crate::time::Millis;
@@ -35,12 +41,14 @@ use std::cmp::Ordering;
 
 /// Type tag of a hash that has, or had, fields with deadlines.
 const HASH_WITH_DEADLINES: u8 = 5;
+/// Type tag of a sorted set with two levels of counting records.
+const SORTED_SET_OF_TWO_LEVELS: u8 = 6;
 /// Format of a plain element.
 const PLAIN: u8 = 0;
 /// Format of an element with a deadline.
 const WITH_DEADLINE: u8 = 1;
 
-/// Type of a key, as TYPE names it. The numbers are the type tags on disk; a hash may also have tag 5.
+/// Type of a key, as TYPE names it. The numbers are the type tags on disk; a hash may also have tag 5, a sorted set tag 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Type {
@@ -81,8 +89,8 @@ pub enum Value {
     List(Collection, Ends),
     /// A set, whose elements have records of their own.
     Set(Collection),
-    /// A sorted set, whose elements have records of their own; whether it has counting records.
-    SortedSet(Collection, bool),
+    /// A sorted set, whose elements have records of their own.
+    SortedSet(Collection, Levels),
 }
 
 impl Value {
@@ -158,6 +166,11 @@ fn life(collection: Option<Collection>, last: Option<Millis>) -> Option<Life> {
     collection.map(|Collection { incarnation, .. }| Life { incarnation, has_deadlines: last.is_some() })
 }
 
+/// Like [`Value::life`], of a record's bytes; `None` also if they are damaged.
+pub fn life_of(bytes: &[u8]) -> Option<Life> {
+    parts(&[], bytes).ok()?.0.life()
+}
+
 /// The instant at which a key dies; `None`: never. `last`: the latest deadline of a field of a hash whose other fields are
 /// counted in `collection`.
 fn dies_at(deadline: Option<Millis>, collection: Option<Collection>, last: Option<Millis>) -> Option<Millis> {
@@ -174,6 +187,17 @@ pub struct Ends {
     pub last: u64,
     /// Whether the positions of neighbours differ by one fixed step, so that an index tells the position.
     pub is_even: bool,
+}
+
+/// The levels of counting records of a sorted set. What they count: [`tag`](super::element::tag).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Levels {
+    /// No counting records.
+    Zero,
+    /// Counting records of chunks.
+    One,
+    /// Counting records of chunks, and of blocks.
+    Two,
 }
 
 /// A metadata record.
@@ -215,8 +239,12 @@ impl Record {
                 let ends = [first.to_be_bytes(), last.to_be_bytes()];
                 [&encode_collection(*collection), ends.as_flattened(), &[u8::from(*is_even)]].concat()
             }
-            Value::SortedSet(collection, has_counts) => {
-                [encode_collection(*collection).as_slice(), &[u8::from(*has_counts)]].concat()
+            Value::SortedSet(collection, Levels::Two) => {
+                return encode(SORTED_SET_OF_TWO_LEVELS, self.deadline, &encode_collection(*collection));
+            }
+            Value::SortedSet(collection, levels) => {
+                let has_counts = u8::from(*levels == Levels::One);
+                [encode_collection(*collection).as_slice(), &[has_counts]].concat()
             }
         };
         encode(self.kind() as u8, self.deadline, &collection)
@@ -230,7 +258,7 @@ impl Record {
             (Type::Hash, Some(collection)) => Value::Hash(collection, last),
             (Type::Set, Some(collection)) => Value::Set(collection),
             (Type::List, Some(collection)) => Value::List(collection, ends(key, rest)?),
-            (Type::SortedSet, Some(collection)) => Value::SortedSet(collection, flag(key, rest)?),
+            (Type::SortedSet, Some(collection)) => Value::SortedSet(collection, levels(key, rest)?),
         };
         Ok(Record { deadline, value })
     }
@@ -301,6 +329,7 @@ fn parts<'a>(key: &[u8], bytes: &'a [u8]) -> Result<(Metadata, &'a [u8]), StoreE
         3 => (Type::Set, 0),
         4 => (Type::SortedSet, 1),
         HASH_WITH_DEADLINES => (Type::Hash, 8),
+        SORTED_SET_OF_TWO_LEVELS => (Type::SortedSet, 0),
         _ => return Err(damaged(key, "unknown type tag")),
     };
     let (incarnation, rest) = take_u64(rest).ok_or_else(|| damaged(key, "no incarnation"))?;
@@ -323,6 +352,14 @@ fn ends(key: &[u8], bytes: &[u8]) -> Result<Ends, StoreError> {
     Ok(Ends { first, last, is_even: flag(key, rest)? })
 }
 
+/// The levels of a sorted set in the last bytes of its record; with tag 6 there are none.
+fn levels(key: &[u8], bytes: &[u8]) -> Result<Levels, StoreError> {
+    match bytes {
+        [] => Ok(Levels::Two),
+        bytes => Ok(if flag(key, bytes)? { Levels::One } else { Levels::Zero }),
+    }
+}
+
 fn flag(key: &[u8], bytes: &[u8]) -> Result<bool, StoreError> {
     match bytes {
         [0] => Ok(false),
@@ -337,10 +374,11 @@ pub fn damaged(key: &[u8], reason: &'static str) -> StoreError {
 }
 
 /// The version of the binlog that brought the type of the metadata record `bytes`: 2 for a list, a set or a sorted set, 3
-/// for a hash with deadlines of fields, 1 for any other.
+/// for a hash with deadlines of fields, 4 for a sorted set with two levels of counting records, 1 for any other.
 pub fn version_of_type(bytes: &[u8]) -> u8 {
     match bytes.first() {
         Some(&HASH_WITH_DEADLINES) => 3,
+        Some(&SORTED_SET_OF_TWO_LEVELS) => 4,
         Some(tag) if *tag > Type::Hash as u8 => 2,
         _ => 1,
     }
@@ -422,48 +460,4 @@ pub fn plain_element(key: &[u8], raw: &[u8]) -> Result<Vec<u8>, StoreError> {
 pub fn decode_element(key: &[u8], raw: &[u8], now: Millis) -> Result<Option<Vec<u8>>, StoreError> {
     let element = StoredElement::decode(key, raw)?;
     Ok((!element.is_dead(now)).then(|| element.value.to_vec()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hash(count: u64, last: Option<u64>, deadline: Option<u64>) -> Record {
-        let collection = Collection { incarnation: 7, count };
-        Record { deadline: deadline.map(Millis), value: Value::Hash(collection, last.map(Millis)) }
-    }
-
-    #[test]
-    fn hash_dies_at_its_deadline_or_with_its_last_field() {
-        for (count, last, deadline, expected) in [
-            (1, None, None, None),
-            (1, None, Some(50), Some(50)),
-            (1, Some(0), None, None),
-            (1, Some(90), None, None),
-            (1, Some(90), Some(50), Some(50)),
-            (0, Some(90), None, Some(90)),
-            (0, Some(90), Some(50), Some(50)),
-            (0, Some(90), Some(95), Some(90)),
-        ] {
-            let record = hash(count, last, deadline);
-            let bytes = record.encode();
-            assert_eq!(Record::decode(b"k", &bytes).as_ref(), Ok(&record));
-            let metadata = Metadata::decode(b"k", &bytes).expect("a record");
-            let expected = expected.map(Millis);
-            let told = [record.dies_at(), metadata.dies_at(), dies_at_of(&bytes)];
-            assert_eq!(told, [expected; 3], "{record:?}");
-            assert_eq!(metadata.life().map(|life| life.has_deadlines), Some(last.is_some()));
-        }
-    }
-
-    #[test]
-    fn element_with_a_deadline_is_read_until_it_is_reached() {
-        let raw = encode_field(b"v", Some(Millis(50)));
-        assert_eq!(decode_element(b"k", &raw, Millis(49)), Ok(Some(b"v".to_vec())));
-        assert_eq!(decode_element(b"k", &raw, Millis(50)), Ok(None));
-        assert_eq!(encode_field(b"v", None), encode_element(b"v"));
-        for damaged in [&[1, 0, 0][..], &[2], &[]] {
-            assert!(decode_element(b"k", damaged, Millis(0)).is_err(), "{damaged:?}");
-        }
-    }
 }

@@ -107,3 +107,27 @@ fn long_program_that_breaks_nothing_leaves_no_file() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     assert!(!folder.exists());
 }
+
+#[test]
+fn capture_of_transactions_is_judged_with_each_of_them_as_one_write() {
+    let capture = concat!(
+        "1700000000.100000 [0 127.0.0.1:6] \"MULTI\"\n",
+        "1700000000.200000 [0 127.0.0.1:7] \"SET\" \"b\" \"1\"\n",
+        "1700000000.300000 [0 127.0.0.1:6] \"SET\" \"a\" \"1\"\n",
+        "1700000000.300001 [0 127.0.0.1:6] \"SET\" \"c\" \"1\"\n",
+        "1700000000.300002 [0 127.0.0.1:6] \"EXEC\"\n",
+    );
+    let path = file("captured_transactions.txt", capture);
+    let output = replicheck(&["check", "--program", &path, "--choice", "key_hash", "--json", "-"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("2 writes"), "{said}");
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    let row = rows.iter().find(|row| row["invariant"] == "prefix").expect("it is judged");
+    let program: Vec<&str> =
+        row["program"].as_array().expect("lines").iter().filter_map(|it| it.as_str()).collect();
+    assert!(program.join("; ").contains("MULTI; SET a 1; SET c 1; EXEC"), "{program:?}");
+    let cut = file("captured_multi.txt", &capture.replace("\"EXEC\"", "\"PING\""));
+    let said = refused(&["check", "--program", &cut]);
+    assert!(said.contains("captured_multi.txt: line 1: MULTI without EXEC"), "{said}");
+}

@@ -2,12 +2,18 @@
 
 mod choices;
 mod compression;
+mod failover;
 mod following;
+mod full_sync;
 mod histories;
+mod metrics;
+mod passwords;
 mod peer;
 mod refused;
 mod roles;
 mod space;
 mod steps;
+mod transactions;
+mod waits;
 
 pub use peer::{AS_IT_IS, Peer};

@@ -14,7 +14,7 @@ fn demo_json_tells_which_choices_diverged_and_what_was_stored() {
         let of = rows.iter().filter(|row| row["scenario"] == scenario);
         of.filter(|row| row["diverged"] == true).filter_map(|row| row["choice"].as_str()).collect()
     };
-    assert_eq!((rows.len(), diverged("order")), (17, vec!["first_key", "key_hash"]), "{text}");
+    assert_eq!((rows.len(), diverged("order")), (18, vec!["first_key", "key_hash"]), "{text}");
     assert_eq!(diverged("expiry"), ["verbatim", "absolute"], "{text}");
     assert_eq!(diverged("clock"), ["effects"], "{text}");
     for row in &rows {

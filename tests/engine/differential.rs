@@ -64,6 +64,8 @@ pub(super) struct Step {
     pub(super) argv: Vec<Vec<u8>>,
     /// The number from which commands draw at random.
     pub(super) random: u64,
+    /// The number of the transaction that it is in. Only [`peers`](super::peers) sends transactions.
+    pub(super) transaction: Option<usize>,
 }
 
 #[derive(Clone, Debug)]

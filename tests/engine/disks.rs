@@ -5,7 +5,7 @@ use replicheck::binlog::files::{File, Files};
 use replicheck::binlog::segment::Options;
 use replicheck::binlog::{Entry, Epoch, Fsync, Lsn, SegmentLog};
 use replicheck::command::{Command, Reply, line};
-use replicheck::engine::{Engine, Folders, Settings, StartError};
+use replicheck::engine::{Engine, Folders, Settings, SharedFiles, StartError};
 use replicheck::node::{Executed, Transaction};
 use replicheck::server::room::Room;
 use replicheck::server::{Backend as _, Refused};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a test waits for a condition that must come true.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub type Node = Arc<Engine<Forgetful>>;
 
@@ -58,7 +58,7 @@ impl Disks {
     }
 
     pub fn folders(&self) -> Folders<Forgetful> {
-        Folders { node: self.node.clone(), binlog: self.binlog.clone() }
+        Folders { node: self.node.clone(), binlog: self.binlog.clone(), store: self.dir.path().join("store") }
     }
 
     /// The content of the file `node`.
@@ -112,7 +112,7 @@ pub fn node_file(text: &str) -> Forgetful {
 
 /// Runs the lines as one connection's pipeline; returns the replies. A line of commands with `; ` between them is a transaction,
 /// and its reply is an array.
-pub fn run(node: &Node, lines: &[&str]) -> Vec<Reply> {
+pub fn run<F: SharedFiles>(node: &Engine<F>, lines: &[&str]) -> Vec<Reply> {
     let command = |text: &str| {
         let argv = line::split(text.as_bytes()).expect("a line");
         Command::parse(0, argv).expect("a command")
@@ -124,10 +124,16 @@ pub fn run(node: &Node, lines: &[&str]) -> Vec<Reply> {
             if line.contains("; ") {
                 replies.extend(node.run(std::mem::take(&mut waiting)).await);
                 let commands = line.split("; ").map(command).collect();
-                let ran = node.exec(Transaction { commands, watches: Vec::new() }, Room::unlimited()).await;
+                let ran = node
+                    .exec(
+                        Transaction { commands, watches: Vec::new(), reply_bytes_max: usize::MAX },
+                        Room::unlimited(),
+                    )
+                    .await;
                 replies.push(match ran {
                     Ok(Executed::Ran(replies)) => Reply::Array(replies),
                     Ok(Executed::Changed) => Reply::NullArray,
+                    Ok(Executed::RanBeyondReplies) => panic!("there is no limit"),
                     Err(Refused(text)) => Reply::Error(text),
                 });
             } else {

@@ -188,6 +188,9 @@ impl Reference {
     }
 }
 
+/// The refusal of a command that reads a HyperLogLog as a string.
+pub(super) const UNSPELT: &str = "the reference does not know how this HyperLogLog is spelt";
+
 /// One command on the keys that are alive.
 struct Call<'a> {
     keys: &'a mut BTreeMap<(u8, Vec<u8>), Held>,
@@ -219,9 +222,7 @@ impl<'a> Call<'a> {
         match self.held(at).map(|held| held.value) {
             None => Ok(None),
             Some(Value::String(value)) => Ok(Some(value)),
-            Some(Value::HyperLogLog(_)) => {
-                refused("the reference does not know how this HyperLogLog is spelt")
-            }
+            Some(Value::HyperLogLog(_)) => refused(UNSPELT),
             Some(_) => wrong_type(),
         }
     }

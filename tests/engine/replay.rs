@@ -174,7 +174,7 @@ fn replay_what_real_nodes_cannot_be_told_is_refused() {
         path_file["path"] = json!([0]);
     });
     assert!(fault.contains("'logged_late' has no place in the engine"), "{fault}");
-    for (id, why) in [("R06", "the engine has one writer"), ("R10", "later: needs full sync")] {
+    for (id, why) in [("R06", "the engine has one writer"), ("R10", "shown by check --model full_sync")] {
         let output = replay(&[id]);
         assert_eq!(output.status.code(), Some(2));
         let text = text(&output.stderr);

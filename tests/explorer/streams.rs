@@ -16,7 +16,7 @@ async fn matrix_every_cross_leads_to_its_counterexample() {
     let stream = visitor.listen("/matrix/stream?length=2", |_| false).await;
     assert!(stream.contains("event: over"), "the stream ends when all verdicts are known");
     let lines = lines(&stream);
-    assert_eq!(lines.len(), 23);
+    assert_eq!(lines.len(), 24);
     let mut crosses = 0;
     for (id, line) in &lines {
         let line = line.split("</tr>").next().unwrap_or_default();
@@ -36,7 +36,7 @@ async fn matrix_every_cross_leads_to_its_counterexample() {
     let home = visitor.open("/?length=2").await;
     assert!(home.text.contains("key_hash breaks convergence: counterexample of 8 steps"));
     assert!(
-        home.text.contains("46 of 46 searches done.") && home.text.contains("programs up to 2 of 8 commands")
+        home.text.contains("48 of 48 searches done.") && home.text.contains("programs up to 2 of 8 commands")
     );
 }
 

@@ -267,7 +267,7 @@ fn codec_errors_are_worded_with_their_values() {
     let cases: &[(&[u8], &str)] = &[
         (&[], "entry is cut short: needs 5 bytes"),
         (&encoded(&entry(7, 1, 0))[..20], "entry is cut short: needs 43 bytes"),
-        (b"\xb4\0\0\0\x40", "unknown entry version 4"),
+        (b"\xb5\0\0\0\x40", "unknown entry version 5"),
         (b"\0\0\0\0\0\0\0\0", "no entry begins with byte 00"),
         (b"\xb1\0\0\0\x21", "entry length 33 is not within 34 and 537919488"),
         (&long, "entry length 4278190123 is not within 34 and 537919488"),

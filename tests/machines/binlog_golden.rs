@@ -118,6 +118,20 @@ fn entries_of_version_3() -> Vec<Entry> {
     (15..).zip(shapes).map(entry).collect()
 }
 
+/// Entries that write the record of a sorted set with two levels of counting records: an effect, and a transaction with one.
+fn entries_of_version_4() -> Vec<Entry> {
+    let collection = b"\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\x80\x01";
+    let record = [&[6], [0; 8].as_slice(), collection].concat();
+    let first = b"\x01\x00e\0\0\0\x01a\0\0\0\0\0\0\0\x07b\0\x0f\xff\xff\xff\xff\xff\xff";
+    let count = b"\0\0\0\0\0\0\0\x80\x01";
+    let sorted_set = effect(keys(&[(0, b"a")]), vec![put(b"\x01\x00ma", &record), put(first, count)]);
+    let payloads =
+        [sorted_set.clone(), Payload::Transaction(vec![command(0, &[b"SET", b"b", b"1"]), sorted_set])];
+    let entry =
+        |(lsn, payload)| Entry { lsn: Lsn(lsn), epoch: Epoch(5), time: Millis(2_000_000_000_000), payload };
+    (18..).zip(payloads).map(entry).collect()
+}
+
 /// What a payload holds, indented by `depth` steps.
 fn describe(payload: &Payload, depth: usize, text: &mut String) {
     let pad = "  ".repeat(depth);
@@ -186,6 +200,7 @@ fn golden_versions_are_read_and_written_byte_for_byte() {
         ("version1", 0xb1, entries()),
         ("version2", 0xb2, entries_of_version_2()),
         ("version3", 0xb3, entries_of_version_3()),
+        ("version4", 0xb4, entries_of_version_4()),
     ] {
         let bytes = golden(&format!("{name}.bin"), &encoded(&entries));
         assert_eq!(bytes[0], first, "{name}");
@@ -207,6 +222,9 @@ fn golden_entry_under_another_version_is_refused() {
         (entries_of_version_2().remove(0), 0xb3),
         (entries_of_version_3().remove(0), 0xb1),
         (entries_of_version_3().remove(1), 0xb2),
+        (entries_of_version_3().remove(1), 0xb4),
+        (entries_of_version_4().remove(0), 0xb2),
+        (entries_of_version_4().remove(1), 0xb3),
     ] {
         let mut bytes = encoded(&[entry]);
         bytes[0] = other;
@@ -219,7 +237,8 @@ fn golden_entry_under_another_version_is_refused() {
 
 #[test]
 fn golden_every_flipped_bit_is_detected() {
-    let bytes = encoded(&[entries(), entries_of_version_2(), entries_of_version_3()].concat());
+    let all = [entries(), entries_of_version_2(), entries_of_version_3(), entries_of_version_4()];
+    let bytes = encoded(&all.concat());
     let mut rest = bytes.as_slice();
     let mut flips = 0;
     while !rest.is_empty() {
@@ -240,7 +259,7 @@ fn golden_every_flipped_bit_is_detected() {
 
 #[test]
 fn golden_every_prefix_is_truncated() {
-    for entry in [entries(), entries_of_version_3()].concat() {
+    for entry in [entries(), entries_of_version_3(), entries_of_version_4()].concat() {
         let bytes = encoded(&[entry]);
         for end in 0..bytes.len() {
             let needed = if end < 5 { 5 } else { bytes.len() };

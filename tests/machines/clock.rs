@@ -221,7 +221,11 @@ fn master_key_removed_without_an_entry_tells_its_deadline_under_log_time_alone()
             // The master judges by its own clock.
             Policy::Verbatim | Policy::Absolute | Policy::Relative => (None, 0),
             Policy::MasterExpires => (None, 1),
-            Policy::AtEntryTime | Policy::Pksetat | Policy::Effects | Policy::LogClock => (Some(dead), 0),
+            Policy::AtEntryTime
+            | Policy::Pksetat
+            | Policy::Effects
+            | Policy::StreamClock
+            | Policy::LogClock => (Some(dead), 0),
         };
         assert_eq!(expire(dead), expected, "{policy:?}");
         assert_eq!(expire(dead), (None, 0), "{policy:?}: it is removed");

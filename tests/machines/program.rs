@@ -11,6 +11,9 @@ const FOUNDING: &[u8] = include_bytes!("../programs/founding.txt");
 /// The output of a real Redis; programs/capture.py made it.
 const MONITOR: &[u8] = include_bytes!("../programs/monitor.txt");
 
+/// The same, with transactions.
+const TRANSACTIONS: &[u8] = include_bytes!("../programs/transactions.txt");
+
 fn read(file: impl AsRef<[u8]>) -> Program {
     parse(file.as_ref()).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -18,7 +21,7 @@ fn read(file: impl AsRef<[u8]>) -> Program {
 /// Each write as `line: command (db)`, with `@` and the instant at which it ran.
 fn listed(program: &Program) -> Vec<String> {
     let at = |at: Option<Millis>| at.map_or(String::new(), |at| format!(" @{}", at.0));
-    program.commands.iter().map(|line| format!("{}: {:?}{}", line.line, line.command, at(line.at))).collect()
+    program.commands.iter().map(|line| format!("{}: {:?}{}", line.line, line.request, at(line.at))).collect()
 }
 
 fn skipped(program: &Program) -> String {
@@ -94,9 +97,13 @@ fn program_errors_name_their_line() {
         ("SELECT 16".into(), "line 1: DB index is out of range"),
         ("SELECT a".into(), "line 1: DB index is out of range"),
         ("CLIENT LIST".into(), "line 1: unknown command 'CLIENT', with args beginning with: 'LIST' "),
-        ("DEL a\nmulti\nDEL b\nexec".into(), "line 2: transactions are not supported yet: 'MULTI'"),
+        ("DEL a\nmulti\nDEL b".into(), "line 2: MULTI without EXEC: the file ends within this transaction"),
+        ("MULTI\nDEL b\nMULTI".into(), "line 1: MULTI without EXEC: the file ends within this transaction"),
+        ("MULTI\nDEL b\nMULTI\nEXEC".into(), "line 3: MULTI within MULTI, which began in line 1"),
+        ("DEL a\nEXEC".into(), "line 2: EXEC without MULTI"),
+        (after("\"MULTI\""), "line 3: MULTI without EXEC: the file ends within this transaction"),
         ("DEL a\nOK".into(), "line 2: unknown command 'OK', with args beginning with: "),
-        (after("\"EXEC\""), "line 3: transactions are not supported yet: 'EXEC'"),
+        (after("\"EXEC\""), "line 3: EXEC without MULTI"),
         (after("\"XADD\" \"a\""), "line 3: unknown command 'XADD', with args beginning with: 'a' "),
         (after("\"HDEL\" \"a\""), "line 3: wrong number of arguments for 'hdel' command"),
         (after("\"DEL\" \"a"), "line 3: unbalanced quotes"),
@@ -148,13 +155,61 @@ fn program_capture_of_a_real_redis_is_read() {
     assert_eq!((program.commands.len(), program.reads), (86, 28));
     assert_eq!(skipped(&program), "client 1, command 2, echo 1, hello 1, info 1, ping 1, select 12");
     assert_eq!(program.scripts.iter().collect::<Vec<_>>(), [(&"eval".to_owned(), &1)]);
-    let flushes = program.commands.iter().filter(|line| line.command.name() == "flushdb");
+    let flushes = program.commands.iter().filter(|line| line.request.commands()[0].name() == "flushdb");
     assert_eq!(flushes.count(), 4);
     let lasted = program.commands.last().and_then(|line| line.at).expect("the capture has instants");
     assert!(lasted > Millis(1500), "keys of the capture live up to a second: {lasted}");
     for pair in program.commands.windows(2) {
         assert!(pair[0].line < pair[1].line && pair[0].at <= pair[1].at);
     }
+}
+
+#[test]
+fn program_transaction_is_one_write_in_the_place_of_its_exec() {
+    let program = read(
+        b"SET a 1\nmulti\nSET a 2\nGET a\nSELECT 3\nINCR b\nExec\nINCR b\n\
+          MULTI\nSELECT 4\nSET a 3\nDISCARD\nWATCH a\nUNWATCH\nDEL a\nMULTI\nGET a\nEXEC\n",
+    );
+    let expected = [
+        "1: SET a 1",
+        "7: MULTI; SET a 2; INCR b (db 3); EXEC",
+        "8: INCR b (db 3)",
+        // DISCARD also drops the SELECT.
+        "15: DEL a (db 3)",
+    ];
+    assert_eq!(listed(&program), expected);
+    assert_eq!((program.reads, skipped(&program)), (2, "discard 1, unwatch 1, watch 1".to_owned()));
+}
+
+#[test]
+fn program_transactions_of_a_captured_redis_are_told_apart_by_client() {
+    let program = read(TRANSACTIONS);
+    let writes: Vec<String> = listed(&program)
+        .into_iter()
+        .map(|line| line.split_once(" @").expect("a capture has instants").0.to_owned())
+        .collect();
+    let expected = [
+        "3: SET b 1",
+        "8: MULTI; SET a 1; SET c 1; EXEC",
+        "9: SET a 2",
+        "13: MULTI; INCR b; SETEX b 100 x (db 3); EXEC",
+        // WATCH saw this one, so the next EXEC ran nothing. Nor did those after DISCARD, a refused command and RESET.
+        "15: SET a 3",
+        // The MULTI within this transaction was refused, and its script ran in it.
+        "31: MULTI; SET script x; FLUSHDB; SET a 8; EXEC",
+        "35: DEL a",
+    ];
+    assert_eq!(writes, expected);
+    assert_eq!((program.reads, program.scripts.get("eval")), (1, Some(&1)));
+}
+
+#[test]
+fn program_transaction_without_exec_is_left_out_and_told() {
+    let (program, unread) = parse_readable(b"SET a 1\nMULTI\nSET a 2\nXADD s\nSET a 3\n");
+    assert_eq!(listed(&program), ["1: SET a 1"]);
+    let lines: Vec<usize> = unread.iter().map(|line| line.error.line).collect();
+    assert_eq!(lines, [2, 4]);
+    assert_eq!(parse(b"MULTI\nXADD s\n").expect_err("two errors").line, 1);
 }
 
 #[test]
@@ -206,7 +261,7 @@ fn program_lines_that_cannot_be_read_are_all_given_with_counts_by_command() {
         "{words}"
     );
     assert!(
-        words.contains("\n  SET: 2 (lines 5, 7): unbalanced quotes\n  MULTI: 1 (line 4): transactions"),
+        words.contains("\n  SET: 2 (lines 5, 7): unbalanced quotes\n  MULTI: 1 (line 4): MULTI without EXEC"),
         "{words}"
     );
     assert_eq!(unread::in_words(&lines[4..]), "line 7: wrong number of arguments for 'set' command");
@@ -214,7 +269,7 @@ fn program_lines_that_cannot_be_read_are_all_given_with_counts_by_command() {
 
 /// What a program file has of a program.
 fn kept(program: &Program) -> Vec<(String, Option<Millis>)> {
-    program.commands.iter().map(|line| (format!("{:?}", line.command), line.at)).collect()
+    program.commands.iter().map(|line| (format!("{:?}", line.request), line.at)).collect()
 }
 
 #[test]
@@ -222,7 +277,8 @@ fn program_written_to_a_file_is_read_back() {
     let typed: &[u8] = b"SET a 1\nSELECT 3\nHSET h 'it\\'s' \"\\x00\xff\"\nSELECT 0\nFLUSHDB\n";
     let late: &[u8] =
         b"1700000000.250999 [0 a:1] \"GET\" \"a\"\n1700000001.007000 [2 a:1] \"SET\" \"a\" \"\\\"\\\\\"\n";
-    for file in [typed, late, MONITOR, FOUNDING] {
+    let transaction: &[u8] = b"SELECT 2\nMULTI\nSET a 'x y'\nSELECT 3\nDEL a\nEXEC\nSELECT 0\nFLUSHDB\n";
+    for file in [typed, late, transaction, MONITOR, TRANSACTIONS, FOUNDING] {
         let program = read(file);
         let text = program_file::text(&program, &["of a test".to_owned()]);
         let again = read(&text);

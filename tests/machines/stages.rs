@@ -11,7 +11,7 @@ use replicheck::invariant::{self, AtRest, SameLsn, Sight, State, Versions, Visib
 use replicheck::models::expiry::at_rest;
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::ordering::{Data, Programs};
-use replicheck::models::scenario::commands;
+use replicheck::models::scenario::requests;
 use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::ordering::{Admission, Job, Strategy};
 use replicheck::store::memory::MemoryStore;
@@ -126,7 +126,7 @@ fn exactly_once_value_of_a_second_run_breaks_it() {
 fn once_applied_the_second_time_changes_the_store_alone() {
     let entries = |lines: &[&str]| {
         let policy = Policy::AtEntryTime.get();
-        let programs = Programs::only(&commands(lines), &*policy).expect("short");
+        let programs = Programs::only(&requests(lines), &*policy).expect("short");
         (1..=lines.len() as u64).map(|lsn| programs.entry(3, Lsn(lsn)).0.clone()).collect::<Vec<_>>()
     };
     let log = entries(&["INCR n", "MSET a 1 b 1", "INCR n"]);
@@ -200,6 +200,13 @@ fn same_lsn_invariants_tell_value_deadline_and_immortality_apart() {
     // A key on one node only: either dead by one of the clocks, or a difference.
     assert_eq!(nodes(&mortal, &[], 20), (true, true, true));
     assert_eq!(nodes(&mortal, &[], 19), (false, true, true));
+}
+
+#[test]
+fn durability_acknowledged_write_that_is_in_no_history_breaks_it() {
+    assert!(invariant::durability(["a", "c"], &["a", "b", "c"]));
+    assert!(invariant::durability([], &["a"]));
+    assert!(!invariant::durability(["a", "d"], &["a", "b", "c"]));
 }
 
 #[test]

@@ -5,7 +5,9 @@ use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
 use replicheck::effect::{Key, KeySet};
 use replicheck::expiry::Policy;
-use replicheck::ordering::{Admission, Job, Level, OrderingStrategy, Reads, Snapshots, Strategy, lane_of};
+use replicheck::ordering::{
+    Admission, Job, Level, OrderingStrategy, Queued, Reads, Snapshots, Strategy, lane_of,
+};
 use replicheck::time::Millis;
 
 fn key(name: &str) -> Key {
@@ -295,4 +297,66 @@ fn watermark_counts_what_is_done_from_where_it_starts() {
     assert_eq!(watermark, Watermark::at(Lsn(5)));
     let again = [Lsn(4), Lsn(5), Lsn(6)];
     assert_eq!(watermark.with(&again), Lsn(6), "an entry that is done already does not hide the next one");
+}
+
+#[test]
+fn strategy_says_how_many_entries_wait_in_each_lane() {
+    let queued_of = |strategy: Strategy| {
+        let mut machine = strategy.machine(2, 1);
+        for (lsn, names) in [(1, &[LOW] as &[&str]), (2, &[LOW]), (3, &[HIGH]), (4, &["*"])] {
+            admit(&mut machine, lsn, names);
+        }
+        let before = machine.queued();
+        machine.take(lane(LOW)).expect("1");
+        (before, machine.queued())
+    };
+    let lanes = |low, high, any| Some(Queued { workers: vec![low, high], any });
+    // The lanes of `barrier` keep an entry until it is finished.
+    assert_eq!(queued_of(Strategy::Barrier), (lanes(3, 2, 0), lanes(3, 2, 0)));
+    for strategy in [Strategy::KeyHash, Strategy::FirstKey] {
+        assert_eq!(queued_of(strategy), (lanes(2, 1, 1), lanes(1, 1, 1)), "{}", strategy.name());
+    }
+    for strategy in [Strategy::Serial, Strategy::Sequence, Strategy::Writeset, Strategy::WritesetSnapshots] {
+        assert_eq!(queued_of(strategy), (None, None), "{}", strategy.name());
+    }
+}
+
+#[test]
+fn strategy_says_which_entry_holds_an_idle_worker_up() {
+    let (low, high) = (lane(LOW), lane(HIGH));
+    let mut barrier = Strategy::Barrier.machine(2, 1);
+    admit(&mut barrier, 1, &[HIGH]);
+    admit(&mut barrier, 2, &["*"]);
+    let job = barrier.take(high).expect("1");
+    assert_eq!(barrier.held_up_by(low), Some(Lsn(2)), "it would run 2, which waits for 1");
+    admit(&mut barrier, 3, &[HIGH]);
+    barrier.finish(high, &job);
+    barrier.take(low).expect("2");
+    assert_eq!(barrier.held_up_by(high), Some(Lsn(2)), "3 waits for 2, which the other worker runs");
+
+    let mut writeset = Strategy::Writeset.machine(2, 1);
+    admit(&mut writeset, 1, &["a"]);
+    admit(&mut writeset, 2, &["b"]);
+    let job = writeset.take(0).expect("1");
+    assert_eq!(writeset.held_up_by(1), None, "2 is ready");
+    let second = writeset.take(1).expect("2");
+    assert_eq!(writeset.held_up_by(1), None, "nothing waits");
+    admit(&mut writeset, 3, &["b"]);
+    writeset.finish(0, &job);
+    assert_eq!(writeset.held_up_by(0), Some(Lsn(3)), "it waits for 2");
+    admit(&mut writeset, 4, &["*"]);
+    assert_eq!(writeset.held_up_by(0), Some(Lsn(3)), "3 is older than 4");
+    writeset.finish(1, &second);
+    let third = writeset.take(1).expect("3");
+    assert_eq!(writeset.held_up_by(0), Some(Lsn(4)), "it waits for 3");
+    admit(&mut writeset, 5, &["c"]);
+    writeset.finish(1, &third);
+    writeset.take(1).expect("4");
+    assert_eq!(writeset.held_up_by(0), Some(Lsn(4)), "5 waits for it");
+
+    let mut serial = Strategy::Serial.machine(2, 1);
+    admit(&mut serial, 1, &["a"]);
+    admit(&mut serial, 2, &["*"]);
+    serial.take(0).expect("1");
+    assert_eq!(serial.held_up_by(1), None, "a second worker has no part in it");
 }

@@ -82,7 +82,11 @@ fn command(db: u8, text: &str) -> Command {
 }
 
 fn transaction(lines: &[&str]) -> Transaction {
-    Transaction { commands: lines.iter().map(|text| command(0, text)).collect(), watches: Vec::new() }
+    Transaction {
+        commands: lines.iter().map(|text| command(0, text)).collect(),
+        watches: Vec::new(),
+        reply_bytes_max: usize::MAX,
+    }
 }
 
 /// Runs a transaction at `now`; returns its replies and its entries.
@@ -97,11 +101,29 @@ fn exec(
     match ran.expect("memory does not fail") {
         Executed::Ran(replies) => (replies, entries),
         Executed::Changed => panic!("nothing is watched"),
+        Executed::RanBeyondReplies => panic!("there is no limit"),
     }
 }
 
 fn new_master() -> Master<MemoryStore> {
     Master::new(MemoryStore::new(), Epoch(1))
+}
+
+#[test]
+fn transaction_with_replies_beyond_its_limit_is_run_and_keeps_no_reply() {
+    let lines = ["SET k 1234567890", "GET k", "INCR c", "GET k", "INCR c"];
+    let bytes: usize =
+        exec(&mut new_master(), Policy::LogClock, &transaction(&lines), 1).0.iter().map(Reply::bytes).sum();
+    for (reply_bytes_max, is_within) in [(bytes, true), (bytes - 1, false), (0, false)] {
+        let (mut master, mut entries) = (new_master(), Vec::new());
+        let limited = Transaction { reply_bytes_max, ..transaction(&lines) };
+        let ran = master.exec(&*Policy::LogClock.get(), &limited, Millis(1), 7, &mut entries);
+        let ran = ran.expect("memory does not fail");
+        assert_eq!(matches!(&ran, Executed::Ran(replies) if replies.len() == 5), is_within, "{ran:?}");
+        assert_eq!(ran == Executed::RanBeyondReplies, !is_within, "{ran:?}");
+        let (replies, _) = exec(&mut master, Policy::LogClock, &transaction(&["GET c"]), 1);
+        assert_eq!((replies, entries.len()), (vec![Reply::bulk("2")], 1));
+    }
 }
 
 /// Applies an entry as it is read from the log.
@@ -133,7 +155,11 @@ fn transaction_drawn_comes_to_what_its_commands_come_to_one_by_one() {
                     .map(|_| command(rng.u8(0..2), LINES[rng.usize(0..LINES.len())]))
                     .collect();
                 told.push(format!("at {now}: {commands:?}"));
-                let ran = Transaction { commands: commands.clone(), watches: Vec::new() };
+                let ran = Transaction {
+                    commands: commands.clone(),
+                    watches: Vec::new(),
+                    reply_bytes_max: usize::MAX,
+                };
                 let (replies, entries) = exec(&mut together, policy, &ran, now);
                 let mut alone = Vec::new();
                 let one_by_one: Vec<Reply> = (7..)

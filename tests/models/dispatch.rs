@@ -16,7 +16,7 @@ use replicheck::apply::pool::{Limits, Schedule};
 use replicheck::binlog::Lsn;
 use replicheck::expiry::Policy;
 use replicheck::models::ordering::{Control, Move, ProgramIndex, Programs, started};
-use replicheck::models::scenario::commands;
+use replicheck::models::scenario::requests;
 use replicheck::ordering::{AnyStrategy, Job, OrderingStrategy as _, Reads, Strategy};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ impl Explored<'_> {
 
     fn reached(&mut self, call: &str, pool: &Pool, model: Option<Model>) {
         self.calls += 1;
-        let log: Vec<String> = self.programs.commands(self.place).map(ToString::to_string).collect();
+        let log: Vec<String> = self.programs.requests(self.place).map(ToString::to_string).collect();
         let applier = pool.dispatch.applier();
         let model = model.unwrap_or_else(|| {
             panic!(
@@ -153,7 +153,7 @@ fn model_job(model: &Model, worker: usize) -> Job {
 
 #[test]
 fn dispatcher_each_call_is_a_run_of_steps_of_the_model() {
-    let alphabet = commands(&["SET a 1", "SET c 1", "MSET a 3 c 3", "FLUSHDB"]);
+    let alphabet = requests(&["SET a 1", "SET c 1", "MSET a 3 c 3", "FLUSHDB"]);
     let programs = Programs::every(&alphabet, 4, &*Policy::Effects.get()).expect("short programs");
     let (mut calls, mut states) = (0, 0);
     for strategy in Strategy::ALL {

@@ -27,18 +27,33 @@ fn row() -> Row {
     ROW.get().expect("asked below")
 }
 
+/// The lines of one write: a command, or MULTI to EXEC.
+type Lines = &'static [&'static str];
+
 /// A program, and the seed from which its schedules are drawn.
 #[derive(Clone, Debug)]
 struct Drawn {
-    program: Vec<&'static str>,
+    program: Vec<Lines>,
     seed: u64,
+}
+
+/// The writes of a row's program.
+fn writes(program: Lines) -> Vec<Lines> {
+    let (mut writes, mut rest) = (Vec::new(), program);
+    while let Some(first) = rest.first() {
+        let end = if *first == "MULTI" { rest.iter().position(|line| *line == "EXEC") } else { Some(0) };
+        let (write, others) = rest.split_at(end.expect("MULTI has its EXEC") + 1);
+        writes.push(write);
+        rest = others;
+    }
+    writes
 }
 
 impl Arbitrary for Drawn {
     fn arbitrary(source: &mut Gen) -> Drawn {
-        let commands = row().bug.program;
-        let length = 1 + usize::arbitrary(source) % (2 * commands.len());
-        let program = (0..length).map(|_| *source.choose(commands).expect("a command")).collect();
+        let writes = writes(row().bug.program);
+        let length = 1 + usize::arbitrary(source) % (2 * writes.len());
+        let program = (0..length).map(|_| *source.choose(&writes).expect("a write")).collect();
         Drawn { program, seed: u64::arbitrary(source) }
     }
 
@@ -61,7 +76,7 @@ fn keeps_the_invariant(drawn: Drawn) -> Result<(), String> {
     TRIED.set(TRIED.get() + 1);
     let Row { bug, choice } = row();
     // The catalogue's functions take a row that lives for ever. A few thousand small rows are leaked.
-    let bug = Box::leak(Box::new(Bug { program: drawn.program.leak(), ..*bug }));
+    let bug = Box::leak(Box::new(Bug { program: drawn.program.concat().leak(), ..*bug }));
     match catalogue::drawn(bug, choice, drawn.seed) {
         None => Ok(()),
         Some(story) => Err(format!("{}: {}", broken(bug), story.in_words().join("; "))),

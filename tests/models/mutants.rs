@@ -216,6 +216,10 @@ fn finds_mutants_of_safe_policies() {
         ),
         (Changed { policy: Policy::Pksetat, judging: None, removal: local_removal }, Invariant::SameValue),
         (
+            Changed { policy: Policy::StreamClock, judging: None, removal: local_removal },
+            Invariant::SameValue,
+        ),
+        (
             Changed { policy: Policy::MasterExpires, judging: None, removal: local_removal },
             Invariant::SameValue,
         ),

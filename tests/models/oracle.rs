@@ -11,9 +11,9 @@ mod ordering;
 mod own_programs;
 
 use crate::seed::{Seed, again};
-use replicheck::command::Command;
 use replicheck::models::invariants::{Invariant, listed};
 use replicheck::models::oracle::Opinion;
+use replicheck::models::request::Request;
 use replicheck::models::search::{Limits, Progress, search};
 use replicheck::models::story::Narrate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,15 +65,15 @@ fn fast<M: Narrate>(model: &M) -> Broken {
     paths.filter_map(|(name, path)| Some((*name, in_words(path.as_ref()?)))).collect()
 }
 
-fn program(commands: &[Command]) -> String {
-    commands.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+fn program(requests: &[impl Display]) -> String {
+    requests.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// Every program of `length` of these commands.
-fn of_length(alphabet: &[Command], length: usize) -> Vec<Vec<Command>> {
+/// Every program of `length` of these commands or requests.
+fn of_length<T: Clone>(alphabet: &[T], length: usize) -> Vec<Vec<T>> {
     let mut all = vec![Vec::new()];
     for _ in 0..length {
-        let longer = |begun: Vec<Command>| {
+        let longer = |begun: Vec<T>| {
             alphabet.iter().map(move |command| [begun.as_slice(), std::slice::from_ref(command)].concat())
         };
         all = all.into_iter().flat_map(longer).collect();
@@ -84,7 +84,7 @@ fn of_length(alphabet: &[Command], length: usize) -> Vec<Vec<Command>> {
 /// Programs of these commands that one model searches together, so that it may use for one what it remembers of another.
 #[derive(Clone)]
 struct Together<T> {
-    alphabet: Vec<Command>,
+    alphabet: Vec<Request>,
     length_max: usize,
     of: T,
 }
@@ -97,7 +97,7 @@ impl<T: Display> Display for Together<T> {
 
 impl<T> Together<T> {
     /// The combined verdicts of the plain search on each program alone.
-    fn plain(&self, opinion: impl Fn(Vec<Command>) -> Option<Opinion>) -> Opinion {
+    fn plain(&self, opinion: impl Fn(Vec<Request>) -> Option<Opinion>) -> Opinion {
         let mut all = Opinion { broken: BTreeMap::new(), states: 0 };
         for commands in (1..=self.length_max).flat_map(|length| of_length(&self.alphabet, length)) {
             let named = program(&commands);
@@ -155,8 +155,8 @@ fn compare<C: Display>(
     times_broken.into_iter().filter(|(_, times)| *times == 0).map(|(name, _)| name).collect()
 }
 
-/// `count` commands of the alphabet, drawn at random.
-fn some_of(random: &mut fastrand::Rng, alphabet: &[Command], count: usize) -> Vec<Command> {
+/// `count` requests of the alphabet, drawn at random.
+fn some_of(random: &mut fastrand::Rng, alphabet: &[Request], count: usize) -> Vec<Request> {
     let mut drawn = alphabet.to_vec();
     random.shuffle(&mut drawn);
     drawn.truncate(count);

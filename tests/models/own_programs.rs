@@ -83,9 +83,48 @@ fn own_program_that_a_choice_declares_undefined_is_refused_in_every_row() {
     }
 }
 
+#[test]
+fn own_program_of_a_transaction_is_one_write_that_only_key_hash_splits() {
+    let two_keys = "MULTI; SET a 1; SET c 1; EXEC";
+    for (choice, verdict) in [
+        ("key_hash", Verdict::Violated),
+        ("key_hash+commands", Verdict::Violated),
+        ("first_key", Verdict::Holds),
+        ("barrier", Verdict::Holds),
+        ("writeset", Verdict::Holds),
+        ("serial", Verdict::Holds),
+    ] {
+        let rows = judged(choice, two_keys);
+        let prefix = row(&rows, "prefix");
+        assert_eq!(prefix.verdict, verdict, "{choice}: {}", prefix.bounds);
+        assert!(prefix.bounds.contains("every schedule of 1 writes"), "{}", prefix.bounds);
+    }
+    // It is split only where each of its commands can be.
+    let rows = judged("key_hash+commands", "MULTI; SET a 1; RENAME a c; EXEC");
+    assert!(rows.iter().all(|row| row.verdict == Verdict::Refused && row.note.contains("cannot be split")));
+    let rows = judged("key_hash", "MULTI; SET a 1; RENAME a c; EXEC");
+    assert_eq!(row(&rows, "convergence").verdict, Verdict::Holds);
+}
+
+#[test]
+fn own_program_flush_within_a_transaction_is_ordered_with_nothing_by_key_hash() {
+    for text in ["SET a 1; MULTI; FLUSHDB; SET a 2; EXEC", "SET a 1; MULTI; SET b 1; FLUSHDB; EXEC"] {
+        for (choice, verdict) in [
+            ("first_key", Verdict::Violated),
+            ("key_hash", Verdict::Violated),
+            ("key_hash+commands", Verdict::Violated),
+            ("barrier", Verdict::Holds),
+            ("serial", Verdict::Holds),
+        ] {
+            let rows = judged(choice, text);
+            assert_eq!(row(&rows, "convergence").verdict, verdict, "{choice}: {text}");
+        }
+    }
+}
+
 /// The broken invariants of one program whose keys have names that put them into these lanes.
 fn broken(strategy: Strategy, text: &[&str], lanes: &[usize]) -> search::Found<ordering::Action> {
-    let commands = replicheck::models::scenario::commands(text);
+    let commands = replicheck::models::scenario::requests(text);
     let keys = keys_of(&commands);
     let renamed = assignment::renamed_to(&commands, &keys, lanes, 2);
     let choice = replicheck::models::choice::OrderingChoice::effects(strategy);

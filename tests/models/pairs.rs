@@ -13,6 +13,7 @@ use replicheck::models::experiment::{Experiment, Schedules, Setting, Workload};
 use replicheck::models::expiry::Judges;
 use replicheck::models::invariants::Invariant;
 use replicheck::models::judged::Judged;
+use replicheck::models::request::Request;
 use replicheck::models::search::{Limits, Progress, search};
 use replicheck::models::verdict::Verdict;
 use replicheck::ordering::Level;
@@ -226,6 +227,7 @@ fn every_pair_of_writes_keeps_what_its_ordering_choice_promises() {
         .collect();
     let states = for_each(&choices, |choice, of_type, alphabet| {
         let what = format!("{} of {of_type}", choice.name());
+        let alphabet = alphabet.into_iter().map(Into::into).collect();
         let workload = Workload::Every { alphabet, begins: 2, length_max: 4 };
         let setting = Schedules { workers: 2, crashes_max: 0 }.setting();
         let model = Experiment { choice, workload, setting }.ordering_model().expect("programs of ours");
@@ -253,6 +255,7 @@ fn every_pair_of_writes_keeps_what_its_expiry_policy_promises() {
     let states = for_each(&choices, |choice, of_type, mut alphabet| {
         alphabet.insert(1, command("PEXPIRE a 2003"));
         let what = format!("{} of {of_type}", choice.name());
+        let alphabet: Vec<Request> = alphabet.into_iter().map(Into::into).collect();
         let setting = Setting::Clocks(bounds.clocks(&alphabet, START));
         let workload = Workload::Every { alphabet, begins: 3, length_max: 5 };
         let experiment = Experiment { choice, workload, setting };

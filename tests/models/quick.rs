@@ -4,7 +4,8 @@ use replicheck::expiry::Policy;
 use replicheck::models::bounds::Bounds;
 use replicheck::models::check;
 use replicheck::models::choice::Choice;
-use replicheck::models::experiment::{Experiment, Workload, commands, judges};
+use replicheck::models::experiment::{Experiment, Workload, judges, requests};
+use replicheck::models::invariants::Invariant;
 use replicheck::models::path;
 use replicheck::models::program;
 use replicheck::models::report::{markdown_scenarios, markdown_table};
@@ -62,7 +63,7 @@ fn model_quick_bounds_give_the_expected_verdicts() {
         })
         .collect();
     assert!(differing.is_empty(), "{}", differing.join("\n"));
-    assert_eq!(rows().len(), 435);
+    assert_eq!(rows().len(), 810);
 }
 
 #[test]
@@ -87,7 +88,7 @@ fn walked(row: &Row) -> Vec<Vec<&'static str>> {
     let own = story.own.as_ref().expect("a choice of the crate");
     let choice = Choice::named(row.model, &row.choice, None).expect("a choice of the crate");
     let program = program::parse(story.program.join("\n").as_bytes()).expect("its own program");
-    let workload = Workload::Program(commands(&program));
+    let workload = Workload::Program(requests(&program));
     let experiment = Experiment { choice, workload, setting: own.setting.clone() };
     let broken = match &own.actions {
         Actions::Ordering(actions) => {
@@ -104,7 +105,8 @@ fn walked(row: &Row) -> Vec<Vec<&'static str>> {
 
 #[test]
 fn model_counterexample_walked_again_breaks_the_same_at_its_last_step_only() {
-    // The other models have no model of one program: their counterexamples are in `both.rs`, `clocks.rs` and `handshake.rs`.
+    // The other models have no model of one program: their counterexamples are in `both.rs`, `clocks.rs`, `handshake.rs`,
+    // `full_sync.rs` and `failover.rs`.
     let told = rows()
         .iter()
         .filter(|row| row.counterexample.is_some() && ["ordering", "expiry"].contains(&row.model));
@@ -120,29 +122,30 @@ fn model_counterexample_walked_again_breaks_the_same_at_its_last_step_only() {
 /// The number of unique states of the searches over every program: model, choice, states for each group of invariants
 /// (*progress* is a group of its own where all others are broken).
 const PINNED: &[(&str, &str, &[usize])] = &[
-    ("ordering", "first_key", &[65_790, 383_609]),
-    ("ordering", "key_hash", &[132_444, 486_072]),
-    ("ordering", "serial", &[238_513]),
-    ("ordering", "barrier", &[507_442]),
-    ("ordering", "sequence", &[184_102]),
-    ("ordering", "writeset", &[620_877]),
-    ("ordering", "writeset_snapshots", &[1_635_164]),
-    ("ordering", "first_key+commands", &[54_241, 162_091]),
-    ("ordering", "key_hash+commands", &[117_204, 228_327]),
-    ("ordering", "serial+commands", &[238_513]),
-    ("ordering", "barrier+commands", &[605_972]),
-    ("ordering", "sequence+commands", &[184_102]),
-    ("ordering", "writeset+commands", &[718_415]),
-    ("ordering", "writeset_snapshots+commands", &[1_782_240]),
-    ("ordering", "writeset+reads_after_crash", &[720_864]),
-    ("expiry", "verbatim", &[3_392_700, 2_477_662]),
-    ("expiry", "absolute", &[999_782, 1_200_676]),
-    ("expiry", "at_entry_time", &[1_056_207, 49_429]),
-    ("expiry", "pksetat", &[1_063_114, 49_429]),
-    ("expiry", "master_expires", &[149_421, 41_300]),
-    ("expiry", "relative", &[1_982_881, 39_397]),
-    ("expiry", "effects", &[1_063_114, 49_429]),
-    ("expiry", "log_clock", &[1_063_114, 7_746_020]),
+    ("ordering", "first_key", &[65_762, 390_914]),
+    ("ordering", "key_hash", &[132_416, 496_157]),
+    ("ordering", "serial", &[244_453]),
+    ("ordering", "barrier", &[513_109]),
+    ("ordering", "sequence", &[188_475]),
+    ("ordering", "writeset", &[627_019]),
+    ("ordering", "writeset_snapshots", &[1_647_847]),
+    ("ordering", "first_key+commands", &[54_241, 164_446]),
+    ("ordering", "key_hash+commands", &[117_204, 231_393]),
+    ("ordering", "serial+commands", &[244_453]),
+    ("ordering", "barrier+commands", &[611_639]),
+    ("ordering", "sequence+commands", &[188_475]),
+    ("ordering", "writeset+commands", &[724_557]),
+    ("ordering", "writeset_snapshots+commands", &[1_794_923]),
+    ("ordering", "writeset+reads_after_crash", &[730_099]),
+    ("expiry", "verbatim", &[3_580_057, 2_625_204]),
+    ("expiry", "absolute", &[1_042_527, 1_254_612]),
+    ("expiry", "at_entry_time", &[1_074_839, 51_092]),
+    ("expiry", "pksetat", &[1_077_895, 51_092]),
+    ("expiry", "master_expires", &[151_692, 42_585]),
+    ("expiry", "relative", &[2_058_004, 40_760]),
+    ("expiry", "effects", &[1_077_895, 51_092]),
+    ("expiry", "stream_clock", &[1_776_201, 64_249]),
+    ("expiry", "log_clock", &[1_077_895, 8_016_442]),
     ("both", "first_key+log_clock", &[108_339]),
     ("both", "key_hash+log_clock", &[228_378]),
     ("both", "serial+log_clock", &[115_440]),
@@ -164,6 +167,7 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("clocks", "master_expires", &[18_729]),
     ("clocks", "relative", &[21_390]),
     ("clocks", "effects", &[18_157]),
+    ("clocks", "stream_clock", &[16_886]),
     ("clocks", "log_clock", &[41_482]),
     ("clocks", "verbatim+steps", &[12_752]),
     ("clocks", "absolute+steps", &[11_781]),
@@ -172,6 +176,7 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("clocks", "master_expires+steps", &[11_689]),
     ("clocks", "relative+steps", &[13_666]),
     ("clocks", "effects+steps", &[11_485]),
+    ("clocks", "stream_clock+steps", &[10_106]),
     ("clocks", "log_clock+steps", &[185_094]),
     ("handshake", "numbers", &[275_515]),
     ("handshake", "clean_starts", &[239_973]),
@@ -179,6 +184,32 @@ const PINNED: &[(&str, &str, &[usize])] = &[
     ("handshake", "epochs", &[266_223]),
     ("handshake", "epochs+checksum", &[260_812]),
     ("handshake", "epochs+chain", &[260_802]),
+    ("full_sync", "pinned", &[104_651]),
+    ("full_sync", "unpinned", &[177_844]),
+    ("full_sync", "late_head", &[152_552]),
+    ("full_sync", "no_time", &[129_521]),
+    ("full_sync", "no_end", &[142_664]),
+    ("full_sync", "interleaved", &[164_021]),
+    ("full_sync", "in_place", &[149_190]),
+    ("full_sync", "log_not_kept", &[172_936]),
+    ("full_sync", "old_history", &[228_340]),
+    ("full_sync", "by_hand", &[1_348]),
+    ("failover", "asynchronous", &[62_607]),
+    ("failover", "durable_master", &[77_273]),
+    ("failover", "wait_connected", &[61_880]),
+    ("failover", "wait_one", &[57_427]),
+    ("failover", "wait_one_furthest", &[54_089]),
+    ("failover", "wait_one_newest", &[21_371]),
+    ("failover", "wait_one_quorum", &[25_025]),
+    ("failover", "wait_all", &[41_348]),
+    ("failover", "waitaof_one_quorum", &[27_550]),
+    ("failover", "waitaof_all", &[46_658]),
+    ("failover", "early_ack", &[165_936]),
+    ("failover", "emptied_first", &[48_064]),
+    ("failover", "same_epoch", &[28_970]),
+    ("failover", "same_epoch_unchecked", &[29_080]),
+    ("failover", "new_history", &[69_714]),
+    ("failover", "no_copy", &[47_182]),
 ];
 
 #[test]
@@ -251,6 +282,8 @@ fn readme_tables_equal_what_check_prints() {
     let verdicts = |model| table(&markdown_table(model, rows()));
     let strategy = |name: &str| Strategy::ALL.iter().find(|s| s.name() == name).map(|s| s.summary());
     let policy = |name: &str| Policy::ALL.iter().find(|p| p.name() == name).map(|p| p.summary());
+    let durability: Vec<Row> =
+        rows().iter().filter(|row| row.invariant == Invariant::Durability).cloned().collect();
     let mut differing = Vec::new();
     for (document, model, wanted) in [
         ("README.md", "ordering", folded(verdicts("ordering"), strategy)),
@@ -258,6 +291,9 @@ fn readme_tables_equal_what_check_prints() {
         ("models/README.md", "both", verdicts("both")),
         ("models/README.md", "clocks", verdicts("clocks")),
         ("models/README.md", "handshake", table(&markdown_scenarios("handshake", rows()))),
+        ("models/README.md", "full_sync", verdicts("full_sync")),
+        ("models/README.md", "failover", verdicts("failover")),
+        ("models/README.md", "durability", table(&markdown_scenarios("failover", &durability))),
     ] {
         assert!(wanted.len() > 2, "{model} has rows");
         if shown(document, model) != wanted {

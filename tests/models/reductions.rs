@@ -176,7 +176,7 @@ impl ExpiryPolicy for RemovesByItsOwnClock {
 fn reduced_search_of_a_policy_for_which_it_matters_when_an_entry_comes_finds_what_is_broken() {
     let model = || {
         let bounds = ExpiryBounds { length_max: 2, passes_max: 1, skew_ticks_max: 0, ..ExpiryBounds::QUICK };
-        let alphabet = scenario::commands(&["PSETEX k 2003 5", "PERSIST k"]);
+        let alphabet = scenario::requests(&["PSETEX k 2003 5", "PERSIST k"]);
         ExpiryModel::new(bounds.setup(Judges::State, alphabet), Arc::new(RemovesByItsOwnClock))
     };
     let name = "at_entry_time, removal by the replica's own clock";

@@ -10,6 +10,7 @@ use replicheck::models::judged::Judged;
 use replicheck::models::ordering::{OrderingModel, Programs, Setup};
 use replicheck::models::own_machine::{OrderingTrial, judge_ordering};
 use replicheck::models::sample::{Walks, sample};
+use replicheck::models::scaled;
 use replicheck::models::scenario;
 use replicheck::models::search::{Exploration, Found, Limits, Progress, explore, search};
 use replicheck::models::story::Narrate;
@@ -37,7 +38,9 @@ pub fn ordering(
 pub fn expiry(policy: Policy, judges: Judges) -> ExpiryModel {
     let (_, alphabet) = EXPIRY_ALPHABETS[0];
     let bounds = ExpiryBounds { length_max: 2, passes_max: 2, ..ExpiryBounds::QUICK };
-    ExpiryModel::new(bounds.setup(judges, scenario::commands(alphabet)), policy.get())
+    let setup = bounds.setup(judges, scenario::requests(alphabet));
+    let policy = scaled::policy(policy, setup.clocks.tick_ms);
+    ExpiryModel::new(setup, policy)
 }
 
 /// Looks at every state.

@@ -148,6 +148,7 @@ fn alphabets_name_every_write_command() {
     let searched: BTreeSet<String> = FAMILIES
         .iter()
         .flat_map(|family| family.alphabet())
+        .flat_map(|request| request.commands().to_vec())
         .map(|command| command.name().to_owned())
         .chain(EXPIRY_ALPHABETS.iter().flat_map(|(_, lines)| {
             lines.iter().map(|line| line.split(' ').next().unwrap_or_default().to_ascii_lowercase())

@@ -56,7 +56,7 @@ fn own_policy_is_judged() {
 fn own_policy_is_judged_on_commands_and_a_program_of_ones_own() {
     let program = program::parse(b"SETEX k 2 5\nEXPIRE k 4\n").expect("a program");
     let bounds = ExpiryBounds { length_max: 2, ..ExpiryBounds::QUICK };
-    let commands = program.commands.iter().map(|line| line.command.clone()).collect();
+    let commands = program.commands.iter().map(|line| line.request.clone()).collect();
     let judge = |programs| {
         let trial = ExpiryTrial { programs: Some(programs), ..ExpiryTrial::within(bounds) };
         judge_expiry("half", &trial, Arc::new(HalfAtEntryTime), |_| Verdict::Holds)

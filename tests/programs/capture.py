@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes monitor.txt: the output of `redis-cli monitor` while several clients use a real Redis.
+"""Writes monitor.txt and transactions.txt: the output of `redis-cli monitor` while several clients use a real Redis.
 
-    python3 tests/programs/capture.py [--redis-server PATH] [--redis-cli PATH]
+    python3 tests/programs/capture.py [--redis-server PATH] [--redis-cli PATH] [FILE …]
 
 It starts a Redis of its own on a free port of 127.0.0.1, persistence off, and stops it at the end. Clients take
 turns on several connections and databases with real pauses between the steps, so that keys expire in between.
-One of the clients is redis-cli, because of the commands that it sends by itself. Every step is in STEPS; times and ports of
+One of the clients is redis-cli, because of the commands that it sends by itself. Every step is in STEPS and TRANSACTIONS; times and ports of
 the capture differ from run to run. Needs nothing but Python's standard library.
 """
 import argparse, os, socket, subprocess, sys, tempfile, time
@@ -54,6 +54,21 @@ STEPS = [
     ("three", 3, ["INCR a"]),
 ]
 
+# What MONITOR shows of transactions: those that run, those of two clients at a time, and those that do not run.
+TRANSACTIONS = [
+    ("one", 0, ["MULTI", "SET a 1"]),
+    ("two", 0, ["SET b 1", "MULTI", "INCR b"]),
+    ("one", 0, ["GET a", "SET c 1", "EXEC", "SET a 2"]),
+    ("two", 0, ["SELECT 3", "SETEX b 100 x", "EXEC"]),
+    ("one", 0, ["WATCH a"]),
+    ("three", 0, ["SET a 3"]),
+    ("one", 0, ["MULTI", "SET a 4", "EXEC", "MULTI", "SET a 5", "DISCARD"]),
+    ("three", 0, ["MULTI", "NOCOMMAND", "SET a 6", "EXEC", "MULTI", "SET a 7", "RESET"]),
+    ("one", 0, ["WATCH c", "MULTI", "MULTI", ["EVAL", "redis.call('SET', KEYS[1], 'x')", "1", "script"], "FLUSHDB", "SET a 8",
+                "EXEC", "UNWATCH", "MULTI", "EXEC", "DEL a"]),
+]
+FILES = {"monitor.txt": STEPS, "transactions.txt": TRANSACTIONS}
+
 
 class Client:
     """One connection."""
@@ -85,12 +100,12 @@ def instant(part, now):
     return str(now // 1000 + int(part[3:-1])) if part.startswith("{s+") else part
 
 
-def record(port, redis_cli, output):
+def record(steps, port, redis_cli, output):
     connect = lambda: socket.create_connection(("127.0.0.1", port))
     monitor = subprocess.Popen([redis_cli, "-p", str(port), "monitor"], stdout=output)
     time.sleep(0.3)
     clients = {}
-    for step in STEPS:
+    for step in steps:
         if isinstance(step, float):
             time.sleep(step)
             continue
@@ -105,11 +120,7 @@ def record(port, redis_cli, output):
     monitor.wait()
 
 
-def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--redis-server", default="redis-server")
-    options.add_argument("--redis-cli", default="redis-cli")
-    options = options.parse_args()
+def capture(name, options):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -119,13 +130,23 @@ def main():
              "--appendonly", "no"], stdout=subprocess.DEVNULL)
         try:
             time.sleep(0.5)
-            path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "monitor.txt")
+            path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
             with open(path, "wb") as output:
-                record(port, options.redis_cli, output)
+                record(FILES[name], port, options.redis_cli, output)
         finally:
             server.terminate()
             server.wait()
     print(path, file=sys.stderr)
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--redis-server", default="redis-server")
+    options.add_argument("--redis-cli", default="redis-cli")
+    options.add_argument("files", nargs="*", default=list(FILES), metavar="FILE")
+    options = options.parse_args()
+    for name in options.files:
+        capture(name, options)
 
 
 main()

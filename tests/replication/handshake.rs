@@ -5,7 +5,10 @@ use crate::property::properties;
 use quickcheck::{Arbitrary, Gen};
 use replicheck::binlog::{Epoch, Log, Lsn};
 use replicheck::compression::CompressionMethod;
-use replicheck::replication::handshake::{EPOCHS_MAX, Hello, History, Refusal, Resume, ResumePoint, answer};
+use replicheck::replication::handshake::{
+    EPOCHS_MAX, Hello, History, Refusal, Resume, ResumePoint, answer, without_full_sync,
+};
+use replicheck::replication::snapshot;
 use replicheck::time::Millis;
 
 const EXPIRY: &str = "log_clock";
@@ -73,7 +76,7 @@ properties! {
 
     fn prop_resume_parsed_is_what_was_said(from: u64, last: u64, epoch: u64) -> bool {
         let codec = CompressionMethod::ALL[usize::from(epoch.to_be_bytes()[7]) % 3];
-        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch), codec, version: 3 };
+        let resume = Resume { from: Lsn(from), last: Lsn(last), epoch: Epoch(epoch), codec, version: 4 };
         Resume::parse(resume.status().as_bytes()) == Some(resume)
     }
 }
@@ -95,17 +98,62 @@ fn hello_is_a_line_that_a_person_can_read() {
         epochs,
         ..Hello::default()
     };
-    assert_eq!(hello.argv(), argv("RCSYNC 3 5 4294967295 1020 7002 log_clock 1:1,2:4"));
-    assert_eq!(nobody().argv(), argv("RCSYNC 3 0 - 0 0 log_clock -"));
-    assert_eq!(Hello::parse(&argv("rcsync 3 5 4294967295 1020 7002 log_clock 1:1,2:4")).as_ref(), Ok(&hello));
+    assert_eq!(hello.argv(), argv("RCSYNC 4 5 4294967295 1020 7002 log_clock 1:1,2:4 crc=43de70ca"));
+    assert_eq!(nobody().argv(), argv("RCSYNC 4 0 - 0 0 log_clock - crc=ed10eb57"));
+    // A line of before the checksum is read, too.
+    assert_eq!(Hello::parse(&argv("rcsync 4 5 4294967295 1020 7002 log_clock 1:1,2:4")).as_ref(), Ok(&hello));
     let asking = Hello { codec: CompressionMethod::Zstd, ..hello };
-    assert_eq!(asking.argv(), argv("RCSYNC 3 5 4294967295 1020 7002 log_clock 1:1,2:4 zstd"));
+    assert_eq!(asking.argv(), argv("RCSYNC 4 5 4294967295 1020 7002 log_clock 1:1,2:4 zstd crc=e57ebad2"));
     let resume =
-        Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: CompressionMethod::None, version: 3 };
-    assert_eq!(resume.status(), "CONTINUE 6 9 2");
-    assert_eq!(Resume { codec: CompressionMethod::Lz4, ..resume }.status(), "CONTINUE 6 9 2 lz4");
+        Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), codec: CompressionMethod::None, version: 4 };
+    assert_eq!(resume.status(), "CONTINUE 6 9 2 crc=707b0171");
+    assert_eq!(Resume { version: 3, ..resume }.status(), "CONTINUE 6 9 2");
+    assert_eq!(
+        Resume { codec: CompressionMethod::Lz4, ..resume }.status(),
+        "CONTINUE 6 9 2 lz4 crc=3c97ec8c"
+    );
     for other in ["CONTINUE 6 9 2 none", "CONTINUE 6 9 2 lz4 more", "CONTINUE 6 9 2 "] {
         assert_eq!(Resume::parse(other.as_bytes()), None, "{other}");
+    }
+}
+
+/// The words with one bit that is another, in every place.
+fn one_bit_off(words: &[Vec<u8>]) -> impl Iterator<Item = Vec<Vec<u8>>> {
+    let places =
+        words.iter().enumerate().flat_map(|(at, word)| (0..word.len() * 8).map(move |bit| (at, bit)));
+    places.map(|(at, bit)| {
+        let mut words = words.to_vec();
+        words[at][bit / 8] ^= 1 << (bit % 8);
+        words
+    })
+}
+
+#[test]
+fn damaged_lines_of_the_handshake_get_no_answer_for_good() {
+    let full = snapshot::Request {
+        version: 4,
+        port: 7002,
+        expiry: EXPIRY.to_owned(),
+        codec: CompressionMethod::Lz4,
+    };
+    let epochs = vec![(Epoch(1), Lsn(1)), (Epoch(2), Lsn(4))];
+    let hello = Hello { last: Lsn(5), checksum: Some(17), port: 7002, epochs, ..nobody() };
+    for damaged in one_bit_off(&hello.argv()[1..]) {
+        let argv = [vec![b"RCSYNC".to_vec()], damaged].concat();
+        let refusal = Hello::parse(&argv).expect_err("another bit").to_string();
+        assert!(refusal.starts_with("ERR") || refusal.starts_with("TRYAGAIN"), "{argv:?}: {refusal}");
+    }
+    for damaged in one_bit_off(&full.argv()[3..]) {
+        let argv = [full.argv()[..3].to_vec(), damaged].concat();
+        let refusal = snapshot::Request::parse(&argv).expect_err("another bit").to_string();
+        assert!(refusal.starts_with("ERR") || refusal.starts_with("TRYAGAIN"), "{argv:?}: {refusal}");
+    }
+    let resume = Resume { from: Lsn(6), last: Lsn(9), epoch: Epoch(2), version: 4, ..Resume::default() };
+    for damaged in one_bit_off(&[resume.status().into_bytes()]) {
+        assert_eq!(Resume::parse(&damaged[0]), None, "{damaged:?}");
+    }
+    for damaged in one_bit_off(&[snapshot::status(CompressionMethod::None).into_bytes()]) {
+        assert_eq!(snapshot::parse_status(&damaged[0]), None, "{damaged:?}");
     }
 }
 
@@ -166,7 +214,9 @@ fn hello_malformed_is_refused_with_the_argument() {
     assert_eq!(Hello::parse(&many.argv()).as_ref(), Ok(&many));
     let newest = Hello::parse(&rows(EPOCHS_MAX as u64 + 1).argv()).expect("the newest epochs are sent");
     assert_eq!(newest.epochs, rows(EPOCHS_MAX as u64 + 1).epochs[1..]);
+    // Without the checksum, which it would not fit.
     let mut more = many.argv();
+    more.pop();
     more[2] = b"999999".to_vec();
     more[7].extend_from_slice(b",99999:99999");
     assert_eq!(Hello::parse(&more), Err(Refusal::Malformed("list of epochs")), "one more than the limit");
@@ -174,10 +224,10 @@ fn hello_malformed_is_refused_with_the_argument() {
 
 #[test]
 fn hello_of_another_version_is_refused_whatever_follows_it() {
-    let refusal = Hello::parse(&argv("RCSYNC 4 anything")).expect_err("version 4");
+    let refusal = Hello::parse(&argv("RCSYNC 5 anything")).expect_err("version 5");
     assert_eq!(
         refusal.to_string(),
-        "NOSYNC replica speaks replication version 4, this node 3: run the same version of the program on both"
+        "NOSYNC replica speaks replication version 5, this node 4: run the same version of the program on both"
     );
 }
 
@@ -244,7 +294,7 @@ fn answer_resumes_exactly_if_the_replicas_log_is_a_prefix_of_the_masters() {
                         last: master.last(),
                         epoch: Epoch(epoch),
                         codec: CompressionMethod::None,
-                        version: 3,
+                        version: 4,
                     };
                     assert_eq!(
                         answer.clone().ok(),
@@ -271,9 +321,20 @@ fn answer_replica_beyond_a_master_that_lost_its_tail_is_refused() {
     assert_eq!(
         refusal.to_string(),
         "NOSYNC replica has lsn 5, but the histories fork after lsn 3; the master's log ends at 3, epoch 2; \
-         full sync is not built yet: start the replica on a copy of its stopped master's folder, with --take-copy; an empty \
+         this replica takes no full sync: start it on a copy of its stopped master's folder, with --take-copy; an empty \
          folder is enough if the master's log begins at lsn 1"
     );
+    assert_eq!(
+        refusal.reply(4),
+        "FULLSYNC replica has lsn 5, but the histories fork after lsn 3; the master's log ends at 3, epoch 2"
+    );
+    assert_eq!(
+        without_full_sync(&refusal.reply(4)["FULLSYNC ".len()..]),
+        refusal.reply(3),
+        "an older version"
+    );
+    let expiry = Refusal::Expiry { theirs: "a".to_owned(), ours: "b".to_owned() };
+    assert_eq!(expiry.reply(4), expiry.to_string(), "a full sync does not help");
     let other = answer(&history(&log_of(&[2]), 2), &hello(&replica), |_| ResumePoint::default())
         .expect_err("another history");
     assert_eq!(other, Refusal::OtherHistory { last: Lsn(5) });
@@ -369,7 +430,7 @@ fn answer_replica_that_removed_what_lives_in_the_next_entry_is_refused_and_tries
     assert_eq!(
         refusal.to_string(),
         "NOSYNC replica has removed keys that were dead at 101 ms, and the next entry it needs is of 100 ms: it may write \
-         to one of them; full sync is not built yet: start the replica on a copy of its stopped master's folder, with --take-copy; an empty \
+         to one of them; this replica takes no full sync: start it on a copy of its stopped master's folder, with --take-copy; an empty \
          folder is enough if the master's log begins at lsn 1"
     );
     assert_eq!(answered(&removed(1_000), None), None, "log time is 1000");

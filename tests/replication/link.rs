@@ -56,7 +56,7 @@ fn arrive_in_log_order(codec: CompressionMethod) {
         assert_in_place(&state.log, &state.heartbeats);
         assert_eq!(
             state.resumes,
-            [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1), codec, version: 3 }]
+            [Resume { from: Lsn(1), last: Lsn(500), epoch: Epoch(1), codec, version: 4 }]
         );
         assert!(state.groups < 2000, "5540 entries came in {} groups", state.groups);
     });
@@ -207,7 +207,7 @@ fn link_resumes_across_a_new_epoch_from_its_own_log() {
                 last: Lsn(25),
                 epoch: Epoch(3),
                 codec: CompressionMethod::None,
-                version: 3
+                version: 4
             }]
         );
         assert_eq!(state.log, master.source.log());

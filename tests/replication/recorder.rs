@@ -115,7 +115,7 @@ impl Follower for Recorder {
         self.change(|recorded| match state {
             LinkState::Down { reason, .. } => recorded.downs.push(reason),
             LinkState::Stopped { reason } => recorded.stopped = Some(reason),
-            LinkState::Connecting | LinkState::Up { .. } => {}
+            LinkState::Connecting | LinkState::Syncing { .. } | LinkState::Up { .. } => {}
         });
     }
 }

@@ -34,7 +34,7 @@ fn link_refused_stops_for_good() {
     assert_eq!(
         reason.to_string(),
         "NOSYNC replica has lsn 5, but the histories fork after lsn 3; the master's log ends at 3, epoch 2; \
-         full sync is not built yet: start the replica on a copy of its stopped master's folder, with --take-copy; an empty \
+         this replica takes no full sync: start it on a copy of its stopped master's folder, with --take-copy; an empty \
          folder is enough if the master's log begins at lsn 1"
     );
     master.stop();
@@ -110,7 +110,7 @@ fn link_garbage_from_the_master_is_an_error_and_another_try() {
         (resume(&[&damaged]), "entry checksum is "),
         (resume(&[&heartbeat(1, 0)]), "heartbeat belongs after lsn 1, but came after lsn 0"),
         // The messages before the garbage are kept: the next connection resumes after them.
-        (resume(&[&heartbeat(0, 3), &encoded(1, 5), b"\xb4"]), "unknown entry version 4"),
+        (resume(&[&heartbeat(0, 3), &encoded(1, 5), b"\xb5"]), "unknown entry version 5"),
         (
             b"+CONTINUE 2 9 1\r\n".iter().chain(&encoded(2, 6)).chain(&heartbeat(1, 9)).copied().collect(),
             "heartbeat belongs after lsn 1, but came after lsn 2",
@@ -136,14 +136,14 @@ fn link_to_a_master_of_version_1_asks_again_with_that_and_is_not_down_in_between
         let text = "run the same version of the program on both";
         format!("-NOSYNC replica speaks replication version {version}, this node 1: {text}\r\n").into_bytes()
     };
-    let stream = [b"+CONTINUE 1 9 1\r\n".as_slice(), &encoded(1, 0), b"\xb4"].concat();
+    let stream = [b"+CONTINUE 1 9 1\r\n".as_slice(), &encoded(1, 0), b"\xb5"].concat();
     let master = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let answers = vec![refusal(3), refusal(2), stream];
+    let answers = vec![refusal(4), refusal(3), refusal(2), stream];
     let address = answering(answers, &master.local_addr().expect("an address").to_string());
     let running = Running::new(&address, Recorder::default());
-    running.recorder.wait_until("the end of the third connection", |state| !state.downs.is_empty());
+    running.recorder.wait_until("the end of the fourth connection", |state| !state.downs.is_empty());
     running.recorder.change(|state| {
-        assert!(state.downs[0].to_string().starts_with("unknown entry version 4"), "{}", state.downs[0]);
+        assert!(state.downs[0].to_string().starts_with("unknown entry version 5"), "{}", state.downs[0]);
         let versions: Vec<u64> = state.resumes.iter().map(|resume| resume.version).collect();
         assert_eq!((versions, state.log.last(), state.stopped.is_none()), (vec![1], Lsn(1), true));
     });

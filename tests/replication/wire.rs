@@ -148,7 +148,7 @@ fn wire_errors_are_worded_with_their_values() {
     let down = |bytes: &[u8]| decode_downstream(bytes).expect_err("bad bytes").to_string();
     let up = |bytes: &[u8]| decode_ack(bytes).expect_err("bad bytes").to_string();
     assert_eq!(down(b"+OK\r\n"), "no entry begins with byte 2b");
-    assert_eq!(down(b"\xb4"), "unknown entry version 4");
+    assert_eq!(down(b"\xb5"), "unknown entry version 5");
     assert_eq!(down(b"\xc2"), "unknown heartbeat version 2");
     assert_eq!(up(b"\xa3"), "unknown ack version 3");
     assert_eq!(up(b"PING"), "no ack begins with byte 50");

@@ -1,24 +1,28 @@
 //! A server on a free port with the smallest node, a master in memory behind a lock; and a client that sends bytes.
 
 use replicheck::binlog::{Epoch, Fsync};
-use replicheck::command::Command;
+use replicheck::command::{Command, Reply};
 use replicheck::compression::CompressionMethod;
 use replicheck::effect::Key;
 use replicheck::expiry::Policy;
 use replicheck::node::{Executed, Master, MasterInput, MasterOutput, Transaction, Watch};
 use replicheck::ordering::Strategy;
-use replicheck::server::facts::{Facts, Progress, Role};
+use replicheck::secret::Secret;
+use replicheck::server::facts::{Facts, Link, Progress, Role};
+use replicheck::server::measured::Measured;
 use replicheck::server::room::{Replies, Room, Size};
-use replicheck::server::{Backend, Config, Ended, Refused, Seat, Server};
+use replicheck::server::{
+    Awaited, Backend, Config, Ended, MetricsPort, MinReplicas, Reached, Refused, Seat, Server,
+};
 use replicheck::store::memory::MemoryStore;
 use replicheck::time::Millis;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
-use tokio::sync::oneshot;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, oneshot};
 
 /// The reply of a replica to a write.
 const READONLY: &str = "READONLY You can't write against a read only replica.";
@@ -32,12 +36,19 @@ pub type Followed = (Vec<Vec<u8>>, TcpStream, Vec<u8>, Seat);
 /// A master in memory whose time stands still until a test changes it.
 pub struct MemoryNode {
     master: Mutex<Master<MemoryStore>>,
-    facts: Mutex<Facts>,
+    /// The facts that it reports.
+    pub facts: Mutex<Facts>,
     followed: mpsc::Sender<Followed>,
     /// The time, milliseconds.
     pub now_ms: AtomicU64,
-    /// Whether it refuses writes in transactions, as a replica does.
+    /// Whether it says that it is a replica, and refuses writes in transactions.
     pub is_replica: AtomicBool,
+    /// The instant before which it removes no dead key.
+    pub removals_from: Mutex<Option<Instant>>,
+    /// Notified when the replica of a failover has caught up.
+    pub caught_up: Notify,
+    /// Notified when the replica of a failover is a master; the node then follows it.
+    pub promoted: Notify,
 }
 
 impl MemoryNode {
@@ -59,12 +70,19 @@ impl MemoryNode {
             appendfsync: Fsync::EverySec,
             compression: CompressionMethod::None,
             read_only: None,
+            good_replicas: 0,
+            syncs: replicheck::server::facts::Syncs::default(),
             dir: "data".to_owned(),
+            measured: Some(Measured::default()),
         };
         let master = Mutex::new(Master::new(MemoryStore::new(), Epoch(1)));
         let (now_ms, is_replica) = (AtomicU64::new(1_800_000_000_000), AtomicBool::new(false));
         let facts = Mutex::new(facts);
-        (Arc::new(MemoryNode { master, facts, followed, now_ms, is_replica }), receiver)
+        let (caught_up, promoted) = (Notify::new(), Notify::new());
+        let removals_from = Mutex::new(None);
+        let node =
+            MemoryNode { master, facts, followed, now_ms, is_replica, removals_from, caught_up, promoted };
+        (Arc::new(node), receiver)
     }
 
     fn now(&self) -> Millis {
@@ -81,7 +99,10 @@ impl Backend for MemoryNode {
     async fn answer(&self, commands: Vec<Command>, room: Room) -> (Replies, Vec<Command>) {
         let mut master = self.master.lock().expect("no test panicked with it");
         let policy = Policy::LogClock.get();
-        let mut one = |command| {
+        let mut one = |command: Command| {
+            if self.is_replica.load(Ordering::Relaxed) && command.is_write() {
+                return Reply::Error(READONLY.to_owned());
+            }
             let input = MasterInput::Request { command, now: self.now(), random: 0 };
             let outputs =
                 master.step(&*policy, input).expect("a fresh node, socket and thread serve the test");
@@ -125,6 +146,37 @@ impl Backend for MemoryNode {
         watch.ok_or_else(|| Refused("ERR too many keys are watched".to_owned()))
     }
 
+    async fn wait(&self, awaited: Awaited) -> Result<Reached, Refused> {
+        if awaited.replicas > 0 {
+            // It has no replicas, so only the timeout ends it.
+            let never = std::future::pending::<()>();
+            match awaited.timeout {
+                Some(timeout) => drop(tokio::time::timeout(timeout, never).await),
+                None => never.await,
+            }
+        }
+        Ok(Reached { own: true, replicas: 0 })
+    }
+
+    fn set_masterauth(&self, _password: Option<Secret>) {}
+
+    fn set_min_replicas(&self, _min: MinReplicas) {}
+
+    fn hold_removals(&self, until: Option<Instant>) {
+        *self.removals_from.lock().expect("no test panicked with it") = until;
+    }
+
+    async fn caught_up(&self, to: Option<(String, u16)>) -> Result<(String, u16), Refused> {
+        self.caught_up.notified().await;
+        Ok(to.unwrap_or_else(|| ("127.0.0.1".to_owned(), 7001)))
+    }
+
+    async fn hand_over(&self, _replica: (String, u16), _behind: bool) -> Result<(), Refused> {
+        self.promoted.notified().await;
+        self.is_replica.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn unwatch(&self, watch: Watch) {
         self.master.lock().expect("no test panicked with it").unwatch(&watch);
     }
@@ -140,6 +192,10 @@ impl Backend for MemoryNode {
             lag_bytes: Some(0),
             lag_ms: Some(0),
         };
+        if self.is_replica.load(Ordering::Relaxed) {
+            let host = "127.0.0.1".to_owned();
+            facts.role = Role::Replica { host, port: 7001, link: Link::Connecting, down_ms: 0 };
+        }
         facts
     }
 
@@ -167,6 +223,8 @@ impl Backend for MemoryNode {
 /// A server that runs until it is dropped.
 pub struct Running {
     pub addr: SocketAddr,
+    /// Where its metrics are.
+    pub metrics: SocketAddr,
     pub node: Arc<MemoryNode>,
     pub followed: mpsc::Receiver<Followed>,
     stop: Option<oneshot::Sender<()>>,
@@ -194,13 +252,19 @@ impl Running {
                 let server = Server::bind(served, Config { port: 0, ..config })
                     .await
                     .expect("a fresh node, socket and thread serve the test");
-                bound.send(server.local_addr()).expect("a fresh node, socket and thread serve the test");
+                let metrics = MetricsPort::bind(Ipv4Addr::LOCALHOST.into(), 0)
+                    .await
+                    .expect("a fresh node, socket and thread serve the test");
+                bound
+                    .send((server.local_addr(), metrics.local_addr().expect("it is bound")))
+                    .expect("a fresh node, socket and thread serve the test");
+                tokio::spawn(server.metrics(metrics));
                 let stop = async move { drop(stopped.await) };
                 server.serve(stop).await
             })
         });
-        let addr = addr.recv_timeout(PATIENCE).expect("the server binds");
-        Running { addr, node, followed, stop: Some(stop), thread: Some(thread) }
+        let (addr, metrics) = addr.recv_timeout(PATIENCE).expect("the server binds");
+        Running { addr, metrics, node, followed, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn connect(&self) -> Client {

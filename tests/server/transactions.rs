@@ -2,8 +2,8 @@
 //! role, limits, ends of connections, RESP3, pipelines.
 
 use super::harness::{PATIENCE, Running};
-use replicheck::server::Config;
 use replicheck::server::request::Limits;
+use replicheck::server::{Config, OutputLimit};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -121,6 +121,24 @@ fn transaction_with_a_large_reply_is_sent_whole() {
     client.read("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n", "MULTI");
     let bulk = format!("${}\r\n{value}\r\n", value.len());
     client.read(&format!("*3\r\n{bulk}+PONG\r\n{bulk}"), "EXEC");
+}
+
+/// As in Redis, whose limit disconnects the client and leaves what it wrote.
+#[test]
+fn transaction_with_replies_beyond_the_output_limit_is_run_and_ends_the_connection() {
+    let output = OutputLimit { hard: 100_000, ..Config::default().output };
+    let server = Running::with(Config { output, ..Config::default() });
+    let (mut client, mut other) = (server.connect(), server.connect());
+    client.send(format!("SET k {}\r\n", "v".repeat(30_000)));
+    client.read("+OK\r\n", "SET");
+    let exec = |reads| format!("MULTI\r\n{}INCR c\r\nEXEC\r\n", "GET k\r\n".repeat(reads));
+    client.send(exec(3));
+    while client.line() != ":1" {}
+    client.send(exec(4));
+    let replies = client.read_to_end();
+    assert_eq!(replies, format!("+OK\r\n{}", "+QUEUED\r\n".repeat(5)));
+    other.expect("GET c", "$1\r\n2\r\n");
+    assert!(other.text("INFO stats").contains("client_output_buffer_limit_disconnections:1\r\n"));
 }
 
 #[test]

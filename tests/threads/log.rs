@@ -4,7 +4,8 @@ use replicheck::binlog::{Entry, Epoch, Lsn, Payload};
 use replicheck::command::{Command, line};
 use replicheck::effect::Write;
 use replicheck::expiry::{ExpiryPolicy, Policy};
-use replicheck::node::{Master, MasterInput, MasterOutput};
+use replicheck::models::request;
+use replicheck::node::Master;
 use replicheck::store::memory::MemoryStore;
 use replicheck::store::{Store, key};
 use replicheck::time::Millis;
@@ -23,17 +24,13 @@ pub fn log(commands: &[&str]) -> Vec<Arc<Entry>> {
     logged(&*Policy::LogClock.get(), commands)
 }
 
-/// The entries of these commands under a policy, one millisecond apart.
+/// The entries of these commands and transactions under a policy, one millisecond apart.
 pub fn logged(policy: &dyn ExpiryPolicy, commands: &[&str]) -> Vec<Arc<Entry>> {
     let mut master = Master::new(MemoryStore::new(), Epoch(1));
     let mut entries = Vec::new();
-    for (text, now) in commands.iter().zip(1000..) {
-        let request = MasterInput::Request { command: command(text), now: Millis(now), random: 0 };
-        let outputs = master.step(policy, request).expect("memory does not fail");
-        entries.extend(outputs.into_iter().filter_map(|output| match output {
-            MasterOutput::Append(entry) => Some(Arc::new(entry)),
-            _ => None,
-        }));
+    for (request, now) in request::of_ours(commands).iter().zip(1000..) {
+        let logged = request.run(&mut master, policy, (Millis(now), 0)).expect("memory does not fail");
+        entries.extend(logged.into_iter().map(Arc::new));
     }
     entries
 }

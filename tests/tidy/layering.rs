@@ -14,6 +14,7 @@ pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/client.rs", "a client of any server that speaks RESP"),
     ("src/client/", "the replica's link: socket, threads, the clock that its time limits need"),
     ("src/replication/feed.rs", "the master's side of a link: as src/client/"),
+    ("src/replication/snapshot_feed.rs", "the master's side of a full sync: as src/client/"),
     ("src/replication/session.rs", "reads and writes of a socket that end when they are told to"),
     (
         "src/sync.rs",

@@ -28,6 +28,11 @@ fn counted_locally(entry: &Entry, local: Millis) -> Instants {
     Instants { judged_at: entry.time, now: local }
 }
 
+/// Which keys are dead is decided by the entry's time, but by no instant that is more than half a second behind the replica's clock.
+fn judged_with_a_floor(entry: &Entry, local: Millis) -> Instants {
+    Instants { now: entry.time, judged_at: entry.time.max(local.offset(-500)) }
+}
+
 pub const CASES: &[Case] = &[
     Case::new(
         "SET EX runs at the replica's clock",
@@ -137,6 +142,28 @@ pub const CASES: &[Case] = &[
         &["same_deadline"],
     )
     .of(Policy::AtEntryTime),
+    // The floor decides for readers alone: a command that is later than it would find its key dead.
+    Case::new(
+        "PERSIST finds dead what is dead by the floor",
+        RunsAll(judged_with_a_floor),
+        &["SETEX k 2 5", "PERSIST k"],
+        &["same_deadline"],
+    )
+    .of(Policy::StreamClock),
+    Case::new(
+        "INCR finds dead what is dead by the floor",
+        RunsAll(judged_with_a_floor),
+        &["SETEX k 2 5", "INCR k"],
+        MADE_ANEW,
+    )
+    .of(Policy::StreamClock),
+    Case::new(
+        "durations count from the replica's clock, where reads have a floor",
+        RunsAll(counted_locally),
+        &["SETEX k 2 5"],
+        &["same_deadline"],
+    )
+    .of(Policy::StreamClock),
     Case::new(
         "durations count from the last whole second",
         RunsAll(|entry, _| Instants { now: Millis(entry.time.0 / 1000 * 1000), judged_at: entry.time }),

@@ -52,6 +52,13 @@ pub const CASES: &[Case] = &[
         K_LIVES_ON,
         &["no_resurrection", "no_early_death"],
     ),
+    // PERSIST is later than the bound, and by then a reader has seen k dead.
+    Case::new(
+        "readers judge by log time, but by an instant that is at most a second behind the replica's clock",
+        ReadsAt(|clocks| at(clocks, clocks.log_time.time.max(clocks.local.offset(-1000)))),
+        K_LIVES_ON,
+        &["no_resurrection", "no_early_death"],
+    ),
     Case::new(
         "readers judge by the earlier of log time and the replica's clock",
         ReadsAt(|clocks| at(clocks, clocks.log_time.time.min(clocks.local))),

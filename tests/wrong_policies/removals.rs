@@ -1,6 +1,6 @@
 //! Keys that are removed: by which clock, and how the master logs it.
 
-use crate::wrong::Fault::{Removes, TellsOfRemovals};
+use crate::wrong::Fault::{Removes, RemovesUntoldBefore, TellsOfRemovals};
 use crate::{Case, assert_refuted, broken_promises, judged, told};
 use replicheck::expiry::{Policy, Removal, RemovalLog};
 
@@ -39,6 +39,13 @@ pub const CASES: &[Case] = &[
         &["same_value", "no_immortal_key"],
     )
     .of(Policy::AtEntryTime),
+    Case::new(
+        "stream_clock removes by the replica's clock",
+        Removes(Removal::Local),
+        &["SETEX k 2 5", "INCR k"],
+        &["same_value", "no_immortal_key"],
+    )
+    .of(Policy::StreamClock),
     // The master creates k again; the replica, which received no removal, continues from the old value.
     Case::new(
         "removals are never logged, and INCR continues from the old value",
@@ -74,6 +81,26 @@ pub const CASES: &[Case] = &[
         TellsOfRemovals(RemovalLog::Late),
         &["SETEX k 2 5", "INCR k"],
         &["same_value", "same_deadline"],
+    )
+    .of(Policy::MasterExpires),
+    // A key that is removed before a command that changes nothing is missed only by the next command.
+    Case::new(
+        "the removal that PERSIST causes is not logged",
+        RemovesUntoldBefore("PERSIST k"),
+        &["SETEX k 2 5", "PERSIST k", "SETNX k 7"],
+        &["same_value", "same_deadline"],
+    )
+    .of(Policy::MasterExpires),
+    Case::new(
+        "dead fields that HPERSIST finds are removed, and this is not logged",
+        RemovesUntoldBefore("HPERSIST h FIELDS 2 f g"),
+        &[
+            "HSET h f 1 g 2",
+            "HPEXPIRE h 2003 FIELDS 1 f",
+            "HPEXPIRE h 9001 FIELDS 1 g",
+            "HPERSIST h FIELDS 2 f g",
+        ],
+        &["same_value"],
     )
     .of(Policy::MasterExpires),
     Case::new(

@@ -4,7 +4,7 @@ use replicheck::apply::Instants;
 use replicheck::binlog::{Entry, Payload};
 use replicheck::command::{Command, line};
 use replicheck::effect::{Effect, Write};
-use replicheck::expiry::{Clocks, ExpiryPolicy, Judging, Policy, Reading, Removal, RemovalLog};
+use replicheck::expiry::{Clocks, ExpiryPolicy, Judging, Policy, Reading, Removal, RemovalLog, Removed};
 use replicheck::store::key;
 use replicheck::store::record::Record;
 use replicheck::time::Millis;
@@ -45,6 +45,8 @@ pub enum Fault {
     Removes(Removal),
     /// The master logs its removals in another way.
     TellsOfRemovals(RemovalLog),
+    /// The master does not log what it removed before this command.
+    RemovesUntoldBefore(&'static str),
 }
 
 impl ExpiryPolicy for Wrong {
@@ -122,6 +124,13 @@ impl ExpiryPolicy for Wrong {
         match self.fault {
             Fault::TellsOfRemovals(log) => log,
             _ => self.base.get().removal_log(),
+        }
+    }
+
+    fn logs_removal_before(&self, command: &Command, removed: Removed) -> bool {
+        match self.fault {
+            Fault::RemovesUntoldBefore(of) if command.to_string() == of => false,
+            _ => self.base.get().logs_removal_before(command, removed),
         }
     }
 }

@@ -15,11 +15,11 @@
 
 use super::gate::{Gate, Step};
 use super::holds::Holds;
-use super::{Limits, PoolState, Schedule, Stopped};
+use super::{Limits, PoolState, Schedule, Stopped, Wait};
 use crate::apply::{Applier, Worker};
 use crate::binlog::{Entry, Lsn};
-use crate::effect::Key;
-use crate::ordering::{Admission, Job, OrderingStrategy, Places, Reads};
+use crate::effect::{Key, KeySet};
+use crate::ordering::{Admission, Job, OrderingStrategy, Places, Queued, Reads};
 use std::mem;
 use std::sync::Arc;
 
@@ -57,6 +57,16 @@ pub struct Batch {
     pub marker: Lsn,
 }
 
+/// An entry that is admitted and not finished.
+#[derive(Clone, Debug)]
+struct Unfinished {
+    /// `None`: a worker has taken all of it.
+    entry: Option<Arc<Entry>>,
+    bytes: usize,
+    /// Whether it names no key, so that a strategy may have it wait for all entries, and all entries for it.
+    is_keyless: bool,
+}
+
 /// The state of a pool.
 ///
 /// Each call changes the applier by steps that the ordering model has, too (`tests/models/dispatch.rs`).
@@ -73,8 +83,7 @@ pub struct Dispatch<O> {
     wakes_below: Limits,
     holds: Holds,
     gate: Gate,
-    /// Each entry with its bytes; `None` in place of the entry: a worker has taken all of it.
-    entries: Places<(Option<Arc<Entry>>, usize)>,
+    entries: Places<Unfinished>,
     bytes: usize,
     /// Entries that are written and whose memory is not freed yet: see [`Dispatch::spent`].
     spent: Vec<Vec<Arc<Entry>>>,
@@ -124,6 +133,11 @@ impl<O: OrderingStrategy> Dispatch<O> {
         Ok(self.applier.admits() && (fits || self.entries.is_empty()))
     }
 
+    /// The reason for which an entry is not admitted now.
+    pub fn admission_wait(&self) -> Wait {
+        if self.applier.admits() { Wait::Room } else { Wait::Cut }
+    }
+
     /// Records that an entry of `bytes` waits for room; `None`: no entry waits.
     pub fn set_waiting(&mut self, bytes: Option<usize>) {
         self.waiting_bytes = bytes;
@@ -138,12 +152,18 @@ impl<O: OrderingStrategy> Dispatch<O> {
 
     /// Admits the entry after the last one. Errors: the strategy refuses it, and the pool is stopped.
     pub fn admit(&mut self, entry: Arc<Entry>, bytes: usize) -> Result<(), Stopped> {
-        if let Err(refused) = self.applier.admit(&Admission::of(&entry)) {
+        let admission = Admission::of(&entry);
+        let is_keyless = match &*admission.keys {
+            KeySet::Everything => true,
+            KeySet::Keys(keys) => keys.is_empty(),
+        };
+        if let Err(refused) = self.applier.admit(&admission) {
             self.stop(Stopped::Refused(refused.clone()));
             return Err(Stopped::Refused(refused));
         }
         self.bytes = self.bytes.saturating_add(bytes);
-        self.entries.push(entry.lsn, (Some(entry), bytes));
+        drop(admission);
+        self.entries.push(entry.lsn, Unfinished { bytes, is_keyless, entry: Some(entry) });
         Ok(())
     }
 
@@ -165,7 +185,7 @@ impl<O: OrderingStrategy> Dispatch<O> {
         self.holds.keep(job);
         let is_whole = job.part.is_none();
         let in_hand = |&lsn| {
-            let (entry, _) = self.entries.get_mut(lsn)?;
+            let Unfinished { entry, .. } = self.entries.get_mut(lsn)?;
             if is_whole { entry.take() } else { entry.clone() }
         };
         let entries = job.lsns.iter().filter_map(in_hand).collect();
@@ -188,7 +208,7 @@ impl<O: OrderingStrategy> Dispatch<O> {
         self.gate.pass(Step::Finish, &job);
         let after = self.applier.watermark();
         for &lsn in job.lsns.iter().filter(|&&lsn| self.applier.is_finished(lsn)) {
-            if let Some((_, bytes)) = self.entries.remove(lsn) {
+            if let Some(Unfinished { bytes, .. }) = self.entries.remove(lsn) {
                 self.bytes = self.bytes.saturating_sub(bytes);
             }
         }
@@ -377,6 +397,33 @@ impl<O: OrderingStrategy> Dispatch<O> {
         let mut jobs: Vec<Job> = workers.filter_map(Worker::job).cloned().collect();
         jobs.sort();
         jobs
+    }
+
+    /// The reason why `worker` waits, although something is queued for it; `None`: it does not. Holds and gates do not count:
+    /// they belong to tests and replays.
+    pub fn wait_of(&self, worker: usize) -> Option<Wait> {
+        let ordering = self.applier.ordering();
+        match &self.applier.workers()[worker] {
+            _ if self.stopped().is_some() => None,
+            Worker::Idle => {
+                let by = ordering.held_up_by(worker)?;
+                let is_keyless = self.entries.get(by).is_some_and(|unfinished| unfinished.is_keyless);
+                Some(if is_keyless { Wait::Barrier } else { Wait::Conflict })
+            }
+            Worker::Taken(job) => (!ordering.may_write(job)).then_some(Wait::Turn),
+            Worker::Writing(..) | Worker::Written(_) => None,
+        }
+    }
+
+    /// The entries that wait for a worker, and those that each worker has in its hand.
+    pub fn queued(&self) -> (Queued, Vec<usize>) {
+        let in_hand = |worker: &Worker| worker.job().map_or(0, |job| job.lsns.len());
+        let in_hand: Vec<usize> = self.applier.workers().iter().map(in_hand).collect();
+        let queued = self.applier.ordering().queued().unwrap_or_else(|| Queued {
+            workers: vec![0; in_hand.len()],
+            any: self.entries.len().saturating_sub(in_hand.iter().sum()),
+        });
+        (queued, in_hand)
     }
 
     /// The current state of the pool.

@@ -13,22 +13,26 @@
 //! being written are finished, and no more are begun. A write that failed may have happened, so skipping it is not
 //! possible.
 //!
-//! It deliberately owns no thread, measures no time, and records no trace. For a trace, wrap [`Work`].
+//! It deliberately owns no thread, measures no time, and records no trace. For a trace, wrap [`Work`]; for times, give it
+//! [`Waits`].
 
 pub mod dispatch;
 mod gate;
 mod holds;
+mod waits;
 
 pub use holds::{Hold, Outcome};
+pub use waits::{Wait, Waits};
 
 use crate::apply::Applier;
 use crate::binlog::{Entry, Lsn};
 use crate::effect::Key;
-use crate::ordering::{Job, OrderingStrategy, Refused};
+use crate::ordering::{Job, OrderingStrategy, Queued, Refused};
 use crate::store::StoreError;
 use crate::sync::{self, Condvar, Mutex, MutexGuard, lock, thread, wait};
 use dispatch::{Dispatch, Next};
 use gate::Step;
+use std::mem;
 // Entries never change, so checkers need not explore how they are shared: this `Arc` is not the one of
 // `sync`.
 use std::sync::Arc;
@@ -88,7 +92,7 @@ pub enum Stopped {
 }
 
 /// Where a thread was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ThreadRole {
     /// In [`Pool::run_worker`], with its number.
     Worker(usize),
@@ -139,6 +143,8 @@ struct Locked<O> {
     dispatch: Dispatch<O>,
     /// Whether each worker sleeps. The thread that wakes a worker clears its flag.
     asleep: Vec<bool>,
+    /// The last wait of each worker that was told.
+    told: Vec<Option<Wait>>,
     /// Number of threads that sleep in [`Pool::wait_for`].
     waiting: usize,
 }
@@ -155,6 +161,8 @@ pub struct Pool<O> {
     room: Condvar,
     /// The watermark moved, or will not move any more.
     moved: Condvar,
+    /// The receiver of its waits.
+    waits: Option<Arc<dyn Waits>>,
 }
 
 impl<O: OrderingStrategy> Pool<O> {
@@ -164,11 +172,22 @@ impl<O: OrderingStrategy> Pool<O> {
         let workers = applier.workers().len();
         let dispatch = Dispatch::new(applier, limits, schedule);
         Pool {
-            shared: Mutex::new(Locked { dispatch, asleep: vec![false; workers], waiting: 0 }),
+            shared: Mutex::new(Locked {
+                dispatch,
+                asleep: vec![false; workers],
+                told: vec![None; workers],
+                waiting: 0,
+            }),
             workers: (0..workers).map(|_| Condvar::new()).collect(),
             room: Condvar::new(),
             moved: Condvar::new(),
+            waits: None,
         }
+    }
+
+    /// The same pool, which tells `waits` when its threads begin and end to wait.
+    pub fn with_waits(self, waits: Arc<dyn Waits>) -> Pool<O> {
+        Pool { waits: Some(waits), ..self }
     }
 
     /// Admits the entry after the last one, of `bytes`; waits while the pool is full, or while a cut is not published.
@@ -211,6 +230,10 @@ impl<O: OrderingStrategy> Pool<O> {
         mut shared: MutexGuard<'a, Locked<O>>,
         bytes: usize,
     ) -> Result<MutexGuard<'a, Locked<O>>, Stopped> {
+        if shared.dispatch.admits(bytes)? {
+            return Ok(shared);
+        }
+        let _noted = self.noted(shared.dispatch.admission_wait());
         while !shared.dispatch.admits(bytes)? {
             // A hold may wait for an entry for which there is no room: now it becomes known that this entry
             // cannot come.
@@ -314,9 +337,24 @@ impl<O: OrderingStrategy> Pool<O> {
         self.wake(&mut shared);
     }
 
-    /// Wakes the threads that have something to do.
+    /// Tells that the owner's thread waits, until the result is dropped.
+    fn noted(&self, wait: Wait) -> Option<Noted<'_>> {
+        let waits = self.waits.as_deref()?;
+        waits.note(ThreadRole::Owner, Some(wait));
+        Some(Noted(waits))
+    }
+
+    /// Wakes the threads that have something to do, and tells which workers wait.
     fn wake(&self, shared: &mut MutexGuard<'_, Locked<O>>) {
-        let Locked { dispatch, asleep, .. } = &mut **shared;
+        let Locked { dispatch, asleep, told, .. } = &mut **shared;
+        if let Some(waits) = &self.waits {
+            for (worker, told) in told.iter_mut().enumerate() {
+                let now = dispatch.wait_of(worker);
+                if now != mem::replace(told, now) {
+                    waits.note(ThreadRole::Worker(worker), now);
+                }
+            }
+        }
         for (worker, asleep) in asleep.iter_mut().enumerate() {
             if *asleep && dispatch.has_news_for(worker) {
                 *asleep = false;
@@ -363,6 +401,10 @@ impl<O: OrderingStrategy> Pool<O> {
     /// Waits until all entries up to `lsn` are written. Errors: [`Stopped`]; they are not, and never will be.
     pub fn wait_for(&self, lsn: Lsn) -> Result<(), Stopped> {
         let mut shared = lock(&self.shared);
+        if shared.dispatch.reached(lsn)? {
+            return Ok(());
+        }
+        let _noted = self.noted(Wait::Drain);
         while !shared.dispatch.reached(lsn)? {
             shared.waiting += 1;
             shared = wait(&self.moved, shared);
@@ -374,6 +416,13 @@ impl<O: OrderingStrategy> Pool<O> {
     /// The reason why it is stopped, if it is. A pool that was closed is not stopped.
     pub fn stopped(&self) -> Option<Stopped> {
         lock(&self.shared).dispatch.stopped().cloned()
+    }
+
+    /// The highest L with all entries ≤ L written, the entries that wait for a worker, and those that each worker has in its hand.
+    pub fn queued(&self) -> (Lsn, Queued, Vec<usize>) {
+        let shared = lock(&self.shared);
+        let (queued, in_hand) = shared.dispatch.queued();
+        (shared.dispatch.watermark(), queued, in_hand)
     }
 
     /// The current state of the pool.
@@ -394,6 +443,15 @@ impl<O: OrderingStrategy + Send + 'static> Pool<O> {
             thread::spawn(move || pool.run_worker(worker, &*work))
         };
         (0..pool.workers.len()).map(start).collect()
+    }
+}
+
+/// Ends a wait of the owner's thread.
+struct Noted<'a>(&'a dyn Waits);
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        self.0.note(ThreadRole::Owner, None);
     }
 }
 

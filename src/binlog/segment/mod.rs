@@ -34,7 +34,7 @@ pub use header::HeaderError;
 pub use pack::Packing;
 pub use packed::PackedError;
 pub use read::{Around, Cursor, Stretch};
-pub use recovery::{Recovered, begin_after};
+pub use recovery::{Place, Recovered, begin_after, begin_at};
 
 use super::files::{File, Files};
 use super::{Entry, Epoch, FolderId, Lsn, codec};

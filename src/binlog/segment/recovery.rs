@@ -140,7 +140,27 @@ pub fn begin_after<F: Files>(files: &F, last: Lsn, epoch: Epoch, time: Millis) -
         files.remove(name).map_err(SegmentError::io("remove", name))?;
         files.sync_directory().map_err(SegmentError::fatal("sync the folder of", name))?;
     }
-    let header = Header { first: last.next(), time, epochs: vec![(epoch, last)], running: Running::Unknown };
+    begin_at(files, &Place { last, time, epoch: (epoch, last), running: None })
+}
+
+/// The place in another log after which a log begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The entry at that place, which the new log does not have.
+    pub last: Lsn,
+    /// No later time than that of the next entry.
+    pub time: Millis,
+    /// The epoch of that entry, and its first LSN.
+    pub epoch: (Epoch, Lsn),
+    /// The running checksum through that entry; `None`: it is not known.
+    pub running: Option<u32>,
+}
+
+/// Begins a log after `place` in an empty folder. [`SegmentLog::open`] then opens it. Errors: `Io`, `Fatal`.
+pub fn begin_at<F: Files>(files: &F, place: &Place) -> Result<(), SegmentError> {
+    let &Place { last, time, epoch, running } = place;
+    let running = running.map_or(Running::Unknown, Running::Known);
+    let header = Header { first: last.next(), time, epochs: vec![epoch], running };
     create_segment(files, &header).map(|_| ())
 }
 

@@ -14,7 +14,8 @@ use replicheck::models::invariants::Invariant;
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
     /// Only this model: ordering, expiry, both (ordering and expiry together), clocks (wall clocks that are set, restarts),
-    /// handshake (folders that are copied and put back, machines that go back)
+    /// handshake (folders that are copied and put back, machines that go back), full_sync (a copy against live writes),
+    /// failover (three nodes, promotions, and what an acknowledgement is worth)
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
     /// Only these strategies or policies, as the tables name them; several with commas, or with several --choice
@@ -36,7 +37,7 @@ pub struct Args {
     /// With --require: random schedules that broke nothing are enough
     #[arg(long, requires = "require")]
     pub allow_sampled: bool,
-    /// Judge exactly this program: commands as typed in redis-cli, one per line, or a capture of MONITOR
+    /// Judge exactly this program: commands as typed in redis-cli, one per line, or a capture of MONITOR; MULTI to EXEC is one write
     #[arg(long, value_name = "FILE")]
     pub program: Option<String>,
     /// Go on without the lines of the program that cannot be read, and say so with every verdict

@@ -16,7 +16,7 @@ use replicheck::models::program::Program;
 use replicheck::models::program_file;
 use replicheck::models::search::Progress;
 use replicheck::models::shrink::{Shrunk, shrink};
-use replicheck::models::story::Story;
+use replicheck::models::story::{Deed, Step, Story};
 use replicheck::models::verdict::{Row, Verdict};
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -222,7 +222,7 @@ impl Judge {
         if let Some(known) = known.iter().find(|known| breaks(known)) {
             return known.clone();
         }
-        let sent = row.counterexample.as_ref().map_or(usize::MAX, |story| story.program.len());
+        let sent = row.counterexample.as_ref().map_or(usize::MAX, sent);
         let commands = program.commands.iter().take(sent).cloned().collect();
         let sent = Program { commands, ..program.clone() };
         if breaks(&sent) { sent } else { program.clone() }
@@ -256,4 +256,10 @@ impl Judge {
         let tasks = program_tasks_within(program, (&self.name, self.seed), bounds, model, choice);
         tasks.map_or(Vec::new(), |tasks| tasks.iter().flat_map(|task| task.run(progress)).collect())
     }
+}
+
+/// How many requests clients send in the story.
+fn sent(story: &Story) -> usize {
+    let of = |step: &Step| if let Deed::Send { requests, .. } = &step.deed { requests.len() } else { 0 };
+    story.steps.iter().map(of).sum()
 }

@@ -7,11 +7,11 @@ use crate::cli::nodes::{self, LIMIT, RunError, Running, wait_until};
 use replicheck::apply::pool::{PoolState, Schedule};
 use replicheck::binlog::Lsn;
 use replicheck::client::{Client, OwnedFrame};
-use replicheck::command::Command;
 use replicheck::engine::{Clock, HandClock, Machine, Own, ReaderView, Settings};
 use replicheck::models::bounds::RECENT_START as START;
 use replicheck::models::bounds::batch_entries_max;
 use replicheck::models::choice::Choice;
+use replicheck::models::request::{self, Request};
 use replicheck::server::Backend as _;
 use replicheck::server::facts::Role;
 use replicheck::store::Dump;
@@ -24,6 +24,8 @@ use tokio::runtime::Handle;
 pub struct Setup {
     /// The choice of both nodes.
     pub choice: Choice,
+    /// The length of the path's ticks in milliseconds, by which a number in the policy is scaled; `None`: the path has none.
+    pub tick_ms: Option<u64>,
     /// Number of workers of the replica.
     pub workers: usize,
     /// How the replica runs.
@@ -66,8 +68,11 @@ impl Cluster {
     /// Starts both nodes with empty folders in `folder`. They are connected, and no message is in transit.
     /// Errors: [`RunError`].
     pub fn start(handle: &Handle, folder: &Path, setup: Setup) -> Result<Cluster, RunError> {
-        let Setup { choice, workers, kind, replica_clock, clock } = setup;
-        let settings = |name: &str, clock: &HandClock| settings(choice, workers, &folder.join(name), clock);
+        let Setup { choice, tick_ms, workers, kind, replica_clock, clock } = setup;
+        let settings = |name: &str, clock: &HandClock| Settings {
+            own: own(choice, tick_ms),
+            ..settings(choice, workers, &folder.join(name), clock)
+        };
         let master = nodes::start(handle, settings("master", &clock), None)?;
         let link = Link::before(master.addr)?;
         let here = |schedule| {
@@ -92,14 +97,22 @@ impl Cluster {
         Ok(Cluster { master, replica, link, clock, replica_clock, folder: folder.to_owned(), client })
     }
 
-    /// A client sends a command to the master. Returns the entries that result, which are now in transit, and the error
-    /// reply, if any. Errors: [`RunError`].
-    pub fn send(&mut self, command: &Command) -> Result<(Vec<Lsn>, Option<String>), RunError> {
+    /// A client sends a request to the master: a transaction between MULTI and EXEC. Returns the entries that result, which are
+    /// now in transit, and the first error reply, if any. Errors: [`RunError`].
+    pub fn send(&mut self, request: &Request) -> Result<(Vec<Lsn>, Option<String>), RunError> {
         let before = self.last();
-        let error = match self.client.call(command.argv())? {
-            OwnedFrame::Error(error) => Some(error.to_string()),
-            _ => None,
-        };
+        let is_transaction = request.command().is_none();
+        let mut replies = Vec::new();
+        if is_transaction {
+            replies.push(self.client.call(&[request::MULTI])?);
+        }
+        for command in request.commands() {
+            replies.push(self.client.call(command.argv())?);
+        }
+        if is_transaction {
+            replies.push(self.client.call(&[request::EXEC])?);
+        }
+        let error = replies.iter().find_map(error_in);
         self.sent_since(before).map(|lsns| (lsns, error))
     }
 
@@ -182,18 +195,28 @@ pub fn settings(choice: Choice, workers: usize, dir: &Path, clock: &HandClock) -
         batch_entries_max: batch_entries_max(ordering),
         log_clock_limit_ms: u64::MAX,
         clock: Clock::ByHand(clock.clone()),
-        own: own(choice),
+        own: own(choice, None),
         ..Settings::new(dir)
     }
 }
 
-/// The parts of a choice that no choice has a name for.
-fn own(choice: Choice) -> Own {
+/// The parts of a choice that no choice has a name for: those with its fault, and the policy as the path's model runs it.
+fn own(choice: Choice, tick_ms: Option<u64>) -> Own {
+    let policy = tick_ms.map(|tick_ms| choice.policy_within(tick_ms));
     if choice.fault().is_none() {
-        return Own::default();
+        return Own { policy, ..Own::default() };
     }
     Own {
         ordering: Some(Arc::new(move |workers, _| -> Machine { Box::new(choice.machine(workers)) })),
-        policy: Some(choice.policy()),
+        policy: policy.or_else(|| Some(choice.policy())),
+    }
+}
+
+/// The first error in a reply: itself, or one of the replies to a transaction.
+fn error_in(reply: &OwnedFrame) -> Option<String> {
+    match reply {
+        OwnedFrame::Error(error) => Some(error.to_string()),
+        OwnedFrame::Array(replies) => replies.iter().find_map(error_in),
+        _ => None,
     }
 }

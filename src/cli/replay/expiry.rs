@@ -5,12 +5,11 @@ use super::cluster::{Cluster, Kind, Setup};
 use super::link::Message;
 use crate::cli::nodes::{RunError, wait_until};
 use replicheck::binlog::Lsn;
-use replicheck::command::Command;
 use replicheck::effect::{Key, KeySet};
 use replicheck::engine::{HandClock, ReaderView};
 use replicheck::invariant::{Visible, visible};
 use replicheck::models::choice::Choice;
-use replicheck::models::experiment::Experiment;
+use replicheck::models::experiment::{Experiment, Setting};
 use replicheck::models::expiry::{
     self, Action, ExpiryModel, Moments, READ_INVARIANTS, ReplicaSide, STATE_INVARIANTS, Saw, at_same_lsn,
     moments_with, reader_looks, wrote,
@@ -18,6 +17,7 @@ use replicheck::models::expiry::{
 use replicheck::models::fault::SeededFault;
 use replicheck::models::judged::InvariantSet;
 use replicheck::models::path::Taken;
+use replicheck::models::request::Request;
 use replicheck::models::story::{Clocks, Deed, Instant, Lane, Step, key_rows, ms_since};
 use replicheck::store::{Dump, Stored};
 use replicheck::time::Millis;
@@ -28,8 +28,8 @@ use tokio::runtime::Handle;
 
 /// An order to the nodes.
 pub enum Order {
-    /// A client sends a command.
-    Send(Command),
+    /// A client sends a request.
+    Send(Request),
     /// This number of milliseconds passes.
     Pass(u64),
     /// The master sends a heartbeat.
@@ -94,7 +94,11 @@ pub fn run(
         Some(SeededFault::ReadersSeeTheDead) => HandClock::new(Millis::ZERO),
         _ => clock.skewed(skew_ms),
     };
-    let setup = Setup { choice, workers: 1, kind: Kind::Free, replica_clock, clock };
+    let tick_ms = match &experiment.setting {
+        Setting::Clocks(clocks) => Some(clocks.tick_ms),
+        Setting::Schedules(..) => None,
+    };
+    let setup = Setup { choice, tick_ms, workers: 1, kind: Kind::Free, replica_clock, clock };
     let cluster = Cluster::start(handle, folder, setup)?;
     let mut run = Run { cluster, start, ran: Ran::new(choice), readers: Readers::new(start) };
     for (number, (order, stored)) in (1..).zip(orders) {
@@ -141,12 +145,13 @@ struct Readers {
 impl Run {
     fn carry_out(&mut self, order: &Order) -> Result<(), RunError> {
         match order {
-            Order::Send(command) => self.send(command),
+            Order::Send(request) => self.send(request),
             Order::Pass(ms) => {
                 self.cluster.clock.advance(*ms);
                 self.look(None, format!("goes on by {} s", *ms as f64 / 1000.0))
             }
             Order::Heartbeat => {
+                self.cluster.link.await_heartbeat();
                 self.cluster.master.engine.heartbeat();
                 self.cluster.link.wait_for(Message::Heartbeat(self.cluster.clock.now()))?;
                 self.look(Some(Lane::Master), "sends a heartbeat with its time".to_owned())
@@ -174,11 +179,11 @@ impl Run {
         }
     }
 
-    fn send(&mut self, command: &Command) -> Result<(), RunError> {
-        let (lsns, error) = self.cluster.send(command)?;
-        self.readers.sent(&self.cluster, Some(command), &lsns)?;
+    fn send(&mut self, request: &Request) -> Result<(), RunError> {
+        let (lsns, error) = self.cluster.send(request)?;
+        self.readers.sent(&self.cluster, Some(request), &lsns)?;
         let answered = error.map(|error| format!(" (answered: {error})")).unwrap_or_default();
-        self.look(Some(Lane::Client), format!("{command} on the master{answered}{}", logged(&lsns)))
+        self.look(Some(Lane::Client), format!("{request} on the master{answered}{}", logged(&lsns)))
     }
 
     /// Whether there was anything to deliver.
@@ -245,13 +250,13 @@ impl Readers {
         }
     }
 
-    /// Records what the entries wrote. The last entry of a command is its own; the others remove dead keys.
-    fn sent(&mut self, cluster: &Cluster, command: Option<&Command>, lsns: &[Lsn]) -> Result<(), RunError> {
+    /// Records what the entries wrote. The last entry of a request is its own; the others remove dead keys.
+    fn sent(&mut self, cluster: &Cluster, request: Option<&Request>, lsns: &[Lsn]) -> Result<(), RunError> {
         let [master, _] = cluster.given()?;
         for lsn in lsns {
             let entry = cluster.link.entry(*lsn).ok_or_else(|| RunError::node("the entry was not sent"))?;
-            let keys = match command {
-                Some(command) if lsns.last() == Some(lsn) => wrote(command, &entry),
+            let keys = match request {
+                Some(request) if lsns.last() == Some(lsn) => wrote(request, &entry),
                 _ => entry.keys().into_owned(),
             };
             self.entries.insert(*lsn, (keys, master.stored.clone()));

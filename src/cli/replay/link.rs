@@ -4,8 +4,9 @@
 //! master ─▶ in transit: entry 1, entry 2, heartbeat │ deliver() ─▶ replica         data from the replica passes at once
 //! ```
 //!
-//! Before [`Link::hold`], and again after [`Link::release`], everything passes. While the link is held, a heartbeat
-//! without news is dropped (each side repeats itself once a second).
+//! Before [`Link::hold`], and again after [`Link::release`], everything passes. While the link is held, a heartbeat that no step of
+//! the path sends is dropped: the master sends one a second, and one after a command that logs nothing. So is a heartbeat without
+//! news.
 
 use crate::cli::nodes::{LIMIT, RunError};
 use replicheck::binlog::{Entry, Lsn};
@@ -31,6 +32,8 @@ pub enum Message {
 #[derive(Default)]
 struct UnderWay {
     is_held: bool,
+    /// Whether the next heartbeat is a step of the path.
+    awaits_heartbeat: bool,
     messages: VecDeque<(Message, Vec<u8>)>,
     /// All entries that were sent.
     entries: BTreeMap<Lsn, Entry>,
@@ -86,6 +89,11 @@ impl Link {
         let mut under_way = self.shared.lock();
         under_way.is_held = false;
         under_way.messages.clear();
+    }
+
+    /// The next heartbeat with news is a step of the path.
+    pub fn await_heartbeat(&self) {
+        self.shared.lock().awaits_heartbeat = true;
     }
 
     /// Waits until `message` has been sent. Errors: it was not.
@@ -178,8 +186,11 @@ impl UnderWay {
                 self.entries.insert(lsn, entry);
                 (Message::Entry(lsn), time, true)
             }
+            Downstream::Heartbeat(_) if self.is_held && !self.awaits_heartbeat => return Ok(()),
             Downstream::Heartbeat(heartbeat) => {
-                (Message::Heartbeat(heartbeat.time), heartbeat.time, heartbeat.time > self.time)
+                let is_news = heartbeat.time > self.time;
+                self.awaits_heartbeat &= !is_news;
+                (Message::Heartbeat(heartbeat.time), heartbeat.time, is_news)
             }
             // It is not a step of a path, so it travels with the message before it.
             Downstream::Offset(_) => {

@@ -16,12 +16,12 @@ use super::readers::Readers;
 use crate::cli::nodes::{RunError, wait_until};
 use replicheck::apply::pool::PoolState;
 use replicheck::binlog::Lsn;
-use replicheck::command::Command;
 use replicheck::engine::HandClock;
 use replicheck::models::bounds::RECENT_START as START;
 use replicheck::models::choice::Choice;
 use replicheck::models::experiment::{Experiment, Setting};
 use replicheck::models::ordering::INVARIANTS;
+use replicheck::models::request::Request;
 use replicheck::models::story::{Arrow, Deed, Lane, Mark, Sign, Step, key_rows};
 use replicheck::ordering::{Job, OrderingStrategy as _, Reads};
 use replicheck::store::{Content, Dump};
@@ -43,7 +43,7 @@ pub fn run(
         Setting::Clocks(_) => 1,
     };
     let kind = if has_crash(orders) { Kind::Apart } else { Kind::Gated };
-    let setup = Setup { choice, workers, kind, replica_clock: clock.clone(), clock };
+    let setup = Setup { choice, tick_ms: None, workers, kind, replica_clock: clock.clone(), clock };
     let cluster = Cluster::start(handle, folder, setup)?;
     let reads = choice.machine(workers).reads();
     let mut run = Run { cluster, reads, is_recorded, ran: Ran::new(choice), readers: Readers::new() };
@@ -76,7 +76,7 @@ struct Run {
 impl Run {
     fn carry_out(&mut self, order: &Order) -> Result<(), RunError> {
         match order {
-            Order::Send(command) => self.send(command),
+            Order::Send(request) => self.send(request),
             Order::Begin(job) => self.begin(job),
             Order::Write(job) => self.write(job),
             Order::Finish(job) => self.finish(|unfinished| overlap(unfinished, job)),
@@ -102,16 +102,16 @@ impl Run {
         }
     }
 
-    fn send(&mut self, command: &Command) -> Result<(), RunError> {
-        let (lsns, error) = self.cluster.send(command)?;
-        let mut what = format!("{command} on the master");
+    fn send(&mut self, request: &Request) -> Result<(), RunError> {
+        let (lsns, error) = self.cluster.send(request)?;
+        let mut what = format!("{request} on the master");
         if let Some(error) = error {
             what += &format!(" (answered: {error})");
         }
         for &lsn in &lsns {
             let entry =
                 self.cluster.link.entry(lsn).ok_or_else(|| RunError::node("the entry was not sent"))?;
-            self.readers.sent(entry, command.to_string(), &self.cluster.given()?[0]);
+            self.readers.sent(entry, request.to_string(), &self.cluster.given()?[0]);
             self.cluster.link.deliver()?;
             self.wait_until_admitted(lsn)?;
             what += &format!("; the replica receives it as entry {lsn}");

@@ -11,17 +11,17 @@
 
 use crate::cli::nodes::RunError;
 use replicheck::binlog::Lsn;
-use replicheck::command::Command;
 use replicheck::models::ordering::{self, Action, Move, OrderingModel};
 use replicheck::models::path::Taken;
+use replicheck::models::request::Request;
 use replicheck::models::rigged::Rigged;
 use replicheck::ordering::Job;
 use replicheck::store::Dump;
 
 /// An order to the nodes.
 pub enum Order {
-    /// A client sends a command, and the replica receives its entry.
-    Send(Command),
+    /// A client sends a request, and the replica receives its entry.
+    Send(Request),
     /// A worker begins to write a job: its marker is settled.
     Begin(Job),
     /// A worker writes a job.
@@ -78,9 +78,9 @@ pub fn orders(
         match action {
             Action::Command(_) => {
                 let program = model.setup().programs.at(after.place);
-                let command =
-                    program.command.clone().ok_or_else(|| RunError::not_driven("the path sends nothing"))?;
-                orders.push((Order::Send(command), given()));
+                let request =
+                    program.request.clone().ok_or_else(|| RunError::not_driven("the path sends nothing"))?;
+                orders.push((Order::Send(request), given()));
             }
             Action::Move(Move::Begin(worker)) => {
                 let job = model

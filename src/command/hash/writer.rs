@@ -35,7 +35,7 @@ struct Touched<'a> {
     written: Written<'a>,
 }
 
-/// What the command has made of a field so far.
+/// The state of a field after the part of the command that has run.
 enum Written<'a> {
     /// It is as it was.
     Nothing,

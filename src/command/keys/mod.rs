@@ -19,6 +19,7 @@ use crate::time::Millis;
 use std::collections::BTreeSet;
 
 pub(super) use expire::{Condition, signed};
+pub(super) use object::check as check_object;
 pub(super) use rename::in_their_databases;
 #[cfg(test)]
 pub(super) use tests::scanned;

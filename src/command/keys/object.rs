@@ -53,19 +53,36 @@ const SUBCOMMANDS: [(&str, About); 4] = [
     }),
 ];
 
-fn object(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
-    if is_option(&argv[1], "help") {
-        return match argv.len() {
-            2 => Ok((Reply::Array(HELP.iter().copied().map(Reply::Status).collect()), Effect::none())),
-            _ => Err(CommandError::arity("object|help")),
-        };
+/// Checks the subcommand and its number of arguments.
+pub(in crate::command) fn check(argv: &[Vec<u8>]) -> Result<(), CommandError> {
+    let (subcommand, length) = match asked(&argv[1]) {
+        Some((subcommand, _)) => (*subcommand, 3),
+        None if is_help(&argv[1]) => ("help", 2),
+        None => return Err(unknown(&argv[1])),
+    };
+    if argv.len() != length {
+        return Err(CommandError::arity(&format!("object|{subcommand}")));
     }
-    let known = SUBCOMMANDS.iter().find(|(name, _)| is_option(&argv[1], name));
-    let (subcommand, about) = known.ok_or_else(|| unknown(&argv[1]))?;
-    let [_, _, name] = argv else { return Err(CommandError::arity(&format!("object|{subcommand}"))) };
-    let reply = match view.record(name)? {
+    Ok(())
+}
+
+fn asked(subcommand: &[u8]) -> Option<&'static (&'static str, About)> {
+    SUBCOMMANDS.iter().find(|(name, _)| is_option(subcommand, name))
+}
+
+fn is_help(subcommand: &[u8]) -> bool {
+    is_option(subcommand, "help")
+}
+
+fn object(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
+    check(argv)?;
+    if is_help(&argv[1]) {
+        return Ok((Reply::Array(HELP.iter().copied().map(Reply::Status).collect()), Effect::none()));
+    }
+    let (_, about) = asked(&argv[1]).ok_or_else(|| unknown(&argv[1]))?;
+    let reply = match view.record(&argv[2])? {
         None => Reply::Null,
-        Some(record) => about(view, name, &record)?,
+        Some(record) => about(view, &argv[2], &record)?,
     };
     Ok((reply, Effect::none()))
 }

@@ -4,7 +4,7 @@ use crate::command::fixture::Fixture;
 use crate::command::{Command, Reply};
 use crate::effect::{Key, KeySet, Write};
 use crate::store::element::{self, Score, tag};
-use crate::store::record::{Collection, Ends, Record, Value, encode_element};
+use crate::store::record::{Collection, Ends, Levels, Record, Value, encode_element};
 use crate::store::{Content, Element, Store, dump, key};
 use crate::time::Millis;
 
@@ -33,7 +33,7 @@ fn sorted_set(members: &[&str]) -> Kept {
             (element::by_score(tag::BY_SCORE, score, member), Vec::new()),
         ]
     });
-    (Value::SortedSet(of(members.len()), false), elements.collect())
+    (Value::SortedSet(of(members.len()), Levels::Zero), elements.collect())
 }
 
 fn of(count: usize) -> Collection {

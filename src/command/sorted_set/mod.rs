@@ -3,8 +3,9 @@
 //!
 //! | file | |
 //! |---|---|
-//! | [`order`], [`places`] | the records of a sorted set: ranks, members by rank, walks both ways |
-//! | [`writer`] | members put and removed, and the counting records that make ranks cheap |
+//! | [`order`], [`places`], [`descent`] | the records of a sorted set: ranks, members by rank, walks both ways |
+//! | [`level`] | the two levels of counting records, which make ranks cheap |
+//! | [`writer`] | members put and removed; counting records kept right |
 //! | [`score`], [`bounds`] | scores and ranges as clients write them |
 //! | [`add`], [`remove`], [`pop`] | ZADD ZINCRBY · ZREM ZREMRANGEBY… · ZPOPMIN ZPOPMAX ZMPOP |
 //! | [`read`], [`range`], [`random`] | ZSCORE ZRANK ZCOUNT ZSCAN … · ZRANGE and its family · ZRANDMEMBER |
@@ -14,7 +15,11 @@
 
 mod add;
 mod bounds;
+#[cfg(test)]
+mod bulk_tests;
 mod combine;
+mod descent;
+mod level;
 mod order;
 mod places;
 mod pop;

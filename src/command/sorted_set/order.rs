@@ -1,35 +1,37 @@
 //! Order — the records of one sorted set → ranks, members by rank, walks in the order of the scores. Pure.
 //!
-//! A set that has grown beyond [`CHUNK`] members has counting records. Each is at a [place](super::places) and counts the
-//! members from there to the next one, a *chunk*; the first is at score -inf with the empty member, before every member:
+//! A set that has grown has [counting records](super::level). Each is at a [place](super::places) and counts the members from
+//! there to the next one of its level: those of a *chunk*, and in a large set also those of a *block*, which consists of whole
+//! chunks. The first one of a level is at score -inf with the empty member, before every member:
 //!
 //! ```text
-//! members             a b c d   e f g   h i j k l
-//! counting records    4         3       5                 rank of g = 4 + 2
+//! members     a b c d   e f g   h i j k l   m n o   p q r s
+//! chunks      4         3       5           3       4
+//! blocks      7                 12                           rank of n = 7 + 5 + 1
 //! ```
 //!
-//! So a rank is the sum of the counting records before, and a walk within one chunk.
-//! Cost of a rank, and of a member by rank: O(members / CHUNK + CHUNK), near both ends of the order O(CHUNK).
+//! So a rank is the sum of the blocks before, of the chunks before in its block, and a walk within its chunk.
+//! Cost of a rank, and of a member by rank: O(members / block + block / chunk + chunk), in [`Sizes`]; near both ends of the order
+//! a member by rank costs O(chunk). A set that an earlier build wrote has chunks alone until it is written again.
 
+use super::descent::Descent;
+use super::level::{Level, Part, Sizes};
 use super::places::{Direction, END, Places, Scored, after};
 use crate::command::{CommandError, View};
 use crate::effect::Key;
 use crate::store::element::{self, Score, tag};
-use crate::store::record::{Collection, Record, Value, damaged, plain_element};
+use crate::store::record::{Collection, Levels, Record, Value, damaged, plain_element};
 use crate::store::{StoreError, key};
 use crate::time::Millis;
 use std::ops::ControlFlow;
-
-/// Number of members beyond which a set has counting records. A chunk has at most twice as many.
-pub(super) const CHUNK: u64 = 512;
 
 /// The metadata of a sorted set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     /// Incarnation and number of members.
     pub(super) collection: Collection,
-    /// Whether there are counting records.
-    pub(super) has_counts: bool,
+    /// The counting records that there are.
+    pub(super) levels: Levels,
 }
 
 impl Shape {
@@ -40,8 +42,8 @@ impl Shape {
     ) -> Result<Option<(Shape, Option<Millis>)>, CommandError> {
         match view.record(name)? {
             None => Ok(None),
-            Some(Record { deadline, value: Value::SortedSet(collection, has_counts) }) => {
-                Ok(Some((Shape { collection, has_counts }, deadline)))
+            Some(Record { deadline, value: Value::SortedSet(collection, levels) }) => {
+                Ok(Some((Shape { collection, levels }, deadline)))
             }
             Some(_) => Err(CommandError::wrong_type()),
         }
@@ -53,8 +55,7 @@ pub(super) struct Order<'a> {
     view: View<'a>,
     key: Key,
     shape: Shape,
-    /// [`CHUNK`]; tests use less.
-    chunk: u64,
+    sizes: Sizes,
     /// Length of the raw keys of its records before the element's name.
     prefix: usize,
 }
@@ -66,13 +67,13 @@ impl<'a> Order<'a> {
     /// The living sorted set `name`. Errors: WRONGTYPE.
     pub(super) fn open(view: &View<'a>, name: &[u8]) -> Result<Option<Order<'a>>, CommandError> {
         let opened = Shape::open(view, name)?;
-        Ok(opened.map(|(shape, _)| Order::of(view, view.key(name), shape, CHUNK)))
+        Ok(opened.map(|(shape, _)| Order::of(view, view.key(name), shape, Sizes::STORED)))
     }
 
     /// The set `key` with that metadata.
-    pub(super) fn of(view: &View<'a>, key: Key, shape: Shape, chunk: u64) -> Order<'a> {
+    pub(super) fn of(view: &View<'a>, key: Key, shape: Shape, sizes: Sizes) -> Order<'a> {
         let prefix = key::element(&key, shape.collection.incarnation, &[]).len();
-        Order { view: *view, key, shape, chunk, prefix }
+        Order { view: *view, key, shape, sizes, prefix }
     }
 
     /// Number of members.
@@ -97,11 +98,13 @@ impl<'a> Order<'a> {
         if place >= END.as_slice() {
             return Ok(self.count());
         }
-        let (mut rank, mut from, mut chunk) = (0, Vec::new(), 0);
-        if self.shape.has_counts {
-            self.counts(&Places::until(after(place)), Direction::Up, &mut |at, count| {
-                rank += chunk;
-                (from, chunk) = (at.to_vec(), count);
+        let (mut rank, mut from) = (0, Vec::new());
+        for level in Level::of(self.shape.levels).iter().rev() {
+            let within = Places { from: from.clone(), to: after(place) };
+            let mut last = 0;
+            self.parts(*level, &within, Direction::Up, &mut |part| {
+                rank += last;
+                (from, last) = (part.at, part.count);
                 ControlFlow::Continue(())
             })?;
         }
@@ -123,56 +126,45 @@ impl<'a> Order<'a> {
     /// The member with `rank` members before it.
     pub(super) fn at_rank(&self, rank: u64) -> Result<Option<Scored>, StoreError> {
         let Some(rest) = self.count().checked_sub(rank).filter(|rest| *rest > 0) else { return Ok(None) };
-        if rank <= self.chunk {
+        if rank <= self.sizes.chunk {
             return self.nth(&Places::all(), Direction::Up, rank);
         }
-        if rest <= self.chunk {
+        if rest <= self.sizes.chunk {
             return self.nth(&Places::all(), Direction::Down, rest - 1);
         }
-        let (mut from, mut left) = (Vec::new(), rank);
-        self.counts(&Places::all(), Direction::Up, &mut |at, count| {
-            if left < count {
-                from = at.to_vec();
-                return ControlFlow::Break(());
-            }
-            left -= count;
-            ControlFlow::Continue(())
-        })?;
-        self.nth(&Places::since(from), Direction::Up, left)
+        let chunk = self.descent().chunk(rank)?;
+        self.nth(&Places::since(chunk.part.at), Direction::Up, rank - chunk.first)
     }
 
-    /// The members with these ranks, which ascend. Cost: O(members / CHUNK), and for each chunk with one of them O(CHUNK).
+    /// The members with these ranks, which ascend. Cost: for each chunk with one of them that of a rank, but no more than
+    /// O(members).
     pub(super) fn at_ranks(&self, ranks: &[u64]) -> Result<Vec<Scored>, StoreError> {
-        let mut chunks = Vec::new();
-        if self.shape.has_counts {
-            let mut first = 0;
-            self.counts(&Places::all(), Direction::Up, &mut |at, count| {
-                chunks.push((at.to_vec(), first));
-                first += count;
-                ControlFlow::Continue(())
-            })?;
-        } else {
-            chunks.push((Vec::new(), 0));
-        }
         let mut found = Vec::with_capacity(ranks.len());
-        for (at, (from, first)) in chunks.iter().enumerate() {
-            let end = chunks.get(at + 1).map_or(u64::MAX, |(_, next)| *next);
-            let mut rank = *first;
-            if ranks.get(found.len()).is_none_or(|wanted| *wanted >= end) {
-                continue;
-            }
-            self.walk(&Places::since(from.clone()), Direction::Up, &mut |score, member| {
+        let mut descent = self.descent();
+        while let Some(wanted) = ranks.get(found.len()).filter(|wanted| **wanted < self.count()) {
+            let chunk = descent.chunk(*wanted)?;
+            let (mut rank, before) = (chunk.first, found.len());
+            self.walk(&Places::since(chunk.part.at.clone()), Direction::Up, &mut |score, member| {
                 if ranks[found.len()] == rank {
                     found.push(Scored { score, member: member.to_vec() });
                 }
                 rank += 1;
                 match ranks.get(found.len()) {
-                    Some(wanted) if *wanted < end => ControlFlow::Continue(()),
+                    Some(wanted) if chunk.holds(*wanted) => ControlFlow::Continue(()),
                     _ => ControlFlow::Break(()),
                 }
             })?;
+            if found.len() == before {
+                // Damaged records: there are fewer members than are counted.
+                break;
+            }
         }
         Ok(found)
+    }
+
+    /// A descent to members by rank.
+    fn descent(&self) -> Descent<'_, 'a> {
+        Descent::new(self, Level::of(self.shape.levels))
     }
 
     /// The members at `places` in that direction, at most `limit`. Cost: O(members returned).
@@ -204,7 +196,7 @@ impl<'a> Order<'a> {
             return Ok(places);
         }
         let first = match direction {
-            _ if skipped <= self.chunk => self.nth(&places, direction, skipped)?,
+            _ if skipped <= self.sizes.chunk => self.nth(&places, direction, skipped)?,
             Direction::Up => self.at_rank(self.rank(&places.from)?.saturating_add(skipped))?,
             Direction::Down => match self.rank(&places.to)?.checked_sub(skipped.saturating_add(1)) {
                 Some(rank) => self.at_rank(rank)?,
@@ -250,17 +242,18 @@ impl<'a> Order<'a> {
         })
     }
 
-    /// Calls `visit` with the place and the number of each counting record at `places`, until it breaks.
-    pub(super) fn counts(
+    /// Calls `visit` for each counting record of that level at `places`, until it breaks.
+    pub(super) fn parts(
         &self,
+        level: Level,
         places: &Places,
         direction: Direction,
-        visit: &mut dyn FnMut(&[u8], u64) -> ControlFlow<()>,
+        visit: &mut dyn FnMut(Part) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.scan(tag::COUNT, places, direction, &mut |raw, name, bytes| {
+        self.scan(level.tag(), places, direction, &mut |raw, name, bytes| {
             let number = plain_element(raw, bytes)?.try_into();
             let number = number.map_err(|_| damaged(raw, "no number of members"))?;
-            Ok(visit(&name[1..], u64::from_be_bytes(number)))
+            Ok(visit(Part { at: name[1..].to_vec(), count: u64::from_be_bytes(number) }))
         })
     }
 

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::time::Millis;
 use std::collections::BTreeMap;
 
-/// ZRANDMEMBER. Cost: O(members / CHUNK), and O(CHUNK) a member chosen, but no more than O(members + count).
+/// ZRANDMEMBER. Cost: that of a rank (see [`order`](super::order)) a member chosen, but no more than O(members + count).
 pub(super) fn zrandmember(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Outcome {
     let mut random = Random::new(view.random());
     let Some(count) = argv.get(2) else {

@@ -32,7 +32,7 @@ pub(super) fn zremrangebylex(view: &View<'_>, _: Millis, argv: &[Vec<u8>]) -> Ou
     remove_range(view, argv, Kind::Member)
 }
 
-/// Removes a range. Cost: that of finding it, and O(log members) a removed member.
+/// Removes a range. Cost: that of finding it, O(1) a removed member, and O(log members) a chunk with one of them.
 fn remove_range(view: &View<'_>, argv: &[Vec<u8>], kind: Kind) -> Outcome {
     let bounds = Bounds::parse(kind, &argv[2], &argv[3])?;
     let mut set = Writer::open(view, &argv[1])?;

@@ -1,23 +1,21 @@
 //! Writer — members put and removed → the effect on one sorted set. Pure.
 //!
-//! It keeps the counting records (see [`order`](super::order)): once there are any, they stay until the set is emptied.
+//! [`counting`] keeps the counting records.
 //!
-//! - Each member is in exactly one chunk, and each counting record is right.
-//! - A chunk of more than 2 CHUNK members is split in the middle.
-//! - A chunk that has shrunk to CHUNK / 4 members is merged with a neighbour if both together have at most CHUNK, and always
-//!   if it is empty. So no two neighbours have CHUNK / 4 or fewer, and there are O(members / CHUNK) chunks.
-//!
-//! Cost of a member: O(log members), and a walk over one chunk for each CHUNK members added to it.
+//! Cost of a member: O(log members), and a walk over one chunk for each chunk's size of members added to it, over the chunks of one
+//! block for each block's size. Members that are removed together are counted together, once for each chunk.
 
-use super::order::{CHUNK, Order, Shape};
-use super::places::{Direction, Places, Scored, after, place};
+mod counting;
+
+use super::level::Sizes;
+use super::order::{Order, Shape};
+use super::places::{Scored, place};
 use crate::command::{CommandError, Edit, Outcome, View};
 use crate::effect::{Effect, Key};
+use crate::store::StoreError;
 use crate::store::element::{self, Score, tag};
-use crate::store::record::{Record, Value, damaged};
-use crate::store::{StoreError, key};
+use crate::store::record::{Collection, Levels, Record, Value};
 use crate::time::Millis;
-use std::ops::ControlFlow;
 
 /// A sorted set that is being written. It is created with its first member, and removed with its last one.
 pub(super) struct Writer<'a> {
@@ -27,7 +25,7 @@ pub(super) struct Writer<'a> {
     stored: Option<Shape>,
     shape: Option<Shape>,
     deadline: Option<Millis>,
-    chunk: u64,
+    sizes: Sizes,
 }
 
 impl<'a> Writer<'a> {
@@ -35,19 +33,19 @@ impl<'a> Writer<'a> {
     pub(super) fn open(view: &View<'a>, name: &[u8]) -> Result<Writer<'a>, CommandError> {
         let (stored, deadline) = Shape::open(view, name)?.unzip();
         let (edit, key) = (Edit::new(view), view.key(name));
-        Ok(Writer { edit, key, stored, shape: stored, deadline: deadline.flatten(), chunk: CHUNK })
+        Ok(Writer { edit, key, stored, shape: stored, deadline: deadline.flatten(), sizes: Sizes::STORED })
     }
 
-    /// The same with chunks of another size, so that a test needs few members.
+    /// The same with chunks and blocks of other sizes, so that a test needs few members.
     #[cfg(test)]
-    pub(super) fn with_chunk(self, chunk: u64) -> Writer<'a> {
-        Writer { chunk, ..self }
+    pub(super) fn with_sizes(self, sizes: Sizes) -> Writer<'a> {
+        Writer { sizes, ..self }
     }
 
     /// The set as the writes so far leave it; `None`: it does not exist.
     pub(super) fn order(&self) -> Option<Order<'_>> {
         let shape = self.shape?;
-        Some(Order::of(&self.edit.view(self.key.db), self.key.clone(), shape, self.chunk))
+        Some(Order::of(&self.edit.view(self.key.db), self.key.clone(), shape, self.sizes))
     }
 
     /// The score of `member`.
@@ -62,7 +60,7 @@ impl<'a> Writer<'a> {
         }
         let mut shape = match self.shape {
             Some(shape) => shape,
-            None => Shape { collection: self.edit.create(&self.key)?, has_counts: false },
+            None => Shape { collection: self.edit.create(&self.key)?, levels: Levels::Zero },
         };
         let incarnation = shape.collection.incarnation;
         self.edit.put_element(&self.key, incarnation, &element::of_scored(member), &new.to_bytes())?;
@@ -82,25 +80,35 @@ impl<'a> Writer<'a> {
 
     /// Removes `member`, whose score is `score`.
     pub(super) fn remove(&mut self, member: &[u8], score: Score) -> Result<(), StoreError> {
-        let Some(mut shape) = self.shape else { return Ok(()) };
-        let incarnation = shape.collection.incarnation;
-        self.edit.delete_element(&self.key, incarnation, &element::of_scored(member))?;
-        let name = element::by_score(tag::BY_SCORE, score, member);
-        self.edit.delete_element(&self.key, incarnation, &name)?;
-        shape.collection.count = shape.collection.count.saturating_sub(1);
-        self.shape = Some(shape);
-        self.count_down(&place(score, member))
+        self.delete(&[Scored { score, member: member.to_vec() }])
     }
 
-    /// Removes these members, which are in the set.
+    /// Removes these members, which are in the set. Nothing is read or written after it.
     pub(super) fn remove_all(&mut self, members: &[Scored]) -> Result<(), StoreError> {
-        let Some(shape) = &mut self.shape else { return Ok(()) };
-        if shape.collection.count == members.len() as u64 {
-            // The finished effect deletes all records at once.
-            shape.collection.count = 0;
-            return Ok(());
+        match &mut self.shape {
+            Some(shape) if shape.collection.count == members.len() as u64 => {
+                // The finished effect deletes all records at once.
+                shape.collection.count = 0;
+                Ok(())
+            }
+            _ => self.delete(members),
         }
-        members.iter().try_for_each(|scored| self.remove(&scored.member, scored.score))
+    }
+
+    /// Deletes the records of members, which are in the set, and counts them.
+    fn delete(&mut self, members: &[Scored]) -> Result<(), StoreError> {
+        let Some(shape) = &mut self.shape else { return Ok(()) };
+        let Collection { incarnation, count } = &mut shape.collection;
+        *count = count.saturating_sub(members.len() as u64);
+        let incarnation = *incarnation;
+        for Scored { score, member } in members {
+            self.edit.delete_element(&self.key, incarnation, &element::of_scored(member))?;
+            let name = element::by_score(tag::BY_SCORE, *score, member);
+            self.edit.delete_element(&self.key, incarnation, &name)?;
+        }
+        let mut places: Vec<Vec<u8>> = members.iter().map(Scored::place).collect();
+        places.sort_unstable();
+        self.count_down(&places)
     }
 
     /// The finished effect.
@@ -108,127 +116,13 @@ impl<'a> Writer<'a> {
         match self.shape {
             Some(shape) if shape.collection.count == 0 => self.edit.remove(&self.key)?,
             Some(shape) if self.shape != self.stored => {
-                let value = Value::SortedSet(shape.collection, shape.has_counts);
+                let value = Value::SortedSet(shape.collection, shape.levels);
                 self.edit.put_record(&self.key, &Record { deadline: self.deadline, value })?;
             }
             Some(_) | None => {}
         }
         Ok(self.edit.finish())
     }
-
-    /// Counts a member that was put at `place`.
-    fn count_up(&mut self, place: &[u8]) -> Result<(), StoreError> {
-        let Some(shape) = &mut self.shape else { return Ok(()) };
-        let count = shape.collection.count;
-        let (at, number) = if shape.has_counts {
-            let (at, number) = self.chunk_of(place)?;
-            (at, number + 1)
-        } else if count > self.chunk {
-            shape.has_counts = true;
-            (first(), count)
-        } else {
-            return Ok(());
-        };
-        self.put_count(&at, number)?;
-        if number > 2 * self.chunk { self.split(&at, number) } else { Ok(()) }
-    }
-
-    /// Counts a member that was removed from `place`.
-    fn count_down(&mut self, place: &[u8]) -> Result<(), StoreError> {
-        if !self.shape.is_some_and(|shape| shape.has_counts) {
-            return Ok(());
-        }
-        let (at, number) = self.chunk_of(place)?;
-        let number = number.saturating_sub(1);
-        self.put_count(&at, number)?;
-        if number <= self.chunk / 4 { self.merge(&at, number) } else { Ok(()) }
-    }
-
-    /// Counts a member that was moved from one place to another.
-    fn count_moved(&mut self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
-        let has_counts = self.shape.is_some_and(|shape| shape.has_counts);
-        if !has_counts || self.chunk_of(from)? == self.chunk_of(to)? {
-            return Ok(());
-        }
-        self.count_down(from)?;
-        self.count_up(to)
-    }
-
-    /// Splits the chunk at `at`, which has `number` members, in the middle.
-    fn split(&mut self, at: &[u8], number: u64) -> Result<(), StoreError> {
-        let half = number / 2;
-        let places = Places::since(at.to_vec());
-        let middle = self.order().map(|order| order.nth(&places, Direction::Up, half)).transpose()?;
-        let middle = middle.flatten().ok_or_else(|| self.miscounted(at))?.place();
-        self.put_count(at, half)?;
-        self.put_count(&middle, number - half)
-    }
-
-    /// Merges the small chunk at `at`, which has `number` members, with a neighbour if both are small enough.
-    fn merge(&mut self, at: &[u8], mut number: u64) -> Result<(), StoreError> {
-        let fits = |one: u64, other: u64| one == 0 || other == 0 || one + other <= self.chunk;
-        let next = self.count_beside(Places::since(after(at)), Direction::Up)?;
-        let next = next.filter(|(_, count)| fits(number, *count));
-        let previous = self.count_beside(Places::until(at.to_vec()), Direction::Down)?;
-        let total = number + next.as_ref().map_or(0, |(_, count)| *count);
-        let previous = previous.filter(|(_, count)| fits(total, *count));
-        if let Some((next, _)) = next {
-            number = total;
-            self.delete_count(&next)?;
-            self.put_count(at, number)?;
-        }
-        if let Some((previous, count)) = previous {
-            self.delete_count(at)?;
-            self.put_count(&previous, count + number)?;
-        }
-        Ok(())
-    }
-
-    /// The place and number of the chunk that `place` falls in.
-    fn chunk_of(&self, place: &[u8]) -> Result<(Vec<u8>, u64), StoreError> {
-        let chunk = self.count_beside(Places::until(after(place)), Direction::Down)?;
-        chunk.ok_or_else(|| self.miscounted(place))
-    }
-
-    /// The first counting record at `places` in that direction.
-    fn count_beside(
-        &self,
-        places: Places,
-        direction: Direction,
-    ) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
-        let mut found = None;
-        if let Some(order) = self.order() {
-            order.counts(&places, direction, &mut |at, number| {
-                found = Some((at.to_vec(), number));
-                ControlFlow::Break(())
-            })?;
-        }
-        Ok(found)
-    }
-
-    fn put_count(&mut self, at: &[u8], number: u64) -> Result<(), StoreError> {
-        let Some(shape) = self.shape else { return Ok(()) };
-        let name = [&[tag::COUNT], at].concat();
-        self.edit.put_element(&self.key, shape.collection.incarnation, &name, &number.to_be_bytes())
-    }
-
-    fn delete_count(&mut self, at: &[u8]) -> Result<(), StoreError> {
-        let Some(shape) = self.shape else { return Ok(()) };
-        let name = [&[tag::COUNT], at].concat();
-        self.edit.delete_element(&self.key, shape.collection.incarnation, &name)
-    }
-
-    /// The error for counting records that do not cover `place`.
-    fn miscounted(&self, place: &[u8]) -> StoreError {
-        let incarnation = self.shape.map_or(0, |shape| shape.collection.incarnation);
-        let raw = key::element(&self.key, incarnation, &[&[tag::COUNT], place].concat());
-        damaged(&raw, "counting records and members disagree")
-    }
-}
-
-/// The place of the first counting record.
-fn first() -> Vec<u8> {
-    Score::new(f64::NEG_INFINITY).map_or_else(Vec::new, |lowest| place(lowest, &[]))
 }
 
 /// Makes `name` the sorted set of these members, whatever it was, without a deadline. No members: it is removed. The reply is
@@ -238,7 +132,7 @@ pub(super) fn replace(view: &View<'_>, name: &[u8], members: &[Scored]) -> Outco
     if !members.is_empty() || view.record(name)?.is_some() {
         edit.remove(&key)?;
     }
-    let mut writer = Writer { edit, key, stored: None, shape: None, deadline: None, chunk: CHUNK };
+    let mut writer = Writer { edit, key, stored: None, shape: None, deadline: None, sizes: Sizes::STORED };
     for scored in members {
         writer.put(&scored.member, None, scored.score)?;
     }

@@ -4,7 +4,7 @@ use super::Master;
 use crate::binlog::{Entry, Payload};
 use crate::command::{Command, View};
 use crate::effect::{Effect, Key};
-use crate::expiry::{ExpiryPolicy, Removal, RemovalLog};
+use crate::expiry::{ExpiryPolicy, Removal, RemovalLog, Removed};
 use crate::node::{FIELDS_MAX, dead_fields, removal_of_key};
 use crate::store::{Read, Store, StoreError};
 use crate::time::Millis;
@@ -18,6 +18,7 @@ pub(super) struct Dead {
     pub(super) command: Option<Command>,
     /// The instant at which the last of it died.
     pub(super) deadline: Millis,
+    pub(super) removed: Removed,
 }
 
 /// What is dead under `key` at `now`: the key with all its records, or else at most [`FIELDS_MAX`] fields of a hash. Errors: the
@@ -32,7 +33,7 @@ pub(super) fn dead(
     let logged = |argv| Command::parse(key.db, argv).ok().filter(|_| removal == Removal::ByMaster);
     if let Some((effect, deadline)) = removal_of_key(reader, key, now)? {
         let command = logged(vec![b"DEL".to_vec(), key.name.clone()]);
-        return Ok(Some(Dead { effect, command, deadline }));
+        return Ok(Some(Dead { effect, command, deadline, removed: Removed::Key }));
     }
     let Some(fields) = dead_fields(reader, key, now, FIELDS_MAX)? else { return Ok(None) };
     let (mut effect, deadline) = (fields.effect, fields.latest);
@@ -43,22 +44,23 @@ pub(super) fn dead(
         // Replicas run the HDEL as if nothing had expired. The master's store gets the same bytes.
         effect = hdel.execute(&View::new(reader, key.db, Millis::ZERO), now)?.1;
     }
-    Ok(Some(Dead { effect, command, deadline }))
+    Ok(Some(Dead { effect, command, deadline, removed: Removed::Fields }))
 }
 
 impl<S: Store> Master<S> {
-    /// Removes what [`dead`] finds under `key`, and logs it as the policy asks for. Returns the instant at which the last of it
-    /// died.
+    /// Removes what [`dead`] finds under `key`, and logs it as the policy asks for. `before`: the command that is about to run.
+    /// Returns the instant at which the last of it died.
     pub(super) fn remove_dead(
         &mut self,
         policy: &dyn ExpiryPolicy,
         key: &Key,
+        before: Option<&Command>,
         entries: &mut Vec<Entry>,
     ) -> Result<Option<Millis>, StoreError> {
-        let Some(Dead { effect, command, deadline }) = dead(&self.store, key, self.time, policy.removal())?
-        else {
-            return Ok(None);
-        };
+        let Some(dead) = dead(&self.store, key, self.time, policy.removal())? else { return Ok(None) };
+        let Dead { effect, command, deadline, removed } = dead;
+        let is_logged = before.is_none_or(|next| policy.logs_removal_before(next, removed));
+        let command = command.filter(|_| is_logged);
         match (command, policy.removal_log()) {
             (Some(command), RemovalLog::Once) => self.append_removal(command, effect, entries)?,
             (Some(command), RemovalLog::Twice) => {

@@ -22,6 +22,8 @@ pub struct Transaction {
     pub commands: Vec<Command>,
     /// If a key of these was changed, nothing is run.
     pub watches: Vec<Watch>,
+    /// The most bytes that its replies may take.
+    pub reply_bytes_max: usize,
 }
 
 impl Transaction {
@@ -36,8 +38,39 @@ impl Transaction {
 pub enum Executed {
     /// All commands were run; one reply for each.
     Ran(Vec<Reply>),
+    /// All commands were run. Their replies are larger than [`Transaction::reply_bytes_max`], so they are lost.
+    RanBeyondReplies,
     /// A watched key was changed. Nothing was run.
     Changed,
+}
+
+/// The replies to the commands of a transaction, as far as they are within its limit.
+#[derive(Debug)]
+pub struct Replies {
+    made: Vec<Reply>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl Replies {
+    /// No reply yet to a command of `transaction`.
+    pub fn to(transaction: &Transaction) -> Replies {
+        Replies { made: Vec::new(), bytes: 0, bytes_max: transaction.reply_bytes_max }
+    }
+
+    /// Adds the next reply. Beyond the limit no reply is kept.
+    pub fn push(&mut self, reply: Reply) {
+        self.bytes = self.bytes.saturating_add(reply.bytes());
+        match self.bytes <= self.bytes_max {
+            true => self.made.push(reply),
+            false => self.made = Vec::new(),
+        }
+    }
+
+    /// The result of the EXEC whose commands were all run.
+    pub fn ran(self) -> Executed {
+        if self.bytes <= self.bytes_max { Executed::Ran(self.made) } else { Executed::RanBeyondReplies }
+    }
 }
 
 /// The commands that were run so far, and their effects.
@@ -92,7 +125,7 @@ impl<S: Store> Master<S> {
         self.time = self.time.max(now);
         self.tell_of_removals(entries)?;
         for watch in &transaction.watches {
-            if self.watched.is_changed(watch, self.epoch, &self.store, self.time)? {
+            if self.watched.is_changed(watch, self.epoch, self.time) {
                 return Ok(Executed::Changed);
             }
         }
@@ -103,7 +136,7 @@ impl<S: Store> Master<S> {
             changed: Vec::new(),
             untold: Vec::new(),
         };
-        let mut replies = Vec::with_capacity(transaction.commands.len());
+        let mut replies = Replies::to(transaction);
         for (command, random) in transaction.commands.iter().zip((0..).map(|at| random.wrapping_add(at))) {
             let translated = if self.offset_ms == 0 { None } else { command.in_log_time(self.offset_ms) };
             let command = translated.as_ref().unwrap_or(command);
@@ -122,7 +155,7 @@ impl<S: Store> Master<S> {
         self.commit(effects, Payload::transaction(parts), entries)?;
         self.watched.change(changed);
         self.untold.extend(untold);
-        Ok(Executed::Ran(replies))
+        Ok(replies.ran())
     }
 
     /// Writes the effects of a transaction to the store, all or none, and appends its entry, if it logs something.
@@ -164,7 +197,8 @@ impl<S: Store> Run<'_, S> {
         for key in keys {
             while let Some(dead) = dead(&self.pending, &key, now, policy.removal())? {
                 self.write(dead.effect);
-                let Some(command) = dead.command else { continue };
+                let is_logged = policy.logs_removal_before(command, dead.removed);
+                let Some(command) = dead.command.filter(|_| is_logged) else { continue };
                 let times = match policy.removal_log() {
                     RemovalLog::Once => 1,
                     RemovalLog::Twice => 2,

@@ -81,6 +81,11 @@ impl RocksStore {
         Ok(store)
     }
 
+    /// Whether this is the only handle, and there is no snapshot: dropping it closes the store.
+    pub fn is_last_handle(&self) -> bool {
+        Arc::strong_count(&self.shared) == 1
+    }
+
     /// Writes all batches so far to files that outlive a crash, and waits for it.
     ///
     /// Before the call the node must make its binlog durable through the last entry written, and it must write

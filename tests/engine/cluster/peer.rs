@@ -1,20 +1,25 @@
-//! A node with its server on a free port, and its log on a disk that forgets unsynced data.
+//! A node with its server on a free port, and its log on a disk that forgets unsynced data, or on the real one.
 
-use super::super::disks::{Disks, Node, run, wait_until};
-use replicheck::binlog::{Fsync, Lsn};
+use super::super::disks::{Disks, run, wait_until};
+use crate::engine::forgetful::Forgetful;
+use replicheck::binlog::{Disk, Fsync, Lsn};
 use replicheck::command::Reply;
 use replicheck::compression::CompressionMethod;
-use replicheck::engine::{Address, Engine, Settings};
+use replicheck::engine::{Address, Engine, Settings, SharedFiles};
 use replicheck::server::facts::{Link, Role};
-use replicheck::server::{Backend as _, Config, Facts, Refused, Server};
-use std::sync::mpsc;
+use replicheck::server::{Backend as _, Config, Facts, MetricsPort, Refused, Server};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 /// A node that serves until it is dropped.
-pub struct Peer {
-    pub node: Node,
+pub struct Peer<F: SharedFiles = Forgetful> {
+    pub node: Arc<Engine<F>>,
     pub port: u16,
+    /// Where its metrics are.
+    pub metrics: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -43,7 +48,22 @@ impl Peer {
         let mut settings = Settings { workers: 2, ..disks.settings(Fsync::EverySec) };
         change(&mut settings);
         let master = master.map(|port| Address { host: "127.0.0.1".to_owned(), port });
-        let node = Engine::start_on(disks.folders(), settings, master).expect("it starts");
+        Peer::serve(Engine::start_on(disks.folders(), settings, master).expect("it starts"))
+    }
+}
+
+impl Peer<Disk> {
+    /// Starts a node in a folder of the real disk, as a replica of the node at port `master` or as a master.
+    pub fn on_disk(dir: &Path, change: Change<'_>, master: Option<u16>) -> Peer<Disk> {
+        let mut settings = Settings { workers: 2, ..Settings::new(dir) };
+        change(&mut settings);
+        let master = master.map(|port| Address { host: "127.0.0.1".to_owned(), port });
+        Peer::serve(Engine::start(settings, master).expect("it starts"))
+    }
+}
+
+impl<F: SharedFiles> Peer<F> {
+    fn serve(node: Arc<Engine<F>>) -> Peer<F> {
         let (stop, stopped) = oneshot::channel();
         let (bound, port) = mpsc::channel();
         let serving = node.clone();
@@ -54,12 +74,15 @@ impl Peer {
                 let config = Config { port: 0, ..Config::default() };
                 let server = Server::bind(serving.clone(), config).await.expect("a free port");
                 serving.serves_on(server.local_addr().port());
-                bound.send(server.local_addr().port()).expect("it waits");
+                let metrics = MetricsPort::bind(Ipv4Addr::LOCALHOST.into(), 0).await.expect("a free port");
+                let addr = metrics.local_addr().expect("it is bound");
+                bound.send((server.local_addr().port(), addr)).expect("it waits");
+                tokio::spawn(server.metrics(metrics));
                 server.serve(async move { drop(stopped.await) }).await;
             });
         });
-        let port = port.recv().expect("it binds");
-        Peer { node, port, stop: Some(stop), thread: Some(thread) }
+        let (port, metrics) = port.recv().expect("it binds");
+        Peer { node, port, metrics, stop: Some(stop), thread: Some(thread) }
     }
 
     pub fn run(&self, lines: &[&str]) -> Vec<Reply> {
@@ -88,7 +111,7 @@ impl Peer {
     }
 
     /// Waits until its readers see all that `master` has.
-    pub fn wait_for(&self, master: &Peer) {
+    pub fn wait_for<G: SharedFiles>(&self, master: &Peer<G>) {
         self.wait_for_lsn(master.facts().progress.applied);
     }
 
@@ -113,7 +136,7 @@ impl Peer {
     }
 
     /// Waits until both nodes have the same content. No more may be written meanwhile. `what` names the case.
-    pub fn assert_equals(&self, master: &Peer, what: &str) {
+    pub fn assert_equals<G: SharedFiles>(&self, master: &Peer<G>, what: &str) {
         self.wait_for(master);
         assert_eq!(self.node.dump().expect("it reads"), master.node.dump().expect("it reads"), "{what}");
     }
@@ -132,7 +155,7 @@ impl Peer {
     }
 }
 
-impl Drop for Peer {
+impl<F: SharedFiles> Drop for Peer<F> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             self.end_server();

@@ -108,6 +108,7 @@ impl Arbitrary for Case {
                 db,
                 argv: argv(source, has_large, now),
                 random: u64::arbitrary(source),
+                transaction: None,
             });
         }
         Case { policy, steps }
@@ -122,6 +123,7 @@ impl Step {
             Step { later_ms: 0, ..self.clone() },
             Step { db: 0, ..self.clone() },
             Step { random: 0, ..self.clone() },
+            Step { transaction: None, ..self.clone() },
         ];
         for at in 1..self.argv.len() {
             let mut fewer = self.clone();

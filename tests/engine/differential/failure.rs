@@ -114,7 +114,8 @@ pub(in super::super) fn report(seed: u64, found: &Found) -> String {
             db = step.db;
             before.push(format!("SELECT {db}"));
         }
-        let words: Vec<String> = step.argv.iter().map(|word| Quoted(word).to_string()).collect();
+        let mut words: Vec<String> = step.argv.iter().map(|word| Quoted(word).to_string()).collect();
+        words.extend(step.transaction.map(|number| format!("# in transaction {number}")));
         before.push(words.join(" "));
         for line in before {
             writeln!(text, "{number:>4}  {line}").expect("writing to a string");

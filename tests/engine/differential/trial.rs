@@ -11,7 +11,7 @@ use replicheck::node::{Master, MasterInput, MasterOutput};
 use replicheck::store::element::tag;
 use replicheck::store::key::{field_deadlines, metadata_key, owner};
 use replicheck::store::memory::MemoryStore;
-use replicheck::store::record::{Collection, Record, Value};
+use replicheck::store::record::{Collection, Levels, Record, Value};
 use replicheck::store::{Content, Dump, Store, dump, elements};
 use replicheck::time::Millis;
 use std::collections::BTreeMap;
@@ -96,8 +96,13 @@ impl<S: Store> Run<S> {
     /// The number of records of the elements of a collection. Panics if a sorted set's counting records do not add up.
     fn elements(&self, key: &Key, value: &Value, collection: Collection) -> usize {
         let elements = elements(self.master.store(), key, collection.incarnation).expect("sound records");
-        if let Value::SortedSet(_, true) = value {
-            let counting = elements.iter().filter(|(name, _)| name.first() == Some(&tag::COUNT));
+        let counted: &[u8] = match value {
+            Value::SortedSet(_, Levels::One) => &[tag::COUNT],
+            Value::SortedSet(_, Levels::Two) => &[tag::COUNT, tag::BLOCK],
+            _ => &[],
+        };
+        for tag in counted {
+            let counting = elements.iter().filter(|(name, _)| name.first() == Some(tag));
             let sum = counting.map(|(_, number)| u64::from_be_bytes(number[..].try_into().expect("8 bytes")));
             assert_eq!(sum.sum::<u64>(), collection.count, "{key}: the sum of the counting records");
         }

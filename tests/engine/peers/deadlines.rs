@@ -39,12 +39,12 @@ fn place(at: usize, unit_ms: i128, is_instant: bool) -> Place {
 fn places(argv: &[Vec<u8>]) -> Vec<Place> {
     let upper = |word: &Vec<u8>| String::from_utf8_lossy(word).to_ascii_uppercase();
     let first_option = match upper(&argv[0]).as_str() {
-        "EXPIRE" | "SETEX" => return vec![place(2, 1000, false)],
-        "PEXPIRE" | "PSETEX" => return vec![place(2, 1, false)],
-        "EXPIREAT" => return vec![place(2, 1000, true)],
-        "PEXPIREAT" => return vec![place(2, 1, true)],
+        "EXPIRE" | "SETEX" | "HEXPIRE" => return vec![place(2, 1000, false)],
+        "PEXPIRE" | "PSETEX" | "HPEXPIRE" => return vec![place(2, 1, false)],
+        "EXPIREAT" | "HEXPIREAT" => return vec![place(2, 1000, true)],
+        "PEXPIREAT" | "HPEXPIREAT" => return vec![place(2, 1, true)],
         "SET" => 3,
-        "GETEX" => 2,
+        "GETEX" | "HGETEX" | "HSETEX" => 2,
         _ => return Vec::new(),
     };
     let options = argv.iter().enumerate().skip(first_option);

@@ -1,5 +1,5 @@
-//! Server — `redis-server` as a child process, and a connection on which many commands are in flight. Does I/O: processes,
-//! sockets.
+//! Server — `redis-server` or `valkey-server` as a child process, and a connection on which many commands are in flight. Does
+//! I/O: processes, sockets.
 
 use super::replies;
 use crate::engine::processes::node::PATIENCE;
@@ -13,29 +13,50 @@ use std::sync::mpsc;
 use std::thread;
 use tempfile::TempDir;
 
-/// The version whose replies the reference describes.
-const VERSION: &str = "v=7.0.";
 const READ_BYTES: usize = 64 << 10;
 
-/// A Redis that runs and keeps nothing on the disk. Dropping it ends the process.
+/// The server that gives a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// Redis 7.0: the version whose replies the reference describes.
+    Redis,
+    /// Valkey 9.1, which has deadlines of fields.
+    Valkey,
+    Replicheck,
+}
+
+impl Server {
+    /// The program, and what its version contains.
+    fn program(self) -> (&'static str, &'static str) {
+        match self {
+            Server::Redis => ("redis-server", "v=7.0."),
+            Server::Valkey => ("valkey-server", "v=9.1."),
+            Server::Replicheck => ("replicheck", ""),
+        }
+    }
+}
+
+/// A Redis or Valkey that runs and keeps nothing on the disk. Dropping it ends the process.
 pub(super) struct Redis {
+    server: Server,
     child: Child,
     folder: TempDir,
 }
 
 impl Redis {
-    /// Starts a Redis that listens on a socket in a folder of its own, and on no port. `None`, with a line on standard error, if
-    /// Redis 7.0 is not installed.
-    pub(super) fn start(options: &[&str]) -> Option<Redis> {
-        let version = Command::new("redis-server").arg("--version").output();
+    /// Starts a server that listens on a socket in a folder of its own, and on no port. `None`, with a line on standard error, if
+    /// it is not installed in this version.
+    pub(super) fn start(server: Server, options: &[&str]) -> Option<Redis> {
+        let (program, expected) = server.program();
+        let version = Command::new(program).arg("--version").output();
         let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        if !version.as_ref().is_ok_and(|text| text.contains(VERSION)) {
+        if !version.as_ref().is_ok_and(|text| text.contains(expected)) {
             // Not with `println!`: the test harness hides its output when the test passes.
-            let _ = writeln!(io::stderr(), "skipped: redis-server {VERSION} not found: {version:?}");
+            let _ = writeln!(io::stderr(), "skipped: {program} {expected} not found: {version:?}");
             return None;
         }
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program);
         command.args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no"]);
         command.arg("--dir").arg(folder.path()).arg("--unixsocket").arg(folder.path().join("socket"));
         command.args(options).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -45,19 +66,20 @@ impl Redis {
         thread::spawn(move || {
             let mut line = String::new();
             while output.read_line(&mut line).is_ok_and(|length| length > 0) {
-                if line.contains("now ready to accept connections") {
+                if line.to_ascii_lowercase().contains("ready to accept connections") {
                     let _ = ready.send(());
                 }
                 line.clear();
             }
         });
-        let redis = Redis { child, folder };
-        is_ready.recv_timeout(PATIENCE).expect("redis-server starts");
+        let redis = Redis { server, child, folder };
+        is_ready.recv_timeout(PATIENCE).expect("a server that starts");
         Some(redis)
     }
 
-    pub(super) fn address(&self) -> Address {
-        Address::Unix(self.folder.path().join("socket"))
+    /// A connection to it.
+    pub(super) fn peer(&self) -> Peer {
+        Peer::new(self.server, Address::Unix(self.folder.path().join("socket")))
     }
 }
 
@@ -97,13 +119,14 @@ impl Address {
 
 /// A connection to a server. After an error the next exchange connects again.
 pub(super) struct Peer {
+    pub(super) server: Server,
     address: Address,
     socket: Option<(Box<dyn Read + Send>, Box<dyn Write + Send>)>,
 }
 
 impl Peer {
-    pub(super) fn new(address: Address) -> Peer {
-        Peer { address, socket: None }
+    pub(super) fn new(server: Server, address: Address) -> Peer {
+        Peer { server, address, socket: None }
     }
 
     /// Sends all of `request`, which holds `count` commands, and returns their replies. Errors: the server closed the connection

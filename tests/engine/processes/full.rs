@@ -6,7 +6,7 @@ use crate::seed::{Seed, setting};
 use replicheck::client::{Client, OwnedFrame};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A flush threshold, in bytes, that about every fourth write reaches.
@@ -160,8 +160,17 @@ fn replica_without_room_shows_what_it_has_and_catches_up_by_itself() {
     assert_follows(&replica, &master);
 }
 
-/// Writes keys of one writer, each once; returns those that were acknowledged.
-fn write_until(stop: &AtomicBool, address: &str, writer: usize) -> Vec<String> {
+/// Stops the writers at the end of its scope, also when the test fails.
+struct Stopped<'a>(&'a AtomicBool);
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Writes keys of one writer, each once, and counts those that were acknowledged; returns them.
+fn write_until(stop: &AtomicBool, count: &AtomicUsize, address: &str, writer: usize) -> Vec<String> {
     let (mut acknowledged, mut n) = (Vec::new(), 0);
     let mut client = None;
     while !stop.load(Ordering::Relaxed) {
@@ -175,7 +184,10 @@ fn write_until(stop: &AtomicBool, address: &str, writer: usize) -> Vec<String> {
         if let Ok(reply) = connected.call(&["SET", &key, &"v".repeat(VALUE_BYTES)]) {
             match reply {
                 OwnedFrame::Error(_) => pause(),
-                _ => acknowledged.push(key),
+                _ => {
+                    acknowledged.push(key);
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
             }
             client = Some(connected);
         }
@@ -198,13 +210,15 @@ fn crash_killed_while_its_disk_is_full_loses_nothing_that_was_acknowledged() {
     let mut replica = Filled::start(&dir, "replica", &library, &["--replicaof", &address]);
     let mut acknowledged = Vec::new();
     for cycle in 0..kills {
-        let (stop, address) = (AtomicBool::new(false), &address);
-        let stop = &stop;
+        let (stop, count) = (&AtomicBool::new(false), &AtomicUsize::new(0));
+        let address = &address;
         std::thread::scope(|scope| {
+            let stopped = Stopped(stop);
             let writers: Vec<_> = (0..4)
                 .map(|writer| usize::try_from(cycle).unwrap() * 4 + writer)
-                .map(|writer| scope.spawn(move || write_until(stop, address, writer)))
+                .map(|writer| scope.spawn(move || write_until(stop, count, address, writer)))
                 .collect();
+            until("a write is acknowledged", || (count.load(Ordering::Relaxed) > 0).then_some(())).unwrap();
             let of_master = random.bool();
             let part = ["/store/", "/binlog/", "/"][random.usize(..3)];
             let killed = if of_master { &mut master } else { &mut replica };
@@ -219,7 +233,7 @@ fn crash_killed_while_its_disk_is_full_loses_nothing_that_was_acknowledged() {
             killed.node.kill();
             killed.fill("");
             killed.node.restart();
-            stop.store(true, Ordering::Relaxed);
+            drop(stopped);
             acknowledged.extend(writers.into_iter().flat_map(|writer| writer.join().unwrap()));
         });
     }

@@ -1,7 +1,9 @@
 //! How `serve` starts, refuses to start, and ends. A refusal is one line with the reason; the exit codes are 2 and 0.
 
 use super::node::{Node, folder, until};
+use crate::scrape;
 use replicheck::client::OwnedFrame;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
@@ -88,6 +90,34 @@ fn serve_port_that_is_taken_is_refused_in_a_line() {
     let port = listener.local_addr().unwrap().port().to_string();
     let said = refused_in_a_line(dir.join("node").to_str().unwrap(), &["--port", &port]);
     assert!(said.starts_with(&format!("error: cannot listen on 127.0.0.1:{port}: ")), "{said}");
+}
+
+#[test]
+fn serve_metrics_port_that_is_taken_is_refused_before_the_folder_is_opened() {
+    let (_removed, dir) = folder();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let dir = dir.join("node");
+    let said = refused_in_a_line(dir.to_str().unwrap(), &["--port", "0", "--metrics", &port]);
+    assert!(said.starts_with(&format!("error: cannot listen on 127.0.0.1:{port}: ")), "{said}");
+    assert!(!dir.exists(), "the folder was opened");
+}
+
+#[test]
+fn serve_metrics_port_0_prints_the_address_of_the_page() {
+    let (_removed, dir) = folder();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
+    command.args(["serve", "--port", "0", "--metrics", "0", "--dir"]).arg(dir.join("node"));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = [lines.next().unwrap().unwrap(), lines.next().unwrap().unwrap()];
+    let address = said[1].strip_prefix("metrics at http://").and_then(|url| url.strip_suffix("/metrics"));
+    let answer = scrape::get(address.expect(&said[1]).parse().unwrap(), "/metrics");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(said[0].starts_with("listening on 127.0.0.1:"), "{said:?}");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(scrape::page(&answer.body).one("replicheck_watermark_lsn{watermark=received}"), 0.0);
 }
 
 #[test]

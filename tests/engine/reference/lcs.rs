@@ -4,7 +4,7 @@
 //! goes back from the ends of both strings, and steps along the second one where both ways are equally good.
 
 use super::numbers::integer;
-use super::{Answer, Call, Told, Value, bulk, count, refused, syntax_error, upper};
+use super::{Answer, Call, Told, UNSPELT, Value, bulk, count, refused, syntax_error, upper};
 use replicheck::command::Reply;
 
 pub(super) fn lcs(call: &mut Call<'_>) -> Told {
@@ -14,7 +14,7 @@ pub(super) fn lcs(call: &mut Call<'_>) -> Told {
             None => Vec::new(),
             Some(Value::String(text)) => text,
             Some(Value::HyperLogLog(_)) => {
-                return refused("the reference does not know how this HyperLogLog is spelt");
+                return refused(UNSPELT);
             }
             Some(_) => return refused("The specified keys must contain string values"),
         });

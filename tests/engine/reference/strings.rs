@@ -3,7 +3,7 @@
 use super::hyperloglogs::Registers;
 use super::numbers::integer;
 use super::values::Value;
-use super::{Answer, Call, Refused, Told, bulk, count, number, ok, refused, syntax_error, upper};
+use super::{Answer, Call, Refused, Told, UNSPELT, bulk, count, number, ok, refused, syntax_error, upper};
 use replicheck::command::Reply;
 
 const EXPIRIES: [&str; 4] = ["EX", "PX", "EXAT", "PXAT"];
@@ -138,6 +138,11 @@ pub(super) fn getdel(call: &mut Call<'_>) -> Told {
 }
 
 pub(super) fn mget(call: &mut Call<'_>) -> Told {
+    if (0..call.args.len())
+        .any(|at| matches!(call.held(at).map(|held| held.value), Some(Value::HyperLogLog(_))))
+    {
+        return refused(UNSPELT);
+    }
     let value = |at| call.string(at).ok().flatten().map_or(Reply::Null, Reply::Bulk);
     Ok(Answer::Exactly(Reply::Array((0..call.args.len()).map(value).collect())))
 }

@@ -2,11 +2,11 @@
 
 use super::{Verdicts, compare, fast, of_length, program};
 use crate::seed::Seed;
-use replicheck::command::Command;
 use replicheck::models::both::{BothModel, Choice, INVARIANTS, Setup};
 use replicheck::models::bounds::{ExpiryBounds, batch_entries_max};
 use replicheck::models::invariants::Invariant;
 use replicheck::models::oracle::both as plain;
+use replicheck::models::request::Request;
 use std::fmt::{self, Display};
 
 /// How many programs with a crash are compared by default.
@@ -15,7 +15,7 @@ const DRAWN: usize = 6;
 /// One program under one choice.
 struct Case {
     setup: Setup,
-    commands: Vec<Command>,
+    commands: Vec<Request>,
 }
 
 impl Display for Case {
@@ -53,7 +53,7 @@ fn cases(crashes_max: u8) -> Vec<Case> {
         let as_it_is = Setup::new(choice, bounds, crashes_max);
         let live = Setup { snapshots: false, ..as_it_is.clone() };
         for every in [Some(live), as_it_is.snapshots.then_some(as_it_is)].into_iter().flatten() {
-            let of = |commands: Vec<Command>| Case { setup: every.of_program(&commands), commands };
+            let of = |commands: Vec<Request>| Case { setup: every.of_program(&commands), commands };
             cases.extend(of_length(&every.times.alphabet, 2).into_iter().map(of));
         }
     }

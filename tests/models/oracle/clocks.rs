@@ -4,16 +4,23 @@ use super::{Verdicts, compare, fast, of_length, program};
 use crate::seed::Seed;
 use replicheck::command::Command;
 use replicheck::expiry::{Judging, Policy};
-use replicheck::models::clocks::{Choice, ClocksModel, Fault, INVARIANTS, Setup};
+use replicheck::models::clocks::{Choice, ClocksModel, Fault, INVARIANTS, Setup, TICK_MS};
 use replicheck::models::invariants::Invariant;
 use replicheck::models::oracle::clocks as plain;
+use replicheck::models::scaled;
 use std::fmt::{self, Display};
 
 /// How many of the longer cases are compared by default.
 const DRAWN: usize = 16;
 
-const POLICIES: [Policy; 5] =
-    [Policy::LogClock, Policy::Effects, Policy::Absolute, Policy::Verbatim, Policy::MasterExpires];
+const POLICIES: [Policy; 6] = [
+    Policy::LogClock,
+    Policy::StreamClock,
+    Policy::Effects,
+    Policy::Absolute,
+    Policy::Verbatim,
+    Policy::MasterExpires,
+];
 
 /// One program under one choice.
 struct Case {
@@ -33,7 +40,7 @@ impl Case {
     fn verdicts(&self) -> Verdicts {
         let Setup { choice, passes_max, restarts, .. } = self.setup;
         let plain = plain::opinion(&plain::Question {
-            policy: &*choice.policy.get(),
+            policy: &*scaled::policy(choice.policy, TICK_MS),
             program: &self.commands,
             passes_max,
             steps: choice.steps,
@@ -58,7 +65,7 @@ fn cases(choice: Choice, lengths: &[usize], passes_max: u8, restarts: bool) -> V
 fn short_and_long() -> (Vec<Case>, Vec<Case>) {
     let (mut short, mut long) = (Vec::new(), Vec::new());
     for policy in POLICIES {
-        let is_local = policy.get().judging() == Judging::Local;
+        let is_local = policy.get().judging() != Judging::LogTime;
         for steps in [false, true] {
             let choice = Choice { policy, steps };
             let (ticks, ticks_of_restarts) = match (is_local, steps) {

@@ -2,7 +2,6 @@
 
 use super::{Broken, Together, Verdicts, compare, difference, fast, of_length, program, some_of};
 use crate::seed::Seed;
-use replicheck::command::Command;
 use replicheck::expiry::Policy;
 use replicheck::models::bounds::{EXPIRY_ALPHABETS, ExpiryBounds};
 use replicheck::models::expiry::{
@@ -11,6 +10,8 @@ use replicheck::models::expiry::{
 use replicheck::models::invariants::Invariant;
 use replicheck::models::oracle::Opinion;
 use replicheck::models::oracle::expiry as plain;
+use replicheck::models::request::Request;
+use replicheck::models::scaled;
 use replicheck::models::scenario;
 use std::fmt::{self, Display};
 
@@ -46,7 +47,7 @@ struct Case {
     policy: Policy,
     skew: i8,
     beside: Beside,
-    commands: Vec<Command>,
+    commands: Vec<Request>,
 }
 
 impl Display for Case {
@@ -68,7 +69,7 @@ impl Display for Case {
 
 impl Case {
     fn of(policy: Policy, skew: i8, lines: &[&str]) -> Case {
-        Case { policy, skew, beside: Beside::Nothing, commands: scenario::commands(lines) }
+        Case { policy, skew, beside: Beside::Nothing, commands: scenario::requests(lines) }
     }
 
     /// The bounds; time passes once less where the plain search would take too long.
@@ -78,8 +79,9 @@ impl Case {
     }
 
     fn opinion(&self) -> Opinion {
-        let (bounds, policy) = (self.bounds(), self.policy.get());
+        let bounds = self.bounds();
         let setup = self.beside.of(bounds.setup(Judges::State, self.commands.clone()));
+        let policy = scaled::policy(self.policy, setup.clocks.tick_ms);
         plain::opinion(&plain::Question {
             policy: &*policy,
             program: &self.commands,
@@ -101,7 +103,8 @@ impl Case {
             (setup.begins, setup.length_max) = (self.commands.len(), self.commands.len());
             setup.clocks.skews_ms = vec![skew_ms(self.skew, setup.clocks.tick_ms, setup.clocks.start)];
             change(&mut setup);
-            fast(&ExpiryModel::new(setup, policy.get()))
+            let policy = scaled::policy(policy, setup.clocks.tick_ms);
+            fast(&ExpiryModel::new(setup, policy))
         };
         of(Judges::State).into_iter().chain(of(Judges::Reads)).collect()
     }
@@ -116,7 +119,7 @@ impl Case {
 fn cases(random: &mut fastrand::Rng) -> Vec<Case> {
     let mut programs = Vec::new();
     for (_, alphabet) in EXPIRY_ALPHABETS {
-        let alphabet = scenario::commands(alphabet);
+        let alphabet = scenario::requests(alphabet);
         programs.extend((1..=2).flat_map(|length| of_length(&alphabet, length)));
         let mut of_three = of_length(&alphabet, 3);
         random.shuffle(&mut of_three);
@@ -180,7 +183,7 @@ fn expiry_agrees_where_programs_are_searched_together() {
     let mut cases = Vec::new();
     for &policy in Policy::ALL {
         for (_, alphabet) in EXPIRY_ALPHABETS {
-            let alphabet = some_of(&mut random, &scenario::commands(alphabet), 2);
+            let alphabet = some_of(&mut random, &scenario::requests(alphabet), 2);
             let skew = random.i8(-1..=1);
             let of = Case { policy, skew, beside: Beside::Nothing, commands: alphabet.clone() };
             cases.push(Together { alphabet, length_max: 2, of });

@@ -2,15 +2,17 @@
 
 use super::{Together, Verdicts, compare, difference, fast, of_length, program, some_of};
 use crate::seed::Seed;
-use replicheck::command::Command;
 use replicheck::expiry::Policy;
 use replicheck::models::assignment;
-use replicheck::models::bounds::{BATCHES, OrderingBounds, ordering_alphabet, ordering_collections};
+use replicheck::models::bounds::{
+    BATCHES, OrderingBounds, ordering_alphabet, ordering_collections, ordering_transactions,
+};
 use replicheck::models::choice::OrderingChoice;
 use replicheck::models::invariants::Invariant;
 use replicheck::models::oracle::Opinion;
 use replicheck::models::oracle::ordering as plain;
 use replicheck::models::ordering::{INVARIANTS, Machine, OrderingModel, Position, Programs, Setup};
+use replicheck::models::request::Request;
 use replicheck::models::scenario;
 use replicheck::ordering::{self, Admission, AnyStrategy, Job, OrderingStrategy, Refused, Strategy};
 use std::fmt::{self, Display};
@@ -27,7 +29,7 @@ pub struct Case {
     pub batch: usize,
     /// Whether a crash may lose the end of the log.
     pub tail_may_be_lost: bool,
-    pub commands: Vec<Command>,
+    pub commands: Vec<Request>,
 }
 
 impl Display for Case {
@@ -50,7 +52,7 @@ impl Case {
     fn of(choice: &str, batch: usize, lines: &[&str]) -> Case {
         let named = |known: &OrderingChoice| known.name() == choice;
         let choice = OrderingChoice::all().into_iter().find(named).expect("a choice");
-        Case { choice, batch, tail_may_be_lost: false, commands: scenario::commands(lines) }
+        Case { choice, batch, tail_may_be_lost: false, commands: scenario::requests(lines) }
     }
 
     fn log_policy(&self) -> Policy {
@@ -98,7 +100,7 @@ impl Case {
 }
 
 /// The program under names that share lanes in each possible way, if the strategy has lanes.
-pub fn under_each_assignment(strategy: Strategy, commands: &[Command]) -> Vec<Vec<Command>> {
+pub fn under_each_assignment(strategy: Strategy, commands: &[Request]) -> Vec<Vec<Request>> {
     let lanes = OrderingBounds::QUICK.workers;
     let keys = assignment::keys_of(commands);
     let assignments = match strategy.machine(lanes, 1).has_lanes() {
@@ -108,10 +110,13 @@ pub fn under_each_assignment(strategy: Strategy, commands: &[Command]) -> Vec<Ve
     assignments.iter().map(|lane_of| assignment::renamed(commands, &keys, lane_of, lanes)).collect()
 }
 
-/// Every program of up to three commands under every choice, every batch size and, if lanes matter, every way to share them.
+/// Every program of up to three commands, and of up to two requests with a transaction among them: under every choice, every batch
+/// size and, if lanes matter, every way to share them.
 fn cases() -> Vec<Case> {
-    let programs: Vec<Vec<Command>> =
-        (1..=3).flat_map(|length| of_length(&ordering_alphabet(), length)).collect();
+    let has_transaction = |program: &Vec<Request>| program.iter().any(|request| request.command().is_none());
+    let transactions = (1..=2).flat_map(|length| of_length(&ordering_transactions(), length));
+    let programs = (1..=3).flat_map(|length| of_length(&ordering_alphabet(), length));
+    let programs: Vec<Vec<Request>> = programs.chain(transactions.filter(has_transaction)).collect();
     let mut cases = Vec::new();
     for choice in OrderingChoice::all() {
         for batch in BATCHES {
@@ -160,7 +165,7 @@ fn ordering_agrees_where_programs_are_searched_together() {
     let mut cases = Vec::new();
     for choice in OrderingChoice::all() {
         for batch in BATCHES {
-            for commands in [ordering_alphabet(), ordering_collections()] {
+            for commands in [ordering_alphabet(), ordering_collections(), ordering_transactions()] {
                 for _ in 0..ALPHABETS_DRAWN {
                     let alphabet = some_of(&mut random, &commands, 2);
                     let of = Case { choice, batch, tail_may_be_lost: false, commands: alphabet.clone() };

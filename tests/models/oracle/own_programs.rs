@@ -4,13 +4,13 @@
 use super::ordering::{Case, under_each_assignment};
 use super::{Verdicts, compare, merge, program};
 use crate::seed::Seed;
-use replicheck::command::Command;
 use replicheck::models::bounds::{BATCHES, Bounds, ordering_alphabet};
 use replicheck::models::choice::OrderingChoice;
 use replicheck::models::oracle::Opinion;
 use replicheck::models::ordering::INVARIANTS;
 use replicheck::models::own_program::program_tasks;
 use replicheck::models::program::{Program, ProgramLine};
+use replicheck::models::request::Request;
 use replicheck::models::scenario;
 use replicheck::models::search::Progress;
 use replicheck::models::verdict::Verdict;
@@ -22,7 +22,7 @@ const DRAWN: usize = 6;
 
 struct OwnProgram {
     choice: OrderingChoice,
-    commands: Vec<Command>,
+    commands: Vec<Request>,
 }
 
 impl Display for OwnProgram {
@@ -35,7 +35,7 @@ impl OwnProgram {
     /// `None`: the choice refuses the program, or one of its commands changes nothing.
     fn verdicts(&self) -> Option<Verdicts> {
         let line =
-            |(line, command): (usize, &Command)| ProgramLine { line, command: command.clone(), at: None };
+            |(line, request): (usize, &Request)| ProgramLine { line, request: request.clone(), at: None };
         let program =
             Program { commands: (1..).zip(&self.commands).map(line).collect(), ..Program::default() };
         let name = self.choice.name();
@@ -71,16 +71,16 @@ impl OwnProgram {
 fn own_program_verdicts_are_those_of_every_way_to_share_lanes() {
     let seed = Seed::of_this_run();
     let mut random = seed.rng();
-    let more = scenario::commands(&["RENAME a b", "MSETNX b 1 c 2", "RENAME c h"]);
+    let more = scenario::requests(&["RENAME a b", "MSETNX b 1 c 2", "RENAME c h"]);
     let alphabet = [ordering_alphabet(), more].concat();
     let drawn = (0..DRAWN)
         .map(|_| (0..2).map(|_| random.choice(&alphabet).expect("there are some").clone()).collect());
     // `a` and `b` share a lane under their own names: convergence breaks only if they do not.
     let parted = ["SET a 1; RENAME a b; SET b 2; SET a 3", "MSETNX a 1 b 2; SET b 3"];
-    let parted = parted.map(|text| scenario::commands(&text.split("; ").collect::<Vec<_>>()));
+    let parted = parted.map(|text| scenario::requests(&text.split("; ").collect::<Vec<_>>()));
     let named = |name: &str| OrderingChoice::all().into_iter().find(|choice| choice.name() == name);
     let first_key = named("first_key").expect("a choice");
-    let of = |commands: Vec<Command>| {
+    let of = |commands: Vec<Request>| {
         OrderingChoice::all().into_iter().map(move |choice| OwnProgram { choice, commands: commands.clone() })
     };
     let always = parted.map(|commands| OwnProgram { choice: first_key, commands });

@@ -84,16 +84,28 @@ fn length(random: &mut fastrand::Rng) -> usize {
 }
 
 fn typed(random: &mut fastrand::Rng) -> Vec<u8> {
-    let line = |random: &mut fastrand::Rng| in_line(&write(random));
-    let lines: Vec<Vec<u8>> = (0..length(random)).map(|_| line(random)).collect();
+    let lines: Vec<Vec<u8>> = writes(random).iter().map(|argv| in_line(argv)).collect();
     lines.join(&b'\n')
+}
+
+/// Commands, sometimes with a transaction among them; the EXEC of a few is missing.
+fn writes(random: &mut fastrand::Rng) -> Vec<Vec<Vec<u8>>> {
+    let mut writes: Vec<Vec<Vec<u8>>> = (0..length(random)).map(|_| write(random)).collect();
+    if random.u8(..4) == 0 {
+        let multi = random.usize(..=writes.len());
+        writes.insert(multi, vec![b"MULTI".to_vec()]);
+        let exec = random.usize(multi + 1..=writes.len());
+        let ends = pick(random, &["EXEC", "exec", "EXEC", "EXEC", "DISCARD", "PING"]);
+        writes.insert(exec, vec![ends.as_bytes().to_vec()]);
+    }
+    writes
 }
 
 fn capture(random: &mut fastrand::Rng) -> Vec<u8> {
     let begins = pick(random, &["0", "1", "1700000000", "1700000000", "9007199254740", "9223372036854775"]);
     let mut second: u64 = begins.parse().expect("a number");
     let mut file = if random.bool() { b"OK\n".to_vec() } else { Vec::new() };
-    for _ in 0..length(random) {
+    for argv in writes(random) {
         second = match random.u8(..8) {
             0 if random.u8(..32) == 0 => second.saturating_add(random.u64(..)),
             0 | 1 => second.saturating_sub(random.u64(..100)),
@@ -101,7 +113,7 @@ fn capture(random: &mut fastrand::Rng) -> Vec<u8> {
         };
         let (micros, db) = (random.u32(..1_000_000), u8::from(random.u8(..8) == 0));
         file.extend(format!("{second}.{micros:06} [{db} 127.0.0.1:6]").bytes());
-        for argument in write(random) {
+        for argument in argv {
             file.extend(format!(" \"{}\"", escaped(&argument)).bytes());
         }
         file.push(b'\n');
