@@ -135,8 +135,7 @@ impl Checkpoints {
         time: Millis,
     ) -> Result<bool, StoreError> {
         if self.begun.is_some() {
-            // A full flush waits for the running one.
-            store.flush()?;
+            store.wait_for_flush()?;
             self.end(store, log)?;
         }
         // The purge after this flush removes only entries that this marker covers.
@@ -159,12 +158,18 @@ impl Checkpoints {
         time: Millis,
     ) -> Result<(), StoreError> {
         if self.begin(store, log, last, time)? {
-            let flushed = store.flush().map(|()| true);
+            let flushed = store.wait_for_flush().map(|()| true);
             if self.unless_full(flushed)? {
                 self.end(store, log)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a flush is due that could not be begun, because the disk refused it or compaction fails. [`Checkpoints::begin`] has to
+    /// be called again.
+    pub fn is_refused(&self) -> bool {
+        self.begun.is_none() && self.errors.is_refused(Refused::Flush)
     }
 
     /// Turns the error of a disk without room into `false`, and notes it until an operation succeeds.

@@ -45,6 +45,11 @@ impl DiskErrors {
         *before = error;
     }
 
+    /// Whether `what` is refused now.
+    pub fn is_refused(&self, what: Refused) -> bool {
+        lock(&self.now)[what as usize].is_some()
+    }
+
     /// The error because of which the store cannot be written; `None`: it can.
     pub fn store(&self) -> Option<String> {
         let now = lock(&self.now);

@@ -364,7 +364,10 @@ impl<F: Files> Sink<F> {
         if is_due || self.shared.has_large_dead.swap(false, Ordering::Relaxed) {
             self.quiesce(received)?;
             let Received { checkpoints, last, time } = received;
-            checkpoints.begin(&self.store, &self.shared.log, *last, *time).map_err(failed)?;
+            let (store, log) = (&self.store, &self.shared.log);
+            let mut begin = || checkpoints.begin(store, log, *last, *time).map(|_| checkpoints.is_refused());
+            // Before it has begun, nothing is received: the store would hold more and more in memory.
+            while begin().map_err(failed)? && !self.stop.wait(DISK_PAUSE) {}
         }
         Ok(())
     }
@@ -375,9 +378,7 @@ impl<F: Files> Sink<F> {
         let Received { checkpoints, last, time } = received;
         checkpoints.flush(&self.store, &self.shared.log, *last, *time).map_err(failed)
     }
-}
 
-impl<F: Files> Sink<F> {
     /// Removes the keys that the ticker found dead. No worker may write meanwhile: an effect must not find a key that is
     /// partly removed.
     fn remove_the_dead(&self) -> Result<(), StoreError> {

@@ -271,12 +271,17 @@ impl<F: Files> Writer<F> {
         }
     }
 
-    /// Retries the group for which the store had no room, and does the work after a flush that has ended.
+    /// Retries the group for which the store had no room, and a flush that was refused, and does the work after a flush that has
+    /// ended.
     fn settle(&mut self) -> Result<(), StoreError> {
         if let Some(logged) = self.waiting.take() {
             self.apply(logged)?;
         }
-        self.checkpoints.end(&self.store, &self.log)
+        self.checkpoints.end(&self.store, &self.log)?;
+        if self.waiting.is_none() && self.checkpoints.is_refused() {
+            self.checkpoints.begin(&self.store, &self.log, self.last, self.time)?;
+        }
+        Ok(())
     }
 
     fn execute(&mut self, group: &[Request], now: Millis, offset_ms: i64) -> Result<Executed, StoreError> {

@@ -27,6 +27,7 @@
 mod cleared;
 mod cursors;
 mod deadlines;
+mod flushing;
 mod open_store;
 mod options;
 mod owners;
@@ -45,14 +46,11 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How long a search for dead keys continues while it finds none. The scan of one full stretch takes about as long. After a
 /// start no stretch of the 256 databases has been scanned yet, and nearly all of them are empty.
 const SWEEP_MIN: Duration = Duration::from_micros(300);
-/// Property: the number of errors in RocksDB's background work since it was opened.
-const ERRORS: &str = "rocksdb.background-errors";
 /// The text with which RocksDB and the system report a full disk.
 const NO_SPACE: &str = "No space left on device";
 
@@ -86,37 +84,6 @@ impl RocksStore {
         Arc::strong_count(&self.shared) == 1
     }
 
-    /// Writes all batches so far to files that outlive a crash, and waits for it.
-    ///
-    /// Before the call the node must make its binlog durable through the last entry written, and it must write
-    /// nothing until the call returns: otherwise a crash may leave a store that is ahead of its log.
-    pub fn flush(&self) -> Result<(), StoreError> {
-        self.shared.db.flush().map_err(io_error)
-    }
-
-    /// Like [`RocksStore::flush`], but in the background. Batches that are written after this call returns are not part
-    /// of the flush, and may be written at once. Before the next flush is begun, [`RocksStore::is_flushing`] must have
-    /// returned `false`.
-    pub fn begin_flush(&self) -> Result<(), StoreError> {
-        self.shared.errors_before.store(self.number(ERRORS)?, Ordering::Relaxed);
-        self.shared.db.flush_opt(&options::for_flushing()).map_err(io_error)
-    }
-
-    /// Whether the flush that [`RocksStore::begin_flush`] has begun is still running. Errors: the flush failed, and its
-    /// batches are still in memory. After [`StoreError::NoSpace`] RocksDB retries by itself, and this may be called again.
-    pub fn is_flushing(&self) -> Result<bool, StoreError> {
-        if self.number("rocksdb.num-immutable-mem-table")? == 0 {
-            return Ok(false);
-        }
-        let failed = self.number(ERRORS)? > self.shared.errors_before.load(Ordering::Relaxed);
-        if !failed || self.number("rocksdb.num-running-flushes")? > 0 {
-            return Ok(true);
-        }
-        // The next batch fails with the error that stopped the flush.
-        self.shared.write(WriteBatch::default())?;
-        Err(StoreError::Io("flush failed, rocksdb's LOG says why".to_owned()))
-    }
-
     /// Merges all files that hold records of `from..to` (an empty `to` is the end of the store), and waits for it:
     /// the space of records that were deleted or overwritten is freed unless a snapshot sees them, and so is the
     /// space of strings that were dead at the gate.
@@ -130,11 +97,11 @@ impl RocksStore {
     /// Like [`RocksStore::compact`], but only for records that are already flushed. Others may write
     /// meanwhile.
     pub fn merge(&self, from: &[u8], to: &[u8]) -> Result<(), StoreError> {
-        let before = self.number(ERRORS)?;
+        let before = self.background_errors()?;
         let end = (!to.is_empty()).then_some(to);
         self.shared.db.compact_range_opt(Some(from), end, &options::for_compaction());
         // The call itself does not report whether it succeeded.
-        match self.number(ERRORS)? {
+        match self.background_errors()? {
             after if after == before => Ok(()),
             _ => Err(StoreError::Io("compaction failed, rocksdb's LOG says why".to_owned())),
         }

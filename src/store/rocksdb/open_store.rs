@@ -3,6 +3,7 @@
 use super::cleared::Cleared;
 use super::cursors::KeptCursors;
 use super::deadlines::Deadlines;
+use super::flushing::Flushing;
 use super::owners::Owners;
 use super::{io_error, options};
 use crate::store::StoreError;
@@ -36,8 +37,8 @@ pub(super) struct OpenStore {
     /// A copy of [`Gate::at`] for the compaction filter, which runs once per record on RocksDB's threads. The filter
     /// may read an outdated value; that value is a lower one, because the gate never goes back.
     gate_at: Arc<AtomicU64>,
-    /// Number of RocksDB's background errors when the last flush was begun.
-    pub(super) errors_before: AtomicU64,
+    /// The last flush.
+    pub(super) flushing: Flushing,
     /// Length of the last batch in bytes, used as the capacity of the next one: a batch that grows step by
     /// step is copied many times.
     batch_bytes: AtomicUsize,
@@ -61,7 +62,7 @@ impl OpenStore {
             db,
             reading: ReadOptions::default(),
             writing: options::for_writing(),
-            errors_before: AtomicU64::new(0),
+            flushing: Flushing::default(),
             batch_bytes: AtomicUsize::new(0),
             cursors: KeptCursors::default(),
             deadlines: Deadlines::default(),

@@ -43,6 +43,10 @@ pub(super) const WRITE_BUFFER: (&str, &str) = ("write_buffer_size", "68719476736
 const ARENA_BLOCK_BYTES: usize = 1 << 20;
 /// Maximum number of table files that RocksDB holds open.
 pub const OPEN_FILES_MAX: u16 = 512;
+/// Number of files of one flush each that compaction has not merged, from which on RocksDB slows down writes: its default.
+const SLOWDOWN_FILES: i32 = 20;
+/// Maximum number of such files with which a flush is begun. With more, RocksDB would wait before it begins.
+pub(super) const NEWEST_FILES_MAX: u64 = SLOWDOWN_FILES as u64 - 1;
 const LOG_BYTES_MAX: usize = 1 << 20;
 const LOG_FILES_MAX: usize = 2;
 /// Most bytes of the blocks of table files that are kept in memory. RocksDB's default is 32 MB. With 64 MB, HSET into a hash of a
@@ -58,6 +62,7 @@ pub(super) fn for_opening() -> Result<Options, StoreError> {
     options.create_if_missing(true);
     options.set_write_buffer_size(ROOM_BYTES);
     options.set_arena_block_size(ARENA_BLOCK_BYTES);
+    options.set_level_zero_slowdown_writes_trigger(SLOWDOWN_FILES);
     options.set_unordered_write(false);
     options.set_compression_type(DBCompressionType::None);
     options.set_max_open_files(OPEN_FILES_MAX.into());
