@@ -13,6 +13,7 @@ use crate::models::request::Request;
 use crate::node::{Master, MasterClock, MasterInput, MasterOutput, Readers, Replica, SerialReplica};
 use crate::store::{Dump, dump};
 use crate::time::Millis;
+use std::sync::Arc;
 
 const MEMORY: &str = "the store in memory does not fail";
 
@@ -49,10 +50,10 @@ impl World {
         self.measure();
         let now = self.now(0);
         let time = self.clock.begin(now);
-        self.master.set_offset(self.clock.offset_ms());
+        Arc::make_mut(&mut self.master).set_offset(self.clock.offset_ms());
         let request = MasterInput::Request { command: command.clone(), now: time, random: DRAWN };
-        let mut then = self.master.clone();
-        let outputs = self.master.step(policy, request).expect(MEMORY);
+        let mut then = Master::clone(&self.master);
+        let outputs = Arc::make_mut(&mut self.master).step(policy, request).expect(MEMORY);
         self.clock.end();
         // An entry before the command's own entry is the DEL of a dead key. At that entry the command has not written
         // yet.
@@ -91,7 +92,7 @@ impl World {
                         _ => dump(self.master.store()).expect(MEMORY),
                     };
                     self.send(Message::Entry(entry.lsn));
-                    self.log.push(Logged { entry, wrote, then, at: self.elapsed });
+                    Arc::make_mut(&mut self.log).push(Logged { entry, wrote, then, at: self.elapsed });
                 }
                 MasterOutput::Heartbeat(time) => self.send(Message::Heartbeat(time)),
                 MasterOutput::Reply(_) => {}
@@ -102,20 +103,23 @@ impl World {
     pub fn heartbeat(&mut self, policy: &dyn ExpiryPolicy) {
         self.measure();
         let now = self.clock.read(self.now(0));
-        let outputs = self.master.step(policy, MasterInput::Heartbeat { now }).expect(MEMORY);
+        let outputs =
+            Arc::make_mut(&mut self.master).step(policy, MasterInput::Heartbeat { now }).expect(MEMORY);
         self.take(outputs, None);
         self.write_folder();
     }
 
     pub fn master_removes(&mut self, policy: &dyn ExpiryPolicy) {
         let now = self.clock.read(self.now(0));
-        let outputs = self.master.step(policy, MasterInput::Expire { key: key(), now }).expect(MEMORY);
+        let outputs = Arc::make_mut(&mut self.master)
+            .step(policy, MasterInput::Expire { key: key(), now })
+            .expect(MEMORY);
         self.take(outputs, None);
     }
 
     pub fn replica_removes(&mut self, policy: &dyn ExpiryPolicy) {
         let wall = self.now(1).wall;
-        self.side.replica.remove(policy, &key(), wall).expect(MEMORY);
+        Arc::make_mut(&mut self.side).replica.remove(policy, &key(), wall).expect(MEMORY);
     }
 
     pub fn pass(&mut self) {
@@ -145,20 +149,22 @@ impl World {
         // By now the replica's ticker has raised the ceiling. A heartbeat that waits for the ceiling is no different from
         // a late one.
         let ceiling = self.side.replica.replica().ceiling().max(Millis(time.0 + LEAD_MS));
-        self.side.replica.set_ceiling(ceiling);
+        Arc::make_mut(&mut self.side).replica.set_ceiling(ceiling);
         match message {
             Message::Entry(lsn) => {
                 let Logged { entry, wrote, then, .. } = self.logged(lsn).clone();
-                self.side.replica.receive(policy, entry, now);
-                self.side.replica.apply(policy, now.wall).expect(MEMORY);
-                self.side.replica.publish();
-                self.side.note(lsn, &wrote, then);
+                Arc::make_mut(&mut self.side).replica.receive(policy, entry, now);
+                Arc::make_mut(&mut self.side).replica.apply(policy, now.wall).expect(MEMORY);
+                Arc::make_mut(&mut self.side).replica.publish();
+                Arc::make_mut(&mut self.side).note(lsn, &wrote, then);
             }
             Message::Heartbeat(time) => {
-                self.side.replica.heartbeat(time, now.elapsed);
+                Arc::make_mut(&mut self.side).replica.heartbeat(time, now.elapsed);
                 self.catches_up = false;
             }
-            Message::Offset { time, offset_ms } => self.side.replica.offset(time, offset_ms, now.elapsed),
+            Message::Offset { time, offset_ms } => {
+                Arc::make_mut(&mut self.side).replica.offset(time, offset_ms, now.elapsed)
+            }
         }
     }
 
@@ -194,7 +200,7 @@ impl World {
         }
         let time = self.clock.read(self.now(0));
         self.send(Message::Heartbeat(time));
-        self.side.replica.resumed(last);
+        Arc::make_mut(&mut self.side).replica.resumed(last);
     }
 
     pub fn restart_master(&mut self, judging: Judging, is_killed: bool, down: u8) {
@@ -211,7 +217,7 @@ impl World {
             MasterClock::started(judging, Some(pair), DOWNTIME_MAX_MS, ceiling.max(self.master.time()), now);
         self.write_folder();
         let (store, last) = (self.master.store().clone(), self.master.last());
-        self.master = Master::resume(store, Epoch(1), last, self.clock.read(now));
+        self.master = Arc::new(Master::resume(store, Epoch(1), last, self.clock.read(now)));
         if let Some(given) = &mut self.given {
             let moved = Allowed::by_start(stepped_ms, self.elapsed - at, is_killed);
             given.allowed.longer += moved.longer;
@@ -244,7 +250,7 @@ impl World {
         let mut replica = Replica::new(received, log_time, Some(LIMIT_MS), readers).with_offset(offset_ms);
         replica.set_ceiling(told);
         let store = self.side.replica.shown().clone();
-        self.side.replica = SerialReplica::new(replica, store);
+        Arc::make_mut(&mut self.side).replica = SerialReplica::new(replica, store);
         // A killed node may have given its readers any time up to its ceiling.
         self.exempt = self.exempt.max(if told > heard { told } else { Millis::ZERO });
         self.receipt = self.elapsed;

@@ -9,6 +9,7 @@ use crate::invariant::{self, AtRest};
 use crate::models::judged::InvariantSet;
 use crate::node::Readers;
 use crate::store::{Content, dump};
+use std::sync::Arc;
 
 impl World {
     /// Adds what the master's readers see now to its moments, if that is new.
@@ -16,7 +17,7 @@ impl World {
         let time = self.clock.read(self.now(0));
         let sees = seen(&dump(self.master.store()).expect(MEMORY), time, self.clock.offset_ms());
         if self.moments.last() != Some(&sees) {
-            self.moments.push(sees);
+            Arc::make_mut(&mut self.moments).push(sees);
         }
     }
 
@@ -83,8 +84,12 @@ impl World {
             .with(2, sights.iter().any(|(key, sight)| was_alive(key) && is_dead(sight)))
             .with(3, stored.contains_key(&key()) && !sees.contains_key(&key()))
             .with(4, self.moments.last() != Some(&sees));
-        self.saw = sights;
-        self.moments.drain(..moment.unwrap_or(0));
+        if *self.saw != sights {
+            self.saw = Arc::new(sights);
+        }
+        if let Some(moment @ 1..) = moment {
+            Arc::make_mut(&mut self.moments).drain(..moment);
+        }
         (broken, tested)
     }
 

@@ -12,6 +12,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::{Content, Dump};
 use crate::time::{Elapsed, Millis, Moment};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The only key of this model.
 pub(super) fn key() -> Key {
@@ -77,28 +78,29 @@ pub(super) struct Folder {
     pub stepped_ms: i64,
 }
 
+/// The state of both nodes and of the link. Most steps change one of its larger parts, so the worlds share the others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
     /// Milliseconds since the start.
     pub elapsed: u64,
     /// How far the wall clocks of master and replica have been set ahead, in total.
     pub ahead_ms: [i64; 2],
-    pub master: Master<MemoryStore>,
+    pub master: Arc<Master<MemoryStore>>,
     pub clock: MasterClock,
     pub folder: Folder,
-    pub log: Vec<Logged>,
+    pub log: Arc<Vec<Logged>>,
     /// The offsets that the master has measured since its start, oldest first.
     pub offsets: Vec<Measured>,
     /// The undelivered messages, each with the moment at which its time was the master's time.
     pub link: Vec<(u64, Message)>,
-    pub side: ReplicaSide,
+    pub side: Arc<ReplicaSide>,
     /// `newest`: when the latest delivered time was the master's time. `receipt`: when a message was delivered last.
     pub newest: u64,
     pub receipt: u64,
     /// `saw`: how the replica's readers saw the key last. `moments`: the master's moments, from the one on that they saw
     /// last.
-    pub saw: Saw,
-    pub moments: Vec<Seen>,
+    pub saw: Arc<Saw>,
+    pub moments: Arc<Vec<Seen>>,
     /// `told`: the latest instant that readers of the replica were told. `exempt`: the latest estimate that the
     /// invariants exempt.
     pub told: Millis,
@@ -127,17 +129,17 @@ impl World {
         let mut world = World {
             elapsed: 0,
             ahead_ms: [0, 0],
-            master: Master::resume(MemoryStore::new(), Epoch(1), Lsn::NONE, START),
+            master: Arc::new(Master::resume(MemoryStore::new(), Epoch(1), Lsn::NONE, START)),
             clock,
             folder: Folder { pair, ceiling: START, at: 0, stepped_ms: 0 },
-            log: Vec::new(),
+            log: Arc::default(),
             offsets: vec![Measured { after: Lsn::NONE, time: START, offset_ms: 0, at: 0 }],
             link: Vec::new(),
-            side,
+            side: Arc::new(side),
             newest: 0,
             receipt: 0,
-            saw: Saw::new(),
-            moments: vec![Seen::new()],
+            saw: Arc::default(),
+            moments: Arc::new(vec![Seen::new()]),
             told: Millis::ZERO,
             exempt: Millis::ZERO,
             given: None,
