@@ -31,7 +31,8 @@ impl Filled {
         Filled { node: Node::start_with(&dir.join(name), &options, &preloaded), full }
     }
 
-    /// Makes writes fail, from now on, to files whose path contains `part`. With an empty `part` there is room again.
+    /// Makes writes fail, from now on, to files whose path contains `part`; with a number of bytes in its second line, only writes
+    /// that make a file larger. With an empty `part` there is room again.
     fn fill(&self, part: &str) {
         let next = self.full.with_extension("next");
         fs::write(&next, part).unwrap();
@@ -157,6 +158,39 @@ fn replica_without_room_shows_what_it_has_and_catches_up_by_itself() {
     replica.node.terminate();
     replica.fill("");
     replica.node.restart();
+    assert_follows(&replica, &master);
+}
+
+/// Files of one flush each fit, and a compaction, which merges four of them at least, does not.
+const NO_COMPACTION: &str = "/store/\n150000";
+
+#[test]
+fn node_whose_compaction_has_no_room_says_so_before_too_many_files_wait_for_it() {
+    let (_removed, dir) = folder();
+    let Some(library) = super::preload::build(&dir, "full", include_str!("full.c")) else { return };
+    let master = Filled::start(&dir, "master", &library, &[]);
+    let replica = Filled::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
+    let mut written = 0;
+    let mut write = || {
+        written += 1;
+        master.write(written)
+    };
+    replica.fill(NO_COMPACTION);
+    until("the replica says so", || {
+        assert!(write());
+        replica.fact("rc_read_only").contains("compaction fails").then_some(())
+    })
+    .unwrap_or_else(|text| replica.panic_with(&text));
+    assert_eq!(replica.fact("master_link_status"), "up");
+    replica.fill("");
+    assert_follows(&replica, &master);
+    master.fill(NO_COMPACTION);
+    until("a refusal", || (!write()).then_some(())).unwrap_or_else(|text| master.panic_with(&text));
+    assert!(master.fact("rc_read_only").contains("compaction fails"));
+    assert!(matches!(master.run(&["GET", "k1"]), OwnedFrame::BulkString(_)), "reads are still served");
+    master.fill("");
+    until("the master accepts writes again", || write().then_some(()))
+        .unwrap_or_else(|text| master.panic_with(&text));
     assert_follows(&replica, &master);
 }
 
