@@ -43,10 +43,15 @@ impl FullSyncModel {
     /// Log time on the master is its clock now.
     pub(super) fn tell_time(&self, state: &mut State) {
         let now = self.now(state);
-        self.master_acts(state, |master| {
-            let outputs = master.step(&*self.policy, MasterInput::Heartbeat { now }).expect(MEMORY);
-            let entry = |output| if let MasterOutput::Append(entry) = output { Some(entry) } else { None };
-            outputs.into_iter().filter_map(entry).collect()
+        (state.master, state.log) = self.told.get((state.master, state.log, state.elapsed), || {
+            let mut after = *state;
+            self.master_acts(&mut after, |master| {
+                let outputs = master.step(&*self.policy, MasterInput::Heartbeat { now }).expect(MEMORY);
+                let entry =
+                    |output| if let MasterOutput::Append(entry) = output { Some(entry) } else { None };
+                outputs.into_iter().filter_map(entry).collect()
+            });
+            (after.master, after.log)
         });
     }
 
@@ -142,22 +147,23 @@ impl FullSyncModel {
     /// The replica connects. Returns the state, and whether the replica is refused although the master still keeps the log
     /// after its copy. A log that is kept for a later copy does not count: that copy may be lost in a crash.
     pub(super) fn connect(&self, mut state: State) -> (State, bool) {
-        let answered = self.answer(&state);
         let generation = self.current(&state);
         let reaches = |kept: Lsn| kept <= generation.end.last.next();
         let is_kept = generation.copied.is_some() && state.kept.is_some_and(reaches);
-        let is_refused_wrongly = is_kept && answered.is_err();
-        match answered {
+        let key = (state.current, state.master, state.log, state.first);
+        (state.current, state.link) = self.answers.get(key, || match self.answer(&state) {
             Ok(resume) => {
-                let mut generation = self.current(&state).clone();
+                let mut generation = generation.clone();
                 generation.side.resumed(resume.last);
-                (state.current, state.link) = (self.generations.number(generation), Link::Up);
+                (self.generations.number(generation), Link::Up)
             }
             Err(refusal) => {
                 let reply = refusal.reply(self.hello(&state).version);
-                state.link = if reply.starts_with(FULL_SYNC) { Link::Refused } else { Link::Stopped };
+                let link = if reply.starts_with(FULL_SYNC) { Link::Refused } else { Link::Stopped };
+                (state.current, link)
             }
-        }
+        });
+        let is_refused_wrongly = is_kept && state.link != Link::Up;
         (state, is_refused_wrongly)
     }
 

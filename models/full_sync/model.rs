@@ -123,7 +123,14 @@ pub struct FullSyncModel {
     /// For a generation, the master's log and the time: the number of the generation after the next entry, if it may come next.
     pub(super) delivered: Memo<(u32, u32, u64), Option<u32>>,
     pub(super) moments_after: Memo<(u32, u32, u64, u64), u32>,
-    pub(super) looks: Memo<(u32, u32), Option<u32>>,
+    /// For a generation and the moments: the moments after a look, if it shows one of them, and whether it shows less than the last.
+    pub(super) looks: Memo<(u32, u32), (Option<u32>, bool)>,
+    /// For a master, its log and the time: the numbers of master and log after a heartbeat.
+    pub(super) told: Memo<(u32, u32, u64), (u32, u32)>,
+    /// For a generation, a master, its log and the first entry in it: the generation and the link after the handshake.
+    pub(super) answers: Memo<(u32, u32, u32, Lsn), (u32, Link)>,
+    /// For a master, a generation and the time: whether both store the same.
+    pub(super) equal: Memo<(u32, u32, u64), bool>,
     /// Whether a state comes to rest. Parts of the state that cannot change this are left out.
     pub(super) rests: Memo<State, bool>,
     pub(super) witnesses: Witnesses,
@@ -146,6 +153,9 @@ impl FullSyncModel {
             delivered: Memo::new(),
             moments_after: Memo::new(),
             looks: Memo::new(),
+            told: Memo::new(),
+            answers: Memo::new(),
+            equal: Memo::new(),
             rests: Memo::new(),
             witnesses: Witnesses::default(),
         }

@@ -60,14 +60,14 @@ impl FullSyncModel {
         if generation.side.replica().readers() != Readers::In {
             return true;
         }
-        let sees = || invariant::visible(self.shown(state.current), self.readers_judge_at(state));
-        let found = self.looks.get((state.current, state.moments), || {
-            let (moments, sees) = (self.moments.value(state.moments), sees());
-            let at = invariant::past_read(moments, &sees)?;
-            Some(self.moments.number(moments[at..].to_vec()))
+        let (found, is_behind) = self.looks.get((state.current, state.moments), || {
+            let sees = invariant::visible(self.shown(state.current), self.readers_judge_at(state));
+            let moments = self.moments.value(state.moments);
+            let at = invariant::past_read(moments, &sees);
+            let left = at.map(|at| self.moments.number(moments[at..].to_vec()));
+            (left, moments.last().is_some_and(|last| **last != sees))
         });
-        let is_behind = || self.moments.value(state.moments).last().is_some_and(|last| **last != sees());
-        self.witnesses.note(InvariantSet::default().with(3, generation.copied.is_some() && is_behind()));
+        self.witnesses.note(InvariantSet::default().with(3, generation.copied.is_some() && is_behind));
         state.moments = found.unwrap_or(state.moments);
         found.is_some()
     }
@@ -80,12 +80,15 @@ impl FullSyncModel {
 
     /// *convergence*: a replica that has applied everything stores what the master stores.
     fn is_converged(&self, state: &State) -> bool {
-        let nodes = SameLsn {
-            master: self.master_dump(state),
-            replica: self.shown(state.current),
-            latest_clock: self.now(state),
+        let is_equal = || {
+            let nodes = SameLsn {
+                master: self.master_dump(state),
+                replica: self.shown(state.current),
+                latest_clock: self.now(state),
+            };
+            invariant::same_value(nodes) && invariant::same_deadline(nodes)
         };
-        !self.has_all(state) || (invariant::same_value(nodes) && invariant::same_deadline(nodes))
+        !self.has_all(state) || self.equal.get((state.master, state.current, state.elapsed), is_equal)
     }
 
     /// The facts of a replica that has no step left; `None` if it has one.
