@@ -1,6 +1,6 @@
 //! Acts — what the master, the link and the replica do in a step, by the engine's own code.
 
-use super::model::{BothModel, Link, MEMORY, Message, State};
+use super::model::{Action, BothModel, Link, MEMORY, Message, State};
 use crate::binlog::{Entry, Lsn};
 use crate::expiry::LogTime;
 use crate::models::ordering::Task;
@@ -13,22 +13,26 @@ impl BothModel {
     pub(super) fn master_acts(
         &self,
         state: &mut State,
+        action: Action,
         step: impl FnOnce(&mut Master<MemoryStore>) -> Vec<MasterOutput>,
     ) {
-        let mut master = self.masters.value(state.master).clone();
-        let mut link = self.links.value(state.link).clone();
-        for output in step(&mut master) {
-            match output {
-                MasterOutput::Append(entry) => {
-                    link.push((state.elapsed, Message::Entry(entry.lsn)));
-                    let log = self.logs.value(state.log).iter().cloned().chain([entry]).collect();
-                    state.log = self.logs.number(log);
+        let key = (state.master, state.log, state.link, state.elapsed, action);
+        (state.master, state.log, state.link) = self.master_steps.get(key, || {
+            let mut master = self.masters.value(state.master).clone();
+            let mut log = self.logs.value(state.log).clone();
+            let mut link = self.links.value(state.link).clone();
+            for output in step(&mut master) {
+                match output {
+                    MasterOutput::Append(entry) => {
+                        link.push((state.elapsed, Message::Entry(entry.lsn)));
+                        log.push(entry);
+                    }
+                    MasterOutput::Heartbeat(time) => link.push((state.elapsed, Message::Heartbeat(time))),
+                    MasterOutput::Reply(_) => {}
                 }
-                MasterOutput::Heartbeat(time) => link.push((state.elapsed, Message::Heartbeat(time))),
-                MasterOutput::Reply(_) => {}
             }
-        }
-        (state.master, state.link) = (self.masters.number(master), self.links.number(link));
+            (self.masters.number(master), self.logs.number(log), self.links.number(link))
+        });
     }
 
     /// The entry with that LSN.
@@ -45,25 +49,30 @@ impl BothModel {
         }
     }
 
-    /// The state after the oldest message is delivered; `None` if there is none, or if admission is closed.
-    pub(super) fn delivered(&self, state: &State) -> Option<State> {
+    /// Delivers the oldest message; `None` if there is none, or if admission is closed.
+    pub(super) fn deliver(&self, state: &mut State) -> Option<()> {
+        let key = (state.control, state.log, state.link, state.received);
+        (state.control, state.link, state.received) = self.deliveries.get(key, || self.delivered(state))?;
+        Some(())
+    }
+
+    /// The numbers of control and link, and the last entry received, after the oldest message is delivered.
+    fn delivered(&self, state: &State) -> Option<(u32, u32, Lsn)> {
         let (&(_, message), rest) = self.links.value(state.link).split_first()?;
         // Log time is never estimated here, so the moment of the receipt does not matter.
-        let mut next = State { link: self.links.number(rest.to_vec()), ..*state };
         let now = Elapsed::default();
-        let mut control = self.controls.value(state.control).clone();
+        let (mut control, mut received) = (self.controls.value(state.control).clone(), state.received);
         match message {
-            Message::Heartbeat(time) => control.replica.heartbeat(state.received, time, now),
+            Message::Heartbeat(time) => control.replica.heartbeat(received, time, now),
             Message::Entry(lsn) => {
                 let entry = self.entry(state, lsn);
                 control.replica.receive(lsn, entry.time, now);
                 // No built-in strategy refuses a command of this alphabet.
                 control = control.admit(&Admission::of(entry))?.expect("a command of the alphabet");
-                next.received = lsn;
+                received = lsn;
             }
         }
-        next.control = self.controls.number(control);
-        Some(next)
+        Some((self.controls.number(control), self.links.number(rest.to_vec()), received))
     }
 
     pub(super) fn written(&self, state: &State, task: &Task) -> u32 {

@@ -116,6 +116,10 @@ pub struct BothModel {
     pub(super) moments_after: Memo<(u32, u32, u64, u64), u32>,
     pub(super) looks: Memo<(u32, Millis, u32), Option<u32>>,
     pub(super) writes: Memo<(u32, u32, Task), u32>,
+    /// For a master, its log, the link, the time and a step of the master: the first three after it.
+    pub(super) master_steps: Memo<(u32, u32, u32, u64, Action), (u32, u32, u32)>,
+    /// For a control, the log, the link and the last entry received: control, link and last entry after a delivery.
+    pub(super) deliveries: Memo<(u32, u32, u32, Lsn), Option<(u32, u32, Lsn)>>,
     instants: Memo<Waiting, Arc<[u64]>>,
     pub(super) witnesses: Witnesses,
 }
@@ -137,6 +141,8 @@ impl BothModel {
             moments_after: Memo::new(),
             looks: Memo::new(),
             writes: Memo::new(),
+            master_steps: Memo::new(),
+            deliveries: Memo::new(),
             instants: Memo::new(),
             witnesses: Witnesses::default(),
         }
@@ -285,15 +291,15 @@ impl Model for BothModel {
             Action::Command(symbol) => {
                 let request = self.setup.times.alphabet.get(symbol)?;
                 next.sent += 1;
-                self.master_acts(&mut next, |master| {
+                self.master_acts(&mut next, action, |master| {
                     let entries = request.run(master, &*self.policy, (now, DRAWN)).expect(MEMORY);
                     entries.into_iter().map(MasterOutput::Append).collect()
                 });
             }
-            Action::Heartbeat => self.master_acts(&mut next, |master| {
+            Action::Heartbeat => self.master_acts(&mut next, action, |master| {
                 master.step(&*self.policy, MasterInput::Heartbeat { now }).expect(MEMORY)
             }),
-            Action::Deliver => next = self.delivered(&next)?,
+            Action::Deliver => self.deliver(&mut next)?,
             Action::Move(step) => {
                 let (_, after, task) = self.moves(state).iter().find(|(possible, _, _)| *possible == step)?;
                 next.control = *after;
