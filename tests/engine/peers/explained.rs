@@ -41,6 +41,9 @@ pub(super) struct Row {
     pub(super) rule: Rule,
 }
 
+/// The latest deadline of a field in Redis 8, in milliseconds.
+const FIELD_DEADLINE_MAX: i64 = (1 << 46) - 1;
+
 /// How far apart two readings of a time to live may be, in milliseconds.
 const TOLERANCE_MS: i64 = 60_000;
 
@@ -143,11 +146,23 @@ pub(super) const ROWS: &[Row] = &[
         }),
     },
     Row {
-        name: "deadlines of fields in Valkey",
-        reason: "what is refused here, Valkey may accept, or refuse with another text: src/command/hash/mod.rs has the table",
+        name: "deadlines of fields that Valkey accepts",
+        reason: "it has later deadlines, two conditions, and NX and XX of HSETEX: src/command/hash/mod.rs has the table",
         rule: Rule::NotSent(|asked, server| {
-            let is_refused = matches!(&asked.answer, Answer::Exactly(Reply::Error(_)));
-            server == Server::Valkey && asked.is(OF_REDIS_8) && is_refused
+            server == Server::Valkey
+                && asked.is(OF_REDIS_8)
+                && is_refused(asked)
+                && may_be_accepted_by_valkey(&asked.argv)
+        }),
+    },
+    Row {
+        name: "deadlines of fields that Valkey refuses",
+        reason: "with other texts, and after other checks: src/command/hash/mod.rs has the table",
+        rule: Rule::Right(|asked, server, reply| {
+            server == Server::Valkey
+                && asked.is(OF_REDIS_8)
+                && is_refused(asked)
+                && matches!(reply, Reply::Error(_))
         }),
     },
     Row {
@@ -350,4 +365,19 @@ mod tests {
         assert!(!is_right(&zscore(0.0), Server::Replicheck, &Reply::bulk("-0")));
         assert!(!is_right(&zscore(1.0), Server::Redis, &Reply::bulk("-0")));
     }
+}
+
+/// Whether the reference refuses the command.
+fn is_refused(asked: &Asked) -> bool {
+    matches!(&asked.answer, Answer::Exactly(Reply::Error(_)))
+}
+
+/// Whether a command on deadlines of fields has something that Valkey accepts and Redis 8 does not.
+fn may_be_accepted_by_valkey(argv: &[Vec<u8>]) -> bool {
+    let words = || argv.iter().skip(2).map(|word| String::from_utf8_lossy(word).to_uppercase());
+    let is_condition = |word: &String| ["NX", "XX", "GT", "LT"].contains(&word.as_str());
+    let is_late = |word: String| word.parse::<i64>().is_ok_and(|number| number > FIELD_DEADLINE_MAX / 1000);
+    words().filter(is_condition).count() > 1
+        || (argv[0].eq_ignore_ascii_case(b"hsetex") && words().any(|word| is_condition(&word)))
+        || words().any(is_late)
 }
