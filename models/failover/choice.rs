@@ -1,6 +1,6 @@
 //! Choices — when a write is acknowledged, which node is promoted, and which fault there is. Plain data.
 
-use super::Scenario;
+use super::{Scenario, Victim};
 use crate::models::invariants::Invariant;
 
 /// When a client's write is acknowledged.
@@ -35,6 +35,9 @@ pub enum Promoted {
     /// Of the two nodes that are not the last promoted one, the one whose last entry is later by epoch and number. The other one
     /// is told to follow it in the same step, so that no third node takes an entry of an old master.
     Newest,
+    /// FAILOVER: a connected replica that has all entries of the last promoted one, whose clients' writes wait from then on, until
+    /// it is told to follow the new master.
+    CaughtUp,
     /// As [`Promoted::Newest`], if both were accepted as followers of the last promoted one since they were told to follow it.
     Quorum,
 }
@@ -63,6 +66,8 @@ pub enum Loses {
     Never,
     /// When a node loses power.
     WithPower,
+    /// When a node is killed, or a master loses power.
+    WithMaster,
     /// When a node is killed, or loses power.
     WithKill,
     /// In each scenario.
@@ -126,6 +131,9 @@ choices! {
     /// Asynchronous.
     Asynchronous "asynchronous" Applied, Any, None, Always []
         "A write is acknowledged when the master has applied it; any replica is promoted at any moment."
+    /// Nothing is awaited but the promotion.
+    Coordinated "coordinated" Applied, CaughtUp, None, WithMaster []
+        "FAILOVER: as asynchronous, but writes wait until a connected replica has everything, and this one is promoted."
     /// Durable on the master.
     DurableMaster "durable_master" Durable, Any, None, Always []
         "As asynchronous, but when the write is durable on the master."
@@ -179,6 +187,10 @@ impl Choice {
         let loses = match self.loses() {
             Loses::Never => false,
             Loses::WithPower => scenario.losses_max > 0,
+            Loses::WithMaster => {
+                let loses_power = scenario.losses_max > 0 && scenario.victim != Victim::Replica;
+                loses_power || scenario.kills_max > 0
+            }
             Loses::WithKill => scenario.losses_max + scenario.kills_max > 0,
             Loses::Always => true,
         };

@@ -73,6 +73,8 @@ pub struct Member {
     pub link: Link,
     /// Whether its master has accepted it since it was told to follow; false where this does not matter.
     pub is_accepted: bool,
+    /// Whether clients that write to it wait, because a replica takes over.
+    pub waits: bool,
 }
 
 /// The outcome of a client's write so far.
@@ -219,7 +221,7 @@ impl FailoverModel {
         let may_write = state.written() < usize::from(self.setup.scenario.writes_max);
         for node in Node::ALL {
             let (member, last) = (state.member(node), self.log(state, node).last());
-            if member.role == Role::Master && may_write {
+            if member.role == Role::Master && !member.waits && may_write {
                 actions.push(Action::Write(node));
             }
             if let Some(master) = state.master_of(node) {
@@ -278,6 +280,7 @@ impl Model for FailoverModel {
             role: Role::Follows(Node::A),
             link: Link::Up,
             is_accepted: self.minds_accepted(),
+            waits: false,
         };
         let mut state = State {
             members: [member; 3],

@@ -28,6 +28,11 @@ impl FailoverModel {
             Promoted::Furthest => {
                 Node::ALL.into_iter().filter(|&rival| follows(rival)).all(|rival| last(rival) <= last(node))
             }
+            Promoted::CaughtUp => {
+                let (old, own) = (state.member(state.current), state.member(node));
+                let is_connected = own.role == Role::Follows(state.current) && own.link == Link::Up;
+                old.role == Role::Master && is_connected && own.log == old.log
+            }
             Promoted::Newest => self.newest_entry(state, other) <= self.newest_entry(state, node),
             Promoted::Quorum => {
                 let is_accepted = |node: Node| {
@@ -58,8 +63,9 @@ impl FailoverModel {
 
     /// The replica becomes master, in a new epoch.
     pub(super) fn promote(&self, state: &mut State, node: Node) {
-        let other = state.current.third(node);
+        let (old, other) = (state.current, state.current.third(node));
         self.stop(state, node);
+        state.member_mut(old).waits = self.choice().promoted() == Promoted::CaughtUp;
         state.promotions += 1;
         state.current = node;
         self.begin(state, node, true);
@@ -97,6 +103,7 @@ impl FailoverModel {
         let (current, last) = (state.current, self.log(state, node).last());
         let member = state.member_mut(node);
         (member.role, member.link, member.is_accepted) = (Role::Follows(current), link, false);
+        member.waits = false;
         member.told = member.told.min(last);
         self.cut_followers(state, node);
     }
@@ -127,7 +134,7 @@ impl FailoverModel {
         self.cut_followers(state, node);
         let last = self.log(state, node).last();
         let member = state.member_mut(node);
-        member.told = member.told.min(last);
+        (member.told, member.waits) = (member.told.min(last), false);
         match member.role {
             Role::Master => self.begin(state, node, false),
             Role::Follows(_) if member.link == Link::Up => member.link = Link::Down,

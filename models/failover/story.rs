@@ -92,6 +92,7 @@ fn promoted(model: &FailoverModel, state: &State, node: Node, next: &State) -> F
         epoch: next.member(node).noted,
         is_new: next.drawn > state.drawn,
         followed_by: takes_along.then(|| state.current.third(node).index()),
+        waits: next.member(state.current).waits.then_some(state.current.index()),
     }
 }
 

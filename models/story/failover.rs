@@ -43,6 +43,8 @@ pub enum FailoverDeed {
         is_new: bool,
         /// The node that is told to follow it at once.
         followed_by: Option<usize>,
+        /// The old master, on which writes wait from now on.
+        waits: Option<usize>,
     },
     /// It is told to follow this node.
     Follow(usize),
@@ -87,16 +89,19 @@ impl fmt::Display for FailoverDeed {
                 }
                 write_epoch(out, *epoch)
             }
-            FailoverDeed::Promote { last, epoch, is_new, followed_by } => {
+            FailoverDeed::Promote { last, epoch, is_new, followed_by, waits } => {
                 match *last {
                     Lsn::NONE => out.write_str("is promoted with an empty log")?,
                     last => write!(out, "is promoted with entries through {last}")?,
                 }
                 write!(out, ", in {} epoch {epoch}", if *is_new { "the new" } else { "the old" })?;
-                match followed_by {
-                    Some(node) => write!(out, "; {} is told to follow it", Lane::Node(*node).name()),
-                    None => Ok(()),
+                if let Some(node) = followed_by {
+                    write!(out, "; {} is told to follow it", Lane::Node(*node).name())?;
                 }
+                if let Some(node) = waits {
+                    write!(out, "; writes on {} wait", Lane::Node(*node).name())?;
+                }
+                Ok(())
             }
             FailoverDeed::Follow(node) => write!(out, "is told to follow {}", Lane::Node(*node).name()),
         }

@@ -26,6 +26,7 @@ fn run(setup: Setup) -> (FailoverModel, Found<Action>) {
 /// The lengths of the shortest paths that break durability in each scenario; 0: it holds.
 const STEPS: &[(&str, [usize; 4])] = &[
     ("asynchronous", [3, 3, 3, 3]),
+    ("coordinated", [0, 4, 0, 4]),
     ("durable_master", [4, 4, 4, 4]),
     ("wait_connected", [4, 4, 4, 4]),
     ("wait_one", [4, 4, 4, 4]),
@@ -97,6 +98,20 @@ fn write_that_only_its_master_has_is_lost_with_the_promotion_of_a_replica() {
         conclusion,
         "Broken: durability. SET a 1 was acknowledged, and node B, which was promoted last, has no such entry; only node A has \
          it."
+    );
+}
+
+#[test]
+fn write_on_a_master_that_was_killed_during_its_handover_is_lost() {
+    let (steps, _) = told(Choice::Coordinated, &SCENARIOS[1], Invariant::Durability);
+    assert_eq!(
+        steps,
+        [
+            "node B: is promoted with an empty log, in the new epoch 1-00000002; writes on node A wait",
+            "node A: is killed and starts again as master in the new epoch 2-00000003",
+            "client: SET a 1 on node A; logged as entry 1 of epoch 2-00000003, at 0 ms",
+            "node A: tells its client that SET a 1 is done",
+        ]
     );
 }
 
