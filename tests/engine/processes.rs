@@ -26,6 +26,7 @@ pub(super) mod node;
 mod others;
 mod preload;
 mod reader;
+mod slow;
 mod steps;
 mod usage;
 

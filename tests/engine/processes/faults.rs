@@ -22,7 +22,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// Writes for so long, in groups with numbers after `n`. Returns the last group, and the last one that a replica had received
 /// before WAIT answered.
-fn load(master: &Node, seed: u64, mut n: u64, seconds: u64) -> (u64, u64) {
+pub(super) fn load(master: &Node, seed: u64, mut n: u64, seconds: u64) -> (u64, u64) {
     let (mut client, begun, mut promised) = (master.connect().unwrap(), Instant::now(), 0);
     while begun.elapsed() < Duration::from_secs(seconds) {
         n += 1;
@@ -74,15 +74,22 @@ fn harmed(options: &str, seed: u64, seconds: u64) -> Vec<(Fault, usize)> {
     until("a link", is_up).unwrap_or_else(|text| panic!("{text}\n{}", replica.log_end()));
     let (_, promised) = load(master, seed, last, 1);
     assert!(promised > last, "a healed connection carries acknowledgements");
+    assert_equal_and_kept(master, &replica, promised);
+    assert!(replica.terminate().success());
+    proxy.done()
+}
+
+/// Waits until both nodes hold the same, kills the master and promotes the replica, which must have all that WAIT promised.
+pub(super) fn assert_equal_and_kept(master: &mut Node, replica: &Node, promised: u64) {
     let applied = || {
         let (wanted, applied) = (master.fact("rc_applied_lsn").ok()?, replica.fact("rc_applied_lsn").ok()?);
         (wanted == applied).then_some(())
     };
     until("all entries", applied).unwrap_or_else(|text| panic!("{text}\n{}", replica.log_end()));
     // Keys die between two dumps.
-    let equal = || difference(&dump(master).ok()?, &dump(&replica).ok()?).is_empty().then_some(());
+    let equal = || difference(&dump(master).ok()?, &dump(replica).ok()?).is_empty().then_some(());
     until("equal dumps", equal).unwrap_or_else(|text| {
-        panic!("{text}\n{}", difference(&dump(master).unwrap(), &dump(&replica).unwrap()))
+        panic!("{text}\n{}", difference(&dump(master).unwrap(), &dump(replica).unwrap()))
     });
     master.kill();
     let mut client = replica.connect().unwrap();
@@ -92,8 +99,6 @@ fn harmed(options: &str, seed: u64, seconds: u64) -> Vec<(Fault, usize)> {
     };
     let kept: u64 = String::from_utf8(kept).unwrap().parse().unwrap();
     assert!(kept >= promised, "promised {promised}, kept {kept}");
-    assert!(replica.terminate().success());
-    proxy.done()
 }
 
 fn master_sets(master: &Node, key: &str, value: &str) {

@@ -1,6 +1,9 @@
-/* Preloaded into a node. The file that DISK_FULL_FILE names holds a part of a path: while it is not empty, the disk is full for
-   each regular file whose path contains that part. A number of bytes in its second line: only where a write makes a file larger than
-   that. Built by full.rs with the system's compiler. */
+/* Preloaded into a node. The file that DISK_FAULT_FILE names holds a part of a path. While it is not empty, the disk is harmed for each
+   regular file whose path contains that part, in the way that the second line says:
+   full     there is no room
+   over N   there is no room where a write makes a file larger than N bytes
+   slow N   each write and each fsync takes N ms longer
+   Built by full.rs with the system's compiler. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,20 +16,23 @@
 #include <unistd.h>
 
 static int is_full(int fd, size_t count) {
-    char part[256] = "", link[64], path[4096] = "";
-    long long bytes = 0;
-    const char *name = getenv("DISK_FULL_FILE");
+    char part[256] = "", how[8] = "", link[64], path[4096] = "";
+    long long number = 0;
+    const char *name = getenv("DISK_FAULT_FILE");
     FILE *file = name ? fopen(name, "re") : NULL;
     if (!file) return 0;
-    if (!fgets(part, sizeof part, file)) part[0] = 0;
-    if (fscanf(file, "%lld", &bytes) != 1) bytes = 0;
-    part[strcspn(part, "\n")] = 0;
+    if (fgets(part, sizeof part, file)) part[strcspn(part, "\n")] = 0;
+    int words = fscanf(file, "%7s %lld", how, &number);
     fclose(file);
     struct stat about;
-    if (!part[0] || fstat(fd, &about) || !S_ISREG(about.st_mode)) return 0;
+    if (words < 1 || !part[0] || fstat(fd, &about) || !S_ISREG(about.st_mode)) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (readlink(link, path, sizeof path - 1) < 0) return 0;
-    return strstr(path, part) != NULL && (!bytes || (long long)(about.st_size + count) > bytes);
+    if (readlink(link, path, sizeof path - 1) < 0 || !strstr(path, part)) return 0;
+    if (!strcmp(how, "slow")) {
+        usleep(number * 1000);
+        return 0;
+    }
+    return strcmp(how, "over") || (long long)(about.st_size + count) > number;
 }
 
 #define REAL(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
@@ -60,4 +66,16 @@ int fallocate(int fd, int mode, off_t at, off_t length) {
     REAL(fallocate);
     if (is_full(fd, 0)) NO_ROOM;
     return real(fd, mode, at, length);
+}
+
+int fsync(int fd) {
+    REAL(fsync);
+    is_full(fd, 0);
+    return real(fd);
+}
+
+int fdatasync(int fd) {
+    REAL(fdatasync);
+    is_full(fd, 0);
+    return real(fd);
 }

@@ -1,4 +1,4 @@
-//! Nodes whose disks are full for a while. The library `full.c` is preloaded and refuses writes to the store's files, to the
+//! Nodes whose disks are full or slow for a while. The library `full.c` is preloaded and harms writes to the store's files, to the
 //! log's, or to both. Without a C compiler the tests are skipped, and say so.
 
 use super::node::{Node, folder, pause, until};
@@ -15,28 +15,37 @@ const VALUE_BYTES: usize = 10_000;
 /// How long a write waits for its reply.
 const UNANSWERED: Duration = Duration::from_secs(2);
 
-/// A node whose disk can be filled.
-struct Filled {
-    node: Node,
-    full: PathBuf,
+/// Builds `full.c`; `None`: this machine cannot.
+pub(super) fn library(dir: &Path) -> Option<PathBuf> {
+    super::preload::build(dir, "full", include_str!("full.c"))
+}
+
+/// A node whose disk can be harmed.
+pub(super) struct Filled {
+    pub(super) node: Node,
+    fault: PathBuf,
 }
 
 impl Filled {
-    fn start(dir: &Path, name: &str, library: &Path, options: &[&str]) -> Filled {
-        let full = dir.join(format!("{name}.full"));
-        fs::write(&full, "").unwrap();
+    pub(super) fn start(dir: &Path, name: &str, library: &Path, options: &[&str]) -> Filled {
+        let fault = dir.join(format!("{name}.fault"));
+        fs::write(&fault, "").unwrap();
         let options: Vec<String> =
             [&["--flush-bytes", FLUSH_BYTES], options].concat().into_iter().map(str::to_owned).collect();
-        let preloaded = [("LD_PRELOAD", library.to_owned()), ("DISK_FULL_FILE", full.clone())];
-        Filled { node: Node::start_with(&dir.join(name), &options, &preloaded), full }
+        let preloaded = [("LD_PRELOAD", library.to_owned()), ("DISK_FAULT_FILE", fault.clone())];
+        Filled { node: Node::start_with(&dir.join(name), &options, &preloaded), fault }
     }
 
-    /// Makes writes fail, from now on, to files whose path contains `part`; with a number of bytes in its second line, only writes
-    /// that make a file larger. With an empty `part` there is room again.
-    fn fill(&self, part: &str) {
-        let next = self.full.with_extension("next");
-        fs::write(&next, part).unwrap();
-        fs::rename(&next, &self.full).unwrap();
+    /// Makes writes fail, from now on, to files whose path contains `part`. With an empty `part` there is room again.
+    pub(super) fn fill(&self, part: &str) {
+        self.harm(part, "full");
+    }
+
+    /// Harms the files whose path contains `part`; `full.c` says how.
+    pub(super) fn harm(&self, part: &str, how: &str) {
+        let next = self.fault.with_extension("next");
+        fs::write(&next, format!("{part}\n{how}")).unwrap();
+        fs::rename(&next, &self.fault).unwrap();
     }
 
     fn run(&self, words: &[&str]) -> OwnedFrame {
@@ -84,7 +93,7 @@ fn assert_follows(replica: &Filled, master: &Filled) {
 #[test]
 fn master_without_room_refuses_writes_and_goes_on_by_itself() {
     let (_removed, dir) = folder();
-    let Some(library) = super::preload::build(&dir, "full", include_str!("full.c")) else { return };
+    let Some(library) = library(&dir) else { return };
     let mut master = Filled::start(&dir, "master", &library, &[]);
     let replica = Filled::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
     let (mut next, mut acknowledged) = (0, Vec::new());
@@ -125,7 +134,7 @@ fn master_without_room_refuses_writes_and_goes_on_by_itself() {
 #[test]
 fn replica_without_room_shows_what_it_has_and_catches_up_by_itself() {
     let (_removed, dir) = folder();
-    let Some(library) = super::preload::build(&dir, "full", include_str!("full.c")) else { return };
+    let Some(library) = library(&dir) else { return };
     let master = Filled::start(&dir, "master", &library, &[]);
     let mut replica = Filled::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
     let mut written = 0;
@@ -162,12 +171,12 @@ fn replica_without_room_shows_what_it_has_and_catches_up_by_itself() {
 }
 
 /// Files of one flush each fit, and a compaction, which merges four of them at least, does not.
-const NO_COMPACTION: &str = "/store/\n150000";
+const NO_COMPACTION: &str = "over 150000";
 
 #[test]
 fn node_whose_compaction_has_no_room_says_so_before_too_many_files_wait_for_it() {
     let (_removed, dir) = folder();
-    let Some(library) = super::preload::build(&dir, "full", include_str!("full.c")) else { return };
+    let Some(library) = library(&dir) else { return };
     let master = Filled::start(&dir, "master", &library, &[]);
     let replica = Filled::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
     let mut written = 0;
@@ -175,7 +184,7 @@ fn node_whose_compaction_has_no_room_says_so_before_too_many_files_wait_for_it()
         written += 1;
         master.write(written)
     };
-    replica.fill(NO_COMPACTION);
+    replica.harm("/store/", NO_COMPACTION);
     until("the replica says so", || {
         assert!(write());
         replica.fact("rc_read_only").contains("compaction fails").then_some(())
@@ -184,7 +193,7 @@ fn node_whose_compaction_has_no_room_says_so_before_too_many_files_wait_for_it()
     assert_eq!(replica.fact("master_link_status"), "up");
     replica.fill("");
     assert_follows(&replica, &master);
-    master.fill(NO_COMPACTION);
+    master.harm("/store/", NO_COMPACTION);
     until("a refusal", || (!write()).then_some(())).unwrap_or_else(|text| master.panic_with(&text));
     assert!(master.fact("rc_read_only").contains("compaction fails"));
     assert!(matches!(master.run(&["GET", "k1"]), OwnedFrame::BulkString(_)), "reads are still served");
@@ -235,7 +244,7 @@ const KILLS: u64 = 3;
 #[test]
 fn crash_killed_while_its_disk_is_full_loses_nothing_that_was_acknowledged() {
     let (_removed, dir) = folder();
-    let Some(library) = super::preload::build(&dir, "full", include_str!("full.c")) else { return };
+    let Some(library) = library(&dir) else { return };
     let kills = setting("REPLICHECK_FULL_KILLS").unwrap_or(KILLS);
     let seed = Seed::of_this_run();
     let mut random = fastrand::Rng::with_seed(seed.number());
