@@ -4,11 +4,11 @@ use super::named::Named;
 use super::{Outcome, UsageError, log};
 use replicheck::binlog::Fsync;
 use replicheck::compression::CompressionMethod;
-use replicheck::engine::{Address, DESCRIPTORS_RESERVED, Engine, FLUSH_BYTES, Port, Settings};
+use replicheck::engine::{Address, DESCRIPTORS_RESERVED, Engine, FLUSH_BYTES, Settings};
 use replicheck::expiry::Policy;
 use replicheck::ordering::Strategy;
 use replicheck::secret::Secret;
-use replicheck::server::{Backend, Config, Ended, MetricsPort, MinReplicas, Server, descriptors};
+use replicheck::server::{Backend, Config, Ended, MetricsPort, MinReplicas, Reserved, Server, descriptors};
 use replicheck::trace::Trace;
 use std::io::Write;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -170,10 +170,12 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
         }
         None => None,
     };
+    let cannot = |source| UsageError::Listen { bind: args.bind, port: args.port, source };
+    let reserved = Reserved::new(args.bind, args.port).map_err(cannot)?;
     let (settings, master) = (settings(args)?, args.replicaof.clone());
     let settings = Settings { masterauth: Arc::new(masterauth.clone().into()), ..settings };
     // A replica may connect to its master before the port is open. It names its own port then.
-    settings.port.store(args.port, Ordering::Relaxed);
+    settings.port.store(reserved.port().map_err(cannot)?, Ordering::Relaxed);
     let started = tokio::task::spawn_blocking(move || Engine::start(settings, master)).await;
     let engine =
         started.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
@@ -191,16 +193,15 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
         masterauth,
         ..Config::default()
     };
-    let bound = Server::bind(Arc::clone(&engine), config).await;
+    let bound = Server::on(reserved, Arc::clone(&engine), config).await;
     let server = match bound {
         Ok(server) => server,
         Err(source) => {
             // The work of recovery is kept.
             let _ = engine.stop().await;
-            return Err(UsageError::Listen { bind: args.bind, port: args.port, source });
+            return Err(cannot(source));
         }
     };
-    engine.serves_on(server.local_addr().port());
     writeln!(std::io::stdout(), "listening on {}", server.local_addr())?;
     if let Some(port) = metrics {
         writeln!(std::io::stdout(), "metrics at http://{}/metrics", port.local_addr()?)?;
@@ -250,9 +251,6 @@ fn settings(args: &Args) -> Result<Settings, UsageError> {
     };
     let defaults = Settings::new(&args.dir);
     Ok(Settings {
-        // A replica sends its port at once, but the server binds later; the port that replaces 0 is not known
-        // before that.
-        port: Port::new(args.port.into()),
         ordering: args.ordering,
         expiry: args.expiry,
         workers: args.workers.map_or(defaults.workers, usize::from),

@@ -37,6 +37,7 @@ mod protected;
 pub mod reply;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod request;
+mod reserved;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod room;
 #[cfg_attr(not(inner_docs), doc(hidden))]
@@ -51,6 +52,7 @@ pub use clients::{REPLICAS_MAX, Seat};
 pub use config::{Config, MinReplicas, OutputLimit};
 pub use facts::Facts;
 pub use metrics_port::MetricsPort;
+pub use reserved::Reserved;
 
 use clients::{Clients, locked};
 use connection::Connection;
@@ -125,8 +127,13 @@ pub struct Server<N> {
 impl<N: Backend> Server<N> {
     /// Listens on the address and port of `config`. Clients can connect from now on; [`Server::serve`] answers them.
     /// Errors: the address is in use, or is not an address of this machine.
-    pub async fn bind(node: Arc<N>, mut config: Config) -> io::Result<Server<N>> {
-        let listener = TcpListener::bind((config.bind, config.port)).await?;
+    pub async fn bind(node: Arc<N>, config: Config) -> io::Result<Server<N>> {
+        Server::on(Reserved::new(config.bind, config.port)?, node, config).await
+    }
+
+    /// Listens on an address that was taken for it, whose port is then that of `config`. Errors: another socket listens there by now.
+    pub async fn on(reserved: Reserved, node: Arc<N>, mut config: Config) -> io::Result<Server<N>> {
+        let listener = reserved.listen()?;
         let local_addr = listener.local_addr()?;
         config.port = local_addr.port();
         node.set_min_replicas(config.min_replicas);

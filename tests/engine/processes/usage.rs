@@ -84,12 +84,25 @@ fn serve_folder_that_cannot_be_taken_is_refused_in_a_line() {
 }
 
 #[test]
-fn serve_port_that_is_taken_is_refused_in_a_line() {
+fn serve_port_that_is_taken_is_refused_before_the_folder_is_opened() {
     let (_removed, dir) = folder();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let said = refused_in_a_line(dir.join("node").to_str().unwrap(), &["--port", &port]);
+    let dir = dir.join("node");
+    let said = refused_in_a_line(dir.to_str().unwrap(), &["--port", &port]);
     assert!(said.starts_with(&format!("error: cannot listen on 127.0.0.1:{port}: ")), "{said}");
+    assert!(!dir.exists(), "the folder was opened");
+}
+
+#[test]
+fn replica_on_any_free_port_names_that_port_to_its_master() {
+    let (_removed, dir) = folder();
+    let master = Node::start(&dir.join("master"), &[]);
+    let follow = ["--replicaof".to_owned(), master.address()];
+    let replica = Node::start(&dir.join("replica"), &follow);
+    let told = until("a replica", || Some(master.fact("slave0").unwrap()).filter(|told| !told.is_empty()));
+    let port = replica.address().rsplit_once(':').unwrap().1.to_owned();
+    assert!(told.as_ref().is_ok_and(|told| told.contains(&format!(",port={port},"))), "{told:?}");
 }
 
 #[test]
