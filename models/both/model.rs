@@ -101,6 +101,12 @@ pub(super) type Moves = Box<[(Move, u32, Option<Task>)]>;
 /// Everything that decides how much time may pass: master, store, log, skew, when the oldest message was sent.
 type Waiting = (u32, u32, u32, u16, Option<u64>);
 
+/// A step of the master: master, log, link, time and action. Master, log and link follow from it.
+type MasterStep = (u32, u32, u32, u64, Action);
+
+/// A delivery: control, log, link and the last entry received. Control, link and the last entry received follow from it.
+type Delivery = (u32, u32, u32, Lsn);
+
 /// The model of one strategy with one policy.
 pub struct BothModel {
     pub(super) setup: Setup,
@@ -116,10 +122,8 @@ pub struct BothModel {
     pub(super) moments_after: Memo<(u32, u32, u64, u64), u32>,
     pub(super) looks: Memo<(u32, Millis, u32), Option<u32>>,
     pub(super) writes: Memo<(u32, u32, Task), u32>,
-    /// For a master, its log, the link, the time and a step of the master: the first three after it.
-    pub(super) master_steps: Memo<(u32, u32, u32, u64, Action), (u32, u32, u32)>,
-    /// For a control, the log, the link and the last entry received: control, link and last entry after a delivery.
-    pub(super) deliveries: Memo<(u32, u32, u32, Lsn), Option<(u32, u32, Lsn)>>,
+    pub(super) master_steps: Memo<MasterStep, (u32, u32, u32)>,
+    pub(super) deliveries: Memo<Delivery, Option<(u32, u32, Lsn)>>,
     instants: Memo<Waiting, Arc<[u64]>>,
     pub(super) witnesses: Witnesses,
 }

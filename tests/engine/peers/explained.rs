@@ -273,6 +273,21 @@ fn is_part_of_scan(items: &[Vec<Vec<u8>>], from_the_start: bool, server: Server,
         && (!is_whole || items.iter().all(|item| found.contains(item)))
 }
 
+/// Whether the reference refuses the command.
+fn is_refused(asked: &Asked) -> bool {
+    matches!(&asked.answer, Answer::Exactly(Reply::Error(_)))
+}
+
+/// Whether a command on deadlines of fields has something that Valkey accepts and Redis 8 does not.
+fn may_be_accepted_by_valkey(argv: &[Vec<u8>]) -> bool {
+    let words = || argv.iter().skip(2).map(|word| String::from_utf8_lossy(word).to_uppercase());
+    let is_condition = |word: &String| ["NX", "XX", "GT", "LT"].contains(&word.as_str());
+    let is_late = |word: String| word.parse::<i64>().is_ok_and(|number| number > FIELD_DEADLINE_MAX / 1000);
+    words().filter(is_condition).count() > 1
+        || (argv[0].eq_ignore_ascii_case(b"hsetex") && words().any(|word| is_condition(&word)))
+        || words().any(is_late)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,19 +380,4 @@ mod tests {
         assert!(!is_right(&zscore(0.0), Server::Replicheck, &Reply::bulk("-0")));
         assert!(!is_right(&zscore(1.0), Server::Redis, &Reply::bulk("-0")));
     }
-}
-
-/// Whether the reference refuses the command.
-fn is_refused(asked: &Asked) -> bool {
-    matches!(&asked.answer, Answer::Exactly(Reply::Error(_)))
-}
-
-/// Whether a command on deadlines of fields has something that Valkey accepts and Redis 8 does not.
-fn may_be_accepted_by_valkey(argv: &[Vec<u8>]) -> bool {
-    let words = || argv.iter().skip(2).map(|word| String::from_utf8_lossy(word).to_uppercase());
-    let is_condition = |word: &String| ["NX", "XX", "GT", "LT"].contains(&word.as_str());
-    let is_late = |word: String| word.parse::<i64>().is_ok_and(|number| number > FIELD_DEADLINE_MAX / 1000);
-    words().filter(is_condition).count() > 1
-        || (argv[0].eq_ignore_ascii_case(b"hsetex") && words().any(|word| is_condition(&word)))
-        || words().any(is_late)
 }
