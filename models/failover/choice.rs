@@ -35,8 +35,8 @@ pub enum Promoted {
     /// Of the two nodes that are not the last promoted one, the one whose last entry is later by epoch and number. The other one
     /// is told to follow it in the same step, so that no third node takes an entry of an old master.
     Newest,
-    /// FAILOVER: a connected replica that has all entries of the last promoted one, whose clients' writes wait from then on, until
-    /// it is told to follow the new master.
+    /// FAILOVER: a connected replica that has all entries of the last promoted node. Writes on that node then wait until it is told
+    /// to follow the new master.
     CaughtUp,
     /// As [`Promoted::Newest`], if both were accepted as followers of the last promoted one since they were told to follow it.
     Quorum,
@@ -131,9 +131,9 @@ choices! {
     /// Asynchronous.
     Asynchronous "asynchronous" Applied, Any, None, Always []
         "A write is acknowledged when the master has applied it; any replica is promoted at any moment."
-    /// Nothing is awaited but the promotion.
+    /// FAILOVER.
     Coordinated "coordinated" Applied, CaughtUp, None, WithMaster []
-        "FAILOVER: as asynchronous, but writes wait until a connected replica has everything, and this one is promoted."
+        "FAILOVER: as asynchronous, but a connected replica that has everything is promoted, and writes on the old master wait."
     /// Durable on the master.
     DurableMaster "durable_master" Durable, Any, None, Always []
         "As asynchronous, but when the write is durable on the master."

@@ -113,7 +113,7 @@ impl Scenario {
 pub struct Setup {
     /// The choice.
     pub choice: Choice,
-    /// What may happen.
+    /// The accidents that may happen, and the bounds.
     pub scenario: Scenario,
 }
 

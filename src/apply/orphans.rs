@@ -51,8 +51,8 @@ pub(super) fn may_arise<'a>(reader: &dyn Read, effects: impl Iterator<Item = (Ls
 }
 
 /// The writes that clear away what `effect`, of entry `lsn`, would leave behind on the store that `reader` reads. They go before
-/// those of the effect. What the effect clears itself is left out, and so is a collection that was created after the entry: a
-/// node that applies entries again after a crash meets it. Errors: the store's.
+/// those of the effect. Two kinds of collections are left out: those that the effect clears itself, and those that were created
+/// after the entry. A node that applies entries again after a crash meets the second kind. Errors: the store's.
 pub(super) fn of(reader: &dyn Read, lsn: Lsn, effect: &Effect) -> Result<Vec<Write>, StoreError> {
     let mut clears = Vec::new();
     for (raw, _) in created(effect, lsn) {

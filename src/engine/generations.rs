@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A full sync is put into a generation of its own. It becomes current by one rename of the file `current`; before it a start
-//! finds the old data, after it the new. What is not current is removed at the next start.
+//! finds the old data, after it the new. The next start removes all generations but the current one.
 
 use super::open::Folders;
 use crate::binlog::Disk;

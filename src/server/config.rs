@@ -275,7 +275,7 @@ const fn replicas_lag_max(name: &'static str) -> Parameter {
     }
 }
 
-/// As in Redis, CONFIG GET shows passwords to those who may use it.
+/// As in Redis, CONFIG GET shows passwords to each client that has given its own.
 fn revealed(secret: Option<&Secret>) -> String {
     secret.map_or_else(String::new, |secret| String::from_utf8_lossy(secret.reveal()).into_owned())
 }

@@ -106,7 +106,7 @@ fn requests_of_a_client_without_the_password_are_small() {
         client.send(bytes);
         assert_eq!(client.read_to_end(), reply);
     }
-    // What follows the password in the same packet is not limited any more.
+    // After the password the limit no longer holds, even for the rest of the same packet.
     let value = "v".repeat(20_000);
     let mut client = server.connect();
     client.send(format!(

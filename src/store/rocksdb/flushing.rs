@@ -1,8 +1,8 @@
 //! Flushing — batches → files that outlive a crash. Does I/O.
 //!
-//! RocksDB reports the failure of a flush in the background only as a number: that of the errors of *all* its background work. So a
-//! number that has grown may be due to a compaction, while the flush is still waiting for a thread. And RocksDB itself waits, for
-//! as long as compaction fails, before it adds a file to too many others. Both cases are decided here:
+//! RocksDB counts the errors of its background work in one number, for flushes and compactions alike. So if the number has grown, a
+//! compaction may have failed, while the flush still waits for a thread. And if too many files wait for a compaction that fails,
+//! RocksDB does not begin a flush, and does not say so. Both cases are decided here:
 //!
 //! ```text
 //! errors, store takes no batch        the flush failed, and that batch's error says why
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_micros(500);
 /// How long no flush may run, after an error, until the flush has failed. RocksDB's thread sleeps for one second after an error, and
 /// a flush of another store may wait for that thread.
 const FAILED_AFTER: Duration = Duration::from_secs(3);
-/// What a node reports if compaction fails for so long that too many files have gathered.
+/// The error that a node reports if compaction fails for so long that too many files wait for it.
 const COMPACTION_FAILS: &str = "compaction fails, and too many files wait for it: rocksdb's LOG says why";
 
 /// The last flush that was begun.

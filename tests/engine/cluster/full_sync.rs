@@ -105,7 +105,7 @@ fn replica_with_another_history_keeps_its_data_until_the_copy_is_whole() {
     master.run(&EVERY_TYPE);
     let replica = Peer::on_disk(r.path(), AS_IT_IS, None);
     replica.run(&["SET own 1", "SET k1 own"]);
-    // A question who serves there; then a hello and a copy that is cut, three times.
+    // First the question for the role; then a hello and a copy that is cut, three times.
     let limits = vec![usize::MAX, usize::MAX, 100, usize::MAX, 100_000, usize::MAX, 1_000_000];
     let address = proxy(&format!("127.0.0.1:{}", master.port), Way::Down, limits);
     let port = address.rsplit_once(':').expect("an address").1.parse().expect("a port");

@@ -123,7 +123,7 @@ fn metrics_under_load_are_ordered_never_fall_and_end_without_lag() {
         assert!(of_replica.one("replicheck_batch_entries_bucket{le=8}") > 0.0);
         let beyond = of_replica.one("replicheck_batch_entries_count");
         assert_eq!(of_replica.one("replicheck_batch_entries_bucket{le=8}"), beyond, "batches of at most 8");
-        // What a strategy has no reason to wait for stays 0.
+        // A strategy that never waits for this reason leaves the figure at 0.
         for what in ["barrier", "conflict", "turn", "cut"] {
             let is_0 = waited(&of_replica, what) == 0.0;
             assert_eq!(is_0, !waits.contains(&what), "{}: {what}", strategy.name());

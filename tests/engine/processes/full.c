@@ -15,7 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int is_full(int fd, size_t count) {
+/* Waits if the disk is slow for this file. Returns whether there is no room for so many bytes more. */
+static int harmed(int fd, size_t count) {
     char part[256] = "", how[8] = "", link[64], path[4096] = "";
     long long number = 0;
     const char *name = getenv("DISK_FAULT_FILE");
@@ -40,42 +41,42 @@ static int is_full(int fd, size_t count) {
 
 ssize_t write(int fd, const void *bytes, size_t count) {
     REAL(write);
-    if (is_full(fd, count)) NO_ROOM;
+    if (harmed(fd, count)) NO_ROOM;
     return real(fd, bytes, count);
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) {
     REAL(pwrite);
-    if (is_full(fd, count)) NO_ROOM;
+    if (harmed(fd, count)) NO_ROOM;
     return real(fd, bytes, count, at);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
     REAL(pwrite64);
-    if (is_full(fd, count)) NO_ROOM;
+    if (harmed(fd, count)) NO_ROOM;
     return real(fd, bytes, count, at);
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     REAL(writev);
-    if (is_full(fd, 1)) NO_ROOM;
+    if (harmed(fd, 1)) NO_ROOM;
     return real(fd, parts, count);
 }
 
 int fallocate(int fd, int mode, off_t at, off_t length) {
     REAL(fallocate);
-    if (is_full(fd, 0)) NO_ROOM;
+    if (harmed(fd, 0)) NO_ROOM;
     return real(fd, mode, at, length);
 }
 
 int fsync(int fd) {
     REAL(fsync);
-    is_full(fd, 0);
+    harmed(fd, 0);
     return real(fd);
 }
 
 int fdatasync(int fd) {
     REAL(fdatasync);
-    is_full(fd, 0);
+    harmed(fd, 0);
     return real(fd);
 }

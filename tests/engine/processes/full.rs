@@ -21,19 +21,19 @@ pub(super) fn library(dir: &Path) -> Option<PathBuf> {
 }
 
 /// A node whose disk can be harmed.
-pub(super) struct Filled {
+pub(super) struct DiskNode {
     pub(super) node: Node,
     fault: PathBuf,
 }
 
-impl Filled {
-    pub(super) fn start(dir: &Path, name: &str, library: &Path, options: &[&str]) -> Filled {
+impl DiskNode {
+    pub(super) fn start(dir: &Path, name: &str, library: &Path, options: &[&str]) -> DiskNode {
         let fault = dir.join(format!("{name}.fault"));
         fs::write(&fault, "").unwrap();
         let options: Vec<String> =
             [&["--flush-bytes", FLUSH_BYTES], options].concat().into_iter().map(str::to_owned).collect();
         let preloaded = [("LD_PRELOAD", library.to_owned()), ("DISK_FAULT_FILE", fault.clone())];
-        Filled { node: Node::start_with(&dir.join(name), &options, &preloaded), fault }
+        DiskNode { node: Node::start_with(&dir.join(name), &options, &preloaded), fault }
     }
 
     /// Makes writes fail, from now on, to files whose path contains `part`. With an empty `part` there is room again.
@@ -84,7 +84,7 @@ impl Filled {
 }
 
 /// Waits until the replica has as many keys as the master.
-fn assert_follows(replica: &Filled, master: &Filled) {
+fn assert_follows(replica: &DiskNode, master: &DiskNode) {
     let all = master.keys();
     until("the replica has all keys", || (replica.keys() == all).then_some(()))
         .unwrap_or_else(|text| replica.panic_with(&text));
@@ -94,11 +94,11 @@ fn assert_follows(replica: &Filled, master: &Filled) {
 fn master_without_room_refuses_writes_and_goes_on_by_itself() {
     let (_removed, dir) = folder();
     let Some(library) = library(&dir) else { return };
-    let mut master = Filled::start(&dir, "master", &library, &[]);
-    let replica = Filled::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
+    let mut master = DiskNode::start(&dir, "master", &library, &[]);
+    let replica = DiskNode::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
     let (mut next, mut acknowledged) = (0, Vec::new());
     for part in ["/store/", "/binlog/", "/master/"] {
-        let mut write = |master: &Filled| {
+        let mut write = |master: &DiskNode| {
             let taken = master.write(next);
             acknowledged.extend(taken.then_some(next));
             next += 1;
@@ -135,8 +135,8 @@ fn master_without_room_refuses_writes_and_goes_on_by_itself() {
 fn replica_without_room_shows_what_it_has_and_catches_up_by_itself() {
     let (_removed, dir) = folder();
     let Some(library) = library(&dir) else { return };
-    let master = Filled::start(&dir, "master", &library, &[]);
-    let mut replica = Filled::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
+    let master = DiskNode::start(&dir, "master", &library, &[]);
+    let mut replica = DiskNode::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
     let mut written = 0;
     for part in ["/store/", "/binlog/", "/replica/"] {
         let mut write = || {
@@ -177,8 +177,8 @@ const NO_COMPACTION: &str = "over 150000";
 fn node_whose_compaction_has_no_room_says_so_before_too_many_files_wait_for_it() {
     let (_removed, dir) = folder();
     let Some(library) = library(&dir) else { return };
-    let master = Filled::start(&dir, "master", &library, &[]);
-    let replica = Filled::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
+    let master = DiskNode::start(&dir, "master", &library, &[]);
+    let replica = DiskNode::start(&dir, "replica", &library, &["--replicaof", &master.node.address()]);
     let mut written = 0;
     let mut write = || {
         written += 1;
@@ -248,9 +248,9 @@ fn crash_killed_while_its_disk_is_full_loses_nothing_that_was_acknowledged() {
     let kills = setting("REPLICHECK_FULL_KILLS").unwrap_or(KILLS);
     let seed = Seed::of_this_run();
     let mut random = fastrand::Rng::with_seed(seed.number());
-    let mut master = Filled::start(&dir, "master", &library, &[]);
+    let mut master = DiskNode::start(&dir, "master", &library, &[]);
     let address = master.node.address();
-    let mut replica = Filled::start(&dir, "replica", &library, &["--replicaof", &address]);
+    let mut replica = DiskNode::start(&dir, "replica", &library, &["--replicaof", &address]);
     let mut acknowledged = Vec::new();
     for cycle in 0..kills {
         let (stop, count) = (&AtomicBool::new(false), &AtomicUsize::new(0));

@@ -1,7 +1,7 @@
 //! Nodes whose disks are slow for a while: nothing that was acknowledged is lost, and the nodes are equal afterwards.
 
 use super::faults::{assert_equal_and_kept, load};
-use super::full::{Filled, library};
+use super::full::{DiskNode, library};
 use super::node::folder;
 use crate::seed::Seed;
 
@@ -17,7 +17,7 @@ fn nodes_of_which_one_has_a_slow_disk_keep_what_they_acknowledged_and_are_equal_
         let Some(library) = library(&dir) else { return };
         let start = |name, options: &[&str]| {
             let options = [&["--appendfsync", "always"], options].concat();
-            Filled::start(&dir, name, &library, &options)
+            DiskNode::start(&dir, name, &library, &options)
         };
         let mut master = start("master", &[]);
         let replica = start("replica", &["--replicaof", &master.node.address()]);
