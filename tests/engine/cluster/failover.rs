@@ -199,8 +199,8 @@ fn replica_that_is_connected_and_silent_is_no_good_one() {
     ok(&master, "SET a 0");
     ok(&master, "CONFIG SET min-replicas-max-lag 1");
     let hello = ["RCSYNC", "1", "0", "0", "7001", "log_clock", "-"];
-    assert!(matches!(silent.call(&hello), Ok(OwnedFrame::SimpleString(_))));
     let begun = Instant::now();
+    assert!(matches!(silent.call(&hello), Ok(OwnedFrame::SimpleString(_))));
     wait_until("a good replica", || master.facts().good_replicas == 1);
     wait_until("an old acknowledgement", || master.facts().good_replicas == 0);
     assert!(begun.elapsed() >= Duration::from_secs(1));
