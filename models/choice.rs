@@ -172,7 +172,9 @@ impl SeededFault {
     /// The choice that the fault is put on. Without the fault, the catalogue's program is safe under it.
     pub const fn kind(self) -> Kind {
         let choice = match self {
-            SeededFault::FlushInEveryFlow => OrderingChoice::effects(Strategy::Barrier),
+            SeededFault::FlushInEveryFlow | SeededFault::WakeUpLost => {
+                OrderingChoice::effects(Strategy::Barrier)
+            }
             SeededFault::HoldsBackTheLast
             | SeededFault::LoggedLate
             | SeededFault::NotLogged

@@ -12,6 +12,8 @@ pub enum SeededFault {
     FlushInEveryFlow,
     /// The last entry waits until another entry arrives.
     HoldsBackTheLast,
+    /// The end of a command without keys wakes no worker until another entry arrives.
+    WakeUpLost,
     /// The last but one write is logged after the last write.
     LoggedLate,
     /// The last write is not logged.
@@ -53,6 +55,7 @@ impl SeededFault {
     pub const ALL: &[SeededFault] = &[
         SeededFault::FlushInEveryFlow,
         SeededFault::HoldsBackTheLast,
+        SeededFault::WakeUpLost,
         SeededFault::LoggedLate,
         SeededFault::NotLogged,
         SeededFault::ResumesAtReceived,
@@ -79,6 +82,7 @@ impl SeededFault {
         match self {
             SeededFault::FlushInEveryFlow => "flush_in_every_flow",
             SeededFault::HoldsBackTheLast => "holds_back_the_last",
+            SeededFault::WakeUpLost => "wake_up_lost",
             SeededFault::LoggedLate => "logged_late",
             SeededFault::NotLogged => "not_logged",
             SeededFault::ResumesAtReceived => "resumes_at_received",
@@ -107,6 +111,9 @@ impl SeededFault {
             }
             SeededFault::HoldsBackTheLast => {
                 "the last entry is given to the workers only when another entry has arrived"
+            }
+            SeededFault::WakeUpLost => {
+                "when a command without keys has been applied, no worker is woken until another entry arrives"
             }
             SeededFault::LoggedLate => {
                 "the master releases the last but one write before it is logged, so the last write is logged first"
@@ -169,6 +176,7 @@ impl SeededFault {
             | SeededFault::MarkerAheadOfData
             | SeededFault::MarkerWithFirstPart => false,
             SeededFault::HoldsBackTheLast
+            | SeededFault::WakeUpLost
             | SeededFault::ResultWithoutDeadline
             | SeededFault::DeadlineInInt32
             | SeededFault::MillisecondsAsSeconds

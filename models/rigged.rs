@@ -7,7 +7,7 @@ use super::fault::SeededFault;
 use super::ordering::Position;
 use super::scaled;
 use crate::apply::Instants;
-use crate::binlog::{Entry, Payload};
+use crate::binlog::{Entry, Lsn, Payload};
 use crate::command::Command;
 use crate::effect::{Effect, Write};
 use crate::expiry::{ExpiryPolicy, Judging, Policy, Removal, Removed};
@@ -32,6 +32,7 @@ impl Choice {
         match self.fault() {
             Some(SeededFault::FlushInEveryFlow) => Rigged::Flows(Flows::new(workers)),
             Some(SeededFault::HoldsBackTheLast) => Rigged::HoldsBack(HoldsBack::new(plain)),
+            Some(SeededFault::WakeUpLost) => Rigged::Asleep(Asleep::new(plain)),
             _ => Rigged::Plain(plain),
         }
     }
@@ -151,6 +152,53 @@ impl crate::ordering::Wrapper for HoldsBack {
     }
 }
 
+/// A strategy whose workers sleep from the end of an entry without a key until another entry is admitted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Asleep {
+    inner: AnyStrategy,
+    /// The admitted entries without a key that have not been applied.
+    keyless: Vec<Lsn>,
+    is_asleep: bool,
+}
+
+impl Asleep {
+    fn new(inner: AnyStrategy) -> Asleep {
+        Asleep { inner, keyless: Vec::new(), is_asleep: false }
+    }
+}
+
+impl crate::ordering::Wrapper for Asleep {
+    type Inner = AnyStrategy;
+
+    fn inner(&self) -> &AnyStrategy {
+        &self.inner
+    }
+
+    fn inner_mut(&mut self) -> &mut AnyStrategy {
+        &mut self.inner
+    }
+
+    fn admit(&mut self, entry: &Admission<'_>) -> Result<(), Refused> {
+        OrderingStrategy::admit(&mut self.inner, entry)?;
+        self.is_asleep = false;
+        if entry.first_key.is_none() {
+            self.keyless.push(entry.lsn);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, worker: usize) -> Option<Job> {
+        if self.is_asleep { None } else { OrderingStrategy::take(&mut self.inner, worker) }
+    }
+
+    fn finish(&mut self, worker: usize, job: &Job) {
+        OrderingStrategy::finish(&mut self.inner, worker, job);
+        let before = self.keyless.len();
+        self.keyless.retain(|lsn| !job.lsns.contains(lsn));
+        self.is_asleep |= self.keyless.len() < before;
+    }
+}
+
 /// A strategy with or without a fault.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Rigged {
@@ -160,6 +208,8 @@ pub enum Rigged {
     Flows(Flows),
     /// Each entry is admitted only when the next one arrives.
     HoldsBack(HoldsBack),
+    /// Workers sleep after an entry without a key.
+    Asleep(Asleep),
 }
 
 impl crate::ordering::Wrapper for Rigged {
@@ -170,6 +220,7 @@ impl crate::ordering::Wrapper for Rigged {
             Rigged::Plain(machine) => machine,
             Rigged::Flows(machine) => machine,
             Rigged::HoldsBack(machine) => machine,
+            Rigged::Asleep(machine) => machine,
         }
     }
 
@@ -178,6 +229,7 @@ impl crate::ordering::Wrapper for Rigged {
             Rigged::Plain(machine) => machine,
             Rigged::Flows(machine) => machine,
             Rigged::HoldsBack(machine) => machine,
+            Rigged::Asleep(machine) => machine,
         }
     }
 }

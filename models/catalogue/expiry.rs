@@ -371,8 +371,25 @@ pub(super) const CASES: &[Case] = &[
                 Choice::expiry(MasterExpires),
             )
             .standing_for(
-                "R37 with fields, on a log of commands as Pika has; Kvrocks logs bytes, which write a renewed field again. \
-                 kvrocks#3635 is left out: a new field that inherits the deadline of an emptied hash is the fault of one node",
+                "R37 with fields, on a log of commands as Pika has; Kvrocks logs bytes, which write a renewed field again",
+            ),
+        ),
+    ),
+    row(
+        "R87b",
+        ("Kvrocks", "kvrocks#3635"),
+        "A hash whose last field has died is still there for the next HSET, whose field so inherits the old key's deadline.",
+        Counted(
+            clocks(
+                &["HSET h f 1", "EXPIRE h 60", "HPEXPIRE h 10000 FIELDS 1 f", "HSET h g 2"],
+                10_000,
+                Choice::expiry(Absolute),
+                (Invariant::SameDeadline, 10),
+                Choice::expiry(Pksetat),
+            )
+            .given(RowSetting::Clocks { tick_ms: 10_000, delay_ticks: 0, skews: &[-1] })
+            .standing_for(
+                "a replica whose clock is behind stands for the node that still holds the dead field; the report's node is alone",
             ),
         ),
     ),

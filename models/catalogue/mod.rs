@@ -17,6 +17,7 @@ mod expiry;
 mod found_here;
 mod judge;
 mod layers;
+mod met_later;
 mod ordering;
 mod position;
 mod reach;
@@ -41,7 +42,7 @@ pub struct Section {
 }
 
 /// The kinds of bugs, in the order of their ids.
-pub const SECTIONS: [Section; 5] = [
+pub const SECTIONS: [Section; 6] = [
     Section { name: "ordering", title: "In which order writes are applied", cases: ordering::CASES },
     Section {
         name: "determinism",
@@ -50,6 +51,11 @@ pub const SECTIONS: [Section; 5] = [
     },
     Section { name: "expiry", title: "When a key dies, and by which clock", cases: expiry::CASES },
     Section { name: "position", title: "Where a replica resumes", cases: position::CASES },
+    Section {
+        name: "met_later",
+        title: "Reports that came after the others: several keys, links, histories",
+        cases: met_later::CASES,
+    },
     Section {
         name: "found_here",
         title: "Verdicts of this kit that were not true",

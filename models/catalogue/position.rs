@@ -192,10 +192,4 @@ pub(super) const CASES: &[Case] = &[
             Choice::commands(Serial),
         )),
     ),
-    row(
-        "R103",
-        ("Kvrocks", "kvrocks-controller#317"),
-        "A replica empties its database before a full sync, and is promoted while it is empty.",
-        ShownBy { model: "failover", choice: "emptied_first", invariant: Invariant::Durability },
-    ),
 ];

@@ -42,7 +42,7 @@ impl Case {
     pub fn words(&self) -> String {
         match self.choice.fault() {
             // Entries wait, and no thread can proceed.
-            Some(SeededFault::HoldsBackTheLast) => "deadlock".to_owned(),
+            Some(SeededFault::HoldsBackTheLast | SeededFault::WakeUpLost) => "deadlock".to_owned(),
             _ => format!("broken: [\"{}\"]", self.bug.invariant),
         }
     }
