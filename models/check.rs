@@ -15,6 +15,7 @@ use super::handshake;
 use super::invariants::{self, Invariant};
 use super::judge::{Part, Task};
 use super::parts;
+use super::replication;
 use super::request;
 use super::scenario::{self, ExpiryScenario, OrderingScenario};
 use super::setting::TICKS;
@@ -24,7 +25,8 @@ use crate::ordering::Reads;
 use std::fmt::Debug;
 
 /// The names of the models.
-const MODELS: [&str; 7] = ["ordering", "expiry", "both", "clocks", "handshake", "full_sync", "failover"];
+const MODELS: [&str; 8] =
+    ["ordering", "expiry", "both", "clocks", "handshake", "replication", "full_sync", "failover"];
 
 /// A choice of any model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub(super) enum Candidate {
     Clocks(clocks::Choice),
     /// A choice of the handshake model.
     Handshake(handshake::Choice),
+    /// A choice of the model of a session.
+    Replication(replication::Choice),
     /// A choice of the model of a full sync.
     FullSync(full_sync::Choice),
     /// A choice of the model of a fail-over.
@@ -50,9 +54,11 @@ impl Candidate {
         let both = both::Choice::all().into_iter().map(Candidate::Both);
         let clocks = clocks::Choice::all().into_iter().map(Candidate::Clocks);
         let handshakes = handshake::Choice::all().into_iter().map(Candidate::Handshake);
+        let sessions = replication::Choice::ALL.iter().copied().map(Candidate::Replication);
         let full_syncs = full_sync::Choice::ALL.iter().copied().map(Candidate::FullSync);
         let failovers = failover::Choice::ALL.iter().copied().map(Candidate::Failover);
-        choices.chain(both).chain(clocks).chain(handshakes).chain(full_syncs).chain(failovers).collect()
+        let links = handshakes.chain(sessions).chain(full_syncs).chain(failovers);
+        choices.chain(both).chain(clocks).chain(links).collect()
     }
 
     /// The name of the model that judges it.
@@ -62,6 +68,7 @@ impl Candidate {
             Candidate::Both(_) => "both",
             Candidate::Clocks(_) => "clocks",
             Candidate::Handshake(_) => "handshake",
+            Candidate::Replication(_) => "replication",
             Candidate::FullSync(_) => "full_sync",
             Candidate::Failover(_) => "failover",
         }
@@ -74,6 +81,7 @@ impl Candidate {
             Candidate::Both(choice) => choice.name(),
             Candidate::Clocks(choice) => choice.name(),
             Candidate::Handshake(choice) => choice.name(),
+            Candidate::Replication(choice) => choice.name().to_owned(),
             Candidate::FullSync(choice) => choice.name().to_owned(),
             Candidate::Failover(choice) => choice.name().to_owned(),
         }
@@ -86,6 +94,7 @@ impl Candidate {
             Candidate::Both(_)
             | Candidate::Clocks(_)
             | Candidate::Handshake(_)
+            | Candidate::Replication(_)
             | Candidate::FullSync(_)
             | Candidate::Failover(_) => None,
         }
@@ -98,6 +107,7 @@ impl Candidate {
             Candidate::Both(_) => invariants::BOTH.invariants.to_vec(),
             Candidate::Clocks(_) => invariants::CLOCKS.invariants.to_vec(),
             Candidate::Handshake(_) => invariants::HANDSHAKE.invariants.to_vec(),
+            Candidate::Replication(_) => invariants::REPLICATION.invariants.to_vec(),
             Candidate::FullSync(_) => invariants::FULL_SYNC.invariants.to_vec(),
             Candidate::Failover(_) => invariants::FAILOVER.invariants.to_vec(),
         }
@@ -119,6 +129,11 @@ impl Candidate {
                 Task::of_parts((self.model(), self.name(), None), parts, expected)
             }
             Candidate::Handshake(choice) => handshake_task(choice, None, bounds),
+            Candidate::Replication(choice) => {
+                let parts = parts::of_replication(choice, bounds);
+                let expected = move |invariant| expected::replication(choice, invariant);
+                Task::of_parts((self.model(), self.name(), None), parts, expected)
+            }
             Candidate::FullSync(choice) => {
                 let parts = parts::of_full_sync(choice, bounds);
                 let expected = move |invariant| expected::full_sync(choice, invariant);

@@ -9,6 +9,7 @@ use super::failover;
 use super::full_sync;
 use super::handshake::{self, Compares, Epochs, Event};
 use super::invariants::Invariant::{self, *};
+use super::replication;
 use super::verdict::Verdict;
 use crate::expiry::{Guarantee, Policy};
 use crate::ordering::Level;
@@ -140,6 +141,11 @@ pub fn handshake(
         Epochs::Starts => has(&[Event::Revert]),
     };
     verdict(invariant == Convergence && parts && choice.compares != Compares::EntriesOfEpoch)
+}
+
+/// What the table of the session says: each choice breaks what its fault concerns, and the engine's way nothing.
+pub fn replication(choice: replication::Choice, invariant: Invariant) -> Option<Verdict> {
+    Some(verdict(choice.breaks().contains(&invariant)))
 }
 
 /// What the table of the full sync says: each choice breaks what its fault concerns, and the engine's way nothing. `None`: nothing

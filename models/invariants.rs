@@ -77,7 +77,7 @@ invariants! {
     Resume "resume" "resume" "a replica whose log is a beginning of its master's is not refused"
     /// An acknowledged write stays.
     Durability "durability" "dura-\nbility"
-        "after a promotion each acknowledged write is in the history of the node that was promoted last"
+        "no acknowledged write is lost: it is in the history of the node that was promoted last, or where it counts as durable"
     /// Readers see the master's past.
     PastRead "past_read" "past\n_read"
         "each read of the replica is one that the master could have answered by then"
@@ -147,6 +147,13 @@ judging! {
         Convergence "a replica that has applied its copy and entries after it"
         Resume "a replica with a copy that resumes after the master wrote on"
         PastRead "a reader of a copy that sees what the master has left behind"
+    }
+    /// The model of a session.
+    REPLICATION {
+        Convergence "a replica that follows after a fault, with two entries logged"
+        Resume "a replica with entries that resumes after a fault"
+        Durability "an entry acknowledged as durable"
+        Progress "a master that knows that everything is applied"
     }
     /// The model of a fail-over.
     FAILOVER {

@@ -65,6 +65,8 @@ pub mod program;
 pub mod program_file;
 mod queues;
 mod redis_reads;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod replication;
 pub mod report;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod request;

@@ -32,6 +32,7 @@ use super::invariants::Invariant;
 use super::judge::Part;
 use super::machines::Machines;
 use super::ordering;
+use super::replication::{self, ReplicationModel};
 use super::scaled;
 use super::scenario;
 use crate::effect::Key;
@@ -257,6 +258,24 @@ pub(super) fn of_handshake(
         Some(scenario) => vec![part(scenario.and(more, more))],
         None => vec![part(handshake::EVERYTHING.and(0, more)), part(handshake::REVERT.and(more, more))],
     }
+}
+
+/// Maximum number of unique states of one search of the model of a session.
+const REPLICATION_STATES_MAX: usize = 10_000_000;
+
+/// The searches of a way to run a session: faults of the network, and kills with one fault. The deep bounds have one more of each.
+pub(super) fn of_replication(choice: replication::Choice, bounds: Bounds) -> Vec<Part> {
+    let more = u8::from(bounds == Bounds::Deep);
+    let setup = |writes_max, faults_max, kills_max| replication::Setup {
+        choice,
+        writes_max: writes_max + more,
+        faults_max: faults_max + more,
+        kills_max: kills_max + more * u8::from(kills_max > 0),
+    };
+    let part = |setup: replication::Setup| {
+        Part::of(setup.in_words(), REPLICATION_STATES_MAX, move || ReplicationModel::new(setup))
+    };
+    [setup(2, 2, 0), setup(2, 1, 1), setup(2, 0, 2)].map(part).into()
 }
 
 /// Maximum number of unique states of one search of the model of a full sync.

@@ -256,8 +256,9 @@ pub fn no_early_death(master: &Dump, master_now: Millis, sees: &Visible) -> bool
     })
 }
 
-/// **durability**: after a promotion each write that a client was told of is in `history`, that of the node that was promoted
-/// last. A write is told from others by what `W` says of it.
+/// **durability**: each write that was acknowledged is in `history`. After a promotion this is the history of the node that was
+/// promoted last; where a replica acknowledges what is durable, it is what a kill leaves there. A write is told from others by
+/// what `W` says of it.
 pub fn durability<W: PartialEq>(acknowledged: impl IntoIterator<Item = W>, history: &[W]) -> bool {
     acknowledged.into_iter().all(|write| history.contains(&write))
 }

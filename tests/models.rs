@@ -27,6 +27,7 @@ mod models {
     mod program_files;
     mod quick;
     mod reductions;
+    mod replication;
     mod search;
     mod stream_clock;
     mod times;

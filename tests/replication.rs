@@ -10,6 +10,7 @@ mod replication {
     mod handshake;
     mod lag;
     mod link;
+    mod machines;
     mod master;
     mod order;
     #[allow(dead_code, reason = "the tests of the engine alone use all of it")]

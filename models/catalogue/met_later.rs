@@ -70,7 +70,7 @@ pub(super) const CASES: &[Case] = &[
         "R95",
         ("Pika", "pika#1817, pika#1116"),
         "A reconnect starts the reader of the log anew and keeps its queue and its window of acknowledgements, so the link hangs.",
-        Later("a model of the link's session"),
+        ShownBy { model: "replication", choice: "keeps_window", invariant: Invariant::Progress },
     ),
     row(
         "R96",

@@ -6,6 +6,7 @@ use super::failover::FailoverDeed;
 use super::full_sync::CopyDeed;
 use super::handshake::NodeDeed;
 use super::message::{Carried, Entry, Message};
+use super::replication::SessionDeed;
 use crate::binlog::Lsn;
 use crate::effect::Key;
 use crate::models::request::Request;
@@ -137,6 +138,8 @@ pub enum Deed {
     Copy(CopyDeed),
     /// A step of a fail-over.
     Failover(FailoverDeed),
+    /// A step of a session.
+    Session(SessionDeed),
     /// A step of a run on real nodes, told by what ran it.
     Ran(String),
 }

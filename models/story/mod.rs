@@ -13,6 +13,7 @@ pub mod full_sync;
 pub mod handshake;
 mod keys;
 mod message;
+pub mod replication;
 mod words;
 
 pub use conclusion::{Conclusion, Part};

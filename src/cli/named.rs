@@ -7,6 +7,7 @@ use replicheck::models::failover;
 use replicheck::models::full_sync;
 use replicheck::models::handshake;
 use replicheck::models::invariants::Invariant;
+use replicheck::models::replication;
 use replicheck::names::UnknownName;
 use replicheck::ordering::Strategy;
 use std::ffi::OsStr;
@@ -79,10 +80,11 @@ impl TypedValueParser for ChoiceName {
         let policies = Policy::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
         let composed = COMPOSED.iter().map(|(name, summary)| ((*name).to_owned(), *summary));
         let handshakes = handshake::Choice::all().into_iter().map(|one| (one.name(), one.summary()));
+        let sessions = replication::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
         let full_syncs = full_sync::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
         let failovers = failover::Choice::ALL.iter().map(|one| (one.name().to_owned(), one.summary()));
-        let all =
-            strategies.chain(policies).chain(composed).chain(handshakes).chain(full_syncs).chain(failovers);
+        let links = handshakes.chain(sessions).chain(full_syncs).chain(failovers);
+        let all = strategies.chain(policies).chain(composed).chain(links);
         Some(Box::new(all.map(move |(name, summary)| value(name, summary))))
     }
 }

@@ -6,7 +6,8 @@
 use super::link::{Link, LinkError};
 use super::{OwnedFrame, command_bytes, connect};
 use crate::compression::{CompressionMethod, stream};
-use crate::replication::session::{End, EndOnDrop, Session, Stop};
+use crate::replication::partial::Partial;
+use crate::replication::session::{Asked, End, EndOnDrop, Session, Stop};
 use crate::replication::snapshot::{
     Arrival, Head, Message, Record, Request, Totals, decode, encode_received, parse_status,
 };
@@ -16,6 +17,7 @@ use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 /// Bytes of one read.
 const READ_BYTES: usize = 256 << 10;
@@ -70,7 +72,8 @@ impl Link {
                 cause.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             }
         };
-        let from = io::Cursor::new(rest).chain(session.reader(self.timing.silence));
+        let asked = Asked::default();
+        let from = io::Cursor::new(rest).chain(session.reader(self.timing.silence, &asked));
         let mut from = stream::decoder(codec, from).map_err(LinkError::Stream)?;
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -83,7 +86,7 @@ impl Link {
                 });
             });
             run(&mut || {
-                receive(&mut *from, to, &|totals, expected| {
+                self.records((&mut *from, &asked), to, &|totals, expected| {
                     received.store(totals.bytes, Ordering::Relaxed);
                     report(totals, expected);
                 })?;
@@ -96,32 +99,42 @@ impl Link {
         let cause = cause.into_inner().unwrap_or_else(PoisonError::into_inner);
         if is_done.into_inner() { Ok(()) } else { Err(cause.unwrap_or(End::Stopped.into())) }
     }
-}
 
-/// Passes each message on, through the last one.
-fn receive(
-    from: &mut dyn Read,
-    to: &mut dyn Destination,
-    report: &dyn Fn(Totals, u64),
-) -> Result<(), LinkError> {
-    let (mut incoming, mut arrival, mut buffer) =
-        (Incoming::default(), Arrival::default(), vec![0; READ_BYTES]);
-    while !arrival.is_complete() {
-        match from.read(&mut buffer) {
-            Ok(0) => return Err(LinkError::Stream(io::ErrorKind::UnexpectedEof.into())),
-            Ok(length) => incoming.push(&buffer[..length]),
-            Err(error) => return Err(End::from_read(error).map_or_else(LinkError::Stream, LinkError::End)),
-        }
-        while let Some(message) = incoming.next(decode)? {
-            arrival.take(&message)?;
-            match message {
-                Message::Head(head) => to.begin(&head),
-                Message::Records(records) => to.records(records),
-                Message::End(_) => to.finish(),
+    /// Passes each message on, through the last one.
+    fn records(
+        &self,
+        (from, asked): (&mut dyn Read, &Asked),
+        to: &mut dyn Destination,
+        report: &dyn Fn(Totals, u64),
+    ) -> Result<(), LinkError> {
+        let (mut incoming, mut arrival, mut buffer) =
+            (Incoming::default(), Arrival::default(), vec![0; READ_BYTES]);
+        let mut partial = Partial::default();
+        while !arrival.is_complete() {
+            let (since, mut is_next) = (Instant::now(), false);
+            asked.set();
+            match from.read(&mut buffer) {
+                Ok(0) => return Err(LinkError::Stream(io::ErrorKind::UnexpectedEof.into())),
+                Ok(length) => incoming.push(&buffer[..length]),
+                Err(error) => {
+                    return Err(End::from_read(error).map_or_else(LinkError::Stream, LinkError::End));
+                }
             }
-            .map_err(LinkError::FullSync)?;
-            report(arrival.totals(), arrival.head().map_or(0, |head| head.bytes));
+            let waited = since.elapsed();
+            while let Some(message) = incoming.next(decode)? {
+                arrival.take(&message)?;
+                is_next = true;
+                match message {
+                    Message::Head(head) => to.begin(&head),
+                    Message::Records(records) => to.records(records),
+                    Message::End(_) => to.finish(),
+                }
+                .map_err(LinkError::FullSync)?;
+                report(arrival.totals(), arrival.head().map_or(0, |head| head.bytes));
+            }
+            let rest = incoming.rest().len();
+            partial.read(waited, (is_next, rest), self.timing.silence).map_err(End::from)?;
         }
+        Ok(())
     }
-    Ok(())
 }

@@ -12,16 +12,16 @@
 
 use super::full_sync::Destination;
 use super::{ClientError, OwnedFrame, command_bytes, connect, reply_in};
-use crate::binlog::{Entry, Epoch};
+use crate::binlog::Entry;
 use crate::compression::{CompressionMethod, stream};
-use crate::replication::handshake::{FULL_SYNC, Hello, Resume, without_full_sync};
+use crate::replication::attempt::{self, Attempt, Next};
+use crate::replication::handshake::{Hello, Resume, without_full_sync};
 use crate::replication::order::Receiver;
-use crate::replication::session::{End, EndOnDrop, Session, Stop, Timing};
+use crate::replication::partial::Partial;
+use crate::replication::session::{Asked, End, EndOnDrop, Session, Stop, Timing};
 use crate::replication::snapshot::{Request, Totals};
 use crate::replication::wire::{Downstream, Incoming, WireError, decode_downstream, encode_ack};
-use crate::replication::{
-    Ack, Heartbeat, Offset, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_RUNNING,
-};
+use crate::replication::{Ack, Heartbeat, Offset};
 use crate::secret::Secret;
 use std::io::{self, Read};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -32,11 +32,6 @@ use std::time::{Duration, Instant};
 pub const READ_BYTES: usize = 256 << 10;
 /// The longest answer to a hello, in bytes.
 const ANSWER_BYTES_MAX: usize = 4 << 10;
-/// The first word of a refusal that no retry will change.
-const REFUSED: &str = "NOSYNC";
-/// The beginning of a refusal that a hello with a lower version may avoid; see
-/// [`crate::replication::handshake::Refusal::Version`].
-const OTHER_VERSION: &str = "NOSYNC replica speaks replication version ";
 
 /// The reason for which a follower cannot go on. The node stops following, and an operator has to look at it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -198,32 +193,24 @@ impl Link {
 
     /// Serves one connection until it ends. Sets `heard` if the master sent at least one valid message.
     fn follow(&self, follower: &impl Follower, stop: &Stop, heard: &mut bool) -> Result<(), LinkError> {
-        let mut version = PROTOCOL_VERSION;
+        let mut attempt = Attempt::default();
         let (session, hello, (resume, rest)) = loop {
             let socket = connect(&self.address, self.timing.connect)?;
             let session = Session::new(socket, stop).map_err(End::Io)?;
             self.authenticate(&session, follower.password().as_ref())?;
-            let own = follower.hello();
-            // An older version uses another kind of checksum, so it is left out.
-            let checksum = own.checksum.filter(|_| version >= PROTOCOL_VERSION_RUNNING);
-            let hello = Hello { version, checksum, ..own };
+            let hello = attempt.hello(follower.hello());
             session.write(&command_bytes(&hello.argv())?)?;
-            match self.answer(&session, &hello) {
-                Err(LinkError::Refused(error))
-                    if error.starts_with(OTHER_VERSION) && version > PROTOCOL_VERSION_MIN =>
-                {
-                    version -= 1;
-                    tracing::warn!(
-                        master = self.address,
-                        version,
-                        "the master speaks an older version: it has no full sync; with version 2 or 1 histories are compared by \
-                         epochs only, and with version 1 the master does not send the offset of its wall clock"
-                    );
-                }
-                Err(LinkError::NeedsFullSync(reason)) => {
-                    return self.full_sync(follower, &hello, &reason, stop);
-                }
-                answered => break (session, hello, answered?),
+            let (reply, rest) = self.reply(&session)?;
+            match next(&mut attempt, &hello, reply.as_ref()) {
+                Next::Follow(resume) => break (session, hello, (resume, rest)),
+                Next::FullSync(reason) => return self.full_sync(follower, &hello, &reason, stop),
+                Next::OlderVersion => tracing::warn!(
+                    master = self.address,
+                    refused = hello.version,
+                    "the master speaks an older version: it has no full sync; with version 2 or 1 histories are compared by \
+                     epochs only, and with version 1 the master does not send the offset of its wall clock"
+                ),
+                Next::Stop(_) | Next::Retry => return Err(unexpected(reply, &rest)),
             }
         };
         let rest = io::Cursor::new(rest);
@@ -237,10 +224,10 @@ impl Link {
             "link up"
         );
         follower.link(LinkState::Up { codec });
-        let from = rest.chain(session.reader(self.timing.silence));
+        let asked = Asked::default();
+        let from = rest.chain(session.reader(self.timing.silence, &asked));
         let mut from = stream::decoder(codec, from).map_err(LinkError::Stream)?;
-        let mut receiver =
-            Receiver::new(hello.last, hello.epochs.last().map_or(Epoch(0), |&(epoch, _)| epoch));
+        let mut receiver = attempt::receiver(&hello);
         let (cause, due) = (Mutex::new(None), Due::default());
         let run = |part: &mut dyn FnMut() -> Result<(), LinkError>| {
             let _end = EndOnDrop(&session);
@@ -249,7 +236,7 @@ impl Link {
         };
         thread::scope(|scope| {
             scope.spawn(|| run(&mut || Ok(self.send_acks(&session, follower, &due)?)));
-            run(&mut || receive(&mut *from, follower, &mut receiver, heard, &due));
+            run(&mut || self.receive((&mut *from, &asked), follower, &mut receiver, heard, &due));
             due.set();
         });
         Err(cause.into_inner().unwrap_or_else(PoisonError::into_inner).unwrap_or(End::Stopped.into()))
@@ -292,19 +279,6 @@ impl Link {
         }
     }
 
-    /// Reads the master's answer to the hello. Also returns the bytes that arrived after the answer.
-    fn answer(&self, session: &Session<'_>, hello: &Hello) -> Result<(Resume, Vec<u8>), LinkError> {
-        let (reply, rest) = self.reply(session)?;
-        let resume = match &reply {
-            Some(OwnedFrame::SimpleString(status)) => Resume::parse(status),
-            _ => None,
-        };
-        match resume.filter(|resume| is_asked_for(resume, hello)) {
-            Some(resume) => Ok((Resume { version: hello.version, ..resume }, rest)),
-            None => Err(unexpected(reply, &rest)),
-        }
-    }
-
     /// Reads a one-line reply; `None`: the bytes are no reply. Also returns the bytes that arrived after it, or all bytes.
     pub(super) fn reply(&self, session: &Session<'_>) -> Result<(Option<OwnedFrame>, Vec<u8>), LinkError> {
         let (mut bytes, mut buffer) = (Vec::new(), [0; ANSWER_BYTES_MAX]);
@@ -322,6 +296,55 @@ impl Link {
             Some((reply, used)) => (Some(reply), bytes.split_off(used)),
             None => (None, bytes),
         })
+    }
+
+    /// Passes each message to the follower. The entries of one read are passed as one group.
+    fn receive(
+        &self,
+        (from, asked): (&mut dyn Read, &Asked),
+        follower: &impl Follower,
+        receiver: &mut Receiver,
+        heard: &mut bool,
+        due: &Due,
+    ) -> Result<(), LinkError> {
+        let (mut incoming, mut partial, mut buffer) =
+            (Incoming::default(), Partial::default(), vec![0; READ_BYTES]);
+        loop {
+            let (since, mut is_next) = (Instant::now(), false);
+            asked.set();
+            match from.read(&mut buffer) {
+                Ok(0) => return Err(LinkError::Stream(io::ErrorKind::UnexpectedEof.into())),
+                Ok(length) => incoming.push(&buffer[..length]),
+                Err(error) => {
+                    return Err(End::from_read(error).map_or_else(LinkError::Stream, LinkError::End));
+                }
+            }
+            let (waited, mut group) = (since.elapsed(), Group::default());
+            // Valid messages before an error are still passed to the follower.
+            let result = loop {
+                match incoming.next(decode_downstream).and_then(|message| {
+                    message.map(|message| receiver.take(&message).map(|()| message)).transpose()
+                }) {
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error),
+                    Ok(Some(Downstream::Entry(entry, used))) => group.push(entry, incoming.taken(used)),
+                    Ok(Some(Downstream::Heartbeat(heartbeat))) => {
+                        group.give(follower)?;
+                        follower.heartbeat(heartbeat)?;
+                        due.set();
+                    }
+                    Ok(Some(Downstream::Offset(offset))) => {
+                        group.give(follower)?;
+                        follower.offset(offset);
+                    }
+                }
+                (*heard, is_next) = (true, true);
+            };
+            group.give(follower)?;
+            result?;
+            let rest = incoming.rest().len();
+            partial.read(waited, (is_next, rest), self.timing.silence).map_err(End::from)?;
+        }
     }
 
     /// Sends acks to the master until the session ends.
@@ -343,13 +366,22 @@ impl Link {
     }
 }
 
+/// What the replica does after this reply to its hello.
+fn next(attempt: &mut Attempt, hello: &Hello, reply: Option<&OwnedFrame>) -> Next {
+    match reply {
+        Some(OwnedFrame::SimpleString(status)) => attempt.accepted(hello, status),
+        Some(OwnedFrame::Error(error)) => attempt.refused(error),
+        _ => Next::Retry,
+    }
+}
+
 /// The error for a reply that does not accept what was asked for. `rest`: the bytes after it, or all bytes.
 pub(super) fn unexpected(reply: Option<OwnedFrame>, rest: &[u8]) -> LinkError {
     let text = |bytes: &[u8]| bytes.iter().take(80).copied().collect::<Vec<_>>().escape_ascii().to_string();
     match reply {
-        Some(OwnedFrame::Error(error)) => match error.split_once(' ') {
-            Some((REFUSED, _)) => LinkError::Refused(error),
-            Some((FULL_SYNC, reason)) => LinkError::NeedsFullSync(reason.to_owned()),
+        Some(OwnedFrame::Error(error)) => match attempt::after_error(&error) {
+            Next::Stop(text) => LinkError::Refused(text),
+            Next::FullSync(reason) => LinkError::NeedsFullSync(reason),
             _ => LinkError::Answer(error),
         },
         Some(OwnedFrame::SimpleString(status)) => LinkError::Answer(text(&status)),
@@ -372,53 +404,6 @@ impl Due {
         let is_due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.1.wait_timeout_while(is_due, at_most, |is_due| !*is_due);
         *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
-    }
-}
-
-/// Whether a master's answer fits the hello. A master may send an uncompressed stream although the hello asked for
-/// compression.
-fn is_asked_for(resume: &Resume, hello: &Hello) -> bool {
-    resume.from == hello.last.next() && [CompressionMethod::None, hello.codec].contains(&resume.codec)
-}
-
-/// Passes each message to the follower. The entries of one read are passed as one group.
-fn receive(
-    from: &mut dyn Read,
-    follower: &impl Follower,
-    receiver: &mut Receiver,
-    heard: &mut bool,
-    due: &Due,
-) -> Result<(), LinkError> {
-    let (mut incoming, mut buffer) = (Incoming::default(), vec![0; READ_BYTES]);
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Err(LinkError::Stream(io::ErrorKind::UnexpectedEof.into())),
-            Ok(length) => incoming.push(&buffer[..length]),
-            Err(error) => return Err(End::from_read(error).map_or_else(LinkError::Stream, LinkError::End)),
-        }
-        let mut group = Group::default();
-        // Valid messages before an error are still passed to the follower.
-        let result = loop {
-            match incoming.next(decode_downstream).and_then(|message| {
-                message.map(|message| receiver.take(&message).map(|()| message)).transpose()
-            }) {
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-                Ok(Some(Downstream::Entry(entry, used))) => group.push(entry, incoming.taken(used)),
-                Ok(Some(Downstream::Heartbeat(heartbeat))) => {
-                    group.give(follower)?;
-                    follower.heartbeat(heartbeat)?;
-                    due.set();
-                }
-                Ok(Some(Downstream::Offset(offset))) => {
-                    group.give(follower)?;
-                    follower.offset(offset);
-                }
-            }
-            *heard = true;
-        };
-        group.give(follower)?;
-        result?;
     }
 }
 

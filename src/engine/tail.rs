@@ -3,7 +3,7 @@
 use super::Meters;
 use crate::binlog::Lsn;
 use crate::node::Step;
-use crate::replication::feed::Seen;
+use crate::replication::sender::Seen;
 use crate::replication::{Offset, Tail};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Arc, Condvar, Mutex, lock};

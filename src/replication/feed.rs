@@ -11,12 +11,12 @@
 use super::handshake::Resume;
 use super::lag::{Lag, Marks};
 use super::order::Acks;
+use super::sender::{Seen, Sender};
 use super::session::{End, EndOnDrop, POLL, Session, Stop, Timing};
 use super::wire::{Incoming, WireError, decode_ack, encode_heartbeat, encode_offset};
-use super::{Ack, Heartbeat, Offset, PROTOCOL_VERSION_OFFSET, Tail};
+use super::{Ack, Offset, Tail};
 use crate::binlog::{Lsn, SegmentError, Stretch};
 use crate::compression::stream::Encoder;
-use crate::time::Millis;
 use std::io;
 use std::net::TcpStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,15 +27,6 @@ use std::time::{Duration, Instant};
 pub const GROUP_BYTES: usize = 256 << 10;
 /// Bytes of one read of acks.
 const ACKS_BYTES: usize = 4 << 10;
-
-/// The place in the log up to which entries and log time were sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// The last entry.
-    pub last: Lsn,
-    /// Log time after it.
-    pub time: Millis,
-}
 
 /// The master's log, as the feeds read it.
 pub trait Source: Sync {
@@ -193,32 +184,24 @@ impl<S: Source> Feed<'_, S> {
         let mut position = self.source.position(resume.from)?;
         self.session.write(format!("+{}\r\n", resume.status()).as_bytes())?;
         let mut encoder = Encoder::new(resume.codec).map_err(FeedError::Compress)?;
-        let mut seen = Seen { last: Lsn(resume.from.0.saturating_sub(1)), time: Millis::ZERO };
-        let (mut beat, mut told) = (Instant::now(), None);
+        let (mut sender, mut beat) = (Sender::new(resume), Instant::now());
         while !self.session.is_ended() {
-            let Some(tail) = self.source.wait(seen, POLL.min(self.timing.idle)) else { return Ok(()) };
+            let Some(tail) = self.source.wait(sender.seen(), POLL.min(self.timing.idle)) else {
+                return Ok(());
+            };
             let mut bytes = Vec::new();
-            let (offset, next) = self.source.offset(seen.last);
-            if resume.version >= PROTOCOL_VERSION_OFFSET
-                && told.replace(offset.offset_ms) != Some(offset.offset_ms)
-            {
+            let next = sender.next(tail, self.source.offset(sender.seen().last));
+            if let Some(offset) = next.offset {
                 encode_offset(&offset, &mut bytes);
             }
-            if tail.last > seen.last {
-                // An offset is always sent before the entries that were written after it was measured.
-                let up_to = next.map_or(tail.last, |next| next.min(tail.last));
-                seen = self.read_group(&mut position, seen, up_to, &mut bytes)?;
+            if let Some(up_to) = next.up_to {
+                sender.entries(self.read_group(&mut position, sender.seen(), up_to, &mut bytes)?);
             }
-            // Log time advances only at the end of the log: only there it is certain that no entry of an earlier time
-            // follows.
-            let moves = seen.last == tail.last && tail.time > seen.time;
-            if moves || beat.elapsed() >= self.timing.idle {
-                seen.time = if moves { tail.time } else { seen.time };
-                let heartbeat = Heartbeat { time: seen.time, after: seen.last, tail };
+            if let Some(heartbeat) = sender.heartbeat(tail, beat.elapsed() >= self.timing.idle) {
                 encode_heartbeat(&heartbeat, &mut bytes);
                 beat = Instant::now();
             }
-            self.sending(seen, tail);
+            self.sending(sender.seen(), tail);
             self.session.write(&encoder.encode(bytes).map_err(FeedError::Compress)?)?;
         }
         Ok(())

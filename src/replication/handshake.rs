@@ -53,6 +53,10 @@ const EXPIRY_BYTES_MAX: usize = 32;
 const ROW_BYTES_MAX: usize = 42;
 /// The first word of the error reply to a replica that cannot resume, but may ask for a full sync ([`super::snapshot`]).
 pub const FULL_SYNC: &str = "FULLSYNC";
+/// The first word of the error reply to a replica that can never follow this master.
+pub const REFUSED: &str = "NOSYNC";
+/// The beginning of the error reply that a hello of a lower version may avoid; see [`Refusal::Version`].
+pub const OTHER_VERSION: &str = "NOSYNC replica speaks replication version ";
 /// The end of the text of every refusal that a full sync would solve, for a replica that takes none.
 pub const START_AGAIN: &str = "this replica takes no full sync: start it on a copy of its stopped master's folder, with \
     --take-copy; an empty folder is enough if the master's log begins at lsn 1";

@@ -14,6 +14,8 @@
 //! The master sends as fast as TCP accepts it. A replica that cannot keep up stops reading, and there is no other flow
 //! control. A replica that cannot resume asks for the whole store first: `snapshot`.
 
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod attempt;
 #[cfg(feature = "server")]
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod feed;
@@ -22,7 +24,11 @@ pub mod handshake;
 pub mod lag;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod order;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod partial;
 mod sealed;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod sender;
 #[cfg(feature = "server")]
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod session;

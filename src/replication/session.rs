@@ -3,6 +3,8 @@
 //! A blocking call on a socket cannot be woken. So no call lasts longer than [`POLL`], and between two calls the session
 //! checks whether it has to end.
 
+use super::partial::{Partial, Stalled};
+use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -88,6 +90,9 @@ pub enum End {
         /// How long it sent nothing, in milliseconds.
         ms: u128,
     },
+    /// The other side sends a message, or a block of a compressed stream, whose rest does not come.
+    #[error(transparent)]
+    Stalled(#[from] Stalled),
     /// The system reported an error.
     #[error("connection failed: {0}")]
     Io(#[from] io::Error),
@@ -153,10 +158,10 @@ impl<'a> Session<'a> {
         Err(End::Stopped)
     }
 
-    /// A reader of all bytes that arrive. It never returns an end of file: its errors are [`End`]s within an [`io::Error`],
-    /// and [`End::from_read`] extracts them.
-    pub fn reader(&self, silence: Duration) -> impl Read + '_ {
-        Reader { session: self, silence }
+    /// A reader of all bytes that arrive, for a decoder which notes in `asked` that it is asked for more. It never returns an end of
+    /// file: its errors are [`End`]s within an [`io::Error`], and [`End::from_read`] extracts them.
+    pub fn reader<'s>(&'s self, silence: Duration, asked: &'s Asked) -> impl Read + 's {
+        Reader { session: self, silence, asked, partial: Partial::default(), bytes: 0 }
     }
 
     /// Writes all `bytes`, and waits as long as the other side takes to read them. Errors: [`End`], but never `Silent`.
@@ -176,14 +181,40 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Whether a decoder was asked for more bytes since it last read from the socket. If it was not, it waits for the rest of a block.
+#[derive(Debug, Default)]
+pub struct Asked(Cell<bool>);
+
+impl Asked {
+    /// Notes that the decoder is asked.
+    pub fn set(&self) {
+        self.0.set(true);
+    }
+}
+
 struct Reader<'a> {
     session: &'a Session<'a>,
     silence: Duration,
+    asked: &'a Asked,
+    partial: Partial,
+    /// Bytes that were read since the decoder was asked.
+    bytes: usize,
+}
+
+impl Reader<'_> {
+    fn next(&mut self, buffer: &mut [u8]) -> Result<usize, End> {
+        let since = Instant::now();
+        let length = self.session.read(buffer, self.silence)?;
+        let is_asked = self.asked.0.take();
+        self.bytes = if is_asked { length } else { self.bytes + length };
+        self.partial.read(since.elapsed(), (is_asked, self.bytes), self.silence)?;
+        Ok(length)
+    }
 }
 
 impl Read for Reader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.session.read(buffer, self.silence).map_err(io::Error::other)
+        self.next(buffer).map_err(io::Error::other)
     }
 }
 

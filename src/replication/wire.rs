@@ -219,6 +219,11 @@ impl Incoming {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// The bytes that were not decoded yet: a message that has arrived in part, once [`Incoming::next`] has returned `None`.
+    pub fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
     /// The last `bytes` bytes of those that were decoded since the last [`Incoming::push`].
     pub fn taken(&self, bytes: usize) -> &[u8] {
         &self.bytes[self.start.saturating_sub(bytes)..self.start]

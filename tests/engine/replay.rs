@@ -180,7 +180,7 @@ fn replay_what_real_nodes_cannot_be_told_is_refused() {
         let text = text(&output.stderr);
         assert!(text.contains(&format!("{id} is not replayed: ")) && text.contains(why), "{text}");
     }
-    let nowhere = replay(&["R99"]);
+    let nowhere = replay(&["R999"]);
     assert!(text(&nowhere.stderr).contains("no bug of the catalogue has this id"));
 }
 

@@ -7,6 +7,7 @@ use replicheck::models::failover;
 use replicheck::models::fault::SeededFault;
 use replicheck::models::full_sync;
 use replicheck::models::invariants::Invariant;
+use replicheck::models::replication;
 use replicheck::models::search::Progress;
 use replicheck::models::verdict::Verdict;
 use std::collections::BTreeSet;
@@ -113,6 +114,10 @@ fn expected_of(model: &str, choice: &str, invariant: Invariant) -> Option<Verdic
         let named = failover::Choice::ALL.iter().find(|known| known.name() == choice);
         return Some(expected::failover(*named.expect("a choice"), None, invariant));
     }
+    if model == "replication" {
+        let named = replication::Choice::ALL.iter().find(|known| known.name() == choice);
+        return expected::replication(*named.expect("a choice"), invariant);
+    }
     assert_eq!(model, "full_sync");
     let named = full_sync::Choice::ALL.iter().find(|known| known.name() == choice);
     expected::full_sync(*named.expect("a choice"), invariant)
@@ -136,7 +141,7 @@ fn catalogue_rows_say_what_they_must() {
                 assert!(!missed.is_empty() && !finds.is_empty(), "{}", case.id);
             }
             Standing::ShownBy { model, choice, invariant } => {
-                // That the search finds it is a matter of `full_sync.rs` and `failover.rs`.
+                // That the search finds it is a matter of `replication.rs`, `full_sync.rs` and `failover.rs`.
                 assert_eq!(expected_of(model, choice, invariant), Some(Verdict::Violated), "{}", case.id);
             }
             Standing::Later(why) | Standing::OutOfScope(why) | Standing::NotShown(why) => {

@@ -10,10 +10,10 @@ use replicheck::client::{Client, OwnedFrame};
 use replicheck::compression::CompressionMethod;
 use replicheck::compression::stream::Encoder;
 use replicheck::replication::feed::FeedError;
-use replicheck::replication::handshake::{Hello, Refusal};
+use replicheck::replication::handshake::{Hello, Refusal, Resume};
 use replicheck::replication::session::{End, Timing};
 use replicheck::replication::wire::{encode_ack, encode_heartbeat};
-use replicheck::replication::{Ack, Heartbeat, Tail};
+use replicheck::replication::{Ack, Heartbeat, PROTOCOL_VERSION, Tail};
 use replicheck::time::Millis;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -279,6 +279,46 @@ fn link_silent_master_is_left() {
         assert!(matches!(state.downs[..], [LinkError::End(End::Silent { .. })]), "{:?}", state.downs);
     });
     drop((first, second));
+}
+
+/// A length has no checksum of its own: if it is damaged, heartbeats count as a part of the entry, or of the compressed block.
+#[test]
+fn link_to_a_master_whose_message_does_not_end_is_left_although_bytes_come() {
+    // The first byte of an entry's length counts 16 MiB; the third of a block's, after 7 bytes of the frame, 64 KiB.
+    for (codec, damaged) in [(CompressionMethod::None, 1), (CompressionMethod::Lz4, 7 + 2)] {
+        let limits = Timing { silence: Duration::from_millis(300), ..timing() };
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let running = Running::with(&address, Recorder::asking_for(codec), limits);
+        let mut first = listener.accept().expect("a connection").0;
+        command(&mut first);
+        let resume = Resume { from: Lsn(1), codec, version: PROTOCOL_VERSION, ..Resume::default() };
+        first.write_all(format!("+{}\r\n", resume.status()).as_bytes()).expect("the link reads");
+        let (mut encoder, mut bytes) = (Encoder::new(codec).expect("a codec"), Vec::new());
+        encode(&entry(1, 1, 9, 5), &mut bytes).expect("it is short");
+        let mut bytes = encoder.encode(bytes).expect("it is short");
+        bytes[damaged] ^= 1;
+        first.write_all(&bytes).expect("the link reads");
+        let heartbeats = thread::spawn(move || {
+            let tail = Tail { last: Lsn(1), time: Millis(9), bytes: 0 };
+            loop {
+                let mut bytes = Vec::new();
+                encode_heartbeat(&Heartbeat { time: Millis(9), after: Lsn(1), tail }, &mut bytes);
+                if first.write_all(&encoder.encode(bytes).expect("it is short")).is_err() {
+                    return;
+                }
+                thread::park_timeout(Duration::from_millis(5));
+            }
+        });
+        let second = listener.accept().expect("another try");
+        running.recorder.change(|state| {
+            let is_stalled = matches!(state.downs[..], [LinkError::End(End::Stalled(_))]);
+            assert!(is_stalled, "{codec:?}: {:?}", state.downs);
+            assert_eq!(state.log.last(), Lsn::NONE);
+        });
+        heartbeats.join().expect("no panic");
+        drop(second);
+    }
 }
 
 #[test]

@@ -14,7 +14,8 @@ use replicheck::models::invariants::Invariant;
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
     /// Only this model: ordering, expiry, both (ordering and expiry together), clocks (wall clocks that are set, restarts),
-    /// handshake (folders that are copied and put back, machines that go back), full_sync (a copy against live writes),
+    /// handshake (folders that are copied and put back, machines that go back), replication (a session over a bad network),
+    /// full_sync (a copy against live writes),
     /// failover (three nodes, promotions, and what an acknowledgement is worth)
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
