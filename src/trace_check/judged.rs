@@ -18,6 +18,9 @@ use super::run::{Entry, Numbered, entries, first_twice, first_wrong_of};
 use super::{Key, KeySet, Lsn};
 use std::collections::BTreeSet;
 
+/// The fewest entries of a piece of a run: see [`judge_in_pieces`].
+const PIECE_MIN: usize = 10_000;
+
 /// What a batch did: where the trace says so, one of its entries, and its ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -173,20 +176,25 @@ pub struct Judged {
 /// Judges a trace. `is_complete`: an entry that is missing between the lowest and the highest one is wrong. Cost: O(n log n).
 /// Errors: [`NotATrace`].
 pub fn judge(lines: Lines, is_complete: bool) -> Result<Judged, NotATrace> {
-    let Lines { mut runs, cut_short } = lines;
+    judge_in_pieces(lines, is_complete, PIECE_MIN)
+}
+
+/// As [`judge`], in pieces of at least `piece_min` entries. The verdict does not depend on it; the memory does.
+pub fn judge_in_pieces(lines: Lines, is_complete: bool, piece_min: usize) -> Result<Judged, NotATrace> {
+    let Lines { runs, cut_short } = lines;
     let batches = runs.iter().map(Vec::len).sum();
     let mut before: BTreeSet<Lsn> = BTreeSet::new();
     let mut wrong: Vec<Wrong> = Vec::new();
     let number_of_runs = runs.len();
     let mut lsns: Vec<Lsn> = Vec::new();
-    for run in &mut runs {
+    for run in &runs {
         let entries = entries(run);
         let finished = Finished::of(run, &entries, &before);
         let ahead =
             [Told::Marker, Told::Published].into_iter().filter_map(|told| finished.first_ahead(run, told));
         let ahead: Vec<Wrong> = ahead.collect();
         let order = match first_twice(run, &entries)? {
-            None => first_wrong_of(run, &entries),
+            None => first_wrong_of(run, &entries, piece_min),
             twice => twice,
         };
         for found in order.into_iter().chain(ahead) {

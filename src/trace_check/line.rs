@@ -76,10 +76,10 @@ impl From<&KeySet> for Touched {
     }
 }
 
-impl From<Touched> for KeySet {
-    fn from(touched: Touched) -> KeySet {
+impl From<&Touched> for KeySet {
+    fn from(touched: &Touched) -> KeySet {
         match touched {
-            Touched::Keys(keys) => KeySet::of(keys),
+            Touched::Keys(keys) => KeySet::of(keys.iter().cloned()),
             Touched::Everything => KeySet::Everything,
         }
     }

@@ -1,26 +1,23 @@
-//! Run — the lines of one run of a replica → its entries in the order of their LSNs, cut where the replica stood still.
-//! Pure.
+//! Run — the lines of one run of a replica → its entries in the order of their LSNs, in pieces that are judged one by one. Pure.
 //!
 //! A trace names LSNs; [`first_wrong`] takes batches in the order of the log, and [`jobs_in_log_order`] makes them of a log whose
 //! entries have the numbers 1, 2, …. So the entries that a trace names are numbered anew, in their order. Entries that it
 //! does not name cannot be judged, and nothing is said of them.
 //!
 //! ```text
-//! entries   4 a    5 b    7 a    8 b        all lines of 4 and 5 finished before any line of 7 and 8 started:
-//! ticks     0─2    1─3    4─6    5─7        piece 1 is [4, 5], piece 2 is [7, 8]
+//! entries   4 a    5 b    7 a    8 b        piece 1 is 4 and 5. Of these, 4 had finished before 7 or 8 started, so it is in
+//! ticks     0─2    1─4    3─6    5─7        nobody's way: piece 2 is 5, 7 and 8
 //! ```
 //!
-//! No batch of a piece can be too early for a batch of a piece before it, so each is judged alone, and only one is in
-//! memory. A replica that never stands still has one piece.
+//! A batch can only be too early for batches that finished at or after the first start of what is still to be judged. So
+//! a piece with these batches, and new ones, comes to the verdict of the whole run, and only one piece is in memory as
+//! the checker needs it.
 
 use super::judged::{NotATrace, Place, Wrong};
 use super::line::{BatchLine, KeysOf, Touched};
 use super::{Key, KeySet, Lsn, Written, first_wrong, jobs_in_log_order, not_waited_for};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// The fewest entries of a piece.
-const PIECE_MIN: usize = 10_000;
 
 /// A line of a trace, with its number, from 1.
 #[derive(Debug)]
@@ -67,18 +64,18 @@ pub(super) fn first_twice(lines: &[Numbered], entries: &[Entry]) -> Result<Optio
         let lsn = entry.lsn;
         let mut line_of: BTreeMap<&Key, usize> = BTreeMap::new();
         for (turn, &(line, at)) in entry.lines.iter().enumerate() {
-            let twice = |key: Option<&Key>, first: usize| Wrong::Twice {
+            let twice = |key: Option<&Key>, other: usize| Wrong::Twice {
                 key: key.cloned(),
-                first: lines[first].place(lsn),
-                again: lines[line].place(lsn),
+                first: lines[other.min(line)].place(lsn),
+                again: lines[other.max(line)].place(lsn),
             };
             let keys = match touched(&lines[line].batch, at) {
                 Touched::Keys(keys) if !keys.is_empty() => keys,
                 _ => return Ok(Some(twice(None, entry.lines[usize::from(turn == 0)].0))),
             };
             for key in keys {
-                if let Some(first) = line_of.insert(key, line).filter(|&first| first != line) {
-                    return Ok(Some(twice(Some(key), first)));
+                if let Some(other) = line_of.insert(key, line).filter(|&other| other != line) {
+                    return Ok(Some(twice(Some(key), other)));
                 }
             }
         }
@@ -89,44 +86,52 @@ pub(super) fn first_twice(lines: &[Numbered], entries: &[Entry]) -> Result<Optio
     Ok(None)
 }
 
-/// The first wrong batch of a run in which no entry was written twice. It takes the keys from the lines.
-pub(super) fn first_wrong_of(lines: &mut [Numbered], entries: &[Entry]) -> Option<Wrong> {
-    first_wrong_in_pieces(lines, entries, PIECE_MIN)
-}
-
-/// As [`first_wrong_of`], in pieces of at least `piece_min` entries.
-fn first_wrong_in_pieces(lines: &mut [Numbered], entries: &[Entry], piece_min: usize) -> Option<Wrong> {
-    let mut rest = entries;
-    pieces(lines, entries, piece_min).into_iter().find_map(|length| {
-        let (piece, after) = rest.split_at(length);
-        rest = after;
-        Piece::of(lines, piece).first_wrong(lines)
-    })
-}
-
-/// The number of entries of each piece.
-fn pieces(lines: &[Numbered], entries: &[Entry], piece_min: usize) -> Vec<usize> {
-    let mut starts_from: Vec<u64> = vec![u64::MAX; entries.len() + 1];
-    for (at, entry) in entries.iter().enumerate().rev() {
-        let starts = entry.lines.iter().map(|&(line, _)| lines[line].batch.start);
-        starts_from[at] = starts.fold(starts_from[at + 1], u64::min);
-    }
-    let (mut pieces, mut length) = (Vec::new(), 0);
-    let (mut finished, mut reached) = (0, Lsn::NONE);
-    for (at, entry) in entries.iter().enumerate() {
-        if length >= piece_min && finished < starts_from[at] && reached < entry.lsn {
-            pieces.push(length);
-            length = 0;
-        }
-        length += 1;
-        for &(line, _) in &entry.lines {
-            let BatchLine { lsns, finish, .. } = &lines[line].batch;
-            finished = finished.max(*finish);
-            reached = reached.max(lsns.last().copied().unwrap_or_default());
-        }
-    }
-    pieces.push(length);
+/// The first wrong batch of a run in which no entry was written twice, judged in pieces of at least `piece_min` entries.
+pub(super) fn first_wrong_of(lines: &[Numbered], entries: &[Entry], piece_min: usize) -> Option<Wrong> {
+    let pieces = pieces(lines, entries, piece_min).into_iter();
     pieces
+        .map(|piece| Piece::of(lines, piece.iter().map(|&at| &entries[at])))
+        .find_map(|piece| piece.first_wrong(lines))
+}
+
+/// The entries of each piece, as indices: those that may still be in the way, and then the new ones. No line has entries of two
+/// pieces that are new in both.
+fn pieces(lines: &[Numbered], entries: &[Entry], piece_min: usize) -> Vec<Vec<usize>> {
+    let starts_from = starts_from(lines, entries);
+    let (mut pieces, mut piece) = (Vec::new(), Vec::new());
+    // At least as many new entries as old ones, so that the pieces together are no more than twice the run.
+    let (mut length_min, mut reached) = (piece_min, Lsn::NONE);
+    for (at, entry) in entries.iter().enumerate() {
+        if piece.len() >= length_min && reached < entry.lsn {
+            let at_cut = at;
+            let is_in_the_way = |&&at: &&usize| finish(lines, &entries[at]) >= starts_from[at_cut];
+            let old: Vec<usize> = piece.iter().filter(is_in_the_way).copied().collect();
+            length_min = piece_min.max(old.len()) + old.len();
+            pieces.push(std::mem::replace(&mut piece, old));
+        }
+        piece.push(at);
+        let last = |&(line, _): &(usize, usize)| lines[line].batch.lsns.last().copied();
+        reached = entry.lines.iter().filter_map(last).fold(reached, Lsn::max);
+    }
+    pieces.push(piece);
+    pieces
+}
+
+/// For each entry the first tick at which it, or one after it, started.
+fn starts_from(lines: &[Numbered], entries: &[Entry]) -> Vec<u64> {
+    let mut starts_from = vec![u64::MAX; entries.len()];
+    let mut first = u64::MAX;
+    for (entry, starts_from) in entries.iter().zip(&mut starts_from).rev() {
+        let starts = entry.lines.iter().map(|&(line, _)| lines[line].batch.start);
+        first = starts.fold(first, u64::min);
+        *starts_from = first;
+    }
+    starts_from
+}
+
+/// The tick at which all of an entry had finished.
+fn finish(lines: &[Numbered], entry: &Entry) -> u64 {
+    entry.lines.iter().map(|&(line, _)| lines[line].batch.finish).max().unwrap_or_default()
 }
 
 /// A piece as the checker takes it. Entries have the numbers 1, 2, …
@@ -140,18 +145,13 @@ struct Piece {
 }
 
 impl Piece {
-    fn of(lines: &mut [Numbered], entries: &[Entry]) -> Piece {
-        let capacity = entries.len();
-        let mut piece = Piece {
-            log: Vec::with_capacity(capacity),
-            written: Vec::with_capacity(capacity),
-            lines: Vec::with_capacity(capacity),
-            lsns: entries.iter().map(|entry| entry.lsn).collect(),
-        };
+    fn of<'a>(lines: &[Numbered], entries: impl Iterator<Item = &'a Entry>) -> Piece {
+        let mut piece = Piece { log: Vec::new(), written: Vec::new(), lines: Vec::new(), lsns: Vec::new() };
         // The jobs of the lines with several entries.
         let mut jobs: BTreeMap<usize, usize> = BTreeMap::new();
-        for (entry, number) in entries.iter().zip(1..) {
+        for (entry, number) in entries.zip(1..) {
             let number = Lsn(number);
+            piece.lsns.push(entry.lsn);
             let [(line, at)] = entry.lines[..] else {
                 piece.add_parts(lines, entry, number);
                 continue;
@@ -162,7 +162,7 @@ impl Piece {
                 jobs.extend((lines[line].batch.lsns.len() > 1).then_some((line, piece.written.len())));
                 piece.add(&lines[line].batch, line, number, None);
             }
-            piece.log.push(take(&mut lines[line].batch, at));
+            piece.log.push(touched(&lines[line].batch, at).into());
         }
         piece
     }
@@ -173,10 +173,10 @@ impl Piece {
     }
 
     /// Adds an entry that was written in parts: one job for each of its keys.
-    fn add_parts(&mut self, lines: &mut [Numbered], entry: &Entry, number: Lsn) {
+    fn add_parts(&mut self, lines: &[Numbered], entry: &Entry, number: Lsn) {
         let mut all = KeySet::empty();
         for &(line, at) in &entry.lines {
-            let part = take(&mut lines[line].batch, at);
+            let part = touched(&lines[line].batch, at).into();
             all.extend(&part);
             if let KeySet::Keys(keys) = part {
                 keys.into_iter().for_each(|key| self.add(&lines[line].batch, line, number, Some(key)));
@@ -254,16 +254,4 @@ fn touched(batch: &BatchLine, at: usize) -> &Touched {
         KeysOf::Together(keys) => keys,
         KeysOf::Each(keys) => &keys[at],
     }
-}
-
-/// The same, out of the line: each entry's keys are needed once.
-fn take(batch: &mut BatchLine, at: usize) -> KeySet {
-    let is_last = at + 1 == batch.lsns.len();
-    let nothing = Touched::Keys(Box::default());
-    let taken = match &mut batch.keys {
-        KeysOf::Together(keys) if is_last => std::mem::replace(keys, nothing),
-        KeysOf::Together(keys) => keys.clone(),
-        KeysOf::Each(keys) => std::mem::replace(&mut keys[at], nothing),
-    };
-    taken.into()
 }
