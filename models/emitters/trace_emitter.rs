@@ -7,8 +7,8 @@
 //!
 //! All that a replica has to add is in [`Replica::write`]: a tick before the write, a tick after it, and a line. By default an
 //! entry waits for the entries before it that it conflicts with. With `key_hash` its worker is chosen by the hash of its key,
-//! FLUSHDB goes to any worker, and nothing waits: the bug of Pika before #2808. There the write before each FLUSHDB is held until
-//! FLUSHDB has begun, so that the overlap is there in every run.
+//! FLUSHDB goes to any worker, and nothing waits: the bug of Pika before #2808. There the write before each FLUSHDB does not
+//! finish before FLUSHDB has begun, so in every run the two overlap, or FLUSHDB overtakes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

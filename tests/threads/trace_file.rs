@@ -77,6 +77,7 @@ fn trace_file_has_no_line_of_a_write_that_failed_and_one_mark_for_each_restart()
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("trace.jsonl");
     let trace = Trace::create(&file).expect("a file");
+    // Pinned: any three entries will do.
     let log: Vec<Arc<Entry>> = random_log(1, 30).into_iter().take(3).collect();
     trace.restart();
     let failed = trace.note(&log[..1], None, Lsn::NONE, || Err("no"));
