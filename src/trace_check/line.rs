@@ -105,6 +105,10 @@ pub enum NotALine {
 impl TraceLine {
     /// The line that `json` holds. Errors: [`NotALine`].
     pub fn parse(json: &[u8]) -> Result<TraceLine, NotALine> {
+        // Serde would take an array as the fields in their order.
+        if json.trim_ascii_start().starts_with(b"[") {
+            return Err(NotALine::Contradiction("a line is an object, not an array"));
+        }
         let fields: Fields = match serde_json::from_slice(json) {
             Ok(fields) => fields,
             Err(error) => {

@@ -129,7 +129,8 @@ fn trace_line_that_is_none_is_refused_with_the_reason() {
         ),
         (r#"{"version":1,"restart":false}"#, "a restart has `version`", true),
         (r#"{"version":1,"restart":true,"lsns":[7]}"#, "a restart has `version`", true),
-        (r#"[1]"#, "invalid type", true),
+        ("7", "invalid type", true),
+        (r#"[1,null,[7],null,["a"],null,1,2,null,null,null]"#, "a line is an object", true),
     ];
     for (json, reason, is_in_schema) in rows {
         let error = TraceLine::parse(json.as_bytes()).expect_err(json).to_string();
