@@ -23,7 +23,7 @@ fn fault(line: &str) -> Option<String> {
 struct AnyLine(BatchLine);
 
 fn any_keys(g: &mut Gen) -> Touched {
-    if u8::arbitrary(g) % 4 == 0 {
+    if u8::arbitrary(g).is_multiple_of(4) {
         return Touched::Everything;
     }
     let names: Vec<(u8, bool, String, Vec<u8>)> = Arbitrary::arbitrary(g);
@@ -47,7 +47,7 @@ impl Arbitrary for AnyLine {
         };
         let mut number = || u64::arbitrary(g) % (NUMBER_MAX + 1);
         let (start, finish, marker, published) = (number(), number(), number(), number());
-        let told = |number: u64| (number % 2 == 0).then_some(Lsn(number));
+        let told = |number: u64| number.is_multiple_of(2).then_some(Lsn(number));
         AnyLine(BatchLine { lsns, keys, start, finish, marker: told(marker), published: told(published) })
     }
 }
