@@ -53,7 +53,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
-//! | none of them | the machines, the models, and the program's `check` and `catalogue` |
+//! | none of them | the machines, the models, and the program's `check`, `catalogue` and `trace` |
 //! | `compression` | lz4 and zstd: a little C. Without it, what is compressed is refused |
 //! | `server` | `server`, `client` and both sides of a link: tokio |
 //! | `rocksdb` | `engine`, and the program's `serve`, `demo` and `replay`; with `server` and `compression`. RocksDB's C++ is most of a first build |

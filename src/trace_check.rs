@@ -16,6 +16,13 @@
 //! ```
 //!
 //! It deliberately does not look at the data that was written.
+//!
+//! [`line`](self::line) has the lines of a trace, [`judged`] the verdict on a whole trace of anybody's replica, [`told`] its words.
+
+pub mod judged;
+pub mod line;
+mod run;
+pub mod told;
 
 use crate::binlog::Lsn;
 use crate::effect::{Key, KeySet};
@@ -84,6 +91,14 @@ pub fn first_wrong(trace: &[Batch]) -> Option<usize> {
     })
 }
 
+/// The reason for which `trace[wrong]` is wrong, if [`first_wrong`] says so: the last batch before it that it depends on, and
+/// that had not finished when it started. `None`: there is no such batch, so it finished before it started. Cost: O(keys).
+/// The proofs do not cover this function; a test compares the two.
+pub fn not_waited_for(trace: &[Batch], wrong: usize) -> Option<usize> {
+    let Batch { keys, start, .. } = &trace[wrong];
+    trace[..wrong].iter().rposition(|earlier| earlier.finish >= *start && earlier.keys.conflicts_with(keys))
+}
+
 /// A job that was written, as a trace records it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Written {
@@ -116,8 +131,14 @@ pub struct NotTheLog {
 /// become two batches with the same ticks, which is never less strict. Errors: [`NotTheLog`]. The proofs do not
 /// cover this function.
 pub fn in_log_order(log: &[KeySet], written: &[Written]) -> Result<Vec<Batch>, NotTheLog> {
+    Ok(jobs_in_log_order(log, written)?.0)
+}
+
+/// The batches of [`in_log_order`], and for each of them its job, as an index into `written`.
+pub fn jobs_in_log_order(log: &[KeySet], written: &[Written]) -> Result<(Vec<Batch>, Vec<usize>), NotTheLog> {
     let writers = writers(log, written)?;
     let mut trace: Vec<Batch> = Vec::with_capacity(written.len());
+    let mut jobs = Vec::with_capacity(written.len());
     let mut together: BTreeMap<usize, Together> = BTreeMap::new();
     for (place, keys) in log.iter().enumerate() {
         for &job in &writers[place] {
@@ -134,9 +155,10 @@ pub fn in_log_order(log: &[KeySet], written: &[Written]) -> Result<Vec<Batch>, N
             }
             together.insert(job, Together { batch: trace.len(), seen: place, others: KeySet::empty() });
             trace.push(Batch { keys, start: *start, finish: *finish });
+            jobs.push(job);
         }
     }
-    Ok(trace)
+    Ok((trace, jobs))
 }
 
 /// Entries of one job that form one batch.

@@ -6,6 +6,8 @@ mod captures;
 mod gate;
 #[path = "cli/schema.rs"]
 mod schema;
+#[path = "cli/trace.rs"]
+mod trace;
 
 use replicheck::expiry::Policy;
 use replicheck::models::invariants::Invariant;

@@ -29,6 +29,8 @@ mod machines {
     mod strategies;
     mod tables;
     mod trace_check;
+    mod trace_judged;
+    mod trace_line;
     mod transactions;
     mod watched;
 }

@@ -17,6 +17,8 @@ mod threads {
     mod publication;
     mod queue;
     mod stops;
+    #[cfg(feature = "server")]
+    mod trace_file;
     mod traced;
     mod waits;
 }

@@ -23,6 +23,7 @@ mod paint;
 mod replay;
 #[cfg(feature = "rocksdb")]
 mod serve;
+mod trace;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +44,7 @@ const EXAMPLES: &str = "Examples:
   replicheck check --choice key_hash         one way of replicating
   replicheck check --program commands.txt    your own commands, or a capture of redis-cli monitor
   replicheck catalogue                       known bugs of Pika and its peers, and their cures
+  replicheck trace check trace.jsonl         what the workers of a replica of your own wrote
   replicheck check --help                    all options";
 
 #[cfg(feature = "explorer")]
@@ -103,6 +105,7 @@ enum Command {
     #[cfg(not(feature = "rocksdb"))]
     #[command(hide = true)]
     Serve(lacking::Args),
+    Trace(trace::Args),
 }
 
 /// The outcome of a subcommand.
@@ -189,6 +192,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         #[cfg(not(feature = "rocksdb"))]
         Command::Serve(_) => Err(lacking::refused("serve", "rocksdb")),
+        Command::Trace(args) => trace::run(&args),
     };
     match outcome {
         Ok(Outcome::Expected) => ExitCode::SUCCESS,

@@ -87,6 +87,9 @@ impl Applied {
             errors: Arc::new(DiskErrors::new(Arc::clone(&settings.meters))),
             stop: Stop::new(),
         };
+        if let Some(trace) = &applied.trace {
+            trace.restart();
+        }
         applied.publish(watermark);
         applied
     }
@@ -244,28 +247,28 @@ impl Work for Applied {
         let wall = self.clock.moment().wall;
         let instants = |entry: &Entry| self.policy.instants(entry, wall);
         let write = || apply::write_batch(&mut self.store.clone(), entries, part, marker, &instants);
-        loop {
-            let written = match &self.trace {
-                Some(trace) => trace.note(entries.iter().map(|entry| entry.lsn), part, marker, write),
-                None => write(),
-            };
-            match written {
-                // The entries are in the log, so the worker waits and retries. Meanwhile the pool fills, and the link and
-                // the master wait.
-                Err(StoreError::NoSpace(error)) => {
-                    self.errors.set(Refused::Batch, Some(error.clone()));
-                    if self.stop.wait(DISK_PAUSE) {
-                        return Err(StoreError::NoSpace(error));
+        // The entries are in the log, so if there is no space the worker waits and retries. Meanwhile the pool fills, and the
+        // link and the master wait.
+        let write_until_there_is_space = || {
+            loop {
+                match write() {
+                    Err(StoreError::NoSpace(error)) => {
+                        self.errors.set(Refused::Batch, Some(error.clone()));
+                        if self.stop.wait(DISK_PAUSE) {
+                            return Err(StoreError::NoSpace(error));
+                        }
                     }
+                    written => return written,
                 }
-                Ok(()) => {
-                    self.errors.set(Refused::Batch, None);
-                    self.meters.wrote(entries.len());
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
             }
+        };
+        match &self.trace {
+            Some(trace) => trace.note(entries, part, marker, write_until_there_is_space)?,
+            None => write_until_there_is_space()?,
         }
+        self.errors.set(Refused::Batch, None);
+        self.meters.wrote(entries.len());
+        Ok(())
     }
 
     fn publish(&self, watermark: Lsn) {

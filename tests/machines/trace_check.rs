@@ -1,11 +1,12 @@
 //! The trace checker against the proved checker, and on every strategy's own machine.
 
+use crate::property::properties;
 use crate::seed::Seed;
 use replicheck::apply::{Applier, Worker};
 use replicheck::binlog::Lsn;
 use replicheck::effect::{Key, KeySet};
 use replicheck::ordering::{Admission, AnyStrategy, Job, Level, Strategy};
-use replicheck::trace_check::{Batch, Written, first_wrong, in_log_order};
+use replicheck::trace_check::{Batch, Written, first_wrong, in_log_order, not_waited_for};
 
 /// Random traces, with the verdict of the checker that is extracted from the proofs (`proofs/run --record`).
 const VERDICTS: &str = include_str!("../golden/trace_check/verdicts.txt");
@@ -39,7 +40,33 @@ fn trace_check_recorded_verdicts_are_ours() {
     assert!(accepted >= 500 && refused >= 300, "one-sided: {accepted} accepted, {refused} refused");
 }
 
-fn random_log(random: &mut fastrand::Rng) -> Vec<KeySet> {
+/// A batch made of three drawn bytes.
+fn drawn_batch((keys, start, length): (u8, u8, u8)) -> Batch {
+    let keys = match keys % 16 {
+        0 => KeySet::Everything,
+        mask => KeySet::of((0..3).filter(|bit| mask >> bit & 1 == 1).map(|bit| key(["a", "b", "c"][bit]))),
+    };
+    let start = u64::from(start % 32);
+    // One in sixteen finishes before it starts.
+    Batch { keys, start, finish: (start + u64::from(length % 16)).saturating_sub(1) }
+}
+
+properties! {
+    fn prop_trace_check_first_wrong_is_the_first_that_did_not_wait(drawn: Vec<(u8, u8, u8)>) -> bool {
+        let trace: Vec<Batch> = drawn.into_iter().map(drawn_batch).collect();
+        let is_wrong = |&at: &usize| trace[at].finish < trace[at].start || not_waited_for(&trace, at).is_some();
+        first_wrong(&trace) == (0..trace.len()).find(is_wrong)
+    }
+}
+
+#[test]
+fn not_waited_for_names_the_last_batch_that_is_in_the_way() {
+    let trace: Vec<Batch> = ["1@0-9", "1@10-11", "1,2@3-9", "3@1-2", "1@8-9", "4@9-8"].map(batch).into();
+    let found: Vec<Option<usize>> = (0..trace.len()).map(|at| not_waited_for(&trace, at)).collect();
+    assert_eq!(found, [None, None, Some(1), None, Some(2), None]);
+}
+
+pub(super) fn random_log(random: &mut fastrand::Rng) -> Vec<KeySet> {
     let log = (0..random.usize(2..12)).map(|_| match random.u8(..8) {
         0 => KeySet::Everything,
         drawn => KeySet::of((0..=drawn / 5).map(|_| key(["a", "b", "c", "d"][random.usize(..4)]))),
@@ -48,7 +75,7 @@ fn random_log(random: &mut fastrand::Rng) -> Vec<KeySet> {
 }
 
 /// The trace of a run in which workers move in random order; each is idle, writes, or has written.
-fn random_run(strategy: Strategy, log: &[KeySet], random: &mut fastrand::Rng) -> Vec<Written> {
+pub(super) fn random_run(strategy: Strategy, log: &[KeySet], random: &mut fastrand::Rng) -> Vec<Written> {
     let workers = 3;
     let mut applier: Applier<AnyStrategy> = Applier::new(strategy.machine(workers, 3), workers, Lsn::NONE);
     let mut starts = vec![0; workers];

@@ -42,8 +42,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "time",
         ],
     ),
-    ("trace", &["binlog", "effect", "sync"]),
     ("trace_check", &["binlog", "effect"]),
+    ("trace", &["binlog", "effect", "sync", "trace_check"]),
     (
         "engine",
         &[
