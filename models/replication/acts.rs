@@ -1,7 +1,7 @@
 //! Acts — what the nodes and the network do in a step, and what is judged after it.
 
 use super::model::{Fault, ReplicationModel, Side, State};
-use super::session::{End, Session, ack_in};
+use super::session::{End, Session, ack_in, length_at};
 use super::{Choice, HELD_MAX, KEY};
 use crate::binlog::log::{epoch_of_start, last_epoch};
 use crate::binlog::{Entry, Log, Lsn, Payload, encode};
@@ -382,18 +382,5 @@ impl ReplicationModel {
                 readers_are_in: true,
                 admits_more: self.session(state).is_some_and(Session::follows),
             })
-    }
-}
-
-/// The place, in a message, of the first byte of its entry's length, which counts 16 MiB; `None`: it has no entry.
-pub(super) fn length_at(message: &[u8]) -> Option<usize> {
-    let mut incoming = Incoming::new(message.to_vec());
-    loop {
-        let before = message.len() - incoming.rest().len();
-        match incoming.next(decode_downstream).ok()?? {
-            // An entry's version takes one byte, its length the next four.
-            Downstream::Entry(..) => return Some(before + 1),
-            Downstream::Heartbeat(_) | Downstream::Offset(_) => {}
-        }
     }
 }

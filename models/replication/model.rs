@@ -1,6 +1,6 @@
 //! The model itself: states, actions, transitions.
 
-use super::session::Session;
+use super::session::{End, Session, length_at};
 use super::{Choice, INVARIANTS, Setup};
 use crate::binlog::{Entry, Epoch, Log, Lsn};
 use crate::models::intern::{Interner, Memo};
@@ -174,7 +174,7 @@ impl ReplicationModel {
         if is_over && !session.partial.is_empty() && self.choice() != Choice::WaitsForEver {
             actions.push(Action::GiveUp);
         }
-        if is_over && matches!(session.end, super::session::End::Asked(_)) {
+        if is_over && matches!(session.end, End::Asked(_)) {
             actions.push(Action::GiveUp);
         }
     }
@@ -230,7 +230,7 @@ impl Fault {
         match self {
             Fault::Lost | Fault::Repeated | Fault::Damaged => !held.is_empty(),
             Fault::Swapped => held.len() > 1 && held[0] != held[1],
-            Fault::Lengthened => held.first().is_some_and(|first| super::acts::length_at(first).is_some()),
+            Fault::Lengthened => held.first().is_some_and(|first| length_at(first).is_some()),
         }
     }
 }

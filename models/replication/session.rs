@@ -86,3 +86,16 @@ pub(super) fn in_words(message: &[u8]) -> Vec<String> {
         });
     }
 }
+
+/// The place, in a message, of the first byte of its entry's length, which counts 16 MiB; `None`: it has no entry.
+pub(super) fn length_at(message: &[u8]) -> Option<usize> {
+    let mut incoming = Incoming::new(message.to_vec());
+    loop {
+        let before = message.len() - incoming.rest().len();
+        match incoming.next(decode_downstream).ok()?? {
+            // An entry's version takes one byte, its length the next four.
+            Downstream::Entry(..) => return Some(before + 1),
+            Downstream::Heartbeat(_) | Downstream::Offset(_) => {}
+        }
+    }
+}
