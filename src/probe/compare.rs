@@ -297,6 +297,7 @@ impl<'a> Run<'a> {
             let position = follower.node.position_of_replica();
             replica.position = position.map_or_else(|_| gone(), |(position, _)| told(position));
         }
+        self.report.replicas.iter_mut().for_each(OfReplica::sort);
         self.report.seconds = self.started.elapsed().as_secs_f64();
         self.report
     }

@@ -9,7 +9,8 @@
 
 use super::seen::{Deadline, Field, Seen, Value};
 use super::shown::shown;
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many differing elements of one key are kept.
 const ELEMENTS_MAX: usize = 8;
@@ -201,16 +202,17 @@ fn lists(master: &[Vec<u8>], replica: &[Vec<u8>], found: &mut Differences) {
         let place = Some(format!("index {first}"));
         return found.push(Kind::OtherOrder, place, shown(&master[first]), shown(&replica[first]));
     }
-    let times = |counts: &BTreeMap<Vec<u8>, i64>, element| counts.get(element).copied().unwrap_or_default();
-    for (element, count) in &ours {
-        if times(&theirs, element) < *count {
-            lost_element(element, &format!("{count} times"), found);
-        }
-    }
-    for (element, count) in &theirs {
-        if times(&ours, element) < *count {
-            extra_element(element, &format!("{count} times"), found);
-        }
+    let all: BTreeSet<&Vec<u8>> = ours.keys().chain(theirs.keys()).collect();
+    for element in all {
+        let times = |counts: &BTreeMap<Vec<u8>, i64>| counts.get(element).copied().unwrap_or_default();
+        let (one, other) = (times(&ours), times(&theirs));
+        let text = |times: i64| if times == 0 { "-".to_owned() } else { format!("{times}×") };
+        let kind = match one.cmp(&other) {
+            Ordering::Equal => continue,
+            Ordering::Greater => Kind::LostElement,
+            Ordering::Less => Kind::ExtraElement,
+        };
+        found.push(kind, Some(shown(element)), text(one), text(other));
     }
 }
 

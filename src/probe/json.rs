@@ -80,9 +80,9 @@ pub fn json(report: &Report) -> Result<String, serde_json::Error> {
         undecided: replica
             .undecided
             .iter()
-            .map(|(reason, (keys, first))| {
-                let first = first.iter().map(|(_, key)| quoted(key)).collect();
-                (reason.name(), JsonUndecided { keys: *keys, first })
+            .map(|(reason, keys)| {
+                let first = keys.kept.iter().map(|(_, key)| quoted(key)).collect();
+                (reason.name(), JsonUndecided { keys: keys.total, first })
             })
             .collect(),
         caught_up: replica.caught_up,

@@ -27,7 +27,7 @@ pub fn text(report: &Report, finished_at_s: u64) -> String {
     let undecided = report.replicas.iter().flat_map(|replica| {
         Reason::ALL.iter().map(|reason| {
             let labels = vec![("replica", replica.name.clone()), ("reason", reason.name().to_owned())];
-            (labels, replica.undecided.get(reason).map_or(0, |(total, _)| *total) as f64)
+            (labels, replica.undecided.get(reason).map_or(0, |keys| keys.total) as f64)
         })
     });
     let outcome = match report.outcome() {

@@ -28,6 +28,15 @@ pub struct Findings {
     pub total: u64,
 }
 
+/// Keys that are undecided for one reason: the first ones with their databases, and the number of all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Undecided {
+    /// The first ones.
+    pub kept: Vec<(i64, Vec<u8>)>,
+    /// The number of all.
+    pub total: u64,
+}
+
 /// What was found on one replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfReplica {
@@ -45,8 +54,8 @@ pub struct OfReplica {
     pub may_be_lag: Findings,
     /// Why it may be lag.
     pub why_lag: Option<String>,
-    /// Keys of which nothing can be said, by reason; the first ones are kept.
-    pub undecided: BTreeMap<Reason, (u64, Vec<(i64, Vec<u8>)>)>,
+    /// Keys of which nothing can be said, by reason.
+    pub undecided: BTreeMap<Reason, Undecided>,
     /// Keys that first differed and were equal at an equal position.
     pub caught_up: u64,
 }
@@ -120,18 +129,26 @@ impl OfReplica {
             }
             Verdict::MayBeLag(differences) => self.may_be_lag.note(Finding { database, key, differences }),
             Verdict::Undecided(reason) => {
-                let (total, kept) = self.undecided.entry(reason).or_default();
-                *total += 1;
-                if kept.len() < KEYS_MAX {
-                    kept.push((database, key));
+                let undecided = self.undecided.entry(reason).or_default();
+                undecided.total += 1;
+                if undecided.kept.len() < KEYS_MAX {
+                    undecided.kept.push((database, key));
                 }
             }
         }
     }
 
+    /// Puts the kept keys in order: SCAN gives them in any.
+    pub fn sort(&mut self) {
+        for findings in [&mut self.differing, &mut self.may_be_lag] {
+            findings.kept.sort_by(|one, other| (one.database, &one.key).cmp(&(other.database, &other.key)));
+        }
+        self.undecided.values_mut().for_each(|undecided| undecided.kept.sort());
+    }
+
     /// The number of undecided keys.
     pub fn undecided_total(&self) -> u64 {
-        self.undecided.values().map(|(total, _)| total).sum()
+        self.undecided.values().map(|undecided| undecided.total).sum()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Text — a report → what a terminal shows. Pure.
 
 use super::position::Reason;
-use super::report::{Finding, Findings, OfReplica, Outcome, Report};
+use super::report::{Finding, Findings, OfReplica, Outcome, Report, Undecided};
 use super::shown::quoted;
 use std::fmt::Write as _;
 
@@ -60,8 +60,8 @@ fn of_replica(replica: &OfReplica, line: &mut impl FnMut(String)) {
         line(format!(" ! {} keys differ, which may be lag: {why}", replica.may_be_lag.total));
         list(&replica.may_be_lag, line);
     }
-    for (reason, (total, keys)) in &replica.undecided {
-        undecided(*reason, *total, keys, line);
+    for (reason, keys) in &replica.undecided {
+        undecided(*reason, keys, line);
     }
     if replica.caught_up > 0 {
         line(format!(
@@ -103,11 +103,11 @@ fn lines(finding: &Finding) -> Vec<String> {
     lines
 }
 
-fn undecided(reason: Reason, total: u64, keys: &[(i64, Vec<u8>)], line: &mut impl FnMut(String)) {
-    line(format!("  {total} keys undecided ({}): {}", reason.name(), reason.sentence()));
+fn undecided(reason: Reason, keys: &Undecided, line: &mut impl FnMut(String)) {
+    line(format!("  {} keys undecided ({}): {}", keys.total, reason.name(), reason.sentence()));
     let names: Vec<String> =
-        keys.iter().take(5).map(|(database, key)| format!("db{database} {}", quoted(key))).collect();
-    let more = if total > names.len() as u64 { ", …" } else { "" };
+        keys.kept.iter().take(5).map(|(database, key)| format!("db{database} {}", quoted(key))).collect();
+    let more = if keys.total > names.len() as u64 { ", …" } else { "" };
     line(format!("    {}{more}", names.join(", ")));
 }
 
