@@ -76,7 +76,7 @@ struct CompareArgs {
 }
 
 /// Keys a second if `--rate` is not given. Both figures of src/probe/README.md hang on it.
-const RATE: u64 = 40_000;
+const RATE: u64 = 35_000;
 
 const EXAMPLES: &str = "Examples:
   replicheck probe compare --master db1:6379 --replica db2:6379

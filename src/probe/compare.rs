@@ -10,7 +10,7 @@
 
 use super::difference::Comparison;
 use super::info::Position;
-use super::looks::{Follower, absent, compare_whole, databases, judge, reads_fields};
+use super::looks::{Follower, absent, compare_whole, databases, judge, knows_fields};
 use super::node::Node;
 use super::options::{Options, ProbeError};
 use super::read::read;
@@ -167,8 +167,9 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let (options, master) = (self.options, &mut self.master);
-        // A replica that does not know deadlines of fields would be read without, so the master's are compared only if all do.
-        let fields = self.followers.iter().all(|follower| reads_fields(options, master, &follower.node));
+        // The master is read once for all replicas: with deadlines of fields only if all know them.
+        let fields =
+            options.fields && self.followers.iter().all(|follower| knows_fields(master, &follower.node));
         let (ours, theirs) = thread::scope(|scope| {
             let readers: Vec<_> = self
                 .followers
@@ -189,7 +190,7 @@ impl<'a> Run<'a> {
         for (at, theirs) in theirs.into_iter().enumerate() {
             for ((key, ours), theirs) in keys.iter().zip(&ours).zip(&theirs?) {
                 let nodes = (&mut *master, &mut self.followers[at].node);
-                if compare_whole(nodes, key, (ours, theirs), options)? != Comparison::Equal {
+                if compare_whole(nodes, key, (ours, theirs), (options, fields))? != Comparison::Equal {
                     self.suspects[at].push(key.clone());
                 }
             }

@@ -104,6 +104,24 @@ impl Differences {
     }
 }
 
+/// What counts as equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// By how many milliseconds deadlines may differ.
+    pub tolerance_ms: i64,
+    /// Whether deadlines of fields are compared. Without, they only tell which fields are dead.
+    pub fields: bool,
+}
+
+/// The time of both nodes when they were read, by their own clocks, in milliseconds since 1970; `None`: unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// The master's.
+    pub master: Option<i64>,
+    /// The replica's.
+    pub replica: Option<i64>,
+}
+
 /// The outcome for one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comparison {
@@ -118,8 +136,8 @@ pub enum Comparison {
     Changing,
 }
 
-/// Compares what both nodes show of a key. Deadlines may differ by `tolerance_ms`, and by what the measurement is off.
-pub fn compare(master: &Seen, replica: &Seen, tolerance_ms: i64) -> Comparison {
+/// Compares what both nodes show of a key. Deadlines may differ by the tolerance, and by what the measurement is off.
+pub fn compare(master: &Seen, replica: &Seen, rules: Rules) -> Comparison {
     let mut found = Differences::default();
     match (&master.value, &replica.value) {
         (Value::Changing, _) | (_, Value::Changing) => return Comparison::Changing,
@@ -132,24 +150,25 @@ pub fn compare(master: &Seen, replica: &Seen, tolerance_ms: i64) -> Comparison {
             found.push(Kind::OtherType, None, summary(ours), summary(theirs));
         }
         (ours, theirs) => {
-            values(ours, theirs, (replica.at, tolerance_ms), &mut found);
-            deadlines(master.deadline, replica.deadline, tolerance_ms, &mut found);
+            let times = Times { master: master.at, replica: replica.at };
+            values(ours, theirs, (times, rules), &mut found);
+            deadlines(master.deadline, replica.deadline, rules.tolerance_ms, &mut found);
         }
     }
     if found.is_empty() { Comparison::Equal } else { Comparison::Differs(found) }
 }
 
-/// Compares two values of one type. `times` has the replica's time, and the tolerance.
-fn values(master: &Value, replica: &Value, times: (Option<i64>, i64), found: &mut Differences) {
+/// Compares two values of one type.
+fn values(master: &Value, replica: &Value, by: (Times, Rules), found: &mut Differences) {
     match (master, replica) {
         (Value::Text(ours), Value::Text(theirs)) => texts(ours, theirs, found),
         (Value::List(ours), Value::List(theirs)) => lists(ours, theirs, found),
         (Value::Hash(ours), Value::Hash(theirs)) => {
             for (name, field) in ours {
-                self::field(name, field, theirs.get(name), times, found);
+                self::field(name, field, theirs.get(name), by, found);
             }
             for (name, field) in theirs.iter().filter(|(name, _)| !ours.contains_key(*name)) {
-                extra_element(name, &shown(&field.value), found);
+                extra_field(name, field, by.0, found);
             }
         }
         (Value::Set(ours), Value::Set(theirs)) => {
@@ -216,17 +235,27 @@ fn lists(master: &[Vec<u8>], replica: &[Vec<u8>], found: &mut Differences) {
     }
 }
 
+/// Notes a field that only the replica has, unless it is dead by the master's time: its removal is on its way.
+pub(super) fn extra_field(name: &[u8], replica: &Field, times: Times, found: &mut Differences) {
+    if !is_dead(replica, times.master) {
+        extra_element(name, &shown(&replica.value), found);
+    }
+}
+
+fn is_dead(field: &Field, at: Option<i64>) -> bool {
+    matches!((field.deadline, at), (Some(ms), Some(at)) if ms <= at)
+}
+
 /// Compares a field of a hash with the replica's. A field that is dead by the replica's own time is not lost.
 pub(super) fn field(
     name: &[u8],
     master: &Field,
     replica: Option<&Field>,
-    (replica_at, tolerance_ms): (Option<i64>, i64),
+    (times, rules): (Times, Rules),
     found: &mut Differences,
 ) {
     let Some(replica) = replica else {
-        let is_dead = matches!((master.deadline, replica_at), (Some(ms), Some(at)) if ms <= at);
-        if !is_dead {
+        if !is_dead(master, times.replica) {
             lost_element(name, &shown(&master.value), found);
         }
         return;
@@ -237,7 +266,8 @@ pub(super) fn field(
     }
     let text = |deadline: Option<i64>| deadline.map_or("never".to_owned(), |ms| format!("dies at {ms}"));
     let kind = match (master.deadline, replica.deadline) {
-        (Some(ours), Some(theirs)) if (ours - theirs).abs() > tolerance_ms => Kind::OtherFieldDeadline,
+        _ if !rules.fields => return,
+        (Some(ours), Some(theirs)) if (ours - theirs).abs() > rules.tolerance_ms => Kind::OtherFieldDeadline,
         (Some(_), None) => Kind::LostFieldDeadline,
         (None, Some(_)) => Kind::ExtraFieldDeadline,
         _ => return,

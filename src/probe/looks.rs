@@ -2,7 +2,7 @@
 //!
 //! What a look is, and when it counts, says [`position`](super::position).
 
-use super::difference::{Comparison, Differences, compare};
+use super::difference::{Comparison, Differences, Rules, Times, compare};
 use super::info::Position;
 use super::node::{Node, array, is_error};
 use super::options::{Options, ProbeError};
@@ -29,7 +29,7 @@ pub struct Follower {
     pub node: Node,
     /// Why its position is not known; `None`: it is.
     pub unknown: Option<&'static str>,
-    /// Whether it once did not reach a position in time. Then nothing is waited for a second time.
+    /// Whether it did not reach a position in time. Then it is not waited for again until it has caught up.
     pub is_behind: bool,
 }
 
@@ -79,17 +79,24 @@ fn look(
     keys: &[Vec<u8>],
     (options, waited): (&Options, bool),
 ) -> Result<Vec<Look>, ProbeError> {
-    let fields = reads_fields(options, master, &follower.node);
+    // A field that is dead by the clock of one node only would look lost; so deadlines of fields are read in any case.
+    let fields = knows_fields(master, &follower.node);
     let is_watched = watch(master, keys)?;
     let before = read_whole(master, keys, fields)?;
     let reached = reach(master, follower, options, waited)?;
     let replica = read(&mut follower.node, keys, fields)?;
     let mut comparisons = Vec::with_capacity(keys.len());
     for (key, (ours, theirs)) in keys.iter().zip(before.iter().zip(&replica)) {
-        comparisons.push(compare_whole((master, &mut follower.node), key, (ours, theirs), options)?);
+        comparisons.push(compare_whole(
+            (master, &mut follower.node),
+            key,
+            (ours, theirs),
+            (options, fields),
+        )?);
     }
     let after = read_whole(master, keys, fields)?;
     let untouched = unwatch(master, is_watched)?;
+    let rules = rules(options);
     let looks = comparisons.into_iter().zip(before.iter().zip(&after)).zip(&replica);
     Ok(looks
         .map(|((comparison, (before, after)), replica)| {
@@ -97,7 +104,7 @@ fn look(
             let is_equal =
                 !is_big(after) && compare(after, replica, options.tolerance_ms) == Comparison::Equal;
             let comparison = if is_equal { Comparison::Equal } else { comparison };
-            let stood = compare(before, after, 0) == Comparison::Equal;
+            let stood = compare(before, after, EXACTLY) == Comparison::Equal;
             let master = match (untouched, stood) {
                 (true, _) => Master::Untouched,
                 (false, true) if !master.knows.watch => Master::SameWithoutWatch,
@@ -109,9 +116,17 @@ fn look(
         .collect())
 }
 
-/// Whether deadlines of fields are read: if they are asked for, and both nodes know them.
-pub fn reads_fields(options: &Options, master: &Node, replica: &Node) -> bool {
-    options.fields && master.knows.hpexpiretime && replica.knows.hpexpiretime
+/// The master's value stood only if it is the same in all.
+const EXACTLY: Rules = Rules { tolerance_ms: 0, fields: true };
+
+/// What counts as equal, as it was asked for.
+pub fn rules(options: &Options) -> Rules {
+    Rules { tolerance_ms: options.tolerance_ms, fields: options.fields }
+}
+
+/// Whether both nodes know deadlines of fields.
+pub fn knows_fields(master: &Node, replica: &Node) -> bool {
+    master.knows.hpexpiretime && replica.knows.hpexpiretime
 }
 
 /// Watches the keys. `false`: the master does not, or not all in one command.
@@ -149,28 +164,28 @@ fn is_big(seen: &Seen) -> bool {
     matches!(seen.value, Value::Big { .. })
 }
 
-/// Compares what both nodes show of a key; a big value element by element.
+/// Compares what both nodes show of a key; a big value element by element. With `fields` the deadlines of its fields are read.
 pub fn compare_whole(
     (master, replica): (&mut Node, &mut Node),
     key: &[u8],
     (ours, theirs): (&Seen, &Seen),
-    options: &Options,
+    (options, fields): (&Options, bool),
 ) -> Result<Comparison, ProbeError> {
+    let rules = rules(options);
     let kind = ours.value.type_name().parse::<Type>();
     let (Ok(kind), true) = (kind, is_big(ours) || is_big(theirs)) else {
-        return Ok(compare(ours, theirs, options.tolerance_ms));
+        return Ok(compare(ours, theirs, rules));
     };
     if ours.value.type_name() != theirs.value.type_name() {
-        return Ok(compare(ours, theirs, options.tolerance_ms));
+        return Ok(compare(ours, theirs, rules));
     }
-    let fields = reads_fields(options, master, replica);
-    let mut found =
-        paged::compare((master, replica), (key, kind), fields, (theirs.at, options.tolerance_ms))?;
+    let times = Times { master: ours.at, replica: theirs.at };
+    let mut found = paged::compare((master, replica), (key, kind), fields, (times, rules))?;
     // Of the two heads only the deadlines are left to compare.
     let head =
         |deadline: Deadline| Seen { value: Value::Big { kind, length: 0, digest: 0 }, deadline, at: None };
     if let Comparison::Differs(Differences { shown, .. }) =
-        compare(&head(ours.deadline), &head(theirs.deadline), options.tolerance_ms)
+        compare(&head(ours.deadline), &head(theirs.deadline), rules)
     {
         shown.into_iter().for_each(|one| found.push(one.kind, one.element, one.master, one.replica));
     }
@@ -198,6 +213,7 @@ fn reach(
         let reason = match position {
             Position::Applied { history: own, offset } if own == history => {
                 if offset >= target {
+                    follower.is_behind = false;
                     return Ok(Reached::Position);
                 }
                 None

@@ -77,6 +77,8 @@ impl Node {
         pipe.cmd("PEXPIRETIME").arg(NOBODYS_KEY);
         pipe.cmd("HPEXPIRETIME").arg(NOBODYS_KEY).arg("FIELDS").arg(1).arg("f");
         pipe.cmd("TIME").cmd("WATCH").arg(NOBODYS_KEY).cmd("MULTI").cmd("EXEC");
+        // A replica of a cluster answers reads only after this; others do not know it.
+        pipe.cmd("READONLY");
         let known = self.exchange(&pipe)?.iter().map(|reply| !is_error(reply)).collect::<Vec<_>>();
         let is = |at: usize| known.get(at).copied().unwrap_or_default();
         Ok(Known { pexpiretime: is(0), hpexpiretime: is(1), time: is(2), watch: (3..=5).all(is) })
@@ -170,7 +172,8 @@ impl Node {
 }
 
 /// Errors after which a node cannot be compared now.
-const FATAL: &[&str] = &["LOADING", "MASTERDOWN", "NOAUTH", "NOPERM", "CLUSTERDOWN", "MISCONF"];
+const FATAL: &[&str] =
+    &["LOADING", "MASTERDOWN", "NOAUTH", "NOPERM", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN"];
 
 /// Whether a reply is an error.
 pub fn is_error(reply: &Value) -> bool {

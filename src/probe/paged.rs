@@ -8,7 +8,7 @@
 //! The scan of a hash or a set may give an element twice while its table grows. Then its digest differs from the one before, and
 //! the value counts as changed: a digest only says whether the master's value stood still.
 
-use super::difference::{self, Differences, Kind};
+use super::difference::{self, Differences, Kind, Rules, Times};
 use super::node::{Node, bytes, number, page, strings};
 use super::options::ProbeError;
 use super::read::{ask_field_deadlines, deadlines_of_fields, entries, pairs};
@@ -74,12 +74,12 @@ pub fn digest(node: &mut Node, key: &[u8], kind: Type, fields: bool) -> Result<V
     Ok(Value::Big { kind, length, digest })
 }
 
-/// Compares a big value with the replica's, element by element. `times` has the replica's time and the tolerance.
+/// Compares a big value with the replica's, element by element. With `fields` the deadlines of fields are read.
 pub fn compare(
     (master, replica): (&mut Node, &mut Node),
     (key, kind): (&[u8], Type),
     fields: bool,
-    times: (Option<i64>, i64),
+    by: (Times, Rules),
 ) -> Result<Differences, ProbeError> {
     let mut found = Differences::default();
     if matches!(kind, Type::Text | Type::List) {
@@ -92,7 +92,7 @@ pub fn compare(
         let page = read_page(master, (key, kind), &from, fields)?;
         let theirs = by_name(replica, (key, kind), &page.elements, fields)?;
         for ((name, ours), theirs) in page.elements.iter().zip(&theirs) {
-            element(name, ours, theirs.as_ref(), times, &mut found);
+            element(name, ours, theirs.as_ref(), by, &mut found);
         }
         next = page.next;
     }
@@ -101,10 +101,13 @@ pub fn compare(
     }
     let mut next = Some(b"0".to_vec());
     while let Some(from) = next {
-        let page = read_page(replica, (key, kind), &from, false)?;
+        let page = read_page(replica, (key, kind), &from, fields)?;
         let ours = by_name(master, (key, kind), &page.elements, false)?;
         for ((name, theirs), _) in page.elements.iter().zip(&ours).filter(|(_, ours)| ours.is_none()) {
-            difference::extra_element(name, &text(theirs), &mut found);
+            match theirs {
+                Element::Field(field) => difference::extra_field(name, field, by.0, &mut found),
+                other => difference::extra_element(name, &text(other), &mut found),
+            }
         }
         next = page.next;
     }
@@ -115,14 +118,14 @@ fn element(
     name: &[u8],
     master: &Element,
     replica: Option<&Element>,
-    times: (Option<i64>, i64),
+    by: (Times, Rules),
     found: &mut Differences,
 ) {
     match (master, replica) {
         (Element::Field(ours), Some(Element::Field(theirs))) => {
-            difference::field(name, ours, Some(theirs), times, found);
+            difference::field(name, ours, Some(theirs), by, found);
         }
-        (Element::Field(ours), None) => difference::field(name, ours, None, times, found),
+        (Element::Field(ours), None) => difference::field(name, ours, None, by, found),
         (Element::Score(ours), Some(Element::Score(theirs))) => {
             difference::score(name, ours, Some(theirs), found);
         }

@@ -21,7 +21,7 @@ pub const PAGE_ELEMENTS: usize = 128;
 pub fn read(node: &mut Node, keys: &[Vec<u8>], fields: bool) -> Result<Vec<Seen>, ProbeError> {
     let heads = heads(node, keys)?;
     let mut pipe = redis::pipe();
-    let known = |name: &str| name.parse::<Type>().ok();
+    let known = |name: &Option<String>| name.as_ref().and_then(|name| name.parse::<Type>().ok());
     for (key, (name, _)) in keys.iter().zip(&heads) {
         if let Some(kind) = known(name) {
             ask_first_page(&mut pipe, kind, key);
@@ -33,10 +33,11 @@ pub fn read(node: &mut Node, keys: &[Vec<u8>], fields: bool) -> Result<Vec<Seen>
     let mut replies = replies.into_iter();
     let mut seen = Vec::with_capacity(keys.len());
     for (name, deadline) in heads {
-        let value = match (name.as_str(), known(&name)) {
-            ("none", _) => Value::Absent,
-            (_, Some(kind)) => replies.next().map_or(Value::Changing, |reply| first_page(kind, reply)),
-            _ => Value::Unread(name),
+        let value = match (known(&name), name) {
+            (Some(kind), _) => replies.next().map_or(Value::Changing, |reply| first_page(kind, reply)),
+            (None, None) => Value::Changing,
+            (None, Some(name)) if name == "none" => Value::Absent,
+            (None, Some(name)) => Value::Unread(name),
         };
         seen.push(alive(Seen { value, deadline, at }));
     }
@@ -52,8 +53,8 @@ fn alive(seen: Seen) -> Seen {
     if is_there { seen } else { Seen::absent(seen.at) }
 }
 
-/// Type and deadline of each key.
-fn heads(node: &mut Node, keys: &[Vec<u8>]) -> Result<Vec<(String, Deadline)>, ProbeError> {
+/// Type and deadline of each key; no type: the node refused to tell it.
+fn heads(node: &mut Node, keys: &[Vec<u8>]) -> Result<Vec<(Option<String>, Deadline)>, ProbeError> {
     let is_exact = node.knows.pexpiretime;
     let mut pipe = redis::pipe();
     pipe.cmd("TIME");
@@ -73,10 +74,7 @@ fn heads(node: &mut Node, keys: &[Vec<u8>]) -> Result<Vec<(String, Deadline)>, P
         }
         _ => Deadline::Never,
     };
-    let name = |reply: &Reply| match bytes(reply) {
-        Some(name) => String::from_utf8_lossy(name).into_owned(),
-        None => "none".to_owned(),
-    };
+    let name = |reply: &Reply| bytes(reply).map(|name| String::from_utf8_lossy(name).into_owned());
     let of_keys = replies.get(1..replies.len().saturating_sub(1)).unwrap_or_default();
     Ok(of_keys.chunks_exact(2).map(|head| (name(&head[0]), deadline(&head[1]))).collect())
 }

@@ -2,7 +2,7 @@
 
 use crate::property::properties;
 use quickcheck::{Arbitrary, Gen};
-use replicheck::probe::difference::{Comparison, Kind, compare};
+use replicheck::probe::difference::{Comparison, Kind, Rules, compare};
 use replicheck::probe::seen::{Deadline, Field, Seen, Type, Value};
 
 fn bytes(text: &str) -> Vec<u8> {
@@ -51,9 +51,11 @@ fn stream(ids: &str) -> Value {
     Value::Stream(ids.split(' ').map(|id| (bytes(id), vec![bytes("f"), bytes("v")])).collect())
 }
 
+const EXACTLY: Rules = Rules { tolerance_ms: 0, fields: true };
+
 /// The kinds of the differences, each with its element.
 fn kinds(master: &Seen, replica: &Seen, tolerance_ms: i64) -> Vec<(Kind, Option<String>)> {
-    match compare(master, replica, tolerance_ms) {
+    match compare(master, replica, Rules { tolerance_ms, fields: true }) {
         Comparison::Equal => Vec::new(),
         Comparison::Differs(found) => found.shown.into_iter().map(|one| (one.kind, one.element)).collect(),
         other => panic!("{other:?} of {master:?} and {replica:?}"),
@@ -107,6 +109,14 @@ fn compare_deadlines_within_tolerance_and_error_are_equal() {
 }
 
 #[test]
+fn compare_without_fields_finds_no_deadline_of_a_field() {
+    let rules = Rules { tolerance_ms: 0, fields: false };
+    let (master, replica) = (seen(hash("f=1@5000")), seen(hash("f=1@5001")));
+    assert_eq!(compare(&master, &replica, rules), Comparison::Equal);
+    assert_eq!(kinds(&master, &replica, 0).len(), 1);
+}
+
+#[test]
 fn compare_scores_that_are_printed_differently_are_equal() {
     assert_eq!(kinds(&seen(scores("m=3 n=inf")), &seen(scores("m=3.0 n=inf")), 0), []);
 }
@@ -116,19 +126,23 @@ fn compare_key_past_its_deadline_by_one_clock_is_no_difference() {
     let late = |seen: Seen, at| Seen { at: Some(at), ..seen };
     let absent = |at| Seen::absent(Some(at));
     // The replica's clock is ahead of the master's.
-    assert_eq!(compare(&late(dying(text("v"), 1500, 0), 1000), &absent(1600), 0), Comparison::Expiring);
+    assert_eq!(compare(&late(dying(text("v"), 1500, 0), 1000), &absent(1600), EXACTLY), Comparison::Expiring);
     // The master removed it, and the replica's clock is behind.
-    assert_eq!(compare(&absent(1600), &late(dying(text("v"), 1500, 0), 1000), 0), Comparison::Expiring);
+    assert_eq!(compare(&absent(1600), &late(dying(text("v"), 1500, 0), 1000), EXACTLY), Comparison::Expiring);
     // By both clocks it is alive.
     assert_eq!(kinds(&dying(text("v"), 1500, 0), &absent(1400), 0), [(Kind::MissingKey, None)]);
     // A field, likewise.
-    assert_eq!(kinds(&seen(hash("f=1 g=2@1500")), &late(seen(hash("f=1")), 1600), 0), []);
+    let (with, without) = (seen(hash("f=1 g=2@1500")), seen(hash("f=1")));
+    assert_eq!(kinds(&with, &late(without.clone(), 1600), 0), []);
+    assert_eq!(kinds(&late(without.clone(), 1600), &with, 0), []);
+    assert_eq!(kinds(&with, &without, 0).len() + kinds(&without, &with, 0).len(), 2);
 }
 
 #[test]
 fn compare_many_differences_of_a_key_are_counted_and_the_first_are_kept() {
     let members: Vec<String> = (0..50).map(|at| format!("m{at}")).collect();
-    let Comparison::Differs(found) = compare(&seen(set(&members.join(" "))), &seen(set("m0")), 0) else {
+    let Comparison::Differs(found) = compare(&seen(set(&members.join(" "))), &seen(set("m0")), EXACTLY)
+    else {
         panic!("they differ")
     };
     assert_eq!((found.shown.len(), found.more), (8, 41));
