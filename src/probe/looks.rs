@@ -101,8 +101,7 @@ fn look(
     Ok(looks
         .map(|((comparison, (before, after)), replica)| {
             // The replica may be ahead of the first read.
-            let is_equal =
-                !is_big(after) && compare(after, replica, options.tolerance_ms) == Comparison::Equal;
+            let is_equal = !is_big(after) && compare(after, replica, rules) == Comparison::Equal;
             let comparison = if is_equal { Comparison::Equal } else { comparison };
             let stood = compare(before, after, EXACTLY) == Comparison::Equal;
             let master = match (untouched, stood) {

@@ -41,10 +41,11 @@ fn hash(fields: &str) -> Value {
 }
 
 fn scores(members: &str) -> Value {
-    let member = |text: &str| text.split_once('=').expect("member=score");
-    Value::SortedSet(
-        members.split(' ').map(member).map(|(member, score)| (bytes(member), bytes(score))).collect(),
-    )
+    let member = |text: &str| {
+        let (member, score) = text.split_once('=').expect("member=score");
+        (bytes(member), bytes(score))
+    };
+    Value::SortedSet(members.split(' ').map(member).collect())
 }
 
 fn stream(ids: &str) -> Value {

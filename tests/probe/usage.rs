@@ -9,7 +9,7 @@ fn usage_that_is_wrong_is_refused_with_exit_code_2() {
         (&[], "--master"),
         (&["--master", "127.0.0.1:1"], "--replica"),
         (&["--master", "redis://user:pw@127.0.0.1:1", "--replica", "127.0.0.1:2"], "HOST:PORT"),
-        (&[&good[..], &["--db", "-1"]].concat(), "--db"),
+        (&[&good[..], &["--db=-1"]].concat(), "--db"),
         (&[&good[..], &["--rate", "fast"]].concat(), "--rate"),
         (&[&good[..], &["--json", "/nowhere/at/all.json"]].concat(), "/nowhere/at/all.json"),
         (&[&good[..], &["--password-file", "/nowhere/at/all"]].concat(), "/nowhere/at/all"),
