@@ -184,6 +184,25 @@ fn compare_within_the_tolerance_finds_no_other_deadline() {
 }
 
 #[test]
+fn finds_each_planted_difference_on_servers_without_pexpiretime_and_watch() {
+    let Some(pair) = Pair::without(Make::Redis, &["PEXPIRETIME", "WATCH"]) else { return };
+    // A measured deadline may be off by some milliseconds, so that one millisecond is not found.
+    let plants: Vec<Plant> = PLANTS.iter().filter(|plant| plant.0 != "other_ttl").copied().collect();
+    plant(&pair, &plants);
+    pair.master.run("SET minute v PXAT 99999999999999");
+    pair.settle();
+    pair.replica.run("PEXPIREAT minute 99999999939999");
+    let compared = pair.compare(&[]);
+    let mut expected = expected(&plants);
+    expected.push("minute other_deadline".to_owned());
+    expected.sort();
+    assert_eq!(compared.differences(), expected, "{}", compared.words);
+    for said in ["does not know PEXPIRETIME", "the master has no WATCH", " ± "] {
+        assert!(compared.words.contains(said), "{said}: {}", compared.words);
+    }
+}
+
+#[test]
 fn report_files_have_what_was_found() {
     let Some(pair) = Pair::start(Make::Redis) else { return };
     plant(&pair, PLANTS);

@@ -32,6 +32,11 @@ pub struct Server {
 impl Server {
     /// Starts a server on a free port. `None`, with a line on standard error, if it is not installed.
     pub fn start(make: Make) -> Option<Server> {
+        Server::start_with(make, &[])
+    }
+
+    /// As `start`, with further options.
+    fn start_with(make: Make, options: &[&str]) -> Option<Server> {
         let (program, expected) = match make {
             Make::Redis => ("redis-server", "v=7."),
             Make::Valkey => ("valkey-server", "v=9.1."),
@@ -44,19 +49,19 @@ impl Server {
             return None;
         }
         (0..STARTS)
-            .find_map(|_| Server::on_free_port(program))
+            .find_map(|_| Server::on_free_port(program, options))
             .or_else(|| panic!("no free port for {program}"))
     }
 
     /// `None`: the server ended at once, as its port was taken by someone else.
-    fn on_free_port(program: &str) -> Option<Server> {
+    fn on_free_port(program: &str, options: &[&str]) -> Option<Server> {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = free.port().to_string();
         let mut command = Command::new(program);
         command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args(["--repl-diskless-sync-delay", "0", "--replica-read-only", "no"]);
-        command.args(["--enable-debug-command", "yes", "--dir"]).arg(folder.path());
+        command.arg("--dir").arg(folder.path()).args(options);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().expect("an installed program");
         let mut server = Server { child, port: free.port(), _folder: folder };
         until("the server answers or has ended", || {
@@ -127,7 +132,19 @@ pub struct Pair {
 impl Pair {
     /// Starts both; the replica follows. `None`: not installed.
     pub fn start(make: Make) -> Option<Pair> {
-        let pair = Pair { master: Server::start(make)?, replica: Server::start(make)? };
+        Pair::start_with(make, &[])
+    }
+
+    /// As `start`, of servers that lack these commands.
+    pub fn without(make: Make, commands: &[&str]) -> Option<Pair> {
+        let options: Vec<&str> =
+            commands.iter().flat_map(|command| ["--rename-command", command, ""]).collect();
+        Pair::start_with(make, &options)
+    }
+
+    fn start_with(make: Make, options: &[&str]) -> Option<Pair> {
+        let pair =
+            Pair { master: Server::start_with(make, options)?, replica: Server::start_with(make, options)? };
         pair.replica.run(&format!("REPLICAOF 127.0.0.1 {}", pair.master.port));
         until("the link is up", || (pair.replica.info("master_link_status")? == "up").then_some(()));
         Some(pair)
