@@ -1,6 +1,6 @@
 //! Differences that are planted on a replica that takes writes: each is found, with its kind.
 
-use crate::servers::{Make, Pair, probe};
+use crate::servers::{Make, Pair, probe, until};
 
 /// Key, commands on the master, commands on the replica, the kind that must be found.
 type Plant = (&'static str, &'static str, &'static str, &'static str);
@@ -109,6 +109,20 @@ fn finds_planted_deadlines_of_fields_if_they_are_asked_for() {
     let without = pair.compare(&[]);
     assert_eq!((without.code, without.differences()), (Some(0), vec![]), "{}", without.words);
     assert!(without.words.contains("deadlines of fields (--fields)"), "what is not compared is told");
+}
+
+/// A fault of Valkey 9.1 itself (src/probe/README.md).
+#[test]
+fn finds_a_dead_field_that_valkey_revives_on_its_replica() {
+    let Some(pair) = Pair::start_with(Make::Valkey, &["--enable-debug-command", "yes"]) else { return };
+    // So that the master does not remove the dead field between two commands.
+    pair.master.run("DEBUG SET-ACTIVE-EXPIRE 0");
+    pair.master.run_all(&["HSET h f 1 g 1", "HPEXPIRE h 1 FIELDS 1 g"]);
+    until("g is dead", || (pair.master.run("HGET h g") == redis::Value::Nil).then_some(()));
+    pair.master.run("HPEXPIRE h 600000 FIELDS 2 f g");
+    pair.settle();
+    let compared = pair.compare(&["--fields"]);
+    assert_eq!(compared.differences(), ["h extra_element"], "{}", compared.words);
 }
 
 #[test]

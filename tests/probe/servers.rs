@@ -142,7 +142,8 @@ impl Pair {
         Pair::start_with(make, &options)
     }
 
-    fn start_with(make: Make, options: &[&str]) -> Option<Pair> {
+    /// As `start`, with further options of both servers.
+    pub fn start_with(make: Make, options: &[&str]) -> Option<Pair> {
         let pair =
             Pair { master: Server::start_with(make, options)?, replica: Server::start_with(make, options)? };
         pair.replica.run(&format!("REPLICAOF 127.0.0.1 {}", pair.master.port));
