@@ -35,6 +35,7 @@
 //! | [`invariant`] | what must hold, each a named pure function |
 //! | `server` | requests and replies, connections, the commands of a connection (feature `server`) |
 //! | `engine` | a node as it runs: folder, threads, role (feature `rocksdb`) |
+//! | `probe` | a master and its replicas, of any make: in which keys they differ (feature `probe`) |
 //! | [`models`] | searches over these machines, verdicts, counterexamples; start at [`models::own_machine`] |
 //!
 //! # A first example
@@ -58,6 +59,7 @@
 //! | `server` | `server`, `client` and both sides of a link: tokio |
 //! | `rocksdb` | `engine`, and the program's `serve`, `demo` and `replay`; with `server` and `compression`. RocksDB's C++ is most of a first build |
 //! | `explorer` | the program's `explore`: pages that show a model step by step |
+//! | `probe` | the program's `probe`, which compares nodes of any make: a client for Redis |
 //! | `counted` | the bench that counts instructions |
 //!
 //! All but `counted` are on by default.
@@ -90,13 +92,16 @@ pub mod names;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod node;
 pub mod ordering;
+#[cfg(feature = "probe")]
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod probe;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod publication;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod queue;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod replication;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "probe"))]
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod secret;
 #[cfg(feature = "server")]

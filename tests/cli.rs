@@ -86,6 +86,7 @@ fn subcommand_without_its_feature_is_refused_with_the_feature() {
         ("replay", "rocksdb", cfg!(feature = "rocksdb")),
         ("serve", "rocksdb", cfg!(feature = "rocksdb")),
         ("explore", "explorer", cfg!(feature = "explorer")),
+        ("probe", "probe", cfg!(feature = "probe")),
     ];
     for (command, feature, is_there) in rows {
         if !is_there {

@@ -17,6 +17,7 @@ pub fn refused(command: &'static str, feature: &'static str) -> UsageError {
         "rocksdb" => {
             "compiles RocksDB (15 to 20 minutes on two cores the first time) and needs clang with its library"
         }
+        "probe" => "compiles a client for Redis",
         _ => "compiles a web server",
     };
     UsageError::Lacking { command, feature, needs }

@@ -1,7 +1,7 @@
 //! Command line — arguments → a subcommand, and its exit code. Does I/O: files, terminal, threads.
 //!
 //! Exit codes are the same everywhere: 0 = as expected, 1 = not as expected, 2 = the command was not
-//! understood.
+//! understood, 3 = nothing can be said (of `probe` alone).
 
 mod catalogue;
 mod caught;
@@ -11,7 +11,7 @@ mod commit;
 mod demo;
 #[cfg(feature = "explorer")]
 mod explore;
-#[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
+#[cfg(not(all(feature = "rocksdb", feature = "explorer", feature = "probe")))]
 mod lacking;
 #[cfg(feature = "rocksdb")]
 mod log;
@@ -19,6 +19,8 @@ mod named;
 #[cfg(feature = "rocksdb")]
 mod nodes;
 mod paint;
+#[cfg(feature = "probe")]
+mod probe;
 #[cfg(feature = "rocksdb")]
 mod replay;
 #[cfg(feature = "rocksdb")]
@@ -33,10 +35,14 @@ use std::process::ExitCode;
 ///
 /// Which ways of replicating a Redis-like store are safe, which are not, and the shortest story of each failure.
 #[derive(Parser)]
-#[command(name = "replicheck", version, max_term_width = 100, after_help = [EXAMPLES, EXPLORER_EXAMPLES, ENGINE_EXAMPLES, LACKING].concat())]
+#[command(name = "replicheck", version, max_term_width = 100, after_help = after_help())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+}
+
+fn after_help() -> String {
+    [EXAMPLES, EXPLORER_EXAMPLES, ENGINE_EXAMPLES, PROBE_EXAMPLES, &lacking_of_this_build()].concat()
 }
 
 const EXAMPLES: &str = "Examples:
@@ -61,17 +67,26 @@ const ENGINE_EXAMPLES: &str = "
 #[cfg(not(feature = "rocksdb"))]
 const ENGINE_EXAMPLES: &str = "";
 
-#[cfg(all(feature = "rocksdb", feature = "explorer"))]
-const LACKING: &str = "";
-#[cfg(all(not(feature = "rocksdb"), feature = "explorer"))]
-const LACKING: &str = "\n
-Not in this build: demo, replay, serve. Each says how to build it: replicheck demo";
-#[cfg(all(feature = "rocksdb", not(feature = "explorer")))]
-const LACKING: &str = "\n
-Not in this build: explore. It says how to build it: replicheck explore";
-#[cfg(not(any(feature = "rocksdb", feature = "explorer")))]
-const LACKING: &str = "\n
-Not in this build: demo, explore, replay, serve. Each says how to build it: replicheck demo";
+#[cfg(feature = "probe")]
+const PROBE_EXAMPLES: &str = "
+  replicheck probe compare --help            find out in which keys your replica differs from its master";
+#[cfg(not(feature = "probe"))]
+const PROBE_EXAMPLES: &str = "";
+
+/// The end of the help: the subcommands that this build does not have.
+fn lacking_of_this_build() -> String {
+    let commands = [
+        ("demo", cfg!(feature = "rocksdb")),
+        ("explore", cfg!(feature = "explorer")),
+        ("probe", cfg!(feature = "probe")),
+        ("replay", cfg!(feature = "rocksdb")),
+        ("serve", cfg!(feature = "rocksdb")),
+    ];
+    let names: Vec<&str> = commands.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect();
+    let Some(first) = names.first() else { return String::new() };
+    let each = if names.len() == 1 { "It" } else { "Each" };
+    format!("\n\nNot in this build: {}. {each} says how to build it: replicheck {first}", names.join(", "))
+}
 
 #[derive(Subcommand)]
 enum Command {
@@ -89,6 +104,12 @@ enum Command {
     #[cfg(not(feature = "explorer"))]
     #[command(hide = true)]
     Explore(lacking::Args),
+    #[cfg(feature = "probe")]
+    Probe(probe::Args),
+    /// Not in this build: it needs the feature `probe`.
+    #[cfg(not(feature = "probe"))]
+    #[command(hide = true)]
+    Probe(lacking::Args),
     #[cfg(feature = "rocksdb")]
     Replay(replay::Args),
     /// Not in this build: it needs the feature `rocksdb`.
@@ -114,6 +135,9 @@ pub enum Outcome {
     Expected,
     /// Something differs; the output names it.
     Differs,
+    /// Nothing can be said; the output says why.
+    #[cfg(feature = "probe")]
+    CouldNotJudge,
 }
 
 /// The reason why a command could not be run; its text is shown after `error: `.
@@ -150,7 +174,7 @@ pub enum UsageError {
         source: std::io::Error,
     },
     /// A subcommand that this build does not have.
-    #[cfg(not(all(feature = "rocksdb", feature = "explorer")))]
+    #[cfg(not(all(feature = "rocksdb", feature = "explorer", feature = "probe")))]
     #[error(
         "`{command}` is not in this build: it needs the feature `{feature}`, which {needs}.\n\
          To build and run it: cargo run --release --features {feature} -- {command} --help\n\
@@ -182,6 +206,10 @@ pub fn main() -> ExitCode {
         Command::Explore(args) => explore::run(&args),
         #[cfg(not(feature = "explorer"))]
         Command::Explore(_) => Err(lacking::refused("explore", "explorer")),
+        #[cfg(feature = "probe")]
+        Command::Probe(args) => probe::run(&args),
+        #[cfg(not(feature = "probe"))]
+        Command::Probe(_) => Err(lacking::refused("probe", "probe")),
         #[cfg(feature = "rocksdb")]
         Command::Replay(args) => replay::run(&args),
         #[cfg(not(feature = "rocksdb"))]
@@ -197,6 +225,8 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(Outcome::Expected) => ExitCode::SUCCESS,
         Ok(Outcome::Differs) => ExitCode::from(1),
+        #[cfg(feature = "probe")]
+        Ok(Outcome::CouldNotJudge) => ExitCode::from(3),
         Err(error) => {
             anstream::eprintln!("{} {}", paint::bad("error:"), error.to_string().trim_end());
             ExitCode::from(2)

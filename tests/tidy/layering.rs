@@ -31,6 +31,9 @@ pub const IO_PLACES: &[(&str, &str)] = &[
         "a node as it runs: folder, threads, clock, randomness; everything it decides is decided elsewhere",
     ),
     ("src/trace.rs", "one JSON line a step, into a file"),
+    ("src/probe/node.rs", "a connection to a node of any make"),
+    ("src/probe/looks.rs", "waits until a replica has reached a position"),
+    ("src/probe/compare.rs", "reads all nodes at once, on threads, no faster than the rate"),
 ];
 
 /// Files that are built for loom and shuttle, too (`tests/threads_loom.rs`, `tests/threads_shuttle.rs`).
@@ -58,6 +61,7 @@ const HASH_PLACES: &[(&str, &str)] =
 const WALL_CLOCK_PLACES: &[(&str, &str)] = &[
     ("src/engine/clock.rs", "the clocks of a node"),
     ("src/server/clients.rs", "INFO's server_time_usec"),
+    ("src/cli/probe.rs", "when a comparison ended, for Prometheus"),
     ("src/cli/demo/mod.rs", "when a program was sent, to be shown"),
     ("models/explorer/bench.rs", "how old a file is, to be shown"),
 ];
