@@ -2,7 +2,8 @@
 //! histories.
 
 use super::row::Standing::{Counted, FoundHere, Later, NotShown, OutOfScope, ShownBy};
-use super::row::{Case, RowSetting, row, schedules};
+use super::row::{Case, RowSetting, clocks, row, schedules};
+use crate::expiry::Policy::MasterExpires;
 use crate::models::choice::Choice;
 use crate::models::fault::SeededFault;
 use crate::models::invariants::Invariant;
@@ -153,5 +154,22 @@ pub(super) const CASES: &[Case] = &[
         ("Valkey, Redis", "valkey#3407, redis#13793, redis#11922"),
         "WAIT and WAITAOF count a replica that has not done what they promise, or take a number that wraps.",
         ShownBy { model: "failover", choice: "early_ack", invariant: Invariant::Durability },
+    ),
+    row(
+        "R106",
+        ("Valkey", "found by probe compare on Valkey 9.1.2, November 2026"),
+        "HPEXPIRE of several fields is sent with its own list, and a field that was dead on the master is renewed on the replica.",
+        Counted(
+            clocks(
+                &["HSET h f 1 g 1", "HPEXPIRE h 1000 FIELDS 1 g", "HPEXPIRE h 60000 FIELDS 2 f g"],
+                1_000,
+                Choice::faulty(SeededFault::ProbedFieldsUntold),
+                (Invariant::SameValue, 7),
+                Choice::expiry(MasterExpires),
+            )
+            .standing_for(
+                "that Valkey leaves the removal out of its stream is inferred from what its replica shows",
+            ),
+        ),
     ),
 ];

@@ -21,7 +21,7 @@
 //!   node does at once what it has to do, the replica's acks first.
 //!
 //! A message is one of the queue's elements: the answer, or what the master sends at a time (an offset, one entry, a heartbeat), or
-//! an ack. The network holds two of each direction. A hello is sent and answered in one step; a full sync is one step. TCP alone
+//! an ack. The network holds two of each direction, and those that it repeats. A hello is sent and answered in one step; a full sync is one step. TCP alone
 //! neither repeats nor swaps; a proxy may. The master's log time stands, nothing is purged, and two checksums of a hello are equal only
 //! if they cover equal entries.
 
@@ -130,7 +130,7 @@ impl Setup {
                 "{} (of either side; it loses what was not durable, or a part of it)",
                 up_to(self.kills_max, "kill")
             ),
-            format!("{HELD_MAX} messages under way in each direction"),
+            format!("{HELD_MAX} messages under way in each direction, and those that the network repeats"),
         ]
         .join(", ")
     }
