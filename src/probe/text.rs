@@ -15,6 +15,11 @@ pub fn text(report: &Report) -> String {
     let mut line = |line: String| {
         let _ = writeln!(text, "{line}");
     };
+    if report.databases.is_empty() && report.broken_off.is_some() {
+        // Nothing was compared: the reason is all that there is to say.
+        line(end(report));
+        return text;
+    }
     line(format!("master   {} ({}), at {}", report.options.master, report.software, report.position));
     for replica in &report.replicas {
         line(format!("replica  {} ({}), at {}", replica.name, replica.software, replica.position));
