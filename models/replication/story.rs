@@ -159,7 +159,7 @@ fn keys(model: &ReplicationModel, state: &State) -> Vec<KeyRow> {
             Payload::Command(command) => command.argv().last().cloned(),
             Payload::Effect(_) | Payload::Transaction(_) => None,
         });
-        value.map_or(Held::default(), |value| Held::plain(&format!("\"{}\"", value.escape_ascii())))
+        value.map_or(Held::default(), |value| Held::plain(format!("\"{}\"", value.escape_ascii())))
     });
     if master == Held::default() && replica == Held::default() {
         return Vec::new();

@@ -67,19 +67,21 @@ fn sender_sends_only_what_a_receiver_takes() {
         (Sender::new(&resume(1, PROTOCOL_VERSION)), Receiver::new(Lsn::NONE, Epoch(0)));
     for (last, time, group) in [(0, 10, 9), (3, 20, 2), (3, 25, 1), (3, 30, 9), (5, 30, 9), (5, 31, 9)] {
         let tail = tail(last, time);
-        let next = sender.next(tail, offset(i64::try_from(time / 20).unwrap(), None));
+        let next = sender.next(tail, offset(i64::try_from(time / 20).expect("it is small"), None));
         if let Some(offset) = next.offset {
             let offset = Offset { after: sender.seen().last, time: sender.seen().time, ..offset };
-            receiver.take(&Downstream::Offset(offset)).unwrap();
+            receiver.take(&Downstream::Offset(offset)).expect("what comes next");
         }
         let before = sender.seen().last.0;
         let through = next.up_to.map_or(before, |up_to| up_to.0.min(before + group));
         for lsn in before + 1..=through {
-            receiver.take(&Downstream::Entry(super::entries::entry(lsn, 1, time, 1), 0)).unwrap();
+            receiver
+                .take(&Downstream::Entry(super::entries::entry(lsn, 1, time, 1), 0))
+                .expect("what comes next");
             sender.entries(seen(lsn, time));
         }
         if let Some(heartbeat) = sender.heartbeat(tail, true) {
-            receiver.take(&Downstream::Heartbeat(heartbeat)).unwrap();
+            receiver.take(&Downstream::Heartbeat(heartbeat)).expect("what comes next");
         }
     }
     assert_eq!(sender.seen(), seen(5, 31));
