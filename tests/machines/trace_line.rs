@@ -60,6 +60,16 @@ properties! {
     }
 }
 
+/// A later version of the program has to read these lines, and to write them so for as long as it writes version 1.
+#[test]
+fn trace_lines_of_version_1_stay_as_they_are() {
+    for line in include_str!("../golden/trace/1.jsonl").lines() {
+        let read = TraceLine::parse(line.as_bytes()).unwrap_or_else(|fault| panic!("{line}: {fault}"));
+        assert_eq!(read.to_json().expect("JSON"), line);
+        assert_eq!(fault(line), None, "{line}");
+    }
+}
+
 #[test]
 fn trace_line_of_each_form_is_read_and_fits_the_schema() {
     let key = |name: &str| Key::new(0, name);
