@@ -143,7 +143,7 @@ pub fn handshake(
     verdict(invariant == Convergence && parts && choice.compares != Compares::EntriesOfEpoch)
 }
 
-/// What the table of the session says: each choice breaks what its fault concerns, and the engine's way nothing.
+/// The verdicts of the table of the session: each choice breaks what its fault concerns, and the engine's way nothing.
 pub fn replication(choice: replication::Choice, invariant: Invariant) -> Option<Verdict> {
     Some(verdict(choice.breaks().contains(&invariant)))
 }

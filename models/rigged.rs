@@ -152,7 +152,7 @@ impl crate::ordering::Wrapper for HoldsBack {
     }
 }
 
-/// A strategy whose workers sleep from the end of an entry without a key until another entry is admitted.
+/// A strategy with workers that sleep from the end of an entry without a key until another entry is admitted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Asleep {
     inner: AnyStrategy,

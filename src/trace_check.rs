@@ -17,7 +17,7 @@
 //!
 //! It deliberately does not look at the data that was written.
 //!
-//! [`mod@line`] has the lines of a trace, [`judged`] the verdict on a whole trace of anybody's replica, [`told`] its words.
+//! [`mod@line`] has the lines of a trace, [`judged`] the verdict on a whole trace of any replica, [`told`] its words.
 
 pub mod judged;
 pub mod line;

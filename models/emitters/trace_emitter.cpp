@@ -43,7 +43,7 @@ class Replica {
   }
 
  private:
-  // Whose turn the entry is, under key_hash. FLUSHDB goes to the worker after the one of the write before it.
+  // The worker of the entry, under key_hash. FLUSHDB goes to the worker after the one of the write before it.
   size_t worker_of(size_t at) const {
     if (!log[at].key) return (worker_of(at - 1) + 1) % workers;
     size_t sum = 0;

@@ -32,7 +32,7 @@ impl Entry {
         }
     }
 
-    /// Whose turn the entry is, under `key_hash`. FLUSHDB goes to the worker after the one of the write before it.
+    /// The worker of the entry, under `key_hash`. FLUSHDB goes to the worker after the one of the write before it.
     fn worker(log: &[Entry], at: usize) -> usize {
         match &log[at] {
             Entry::Set(key, _) => key.bytes().map(usize::from).sum::<usize>() % WORKERS,

@@ -164,7 +164,7 @@ impl ReplicationModel {
         (has_more || is_quiet && lacks) && session.has_room(Side::Replica)
     }
 
-    /// The master sends what comes next, as `replication::feed` does; a group is one entry.
+    /// The master sends its next messages, as `replication::feed` does; a group is one entry.
     pub(super) fn send(&self, state: &mut State) -> Option<()> {
         let mut session = self.session(state)?.clone();
         let (tail, mut bytes) = (self.tail(state), Vec::new());
@@ -284,7 +284,7 @@ impl ReplicationModel {
         }
     }
 
-    /// Appends an entry to the replica's log. Without a check of the order, what is missing before it is taken as empty, and what is
+    /// Appends an entry to the replica's log. Without a check of the order, missing entries before it count as empty, and an entry that is
     /// there already is dropped.
     fn append(&self, state: &mut State, entry: Entry) -> Option<()> {
         let mut log = self.log(state, Side::Replica).clone();

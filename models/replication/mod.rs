@@ -20,10 +20,11 @@
 //! - *progress*: from each state, without further faults and writes, the replica comes to have and to acknowledge the whole log. Each
 //!   node does at once what it has to do, the replica's acks first.
 //!
-//! A message is one of the queue's elements: the answer, or what the master sends at a time (an offset, one entry, a heartbeat), or
-//! an ack. The network holds two of each direction, and those that it repeats. A hello is sent and answered in one step; a full sync is one step. TCP alone
-//! neither repeats nor swaps; a proxy may. The master's log time stands, nothing is purged, and two checksums of a hello are equal only
-//! if they cover equal entries.
+//! A message is one of the queue's elements: the answer, or what the master sends at a time (an offset, one entry, a heartbeat), or an
+//! ack. The network holds two of each direction, and those that it repeats. A hello is sent and answered in one step; a full sync is
+//! one step. TCP alone neither repeats nor swaps; a proxy may. The replica gives up a message that has arrived in part in one step: the
+//! time limit of [`crate::replication::partial`] is left out. The master's log time stands, nothing is purged, and two checksums of a
+//! hello are equal only if they cover equal entries.
 
 mod acts;
 mod model;
@@ -73,7 +74,7 @@ choices! {
         "Each side checks that a message may come next; the replica's hello alone says from where it resumes."
     /// The position is a maximum.
     ByMaximum "by_maximum" [Progress Convergence Durability]
-        "As checked, but the replica takes whatever comes, and its position is the largest LSN that has arrived."
+        "As checked, but the replica takes every entry that comes, and its position is the largest LSN that has arrived."
     /// Received is durable.
     ReceivedIsDurable "received_is_durable" [Durability]
         "As checked, but the replica acknowledges as durable what it has received."

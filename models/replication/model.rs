@@ -27,7 +27,7 @@ impl Side {
     }
 }
 
-/// What the network does to the messages on their way to one side.
+/// A fault of the network, which happens to the messages on their way to one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The oldest is lost.
@@ -61,7 +61,7 @@ pub enum Action {
     Connect,
     /// The master's whole store is copied.
     Copy,
-    /// The master sends what comes next.
+    /// The master sends its next messages.
     Send,
     /// The replica sends an ack.
     Ack,
@@ -169,7 +169,7 @@ impl ReplicationModel {
         if self.has_to_send(state, session) {
             actions.push(Action::Send);
         }
-        // The time limit is long: whatever is under way arrives before it.
+        // The time limit is long: all messages under way arrive before it.
         let is_over = session.down.is_empty() && !self.has_to_send(state, session);
         if is_over && !session.partial.is_empty() && self.choice() != Choice::WaitsForEver {
             actions.push(Action::GiveUp);

@@ -20,7 +20,7 @@ pub(super) enum End {
 /// A connection that the master has accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Session {
-    /// The master's end: what is sent.
+    /// The master's end: the messages that were sent.
     pub sender: Sender,
     /// The master's end: the acks that came.
     pub acks: Acks,
@@ -61,7 +61,7 @@ impl Session {
         matches!(self.end, End::Following(_))
     }
 
-    /// What the replica has been told by the master: the last entry.
+    /// The last entry that the master has sent.
     pub fn sent(&self) -> Lsn {
         self.sender.seen().last
     }

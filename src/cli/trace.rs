@@ -1,4 +1,4 @@
-//! `replicheck trace` — a trace of anybody's replica → whether dependent batches overlapped. Does I/O: files, terminal.
+//! `replicheck trace` — a trace of any replica → whether dependent batches overlapped. Does I/O: files, terminal.
 
 use super::check::{create, print};
 use super::{Outcome, UsageError, paint};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::io::{IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
-/// Judge what the workers of a replica of your own wrote.
+/// Judge the writes of your own replica's workers.
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]

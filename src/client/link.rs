@@ -366,7 +366,7 @@ impl Link {
     }
 }
 
-/// What the replica does after this reply to its hello.
+/// The replica's next step after this reply to its hello.
 fn next(attempt: &mut Attempt, hello: &Hello, reply: Option<&OwnedFrame>) -> Next {
     match reply {
         Some(OwnedFrame::SimpleString(status)) => attempt.accepted(hello, status),

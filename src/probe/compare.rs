@@ -38,7 +38,7 @@ pub struct Progress {
 }
 
 /// Compares the master with its replicas, and tells how far it is. Errors: the nodes cannot be compared at all. A comparison that
-/// ends early gives the report of what it has.
+/// ends early gives a report of its findings so far.
 pub fn compare(options: &Options, tell: &mut dyn FnMut(Progress)) -> Result<Report, ProbeError> {
     let mut run = Run::open(options, tell)?;
     if let Err(error) = run.all() {
@@ -254,7 +254,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What is not compared, whatever the data.
+    /// The limits of this comparison, a sentence each.
     fn not_compared(&self) -> Vec<String> {
         let mut lines = vec![
             "keys that were written to the master after the scan had passed their place".to_owned(),

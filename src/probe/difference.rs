@@ -73,9 +73,9 @@ pub struct Difference {
     pub kind: Kind,
     /// The element, or the place in a list or string; `None`: the key as a whole.
     pub element: Option<String>,
-    /// What the master has; `-` is nothing.
+    /// The value on the master; `-`: none.
     pub master: String,
-    /// What the replica has; `-` is nothing.
+    /// The value on the replica; `-`: none.
     pub replica: String,
 }
 
@@ -136,7 +136,7 @@ pub enum Comparison {
     Changing,
 }
 
-/// Compares what both nodes show of a key. Deadlines may differ by the tolerance, and by what the measurement is off.
+/// Compares what both nodes show of a key. Deadlines may differ by the tolerance and by the error of measurement.
 pub fn compare(master: &Seen, replica: &Seen, rules: Rules) -> Comparison {
     let mut found = Differences::default();
     match (&master.value, &replica.value) {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-/// What a node tells of itself.
+/// A node's INFO.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info(BTreeMap<String, String>);
 
@@ -20,7 +20,7 @@ pub enum Position {
         /// The offset: bytes of Redis's stream, LSNs of this project's server.
         offset: i64,
     },
-    /// It is not known what is applied, and why.
+    /// The applied position is not known, and why.
     Unknown(&'static str),
 }
 
@@ -91,7 +91,7 @@ impl Info {
         self.position("master_repl_offset")
     }
 
-    /// The position of a replica: what it has applied.
+    /// The position that a replica has applied.
     pub fn position_of_replica(&self) -> Position {
         let own_server = self.field("rc_applied_lsn").map(|_| "rc_applied_lsn");
         self.position(own_server.unwrap_or("slave_repl_offset"))

@@ -1,6 +1,6 @@
 //! Looks — suspected keys → a verdict on each, by looks at an equal position. Does I/O: nodes, a clock, pauses.
 //!
-//! What a look is, and when it counts, says [`position`](super::position).
+//! [`position`](super::position) says how a key is looked at, and when a difference counts.
 
 use super::difference::{Comparison, Differences, Rules, Times, compare};
 use super::info::Position;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The longest such pause.
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
-/// A replica, and what the looks need to know of it.
+/// A replica, with the facts that a look needs.
 pub struct Follower {
     /// The node.
     pub node: Node,

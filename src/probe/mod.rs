@@ -5,7 +5,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`options`] | what is compared; why nothing can be said |
+//! | [`options`] | the options; the errors that prevent a comparison |
 //! | [`seen`], [`difference`], [`shown`] | what a node shows of a key; how two nodes differ in it; as a short text |
 //! | [`info`], [`position`] | where a node is in its history; when a difference counts |
 //! | [`node`], [`read`], [`paged`], [`looks`] | a connection; many keys at once; a big value; suspected keys |

@@ -126,7 +126,7 @@ impl Node {
         }
     }
 
-    /// What it tells of itself.
+    /// Its INFO.
     pub fn info(&mut self) -> Result<Info, ProbeError> {
         let reply = self.ask_one("INFO", &[])?;
         Ok(Info::parse(&String::from_utf8_lossy(bytes(&reply).unwrap_or_default())))

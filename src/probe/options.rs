@@ -1,4 +1,4 @@
-//! Options — what is compared, how fast, and with which credentials; and why nothing can be said. Pure.
+//! Options — the subject of a comparison, its rate and credentials; and the errors that prevent one. Pure.
 
 use crate::secret::Secret;
 use std::fmt;
@@ -54,7 +54,7 @@ pub struct Credentials {
     pub password: Option<Secret>,
 }
 
-/// What is compared, and how.
+/// The options of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The master.
@@ -107,7 +107,7 @@ pub enum ProbeError {
         node: String,
         /// `the master` or `a replica of …`.
         role: String,
-        /// What it tells of itself.
+        /// The reason, as the node gives it.
         reason: String,
     },
 }

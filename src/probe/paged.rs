@@ -158,7 +158,7 @@ fn by_place(
 ) -> Result<(), ProbeError> {
     let lengths = (length(master, (key, kind))?, length(replica, (key, kind))?);
     let (mut next, mut first) = (Some(b"0".to_vec()), None);
-    // Sums of the hashes of the elements, whatever their places.
+    // Sums of the hashes of the elements, in any order.
     let mut sums = (0u128, 0u128);
     while let Some(from) = next {
         let [ours, theirs] =

@@ -7,8 +7,8 @@
 //! replica:                                                  wait until applied ≥ O · read
 //! ```
 //!
-//! If EXEC ran, nobody touched the key on the master between WATCH and EXEC. Then the replica, which is at O or later and not
-//! ahead of its master, must show that value: the argument is exact, whatever is written to other keys. If EXEC did not run, or
+//! If EXEC ran, no client touched the key on the master between WATCH and EXEC. Then the replica, which is at O or later and not
+//! ahead of its master, must show that value: the argument is exact, even if other keys are written. If EXEC did not run, or
 //! the server has no WATCH, the two reads of the master are compared; a value that changed and changed back is not noticed so,
 //! and therefore a difference needs an exact look where the server allows one. Each difference must stand in two looks in a row.
 
@@ -17,10 +17,10 @@ use super::difference::{Comparison, Differences};
 /// After so many looks a key that never stood still is undecided.
 pub const LOOKS_MAX: usize = 8;
 
-/// What is known of the master's value during a look.
+/// The state of the master's value during a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Master {
-    /// Nobody touched it, by WATCH.
+    /// No client touched it, by WATCH.
     Untouched,
     /// It was the same before and after, and others may have written between.
     Same,
@@ -37,7 +37,7 @@ pub enum Reached {
     Position,
     /// It had not within the time allowed.
     NotInTime,
-    /// Nobody can know, as the server tells no position. `waited`: the time allowed has passed since the first look.
+    /// It cannot be known, as the server tells no position. `waited`: the time allowed has passed since the first look.
     Unknown {
         /// Whether it has passed.
         waited: bool,
@@ -58,7 +58,7 @@ pub struct Look {
 /// The verdict on a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Both nodes showed the same: what was seen before was lag.
+    /// Both nodes showed the same: the difference before was lag.
     Equal,
     /// They differ at an equal position.
     Differs(Differences),
@@ -95,7 +95,7 @@ impl Reason {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suspect {
     looks: usize,
-    /// What the look before showed, if the master's value stood in it.
+    /// The differences of the look before, if the master's value stood in it.
     standing: Option<Differences>,
     /// Whether the look before was prevented by a deadline.
     is_expiring: bool,

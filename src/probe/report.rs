@@ -1,4 +1,4 @@
-//! Report — what a comparison found, and the outcome that follows from it. Pure.
+//! Report — the findings of a comparison, and the outcome that follows from them. Pure.
 
 use super::difference::{Differences, Kind};
 use super::options::{Address, Options, ProbeError};
@@ -37,7 +37,7 @@ pub struct Undecided {
     pub total: u64,
 }
 
-/// What was found on one replica.
+/// The findings on one replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfReplica {
     /// Its address.
@@ -60,10 +60,10 @@ pub struct OfReplica {
     pub caught_up: u64,
 }
 
-/// What a comparison found.
+/// The findings of a comparison.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// What was asked.
+    /// The options.
     pub options: Options,
     /// The master's server and version.
     pub software: String,
@@ -79,7 +79,7 @@ pub struct Report {
     pub seconds: f64,
     /// The replicas.
     pub replicas: Vec<OfReplica>,
-    /// What was not compared, a sentence each.
+    /// The limits of the comparison, a sentence each.
     pub not_compared: Vec<String>,
     /// Why the comparison ended early.
     pub broken_off: Option<String>,
@@ -179,7 +179,7 @@ impl Report {
         }
     }
 
-    /// The outcome: what was found counts, even if something else could not be judged.
+    /// The outcome: a finding counts, even if something else could not be judged.
     pub fn outcome(&self) -> Outcome {
         if self.replicas.iter().any(|replica| replica.differing.total > 0) {
             return Outcome::Found;

@@ -1,4 +1,4 @@
-//! Seen — what a node replied for one key: type, value and deadline at one moment. Pure.
+//! Seen — a node's replies for one key: type, value and deadline at one moment. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

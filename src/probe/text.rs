@@ -1,4 +1,4 @@
-//! Text — a report → what a terminal shows. Pure.
+//! Text — a report → its text for a terminal. Pure.
 
 use super::position::Reason;
 use super::report::{Finding, Findings, OfReplica, Outcome, Report, Undecided};

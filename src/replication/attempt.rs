@@ -16,7 +16,7 @@ use super::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN, PROTOCOL_VERSION_RUNNING};
 use crate::binlog::Epoch;
 use crate::compression::CompressionMethod;
 
-/// What a replica does after a master's answer.
+/// The next step of a replica after a master's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     /// It follows: entries from [`Resume::from`] on will come.
@@ -52,7 +52,7 @@ impl Attempt {
         Hello { version: self.version, checksum, ..own }
     }
 
-    /// What the replica does after the status reply `status`.
+    /// The next step after the status reply `status`.
     pub fn accepted(&self, hello: &Hello, status: &[u8]) -> Next {
         // A master may send an uncompressed stream although the hello asked for compression.
         let is_asked_for = |resume: &Resume| {
@@ -64,7 +64,7 @@ impl Attempt {
         }
     }
 
-    /// What the replica does after the error reply `error`, which has no `-`.
+    /// The next step after the error reply `error`, which has no `-`.
     pub fn refused(&mut self, error: &str) -> Next {
         if error.starts_with(OTHER_VERSION) && self.version > PROTOCOL_VERSION_MIN {
             self.version -= 1;
@@ -74,7 +74,7 @@ impl Attempt {
     }
 }
 
-/// What a replica does after the error reply `error`, which has no `-`, to a hello or to a request for the whole store.
+/// The next step of a replica after the error reply `error`, which has no `-`, to a hello or to a request for the whole store.
 pub fn after_error(error: &str) -> Next {
     match error.split_once(' ') {
         Some((REFUSED, _)) => Next::Stop(error.to_owned()),

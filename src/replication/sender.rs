@@ -23,7 +23,7 @@ pub struct Seen {
     pub time: Millis,
 }
 
-/// What is sent next, the offset first. A heartbeat may follow: [`Sender::heartbeat`].
+/// The next messages: the offset, then entries. A heartbeat may follow: [`Sender::heartbeat`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Next {
     /// The offset of the master's wall clock.
@@ -54,7 +54,7 @@ impl Sender {
         self.seen
     }
 
-    /// What is sent next, if the log ends at `tail`. `offset`: the master's offset after the last entry sent, and the entry after
+    /// The next messages, if the log ends at `tail`. `offset`: the master's offset after the last entry sent, and the entry after
     /// which the next offset holds. So an offset is always sent before the entries that were written after it was measured.
     pub fn next(&mut self, tail: Tail, (offset, until): (Offset, Option<Lsn>)) -> Next {
         let is_new = self.has_offsets && self.offset_ms.replace(offset.offset_ms) != Some(offset.offset_ms);

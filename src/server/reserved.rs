@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket};
 /// Maximum number of connections that the system keeps until the server takes them.
 const BACKLOG: u32 = 1024;
 
-/// An address at which nobody can connect yet.
+/// An address that takes no connection yet.
 #[derive(Debug)]
 pub struct Reserved(TcpSocket);
 

@@ -1,4 +1,4 @@
-//! Judged — the text of a trace of anybody's replica → what is wrong in it. Pure.
+//! Judged — the text of a trace of any replica → its faults. Pure.
 //!
 //! ```text
 //! {"version":1,"lsns":[7],"keys":["a"],"start":12,"finish":15}
@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 /// The fewest entries of a piece of a run: see [`judge_in_pieces`].
 const PIECE_MIN: usize = 10_000;
 
-/// What a batch did: where the trace says so, one of its entries, and its ticks.
+/// A batch: its line in the trace, one of its entries, and its ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The number of the line, from 1.
@@ -34,7 +34,7 @@ pub struct Place {
     pub finish: u64,
 }
 
-/// What a line told beside its batch.
+/// A field of a line beside its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// `marker`.
@@ -92,7 +92,7 @@ pub enum Wrong {
     },
 }
 
-/// The text is no trace. Whoever wrote it has to be corrected.
+/// The text is no trace. The program that wrote it has to be corrected.
 #[derive(Debug, thiserror::Error)]
 pub enum NotATrace {
     /// A line is none of the format.

@@ -85,7 +85,7 @@ impl From<&Touched> for KeySet {
     }
 }
 
-/// The line is none of this format. Whoever wrote it has to be corrected.
+/// The line is none of this format. The program that wrote it has to be corrected.
 #[derive(Debug, thiserror::Error)]
 pub enum NotALine {
     /// It is no JSON, or a field has the wrong type, is not known, or has no value.
@@ -167,7 +167,7 @@ struct Fields {
     marker: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     published: Option<u64>,
-    /// Words for whoever reads the line.
+    /// A note for the reader of the line.
     #[serde(skip_serializing_if = "Option::is_none")]
     what: Option<String>,
 }

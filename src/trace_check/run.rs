@@ -5,8 +5,8 @@
 //! does not name cannot be judged, and nothing is said of them.
 //!
 //! ```text
-//! entries   4 a    5 b    7 a    8 b        piece 1 is 4 and 5. Of these, 4 had finished before 7 or 8 started, so it is in
-//! ticks     0─2    1─4    3─6    5─7        nobody's way: piece 2 is 5, 7 and 8
+//! entries   4 a    5 b    7 a    8 b        piece 1 is 4 and 5. Of these, 4 had finished before 7 or 8 started, so it is
+//! ticks     0─2    1─4    3─6    5─7        left out: piece 2 is 5, 7 and 8
 //! ```
 //!
 //! A batch can only be too early for batches that finished at or after the first start of what is still to be judged. So

@@ -1,4 +1,4 @@
-//! Told — what is wrong in a trace → a sentence, and a drawing of its ticks. Pure.
+//! Told — a fault of a trace → a sentence, and a drawing of its ticks. Pure.
 //!
 //! ```text
 //!          12        14        15        18

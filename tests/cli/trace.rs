@@ -122,7 +122,7 @@ fn trace_check_help_has_examples() {
     }
 }
 
-/// Runs `trace check` on standard input; returns its exit code and what it says.
+/// Runs `trace check` on standard input; returns its exit code and its output.
 fn judged(trace: &[u8]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
     command.args(["trace", "check", "--complete", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -132,7 +132,7 @@ fn judged(trace: &[u8]) -> (Option<i32>, String) {
     (output.status.code(), text(&output.stdout) + &text(&output.stderr))
 }
 
-/// A sample emitter's traces: what it writes by default is right, and its bug is found.
+/// A sample emitter's traces: its default is right, and its bug is found.
 fn is_judged_as_it_must_be(emitter: &Path) {
     for (mode, code) in [("conflicts", 0), ("key_hash", 1)] {
         let output = Command::new(emitter).arg(mode).output().expect("the emitter runs");

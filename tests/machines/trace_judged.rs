@@ -1,4 +1,4 @@
-//! Whole traces: as the proved checker says of their batches, whatever the order of the lines; and what else is wrong in them.
+//! Whole traces: the verdict of the proved checker on their batches, in any order of the lines; and the other faults.
 
 use super::trace_check::{random_log, random_run};
 use crate::seed::Seed;
@@ -35,7 +35,7 @@ fn trace(lines: &[&str]) -> String {
     lines.iter().map(line).collect()
 }
 
-/// The kinds of what is wrong, each with the lines that it names.
+/// The kinds of faults, each with the lines that it names.
 fn wrong(lines: &[&str], is_complete: bool) -> Vec<(&'static str, Vec<usize>)> {
     let judged = judged(&trace(lines), is_complete).expect("a trace");
     let lines_of = |wrong: &Wrong| wrong.places().iter().map(|place| place.line).collect();

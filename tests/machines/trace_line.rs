@@ -1,4 +1,4 @@
-//! Lines of traces: what is written is read back and fits the schema; what is none is refused with the reason.
+//! Lines of traces: a written line is read back and fits the schema; other text is refused with the reason.
 
 use crate::property::properties;
 use quickcheck::{Arbitrary, Gen};

@@ -1,4 +1,4 @@
-//! What is no difference: lag, keys that are written all the while, a replica that does not follow.
+//! Cases without a difference: lag, keys that are written all the while, a replica that does not follow.
 
 use crate::seed::Seed;
 use crate::servers::{Make, Pair, Server, until};
@@ -118,7 +118,7 @@ fn compare_with_a_replica_of_another_master_could_not_judge() {
     assert_eq!(compared.json["outcome"], "could_not_judge");
 }
 
-/// An address at which nobody listens.
+/// An address without a listener.
 fn nobody() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("bound").to_string()

@@ -29,7 +29,7 @@ const PLANTS: &[Plant] = &[
     ("entry", "XADD entry 1-1 f v", "XADD entry 2-1 f v", "extra_element"),
 ];
 
-/// Plants on the replica what the commands say. Keys that both have alike are around them.
+/// Runs the commands on the replica. Keys that both have alike are around them.
 fn plant(pair: &Pair, plants: &[Plant]) {
     let alike: Vec<String> = (0..1200).map(|at| format!("SET alike:{at} {at}")).collect();
     pair.master.run_all(&alike.iter().map(String::as_str).collect::<Vec<_>>());

@@ -53,7 +53,7 @@ impl Server {
             .or_else(|| panic!("no free port for {program}"))
     }
 
-    /// `None`: the server ended at once, as its port was taken by someone else.
+    /// `None`: the server ended at once, as another process had taken its port.
     fn on_free_port(program: &str, options: &[&str]) -> Option<Server> {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -168,7 +168,7 @@ impl Pair {
     }
 }
 
-/// What the program said.
+/// The program's output.
 pub struct Compared {
     pub code: Option<i32>,
     pub json: serde_json::Value,

@@ -1,4 +1,4 @@
-//! The two machines of a session: what a master sends next, and what a replica does after an answer.
+//! The two machines of a session: the next messages of a master, and the next step of a replica after an answer.
 
 use replicheck::binlog::{Epoch, Lsn};
 use replicheck::replication::attempt::{Attempt, Next, after_error};
@@ -60,7 +60,7 @@ fn sender_to_an_old_replica_sends_no_offset() {
     assert_eq!(sender.next(tail(0, 1), offset(7, None)).offset, None);
 }
 
-/// Whatever the log does, a replica's side accepts each message.
+/// However the log grows, a replica's side accepts each message.
 #[test]
 fn sender_sends_only_what_a_receiver_takes() {
     let (mut sender, mut receiver) =
