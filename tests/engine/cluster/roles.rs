@@ -2,8 +2,10 @@
 
 use super::super::disks::{Disks, wait_until};
 use super::peer::{AS_IT_IS, Peer};
+use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Reply;
 use replicheck::server::facts::{Link, Role};
+use std::time::Duration;
 
 /// A master with one entry, and its replica, which has applied it.
 fn pair(m: &Disks, r: &Disks) -> (Peer, Peer) {
@@ -98,4 +100,44 @@ fn replica_under_writes_changes_its_role_and_keeps_a_prefix() {
     assert!(kept > 20);
     let keys = new.node.dump().expect("it reads").len() as u64;
     assert_eq!(keys, kept, "each entry wrote one key: the keys are a prefix of what the master wrote");
+}
+
+/// The reply to each request of one connection; those in an array one by one.
+fn sent(peer: &Peer, lines: &[&str]) -> Vec<String> {
+    let mut client =
+        Client::connect(&format!("127.0.0.1:{}", peer.port), Duration::from_secs(20)).expect("it serves");
+    let shown = |frame: OwnedFrame| match frame {
+        OwnedFrame::SimpleString(text) => String::from_utf8_lossy(&text).into_owned(),
+        OwnedFrame::BulkString(text) => String::from_utf8_lossy(&text).into_owned(),
+        OwnedFrame::Error(text) => text,
+        other => format!("{other:?}"),
+    };
+    let call = |line: &&str| client.call(&line.split(' ').collect::<Vec<_>>()).expect("a reply");
+    let replies = lines.iter().map(call).flat_map(|frame| match frame {
+        OwnedFrame::Array(frames) => frames,
+        frame => vec![frame],
+    });
+    replies.map(shown).collect()
+}
+
+/// redis#5666: there a write between REPLICAOF and REPLICAOF NO ONE in one transaction is applied and logged nowhere.
+#[test]
+fn transaction_that_changes_the_role_writes_nothing_that_is_not_logged() {
+    const READONLY: &str = "READONLY You can't write against a read only replica.";
+    let (m, r, n) = (Disks::new(), Disks::new(), Disks::new());
+    let (master, replica) = pair(&m, &r);
+    let follows = format!("REPLICAOF 127.0.0.1 {}", Peer::master(&n, AS_IT_IS).port);
+    let epoch = master.facts().epoch;
+    let program =
+        ["MULTI", "SET a 2", &follows, "SET a 3", "GET a", "REPLICAOF NO ONE", "APPEND b x", "GET a", "EXEC"];
+    let queued = ["QUEUED"; 7];
+    let ran = ["OK", "OK", READONLY, "2", "OK", "Integer(1)", "2"];
+    assert_eq!(sent(&master, &program), [&["OK"], &queued[..], &ran].concat());
+    assert!(matches!(master.facts().role, Role::Master { .. }) && master.facts().epoch > epoch);
+    replica.assert_equals(&master, "what the transaction wrote in both roles");
+    // Where the transaction ends as a replica, it stays one.
+    let program = ["MULTI", "INCR c", &follows, "INCR c", "GET c", "EXEC", "INCR c"];
+    let ran = ["Integer(1)", "OK", READONLY, "1", READONLY];
+    assert_eq!(sent(&master, &program), [&["OK"], &["QUEUED"; 4][..], &ran].concat());
+    assert!(matches!(master.facts().role, Role::Replica { .. }));
 }
