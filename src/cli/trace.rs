@@ -22,7 +22,7 @@ enum What {
     Check(CheckArgs),
 }
 
-/// Judge a trace: did each batch wait for the batches that it depends on?
+/// Judge traces: did each batch wait for the batches that it depends on?
 ///
 /// A trace has a JSON line for each batch that a worker of the replica wrote, in any order, with ticks of one counter that were
 /// taken before and after the write. `serve --trace` writes such lines; the format, its schema, and two programs that
@@ -32,14 +32,14 @@ enum What {
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 struct CheckArgs {
-    /// The trace; - is standard input
-    #[arg(value_name = "FILE")]
-    file: String,
+    /// The traces, each of one replica and judged by itself; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<String>,
     /// A missing entry is wrong: each LSN between the lowest and the highest one must be there. Without this, missing entries are
     /// counted
     #[arg(long)]
     complete: bool,
-    /// Write the verdict as JSON to this file; - is standard output (the text then goes to standard error)
+    /// Write the verdicts as JSON, an array, to this file; - is standard output (the text then goes to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
 }
@@ -47,7 +47,7 @@ struct CheckArgs {
 const EXAMPLES: &str = "Examples:
   replicheck trace check trace.jsonl
   my-replica | replicheck trace check --complete -
-  replicheck trace check --json - trace.jsonl 2> story.txt | jq '.wrong[].words'
+  replicheck trace check --json - traces/*.jsonl 2> stories.txt | jq '.[] | select(.verdict == \"wrong\").file'
 
 A line: {\"version\": 1, \"lsns\": [7], \"keys\": [\"a\"], \"start\": 12, \"finish\": 15}";
 
@@ -57,32 +57,54 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The most characters of a line that are shown.
 const LINE_CHARS_MAX: usize = 300;
 
-/// Judges the trace and prints the verdict.
+/// A file, and what it came to.
+struct Told<'a> {
+    file: &'a str,
+    complete: bool,
+    text: Vec<u8>,
+    judged: Judged,
+}
+
+/// Judges the traces and prints the verdicts.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
     let What::Check(args) = &args.what;
     let json_file = args.json.as_deref().filter(|file| *file != "-").map(create).transpose()?;
-    let wrong_file = |reason: String| UsageError::File { file: args.file.clone(), reason };
-    let text = read(&args.file).map_err(|error| wrong_file(error.to_string()))?;
+    let (mut verdicts, mut is_right) = (Vec::new(), true);
+    for (at, file) in args.files.iter().enumerate() {
+        let told = judged(file, args.complete)?;
+        let words = paint::signs(&told.in_words());
+        let words = if at == 0 { words } else { format!("\n{words}") };
+        match args.json.as_deref() {
+            Some("-") => print(anstream::stderr(), &words)?,
+            _ => print(anstream::stdout(), &words)?,
+        }
+        is_right &= told.judged.wrong.is_empty();
+        if args.json.is_some() {
+            verdicts.push(told.verdict());
+        }
+    }
+    if args.json.is_some() {
+        let json = serde_json::to_string_pretty(&verdicts).map_err(std::io::Error::from)? + "\n";
+        match json_file {
+            Some(mut file) => file.write_all(json.as_bytes())?,
+            None => print(std::io::stdout(), &json)?,
+        }
+    }
+    Ok(if is_right { Outcome::Expected } else { Outcome::Differs })
+}
+
+/// Judges one trace. Errors: the file cannot be read, or is no trace.
+fn judged(file: &str, complete: bool) -> Result<Told<'_>, UsageError> {
+    let wrong_file = |reason: String| UsageError::File { file: file.to_owned(), reason };
+    let text = read(file).map_err(|error| wrong_file(error.to_string()))?;
     let mut progress = Progress::new(text.len());
     let judged = Lines::read(&text, |bytes| progress.read(bytes)).and_then(|lines| {
         progress.read_all();
-        judge(lines, args.complete)
+        judge(lines, complete)
     });
     progress.end();
     let judged = judged.map_err(|error| wrong_file(error.to_string()))?;
-    let told = paint::signs(&in_words(args, &judged, &text));
-    let json = || serde_json::to_string_pretty(&verdict(args, &judged, &text)).map_err(std::io::Error::from);
-    match args.json.as_deref() {
-        Some("-") => {
-            print(anstream::stderr(), &told)?;
-            print(std::io::stdout(), &(json()? + "\n"))?;
-        }
-        _ => print(anstream::stdout(), &told)?,
-    }
-    if let Some(mut file) = json_file {
-        file.write_all((json()? + "\n").as_bytes())?;
-    }
-    Ok(if judged.wrong.is_empty() { Outcome::Expected } else { Outcome::Differs })
+    Ok(Told { file, complete, text, judged })
 }
 
 fn read(file: &str) -> std::io::Result<Vec<u8>> {
@@ -133,61 +155,93 @@ impl Progress {
     }
 }
 
-/// The verdict for a reader.
-fn in_words(args: &CheckArgs, judged: &Judged, text: &[u8]) -> String {
-    let Judged { batches, entries, window: (first, last), .. } = judged;
-    let seen = format!(
-        "{}: {} of {}, LSNs {first} to {last}",
-        args.file,
-        counted(*batches as u64, "batch", "batches"),
-        counted(*entries, "entry", "entries")
-    );
-    let mut told = match judged.wrong.is_empty() {
-        true => format!("✓ {seen}: each batch waited for the batches that it depends on\n"),
-        false => format!("✗ {seen}\n"),
-    };
-    for wrong in &judged.wrong {
-        told += &format!("\n✗ {}: {}\n", wrong.kind(), wrong.in_words());
-        let drawn = wrong.drawn();
-        if !drawn.is_empty() {
-            told += &format!("\n{drawn}\n");
+impl<'a> Told<'a> {
+    /// The verdict for a reader.
+    fn in_words(&self) -> String {
+        let Judged { batches, entries, window: (first, last), wrong, .. } = &self.judged;
+        let seen = format!(
+            "{}: {} of {}, LSNs {first} to {last}",
+            self.file,
+            counted(*batches as u64, "batch", "batches"),
+            counted(*entries, "entry", "entries")
+        );
+        let mut told = match wrong.is_empty() {
+            true => format!("✓ {seen}: each batch waited for the batches that it depends on\n"),
+            false => format!("✗ {seen}\n"),
+        };
+        for wrong in wrong {
+            told += &format!("\n✗ {}: {}\n", wrong.kind(), wrong.in_words());
+            let drawn = wrong.drawn();
+            if !drawn.is_empty() {
+                told += &format!("\n{drawn}\n");
+            }
+            for (number, line) in lines(wrong, &self.text) {
+                told += &format!("line {number}: {}\n", shortened(&line));
+            }
         }
-        for (number, line) in lines(wrong, text) {
-            told += &format!("line {number}: {}\n", shortened(&line));
+        let notes = self.notes();
+        if !notes.is_empty() && !wrong.is_empty() {
+            told += "\n";
+        }
+        notes.iter().for_each(|note| told += &format!(" ! {note}\n"));
+        told
+    }
+
+    /// What limits the verdict.
+    fn notes(&self) -> Vec<String> {
+        let (mut notes, judged) = (Vec::new(), &self.judged);
+        if let Some((first, entries)) = judged.missing.filter(|_| !self.complete) {
+            notes.push(format!(
+                "{} between the lowest and the highest LSN, the first is {first}: nothing is said of what is not in the trace \
+                 (--complete: this is wrong)",
+                counted(entries, "LSN is missing", "LSNs are missing")
+            ));
+        }
+        if judged.runs > 1 {
+            notes.push(format!(
+                "{} runs: each is judged by itself, and not how one goes on after the other",
+                judged.runs
+            ));
+        }
+        if let Some(line) = judged.cut_short {
+            notes.push(format!("line {line} is cut short, and is not judged"));
+        }
+        notes
+    }
+
+    /// The verdict as JSON.
+    fn verdict(&self) -> JsonVerdict<'a> {
+        let line = |(place, (number, text)): (Place, (usize, String))| JsonLine {
+            number,
+            lsn: place.lsn.0,
+            start: place.start,
+            finish: place.finish,
+            text,
+        };
+        let judged = &self.judged;
+        let wrong = judged.wrong.iter().map(|wrong| JsonWrong {
+            kind: wrong.kind(),
+            words: wrong.in_words(),
+            lines: wrong.places().into_iter().zip(lines(wrong, &self.text)).map(line).collect(),
+        });
+        JsonVerdict {
+            version: 1,
+            file: self.file,
+            verdict: if judged.wrong.is_empty() { "right" } else { "wrong" },
+            batches: judged.batches,
+            entries: judged.entries,
+            first_lsn: judged.window.0.0,
+            last_lsn: judged.window.1.0,
+            missing: judged.missing.map_or(0, |(_, entries)| entries),
+            runs: judged.runs,
+            wrong: wrong.collect(),
+            notes: self.notes(),
         }
     }
-    let notes = notes(args, judged);
-    if !notes.is_empty() && !judged.wrong.is_empty() {
-        told += "\n";
-    }
-    notes.iter().for_each(|note| told += &format!(" ! {note}\n"));
-    told
 }
 
 fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(number), if number == 1 { one } else { many })
-}
-
-/// What limits the verdict.
-fn notes(args: &CheckArgs, judged: &Judged) -> Vec<String> {
-    let mut notes = Vec::new();
-    if let Some((first, entries)) = judged.missing.filter(|_| !args.complete) {
-        notes.push(format!(
-            "{} between the lowest and the highest LSN, the first is {first}: nothing is said of what is not in the trace \
-             (--complete: this is wrong)",
-            counted(entries, "LSN is missing", "LSNs are missing")
-        ));
-    }
-    if judged.runs > 1 {
-        notes.push(format!(
-            "{} runs: each is judged by itself, and not how one goes on after the other",
-            judged.runs
-        ));
-    }
-    if let Some(line) = judged.cut_short {
-        notes.push(format!("line {line} is cut short, and is not judged"));
-    }
-    notes
 }
 
 /// The lines of the batches that a fault is about, with their numbers.
@@ -237,32 +291,4 @@ struct JsonLine {
     start: u64,
     finish: u64,
     text: String,
-}
-
-fn verdict<'a>(args: &'a CheckArgs, judged: &Judged, text: &[u8]) -> JsonVerdict<'a> {
-    let line = |(place, (number, text)): (Place, (usize, String))| JsonLine {
-        number,
-        lsn: place.lsn.0,
-        start: place.start,
-        finish: place.finish,
-        text,
-    };
-    let wrong = judged.wrong.iter().map(|wrong| JsonWrong {
-        kind: wrong.kind(),
-        words: wrong.in_words(),
-        lines: wrong.places().into_iter().zip(lines(wrong, text)).map(line).collect(),
-    });
-    JsonVerdict {
-        version: 1,
-        file: &args.file,
-        verdict: if judged.wrong.is_empty() { "right" } else { "wrong" },
-        batches: judged.batches,
-        entries: judged.entries,
-        first_lsn: judged.window.0.0,
-        last_lsn: judged.window.1.0,
-        missing: judged.missing.map_or(0, |(_, entries)| entries),
-        runs: judged.runs,
-        wrong: wrong.collect(),
-        notes: notes(args, judged),
-    }
 }

@@ -1,4 +1,5 @@
-//! The JSON of `check` against its schema, `src/cli/check/verdicts.schema.json`.
+//! The JSON of `check` and of `trace check` against their schemas: `src/cli/check/verdicts.schema.json`,
+//! `src/trace_check/verdicts.schema.json`.
 
 use super::{file, replicheck, text};
 use replicheck::models::invariants::Invariant;
@@ -6,9 +7,14 @@ use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../../src/cli/check/verdicts.schema.json");
 
-/// Why a document does not fit the schema; `None` if it does.
+/// Why a document does not fit the schema of `check`; `None` if it does.
 fn fault(document: &Value) -> Option<String> {
-    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    fault_by(SCHEMA, document)
+}
+
+/// Why a document does not fit a schema; `None` if it does.
+pub fn fault_by(schema: &str, document: &Value) -> Option<String> {
+    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
     let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
     compiler.add_resource("verdicts.json", schema).expect("a name");
     let index = compiler.compile("verdicts.json", &mut schemas).expect("the schema is one");

@@ -1,10 +1,13 @@
 //! `replicheck trace check`: verdicts and exit codes, and the two sample emitters, compiled and judged.
 
+use super::schema::fault_by;
 use super::{file, refused, replicheck, text};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+const SCHEMA: &str = include_str!("../../src/trace_check/verdicts.schema.json");
 
 const RIGHT: &str = "{\"version\":1,\"lsns\":[8],\"keys\":[\"a\"],\"start\":16,\"finish\":18}
 {\"version\": 1, \"lsns\": [7], \"keys\": [\"a\"], \"start\": 12, \"finish\": 15}
@@ -87,13 +90,20 @@ fn trace_check_file_that_is_no_trace_is_refused_with_line_and_reason() {
     refused(&["trace", "check"]);
 }
 
+/// The verdicts in `json`, which fit the schema.
+fn verdicts(json: &[u8]) -> Value {
+    let verdicts = serde_json::from_slice(json).expect("JSON");
+    assert_eq!(fault_by(SCHEMA, &verdicts), None, "{verdicts:#}");
+    verdicts
+}
+
 #[test]
 fn trace_check_json_tells_the_verdict() {
     let path = file("wrong_json.jsonl", &wrong());
     let output = replicheck(&["trace", "check", "--json", "-", &path]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("✗ "), "{}", text(&output.stderr));
-    let verdict: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let verdict = &verdicts(&output.stdout)[0];
     let facts = ["version", "verdict", "batches", "entries", "first_lsn", "last_lsn", "missing", "runs"];
     let facts: Vec<String> = facts.iter().map(|field| verdict[field].to_string()).collect();
     assert_eq!(facts.join(" "), "1 \"wrong\" 2 2 7 8 0 1");
@@ -103,15 +113,43 @@ fn trace_check_json_tells_the_verdict() {
         (&"overlapped".into(), &1.into()),
         "{verdict:#}"
     );
-    let json = format!("{path}.json");
-    let output = replicheck(&["trace", "check", "--json", &json, &file("right_json.jsonl", RIGHT)]);
-    assert_eq!(output.status.code(), Some(0));
-    let verdict: Value = serde_json::from_slice(&std::fs::read(json).expect("it was written")).expect("JSON");
-    assert_eq!(
-        (&verdict["verdict"], &verdict["wrong"]),
-        (&"right".into(), &Value::Array(vec![])),
-        "{verdict:#}"
-    );
+}
+
+#[test]
+fn trace_check_several_files_judges_each_and_exits_with_1_if_one_is_wrong() {
+    let (right, bad) = (file("several_right.jsonl", RIGHT), file("several_wrong.jsonl", &wrong()));
+    let json = format!("{right}.json");
+    for (files, code) in [([&right, &right], 0), ([&right, &bad], 1), ([&bad, &right], 1)] {
+        let output = replicheck(&["trace", "check", "--json", &json, files[0], files[1]]);
+        assert_eq!(output.status.code(), Some(code), "{files:?}");
+        let verdicts = verdicts(&std::fs::read(&json).expect("it was written"));
+        for (file, verdict) in files.iter().zip(verdicts.as_array().expect("an array")) {
+            let (sign, word) = if *file == &right { ("✓", "right") } else { ("✗", "wrong") };
+            assert_eq!((&verdict["file"], &verdict["verdict"]), (&file.as_str().into(), &word.into()));
+            assert!(text(&output.stdout).contains(&format!("{sign} {file}: 2 batches")), "{output:?}");
+        }
+    }
+    let output = replicheck(&["trace", "check", &right, "/nowhere/at/all"]);
+    assert_eq!(output.status.code(), Some(2), "a file that cannot be read");
+}
+
+#[test]
+fn trace_check_verdict_with_a_fault_does_not_fit_the_schema() {
+    let output = replicheck(&["trace", "check", "--json", "-", &file("schema_wrong.jsonl", &wrong())]);
+    let good = verdicts(&output.stdout);
+    for (place, value) in [
+        ("/0/verdict", Value::from("right")),
+        ("/0/verdict", "fine".into()),
+        ("/0/wrong", Value::Array(vec![])),
+        ("/0/wrong/0/kind", "late".into()),
+        ("/0/wrong/0/lines/0/number", 0.into()),
+        ("/0/missing", (-1).into()),
+        ("", Value::Array(vec![])),
+    ] {
+        let mut verdicts = good.clone();
+        *verdicts.pointer_mut(place).expect("it is there") = value;
+        assert!(fault_by(SCHEMA, &verdicts).is_some(), "{place}");
+    }
 }
 
 #[test]
