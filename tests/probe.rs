@@ -12,9 +12,13 @@ mod planted;
 mod position;
 #[path = "seed/property.rs"]
 mod property;
+#[path = "probe/schema.rs"]
+mod schema;
 #[allow(dead_code, reason = "shared with the other tests that draw")]
 mod seed;
 #[path = "probe/servers.rs"]
 mod servers;
+#[path = "probe/tls.rs"]
+mod tls;
 #[path = "probe/usage.rs"]
 mod usage;

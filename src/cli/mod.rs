@@ -25,6 +25,8 @@ mod probe;
 mod replay;
 #[cfg(feature = "rocksdb")]
 mod serve;
+#[cfg(feature = "probe")]
+mod tls;
 mod trace;
 mod watch;
 

@@ -1,7 +1,7 @@
 //! `replicheck probe` — addresses of a master and its replicas → in which keys they differ.
 
 use super::check::{create, print};
-use super::{Outcome, UsageError, paint};
+use super::{Outcome, UsageError, paint, tls};
 use indicatif::{ProgressBar, ProgressStyle};
 use replicheck::probe::compare::{Progress, compare};
 use replicheck::probe::options::{Address, Credentials, Options};
@@ -29,7 +29,7 @@ enum Command {
 /// Both ways: what a replica lacks, has in excess, or holds differently, in type, value, order or deadline. A difference counts
 /// only when it stands at an equal position of both nodes; what is written too often ends as undecided. User and password come
 /// from REPLICHECK_USER and REPLICHECK_PASSWORD, for the replicas from REPLICHECK_REPLICA_USER and REPLICHECK_REPLICA_PASSWORD
-/// if these are set. Connections have no TLS. Exit code: 0 = nothing found, 1 = found, 2 = the command was not understood, 3 =
+/// if these are set. Exit code: 0 = nothing found, 1 = found, 2 = the command was not understood, 3 =
 /// could not judge, and why.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
@@ -61,6 +61,8 @@ struct CompareArgs {
     /// A file whose first line is the password of all nodes; it takes the place of the environment's
     #[arg(long, value_name = "FILE")]
     password_file: Option<String>,
+    #[command(flatten)]
+    tls: tls::Args,
     /// Write the report as JSON to this file; - is standard output (the text then goes to standard error)
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
@@ -82,6 +84,7 @@ const EXAMPLES: &str = "Examples:
   replicheck probe compare --master db1:6379 --replica db2:6379
   replicheck probe compare --master db1:6379 --replica db2:6379 --replica db3:6379 --match 'session:*' --db 0
   REPLICHECK_PASSWORD=… replicheck probe compare --master db1:6379 --replica db2:6379 --fields
+  replicheck probe compare --master db1:6379 --replica db2:6379 --tls --cacert ca.pem
   replicheck probe compare --master db1:6379 --replica db2:6379 --json - | jq '.replicas[].differences[].key'
   replicheck probe compare --master db1:6379 --replica db2:6379 --metrics /var/lib/node_exporter/probe.prom";
 
@@ -124,12 +127,15 @@ fn options(args: &CompareArgs) -> Result<Options, UsageError> {
     let of_file = args.password_file.as_deref().map(first_line).transpose()?;
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let secret = |text: String| Secret::new(text.as_bytes());
+    let tls = args.tls.read()?;
     let of_master = Credentials {
+        tls: tls.clone(),
         user: variable("REPLICHECK_USER"),
         password: of_file.clone().or_else(|| variable("REPLICHECK_PASSWORD")).and_then(secret),
     };
     let own_password = of_file.or_else(|| variable("REPLICHECK_REPLICA_PASSWORD")).and_then(secret);
     let of_replicas = Credentials {
+        tls,
         user: variable("REPLICHECK_REPLICA_USER").or_else(|| of_master.user.clone()),
         password: own_password.or_else(|| of_master.password.clone()),
     };
@@ -164,7 +170,12 @@ fn write(args: &CompareArgs, report: &Report, files: [Option<File>; 4]) -> Resul
         print(anstream::stdout(), &words)?;
     }
     let now_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let texts = [json, junit::junit(report), html::page(report), metrics::text(report, now_s)];
+    let texts = [
+        json,
+        junit::junit(report).map_err(std::io::Error::other)?,
+        html::page(report),
+        metrics::text(report, now_s),
+    ];
     for (file, text) in files.into_iter().zip(texts) {
         if let Some(mut file) = file {
             file.write_all(text.as_bytes())?;

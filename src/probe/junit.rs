@@ -3,24 +3,18 @@
 use super::difference::Kind;
 use super::report::{Finding, OfReplica, Outcome, Report};
 use super::shown::quoted;
-use maud::{Markup, html};
+use quick_junit::{NonSuccessKind, Property, Report as Document, TestCase, TestCaseStatus, TestSuite};
+use std::time::Duration;
 
-/// The document.
-pub fn junit(report: &Report) -> String {
-    let count = |is: fn(&OfReplica, Kind) -> bool| {
-        let of_replica = |replica: &OfReplica| Kind::ALL.iter().filter(|kind| is(replica, **kind)).count();
-        report.replicas.iter().map(of_replica).sum::<usize>()
-    };
-    let tests = report.replicas.len() * (Kind::ALL.len() + 1);
+/// The document. Errors: a text that XML cannot hold.
+pub fn junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
+    let mut document = Document::new("replicheck probe compare");
     let could_not = could_not(report);
-    let body = html! {
-        testsuites name="replicheck probe compare" tests=(tests) failures=(count(fails)) errors=(usize::from(could_not.is_some())) {
-            @for (at, replica) in report.replicas.iter().enumerate() {
-                (suite(report, replica, could_not.as_deref().filter(|_| at == 0)))
-            }
-        }
-    };
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", body.into_string())
+    document.add_test_suites(report.replicas.iter().enumerate().map(|(at, replica)| {
+        // It concerns all replicas, and is told once.
+        suite(report, replica, could_not.as_deref().filter(|_| at == 0))
+    }));
+    document.to_string()
 }
 
 fn could_not(report: &Report) -> Option<String> {
@@ -30,32 +24,39 @@ fn could_not(report: &Report) -> Option<String> {
     }
 }
 
-fn fails(replica: &OfReplica, kind: Kind) -> bool {
-    replica.kinds.contains_key(&kind)
+fn suite(report: &Report, replica: &OfReplica, could_not: Option<&str>) -> TestSuite {
+    let mut suite = TestSuite::new(&replica.name);
+    suite.set_time(Duration::try_from_secs_f64(report.seconds).unwrap_or_default());
+    let master = report.options.master.to_string();
+    let not_compared = report.not_compared.join("; ");
+    let properties =
+        [("master", &*master), ("version", env!("CARGO_PKG_VERSION")), ("not compared", &not_compared)];
+    suite.add_properties(properties.map(|(name, value)| Property::new(name, value)));
+    suite.add_test_case(case(replica, "judged", could_not.map(error)));
+    for &kind in Kind::ALL {
+        let keys = replica.kinds.get(&kind);
+        let failure = keys.map(|keys| failure(*keys, kind, &keys_of(replica, kind)));
+        suite.add_test_case(case(replica, kind.name(), failure));
+    }
+    suite
 }
 
-fn suite(report: &Report, replica: &OfReplica, could_not: Option<&str>) -> Markup {
-    let failures = Kind::ALL.iter().filter(|kind| fails(replica, **kind)).count();
-    html! {
-        testsuite name=(replica.name) tests=(Kind::ALL.len() + 1) failures=(failures)
-            errors=(usize::from(could_not.is_some())) skipped="0" time=(format!("{:.3}", report.seconds)) {
-            properties {
-                property name="master" value=(report.options.master) {}
-                property name="version" value=(env!("CARGO_PKG_VERSION")) {}
-                property name="not compared" value=(report.not_compared.join("; ")) {}
-            }
-            testcase classname=(replica.name) name="judged" time="0" {
-                @if let Some(why) = could_not { error message=(why) {} }
-            }
-            @for kind in Kind::ALL {
-                testcase classname=(replica.name) name=(kind.name()) time="0" {
-                    @if let Some(keys) = replica.kinds.get(kind) {
-                        failure message=(format!("{keys} keys")) type=(kind.name()) { (keys_of(replica, *kind).join("\n")) }
-                    }
-                }
-            }
-        }
-    }
+fn case(replica: &OfReplica, name: &str, not: Option<TestCaseStatus>) -> TestCase {
+    let mut case = TestCase::new(name, not.unwrap_or_else(TestCaseStatus::success));
+    case.set_classname(&replica.name);
+    case
+}
+
+fn error(why: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_message(why);
+    status
+}
+
+fn failure(keys: u64, kind: Kind, lines: &[String]) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_message(format!("{keys} keys")).set_type(kind.name()).set_description(lines.join("\n"));
+    status
 }
 
 /// The kept keys that differ in this way.

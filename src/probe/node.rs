@@ -3,10 +3,10 @@
 //! Only commands that read are sent. WATCH and an empty MULTI, EXEC write nothing.
 
 use super::info::{Info, Position};
-use super::options::{Address, Credentials, ProbeError};
+use super::options::{Address, Credentials, ProbeError, Tls};
 use redis::{
-    ConnectionAddr, ConnectionLike as _, IntoConnectionInfo as _, Pipeline, ProtocolVersion,
-    RedisConnectionInfo, Value,
+    ClientTlsConfig, ConnectionAddr, ConnectionLike as _, IntoConnectionInfo as _, Pipeline, ProtocolVersion,
+    RedisConnectionInfo, RedisResult, TlsCertificates, Value,
 };
 use std::time::Duration;
 
@@ -52,10 +52,9 @@ impl Node {
         if let Some(password) = &credentials.password {
             settings = settings.set_password(String::from_utf8_lossy(password.reveal()));
         }
-        let to = ConnectionAddr::Tcp(address.host.clone(), address.port);
         let open = || {
-            let info = to.into_connection_info()?.set_redis_settings(settings);
-            let connection = redis::Client::open(info)?.get_connection_with_timeout(CONNECT)?;
+            let client = client(address, credentials.tls.as_ref(), settings)?;
+            let connection = client.get_connection_with_timeout(CONNECT)?;
             connection.set_read_timeout(Some(ANSWER))?;
             connection.set_write_timeout(Some(ANSWER))?;
             Ok(connection)
@@ -169,6 +168,24 @@ impl Node {
             reason: no_page(),
         })
     }
+}
+
+/// A client of the node at `address`. Errors: a certificate cannot be parsed, or the system's cannot be read.
+fn client(address: &Address, tls: Option<&Tls>, settings: RedisConnectionInfo) -> RedisResult<redis::Client> {
+    let (host, port) = (address.host.clone(), address.port);
+    let Some(Tls { authorities, own }) = tls else {
+        let to = ConnectionAddr::Tcp(host, port);
+        return redis::Client::open(to.into_connection_info()?.set_redis_settings(settings));
+    };
+    // An error says that the process has chosen its cryptography already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let to = ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None };
+    let of_client = own.as_ref().map(|(certificate, key)| ClientTlsConfig {
+        client_cert: certificate.clone(),
+        client_key: key.reveal().to_vec(),
+    });
+    let certificates = TlsCertificates { client_tls: of_client, root_cert: authorities.clone() };
+    redis::Client::build_with_tls(to.into_connection_info()?.set_redis_settings(settings), certificates)
 }
 
 /// Errors after which a node cannot be compared now.

@@ -52,6 +52,17 @@ pub struct Credentials {
     pub user: Option<String>,
     /// The password; `None`: there is none.
     pub password: Option<Secret>,
+    /// Over TLS, with these certificates; `None`: without TLS.
+    pub tls: Option<Tls>,
+}
+
+/// The certificates of connections over TLS, in PEM.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// The authorities that are trusted; `None`: those of the system.
+    pub authorities: Option<Vec<u8>>,
+    /// The own certificate and its key, for a node that asks for one.
+    pub own: Option<(Vec<u8>, Secret)>,
 }
 
 /// The options of a comparison.

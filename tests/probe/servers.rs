@@ -180,6 +180,7 @@ impl Compared {
     fn of(output: Output) -> Compared {
         let words = String::from_utf8(output.stderr).expect("UTF-8");
         let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {words}"));
+        assert_eq!(crate::schema::fault(&json), None, "{words}");
         Compared { code: output.status.code(), json, words }
     }
 

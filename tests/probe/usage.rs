@@ -14,6 +14,9 @@ fn usage_that_is_wrong_is_refused_with_exit_code_2() {
         (&[&good[..], &["--json", "/nowhere/at/all.json"]].concat(), "/nowhere/at/all.json"),
         (&[&good[..], &["--password-file", "/nowhere/at/all"]].concat(), "/nowhere/at/all"),
         (&[&good[..], &["--password", "x"]].concat(), "--password"),
+        (&[&good[..], &["--cacert", "ca.pem"]].concat(), "--tls"),
+        (&[&good[..], &["--tls", "--cert", "own.pem"]].concat(), "--key"),
+        (&[&good[..], &["--tls", "--cacert", "/nowhere/at/all"]].concat(), "/nowhere/at/all"),
     ];
     for (args, said) in cases {
         let output = probe(args);
