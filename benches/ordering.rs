@@ -74,6 +74,8 @@ struct Setup {
     workers: usize,
     batch: usize,
     interval_ms: u64,
+    /// Whether the pool's waits are measured, as a node does.
+    measures: bool,
 }
 
 impl Setup {
@@ -106,7 +108,9 @@ impl Setup {
             Arc::new(Applied::new(&settings, store, Lsn::NONE, (Millis::ZERO, Millis::ZERO, 0), Readers::In));
         let limits = Limits { entries_max: settings.queue_entries_max, bytes_max: settings.queue_bytes_max };
         let applier = Applier::new(settings.machine(), self.workers, Lsn::NONE);
-        let pool = Arc::new(Pool::new(applier, limits, settings.schedule.clone()));
+        let pool = Pool::new(applier, limits, settings.schedule.clone());
+        let meters = Arc::clone(&settings.meters);
+        let pool = Arc::new(if self.measures { pool.with_waits(meters) } else { pool });
         let workers = Pool::spawn(&pool, &applied);
         let groups: Vec<Vec<Entry>> = log.chunks(GROUP).map(<[Entry]>::to_vec).collect();
         let last = log.last().map_or(Lsn::NONE, |entry| entry.lsn);
@@ -152,7 +156,7 @@ fn main() {
         Bench::new("ordering", "how fast a replica applies a log, by strategy, workers, keys and batches");
     let commands = bench.mode.pick(300, 30_000, 100_000);
     let serial = Candidate::of(Strategy::Serial);
-    let base = Setup { candidate: serial, workers: 2, batch: 256, interval_ms: 100 };
+    let base = Setup { candidate: serial, workers: 2, batch: 256, interval_ms: 100, measures: true };
     let of = |workload| (base, workload);
     let points = [
         of(BASE),
@@ -218,6 +222,15 @@ fn ratios(bench: &mut Bench, base: Setup, commands: usize) {
     for (name, one, log, other) in pairs {
         let params = json!({ "workers": one.workers, "batch": one.batch, "value_bytes": BASE.value_bytes });
         bench.ratio(name, params, || Run { time: one.apply(log).0, limit: Some(other.apply(&plain).0) });
+    }
+    for strategy in [Strategy::Serial, Strategy::Barrier, Strategy::Writeset] {
+        let (one, name) = (of(strategy, 2, 256), format!("{} measured / not measured", strategy.name()));
+        let other = Setup { measures: false, ..one };
+        let params = json!({ "workers": one.workers, "batch": one.batch, "flushdb": 0.01 });
+        bench.ratio(&name, params, || Run {
+            time: one.apply(&flushed).0,
+            limit: Some(other.apply(&flushed).0),
+        });
     }
 }
 
