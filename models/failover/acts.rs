@@ -141,6 +141,7 @@ impl FailoverModel {
             epoch: its.noted,
             expiry: hello.expiry.clone(),
             time: START,
+            follows: false,
         };
         let next = |at: Lsn| log.get(at.next()).map(|entry| entry.time);
         answer(&history, &hello, |at| ResumePoint { checksum: self.checksum(log, at), next: next(at) })

@@ -134,6 +134,7 @@ impl FullSyncModel {
             epoch: log.epochs().last().map(|&(epoch, _)| epoch).unwrap_or_default(),
             expiry: Policy::LogClock.name().to_owned(),
             time: self.master(state).time(),
+            follows: false,
         };
         let place = |at: Lsn| {
             // The checksum of a purged entry is known only if it is the last one.

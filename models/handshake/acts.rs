@@ -132,6 +132,7 @@ impl HandshakeModel {
             epoch: master.noted,
             expiry: hello.expiry.clone(),
             time: time_of(log, log.last()).unwrap_or(START),
+            follows: false,
         };
         let place = |at| ResumePoint { checksum: self.checksum(log, at), next: time_of(log, at.next()) };
         answer(&history, &hello, place)

@@ -288,6 +288,7 @@ impl Question {
             epoch,
             expiry: "effects".to_owned(),
             time: Millis(u64::MAX),
+            follows: false,
         };
         let hello = Hello {
             last: replica.log.last(),

@@ -94,6 +94,7 @@ impl ReplicationModel {
             epoch: state.epoch,
             expiry: hello.expiry.clone(),
             time: START,
+            follows: false,
         };
         let next = |at: Lsn| log.get(at.next()).map(|entry| entry.time);
         let resume =

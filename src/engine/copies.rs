@@ -1,4 +1,4 @@
-//! Copies — a master's side of full syncs, with a thread for each replica. Does I/O: threads, through
+//! Copies — a node's side of full syncs, with a thread for each replica. Does I/O: threads, through
 //! `replication::snapshot_feed`.
 //!
 //! ```text
@@ -6,11 +6,11 @@
 //! the log is kept from 901 on, until the replica is connected again, or for a minute after its copy was complete
 //! ```
 //!
-//! The snapshot is that of a reader, so it shows the state after one entry, whatever is written meanwhile.
+//! The snapshot shows the state after one entry, whatever is written meanwhile.
 
 use super::SharedFiles;
 use super::feeds::{Fed, NotFed, note_needed};
-use super::master::MasterState;
+use super::upstream::{Outlet, Upstream};
 use crate::apply;
 use crate::binlog::{Epoch, Lsn};
 use crate::publication::Sight;
@@ -34,9 +34,9 @@ use std::time::{Duration, Instant};
 const KEPT: Duration = Duration::from_secs(60);
 
 /// Checks a replica's request. Errors: the reason for which it gets no copy.
-pub(super) fn accept<F: SharedFiles>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<Request, NotFed> {
+pub(super) fn accept<F: SharedFiles>(shared: &dyn Upstream<F>, argv: &[Vec<u8>]) -> Result<Request, NotFed> {
     let request = Request::parse(argv)?;
-    let ours = shared.expiry.name();
+    let ours = shared.outlet().expiry.name();
     if request.expiry != ours {
         return Err(Refusal::Expiry { theirs: request.expiry, ours: ours.to_owned() }.into());
     }
@@ -46,31 +46,32 @@ pub(super) fn accept<F: SharedFiles>(shared: &MasterState<F>, argv: &[Vec<u8>]) 
 /// Sends a copy of the store on a new thread. `connection`: the socket, and the bytes that were read from it after the request.
 /// `seat` is dropped when the socket is closed.
 pub(super) fn start<F: SharedFiles>(
-    shared: Arc<MasterState<F>>,
+    shared: Arc<dyn Upstream<F>>,
     request: Request,
     (socket, already_read): (TcpStream, Vec<u8>),
     seat: Seat,
 ) {
     let copying = Arc::clone(&shared);
-    shared.feeds.start(move || {
-        copy(&copying, &request, socket, already_read);
+    shared.outlet().feeds.start(move || {
+        copy(&*copying, &request, socket, already_read);
         drop(seat);
     });
 }
 
 fn copy<F: SharedFiles>(
-    shared: &MasterState<F>,
+    shared: &dyn Upstream<F>,
     request: &Request,
     socket: TcpStream,
     already_read: Vec<u8>,
 ) {
-    let outcomes = &shared.feeds.syncs.full;
+    let feeds = shared.outlet().feeds;
+    let outcomes = &feeds.syncs.full;
     outcomes.begun.fetch_add(1, Ordering::Relaxed);
     let addr = socket.peer_addr().ok();
     // From here on the log is kept. The snapshot is taken afterwards, so nothing that follows it is purged.
-    let at = shared.tail.get().last;
+    let at = shared.outlet().tail.get().last;
     let ack = Ack { received: at, ..Ack::default() };
-    let id = shared.feeds.add(Fed {
+    let id = feeds.add(Fed {
         addr,
         port: request.port,
         compression: request.codec,
@@ -80,10 +81,11 @@ fn copy<F: SharedFiles>(
         until: None,
     });
     note_needed(shared);
-    let sight = shared.sight();
     let asked = Asked { socket, already_read, codec: request.codec };
-    let stop = shared.feeds.stopping();
-    let sent = head(shared, &sight).and_then(|head| {
+    let stop = feeds.stopping();
+    let begun = shared.copied().map_err(FeedError::Store);
+    let sent = begun.and_then(|sight| {
+        let head = head(shared, &sight)?;
         tracing::info!(?addr, last = %head.last, bytes = head.bytes, "full sync begins");
         let mut from = vec![key::DATA];
         let mut next = |bytes_max| records(&sight.snapshot, &mut from, bytes_max);
@@ -93,26 +95,27 @@ fn copy<F: SharedFiles>(
         Ok(totals) => {
             tracing::info!(?addr, records = totals.records, bytes = totals.bytes, "full sync is complete");
             outcomes.complete.fetch_add(1, Ordering::Relaxed);
-            shared.feeds.change(id, |fed| fed.until = Some(Instant::now() + KEPT));
+            feeds.change(id, |fed| fed.until = Some(Instant::now() + KEPT));
         }
         Err(error) => {
             tracing::warn!(?addr, %error, "full sync failed");
             outcomes.failed.fetch_add(1, Ordering::Relaxed);
-            shared.feeds.remove(id);
+            feeds.remove(id);
         }
     }
     note_needed(shared);
 }
 
 /// The head for the state that a reader sees. Errors: the log or the store cannot be read.
-fn head<F: SharedFiles>(shared: &MasterState<F>, sight: &Sight<Snapshot>) -> Result<Head, FeedError> {
-    let epochs = shared.log.state().epochs;
+fn head<F: SharedFiles>(shared: &dyn Upstream<F>, sight: &Sight<Snapshot>) -> Result<Head, FeedError> {
+    let Outlet { log, store, .. } = shared.outlet();
+    let epochs = log.state().epochs;
     let of_last = epochs.into_iter().rfind(|&(_, first)| first <= sight.lsn);
-    let bytes = shared.store.file_bytes().and_then(|files| Ok(files + shared.store.unflushed_bytes()?));
+    let bytes = store.file_bytes().and_then(|files| Ok(files + store.unflushed_bytes()?));
     Ok(Head {
         last: sight.lsn,
         epoch: of_last.unwrap_or((Epoch(0), Lsn::NONE)),
-        running: shared.log.around(sight.lsn)?.running,
+        running: log.around(sight.lsn)?.running,
         time: sight.clock,
         offset_ms: sight.offset_ms,
         removed: apply::removed(&*sight.snapshot).map_err(unreadable)?,

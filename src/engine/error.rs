@@ -44,14 +44,9 @@ pub enum NodeError {
     /// The node was asked to replicate itself. Nothing was done.
     #[error("a node cannot replicate itself, and {0} is this node")]
     Itself(Address),
-    /// The node was asked to replicate a replica. Nothing was done.
-    #[error("{address} is a replica of {master}: follow that one")]
-    OfAReplica {
-        /// The replica.
-        address: Address,
-        /// The master of the replica, as `host:port`.
-        master: String,
-    },
+    /// The node was asked to replicate one of its own replicas, or a replica of one of these. Nothing was done.
+    #[error("a node cannot replicate its own replica, and {0} follows this node")]
+    Circle(Address),
     /// A thread panicked. The node cannot go on.
     #[error("{0} panicked")]
     Panicked(&'static str),

@@ -1,5 +1,6 @@
 //! Facts — collects the state that a node reports in INFO and ROLE.
 
+use super::feeds::Feeds;
 use super::node::Role;
 use super::{Settings, following, master};
 use crate::binlog::{Epoch, Files};
@@ -67,7 +68,12 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::MasterState<F>) {
     facts.read_only = log.poisoned.or_else(|| shared.errors.first());
     let reached = Progress { received: log.last, durable: log.durable, applied, ..Progress::default() };
     facts.progress = with_lag(reached, Lag::NONE);
-    let replicas = shared.feeds.list().into_iter().map(|fed| {
+    facts.role = RoleFacts::Master { replicas: followers(&shared.feeds) };
+}
+
+/// The replicas of a node.
+fn followers(feeds: &Feeds) -> Vec<Follower> {
+    let replicas = feeds.list().into_iter().map(|fed| {
         let ack = fed.progress.ack;
         let reached = Progress {
             received: ack.received,
@@ -83,7 +89,7 @@ fn of_master<F: Files>(facts: &mut Facts, shared: &master::MasterState<F>) {
             progress: with_lag(reached, fed.progress.lag),
         }
     });
-    facts.role = RoleFacts::Master { replicas: replicas.collect() };
+    replicas.collect()
 }
 
 /// Returns `measured` with the figures of the workers.
@@ -116,7 +122,8 @@ fn of_replica<F: Files>(
     facts.progress = with_lag(reached, lag);
     let down_ms = if is_up { 0 } else { shared.clock.elapsed().since(*since) };
     let (host, port) = (shared.master.host.clone(), shared.master.port);
-    facts.role = RoleFacts::Replica { host, port, link, down_ms };
+    let replicas = followers(&shared.feeds);
+    facts.role = RoleFacts::Replica { host, port, link, down_ms, replicas };
     Measured { applied: watermark, queued: queued.workers, queued_for_any: queued.any, in_hand, ..measured }
 }
 

@@ -1,11 +1,11 @@
-//! Feeds — a master's side of the links to its replicas, with a thread for each replica. Does I/O: threads, through
+//! Feeds — a node's side of the links to its replicas, with a thread for each replica. Does I/O: threads, through
 //! `replication::feed`.
 
+use super::SharedFiles;
 use super::copies;
-use super::master::MasterState;
 use super::meters::Outcomes;
 use super::node::Role;
-use super::{Address, SharedFiles};
+use super::upstream::{Outlet, Upstream};
 use crate::binlog::segment::Cursor;
 use crate::binlog::{Files, Lsn, SegmentError, Stretch};
 use crate::compression::CompressionMethod;
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// A replica as its master sees it.
+/// A replica as its upstream node sees it.
 #[derive(Clone, Debug)]
 pub struct Fed {
     /// Its address; `None`: the system does not report it.
@@ -45,7 +45,7 @@ pub struct Fed {
     pub until: Option<Instant>,
 }
 
-/// The replicas of a master, and the threads of their feeds.
+/// The replicas of a node, and the threads of their feeds.
 #[derive(Debug, Default)]
 pub struct Feeds {
     fed: Mutex<BTreeMap<u64, Fed>>,
@@ -165,35 +165,37 @@ pub fn take<F: SharedFiles>(
     already_read: Vec<u8>,
     seat: Seat,
 ) {
-    let asks_for_all = snapshot::Request::is_in(&argv);
-    let answer = match &role {
-        Role::Master(shared) if asks_for_all => match copies::accept(shared, &argv) {
-            Ok(request) => return copies::start(Arc::clone(shared), request, (socket, already_read), seat),
-            Err(reason) => Err(reason),
-        },
-        Role::Master(shared) => accept(shared, &argv),
-        Role::Replica(shared) => Err(NotFed::IsReplica(shared.master.clone())),
-        Role::None => Err(NotFed::ChangesRole),
+    let shared: Arc<dyn Upstream<F>> = match role {
+        Role::Master(shared) => shared,
+        Role::Replica(shared) => shared,
+        Role::None => return refuse(socket, &NotFed::ChangesRole.to_string()),
     };
-    match (answer, role) {
-        (Ok((hello, resume)), Role::Master(shared)) => {
+    if snapshot::Request::is_in(&argv) {
+        match copies::accept(&*shared, &argv) {
+            Ok(request) => copies::start(shared, request, (socket, already_read), seat),
+            Err(refused) => turn_away(&*shared, &argv, socket, &refused),
+        }
+        return;
+    }
+    match accept(&*shared, &argv) {
+        Ok((hello, resume)) => {
             let accepted = Accepted { socket, already_read, resume };
             let feeding = Arc::clone(&shared);
-            shared.feeds.start(move || {
-                run(&feeding, accepted, &hello);
+            shared.outlet().feeds.start(move || {
+                run(&*feeding, accepted, &hello);
                 drop(seat);
             });
         }
-        (Ok(_), _) => {}
-        (Err(NotFed::Refused(reason)), role) => {
-            if let Role::Master(shared) = &role {
-                shared.feeds.syncs.refused.fetch_add(1, Ordering::Relaxed);
-            }
-            let version = Hello::parse(&argv).map_or(PROTOCOL_VERSION, |hello| hello.version);
-            refuse(socket, &reason.reply(version));
-        }
-        (Err(reason), _) => refuse(socket, &reason.to_string()),
+        Err(refused) => turn_away(&*shared, &argv, socket, &refused),
     }
+}
+
+/// Answers a replica that is not fed.
+fn turn_away<F: SharedFiles>(shared: &dyn Upstream<F>, argv: &[Vec<u8>], socket: TcpStream, why: &NotFed) {
+    let NotFed::Refused(reason) = why else { return refuse(socket, &why.to_string()) };
+    shared.outlet().feeds.syncs.refused.fetch_add(1, Ordering::Relaxed);
+    let version = Hello::parse(argv).map_or(PROTOCOL_VERSION, |hello| hello.version);
+    refuse(socket, &reason.reply(version));
 }
 
 /// The reason why a replica is not fed. The text is the error reply.
@@ -203,22 +205,24 @@ pub(super) enum NotFed {
     Refused(#[from] handshake::Refusal),
     #[error("TRYAGAIN the log around lsn {at} cannot be read: {error}")]
     Unreadable { at: Lsn, error: SegmentError },
-    #[error("ERR this node is a replica of {0}: follow that one")]
-    IsReplica(Address),
     #[error("LOADING the node is changing its role")]
     ChangesRole,
 }
 
-fn accept<F: Files>(shared: &MasterState<F>, argv: &[Vec<u8>]) -> Result<(Hello, handshake::Resume), NotFed> {
+fn accept<F: SharedFiles>(
+    shared: &dyn Upstream<F>,
+    argv: &[Vec<u8>],
+) -> Result<(Hello, handshake::Resume), NotFed> {
     let hello = Hello::parse(argv)?;
-    let log = shared.log.state();
+    let outlet = shared.outlet();
+    let log = outlet.log.state();
     // An entry that is in the log but not published yet must not be sent to a replica.
-    let last = shared.tail.get().last.min(log.last);
-    let expiry = shared.expiry.name().to_owned();
-    let time = shared.last().1;
-    let history = History { first: log.first, last, epochs: log.epochs, epoch: shared.epoch, expiry, time };
+    let last = outlet.tail.get().last.min(log.last);
+    let expiry = outlet.expiry.name().to_owned();
+    let (epoch, time, follows) = (shared.epoch(), shared.time(), shared.follows());
+    let history = History { first: log.first, last, epochs: log.epochs, epoch, expiry, time, follows };
     let mut unread = None;
-    let place = |at: Lsn| match shared.log.around(at) {
+    let place = |at: Lsn| match outlet.log.around(at) {
         Ok(around) => {
             handshake::ResumePoint { checksum: around.running, next: around.next.filter(|_| at < last) }
         }
@@ -245,25 +249,26 @@ fn refuse(mut socket: TcpStream, text: &str) {
     let _ = socket.write_all(format!("-{text}\r\n").as_bytes());
 }
 
-fn run<F: SharedFiles>(shared: &MasterState<F>, accepted: Accepted, hello: &Hello) {
+fn run<F: SharedFiles>(shared: &dyn Upstream<F>, accepted: Accepted, hello: &Hello) {
     let addr = accepted.socket.peer_addr().ok();
     let at = Lsn(accepted.resume.from.0.saturating_sub(1));
     let compression = accepted.resume.codec;
     let progress =
         Progress { sent: at, ack: Ack { received: at, ..Ack::default() }, lag: Default::default() };
-    shared.feeds.syncs.resumed.fetch_add(1, Ordering::Relaxed);
+    let feeds = shared.outlet().feeds;
+    feeds.syncs.resumed.fetch_add(1, Ordering::Relaxed);
     let state = FollowerState::Online;
     let (port, heard) = (hello.port, Instant::now());
-    let id = shared.feeds.add(Fed { addr, port, compression, state, progress, heard, until: None });
+    let id = feeds.add(Fed { addr, port, compression, state, progress, heard, until: None });
     note_needed(shared);
     tracing::info!(?addr, from = %accepted.resume.from, "replica attached");
     let report = |progress: Progress| {
-        shared.feeds.change(id, |fed| (fed.progress, fed.heard) = (progress, Instant::now()));
-        shared.feeds.acked.notify_waiters();
+        feeds.change(id, |fed| (fed.progress, fed.heard) = (progress, Instant::now()));
+        feeds.acked.notify_waiters();
         note_needed(shared);
     };
-    let ended = feed(accepted, &Log(shared), &report, &Timing::default(), &shared.feeds.stop);
-    shared.feeds.remove(id);
+    let ended = feed(accepted, &Log(shared), &report, &Timing::default(), &feeds.stop);
+    feeds.remove(id);
     note_needed(shared);
     match ended {
         Ok(()) => tracing::info!(?addr, "replica detached"),
@@ -273,32 +278,33 @@ fn run<F: SharedFiles>(shared: &MasterState<F>, accepted: Accepted, hello: &Hell
 
 /// Updates the first LSN that a purge of the log has to keep: the entry after the last one that the slowest replica has
 /// received.
-pub(super) fn note_needed<F: Files>(shared: &MasterState<F>) {
-    let mut fed = lock(&shared.feeds.fed);
+pub(super) fn note_needed<F: SharedFiles>(shared: &dyn Upstream<F>) {
+    let Outlet { feeds, needed, .. } = shared.outlet();
+    let mut fed = lock(&feeds.fed);
     fed.retain(|_, fed| fed.until.is_none_or(|until| Instant::now() < until));
-    let needed = fed.values().map(|fed| fed.progress.ack.received.next()).min();
-    shared.needed.store(needed.unwrap_or(Lsn(u64::MAX)).0, Ordering::Release);
+    let first = fed.values().map(|fed| fed.progress.ack.received.next()).min();
+    needed.store(first.unwrap_or(Lsn(u64::MAX)).0, Ordering::Release);
 }
 
-/// The master's log, as the feeds read it.
-struct Log<'a, F: Files>(&'a MasterState<F>);
+/// The node's log, as the feeds read it.
+struct Log<'a, F: Files>(&'a dyn Upstream<F>);
 
 impl<F: SharedFiles> Source for Log<'_, F> {
     type Position = Cursor;
 
     fn wait(&self, seen: Seen, at_most: Duration) -> Option<Tail> {
-        self.0.tail.wait(seen, at_most)
+        self.0.outlet().tail.wait(seen, at_most)
     }
 
     fn offset(&self, after: Lsn) -> (Offset, Option<Lsn>) {
-        self.0.tail.offset(after)
+        self.0.outlet().tail.offset(after)
     }
 
     fn position(&self, from: Lsn) -> Result<Cursor, SegmentError> {
-        self.0.log.cursor(from)
+        self.0.outlet().log.cursor(from)
     }
 
     fn read(&self, position: &mut Cursor, up_to: Lsn, bytes_max: usize) -> Result<Stretch, SegmentError> {
-        self.0.log.read_bytes(position, up_to, bytes_max)
+        self.0.outlet().log.read_bytes(position, up_to, bytes_max)
     }
 }

@@ -7,36 +7,33 @@
 //! ```
 
 use super::checkpoint::{Checkpoints, Needed};
-use super::disk_errors::Refused;
-use super::full_sync::{Arrived, Arriving, Ready, Taking};
+use super::feeds::Feeds;
+use super::full_sync::Taking;
 use super::log::SharedLog;
 use super::open::Opened;
 use super::packer::Packer;
 use super::read::{self, Cost};
+use super::receiving::{Received, Sink};
 use super::reclaim::is_large;
-use super::replica::{Applied, DISK_PAUSE, Sight};
-use super::settings::{Machine, Masterauth, Port};
+use super::replica::{Applied, Sight};
+use super::settings::Machine;
+use super::tail::SharedTail;
 use super::ticker::Ticker;
 use super::{Address, Clock, Failure, NodeError, Settings, SharedFiles, StartError};
-use crate::apply::pool::{Limits, Pool, Stopped};
-use crate::apply::{self, Applier};
-use crate::binlog::{Entry, Files, Fsync, Lsn, SegmentError};
-use crate::client::full_sync::Destination;
-use crate::client::link::{Follower, FollowerError, Link, LinkError, LinkState};
+use crate::apply::Applier;
+use crate::apply::pool::{Limits, Pool};
+use crate::binlog::{Files, Fsync};
+use crate::client::link::{Link, LinkState};
 use crate::command::{Command, Kind, Reply};
-use crate::compression::CompressionMethod;
 use crate::effect::Key;
-use crate::expiry::{ExpiryPolicy, Judging, Policy};
-use crate::handover::hand_over;
+use crate::expiry::{Judging, Policy};
 use crate::node::{Pair, Readers, Transaction, Watch};
-use crate::replication::handshake::{Hello, Resume};
+use crate::replication::Tail;
 use crate::replication::lag::Marks;
 use crate::replication::session::{Stop, Timing};
-use crate::replication::{Ack, Heartbeat, Offset};
-use crate::secret::Secret;
+use crate::store::key;
 use crate::store::rocksdb::RocksStore;
-use crate::store::{StoreError, key};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, lock, thread};
 use crate::time::{Elapsed, Millis};
 use std::collections::BTreeSet;
@@ -55,17 +52,27 @@ pub struct ReplicaState<F: Files> {
     pub pool: Pool<Machine>,
     /// Its own log.
     pub log: Arc<SharedLog<F>>,
+    /// The end of its log, as its own replicas may see it.
+    pub tail: SharedTail,
+    /// The first LSN that one of its own replicas still needs.
+    pub needed: Needed,
+    /// Its own replicas.
+    pub feeds: Feeds,
+    /// The expiry policy of the log's entries.
+    pub expiry: Policy,
+    /// The place in the log that the link has reached. Nothing is received while it is locked.
+    pub received: Mutex<Received>,
     /// The link's state, and since when it is up or down.
     pub link: Mutex<(LinkState, Elapsed)>,
     /// The marks from which its lag is computed.
     pub marks: Mutex<Marks>,
     /// Its own clocks.
     pub clock: Clock,
-    fsync: Mutex<Fsync>,
+    pub(super) fsync: Mutex<Fsync>,
     /// Whether a key that was found dead has much data in files. The store is then flushed at the next heartbeat.
-    has_large_dead: AtomicBool,
+    pub(super) has_large_dead: AtomicBool,
     /// Keys that were found dead, about [`DEAD_MAX`] at most. They are removed when the store is flushed.
-    dead: Mutex<BTreeSet<Key>>,
+    pub(super) dead: Mutex<BTreeSet<Key>>,
 }
 
 /// The reply to a write.
@@ -109,11 +116,33 @@ impl<F: SharedFiles> Following<F> {
         let machine = settings.machine();
         let workers = settings.workers.max(1);
         let readers = if stopped { Readers::In } else { Readers::WaitForMaster };
+        let applied = Applied::new(settings, store.clone(), last, (heard, told, offset_ms), readers);
+        let needed: Needed = Arc::new(AtomicU64::new(u64::MAX));
+        // A policy that judges by the local clock, with a floor too, may later judge at an earlier instant, so compaction may
+        // not drop keys.
+        let raises_gate = policy.judging() == Judging::LogTime;
+        let errors = Arc::clone(applied.errors());
+        let checkpoints = Checkpoints::new(
+            settings.flush_bytes,
+            raises_gate,
+            Arc::clone(&needed),
+            errors,
+            Arc::clone(&settings.meters),
+        );
         let shared = Arc::new(ReplicaState {
-            applied: Applied::new(settings, store.clone(), last, (heard, told, offset_ms), readers),
+            applied,
             pool: Pool::new(Applier::new(machine, workers, last), limits, settings.schedule.clone())
                 .with_waits(Arc::clone(&settings.meters) as _),
             log: Arc::new(SharedLog::new(log)),
+            tail: SharedTail::new(
+                Tail { last, time: heard, bytes: 0 },
+                offset_ms,
+                Arc::clone(&settings.meters),
+            ),
+            needed: Arc::clone(&needed),
+            feeds: Feeds::new(Arc::clone(&settings.meters.syncs)),
+            expiry: settings.expiry,
+            received: Mutex::new(Received { checkpoints, last, time: heard }),
             link: Mutex::new((LinkState::Connecting, settings.clock.elapsed())),
             clock: settings.clock.clone(),
             marks: Mutex::new(Marks::new(last)),
@@ -133,28 +162,14 @@ impl<F: SharedFiles> Following<F> {
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        // A policy that judges by the local clock, with a floor too, may later judge at an earlier instant, so compaction may
-        // not drop keys.
-        let raises_gate = policy.judging() == Judging::LogTime;
-        let errors = Arc::clone(shared.applied.errors());
-        let checkpoints = Checkpoints::new(
-            settings.flush_bytes,
-            raises_gate,
-            Needed::new(u64::MAX.into()),
-            errors,
-            Arc::clone(&settings.meters),
-        );
-        let received = Mutex::new(Received { checkpoints, last, time: heard });
         let stop = shared.applied.stop().clone();
         let sink = Sink {
             shared: Arc::clone(&shared),
-            expiry: settings.expiry,
             compression: settings.compression,
             policy,
             store,
             port: Arc::clone(&settings.port),
             masterauth: Arc::clone(&settings.masterauth),
-            received,
             disconnect,
             stop: stop.clone(),
             taking: taking.filter(|_| settings.full_sync).map(|taking| (taking, settings.clone())),
@@ -184,6 +199,8 @@ impl<F: SharedFiles> Following<F> {
     /// clock; `None`: nothing was received. Errors: a thread failed, or a disk did.
     pub fn stop(self) -> Result<(RocksStore, Option<(Millis, Elapsed)>), NodeError> {
         self.stop.set();
+        self.shared.tail.close();
+        self.shared.feeds.stop();
         let sink = self.link.join().map_err(|_| NodeError::Panicked("the link"))?;
         self.shared.pool.close();
         for worker in self.workers {
@@ -194,7 +211,7 @@ impl<F: SharedFiles> Following<F> {
         if let Some(stopped) = self.shared.pool.stopped() {
             return Err(stopped.into());
         }
-        sink.flush(&mut lock(&sink.received))?;
+        sink.flush(&mut lock(&self.shared.received))?;
         // The ceiling has to cover estimates, too, because readers judged by them.
         let (_, told) = self.shared.applied.seen();
         identity.set_lost(!self.shared.applied.lets_readers_in());
@@ -293,207 +310,5 @@ impl<F: Files> ReplicaState<F> {
     /// Whether the ticker syncs the log every second.
     pub fn syncs_every_second(&self) -> bool {
         *lock(&self.fsync) == Fsync::EverySec
-    }
-}
-
-/// The link's follower: it takes everything that the link receives.
-struct Sink<F: Files> {
-    shared: Arc<ReplicaState<F>>,
-    expiry: Policy,
-    /// The codec that it requests from its master.
-    compression: CompressionMethod,
-    policy: Arc<dyn ExpiryPolicy + Send + Sync>,
-    store: RocksStore,
-    port: Port,
-    masterauth: Masterauth,
-    received: Mutex<Received>,
-    /// Notified when all clients have to be disconnected.
-    disconnect: Arc<Notify>,
-    /// Set when the link has to end.
-    stop: Stop,
-    /// The way in which it takes full syncs, and the node's settings; `None`: it takes none.
-    taking: Option<(Taking<F>, Settings)>,
-    /// A full sync that has arrived.
-    arrived: Arc<Mutex<Option<Arrived<F>>>>,
-}
-
-/// The place in the log that the link has reached.
-struct Received {
-    checkpoints: Checkpoints,
-    /// The last entry admitted, and its time.
-    last: Lsn,
-    time: Millis,
-}
-
-impl<F: Files> Sink<F> {
-    /// Appends to the log. While the disk refuses, the link waits and retries, and so the master waits, too. Acks are still
-    /// sent.
-    fn append(&self, entries: &[Entry], bytes: &[u8]) -> Result<(), FollowerError> {
-        loop {
-            let fsync = *lock(&self.shared.fsync);
-            let appended = self.shared.log.append_received(entries, bytes, fsync);
-            let is_full = matches!(appended, Err(SegmentError::Io { .. }));
-            let error = appended.as_ref().err().filter(|_| is_full).map(ToString::to_string);
-            self.shared.applied.errors().set(Refused::Log, error);
-            match appended {
-                Err(error @ SegmentError::Io { .. }) => {
-                    if self.stop.wait(DISK_PAUSE) {
-                        return Err(failed(error));
-                    }
-                }
-                done => return done.map_err(failed),
-            }
-        }
-    }
-
-    /// Waits until all received entries are applied. Then no worker writes, and the dead keys are removed.
-    fn quiesce(&self, received: &Received) -> Result<(), FollowerError> {
-        // The log is synced here so that the disk works while the workers finish. An error is ignored: the flush syncs
-        // again, and reports it.
-        let _ = self.shared.log.sync();
-        self.shared.pool.wait_for(received.last).map_err(failed)?;
-        self.remove_the_dead().map_err(failed)
-    }
-
-    /// Does the work after a flush that has ended. Begins a flush if one is due: for the `bytes` that were received, or because
-    /// it frees much space.
-    fn checkpoint(&self, received: &mut Received, bytes: u64) -> Result<(), FollowerError> {
-        received.checkpoints.end(&self.store, &self.shared.log).map_err(failed)?;
-        let is_full = received.checkpoints.written(bytes);
-        let is_due = received.checkpoints.cleared(&self.store) || is_full;
-        if is_due || self.shared.has_large_dead.swap(false, Ordering::Relaxed) {
-            self.quiesce(received)?;
-            let Received { checkpoints, last, time } = received;
-            let (store, log) = (&self.store, &self.shared.log);
-            let mut begin = || checkpoints.begin(store, log, *last, *time).map(|_| checkpoints.is_refused());
-            // Before it has begun, nothing is received: the store would hold more and more in memory.
-            while begin().map_err(failed)? && !self.stop.wait(DISK_PAUSE) {}
-        }
-        Ok(())
-    }
-
-    /// Waits until all received entries are applied, and flushes the store.
-    fn flush(&self, received: &mut Received) -> Result<(), FollowerError> {
-        self.quiesce(received)?;
-        let Received { checkpoints, last, time } = received;
-        checkpoints.flush(&self.store, &self.shared.log, *last, *time).map_err(failed)
-    }
-
-    /// Removes the keys that the ticker found dead. No worker may write meanwhile: an effect must not find a key that is
-    /// partly removed.
-    fn remove_the_dead(&self) -> Result<(), StoreError> {
-        let Some(now) = self.shared.applied.removes_at() else { return Ok(()) };
-        let dead = std::mem::take(&mut *lock(&self.shared.dead));
-        self.shared.applied.remove_dead(&dead, now)
-    }
-}
-
-impl From<Stopped> for FollowerError {
-    fn from(stopped: Stopped) -> FollowerError {
-        failed(stopped)
-    }
-}
-
-fn failed(error: impl std::fmt::Display) -> FollowerError {
-    FollowerError(error.to_string())
-}
-
-impl<F: SharedFiles> Follower for Sink<F> {
-    fn hello(&self) -> Hello {
-        let log = self.shared.log.state();
-        // If the store cannot be read, its next write stops the node. Until then this value makes every master refuse the
-        // replica.
-        let removed = apply::removed(&self.store).unwrap_or_else(|error| {
-            tracing::error!(%error, "cannot read the latest removed deadline");
-            Millis(u64::MAX)
-        });
-        Hello {
-            last: log.last,
-            // If the log cannot be read there is no checksum. The error is reported by the next call that needs the log.
-            checksum: self.shared.log.around(log.last).ok().and_then(|around| around.running),
-            removed,
-            port: self.port.load(Ordering::Relaxed),
-            expiry: self.expiry.name().to_owned(),
-            epochs: log.epochs,
-            codec: self.compression,
-            ..Hello::default()
-        }
-    }
-
-    fn resumed(&self, resume: Resume) -> Result<(), FollowerError> {
-        *lock(&self.shared.marks) = Marks::new(lock(&self.received).last);
-        self.shared.applied.resumed(resume.last);
-        Ok(())
-    }
-
-    fn entries(&self, entries: Vec<Entry>, bytes: &[u8]) -> Result<(), FollowerError> {
-        let mut received = lock(&self.received);
-        let wall = self.shared.clock.moment().wall;
-        let share = bytes.len() / entries.len().max(1);
-        let end = entries.last().map(|entry| (entry.lsn, entry.time));
-        let append = |entries: &[Entry]| self.append(entries, bytes);
-        let receive = |entries: &[Entry]| self.shared.applied.receive(entries);
-        let arrived = |entry| self.policy.arrived(entry, wall);
-        hand_over(&self.shared.pool, entries, share, append, receive, arrived)?;
-        (received.last, received.time) = end.unwrap_or((received.last, received.time));
-        lock(&self.shared.marks).pass(received.last, bytes.len() as u64, received.time);
-        self.checkpoint(&mut received, bytes.len() as u64)
-    }
-
-    fn heartbeat(&self, heartbeat: Heartbeat) -> Result<(), FollowerError> {
-        if self.shared.applied.heartbeat(heartbeat) {
-            tracing::warn!(
-                master_time = heartbeat.tail.time.0,
-                "readers were told a log time far beyond the master's: all clients are disconnected, and log time \
-                 goes back to the master's"
-            );
-            self.disconnect.notify_one();
-        }
-        self.checkpoint(&mut lock(&self.received), 0)?;
-        let mut marks = lock(&self.shared.marks);
-        marks.pass(heartbeat.after, 0, heartbeat.time);
-        marks.end(heartbeat.tail);
-        Ok(())
-    }
-
-    fn offset(&self, offset: Offset) {
-        self.shared.applied.offset(offset);
-    }
-
-    fn acks(&self) -> Ack {
-        // The applied LSN is read before the log's state, so that it is never greater than the received LSN.
-        let (applied, _) = self.shared.applied.seen();
-        let log = self.shared.log.state();
-        Ack { received: log.last, durable: log.durable, applied }
-    }
-
-    fn password(&self) -> Option<Secret> {
-        lock(&self.masterauth).clone()
-    }
-
-    fn full_sync(&self, reason: &str) -> Option<Box<dyn Destination + '_>> {
-        let Some((taking, settings)) = &self.taking else {
-            tracing::warn!(reason, "this replica takes no full sync");
-            return None;
-        };
-        Some(Box::new(Arriving::new(taking, settings, Arc::clone(&self.arrived))))
-    }
-
-    fn link(&self, state: LinkState) {
-        self.shared.applied.meters().link(&state);
-        if matches!(state, LinkState::Stopped { reason: LinkError::Replaced })
-            && let Some((taking, _)) = &self.taking
-            && let Some(arrived) = lock(&self.arrived).take()
-        {
-            let replica = Arc::downgrade(&self.shared);
-            // Nobody receives it only if the node stops; then the next start removes the generation.
-            let _ = taking.ready.send(Ready { arrived, replica });
-        }
-        let mut link = lock(&self.shared.link);
-        let is_up = |state: &LinkState| matches!(state, LinkState::Up { .. });
-        if is_up(&state) != is_up(&link.0) {
-            link.1 = self.shared.clock.elapsed();
-        }
-        link.0 = state;
     }
 }

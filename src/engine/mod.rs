@@ -7,7 +7,9 @@
 //! | `master` | a master's threads |
 //! | `replica` | how a replica applies entries and heartbeats, and what its readers see |
 //! | `following` | a replica's threads |
-//! | `copies` | a master's side of full syncs |
+//! | `receiving` | how a replica takes what its link receives |
+//! | `upstream` | a node as its replicas see it, be it a master or a replica |
+//! | `feeds`, `copies` | the links to its replicas, and full syncs |
 //! | `full_sync`, `generations` | how a replica takes its master's whole store, and where it is put |
 //! | `good_replicas` | refuses writes while too few replicas follow |
 //! | `failover` | a master and a replica exchange their roles |
@@ -39,11 +41,13 @@ mod open;
 mod packer;
 mod read;
 mod reads;
+mod receiving;
 mod reclaim;
 mod replica;
 mod settings;
 mod tail;
 mod ticker;
+mod upstream;
 mod writer;
 
 pub use by_hand::{ReaderView, ViewError};
@@ -64,6 +68,7 @@ use crate::store::rocksdb::Snapshot;
 use crate::sync::Arc;
 use read::Cost;
 use std::fmt;
+use std::net::IpAddr;
 use tokio::sync::watch;
 
 /// The files of a folder, in a form that the threads of a node can share.
@@ -78,6 +83,16 @@ pub struct Address {
     pub host: String,
     /// Its port.
     pub port: u16,
+}
+
+impl Address {
+    /// The address as this node reaches it, if the node at `teller` gave it: its loopback is that of the teller's machine.
+    fn seen_from(self, teller: &Address) -> Address {
+        let is_loopback =
+            self.host == "localhost" || self.host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        let host = if is_loopback { teller.host.clone() } else { self.host };
+        Address { host, port: self.port }
+    }
 }
 
 impl fmt::Display for Address {

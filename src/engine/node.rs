@@ -12,7 +12,7 @@ use super::reads;
 use super::{Address, Failure, Meters, NodeError, Settings, SharedFiles, StartError};
 use crate::apply::pool::PoolState;
 use crate::binlog::{Disk, Files, Fsync};
-use crate::client::served::{self, Served};
+use crate::client::served;
 use crate::command::{Command, Reply};
 use crate::effect::Key;
 use crate::node::{Executed, Transaction, Watch};
@@ -28,6 +28,9 @@ use std::net::TcpStream;
 use std::sync::{OnceLock, Weak, mpsc};
 use std::time::Instant;
 use tokio::sync::{Notify, Semaphore};
+
+/// How many nodes of a chain REPLICAOF asks for their master.
+const CHAIN_MAX: usize = 8;
 
 /// The running role, with its threads.
 enum Running<F: Files> {
@@ -216,16 +219,22 @@ impl<F: SharedFiles> Engine<F> {
         lock(&lock(&self.settings).masterauth).clone()
     }
 
-    /// Checks that the node at `address` is another node, and is a master. Errors: it reports that it is not. A node that
-    /// does not answer passes, because it may be down.
-    fn check_is_master(&self, address: &Address) -> Result<(), NodeError> {
-        match served::ask(&address.to_string(), self.masterauth().as_ref()) {
-            Some(served) if served.run_id == self.run_id => Err(NodeError::Itself(address.clone())),
-            Some(Served { master: Some(master), .. }) => {
-                Err(NodeError::OfAReplica { address: address.clone(), master })
+    /// Checks that the node at `address` is another node, and does not follow this one, be it through other replicas. A node
+    /// that does not answer passes, because it may be down. Errors: `Itself`, `Circle`.
+    fn check_is_no_circle(&self, address: &Address) -> Result<(), NodeError> {
+        let (password, mut at) = (self.masterauth(), address.clone());
+        for hop in 0..CHAIN_MAX {
+            let Some(served) = served::ask(&at.to_string(), password.as_ref()) else { return Ok(()) };
+            if served.run_id == self.run_id {
+                let address = address.clone();
+                return Err(if hop == 0 { NodeError::Itself(address) } else { NodeError::Circle(address) });
             }
-            _ => Ok(()),
+            let Some(master) = served.master.and_then(|master| master.parse::<Address>().ok()) else {
+                return Ok(());
+            };
+            at = master.seen_from(&at);
         }
+        Ok(())
     }
 
     pub(super) fn change_role(&self, master: Option<Address>) -> Result<(), NodeError> {
@@ -423,7 +432,7 @@ impl<F: SharedFiles> Backend for Engine<F> {
     async fn replicate(&self, master: Option<(String, u16)>) -> Result<(), Refused> {
         let master = master.map(|(host, port)| Address { host, port });
         let change = move |engine: &Engine<F>| {
-            master.iter().try_for_each(|master| engine.check_is_master(master))?;
+            master.iter().try_for_each(|master| engine.check_is_no_circle(master))?;
             engine.change_role(master)
         };
         self.blocking(change).await

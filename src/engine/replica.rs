@@ -152,6 +152,11 @@ impl Applied {
         self.publication.look(Replica::heard)
     }
 
+    /// See [`Replica::bounded`].
+    pub fn bounded(&self, time: Millis) -> Millis {
+        self.publication.look(|replica| replica.bounded(time))
+    }
+
     /// Whether readers are let in.
     pub fn lets_readers_in(&self) -> bool {
         self.publication.look(|replica| replica.readers() == Readers::In)

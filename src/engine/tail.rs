@@ -1,4 +1,4 @@
-//! Tail — the end of a master's log as replicas may see it. Feeds wait here for new entries.
+//! Tail — the end of a node's log as its replicas may see it. Feeds wait here for new entries.
 
 use super::Meters;
 use crate::binlog::Lsn;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The most offsets that are kept for replicas that are behind. The oldest is dropped first.
 const OFFSETS_MAX: usize = 64;
 
-/// The tail of a master's log, which feeds can wait for until it is closed.
+/// The tail of a node's log, which feeds can wait for until it is closed.
 #[derive(Debug)]
 pub struct SharedTail {
     state: Mutex<State>,
@@ -33,7 +33,7 @@ struct State {
 }
 
 impl SharedTail {
-    /// The tail at the start of a master, with the offset there. `meters` count its clock's steps.
+    /// The tail at the start of a node, with the offset there. `meters` count its clock's steps.
     pub fn new(tail: Tail, offset_ms: i64, meters: Arc<Meters>) -> SharedTail {
         let offsets = vec![Offset { time: tail.time, after: tail.last, offset_ms }];
         SharedTail {
@@ -46,13 +46,13 @@ impl SharedTail {
     /// Notes a step of the master's wall clock, which was measured after entry `after`.
     pub fn step(&self, after: Lsn, step: Step) {
         tracing::warn!(%after, by_ms = step.by_ms, offset_ms = step.offset_ms, "the wall clock was set; log time is not affected");
+        self.meters.clock_steps.fetch_add(1, Ordering::Relaxed);
         self.note_offset(Offset { time: step.time, after, offset_ms: step.offset_ms });
     }
 
     /// Notes a new offset of the master.
-    fn note_offset(&self, offset: Offset) {
+    pub fn note_offset(&self, offset: Offset) {
         let mut state = lock(&self.state);
-        self.meters.clock_steps.fetch_add(1, Ordering::Relaxed);
         state.offsets.retain(|before| before.after < offset.after);
         state.offsets.push(offset);
         let late = state.offsets.len().saturating_sub(OFFSETS_MAX);

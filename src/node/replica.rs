@@ -150,8 +150,9 @@ impl Replica {
         self.log_time.forget_estimate(limit)
     }
 
-    /// A time that is not in an entry, bounded by the ceiling.
-    fn bounded(&self, time: Millis) -> Millis {
+    /// A time that is not in an entry, bounded by the ceiling. A replica passes no later one on to its own replicas: it may be
+    /// promoted, and then its log time must not be behind theirs.
+    pub fn bounded(&self, time: Millis) -> Millis {
         time.min(self.ceiling.max(self.heard()))
     }
 

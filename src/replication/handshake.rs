@@ -229,6 +229,8 @@ pub struct History {
     pub expiry: String,
     /// Log time at the end of the log: no later entry has an earlier time.
     pub time: Millis,
+    /// Whether the node is a replica itself, and passes its master's log on. It may then be behind its own replica.
+    pub follows: bool,
 }
 
 /// The entries of a master's log around the place at which a replica resumes.
@@ -330,6 +332,14 @@ pub enum Refusal {
         /// The master's epoch.
         epoch: Epoch,
     },
+    /// Like [`Refusal::Beyond`], but this node is a replica itself, and may still receive these entries.
+    #[error("TRYAGAIN replica has lsn {replica}, and this node, which is a replica itself, only has {last}")]
+    Behind {
+        /// The replica's last LSN.
+        replica: Lsn,
+        /// This node's last LSN.
+        last: Lsn,
+    },
     /// Both logs have an entry with this LSN and epoch, but the entries through it differ: they are two histories with
     /// equal LSNs.
     #[error("NOSYNC replica's entries through lsn {last} are not this master's; {START_AGAIN}")]
@@ -388,7 +398,7 @@ pub fn without_full_sync(reason: &str) -> String {
 
 /// Answers a hello. The replica resumes if the master's log has every entry of the replica's log, see
 /// [`crate::binlog::log::fork`]. `place` returns the state of the master's log after a given entry; it is called only if
-/// both logs have that entry. Errors: `Expiry`, `OtherHistory`, `Beyond`, `OtherEntry`, `Purged`, `Removed`, `Ahead`.
+/// both logs have that entry. Errors: `Expiry`, `Behind`, `OtherHistory`, `Beyond`, `OtherEntry`, `Purged`, `Removed`, `Ahead`.
 ///
 /// It is also correct for a master that began a new epoch and has no entry of it yet: the fork is never greater than its
 /// last LSN.
@@ -402,6 +412,9 @@ pub fn answer(
         return Err(Refusal::Expiry { theirs: hello.expiry.clone(), ours: history.expiry.clone() });
     }
     let fork = fork(&history.epochs, last, &hello.epochs);
+    if history.follows && fork == last && hello.last > last {
+        return Err(Refusal::Behind { replica: hello.last, last });
+    }
     let begins_later = history.epochs.first().is_some_and(|&(_, first)| first > hello.last);
     if fork == Lsn::NONE && hello.last.next() < first && begins_later {
         // The master no longer knows the epochs of the replica's entries. The entries that the replica needs are purged,

@@ -80,10 +80,12 @@ pub enum Role {
         link: Link,
         /// How long the link has been down, in milliseconds, counted from the start if it was never up. 0: it is up.
         down_ms: u64,
+        /// Its own replicas.
+        replicas: Vec<Follower>,
     },
 }
 
-/// A replica as its master sees it.
+/// A replica as the node sees it that it follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Follower {
     /// Its IP address, without the port.

@@ -203,7 +203,7 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
                 follower(text, at, replica);
             }
         }
-        Role::Replica { host, port, link, down_ms } => {
+        Role::Replica { host, port, link, down_ms, replicas } => {
             text.field("role", "slave");
             text.field("master_host", one_line(host));
             text.field("master_port", port);
@@ -226,7 +226,10 @@ fn replication(text: &mut Text, sources: &Sources<'_>) {
                 text.field("rc_link_stopped", one_line(reason));
             }
             text.field("slave_read_only", 1);
-            text.field("connected_slaves", 0);
+            text.field("connected_slaves", replicas.len());
+            for (at, replica) in replicas.iter().enumerate() {
+                follower(text, at, replica);
+            }
         }
     }
     text.field("master_failover_state", sources.failover.name());

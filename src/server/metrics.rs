@@ -111,7 +111,9 @@ impl Page<'_> {
     fn links(&mut self, measured: &Measured) {
         let (link, replicas) = match &self.facts.role {
             Role::Master { replicas } => (f64::NAN, replicas.len()),
-            Role::Replica { link, .. } => (f64::from(u8::from(matches!(link, Link::Up { .. }))), 0),
+            Role::Replica { link, replicas, .. } => {
+                (f64::from(u8::from(matches!(link, Link::Up { .. }))), replicas.len())
+            }
         };
         self.gauge("link_up", "1 while the link to the master is up; NaN on a master.", plain(link));
         self.gauge("replicas", "Replicas that are connected.", plain(number(replicas as u64)));

@@ -1,5 +1,6 @@
 //! Clusters — a master and its replicas in one process, connected over TCP.
 
+mod chains;
 mod choices;
 mod compression;
 mod failover;

@@ -248,6 +248,7 @@ fn history(log: &Log, epoch: u64) -> History {
         epoch: Epoch(epoch),
         expiry: EXPIRY.to_owned(),
         time: Millis(1_000),
+        follows: false,
     }
 }
 

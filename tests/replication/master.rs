@@ -242,6 +242,7 @@ fn serve(mut socket: TcpStream, source: &LogSource, epoch: u64, timing: &Timing,
             epoch: Epoch(epoch),
             expiry: "log_clock".to_owned(),
             time: state.tail.time,
+            follows: false,
         }
     });
     match Hello::parse(&argv).and_then(|hello| answer(&history, &hello, |_| ResumePoint::default())) {

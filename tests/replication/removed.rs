@@ -52,6 +52,7 @@ fn promoted(written_at: u64, is_told: bool) -> Result<(Dump, Dump), Refusal> {
         epoch: Epoch(2),
         expiry: "log_clock".to_owned(),
         time: b.time(),
+        follows: false,
     };
     let hello = Hello {
         last: Lsn(2),

@@ -194,7 +194,8 @@ impl Backend for MemoryNode {
         };
         if self.is_replica.load(Ordering::Relaxed) {
             let host = "127.0.0.1".to_owned();
-            facts.role = Role::Replica { host, port: 7001, link: Link::Connecting, down_ms: 0 };
+            facts.role =
+                Role::Replica { host, port: 7001, link: Link::Connecting, down_ms: 0, replicas: Vec::new() };
         }
         facts
     }

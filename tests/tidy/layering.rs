@@ -74,7 +74,8 @@ const MOMENT_PLACES: &[(&str, &str)] = &[
     ("src/engine/ticker.rs", "it writes the state from which a start continues"),
     ("src/engine/by_hand.rs", "as src/engine/master.rs"),
     ("src/engine/replica.rs", "policies that judge locally"),
-    ("src/engine/following.rs", "policies that judge locally; the state from which a start continues"),
+    ("src/engine/following.rs", "the state from which a start continues"),
+    ("src/engine/receiving.rs", "policies that judge locally"),
     ("src/engine/open.rs", "policies that judge locally"),
     ("src/cli/replay/", "clocks that are set by hand"),
 ];

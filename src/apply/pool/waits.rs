@@ -20,7 +20,7 @@ pub enum Wait {
     Room,
     /// The admitting thread: for a cut to be published.
     Cut,
-    /// The thread in [`super::Pool::wait_for`]: for entries to be written, before a flush.
+    /// The thread in [`super::Pool::wait_for`]: for entries to be written, before a flush or a full sync.
     Drain,
 }
 

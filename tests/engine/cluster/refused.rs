@@ -3,14 +3,11 @@
 use super::super::disks::{Disks, wait_until};
 use super::peer::{AS_IT_IS, Peer, UP};
 use replicheck::binlog::Fsync;
-use replicheck::client::{Client, OwnedFrame};
 use replicheck::command::Reply;
 use replicheck::engine::{Address, Engine, Settings};
 use replicheck::expiry::Policy;
 use replicheck::replication::handshake::START_AGAIN;
 use replicheck::server::Backend as _;
-use replicheck::server::facts::{Link, Role};
-use std::time::Duration;
 
 #[test]
 fn replica_behind_the_purge_is_refused() {
@@ -99,37 +96,6 @@ fn replica_beyond_a_master_that_lost_its_tail_is_refused() {
     let reason = replica.wait_until_refused();
     assert!(reason.starts_with("NOSYNC replica has lsn 3, but the histories fork after lsn 2;"), "{reason}");
     assert_eq!(replica.one("GET c"), Reply::bulk("3"), "it still serves its own data");
-}
-
-#[test]
-fn replica_of_a_replica_is_refused_until_that_one_is_a_master() {
-    let (m, r, s) = (Disks::new(), Disks::new(), Disks::new());
-    let master = Peer::master(&m, AS_IT_IS);
-    let replica = Peer::replica(&r, AS_IT_IS, master.port);
-    let address = format!("127.0.0.1:{}", replica.port);
-    let mut client = Client::connect(&address, Duration::from_secs(5)).expect("it accepts");
-    match client.call(&["RCSYNC", "1", "0", "0", "0", "log_clock", "-"]) {
-        Ok(OwnedFrame::Error(text)) => {
-            let own = format!("ERR this node is a replica of 127.0.0.1:{}: follow that one", master.port);
-            assert_eq!(text, own);
-        }
-        other => panic!("{other:?}"),
-    }
-    let third = Peer::master(&Disks::new(), AS_IT_IS);
-    let told = third.replicate(Some(replica.port)).expect_err("the address is a replica's").0;
-    let expected = format!("ERR {address} is a replica of 127.0.0.1:{}: follow that one", master.port);
-    assert_eq!(told, expected);
-    let told = master.replicate(Some(replica.port)).expect_err("the address is a follower of this node").0;
-    assert_eq!(told, expected, "a circle");
-    let own = master.port;
-    let told = master.replicate(Some(own)).expect_err("the address is the node's own").0;
-    assert_eq!(told, format!("ERR a node cannot replicate itself, and 127.0.0.1:{own} is this node"));
-    assert!(matches!(master.facts().role, Role::Master { .. }), "its role is unchanged");
-    let second = Peer::replica(&s, AS_IT_IS, replica.port);
-    wait_until("the link is down", || matches!(second.link(), Link::Down));
-    replica.replicate(None).expect("it is promoted");
-    replica.run(&["SET a 1"]);
-    second.assert_equals(&replica, "a temporary refusal ends");
 }
 
 #[test]
