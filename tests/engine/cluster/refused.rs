@@ -115,16 +115,16 @@ fn replica_refuses_writes_and_after_a_crash_reads() {
         let crashed = Disks::with(r.node.copy(), r.binlog.copy());
         let told = replica.facts().log_time;
         replica.stop().expect("it stops");
-        let nobody = Disks::new();
-        let silent = Peer::replica(&nobody, AS_IT_IS, master.port);
-        // A replica accepts no followers, so a replica of `silent` has no master to hear from.
-        let mut again = Peer::replica(&crashed, &change, silent.port);
+        // The system accepts connections to it, and nobody answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let silent = listener.local_addr().expect("it is bound").port();
+        let mut again = Peer::replica(&crashed, &change, silent);
         let loading =
             |peer: &Peer| matches!(peer.one("GET a"), Reply::Error(text) if text.starts_with("LOADING "));
         assert!(loading(&again) && again.one("PING") == Reply::Status("PONG"), "{}", fsync.name());
         // Neither a clean stop nor the address of another master restores what may be lost.
         again.stop().expect("it stops");
-        again = Peer::replica(&crashed, &change, silent.port);
+        again = Peer::replica(&crashed, &change, silent);
         assert!(loading(&again), "{}", fsync.name());
         // No process listens on port 1.
         again.replicate(Some(1)).expect("it tries");
@@ -134,7 +134,7 @@ fn replica_refuses_writes_and_after_a_crash_reads() {
         assert!(again.facts().log_time >= told, "log time went back for the replica's readers");
         // After a clean stop, readers are let in at once.
         again.stop().expect("it stops");
-        again = Peer::replica(&Disks::with(crashed.node.copy(), crashed.binlog.copy()), &change, silent.port);
+        again = Peer::replica(&Disks::with(crashed.node.copy(), crashed.binlog.copy()), &change, silent);
         assert_eq!(again.one("GET a"), Reply::bulk("1"));
     }
 }
