@@ -24,6 +24,16 @@ pub enum Position {
     Unknown(&'static str),
 }
 
+impl Position {
+    /// The offset, if the position is known.
+    pub fn offset(&self) -> Option<i64> {
+        match self {
+            Position::Applied { offset, .. } => Some(*offset),
+            Position::Unknown(_) => None,
+        }
+    }
+}
+
 impl Info {
     /// Parses the reply to INFO. Lines that are not `name:value` are headings.
     pub fn parse(text: &str) -> Info {
