@@ -1,4 +1,4 @@
-//! `replicheck probe compare`: its rules as data, and the program on real servers, with differences that are planted on a replica.
+//! `replicheck probe`: its rules as data, and the program on real servers, with differences that are planted on a replica.
 //!
 //! Without redis-server 7 or valkey-server 9.1 the tests that need it say that they are skipped.
 
@@ -12,9 +12,13 @@ mod planted;
 mod position;
 #[path = "seed/property.rs"]
 mod property;
+#[path = "probe/provoked.rs"]
+mod provoked;
 #[allow(dead_code, reason = "shared with the other tests that draw")]
 mod seed;
 #[path = "probe/servers.rs"]
 mod servers;
 #[path = "probe/usage.rs"]
 mod usage;
+#[path = "probe/verdicts.rs"]
+mod verdicts;

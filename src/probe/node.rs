@@ -1,6 +1,6 @@
 //! Node — commands → replies of one node, over one connection. Does I/O: a socket.
 //!
-//! Only commands that read are sent. WATCH and an empty MULTI, EXEC write nothing.
+//! By itself it sends only commands that read. WATCH and an empty MULTI, EXEC write nothing.
 
 use super::info::{Info, Position};
 use super::options::{Address, Credentials, ProbeError};
@@ -38,7 +38,7 @@ pub struct Known {
 }
 
 /// A key that no one has, for asking which commands are known.
-const NOBODYS_KEY: &str = "replicheck:probe:nobody";
+pub const NOBODYS_KEY: &str = "replicheck:probe:nobody";
 
 impl Node {
     /// Connects. Errors: it cannot be reached, or refuses the credentials.
@@ -70,6 +70,11 @@ impl Node {
     /// Its address.
     pub fn name(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port
     }
 
     fn known(&mut self) -> Result<Known, ProbeError> {

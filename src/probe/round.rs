@@ -11,7 +11,7 @@
 
 use super::compare::{Opened, open};
 use super::looks::{Follower, reach};
-use super::node::{Node, array, bytes, number, strings};
+use super::node::{NOBODYS_KEY, Node, array, bytes, number, strings};
 use super::options::{Options, ProbeError};
 use super::position::Reached;
 use super::read::pairs;
@@ -78,6 +78,8 @@ pub struct Watched {
     pub end: Vec<Value>,
     /// Milliseconds from the master's last answer until the position was reached.
     pub caught_up_ms: u64,
+    /// The lag that the servers report after the last write, in milliseconds; `None`: they report none.
+    pub reported_lag_ms: Option<u64>,
 }
 
 /// What was seen in a round.
@@ -106,12 +108,15 @@ pub struct Nodes {
 impl Nodes {
     /// Connects, and goes to the database, which must be empty unless `is_owned`. Errors: a node cannot be used, or there are keys.
     pub fn open(options: &Options, database: i64, is_owned: bool) -> Result<Nodes, ProbeError> {
-        let Opened { master, info, followers, replicas } = open(options)?;
-        let readers = options.replicas.iter().map(|address| Node::open(address, &options.of_replicas));
-        let readers = readers.collect::<Result<Vec<_>, _>>()?;
-        let software = info.software();
-        let mut nodes = Nodes { options: options.clone(), master, followers, readers, software, replicas };
-        for node in nodes.all() {
+        let mut master = Node::open(&options.master, &options.of_master)?;
+        if let Some(reason) = master.info()?.unfit_as_master() {
+            return Err(ProbeError::Unfit { node: master.name(), role: "the master".to_owned(), reason });
+        }
+        let mut readers = Vec::new();
+        for address in &options.replicas {
+            readers.push(Node::open(address, &options.of_replicas)?);
+        }
+        for node in std::iter::once(&mut master).chain(&mut readers) {
             node.select(database)?;
             let size = number(&node.ask_one("DBSIZE", &[])?).unwrap_or_default();
             if size > 0 && !is_owned {
@@ -122,12 +127,12 @@ impl Nodes {
                 return Err(ProbeError::Unfit { node: node.name(), role, reason });
             }
         }
-        Ok(nodes)
-    }
-
-    fn all(&mut self) -> impl Iterator<Item = &mut Node> {
-        let followers = self.followers.iter_mut().map(|follower| &mut follower.node);
-        std::iter::once(&mut self.master).chain(followers).chain(&mut self.readers)
+        begin_history(&mut master)?;
+        let Opened { mut master, info, mut followers, replicas } = opened_in_time(options)?;
+        master.select(database)?;
+        followers.iter_mut().try_for_each(|follower| follower.node.select(database))?;
+        let software = info.software();
+        Ok(Nodes { options: options.clone(), master, followers, readers, software, replicas })
     }
 
     /// Plays a round. Errors: a node does not answer any more.
@@ -156,9 +161,10 @@ impl Nodes {
         let (answers, reached) = (written?, reached?);
         let mut replicas = Vec::new();
         for ((reads, reader), caught_up) in reads.into_iter().zip(readers).zip(reached) {
-            let CaughtUp { reached, positions, after_ms } = caught_up;
+            let CaughtUp { reached, positions, after_ms, reported_lag_ms } = caught_up;
             let end = read_at_once(reader, &round.keys)?;
-            replicas.push(Watched { reads: reads?, reached, positions, end, caught_up_ms: after_ms });
+            let caught_up_ms = after_ms;
+            replicas.push(Watched { reads: reads?, reached, positions, end, caught_up_ms, reported_lag_ms });
         }
         Ok(Played { answers, master: read_at_once(master, &round.keys)?, replicas })
     }
@@ -184,15 +190,41 @@ impl Nodes {
     }
 }
 
+/// Writes one key and empties the database: a replica of this project's server tells no history before its first entry.
+fn begin_history(master: &mut Node) -> Result<(), ProbeError> {
+    master.ask_one("SET", &[NOBODYS_KEY.as_bytes(), b"1"])?;
+    master.ask_one("FLUSHDB", &[]).map(|_| ())
+}
+
+/// The nodes, as soon as the replicas follow the master. Errors: they do not within the time allowed.
+fn opened_in_time(options: &Options) -> Result<Opened, ProbeError> {
+    let started = Instant::now();
+    loop {
+        match open(options) {
+            Err(ProbeError::Unfit { .. }) if started.elapsed() < options.wait => thread::sleep(OPEN_PAUSE),
+            opened => return opened,
+        }
+    }
+}
+
+/// The pause between two looks whether the replicas follow.
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
+
 /// Whether and when a replica reached the master's position.
 struct CaughtUp {
     reached: Reached,
     positions: Option<(i64, i64)>,
     after_ms: u64,
+    reported_lag_ms: Option<u64>,
 }
 
 fn caught_up(master: &mut Node, follower: &mut Follower, options: &Options) -> Result<CaughtUp, ProbeError> {
     let started = Instant::now();
+    let own = follower.node.info_of_replication()?.lag_ms();
+    let reported_lag_ms = match own {
+        Some(lag_ms) => Some(lag_ms),
+        None => master.info_of_replication()?.lag_of_replica_ms(follower.node.port()),
+    };
     let reached = match reach(master, follower, options, true)? {
         // Without a position only time can be waited for.
         Reached::Unknown { .. } => {
@@ -209,7 +241,7 @@ fn caught_up(master: &mut Node, follower: &mut Follower, options: &Options) -> R
         }
         _ => None,
     };
-    Ok(CaughtUp { reached, positions, after_ms })
+    Ok(CaughtUp { reached, positions, after_ms, reported_lag_ms })
 }
 
 /// How long a replica without a position is given in each round.

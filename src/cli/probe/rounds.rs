@@ -38,6 +38,8 @@ pub struct OfReplica {
     pub reads: usize,
     /// Milliseconds until it had caught up.
     pub caught_up_ms: u64,
+    /// The lag that the servers report, in milliseconds.
+    pub reported_lag_ms: Option<u64>,
     recording: Recording,
 }
 
@@ -80,8 +82,9 @@ pub fn play(nodes: &mut Nodes, requests: &[Request], shift: usize) -> Result<Don
         nodes.replicas.iter().map(|replica| reads_at_once(&replica.software)).collect();
     let replicas = played.replicas.into_iter().zip(is_at_once).map(|(watched, is_at_once)| {
         let (reads, caught_up_ms) = (watched.reads.len(), watched.caught_up_ms);
+        let reported_lag_ms = watched.reported_lag_ms;
         let recording = recording(&keys, watched, is_at_once, requests.len());
-        OfReplica { judged: judged(&history, &recording), reads, caught_up_ms, recording }
+        OfReplica { judged: judged(&history, &recording), reads, caught_up_ms, reported_lag_ms, recording }
     });
     let replicas = replicas.collect();
     Ok(Done { requests: requests.to_vec(), history, replicas })

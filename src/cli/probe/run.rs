@@ -110,6 +110,8 @@ pub struct Tally {
     pub reads: Vec<usize>,
     /// The longest time until a replica had caught up, by replica.
     pub caught_up_ms: Vec<u64>,
+    /// The longest lag that the servers reported, in milliseconds, by replica; `None`: they report none.
+    pub reported_lag_ms: Vec<Option<u64>>,
     /// What was put to the test, by replica.
     pub tested: Vec<Vec<Invariant>>,
     /// What broke, each invariant of each replica once.
@@ -195,6 +197,7 @@ fn rounds_of(
     let mut tally = Tally {
         reads: vec![0; count],
         caught_up_ms: vec![0; count],
+        reported_lag_ms: vec![None; count],
         tested: vec![Vec::new(); count],
         ..Tally::default()
     };
@@ -237,6 +240,7 @@ fn round(nodes: &mut Nodes, requests: &[Request], tally: &mut Tally) -> Result<(
     for (at, replica) in done.replicas.iter().enumerate() {
         tally.reads[at] += replica.reads;
         tally.caught_up_ms[at] = tally.caught_up_ms[at].max(replica.caught_up_ms);
+        tally.reported_lag_ms[at] = tally.reported_lag_ms[at].max(replica.reported_lag_ms);
         for invariant in &replica.judged.tested {
             if !tally.tested[at].contains(invariant) {
                 tally.tested[at].push(*invariant);

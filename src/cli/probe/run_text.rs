@@ -78,8 +78,11 @@ pub fn text(ran: &Ran<'_>, width: u16) -> String {
     for (at, replica) in ran.nodes.replicas.iter().enumerate() {
         let reads = thousands(tally.reads[at]);
         text += &format!(
-            "replica  {} ({}), {reads} reads that differed from the one before; caught up within {} ms\n",
-            replica.name, replica.software, tally.caught_up_ms[at]
+            "replica  {} ({}), {reads} reads that differed from the one before; caught up within {} ms{}\n",
+            replica.name,
+            replica.software,
+            tally.caught_up_ms[at],
+            lag(tally.reported_lag_ms[at])
         );
     }
     let load = args.program.clone().unwrap_or_else(|| format!("seed {}", ran.seed));
@@ -99,6 +102,10 @@ pub fn text(ran: &Ran<'_>, width: u16) -> String {
         text += &format!("\n ! ended early: {why}\n");
     }
     text + "\n" + &wrapped(&end(ran), width)
+}
+
+fn lag(reported_ms: Option<u64>) -> String {
+    reported_ms.map_or_else(String::new, |ms| format!(", and the servers reported a lag of at most {ms} ms"))
 }
 
 fn legend(rows: &[Row], width: u16) -> String {
