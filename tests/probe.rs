@@ -6,6 +6,8 @@
 mod difference;
 #[path = "probe/lag.rs"]
 mod lag;
+#[path = "probe/loads.rs"]
+mod loads;
 #[path = "probe/planted.rs"]
 mod planted;
 #[path = "probe/position.rs"]

@@ -79,18 +79,19 @@ pub(super) fn run_one(
     }
 }
 
-/// Whether a command's outcome depends on nothing but the keys.
-fn is_known(command: &Command) -> bool {
+/// Whether a command's outcome depends on time or chance, not on the keys alone.
+fn is_open(command: &Command) -> bool {
     let timed = ["ex", "px", "exat", "pxat"];
     let has_duration = command
         .argv()
         .iter()
         .skip(3)
         .any(|word| timed.contains(&&*String::from_utf8_lossy(word).to_lowercase()));
-    let by_name = |name: &str| {
-        name.contains("expire") || name.contains("rand") || name == "spop" || name.ends_with("setex")
-    };
-    !by_name(command.name()) && !(has_duration && ["set", "getex"].contains(&command.name()))
+    let name = command.name();
+    let is_odd =
+        name.contains("expire") || name.contains("rand") || name == "spop" || name.ends_with("setex");
+    let takes_duration = matches!(name, "set" | "getex");
+    is_odd || (takes_duration && has_duration)
 }
 
 impl History {
@@ -102,7 +103,7 @@ impl History {
         let mut history =
             History { states, through: Vec::new(), replies: Vec::new(), added: Added::of(requests) };
         for request in requests {
-            if let Some(command) = request.commands().iter().find(|command| !is_known(command)) {
+            if let Some(command) = request.commands().iter().find(|command| is_open(command)) {
                 return Err(Unfit::NotKnown(command.to_string()));
             }
             let (replies, entry) = run_one(&mut master, request)?;

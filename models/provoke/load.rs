@@ -38,8 +38,8 @@ pub fn kind_of(requests: &[Request], key: &[u8]) -> Option<Kind> {
             "rpush" | "lpush" | "linsert" | "lpushx" | "rpushx" => Kind::List,
             "sadd" | "smove" => Kind::Set,
             "hset" | "hsetnx" | "hincrby" | "hmset" => Kind::Hash,
-            "set" | "setnx" | "mset" | "msetnx" | "append" | "incr" | "incrby" | "decr" | "decrby"
-            | "getset" => Kind::String,
+            "set" | "setnx" | "mset" | "msetnx" | "append" | "setex" | "psetex" | "incr" | "incrby"
+            | "decr" | "decrby" | "getset" => Kind::String,
             _ => return None,
         };
         is_named.then_some(kind)
@@ -128,42 +128,8 @@ fn one(random: &mut fastrand::Rng, value: &str) -> Command {
     }
 }
 
-/// A command of these words. Panics: it is none, which the test of all drawn commands would show.
+/// A command of these words. Panics: it is none, which the test of all drawn commands (tests/probe/loads.rs) would show.
 fn command(words: &[&str]) -> Command {
     let argv = words.iter().map(|word| word.as_bytes().to_vec()).collect();
     Command::parse(0, argv).expect("a command of the table above")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn drawn_round_is_the_same_for_a_seed_and_differs_between_rounds() {
-        assert_eq!(drawn(7, 3), drawn(7, 3));
-        assert_ne!(drawn(7, 3), drawn(7, 4));
-        assert_ne!(drawn(7, 3), drawn(8, 3));
-    }
-
-    #[test]
-    fn drawn_rounds_have_every_provocation() {
-        let all: Vec<Request> = (0..50).flat_map(|round| drawn(1, round)).collect();
-        let names: BTreeSet<&str> = all.iter().flat_map(Request::commands).map(Command::name).collect();
-        for name in [
-            "set",
-            "append",
-            "incr",
-            "rpush",
-            "sadd",
-            "hset",
-            "mset",
-            "rename",
-            "del",
-            "sunionstore",
-            "flushdb",
-        ] {
-            assert!(names.contains(name), "{name}: {names:?}");
-        }
-        assert!(all.iter().any(|request| matches!(request, Request::Transaction(_))));
-    }
 }

@@ -13,6 +13,8 @@
 //! A read shows a *set* of versions, as an absent key may be one of several deletions. The oldest version that does not contradict the
 //! reads before is chosen. It leaves the reads after it the most room, so a ✗ means that no choice satisfies the function.
 //!
+//! Deadlines need another judge, as they depend on the master's clock: [`timed`].
+//!
 //! It deliberately does not judge what was not read in one: without a promise of the server that a MULTI is read at one moment, prefix is
 //! left open.
 
@@ -21,6 +23,7 @@ mod history;
 mod judge;
 mod load;
 mod story;
+pub mod timed;
 
 pub use history::{History, Unfit};
 pub use judge::{Broken, Evidence, Judged, Recording, Sight, judged};

@@ -14,9 +14,9 @@ use super::looks::{Follower, reach};
 use super::node::{NOBODYS_KEY, Node, array, bytes, number, strings};
 use super::options::{Options, ProbeError};
 use super::position::Reached;
-use super::read::pairs;
+use super::read::{pairs, read};
 use super::report::OfReplica;
-use super::seen::{Field, Type, Value};
+use super::seen::{Field, Seen, Type, Value};
 use redis::{Pipeline, Value as Reply};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -41,6 +41,8 @@ pub struct Round {
     pub requests: Vec<Request>,
     /// The keys that are read, each with its type.
     pub keys: Vec<(Vec<u8>, Type)>,
+    /// When each request is sent, in milliseconds from the begin of the round; `None`: in bursts, as fast as the master answers.
+    pub at_ms: Option<Vec<u64>>,
     /// Which size of burst comes first.
     pub shift: usize,
 }
@@ -76,6 +78,8 @@ pub struct Watched {
     pub positions: Option<(i64, i64)>,
     /// The read after it had reached the position, or after the time allowed.
     pub end: Vec<Value>,
+    /// The keys of the master and of the replica with their deadlines, if the requests have instants and the position was reached.
+    pub stored: Option<(Vec<Seen>, Vec<Seen>)>,
     /// Milliseconds from the master's last answer until the position was reached.
     pub caught_up_ms: u64,
     /// The lag that the servers report after the last write, in milliseconds; `None`: they report none.
@@ -135,6 +139,12 @@ impl Nodes {
         Ok(Nodes { options: options.clone(), master, followers, readers, software, replicas })
     }
 
+    /// A node that does not tell deadlines as instants (PEXPIRETIME); `None`: all do.
+    pub fn without_deadlines(&self) -> Option<String> {
+        let nodes = std::iter::once(&self.master).chain(&self.readers);
+        nodes.filter(|node| !node.knows.pexpiretime).map(Node::name).next()
+    }
+
     /// Plays a round. Errors: a node does not answer any more.
     pub fn play(&mut self, round: &Round) -> Result<Played, ProbeError> {
         self.empty(&round.keys)?;
@@ -163,8 +173,23 @@ impl Nodes {
         for ((reads, reader), caught_up) in reads.into_iter().zip(readers).zip(reached) {
             let CaughtUp { reached, positions, after_ms, reported_lag_ms } = caught_up;
             let end = read_at_once(reader, &round.keys)?;
+            let stored = match (&round.at_ms, reached) {
+                (Some(_), Reached::Position) => {
+                    let names: Vec<Vec<u8>> = round.keys.iter().map(|(key, _)| key.clone()).collect();
+                    Some((read(master, &names, false)?, read(reader, &names, false)?))
+                }
+                _ => None,
+            };
             let caught_up_ms = after_ms;
-            replicas.push(Watched { reads: reads?, reached, positions, end, caught_up_ms, reported_lag_ms });
+            replicas.push(Watched {
+                reads: reads?,
+                reached,
+                positions,
+                end,
+                stored,
+                caught_up_ms,
+                reported_lag_ms,
+            });
         }
         Ok(Played { answers, master: read_at_once(master, &round.keys)?, replicas })
     }
@@ -185,7 +210,9 @@ impl Nodes {
             }
         }
         let role = "a replica for a round".to_owned();
-        let reason = format!("a replica keeps keys after {FLUSHES} FLUSHDB on the master");
+        let reason = format!(
+            "a replica keeps keys after {FLUSHES} FLUSHDB on it; another client may write to this database"
+        );
         Err(ProbeError::Unfit { node: master.name(), role, reason })
     }
 }
@@ -251,10 +278,16 @@ const UNKNOWN_WAIT: Duration = Duration::from_millis(200);
 fn write(master: &mut Node, round: &Round, sent: &AtomicUsize) -> Result<Vec<Vec<Answer>>, ProbeError> {
     let mut answers = Vec::with_capacity(round.requests.len());
     let mut rest = &round.requests[..];
-    let sizes = BURSTS.iter().cycle().skip(round.shift % BURSTS.len());
+    let started = Instant::now();
+    let timed = [1];
+    let sizes = if round.at_ms.is_some() { &timed[..] } else { &BURSTS[..] };
+    let sizes = sizes.iter().cycle().skip(round.shift % sizes.len());
     for size in sizes {
         if rest.is_empty() {
             break;
+        }
+        if let Some(at_ms) = round.at_ms.as_ref().and_then(|all| all.get(answers.len())) {
+            thread::sleep(Duration::from_millis(*at_ms).saturating_sub(started.elapsed()));
         }
         let (burst, later) = rest.split_at(rest.len().min(*size));
         let mut pipe = redis::pipe();

@@ -3,9 +3,11 @@
 use replicheck::binlog::Lsn;
 use replicheck::effect::Key;
 use replicheck::invariant::AtRest;
+use replicheck::models::provoke::timed::{self, Stored as Both};
 use replicheck::models::provoke::{History, Recording, Sight, judged, keys_of, story};
 use replicheck::models::request::{Request, of_ours};
 use replicheck::store::{Content, Dump, Stored};
+use replicheck::time::Millis;
 
 /// A program, reads with the number of requests that had been sent, the read at the end, and what is broken.
 struct Case {
@@ -217,5 +219,44 @@ fn history_of_what_depends_on_time_or_gets_an_error_is_refused() {
     ] {
         let refused = History::of(&of_ours(program)).expect_err("its states are not known").to_string();
         assert!(refused.contains(reason), "{program:?}: {refused}");
+    }
+}
+
+/// A string with a deadline: `k=1@8`; without one: `k=1`.
+fn timed_dump(text: &str) -> Dump {
+    let key = |pair: &str| {
+        let (pair, deadline) =
+            pair.split_once('@').map_or((pair, None), |(pair, at)| (pair, at.parse().ok()));
+        let (key, value) = pair.split_once('=').expect("KEY=VALUE");
+        (Key::new(0, key), Stored { content: content(value), deadline: deadline.map(Millis) })
+    };
+    text.split_whitespace().map(key).collect()
+}
+
+#[test]
+fn verdicts_on_what_both_nodes_hold_at_an_equal_position_are_exact() {
+    // The later clock is 10.
+    for (master, replica, expected) in [
+        ("k=1@20", "k=1@20", NOTHING),
+        ("k=1@20", "k=2@20", &["same_value"]),
+        ("k=1@20", "k=1@21", &["same_deadline"]),
+        ("k=1@20", "k=1", &["same_deadline", "no_immortal_key"]),
+        ("", "k=1", &["same_value", "no_immortal_key"]),
+        ("k=1", "", &["same_value"]),
+        ("k=1@10", "", NOTHING),
+        ("", "k=1@9", NOTHING),
+        ("", "k=1@11", &["same_value"]),
+    ] {
+        let both =
+            Both { master: timed_dump(master), replica: timed_dump(replica), latest_clock: Millis(10) };
+        let broken = timed::broken(&both);
+        assert_eq!(
+            broken.iter().map(|it| it.name()).collect::<Vec<_>>(),
+            expected,
+            "master {master:?}, replica {replica:?}"
+        );
+        for invariant in broken {
+            assert!(timed::story(&timed::drawn(1, 1), &both, invariant).breaks(invariant));
+        }
     }
 }

@@ -3,16 +3,19 @@
 use replicheck::binlog::Lsn;
 use replicheck::command::Reply;
 use replicheck::effect::Key;
-use replicheck::invariant::AtRest;
+use replicheck::invariant::{self, AtRest};
 use replicheck::models::invariants::Invariant;
-use replicheck::models::provoke::{self, Broken, History, Judged, Kind, Recording, Sight, Unfit, judged};
+use replicheck::models::provoke::timed::{self, Stored, Timed};
+use replicheck::models::provoke::{self, History, Judged, Kind, Recording, Sight, Unfit, judged};
 use replicheck::models::request::Request;
 use replicheck::models::story::Story;
 use replicheck::probe::options::ProbeError;
 use replicheck::probe::position::Reached;
 use replicheck::probe::round::{Answer, Nodes, Played, Round, Watched};
-use replicheck::probe::seen::{Type, Value};
-use replicheck::store::{Content, Dump, Stored};
+use replicheck::probe::seen::{Deadline, Seen as NodeSeen, Type, Value};
+use replicheck::store::{Content, Dump, Stored as StoredKey};
+use replicheck::time::Millis;
+use std::rc::Rc;
 
 /// A round says nothing of the replicas.
 #[derive(Debug, thiserror::Error)]
@@ -30,64 +33,154 @@ pub enum NotPlayed {
     OtherMaster(String),
 }
 
+/// The writes of a round.
+#[derive(Clone, Debug)]
+pub enum Load {
+    /// Writes whose outcome does not depend on time, as fast as they can be sent.
+    Ordered(Vec<Request>),
+    /// Writes with deadlines, each at its instant.
+    Timed(Vec<Timed>),
+}
+
+impl Load {
+    /// The writes, in order.
+    pub fn requests(&self) -> Vec<Request> {
+        match self {
+            Load::Ordered(requests) => requests.clone(),
+            Load::Timed(writes) => writes.iter().map(|(_, request)| request.clone()).collect(),
+        }
+    }
+}
+
 /// What came of a round on one replica.
 pub struct OfReplica {
-    /// The verdicts.
-    pub judged: Judged,
+    /// The invariants that were put to the test.
+    pub tested: Vec<Invariant>,
+    /// Those that are broken.
+    pub broken: Vec<Invariant>,
     /// The number of reads that differed from the one before.
     pub reads: usize,
     /// Milliseconds until it had caught up.
     pub caught_up_ms: u64,
     /// The lag that the servers report, in milliseconds.
     pub reported_lag_ms: Option<u64>,
-    recording: Recording,
+    seen: Seen,
+}
+
+/// What was seen of a replica.
+enum Seen {
+    /// Reads, judged by the master's states.
+    Reads { history: Rc<History>, recording: Recording, judged: Judged },
+    /// What both nodes hold; `None`: the position was not reached.
+    Stored(Option<Stored>),
 }
 
 /// A round that was played.
 pub struct Done {
-    requests: Vec<Request>,
-    history: History,
+    load: Load,
     /// The replicas, in the order of the options.
     pub replicas: Vec<OfReplica>,
 }
 
 impl Done {
-    /// The story of what a replica broke.
-    pub fn story(&self, replica: usize, broken: &Broken) -> Story {
-        provoke::story(&self.requests, &self.history, &self.replicas[replica].recording, broken)
-    }
-
-    /// What the replica broke of this invariant.
-    pub fn broken(&self, replica: usize, invariant: Invariant) -> Option<&Broken> {
-        self.replicas[replica].judged.broken.iter().find(|broken| broken.invariant == invariant)
+    /// The story of what a replica broke; `None`: it did not, or there is nothing to draw.
+    pub fn story(&self, replica: usize, invariant: Invariant) -> Option<Story> {
+        match (&self.replicas[replica].seen, &self.load) {
+            (Seen::Reads { history, recording, judged }, load) => {
+                let broken = judged.broken.iter().find(|broken| broken.invariant == invariant)?;
+                Some(provoke::story(&load.requests(), history, recording, broken))
+            }
+            (Seen::Stored(stored), Load::Timed(writes)) => {
+                let is_broken = self.replicas[replica].broken.contains(&invariant);
+                stored.as_ref().filter(|_| is_broken).map(|stored| timed::story(writes, stored, invariant))
+            }
+            (Seen::Stored(_), Load::Ordered(_)) => None,
+        }
     }
 }
 
-/// Plays the requests and judges the replicas. `shift` says which size of burst comes first. Errors: see [`NotPlayed`].
-pub fn play(nodes: &mut Nodes, requests: &[Request], shift: usize) -> Result<Done, NotPlayed> {
-    let history = History::of(requests)?;
-    let keys: Vec<(Key, Type)> = provoke::keys_of(requests)
+/// Plays a load and judges the replicas. `shift` says which size of burst comes first. Errors: see [`NotPlayed`].
+pub fn play(nodes: &mut Nodes, load: &Load, shift: usize) -> Result<Done, NotPlayed> {
+    let requests = load.requests();
+    let history = match load {
+        Load::Ordered(requests) => Some(Rc::new(History::of(requests)?)),
+        Load::Timed(_) => None,
+    };
+    let keys: Vec<(Key, Type)> = provoke::keys_of(&requests)
         .into_iter()
-        .filter_map(|key| Some((key.clone(), of_kind(provoke::kind_of(requests, &key.name)?))))
+        .filter_map(|key| Some((key.clone(), of_kind(provoke::kind_of(&requests, &key.name)?))))
         .collect();
     let round = Round {
         requests: requests.iter().map(words).collect(),
         keys: keys.iter().map(|(key, kind)| (key.name.clone(), *kind)).collect(),
+        at_ms: match load {
+            Load::Ordered(_) => None,
+            Load::Timed(writes) => Some(writes.iter().map(|(at, _)| *at).collect()),
+        },
         shift,
     };
     let played = nodes.play(&round)?;
     let keys: Vec<Key> = keys.into_iter().map(|(key, _)| key).collect();
-    check_master(&history, requests, &keys, &played)?;
+    check_master(history.as_deref(), &requests, &keys, &played)?;
     let is_at_once: Vec<bool> =
         nodes.replicas.iter().map(|replica| reads_at_once(&replica.software)).collect();
     let replicas = played.replicas.into_iter().zip(is_at_once).map(|(watched, is_at_once)| {
         let (reads, caught_up_ms) = (watched.reads.len(), watched.caught_up_ms);
         let reported_lag_ms = watched.reported_lag_ms;
-        let recording = recording(&keys, watched, is_at_once, requests.len());
-        OfReplica { judged: judged(&history, &recording), reads, caught_up_ms, reported_lag_ms, recording }
+        let (tested, broken, seen) = match &history {
+            Some(history) => of_reads(history, &keys, watched, (is_at_once, requests.len())),
+            None => of_stored(&keys, &watched, requests.len()),
+        };
+        OfReplica { tested, broken, reads, caught_up_ms, reported_lag_ms, seen }
     });
     let replicas = replicas.collect();
-    Ok(Done { requests: requests.to_vec(), history, replicas })
+    Ok(Done { load: load.clone(), replicas })
+}
+
+/// The invariants that were tested, those that are broken, and what was seen.
+type Verdicts = (Vec<Invariant>, Vec<Invariant>, Seen);
+
+fn of_reads(
+    history: &Rc<History>,
+    keys: &[Key],
+    watched: Watched,
+    (is_at_once, requests): (bool, usize),
+) -> Verdicts {
+    let recording = recording(keys, watched, is_at_once, requests);
+    let judged = judged(history, &recording);
+    let broken = judged.broken.iter().map(|broken| broken.invariant).collect();
+    (judged.tested.clone(), broken, Seen::Reads { history: Rc::clone(history), recording, judged })
+}
+
+fn of_stored(keys: &[Key], watched: &Watched, requests: usize) -> Verdicts {
+    let rest = rest(watched, requests);
+    let mut tested: Vec<Invariant> = rest.iter().map(|_| Invariant::Progress).collect();
+    let mut broken: Vec<Invariant> =
+        rest.iter().filter(|rest| !invariant::progress(**rest)).map(|_| Invariant::Progress).collect();
+    let stored = watched.stored.as_ref().and_then(|nodes| stored(keys, nodes));
+    if let Some(stored) = &stored {
+        tested.extend(timed::EXPIRY);
+        broken.extend(timed::broken(stored));
+    }
+    (tested, broken, Seen::Stored(stored))
+}
+
+/// What both nodes hold; `None`: a node does not tell its clock.
+fn stored(keys: &[Key], (master, replica): &(Vec<NodeSeen>, Vec<NodeSeen>)) -> Option<Stored> {
+    let clocks: Option<Vec<i64>> = master.iter().chain(replica).map(|seen| seen.at).collect();
+    let latest = clocks?.into_iter().max()?;
+    let dump = |seen: &[NodeSeen]| {
+        let one = |(key, seen): (&Key, &NodeSeen)| {
+            let deadline = match seen.deadline {
+                Deadline::At { ms, .. } => Some(Millis(u64::try_from(ms).unwrap_or_default())),
+                Deadline::Never => None,
+            };
+            Some((key.clone(), StoredKey { content: content(&seen.value)?, deadline }))
+        };
+        keys.iter().zip(seen).filter_map(one).collect::<Dump>()
+    };
+    let latest_clock = Millis(u64::try_from(latest).unwrap_or_default());
+    Some(Stored { master: dump(master), replica: dump(replica), latest_clock })
 }
 
 /// Whether a server is known to read all keys of a MULTI at one moment.
@@ -108,13 +201,21 @@ fn words(request: &Request) -> Vec<Vec<Vec<u8>>> {
     request.commands().iter().map(|command| command.argv().to_vec()).collect()
 }
 
-/// The master must be as the history has it: the verdicts follow from the history.
+/// The master must be as the history has it: the verdicts follow from the history. Without one it must have refused nothing.
 fn check_master(
-    history: &History,
+    history: Option<&History>,
     requests: &[Request],
     keys: &[Key],
     played: &Played,
 ) -> Result<(), NotPlayed> {
+    for (request, answers) in requests.iter().zip(&played.answers) {
+        if let Some(Answer::Refused(error)) =
+            answers.iter().find(|answer| matches!(answer, Answer::Refused(_)))
+        {
+            return Err(NotPlayed::OtherMaster(format!("answer to {request} is {error}")));
+        }
+    }
+    let Some(history) = history else { return Ok(()) };
     for (at, (request, answers)) in requests.iter().zip(&played.answers).enumerate() {
         let replies = history.replies(at);
         let odd = answers.iter().zip(replies).find(|(answer, reply)| match (answer, reply) {
@@ -142,32 +243,32 @@ fn check_master(
 
 fn recording(keys: &[Key], watched: Watched, is_at_once: bool, requests: usize) -> Recording {
     let sights = watched.reads.iter().map(|read| Sight { sent: read.sent, dump: dump(keys, &read.values) });
-    let at = |logged: Lsn, applied: Lsn| AtRest {
-        logged,
-        admitted: applied,
-        applied,
-        published: applied,
-        readers_are_in: true,
-        admits_more: true,
-    };
+    let end = matches!(watched.reached, Reached::Position).then(|| dump(keys, &watched.end));
+    Recording {
+        keys: keys.to_vec(),
+        is_at_once,
+        sights: sights.collect(),
+        rest: rest(&watched, requests),
+        end,
+    }
+}
+
+/// The replica when the time allowed was over; `None`: its position is not known.
+fn rest(watched: &Watched, requests: usize) -> Option<AtRest> {
     let lsn = |offset: i64| Lsn(u64::try_from(offset).unwrap_or_default());
-    let (rest, end) = match watched.reached {
-        Reached::Position => {
-            let all = Lsn(requests as u64);
-            (Some(at(all, all)), Some(dump(keys, &watched.end)))
-        }
-        Reached::NotInTime => {
-            (watched.positions.map(|(logged, applied)| at(lsn(logged), lsn(applied))), None)
-        }
-        Reached::Unknown { .. } => (None, None),
+    let (logged, applied) = match watched.reached {
+        Reached::Position => (Lsn(requests as u64), Lsn(requests as u64)),
+        Reached::NotInTime => watched.positions.map(|(logged, applied)| (lsn(logged), lsn(applied)))?,
+        Reached::Unknown { .. } => return None,
     };
-    Recording { keys: keys.to_vec(), is_at_once, sights: sights.collect(), rest, end }
+    let (admitted, published) = (applied, applied);
+    Some(AtRest { logged, admitted, applied, published, readers_are_in: true, admits_more: true })
 }
 
 /// Values as the models know them.
 fn dump(keys: &[Key], values: &[Value]) -> Dump {
     let stored = |(key, value): (&Key, &Value)| {
-        Some((key.clone(), Stored { content: content(value)?, deadline: None }))
+        Some((key.clone(), StoredKey { content: content(value)?, deadline: None }))
     };
     keys.iter().zip(values).filter_map(stored).collect()
 }

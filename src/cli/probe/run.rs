@@ -1,8 +1,8 @@
 //! `replicheck probe run` — addresses of a master and its replicas → a load made to provoke, and what readers saw break. Does I/O:
 //! nodes, files, terminal.
 
-use super::rounds::{Done, NotPlayed, play, reads_at_once};
-use super::shrunk::{Cut, cut_down};
+use super::rounds::{Done, Load, NotPlayed, play, reads_at_once};
+use super::shrunk::{Cut, cut_down, load_of};
 use super::{credentials, run_text};
 use crate::cli::check::{create, json, print, width};
 use crate::cli::{Outcome, UsageError, paint};
@@ -10,10 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use replicheck::models::cost::Searched;
 use replicheck::models::invariants::{Invariant, ORDERING};
 use replicheck::models::program;
-use replicheck::models::provoke::drawn;
+use replicheck::models::provoke::{drawn, timed};
 use replicheck::models::request::Request;
 use replicheck::models::verdict::{Row, Verdict};
-use replicheck::probe::options::{Address, Options};
+use replicheck::probe::options::{Address, Options, ProbeError};
 use replicheck::probe::round::Nodes;
 use std::io::{IsTerminal as _, Write as _};
 use std::rc::Rc;
@@ -84,6 +84,9 @@ const EXAMPLES: &str = "Examples:
   replicheck probe run --master db1:6379 --replica db2:6379 --expect per_key_order --json -
   replicheck probe run --master db1:6379 --replica db2:6379 --program replicheck-run/prefix.txt";
 
+/// Each so many rounds one is about deadlines: it takes longer than the others.
+const TIMED_EVERY: u64 = 8;
+
 /// Seeds are short enough to be typed.
 const SEEDS: u64 = 1_000_000;
 
@@ -94,7 +97,7 @@ pub struct Found {
     /// What.
     pub invariant: Invariant,
     /// The round's writes.
-    pub requests: Vec<Request>,
+    pub load: Load,
     /// The round.
     pub done: Rc<Done>,
 }
@@ -132,11 +135,16 @@ pub fn run(args: &RunArgs) -> Result<Outcome, UsageError> {
     let mut nodes = match Nodes::open(&options, args.db, args.i_own_this_database) {
         Ok(nodes) => nodes,
         Err(error) => {
-            print(anstream::stdout(), &format!("⇒ could not judge:\n  {error}\n"))?;
-            return Ok(Outcome::CouldNotJudge);
+            return could_not_begin(args, &error, file);
         }
     };
-    let rounds = |round: u64| program.clone().unwrap_or_else(|| drawn(seed, round));
+    let is_timed = |round: u64| round % TIMED_EVERY == TIMED_EVERY - 1;
+    let untimed = nodes.without_deadlines();
+    let rounds = |round: u64| match &program {
+        Some(load) => load.clone(),
+        None if untimed.is_none() && is_timed(round) => Load::Timed(timed::drawn(seed, round)),
+        None => Load::Ordered(drawn(seed, round)),
+    };
     let line = progress_line();
     let tally = rounds_of(&mut nodes, args, &rounds, line.as_ref());
     let cuts = cut_down(&mut nodes, args, (&tally.found, seed), line.as_ref())?;
@@ -145,8 +153,34 @@ pub fn run(args: &RunArgs) -> Result<Outcome, UsageError> {
     }
     // The database is left empty, as it was found. A node that does not answer any more has been told of.
     let _ = nodes.empty(&[]);
-    let rows = rows(&nodes, args, (&tally, &cuts), seed);
+    let rows = rows((&nodes, args), &judged_of(program.as_ref()), (&tally, &cuts), seed);
     write(args, &run_text::Ran { args, nodes: &nodes, tally: &tally, cuts: &cuts, seed, rows: &rows }, file)
+}
+
+/// Tells why no round was played; there are no verdicts.
+fn could_not_begin(
+    args: &RunArgs,
+    error: &ProbeError,
+    file: Option<std::fs::File>,
+) -> Result<Outcome, UsageError> {
+    let words = paint::signs(&format!("⇒ could not judge:\n  {error}\n"));
+    let json = json::array(&[], |_| None).map_err(std::io::Error::from)?;
+    tell((args, file), &words, &json)?;
+    Ok(Outcome::CouldNotJudge)
+}
+
+/// Prints the text and writes the JSON.
+fn tell((args, file): (&RunArgs, Option<std::fs::File>), words: &str, json: &str) -> Result<(), UsageError> {
+    if args.json.as_deref() == Some("-") {
+        print(anstream::stderr(), words)?;
+        print(std::io::stdout(), json)?;
+    } else {
+        print(anstream::stdout(), words)?;
+    }
+    if let Some(mut file) = file {
+        file.write_all(json.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn options(args: &RunArgs) -> Result<Options, UsageError> {
@@ -165,17 +199,18 @@ fn options(args: &RunArgs) -> Result<Options, UsageError> {
     })
 }
 
-fn read(file: &str) -> Result<Vec<Request>, UsageError> {
+fn read(file: &str) -> Result<Load, UsageError> {
     let wrong = |reason: String| UsageError::File { file: file.to_owned(), reason };
     let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
     let program = program::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
-    let requests: Vec<Request> = program.commands.into_iter().map(|line| line.request).collect();
+    let load = load_of(&program);
+    let requests = load.requests();
     if requests.is_empty() || !requests.iter().all(Request::is_in_db_0) {
         return Err(wrong(
             "it needs a write, and all of it in database 0 (--db says which one that is)".to_owned(),
         ));
     }
-    Ok(requests)
+    Ok(load)
 }
 
 /// A line that is overwritten, on a terminal only.
@@ -190,7 +225,7 @@ fn progress_line() -> Option<ProgressBar> {
 fn rounds_of(
     nodes: &mut Nodes,
     args: &RunArgs,
-    rounds: &dyn Fn(u64) -> Vec<Request>,
+    rounds: &dyn Fn(u64) -> Load,
     line: Option<&ProgressBar>,
 ) -> Tally {
     let (count, started) = (args.replica.len(), Instant::now());
@@ -202,8 +237,8 @@ fn rounds_of(
         ..Tally::default()
     };
     while started.elapsed() < Duration::from_secs(args.seconds) {
-        let requests = rounds(tally.rounds);
-        match round(nodes, &requests, &mut tally) {
+        let load = rounds(tally.rounds);
+        match round(nodes, &load, &mut tally) {
             Ok(()) => {}
             Err(error) => {
                 tally.broken_off = Some(error.to_string());
@@ -231,23 +266,23 @@ fn rounds_of(
     tally
 }
 
-fn round(nodes: &mut Nodes, requests: &[Request], tally: &mut Tally) -> Result<(), NotPlayed> {
+fn round(nodes: &mut Nodes, load: &Load, tally: &mut Tally) -> Result<(), NotPlayed> {
     let shift = usize::try_from(tally.rounds).unwrap_or_default();
-    let done = play(nodes, requests, shift)?;
+    let done = play(nodes, load, shift)?;
     tally.rounds += 1;
-    tally.writes += requests.len() as u64;
+    tally.writes += load.requests().len() as u64;
     let mut broken = Vec::new();
     for (at, replica) in done.replicas.iter().enumerate() {
         tally.reads[at] += replica.reads;
         tally.caught_up_ms[at] = tally.caught_up_ms[at].max(replica.caught_up_ms);
         tally.reported_lag_ms[at] = tally.reported_lag_ms[at].max(replica.reported_lag_ms);
-        for invariant in &replica.judged.tested {
+        for invariant in &replica.tested {
             if !tally.tested[at].contains(invariant) {
                 tally.tested[at].push(*invariant);
             }
         }
         let is_new = |invariant| !tally.found.iter().any(|it| (it.replica, it.invariant) == (at, invariant));
-        let new = replica.judged.broken.iter().map(|broken| broken.invariant).filter(|it| is_new(*it));
+        let new = replica.broken.iter().copied().filter(|it| is_new(*it));
         broken.extend(new.map(|invariant| (at, invariant)));
     }
     if broken.is_empty() {
@@ -255,13 +290,27 @@ fn round(nodes: &mut Nodes, requests: &[Request], tally: &mut Tally) -> Result<(
     }
     let done = Rc::new(done);
     for (replica, invariant) in broken {
-        tally.found.push(Found { replica, invariant, requests: requests.to_vec(), done: Rc::clone(&done) });
+        tally.found.push(Found { replica, invariant, load: load.clone(), done: Rc::clone(&done) });
     }
     Ok(())
 }
 
-/// The verdicts, as `check` has them.
-fn rows(nodes: &Nodes, args: &RunArgs, (tally, cuts): (&Tally, &[Cut]), seed: u64) -> Vec<Row> {
+/// What a load puts to the test; `None`: drawn rounds.
+fn judged_of(load: Option<&Load>) -> Vec<Invariant> {
+    match load {
+        Some(Load::Ordered(_)) => ORDERING.invariants.to_vec(),
+        Some(Load::Timed(_)) => [&[Invariant::Progress], timed::EXPIRY].concat(),
+        None => [ORDERING.invariants, timed::EXPIRY].concat(),
+    }
+}
+
+/// The verdicts on these invariants, as `check` has them.
+fn rows(
+    (nodes, args): (&Nodes, &RunArgs),
+    judged: &[Invariant],
+    (tally, cuts): (&Tally, &[Cut]),
+    seed: u64,
+) -> Vec<Row> {
     let of_replica = |(at, replica): (usize, &replicheck::probe::report::OfReplica)| {
         let row = |invariant: &Invariant| {
             let found = tally.found.iter().find(|found| (found.replica, found.invariant) == (at, *invariant));
@@ -271,7 +320,7 @@ fn rows(nodes: &Nodes, args: &RunArgs, (tally, cuts): (&Tally, &[Cut]), seed: u6
                 None if tally.tested[at].contains(invariant) => {
                     (Verdict::Sampled, "no read broke it, and no more is claimed".to_owned())
                 }
-                None => (Verdict::Incomplete, not_judged(*invariant, replica)),
+                None => (Verdict::Incomplete, not_judged(*invariant, replica, nodes)),
             };
             let searched = Searched {
                 number: at,
@@ -296,13 +345,16 @@ fn rows(nodes: &Nodes, args: &RunArgs, (tally, cuts): (&Tally, &[Cut]), seed: u6
                 counterexample: cut.map(|cut| cut.story.clone()),
             }
         };
-        ORDERING.invariants.iter().map(row).collect::<Vec<_>>()
+        judged.iter().map(row).collect::<Vec<_>>()
     };
     nodes.replicas.iter().enumerate().flat_map(of_replica).collect()
 }
 
 /// Why nothing can be said of an invariant.
-fn not_judged(invariant: Invariant, replica: &replicheck::probe::report::OfReplica) -> String {
+fn not_judged(invariant: Invariant, replica: &replicheck::probe::report::OfReplica, nodes: &Nodes) -> String {
+    if let Some(node) = nodes.without_deadlines().filter(|_| timed::EXPIRY.contains(&invariant)) {
+        return format!("{node} does not know PEXPIRETIME");
+    }
     if invariant == Invariant::Prefix && !reads_at_once(&replica.software) {
         return format!("{} is not known to read several keys at one moment", replica.software);
     }
@@ -327,14 +379,6 @@ fn write(
     let words = paint::signs(&run_text::text(ran, width(to_stderr)));
     let file_of = |row: &Row| ran.cut_of(row).map(|cut| cut.file.as_str());
     let json = json::array(ran.rows, file_of).map_err(std::io::Error::from)?;
-    if to_stderr {
-        print(anstream::stderr(), &words)?;
-        print(std::io::stdout(), &json)?;
-    } else {
-        print(anstream::stdout(), &words)?;
-    }
-    if let Some(mut file) = file {
-        file.write_all(json.as_bytes())?;
-    }
+    tell((args, file), &words, &json)?;
     Ok(ran.outcome())
 }

@@ -7,6 +7,7 @@ use crate::cli::{Outcome, paint};
 use replicheck::models::cost::thousands;
 use replicheck::models::grid::{grid, settle, wrapped};
 use replicheck::models::invariants::listed;
+use replicheck::models::provoke::timed;
 use replicheck::models::report::Report;
 use replicheck::models::timeline::timeline;
 use replicheck::models::verdict::{Row, Verdict};
@@ -40,7 +41,8 @@ impl Ran<'_> {
         let early = self.tally.broken_off.iter().cloned();
         let is_open = |row: &&Row| {
             let is_above = row.invariant == "prefix" && !super::rounds::reads_at_once(&self.software_of(row));
-            row.verdict == Verdict::Incomplete && row.expected == Verdict::Holds && !is_above
+            let is_left_out = timed::EXPIRY.contains(&row.invariant);
+            row.verdict == Verdict::Incomplete && row.expected == Verdict::Holds && !is_above && !is_left_out
         };
         let open = self.rows.iter().filter(is_open);
         early

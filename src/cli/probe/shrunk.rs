@@ -1,7 +1,7 @@
 //! Shrunk — the round in which something broke → the few writes that still break it, found by running them again, in a file. Does I/O:
 //! nodes, files, a clock.
 
-use super::rounds::play;
+use super::rounds::{Load, play};
 use super::run::{Found, RunArgs};
 use crate::cli::UsageError;
 use indicatif::ProgressBar;
@@ -12,6 +12,7 @@ use replicheck::models::request::Request;
 use replicheck::models::shrink::shrink;
 use replicheck::models::story::Story;
 use replicheck::probe::round::Nodes;
+use replicheck::time::Millis;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -58,18 +59,17 @@ pub fn cut_down(
 
 /// The cut of one ✗. A program that was cut down for another one is tried first.
 fn cut_of(nodes: &mut Nodes, found: &Found, others: &[Cut]) -> Cut {
-    let original = program(&found.requests);
+    let original = program(&found.load);
     // What was seen in the round itself counts, whatever the tries show.
-    let broken = found.done.broken(found.replica, found.invariant);
-    let mut story = broken.map(|broken| found.done.story(found.replica, broken)).unwrap_or_default();
+    let mut story = found.done.story(found.replica, found.invariant).unwrap_or_default();
     let started = Instant::now();
     let is_over = || started.elapsed() >= LIMIT || found.invariant == Invariant::Progress;
     let mut breaks = |program: &Program| {
-        let requests: Vec<Request> = program.commands.iter().map(|line| line.request.clone()).collect();
+        let load = load_of(program);
         (0..TRIES).take_while(|_| !is_over()).any(|shift| {
-            let Ok(done) = play(nodes, &requests, shift) else { return false };
-            let Some(broken) = done.broken(found.replica, found.invariant) else { return false };
-            story = done.story(found.replica, broken);
+            let Ok(done) = play(nodes, &load, shift) else { return false };
+            let Some(shown) = done.story(found.replica, found.invariant) else { return false };
+            story = shown;
             true
         })
     };
@@ -93,10 +93,32 @@ fn cut_of(nodes: &mut Nodes, found: &Found, others: &[Cut]) -> Cut {
     }
 }
 
-fn program(requests: &[Request]) -> Program {
-    let line =
-        |(at, request): (usize, &Request)| ProgramLine { line: at + 1, request: request.clone(), at: None };
-    Program { commands: requests.iter().enumerate().map(line).collect(), ..Program::default() }
+/// The begin that a program with instants is given: any, as its deadlines are durations.
+const BEGIN: Millis = Millis(1_000_000_000_000);
+
+/// A load as a program. One with instants has the form of a capture.
+fn program(load: &Load) -> Program {
+    let (started, lines): (_, Vec<(Option<Millis>, Request)>) = match load {
+        Load::Ordered(requests) => (None, requests.iter().map(|request| (None, request.clone())).collect()),
+        Load::Timed(writes) => {
+            (Some(BEGIN), writes.iter().map(|(at, request)| (Some(Millis(*at)), request.clone())).collect())
+        }
+    };
+    let lines = lines.into_iter().enumerate();
+    let commands = lines.map(|(line, (at, request))| ProgramLine { line: line + 1, request, at }).collect();
+    Program { commands, started, ..Program::default() }
+}
+
+/// A program as a load: a capture is sent at its instants.
+pub fn load_of(program: &Program) -> Load {
+    let lines = program.commands.iter();
+    match program.started {
+        None => Load::Ordered(lines.map(|line| line.request.clone()).collect()),
+        Some(_) => {
+            let at = |line: &ProgramLine| line.at.unwrap_or_default().0;
+            Load::Timed(lines.map(|line| (at(line), line.request.clone())).collect())
+        }
+    }
 }
 
 fn write(args: &RunArgs, seed: u64, cuts: &mut [Cut]) -> Result<(), UsageError> {
