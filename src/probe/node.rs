@@ -131,6 +131,16 @@ impl Node {
         }
     }
 
+    /// Its wall clock in milliseconds since 1970, by TIME or by INFO; `None`: it tells neither. Errors: it does not answer.
+    pub fn clock_ms(&mut self) -> Result<Option<i64>, ProbeError> {
+        if self.knows.time {
+            return self.ask_one("TIME", &[]).map(|reply| millis(&reply));
+        }
+        let info = self.info()?;
+        let micros = info.field("server_time_usec").and_then(|text| text.parse::<i64>().ok());
+        Ok(micros.map(|micros| micros / 1000))
+    }
+
     /// Its INFO.
     pub fn info(&mut self) -> Result<Info, ProbeError> {
         let reply = self.ask_one("INFO", &[])?;

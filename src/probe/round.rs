@@ -79,11 +79,22 @@ pub struct Watched {
     /// The read after it had reached the position, or after the time allowed.
     pub end: Vec<Value>,
     /// The keys of the master and of the replica with their deadlines, if the requests have instants and the position was reached.
-    pub stored: Option<(Vec<Seen>, Vec<Seen>)>,
+    pub stored: Option<Stored>,
     /// Milliseconds from the master's last answer until the position was reached.
     pub caught_up_ms: u64,
     /// The lag that the servers report after the last write, in milliseconds; `None`: they report none.
     pub reported_lag_ms: Option<u64>,
+}
+
+/// What both nodes hold with the same log applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// The master's keys, in the order of the keys of the round.
+    pub master: Vec<Seen>,
+    /// The replica's keys.
+    pub replica: Vec<Seen>,
+    /// The later of the nodes' own clocks after the reads, in milliseconds since 1970; `None`: one does not tell its clock.
+    pub latest_clock: Option<i64>,
 }
 
 /// What was seen in a round.
@@ -173,13 +184,8 @@ impl Nodes {
         for ((reads, reader), caught_up) in reads.into_iter().zip(readers).zip(reached) {
             let CaughtUp { reached, positions, after_ms, reported_lag_ms } = caught_up;
             let end = read_at_once(reader, &round.keys)?;
-            let stored = match (&round.at_ms, reached) {
-                (Some(_), Reached::Position) => {
-                    let names: Vec<Vec<u8>> = round.keys.iter().map(|(key, _)| key.clone()).collect();
-                    Some((read(master, &names, false)?, read(reader, &names, false)?))
-                }
-                _ => None,
-            };
+            let is_timed = round.at_ms.is_some() && reached == Reached::Position;
+            let stored = is_timed.then(|| read_stored(master, reader, &round.keys)).transpose()?;
             let caught_up_ms = after_ms;
             replicas.push(Watched {
                 reads: reads?,
@@ -331,6 +337,19 @@ fn answer(request: &Request, replies: &mut impl Iterator<Item = Reply>) -> Vec<A
         Some(Reply::Array(replies)) => replies.into_iter().map(|reply| one(Some(reply))).collect(),
         other => vec![one(other)],
     }
+}
+
+/// Reads what both nodes hold, with deadlines.
+fn read_stored(
+    master: &mut Node,
+    replica: &mut Node,
+    keys: &[(Vec<u8>, Type)],
+) -> Result<Stored, ProbeError> {
+    let names: Vec<Vec<u8>> = keys.iter().map(|(key, _)| key.clone()).collect();
+    let (ours, theirs) = (read(master, &names, false)?, read(replica, &names, false)?);
+    let clocks = master.clock_ms()?.zip(replica.clock_ms()?);
+    let latest_clock = clocks.map(|(master, replica)| master.max(replica));
+    Ok(Stored { master: ours, replica: theirs, latest_clock })
 }
 
 /// Reads until the round is over.

@@ -11,7 +11,7 @@ use replicheck::models::request::Request;
 use replicheck::models::story::Story;
 use replicheck::probe::options::ProbeError;
 use replicheck::probe::position::Reached;
-use replicheck::probe::round::{Answer, Nodes, Played, Round, Watched};
+use replicheck::probe::round::{self, Answer, Nodes, Played, Round, Watched};
 use replicheck::probe::seen::{Deadline, Seen as NodeSeen, Type, Value};
 use replicheck::store::{Content, Dump, Stored as StoredKey};
 use replicheck::time::Millis;
@@ -166,11 +166,18 @@ fn of_stored(keys: &[Key], watched: &Watched, requests: usize) -> Verdicts {
 }
 
 /// What both nodes hold; `None`: a node does not tell its clock.
-fn stored(keys: &[Key], (master, replica): &(Vec<NodeSeen>, Vec<NodeSeen>)) -> Option<Stored> {
-    let clocks: Option<Vec<i64>> = master.iter().chain(replica).map(|seen| seen.at).collect();
-    let latest = clocks?.into_iter().max()?;
+fn stored(keys: &[Key], nodes: &round::Stored) -> Option<Stored> {
+    let latest_clock = Millis(u64::try_from(nodes.latest_clock?).unwrap_or_default());
+    let is_changing = |seen: &NodeSeen| seen.value == Value::Changing;
+    if nodes.master.iter().chain(&nodes.replica).any(is_changing) {
+        return None;
+    }
     let dump = |seen: &[NodeSeen]| {
         let one = |(key, seen): (&Key, &NodeSeen)| {
+            // A key that died between the read of its deadline and that of its value looks empty.
+            if seen.is_dead_at(nodes.latest_clock) {
+                return None;
+            }
             let deadline = match seen.deadline {
                 Deadline::At { ms, .. } => Some(Millis(u64::try_from(ms).unwrap_or_default())),
                 Deadline::Never => None,
@@ -179,8 +186,7 @@ fn stored(keys: &[Key], (master, replica): &(Vec<NodeSeen>, Vec<NodeSeen>)) -> O
         };
         keys.iter().zip(seen).filter_map(one).collect::<Dump>()
     };
-    let latest_clock = Millis(u64::try_from(latest).unwrap_or_default());
-    Some(Stored { master: dump(master), replica: dump(replica), latest_clock })
+    Some(Stored { master: dump(&nodes.master), replica: dump(&nodes.replica), latest_clock })
 }
 
 /// Whether a server is known to read all keys of a MULTI at one moment.

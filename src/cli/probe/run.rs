@@ -355,6 +355,10 @@ fn not_judged(invariant: Invariant, replica: &replicheck::probe::report::OfRepli
     if let Some(node) = nodes.without_deadlines().filter(|_| timed::EXPIRY.contains(&invariant)) {
         return format!("{node} does not know PEXPIRETIME");
     }
+    if timed::EXPIRY.contains(&invariant) {
+        return "no round with deadlines was played, or a node tells its clock neither by TIME nor by INFO"
+            .to_owned();
+    }
     if invariant == Invariant::Prefix && !reads_at_once(&replica.software) {
         return format!("{} is not known to read several keys at one moment", replica.software);
     }
