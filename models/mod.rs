@@ -63,6 +63,8 @@ pub mod path_file;
 pub mod program;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod program_file;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod provoke;
 mod queues;
 mod redis_reads;
 #[cfg_attr(not(inner_docs), doc(hidden))]

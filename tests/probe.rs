@@ -1,4 +1,4 @@
-//! `replicheck probe compare`: its rules as data, and the program on real servers, with differences that are planted on a replica.
+//! `replicheck probe`: its rules as data, and the program on real servers, with differences that are planted on a replica.
 //!
 //! Without redis-server 7 or valkey-server 9.1 the tests that need it say that they are skipped.
 
@@ -6,12 +6,16 @@
 mod difference;
 #[path = "probe/lag.rs"]
 mod lag;
+#[path = "probe/loads.rs"]
+mod loads;
 #[path = "probe/planted.rs"]
 mod planted;
 #[path = "probe/position.rs"]
 mod position;
 #[path = "seed/property.rs"]
 mod property;
+#[path = "probe/provoked.rs"]
+mod provoked;
 #[path = "probe/schema.rs"]
 mod schema;
 #[allow(dead_code, reason = "shared with the other tests that draw")]
@@ -22,3 +26,5 @@ mod servers;
 mod tls;
 #[path = "probe/usage.rs"]
 mod usage;
+#[path = "probe/verdicts.rs"]
+mod verdicts;

@@ -71,7 +71,8 @@ const ENGINE_EXAMPLES: &str = "";
 
 #[cfg(feature = "probe")]
 const PROBE_EXAMPLES: &str = "
-  replicheck probe compare --help            find out in which keys your replica differs from its master";
+  replicheck probe compare --help            find out in which keys your replica differs from its master
+  replicheck probe run --help                find out what a load makes your replica break";
 #[cfg(not(feature = "probe"))]
 const PROBE_EXAMPLES: &str = "";
 

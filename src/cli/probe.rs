@@ -1,4 +1,9 @@
-//! `replicheck probe` — addresses of a master and its replicas → in which keys they differ.
+//! `replicheck probe` — addresses of a master and its replicas → in which keys they differ, or what a load makes them break.
+
+mod rounds;
+mod run;
+mod run_text;
+mod shrunk;
 
 use super::check::{create, print};
 use super::{Outcome, UsageError, paint, tls};
@@ -22,6 +27,7 @@ pub struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     Compare(CompareArgs),
+    Run(run::RunArgs),
 }
 
 /// Compare a master with its replicas, key by key; only reads are sent.
@@ -90,7 +96,13 @@ const EXAMPLES: &str = "Examples:
 
 /// Runs the subcommand.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
-    let Command::Compare(args) = &args.command;
+    match &args.command {
+        Command::Compare(args) => run_compare(args),
+        Command::Run(args) => run::run(args),
+    }
+}
+
+fn run_compare(args: &CompareArgs) -> Result<Outcome, UsageError> {
     let options = options(args)?;
     // A file that cannot be written is refused before the work.
     let file = |name: &Option<String>| name.as_deref().filter(|name| *name != "-").map(create).transpose();
@@ -123,11 +135,15 @@ fn progress_line() -> Option<ProgressBar> {
     std::io::stderr().is_terminal().then(line)
 }
 
-fn options(args: &CompareArgs) -> Result<Options, UsageError> {
-    let of_file = args.password_file.as_deref().map(first_line).transpose()?;
+/// The credentials of the master and of the replicas, from a file and the environment. Errors: the file cannot be read.
+fn credentials(
+    password_file: Option<&str>,
+    tls: &tls::Args,
+) -> Result<(Credentials, Credentials), UsageError> {
+    let of_file = password_file.map(first_line).transpose()?;
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let secret = |text: String| Secret::new(text.as_bytes());
-    let tls = args.tls.read()?;
+    let tls = tls.read()?;
     let of_master = Credentials {
         tls: tls.clone(),
         user: variable("REPLICHECK_USER"),
@@ -139,6 +155,11 @@ fn options(args: &CompareArgs) -> Result<Options, UsageError> {
         user: variable("REPLICHECK_REPLICA_USER").or_else(|| of_master.user.clone()),
         password: own_password.or_else(|| of_master.password.clone()),
     };
+    Ok((of_master, of_replicas))
+}
+
+fn options(args: &CompareArgs) -> Result<Options, UsageError> {
+    let (of_master, of_replicas) = credentials(args.password_file.as_deref(), &args.tls)?;
     Ok(Options {
         master: args.master.clone(),
         replicas: args.replica.clone(),

@@ -23,6 +23,14 @@ pub struct Args {
 }
 
 impl Args {
+    /// The options as they were given, each after a space.
+    pub fn words(&self) -> String {
+        let files = [("cacert", &self.cacert), ("cert", &self.cert), ("key", &self.key)];
+        let given = |(name, file): (&str, &Option<String>)| Some(format!(" --{name} {}", file.as_ref()?));
+        let tls = if self.tls { " --tls" } else { "" };
+        tls.to_owned() + &files.into_iter().filter_map(given).collect::<String>()
+    }
+
     /// The certificates; `None`: without TLS. Errors: a file that cannot be read, or is empty.
     pub fn read(&self) -> Result<Option<Tls>, UsageError> {
         if !self.tls {

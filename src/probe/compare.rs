@@ -9,7 +9,7 @@
 //! A key that was equal in pass 1 is not read again. Memory: a batch, and at most `SUSPECTS_MAX` suspected keys a replica.
 
 use super::difference::Comparison;
-use super::info::Position;
+use super::info::{Info, Position};
 use super::looks::{Follower, absent, compare_whole, databases, judge, knows_fields};
 use super::node::Node;
 use super::options::{Options, ProbeError};
@@ -58,28 +58,46 @@ struct Run<'a> {
     tell: &'a mut dyn FnMut(Progress),
 }
 
+/// The nodes of the options, connected.
+pub struct Opened {
+    /// The master.
+    pub master: Node,
+    /// Its INFO.
+    pub info: Info,
+    /// The replicas.
+    pub followers: Vec<Follower>,
+    /// The replicas in the report, without findings yet.
+    pub replicas: Vec<OfReplica>,
+}
+
+/// Connects to the nodes. Errors: one does not answer, or has not the role that it was given.
+pub fn open(options: &Options) -> Result<Opened, ProbeError> {
+    let mut master = Node::open(&options.master, &options.of_master)?;
+    let info = master.info()?;
+    if let Some(reason) = info.unfit_as_master() {
+        return Err(ProbeError::Unfit { node: master.name(), role: "the master".to_owned(), reason });
+    }
+    let unknown_of_master = unknown(info.position_of_master());
+    let (mut followers, mut replicas) = (Vec::new(), Vec::new());
+    for address in &options.replicas {
+        let mut node = Node::open(address, &options.of_replicas)?;
+        let own = node.info()?;
+        if let Some(reason) = own.unfit_as_replica_of(&info) {
+            let role = format!("a replica of {}", master.name());
+            return Err(ProbeError::Unfit { node: node.name(), role, reason });
+        }
+        let mut replica = OfReplica::new(node.name(), own.software());
+        let unknown = unknown_of_master.or_else(|| unknown(own.position_of_replica()));
+        replica.why_lag = unknown.map(str::to_owned);
+        replicas.push(replica);
+        followers.push(Follower { node, unknown, is_behind: false });
+    }
+    Ok(Opened { master, info, followers, replicas })
+}
+
 impl<'a> Run<'a> {
     fn open(options: &'a Options, tell: &'a mut dyn FnMut(Progress)) -> Result<Run<'a>, ProbeError> {
-        let mut master = Node::open(&options.master, &options.of_master)?;
-        let info = master.info()?;
-        if let Some(reason) = info.unfit_as_master() {
-            return Err(ProbeError::Unfit { node: master.name(), role: "the master".to_owned(), reason });
-        }
-        let unknown_of_master = unknown(info.position_of_master());
-        let (mut followers, mut replicas) = (Vec::new(), Vec::new());
-        for address in &options.replicas {
-            let mut node = Node::open(address, &options.of_replicas)?;
-            let own = node.info()?;
-            if let Some(reason) = own.unfit_as_replica_of(&info) {
-                let role = format!("a replica of {}", master.name());
-                return Err(ProbeError::Unfit { node: node.name(), role, reason });
-            }
-            let mut replica = OfReplica::new(node.name(), own.software());
-            let unknown = unknown_of_master.or_else(|| unknown(own.position_of_replica()));
-            replica.why_lag = unknown.map(str::to_owned);
-            replicas.push(replica);
-            followers.push(Follower { node, unknown, is_behind: false });
-        }
+        let Opened { master, info, followers, replicas } = open(options)?;
         let report = Report {
             options: options.clone(),
             software: info.software(),

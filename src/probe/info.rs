@@ -24,6 +24,16 @@ pub enum Position {
     Unknown(&'static str),
 }
 
+impl Position {
+    /// The offset, if the position is known.
+    pub fn offset(&self) -> Option<i64> {
+        match self {
+            Position::Applied { offset, .. } => Some(*offset),
+            Position::Unknown(_) => None,
+        }
+    }
+}
+
 impl Info {
     /// Parses the reply to INFO. Lines that are not `name:value` are headings.
     pub fn parse(text: &str) -> Info {
@@ -109,6 +119,23 @@ impl Info {
         }
     }
 
+    /// The lag that a replica reports of itself, in milliseconds: this project's server does.
+    pub fn lag_ms(&self) -> Option<u64> {
+        self.field("rc_lag_ms")?.parse().ok()
+    }
+
+    /// The lag that a master reports of the replica with this port, in milliseconds. Redis counts the seconds since the replica
+    /// acknowledged last.
+    pub fn lag_of_replica_ms(&self, port: u16) -> Option<u64> {
+        let (own, lag) = (format!("port={port}"), "lag=");
+        let is_replica =
+            |name: &str| name.strip_prefix("slave").is_some_and(|number| number.parse::<u32>().is_ok());
+        let lines = self.0.iter().filter(|(name, _)| is_replica(name)).map(|(_, line)| line);
+        let mut of_replica = lines.filter(|line| line.split(',').any(|part| part == own));
+        let seconds = of_replica.next()?.split(',').find_map(|part| part.strip_prefix(lag))?;
+        seconds.parse::<u64>().ok().map(|seconds| seconds.saturating_mul(1000))
+    }
+
     /// The databases that hold keys, by `db0:keys=…`; `None` if the server does not list them.
     pub fn databases(&self) -> Option<Vec<i64>> {
         let names = self.0.keys().filter_map(|name| name.strip_prefix("db")?.parse().ok());
@@ -141,6 +168,16 @@ mod tests {
         }
         let without = Info::parse("role:slave\nslave_repl_offset:6");
         assert_eq!(without.position_of_replica(), Position::Unknown("INFO has no master_replid"));
+    }
+
+    #[test]
+    fn lag_is_that_of_the_replica_or_what_its_master_counts() {
+        assert_eq!(replica("rc_lag_ms:17").lag_ms(), Some(17));
+        assert_eq!(replica("").lag_ms(), None);
+        let text =
+            "slave0:ip=a,port=1,offset=9,lag=0\nslave1:ip=a,port=12,offset=9,lag=2\nslave_repl_offset:4";
+        let master = Info::parse(text);
+        assert_eq!([1, 12, 2].map(|port| master.lag_of_replica_ms(port)), [Some(0), Some(2000), None]);
     }
 
     #[test]

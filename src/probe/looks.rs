@@ -192,7 +192,7 @@ pub fn compare_whole(
 }
 
 /// Waits until the replica has applied all that the master has written by now.
-fn reach(
+pub fn reach(
     master: &mut Node,
     follower: &mut Follower,
     options: &Options,

@@ -1,7 +1,7 @@
 //! Probe — a master and its replicas, of any make → the keys in which they differ. Does I/O: `node`, `read`, `paged`, `looks`,
-//! `compare`.
+//! `compare`, `round`.
 //!
-//! Only reads are sent. A difference counts only when it stands at an equal position, see [`position`].
+//! Only reads are sent, except by [`round`], whose database is its own. A difference counts only when it stands at an equal position, see [`position`].
 //!
 //! | module | what it does |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | [`info`], [`position`] | where a node is in its history; when a difference counts |
 //! | [`node`], [`read`], [`paged`], [`looks`] | a connection; many keys at once; a big value; suspected keys |
 //! | [`mod@compare`] | the driver |
+//! | [`round`] | writes, and what readers of the replicas see of them: the driver of `probe run` |
 //! | [`report`], [`text`], [`json`], [`junit`], [`html`], [`metrics`] | what was found, for people and for programs |
 
 pub mod compare;
@@ -26,6 +27,7 @@ pub mod paged;
 pub mod position;
 pub mod read;
 pub mod report;
+pub mod round;
 pub mod seen;
 pub mod shown;
 pub mod text;

@@ -1,6 +1,6 @@
 //! Node — commands → replies of one node, over one connection. Does I/O: a socket.
 //!
-//! Only commands that read are sent. WATCH and an empty MULTI, EXEC write nothing.
+//! By itself it sends only commands that read. WATCH and an empty MULTI, EXEC write nothing.
 
 use super::info::{Info, Position};
 use super::options::{Address, Credentials, ProbeError, Tls};
@@ -38,7 +38,7 @@ pub struct Known {
 }
 
 /// A key that no one has, for asking which commands are known.
-const NOBODYS_KEY: &str = "replicheck:probe:nobody";
+pub const NOBODYS_KEY: &str = "replicheck:probe:nobody";
 
 impl Node {
     /// Connects. Errors: it cannot be reached, or refuses the credentials.
@@ -69,6 +69,11 @@ impl Node {
     /// Its address.
     pub fn name(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.address.port
     }
 
     fn known(&mut self) -> Result<Known, ProbeError> {
@@ -123,6 +128,16 @@ impl Node {
             }
             reply => Ok(reply.unwrap_or_default()),
         }
+    }
+
+    /// Its wall clock in milliseconds since 1970, by TIME or by INFO; `None`: it tells neither. Errors: it does not answer.
+    pub fn clock_ms(&mut self) -> Result<Option<i64>, ProbeError> {
+        if self.knows.time {
+            return self.ask_one("TIME", &[]).map(|reply| millis(&reply));
+        }
+        let info = self.info()?;
+        let micros = info.field("server_time_usec").and_then(|text| text.parse::<i64>().ok());
+        Ok(micros.map(|micros| micros / 1000))
     }
 
     /// Its INFO.

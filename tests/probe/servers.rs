@@ -198,8 +198,13 @@ impl Compared {
 
 /// Runs `replicheck probe compare`.
 pub fn probe(args: &[&str]) -> Output {
+    probe_with("compare", args)
+}
+
+/// Runs `replicheck probe` with this subcommand.
+pub fn probe_with(subcommand: &str, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_replicheck"));
-    command.args(["probe", "compare"]).args(args).env_remove("CLICOLOR_FORCE");
+    command.args(["probe", subcommand]).args(args).env_remove("CLICOLOR_FORCE");
     for name in ["USER", "PASSWORD", "REPLICA_USER", "REPLICA_PASSWORD"] {
         command.env_remove(format!("REPLICHECK_{name}"));
     }

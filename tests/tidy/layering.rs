@@ -34,6 +34,7 @@ pub const IO_PLACES: &[(&str, &str)] = &[
     ("src/probe/node.rs", "a connection to a node of any make"),
     ("src/probe/looks.rs", "waits until a replica has reached a position"),
     ("src/probe/compare.rs", "reads all nodes at once, on threads, no faster than the rate"),
+    ("src/probe/round.rs", "one thread writes, and one for each replica reads"),
 ];
 
 /// Files that are built for loom and shuttle, too (`tests/threads_loom.rs`, `tests/threads_shuttle.rs`).

@@ -3,7 +3,7 @@
 
 pub(super) mod args;
 mod export;
-mod json;
+pub(super) mod json;
 mod junit;
 mod required;
 mod shrunk;
