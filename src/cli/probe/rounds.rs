@@ -165,17 +165,22 @@ fn of_stored(keys: &[Key], watched: &Watched, requests: usize) -> Verdicts {
     (tested, broken, Seen::Stored(stored))
 }
 
-/// What both nodes hold; `None`: a node does not tell its clock.
+/// By how many milliseconds the clock that a node judges by may be ahead of the one that it tells. This project's server judges by log
+/// time, which may be 50 ms off.
+const CLOCK_MARGIN_MS: i64 = 100;
+
+/// What both nodes hold, as far as it is alive beyond any doubt; `None`: a node does not tell its clock.
 fn stored(keys: &[Key], nodes: &round::Stored) -> Option<Stored> {
-    let latest_clock = Millis(u64::try_from(nodes.latest_clock?).unwrap_or_default());
+    let latest_clock_ms = nodes.latest_clock?.saturating_add(CLOCK_MARGIN_MS);
+    let latest_clock = Millis(u64::try_from(latest_clock_ms).unwrap_or_default());
     let is_changing = |seen: &NodeSeen| seen.value == Value::Changing;
     if nodes.master.iter().chain(&nodes.replica).any(is_changing) {
         return None;
     }
     let dump = |seen: &[NodeSeen]| {
         let one = |(key, seen): (&Key, &NodeSeen)| {
-            // A key that died between the read of its deadline and that of its value looks empty.
-            if seen.is_dead_at(nodes.latest_clock) {
+            // One node may find it dead already. One that died between the read of its deadline and that of its value looks empty.
+            if seen.is_dead_at(Some(latest_clock_ms)) {
                 return None;
             }
             let deadline = match seen.deadline {
@@ -291,4 +296,39 @@ fn content(value: &Value) -> Option<Content> {
         // The master never held such a text, so it is judged as a value that never was.
         other => Content::String(format!("({})", other.type_name()).into_bytes()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str, deadline: Deadline) -> NodeSeen {
+        NodeSeen { value: Value::Text(text.as_bytes().to_vec()), deadline, at: None }
+    }
+
+    #[test]
+    fn stored_key_that_a_node_may_find_dead_already_is_no_difference() {
+        let at = |ms: i64| Deadline::At { ms, error_ms: 0 };
+        let broken = |deadline: Deadline| {
+            let (master, replica) = (vec![NodeSeen::absent(None)], vec![seen("330", deadline)]);
+            let both = round::Stored { master, replica, latest_clock: Some(1000) };
+            let stored = stored(&[Key::new(0, "t0")], &both).expect("both tell their clocks");
+            timed::broken(&stored)
+        };
+        assert!(broken(at(1001)).is_empty());
+        assert!(broken(at(1050)).is_empty());
+        assert_eq!(broken(at(1101)), [Invariant::SameValue]);
+        assert_eq!(broken(Deadline::Never), [Invariant::SameValue, Invariant::NoImmortalKey]);
+    }
+
+    #[test]
+    fn stored_is_not_judged_without_clocks_or_while_a_type_changes() {
+        let one = || vec![NodeSeen::absent(None)];
+        let keys = [Key::new(0, "t0")];
+        let without = round::Stored { master: one(), replica: one(), latest_clock: None };
+        assert_eq!(stored(&keys, &without), None);
+        let changing = vec![NodeSeen { value: Value::Changing, deadline: Deadline::Never, at: None }];
+        let changing = round::Stored { master: one(), replica: changing, latest_clock: Some(1) };
+        assert_eq!(stored(&keys, &changing), None);
+    }
 }

@@ -53,7 +53,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Expect::Prefix)]
     pub expect: Expect,
     /// Seconds that a replica may take to reach the master's position
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub wait: u64,
     /// A file whose first line is the password of all nodes; it takes the place of the environment's
     #[arg(long, value_name = "FILE")]

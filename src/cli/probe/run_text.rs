@@ -134,8 +134,12 @@ fn counterexample(ran: &Ran<'_>, row: &Row, width: u16) -> String {
     let (Some(story), Some(cut)) = (&row.counterexample, ran.cut_of(row)) else { return String::new() };
     let (from, to) = cut.writes;
     let minimal = if cut.is_minimal { "" } else { "; time was over before it was as short as can be" };
-    let title =
-        format!("{} breaks {} in {to} writes (cut down from {from}{minimal})", row.choice, row.invariant);
+    let title = format!(
+        "{} breaks {} in {to} {} (cut down from {from}{minimal})",
+        row.choice,
+        row.invariant,
+        if to == 1 { "write" } else { "writes" }
+    );
     let file = quoted(&cut.file);
     format!(
         "\n{}\n{}\nrun again: {}\nall interleavings: replicheck check --program {file}\n",
