@@ -1,9 +1,10 @@
 //! Text — what came of `probe run` → its text for a terminal, and its outcome. Pure.
 
-use super::run::{RunArgs, Tally};
+use super::run::{Expect, RunArgs, Tally};
 use super::shrunk::Cut;
 use crate::cli::check::args::quoted;
 use crate::cli::{Outcome, paint};
+use clap::ValueEnum as _;
 use replicheck::models::cost::thousands;
 use replicheck::models::grid::{grid, settle, wrapped};
 use replicheck::models::invariants::listed;
