@@ -28,11 +28,7 @@ pub enum Text {
 impl Client {
     /// Sends a command and waits for its reply, a string. After an error of [`ClientError`] the connection cannot be used
     /// any further.
-    pub fn call_text<A: AsRef<[u8]>>(
-        &mut self,
-        argv: &[A],
-        limits: TextLimits,
-    ) -> Result<Text, ClientError> {
+    pub fn call_text<A: AsRef<[u8]>>(&mut self, argv: &[A], limits: TextLimits) -> Result<Text, ClientError> {
         let before = self.socket.read_timeout()?;
         let end = Instant::now() + limits.time;
         self.send(argv)?;

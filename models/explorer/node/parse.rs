@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     /// INFO of a replica at work.
-    pub const REPLICA: &str = include_str!("replica.info");
+    const REPLICA: &str = include_str!("replica.info");
 
     fn with(name: &str, value: &str) -> String {
         let line = |line: &str| match line.split_once(':') {
