@@ -138,3 +138,56 @@ fn between(first: (u64, u64), last: (u64, u64)) -> Option<Growth> {
     let (by, in_ms) = (last.1.checked_sub(first.1)?, last.0.checked_sub(first.0)?);
     (in_ms > 0).then_some(Growth { by, in_ms })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::explorer::node::parse::parse;
+
+    /// Facts with this published LSN and run id.
+    fn facts(published: u64, run_id: &str) -> Facts {
+        let mut facts = parse(include_str!("replica.info")).expect("INFO");
+        (facts.watermarks.published, facts.run_id) = (published, run_id.to_owned());
+        facts
+    }
+
+    fn history(points: &[(u64, Option<u64>)]) -> History {
+        let mut history = History::default();
+        for &(at_ms, published) in points {
+            history.add(at_ms, published.map(|lsn| facts(lsn, "a")).as_ref());
+        }
+        history
+    }
+
+    #[test]
+    fn growth_is_over_two_seconds_and_unknown_where_it_cannot_be_told() {
+        let grown = |by, in_ms| Some(Growth { by, in_ms });
+        for (points, last, recent) in [
+            (&[] as &[(u64, Option<u64>)], None, None),
+            (&[(0, Some(5))], None, None),
+            (&[(0, Some(5)), (250, Some(9))], grown(4, 250), grown(4, 250)),
+            (&[(0, Some(5)), (1000, Some(7)), (3000, Some(9))], grown(2, 2000), grown(2, 2000)),
+            (&[(0, Some(5)), (250, None), (500, Some(9))], None, grown(4, 500)),
+            (&[(0, Some(5)), (250, Some(9)), (500, None)], None, grown(4, 250)),
+            // After a full sync from another master it may be less.
+            (&[(0, Some(5)), (250, Some(3))], None, None),
+            (&[(7, Some(5)), (7, Some(9))], None, None),
+        ] {
+            let history = history(points);
+            let published = |figures: &Figures| figures.published;
+            assert_eq!((history.last_growth(published), history.growth(published)), (last, recent), "{points:?}");
+        }
+    }
+
+    #[test]
+    fn history_is_a_minute_at_most_and_begins_again_with_the_node() {
+        let mut history = history(&[(0, Some(1)), (1, Some(1)), (SPAN_MS, Some(1)), (SPAN_MS + 1, Some(1))]);
+        assert_eq!(history.points.iter().map(|point| point.at_ms).collect::<Vec<_>>(), [1, SPAN_MS, SPAN_MS + 1]);
+        for at_ms in 0..2 * POINTS_MAX as u64 {
+            history.add(SPAN_MS + 2 + at_ms, None);
+        }
+        assert_eq!(history.points.len(), POINTS_MAX);
+        history.add(90_000, Some(&facts(2, "b")));
+        assert_eq!(history.points.len(), 1);
+    }
+}

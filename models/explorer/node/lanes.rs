@@ -64,3 +64,47 @@ pub fn lanes(facts: &Facts, history: &History) -> Option<Markup> {
 fn has_lanes(facts: &Facts) -> bool {
     matches!(facts.role, Role::Replica { .. })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::explorer::node::parse::parse;
+
+    /// The words of the mark after answers at these times, with these microseconds waited at the barrier.
+    fn marked(answers: &[(u64, u64)]) -> String {
+        let mut facts = parse(include_str!("replica.info")).expect("INFO");
+        let mut history = History::default();
+        for &(at_ms, waited_us) in answers {
+            facts.waited_us.insert(Wait::Barrier.name().to_owned(), waited_us);
+            history.add(at_ms, Some(&facts));
+        }
+        mark(&facts, &history).expect("a replica").into_string()
+    }
+
+    #[test]
+    fn mark_is_of_the_last_answer_then_of_two_seconds_then_gone() {
+        for (answers, words) in [
+            (&[(0, 9_000_000)] as &[(u64, u64)], "Nothing waits at the barrier."),
+            (&[(0, 0), (250, 0)], "Nothing waits at the barrier."),
+            (&[(0, 0), (250, 480_000)], "In the last 250 ms the workers waited 480 ms for it"),
+            (&[(0, 0), (250, 480_000), (500, 480_000)], "In the last 500 ms the workers waited 480 ms at the barrier"),
+            (&[(0, 0), (250, 480_000), (2_000, 480_000), (4_000, 480_000)], "Nothing waits at the barrier."),
+        ] {
+            let told = marked(answers);
+            assert!(told.contains(words), "{answers:?}: {told}");
+            assert_eq!(told.contains("held"), words.contains("for it"), "{told}");
+        }
+    }
+
+    #[test]
+    fn lanes_fill_up_to_their_scale_and_a_master_has_none() {
+        let mut facts = parse(include_str!("replica.info")).expect("INFO");
+        (facts.lanes[0].queued, facts.lanes[1].queued) = (400, 1_000);
+        let drawn = lanes(&facts, &History::default()).expect("a replica").into_string();
+        for words in ["A full bar is 1,000.", "width=\"40.0%\"", "width=\"100.0%\""] {
+            assert!(drawn.contains(words), "{words}: {drawn}");
+        }
+        facts.role = Role::Master { replicas: Vec::new() };
+        assert!(lanes(&facts, &History::default()).is_none() && mark(&facts, &History::default()).is_none());
+    }
+}

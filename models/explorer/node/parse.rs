@@ -192,19 +192,85 @@ impl Parts<'_> {
 mod tests {
     use super::*;
 
-    /// INFO of a replica at work.
+    /// INFO of a replica.
     const REPLICA: &str = include_str!("replica.info");
 
-    fn with(name: &str, value: &str) -> String {
-        let line = |line: &str| match line.split_once(':') {
-            Some((own, _)) if own == name => format!("{name}:{value}\r\n"),
-            _ => format!("{line}\r\n"),
-        };
-        REPLICA.lines().map(line).collect()
+    /// That INFO with `lines` in the place of a field.
+    fn with(name: &str, lines: &str) -> String {
+        let is_it = |line: &str| line.split(':').next() == Some(name);
+        REPLICA.lines().map(|line| format!("{}\r\n", if is_it(line) { lines } else { line })).collect()
     }
 
-    fn without(name: &str) -> String {
-        let is_it = |line: &&str| !line.starts_with(&format!("{name}:"));
-        REPLICA.lines().filter(is_it).map(|line| format!("{line}\r\n")).collect()
+    fn field(name: &str) -> Result<Facts, Unfit> {
+        Err(Unfit::Field(name.to_owned()))
+    }
+
+    #[test]
+    fn info_of_a_replica_is_read_with_all_figures() {
+        let facts = parse(REPLICA).expect("INFO");
+        let marks = facts.watermarks.named().map(|mark| mark.2);
+        assert_eq!((marks, facts.lanes.len(), facts.batches), ([20_003, 6_615, 20_003, 20_003], 4, 1_085));
+        assert_eq!(facts.waited_us.len(), Wait::ALL.len());
+        let text = with("rc_worker1", "rc_worker1:queued=7,in_hand=2");
+        assert_eq!(parse(&text).expect("INFO").lanes[1], Lane { queued: 7, in_hand: 2 });
+        let text = with("rc_lag_ms", "rc_lag_ms:-1");
+        assert_eq!(parse(&text).expect("INFO").lag, Lag { entries: Some(0), bytes: Some(0), ms: None });
+        let text = with("rc_last_error", "rc_last_error:link: a: b\r\nrc_last_error_age_seconds:3");
+        let error = Some(LastError { text: "link: a: b".to_owned(), age_s: 3 });
+        assert_eq!(parse(&text).expect("INFO").last_error, error);
+    }
+
+    #[test]
+    fn info_of_a_link_in_each_state_is_read() {
+        let down = "master_link_status:down\r\nmaster_link_down_since_seconds:5";
+        let sync = format!("{down}\r\nmaster_sync_total_bytes:9\r\nmaster_sync_read_bytes:4");
+        let stopped = format!("{down}\r\nrc_link_stopped:no: way");
+        for (lines, link) in [
+            ("master_link_status:up", Link::Up),
+            (down, Link::Down { seconds: 5 }),
+            (&stopped, Link::Stopped { reason: "no: way".to_owned() }),
+        ] {
+            let Role::Replica { link: read, .. } = parse(&with("master_link_status", lines)).expect("INFO").role else {
+                panic!("a replica");
+            };
+            assert_eq!(read, link, "{lines}");
+        }
+        let syncing = with("master_link_status", &sync).replace("sync_in_progress:0", "sync_in_progress:1");
+        let Role::Replica { link, .. } = parse(&syncing).expect("INFO").role else { panic!("a replica") };
+        assert_eq!(link, Link::FullSync { read: 4, total: 9 });
+    }
+
+    #[test]
+    fn info_that_is_malformed_or_of_another_server_is_refused_with_the_field() {
+        for (text, refused) in [
+            (String::new(), Err(Unfit::NotInfo)),
+            ("hello".to_owned(), Err(Unfit::NotInfo)),
+            ("redis_version:7.2.4".to_owned(), Err(Unfit::OtherServer("redis 7.2.4".to_owned()))),
+            (with("rc_written_lsn", ""), Err(Unfit::Changing)),
+            ("rc_version:1".to_owned(), field("run_id")),
+            (with("rc_batches", ""), field("rc_batches")),
+            (with("rc_batches", "rc_batches:"), field("rc_batches")),
+            (with("rc_batches", "rc_batches:-1"), field("rc_batches")),
+            (with("rc_batches", "rc_batches:18446744073709551616"), field("rc_batches")),
+            (with("rc_lag_ms", "rc_lag_ms:-2"), field("rc_lag_ms")),
+            (with("rc_worker1", "rc_worker1:queued=1"), field("rc_worker1: in_hand")),
+            (with("rc_worker1", "rc_worker1:queued=,in_hand=1"), field("rc_worker1: queued")),
+            (with("rc_wait_cut_us", ""), field("rc_wait_cut_us")),
+            (with("rc_full_syncs_sent", "rc_full_syncs_sent:begun=1"), field("rc_full_syncs_sent: complete")),
+            (with("rc_last_error", "rc_last_error:link: x"), field("rc_last_error_age_seconds")),
+            (with("role", "role:sentinel"), field("role")),
+            (with("role", "role:master\r\nslave0:ip=a,port=1,state=online"), field("rc_slave0")),
+        ] {
+            assert_eq!(parse(&text), refused, "{text}");
+        }
+    }
+
+    #[test]
+    fn info_cut_anywhere_or_with_too_many_rows_is_no_panic() {
+        for end in 0..REPLICA.len() {
+            let _ = parse(&REPLICA[..end]);
+        }
+        let many: String = (0..2 * ROWS_MAX).map(|at| format!("rc_worker{at}:queued=1,in_hand=0\r\n")).collect();
+        assert_eq!(parse(&format!("{REPLICA}\r\n{many}")).expect("INFO").lanes.len(), ROWS_MAX);
     }
 }
