@@ -151,7 +151,8 @@ async fn node_that_is_down_says_so_and_is_shown_when_it_is_back() {
     let stream = Visitor::watching(node).listen("/node/stream", |text| text.contains("its link is up")).await;
     assert!(stream.contains("Nothing is known of 127.0.0.1:"), "{stream}");
     // Nothing can listen on port 0.
-    let node = Node { address: "127.0.0.1:0".parse().expect("HOST:PORT"), credentials: Credentials::default() };
+    let node =
+        Node { address: "127.0.0.1:0".parse().expect("HOST:PORT"), credentials: Credentials::default() };
     let page = Visitor::watching(node).open("/node").await.text;
     assert!(page.contains("it cannot be reached: "), "{page}");
 }
@@ -161,13 +162,19 @@ async fn node_with_a_password_is_sent_it_and_its_refusal_is_shown() {
     let wrong = b"-WRONGPASS invalid username-password pair\r\n".to_vec();
     for (answers, words) in [
         (vec![b"+OK\r\n".to_vec(), bulk(REPLICA)], "its link is up"),
-        (vec![wrong], "it does not accept the user or password of REPLICHECK_USER and REPLICHECK_PASSWORD: WRONGPASS"),
+        (
+            vec![wrong],
+            "it does not accept the user or password of REPLICHECK_USER and REPLICHECK_PASSWORD: WRONGPASS",
+        ),
     ] {
         let (node, received) = server(answers);
         let credentials = Credentials { user: Some("u".to_owned()), password: Secret::new(b"secret") };
         let page = Visitor::watching(Node { credentials, ..node }).open("/node").await.text;
         assert!(page.contains(words) && !page.contains("secret"), "{page}");
-        assert_eq!(received.iter().nth(1).as_deref(), Some("*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$6\r\nsecret\r\n"));
+        assert_eq!(
+            received.iter().nth(1).as_deref(),
+            Some("*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$6\r\nsecret\r\n")
+        );
     }
 }
 
@@ -181,7 +188,14 @@ async fn node_of_a_master_has_its_replicas_and_no_lanes() {
          rc_slave0:received_lsn=20003,durable_lsn=6615,applied_lsn=19999,lag_entries=4,lag_bytes=-1,lag_ms=7,compression=none",
     );
     let page = first_page(vec![bulk(&master)]).await;
-    for words in ["A master, with 1 replica.", "127.0.0.1:7002", "online", "19,999", "not known", "<section id=\"node-lanes\" hidden>"] {
+    for words in [
+        "A master, with 1 replica.",
+        "127.0.0.1:7002",
+        "online",
+        "19,999",
+        "not known",
+        "<section id=\"node-lanes\" hidden>",
+    ] {
         assert!(page.contains(words), "{words} is lacking: {page}");
     }
 }

@@ -26,9 +26,9 @@ pub fn parts(seen: &Seen) -> Vec<(String, Markup)> {
         part("node-lanes", lanes::lanes),
         part("node-watermarks", watermarks),
         part("node-lag", lag),
+        part("node-work", work::work),
         part("node-waits", work::waits),
         part("node-replicas", work::replicas),
-        part("node-work", work::work),
     ]
 }
 
@@ -86,7 +86,7 @@ fn watermarks(facts: &Facts, history: &History) -> Option<Markup> {
     let series = history.series(|figures| Some(figures.gap));
     Some(html! {
         h2 { "Watermarks" }
-        p.quiet { "Each dot: up to which entry (LSN) everything is done. The left end is " (thousands(span)) " entries before the right one." }
+        p.quiet { "A dot is the entry (LSN) up to which all entries are in the log, synced, written or seen. The left end is " (thousands(span)) " entries before the right one." }
         table.marks {
             thead { tr { th scope="col" { "all entries are" } th scope="col" { span.unseen { "position" } } th scope="col" { "up to" } th scope="col" { "behind" } } }
             tbody { @for (name, meaning, lsn) in marks { tr {
@@ -112,6 +112,7 @@ fn lag(facts: &Facts, history: &History) -> Option<Markup> {
     let lag = facts.lag;
     Some(html! {
         h2 { "Lag behind the master" }
+        p.quiet { "Behind the end of the master's log, as its last heartbeat told it. Entries that came since then count in the gap alone." }
         dl.facts {
             dt { "entries" } dd { (known(lag.entries)) }
             dt { "bytes" } dd { (known(lag.bytes)) }
@@ -125,14 +126,29 @@ pub fn known(number: Option<u64>) -> String {
     number.map_or_else(|| "not known".to_owned(), thousands)
 }
 
-/// The power of ten that a bar or a line stands for: at least 10, so that a single entry does not fill it.
+/// The number that a bar or a line stands for: 10, 20, 50, 100, … At least 10, so that a single entry does not fill it.
 pub fn scale(greatest: u64) -> u64 {
-    std::iter::successors(Some(10u64), |scale| scale.checked_mul(10))
-        .find(|scale| *scale >= greatest)
-        .unwrap_or(u64::MAX)
+    let tens = std::iter::successors(Some(10u64), |ten| ten.checked_mul(10));
+    let mut steps =
+        tens.flat_map(|ten| [1, 2, 5].into_iter().filter_map(move |times| ten.checked_mul(times)));
+    steps.find(|step| *step >= greatest).unwrap_or(u64::MAX)
 }
 
 /// A bar of `number` on that scale, with its words.
 pub fn bar_of(number: u64, scale: u64, words: &str) -> Markup {
     bar(number as f64 / scale as f64, None, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scale_is_the_next_round_number() {
+        for (greatest, expected) in
+            [(0, 10), (10, 10), (11, 20), (21, 50), (51, 100), (3_022, 5_000), (u64::MAX, u64::MAX)]
+        {
+            assert_eq!(scale(greatest), expected, "{greatest}");
+        }
+    }
 }

@@ -175,14 +175,21 @@ mod tests {
         ] {
             let history = history(points);
             let published = |figures: &Figures| figures.published;
-            assert_eq!((history.last_growth(published), history.growth(published)), (last, recent), "{points:?}");
+            assert_eq!(
+                (history.last_growth(published), history.growth(published)),
+                (last, recent),
+                "{points:?}"
+            );
         }
     }
 
     #[test]
     fn history_is_a_minute_at_most_and_begins_again_with_the_node() {
         let mut history = history(&[(0, Some(1)), (1, Some(1)), (SPAN_MS, Some(1)), (SPAN_MS + 1, Some(1))]);
-        assert_eq!(history.points.iter().map(|point| point.at_ms).collect::<Vec<_>>(), [1, SPAN_MS, SPAN_MS + 1]);
+        assert_eq!(
+            history.points.iter().map(|point| point.at_ms).collect::<Vec<_>>(),
+            [1, SPAN_MS, SPAN_MS + 1]
+        );
         for at_ms in 0..2 * POINTS_MAX as u64 {
             history.add(SPAN_MS + 2 + at_ms, None);
         }

@@ -87,7 +87,10 @@ mod tests {
             (&[(0, 9_000_000)] as &[(u64, u64)], "Nothing waits at the barrier."),
             (&[(0, 0), (250, 0)], "Nothing waits at the barrier."),
             (&[(0, 0), (250, 480_000)], "In the last 250 ms the workers waited 480 ms for it"),
-            (&[(0, 0), (250, 480_000), (500, 480_000)], "In the last 500 ms the workers waited 480 ms at the barrier"),
+            (
+                &[(0, 0), (250, 480_000), (500, 480_000)],
+                "In the last 500 ms the workers waited 480 ms at the barrier",
+            ),
             (&[(0, 0), (250, 480_000), (2_000, 480_000), (4_000, 480_000)], "Nothing waits at the barrier."),
         ] {
             let told = marked(answers);

@@ -55,7 +55,7 @@ pub async fn page(State(watched): State<Watched>) -> Answer {
             }
         }
         noscript { p.note { "Without scripts this page loads itself again every " (REFRESH_S) " seconds." } }
-        @for (_, part) in draw::parts(&seen) { (part) }
+        div.node { @for (_, part) in draw::parts(&seen) { (part) } }
     };
     let refresh = format!("<noscript><meta http-equiv=\"refresh\" content=\"{REFRESH_S}\"></noscript>");
     Ok(page::with_head(&format!("Node {}", seen.address), &PreEscaped(refresh), &body))

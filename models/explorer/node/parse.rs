@@ -230,7 +230,9 @@ mod tests {
             (down, Link::Down { seconds: 5 }),
             (&stopped, Link::Stopped { reason: "no: way".to_owned() }),
         ] {
-            let Role::Replica { link: read, .. } = parse(&with("master_link_status", lines)).expect("INFO").role else {
+            let Role::Replica { link: read, .. } =
+                parse(&with("master_link_status", lines)).expect("INFO").role
+            else {
                 panic!("a replica");
             };
             assert_eq!(read, link, "{lines}");
@@ -270,7 +272,8 @@ mod tests {
         for end in 0..REPLICA.len() {
             let _ = parse(&REPLICA[..end]);
         }
-        let many: String = (0..2 * ROWS_MAX).map(|at| format!("rc_worker{at}:queued=1,in_hand=0\r\n")).collect();
+        let many: String =
+            (0..2 * ROWS_MAX).map(|at| format!("rc_worker{at}:queued=1,in_hand=0\r\n")).collect();
         assert_eq!(parse(&format!("{REPLICA}\r\n{many}")).expect("INFO").lanes.len(), ROWS_MAX);
     }
 }
