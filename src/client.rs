@@ -6,6 +6,8 @@ pub mod full_sync;
 pub mod link;
 #[cfg_attr(not(inner_docs), doc(hidden))]
 pub mod served;
+#[cfg_attr(not(inner_docs), doc(hidden))]
+pub mod text;
 
 use redis_protocol::resp2::decode::decode;
 use redis_protocol::resp2::encode::encode_borrowed;
@@ -40,9 +42,12 @@ pub enum ClientError {
     /// The bytes received are not valid RESP2.
     #[error("reply is not RESP: {0}")]
     NotResp(String),
-    /// The reply is longer than [`REPLY_BYTES_MAX`].
-    #[error("reply is longer than {REPLY_BYTES_MAX} bytes")]
-    TooLong,
+    /// The reply is longer than this number of bytes.
+    #[error("reply is longer than {0} bytes")]
+    TooLong(usize),
+    /// The reply is neither a string nor an error.
+    #[error("reply is not a string")]
+    NotText,
 }
 
 /// A connection to a trusted server: a reply with very deeply nested arrays would exhaust the stack.
@@ -82,7 +87,7 @@ impl Client {
                 return Ok(reply);
             }
             if self.incoming.len() > REPLY_BYTES_MAX {
-                return Err(ClientError::TooLong);
+                return Err(ClientError::TooLong(REPLY_BYTES_MAX));
             }
             match self.socket.read(&mut buffer)? {
                 0 => return Err(ClientError::Closed),

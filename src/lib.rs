@@ -58,7 +58,7 @@
 //! | `compression` | lz4 and zstd: a little C. Without it, what is compressed is refused |
 //! | `server` | `server`, `client` and both sides of a link: tokio |
 //! | `rocksdb` | `engine`, and the program's `serve`, `demo` and `replay`; with `server` and `compression`. RocksDB's C++ is most of a first build |
-//! | `explorer` | the program's `explore`: pages that show a model step by step |
+//! | `explorer` | the program's `explore`: pages that show a model step by step, and a running node; with `server` and `probe` |
 //! | `probe` | the program's `probe`, which compares nodes of any make: a client for Redis |
 //! | `counted` | the bench that counts instructions |
 //!

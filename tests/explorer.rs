@@ -4,6 +4,7 @@ mod explorer {
     mod browser;
     mod bugs;
     mod files;
+    mod nodes;
     mod pages;
     mod problems;
     mod server;

@@ -13,12 +13,13 @@ use crate::models::search::{Limits, Progress};
 use maud::{Markup, html};
 use std::sync::Arc;
 
-/// The page.
-pub fn home(searches: &Arc<Searches>, asked: &Asked, progress: &Progress) -> Answer {
+/// The page. `node`: the address of the node that is watched.
+pub fn home(searches: &Arc<Searches>, asked: &Asked, node: Option<&str>, progress: &Progress) -> Answer {
     let reach = Reach::of(asked)?;
     let known = searches.known(&reach.query());
     let is_over = known.len() == 2 * Choice::all().len();
     let body = html! {
+        @if let Some(node) = node { p.note { a href="/node" { "The node " (node) ", live" } ": its lanes, watermarks, lag and waits." } }
         (why(progress))
         section aria-labelledby="verdicts" {
             h2 #verdicts { "Every choice, every short program, every schedule" }

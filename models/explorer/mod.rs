@@ -11,9 +11,10 @@
 //! /catalogue              known bugs; /catalogue/ID is one of them, with its shortest counterexample
 //! /catalogue/ID/explore   its path step by step; …/compare side by side with the cure; …/export/E as a file
 //! /bench                  strategies compared by what `cargo bench` measured in this checkout
+//! /node                   a running node, drawn while it works; /node.json its figures
 //! ```
 //!
-//! Every page except the matrices is computed from its URL alone, and no state is kept for a visitor. A search runs as
+//! Every page except the matrices and the node's is computed from its URL alone, and no state is kept for a visitor. A search runs as
 //! long as the connection that watches it is open. The state that is kept is bounded: the rows of finished searches, one
 //! set for each combination of bounds that the form offers. Every page can be read without scripts; scripts add keys,
 //! play and live numbers.
@@ -29,6 +30,7 @@ mod export;
 mod home;
 mod lanes;
 mod matrix;
+mod node;
 mod opened;
 mod page;
 mod problem;
@@ -37,6 +39,8 @@ mod run;
 mod stream;
 mod tour;
 mod words;
+
+pub use node::Node;
 
 use crate::models::catalogue::TestResult;
 use crate::models::search::Progress;
@@ -70,6 +74,7 @@ pub struct Checkout {
 struct SiteState {
     searches: Arc<run::Searches>,
     checkout: Arc<Checkout>,
+    node: node::Watched,
 }
 
 impl FromRef<SiteState> for Arc<run::Searches> {
@@ -84,8 +89,19 @@ impl FromRef<SiteState> for Arc<Checkout> {
     }
 }
 
-/// The routes of all pages.
-pub fn router(checkout: Checkout) -> Router {
+impl FromRef<SiteState> for node::Watched {
+    fn from_ref(shop: &SiteState) -> node::Watched {
+        shop.node.clone()
+    }
+}
+
+/// The routes of all pages. The `node` is watched as long as the router exists.
+pub fn router(checkout: Checkout, node: Option<Node>) -> Router {
+    let state = SiteState {
+        searches: Arc::new(run::Searches::default()),
+        checkout: Arc::new(checkout),
+        node: node.map(|node| Arc::new(node::Watch::begin(node))),
+    };
     Router::new()
         .route("/", get(home))
         .route("/matrix/stream", get(stream::matrices))
@@ -101,16 +117,19 @@ pub fn router(checkout: Checkout) -> Router {
         .route("/catalogue/{id}/compare", get(bug_compare))
         .route("/catalogue/{id}/export/{ending}", get(bug_export))
         .route("/bench", get(bench))
+        .route("/node", get(node::page))
+        .route("/node/stream", get(node::changes))
+        .route("/node.json", get(node::json))
         .route("/assets/{name}", get(assets::get))
         .fallback(async || Problem::no_page(&address::choices()))
         .method_not_allowed_fallback(async || Problem::no_page(&address::choices()))
         .layer(axum::middleware::map_response(with_headers))
-        .with_state(SiteState { searches: Arc::new(run::Searches::default()), checkout: Arc::new(checkout) })
+        .with_state(state)
 }
 
 /// Serves the pages until the listener fails.
-pub async fn serve(listener: TcpListener, checkout: Checkout) -> std::io::Result<()> {
-    axum::serve(listener, router(checkout)).await
+pub async fn serve(listener: TcpListener, checkout: Checkout, node: Option<Node>) -> std::io::Result<()> {
+    axum::serve(listener, router(checkout, node)).await
 }
 
 async fn with_headers(mut response: Response) -> Response {
@@ -123,9 +142,14 @@ async fn with_headers(mut response: Response) -> Response {
 
 type Pages = State<Arc<run::Searches>>;
 
-async fn home(State(searches): Pages, Query(asked): Query<Asked>) -> Answer {
+async fn home(
+    State(searches): Pages,
+    State(node): State<node::Watched>,
+    Query(asked): Query<Asked>,
+) -> Answer {
     let all = Arc::clone(&searches);
-    blocking(&searches, move |progress| home::home(&all, &asked, progress)).await
+    let node = node.map(|node| node.address());
+    blocking(&searches, move |progress| home::home(&all, &asked, node.as_deref(), progress)).await
 }
 
 async fn tour(State(searches): Pages, Path(number): Path<String>) -> Answer {

@@ -1,9 +1,14 @@
-//! Page — title and body → a whole document. Pure.
+//! Page — title, body, and what else belongs into the head → a whole document. Pure.
 
 use maud::{DOCTYPE, Markup, html};
 
 /// A document that loads nothing from other sites.
 pub fn page(title: &str, body: &Markup) -> Markup {
+    with_head(title, &html! {}, body)
+}
+
+/// The same, with more in its head.
+pub fn with_head(title: &str, head: &Markup, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -18,6 +23,7 @@ pub fn page(title: &str, body: &Markup) -> Markup {
                 link rel="stylesheet" href="/assets/explorer.css";
                 script src="/assets/htmx.min.js" defer {}
                 script src="/assets/explorer.js" defer {}
+                (head)
             }
             body {
                 a.skip href="#main" { "Skip to the content" }

@@ -48,6 +48,13 @@ impl Problem {
         Problem { status: StatusCode::NOT_FOUND, title: "No such bug", text, help }
     }
 
+    /// The explorer was started without a node.
+    pub fn no_node() -> Problem {
+        let help = html! { p { "Start it with the address of one: " code { "replicheck explore --node 127.0.0.1:7002" } "." } };
+        let text = "This explorer does not watch a node.".to_owned();
+        Problem { status: StatusCode::NOT_FOUND, title: "No node", text, help }
+    }
+
     /// A value in the URL is invalid.
     pub fn value(text: String) -> Problem {
         let help = html! { p { "Go " a href="/" { "back to the verdicts" } "." } };

@@ -11,7 +11,6 @@ use crate::models::story::Story;
 use crate::models::verdict::Row;
 use axum::extract::{Query, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_core::Stream;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -27,7 +26,7 @@ const TELL_EVERY: Duration = Duration::from_millis(250);
 /// A stream of events as they are sent.
 pub struct Events(mpsc::Receiver<Event>);
 
-impl Stream for Events {
+impl futures_core::Stream for Events {
     type Item = Result<Event, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -35,7 +34,34 @@ impl Stream for Events {
     }
 }
 
-type Answer = Result<Sse<axum::response::sse::KeepAliveStream<Events>>, Problem>;
+/// The answer to a request for a stream.
+pub type Stream = Sse<axum::response::sse::KeepAliveStream<Events>>;
+
+type Answer = Result<Stream, Problem>;
+
+/// The stream of what is sent into a channel.
+pub fn of(receiver: mpsc::Receiver<Event>) -> Stream {
+    Sse::new(Events(receiver)).keep_alive(KeepAlive::default())
+}
+
+/// The parts of a page as a listener was told them last, by id.
+#[derive(Default)]
+pub struct Told(BTreeMap<String, String>);
+
+impl Told {
+    /// The parts that changed, one after the other; they are told now. `None`: no part changed.
+    pub fn changed(&mut self, parts: Vec<(String, Markup)>) -> Option<String> {
+        let mut changed = String::new();
+        for (id, part) in parts {
+            let part = part.into_string();
+            if self.0.get(&id) != Some(&part) {
+                changed += &part;
+                self.0.insert(id, part);
+            }
+        }
+        (!changed.is_empty()).then_some(changed)
+    }
+}
 
 /// The events of the matrices while their searches run.
 pub async fn matrices(State(searches): State<Arc<Searches>>, Query(asked): Query<Asked>) -> Answer {
@@ -90,10 +116,10 @@ fn tell(
     run: Running,
     time_limit: Option<Duration>,
     parts: impl Fn(&Run, &Finished, bool) -> Vec<(String, Markup)> + Send + 'static,
-) -> Sse<axum::response::sse::KeepAliveStream<Events>> {
+) -> Stream {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
-        let mut told: BTreeMap<String, String> = BTreeMap::new();
+        let mut told = Told::default();
         let mut ticks = tokio::time::interval(TELL_EVERY);
         let started = tokio::time::Instant::now();
         loop {
@@ -105,15 +131,8 @@ fn tell(
                 run.stop_searching();
             }
             let is_over = run.is_over();
-            let mut changed = String::new();
-            for (id, part) in parts(&run, &run.finished(), is_over) {
-                let part = part.into_string();
-                if told.get(&id) != Some(&part) {
-                    changed += &part;
-                    told.insert(id, part);
-                }
-            }
-            if !changed.is_empty()
+            let changed = told.changed(parts(&run, &run.finished(), is_over));
+            if let Some(changed) = changed
                 && sender.send(Event::default().event("parts").data(changed)).await.is_err()
             {
                 return;
@@ -124,7 +143,7 @@ fn tell(
             }
         }
     });
-    Sse::new(Events(receiver)).keep_alive(KeepAlive::default())
+    of(receiver)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod row;
 
 pub use figures::{Comparison, comparisons};
 pub use overview::{BEHIND, BEHIND_AT_MOST, Overview};
-pub use row::{Measured, amount, in_words, params, share};
+pub use row::{Measured, amount, bar, in_words, params, share};
 
 use maud::{Markup, html};
 

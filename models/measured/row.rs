@@ -45,7 +45,7 @@ pub(super) fn place(one: &Measured) -> (usize, &str) {
 }
 
 /// A bar that fills this share of its space, with a line across its end as long as the spread, followed by `words`.
-pub(super) fn bar(share: f64, spread: Option<f64>, words: &str) -> Markup {
+pub fn bar(share: f64, spread: Option<f64>, words: &str) -> Markup {
     let percent = |share: f64| if share.is_finite() { (share * 100.0).clamp(0.0, 100.0) } else { 0.0 };
     let width = |share: f64| format!("{:.1}%", percent(share));
     html! {

@@ -2,6 +2,8 @@
 
 use super::{Outcome, UsageError};
 use replicheck::models::explorer;
+use replicheck::probe::options::{Address, Credentials};
+use replicheck::secret::Secret;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -10,7 +12,8 @@ use tokio::signal::ctrl_c;
 
 /// Watch a replica go wrong, step by step, in a browser.
 ///
-/// Serves pages on this machine and prints their address. It starts no browser, and no request leaves the machine.
+/// Serves pages on this machine and prints their address. It starts no browser, and no request leaves the machine, but for INFO to
+/// the node of --node. User and password of that node come from REPLICHECK_USER and REPLICHECK_PASSWORD; the connection has no TLS.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {
@@ -20,6 +23,9 @@ pub struct Args {
     /// Address to listen on; everyone who can reach it may run searches on this machine
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     bind: IpAddr,
+    /// Also draw a running node while it works, at /node: its lanes, watermarks, lag, waits
+    #[arg(long, value_name = "HOST:PORT")]
+    node: Option<Address>,
     /// Folder with the results of `cargo test`, one file per tool
     #[arg(long, value_name = "DIR", default_value = "target/replicheck")]
     results: String,
@@ -30,7 +36,9 @@ pub struct Args {
 
 const EXAMPLES: &str = "Examples:
   replicheck explore
-  replicheck explore --port 0";
+  replicheck explore --port 0
+  replicheck explore --node 127.0.0.1:7002
+  REPLICHECK_PASSWORD=… replicheck explore --node db2:7002; curl 127.0.0.1:3000/node.json";
 
 /// Serves until Ctrl-C.
 pub fn run(args: &Args) -> Result<Outcome, UsageError> {
@@ -49,8 +57,15 @@ async fn serve(args: &Args) -> Result<Outcome, UsageError> {
     writeln!(std::io::stdout(), "http://{}/", listener.local_addr()?)?;
     std::io::stdout().flush()?;
     tokio::select! {
-        ended = explorer::serve(listener, checkout) => ended?,
+        ended = explorer::serve(listener, checkout, args.node.clone().map(node)) => ended?,
         signal = ctrl_c() => signal?,
     }
     Ok(Outcome::Expected)
+}
+
+/// The node of that address, with the user and password of the environment.
+fn node(address: Address) -> explorer::Node {
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let password = variable("REPLICHECK_PASSWORD").and_then(|text| Secret::new(text.as_bytes()));
+    explorer::Node { address, credentials: Credentials { user: variable("REPLICHECK_USER"), password } }
 }

@@ -57,7 +57,8 @@ const EXAMPLES: &str = "Examples:
 
 #[cfg(feature = "explorer")]
 const EXPLORER_EXAMPLES: &str = "
-  replicheck explore                         watch a replica go wrong, step by step, in a browser";
+  replicheck explore                         watch a replica go wrong, step by step, in a browser
+  replicheck explore --node 127.0.0.1:7002   and a node of yours while it works";
 #[cfg(not(feature = "explorer"))]
 const EXPLORER_EXAMPLES: &str = "";
 

@@ -56,7 +56,7 @@ impl Batches {
 }
 
 /// How many full syncs began, and how they ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct FullSyncs {
     /// They began.
     pub begun: u64,

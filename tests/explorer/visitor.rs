@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use replicheck::models::explorer::{Checkout, router};
+use replicheck::models::explorer::{Checkout, Node, router};
 use tower::ServiceExt;
 
 /// The explorer, as one visitor sees it.
@@ -26,7 +26,12 @@ impl Visitor {
 
     /// A visitor of an explorer of that checkout.
     pub fn of(checkout: Checkout) -> Visitor {
-        Visitor(router(checkout))
+        Visitor(router(checkout, None))
+    }
+
+    /// A visitor of an explorer that watches a node.
+    pub fn watching(node: Node) -> Visitor {
+        Visitor(router(Checkout::default(), Some(node)))
     }
 
     async fn ask(&self, address: &str) -> axum::response::Response {

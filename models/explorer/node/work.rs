@@ -1,0 +1,134 @@
+//! Work — waits, batches, syncs and errors of a node; the replicas of a master. Pure.
+
+use super::draw::known;
+use super::facts::{Facts, Role};
+use super::history::{Figures, Growth, History, SPAN_MS};
+use super::parse::ROWS_MAX;
+use super::spark::{greatest, spark};
+use crate::apply::pool::Wait;
+use crate::models::cost::{rounded, thousands};
+use crate::server::measured::FullSyncs;
+use maud::{Markup, html};
+
+/// What threads wait for, in words.
+fn in_words(wait: Wait) -> &'static str {
+    match wait {
+        Wait::Barrier => "workers, for an entry without keys",
+        Wait::Conflict => "workers, for entries of the same keys or lanes",
+        Wait::Turn => "workers, for their turn to write",
+        Wait::Room => "the link, for room in the queue",
+        Wait::Cut => "the link, for a snapshot to be published",
+        Wait::Drain => "the flush, for entries to be written",
+    }
+}
+
+/// How long threads waited, in microseconds.
+pub fn waited(figures: &Figures, wait: Wait) -> u64 {
+    let at = Wait::ALL.iter().position(|known| *known == wait);
+    at.and_then(|at| figures.waited_us.get(at)).copied().unwrap_or_default()
+}
+
+/// Time waited, as rates.
+pub fn waits(facts: &Facts, history: &History) -> Option<Markup> {
+    if matches!(facts.role, Role::Master { .. }) {
+        return None;
+    }
+    Some(html! {
+        h2 { "Waits" }
+        p.quiet { "Milliseconds a second, over the last two seconds. Several workers may wait at once, so it may be more than 1,000." }
+        div.scroll tabindex="0" role="region" aria-label="Waits" { table.waited {
+            thead { tr { th scope="col" { "at" } th scope="col" { "who, and for what" } th scope="col" { "ms a second" } th scope="col" { "the last minute" } th scope="col" { "since the start" } } }
+            tbody { @for wait in Wait::ALL {
+                @let growth = history.growth(|figures| waited(figures, wait));
+                @let series = history.speeds(|figures| waited(figures, wait) / 1000);
+                tr {
+                    th scope="row" { (wait.name()) }
+                    td { (in_words(wait)) }
+                    td.number { (growth.map_or_else(|| "–".to_owned(), |growth| millis(growth.per_second()))) }
+                    td { (minute(&series, history, "ms a second")) }
+                    td.number { (millis(facts.waited_us.get(wait.name()).copied().unwrap_or_default() as f64)) " ms" }
+                }
+            } }
+        } }
+    })
+}
+
+/// Everything that is counted.
+pub fn work(facts: &Facts, history: &History) -> Option<Markup> {
+    let entries = history.speeds(|figures| figures.published);
+    Some(html! {
+        h2 { "Work" }
+        dl.facts {
+            dt { "entries" } dd {
+                (per_second(history.growth(|figures| figures.published))) " a second become visible to readers"
+                (minute(&entries, history, "a second"))
+            }
+            dt { "batches" } dd {
+                (per_second(history.growth(|figures| figures.batches))) " a second, of " (entries_a_batch(history))
+                " entries; since the start " (thousands(facts.batches)) ", of " (ratio(facts.batch_entries, facts.batches)) " entries"
+            }
+            dt { "flushes" } dd { (thousands(facts.flushes)) " of the store" }
+            dt { "full syncs" } dd { "received: " (syncs(facts.full_syncs_received)) br; "sent: " (syncs(facts.full_syncs_sent)) }
+            dt { "clock" } dd { (thousands(facts.clock_steps)) " steps of the wall clock while it was a master" }
+            dt { "last error" } dd {
+                @match &facts.last_error {
+                    None => "none",
+                    Some(error) => { span.bad { (error.text) } ", " (thousands(error.age_s)) " s ago" },
+                }
+            }
+        }
+    })
+}
+
+/// The replicas of a master.
+pub fn replicas(facts: &Facts, _: &History) -> Option<Markup> {
+    let Role::Master { replicas } = &facts.role else { return None };
+    Some(html! {
+        h2 { "Replicas" }
+        @if replicas.is_empty() { p { "No replica is connected." } } @else {
+            div.scroll tabindex="0" role="region" aria-label="Replicas" { table {
+                thead { tr {
+                    @for name in ["replica", "state", "received", "durable", "published", "lag, entries", "lag, bytes", "lag, ms"] { th scope="col" { (name) } }
+                } }
+                tbody { @for replica in replicas { tr {
+                    th scope="row" { (replica.address) }
+                    td { (replica.state) }
+                    @for lsn in [replica.received, replica.durable, replica.published] { td.number { (thousands(lsn)) } }
+                    @for lag in [replica.lag.entries, replica.lag.bytes, replica.lag.ms] { td.number { (known(lag)) } }
+                } } }
+            } }
+            @if replicas.len() == ROWS_MAX { p.quiet { "Only the first " (ROWS_MAX) " are shown." } }
+        }
+    })
+}
+
+/// The line of the last minute, with its greatest number in words.
+pub fn minute(series: &[(u64, Option<f64>)], history: &History, unit: &str) -> Markup {
+    let words =
+        format!("at most {} {unit} in the last {} s", thousands(rounded(greatest(series))), SPAN_MS / 1000);
+    html! { span.minute { (spark(series, history.now_ms(), &words)) small aria-hidden="true" { "at most " (thousands(rounded(greatest(series)))) } } }
+}
+
+/// Microseconds as milliseconds, with one decimal below ten.
+pub fn millis(us: f64) -> String {
+    if us > 0.0 && us < 10_000.0 { format!("{:.1}", us / 1000.0) } else { thousands(rounded(us / 1000.0)) }
+}
+
+fn per_second(growth: Option<Growth>) -> String {
+    growth.map_or_else(|| "–".to_owned(), |growth| thousands(rounded(growth.per_second())))
+}
+
+fn entries_a_batch(history: &History) -> String {
+    let (entries, batches) =
+        (history.growth(|figures| figures.batch_entries), history.growth(|figures| figures.batches));
+    entries.zip(batches).map_or_else(|| "–".to_owned(), |(entries, batches)| ratio(entries.by, batches.by))
+}
+
+fn ratio(of: u64, by: u64) -> String {
+    if by == 0 { "–".to_owned() } else { format!("{:.1}", of as f64 / by as f64) }
+}
+
+fn syncs(syncs: FullSyncs) -> String {
+    let FullSyncs { begun, complete, failed } = syncs;
+    format!("{} begun, {} complete, {} failed", thousands(begun), thousands(complete), thousands(failed))
+}
