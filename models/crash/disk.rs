@@ -92,12 +92,9 @@ impl Disk {
         };
         let mut live = self.names.clone();
         self.pending.iter().for_each(|change| change.apply(&mut live));
-        Forgetful::from_state(State {
-            inodes: self.files.iter().map(file).collect(),
-            live,
-            durable: self.names.clone(),
-            pending: self.pending.clone(),
-            ..State::default()
-        })
+        let mut state = State::default();
+        state.inodes = self.files.iter().map(file).collect();
+        (state.live, state.durable, state.pending) = (live, self.names.clone(), self.pending.clone());
+        Forgetful::from_state(state)
     }
 }
