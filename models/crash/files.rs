@@ -128,7 +128,15 @@ impl CrashModel {
         self.read.get((run, from), || {
             let (_, log) = self.replayed(self.runs.value(run));
             let mut cursor = log.cursor(from).map_err(|error| error.to_string())?;
-            log.read(&mut cursor, log.last(), usize::MAX).map_err(|error| error.to_string())
+            let mut entries = Vec::new();
+            loop {
+                // A call reads one segment at most.
+                let read = log.read(&mut cursor, log.last(), usize::MAX).map_err(|error| error.to_string())?;
+                if read.is_empty() {
+                    return Ok(entries);
+                }
+                entries.extend(read);
+            }
         })
     }
 
